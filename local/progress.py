@@ -1,0 +1,86 @@
+"""A progress bar on each long step, and a plain log where there is no terminal."""
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
+
+#: Seconds between two lines of the plain log.
+PLAIN_INTERVAL_S = 5.0
+
+
+class Step:
+    """One long step. `total` is in whatever unit the step counts, None where it cannot know."""
+
+    def __init__(self, title: str, total: int | None = None) -> None:
+        self.title = title
+        self.total = total
+        self.done = 0
+        self.text = ""
+
+    def advance(self, count: int = 1) -> None:
+        """Count `count` more units as done."""
+        self.done += count
+        self._show()
+
+    def note(self, text: str) -> None:
+        """Show what the step is at now, beside its title."""
+        self.text = text
+        self._show()
+
+    def _show(self) -> None:
+        raise NotImplementedError
+
+
+class _PlainStep(Step):
+    def __init__(self, title: str, total: int | None = None) -> None:
+        super().__init__(title, total)
+        self._last = time.monotonic()
+
+    def _show(self) -> None:
+        if time.monotonic() - self._last < PLAIN_INTERVAL_S:
+            return
+        self._last = time.monotonic()
+        count = f" {self.done:,}/{self.total:,}" if self.total else ""
+        print(f"  {self.title}{count} {self.text}".rstrip(), flush=True)
+
+
+class _BarStep(Step):
+    def __init__(self, title: str, total: int | None, progress: Progress) -> None:
+        super().__init__(title, total)
+        self._progress = progress
+        self._task = progress.add_task(title, total=total, note="")
+
+    def _show(self) -> None:
+        self._progress.update(self._task, completed=self.done, note=self.text)
+
+
+@contextmanager
+def step(title: str, total: int | None = None) -> Iterator[Step]:
+    """Run a long step under a bar (on a terminal) or a plain log (elsewhere); print its time."""
+    started = time.monotonic()
+    if sys.stdout.isatty():
+        columns = [
+            SpinnerColumn(),
+            TextColumn("{task.description:<34}"),
+            BarColumn(bar_width=28),
+            *([MofNCompleteColumn()] if total else []),
+            TimeElapsedColumn(),
+            TextColumn("[dim]{task.fields[note]}"),
+        ]
+        with Progress(*columns, console=Console(), transient=True) as progress:
+            yield _BarStep(title, total, progress)
+    else:
+        print(f"… {title}", flush=True)
+        yield _PlainStep(title, total)
+    print(f"✓ {title:<44} {time.monotonic() - started:6.1f} s", flush=True)

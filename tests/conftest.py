@@ -1,0 +1,28 @@
+"""Sockets are off and hypothesis has three named profiles: quick, ci and deep."""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+from pytest_socket import disable_socket, enable_socket
+
+ROOT = Path(__file__).resolve().parent.parent
+
+settings.register_profile("quick", max_examples=25, deadline=None)
+settings.register_profile(
+    "ci", max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.register_profile(
+    "deep", max_examples=2_000, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+
+
+@pytest.fixture(autouse=True)
+def _no_sockets(request: pytest.FixtureRequest) -> None:
+    """Only the tests that say so may open a socket (asyncio's own pair is no network)."""
+    if any(request.node.get_closest_marker(name) for name in ("integration", "browser")):
+        enable_socket()
+    else:
+        disable_socket(allow_unix_socket=True)

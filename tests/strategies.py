@@ -1,0 +1,1 @@
+"""Every hypothesis strategy of the project, a section per room."""
