@@ -1,0 +1,60 @@
+# Meridian. `make run` shows the whole system at work; `make test` checks it. `make help` has the rest.
+MAKEFLAGS += --no-print-directory
+PYTHON3 ?= python3
+PY := .venv/bin/python
+# SAM's build of a function needs python3.13 and uv on the path; both are in the environments.
+export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/.meridian/uv/bin:$(CURDIR)/.meridian/uv/target/bin:$(PATH)
+export SAM_CLI_TELEMETRY := 0
+
+.PHONY: help setup run up down test check lint types unit package integration validate build deploy requirements
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo
+	@echo "  run, up:  LOG=path-or-URL (an access log of your own)  PORT=8080  EMULATOR_PORT=4566  CLIENTS=8"
+
+setup: ## the environments: uv, Python 3.13, everything that uv.lock names
+	@$(PYTHON3) local/bootstrap.py
+
+run: setup ## the whole system once: build, deploy, replay real traffic, report, stop
+	@$(PY) -m local run
+
+up: setup ## the whole system, serving until Ctrl-C
+	@$(PY) -m local up
+
+down: setup ## stop what an earlier run or up left behind
+	@$(PY) -m local down
+
+check: setup lint types unit ## lint, types, unit and property tests: the everyday loop
+
+lint: setup ## ruff, and cfn-lint on every template
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check --quiet .
+	@.venv/bin/cfn-lint template.yaml stacks/*.yaml
+
+types: setup ## mypy, strict
+	@.venv/bin/mypy
+
+unit: setup ## unit and property tests, sockets off
+	@$(PY) -m pytest -q -m "not package and not integration and not browser"
+
+build: setup ## what `sam build` makes of every function
+	@.venv/bin/sam build
+
+validate: setup ## SAM's own opinion of the template
+	@.venv/bin/sam validate --lint
+
+package: build ## tests of the packages that sam build made
+	@$(PY) -m pytest -q -m package
+
+integration: build ## tests on the running system
+	@$(PY) -m pytest -q -m "integration or browser"
+
+test: check validate package integration ## everything that checks the project
+	@$(PY) -m local run
+
+deploy: build ## to AWS: PLACE=default (the home region), london, mumbai, ... of samconfig.toml
+	@$(PY) -m local.release $(or $(PLACE),default)
+
+requirements: setup ## export each function's hash-pinned requirements from the lock
+	@$(PY) -m local.requirements

@@ -1,0 +1,33 @@
+"""`python -m local run | up | down`: what `make run`, `make up` and `make down` call."""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+
+from local import commands
+from local.errors import LocalError
+
+
+def main() -> int:
+    """Run one command; return its exit code. A LocalError is one sentence on standard error."""
+    parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
+    parser.add_argument("command", choices=["run", "up", "down"])
+    asked = parser.parse_args().command
+    doing: dict[str, Callable[[commands.Wishes], int]] = {
+        "run": commands.run,
+        "up": commands.up,
+        "down": commands.down,
+    }
+    try:
+        return doing[asked](commands.Wishes.of(os.environ))
+    except LocalError as error:
+        print(f"\nmeridian: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nmeridian: stopped; nothing is left running.", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

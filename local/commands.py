@@ -1,0 +1,118 @@
+"""What a person asks for: run it once, keep it up, take it down."""
+
+import os
+import signal
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from local import seed, services, system
+from local.errors import LocalError
+from local.progress import step
+from local.replay import command as replay
+from local.report import command as report
+from local.sam import ROOT
+from local.system import Ports
+
+STATE = ROOT / ".meridian"
+#: Where `make up` answers unless told otherwise.
+UP_EDGE_PORT = 8080
+UP_EMULATOR_PORT = 4566
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What the environment of `make` asks for. A port of 0 is any free one; None is the default."""
+
+    log: str | None
+    edge_port: int | None
+    emulator_port: int | None
+    clients: int
+
+    @classmethod
+    def of(cls, environment: Mapping[str, str]) -> "Wishes":
+        """Read LOG, PORT, EMULATOR_PORT and CLIENTS. Raises LocalError for what is no number."""
+        return cls(
+            log=environment.get("LOG") or None,
+            edge_port=_number(environment, "PORT", 0, 65535),
+            emulator_port=_number(environment, "EMULATOR_PORT", 0, 65535),
+            clients=_number(environment, "CLIENTS", 1, 64) or 8,
+        )
+
+
+def _number(environment: Mapping[str, str], name: str, lowest: int, highest: int) -> int | None:
+    text = environment.get(name)
+    if not text:
+        return None
+    if not text.isdecimal() or not lowest <= int(text) <= highest:
+        raise LocalError(f"{name} must be a number from {lowest} to {highest}, not {text!r}.")
+    return int(text)
+
+
+def run(wishes: Wishes) -> int:
+    """Build, deploy, replay, report, stop. Returns 0 only if nothing accepted is missing."""
+    ports = Ports(emulator=wishes.emulator_port or 0, edge=wishes.edge_port or 0)
+    with system.started(STATE / "run", ports) as running:
+        print(f"  the system answers at {running.url}")
+        passed = {student.paying: student.token for student in running.students}
+        summary = replay.run(
+            url=running.url,
+            write_key=running.deployed.write_key,
+            source=wishes.log,
+            clients=wishes.clients,
+            tokens={"paying student": passed[True], "student who has not paid": passed[False]},
+            directory=running.directory,
+        )
+        return report.run(
+            endpoint=running.place.endpoint,
+            region=running.place.region,
+            bucket=running.deployed.outputs["LakeBucket"],
+            poller_status=running.poller_status,
+            summary=summary,
+            directory=running.directory,
+        )
+
+
+def up(wishes: Wishes) -> int:
+    """Serve the whole system until Ctrl-C."""
+    ports = Ports(
+        emulator=UP_EMULATOR_PORT if wishes.emulator_port is None else wishes.emulator_port,
+        edge=UP_EDGE_PORT if wishes.edge_port is None else wishes.edge_port,
+    )
+    with system.started(STATE / "up", ports) as running:
+        _print_address(running)
+        try:
+            while True:
+                signal.pause()
+        except KeyboardInterrupt:
+            with step("stopping"):
+                running.services.stop()
+    return 0
+
+
+def _print_address(running: system.System) -> None:
+    outputs = running.deployed.outputs
+    print(f"\nMeridian is up, as {running.place.stack} on an emulator of AWS.\n")
+    print(f"  portal     {running.url}/")
+    print(f"  lesson     {running.url}/premium/   (for the group {seed.PAYING})")
+    print(f"  collector  {running.url}/v1/batch   write key {running.deployed.write_key}")
+    print(f"  AWS        AWS_ENDPOINT_URL={running.place.endpoint}  (any credentials)")
+    print(f"  lake       s3://{outputs['LakeBucket']}/events/")
+    for student in running.students:
+        group = "paying" if student.paying else "not paying"
+        print(f"  student    {student.email}  password {student.password}  ({group})")
+    print(f"  logs       {(running.directory / 'logs').relative_to(ROOT)}/")
+    print("\nCtrl-C stops it.", flush=True)
+
+
+def down(_wishes: Wishes) -> int:
+    """Stop what an earlier run or up left behind."""
+    ended = []
+    for name in ("run", "up"):
+        owner = services.living_owner(STATE / name)
+        if owner is not None:
+            os.kill(owner, signal.SIGTERM)
+            services.wait_for_end(owner)
+            ended.append(f"make {name} (process {owner})")
+        ended += services.stop_leftovers(STATE / name)
+    print(f"stopped: {', '.join(ended)}" if ended else "nothing was running")
+    return 0

@@ -1,0 +1,92 @@
+"""`make deploy PLACE=…`: one place of samconfig.toml, to AWS, with what only AWS can tell.
+
+Two things cannot stand in a file. Outside the home region, the stream of the replica of the
+appointments table has an ARN that is no attribute of any stack: it is looked up. And the portal's
+pages are files, which CloudFormation does not carry: they are uploaded once their bucket exists.
+"""
+
+import argparse
+import subprocess
+import sys
+import tomllib
+from typing import Any
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from local import seed
+from local.errors import LocalError
+from local.sam import BIN, ROOT
+from local.system import HOME_REGION
+
+
+def settings_of(place: str) -> dict[str, Any]:
+    """Return the deploy parameters of a place in samconfig.toml. Raises LocalError."""
+    config = tomllib.loads((ROOT / "samconfig.toml").read_text())
+    places = [name for name, it in config.items() if isinstance(it, dict) and "deploy" in it]
+    if place not in places:
+        raise LocalError(f"samconfig.toml knows no place {place!r}; it knows {', '.join(places)}.")
+    parameters: dict[str, Any] = config[place]["deploy"]["parameters"]
+    return parameters
+
+
+def stage_of(parameters: dict[str, Any]) -> str:
+    """Return the stage that a place's parameter overrides name."""
+    for override in parameters.get("parameter_overrides", []):
+        name, _, value = override.partition("=")
+        if name == "Stage":
+            return str(value)
+    raise LocalError("The place's parameter_overrides in samconfig.toml do not name a Stage.")
+
+
+def replica_stream(region: str, stage: str) -> str:
+    """Return the ARN of the stream of the appointments table's replica in `region`."""
+    table = f"meridian-{stage}-appointments"
+    described = boto3.client("dynamodb", region_name=region).describe_table(TableName=table)
+    arn = described["Table"].get("LatestStreamArn")
+    if not arn:
+        raise LocalError(f"The replica of {table} in {region} has no stream.")
+    return arn
+
+
+def deploy(place: str) -> None:
+    """Deploy what `sam build` made to a place, then upload the portal's pages if it is home."""
+    parameters = settings_of(place)
+    region, stage = str(parameters["region"]), stage_of(parameters)
+    command = [str(BIN / "sam"), "deploy", "--config-env", place]
+    command += ["--template-file", str(ROOT / ".aws-sam" / "build" / "template.yaml")]
+    if region != HOME_REGION:
+        stream = replica_stream(region, stage)
+        command += ["--parameter-overrides", *parameters["parameter_overrides"]]
+        command += [f"AppointmentsStreamArn={stream}"]
+    if subprocess.run(command, cwd=ROOT, check=False).returncode != 0:
+        raise LocalError(f"`sam deploy` to {place} failed; its own words stand above.")
+    if region == HOME_REGION:
+        outputs = _outputs(region, str(parameters["stack_name"]))
+        count = seed.upload_portal(boto3.client("s3", region_name=region), outputs["PortalBucket"])
+        print(f"✓ {count} pages at https://{outputs['DistributionDomainName']}/")
+
+
+def _outputs(region: str, stack: str) -> dict[str, str]:
+    described = boto3.client("cloudformation", region_name=region).describe_stacks(StackName=stack)
+    return {o["OutputKey"]: o["OutputValue"] for o in described["Stacks"][0]["Outputs"]}
+
+
+def main() -> int:
+    """Deploy one place; return an exit code. A LocalError is one sentence on standard error."""
+    parser = argparse.ArgumentParser(prog="python -m local.release", description=__doc__)
+    parser.add_argument("place", help="an environment of samconfig.toml: default, london, mumbai")
+    place = parser.parse_args().place
+    try:
+        deploy(place)
+    except LocalError as error:
+        print(f"meridian: {error}", file=sys.stderr)
+        return 1
+    except (ClientError, BotoCoreError) as error:
+        print(f"meridian: AWS refuses: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,118 @@
+"""`sam build` and `sam deploy`, as a person would type them, against the emulator."""
+
+import os
+import re
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from local.errors import LocalError
+from local.progress import Step, step
+
+ROOT = Path(__file__).resolve().parent.parent
+BIN = ROOT / ".venv" / "bin"
+BUILT = ROOT / ".aws-sam" / "build" / "template.yaml"
+#: Seconds. On the emulator a deployment takes seconds; one that hangs must end in a sentence.
+DEPLOY_TIMEOUT_S = 240
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the emulator answers, and in which region a stack is deployed."""
+
+    endpoint: str
+    region: str
+    stage: str = "local"
+
+    @property
+    def stack(self) -> str:
+        """The stack's name, one per region: generated role names depend on it; IAM is global."""
+        return f"meridian-{self.stage}-{self.region}"
+
+    def environment(self) -> dict[str, str]:
+        """Return the environment of a program that talks to the emulator, and to nothing else."""
+        kept = {name: os.environ[name] for name in ("HOME", "LANG", "TERM") if name in os.environ}
+        return kept | {
+            "PATH": f"{BIN}:{ROOT / '.meridian/uv/bin'}:{ROOT / '.meridian/uv/target/bin'}:"
+            + os.environ.get("PATH", ""),
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_REGION": self.region,
+            "AWS_DEFAULT_REGION": self.region,
+            # Nothing of the person's own AWS set-up may reach the emulator, or it them.
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
+            "SAM_CLI_TELEMETRY": "0",
+            "PYTHONUNBUFFERED": "1",
+        }
+
+
+def build(place: Place, log: Path) -> None:
+    """Run `sam build`; what it makes is in .aws-sam/build. Raises LocalError."""
+    with step("sam build") as progress:
+        _run([str(BIN / "sam"), "build"], place.environment(), log, progress, 900)
+
+
+def deploy(place: Place, parameters: Mapping[str, str], log: Path) -> None:
+    """Run `sam deploy` of what `build` made, with `parameters` for the template.
+
+    Raises LocalError with CloudFormation's own reason where it gave one.
+    """
+    command = [
+        *(str(BIN / "sam"), "deploy", "--config-env", "local", "--template-file", str(BUILT)),
+        *("--stack-name", place.stack, "--region", place.region),
+        *("--parameter-overrides", f"Stage={place.stage}"),
+        *(f"{name}={value}" for name, value in parameters.items()),
+    ]
+    with step(f"sam deploy ({place.region})") as progress:
+        _run(command, place.environment(), log, progress, DEPLOY_TIMEOUT_S)
+
+
+def _run(
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    log: Path,
+    progress: Step,
+    timeout_s: float,
+) -> None:
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with (
+        log.open("w") as copy,
+        subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=dict(environment),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        ) as process,
+    ):
+        try:
+            assert process.stdout is not None
+            for line in process.stdout:
+                copy.write(line)
+                if line.strip():
+                    progress.note(line.strip()[:60])
+            code = process.wait(timeout=timeout_s)
+        except BaseException:
+            process.kill()
+            raise
+    if code != 0:
+        raise LocalError(
+            f"`sam {command[1]}` failed: {_reason(log.read_text())} (all of it: {log})"
+        )
+
+
+def _reason(output: str) -> str:
+    """Return the line of SAM's output that says why."""
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    # A failed resource's own row is closer to the cause than SAM's closing line.
+    failed = [line for line in lines if re.search(r"(CREATE|UPDATE)_FAILED", line)]
+    errors = [line for line in lines if line.startswith(("Error", "Build Failed"))]
+    chosen = failed[:1] or errors[-1:] or lines[-1:]
+    return re.sub(r"\s+", " ", chosen[0])[:400] if chosen else "no word"

@@ -1,0 +1,102 @@
+"""What a deployed system needs before anyone can look at it: pages, and two demo students."""
+
+import json
+import mimetypes
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from local.sam import ROOT, Place
+
+#: The group that may read what is under /premium/ (stacks/foundation.yaml).
+PAYING = "paying"
+
+
+@dataclass(frozen=True)
+class Student:
+    """A demo user; the token is an access token of the deployed user pool."""
+
+    email: str
+    password: str
+    paying: bool
+    token: str
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """What the stack says of itself: its outputs, and the collector's first source."""
+
+    outputs: dict[str, str]
+    write_key: str
+
+
+def client(service: str, place: Place) -> Any:
+    """Return a client of the emulator."""
+    return boto3.client(  # type: ignore[call-overload]
+        service,
+        region_name=place.region,
+        endpoint_url=place.endpoint,
+        aws_access_key_id="test",
+        aws_secret_access_key="test",  # noqa: S106 - the emulator's
+        config=Config(retries={"max_attempts": 3, "mode": "standard"}),
+    )
+
+
+def describe(place: Place) -> Deployed:
+    """Read the deployed stack's outputs and the write key of the collector's first source."""
+    (stack,) = client("cloudformation", place).describe_stacks(StackName=place.stack)["Stacks"]
+    parameters = {p["ParameterKey"]: p["ParameterValue"] for p in stack["Parameters"]}
+    return Deployed(
+        outputs={o["OutputKey"]: o["OutputValue"] for o in stack.get("Outputs", [])},
+        write_key=str(json.loads(parameters["CollectorSources"])[0]["write_key"]),
+    )
+
+
+def upload_portal(s3: Any, bucket: str, folder: Path = ROOT / "web") -> int:
+    """Put every file of the portal into its bucket with an S3 client; return how many."""
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    for path in files:
+        kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+        s3.put_object(
+            Bucket=bucket,
+            Key=path.relative_to(folder).as_posix(),
+            Body=path.read_bytes(),
+            ContentType=f"{kind}; charset=utf-8" if kind.startswith("text/") else kind,
+        )
+    return len(files)
+
+
+def demo_students(place: Place, outputs: dict[str, str]) -> list[Student]:
+    """Make one student in the paying group and one outside it, and sign both in."""
+    cognito = client("cognito-idp", place)
+    pool, app = outputs["UserPoolId"], outputs["UserPoolClientId"]
+    students = []
+    for name, paying in (("paying.student", True), ("new.student", False)):
+        email, password = f"{name}@example.com", secrets.token_urlsafe(12)
+        cognito.admin_create_user(
+            UserPoolId=pool,
+            Username=email,
+            MessageAction="SUPPRESS",
+            UserAttributes=[
+                {"Name": "email", "Value": email},
+                {"Name": "email_verified", "Value": "true"},
+            ],
+        )
+        cognito.admin_set_user_password(
+            UserPoolId=pool, Username=email, Password=password, Permanent=True
+        )
+        if paying:
+            cognito.admin_add_user_to_group(UserPoolId=pool, Username=email, GroupName=PAYING)
+        answer = cognito.admin_initiate_auth(
+            UserPoolId=pool,
+            ClientId=app,
+            AuthFlow="ADMIN_USER_PASSWORD_AUTH",
+            AuthParameters={"USERNAME": email, "PASSWORD": password},
+        )
+        token = answer["AuthenticationResult"]["AccessToken"]
+        students.append(Student(email, password, paying, token))
+    return students

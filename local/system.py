@@ -1,0 +1,142 @@
+"""The whole system, started part by part: emulator, deployment, seed, poller, edge."""
+
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from local import sam, seed
+from local.errors import LocalError
+from local.progress import step
+from local.sam import BIN, ROOT, Place
+from local.services import Services, free_port, require_free, running
+
+EMULATOR_PYTHON = ROOT / ".venv-emulator" / "bin" / "python"
+RUNTIME_PYTHON = ROOT / ".venv-lambda" / "bin" / "python"
+#: CloudFront, WAF and the edge functions live in the home region.
+HOME_REGION = "us-east-1"
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Where the parts answer on the loopback address; 0 chooses a free one."""
+
+    emulator: int = 0
+    edge: int = 0
+
+    def chosen(self) -> "Ports":
+        """Return the same with free ports in place of 0. Raises LocalError for a busy one."""
+        if self.emulator:
+            require_free(self.emulator, "emulator", "EMULATOR_PORT")
+        if self.edge:
+            require_free(self.edge, "local edge", "PORT")
+        return Ports(self.emulator or free_port(), self.edge or free_port())
+
+
+@dataclass(frozen=True)
+class System:
+    """A running system."""
+
+    place: Place
+    services: Services
+    url: str
+    directory: Path
+    deployed: seed.Deployed
+    students: list[seed.Student]
+
+    @property
+    def poller_status(self) -> Path:
+        """The file in which the poller says how far it is."""
+        return self.directory / "poller" / "poller-status.json"
+
+
+@contextmanager
+def started(directory: Path, ports: Ports) -> Iterator[System]:
+    """Build, deploy and start everything; stop everything at the end. Raises LocalError."""
+    with running(directory) as services:
+        ports = ports.chosen()
+        place = Place(endpoint=f"http://127.0.0.1:{ports.emulator}", region=HOME_REGION)
+        url = f"http://localhost:{ports.edge}"
+        sam.build(place, directory / "logs" / "sam-build.log")
+        _start_emulator(services, place, ports.emulator, directory)
+        parameters = {
+            "EmulatorUrl": place.endpoint,
+            "PortalOrigins": url,
+            # A second in place of a minute: who looks at a laptop does not want to wait.
+            "EventsBatchingWindow": "1",
+        }
+        sam.deploy(place, parameters, directory / "logs" / "sam-deploy.log")
+        _print_accepted(place)
+        deployed = seed.describe(place)
+        with step("pages and demo students"):
+            seed.upload_portal(seed.client("s3", place), deployed.outputs["PortalBucket"])
+            students = seed.demo_students(place, deployed.outputs)
+        _start_poller(services, place, directory)
+        _start_edge(services, place, ports.edge, directory)
+        yield System(place, services, url, directory, deployed, students)
+
+
+def _start_emulator(services: Services, place: Place, port: int, directory: Path) -> None:
+    with step("emulator"):
+        services.start(
+            "emulator",
+            [
+                *(str(EMULATOR_PYTHON), "-m", "local.emulator", "--port", str(port)),
+                *("--state", str(directory / "emulator")),
+                *("--lambda-python", str(RUNTIME_PYTHON)),
+            ],
+            {**place.environment(), "PYTHONPATH": str(ROOT)},
+            lambda: _answers(f"{place.endpoint}/_ministack/ready"),
+        )
+
+
+def _start_poller(services: Services, place: Place, directory: Path) -> None:
+    status = directory / "poller" / "poller-status.json"
+    status.unlink(missing_ok=True)
+    with step("event source mappings"):
+        services.start(
+            "poller",
+            [
+                *(str(BIN / "python"), "-m", "local.poller", "--endpoint", place.endpoint),
+                *("--regions", place.region, "--state", str(status.parent)),
+            ],
+            {**place.environment(), "PYTHONPATH": str(ROOT)},
+            status.exists,
+        )
+
+
+def _start_edge(services: Services, place: Place, port: int, directory: Path) -> None:
+    with step("local edge"):
+        services.start(
+            "edge",
+            [
+                *(str(BIN / "python"), "-m", "local.edge", "--endpoint", place.endpoint),
+                *("--port", str(port), "--region", place.region),
+                *("--log", str(directory / "logs" / "edge-access.jsonl")),
+            ],
+            {**place.environment(), "PYTHONPATH": str(ROOT)},
+            lambda: _answers(f"http://127.0.0.1:{port}/_local/ready"),
+        )
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=2) as response:
+            return bool(response.status == 200)
+    except (OSError, urllib.error.URLError):
+        return False
+
+
+def _print_accepted(place: Place) -> None:
+    """Print what the emulator took without emulating it: the honest gap report."""
+    try:
+        with urllib.request.urlopen(f"{place.endpoint}/_local/accepted", timeout=5) as response:
+            accepted = json.load(response)
+    except (OSError, ValueError) as error:
+        raise LocalError("The emulator does not say what it accepted.") from error
+    for entry in accepted:
+        kind, name = entry["type"], entry["logical_id"]
+        print(f"  accepted, not emulated: {kind} {name}")

@@ -1,0 +1,150 @@
+"""The house rules of the templates, read from the templates themselves."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.conftest import ROOT
+
+TEMPLATES = [ROOT / "template.yaml", *sorted((ROOT / "stacks").glob("*.yaml"))]
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML with CloudFormation's short forms: !Ref x is {"Ref": x}, the rest {"Fn::Name": x}."""
+
+
+def _short_form(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> dict[str, Any]:
+    value: Any
+    if isinstance(node, yaml.ScalarNode):
+        value = loader.construct_scalar(node)
+    elif isinstance(node, yaml.SequenceNode):
+        value = loader.construct_sequence(node, deep=True)
+    else:
+        assert isinstance(node, yaml.MappingNode)
+        value = loader.construct_mapping(node, deep=True)
+    return {"Ref" if suffix == "Ref" else f"Fn::{suffix}": value}
+
+
+_Loader.add_multi_constructor("!", _short_form)
+
+
+def load(path: Path) -> dict[str, Any]:
+    document = yaml.load(path.read_text(), Loader=_Loader)
+    assert isinstance(document, dict)
+    return document
+
+
+def resources(path: Path) -> dict[str, dict[str, Any]]:
+    return dict(load(path)["Resources"])
+
+
+def of_type(path: Path, kind: str) -> dict[str, dict[str, Any]]:
+    return {name: it for name, it in resources(path).items() if it["Type"] == kind}
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.name)
+def test_only_the_region_decides_what_exists(path: Path) -> None:
+    """A mistyped parameter can delete nothing."""
+    conditions = load(path).get("Conditions", {})
+    used = {it["Condition"] for it in resources(path).values() if "Condition" in it}
+    for name in used:
+        assert conditions[name] == {"Fn::Equals": [{"Ref": "AWS::Region"}, "us-east-1"]}, name
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.name)
+def test_what_holds_data_is_retained(path: Path) -> None:
+    holding = {
+        "AWS::S3::Bucket",
+        "AWS::DynamoDB::Table",
+        "AWS::DynamoDB::GlobalTable",
+        "AWS::Kinesis::Stream",
+        "AWS::Cognito::UserPool",
+    }
+    for name, it in resources(path).items():
+        if it["Type"] in holding:
+            assert it.get("DeletionPolicy") == "Retain", name
+            assert it.get("UpdateReplacePolicy") == "Retain", name
+
+
+def statements(it: dict[str, Any]) -> list[dict[str, Any]]:
+    policies = it["Properties"].get("Policies", [])
+    documents = [p.get("PolicyDocument", p) for p in policies if isinstance(p, dict)]
+    return [one for document in documents for one in document.get("Statement", [])]
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.name)
+def test_no_policy_grants_every_action_or_every_resource(path: Path) -> None:
+    kinds = {"AWS::IAM::Role", "AWS::Serverless::Function", "AWS::Serverless::StateMachine"}
+    for name, it in resources(path).items():
+        if it["Type"] not in kinds:
+            continue
+        for statement in statements(it):
+            if statement["Effect"] != "Allow":
+                continue
+            actions = statement["Action"]
+            for action in [actions] if isinstance(actions, str) else actions:
+                assert "*" not in action, f"{name}: {action}"
+            if statement.get("Resource") == "*":
+                # Some actions know no resource (Service Authorization Reference): X-Ray's and
+                # CloudWatch's alone.
+                listed = [actions] if isinstance(actions, str) else actions
+                known = ("xray:", "cloudwatch:PutMetricData")
+                assert all(action.startswith(known) for action in listed), f"{name}: {actions}"
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.name)
+def test_every_bucket_is_private_and_encrypted(path: Path) -> None:
+    for name, it in of_type(path, "AWS::S3::Bucket").items():
+        assert it["Properties"]["BucketEncryption"], name
+        assert set(it["Properties"]["PublicAccessBlockConfiguration"].values()) == {True}, name
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.name)
+def test_every_function_is_built_from_the_bill_of_materials(path: Path) -> None:
+    makefile = (ROOT / "src" / "Makefile").read_text()
+    document = load(path)
+    common = document.get("Globals", {}).get("Function", {})
+    for name, it in of_type(path, "AWS::Serverless::Function").items():
+        assert it["Metadata"]["BuildMethod"] == "makefile", name
+        assert f"build-{name}:" in makefile, name
+        properties = {**common, **it["Properties"]}
+        assert properties["CodeUri"] == "../src/", name
+        assert properties["Runtime"] == "python3.13", name
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.name)
+def test_functions_at_the_edge_are_what_the_edge_allows(path: Path) -> None:
+    """CloudFront, "Restrictions on Lambda@Edge": no environment variables, layers or X-Ray."""
+    refused = {"Environment", "Layers", "VpcConfig", "Tracing", "DeadLetterQueue", "Architectures"}
+    document = load(path)
+    common = document.get("Globals", {}).get("Function", {})
+    edge = [n for n in of_type(path, "AWS::Serverless::Function") if n in EDGE_FUNCTIONS]
+    for name in edge:
+        properties = {**common, **resources(path)[name]["Properties"]}
+        assert not refused & properties.keys(), name
+        assert properties["MemorySize"] <= (128 if name == "EdgeAuthFunction" else 512), name
+        assert properties["Timeout"] <= (5 if name == "EdgeAuthFunction" else 30), name
+
+
+EDGE_FUNCTIONS = {"EdgeAuthFunction", "EdgeIngestFunction"}
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.name)
+def test_custom_resources_do_not_wait_an_hour(path: Path) -> None:
+    for name, it in resources(path).items():
+        if it["Type"].startswith("Custom::"):
+            assert int(it["Properties"]["ServiceTimeout"]) <= 300, name
+
+
+def test_the_distribution_names_versions_that_know_their_settings() -> None:
+    """A version without settings would refuse every visitor."""
+    config = resources(ROOT / "stacks" / "edge.yaml")["Distribution"]["Properties"]
+    behaviours = config["DistributionConfig"]["CacheBehaviors"]
+    named = {
+        association["LambdaFunctionARN"]["Fn::GetAtt"]
+        for behaviour in behaviours
+        for association in behaviour["LambdaFunctionAssociations"]
+    }
+    assert named == {"EdgeAuthVersion.VersionArn", "EdgeIngestVersion.VersionArn"}
