@@ -1,0 +1,29 @@
+"""MiniStack's ASGI application with all shims put in."""
+
+from local.emulator.control import Application, Control
+from local.emulator.errors import EmulatorError
+from local.emulator.settings import Settings
+from local.emulator.shims import SHIMS
+from local.emulator.symbols import Part
+
+
+def build(settings: Settings) -> Application:
+    """Import MiniStack, put in every shim but those in `settings.without`, in order.
+
+    Raises MissingSymbolError when a shim finds MiniStack other than it expects.
+    """
+    unknown = settings.without - SHIMS.keys()
+    if unknown:
+        raise EmulatorError(f"there is no shim {', '.join(sorted(unknown))}")
+    control = Control()
+    application: Application = Part("ministack.app", "app")["app"]
+    for name, shim in SHIMS.items():
+        if name not in settings.without:
+            application = shim.install(settings, control, application) or application
+    control.add("GET", "/_local/shims", lambda _: sorted(SHIMS.keys() - settings.without))
+    return control.wrap(application)
+
+
+def stop() -> None:
+    """Stop the functions' workers."""
+    Part("ministack.core.lambda_runtime", "reset")["reset"]()

@@ -1,0 +1,54 @@
+"""The emulator's own paths under /_local/, beside those of AWS and MiniStack."""
+
+import json
+import urllib.parse
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+type Query = dict[str, str]
+type Handler = Callable[[Query], Any]
+type Message = dict[str, Any]
+type Receive = Callable[[], Awaitable[Message]]
+type Send = Callable[[Message], Awaitable[None]]
+type Application = Callable[[Message, Receive, Send], Awaitable[None]]
+
+
+class Control:
+    """A table of (method, path) to functions that answer with something JSON can hold."""
+
+    def __init__(self) -> None:
+        self._handlers: dict[tuple[str, str], Handler] = {}
+
+    def add(self, method: str, path: str, handler: Handler) -> None:
+        """Answer `method path` with `handler(query)`, as JSON."""
+        self._handlers[method, path] = handler
+
+    def wrap(self, application: Application) -> Application:
+        """The ASGI application that answers /_local/ itself, else asks `application`."""
+
+        async def control(scope: Message, receive: Receive, send: Send) -> None:
+            path = scope.get("path", "")
+            if scope["type"] != "http" or not path.startswith("/_local/"):
+                await application(scope, receive, send)
+                return
+            handler = self._handlers.get((scope["method"], path))
+            if handler is None:
+                await answer(send, 404, {"message": f"no {scope['method']} {path}"})
+                return
+            query = dict(urllib.parse.parse_qsl(scope["query_string"].decode()))
+            try:
+                body = handler(query)
+            except ValueError as error:
+                await answer(send, 400, {"message": str(error)})
+            else:
+                await answer(send, 200, body)
+
+        return control
+
+
+async def answer(send: Send, status: int, body: Any, headers: dict[str, str] | None = None) -> None:
+    """Send a JSON response."""
+    lines = {"content-type": "application/json", **(headers or {})}
+    encoded = [(name.encode(), value.encode()) for name, value in lines.items()]
+    await send({"type": "http.response.start", "status": status, "headers": encoded})
+    await send({"type": "http.response.body", "body": json.dumps(body).encode()})

@@ -1,0 +1,59 @@
+"""Functions' packages on disk: each one unpacked once, whoever runs it."""
+
+import base64
+import io
+import os
+import shutil
+import threading
+import zipfile
+from pathlib import Path
+
+#: AWS counts a function's memory as a whole; the limit of the data segment (in KiB, for sh's
+#: ulimit) is what a process can be given without privileges. Beyond it Python raises MemoryError.
+_BOOTSTRAP = """\
+#!/bin/sh
+ulimit -Sd $((AWS_LAMBDA_FUNCTION_MEMORY_SIZE * 1024))
+cd "$LAMBDA_TASK_ROOT" && exec "{python}" -m awslambdaric "$_HANDLER"
+"""
+
+
+class Packages:
+    """Directories by the package's SHA-256, each with `task/` (the package) and `bootstrap`."""
+
+    def __init__(self, root: Path, python: Path) -> None:
+        """Write the bootstrap that starts `python -m awslambdaric`; call before any fork.
+
+        One script for all: a script that is still open for writing in a fork cannot be executed.
+        """
+        self._root = root
+        self._locks: dict[str, threading.Lock] = {}
+        self._guard = threading.Lock()
+        root.mkdir(parents=True, exist_ok=True)
+        self._bootstrap = root / "bootstrap"
+        self._bootstrap.write_text(_BOOTSTRAP.format(python=python))
+        self._bootstrap.chmod(0o755)
+
+    def directory(self, code_sha256: str, package: bytes) -> Path:
+        """The directory of a package, unpacked at its first use. `code_sha256`: base64."""
+        name = base64.b64decode(code_sha256).hex()
+        with self._guard:
+            lock = self._locks.setdefault(name, threading.Lock())
+        with lock:
+            directory = self._root / name
+            if not directory.exists():
+                unfinished = self._root / f"{name}.unfinished"
+                shutil.rmtree(unfinished, ignore_errors=True)
+                _unpack(package, unfinished / "task")
+                (unfinished / "bootstrap").symlink_to(self._bootstrap)
+                unfinished.rename(directory)
+            return directory
+
+
+def _unpack(package: bytes, target: Path) -> None:
+    target.mkdir(parents=True)
+    with zipfile.ZipFile(io.BytesIO(package)) as archive:
+        for entry in archive.infolist():
+            path = archive.extract(entry, target)
+            mode = (entry.external_attr >> 16) & 0o777
+            if mode and not entry.is_dir():
+                os.chmod(path, mode | 0o400)  # noqa: PTH101 - extract() names a str

@@ -1,0 +1,51 @@
+"""Parts of templates that the checks deploy."""
+
+import io
+import zipfile
+from typing import Any
+
+ROLE: dict[str, Any] = {
+    "Type": "AWS::IAM::Role",
+    "Properties": {
+        "AssumeRolePolicyDocument": {
+            "Version": "2012-10-17",
+            "Statement": [
+                {
+                    "Effect": "Allow",
+                    "Principal": {"Service": "lambda.amazonaws.com"},
+                    "Action": "sts:AssumeRole",
+                }
+            ],
+        }
+    },
+}
+
+
+def function(name: str, code: str, **properties: Any) -> dict[str, Any]:
+    """A function with inline code; its handler is `index.handler`, its role the resource Role."""
+    return {
+        "Type": "AWS::Lambda::Function",
+        "Properties": {
+            "FunctionName": name,
+            "Runtime": "python3.13",
+            "Handler": "index.handler",
+            "Role": {"Fn::GetAtt": ["Role", "Arn"]},
+            "Timeout": 20,
+            "Code": {"ZipFile": code},
+            **properties,
+        },
+    }
+
+
+def package(**files: str | bytes) -> bytes:
+    """A zipped package; `a__b` in a name stands for `a/b`, and each file is a Python module."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(f"{name.replace('__', '/')}.py", content)
+    return buffer.getvalue()
+
+
+def stack(**resources: Any) -> dict[str, Any]:
+    """A template of these resources."""
+    return {"AWSTemplateFormatVersion": "2010-09-09", "Resources": resources}

@@ -1,0 +1,64 @@
+"""Every shim keeps its promise, is needed for it, and says why it is there."""
+
+import ast
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.emulator import contracts_deployment, contracts_functions, contracts_services
+from tests.emulator.running import ROOT, Emulator, running
+
+#: Each shim's check. A second check of a shim is a test of its own below.
+CONTRACTS: dict[str, Callable[[Emulator], None]] = {
+    "accepted_types": contracts_deployment.accepted_types,
+    "execution_delay": contracts_services.execution_delay,
+    "function_runtime": contracts_functions.function_runtime,
+    "global_tables": contracts_deployment.global_tables,
+    "kinesis_housekeeping": contracts_services.kinesis_housekeeping,
+    "nested_attributes": contracts_deployment.nested_attributes,
+    "nested_sam": contracts_deployment.nested_sam,
+    "outage": contracts_services.outage,
+    "sam_parameters": contracts_deployment.sam_parameters,
+    "stream_pollers": contracts_functions.stream_pollers,
+    "table_properties": contracts_deployment.table_properties,
+    "weighted_aliases": contracts_functions.weighted_aliases,
+    "worker_regions": contracts_functions.worker_regions,
+}
+SHIMS = sorted(
+    path for path in (ROOT / "local/emulator/shims").glob("*.py") if path.stem != "__init__"
+)
+
+
+@pytest.mark.parametrize("name", CONTRACTS)
+def test_the_contract_holds(emulator: Emulator, name: str) -> None:
+    CONTRACTS[name](emulator)
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("name", CONTRACTS)
+def test_the_shim_is_needed(environments: None, tmp_path: Path, name: str) -> None:
+    """Without the shim its check fails: when it passes, the shim can go."""
+    with (
+        running(tmp_path / "state", name) as without,
+        pytest.raises((AssertionError, ClientError)) as caught,
+    ):
+        CONTRACTS[name](without)
+    print(f"without {name}: {caught.value}")
+
+
+def test_an_import_error_keeps_its_type(emulator: Emulator) -> None:
+    contracts_functions.import_errors(emulator)
+
+
+def test_every_shim_has_a_contract() -> None:
+    assert sorted(CONTRACTS) == [path.stem for path in SHIMS]
+
+
+@pytest.mark.parametrize("path", SHIMS, ids=lambda path: path.stem)
+def test_every_shim_says_why_it_is_there(path: Path) -> None:
+    text = ast.get_docstring(ast.parse(path.read_text())) or ""
+    assert "\nGap: " in text
+    assert "\nSeen in: ministack 1.5.33" in text
+    assert "\nDelete when: " in text
