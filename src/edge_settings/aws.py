@@ -2,12 +2,11 @@
 
 import functools
 import json
-import urllib.error
 import urllib.request
 from typing import TYPE_CHECKING, Any
 
 import boto3
-from botocore.exceptions import ClientError, WaiterError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from edge_settings.errors import EdgeSettingsError, PackageError, SigningKeysError
 from edge_settings.requests import ClientUrlsRequest
@@ -41,7 +40,7 @@ def built_package(version_arn: str) -> bytes:
         answer = _lambda().get_function(FunctionName=function, Qualifier=version)
         with urllib.request.urlopen(answer["Code"]["Location"], timeout=TIMEOUT_S) as response:  # noqa: S310 - an address that Lambda signed
             package: bytes = response.read()
-    except (ClientError, urllib.error.URLError) as error:
+    except (ClientError, BotoCoreError, OSError) as error:
         raise PackageError(f"The package of {version_arn} cannot be fetched: {error}.") from error
     return package
 
@@ -63,7 +62,7 @@ def publish(version_arn: str, package: bytes) -> str:
         client.get_waiter("published_version_active").wait(
             FunctionName=function, Qualifier=published["Version"]
         )
-    except (ClientError, WaiterError) as error:
+    except (ClientError, BotoCoreError) as error:
         raise PackageError(f"{function} cannot be published: {error}.") from error
     return f"{function}:{published['Version']}"
 
@@ -74,7 +73,7 @@ def signing_keys(uri: str) -> dict[str, object]:
         with urllib.request.urlopen(uri, timeout=TIMEOUT_S) as response:  # noqa: S310 - checked by the room's settings: https, or loopback
             body: bytes = response.read(MAX_KEY_SET + 1)
         document = json.loads(body) if len(body) <= MAX_KEY_SET else None
-    except (urllib.error.URLError, ValueError) as error:
+    except (OSError, ValueError) as error:
         raise SigningKeysError(f"The signing keys at {uri} cannot be fetched: {error}.") from error
     if not isinstance(document, dict) or not document.get("keys"):
         raise SigningKeysError(f"{uri} answered with no key set.")
@@ -94,11 +93,12 @@ def set_client_urls(request: ClientUrlsRequest) -> None:
                 UserPoolId=request.user_pool_id, ClientId=request.client_id
             )["UserPoolClient"]
         )
-        kept = {name: value for name, value in present.items() if name not in _READ_ONLY}
+        # An attribute that was never set may come back as an empty text, which is no legal value.
+        kept = {name: it for name, it in present.items() if name not in _READ_ONLY and it != ""}
         kept["CallbackURLs"] = list(request.callback_urls)
         kept["LogoutURLs"] = list(request.logout_urls)
         client.update_user_pool_client(**kept)
-    except ClientError as error:
+    except (ClientError, BotoCoreError) as error:
         raise EdgeSettingsError(f"The app client cannot be updated: {error}.") from error
 
 
