@@ -1,0 +1,41 @@
+"""The order of shards: a parent before its children, on a split as on a merge."""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ShardInfo:
+    """A shard as ListShards or DescribeStream names it; `closed` where it takes no more records."""
+
+    shard_id: str
+    parents: tuple[str, ...] = ()
+    closed: bool = False
+
+
+def startable(
+    listed: Iterable[ShardInfo], started: Collection[str], finished: Collection[str]
+) -> list[ShardInfo]:
+    """The shards that may be read now.
+
+    "After a reshard operation … you should read all the data from the parent shards before you
+    read data from the child shards: it ensures that data is read in order by hash key"
+    (kinesis-using-sdk-java-after-resharding). A parent that is no longer listed has outlived its
+    retention (or its stream) and holds nothing up.
+    """
+    shards = list(listed)
+    present = {shard.shard_id for shard in shards} | set(started)
+    return [
+        shard
+        for shard in shards
+        if shard.shard_id not in started
+        and shard.shard_id not in finished
+        and all(parent not in present or parent in finished for parent in shard.parents)
+    ]
+
+
+def already_past(listed: Iterable[ShardInfo]) -> list[str]:
+    """The shards that a mapping which starts at LATEST never reads: they were closed before it."""
+    shards = list(listed)
+    parents = {parent for shard in shards for parent in shard.parents}
+    return [shard.shard_id for shard in shards if shard.closed or shard.shard_id in parents]

@@ -1,0 +1,203 @@
+"""The simulator obeys the rules, and a wrong design does not survive it."""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from local.poller.simulator import (
+    Faults,
+    Report,
+    SimulatedShard,
+    Simulator,
+    StuckError,
+    fault_point,
+    kinesis_records,
+)
+
+SETTINGS = {
+    "BatchSize": 10,
+    "FunctionResponseTypes": ["ReportBatchItemFailures"],
+    "BisectBatchOnFunctionError": True,
+}
+RUNS = 60
+
+type Design = Callable[[Bucket, dict[str, Any]], Any]
+
+
+class Bucket:
+    """Objects of sequence numbers, one consumer, and the row of its high water."""
+
+    def __init__(self) -> None:
+        self.objects: dict[object, list[int]] = {}
+        self.high = -1
+
+    def put(self, key: object, rows: list[int], *, overwrite: bool) -> bool:
+        """Whether the object was written; False where it was there and may not be overwritten."""
+        fault_point("put: before", error=ConnectionError)
+        written = overwrite or key not in self.objects
+        if written:
+            self.objects[key] = rows
+        fault_point("put: after", error=ConnectionError)
+        return written
+
+    def raise_high(self, high: int) -> None:
+        fault_point("row: before", error=ConnectionError)
+        self.high = max(self.high, high)
+        fault_point("row: after", error=ConnectionError)
+
+
+def sequence_numbers(event: dict[str, Any]) -> list[int]:
+    return [int(record["kinesis"]["sequenceNumber"]) for record in event["Records"]]
+
+
+def chained(bucket: Bucket, event: dict[str, Any]) -> Any:
+    fault_point("row: read")
+    high = bucket.high
+    while rest := [number for number in sequence_numbers(event) if number > high]:
+        if bucket.put(rest[0], rest, overwrite=False):
+            high = rest[-1]
+        else:
+            high = bucket.objects[rest[0]][-1]
+        bucket.raise_high(high)
+    return {"batchItemFailures": []}
+
+
+def random_key(bucket: Bucket, event: dict[str, Any]) -> Any:
+    bucket.put(object(), sequence_numbers(event), overwrite=True)
+
+
+def first_key_overwritten(bucket: Bucket, event: dict[str, Any]) -> Any:
+    numbers = sequence_numbers(event)
+    bucket.put(numbers[0], numbers, overwrite=True)
+
+
+def first_key_kept(bucket: Bucket, event: dict[str, Any]) -> Any:
+    numbers = sequence_numbers(event)
+    bucket.put(numbers[0], numbers, overwrite=False)
+
+
+def on(bucket: Bucket, design: Design = chained) -> Callable[[dict[str, Any]], Any]:
+    return functools.partial(design, bucket)
+
+
+def runs(design: Design, faults: Faults) -> tuple[int, int]:
+    """In how many runs rows were lost, and in how many some were there twice."""
+    lost = twice = 0
+    for seed in range(RUNS):
+        bucket = Bucket()
+        records = kinesis_records([b"x"] * 40)
+        report = Simulator(records, SETTINGS, on(bucket, design), seed, faults).run()
+        assert not report.unaccounted
+        rows = [number for rows in bucket.objects.values() for number in rows]
+        lost += len(set(rows)) < len(records)
+        twice += len(rows) > len(set(rows))
+    return lost, twice
+
+
+def test_the_chained_writer_neither_loses_nor_repeats() -> None:
+    assert runs(chained, Faults.heavy()) == (0, 0)
+
+
+def test_a_random_key_repeats() -> None:
+    lost, twice = runs(random_key, Faults.heavy())
+    assert lost == 0
+    assert twice > RUNS // 2
+
+
+@pytest.mark.parametrize("design", [first_key_overwritten, first_key_kept])
+def test_a_key_of_the_first_record_alone_loses(design: Design) -> None:
+    lost, _ = runs(design, Faults(crash=0.1, timeout=0.3, overlap=0.2, restart=0.1, limit=40))
+    assert lost > 0
+
+
+def test_without_faults_nothing_is_repeated_and_the_order_is_kept() -> None:
+    seen: list[int] = []
+    records = kinesis_records([b"x"] * 200)
+    report = Simulator(
+        records, {"BatchSize": 7}, lambda event: seen.extend(sequence_numbers(event)), seed=3
+    ).run()
+    assert seen == [record.number for record in records]
+    assert {call.seen for call in report.calls} == {"returned"}
+    assert max(len(call.sequences) for call in report.calls) == 7
+    assert report.trace == []
+
+
+def test_a_run_is_decided_by_its_seed() -> None:
+    def once(seed: int) -> Report:
+        bucket = Bucket()
+        return Simulator(
+            kinesis_records([b"x"] * 40),
+            SETTINGS,
+            on(bucket),
+            seed,
+            Faults.heavy(),
+        ).run()
+
+    first, again, other = once(11), once(11), once(12)
+    assert (first.trace, first.calls) == (again.trace, again.calls)
+    assert first.calls != other.calls
+
+
+@pytest.mark.parametrize("fault", ["crash", "timeout", "error"])
+def test_a_script_puts_the_fault_at_each_point_in_turn(fault: Any) -> None:
+    records = kinesis_records([b"x"] * 12)
+    for point in range(1_000):
+        bucket = Bucket()
+        report = Simulator(
+            records, SETTINGS, on(bucket), faults=Faults(script={point: fault})
+        ).run()
+        assert not report.unaccounted
+        assert sorted(n for rows in bucket.objects.values() for n in rows) == [
+            record.number for record in records
+        ]
+        if not report.trace:  # past the last point of the run
+            break
+    assert point > 4
+
+
+def test_a_crash_is_not_caught_by_the_handler() -> None:
+    def careless(event: dict[str, Any]) -> Any:
+        try:
+            fault_point("anything")
+        except Exception:  # noqa: BLE001 -- the point of the test
+            return None
+        return None
+
+    report = Simulator(
+        kinesis_records([b"x"]), SETTINGS, careless, faults=Faults(script={0: "crash"})
+    ).run()
+    assert [call.seen for call in report.calls] == ["failed", "returned"]
+
+
+def test_children_are_read_after_their_parents() -> None:
+    order: list[str] = []
+    parent = SimulatedShard("shard-0", kinesis_records([b"x"] * 20))
+    children = [
+        SimulatedShard(name, kinesis_records([b"x"] * 20, first=first), parents=("shard-0",))
+        for name, first in (("shard-1", 10**55 * 5), ("shard-2", 10**55 * 6))
+    ]
+    merged = SimulatedShard(
+        "shard-3", kinesis_records([b"x"] * 5, first=10**55 * 7), parents=("shard-1", "shard-2")
+    )
+    report = Simulator(
+        [merged, *children, parent], SETTINGS, lambda event: None, seed=5, faults=Faults.heavy()
+    ).run()
+    order = [call.shard_id for call in report.calls]
+    last = {name: len(order) - 1 - order[::-1].index(name) for name in set(order)}
+    assert last["shard-0"] < min(order.index("shard-1"), order.index("shard-2"))
+    assert max(last["shard-1"], last["shard-2"]) < order.index("shard-3")
+    assert not report.unaccounted
+
+
+def test_a_batch_that_fails_for_ever_is_told() -> None:
+    def failing(event: dict[str, Any]) -> Any:
+        raise ValueError
+
+    with pytest.raises(StuckError, match="not delivered after"):
+        Simulator(kinesis_records([b"x"]), {"BatchSize": 1}, failing).run()
+
+
+def test_outside_of_a_run_a_fault_point_does_nothing() -> None:
+    fault_point("anything", error=ConnectionError)
