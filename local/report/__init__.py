@@ -1,0 +1,1 @@
+"""What the lake holds of a replay: SQL over its Parquet objects, checked by a second count."""

@@ -1,0 +1,129 @@
+"""The lake's objects: what is listed, what their metadata says, and copies to read."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import TYPE_CHECKING
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from local.errors import LocalError
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+PREFIX = "events/"
+
+
+@dataclass(frozen=True)
+class LakeObject:
+    """One object as the listing has it. `size` is in bytes."""
+
+    key: str
+    size: int
+    modified: datetime
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What an object's metadata says that it holds, in rows."""
+
+    good: int
+    bad: int
+    duplicate: int
+
+    @property
+    def rows(self) -> int:
+        """All rows."""
+        return self.good + self.bad + self.duplicate
+
+
+class Lake:
+    """The `events/` objects of one bucket."""
+
+    def __init__(self, client: "S3Client", bucket: str) -> None:
+        self._client = client
+        self.bucket = bucket
+
+    def objects(self) -> list[LakeObject]:
+        """List the Parquet objects, by key."""
+        with _clear(self.bucket):
+            pages = self._client.get_paginator("list_objects_v2").paginate(
+                Bucket=self.bucket, Prefix=PREFIX
+            )
+            found = [
+                LakeObject(entry["Key"], entry["Size"], entry["LastModified"])
+                for page in pages
+                for entry in page.get("Contents", [])
+                if entry["Key"].endswith(".parquet")
+            ]
+        return sorted(found, key=lambda item: item.key)
+
+    def counts(self, key: str) -> Counts:
+        """Read the counts that the writer put into the object's metadata."""
+        with _clear(self.bucket):
+            metadata = self._client.head_object(Bucket=self.bucket, Key=key)["Metadata"]
+        try:
+            return Counts(*(int(metadata[name]) for name in ("good", "bad", "duplicate")))
+        except (KeyError, ValueError) as error:
+            raise LocalError(f"The object {key} does not say how many rows it holds.") from error
+
+    def copy(self, key: str, target: Path) -> None:
+        """Download the object."""
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with _clear(self.bucket):
+            body = self._client.get_object(Bucket=self.bucket, Key=key)["Body"]
+            with target.open("wb") as file:
+                shutil.copyfileobj(body, file)
+
+
+@contextmanager
+def _clear(bucket: str) -> Iterator[None]:
+    """Turn the SDK's errors into one sentence."""
+    try:
+        yield
+    except ClientError as error:
+        code = error.response.get("Error", {}).get("Code", "unknown")
+        raise LocalError(f"The lake s3://{bucket} cannot be read ({code}).") from error
+    except BotoCoreError as error:
+        reason = type(error).__name__
+        raise LocalError(f"The lake s3://{bucket} does not answer ({reason}).") from error
+
+
+@cache
+def s3(endpoint: str, region: str) -> "S3Client":
+    """Return the client of an emulator, whose credentials are any."""
+    return boto3.client(
+        "s3",
+        endpoint_url=endpoint,
+        region_name=region,
+        aws_access_key_id="test",
+        aws_secret_access_key="test",  # noqa: S106 - the emulator's
+        config=Config(
+            s3={"addressing_style": "path"},
+            retries={"max_attempts": 3, "mode": "standard"},
+            connect_timeout=3,
+            read_timeout=20,
+        ),
+    )
+
+
+@contextmanager
+def copies(lake: Lake, objects: list[LakeObject], directory: Path) -> Iterator[list[Path]]:
+    """Download the objects below `directory` for as long as they are read."""
+    directory.mkdir(parents=True, exist_ok=True)
+    folder = Path(mkdtemp(prefix="lake-", dir=directory))
+    try:
+        paths = [folder / f"{number:06d}.parquet" for number in range(len(objects))]
+        for item, path in zip(objects, paths, strict=True):
+            lake.copy(item.key, path)
+        yield paths
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

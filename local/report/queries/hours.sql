@@ -1,0 +1,7 @@
+-- Views by hour of the day (UTC), by the events' own time.
+SELECT extract(hour FROM "timestamp") AS hour_of_day,
+       count(DISTINCT message_id)     AS views
+FROM events
+WHERE verdict = 'good'
+GROUP BY extract(hour FROM "timestamp")
+ORDER BY hour_of_day

@@ -1,0 +1,7 @@
+-- Every path and how often it was asked for, the most frequent first.
+SELECT page_path,
+       count(DISTINCT message_id) AS views
+FROM events
+WHERE verdict = 'good'
+GROUP BY page_path
+ORDER BY views DESC, page_path
