@@ -1,0 +1,50 @@
+"""The function's entry: one viewer request in, a request or a response out, one log line."""
+
+import json
+import time
+from functools import cache
+from pathlib import Path
+
+from edge_auth import log
+from edge_auth.backends import fastest
+from edge_auth.errors import EdgeAuthError, SettingsError
+from edge_auth.gate import Gate
+from edge_auth.responses import refusal
+from edge_auth.settings import parse
+
+SETTINGS = Path(__file__).parent.parent / "settings.json"
+
+
+def _fetch(address: str) -> bytes:
+    from edge_auth.fetch import get  # a connection's modules cost more than all of ours
+
+    return get(address)
+
+
+@cache
+def gate() -> Gate:
+    """The gate of this process. Raises SettingsError."""
+    try:
+        document = json.loads(SETTINGS.read_bytes())
+    except (OSError, ValueError) as error:
+        raise SettingsError("settings.json", "cannot be read") from error
+    return Gate(
+        parse(document),
+        backend=fastest(),
+        fetch=_fetch,
+        clock=time.time,
+        monotonic=time.monotonic,
+    )
+
+
+def lambda_handler(event: object, context: object) -> object:  # noqa: ARG001 # Lambda's signature
+    """A CloudFront viewer-request result. Whatever goes wrong, the door stays closed."""
+    try:
+        request, outcome = gate().answer(event)
+        print(log.line(request, outcome))
+    except Exception as error:  # noqa: BLE001 # an exception here would be CloudFront's own 502 page
+        problem = error if isinstance(error, EdgeAuthError) else EdgeAuthError()
+        outcome = refusal(None, problem)
+        # The type alone: a message could quote what it failed on.
+        print(json.dumps({"level": "ERROR", "message": "edge_auth", "error": type(error).__name__}))
+    return outcome.result

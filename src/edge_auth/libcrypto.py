@@ -1,0 +1,116 @@
+"""The modular power of RSA from the libcrypto that the interpreter has loaded already, by ctypes.
+
+`_hashlib` is linked to libcrypto, so opening that file again finds OpenSSL's functions without a
+library name or a path. PyDLL keeps the interpreter's lock during a call: one context per key can
+be shared, and a call is cheaper. Each call has a buffer of its own.
+"""
+
+import ctypes
+from collections.abc import Callable
+from ctypes import POINTER, byref, c_char, c_char_p, c_int, c_long, c_size_t, c_void_p
+from functools import partial
+
+from edge_auth.rsa import EXPONENT, Power
+
+_RSA_NO_PADDING = 3  # openssl/rsa.h
+_RSA_ENCRYPTION = bytes.fromhex("300d06092a864886f70d0101010500")  # RFC 8017, appendix A.1
+
+
+class LibcryptoError(Exception):
+    """Raised when libcrypto cannot be reached, or refuses a call that must succeed."""
+
+
+def _library() -> ctypes.PyDLL:
+    try:
+        import _hashlib
+
+        return ctypes.PyDLL(_hashlib.__file__)
+    # Not built, built into the interpreter itself (no file), or not loadable.
+    except (ImportError, AttributeError, OSError) as error:
+        raise LibcryptoError from error
+
+
+def _function(
+    library: ctypes.PyDLL, name: str, result: type | None, *arguments: type
+) -> Callable[..., int]:
+    try:
+        found = getattr(library, name)
+    except AttributeError as error:
+        raise LibcryptoError from error
+    found.restype, found.argtypes = result, arguments
+    return found  # type: ignore[no-any-return]  # a library's attributes are untyped
+
+
+def _der(tag: int, content: bytes) -> bytes:
+    """One DER element (X.690, section 8.1)."""
+    size = len(content)
+    if size < 0x80:
+        return bytes((tag, size)) + content
+    length = size.to_bytes((size.bit_length() + 7) // 8)
+    return bytes((tag, 0x80 | len(length))) + length + content
+
+
+def _integer(value: int) -> bytes:
+    return _der(0x02, value.to_bytes(value.bit_length() // 8 + 1))
+
+
+def _public_key_info(modulus: int) -> bytes:
+    """SubjectPublicKeyInfo (RFC 5280, section 4.1) of an RSA key."""
+    key = _der(0x30, _integer(modulus) + _integer(EXPONENT))
+    return _der(0x30, _RSA_ENCRYPTION + _der(0x03, b"\x00" + key))
+
+
+class Libcrypto:
+    """The backend. Raises LibcryptoError where there is none."""
+
+    def __init__(self) -> None:
+        function = partial(_function, _library())
+        text = POINTER(c_char_p)
+        self.read_key = function("d2i_PUBKEY", c_void_p, c_void_p, text, c_long)
+        self.new = function("EVP_PKEY_CTX_new", c_void_p, c_void_p, c_void_p)
+        self.start = function("EVP_PKEY_encrypt_init", c_int, c_void_p)
+        self.pad = function("EVP_PKEY_CTX_set_rsa_padding", c_int, c_void_p, c_int)
+        self.encrypt = function(
+            "EVP_PKEY_encrypt", c_int, c_void_p, c_void_p, POINTER(c_size_t), c_char_p, c_size_t
+        )
+        self.free = function("EVP_PKEY_CTX_free", None, c_void_p)
+        self.free_key = function("EVP_PKEY_free", None, c_void_p)
+
+    def __call__(self, modulus: int) -> Power:
+        return _Modulus(self, modulus)
+
+
+class _Modulus:
+    """A prepared context for one modulus; released with its owner."""
+
+    __slots__ = ("_buffer", "_context", "_encrypt", "_free", "_size")
+
+    def __init__(self, library: Libcrypto, modulus: int) -> None:
+        self._context = None
+        self._free = library.free
+        self._encrypt = library.encrypt
+        self._size = (modulus.bit_length() + 7) // 8
+        self._buffer = c_char * self._size
+        info = _public_key_info(modulus)
+        key = library.read_key(None, byref(c_char_p(info)), len(info))
+        if not key:
+            raise LibcryptoError
+        self._context = library.new(key, None)  # takes a reference of its own to the key
+        library.free_key(key)
+        if (
+            not self._context
+            or library.start(self._context) != 1
+            or library.pad(self._context, _RSA_NO_PADDING) != 1
+        ):
+            raise LibcryptoError
+
+    def __call__(self, signature: bytes) -> bytes:
+        size = self._size
+        result = self._buffer()
+        if self._encrypt(self._context, result, byref(c_size_t(size)), signature, size) != 1:
+            raise LibcryptoError
+        return result.raw
+
+    def __del__(self) -> None:
+        if self._context:
+            self._free(self._context)

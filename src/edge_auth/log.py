@@ -1,0 +1,21 @@
+"""One JSON line per request: what was decided and why, never by whom."""
+
+import json
+
+from edge_auth.request import Request
+from edge_auth.responses import Outcome
+
+
+def line(request: Request | None, outcome: Outcome) -> str:
+    """The line of one outcome. It has no path (CloudFront's access log has, under the same request
+    id), no query, no header, no token, no claim."""
+    fields = {
+        "level": "ERROR" if outcome.status >= 500 else "INFO",
+        "message": "edge_auth",
+        "reason": outcome.reason,
+        "code": outcome.code,
+        "status": outcome.status,
+        "rule": request.rule if request else "",
+        "request_id": request.id if request else "",
+    }
+    return json.dumps({name: value for name, value in fields.items() if value})

@@ -1,0 +1,52 @@
+"""RSASSA-PKCS1-v1_5 with SHA-256: encode the block that must be there, compare (RFC 8017 §8.2.2).
+
+The padding of a signature is never parsed. The only step with two backends is RSAVP1, the modular
+power: `edge_auth.libcrypto` or `pure`. Everything that decides lies here, in front of and behind
+it, so that both backends give the same verdict by construction.
+"""
+
+from collections.abc import Callable
+
+from edge_auth.digest import compare_digest, sha256
+
+# RFC 8017, section 9.2, note 1: DER of DigestInfo for SHA-256, without the digest.
+_DIGEST_INFO = bytes.fromhex("3031300d060960864801650304020105000420")
+EXPONENT = 65_537
+# NIST SP 800-131A: below 2048 bits is not allowed. Above 4096 each request would cost milliseconds.
+MINIMUM_BITS = 2_048
+MAXIMUM_BITS = 4_096
+
+type Power = Callable[[bytes], bytes]
+"""signature -> signature ** 65537 mod n; both big-endian, below n and as long as n."""
+type Backend = Callable[[int], Power]
+"""modulus -> its Power"""
+
+
+def pure(modulus: int) -> Power:
+    """RSAVP1 by Python's own integers (RFC 8017, section 5.2.2)."""
+    size = (modulus.bit_length() + 7) // 8
+
+    def power(signature: bytes) -> bytes:
+        return pow(int.from_bytes(signature), EXPONENT, modulus).to_bytes(size)
+
+    return power
+
+
+class PublicKey:
+    """One RSA key of an issuer, ready to verify."""
+
+    __slots__ = ("_block", "_edge", "_power", "size")
+
+    def __init__(self, modulus: int, backend: Backend) -> None:
+        self.size = (modulus.bit_length() + 7) // 8
+        self._edge = modulus.to_bytes(self.size)
+        filler = b"\xff" * (self.size - len(_DIGEST_INFO) - 32 - 3)
+        self._block = b"\x00\x01" + filler + b"\x00" + _DIGEST_INFO
+        self._power = backend(modulus)
+
+    def verifies(self, message: bytes, signature: bytes) -> bool:
+        """True when the key's holder signed the message."""
+        # RFC 8017, section 8.2.2, step 1, and section 5.2.2, step 1: as long as n, and below n.
+        if len(signature) != self.size or signature >= self._edge:
+            return False
+        return compare_digest(self._power(signature), self._block + sha256(message).digest())

@@ -1,0 +1,82 @@
+"""A token is good or it is an error: structure, then signature, then claims, then remembered."""
+
+from collections.abc import Callable
+
+from edge_auth import jws
+from edge_auth.claims import Claims, Expectations, check
+from edge_auth.digest import sha256
+from edge_auth.encoding import decode, json_object
+from edge_auth.errors import SignatureError, TokenError
+from edge_auth.jwks import KeyRing
+from edge_auth.rsa import PublicKey
+
+# Two generations of this many tokens: bounded, and a full memory forgets the older half.
+REMEMBERED = 512
+# Seconds. A key that leaves the key set stops working after this at the latest.
+REMEMBERED_FOR = 300
+# Header segments are the same for all tokens of one key: an access token's, an ID token's.
+REMEMBERED_HEADERS = 8
+
+
+class Verifier:
+    """Checks tokens of one issuer and one kind. Remembers the good ones by their SHA-256."""
+
+    def __init__(self, keys: KeyRing, expected: Expectations, clock: Callable[[], float]) -> None:
+        """`clock` gives seconds since the epoch."""
+        self._keys = keys
+        self._expected = expected
+        self._clock = clock
+        self._generation = keys.generation
+        self._headers: dict[bytes, PublicKey] = {}
+        self._young: dict[bytes, tuple[float, Claims]] = {}
+        self._old: dict[bytes, tuple[float, Claims]] = {}
+
+    def verify(self, token: str) -> Claims:
+        """The claims of a good token, to be read and not changed.
+
+        Raises TokenError and its kinds, TokenExpiredError among them, and KeysUnavailableError.
+        """
+        try:
+            data = token.encode("ascii")
+        except UnicodeEncodeError as error:
+            raise TokenError from error
+        digest = sha256(data).digest()
+        known = self._young.get(digest) or self._old.get(digest)
+        if known is not None and self._clock() < known[0]:
+            return known[1]
+        return self._verify(data, digest)
+
+    def _verify(self, token: bytes, digest: bytes) -> Claims:
+        now = self._clock()
+        self._keys.fresh()
+        header, payload, signature = jws.split(token)
+        key = self._headers.get(header)
+        if key is None or self._generation != self._keys.generation:
+            key = self._key(header, payload, now)
+        if not key.verifies(token[: len(header) + len(payload) + 1], decode(signature)):
+            raise SignatureError
+        claims = json_object(decode(payload))
+        expires = check(claims, self._expected, now)
+        self._remember(header, key, digest, (min(expires, now + REMEMBERED_FOR), claims))
+        return claims
+
+    def _key(self, header: bytes, payload: bytes, now: float) -> PublicKey:
+        kid = jws.key_id(header)
+        if not self._keys.holds(kid):
+            # A fetch is worth its second only for a token that could be good once the key is known.
+            check(json_object(decode(payload)), self._expected, now)
+        key = self._keys.find(kid)
+        if self._generation != self._keys.generation:
+            self._generation = self._keys.generation
+            self._headers, self._young, self._old = {}, {}, {}
+        return key
+
+    def _remember(
+        self, header: bytes, key: PublicKey, digest: bytes, known: tuple[float, Claims]
+    ) -> None:
+        if len(self._headers) >= REMEMBERED_HEADERS:
+            self._headers = {}
+        self._headers[header] = key
+        if len(self._young) >= REMEMBERED:
+            self._old, self._young = self._young, {}
+        self._young[digest] = known
