@@ -11,7 +11,8 @@ export SAM_CLI_TELEMETRY := 0
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
-	@echo "  run, up:  LOG=path-or-URL (an access log of your own)  PORT=8080  EMULATOR_PORT=4566  CLIENTS=8"
+	@echo "  run:      LOG=path-or-URL (an access log of your own, or "model")  CLIENTS=8  PORT, EMULATOR_PORT (free ones)"
+	@echo "  up:       PORT=8080  EMULATOR_PORT=4566  REGIONS=eu-west-2,ap-south-1 (beside us-east-1)"
 
 setup: ## the environments: uv, Python 3.13, everything that uv.lock names
 	@$(PYTHON3) local/bootstrap.py

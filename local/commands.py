@@ -17,6 +17,8 @@ STATE = ROOT / ".meridian"
 #: Where `make up` answers unless told otherwise.
 UP_EDGE_PORT = 8080
 UP_EMULATOR_PORT = 4566
+#: Where the foundation has replicas of its tables (stacks/foundation.yaml).
+KNOWN_REGIONS = frozenset({"us-east-1", "eu-west-2", "ap-south-1"})
 
 
 @dataclass(frozen=True)
@@ -27,15 +29,17 @@ class Wishes:
     edge_port: int | None
     emulator_port: int | None
     clients: int
+    regions: tuple[str, ...]
 
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> "Wishes":
-        """Read LOG, PORT, EMULATOR_PORT and CLIENTS. Raises LocalError for what is no number."""
+        """Read LOG, PORT, EMULATOR_PORT, CLIENTS and REGIONS. Raises LocalError for nonsense."""
         return cls(
             log=environment.get("LOG") or None,
             edge_port=_number(environment, "PORT", 0, 65535),
             emulator_port=_number(environment, "EMULATOR_PORT", 0, 65535),
             clients=_number(environment, "CLIENTS", 1, 64) or 8,
+            regions=_regions(environment),
         )
 
 
@@ -46,6 +50,16 @@ def _number(environment: Mapping[str, str], name: str, lowest: int, highest: int
     if not text.isdecimal() or not lowest <= int(text) <= highest:
         raise LocalError(f"{name} must be a number from {lowest} to {highest}, not {text!r}.")
     return int(text)
+
+
+def _regions(environment: Mapping[str, str]) -> tuple[str, ...]:
+    names = [name.strip() for name in environment.get("REGIONS", "").split(",") if name.strip()]
+    unknown = set(names) - KNOWN_REGIONS
+    if unknown:
+        raise LocalError(
+            f"REGIONS may name {', '.join(sorted(KNOWN_REGIONS))}, not {', '.join(sorted(unknown))}."
+        )
+    return (system.HOME_REGION, *(name for name in names if name != system.HOME_REGION))
 
 
 def run(wishes: Wishes) -> int:
@@ -78,7 +92,7 @@ def up(wishes: Wishes) -> int:
         emulator=UP_EMULATOR_PORT if wishes.emulator_port is None else wishes.emulator_port,
         edge=UP_EDGE_PORT if wishes.edge_port is None else wishes.edge_port,
     )
-    with system.started(STATE / "up", ports) as running:
+    with system.started(STATE / "up", ports, wishes.regions) as running:
         _print_address(running)
         try:
             while True:

@@ -3,7 +3,7 @@
 import json
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,8 @@ EMULATOR_PYTHON = ROOT / ".venv-emulator" / "bin" / "python"
 RUNTIME_PYTHON = ROOT / ".venv-lambda" / "bin" / "python"
 #: CloudFront, WAF and the edge functions live in the home region.
 HOME_REGION = "us-east-1"
+#: A second in place of a minute: who looks at a laptop does not want to wait.
+EVERYWHERE = {"EventsBatchingWindow": "1"}
 
 
 @dataclass(frozen=True)
@@ -54,27 +56,29 @@ class System:
 
 
 @contextmanager
-def started(directory: Path, ports: Ports) -> Iterator[System]:
-    """Build, deploy and start everything; stop everything at the end. Raises LocalError."""
+def started(
+    directory: Path, ports: Ports, regions: Sequence[str] = (HOME_REGION,)
+) -> Iterator[System]:
+    """Build, deploy and start everything; stop everything at the end. Raises LocalError.
+
+    `regions` begins with the home region; each further one gets its regional part.
+    """
     with running(directory) as services:
         ports = ports.chosen()
         place = Place(endpoint=f"http://127.0.0.1:{ports.emulator}", region=HOME_REGION)
         url = f"http://localhost:{ports.edge}"
         sam.build(place, directory / "logs" / "sam-build.log")
         _start_emulator(services, place, ports.emulator, directory)
-        parameters = {
-            "EmulatorUrl": place.endpoint,
-            "PortalOrigins": url,
-            # A second in place of a minute: who looks at a laptop does not want to wait.
-            "EventsBatchingWindow": "1",
-        }
-        sam.deploy(place, parameters, directory / "logs" / "sam-deploy.log")
+        home = {"EmulatorUrl": place.endpoint, "PortalOrigins": url, "Regions": ",".join(regions)}
+        sam.deploy(place, home | EVERYWHERE, directory / "logs" / "sam-deploy.log")
+        for region in regions[1:]:
+            _deploy_region(Place(place.endpoint, region), directory)
         _print_accepted(place)
         deployed = seed.describe(place)
         with step("pages and demo students"):
             seed.upload_portal(seed.client("s3", place), deployed.outputs["PortalBucket"])
             students = seed.demo_students(place, deployed.outputs)
-        _start_poller(services, place, directory)
+        _start_poller(services, place, regions, directory)
         _start_edge(services, place, ports.edge, directory)
         yield System(place, services, url, directory, deployed, students)
 
@@ -93,7 +97,17 @@ def _start_emulator(services: Services, place: Place, port: int, directory: Path
         )
 
 
-def _start_poller(services: Services, place: Place, directory: Path) -> None:
+def _deploy_region(place: Place, directory: Path) -> None:
+    """Deploy the regional part, which reads the region's own replica of the appointments."""
+    table = f"meridian-{place.stage}-appointments"
+    described = seed.client("dynamodb", place).describe_table(TableName=table)["Table"]
+    parameters = {"AppointmentsStreamArn": str(described["LatestStreamArn"])}
+    sam.deploy(place, parameters | EVERYWHERE, directory / "logs" / f"sam-{place.region}.log")
+
+
+def _start_poller(
+    services: Services, place: Place, regions: Sequence[str], directory: Path
+) -> None:
     status = directory / "poller" / "poller-status.json"
     status.unlink(missing_ok=True)
     with step("event source mappings"):
@@ -101,7 +115,7 @@ def _start_poller(services: Services, place: Place, directory: Path) -> None:
             "poller",
             [
                 *(str(BIN / "python"), "-m", "local.poller", "--endpoint", place.endpoint),
-                *("--regions", place.region, "--state", str(status.parent)),
+                *("--regions", ",".join(regions), "--state", str(status.parent)),
             ],
             {**place.environment(), "PYTHONPATH": str(ROOT)},
             status.exists,
