@@ -1,0 +1,1 @@
+"""The local edge: serves the deployed distribution, and refuses what CloudFront refuses."""

@@ -1,0 +1,72 @@
+"""Whether a function may be associated with a behaviour: what CloudFront checks when it deploys."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+_VERSION = re.compile(r"arn:aws:lambda:(?P<region>[a-z0-9-]+):\d{12}:function:[^:]+:\d+")
+# Quotas on Lambda@Edge (the older figures, which newer pages widen and some accounts still meet):
+# seconds, MB of memory, and bytes of the zipped package, by event.
+_QUOTAS = {
+    "viewer": (5, 128, 1024 * 1024),
+    "origin": (30, 10_240, 50 * 1024 * 1024),
+}
+
+
+def check_association(
+    event_type: str, arn: str, configuration: Mapping[str, Any] | None
+) -> str | None:
+    """Give the sentence that refuses an association, None where CloudFront takes it.
+
+    `configuration` is what GetFunctionConfiguration says of the version: None where it was not
+    asked yet, empty where there is no such version. Source: Restrictions on Lambda@Edge.
+    """
+    found = _VERSION.fullmatch(arn)
+    if found is None:
+        # "You must use a numbered version of the Lambda function, not $LATEST or aliases."
+        return f"The {event_type} function is no numbered version: {arn}."
+    if found["region"] != "us-east-1":
+        # The page on Regions: "The Lambda function must be in the US East (N. Virginia) Region."
+        return f"The {event_type} function is not in us-east-1: {arn}."
+    if configuration is None:
+        return None
+    if not configuration:
+        return f"The {event_type} function does not exist: {arn}."
+    problems = [*_features(configuration), *_over_quota(event_type, configuration)]
+    if not problems:
+        return None
+    return f"Lambda@Edge does not take the {event_type} function {arn}: {'; '.join(problems)}."
+
+
+def _features(configuration: Mapping[str, Any]) -> list[str]:
+    # "The following Lambda features are not supported by Lambda@Edge".
+    variables = (configuration.get("Environment") or {}).get("Variables")
+    checks = {
+        "it has environment variables": variables,
+        "it has layers": configuration.get("Layers"),
+        "it is in a VPC": (configuration.get("VpcConfig") or {}).get("SubnetIds"),
+        "it has a dead letter queue": (configuration.get("DeadLetterConfig") or {}).get(
+            "TargetArn"
+        ),
+        "it is traced by X-Ray": (configuration.get("TracingConfig") or {}).get("Mode") == "Active",
+        "it is a container image": configuration.get("PackageType") == "Image",
+        "it is not x86_64": "arm64" in (configuration.get("Architectures") or []),
+        "it has more than 512 MB of ephemeral storage": (
+            configuration.get("EphemeralStorage") or {}
+        ).get("Size", 512)
+        > 512,
+        "its runtime is neither Python nor Node.js": not str(
+            configuration.get("Runtime", "")
+        ).startswith(("python", "nodejs")),
+    }
+    return [sentence for sentence, found in checks.items() if found]
+
+
+def _over_quota(event_type: str, configuration: Mapping[str, Any]) -> list[str]:
+    seconds, memory, code = _QUOTAS[event_type.partition("-")[0]]
+    checks = {
+        f"its timeout is over {seconds} s": configuration.get("Timeout", 3) > seconds,
+        f"its memory is over {memory} MB": configuration.get("MemorySize", 128) > memory,
+        f"its package is over {code:,} bytes": configuration.get("CodeSize", 0) > code,
+    }
+    return [sentence for sentence, found in checks.items() if found]

@@ -1,0 +1,215 @@
+"""Headers: the shape they have in events, and the ones that functions may not touch."""
+
+import re
+from collections.abc import Iterable, Mapping
+
+#: Lower-case name to the list of (name as written, value), in the order of arrival.
+type HeaderMap = dict[str, list[tuple[str, str]]]
+
+#: RFC 9110 §5.6.2: token.
+TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+#: RFC 9110 §5.5: field values hold visible characters, space, tab and obs-text; never CR, LF, NUL.
+_UNSAFE_VALUE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+
+# Restrictions on all edge functions, "Disallowed headers": "The following HTTP headers aren't
+# exposed to edge functions, and functions can't add them. If your function adds one of these
+# headers, it fails CloudFront validation and CloudFront returns HTTP status code 502".
+_DISALLOWED = frozenset(
+    {
+        "connection",
+        "expect",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "proxy-connection",
+        "trailer",
+        "upgrade",
+        "x-accel-buffering",
+        "x-accel-charset",
+        "x-accel-limit-rate",
+        "x-accel-redirect",
+        "x-amzn-auth",
+        "x-amzn-cf-billing",
+        "x-amzn-cf-id",
+        "x-amzn-cf-xff",
+        "x-amzn-errortype",
+        "x-amzn-fle-profile",
+        "x-amzn-header-count",
+        "x-amzn-header-order",
+        "x-amzn-lambda-integration-tag",
+        "x-amzn-requestid",
+        "x-cache",
+        "x-forwarded-proto",
+        "x-real-ip",
+    }
+)
+_DISALLOWED_PREFIXES = ("x-amz-cf-", "x-edge-")
+
+# Restrictions on all edge functions, "Read-only headers": "Your function can read them and use
+# them as input to the function logic, but it can't change the values."
+READ_ONLY: Mapping[str, frozenset[str]] = {
+    "viewer-request": frozenset({"cdn-loop", "content-length", "host", "transfer-encoding", "via"}),
+    "origin-request": frozenset(
+        {
+            "accept-encoding",
+            "cdn-loop",
+            "content-length",
+            "if-modified-since",
+            "if-none-match",
+            "if-range",
+            "if-unmodified-since",
+            "transfer-encoding",
+            "via",
+        }
+    ),
+    "origin-response": frozenset({"transfer-encoding", "via"}),
+    # "Viewer response: Warning, Via", and for Lambda@Edge Content-Length, Content-Encoding and
+    # Transfer-Encoding as well.
+    "viewer-response": frozenset(
+        {"warning", "via", "content-length", "content-encoding", "transfer-encoding"}
+    ),
+}
+
+# Add custom headers to origin requests, "Custom headers that CloudFront can't add".
+_NEVER_CUSTOM = frozenset(
+    {
+        "cache-control",
+        "connection",
+        "content-length",
+        "cookie",
+        "host",
+        "if-match",
+        "if-modified-since",
+        "if-none-match",
+        "if-range",
+        "if-unmodified-since",
+        "max-forwards",
+        "pragma",
+        "proxy-authorization",
+        "proxy-connection",
+        "range",
+        "request-range",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        "via",
+        "x-real-ip",
+    }
+)
+
+# Request and response behaviour for custom origins, "HTTP request headers and CloudFront
+# behavior": removed on the way to the origin.
+_NEVER_FORWARDED = frozenset(
+    {
+        "connection",
+        "expect",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        "x-forwarded-proto",
+        "x-http-method-override",
+        "x-real-ip",
+    }
+)
+
+#: RFC 9110 §7.6.1: these speak of one connection only, and never pass from origin to viewer.
+HOP_BY_HOP = frozenset(
+    {
+        "connection",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    }
+)
+
+
+def is_disallowed(name: str) -> bool:
+    """Tell whether a function may not see or add this header (lower-case name)."""
+    return name in _DISALLOWED or name.startswith(_DISALLOWED_PREFIXES)
+
+
+def is_forwardable(name: str) -> bool:
+    """Tell whether a viewer's header (lower-case name) can reach an origin at all."""
+    return name not in _NEVER_FORWARDED and not name.startswith(_DISALLOWED_PREFIXES)
+
+
+def is_custom_allowed(name: str) -> bool:
+    """Tell whether an origin may have this custom header (lower-case name)."""
+    return (
+        name not in _NEVER_CUSTOM
+        and not name.startswith(("x-amz-", "x-edge-"))
+        and not is_disallowed(name)
+    )
+
+
+def is_name(text: str) -> bool:
+    """Tell whether this can be the name of a header."""
+    return TOKEN.fullmatch(text) is not None
+
+
+def is_value(text: str) -> bool:
+    """Tell whether this can be the value of a header."""
+    return _UNSAFE_VALUE.search(text) is None
+
+
+def title_case(name: str) -> str:
+    """Write a name with initial capitals: what Lambda@Edge puts where a function left out `key`.
+
+    Lambda@Edge event structure, "headers": "formatted with initial capitalization for each part,
+    separated by hyphens".
+    """
+    return "-".join(part.capitalize() for part in name.split("-"))
+
+
+def collect(pairs: Iterable[tuple[str, str]]) -> HeaderMap:
+    """Gather (name, value) pairs; the same name in any case shares one list."""
+    found: HeaderMap = {}
+    for name, value in pairs:
+        found.setdefault(name.lower(), []).append((name, value))
+    return found
+
+
+def flatten(headers: HeaderMap) -> list[tuple[str, str]]:
+    """List every (name as written, value)."""
+    return [pair for pairs in headers.values() for pair in pairs]
+
+
+def first(headers: HeaderMap, name: str, default: str = "") -> str:
+    """Give the first value of a header (lower-case name)."""
+    pairs = headers.get(name)
+    return pairs[0][1] if pairs else default
+
+
+def joined(headers: HeaderMap, name: str) -> str | None:
+    """Give all values of a header as one (RFC 9110 §5.3), None where it is absent."""
+    pairs = headers.get(name)
+    return ", ".join(value for _, value in pairs) if pairs else None
+
+
+def put(headers: HeaderMap, name: str, value: str) -> None:
+    """Set a header to one value."""
+    headers[name.lower()] = [(name, value)]
+
+
+def copy(headers: HeaderMap) -> HeaderMap:
+    """Copy a header map, so that one request's changes never reach another's."""
+    return {name: list(pairs) for name, pairs in headers.items()}
+
+
+def size(headers: HeaderMap) -> int:
+    """Count the bytes that the headers take on the wire ("name: value\\r\\n")."""
+    return sum(
+        len(name.encode()) + len(value.encode()) + 4
+        for pairs in headers.values()
+        for name, value in pairs
+    )
