@@ -56,9 +56,8 @@ def _regions(environment: Mapping[str, str]) -> tuple[str, ...]:
     names = [name.strip() for name in environment.get("REGIONS", "").split(",") if name.strip()]
     unknown = set(names) - KNOWN_REGIONS
     if unknown:
-        raise LocalError(
-            f"REGIONS may name {', '.join(sorted(KNOWN_REGIONS))}, not {', '.join(sorted(unknown))}."
-        )
+        known = ", ".join(sorted(KNOWN_REGIONS))
+        raise LocalError(f"REGIONS may name {known}, not {', '.join(sorted(unknown))}.")
     return (system.HOME_REGION, *(name for name in names if name != system.HOME_REGION))
 
 
