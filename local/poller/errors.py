@@ -1,4 +1,4 @@
-"""What can end the poller, or a mapping in it."""
+"""What can end the poller, a mapping in it, or a read."""
 
 from local.errors import LocalError
 
@@ -21,7 +21,37 @@ class MappingError(PollerError):
     code = "mapping_invalid"
 
 
-class ResumeError(PollerError):
-    """Raised when the state directory holds a file that is not the poller's."""
+class StateError(PollerError):
+    """Raised when the state directory cannot be used, or its file is not the poller's."""
 
-    code = "state_unreadable"
+    code = "state_unusable"
+
+
+class UnreachableError(PollerError):
+    """Raised when a call got no answer at all: no connection, or none in time."""
+
+    code = "unreachable"
+
+
+class ServiceError(PollerError):
+    """Raised when a service refuses a call; it may accept it later."""
+
+    code = "service"
+
+
+class SourceGoneError(ServiceError):
+    """Raised when a stream or a shard is no longer there."""
+
+    code = "source_gone"
+
+
+class IteratorExpiredError(ServiceError):
+    """Raised when a shard iterator is too old to be read from."""
+
+    code = "iterator_expired"
+
+
+class TrimmedError(ServiceError):
+    """Raised when the position asked for has outlived the stream's retention."""
+
+    code = "trimmed"

@@ -190,10 +190,17 @@ def _check_level(config: MappingConfig, pattern: Mapping[str, Any]) -> None:
                 _check_level(config, option)
         else:
             for rule in wanted:
-                known = not isinstance(rule, Mapping) or (
-                    len(rule) == 1 and next(iter(rule)) in {*_OPERATORS, "exists"}
-                )
-                if not known:
+                if not _usable(rule):
                     raise MappingError(
-                        f"the filter of mapping {config.uuid} has an unknown operator at {name!r}"
+                        f"the filter of mapping {config.uuid} has an unknown rule at {name!r}"
                     )
+
+
+def _usable(rule: Any) -> bool:
+    """Whether a rule can be held against a text and a number without breaking."""
+    try:
+        for value in ("127.0.0.1", 1.5):
+            _value(rule, value)
+    except (KeyError, ValueError, TypeError, AttributeError):
+        return False
+    return not isinstance(rule, list)
