@@ -1,0 +1,1 @@
+"""Request in, events on the nearest stream, answer: the collector at CloudFront's edge."""

@@ -1,0 +1,279 @@
+"""What a deployment decides, read from `settings.json` at the root of the package.
+
+Standard library only, and nothing of the room but its errors: the deployment imports this module
+to refuse settings before they reach the edge. The document:
+
+    {"schema": 1,
+     "stream": "meridian-prod-events",            the same name in each region
+     "regions": ["us-east-1", "eu-west-2"],       where such a stream is
+     "sources": [{
+        "id": "portal",                           what the lake calls it
+        "write_key": "…",
+        "privacy": {
+           "ip": "truncate",                      or "hash" (daily salt), "drop"
+           "gpc": "anonymise", "dnt": "anonymise",    or "ignore"
+           "drop": ["context.traits.email"],      dotted paths; `*` is any one key
+           "hash": ["traits.phone"],
+           "consent": {"categories": ["analytics"], "missing": "allow"}},    or "deny"
+        "rate_limit": {"events_per_second": 100, "burst": 500},    of one copy; none: no limit
+        "cookie": {"enabled": false, "name": "mid", "days": 365, "same_site": "Lax"}}],
+     "salt": "…",                                 16 characters or more; needed for "hash"
+     "limits": {"event_bytes": 32768, "batch_bytes": 512000, "batch_events": 2500},
+     "log_sample": 0.01}                          of the requests that went well; the others always
+
+An unknown key is refused: a rule of privacy that was mistyped must not be a rule that is missing.
+"""
+
+import json
+import re
+from typing import Any, Final, Literal, NamedTuple, cast
+
+from edge_ingest.errors import SettingsError
+
+SCHEMA: Final = 1
+
+type IpRule = Literal["truncate", "hash", "drop"]
+type SignalRule = Literal["anonymise", "ignore"]
+
+_REGION: Final = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]")
+_STREAM: Final = re.compile(r"[a-zA-Z0-9_.-]{1,128}")  # Kinesis, CreateStream: StreamName
+_SOURCE_ID: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+# A colon ends the user name in Basic credentials (RFC 7617 §2), so no key can hold one.
+_WRITE_KEY: Final = re.compile(r"[!-9;-~]{1,128}")
+_COOKIE_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_PATH: Final = re.compile(r"[^.\s]+(\.[^.\s]+)*")
+
+
+class Consent(NamedTuple):
+    """The consent categories that an event needs, and what a missing answer means."""
+
+    categories: tuple[str, ...] = ()
+    deny_missing: bool = False
+
+
+class Privacy(NamedTuple):
+    """What a source lets through to storage."""
+
+    ip: IpRule = "truncate"
+    gpc: SignalRule = "anonymise"
+    dnt: SignalRule = "anonymise"
+    drop: tuple[tuple[str, ...], ...] = ()
+    hash: tuple[tuple[str, ...], ...] = ()
+    consent: Consent = Consent()
+
+
+class RateLimit(NamedTuple):
+    """Events a second, and how many at once, that one running copy takes from a source."""
+
+    events_per_second: float
+    burst: float
+
+
+class Cookie(NamedTuple):
+    """The first-party visitor cookie."""
+
+    name: str = "mid"
+    days: int = 365
+    same_site: str = "Lax"
+
+
+class Source(NamedTuple):
+    """Where events come from. `cookie` and `rate_limit` are None where they are off."""
+
+    id: str
+    write_key: str
+    privacy: Privacy = Privacy()
+    rate_limit: RateLimit | None = None
+    cookie: Cookie | None = None
+
+
+class Limits(NamedTuple):
+    """Sizes in bytes; the defaults are those of the Segment HTTP API."""
+
+    event_bytes: int = 32 * 1024
+    batch_bytes: int = 500 * 1024
+    batch_events: int = 2500
+
+
+class Settings(NamedTuple):
+    """A deployment's settings, checked."""
+
+    stream: str
+    regions: tuple[str, ...]
+    sources: dict[str, Source]  # by write key
+    salt: str | None = None
+    limits: Limits = Limits()
+    log_sample: float = 0.01
+
+
+def load(text: str) -> Settings:
+    """Read the settings from the text of `settings.json`.
+
+    Raises:
+        SettingsError: naming the key.
+    """
+    try:
+        document = json.loads(text)
+    except ValueError as error:
+        raise SettingsError("settings.json", "is not JSON") from error
+    return parse(document)
+
+
+def parse(document: object) -> Settings:
+    """Check a settings document.
+
+    Raises:
+        SettingsError: naming the key.
+    """
+    top = _object(
+        document,
+        "settings",
+        {"schema", "stream", "regions", "sources", "salt", "limits", "log_sample"},
+    )
+    if top.get("schema") != SCHEMA:
+        raise SettingsError("schema", f"must be {SCHEMA}")
+    regions = tuple(
+        _text(region, f"regions[{n}]", _REGION)
+        for n, region in enumerate(_list(top.get("regions"), "regions", at_least=1))
+    )
+    if len(set(regions)) != len(regions):
+        raise SettingsError("regions", "names a region twice")
+    salt = top.get("salt")
+    if salt is not None and (not isinstance(salt, str) or len(salt) < 16):
+        raise SettingsError("salt", "must be a text of 16 characters or more")
+    sample = _number(top.get("log_sample", 0.01), "log_sample", 0, 1)
+    return Settings(
+        stream=_text(top.get("stream"), "stream", _STREAM),
+        regions=regions,
+        sources=_sources(top.get("sources"), salted=salt is not None),
+        salt=salt,
+        limits=_limits(top.get("limits", {})),
+        log_sample=sample,
+    )
+
+
+def _sources(value: object, *, salted: bool) -> dict[str, Source]:
+    sources: dict[str, Source] = {}
+    for n, item in enumerate(_list(value, "sources", at_least=1)):
+        source = _source(item, f"sources[{n}]", salted=salted)
+        if source.write_key in sources:
+            raise SettingsError(f"sources[{n}].write_key", "is another source's too")
+        if source.id in {other.id for other in sources.values()}:
+            raise SettingsError(f"sources[{n}].id", "is another source's too")
+        sources[source.write_key] = source
+    return sources
+
+
+def _source(value: object, key: str, *, salted: bool) -> Source:
+    item = _object(value, key, {"id", "write_key", "privacy", "rate_limit", "cookie"})
+    rate: RateLimit | None = None
+    if item.get("rate_limit") is not None:
+        where = f"{key}.rate_limit"
+        given = _object(item["rate_limit"], where, {"events_per_second", "burst"})
+        speed = _number(
+            given.get("events_per_second"), f"{where}.events_per_second", 0.001, 1_000_000
+        )
+        burst = _number(given.get("burst", max(1.0, speed)), f"{where}.burst", 1, 10_000_000)
+        rate = RateLimit(speed, burst)
+    return Source(
+        id=_text(item.get("id"), f"{key}.id", _SOURCE_ID),
+        write_key=_text(item.get("write_key"), f"{key}.write_key", _WRITE_KEY),
+        privacy=_privacy(item.get("privacy", {}), f"{key}.privacy", salted=salted),
+        rate_limit=rate,
+        cookie=_cookie(item.get("cookie", {}), f"{key}.cookie"),
+    )
+
+
+def _privacy(value: object, key: str, *, salted: bool) -> Privacy:
+    item = _object(value, key, {"ip", "gpc", "dnt", "drop", "hash", "consent"})
+    ip = _choice(item.get("ip", "truncate"), f"{key}.ip", ("truncate", "hash", "drop"))
+    hashed = _paths(item.get("hash", []), f"{key}.hash")
+    if (ip == "hash" or hashed) and not salted:
+        raise SettingsError("salt", f"is needed, because {key} hashes")
+    consent = _object(item.get("consent", {}), f"{key}.consent", {"categories", "missing"})
+    categories = _list(consent.get("categories", []), f"{key}.consent.categories")
+    missing = _choice(consent.get("missing", "allow"), f"{key}.consent.missing", ("allow", "deny"))
+    signals = ("anonymise", "ignore")
+    return Privacy(
+        ip=cast("IpRule", ip),
+        gpc=cast("SignalRule", _choice(item.get("gpc", "anonymise"), f"{key}.gpc", signals)),
+        dnt=cast("SignalRule", _choice(item.get("dnt", "anonymise"), f"{key}.dnt", signals)),
+        drop=_paths(item.get("drop", []), f"{key}.drop"),
+        hash=hashed,
+        consent=Consent(
+            categories=tuple(
+                _text(category, f"{key}.consent.categories[{n}]")
+                for n, category in enumerate(categories)
+            ),
+            deny_missing=missing == "deny",
+        ),
+    )
+
+
+def _cookie(value: object, key: str) -> Cookie | None:
+    item = _object(value, key, {"enabled", "name", "days", "same_site"})
+    enabled = item.get("enabled", False)
+    if not isinstance(enabled, bool):
+        raise SettingsError(f"{key}.enabled", "must be true or false")
+    cookie = Cookie(
+        name=_text(item.get("name", "mid"), f"{key}.name", _COOKIE_NAME),
+        # RFC 6265bis §5.5: user agents keep a cookie for at most 400 days.
+        days=int(_number(item.get("days", 365), f"{key}.days", 1, 400)),
+        same_site=_choice(item.get("same_site", "Lax"), f"{key}.same_site", ("Lax", "None")),
+    )
+    return cookie if enabled else None
+
+
+def _limits(value: object) -> Limits:
+    item = _object(value, "limits", set(Limits._fields))
+    # Lambda@Edge: the body of an origin request is cut off at 1 MB.
+    ceilings = {"event_bytes": 256 * 1024, "batch_bytes": 1024 * 1024, "batch_events": 9000}
+    return Limits(
+        **{
+            name: int(_number(item.get(name, default), f"limits.{name}", 1, ceilings[name]))
+            for name, default in zip(Limits._fields, Limits(), strict=True)
+        }
+    )
+
+
+def _paths(value: object, key: str) -> tuple[tuple[str, ...], ...]:
+    return tuple(
+        tuple(_text(path, f"{key}[{n}]", _PATH).split("."))
+        for n, path in enumerate(_list(value, key))
+    )
+
+
+def _object(value: object, key: str, known: set[str]) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise SettingsError(key, "must be an object")
+    for name in value:
+        if name not in known:
+            raise SettingsError(f"{key}.{name}", "is not a known key")
+    return value
+
+
+def _list(value: object, key: str, at_least: int = 0) -> list[object]:
+    if not isinstance(value, list) or len(value) < at_least:
+        raise SettingsError(key, f"must be a list of {at_least} or more")
+    return value
+
+
+def _text(value: object, key: str, pattern: re.Pattern[str] | None = None) -> str:
+    if not isinstance(value, str) or not value:
+        raise SettingsError(key, "must be a text that is not empty")
+    if pattern is not None and not pattern.fullmatch(value):
+        raise SettingsError(key, f"must match {pattern.pattern}")
+    return value
+
+
+def _choice(value: object, key: str, choices: tuple[str, ...]) -> str:
+    if value not in choices:
+        raise SettingsError(key, f"must be one of {', '.join(choices)}")
+    return value
+
+
+def _number(value: object, key: str, least: float, most: float) -> float:
+    # bool is an int to Python, not to JSON
+    if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
+        raise SettingsError(key, f"must be a number from {least} to {most}")
+    return value

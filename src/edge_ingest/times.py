@@ -1,0 +1,44 @@
+"""Times on the wire, and the correction of a client's skewed clock."""
+
+from datetime import UTC, datetime, timedelta
+
+
+def parse(text: object) -> datetime | None:
+    """Read an ISO 8601 time; one without a zone is UTC. None where it is no time."""
+    if not isinstance(text, str):
+        return None
+    try:
+        time = datetime.fromisoformat(text)
+        # A zone can push a time over the ends of the calendar.
+        return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def text(time: datetime) -> str:
+    """Write a UTC time as the wire record has it, `2026-11-21T12:00:00.000Z`, in 24 characters."""
+    return time.isoformat(timespec="milliseconds")[:23] + "Z"
+
+
+def corrected(
+    received_at: datetime, sent_at: datetime | None, original: datetime | None
+) -> datetime | None:
+    """Return `receivedAt - (sentAt - originalTimestamp)`, the event's time by the server's clock.
+
+    Segment spec, common fields: the difference of two readings of the client's clock is right
+    even where the clock is not. Without `sentAt` there is nothing to correct by: an import of
+    history keeps its own times. None where the result is past the calendar.
+    """
+    if original is None:
+        return received_at
+    if sent_at is None:
+        return original
+    try:
+        return received_at - (sent_at - original)
+    except OverflowError:
+        return None
+
+
+def at(seconds: float) -> datetime:
+    """Return the UTC time of a clock's reading, in whole milliseconds as the wire has them."""
+    return datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=int(seconds * 1000))
