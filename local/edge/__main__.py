@@ -1,8 +1,11 @@
 """python -m local.edge: serve the deployed distribution on the loopback."""
 
 import asyncio
+import signal
 import socket
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import uvicorn
 
@@ -30,6 +33,14 @@ def _bind(port: int) -> socket.socket:
     return listener
 
 
+class _Server(uvicorn.Server):
+    """A server that leaves signals to the loop: uvicorn's own way ends the process with one."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
 async def _run(settings: Settings) -> None:
     listener = _bind(settings.port)
     log = AccessLog(settings.log)
@@ -40,7 +51,7 @@ async def _run(settings: Settings) -> None:
     try:
         watch = Watch(Deployed(settings.endpoint), settings, edge, pool)
         await watch.deploy()
-        server = uvicorn.Server(
+        server = _Server(
             uvicorn.Config(
                 App(edge, log),
                 http=EdgeProtocol,
@@ -52,9 +63,11 @@ async def _run(settings: Settings) -> None:
                 server_header=False,
                 date_header=False,
                 timeout_keep_alive=30,
-                timeout_graceful_shutdown=3,
+                timeout_graceful_shutdown=1,
             )
         )
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, server.handle_exit, number, None)
         watching = asyncio.create_task(watch.run())
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         print(
@@ -85,8 +98,6 @@ def main() -> int:
     except LocalError as error:
         print(f"local edge: {error}", file=sys.stderr, flush=True)
         return 1
-    except KeyboardInterrupt:
-        return 0
     return 0
 
 

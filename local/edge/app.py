@@ -51,7 +51,7 @@ class App:
             served, request = await self._serve(scope, receive, request_id)
         except _DisconnectedError:
             return
-        sent = await _send(send, served, close=served.response.status in {413, 414})
+        sent, whole = await _send(send, served, scope["state"])
         path = scope["state"]["target"].partition(b"?")[0].decode("latin-1")
         self._log.write(
             {
@@ -64,6 +64,7 @@ class App:
                 "x_cache": served.x_cache,
                 "functions": served.outcomes,
                 **({"error": served.error} if served.error else {}),
+                **({} if whole else {"aborted": True}),
                 "bytes": sent,
                 "ms": round((time.perf_counter() - started) * 1000, 1),
             }
@@ -153,20 +154,29 @@ async def _read_body(receive: Receive) -> bytes:
             return b"".join(parts)
 
 
-async def _send(send: Send, served: Served, *, close: bool) -> int:
-    """Send the response; gives the bytes of body sent."""
+async def _send(send: Send, served: Served, state: dict[str, Any]) -> tuple[int, bool]:
+    """Send the response; gives the bytes of body sent, and whether that was all of it."""
     response = served.response
     headers = [(encode(name), encode(value)) for name, value in h.flatten(response.headers)]
-    if close:
+    if response.status in {413, 414}:
         headers.append((b"Connection", b"close"))
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
     if served.stream is None or response.body:
         body = response.body or b""
         await send({"type": "http.response.body", "body": body})
-        return len(body)
+        return len(body), "gone" not in state
     total = 0
-    async for chunk in served.stream:
-        total += len(chunk)
-        await send({"type": "http.response.body", "body": chunk, "more_body": True})
+    try:
+        async for chunk in served.stream:
+            if "gone" in state:
+                return total, False
+            total += len(chunk)
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+    except (TimeoutError, ConnectionError):
+        # "Dropped TCP connections": the origin stopped in the middle. The head is out, so the
+        # viewer learns it from the connection, which ends before the body does.
+        return total, False
+    finally:
+        await served.stream.aclose()
     await send({"type": "http.response.body", "body": b""})
-    return total
+    return total, True

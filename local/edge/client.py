@@ -5,7 +5,7 @@ A general client costs more per call than everything else that the edge does.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -90,7 +90,7 @@ class Answer:
         if connection is not None:
             self._pool.give_back(connection, reusable=False)
 
-    async def chunks(self, timeout_s: float) -> AsyncIterator[bytes]:
+    async def chunks(self, timeout_s: float) -> AsyncGenerator[bytes]:
         """Stream the body. Raises TimeoutError when a packet takes longer than `timeout_s`, and
         ConnectionError when the server stops in the middle."""
         parsed = self._parsed

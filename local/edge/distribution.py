@@ -77,21 +77,20 @@ class Deployed:
             )
         return ids[0]
 
-    def load(self, distribution_id: str) -> tuple[Distribution, str]:
-        """Read a distribution with everything that it names; gives it and its ETag.
+    def load(self, distribution_id: str) -> Distribution:
+        """Read a distribution with everything that it names.
 
         Raises LocalError where it can't be read, or uses what the local edge does not serve.
         """
         try:
             found = self._cloudfront.get_distribution(Id=distribution_id)
-            distribution = build_distribution(
+            return build_distribution(
                 cast("dict[str, Any]", found["Distribution"]), _Lookup(self._endpoint)
             )
         except (ClientError, BotoCoreError) as error:
             raise LocalError(
                 f"The distribution {distribution_id} can't be read: {error}"
             ) from error
-        return distribution, found["ETag"]
 
 
 class _Lookup:

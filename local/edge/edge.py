@@ -1,8 +1,9 @@
 """What CloudFront does with a viewer's request, from the first rule to the last header."""
 
 import time
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 
 from local.edge import headers as h
@@ -21,10 +22,8 @@ from local.edge.cache import (
 )
 from local.edge.errors import EdgeError, OriginError, RequestRefusedError
 from local.edge.events import request_event
-from local.edge.functions import Functions
 from local.edge.model import Behaviour, Distribution, Request, Response, Viewer
-from local.edge.origins import Origins
-from local.edge.originstage import Exchange, Fetched, OriginStage, call
+from local.edge.originstage import Exchange, Fetched, Invoker, OriginStage, Sender, call
 from local.edge.pages import error_response
 from local.edge.results import Generated, apply_changed, check_request_result, check_response_result
 from local.edge.viewer import cloudfront_headers
@@ -41,7 +40,7 @@ class Served:
     behaviour: str = ""
     x_cache: str = "Error"
     outcomes: dict[str, str] = field(default_factory=dict)
-    stream: AsyncIterator[bytes] | None = None
+    stream: AsyncGenerator[bytes] | None = None
     error: str | None = None
 
 
@@ -52,7 +51,7 @@ class _Reply:
     response: Response
     x_cache: str
     age: int | None = None
-    stream: AsyncIterator[bytes] | None = None
+    stream: AsyncGenerator[bytes] | None = None
     #: Whether the viewer-response function is called for it.
     calls_viewer_response: bool = True
 
@@ -60,7 +59,7 @@ class _Reply:
 class Edge:
     """Serves one distribution. `distribution` is replaced when it is deployed anew."""
 
-    def __init__(self, functions: Functions, origins: Origins) -> None:
+    def __init__(self, functions: Invoker, origins: Sender) -> None:
         self.distribution: Distribution | None = None
         self.store = Store()
         self._functions = functions
@@ -99,8 +98,10 @@ class Edge:
 
     def _admit(self, request: Request, viewer: Viewer, request_id: str) -> Exchange:
         distribution = self.distribution
-        if distribution is None or not distribution.enabled:
-            raise RequestRefusedError("No enabled distribution is deployed.", status=403)
+        if distribution is None:
+            raise RequestRefusedError("A deployment is under way.", status=503)
+        if not distribution.enabled:
+            raise RequestRefusedError("The distribution is disabled.", status=403)
         host = h.first(request.headers, "host")
         length = len("https://") + len(host) + len(request.uri) + len(request.query) + 1
         if length > URL_LIMIT:
@@ -131,7 +132,7 @@ class Edge:
             return _Reply(generated, "LambdaGeneratedResponse", calls_viewer_response=False)
         root = exchange.distribution.default_root
         if exchange.request.uri == "/" and root:
-            exchange.request.uri = f"/{root}"
+            exchange.request = replace(exchange.request, uri=f"/{root}")
         own = cloudfront_headers(exchange.request, exchange.viewer)
         key = cache_key(exchange.behaviour, exchange.request, own)
         kept = self.store.get(key) if self._may_use_cache(exchange) else None
@@ -219,19 +220,20 @@ class Edge:
 
     async def _tee(
         self,
-        stream: AsyncIterator[bytes],
+        stream: AsyncGenerator[bytes],
         key: CacheKey,
         response: Response,
         now: float,
         ttl: float,
-    ) -> AsyncIterator[bytes]:
+    ) -> AsyncGenerator[bytes]:
         parts: list[bytes] = []
         total = 0
-        async for chunk in stream:
-            total += len(chunk)
-            if total <= MAX_OBJECT:
-                parts.append(chunk)
-            yield chunk
+        async with aclosing(stream):
+            async for chunk in stream:
+                total += len(chunk)
+                if total <= MAX_OBJECT:
+                    parts.append(chunk)
+                yield chunk
         # Reached only when the viewer took all of it: "CloudFront does not cache the object" of a
         # cancelled request.
         if total <= MAX_OBJECT:
@@ -305,7 +307,7 @@ class Edge:
                     result, event["Records"][0]["cf"]["response"], association
                 ),
             )
-            response.headers = changed.headers
+            response.headers = {**changed.headers, **h.hidden(response.headers)}
         responses.finish(response, exchange.id, reply.x_cache, reply.age)
 
 

@@ -206,6 +206,11 @@ def copy(headers: HeaderMap) -> HeaderMap:
     return {name: list(pairs) for name, pairs in headers.items()}
 
 
+def hidden(headers: HeaderMap) -> HeaderMap:
+    """Give the headers that functions never see, and that a function's result therefore keeps."""
+    return {name: pairs for name, pairs in headers.items() if is_disallowed(name)}
+
+
 def size(headers: HeaderMap) -> int:
     """Count the bytes that the headers take on the wire ("name: value\\r\\n")."""
     return sum(

@@ -3,7 +3,8 @@
 import asyncio
 import re
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import formatdate
@@ -39,14 +40,15 @@ class OriginAnswer:
     answer: Answer | None = None
     timeout_s: float = _S3_TIMEOUT_S
 
-    async def chunks(self) -> AsyncIterator[bytes]:
+    async def chunks(self) -> AsyncGenerator[bytes]:
         """Stream the body. Raises TimeoutError or ConnectionError when the origin stops."""
         if self.answer is None:
             if self.body:
                 yield self.body
             return
-        async for chunk in self.answer.chunks(self.timeout_s):
-            yield chunk
+        async with aclosing(self.answer.chunks(self.timeout_s)) as stream:
+            async for chunk in stream:
+                yield chunk
 
     def close(self) -> None:
         """Let go of a body that nobody wants."""
@@ -114,6 +116,7 @@ class Origins:
             # S3 returns an HTTP status code 403 (access denied) error."
             answer.close()
             return _denied("AccessDenied")
+        answer.headers.setdefault("server", [("Server", "AmazonS3")])
         return OriginAnswer(answer.status, answer.reason, answer.headers, None, answer)
 
     async def _ask_s3(self, origin: Origin, request: Request, path: str, region: str) -> Answer:

@@ -1,16 +1,24 @@
 """The way from a cache miss to a response: origin-request function, origin, origin-response."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from local.edge import headers as h
 from local.edge.errors import EdgeError, OriginError
 from local.edge.events import request_event
 from local.edge.forwarding import to_origin
-from local.edge.functions import Functions
-from local.edge.model import Behaviour, Distribution, Origin, Request, Response, Viewer
-from local.edge.origins import OriginAnswer, Origins
+from local.edge.model import (
+    Association,
+    Behaviour,
+    Distribution,
+    Origin,
+    Request,
+    Response,
+    Viewer,
+)
+from local.edge.origins import OriginAnswer
 from local.edge.policies import NONE
 from local.edge.results import (
     Changed,
@@ -19,6 +27,20 @@ from local.edge.results import (
     check_request_result,
     check_response_result,
 )
+
+
+class Invoker(Protocol):
+    """Invokes functions: `functions.Functions`, or what stands for it in a test."""
+
+    async def invoke(self, association: Association, event: dict[str, Any]) -> Any:
+        """Give the function's result (any JSON value). Raises EdgeError."""
+
+
+class Sender(Protocol):
+    """Asks origins: `origins.Origins`, or what stands for it in a test."""
+
+    async def send(self, origin: Origin, request: Request, distribution_arn: str) -> OriginAnswer:
+        """Give the origin's answer. Raises OriginError."""
 
 
 @dataclass(slots=True)
@@ -42,14 +64,15 @@ class Fetched:
     answer: OriginAnswer | None = None
     generated: bool = False
 
-    async def chunks(self) -> AsyncIterator[bytes]:
+    async def chunks(self) -> AsyncGenerator[bytes]:
         """Give the body, piece by piece."""
         if self.response.body is not None or self.answer is None:
             if self.response.body:
                 yield self.response.body
             return
-        async for chunk in self.answer.chunks():
-            yield chunk
+        async with aclosing(self.answer.chunks()) as stream:
+            async for chunk in stream:
+                yield chunk
 
     async def read(self) -> bytes:
         """Give the whole body."""
@@ -64,7 +87,7 @@ class Fetched:
 class OriginStage:
     """Asks the origins of a behaviour, with its origin functions around them."""
 
-    def __init__(self, functions: Functions, origins: Origins) -> None:
+    def __init__(self, functions: Invoker, origins: Sender) -> None:
         self._functions = functions
         self._origins = origins
 
@@ -165,6 +188,7 @@ class OriginStage:
         except EdgeError:
             answer.close()
             raise
+        changed.headers |= h.hidden(response.headers)
         if replaces:
             # "You can generate a static content body by setting it to the desired value".
             answer.close()

@@ -14,7 +14,8 @@ _HARD_LIMIT = 256 * 1024
 
 
 class EdgeProtocol(HttpToolsProtocol):
-    """Puts into `scope["state"]`: `target` (bytes), `pairs` (headers as written), `length`."""
+    """Puts into `scope["state"]`: `target` (bytes), `pairs` (headers as written), `length` (of the
+    head, in bytes), and `gone` once the viewer has closed the connection."""
 
     _pairs: list[tuple[bytes, bytes]]
     _length: int
@@ -46,6 +47,12 @@ class EdgeProtocol(HttpToolsProtocol):
         # The parser of URLs wants ASCII; a raw byte is kept in `target` alone.
         self.url = bytes(byte if 0x20 < byte < 0x7F else 0x5F for byte in self.url)
         super().on_headers_complete()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Note that the viewer is gone, for the one who sends to it."""
+        if self.cycle is not None:
+            self.cycle.scope["state"]["gone"] = True
+        super().connection_lost(exc)
 
     def _count(self, length: int) -> None:
         self._length += length

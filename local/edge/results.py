@@ -265,8 +265,7 @@ def _body(
 
 def apply_changed(request: Request, changed: Changed) -> Request:
     """Make the request that goes on. The disallowed headers, which the function never saw, stay."""
-    hidden = {name: pairs for name, pairs in request.headers.items() if h.is_disallowed(name)}
-    headers = {**changed.headers, **hidden}
+    headers = {**changed.headers, **h.hidden(request.headers)}
     body = request.body if changed.body is None else changed.body
     if changed.body is not None:
         h.put(headers, "Content-Length", str(len(body)))

@@ -1,9 +1,11 @@
 """Watching the deployment: a changed distribution is served, a lost emulator ends the process."""
 
 import asyncio
+import hashlib
 import sys
 from datetime import UTC, datetime
 
+from local.edge import managed
 from local.edge.client import Pool
 from local.edge.distribution import Deployed
 from local.edge.edge import Edge
@@ -28,15 +30,15 @@ class Watch:
         self._settings = settings
         self._edge = edge
         self._pool = pool
-        self._seen: tuple[str, ...] = ()
-        self._id = ""
+        self._seen: dict[str, str] = {}
+        self._turn = 0
 
     async def deploy(self) -> None:
         """Read the distribution and serve it. Raises LocalError."""
-        self._id = await asyncio.to_thread(self._deployed.find, self._settings.distribution)
-        distribution, _ = await asyncio.to_thread(self._deployed.load, self._id)
+        found = await asyncio.to_thread(self._deployed.find, self._settings.distribution)
+        distribution = await asyncio.to_thread(self._deployed.load, found)
+        self._seen = {path: await self._look(path) for path in _paths(distribution)}
         self._edge.deploy(distribution)
-        self._seen = await self._look(distribution)
         for sentence in _remarks(distribution):
             print(f"local edge: {sentence}", file=sys.stderr, flush=True)
 
@@ -45,9 +47,8 @@ class Watch:
         missed = 0
         while True:
             await asyncio.sleep(INTERVAL_S)
-            distribution = self._edge.distribution
             try:
-                if distribution is None or await self._look(distribution) != self._seen:
+                if self._edge.distribution is None or await self._has_changed():
                     await self._deploy_again()
                 missed = 0
             except ConnectionError as error:
@@ -60,6 +61,16 @@ class Watch:
                 # A machine under load: slow is not gone.
                 missed = 0
 
+    async def _has_changed(self) -> bool:
+        """Look at the distribution, and at one of the other paths in turn."""
+        (first_path, *others) = self._seen
+        self._turn += 1
+        paths = [first_path, *([others[self._turn % len(others)]] if others else [])]
+        for path in paths:
+            if await self._look(path) != self._seen[path]:
+                return True
+        return False
+
     async def _deploy_again(self) -> None:
         try:
             await self.deploy()
@@ -69,21 +80,7 @@ class Watch:
                 print(f"local edge: {error}", file=sys.stderr, flush=True)
             self._edge.distribution = None
 
-    async def _look(self, distribution: Distribution) -> tuple[str, ...]:
-        paths = [f"/2020-05-31/distribution/{distribution.id}/config"]
-        for behaviour in distribution.behaviours:
-            paths.append(f"/2020-05-31/cache-policy/{behaviour.cache.id}/config")
-            if behaviour.origin_request is not None:
-                paths.append(
-                    f"/2020-05-31/origin-request-policy/{behaviour.origin_request.id}/config"
-                )
-            if behaviour.response_headers is not None:
-                paths.append(
-                    f"/2020-05-31/response-headers-policy/{behaviour.response_headers.id}/config"
-                )
-        return tuple([await self._etag(path) for path in dict.fromkeys(paths)])
-
-    async def _etag(self, path: str) -> str:
+    async def _look(self, path: str) -> str:
         endpoint = self._settings.endpoint
         headers = {"host": endpoint.netloc}
         headers |= sign(
@@ -100,8 +97,37 @@ class Watch:
         answer = await self._pool.send(
             endpoint.address, "GET", path, list(headers.items()), timeout_s=_LOOK_TIMEOUT_S
         )
-        await answer.read(_LOOK_TIMEOUT_S)
-        return f"{answer.status} {first(answer.headers, 'etag')}"
+        body = await answer.read(_LOOK_TIMEOUT_S)
+        return first(answer.headers, "etag") or hashlib.sha256(body).hexdigest()
+
+
+def _paths(distribution: Distribution) -> list[str]:
+    """List what can change while the distribution's id stays: its configuration first, then its
+    invalidations, then the policies that are not AWS's own."""
+    api = "/2020-05-31"
+    paths = [f"{api}/distribution/{distribution.id}/config"]
+    # "Invalidate files": here an invalidation empties the whole cache, whatever paths it names.
+    paths.append(f"{api}/distribution/{distribution.id}/invalidation")
+    for behaviour in distribution.behaviours:
+        policies = (
+            ("cache-policy", behaviour.cache, managed.CACHE_POLICIES),
+            (
+                "origin-request-policy",
+                behaviour.origin_request,
+                managed.ORIGIN_REQUEST_POLICIES,
+            ),
+            (
+                "response-headers-policy",
+                behaviour.response_headers,
+                managed.RESPONSE_HEADERS_POLICIES,
+            ),
+        )
+        paths += [
+            f"{api}/{kind}/{policy.id}/config"
+            for kind, policy, known in policies
+            if policy is not None and policy.id not in known
+        ]
+    return list(dict.fromkeys(paths))
 
 
 def _remarks(distribution: Distribution) -> list[str]:
