@@ -1,13 +1,14 @@
 """What the shims promise about templates and what they say."""
 
 import json
+import time
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
 from tests.emulator.running import Emulator, unique
-from tests.emulator.templates import stack
+from tests.emulator.templates import ROLE, function, stack
 
 _SAM = "AWS::Serverless-2016-10-31"
 _CODE = "def handler(event, context):\n    return None\n"
@@ -164,6 +165,118 @@ def global_tables(emulator: Emulator) -> None:
     emulator.delete(name)
     with pytest.raises(ClientError, match="not found"):
         london.describe_table(TableName=name)
+
+
+def bucket_properties(emulator: Emulator) -> None:
+    """A bucket's encryption, lifecycle, ownership and replication are those of the template."""
+    name = unique("bucket")
+    storage, versioned = emulator.client("s3"), {"Status": "Enabled"}
+    storage.create_bucket(Bucket=f"{name}-copy")
+    storage.put_bucket_versioning(Bucket=f"{name}-copy", VersioningConfiguration=versioned)
+    template = stack(
+        Role=ROLE,
+        Bucket={
+            "Type": "AWS::S3::Bucket",
+            "Properties": {
+                "BucketName": name,
+                "VersioningConfiguration": versioned,
+                "BucketEncryption": {
+                    "ServerSideEncryptionConfiguration": [
+                        {
+                            "BucketKeyEnabled": True,
+                            "ServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms"},
+                        }
+                    ]
+                },
+                "OwnershipControls": {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]},
+                "LifecycleConfiguration": {
+                    "Rules": [
+                        {
+                            "Id": "old",
+                            "Status": "Enabled",
+                            "Prefix": "events/",
+                            "ExpirationInDays": 400,
+                            "Transitions": [
+                                {"StorageClass": "INTELLIGENT_TIERING", "TransitionInDays": 30}
+                            ],
+                            "NoncurrentVersionExpiration": {"NoncurrentDays": 30},
+                            "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 7},
+                        }
+                    ]
+                },
+                "ReplicationConfiguration": {
+                    "Role": {"Fn::GetAtt": ["Role", "Arn"]},
+                    "Rules": [
+                        {
+                            "Id": "copy",
+                            "Status": "Enabled",
+                            "Priority": 1,
+                            "Filter": {"Prefix": ""},
+                            "DeleteMarkerReplication": {"Status": "Disabled"},
+                            "Destination": {"Bucket": f"arn:aws:s3:::{name}-copy"},
+                        }
+                    ],
+                },
+            },
+        },
+    )
+    emulator.deploy(template, name)
+    encryption = storage.get_bucket_encryption(Bucket=name)["ServerSideEncryptionConfiguration"]
+    default = encryption["Rules"][0]["ApplyServerSideEncryptionByDefault"]
+    assert default["SSEAlgorithm"] == "aws:kms"
+    ownership = storage.get_bucket_ownership_controls(Bucket=name)["OwnershipControls"]
+    assert ownership["Rules"] == [{"ObjectOwnership": "BucketOwnerEnforced"}]
+    assert storage.get_bucket_lifecycle_configuration(Bucket=name)["Rules"] == [
+        {
+            "ID": "old",
+            "Status": "Enabled",
+            "Filter": {"Prefix": "events/"},
+            "Expiration": {"Days": 400},
+            "Transitions": [{"Days": 30, "StorageClass": "INTELLIGENT_TIERING"}],
+            "NoncurrentVersionExpiration": {"NoncurrentDays": 30},
+            "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 7},
+        }
+    ]
+    storage.put_object(Bucket=name, Key="a", Body=b"copied")
+    deadline = time.monotonic() + 5
+    while "Contents" not in storage.list_objects_v2(Bucket=f"{name}-copy"):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def function_properties(emulator: Emulator) -> None:
+    """A function's reserved concurrency and dead-letter queue are those of the template."""
+    name = unique("reserved")
+    queue = {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": name}}
+
+    def template(**properties: Any) -> dict[str, Any]:
+        return stack(Role=ROLE, Queue=queue, Reserved=function(name, _CODE, **properties))
+
+    target = {"TargetArn": {"Fn::GetAtt": ["Queue", "Arn"]}}
+    emulator.deploy(template(ReservedConcurrentExecutions=3, DeadLetterConfig=target), name)
+    functions = emulator.client("lambda")
+    concurrency = functions.get_function_concurrency(FunctionName=name)
+    assert concurrency.get("ReservedConcurrentExecutions") == 3
+    config = functions.get_function_configuration(FunctionName=name)
+    assert config["DeadLetterConfig"]["TargetArn"].endswith(f":{name}")
+
+    emulator.deploy(template(), name)
+    concurrency = functions.get_function_concurrency(FunctionName=name)
+    assert "ReservedConcurrentExecutions" not in concurrency
+    assert "DeadLetterConfig" not in functions.get_function_configuration(FunctionName=name)
+
+
+def user_pool_attributes(emulator: Emulator) -> None:
+    """A user pool's issuer can be read with GetAtt."""
+    name = unique("pool")
+    template = stack(Pool={"Type": "AWS::Cognito::UserPool", "Properties": {"UserPoolName": name}})
+    template["Outputs"] = {
+        "Id": {"Value": {"Ref": "Pool"}},
+        "Issuer": {"Value": {"Fn::GetAtt": ["Pool", "ProviderURL"]}},
+    }
+    outputs = emulator.deploy(template, name)
+    issuer = f"https://cognito-idp.us-east-1.amazonaws.com/{outputs['Id']}"
+    assert outputs["Issuer"] == issuer
 
 
 def accepted_types(emulator: Emulator) -> None:

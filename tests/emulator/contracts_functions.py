@@ -1,8 +1,16 @@
 """What the shims promise about functions. Each check fails without its shim."""
 
+import base64
+import hashlib
+import io
 import json
 import time
+import urllib.request
+import zipfile
 from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
 
 from tests.emulator.running import Emulator, unique
 from tests.emulator.templates import ROLE, function, package, stack
@@ -124,6 +132,51 @@ def weighted_aliases(emulator: Emulator) -> None:
     )
     answers = [invoke(emulator, f"{name}:live", {}) for _ in range(40)]
     assert set(answers) == {"1", "2"}
+
+
+def function_versions(emulator: Emulator) -> None:
+    """A version keeps its own package, and the same code is published once."""
+    name = unique("published")
+    code = "def handler(event, context):\n    return 1\n"
+    emulator.deploy(stack(Role=ROLE, Published=function(name, code)), name)
+    functions = emulator.client("lambda")
+    first = functions.publish_version(FunctionName=name)
+    assert first["Version"] == functions.publish_version(FunctionName=name)["Version"] == "1"
+
+    second = package(index=code.replace("1", "2"))
+    updated = functions.update_function_code(FunctionName=name, ZipFile=second, Publish=True)
+    assert updated["Version"] == "2"
+    assert updated["FunctionArn"].endswith(f":{name}:2")
+    again = functions.update_function_code(FunctionName=name, ZipFile=second)
+    published = functions.publish_version(FunctionName=name, CodeSha256=again["CodeSha256"])
+    assert published["Version"] == "2"
+    with pytest.raises(ClientError, match="CodeSHA256"):
+        functions.publish_version(FunctionName=name, CodeSha256=first["CodeSha256"])
+
+    functions.update_function_code(FunctionName=name, ZipFile=package(index="# neither"))
+    for version, body in (("1", code), ("2", code.replace("1", "2"))):
+        found = functions.get_function(FunctionName=name, Qualifier=version)
+        assert found["Configuration"]["Version"] == version
+        with urllib.request.urlopen(found["Code"]["Location"], timeout=10) as response:
+            content = response.read()
+        digest = base64.b64encode(hashlib.sha256(content).digest()).decode()
+        assert digest == found["Configuration"]["CodeSha256"]
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            assert archive.read("index.py").decode() == body
+
+
+def log_streams(emulator: Emulator) -> None:
+    """All invocations of a version are in one log stream."""
+    name = unique("talking")
+    code = "def handler(event, context):\n    print('said', event['word'])\n"
+    emulator.deploy(stack(Role=ROLE, Talking=function(name, code)), name)
+    for word in ("one", "two", "three"):
+        invoke(emulator, name, {"word": word})
+    logs, group = emulator.client("logs"), f"/aws/lambda/{name}"
+    streams = logs.describe_log_streams(logGroupName=group)["logStreams"]
+    assert len(streams) == 1
+    events = logs.filter_log_events(logGroupName=group, filterPattern="said")["events"]
+    assert [event["message"] for event in events] == ["said one", "said two", "said three"]
 
 
 def stream_pollers(emulator: Emulator) -> None:

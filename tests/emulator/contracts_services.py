@@ -51,7 +51,8 @@ def execution_delay(emulator: Emulator) -> None:
         started = time.perf_counter()
         machines.start_sync_execution(stateMachineArn=machine)
         durations.append(time.perf_counter() - started)
-    assert min(durations) < 0.15
+    # 150 ms of them were the delay.
+    assert min(durations) < 0.1
 
 
 def outage(emulator: Emulator) -> None:

@@ -7,22 +7,34 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.emulator import contracts_deployment, contracts_functions, contracts_services
+from tests.emulator import (
+    contracts_cognito,
+    contracts_deployment,
+    contracts_functions,
+    contracts_services,
+)
 from tests.emulator.running import ROOT, Emulator, running
 
 #: Each shim's check. A second check of a shim is a test of its own below.
 CONTRACTS: dict[str, Callable[[Emulator], None]] = {
     "accepted_types": contracts_deployment.accepted_types,
+    "app_clients": contracts_cognito.app_clients,
+    "bucket_properties": contracts_deployment.bucket_properties,
     "execution_delay": contracts_services.execution_delay,
+    "function_properties": contracts_deployment.function_properties,
     "function_runtime": contracts_functions.function_runtime,
+    "function_versions": contracts_functions.function_versions,
     "global_tables": contracts_deployment.global_tables,
     "kinesis_housekeeping": contracts_services.kinesis_housekeeping,
+    "log_streams": contracts_functions.log_streams,
     "nested_attributes": contracts_deployment.nested_attributes,
     "nested_sam": contracts_deployment.nested_sam,
     "outage": contracts_services.outage,
     "sam_parameters": contracts_deployment.sam_parameters,
     "stream_pollers": contracts_functions.stream_pollers,
     "table_properties": contracts_deployment.table_properties,
+    "token_endpoint": contracts_cognito.token_endpoint,
+    "user_pool_attributes": contracts_deployment.user_pool_attributes,
     "weighted_aliases": contracts_functions.weighted_aliases,
     "worker_regions": contracts_functions.worker_regions,
 }
