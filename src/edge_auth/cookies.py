@@ -8,22 +8,23 @@ one set of them.
 import re
 from collections.abc import Iterable
 
+from edge_auth.errors import SessionTooLargeError
+
 PREFIX = "__Host-meridian-"
 TOKEN = f"{PREFIX}token"
 REFRESH = f"{PREFIX}refresh"
 LOGIN = f"{PREFIX}login-"
 REFRESHED = f"{PREFIX}refreshed"
 SIGN_INS = f"{PREFIX}sign-ins"
+_NAME = re.compile(rf"{PREFIX}[a-z]+(?:-[\w-]{{1,32}})?")
 _ATTRIBUTES = "; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age="
 
 # RFC 6265bis, section 5.5: name and value together at most 4096 octets. A chunk stays well below.
 CHUNK = 3_800
 MAXIMUM_CHUNKS = 3
-_CHUNKED = re.compile(r"~([2-9])~")
-
-
-class TooLargeError(ValueError):
-    """Raised when a value does not fit into the chunks of one cookie."""
+_CHUNKED = re.compile(rf"~([2-{MAXIMUM_CHUNKS}])~")
+# A response has at most 40 KB at viewer-request, and an ended cookie takes about 100 bytes of it.
+MAXIMUM_CLEARED = 150
 
 
 def read(lines: Iterable[str]) -> dict[str, str]:
@@ -59,26 +60,47 @@ def value(cookies: dict[str, str], name: str) -> str:
     return "".join(parts)
 
 
-def setting(name: str, text: str, seconds: int) -> list[str]:
-    """The Set-Cookie values that keep `text` for so long. Raises TooLargeError.
+def setting(name: str, text: str, seconds: int, present: Iterable[str] = ()) -> list[str]:
+    """The Set-Cookie values that keep `text` for so long, in as many chunks as it takes.
 
-    A text that fits one cookie stays whole; else the first chunk says how many there are, so that
-    chunks left over from a longer text are never read.
+    The first chunk says how many there are, so that what is left over from a longer text is never
+    read; where it is `present` in the request, it is cleared as well. Raises SessionTooLargeError.
     """
-    count = -(-len(text) // CHUNK)
+    count = max(1, -(-len(text) // CHUNK))
     if count > MAXIMUM_CHUNKS:
-        raise TooLargeError
-    if count <= 1:
-        return [f"{name}={text}{_ATTRIBUTES}{seconds}"]
+        raise SessionTooLargeError
     chunks = [text[index * CHUNK : (index + 1) * CHUNK] for index in range(count)]
-    lines = [f"{name}=~{count}~{chunks[0]}{_ATTRIBUTES}{seconds}"]
-    lines += [
-        f"{name}.{index}={chunk}{_ATTRIBUTES}{seconds}"
-        for index, chunk in enumerate(chunks[1:], start=2)
+    if count > 1:
+        chunks[0] = f"~{count}~{chunks[0]}"
+    names = _chunk_names(name)
+    kept = [
+        f"{each}={chunk}{_ATTRIBUTES}{seconds}" for each, chunk in zip(names, chunks, strict=False)
     ]
-    return lines
+    return kept + clearing(each for each in names[count:] if each in present)
 
 
 def clearing(names: Iterable[str]) -> list[str]:
     """The Set-Cookie values that end these cookies."""
     return [f"{name}={_ATTRIBUTES}0" for name in names]
+
+
+def clearing_session(present: Iterable[str]) -> list[str]:
+    """The Set-Cookie values that end the session's own cookies, every chunk that there may be."""
+    names = [*_chunk_names(TOKEN), *_chunk_names(REFRESH)]
+    return clearing(name for name in names if name in present or "." not in name)
+
+
+def clearing_all(present: Iterable[str]) -> list[str]:
+    """The Set-Cookie values that end all of ours that came, as far as one answer goes."""
+    session = clearing_session(present)
+    others = sorted(set(present) - {*_chunk_names(TOKEN), *_chunk_names(REFRESH)})
+    return session + clearing(name for name in others[:MAXIMUM_CLEARED] if is_ours(name))
+
+
+def is_ours(name: str) -> bool:
+    """True for a name that may go back into a header: ours in form, not only in how it begins."""
+    return _NAME.fullmatch(name) is not None
+
+
+def _chunk_names(name: str) -> list[str]:
+    return [name, *(f"{name}.{index}" for index in range(2, MAXIMUM_CHUNKS + 1))]

@@ -200,6 +200,12 @@ class SignInDeniedError(SignInError):
     status = 403
 
 
+class SessionTooLargeError(SignInError):
+    """Raised when the tokens do not fit into what browsers and CloudFront take as cookies."""
+
+    code = "session_too_large"
+
+
 class SignInLoopError(SignInError):
     """Raised when the browser signs in again and again and keeps no session."""
 

@@ -1,6 +1,9 @@
 """The decision: one request in, one outcome out."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
+from functools import cached_property
 
 from edge_auth import cookies
 from edge_auth.claims import Claims, Expectations
@@ -10,10 +13,10 @@ from edge_auth.errors import (
     EdgeAuthError,
     HostError,
     NotEntitledError,
-    RequestError,
+    TokenError,
 )
 from edge_auth.jwks import Fetch, KeyRing
-from edge_auth.paths import canonical, is_plain, percent_encode
+from edge_auth.paths import OWN_PATHS, canonical, quoted, spelled, target
 from edge_auth.request import Request
 from edge_auth.responses import Outcome, redirect, refusal
 from edge_auth.rsa import Backend
@@ -21,13 +24,12 @@ from edge_auth.rules import check_entitled, rule_for
 from edge_auth.settings import Rule, Settings
 from edge_auth.verifier import Verifier
 
-OWN_PATHS = "/auth/"
 # CloudFront, "Quotas": the longest value of a custom header.
 MAXIMUM_IDENTITY = 1_783
-_HEADER_TEXT = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~:@+")
 
-type Exchange = Callable[[str, dict[str, str]], dict[str, object]]
-"""(path of Cognito's hosted endpoint, form) -> its JSON answer; raises UpstreamError."""
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # these bring urllib with them
+    from edge_auth.cognito import Cognito, Post
 
 
 class Gate:
@@ -39,12 +41,17 @@ class Gate:
         *,
         backend: Backend,
         fetch: Fetch,
+        post: Post,
         clock: Callable[[], float],
         monotonic: Callable[[], float],
+        random: Callable[[int], bytes],
     ) -> None:
-        """`clock` gives seconds since the epoch, `monotonic` seconds that never go back."""
+        """`clock` gives seconds since the epoch, `monotonic` seconds that never go back; `fetch`
+        and `post` reach Cognito; `random` gives so many unpredictable bytes."""
         self.settings = settings
         self.clock = clock
+        self.random = random
+        self._post = post
         self.keys = KeyRing(
             settings.issuer,
             settings.jwks_uri,
@@ -54,6 +61,13 @@ class Gate:
             clock=monotonic,
         )
         self.verifier = self.verifier_for(settings.token_use)
+
+    @cached_property
+    def cognito(self) -> Cognito:
+        """Cognito's hosted endpoints, needed only when somebody signs in, renews or signs out."""
+        from edge_auth.cognito import Cognito
+
+        return Cognito(self.settings, self._post)
 
     def verifier_for(self, token_use: str) -> Verifier:
         """A verifier of one kind of the pool's tokens."""
@@ -94,8 +108,10 @@ class Gate:
 
     def _decide(self, request: Request) -> Outcome:
         path = canonical(request.uri)
-        if path.startswith(OWN_PATHS):
-            raise RequestError(code="not_found")
+        if f"{path}/".startswith(OWN_PATHS):
+            from edge_auth import endpoints  # signing in and out is rare: not at every cold start
+
+            return endpoints.answer(self, request, path)
         rule = rule_for(self.settings.rules, path)
         request.rule = rule.path
         return self._pass(request, rule, path) if rule.public else self._gate(request, rule, path)
@@ -106,20 +122,28 @@ class Gate:
             check_entitled(rule, claims)
         except NotEntitledError as error:
             return self._not_entitled(request, error, path)
+        except (AnonymousError, TokenError) as error:
+            if not request.is_navigation:
+                raise
+            from edge_auth import renewal  # as above
+
+            here = target(spelled(request.uri, path), request.query)
+            return renewal.recover(self, request, here, error)
         return self._pass(request, rule, path, claims)
 
     def _not_entitled(self, request: Request, error: NotEntitledError, path: str) -> Outcome:
         upgrade = self.settings.upgrade_path
         if upgrade is None or upgrade == path or not request.is_navigation:
             raise error
-        location = f"{self.origin(request)}{upgrade}"
+        here = target(spelled(request.uri, path), request.query)
+        location = f"{self.origin(request)}{upgrade}?return_to={quoted(here)}"
         return redirect(request, location, error.reason, code=error.code)
 
     def _pass(
         self, request: Request, rule: Rule, path: str, claims: Claims | None = None
     ) -> Outcome:
-        # What was judged is what goes on; a path with one reading keeps the visitor's spelling.
-        uri = request.uri if is_plain(request.uri, path) else percent_encode(path)
+        # What was judged is what goes on.
+        uri = spelled(request.uri, path)
         if path.endswith("/"):
             uri += self.settings.index
         identity = _identity(claims) if claims is not None else {}
@@ -138,11 +162,4 @@ def _identity(claims: Claims) -> dict[str, str]:
 
 
 def _header_text(value: object) -> str:
-    if not isinstance(value, str):
-        return ""
-    return "".join(
-        character
-        if character in _HEADER_TEXT
-        else "".join(f"%{byte:02X}" for byte in character.encode("utf-8", "replace"))
-        for character in value
-    )
+    return quoted(value) if isinstance(value, str) else ""

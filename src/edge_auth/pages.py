@@ -21,22 +21,21 @@ _STYLE = (
     "place-items:center;background:Canvas;color:CanvasText}"
     "main{max-width:34rem;padding:1.5rem}"
     "h1{font-size:1.5rem;line-height:1.25;margin:0 0 .75rem}"
-    "a,button{font:inherit;display:inline-block;margin:.5rem .75rem .5rem 0;padding:.5rem 1rem;"
-    "border:2px solid;border-radius:.5rem;background:none;color:LinkText;cursor:pointer;"
+    "a{font:inherit;display:inline-block;margin:.5rem .75rem .5rem 0;padding:.5rem 1rem;"
+    "border:2px solid;border-radius:.5rem;color:LinkText;"
     "text-decoration:none}"
-    "a:focus-visible,button:focus-visible{outline:3px solid Highlight;outline-offset:2px}"
-    "form{display:inline}small{display:block;margin-top:1.5rem;overflow-wrap:anywhere}"
+    "a:focus-visible{outline:3px solid Highlight;outline-offset:2px}"
+    "small{display:block;margin-top:1.5rem;overflow-wrap:anywhere}"
 )
 _STYLE_HASH = b2a_base64(sha256(_STYLE.encode()).digest(), newline=False).decode()
 CSP = (
-    f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; base-uri 'none'; form-action 'self';"
+    f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; base-uri 'none'; form-action 'none';"
     " frame-ancestors 'none'"
 )
 
 _SIGN_IN = '<a href="/auth/sign-in">Sign in</a>'
-_SIGN_OUT = (
-    '<form method="post" action="/auth/sign-out"><button type="submit">Sign out</button></form>'
-)
+# A link and no form: Chromium holds a form's redirect to the CSP, and this one goes to Cognito.
+_SIGN_OUT = '<a href="/auth/sign-out">Sign out</a>'
 _HOME = '<a href="/">Home page</a>'
 
 # reason -> heading, sentence, ways on

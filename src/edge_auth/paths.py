@@ -6,6 +6,7 @@ behind us can see another path than the one that was judged (RFC 3986, sections 
 
 from edge_auth.errors import PathError
 
+OWN_PATHS = "/auth/"
 _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 # What RFC 3986, section 3.3, lets stand in a path segment, without ";".
 _PATH = _UNRESERVED | frozenset(b"!$&'()*+,=:@/")
@@ -68,6 +69,48 @@ def canonical(uri: str) -> str:
     return "/" + "/".join(kept) + ("/" if kept and ends_open else "")
 
 
-def is_plain(uri: str, path: str) -> bool:
-    """True when the address says its canonical path and nothing that had to be taken away."""
-    return percent_decode(uri) == path
+def spelled(uri: str, path: str) -> str:
+    """The canonical path as it goes on: in the visitor's own spelling if that says the same."""
+    return uri if percent_decode(uri) == path else percent_encode(path)
+
+
+# A return address travels in the state of a sign-in, and a URL has at most 8,192 bytes at
+# CloudFront ("Quotas"); sealed and encoded it grows by two fifths.
+MAXIMUM_TARGET = 2_048
+
+
+def quoted(text: str) -> str:
+    """The text percent-encoded but for unreserved characters (RFC 3986, section 2.3)."""
+    return "".join(
+        chr(byte) if byte in _UNRESERVED else f"%{byte:02X}"
+        for byte in text.encode("utf-8", "replace")
+    )
+
+
+def query_encode(query: str) -> str:
+    """A query string with nothing in it that may not stand in a Location header."""
+    return "".join(
+        character if "!" <= character <= "~" else quoted(character) for character in query
+    )
+
+
+def target(address: str, query: str) -> str:
+    """Where a visitor is brought back to: the exact path and query if they fit, else less."""
+    whole = f"{address}?{query_encode(query)}" if query else address
+    return next(
+        (text for text in (whole, address) if len(text) <= MAXIMUM_TARGET and is_local(text)), "/"
+    )
+
+
+def is_local(text: str) -> bool:
+    """True for a path of this site, with or without a query, that every browser reads as one and
+    that is none of our own: no host, no backslash, nothing that is stripped or folded."""
+    if not text.startswith("/") or text.startswith("//") or len(text) > MAXIMUM_TARGET:
+        return False
+    if any(not "!" <= character <= "~" or character in "\\#" for character in text):
+        return False
+    try:
+        path = canonical(text.partition("?")[0])
+    except PathError:
+        return False
+    return not f"{path}/".startswith(OWN_PATHS)

@@ -78,11 +78,9 @@ class Settings:
         self.signed_out_path = _path(document, "signed_out_path") or "/"
         self.index = _text(document, "index", "index.html")
         self.site_name = _text(document, "site_name", "Meridian")
-        self.scopes = tuple(_list(document, "scopes", ["openid"]))
-        if "openid" not in self.scopes or not all(
-            isinstance(scope, str) and _SCOPE.fullmatch(scope) for scope in self.scopes
-        ):
-            raise SettingsError("scopes", 'must be a list of scope names with "openid" among them')
+        self.scopes = tuple(_scope(value) for value in _list(document, "scopes", ["openid"]))
+        if "openid" not in self.scopes:
+            raise SettingsError("scopes", 'must have "openid" among them: it brings the ID token')
         self.leeway = _whole(document, "leeway", 60, 0, 300)
         self.session_seconds = _whole(document, "session_seconds", 2_592_000, 3_600, 315_360_000)
         self.rules = tuple(
@@ -179,6 +177,12 @@ def _path(document: Document, key: str) -> str | None:
         return None
     if not isinstance(value, str) or not _PATTERN.fullmatch(value) or "//" in value or "*" in value:
         raise SettingsError(key, "must be a path of this site, such as /upgrade.html")
+    return value
+
+
+def _scope(value: object) -> str:
+    if not isinstance(value, str) or not _SCOPE.fullmatch(value):
+        raise SettingsError("scopes", "must be a list of scope names")
     return value
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from edge_auth.gate import Gate
 from tests.edge_auth import issuer
+from tests.edge_auth.browser import Result
 from tests.edge_auth.events import PAGE, viewer_request
 
 TOKEN = "__Host-meridian-token"
@@ -17,7 +18,7 @@ def bearer(**claims: Any) -> dict[str, str]:
     return {"Authorization": f"Bearer {issuer.token(issuer.access_claims(**claims))}"}
 
 
-def answer(gate: Gate, event: object) -> dict:  # type: ignore[type-arg]  # JSON as it is
+def answer(gate: Gate, event: object) -> Result:
     return gate.answer(event)[1].result
 
 
