@@ -1,0 +1,73 @@
+"""The environment as a typed model, checked once per process."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from stream_processor.errors import SettingsError
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the template says to both functions.
+
+    `window_seconds`, `window_objects` and `window_ids` bound the deduplication window of a shard;
+    `object_events` and `object_bytes` (of JSON, inflated) bound what one object holds in memory.
+    """
+
+    lake_bucket: str
+    failures_bucket: str
+    checkpoints_table: str
+    live_table: str
+    appointments_table: str
+    region: str
+    stage: str
+    retention_hours: int = 168
+    live_hours: int = 48
+    live_pages: int = 200
+    window_seconds: int = 1_800
+    window_objects: int = 128
+    window_ids: int = 200_000
+    object_events: int = 100_000
+    object_bytes: int = 128 * 1024 * 1024
+    reconcile_grace_seconds: int = 120
+
+
+_TEXTS = {
+    "lake_bucket": "LAKE_BUCKET",
+    "failures_bucket": "FAILURES_BUCKET",
+    "checkpoints_table": "CHECKPOINTS_TABLE",
+    "live_table": "LIVE_TABLE",
+    "appointments_table": "APPOINTMENTS_TABLE",
+    "region": "AWS_REGION",
+    "stage": "STAGE",
+}
+_NUMBERS = {
+    "retention_hours": ("RETENTION_HOURS", 1, 8_760),
+    "live_hours": ("LIVE_HOURS", 1, 8_760),
+    "live_pages": ("LIVE_PAGES", 1, 1_000),
+    "window_seconds": ("WINDOW_SECONDS", 0, 86_400),
+    "window_objects": ("WINDOW_OBJECTS", 0, 1_000),
+    "window_ids": ("WINDOW_IDS", 0, 2_000_000),
+    "object_events": ("OBJECT_EVENTS", 1, 1_000_000),
+    "object_bytes": ("OBJECT_BYTES", 1, 1024 * 1024 * 1024),
+    "reconcile_grace_seconds": ("RECONCILE_GRACE_SECONDS", 0, 600),
+}
+
+
+def parse(environment: Mapping[str, str]) -> Settings:
+    """Read the settings. SettingsError names the variable that is missing or out of its range."""
+    texts: dict[str, str] = {}
+    for field, variable in _TEXTS.items():
+        value = environment.get(variable, "").strip()
+        if not value:
+            raise SettingsError(f"{variable} is missing")
+        texts[field] = value
+    numbers: dict[str, int] = {}
+    for field, (variable, least, most) in _NUMBERS.items():
+        text = environment.get(variable)
+        if text is None:
+            continue
+        if not text.isdecimal() or not least <= int(text) <= most:
+            raise SettingsError(f"{variable} must be a whole number from {least} to {most}")
+        numbers[field] = int(text)
+    return Settings(**texts, **numbers)  # type: ignore[arg-type] # two dicts, one of str, one of int

@@ -1,0 +1,58 @@
+"""What is counted of an object once it is in the lake: message ids, and the minutes' figures."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from stream_processor.schema import GOOD
+
+#: (source, message id). Ids of two sources never meet: a write key is public, and nobody may
+#: silence another source's events by guessing their ids.
+type MessageKey = tuple[str, str]
+
+#: "YYYY-MM-DDTHH:MM", UTC
+type Minute = str
+
+
+@dataclass(slots=True)
+class Figures:
+    """Good events of one minute."""
+
+    events: int = 0
+    bots: int = 0
+    pages: Counter[str] = field(default_factory=Counter)
+    countries: Counter[str] = field(default_factory=Counter)
+    sources: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass(slots=True)
+class Tally:
+    """The good rows of one object: their ids, and their figures by the minute of arrival."""
+
+    ids: list[MessageKey] = field(default_factory=list)
+    minutes: dict[Minute, Figures] = field(default_factory=dict)
+
+    def minute(self, name: Minute) -> Figures:
+        """The figures of a minute, made where they are missing."""
+        return self.minutes.setdefault(name, Figures())
+
+
+type Row = tuple[str, str, str, str, str | None, str | None, bool | None]
+
+
+def of_rows(rows: Iterable[Row]) -> Tally:
+    """Count rows of (verdict, source, message id, minute, page, country, bot)."""
+    tally = Tally()
+    for verdict, source, message_id, minute, page, country, bot in rows:
+        if verdict != GOOD:
+            continue
+        tally.ids.append((source, message_id))
+        figures = tally.minute(minute)
+        figures.events += 1
+        figures.bots += bool(bot)
+        figures.sources[source] += 1
+        if page is not None:
+            figures.pages[page] += 1
+        if country is not None:
+            figures.countries[country] += 1
+    return tally
