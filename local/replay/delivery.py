@@ -17,12 +17,12 @@ from local.replay.transport import Answer, Client, ConnectionLostError
 
 #: Tries of one batch (Segment's libraries: 10), and of a connection that is lost.
 MAX_TRIES = 10
-MAX_CONNECTION_TRIES = 4
+MAX_CONNECTION_TRIES = 3
 #: Seconds before the second try, doubled for each further one, and the longest wait.
 FIRST_WAIT_S = 0.1
 LONGEST_WAIT_S = 5.0
 
-_CODE = re.compile(r"[a-z0-9_.-]{1,64}", re.IGNORECASE)
+_CODE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 
 class Delivery(NamedTuple):
@@ -88,12 +88,19 @@ def _settle(answer: Answer, count: int) -> dict[int, str]:
         # SDKs take exactly 200 with a JSON body for success; anything else breaks the contract.
         raise LocalError("The edge answered 200 without a JSON object.")
     rejected: dict[int, str] = {}
-    for entry in document.get("rejected") or []:
-        index, code = (entry.get(key) for key in ("index", "code"))
+    for entry in _entries(document):
+        index, code = entry.get("index"), entry.get("code")
         if not isinstance(index, int) or not 0 <= index < count:
             raise LocalError(f"The edge rejected event {index!r} of a batch of {count}.")
         rejected[index] = code if isinstance(code, str) and _CODE.fullmatch(code) else "unnamed"
     return rejected
+
+
+def _entries(document: dict[str, Any]) -> list[dict[str, Any]]:
+    entries = document.get("rejected", [])
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise LocalError("The edge's answer does not say which events it rejected.")
+    return entries
 
 
 def _code(answer: Answer) -> str:

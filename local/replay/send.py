@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from queue import Empty, Full, Queue
-from threading import Event, Thread
+from threading import Event, Lock, Thread
 from zlib import crc32
 
 from local.errors import LocalError
@@ -40,6 +40,7 @@ class Sender:
         self._authorization = authorization(write_key)
         self._ledger = ledger
         self._progress = progress
+        self._showing = Lock()
         self._stop = Event()
         self._failure: Exception | None = None
         self._queues: list[Queue[Batch | None]] = [Queue(QUEUE) for _ in clients]
@@ -60,14 +61,14 @@ class Sender:
                     break
             for queue in self._queues:
                 self._put(queue, None)
-        except BaseException:
-            self._stop.set()
-            raise
-        finally:
             for thread in self._threads:
-                thread.join()
-            summary.seconds = round(time.monotonic() - started, 3)
-            summary.last_answer = iso(datetime.now(UTC))
+                while thread.is_alive() and not self._stop.is_set():
+                    thread.join(_TICK_S)
+        finally:
+            # After a failure nobody waits for what the others still have under way.
+            self._stop.set()
+        summary.seconds = round(time.monotonic() - started, 3)
+        summary.last_answer = iso(datetime.now(UTC))
         if isinstance(self._failure, LocalError):
             raise LocalError(
                 f"{self._failure} {summary.sent:,} events had been answered by then."
@@ -93,7 +94,8 @@ class Sender:
             while (batch := self._next(queue)) is not None:
                 delivery = deliver(batch, client, self._authorization, self._sleep)
                 self._ledger.record(batch, delivery)
-                self._progress.advance(len(batch.views))
+                with self._showing:
+                    self._progress.advance(len(batch.views))
         except Exception as error:  # noqa: BLE001 - whatever ends a thread ends the run, in `run`
             if not self._stop.is_set():
                 self._failure = error

@@ -59,7 +59,7 @@ def exercise(
 
 
 def reason(answer: Answer) -> str:
-    """Return the reason an answer gives: the `code` of a JSON body, else of its challenge."""
+    """Return the reason an answer gives: from a JSON body, else from its challenge."""
     if answer.status == 200:
         return "passed"
     try:
@@ -67,7 +67,7 @@ def reason(answer: Answer) -> str:
     except ValueError:
         document = None
     if isinstance(document, dict):
-        for key in ("code", "reason", "error"):
+        for key in ("reason", "code", "error"):
             if isinstance(document.get(key), str):
                 return str(document[key])[:60]
     # RFC 6750 §3: a refused bearer token is explained by the challenge's `error`.

@@ -12,8 +12,9 @@ import urllib.request
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 from urllib.parse import urlsplit
 
 from local.errors import LocalError
@@ -68,10 +69,10 @@ def find(log: str | None = None) -> Source:
     if log:
         path = _download(log, CACHE / _name_of(log)) if "://" in log else Path(log).expanduser()
         return _survey("own", f"your log ({path.name if '://' not in log else _host(log)})", path)
-    if _sha256(SHARED) == PUBLIC_SHA256:
+    if sha256(SHARED) == PUBLIC_SHA256:
         return _survey("public", "the public log, from the shared folder", SHARED)
     cached = CACHE / f"public-{PUBLIC_SHA256[:12]}.log"
-    if _sha256(cached) == PUBLIC_SHA256:
+    if sha256(cached) == PUBLIC_SHA256:
         return _survey("public", "the public log, downloaded before", cached)
     why = _fetch_public(cached)
     if why is None:
@@ -80,9 +81,11 @@ def find(log: str | None = None) -> Source:
     return modelled()
 
 
-def modelled(seed: int = model.SEED, requests: int = model.REQUESTS, cache: Path = CACHE) -> Source:
+def modelled(
+    seed: int = model.SEED, requests: int = model.REQUESTS, cache: Path | None = None
+) -> Source:
     """Return a school day drawn from the figures of the public log."""
-    path = cache / f"model-{seed}-{requests}.log"
+    path = (cache or CACHE) / f"model-{seed}-{requests}.log"
     _write(path, "".join(model.day(model.load(), seed=seed, requests=requests)).encode())
     return _survey("model", f"a model of a school day (seed {seed})", path, model.SITE)
 
@@ -93,7 +96,7 @@ def _fetch_public(target: Path) -> str | None:
         _download(PUBLIC_URL, target)
     except LocalError as error:
         return str(error)
-    if _sha256(target) == PUBLIC_SHA256:
+    if sha256(target) == PUBLIC_SHA256:
         return None
     target.unlink()
     return "What lies at the public log's address is not the log that it was (SHA-256 differs)."
@@ -101,14 +104,17 @@ def _fetch_public(target: Path) -> str | None:
 
 def _download(url: str, target: Path) -> Path:
     if urlsplit(url).scheme not in {"http", "https", "file"}:
-        raise LocalError(f"{url} cannot be read: give a path, or http://, https:// or file://.")
+        raise LocalError(
+            f"The log at {_host(url)} cannot be read: give a path, http://, https:// or file://."
+        )
     try:
         with urllib.request.urlopen(url, timeout=DOWNLOAD_TIMEOUT_S) as answer:
             size = int(answer.headers.get("Content-Length") or 0) or None
-            with step("Downloading the log", size) as progress:
+            with step("downloading the log", size) as progress:
                 _write(target, _chunks(answer, progress))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, HTTPException) as error:
         reason = getattr(error, "reason", None) or error
+        reason = getattr(reason, "strerror", None) or reason
         raise LocalError(f"The log at {_host(url)} cannot be downloaded ({reason}).") from error
     return target
 
@@ -117,6 +123,9 @@ def _chunks(answer: IO[bytes], progress: Step) -> Iterator[bytes]:
     while chunk := answer.read(_CHUNK):
         progress.advance(len(chunk))
         yield chunk
+    # Read by parts, an answer that breaks off looks like one that ends.
+    if progress.total is not None and progress.done != progress.total:
+        raise OSError(f"only {progress.done:,} of {progress.total:,} bytes arrived")
 
 
 def _write(target: Path, content: bytes | Iterator[bytes]) -> None:
@@ -160,13 +169,13 @@ def _site(requests: list[combined.Request]) -> str:
 
 
 def _open(path: Path) -> IO[bytes]:
-    file = path.open("rb")
-    compressed = file.read(2) == b"\x1f\x8b"  # RFC 1952 §2.3.1, whatever the file is called
-    file.seek(0)
-    return gzip.open(file) if compressed else file  # type: ignore[return-value]  # reads bytes
+    with path.open("rb") as file:
+        compressed = file.read(2) == b"\x1f\x8b"  # RFC 1952 §2.3.1, whatever the file is called
+    return cast("IO[bytes]", gzip.open(path)) if compressed else path.open("rb")
 
 
-def _sha256(path: Path) -> str | None:
+def sha256(path: Path) -> str | None:
+    """Return the digest of a file in hexadecimal, None where it cannot be read."""
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,6 +1,5 @@
 """Wait until the lake holds what the edge accepted."""
 
-import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,6 +7,8 @@ from datetime import datetime
 from pathlib import Path
 
 from local.errors import LocalError
+from local.poller.errors import StateError
+from local.poller.status import drained, read_status
 from local.progress import step
 from local.report.lake import Counts, Lake
 
@@ -48,15 +49,15 @@ def wait_until_stored(
     rows = 0
     with step("waiting for the lake", expected.accepted) as progress:
         while True:
-            # Asked before the lake is: what is drained by now is in the listing that follows.
-            drained = poller_status is not None and is_drained(poller_status, expected.last_answer)
+            # Asked before the lake is: what is delivered by now is in the listing that follows.
+            over = poller_status is not None and is_drained(poller_status, expected.last_answer)
             for item in lake.objects():
                 if item.modified >= since and item.key not in known:
                     known[item.key] = lake.counts(item.key)
             arrived = sum(counts.rows for counts in known.values())
             progress.advance(min(arrived, expected.accepted) - min(rows, expected.accepted))
             rows = arrived
-            if rows >= wanted or drained:
+            if rows >= wanted or over:
                 return rows
             if clock() >= give_up:
                 break
@@ -70,12 +71,13 @@ def wait_until_stored(
     )
 
 
-def is_drained(status: Path, since: datetime) -> bool:
-    """Tell whether the poller says that nothing was left in any shard after `since`."""
+def is_drained(file: Path, since: datetime) -> bool:
+    """Tell whether the poller has dealt with all that was in the streams at `since`."""
     try:
-        document = json.loads(status.read_text(encoding="utf-8"))
-        at = datetime.fromisoformat(document["at"])
-        return bool(document["drained"]) and at > since
-    except (OSError, ValueError, KeyError, TypeError):
-        # The file is not there yet or is just being replaced: the next look will tell.
+        status = read_status(file.parent)
+    except StateError:
         return False
+    mappings = status["mappings"] if status else []
+    # A poller that has not found the mapping of the stream yet has nothing left either.
+    streams = {each["source_arn"] for each in mappings if ":kinesis:" in each["source_arn"]}
+    return bool(streams) and drained(status, since=since.timestamp(), sources=streams)
