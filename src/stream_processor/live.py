@@ -1,8 +1,8 @@
 """The live view: one item per minute and shard, with a watermark that makes a retry add nothing.
 
-    minute   "live", the one partition: a few writes a second at a hundred shards
+    board    "live", the one partition: a few writes a second at a hundred shards
     slot     "YYYY-MM-DDTHH:MM#<chain>", so that one query gives the last hour of all shards
-    last     the end of the newest object that is counted in this item
+    through  the end of the newest object that is counted in this item
     events, bots, pages, countries, sources, expires_at
 
 Objects of a shard are counted in their order, each before the high-water row moves behind it: an
@@ -49,17 +49,17 @@ class LiveMinutes:
                 self._add(minute, last, figures, expires)
 
     def _add(self, minute: str, last: int, figures: Figures, expires: int) -> None:
-        key = {"minute": {"S": PARTITION}, "slot": {"S": f"{minute}#{self._chain}"}}
+        key = {"board": {"S": PARTITION}, "slot": {"S": f"{minute}#{self._chain}"}}
         for _ in range(_ATTEMPTS):
             old = self._table.get(key)
             if old is None:
                 condition, values = "attribute_not_exists(slot)", None
                 total = figures
-            elif old["last"]["S"] >= padded(last):
+            elif old["through"]["S"] >= padded(last):
                 return
             else:
-                # "last" is only ever raised, so an unchanged one is an unchanged item.
-                condition, values = "#last = :seen", {":seen": old["last"]}
+                # "through" is only ever raised: where it is unchanged, so is the item.
+                condition, values = "through = :seen", {":seen": old["through"]}
                 total = merged(read(old), figures)
             item = {**key, **written(total, last, expires, self._pages)}
             if self._table.put_if(item, condition, values):
@@ -90,7 +90,7 @@ def merged(one: Figures, other: Figures) -> Figures:
 def written(figures: Figures, last: int, expires: int, pages: int) -> dict[str, Any]:
     """The attributes of an item. Only the `pages` busiest keep their names (400 KB per item)."""
     return {
-        "last": {"S": padded(last)},
+        "through": {"S": padded(last)},
         "expires_at": {"N": str(expires)},
         "events": {"N": str(figures.events)},
         "bots": {"N": str(figures.bots)},
@@ -114,7 +114,7 @@ def read(item: Item) -> Figures:
 def since(table: Table, minute: str) -> Iterator[tuple[str, Figures]]:
     """The minutes from `minute` on, one query; a minute comes once per shard."""
     values = {":live": {"S": PARTITION}, ":from": {"S": minute}}
-    for item in table.query("#minute = :live AND slot >= :from", values):
+    for item in table.query("board = :live AND slot >= :from", values):
         yield item["slot"]["S"].partition("#")[0], read(item)
 
 
