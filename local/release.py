@@ -54,7 +54,6 @@ def deploy(place: str) -> None:
     parameters = settings_of(place)
     region, stage = str(parameters["region"]), stage_of(parameters)
     command = [str(BIN / "sam"), "deploy", "--config-env", place]
-    command += ["--template-file", str(ROOT / ".aws-sam" / "build" / "template.yaml")]
     if region != HOME_REGION:
         stream = replica_stream(region, stage)
         command += ["--parameter-overrides", *parameters["parameter_overrides"]]

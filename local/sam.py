@@ -6,13 +6,17 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
 
 from local.errors import LocalError
 from local.progress import Step, step
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = ROOT / ".venv" / "bin"
-BUILT = ROOT / ".aws-sam" / "build" / "template.yaml"
 #: Seconds. On the emulator a deployment takes seconds; one that hangs must end in a sentence.
 DEPLOY_TIMEOUT_S = 240
 
@@ -32,7 +36,10 @@ class Place:
 
     def environment(self) -> dict[str, str]:
         """Return the environment of a program that talks to the emulator, and to nothing else."""
-        kept = {name: os.environ[name] for name in ("HOME", "LANG", "TERM") if name in os.environ}
+        # Proxies, certificates and indexes are the person's own; AWS settings are not for here.
+        kept = {
+            name: it for name, it in os.environ.items() if not name.startswith(("AWS_", "SAM_"))
+        }
         return kept | {
             "PATH": f"{BIN}:{ROOT / '.meridian/uv/bin'}:{ROOT / '.meridian/uv/target/bin'}:"
             + os.environ.get("PATH", ""),
@@ -51,6 +58,18 @@ class Place:
         }
 
 
+def client(service: str, place: Place) -> Any:
+    """Return a client of the emulator."""
+    return boto3.client(  # type: ignore[call-overload]
+        service,
+        region_name=place.region,
+        endpoint_url=place.endpoint,
+        aws_access_key_id="test",
+        aws_secret_access_key="test",  # noqa: S106 - the emulator's
+        config=Config(retries={"max_attempts": 3, "mode": "standard"}),
+    )
+
+
 def build(place: Place, log: Path) -> None:
     """Run `sam build`; what it makes is in .aws-sam/build. Raises LocalError."""
     with step("sam build") as progress:
@@ -63,13 +82,36 @@ def deploy(place: Place, parameters: Mapping[str, str], log: Path) -> None:
     Raises LocalError with CloudFormation's own reason where it gave one.
     """
     command = [
-        *(str(BIN / "sam"), "deploy", "--config-env", "local", "--template-file", str(BUILT)),
+        *(str(BIN / "sam"), "deploy", "--config-env", "local"),
         *("--stack-name", place.stack, "--region", place.region),
         *("--parameter-overrides", f"Stage={place.stage}"),
         *(f"{name}={value}" for name, value in parameters.items()),
     ]
     with step(f"sam deploy ({place.region})") as progress:
-        _run(command, place.environment(), log, progress, DEPLOY_TIMEOUT_S)
+        try:
+            _run(command, place.environment(), log, progress, DEPLOY_TIMEOUT_S)
+        except LocalError as error:
+            # SAM wraps the reason into a column of a table; CloudFormation says it in one line.
+            cause = failure_reason(place)
+            if cause is None:
+                raise
+            raise LocalError(f"`sam deploy` failed: {cause} (all of it: {log})") from error
+
+
+def failure_reason(place: Place) -> str | None:
+    """Return what CloudFormation says of the first resource that failed, if it knows the stack."""
+    cloudformation = client("cloudformation", place)
+    try:
+        events = cloudformation.describe_stack_events(StackName=place.stack)["StackEvents"]
+    except (ClientError, BotoCoreError):
+        return None
+    failed = [event for event in events if event["ResourceStatus"].endswith("_FAILED")]
+    # Newest first: the last of the list is the cause, those before it its consequences.
+    return (
+        f"{failed[-1]['LogicalResourceId']}: {failed[-1]['ResourceStatusReason']}"
+        if failed
+        else None
+    )
 
 
 def _run(

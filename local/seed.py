@@ -7,10 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import boto3
-from botocore.config import Config
-
-from local.sam import ROOT, Place
+from local.sam import ROOT, Place, client
 
 #: The group that may read what is under /premium/ (stacks/foundation.yaml).
 PAYING = "paying"
@@ -32,18 +29,6 @@ class Deployed:
 
     outputs: dict[str, str]
     write_key: str
-
-
-def client(service: str, place: Place) -> Any:
-    """Return a client of the emulator."""
-    return boto3.client(  # type: ignore[call-overload]
-        service,
-        region_name=place.region,
-        endpoint_url=place.endpoint,
-        aws_access_key_id="test",
-        aws_secret_access_key="test",  # noqa: S106 - the emulator's
-        config=Config(retries={"max_attempts": 3, "mode": "standard"}),
-    )
 
 
 def describe(place: Place) -> Deployed:

@@ -76,7 +76,7 @@ def started(
         _print_accepted(place)
         deployed = seed.describe(place)
         with step("pages and demo students"):
-            seed.upload_portal(seed.client("s3", place), deployed.outputs["PortalBucket"])
+            seed.upload_portal(sam.client("s3", place), deployed.outputs["PortalBucket"])
             students = seed.demo_students(place, deployed.outputs)
         _start_poller(services, place, regions, directory)
         _start_edge(services, place, ports.edge, directory)
@@ -100,7 +100,7 @@ def _start_emulator(services: Services, place: Place, port: int, directory: Path
 def _deploy_region(place: Place, directory: Path) -> None:
     """Deploy the regional part, which reads the region's own replica of the appointments."""
     table = f"meridian-{place.stage}-appointments"
-    described = seed.client("dynamodb", place).describe_table(TableName=table)["Table"]
+    described = sam.client("dynamodb", place).describe_table(TableName=table)["Table"]
     parameters = {"AppointmentsStreamArn": str(described["LatestStreamArn"])}
     sam.deploy(place, parameters | EVERYWHERE, directory / "logs" / f"sam-{place.region}.log")
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 #: Bytes. Cognito's key set has two keys, under 1 KB.
 MAX_KEY_SET = 64 * 1024
 TIMEOUT_S = 10
+#: Keys that came over a line that anyone could write on would open every door.
+_TRUSTED = ("https://", "http://127.0.0.1:", "http://localhost:")
 
 #: What DescribeUserPoolClient returns and UpdateUserPoolClient does not take.
 _READ_ONLY = {"ClientSecret", "LastModifiedDate", "CreationDate"}
@@ -69,8 +71,10 @@ def publish(version_arn: str, package: bytes) -> str:
 
 def signing_keys(uri: str) -> dict[str, object]:
     """Fetch the user pool's JSON Web Key Set (RFC 7517 section 5). Raises SigningKeysError."""
+    if not uri.startswith(_TRUSTED):
+        raise SigningKeysError(f"jwks_uri must be https (or of this machine), not {uri}.")
     try:
-        with urllib.request.urlopen(uri, timeout=TIMEOUT_S) as response:  # noqa: S310 - checked by the room's settings: https, or loopback
+        with urllib.request.urlopen(uri, timeout=TIMEOUT_S) as response:  # noqa: S310 - checked above
             body: bytes = response.read(MAX_KEY_SET + 1)
         document = json.loads(body) if len(body) <= MAX_KEY_SET else None
     except (OSError, ValueError) as error:

@@ -10,7 +10,7 @@ import duckdb
 import httpx
 import pytest
 
-from local import seed, system
+from local import sam, system
 
 pytestmark = pytest.mark.integration
 
@@ -26,7 +26,7 @@ def post(running: system.System, path: str, body: object, key: str | None = None
 
 def rows(running: system.System, where: str, directory: Path) -> list[dict[str, Any]]:
     """Return the lake's rows for which the SQL condition holds, read from the Parquet objects."""
-    s3 = seed.client("s3", running.place)
+    s3 = sam.client("s3", running.place)
     bucket = running.deployed.outputs["LakeBucket"]
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix="events/")
     for item in (item for page in pages for item in page.get("Contents", [])):

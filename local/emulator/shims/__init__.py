@@ -16,6 +16,7 @@ from local.emulator.shims import (
     nested_attributes,
     nested_sam,
     outage,
+    pseudo_parameters,
     sam_parameters,
     stream_pollers,
     table_properties,
@@ -28,6 +29,7 @@ from local.emulator.shims import (
 #: In the order in which they are put in: a nested template is transformed with its parameters.
 _ORDER: tuple[ModuleType, ...] = (
     sam_parameters,
+    pseudo_parameters,
     nested_sam,
     nested_attributes,
     accepted_types,
