@@ -52,7 +52,8 @@ class FaultSource:
         """Whether this fault happens here."""
         if probability <= 0 or len(self.trace) >= self.faults.limit:
             return False
-        if self.rng.random() >= probability:
+        # The low draws are the quiet ones, so that Hypothesis shrinks towards no fault.
+        if self.rng.random() < 1 - probability:
             return False
         self.trace.append(f"{kind} at {where}")
         return True

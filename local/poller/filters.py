@@ -148,8 +148,9 @@ def _numeric(argument: Sequence[Any], value: Any) -> bool:
 
 
 def _cidr(argument: str, value: Any) -> bool:
+    network = ipaddress.ip_network(argument)
     try:
-        return ipaddress.ip_address(value) in ipaddress.ip_network(argument)
+        return ipaddress.ip_address(value) in network
     except ValueError:
         return False
 

@@ -241,8 +241,10 @@ class ShardReader(threading.Thread):
         action = ended.action
         if isinstance(action, Invoke):
             if ended.outcome:
-                self._log_failure(action, ended.outcome)
+                before = self._machine.counts.delivered
                 self._machine.invoked(action, ended.outcome, now)
+                done = self._machine.counts.delivered - before
+                self._log_failure(action, ended.outcome, done)
         elif ended.sent or not self._stopping.is_set():
             # Stopped before it could be sent: the batch stays, and is given up after the restart.
             self._log_discard(action, sent=ended.sent)
@@ -267,8 +269,8 @@ class ShardReader(threading.Thread):
         )
         self._saved(Checkpoint(machine.position, self._since, self.finished, dict(machine.windows)))
 
-    def _log_failure(self, action: Invoke, outcome: Outcome) -> None:
-        if outcome.kind == "returned":
+    def _log_failure(self, action: Invoke, outcome: Outcome, done: int) -> None:
+        if done == len(action.batch.records) and outcome.kind == "returned":
             return
         self.failures += 1
         self._log(
@@ -277,6 +279,7 @@ class ShardReader(threading.Thread):
             error=outcome.error,
             error_type=error_type(outcome),
             records=len(action.batch.records),
+            done=done,
             attempt=action.batch.invocations + 1,
         )
 

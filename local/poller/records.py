@@ -75,13 +75,20 @@ def dynamodb_record(document: Mapping[str, Any], *, stream_arn: str) -> Record:
     `document` holds times as Unix seconds and binary attributes as base64 text.
     """
     change = document["dynamodb"]
+    handed_on = {**document, "eventSourceARN": stream_arn}
+    if identity := document.get("userIdentity"):
+        # The API names the members Type and PrincipalId (API_streams_Identity), the event type and
+        # principalId (the example of time-to-live-ttl-streams).
+        handed_on["userIdentity"] = {
+            name[0].lower() + name[1:]: value for name, value in identity.items()
+        }
     return Record(
         sequence=change["SequenceNumber"],
         number=int(change["SequenceNumber"]),
         arrived=float(change["ApproximateCreationDateTime"]),
         # Order is kept per item, and an item is its key attributes.
         key=json.dumps(change.get("Keys", {}), sort_keys=True),
-        text=_text({**document, "eventSourceARN": stream_arn}),
+        text=_text(handed_on),
     )
 
 

@@ -203,7 +203,7 @@ class Simulator:
             self._advance_call()
         elif not acted:
             self._pass_time()
-        if self._zombies and self._rng.random() < 0.3:
+        if self._zombies and self._rng.random() > 0.7:
             self._step_zombie()
 
     def _start_shards(self) -> None:
@@ -217,13 +217,13 @@ class Simulator:
 
     def _read(self, reader: _Reader) -> bool:
         records, machine = reader.source.records, reader.machine
-        if not machine.has_room or self._rng.random() < 0.3:
+        if not machine.has_room or self._rng.random() > 0.7:
             return False
         arrived = reader.next
         while arrived < len(records) and records[arrived].arrived <= self._now:
             arrived += 1
         # GetRecords brings what it likes, also nothing, of what has arrived.
-        upto = self._rng.randint(reader.next, arrived)
+        upto = arrived - self._rng.randint(0, arrived - reader.next)
         chunk, reader.next = records[reader.next : upto], upto
         before = machine.counts.filtered
         machine.read(chunk, self._now, caught_up=upto == arrived)
@@ -286,7 +286,7 @@ class Simulator:
         if call.task.done:
             failed = call.task.outcome.kind != "returned"
             self._end_call(call, call.task.outcome, "failed" if failed else "returned")
-        elif call.task.timed_out or (call.slow and self._rng.random() < 0.4):
+        elif call.task.timed_out or (call.slow and self._rng.random() > 0.6):
             self._zombies.append(call.task)
             self.report.zombies += 1
             self._end_call(call, Outcome("function_error", error="Unhandled"), "timed out")
@@ -313,12 +313,12 @@ class Simulator:
         if fault == "timeout":
             task.timed_out = True
             task.hand_over()
-        if not task.threaded and self._zombies and self._rng.random() < 0.5:
+        if not task.threaded and self._zombies and self._rng.random() > 0.5:
             self._step_zombie()
 
     def _step_zombie(self) -> None:
         task = self._rng.choice(self._zombies)
-        if self._rng.random() < 0.1:
+        if self._rng.random() > 0.9:
             task.abandon()
         else:
             task.step()

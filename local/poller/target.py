@@ -90,8 +90,8 @@ class LambdaTarget:
 
 def error_type(outcome: Outcome) -> str:
     """The name of the function's error; never its message, which may hold what was in a record."""
-    if outcome.kind == "not_invoked":
-        return outcome.error or "Unknown"
+    if outcome.kind != "function_error":
+        return outcome.error or ""
     try:
         body = json.loads(outcome.body)
     except ValueError:
