@@ -21,6 +21,11 @@ MODEL = "model"
 SUMMARY = "replay.json"
 
 
+def connect(url: str) -> Client:
+    """Return a client of the edge at `url`."""
+    return HttpClient(url)
+
+
 def page_views(source: Source, bad: Counter[str]) -> Iterator[PageView]:
     """Yield the log's page views in order; count the lines that are none in `bad`."""
     maker = EventMaker(site=source.site, digest=source.digest, salt=secrets.token_bytes(32))
@@ -39,7 +44,7 @@ def replay(
     *,
     clients: int,
     out: Path,
-    make: Callable[[str], Client] = HttpClient,
+    make: Callable[[str], Client] | None = None,
 ) -> Summary:
     """Send the log's page views to the edge at `url`; write the ledger beside `out`.
 
@@ -50,7 +55,7 @@ def replay(
         clients=clients,
         lines=source.lines,
     )
-    ends = clients_for(clients, lambda: make(url))
+    ends = clients_for(clients, lambda: (make or connect)(url))
     views = page_views(source, summary.bad_lines)
     with (
         ledger(out, summary) as book,
@@ -82,6 +87,6 @@ def run(
     out = directory / SUMMARY
     summary = replay(url, write_key, found, clients=clients, out=out)
     if tokens:
-        summary.sign_in = [row._asdict() for row in exercise(url, tokens)]
+        summary.sign_in = [row._asdict() for row in exercise(url, tokens, make=connect)]
     summary.write(out)
     return summary

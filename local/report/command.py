@@ -12,7 +12,7 @@ from local.report.figures import Report, measure
 from local.report.lake import Lake, copies, s3
 from local.report.render import render
 from local.report.sql import tables
-from local.report.wait import Expected, wait_until_stored
+from local.report.wait import TIMEOUT_S, Expected, wait_until_stored
 
 JSON = "report.json"
 
@@ -34,7 +34,7 @@ def run(
     LocalError where the lake cannot be read or stays incomplete.
     """
     lake = Lake(s3(endpoint, region), bucket)
-    wait_until_stored(lake, expected(summary), poller_status)
+    wait_until_stored(lake, expected(summary), poller_status, timeout=TIMEOUT_S)
     report = count(lake, summary, directory)
     document = {**asdict(report), "sign_in": [row._asdict() for row in report.sign_in]}
     text = json.dumps({**document, "right": report.right}, indent=2) + "\n"
