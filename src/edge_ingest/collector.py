@@ -172,7 +172,8 @@ class Collector:
         policy: privacy.Policy,
         received_at: datetime,
     ) -> events.Checked:
-        consent = _consent_of_the_batch(taken) if policy.rules.consent.categories else {}
+        needed = policy.rules.consent.categories
+        consent = _consent_of_the_batch(taken) if needed else {}
         is_pixel = taken.route.kind == "pixel"
         visitor_id = taken.visitor.id if taken.visitor else None
         if is_pixel and visitor_id is None:
@@ -188,8 +189,8 @@ class Collector:
             sent_at=times.parse(taken.found.sent_at),
             limits=self._settings.limits,
             screen=events.Screen(
-                consents=lambda view: policy.consents(view, consent),
-                event=policy.event if policy.touches(taken.body) else bytes,
+                consents=(lambda view: policy.consents(view, consent)) if needed else None,
+                event=policy.event if policy.touches(taken.body) else None,
                 refused=policy.refused,
             ),
             nonce=request.request_id if is_pixel else "",
@@ -240,7 +241,7 @@ class Collector:
 
 def _context(taken: _Taken, policy: privacy.Policy) -> bytes:
     """Return the batch's own context as the privacy rules leave it, on one line."""
-    context = taken.found.context.replace(b"\n", b" ")
+    context = taken.found.context
     if context == b"null" or not policy.touches(taken.body):
         return context
     try:

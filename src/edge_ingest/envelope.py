@@ -57,7 +57,7 @@ def single(body: bytes) -> Envelope:
         found = _single_decoder.decode(body)
     except _FAULTS as error:
         raise _malformed(error) from error
-    return Envelope([body], b"null", found.sent_at, found.write_key)
+    return Envelope(_one_line([body]), b"null", found.sent_at, found.write_key)
 
 
 def batch(body: bytes) -> Envelope:
@@ -73,7 +73,7 @@ def batch(body: bytes) -> Envelope:
     try:
         _check_utf8(body)
         found = _batch_decoder.decode(body)
-        events = [bytes(raw) for raw in found.batch]
+        events = list(map(bytes, found.batch))
     except _FAULTS as error:
         events, around = _cut(body)
         try:
@@ -88,7 +88,15 @@ def batch(body: bytes) -> Envelope:
         _context_decoder.decode(context)
     except msgspec.ValidationError as error:
         raise MalformedError("invalid_context", "`context` is not an object") from error
+    if b"\n" in body:
+        events, context = _one_line(events), *_one_line([context])
     return Envelope(events, context, found.sent_at, found.write_key)
+
+
+def _one_line(texts: list[bytes]) -> list[bytes]:
+    # The record has a line for each event. Between the tokens of JSON a line feed is white space;
+    # inside a string it would be an escape, or the text no JSON.
+    return [text.replace(b"\n", b" ") for text in texts]
 
 
 def _check_utf8(body: bytes) -> None:

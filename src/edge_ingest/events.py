@@ -17,22 +17,22 @@ from edge_ingest.settings import Limits
 # Segment spec: a messageId is "less than 100 characters".
 MESSAGE_ID_LENGTH: Final = 99
 # No SDK nests this deep, and every reader of the lake can follow it.
-DEPTH: Final = 64
+DEPTH: Final = 500
 
 type _Id = str | int | float | None
 
 
-class _Object(msgspec.Struct):
+class _Object(msgspec.Struct, gc=False):
     """A JSON object, of which nothing is read."""
 
 
-class _Context(msgspec.Struct):
+class _Context(msgspec.Struct, gc=False):
     user_agent: Any = msgspec.field(name="userAgent", default=None)
     consent: Any = None
     consent_management: Any = msgspec.field(name="consentManagement", default=None)
 
 
-class View(msgspec.Struct, rename="camel"):
+class View(msgspec.Struct, rename="camel", gc=False):
     """Those of an event's fields that decide about it. Others pass unread, known or not."""
 
     type: str | None = None
@@ -67,11 +67,11 @@ class RefusalError(Exception):
 class Screen(NamedTuple):
     """What the source's privacy rules make of an event's text, and of a refused event's text.
 
-    `consents` raises `RefusalError` where consent is missing.
+    `consents` raises `RefusalError` where consent is missing. None: there is no such rule.
     """
 
-    consents: Callable[[View], None]
-    event: Callable[[bytes], bytes]
+    consents: Callable[[View], None] | None
+    event: Callable[[bytes], bytes] | None
     refused: Callable[[bytes], str]
 
 
@@ -125,10 +125,16 @@ def check(
                 text = rewrite(text, lambda event: {**event, "anonymousId": visitor_id})  # noqa: PLW2901 - it is that event from here on
                 view.anonymous_id = visitor_id
             _judge(view, event_type)
-            screen.consents(view)
+            if screen.consents:
+                screen.consents(view)
             original = _original(view)
-            timestamp = _timestamp(received_at, times.parse(view.sent_at) or sent_at, original)
-            stored = _one_line(screen.event(_typed(text, view, event_type)))
+            own_sent_at = times.parse(view.sent_at) if view.sent_at else None
+            timestamp = _timestamp(received_at, own_sent_at or sent_at, original)
+            stored = text
+            if event_type is not None and view.type != event_type:
+                stored = _typed(text, view, event_type)
+            if screen.event:
+                stored = screen.event(stored)
             message_id = view.message_id or derived.of(text)
         except RefusalError as refusal:
             raw = "" if refusal.code == "consent_denied" else screen.refused(text)
@@ -147,7 +153,7 @@ def check(
                 message_id=message_id,
                 message_id_source="client" if view.message_id else "derived",
                 timestamp=times.text(timestamp),
-                original_timestamp=None if original is None else times.text(original),
+                original_timestamp=None if original is None else _original_text(view, original),
                 event=msgspec.Raw(stored),
             )
         )
@@ -169,8 +175,12 @@ def _read(text: bytes, limit: int) -> View:
         raise RefusalError("too_deep", f"the event nests deeper than {DEPTH} levels") from error
     except msgspec.DecodeError as error:
         raise RefusalError("invalid_json", "the event is not JSON in whole characters") from error
-    # Few events have that many brackets in all: only those are measured.
-    if text.count(b"{") + text.count(b"[") > DEPTH and _depth(text) > DEPTH:
+    # A level takes two brackets: few events are long enough, and fewer have as many brackets.
+    if (
+        len(text) > 2 * DEPTH
+        and text.count(b"{") + text.count(b"[") > DEPTH
+        and _depth(text) > DEPTH
+    ):
         raise RefusalError("too_deep", f"the event nests deeper than {DEPTH} levels")
     return view
 
@@ -211,6 +221,10 @@ def _original(view: View) -> datetime | None:
     return time
 
 
+def _original_text(view: View, original: datetime) -> str:
+    return times.canonical(original, view.original_timestamp or view.timestamp or "")
+
+
 def _timestamp(
     received_at: datetime, sent_at: datetime | None, original: datetime | None
 ) -> datetime:
@@ -240,20 +254,13 @@ def _depth(text: bytes) -> int:
     return deepest
 
 
-def _typed(text: bytes, view: View, event_type: EventType | None) -> bytes:
-    """Give the event the type that its path names, where it does not say so itself."""
-    if event_type is None or view.type == event_type:
-        return text
+def _typed(text: bytes, view: View, event_type: EventType) -> bytes:
+    """Give the event the type that its path names: it has another one, or none."""
     if view.type is None and b'"type"' not in text and b"\\u" not in text:
         rest = text[text.index(b"{") + 1 :]
         separator = b"" if rest.lstrip()[:1] == b"}" else b","
         return b'{"type":"' + event_type.encode() + b'"' + separator + rest
     return rewrite(text, lambda event: {**event, "type": event_type})
-
-
-def _one_line(text: bytes) -> bytes:
-    # Between the tokens of JSON a line feed is white space; inside a string it would be escaped.
-    return text.replace(b"\n", b" ") if b"\n" in text else text
 
 
 def _agent(view: View) -> str | None:

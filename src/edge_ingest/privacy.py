@@ -16,6 +16,7 @@ type _Path = tuple[str, ...]
 
 # Where SDKs and servers put an address: `context.ip` (Segment), `request_ip` (RudderStack).
 _ADDRESS_KEYS: Final = ("ip", "request_ip")
+_ADDRESS_NEEDLES: Final = (b'"ip"', b'"request_ip"')
 _ADDRESS_PLACES: Final[tuple[_Path, ...]] = (
     (),
     ("context",),
@@ -73,6 +74,9 @@ class Policy(NamedTuple):
         spelt with escapes, so any `\\u` counts as a yes.
         """
         if self.anonymous or (b"\\" in body and b"\\u" in body):
+            return True
+        # One search for the end that both keys of addresses have, and for most bodies no other.
+        if b'ip"' in body and any(key in body for key in _ADDRESS_NEEDLES):
             return True
         return any(name in body for name in _needles(self.rules))
 
@@ -193,10 +197,7 @@ def _needles(rules: Privacy) -> tuple[bytes, ...]:
     named = [
         next((key for key in reversed(path) if key != "*"), "") for path in rules.drop + rules.hash
     ]
-    return (
-        *(b'"' + key.encode() + b'"' for key in _ADDRESS_KEYS),
-        *(msgspec.json.encode(key) if key else b"{" for key in named),
-    )
+    return tuple(msgspec.json.encode(key) if key else b"{" for key in named)
 
 
 def _find(event: object, path: _Path) -> list[dict[str, Any]]:
