@@ -3,7 +3,7 @@
 import json
 import mimetypes
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +18,9 @@ class Student:
     """A demo user; the token is an access token of the deployed user pool."""
 
     email: str
-    password: str
+    password: str = field(repr=False)
     paying: bool
-    token: str
+    token: str = field(repr=False)
 
 
 @dataclass(frozen=True)

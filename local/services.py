@@ -34,6 +34,13 @@ class Service:
     process: "subprocess.Popen[bytes]"
     log: Path
 
+    def end(self) -> str:
+        """Say how the program ended: by which signal, or with which code and last word."""
+        code = self.process.poll()
+        if code is not None and code < 0:
+            return f"was killed ({signal.Signals(-code).name})"
+        return f"ended (exit {code}; its last word: {self.last_words() or 'none'})"
+
     def last_words(self) -> str:
         """Return the last line that the program said, for the sentence about its end."""
         with contextlib.suppress(OSError):
@@ -101,10 +108,7 @@ class Services:
         while not self.stopping:
             for service in list(self.started):
                 if service.process.poll() is not None and not self.stopping:
-                    words = service.last_words()
-                    self.failure = f"The {service.name} ended in the middle of the work" + (
-                        f": {words[:300]}" if words else "."
-                    )
+                    self.failure = f"The {service.name} {service.end()}, in the middle of the work."
                     os.kill(os.getpid(), signal.SIGUSR1)
                     return
             time.sleep(WATCH_S)

@@ -124,7 +124,7 @@ def _start_poller(
 
 def _start_edge(services: Services, place: Place, port: int, directory: Path) -> None:
     with step("local edge"):
-        services.start(
+        edge = services.start(
             "edge",
             [
                 *(str(BIN / "python"), "-m", "local.edge", "--endpoint", place.endpoint),
@@ -134,6 +134,10 @@ def _start_edge(services: Services, place: Place, port: int, directory: Path) ->
             {**place.environment(), "PYTHONPATH": str(ROOT)},
             lambda: _answers(f"http://127.0.0.1:{port}/_local/ready"),
         )
+    # What CloudFront would do and the local edge does not: it says so itself when it starts.
+    for line in edge.log.read_text().splitlines():
+        if line.startswith("local edge: "):
+            print(f"  {line}")
 
 
 def _answers(url: str) -> bool:

@@ -54,8 +54,8 @@ def stored(running: system.System, where: str, count: int, directory: Path) -> l
     return rows(running, where, directory)
 
 
-def event(kind: str, name: str, **more: object) -> dict[str, object]:
-    made = {"type": kind, "messageId": str(uuid.uuid4()), "anonymousId": f"visitor-{name}"}
+def event(kind: str, visitor: str, /, **more: object) -> dict[str, object]:
+    made = {"type": kind, "messageId": str(uuid.uuid4()), "anonymousId": f"visitor-{visitor}"}
     return {**made, **more}
 
 
