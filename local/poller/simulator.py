@@ -60,7 +60,7 @@ __all__ = [
 ]
 
 #: Steps after which a run is taken for endless (a poison record under infinite retries).
-STEP_LIMIT = 50_000
+STEP_LIMIT = 20_000
 
 
 class StuckError(PollerError):

@@ -63,7 +63,9 @@ def drained(status: dict[str, Any] | None, *, since: float, sources: Collection[
     return all(
         mapping["shards"]
         and all(
-            shard["in_flight"] == 0 and (shard["caught_up_at"] or 0.0) >= since
+            shard["in_flight"] == 0
+            and shard["caught_up_at"] is not None
+            and shard["caught_up_at"] >= since
             for shard in mapping["shards"]
         )
         for mapping in running
