@@ -19,6 +19,12 @@ def _event(event: Json, _: Json) -> Json:
     return _answer(200, json.dumps(event), {"content-type": [{"value": "application/json"}]})
 
 
+def _cut(event: Json, _: Json) -> Json:
+    body = _request(event)["body"]
+    length = len(base64.b64decode(body["data"]))
+    return _answer(200, json.dumps({"inputTruncated": body["inputTruncated"], "length": length}))
+
+
 def _deny(_: Json, __: Json) -> Json:
     return _answer(401, "no", {"set-cookie": [{"value": "a=1"}, {"value": "b=2"}]})
 
@@ -82,6 +88,7 @@ def _request(event: Json) -> Json:
 
 DOES: dict[str, Callable[[Json, Json], Any]] = {
     "event": _event,
+    "cut": _cut,
     "deny": _deny,
     "cache": _cache,
     "size": _size,
