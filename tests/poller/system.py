@@ -96,7 +96,15 @@ class System:
 
     def create_queue(self, name: str = "") -> tuple[str, str]:
         """A queue; its URL and ARN."""
-        url = self.sqs.create_queue(QueueName=f"{self.name}{name}")["QueueUrl"]
+        anyone = {
+            "Version": "2012-10-17",
+            "Statement": [
+                {"Effect": "Allow", "Principal": "*", "Action": "sqs:*", "Resource": "*"}
+            ],
+        }
+        url = self.sqs.create_queue(
+            QueueName=f"{self.name}{name}", Attributes={"Policy": json.dumps(anyone)}
+        )["QueueUrl"]
         attributes = self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
         return url, attributes["Attributes"]["QueueArn"]
 
