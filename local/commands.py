@@ -4,6 +4,7 @@ import os
 import signal
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from local import seed, services, system
 from local.errors import LocalError
@@ -13,7 +14,8 @@ from local.report import command as report
 from local.sam import ROOT
 from local.system import Ports
 
-STATE = ROOT / ".meridian"
+#: Everything that a run leaves behind; a test takes another folder.
+STATE = Path(os.environ.get("MERIDIAN_STATE") or ROOT / ".meridian")
 #: Where `make up` answers unless told otherwise.
 UP_EDGE_PORT = 8080
 UP_EMULATOR_PORT = 4566
@@ -113,7 +115,7 @@ def _print_address(running: system.System) -> None:
     for student in running.students:
         group = "paying" if student.paying else "not paying"
         print(f"  student    {student.email}  password {student.password}  ({group})")
-    print(f"  logs       {(running.directory / 'logs').relative_to(ROOT)}/")
+    print(f"  logs       {running.directory / 'logs'}/")
     print("\nCtrl-C stops it.", flush=True)
 
 
