@@ -28,6 +28,7 @@ from edge_ingest import (
 from edge_ingest.answers import Headers, Result
 from edge_ingest.delivery import Delivered, Delivery
 from edge_ingest.errors import IngestError, MethodError, TooLargeError
+from edge_ingest.event import RefusalError, rewrite
 from edge_ingest.limiter import Limiter
 from edge_ingest.settings import Settings, Source
 
@@ -181,21 +182,20 @@ class Collector:
             salt = self._settings.salt or taken.source.write_key
             address = policy.address(request.client_ip)
             visitor_id = privacy.visitor_of_the_day(salt, policy.day, address, agent)
-        return events.check(
-            taken.found.events,
-            event_type=taken.route.event_type,
+        given = events.Given(
             write_key=taken.source.write_key,
             received_at=received_at,
             sent_at=times.parse(taken.found.sent_at),
-            limits=self._settings.limits,
-            screen=events.Screen(
-                consents=(lambda view: policy.consents(view, consent)) if needed else None,
-                event=policy.event if policy.touches(taken.body) else None,
-                refused=policy.refused,
-            ),
+            event_type=taken.route.event_type,
             nonce=request.request_id if is_pixel else "",
             visitor_id=visitor_id,
         )
+        screen = events.Screen(
+            consents=(lambda view: policy.consents(view, consent)) if needed else None,
+            event=policy.event if policy.touches(taken.body) else None,
+            refused=policy.refused,
+        )
+        return events.check(taken.found.events, given, self._settings.limits, screen)
 
     def _deliver(
         self,
@@ -207,7 +207,7 @@ class Collector:
         deadline: float,
     ) -> Delivered:
         seen = viewer.describe(request)
-        bot = agents.is_bot(checked.user_agent or seen.user_agent)
+        bot = agents.is_bot(checked.agent or seen.user_agent)
         stored = policy.viewer(seen)
         sent_at = times.parse(taken.found.sent_at)
 
@@ -245,8 +245,8 @@ def _context(taken: _Taken, policy: privacy.Policy) -> bytes:
     if context == b"null" or not policy.touches(taken.body):
         return context
     try:
-        inner = events.rewrite(b'{"context":' + context + b"}", policy.change)
-    except events.RefusalError:
+        inner = rewrite(b'{"context":' + context + b"}", policy.change)
+    except RefusalError:
         return b"null"
     found = msgspec.json.decode(inner, type=dict[str, msgspec.Raw]).get("context")
     return b"null" if found is None else bytes(found)

@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from edge_ingest import events
+from edge_ingest.event import RefusalError, View, rewrite
 from edge_ingest.settings import IpRule, Privacy
 from edge_ingest.viewer import Request, Viewer
 
@@ -101,19 +101,19 @@ class Policy(NamedTuple):
         Raises:
             RefusalError: the text cannot be read, so no rule can be kept.
         """
-        return events.rewrite(text, self.change)
+        return rewrite(text, self.change) if self.touches(text) else text
 
     def refused(self, text: bytes) -> str:
         """Return what is kept of the text of a refused event."""
         try:
-            return events.rewrite(text, self.change).decode()
-        except (events.RefusalError, AttributeError, TypeError):
+            return rewrite(text, self.change).decode()
+        except (RefusalError, AttributeError, TypeError):
             pass  # not an object, or no JSON: then there are no fields to apply rules to
         if self.anonymous or self.rules.drop or self.rules.hash or b"\\u" in text:
             return _WITHHELD
         return _ADDRESSES.sub(_erased, text.decode("utf-8", "backslashreplace"))
 
-    def consents(self, view: events.View, batch: dict[str, Any]) -> None:
+    def consents(self, view: View, batch: dict[str, Any]) -> None:
         """Check the categories of consent that the source needs.
 
         The event's own context answers, else that of its batch: Segment's
@@ -125,7 +125,7 @@ class Policy(NamedTuple):
         for category in self.rules.consent.categories:
             answer = _consent(view, batch, category)
             if answer is False or (answer is None and self.rules.consent.deny_missing):
-                raise events.RefusalError("consent_denied", "the visitor's consent is missing")
+                raise RefusalError("consent_denied", "the visitor's consent is missing")
 
     @property
     def _daily(self) -> str:
@@ -226,7 +226,7 @@ def _erased(match: re.Match[str]) -> str:
     return "0.0.0.0" if match["four"] else "::"  # noqa: S104 - what stands for an address, not one to bind
 
 
-def _consent(view: events.View, batch: dict[str, Any], category: str) -> bool | None:
+def _consent(view: View, batch: dict[str, Any], category: str) -> bool | None:
     context = view.context
     for consent, management in (
         (context and context.consent, context and context.consent_management),

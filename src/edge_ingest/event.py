@@ -1,0 +1,216 @@
+"""One event: what it must be, and what is read of it. The rest passes as it was sent."""
+
+import json
+import re
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, Final
+
+import msgspec
+
+from edge_ingest import times
+from edge_ingest.routes import TYPES, EventType
+
+# Segment spec: a messageId is "less than 100 characters".
+MESSAGE_ID_LENGTH: Final = 99
+# No SDK nests this deep, and every reader of the lake can follow it.
+DEPTH: Final = 500
+
+type _Id = str | int | float | None
+
+
+class _Object(msgspec.Struct, gc=False):
+    """A JSON object, of which nothing is read."""
+
+
+class _Context(msgspec.Struct, gc=False):
+    user_agent: Any = msgspec.field(name="userAgent", default=None)
+    consent: Any = None
+    consent_management: Any = msgspec.field(name="consentManagement", default=None)
+
+
+class View(msgspec.Struct, rename="camel", gc=False):
+    """Those of an event's fields that decide about it. Others pass unread, known or not."""
+
+    type: str | None = None
+    user_id: _Id = None
+    anonymous_id: _Id = None
+    message_id: str | None = None
+    timestamp: str | None = None
+    original_timestamp: str | None = None
+    sent_at: Any = None
+    event: str | None = None
+    name: str | None = None
+    group_id: _Id = None
+    previous_id: _Id = None
+    context: _Context | None = None
+    properties: _Object | None = None
+    traits: _Object | None = None
+
+    @property
+    def visitor(self) -> str:
+        """Who the event is of: `anonymousId`, or `userId` where there is none."""
+        return str(self.anonymous_id or self.user_id or "")
+
+    @property
+    def identified(self) -> bool:
+        """Whether the event says whose it is. Zero is an id; an empty text is none."""
+        return self.user_id not in (None, "") or self.anonymous_id not in (None, "")
+
+    @property
+    def agent(self) -> str | None:
+        """The user agent that the event itself tells, as server SDKs do of their visitors."""
+        agent = self.context.user_agent if self.context else None
+        return agent[:1024] if isinstance(agent, str) and agent else None
+
+
+class RefusalError(Exception):
+    """Why one event is refused, with a stable `code`. Its neighbours are not concerned."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+_view_decoder: Final = msgspec.json.Decoder(View)
+_FIELD: Final = re.compile(r"`\$\.(\w+)")
+_CAPITAL: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
+_NESTING: Final = re.compile(rb'"(?:[^"\\]|\\.)*"|[][{}]', re.DOTALL)
+_TOO_DEEP: Final = f"the event nests deeper than {DEPTH} levels"
+_NOT_JSON: Final = "the event is not JSON in whole characters"
+
+_NEEDED: Final[dict[str, tuple[str, str, str]]] = {
+    "track": ("event", "missing_event", "a track event needs the name of its event"),
+    "group": ("group_id", "missing_group_id", "a group event needs a groupId"),
+    "alias": ("previous_id", "missing_previous_id", "an alias event needs a previousId"),
+}
+
+
+def read(text: bytes, limit: int) -> View:
+    """Read an event of at most `limit` bytes.
+
+    Raises:
+        RefusalError: it is too large, no JSON, nested too deep, or a field has a wrong type.
+    """
+    if len(text) > limit:
+        raise RefusalError("event_too_large", f"the event is larger than {limit} bytes")
+    try:
+        if not text.isascii():
+            text.decode()
+        view = _view_decoder.decode(text)
+    except msgspec.ValidationError as error:
+        raise _mistyped(error) from error
+    except UnicodeDecodeError as error:
+        raise RefusalError("invalid_utf8", "the event is not UTF-8") from error
+    except RecursionError as error:
+        raise RefusalError("too_deep", _TOO_DEEP) from error
+    except msgspec.DecodeError as error:
+        raise RefusalError("invalid_json", _NOT_JSON) from error
+    # A level takes two brackets: few events are long enough, and fewer have as many brackets.
+    if (
+        len(text) > 2 * DEPTH
+        and text.count(b"{") + text.count(b"[") > DEPTH
+        and _depth(text) > DEPTH
+    ):
+        raise RefusalError("too_deep", _TOO_DEEP)
+    return view
+
+
+def judge(view: View, event_type: EventType | None) -> None:
+    """Check an event against the Segment spec; `event_type` is the type that its path names.
+
+    Raises:
+        RefusalError: naming what is missing.
+    """
+    kind = event_type or view.type
+    if kind is None:
+        raise RefusalError("missing_type", "the event has no type")
+    if kind not in TYPES:
+        raise RefusalError("invalid_type", f"the type is none of {', '.join(TYPES)}")
+    if not view.identified:
+        raise RefusalError("no_user_anon_id", "the event has neither userId nor anonymousId")
+    needed = _NEEDED.get(kind)
+    if needed is not None and getattr(view, needed[0]) in (None, ""):
+        raise RefusalError(needed[1], needed[2])
+    if view.message_id is not None and len(view.message_id) > MESSAGE_ID_LENGTH:
+        raise RefusalError(
+            "message_id_too_long", f"the messageId is longer than {MESSAGE_ID_LENGTH} characters"
+        )
+
+
+def clocked(view: View, received_at: datetime, sent_at: datetime | None) -> tuple[str, str | None]:
+    """Return the event's time by the server's clock, and its own as it told it, both as text.
+
+    Its own time is `originalTimestamp`, or `timestamp`, which is then the original: Segment's SDKs
+    send only the one, RudderStack's only the other. `sent_at` is the batch's; an event's own
+    counts more.
+
+    Raises:
+        RefusalError: a time is not ISO 8601, or past the calendar.
+    """
+    sent = view.original_timestamp or view.timestamp
+    if not sent:
+        return times.text(received_at), None
+    original = times.parse(sent)
+    if original is None:
+        raise RefusalError("invalid_timestamp", "the time is not ISO 8601")
+    if view.sent_at:
+        sent_at = times.parse(view.sent_at) or sent_at
+    time = times.corrected(received_at, sent_at, original)
+    if time is None:
+        raise RefusalError("invalid_timestamp", "the corrected time is past the calendar")
+    return times.text(time), times.canonical(original, sent)
+
+
+def typed(text: bytes, view: View, event_type: EventType) -> bytes:
+    """Give an event the type that its path names: it has another one, or none."""
+    if view.type is None and b'"type"' not in text and b"\\u" not in text:
+        rest = text[text.index(b"{") + 1 :]
+        separator = b"" if rest.lstrip()[:1] == b"}" else b","
+        return b'{"type":"' + event_type.encode() + b'"' + separator + rest
+    return rewrite(text, lambda event: {**event, "type": event_type})
+
+
+def rewrite(text: bytes, change: Callable[[dict[str, Any]], dict[str, Any]]) -> bytes:
+    """Change an event's text; its numbers stay the very text that was sent.
+
+    Raises:
+        RefusalError: the text cannot be read that way, so that no rule could be kept.
+    """
+    try:
+        event = json.loads(
+            text, parse_float=_number, parse_int=_number, parse_constant=_no_constant
+        )
+        return msgspec.json.encode(change(event))
+    except RecursionError as error:
+        raise RefusalError("too_deep", _TOO_DEEP) from error
+    except ValueError as error:
+        raise RefusalError("invalid_json", _NOT_JSON) from error
+
+
+def _mistyped(error: msgspec.ValidationError) -> RefusalError:
+    # The message names the types and the path to a known field, never a value.
+    field = _FIELD.search(str(error))
+    if field is None:
+        return RefusalError("invalid_event", "the event is not an object")
+    return RefusalError(f"invalid_{_CAPITAL.sub('_', field[1]).lower()}", str(error))
+
+
+def _depth(text: bytes) -> int:
+    depth = deepest = 0
+    for token in _NESTING.finditer(text):
+        mark = token.group()
+        if mark in b"{[":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif mark in b"]}":
+            depth -= 1
+    return deepest
+
+
+def _number(text: str) -> msgspec.Raw:
+    return msgspec.Raw(text.encode())
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(name)
