@@ -45,7 +45,9 @@ def _no_constant(_: str) -> object:
     raise TokenError  # NaN and Infinity are no JSON (RFC 8259, section 6)
 
 
-_read = JSONDecoder(parse_constant=_no_constant).decode
+# The scanner without decode()'s two searches for white space, which cost a third of its time.
+_scan = JSONDecoder(parse_constant=_no_constant).scan_once  # type: ignore[attr-defined]  # not in the stub
+_WHITE = " \t\n\r"
 
 
 def json_object(data: bytes) -> dict[str, object]:
@@ -54,9 +56,12 @@ def json_object(data: bytes) -> dict[str, object]:
     Raises TokenError for anything else: another encoding, another type, too deep a nesting.
     """
     try:
-        value = _read(str(data, "utf-8"))
-    except (ValueError, RecursionError) as error:
+        text = str(data, "utf-8")
+        if not text.startswith("{"):
+            text = text.lstrip(_WHITE)
+        value, end = _scan(text, 0)
+    except (ValueError, RecursionError, StopIteration) as error:
         raise TokenError from error
-    if not isinstance(value, dict):
+    if not isinstance(value, dict) or (end != len(text) and text[end:].strip(_WHITE)):
         raise TokenError
     return value

@@ -9,14 +9,17 @@ MAXIMUM_HEADER = 1_024
 MAXIMUM_KID = 256
 
 
-def split(token: bytes) -> tuple[bytes, bytes, bytes]:
-    """The three segments, still encoded: header, payload, signature."""
-    if len(token) > MAXIMUM_TOKEN:
+def split(message: bytes, signature: bytes) -> tuple[bytes, bytes]:
+    """The encoded header and payload of a token, given as what is signed and the signature segment.
+
+    A further dot stays in the payload, where decoding refuses it.
+    """
+    if len(message) + 1 + len(signature) > MAXIMUM_TOKEN:
         raise TokenError(code="token_too_long")
-    segments = token.split(b".")
-    if len(segments) != 3:
+    header, dot, payload = message.partition(b".")
+    if not dot:
         raise TokenError
-    return segments[0], segments[1], segments[2]
+    return header, payload
 
 
 def key_id(header_segment: bytes) -> str:

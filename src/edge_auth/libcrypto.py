@@ -24,9 +24,9 @@ def _library() -> ctypes.PyDLL:
     try:
         import _hashlib
 
-        return ctypes.PyDLL(_hashlib.__file__)
-    # Not built, built into the interpreter itself (no file), or not loadable.
-    except (ImportError, AttributeError, OSError) as error:
+        # Without a file it is built into the interpreter: None stands for the program itself.
+        return ctypes.PyDLL(getattr(_hashlib, "__file__", None))
+    except (ImportError, OSError) as error:
         raise LibcryptoError from error
 
 
@@ -83,7 +83,7 @@ class Libcrypto:
 class _Modulus:
     """A prepared context for one modulus; released with its owner."""
 
-    __slots__ = ("_buffer", "_context", "_encrypt", "_free", "_size")
+    __slots__ = ("_buffer", "_context", "_encrypt", "_free", "_length", "_size")
 
     def __init__(self, library: Libcrypto, modulus: int) -> None:
         self._context = None
@@ -91,6 +91,8 @@ class _Modulus:
         self._encrypt = library.encrypt
         self._size = (modulus.bit_length() + 7) // 8
         self._buffer = c_char * self._size
+        # In: the buffer's length; out: the result's, which without padding is the same.
+        self._length = byref(c_size_t(self._size))
         info = _public_key_info(modulus)
         key = library.read_key(None, byref(c_char_p(info)), len(info))
         if not key:
@@ -105,9 +107,8 @@ class _Modulus:
             raise LibcryptoError
 
     def __call__(self, signature: bytes) -> bytes:
-        size = self._size
         result = self._buffer()
-        if self._encrypt(self._context, result, byref(c_size_t(size)), signature, size) != 1:
+        if self._encrypt(self._context, result, self._length, signature, self._size) != 1:
             raise LibcryptoError
         return result.raw
 

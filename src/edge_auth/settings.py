@@ -73,7 +73,9 @@ class Settings:
         self.jwks_uri = _address(document, "jwks_uri", default)
         self.jwks = _key_set(document)
         self.hosted_ui = _origin("hosted_ui", document.get("hosted_ui"))
-        self.origins = tuple(_origin("origins", value) for value in _list(document, "origins", []))
+        # An empty entry is passed over, so that a template can join an optional parameter.
+        origins = filter(None, _list(document, "origins", []))
+        self.origins = tuple(_origin("origins", value) for value in origins)
         self.upgrade_path = _path(document, "upgrade_path")
         self.signed_out_path = _path(document, "signed_out_path") or "/"
         self.index = _text(document, "index", "index.html")
@@ -134,9 +136,6 @@ def _whole(document: Document, key: str, default: int | None, least: int, most: 
     value = document.get(key)
     if value is None and default is not None:
         return default
-    # CloudFormation hands every number of a custom resource over as text.
-    if isinstance(value, str) and value.isascii() and value.isdigit():
-        value = int(value[:12])
     if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
         raise SettingsError(key, f"must be a whole number from {least} to {most}")
     return value
@@ -234,9 +233,8 @@ def _rule(key: str, value: object, token_use: str) -> Rule:
 
 
 def _flag(key: str, rule: Document, name: str) -> bool:
-    # CloudFormation hands every boolean of a custom resource over as text.
-    value = {"true": True, "false": False}.get(str(rule.get(name, False)).lower())
-    if value is None:
+    value = rule.get(name, False)
+    if not isinstance(value, bool):
         raise SettingsError(f"{key}.{name}", "must be true or false")
     return value
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from edge_auth import jws
 from edge_auth.claims import Claims, Expectations, check
-from edge_auth.digest import sha256
+from edge_auth.digest import compare_digest, sha256
 from edge_auth.encoding import decode, json_object
 from edge_auth.errors import SignatureError, TokenError
 from edge_auth.jwks import KeyRing
@@ -19,7 +19,8 @@ REMEMBERED_HEADERS = 8
 
 
 class Verifier:
-    """Checks tokens of one issuer and one kind. Remembers the good ones by their SHA-256."""
+    """Checks tokens of one issuer and one kind, and remembers the good ones: by the SHA-256 of what
+    was signed, which the check of the signature needs anyway, and the signature."""
 
     def __init__(self, keys: KeyRing, expected: Expectations, clock: Callable[[], float]) -> None:
         """`clock` gives seconds since the epoch."""
@@ -28,8 +29,8 @@ class Verifier:
         self._clock = clock
         self._generation = keys.generation
         self._headers: dict[bytes, PublicKey] = {}
-        self._young: dict[bytes, tuple[float, Claims]] = {}
-        self._old: dict[bytes, tuple[float, Claims]] = {}
+        self._young: dict[bytes, tuple[float, bytes, Claims]] = {}
+        self._old: dict[bytes, tuple[float, bytes, Claims]] = {}
 
     def verify(self, token: str) -> Claims:
         """The claims of a good token, to be read and not changed.
@@ -40,25 +41,35 @@ class Verifier:
             data = token.encode("ascii")
         except UnicodeEncodeError as error:
             raise TokenError from error
-        digest = sha256(data).digest()
+        message, _, signature = data.rpartition(b".")
+        digest = sha256(message).digest()
         known = self._young.get(digest) or self._old.get(digest)
-        if known is not None and self._clock() < known[0]:
-            return known[1]
-        return self._verify(data, digest)
+        if known is not None and self._clock() < known[0] and compare_digest(known[1], signature):
+            return known[2]
+        return self._verify(message, signature, digest)
 
-    def _verify(self, token: bytes, digest: bytes) -> Claims:
+    def _verify(self, message: bytes, signature: bytes, digest: bytes) -> Claims:
         now = self._clock()
         self._keys.fresh()
-        header, payload, signature = jws.split(token)
+        header, payload = jws.split(message, signature)
         key = self._headers.get(header)
         if key is None or self._generation != self._keys.generation:
             key = self._key(header, payload, now)
-        if not key.verifies(token[: len(header) + len(payload) + 1], decode(signature)):
+        if not key.verifies(digest, decode(signature)):
             raise SignatureError
         claims = json_object(decode(payload))
         expires = check(claims, self._expected, now)
-        self._remember(header, key, digest, (min(expires, now + REMEMBERED_FOR), claims))
+        # Only now: what is remembered has stood under a good signature.
+        if header not in self._headers:
+            self._headers = {**self._headers, header: key} if self._has_room() else {header: key}
+        if len(self._young) >= REMEMBERED:
+            self._old, self._young = self._young, {}
+        until = now + REMEMBERED_FOR
+        self._young[digest] = (min(expires, until), signature, claims)
         return claims
+
+    def _has_room(self) -> bool:
+        return len(self._headers) < REMEMBERED_HEADERS
 
     def _key(self, header: bytes, payload: bytes, now: float) -> PublicKey:
         kid = jws.key_id(header)
@@ -70,13 +81,3 @@ class Verifier:
             self._generation = self._keys.generation
             self._headers, self._young, self._old = {}, {}, {}
         return key
-
-    def _remember(
-        self, header: bytes, key: PublicKey, digest: bytes, known: tuple[float, Claims]
-    ) -> None:
-        if len(self._headers) >= REMEMBERED_HEADERS:
-            self._headers = {}
-        self._headers[header] = key
-        if len(self._young) >= REMEMBERED:
-            self._old, self._young = self._young, {}
-        self._young[digest] = known

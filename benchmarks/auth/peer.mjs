@@ -1,0 +1,25 @@
+// aws-jwt-verify in a process of its own, as an instance at the edge would run it.
+//   node peer.mjs given.json once     one verdict, then the memory it took: a cold start
+//   node peer.mjs given.json hot      CPU microseconds per verification, young and settled
+import { readFileSync } from "node:fs";
+import { CognitoJwtVerifier } from "aws-jwt-verify";
+
+const [input, mode] = process.argv.slice(2);
+const { tokens, jwks, userPoolId, clientId } = JSON.parse(readFileSync(input, "utf8"));
+const verifier = CognitoJwtVerifier.create({ userPoolId, clientId, tokenUse: "access" });
+verifier.cacheJwks(jwks);
+verifier.verifySync(tokens[0]);
+
+function pass() {
+  const before = process.cpuUsage();
+  for (const token of tokens) verifier.verifySync(token);
+  const { user, system } = process.cpuUsage(before);
+  return (user + system) / tokens.length;
+}
+
+if (mode === "once") {
+  console.log(/VmHWM:\s+(\d+)/.exec(readFileSync("/proc/self/status", "utf8"))[1]);
+} else {
+  const young = pass();
+  console.log(young, Math.min(pass(), pass(), pass()));
+}
