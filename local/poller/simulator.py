@@ -9,7 +9,8 @@ very code that the poller runs. A test of exactly-once looks like this:
         kinesis_records([b"…", b"…"]),
         {"BatchSize": 10, "FunctionResponseTypes": ["ReportBatchItemFailures"],
          "BisectBatchOnFunctionError": True, "MaximumRetryAttempts": 3},
-        handler,                    # handler(event: dict) -> response; exceptions are failures
+        handler,                    # handler(event: dict) -> response; exceptions are failures,
+                                    # but for AssertionError, which ends the run and is raised
         seed=4711,                  # or a random.Random (Hypothesis: st.randoms())
         faults=Faults.heavy(),      # or Faults(crash=.1, …), or Faults(script={7: "crash"})
     ).run()
@@ -27,13 +28,13 @@ Time is simulated: back-off, age and windows cost nothing.
 """
 
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from local.poller.destinations import invocation_record
 from local.poller.errors import PollerError
-from local.poller.faults import Faults, FaultSource
+from local.poller.faults import Faults, FaultSource, PointFault
 from local.poller.filters import keeps
 from local.poller.mapping import MappingConfig
 from local.poller.records import Record, sequences
@@ -304,17 +305,10 @@ class Simulator:
         done.extend(call.log.sequences[:count])
         self._save(call.reader)
 
-    def _at_point(self, task: Task, label: str, error: Callable[[], Exception] | None) -> None:
-        fault = self._faults.at_point(f"call {task.number}: {label}", can_fail=error is not None)
-        if fault == "crash":
-            raise Crash(label)
-        if fault == "error" and error is not None:
-            raise error()
-        if fault == "timeout":
-            task.timed_out = True
-            task.hand_over()
+    def _at_point(self, task: Task, label: str, can_fail: bool) -> PointFault | None:
         if not task.threaded and self._zombies and self._rng.random() > 0.5:
             self._step_zombie()
+        return self._faults.at_point(f"call {task.number}: {label}", can_fail=can_fail)
 
     def _step_zombie(self) -> None:
         task = self._rng.choice(self._zombies)

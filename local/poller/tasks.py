@@ -10,11 +10,12 @@ import threading
 from collections.abc import Callable
 from typing import Any, Literal
 
+from local.poller.faults import PointFault
 from local.poller.responses import Outcome
 
 type Handler = Callable[[dict[str, Any]], Any]
-#: Told of each fault point, before it passes. It may raise what the handler is to meet there.
-type Watcher = Callable[["Task", str, Callable[[], Exception] | None], None]
+#: Asked at each fault point, with its label and whether the call can fail there.
+type Decider = Callable[["Task", str, bool], PointFault | None]
 
 Ended = Literal["returned", "raised", "crashed", "abandoned"]
 
@@ -51,17 +52,20 @@ def fault_point(label: str = "", error: Callable[[], Exception] | None = None) -
 class Task:
     """One call of the handler with one event."""
 
-    def __init__(self, number: int, handler: Handler, event: str, watch: Watcher) -> None:
+    def __init__(self, number: int, handler: Handler, event: str, decide: Decider) -> None:
         self.number = number
         self.outcome = Outcome("function_error", error="Unhandled")
         self.ended: Ended | None = None
         self.timed_out = False
         self._handler = handler
         self._event = event
-        self._watch = watch
+        self._decide = decide
         self._thread: threading.Thread | None = None
         self._go, self._back = threading.Semaphore(0), threading.Semaphore(0)
+        self._stands_at: tuple[str, bool] | None = None
+        self._verdict: PointFault | None = None
         self._abandon = False
+        self._broken: BaseException | None = None
 
     @property
     def done(self) -> bool:
@@ -81,36 +85,55 @@ class Task:
             self._call()
         finally:
             _here.task = outer
+        self._tell_broken()
 
     def step(self) -> None:
-        """Run the call up to its next fault point."""
+        """Run the call up to its next fault point, or let it time out where it stands."""
         if self._thread is None:
             self._thread = threading.Thread(target=self._threaded, daemon=True)
             self._thread.start()
-        self._go.release()
-        self._back.acquire()
-        if self.done:
-            self._thread.join()
+        elif self._stands_at:
+            # Decided here and not in the call's own thread: one thread draws all the chances.
+            self._verdict = self._decide(self, *self._stands_at)
+            self._stands_at = None
+            if self._verdict == "timeout":
+                self.timed_out = True
+                return
+        self._resume()
+        self._tell_broken()
 
     def abandon(self) -> None:
         """End a call at the place where it stands."""
         self._abandon = True
         while self._thread is not None and not self.done:
-            self.step()
+            self._resume()
         self.ended = self.ended or "abandoned"
 
     def reach(self, label: str, error: Callable[[], Exception] | None) -> None:
         """The handler has come to a fault point."""
-        self.hand_over()
-        self._watch(self, label, error)
-
-    def hand_over(self) -> None:
-        """Let others run, where this call is in a thread of its own."""
         if self._thread is threading.current_thread():
+            self._stands_at = (label, error is not None)
             self._back.release()
             self._go.acquire()
-        if self._abandon:
-            raise Abandoned
+            if self._abandon:
+                raise Abandoned
+        else:
+            self._verdict = self._decide(self, label, error is not None)
+        if self._verdict == "crash":
+            raise Crash(label)
+        if self._verdict == "error" and error is not None:
+            raise error()
+
+    def _resume(self) -> None:
+        self._go.release()
+        self._back.acquire()
+        if self.done and self._thread:
+            self._thread.join()
+
+    def _tell_broken(self) -> None:
+        """An assertion that failed in the handler is a finding of the test, not a failed call."""
+        if self._broken is not None:
+            raise self._broken
 
     def _threaded(self) -> None:
         self._go.acquire()
@@ -125,6 +148,8 @@ class Task:
             self.ended = "abandoned"
         except Crash:
             self.ended = "crashed"
+        except AssertionError as error:
+            self.ended, self._broken = "raised", error
         except Exception as error:  # noqa: BLE001 -- as the runtime does: any error is the answer
             self.ended = "raised"
             self.outcome = Outcome(
@@ -133,6 +158,8 @@ class Task:
                 error="Unhandled",
                 request_id=f"request-{self.number}",
             )
+        except BaseException as error:  # noqa: BLE001 -- the scheduler waits: it must be told
+            self.ended, self._broken = "crashed", error
         else:
             self.ended = "returned"
             self.outcome = Outcome(

@@ -201,3 +201,24 @@ def test_a_batch_that_fails_for_ever_is_told() -> None:
 
 def test_outside_of_a_run_a_fault_point_does_nothing() -> None:
     fault_point("anything", error=ConnectionError)
+
+
+@pytest.mark.parametrize("faults", [Faults(), Faults(script={0: "timeout"})])
+def test_an_assertion_in_the_handler_ends_the_run(faults: Faults) -> None:
+    def finding(event: dict[str, Any]) -> Any:
+        fault_point("before")
+        assert not event, "found"
+
+    with pytest.raises(AssertionError, match="found"):
+        Simulator(kinesis_records([b"x"]), SETTINGS, finding, faults=faults).run()
+
+
+def test_what_ends_a_thread_of_the_handler_ends_the_run() -> None:
+    def interrupted(event: dict[str, Any]) -> Any:
+        fault_point("before")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        Simulator(
+            kinesis_records([b"x"]), SETTINGS, interrupted, faults=Faults(script={5: "crash"})
+        ).run()
