@@ -60,8 +60,9 @@ def count(lake: Lake, summary: Summary, directory: Path) -> Report:
     """Copy the lake's objects below `directory` and compute the report."""
     ledger = directory / summary.ledger
     since = datetime.fromisoformat(summary.first_request)
-    objects = lake.objects()
-    with step("counting the lake"), copies(lake, objects, directory) as paths:
-        counted = [(item, lake.counts(item.key)) for item in objects]
-        with tables(paths, ledger, since) as opened:
-            return measure(summary, read(ledger), opened, counted)
+    with (
+        step("counting the lake"),
+        copies(lake, directory) as found,
+        tables([copy.path for copy in found], ledger, since) as opened,
+    ):
+        return measure(summary, read(ledger), opened, found)

@@ -10,7 +10,7 @@ from local.replay.kinds import is_page
 from local.replay.ledger import Summary
 from local.replay.signin import SignIn
 from local.report.book import Book
-from local.report.lake import Counts, LakeObject
+from local.report.lake import Copy
 from local.report.sql import Tables
 
 TOP = 10
@@ -89,9 +89,9 @@ def measure(
     summary: Summary,
     book: Book,
     tables: Tables,
-    objects: Sequence[tuple[LakeObject, Counts]],
+    copies: Sequence[Copy],
 ) -> Report:
-    """Compute the report. `objects` are all of the lake, with what their metadata counts."""
+    """Compute the report. `copies` are those of all objects of the lake."""
     verdicts = tables.query("verdicts")
     (stored,) = tables.query("stored")
     (missing,) = tables.query("missing")
@@ -99,7 +99,8 @@ def measure(
     hours = {int(row["hour_of_day"]): int(row["views"]) for row in tables.query("hours")}
     bots = {bool(row["bot"]): row for row in tables.query("bots")}
     first = datetime.fromisoformat(summary.first_request)
-    recent = [item for item, _ in objects if item.modified >= first.replace(microsecond=0)]
+    all_objects = [copy.original for copy in copies]
+    recent = [item for item in all_objects if item.modified >= first.replace(microsecond=0)]
     # A listing's times are whole seconds: the last row was stored at most one second later.
     stored_s = max((item.modified - first).total_seconds() for item in recent) if recent else 0.0
     stored_s = max(stored_s, summary.seconds)
@@ -137,7 +138,7 @@ def measure(
         visitors=sum(row["visitors"] for row in bots.values()),
         sessions=_sessions(tables.query("sessions")[0]),
         sign_in=[SignIn(**row) for row in summary.sign_in],
-        checks=_checks(summary, book, tables, objects, paths, hours),
+        checks=_checks(summary, book, tables, copies, paths, hours),
     )
 
 
@@ -145,7 +146,7 @@ def _checks(
     summary: Summary,
     book: Book,
     tables: Tables,
-    objects: Sequence[tuple[LakeObject, Counts]],
+    copies: Sequence[Copy],
     paths: Mapping[str, int],
     hours: Mapping[int, int],
 ) -> list[Check]:
@@ -164,7 +165,7 @@ def _checks(
         Check("accepted events stored", len(book.accepted), good),
         Check("paths whose views differ from the log", 0, _differences(book.paths, paths)),
         Check("hours whose views differ from the log", 0, _differences(book.hours, hours)),
-        Check("rows by the objects' metadata", sum(counts.rows for _, counts in objects),
+        Check("rows by the objects' metadata", sum(copy.counts.rows for copy in copies),
               lake["row_count"]),
     ]  # fmt: skip
 

@@ -1,7 +1,7 @@
 """The lake's objects: what is listed, what their metadata says, and copies to read."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -70,18 +70,22 @@ class Lake:
         """Read the counts that the writer put into the object's metadata."""
         with _clear(self.bucket):
             metadata = self._client.head_object(Bucket=self.bucket, Key=key)["Metadata"]
-        try:
-            return Counts(*(int(metadata[name]) for name in ("good", "bad", "duplicate")))
-        except (KeyError, ValueError) as error:
-            raise LocalError(f"The object {key} does not say how many rows it holds.") from error
+        return _counts(key, metadata)
 
-    def copy(self, key: str, target: Path) -> None:
-        """Download the object."""
-        target.parent.mkdir(parents=True, exist_ok=True)
+    def copy(self, key: str, target: Path) -> Counts:
+        """Download the object; return what its metadata counts."""
         with _clear(self.bucket):
-            body = self._client.get_object(Bucket=self.bucket, Key=key)["Body"]
+            answer = self._client.get_object(Bucket=self.bucket, Key=key)
             with target.open("wb") as file:
-                shutil.copyfileobj(body, file)
+                shutil.copyfileobj(answer["Body"], file)
+        return _counts(key, answer["Metadata"])
+
+
+def _counts(key: str, metadata: Mapping[str, str]) -> Counts:
+    try:
+        return Counts(*(int(metadata[name]) for name in ("good", "bad", "duplicate")))
+    except (KeyError, ValueError) as error:
+        raise LocalError(f"The object {key} does not say how many rows it holds.") from error
 
 
 @contextmanager
@@ -115,15 +119,25 @@ def s3(endpoint: str, region: str) -> "S3Client":
     )
 
 
+@dataclass(frozen=True)
+class Copy:
+    """A copy of an object, with what its metadata says that it holds."""
+
+    original: LakeObject
+    counts: Counts
+    path: Path
+
+
 @contextmanager
-def copies(lake: Lake, objects: list[LakeObject], directory: Path) -> Iterator[list[Path]]:
-    """Download the objects below `directory` for as long as they are read."""
+def copies(lake: Lake, directory: Path) -> Iterator[list[Copy]]:
+    """Download all objects below `directory`, for as long as they are read."""
     directory.mkdir(parents=True, exist_ok=True)
     folder = Path(mkdtemp(prefix="lake-", dir=directory))
     try:
-        paths = [folder / f"{number:06d}.parquet" for number in range(len(objects))]
-        for item, path in zip(objects, paths, strict=True):
-            lake.copy(item.key, path)
-        yield paths
+        found = []
+        for number, item in enumerate(lake.objects()):
+            path = folder / f"{number:06d}.parquet"
+            found.append(Copy(item, lake.copy(item.key, path), path))
+        yield found
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -16,7 +16,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u206
 _SOURCES = {
     "public": "real traffic (10,000 requests to a public site, May 2015)",
     "own": "your own traffic",
-    "model": "no real traffic: neither the public log nor a network was to be had",
+    "model": "no real traffic: drawn from the figures of the public log",
 }
 
 
@@ -24,6 +24,14 @@ def render(report: Report, console: Console | None = None) -> None:
     """Print the report."""
     console = console or Console(highlight=False)
     console.width = min(console.width, WIDTH) if console.is_terminal else WIDTH
+    with console.capture() as captured:
+        _print(report, console)
+    # Tables are filled up with blanks, which only get in the way of whoever copies the text.
+    lines = captured.get().split("\n")
+    console.file.write("\n".join(line.rstrip(" ") for line in lines))
+
+
+def _print(report: Report, console: Console) -> None:
     _heading(console, "The replay")
     _pairs(console, _replay(report))
     _heading(console, "The lake")

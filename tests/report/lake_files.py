@@ -89,4 +89,4 @@ class Bucket:
         return {"Metadata": self.objects[Key][1]}
 
     def get_object(self, *, Bucket: str, Key: str) -> Row:  # noqa: N803 - boto3's names
-        return {"Body": io.BytesIO(self.objects[Key][0])}
+        return {"Body": io.BytesIO(self.objects[Key][0]), "Metadata": self.objects[Key][1]}

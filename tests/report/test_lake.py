@@ -46,8 +46,10 @@ def test_copies_are_there_for_as_long_as_they_are_read(tmp_path: Path) -> None:
     keys = [bucket.put([{"verdict": "good"}], NOW), bucket.put([], NOW)]
     lake = bucket.lake
 
-    with copies(lake, lake.objects(), tmp_path) as paths:
-        assert [path.read_bytes() for path in paths] == [bucket.objects[key][0] for key in keys]
+    with copies(lake, tmp_path) as found:
+        assert [copy.original.key for copy in found] == keys
+        assert [copy.path.read_bytes() for copy in found] == [bucket.objects[k][0] for k in keys]
+        assert [copy.counts.good for copy in found] == [1, 0]
     assert list(tmp_path.iterdir()) == []
 
 

@@ -98,6 +98,7 @@ def test_it_is_plain_where_there_is_no_terminal() -> None:
     text = printed(REPORT, 80)
 
     assert "\x1b" not in text
+    assert not any(line.endswith(" ") for line in text.split("\n"))
     assert "/favicon.ico" in text
 
 
