@@ -36,11 +36,12 @@ class Record(Protocol):
 class Summary:
     """What one object holds, as its metadata says it. `previous` is the end of the object before.
 
-    With `previous` each object names its predecessor, so a missing one shows without any list.
+    With `previous` each object names its predecessor, so that a missing one shows.
     """
 
     first: int
     last: int
+    arrived_ms: int
     previous: int | None
     records: int
     good: int
@@ -52,6 +53,7 @@ class Summary:
         return {
             "first": padded(self.first),
             "last": padded(self.last),
+            "arrived": str(self.arrived_ms),
             "previous": "none" if self.previous is None else padded(self.previous),
             "records": str(self.records),
             "good": str(self.good),
@@ -66,6 +68,7 @@ class Summary:
         return cls(
             first=int(metadata["first"]),
             last=int(metadata["last"]),
+            arrived_ms=int(metadata["arrived"]),
             previous=None if previous == "none" else int(previous),
             records=int(metadata["records"]),
             good=int(metadata["good"]),
@@ -112,14 +115,22 @@ class Outcome[T]:
     error: Exception | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """How far a chain is: the end of its newest object, and when that object's first arrived."""
+
+    high: int
+    arrived_ms: int
+
+
 class Marks(Protocol):
     """The high-water row of one chain."""
 
-    def high(self) -> int | None:
-        """The last committed sequence number, strongly consistent; None before the first."""
+    def mark(self) -> Mark | None:
+        """How far the chain is, strongly consistent; None before its first object."""
 
-    def raise_to(self, last: int) -> None:
-        """Move the row to `last`, unless it is there or further already."""
+    def raise_to(self, mark: Mark) -> None:
+        """Move the row to `mark`, unless it is there or further already."""
 
 
 class Objects[T](Protocol):
@@ -127,6 +138,12 @@ class Objects[T](Protocol):
 
     def create(self, key: str, draft: Draft[T]) -> Found | None:
         """Write the draft where nothing is: None. Where something is, say what, and leave it."""
+
+    def between(self, mark: Mark, first: Record) -> Sequence[str]:
+        """The objects behind the mark whose names are lower than that of `first`, in order."""
+
+    def found(self, key: str) -> Found:
+        """What lies under a name."""
 
     def tally(self, key: str) -> T:
         """Count an object that another invocation wrote, from its rows."""
@@ -152,40 +169,55 @@ def commit[R: Record, T](
     it is raised, because nothing was achieved.
     """
     commits: list[Commit[T]] = []
-    high = marks.high()
-    rest = _behind(batch, high)
+    mark = marks.mark()
+    rest = _behind(batch, mark)
     while rest:
         if commits and not in_time():
             return Outcome(tuple(commits), rest[0].sequence)
         try:
-            done = _commit_one(rest, high, objects, draft, name)
+            done = _orphan(rest[0], mark, objects) or _write(rest, mark, objects, draft, name)
             committed(done)
-            marks.raise_to(done.summary.last)
+            mark = Mark(done.summary.last, done.summary.arrived_ms)
+            marks.raise_to(mark)
         except Exception as error:
             if not commits:
                 raise
             return Outcome(tuple(commits), rest[0].sequence, error)
         commits.append(done)
-        high = done.summary.last
-        rest = _behind(rest, high)
+        rest = _behind(rest, mark)
     return Outcome(tuple(commits), None)
 
 
-def _behind[R: Record](batch: Sequence[R], high: int | None) -> Sequence[R]:
-    if high is None:
+def _behind[R: Record](batch: Sequence[R], mark: Mark | None) -> Sequence[R]:
+    if mark is None:
         return batch
-    return [record for record in batch if record.sequence > high]
+    return [record for record in batch if record.sequence > mark.high]
 
 
-def _commit_one[R: Record, T](
+def _orphan[T](first: Record, mark: Mark | None, objects: Objects[T]) -> Commit[T] | None:
+    """Find an object that its writer did not live to tell the row of, and whose name is lost.
+
+    Usually the next delivery has the same first record and meets the object under its name. But
+    Lambda may give that record up ("MaximumRecordAgeInSeconds", "MaximumRetryAttempts") and go on
+    behind it: then only a look at the lake tells that the rest is committed.
+    """
+    if mark is None:
+        return None
+    for key in objects.between(mark, first):
+        summary = objects.found(key).summary
+        return Commit(key, summary, objects.tally(key), 0, adopted=True)
+    return None
+
+
+def _write[R: Record, T](
     rest: Sequence[R],
-    high: int | None,
+    mark: Mark | None,
     objects: Objects[T],
     draft: Callable[[Sequence[R], int | None], Draft[T]],
     name: Callable[[R], str],
 ) -> Commit[T]:
     key = name(rest[0])
-    mine = draft(rest, high)
+    mine = draft(rest, None if mark is None else mark.high)
     found = objects.create(key, mine)
     if found is None:
         return Commit(key, mine.summary, mine.tally, len(mine.body), adopted=False)

@@ -9,9 +9,9 @@ from typing import Any, Final
 import pyarrow as pa
 
 from stream_processor import chain, lake, parquet, telemetry
-from stream_processor.chain import Commit, Draft, Found, Outcome, Summary
+from stream_processor.chain import Commit, Draft, Found, Mark, Outcome, Summary
 from stream_processor.dynamodb import HighWater, Table
-from stream_processor.errors import ConservationError
+from stream_processor.errors import ConservationError, UnfinishedError
 from stream_processor.lake import Prefix
 from stream_processor.s3 import Bucket
 from stream_processor.schema import BAD, DUPLICATE, GOOD
@@ -62,20 +62,28 @@ class ShardChain[T]:
         self._hours = house.settings.retention_hours
         self._tally_of = tally_of
 
-    def high(self) -> int | None:
-        """The last committed sequence number. A row that was lost is rebuilt from the lake."""
-        high = self._row.read()
-        if high is None:
-            high = lake.last_committed(self._bucket, self.names, datetime.now(UTC), self._hours)
-            if high is not None:
-                telemetry.error("row rebuilt", chain=self.name, high=str(high))
+    def mark(self) -> Mark | None:
+        """How far the chain is. A row that was lost is rebuilt from the lake."""
+        mark = self._row.read()
+        if mark is None:
+            mark = lake.last_committed(self._bucket, self.names, datetime.now(UTC), self._hours)
+            if mark is not None:
+                telemetry.error("row rebuilt", chain=self.name, high=str(mark.high))
                 telemetry.count("RowsRebuilt", 1)
-                self._row.raise_to(high)
-        return high
+                self._row.raise_to(mark)
+        return mark
 
-    def raise_to(self, last: int) -> None:
+    def raise_to(self, mark: Mark) -> None:
         """Move the row on."""
-        self._row.raise_to(last)
+        self._row.raise_to(mark)
+
+    def between(self, mark: Mark, first: chain.Record) -> list[str]:
+        """Objects that the row does not know of yet, before `first`."""
+        return lake.between(self._bucket, self.names, mark, first)
+
+    def found(self, key: str) -> Found:
+        """What lies under a name."""
+        return lake.summary(self._bucket, key)
 
     def create(self, key: str, draft: Draft[T]) -> Found | None:
         """Write an object, or say what lies there already."""
@@ -108,6 +116,7 @@ def draft_of[T](
     summary = Summary(
         first=records[0].sequence,
         last=records[-1].sequence,
+        arrived_ms=records[0].arrived_ms,
         previous=previous,
         records=len(records),
         good=counts[GOOD],
@@ -178,15 +187,9 @@ def answer[R: chain.Record](
         if left is None:
             continue
         if batch.item is None:
-            raise _unfinished(batch, left)
+            raise UnfinishedError(f"{batch.stream} {batch.shard} is left from {left} on")
         failures.append(batch.item(left))
     return {"batchItemFailures": [{"itemIdentifier": item} for item in failures]}
-
-
-def _unfinished[R: chain.Record](batch: Batch[R], left: int) -> Exception:
-    from stream_processor.errors import UnfinishedError
-
-    return UnfinishedError(f"{batch.stream} {batch.shard} is left from {left} on")
 
 
 def in_time(context: Any) -> InTime:

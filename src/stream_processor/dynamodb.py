@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from stream_processor.chain import padded
+from stream_processor.chain import Mark, padded
 from stream_processor.errors import StorageError
 
 if TYPE_CHECKING:
@@ -87,19 +87,23 @@ class HighWater:
         self._table = table
         self._chain = chain
 
-    def read(self) -> int | None:
-        """The last committed sequence number; None where there is no row."""
+    def read(self) -> Mark | None:
+        """How far the chain is; None where there is no row."""
         item = self._table.get({"chain": {"S": self._chain}})
-        return None if item is None else int(item["high"]["S"])
+        return None if item is None else Mark(int(item["high"]["S"]), int(item["arrived"]["N"]))
 
-    def raise_to(self, last: int) -> None:
-        """Move the row to `last`, unless it is there or further already.
+    def raise_to(self, mark: Mark) -> None:
+        """Move the row to `mark`, unless it is there or further already.
 
         Sequence numbers are padded to one width, so that DynamoDB's order of texts is theirs.
         """
-        high = {"S": padded(last)}
+        high = {"S": padded(mark.high)}
         self._table.put_if(
-            {"chain": {"S": self._chain}, "high": high},
+            {
+                "chain": {"S": self._chain},
+                "high": high,
+                "arrived": {"N": str(mark.arrived_ms)},
+            },
             "attribute_not_exists(high) OR high < :high",
             {":high": high},
         )

@@ -4,7 +4,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from stream_processor.chain import SEQUENCE_DIGITS, Draft, Found, Summary, padded
+from stream_processor.chain import (
+    SEQUENCE_DIGITS,
+    Draft,
+    Found,
+    Mark,
+    Record,
+    Summary,
+    padded,
+)
 from stream_processor.errors import ObjectMetadataError
 from stream_processor.s3 import Bucket
 
@@ -36,12 +44,13 @@ class Prefix:
         """The first sequence number of the object of that name."""
         return int(key.rpartition("-")[2].removesuffix(SUFFIX))
 
-    def within(self, bucket: Bucket, hour: str) -> list[str]:
+    def within(self, bucket: Bucket, hour: str, after: int | None = None) -> list[str]:
         """The shard's objects of one hour, oldest first. `hour`: "<prefix>/date=…/hour=…/"."""
         head = f"{hour}{self.shard}-"
+        start = "" if after is None else f"{head}{padded(after)}"
         # A shard whose name begins with this one's has longer keys.
         length = len(head) + SEQUENCE_DIGITS + len(SUFFIX)
-        return [key for key in bucket.keys(head) if len(key) == length]
+        return [key for key in bucket.keys(head, start) if len(key) == length]
 
 
 def summary(bucket: Bucket, key: str) -> Found:
@@ -61,35 +70,50 @@ def create[T](bucket: Bucket, key: str, draft: Draft[T]) -> Found | None:
 
 def recent(bucket: Bucket, names: Prefix, until_ms: int, seconds: int) -> Iterator[str]:
     """The shard's objects of the hours that a window of time touches, newest first."""
-    hour = datetime.fromtimestamp(until_ms / 1000, UTC)
-    oldest = hour - timedelta(seconds=seconds)
-    while hour.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1) > oldest:
+    hour = _hour(until_ms)
+    oldest = _hour(until_ms - seconds * 1000)
+    while hour >= oldest:
         yield from reversed(names.within(bucket, names.hour(hour)))
         hour -= timedelta(hours=1)
 
 
-def last_committed(bucket: Bucket, names: Prefix, now: datetime, hours: int) -> int | None:
-    """The end of the shard's newest object, from the lake alone; None where it has none.
+def between(bucket: Bucket, names: Prefix, mark: Mark, first: Record) -> list[str]:
+    """The shard's objects behind the mark whose first record comes before `first`, in order."""
+    found: list[str] = []
+    hour = _hour(mark.arrived_ms)
+    # Arrival times are approximate: those of neighbours can be out of order at the turn of an hour.
+    while hour <= max(_hour(first.arrived_ms), _hour(mark.arrived_ms)):
+        keys = names.within(bucket, names.hour(hour), after=mark.high)
+        found += [key for key in keys if mark.high < names.first(key) < first.sequence]
+        hour += timedelta(hours=1)
+    return sorted(found, key=names.first)
 
-    Looked for in the hours that the stream can still hold records of. Arrival times are
-    approximate, so an object at the turn of an hour may lie one hour off: two are looked at.
+
+def last_committed(bucket: Bucket, names: Prefix, now: datetime, hours: int) -> Mark | None:
+    """How far the shard is by its objects alone; None where it has none.
+
+    Looked for in the hours that the stream can still hold records of, the newest first. The hour
+    before the newest is looked at as well: arrival times are approximate.
     """
     newest: list[str] = []
-    found_in: set[str] = set()
     for day in range(hours // 24 + 2):
         date = now - timedelta(days=day)
         folders = sorted(bucket.folders(f"{names.prefix}/date={date:%Y-%m-%d}/"), reverse=True)
         for folder in folders:
-            keys = names.within(bucket, folder)
-            if keys:
-                newest.append(keys[-1])
-                found_in.add(folder)
-            if len(found_in) == 2 or (found_in and folder not in found_in):
+            enough = bool(newest)
+            newest += names.within(bucket, folder)[-1:]
+            if enough:
                 return _end(bucket, names, newest)
     return _end(bucket, names, newest)
 
 
-def _end(bucket: Bucket, names: Prefix, keys: list[str]) -> int | None:
+def _end(bucket: Bucket, names: Prefix, keys: list[str]) -> Mark | None:
     if not keys:
         return None
-    return summary(bucket, max(keys, key=names.first)).summary.last
+    newest = summary(bucket, max(keys, key=names.first)).summary
+    return Mark(newest.last, newest.arrived_ms)
+
+
+def _hour(at_ms: int) -> datetime:
+    at = datetime.fromtimestamp(at_ms / 1000, UTC)
+    return at.replace(minute=0, second=0, microsecond=0)
