@@ -80,6 +80,25 @@ def sam_parameters(emulator: Emulator) -> None:
     assert [alias["Name"] for alias in aliases] == ["live"]
 
 
+def pseudo_parameters(emulator: Emulator) -> None:
+    """A condition may ask for the region and the account."""
+    template = {
+        **stack(Topic={"Type": "AWS::SNS::Topic", "Condition": "IsHome"}),
+        "Conditions": {
+            "IsHome": {"Fn::Equals": [{"Ref": "AWS::Region"}, "us-east-1"]},
+            "IsOurs": {"Fn::Equals": [{"Ref": "AWS::AccountId"}, "000000000000"]},
+        },
+        "Outputs": {
+            name: {"Value": {"Fn::If": [name, "yes", "no"]}} for name in ("IsHome", "IsOurs")
+        },
+    }
+    # A stack needs a resource, wherever it is.
+    template["Resources"]["Queue"] = {"Type": "AWS::SQS::Queue"}
+    for region, home in (("us-east-1", "yes"), ("eu-west-2", "no")):
+        outputs = emulator.deploy(template, unique("conditional"), region)
+        assert outputs == {"IsHome": home, "IsOurs": "yes"}
+
+
 def nested_sam(emulator: Emulator) -> None:
     """A nested template may be a SAM template."""
     outputs = emulator.deploy(_parent(_child(emulator)), unique("nested"), Note="1")

@@ -3,13 +3,14 @@
 import json
 import os
 import subprocess
+import threading
 import time
 import urllib.error
 import urllib.request
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
@@ -30,16 +31,24 @@ CREDENTIALS = {
 }
 
 
-@dataclass
+@dataclass(eq=False)
 class Emulator:
     """A running emulator."""
 
     endpoint: str
     process: subprocess.Popen[str]
     state: Path
+    _clients: dict[tuple[str, str], Any] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def client(self, service: str, region: str = HOME) -> Any:
-        """An AWS client of this emulator."""
+        """An AWS client of this emulator: one for all threads, which may not make their own."""
+        with self._lock:
+            if (service, region) not in self._clients:
+                self._clients[service, region] = self._new_client(service, region)
+            return self._clients[service, region]
+
+    def _new_client(self, service: str, region: str) -> Any:
         return boto3.client(  # type: ignore[call-overload]  # any service, by name
             service,
             region_name=region,
@@ -50,6 +59,7 @@ class Emulator:
                 retries={"total_max_attempts": 1},
                 inject_host_prefix=False,
                 s3={"addressing_style": "path"},
+                max_pool_connections=32,
             ),
         )
 

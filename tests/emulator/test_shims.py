@@ -30,6 +30,7 @@ CONTRACTS: dict[str, Callable[[Emulator], None]] = {
     "nested_attributes": contracts_deployment.nested_attributes,
     "nested_sam": contracts_deployment.nested_sam,
     "outage": contracts_services.outage,
+    "pseudo_parameters": contracts_deployment.pseudo_parameters,
     "sam_parameters": contracts_deployment.sam_parameters,
     "stream_pollers": contracts_functions.stream_pollers,
     "table_properties": contracts_deployment.table_properties,
