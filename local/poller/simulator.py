@@ -230,6 +230,7 @@ class Simulator:
         machine.read(chunk, self._now, caught_up=upto == arrived)
         if machine.counts.filtered > before:
             self._note_filtered(chunk)
+            self._save(reader)
         if upto == len(records):
             machine.close()
         return bool(chunk)
