@@ -2,7 +2,8 @@
 
     .venv/bin/python benchmarks/ingest.py [--rounds 7]
 
-The peer takes the same request with json, fastjsonschema and boto3, and puts a record per event.
+The peer takes the same request with json, fastjsonschema and boto3, adds to each event what the
+collector says once, and puts a record per event.
 Both talk over TLS to one stub of Kinesis on this machine, which acknowledges everything. CPU time
 is that of the process (user and system), which other users of the machine disturb least; ratios
 are medians of rounds that alternate, so a slow minute slows both. Prints each figure with its
@@ -13,10 +14,14 @@ The events are the page views of the log that `make run` replays (see local/repl
 
 import argparse
 import base64
+import compileall
+import hashlib
+import inspect
 import json
 import math
 import os
 import resource
+import shutil
 import ssl
 import statistics
 import subprocess
@@ -31,6 +36,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
+PACKAGES = [path for path in sys.path if path.endswith("site-packages")]
 sys.path[:0] = [str(ROOT), str(ROOT / "src")]
 
 KEY = "a-write-key"
@@ -72,17 +78,23 @@ def peer() -> Handler:
     import boto3
     import fastjsonschema
 
+    text, identity = {"type": "string"}, {"type": ["string", "number", "null"]}
     validate = fastjsonschema.compile(
         {
             "type": "object",
             "properties": {
                 "type": {"enum": ["track", "page", "screen", "identify", "group", "alias"]},
-                "messageId": {"type": "string", "maxLength": 99},
-                "userId": {"type": ["string", "null"]},
-                "anonymousId": {"type": ["string", "null"]},
-                "timestamp": {"type": "string"},
-                "event": {"type": "string"},
+                "messageId": {"type": "string", "minLength": 1, "maxLength": 99},
+                "userId": identity,
+                "anonymousId": identity,
+                "groupId": identity,
+                "previousId": identity,
+                "timestamp": {"type": "string", "format": "date-time"},
+                "originalTimestamp": {"type": "string", "format": "date-time"},
+                "event": text,
+                "name": {"type": ["string", "null"]},
                 "properties": {"type": "object"},
+                "traits": {"type": "object"},
                 "context": {"type": "object"},
             },
             "required": ["type"],
@@ -92,31 +104,45 @@ def peer() -> Handler:
     kinesis = boto3.client("kinesis", region_name=REGION)
 
     def answer(event: dict[str, Any]) -> str:
-        request = event["Records"][0]["cf"]["request"]
-        basic = request["headers"]["authorization"][0]["value"].partition(" ")[2]
+        cf = event["Records"][0]["cf"]
+        request = cf["request"]
+        headers = {name: values[0]["value"] for name, values in request["headers"].items()}
+        basic = headers["authorization"].partition(" ")[2]
         if base64.b64decode(basic).decode().rstrip(":") != KEY:
             return "401"
         body = json.loads(base64.b64decode(request["body"]["data"]))
         received = datetime.now(UTC)
         sent = datetime.fromisoformat(body["sentAt"])
-        records = []
-        for item in body["batch"]:
+        records: list[Any] = []
+        rejected = []
+        for index, item in enumerate(body["batch"]):
             try:
                 validate(item)
-            except fastjsonschema.JsonSchemaException:
+            except fastjsonschema.JsonSchemaException as error:
+                rejected.append({"index": index, "message": str(error)})
                 continue
             original = datetime.fromisoformat(item["timestamp"])
             item |= {
-                "receivedAt": received.isoformat(),
+                "receivedAt": received.isoformat(timespec="milliseconds"),
                 "originalTimestamp": item["timestamp"],
-                "timestamp": (received - (sent - original)).isoformat(),
+                "sentAt": body["sentAt"],
+                "timestamp": (received - (sent - original)).isoformat(timespec="milliseconds"),
                 "ip": request["clientIp"].rpartition(".")[0] + ".0",
-                "country": request["headers"]["cloudfront-viewer-country"][0]["value"],
+                "userAgent": headers["user-agent"],
+                "bot": "bot" in headers["user-agent"].lower(),
+                "country": headers["cloudfront-viewer-country"],
+                "region": headers.get("cloudfront-viewer-country-region"),
+                "city": headers.get("cloudfront-viewer-city"),
+                "timeZone": headers.get("cloudfront-viewer-time-zone"),
+                "device": "desktop" if headers["cloudfront-is-desktop-viewer"] else "mobile",
+                "requestId": cf["config"]["requestId"],
+                "source": "portal",
             }
-            records.append(
-                {"Data": json.dumps(item).encode(), "PartitionKey": item["anonymousId"]}
-            )
+            visitor = item.get("anonymousId") or item["userId"]
+            key = hashlib.sha256(f"{KEY}{visitor}".encode()).hexdigest()
+            records.append({"Data": json.dumps(item).encode(), "PartitionKey": key})
         response = kinesis.put_records(StreamName=STREAM, Records=records)
+        json.dumps({"success": True, "accepted": len(records), "rejected": rejected})
         return "503" if response["FailedRecordCount"] else "200"
 
     return answer
@@ -173,9 +199,7 @@ def event_of(body: bytes) -> dict[str, Any]:
 def work(name: str, directory: Path) -> None:
     """Serve the parent: for each line `size count`, answer `cpu-seconds` and the latencies."""
     handler = CANDIDATES[name]()
-    events = {
-        size: [event_of(body) for body in json_bodies(directory, size)] for size in SIZES
-    }
+    events = {size: [event_of(body) for body in prepared_bodies(directory, size)] for size in SIZES}
     replies = os.fdopen(os.dup(1), "w", buffering=1)
     sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115 - the candidates' logs, until the end
     for line in sys.stdin:
@@ -190,15 +214,50 @@ def work(name: str, directory: Path) -> None:
         replies.write(json.dumps({"cpu": time.process_time() - before, "walls": walls}) + "\n")
 
 
-def cold(name: str, directory: Path) -> None:
-    """Start, take one request of ten events, end."""
-    if name != "baseline" and CANDIDATES[name]()(event_of(json_bodies(directory, 10)[0])) != "200":
-        raise SystemExit(f"{name} did not answer 200")
-
-
-def json_bodies(directory: Path, size: int) -> list[bytes]:
+def prepared_bodies(directory: Path, size: int) -> list[bytes]:
     """Read the batches that the parent has prepared."""
     return [text.encode() for text in json.loads((directory / f"{size}.json").read_text())]
+
+
+# What AWS's runtime client has imported before it imports a handler (awslambdaric/bootstrap.py).
+RUNTIME = "import base64, decimal, importlib, json, logging, os, re, sys, time, traceback, types\n"
+FIRST_REQUEST = """
+class Context:
+    def get_remaining_time_in_millis(self):
+        return 15_000
+answer = {handler}(json.load(open("event.json")), Context())
+sys.exit(0 if "200" in (answer, answer["status"] if isinstance(answer, dict) else "") else 1)
+"""
+COLD = {
+    "baseline": RUNTIME,
+    "collector": RUNTIME
+    + "from edge_ingest.handler import lambda_handler\n"
+    + FIRST_REQUEST.format(handler="lambda_handler"),
+    "peer": RUNTIME
+    + "from peer_app import peer\n"
+    + FIRST_REQUEST.format(handler="(lambda event, context: peer()(event))"),
+}
+
+
+def packages(directory: Path) -> None:
+    """Lay out the functions as they are deployed: only their packages, compiled, with settings."""
+    import msgspec
+
+    mine = directory / "collector"
+    shutil.copytree(Path(msgspec.__file__).parent, mine / "msgspec")
+    for room in ("edge_ingest", "clickstream"):
+        shutil.copytree(ROOT / "src" / room, mine / room)
+    (mine / "settings.json").write_text(json.dumps(SETTINGS))
+    its = directory / "peer"
+    its.mkdir()
+    head = f"import base64, hashlib, json\nfrom datetime import UTC, datetime\n{KEY=}\n{STREAM=}\n"
+    rest = f"{REGION=}\nfrom typing import Any\nHandler = Any\n"
+    (its / "peer_app.py").write_text(head + rest + inspect.getsource(peer))
+    event = json.dumps(event_of(prepared_bodies(directory, 10)[0]))
+    for place in (mine, its, directory / "baseline"):
+        place.mkdir(exist_ok=True)
+        (place / "event.json").write_text(event)
+        compileall.compile_dir(place, quiet=1)
 
 
 # --- the stub of Kinesis --------------------------------------------------------------------------
@@ -290,10 +349,13 @@ def certificate(directory: Path) -> None:
     import botocore
 
     roots = Path(botocore.__file__).with_name("cacert.pem").read_bytes()
-    (directory / "roots.pem").write_bytes(roots + pem)
+    # Each candidate loads the roots that it has in its package, and the stub's.
+    (directory / "peer.pem").write_bytes(roots + pem)
+    own = (ROOT / "src" / "edge_ingest" / "amazon_roots.pem").read_bytes()
+    (directory / "collector.pem").write_bytes(own + pem)
 
 
-# --- the measurement --------------------------------------------------------------------------------
+# --- the measurement ------------------------------------------------------------------------
 class Worker:
     """A candidate in a process of its own."""
 
@@ -318,10 +380,17 @@ class Worker:
 
 
 def cold_seconds(name: str, directory: Path, environment: dict[str, str]) -> float:
-    """Return the CPU seconds of one whole process."""
+    """Return the CPU seconds of one whole process, which takes a request of ten events."""
+    # The runtime has boto3; the collector's package has no more than it holds.
+    paths = [str(directory / name), *(PACKAGES if name == "peer" else [])]
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    program = [sys.executable, "-S", __file__, "--cold", name, str(directory)]
-    subprocess.run(program, check=True, env=environment, stdout=subprocess.DEVNULL)
+    subprocess.run(
+        [sys.executable, "-S", "-c", COLD[name]],
+        check=True,
+        cwd=directory / name,
+        env={**environment, "PYTHONPATH": os.pathsep.join(paths)},
+        stdout=subprocess.DEVNULL,
+    )
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
 
@@ -366,9 +435,7 @@ def steady(report: Report, workers: dict[str, Worker], rounds: int) -> None:
         )
 
 
-def cold_start(
-    report: Report, directory: Path, environment: dict[str, str], rounds: int
-) -> None:
+def cold_start(report: Report, directory: Path, environment: dict[str, str], rounds: int) -> None:
     """CPU from process start to the first accepted request, over a bare interpreter's."""
     print("cold start to the first accepted request, CPU over what the runtime has loaded")
     ratios, mine, its = [], [], []
@@ -403,9 +470,7 @@ def _records(size: int) -> Iterator[bytes]:
     taken: list[bytes] = []
 
     class Memory:
-        def put(
-            self, region: str, stream: str, entries: Any, seconds: float
-        ) -> list[str | None]:
+        def put(self, region: str, stream: str, entries: Any, seconds: float) -> list[str | None]:
             taken.extend(entry.data for entry in entries)
             return [None] * len(entries)
 
@@ -424,6 +489,7 @@ def main(rounds: int) -> int:
         for size in SIZES:
             prepared = [body.decode() for body in bodies(size, 40)]
             (directory / f"{size}.json").write_text(json.dumps(prepared))
+        packages(directory)
         stub = Stub(directory)
         try:
             environment = {
@@ -432,10 +498,9 @@ def main(rounds: int) -> int:
                 "AWS_ACCESS_KEY_ID": "test",
                 "AWS_SECRET_ACCESS_KEY": "test",
                 "AWS_SESSION_TOKEN": "a-token",
-                "AWS_CA_BUNDLE": str(directory / "roots.pem"),
-                "SSL_CERT_FILE": str(directory / "roots.pem"),
-                "SSL_CERT_DIR": str(directory / "none"),
-                "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
+                "AWS_CA_BUNDLE": str(directory / "peer.pem"),
+                "SSL_CERT_FILE": str(directory / "collector.pem"),
+                "AWS_REGION": REGION,
             }
             workers = {name: Worker(name, directory, environment) for name in CANDIDATES}
             try:
@@ -453,8 +518,6 @@ def main(rounds: int) -> int:
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--work"]:
         work(sys.argv[2], Path(sys.argv[3]))
-    elif sys.argv[1:2] == ["--cold"]:
-        cold(sys.argv[2], Path(sys.argv[3]))
     elif sys.argv[1:2] == ["--stub"]:
         serve(Path(sys.argv[2]))
     else:

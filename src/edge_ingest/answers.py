@@ -28,8 +28,8 @@ CONFIG_SECONDS: Final = 300
 
 _NO_STORE: Final = "no-store"
 # What may be mirrored into a header: one origin (RFC 6454 §6.2), and a list of header names.
-_ORIGIN: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[A-Za-z0-9._~\[\]:-]{1,255}|null")
-_NAMES: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~, \t-]{1,2048}")
+_ORIGIN: Final = r"[A-Za-z][A-Za-z0-9+.-]*://[A-Za-z0-9._~\[\]:-]{1,255}|null"
+_NAMES: Final = r"[A-Za-z0-9!#$%&'*+.^_`|~, \t-]{1,2048}"
 
 
 def json_answer(status: int, document: object, headers: Headers, cache: str = _NO_STORE) -> Result:
@@ -85,7 +85,7 @@ def preflight(request: Request) -> Result:
         "access-control-allow-methods": "GET, HEAD, POST, OPTIONS",
         "access-control-max-age": str(PREFLIGHT_SECONDS),
     }
-    if _NAMES.fullmatch(names):
+    if re.fullmatch(_NAMES, names):
         headers["access-control-allow-headers"] = names
     headers["vary"] = "Origin, Access-Control-Request-Headers"
     return _result(200, headers, None, _NO_STORE, "", "text")
@@ -95,7 +95,7 @@ def cors(request: Request) -> Headers:
     """Let the page that asks read the answer, its Retry-After too, and send credentials."""
     headers = {"vary": "Origin"}
     origin = request.header("origin")
-    if origin and _ORIGIN.fullmatch(origin):
+    if origin and re.fullmatch(_ORIGIN, origin):
         headers["access-control-allow-origin"] = origin
         headers["access-control-allow-credentials"] = "true"
         # Without this a browser hides Retry-After, and its SDK waits by its own rule.

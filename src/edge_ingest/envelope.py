@@ -42,8 +42,8 @@ _FAULTS: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 # A JSON string, or a character that gives the text its structure. A string that never ends takes
 # the rest of the text with it.
-_TOKEN: Final = re.compile(rb'"(?:[^"\\]|\\.)*(?:"|\Z)|[][{},]', re.DOTALL)
-_BATCH_KEY: Final = re.compile(rb'"batch"\s*:\s*\Z')
+_TOKEN: Final = rb'(?s)"(?:[^"\\]|\\.)*(?:"|\Z)|[][{},]'
+_BATCH_KEY: Final = rb'"batch"\s*:\s*\Z'
 
 
 def single(body: bytes) -> Envelope:
@@ -120,7 +120,7 @@ def _cut(body: bytes) -> tuple[list[bytes], bytes]:
     events: list[bytes] = []
     around: list[bytes] = []
     kept = 0  # how far the body is in `around` or cut out
-    for token in _TOKEN.finditer(body):
+    for token in re.finditer(_TOKEN, body):
         mark = token.group()
         if mark in b"{[":
             depth += 1
@@ -141,4 +141,4 @@ def _cut(body: bytes) -> tuple[list[bytes], bytes]:
 
 
 def _opens_batch(body: bytes, bracket: int) -> bool:
-    return _BATCH_KEY.search(body, max(0, bracket - 64), bracket) is not None
+    return re.search(_BATCH_KEY, body[max(0, bracket - 64) : bracket]) is not None

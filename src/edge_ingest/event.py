@@ -73,9 +73,10 @@ class RefusalError(Exception):
 
 
 _view_decoder: Final = msgspec.json.Decoder(View)
-_FIELD: Final = re.compile(r"`\$\.(\w+)")
-_CAPITAL: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
-_NESTING: Final = re.compile(rb'"(?:[^"\\]|\\.)*"|[][{}]', re.DOTALL)
+# Expressions stay text until a refusal needs them: a cold start compiles none.
+_FIELD: Final = r"`\$\.(\w+)"
+_CAPITAL: Final = r"(?<=[a-z])(?=[A-Z])"
+_NESTING: Final = rb'(?s)"(?:[^"\\]|\\.)*"|[][{}]'
 _TOO_DEEP: Final = f"the event nests deeper than {DEPTH} levels"
 _NOT_JSON: Final = "the event is not JSON in whole characters"
 
@@ -190,15 +191,15 @@ def rewrite(text: bytes, change: Callable[[dict[str, Any]], dict[str, Any]]) -> 
 
 def _mistyped(error: msgspec.ValidationError) -> RefusalError:
     # The message names the types and the path to a known field, never a value.
-    field = _FIELD.search(str(error))
+    field = re.search(_FIELD, str(error))
     if field is None:
         return RefusalError("invalid_event", "the event is not an object")
-    return RefusalError(f"invalid_{_CAPITAL.sub('_', field[1]).lower()}", str(error))
+    return RefusalError(f"invalid_{re.sub(_CAPITAL, '_', field[1]).lower()}", str(error))
 
 
 def _depth(text: bytes) -> int:
     depth = deepest = 0
-    for token in _NESTING.finditer(text):
+    for token in re.finditer(_NESTING, text):
         mark = token.group()
         if mark in b"{[":
             depth += 1

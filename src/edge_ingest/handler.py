@@ -61,7 +61,7 @@ def _warm() -> None:
         collector()
     agents.load()
     if endpoint_of("us-east-1").tls:
-        tls.context()
+        tls.context(all_roots=False)
 
 
 if "AWS_LAMBDA_RUNTIME_API" in os.environ:

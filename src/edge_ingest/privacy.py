@@ -40,7 +40,7 @@ _IDENTIFYING: Final[tuple[_Path, ...]] = (
     ("context", "device", "name"),
     ("context", "sessionId"),
 )
-_ADDRESSES: Final = re.compile(
+_ADDRESSES: Final = (
     r"(?P<four>\d{1,3}(?:\.\d{1,3}){3})"
     r"|[0-9a-fA-F:]*::[0-9a-fA-F:.]*|(?:[0-9a-fA-F]{1,4}:){7}[0-9a-fA-F]{1,4}"
 )
@@ -111,7 +111,7 @@ class Policy(NamedTuple):
             pass  # not an object, or no JSON: then there are no fields to apply rules to
         if self.anonymous or self.rules.drop or self.rules.hash or b"\\u" in text:
             return _WITHHELD
-        return _ADDRESSES.sub(_erased, text.decode("utf-8", "backslashreplace"))
+        return re.sub(_ADDRESSES, _erased, text.decode("utf-8", "backslashreplace"))
 
     def consents(self, view: View, batch: dict[str, Any]) -> None:
         """Check the categories of consent that the source needs.
