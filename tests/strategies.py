@@ -298,6 +298,7 @@ def edge_results(draw: st.DrawFn, legal: dict[str, Any]) -> Any:
             result.pop(name, None)
     return result
 
+
 # --- poller ---
 
 
@@ -348,3 +349,82 @@ def poller_faults() -> st.SearchStrategy[Faults]:
         restart=st.sampled_from([0.0, 0.0, 0.03]),
         limit=st.integers(0, 12),
     )
+
+
+# --- edge_auth ---
+
+_path_parts = st.sampled_from(
+    ["/", "//", "/./", "/../", "..", ".", ";", ";a=b", "%2e", "%2E%2e", "%2f", "%5c", "\\", "%25",
+     "%252e", "%00", "%0a", "%c0%af", "%", "%zz", "?", "#", " ", "%20", "é", "%C3%A9", "\u2025",
+     "premium", "app", "auth", "Premium", "%70remium", "premium%2f", "lesson.html", "index.html",
+     "sign-in", "callback", "refresh", "session", "sign-out"]
+)  # fmt: skip
+viewer_uris = st.lists(_path_parts | st.text(max_size=3), max_size=8).map(
+    lambda parts: "/" + "".join(parts)
+)
+_cookie_names = st.sampled_from(
+    [f"__Host-meridian-{name}" for name in ("token", "token.2", "token.3", "refresh", "refreshed")]
+    + [
+        "__Host-meridian-login-AAAAAAAAAAAA",
+        "__Host-meridian-sign-ins",
+        "__Host-meridian-",
+        "theme",
+    ]
+)
+_cookie_lines = st.lists(
+    st.tuples(_cookie_names | st.text(max_size=4), st.text(max_size=30)), max_size=5
+).map(lambda pairs: "; ".join(f"{name}={value}" for name, value in pairs))
+_viewer_headers = st.dictionaries(
+    st.sampled_from(
+        [
+            "accept",
+            "authorization",
+            "cookie",
+            "host",
+            "sec-fetch-mode",
+            "sec-fetch-site",
+            "via",
+            "sec-purpose",
+            "x-meridian-subject",
+            "x_meridian_groups",
+            "content-length",
+            "x-other",
+        ]
+    ),
+    st.lists(
+        st.text(max_size=40)
+        | _cookie_lines
+        | st.sampled_from(
+            ["text/html", "navigate", "cors", "Bearer x.y.z", "cross-site", "Basic a"]
+        )
+        | st.sampled_from(["d111111abcdef8.cloudfront.net", "localhost:8080", "evil.example"]),
+        min_size=1,
+        max_size=2,
+    ),
+    max_size=8,
+)
+
+
+@st.composite
+def viewer_requests(draw: st.DrawFn) -> dict[str, Any]:
+    """An event of CloudFront's form with anything in it that a visitor can choose."""
+    headers = draw(_viewer_headers)
+    request = {
+        "clientIp": "203.0.113.178",
+        "method": draw(st.sampled_from(["GET", "HEAD", "POST", "OPTIONS", "DELETE", "X"])),
+        "uri": draw(viewer_uris),
+        "querystring": draw(
+            st.text(max_size=30)
+            | st.sampled_from(["code=1&state=AAAA", "return_to=//evil.example"])
+        ),
+        "headers": {
+            name: [{"key": name, "value": value} for value in values]
+            for name, values in headers.items()
+        },
+    }
+    config = {
+        "distributionDomainName": "d111111abcdef8.cloudfront.net",
+        "eventType": "viewer-request",
+        "requestId": draw(st.text(max_size=60)),
+    }
+    return {"Records": [{"cf": {"config": config, "request": request}}]}

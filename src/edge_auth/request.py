@@ -37,7 +37,7 @@ class Request:
             self.method: str = raw.get("method") or "GET"
             self.query: str = raw.get("querystring") or ""
             self.headers: dict[str, list[dict[str, str]]] = raw.get("headers") or {}
-            self.id: str = str(config.get("requestId") or "")
+            self.id = _identifier(config.get("requestId"))
             self.distribution: str = str(config.get("distributionDomainName") or "").lower()
             self.cookies = cookies.read(self.lines("cookie"))
         except (AttributeError, IndexError, KeyError, TypeError) as error:
@@ -108,6 +108,12 @@ class Request:
         for name, text in identity.items():
             kept[name] = [{"key": name, "value": text}]
         return {**self.raw, "headers": kept, "uri": uri}
+
+
+def _identifier(value: object) -> str:
+    """CloudFront's request id, which goes into headers; empty for what could not."""
+    is_one = isinstance(value, str) and value.isascii() and value.isprintable()
+    return str(value)[:128] if is_one else ""
 
 
 def _without_our_cookies(entries: list[dict[str, str]]) -> list[dict[str, str]]:

@@ -46,7 +46,11 @@ class Rule:
         self.path = path
         self.public = public
         self.requirements = requirements
-        self._expression = re.compile(".*".join(map(re.escape, path.split("*"))), re.DOTALL)
+        expression = ".*".join(map(re.escape, path.split("*")))
+        # The bare name of a folder belongs to the folder: /premium is judged as /premium/ is.
+        if path.endswith("/*"):
+            expression = f"{expression[:-3]}(?:/.*)?"
+        self._expression = re.compile(expression, re.DOTALL)
 
     def matches(self, path: str) -> bool:
         """True when the whole decoded path fits; "*" stands for any text, "/" included, as in the

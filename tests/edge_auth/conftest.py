@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -24,6 +25,23 @@ def no_post(address: str, form: dict[str, str]) -> dict[str, object]:
     raise FetchError
 
 
+def gate_of(clock: issuer.Clock, **changes: Any) -> Gate:
+    """A gate over the demo school; `fetch`, `post` and `backend` may be given, the rest are
+    settings."""
+    return Gate(
+        parse(issuer.settings(**{k: v for k, v in changes.items() if k not in _PARTS})),
+        backend=changes.get("backend", fastest()),
+        fetch=changes.get("fetch", no_fetch),
+        post=changes.get("post", no_post),
+        random=os.urandom,
+        clock=clock,
+        monotonic=clock,
+    )
+
+
+_PARTS = {"backend", "fetch", "post"}
+
+
 @pytest.fixture
 def clock() -> issuer.Clock:
     return issuer.Clock()
@@ -31,18 +49,7 @@ def clock() -> issuer.Clock:
 
 @pytest.fixture
 def make_gate(clock: issuer.Clock) -> Callable[..., Gate]:
-    def make(**changes: object) -> Gate:
-        return Gate(
-            parse(issuer.settings(**changes)),
-            backend=fastest(),
-            fetch=no_fetch,
-            post=no_post,
-            random=os.urandom,
-            clock=clock,
-            monotonic=clock,
-        )
-
-    return make
+    return lambda **changes: gate_of(clock, **changes)
 
 
 @pytest.fixture
@@ -58,15 +65,7 @@ def cognito(clock: issuer.Clock) -> FakeCognito:
 @pytest.fixture
 def make_browser(clock: issuer.Clock, cognito: FakeCognito) -> Callable[..., Browser]:
     def make(**changes: object) -> Browser:
-        gate = Gate(
-            parse(issuer.settings(**changes)),
-            backend=fastest(),
-            fetch=cognito.fetch,
-            post=cognito.post,
-            random=os.urandom,
-            clock=clock,
-            monotonic=clock,
-        )
+        gate = gate_of(clock, fetch=cognito.fetch, post=cognito.post, **changes)
         return Browser(gate, cognito, clock)
 
     return make
