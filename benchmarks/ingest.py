@@ -455,14 +455,13 @@ def billed(report: Report) -> None:
     """Kinesis KB per real event: on-demand rounds each record up to 1 KB."""
     print("billed Kinesis KB per event, real traffic")
     for size in (1, *BILLED_DEMANDS):
-        total, events = 0, 0
-        for data in _records(size):
-            total += math.ceil(len(data) / 1024)
-            events += size
-        report.ratio(f"{size} events a request", total / events, BILLED_DEMANDS.get(size), "KB")
+        kilobytes = [math.ceil(len(data) / 1024) for data in records(size, str)]
+        mean = sum(kilobytes) / len(kilobytes) / size
+        report.ratio(f"{size} events a request", mean, BILLED_DEMANDS.get(size), "KB")
 
 
-def _records(size: int) -> Iterator[bytes]:
+def records(size: int, log: Callable[[str], object]) -> Iterator[bytes]:
+    """Yield the record of each request of `size` real events; every request writes its log line."""
     from edge_ingest import settings
     from edge_ingest.collector import Collector
     from edge_ingest.delivery import Delivery
@@ -474,12 +473,13 @@ def _records(size: int) -> Iterator[bytes]:
             taken.extend(entry.data for entry in entries)
             return [None] * len(entries)
 
-    known = settings.parse(SETTINGS)
+    known = settings.parse({**SETTINGS, "log_sample": 1})
     delivery = Delivery(Memory(), STREAM, [REGION], REGION)
-    ready = Collector(known, delivery, REGION, out=str)
+    ready = Collector(known, delivery, REGION, out=log)
     for body in bodies(size, 10_000):
         assert ready.answer(event_of(body), 5.0)["status"] == "200"
-    return iter(taken)
+        yield from taken
+        taken.clear()
 
 
 def main(rounds: int) -> int:

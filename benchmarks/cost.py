@@ -1,0 +1,166 @@
+"""What a million events cost, from the visitor to the lake, by list prices and measured sizes.
+
+    .venv/bin/python benchmarks/cost.py
+
+Sizes are measured here: real page views are taken by the collector, and its records and log lines
+are weighed. Prices are AWS's list prices without any free tier and without what costs the same
+with no traffic at all (a stream by the hour, an alarm); each stands below with the page to check
+it on and the month for which it was known. Prints each figure with its demand, and exits
+1 where one is not met.
+"""
+
+import json
+import math
+import re
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT / "src")]
+
+GB = 1024**3
+MILLION = 1_000_000
+
+
+class Price(NamedTuple):
+    """Dollars for one unit, in us-east-1 (CloudFront: North America and Europe)."""
+
+    dollars: float
+    unit: str
+    page: str
+    month: str
+
+
+PRICES = {
+    "cloudfront_request": Price(
+        1.00 / MILLION, "HTTPS request", "aws.amazon.com/cloudfront/pricing", "2026-11"
+    ),
+    "cloudfront_out": Price(
+        0.085 / GB, "byte to the viewer", "aws.amazon.com/cloudfront/pricing", "2026-11"
+    ),
+    "edge_request": Price(
+        0.60 / MILLION, "Lambda@Edge request", "aws.amazon.com/lambda/pricing", "2026-11"
+    ),
+    "edge_gb_second": Price(
+        0.00005001, "Lambda@Edge GB-second", "aws.amazon.com/lambda/pricing", "2026-11"
+    ),
+    "log_byte": Price(
+        0.50 / GB, "byte of CloudWatch Logs", "aws.amazon.com/cloudwatch/pricing", "2026-11"
+    ),
+    "kinesis_in": Price(
+        0.08 / GB,
+        "byte in, each record rounded up to 1 KB",
+        "kinesis/data-streams/pricing",
+        "2026-11",
+    ),
+    "kinesis_out": Price(0.04 / GB, "byte out", "kinesis/data-streams/pricing", "2026-11"),
+    "lambda_request": Price(
+        0.20 / MILLION, "Lambda request", "aws.amazon.com/lambda/pricing", "2026-11"
+    ),
+    "lambda_gb_second": Price(
+        0.0000166667, "Lambda GB-second, x86", "aws.amazon.com/lambda/pricing", "2026-11"
+    ),
+    "s3_put": Price(0.005 / 1000, "PUT", "aws.amazon.com/s3/pricing", "2026-11"),
+    "dynamodb_write": Price(
+        0.625 / MILLION, "write unit, on demand", "dynamodb/pricing/on-demand", "2026-11"
+    ),
+}
+
+# What is assumed, not measured: said here, so that it can be doubted.
+EDGE_SECONDS = 0.025  # the round trip to Kinesis in the same region, most of it waiting
+PLATFORM_LOG_BYTES = 330  # START, END and REPORT lines of one invocation
+RESPONSE_BYTES = 450  # CloudFront's response with its headers
+EVENTS_PER_INVOCATION = 5_000  # a window of a minute on a busy shard
+PROCESSOR_GB = 1.0
+PROCESSOR_SECONDS_PER_EVENT = 40e-6
+PROCESSOR_SECONDS = 0.15  # of each invocation, whatever its size
+WRITES_PER_INVOCATION = 30  # the shard's row, and live counters of a minute
+
+DEMANDS = {1: 2.2, 10: 0.24, 100: 0.04}
+
+
+def edge_memory_gb() -> float:
+    """Return the memory of the function in GB, as the template has it."""
+    template = (ROOT / "stacks" / "edge.yaml").read_text()
+    found = re.search(r"(?s)  EdgeIngestFunction:.*?MemorySize: (\d+)", template)
+    assert found is not None
+    return int(found[1]) / 1024
+
+
+class Measured(NamedTuple):
+    """Of one request: its record, as it is and as it is billed, and its expected log bytes."""
+
+    record_bytes: float
+    billed_bytes: float
+    log_bytes: float
+
+
+def measure(size: int) -> Measured:
+    """Let the collector take requests of `size` real events; weigh what it stores and logs."""
+    import ingest
+
+    from edge_ingest import settings
+
+    lines: list[str] = []
+    records = list(ingest.records(size, lines.append))
+    sample = settings.parse(ingest.SETTINGS).log_sample
+    return Measured(
+        record_bytes=sum(map(len, records)) / len(records),
+        billed_bytes=sum(math.ceil(len(data) / 1024) * 1024 for data in records) / len(records),
+        log_bytes=PLATFORM_LOG_BYTES + sample * sum(map(len, lines)) / len(lines),
+    )
+
+
+def dollars(size: int, measured: Measured) -> dict[str, float]:
+    """Return the dollars for a million events at `size` events a request, by what is paid for."""
+    price = {name: known.dollars for name, known in PRICES.items()}
+    requests = MILLION / size
+    invocations = MILLION / EVENTS_PER_INVOCATION
+    busy = PROCESSOR_SECONDS + EVENTS_PER_INVOCATION * PROCESSOR_SECONDS_PER_EVENT
+    return {
+        "CloudFront": requests
+        * (price["cloudfront_request"] + RESPONSE_BYTES * price["cloudfront_out"]),
+        "Lambda@Edge": requests
+        * (price["edge_request"] + edge_memory_gb() * EDGE_SECONDS * price["edge_gb_second"]),
+        "logs": requests * measured.log_bytes * price["log_byte"],
+        "Kinesis": requests
+        * (
+            measured.billed_bytes * price["kinesis_in"]
+            + measured.record_bytes * price["kinesis_out"]
+        ),
+        "processor and S3": invocations
+        * (
+            price["lambda_request"]
+            + busy * PROCESSOR_GB * price["lambda_gb_second"]
+            + price["s3_put"]
+            + WRITES_PER_INVOCATION * price["dynamodb_write"]
+        ),
+    }
+
+
+def main() -> int:
+    met = True
+    print("dollars for a million events, from the visitor to the lake")
+    for size, demand in DEMANDS.items():
+        parts = dollars(size, measure(size))
+        total = sum(parts.values())
+        verdict = "ok" if total <= demand else "NOT MET"
+        met = met and total <= demand
+        print(f"  {size:>3} events a request {total:>9.3f}    at most {demand:g}  {verdict}")
+        print("      " + ", ".join(f"{name} {part:.4f}" for name, part in parts.items()))
+    print("prices")
+    for known in PRICES.values():
+        print(f"  {known.dollars:.3e} a {known.unit} ({known.page}, {known.month})")
+    assumed = {
+        name: value
+        for name, value in globals().items()
+        if name.isupper() and isinstance(value, int | float) and name not in ("GB", "MILLION")
+    }
+    print(f"from the template: {edge_memory_gb()} GB at the edge")
+    print(f"assumed: {json.dumps(assumed)}")
+    return 0 if met else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
