@@ -98,8 +98,7 @@ class Measured(NamedTuple):
 
 def measure(size: int) -> Measured:
     """Let the collector take requests of `size` real events; weigh what it stores and logs."""
-    import ingest
-
+    from benchmarks import ingest
     from edge_ingest import settings
 
     lines: list[str] = []
