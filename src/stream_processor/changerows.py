@@ -1,5 +1,6 @@
 """Records of a DynamoDB stream to the columns of the lake, DynamoDB's types kept in the images."""
 
+import base64
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -43,6 +44,29 @@ def compact(value: Any) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
+def image_text(image: Json) -> str:
+    """An item as text: equal items are equal texts, whether a stream or a table gave them."""
+    return compact({name: _attribute(value) for name, value in image.items()})
+
+
+def _attribute(value: Json) -> Json:
+    """One attribute value. boto3 has bytes where a stream has base64, and a set has no order."""
+    ((kind, inner),) = value.items()
+    if kind == "M":
+        return {kind: {name: _attribute(one) for name, one in inner.items()}}
+    if kind == "L":
+        return {kind: [_attribute(one) for one in inner]}
+    if kind == "B":
+        return {kind: _base64(inner)}
+    if kind in ("SS", "NS", "BS"):
+        return {kind: sorted(_base64(one) for one in inner)}
+    return value
+
+
+def _base64(value: str | bytes) -> str:
+    return base64.b64encode(value).decode() if isinstance(value, bytes) else value
+
+
 def version(image: Json | None) -> int | None:
     """The item's own version number, where it has one that fits a column."""
     number = ((image or {}).get("version") or {}).get("N")
@@ -73,8 +97,8 @@ def row(change: Change, table_name: str, shard: str) -> dict[str, Any]:
         "version": version(image),
         "origin_region": text((image or {}).get("origin_region")),
         "keys_json": compact(keys),
-        "old_image_json": None if old is None else compact(old),
-        "new_image_json": None if new is None else compact(new),
+        "old_image_json": None if old is None else image_text(old),
+        "new_image_json": None if new is None else image_text(new),
         "changed_at": change.arrived_ms,
         "source": STREAM,
         "event_id": record.get("eventID"),

@@ -3,26 +3,31 @@
 import os
 from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import Any, Final
+from typing import Any
 
-from stream_processor import chain, changerows, door, settings, source, telemetry
-from stream_processor.chain import Commit, Draft
+from stream_processor import chain, changerows, door, lake, settings, source, telemetry
+from stream_processor.chain import Draft
 from stream_processor.door import House, InTime, ShardChain
 from stream_processor.lake import Prefix
 from stream_processor.source import Batch, Change
 
-PREFIX: Final = "changes"
-
 
 @telemetry.instrumented
 def lambda_handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
-    """Bring a batch of changes into the lake. Returns `state` and `batchItemFailures`."""
-    return _process().handle(event, door.in_time(context))
+    """Bring a batch of changes into the lake. Returns `state` and `batchItemFailures`.
+
+    EventBridge Scheduler rings at the same door: one package less to build, and the same role.
+    """
+    if "scheduled_time" in event:
+        from stream_processor import reconcile
+
+        return reconcile.scheduled(event, _house())
+    return Changes(_house()).handle(event, door.in_time(context))
 
 
 @cache
-def _process() -> "Changes":
-    return Changes(House.of(settings.parse(os.environ)))
+def _house() -> House:
+    return House.of(settings.parse(os.environ))
 
 
 class Changes:
@@ -47,27 +52,25 @@ class Changes:
         mine = [c for c in batch.records if changerows.own(c, self._house.settings.region)]
         telemetry.count("ChangesOfOtherRegions", len(batch.records) - len(mine))
         name = f"{batch.stream}#{batch.shard}"
-        shard = ShardChain(self._house, name, Prefix(PREFIX, batch.shard), lambda _: None)
-        table_name = batch.stream.partition("/")[0]
-
-        def draft(rest: Sequence[Change], previous: int | None) -> Draft[None]:
-            taken = rest[: self._house.settings.object_events]
-            rows = [changerows.row(change, table_name, batch.shard) for change in taken]
-            return door.draft_of(
-                changerows.table(rows), len(taken), changerows.counts(rows), taken, previous, None
-            )
-
-        def committed(_: Commit[None]) -> None:
-            """Nothing else is counted of a change."""
-
+        shard = ShardChain(self._house, name, Prefix(lake.CHANGES, batch.shard), lambda _: None)
+        limit = self._house.settings.object_events
         outcome = chain.commit(
             mine,
             marks=shard,
             objects=shard,
-            draft=draft,
+            draft=lambda rest, previous: draft(batch, rest[:limit], previous),
             name=lambda first: shard.names.key(first.sequence, first.arrived_ms),
-            committed=committed,
+            committed=lambda _: None,
             in_time=in_time,
         )
         door.report(name, outcome, mine)
         return outcome.unwritten
+
+
+def draft(batch: Batch[Change], taken: Sequence[Change], previous: int | None) -> Draft[None]:
+    """Make an object of changes of one shard."""
+    table_name = batch.stream.partition("/")[0]
+    rows = [changerows.row(change, table_name, batch.shard) for change in taken]
+    return door.draft_of(
+        changerows.table(rows), len(taken), changerows.counts(rows), taken, previous, None
+    )

@@ -132,7 +132,7 @@ def _plain(data: bytes, place: str, arrived_ms: int) -> Unpacked:
     except UNREADABLE:
         # Several JSON documents, a line each, as log shippers write them.
         parts, sent_at = [part for part in text.split(b"\n") if part.strip(_SPACE)], None
-    read = [_event(part, f"{place}:{n}", header.received_at) for n, part in enumerate(parts)]
+    read = [event(part, f"{place}:{n}", header.received_at) for n, part in enumerate(parts)]
     return Unpacked(
         msgspec.structs.replace(header, sent_at=sent_at),
         [],
@@ -150,19 +150,20 @@ def _parts(text: bytes) -> tuple[list[bytes], str | None]:
     return [text], whole.sent_at
 
 
-def _event(text: bytes, place: str, received_at: str) -> Line | Bad:
+def event(text: bytes, place: str, received_at: str) -> Line | Bad:
+    """Read a plain event. `place` and `received_at` stand in for an id and a time."""
     try:
-        event = _batch_decoder.decode(text)
+        known = _batch_decoder.decode(text)
     except UNREADABLE:
         return Bad(
             "event_json", "the event is no JSON object with texts for its id and times", text
         )
-    timestamp = event.timestamp or event.original_timestamp
+    timestamp = known.timestamp or known.original_timestamp
     return Line(
-        message_id=event.message_id or _derived(text, place, timed=timestamp is not None),
+        message_id=known.message_id or _derived(text, place, timed=timestamp is not None),
         timestamp=timestamp or received_at,
         event=msgspec.Raw(text),
-        original_timestamp=event.original_timestamp or event.timestamp,
+        original_timestamp=known.original_timestamp or known.timestamp,
     )
 
 

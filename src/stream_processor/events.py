@@ -3,7 +3,7 @@
 import os
 import time
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from functools import cache
 from typing import Any, Final
 
@@ -15,11 +15,11 @@ from stream_processor.door import House, InTime, ShardChain
 from stream_processor.lake import Prefix
 from stream_processor.live import LiveMinutes
 from stream_processor.rows import EventRows
+from stream_processor.settings import Settings
 from stream_processor.source import Batch, Packet
 from stream_processor.tally import MessageKey, Tally
 from stream_processor.window import Limits, Window
 
-PREFIX: Final = "events"
 #: Windows that a process keeps: shards come to it in turn.
 _WINDOWS: Final = 16
 
@@ -59,7 +59,7 @@ class Events:
     def run(self, batch: Batch[Packet], in_time: InTime) -> int | None:
         """Bring one batch into the lake; the first sequence number that is left, or None."""
         name = f"{batch.stream}#{batch.shard}"
-        shard = ShardChain(self._house, name, Prefix(PREFIX, batch.shard), tally_of)
+        shard = ShardChain(self._house, name, Prefix(lake.EVENTS, batch.shard), tally_of)
         live = LiveMinutes(
             self._house.live,
             name,
@@ -68,9 +68,9 @@ class Events:
         )
         window = self._window(name)
 
-        def draft(rest: Sequence[Packet], previous: int | None) -> Draft[Tally]:
+        def drafted(rest: Sequence[Packet], previous: int | None) -> Draft[Tally]:
             self._catch_up(window, shard, previous, rest[0].arrived_ms)
-            return self._draft(batch.shard, rest, previous, window)
+            return draft(self._house.settings, batch.shard, rest, previous, window)
 
         def committed(commit: Commit[Tally]) -> None:
             live.count(commit.summary.last, commit.tally, time.time())
@@ -80,7 +80,7 @@ class Events:
             batch.records,
             marks=shard,
             objects=shard,
-            draft=draft,
+            draft=drafted,
             name=lambda first: shard.names.key(first.sequence, first.arrived_ms),
             committed=committed,
             in_time=in_time,
@@ -114,21 +114,26 @@ class Events:
             ids_of,
         )
 
-    def _draft(
-        self, shard: str, rest: Sequence[Packet], previous: int | None, window: Window
-    ) -> Draft[Tally]:
-        limits = self._house.settings
-        rows = EventRows(shard, window)
-        taken = 0
-        for packet in rest:
-            rows.add(packet.data(), packet.sequence, packet.arrived_ms)
-            taken += 1
-            if rows.units >= limits.object_events or rows.text_bytes >= limits.object_bytes:
-                break
-        table = rows.finish()
-        if rows.reasons:
-            telemetry.warning("bad rows", shard=shard, reasons=rows.reasons)
-        return door.draft_of(table, rows.units, rows.counts, rest[:taken], previous, rows.tally)
+
+def draft(
+    limits: Settings,
+    shard: str,
+    rest: Sequence[Packet],
+    previous: int | None,
+    window: Container[MessageKey],
+) -> Draft[Tally]:
+    """Make an object of the first records, as many as one object may hold."""
+    rows = EventRows(shard, window)
+    taken = 0
+    for packet in rest:
+        rows.add(packet.data(), packet.sequence, packet.arrived_ms)
+        taken += 1
+        if rows.units >= limits.object_events or rows.text_bytes >= limits.object_bytes:
+            break
+    table = rows.finish()
+    if rows.reasons:
+        telemetry.warning("bad rows", shard=shard, reasons=rows.reasons)
+    return door.draft_of(table, rows.units, rows.counts, rest[:taken], previous, rows.tally)
 
 
 def tally_of(table: pa.Table) -> Tally:

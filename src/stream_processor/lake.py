@@ -1,8 +1,11 @@
 """Where the objects of a chain lie, and how they are found again."""
 
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from operator import itemgetter
+from typing import Final
 
 from stream_processor.chain import (
     SEQUENCE_DIGITS,
@@ -16,7 +19,9 @@ from stream_processor.chain import (
 from stream_processor.errors import ObjectMetadataError
 from stream_processor.s3 import Bucket
 
-SUFFIX = ".parquet"
+EVENTS: Final = "events"
+CHANGES: Final = "changes"
+SUFFIX: Final = ".parquet"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +92,37 @@ def between(bucket: Bucket, names: Prefix, mark: Mark, first: Record) -> list[st
         found += [key for key in keys if mark.high < names.first(key) < first.sequence]
         hour += timedelta(hours=1)
     return sorted(found, key=names.first)
+
+
+def uncovered[R: Record](
+    bucket: Bucket, names: Prefix, records: Sequence[R], hours: int
+) -> list[R]:
+    """The records that no object under these names holds.
+
+    An object holds every record of its shard from its first to its last. It can be named after
+    one that arrived up to `hours` before another that it holds.
+    """
+    if not records:
+        return []
+    hour = _hour(min(r.arrived_ms for r in records)) - timedelta(hours=hours)
+    newest = _hour(max(r.arrived_ms for r in records))
+    keys: list[str] = []
+    while hour <= newest:
+        keys += names.within(bucket, names.hour(hour))
+        hour += timedelta(hours=1)
+    firsts = sorted((names.first(key), key) for key in keys)
+    ends: dict[str, int] = {}
+    left: list[R] = []
+    for record in records:
+        place = bisect_right(firsts, record.sequence, key=itemgetter(0))
+        if place:
+            key = firsts[place - 1][1]
+            if key not in ends:
+                ends[key] = summary(bucket, key).summary.last
+            if record.sequence <= ends[key]:
+                continue
+        left.append(record)
+    return left
 
 
 def last_committed(bucket: Bucket, names: Prefix, now: datetime, hours: int) -> Mark | None:

@@ -80,6 +80,29 @@ class Bucket:
         except _failures() as error:
             raise StorageError(f"S3 did not delete {key}: {_name(error)}") from error
 
+    def deleted(self, prefix: str) -> Iterator[tuple[str, str]]:
+        """Names whose newest version is a delete marker, each with the marker's id."""
+        query: dict[str, Any] = {"Bucket": self.name, "Prefix": prefix}
+        while True:
+            try:
+                page = self._s3.list_object_versions(**query)
+            except _failures() as error:
+                raise StorageError(f"S3 did not list {prefix}: {_name(error)}") from error
+            for marker in page.get("DeleteMarkers", []):
+                if marker["IsLatest"]:
+                    yield marker["Key"], marker["VersionId"]
+            if not page.get("IsTruncated"):
+                return
+            query["KeyMarker"] = page["NextKeyMarker"]
+            query["VersionIdMarker"] = page["NextVersionIdMarker"]
+
+    def undelete(self, key: str, marker: str) -> None:
+        """Take a delete marker away, so that the version below it is the object again."""
+        try:
+            self._s3.delete_object(Bucket=self.name, Key=key, VersionId=marker)
+        except _failures() as error:
+            raise StorageError(f"S3 did not bring back {key}: {_name(error)}") from error
+
     def keys(self, prefix: str, after: str = "") -> Iterator[str]:
         """The names under a prefix, in order, behind `after`."""
         for page in self._pages(Prefix=prefix, StartAfter=after):

@@ -49,6 +49,8 @@ class FakeS3:
     """Buckets of objects: what was put, by bucket and key."""
 
     objects: dict[tuple[str, str], tuple[bytes, dict[str, str]]] = field(default_factory=dict)
+    #: What was deleted: the bucket keeps versions.
+    deleted: dict[tuple[str, str], tuple[bytes, dict[str, str]]] = field(default_factory=dict)
     conflicts: int = 0
 
     def put_object(self, **query: Any) -> dict[str, Any]:
@@ -73,9 +75,27 @@ class FakeS3:
 
     def delete_object(self, **query: Any) -> dict[str, Any]:
         fault_point("s3 delete: before", error=lost)
-        self.objects.pop((query["Bucket"], query["Key"]), None)
+        place = (query["Bucket"], query["Key"])
+        if "VersionId" in query:
+            self.objects[place] = self.deleted.pop(place)
+        elif place in self.objects:
+            self.deleted[place] = self.objects.pop(place)
         fault_point("s3 delete: after", error=lost)
         return {}
+
+    def list_object_versions(self, **query: Any) -> dict[str, Any]:
+        fault_point("s3 list versions", error=lost)
+        after = query.get("KeyMarker", "")
+        keys = sorted(
+            key
+            for bucket, key in self.deleted
+            if bucket == query["Bucket"] and key.startswith(query["Prefix"]) and key > after
+        )
+        markers = [{"Key": key, "VersionId": "1", "IsLatest": True} for key in keys[:3]]
+        answer: dict[str, Any] = {"DeleteMarkers": markers}
+        if keys[3:]:
+            answer |= {"IsTruncated": True, "NextKeyMarker": keys[2], "NextVersionIdMarker": "1"}
+        return answer
 
     def list_objects_v2(self, **query: Any) -> dict[str, Any]:
         fault_point("s3 list", error=lost)

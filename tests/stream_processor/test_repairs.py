@@ -1,0 +1,306 @@
+"""What was given up, refused, deleted or missed comes back: redrive, reconcile, verify."""
+
+import json
+import random
+import time
+from collections import Counter
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pytest
+
+from local.poller.simulator import Faults, SimulatedShard, Simulator, dynamodb_records
+from stream_processor import decode, parquet
+from stream_processor.again import BadRows
+from stream_processor.changes import Changes
+from stream_processor.decode import Bad
+from stream_processor.events import Events
+from stream_processor.reconcile import Comparison, Reconciler
+from stream_processor.redrive import Failures
+from stream_processor.schema import BAD, DUPLICATE, GOOD
+from stream_processor.verify import Verifier
+from tests.stream_processor.fakes import FAILURES, LAKE, World
+from tests.stream_processor.records import (
+    accepted,
+    header,
+    kinesis_event,
+    packed,
+    plain,
+    rejected,
+)
+
+AT = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+DAY = date(2026, 11, 21)
+
+
+def always() -> bool:
+    return True
+
+
+def rows(world: World, prefix: str = "events/") -> list[dict[str, Any]]:
+    return [row for _, body, _ in world.objects(prefix) for row in parquet.read(body).to_pylist()]
+
+
+def give_up(world: World, event: dict[str, Any], name: str, **info: Any) -> None:
+    """Put a batch where an event source mapping puts what it gives up."""
+    document = {
+        "requestContext": {"condition": "RecordAgeExceeded"},
+        **(info or {"KinesisBatchInfo": {"shardId": "shardId-000000000000"}}),
+        "payload": json.dumps(event),
+    }
+    world.s3.objects[FAILURES, f"aws/lambda/uuid/{name}"] = (json.dumps(document).encode(), {})
+
+
+PAYLOADS = [packed(header(f"r{n}"), [accepted(f"m{n}")]) for n in range(6)]
+
+
+def test_a_batch_that_was_given_up_is_redriven_once() -> None:
+    world = World()
+    give_up(world, kinesis_event(PAYLOADS), "a")
+    first = Failures(world.house()).run()
+    assert (first.objects, first.written, first.known) == (1, 6, 0)
+    assert world.s3.names(FAILURES) == []
+    give_up(world, kinesis_event(PAYLOADS), "a")
+    again = Failures(world.house()).run()
+    assert (again.written, again.known) == (0, 6)
+    assert Counter(row["message_id"] for row in rows(world)) == Counter(
+        {f"m{n}": 1 for n in range(6)}
+    )
+
+
+def test_a_redrive_writes_only_what_the_shard_does_not_have() -> None:
+    """Records 1, 2 and 5 were written by the chain; all of 0 to 5 were given up as well."""
+    world = World()
+    door = Events(world.house())
+    door.handle(kinesis_event(PAYLOADS[1:3], first=2), always)
+    door.handle(kinesis_event(PAYLOADS[5:], first=6), always)
+    give_up(world, kinesis_event(PAYLOADS, first=1), "a")
+    result = Failures(world.house()).run()
+    assert (result.written, result.known) == (3, 3)
+    assert sorted(row["message_id"] for row in rows(world)) == [f"m{n}" for n in range(6)]
+
+
+@pytest.mark.parametrize("cut", range(6))
+def test_overlapping_batches_that_were_given_up_are_written_once(cut: int) -> None:
+    world = World()
+    give_up(world, kinesis_event(PAYLOADS[: cut + 1]), "a")
+    give_up(world, kinesis_event(PAYLOADS), "b")
+    Failures(world.house()).run()
+    assert sorted(row["message_id"] for row in rows(world)) == [f"m{n}" for n in range(6)]
+
+
+def test_what_no_mapping_wrote_stays_in_the_failure_bucket() -> None:
+    world = World()
+    world.s3.objects[FAILURES, "aws/lambda/notes.txt"] = (b"hello", {})
+    world.s3.objects[FAILURES, "aws/lambda/x.json"] = (b'{"payload": "{}"}', {})
+    result = Failures(world.house()).run()
+    assert (result.objects, result.unreadable) == (2, 2)
+    assert len(world.s3.names(FAILURES)) == 2
+
+
+def test_bad_rows_are_closed_once_they_can_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World()
+    refused = rejected("properties_size", raw='{"type":"page","messageId":"late"}')
+    event = kinesis_event([packed(header(), [accepted("m")], [refused, rejected()]), b"\xffjunk"])
+    with monkeypatch.context() as patched:
+        # A reader with a fault: it knows no packed records.
+        patched.setattr("clickstream.is_packed", lambda _: False)
+        Events(world.house()).handle(event, always)
+    assert [row["verdict"] for row in rows(world)] == [BAD, BAD]
+
+    result = BadRows(world.house()).run(DAY, DAY)
+    assert (result.bad, result.closed) == (2, 1)
+    closed = [row for row in rows(world) if row["verdict"] == GOOD]
+    assert [row["message_id"] for row in closed] == ["m"]
+    assert closed[0]["request_id"] == "request"
+    # The record's own bad events are rows of the new object, and are not read a second time.
+    assert Counter(row["reason_code"] for row in rows(world) if row["verdict"] == BAD) == Counter(
+        record_unknown=2, properties_size=1, type_unknown=1
+    )
+    again = BadRows(world.house()).run(DAY, DAY)
+    assert (again.bad, again.closed) == (1, 0)
+
+
+def test_a_rejected_event_that_can_be_read_becomes_good_with_its_requests_facts() -> None:
+    world = World()
+    refused = rejected("too_strict", raw='{"type":"page","messageId":"late"}')
+    Events(world.house()).handle(kinesis_event([packed(header(), [], [refused])]), always)
+    for closed in (1, 0):
+        assert BadRows(world.house()).run(DAY, DAY).closed == closed
+    good = [row for row in rows(world) if row["verdict"] == GOOD]
+    assert [(r["message_id"], r["country"], r["record_index"]) for r in good] == [("late", "GB", 0)]
+
+
+# --- the reconciler ---
+
+
+def appointment(number: int, version: int, **more: Any) -> dict[str, Any]:
+    return {
+        "pk": {"S": f"A#{number}"},
+        "sk": {"S": "meeting"},
+        "version": {"N": str(version)},
+        "origin_region": {"S": "us-east-1"},
+        "labels": {"SS": ["b", "a"]},
+        "photo": {"B": b"\x00\xff"},
+        **more,
+    }
+
+
+class School:
+    """An appointments table whose changes go to a stream."""
+
+    def __init__(self, world: World) -> None:
+        self.changes: list[dict[str, Any]] = []
+        self.table = world.dynamodb.items.setdefault("appointments", {})
+
+    def act(self, rng: random.Random) -> None:
+        number = rng.randint(0, 40)
+        key = (f"A#{number}", "meeting")
+        old = self.table.get(key)
+        if old is not None and rng.random() < 0.3:
+            del self.table[key]
+            self._emit("REMOVE", old, None)
+            return
+        new = appointment(number, len(self.changes))
+        self.table[key] = new
+        self._emit("MODIFY" if old else "INSERT", old, new)
+
+    def _emit(self, op: str, old: dict[str, Any] | None, new: dict[str, Any] | None) -> None:
+        image = new or old
+        assert image is not None
+        self.changes.append(
+            {
+                "eventName": op,
+                "Keys": {name: image[name] for name in ("pk", "sk")},
+                **({"OldImage": streamed(old)} if old else {}),
+                **({"NewImage": streamed(new)} if new else {}),
+            }
+        )
+
+
+def streamed(item: dict[str, Any]) -> dict[str, Any]:
+    """An item as a stream has it: base64 for bytes, sets in any order."""
+    return item | {"photo": {"B": "AP8="}, "labels": {"SS": ["a", "b"]}}
+
+
+def reconcile(world: World, run_id: str = "run") -> Comparison:
+    return Reconciler(world.house(), sleep=lambda _: None).run(run_id, AT)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_after_every_accident_table_and_lake_agree(seed: int) -> None:
+    """A thousand changes; some never reach the stream, the processor breaks, objects are gone."""
+    rng, world = random.Random(seed), World()
+    school = School(world)
+    for _ in range(1_000):
+        school.act(rng)
+    records = dynamodb_records(school.changes, arrived=time.time() - 3_600)
+    stopped = rng.randint(300, 600)
+    seen = [*records[:stopped], *records[rng.randint(700, 900) : -40]]
+
+    def handler(event: dict[str, Any]) -> Any:
+        return Changes(world.house()).handle(event, always)
+
+    mapping = {"BatchSize": 100, "BisectBatchOnFunctionError": True, "TumblingWindowInSeconds": 30}
+    shard = SimulatedShard("shardId-1", seen)
+    Simulator([shard], mapping, handler, seed, Faults(crash=0.02, error=0.02)).run()
+    for key in rng.sample(world.s3.names(), len(world.s3.names()) // 4):
+        world.s3.objects.pop((LAKE, key))
+
+    found = reconcile(world)
+    assert found.repaired == found.missing + found.stale + found.removed > 0
+    after = reconcile(world, "again")
+    assert (after.items, after.agree, after.repaired) == (len(school.table), after.items, 0)
+
+
+def test_a_retry_of_a_run_repairs_once() -> None:
+    world = World()
+    world.dynamodb.items["appointments"] = {("A#1", "meeting"): appointment(1, 1)}
+    assert reconcile(world).repaired == 1
+    world.dynamodb.items["appointments"][("A#2", "meeting")] = appointment(2, 1)
+    assert reconcile(world).repaired == 0
+    assert reconcile(world, "next").repaired == 1
+
+
+def test_items_of_another_region_are_that_regions_to_compare() -> None:
+    world = World()
+    item = appointment(1, 1, origin_region={"S": "eu-west-2"})
+    world.dynamodb.items["appointments"] = {("A#1", "meeting"): item}
+    found = reconcile(world)
+    assert (found.items, found.repaired) == (0, 0)
+
+
+def test_a_change_that_is_only_late_is_not_repaired() -> None:
+    """What changes while the reconciler waits is the stream's to bring."""
+    world = World()
+    table = world.dynamodb.items.setdefault("appointments", {})
+    table["A#1", "meeting"] = appointment(1, 1)
+
+    def meanwhile(_: float) -> None:
+        table["A#1", "meeting"] = appointment(1, 2)
+
+    assert Reconciler(world.house(), sleep=meanwhile).run("run", AT).repaired == 0
+
+
+def test_a_late_change_comes_after_the_repair_that_ran_ahead_of_it() -> None:
+    world = World()
+    school = School(world)
+    school.table["A#1", "meeting"] = appointment(1, 1)
+    reconcile(world)
+    late = appointment(1, 2)
+    school._emit("MODIFY", appointment(1, 1), late)
+    (record,) = dynamodb_records(school.changes)
+    Changes(world.house()).handle({"Records": [json.loads(record.text)]}, always)
+    school.table["A#1", "meeting"] = late
+    assert reconcile(world, "next").repaired == 0
+
+
+# --- the verifier ---
+
+
+def chained(world: World, count: int) -> None:
+    door = Events(world.house())
+    for n in range(count):
+        door.handle(kinesis_event([packed(header(), [accepted(f"m{n}")])], first=n + 1), always)
+
+
+@pytest.mark.parametrize("gone", [[2], [0], [4], [0, 1, 2, 3, 4], [1, 3]])
+def test_deleted_objects_show_and_are_brought_back(gone: list[int]) -> None:
+    world = World()
+    chained(world, 5)
+    bucket = world.house().lake
+    assert Verifier(world.house()).run().gaps == []
+    names = world.s3.names()
+    for place in gone:
+        bucket.delete(names[place])
+    assert len(Verifier(world.house()).run().gaps) >= 1
+    verdict = Verifier(world.house()).run(restore=True)
+    assert (verdict.gaps, verdict.restored, verdict.good) == ([], len(gone), 5)
+
+
+def test_an_object_that_begins_too_early_is_an_overlap() -> None:
+    world = World()
+    chained(world, 3)
+    key = world.s3.names()[1]
+    body, metadata = world.s3.objects[LAKE, key]
+    world.s3.objects[LAKE, key] = (body, metadata | {"last": metadata["last"][:-1] + "3"})
+    assert Verifier(world.house()).run().overlaps == [world.s3.names()[2]]
+
+
+def test_duplicates_of_a_redrive_are_told_from_good_rows() -> None:
+    """The same event was re-sent in another record, which was given up."""
+    world = World()
+    again = packed(header("second"), [accepted("m0"), accepted("m0")])
+    give_up(world, kinesis_event([again], first=9), "a")
+    Failures(world.house()).run()
+    assert Counter(row["verdict"] for row in rows(world)) == Counter({GOOD: 1, DUPLICATE: 1})
+
+
+def test_plain_events_have_ids_that_a_second_reading_shares() -> None:
+    line = decode.event(plain(type="page", timestamp="2026-01-01T00:00:00Z"), "a:1:0", "now")
+    other = decode.event(plain(type="page", timestamp="2026-01-01T00:00:00Z"), "a:2:0", "now")
+    untimed = [decode.event(plain(type="page"), place, "now") for place in ("a:1:0", "a:2:0")]
+    assert not isinstance(line, Bad)
+    assert not isinstance(other, Bad)
+    assert line.message_id == other.message_id
+    assert untimed[0] != untimed[1]
