@@ -72,7 +72,7 @@ async def _run(settings: Settings) -> None:
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         print(
             f"The local edge serves {edge.distribution and edge.distribution.id} at "
-            f"http://127.0.0.1:{listener.getsockname()[1]}/",
+            f"http://127.0.0.1:{listener.getsockname()[1]}/ (http here stands for https).",
             file=sys.stderr,
             flush=True,
         )

@@ -9,7 +9,6 @@ from typing import Any
 from local.edge import headers as h
 from local.edge import responses
 from local.edge.accesslog import AccessLog
-from local.edge.client import encode
 from local.edge.edge import Edge, Served
 from local.edge.errors import EdgeError, RequestRefusedError
 from local.edge.model import Request
@@ -98,10 +97,10 @@ async def _read_request(scope: MutableMapping[str, Any], receive: Receive) -> Re
             status=413,
             code="RequestTooLarge",
         )
-    uri, _, query = _text(state["target"]).partition("?")
+    uri, _, query = h.decode(state["target"]).partition("?")
     if not uri.startswith("/"):
         uri = _path_of_absolute(uri)
-    headers = h.collect((_text(name), _text(value).strip()) for name, value in state["pairs"])
+    headers = h.collect((h.decode(name), h.decode(value).strip()) for name, value in state["pairs"])
     if len(headers.get("host", [])) != 1:
         # RFC 9112 §3.2: a request without exactly one Host is answered 400.
         raise RequestRefusedError("The request has not exactly one Host header.", code="BadHost")
@@ -123,15 +122,6 @@ def _path_of_absolute(target: str) -> str:
     if not mark:
         raise RequestRefusedError("The request's target is not a path.", code="BadTarget")
     return "/" + rest.partition("/")[2]
-
-
-def _text(raw: bytes) -> str:
-    # "When values in the request are ISO-8859-1 encoded, CloudFront converts the values to UTF-8
-    # encoding before forwarding them to your function."
-    try:
-        return raw.decode()
-    except UnicodeDecodeError:
-        return raw.decode("latin-1")
 
 
 async def _read_body(receive: Receive) -> bytes:
@@ -157,7 +147,7 @@ async def _read_body(receive: Receive) -> bytes:
 async def _send(send: Send, served: Served, state: dict[str, Any]) -> tuple[int, bool]:
     """Send the response; gives the bytes of body sent, and whether that was all of it."""
     response = served.response
-    headers = [(encode(name), encode(value)) for name, value in h.flatten(response.headers)]
+    headers = [(name.encode(), value.encode()) for name, value in h.flatten(response.headers)]
     if response.status in {413, 414}:
         headers.append((b"Connection", b"close"))
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
@@ -178,5 +168,6 @@ async def _send(send: Send, served: Served, state: dict[str, Any]) -> tuple[int,
         return total, False
     finally:
         await served.stream.aclose()
+        served.close()
     await send({"type": "http.response.body", "body": b""})
     return total, True

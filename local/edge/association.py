@@ -14,12 +14,16 @@ _QUOTAS = {
 
 
 def check_association(
-    event_type: str, arn: str, configuration: Mapping[str, Any] | None
+    event_type: str,
+    arn: str,
+    configuration: Mapping[str, Any] | None,
+    trust: Mapping[str, Any] | None = None,
 ) -> str | None:
     """Give the sentence that refuses an association, None where CloudFront takes it.
 
     `configuration` is what GetFunctionConfiguration says of the version: None where it was not
-    asked yet, empty where there is no such version. Source: Restrictions on Lambda@Edge.
+    asked yet, empty where there is no such version; `trust` is its role's trust policy.
+    Source: Restrictions on Lambda@Edge.
     """
     found = _VERSION.fullmatch(arn)
     if found is None:
@@ -33,9 +37,27 @@ def check_association(
     if not configuration:
         return f"The {event_type} function does not exist: {arn}."
     problems = [*_features(configuration), *_over_quota(event_type, configuration)]
+    problems += filter(None, [check_role(trust)])
     if not problems:
         return None
     return f"Lambda@Edge does not take the {event_type} function {arn}: {'; '.join(problems)}."
+
+
+def check_role(trust: Any) -> str | None:
+    """Give the sentence that refuses an execution role by its trust policy, None where it serves.
+
+    "The IAM execution role associated with the Lambda function must allow the service principals
+    lambda.amazonaws.com and edgelambda.amazonaws.com to assume the role."
+    """
+    statements = trust.get("Statement", []) if isinstance(trust, Mapping) else []
+    statements = statements if isinstance(statements, list) else [statements]
+    trusted: set[str] = set()
+    for statement in statements:
+        services = (statement.get("Principal") or {}).get("Service", [])
+        if statement.get("Effect") == "Allow":
+            trusted |= set(services if isinstance(services, list) else [services])
+    missing = {"lambda.amazonaws.com", "edgelambda.amazonaws.com"} - trusted
+    return f"its role does not trust {' and '.join(sorted(missing))}" if missing else None
 
 
 def _features(configuration: Mapping[str, Any]) -> list[str]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import httptools
 
-from local.edge.headers import HeaderMap, collect
+from local.edge.headers import HeaderMap, collect, decode
 
 #: Seconds after which an idle connection is not trusted any more: less than any server's keep-alive
 #: time (uvicorn: 5 s), so that a request never meets a connection that is just being closed.
@@ -28,7 +28,8 @@ class _Parsed:
     """What the parser has seen of one answer."""
 
     head_only: bool
-    status: int = 0
+    parser: Any = None
+    keep_alive: bool = False
     reason: bytes = b""
     pairs: list[tuple[str, str]] = field(default_factory=list)
     chunks: list[bytes] = field(default_factory=list)
@@ -39,10 +40,12 @@ class _Parsed:
         self.reason += status
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self.pairs.append((name.decode("latin-1"), value.decode("latin-1")))
+        self.pairs.append((decode(name), decode(value)))
 
     def on_headers_complete(self) -> None:
         self.headers_done = True
+        # Asked here: once the message is complete, the parser has forgotten.
+        self.keep_alive = self.parser.should_keep_alive()
 
     def on_body(self, body: bytes) -> None:
         self.chunks.append(body)
@@ -82,7 +85,7 @@ class Answer:
     def _finish(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
-            self._pool.give_back(connection, reusable=self._parser.should_keep_alive())
+            self._pool.give_back(connection, reusable=self._parsed.keep_alive)
 
     def close(self) -> None:
         """Let go of a body that nobody wants: the connection is closed."""
@@ -170,11 +173,11 @@ class Pool:
         head = [f"{method} {target} HTTP/1.1\r\n"]
         head += [f"{name}: {value}\r\n" for name, value in headers]
         head.append("\r\n")
-        connection.writer.write(encode("".join(head)) + body)
+        connection.writer.write("".join(head).encode() + body)
         await connection.writer.drain()
         while True:
             parsed = _Parsed(head_only=method == "HEAD")
-            parser = httptools.HttpResponseParser(parsed)
+            parser = parsed.parser = httptools.HttpResponseParser(parsed)
             while not parsed.headers_done:
                 data = await connection.reader.read(_CHUNK)
                 if not data:
@@ -216,11 +219,3 @@ class Pool:
             for connection in idle:
                 connection.writer.close()
         self._idle.clear()
-
-
-def encode(text: str) -> bytes:
-    """Write header text: ISO-8859-1 as it came, UTF-8 where a function put other characters."""
-    try:
-        return text.encode("latin-1")
-    except UnicodeEncodeError:
-        return text.encode()

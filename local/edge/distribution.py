@@ -128,8 +128,20 @@ class _Lookup:
     def association(self, event_type: EventType, arn: str, *, include_body: bool) -> Association:
         refusal = check_association(event_type, arn, None)
         if refusal is None:
-            refusal = check_association(event_type, arn, self._configuration(arn))
+            configuration = self._configuration(arn)
+            trust = self._trust(configuration["Role"]) if configuration else None
+            refusal = check_association(event_type, arn, configuration, trust)
         return Association(event_type, arn, include_body, refusal)
+
+    def _trust(self, role_arn: str) -> dict[str, Any] | None:
+        client = _client(self._endpoint, "iam", "us-east-1")
+        try:
+            role = client.get_role(RoleName=role_arn.rpartition("/")[2])["Role"]
+        except ClientError as error:
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
+                return None
+            raise
+        return cast("dict[str, Any]", role["AssumeRolePolicyDocument"])
 
     def _configuration(self, arn: str) -> dict[str, Any]:
         client = _client(self._endpoint, "lambda", "us-east-1")

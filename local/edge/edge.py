@@ -42,6 +42,12 @@ class Served:
     outcomes: dict[str, str] = field(default_factory=dict)
     stream: AsyncGenerator[bytes] | None = None
     error: str | None = None
+    source: Fetched | None = None
+
+    def close(self) -> None:
+        """Let go of the origin, whether or not its body was wanted to the end."""
+        if self.source is not None:
+            self.source.close()
 
 
 @dataclass(slots=True)
@@ -52,6 +58,7 @@ class _Reply:
     x_cache: str
     age: int | None = None
     stream: AsyncGenerator[bytes] | None = None
+    source: Fetched | None = None
     #: Whether the viewer-response function is called for it.
     calls_viewer_response: bool = True
 
@@ -76,7 +83,12 @@ class Edge:
         try:
             exchange = self._admit(request, viewer, request_id)
             reply = await self._answer(exchange)
-            await self._last_steps(exchange, reply)
+            try:
+                await self._last_steps(exchange, reply)
+            except EdgeError:
+                if reply.source is not None:
+                    reply.source.close()
+                raise
         except EdgeError as error:
             response = error_response(error, request_id)
             responses.finish(response, request_id, error.result, None)
@@ -92,6 +104,7 @@ class Edge:
                 reply.x_cache,
                 exchange.outcomes,
                 reply.stream,
+                source=reply.source,
             ),
             request,
         )
@@ -216,7 +229,7 @@ class Edge:
         stream = fetched.chunks()
         if cacheable and ttl > 0:
             stream = self._tee(stream, key, original, now, ttl)
-        return _Reply(response, x_cache, stream=stream)
+        return _Reply(response, x_cache, stream=stream, source=fetched)
 
     async def _tee(
         self,
@@ -261,7 +274,7 @@ class Edge:
         stream = fetched.chunks()
         if response.body is None and keeps and ttl > 0:
             stream = self._tee(stream, key, _copy(response), now, ttl)
-        return _Reply(response, "Error", stream=stream, calls_viewer_response=False)
+        return _Reply(response, "Error", stream=stream, source=fetched, calls_viewer_response=False)
 
     async def _custom_error(
         self, exchange: Exchange, status: int, fetched: Fetched | None
@@ -358,9 +371,10 @@ def _without_functions(behaviour: Behaviour) -> Behaviour:
 
 def _without_body(served: Served, request: Request) -> Served:
     """RFC 9110 §6.4.1: responses to HEAD, and 204 and 304, have no content."""
-    if request.method == "HEAD":
-        served.response.body, served.stream = b"", None
-    elif served.response.status in {204, 304}:
+    bodiless = served.response.status in {204, 304}
+    if bodiless:
         served.response.headers.pop("content-length", None)
+    if bodiless or request.method == "HEAD":
         served.response.body, served.stream = b"", None
+        served.close()
     return served

@@ -152,6 +152,19 @@ def is_custom_allowed(name: str) -> bool:
     )
 
 
+def decode(raw: bytes) -> str:
+    """Read text of the wire: UTF-8, else ISO-8859-1.
+
+    Restrictions on all edge functions, "URI, query string, and headers encoding": "When values in
+    the request are ISO-8859-1 encoded, CloudFront converts the values to UTF-8 encoding before
+    forwarding them to your function."
+    """
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw.decode("latin-1")
+
+
 def is_name(text: str) -> bool:
     """Tell whether this can be the name of a header."""
     return TOKEN.fullmatch(text) is not None

@@ -24,6 +24,7 @@ _POLICY_TTL_S = 2.0
 _S3_TIMEOUT_S = 30.0
 _BUCKET = re.compile(r"(?P<bucket>.+?)\.s3(?:[.-](?P<region>[a-z]{2}-[a-z]+-\d))?\.amazonaws\.com")
 _API = re.compile(r"(?P<api>[a-z0-9]+)\.execute-api\.(?P<region>[a-z0-9-]+)\.amazonaws\.com")
+_ASCII = "".join(map(chr, range(33, 127)))
 _LOOPBACK = frozenset({"localhost", "127.0.0.1"})
 _ACTIONS = {"GET": "s3:GetObject", "HEAD": "s3:GetObject", "PUT": "s3:PutObject"}
 _ACTIONS["DELETE"] = "s3:DeleteObject"
@@ -174,6 +175,8 @@ class Origins:
     async def _send_custom(self, origin: Origin, request: Request) -> OriginAnswer:
         path = origin.path + request.uri
         target = f"{path}?{request.query}" if request.query else path
+        # What is not ASCII goes as escaped UTF-8; everything else as it was written.
+        target = quote(target, safe=_ASCII)
         address: tuple[str, int]
         api = _API.fullmatch(origin.domain)
         if api is not None:

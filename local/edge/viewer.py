@@ -7,6 +7,7 @@ from local.edge.errors import RequestRefusedError
 from local.edge.headers import HeaderMap, first
 from local.edge.model import Request, Viewer
 
+_ASCII = "".join(map(chr, range(32, 127)))
 #: A simulated visitor's place. The edge listens on loopback alone, consumes these headers and
 #: never forwards them.
 LOCAL_PREFIX = "x-local-viewer-"
@@ -77,7 +78,7 @@ def cloudfront_headers(request: Request, viewer: Viewer) -> dict[str, tuple[str,
     }
     # "For non-ASCII characters in these headers' values, CloudFront percent-encodes the character."
     return {
-        name.lower(): (name, quote(value, safe="".join(map(chr, range(32, 127)))))
+        name.lower(): (name, quote(value, safe=_ASCII))
         for name, value in known.items()
         if value is not None
     }

@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from local.edge.association import check_association
+from local.edge.association import check_association, check_role
 from local.edge.model import EventType
+from tests.local_edge.stage import EDGE_ROLE
 
 ARN = "arn:aws:lambda:us-east-1:000000000000:function:f:3"
 GOOD: dict[str, Any] = {
@@ -37,9 +38,9 @@ def test_only_a_numbered_version_at_home_is_taken(arn: str, word: str) -> None:
 
 
 def test_what_is_within_the_quotas_is_taken() -> None:
-    assert check_association("viewer-request", ARN, GOOD) is None
+    assert check_association("viewer-request", ARN, GOOD, EDGE_ROLE) is None
     wide = {**GOOD, "Timeout": 30, "MemorySize": 10_240, "CodeSize": 50 * 1024 * 1024}
-    assert check_association("origin-request", ARN, wide) is None
+    assert check_association("origin-request", ARN, wide, EDGE_ROLE) is None
 
 
 @pytest.mark.parametrize(
@@ -65,10 +66,27 @@ def test_what_is_within_the_quotas_is_taken() -> None:
 def test_each_feature_that_the_edge_lacks_is_named(
     event_type: EventType, change: dict[str, Any], word: str
 ) -> None:
-    refusal = check_association(event_type, ARN, {**GOOD, **change})
+    refusal = check_association(event_type, ARN, {**GOOD, **change}, EDGE_ROLE)
     assert refusal is not None
+    assert ";" not in refusal
     assert word in refusal
 
 
 def test_a_version_that_is_not_there_is_refused() -> None:
     assert "does not exist" in str(check_association("viewer-request", ARN, {}))
+
+
+@pytest.mark.parametrize(
+    ("services", "effect", "missing"),
+    [
+        (["lambda.amazonaws.com"], "Allow", "edgelambda.amazonaws.com"),
+        ("edgelambda.amazonaws.com", "Allow", "lambda.amazonaws.com"),
+        (["lambda.amazonaws.com", "edgelambda.amazonaws.com"], "Deny", "and"),
+    ],
+)
+def test_a_role_must_trust_both_services(services: Any, effect: str, missing: str) -> None:
+    statement = {"Effect": effect, "Principal": {"Service": services}}
+    for trust in ({"Statement": [statement]}, {"Statement": statement}):
+        assert missing in str(check_role(trust))
+    assert check_role(None) is not None
+    assert check_role(EDGE_ROLE) is None

@@ -297,15 +297,44 @@ def test_requests_are_served_at_once(stage: Stage) -> None:
     assert time.monotonic() - started < 5
 
 
-def test_pipelined_requests_are_answered_in_order(stage: Stage) -> None:
+def raw(stage: Stage, request: bytes) -> bytes:
+    """Send bytes as they are, and give everything that comes back until the connection ends."""
     host, port = stage.edge.removeprefix("http://").split(":")
-    one = b"GET /premium/x?do=deny HTTP/1.1\r\nHOST:x\r\n\r\n"
-    two = b"GET /page.html HTTP/1.1\r\nhost:  x  \r\nConnection: close\r\n\r\n"
     with socket.create_connection((host, int(port)), timeout=20) as connection:
-        connection.sendall(one + two)
+        connection.sendall(request)
         received = b""
         while part := connection.recv(65_536):
             received += part
+    return received
+
+
+@pytest.mark.parametrize(
+    ("path", "behaviour", "status"),
+    [
+        # Matched as it is normalised, and asked of the bucket as it was written: no such key.
+        (b"/premium/../index.html", "*", 403),
+        (b"/x/../premium/a.html?do=deny", "/premium/*", 401),
+        (b"//premium//a.html?do=deny", "/premium/*", 401),
+        (b"/%70remium/a.html?do=deny", "/premium/*", 401),
+        # An escaped slash is no slash to a path pattern, but one to S3: a gate on /premium/* alone
+        # does not guard what another behaviour can ask of the same bucket.
+        (b"/premium%2fa.html?do=deny", "*", 200),
+        (b"/PREMIUM/a.html?do=deny", "*", 403),
+        (b"http://x/premium/a.html?do=deny", "/premium/*", 401),
+    ],
+)
+def test_a_path_is_matched_as_rfc_3986_reads_it(
+    stage: Stage, path: bytes, behaviour: str, status: int
+) -> None:
+    received = raw(stage, b"GET " + path + b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    assert received.startswith(b"HTTP/1.1 %d " % status)
+    assert json.loads(stage.log.read_text().splitlines()[-1])["behaviour"] == behaviour
+
+
+def test_pipelined_requests_are_answered_in_order(stage: Stage) -> None:
+    one = b"GET /premium/x?do=deny HTTP/1.1\r\nHOST:x\r\n\r\n"
+    two = b"GET /page.html HTTP/1.1\r\nhost:  x  \r\nConnection: close\r\n\r\n"
+    received = raw(stage, one + two)
     assert received.index(b"401 ") < received.index(b"200 ")
     assert received.endswith(PAGES["page.html"])
 
@@ -361,6 +390,7 @@ def test_a_new_deployment_is_seen(stage: Stage, web: httpx.Client) -> None:
     cloudfront = stage.client("cloudfront")
     found = cloudfront.get_distribution_config(Id=stage.distribution)
     config = found["DistributionConfig"]
+
     def serves(key: str) -> bool:
         return web.get("/").content == PAGES[key]
 
