@@ -312,7 +312,7 @@ def poller_settings(draw: st.DrawFn) -> dict[str, Any]:
         "BisectBatchOnFunctionError": draw(st.booleans()),
         "FunctionResponseTypes": draw(st.sampled_from([[], ["ReportBatchItemFailures"]])),
         "MaximumRetryAttempts": draw(st.sampled_from([-1, 0, 1, 3])),
-        "MaximumRecordAgeInSeconds": draw(st.sampled_from([-1, -1, 60])),
+        "MaximumRecordAgeInSeconds": draw(st.sampled_from([-1, -1, 1, 5])),
         "ParallelizationFactor": draw(st.sampled_from([1, 1, 3])),
         "TumblingWindowInSeconds": tumbling,
     }

@@ -10,6 +10,7 @@ import boto3
 import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
 from local.poller.errors import (
     IteratorExpiredError,
@@ -126,5 +127,7 @@ def domain_errors() -> Iterator[None]:
         raise _ERRORS.get(code, ServiceError)(
             f"{error.operation_name} was refused: {code}"
         ) from error
+    except ResponseParserError as error:
+        raise ServiceError("an answer could not be read") from error
     except BotoCoreError as error:
         raise UnreachableError(f"no answer: {type(error).__name__}") from error

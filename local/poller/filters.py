@@ -19,6 +19,8 @@ from local.poller.records import Record
 
 #: A field that is not there, which is not the same as null.
 _ABSENT = object()
+#: Data that is no JSON, which matches no pattern at all.
+_UNREADABLE = object()
 
 _COMPARE: dict[str, Callable[[float, float], bool]] = {
     "=": lambda value, bound: value == bound,
@@ -53,8 +55,8 @@ def _filterable(config: MappingConfig, record: Record) -> dict[str, Any]:
     except (binascii.Error, ValueError):
         # "Incoming data format: Non-JSON. Filter pattern format: Valid JSON. Lambda drops the
         # record. … No filter pattern for data properties: Lambda filters (on the other metadata
-        # properties only)" (invocation-eventfiltering): without the field, no pattern on it holds.
-        del kinesis["data"]
+        # properties only)" (invocation-eventfiltering)
+        kinesis["data"] = _UNREADABLE
     return kinesis
 
 
@@ -75,6 +77,8 @@ def _get(document: Any, name: str) -> Any:
 
 
 def _field(wanted: Any, value: Any) -> bool:
+    if value is _UNREADABLE:
+        return False
     if isinstance(wanted, Mapping):
         # A nested pattern holds for a list of objects where it holds for any of them.
         if isinstance(value, list):

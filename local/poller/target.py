@@ -5,6 +5,7 @@ import uuid
 from typing import Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
 from local.poller.clients import Clients, domain_errors
 from local.poller.destinations import invocation_record, s3_key
@@ -49,7 +50,7 @@ class LambdaTarget:
             kind = "function_error" if code in _UNRUNNABLE else "not_invoked"
             status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
             return Outcome(kind, error=code, status=status)  # type: ignore[arg-type] # a literal of two
-        except (BotoCoreError, OSError) as error:
+        except (BotoCoreError, ResponseParserError, OSError) as error:
             return Outcome("not_invoked", error=type(error).__name__, status=0)
         return Outcome(
             "function_error" if answer.get("FunctionError") else "returned",

@@ -88,8 +88,16 @@ def test_metadata_of_the_record() -> None:
 
 
 @pytest.mark.parametrize("data", [b"no json", b"\xff\xfe", b"", b"7", b'"text"'])
-def test_data_that_is_no_json_object_matches_no_pattern_on_data(data: bytes) -> None:
+def test_data_that_is_no_json_object_matches_no_value(data: bytes) -> None:
     assert not keeps(data, {"data": {"field": ["a"]}})
+
+
+def test_data_that_is_no_json_matches_no_pattern_on_data() -> None:
+    absent = {"data": {"field": [{"exists": False}]}}
+    assert keeps(b"7", absent)
+    assert not keeps(b"no json", absent)
+    assert not keeps(b"no json", {"$or": [absent, {"partitionKey": ["two"]}]})
+    assert keeps(b"no json", {"$or": [absent, {"partitionKey": ["one"]}]})
 
 
 def test_without_filters_everything_is_kept() -> None:

@@ -103,6 +103,18 @@ def test_the_next_window_begins_when_the_invocation_ends() -> None:
     assert len(only(machine.due(NOW + 8)).batch.records) == 1
 
 
+def test_a_record_that_comes_into_a_running_window_does_not_begin_it_anew() -> None:
+    machine = shard(BatchSize=9, MaximumBatchingWindowInSeconds=5)
+    records = kinesis_records([b"x"] * 3)
+    machine.read(records[:1], NOW, caught_up=True)
+    machine.invoked(only(machine.due(NOW + 5)), DONE, NOW + 6)
+    machine.read(records[1:2], NOW + 9, caught_up=True)
+    assert machine.due(NOW + 10.999) == []
+    # Nor does one that comes when it is over, before anybody looked.
+    machine.read(records[2:], NOW + 11, caught_up=True)
+    assert len(only(machine.due(NOW + 11)).batch.records) == 2
+
+
 def test_the_end_of_a_shard_does_not_wait_for_the_window() -> None:
     machine = shard(BatchSize=10, MaximumBatchingWindowInSeconds=300)
     machine.read(kinesis_records([b"x"]), NOW, caught_up=True)
@@ -172,6 +184,21 @@ def test_an_old_batch_is_dropped_without_a_call_and_the_young_part_is_sent() -> 
     assert list(drop.discard.batch.records) == records[:2]
     machine.dropped(drop, NOW + 62)
     assert list(only(machine.due(NOW + 62)).batch.records) == records[2:]
+
+
+def test_the_young_part_of_a_half_stays_in_front_of_the_other_half() -> None:
+    machine = shard(BatchSize=4, MaximumRecordAgeInSeconds=60, BisectBatchOnFunctionError=True)
+    records = kinesis_records([b"x"] * 4, spacing_s=1)
+    machine.read(records, NOW, caught_up=True)
+    machine.invoked(only(machine.due(NOW)), FAILED, NOW)
+    (drop,) = machine.due(NOW + 61)
+    assert isinstance(drop, Drop)
+    assert list(drop.discard.batch.records) == records[:1]
+    machine.dropped(drop, NOW + 61)
+    young = only(machine.due(NOW + 61))
+    assert list(young.batch.records) == records[1:2]
+    machine.invoked(young, DONE, NOW + 61)
+    assert list(only(machine.due(NOW + 61)).batch.records) == records[2:]
 
 
 def test_a_throttled_batch_is_dropped_by_its_age_alone() -> None:
