@@ -68,7 +68,7 @@ def collector() -> Handler:
     from edge_ingest.kinesis import Kinesis
 
     known = settings.parse(SETTINGS)
-    delivery = Delivery(Kinesis(tls.VerifiedTls()), known.stream, known.regions, REGION)
+    delivery = Delivery(Kinesis(tls.Dialler()), known.stream, known.regions, REGION)
     ready = Collector(known, delivery, REGION)
     return lambda event: str(ready.answer(event, 5.0)["status"])
 

@@ -1,6 +1,5 @@
 """From a request to its answer: read, know the source, judge, pack, deliver, say so."""
 
-import json
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
@@ -173,8 +172,7 @@ class Collector:
         policy: privacy.Policy,
         received_at: datetime,
     ) -> events.Checked:
-        needed = policy.rules.consent.categories
-        consent = _consent_of_the_batch(taken) if needed else {}
+        outer = taken.found.outer
         is_pixel = taken.route.kind == "pixel"
         visitor_id = taken.visitor.id if taken.visitor else None
         if is_pixel and visitor_id is None:
@@ -190,8 +188,9 @@ class Collector:
             nonce=request.request_id if is_pixel else "",
             visitor_id=visitor_id,
         )
+        needs_consent = policy.rules.consent.categories
         screen = events.Screen(
-            consents=(lambda view: policy.consents(view, consent)) if needed else None,
+            consents=(lambda view: policy.consents(view, outer)) if needs_consent else None,
             event=policy.event if policy.touches(taken.body) else None,
             refused=policy.refused,
         )
@@ -250,11 +249,6 @@ def _context(taken: _Taken, policy: privacy.Policy) -> bytes:
         return b"null"
     found = msgspec.json.decode(inner, type=dict[str, msgspec.Raw]).get("context")
     return b"null" if found is None else bytes(found)
-
-
-def _consent_of_the_batch(taken: _Taken) -> dict[str, Any]:
-    context = json.loads(taken.found.context)
-    return context if isinstance(context, dict) else {}
 
 
 def _accepted_answer(taken: _Taken, checked: events.Checked, request: viewer.Request) -> Result:

@@ -6,12 +6,9 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from edge_ingest.errors import MalformedError
+from edge_ingest.event import DEPTH, Context, too_deep
 
 _NULL: Final = msgspec.Raw(b"null")
-
-
-class _Context(msgspec.Struct):
-    """An object, of which nothing is read here."""
 
 
 class _Batch(msgspec.Struct, rename="camel"):
@@ -31,13 +28,14 @@ class Envelope(NamedTuple):
 
     events: list[bytes]
     context: bytes
+    outer: Context | None  # the same, read
     sent_at: object
     write_key: object
 
 
 _batch_decoder: Final = msgspec.json.Decoder(_Batch)
 _single_decoder: Final = msgspec.json.Decoder(_Single)
-_context_decoder: Final = msgspec.json.Decoder(_Context | None)
+_context_decoder: Final[msgspec.json.Decoder[Context | None]] = msgspec.json.Decoder(Context | None)
 _FAULTS: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 # A JSON string, or a character that gives the text its structure. A string that never ends takes
@@ -57,7 +55,7 @@ def single(body: bytes) -> Envelope:
         found = _single_decoder.decode(body)
     except _FAULTS as error:
         raise _malformed(error) from error
-    return Envelope(_one_line([body]), b"null", found.sent_at, found.write_key)
+    return Envelope(_one_line([body]), b"null", None, found.sent_at, found.write_key)
 
 
 def batch(body: bytes) -> Envelope:
@@ -84,13 +82,20 @@ def batch(body: bytes) -> Envelope:
         if len(found.batch) != len(events):
             raise _malformed(error) from error
     context = bytes(found.context)
-    try:
-        _context_decoder.decode(context)
-    except msgspec.ValidationError as error:
-        raise MalformedError("invalid_context", "`context` is not an object") from error
+    outer = _context(context)
     if b"\n" in body:
         events, context = _one_line(events), *_one_line([context])
-    return Envelope(events, context, found.sent_at, found.write_key)
+    return Envelope(events, context, outer, found.sent_at, found.write_key)
+
+
+def _context(text: bytes) -> Context | None:
+    try:
+        context = _context_decoder.decode(text)
+    except msgspec.ValidationError as error:
+        raise MalformedError("invalid_context", "`context` is not an object") from error
+    if too_deep(text):
+        raise MalformedError("invalid_context", f"`context` nests deeper than {DEPTH} levels")
+    return context
 
 
 def _one_line(texts: list[bytes]) -> list[bytes]:

@@ -23,7 +23,9 @@ class _Object(msgspec.Struct, gc=False):
     """A JSON object, of which nothing is read."""
 
 
-class _Context(msgspec.Struct, gc=False):
+class Context(msgspec.Struct, gc=False):
+    """Of an event's context, or a batch's, what decides: who is told of, and what they allow."""
+
     user_agent: Any = msgspec.field(name="userAgent", default=None)
     consent: Any = None
     consent_management: Any = msgspec.field(name="consentManagement", default=None)
@@ -43,7 +45,7 @@ class View(msgspec.Struct, rename="camel", gc=False):
     name: str | None = None
     group_id: _Id = None
     previous_id: _Id = None
-    context: _Context | None = None
+    context: Context | None = None
     properties: _Object | None = None
     traits: _Object | None = None
 
@@ -107,14 +109,19 @@ def read(text: bytes, limit: int) -> View:
         raise RefusalError("too_deep", _TOO_DEEP) from error
     except msgspec.DecodeError as error:
         raise RefusalError("invalid_json", _NOT_JSON) from error
+    if too_deep(text):
+        raise RefusalError("too_deep", _TOO_DEEP)
+    return view
+
+
+def too_deep(text: bytes) -> bool:
+    """Tell whether JSON nests deeper than `DEPTH`."""
     # A level takes two brackets: few events are long enough, and fewer have as many brackets.
-    if (
+    return (
         len(text) > 2 * DEPTH
         and text.count(b"{") + text.count(b"[") > DEPTH
         and _depth(text) > DEPTH
-    ):
-        raise RefusalError("too_deep", _TOO_DEEP)
-    return view
+    )
 
 
 def judge(view: View, event_type: EventType | None) -> None:

@@ -37,7 +37,7 @@ def collector() -> Collector:
         raise SettingsError("settings.json", "cannot be read") from error
     settings = settings_module.load(text)
     here = os.environ.get("AWS_REGION", "")
-    delivery = Delivery(Kinesis(tls.VerifiedTls()), settings.stream, settings.regions, here)
+    delivery = Delivery(Kinesis(tls.Dialler()), settings.stream, settings.regions, here)
     return Collector(settings, delivery, here)
 
 

@@ -36,13 +36,6 @@ class Response(NamedTuple):
     body: bytes
 
 
-class Tls(Protocol):
-    """What makes a plain socket a verified one."""
-
-    def wrap(self, sock: socket.socket, host: str) -> socket.socket:
-        """Return the socket after its handshake, or raise OSError."""
-
-
 class TransportError(Exception):
     """The request may or may not have been read: no response came back whole."""
 
@@ -51,12 +44,19 @@ class _StaleError(TransportError):
     """A kept-alive connection had been closed before anything came back."""
 
 
+class Dial(Protocol):
+    """Connects to an endpoint."""
+
+    def __call__(self, endpoint: Endpoint, seconds: float) -> socket.socket:
+        """Return a connected socket, or raise OSError."""
+
+
 class Connection:
     """One connection, made when it is needed, and again where it was found closed."""
 
-    def __init__(self, endpoint: Endpoint, tls: Tls) -> None:
+    def __init__(self, endpoint: Endpoint, dial: Dial) -> None:
         self.endpoint = endpoint
-        self._tls = tls
+        self._dial = dial
         self._socket: socket.socket | None = None
 
     def close(self) -> None:
@@ -111,17 +111,9 @@ class Connection:
         return self._socket
 
     def _connect(self, deadline: float) -> socket.socket:
-        endpoint = self.endpoint
-        seconds = min(CONNECT_SECONDS, _left(deadline))
         try:
-            sock = socket.create_connection((endpoint.host, endpoint.port), seconds)
+            self._socket = self._dial(self.endpoint, min(CONNECT_SECONDS, _left(deadline)))
         except OSError as error:
-            raise TransportError(f"no connection: {type(error).__name__}") from error
-        try:
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self._socket = self._tls.wrap(sock, endpoint.host) if endpoint.tls else sock
-        except OSError as error:
-            sock.close()
             raise TransportError(f"no connection: {type(error).__name__}") from error
         return self._socket
 

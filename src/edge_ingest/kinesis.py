@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from edge_ingest import signing
-from edge_ingest.http import Connection, Endpoint, Response, Tls, TransportError
+from edge_ingest.http import Connection, Dial, Endpoint, Response, TransportError
 
 _TARGET: Final = "Kinesis_20131202.PutRecords"
 # Kinesis API, PutRecords errors that pass by themselves; an expired token is read anew.
@@ -65,11 +65,11 @@ class Kinesis:
 
     def __init__(
         self,
-        tls: Tls,
+        dial: Dial,
         clock: Callable[[], float] = time.time,
         credentials: Callable[[], signing.Credentials] = signing.credentials,
     ) -> None:
-        self._tls = tls
+        self._dial = dial
         self._clock = clock
         self._credentials = credentials
         self._connections: dict[Endpoint, Connection] = {}
@@ -108,7 +108,7 @@ class Kinesis:
         endpoint = endpoint_of(region)
         connection = self._connections.get(endpoint)
         if connection is None:
-            connection = self._connections[endpoint] = Connection(endpoint, self._tls)
+            connection = self._connections[endpoint] = Connection(endpoint, self._dial)
         try:
             headers = signing.headers(
                 self._credentials(),

@@ -56,7 +56,7 @@ def _data(text: str) -> dict[str, Any]:
         return msgspec.json.decode(
             binascii.a2b_base64(text + "=" * (-len(text) % 4)), type=dict[str, Any]
         )
-    except (ValueError, RecursionError) as error:
+    except (ValueError, msgspec.MsgspecError, RecursionError) as error:
         raise MalformedError("invalid_data", "`data` is not a JSON object in base64") from error
 
 

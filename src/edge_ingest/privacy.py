@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from edge_ingest.event import RefusalError, View, rewrite
+from edge_ingest.event import Context, RefusalError, View, rewrite
 from edge_ingest.settings import IpRule, Privacy
 from edge_ingest.viewer import Request, Viewer
 
@@ -106,14 +106,14 @@ class Policy(NamedTuple):
     def refused(self, text: bytes) -> str:
         """Return what is kept of the text of a refused event."""
         try:
-            return rewrite(text, self.change).decode()
-        except (RefusalError, AttributeError, TypeError):
+            return rewrite(text, self._change_object).decode()
+        except RefusalError:
             pass  # not an object, or no JSON: then there are no fields to apply rules to
         if self.anonymous or self.rules.drop or self.rules.hash or b"\\u" in text:
             return _WITHHELD
         return re.sub(_ADDRESSES, _erased, text.decode("utf-8", "backslashreplace"))
 
-    def consents(self, view: View, batch: dict[str, Any]) -> None:
+    def consents(self, view: View, batch: Context | None) -> None:
         """Check the categories of consent that the source needs.
 
         The event's own context answers, else that of its batch: Segment's
@@ -126,6 +126,11 @@ class Policy(NamedTuple):
             answer = _consent(view, batch, category)
             if answer is False or (answer is None and self.rules.consent.deny_missing):
                 raise RefusalError("consent_denied", "the visitor's consent is missing")
+
+    def _change_object(self, event: object) -> dict[str, Any]:
+        if not isinstance(event, dict):
+            raise RefusalError("invalid_event", "the event is not an object")
+        return self.change(event)
 
     @property
     def _daily(self) -> str:
@@ -226,13 +231,9 @@ def _erased(match: re.Match[str]) -> str:
     return "0.0.0.0" if match["four"] else "::"  # noqa: S104 - what stands for an address, not one to bind
 
 
-def _consent(view: View, batch: dict[str, Any], category: str) -> bool | None:
-    context = view.context
-    for consent, management in (
-        (context and context.consent, context and context.consent_management),
-        (batch.get("consent"), batch.get("consentManagement")),
-    ):
-        answer = _answer(consent, management, category)
+def _consent(view: View, batch: Context | None, category: str) -> bool | None:
+    for context in (view.context, batch):
+        answer = _answer(context.consent, context.consent_management, category) if context else None
         if answer is not None:
             return answer
     return None

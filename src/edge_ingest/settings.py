@@ -224,8 +224,9 @@ def _cookie(value: object, key: str) -> Cookie | None:
 
 def _limits(value: object) -> Limits:
     item = _object(value, "limits", set(Limits._fields))
-    # Lambda@Edge: the body of an origin request is cut off at 1 MB.
-    ceilings = {"event_bytes": 256 * 1024, "batch_bytes": 1024 * 1024, "batch_events": 9000}
+    # Lambda@Edge: the body of an origin request is cut off at 1 MB, and an answer may have 1 MB:
+    # room for the refusal of 5,000 events.
+    ceilings = {"event_bytes": 256 * 1024, "batch_bytes": 1024 * 1024, "batch_events": 5000}
     return Limits(
         **{
             name: int(_number(item.get(name, default), f"limits.{name}", 1, ceilings[name]))
