@@ -1,0 +1,28 @@
+-- In = good + bad + duplicate, by the hour; and what the lake's view adds to the duplicates: copies
+-- that other shards or regions took.
+SELECT
+  day.date,
+  day.hour,
+  day.rows_in,
+  day.good,
+  day.bad,
+  day.duplicate,
+  day.good - coalesce(once.events, 0) AS copies_elsewhere
+FROM (
+  SELECT
+    date,
+    hour,
+    count(*) AS rows_in,
+    sum(CASE WHEN verdict = 'good' THEN 1 ELSE 0 END) AS good,
+    sum(CASE WHEN verdict = 'bad' THEN 1 ELSE 0 END) AS bad,
+    sum(CASE WHEN verdict = 'duplicate' THEN 1 ELSE 0 END) AS duplicate
+  FROM events
+  GROUP BY date, hour
+) AS day
+LEFT JOIN (
+  SELECT date, hour, count(*) AS events
+  FROM events_once
+  GROUP BY date, hour
+) AS once
+  ON day.date = once.date AND day.hour = once.hour
+ORDER BY day.date, day.hour

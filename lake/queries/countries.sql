@@ -1,0 +1,5 @@
+-- Where they are, and on what.
+SELECT country, device, count(*) AS events, count(DISTINCT anonymous_id) AS visitors
+FROM events_once
+GROUP BY country, device
+ORDER BY events DESC, country, device

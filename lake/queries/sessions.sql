@@ -1,0 +1,23 @@
+-- Sessions: a visitor's events until thirty minutes pass without one.
+SELECT count(*) AS sessions, avg(events) AS events_each
+FROM (
+  SELECT anonymous_id, session, count(*) AS events
+  FROM (
+    SELECT
+      anonymous_id,
+      sum(CASE WHEN earlier IS NULL OR at > earlier + INTERVAL '30' MINUTE THEN 1 ELSE 0 END) OVER (
+        PARTITION BY anonymous_id
+        ORDER BY at
+        ROWS UNBOUNDED PRECEDING
+      ) AS session
+    FROM (
+      SELECT
+        anonymous_id,
+        timestamp AS at,
+        lag(timestamp) OVER (PARTITION BY anonymous_id ORDER BY timestamp) AS earlier
+      FROM events_once
+      WHERE anonymous_id IS NOT NULL
+    ) AS spaced
+  ) AS numbered
+  GROUP BY anonymous_id, session
+) AS one

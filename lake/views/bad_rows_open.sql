@@ -1,0 +1,25 @@
+-- Bad rows that no redrive has closed: a row at the same place is good, or a duplicate, by now.
+-- Where the whole record could not be read, any such row of the record closes it.
+CREATE OR REPLACE VIEW bad_rows_open AS
+SELECT bad.*
+FROM events AS bad
+LEFT JOIN (
+  SELECT DISTINCT shard_id, sequence_number, record_index
+  FROM events
+  WHERE verdict <> 'bad'
+) AS place
+  ON bad.shard_id = place.shard_id
+  AND bad.sequence_number = place.sequence_number
+  AND bad.record_index = place.record_index
+LEFT JOIN (
+  SELECT DISTINCT shard_id, sequence_number
+  FROM events
+  WHERE verdict <> 'bad'
+) AS record
+  ON bad.shard_id = record.shard_id
+  AND bad.sequence_number = record.sequence_number
+  AND bad.reason_code LIKE 'record%'
+  AND bad.reason_code <> 'record_line'
+WHERE bad.verdict = 'bad'
+  AND place.shard_id IS NULL
+  AND record.shard_id IS NULL

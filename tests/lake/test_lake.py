@@ -1,0 +1,163 @@
+"""The lake's SQL, run by DuckDB over objects that the writer made."""
+
+import json
+import random
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pytest
+
+from lake.jobs import compact
+from local.poller.simulator import dynamodb_records
+from stream_processor import parquet
+from stream_processor.changes import Changes
+from stream_processor.events import Events
+from stream_processor.schema import CHANGES, EVENTS
+from tests.conftest import ROOT
+from tests.stacks.test_templates import resources
+from tests.stream_processor.fakes import World
+from tests.stream_processor.records import accepted, header, kinesis_event, packed, rejected
+from tests.stream_processor.test_repairs import School, reconcile
+
+VIEWS = sorted((ROOT / "lake" / "views").glob("*.sql"))
+QUERIES = sorted((ROOT / "lake" / "queries").glob("*.sql"))
+
+
+def always() -> bool:
+    return True
+
+
+def opened(world: World, folder: Path) -> duckdb.DuckDBPyConnection:
+    """The lake's tables and views over copies of its objects."""
+    for key, body, _ in world.objects():
+        (folder / key).parent.mkdir(parents=True, exist_ok=True)
+        (folder / key).write_bytes(body)
+    connection = duckdb.connect()
+    connection.execute("SET TimeZone = 'UTC'")
+    for name, schema in (("events", EVENTS), ("changes", CHANGES)):
+        if not (folder / name).exists():
+            empty = folder / name / "date=2026-01-01" / "hour=00"
+            empty.mkdir(parents=True)
+            (empty / "none.parquet").write_bytes(parquet.write(schema.empty_table()))
+        connection.execute(
+            f"CREATE VIEW {name} AS SELECT * FROM read_parquet('{folder}/{name}/**/*.parquet', "
+            "hive_partitioning = true, hive_types_autocast = false, union_by_name = true)"
+        )
+    for view in VIEWS:
+        connection.execute(view.read_text())
+    connection.execute("CREATE TABLE day AS SELECT '2026-11-21' AS date")
+    return connection
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> duckdb.DuckDBPyConnection:
+    """Two shards; one request that both took (the region failed over), one twice in its shard."""
+    world = World()
+    door = Events(world.house())
+    request = packed(
+        header("a", country="GB", device="mobile"),
+        [
+            accepted("m1", "/courses", anonymousId="v1", context={"campaign": {"source": "mail"}}),
+            accepted("m2", "/", anonymousId="v1"),
+        ],
+        [rejected()],
+    )
+    door.handle(kinesis_event([request, request]), always)
+    door.handle(kinesis_event([request, b"\xff"], shard="shardId-000000000001"), always)
+    return opened(world, tmp_path)
+
+
+@pytest.mark.parametrize("path", QUERIES, ids=lambda path: path.stem)
+def test_every_query_runs(lake: duckdb.DuckDBPyConnection, path: Path) -> None:
+    assert lake.execute(path.read_text()).fetchall()
+
+
+def test_good_events_are_there_once_over_all_shards(lake: duckdb.DuckDBPyConnection) -> None:
+    assert lake.execute("SELECT message_id FROM events_once ORDER BY 1").fetchall() == [
+        ("m1",),
+        ("m2",),
+    ]
+    assert lake.execute(
+        "SELECT verdict, count(*) FROM events GROUP BY verdict ORDER BY 1"
+    ).fetchall() == [("bad", 4), ("duplicate", 2), ("good", 4)]
+
+
+def test_the_figures_are_those_of_the_records(lake: duckdb.DuckDBPyConnection) -> None:
+    def asked(name: str) -> list[Any]:
+        return lake.execute((ROOT / "lake" / "queries" / f"{name}.sql").read_text()).fetchall()
+
+    assert asked("pages") == [("/", 1, 1), ("/courses", 1, 1)]
+    assert asked("campaigns") == [("mail", None, None, 1)]
+    assert asked("countries") == [("GB", "mobile", 2, 1)]
+    assert [row[2:] for row in asked("conservation")] == [(10, 4, 4, 2, 2)]
+    assert [row[:3] for row in asked("bad_reasons")] == [
+        ("portal", "type_unknown", 3),
+        (None, "record_unknown", 1),
+    ]
+    assert asked("sessions") == [(1, 2.0)]
+
+
+def test_appointments_in_the_lake_are_those_of_the_table(tmp_path: Path) -> None:
+    world = World()
+    school = School(world)
+    rng = random.Random(7)
+    for _ in range(200):
+        school.act(rng)
+    half = dynamodb_records(school.changes[:100])
+    event = {"shardId": "s", "Records": [json.loads(record.text) for record in half]}
+    Changes(world.house()).handle(event, always)
+    assert reconcile(world).repaired > 0
+    connection = opened(world, tmp_path)
+    now = connection.execute("SELECT pk, version FROM appointments_now ORDER BY pk").fetchall()
+    table = sorted((pk, int(item["version"]["N"])) for (pk, _), item in school.table.items())
+    assert now == table
+    (history,) = connection.execute("SELECT count(*) FROM appointments_history").fetchall()[0]
+    assert history >= 100
+
+
+def test_files_of_an_older_schema_are_read_with_the_newer(
+    lake: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    """An old file has nulls where columns came later, and a reader of ours leaves them out."""
+    (path, *_) = sorted((tmp_path / "events").rglob("*.parquet"))
+    old = parquet.read(path.read_bytes()).drop_columns(["library", "locale"])
+    older = path.with_name("older.parquet")
+    older.write_bytes(parquet.write(old))
+    rows = lake.execute("SELECT count(*), count(library) FROM events").fetchall()
+    assert rows == [(10 + len(old), 0)]
+    assert parquet.read(older.read_bytes(), ["verdict", "library"]).schema.names == ["verdict"]
+
+
+#: The columns of schema version 1. What is here stays, in this order and of this type.
+VERSION_1 = (ROOT / "tests" / "lake" / "schema_version_1.txt").read_text().split("\n")
+
+
+def test_the_schema_is_only_added_to() -> None:
+    now = [f"{field.name} {field.type}" for field in EVENTS]
+    assert now[: len(VERSION_1) - 1] == VERSION_1[:-1]
+
+
+def glue_type(kind: pa.DataType) -> str:
+    names = {"bool": "boolean", "int32": "int", "int64": "bigint"}
+    return "timestamp" if pa.types.is_timestamp(kind) else names.get(str(kind), str(kind))
+
+
+@pytest.mark.parametrize(("table", "schema"), [("EventsTable", EVENTS), ("ChangesTable", CHANGES)])
+def test_athenas_columns_are_the_writers(table: str, schema: pa.Schema) -> None:
+    given = resources(ROOT / "stacks" / "stream.yaml")[table]["Properties"]["TableInput"]
+    columns = [(it["Name"], it["Type"]) for it in given["StorageDescriptor"]["Columns"]]
+    assert columns == [(field.name, glue_type(field.type)) for field in schema]
+    assert [it["Name"] for it in given["PartitionKeys"]] == ["date", "hour"]
+
+
+def test_the_compaction_reads_the_days_beside_its_own() -> None:
+    assert [str(day) for day in compact.days_around(date(2026, 3, 1))] == [
+        "2026-02-28",
+        "2026-03-01",
+        "2026-03-02",
+    ]
+    view = compact.temporary(compact.statement("views", "events_once"))
+    assert "CREATE OR REPLACE TEMPORARY VIEW events_once AS" in view
