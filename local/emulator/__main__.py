@@ -35,7 +35,8 @@ def _check_runtime(python: os.PathLike[str]) -> None:
 
 def _run(given: settings.Settings) -> int:
     _check_version()
-    _check_runtime(given.lambda_python)
+    if "function_runtime" not in given.without:
+        _check_runtime(given.lambda_python)
     lock = environment.lock(given.state)
     listener = server.listen(given.port)
     given = dataclasses.replace(given, port=listener.getsockname()[1])

@@ -13,6 +13,7 @@ for name in ("cognito", "deployment", "functions", "services"):
 HERE = Path(__file__).parent
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Whatever asks for a running emulator is an integration test."""
     for item in items:

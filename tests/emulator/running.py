@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import threading
 import time
@@ -12,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import boto3
 from botocore.config import Config
@@ -115,9 +116,9 @@ class Emulator:
 
 
 @contextmanager
-def running(state: Path, *without: str) -> Iterator[Emulator]:
-    """Start an emulator, without some shims, and stop it."""
-    process = start(state, *[f"--without={name}" for name in without])
+def running(state: Path, *without: str, root: Path = ROOT) -> Iterator[Emulator]:
+    """Start an emulator, without some shims or from a copy of the sources, and stop it."""
+    process = start(state, *[f"--without={name}" for name in without], root=root)
     try:
         assert process.stdout
         line = process.stdout.readline()
@@ -128,35 +129,32 @@ def running(state: Path, *without: str) -> Iterator[Emulator]:
         process.communicate(timeout=10)
 
 
-def start(state: Path, *arguments: str, port: int = 0) -> subprocess.Popen[str]:
+def start(state: Path, *arguments: str, port: int = 0, root: Path = ROOT) -> subprocess.Popen[str]:
     """Start the launcher; its standard error goes to `log(state)`."""
+    command = [str(PYTHON), "-m", "local.emulator", f"--port={port}", f"--state={state}"]
     with log(state).open("w") as errors:
-        return _start(state, errors, port, arguments)
+        return subprocess.Popen(
+            [*command, f"--lambda-python={LAMBDA_PYTHON}", *arguments],
+            cwd=root,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+        )
+
+
+def changed_copy(directory: Path, file: str, old: str, new: str) -> Path:
+    """A copy of the launcher in which one text of one file is another."""
+    shutil.copytree(ROOT / "local", directory / "local", ignore=shutil.ignore_patterns("__pyc*"))
+    path = directory / "local" / "emulator" / file
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+    return directory
 
 
 def log(state: Path) -> Path:
     """Where the launcher's standard error goes."""
     return state.with_name(f"{state.name}.log")
-
-
-def _start(
-    state: Path, errors: IO[str], port: int, arguments: tuple[str, ...]
-) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [
-            PYTHON,
-            "-m",
-            "local.emulator",
-            f"--port={port}",
-            f"--state={state}",
-            f"--lambda-python={LAMBDA_PYTHON}",
-            *arguments,
-        ],
-        cwd=ROOT,
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=errors,
-    )
 
 
 def unique(prefix: str) -> str:

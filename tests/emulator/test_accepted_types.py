@@ -3,11 +3,15 @@
 import json
 import re
 import subprocess
+from pathlib import Path
+from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from local.emulator.shims.accepted_types import ACCEPTED_TYPES
-from tests.emulator.running import PYTHON, ROOT
+from tests.emulator.running import PYTHON, ROOT, changed_copy, running
+from tests.emulator.templates import stack
 
 #: What MiniStack provisions, shims aside.
 _PROVISIONED = (
@@ -51,3 +55,37 @@ def test_every_type_of_our_templates_is_emulated_or_accepted(
         name for name in used - known if not name.startswith(("AWS::Serverless::", "Custom::"))
     }
     assert unknown == set()
+
+
+@pytest.mark.integration
+def test_what_is_accepted_can_be_read(environments: None, tmp_path: Path) -> None:
+    """Whatever the list holds today: a type on it deploys, is shown while it exists, and goes."""
+    kind = "AWS::CodeDeploy::Application"
+    listed = f'ACCEPTED_TYPES: dict[str, str] = {{"{kind}": "no traffic is shifted",'
+    empty = "ACCEPTED_TYPES: dict[str, str] = {"
+    copy = changed_copy(tmp_path / "copy", "shims/accepted_types.py", empty, listed)
+
+    def template(platform: str) -> dict[str, Any]:
+        application = {"Type": kind, "Properties": {"ComputePlatform": platform}}
+        outputs = {"Arn": {"Value": {"Fn::GetAtt": ["Gradual", "Arn"]}}}
+        return {**stack(Gradual=application), "Outputs": outputs}
+
+    with running(tmp_path / "state", root=copy) as emulator:
+        outputs = emulator.deploy(template("Lambda"), "gradual", "eu-west-2")
+        assert outputs["Arn"].startswith("arn:aws:codedeploy:eu-west-2:000000000000:application/")
+        use = {
+            "type": kind,
+            "logical_id": "Gradual",
+            "stack": "gradual",
+            "region": "eu-west-2",
+            "missing": "no traffic is shifted",
+        }
+        assert emulator.local("accepted") == [use]
+
+        assert emulator.deploy(template("ECS"), "gradual", "eu-west-2") == outputs
+        assert emulator.local("accepted") == [use]
+
+        emulator.delete("gradual", "eu-west-2")
+        assert emulator.local("accepted") == []
+        with pytest.raises(ClientError, match="Unrecognized resource types"):
+            emulator.deploy(stack(Other={"Type": "AWS::CodeDeploy::Nothing"}), "other")

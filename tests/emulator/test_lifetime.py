@@ -1,6 +1,5 @@
 """Nothing outlives the emulator, and what keeps it from starting is one clear sentence."""
 
-import shutil
 import signal
 import socket
 import subprocess
@@ -17,6 +16,7 @@ from tests.emulator.running import (
     PYTHON,
     ROOT,
     Emulator,
+    changed_copy,
     log,
     running,
     start,
@@ -130,10 +130,10 @@ def test_its_environment_is_clean(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         assert seen[directory].startswith(str(emulator.state))
 
 
-def _refused(tmp_path: Path, *arguments: str, port: int = 0) -> str:
+def _refused(tmp_path: Path, *arguments: str, port: int = 0, root: Path = ROOT) -> str:
     """The sentence with which the launcher refuses to start."""
     state = tmp_path / "state"
-    process = start(state, *arguments, port=port)
+    process = start(state, *arguments, port=port, root=root)
     process.communicate(timeout=30)
     assert process.returncode == 1
     lines = log(state).read_text().splitlines()
@@ -166,42 +166,14 @@ def test_a_shim_that_does_not_exist(tmp_path: Path) -> None:
     assert _refused(tmp_path, "--without=nothing") == "emulator: there is no shim nothing"
 
 
-def _copy_without(
-    tmp_path: Path, old: str, new: str, file: str
-) -> subprocess.CompletedProcess[str]:
-    """Run a copy of the launcher in which one text of one file is another."""
-    shutil.copytree(ROOT / "local", tmp_path / "local")
-    path = tmp_path / "local" / "emulator" / file
-    text = path.read_text()
-    assert old in text
-    path.write_text(text.replace(old, new))
-    return subprocess.run(
-        [
-            PYTHON,
-            "-m",
-            "local.emulator",
-            "--port=0",
-            f"--state={tmp_path / 'state'}",
-            f"--lambda-python={LAMBDA_PYTHON}",
-        ],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
-
-
 def test_another_version(tmp_path: Path) -> None:
-    result = _copy_without(tmp_path, '"1.5.33"', '"9.9.9"', "__main__.py")
-    assert result.returncode == 1
-    expected = f"emulator: the emulator needs ministack 9.9.9, but {PYTHON} has 1.5.33\n"
-    assert result.stderr == expected
+    copy = changed_copy(tmp_path / "copy", "__main__.py", '"1.5.33"', '"9.9.9"')
+    sentence = _refused(tmp_path, root=copy)
+    assert sentence == f"emulator: the emulator needs ministack 9.9.9, but {PYTHON} has 1.5.33"
 
 
 def test_a_missing_symbol(tmp_path: Path) -> None:
-    result = _copy_without(
-        tmp_path, '"_expire_records"', '"_renamed"', "shims/kinesis_housekeeping.py"
-    )
-    assert result.returncode == 1
-    assert result.stderr == "emulator: MiniStack's ministack.services.kinesis lacks _renamed\n"
+    shim = "shims/kinesis_housekeeping.py"
+    copy = changed_copy(tmp_path / "copy", shim, '"_expire_records"', '"_renamed"')
+    sentence = _refused(tmp_path, root=copy)
+    assert sentence == "emulator: MiniStack's ministack.services.kinesis lacks _renamed"

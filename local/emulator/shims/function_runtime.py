@@ -159,6 +159,8 @@ def _environment(
             "AWS_LAMBDA_LOG_FORMAT": logging.get("LogFormat", "Text"),
             "AWS_LAMBDA_LOG_GROUP_NAME": logging.get("LogGroup")
             or f"/aws/lambda/{config['FunctionName']}",
+            "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
+            "AWS_XRAY_DAEMON_ADDRESS": "127.0.0.1:2000",
             "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
             "AWS_ENDPOINT_URL": settings.endpoint,
             **service["_runtime_env_vars"](config),
