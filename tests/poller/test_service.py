@@ -202,6 +202,17 @@ def test_a_mapping_at_latest_reads_only_what_comes_after_it(tmp_path: Path) -> N
     assert world.sequences() == [record.sequence for record in new]
 
 
+def test_a_mapping_at_latest_leaves_a_split_that_came_before_it_alone(tmp_path: Path) -> None:
+    child = FakeShard(ShardInfo("shard-1", ("shard-0",)), kinesis_records([b"x"] * 3, first=10**56))
+    world = World(tmp_path, open_shard(kinesis_records([b"x"] * 3), closed=True), child)
+    world.platform.documents[:] = [document(StartingPosition="LATEST")]
+    with world.polling():
+        world.until(lambda found: any(s["caught_up_at"] for s in found["shards"]))
+        child.records += kinesis_records([b"x"], first=2 * 10**56, arrived=time.time())
+        wait_until(lambda: len(world.sequences()) == 1)
+    assert world.sequences() == [child.records[-1].sequence]
+
+
 def test_a_mapping_at_a_time_reads_what_arrived_since(tmp_path: Path) -> None:
     records = kinesis_records([b"x"] * 10, spacing_s=0.25)
     world = World(tmp_path, open_shard(records))
