@@ -14,6 +14,7 @@ from rich.progress import (
     TextColumn,
     TimeElapsedColumn,
 )
+from rich.table import Column
 
 #: Seconds between two lines of the plain log.
 PLAIN_INTERVAL_S = 5.0
@@ -72,13 +73,14 @@ def step(title: str, total: int | None = None) -> Iterator[Step]:
     if sys.stdout.isatty():
         columns = [
             SpinnerColumn(),
-            TextColumn("{task.description:<34}"),
-            BarColumn(bar_width=28),
+            TextColumn("{task.description:<28}", table_column=Column(min_width=28)),
+            BarColumn(bar_width=24, table_column=Column(min_width=24)),
             *([MofNCompleteColumn()] if total else []),
-            TimeElapsedColumn(),
-            TextColumn("[dim]{task.fields[note]}"),
+            TimeElapsedColumn(table_column=Column(min_width=7)),
+            # What is left of the line, and no more: a note never pushes the bar together.
+            TextColumn("[dim]{task.fields[note]}", table_column=Column(ratio=1, no_wrap=True)),
         ]
-        with Progress(*columns, console=Console(), transient=True) as progress:
+        with Progress(*columns, console=Console(), transient=True, expand=True) as progress:
             yield _BarStep(title, total, progress)
     else:
         print(f"… {title}", flush=True)
