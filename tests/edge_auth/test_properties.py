@@ -101,7 +101,7 @@ def test_a_return_address_stays_on_this_site(address: str) -> None:
     went = urlsplit(result["headers"]["location"][0]["value"])
     assert (went.scheme, went.netloc) == ("https", issuer.HOST)
     assert not went.path.startswith(("//", "/\\"))
-    assert not posixpath.normpath(unquote(went.path)).startswith("/auth")
+    assert not f"{posixpath.normpath(unquote(went.path))}/".startswith("/auth/")
 
 
 def renewing(_: str, form: dict[str, str]) -> dict[str, object]:
