@@ -53,6 +53,8 @@ def single(body: bytes) -> Envelope:
     try:
         _check_utf8(body)
         found = _single_decoder.decode(body)
+    except msgspec.ValidationError as error:
+        raise MalformedError("invalid_event", "the body is not an object") from error
     except _FAULTS as error:
         raise _malformed(error) from error
     return Envelope(_one_line([body]), b"null", None, found.sent_at, found.write_key)

@@ -1,0 +1,98 @@
+"""Times of a skewed clock come right, over the ends of months, years and summer time."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge_ingest import times
+
+MOMENTS = st.integers(631_152_000_000, 3_786_912_000_000).map(  # 1990 to 2090
+    lambda ms: datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=ms)
+)
+OFFSETS = st.timedeltas(timedelta(days=-4000), timedelta(days=4000))
+
+
+def ms(text: str) -> datetime:
+    parsed = times.parse(text)
+    assert parsed is not None
+    return parsed
+
+
+@given(MOMENTS, OFFSETS, st.timedeltas(timedelta(0), timedelta(days=30)), OFFSETS)
+def test_a_wrong_clock_changes_nothing(
+    happened: datetime, skew: timedelta, queued: timedelta, other: timedelta
+) -> None:
+    """Whatever the client's clock says, the event's time is when it happened, by ours."""
+    received = happened + queued
+    for error in (skew, other):
+        original, sent = happened + error, happened + queued + error
+        assert times.corrected(received, sent, original) == happened
+
+
+@given(MOMENTS, OFFSETS)
+def test_without_sent_at_an_event_keeps_its_own_time(received: datetime, past: timedelta) -> None:
+    assert times.corrected(received, None, received + past) == received + past
+    assert times.corrected(received, received, None) == received
+
+
+@given(MOMENTS)
+def test_text_and_parse_are_inverse(moment: datetime) -> None:
+    text = times.text(moment)
+    assert len(text) == 24
+    assert text == moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+    assert times.parse(text) == moment
+    assert times.canonical(moment, text) == text
+
+
+FORMS = ["%Y-%m-%dT%H:%M:%S+00:00", "%Y%m%dT%H%M%SZ", "%G-W%V-%uT%H:%M:%S.000Z"]
+
+
+@given(MOMENTS, st.sampled_from(FORMS))
+def test_other_forms_become_the_one_form(moment: datetime, form: str) -> None:
+    moment = moment.replace(microsecond=0)
+    sent = moment.strftime(form)
+    parsed = times.parse(sent)
+    assert parsed == moment
+    assert times.canonical(parsed, sent) == times.text(moment)
+
+
+# receivedAt, sentAt, originalTimestamp, timestamp
+EDGES = """
+over a month's, a leap February's and a year's end
+2026-12-01T00:00:01Z 2026-11-30T23:00:01Z 2026-11-30T22:59:59Z 2026-11-30T23:59:59.000Z
+2028-03-01T00:00:00Z 2028-03-01T00:00:00Z 2028-02-29T23:59:59.9Z 2028-02-29T23:59:59.900Z
+2027-01-01T00:00:00.500Z 2030-06-01T00:00:01Z 2030-06-01T00:00:00Z 2026-12-31T23:59:59.500Z
+London leaves summer time at 01:00 UTC: 01:30 comes twice, and the offsets tell which
+2026-10-25T01:31:00Z 2026-10-25T01:31:00Z 2026-10-25T01:30:00+01:00 2026-10-25T00:30:00.000Z
+2026-10-25T01:31:00Z 2026-10-25T01:31:00Z 2026-10-25T01:30:00+00:00 2026-10-25T01:30:00.000Z
+New York loses an hour: 01:59 and 03:00 are a minute apart
+2026-03-08T07:00:00Z 2026-03-08T03:00:00-04:00 2026-03-08T01:59:00-05:00 2026-03-08T06:59:00.000Z
+an event from the client's future
+2026-11-21T12:00:00Z 2026-11-21T12:00:00Z 2026-11-21T13:00:00Z 2026-11-21T13:00:00.000Z
+"""
+
+
+@pytest.mark.parametrize("line", [line for line in EDGES.splitlines() if line[:2] == "20"])
+def test_edges(line: str) -> None:
+    received, sent, original, expected = line.split()
+    corrected = times.corrected(ms(received), ms(sent), ms(original))
+    assert corrected is not None
+    assert times.text(corrected) == expected
+
+
+def test_past_the_calendar_there_is_no_time() -> None:
+    first, last = ms("0001-01-01T00:00:00Z"), ms("9999-12-31T23:59:59Z")
+    assert times.corrected(last, first, last) is None
+    assert times.parse("0001-01-01T00:00:00+01:00") is None
+
+
+@given(st.text(max_size=30) | st.none() | st.integers() | st.lists(st.integers()))
+def test_anything_is_a_time_or_none(value: object) -> None:
+    parsed = times.parse(value)
+    assert parsed is None or parsed.utcoffset() == timedelta(0)
+
+
+def test_a_clock_is_read_in_whole_milliseconds() -> None:
+    assert times.text(times.at(1_795_262_400.1239)) == "2026-11-21T12:00:00.123Z"
