@@ -285,6 +285,85 @@ def function_properties(emulator: Emulator) -> None:
     assert "DeadLetterConfig" not in functions.get_function_configuration(FunctionName=name)
 
 
+def mapping_properties(emulator: Emulator) -> None:
+    """A mapping's window, metrics, tags and state are those of the template, or of the call."""
+    name = unique("windowed")
+    mapping = {
+        "EventSourceArn": {"Fn::GetAtt": ["Stream", "Arn"]},
+        "FunctionName": {"Ref": "Windowed"},
+        "StartingPosition": "TRIM_HORIZON",
+    }
+
+    def template(**properties: Any) -> dict[str, Any]:
+        return stack(
+            Role=ROLE,
+            Stream={"Type": "AWS::Kinesis::Stream", "Properties": {"Name": name}},
+            Windowed=function(name, _CODE),
+            Mapping={
+                "Type": "AWS::Lambda::EventSourceMapping",
+                "Properties": {**mapping, **properties},
+            },
+        )
+
+    metrics, functions = {"Metrics": ["EventCount"]}, emulator.client("lambda")
+
+    def shown() -> dict[str, Any]:
+        found = functions.list_event_source_mappings(FunctionName=name)["EventSourceMappings"]
+        first: dict[str, Any] = found[0]
+        return first
+
+    tags = [{"Key": "stage", "Value": "test"}]
+    emulator.deploy(
+        template(TumblingWindowInSeconds=60, MetricsConfig=metrics, Tags=tags, Enabled=False), name
+    )
+    found = shown()
+    assert found.get("TumblingWindowInSeconds") == 60
+    assert (found["MetricsConfig"], found["State"]) == (metrics, "Disabled")
+    listed = functions.list_tags(Resource=found["EventSourceMappingArn"])["Tags"]
+    assert listed == {"stage": "test"}
+
+    emulator.deploy(template(), name)
+    found = shown()
+    assert found["State"] == "Enabled"
+    assert found.keys() & {"TumblingWindowInSeconds", "MetricsConfig"} == set()
+    functions.update_event_source_mapping(UUID=found["UUID"], TumblingWindowInSeconds=30)
+    assert shown()["TumblingWindowInSeconds"] == 30
+
+
+def stream_encryption(emulator: Emulator) -> None:
+    """A stream's encryption is that of the template."""
+    name, streams = unique("encrypted"), emulator.client("kinesis")
+    key = {"EncryptionType": "KMS", "KeyId": "alias/aws/kinesis"}
+
+    def shown(**properties: Any) -> tuple[str, str | None]:
+        properties = {"Name": name, "ShardCount": 1, **properties}
+        template = stack(Stream={"Type": "AWS::Kinesis::Stream", "Properties": properties})
+        emulator.deploy(template, name)
+        summary = streams.describe_stream_summary(StreamName=name)["StreamDescriptionSummary"]
+        return summary["EncryptionType"], summary.get("KeyId")
+
+    assert shown(StreamEncryption=key) == ("KMS", "alias/aws/kinesis")
+    assert shown() == ("NONE", None)
+
+
+def topic_encryption(emulator: Emulator) -> None:
+    """A topic's key is that of the template."""
+    name, topics = unique("encrypted"), emulator.client("sns")
+
+    def shown(**properties: Any) -> str | None:
+        properties = {"TopicName": name, **properties}
+        template = stack(Topic={"Type": "AWS::SNS::Topic", "Properties": properties})
+        template["Outputs"] = {"Arn": {"Value": {"Ref": "Topic"}}}
+        arn = emulator.deploy(template, name)["Arn"]
+        key: str | None = topics.get_topic_attributes(TopicArn=arn)["Attributes"].get(
+            "KmsMasterKeyId"
+        )
+        return key
+
+    assert shown(KmsMasterKeyId="alias/aws/sns") == "alias/aws/sns"
+    assert shown() is None
+
+
 def user_pool_attributes(emulator: Emulator) -> None:
     """A user pool's issuer can be read with GetAtt."""
     name = unique("pool")

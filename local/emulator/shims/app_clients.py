@@ -18,6 +18,8 @@ type Response = tuple[int, dict[str, str], bytes]
 
 _ROTATION = "RefreshTokenRotation"
 
+PROPERTIES = {"AWS::Cognito::UserPoolClient": {_ROTATION}}
+
 
 def install(_settings: Settings, _control: Control, _application: Any) -> None:
     """Store the rotation in the client's record, and reset what an update leaves out."""

@@ -18,6 +18,15 @@ _NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
 #: Where the template's word for a rule's part is another than the API's.
 _RENAMED = {"Id": "ID", "ServerSideEncryptionByDefault": "ApplyServerSideEncryptionByDefault"}
 
+PROPERTIES = {
+    "AWS::S3::Bucket": {
+        "BucketEncryption",
+        "LifecycleConfiguration",
+        "OwnershipControls",
+        "ReplicationConfiguration",
+    }
+}
+
 
 def install(_settings: Settings, _control: Control, _application: Any) -> None:
     """Apply the four through S3's own calls."""

@@ -12,6 +12,8 @@ from local.emulator.provisioning import checked, extend
 from local.emulator.settings import Settings
 from local.emulator.symbols import Part
 
+PROPERTIES = {"AWS::Lambda::Function": {"DeadLetterConfig", "ReservedConcurrentExecutions"}}
+
 
 def install(_settings: Settings, _control: Control, _application: Any) -> None:
     """Apply both through Lambda's own record and call."""

@@ -15,6 +15,10 @@ from local.emulator.settings import Settings
 from local.emulator.shims.table_properties import table_settings
 from local.emulator.symbols import Part
 
+PROPERTIES = {
+    "AWS::DynamoDB::GlobalTable": {"Replicas", "SSESpecification", "TimeToLiveSpecification"}
+}
+
 
 def install(_settings: Settings, _control: Control, _application: Any) -> None:
     """Make the replicas through UpdateTable, MiniStack's own way to replicate."""

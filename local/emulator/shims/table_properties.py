@@ -14,6 +14,14 @@ from local.emulator.provisioning import checked, extend
 from local.emulator.settings import Settings
 from local.emulator.symbols import Part
 
+PROPERTIES = {
+    "AWS::DynamoDB::Table": {
+        "PointInTimeRecoverySpecification",
+        "SSESpecification",
+        "TimeToLiveSpecification",
+    }
+}
+
 
 def install(_settings: Settings, _control: Control, _application: Any) -> None:
     """Apply the three through DynamoDB's own calls."""
