@@ -5,15 +5,15 @@ FROM (
   FROM (
     SELECT
       anonymous_id,
-      sum(CASE WHEN earlier IS NULL OR at > earlier + INTERVAL '30' MINUTE THEN 1 ELSE 0 END) OVER (
+      sum(CASE WHEN earlier IS NULL OR moment > earlier + INTERVAL '30' MINUTE THEN 1 ELSE 0 END) OVER (
         PARTITION BY anonymous_id
-        ORDER BY at
+        ORDER BY moment
         ROWS UNBOUNDED PRECEDING
       ) AS session
     FROM (
       SELECT
         anonymous_id,
-        timestamp AS at,
+        timestamp AS moment,
         lag(timestamp) OVER (PARTITION BY anonymous_id ORDER BY timestamp) AS earlier
       FROM events_once
       WHERE anonymous_id IS NOT NULL
