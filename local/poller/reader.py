@@ -1,6 +1,5 @@
 """One shard, read and delivered: the thread that drives a `Shard` against the real services."""
 
-import math
 import queue
 import random
 import threading
@@ -9,18 +8,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from local.poller.checkpoints import Checkpoint
-from local.poller.errors import (
-    IteratorExpiredError,
-    PollerError,
-    SourceGoneError,
-    TrimmedError,
-)
+from local.poller.cursor import Cursor
+from local.poller.errors import PollerError
 from local.poller.journal import Journal
 from local.poller.mapping import MappingConfig
-from local.poller.records import Record
 from local.poller.responses import Outcome
 from local.poller.shard import Drop, Invoke, Shard
-from local.poller.sources import Page, Source, Start
+from local.poller.sources import Source, Start
 from local.poller.status import ShardStatus
 from local.poller.target import Target, error_type
 
@@ -66,12 +60,10 @@ class ShardReader(threading.Thread):
         self.status = ShardStatus(shard_id)
         self.failures = 0
         self.undelivered = 0
-        self.gone = False
-        self._source = source
         self._target = target
         self._journal = journal
         self._since = checkpoint.since
-        self._start = start
+        self._cursor = Cursor(config, shard_id, source, start, checkpoint.since)
         self._saved = saved
         self._machine = Shard(
             config,
@@ -80,12 +72,10 @@ class ShardReader(threading.Thread):
             windows=checkpoint.windows,
             rng=random.Random(),  # noqa: S311 -- jitter of the back-off
         )
-        self._iterator: str | None = None
         self._ended = False
-        self._trimmed = False
         self._next_read = 0.0
         self._behind_ms: int | None = None
-        self._complaint = ""
+        self._complaint: tuple[str, str] | None = None
         self._busy = 0
         self._stopping = threading.Event()
         self._inbox: queue.SimpleQueue[Ended | None] = queue.SimpleQueue()
@@ -95,6 +85,11 @@ class ShardReader(threading.Thread):
     def finished(self) -> bool:
         """Whether the shard is closed and everything in it is done: its children may start."""
         return self._machine.finished and not self.gone
+
+    @property
+    def gone(self) -> bool:
+        """Whether the shard, or its whole stream, is no longer there."""
+        return self._cursor.gone
 
     def stop(self) -> None:
         """Start nothing new. The thread ends once what is under way has ended."""
@@ -120,71 +115,26 @@ class ShardReader(threading.Thread):
         now = time.time()
         if self._ended or now < self._next_read or not self._machine.has_room:
             return
-        page = self._page()
+        page = self._cursor.read(self._machine.last_read)
+        self._complain(self._cursor.complaint)
         if page is None:
             self._next_read = now + RETRY_S
-            return
-        self._complaint, self._trimmed = "", False
-        records = [record for record in page.records if self._counts(record)]
-        self._machine.read(records, now, caught_up=page.caught_up)
-        self._behind_ms = page.behind_ms
-        self._iterator = page.next
-        self._next_read = now + POLL_S if page.caught_up else now
-        if page.next is None:
-            # "NextShardIterator: … If set to null, the shard has been closed and the requested
-            # iterator does not return any more data." (API_GetRecords)
-            self._end()
+        else:
+            self._machine.read(page.records, now, caught_up=page.caught_up)
+            self._behind_ms = page.behind_ms
+            self._next_read = now + POLL_S if page.caught_up else now
+        # "NextShardIterator: … If set to null, the shard has been closed and the requested iterator
+        # does not return any more data." (API_GetRecords)
+        if self._cursor.gone or (page and page.next is None):
+            self._ended = True
+            self._machine.close()
 
-    def _counts(self, record: Record) -> bool:
-        """Whether a record is young enough for where the mapping starts."""
-        if self._since is None or self._machine.last_read:
-            return True
-        # DynamoDB Streams tells the time of a change to the second only.
-        precise = self.config.source == "kinesis"
-        return record.arrived >= (self._since if precise else math.floor(self._since))
-
-    def _page(self) -> Page | None:
-        try:
-            if self._iterator is None:
-                self._iterator = self._source.iterator(self.shard_id, self._position())
-            return self._source.page(self.shard_id, self._iterator)
-        except IteratorExpiredError:
-            # API_GetShardIterator: "A shard iterator expires 5 minutes after it is returned to the
-            # requester." A new one begins where the last record was read.
-            self._iterator = None
-        except TrimmedError:
-            self._trimmed, self._iterator = True, None
-            self._complain("trimmed", "the position is older than the stream's retention")
-        except SourceGoneError as error:
-            self._complain("source_gone", str(error))
-            self.gone = True
-            self._end()
-        except PollerError as error:
-            self._iterator = None
-            self._complain("read_failed", str(error))
-        return None
-
-    def _position(self) -> Start:
-        read = self._machine.last_read
-        if self._trimmed:
-            return Start("TRIM_HORIZON")
-        if read is not None:
-            return Start("AFTER_SEQUENCE_NUMBER", sequence=read)
-        start = self._start
-        if start.kind == "LATEST" and self._since:
-            # The tip moves on: an iterator that is made anew begins where the first one did.
-            self._start = Start("AT_TIMESTAMP", timestamp=self._since)
-        return start
-
-    def _end(self) -> None:
-        self._ended = True
-        self._machine.close()
-
-    def _complain(self, event: str, reason: str) -> None:
+    def _complain(self, complaint: tuple[str, str] | None) -> None:
         """Log once, not at every try."""
-        if self._complaint != reason:
-            self._complaint = reason
+        if complaint and complaint != self._complaint:
+            event, reason = complaint
             self._log(event, reason=reason)
+        self._complaint = complaint
 
     # --- delivering -------------------------------------------------------------------------------
 
@@ -262,7 +212,8 @@ class ShardReader(threading.Thread):
             in_flight=machine.in_flight,
             behind_ms=self._behind_ms,
             iterator_age_ms=max(0, round((time.time() - oldest) * 1000)) if oldest else 0,
-            caught_up_at=machine.caught_up_at,
+            # A shard that has ended is not the tip: its children have yet to be found.
+            caught_up_at=None if self._ended else machine.caught_up_at,
             delivered=machine.counts.delivered,
             discarded=machine.counts.discarded,
             filtered=machine.counts.filtered,

@@ -7,19 +7,18 @@ via a parallelization factor from 1 (default) to 10" (with-kinesis).
 """
 
 import random
-from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from itertools import islice
+from dataclasses import dataclass
 from typing import Any
 
 from local.poller import filters
+from local.poller.lane import Lane
 from local.poller.mapping import MappingConfig
 from local.poller.records import Record, lane_of, payload
 from local.poller.responses import Outcome, done_count
-from local.poller.rules import PAYLOAD_LIMIT, Batch, Discard, backoff, cut, expire, settle
+from local.poller.rules import PAYLOAD_LIMIT, Batch, Discard, backoff, expire, settle
 from local.poller.watermark import Watermark
-from local.poller.windows import STATE_LIMIT, Window, carried, start_of
+from local.poller.windows import Window, carried
 
 #: How much a shard reads ahead of what is finished: a stalled function must not fill the memory.
 READ_AHEAD_RECORDS, READ_AHEAD_BYTES = 20_000, 4 * PAYLOAD_LIMIT
@@ -53,19 +52,6 @@ class Counts:
     filtered: int = 0
 
 
-@dataclass(slots=True)
-class _Lane:
-    number: int
-    pending: deque[Record] = field(default_factory=deque)
-    pending_bytes: int = 0
-    work: deque[Batch | Discard] = field(default_factory=deque)
-    busy: bool = False
-    not_before: float = 0.0
-    opened: float | None = None
-    window: Window | None = None
-    final_tries: int = 0
-
-
 class Shard:
     """The rules of one shard. `position` is the checkpoint to go on from, None at the start."""
 
@@ -87,7 +73,7 @@ class Shard:
         self._closed = False
         self._bytes = 0
         self._watermark = Watermark(position)
-        self._lanes = [_Lane(number) for number in range(config.parallelization)]
+        self._lanes = [Lane(config, number) for number in range(config.parallelization)]
         for number, window in (windows or {}).items():
             if number < len(self._lanes) and config.tumbling_s:
                 self._lanes[number].window = window
@@ -124,24 +110,12 @@ class Shard:
     @property
     def finished(self) -> bool:
         """Whether the shard is closed and everything in it is done: its children may start."""
-        idle = all(
-            not (lane.busy or lane.work or lane.pending or lane.window) for lane in self._lanes
-        )
-        return self._closed and idle
+        return self._closed and all(lane.idle for lane in self._lanes)
 
     def wake_at(self) -> float | None:
         """The next time at which something can be due without a new record or answer."""
-        times = []
-        for lane in self._lanes:
-            if lane.busy:
-                continue
-            if lane.work:
-                times.append(lane.not_before)
-            elif lane.pending and lane.opened is not None:
-                times.append(lane.opened + self.config.window_s)
-            elif lane.window:
-                times.append(max(lane.not_before, lane.window.end))
-        return min(times, default=None)
+        times = (lane.wake_at() for lane in self._lanes)
+        return min((time for time in times if time is not None), default=None)
 
     # --- what the driver tells ------------------------------------------------------------------
 
@@ -161,7 +135,8 @@ class Shard:
             self._watermark.finish(r for r in fresh if r.number not in wanted)
             self.counts.filtered += len(fresh) - len(kept)
         for record in kept:
-            self._queue(record, now)
+            self._lanes[lane_of(record.key, len(self._lanes))].queue(record, now)
+            self._bytes += len(record.text)
         if fresh:
             self.last_read = fresh[-1].sequence
         if caught_up:
@@ -183,10 +158,7 @@ class Shard:
     def invoked(self, action: Invoke, outcome: Outcome, now: float) -> None:
         """Tell how an invocation ended."""
         lane = self._lanes[action.lane]
-        lane.busy = False
-        # "If you configure a batching window, the next window begins as soon as the previous
-        # function invocation completes." (invocation-eventsourcemapping)
-        lane.opened = now
+        lane.released(now)
         if action.final:
             self._window_ended(lane, outcome, now)
             return
@@ -201,33 +173,21 @@ class Shard:
     def dropped(self, action: Drop, now: float) -> None:
         """Tell that a discard has been sent to its destination."""
         lane = self._lanes[action.lane]
-        lane.busy = False
-        lane.opened = now
+        lane.released(now)
         self._finish(action.discard.batch.records)
         self.counts.discarded += len(action.discard.batch.records)
 
     # --- inside -----------------------------------------------------------------------------------
 
-    def _queue(self, record: Record, now: float) -> None:
-        lane = self._lanes[lane_of(record.key, len(self._lanes))]
-        # A window that ran out with nothing in it begins anew with the first record; AWS's pages
-        # are silent about it.
-        expired = lane.opened is None or now >= lane.opened + self.config.window_s
-        if not lane.pending and expired:
-            lane.opened = now
-        lane.pending.append(record)
-        lane.pending_bytes += len(record.text) + 1
-        self._bytes += len(record.text)
-
     def _finish(self, records: tuple[Record, ...]) -> None:
         self._watermark.finish(records)
         self._bytes -= sum(len(record.text) for record in records)
 
-    def _next(self, lane: _Lane, now: float) -> Invoke | Drop | None:
+    def _next(self, lane: Lane, now: float) -> Invoke | Drop | None:
         if not lane.work:
-            if self._window_over(lane):
+            if lane.window_over(closed=self._closed, caught_up_at=self.caught_up_at):
                 return self._invoke(lane, Batch(()), final=True) if now >= lane.not_before else None
-            self._gather(lane, now)
+            lane.gather(now, closed=self._closed)
         if not lane.work or now < lane.not_before:
             return None
         item = lane.work.popleft()
@@ -240,70 +200,23 @@ class Shard:
             return self._drop(lane, gone)
         return self._invoke(lane, item)
 
-    def _invoke(self, lane: _Lane, batch: Batch, *, final: bool = False) -> Invoke:
+    def _invoke(self, lane: Lane, batch: Batch, *, final: bool = False) -> Invoke:
         return Invoke(lane.number, batch, self._event(lane, batch, final=final), final)
 
-    def _drop(self, lane: _Lane, discard: Discard) -> Drop:
+    def _drop(self, lane: Lane, discard: Discard) -> Drop:
         return Drop(lane.number, discard, self._event(lane, discard.batch, final=False))
 
-    def _event(self, lane: _Lane, batch: Batch, *, final: bool) -> str:
+    def _event(self, lane: Lane, batch: Batch, *, final: bool) -> str:
         return payload(batch.records, self._members(lane, final=final))
 
-    def _members(self, lane: _Lane, *, final: bool) -> dict[str, Any] | None:
+    def _members(self, lane: Lane, *, final: bool) -> dict[str, Any] | None:
         if not lane.window:
             return None
         return lane.window.members(
             final=final, shard_id=self.shard_id, stream_arn=self.config.source_arn
         )
 
-    def _gather(self, lane: _Lane, now: float) -> None:
-        """Move the next batch from what is pending to what is due, if it is time."""
-        if not lane.pending:
-            return
-        count = self._in_window(lane)
-        window_ends = count < len(lane.pending)
-        full = count >= self.config.batch_size or lane.pending_bytes >= PAYLOAD_LIMIT
-        # "Before invoking the function, Lambda continues to read records from the event source
-        # until it has gathered a full batch, the batching window expires, or the batch reaches the
-        # payload limit of 6 MB." (with-kinesis)
-        over = lane.opened is None or now >= lane.opened + self.config.window_s
-        if not (full or over or window_ends or self._closed):
-            return
-        # "reserve" leaves room for the state of a tumbling window beside the records.
-        reserve = STATE_LIMIT if self.config.tumbling_s else 0
-        count = cut(islice(lane.pending, count), self.config.batch_size, reserve)
-        records = tuple(lane.pending.popleft() for _ in range(count))
-        lane.pending_bytes -= sum(len(record.text) + 1 for record in records)
-        lane.work.append(Batch(records))
-        lane.not_before = now
-
-    def _in_window(self, lane: _Lane) -> int:
-        """How many pending records belong to the lane's open window, which opens if none is."""
-        seconds = self.config.tumbling_s
-        if not seconds:
-            return len(lane.pending)
-        if lane.window is None:
-            lane.window = Window(start_of(lane.pending[0].arrived, seconds), seconds)
-        # Arrival times are approximate: a record of an ended window counts for the open one.
-        for place, record in enumerate(lane.pending):
-            if start_of(record.arrived, seconds) > lane.window.start:
-                return place
-        return len(lane.pending)
-
-    def _window_over(self, lane: _Lane) -> bool:
-        window = lane.window
-        if window is None:
-            return False
-        if window.early:
-            return True
-        if lane.pending:
-            return start_of(lane.pending[0].arrived, window.seconds) > window.start
-        # "When the shard ends, Lambda considers the window closed, and the child shards start their
-        # own window in a fresh state." (services-kinesis-windows)
-        # An idle shard's window is over once a read after its end has found nothing more.
-        return self._closed or (self.caught_up_at or 0.0) >= window.end
-
-    def _window_ended(self, lane: _Lane, outcome: Outcome, now: float) -> None:
+    def _window_ended(self, lane: Lane, outcome: Outcome, now: float) -> None:
         # "If invocation is unsuccessful, your Lambda function suspends further processing until a
         # successful invocation." (services-kinesis-windows)
         if done_count(self.config, (), outcome) is None:

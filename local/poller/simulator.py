@@ -41,6 +41,7 @@ from local.poller.records import Record, sequences
 from local.poller.responses import Outcome
 from local.poller.samples import dynamodb_records, kinesis_records, mapping
 from local.poller.shard import Drop, Invoke, Shard
+from local.poller.simulation import CallLog, DiscardLog, Report, SimulatedShard
 from local.poller.tasks import Crash, Handler, Task, fault_point
 from local.poller.topology import ShardInfo, startable
 from local.poller.windows import Window
@@ -68,61 +69,6 @@ class StuckError(PollerError):
     """Raised when a run does not end: the handler fails for ever and nothing lets the batch go."""
 
     code = "simulation_stuck"
-
-
-@dataclass(frozen=True, slots=True)
-class SimulatedShard:
-    """A shard and what is in it, in order of sequence; its parents are read to the end first."""
-
-    shard_id: str
-    records: Sequence[Record]
-    parents: tuple[str, ...] = ()
-
-
-@dataclass(slots=True)
-class CallLog:
-    """One invocation: what it got, and how the poller saw it end."""
-
-    number: int
-    shard_id: str
-    sequences: list[str]
-    seen: Literal["returned", "failed", "timed out", "lost"] = "lost"
-
-
-@dataclass(frozen=True, slots=True)
-class DiscardLog:
-    """One batch that was given up: the on-failure document, and the event that S3 would get."""
-
-    shard_id: str
-    sequences: list[str]
-    condition: str
-    document: str
-    event: str
-
-
-@dataclass(slots=True)
-class Report:
-    """What a run did with the records. Sequence numbers are those of the records."""
-
-    calls: list[CallLog] = field(default_factory=list)
-    #: Sequences by shard in the order in which the poller took them for delivered; a restart can
-    #: repeat them.
-    delivered: dict[str, list[str]] = field(default_factory=dict)
-    discards: list[DiscardLog] = field(default_factory=list)
-    filtered: set[str] = field(default_factory=set)
-    #: Every checkpoint by shard, in the order in which it was written.
-    checkpoints: dict[str, list[str]] = field(default_factory=dict)
-    #: Sequences that are neither delivered nor discarded nor filtered: must be empty.
-    unaccounted: set[str] = field(default_factory=set)
-    trace: list[str] = field(default_factory=list)
-    restarts: int = 0
-    zombies: int = 0
-    points: int = 0
-
-    @property
-    def discarded(self) -> list[str]:
-        """The sequences of all batches that were given up."""
-        return [sequence for discard in self.discards for sequence in discard.sequences]
 
 
 @dataclass(slots=True)
