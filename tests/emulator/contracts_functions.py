@@ -181,6 +181,20 @@ def log_streams(emulator: Emulator) -> None:
     assert [event["message"] for event in events] == ["said one", "said two", "said three"]
 
 
+def update_delay(emulator: Emulator) -> None:
+    """Who waits for an update as the SDK does waits less than the waiter's second."""
+    name = unique("updated")
+    code = "def handler(event, context):\n    return 1\n"
+    emulator.deploy(stack(Role=ROLE, Updated=function(name, code)), name)
+    functions = emulator.client("lambda")
+    second = package(index=code.replace("1", "2"))
+    functions.update_function_code(FunctionName=name, ZipFile=second)
+    started = time.perf_counter()
+    functions.get_waiter("function_updated_v2").wait(FunctionName=name)
+    assert time.perf_counter() - started < 0.9
+    assert invoke(emulator, name, {}) == 2
+
+
 def stream_pollers(emulator: Emulator) -> None:
     """A record of a stream with a mapping is left to local/poller."""
     name = unique("mapped")

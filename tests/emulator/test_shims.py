@@ -38,6 +38,7 @@ CONTRACTS: dict[str, Callable[[Emulator], None]] = {
     "table_properties": contracts_deployment.table_properties,
     "token_endpoint": contracts_cognito.token_endpoint,
     "topic_encryption": contracts_deployment.topic_encryption,
+    "update_delay": contracts_functions.update_delay,
     "user_pool_attributes": contracts_deployment.user_pool_attributes,
     "weighted_aliases": contracts_functions.weighted_aliases,
     "worker_regions": contracts_functions.worker_regions,
