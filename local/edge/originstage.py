@@ -94,7 +94,7 @@ class OriginStage:
     async def fetch(self, exchange: Exchange, conditions: h.HeaderMap) -> Fetched:
         """Fetch from the behaviour's origin, or from its group's in turn.
 
-        `conditions` are added to the request: a kept response is asked after. Raises EdgeError.
+        `conditions` replace the viewer's own: a kept response is asked after. Raises EdgeError.
         """
         distribution, behaviour = exchange.distribution, exchange.behaviour
         group = distribution.groups.get(behaviour.target)
@@ -121,8 +121,8 @@ class OriginStage:
         self, exchange: Exchange, origin: Origin, conditions: h.HeaderMap
     ) -> Fetched:
         request = to_origin(exchange.request, exchange.behaviour, origin, exchange.viewer)
-        for name, pairs in conditions.items():
-            request.headers.setdefault(name, pairs)
+        # The kept response is asked after, whatever the viewer has already.
+        request.headers |= conditions
         called = await self._origin_request(exchange, request, origin)
         if isinstance(called, Generated):
             return Fetched(called.response, generated=True)

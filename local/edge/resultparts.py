@@ -1,5 +1,8 @@
-"""The parts that every function result is made of: text and headers."""
+"""The parts that every function result is made of: text, headers, bodies."""
 
+import base64
+import binascii
+from collections.abc import Mapping
 from typing import Any
 
 from local.edge import headers as h
@@ -52,3 +55,36 @@ def _entry(name: str, entry: Any) -> tuple[str, str]:
     if checked_text(key, f"the key of header {name}").lower() != name:
         raise ResultInvalidError(f"Header {name} has a key of another name.", code="BadHeaders")
     return key, value
+
+
+def check_read_only(changed: h.HeaderMap, sent: Mapping[str, Any], event_type: str) -> None:
+    """Refuse a result whose headers add, change or delete a read-only one. `sent` is what the event
+    showed. Raises ResultInvalidError."""
+    read_only = h.READ_ONLY[event_type]
+    for name in read_only:
+        before = [entry["value"] for entry in sent.get(name, [])]
+        after = [value for _, value in changed.get(name, [])]
+        if before != after:
+            raise ResultInvalidError(
+                f"The function added, changed or deleted the read-only header {name}.",
+                code="HeaderReadOnly",
+            )
+    # Restrictions on Lambda@Edge: "CloudFront-Viewer-Country header - If a viewer request function
+    # adds this header, it fails validation and CloudFront returns HTTP status code 502".
+    country = "cloudfront-viewer-country"
+    if event_type == "viewer-request" and country in changed and country not in sent:
+        raise ResultInvalidError(
+            "The function added CloudFront-Viewer-Country.", code="HeaderReadOnly"
+        )
+
+
+def decode_body(text: str, encoding: str) -> bytes:
+    """Read a body of a result, `encoding` being text or base64. Raises ResultInvalidError."""
+    if encoding == "text":
+        return text.encode()
+    try:
+        # "If you specify bodyEncoding as base64 but the body is not valid base64, CloudFront
+        # returns an error."
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        raise ResultInvalidError("The body is not valid base64.", code="BadEncoding") from None

@@ -373,6 +373,32 @@ def test_an_expired_page_is_asked_after_and_kept_on_304() -> None:
     assert x_cache(run(made, request())[0]) == "Hit from cloudfront"
 
 
+def test_what_the_viewer_has_is_not_taken_for_what_is_kept() -> None:
+    origins = FakeOrigins(
+        portal=[lambda: answer(200, b"x", etag='"1"'), lambda: answer(200, b"y", etag='"2"')]
+    )
+    made = edge(distribution(), origins=origins)
+    run(made, request())
+    expire(made)
+    run(made, request(if_none_match='"2"'))
+    assert h.joined(origins.requests[1][1].headers, "if-none-match") == '"1"'
+    # A kept page without a validator cannot be confirmed by a 304 to the viewer's own.
+    origins = FakeOrigins(portal=[lambda: answer(200, b"x"), lambda: answer(304)])
+    made = edge(distribution(), origins=origins)
+    run(made, request())
+    expire(made)
+    served, _ = run(made, request(if_none_match='"2"'))
+    assert (served.response.status, x_cache(served)) == (304, "Miss from cloudfront")
+
+
+def test_an_expired_error_is_not_served_again() -> None:
+    origins = FakeOrigins(portal=[lambda: answer(404, b"no"), lambda: answer(500, b"worse")])
+    made = edge(distribution(), origins=origins)
+    run(made, request())
+    expire(made)
+    assert run(made, request())[0].response.status == 500
+
+
 @pytest.mark.parametrize("second", [OriginError("gone"), lambda: answer(500, b"no")])
 def test_an_expired_page_is_served_while_the_origin_fails(second: Any) -> None:
     origins = FakeOrigins(portal=[lambda: answer(200, b"x"), second])

@@ -12,9 +12,9 @@ from local.edge import headers as h
 from local.edge.errors import ResultInvalidError
 from local.edge.events import request_event
 from local.edge.model import Association, EventType, Origin, Request, Response, Viewer
+from local.edge.resultresponse import RESPONSE_LIMIT
 from local.edge.results import (
     BASE64_BODY_LIMIT,
-    RESPONSE_LIMIT,
     Changed,
     Generated,
     apply_changed,
