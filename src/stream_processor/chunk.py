@@ -1,7 +1,7 @@
 """A thousand events, as lists on their way to columns."""
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from operator import attrgetter
 from typing import Final
 
@@ -17,9 +17,11 @@ from stream_processor.fields import (
     NO_EVENT,
     NO_LIBRARY,
     NO_PAGE,
+    Campaign,
     Context,
     Event,
     EventError,
+    Page,
 )
 from stream_processor.schema import BAD, DUPLICATE, EVENTS, GOOD
 from stream_processor.tally import MessageKey
@@ -27,8 +29,6 @@ from stream_processor.times import instants
 
 _NOTHING: Final = msgspec.Raw(b"")
 _NO_LINE: Final = Line(message_id="", timestamp="", event=_NOTHING)
-_PAGE: Final = fields.Page.__struct_fields__
-_CAMPAIGN: Final = fields.Campaign.__struct_fields__
 
 #: The columns that differ from row to row, and `record`: which of the records a row is from.
 SCHEMA: Final = pa.schema(
@@ -46,8 +46,8 @@ SCHEMA: Final = pa.schema(
             "anonymous_id",
             "timestamp",
             "original_timestamp",
-            *(f"page_{name}" for name in _PAGE),
-            *(f"campaign_{name}" for name in _CAMPAIGN),
+            *(f"page_{name}" for name in Page.__struct_fields__),
+            *(f"campaign_{name}" for name in Campaign.__struct_fields__),
             "locale",
             "library",
             "event_json",
@@ -72,6 +72,7 @@ class Chunk:
         self.spans: list[tuple[clickstream.Header, int, int]] = []
         self.bad: dict[int, Bad] = {}
         self.duplicate: dict[int, tuple[str, str]] = {}
+        self._paths: list[str | None] | None = None
 
     def extend(
         self,
@@ -125,21 +126,21 @@ class Chunk:
 
     def paths(self) -> list[str | None]:
         """The page of each row, for the live counters."""
-        return self._page("path")
+        if self._paths is None:
+            self._paths = [own.path or shared.path for own, shared in self._pages()]
+        return self._paths
 
-    def _page(self, name: str) -> list[str | None]:
-        of = _GETTERS[name]
-        return [
-            of(event.properties or NO_PAGE) or of(context.page or NO_PAGE)
-            for event, context in zip(self.events, self.contexts, strict=True)
-        ]
+    def _pages(self) -> Iterable[tuple[Page, Page]]:
+        """What each event says of its page itself, and what its context says."""
+        own = [event.properties or NO_PAGE for event in self.events]
+        shared = [context.page or NO_PAGE for context in self.contexts]
+        return zip(own, shared, strict=True)
 
     def columns(self) -> pa.RecordBatch:
         """The rows as a batch of `SCHEMA`."""
-        lines, events = self.lines, self.events
-        campaigns = [context.campaign or NO_CAMPAIGN for context in self.contexts]
+        lines, events, contexts = self.lines, self.events, self.contexts
         reasons = {row: (bad.code, bad.reason) for row, bad in self.bad.items()} | self.duplicate
-        values: dict[str, object] = {
+        values: dict[str, Sequence[object] | pa.Array | None] = {
             "verdict": self._verdicts(),
             "reason_code": self._sparse({row: why[0] for row, why in reasons.items()}),
             "reason": self._sparse({row: why[1] for row, why in reasons.items()}),
@@ -151,27 +152,42 @@ class Chunk:
             "anonymous_id": [event.anonymous_id for event in events],
             "timestamp": self._timestamps(),
             "original_timestamp": instants([line.original_timestamp for line in lines]),
-            "locale": [context.locale for context in self.contexts],
-            "library": [(context.library or NO_LIBRARY).name for context in self.contexts],
-            "event_json": pa.array(
-                [bytes(line.event) if line is not _NO_LINE else None for line in lines],
-                pa.binary(),
-            ).cast(pa.string()),
+            "locale": [context.locale for context in contexts],
+            "library": [(context.library or NO_LIBRARY).name for context in contexts],
+            "event_json": self._texts(),
             "raw": self._sparse({row: bad.raw for row, bad in self.bad.items()}),
             "record_index": _ints(self.index),
             "record": _ints(self.record),
+            **self._page_columns(),
+            **self._campaign_columns(),
         }
-        for name in _PAGE:
-            values[f"page_{name}"] = self._page(name)
-        for name in _CAMPAIGN:
-            of = _GETTERS[name]
-            values[f"campaign_{name}"] = [of(campaign) for campaign in campaigns]
-        arrays = [
-            value if isinstance(value, pa.Array) else pa.array(value, field.type)
-            for field in SCHEMA
-            for value in [values[field.name]]
-        ]
+        arrays = [_array(values.get(field.name), field.type, len(lines)) for field in SCHEMA]
         return pa.RecordBatch.from_arrays(arrays, schema=SCHEMA)
+
+    def _page_columns(self) -> dict[str, Sequence[object]]:
+        pages = list(self._pages())
+        return {
+            "page_url": [own.url or shared.url for own, shared in pages],
+            "page_path": self.paths(),
+            "page_title": [own.title or shared.title for own, shared in pages],
+            "page_referrer": [own.referrer or shared.referrer for own, shared in pages],
+            "page_search": [own.search or shared.search for own, shared in pages],
+        }
+
+    def _campaign_columns(self) -> dict[str, Sequence[object]]:
+        given = [context.campaign for context in self.contexts]
+        if not any(given):
+            return {}  # most visits come of no campaign
+        campaigns = [campaign or NO_CAMPAIGN for campaign in given]
+        return {
+            f"campaign_{name}": list(map(attrgetter(name), campaigns))
+            for name in Campaign.__struct_fields__
+        }
+
+    def _texts(self) -> pa.Array:
+        """The events as they were sent. They are known to be UTF-8."""
+        texts = [bytes(line.event) if line is not _NO_LINE else None for line in self.lines]
+        return pa.array(texts, pa.binary()).view(pa.string())
 
     def _verdicts(self) -> list[str]:
         verdicts = [GOOD] * len(self.lines)
@@ -181,7 +197,9 @@ class Chunk:
             verdicts[row] = BAD
         return verdicts
 
-    def _sparse[V](self, values: dict[int, V]) -> list[V | None]:
+    def _sparse[V](self, values: dict[int, V]) -> list[V | None] | None:
+        if not values:
+            return None
         column: list[V | None] = [None] * len(self.lines)
         for row, value in values.items():
             column[row] = value
@@ -201,7 +219,10 @@ class Chunk:
         return column
 
 
-_GETTERS: Final = {name: attrgetter(name) for name in {*_PAGE, *_CAMPAIGN}}
+def _array(values: Sequence[object] | pa.Array | None, kind: pa.DataType, length: int) -> pa.Array:
+    if values is None:
+        return pa.nulls(length, kind)
+    return values if isinstance(values, pa.Array) else pa.array(values, kind)
 
 
 def _ints(values: "array[int]") -> pa.Array:

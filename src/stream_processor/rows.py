@@ -80,10 +80,9 @@ class EventRows:
         rows = pa.Table.from_batches(self._chunks, CHUNK_SCHEMA)
         index = rows.column("record").combine_chunks()
         columns = {name: rows.column(name) for name in CHUNK_SCHEMA.names}
-        columns |= {name: values.take(index) for name, values in self._shared().items()}
-        columns["shard_id"] = pa.repeat(pa.scalar(self._shard, pa.string()), len(rows))
+        columns |= {name: _spread(values, index) for name, values in self._shared().items()}
         columns["schema_version"] = pa.repeat(pa.scalar(SCHEMA_VERSION, pa.int32()), len(rows))
-        return pa.table([columns[name] for name in EVENTS.names], schema=EVENTS)
+        return pa.table({name: columns[name] for name in EVENTS.names})
 
     def _shared(self) -> dict[str, pa.Array]:
         headers = [header for header, _ in self.records]
@@ -99,6 +98,7 @@ class EventRows:
             **{name: pa.array(values, pa.bool_()) for name, values in flags.items()},
             "received_at": instants([header.received_at for header in headers]),
             "sent_at": instants([header.sent_at for header in headers]),
+            "shard_id": pa.array([self._shard] * len(headers), pa.string()),
             "sequence_number": pa.array([padded(s) for _, s in self.records], pa.string()),
         }
 
@@ -170,3 +170,16 @@ class EventRows:
                 if path is not None:
                     figures.pages[path] += 1
             self.tally.ids += [chunk.keys[row] for row in rows]
+
+
+def _spread(values: pa.Array, index: pa.Array) -> pa.Array:
+    """What each record says, for each of its rows.
+
+    A text is spread as a number and a list of the texts, which is how Parquet writes it anyway.
+    """
+    if values.null_count == len(values):
+        return pa.nulls(len(index), values.type)
+    if values.type != pa.string():
+        return values.take(index)
+    coded = values.dictionary_encode()
+    return pa.DictionaryArray.from_arrays(coded.indices.take(index), coded.dictionary)

@@ -4,6 +4,7 @@ The X-Ray SDK ends in February 2027; what replaces it is a change of this file. 
 first invocation, not at import: the tracer alone costs half a second of CPU.
 """
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache, wraps
@@ -26,7 +27,8 @@ def _logger() -> "Logger":
 def _metrics() -> "Metrics":
     from aws_lambda_powertools import Metrics
 
-    return Metrics()
+    # An operator's command has no namespace of its own; it must not fail for want of one.
+    return Metrics(namespace=os.environ.get("POWERTOOLS_METRICS_NAMESPACE", "meridian"))
 
 
 @cache
