@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from edge_settings import aws
-from edge_settings.errors import EdgeSettingsError, UnknownResourceError
+from edge_settings.errors import EdgeSettingsError, InvalidSettingsError, UnknownResourceError
 from edge_settings.package import with_settings
 from edge_settings.requests import check_settings, client_urls_request, version_request
 
@@ -51,8 +51,11 @@ def serve(event: Mapping[str, Any]) -> dict[str, object]:
         return {"PhysicalResourceId": f"{urls.client_id}-urls"}
     request = version_request(properties)
     settings = request.settings
-    if request.room == "edge_auth" and isinstance(settings.get("jwks_uri"), str):
-        settings = settings | {"jwks": aws.signing_keys(str(settings["jwks_uri"]))}
+    if request.room == "edge_auth":
+        uri = settings.get("jwks_uri")
+        if not isinstance(uri, str):
+            raise InvalidSettingsError("Settings of edge_auth: jwks_uri: is missing")
+        settings = settings | {"jwks": aws.signing_keys(uri)}
     check_settings(request.room, settings)
     package = with_settings(aws.built_package(request.built_version), settings)
     arn = aws.publish(request.built_version, package)
