@@ -141,7 +141,8 @@ class _Reader:
 
     def _head(self) -> tuple[int, dict[str, str]]:
         lines = self._until(b"\r\n\r\n").decode("latin-1").split("\r\n")
-        status = int(lines[0].split(" ", 2)[1]) if lines[0].startswith("HTTP/1.") else 0
+        version, _, rest = lines[0].partition(" ")
+        status = int(rest[:3]) if version.startswith("HTTP/1.") else 0
         if not 100 <= status <= 599:
             raise TransportError("not an HTTP/1.1 response")
         fields = (line.partition(":") for line in lines[1:])

@@ -22,7 +22,8 @@ def check(*sent: object, limits: Limits | None = None, **given_: Any) -> events.
         text if isinstance(text, bytes) else json.dumps(text, ensure_ascii=False).encode()
         for text in sent
     ]
-    given = events.Given(**({"write_key": "k", "received_at": NOW} | given_))
+    fields: dict[str, Any] = {"write_key": "k", "received_at": NOW} | given_
+    given = events.Given(**fields)
     return events.check(texts, given, limits or Limits(), PLAIN)
 
 
