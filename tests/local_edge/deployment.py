@@ -88,7 +88,9 @@ def let_in(aws: str, bucket: str, distribution_arn: str) -> None:
     client(aws, "s3").put_bucket_policy(Bucket=bucket, Policy=json.dumps(policy))
 
 
-def configuration(viewer: str, origin: str, control: str, live_port: int) -> dict[str, Any]:
+def configuration(
+    viewer: str, origin: str, control: str, live_port: int, api: str = "api"
+) -> dict[str, Any]:
     """Write the distribution: `viewer` and `origin` are versions of the probe."""
     at_origin = {"origin-request": origin}
     paths = {
@@ -112,6 +114,7 @@ def configuration(viewer: str, origin: str, control: str, live_port: int) -> dic
         ),
         "/live/*": behaviour(target="live", methods=ALL_METHODS, request=ALL_VIEWER_EXCEPT_HOST),
         "/group/*": behaviour(target="group"),
+        "/api/*": behaviour(target="api", methods=ALL_METHODS, request=ALL_VIEWER_EXCEPT_HOST),
         "/p?ge.html": behaviour(CACHING_OPTIMIZED, response=SECURITY_HEADERS),
     }
     s3 = {
@@ -131,12 +134,24 @@ def configuration(viewer: str, origin: str, control: str, live_port: int) -> dic
             "OriginReadTimeout": 4,
         },
     }
+    gateway = {
+        "Id": "api",
+        "DomainName": f"{api}.execute-api.us-east-1.amazonaws.com",
+        "OriginPath": "/live",
+        "CustomOriginConfig": {
+            "HTTPPort": 80,
+            "HTTPSPort": 443,
+            "OriginProtocolPolicy": "https-only",
+        },
+    }
     return {
         "CallerReference": "tests",
         "Comment": "",
         "Enabled": True,
         "DefaultRootObject": "index.html",
-        "Origins": items([s3, {**live, "Id": "dead", "DomainName": "nowhere.example"}, live]),
+        "Origins": items(
+            [s3, {**live, "Id": "dead", "DomainName": "nowhere.example"}, live, gateway]
+        ),
         "OriginGroups": items(
             [
                 {
@@ -161,6 +176,30 @@ def configuration(viewer: str, origin: str, control: str, live_port: int) -> dic
     }
 
 
+def deploy_api(aws: str, function: str) -> str:
+    """Make a REST API whose every path calls a function; gives its id."""
+    gateway = client(aws, "apigateway")
+    api = str(gateway.create_rest_api(name="edge-tests")["id"])
+    (root,) = gateway.get_resources(restApiId=api)["items"]
+    rest = gateway.create_resource(restApiId=api, parentId=root["id"], pathPart="{proxy+}")["id"]
+    common = {"restApiId": api, "resourceId": rest, "httpMethod": "ANY"}
+    gateway.put_method(**common, authorizationType="NONE")
+    gateway.put_integration(
+        **common,
+        type="AWS_PROXY",
+        integrationHttpMethod="POST",
+        uri=f"arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/{function}/invocations",
+    )
+    gateway.create_deployment(restApiId=api, stageName="live")
+    client(aws, "lambda").add_permission(
+        FunctionName=function,
+        StatementId="api",
+        Action="lambda:InvokeFunction",
+        Principal="apigateway.amazonaws.com",
+    )
+    return api
+
+
 def deploy(aws: str, live_port: int) -> tuple[str, str]:
     """Make everything; gives the distribution's id and ARN."""
     cloudfront = client(aws, "cloudfront")
@@ -176,7 +215,9 @@ def deploy(aws: str, live_port: int) -> tuple[str, str]:
         }
     )["OriginAccessControl"]["Id"]
     made = cloudfront.create_distribution(
-        DistributionConfig=configuration(viewer, origin, control, live_port)
+        DistributionConfig=configuration(
+            viewer, origin, control, live_port, deploy_api(aws, viewer)
+        )
     )["Distribution"]
     let_in(aws, BUCKET, made["ARN"])
     return made["Id"], made["ARN"]

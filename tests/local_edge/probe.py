@@ -104,7 +104,11 @@ DOES: dict[str, Callable[[Json, Json], Any]] = {
 
 
 def lambda_handler(event: Json, _context: Any) -> Any:
-    """Do what the query asks for, and pass everything else on as it is."""
+    """Do what the query asks for, and pass everything else on as it is. Called by an API instead of
+    CloudFront, tell what it was asked."""
+    if "Records" not in event:
+        told = {"path": event["path"], "query": event["queryStringParameters"]}
+        return {"statusCode": 200, "body": json.dumps(told)}
     cf = event["Records"][0]["cf"]
     kind = cf["config"]["eventType"]
     if kind.endswith("-response"):

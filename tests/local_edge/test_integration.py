@@ -273,6 +273,12 @@ def test_a_custom_origin_gets_the_whole_request(web: httpx.Client) -> None:
     assert web.delete("/live/x").json()["method"] == "DELETE"
 
 
+def test_an_api_is_asked_on_its_stage(web: httpx.Client) -> None:
+    told = web.get("/api/appointments?day=monday")
+    assert told.status_code == 200, told.text
+    assert told.json() == {"path": "/api/appointments", "query": {"day": "monday"}}
+
+
 def test_a_group_fails_over(web: httpx.Client) -> None:
     assert web.get("/group/x").json()["path"] == "/group/x"
     assert web.get("/live/slow").status_code == 504
@@ -306,6 +312,22 @@ def raw(stage: Stage, request: bytes) -> bytes:
         while part := connection.recv(65_536):
             received += part
     return received
+
+
+@pytest.mark.parametrize(
+    ("length", "status"), [(20_480, 200), (20_481, 413), (200_000, 413), (300_000, 400)]
+)
+def test_the_head_of_a_request_is_counted_to_the_byte(
+    stage: Stage, length: int, status: int
+) -> None:
+    start = b"GET /page.html HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+    rest = length - len(start) - len(b"\r\n")
+    # Lines of 1,000 bytes and a last one with what is left.
+    lines = [b"X-A: " + b"a" * 993 + b"\r\n"] * (rest // 1_000 - 1)
+    lines.append(b"X-B: " + b"b" * (rest - 1_000 * len(lines) - 7) + b"\r\n")
+    request = start + b"".join(lines) + b"\r\n"
+    assert len(request) == length
+    assert raw(stage, request).startswith(b"HTTP/1.1 %d " % status)
 
 
 @pytest.mark.parametrize(
