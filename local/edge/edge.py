@@ -92,6 +92,8 @@ class Edge:
         host = h.first(request.headers, "host")
         length = len("https://") + len(host) + len(request.uri) + len(request.query) + 1
         if length > URL_LIMIT:
+            # The page has 413 for a long request and for a long URL; RFC 9110 §15.5.15 has 414 for
+            # the URL, which tells the two apart.
             raise RequestRefusedError(
                 f"The URL is longer than {URL_LIMIT:,} bytes.", status=414, code="UriTooLong"
             )

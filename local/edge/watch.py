@@ -30,13 +30,18 @@ class Watch:
         self._settings = settings
         self._edge = edge
         self._pool = pool
+        self._id: str | None = settings.distribution
         self._seen: dict[str, str] = {}
         self._turn = 0
 
     async def deploy(self) -> None:
-        """Read the distribution and serve it. Raises LocalError."""
-        found = await asyncio.to_thread(self._deployed.find, self._settings.distribution)
+        """Read the distribution and serve it: the one that was served before, while there is one.
+
+        Raises LocalError.
+        """
+        found = await asyncio.to_thread(self._deployed.find, self._id)
         distribution = await asyncio.to_thread(self._deployed.load, found)
+        self._id = found
         self._seen = {path: await self._look(path) for path in _paths(distribution)}
         self._edge.deploy(distribution)
         for sentence in _remarks(distribution):
@@ -79,6 +84,8 @@ class Watch:
             if self._edge.distribution is not None:
                 print(f"local edge: {error}", file=sys.stderr, flush=True)
             self._edge.distribution = None
+            # The emulator was reset, perhaps: the next deployment has an id of its own.
+            self._id = self._settings.distribution
 
     async def _look(self, path: str) -> str:
         endpoint = self._settings.endpoint

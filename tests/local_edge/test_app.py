@@ -110,6 +110,11 @@ def test_a_request_is_answered_and_logged(made: Edge, log: Path) -> None:
     assert written["ms"] >= 0
 
 
+def test_without_a_file_the_log_goes_to_stdout(capsys: pytest.CaptureFixture[str]) -> None:
+    AccessLog(None).write({"path": "/a"})
+    assert capsys.readouterr().out == '{"path":"/a"}\n'
+
+
 def test_ready_says_whether_a_distribution_is_served(made: Edge, log: Path) -> None:
     assert send(made, b"/_local/ready", log=log).status == 200
     made.distribution = None

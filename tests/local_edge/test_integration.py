@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 import signal
 import socket
 import subprocess
@@ -470,8 +471,35 @@ def test_a_missing_distribution_or_emulator_is_one_sentence(stage: Stage) -> Non
         assert is_one_sentence(ended.stderr), ended.stderr
 
 
+def test_several_distributions_want_a_name_and_the_served_one_stays(
+    stage: Stage, web: httpx.Client
+) -> None:
+    cloudfront = stage.client("cloudfront")
+    config = cloudfront.get_distribution_config(Id=stage.distribution)["DistributionConfig"]
+    other = cloudfront.create_distribution(
+        DistributionConfig={**config, "CallerReference": "second", "DefaultRootObject": ""}
+    )
+    second = other["Distribution"]["Id"]
+    ended = run("--endpoint", stage.aws, "--port", str(free_port()))
+    assert ended.returncode == 1
+    assert is_one_sentence(ended.stderr)
+    assert {stage.distribution, second} <= set(re.split(r"[^A-Z0-9]+", ended.stderr))
+    etag = cloudfront.get_distribution_config(Id=stage.distribution)["ETag"]
+    cloudfront.update_distribution(
+        Id=stage.distribution, IfMatch=etag, DistributionConfig={**config, "Comment": "again"}
+    )
+    time.sleep(2.5)
+    assert web.get("/").content == PAGES["index.html"]
+
+
+def test_a_function_that_may_not_be_associated_is_named_at_the_start(stage: Stage) -> None:
+    said = stage.log.with_name("edge.log").read_text()
+    assert "The viewer-request function is no numbered version" in said
+    assert said.count("\n") < 20
+
+
 def test_a_stop_signal_ends_it_cleanly(stage: Stage, tmp_path: Path) -> None:
-    with running_edge(stage.aws, tmp_path) as (_, process, _):
+    with running_edge(stage.aws, tmp_path, "--distribution", stage.distribution) as (_, process, _):
         process.send_signal(signal.SIGTERM)
         assert process.wait(10) == 0
 
