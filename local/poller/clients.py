@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 #: Connections kept to one service of one region: one for each thread that may wait there.
 POOL = 64
 #: Seconds for an answer that comes at once where the endpoint is alive.
-ANSWER_S = 5
+ANSWER_S = 4
 #: "Timeout … maximum 900 seconds" (configuration-timeout), and a little more for the way back.
 INVOKE_S = 910
 
@@ -63,9 +63,19 @@ class Clients:
         client: KinesisClient = self._client("kinesis", region, 30, 3, raw=True)
         return client
 
+    def kinesis_lists(self, region: str) -> "KinesisClient":
+        """For the list of a stream's shards, which must not hold the poller up."""
+        client: KinesisClient = self._client("kinesis", region, ANSWER_S, 1)
+        return client
+
     def dynamodb_streams(self, region: str) -> "DynamoDBStreamsClient":
         """For reading a table's stream; as `kinesis`."""
         client: DynamoDBStreamsClient = self._client("dynamodbstreams", region, 30, 3, raw=True)
+        return client
+
+    def dynamodb_streams_lists(self, region: str) -> "DynamoDBStreamsClient":
+        """For the list of a table stream's shards; as `kinesis_lists`."""
+        client: DynamoDBStreamsClient = self._client("dynamodbstreams", region, ANSWER_S, 1)
         return client
 
     def sqs(self, region: str) -> "SQSClient":

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import Any, Literal
 
 from local.poller.checkpoints import Checkpoint, CheckpointStore
-from local.poller.errors import PollerError
+from local.poller.errors import PollerError, UnreachableError
 from local.poller.journal import Journal
 from local.poller.mapping import MappingConfig
 from local.poller.reader import ShardReader
@@ -46,7 +46,10 @@ class MappingRunner:
         self._undelivered = 0
 
     def tick(self) -> None:
-        """Look at the stream's shards, and read those whose turn it is."""
+        """Look at the stream's shards, and read those whose turn it is.
+
+        Raises UnreachableError where nobody answered; a refusal is logged and waited out.
+        """
         # Before the list: the children of a shard that has ended are in a list made after its end.
         ended = [reader for reader in self._readers.values() if not reader.is_alive()]
         now = time.monotonic()
@@ -55,6 +58,8 @@ class MappingRunner:
         self._next_list = now + LIST_S
         try:
             shards = self._source.shards()
+        except UnreachableError:
+            raise
         except PollerError as error:
             if self._complaint != str(error):
                 self._complaint = str(error)

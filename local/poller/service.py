@@ -125,9 +125,13 @@ class Poller:
             self._answered = time.monotonic()
             self._complaints.pop(region, None)
             self._follow(region, documents)
-        for runner in list(self._runners.values()):
-            if not self._stopping.is_set():
-                runner.tick()
+        try:
+            for runner in list(self._runners.values()):
+                if not self._stopping.is_set():
+                    runner.tick()
+        except UnreachableError:
+            # Each wait for nobody takes seconds: the next look at the mappings tells who is there.
+            return
 
     def _no_list(self, region: str, error: PollerError) -> None:
         # A region that refuses is alive: its mappings go on with what they have.

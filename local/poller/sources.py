@@ -68,13 +68,14 @@ class KinesisSource:
 
     def __init__(self, clients: Clients, config: MappingConfig) -> None:
         self._client = clients.kinesis(config.region)
+        self._lists = clients.kinesis_lists(config.region)
         # A mapping of a stream consumer reads the consumer's stream. Enhanced fan-out changes who
         # pays for the throughput, not what is read.
         self._arn = config.source_arn.split("/consumer/")[0]
 
     def shards(self) -> list[ShardInfo]:
         with domain_errors():
-            pages = self._client.get_paginator("list_shards").paginate(StreamARN=self._arn)
+            pages = self._lists.get_paginator("list_shards").paginate(StreamARN=self._arn)
             return [
                 ShardInfo(
                     shard["ShardId"],
@@ -131,6 +132,7 @@ class TableSource:
 
     def __init__(self, clients: Clients, config: MappingConfig) -> None:
         self._client = clients.dynamodb_streams(config.region)
+        self._lists = clients.dynamodb_streams_lists(config.region)
         self._arn = config.source_arn
 
     def shards(self) -> list[ShardInfo]:
@@ -141,7 +143,7 @@ class TableSource:
             if last:
                 request["ExclusiveStartShardId"] = last
             with domain_errors():
-                description = self._client.describe_stream(**request)["StreamDescription"]
+                description = self._lists.describe_stream(**request)["StreamDescription"]
             for shard in description.get("Shards", []):
                 parent = shard.get("ParentShardId")
                 closed = "EndingSequenceNumber" in shard.get("SequenceNumberRange", {})

@@ -39,10 +39,15 @@ class FakeSource:
         self.by_id = {shard.info.shard_id: shard for shard in shards}
         self.starts: list[Start] = []
         self.refusals: list[PollerError] = []
+        self.list_refusal: PollerError | None = None
+        self.lists = 0
         self._page_size = page_size
         self._age = 0
 
     def shards(self) -> list[ShardInfo]:
+        self.lists += 1
+        if self.list_refusal:
+            raise self.list_refusal
         return [shard.info for shard in self.by_id.values()]
 
     def expire(self) -> None:

@@ -275,6 +275,19 @@ def test_a_throttled_function_is_tried_until_it_has_room(system: System) -> None
     }
 
 
+def test_a_region_that_is_out_is_waited_for(system: System) -> None:
+    arn = system.create_stream()
+    system.map(arn, BatchSize=10)
+    with system.poller() as polling:
+        polling.drain(arn)
+        system.put([{"n": n} for n in range(100)])
+        system.emulator.local(f"outage?region={system.region}&on=1", method="POST")
+        time.sleep(2)
+        system.emulator.local(f"outage?region={system.region}&on=0", method="POST")
+        polling.drain(arn)
+    assert list(dict.fromkeys(system.numbers())) == list(range(100))
+
+
 def test_a_function_that_times_out_is_retried(system: System) -> None:
     system.functions.update_function_configuration(FunctionName=system.name, Timeout=1)
     arn = system.create_stream()

@@ -13,7 +13,13 @@ import pytest
 
 from local.poller import reader, runner, service
 from local.poller.checkpoints import CheckpointStore
-from local.poller.errors import EmulatorGoneError, ServiceError, StateError, UnreachableError
+from local.poller.errors import (
+    EmulatorGoneError,
+    PollerError,
+    ServiceError,
+    StateError,
+    UnreachableError,
+)
 from local.poller.journal import Journal
 from local.poller.samples import FUNCTION_ARN, STREAM_ARN, kinesis_records
 from local.poller.service import CHECKPOINT_FILE, Poller
@@ -266,6 +272,25 @@ def test_a_short_silence_is_survived(world: World, monkeypatch: pytest.MonkeyPat
         world.platform.refusal = None
         world.source.by_id["shard-0"].records += kinesis_records([b"x"], first=10**56)
         wait_until(lambda: len(world.sequences()) == 6)
+
+
+@pytest.mark.parametrize("refusal", [UnreachableError("no answer"), ServiceError("refused")])
+def test_a_stream_that_cannot_be_listed_is_read_on_and_listed_later(
+    world: World, refusal: PollerError
+) -> None:
+    with world.polling():
+        world.until(lambda found: found["delivered"] == 5)
+        world.source.list_refusal = refusal
+        before = world.source.lists
+        wait_until(lambda: world.source.lists > before + 2)
+        world.source.by_id["shard-0"].records += kinesis_records([b"x"], first=10**56)
+        wait_until(lambda: len(world.sequences()) == 6)
+        world.source.by_id["shard-1"] = open_shard(
+            kinesis_records([b"x"], first=2 * 10**56), "shard-1"
+        )
+        world.source.list_refusal = None
+        wait_until(lambda: len(world.sequences()) == 7)
+    assert len(world.events("list_shards_failed")) == isinstance(refusal, ServiceError)
 
 
 def test_a_state_that_cannot_be_written_ends_the_poller(world: World) -> None:
