@@ -9,6 +9,7 @@ from edge_auth import log
 from edge_auth.backends import fastest
 from edge_auth.errors import EdgeAuthError, SettingsError
 from edge_auth.gate import Gate
+from edge_auth.request import Request
 from edge_auth.responses import refusal
 from edge_auth.settings import parse
 
@@ -54,7 +55,15 @@ def lambda_handler(event: object, context: object) -> object:  # noqa: ARG001 # 
         print(log.line(request, outcome))
     except Exception as error:  # noqa: BLE001 # an exception here would be CloudFront's own 502 page
         problem = error if isinstance(error, EdgeAuthError) else EdgeAuthError()
-        outcome = refusal(None, problem)
-        # The type alone: a message could quote what it failed on.
-        print(json.dumps({"level": "ERROR", "message": "edge_auth", "error": type(error).__name__}))
+        request = _understood(event)
+        outcome = refusal(request, problem)
+        print(log.line(request, outcome, type(error)))
     return outcome.result
+
+
+def _understood(event: object) -> Request | None:
+    """The request, for the answer to a failure: the failure may have been to understand it."""
+    try:
+        return Request(event)
+    except Exception:  # noqa: BLE001 # as above; the first error is the one that is logged
+        return None

@@ -34,6 +34,7 @@ def _public_key(jwk: object, backend: Backend) -> tuple[str, PublicKey]:
         jwk.get("kty") != "RSA"
         or jwk.get("use", "sig") != "sig"
         or jwk.get("alg", "RS256") != "RS256"
+        or not _may_verify(jwk.get("key_ops", ["verify"]))
         or not isinstance(kid, str)
         or not 0 < len(kid) <= MAXIMUM_KID
         or not isinstance(modulus, str)
@@ -50,6 +51,11 @@ def _public_key(jwk: object, backend: Backend) -> tuple[str, PublicKey]:
     ):
         raise TokenError
     return kid, PublicKey(number, backend)
+
+
+def _may_verify(operations: object) -> bool:
+    """RFC 7517, section 4.3."""
+    return isinstance(operations, list) and "verify" in operations
 
 
 def read_keys(document: Mapping[str, object], backend: Backend) -> dict[str, PublicKey]:

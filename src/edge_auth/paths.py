@@ -71,7 +71,8 @@ def canonical(uri: str) -> str:
 
 def spelled(uri: str, path: str) -> str:
     """The canonical path as it goes on: in the visitor's own spelling if that says the same."""
-    return uri if percent_decode(uri) == path else percent_encode(path)
+    legal = uri.isascii() and " " not in uri
+    return uri if legal and percent_decode(uri) == path else percent_encode(path)
 
 
 # A return address travels in the state of a sign-in, and a URL has at most 8,192 bytes at

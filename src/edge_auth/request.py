@@ -39,6 +39,9 @@ class Request:
             self.headers: dict[str, list[dict[str, str]]] = raw.get("headers") or {}
             self.id = _identifier(config.get("requestId"))
             self.distribution: str = str(config.get("distributionDomainName") or "").lower()
+            for entries in self.headers.values():
+                for entry in entries:
+                    entry["value"].isascii()  # a text, or an AttributeError
             self.cookies = cookies.read(self.lines("cookie"))
         except (AttributeError, IndexError, KeyError, TypeError) as error:
             raise RequestError from error

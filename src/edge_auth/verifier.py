@@ -6,7 +6,7 @@ from edge_auth import jws
 from edge_auth.claims import Claims, Expectations, check
 from edge_auth.digest import compare_digest, sha256
 from edge_auth.encoding import decode, json_object
-from edge_auth.errors import SignatureError, TokenError
+from edge_auth.errors import SettingsError, SignatureError, TokenError
 from edge_auth.jwks import KeyRing
 from edge_auth.rsa import PublicKey
 
@@ -23,7 +23,10 @@ class Verifier:
     was signed, which the check of the signature needs anyway, and the signature."""
 
     def __init__(self, keys: KeyRing, expected: Expectations, clock: Callable[[], float]) -> None:
-        """`clock` gives seconds since the epoch."""
+        """`clock` gives seconds since the epoch. Raises SettingsError for another issuer's keys: a
+        key must never vouch for a token of anybody else."""
+        if keys.issuer != expected.issuer:
+            raise SettingsError("issuer", "is not the one whose keys these are")
         self._keys = keys
         self._expected = expected
         self._clock = clock

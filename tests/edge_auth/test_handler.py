@@ -83,7 +83,9 @@ def test_without_good_settings_the_door_stays_closed(published: Path, content: s
         published.write_text(content)
     result = call(viewer_request("/public.html"))
     assert result["status"] == "500"
-    assert "settings_invalid" in result["body"]
+    problem = json.loads(result["body"])
+    assert (problem["reason"], problem["code"]) == ("unavailable", "settings_invalid")
+    assert problem["request_id"]
 
 
 def test_a_fault_of_ours_is_a_500_and_only_its_type_is_logged(
@@ -93,9 +95,27 @@ def test_a_fault_of_ours_is_a_500_and_only_its_type_is_logged(
         raise ZeroDivisionError("the token was eyJ-secret")
 
     monkeypatch.setattr(Gate, "_decide", broken)
-    result = call(viewer_request("/premium/x", headers=PAGE))
+    event = viewer_request("/premium/x", headers=PAGE)
+    result = call(event)
+    legal.check(result, event)
     assert result["status"] == "500"
-    assert json.loads(capsys.readouterr().out)["error"] == "ZeroDivisionError"
+    assert result["headers"]["x-meridian-request-id"][0]["value"] in result["body"]
+    written = capsys.readouterr().out
+    assert json.loads(written)["error"] == "ZeroDivisionError"
+    assert "secret" not in written + result["body"]
+
+
+@pytest.mark.parametrize(
+    "event", [None, {}, {"Records": []}, {"Records": [{"cf": {"request": 7}}]}]
+)
+def test_what_is_no_event_is_refused(published: Path, event: object) -> None:
+    assert call(event)["status"] == "400"
+
+
+def test_an_event_that_cannot_even_be_read_is_a_500(published: Path) -> None:
+    headers = {"host": [{"key": "Host", "value": 7}], "accept": [{"key": "Accept", "value": 7}]}
+    event = {"Records": [{"cf": {"request": {"uri": "/premium/x", "headers": headers}}}]}
+    assert call(event)["status"] == "500"
 
 
 def test_a_line_per_request_without_anything_of_the_visitor(

@@ -73,6 +73,7 @@ def test_a_reading_is_read_as_itself(uri: str) -> None:
 def test_a_plain_path_keeps_its_spelling() -> None:
     assert spelled("/a%20b/%C3%A9", "/a b/é") == "/a%20b/%C3%A9"
     assert spelled("/x/../a%20b", "/a b") == "/a%20b"
+    assert spelled("/a b/é", "/a b/é") == "/a%20b/%C3%A9"
 
 
 @pytest.mark.parametrize(("length", "local"), [(2_048, True), (2_049, False)])

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_auth import verifier
+from edge_auth.claims import Expectations
 from edge_auth.encoding import decode, encode, json_object
-from edge_auth.errors import EdgeAuthError, TokenError, TokenExpiredError
+from edge_auth.errors import EdgeAuthError, SettingsError, TokenError, TokenExpiredError
 from edge_auth.verifier import Verifier
 from tests.edge_auth import issuer
 from tests.edge_auth.conftest import gate_of
@@ -258,6 +259,13 @@ def test_a_remembered_message_with_another_signature_is_not_remembered() -> None
     assert signature != other
     with pytest.raises(TokenError):
         it.verify(f"{message}.{other}")
+
+
+def test_keys_of_another_issuer_are_no_keys_of_this_one() -> None:
+    keys = gate_of(issuer.Clock()).keys
+    other = Expectations("https://other.example", issuer.CLIENT, "access", 0)
+    with pytest.raises(SettingsError, match="issuer"):
+        Verifier(keys, other, issuer.Clock())
 
 
 def test_memory_is_bounded() -> None:
