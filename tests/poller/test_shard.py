@@ -358,6 +358,20 @@ class TestTumblingWindows:
         assert action.final is early
         assert json.loads(action.event)["isWindowTerminatedEarly"] is early
 
+    def test_only_the_final_call_is_told_that_its_window_ended_early(self) -> None:
+        machine = self.machine(FunctionResponseTypes=["ReportBatchItemFailures"])
+        records = kinesis_records([b"x"] * 2, spacing_s=1)
+        machine.read(records, NOW, caught_up=True)
+        failures = [{"itemIdentifier": records[1].sequence}]
+        large = {"state": "s" * STATE_LIMIT, "batchItemFailures": failures}
+        machine.invoked(only(machine.due(NOW)), answered(large), NOW)
+        again = only(machine.due(NOW + 60))
+        assert list(again.batch.records) == records[1:]
+        assert json.loads(again.event)["isWindowTerminatedEarly"] is False
+        machine.invoked(again, answered({"state": "small"}), NOW + 60)
+        final = json.loads(only(machine.due(NOW + 60)).event)
+        assert (final["isFinalInvokeForWindow"], final["isWindowTerminatedEarly"]) == (True, True)
+
     def test_a_failed_call_leaves_the_state(self) -> None:
         machine = self.machine()
         machine.read(kinesis_records([b"x"]), NOW, caught_up=True)

@@ -222,3 +222,15 @@ def test_what_ends_a_thread_of_the_handler_ends_the_run() -> None:
         Simulator(
             kinesis_records([b"x"]), SETTINGS, interrupted, faults=Faults(script={5: "crash"})
         ).run()
+
+
+@pytest.mark.parametrize("limit", [0, 3])
+def test_at_most_so_many_faults_happen(limit: int) -> None:
+    def handler(event: dict[str, Any]) -> Any:
+        fault_point("always")
+
+    report = Simulator(
+        kinesis_records([b"x"] * 4), {}, handler, faults=Faults(crash=1.0, limit=limit)
+    ).run()
+    assert len(report.trace) == limit
+    assert not report.unaccounted
