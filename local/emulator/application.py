@@ -20,7 +20,6 @@ def build(settings: Settings) -> Application:
     for name, shim in SHIMS.items():
         if name not in settings.without:
             application = shim.install(settings, control, application) or application
-    control.add("GET", "/_local/shims", lambda _: sorted(SHIMS.keys() - settings.without))
     return control.wrap(application)
 
 
