@@ -105,17 +105,37 @@ def test_a_fault_of_ours_is_a_500_and_only_its_type_is_logged(
     assert "secret" not in written + result["body"]
 
 
-@pytest.mark.parametrize(
-    "event", [None, {}, {"Records": []}, {"Records": [{"cf": {"request": 7}}]}]
-)
+ODD_REQUESTS: list[Any] = [
+    7,
+    {},
+    {"uri": 7},
+    {"uri": "/x", "method": 7},
+    {"uri": "/x", "headers": 7},
+    {"uri": "/x", "headers": {"host": 7}},
+    {"uri": "/x", "headers": {"host": [7]}},
+    {"uri": "/x", "headers": {"host": [{}]}},
+    {"uri": "/x", "headers": {"accept": [{"key": "Accept", "value": 7}]}},
+]
+
+
+@pytest.mark.parametrize("request_", ODD_REQUESTS)
+def test_what_is_no_request_is_refused(published: Path, request_: object) -> None:
+    assert call({"Records": [{"cf": {"request": request_}}]})["status"] == "400"
+
+
+@pytest.mark.parametrize("event", [None, {}, {"Records": []}, {"Records": [{"cf": None}]}])
 def test_what_is_no_event_is_refused(published: Path, event: object) -> None:
     assert call(event)["status"] == "400"
 
 
-def test_an_event_that_cannot_even_be_read_is_a_500(published: Path) -> None:
-    headers = {"host": [{"key": "Host", "value": 7}], "accept": [{"key": "Accept", "value": 7}]}
-    event = {"Records": [{"cf": {"request": {"uri": "/premium/x", "headers": headers}}}]}
-    assert call(event)["status"] == "500"
+def test_when_even_the_failure_cannot_be_understood_the_door_stays_closed(
+    published: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("edge_auth.request.Request.__init__", broken)
+    assert call(viewer_request())["status"] == "500"
 
 
 def test_a_line_per_request_without_anything_of_the_visitor(
