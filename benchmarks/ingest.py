@@ -15,23 +15,19 @@ The events are the page views of the log that `make run` replays (see local/repl
 import argparse
 import base64
 import compileall
-import hashlib
-import inspect
 import json
 import math
 import os
 import resource
 import shutil
-import ssl
 import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -39,9 +35,9 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = [path for path in sys.path if path.endswith("site-packages")]
 sys.path[:0] = [str(ROOT), str(ROOT / "src")]
 
-KEY = "a-write-key"
-STREAM = "meridian-bench-events"
-REGION = "us-east-1"
+from benchmarks.ingest_peer import KEY, REGION, STREAM, peer  # noqa: E402 - the path comes first
+from benchmarks.ingest_stub import Stub  # noqa: E402 - the path comes first
+
 SIZES = (1, 10, 100, 500)
 # Demand: (CPU over the peer's) by events in a request.
 CPU_DEMANDS = {10: 0.25, 100: 0.20, 500: 0.20}
@@ -71,81 +67,6 @@ def collector() -> Handler:
     delivery = Delivery(Kinesis(tls.Dialler()), known.stream, known.regions, REGION)
     ready = Collector(known, delivery, REGION)
     return lambda event: str(ready.answer(event, 5.0)["status"])
-
-
-def peer() -> Handler:
-    """The usual way: json, a compiled JSON Schema, boto3, a record per event."""
-    import boto3
-    import fastjsonschema
-
-    text, identity = {"type": "string"}, {"type": ["string", "number", "null"]}
-    validate = fastjsonschema.compile(
-        {
-            "type": "object",
-            "properties": {
-                "type": {"enum": ["track", "page", "screen", "identify", "group", "alias"]},
-                "messageId": {"type": "string", "minLength": 1, "maxLength": 99},
-                "userId": identity,
-                "anonymousId": identity,
-                "groupId": identity,
-                "previousId": identity,
-                "timestamp": {"type": "string", "format": "date-time"},
-                "originalTimestamp": {"type": "string", "format": "date-time"},
-                "event": text,
-                "name": {"type": ["string", "null"]},
-                "properties": {"type": "object"},
-                "traits": {"type": "object"},
-                "context": {"type": "object"},
-            },
-            "required": ["type"],
-            "anyOf": [{"required": ["userId"]}, {"required": ["anonymousId"]}],
-        }
-    )
-    kinesis = boto3.client("kinesis", region_name=REGION)
-
-    def answer(event: dict[str, Any]) -> str:
-        cf = event["Records"][0]["cf"]
-        request = cf["request"]
-        headers = {name: values[0]["value"] for name, values in request["headers"].items()}
-        basic = headers["authorization"].partition(" ")[2]
-        if base64.b64decode(basic).decode().rstrip(":") != KEY:
-            return "401"
-        body = json.loads(base64.b64decode(request["body"]["data"]))
-        received = datetime.now(UTC)
-        sent = datetime.fromisoformat(body["sentAt"])
-        records: list[Any] = []
-        rejected = []
-        for index, item in enumerate(body["batch"]):
-            try:
-                validate(item)
-            except fastjsonschema.JsonSchemaException as error:
-                rejected.append({"index": index, "message": str(error)})
-                continue
-            original = datetime.fromisoformat(item["timestamp"])
-            item |= {
-                "receivedAt": received.isoformat(timespec="milliseconds"),
-                "originalTimestamp": item["timestamp"],
-                "sentAt": body["sentAt"],
-                "timestamp": (received - (sent - original)).isoformat(timespec="milliseconds"),
-                "ip": request["clientIp"].rpartition(".")[0] + ".0",
-                "userAgent": headers["user-agent"],
-                "bot": "bot" in headers["user-agent"].lower(),
-                "country": headers["cloudfront-viewer-country"],
-                "region": headers.get("cloudfront-viewer-country-region"),
-                "city": headers.get("cloudfront-viewer-city"),
-                "timeZone": headers.get("cloudfront-viewer-time-zone"),
-                "device": "desktop" if headers["cloudfront-is-desktop-viewer"] else "mobile",
-                "requestId": cf["config"]["requestId"],
-                "source": "portal",
-            }
-            visitor = item.get("anonymousId") or item["userId"]
-            key = hashlib.sha256(f"{KEY}{visitor}".encode()).hexdigest()
-            records.append({"Data": json.dumps(item).encode(), "PartitionKey": key})
-        response = kinesis.put_records(StreamName=STREAM, Records=records)
-        json.dumps({"success": True, "accepted": len(records), "rejected": rejected})
-        return "503" if response["FailedRecordCount"] else "200"
-
-    return answer
 
 
 CANDIDATES: dict[str, Callable[[], Handler]] = {"collector": collector, "peer": peer}
@@ -250,109 +171,12 @@ def packages(directory: Path) -> None:
     (mine / "settings.json").write_text(json.dumps(SETTINGS))
     its = directory / "peer"
     its.mkdir()
-    head = f"import base64, hashlib, json\nfrom datetime import UTC, datetime\n{KEY=}\n{STREAM=}\n"
-    rest = f"{REGION=}\nfrom typing import Any\nHandler = Any\n"
-    (its / "peer_app.py").write_text(head + rest + inspect.getsource(peer))
+    shutil.copy(ROOT / "benchmarks" / "ingest_peer.py", its / "peer_app.py")
     event = json.dumps(event_of(prepared_bodies(directory, 10)[0]))
     for place in (mine, its, directory / "baseline"):
         place.mkdir(exist_ok=True)
         (place / "event.json").write_text(event)
         compileall.compile_dir(place, quiet=1)
-
-
-# --- the stub of Kinesis --------------------------------------------------------------------------
-class Stub:
-    """PutRecords over TLS: acknowledges every record of every call."""
-
-    def __init__(self, directory: Path) -> None:
-        certificate(directory)
-        program = [sys.executable, __file__, "--stub", str(directory)]
-        self._process = subprocess.Popen(program, stdout=subprocess.PIPE, text=True)
-        assert self._process.stdout is not None
-        self.port = int(self._process.stdout.readline())
-
-    def stop(self) -> None:
-        self._process.terminate()
-        self._process.wait()
-
-
-def serve(directory: Path) -> None:
-    """Serve until killed; print the port."""
-    import socket
-
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(directory / "server.pem", directory / "server.key")
-    listener = socket.create_server(("127.0.0.1", 0), backlog=64)
-    print(listener.getsockname()[1], flush=True)
-    while True:
-        raw, _ = listener.accept()
-        threading.Thread(target=_serve_one, args=(context, raw), daemon=True).start()
-
-
-def _serve_one(context: ssl.SSLContext, raw: Any) -> None:
-    try:
-        with context.wrap_socket(raw, server_side=True) as connection:
-            data = b""
-            while True:
-                while b"\r\n\r\n" not in data:
-                    if not (more := connection.recv(1 << 16)):
-                        return
-                    data += more
-                head, _, data = data.partition(b"\r\n\r\n")
-                fields = dict(line.split(b": ", 1) for line in head.lower().split(b"\r\n")[1:])
-                parts, length = [data], int(fields[b"content-length"]) - len(data)
-                while length > 0:
-                    parts.append(connection.recv(1 << 20))
-                    length -= len(parts[-1])
-                count = b"".join(parts).count(b'"PartitionKey"')
-                data = b""
-                record = '{"SequenceNumber":"49","ShardId":"shardId-000000000000"}'
-                body = f'{{"FailedRecordCount":0,"Records":[{",".join([record] * count)}]}}'
-                connection.sendall(
-                    b"HTTP/1.1 200 OK\r\ncontent-type: application/x-amz-json-1.1\r\n"
-                    + f"content-length: {len(body)}\r\n\r\n{body}".encode()
-                )
-    except OSError:
-        return
-
-
-def certificate(directory: Path) -> None:
-    """Make the stub's certificate; put it behind the roots that both candidates load."""
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import rsa
-
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
-    now = datetime.now(UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    pem = made.public_bytes(serialization.Encoding.PEM)
-    (directory / "server.pem").write_bytes(pem)
-    (directory / "server.key").write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-    )
-    import botocore
-
-    roots = Path(botocore.__file__).with_name("cacert.pem").read_bytes()
-    # Each candidate loads the roots that it has in its package, and the stub's.
-    (directory / "peer.pem").write_bytes(roots + pem)
-    own = (ROOT / "src" / "edge_ingest" / "amazon_roots.pem").read_bytes()
-    (directory / "collector.pem").write_bytes(own + pem)
 
 
 # --- the measurement ------------------------------------------------------------------------
@@ -518,8 +342,6 @@ def main(rounds: int) -> int:
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--work"]:
         work(sys.argv[2], Path(sys.argv[3]))
-    elif sys.argv[1:2] == ["--stub"]:
-        serve(Path(sys.argv[2]))
     else:
         parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
         parser.add_argument("--rounds", type=int, default=7)

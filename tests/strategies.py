@@ -1,5 +1,7 @@
 """Every hypothesis strategy of the project, a section per room."""
 
+import base64
+import gzip
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -426,5 +428,59 @@ def viewer_requests(draw: st.DrawFn) -> dict[str, Any]:
         "distributionDomainName": "d111111abcdef8.cloudfront.net",
         "eventType": "viewer-request",
         "requestId": draw(st.text(max_size=60)),
+    }
+    return {"Records": [{"cf": {"config": config, "request": request}}]}
+
+
+# --- edge_ingest ---
+
+_PATHS = st.sampled_from(
+    ["/v1/batch", "/v1/b/", "/v1/track", "/v1/p", "/beacon/v1/batch", "/pixel/v1/page",
+     "/v1/pixel/track.gif", "/v1/projects/WK_portal/settings", "/sourceConfig/", "/v1/nothing"]
+)  # fmt: skip
+_HEADERS = st.sampled_from(
+    ["authorization", "origin", "cookie", "user-agent", "x-write-key", "sec-gpc", "dnt", "referer",
+     "access-control-request-headers", "cloudfront-viewer-country", "cloudfront-viewer-city",
+     "cloudfront-is-mobile-viewer"]
+)  # fmt: skip
+_HEADER_VALUES = st.text(max_size=40) | st.sampled_from(
+    ["Basic V0tfcG9ydGFsOg==", "Basic V0tfcG9ydGFs", "https://school.example", "null", "true", "1",
+     "authorization,content-type", "a\r\nset-cookie: b", "WK_portal"]
+)  # fmt: skip
+_QUERIES = st.text(max_size=40) | st.sampled_from(
+    ["writeKey=WK_portal", "writeKey=WK_portal&userId=u&event=e", "writeKey=WK_portal&data=e30",
+     "writeKey=WK_portal&data=%%%", "a.b.c.d.e.f.g.h.i.j=1&writeKey=WK_portal"]
+)  # fmt: skip
+_BODIES = (
+    st.binary(max_size=60)
+    | json_values().map(msgspec.json.encode)
+    | st.lists(json_values(), max_size=5).map(lambda b: msgspec.json.encode({"batch": b}))
+    | json_objects.map(lambda o: gzip.compress(msgspec.json.encode(o)))
+)
+
+
+@st.composite
+def origin_requests(draw: st.DrawFn) -> dict[str, Any]:
+    """Any event that CloudFront may hand to an origin-request function, whoever sent it."""
+    names = draw(st.dictionaries(_HEADERS | st.text(min_size=1, max_size=9), _HEADER_VALUES))
+    request: dict[str, Any] = {
+        "method": draw(st.sampled_from(["GET", "HEAD", "POST", "OPTIONS", "PUT", "DELETE"])),
+        "uri": draw(_PATHS | st.text(max_size=20)),
+        "querystring": draw(_QUERIES),
+        "clientIp": draw(st.ip_addresses().map(str) | st.text(max_size=9)),
+        "headers": {name: [{"key": name, "value": value}] for name, value in names.items()},
+    }
+    if draw(st.booleans()):
+        request["body"] = {
+            "action": "read-only",
+            "encoding": "base64",
+            "inputTruncated": draw(st.integers(0, 9)) == 9,
+            "data": base64.b64encode(draw(_BODIES)).decode(),
+        }
+    config = {
+        "distributionDomainName": "d111111abcdef8.cloudfront.net",
+        "distributionId": "EDFDVBD6EXAMPLE",
+        "eventType": "origin-request",
+        "requestId": draw(st.text(max_size=56)),
     }
     return {"Records": [{"cf": {"config": config, "request": request}}]}

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import clickstream
 from edge_ingest import settings
 from edge_ingest.collector import Collector
 from edge_ingest.delivery import Delivery
+from edge_ingest.errors import STATUS
 from edge_ingest.kinesis import Entry, PutError
 
 KEY = "WK_portal"
@@ -175,3 +177,29 @@ def recorded(pattern: str = "*") -> list[dict[str, Any]]:
     paths = sorted(FIXTURES.glob(f"{pattern}.json"))
     assert paths
     return [json.loads(path.read_text()) for path in paths]
+
+
+# Lambda@Edge, "Restrictions on edge functions": headers that a generated response may not have.
+DISALLOWED = re.compile(
+    r"(?i)connection|expect|keep-alive|proxy-.*|trailer|upgrade|x-accel-.*|x-amz-cf-.*|x-amzn-.*"
+    r"|x-cache|x-edge-.*|x-forwarded-proto|x-real-ip|via|transfer-encoding|content-length"
+)
+DOCUMENTED = {"200", *(str(status) for status in STATUS.values())}
+
+
+def assert_legal(result: dict[str, Any]) -> None:
+    """Lambda@Edge, "Generating HTTP responses in request triggers"."""
+    assert result["status"] in DOCUMENTED
+    assert set(result) == {"status", "statusDescription", "headers", "body", "bodyEncoding"}
+    for name, values in result["headers"].items():
+        assert name == name.lower()
+        assert not DISALLOWED.fullmatch(name)
+        for value in values:
+            assert value["key"].lower() == name
+            assert re.fullmatch(r"[\t\x20-\x7e]*", value["value"])
+    if result["bodyEncoding"] == "base64":
+        base64.b64decode(result["body"], validate=True)
+    else:
+        assert result["bodyEncoding"] == "text"
+    assert len(json.dumps(result)) <= 1_048_576
+    assert header(result, "cache-control")
