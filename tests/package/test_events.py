@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.edge_settings.fakes import KEYS
 from tests.package.conftest import events, package
 
 pytestmark = pytest.mark.package
@@ -16,7 +17,7 @@ AUTH_SETTINGS: dict[str, object] = {
     "client_id": "exampleclient",
     "token_use": "access",
     "jwks_uri": "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_Example/.well-known/jwks.json",
-    "jwks": {"keys": []},
+    "jwks": KEYS,
     "hosted_ui": "https://school.auth.us-east-1.amazoncognito.com",
     "rules": [
         {"path": "/premium/*", "groups": {"any": ["paying"]}},
@@ -29,7 +30,7 @@ INGEST_SETTINGS: dict[str, object] = {
     "schema": 1,
     "stream": "meridian-dev-events",
     "regions": ["us-east-1", "eu-west-2"],
-    "sources": [{"id": "portal", "write_key": "portal-write-key"}],
+    "sources": [{"id": "portal", "write_key": "a-write-key"}],
 }
 #: A port that answers nobody: the collector must say 503, and lose nothing by claiming success.
 NO_KINESIS = {
