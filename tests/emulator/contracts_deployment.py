@@ -14,6 +14,15 @@ _SAM = "AWS::Serverless-2016-10-31"
 _CODE = "def handler(event, context):\n    return None\n"
 
 
+def _stored(emulator: Emulator, template: dict[str, Any]) -> str:
+    """The address of a template that was put into a bucket."""
+    bucket = unique("templates")
+    storage = emulator.client("s3")
+    storage.create_bucket(Bucket=bucket)
+    storage.put_object(Bucket=bucket, Key="child.json", Body=json.dumps(template).encode())
+    return f"{emulator.endpoint}/{bucket}/child.json"
+
+
 def _child(emulator: Emulator) -> str:
     """The address of a nested SAM template that has a table and a function with an alias."""
     template = {
@@ -36,11 +45,7 @@ def _child(emulator: Emulator) -> str:
         "Parameters": {"AliasName": {"Type": "String", "Default": "unset"}},
         "Outputs": {"TableArn": {"Value": {"Fn::GetAtt": ["Table", "Arn"]}}},
     }
-    bucket = unique("templates")
-    storage = emulator.client("s3")
-    storage.create_bucket(Bucket=bucket)
-    storage.put_object(Bucket=bucket, Key="child.json", Body=json.dumps(template).encode())
-    return f"{emulator.endpoint}/{bucket}/child.json"
+    return _stored(emulator, template)
 
 
 def _parent(url: str, kind: str = "AWS::CloudFormation::Stack") -> dict[str, Any]:
@@ -111,6 +116,26 @@ def nested_attributes(emulator: Emulator) -> None:
     first = emulator.deploy(_parent(_child(emulator)), name, Note="1")
     second = emulator.deploy(_parent(_child(emulator)), name, Note="2")
     assert second == first
+
+
+def nested_cleanup(emulator: Emulator) -> None:
+    """After a creation that failed inside, the same stack can be created."""
+    name = unique("failing")
+
+    def parent(*nothing: dict[str, Any]) -> dict[str, Any]:
+        bucket = {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": name}}
+        broken = {f"Broken{index}": resource for index, resource in enumerate(nothing)}
+        url = _stored(emulator, stack(Bucket=bucket, **broken))
+        child = {"Type": "AWS::CloudFormation::Stack", "Properties": {"TemplateURL": url}}
+        return stack(Child=child)
+
+    policy = {"Bucket": {"Fn::GetAtt": ["Bucket", "Nothing"]}, "PolicyDocument": {}}
+    with pytest.raises(AssertionError, match="Nothing"):
+        emulator.deploy(parent({"Type": "AWS::S3::BucketPolicy", "Properties": policy}), name)
+    buckets = {found["Name"] for found in emulator.client("s3").list_buckets()["Buckets"]}
+    assert name not in buckets
+    emulator.delete(name)
+    emulator.deploy(parent(), name)
 
 
 def table_properties(emulator: Emulator) -> None:

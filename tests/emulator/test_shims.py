@@ -29,6 +29,7 @@ CONTRACTS: dict[str, Callable[[Emulator], None]] = {
     "log_streams": contracts_functions.log_streams,
     "mapping_properties": contracts_deployment.mapping_properties,
     "nested_attributes": contracts_deployment.nested_attributes,
+    "nested_cleanup": contracts_deployment.nested_cleanup,
     "nested_sam": contracts_deployment.nested_sam,
     "outage": contracts_services.outage,
     "pseudo_parameters": contracts_deployment.pseudo_parameters,
