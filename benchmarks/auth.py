@@ -19,6 +19,7 @@ import base64
 import json
 import os
 import re
+import resource
 import shutil
 import subprocess
 import sys
@@ -220,12 +221,11 @@ def cold() -> tuple[Figures, Figures, Figures]:
     memory: Figures = {}
     for _ in range(COLD_RUNS):
         for name, command in cold_commands().items():
-            before, started = os.times(), time.perf_counter()
+            before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
             done = subprocess.run(command, capture_output=True, text=True, check=True)
-            after = os.times()
+            after = resource.getrusage(resource.RUSAGE_CHILDREN)
             wall.setdefault(name, []).append((time.perf_counter() - started) * 1e3)
-            used = after.children_user + after.children_system
-            used -= before.children_user + before.children_system
+            used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
             cpu.setdefault(name, []).append(used * 1e3)
             memory[name] = float(done.stdout.split()[-1]) / 1_024
     best = {name: min(values) for name, values in cpu.items()}

@@ -10,9 +10,10 @@ _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 _TO_BASE64 = bytes(
     byte if byte in _ALPHABET else {0x2D: 0x2B, 0x5F: 0x2F}.get(byte, 0x21) for byte in range(256)
 )
+# By the length modulo four: the padding that was left off, and the characters that may come last.
 # RFC 4648, section 3.5: unused bits of the last character are zero, or two texts were one value.
-_LAST_OF_TWO = b"AQgw"
-_LAST_OF_THREE = b"AEIMQUYcgkosw048"
+_PADDING = (b"", b"", b"==", b"=")
+_LAST = (b"", b"", b"AQgw", b"AEIMQUYcgkosw048")
 
 
 def decode(segment: bytes) -> bytes:
@@ -20,17 +21,11 @@ def decode(segment: bytes) -> bytes:
 
     Raises TokenError for padding, foreign characters, an impossible length and set unused bits.
     """
-    match len(segment) & 3:
-        case 0:
-            padding = b""
-        case 2 if segment[-1] in _LAST_OF_TWO:
-            padding = b"=="
-        case 3 if segment[-1] in _LAST_OF_THREE:
-            padding = b"="
-        case _:
-            raise TokenError
+    beyond = len(segment) & 3
+    if beyond and segment[-1] not in _LAST[beyond]:
+        raise TokenError
     try:
-        return a2b_base64(segment.translate(_TO_BASE64) + padding, strict_mode=True)
+        return a2b_base64(segment.translate(_TO_BASE64) + _PADDING[beyond], strict_mode=True)
     except Error as error:
         raise TokenError from error
 
