@@ -46,6 +46,7 @@ def test_the_slash_before_a_pattern_changes_nothing(pattern: str, path: str) -> 
         ("/premium/*", "/premium", False),
         ("/a[b]+.txt", "/abb.txt", False),
         ("/a.b", "/a\nb", False),
+        ("*.jpg", "/a\nb.jpg", True),
     ],
 )
 def test_the_examples_of_the_page(pattern: str, path: str, expected: bool) -> None:

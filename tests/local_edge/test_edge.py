@@ -343,6 +343,13 @@ def test_a_group_fails_over_to_its_second_origin(first_answer: Any) -> None:
     assert functions.called() == ["origin-request"] * 2
 
 
+def test_a_functions_own_answer_is_no_reason_to_fail_over() -> None:
+    functions = FakeFunctions(origin_request=lambda _: {"status": "403"})
+    made = edge(distribution(behaviour("/a", "origin-request", target="group")), functions)
+    assert run(made, request())[0].response.status == 403
+    assert functions.called() == ["origin-request"]
+
+
 def test_a_group_does_not_fail_over_for_other_statuses_and_methods() -> None:
     origins = FakeOrigins(portal=[lambda: answer(404, b"no")], other=[lambda: answer(200, b"yes")])
     made = edge(distribution(behaviour("/a", target="group")), origins=origins)
@@ -421,6 +428,13 @@ def test_a_viewer_response_function_is_not_called_for_an_error() -> None:
     made = edge(distribution(behaviour("/a", "viewer-response")), functions, origins)
     assert run(made, request())[0].response.status == 500
     assert functions.called() == []
+
+
+def test_a_viewer_response_function_is_not_called_for_an_error_that_a_function_made() -> None:
+    functions = FakeFunctions(origin_request=lambda _: {"status": "401"}, viewer_response=unchanged)
+    made = edge(distribution(behaviour("/a", "origin-request", "viewer-response")), functions)
+    assert run(made, request())[0].response.status == 401
+    assert functions.called() == ["origin-request"]
 
 
 def test_cookies_of_the_origin_pass_only_where_cookies_are_forwarded() -> None:
