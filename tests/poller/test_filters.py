@@ -121,6 +121,12 @@ def test_a_change_of_a_table() -> None:
     assert not filters.keeps(inserts, remove)
     keyed = filtering({"dynamodb": {"Keys": {"id": {"S": ["a"]}}}}, **table)
     assert filters.keeps(keyed, insert)
+    # Fields are paths: one below an object that is not there is not there either.
+    no_origin = filtering(
+        {"dynamodb": {"NewImage": {"region": {"S": [{"exists": False}]}}}}, **table
+    )
+    assert filters.keeps(no_origin, insert)
+    assert filters.keeps(no_origin, remove)
     # The names that the filter examples of services-dynamodb-eventfiltering use for TTL deletions.
     expired = filtering(
         {"userIdentity": {"type": ["Service"], "principalId": ["dynamodb.amazonaws.com"]}}, **table

@@ -157,6 +157,42 @@ def test_changes_of_a_table(system: System) -> None:
     assert record["dynamodb"]["ApproximateCreationDateTime"] > 1.7e9
 
 
+def test_a_tumbling_window_of_a_table_counts_over_calls_and_restarts(system: System) -> None:
+    arn = system.create_table()
+    system.map(
+        arn,
+        BatchSize=2,
+        TumblingWindowInSeconds=3,
+        FunctionResponseTypes=REPORTING,
+        BisectBatchOnFunctionError=True,
+    )
+
+    def write(n: int) -> None:
+        system.dynamodb.put_item(TableName=system.name, Item={"id": {"S": "i"}, "n": {"N": str(n)}})
+
+    with system.poller() as polling:
+        polling.drain(arn)
+        time.sleep(3 - time.time() % 3 + 0.1)  # the beginning of a window
+        for n in range(3):
+            write(n)
+        polling.drain(arn)
+    with system.poller() as polling:
+        polling.drain(arn)
+        polling.until(lambda _: any(call["isFinalInvokeForWindow"] for call in system.calls()))
+        write(3)
+        polling.drain(arn)
+    calls = system.calls()
+    final = next(call for call in calls if call["isFinalInvokeForWindow"])
+    assert final["numbers"] == []
+    assert final["state"] == {"count": 3}
+    assert final["shardId"].startswith("shardId-")
+    assert final["eventSourceARN"] == arn
+    (last,) = [call for call in calls if call["numbers"] == [3]]
+    assert last["state"] == {}
+    assert last["window"]["start"] >= final["window"]["end"]
+    assert system.numbers() == [0, 1, 2, 3]
+
+
 def test_lanes_of_a_shard_work_at_the_same_time(system: System) -> None:
     arn = system.create_stream()
     system.map(arn, BatchSize=1, ParallelizationFactor=4)
