@@ -16,9 +16,9 @@ import msgspec
 import pyarrow as pa
 
 import clickstream
-from stream_processor import decode, fields, lake, parquet
+from stream_processor import decode, lake, parquet
 from stream_processor.chain import Summary
-from stream_processor.decode import Bad, Unpacked
+from stream_processor.decode import Bad
 from stream_processor.door import House
 from stream_processor.rows import EventRows
 from stream_processor.schema import BAD, DUPLICATE, EVENTS, GOOD
@@ -88,35 +88,29 @@ class BadRows:
         yield from zip(*(column.to_pylist() for column in table.columns), strict=True)
 
     def _write(self, key: str, bad: list[Row]) -> int:
-        readable = [(row, unpacked) for row in bad if (unpacked := _read(row)) is not None]
-        if not readable:
-            return 0
-        rows = EventRows(readable[0][0]["shard_id"], frozenset())
+        rows = EventRows(bad[0]["shard_id"], frozenset()) if bad else None
         index: list[int] = []
-        for row, unpacked in readable:
-            rows.take(unpacked, int(row["sequence_number"]))
-            if _of_record(row):
-                index += range(unpacked.units)
-            else:
-                index.append(row["record_index"])
+        closed = [row for row in bad if rows is not None and _reread(row, rows, index)]
+        if rows is None or not closed:
+            return 0
         table = rows.finish()
         table = table.set_column(
             EVENTS.get_field_index("record_index"), "record_index", pa.array(index, pa.int32())
         )
         body = parquet.write(table)
-        sequences = [int(row["sequence_number"]) for row, _ in readable]
+        sequences = [int(row["sequence_number"]) for row in closed]
         summary = Summary(
             first=min(sequences),
             last=max(sequences),
-            arrived_ms=round(readable[0][0]["received_at"].timestamp() * 1000),
+            arrived_ms=round(closed[0]["received_at"].timestamp() * 1000),
             previous=None,
-            records=len(readable),
+            records=len(closed),
             good=rows.counts[GOOD],
             bad=rows.counts[BAD],
             duplicate=rows.counts[DUPLICATE],
         )
         metadata = summary.metadata() | {"sha256": hashlib.sha256(body).hexdigest()}
-        return len(readable) if self._house.lake.create(key, body, metadata) else 0
+        return len(closed) if self._house.lake.create(key, body, metadata) else 0
 
 
 def _of_record(row: Row) -> bool:
@@ -124,21 +118,28 @@ def _of_record(row: Row) -> bool:
     return bool(code.startswith(_OF_RECORD)) and code != _OF_LINE
 
 
-def _read(row: Row) -> Unpacked | None:
-    """What a bad row holds, if it can be read now; None where it is as bad as before."""
-    place = f"{row['shard_id']}:{int(row['sequence_number'])}:{row['record_index']}"
+def _reread(row: Row, rows: EventRows, index: list[int]) -> bool:
+    """Add what a bad row holds, if it can be read now; False where it is as bad as before."""
+    sequence = int(row["sequence_number"])
     if _of_record(row):
-        unpacked = decode.unpack(row["raw"], place, _milliseconds(row["received_at"]))
-        return None if unpacked.units == len(unpacked.bad) else unpacked
+        alone = EventRows(row["shard_id"], frozenset())
+        arrived = _milliseconds(row["received_at"])
+        alone.add(row["raw"], sequence, arrived)
+        count = len(alone.finish())
+        if count == alone.counts[BAD]:
+            return False
+        rows.add(row["raw"], sequence, arrived)
+        rows.flush()
+        index += range(count)
+        return True
     header = _header(row)
-    line = decode.event(row["raw"], place, header.received_at)
-    if isinstance(line, Bad):
-        return None
-    try:
-        fields.event(line.event)
-    except fields.EventError:
-        return None
-    return Unpacked(header, [], [line], [])
+    place = f"{row['shard_id']}:{sequence}:{row['record_index']}"
+    event = decode.plain_event(row["raw"], place, header.received_at)
+    if isinstance(event, Bad):
+        return False
+    rows.add_event(event, header, sequence)
+    index.append(row["record_index"])
+    return True
 
 
 def _header(row: Row) -> clickstream.Header:

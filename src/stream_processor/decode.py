@@ -1,17 +1,19 @@
-"""Bytes of a record to its lines: the collector's layout, or plain JSON of another producer.
+"""Bytes of a record to its events: the collector's layout, or plain JSON of another producer.
 
-Nothing here raises for what the bytes say: what cannot be read comes back as a `Bad` line.
+Nothing here raises for what the bytes say: what cannot be read comes back as `Bad`.
 """
 
 import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final
 
 import msgspec
 
 import clickstream
-from stream_processor.fields import UNREADABLE
+from stream_processor import fields
+from stream_processor.fields import NO_EVENT, UNREADABLE, Event, EventError, PlainEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,55 +26,55 @@ class Bad:
 
 
 class Line(msgspec.Struct, frozen=True, gc=False):
-    """An accepted event: the part of `clickstream.Accepted` that this reader uses."""
+    """What stands beside an event: the part of `clickstream.Accepted` that this reader uses."""
 
     message_id: str
     timestamp: str
-    event: msgspec.Raw
     original_timestamp: str | None = None
+
+
+@dataclass(slots=True)
+class Rows:
+    """Rows, a list per part of a row. What is no event has placeholders, and stands in `bad`."""
+
+    lines: list[Line]
+    events: list[Event]
+    texts: list[bytes | None]
+    bad: dict[int, Bad]
+
+    def add(self, row: "tuple[Line, Event, bytes] | Bad") -> None:
+        """Append one row."""
+        if isinstance(row, Bad):
+            self.bad[len(self.lines)] = row
+        line, event, text = (NO_LINE, NO_EVENT, None) if isinstance(row, Bad) else row
+        self.lines.append(line)
+        self.events.append(event)
+        self.texts.append(text)
+
+    def extend(self, other: "Rows") -> None:
+        """Append all rows of another."""
+        start = len(self.lines)
+        self.lines += other.lines
+        self.events += other.events
+        self.texts += other.texts
+        self.bad |= {start + row: bad for row, bad in other.bad.items()}
 
 
 class _Batch(msgspec.Struct, frozen=True, rename="camel"):
-    """Plain JSON of another producer: an event, or a Segment batch."""
+    """Plain JSON that may be a Segment batch."""
 
-    message_id: str | None = None
-    timestamp: str | None = None
-    original_timestamp: str | None = None
     sent_at: str | None = None
     batch: list[msgspec.Raw] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Unpacked:
-    """A record whose events are still text. `texts` are lines of the layout, `lines` are read.
-
-    A record has either: the collector's come as text, so that a thousand are decoded in one call.
-    """
-
-    header: clickstream.Header
-    texts: list[bytes]
-    lines: list[Line]
-    bad: list[Bad]
-
-    @property
-    def units(self) -> int:
-        """How many rows come of it, by its own word."""
-        return len(self.texts) + len(self.lines) + len(self.bad)
-
-    @property
-    def size(self) -> int:
-        """Bytes of text that it holds in memory."""
-        return (
-            sum(map(len, self.texts))
-            + sum(len(bytes(line.event)) for line in self.lines)
-            + sum(len(bad.raw) for bad in self.bad)
-        )
-
-
-_NO_HEADER: Final = clickstream.Header(
+NO_LINE: Final = Line(message_id="", timestamp="")
+#: Stands in for the header of a record that has none: what the edge would know is not known.
+NO_HEADER: Final = clickstream.Header(
     request_id="", received_at="", source="", stream_region="", edge_region=""
 )
-_line_decoder: Final = msgspec.json.Decoder(Line)
+_EVENT: Final = b',"event":'
+_head_decoder: Final = msgspec.json.Decoder(Line)
+_line_decoder: Final = msgspec.json.Decoder(clickstream.Accepted)
 _rejected_decoder: Final = msgspec.json.Decoder(clickstream.Rejected)
 _batch_decoder: Final = msgspec.json.Decoder(_Batch)
 _list_decoder: Final = msgspec.json.Decoder(list[msgspec.Raw])
@@ -80,40 +82,41 @@ _list_decoder: Final = msgspec.json.Decoder(list[msgspec.Raw])
 _SPACE: Final = b" \t\n\r"
 
 
-def unpack(data: bytes, place: str, arrived_ms: int) -> Unpacked:
-    """Tell a record's lines apart. `place` names the record among all, for events without an id."""
-    if clickstream.is_packed(data):
-        return _packed(data, arrived_ms)
-    return _plain(data, place, arrived_ms)
+def together(texts: list[bytes]) -> Rows | None:
+    """Decode many accepted lines at once. None where any of them needs `line`.
 
-
-def lines(texts: list[bytes]) -> list[Line] | None:
-    """Decode many lines at once. None where any of them needs `line`."""
+    The writer puts the event last, so a line parts into two JSON texts and neither is read twice:
+    inside a text a quotation mark is escaped, so the first `,"event":` is the key. A line of
+    another order is no JSON in one of its parts, and comes to `line`.
+    """
+    parted = [text.partition(_EVENT) for text in texts]
+    tails = [tail[:-1] for _, _, tail in parted]
     try:
-        decoded = _line_decoder.decode_lines(b"\n".join(texts))
+        lines = _head_decoder.decode_lines(b"}\n".join([head for head, _, _ in parted]) + b"}")
     except UNREADABLE:
         return None
-    return decoded if len(decoded) == len(texts) else None
+    events = fields.events(tails)
+    if events is None or len(lines) != len(events):
+        return None
+    return Rows(lines, events, list(tails), {})
 
 
-def line(text: bytes) -> Line | Bad:
-    """Decode one accepted line."""
+def line(text: bytes) -> tuple[Line, Event, bytes] | Bad:
+    """Decode one accepted line, whatever the order of its keys."""
     try:
-        return _line_decoder.decode(text)
+        whole = _line_decoder.decode(text)
     except UNREADABLE:
         return Bad("record_line", "a line of the record is not what its place says", text)
-
-
-def _packed(data: bytes, arrived_ms: int) -> Unpacked:
+    raw = bytes(whole.event)
     try:
-        record = clickstream.unpack(data)
-    except clickstream.RecordError as error:
-        bad = Bad(f"record_{error.code}", str(error), data)
-        return Unpacked(_arrived(arrived_ms), [], [], [bad])
-    return Unpacked(record.header, record.accepted, [], [_rejected(r) for r in record.rejected])
+        event = fields.event(raw)
+    except EventError as error:
+        return Bad(error.code, str(error), raw)
+    return Line(whole.message_id, whole.timestamp, whole.original_timestamp), event, raw
 
 
-def _rejected(text: bytes) -> Bad:
+def rejected(text: bytes) -> Bad:
+    """Decode one rejected line: bad already, for the collector's own reason."""
     try:
         refused = _rejected_decoder.decode(text)
     except UNREADABLE:
@@ -121,24 +124,52 @@ def _rejected(text: bytes) -> Bad:
     return Bad(refused.code, refused.message, refused.raw.encode())
 
 
-def _plain(data: bytes, place: str, arrived_ms: int) -> Unpacked:
-    header = _arrived(arrived_ms)
+def plain_together(texts: list[bytes], places: list[str], received: list[str]) -> Rows | None:
+    """Decode many plain events at once, one per record. None where any is not just that."""
+    events = fields.plain(texts)
+    if events is None:
+        return None
+    lines = [
+        _beside(event, text, f"{place}:0", at)
+        for event, text, place, at in zip(events, texts, places, received, strict=True)
+    ]
+    return Rows(lines, list(events), list(texts), {})
+
+
+def plain(data: bytes, place: str, received_at: str) -> tuple[Rows, str | None]:
+    """Decode one record of another producer: an event, a batch, a list, or a document per line.
+
+    `place` names the record among all, for events without an id. Returns also when it was sent.
+    """
+    rows = Rows([], [], [], {})
     text = data.strip(_SPACE)
     if text[:1] not in (b"{", b"["):
-        bad = Bad("record_unknown", "the record is neither packed nor JSON", data)
-        return Unpacked(header, [], [], [bad])
+        rows.add(Bad("record_unknown", "the record is neither packed nor JSON", data))
+        return rows, None
     try:
         parts, sent_at = _parts(text)
     except UNREADABLE:
         # Several JSON documents, a line each, as log shippers write them.
         parts, sent_at = [part for part in text.split(b"\n") if part.strip(_SPACE)], None
-    read = [event(part, f"{place}:{n}", header.received_at) for n, part in enumerate(parts)]
-    return Unpacked(
-        msgspec.structs.replace(header, sent_at=sent_at),
-        [],
-        [line for line in read if isinstance(line, Line)],
-        [line for line in read if isinstance(line, Bad)],
-    )
+    for number, part in enumerate(parts):
+        rows.add(plain_event(part, f"{place}:{number}", received_at))
+    return rows, sent_at
+
+
+def plain_event(text: bytes, place: str, received_at: str) -> tuple[Line, Event, bytes] | Bad:
+    """Decode one plain event. `place` and `received_at` stand in for an id and a time."""
+    try:
+        event = fields.plain_event(text)
+    except EventError as error:
+        return Bad(error.code, str(error), text)
+    return _beside(event, text, place, received_at), event, text
+
+
+@lru_cache(maxsize=1_024)
+def iso(at_ms: int) -> str:
+    """A time as the collector writes it."""
+    at = datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds")
+    return at.replace("+00:00", "Z")
 
 
 def _parts(text: bytes) -> tuple[list[bytes], str | None]:
@@ -150,32 +181,19 @@ def _parts(text: bytes) -> tuple[list[bytes], str | None]:
     return [text], whole.sent_at
 
 
-def event(text: bytes, place: str, received_at: str) -> Line | Bad:
-    """Read a plain event. `place` and `received_at` stand in for an id and a time."""
-    try:
-        known = _batch_decoder.decode(text)
-    except UNREADABLE:
-        return Bad(
-            "event_json", "the event is no JSON object with texts for its id and times", text
-        )
-    timestamp = known.timestamp or known.original_timestamp
-    return Line(
-        message_id=known.message_id or _derived(text, place, timed=timestamp is not None),
-        timestamp=timestamp or received_at,
-        event=msgspec.Raw(text),
-        original_timestamp=known.original_timestamp or known.timestamp,
-    )
+def _beside(event: PlainEvent, text: bytes, place: str, received_at: str) -> Line:
+    """What the collector would have worked out for the event.
 
-
-def _derived(text: bytes, place: str, *, timed: bool) -> str:
-    """Give an event without an id one that a re-sent copy shares, where that is certain.
-
-    Two equal events without a time may both be meant: their ids are their places.
+    An event without an id gets one that a re-sent copy shares, where that is certain: two equal
+    events without a time may both be meant, so their ids are their places.
     """
-    return "derived-" + hashlib.sha256(text if timed else place.encode()).hexdigest()[:32]
-
-
-def _arrived(arrived_ms: int) -> clickstream.Header:
-    """Stand in for the header that a record does not have: the shard knows when it came."""
-    at = datetime.fromtimestamp(arrived_ms / 1000, UTC).isoformat(timespec="milliseconds")
-    return msgspec.structs.replace(_NO_HEADER, received_at=at.replace("+00:00", "Z"))
+    timestamp = event.timestamp or event.original_timestamp
+    message_id = event.message_id
+    if not message_id:
+        named = place.encode() if timestamp is None else text
+        message_id = "derived-" + hashlib.sha256(named).hexdigest()[:32]
+    return Line(
+        message_id,
+        timestamp or received_at,
+        event.original_timestamp or event.timestamp,
+    )

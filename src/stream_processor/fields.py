@@ -56,6 +56,15 @@ class Event(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     context: Context | None = None
 
 
+class PlainEvent(Event, frozen=True, gc=False, rename="camel"):
+    """An event of another producer, which says itself what the collector would say beside it."""
+
+    message_id: str | None = None
+    timestamp: str | None = None
+    original_timestamp: str | None = None
+    batch: msgspec.Raw | None = None
+
+
 NO_PAGE: Final = Page()
 NO_CAMPAIGN: Final = Campaign()
 NO_LIBRARY: Final = Library()
@@ -67,6 +76,7 @@ NO_EVENT: Final = Event(type="")
 UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 _events: Final = msgspec.json.Decoder(Event)
+_plain: Final = msgspec.json.Decoder(PlainEvent)
 _context: Final = msgspec.json.Decoder(Context)
 
 
@@ -78,52 +88,88 @@ class EventError(ValueError):
         self.code = code
 
 
-def events(texts: Sequence[bytes | memoryview]) -> list[Event] | None:
+def events(texts: Sequence[bytes]) -> list[Event] | None:
     """Decode many events at once. None where any of them needs `event`."""
-    text = b"\n".join(texts)
-    try:
-        # msgspec does not look into what it skips, and the lake keeps the whole text as UTF-8.
-        if not text.isascii():
-            text.decode()
-        decoded = _events.decode_lines(text)
-    except UNREADABLE:
+    return _together(_events, texts)
+
+
+def plain(texts: Sequence[bytes]) -> list[PlainEvent] | None:
+    """Decode many plain events at once. None where any needs `plain_event`, or is a batch."""
+    decoded = _together(_plain, texts)
+    if decoded is None or any(event.batch is not None for event in decoded):
         return None
-    return decoded if len(decoded) == len(texts) else None
+    return decoded
 
 
-def event(text: bytes | memoryview) -> Event:
+def event(text: bytes) -> Event:
     """Decode one event, taking what is of another type than the spec says as far as it goes.
 
     Raises:
         EventError: `event_utf8` where it is no text, `event_json` where it is no JSON,
             `event_object` where it is no object, `event_type` where it does not say what it is.
     """
+    return _one(_events, text) or Event(**_known(_loose(text)))
+
+
+def plain_event(text: bytes) -> PlainEvent:
+    """Decode one plain event, as `event` does."""
+    found = _one(_plain, text)
+    if found is not None:
+        return found
+    loose = _loose(text)
+    return PlainEvent(
+        **_known(loose),
+        message_id=_text(loose.get("messageId")),
+        timestamp=_text(loose.get("timestamp")),
+        original_timestamp=_text(loose.get("originalTimestamp")),
+    )
+
+
+def _together[E: Event](decoder: msgspec.json.Decoder[E], texts: Sequence[bytes]) -> list[E] | None:
+    text = b"\n".join(texts)
     try:
-        bytes(text).decode()
+        # msgspec does not look into what it skips, and the lake keeps the whole text as UTF-8.
+        if not text.isascii():
+            text.decode()
+        decoded = decoder.decode_lines(text)
+    except UNREADABLE:
+        return None
+    return decoded if len(decoded) == len(texts) else None
+
+
+def _one[E: Event](decoder: msgspec.json.Decoder[E], text: bytes) -> E | None:
+    try:
+        text.decode()
     except UnicodeDecodeError as error:
         raise EventError("event_utf8", "the event is not UTF-8") from error
     try:
-        return _events.decode(text)
+        return decoder.decode(text)
     except UNREADABLE:
-        pass
+        return None
+
+
+def _loose(text: bytes) -> dict[str, Any]:
     try:
         loose = msgspec.json.decode(text)
     except UNREADABLE as error:
         raise EventError("event_json", "the event is no JSON") from error
     if not isinstance(loose, dict):
         raise EventError("event_object", "the event is no JSON object")
-    kind = loose.get("type")
-    if not isinstance(kind, str) or not kind:
+    if not isinstance(loose.get("type"), str) or not loose["type"]:
         raise EventError("event_type", "the event has no type")
-    return Event(
-        type=kind,
-        event=_text(loose.get("event")),
-        name=_text(loose.get("name")),
-        user_id=_text(loose.get("userId")),
-        anonymous_id=_text(loose.get("anonymousId")),
-        properties=_page(loose.get("properties")),
-        context=_loose_context(loose.get("context")),
-    )
+    return loose
+
+
+def _known(loose: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "type": loose["type"],
+        "event": _text(loose.get("event")),
+        "name": _text(loose.get("name")),
+        "user_id": _text(loose.get("userId")),
+        "anonymous_id": _text(loose.get("anonymousId")),
+        "properties": _page(loose.get("properties")),
+        "context": _loose_context(loose.get("context")),
+    }
 
 
 def context(text: bytes | memoryview) -> Context:

@@ -1,9 +1,10 @@
 """What is counted of an object once it is in the lake: message ids, and the minutes' figures."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+import clickstream
 from stream_processor.schema import GOOD
 
 #: (source, message id). Ids of two sources never meet: a write key is public, and nobody may
@@ -35,6 +36,26 @@ class Tally:
     def minute(self, name: Minute) -> Figures:
         """The figures of a minute, made where they are missing."""
         return self.minutes.setdefault(name, Figures())
+
+    def add(
+        self,
+        header: clickstream.Header,
+        minute: Minute,
+        pages: Sequence[str | None],
+        ids: Sequence[MessageKey],
+    ) -> None:
+        """Count the good rows of one record."""
+        count = len(ids)
+        figures = self.minute(minute)
+        figures.events += count
+        figures.bots += count * header.bot
+        figures.sources[header.source] += count
+        if header.country:
+            figures.countries[header.country] += count
+        for page in pages:
+            if page is not None:
+                figures.pages[page] += 1
+        self.ids += ids
 
 
 type Row = tuple[str, str, str, str, str | None, str | None, bool | None]

@@ -10,10 +10,9 @@ from typing import Any
 import pytest
 
 from local.poller.simulator import Faults, SimulatedShard, Simulator, dynamodb_records
-from stream_processor import decode, parquet
+from stream_processor import parquet
 from stream_processor.again import BadRows
 from stream_processor.changes import Changes
-from stream_processor.decode import Bad
 from stream_processor.events import Events
 from stream_processor.reconcile import Comparison, Reconciler
 from stream_processor.redrive import Failures
@@ -25,7 +24,6 @@ from tests.stream_processor.records import (
     header,
     kinesis_event,
     packed,
-    plain,
     rejected,
 )
 
@@ -294,13 +292,3 @@ def test_duplicates_of_a_redrive_are_told_from_good_rows() -> None:
     give_up(world, kinesis_event([again], first=9), "a")
     Failures(world.house()).run()
     assert Counter(row["verdict"] for row in rows(world)) == Counter({GOOD: 1, DUPLICATE: 1})
-
-
-def test_plain_events_have_ids_that_a_second_reading_shares() -> None:
-    line = decode.event(plain(type="page", timestamp="2026-01-01T00:00:00Z"), "a:1:0", "now")
-    other = decode.event(plain(type="page", timestamp="2026-01-01T00:00:00Z"), "a:2:0", "now")
-    untimed = [decode.event(plain(type="page"), place, "now") for place in ("a:1:0", "a:2:0")]
-    assert not isinstance(line, Bad)
-    assert not isinstance(other, Bad)
-    assert line.message_id == other.message_id
-    assert untimed[0] != untimed[1]
