@@ -1,6 +1,7 @@
 """From the edge to the lake, over HTTP, on the running system."""
 
 import base64
+import socket
 import time
 import uuid
 from pathlib import Path
@@ -135,6 +136,33 @@ def test_no_method_passes_the_gate(meridian: system.System) -> None:
     for method in ("POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD"):
         answer = httpx.request(method, f"{meridian.url}/premium/index.html", timeout=30)
         assert answer.status_code == 401, method
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/premium%2findex.html",
+        "/premium%2Findex.html",
+        "/premium%2f/index.html",
+        "/%70remium/index.html",
+        "//premium//index.html",
+        "/x/../premium/index.html",
+        "/members/premium/index.html",
+        "/..%2fmembers%2fpremium%2findex.html",
+        "/premium;/index.html",
+        "/PREMIUM/index.html",
+        "/v1/../premium/index.html",
+    ],
+)
+def test_no_spelling_of_the_path_passes_the_gate(meridian: system.System, path: str) -> None:
+    """Sent byte for byte: an HTTP client would tidy the path first."""
+    with socket.create_connection(("127.0.0.1", httpx.URL(meridian.url).port)) as connection:
+        head = f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+        connection.sendall(head.encode())
+        answer = b"".join(iter(lambda: connection.recv(65536), b""))
+    status = int(answer.split(b" ", 2)[1])
+    assert status in {400, 401, 403, 404}, answer[:200]
+    assert b"Lesson one" not in answer
 
 
 def test_everyone_reads_the_portal(meridian: system.System) -> None:
