@@ -7,7 +7,7 @@ import pytest
 
 from tests.emulator.running import LAMBDA_PYTHON, PYTHON, Emulator, running
 
-for name in ("cognito", "deployment", "functions", "services"):
+for name in ("cognito", "deployment", "functions", "properties", "services"):
     pytest.register_assert_rewrite(f"tests.emulator.contracts_{name}")
 
 HERE = Path(__file__).parent
