@@ -56,8 +56,9 @@ class RecordError(ValueError):
 class Header(msgspec.Struct, kw_only=True, frozen=True):
     """What the server knows about the request: once per record, from nothing a client can set.
 
-    Times are UTC, ISO 8601 with milliseconds and a `Z`. `sent_at` is the client's own word, as it
-    was sent. `ip` is what the source's privacy rules left of the address. `context` is the
+    Times are UTC, ISO 8601 with milliseconds and a `Z`, 24 characters. `sent_at` is the client's
+    own word in that form, null where it was no time. `bot` and `device` tell of the visitor of the
+    first event; `ip` is what the source's privacy rules left of the address. `context` is the
     batch's own context, for the events that have none; `null` where there is none.
     """
 
@@ -85,7 +86,12 @@ class Header(msgspec.Struct, kw_only=True, frozen=True):
 
 
 class Accepted(msgspec.Struct, kw_only=True, frozen=True, gc=False):
-    """An event that was accepted, `i` its place in the request, `event` its JSON as it was sent."""
+    """An event that was accepted, `i` its place in the request, `event` its JSON as it was sent.
+
+    `timestamp` is the event's time by the server's clock, `original_timestamp` by the client's
+    (null where it told none), both in the form of the header's times. A derived `message_id` is a
+    hash of the event: the same event sent again has the same.
+    """
 
     i: int
     message_id: str

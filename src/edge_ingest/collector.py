@@ -105,7 +105,7 @@ class Collector:
         if route.kind == "source_config":
             document = config.source_config(source)
         else:
-            document = config.project_settings(source, request.domain)
+            document = config.project_settings(source, request)
         return answers.config_answer(document), log.Line(200, "config", route.kind, source.id)
 
     def _read(self, route: routes.Route, request: viewer.Request, query: dict[str, str]) -> _Taken:

@@ -1,23 +1,28 @@
 """The documents that browser SDKs fetch before they send anything."""
 
-from typing import Any
+import re
+from typing import Any, Final
 
 from edge_ingest.settings import Source
+from edge_ingest.viewer import Request
 
-_UPDATED_AT = "2026-01-01T00:00:00Z"
+_UPDATED_AT: Final = "2026-01-01T00:00:00Z"
+_HOST: Final = r"(?:[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:]+\])(?::[0-9]{1,5})?"
+_LOOPBACK: Final = r"(?:localhost|127(?:\.[0-9]+){3}|\[::1\])(?::[0-9]+)?"
 
 
-def project_settings(source: Source, domain: str) -> dict[str, Any]:
+def project_settings(source: Source, request: Request) -> dict[str, Any]:
     """Return what Segment's analytics.js loads from `/v1/projects/{key}/settings`.
 
     It says where events go: to the very address that served it.
     """
+    host = _served_by(request)
     return {
         "integrations": {
             "Segment.io": {
                 "apiKey": source.write_key,
-                "apiHost": f"{domain}/v1",
-                "protocol": "https",
+                "apiHost": f"{host}/v1",
+                "protocol": "http" if re.fullmatch(_LOOPBACK, host) else "https",
                 "unbundledIntegrations": [],
                 "addBundledMetadata": True,
                 "maybeBundledConfigIds": {},
@@ -33,6 +38,18 @@ def project_settings(source: Source, domain: str) -> dict[str, Any]:
         "legacyVideoPluginsEnabled": False,
         "remotePlugins": [],
     }
+
+
+def _served_by(request: Request) -> str:
+    """Return the host that the viewer asked, where its header is forwarded.
+
+    Else the header names the origin, and the distribution's own name is the address. CloudFront
+    takes requests for the names of the distribution only, so that no visitor can choose another.
+    """
+    host = request.header("host") or ""
+    if re.fullmatch(_HOST, host) and not host.endswith(".amazonaws.com"):
+        return host
+    return request.domain
 
 
 def source_config(source: Source) -> dict[str, Any]:

@@ -66,3 +66,25 @@ def test_the_documents_that_sdks_fetch_first() -> None:
         assert json.loads(result["body"])["source"]["enabled"] is True
     for unknown in ("/v1/projects/other/settings", "/sourceConfig/"):
         assert collector.send("GET", unknown, key=None)["status"] == "401"
+
+
+@pytest.mark.parametrize(
+    ("host", "address", "protocol"),
+    [
+        ("learn.school.example", "learn.school.example", "https"),
+        ("localhost:8080", "localhost:8080", "http"),
+        ("127.0.0.1:8080", "127.0.0.1:8080", "http"),
+        ("[::1]:8080", "[::1]:8080", "http"),
+        ("127.0.0.1.example", "127.0.0.1.example", "https"),
+        ("portal.s3.us-east-1.amazonaws.com", "d111111abcdef8.cloudfront.net", "https"),
+        ('evil"/x', "d111111abcdef8.cloudfront.net", "https"),
+        ("", "d111111abcdef8.cloudfront.net", "https"),
+    ],
+)
+def test_events_go_to_the_address_that_served_the_settings(
+    host: str, address: str, protocol: str
+) -> None:
+    uri = f"/v1/projects/{edge.KEY}/settings"
+    result = edge.Edge().send("GET", uri, key=None, headers={"Host": host})
+    segment = json.loads(result["body"])["integrations"]["Segment.io"]
+    assert (segment["apiHost"], segment["protocol"]) == (f"{address}/v1", protocol)
