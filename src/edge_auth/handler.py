@@ -5,7 +5,7 @@ import os
 import time
 from functools import cache
 
-from edge_auth import log
+from edge_auth import decision, log
 from edge_auth.backends import fastest
 from edge_auth.errors import EdgeAuthError, SettingsError
 from edge_auth.gate import Gate
@@ -51,7 +51,7 @@ def gate() -> Gate:
 def lambda_handler(event: object, context: object) -> object:  # noqa: ARG001 # Lambda's signature
     """A CloudFront viewer-request result. Whatever goes wrong, the door stays closed."""
     try:
-        request, outcome = gate().answer(event)
+        request, outcome = decision.answer(gate(), event)
         print(log.line(request, outcome))
     except Exception as error:  # noqa: BLE001 # an exception here would be CloudFront's own 502 page
         problem = error if isinstance(error, EdgeAuthError) else EdgeAuthError()

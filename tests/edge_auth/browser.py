@@ -3,6 +3,7 @@
 from typing import Any
 from urllib.parse import urlsplit
 
+from edge_auth import decision
 from edge_auth.gate import Gate
 from tests.edge_auth import issuer
 from tests.edge_auth.events import PAGE, viewer_request
@@ -49,7 +50,7 @@ class Browser:
             cookies=self.cookies if sent is None else sent,
             host=parts.netloc or issuer.HOST,
         )
-        result: Result = self.gate.answer(event)[1].result
+        result: Result = decision.answer(self.gate, event)[1].result
         self.keep(result)
         return result
 

@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from edge_auth import handler
-from edge_auth.gate import Gate
+from edge_auth import decision, handler
 from edge_auth.responses import Outcome
 from tests.conftest import ROOT
 from tests.edge_auth import issuer, legal
@@ -94,7 +93,7 @@ def test_a_fault_of_ours_is_a_500_and_only_its_type_is_logged(
     def broken(*_: object) -> Outcome:
         raise ZeroDivisionError("the token was eyJ-secret")
 
-    monkeypatch.setattr(Gate, "_decide", broken)
+    monkeypatch.setattr(decision, "_decide", broken)
     event = viewer_request("/premium/x", headers=PAGE)
     result = call(event)
     legal.check(result, event)

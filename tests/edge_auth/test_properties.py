@@ -8,6 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from edge_auth import decision
 from edge_auth.errors import EdgeAuthError
 from edge_auth.gate import Gate
 from tests import strategies
@@ -22,7 +23,7 @@ ADDRESSES = ("/auth/session", "/auth/refresh", "/auth/sign-out")
 
 
 def answer(event: object, gate: Gate = GATE) -> Result:
-    return gate.answer(event)[1].result
+    return decision.answer(gate, event)[1].result
 
 
 @given(strategies.viewer_requests())

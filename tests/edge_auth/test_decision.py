@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from edge_auth import decision
 from edge_auth.gate import Gate
 from tests.edge_auth import issuer
 from tests.edge_auth.browser import Result
@@ -19,7 +20,7 @@ def bearer(**claims: Any) -> dict[str, str]:
 
 
 def answer(gate: Gate, event: object) -> Result:
-    return gate.answer(event)[1].result
+    return decision.answer(gate, event)[1].result
 
 
 @pytest.mark.parametrize(
