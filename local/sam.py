@@ -54,6 +54,8 @@ class Place:
             "AWS_EC2_METADATA_DISABLED": "true",
             "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
             "SAM_CLI_TELEMETRY": "0",
+            # Seconds between two looks at a deployment; five is for a cloud.
+            "SAM_CLI_POLL_DELAY": "0.5",
             "PYTHONUNBUFFERED": "1",
         }
 

@@ -1,5 +1,7 @@
 """The house rules of the templates, read from the templates themselves."""
 
+import hashlib
+import json
 from pathlib import Path
 from typing import Any
 
@@ -148,3 +150,13 @@ def test_the_distribution_names_versions_that_know_their_settings() -> None:
         for association in behaviour["LambdaFunctionAssociations"]
     }
     assert named == {"EdgeAuthVersion.VersionArn", "EdgeIngestVersion.VersionArn"}
+
+
+def test_the_clients_urls_are_set_again_when_the_client_changes() -> None:
+    """CloudFormation's update of the client undoes what edge_settings set, and tells nobody."""
+    path = ROOT / "stacks" / "foundation.yaml"
+    properties = json.dumps(resources(path)["UserPoolClient"]["Properties"], sort_keys=True)
+    revision = hashlib.sha256(properties.encode()).hexdigest()[:12]
+    assert load(path)["Outputs"]["UserPoolClientRevision"]["Value"] == revision
+    urls = resources(ROOT / "stacks" / "edge.yaml")["PortalUrls"]["Properties"]
+    assert urls["ClientRevision"] == {"Ref": "UserPoolClientRevision"}
