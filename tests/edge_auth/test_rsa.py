@@ -1,6 +1,8 @@
 """Both backends, and the few lines that decide for both."""
 
 import hashlib
+import sys
+import threading
 
 import pytest
 from cryptography.hazmat.primitives import hashes
@@ -11,7 +13,7 @@ from hypothesis import strategies as st
 from edge_auth import backends, libcrypto
 from edge_auth.backends import fastest, proves_itself
 from edge_auth.libcrypto import Libcrypto, LibcryptoError
-from edge_auth.rsa import EXPONENT, Power, PublicKey, pure
+from edge_auth.rsa import EXPONENT, Backend, Power, PublicKey, pure
 from tests.edge_auth import issuer
 
 LIBCRYPTO = Libcrypto()
@@ -113,3 +115,29 @@ def test_a_library_without_our_functions_is_no_crash(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(libcrypto, "_library", Empty)
     assert backends.fastest.__wrapped__() is pure
+
+
+@pytest.mark.parametrize("backend", [pure, LIBCRYPTO], ids=["pure", "libcrypto"])
+def test_threads_that_share_a_key_do_not_disturb_each_other(backend: Backend) -> None:
+    key = PublicKey(modulus(2_048), backend)
+    messages = [f"message {number}".encode() for number in range(8)]
+    signed = [(hashlib.sha256(it).digest(), signature(2_048, it)) for it in messages]
+    wrong: list[tuple[int, int]] = []
+
+    def work(mine: int) -> None:
+        for turn in range(60):
+            other = (mine + turn) % len(signed)
+            if key.verifies(signed[mine][0], signed[other][1]) is not (mine == other):
+                wrong.append((mine, other))
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        threads = [threading.Thread(target=work, args=(mine,)) for mine in range(len(signed))]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(interval)
+    assert wrong == []
