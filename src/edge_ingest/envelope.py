@@ -39,8 +39,8 @@ _context_decoder: Final[msgspec.json.Decoder[Context | None]] = msgspec.json.Dec
 _FAULTS: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 # A JSON string, or a character that gives the text its structure. A string that never ends takes
-# the rest of the text with it.
-_TOKEN: Final = rb'(?s)"(?:[^"\\]|\\.)*(?:"|\Z)|[][{},]'
+# the rest of the text with it. Possessive, so that no text makes it try twice.
+_TOKEN: Final = rb'(?s)"[^"\\]*+(?:\\.?[^"\\]*+)*+"?|[][{},]'
 _BATCH_KEY: Final = rb'"batch"\s*:\s*\Z'
 
 
@@ -121,7 +121,10 @@ def _malformed(error: Exception) -> MalformedError:
 
 
 def _cut(body: bytes) -> tuple[list[bytes], bytes]:
-    """Cut the events out of a body; return them, and the body with `null` for each of them."""
+    """Cut the events out of a body; return them, and the body with `null` for each of them.
+
+    A body that cannot be cut to its end is returned with what it still holds, which is no JSON.
+    """
     depth = 0
     start = -1  # of the event under way, where there is one
     events: list[bytes] = []
@@ -138,6 +141,8 @@ def _cut(body: bytes) -> tuple[list[bytes], bytes]:
             depth -= 1
         if start >= 0 and ((depth == 2 and mark == b",") or depth == 1):
             text = body[start : token.start()].strip()
+            if not text and mark == b",":
+                break  # nothing before a comma: no reader takes that, so there is no more to cut
             if text:
                 events.append(text)
                 around.append(b"null")

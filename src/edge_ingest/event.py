@@ -78,7 +78,7 @@ _view_decoder: Final = msgspec.json.Decoder(View)
 # Expressions stay text until a refusal needs them: a cold start compiles none.
 _FIELD: Final = r"`\$\.(\w+)"
 _CAPITAL: Final = r"(?<=[a-z])(?=[A-Z])"
-_NESTING: Final = rb'(?s)"(?:[^"\\]|\\.)*"|[][{}]'
+_NESTING: Final = rb'(?s)"[^"\\]*+(?:\\.?[^"\\]*+)*+"?|[][{}]'
 _TOO_DEEP: Final = f"the event nests deeper than {DEPTH} levels"
 _NOT_JSON: Final = "the event is not JSON in whole characters"
 

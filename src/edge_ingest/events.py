@@ -17,12 +17,12 @@ from edge_ingest.settings import Limits
 class Screen(NamedTuple):
     """What the source's privacy rules make of an event's text, and of a refused event's text.
 
-    `consents` raises `RefusalError` where consent is missing. None: there is no such rule.
+    `refused` keeps at most so many characters. `consents` raises `RefusalError` where consent is missing. None: there is no such rule.
     """
 
     consents: Callable[[View], None] | None
     event: Callable[[bytes], bytes] | None
-    refused: Callable[[bytes], str]
+    refused: Callable[[bytes, int], str]
 
 
 class Given(NamedTuple):
@@ -99,8 +99,9 @@ def _rejected(
     i: int, text: bytes, refusal: RefusalError, limits: Limits, screen: Screen
 ) -> Rejected:
     # Whose consent is missing is not stored, not even as a bad row.
-    raw = "" if refusal.code == "consent_denied" else screen.refused(text)
-    return Rejected(i=i, code=refusal.code, message=str(refusal), raw=raw[: limits.event_bytes])
+    denied = refusal.code == "consent_denied"
+    raw = "" if denied else screen.refused(text, limits.event_bytes)
+    return Rejected(i=i, code=refusal.code, message=str(refusal), raw=raw)
 
 
 class _Derived:

@@ -40,9 +40,10 @@ _IDENTIFYING: Final[tuple[_Path, ...]] = (
     ("context", "device", "name"),
     ("context", "sessionId"),
 )
+# Bounded everywhere: no address is longer, and no text makes it look twice as long.
 _ADDRESSES: Final = (
     r"(?P<four>\d{1,3}(?:\.\d{1,3}){3})"
-    r"|[0-9a-fA-F:]*::[0-9a-fA-F:.]*|(?:[0-9a-fA-F]{1,4}:){7}[0-9a-fA-F]{1,4}"
+    r"|[0-9a-fA-F:]{0,39}::[0-9a-fA-F:.]{0,45}|(?:[0-9a-fA-F]{1,4}:){7}[0-9a-fA-F]{1,4}"
 )
 _WITHHELD: Final = "withheld: the source's privacy rules cannot be applied to this text"
 
@@ -103,15 +104,17 @@ class Policy(NamedTuple):
         """
         return rewrite(text, self.change) if self.touches(text) else text
 
-    def refused(self, text: bytes) -> str:
-        """Return what is kept of the text of a refused event."""
+    def refused(self, text: bytes, limit: int) -> str:
+        """Return what is kept of the text of a refused event: at most `limit` characters."""
         try:
-            return rewrite(text, self._change_object).decode()
+            return rewrite(text, self._change_object).decode()[:limit]
         except RefusalError:
             pass  # not an object, or no JSON: then there are no fields to apply rules to
         if self.anonymous or self.rules.drop or self.rules.hash or b"\\u" in text:
             return _WITHHELD
-        return re.sub(_ADDRESSES, _erased, text.decode("utf-8", "backslashreplace"))
+        # An address that the cut goes through must still be seen as one.
+        start = text[: limit + 64].decode("utf-8", "backslashreplace")
+        return re.sub(_ADDRESSES, _erased, start)[:limit]
 
     def consents(self, view: View, batch: Context | None) -> None:
         """Check the categories of consent that the source needs.

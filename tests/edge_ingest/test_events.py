@@ -14,7 +14,11 @@ from tests import strategies as mine
 from tests.edge_ingest import edge
 
 NOW = times.at(edge.NOW)
-PLAIN = events.Screen(consents=None, event=None, refused=lambda text: text.decode(errors="replace"))
+PLAIN = events.Screen(
+    consents=None, event=None, refused=lambda text, _: text.decode(errors="replace")
+)
+    consents=None, event=None, refused=lambda text, _: text.decode(errors="replace")
+)
 
 
 def check(*sent: object, limits: Limits | None = None, **given_: Any) -> events.Checked:
