@@ -25,10 +25,12 @@ def post(running: system.System, path: str, body: object, key: str | None = None
     return httpx.post(f"{running.url}{path}", json=body, headers=headers, timeout=30)
 
 
-def rows(running: system.System, where: str, directory: Path) -> list[dict[str, Any]]:
+def rows(
+    running: system.System, where: str, directory: Path, lake: str | None = None
+) -> list[dict[str, Any]]:
     """Return the lake's rows for which the SQL condition holds, read from the Parquet objects."""
     s3 = sam.client("s3", running.place)
-    bucket = running.deployed.outputs["LakeBucket"]
+    bucket = lake or running.deployed.outputs["LakeBucket"]
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix="events/")
     for item in (item for page in pages for item in page.get("Contents", [])):
         target = directory / item["Key"].replace("/", "_")
@@ -44,15 +46,17 @@ def rows(running: system.System, where: str, directory: Path) -> list[dict[str, 
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
-def stored(running: system.System, where: str, count: int, directory: Path) -> list[dict[str, Any]]:
+def stored(
+    running: system.System, where: str, count: int, directory: Path, lake: str | None = None
+) -> list[dict[str, Any]]:
     """Wait until `count` rows are there, and a moment longer to see that no more come."""
     deadline = time.monotonic() + STORED_WITHIN_S
-    found = rows(running, where, directory)
+    found = rows(running, where, directory, lake)
     while len(found) < count and time.monotonic() < deadline:
         time.sleep(0.5)
-        found = rows(running, where, directory)
+        found = rows(running, where, directory, lake)
     time.sleep(1.5)
-    return rows(running, where, directory)
+    return rows(running, where, directory, lake)
 
 
 def event(kind: str, visitor: str, /, **more: object) -> dict[str, object]:
