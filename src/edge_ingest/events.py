@@ -17,7 +17,8 @@ from edge_ingest.settings import Limits
 class Screen(NamedTuple):
     """What the source's privacy rules make of an event's text, and of a refused event's text.
 
-    `refused` keeps at most so many characters. `consents` raises `RefusalError` where consent is missing. None: there is no such rule.
+    `consents` raises `RefusalError` where consent is missing; `refused` keeps so many characters
+    at most. None: there is no such rule.
     """
 
     consents: Callable[[View], None] | None

@@ -17,8 +17,6 @@ NOW = times.at(edge.NOW)
 PLAIN = events.Screen(
     consents=None, event=None, refused=lambda text, _: text.decode(errors="replace")
 )
-    consents=None, event=None, refused=lambda text, _: text.decode(errors="replace")
-)
 
 
 def check(*sent: object, limits: Limits | None = None, **given_: Any) -> events.Checked:
