@@ -48,7 +48,8 @@ validate: setup ## SAM's own opinion of the template
 package: build ## tests of the packages that sam build made
 	@$(PY) -m pytest -q -m package
 
-integration: build ## tests on the running system
+integration: build ## tests on the running system, a real browser among them
+	@$(PY) -m local.browser
 	@$(PY) -m pytest -q -m "integration or browser"
 
 test: check validate package integration ## everything that checks the project

@@ -1,11 +1,16 @@
 """Sockets are off and hypothesis has three named profiles: quick, ci and deep."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
 from pytest_socket import disable_socket, enable_socket
+
+if TYPE_CHECKING:
+    from local.system import System
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -26,3 +31,15 @@ def _no_sockets(request: pytest.FixtureRequest) -> None:
         enable_socket()
     else:
         disable_socket(allow_unix_socket=True)
+
+
+@pytest.fixture(scope="session")
+def meridian() -> "Iterator[System]":
+    """The whole system, as sam built and deployed it, on free ports: one for all tests."""
+    # Imported here: most tests need none of it.
+    from local import system
+    from local.commands import STATE
+
+    enable_socket()
+    with system.started(STATE / "test", system.Ports()) as running:
+        yield running

@@ -146,6 +146,7 @@ def test_no_method_passes_the_gate(meridian: system.System) -> None:
     "path",
     [
         "/premium%2findex.html",
+        "/app%2Findex.html",
         "/premium%2Findex.html",
         "/premium%2f/index.html",
         "/%70remium/index.html",
@@ -167,6 +168,7 @@ def test_no_spelling_of_the_path_passes_the_gate(meridian: system.System, path: 
     status = int(answer.split(b" ", 2)[1])
     assert status in {400, 401, 403, 404}, answer[:200]
     assert b"Lesson one" not in answer
+    assert b"You are signed in" not in answer
 
 
 def test_everyone_reads_the_portal(meridian: system.System) -> None:
