@@ -1,7 +1,7 @@
 """A thousand events, as lists on their way to columns."""
 
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from operator import attrgetter
 from typing import Final, NamedTuple
 
@@ -20,7 +20,7 @@ from stream_processor.fields import (
     Page,
 )
 from stream_processor.schema import BAD, DUPLICATE, EVENTS, GOOD
-from stream_processor.tally import MessageKey
+from stream_processor.tally import MessageKey, message_key
 from stream_processor.times import instants
 
 
@@ -96,14 +96,34 @@ class Chunk:
         self.index.extend(range(count))
         self.spans.append(Span(head, start, start + count))
 
+    def close_singles(self, records: Sequence[int], heads: Sequence[Head]) -> None:
+        """Say that each row is a record of its own."""
+        self.record.extend(records)
+        self.index.extend(bytes(len(records)))
+        self.spans = [Span(heads[record], row, row + 1) for row, record in enumerate(records)]
+
+    def minutes(self) -> Iterator[tuple[clickstream.Header, str, int, int]]:
+        """Runs of rows of one header and one minute of arrival."""
+        run: tuple[clickstream.Header, str, int, int] | None = None
+        for head, start, end in self.spans:
+            minute = head.received_at[:16]
+            if run is not None and run[0] is head.header and run[1] == minute:
+                run = (*run[:3], end)
+                continue
+            if run is not None:
+                yield run
+            run = (head.header, minute, start, end)
+        if run is not None:
+            yield run
+
     def fill(self) -> None:
         """Work out what rows take from their record: their source, and its context."""
         self.contexts = [event.context or NO_CONTEXT for event in self.rows.events]
-        for head, start, end in self.spans:
-            source = head.header.source
-            self.keys += [(source, line.message_id) for line in self.rows.lines[start:end]]
-            if bytes(head.header.context) != b"null":
-                shared = fields.context(head.header.context)
+        for header, _, start, end in self.minutes():
+            source = message_key(header.source, "")
+            self.keys += [source + line.message_id for line in self.rows.lines[start:end]]
+            if bytes(header.context) != b"null":
+                shared = fields.context(header.context)
                 for row in range(start, end):
                     if self.contexts[row] is NO_CONTEXT:
                         self.contexts[row] = shared

@@ -1,9 +1,11 @@
 """The first door: events from Kinesis (or Kafka) to the lake, and into the live minutes."""
 
+import gc
 import os
 import time
 from collections import OrderedDict
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cache
 from typing import Any, Final
 
@@ -125,15 +127,31 @@ def draft(
     """Make an object of the first records, as many as one object may hold."""
     rows = EventRows(shard, window)
     taken = 0
-    for packet in rest:
-        rows.add(packet.data(), packet.sequence, packet.arrived_ms)
-        taken += 1
-        if rows.units >= limits.object_events or rows.text_bytes >= limits.object_bytes:
-            break
-    table = rows.finish()
+    with _undisturbed():
+        for packet in rest:
+            rows.add(packet.data(), packet.sequence, packet.arrived_ms)
+            taken += 1
+            if rows.units >= limits.object_events or rows.text_bytes >= limits.object_bytes:
+                break
+        table = rows.finish()
     if rows.reasons:
         telemetry.warning("bad rows", shard=shard, reasons=rows.reasons)
     return door.draft_of(table, rows.units, rows.counts, rest[:taken], previous, rows.tally)
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Keep the garbage collector out: it would look through what is built here again and again.
+
+    Nothing here refers to itself, so nothing is left for it to collect.
+    """
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def tally_of(table: pa.Table) -> Tally:

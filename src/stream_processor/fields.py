@@ -88,7 +88,7 @@ class EventError(ValueError):
         self.code = code
 
 
-def events(texts: Sequence[bytes]) -> list[Event] | None:
+def events(texts: Sequence[bytes | msgspec.Raw]) -> list[Event] | None:
     """Decode many events at once. None where any of them needs `event`."""
     return _together(_events, texts)
 
@@ -125,7 +125,9 @@ def plain_event(text: bytes) -> PlainEvent:
     )
 
 
-def _together[E: Event](decoder: msgspec.json.Decoder[E], texts: Sequence[bytes]) -> list[E] | None:
+def _together[E: Event](
+    decoder: msgspec.json.Decoder[E], texts: Sequence[bytes | msgspec.Raw]
+) -> list[E] | None:
     text = b"\n".join(texts)
     try:
         # msgspec does not look into what it skips, and the lake keeps the whole text as UTF-8.

@@ -28,9 +28,12 @@ _PRUNED: Final = frozenset(
     }
 )
 
+#: Rows of a group: what is being encoded is in memory a second time.
+_GROUP_ROWS: Final = 20_000
+
 
 def write(table: pa.Table) -> bytes:
-    """One row group as a Parquet file. The same rows give the same bytes."""
+    """Rows as a Parquet file. The same rows give the same bytes."""
     sink = pa.BufferOutputStream()
     names = table.schema.names
     pq.write_table(
@@ -38,7 +41,7 @@ def write(table: pa.Table) -> bytes:
         sink,
         compression="zstd",
         compression_level=1,
-        row_group_size=max(len(table), 1),
+        row_group_size=_GROUP_ROWS,
         use_dictionary=[name for name in names if name not in _UNIQUE],
         write_statistics=[name for name in names if name in _PRUNED],
         # The lake's own types say it all; Arrow's copy of the schema would bind readers to Arrow.

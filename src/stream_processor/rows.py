@@ -46,20 +46,12 @@ _SHARED: Final = {
 
 
 class _Packed(NamedTuple):
-    """A record of the collector whose events are still text."""
+    """A record of the collector, its events still text: all lines in one, or told apart."""
 
     record: int
-    header: clickstream.Header
-    accepted: list[bytes]
-    rejected: list[bytes]
-
-
-class _Plain(NamedTuple):
-    """A record of another producer: usually one event."""
-
-    record: int
-    data: bytes
-    received_at: str
+    accepted: int
+    whole: bytes | None
+    lines: clickstream.Lines | None
 
 
 class EventRows:
@@ -81,7 +73,9 @@ class EventRows:
         self._sequences: list[int] = []
         self._heads: list[Head] = []
         self._packed: list[_Packed] = []
-        self._plain: list[_Plain] = []
+        #: Records of other producers, usually one event each: which, its bytes, when it came.
+        self._plain: list[tuple[int, bytes, str]] = []
+        self._bare = Head(decode.NO_HEADER, "", None)
         self._waiting = 0
         self._chunks: list[pa.RecordBatch] = []
 
@@ -93,8 +87,10 @@ class EventRows:
             self._add_packed(data, record, arrived_ms)
         else:
             received_at = decode.iso(arrived_ms)
-            self._heads.append(Head(decode.NO_HEADER, received_at, None))
-            self._plain.append(_Plain(record, data, received_at))
+            if received_at != self._bare.received_at:
+                self._bare = Head(decode.NO_HEADER, received_at, None)
+            self._heads.append(self._bare)
+            self._plain.append((record, data, received_at))
             self.text_bytes += len(data)
             self._waiting += 1
         if self._waiting >= CHUNK_EVENTS:
@@ -114,23 +110,34 @@ class EventRows:
         self._close(chunk)
 
     def _add_packed(self, data: bytes, record: int, arrived_ms: int) -> None:
-        try:
-            lines = clickstream.unpack(data)
-        except clickstream.RecordError as error:
-            head = Head(decode.NO_HEADER, decode.iso(arrived_ms), None)
-            self._heads.append(head)
-            self.units += 1
-            chunk = Chunk()
-            chunk.rows.add(Bad(f"record_{error.code}", str(error), data))
-            chunk.close_record(record, head)
-            self._close(chunk)
-            return
-        header = lines.header
+        lines: clickstream.Lines | None = None
+        sound = decode.inflated(data)
+        if sound is not None:
+            header, whole = sound
+            self.text_bytes += len(whole)
+        else:
+            try:
+                lines = clickstream.unpack(data)
+            except clickstream.RecordError as error:
+                self._add_bad(Bad(f"record_{error.code}", str(error), data), record, arrived_ms)
+                return
+            header, whole = lines.header, None
+            self.text_bytes += sum(map(len, lines.accepted)) + sum(map(len, lines.rejected))
+        count = header.accepted + header.rejected
         self._heads.append(Head(header, header.received_at, header.sent_at))
-        self._packed.append(_Packed(record, header, lines.accepted, lines.rejected))
-        self.units += header.accepted + header.rejected
-        self.text_bytes += sum(map(len, lines.accepted)) + sum(map(len, lines.rejected))
-        self._waiting += header.accepted + header.rejected
+        self._packed.append(_Packed(record, header.accepted, whole, lines))
+        self.units += count
+        self._waiting += count
+
+    def _add_bad(self, bad: Bad, record: int, arrived_ms: int) -> None:
+        """Take a record that cannot be read at all: one row that holds it."""
+        head = Head(decode.NO_HEADER, decode.iso(arrived_ms), None)
+        self._heads.append(head)
+        self.units += 1
+        chunk = Chunk()
+        chunk.rows.add(bad)
+        chunk.close_record(record, head)
+        self._close(chunk)
 
     def finish(self) -> pa.Table:
         """All rows as a table with the columns of `schema.EVENTS`."""
@@ -192,49 +199,49 @@ class EventRows:
 
     def _packed_chunk(self) -> Chunk:
         chunk = Chunk()
-        decoded = decode.together([text for one in self._packed for text in one.accepted])
-        if decoded is not None and not any(one.rejected for one in self._packed):
+        texts = [one.whole for one in self._packed if one.whole is not None]
+        decoded = decode.together(texts) if len(texts) == len(self._packed) else None
+        if decoded is not None and len(decoded.lines) == sum(one.accepted for one in self._packed):
             chunk.rows = decoded
-            decoded = None
             start = 0
             for one in self._packed:
-                start += len(one.accepted)
+                start += one.accepted
                 chunk.close_record(one.record, self._heads[one.record], upto=start)
             return chunk
-        start = 0
         for one in self._packed:
-            end = start + len(one.accepted)
-            if decoded is not None:
-                chunk.rows.lines += decoded.lines[start:end]
-                chunk.rows.events += decoded.events[start:end]
-                chunk.rows.texts += decoded.texts[start:end]
+            if one.whole is not None:
+                alone = decode.together([one.whole])
+                accepted = one.whole.split(b"\n")[:-1]
             else:
-                for text in one.accepted:
+                assert one.lines is not None
+                alone, accepted = None, one.lines.accepted
+            if alone is not None and len(alone.lines) == one.accepted:
+                chunk.rows.extend(alone)
+            else:
+                for text in accepted:
                     chunk.rows.add(decode.line(text))
-            start = end
-            for text in one.rejected:
+            for text in one.lines.rejected if one.lines is not None else ():
                 chunk.rows.add(decode.rejected(text))
             chunk.close_record(one.record, self._heads[one.record])
         return chunk
 
     def _plain_chunk(self) -> Chunk:
         chunk = Chunk()
-        places = [f"{self._shard}:{self._sequences[one.record]}" for one in self._plain]
-        decoded = decode.plain_together(
-            [one.data for one in self._plain], places, [one.received_at for one in self._plain]
-        )
+        texts = [data for _, data, _ in self._plain]
+        received = [at for _, _, at in self._plain]
+        places = [f"{self._shard}:{self._sequences[record]}" for record, _, _ in self._plain]
+        decoded = decode.plain_together(texts, places, received)
         if decoded is not None:
             chunk.rows = decoded
-            for number, one in enumerate(self._plain, 1):
-                chunk.close_record(one.record, self._heads[one.record], upto=number)
-            self.units += len(self._plain)
+            chunk.close_singles([record for record, _, _ in self._plain], self._heads)
+            self.units += len(texts)
             return chunk
-        for one, place in zip(self._plain, places, strict=True):
-            rows, sent_at = decode.plain(one.data, place, one.received_at)
+        for (record, data, received_at), place in zip(self._plain, places, strict=True):
+            rows, sent_at = decode.plain(data, place, received_at)
             self.units += len(rows.lines)
             chunk.rows.extend(rows)
-            self._heads[one.record] = Head(decode.NO_HEADER, one.received_at, sent_at)
-            chunk.close_record(one.record, self._heads[one.record])
+            self._heads[record] = Head(decode.NO_HEADER, received_at, sent_at)
+            chunk.close_record(record, self._heads[record])
         return chunk
 
     def _close(self, chunk: Chunk) -> None:
@@ -274,14 +281,14 @@ class EventRows:
             self.reasons[one.code] = self.reasons.get(one.code, 0) + 1
         paths, keys = chunk.paths(), chunk.keys
         left_out = bad.keys() | chunk.duplicate.keys()
-        for head, start, end in chunk.spans:
+        for header, minute, start, end in chunk.minutes():
             if left_out:
                 rows = [row for row in range(start, end) if row not in left_out]
                 pages, ids = [paths[row] for row in rows], [keys[row] for row in rows]
             else:
                 pages, ids = paths[start:end], keys[start:end]
             if ids:
-                self.tally.add(head.header, head.received_at[:16], pages, ids)
+                self.tally.add(header, minute, pages, ids)
 
 
 def _spread(values: pa.Array, index: pa.Array) -> pa.Array:

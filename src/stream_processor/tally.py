@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 import clickstream
 from stream_processor.schema import GOOD
 
-#: (source, message id). Ids of two sources never meet: a write key is public, and nobody may
-#: silence another source's events by guessing their ids.
-type MessageKey = tuple[str, str]
+#: "<source>\0<message id>". Ids of two sources never meet: a write key is public, and nobody may
+#: silence another source's events by guessing their ids. Texts and not pairs: a hundred thousand
+#: pairs keep the garbage collector as busy as the rest of the work.
+type MessageKey = str
 
 #: "YYYY-MM-DDTHH:MM", UTC
 type Minute = str
@@ -35,7 +36,10 @@ class Tally:
 
     def minute(self, name: Minute) -> Figures:
         """The figures of a minute, made where they are missing."""
-        return self.minutes.setdefault(name, Figures())
+        figures = self.minutes.get(name)
+        if figures is None:
+            figures = self.minutes[name] = Figures()
+        return figures
 
     def add(
         self,
@@ -52,10 +56,13 @@ class Tally:
         figures.sources[header.source] += count
         if header.country:
             figures.countries[header.country] += count
-        for page in pages:
-            if page is not None:
-                figures.pages[page] += 1
+        figures.pages.update(filter(None, pages))
         self.ids += ids
+
+
+def message_key(source: str, message_id: str) -> MessageKey:
+    """The key under which an event is known again."""
+    return f"{source}\0{message_id}"
 
 
 type Row = tuple[str, str, str, str, str | None, str | None, bool | None]
@@ -67,13 +74,13 @@ def of_rows(rows: Iterable[Row]) -> Tally:
     for verdict, source, message_id, minute, page, country, bot in rows:
         if verdict != GOOD:
             continue
-        tally.ids.append((source, message_id))
+        tally.ids.append(message_key(source, message_id))
         figures = tally.minute(minute)
         figures.events += 1
         figures.bots += bool(bot)
         figures.sources[source] += 1
-        if page is not None:
+        if page:
             figures.pages[page] += 1
-        if country is not None:
+        if country:
             figures.countries[country] += 1
     return tally

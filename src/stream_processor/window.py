@@ -22,7 +22,7 @@ class Limits:
 
 
 class Window:
-    """The ids of the newest objects up to `high`. A container of (source, message id)."""
+    """The ids of the newest objects up to `high`. A container of message keys."""
 
     def __init__(self, limits: Limits) -> None:
         self.high: int | None = None
