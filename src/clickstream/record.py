@@ -85,17 +85,18 @@ class Header(msgspec.Struct, kw_only=True, frozen=True):
     parts: int = 1
 
 
-class Accepted(msgspec.Struct, kw_only=True, frozen=True, gc=False):
+class Accepted(msgspec.Struct, kw_only=True, frozen=True, gc=False, omit_defaults=True):
     """An event that was accepted, `i` its place in the request, `event` its JSON as it was sent.
 
     `timestamp` is the event's time by the server's clock, `original_timestamp` by the client's
     (null where it told none), both in the form of the header's times. A derived `message_id` is a
-    hash of the event: the same event sent again has the same.
+    hash of the event: the same event sent again has the same. Where the client chose it, which is
+    nearly always, `message_id_source` is left out of the line.
     """
 
     i: int
     message_id: str
-    message_id_source: MessageIdSource
+    message_id_source: MessageIdSource = "client"
     timestamp: str
     original_timestamp: str | None
     event: msgspec.Raw

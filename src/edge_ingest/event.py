@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import msgspec
@@ -135,7 +135,7 @@ def judge(view: View, event_type: EventType | None) -> None:
         raise RefusalError("missing_type", "the event has no type")
     if kind not in TYPES:
         raise RefusalError("invalid_type", f"the type is none of {', '.join(TYPES)}")
-    if not view.identified:
+    if not (view.anonymous_id or view.user_id or view.identified):
         raise RefusalError("no_user_anon_id", "the event has neither userId nor anonymousId")
     needed = _NEEDED.get(kind)
     if needed is not None and getattr(view, needed[0]) in (None, ""):
@@ -146,12 +146,12 @@ def judge(view: View, event_type: EventType | None) -> None:
         )
 
 
-def clocked(view: View, received_at: datetime, sent_at: datetime | None) -> tuple[str, str | None]:
+def clocked(view: View, received_at: datetime, behind: timedelta) -> tuple[str, str | None]:
     """Return the event's time by the server's clock, and its own as it told it, both as text.
 
     Its own time is `originalTimestamp`, or `timestamp`, which is then the original: Segment's SDKs
-    send only the one, RudderStack's only the other. `sent_at` is the batch's; an event's own
-    counts more.
+    send only the one, RudderStack's only the other. `behind` is by how much the batch's clock is
+    behind; an event's own `sentAt` counts more.
 
     Raises:
         RefusalError: a time is not ISO 8601, or past the calendar.
@@ -162,9 +162,9 @@ def clocked(view: View, received_at: datetime, sent_at: datetime | None) -> tupl
     original = times.parse(sent)
     if original is None:
         raise RefusalError("invalid_timestamp", "the time is not ISO 8601")
-    if view.sent_at:
-        sent_at = times.parse(view.sent_at) or sent_at
-    time = times.corrected(received_at, sent_at, original)
+    if view.sent_at and (own := times.parse(view.sent_at)):
+        behind = times.skew(received_at, own)
+    time = times.corrected(original, behind)
     if time is None:
         raise RefusalError("invalid_timestamp", "the corrected time is past the calendar")
     return times.text(time), times.canonical(original, sent)

@@ -61,7 +61,7 @@ _put_decoder: Final = msgspec.json.Decoder(_Put)
 
 
 class Kinesis:
-    """PutRecords in any region, over one kept-alive connection for each address."""
+    """PutRecords in any region, over one kept-alive connection for each."""
 
     def __init__(
         self,
@@ -72,7 +72,7 @@ class Kinesis:
         self._dial = dial
         self._clock = clock
         self._credentials = credentials
-        self._connections: dict[Endpoint, Connection] = {}
+        self._connections: dict[str, Connection] = {}
         self._skew = 0.0
 
     def put(
@@ -105,15 +105,14 @@ class Kinesis:
         return [record.error_code for record in put.records]
 
     def _post(self, region: str, body: bytes, seconds: float) -> Response:
-        endpoint = endpoint_of(region)
-        connection = self._connections.get(endpoint)
+        connection = self._connections.get(region)
         if connection is None:
-            connection = self._connections[endpoint] = Connection(endpoint, self._dial)
+            connection = self._connections[region] = Connection(endpoint_of(region), self._dial)
         try:
             headers = signing.headers(
                 self._credentials(),
                 region=region,
-                host=endpoint.authority,
+                host=connection.endpoint.authority,
                 target=_TARGET,
                 body=body,
                 now=self._clock() + self._skew,

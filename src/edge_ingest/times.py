@@ -39,21 +39,22 @@ def canonical(time: datetime, sent: str) -> str:
     return text(time)
 
 
-def corrected(
-    received_at: datetime, sent_at: datetime | None, original: datetime | None
-) -> datetime | None:
+def skew(received_at: datetime, sent_at: datetime | None) -> timedelta:
+    """Return how far the client's clock is behind the server's: `receivedAt - sentAt`.
+
+    Without `sentAt` there is nothing to correct by: an import of history keeps its own times.
+    """
+    return timedelta(0) if sent_at is None else received_at - sent_at
+
+
+def corrected(original: datetime, behind: timedelta) -> datetime | None:
     """Return `receivedAt - (sentAt - originalTimestamp)`, the event's time by the server's clock.
 
     Segment spec, common fields: the difference of two readings of the client's clock is right
-    even where the clock is not. Without `sentAt` there is nothing to correct by: an import of
-    history keeps its own times. None where the result is past the calendar.
+    even where the clock is not. `behind` is their `skew`. None where that is past the calendar.
     """
-    if original is None:
-        return received_at
-    if sent_at is None:
-        return original
     try:
-        return received_at - (sent_at - original)
+        return original + behind
     except OverflowError:
         return None
 
