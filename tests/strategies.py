@@ -484,3 +484,41 @@ def origin_requests(draw: st.DrawFn) -> dict[str, Any]:
         "requestId": draw(st.text(max_size=56)),
     }
     return {"Records": [{"cf": {"config": config, "request": request}}]}
+
+# --- stream_processor ---
+
+
+@st.composite
+def stream_payloads(draw: st.DrawFn) -> bytes:
+    """A record on the stream: the collector's, such a one damaged, plain JSON, noise."""
+    kind = draw(st.sampled_from(["packed", "packed", "damaged", "plain", "noise"]))
+    if kind == "noise":
+        return draw(st.binary(max_size=30))
+    if kind == "plain":
+        value = draw(json_objects | st.lists(json_objects, max_size=3) | json_values())
+        return msgspec.json.encode(value)
+    events = [
+        clickstream.Accepted(
+            i=place,
+            message_id=draw(st.sampled_from(["a", "b", "c", "d"])),
+            message_id_source="client",
+            timestamp=draw(iso_times() | st.text(max_size=6)),
+            original_timestamp=draw(st.none() | iso_times() | st.text(max_size=6)),
+            event=msgspec.Raw(
+                msgspec.json.encode(
+                    draw(json_objects)
+                    | draw(st.sampled_from([{"type": "page"}, {"type": "track"}, {}]))
+                )
+            ),
+        )
+        for place in range(draw(st.integers(0, 3)))
+    ]
+    refused = [
+        clickstream.Rejected(i=9, code="type_unknown", message="no", raw=draw(st.text(max_size=9)))
+        for _ in range(draw(st.integers(0, 1)))
+    ]
+    (record,) = clickstream.encode(draw(headers()), events, refused)
+    if kind == "damaged":
+        place = draw(st.integers(0, len(record) - 1))
+        return record[:place] + draw(st.binary(max_size=3)) + record[place + 1 :]
+    return record

@@ -29,7 +29,7 @@ _PRUNED: Final = frozenset(
 )
 
 #: Rows of a group: what is being encoded is in memory a second time.
-_GROUP_ROWS: Final = 20_000
+_GROUP_ROWS: Final = 10_000
 
 
 def write(table: pa.Table) -> bytes:

@@ -143,6 +143,9 @@ class EventRows:
         """All rows as a table with the columns of `schema.EVENTS`."""
         self.flush()
         rows = pa.Table.from_batches(self._chunks, CHUNK_SCHEMA)
+        # What is large and done with goes before the writer needs its own room.
+        self._chunks.clear()
+        self._seen.clear()
         index = rows.column("record").combine_chunks()
         columns = {name: rows.column(name) for name in CHUNK_SCHEMA.names}
         columns |= {name: _spread(values, index) for name, values in self._of_records().items()}
