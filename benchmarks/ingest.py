@@ -25,7 +25,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -76,9 +75,18 @@ CANDIDATES: dict[str, Callable[[], Handler]] = {"collector": collector, "peer": 
 def bodies(size: int, count: int) -> list[bytes]:
     """Return batches of `size` real page views, sent two seconds after the last of them."""
     from local.replay import source
-    from local.replay.command import page_views
+    from local.replay.combined import BadLine, parse
+    from local.replay.events import EventMaker
 
-    views = [json.loads(view.body) for view in page_views(source.find(), Counter())]
+    log = source.find()
+    # The same visitors, and so the same batches, in each run.
+    maker = EventMaker(site=log.site, digest=log.digest, salt=b"benchmark")
+    entries = ((number, parse(line)) for number, line in enumerate(log.open(), 1))
+    views = [
+        json.loads(maker.page_view(number, entry).body)
+        for number, entry in entries
+        if not isinstance(entry, BadLine)
+    ]
     views.sort(key=lambda view: view["anonymousId"])  # a batch is mostly one visitor's
     count = min(count, len(views) // size)
     return [_body(views[n * size : (n + 1) * size]) for n in range(count)]
