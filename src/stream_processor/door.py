@@ -182,6 +182,7 @@ def answer[R: chain.Record](
     and what lies behind it is delivered again.
     """
     failures: Failures = []
+    telemetry.count("Batches", len(batches))
     for batch in batches:
         left = run(batch)
         if left is None:

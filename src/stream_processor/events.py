@@ -131,7 +131,7 @@ def draft(
         for packet in rest:
             rows.add(packet.data(), packet.sequence, packet.arrived_ms)
             taken += 1
-            if rows.units >= limits.object_events or rows.text_bytes >= limits.object_bytes:
+            if rows.size >= limits.object_events or rows.text_bytes >= limits.object_bytes:
                 break
         table = rows.finish()
     if rows.reasons:

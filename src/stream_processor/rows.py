@@ -79,6 +79,11 @@ class EventRows:
         self._waiting = 0
         self._chunks: list[pa.RecordBatch] = []
 
+    @property
+    def size(self) -> int:
+        """How many rows there will be at least; a plain record may hold more than one."""
+        return self.units + len(self._plain)
+
     def add(self, data: bytes, sequence: int, arrived_ms: int) -> None:
         """Take one record, whatever its bytes are."""
         record = len(self._sequences)
