@@ -2,6 +2,7 @@
 
 import json
 import random
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -53,7 +54,7 @@ def opened(world: World, folder: Path) -> duckdb.DuckDBPyConnection:
 
 
 @pytest.fixture
-def lake(tmp_path: Path) -> duckdb.DuckDBPyConnection:
+def lake(tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """Two shards; one request that both took (the region failed over), one twice in its shard."""
     world = World()
     door = Events(world.house())
@@ -67,7 +68,8 @@ def lake(tmp_path: Path) -> duckdb.DuckDBPyConnection:
     )
     door.handle(kinesis_event([request, request]), always)
     door.handle(kinesis_event([request, b"\xff"], shard="shardId-000000000001"), always)
-    return opened(world, tmp_path)
+    with opened(world, tmp_path) as connection:
+        yield connection
 
 
 @pytest.mark.parametrize("path", QUERIES, ids=lambda path: path.stem)
@@ -110,11 +112,11 @@ def test_appointments_in_the_lake_are_those_of_the_table(tmp_path: Path) -> None
     event = {"shardId": "s", "Records": [json.loads(record.text) for record in half]}
     Changes(world.house()).handle(event, always)
     assert reconcile(world).repaired > 0
-    connection = opened(world, tmp_path)
-    now = connection.execute("SELECT pk, version FROM appointments_now ORDER BY pk").fetchall()
+    with opened(world, tmp_path) as connection:
+        now = connection.execute("SELECT pk, version FROM appointments_now ORDER BY pk").fetchall()
+        (history,) = connection.execute("SELECT count(*) FROM appointments_history").fetchall()[0]
     table = sorted((pk, int(item["version"]["N"])) for (pk, _), item in school.table.items())
     assert now == table
-    (history,) = connection.execute("SELECT count(*) FROM appointments_history").fetchall()[0]
     assert history >= 100
 
 
