@@ -1,7 +1,8 @@
 """`make deploy PLACE=…`: one place of samconfig.toml, to AWS, with what only AWS can tell.
 
 Two things cannot stand in a file. Outside the home region, the stream of the replica of the
-appointments table has an ARN that is no attribute of any stack: it is looked up. And the portal's
+appointments table has an ARN that is no attribute of any stack: it is looked up, and the ARN of the
+user pool is asked of the home region's stack. And the portal's
 pages are files, which CloudFormation does not carry: they are uploaded once their bucket exists.
 """
 
@@ -57,7 +58,8 @@ def deploy(place: str) -> None:
     if region != HOME_REGION:
         stream = replica_stream(region, stage)
         command += ["--parameter-overrides", *parameters["parameter_overrides"]]
-        command += [f"AppointmentsStreamArn={stream}"]
+        pool = _outputs(HOME_REGION, f"meridian-{stage}-{HOME_REGION}")["UserPoolArn"]
+        command += [f"AppointmentsStreamArn={stream}", f"UserPoolArn={pool}"]
     if subprocess.run(command, cwd=ROOT, check=False).returncode != 0:
         raise LocalError(f"`sam deploy` to {place} failed; its own words stand above.")
     if region == HOME_REGION:

@@ -55,6 +55,13 @@ def upload_portal(s3: Any, bucket: str, folder: Path = ROOT / "web") -> int:
     return len(files)
 
 
+def verify_sender(place: Place) -> None:
+    """Do what a person does once in Amazon SES: make the stack's sender an identity of ours."""
+    (stack,) = client("cloudformation", place).describe_stacks(StackName=place.stack)["Stacks"]
+    sender = {p["ParameterKey"]: p["ParameterValue"] for p in stack["Parameters"]}["Sender"]
+    client("sesv2", place).create_email_identity(EmailIdentity=sender)
+
+
 def demo_students(place: Place, outputs: dict[str, str]) -> list[Student]:
     """Make one student in the paying group and one outside it, and sign both in."""
     cognito = client("cognito-idp", place)

@@ -1,4 +1,4 @@
-"""The whole system, started part by part: emulator, deployment, seed, poller, edge."""
+"""The whole system, started part by part: emulator, deployment, seed, poller, API, edge."""
 
 import json
 import urllib.error
@@ -78,8 +78,10 @@ def started(
         with step("pages and demo students"):
             seed.upload_portal(sam.client("s3", place), deployed.outputs["PortalBucket"])
             students = seed.demo_students(place, deployed.outputs)
+            seed.verify_sender(place)
         _start_poller(services, place, regions, directory)
-        _start_edge(services, place, ports.edge, directory)
+        api_url = _start_api(services, place)
+        _start_edge(services, place, ports.edge, api_url, directory)
         yield System(place, services, url, directory, deployed, students)
 
 
@@ -101,7 +103,11 @@ def _deploy_region(place: Place, directory: Path) -> None:
     """Deploy the regional part, which reads the region's own replica of the appointments."""
     table = f"meridian-{place.stage}-appointments"
     described = sam.client("dynamodb", place).describe_table(TableName=table)["Table"]
-    parameters = {"AppointmentsStreamArn": str(described["LatestStreamArn"])}
+    home = seed.describe(Place(place.endpoint, HOME_REGION, place.stage)).outputs
+    parameters = {
+        "AppointmentsStreamArn": str(described["LatestStreamArn"]),
+        "UserPoolArn": home["UserPoolArn"],
+    }
     sam.deploy(place, parameters | EVERYWHERE, directory / "logs" / f"sam-{place.region}.log")
 
 
@@ -122,13 +128,30 @@ def _start_poller(
         )
 
 
-def _start_edge(services: Services, place: Place, port: int, directory: Path) -> None:
+def _start_api(services: Services, place: Place) -> str:
+    """Start who answers for API Gateway; return its address."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    with step("local API"):
+        services.start(
+            "api",
+            [
+                *(str(BIN / "python"), "-m", "local.api", "--endpoint", place.endpoint),
+                *("--port", str(port), "--region", place.region),
+            ],
+            {**place.environment(), "PYTHONPATH": str(ROOT)},
+            lambda: _answers(f"{url}/_local/ready"),
+        )
+    return url
+
+
+def _start_edge(services: Services, place: Place, port: int, api_url: str, directory: Path) -> None:
     with step("local edge"):
         edge = services.start(
             "edge",
             [
                 *(str(BIN / "python"), "-m", "local.edge", "--endpoint", place.endpoint),
-                *("--port", str(port), "--region", place.region),
+                *("--port", str(port), "--region", place.region, "--api-url", api_url),
                 *("--log", str(directory / "logs" / "edge-access.jsonl")),
             ],
             {**place.environment(), "PYTHONPATH": str(ROOT)},

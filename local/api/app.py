@@ -24,7 +24,7 @@ type Message = dict[str, Any]
 class App:
     """Serves every REST API of the emulated AWS by its own host name.
 
-    To another host name the only API of the home region answers, for who calls it directly.
+    At its own address the API of the home region answers, for who calls it directly.
     """
 
     def __init__(self, reader: Reader, region: str, verify: Verifier, call: Caller) -> None:
@@ -53,7 +53,9 @@ class App:
     ) -> Answer:
         stage_name, _, rest = path.removeprefix("/").partition("/")
         try:
-            stage = await asyncio.to_thread(self._stage, headers.get("host", ""), stage_name)
+            host, _, port = headers.get("host", "").partition(":")
+            direct = port == str((scope.get("server") or ("", 0))[1])
+            stage = await asyncio.to_thread(self._stage, host, stage_name, direct)
         except DefinitionError as error:
             print(f"local api: {error}", file=sys.stderr, flush=True)
             return Answer(500, [("content-type", "application/json")], _message(str(error)))
@@ -74,11 +76,12 @@ class App:
             return gateway.answer(stage.definition, "REQUEST_TOO_LARGE", context)
         return await serve(stage, request, self._verify, self._call)
 
-    def _stage(self, host: str, name: str) -> Stage | None:
-        found = _HOST.fullmatch(host.partition(":")[0])
+    def _stage(self, host: str, name: str, direct: bool) -> Stage | None:
+        found = _HOST.fullmatch(host)
         if found:
             return self._reader.stage(found["region"], found["api"], name)
-        for api in self._reader.apis(self._region):
+        # API Gateway knows no other names: a viewer's Host that came through is Forbidden.
+        for api in self._reader.apis(self._region) if direct else ():
             stage = self._reader.stage(self._region, api, name)
             if stage is not None:
                 return stage

@@ -46,7 +46,8 @@ async def _run(settings: Settings) -> None:
     log = AccessLog(settings.log)
     pool = Pool()
     edge = Edge(
-        Functions(settings.endpoint, pool, settings.concurrency), Origins(settings.endpoint, pool)
+        Functions(settings.endpoint, pool, settings.concurrency),
+        Origins(settings.endpoint, pool, settings.api),
     )
     try:
         watch = Watch(Deployed(settings.endpoint), settings, edge, pool)

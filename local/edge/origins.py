@@ -66,8 +66,10 @@ def bucket_of(domain: str) -> tuple[str, str] | None:
 class Origins:
     """Sends requests to origins, at most as long as each allows."""
 
-    def __init__(self, endpoint: Endpoint, pool: Pool) -> None:
+    def __init__(self, endpoint: Endpoint, pool: Pool, api: tuple[str, int] | None = None) -> None:
+        """`api` is the address of who answers for API Gateway, None for the emulated AWS."""
         self._endpoint = endpoint
+        self._api = api
         self._pool = pool
         self._policies: dict[str, tuple[float, BucketAccess]] = {}
 
@@ -178,9 +180,12 @@ class Origins:
         # What is not ASCII goes as escaped UTF-8; everything else as it was written.
         target = quote(target, safe=_ASCII)
         address: tuple[str, int]
+        host = h.first(request.headers, "host")
         api = _API.fullmatch(origin.domain)
-        if api is not None:
-            address = self._endpoint.address
+        if api is not None and self._api is not None:
+            address = self._api
+        elif api is not None:
+            address, host = self._endpoint.address, self._endpoint.netloc
             target = f"/_aws/execute-api/{api['api']}{target}"
         elif origin.domain in _LOOPBACK:
             address = (origin.domain, origin.port)
@@ -195,7 +200,6 @@ class Origins:
             for name, value in h.flatten(request.headers)
             if name.lower() not in {"host", "content-length"}
         ]
-        host = self._endpoint.netloc if api else h.first(request.headers, "host")
         headers += [("Host", host), *origin.custom_headers]
         if request.body or request.method in {"PUT", "POST", "PATCH"}:
             headers.append(("Content-Length", str(len(request.body))))

@@ -33,13 +33,17 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The checked command line. `log` is None for stdout."""
+    """The checked command line.
+
+    `log` is None for stdout. `api` is who answers for API Gateway, None for the emulated AWS.
+    """
 
     endpoint: Endpoint
     port: int
     distribution: str | None
     log: Path | None
     concurrency: int
+    api: tuple[str, int] | None = None
 
 
 def parse_endpoint(url: str, region: str) -> Endpoint:
@@ -78,6 +82,7 @@ def parse(arguments: list[str] | None = None) -> Settings:
     parser.add_argument(
         "--concurrency", type=int, default=32, help="function calls under way at once"
     )
+    parser.add_argument("--api-url", help="who answers for API Gateway, if not the emulated AWS")
     found = parser.parse_args(arguments)
     if not 0 <= found.port <= 65_535:
         raise LocalError(f"--port wants a number from 0 to 65535, not {found.port}.")
@@ -89,4 +94,5 @@ def parse(arguments: list[str] | None = None) -> Settings:
         distribution=found.distribution,
         log=found.log,
         concurrency=found.concurrency,
+        api=parse_endpoint(found.api_url, found.region).address if found.api_url else None,
     )

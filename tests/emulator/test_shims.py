@@ -8,9 +8,11 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.emulator import (
+    contracts_api,
     contracts_cognito,
     contracts_deployment,
     contracts_functions,
+    contracts_machines,
     contracts_properties,
     contracts_services,
 )
@@ -26,15 +28,21 @@ CONTRACTS: dict[str, Callable[[Emulator], None]] = {
     "function_runtime": contracts_functions.function_runtime,
     "function_versions": contracts_functions.function_versions,
     "global_tables": contracts_properties.global_tables,
+    "integration_errors": contracts_machines.integration_errors,
     "kinesis_housekeeping": contracts_services.kinesis_housekeeping,
+    "letter_senders": contracts_machines.letter_senders,
     "log_streams": contracts_functions.log_streams,
+    "machine_definitions": contracts_machines.machine_definitions,
+    "machine_versions": contracts_machines.machine_versions,
     "mapping_properties": contracts_properties.mapping_properties,
     "nested_attributes": contracts_deployment.nested_attributes,
     "nested_cleanup": contracts_deployment.nested_cleanup,
     "nested_sam": contracts_deployment.nested_sam,
     "outage": contracts_services.outage,
     "pseudo_parameters": contracts_deployment.pseudo_parameters,
+    "rest_api_export": contracts_api.rest_api_export,
     "sam_parameters": contracts_deployment.sam_parameters,
+    "service_roles": contracts_api.service_roles,
     "stream_encryption": contracts_properties.stream_encryption,
     "stream_pollers": contracts_functions.stream_pollers,
     "table_properties": contracts_properties.table_properties,

@@ -22,6 +22,10 @@ HANDLERS = {
     "EdgeSettingsFunction": "edge_settings.handler.lambda_handler",
     "EventsFunction": "stream_processor.events.lambda_handler",
     "ChangesFunction": "stream_processor.changes.lambda_handler",
+    "ValidateFunction": "stepfunctions.validate.lambda_handler",
+    "IdentityFunction": "stepfunctions.identity.lambda_handler",
+    "RelayFunction": "stepfunctions.relay.lambda_handler",
+    "NotifyFunction": "stepfunctions.notify.lambda_handler",
 }
 #: Bytes, zipped. The first two are the project's own ceilings; Lambda's is 250 MB unzipped
 #: (AWS, "Lambda quotas"), tested below.
@@ -31,12 +35,19 @@ CEILINGS = {
     "EdgeSettingsFunction": 64 * KB,
     "EventsFunction": 50 * MB,
     "ChangesFunction": 50 * MB,
+    "ValidateFunction": 64 * KB,
+    "IdentityFunction": 64 * KB,
+    "RelayFunction": 64 * KB,
+    "NotifyFunction": 4 * MB,
 }
 UNZIPPED_QUOTA = 250 * MB
 TOP_LEVEL = {
     "EdgeAuthFunction": {"edge_auth"},
     "EdgeIngestFunction": {"edge_ingest", "clickstream", "msgspec"},
     "EdgeSettingsFunction": {"edge_settings", "edge_auth", "edge_ingest"},
+    "ValidateFunction": {"stepfunctions"},
+    "IdentityFunction": {"stepfunctions"},
+    "RelayFunction": {"stepfunctions"},
 }
 #: docs/decisions/0005-bytecode-only-before-the-gate.md
 SOURCELESS = {"EdgeAuthFunction"}

@@ -89,11 +89,24 @@ def test_no_policy_grants_every_action_or_every_resource(path: Path) -> None:
             for action in [actions] if isinstance(actions, str) else actions:
                 assert "*" not in action, f"{name}: {action}"
             if statement.get("Resource") == "*":
-                # Some actions know no resource (Service Authorization Reference): X-Ray's and
-                # CloudWatch's alone.
+                # Some actions know no resource (Service Authorization Reference): X-Ray's,
+                # CloudWatch's, and those that Step Functions needs to have its logs delivered.
                 listed = [actions] if isinstance(actions, str) else actions
-                known = ("xray:", "cloudwatch:PutMetricData")
+                known = ("xray:", "cloudwatch:PutMetricData", *LOG_DELIVERY)
                 assert all(action.startswith(known) for action in listed), f"{name}: {actions}"
+
+
+#: Step Functions, "Logging using CloudWatch Logs", IAM policies: "Resource": "*".
+LOG_DELIVERY = (
+    "logs:CreateLogDelivery",
+    "logs:DeleteLogDelivery",
+    "logs:DescribeLogGroups",
+    "logs:DescribeResourcePolicies",
+    "logs:GetLogDelivery",
+    "logs:ListLogDeliveries",
+    "logs:PutResourcePolicy",
+    "logs:UpdateLogDelivery",
+)
 
 
 @pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.name)

@@ -1,0 +1,1 @@
+"""How they join: the account workflow, its notifications, and the import of rosters."""

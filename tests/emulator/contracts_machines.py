@@ -1,0 +1,148 @@
+"""What the shims promise about state machines and about the letters that they lead to."""
+
+import json
+import time
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.emulator.running import Emulator, unique
+from tests.emulator.templates import stack
+
+TRUST = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {
+            "Effect": "Allow",
+            "Principal": {"Service": "states.amazonaws.com"},
+            "Action": "sts:AssumeRole",
+        }
+    ],
+}
+ROLE = {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": TRUST}}
+DEFINITION = json.dumps({"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}})
+
+
+def machine(definition: str, **properties: Any) -> dict[str, Any]:
+    given = {
+        "DefinitionString": definition,
+        "RoleArn": {"Fn::GetAtt": ["Role", "Arn"]},
+        **properties,
+    }
+    return {"Type": "AWS::StepFunctions::StateMachine", "Properties": given}
+
+
+def ended(emulator: Emulator, execution: str) -> dict[str, Any]:
+    machines = emulator.client("stepfunctions")
+    for _ in range(100):
+        found: dict[str, Any] = machines.describe_execution(executionArn=execution)
+        if found["status"] != "RUNNING":
+            return found
+        time.sleep(0.05)
+    raise AssertionError("the execution does not end")
+
+
+def machine_versions(emulator: Emulator) -> None:
+    """An alias of a template starts an execution of the version that it points at."""
+    name = unique("aliased")
+    version = {
+        "Type": "AWS::StepFunctions::StateMachineVersion",
+        "Properties": {"StateMachineArn": {"Ref": "Machine"}},
+    }
+    alias = {
+        "Type": "AWS::StepFunctions::StateMachineAlias",
+        "Properties": {
+            "Name": "live",
+            "DeploymentPreference": {
+                "StateMachineVersionArn": {"Ref": "Version"},
+                "Type": "ALL_AT_ONCE",
+            },
+        },
+    }
+    resources = {"Machine": machine(DEFINITION, StateMachineName=name), "Version": version}
+    emulator.deploy(stack(Role=ROLE, **resources, Alias=alias), name)
+    machines = emulator.client("stepfunctions")
+    (arn,) = [it["stateMachineArn"] for it in machines.list_state_machines()["stateMachines"]
+              if it["name"] == name]  # fmt: skip
+    started = machines.start_execution(stateMachineArn=f"{arn}:live")["executionArn"]
+    assert ended(emulator, started)["status"] == "SUCCEEDED"
+
+
+def machine_definitions(emulator: Emulator) -> None:
+    """A definition may be YAML."""
+    name = unique("yaml")
+    text = "StartAt: Done\nStates:\n  # a word\n  Done:\n    Type: Succeed\n"
+    emulator.deploy(stack(Role=ROLE, Machine=machine(text, StateMachineName=name)), name)
+    machines = emulator.client("stepfunctions")
+    arn = f"arn:aws:states:us-east-1:000000000000:stateMachine:{name}"
+    started = machines.start_execution(stateMachineArn=arn)["executionArn"]
+    assert ended(emulator, started)["status"] == "SUCCEEDED"
+
+
+def integration_errors(emulator: Emulator) -> None:
+    """A catcher for the name that AWS gives to a repeated start is met."""
+    inner, outer = unique("inner"), unique("outer")
+    arn = "arn:aws:states:us-east-1:000000000000:stateMachine"
+    twice = {
+        "StartAt": "Start",
+        "States": {
+            "Start": {
+                "Type": "Task",
+                "Resource": "arn:aws:states:::states:startExecution",
+                "Parameters": {"StateMachineArn": f"{arn}:{inner}", "Name": "once"},
+                "Catch": [
+                    {
+                        "ErrorEquals": ["StepFunctions.ExecutionAlreadyExistsException"],
+                        "Next": "Caught",
+                    }
+                ],
+                "End": True,
+            },
+            "Caught": {"Type": "Pass", "Result": "caught", "End": True},
+        },
+    }
+    resources = {
+        "Inner": machine(DEFINITION, StateMachineName=inner),
+        "Outer": machine(json.dumps(twice), StateMachineName=outer),
+    }
+    emulator.deploy(stack(Role=ROLE, **resources), outer)
+    machines = emulator.client("stepfunctions")
+    for _ in range(2):
+        started = machines.start_execution(stateMachineArn=f"{arn}:{outer}")["executionArn"]
+        last = ended(emulator, started)
+    assert (last["status"], last["output"]) == ("SUCCEEDED", '"caught"')
+
+
+def letter_senders(emulator: Emulator) -> None:
+    """A policy for one sender allows letters from it, and from nobody else."""
+    sender, other = (f"{unique('sender')}@portal.example" for _ in range(2))
+    account = "arn:aws:ses:us-east-1:000000000000:identity"
+    letters = emulator.client("sesv2")
+    for address in (sender, other):
+        letters.create_email_identity(EmailIdentity=address)
+    users, name = emulator.client("iam"), unique("writer")
+    users.create_user(UserName=name)
+    allowed = {"Effect": "Allow", "Action": "ses:SendEmail", "Resource": f"{account}/{sender}"}
+    users.put_user_policy(
+        UserName=name,
+        PolicyName="one-sender",
+        PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [allowed]}),
+    )
+    key = users.create_access_key(UserName=name)["AccessKey"]
+    writer = boto3.client(
+        "sesv2",
+        region_name="us-east-1",
+        endpoint_url=emulator.endpoint,
+        aws_access_key_id=key["AccessKeyId"],
+        aws_secret_access_key=key["SecretAccessKey"],
+    )
+    letter: dict[str, Any] = {
+        "Destination": {"ToAddresses": ["student@portal.example"]},
+        "Content": {"Simple": {"Subject": {"Data": "x"}, "Body": {"Text": {"Data": "x"}}}},
+    }
+    assert writer.send_email(FromEmailAddress=sender, **letter)["MessageId"]
+    with pytest.raises(ClientError) as caught:
+        writer.send_email(FromEmailAddress=other, **letter)
+    assert caught.value.response["Error"]["Code"] == "AccessDeniedException"
