@@ -75,8 +75,10 @@ def request(uri: str = "/a.html", method: str = "GET", query: str = "", **header
     return Request(method, uri, query, h.collect([("Host", DOMAIN), *pairs]))
 
 
-def send(pool: FakePool, origin: Origin, asked: Request) -> OriginAnswer:
-    origins = Origins(ENDPOINT, pool)  # type: ignore[arg-type]  # the pool is a fake
+def send(
+    pool: FakePool, origin: Origin, asked: Request, api: tuple[str, int] | None = None
+) -> OriginAnswer:
+    origins = Origins(ENDPOINT, pool, api)  # type: ignore[arg-type]  # the pool is a fake
     return asyncio.run(origins.send(origin, asked, ARN))
 
 
@@ -142,6 +144,14 @@ def test_an_api_is_asked_through_the_emulator() -> None:
     assert address == ("127.0.0.1", 4566)
     assert target == "/_aws/execute-api/abc123/live/api/%C3%A9%20x?a=%20"
     assert headers["host"] == "127.0.0.1:4566"
+
+
+def test_an_api_is_asked_through_who_answers_for_it_by_the_host_it_knows() -> None:
+    pool = FakePool(None, FakeAnswer(200))
+    send(pool, API, request("/api/x"), ("127.0.0.1", 9000))
+    ((address, _, target, headers, _),) = pool.sent
+    assert (address, target) == (("127.0.0.1", 9000), "/live/api/x")
+    assert headers["host"] == DOMAIN
 
 
 def test_custom_headers_are_added() -> None:

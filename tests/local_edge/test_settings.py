@@ -17,12 +17,14 @@ def test_the_needed_options_are_enough() -> None:
     assert settings.endpoint.region == "us-east-1"
     assert (settings.port, settings.distribution, settings.log) == (8080, None, None)
     assert settings.concurrency >= 32
+    assert settings.api is None
 
 
 def test_the_other_options_are_taken() -> None:
     settings = parse([*NEEDED, "--distribution", "E1", "--log", "x.log", "--concurrency", "1"])
     assert (settings.distribution, settings.log) == ("E1", Path("x.log"))
     assert settings.concurrency == 1
+    assert parse([*NEEDED, "--api-url", "http://localhost:9000"]).api == ("localhost", 9000)
 
 
 @pytest.mark.parametrize(
@@ -35,6 +37,7 @@ def test_the_other_options_are_taken() -> None:
         ["--endpoint", "http://127.0.0.1:1", "--port", "65536"],
         ["--endpoint", "http://127.0.0.1:1", "--port", "-1"],
         [*NEEDED, "--concurrency", "0"],
+        [*NEEDED, "--api-url", "https://api.example"],
     ],
 )
 def test_what_cannot_be_is_one_sentence(arguments: list[str]) -> None:
