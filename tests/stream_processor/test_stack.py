@@ -50,7 +50,7 @@ def test_the_environment_is_one_that_the_settings_read() -> None:
         if not name.startswith(("POWERTOOLS_", "ARROW_"))
     }
     # AWS_REGION is Lambda's own.
-    assert settings.parse({**ours, "AWS_REGION": "us-east-1"})
+    assert settings.parse({**ours, "AWS_REGION": "us-east-1"}).retention_hours == 168
     assert ENVIRONMENT.keys() - {"AWS_REGION"} <= ours.keys()
 
 
