@@ -522,3 +522,30 @@ def stream_payloads(draw: st.DrawFn) -> bytes:
         place = draw(st.integers(0, len(record) - 1))
         return record[:place] + draw(st.binary(max_size=3)) + record[place + 1 :]
     return record
+
+
+# --- api ---
+
+#: What gets out of a string, an expression or a form where nothing escapes it.
+api_injections = (
+    "O'Brien",
+    '"},"ConditionExpression":"attribute_exists(pk)',
+    "\\",
+    "\\'",
+    '\\"',
+    "\\u0022",
+    "\n\r\t\b\f\x00\x1f\x7f",
+    "\u2028\u2029\ufeff\ufffe",
+    "$context.requestId $!{util} ${input}",
+    "#set($x = 1)#if(true)yes#end ## #* *#",
+    "&Action=DeleteQueue&MessageBody=+%26",
+    "</script><script>alert(1)</script>",
+    "\U0001f600 e\u0301 \u0928\u092e\u0938\u094d\u0924\u0947 Nguy\u1ec5n",
+    "\ud83d",
+)
+api_texts = st.text(max_size=30) | st.builds(
+    lambda before, evil, after: before + evil + after,
+    st.text(max_size=5),
+    st.sampled_from(api_injections),
+    st.text(max_size=5),
+)
