@@ -115,6 +115,44 @@ def integration_errors(emulator: Emulator) -> None:
     assert (last["status"], last["output"]) == ("SUCCEEDED", '"caught"')
 
 
+def distributed_maps(emulator: Emulator) -> None:
+    """A Distributed Map of a JSONata machine reads its file, hands out its items and answers."""
+    name, bucket = unique("spread"), unique("spread")
+    storage = emulator.client("s3")
+    storage.create_bucket(Bucket=bucket)
+    storage.put_object(Bucket=bucket, Key="a.csv", Body=b"n\n5\n7\n")
+    child = {"Type": "Pass", "Output": "{% $states.input.word & $states.input.n %}", "End": True}
+    rows = {
+        "Type": "Map",
+        "ItemReader": {
+            "Resource": "arn:aws:states:::s3:getObject",
+            "ReaderConfig": {"InputType": "CSV", "CSVHeaderLocation": "FIRST_ROW"},
+            "Arguments": {"Bucket": "{% $states.input.bucket %}", "Key": "a.csv"},
+        },
+        "ItemSelector": {
+            "word": "{% $states.input.word & $string($states.context.Map.Item.Index) %}",
+            "n": "{% $states.context.Map.Item.Value.n %}",
+        },
+        "ItemProcessor": {
+            "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "EXPRESS"},
+            "StartAt": "Child",
+            "States": {"Child": child},
+        },
+        "Output": {"all": "{% $states.result %}"},
+        "End": True,
+    }
+    definition = {"QueryLanguage": "JSONata", "StartAt": "Rows", "States": {"Rows": rows}}
+    made = machine(json.dumps(definition), StateMachineName=name)
+    emulator.deploy(stack(Role=ROLE, Machine=made), name)
+    started = emulator.client("stepfunctions").start_execution(
+        stateMachineArn=f"arn:aws:states:us-east-1:000000000000:stateMachine:{name}",
+        input=json.dumps({"bucket": bucket, "word": "w"}),
+    )["executionArn"]
+    last = ended(emulator, started)
+    assert last["status"] == "SUCCEEDED", last
+    assert json.loads(last["output"]) == {"all": ["w05", "w17"]}
+
+
 def letter_senders(emulator: Emulator) -> None:
     """A policy for one sender allows letters from it, and from nobody else."""
     sender, other = (f"{unique('sender')}@portal.example" for _ in range(2))

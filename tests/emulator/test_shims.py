@@ -23,6 +23,7 @@ CONTRACTS: dict[str, Callable[[Emulator], None]] = {
     "accepted_types": contracts_deployment.accepted_types,
     "app_clients": contracts_cognito.app_clients,
     "bucket_properties": contracts_properties.bucket_properties,
+    "distributed_maps": contracts_machines.distributed_maps,
     "execution_delay": contracts_services.execution_delay,
     "function_properties": contracts_properties.function_properties,
     "function_runtime": contracts_functions.function_runtime,

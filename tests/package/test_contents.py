@@ -24,6 +24,7 @@ HANDLERS = {
     "ChangesFunction": "stream_processor.changes.lambda_handler",
     "ValidateFunction": "stepfunctions.validate.lambda_handler",
     "IdentityFunction": "stepfunctions.identity.lambda_handler",
+    "ImportFunction": "stepfunctions.importer.lambda_handler",
     "RelayFunction": "stepfunctions.relay.lambda_handler",
     "NotifyFunction": "stepfunctions.notify.lambda_handler",
 }
@@ -37,6 +38,7 @@ CEILINGS = {
     "ChangesFunction": 50 * MB,
     "ValidateFunction": 64 * KB,
     "IdentityFunction": 64 * KB,
+    "ImportFunction": 64 * KB,
     "RelayFunction": 64 * KB,
     "NotifyFunction": 4 * MB,
 }
@@ -47,6 +49,7 @@ TOP_LEVEL = {
     "EdgeSettingsFunction": {"edge_settings", "edge_auth", "edge_ingest"},
     "ValidateFunction": {"stepfunctions"},
     "IdentityFunction": {"stepfunctions"},
+    "ImportFunction": {"stepfunctions"},
     "RelayFunction": {"stepfunctions"},
 }
 #: docs/decisions/0005-bytecode-only-before-the-gate.md
