@@ -4,11 +4,10 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from edge_auth.errors import SettingsError as AuthSettingsError
-from edge_ingest.errors import SettingsError as IngestSettingsError
-
 from edge_auth import settings as auth_settings
+from edge_auth.errors import SettingsError as AuthSettingsError
 from edge_ingest import settings as ingest_settings
+from edge_ingest.errors import SettingsError as IngestSettingsError
 from edge_settings.errors import InvalidSettingsError, MissingPropertyError
 
 #: Whose settings are whose: the custom resource names the room, and the room's own check decides.
