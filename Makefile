@@ -29,7 +29,7 @@ down: setup ## stop what an earlier run or up left behind
 check: setup lint types unit ## lint, types, unit and property tests: the everyday loop
 
 lint: setup ## ruff, and cfn-lint on every template
-	@.venv/bin/ruff check .
+	@.venv/bin/ruff check --no-cache .
 	@.venv/bin/ruff format --check --quiet .
 	@.venv/bin/cfn-lint template.yaml stacks/*.yaml
 
