@@ -485,6 +485,7 @@ def origin_requests(draw: st.DrawFn) -> dict[str, Any]:
     }
     return {"Records": [{"cf": {"config": config, "request": request}}]}
 
+
 # --- stream_processor ---
 
 
