@@ -10,6 +10,10 @@ class DefinitionError(LocalError):
     """
 
 
+class NotJsonError(Exception):
+    """Raised for a body that is no JSON, or is nested beyond all use."""
+
+
 class RefusedError(Exception):
     """Raised where API Gateway answers by itself; `kind` is its gateway response type.
 

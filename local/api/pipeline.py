@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from local.api import authorizer, gateway, mapping, routing
-from local.api.errors import RefusedError
+from local.api.errors import NotJsonError, RefusedError
 from local.api.model import Answer, Context, Definition, Operation, Request, Service
 from local.api.schema import parse_json
 from local.api.throttle import Throttle
@@ -78,7 +78,7 @@ def _validate(
         return
     try:
         document = parse_json(request.body)
-    except ValueError as error:
+    except NotJsonError as error:
         raise RefusedError("BAD_REQUEST_BODY", "no JSON") from error
     if not model.accepts(document):
         raise RefusedError("BAD_REQUEST_BODY", "not what the model says")

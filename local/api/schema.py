@@ -7,7 +7,7 @@ from typing import Any
 
 import jsonschema
 
-from local.api.errors import DefinitionError
+from local.api.errors import DefinitionError, NotJsonError
 
 #: "The maxItems and minItems tags are not included in simple request validation", and the others
 #: are not supported (API Gateway important notes).
@@ -40,13 +40,13 @@ class Schema:
 
 
 def parse_json(body: bytes) -> Any:
-    """Parse a body. Raises ValueError for what is no JSON, or nested beyond all use."""
+    """Parse a body. Raises NotJsonError."""
     try:
         document = json.loads(body.decode("utf-8"), parse_constant=_refuse)
-    except RecursionError:
-        raise ValueError("nested too deeply") from None
+    except (ValueError, RecursionError) as error:
+        raise NotJsonError(type(error).__name__) from error
     if _deeper(document, _MAX_DEPTH):
-        raise ValueError("nested too deeply")
+        raise NotJsonError("nested too deeply")
     return document
 
 
