@@ -1,0 +1,105 @@
+"""Whose token counts."""
+
+import asyncio
+import json
+import time
+
+import httpx
+import jwt
+import pytest
+
+from local.api import authorizer
+from local.api.errors import RefusedError
+from local.api.keys import Keys
+from tests.api import fakes, school
+from tests.api.fakes import KEY, OTHER_KEY, SCOPES, token
+
+
+def check(given: str, scopes: tuple[str, ...] = SCOPES) -> str:
+    """The subject of a token, or the type of what refuses it."""
+    try:
+        claims = authorizer.check(given, fakes.public(), {fakes.ISSUER}, scopes)
+    except RefusedError as refused:
+        return refused.kind
+    return str(claims["sub"])
+
+
+@pytest.mark.parametrize("scope", ["openid", "email openid", "aws.cognito.signin.user.admin"])
+def test_an_access_token_with_one_of_the_scopes_counts(scope: str) -> None:
+    assert check(token(scope=scope)) == fakes.SUB
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        token(OTHER_KEY),
+        token(KEY, "scope"),
+        token(scope="email openidx"),
+        token(token_use="id"),
+        token(iss="https://cognito-idp.us-east-1.amazonaws.com/us-east-1_Other"),
+        token(KEY, "exp"),
+        token(KEY, "sub"),
+        token(nbf=int(time.time()) + 60),
+        token()[:-4] + "AAAA",
+        jwt.encode({"sub": "x", "exp": 2**33, "iss": fakes.ISSUER}, "", "none", {"kid": "k1"}),
+        jwt.encode({"sub": "x", "exp": 2**33}, "s" * 32, "HS256", {"kid": "k1"}),
+    ],
+)
+def test_another_token_does_not(given: str) -> None:
+    assert check(given) == "UNAUTHORIZED"
+
+
+def test_a_token_ends() -> None:
+    assert check(token(exp=int(time.time()) - 1)) == "EXPIRED_TOKEN"
+
+
+def test_without_scopes_it_is_an_identity_token_that_counts() -> None:
+    assert check(token(token_use="id"), ()) == fakes.SUB
+    assert check(token(), ()) == "UNAUTHORIZED"
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"), [("Bearer a.b.c", "a.b.c"), ("bearer  a", "a"), ("a.b.c", "a.b.c")]
+)
+def test_bearer_may_stand_before_it(header: str, expected: str) -> None:
+    assert authorizer.token_of({"authorization": header}) == expected
+
+
+@pytest.mark.parametrize("headers", [{}, {"authorization": ""}, {"authorization": "Bearer "}])
+def test_no_token_is_none(headers: dict[str, str]) -> None:
+    with pytest.raises(RefusedError, match="UNAUTHORIZED"):
+        authorizer.token_of(headers)
+
+
+def verified(*tokens: str, keys: int = 200) -> tuple[list[str], int]:
+    """Verify tokens by keys that are fetched; also how often they were."""
+    fetched = 0
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        nonlocal fetched
+        fetched += 1
+        assert request.url.path == f"/{fakes.POOL}/.well-known/jwks.json"
+        key = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(KEY.public_key()))
+        return httpx.Response(keys, json={"keys": [{**key, "kid": "k1", "alg": "RS256"}]})
+
+    async def run() -> list[str]:
+        async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as client:
+            verify = Keys("http://127.0.0.1:1", client)
+            results = []
+            for one in tokens:
+                try:
+                    claims = await verify(one, (school.POOL_ARN,), SCOPES)
+                    results.append(str(claims["sub"]))
+                except RefusedError as refused:
+                    results.append(refused.kind)
+            return results
+
+    return asyncio.run(run()), fetched
+
+
+def test_keys_are_fetched_once_also_for_one_that_is_not_there() -> None:
+    unknown = jwt.encode({"sub": "x"}, KEY, "RS256", {"kid": "k2"})
+    assert verified(token(), token(), unknown, unknown, "no token", token()) == (
+        [fakes.SUB, fakes.SUB, "UNAUTHORIZED", "UNAUTHORIZED", "UNAUTHORIZED", fakes.SUB],
+        1,
+    )
