@@ -550,3 +550,49 @@ api_texts = st.text(max_size=30) | st.builds(
     st.sampled_from(api_injections),
     st.text(max_size=5),
 )
+
+# --- stepfunctions ---
+
+#: One address in forms that are equal: casings, full width, ligatures and the Kelvin sign.
+_LOOKALIKES = {"fi": "\ufb01", "k": "\u212a", "@": "\uff20", ".": "\uff0e"}
+
+
+@st.composite
+def email_forms(draw: st.DrawFn, address: str) -> str:
+    """A way to write `address` that Unicode holds for the same."""
+    written = address
+    for plain, other in _LOOKALIKES.items():
+        if draw(st.booleans()):
+            written = written.replace(plain, other)
+    changed = [
+        draw(st.sampled_from([one, one.upper(), chr(ord(one) + 0xFEE0)]))
+        if one.isascii() and one.isalnum()
+        else one
+        for one in written
+    ]
+    return " " * draw(st.integers(0, 2)) + "".join(changed)
+
+
+def emails() -> st.SearchStrategy[str]:
+    """Addresses that are addresses, in small letters."""
+    atom = st.text("abcdefghijklmnopqrstuvwxyz0123456789+_-", min_size=1, max_size=12)
+    label = st.from_regex(r"[a-z](?:[a-z0-9]{0,8}[a-z0-9])?", fullmatch=True)
+    return st.builds(
+        lambda local, domain: f"{'.'.join(local)}@{'.'.join(domain)}",
+        st.lists(atom, min_size=1, max_size=3),
+        st.lists(label, min_size=2, max_size=3),
+    )
+
+
+def form_fields() -> st.SearchStrategy[dict[str, str | None]]:
+    """Whatever somebody may send where a form has a person's fields."""
+    text = st.text(max_size=60) | emails()
+    return st.fixed_dictionaries(
+        {
+            "email": text,
+            "name": text,
+            "date_of_birth": st.none() | text | st.dates().map(str),
+            "programme": st.none() | text,
+            "locale": st.none() | text,
+        }
+    )
