@@ -178,6 +178,6 @@ def _print_accepted(place: Place) -> None:
             accepted = json.load(response)
     except (OSError, ValueError) as error:
         raise LocalError("The emulator does not say what it accepted.") from error
-    for entry in accepted:
-        kind, name = entry["type"], entry["logical_id"]
-        print(f"  accepted, not emulated: {kind} {name}")
+    missing = {entry["type"]: entry["missing"] for entry in accepted}
+    for kind, what in sorted(missing.items()):
+        print(f"  accepted, not emulated: {kind} ({what})")

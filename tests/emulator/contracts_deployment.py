@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.emulator.running import Emulator, unique
-from tests.emulator.templates import stack
+from tests.emulator.templates import ROLE, stack
 
 _SAM = "AWS::Serverless-2016-10-31"
 _CODE = "def handler(event, context):\n    return None\n"
@@ -138,4 +138,32 @@ def nested_cleanup(emulator: Emulator) -> None:
 
 def accepted_types(emulator: Emulator) -> None:
     """What is accepted and not emulated can be read."""
-    assert emulator.local("accepted") == []
+    listed = emulator.local("accepted")
+    # A property is listed as type.property; no type is accepted today.
+    assert [use for use in listed if "." not in use["type"]] == []
+
+
+def accepted_properties(emulator: Emulator) -> None:
+    """A property that has no effect is listed while its resource exists."""
+    name = unique("traced")
+    definition = json.dumps({"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}})
+    machine = {
+        "Type": "AWS::StepFunctions::StateMachine",
+        "Properties": {
+            "StateMachineName": name,
+            "DefinitionString": definition,
+            "RoleArn": {"Fn::GetAtt": ["Role", "Arn"]},
+            "TracingConfiguration": {"Enabled": True},
+        },
+    }
+    emulator.deploy(stack(Role=ROLE, Machine=machine), name)
+
+    def listed() -> list[str]:
+        return [use["type"] for use in emulator.local("accepted") if name in use["logical_id"]]
+
+    assert listed() == ["AWS::StepFunctions::StateMachine.TracingConfiguration"]
+    emulator.client("cloudformation").delete_stack(StackName=name)
+    emulator.client("cloudformation").get_waiter("stack_delete_complete").wait(
+        StackName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 20}
+    )
+    assert listed() == []

@@ -28,6 +28,8 @@ def used(root: Path) -> dict[str, set[str]]:
         for resource in template["Resources"].values():
             if resource["Type"] == "AWS::Serverless::Function":
                 resource["Properties"]["CodeUri"] = "s3://bucket/key"
+            if "DefinitionUri" in resource["Properties"]:
+                resource["Properties"]["DefinitionUri"] = "s3://bucket/key"
         template.get("Globals", {}).get("Function", {}).pop("CodeUri", None)
         loader = SimpleNamespace(load=dict)
         for resource in transform(copy.deepcopy(template), {}, loader)["Resources"].values():

@@ -20,11 +20,13 @@ from tests.emulator.running import ROOT, Emulator, running
 
 #: Each shim's check. A second check of a shim is a test of its own below.
 CONTRACTS: dict[str, Callable[[Emulator], None]] = {
+    "accepted_properties": contracts_deployment.accepted_properties,
     "accepted_types": contracts_deployment.accepted_types,
     "app_clients": contracts_cognito.app_clients,
     "bucket_properties": contracts_properties.bucket_properties,
     "distributed_maps": contracts_machines.distributed_maps,
     "execution_delay": contracts_services.execution_delay,
+    "execution_redrive": contracts_machines.execution_redrive,
     "function_properties": contracts_properties.function_properties,
     "function_runtime": contracts_functions.function_runtime,
     "function_versions": contracts_functions.function_versions,
@@ -44,6 +46,7 @@ CONTRACTS: dict[str, Callable[[Emulator], None]] = {
     "rest_api_export": contracts_api.rest_api_export,
     "sam_parameters": contracts_deployment.sam_parameters,
     "service_roles": contracts_api.service_roles,
+    "state_tests": contracts_machines.state_tests,
     "stream_encryption": contracts_properties.stream_encryption,
     "stream_pollers": contracts_functions.stream_pollers,
     "table_properties": contracts_properties.table_properties,

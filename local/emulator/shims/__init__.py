@@ -3,11 +3,13 @@
 from types import ModuleType
 
 from local.emulator.shims import (
+    accepted_properties,
     accepted_types,
     app_clients,
     bucket_properties,
     distributed_maps,
     execution_delay,
+    execution_redrive,
     function_properties,
     function_runtime,
     function_versions,
@@ -27,6 +29,7 @@ from local.emulator.shims import (
     rest_api_export,
     sam_parameters,
     service_roles,
+    state_tests,
     stream_encryption,
     stream_pollers,
     table_properties,
@@ -46,6 +49,7 @@ _ORDER: tuple[ModuleType, ...] = (
     nested_attributes,
     nested_cleanup,
     accepted_types,
+    accepted_properties,
     table_properties,
     global_tables,
     bucket_properties,
@@ -69,6 +73,8 @@ _ORDER: tuple[ModuleType, ...] = (
     distributed_maps,
     integration_errors,
     letter_senders,
+    state_tests,
+    execution_redrive,
     weighted_aliases,
     rest_api_export,
     service_roles,

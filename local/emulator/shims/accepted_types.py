@@ -22,7 +22,7 @@ def install(_settings: Settings, control: Control, _application: Any) -> None:
     """Register a provisioner for each listed type that MiniStack does not have."""
     handlers = Part("ministack.services.cloudformation.provisioners", "_RESOURCE_HANDLERS")
     responses = Part("ministack.core.responses", "get_account_id", "get_region")
-    used = _Used()
+    used = USED
     for resource_type, missing in ACCEPTED_TYPES.items():
         handlers["_RESOURCE_HANDLERS"].setdefault(
             resource_type, _provisioner(used, resource_type, missing, responses)
@@ -44,6 +44,10 @@ class _Used:
 
     def listed(self) -> list[dict[str, str]]:
         return sorted(self._by_id.values(), key=lambda use: tuple(use.values()))
+
+
+#: What `GET /_local/accepted` lists; accepted_properties.py adds to it.
+USED = _Used()
 
 
 def _provisioner(used: _Used, resource_type: str, missing: str, responses: Part) -> dict[str, Any]:
