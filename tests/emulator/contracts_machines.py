@@ -184,3 +184,75 @@ def letter_senders(emulator: Emulator) -> None:
     with pytest.raises(ClientError) as caught:
         writer.send_email(FromEmailAddress=other, **letter)
     assert caught.value.response["Error"]["Code"] == "AccessDeniedException"
+
+
+def state_tests(emulator: Emulator) -> None:
+    """TestState evaluates a JSONata task's Arguments, Output and what it catches."""
+    task = {
+        "QueryLanguage": "JSONata",
+        "Type": "Task",
+        "Resource": "arn:aws:states:::sqs:sendMessage",
+        "Arguments": {"QueueUrl": "{% $states.input.url %}", "MessageBody": "x"},
+        "Output": "{% $states.result.MessageId & '!' %}",
+        "Next": "After",
+        "Retry": [{"ErrorEquals": ["SQS.Slow"], "MaxAttempts": 1}],
+        "Catch": [
+            {
+                "ErrorEquals": ["States.ALL"],
+                "Output": "{% $states.errorOutput.Error %}",
+                "Next": "Caught",
+            }
+        ],
+    }
+    machines = emulator.client("stepfunctions")
+
+    def tried(mock: dict[str, Any], retries: int = 0) -> dict[str, Any]:
+        answer: dict[str, Any] = machines.test_state(
+            definition=json.dumps(task),
+            input=json.dumps({"url": "u"}),
+            inspectionLevel="DEBUG",
+            mock=mock,
+            stateConfiguration={"retrierRetryCount": retries},
+        )
+        return answer
+
+    good = tried({"result": '{"MessageId": "m"}'})
+    assert (good["status"], good["output"], good["nextState"]) == ("SUCCEEDED", '"m!"', "After")
+    assert json.loads(good["inspectionData"]["afterArguments"])["QueueUrl"] == "u"
+    slow = {"errorOutput": {"error": "SQS.Slow", "cause": "c"}}
+    assert tried(slow)["status"] == "RETRIABLE"
+    caught = tried(slow, 1)
+    assert (caught["status"], caught["output"]) == ("CAUGHT_ERROR", '"SQS.Slow"')
+    assert caught["nextState"] == "Caught"
+
+
+def execution_redrive(emulator: Emulator) -> None:
+    """An execution that failed goes on with the state that failed, and with its input."""
+    name, queue = unique("again"), unique("again")
+    states = {
+        "Before": {"Type": "Pass", "Output": {"n": "{% $states.input.n + 1 %}"}, "Next": "Send"},
+        "Send": {
+            "Type": "Task",
+            "Resource": "arn:aws:states:::sqs:sendMessage",
+            "Arguments": {
+                "QueueUrl": f"http://sqs.us-east-1.localhost/000000000000/{queue}",
+                "MessageBody": "{% $string($states.input.n) %}",
+            },
+            "Output": "{% $states.input %}",
+            "End": True,
+        },
+    }
+    definition = {"QueryLanguage": "JSONata", "StartAt": "Before", "States": states}
+    made = machine(json.dumps(definition), StateMachineName=name)
+    emulator.deploy(stack(Role=ROLE, Machine=made), name)
+    machines = emulator.client("stepfunctions")
+    arn = f"arn:aws:states:us-east-1:000000000000:stateMachine:{name}"
+    started = machines.start_execution(stateMachineArn=arn, input='{"n": 1}')["executionArn"]
+    assert ended(emulator, started)["status"] == "FAILED"
+    emulator.client("sqs").create_queue(QueueName=queue)
+    machines.redrive_execution(executionArn=started)
+    last = ended(emulator, started)
+    assert (last["status"], last["output"], last["input"]) == ("SUCCEEDED", '{"n": 2}', '{"n": 1}')
+    with pytest.raises(ClientError) as caught:
+        machines.redrive_execution(executionArn=started)
+    assert caught.value.response["Error"]["Code"] == "ExecutionNotRedrivable"

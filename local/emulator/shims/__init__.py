@@ -3,7 +3,6 @@
 from types import ModuleType
 
 from local.emulator.shims import (
-    accepted_properties,
     accepted_types,
     app_clients,
     bucket_properties,
@@ -49,7 +48,6 @@ _ORDER: tuple[ModuleType, ...] = (
     nested_attributes,
     nested_cleanup,
     accepted_types,
-    accepted_properties,
     table_properties,
     global_tables,
     bucket_properties,
