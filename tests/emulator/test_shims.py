@@ -20,6 +20,7 @@ from tests.emulator.running import ROOT, Emulator, running
 
 #: Each shim's check. A second check of a shim is a test of its own below.
 CONTRACTS: dict[str, Callable[[Emulator], None]] = {
+    "accepted_properties": contracts_deployment.accepted_properties,
     "accepted_types": contracts_deployment.accepted_types,
     "app_clients": contracts_cognito.app_clients,
     "bucket_properties": contracts_properties.bucket_properties,

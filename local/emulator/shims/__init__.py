@@ -3,6 +3,7 @@
 from types import ModuleType
 
 from local.emulator.shims import (
+    accepted_properties,
     accepted_types,
     app_clients,
     bucket_properties,
@@ -48,6 +49,7 @@ _ORDER: tuple[ModuleType, ...] = (
     nested_attributes,
     nested_cleanup,
     accepted_types,
+    accepted_properties,
     table_properties,
     global_tables,
     bucket_properties,
