@@ -1,5 +1,6 @@
 """The adapter to the user pools: their signing keys."""
 
+import asyncio
 import time
 
 import httpx
@@ -21,6 +22,7 @@ class Keys:
         self._client = client
         self._known: dict[tuple[str, str], jwt.PyJWK] = {}
         self._fetched: dict[str, float] = {}
+        self._fetching = asyncio.Lock()
 
     async def __call__(
         self, token: str, pools: tuple[str, ...], scopes: tuple[str, ...]
@@ -30,15 +32,18 @@ class Keys:
         named = dict(authorizer.issuer_of(arn) for arn in pools)
         for pool in named.values():
             if (pool, wanted) not in self._known:
-                await self._fetch(pool)
+                # Who comes while the keys are under way waits for them.
+                async with self._fetching:
+                    await self._fetch(pool, wanted)
             if (pool, wanted) in self._known:
                 return authorizer.check(token, self._known[pool, wanted], named, scopes)
         raise RefusedError("UNAUTHORIZED", "an unknown key")
 
-    async def _fetch(self, pool: str) -> None:
-        if time.monotonic() - self._fetched.get(pool, -_PATIENCE_S) < _PATIENCE_S:
+    async def _fetch(self, pool: str, wanted: str) -> None:
+        now, last = time.monotonic(), self._fetched.get(pool)
+        if (pool, wanted) in self._known or (last is not None and now - last < _PATIENCE_S):
             return
-        self._fetched[pool] = time.monotonic()
+        self._fetched[pool] = now
         try:
             answer = await self._client.get(f"{self._endpoint}/{pool}/.well-known/jwks.json")
             keys = answer.json()["keys"]

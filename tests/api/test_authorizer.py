@@ -71,28 +71,31 @@ def test_no_token_is_none(headers: dict[str, str]) -> None:
         authorizer.token_of(headers)
 
 
-def verified(*tokens: str, keys: int = 200) -> tuple[list[str], int]:
+def verified(*tokens: str, at_once: bool = False) -> tuple[list[str], int]:
     """Verify tokens by keys that are fetched; also how often they were."""
     fetched = 0
 
-    def answer(request: httpx.Request) -> httpx.Response:
+    async def answer(request: httpx.Request) -> httpx.Response:
         nonlocal fetched
         fetched += 1
+        await asyncio.sleep(0.01)
         assert request.url.path == f"/{fakes.POOL}/.well-known/jwks.json"
         key = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(KEY.public_key()))
-        return httpx.Response(keys, json={"keys": [{**key, "kid": "k1", "alg": "RS256"}]})
+        return httpx.Response(200, json={"keys": [{**key, "kid": "k1", "alg": "RS256"}]})
 
     async def run() -> list[str]:
         async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as client:
             verify = Keys("http://127.0.0.1:1", client)
-            results = []
-            for one in tokens:
+
+            async def one(given: str) -> str:
                 try:
-                    claims = await verify(one, (school.POOL_ARN,), SCOPES)
-                    results.append(str(claims["sub"]))
+                    return str((await verify(given, (school.POOL_ARN,), SCOPES))["sub"])
                 except RefusedError as refused:
-                    results.append(refused.kind)
-            return results
+                    return refused.kind
+
+            if at_once:
+                return await asyncio.gather(*map(one, tokens))
+            return [await one(given) for given in tokens]
 
     return asyncio.run(run()), fetched
 
@@ -103,3 +106,7 @@ def test_keys_are_fetched_once_also_for_one_that_is_not_there() -> None:
         [fakes.SUB, fakes.SUB, "UNAUTHORIZED", "UNAUTHORIZED", "UNAUTHORIZED", fakes.SUB],
         1,
     )
+
+
+def test_who_comes_while_the_keys_are_under_way_waits_for_them() -> None:
+    assert verified(*[token()] * 24, at_once=True) == ([fakes.SUB] * 24, 1)
