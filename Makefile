@@ -6,7 +6,7 @@ PY := .venv/bin/python
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/.meridian/uv/bin:$(CURDIR)/.meridian/uv/target/bin:$(PATH)
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: help setup run up down test check lint types unit package integration validate build deploy requirements
+.PHONY: help setup run up down test check lint types unit package integration validate build bench deploy requirements
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,6 +54,9 @@ integration: build ## tests on the running system, a real browser among them
 
 test: check validate package integration ## everything that checks the project
 	@$(PY) -m local run
+
+bench: setup ## every figure of the documents, as ratios against named peers in one run
+	@set -e; for it in benchmarks/auth.py benchmarks/ingest.py benchmarks/cost.py benchmarks/stream.py $(wildcard benchmarks/school.py); do echo "# $$it"; $(PY) $$it; done
 
 deploy: build ## to AWS: PLACE=default (the home region), london, mumbai, ... of samconfig.toml
 	@$(PY) -m local.release $(or $(PLACE),default)
