@@ -20,7 +20,7 @@ SEQUENCE_DIGITS = 56
 
 def padded(sequence: int) -> str:
     """Write a sequence number so that the order of texts is the order of numbers."""
-    return f"{sequence:0{SEQUENCE_DIGITS}d}"
+    return str(sequence).zfill(SEQUENCE_DIGITS)
 
 
 class Record(Protocol):

@@ -2,8 +2,9 @@
 
 from array import array
 from collections.abc import Callable, Iterator, Sequence
+from itertools import accumulate, groupby
 from operator import attrgetter
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, cast
 
 import pyarrow as pa
 
@@ -33,7 +34,7 @@ class Head(NamedTuple):
 
 
 class Span(NamedTuple):
-    """The rows of one record."""
+    """Rows that have one head: those of a record, or of several."""
 
     head: Head
     start: int
@@ -73,7 +74,7 @@ class Chunk:
     """Rows in order. A row that is no event holds placeholders, and stands in `rows.bad`."""
 
     def __init__(self) -> None:
-        self.rows = Rows([], [], [], {})
+        self.rows = Rows.none()
         self.contexts: list[Context] = []
         self.keys: list[MessageKey] = []
         self.record = array("i")
@@ -83,7 +84,7 @@ class Chunk:
         self._paths: list[str | None] | None = None
 
     def __len__(self) -> int:
-        return len(self.rows.lines)
+        return len(self.rows)
 
     def close_record(self, record: int, head: Head, upto: int | None = None) -> None:
         """Say which record the rows are of that came since the last one was closed, `upto` a row.
@@ -97,10 +98,14 @@ class Chunk:
         self.spans.append(Span(head, start, start + count))
 
     def close_singles(self, records: Sequence[int], heads: Sequence[Head]) -> None:
-        """Say that each row is a record of its own."""
+        """Say that each row is a record of its own, and what heads they have."""
         self.record.extend(records)
         self.index.extend(bytes(len(records)))
-        self.spans = [Span(heads[record], row, row + 1) for row, record in enumerate(records)]
+        start = 0
+        for head, rows in groupby(heads):
+            end = start + sum(1 for _ in rows)
+            self.spans.append(Span(head, start, end))
+            start = end
 
     def minutes(self) -> Iterator[tuple[clickstream.Header, str, int, int]]:
         """Runs of rows of one header and one minute of arrival."""
@@ -121,7 +126,7 @@ class Chunk:
         self.contexts = [event.context or NO_CONTEXT for event in self.rows.events]
         for header, _, start, end in self.minutes():
             source = message_key(header.source, "")
-            self.keys += [source + line.message_id for line in self.rows.lines[start:end]]
+            self.keys += [source + message_id for message_id in self.rows.ids[start:end]]
             if bytes(header.context) != b"null":
                 shared = fields.context(header.context)
                 for row in range(start, end):
@@ -148,21 +153,21 @@ class Chunk:
 
     def columns(self) -> pa.RecordBatch:
         """The rows as a batch of `SCHEMA`."""
-        lines, events, contexts = self.rows.lines, self.rows.events, self.contexts
+        events, contexts = self.rows.events, self.contexts
         bad = self.rows.bad
         reasons = {row: (one.code, one.reason) for row, one in bad.items()} | self.duplicate
         values: dict[str, Sequence[object] | pa.Array | None] = {
             "verdict": self._verdicts(),
             "reason_code": self._sparse({row: why[0] for row, why in reasons.items()}),
             "reason": self._sparse({row: why[1] for row, why in reasons.items()}),
-            "message_id": [line.message_id or None for line in lines],
+            "message_id": [message_id or None for message_id in self.rows.ids],
             "type": [event.type or None for event in events],
             "event": [event.event for event in events],
             "name": [event.name for event in events],
             "user_id": [event.user_id for event in events],
             "anonymous_id": [event.anonymous_id for event in events],
             "timestamp": self._timestamps(),
-            "original_timestamp": instants([line.original_timestamp for line in lines]),
+            "original_timestamp": instants(self.rows.originals),
             "locale": [context.locale for context in contexts],
             "library": [(context.library or NO_LIBRARY).name for context in contexts],
             "event_json": self._texts(),
@@ -172,7 +177,7 @@ class Chunk:
             **self._page_columns(),
             **self._campaign_columns(),
         }
-        arrays = [_array(values.get(field.name), field.type, len(lines)) for field in SCHEMA]
+        arrays = [_array(values.get(field.name), field.type, len(self)) for field in SCHEMA]
         return pa.RecordBatch.from_arrays(arrays, schema=SCHEMA)
 
     def _page_columns(self) -> dict[str, Sequence[object]]:
@@ -199,7 +204,14 @@ class Chunk:
 
     def _texts(self) -> pa.Array:
         """The events as they were sent. They are known to be UTF-8."""
-        return pa.array(self.rows.texts, pa.binary()).view(pa.string())
+        texts, joined = self.rows.texts, self.rows.joined
+        if joined is None:
+            copies = [None if text is None else bytes(text) for text in texts]
+            return pa.array(copies, pa.binary()).view(pa.string())
+        ends = array("i", accumulate(map(len, cast("list[bytes]", texts)), initial=0))
+        return pa.Array.from_buffers(
+            pa.string(), len(self), [None, pa.py_buffer(ends), pa.py_buffer(joined)]
+        )
 
     def _verdicts(self) -> list[str]:
         verdicts = [GOOD] * len(self)
@@ -219,7 +231,7 @@ class Chunk:
 
     def _timestamps(self) -> pa.Array:
         """When it happened; where that cannot be read, when it was received."""
-        texts: list[str | None] = [line.timestamp or None for line in self.rows.lines]
+        texts: list[str | None] = [text or None for text in self.rows.timestamps]
         column = instants(texts)
         if column.null_count > len(self.rows.bad):
             known = column.is_valid().to_pylist()

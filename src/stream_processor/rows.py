@@ -6,7 +6,7 @@ turned into columns once per record, and spread over its rows by index.
 """
 
 from array import array
-from collections.abc import Container
+from collections.abc import Container, Sequence
 from operator import attrgetter
 from typing import Final, NamedTuple
 
@@ -45,12 +45,16 @@ _SHARED: Final = {
 }
 
 
+#: Stands in until a record of another producer is read.
+_UNKNOWN: Final = Head(decode.NO_HEADER, "", None)
+
+
 class _Packed(NamedTuple):
     """A record of the collector, its events still text: all lines in one, or told apart."""
 
     record: int
     accepted: int
-    whole: bytes | None
+    whole: memoryview | None
     lines: clickstream.Lines | None
 
 
@@ -74,8 +78,7 @@ class EventRows:
         self._heads: list[Head] = []
         self._packed: list[_Packed] = []
         #: Records of other producers, usually one event each: which, its bytes, when it came.
-        self._plain: list[tuple[int, bytes, str]] = []
-        self._bare = Head(decode.NO_HEADER, "", None)
+        self._plain: list[tuple[int, bytes, int]] = []
         self._waiting = 0
         self._chunks: list[pa.RecordBatch] = []
 
@@ -91,11 +94,8 @@ class EventRows:
         if clickstream.is_packed(data):
             self._add_packed(data, record, arrived_ms)
         else:
-            received_at = decode.iso(arrived_ms)
-            if received_at != self._bare.received_at:
-                self._bare = Head(decode.NO_HEADER, received_at, None)
-            self._heads.append(self._bare)
-            self._plain.append((record, data, received_at))
+            self._heads.append(_UNKNOWN)
+            self._plain.append((record, data, arrived_ms))
             self.text_bytes += len(data)
             self._waiting += 1
         if self._waiting >= CHUNK_EVENTS:
@@ -165,22 +165,16 @@ class EventRows:
         return pa.table({name: columns[name] for name in EVENTS.names})
 
     def _of_records(self) -> dict[str, pa.Array]:
+        numbers, heads = _once(self._heads)
         return {
-            "received_at": instants([head.received_at for head in self._heads]),
-            "sent_at": instants([head.sent_at for head in self._heads]),
+            "received_at": instants([head.received_at for head in heads]).take(numbers),
+            "sent_at": instants([head.sent_at for head in heads]).take(numbers),
             "sequence_number": pa.array(list(map(padded, self._sequences)), pa.string()),
         }
 
     def _facts(self) -> tuple[pa.Array, dict[str, pa.Array]]:
         """What the headers say, once per header; and which header each record has."""
-        places: dict[int, int] = {}
-        headers: list[clickstream.Header] = []
-        numbers = array("i")
-        for head in self._heads:
-            place = places.setdefault(id(head.header), len(headers))
-            if place == len(headers):
-                headers.append(head.header)
-            numbers.append(place)
+        numbers, headers = _once([head.header for head in self._heads])
         # A record of another producer has no request: what the edge would know is not known.
         flags = {
             name: pa.array(
@@ -193,7 +187,7 @@ class EventRows:
             name: pa.array([of(header) or None for header in headers], pa.string())
             for name, of in _SHARED.items()
         }
-        return as_array(numbers), {**flags, **texts}
+        return numbers, {**flags, **texts}
 
     def flush(self) -> None:
         """Turn what waits for the rest of its chunk into rows now."""
@@ -207,9 +201,9 @@ class EventRows:
 
     def _packed_chunk(self) -> Chunk:
         chunk = Chunk()
-        texts = [one.whole for one in self._packed if one.whole is not None]
+        texts = [(one.whole, one.accepted) for one in self._packed if one.whole is not None]
         decoded = decode.together(texts) if len(texts) == len(self._packed) else None
-        if decoded is not None and len(decoded.lines) == sum(one.accepted for one in self._packed):
+        if decoded is not None:
             chunk.rows = decoded
             start = 0
             for one in self._packed:
@@ -218,12 +212,12 @@ class EventRows:
             return chunk
         for one in self._packed:
             if one.whole is not None:
-                alone = decode.together([one.whole])
-                accepted = one.whole.split(b"\n")[:-1]
+                alone = decode.together([(one.whole, one.accepted)])
+                accepted = bytes(one.whole).split(b"\n")[:-1]
             else:
                 assert one.lines is not None
                 alone, accepted = None, one.lines.accepted
-            if alone is not None and len(alone.lines) == one.accepted:
+            if alone is not None:
                 chunk.rows.extend(alone)
             else:
                 for text in accepted:
@@ -235,22 +229,30 @@ class EventRows:
 
     def _plain_chunk(self) -> Chunk:
         chunk = Chunk()
+        records = [record for record, _, _ in self._plain]
         texts = [data for _, data, _ in self._plain]
-        received = [at for _, _, at in self._plain]
-        places = [f"{self._shard}:{self._sequences[record]}" for record, _, _ in self._plain]
-        decoded = decode.plain_together(texts, places, received)
+        received = [decode.iso(arrived_ms) for _, _, arrived_ms in self._plain]
+        decoded = decode.plain_together(texts, self._place, received)
         if decoded is not None:
             chunk.rows = decoded
-            chunk.close_singles([record for record, _, _ in self._plain], self._heads)
+            bare = {at: Head(decode.NO_HEADER, at, None) for at in dict.fromkeys(received)}
+            heads = [bare[at] for at in received]
+            for record, head in zip(records, heads, strict=True):
+                self._heads[record] = head
+            chunk.close_singles(records, heads)
             self.units += len(texts)
             return chunk
-        for (record, data, received_at), place in zip(self._plain, places, strict=True):
-            rows, sent_at = decode.plain(data, place, received_at)
-            self.units += len(rows.lines)
+        for row, record in enumerate(records):
+            rows, sent_at = decode.plain(texts[row], self._place(row), received[row])
+            self.units += len(rows)
             chunk.rows.extend(rows)
-            self._heads[record] = Head(decode.NO_HEADER, received_at, sent_at)
+            self._heads[record] = Head(decode.NO_HEADER, received[row], sent_at)
             chunk.close_record(record, self._heads[record])
         return chunk
+
+    def _place(self, row: int) -> str:
+        """Where the plain record of a row lies."""
+        return f"{self._shard}:{self._sequences[self._plain[row][0]]}"
 
     def _close(self, chunk: Chunk) -> None:
         if len(chunk):
@@ -297,6 +299,14 @@ class EventRows:
                 pages, ids = paths[start:end], keys[start:end]
             if ids:
                 self.tally.add(header, minute, pages, ids)
+
+
+def _once[T](values: Sequence[T]) -> tuple[pa.Array, list[T]]:
+    """Each object of a list once, and for each place which of them it is."""
+    ids = list(map(id, values))
+    distinct = dict(zip(ids, values, strict=True))
+    places = {key: place for place, key in enumerate(distinct)}
+    return as_array(array("i", map(places.__getitem__, ids))), list(distinct.values())
 
 
 def _spread(values: pa.Array, index: pa.Array) -> pa.Array:

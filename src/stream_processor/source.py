@@ -31,7 +31,7 @@ class Packet(msgspec.Struct, frozen=True, gc=False):
         try:
             # A third of binascii's time, and stricter: what it refuses goes the usual way.
             return msgspec.convert(self.payload, bytes)
-        except msgspec.ValidationError:
+        except (msgspec.MsgspecError, ValueError):
             pass
         try:
             return binascii.a2b_base64(self.payload)
