@@ -1,0 +1,101 @@
+"""A roster: accounts for the good rows, reasons for the bad ones, and nothing new the second time."""
+
+import csv
+import io
+import uuid
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from stepfunctions.roster import inspect, request_id
+from tests.school.world import MACHINES, ROSTERS, World, until
+
+pytestmark = pytest.mark.integration
+
+ROWS = 100
+BAD_EVERY = 20
+
+
+def roster(tag: str) -> bytes:
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow(["name", "email", "locale", "dateOfBirth"])
+    for number in range(ROWS):
+        bad = number % BAD_EVERY == BAD_EVERY - 1
+        email = "no address" if bad else f"{tag}-{number}@example.com"
+        writer.writerow([f'Student "{number}", O\'Neil', email, "hi" if number % 2 else "", ""])
+    return text.getvalue().encode()
+
+
+def imported(world: World, name: str, content: bytes) -> list[dict[str, str]]:
+    """Put a roster into the bucket, and wait for its report."""
+    world.storage.put_object(Bucket=ROSTERS, Key=f"rosters/{name}.csv", Body=content)
+
+    def report() -> bytes | None:
+        listed = world.storage.list_objects_v2(Bucket=ROSTERS, Prefix=f"reports/{name}.csv")
+        if not listed.get("Contents"):
+            return None
+        found: bytes = world.storage.get_object(Bucket=ROSTERS, Key=f"reports/{name}.csv")[
+            "Body"
+        ].read()
+        return found
+
+    text = until(report, "the report", 180).decode()
+    return list(csv.DictReader(io.StringIO(text, newline="")))
+
+
+def test_a_roster_becomes_accounts_and_a_report(world: World) -> None:
+    tag = f"roster-{uuid.uuid4().hex[:8]}"
+    content = roster(tag)
+    lines = imported(world, tag, content)
+    assert [int(line["row"]) for line in lines] == list(range(1, ROWS + 1))
+    bad = ROWS // BAD_EVERY
+    assert Counter(line["status"] for line in lines) == {"created": ROWS - bad, "rejected": bad}
+    for line in lines:
+        expected = ("invalid", "email") if int(line["row"]) % BAD_EVERY == 0 else ("", "")
+        assert (line["code"], line["field"]) == expected
+    assert tag not in str(lines)
+    # The machine and the report give a row the same id.
+    file_id = inspect(content).file_id
+    assert world.outcome(request_id(file_id, 0))["status"] == "created"
+    assert world.row(f"REQUEST#{request_id(file_id, ROWS)}", "REQUEST") is None
+
+    # Under whatever name, the same file creates nothing.
+    before = sorted((row["pk"]["S"], row["sk"]["S"]) for row in world.rows())
+    assert imported(world, f"{tag}-again", content) == lines
+    assert sorted((row["pk"]["S"], row["sk"]["S"]) for row in world.rows()) == before
+
+    # The same students in another file have their accounts already.
+    other = content.replace(b"name,email", b"name,email", 1) + b"Late,late@b,,\r\n"
+    lines = imported(world, f"{tag}-more", other)
+    assert Counter(line["code"] for line in lines) == {"taken": ROWS - bad, "invalid": bad + 1}
+
+    emails = [f"{tag}-{it}@example.com" for it in range(ROWS) if it % BAD_EVERY != BAD_EVERY - 1]
+
+    def all_heard() -> bool | None:
+        return Counter(it["To"][0] for it in world.letters()) >= Counter(emails) or None
+
+    until(all_heard, "every letter", 120)
+    heard: Counter[str] = Counter(it["To"][0] for it in world.letters() if tag in it["To"][0])
+    assert heard == Counter(emails)
+
+
+@pytest.mark.parametrize("content", [b"", b"e-mail,name\na@example.com,A\n", b"\xff\xfe"])
+def test_a_file_that_is_no_roster_is_refused_with_a_reason(world: World, content: bytes) -> None:
+    name = f"refused-{uuid.uuid4().hex[:8]}"
+    (line,) = imported(world, name, content)
+    assert (line["status"], line["code"], line["message"] != "") == ("refused", "file", True)
+
+
+def test_the_imports_history_names_nobody(world: World) -> None:
+    tag = f"canary{uuid.uuid4().hex[:8]}"
+    imported(world, tag, roster(f"{tag}x"))
+    executions = world.machines.list_executions(stateMachineArn=f"{MACHINES}-import")["executions"]
+    assert executions
+    said: list[Any] = [
+        world.machines.get_execution_history(executionArn=it["executionArn"])["events"]
+        for it in executions
+    ]
+    assert tag in str(said)
+    assert f"{tag}x" not in str(said)
