@@ -109,6 +109,7 @@ def _print_address(running: system.System) -> None:
     print(f"\nMeridian is up, as {running.place.stack} on an emulator of AWS.\n")
     print(f"  portal     {running.url}/")
     print(f"  lesson     {running.url}/premium/   (for the group {seed.PAYING})")
+    print(f"  school     {running.url}/api/   (src/stepfunctions/api.yaml says what it answers)")
     print(f"  collector  {running.url}/v1/batch   write key {running.deployed.write_key}")
     print(f"  AWS        AWS_ENDPOINT_URL={running.place.endpoint}  (any credentials)")
     print(f"  lake       s3://{outputs['LakeBucket']}/events/")

@@ -40,7 +40,10 @@ class Ports:
 
 @dataclass(frozen=True)
 class System:
-    """A running system."""
+    """A running system.
+
+    `url` is the one address; `api_url` answers for every region's API by its host name.
+    """
 
     place: Place
     services: Services
@@ -48,6 +51,7 @@ class System:
     directory: Path
     deployed: seed.Deployed
     students: list[seed.Student]
+    api_url: str
 
     @property
     def poller_status(self) -> Path:
@@ -82,7 +86,7 @@ def started(
         _start_poller(services, place, regions, directory)
         api_url = _start_api(services, place)
         _start_edge(services, place, ports.edge, api_url, directory)
-        yield System(place, services, url, directory, deployed, students)
+        yield System(place, services, url, directory, deployed, students, api_url)
 
 
 def _start_emulator(services: Services, place: Place, port: int, directory: Path) -> None:
