@@ -1,9 +1,11 @@
 """`sam build` and `sam deploy`, as a person would type them, against the emulator."""
 
+import fcntl
 import os
 import re
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -74,7 +76,7 @@ def client(service: str, place: Place) -> Any:
 
 def build(place: Place, log: Path) -> None:
     """Run `sam build`; what it makes is in .aws-sam/build. Raises LocalError."""
-    with step("sam build") as progress:
+    with _alone(), step("sam build") as progress:
         _run([str(BIN / "sam"), "build"], place.environment(), log, progress, 900)
 
 
@@ -89,7 +91,7 @@ def deploy(place: Place, parameters: Mapping[str, str], log: Path) -> None:
         *("--parameter-overrides", f"Stage={place.stage}"),
         *(f"{name}={value}" for name, value in parameters.items()),
     ]
-    with step(f"sam deploy ({place.region})") as progress:
+    with _alone(), step(f"sam deploy ({place.region})") as progress:
         try:
             _run(command, place.environment(), log, progress, DEPLOY_TIMEOUT_S)
         except LocalError as error:
@@ -114,6 +116,16 @@ def failure_reason(place: Place) -> str | None:
         if failed
         else None
     )
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Wait until no other run of this checkout builds or packages: both use .aws-sam/build."""
+    lock = ROOT / ".meridian" / "build.lock"
+    lock.parent.mkdir(exist_ok=True)
+    with lock.open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        yield
 
 
 def _run(
