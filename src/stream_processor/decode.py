@@ -207,7 +207,7 @@ def plain_together(
     `place` names the record of a row among all. `received` says when each came.
     """
     # One end to end with the next, as in `_objects`: none can reach into the other.
-    if not all(text[:1] == b"{" and text[-1:] == b"}" for text in texts):
+    if not all(text and text[0] == _OPEN and text[-1] == _CLOSE for text in texts):
         return None
     joined = b"".join(texts)
     events = fields.plain(joined, len(texts))

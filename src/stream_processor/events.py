@@ -126,13 +126,8 @@ def draft(
 ) -> Draft[Tally]:
     """Make an object of the first records, as many as one object may hold."""
     rows = EventRows(shard, window)
-    taken = 0
     with _undisturbed():
-        for packet in rest:
-            rows.add(packet.data(), packet.sequence, packet.arrived_ms)
-            taken += 1
-            if rows.size >= limits.object_events or rows.text_bytes >= limits.object_bytes:
-                break
+        taken = rows.take(rest, limits.object_events, limits.object_bytes)
         table = rows.finish()
     if rows.reasons:
         telemetry.warning("bad rows", shard=shard, reasons=rows.reasons)

@@ -5,45 +5,23 @@ time and a third of the memory of doing a whole batch at once. What all events o
 turned into columns once per record, and spread over its rows by index.
 """
 
-from array import array
 from collections.abc import Container, Sequence
-from operator import attrgetter
 from typing import Final, NamedTuple
 
 import pyarrow as pa
 
 import clickstream
-from stream_processor import decode
-from stream_processor.chain import padded
+from stream_processor import decode, heads, source
 from stream_processor.chunk import SCHEMA as CHUNK_SCHEMA
-from stream_processor.chunk import Chunk, Head, as_array
+from stream_processor.chunk import Chunk, Head
 from stream_processor.decode import Bad, Line
 from stream_processor.fields import Event
 from stream_processor.schema import BAD, DUPLICATE, EVENTS, GOOD, SCHEMA_VERSION
+from stream_processor.source import Packet
 from stream_processor.tally import MessageKey, Tally
-from stream_processor.times import instants
 
 #: Events per chunk. 500 to 1,000 measured best: fewer pay per call, more outgrow the caches.
 CHUNK_EVENTS: Final = 1_000
-
-#: Texts that all events of a record share.
-_SHARED: Final = {
-    name: attrgetter(name)
-    for name in (
-        "source",
-        "stream_region",
-        "edge_region",
-        "request_id",
-        "country",
-        "region",
-        "city",
-        "time_zone",
-        "device",
-        "ip",
-        "user_agent",
-    )
-}
-
 
 #: Stands in until a record of another producer is read.
 _UNKNOWN: Final = Head(decode.NO_HEADER, "", None)
@@ -86,6 +64,42 @@ class EventRows:
     def size(self) -> int:
         """How many rows there will be at least; a plain record may hold more than one."""
         return self.units + len(self._plain)
+
+    def take(self, packets: Sequence[Packet], most_rows: int, most_bytes: int) -> int:
+        """Take records until there are as many rows, or as much text; how many were taken."""
+        taken = 0
+        while taken < len(packets):
+            some = packets[taken : taken + CHUNK_EVENTS - self._waiting]
+            payloads = source.data(some)
+            size = sum(map(len, payloads))
+            if (
+                self.size + len(some) < most_rows
+                and self.text_bytes + size < most_bytes
+                and not any(map(clickstream.is_packed, payloads))
+            ):
+                self._add_plain(payloads, some)
+                taken += len(some)
+                if self._waiting >= CHUNK_EVENTS:
+                    self.flush()
+                if self.size >= most_rows:
+                    return taken
+                continue
+            for data, packet in zip(payloads, some, strict=True):
+                self.add(data, packet.sequence, packet.arrived_ms)
+                taken += 1
+                if self.size >= most_rows or self.text_bytes >= most_bytes:
+                    return taken
+        return taken
+
+    def _add_plain(self, payloads: Sequence[bytes], packets: Sequence[Packet]) -> None:
+        """Take records of other producers, as `add` does, in one go."""
+        first = len(self._sequences)
+        self._sequences += [packet.sequence for packet in packets]
+        self._heads += [_UNKNOWN] * len(packets)
+        arrived = [packet.arrived_ms for packet in packets]
+        self._plain += zip(range(first, first + len(packets)), payloads, arrived, strict=True)
+        self.text_bytes += sum(map(len, payloads))
+        self._waiting += len(packets)
 
     def add(self, data: bytes, sequence: int, arrived_ms: int) -> None:
         """Take one record, whatever its bytes are."""
@@ -153,41 +167,13 @@ class EventRows:
         self._seen.clear()
         index = rows.column("record").combine_chunks()
         columns = {name: rows.column(name) for name in CHUNK_SCHEMA.names}
-        columns |= {name: _spread(values, index) for name, values in self._of_records().items()}
-        numbers, facts = self._facts()
-        of_header = numbers.take(index)
-        columns |= {name: _spread(values, of_header) for name, values in facts.items()}
+        columns |= heads.columns(self._heads, self._sequences, index)
         length = len(rows)
         columns["shard_id"] = pa.DictionaryArray.from_arrays(
             pa.repeat(pa.scalar(0, pa.int32()), length), pa.array([self._shard])
         )
         columns["schema_version"] = pa.repeat(pa.scalar(SCHEMA_VERSION, pa.int32()), length)
         return pa.table({name: columns[name] for name in EVENTS.names})
-
-    def _of_records(self) -> dict[str, pa.Array]:
-        numbers, heads = _once(self._heads)
-        return {
-            "received_at": instants([head.received_at for head in heads]).take(numbers),
-            "sent_at": instants([head.sent_at for head in heads]).take(numbers),
-            "sequence_number": pa.array(list(map(padded, self._sequences)), pa.string()),
-        }
-
-    def _facts(self) -> tuple[pa.Array, dict[str, pa.Array]]:
-        """What the headers say, once per header; and which header each record has."""
-        numbers, headers = _once([head.header for head in self._heads])
-        # A record of another producer has no request: what the edge would know is not known.
-        flags = {
-            name: pa.array(
-                [getattr(h, name) if h is not decode.NO_HEADER else None for h in headers],
-                pa.bool_(),
-            )
-            for name in ("failover", "bot")
-        }
-        texts = {
-            name: pa.array([of(header) or None for header in headers], pa.string())
-            for name, of in _SHARED.items()
-        }
-        return numbers, {**flags, **texts}
 
     def flush(self) -> None:
         """Turn what waits for the rest of its chunk into rows now."""
@@ -236,10 +222,10 @@ class EventRows:
         if decoded is not None:
             chunk.rows = decoded
             bare = {at: Head(decode.NO_HEADER, at, None) for at in dict.fromkeys(received)}
-            heads = [bare[at] for at in received]
-            for record, head in zip(records, heads, strict=True):
+            of_rows = [bare[at] for at in received]
+            for record, head in zip(records, of_rows, strict=True):
                 self._heads[record] = head
-            chunk.close_singles(records, heads)
+            chunk.close_singles(records, of_rows)
             self.units += len(texts)
             return chunk
         for row, record in enumerate(records):
@@ -299,24 +285,3 @@ class EventRows:
                 pages, ids = paths[start:end], keys[start:end]
             if ids:
                 self.tally.add(header, minute, pages, ids)
-
-
-def _once[T](values: Sequence[T]) -> tuple[pa.Array, list[T]]:
-    """Each object of a list once, and for each place which of them it is."""
-    ids = list(map(id, values))
-    distinct = dict(zip(ids, values, strict=True))
-    places = {key: place for place, key in enumerate(distinct)}
-    return as_array(array("i", map(places.__getitem__, ids))), list(distinct.values())
-
-
-def _spread(values: pa.Array, index: pa.Array) -> pa.Array:
-    """What each record says, for each of its rows.
-
-    A text is spread as a number and a list of the texts, which is how Parquet writes it anyway.
-    """
-    if values.null_count == len(values):
-        return pa.nulls(len(index), values.type)
-    if values.type != pa.string():
-        return values.take(index)
-    coded = values.dictionary_encode()
-    return pa.DictionaryArray.from_arrays(coded.indices.take(index), coded.dictionary)

@@ -39,6 +39,14 @@ class Packet(msgspec.Struct, frozen=True, gc=False):
             return self.payload.encode("utf-8", "surrogatepass")
 
 
+def data(packets: Sequence[Packet]) -> list[bytes]:
+    """The bytes of some records, `Packet.data` of each, in one call where they are as usual."""
+    try:
+        return msgspec.convert([packet.payload for packet in packets], list[bytes])
+    except (msgspec.MsgspecError, ValueError):
+        return [packet.data() for packet in packets]
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """One record of a DynamoDB stream; `image` is the record itself, types kept."""
@@ -124,18 +132,14 @@ def _grouped[R: (Packet, Change)](placed: Iterable[tuple[str, str, R]]) -> list[
 def _all_kinesis(records: list[Json]) -> Iterable[tuple[str, str, Packet]]:
     try:
         typed = msgspec.convert(records, list[_KinesisRecord])
-        return [
-            (
-                record.arn.rpartition("/")[2],
-                record.id.partition(":")[0],
-                Packet(
-                    int(record.kinesis.sequence_number),
-                    round(record.kinesis.approximate_arrival_timestamp * 1000),
-                    record.kinesis.data,
-                ),
-            )
-            for record in typed
-        ]
+        sequences = [int(record.kinesis.sequence_number) for record in typed]
+        arrived = [round(record.kinesis.approximate_arrival_timestamp * 1000) for record in typed]
+        return zip(
+            [record.arn.rpartition("/")[2] for record in typed],
+            [record.id.partition(":")[0] for record in typed],
+            map(Packet, sequences, arrived, [record.kinesis.data for record in typed]),
+            strict=True,
+        )
     except (msgspec.ValidationError, ValueError, OverflowError):
         return map(_kinesis, records)
 

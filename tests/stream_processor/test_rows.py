@@ -157,6 +157,34 @@ def test_a_payload_is_what_the_standard_library_makes_of_it(payload: str) -> Non
     assert Packet(1, 0, payload).data() == expected
 
 
+@given(
+    st.lists(stream_payloads() | st.just(b'{"type":"page"}'), max_size=12),
+    st.integers(1, 9),
+    st.integers(1, 1_000),
+)
+def test_an_object_ends_at_the_record_that_fills_it(
+    payloads: list[bytes], most_rows: int, most_bytes: int
+) -> None:
+    """However many records are taken at a time."""
+    packets = [
+        Packet(number, ARRIVED, base64.b64encode(payload).decode())
+        for number, payload in enumerate(payloads, 1)
+    ]
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("stream_processor.rows.CHUNK_EVENTS", 3)
+        some = EventRows("shard", frozenset())
+        taken = some.take(packets, most_rows, most_bytes)
+        one_by_one, count = EventRows("shard", frozenset()), 0
+        for packet in packets:
+            one_by_one.add(packet.data(), packet.sequence, packet.arrived_ms)
+            count += 1
+            if one_by_one.size >= most_rows or one_by_one.text_bytes >= most_bytes:
+                break
+        assert taken == count
+        assert some.finish().to_pylist() == one_by_one.finish().to_pylist()
+    assert some.tally == one_by_one.tally
+
+
 def in_order(table: pa.Table) -> list[dict[str, Any]]:
     return sorted(table.to_pylist(), key=lambda row: [row[name] for name in _PLACE])
 
