@@ -17,7 +17,9 @@ DEPENDENCIES: dict[str, set[str]] = {
     "edge_auth": set(),
     "edge_ingest": {"msgspec"},
     "edge_settings": {"boto3", "botocore"},
-    "stream_processor": {"msgspec", "pyarrow", "aws_lambda_powertools", "boto3", "botocore"},
+    "stream_processor": {
+        *("msgspec", "zlib_ng", "pyarrow", "aws_lambda_powertools", "boto3", "botocore"),
+    },
     "stepfunctions": {"aws_lambda_powertools", "boto3", "botocore"},
 }
 #: The one room that reads another's: it must judge settings by the check that will judge them.
