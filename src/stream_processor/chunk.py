@@ -24,6 +24,8 @@ from stream_processor.schema import BAD, DUPLICATE, EVENTS, GOOD
 from stream_processor.tally import MessageKey, message_key
 from stream_processor.times import instants
 
+_GOOD: Final = pa.scalar(GOOD)
+
 
 class Head(NamedTuple):
     """What the rows of a record share. `header` is one object for all records without any."""
@@ -138,18 +140,18 @@ class Chunk:
         if self._paths is None:
             self._paths = self._either(
                 [(event.properties or NO_PAGE).path for event in self.rows.events],
-                lambda page: page.path,
+                attrgetter("path"),
             )
         return self._paths
 
     def _either(self, own: list[str | None], of: Callable[[Page], str | None]) -> list[str | None]:
         """What each event says of its page itself; where it says nothing, what its context says."""
-        if None in own:
-            for row, value in enumerate(own):
-                if value is None:
-                    page = self.contexts[row].page
-                    own[row] = None if page is None else of(page)
-        return own
+        if None not in own:
+            return own
+        return [
+            of(context.page) if value is None and context.page is not None else value
+            for value, context in zip(own, self.contexts, strict=True)
+        ]
 
     def columns(self) -> pa.RecordBatch:
         """The rows as a batch of `SCHEMA`."""
@@ -157,7 +159,7 @@ class Chunk:
         bad = self.rows.bad
         reasons = {row: (one.code, one.reason) for row, one in bad.items()} | self.duplicate
         values: dict[str, Sequence[object] | pa.Array | None] = {
-            "verdict": self._verdicts(),
+            "verdict": self._verdicts() if reasons else pa.repeat(_GOOD, len(self)),
             "reason_code": self._sparse({row: why[0] for row, why in reasons.items()}),
             "reason": self._sparse({row: why[1] for row, why in reasons.items()}),
             "message_id": [message_id or None for message_id in self.rows.ids],
@@ -183,13 +185,11 @@ class Chunk:
     def _page_columns(self) -> dict[str, Sequence[object]]:
         own = [event.properties or NO_PAGE for event in self.rows.events]
         return {
-            "page_url": self._either([page.url for page in own], lambda page: page.url),
+            "page_url": self._either([page.url for page in own], attrgetter("url")),
             "page_path": self.paths(),
-            "page_title": self._either([page.title for page in own], lambda page: page.title),
-            "page_referrer": self._either(
-                [page.referrer for page in own], lambda page: page.referrer
-            ),
-            "page_search": self._either([page.search for page in own], lambda page: page.search),
+            "page_title": self._either([page.title for page in own], attrgetter("title")),
+            "page_referrer": self._either([page.referrer for page in own], attrgetter("referrer")),
+            "page_search": self._either([page.search for page in own], attrgetter("search")),
         }
 
     def _campaign_columns(self) -> dict[str, Sequence[object]]:

@@ -87,7 +87,7 @@ def packets(event: Json) -> list[Batch[Packet]]:
     """Read a Kinesis or MSK invocation event. SourceError where it is neither."""
     records = event.get("Records")
     if isinstance(records, list):
-        return _grouped(_all_kinesis(records))
+        return _all_kinesis(records)
     # MSK and self-managed Kafka: {"records": {"<topic>-<partition>": [...]}}
     topics = event.get("records")
     if isinstance(topics, Mapping):
@@ -129,19 +129,21 @@ def _grouped[R: (Packet, Change)](placed: Iterable[tuple[str, str, R]]) -> list[
     ]
 
 
-def _all_kinesis(records: list[Json]) -> Iterable[tuple[str, str, Packet]]:
+def _all_kinesis(records: list[Json]) -> list[Batch[Packet]]:
     try:
         typed = msgspec.convert(records, list[_KinesisRecord])
         sequences = [int(record.kinesis.sequence_number) for record in typed]
         arrived = [round(record.kinesis.approximate_arrival_timestamp * 1000) for record in typed]
-        return zip(
-            [record.arn.rpartition("/")[2] for record in typed],
-            [record.id.partition(":")[0] for record in typed],
-            map(Packet, sequences, arrived, [record.kinesis.data for record in typed]),
-            strict=True,
-        )
+        taken = list(map(Packet, sequences, arrived, [record.kinesis.data for record in typed]))
     except (msgspec.ValidationError, ValueError, OverflowError):
-        return map(_kinesis, records)
+        return _grouped(map(_kinesis, records))
+    streams = [record.arn for record in typed]
+    shards = [record.id.partition(":")[0] for record in typed]
+    if len(set(streams)) == len(set(shards)) == 1:
+        ordered = sorted(taken, key=_SEQUENCE)
+        return [Batch(streams[0].rpartition("/")[2], shards[0], ordered)]
+    streams = [arn.rpartition("/")[2] for arn in streams]
+    return _grouped(zip(streams, shards, taken, strict=True))
 
 
 def _kinesis(record: Json) -> tuple[str, str, Packet]:
