@@ -25,6 +25,12 @@ class RefusedError(SchoolError):
     code = "refused"
 
 
+class IdentityTakenError(SchoolError):
+    """The address has a user of another account, or of none."""
+
+    code = "identity_taken"
+
+
 class AbsentError(SchoolError):
     """The row that the workflow was started for is not there."""
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from stepfunctions import address
 from stepfunctions.accounts import Accounts
-from stepfunctions.errors import AbsentError
+from stepfunctions.errors import AbsentError, IdentityTakenError
 from stepfunctions.settings import settings
 from stepfunctions.users import Users
 
@@ -24,10 +24,10 @@ def users() -> Users:
 
 
 def lambda_handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
-    """Take {"accountId", "action": "create" | "delete"}; return {"owned", "sub"}.
+    """Take {"accountId", "action": "create" | "delete"}; return {"sub"}, the user's id or "".
 
-    `owned` is false where the address has a user of another account. Raises TransientError,
-    RefusedError, and AbsentError where nothing is known of the account to create a user for.
+    Raises TransientError and RefusedError; IdentityTakenError where the address has a user of
+    another account; AbsentError where nothing is known of the account to create a user for.
     """
     account_id = str(event["accountId"])
     person = accounts().person(account_id)
@@ -36,8 +36,10 @@ def lambda_handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]
         # Without the address there never was a user: it is written before and deleted after it.
         if email is not None:
             users().delete(account_id, email)
-        return {"owned": False, "sub": ""}
+        return {"sub": ""}
     if person is None or email is None:
         raise AbsentError("Nothing is known of this account.")
     sub = users().create(account_id, person, email)
-    return {"owned": sub is not None, "sub": sub or ""}
+    if sub is None:
+        raise IdentityTakenError("The address has a user already, and it is not this account's.")
+    return {"sub": sub}

@@ -13,6 +13,7 @@ from stepfunctions import settings as environment
 from stepfunctions.accounts import Accounts
 from stepfunctions.errors import (
     AbsentError,
+    IdentityTakenError,
     OutboxError,
     RefusedError,
     SchoolError,
@@ -145,7 +146,7 @@ def asked(
 def test_a_user_is_made_once_and_found_again(monkeypatch: pytest.MonkeyPatch) -> None:
     pool = Pool()
     first = asked(monkeypatch, pool, "create")
-    assert first["owned"]
+    assert first["sub"]
     assert first == asked(monkeypatch, pool, "create")
     assert list(pool.users) == ["anna@example.com"]
 
@@ -155,7 +156,8 @@ def test_another_accounts_user_is_neither_taken_nor_deleted(
 ) -> None:
     pool = Pool()
     asked(monkeypatch, pool, "create")
-    assert asked(monkeypatch, pool, "create", "a2") == {"owned": False, "sub": ""}
+    with pytest.raises(IdentityTakenError):
+        asked(monkeypatch, pool, "create", "a2")
     asked(monkeypatch, pool, "delete", "a2")
     assert list(pool.users) == ["anna@example.com"]
 
@@ -164,7 +166,7 @@ def test_deleting_twice_is_deleting_once(monkeypatch: pytest.MonkeyPatch) -> Non
     pool = Pool()
     asked(monkeypatch, pool, "create")
     for _ in range(2):
-        assert asked(monkeypatch, pool, "delete") == {"owned": False, "sub": ""}
+        assert asked(monkeypatch, pool, "delete") == {"sub": ""}
     assert pool.users == {}
 
 

@@ -21,7 +21,6 @@ CARRIED = {
     "outcome": "rejected",
     "error": "E",
     "undone": "nothing",
-    "owned": True,
     "free": True,
     "sub": "s1",
     "reasons": [{"code": "c", "field": "f", "message": "m"}],
@@ -42,13 +41,12 @@ ITEM = {"fileId": "f1", "index": 0, "row": {**BODY, "locale": "", "programme": "
 VERDICT = {"Payload": {"valid": True, "reasons": [], "emailKey": "k1"}}
 
 MINE, THEIRS = ({"Item": {"account_id": {"S": it}}} for it in ("a1", "a2"))
-OURS, OTHERS = ({"Payload": {"owned": bool(it), "sub": it}} for it in ("s2", ""))
+OURS = {"Payload": {"sub": "s2"}}
 
 #: machine, state, input, mocked result, where it leads (None: the end), part of its output.
 CASES: list[tuple[str, str, Any, Any, str | None, Any]] = [
-    ("account", "Validate", IDS, VERDICT, "Valid", {"attempts": 0, "emailKey": "k1", **IDS}),
-    ("account", "Valid", CARRIED, None, "CheckExisting", {}),
-    ("account", "Valid", {**CARRIED, "valid": False}, None, "Close", {}),
+    ("account", "Validate", IDS, VERDICT, "CheckExisting",
+     {"attempts": 0, "emailKey": "k1", **IDS}),
     ("account", "CheckExisting", CARRIED, {}, "Free", {"free": True, "attempts": 2}),
     ("account", "CheckExisting", CARRIED, MINE, "Free", {"free": True}),
     ("account", "CheckExisting", CARRIED, THEIRS, "Free", {"free": False}),
@@ -56,14 +54,14 @@ CASES: list[tuple[str, str, Any, Any, str | None, Any]] = [
     ("account", "Free", {**CARRIED, "attempts": 5}, None, "Create", {}),
     ("account", "Free", {**CARRIED, "attempts": 6}, None, "GiveUp", {}),
     ("account", "Free", {**CARRIED, "free": False}, None, "Close", {}),
+    ("account", "Free", {**CARRIED, "valid": False}, None, "Close", {}),
+    ("account", "CheckExisting", {**CARRIED, "valid": False}, {}, "Free",
+     {"reasons": CARRIED["reasons"]}),
     ("account", "GiveUp", CARRIED, None, "Withdraw", {"outcome": "failed", "error": "Contended"}),
     ("account", "Create", CARRIED, {}, "CreateIdentity", CARRIED),
     ("account", "LookAgain", {**CARRIED, "attempts": 0}, None, "CheckExisting", {}),
-    ("account", "CreateIdentity", CARRIED, OURS, "Owned", {"sub": "s2"}),
-    ("account", "CreateIdentity", CARRIED, OTHERS, "Owned", {"owned": False}),
-    ("account", "Owned", CARRIED, None, "Activate", {}),
-    ("account", "Owned", {**CARRIED, "owned": False}, None, "Withdraw", {}),
-    ("account", "Activate", CARRIED, {}, "Done", CARRIED),
+    ("account", "CreateIdentity", CARRIED, OURS, "Activate", {"sub": "s2"}),
+    ("account", "Activate", CARRIED, {}, None, {"status": "created", "accountId": "a1"}),
     ("account", "Done", CARRIED, None, None, {"status": "created", "accountId": "a1"}),
     ("account", "Withdraw", CARRIED, {}, "DeleteIdentity", CARRIED),
     ("account", "DeleteIdentity", CARRIED, {"Payload": {}}, "DeleteAccount", CARRIED),
