@@ -19,6 +19,8 @@ from tests.integration.test_journey import stored
 pytestmark = pytest.mark.integration
 
 EVENTS = 30
+#: A page that was made up lies in no address space, and may not ask one of the loopback's.
+FLAGS = ["--no-sandbox", "--disable-features=LocalNetworkAccessChecks"]
 BROWSER_SDK = "@segment/analytics-next@1.84.3"
 
 
@@ -81,14 +83,14 @@ def test_a_browser_sdk(meridian: system.System, browser_sdk: str, tmp_path: Path
     site = meridian.url.replace("localhost", "127.0.0.1")
     text = PAGE.format(key=meridian.deployed.write_key, url=meridian.url, host=host)
     with sync_playwright() as playwright:
-        window = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        window = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
         page = window.new_page()
         page.route(f"{site}/lesson", lambda it: it.fulfill(body=text, content_type="text/html"))
         page.route(f"{site}/sdk.js", lambda it: it.fulfill(body=browser_sdk))
         answers: list[tuple[str, int]] = []
         page.on("response", lambda it: answers.append((it.url.partition("/v1/")[2], it.status)))
         page.goto(f"{site}/lesson")
-        page.evaluate("window.done")
+        page.wait_for_function("window.done.then(() => true)", timeout=20_000)
         visitor = page.evaluate("sdk.user().then(user => user.anonymousId())")
         page.wait_for_timeout(1_500)
         window.close()
