@@ -1,6 +1,12 @@
 """The peers of `benchmarks/stream.py`: an invocation event of Kinesis to zstd Parquet.
 
-Each gives a function from the event to the size of what it wrote.
+Each gives a function from the event to the size of what it wrote. None checks what it reads, looks
+for duplicates, counts what is live, or falls back on `context.page` as ours does.
+
+`powertools` makes every column of `schema.EVENTS`, with its types, as rows of a dictionary each.
+`duckdb_json` makes the columns of events and of their requests, apart from those that are the same
+in every row (verdict, shard, schema version) and the row's place in its record. `duckdb_events`
+makes those of the events alone: it is what reading their lines and nothing else would cost.
 """
 
 import base64
