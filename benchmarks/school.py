@@ -1,0 +1,306 @@
+"""What an account costs and how long it takes, beside the same flow with Lambdas between.
+
+    .venv/bin/python benchmarks/school.py [--accounts 200] [--clients 8] [--roster 0]
+
+Both run on the emulator, one after the other, on the system that `make run` deploys; our requests
+go through the one address (the edge, the API's own integration, an Express machine), the peer's
+straight to its function in front, which is kinder to the peer. "Created" is when the execution
+ended, by its own word; for the peer that includes its letter, for us it does not. A laptop's milliseconds say nothing of AWS's; the number of transitions,
+invocations and dollars does not depend on the machine. Prints each figure with its demand, and
+exits 1 where one is not met. `--roster 10000` imports a roster of that many rows, one in twenty
+bad, and prints what became of it.
+"""
+
+import argparse
+import csv
+import io
+import json
+import statistics
+import sys
+import tempfile
+import time
+import uuid
+import zipfile
+from collections import Counter
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, NamedTuple
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT / "src")]
+
+import httpx  # noqa: E402 - the path comes first
+
+from benchmarks import school_naive  # noqa: E402 - the path comes first
+from local import system  # noqa: E402 - the path comes first
+from local.errors import LocalError  # noqa: E402 - the path comes first
+from local.sam import client  # noqa: E402 - the path comes first
+
+MILLION = 1_000_000
+#: List prices of us-east-1 without a free tier, November 2026; the page says the unit.
+PRICES = {
+    "api_request": 3.50 / MILLION,  # aws.amazon.com/api-gateway/pricing, REST
+    "transition": 25.00 / MILLION,  # aws.amazon.com/step-functions/pricing, Standard
+    "express_request": 1.00 / MILLION,  # the same page, Express
+    "express_gb_second": 0.00001667,  # 64 MB and 100 ms at least
+    "lambda_request": 0.20 / MILLION,  # aws.amazon.com/lambda/pricing
+    "lambda_gb_second": 0.0000166667,
+    "write_unit": 0.625 / MILLION,  # dynamodb/pricing/on-demand; a transaction's count twice
+    "read_unit": 0.125 / MILLION,
+    "event": 1.00 / MILLION,  # aws.amazon.com/eventbridge/pricing
+    "fifo_request": 0.50 / MILLION,  # aws.amazon.com/sqs/pricing
+    "letter": 0.10 / 1000,  # aws.amazon.com/ses/pricing
+}
+#: Assumed, not measured: said here so that it can be doubted. A warm function that makes a call.
+LAMBDA_SECONDS, LAMBDA_GB = 0.03, 0.5
+#: Ours, as the definitions and the functions make them: what one account asks for.
+OUR_CALLS = {
+    "api_request": 1,
+    "express_request": 1,
+    "express_gb_second": 0.1 * 64 / 1024,
+    # Admit 2, Create 4, Activate 3 writes in transactions; the notifier's memory 2.
+    "write_unit": 2 * (2 + 4 + 3) + 2,
+    "read_unit": 6,
+    "event": 1,
+    "fifo_request": 3,
+    "letter": 1,
+}
+OUR_FUNCTIONS = ("validate", "identity", "relay", "notify")
+PEER_CALLS = {"api_request": 1, "write_unit": 1, "read_unit": 1, "letter": 1}
+#: Transitions of one account, and the functions that run for it: no more than these.
+DEMANDS = {"transitions": 6, "invocations": 4}
+MACHINES = "arn:aws:states:us-east-1:000000000000:stateMachine"
+EXECUTIONS = "arn:aws:states:us-east-1:000000000000:execution"
+
+
+class Run(NamedTuple):
+    """What one side did: seconds from POST to created one by one, accounts per second together,
+    states entered per account, and how the executions ended."""
+
+    latencies: list[float]
+    rate: float
+    transitions: float
+    outcomes: Counter[str]
+
+
+def people(count: int, tag: str) -> list[dict[str, str]]:
+    """Return `count` requests for accounts."""
+    return [
+        {
+            "requestId": str(uuid.uuid4()),
+            "email": f"{tag}.{it}@example.com",
+            "name": f"Student {it}",
+        }
+        for it in range(count)
+    ]
+
+
+def drive(
+    running: system.System,
+    requests: list[dict[str, str]],
+    clients: int,
+    post: Callable[[dict[str, str]], None],
+    machine: str,
+) -> Run:
+    """Post every request, wait for every execution, and read what they did from their history."""
+    machines = client("stepfunctions", running.place)
+
+    def ended(request: dict[str, str], look_s: float) -> dict[str, Any]:
+        arn = f"{EXECUTIONS}:{machine}:{request['requestId']}"
+        described = machines.describe_execution(executionArn=arn)
+        while described["status"] == "RUNNING":
+            time.sleep(look_s)
+            described = machines.describe_execution(executionArn=arn)
+        return dict(described)
+
+    # How long: one after the other, so that nothing waits for anything else.
+    latencies = []
+    for request in requests[: len(requests) // 3]:
+        started = time.time()
+        post(request)
+        latencies.append(ended(request, 0.05)["stopDate"].timestamp() - started)
+    # How many: as fast as they are taken.
+    rest = requests[len(requests) // 3 :]
+    began = time.time()
+    with ThreadPoolExecutor(clients) as hands:
+        list(hands.map(post, rest))
+    wall = max(ended(request, 0.2)["stopDate"].timestamp() for request in rest) - began
+    outcomes = Counter(str(ended(request, 0)["status"]) for request in requests)
+    transitions = 0
+    for request in requests:
+        arn = f"{EXECUTIONS}:{machine}:{request['requestId']}"
+        events = machines.get_execution_history(executionArn=arn, maxResults=1000)["events"]
+        transitions += sum(event["type"].endswith("StateEntered") for event in events)
+    return Run(latencies, len(rest) / wall, transitions / len(requests), outcomes)
+
+
+def ours(running: system.System, count: int, clients: int) -> Run:
+    """Accounts through the one address."""
+    with httpx.Client(base_url=running.url, timeout=60) as http:
+
+        def post(request: dict[str, str]) -> None:
+            answer = http.post("/api/accounts", json=request)
+            while answer.status_code == 503:
+                answer = http.post("/api/accounts", json=request)
+            answer.raise_for_status()
+
+        for request in people(clients, f"warm{uuid.uuid4().hex[:6]}"):
+            post(request)
+        time.sleep(3)
+        requests = people(count, f"ours{uuid.uuid4().hex[:6]}")
+        return drive(running, requests, clients, post, "meridian-local-account")
+
+
+def peer(running: system.System, count: int, clients: int) -> Run:
+    """The same accounts through a function in front and a function for each step."""
+    functions = client("lambda", running.place)
+    _deploy_peer(running, functions)
+
+    def post(request: dict[str, str]) -> None:
+        answer = functions.invoke(FunctionName="naive-front", Payload=json.dumps(request))
+        if "FunctionError" in answer:
+            raise LocalError("The peer's function in front failed.")
+
+    for request in people(clients, f"warm{uuid.uuid4().hex[:6]}"):
+        post(request)
+    time.sleep(3)
+    requests = people(count, f"peer{uuid.uuid4().hex[:6]}")
+    return drive(running, requests, clients, post, "naive")
+
+
+def _deploy_peer(running: system.System, functions: Any) -> None:
+    package = io.BytesIO()
+    with zipfile.ZipFile(package, "w") as archive:
+        archive.writestr("school_naive.py", Path(school_naive.__file__).read_text())
+    trust = {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Principal": {"Service": ["lambda.amazonaws.com", "states.amazonaws.com"]},
+                "Action": "sts:AssumeRole",
+            }
+        ],
+    }
+    everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+    identities = client("iam", running.place)
+    role = identities.create_role(RoleName="naive", AssumeRolePolicyDocument=json.dumps(trust))[
+        "Role"
+    ]["Arn"]
+    identities.put_role_policy(
+        RoleName="naive",
+        PolicyName="all",
+        PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [everything]}),
+    )
+    client("dynamodb", running.place).create_table(
+        TableName=school_naive.TABLE,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": "email", "AttributeType": "S"}],
+        KeySchema=[{"AttributeName": "email", "KeyType": "HASH"}],
+    )
+    arns = {}
+    for step in ("front", *school_naive.STEPS):
+        arns[step] = functions.create_function(
+            FunctionName=f"naive-{step}",
+            Runtime="python3.13",
+            Handler=f"school_naive.{step}",
+            Role=role,
+            MemorySize=512,
+            Timeout=20,
+            Code={"ZipFile": package.getvalue()},
+            Environment={"Variables": {"MACHINE": f"{MACHINES}:naive"}},
+        )["FunctionArn"]
+    text = json.dumps(school_naive.DEFINITION)
+    for step, arn in arns.items():
+        text = text.replace(f"{{{step}}}", arn)
+    client("stepfunctions", running.place).create_state_machine(
+        name="naive", definition=text, roleArn=role
+    )
+
+
+def dollars(calls: Mapping[str, float], transitions: float, invocations: int) -> float:
+    """Return what a million accounts cost."""
+    of_functions = invocations * (
+        PRICES["lambda_request"] + LAMBDA_SECONDS * LAMBDA_GB * PRICES["lambda_gb_second"]
+    )
+    of_calls = sum(number * PRICES[name] for name, number in calls.items())
+    return MILLION * (of_functions + of_calls + transitions * PRICES["transition"])
+
+
+def roster(running: system.System, rows: int) -> None:
+    """Import a roster with one bad row in twenty, and print what became of it."""
+    storage = client("s3", running.place)
+    text, tag = io.StringIO(newline=""), uuid.uuid4().hex[:8]
+    writer = csv.writer(text)
+    writer.writerow(["email", "name"])
+    for it in range(rows):
+        writer.writerow([f"{tag}.{it}@example.com" if it % 20 else "no address", f"Student {it}"])
+    bucket = "meridian-local-rosters-000000000000"
+    began = time.time()
+    storage.put_object(Bucket=bucket, Key=f"rosters/{tag}.csv", Body=text.getvalue().encode())
+    key = f"reports/{tag}.csv"
+    while not storage.list_objects_v2(Bucket=bucket, Prefix=key).get("Contents"):
+        time.sleep(1)
+    seconds = time.time() - began
+    report = storage.get_object(Bucket=bucket, Key=key)["Body"].read().decode()
+    outcomes = Counter(line["status"] for line in csv.DictReader(io.StringIO(report, newline="")))
+    print(
+        f"roster of {rows:,} rows: {dict(outcomes)} in {seconds:.0f} s, {rows / seconds:.0f} rows/s"
+    )
+
+
+def report(name: str, run: Run, invocations: int, calls: Mapping[str, float]) -> float:
+    """Print one side; return its dollars."""
+    cost = dollars(calls, run.transitions, invocations)
+    p50, p99 = (statistics.quantiles(run.latencies, n=100)[it] * 1000 for it in (49, 98))
+    print(f"{name:<34}{run.rate:>8.1f}{p50:>9.0f}{p99:>9.0f}", end="")
+    print(f"{run.transitions:>13.1f}{invocations:>13}{cost:>12.0f}   {dict(run.outcomes)}")
+    return cost
+
+
+def main() -> int:
+    """Run both sides; return 0, or 1 where a demand is not met."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--accounts", type=int, default=200)
+    parser.add_argument("--clients", type=int, default=8)
+    parser.add_argument("--roster", type=int, default=0)
+    given = parser.parse_args()
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        system.started(Path(folder), system.Ports()) as running,
+    ):
+        mine = ours(running, given.accounts, given.clients)
+        theirs = peer(running, given.accounts, given.clients)
+        print(f"\n{given.accounts} accounts by {given.clients} clients on the emulator")
+        columns = ("per s", "p50 ms", "p99 ms", "transitions", "functions", "$/million")
+        widths = (8, 9, 9, 13, 13, 12)
+        heads = (f"{it:>{width}}" for it, width in zip(columns, widths, strict=True))
+        print(f"{'':<34}{''.join(heads)}")
+        cost = report("direct integrations", mine, len(OUR_FUNCTIONS), OUR_CALLS)
+        other = report(
+            "Lambdas in front and between", theirs, 1 + len(school_naive.STEPS), PEER_CALLS
+        )
+        front = OUR_CALLS["express_request"] * PRICES["express_request"] * MILLION
+        print(
+            f"ours beside the peer: {cost / other:.2f} of its dollars, for a guard against races,"
+        )
+        print(
+            "an outbox, compensation, an identity and a letter that is told once; the front alone:"
+        )
+        print(f"${front:.2f} a million for the Express machine, no function and no cold start.")
+        if given.roster:
+            roster(running, given.roster)
+    met = (
+        mine.transitions <= DEMANDS["transitions"]
+        and len(OUR_FUNCTIONS) <= DEMANDS["invocations"]
+        and mine.outcomes == {"SUCCEEDED": given.accounts}
+    )
+    most = f"{DEMANDS['transitions']} transitions and {DEMANDS['invocations']} functions"
+    print(f"demand: at most {most} an account,")
+    print(f"every account created: {'met' if met else 'NOT MET'}")
+    return 0 if met else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
