@@ -2,9 +2,17 @@
 
 import json
 import time
+from typing import Any
 
+import boto3
 import pytest
-from botocore.exceptions import ClientError
+from botocore.config import Config
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    HTTPClientError,
+    ReadTimeoutError,
+)
 
 from tests.emulator.running import Emulator, unique
 
@@ -70,3 +78,95 @@ def outage(emulator: Emulator) -> None:
     finally:
         assert emulator.local("outage?region=eu-west-2&on=0", "POST") == {"down": []}
     london.put_record(StreamName=name, Data=b"x", PartitionKey="x")
+
+
+def call_faults(emulator: Emulator) -> None:
+    """A call in a role fails as it was asked to, before or after it was done; others never do."""
+    bucket = unique("faulty")
+    emulator.client("s3").create_bucket(Bucket=bucket)
+    role = _in_a_role(emulator)
+
+    def put(kind: str, **more: object) -> tuple[type[Exception] | None, bool]:
+        """How a put under one rule ends, and whether the object is there."""
+        said = "&".join(f"{name}={value}" for name, value in more.items())
+        emulator.local(f"faults?service=s3&operation=PUT&kind={kind}&{said}", "POST")
+        try:
+            role.put_object(Bucket=bucket, Key=kind, Body=b"x")
+            ended = None
+        except (ClientError, BotoCoreError, HTTPClientError) as error:
+            ended = type(error)
+        emulator.client("s3").put_object(Bucket=bucket, Key=f"own-{kind}", Body=b"x")
+        assert emulator.local("faults", "DELETE")[0]["acted"] == int(ended is not None)
+        listed = emulator.client("s3").list_objects_v2(Bucket=bucket).get("Contents", [])
+        return ended, kind in {item["Key"] for item in listed}
+
+    assert put("refused") == (ClientError, False)
+    assert put("refused", share=0) == (None, True)
+    assert put("lost") == (ClientError, True)
+    ended, there = put("cut")
+    assert ended is not None
+    assert there
+    assert put("late", seconds=1) == (ReadTimeoutError, False)
+    time.sleep(1)
+    emulator.client("s3").head_object(Bucket=bucket, Key="late")
+
+
+def loopback_transport(emulator: Emulator) -> None:
+    """A bucket that wants TLS takes calls over the loopback address, and the rest of its policy."""
+    bucket = unique("tls")
+    emulator.client("s3").create_bucket(Bucket=bucket)
+    denials = {
+        "private/*": {"StringNotEquals": {"aws:PrincipalAccount": "999999999999"}},
+        "*": {"Bool": {"aws:SecureTransport": "false"}},
+    }
+    statements = [
+        {
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": "s3:*",
+            "Resource": f"arn:aws:s3:::{bucket}/{path}",
+            "Condition": condition,
+        }
+        for path, condition in denials.items()
+    ]
+    policy = json.dumps({"Version": "2012-10-17", "Statement": statements})
+    emulator.client("s3").put_bucket_policy(Bucket=bucket, Policy=policy)
+    role = _in_a_role(emulator)
+    role.put_object(Bucket=bucket, Key="open", Body=b"x")
+    denied = False
+    try:
+        role.put_object(Bucket=bucket, Key="private/x", Body=b"x")
+    except ClientError as error:
+        denied = error.response["Error"]["Code"] == "AccessDenied"
+    assert denied
+
+
+def _in_a_role(emulator: Emulator) -> Any:
+    """An S3 client with temporary credentials, as a function has them; it never tries again."""
+    name = unique("function")
+    anyone = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}
+    everything = {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}
+    iam = emulator.client("iam")
+    role = iam.create_role(
+        RoleName=name,
+        AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [anyone]}),
+    )["Role"]["Arn"]
+    iam.put_role_policy(
+        RoleName=name,
+        PolicyName="all",
+        PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [everything]}),
+    )
+    given = emulator.client("sts").assume_role(RoleArn=role, RoleSessionName="function")[
+        "Credentials"
+    ]
+    return boto3.client(
+        "s3",
+        region_name="us-east-1",
+        endpoint_url=emulator.endpoint,
+        aws_access_key_id=given["AccessKeyId"],
+        aws_secret_access_key=given["SecretAccessKey"],
+        aws_session_token=given["SessionToken"],
+        config=Config(
+            retries={"total_max_attempts": 1}, read_timeout=0.5, s3={"addressing_style": "path"}
+        ),
+    )

@@ -7,6 +7,7 @@ from local.emulator.shims import (
     accepted_types,
     app_clients,
     bucket_properties,
+    call_faults,
     distributed_maps,
     execution_delay,
     execution_redrive,
@@ -18,6 +19,7 @@ from local.emulator.shims import (
     kinesis_housekeeping,
     letter_senders,
     log_streams,
+    loopback_transport,
     machine_definitions,
     machine_versions,
     mapping_properties,
@@ -68,6 +70,7 @@ _ORDER: tuple[ModuleType, ...] = (
     stream_pollers,
     kinesis_housekeeping,
     execution_delay,
+    loopback_transport,
     machine_definitions,
     machine_versions,
     distributed_maps,
@@ -79,6 +82,7 @@ _ORDER: tuple[ModuleType, ...] = (
     rest_api_export,
     service_roles,
     outage,
+    call_faults,
 )
 
 SHIMS: dict[str, ModuleType] = {module.__name__.rpartition(".")[2]: module for module in _ORDER}
