@@ -20,6 +20,8 @@ RUNTIME_PYTHON = ROOT / ".venv-lambda" / "bin" / "python"
 HOME_REGION = "us-east-1"
 #: A second in place of a minute: who looks at a laptop does not want to wait.
 EVERYWHERE = {"EventsBatchingWindow": "1"}
+#: In the folder of a running system: where it answers.
+RECORD = "system.json"
 
 
 @dataclass(frozen=True)
@@ -52,11 +54,16 @@ class System:
     deployed: seed.Deployed
     students: list[seed.Student]
     api_url: str
+    regions: tuple[str, ...] = (HOME_REGION,)
 
     @property
     def poller_status(self) -> Path:
         """The file in which the poller says how far it is."""
         return self.directory / "poller" / "poller-status.json"
+
+    def start_poller(self) -> None:
+        """Start the event source mappings again, after they were stopped."""
+        _start_poller(self.services, self.place, self.regions, self.directory)
 
 
 @contextmanager
@@ -86,7 +93,31 @@ def started(
         _start_poller(services, place, regions, directory)
         api_url = _start_api(services, place)
         _start_edge(services, place, ports.edge, api_url, directory)
-        yield System(place, services, url, directory, deployed, students, api_url)
+        record = directory / RECORD
+        record.write_text(json.dumps({"endpoint": place.endpoint, "regions": list(regions)}))
+        try:
+            yield System(
+                *(place, services, url, directory, deployed, students, api_url), tuple(regions)
+            )
+        finally:
+            record.unlink(missing_ok=True)
+
+
+def served(directory: Path, region: str = HOME_REGION) -> Place | None:
+    """Say where a system that runs in `directory` is deployed; None where none answers.
+
+    Raises LocalError where it is not in `region`.
+    """
+    try:
+        record = json.loads((directory / RECORD).read_text())
+    except (OSError, ValueError):
+        return None
+    # A system that was killed leaves its record behind.
+    if not _answers(f"{record['endpoint']}/_ministack/ready"):
+        return None
+    if region not in record["regions"]:
+        raise LocalError(f"What is up has no {region}; it has {', '.join(record['regions'])}.")
+    return Place(str(record["endpoint"]), region)
 
 
 def _start_emulator(services: Services, place: Place, port: int, directory: Path) -> None:
