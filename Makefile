@@ -6,7 +6,7 @@ PY := .venv/bin/python
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/.meridian/uv/bin:$(CURDIR)/.meridian/uv/target/bin:$(PATH)
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: help setup run up down test check lint types unit package integration validate build bench deploy requirements
+.PHONY: help setup run up down redrive reconcile verify chaos prove test check lint types unit package integration validate build bench deploy requirements
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,6 +22,21 @@ run: setup ## the whole system once: build, deploy, replay real traffic, report,
 
 up: setup ## the whole system, serving until Ctrl-C
 	@$(PY) -m local up
+
+redrive: setup ## bring in what did not get into the lake; STAGE= and REGION= for a stack on AWS
+	@$(PY) -m local.operate redrive
+
+reconcile: setup ## compare the appointments with the lake, and repair the lake
+	@$(PY) -m local.operate reconcile
+
+verify: setup ## does each shard's chain of objects lack nothing? RESTORE=1 brings back what was deleted
+	@$(PY) -m local.operate verify $(if $(RESTORE),--restore)
+
+chaos: setup ## the whole system under faults, and what was lost: nothing. SEED= repeats a run
+	@$(PY) -m local chaos
+
+prove: setup ## the writer under 20,000 drawn histories of faults
+	@HYPOTHESIS_PROFILE=deep $(PY) -m pytest -q tests/stream_processor/test_chain.py tests/stream_processor/test_faults.py
 
 down: setup ## stop what an earlier run or up left behind
 	@$(PY) -m local down

@@ -1,4 +1,4 @@
-"""`python -m local run | up | down`: what `make run`, `make up` and `make down` call."""
+"""`python -m local run | up | chaos | down`: what `make` calls by the same words."""
 
 import argparse
 import os
@@ -12,11 +12,12 @@ from local.errors import LocalError
 def main() -> int:
     """Run one command; return its exit code. A LocalError is one sentence on standard error."""
     parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
-    parser.add_argument("command", choices=["run", "up", "down"])
+    parser.add_argument("command", choices=["run", "up", "chaos", "down"])
     asked = parser.parse_args().command
     doing: dict[str, Callable[[commands.Wishes], int]] = {
         "run": commands.run,
         "up": commands.up,
+        "chaos": commands.chaos,
         "down": commands.down,
     }
     try:

@@ -5,6 +5,7 @@ import signal
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from secrets import randbelow
 
 from local import seed, services, system
 from local.errors import LocalError
@@ -32,16 +33,18 @@ class Wishes:
     emulator_port: int | None
     clients: int
     regions: tuple[str, ...]
+    seed: int | None = None
 
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> "Wishes":
-        """Read LOG, PORT, EMULATOR_PORT, CLIENTS and REGIONS. Raises LocalError for nonsense."""
+        """Read LOG, PORT, EMULATOR_PORT, CLIENTS, REGIONS, SEED. Raises LocalError for nonsense."""
         return cls(
             log=environment.get("LOG") or None,
             edge_port=_number(environment, "PORT", 0, 65535),
             emulator_port=_number(environment, "EMULATOR_PORT", 0, 65535),
             clients=_number(environment, "CLIENTS", 1, 64) or 8,
             regions=_regions(environment),
+            seed=_number(environment, "SEED", 0, 2**31 - 1),
         )
 
 
@@ -87,6 +90,18 @@ def run(wishes: Wishes) -> int:
         )
 
 
+def chaos(wishes: Wishes) -> int:
+    """Build, deploy, send under faults, repair, count, stop. Returns 0 only if nothing differs."""
+    # Imported here: it uses the operator's commands, and those look for what `up` serves.
+    from local.chaos import command
+    from local.chaos.plan import Plan
+
+    ports = Ports(emulator=wishes.emulator_port or 0, edge=wishes.edge_port or 0)
+    seed_used = randbelow(2**31) if wishes.seed is None else wishes.seed
+    with system.started(STATE / "chaos", ports) as running:
+        return command.run(running, Plan(seed_used))
+
+
 def up(wishes: Wishes) -> int:
     """Serve the whole system until Ctrl-C."""
     ports = Ports(
@@ -123,7 +138,7 @@ def _print_address(running: system.System) -> None:
 def down(_wishes: Wishes) -> int:
     """Stop what an earlier run or up left behind."""
     ended = []
-    for name in ("run", "up"):
+    for name in ("run", "up", "chaos"):
         owner = services.living_owner(STATE / name)
         if owner is not None:
             os.kill(owner, signal.SIGTERM)

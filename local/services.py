@@ -95,6 +95,18 @@ class Services:
             time.sleep(0.05)
         return service
 
+    def kill(self, name: str) -> None:
+        """Kill one program in the middle of its work, on purpose. Raises LocalError."""
+        found = [service for service in self.started if service.name == name]
+        if not found:
+            raise LocalError(f"There is no {name} to kill.")
+        self.started = [service for service in self.started if service.name != name]
+        self._remember()
+        for service in found:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(service.process.pid, signal.SIGKILL)
+            service.process.wait()
+
     def stop(self) -> None:
         """End every program, the last started first, with all of their children."""
         self.stopping = True

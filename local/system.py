@@ -96,9 +96,8 @@ def started(
         record = directory / RECORD
         record.write_text(json.dumps({"endpoint": place.endpoint, "regions": list(regions)}))
         try:
-            yield System(
-                *(place, services, url, directory, deployed, students, api_url), tuple(regions)
-            )
+            everywhere = tuple(regions)
+            yield System(place, services, url, directory, deployed, students, api_url, everywhere)
         finally:
             record.unlink(missing_ok=True)
 

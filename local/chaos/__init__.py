@@ -1,0 +1,1 @@
+"""`make chaos`: the running system under faults, and a count of what was lost."""

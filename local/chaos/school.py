@@ -1,0 +1,112 @@
+"""A thousand random changes of the appointments table, and what the lake must hold of them."""
+
+import random
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from local.chaos.plan import Plan
+from local.errors import LocalError
+
+#: Items that a run works on: few, so that each is changed often.
+ITEMS = 60
+#: Whose write an item is: this region's, another's, or of a table with one region.
+ORIGINS = ("us-east-1", "us-east-1", "us-east-1", "eu-west-2", None)
+
+type Attribute = dict[str, Any]
+type Item = dict[str, Attribute]
+
+
+@dataclass(frozen=True, order=True)
+class Change:
+    """One write as a row of the lake must have it; `version` is the removed item's for a REMOVE."""
+
+    pk: str
+    sk: str
+    op: str
+    version: int
+
+
+@dataclass
+class Written:
+    """What was written: this region's changes, and how many were another's."""
+
+    own: list[Change] = field(default_factory=list)
+    foreign: int = 0
+
+
+class School:
+    """Writes the plan's changes within its seconds. `start`, then `finish`."""
+
+    def __init__(self, plan: Plan, dynamodb: Any, table: str, region: str) -> None:
+        self.written = Written()
+        self._plan = plan
+        self._dynamodb = dynamodb
+        self._table = table
+        self._region = region
+        self._failure: Exception | None = None
+        self._thread = threading.Thread(target=self._work, name="school", daemon=True)
+
+    def start(self) -> None:
+        """Begin to write."""
+        self._thread.start()
+
+    def finish(self) -> Written:
+        """Wait until all is written. Raises LocalError where DynamoDB refused."""
+        self._thread.join()
+        if self._failure is not None:
+            raise LocalError("The appointments could not be written.") from self._failure
+        return self.written
+
+    def _work(self) -> None:
+        draws = random.Random(self._plan.seed)  # noqa: S311 - no secret: it must be repeatable
+        versions: dict[int, int] = {}
+        pause = self._plan.seconds / max(self._plan.changes, 1)
+        try:
+            for version in range(1, self._plan.changes + 1):
+                began = time.monotonic()
+                self._change(draws, draws.randrange(ITEMS), version, versions)
+                time.sleep(max(0.0, pause - (time.monotonic() - began)))
+        except Exception as error:  # noqa: BLE001 - whatever ends the thread ends the run, in `finish`
+            self._failure = error
+
+    def _change(
+        self, draws: random.Random, number: int, version: int, versions: dict[int, int]
+    ) -> None:
+        keys, origin = keys_of(self._plan, number), ORIGINS[number % len(ORIGINS)]
+        before = versions.get(number)
+        if before is not None and draws.random() < 0.25:
+            self._dynamodb.delete_item(TableName=self._table, Key=keys)
+            op, told = "REMOVE", before
+            del versions[number]
+        else:
+            item = keys | _attributes(draws, version, origin)
+            self._dynamodb.put_item(TableName=self._table, Item=item)
+            op, told = "INSERT" if before is None else "MODIFY", version
+            versions[number] = version
+        if origin in (None, self._region):
+            self.written.own.append(Change(keys["pk"]["S"], keys["sk"]["S"], op, told))
+        else:
+            self.written.foreign += 1
+
+
+def keys_of(plan: Plan, number: int) -> Item:
+    """The key of one of a run's items."""
+    return {"pk": {"S": f"advisor#{plan.run}"}, "sk": {"S": f"2026-12-01T08:{number:02d}"}}
+
+
+def _attributes(draws: random.Random, version: int, origin: str | None) -> Item:
+    item: Item = {
+        "version": {"N": str(version)},
+        "student": {"S": f"student-{draws.randrange(40)}"},
+        "price": {"N": f"{draws.randrange(1, 9999)}.5"},
+        "topics": {
+            "SS": draws.sample(["वाक्य", "grammar", "O'Brien", "日本語"], draws.randint(1, 4))
+        },
+        "attachment": {"B": draws.randbytes(draws.randrange(1, 40))},
+        "notes": {
+            "L": [{"S": "a\tb"}, {"NULL": True}, {"M": {"paid": {"BOOL": draws.random() < 0.5}}}]
+        },
+    }
+    return item if origin is None else item | {"origin_region": {"S": origin}}
