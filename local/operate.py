@@ -63,6 +63,7 @@ class Stack:
             "POWERTOOLS_TRACE_DISABLED": "true",
             "POWERTOOLS_METRICS_NAMESPACE": f"meridian-{self.stage}",
             "POWERTOOLS_SERVICE_NAME": "operator",
+            "POWERTOOLS_LOG_LEVEL": "WARNING",
         }
 
 
