@@ -74,6 +74,35 @@ def test_the_collector(tmp_path: Path) -> None:
         assert {"code", "message"} <= json.loads(found[case]["body"]).keys()
 
 
+#: Of which function an event of the school is, by the first word of its name.
+SCHOOL = {
+    "validate": ("ValidateFunction", "stepfunctions.validate.lambda_handler"),
+    "identity": ("IdentityFunction", "stepfunctions.identity.lambda_handler"),
+    "import": ("ImportFunction", "stepfunctions.importer.lambda_handler"),
+    "relay": ("RelayFunction", "stepfunctions.relay.lambda_handler"),
+    "notify": ("NotifyFunction", "stepfunctions.notify.lambda_handler"),
+}
+NO_AWS = {
+    **NO_KINESIS,
+    "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
+    "AWS_MAX_ATTEMPTS": "1",
+    **dict.fromkeys(("ACCOUNTS_TABLE", "SENT_TABLE", "USER_POOL_ID", "BUS", "SENDER"), "named"),
+    **dict.fromkeys(("PORTAL_URL", "DEAD_LETTERS"), "https://school.example/"),
+}
+
+
+@pytest.mark.parametrize("case", sorted(events("stepfunctions")))
+def test_the_school_says_that_nobody_answers(case: str) -> None:
+    """No AWS answers here: the workflow's functions ask for another try, the notifier too."""
+    event = events("stepfunctions")[case]
+    (given,) = package(*SCHOOL[case.partition("-")[0]]).replay([event], environment=NO_AWS)
+    if case.startswith("notify"):
+        failed = [{"itemIdentifier": record["messageId"]} for record in event["Records"]]
+        assert given == {"answer": {"batchItemFailures": failed}}
+    else:
+        assert given == {"error": "TransientError"}
+
+
 def test_every_room_with_a_function_has_events() -> None:
-    for room in ("edge_auth", "edge_ingest", "edge_settings", "stream_processor"):
+    for room in ("edge_auth", "edge_ingest", "edge_settings", "stepfunctions", "stream_processor"):
         assert events(room), room
