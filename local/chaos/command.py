@@ -108,8 +108,8 @@ def _operate(stack: operate.Stack, command: str, arguments: Sequence[str] = ()) 
     with step(f"make {command}"):
         done = operate.run(stack, command, arguments, quiet=True)
     if done.returncode != 0:
-        last = [*done.stdout.splitlines(), *done.stderr.splitlines(), "no word"]
-        raise LocalError(f"make {command} failed: {'; '.join(last[:3])}")
+        last = [*done.stdout.splitlines(), *done.stderr.splitlines()] or ["no word"]
+        raise LocalError(f"make {command} failed: {'; '.join(last[-3:])}")
     words = [line for line in done.stdout.splitlines() if not line.startswith("{")]
     return "\n".join(words)
 
