@@ -38,6 +38,7 @@ IMPORT = {
 }
 PUT = {"bucket": {"name": "b"}, "object": {"key": "rosters/k.csv"}}
 ITEM = {"fileId": "f1", "index": 0, "row": {**BODY, "locale": "", "programme": "maths"}}
+ROW = {**BODY, "requestId": request_id("f1", 0), "programme": "maths"}
 VERDICT = {"Payload": {"valid": True, "reasons": [], "emailKey": "k1"}}
 
 MINE, THEIRS = ({"Item": {"account_id": {"S": it}}} for it in ("a1", "a2"))
@@ -92,11 +93,13 @@ CASES: list[tuple[str, str, Any, Any, str | None, Any]] = [
      {"looks": 0, "bucket": "b", "key": "rosters/k.csv", "rows": 2}),
     ("import", "Readable", IMPORT, None, "Rows", {}),
     ("import", "Readable", {**IMPORT, "ok": False}, None, "Refused", {}),
-    ("import", "Request", ITEM, None, "Admit",
-     {**BODY, "requestId": request_id("f1", 0), "programme": "maths"}),
-    ("import", "Admit", BODY, {"Status": "SUCCEEDED"}, "Admitted", {"status": "SUCCEEDED"}),
+    ("import", "Request", ITEM, None, "Admit", {"tries": 0, "body": ROW}),
+    ("import", "Admit", {"tries": 0, "body": ROW}, {"Status": "SUCCEEDED"}, "Admitted",
+     {"status": "SUCCEEDED", "tries": 1, "body": ROW}),
     ("import", "Admitted", {"status": "SUCCEEDED"}, None, "Taken", {}),
-    ("import", "Admitted", {"status": "FAILED"}, None, "NotAdmitted", {}),
+    ("import", "Admitted", {"status": "FAILED", "tries": 4}, None, "AdmitLater", {}),
+    ("import", "Admitted", {"status": "FAILED", "tries": 5}, None, "NotAdmitted", {}),
+    ("import", "AdmitLater", {"tries": 0}, None, "Admit", {}),
     ("import", "Taken", {}, None, None, 1),
     ("import", "NotAdmitted", {}, None, None, None),
     ("import", "Report", IMPORT, {"Payload": {"done": False}}, "Complete",
@@ -203,7 +206,7 @@ def test_the_digest_of_a_body_knows_no_order(emulator: Emulator) -> None:
 
 
 def test_a_row_that_leaves_a_field_empty_leaves_it_out(emulator: Emulator) -> None:
-    found = json.loads(tried(emulator, "import", "Request", ITEM)["output"])
+    found = json.loads(tried(emulator, "import", "Request", ITEM)["output"])["body"]
     assert found.keys() == {"requestId", "email", "name", "programme"}
 
 
