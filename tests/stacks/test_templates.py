@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -173,3 +174,33 @@ def test_the_clients_urls_are_set_again_when_the_client_changes() -> None:
     assert load(path)["Outputs"]["UserPoolClientRevision"]["Value"] == revision
     urls = resources(ROOT / "stacks" / "edge.yaml")["PortalUrls"]["Properties"]
     assert urls["ClientRevision"] == {"Ref": "UserPoolClientRevision"}
+
+
+@pytest.mark.parametrize(
+    ("stack", "parameter", "arn"),
+    [
+        ("stream", "AppointmentsStreamArn", "arn:aws:dynamodb:r:1:table/t/stream/2026"),
+        ("school", "UserPoolArn", "arn:aws:cognito-idp:r:1:userpool/r_1"),
+    ],
+)
+def test_outside_home_what_is_missing_is_one_sentence(stack: str, parameter: str, arn: str) -> None:
+    """`none` is the root's default; the child refuses it, and says what to do."""
+    assert load(ROOT / "template.yaml")["Parameters"][parameter]["Default"] == "none"
+    given = load(ROOT / "stacks" / f"{stack}.yaml")["Parameters"][parameter]
+    assert not re.fullmatch(given["AllowedPattern"], "none")
+    assert re.fullmatch(given["AllowedPattern"], arn)
+    assert "`make deploy PLACE=` looks it up" in given["ConstraintDescription"]
+
+
+@pytest.mark.parametrize("stack", ["stream", "edge"])
+def test_a_bucket_takes_calls_over_tls_only(stack: str) -> None:
+    path = ROOT / "stacks" / f"{stack}.yaml"
+    denied = {
+        policy["Properties"]["Bucket"]["Ref"]
+        for policy in of_type(path, "AWS::S3::BucketPolicy").values()
+        for statement in policy["Properties"]["PolicyDocument"]["Statement"]
+        if statement["Effect"] == "Deny"
+        and statement["Action"] == "s3:*"
+        and statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+    }
+    assert of_type(path, "AWS::S3::Bucket").keys() == denied
