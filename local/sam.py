@@ -3,7 +3,9 @@
 import fcntl
 import os
 import re
+import signal
 import subprocess
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -148,16 +150,25 @@ def _run(
             text=True,
         ) as process,
     ):
+        # Reading waits for the end of the output, so the time is kept beside it.
+        late = threading.Timer(timeout_s, process.kill)
+        late.start()
         try:
             assert process.stdout is not None
             for line in process.stdout:
                 copy.write(line)
                 if line.strip():
                     progress.note(line.strip()[:60])
-            code = process.wait(timeout=timeout_s)
+            code = process.wait()
         except BaseException:
             process.kill()
             raise
+        finally:
+            late.cancel()
+    if code == -signal.SIGKILL:
+        raise LocalError(
+            f"`sam {command[1]}` did not end within {timeout_s:g} s, or was killed ({log})."
+        )
     if code != 0:
         raise LocalError(
             f"`sam {command[1]}` failed: {_reason(log.read_text())} (all of it: {log})"
