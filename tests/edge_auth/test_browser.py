@@ -65,7 +65,8 @@ def site(request: pytest.FixtureRequest) -> Site:
     return Site(running.url, running.place.endpoint, tuple(students))
 
 
-@pytest.fixture(scope="session")
+# Of this module only: while Playwright runs, its event loop does, and asyncio.run refuses.
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     if CHROMIUM is None:
         reason = "NO CHROMIUM ON THIS MACHINE: THE BROWSER TESTS DID NOT RUN"
