@@ -8,6 +8,8 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 import clickstream
+from clickstream import times
+from clickstream.event import RefusalError
 from edge_ingest import (
     agents,
     answers,
@@ -21,14 +23,13 @@ from edge_ingest import (
     pixel,
     privacy,
     routes,
-    times,
     viewer,
 )
 from edge_ingest.answers import Headers, Result
 from edge_ingest.delivery import Delivered, Delivery
 from edge_ingest.errors import IngestError, MethodError, TooLargeError
-from edge_ingest.event import RefusalError, rewrite
 from edge_ingest.limiter import Limiter
+from edge_ingest.rewriting import rewrite
 from edge_ingest.settings import Settings, Source
 
 # Browsers and SDKs give up after some seconds, and try again; the function's own end is nearer.

@@ -5,8 +5,8 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from clickstream.event import DEPTH, Context, too_deep
 from edge_ingest.errors import MalformedError
-from edge_ingest.event import DEPTH, Context, too_deep
 
 _NULL: Final = msgspec.Raw(b"null")
 

@@ -8,10 +8,9 @@ from typing import NamedTuple
 
 import msgspec
 
-from clickstream import Accepted, Rejected
-from edge_ingest import times
-from edge_ingest.event import RefusalError, View, clocked, judge, read, rewrite, typed
-from edge_ingest.routes import EventType
+from clickstream import Accepted, Rejected, times
+from clickstream.event import EventType, RefusalError, View, clocked, judge, read
+from edge_ingest.rewriting import rewrite, typed
 from edge_ingest.settings import Limits
 
 
@@ -63,14 +62,16 @@ def check(texts: Iterable[bytes], given: Given, limits: Limits, screen: Screen) 
     _, received_at, _, event_type, _, visitor_id = given
     consents, change, _ = screen
     for i, text in enumerate(texts):
+        allowed = not consents
         try:
             view = read(text, limits.event_bytes)
+            if consents:
+                consents(view)
+                allowed = True
             stored = text
             if visitor_id and not view.identified:
                 stored = _identify(text, view, visitor_id)
             judge(view, event_type)
-            if consents:
-                consents(view)
             timestamp, original = clocked(view, received_at, behind)
             if event_type is not None and view.type != event_type:
                 stored = typed(stored, view, event_type)
@@ -78,7 +79,9 @@ def check(texts: Iterable[bytes], given: Given, limits: Limits, screen: Screen) 
                 stored = change(stored)
             message_id = view.message_id or derived.of(text)
         except RefusalError as refusal:
-            rejected.append(_rejected(i, text, refusal, limits, screen))
+            # Whose consent is missing, or cannot be read, is not stored, not even as a bad row.
+            raw = screen.refused(text, limits.event_bytes) if allowed else ""
+            rejected.append(Rejected(i=i, code=refusal.code, message=str(refusal), raw=raw))
             continue
         first = first or view
         accepted.append(
@@ -99,15 +102,6 @@ def check(texts: Iterable[bytes], given: Given, limits: Limits, screen: Screen) 
 def _identify(text: bytes, view: View, visitor_id: str) -> bytes:
     view.anonymous_id = visitor_id
     return rewrite(text, lambda event: {**event, "anonymousId": visitor_id})
-
-
-def _rejected(
-    i: int, text: bytes, refusal: RefusalError, limits: Limits, screen: Screen
-) -> Rejected:
-    # Whose consent is missing is not stored, not even as a bad row.
-    denied = refusal.code == "consent_denied"
-    raw = "" if denied else screen.refused(text, limits.event_bytes)
-    return Rejected(i=i, code=refusal.code, message=str(refusal), raw=raw)
 
 
 class _Derived:

@@ -6,8 +6,8 @@ from typing import Any, Final
 
 import msgspec
 
+from clickstream.event import EventType
 from edge_ingest.errors import MalformedError
-from edge_ingest.routes import EventType
 from edge_ingest.viewer import Request
 
 # Not of the event: the key, and what pages add against caches.

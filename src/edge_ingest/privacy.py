@@ -8,7 +8,8 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from edge_ingest.event import Context, RefusalError, View, rewrite
+from clickstream.event import Context, RefusalError, View
+from edge_ingest.rewriting import rewrite
 from edge_ingest.settings import IpRule, Privacy
 from edge_ingest.viewer import Request, Viewer
 

@@ -2,9 +2,9 @@
 
 from typing import Final, Literal, NamedTuple
 
+from clickstream.event import TYPES, EventType
 from edge_ingest.errors import UnknownRouteError
 
-type EventType = Literal["track", "page", "screen", "identify", "group", "alias"]
 type Kind = Literal["batch", "event", "pixel", "project_settings", "source_config"]
 
 
@@ -16,8 +16,6 @@ class Route(NamedTuple):
     event_type: EventType | None = None
     key: str | None = None
 
-
-TYPES: Final[tuple[EventType, ...]] = ("track", "page", "screen", "identify", "group", "alias")
 
 _POST: Final = ("POST",)
 _GET: Final = ("GET", "HEAD")

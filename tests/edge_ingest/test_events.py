@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_ingest import events, times
-from edge_ingest.event import DEPTH
+from clickstream import times
+from clickstream.event import DEPTH
+from edge_ingest import events
 from edge_ingest.settings import Limits
 from tests import strategies as mine
 from tests.edge_ingest import edge

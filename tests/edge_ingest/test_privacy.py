@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_ingest import privacy, settings, times, viewer
+from clickstream import times
+from edge_ingest import privacy, settings, viewer
 from tests.edge_ingest import edge
 
 IP, IP6 = "203.0.113.77", "2001:db8:aaaa:bbbb:cccc::77"
@@ -271,3 +272,16 @@ def test_an_events_own_consent_counts_more_than_its_batchs() -> None:
     no, yes = ({"consent": {"categoryPreferences": {"a": answer}}} for answer in (False, True))
     answer = collector.take(body={"batch": [edge.track(context=yes), edge.track()], "context": no})
     assert (answer["accepted"], [r["index"] for r in answer["rejected"]]) == (1, [1])
+
+
+@pytest.mark.parametrize(
+    "fault", [{"event": None}, {"userId": "", "anonymousId": ""}, {"userId": ["unreadable"]}]
+)
+def test_what_is_refused_for_another_reason_is_not_kept_against_a_no(fault: dict[str, Any]) -> None:
+    """A bad row can become a good one later: no text may be in the lake that was not allowed."""
+    collector = edge.Edge(edge.document(privacy={"consent": {"categories": ["a"]}}))
+    no = {"consent": {"categoryPreferences": {"a": False}}}
+    event = edge.track(properties={"x": "canary"}, context=no) | fault
+    answer = collector.take(body={"batch": [event]})
+    assert len(answer["rejected"]) == 1
+    assert "canary" not in stored(collector)

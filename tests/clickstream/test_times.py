@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_ingest import times
+from clickstream import times
 
 MOMENTS = st.integers(631_152_000_000, 3_786_912_000_000).map(  # 1990 to 2090
     lambda ms: datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=ms)

@@ -1,15 +1,20 @@
-"""One event: what it must be, and what is read of it. The rest passes as it was sent."""
+"""One event: what it must be, and what is read of it. The rest passes as it was sent.
 
-import json
+The collector judges by this what it accepts; the reader of the stream, whether an event that was
+refused would be accepted by now.
+"""
+
 import re
-from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import msgspec
 
-from edge_ingest import times
-from edge_ingest.routes import TYPES, EventType
+from clickstream import times
+
+type EventType = Literal["track", "page", "screen", "identify", "group", "alias"]
+
+TYPES: Final[tuple[EventType, ...]] = ("track", "page", "screen", "identify", "group", "alias")
 
 # Segment spec: a messageId is "less than 100 characters".
 MESSAGE_ID_LENGTH: Final = 99
@@ -79,8 +84,8 @@ _view_decoder: Final = msgspec.json.Decoder(View)
 _FIELD: Final = r"`\$\.(\w+)"
 _CAPITAL: Final = r"(?<=[a-z])(?=[A-Z])"
 _NESTING: Final = rb'(?s)"[^"\\]*+(?:\\.?[^"\\]*+)*+"?|[][{}]'
-_TOO_DEEP: Final = f"the event nests deeper than {DEPTH} levels"
-_NOT_JSON: Final = "the event is not JSON in whole characters"
+TOO_DEEP: Final = f"the event nests deeper than {DEPTH} levels"
+NOT_JSON: Final = "the event is not JSON in whole characters"
 
 _NEEDED: Final[dict[str, tuple[str, str, str]]] = {
     "track": ("event", "missing_event", "a track event needs the name of its event"),
@@ -106,11 +111,11 @@ def read(text: bytes, limit: int) -> View:
     except UnicodeDecodeError as error:
         raise RefusalError("invalid_utf8", "the event is not UTF-8") from error
     except RecursionError as error:
-        raise RefusalError("too_deep", _TOO_DEEP) from error
+        raise RefusalError("too_deep", TOO_DEEP) from error
     except msgspec.DecodeError as error:
-        raise RefusalError("invalid_json", _NOT_JSON) from error
+        raise RefusalError("invalid_json", NOT_JSON) from error
     if too_deep(text):
-        raise RefusalError("too_deep", _TOO_DEEP)
+        raise RefusalError("too_deep", TOO_DEEP)
     return view
 
 
@@ -170,32 +175,6 @@ def clocked(view: View, received_at: datetime, behind: timedelta) -> tuple[str, 
     return times.text(time), times.canonical(original, sent)
 
 
-def typed(text: bytes, view: View, event_type: EventType) -> bytes:
-    """Give an event the type that its path names: it has another one, or none."""
-    if view.type is None and b'"type"' not in text and b"\\u" not in text:
-        rest = text[text.index(b"{") + 1 :]
-        separator = b"" if rest.lstrip()[:1] == b"}" else b","
-        return b'{"type":"' + event_type.encode() + b'"' + separator + rest
-    return rewrite(text, lambda event: {**event, "type": event_type})
-
-
-def rewrite(text: bytes, change: Callable[[dict[str, Any]], dict[str, Any]]) -> bytes:
-    """Change an event's text; its numbers stay the very text that was sent.
-
-    Raises:
-        RefusalError: the text cannot be read that way, so that no rule could be kept.
-    """
-    try:
-        event = json.loads(
-            text, parse_float=_number, parse_int=_number, parse_constant=_no_constant
-        )
-        return msgspec.json.encode(change(event))
-    except RecursionError as error:
-        raise RefusalError("too_deep", _TOO_DEEP) from error
-    except ValueError as error:
-        raise RefusalError("invalid_json", _NOT_JSON) from error
-
-
 def _mistyped(error: msgspec.ValidationError) -> RefusalError:
     # The message names the types and the path to a known field, never a value.
     field = re.search(_FIELD, str(error))
@@ -214,11 +193,3 @@ def _depth(text: bytes) -> int:
         elif mark in b"]}":
             depth -= 1
     return deepest
-
-
-def _number(text: str) -> msgspec.Raw:
-    return msgspec.Raw(text.encode())
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(name)
