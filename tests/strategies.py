@@ -12,9 +12,9 @@ import clickstream
 from local.edge import headers as edge_headers
 from local.edge.model import Behaviour, Request, Viewer
 from local.edge.policies import CachePolicy, Choice, OriginRequestPolicy
-from local.poller.faults import Faults
 from local.replay import combined
 from local.replay.events import EventMaker, PageView
+from tests.simulator.faults import Faults
 
 # --- clickstream ---
 

@@ -12,12 +12,12 @@ import pyarrow as pa
 import pytest
 
 from lake.jobs import compact
-from local.poller.simulator import dynamodb_records
 from stream_processor import parquet
 from stream_processor.changes import Changes
 from stream_processor.events import Events
 from stream_processor.schema import CHANGES, EVENTS
 from tests.conftest import ROOT
+from tests.simulator import dynamodb_records
 from tests.stacks.test_templates import resources
 from tests.stream_processor.fakes import World
 from tests.stream_processor.records import accepted, header, kinesis_event, packed, rejected

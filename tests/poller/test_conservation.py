@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from local.poller.mapping import MappingConfig
 from local.poller.records import Record, lane_of
-from local.poller.simulator import Faults, Report, Simulator, fault_point, kinesis_records, mapping
 from tests import strategies
+from tests.simulator import Faults, Report, Simulator, fault_point, kinesis_records, mapping
 
 DESTINATION = "arn:aws:sqs:us-east-1:000000000000:discards"
 

@@ -5,7 +5,7 @@ import json
 from local.poller.destinations import invocation_record, s3_key
 from local.poller.responses import Outcome
 from local.poller.rules import Batch, Discard
-from local.poller.samples import (
+from tests.simulator.samples import (
     STREAM_ARN,
     TABLE_STREAM_ARN,
     dynamodb_records,

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from local.poller import filters
 from local.poller.errors import MappingError
 from local.poller.mapping import MappingConfig
-from local.poller.samples import TABLE_STREAM_ARN, dynamodb_records, kinesis_records, mapping
+from tests.simulator.samples import TABLE_STREAM_ARN, dynamodb_records, kinesis_records, mapping
 
 
 def filtering(*patterns: Any, **settings: Any) -> MappingConfig:

@@ -7,7 +7,7 @@ import pytest
 
 from local.poller.errors import MappingError
 from local.poller.mapping import MappingConfig
-from local.poller.samples import STREAM_ARN, TABLE_STREAM_ARN, mapping
+from tests.simulator.samples import STREAM_ARN, TABLE_STREAM_ARN, mapping
 
 
 def test_the_defaults_are_those_of_the_documentation() -> None:

@@ -14,9 +14,9 @@ from local.poller.errors import ServiceError
 from local.poller.journal import Journal
 from local.poller.reader import ShardReader
 from local.poller.responses import Outcome
-from local.poller.samples import kinesis_records, mapping
 from local.poller.sources import Start
 from tests.poller.fakes import FakeSource, FakeTarget, open_shard, refused, wait_until
+from tests.simulator.samples import kinesis_records, mapping
 
 HORIZON = Start("TRIM_HORIZON")
 FAILED = Outcome(

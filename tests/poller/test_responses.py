@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from local.poller.responses import Outcome, done_count
-from local.poller.samples import dynamodb_records, kinesis_records, mapping
+from tests.simulator.samples import dynamodb_records, kinesis_records, mapping
 
 REPORTING = mapping({"FunctionResponseTypes": ["ReportBatchItemFailures"]})
 RECORDS = kinesis_records([b"x"] * 4)

@@ -20,7 +20,7 @@ from local.poller.rules import (
     expire,
     settle,
 )
-from local.poller.samples import kinesis_records, mapping
+from tests.simulator.samples import kinesis_records, mapping
 
 FAILED = Outcome("function_error", error="Unhandled", request_id="r")
 DONE = Outcome("returned")

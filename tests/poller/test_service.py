@@ -21,7 +21,6 @@ from local.poller.errors import (
     UnreachableError,
 )
 from local.poller.journal import Journal
-from local.poller.samples import FUNCTION_ARN, STREAM_ARN, kinesis_records
 from local.poller.service import CHECKPOINT_FILE, Poller
 from local.poller.status import drained, read_status
 from local.poller.topology import ShardInfo
@@ -33,6 +32,7 @@ from tests.poller.fakes import (
     open_shard,
     wait_until,
 )
+from tests.simulator.samples import FUNCTION_ARN, STREAM_ARN, kinesis_records
 
 REGION = "us-east-1"
 

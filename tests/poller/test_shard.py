@@ -8,9 +8,9 @@ import pytest
 from local.poller.records import Record
 from local.poller.responses import Outcome
 from local.poller.rules import PAYLOAD_LIMIT
-from local.poller.samples import kinesis_records, mapping
 from local.poller.shard import READ_AHEAD_RECORDS, Drop, Invoke, Shard
 from local.poller.windows import STATE_LIMIT, Window
+from tests.simulator.samples import kinesis_records, mapping
 
 FAILED = Outcome("function_error", error="Unhandled")
 NOW = 1_767_225_600.0

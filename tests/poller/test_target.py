@@ -20,8 +20,8 @@ from local.poller.errors import (
 )
 from local.poller.responses import Outcome
 from local.poller.rules import Batch, Discard
-from local.poller.samples import FUNCTION_ARN, kinesis_records, mapping
 from local.poller.target import LambdaTarget, error_type
+from tests.simulator.samples import FUNCTION_ARN, kinesis_records, mapping
 
 NOW = 1_767_225_661.0
 DISCARD = Discard(Batch(tuple(kinesis_records([b"x"]))), "RecordAgeExceeded")

@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local.poller.samples import kinesis_records
 from local.poller.watermark import Watermark
+from tests.simulator.samples import kinesis_records
 
 
 @given(st.permutations(range(8)))

@@ -1,4 +1,4 @@
-"""S3, DynamoDB and a Lambda context in memory, with a fault point before and after each effect.
+"""S3, DynamoDB and a Lambda context in memory; between them and the room a network that fails.
 
 They speak boto3's client methods, so that the adapters of the room are under test as well.
 """
@@ -10,11 +10,11 @@ from typing import Any
 
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from local.poller.simulator import fault_point
 from stream_processor.door import House
 from stream_processor.dynamodb import Table
 from stream_processor.s3 import Bucket
 from stream_processor.settings import Settings
+from tests.simulator import fault_point
 
 REGION = "us-east-1"
 LAKE, FAILURES = "lake", "failures"
@@ -44,6 +44,42 @@ def lost() -> Exception:
     return ReadTimeoutError(endpoint_url="https://fake")
 
 
+class Remote:
+    """A client of a service, with the network between: every call is `called`."""
+
+    def __init__(self, service: str, fake: Any) -> None:
+        self._service = service
+        self._fake = fake
+
+    def __getattr__(self, operation: str) -> Callable[..., Any]:
+        effect = getattr(self._fake, operation)
+
+        def call(**query: Any) -> Any:
+            place = query.get("TableName", query.get("Bucket", ""))
+            return called(f"{self._service} {operation} {place}", lambda: effect(**query))
+
+        return call
+
+
+def called[A](name: str, effect: Callable[[], A]) -> A:
+    """A request, which can get lost on its way there, and its answer on its way back.
+
+    The SDK sends a request whose answer does not come once more: then the effect happens twice.
+    """
+    fault_point(f"{name}: before", error=lost)
+    while True:
+        answer, refusal = None, None
+        try:
+            answer = effect()
+        except ClientError as error:
+            refusal = error
+        if fault_point(f"{name}: after", error=lost) == "resent":
+            continue
+        if refusal is not None:
+            raise refusal
+        return answer  # type: ignore[return-value] # there is one where nothing was refused
+
+
 @dataclass
 class FakeS3:
     """Buckets of objects: what was put, by bucket and key."""
@@ -54,7 +90,6 @@ class FakeS3:
     conflicts: int = 0
 
     def put_object(self, **query: Any) -> dict[str, Any]:
-        fault_point("s3 put: before", error=lost)
         place = (query["Bucket"], query["Key"])
         if self.conflicts:
             self.conflicts -= 1
@@ -62,29 +97,23 @@ class FakeS3:
         if query.get("IfNoneMatch") == "*" and place in self.objects:
             raise refused(412, "PreconditionFailed")
         self.objects[place] = (bytes(query["Body"]), dict(query.get("Metadata", {})))
-        fault_point("s3 put: after", error=lost)
         return {}
 
     def head_object(self, **query: Any) -> dict[str, Any]:
-        fault_point("s3 head", error=lost)
         return {"Metadata": dict(self._at(query)[1])}
 
     def get_object(self, **query: Any) -> dict[str, Any]:
-        fault_point("s3 get", error=lost)
         return {"Body": io.BytesIO(self._at(query)[0])}
 
     def delete_object(self, **query: Any) -> dict[str, Any]:
-        fault_point("s3 delete: before", error=lost)
         place = (query["Bucket"], query["Key"])
         if "VersionId" in query:
             self.objects[place] = self.deleted.pop(place)
         elif place in self.objects:
             self.deleted[place] = self.objects.pop(place)
-        fault_point("s3 delete: after", error=lost)
         return {}
 
     def list_object_versions(self, **query: Any) -> dict[str, Any]:
-        fault_point("s3 list versions", error=lost)
         after = query.get("KeyMarker", "")
         keys = sorted(
             key
@@ -98,7 +127,6 @@ class FakeS3:
         return answer
 
     def list_objects_v2(self, **query: Any) -> dict[str, Any]:
-        fault_point("s3 list", error=lost)
         prefix, start = query.get("Prefix", ""), query.get("StartAfter", "")
         start = max(start, query.get("ContinuationToken", ""))
         keys = sorted(
@@ -157,13 +185,11 @@ class FakeDynamoDB:
         return tuple(of[name]["S"] for name in KEYS[query["TableName"]])
 
     def get_item(self, **query: Any) -> dict[str, Any]:
-        fault_point("dynamodb get", error=lost)
         assert query["ConsistentRead"], "a decision hangs on it"
         item = self._table(query).get(self._key(query, query["Key"]))
         return {} if item is None else {"Item": dict(item)}
 
     def put_item(self, **query: Any) -> dict[str, Any]:
-        fault_point("dynamodb put: before", error=lost)
         key = self._key(query, query["Item"])
         condition = query.get("ConditionExpression")
         if condition is not None:
@@ -171,11 +197,9 @@ class FakeDynamoDB:
             if not CONDITIONS[condition](old, query.get("ExpressionAttributeValues", {})):
                 raise refused(400, "ConditionalCheckFailedException")
         self._table(query)[key] = dict(query["Item"])
-        fault_point("dynamodb put: after", error=lost)
         return {}
 
     def query(self, **query: Any) -> dict[str, Any]:
-        fault_point("dynamodb query", error=lost)
         values = query["ExpressionAttributeValues"]
         assert query["KeyConditionExpression"] == "board = :live AND slot >= :from"
         found = [
@@ -186,7 +210,6 @@ class FakeDynamoDB:
         return self._paged(found, query)
 
     def scan(self, **query: Any) -> dict[str, Any]:
-        fault_point("dynamodb scan", error=lost)
         return self._paged([item for _, item in sorted(self._table(query).items())], query)
 
     @staticmethod
@@ -208,8 +231,8 @@ class World:
 
     def house(self) -> House:
         """What a new process sees of it."""
-        s3: Any = self.s3
-        dynamodb: Any = self.dynamodb
+        s3: Any = Remote("s3", self.s3)
+        dynamodb: Any = Remote("dynamodb", self.dynamodb)
         return House(
             self.settings,
             Bucket(LAKE, s3),

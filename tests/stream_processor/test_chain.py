@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from local.poller.simulator import Faults, Simulator, fault_point, kinesis_records
 from stream_processor import chain
 from stream_processor.chain import Commit, Draft, Found, Mark, Record, Summary
 from stream_processor.source import Batch, Packet, packets
+from tests.simulator import Faults, Simulator, fault_point, kinesis_records
 
 #: 20,000 runs of the chain in `make prove`.
 RUNS = {"quick": 200, "ci": 2_000, "deep": 20_000}[os.environ.get("HYPOTHESIS_PROFILE", "quick")]

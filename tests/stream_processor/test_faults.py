@@ -13,7 +13,11 @@ from typing import Any
 import pytest
 
 import clickstream
-from local.poller.simulator import (
+from stream_processor import live, parquet
+from stream_processor.changes import Changes
+from stream_processor.events import Events
+from stream_processor.schema import BAD, DUPLICATE, GOOD
+from tests.simulator import (
     Faults,
     Report,
     SimulatedShard,
@@ -22,10 +26,6 @@ from local.poller.simulator import (
     fault_point,
     kinesis_records,
 )
-from stream_processor import live, parquet
-from stream_processor.changes import Changes
-from stream_processor.events import Events
-from stream_processor.schema import BAD, DUPLICATE, GOOD
 from tests.stream_processor.fakes import World
 from tests.stream_processor.records import accepted, header, packed
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from local.poller.simulator import Faults, SimulatedShard, Simulator, dynamodb_records
 from stream_processor import parquet
 from stream_processor.again import BadRows
 from stream_processor.changes import Changes
@@ -18,6 +17,7 @@ from stream_processor.reconcile import Comparison, Reconciler
 from stream_processor.redrive import Failures
 from stream_processor.schema import BAD, DUPLICATE, GOOD
 from stream_processor.verify import Verifier
+from tests.simulator import Faults, SimulatedShard, Simulator, dynamodb_records
 from tests.stream_processor.fakes import FAILURES, LAKE, World
 from tests.stream_processor.records import (
     accepted,

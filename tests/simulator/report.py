@@ -7,13 +7,18 @@ from typing import Literal
 from local.poller.records import Record
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class SimulatedShard:
-    """A shard and what is in it, in order of sequence; its parents are read to the end first."""
+    """A shard and what is in it, in order of sequence; its parents are read to the end first.
+
+    `closed`: nothing is added any more. The stream has forgotten the first `trimmed` records.
+    """
 
     shard_id: str
     records: Sequence[Record]
     parents: tuple[str, ...] = ()
+    closed: bool = True
+    trimmed: int = 0
 
 
 @dataclass(slots=True)

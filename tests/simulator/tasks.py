@@ -10,8 +10,8 @@ import threading
 from collections.abc import Callable
 from typing import Any, Literal
 
-from local.poller.faults import PointFault
 from local.poller.responses import Outcome
+from tests.simulator.faults import PointFault
 
 type Handler = Callable[[dict[str, Any]], Any]
 #: Asked at each fault point, with its label and whether the call can fail there.
@@ -30,7 +30,7 @@ class Abandoned(Crash):
     """Raised in a zombie that is not run to its end."""
 
 
-def fault_point(label: str = "", error: Callable[[], Exception] | None = None) -> None:
+def fault_point(label: str = "", error: Callable[[], Exception] | None = None) -> PointFault | None:
     """A place between two I/O steps where a handler can be stopped.
 
     A fake of S3 or DynamoDB calls it before and after each effect:
@@ -42,11 +42,11 @@ def fault_point(label: str = "", error: Callable[[], Exception] | None = None) -
 
     Another invocation may run while this one stands here; the process may die here; and where
     `error` is given, the call may fail with it (before the effect: it did not happen; after it: it
-    happened and the caller does not know). Outside of a simulation it does nothing.
+    happened and the caller does not know). Returns "resent" where the caller is to do its effect
+    once more. Outside of a simulation it does nothing.
     """
     task: Task | None = getattr(_here, "task", None)
-    if task is not None:
-        task.reach(label, error)
+    return None if task is None else task.reach(label, error)
 
 
 class Task:
@@ -109,7 +109,7 @@ class Task:
             self._resume()
         self.ended = self.ended or "abandoned"
 
-    def reach(self, label: str, error: Callable[[], Exception] | None) -> None:
+    def reach(self, label: str, error: Callable[[], Exception] | None) -> PointFault | None:
         """The handler has come to a fault point."""
         if self._thread is threading.current_thread():
             self._stands_at = (label, error is not None)
@@ -123,6 +123,7 @@ class Task:
             raise Crash(label)
         if self._verdict == "error" and error is not None:
             raise error()
+        return self._verdict
 
     def _resume(self) -> None:
         self._go.release()

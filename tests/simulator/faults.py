@@ -8,8 +8,8 @@ from typing import Literal
 #: What can happen where a handler calls `fault_point`.
 #: crash: the process dies there. timeout: Lambda gives the call up, but its code runs on (a
 #: zombie) while the batch is retried. error: the dependency fails with the error that the fake
-#: offers.
-PointFault = Literal["crash", "timeout", "error"]
+#: offers. resent: the answer is lost, and the SDK sends the request once more (boto3, "Retries").
+PointFault = Literal["crash", "timeout", "error", "resent"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from local.poller.simulator import (
+from tests.simulator import (
     Faults,
     Report,
     SimulatedShard,
