@@ -3,46 +3,58 @@
 The bad row stays, as a record of what came in; it is closed by a row of the same shard, sequence
 number and record index that is not bad (or, where the whole record was bad, of the same record).
 The objects are numbered, and each is written once: two operators at the same time, or one twice,
-make no second copy.
+make no second copy. An event that is good in the lake already becomes a duplicate.
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Container, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
 from typing import Any
 
-import msgspec
 import pyarrow as pa
 
-import clickstream
-from stream_processor import decode, lake, parquet
+from stream_processor import known, lake, parquet, refused
 from stream_processor.chain import Summary
-from stream_processor.decode import Bad
 from stream_processor.door import House
+from stream_processor.errors import ObjectMetadataError
 from stream_processor.rows import EventRows
 from stream_processor.schema import BAD, DUPLICATE, EVENTS, GOOD
+from stream_processor.tally import MessageKey
 
 type Row = Mapping[str, Any]
 #: (sequence number, record index)
 type Place = tuple[str, int]
 
-#: Reasons of a whole record; the raw bytes of any other reason are one event's.
+#: Reasons of a whole record; the raw bytes of any other reason are one event's, or one line's.
 _OF_RECORD = "record_"
-#: Of a line inside a record: such a line is no event, and was never one.
 _OF_LINE = "record_line"
 
 
 @dataclass(slots=True)
 class Reread:
-    """What a pass over bad rows did. `closed` rows are good (or duplicates) now."""
+    """What a pass over bad rows did. `closed` rows are good, or duplicates, now."""
 
     objects: int = 0
     bad: int = 0
     closed: int = 0
+    unreadable: int = 0
 
     def __str__(self) -> str:
-        return f'{{"objects": {self.objects}, "bad": {self.bad}, "closed": {self.closed}}}'
+        return (
+            f'{{"objects": {self.objects}, "bad": {self.bad}, "closed": {self.closed}, '
+            f'"unreadable": {self.unreadable}}}'
+        )
+
+
+@dataclass(slots=True)
+class _Repair:
+    """What of an object's bad rows can be read now, and the name of the object to be."""
+
+    key: str
+    rows: EventRows
+    closed: list[Row] = field(default_factory=list)
+    index: list[int] = field(default_factory=list)
 
 
 class BadRows:
@@ -50,67 +62,112 @@ class BadRows:
 
     def __init__(self, house: House) -> None:
         self._house = house
+        self._bucket = house.lake
 
     def run(self, first: date, last: date) -> Reread:
         """Read the bad rows of the days of arrival from `first` to `last` again."""
         result = Reread()
+        done: set[MessageKey] = set()
         day = first
         while day <= last:
-            folder = f"{lake.EVENTS}/date={day:%Y-%m-%d}/"
-            for key in list(self._house.lake.keys(folder)):
-                if not key.rpartition("/")[2].startswith("again-"):
-                    self._again(key, result)
+            for hour in self._bucket.folders(f"{lake.EVENTS}/date={day:%Y-%m-%d}/"):
+                self._hour(hour, done, result)
             day += timedelta(days=1)
         return result
 
-    def _again(self, key: str, result: Reread) -> None:
-        bucket = self._house.lake
-        if not lake.summary(bucket, key).summary.bad:
+    def _hour(self, hour: str, done: set[MessageKey], result: Reread) -> None:
+        """Read one hour's bad rows again; `done` are the ids that this run made good."""
+        open_rows: dict[str, list[Row]] = {}
+        for key in list(self._bucket.keys(hour)):
+            try:
+                rows = self._open(key)
+            except ObjectMetadataError:
+                # Nothing that this code wrote: `verify` names it.
+                result.unreadable += 1
+                continue
+            if rows is not None:
+                result.objects += 1
+                result.bad += len(rows)
+                open_rows[key] = rows
+        # Once to see which events there are, and once more to judge them by what the lake has.
+        seen = [_readable(key, rows, frozenset()) for key, rows in open_rows.items()]
+        arrived = [_milliseconds(row["received_at"]) for one in seen for row in one.closed]
+        if not arrived:
             return
-        folder, _, name = key.rpartition("/")
-        stem = f"{folder}/again-{name.removesuffix(lake.SUFFIX)}-"
-        earlier = list(bucket.keys(stem))
-        closed = {place for done in earlier for place in self._places(done)}
+        ids = {key for one in seen for key in one.rows.tally.ids}
+        seconds = self._house.settings.window_seconds
+        window = done | known.good_around(self._bucket, min(arrived), max(arrived), seconds, ids)
+        for key, rows in open_rows.items():
+            repair = _readable(self._next(key), rows, window)
+            if repair.closed:
+                result.closed += self._write(repair)
+                window |= set(known.good_in(self._bucket, repair.key))
+        done |= window
+
+    def _open(self, key: str) -> list[Row] | None:
+        """The bad rows of an object that nothing closed yet; None where it never had any."""
+        if not lake.summary(self._bucket, key).summary.bad:
+            return None
+        closed = {place for done in self._earlier(key) for place in self._places(done)}
         records = {sequence for sequence, _ in closed}
-        open_rows = [
+        return [
             row
-            for row in parquet.read(bucket.read(key)).to_pylist()
+            for row in parquet.read(self._bucket.read(key)).to_pylist()
             if row["verdict"] == BAD
             and (row["sequence_number"], row["record_index"]) not in closed
             and not (_of_record(row) and row["sequence_number"] in records)
         ]
-        result.objects += 1
-        result.bad += len(open_rows)
-        result.closed += self._write(f"{stem}{len(earlier):06d}{lake.SUFFIX}", open_rows)
+
+    def _earlier(self, key: str) -> list[str]:
+        return list(self._bucket.keys(_stem(key)))
+
+    def _next(self, key: str) -> str:
+        return f"{_stem(key)}{len(self._earlier(key)):06d}{lake.SUFFIX}"
 
     def _places(self, key: str) -> Iterator[Place]:
-        table = parquet.read(self._house.lake.read(key), ["sequence_number", "record_index"])
+        table = parquet.read(self._bucket.read(key), ["sequence_number", "record_index"])
         yield from zip(*(column.to_pylist() for column in table.columns), strict=True)
 
-    def _write(self, key: str, bad: list[Row]) -> int:
-        rows = EventRows(bad[0]["shard_id"], frozenset()) if bad else None
-        index: list[int] = []
-        closed = [row for row in bad if rows is not None and _reread(row, rows, index)]
-        if rows is None or not closed:
-            return 0
-        table = rows.finish()
+    def _write(self, repair: _Repair) -> int:
+        table = repair.rows.finish()
         table = table.set_column(
-            EVENTS.get_field_index("record_index"), "record_index", pa.array(index, pa.int32())
+            EVENTS.get_field_index("record_index"),
+            "record_index",
+            pa.array(repair.index, pa.int32()),
         )
         body = parquet.write(table)
-        sequences = [int(row["sequence_number"]) for row in closed]
+        sequences = [int(row["sequence_number"]) for row in repair.closed]
+        counts = repair.rows.counts
         summary = Summary(
             first=min(sequences),
             last=max(sequences),
-            arrived_ms=round(closed[0]["received_at"].timestamp() * 1000),
+            arrived_ms=_milliseconds(repair.closed[0]["received_at"]),
             previous=None,
-            records=len(closed),
-            good=rows.counts[GOOD],
-            bad=rows.counts[BAD],
-            duplicate=rows.counts[DUPLICATE],
+            records=len(repair.closed),
+            good=counts[GOOD],
+            bad=counts[BAD],
+            duplicate=counts[DUPLICATE],
         )
         metadata = summary.metadata() | {"sha256": hashlib.sha256(body).hexdigest()}
-        return len(closed) if self._house.lake.create(key, body, metadata) else 0
+        # Where another operator was first, what stands there is what counts.
+        return len(repair.closed) if self._bucket.create(repair.key, body, metadata) else 0
+
+
+def _stem(key: str) -> str:
+    folder, _, name = key.rpartition("/")
+    return f"{folder}/again-{name.removesuffix(lake.SUFFIX)}-"
+
+
+def _readable(key: str, bad: Sequence[Row], window: Container[MessageKey]) -> _Repair:
+    """What of the bad rows of one object can be read now."""
+    repair = _Repair(key, EventRows(bad[0]["shard_id"] if bad else "", window))
+    for row in bad:
+        read = _reread_record if _of_record(row) else _reread_event
+        index = read(row, repair.rows)
+        if index:
+            repair.closed.append(row)
+            repair.index += index
+    return repair
 
 
 def _of_record(row: Row) -> bool:
@@ -118,54 +175,29 @@ def _of_record(row: Row) -> bool:
     return bool(code.startswith(_OF_RECORD)) and code != _OF_LINE
 
 
-def _reread(row: Row, rows: EventRows, index: list[int]) -> bool:
-    """Add what a bad row holds, if it can be read now; False where it is as bad as before."""
-    sequence = int(row["sequence_number"])
-    if _of_record(row):
-        alone = EventRows(row["shard_id"], frozenset())
-        arrived = _milliseconds(row["received_at"])
-        alone.add(row["raw"], sequence, arrived)
-        count = len(alone.finish())
-        if count == alone.counts[BAD]:
-            return False
-        rows.add(row["raw"], sequence, arrived)
-        rows.flush()
-        index += range(count)
-        return True
-    header = _header(row)
-    place = f"{row['shard_id']}:{sequence}:{row['record_index']}"
-    event = decode.plain_event(row["raw"], place, header.received_at)
-    if isinstance(event, Bad):
-        return False
-    rows.add_event(event, header, sequence)
-    index.append(row["record_index"])
-    return True
+def _reread_record(row: Row, rows: EventRows) -> Sequence[int]:
+    """Add what a bad record holds; the places of its rows. None where all are as bad as before."""
+    sequence, arrived = int(row["sequence_number"]), _milliseconds(row["received_at"])
+    alone = EventRows(row["shard_id"], frozenset())
+    alone.add(row["raw"], sequence, arrived)
+    count = len(alone.finish())
+    if count == alone.counts[BAD]:
+        return ()
+    rows.add(row["raw"], sequence, arrived)
+    rows.flush()
+    return range(count)
 
 
-def _header(row: Row) -> clickstream.Header:
-    """The facts of the row's request, as its columns have them."""
-    return clickstream.Header(
-        request_id=row["request_id"] or "",
-        received_at=_text(row["received_at"]) or "",
-        sent_at=_text(row["sent_at"]),
-        source=row["source"] or "",
-        stream_region=row["stream_region"] or "",
-        edge_region=row["edge_region"] or "",
-        failover=bool(row["failover"]),
-        bot=bool(row["bot"]),
-        **{
-            name: row[name]
-            for name in ("ip", "user_agent", "country", "region", "city", "time_zone", "device")
-        },
-        context=msgspec.Raw(b"null"),
-    )
+def _reread_event(row: Row, rows: EventRows) -> Sequence[int]:
+    """Add one event, if it is one now; the place of its row."""
+    head = refused.head(row)
+    place = f"{row['shard_id']}:{int(row['sequence_number'])}:{row['record_index']}"
+    event = refused.event(row["raw"], place, head, line=row["reason_code"] == _OF_LINE)
+    if event is None:
+        return ()
+    rows.add_event(event, head, int(row["sequence_number"]))
+    return (row["record_index"],)
 
 
 def _milliseconds(at: datetime) -> int:
     return round(at.timestamp() * 1000)
-
-
-def _text(at: datetime | None) -> str | None:
-    if at is None:
-        return None
-    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

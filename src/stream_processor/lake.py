@@ -73,6 +73,14 @@ def create[T](bucket: Bucket, key: str, draft: Draft[T]) -> Found | None:
     return None if bucket.create(key, draft.body, metadata) else summary(bucket, key)
 
 
+def hours(prefix: str, since_ms: int, until_ms: int) -> Iterator[str]:
+    """Where the objects of some hours lie: "<prefix>/date=…/hour=…/", the oldest first."""
+    hour = _hour(since_ms)
+    while hour <= _hour(until_ms):
+        yield Prefix(prefix, "").hour(hour)
+        hour += timedelta(hours=1)
+
+
 def recent(bucket: Bucket, names: Prefix, until_ms: int, seconds: int) -> Iterator[str]:
     """The shard's objects of the hours that a window of time touches, newest first."""
     hour = _hour(until_ms)

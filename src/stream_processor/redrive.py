@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from stream_processor import chain, changerows, changes, events, lake, settings, source
+from stream_processor import chain, changerows, changes, events, known, lake, settings, source
 from stream_processor.again import BadRows
 from stream_processor.chain import Commit, Draft, Mark
 from stream_processor.door import House, ShardChain
@@ -23,7 +23,7 @@ from stream_processor.errors import SourceError, StreamProcessorError
 from stream_processor.lake import Prefix
 from stream_processor.live import LiveMinutes
 from stream_processor.source import Batch, Change, Packet
-from stream_processor.tally import Tally
+from stream_processor.tally import MessageKey, Tally
 
 #: Where an event source mapping puts what it gives up ("Retain discarded records", Amazon S3):
 #: aws/lambda/<mapping's UUID>/<shard>/YYYY/MM/DD/YYYY-MM-DDTHH.MM.SS-<random UUID>
@@ -105,7 +105,11 @@ class Failures:
         )
 
         def draft(rest: Sequence[Packet], previous: int | None) -> Draft[Tally]:
-            return events.draft(limits, batch.shard, rest, previous, frozenset())
+            made = events.draft(limits, batch.shard, rest, previous, frozenset())
+            copies = self._copies(made, rest)
+            if not copies:
+                return made
+            return events.draft(limits, batch.shard, rest, previous, copies)
 
         def committed(commit: Commit[Tally]) -> None:
             live.count(commit.summary.last, commit.tally, time.time())
@@ -120,6 +124,14 @@ class Failures:
             in_time=lambda: True,
         )
         result.written += len(missing)
+
+    def _copies(self, made: Draft[Tally], rest: Sequence[Packet]) -> set[MessageKey]:
+        """Events of a draft that the lake has as good rows: their clients sent them again."""
+        arrived = [record.arrived_ms for record in rest[: made.summary.records]]
+        seconds = self._house.settings.window_seconds
+        return known.good_around(
+            self._house.lake, min(arrived), max(arrived), seconds, made.tally.ids
+        )
 
     def _changes(self, batch: Batch[Change], shards: Sequence[str], result: Result) -> None:
         mine = [c for c in batch.records if changerows.own(c, self._house.settings.region)]

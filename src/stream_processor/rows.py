@@ -115,13 +115,10 @@ class EventRows:
         if self._waiting >= CHUNK_EVENTS:
             self.flush()
 
-    def add_event(
-        self, row: tuple[Line, Event, bytes], header: clickstream.Header, sequence: int
-    ) -> None:
-        """Take one event that is decoded already, with the header that it had."""
+    def add_event(self, row: tuple[Line, Event, bytes], head: Head, sequence: int) -> None:
+        """Take one event that is decoded already, with the head of the record that it was in."""
         chunk = Chunk()
         chunk.rows.add(row)
-        head = Head(header, header.received_at, header.sent_at)
         chunk.close_record(len(self._sequences), head)
         self._sequences.append(sequence)
         self._heads.append(head)

@@ -4,18 +4,17 @@ import json
 import random
 import time
 from collections import Counter
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from stream_processor import parquet
-from stream_processor.again import BadRows
 from stream_processor.changes import Changes
 from stream_processor.events import Events
 from stream_processor.reconcile import Comparison, Reconciler
 from stream_processor.redrive import Failures
-from stream_processor.schema import BAD, DUPLICATE, GOOD
+from stream_processor.schema import DUPLICATE, GOOD
 from stream_processor.verify import Verifier
 from tests.simulator import Faults, SimulatedShard, Simulator, dynamodb_records
 from tests.stream_processor.fakes import FAILURES, LAKE, World
@@ -24,11 +23,9 @@ from tests.stream_processor.records import (
     header,
     kinesis_event,
     packed,
-    rejected,
 )
 
 AT = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
-DAY = date(2026, 11, 21)
 
 
 def always() -> bool:
@@ -94,39 +91,6 @@ def test_what_no_mapping_wrote_stays_in_the_failure_bucket() -> None:
     result = Failures(world.house()).run()
     assert (result.objects, result.unreadable) == (2, 2)
     assert len(world.s3.names(FAILURES)) == 2
-
-
-def test_bad_rows_are_closed_once_they_can_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    world = World()
-    refused = rejected("properties_size", raw='{"type":"page","messageId":"late"}')
-    event = kinesis_event([packed(header(), [accepted("m")], [refused, rejected()]), b"\xffjunk"])
-    with monkeypatch.context() as patched:
-        # A reader with a fault: it knows no packed records.
-        patched.setattr("clickstream.is_packed", lambda _: False)
-        Events(world.house()).handle(event, always)
-    assert [row["verdict"] for row in rows(world)] == [BAD, BAD]
-
-    result = BadRows(world.house()).run(DAY, DAY)
-    assert (result.bad, result.closed) == (2, 1)
-    closed = [row for row in rows(world) if row["verdict"] == GOOD]
-    assert [row["message_id"] for row in closed] == ["m"]
-    assert closed[0]["request_id"] == "request"
-    # The record's own bad events are rows of the new object, and are not read a second time.
-    assert Counter(row["reason_code"] for row in rows(world) if row["verdict"] == BAD) == Counter(
-        record_unknown=2, properties_size=1, type_unknown=1
-    )
-    again = BadRows(world.house()).run(DAY, DAY)
-    assert (again.bad, again.closed) == (1, 0)
-
-
-def test_a_rejected_event_that_can_be_read_becomes_good_with_its_requests_facts() -> None:
-    world = World()
-    refused = rejected("too_strict", raw='{"type":"page","messageId":"late"}')
-    Events(world.house()).handle(kinesis_event([packed(header(), [], [refused])]), always)
-    for closed in (1, 0):
-        assert BadRows(world.house()).run(DAY, DAY).closed == closed
-    good = [row for row in rows(world) if row["verdict"] == GOOD]
-    assert [(r["message_id"], r["country"], r["record_index"]) for r in good] == [("late", "GB", 0)]
 
 
 # --- the reconciler ---
@@ -292,3 +256,15 @@ def test_duplicates_of_a_redrive_are_told_from_good_rows() -> None:
     give_up(world, kinesis_event([again], first=9), "a")
     Failures(world.house()).run()
     assert Counter(row["verdict"] for row in rows(world)) == Counter({GOOD: 1, DUPLICATE: 1})
+
+
+@pytest.mark.parametrize("shard", ["shardId-000000000000", "shardId-000000000001"])
+def test_an_event_of_a_redrive_that_is_good_already_becomes_a_duplicate(shard: str) -> None:
+    """Its client sent it again, and the copy was written while the first was given up."""
+    world = World()
+    give_up(world, kinesis_event([packed(header(), [accepted("m0"), accepted("m1")])]), "a")
+    copy = kinesis_event([packed(header("copy"), [accepted("m0")])], 9, shard)
+    Events(world.house()).handle(copy, always)
+    Failures(world.house()).run()
+    verdicts = Counter((row["message_id"], row["verdict"]) for row in rows(world))
+    assert verdicts == Counter({("m0", GOOD): 1, ("m0", DUPLICATE): 1, ("m1", GOOD): 1})
