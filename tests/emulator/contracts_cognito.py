@@ -1,6 +1,7 @@
 """What the shims promise about Cognito, and a browser's way through its pages."""
 
 import base64
+import contextlib
 import hashlib
 import json
 import time
@@ -8,6 +9,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
+import pytest
 
 from tests.emulator.running import Emulator, unique
 from tests.emulator.templates import stack
@@ -194,3 +196,44 @@ def token_endpoint(emulator: Emulator) -> None:
         revoked = revoke(client_id=client, token=second)
         assert (revoked.status_code, revoked.content) == (200, b"")
         assert refresh(second).json()["error"] == "invalid_grant"
+
+
+def user_lookups(emulator: Emulator) -> None:
+    """A look among many users takes hardly longer than one among none."""
+    users = emulator.client("cognito-idp")
+    full, empty = (
+        users.create_user_pool(PoolName=unique("many"), UsernameAttributes=["email"])["UserPool"][
+            "Id"
+        ]
+        for _ in range(2)
+    )
+    for number in range(800):
+        made = users.admin_create_user(
+            UserPoolId=full,
+            Username=f"student-{number}@portal.example",
+            MessageAction="SUPPRESS",
+            UserAttributes=[{"Name": name, "Value": str(number)} for name in ("name", "locale")],
+        )["User"]
+
+    def quickest(pool: str) -> float:
+        durations = []
+        for _ in range(40):
+            started = time.perf_counter()
+            with contextlib.suppress(users.exceptions.UserNotFoundException):
+                users.admin_get_user(UserPoolId=pool, Username="nobody@portal.example")
+            durations.append(time.perf_counter() - started)
+        return min(durations)
+
+    assert quickest(full) < 1.6 * quickest(empty)
+    # Whoever has another address is found by that one, and whoever is gone by none.
+    last = "student-799@portal.example"
+    changed = {"Name": "email", "Value": "renamed@portal.example"}
+    users.admin_update_user_attributes(
+        UserPoolId=full, Username=made["Username"], UserAttributes=[changed]
+    )
+    found = users.admin_get_user(UserPoolId=full, Username="renamed@portal.example")
+    assert found["Username"] == made["Username"]
+    users.admin_delete_user(UserPoolId=full, Username="student-0@portal.example")
+    for gone in ("student-0@portal.example", last):
+        with pytest.raises(users.exceptions.UserNotFoundException):
+            users.admin_get_user(UserPoolId=full, Username=gone)

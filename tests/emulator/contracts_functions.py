@@ -7,11 +7,13 @@ import json
 import time
 import urllib.request
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
+from local.emulator.shims.function_processes import PROCESSES
 from tests.emulator.running import Emulator, unique
 from tests.emulator.templates import ROLE, function, package, stack
 
@@ -94,6 +96,17 @@ def function_runtime(emulator: Emulator) -> None:
         durations.append(time.perf_counter() - started)
     # A quiet invocation took 56 ms, 50 of them waiting for output.
     assert sorted(durations)[10] < 0.045
+
+
+def function_processes(emulator: Emulator) -> None:
+    """Many invocations at once share a few processes, and all of them are answered."""
+    name = unique("shared")
+    code = "import os, time\ndef handler(*_):\n    time.sleep(0.05)\n    return os.getpid()\n"
+    emulator.deploy(stack(Role=ROLE, Shared=function(name, code)), unique("shared"))
+    with ThreadPoolExecutor(20) as hands:
+        processes = list(hands.map(lambda _: invoke(emulator, name, {}), range(20)))
+    assert all(isinstance(it, int) for it in processes)
+    assert len(set(processes)) <= PROCESSES
 
 
 def import_errors(emulator: Emulator) -> None:

@@ -11,6 +11,7 @@ from tests.emulator import (
     contracts_api,
     contracts_cognito,
     contracts_deployment,
+    contracts_executions,
     contracts_functions,
     contracts_machines,
     contracts_properties,
@@ -27,7 +28,9 @@ CONTRACTS: dict[str, Callable[[Emulator], None]] = {
     "distributed_maps": contracts_machines.distributed_maps,
     "call_faults": contracts_services.call_faults,
     "execution_delay": contracts_services.execution_delay,
-    "execution_redrive": contracts_machines.execution_redrive,
+    "execution_redrive": contracts_executions.execution_redrive,
+    "expression_parsing": contracts_executions.expression_parsing,
+    "function_processes": contracts_functions.function_processes,
     "function_properties": contracts_properties.function_properties,
     "function_runtime": contracts_functions.function_runtime,
     "function_versions": contracts_functions.function_versions,
@@ -55,6 +58,7 @@ CONTRACTS: dict[str, Callable[[Emulator], None]] = {
     "token_endpoint": contracts_cognito.token_endpoint,
     "topic_encryption": contracts_properties.topic_encryption,
     "update_delay": contracts_functions.update_delay,
+    "user_lookups": contracts_cognito.user_lookups,
     "user_pool_attributes": contracts_properties.user_pool_attributes,
     "weighted_aliases": contracts_functions.weighted_aliases,
     "worker_regions": contracts_functions.worker_regions,
@@ -83,6 +87,14 @@ def test_the_shim_is_needed(environments: None, tmp_path: Path, name: str) -> No
 
 def test_an_import_error_keeps_its_type(emulator: Emulator) -> None:
     contracts_functions.import_errors(emulator)
+
+
+def test_a_stopped_execution_stays_stopped(emulator: Emulator) -> None:
+    contracts_executions.failed_after_a_stop(emulator)
+
+
+def test_a_redrive_has_the_execution_to_itself(emulator: Emulator) -> None:
+    contracts_executions.stopped_executions(emulator)
 
 
 def test_every_shim_has_a_contract() -> None:
