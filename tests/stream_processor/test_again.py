@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given
 
 from clickstream import event as schema
-from local.poller.simulator import Crash
 from stream_processor import parquet
 from stream_processor.again import BadRows, Reread
 from stream_processor.events import Events
 from stream_processor.fields import EventError
 from stream_processor.refused import event as bad_event
 from stream_processor.schema import BAD, DUPLICATE, GOOD
+from tests.simulator import Crash
 from tests.strategies import json_values
 from tests.stream_processor.fakes import LAKE, World
 from tests.stream_processor.records import (
