@@ -192,9 +192,8 @@ def test_outside_home_what_is_missing_is_one_sentence(stack: str, parameter: str
     assert "`make deploy PLACE=` looks it up" in given["ConstraintDescription"]
 
 
-@pytest.mark.parametrize("stack", ["stream", "edge"])
-def test_a_bucket_takes_calls_over_tls_only(stack: str) -> None:
-    path = ROOT / "stacks" / f"{stack}.yaml"
+@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.name)
+def test_a_bucket_takes_calls_over_tls_only(path: Path) -> None:
     denied = {
         policy["Properties"]["Bucket"]["Ref"]
         for policy in of_type(path, "AWS::S3::BucketPolicy").values()
