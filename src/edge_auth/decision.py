@@ -1,5 +1,6 @@
 """The decision: one request in, one outcome out."""
 
+from edge_auth import forwarding
 from edge_auth.claims import Claims
 from edge_auth.errors import PASSED, AnonymousError, EdgeAuthError, NotEntitledError, TokenError
 from edge_auth.gate import Gate
@@ -31,6 +32,9 @@ def _decide(gate: Gate, request: Request) -> Outcome:
         return endpoints.answer(gate, request, path)
     rule = rule_for(gate.settings.rules, path)
     request.rule = rule.path
+    if rule.forwards_token:
+        uri = spelled(request.uri, path)
+        return Outcome(request.forwarded(uri, forwarding.token(request)), PASSED)
     return _pass(gate, request, rule, path) if rule.public else _judge(gate, request, rule, path)
 
 

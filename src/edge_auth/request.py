@@ -98,6 +98,18 @@ class Request:
         `gated` requests also lose the bearer token that opened the gate. The read-only headers
         (CloudFront, "Restrictions on all edge functions") are not touched.
         """
+        return {**self.raw, "headers": self._kept(identity, gated=gated), "uri": uri}
+
+    def forwarded(self, uri: str, token: str) -> dict[str, object]:
+        """The request as an origin gets it that judges tokens itself: with no cookie at all, and
+        with `token`, unless it is empty, as `Authorization: Bearer`."""
+        kept = self._kept({}, gated=False)
+        headers = {name: entries for name, entries in kept.items() if name.lower() != "cookie"}
+        if token:
+            headers["authorization"] = [{"key": "Authorization", "value": f"Bearer {token}"}]
+        return {**self.raw, "headers": headers, "uri": uri}
+
+    def _kept(self, identity: Mapping[str, str], *, gated: bool) -> dict[str, list[dict[str, str]]]:
         kept: dict[str, list[dict[str, str]]] = {}
         for name, entries in self.headers.items():
             plain = name.lower().replace("_", "-")
@@ -110,7 +122,7 @@ class Request:
                 kept[name] = left
         for name, text in identity.items():
             kept[name] = [{"key": name, "value": text}]
-        return {**self.raw, "headers": kept, "uri": uri}
+        return kept
 
 
 def _identifier(value: object) -> str:

@@ -40,11 +40,20 @@ class Requirement:
 class Rule:
     """What one pattern of paths asks of a visitor."""
 
-    __slots__ = ("_expression", "path", "public", "requirements")
+    __slots__ = ("_expression", "forwards_token", "path", "public", "requirements")
 
-    def __init__(self, path: str, *, public: bool, requirements: tuple[Requirement, ...]) -> None:
+    def __init__(
+        self,
+        path: str,
+        *,
+        public: bool,
+        requirements: tuple[Requirement, ...],
+        forwards_token: bool = False,
+    ) -> None:
         self.path = path
         self.public = public
+        #: The origin judges by itself, and is shown the session's token.
+        self.forwards_token = forwards_token
         self.requirements = requirements
         expression = ".*".join(map(re.escape, path.split("*")))
         # The bare name of a folder belongs to the folder: /premium is judged as /premium/ is.
@@ -118,6 +127,8 @@ def parse(document: object) -> Settings:
 _KEYS = frozenset({"schema", "issuer", "client_id", "token_use", "jwks_uri", "jwks"})
 _KEYS |= {"hosted_ui", "origins", "rules", "upgrade_path", "signed_out_path", "index"}
 _KEYS |= {"site_name", "scopes", "leeway", "session_seconds"}
+_RULE_KEYS = frozenset({"path", "public", "forwards_token", "signed_in"})
+_RULE_KEYS |= {"groups", "scopes", "claims"}
 
 
 def _text(document: Document, key: str, default: str | None) -> str:
@@ -224,16 +235,18 @@ def _rule(key: str, value: object, token_use: str) -> Rule:
         or path.endswith(("/.", "/.."))
     ):
         raise SettingsError(f"{key}.path", "must be a decoded path pattern such as /premium/*")
-    unknown = sorted(value.keys() - {"path", "public", "signed_in", "groups", "scopes", "claims"})
+    unknown = sorted(value.keys() - _RULE_KEYS)
     if unknown:
         raise SettingsError(f"{key}.{unknown[0]}", "is not a part of a rule")
     public, signed_in = _flag(key, value, "public"), _flag(key, value, "signed_in")
+    forwards = _flag(key, value, "forwards_token")
     requirements = tuple(_requirements(key, value, token_use))
-    if public + (signed_in or bool(requirements)) != 1:
+    if public + forwards + (signed_in or bool(requirements)) != 1:
         raise SettingsError(
-            key, "must be public, or signed_in, or ask for groups, scopes or claims"
+            key,
+            "must be public, or forwards_token, or signed_in, or ask for groups, scopes or claims",
         )
-    return Rule(path, public=public, requirements=requirements)
+    return Rule(path, public=public, requirements=requirements, forwards_token=forwards)
 
 
 def _flag(key: str, rule: Document, name: str) -> bool:
