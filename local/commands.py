@@ -1,11 +1,13 @@
 """What a person asks for: run it once, keep it up, take it down."""
 
+import json
 import os
 import signal
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from secrets import randbelow
+from uuid import uuid4
 
 from local import seed, services, system
 from local.errors import LocalError
@@ -120,19 +122,31 @@ def up(wishes: Wishes) -> int:
 
 
 def _print_address(running: system.System) -> None:
-    outputs = running.deployed.outputs
+    url, outputs = running.url, running.deployed.outputs
     print(f"\nMeridian is up, as {running.place.stack} on an emulator of AWS.\n")
-    print(f"  portal     {running.url}/")
-    print(f"  lesson     {running.url}/premium/   (for the group {seed.PAYING})")
-    print(f"  school     {running.url}/api/   (src/stepfunctions/api.yaml says what it answers)")
-    print(f"  collector  {running.url}/v1/batch   write key {running.deployed.write_key}")
-    print(f"  AWS        AWS_ENDPOINT_URL={running.place.endpoint}  (any credentials)")
-    print(f"  lake       s3://{outputs['LakeBucket']}/events/")
+    print(f"  portal     {url}/   (sign up, sign in, book, watch live)")
+    print(f"  lesson     {url}/premium/   (for the group {seed.PAYING})")
     for student in running.students:
         group = "paying" if student.paying else "not paying"
         print(f"  student    {student.email}  password {student.password}  ({group})")
+    print(f"  school     {url}/api/   (src/stepfunctions/api.yaml says what it answers)")
+    print(f"  letters    {running.place.endpoint}/_ministack/ses/messages")
+    print(f"  collector  {url}/v1/batch   write key {running.deployed.write_key}")
+    print(f"  AWS        AWS_ENDPOINT_URL={running.place.endpoint}  (any credentials)")
+    print(f"  lake       s3://{outputs['LakeBucket']}/events/")
     print(f"  logs       {running.directory / 'logs'}/")
+    print(f"\nAn account without the form:\n{_account_example(url, str(uuid4()))}")
     print("\nCtrl-C stops it.", flush=True)
+
+
+def _account_example(url: str, request_id: str) -> str:
+    """Return two commands: ask for an account, then see what became of it."""
+    body = {"requestId": request_id, "email": "asha@example.com", "name": "Asha Menon"}
+    return (
+        f"  curl -s {url}/api/accounts -H 'Content-Type: application/json' \\\n"
+        f"    -d '{json.dumps(body)}'\n"
+        f"  curl -s {url}/api/accounts/requests/{request_id}"
+    )
 
 
 def down(_wishes: Wishes) -> int:

@@ -58,19 +58,19 @@ def deploy(place: str) -> None:
     if region != HOME_REGION:
         stream = replica_stream(region, stage)
         command += ["--parameter-overrides", *parameters["parameter_overrides"]]
-        pool = _outputs(HOME_REGION, f"meridian-{stage}-{HOME_REGION}")["UserPoolArn"]
+        pool = _deployed(HOME_REGION, f"meridian-{stage}-{HOME_REGION}").outputs["UserPoolArn"]
         command += [f"AppointmentsStreamArn={stream}", f"UserPoolArn={pool}"]
     if subprocess.run(command, cwd=ROOT, check=False).returncode != 0:
         raise LocalError(f"`sam deploy` to {place} failed; its own words stand above.")
     if region == HOME_REGION:
-        outputs = _outputs(region, str(parameters["stack_name"]))
-        count = seed.upload_portal(boto3.client("s3", region_name=region), outputs["PortalBucket"])
-        print(f"✓ {count} pages at https://{outputs['DistributionDomainName']}/")
+        found = _deployed(region, str(parameters["stack_name"]))
+        s3, bucket = boto3.client("s3", region_name=region), found.outputs["PortalBucket"]
+        count = seed.upload_portal(s3, bucket, found.write_key)
+        print(f"✓ {count} files at https://{found.outputs['DistributionDomainName']}/")
 
 
-def _outputs(region: str, stack: str) -> dict[str, str]:
-    described = boto3.client("cloudformation", region_name=region).describe_stacks(StackName=stack)
-    return {o["OutputKey"]: o["OutputValue"] for o in described["Stacks"][0]["Outputs"]}
+def _deployed(region: str, stack: str) -> seed.Deployed:
+    return seed.deployed(boto3.client("cloudformation", region_name=region), stack)
 
 
 def main() -> int:

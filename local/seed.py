@@ -33,7 +33,12 @@ class Deployed:
 
 def describe(place: Place) -> Deployed:
     """Read the deployed stack's outputs and the write key of the collector's first source."""
-    (stack,) = client("cloudformation", place).describe_stacks(StackName=place.stack)["Stacks"]
+    return deployed(client("cloudformation", place), place.stack)
+
+
+def deployed(cloudformation: Any, name: str) -> Deployed:
+    """Do the same with a client of one's own, for a stack of any name."""
+    (stack,) = cloudformation.describe_stacks(StackName=name)["Stacks"]
     parameters = {p["ParameterKey"]: p["ParameterValue"] for p in stack["Parameters"]}
     return Deployed(
         outputs={o["OutputKey"]: o["OutputValue"] for o in stack.get("Outputs", [])},
@@ -41,8 +46,17 @@ def describe(place: Place) -> Deployed:
     )
 
 
-def upload_portal(s3: Any, bucket: str, folder: Path = ROOT / "web") -> int:
-    """Put every file of the portal into its bucket with an S3 client; return how many."""
+def upload_portal(s3: Any, bucket: str, write_key: str, folder: Path = ROOT / "web") -> int:
+    """Put every file of the portal into its bucket with an S3 client; return how many.
+
+    With `write_key`, which every browser may know, the pages report their views to the collector.
+    """
+    s3.put_object(
+        Bucket=bucket,
+        Key="public/portal.json",
+        Body=json.dumps({"writeKey": write_key}).encode(),
+        ContentType="application/json",
+    )
     files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
     for path in files:
         kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"

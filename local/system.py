@@ -80,14 +80,21 @@ def started(
         url = f"http://localhost:{ports.edge}"
         sam.build(place, directory / "logs" / "sam-build.log")
         _start_emulator(services, place, ports.emulator, directory)
-        home = {"EmulatorUrl": place.endpoint, "PortalOrigins": url, "Regions": ",".join(regions)}
+        home = {
+            "EmulatorUrl": place.endpoint,
+            "PortalOrigins": url,
+            "PortalUrl": url,
+            "Regions": ",".join(regions),
+        }
         sam.deploy(place, home | EVERYWHERE, directory / "logs" / "sam-deploy.log")
         for region in regions[1:]:
             _deploy_region(Place(place.endpoint, region), directory)
         _print_accepted(place)
         deployed = seed.describe(place)
         with step("pages and demo students"):
-            seed.upload_portal(sam.client("s3", place), deployed.outputs["PortalBucket"])
+            seed.upload_portal(
+                sam.client("s3", place), deployed.outputs["PortalBucket"], deployed.write_key
+            )
             students = seed.demo_students(place, deployed.outputs)
             seed.verify_sender(place)
         _start_poller(services, place, regions, directory)

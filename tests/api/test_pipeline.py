@@ -170,6 +170,13 @@ def test_there_are_no_other_operations(method: str, path: str) -> None:
     assert (answer.status, code(answer)) == (404, "operation_unknown")
 
 
+@pytest.mark.parametrize("query", ["", "?since=", "?since=%20", "?from=2026-12-01T09:30"])
+def test_the_live_minutes_need_a_first_one(query: str) -> None:
+    services = fakes.Services()
+    answer = ask("GET", f"/live{query}".replace("%20", " "), services=services)
+    assert (answer.status, code(answer), services.asked) == (400, "parameters_invalid", [])
+
+
 @given(strategies.api_texts, strategies.api_texts)
 def test_any_path_is_answered(one: str, two: str) -> None:
     from urllib.parse import quote

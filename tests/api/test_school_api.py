@@ -237,3 +237,50 @@ def test_the_same_request_has_the_same_answer_and_another_body_is_a_conflict(
     assert status == 200
     assert set(outcome) == {"requestId", "status", "reasons", "createdAt", "link"}
     assert anybody.ask("GET", f"/accounts/requests/{uuid.uuid4()}")[0] == 404
+
+
+def test_the_session_of_a_page_of_ours_is_enough(meridian: System) -> None:
+    """The cookie that edge_auth set, and the word of the browser: what a page's fetch sends."""
+    token = meridian.students[0].token
+    ours = {"Sec-Fetch-Site": "same-origin"}
+    half = len(token) // 2
+    chunks = (
+        f"__Host-meridian-token=~2~{token[:half]}; theme=dark; "
+        f"__Host-meridian-token.2={token[half:]}; __Host-meridian-refresh=x"
+    )
+    whole = f"__Host-meridian-token={token}"
+    signed_out = (401, "signed_out")
+    with httpx.Client(base_url=f"{meridian.url}/api", timeout=30) as http:
+
+        def listed(**headers: str) -> tuple[int, str]:
+            given = {name.replace("_", "-"): value for name, value in headers.items()}
+            answer = http.get("/appointments", headers=given)
+            return answer.status_code, answer.json().get("code", "")
+
+        assert listed(Cookie=whole, **ours) == (200, "")
+        assert listed(Cookie=chunks, **ours) == (200, "")
+        assert listed(Cookie=chunks.replace("token.2", "token.3"), **ours) == signed_out
+        assert listed(Cookie=whole) == signed_out
+        for site in ("cross-site", "same-site", "none"):
+            assert listed(Cookie=whole, Sec_Fetch_Site=site) == signed_out
+        # A header of the client's own wins, good or bad.
+        assert listed(Cookie=whole, Authorization="Bearer a.b.c", **ours) == signed_out
+        assert listed(Cookie="__Host-meridian-token=a.b.c", Authorization=token, **ours) == (
+            200,
+            "",
+        )
+        # Who asks for an account may have an old session in the browser.
+        unknown = http.get(f"/accounts/requests/{uuid.uuid4()}", headers={"Cookie": whole, **ours})
+        assert unknown.json()["code"] == "request_unknown"
+
+
+def test_live_minutes_are_told_to_who_is_signed_in(
+    meridian: System, anybody: Visitor, new: Visitor
+) -> None:
+    since = {"since": "2026-01-01T00:00"}
+    assert anybody.ask("GET", "/live", params=since)[0] == 401
+    assert new.ask("GET", "/live")[1]["code"] == "parameters_invalid"
+    status, told = new.ask("GET", "/live", params=since)
+    assert status == 200
+    assert all(set(it) == {"minute", "events", "bots"} for it in told["minutes"])
+    assert new.ask("GET", "/live", params={"since": "yesterday"}) == (200, {"minutes": []})

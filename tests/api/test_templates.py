@@ -1,6 +1,7 @@
 """Mapping templates: any text arrives as it was sent, and gets out of nowhere."""
 
 import json
+import re
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -161,6 +162,18 @@ def test_a_quarter_of_a_megabyte_goes_through(unit: str) -> None:
     assert json.loads(form["MessageBody"][0]) == {"message": text}
 
 
+@given(texts | st.just("2026-12-01T09:30") | st.from_regex(r"\A[0-9T:-]{14,18}\Z"))
+def test_the_live_minutes_are_asked_for_by_a_minute_or_not_at_all(since: str) -> None:
+    request = json.loads(asked("GET", "/live", since=since))
+    assert request["TableName"] == "meridian-test-live"
+    values = request["ExpressionAttributeValues"]
+    assert values[":board"] == {"S": "live"}
+    is_minute = re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}", since, re.ASCII)
+    assert values[":since"] == {"S": since if is_minute else "~"}
+    # Never the pages and countries of a minute in which there may have been one visitor.
+    assert request["ProjectionExpression"] == "board, slot, events, bots"
+
+
 # --- answers ---
 
 
@@ -285,3 +298,24 @@ def test_whatever_a_service_answers_beside_200_is_a_problem(
 def test_a_lost_condition_has_a_meaning(method: str, resource: str, status: int, code: str) -> None:
     lost = {"__type": "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException"}
     assert_problem(answered(method, resource, lost, 400), status, code)
+
+
+def test_live_minutes_come_as_they_are_kept() -> None:
+    slots = [("2026-12-01T09:31#shardId-000000000001", 7, 2), ("2026-12-01T09:30#s", 40, 0)]
+    items = [
+        {
+            "board": {"S": "live"},
+            "slot": {"S": slot},
+            "events": {"N": str(n)},
+            "bots": {"N": str(b)},
+        }
+        for slot, n, b in slots
+    ]
+    answer = answered("GET", "/live", {"Items": items, "Count": 2})
+    assert body_of(answer) == {
+        "minutes": [
+            {"minute": "2026-12-01T09:31", "events": 7, "bots": 2},
+            {"minute": "2026-12-01T09:30", "events": 40, "bots": 0},
+        ]
+    }
+    assert body_of(answered("GET", "/live", {"Items": [], "Count": 0})) == {"minutes": []}

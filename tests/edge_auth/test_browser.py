@@ -8,7 +8,6 @@ AWS_ENDPOINT_URL (its emulator), and MERIDIAN_STUDENTS as JSON, [{"email": …, 
 import json
 import os
 import re
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -16,18 +15,12 @@ from typing import Any
 import boto3
 import httpx
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Response, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Response, expect
+
+from tests.chromium import launched
 
 pytestmark = pytest.mark.browser
 
-CHROMIUM = next(
-    (
-        path
-        for name in ("chromium", "chromium-browser", "google-chrome")
-        if (path := shutil.which(name))
-    ),
-    None,
-)
 TOKEN, REFRESH = "__Host-meridian-token", "__Host-meridian-refresh"
 LOGIN_PAGE = re.compile(r"/oauth2/authorize\?")
 
@@ -68,16 +61,8 @@ def site(request: pytest.FixtureRequest) -> Site:
 # Of this module only: while Playwright runs, its event loop does, and asyncio.run refuses.
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    if CHROMIUM is None:
-        reason = "NO CHROMIUM ON THIS MACHINE: THE BROWSER TESTS DID NOT RUN"
-        if os.environ.get("CI"):
-            pytest.fail(reason)
-        pytest.skip(reason)
-    with sync_playwright() as playwright:
-        flags = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
+    with launched() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture

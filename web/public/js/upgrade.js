@@ -1,8 +1,6 @@
 // Sends a student who has just paid back to the page that was asked for. The gate checks the path
 // again: it takes one of this site and nothing else.
+import { $ } from "./portal.js";
+
 const wanted = new URLSearchParams(location.search).get("return_to");
-if (wanted !== null) {
-  const again = new URL("/auth/refresh", location.origin);
-  again.searchParams.set("return_to", wanted);
-  document.getElementById("again").href = again.pathname + again.search;
-}
+if (wanted !== null) $("again").href = `/auth/refresh?return_to=${encodeURIComponent(wanted)}`;
