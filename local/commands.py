@@ -129,6 +129,9 @@ def _print_address(running: system.System) -> None:
     for student in running.students:
         group = "paying" if student.paying else "not paying"
         print(f"  student    {student.email}  password {student.password}  ({group})")
+    print(
+        "             (the emulator's sign-in knows no “Forgot password”: sign in as one of these)"
+    )
     print(f"  school     {url}/api/   (src/stepfunctions/api.yaml says what it answers)")
     print(f"  letters    {running.place.endpoint}/_ministack/ses/messages")
     print(f"  collector  {url}/v1/batch   write key {running.deployed.write_key}")
