@@ -106,6 +106,7 @@ def settings(**changes: object) -> dict[str, object]:
         "rules": [
             {"path": "/premium/*", "groups": {"any": ["paying"]}},
             {"path": "/app/*", "signed_in": True},
+            {"path": "/api/*", "forwards_token": True},
             {"path": "/*", "public": True},
         ],
     } | changes

@@ -1,6 +1,5 @@
 """What of a signed-in browser reaches an origin that judges tokens itself: the school's API."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -17,20 +16,10 @@ from tests.edge_auth.browser import Result
 from tests.edge_auth.conftest import gate_of
 from tests.edge_auth.events import PAGE, viewer_request
 
-RULES: list[dict[str, Any]] = [
-    {"path": "/api/*", "forwards_token": True},
-    {"path": "/premium/*", "groups": {"any": ["paying"]}},
-    {"path": "/*", "public": True},
-]
 TOKEN = issuer.token()
 SESSION = {cookies.TOKEN: TOKEN, cookies.REFRESH: "a-refresh-token", "theme": "dark"}
 #: What a browser adds to a request of a page of ours (W3C Fetch Metadata, section 2.4).
 OURS = {"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "cors", "Sec-Fetch-Dest": "empty"}
-
-
-@pytest.fixture
-def gate(make_gate: Callable[..., Gate]) -> Gate:
-    return make_gate(rules=RULES)
 
 
 def passed(gate: Gate, event: dict[str, Any]) -> Result:
@@ -153,7 +142,7 @@ def test_identity_headers_are_still_ours_alone(gate: Gate) -> None:
     assert not any("meridian" in name for name in passed(gate, event)["headers"])
 
 
-GATE = gate_of(issuer.Clock(), rules=RULES)
+GATE = gate_of(issuer.Clock())
 
 
 @given(strategies.viewer_requests(), st.booleans())

@@ -42,6 +42,7 @@ def call(event: object) -> Any:
         ("premium-hidden-path", "401"),
         ("app-post-anonymous", "401"),
         ("public-page", None),
+        ("api-from-our-page", None),
     ],
 )
 def test_our_events(published: Path, case: str, status: str | None) -> None:
@@ -62,6 +63,12 @@ def test_a_changed_event_loses_the_forged_identity(published: Path) -> None:
     assert result["uri"] == "/courses/index.html"
     assert "x_meridian_subject" not in result["headers"]
     assert result["headers"]["cookie"][0]["value"] == "theme=dark"
+
+
+def test_our_pages_event_reaches_the_api_with_its_token_and_no_cookie(published: Path) -> None:
+    result = call(json.loads((EVENTS / "api-from-our-page.json").read_text()))
+    assert result["headers"]["authorization"][0]["value"] == "Bearer a.cookie.value"
+    assert "cookie" not in result["headers"]
 
 
 @pytest.mark.shared

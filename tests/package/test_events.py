@@ -22,6 +22,7 @@ AUTH_SETTINGS: dict[str, object] = {
     "rules": [
         {"path": "/premium/*", "groups": {"any": ["paying"]}},
         {"path": "/app/*", "signed_in": True},
+        {"path": "/api/*", "forwards_token": True},
         {"path": "/*", "public": True},
     ],
     "upgrade_path": "/upgrade.html",
@@ -54,6 +55,7 @@ def test_the_gate(tmp_path: Path) -> None:
     found = answers("edge_auth", "EdgeAuthFunction", AUTH_SETTINGS, tmp_path)
     statuses = {case: answer.get("status", "passed") for case, answer in found.items()}
     assert statuses.pop("public-page") == "passed"
+    assert statuses.pop("api-from-our-page") == "passed"
     # A person is sent to sign in, a program is told 401; nobody without a token passes.
     assert set(statuses.values()) <= {"303", "401"}, statuses
     assert statuses["premium-anonymous-fetch"] == "401"
