@@ -109,6 +109,25 @@ def call_faults(emulator: Emulator) -> None:
     assert put("late", seconds=1) == (ReadTimeoutError, False)
     time.sleep(1)
     emulator.client("s3").head_object(Bucket=bucket, Key="late")
+    _throttled(emulator)
+
+
+def _throttled(emulator: Emulator) -> None:
+    """Kinesis is too fast for one region, record by record, and not for another."""
+    name = unique("fast")
+    records = [{"Data": b"x", "PartitionKey": str(number)} for number in range(3)]
+    emulator.local("faults?service=kinesis&region=eu-west-2&kind=throttled", "POST")
+    failed = []
+    for region in ("us-east-1", "eu-west-2"):
+        emulator.client("kinesis", region).create_stream(StreamName=name, ShardCount=1)
+        streams = _in_a_role(emulator, "kinesis", region)
+        answer = streams.put_records(StreamName=name, Records=records)
+        failed.append([it.get("ErrorCode") for it in answer["Records"]])
+        assert answer.get("FailedRecordCount", 0) == sum(map(bool, failed[-1]))
+    assert failed == [[None] * 3, ["ProvisionedThroughputExceededException"] * 3]
+    with pytest.raises(ClientError, match="ProvisionedThroughputExceeded"):
+        streams.put_record(StreamName=name, Data=b"x", PartitionKey="x")
+    emulator.local("faults", "DELETE")
 
 
 def loopback_transport(emulator: Emulator) -> None:
@@ -141,11 +160,11 @@ def loopback_transport(emulator: Emulator) -> None:
     assert denied
 
 
-def _in_a_role(emulator: Emulator) -> Any:
-    """An S3 client with temporary credentials, as a function has them; it never tries again."""
+def _in_a_role(emulator: Emulator, service: str = "s3", region: str = "us-east-1") -> Any:
+    """A client with temporary credentials, as a function has them; it never tries again."""
     name = unique("function")
     anyone = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}
-    everything = {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}
+    everything = {"Effect": "Allow", "Action": f"{service}:*", "Resource": "*"}
     iam = emulator.client("iam")
     role = iam.create_role(
         RoleName=name,
@@ -159,9 +178,9 @@ def _in_a_role(emulator: Emulator) -> Any:
     given = emulator.client("sts").assume_role(RoleArn=role, RoleSessionName="function")[
         "Credentials"
     ]
-    return boto3.client(
-        "s3",
-        region_name="us-east-1",
+    return boto3.client(  # type: ignore[call-overload]  # any service, by name
+        service,
+        region_name=region,
         endpoint_url=emulator.endpoint,
         aws_access_key_id=given["AccessKeyId"],
         aws_secret_access_key=given["SecretAccessKey"],

@@ -5,31 +5,46 @@ tried on the running system.
 Seen in: ministack 1.5.33.
 Delete when: MiniStack can fail a share of a service's calls. (A switch of ours, no repair.)
 
-`operation` is that of the call's X-Amz-Target, for S3 the HTTP method; without it all are meant.
-`share` is from 0 to 1, `times` ends a rule after so many, `seed` makes the draws repeatable. Kinds:
+`operation` is that of the call's X-Amz-Target, for S3 the HTTP method; without it all are meant, as
+every region is without `region`. `share` is from 0 to 1, `times` ends a rule after so many, `seed`
+makes the draws repeatable. Kinds:
 
-refused  503, and nothing was done.
-lost     503, and it was done.
-cut      the connection ends in the middle of the answer, and it was done.
-late     no answer for `seconds`; then it is done, whoever waits no more.
+refused    503, and nothing was done.
+lost       503, and it was done.
+cut        the connection ends in the middle of the answer, and it was done.
+late       no answer for `seconds`; then it is done, whoever waits no more.
+throttled  400 ProvisionedThroughputExceededException, and nothing was done; for PutRecords 200, in
+           which every record has that code ("PutRecords", "the response includes both successfully
+           and unsuccessfully processed records").
 
 Only calls with temporary credentials fail, which are those of functions: an operator's do not.
 GET says how often each rule acted, DELETE takes all rules away.
 """
 
 import asyncio
+import json
 import random
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass, field
+from typing import NamedTuple
 
 from local.emulator.control import Application, Control, Message, Query, Receive, Send
 from local.emulator.settings import Settings
 
 #: access key / date / region / service / aws4_request (Signature Version 4, credential scope)
-_SCOPE = re.compile(rb"([A-Z0-9]+)/\d{8}/[a-z0-9-]+/([a-z0-9-]+)/aws4_request")
+_SCOPE = re.compile(rb"([A-Z0-9]+)/\d{8}/([a-z0-9-]+)/([a-z0-9-]+)/aws4_request")
 #: What temporary credentials begin with (IAM, "Understanding unique ID prefixes").
 _TEMPORARY = b"ASIA"
+_THROTTLED = "ProvisionedThroughputExceededException"
+
+
+class Call(NamedTuple):
+    """What a function asks for."""
+
+    region: str
+    service: str
+    operation: str
 
 
 @dataclass
@@ -42,6 +57,7 @@ class Rule:
     operation: str | None = None
     seconds: float = 0.0
     times: int | None = None
+    region: str | None = None
     acted: int = 0
     seed: int = 0
     draws: random.Random = field(default_factory=random.Random, repr=False)
@@ -52,17 +68,18 @@ class Rule:
         kind, service = query.get("kind", ""), query.get("service", "")
         share, seconds = float(query.get("share", "1")), float(query.get("seconds", "0"))
         if kind not in _ANSWERS or not service or not 0 <= share <= 1 or seconds < 0:
-            raise ValueError("say service=, kind=refused|lost|cut|late, share=0..1, seconds=")
+            raise ValueError(f"say service=, kind={'|'.join(_ANSWERS)}, share=0..1, seconds=")
         times = int(query["times"]) if "times" in query else None
         seed = int(query.get("seed", "0"))
         draws = random.Random(seed)  # noqa: S311 - no secret: it must be repeatable
-        return cls(
-            service, kind, share, query.get("operation"), seconds, times, seed=seed, draws=draws
-        )
+        operation, region = query.get("operation"), query.get("region")
+        return cls(service, kind, share, operation, seconds, times, region, seed=seed, draws=draws)
 
-    def acts(self, service: str, operation: str) -> bool:
+    def acts(self, call: Call) -> bool:
         """Draw for a call, and count it where it fails."""
-        if self.service != service or self.operation not in (None, operation):
+        if self.service != call.service or self.operation not in (None, call.operation):
+            return False
+        if self.region not in (None, call.region):
             return False
         if (self.times is not None and self.acted >= self.times) or (
             self.draws.random() >= self.share
@@ -94,8 +111,8 @@ def install(_settings: Settings, control: Control, application: Application) -> 
 
     async def with_faults(scope: Message, receive: Receive, send: Send) -> None:
         call = _call(scope) if rules and scope["type"] == "http" else None
-        rule = next((rule for rule in rules if rule.acts(*call)), None) if call else None
-        if rule is None:
+        rule = next((rule for rule in rules if rule.acts(call)), None) if call else None
+        if call is None or rule is None:
             await application(scope, receive, send)
             return
         # Read whatever follows: a body that is left over would be taken for the next request, and
@@ -103,7 +120,10 @@ def install(_settings: Settings, control: Control, application: Application) -> 
         body = await _body(receive)
         if rule.kind == "late":
             await asyncio.sleep(rule.seconds)
-        done = [] if rule.kind == "refused" else await _done(application, scope, body)
+        if rule.kind == "throttled":
+            done = _throttled(call, body)
+        else:
+            done = [] if rule.kind == "refused" else await _done(application, scope, body)
         await _ANSWERS[rule.kind](send, done)
 
     control.add("GET", "/_local/faults", state)
@@ -112,14 +132,15 @@ def install(_settings: Settings, control: Control, application: Application) -> 
     return with_faults
 
 
-def _call(scope: Message) -> tuple[str, str] | None:
-    """Service and operation of a function's call, None for any other request."""
+def _call(scope: Message) -> Call | None:
+    """A function's call, None for any other request."""
     headers = dict(scope["headers"])
     signed = _SCOPE.search(headers.get(b"authorization", b""))
     if signed is None or not signed.group(1).startswith(_TEMPORARY):
         return None
     target = headers.get(b"x-amz-target", b"").rpartition(b".")[2]
-    return signed.group(2).decode(), target.decode() or scope["method"]
+    region, service = signed.group(2).decode(), signed.group(3).decode()
+    return Call(region, service, target.decode() or scope["method"])
 
 
 async def _body(receive: Receive) -> bytes:
@@ -145,6 +166,21 @@ async def _done(application: Application, scope: Message, body: bytes) -> list[M
     return messages
 
 
+def _throttled(call: Call, body: bytes) -> list[Message]:
+    """Kinesis' answer to what comes too fast."""
+    refusal = {"ErrorCode": _THROTTLED, "ErrorMessage": "Rate exceeded for a shard."}
+    said: dict[str, object]
+    status, said = 400, {"__type": _THROTTLED, "message": refusal["ErrorMessage"]}
+    if call.operation == "PutRecords":
+        count = len(json.loads(body)["Records"])
+        status, said = 200, {"FailedRecordCount": count, "Records": [refusal] * count}
+    headers = [(b"content-type", b"application/x-amz-json-1.1")]
+    return [
+        {"type": "http.response.start", "status": status, "headers": headers},
+        {"type": "http.response.body", "body": json.dumps(said).encode()},
+    ]
+
+
 async def _unavailable(send: Send, _answer: list[Message]) -> None:
     await send({"type": "http.response.start", "status": 503, "headers": []})
     await send({"type": "http.response.body", "body": b""})
@@ -167,4 +203,5 @@ _ANSWERS: dict[str, Callable[[Send, list[Message]], Awaitable[None]]] = {
     "lost": _unavailable,
     "cut": _cut,
     "late": _whole,
+    "throttled": _whole,
 }
