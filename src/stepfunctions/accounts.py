@@ -54,6 +54,11 @@ class Accounts:
         item = self._item(f"ACCOUNT#{account_id}", "ACCOUNT")
         return None if item is None else Account(account_id, str(item["status"]["S"]))
 
+    def owner(self, email_key: str) -> str | None:
+        """Return whose address this is: the account's id, or None where it is nobody's."""
+        item = self._item(f"EMAIL#{email_key}", "EMAIL")
+        return None if item is None else str(item["account_id"]["S"])
+
     def statuses(self, request_ids: list[str]) -> dict[str, dict[str, Any]]:
         """Return {request id: {"status": …, "reasons": […]}} of at most 100 requests.
 

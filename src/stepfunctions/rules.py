@@ -42,6 +42,7 @@ class Reason:
         return {"code": self.code, "field": self.field, "message": self.message}
 
 
+TAKEN = Reason("taken", "email", "There is an account with this e-mail address.")
 EXPIRED = Reason("expired", "requestId", "The request is too old; send it again with a new id.")
 
 

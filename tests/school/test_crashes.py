@@ -13,7 +13,7 @@ from tests.school.world import EXECUTIONS, MACHINES, World, someone, until
 
 pytestmark = pytest.mark.integration
 
-PATH = ("Validate", "CheckExisting", "Free", "Create", "CreateIdentity", "Activate")
+PATH = ("Validate", "CheckExisting", "Create", "CreateIdentity", "Activate")
 
 
 @contextmanager

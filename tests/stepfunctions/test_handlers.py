@@ -25,7 +25,7 @@ from stepfunctions.roster import request_id
 from stepfunctions.settings import Settings
 from stepfunctions.users import Users
 from tests import strategies
-from tests.stepfunctions.fakes import Bus, Pool, Table, refusal
+from tests.stepfunctions.fakes import Bus, Pool, Table, refusal, wire
 
 PERSON = {
     "pk": "ACCOUNT#a1",
@@ -75,6 +75,19 @@ def test_a_good_request_gets_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
     assert validated(monkeypatch, Table(PERSON))["emailKey"] != first["emailKey"]
 
 
+@pytest.mark.parametrize(("owner", "free"), [("a1", True), ("a2", False)])
+def test_an_address_is_free_for_whose_it_is(
+    monkeypatch: pytest.MonkeyPatch, owner: str, free: bool
+) -> None:
+    table = Table(PERSON)
+    key = validated(monkeypatch, table)["emailKey"]
+    row = {"pk": f"EMAIL#{key}", "sk": "EMAIL", "account_id": owner}
+    table.items[row["pk"], row["sk"]] = wire(row)
+    answer = validated(monkeypatch, table)
+    assert (answer["valid"], answer["free"]) == (True, free)
+    assert [it["code"] for it in answer["reasons"]] == ([] if free else ["taken"])
+
+
 def test_whoever_comes_second_takes_the_first_ones_secret(monkeypatch: pytest.MonkeyPatch) -> None:
     table = Table(PERSON)
     accounts = Accounts("accounts", table)  # type: ignore[arg-type] # a fake
@@ -105,7 +118,7 @@ def test_any_form_gives_a_verdict_and_no_word_of_it(
 ) -> None:
     written = {name: f"{value} canary" for name, value in fields.items() if value is not None}
     answer = validated(monkeypatch, Table({"pk": "ACCOUNT#a1", "sk": "PERSON", **written}))
-    assert answer.keys() == {"valid", "reasons", "emailKey"}
+    assert answer.keys() == {"valid", "free", "reasons", "emailKey"}
     assert answer["valid"] == (not answer["reasons"]) == bool(answer["emailKey"])
     assert "canary" not in json.dumps(answer)
 

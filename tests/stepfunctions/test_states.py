@@ -39,28 +39,24 @@ IMPORT = {
 PUT = {"bucket": {"name": "b"}, "object": {"key": "rosters/k.csv"}}
 ITEM = {"fileId": "f1", "index": 0, "row": {**BODY, "locale": "", "programme": "maths"}}
 ROW = {**BODY, "requestId": request_id("f1", 0), "programme": "maths"}
-VERDICT = {"Payload": {"valid": True, "reasons": [], "emailKey": "k1"}}
-
-MINE, THEIRS = ({"Item": {"account_id": {"S": it}}} for it in ("a1", "a2"))
+VERDICT = {"Payload": {"valid": True, "free": False, "reasons": [], "emailKey": "k1"}}
 OURS = {"Payload": {"sub": "s2"}}
 
 #: machine, state, input, mocked result, where it leads (None: the end), part of its output.
 CASES: list[tuple[str, str, Any, Any, str | None, Any]] = [
     ("account", "Validate", IDS, VERDICT, "CheckExisting",
-     {"attempts": 0, "emailKey": "k1", **IDS}),
-    ("account", "CheckExisting", CARRIED, {}, "Free", {"free": True, "attempts": 2}),
-    ("account", "CheckExisting", CARRIED, MINE, "Free", {"free": True}),
-    ("account", "CheckExisting", CARRIED, THEIRS, "Free", {"free": False}),
-    ("account", "Free", CARRIED, None, "Create", {}),
-    ("account", "Free", {**CARRIED, "attempts": 5}, None, "Create", {}),
-    ("account", "Free", {**CARRIED, "attempts": 6}, None, "GiveUp", {}),
-    ("account", "Free", {**CARRIED, "free": False}, None, "Close", {}),
-    ("account", "Free", {**CARRIED, "valid": False}, None, "Close", {}),
-    ("account", "CheckExisting", {**CARRIED, "valid": False}, {}, "Free",
-     {"reasons": CARRIED["reasons"]}),
+     {"attempts": 1, "valid": True, "free": False, "emailKey": "k1", "reasons": [], **IDS}),
+    ("account", "Validate", {**IDS, "attempts": 2}, VERDICT, "CheckExisting", {"attempts": 3}),
+    ("account", "Begun", IDS, None, "Close", {}),
+    ("account", "Begun", CARRIED, None, "Withdraw", {}),
+    ("account", "CheckExisting", CARRIED, None, "Create", {}),
+    ("account", "CheckExisting", {**CARRIED, "attempts": 5}, None, "Create", {}),
+    ("account", "CheckExisting", {**CARRIED, "attempts": 6}, None, "GiveUp", {}),
+    ("account", "CheckExisting", {**CARRIED, "free": False}, None, "Close", {}),
+    ("account", "CheckExisting", {**CARRIED, "valid": False}, None, "Close", {}),
     ("account", "GiveUp", CARRIED, None, "Withdraw", {"outcome": "failed", "error": "Contended"}),
     ("account", "Create", CARRIED, {}, "CreateIdentity", CARRIED),
-    ("account", "LookAgain", {**CARRIED, "attempts": 0}, None, "CheckExisting", {}),
+    ("account", "LookAgain", {**CARRIED, "attempts": 0}, None, "Validate", {}),
     ("account", "CreateIdentity", CARRIED, OURS, "Activate", {"sub": "s2"}),
     ("account", "Activate", CARRIED, {}, None, {"status": "created", "accountId": "a1"}),
     ("account", "Done", CARRIED, None, None, {"status": "created", "accountId": "a1"}),
