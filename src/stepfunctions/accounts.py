@@ -49,10 +49,21 @@ class Accounts:
         item = self._item(f"ACCOUNT#{account_id}", "PERSON")
         return None if item is None else _person(item)
 
-    def account(self, account_id: str) -> Account | None:
-        """Return the account, or None where there is none."""
-        item = self._item(f"ACCOUNT#{account_id}", "ACCOUNT")
-        return None if item is None else Account(account_id, str(item["status"]["S"]))
+    def whom(self, account_id: str) -> tuple[Account | None, Person | None]:
+        """Return the account and what the student wrote, as they are at one moment."""
+        with aws.answers("DynamoDB"):
+            answer = self._dynamodb.query(
+                TableName=self._table,
+                KeyConditionExpression="pk = :pk",
+                ExpressionAttributeValues={":pk": {"S": f"ACCOUNT#{account_id}"}},
+                ConsistentRead=True,
+            )
+        rows: dict[str, Any] = {item["sk"]["S"]: item for item in answer["Items"]}
+        account, person = rows.get("ACCOUNT"), rows.get("PERSON")
+        return (
+            None if account is None else Account(account_id, str(account["status"]["S"])),
+            None if person is None else _person(person),
+        )
 
     def owner(self, email_key: str) -> str | None:
         """Return whose address this is: the account's id, or None where it is nobody's."""

@@ -34,8 +34,7 @@ def tell(message: Message) -> str:
 
     Raises TransientError and RefusedError where DynamoDB or SES do.
     """
-    account = accounts().account(message.account_id)
-    person = accounts().person(message.account_id)
+    account, person = accounts().whom(message.account_id)
     if account is None or account.status != "active" or person is None:
         return "withdrawn"
     recipient = address.canonical(person.email)

@@ -6,7 +6,7 @@ import time
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.emulator.contracts_machines import ROLE, ended, machine
+from tests.emulator.contracts_machines import DEFINITION, ROLE, ended, machine
 from tests.emulator.running import Emulator, unique
 from tests.emulator.templates import stack
 
@@ -108,3 +108,45 @@ def expression_parsing(emulator: Emulator) -> None:
     ]
     lasts = [ended(emulator, it, 60) for it in started]
     assert {(it["status"], it.get("output")) for it in lasts} == {("SUCCEEDED", "100010000")}
+
+
+def express_executions(emulator: Emulator) -> None:
+    """Nothing of an Express execution can be read after it, nor of a Map Run's Express child."""
+    name, bucket = unique("express"), unique("express")
+    storage, machines = emulator.client("s3"), emulator.client("stepfunctions")
+    storage.create_bucket(Bucket=bucket)
+    storage.put_object(Bucket=bucket, Key="a.csv", Body=b"n\ncanary\n")
+    spread = {
+        "Type": "Map",
+        "Label": "Rows",
+        "ItemReader": {
+            "Resource": "arn:aws:states:::s3:getObject",
+            "ReaderConfig": {"InputType": "CSV", "CSVHeaderLocation": "FIRST_ROW"},
+            "Parameters": {"Bucket": bucket, "Key": "a.csv"},
+        },
+        "ItemProcessor": {
+            "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "EXPRESS"},
+            "StartAt": "Child",
+            "States": {"Child": {"Type": "Pass", "Result": 1, "End": True}},
+        },
+        "End": True,
+    }
+    express = machine(DEFINITION, StateMachineName=f"{name}-x", StateMachineType="EXPRESS")
+    rows = json.dumps({"StartAt": "Rows", "States": {"Rows": spread}})
+    standard = machine(rows, StateMachineName=name)
+    emulator.deploy(stack(Role=ROLE, Express=express, Standard=standard), name)
+    answer = machines.start_sync_execution(
+        stateMachineArn=f"{ARN}:{name}-x", input='{"n": "canary"}'
+    )
+    assert answer["status"] == "SUCCEEDED"
+    listed = machines.list_executions(stateMachineArn=f"{ARN}:{name}-x")["executions"]
+    assert listed == []
+    with pytest.raises(ClientError) as caught:
+        machines.describe_execution(executionArn=answer["executionArn"])
+    assert caught.value.response["Error"]["Code"] == "ExecutionDoesNotExist"
+    started = machines.start_execution(stateMachineArn=f"{ARN}:{name}")["executionArn"]
+    assert ended(emulator, started)["output"] == "[1]"
+    (run,) = machines.list_map_runs(executionArn=started)["mapRuns"]
+    assert machines.list_executions(mapRunArn=run["mapRunArn"])["executions"] == []
+    counts = machines.describe_map_run(mapRunArn=run["mapRunArn"])["itemCounts"]
+    assert (counts["succeeded"], counts["total"]) == (1, 1)

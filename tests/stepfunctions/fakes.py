@@ -27,6 +27,12 @@ class Table:
         item = self.items.get((Key["pk"]["S"], Key["sk"]["S"]))
         return {"Item": item} if item else {}
 
+    def query(self, ConsistentRead: bool, ExpressionAttributeValues: Any, **_given: str) -> Any:  # noqa: N803 - boto3's
+        assert ConsistentRead
+        self._fail()
+        pk = ExpressionAttributeValues[":pk"]["S"]
+        return {"Items": [item for key, item in self.items.items() if key[0] == pk]}
+
     def put_item(self, TableName: str, Item: Any, ConditionExpression: str) -> Any:  # noqa: N803 - boto3's
         assert ConditionExpression == "attribute_not_exists(pk)"
         self._fail()

@@ -26,18 +26,75 @@ def test_a_roster_is_known_by_its_content() -> None:
     ("content", "word"),
     [
         (b"", "empty"),
+        (HEADER, "no student"),
+        (HEADER + b"\n,\n", "no student"),
         (b"email\na@b.c\n", "columns"),
         (b"email,name,email\n", "columns"),
         (b"email,name,password\n", "columns"),
-        (b"\xef\xbb\xbfemail,name\n", "byte order mark"),
+        (b"e-mail,name\n", "columns"),
         ("email,name\nü,ü\n".encode("latin-1"), "UTF-8"),
+        ("email,name\na,b\n".encode("utf-16"), "UTF-8"),
+        (b"PK\x03\x04\x14\x00\x06\x00", "no text"),
         (HEADER + b'a,"b\n', "quote"),
-        (HEADER + b"a,b\n\nc,d\n", "empty line"),
     ],
 )
 def test_what_is_no_roster(content: bytes, word: str) -> None:
     with pytest.raises(RosterError, match=word):
         roster.inspect(content)
+
+
+PLAIN = "email,name\r\na@b.c,Anna\r\n"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"email,name\na@b.c,Anna",
+        b"email,name\r\na@b.c,Anna\r\n",
+        b"email,name\ra@b.c,Anna\r",
+        b"\xef\xbb\xbfemail,name\r\na@b.c,Anna\r\n",
+        b'"email";"name"\r\na@b.c;Anna\r\n',
+        b"email\tname\na@b.c\tAnna\n",
+        b" Email ,NAME\na@b.c,Anna\n",
+        b"email,name\na@b.c,Anna\n,\n\n \n",
+    ],
+)
+def test_what_spreadsheets_do_to_a_roster_is_undone(content: bytes) -> None:
+    found = roster.inspect(content)
+    assert (found.text, found.rows) == (PLAIN, 1)
+
+
+def test_a_row_keeps_its_place() -> None:
+    content = HEADER + b'a@b.c,"A\nB, C"\n\nonly\none,too,many\nd@e.f,"=1+1"\n'
+    found = roster.inspect(content)
+    rows = list(csv.DictReader(io.StringIO(found.text, newline="")))
+    assert [(row["email"], row["name"]) for row in rows] == [
+        ("a@b.c", "A\nB, C"),
+        ("", ""),
+        ("only", ""),
+        ("", ""),
+        ("d@e.f", "=1+1"),
+    ]
+    assert found.rows == 5
+
+
+@given(st.lists(st.tuples(st.text(), st.text()), min_size=1, max_size=8))
+def test_any_cells_come_through(rows: list[tuple[str, str]]) -> None:
+    clean = [tuple(cell.replace("\0", "") for cell in row) for row in rows]
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows([("email", "name"), *clean])
+    try:
+        content = text.getvalue().encode()
+    except UnicodeEncodeError:
+        return  # a lone surrogate is in no file
+    if not any(cell.strip() for row in clean for cell in row):
+        with pytest.raises(RosterError, match="no student"):
+            roster.inspect(content)
+        return
+    found = roster.inspect(content)
+    read = [tuple(row) for row in csv.reader(io.StringIO(found.text, newline=""))][1:]
+    assert read == clean[: len(read)]
+    assert not any(cell.strip() for row in clean[len(read) :] for cell in row)
 
 
 @pytest.mark.parametrize(("more", "legal"), [(0, True), (1, False)])
@@ -69,16 +126,32 @@ def test_a_report_has_a_line_for_every_row_and_every_reason() -> None:
     found: dict[str, dict[str, Any]] = {
         roster.request_id("f", 0): {"status": "created", "reasons": []},
         roster.request_id("f", 1): {"status": "rejected", "reasons": [reason, reason]},
+        roster.request_id("f", 3): {"status": "pending", "reasons": []},
     }
-    lines = list(csv.reader(io.StringIO(roster.report(3, "f", found), newline="")))
+    lines = list(csv.reader(io.StringIO(roster.report(4, "f", found), newline="")))
     assert lines[0] == list(roster.REPORT_COLUMNS)
-    assert [line[:2] for line in lines[1:]] == [
-        ["1", "created"],
-        ["2", "rejected"],
-        ["2", "rejected"],
-        ["3", "failed"],
+    # The numbers of a spreadsheet, whose first row is the header.
+    assert [line[:3] for line in lines[1:]] == [
+        ["2", "created", ""],
+        ["3", "rejected", "invalid"],
+        ["3", "rejected", "invalid"],
+        ["4", "failed", "not_taken"],
+        ["5", "pending", "pending"],
     ]
     assert lines[2][2:] == ["invalid", "email", "No, it is not."]
+    assert all(line[4] for line in lines[2:])
+
+
+def test_a_refusal_is_one_line_with_its_whole_sentence() -> None:
+    error = RosterError("One, two, and “three”.")
+    (line,) = csv.DictReader(io.StringIO(roster.refusal(error), newline=""))
+    assert line == {
+        "row": "",
+        "status": "refused",
+        "code": "file",
+        "field": "",
+        "message": "One, two, and “three”.",
+    }
 
 
 def test_outcomes_are_counted() -> None:

@@ -34,7 +34,12 @@ IMPORT = {
     "rows": 2,
     "looks": 3,
     "ok": True,
+    "known": False,
+    "copy": "read/f1.csv",
     "totals": {"done": True},
+}
+INSPECTED = {
+    "Payload": {"ok": True, "known": False, "fileId": "f1", "rows": 2, "copy": "read/f1.csv"}
 }
 PUT = {"bucket": {"name": "b"}, "object": {"key": "rosters/k.csv"}}
 ITEM = {"fileId": "f1", "index": 0, "row": {**BODY, "locale": "", "programme": "maths"}}
@@ -85,10 +90,11 @@ CASES: list[tuple[str, str, Any, Any, str | None, Any]] = [
     ("admit", "Accepted", {}, None, None, {"outcome": "accepted"}),
     ("admit", "Conflict", {}, None, None, {"outcome": "conflict"}),
     ("admit", "Busy", {}, None, None, None),
-    ("import", "Inspect", PUT, {"Payload": {"ok": True, "fileId": "f1", "rows": 2}}, "Readable",
-     {"looks": 0, "bucket": "b", "key": "rosters/k.csv", "rows": 2}),
+    ("import", "Inspect", PUT, INSPECTED, "Readable",
+     {"looks": 0, "known": False, "copy": "read/f1.csv", "key": "rosters/k.csv", "rows": 2}),
     ("import", "Readable", IMPORT, None, "Rows", {}),
     ("import", "Readable", {**IMPORT, "ok": False}, None, "Refused", {}),
+    ("import", "Readable", {**IMPORT, "known": True}, None, "Report", {}),
     ("import", "Request", ITEM, None, "Admit", {"tries": 0, "body": ROW}),
     ("import", "Admit", {"tries": 0, "body": ROW}, {"Status": "SUCCEEDED"}, "Admitted",
      {"status": "SUCCEEDED", "tries": 1, "body": ROW}),
