@@ -29,8 +29,8 @@ redrive: setup ## bring in what did not get into the lake; STAGE= and REGION= fo
 reconcile: setup ## compare the appointments with the lake, and repair the lake
 	@$(PY) -m local.operate reconcile
 
-verify: setup ## does each shard's chain of objects lack nothing? RESTORE=1 brings back what was deleted
-	@$(PY) -m local.operate verify $(if $(RESTORE),--restore)
+verify: setup ## is everything in the lake that ever was? RESTORE=1 brings back what was deleted
+	@$(PY) -m local.operate verify $(if $(RESTORE),--restore) $(if $(HOURS),--hours $(HOURS))
 
 chaos: setup ## the whole system under faults, and what was lost: nothing. SEED= repeats a run
 	@$(PY) -m local chaos

@@ -58,9 +58,9 @@ class Prefix:
         return [key for key in bucket.keys(head, start) if len(key) == length]
 
 
-def summary(bucket: Bucket, key: str) -> Found:
+def summary(bucket: Bucket, key: str, version: str | None = None) -> Found:
     """What an object of the lake says of itself. ObjectMetadataError where it says nothing."""
-    metadata = bucket.metadata(key)
+    metadata = bucket.metadata(key, version)
     try:
         return Found(Summary.parse(metadata), metadata["sha256"])
     except (KeyError, ValueError) as error:

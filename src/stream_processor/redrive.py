@@ -9,27 +9,20 @@ import argparse
 import json
 import os
 import sys
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from stream_processor import chain, changerows, changes, events, known, lake, settings, source
+from stream_processor import settings, source
 from stream_processor.again import BadRows
-from stream_processor.chain import Commit, Draft, Mark
-from stream_processor.door import House, ShardChain
+from stream_processor.door import House
 from stream_processor.errors import SourceError, StreamProcessorError
-from stream_processor.lake import Prefix
-from stream_processor.live import LiveMinutes
-from stream_processor.source import Batch, Change, Packet
-from stream_processor.tally import MessageKey, Tally
+from stream_processor.late import Late
 
 #: Where an event source mapping puts what it gives up ("Retain discarded records", Amazon S3):
 #: aws/lambda/<mapping's UUID>/<shard>/YYYY/MM/DD/YYYY-MM-DDTHH.MM.SS-<random UUID>
 FAILURES = "aws/lambda/"
-#: A batch may hold records of this many hours: Lambda gives up what is older.
-_BATCH_HOURS = 25
 
 
 @dataclass(slots=True)
@@ -44,21 +37,10 @@ class Result:
     def __str__(self) -> str:
         return json.dumps({name: getattr(self, name) for name in self.__slots__})
 
-
-class Memory:
-    """A mark for one run. Nothing needs it afterwards: what is in the lake is asked of the lake."""
-
-    def __init__(self, inner: ShardChain[Any]) -> None:
-        self._mark: Mark | None = None
-        self.between = inner.between
-
-    def mark(self) -> Mark | None:
-        """How far this run is."""
-        return self._mark
-
-    def raise_to(self, mark: Mark) -> None:
-        """Move on."""
-        self._mark = mark
+    def count(self, records: int, written: int) -> None:
+        """Count a batch: what was not written is in the lake, or another region's."""
+        self.written += written
+        self.known += records - written
 
 
 class Failures:
@@ -66,6 +48,7 @@ class Failures:
 
     def __init__(self, house: House) -> None:
         self._house = house
+        self._late = Late(house)
 
     def run(self) -> Result:
         """Redrive all of them. One that is wholly in the lake is deleted from the bucket."""
@@ -87,85 +70,12 @@ class Failures:
         if "DDBStreamBatchInfo" in document:
             shard = document["DDBStreamBatchInfo"]["shardId"]
             for changed in source.changes(event):
-                self._changes(changed, [changed.shard, shard], result)
+                # Without a tumbling window an event does not name its shard, but its document does.
+                written = self._late.changes(changed, [changed.shard, shard])
+                result.count(len(changed.records), written)
         else:
             for batch in source.packets(event):
-                self._events(batch, result)
-
-    def _events(self, batch: Batch[Packet], result: Result) -> None:
-        missing = self._missing(lake.EVENTS, [batch.shard], batch.records)
-        result.known += len(batch.records) - len(missing)
-        if not missing:
-            return
-        name = f"{batch.stream}#{batch.shard}#redrive-{missing[0].sequence}"
-        limits = self._house.settings
-        live = LiveMinutes(self._house.live, name, limits.live_hours, limits.live_pages)
-        into = ShardChain(
-            self._house, name, Prefix(lake.EVENTS, f"redrive-{batch.shard}"), events.tally_of
-        )
-
-        def draft(rest: Sequence[Packet], previous: int | None) -> Draft[Tally]:
-            made = events.draft(limits, batch.shard, rest, previous, frozenset())
-            copies = self._copies(made, rest)
-            if not copies:
-                return made
-            return events.draft(limits, batch.shard, rest, previous, copies)
-
-        def committed(commit: Commit[Tally]) -> None:
-            live.count(commit.summary.last, commit.tally, time.time())
-
-        chain.commit(
-            missing,
-            marks=Memory(into),
-            objects=into,
-            draft=draft,
-            name=lambda first: into.names.key(first.sequence, first.arrived_ms),
-            committed=committed,
-            in_time=lambda: True,
-        )
-        result.written += len(missing)
-
-    def _copies(self, made: Draft[Tally], rest: Sequence[Packet]) -> set[MessageKey]:
-        """Events of a draft that the lake has as good rows: their clients sent them again."""
-        arrived = [record.arrived_ms for record in rest[: made.summary.records]]
-        seconds = self._house.settings.window_seconds
-        return known.good_around(
-            self._house.lake, min(arrived), max(arrived), seconds, made.tally.ids
-        )
-
-    def _changes(self, batch: Batch[Change], shards: Sequence[str], result: Result) -> None:
-        mine = [c for c in batch.records if changerows.own(c, self._house.settings.region)]
-        missing = self._missing(lake.CHANGES, shards, mine)
-        result.known += len(mine) - len(missing)
-        if not missing:
-            return
-        into: ShardChain[None] = ShardChain(
-            self._house,
-            f"{batch.stream}#{batch.shard}#redrive",
-            Prefix(lake.CHANGES, f"redrive-{batch.shard}"),
-            lambda _: None,
-        )
-        chain.commit(
-            missing,
-            marks=Memory(into),
-            objects=into,
-            draft=lambda rest, previous: changes.draft(batch, rest, previous),
-            name=lambda first: into.names.key(first.sequence, first.arrived_ms),
-            committed=lambda _: None,
-            in_time=lambda: True,
-        )
-        result.written += len(missing)
-
-    def _missing[R: chain.Record](
-        self, prefix: str, shards: Sequence[str], records: Sequence[R]
-    ) -> list[R]:
-        """The records that no object of their shard holds: of the chain, or of a redrive."""
-        left = list(records)
-        for shard in shards:
-            for name in (shard, f"redrive-{shard}"):
-                names = Prefix(prefix, name)
-                left = lake.uncovered(self._house.lake, names, left, _BATCH_HOURS)
-        return left
+                result.count(len(batch.records), self._late.events(batch))
 
 
 def _day(text: str) -> date:

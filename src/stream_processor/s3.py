@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from stream_processor.errors import StorageError
 
@@ -24,6 +24,14 @@ def client() -> "S3Client":
         connect_timeout=3, read_timeout=15, retries={"mode": "standard", "max_attempts": 4}
     )
     return boto3.client("s3", config=config)
+
+
+class Deleted(NamedTuple):
+    """A name that was deleted: its marker, and the version below, unless that is gone as well."""
+
+    key: str
+    marker: str
+    version: str | None
 
 
 class Bucket:
@@ -59,10 +67,11 @@ class Bucket:
             return True
         raise StorageError(f"S3 did not store {key}: other writers of it did not come to an end")
 
-    def metadata(self, key: str) -> Mapping[str, str]:
-        """What an object says of itself."""
+    def metadata(self, key: str, version: str | None = None) -> Mapping[str, str]:
+        """What an object, or an earlier version of it, says of itself."""
+        older: dict[str, Any] = {} if version is None else {"VersionId": version}
         try:
-            return self._s3.head_object(Bucket=self.name, Key=key)["Metadata"]
+            return self._s3.head_object(Bucket=self.name, Key=key, **older)["Metadata"]
         except _failures() as error:
             raise StorageError(f"S3 did not describe {key}: {_name(error)}") from error
 
@@ -80,9 +89,10 @@ class Bucket:
         except _failures() as error:
             raise StorageError(f"S3 did not delete {key}: {_name(error)}") from error
 
-    def deleted(self, prefix: str) -> Iterator[tuple[str, str]]:
-        """Names whose newest version is a delete marker, each with the marker's id."""
+    def deleted(self, prefix: str) -> Iterator[Deleted]:
+        """What was deleted: names whose newest version is a delete marker."""
         query: dict[str, Any] = {"Bucket": self.name, "Prefix": prefix}
+        marked: dict[str, Deleted] = {}
         while True:
             try:
                 page = self._s3.list_object_versions(**query)
@@ -90,18 +100,24 @@ class Bucket:
                 raise StorageError(f"S3 did not list {prefix}: {_name(error)}") from error
             for marker in page.get("DeleteMarkers", []):
                 if marker["IsLatest"]:
-                    yield marker["Key"], marker["VersionId"]
+                    marked[marker["Key"]] = Deleted(marker["Key"], marker["VersionId"], None)
+            # The versions of a name come newest first, its marker before them.
+            for version in page.get("Versions", []):
+                found = marked.get(version["Key"])
+                if found is not None and found.version is None:
+                    marked[found.key] = found._replace(version=version["VersionId"])
             if not page.get("IsTruncated"):
+                yield from marked.values()
                 return
             query["KeyMarker"] = page["NextKeyMarker"]
             query["VersionIdMarker"] = page["NextVersionIdMarker"]
 
-    def undelete(self, key: str, marker: str) -> None:
+    def undelete(self, deleted: Deleted) -> None:
         """Take a delete marker away, so that the version below it is the object again."""
         try:
-            self._s3.delete_object(Bucket=self.name, Key=key, VersionId=marker)
+            self._s3.delete_object(Bucket=self.name, Key=deleted.key, VersionId=deleted.marker)
         except _failures() as error:
-            raise StorageError(f"S3 did not bring back {key}: {_name(error)}") from error
+            raise StorageError(f"S3 did not bring back {deleted.key}: {_name(error)}") from error
 
     def keys(self, prefix: str, after: str = "") -> Iterator[str]:
         """The names under a prefix, in order, behind `after`."""

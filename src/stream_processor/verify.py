@@ -1,157 +1,215 @@
-"""Do the objects of each shard tile? Each names the end of the one before: a missing one shows.
+"""Is everything in the lake that ever was, and everything that came in?
 
-`python -m stream_processor.verify` walks the lake and prints what it found; with `--restore` it
-brings back, from the bucket's versions, what was deleted out of the middle or the end of a chain.
-The environment is that of the functions.
+`python -m stream_processor.verify` asks every witness that there is: the objects of a shard, each
+of which names the end of the one before; the shard's row; the bucket's delete markers; and the
+streams, for as far back as they go. With `--restore` it brings back what was deleted, from the
+bucket's versions, else from the streams. The environment is that of the functions.
 """
 
 import argparse
-import json
 import os
 import sys
+import time
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Final
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from itertools import chain, groupby
+from typing import Any, Final
 
-from stream_processor import lake, settings
-from stream_processor.chain import SEQUENCE_DIGITS, Summary
+from stream_processor import lake, late, settings
+from stream_processor.chain import SEQUENCE_DIGITS, Mark
+from stream_processor.changes import Changes
 from stream_processor.door import House
-from stream_processor.errors import StreamProcessorError
-from stream_processor.lake import Prefix
+from stream_processor.errors import ObjectMetadataError, StreamProcessorError
+from stream_processor.events import Events
+from stream_processor.late import Late
+from stream_processor.s3 import Deleted
+from stream_processor.source import Batch
+from stream_processor.streams import Streams
+from stream_processor.tiles import Place, Tiles
+from stream_processor.verdict import Verdict
 
-#: Objects beside the chains: repairs, and what was read again.
-_BESIDE: Final = ("redrive-", "again-", "reconciler-")
+type Shards = dict[Place, Tiles]
 
-
-@dataclass(frozen=True, slots=True)
-class Gap:
-    """Sequence numbers of a shard that no object holds: behind `after`, up to `until`."""
-
-    prefix: str
-    shard: str
-    after: int | None
-    until: int
-
-
-@dataclass(slots=True)
-class Verdict:
-    """What a walk found. `overlaps` are names whose object begins before the last one ended."""
-
-    objects: int = 0
-    shards: int = 0
-    good: int = 0
-    bad: int = 0
-    duplicate: int = 0
-    gaps: list[Gap] = field(default_factory=list)
-    overlaps: list[str] = field(default_factory=list)
-    restored: int = 0
-
-    def __str__(self) -> str:
-        named = {name: getattr(self, name) for name in self.__slots__}
-        named["gaps"] = len(self.gaps)
-        named["overlaps"] = len(self.overlaps)
-        return json.dumps(named)
+#: Objects beside the chains that are no records of a stream: what was read again, and repairs.
+_MADE: Final = ("again-", "reconciler-")
+_PREFIXES: Final = (lake.EVENTS, lake.CHANGES)
 
 
 class Verifier:
-    """Walks the chains of a lake."""
+    """Asks the witnesses of a lake."""
 
-    def __init__(self, house: House) -> None:
+    def __init__(
+        self,
+        house: House,
+        streams: Streams | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
         self._house = house
+        self._streams = streams if streams is not None else Streams(house.settings)
+        self._sleep = sleep
 
-    def run(self, *, restore: bool = False) -> Verdict:
-        """Walk all chains; with `restore`, bring back what versions allow and walk again."""
-        verdict = self._walk()
-        if restore and verdict.gaps:
-            restored = sum(self._restore(gap) for gap in verdict.gaps)
-            verdict = self._walk()
-            verdict.restored = restored
+    def run(self, *, restore: bool = False, hours: int | None = None) -> Verdict:
+        """Ask all; with `restore`, bring back what can be, and ask again.
+
+        `hours` is how far back the streams are read: as far as they go where nothing is said.
+        """
+        reach = self._house.settings.retention_hours if hours is None else hours
+        verdict = self._twice(reach)
+        if restore and not verdict.whole:
+            restored = self._undelete()
+            reread = self._read_again(reach)
+            verdict = self._twice(reach)
+            verdict.restored, verdict.reread = restored, reread
         return verdict
 
-    def _walk(self) -> Verdict:
+    def _twice(self, reach: int) -> Verdict:
+        """Look, and look again at what is wrong: it may be on its way."""
+        shards = self._shards(Verdict())
+        absent: dict[Place, list[int]] = defaultdict(list)
+        for place, batch in self._held_by_streams(reach):
+            tiles = shards[place]
+            absent[place] += [r.sequence for r in batch.records if not tiles.holds(r.sequence)]
+        verdict = self._judge(absent)
+        if not verdict.whole:
+            self._sleep(self._house.settings.reconcile_grace_seconds)
+            verdict = self._judge(absent)
+        return verdict
+
+    def _judge(self, absent: dict[Place, list[int]]) -> Verdict:
         verdict = Verdict()
-        rows = self._rows()
-        chains = {
-            (prefix, shard): objects
-            for prefix in (lake.EVENTS, lake.CHANGES)
-            for shard, objects in self._chains(prefix).items()
-        }
-        for place in sorted(chains.keys() | rows.keys()):
-            verdict.shards += 1
-            self._check(place, chains.get(place, []), rows.get(place), verdict)
+        shards = self._shards(verdict)
+        for place in sorted(shards.keys() | absent.keys()):
+            tiles = shards[place]
+            verdict.add(place, tiles)
+            for sequence in absent[place]:
+                verdict.add_absent(place, sequence, tiles.kind(sequence))
+        verdict.deleted = [d.key for d in self._deleted() if self._is_missing(d, shards)]
         return verdict
 
-    def _chains(self, prefix: str) -> dict[str, list[tuple[str, Summary]]]:
-        chains: dict[str, list[tuple[str, Summary]]] = defaultdict(list)
-        for key in self._house.lake.keys(f"{prefix}/"):
-            name = key.rpartition("/")[2]
-            shard = name[: -len(lake.SUFFIX) - SEQUENCE_DIGITS - 1]
-            if shard and not name.startswith(_BESIDE):
-                chains[shard].append((key, lake.summary(self._house.lake, key).summary))
-        return chains
-
-    def _rows(self) -> dict[tuple[str, str], int]:
-        """The high-water rows: where the newest object of each shard ended when it was written."""
-        rows: dict[tuple[str, str], int] = {}
+    def _shards(self, verdict: Verdict) -> Shards:
+        shards: Shards = defaultdict(Tiles)
+        # The rows first: what is written meanwhile is then an object more, and not a row ahead.
         for item in self._house.checkpoints.scan():
             stream, _, shard = item["chain"]["S"].rpartition("#")
             # A table's stream is "<table>/<label>", and a Kinesis stream's name holds no slash.
             prefix = lake.CHANGES if "/" in stream else lake.EVENTS
-            rows[prefix, shard] = int(item["high"]["S"])
-        return rows
-
-    @staticmethod
-    def _check(
-        place: tuple[str, str],
-        objects: list[tuple[str, Summary]],
-        row: int | None,
-        verdict: Verdict,
-    ) -> None:
-        end: int | None = None
-        for key, summary in sorted(objects, key=lambda item: item[1].first):
-            verdict.objects += 1
-            verdict.good += summary.good
-            verdict.bad += summary.bad
-            verdict.duplicate += summary.duplicate
-            if summary.previous is not None and summary.previous != end:
-                verdict.gaps.append(Gap(*place, end, summary.previous))
-            if end is not None and summary.first <= end:
-                verdict.overlaps.append(key)
-            end = summary.last
-        if row is not None and (end is None or row > end):
-            verdict.gaps.append(Gap(*place, end, row))
-
-    def _restore(self, gap: Gap) -> int:
-        names = Prefix(gap.prefix, gap.shard)
-        restored = 0
-        for key, marker in list(self._house.lake.deleted(f"{gap.prefix}/")):
-            if not key.rpartition("/")[2].startswith(f"{gap.shard}-"):
+            shards[prefix, shard].row = Mark(int(item["high"]["S"]), int(item["arrived"]["N"]))
+        for key in chain.from_iterable(self._house.lake.keys(f"{it}/") for it in _PREFIXES):
+            place = _place(key)
+            if place is None:
                 continue
-            if (gap.after is None or names.first(key) > gap.after) and names.first(
-                key
-            ) <= gap.until:
-                self._house.lake.undelete(key, marker)
-                restored += 1
+            try:
+                summary = lake.summary(self._house.lake, key).summary
+            except ObjectMetadataError:
+                verdict.strange.append(key)
+                continue
+            if _beside(key):
+                tiles = shards[place]
+                tiles.beside.append(summary)
+                tiles.held |= late.sequences(self._house.lake.read(key))
+            else:
+                shards[place].objects[key] = summary
+        return shards
+
+    def _held_by_streams(self, reach: int) -> Iterator[tuple[Place, Batch[Any]]]:
+        if reach:
+            yield from (((lake.EVENTS, it.shard), it) for it in self._streams.events(reach))
+            yield from (((lake.CHANGES, it.shard), it) for it in self._streams.changes())
+
+    def _deleted(self) -> Iterator[Deleted]:
+        for prefix in _PREFIXES:
+            yield from self._house.lake.deleted(f"{prefix}/")
+
+    def _is_missing(self, deleted: Deleted, shards: Shards) -> bool:
+        """Whether what was deleted is not there in another object."""
+        place = _place(deleted.key)
+        if place is not None:
+            return not shards[place].holds(lake.Prefix.first(deleted.key))
+        return deleted.version is not None and deleted.key.endswith(lake.SUFFIX)
+
+    def _undelete(self) -> int:
+        """Bring back, from their versions, objects in whose place nothing is."""
+        shards, restored = self._shards(Verdict()), 0
+        for deleted in list(self._deleted()):
+            if deleted.version is None or not self._is_missing(deleted, shards):
+                continue
+            place = _place(deleted.key)
+            if place is not None:
+                with suppress(ObjectMetadataError):
+                    found = lake.summary(self._house.lake, deleted.key, deleted.version)
+                    if not shards[place].free_for(found.summary):
+                        continue
+            self._house.lake.undelete(deleted)
+            restored += 1
         return restored
+
+    def _read_again(self, reach: int) -> int:
+        """Bring in, from the streams, what no object holds; how many records.
+
+        What was written once comes back beside its chain. What lies behind all that is known was
+        perhaps never written: it goes through the door itself, where it meets whoever is late.
+        """
+        shards, written = self._shards(Verdict()), 0
+        beside, events, changes = Late(self._house), Events(self._house), Changes(self._house)
+        before: dict[Place, int] = {}
+        for place, batch in self._held_by_streams(reach):
+            prefix, shard = place
+            of_events = prefix == lake.EVENTS
+            kinds = groupby(batch.records, key=lambda it: shards[place].kind(it.sequence))
+            for kind, some in kinds:
+                part = Batch(batch.stream, shard, list(some))
+                if kind == "lost":
+                    previous = before.get(place)
+                    written += (
+                        beside.events(part, previous)
+                        if of_events
+                        else beside.changes(part, [shard], previous)
+                    )
+                elif kind == "waiting":
+                    (events if of_events else changes).run(part, lambda: True)
+                    written += len(part.records)
+                before[place] = part.records[-1].sequence
+        return written
+
+
+def _beside(key: str) -> bool:
+    return key.rpartition("/")[2].startswith(late.BESIDE)
+
+
+def _place(key: str) -> Place | None:
+    """Whose records an object of that name holds; None where it holds no stream's."""
+    prefix, _, rest = key.partition("/")
+    name = rest.rpartition("/")[2]
+    shard = name[: -len(lake.SUFFIX) - SEQUENCE_DIGITS - 1].removeprefix(late.BESIDE)
+    number = name.removesuffix(lake.SUFFIX)[-SEQUENCE_DIGITS:]
+    if name.startswith(_MADE) or not shard or not number.isdecimal():
+        return None
+    return prefix, shard
+
+
+def _patiently(seconds: float) -> None:
+    print(f"verify: looking again in {seconds:.0f} s at what is missing or late", file=sys.stderr)
+    time.sleep(seconds)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Verify, and print the verdict. 1 where a chain has a gap or an overlap, or AWS fails."""
+    """Verify, and print the verdict. 1 where anything is missing, or AWS fails."""
     parser = argparse.ArgumentParser(prog="stream_processor.verify", description=__doc__)
     parser.add_argument("--restore", action="store_true", help="bring back what was deleted")
+    parser.add_argument(
+        "--hours", type=int, help="how far back to read the streams; all there is, or 0 for none"
+    )
     given = parser.parse_args(arguments)
+    os.environ.setdefault("POWERTOOLS_METRICS_DISABLED", "true")
     try:
-        verdict = Verifier(House.of(settings.parse(os.environ))).run(restore=given.restore)
+        house = House.of(settings.parse(os.environ))
+        verdict = Verifier(house, sleep=_patiently).run(restore=given.restore, hours=given.hours)
     except StreamProcessorError as error:
         print(f"verify: {error} ({error.code})", file=sys.stderr)
         return 1
-    print("verified", verdict)
-    for gap in verdict.gaps:
-        print(f"  {gap.prefix} {gap.shard}: nothing between {gap.after} and {gap.until}")
-    for key in verdict.overlaps:
-        print(f"  {key} begins before the object before it ends")
-    return 1 if verdict.gaps or verdict.overlaps else 0
+    print(verdict)
+    return 0 if verdict.whole else 1
 
 
 if __name__ == "__main__":

@@ -87,6 +87,8 @@ class FakeS3:
     objects: dict[tuple[str, str], tuple[bytes, dict[str, str]]] = field(default_factory=dict)
     #: What was deleted: the bucket keeps versions.
     deleted: dict[tuple[str, str], tuple[bytes, dict[str, str]]] = field(default_factory=dict)
+    #: Names of which only the marker is left.
+    gone: set[tuple[str, str]] = field(default_factory=set)
     conflicts: int = 0
 
     def put_object(self, **query: Any) -> dict[str, Any]:
@@ -97,9 +99,13 @@ class FakeS3:
         if query.get("IfNoneMatch") == "*" and place in self.objects:
             raise refused(412, "PreconditionFailed")
         self.objects[place] = (bytes(query["Body"]), dict(query.get("Metadata", {})))
+        self.deleted.pop(place, None)
+        self.gone.discard(place)
         return {}
 
     def head_object(self, **query: Any) -> dict[str, Any]:
+        if "VersionId" in query:
+            return {"Metadata": dict(self.deleted[query["Bucket"], query["Key"]][1])}
         return {"Metadata": dict(self._at(query)[1])}
 
     def get_object(self, **query: Any) -> dict[str, Any]:
@@ -108,7 +114,8 @@ class FakeS3:
     def delete_object(self, **query: Any) -> dict[str, Any]:
         place = (query["Bucket"], query["Key"])
         if "VersionId" in query:
-            self.objects[place] = self.deleted.pop(place)
+            if place in self.deleted:
+                self.objects[place] = self.deleted.pop(place)
         elif place in self.objects:
             self.deleted[place] = self.objects.pop(place)
         return {}
@@ -121,7 +128,12 @@ class FakeS3:
             if bucket == query["Bucket"] and key.startswith(query["Prefix"]) and key > after
         )
         markers = [{"Key": key, "VersionId": "1", "IsLatest": True} for key in keys[:3]]
-        answer: dict[str, Any] = {"DeleteMarkers": markers}
+        versions = [
+            {"Key": key, "VersionId": "0", "IsLatest": False}
+            for key in keys[:3]
+            if (query["Bucket"], key) not in self.gone
+        ]
+        answer: dict[str, Any] = {"DeleteMarkers": markers, "Versions": versions}
         if keys[3:]:
             answer |= {"IsTruncated": True, "NextKeyMarker": keys[2], "NextVersionIdMarker": "1"}
         return answer

@@ -15,7 +15,6 @@ from stream_processor.events import Events
 from stream_processor.reconcile import Comparison, Reconciler
 from stream_processor.redrive import Failures
 from stream_processor.schema import DUPLICATE, GOOD
-from stream_processor.verify import Verifier
 from tests.simulator import Faults, SimulatedShard, Simulator, dynamodb_records
 from tests.stream_processor.fakes import FAILURES, LAKE, World
 from tests.stream_processor.records import (
@@ -217,36 +216,7 @@ def test_a_late_change_comes_after_the_repair_that_ran_ahead_of_it() -> None:
     assert reconcile(world, "next").repaired == 0
 
 
-# --- the verifier ---
-
-
-def chained(world: World, count: int) -> None:
-    door = Events(world.house())
-    for n in range(count):
-        door.handle(kinesis_event([packed(header(), [accepted(f"m{n}")])], first=n + 1), always)
-
-
-@pytest.mark.parametrize("gone", [[2], [0], [4], [0, 1, 2, 3, 4], [1, 3]])
-def test_deleted_objects_show_and_are_brought_back(gone: list[int]) -> None:
-    world = World()
-    chained(world, 5)
-    bucket = world.house().lake
-    assert Verifier(world.house()).run().gaps == []
-    names = world.s3.names()
-    for place in gone:
-        bucket.delete(names[place])
-    assert len(Verifier(world.house()).run().gaps) >= 1
-    verdict = Verifier(world.house()).run(restore=True)
-    assert (verdict.gaps, verdict.restored, verdict.good) == ([], len(gone), 5)
-
-
-def test_an_object_that_begins_too_early_is_an_overlap() -> None:
-    world = World()
-    chained(world, 3)
-    key = world.s3.names()[1]
-    body, metadata = world.s3.objects[LAKE, key]
-    world.s3.objects[LAKE, key] = (body, metadata | {"last": metadata["last"][:-1] + "3"})
-    assert Verifier(world.house()).run().overlaps == [world.s3.names()[2]]
+# --- duplicates ---
 
 
 def test_duplicates_of_a_redrive_are_told_from_good_rows() -> None:
