@@ -1,16 +1,16 @@
 """A thousand events, as lists on their way to columns."""
 
 from array import array
-from collections.abc import Callable, Iterator, Sequence
-from itertools import accumulate, groupby
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 from operator import attrgetter
-from typing import Final, NamedTuple, cast
+from typing import Final, NamedTuple
 
 import pyarrow as pa
 
 import clickstream
 from stream_processor import fields
-from stream_processor.decode import Rows
+from stream_processor.decoded import Rows
 from stream_processor.fields import (
     NO_CAMPAIGN,
     NO_CONTEXT,
@@ -20,25 +20,20 @@ from stream_processor.fields import (
     Context,
     Page,
 )
+from stream_processor.records import NO_HEADER, as_array, minute_of
 from stream_processor.schema import BAD, DUPLICATE, EVENTS, GOOD
-from stream_processor.tally import MessageKey, message_key
+from stream_processor.tally import MessageKey, Minute, message_key
 from stream_processor.times import instants
 
 _GOOD: Final = pa.scalar(GOOD)
-
-
-class Head(NamedTuple):
-    """What the rows of a record share. `header` is one object for all records without any."""
-
-    header: clickstream.Header
-    received_at: str
-    sent_at: str | None
+_REST_OF_PAGE: Final = [name for name in Page.__struct_fields__ if name != "path"]
 
 
 class Span(NamedTuple):
-    """Rows that have one head: those of a record, or of several."""
+    """Rows of one header that were received in one minute: those of a record, or of several."""
 
-    head: Head
+    header: clickstream.Header
+    minute: Minute
     start: int
     end: int
 
@@ -78,80 +73,60 @@ class Chunk:
     def __init__(self) -> None:
         self.rows = Rows.none()
         self.contexts: list[Context] = []
+        self.paths: list[str | None] = []
         self.keys: list[MessageKey] = []
         self.record = array("i")
         self.index = array("i")
         self.spans: list[Span] = []
         self.duplicate: dict[int, tuple[str, str]] = {}
-        self._paths: list[str | None] | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
 
-    def close_record(self, record: int, head: Head, upto: int | None = None) -> None:
-        """Say which record the rows are of that came since the last one was closed, `upto` a row.
+    def close_record(
+        self, record: int, header: clickstream.Header, minute: Minute, count: int | None = None
+    ) -> None:
+        """Say whose rows came since the last record was closed: all of them, or `count`.
 
         `record_index` is a row's place in its record.
         """
-        start = self.spans[-1].end if self.spans else 0
-        count = (len(self) if upto is None else upto) - start
+        start = len(self.record)
+        count = len(self) - start if count is None else count
         self.record.extend([record] * count)
         self.index.extend(range(count))
-        self.spans.append(Span(head, start, start + count))
+        self.spans.append(Span(header, minute, start, start + count))
 
-    def close_singles(self, records: Sequence[int], heads: Sequence[Head]) -> None:
-        """Say that each row is a record of its own, and what heads they have."""
+    def close_singles(self, records: Sequence[int], minutes: Sequence[int]) -> None:
+        """Say that each row is a record of its own, without a header, and when each was received.
+
+        `minutes` since 1970.
+        """
         self.record.extend(records)
         self.index.extend(bytes(len(records)))
         start = 0
-        for head, rows in groupby(heads):
-            end = start + sum(1 for _ in rows)
-            self.spans.append(Span(head, start, end))
+        for minute, rows in groupby(minutes):
+            end = start + len(list(rows))
+            self.spans.append(Span(NO_HEADER, minute_of(minute), start, end))
             start = end
 
-    def minutes(self) -> Iterator[tuple[clickstream.Header, str, int, int]]:
-        """Runs of rows of one header and one minute of arrival."""
-        run: tuple[clickstream.Header, str, int, int] | None = None
-        for head, start, end in self.spans:
-            minute = head.received_at[:16]
-            if run is not None and run[0] is head.header and run[1] == minute:
-                run = (*run[:3], end)
-                continue
-            if run is not None:
-                yield run
-            run = (head.header, minute, start, end)
-        if run is not None:
-            yield run
+    def minutes(self) -> Iterator[tuple[Minute, int, int]]:
+        """Runs of rows that were received in one minute."""
+        for minute, group in groupby(self.spans, attrgetter("minute")):
+            spans = list(group)
+            yield minute, spans[0].start, spans[-1].end
 
     def fill(self) -> None:
-        """Work out what rows take from their record: their source, and its context."""
+        """Work out what rows take from their record, its source and its context; and their page."""
         self.contexts = [event.context or NO_CONTEXT for event in self.rows.events]
-        for header, _, start, end in self.minutes():
+        for header, _, start, end in self.spans:
             source = message_key(header.source, "")
             self.keys += [source + message_id for message_id in self.rows.ids[start:end]]
-            if bytes(header.context) != b"null":
+            if header is not NO_HEADER and bytes(header.context) != b"null":
                 shared = fields.context(header.context)
                 for row in range(start, end):
                     if self.contexts[row] is NO_CONTEXT:
                         self.contexts[row] = shared
-
-    def paths(self) -> list[str | None]:
-        """The page of each row, for the live counters."""
-        if self._paths is None:
-            self._paths = self._either(
-                [(event.properties or NO_PAGE).path for event in self.rows.events],
-                attrgetter("path"),
-            )
-        return self._paths
-
-    def _either(self, own: list[str | None], of: Callable[[Page], str | None]) -> list[str | None]:
-        """What each event says of its page itself; where it says nothing, what its context says."""
-        if None not in own:
-            return own
-        return [
-            of(context.page) if value is None and context.page is not None else value
-            for value, context in zip(own, self.contexts, strict=True)
-        ]
+        self.paths = self._of_page("path")
 
     def columns(self) -> pa.RecordBatch:
         """The rows as a batch of `SCHEMA`."""
@@ -168,29 +143,30 @@ class Chunk:
             "name": [event.name for event in events],
             "user_id": [event.user_id for event in events],
             "anonymous_id": [event.anonymous_id for event in events],
-            "timestamp": self._timestamps(),
-            "original_timestamp": instants(self.rows.originals),
+            **self._times(),
             "locale": [context.locale for context in contexts],
             "library": [(context.library or NO_LIBRARY).name for context in contexts],
-            "event_json": self._texts(),
+            "event_json": self.rows.json(),
             "raw": self._sparse({row: one.raw for row, one in bad.items()}),
-            "record_index": as_array(self.index),
-            "record": as_array(self.record),
-            **self._page_columns(),
+            "record_index": as_array(self.index, pa.int32()),
+            "record": as_array(self.record, pa.int32()),
+            **{f"page_{name}": self._of_page(name) for name in _REST_OF_PAGE},
+            "page_path": self.paths,
             **self._campaign_columns(),
         }
         arrays = [_array(values.get(field.name), field.type, len(self)) for field in SCHEMA]
         return pa.RecordBatch.from_arrays(arrays, schema=SCHEMA)
 
-    def _page_columns(self) -> dict[str, Sequence[object]]:
-        own = [event.properties or NO_PAGE for event in self.rows.events]
-        return {
-            "page_url": self._either([page.url for page in own], attrgetter("url")),
-            "page_path": self.paths(),
-            "page_title": self._either([page.title for page in own], attrgetter("title")),
-            "page_referrer": self._either([page.referrer for page in own], attrgetter("referrer")),
-            "page_search": self._either([page.search for page in own], attrgetter("search")),
-        }
+    def _of_page(self, name: str) -> list[str | None]:
+        """What each event says of its page itself; where it says nothing, what its context says."""
+        of = attrgetter(name)
+        own = [of(event.properties or NO_PAGE) for event in self.rows.events]
+        if None not in own:
+            return own
+        return [
+            of(context.page or NO_PAGE) if value is None else value
+            for value, context in zip(own, self.contexts, strict=True)
+        ]
 
     def _campaign_columns(self) -> dict[str, Sequence[object]]:
         given = [context.campaign for context in self.contexts]
@@ -202,16 +178,12 @@ class Chunk:
             for name in Campaign.__struct_fields__
         }
 
-    def _texts(self) -> pa.Array:
-        """The events as they were sent. They are known to be UTF-8."""
-        texts, joined = self.rows.texts, self.rows.joined
-        if joined is None:
-            copies = [None if text is None else bytes(text) for text in texts]
-            return pa.array(copies, pa.binary()).view(pa.string())
-        ends = array("i", accumulate(map(len, cast("list[bytes]", texts)), initial=0))
-        return pa.Array.from_buffers(
-            pa.string(), len(self), [None, pa.py_buffer(ends), pa.py_buffer(joined)]
-        )
+    def _times(self) -> dict[str, pa.Array]:
+        timestamps = instants(self.rows.timestamps)
+        # A producer that knows one of the two says it for both.
+        same = self.rows.originals == self.rows.timestamps
+        originals = timestamps if same else instants(self.rows.originals)
+        return {"timestamp": timestamps, "original_timestamp": originals}
 
     def _verdicts(self) -> list[str]:
         verdicts = [GOOD] * len(self)
@@ -229,26 +201,8 @@ class Chunk:
             column[row] = value
         return column
 
-    def _timestamps(self) -> pa.Array:
-        """When it happened; where that cannot be read, when it was received."""
-        texts: list[str | None] = [text or None for text in self.rows.timestamps]
-        column = instants(texts)
-        if column.null_count > len(self.rows.bad):
-            known = column.is_valid().to_pylist()
-            for head, start, end in self.spans:
-                for row in range(start, end):
-                    if not known[row] and row not in self.rows.bad:
-                        texts[row] = head.received_at
-            column = instants(texts)
-        return column
-
 
 def _array(values: Sequence[object] | pa.Array | None, kind: pa.DataType, length: int) -> pa.Array:
     if values is None:
         return pa.nulls(length, kind)
     return values if isinstance(values, pa.Array) else pa.array(values, kind)
-
-
-def as_array(values: "array[int]") -> pa.Array:
-    """An array of C ints as Arrow's, without a copy."""
-    return pa.Array.from_buffers(pa.int32(), len(values), [None, pa.py_buffer(values)])

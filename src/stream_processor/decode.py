@@ -5,9 +5,6 @@ Nothing here raises for what the bytes say: what cannot be read comes back as `B
 
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -15,72 +12,8 @@ from zlib_ng import zlib_ng
 
 import clickstream
 from stream_processor import fields
-from stream_processor.fields import NO_EVENT, UNREADABLE, Event, EventError, PlainEvent
-
-
-@dataclass(frozen=True, slots=True)
-class Bad:
-    """A line that cannot become an event: a stable code, a sentence, and the bytes themselves."""
-
-    code: str
-    reason: str
-    raw: bytes
-
-
-class Line(msgspec.Struct, frozen=True, gc=False):
-    """What stands beside an event: the part of `clickstream.Accepted` that this reader uses."""
-
-    message_id: str
-    timestamp: str
-    original_timestamp: str | None
-    event: msgspec.Raw
-
-
-@dataclass(slots=True)
-class Rows:
-    """Rows, a list per part of a row. What is no event has placeholders, and stands in `bad`.
-
-    `joined` is all texts end to end, where they were decoded together.
-    """
-
-    ids: list[str]
-    timestamps: list[str]
-    originals: list[str | None]
-    events: list[Event]
-    texts: list[bytes | None]
-    bad: dict[int, Bad]
-    joined: bytes | None = None
-
-    @classmethod
-    def none(cls) -> "Rows":
-        """No rows yet."""
-        return cls([], [], [], [], [], {})
-
-    def __len__(self) -> int:
-        return len(self.texts)
-
-    def add(self, row: "tuple[Line, Event, bytes] | Bad") -> None:
-        """Append one row."""
-        if isinstance(row, Bad):
-            self.bad[len(self)] = row
-        line, event, text = (NO_LINE, NO_EVENT, None) if isinstance(row, Bad) else row
-        self.ids.append(line.message_id)
-        self.timestamps.append(line.timestamp)
-        self.originals.append(line.original_timestamp)
-        self.events.append(event)
-        self.texts.append(text)
-        self.joined = None
-
-    def extend(self, other: "Rows") -> None:
-        """Append all rows of another."""
-        start = len(self)
-        self.ids += other.ids
-        self.timestamps += other.timestamps
-        self.originals += other.originals
-        self.events += other.events
-        self.texts += other.texts
-        self.bad |= {start + row: bad for row, bad in other.bad.items()}
-        self.joined = None
+from stream_processor.decoded import NOTHING, Bad, Line, Rows
+from stream_processor.fields import UNREADABLE, Event, EventError, PlainEvent
 
 
 class _Batch(msgspec.Struct, frozen=True, rename="camel"):
@@ -90,12 +23,6 @@ class _Batch(msgspec.Struct, frozen=True, rename="camel"):
     batch: list[msgspec.Raw] | None = None
 
 
-_NOTHING: Final = msgspec.Raw(b"")
-NO_LINE: Final = Line("", "", None, _NOTHING)
-#: Stands in for the header of a record that has none: what the edge would know is not known.
-NO_HEADER: Final = clickstream.Header(
-    request_id="", received_at="", source="", stream_region="", edge_region=""
-)
 _GZIP: Final = 31  # zlib manual, inflateInit2: 15 bits of window, +16 for the gzip wrapper
 #: Bytes of a record that is read the short way; what is larger goes the careful way.
 _SOUND: Final = 4 * 1024 * 1024
@@ -201,39 +128,32 @@ def rejected(text: bytes) -> Bad:
     return Bad(refused.code, refused.message, refused.raw.encode())
 
 
-def plain_together(
-    texts: Sequence[bytes], place: Callable[[int], str], received: Sequence[str]
-) -> Rows | None:
+def plain_together(texts: Sequence[bytes], place: Callable[[int], str]) -> Rows | None:
     """Decode many plain events at once, one per record. None where any is not just that.
 
-    `place` names the record of a row among all. `received` says when each came.
+    `place` names the record of a row among all.
     """
-    # One end to end with the next, as in `_objects`: none can reach into the other.
-    if not all(text and text[0] == _OPEN and text[-1] == _CLOSE for text in texts):
+    # As in `_objects`: a text that ends a line cannot reach into the next.
+    if {text[:1] for text in texts} != {b"{"} or {text[-1:] for text in texts} != {b"}"}:
         return None
-    joined = b"".join(texts)
-    events = fields.plain(joined, len(texts))
+    events = fields.plain(b"\n".join(texts), len(texts))
     if events is None:
         return None
-    ids = [event.message_id for event in events]
     return Rows(
         [
-            known or _derived_id(events[row], texts[row], f"{place(row)}:0")
-            for row, known in enumerate(ids)
+            event.message_id or _derived_id(event, texts[row], f"{place(row)}:0")
+            for row, event in enumerate(events)
         ],
-        [
-            event.timestamp or event.original_timestamp or at
-            for event, at in zip(events, received, strict=True)
-        ],
+        [event.timestamp or event.original_timestamp for event in events],
         [event.original_timestamp or event.timestamp for event in events],
-        list(events),
-        list(texts),
+        list[Event](events),
+        list[bytes | None](texts),
         {},
-        joined,
+        b"".join(texts),
     )
 
 
-def plain(data: bytes, place: str, received_at: str) -> tuple[Rows, str | None]:
+def plain(data: bytes, place: str) -> tuple[Rows, str | None]:
     """Decode one record of another producer: an event, a batch, a list, or a document per line.
 
     `place` names the record among all, for events without an id. Returns also when it was sent.
@@ -249,24 +169,23 @@ def plain(data: bytes, place: str, received_at: str) -> tuple[Rows, str | None]:
         # Several JSON documents, a line each, as log shippers write them.
         parts, sent_at = [part for part in text.split(b"\n") if part.strip(_SPACE)], None
     for number, part in enumerate(parts):
-        rows.add(plain_event(part, f"{place}:{number}", received_at))
+        rows.add(plain_event(part, f"{place}:{number}"))
     return rows, sent_at
 
 
-def plain_event(text: bytes, place: str, received_at: str) -> tuple[Line, Event, bytes] | Bad:
-    """Decode one plain event. `place` and `received_at` stand in for an id and a time."""
+def plain_event(text: bytes, place: str) -> tuple[Line, Event, bytes] | Bad:
+    """Decode one plain event. `place` stands in for an id."""
     try:
         event = fields.plain_event(text)
     except EventError as error:
         return Bad(error.code, str(error), text)
-    return _beside(event, text, place, received_at), event, text
-
-
-@lru_cache(maxsize=1_024)
-def iso(at_ms: int) -> str:
-    """A time as the collector writes it."""
-    at = datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds")
-    return at.replace("+00:00", "Z")
+    line = Line(
+        event.message_id or _derived_id(event, text, place),
+        event.timestamp or event.original_timestamp,
+        event.original_timestamp or event.timestamp,
+        NOTHING,
+    )
+    return line, event, text
 
 
 def _parts(text: bytes) -> tuple[list[bytes], str | None]:
@@ -276,16 +195,6 @@ def _parts(text: bytes) -> tuple[list[bytes], str | None]:
     if whole.batch is not None:
         return [bytes(part) for part in whole.batch], whole.sent_at
     return [text], whole.sent_at
-
-
-def _beside(event: PlainEvent, text: bytes, place: str, received_at: str) -> Line:
-    """What the collector would have worked out for the event."""
-    return Line(
-        event.message_id or _derived_id(event, text, place),
-        event.timestamp or event.original_timestamp or received_at,
-        event.original_timestamp or event.timestamp,
-        _NOTHING,
-    )
 
 
 def _derived_id(event: PlainEvent, text: bytes, place: str) -> str:

@@ -14,9 +14,9 @@ import clickstream
 from clickstream import event as schema
 from clickstream import times
 from stream_processor import decode
-from stream_processor.chunk import Head
-from stream_processor.decode import Bad, Line
+from stream_processor.decoded import Bad, Line
 from stream_processor.fields import Event
+from stream_processor.records import NO_HEADER, Head
 
 type Row = Mapping[str, Any]
 
@@ -28,8 +28,8 @@ def event(text: bytes, place: str, head: Head, *, line: bool) -> tuple[Line, Eve
     """
     if line:
         found = decode.line(text)
-    elif head.header is decode.NO_HEADER:
-        found = decode.plain_event(text, place, head.received_at)
+    elif head.header is NO_HEADER:
+        found = decode.plain_event(text, place)
     else:
         found = _accepted(text, place, head)
     return None if isinstance(found, Bad) else found
@@ -37,7 +37,7 @@ def event(text: bytes, place: str, head: Head, *, line: bool) -> tuple[Line, Eve
 
 def _accepted(text: bytes, place: str, head: Head) -> tuple[Line, Event, bytes] | Bad:
     """What the collector would make of the event, had it accepted it when it came."""
-    received = times.parse(head.received_at) or datetime.fromtimestamp(0, UTC)
+    received = datetime.fromtimestamp(head.arrived_ms / 1000, UTC)
     try:
         # What is too large was cut by the collector, and is no JSON any more.
         view = schema.read(text, len(text))
@@ -46,7 +46,7 @@ def _accepted(text: bytes, place: str, head: Head) -> tuple[Line, Event, bytes] 
         timestamp, original = schema.clocked(view, received, behind)
     except schema.RefusalError as refusal:
         return Bad(refusal.code, str(refusal), text)
-    found = decode.plain_event(text, place, head.received_at)
+    found = decode.plain_event(text, place)
     if isinstance(found, Bad):
         return found
     beside, fields, _ = found
@@ -59,12 +59,12 @@ def _accepted(text: bytes, place: str, head: Head) -> tuple[Line, Event, bytes] 
 
 def head(row: Row) -> Head:
     """The facts of the row's request, as its columns have them."""
-    received, sent = _text(row["received_at"]) or "", _text(row["sent_at"])
+    arrived, sent = round(row["received_at"].timestamp() * 1000), _text(row["sent_at"])
     if row["request_id"] is None:
-        return Head(decode.NO_HEADER, received, sent)
+        return Head(NO_HEADER, arrived, sent)
     header = clickstream.Header(
         request_id=row["request_id"],
-        received_at=received,
+        received_at=times.text(row["received_at"].astimezone(UTC)),
         sent_at=sent,
         source=row["source"] or "",
         stream_region=row["stream_region"] or "",
@@ -76,7 +76,7 @@ def head(row: Row) -> Head:
             for name in ("ip", "user_agent", "country", "region", "city", "time_zone", "device")
         },
     )
-    return Head(header, received, sent)
+    return Head(header, arrived, sent)
 
 
 def _text(at: datetime | None) -> str | None:

@@ -132,18 +132,19 @@ def _grouped[R: (Packet, Change)](placed: Iterable[tuple[str, str, R]]) -> list[
 def _all_kinesis(records: list[Json]) -> list[Batch[Packet]]:
     try:
         typed = msgspec.convert(records, list[_KinesisRecord])
-        sequences = [int(record.kinesis.sequence_number) for record in typed]
-        arrived = [round(record.kinesis.approximate_arrival_timestamp * 1000) for record in typed]
-        taken = list(map(Packet, sequences, arrived, [record.kinesis.data for record in typed]))
+        taken = [
+            Packet(int(of.sequence_number), round(of.approximate_arrival_timestamp * 1000), of.data)
+            for of in [record.kinesis for record in typed]
+        ]
     except (msgspec.ValidationError, ValueError, OverflowError):
         return _grouped(map(_kinesis, records))
-    streams = [record.arn for record in typed]
-    shards = [record.id.partition(":")[0] for record in typed]
-    if len(set(streams)) == len(set(shards)) == 1:
-        ordered = sorted(taken, key=_SEQUENCE)
-        return [Batch(streams[0].rpartition("/")[2], shards[0], ordered)]
-    streams = [arn.rpartition("/")[2] for arn in streams]
-    return _grouped(zip(streams, shards, taken, strict=True))
+    streams = {record.arn for record in typed}
+    shards = {record.id.partition(":")[0] for record in typed}
+    if len(streams) == len(shards) == 1:
+        stream, shard = streams.pop().rpartition("/")[2], shards.pop()
+        return [Batch(stream, shard, sorted(taken, key=_SEQUENCE))]
+    places = [(record.arn.rpartition("/")[2], record.id.partition(":")[0]) for record in typed]
+    return _grouped((*place, packet) for place, packet in zip(places, taken, strict=True))
 
 
 def _kinesis(record: Json) -> tuple[str, str, Packet]:

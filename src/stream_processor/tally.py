@@ -41,22 +41,20 @@ class Tally:
             figures = self.minutes[name] = Figures()
         return figures
 
-    def add(
-        self,
-        header: clickstream.Header,
-        minute: Minute,
-        pages: Sequence[str | None],
-        ids: Sequence[MessageKey],
-    ) -> None:
-        """Count the good rows of one record."""
-        count = len(ids)
+    def add_request(self, minute: Minute, header: clickstream.Header, count: int) -> None:
+        """Count the good rows of one request, or of several that have one header."""
         figures = self.minute(minute)
         figures.events += count
         figures.bots += count * header.bot
         figures.sources[header.source] += count
         if header.country:
             figures.countries[header.country] += count
-        figures.pages.update(filter(None, pages))
+
+    def add_rows(
+        self, minute: Minute, pages: Iterable[str | None], ids: Sequence[MessageKey]
+    ) -> None:
+        """Count what good rows have for themselves."""
+        self.minute(minute).pages.update(filter(None, pages))
         self.ids += ids
 
 

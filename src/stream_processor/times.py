@@ -7,7 +7,7 @@ from typing import Final
 import pyarrow as pa
 
 _MICRO: Final = pa.timestamp("us", "UTC")
-_MILLI: Final = pa.timestamp("ms", "UTC")
+MILLI: Final = pa.timestamp("ms", "UTC")
 
 
 def instants(texts: Sequence[str | None]) -> pa.Array:
@@ -18,9 +18,9 @@ def instants(texts: Sequence[str | None]) -> pa.Array:
     try:
         # The usual case in one vectorised call; Arrow's parser refuses the whole column for one
         # text that it does not know.
-        return pa.array(texts, pa.string()).cast(_MICRO).cast(_MILLI, safe=False)
+        return pa.array(texts, pa.string()).cast(_MICRO).cast(MILLI, safe=False)
     except pa.ArrowInvalid:
-        return pa.array([_instant(text) for text in texts], _MILLI)
+        return pa.array([_instant(text) for text in texts], MILLI)
 
 
 def _instant(text: str | None) -> int | None:

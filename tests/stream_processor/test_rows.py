@@ -107,6 +107,8 @@ _PAGE = b'{"type":"page"}'
         [_PAGE + b"\n" + _PAGE, b"{}", b""],
         [b'{"type":"page","a":[{}', b'{"type":"page"}]}'],
         [b'{"type":"page","a":"}', b'{"}'],
+        # As many documents as records, though none of them is one.
+        [b'{"type":"page","a":"}', b'{"}', _PAGE + _PAGE],
         [b'{"type":"page","a":"\xc3', b'\xa9"}'],
         [b" " + _PAGE + b"\n", _PAGE],
         [b"1", b"2"],

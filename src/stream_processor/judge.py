@@ -1,0 +1,68 @@
+"""Which rows are good, which duplicates, and what is counted of them."""
+
+from bisect import bisect_left
+from collections.abc import Container
+
+from stream_processor.chunk import Chunk
+from stream_processor.schema import BAD, DUPLICATE, GOOD
+from stream_processor.tally import MessageKey, Tally
+
+
+class Judge:
+    """Judges the rows of one object. `window` holds the keys of what its shard took before."""
+
+    def __init__(self, window: Container[MessageKey]) -> None:
+        self.tally = Tally()
+        self.counts = {GOOD: 0, BAD: 0, DUPLICATE: 0}
+        self.reasons: dict[str, int] = {}
+        self._window = window
+        self._seen: set[MessageKey] = set()
+
+    def judge(self, chunk: Chunk) -> None:
+        """Find the duplicates among the rows that are not bad, and count all rows."""
+        self._find_duplicates(chunk)
+        self._count(chunk)
+
+    def forget(self) -> None:
+        """Let go of the keys: there will be no more rows."""
+        self._seen.clear()
+
+    def _find_duplicates(self, chunk: Chunk) -> None:
+        """Find the duplicates among the rows that are not bad."""
+        fresh = set(chunk.keys)
+        if (
+            not chunk.rows.bad
+            and len(fresh) == len(chunk.keys)
+            and fresh.isdisjoint(self._seen)
+            and not any(map(self._window.__contains__, fresh))
+        ):
+            self._seen |= fresh
+            return
+        for row, key in enumerate(chunk.keys):
+            if row in chunk.rows.bad:
+                continue
+            if key in self._seen:
+                chunk.duplicate[row] = ("duplicate_in_object", "its id is in the same object")
+            elif key in self._window:
+                chunk.duplicate[row] = ("duplicate_in_window", "its id is in a recent object")
+            else:
+                self._seen.add(key)
+
+    def _count(self, chunk: Chunk) -> None:
+        bad = chunk.rows.bad
+        self.counts[BAD] += len(bad)
+        self.counts[DUPLICATE] += len(chunk.duplicate)
+        self.counts[GOOD] += len(chunk) - len(bad) - len(chunk.duplicate)
+        for one in bad.values():
+            self.reasons[one.code] = self.reasons.get(one.code, 0) + 1
+        left_out = sorted(bad.keys() | chunk.duplicate.keys())
+        for header, minute, start, end in chunk.spans:
+            count = end - start - bisect_left(left_out, end) + bisect_left(left_out, start)
+            if count:
+                self.tally.add_request(minute, header, count)
+        paths, keys = chunk.paths, chunk.keys
+        for minute, start, end in chunk.minutes():
+            if not left_out:
+                self.tally.add_rows(minute, paths[start:end], keys[start:end])
+            elif rows := sorted(set(range(start, end)).difference(left_out)):
+                self.tally.add_rows(minute, [paths[r] for r in rows], [keys[r] for r in rows])
