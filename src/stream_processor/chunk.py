@@ -1,7 +1,7 @@
 """A thousand events, as lists on their way to columns."""
 
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from operator import attrgetter
 from typing import Final, NamedTuple
@@ -26,7 +26,6 @@ from stream_processor.tally import MessageKey, Minute, message_key
 from stream_processor.times import instants
 
 _GOOD: Final = pa.scalar(GOOD)
-_REST_OF_PAGE: Final = [name for name in Page.__struct_fields__ if name != "path"]
 
 
 class Span(NamedTuple):
@@ -126,7 +125,8 @@ class Chunk:
                 for row in range(start, end):
                     if self.contexts[row] is NO_CONTEXT:
                         self.contexts[row] = shared
-        self.paths = self._of_page("path")
+        own = [(event.properties or NO_PAGE).path for event in self.rows.events]
+        self.paths = self._either(own, attrgetter("path"))
 
     def columns(self) -> pa.RecordBatch:
         """The rows as a batch of `SCHEMA`."""
@@ -150,17 +150,24 @@ class Chunk:
             "raw": self._sparse({row: one.raw for row, one in bad.items()}),
             "record_index": as_array(self.index, pa.int32()),
             "record": as_array(self.record, pa.int32()),
-            **{f"page_{name}": self._of_page(name) for name in _REST_OF_PAGE},
             "page_path": self.paths,
+            **self._page_columns(),
             **self._campaign_columns(),
         }
         arrays = [_array(values.get(field.name), field.type, len(self)) for field in SCHEMA]
         return pa.RecordBatch.from_arrays(arrays, schema=SCHEMA)
 
-    def _of_page(self, name: str) -> list[str | None]:
+    def _page_columns(self) -> dict[str, list[str | None]]:
+        own = [event.properties or NO_PAGE for event in self.rows.events]
+        return {
+            "page_url": self._either([page.url for page in own], attrgetter("url")),
+            "page_title": self._either([page.title for page in own], attrgetter("title")),
+            "page_referrer": self._either([page.referrer for page in own], attrgetter("referrer")),
+            "page_search": self._either([page.search for page in own], attrgetter("search")),
+        }
+
+    def _either(self, own: list[str | None], of: Callable[[Page], str | None]) -> list[str | None]:
         """What each event says of its page itself; where it says nothing, what its context says."""
-        of = attrgetter(name)
-        own = [of(event.properties or NO_PAGE) for event in self.rows.events]
         if None not in own:
             return own
         return [

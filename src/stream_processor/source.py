@@ -69,20 +69,6 @@ class Batch[R]:
     item: Callable[[int], str] | None = str
 
 
-class _Kinesis(msgspec.Struct, frozen=True, gc=False, rename="camel"):
-    sequence_number: str
-    data: str
-    approximate_arrival_timestamp: float
-
-
-class _KinesisRecord(msgspec.Struct, frozen=True, gc=False):
-    """A record as AWS sends it. Another producer of events may be less strict with types."""
-
-    kinesis: _Kinesis
-    id: str = msgspec.field(name="eventID")
-    arn: str = msgspec.field(name="eventSourceARN")
-
-
 def packets(event: Json) -> list[Batch[Packet]]:
     """Read a Kinesis or MSK invocation event. SourceError where it is neither."""
     records = event.get("Records")
@@ -131,20 +117,20 @@ def _grouped[R: (Packet, Change)](placed: Iterable[tuple[str, str, R]]) -> list[
 
 def _all_kinesis(records: list[Json]) -> list[Batch[Packet]]:
     try:
-        typed = msgspec.convert(records, list[_KinesisRecord])
         taken = [
-            Packet(int(of.sequence_number), round(of.approximate_arrival_timestamp * 1000), of.data)
-            for of in [record.kinesis for record in typed]
+            Packet(
+                int(kinesis["sequenceNumber"]),
+                round(kinesis["approximateArrivalTimestamp"] * 1000),
+                kinesis["data"],
+            )
+            for kinesis in [record["kinesis"] for record in records]
         ]
-    except (msgspec.ValidationError, ValueError, OverflowError):
+        (stream,) = {record["eventSourceARN"] for record in records}
+        (shard,) = {record["eventID"].partition(":")[0] for record in records}
+        return [Batch(stream.rpartition("/")[2], shard, sorted(taken, key=_SEQUENCE))]
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
+        # Of several shards, or no records of Kinesis: one by one.
         return _grouped(map(_kinesis, records))
-    streams = {record.arn for record in typed}
-    shards = {record.id.partition(":")[0] for record in typed}
-    if len(streams) == len(shards) == 1:
-        stream, shard = streams.pop().rpartition("/")[2], shards.pop()
-        return [Batch(stream, shard, sorted(taken, key=_SEQUENCE))]
-    places = [(record.arn.rpartition("/")[2], record.id.partition(":")[0]) for record in typed]
-    return _grouped((*place, packet) for place, packet in zip(places, taken, strict=True))
 
 
 def _kinesis(record: Json) -> tuple[str, str, Packet]:
