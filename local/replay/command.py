@@ -26,9 +26,15 @@ def connect(url: str) -> Client:
     return HttpClient(url)
 
 
-def page_views(source: Source, bad: Counter[str]) -> Iterator[PageView]:
-    """Yield the log's page views in order; count the lines that are none in `bad`."""
-    maker = EventMaker(site=source.site, digest=source.digest, salt=secrets.token_bytes(32))
+def page_views(
+    source: Source, bad: Counter[str], salt: bytes | None = None
+) -> Iterator[PageView]:
+    """Yield the log's page views in order; count the lines that are none in `bad`.
+
+    Visitors have ids of this run alone, unless a salt is given: then the same in each run.
+    """
+    salt = secrets.token_bytes(32) if salt is None else salt
+    maker = EventMaker(site=source.site, digest=source.digest, salt=salt)
     for number, line in enumerate(source.open(), 1):
         entry = parse(line)
         if isinstance(entry, BadLine):

@@ -1,0 +1,102 @@
+"""What comes into `benchmarks/stream.py`: invocation events of Kinesis, the same in each run."""
+
+import base64
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+
+import clickstream
+from local.replay import source
+from local.replay.command import page_views
+
+type Event = dict[str, Any]
+
+#: When the first record reaches the stream; each one after it comes some milliseconds later.
+ARRIVED = datetime(2026, 11, 21, 11, tzinfo=UTC)
+STEP = timedelta(milliseconds=7)
+#: How far the visitors' clocks are behind.
+SKEW_MS = b"137"
+
+
+def views() -> list[bytes]:
+    """The real page views, as the collector puts them on the stream: their JSON."""
+    found = page_views(source.find(), Counter(), salt=b"the same visitors in each run")
+    return [view.body.encode() for view in found]
+
+
+def invocation(bodies: list[bytes], count: int, kind: str) -> Event:
+    """An invocation event that holds `count` events: "single", or "packs of <number>"."""
+    size = 1 if kind == "single" else int(kind.rpartition(" ")[2])
+    events = list(_times_over(bodies, count))
+    packs = [events[start : start + size] for start in range(0, count, size)]
+    records = [
+        _single(*pack[0]) if kind == "single" else _pack(number, pack)
+        for number, pack in enumerate(packs)
+    ]
+    return {"Records": [_record(number, data) for number, data in enumerate(records)]}
+
+
+def _times_over(bodies: list[bytes], count: int) -> Iterator[tuple[str, bytes]]:
+    """`count` events with ids of their own; the log comes round again where it is too short."""
+    for number in range(count):
+        yield f"{number:032x}", bodies[number % len(bodies)]
+
+
+def _single(message_id: str, body: bytes) -> bytes:
+    return body.replace(b'"messageId":"', b'"messageId":"' + message_id.encode(), 1)
+
+
+def _pack(number: int, events: list[tuple[str, bytes]]) -> bytes:
+    at = (ARRIVED + number * STEP).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    header = clickstream.Header(
+        request_id=f"request-{number}",
+        received_at=at,
+        sent_at=at,
+        source="portal",
+        stream_region="us-east-1",
+        edge_region="us-east-1",
+        ip="192.0.2.0",
+        user_agent="Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36",
+        country="GB",
+        region="ENG",
+        city="London",
+        time_zone="Europe/London",
+        device="desktop",
+    )
+    accepted = []
+    for place, (message_id, body) in enumerate(events):
+        start = body.index(b'"timestamp":"') + 13
+        original = body[start : start + 24]
+        accepted.append(
+            clickstream.Accepted(
+                i=place,
+                message_id=message_id,
+                message_id_source="client",
+                timestamp=(original[:20] + SKEW_MS + b"Z").decode(),
+                original_timestamp=original.decode(),
+                event=msgspec.Raw(body),
+            )
+        )
+    (record,) = clickstream.encode(header, accepted, [])
+    return record
+
+
+def _record(number: int, data: bytes) -> Event:
+    return {
+        "kinesis": {
+            "kinesisSchemaVersion": "1.0",
+            "partitionKey": "0" * 32,
+            "sequenceNumber": str(10**55 + number),
+            "data": base64.b64encode(data).decode(),
+            "approximateArrivalTimestamp": (ARRIVED + number * STEP).timestamp(),
+        },
+        "eventSource": "aws:kinesis",
+        "eventVersion": "1.0",
+        "eventID": f"shardId-000000000000:{10**55 + number}",
+        "eventName": "aws:kinesis:record",
+        "awsRegion": "us-east-1",
+        "eventSourceARN": "arn:aws:kinesis:us-east-1:000000000000:stream/bench",
+    }
