@@ -26,9 +26,7 @@ def connect(url: str) -> Client:
     return HttpClient(url)
 
 
-def page_views(
-    source: Source, bad: Counter[str], salt: bytes | None = None
-) -> Iterator[PageView]:
+def page_views(source: Source, bad: Counter[str], salt: bytes | None = None) -> Iterator[PageView]:
     """Yield the log's page views in order; count the lines that are none in `bad`.
 
     Visitors have ids of this run alone, unless a salt is given: then the same in each run.
