@@ -76,7 +76,10 @@ class Events:
 
         def committed(commit: Commit[Tally]) -> None:
             live.count(commit.summary.last, commit.tally, time.time())
-            window.learn(commit.summary.last, commit.tally.ids)
+            # An object that was found in the lake may follow on others that the window does not
+            # know: then it is read with them, before the next draft.
+            if window.high == commit.summary.previous:
+                window.learn(commit.summary.last, commit.tally.ids)
 
         outcome = chain.commit(
             batch.records,

@@ -23,6 +23,11 @@ EVENTS: Final = "events"
 CHANGES: Final = "changes"
 SUFFIX: Final = ".parquet"
 
+#: "There are no guarantees about the time stamp accuracy, or that the time stamp is always
+#: increasing" (Kinesis, API_Record). At the turn of an hour a record can lie in the hour before or
+#: after that of its neighbours: both are looked at, within this time.
+_INACCURACY_MS: Final = 60_000
+
 
 @dataclass(frozen=True, slots=True)
 class Prefix:
@@ -83,7 +88,7 @@ def hours(prefix: str, since_ms: int, until_ms: int) -> Iterator[str]:
 
 def recent(bucket: Bucket, names: Prefix, until_ms: int, seconds: int) -> Iterator[str]:
     """The shard's objects of the hours that a window of time touches, newest first."""
-    hour = _hour(until_ms)
+    hour = _hour(until_ms + _INACCURACY_MS)
     oldest = _hour(until_ms - seconds * 1000)
     while hour >= oldest:
         yield from reversed(names.within(bucket, names.hour(hour)))
@@ -93,9 +98,8 @@ def recent(bucket: Bucket, names: Prefix, until_ms: int, seconds: int) -> Iterat
 def between(bucket: Bucket, names: Prefix, mark: Mark, first: Record) -> list[str]:
     """The shard's objects behind the mark whose first record comes before `first`, in order."""
     found: list[str] = []
-    hour = _hour(mark.arrived_ms)
-    # Arrival times are approximate: those of neighbours can be out of order at the turn of an hour.
-    while hour <= max(_hour(first.arrived_ms), _hour(mark.arrived_ms)):
+    hour = _hour(mark.arrived_ms - _INACCURACY_MS)
+    while hour <= _hour(max(first.arrived_ms, mark.arrived_ms) + _INACCURACY_MS):
         keys = names.within(bucket, names.hour(hour), after=mark.high)
         found += [key for key in keys if mark.high < names.first(key) < first.sequence]
         hour += timedelta(hours=1)
@@ -113,7 +117,7 @@ def uncovered[R: Record](
     if not records:
         return []
     hour = _hour(min(r.arrived_ms for r in records)) - timedelta(hours=hours)
-    newest = _hour(max(r.arrived_ms for r in records))
+    newest = _hour(max(r.arrived_ms for r in records) + _INACCURACY_MS)
     keys: list[str] = []
     while hour <= newest:
         keys += names.within(bucket, names.hour(hour))
@@ -134,8 +138,9 @@ def uncovered[R: Record](
 
 
 def last_committed(bucket: Bucket, names: Prefix, now: datetime, hours: int) -> Mark | None:
-    """How far the shard is by its objects alone; None where it has none.
+    """How far the shard is by its objects alone: before its newest; None where it has none.
 
+    The newest is left to be adopted once more: its writer may have died before it was counted.
     Looked for in the hours that the stream can still hold records of, the newest first. The hour
     before the newest is looked at as well: arrival times are approximate.
     """
@@ -147,15 +152,16 @@ def last_committed(bucket: Bucket, names: Prefix, now: datetime, hours: int) -> 
             enough = bool(newest)
             newest += names.within(bucket, folder)[-1:]
             if enough:
-                return _end(bucket, names, newest)
-    return _end(bucket, names, newest)
+                return _before_newest(bucket, names, newest)
+    return _before_newest(bucket, names, newest)
 
 
-def _end(bucket: Bucket, names: Prefix, keys: list[str]) -> Mark | None:
+def _before_newest(bucket: Bucket, names: Prefix, keys: list[str]) -> Mark | None:
     if not keys:
         return None
     newest = summary(bucket, max(keys, key=names.first)).summary
-    return Mark(newest.last, newest.arrived_ms)
+    before = newest.first - 1 if newest.previous is None else newest.previous
+    return Mark(before, newest.arrived_ms)
 
 
 def _hour(at_ms: int) -> datetime:

@@ -77,6 +77,11 @@ class Task:
         """Whether the call runs in a thread of its own, and so can be left and come back to."""
         return self._thread is not None
 
+    @property
+    def stands_at(self) -> str | None:
+        """The fault point that the call has come to and not left, where it runs in a thread."""
+        return self._stands_at[0] if self._stands_at else None
+
     def run(self) -> None:
         """Run the whole call here. It cannot be left and come back to."""
         outer = getattr(_here, "task", None)
