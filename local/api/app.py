@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 from local.api import gateway
 from local.api.errors import DefinitionError
 from local.api.model import Answer, Request
-from local.api.pipeline import Caller, Stage, Verifier, serve
+from local.api.pipeline import Caller, Stage, Verifier, new_context, serve
 from local.api.reader import Reader
 
 #: "Payload size: 10 MB" (quotas).
@@ -72,7 +72,7 @@ class App:
             source_ip=(scope.get("client") or ("127.0.0.1", 0))[0],
         )
         if body is None:
-            context = {"requestId": headers.get("x-amzn-trace-id", "-")}
+            context = new_context(stage, request)
             return gateway.answer(stage.definition, "REQUEST_TOO_LARGE", context)
         return await serve(stage, request, self._verify, self._call)
 

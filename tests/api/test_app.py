@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import uuid
 from typing import Any
 
 import pytest
@@ -73,7 +74,9 @@ def test_a_body_has_ten_megabytes_at_most(size: int, status: int) -> None:
     chunks = (b"x" * half, b"x" * (size - half))
     answer = send("POST", "/api/feedback", *chunks, host=HOST, authorization="t")
     assert answer.status == status
-    assert json.loads(answer.body)["status"] == status
+    problem = json.loads(answer.body)
+    assert problem["status"] == status
+    assert problem["requestId"] == str(uuid.UUID(problem["requestId"]))
 
 
 def test_a_definition_that_cannot_be_served_is_said_so() -> None:

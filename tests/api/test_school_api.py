@@ -183,8 +183,9 @@ def messages(system: System, queue: str) -> Iterator[dict[str, Any]]:
         yield from found
 
 
-def test_the_role_reads_of_a_request_only_what_it_tells(meridian: System) -> None:
-    """With the API's own role: the rest of the row, or another row, is denied."""
+@pytest.fixture
+def as_the_api(meridian: System) -> Any:
+    """DynamoDB, with the role of the API's integrations."""
     stack = client("cloudformation", meridian.place)
     nested = stack.describe_stack_resources(StackName=meridian.place.stack)["StackResources"]
     (school,) = [it["PhysicalResourceId"] for it in nested if it["LogicalResourceId"] == "School"]
@@ -196,7 +197,7 @@ def test_the_role_reads_of_a_request_only_what_it_tells(meridian: System) -> Non
         params={"service": "apigateway.amazonaws.com", "role": arn},
     )
     key = answer.json()["Credentials"]
-    dynamodb = boto3.client(
+    return boto3.client(
         "dynamodb",
         region_name="us-east-1",
         endpoint_url=meridian.place.endpoint,
@@ -204,16 +205,43 @@ def test_the_role_reads_of_a_request_only_what_it_tells(meridian: System) -> Non
         aws_secret_access_key=key["SecretAccessKey"],
         aws_session_token=key["SessionToken"],
     )
+
+
+def test_the_role_reads_of_a_request_only_what_it_tells(as_the_api: Any) -> None:
+    """The rest of the row, or another row, is denied."""
     request: dict[str, Any] = {
         "TableName": "meridian-local-accounts",
         "Key": {"pk": {"S": "REQUEST#x"}, "sk": {"S": "REQUEST"}},
     }
-    dynamodb.get_item(**request, ProjectionExpression="pk, reasons")
+    as_the_api.get_item(**request, ProjectionExpression="pk, reasons")
     for more in (dict[str, Any](), {"ProjectionExpression": "pk, email"}):
         with pytest.raises(ClientError, match="AccessDenied"):
-            dynamodb.get_item(**request, **more)
+            as_the_api.get_item(**request, **more)
     with pytest.raises(ClientError, match="AccessDenied"):
-        dynamodb.scan(TableName="meridian-local-accounts")
+        as_the_api.scan(TableName="meridian-local-accounts")
+
+
+def test_the_role_reads_of_a_live_minute_only_its_sums(as_the_api: Any) -> None:
+    """Which pages were read, and from where, is denied, and so is any other board."""
+
+    def ask(board: str = "live", **more: str) -> None:
+        as_the_api.query(
+            TableName="meridian-local-live",
+            KeyConditionExpression="board = :board",
+            ExpressionAttributeValues={":board": {"S": board}},
+            **more,
+        )
+
+    ask(ProjectionExpression="board, slot, events, bots")
+    denied: list[dict[str, str]] = [
+        {},
+        {"ProjectionExpression": "slot, pages"},
+        {"ProjectionExpression": "slot, countries"},
+        {"ProjectionExpression": "slot, events", "board": "other"},
+    ]
+    for more in denied:
+        with pytest.raises(ClientError, match="AccessDenied"):
+            ask(**more)
 
 
 def test_the_same_request_has_the_same_answer_and_another_body_is_a_conflict(

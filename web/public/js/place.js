@@ -22,6 +22,7 @@ function advisorName(id) {
 
 function line(appointment) {
   const item = document.createElement("li");
+  item.dataset.link = appointment.link;
   const about = document.createElement("div");
   const title = document.createElement("p");
   title.textContent = when.format(new Date(appointment.start));
@@ -55,7 +56,10 @@ async function list(from) {
   const answer = await call("GET", `/appointments?from=${encodeURIComponent(from)}`);
   if (!answer.ok) return complain(noted, answer);
   if (from !== next) $("booked").replaceChildren();
-  $("booked").append(...answer.data.appointments.map(line));
+  // A page begins at the time with which the one before ended: its last ones may come again.
+  const there = new Set([...$("booked").children].map((item) => item.dataset.link));
+  const further = answer.data.appointments.filter(({ link }) => !there.has(link));
+  $("booked").append(...further.map(line));
   next = answer.data.next ?? null;
   $("more").hidden = next === null;
   $("none").hidden = $("booked").children.length > 0;
