@@ -186,6 +186,18 @@ def test_the_role_may_do_what_the_operations_do_and_nothing_else() -> None:
     assert granted == needed
 
 
+def test_the_role_reads_rows_by_their_keys_and_attributes_only() -> None:
+    conditions = {
+        it["Sid"]: it["Condition"]
+        for it in statements(resources(STACK)["ApiRole"])
+        if "Condition" in it
+    }
+    assert conditions.keys() == {"TellWhatBecameOfIt", "TellWhatGoesOn"}
+    for condition in conditions.values():
+        keys = {name for operator in condition.values() for name in operator}
+        assert keys == {"dynamodb:LeadingKeys", "dynamodb:Attributes", "dynamodb:Select"}
+
+
 def test_the_access_log_names_nobody() -> None:
     stage = resources(STACK)["Api"]["Properties"]
     logged = json.loads(stage["AccessLogSetting"]["Format"])
