@@ -9,7 +9,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.emulator.running import Emulator, unique
-from tests.emulator.templates import stack
+from tests.emulator.templates import ROLE as ROLE_OF_FUNCTIONS
+from tests.emulator.templates import function, stack
 
 TRUST = {
     "Version": "2012-10-17",
@@ -113,6 +114,27 @@ def integration_errors(emulator: Emulator) -> None:
         started = machines.start_execution(stateMachineArn=f"{arn}:{outer}")["executionArn"]
         last = ended(emulator, started)
     assert (last["status"], last["output"]) == ("SUCCEEDED", '"caught"')
+
+
+def throttled_functions(emulator: Emulator) -> None:
+    """A function that has no concurrency left is tried again by the name that AWS gives to that."""
+    name = unique("throttled")
+    code = "def handler(*_):\n    return 1\n"
+    never = function(name, code, ReservedConcurrentExecutions=0)
+    task = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::lambda:invoke",
+        "Parameters": {"FunctionName": name, "Payload": {}},
+        "Catch": [{"ErrorEquals": ["Lambda.TooManyRequestsException"], "Next": "Caught"}],
+        "End": True,
+    }
+    states = {"Call": task, "Caught": {"Type": "Pass", "Result": "caught", "End": True}}
+    made = machine(json.dumps({"StartAt": "Call", "States": states}), StateMachineName=name)
+    emulator.deploy(stack(Role=ROLE_OF_FUNCTIONS, Never=never, Machine=made), name)
+    started = emulator.client("stepfunctions").start_execution(
+        stateMachineArn=f"arn:aws:states:us-east-1:000000000000:stateMachine:{name}"
+    )["executionArn"]
+    assert ended(emulator, started).get("output") == '"caught"'
 
 
 def distributed_maps(emulator: Emulator) -> None:

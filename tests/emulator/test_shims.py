@@ -90,6 +90,10 @@ def test_an_import_error_keeps_its_type(emulator: Emulator) -> None:
     contracts_functions.import_errors(emulator)
 
 
+def test_a_throttled_function_is_named_as_on_aws(emulator: Emulator) -> None:
+    contracts_machines.throttled_functions(emulator)
+
+
 def test_a_stopped_execution_stays_stopped(emulator: Emulator) -> None:
     contracts_executions.failed_after_a_stop(emulator)
 

@@ -12,7 +12,7 @@ gets another process all the same: a function that waits for itself would wait f
 
 import os
 import threading
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from typing import Any
 
@@ -26,22 +26,45 @@ _PATIENCE_S = 10.0
 
 
 def install(_settings: Settings, _control: Control, _application: Any) -> None:
-    """Let an invocation wait for its turn before it looks for a process."""
-    service = Part("ministack.services.lambda_svc", "_execute_function_provided_warm")
+    """Let an invocation wait for its turn before its concurrency is counted."""
+    service = Part(
+        "ministack.services.lambda_svc",
+        "_acquire_execution_slot",
+        "_inflight_key",
+        "_release_execution_slot",
+    )
     turns: defaultdict[str, threading.Semaphore] = defaultdict(
         lambda: threading.Semaphore(PROCESSES)
     )
+    held: Counter[str] = Counter()
+    lock = threading.Lock()
 
-    def wrapper(original: Callable[..., Any]) -> Callable[..., Any]:
-        def execute(func: dict[str, Any], event: Any, request_id: str) -> Any:
-            turn = turns[(func.get("config") or func)["FunctionArn"]]
-            mine = turn.acquire(timeout=_PATIENCE_S)
-            try:
-                return original(func, event, request_id)
-            finally:
-                if mine:
-                    turn.release()
+    def acquiring(original: Callable[..., Any]) -> Callable[..., Any]:
+        def acquire(func: dict[str, Any], config: dict[str, Any]) -> Any:
+            if not str(config.get("Runtime", "")).startswith("python"):
+                return original(func, config)
+            key = service["_inflight_key"](config)
+            mine = turns[key].acquire(timeout=_PATIENCE_S)
+            slot, limit = original(func, config)
+            if mine and slot is None:
+                turns[key].release()
+            elif mine:
+                with lock:
+                    held[key] += 1
+            return slot, limit
 
-        return execute
+        return acquire
 
-    service.wrap("_execute_function_provided_warm", wrapper)
+    def releasing(original: Callable[[str], None]) -> Callable[[str], None]:
+        def release(key: str) -> None:
+            original(key)
+            with lock:
+                mine = held[key] > 0
+                held[key] -= mine
+            if mine:
+                turns[key].release()
+
+        return release
+
+    service.wrap("_acquire_execution_slot", acquiring)
+    service.wrap("_release_execution_slot", releasing)
