@@ -6,18 +6,22 @@ from typing import Any
 from stepfunctions import aws
 from stepfunctions.letters import Letter
 
+#: Seconds for SES to answer.
+READ_S = 8
+
 
 @cache
 def client() -> Any:
     """The client of this process, made at its first use.
 
     One attempt: SES has no token for a repetition, and a second attempt of the SDK's own would be a
-    second letter wherever the first answer was lost.
+    second letter wherever the first answer was lost. And patience: an answer that is not waited for
+    is a lost one.
     """
     import boto3
     from botocore.config import Config
 
-    config = Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 1})
+    config = Config(connect_timeout=2, read_timeout=READ_S, retries={"total_max_attempts": 1})
     return boto3.client("sesv2", config=config)
 
 

@@ -1,15 +1,16 @@
 """The notifier: one letter for one row of the outbox, however often the queue delivers it.
 
 The guarantee: every message of the queue is tried until a letter was sent or it lies in the dead
-letters; a letter is sent once, unless the notifier is killed after SES took it and before that was
-written down: then it is sent once more. No design closes that gap, because SES knows no token.
+letters; a letter is sent once, unless SES took it and that could not be written down: the notifier
+was killed in between, SES's answer was lost, or the table did not answer. Then it is sent once more
+for each time that this happens. No design closes that gap, because SES knows no token.
 
 The queue has one group, so whatever fails holds up what follows. That is right where SES asks for
 patience, and wrong where it refuses one letter: such a message goes to the dead letters at once.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -19,6 +20,9 @@ from stepfunctions.errors import OutboxError, RefusedError, SchoolError
 from stepfunctions.outbox import Message
 from stepfunctions.settings import settings
 
+#: Milliseconds that one letter may take: SES's patience, the connection, and what is written down.
+#: Whoever begins with less may be stopped by Lambda between the letter and the note of it.
+ROOM_MS = 12_000
 #: How long a repetition is recognised: a queue keeps a message for 4 days, its dead letters 14.
 REMEMBERED_S = 30 * 86_400
 
@@ -86,14 +90,20 @@ def lambda_handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
     """
     records = event["Records"]
     for number, record in enumerate(records):
+        if number and context.get_remaining_time_in_millis() < ROOM_MS:
+            _log("later", record["messageId"])
+            return _again(records[number:])
         try:
             outcome = _deliver(record, context)
         except Exception as error:  # noqa: BLE001 - whatever it is, the message must come again
             _log("failed", record["messageId"], error)
-            failed = [{"itemIdentifier": it["messageId"]} for it in records[number:]]
-            return {"batchItemFailures": failed}
+            return _again(records[number:])
         _log(outcome, record["messageId"])
-    return {"batchItemFailures": []}
+    return _again([])
+
+
+def _again(records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    return {"batchItemFailures": [{"itemIdentifier": it["messageId"]} for it in records]}
 
 
 def _deliver(record: Mapping[str, Any], context: Any) -> str:

@@ -2,12 +2,15 @@
 
 import json
 import time
+import urllib.parse
 import urllib.request
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import boto3
+import psutil
 from botocore.config import Config
 
 from local.sam import client
@@ -139,6 +142,40 @@ class World:
 
         return until(look, f"the end of {execution}", patience_s)
 
+    # --- harm -----------------------------------------------------------------------------------
+
+    @contextmanager
+    def fault(self, **rule: str) -> Iterator[None]:
+        """Let calls that functions make fail; see local/emulator/shims/call_faults.py."""
+        path = f"{self.running.place.endpoint}/_local/faults"
+
+        def ask(method: str, query: str = "") -> None:
+            request = urllib.request.Request(f"{path}{query}", method=method)
+            urllib.request.urlopen(request, timeout=10).close()
+
+        ask("POST", f"?{urllib.parse.urlencode(rule)}")
+        try:
+            yield
+        finally:
+            ask("DELETE")
+
+    def acted(self) -> int:
+        """Return how many calls failed by the faults that there are."""
+        path = f"{self.running.place.endpoint}/_local/faults"
+        with urllib.request.urlopen(path, timeout=10) as answer:
+            return sum(rule["acted"] for rule in json.load(answer))
+
+    def kill_function(self, handler: str) -> int:
+        """Kill every process of a function in the middle of what it does; return how many."""
+        (emulator,) = (it for it in self.running.services.started if it.name == "emulator")
+        killed = 0
+        for process in psutil.Process(emulator.process.pid).children(recursive=True):
+            with suppress(psutil.Error):
+                if process.cmdline()[-1:] == [handler]:
+                    process.kill()
+                    killed += 1
+        return killed
+
     def queue_url(self, name: str) -> str:
         url: str = self.queues.get_queue_url(QueueName=f"meridian-local-{name}")["QueueUrl"]
         return url
@@ -158,3 +195,17 @@ class World:
 def someone() -> str:
     """An address that nobody had before."""
     return f"student-{uuid.uuid4().hex[:12]}@example.com"
+
+
+def put_roster(world: World, name: str, content: bytes) -> str:
+    """Put a roster into the bucket; return the key of its report."""
+    world.storage.put_object(Bucket=ROSTERS, Key=f"rosters/{name}.csv", Body=content)
+    return f"reports/{name}.csv"
+
+
+def report_of(world: World, key: str) -> bytes | None:
+    """Return a report, or None where it is not there yet."""
+    if not world.storage.list_objects_v2(Bucket=ROSTERS, Prefix=key).get("Contents"):
+        return None
+    found: bytes = world.storage.get_object(Bucket=ROSTERS, Key=key)["Body"].read()
+    return found

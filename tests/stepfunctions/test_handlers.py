@@ -25,6 +25,8 @@ from stepfunctions.roster import request_id
 from stepfunctions.settings import Settings
 from stepfunctions.users import Users
 from tests import strategies
+from tests.stacks.test_templates import resources
+from tests.stepfunctions.definitions import STACK
 from tests.stepfunctions.fakes import Bus, Pool, Table, refusal, wire
 
 PERSON = {
@@ -249,10 +251,38 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
     return letters
 
 
-def told(monkeypatch: pytest.MonkeyPatch, *records: dict[str, Any], items: Any = ()) -> Any:
+class Context:
+    """An invocation whose time goes by with each look at it."""
+
+    def __init__(self, *left_ms: int) -> None:
+        self.left_ms = list(left_ms)
+
+    def get_remaining_time_in_millis(self) -> int:
+        return self.left_ms.pop(0) if self.left_ms else 20_000
+
+
+def told(
+    monkeypatch: pytest.MonkeyPatch, *records: dict[str, Any], items: Any = (), left: Any = ()
+) -> Any:
     accounts = Accounts("accounts", Table(*items))  # type: ignore[arg-type] # a fake
     monkeypatch.setattr(notify, "accounts", lambda: accounts)
-    return notify.lambda_handler({"Records": list(records)}, None)
+    return notify.lambda_handler({"Records": list(records)}, Context(*left))
+
+
+def test_no_letter_is_begun_that_may_not_be_finished(
+    monkeypatch: pytest.MonkeyPatch, sent: list[Any]
+) -> None:
+    records = [delivered(GOOD, number) for number in range(4)]
+    left = (notify.ROOM_MS, notify.ROOM_MS - 1)
+    answer = told(monkeypatch, *records, items=(PERSON, ACTIVE), left=left)
+    assert [it["itemIdentifier"] for it in answer["batchItemFailures"]] == ["m2", "m3"]
+    assert len(sent) == 2
+
+
+def test_one_letter_fits_into_the_notifiers_time() -> None:
+    """The first is always begun: there would be no end to beginning otherwise."""
+    properties = resources(STACK)["NotifyFunction"]["Properties"]
+    assert mail.READ_S * 1000 + 2_000 < notify.ROOM_MS < properties["Timeout"] * 1000
 
 
 def test_an_active_account_is_written_to(
