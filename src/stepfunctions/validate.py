@@ -1,13 +1,12 @@
 """The first state: may this request become an account, and is its address free?"""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
 from stepfunctions import address, rules
 from stepfunctions.accounts import Accounts
-from stepfunctions.rules import Reason
 from stepfunctions.settings import settings
 
 
@@ -24,31 +23,27 @@ def secret() -> bytes:
 
 
 def lambda_handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
-    """Take {"accountId"}; return {"valid", "free", "reasons", "emailKey"}.
+    """Take {"accountId"}; return {"valid", "free", "reasons", "emailKey", "status"}.
 
     No personal data either way. `valid`: it breaks no rule; `free`: nobody else has the address,
-    which is worth a look and no guarantee. Raises TransientError and RefusedError where the table
-    does not answer.
+    which is worth a look and no guarantee; `status`: the account's own, empty where there is none
+    yet. Raises TransientError and RefusedError where the table does not answer.
     """
     account_id = str(event["accountId"])
-    person = accounts().person(account_id)
-    if person is None:
-        return _verdict(valid=False, reasons=[rules.EXPIRED])
-    reasons = rules.check(person, datetime.now(UTC).date())
-    canonical = address.canonical(person.email)
-    if reasons or canonical is None:
-        return _verdict(valid=False, reasons=reasons)
-    email_key = address.key(canonical, secret())
-    free = accounts().owner(email_key) in {None, account_id}
-    return _verdict(free=free, email_key=email_key, reasons=[] if free else [rules.TAKEN])
-
-
-def _verdict(
-    *, valid: bool = True, free: bool = True, email_key: str = "", reasons: Sequence[Reason]
-) -> dict[str, Any]:
-    return {
-        "valid": valid,
-        "free": free,
-        "emailKey": email_key,
-        "reasons": [reason.document() for reason in reasons],
+    account, person = accounts().whom(account_id)
+    verdict = {
+        "valid": True,
+        "free": True,
+        "emailKey": "",
+        "status": "" if account is None else account.status,
     }
+    reasons = [rules.EXPIRED] if person is None else rules.check(person, datetime.now(UTC).date())
+    canonical = None if person is None else address.canonical(person.email)
+    if reasons or canonical is None:
+        verdict["valid"] = False
+    else:
+        email_key = address.key(canonical, secret())
+        verdict["emailKey"] = email_key
+        verdict["free"] = accounts().owner(email_key) in {None, account_id}
+        reasons = [] if verdict["free"] else [rules.TAKEN]
+    return {**verdict, "reasons": [reason.document() for reason in reasons]}

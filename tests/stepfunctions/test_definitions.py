@@ -173,7 +173,7 @@ def test_no_request_ends_without_a_word() -> None:
     machine = definition("account")
     ends = {key for key, it in machine["States"].items() if not edges(it, caught=False)}
     silent = reachable(machine, without=TELLING) & ends - TELLING
-    # Done: Withdraw found the account active, so Activate had written the row.
+    # Done: the account was found active, so Activate had written the row.
     # Failed: the queue of parked accounts did not answer; the alarm on executions is what is left.
     assert silent == {"Done", "Failed"}
     direct = {
@@ -181,7 +181,7 @@ def test_no_request_ends_without_a_word() -> None:
         for key, it in machine["States"].items()
         if silent & set(edges(it)) and key not in TELLING
     }
-    assert direct == {"Withdraw", "Park", "Outcome"}
+    assert direct == {"CheckExisting", "Withdraw", "Park", "Outcome"}
 
 
 def test_whatever_is_made_is_undone_in_reverse() -> None:

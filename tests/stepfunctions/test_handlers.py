@@ -90,6 +90,14 @@ def test_an_address_is_free_for_whose_it_is(
     assert [it["code"] for it in answer["reasons"]] == ([] if free else ["taken"])
 
 
+@pytest.mark.parametrize("status", ["pending", "active", "withdrawn"])
+def test_what_became_of_an_account_is_said(monkeypatch: pytest.MonkeyPatch, status: str) -> None:
+    for person in ((PERSON,), ()):
+        answer = validated(monkeypatch, Table({**ACTIVE, "status": status}, *person))
+        assert answer["status"] == status
+    assert validated(monkeypatch, Table(PERSON))["status"] == ""
+
+
 def test_whoever_comes_second_takes_the_first_ones_secret(monkeypatch: pytest.MonkeyPatch) -> None:
     table = Table(PERSON)
     accounts = Accounts("accounts", table)  # type: ignore[arg-type] # a fake
@@ -120,7 +128,7 @@ def test_any_form_gives_a_verdict_and_no_word_of_it(
 ) -> None:
     written = {name: f"{value} canary" for name, value in fields.items() if value is not None}
     answer = validated(monkeypatch, Table({"pk": "ACCOUNT#a1", "sk": "PERSON", **written}))
-    assert answer.keys() == {"valid", "free", "reasons", "emailKey"}
+    assert answer.keys() == {"valid", "free", "reasons", "emailKey", "status"}
     assert answer["valid"] == (not answer["reasons"]) == bool(answer["emailKey"])
     assert "canary" not in json.dumps(answer)
 
