@@ -1,0 +1,61 @@
+"""A roster of many rows, twice: how long the first takes, and that the second makes no user."""
+
+import csv
+import io
+import time
+import uuid
+from collections import Counter
+
+from local.progress import step
+from local.sam import client
+from local.system import System
+
+#: Rows of a roster in a second: 10,000 in five minutes, on a machine that does nothing else.
+ROWS_PER_S = 10_000 / 300
+
+
+def run(running: System, rows: int) -> bool:
+    """Import a roster with one bad row in twenty, twice; print what became of it."""
+    text, tag = io.StringIO(newline=""), uuid.uuid4().hex[:8]
+    writer = csv.writer(text)
+    writer.writerow(["email", "name"])
+    for it in range(rows):
+        writer.writerow([f"{tag}.{it}@example.com" if it % 20 else "no address", f"Student {it}"])
+    content = text.getvalue().encode()
+    began = time.time()
+    first = _imported(running, tag, content, rows)
+    seconds = time.time() - began
+    before = _users(running)
+    began = time.time()
+    again = _imported(running, f"{tag}-again", content, rows)
+    bad = len(range(0, rows, 20))
+    fine = first == {"created": rows - bad, "rejected": bad} and again == first
+    print(f"\nroster of {rows:,} rows: {dict(first)} in {seconds:.0f} s, ", end="")
+    print(f"{rows / seconds:.0f} rows/s; demand: {ROWS_PER_S:.0f} rows/s")
+    print(f"the same file again: {_users(running) - before} new users ", end="")
+    print(f"in {time.time() - began:.0f} s; demand: none")
+    met = fine and rows / seconds >= ROWS_PER_S and _users(running) == before
+    print(f"every good row an account, every bad one a reason: {'met' if met else 'NOT MET'}")
+    return met
+
+
+def _imported(running: System, name: str, content: bytes, rows: int) -> Counter[str]:
+    """Put a roster into the bucket, wait for its report, and count what it says."""
+    storage = client("s3", running.place)
+    bucket, key = "meridian-local-rosters-000000000000", f"reports/{name}.csv"
+    before = _users(running)
+    with step(f"roster {name}", rows) as progress:
+        storage.put_object(Bucket=bucket, Key=f"rosters/{name}.csv", Body=content)
+        while not storage.list_objects_v2(Bucket=bucket, Prefix=key).get("Contents"):
+            progress.done = _users(running) - before
+            progress.note("users")
+            time.sleep(0.5)
+    report = storage.get_object(Bucket=bucket, Key=key)["Body"].read().decode()
+    return Counter(line["status"] for line in csv.DictReader(io.StringIO(report, newline="")))
+
+
+def _users(running: System) -> int:
+    """Return how many users the pool says that it has."""
+    pools = client("cognito-idp", running.place)
+    found = pools.describe_user_pool(UserPoolId=running.deployed.outputs["UserPoolId"])
+    return int(found["UserPool"]["EstimatedNumberOfUsers"])
