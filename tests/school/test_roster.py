@@ -13,7 +13,7 @@ from tests.school.world import MACHINES, ROSTERS, World, put_roster, report_of, 
 
 pytestmark = pytest.mark.integration
 
-ROWS = 100
+ROWS = 200
 BAD_EVERY = 20
 
 
@@ -88,6 +88,7 @@ def test_a_roster_as_excel_writes_it(world: World) -> None:
         ("3", "rejected", "missing"),
         ("4", "rejected", "invalid"),
         ("4", "rejected", "invalid"),
+        ("5", "rejected", "invalid"),
     ]
     (letter,) = world.heard(f"{tag}@example.com")
     assert 'Zoë; "the second"' in letter["BodyText"]
