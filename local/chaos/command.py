@@ -1,16 +1,20 @@
 """Send, storm, repair as an operator does, and count."""
 
+import json
+import re
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
 
 from local import operate, sam
+from local.chaos import report, stream
 from local.chaos.judge import Lake, Line
 from local.chaos.plan import Plan
+from local.chaos.report import Said
 from local.chaos.school import School
 from local.chaos.storm import Storm
 from local.chaos.visitors import Visitors
@@ -26,6 +30,11 @@ GARBAGE = 20
 #: Seconds until the streams must be empty after the storm.
 CALM_S = 90.0
 
+#: A line of a command's that says what it did: `verified {...}`. Others are logs, or details.
+_FIGURES = re.compile(r"\w+ ({.*})")
+
+type Counts = dict[str, Any]
+
 
 def run(running: System, plan: Plan) -> int:
     """Run one plan; print the report. Returns 1 where anything differs. Raises LocalError."""
@@ -33,39 +42,40 @@ def run(running: System, plan: Plan) -> int:
     place = running.place
     table = f"meridian-{place.stage}-appointments"
     dynamodb = sam.client("dynamodb", place)
-    stack = operate.local_stack(place)
     visitors = Visitors(plan, running.deployed.write_key, lambda: HttpClient(running.url))
     school = School(plan, dynamodb, table, place.region)
     storm = Storm(plan, running)
+    operator = _Operator(operate.local_stack(place))
 
     with step("events, changes and faults at once"):
         visitors.start()
         school.start()
-        _garbage(running, plan)
         try:
             storm.blow()
         finally:
             storm.end()
-        sent, written = visitors.finish(), school.finish()
+        visitors.finish()
+        school.finish()
+    with step("batches that nobody can write"), storm.giving_up():
+        _garbage(running, plan)
+        visitors.last()
+        school.last()
+    sent, written = visitors.sent, school.written
     with step("the streams run empty"):
         _wait_until_calm(running)
-    # Now that nothing more comes, only the comparison can tell.
-    storm.delete_objects()
 
     lines: list[Line] = []
-    said = [_operate(stack, "reconcile")]
+    operator.reconciles()
     with _lake(running) as lake:
-        lines += [
-            (f"after reconcile: {name}", expected, found)
-            for name, expected, found in lake.agreement(_items(dynamodb, table), place.region)
-        ]
-    said += [
-        _operate(stack, "redrive"),
-        _operate(stack, "verify", ["--restore"]),
-        _operate(stack, "reconcile"),
-    ]
+        lines += lake.agreement(_items(dynamodb, table), place.region, "after reconcile: ")
+    operator.repairs()
+    with step("the newest objects and all rows deleted"):
+        storm.hand.newest()
+    operator.restores()
     with step("counting the lake"), _lake(running) as lake:
+        kinesis = sam.client("kinesis", place)
         lines += lake.conserved()
+        lines += lake.places(stream.rows(kinesis, running.deployed.outputs["StreamName"], plan.run))
         lines += lake.events(plan, sent, GARBAGE)
         lines += lake.changes(written)
         lines += lake.agreement(_items(dynamodb, table), place.region)
@@ -73,10 +83,67 @@ def run(running: System, plan: Plan) -> int:
             "events": f"{len(sent.accepted):,} accepted in {sent.requests:,} requests, "
             f"{sent.repeated:,} of them sent twice, {sent.unanswered:,} without an answer",
             "changes": f"{len(written.own):,} of this region, {written.foreign:,} of another",
-            "lake": f"{lake.objects:,} objects, {lake.duplicates(plan):,} duplicates recognised, "
-            f"{lake.repairs():,} rows repaired",
+            "lake": f"{lake.objects:,} objects; {lake.duplicates(plan):,} duplicates by their "
+            f"verdict, {lake.copies(plan):,} by the view; {lake.repairs():,} rows repaired",
         }
-    return _report(plan, facts, storm, said, lines)
+    return report.show(plan, facts, storm.happened + storm.hand.happened, operator.said, lines)
+
+
+class _Operator:
+    """Runs the operator's commands, and keeps what they said."""
+
+    def __init__(self, stack: operate.Stack) -> None:
+        self.said: list[Said] = []
+        self._stack = stack
+
+    def reconciles(self) -> None:
+        """Table and lake, with nothing else repaired: the second time finds nothing."""
+        self._run("reconcile", "repairs what differs", lambda it: it["repaired"] > 0)
+        self._run("reconcile", "a second time finds nothing", lambda it: it["repaired"] == 0)
+
+    def repairs(self) -> None:
+        """What lies in the failure bucket, what was deleted; each a second time does nothing."""
+        self._run(
+            "redrive",
+            "brings in what was given up, and makes nothing good that was refused",
+            lambda it: it["written"] > 0 and it["closed"] == 0,
+        )
+        self._run("redrive", "a second time does nothing", lambda it: it["written"] == 0)
+        self._run("verify", "finds what was deleted", _wrong, code=1)
+        self._run("verify RESTORE=1", "brings it back", _whole)
+
+    def restores(self) -> None:
+        """The worst that a hand can do: the ends of all shards, with versions and rows."""
+        self._run("verify", "finds what was deleted", _wrong, code=1)
+        self._run("verify RESTORE=1", "brings it back from the streams", _whole)
+        self._run("verify", "a second time finds nothing", _whole)
+        self._run("reconcile", "finds nothing", lambda it: it["repaired"] == 0)
+
+    def _run(
+        self, command: str, expected: str, right: Callable[[Counts], bool], code: int = 0
+    ) -> None:
+        """Run a command. Raises LocalError where it said nothing that can be read."""
+        name, *wishes = command.split()
+        arguments = ["--restore"] if wishes else []
+        with step(f"make {command}"):
+            done = operate.run(self._stack, name, arguments, quiet=True)
+        counts: Counts = {}
+        for line in done.stdout.splitlines():
+            if found := _FIGURES.fullmatch(line):
+                counts |= json.loads(found[1])
+        if not counts:
+            last = [*done.stdout.splitlines(), *done.stderr.splitlines()] or ["no word"]
+            raise LocalError(f"make {command} failed: {'; '.join(last[-3:])}")
+        said = ", ".join(f"{key} {value}" for key, value in counts.items() if value)
+        self.said.append(Said(command, expected, said, done.returncode == code and right(counts)))
+
+
+def _wrong(counts: Counts) -> bool:
+    return any(counts[name] for name in ("gaps", "deleted", "lost", "waiting"))
+
+
+def _whole(counts: Counts) -> bool:
+    return not _wrong(counts) and not counts["overlaps"]
 
 
 def _garbage(running: System, plan: Plan) -> None:
@@ -103,17 +170,6 @@ def _wait_until_calm(running: System) -> None:
     raise LocalError(f"The streams are not empty {CALM_S:.0f} s after the last fault.")
 
 
-def _operate(stack: operate.Stack, command: str, arguments: Sequence[str] = ()) -> str:
-    """Run an operator's command; return what it said. Raises LocalError where it failed."""
-    with step(f"make {command}"):
-        done = operate.run(stack, command, arguments, quiet=True)
-    if done.returncode != 0:
-        last = [*done.stdout.splitlines(), *done.stderr.splitlines()] or ["no word"]
-        raise LocalError(f"make {command} failed: {'; '.join(last[-3:])}")
-    words = [line for line in done.stdout.splitlines() if not line.startswith("{")]
-    return "\n".join(words)
-
-
 @contextmanager
 def _lake(running: System) -> Iterator[Lake]:
     folder = Path(mkdtemp(prefix="lake-", dir=running.directory))
@@ -130,25 +186,3 @@ def _lake(running: System) -> Iterator[Lake]:
 def _items(dynamodb: Any, table: str) -> list[dict[str, Any]]:
     pages = dynamodb.get_paginator("scan").paginate(TableName=table, ConsistentRead=True)
     return [item for page in pages for item in page["Items"]]
-
-
-def _report(
-    plan: Plan, facts: dict[str, str], storm: Storm, said: list[str], lines: list[Line]
-) -> int:
-    print(f"\nChaos, seed {plan.seed}")
-    for name, fact in facts.items():
-        print(f"{name:<10}{fact}")
-    print(f"\n{'fault':<46}{'times':>8}")
-    for name, times in sorted(storm.happened.items()):
-        print(f"{name:<46}{times:>8,}")
-    print("\nWhat the operator's commands said")
-    print("\n".join(said))
-    print(f"\n{'counted by SQL over the objects':<52}{'expected':>9}{'found':>9}")
-    for name, expected, found in lines:
-        print(f"{name:<52}{expected:>9,}{found:>9,}  {'✓' if expected == found else '✗'}")
-    wrong = [name for name, expected, found in lines if expected != found]
-    if wrong:
-        print(f"\n{len(wrong)} of {len(lines)} differ; SEED={plan.seed} runs the same again.")
-        return 1
-    print("\nNothing was lost, and nothing is there twice.")
-    return 0

@@ -37,7 +37,7 @@ class Written:
 
 
 class School:
-    """Writes the plan's changes within its seconds. `start`, then `finish`."""
+    """Writes the plan's changes within its seconds. `start`, `finish`, and `last` for the last."""
 
     def __init__(self, plan: Plan, dynamodb: Any, table: str, region: str) -> None:
         self.written = Written()
@@ -45,6 +45,9 @@ class School:
         self._dynamodb = dynamodb
         self._table = table
         self._region = region
+        self._draws = random.Random(plan.seed)  # noqa: S311 - no secret: it must be repeatable
+        self._versions: dict[int, int] = {}
+        self._kept_back = round(plan.changes * plan.last)
         self._failure: Exception | None = None
         self._thread = threading.Thread(target=self._work, name="school", daemon=True)
 
@@ -52,39 +55,40 @@ class School:
         """Begin to write."""
         self._thread.start()
 
-    def finish(self) -> Written:
-        """Wait until all is written. Raises LocalError where DynamoDB refused."""
+    def finish(self) -> None:
+        """Wait until all but the last is written. Raises LocalError where DynamoDB refused."""
         self._thread.join()
         if self._failure is not None:
             raise LocalError("The appointments could not be written.") from self._failure
-        return self.written
+
+    def last(self) -> None:
+        """Write what was kept back."""
+        for version in range(self._plan.changes - self._kept_back, self._plan.changes):
+            self._change(version + 1)
 
     def _work(self) -> None:
-        draws = random.Random(self._plan.seed)  # noqa: S311 - no secret: it must be repeatable
-        versions: dict[int, int] = {}
         pause = self._plan.seconds / max(self._plan.changes, 1)
         try:
-            for version in range(1, self._plan.changes + 1):
+            for version in range(self._plan.changes - self._kept_back):
                 began = time.monotonic()
-                self._change(draws, draws.randrange(ITEMS), version, versions)
+                self._change(version + 1)
                 time.sleep(max(0.0, pause - (time.monotonic() - began)))
         except Exception as error:  # noqa: BLE001 - whatever ends the thread ends the run, in `finish`
             self._failure = error
 
-    def _change(
-        self, draws: random.Random, number: int, version: int, versions: dict[int, int]
-    ) -> None:
+    def _change(self, version: int) -> None:
+        number = self._draws.randrange(ITEMS)
         keys, origin = keys_of(self._plan, number), ORIGINS[number % len(ORIGINS)]
-        before = versions.get(number)
-        if before is not None and draws.random() < 0.25:
+        before = self._versions.get(number)
+        if before is not None and self._draws.random() < 0.25:
             self._dynamodb.delete_item(TableName=self._table, Key=keys)
             op, told = "REMOVE", before
-            del versions[number]
+            del self._versions[number]
         else:
-            item = keys | _attributes(draws, version, origin)
+            item = keys | _attributes(self._draws, version, origin)
             self._dynamodb.put_item(TableName=self._table, Item=item)
             op, told = "INSERT" if before is None else "MODIFY", version
-            versions[number] = version
+            self._versions[number] = version
         if origin in (None, self._region):
             self.written.own.append(Change(keys["pk"]["S"], keys["sk"]["S"], op, told))
         else:

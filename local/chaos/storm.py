@@ -1,14 +1,14 @@
-"""The faults: calls that fail, workers and a poller that are killed, rows and objects deleted."""
+"""The faults of the network and of machines: calls that fail, processes that are killed."""
 
 import contextlib
 import json
-import math
 import random
 import time
 import urllib.parse
 import urllib.request
-from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from operator import itemgetter
 from typing import Any
@@ -16,7 +16,9 @@ from typing import Any
 import psutil
 
 from local import sam
+from local.chaos.hand import Hand, kept
 from local.chaos.plan import Plan
+from local.errors import LocalError
 from local.poller.service import CHECKPOINT_FILE
 from local.system import System
 
@@ -29,14 +31,27 @@ _GUSTS: tuple[tuple[Rule, ...], ...] = (
     (("s3", "PUT", "refused", 0.7, 0, None),),
     (("s3", "PUT", "lost", 0.7, 0, None),),
     (("s3", "PUT", "cut", 0.7, 0, None),),
-    (("s3", "PUT", "late", 1.0, 15.5, 1), ("s3", "PUT", "lost", 0.5, 0, None)),
     (("dynamodb", "PutItem", "refused", 0.7, 0, None), ("s3", "GET", "refused", 0.5, 0, None)),
     (("dynamodb", "PutItem", "lost", 0.7, 0, None), ("s3", "HEAD", "refused", 0.5, 0, None)),
     (("dynamodb", "PutItem", "late", 1.0, 5.5, 3), ("dynamodb", None, "cut", 0.4, 0, None)),
     (("kinesis", None, "lost", 0.3, 0, None), ("kinesis", None, "refused", 0.2, 0, None)),
 )
-#: The share of the objects of changes that is deleted.
-_DELETED = 0.3
+#: Always the first: what is that late must have come before the operator repairs.
+_LATE: tuple[Rule, ...] = (
+    ("s3", "PUT", "late", 1.0, 15.5, 1),
+    ("s3", "PUT", "lost", 0.5, 0, None),
+)
+_SAID = {
+    "refused": "refused",
+    "lost": "done, and answered as if not",
+    "cut": "done, and cut off",
+    "late": "done after its client had gone",
+}
+_DOORS = ("events", "changes")
+#: Seconds after which a record is too old, while batches are given up; on AWS the least is 60.
+_AGE_S = 2
+#: Seconds until both doors must have given a batch up.
+_GIVEN_UP_S = 45.0
 
 
 class Storm:
@@ -47,14 +62,12 @@ class Storm:
         self._plan = plan
         self._running = running
         self._draws = random.Random(plan.seed)  # noqa: S311 - no secret: it must be repeatable
-        self._dynamodb = sam.client("dynamodb", running.place)
-        self._s3 = sam.client("s3", running.place)
-        self._outputs = running.deployed.outputs
+        self.hand = Hand(running, self._draws)
 
     def blow(self) -> None:
         """Let the faults happen, in a drawn order, within the plan's time."""
         began, seconds = time.monotonic(), self._plan.seconds
-        gusts = self._draws.sample(_GUSTS, len(_GUSTS))
+        gusts = [_LATE, *self._draws.sample(_GUSTS, len(_GUSTS))]
         acts: list[tuple[float, Callable[[], None]]] = [
             *(
                 (number / len(gusts), partial(self._turn, gust))
@@ -62,9 +75,9 @@ class Storm:
             ),
             *((self._draws.random(), self._kill_workers) for _ in range(4)),
             (self._draws.uniform(0.2, 0.8), self._restart_poller),
-            (self._draws.uniform(0.5, 0.8), self._delete_rows),
-            (self._draws.uniform(0.5, 0.8), self._begin_again),
-            (self._draws.uniform(0.4, 0.6), self.delete_objects),
+            (self._draws.uniform(0.3, 0.7), self.hand.rows),
+            (self._draws.uniform(0.4, 0.8), self._begin_again),
+            (self._draws.uniform(0.3, 0.6), self.hand.objects),
         ]
         for moment, act in sorted(acts, key=itemgetter(0)):
             time.sleep(max(0.0, began + moment * seconds - time.monotonic()))
@@ -75,8 +88,48 @@ class Storm:
         """No further call fails."""
         for rule in self._switch("DELETE", {}):
             if rule["acted"]:
-                did = f"{rule['service']} {rule['operation'] or 'call'}: {rule['kind']}"
-                self.happened[did] += rule["acted"]
+                call = f"{_service(rule['service'])} {rule['operation'] or 'call'}"
+                self.happened[f"{call} {_SAID[rule['kind']]}"] += rule["acted"]
+
+    @contextmanager
+    def giving_up(self) -> Iterator[None]:
+        """No function stores anything, and both mappings give their batches up soon.
+
+        Ends once each has put one into the failure bucket. Raises LocalError where they do not.
+        """
+        lambdas = sam.client("lambda", self._running.place)
+        mappings = [
+            mapping
+            for door in _DOORS
+            for mapping in lambdas.list_event_source_mappings(
+                FunctionName=f"meridian-{self._running.place.stage}-{door}"
+            )["EventSourceMappings"]
+        ]
+        before = self._given_up()
+        self._turn([("s3", "PUT", "refused", 1.0, 0, None)])
+        for mapping in mappings:
+            lambdas.update_event_source_mapping(
+                UUID=mapping["UUID"], MaximumRecordAgeInSeconds=_AGE_S
+            )
+        try:
+            yield
+            deadline = time.monotonic() + _GIVEN_UP_S
+            while len({key.split("/")[2] for key in self._given_up() - before}) < len(mappings):
+                if time.monotonic() > deadline:
+                    raise LocalError(f"No batch was given up within {_GIVEN_UP_S:.0f} s.")
+                time.sleep(0.3)
+        finally:
+            self.end()
+            for mapping in mappings:
+                lambdas.update_event_source_mapping(
+                    UUID=mapping["UUID"],
+                    MaximumRecordAgeInSeconds=mapping["MaximumRecordAgeInSeconds"],
+                )
+        self.happened["batch given up by Lambda, kept in S3"] += len(self._given_up() - before)
+
+    def _given_up(self) -> set[str]:
+        s3 = sam.client("s3", self._running.place)
+        return set(kept(s3, self._running.deployed.outputs["FailuresBucket"]))
 
     def _turn(self, gust: Sequence[Rule]) -> None:
         """End one gust, begin the next."""
@@ -95,53 +148,28 @@ class Storm:
 
     def _kill_workers(self) -> None:
         """Kill the processes that run the two functions, whatever they are at."""
-        names = {f"meridian-{self._running.place.stage}-{door}" for door in ("events", "changes")}
+        names = {f"meridian-{self._running.place.stage}-{door}" for door in _DOORS}
         (emulator,) = (it for it in self._running.services.started if it.name == "emulator")
         for child in psutil.Process(emulator.process.pid).children(recursive=True):
             with contextlib.suppress(psutil.Error):
                 if child.environ().get("AWS_LAMBDA_FUNCTION_NAME") in names:
                     child.kill()
-                    self.happened["function worker killed"] += 1
+                    self.happened["function killed at work"] += 1
 
     def _restart_poller(self) -> None:
         """Kill the event source mappings; they go on from their checkpoints."""
         self._running.services.kill("poller")
         time.sleep(self._draws.uniform(0.5, 2.0))
         self._running.start_poller()
-        self.happened["poller killed and started again"] += 1
+        self.happened["stream stopped, and begun where it was"] += 1
 
     def _begin_again(self) -> None:
         """The same, but the mappings have forgotten everything: TRIM_HORIZON."""
         self._running.services.kill("poller")
         (self._running.poller_status.parent / CHECKPOINT_FILE).unlink(missing_ok=True)
         self._running.start_poller()
-        self.happened["mappings begin again at TRIM_HORIZON"] += 1
+        self.happened["stream stopped, and begun at its oldest record"] += 1
 
-    def _delete_rows(self) -> None:
-        table = self._outputs["CheckpointsTable"]
-        for row in self._rows():
-            self._dynamodb.delete_item(TableName=table, Key={"chain": row["chain"]})
-            self.happened["high-water row deleted"] += 1
 
-    def delete_objects(self) -> None:
-        """Delete objects of changes; the newest of a shard only where the shard's row is there.
-
-        With both gone nobody could tell that they ever were.
-        """
-        marked = {row["chain"]["S"].rpartition("#")[2] for row in self._rows()}
-        bucket = self._outputs["LakeBucket"]
-        pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix="changes/")
-        shards: dict[str, list[str]] = defaultdict(list)
-        for key in (item["Key"] for page in pages for item in page.get("Contents", [])):
-            shards[key.rpartition("/")[2].rpartition("-")[0]].append(key)
-        for shard, keys in shards.items():
-            known = sorted(keys) if shard in marked else sorted(keys)[:-1]
-            for key in self._draws.sample(known, math.ceil(len(known) * _DELETED)):
-                self._s3.delete_object(Bucket=bucket, Key=key)
-                self.happened["object of changes deleted"] += 1
-
-    def _rows(self) -> list[Any]:
-        pages = self._dynamodb.get_paginator("scan").paginate(
-            TableName=self._outputs["CheckpointsTable"], ConsistentRead=True
-        )
-        return [row for page in pages for row in page["Items"]]
+def _service(name: str) -> str:
+    return {"s3": "S3", "dynamodb": "DynamoDB", "kinesis": "Kinesis"}[name]

@@ -42,7 +42,7 @@ class Sent:
 
 
 class Visitors:
-    """Sends the plan's events within its seconds. `start`, then `finish`."""
+    """Sends the plan's events within its seconds. `start`, `finish`, and `last` for the last."""
 
     def __init__(self, plan: Plan, write_key: str, make: Callable[[], Client]) -> None:
         self.sent = Sent()
@@ -51,6 +51,8 @@ class Visitors:
             "Authorization": authorization(write_key),
             "Content-Type": "application/json",
         }
+        self._bodies = list(bodies_of(plan))
+        self._kept_back = max(1, round(len(self._bodies) * plan.last))
         self._make = make
         self._lock = threading.Lock()
         self._pool = ThreadPoolExecutor(CLIENTS, thread_name_prefix="visitor")
@@ -58,23 +60,26 @@ class Visitors:
 
     def start(self) -> None:
         """Begin to send."""
-        bodies = list(bodies_of(self._plan))
+        bodies = self._bodies[: -self._kept_back]
         self._futures = [
             self._pool.submit(self._send, bodies[number::CLIENTS]) for number in range(CLIENTS)
         ]
 
-    def finish(self) -> Sent:
-        """Wait until all is answered. Raises LocalError where it is not."""
+    def finish(self) -> None:
+        """Wait until all but the last is answered. Raises LocalError where it is not."""
         try:
             for future in self._futures:
                 future.result()
         finally:
             self._pool.shutdown(cancel_futures=True)
-        return self.sent
+
+    def last(self) -> None:
+        """Send what was kept back. Raises LocalError where it is not answered."""
+        self._send(self._bodies[-self._kept_back :])
 
     def _send(self, bodies: list[Body]) -> None:
         client = self._make()
-        pause = self._plan.seconds / max(len(bodies), 1)
+        pause = self._plan.seconds * CLIENTS / len(self._bodies)
         draws = random.Random(self._plan.seed)  # noqa: S311 - no secret: it must be repeatable
         try:
             for body in bodies:
