@@ -63,16 +63,3 @@ def test_alarms_watch_the_age_of_the_oldest_record(function: str) -> None:
         and alarm["Properties"]["Dimensions"][0]["Value"] == {"Ref": function}
     }
     assert hours == {1, 6, 12}
-
-
-def test_alarms_watch_what_the_code_counts() -> None:
-    """A metric that nobody emits would never ring."""
-    source = "".join(path.read_text() for path in (ROOT / "src" / "stream_processor").glob("*.py"))
-    own = {
-        alarm["Properties"]["MetricName"]
-        for alarm in of_type(STACK, "AWS::CloudWatch::Alarm").values()
-        if alarm["Properties"]["Namespace"] == {"Fn::Sub": "meridian-${Stage}"}
-    }
-    assert own >= {"RowsBad", "ConservationErrors", "RowsRebuilt", "ChangesRepaired"}
-    for metric in own:
-        assert f'"{metric}"' in source, metric
