@@ -75,9 +75,10 @@ def test_a_roster_as_excel_writes_it(world: World) -> None:
     tag = f"excel-{uuid.uuid4().hex[:8]}"
     rows = (
         ("Email", "Name"),
-        (f"{tag}@example.com", 'Zoë; "the\nsecond"'),
+        (f"{tag}@example.com", 'Zoë; "the second"'),
         ("", ""),
         ("x", "=1+1"),
+        (f"{tag}-2@example.com", "two\nlines"),
     )
     text = io.StringIO(newline="")
     csv.writer(text, delimiter=";").writerows(rows)
