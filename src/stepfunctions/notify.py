@@ -10,11 +10,12 @@ patience, and wrong where it refuses one letter: such a message goes to the dead
 """
 
 import json
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from stepfunctions import address, dead_letters, letters, mail, outbox
+from stepfunctions import address, dead_letters, letters, mail, outbox, telemetry
 from stepfunctions.accounts import Accounts
 from stepfunctions.errors import OutboxError, RefusedError, SchoolError
 from stepfunctions.outbox import Message
@@ -23,6 +24,13 @@ from stepfunctions.settings import settings
 #: Milliseconds that one letter may take: SES's patience, the connection, and what is written down.
 #: Whoever begins with less may be stopped by Lambda between the letter and the note of it.
 ROOM_MS = 12_000
+#: What becomes of a message, and the metric that counts it.
+COUNTED = {
+    "sent": "LettersSent",
+    "withdrawn": "LettersToNobody",
+    "unknown": "LettersToNobody",
+    "dead letter": "LettersRefused",
+}
 #: How long a repetition is recognised: a queue keeps a message for 4 days, its dead letters 14.
 REMEMBERED_S = 30 * 86_400
 
@@ -69,7 +77,8 @@ def _once() -> Callable[..., str]:
 
     def by_document(*, message: Mapping[str, str], context: Any) -> str:
         config.register_lambda_context(context)
-        return tell(outbox.from_queue(dict(message)))
+        with telemetry.part("letter", outbox=message["outboxId"]):
+            return tell(outbox.from_queue(dict(message)))
 
     wrapped = idempotent_function(
         by_document, data_keyword_argument="message", config=config, persistence_store=kept
@@ -88,18 +97,23 @@ def lambda_handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
     A FIFO queue's order holds only if everything after the first failure of its group comes again
     too (AWS, "Reporting batch item failures", FIFO); there is one group.
     """
-    records = event["Records"]
-    for number, record in enumerate(records):
-        if number and context.get_remaining_time_in_millis() < ROOM_MS:
-            _log("later", record["messageId"])
-            return _again(records[number:])
-        try:
-            outcome = _deliver(record, context)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the message must come again
-            _log("failed", record["messageId"], error)
-            return _again(records[number:])
-        _log(outcome, record["messageId"])
-    return _again([])
+    records, outcomes = event["Records"], Counter[str]()
+    try:
+        for number, record in enumerate(records):
+            if number and context.get_remaining_time_in_millis() < ROOM_MS:
+                outcomes["LettersLater"] += len(records) - number
+                return _again(records[number:])
+            try:
+                outcome = _deliver(record, context)
+            except Exception as error:  # noqa: BLE001 - whatever it is, the message comes again
+                _log("failed", record["messageId"], error)
+                outcomes["LettersFailed"] += 1
+                return _again(records[number:])
+            _log(outcome, record["messageId"])
+            outcomes[COUNTED[outcome]] += 1
+        return _again([])
+    finally:
+        telemetry.count(outcomes)
 
 
 def _again(records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -1,11 +1,24 @@
-"""An emulator for TestState: nothing is deployed."""
+"""An emulator for TestState: nothing is deployed. Powertools sends nothing from here."""
 
 from collections.abc import Iterator
 
+# The X-Ray SDK opens its socket while it is imported: before sockets are off.
+import aws_xray_sdk.core  # type: ignore[import-untyped]
 import pytest
 from pytest_socket import enable_socket
 
 from tests.emulator.running import PYTHON, Emulator, running
+
+
+def pytest_unconfigure() -> None:
+    """Close that socket, or Python warns of it after the last line of the report."""
+    aws_xray_sdk.core.xray_recorder.emitter._socket.close()
+
+
+@pytest.fixture(autouse=True)
+def _measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "test")
+    monkeypatch.setenv("POWERTOOLS_TRACE_DISABLED", "true")
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from stepfunctions import dead_letters, identity, importer, mail, notify, relay, validate
+from stepfunctions import (
+    dead_letters,
+    identity,
+    importer,
+    mail,
+    notify,
+    relay,
+    telemetry,
+    validate,
+)
 from stepfunctions import settings as environment
 from stepfunctions.accounts import Accounts
 from stepfunctions.errors import (
@@ -275,6 +284,29 @@ def told(
     accounts = Accounts("accounts", Table(*items))  # type: ignore[arg-type] # a fake
     monkeypatch.setattr(notify, "accounts", lambda: accounts)
     return notify.lambda_handler({"Records": list(records)}, Context(*left))
+
+
+def test_what_becomes_of_letters_is_counted_and_nobody_is_named(
+    monkeypatch: pytest.MonkeyPatch, sent: list[Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(dead_letters, "put", lambda *_given: None)
+    withdrawn = {**ACTIVE, "pk": "ACCOUNT#a2", "status": "withdrawn"}
+    other = Message("a2/AccountCreated", "a2", "AccountCreated").document()
+    records = [delivered(GOOD, 1), delivered("no object", 2), delivered(other, 3)]
+    told(monkeypatch, *records, items=(PERSON, ACTIVE, withdrawn))
+    said = capsys.readouterr().out
+    counted = json.loads(next(line for line in said.splitlines() if "_aws" in line))
+    assert {name: counted[name] for name in notify.COUNTED.values()} == {
+        "LettersSent": [1],
+        "LettersToNobody": [1],
+        "LettersRefused": [1],
+    }
+    assert "anna" not in said.lower()
+
+
+def test_a_part_of_a_trace_needs_no_trace() -> None:
+    with telemetry.part("letter", outbox="a1/AccountCreated"):
+        pass
 
 
 def test_no_letter_is_begun_that_may_not_be_finished(
