@@ -35,9 +35,10 @@ def _tracer() -> "Tracer":
 def part(name: str, **ids: str) -> Iterator[None]:
     """A named part of an invocation in its trace, found by ids: never by what a person wrote."""
     with _tracer().provider.in_subsegment(f"## {name}") as subsegment:
-        # None where Lambda began no trace: not every invocation is sampled.
-        for key, value in ids.items() if subsegment is not None else ():
-            subsegment.put_annotation(key=key, value=value)
+        # None where there is no trace to be a part of, whatever its type says.
+        if subsegment is not None:
+            for key, value in ids.items():
+                subsegment.put_annotation(key=key, value=value)
         yield
 
 

@@ -7,7 +7,9 @@ import aws_xray_sdk.core  # type: ignore[import-untyped]
 import pytest
 from pytest_socket import enable_socket
 
+from stepfunctions import identity, importer, notify, relay, validate
 from tests.emulator.running import PYTHON, Emulator, running
+from tests.stepfunctions.fakes import SETTINGS
 
 
 def pytest_unconfigure() -> None:
@@ -19,6 +21,8 @@ def pytest_unconfigure() -> None:
 def _measured(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "test")
     monkeypatch.setenv("POWERTOOLS_TRACE_DISABLED", "true")
+    for module in (validate, identity, relay, notify, importer):
+        monkeypatch.setattr(module, "settings", lambda: SETTINGS)
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,27 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from stepfunctions.settings import Settings
+
+PERSON = {
+    "pk": "ACCOUNT#a1",
+    "sk": "PERSON",
+    "email": "Anna@Example.com",
+    "name": "Anna",
+    "locale": "vi",
+}
+ACTIVE = {"pk": "ACCOUNT#a1", "sk": "ACCOUNT", "status": "active"}
+SETTINGS = Settings(
+    region="us-east-1",
+    accounts_table="accounts",
+    sent_table="sent",
+    user_pool_id="pool",
+    bus="bus",
+    sender="school@example.com",
+    portal_url="https://school.example",
+    dead_letters="https://queue",
+)
+
 
 def refusal(code: str, status: int = 400) -> ClientError:
     """An error as botocore raises it; its message is what must not be repeated."""

@@ -1,7 +1,6 @@
 """The handlers at their boundary: any legal event gives a legal answer, or one of our errors."""
 
 import json
-from io import BytesIO
 from typing import Any
 
 import pytest
@@ -9,13 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from stepfunctions import (
-    dead_letters,
     identity,
-    importer,
-    mail,
-    notify,
     relay,
-    telemetry,
     validate,
 )
 from stepfunctions import settings as environment
@@ -29,41 +23,12 @@ from stepfunctions.errors import (
     SettingsError,
     TransientError,
 )
-from stepfunctions.outbox import Message
-from stepfunctions.roster import request_id
-from stepfunctions.settings import Settings
 from stepfunctions.users import Users
 from tests import strategies
-from tests.stacks.test_templates import resources
-from tests.stepfunctions.definitions import STACK
-from tests.stepfunctions.fakes import Bus, Pool, Table, refusal, wire
+from tests.stepfunctions.fakes import ACTIVE, PERSON, Bus, Pool, Table, refusal, wire
 
-PERSON = {
-    "pk": "ACCOUNT#a1",
-    "sk": "PERSON",
-    "email": "Anna@Example.com",
-    "name": "Anna",
-    "locale": "vi",
-}
-ACTIVE = {"pk": "ACCOUNT#a1", "sk": "ACCOUNT", "status": "active"}
-SETTINGS = Settings(
-    region="us-east-1",
-    accounts_table="accounts",
-    sent_table="sent",
-    user_pool_id="pool",
-    bus="bus",
-    sender="school@example.com",
-    portal_url="https://school.example",
-    dead_letters="https://queue",
-)
 #: A fixture that is made once for many examples is meant to be.
 shared = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-
-
-@pytest.fixture(autouse=True)
-def _settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (validate, identity, relay, notify, importer):
-        monkeypatch.setattr(module, "settings", lambda: SETTINGS)
 
 
 # --- validate -------------------------------------------------------------------------------------
@@ -245,234 +210,6 @@ def test_the_bus_has_everything_before_what_is_reported(
 def test_what_is_no_row_of_the_outbox_is_said(record: dict[str, Any]) -> None:
     with pytest.raises(OutboxError):
         relay.lambda_handler({"Records": [record]}, None)
-
-
-# --- notify ---------------------------------------------------------------------------------------
-
-
-def delivered(body: object, number: int = 1) -> dict[str, Any]:
-    return {"messageId": f"m{number}", "body": json.dumps(body)}
-
-
-GOOD = Message("a1/AccountCreated", "a1", "AccountCreated").document()
-
-
-@pytest.fixture
-def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
-    """The letters, and a notifier without its memory."""
-    letters: list[tuple[str, str]] = []
-    monkeypatch.setattr(
-        mail, "send", lambda _from, to, letter, _id: letters.append((to, letter.subject))
-    )
-    monkeypatch.setattr(notify, "_once", lambda: lambda message, _context: notify.tell(message))
-    return letters
-
-
-class Context:
-    """An invocation whose time goes by with each look at it."""
-
-    def __init__(self, *left_ms: int) -> None:
-        self.left_ms = list(left_ms)
-
-    def get_remaining_time_in_millis(self) -> int:
-        return self.left_ms.pop(0) if self.left_ms else 20_000
-
-
-def told(
-    monkeypatch: pytest.MonkeyPatch, *records: dict[str, Any], items: Any = (), left: Any = ()
-) -> Any:
-    accounts = Accounts("accounts", Table(*items))  # type: ignore[arg-type] # a fake
-    monkeypatch.setattr(notify, "accounts", lambda: accounts)
-    return notify.lambda_handler({"Records": list(records)}, Context(*left))
-
-
-def test_what_becomes_of_letters_is_counted_and_nobody_is_named(
-    monkeypatch: pytest.MonkeyPatch, sent: list[Any], capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(dead_letters, "put", lambda *_given: None)
-    withdrawn = {**ACTIVE, "pk": "ACCOUNT#a2", "status": "withdrawn"}
-    other = Message("a2/AccountCreated", "a2", "AccountCreated").document()
-    records = [delivered(GOOD, 1), delivered("no object", 2), delivered(other, 3)]
-    told(monkeypatch, *records, items=(PERSON, ACTIVE, withdrawn))
-    said = capsys.readouterr().out
-    counted = json.loads(next(line for line in said.splitlines() if "_aws" in line))
-    assert {name: counted[name] for name in notify.COUNTED.values()} == {
-        "LettersSent": [1],
-        "LettersToNobody": [1],
-        "LettersRefused": [1],
-    }
-    assert "anna" not in said.lower()
-
-
-def test_a_part_of_a_trace_needs_no_trace() -> None:
-    with telemetry.part("letter", outbox="a1/AccountCreated"):
-        pass
-
-
-def test_no_letter_is_begun_that_may_not_be_finished(
-    monkeypatch: pytest.MonkeyPatch, sent: list[Any]
-) -> None:
-    records = [delivered(GOOD, number) for number in range(4)]
-    left = (notify.ROOM_MS, notify.ROOM_MS - 1)
-    answer = told(monkeypatch, *records, items=(PERSON, ACTIVE), left=left)
-    assert [it["itemIdentifier"] for it in answer["batchItemFailures"]] == ["m2", "m3"]
-    assert len(sent) == 2
-
-
-def test_one_letter_fits_into_the_notifiers_time() -> None:
-    """The first is always begun: there would be no end to beginning otherwise."""
-    properties = resources(STACK)["NotifyFunction"]["Properties"]
-    assert mail.READ_S * 1000 + 2_000 < notify.ROOM_MS < properties["Timeout"] * 1000
-
-
-def test_an_active_account_is_written_to(
-    monkeypatch: pytest.MonkeyPatch, sent: list[Any], capsys: pytest.CaptureFixture[str]
-) -> None:
-    answer = told(monkeypatch, delivered(GOOD), items=(PERSON, ACTIVE))
-    assert answer == {"batchItemFailures": []}
-    assert sent == [("anna@example.com", "Chào mừng bạn đến với trường")]
-    assert "anna" not in capsys.readouterr().out.lower()
-
-
-@pytest.mark.parametrize(
-    "items", [(), (PERSON,), (ACTIVE,), (PERSON, {**ACTIVE, "status": "withdrawn"})]
-)
-def test_who_has_no_account_hears_nothing(
-    monkeypatch: pytest.MonkeyPatch, sent: list[Any], items: Any
-) -> None:
-    assert told(monkeypatch, delivered(GOOD), items=items) == {"batchItemFailures": []}
-    assert sent == []
-
-
-def test_a_failure_brings_back_what_follows_it(
-    monkeypatch: pytest.MonkeyPatch, sent: list[Any]
-) -> None:
-    monkeypatch.setattr(mail, "send", lambda *given: _second(sent))
-    records = [delivered(GOOD, number) for number in range(4)]
-    answer = told(monkeypatch, *records, items=(PERSON, ACTIVE))
-    assert [it["itemIdentifier"] for it in answer["batchItemFailures"]] == ["m1", "m2", "m3"]
-
-
-def _second(sent: list[Any]) -> None:
-    if sent:
-        raise TransientError("SES asks for patience.")
-    sent.append(("x", "y"))
-
-
-def test_what_is_refused_holds_up_nobody(monkeypatch: pytest.MonkeyPatch, sent: list[Any]) -> None:
-    dead: list[str] = []
-    monkeypatch.setattr(dead_letters, "put", lambda _url, number, _body: dead.append(number))
-    records = [delivered("no object", 1), delivered({"outboxId": 1}, 2), delivered(GOOD, 3)]
-    records.append({"messageId": "m4", "body": "no JSON"})
-    answer = told(monkeypatch, *records, items=(PERSON, ACTIVE))
-    assert answer == {"batchItemFailures": []}
-    assert dead == ["m1", "m2", "m4"]
-    assert len(sent) == 1
-
-
-@shared
-@given(st.lists(strategies.json_values(), min_size=1, max_size=5))
-def test_any_body_is_delivered_or_dead(
-    monkeypatch: pytest.MonkeyPatch, sent: list[Any], bodies: list[Any]
-) -> None:
-    dead: list[str] = []
-    monkeypatch.setattr(dead_letters, "put", lambda _url, number, _body: dead.append(number))
-    records = [delivered(body, number) for number, body in enumerate(bodies)]
-    assert told(monkeypatch, *records) == {"batchItemFailures": []}
-    assert len(dead) <= len(bodies)
-    assert sent == []
-
-
-# --- import ---------------------------------------------------------------------------------------
-
-
-class Storage:
-    def __init__(self, content: bytes) -> None:
-        self.content = content
-        self.put: dict[str, str] = {}
-
-    def get_object(self, **_given: str) -> Any:
-        return {"Body": BytesIO(self.content)}
-
-    def put_object(self, **given: Any) -> None:
-        self.put[given["Key"]] = given["Body"].decode()
-
-
-REFUSED = {"ok": False, "known": False, "fileId": "", "rows": 0, "copy": ""}
-
-
-def inspected(
-    monkeypatch: pytest.MonkeyPatch, content: bytes, key: str = "rosters/x.csv", *rows: Any
-) -> tuple[dict[str, Any], dict[str, str]]:
-    storage = Storage(content)
-    accounts = Accounts("accounts", Table(*rows))  # type: ignore[arg-type] # a fake
-    monkeypatch.setattr(importer, "storage", lambda: storage)
-    monkeypatch.setattr(importer, "accounts", lambda: accounts)
-    event = {"action": "inspect", "bucket": "b", "key": key}
-    return importer.lambda_handler(event, None), storage.put
-
-
-@pytest.mark.parametrize(
-    ("key", "report"),
-    [("rosters/x.csv", "reports/x.csv"), ("rosters/a/x.xlsx", "reports/a/x.xlsx.csv")],
-)
-def test_a_file_that_is_no_roster_gets_its_report(
-    monkeypatch: pytest.MonkeyPatch, key: str, report: str
-) -> None:
-    answer, put = inspected(monkeypatch, b"\xff", key)
-    assert answer == REFUSED
-    assert put.keys() == {report}
-    assert "UTF-8" in put[report]
-
-
-def test_a_folder_is_no_file(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert inspected(monkeypatch, b"", "rosters/2026/") == (REFUSED, {})
-
-
-def row(file_id: str, index: int, status: str) -> dict[str, str]:
-    return {"pk": f"REQUEST#{request_id(file_id, index)}", "sk": "REQUEST", "status": status}
-
-
-def test_what_is_read_is_what_was_judged(monkeypatch: pytest.MonkeyPatch) -> None:
-    answer, put = inspected(monkeypatch, b"\xef\xbb\xbfname;email\r\nAnna;a@b.c\r\n")
-    assert (answer["ok"], answer["known"], answer["rows"]) == (True, False, 1)
-    assert put == {answer["copy"]: "name,email\r\nAnna,a@b.c\r\n"}
-    assert answer["fileId"] in answer["copy"]
-
-
-@pytest.mark.parametrize(
-    ("statuses", "known"),
-    [
-        (["created", "rejected", "failed"], True),
-        (["created", "rejected"], False),
-        (["created", "pending", "created"], False),
-        ([], False),
-    ],
-)
-def test_a_file_of_which_all_is_decided_is_known(
-    monkeypatch: pytest.MonkeyPatch, statuses: list[str], known: bool
-) -> None:
-    content = b"email,name\na,b\nc,d\ne,f\n"
-    file_id = inspected(monkeypatch, content)[0]["fileId"]
-    rows = [row(file_id, number, status) for number, status in enumerate(statuses)]
-    answer, put = inspected(monkeypatch, content, "rosters/again.csv", *rows)
-    assert (answer["known"], bool(put)) == (known, not known)
-
-
-@pytest.mark.parametrize("last", [False, True])
-def test_a_report_waits_for_the_last_request(monkeypatch: pytest.MonkeyPatch, last: bool) -> None:
-    statuses = ("created", "rejected", "pending", "failed")
-    table = Table(*(row("f", number, status) for number, status in enumerate(statuses)))
-    accounts = Accounts("accounts", table)  # type: ignore[arg-type] # a fake
-    storage = Storage(b"")
-    monkeypatch.setattr(importer, "storage", lambda: storage)
-    monkeypatch.setattr(importer, "accounts", lambda: accounts)
-    event = {"action": "report", "bucket": "b", "key": "rosters/x.csv", "fileId": "f", "rows": 5}
-    answer = importer.lambda_handler({**event, "last": last}, None)
-    # The fifth row has no request: it was never admitted.
-    totals = {"created": 1, "rejected": 1, "failed": 2, "pending": 1} if last else {}
-    assert answer == {"done": last, **totals}
-    assert (len(storage.put) == 1) == last
 
 
 # --- settings -------------------------------------------------------------------------------------
