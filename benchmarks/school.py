@@ -33,44 +33,11 @@ sys.path[:0] = [str(ROOT), str(ROOT / "src")]
 
 import httpx  # noqa: E402 - the path comes first
 
-from benchmarks import school_naive, school_roster  # noqa: E402 - the path comes first
+from benchmarks import school_costs, school_naive, school_roster  # noqa: E402 - the path comes first
 from local import system  # noqa: E402 - the path comes first
 from local.errors import LocalError  # noqa: E402 - the path comes first
 from local.sam import client  # noqa: E402 - the path comes first
 
-MILLION = 1_000_000
-#: List prices of us-east-1 without a free tier, November 2026; the page says the unit.
-PRICES = {
-    "api_request": 3.50 / MILLION,  # aws.amazon.com/api-gateway/pricing, REST
-    "transition": 25.00 / MILLION,  # aws.amazon.com/step-functions/pricing, Standard
-    "express_request": 1.00 / MILLION,  # the same page, Express
-    "express_gb_second": 0.00001667,  # 64 MB and 100 ms at least
-    "lambda_request": 0.20 / MILLION,  # aws.amazon.com/lambda/pricing
-    "lambda_gb_second": 0.0000166667,
-    "write_unit": 0.625 / MILLION,  # dynamodb/pricing/on-demand; a transaction's count twice
-    "read_unit": 0.125 / MILLION,
-    "event": 1.00 / MILLION,  # aws.amazon.com/eventbridge/pricing
-    "fifo_request": 0.50 / MILLION,  # aws.amazon.com/sqs/pricing
-    "letter": 0.10 / 1000,  # aws.amazon.com/ses/pricing
-}
-#: Assumed, not measured: said here so that it can be doubted. A warm function that makes a call.
-LAMBDA_SECONDS, LAMBDA_GB = 0.03, 0.5
-#: Ours, as the definitions and the functions make them: what one account asks for.
-OUR_CALLS = {
-    "api_request": 1,
-    "express_request": 1,
-    "express_gb_second": 0.1 * 64 / 1024,
-    # Admit 2, Create 4, Activate 3 writes in transactions; the notifier's memory 2. One region:
-    # each replica of the table adds its own.
-    "write_unit": 2 * (2 + 4 + 3) + 2,
-    # Validate 2, identity 1, notify 1.
-    "read_unit": 4,
-    "event": 1,
-    "fifo_request": 3,
-    "letter": 1,
-}
-OUR_FUNCTIONS = ("validate", "identity", "relay", "notify")
-PEER_CALLS = {"api_request": 1, "write_unit": 1, "read_unit": 1, "letter": 1}
 #: Transitions of one account, and the functions that run for it: no more than these.
 DEMANDS = {"transitions": 5, "invocations": 4}
 #: What our dollars buy that the peer's do not.
@@ -228,18 +195,9 @@ def _deploy_peer(running: system.System, functions: Any) -> None:
     )
 
 
-def dollars(calls: Mapping[str, float], transitions: float, invocations: int) -> float:
-    """Return what a million accounts cost."""
-    of_functions = invocations * (
-        PRICES["lambda_request"] + LAMBDA_SECONDS * LAMBDA_GB * PRICES["lambda_gb_second"]
-    )
-    of_calls = sum(number * PRICES[name] for name, number in calls.items())
-    return MILLION * (of_functions + of_calls + transitions * PRICES["transition"])
-
-
 def report(name: str, run: Run, invocations: int, calls: Mapping[str, float]) -> float:
     """Print one side; return its dollars."""
-    cost = dollars(calls, run.transitions, invocations)
+    cost = school_costs.dollars(calls, run.transitions, invocations)
     p50, p99 = (statistics.quantiles(run.latencies, n=100)[it] * 1000 for it in (49, 98))
     print(f"{name:<34}{run.rate:>8.1f}{p50:>9.0f}{p99:>9.0f}", end="")
     print(f"{run.transitions:>13.1f}{invocations:>13}{cost:>12.0f}   {dict(run.outcomes)}")
@@ -255,12 +213,16 @@ def compare(running: system.System, count: int, clients: int) -> bool:
     widths = (8, 9, 9, 13, 13, 12)
     heads = (f"{it:>{width}}" for it, width in zip(columns, widths, strict=True))
     print(f"{'':<34}{''.join(heads)}")
-    cost = report("direct integrations", mine, len(OUR_FUNCTIONS), OUR_CALLS)
-    other = report("Lambdas in front and between", theirs, 1 + len(school_naive.STEPS), PEER_CALLS)
+    cost = report(
+        "direct integrations", mine, len(school_costs.OUR_FUNCTIONS), school_costs.OUR_CALLS
+    )
+    other = report(
+        "Lambdas in front and between", theirs, 1 + len(school_naive.STEPS), school_costs.PEER_CALLS
+    )
     print(f"ours beside the peer: {cost / other:.2f} of its dollars; {MORE}")
     met = (
         mine.transitions <= DEMANDS["transitions"]
-        and len(OUR_FUNCTIONS) <= DEMANDS["invocations"]
+        and len(school_costs.OUR_FUNCTIONS) <= DEMANDS["invocations"]
         and cost <= other
         and mine.outcomes == {"SUCCEEDED": count}
     )
