@@ -27,16 +27,15 @@ def lambda_handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]
 
     No personal data either way. `valid`: it breaks no rule; `free`: nobody else has the address,
     which is worth a look and no guarantee; `status`: the account's own, empty where there is none
-    yet. Raises TransientError and RefusedError where the table does not answer.
+    yet, `undone` where nothing but its fence is left. Raises TransientError and RefusedError where
+    the table does not answer.
     """
     account_id = str(event["accountId"])
     account, person = accounts().whom(account_id)
-    verdict = {
-        "valid": True,
-        "free": True,
-        "emailKey": "",
-        "status": "" if account is None else account.status,
-    }
+    status = "" if account is None else account.status
+    if status == "withdrawn" and person is None:
+        status = "undone"
+    verdict = {"valid": True, "free": True, "emailKey": "", "status": status}
     reasons = [rules.EXPIRED] if person is None else rules.check(person, datetime.now(UTC).date())
     canonical = None if person is None else address.canonical(person.email)
     if reasons or canonical is None:

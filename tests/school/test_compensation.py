@@ -60,6 +60,9 @@ def test_what_cannot_be_finished_is_undone(world: World, name: str) -> None:
         assert run(world, arn, given)["status"] == "FAILED"
     assert world.outcome(given["requestId"]) == {"status": "failed", "codes": ["internal"]}
     check_nothing_is_left(world, given, email)
+    # Started again there is nothing to do, and what was said stays said.
+    assert run(world, f"{MACHINES}-account:live", given)["status"] == "SUCCEEDED"
+    assert world.outcome(given["requestId"]) == {"status": "failed", "codes": ["internal"]}
     # The address is free again.
     assert world.outcome(world.ask(email))["status"] == "created"
 

@@ -66,9 +66,10 @@ def test_an_address_is_free_for_whose_it_is(
 
 @pytest.mark.parametrize("status", ["pending", "active", "withdrawn"])
 def test_what_became_of_an_account_is_said(monkeypatch: pytest.MonkeyPatch, status: str) -> None:
-    for person in ((PERSON,), ()):
-        answer = validated(monkeypatch, Table({**ACTIVE, "status": status}, *person))
-        assert answer["status"] == status
+    account = {**ACTIVE, "status": status}
+    assert validated(monkeypatch, Table(account, PERSON))["status"] == status
+    alone = validated(monkeypatch, Table(account))["status"]
+    assert alone == ("undone" if status == "withdrawn" else status)
     assert validated(monkeypatch, Table(PERSON))["status"] == ""
 
 

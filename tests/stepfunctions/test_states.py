@@ -59,6 +59,8 @@ CASES: list[tuple[str, str, Any, Any, str | None, Any]] = [
     ("account", "CheckExisting", {**CARRIED, "status": "pending"}, None, "Create", {}),
     ("account", "CheckExisting", {**CARRIED, "status": "active"}, None, "Done", {}),
     ("account", "CheckExisting", {**CARRIED, "status": "withdrawn"}, None, "GiveUp", {}),
+    ("account", "CheckExisting", {**CARRIED, "status": "undone"}, None, "Undone", {}),
+    ("account", "Undone", CARRIED, None, None, {"status": "withdrawn", "accountId": "a1"}),
     ("account", "CheckExisting", {**CARRIED, "attempts": 5}, None, "Create", {}),
     ("account", "CheckExisting", {**CARRIED, "attempts": 6}, None, "GiveUp", {}),
     ("account", "CheckExisting", {**CARRIED, "free": False}, None, "Close", {}),
