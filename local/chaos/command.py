@@ -56,6 +56,7 @@ def run(running: System, plan: Plan) -> int:
             storm.end()
         visitors.finish()
         school.finish()
+        school.expire()
     with step("batches that nobody can write"), storm.giving_up():
         _garbage(running, plan)
         visitors.last()
@@ -109,13 +110,13 @@ class _Operator:
             lambda it: it["written"] > 0 and it["closed"] == 0,
         )
         self._run("redrive", "a second time does nothing", lambda it: it["written"] == 0)
-        self._run("verify", "finds what was deleted", _wrong, code=1)
-        self._run("verify RESTORE=1", "brings it back", _whole)
+        # A stream that was begun again may have brought it back already.
+        self._run("verify RESTORE=1", "brings back what was deleted in the storm", _whole)
 
     def restores(self) -> None:
         """The worst that a hand can do: the ends of all shards, with versions and rows."""
-        self._run("verify", "finds what was deleted", _wrong, code=1)
-        self._run("verify RESTORE=1", "brings it back from the streams", _whole)
+        self._run("verify", "finds that the ends of all shards are gone", _wrong, code=1)
+        self._run("verify RESTORE=1", "brings them back from the streams", _whole)
         self._run("verify", "a second time finds nothing", _whole)
         self._run("reconcile", "finds nothing", lambda it: it["repaired"] == 0)
 

@@ -42,6 +42,7 @@ SELECT count(*) FROM (
     SELECT accepted.message_id, count(stored.message_id) AS times
     FROM accepted LEFT JOIN events_once AS stored USING (message_id) GROUP BY 1) WHERE
 """
+_BY_TTL = "SELECT count(*) FROM changes WHERE by_ttl AND list_contains($1, pk)"
 #: The newest state of each item: by the stream's order, a repair behind what it repairs.
 _NOW = """
 SELECT keys_json, new_image_json FROM changes WHERE verdict = 'good'
@@ -149,6 +150,13 @@ class Lake:
         return [
             ("changes of this region, in the lake", len(written.own), found.total()),
             ("changes of this region, missing", 0, (expected - found).total()),
+            (
+                "removals by DynamoDB itself (TTL), marked so",
+                written.expired,
+                self._one(
+                    "SELECT count(*) FROM changes WHERE by_ttl AND list_contains($1, pk)", [pks]
+                ),
+            ),
             ("changes there twice, or another region's", 0, (found - expected).total()),
         ]
 

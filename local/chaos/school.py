@@ -11,6 +11,9 @@ from local.errors import LocalError
 
 #: Items that a run works on: few, so that each is changed often.
 ITEMS = 60
+#: Items that expire, and so are deleted by DynamoDB itself; and until when they must be gone.
+EXPIRING = 5
+EXPIRED_WITHIN_S = 15.0
 #: Whose write an item is: this region's, another's, or of a table with one region.
 ORIGINS = ("us-east-1", "us-east-1", "us-east-1", "eu-west-2", None)
 
@@ -30,10 +33,14 @@ class Change:
 
 @dataclass
 class Written:
-    """What was written: this region's changes, and how many were another's."""
+    """What was written: this region's changes, and how many were another's.
+
+    `expired` of the own are removals by DynamoDB itself.
+    """
 
     own: list[Change] = field(default_factory=list)
     foreign: int = 0
+    expired: int = 0
 
 
 class School:
@@ -65,6 +72,22 @@ class School:
         """Write what was kept back."""
         for version in range(self._plan.changes - self._kept_back, self._plan.changes):
             self._change(version + 1)
+
+    def expire(self) -> None:
+        """Write items that have expired, and wait until DynamoDB has deleted them."""
+        keys = [keys_of(self._plan, ITEMS + number) for number in range(EXPIRING)]
+        for key in keys:
+            expiry = {"expires_at": {"N": str(int(time.time()) - 1)}, "version": {"N": "1"}}
+            self._dynamodb.put_item(TableName=self._table, Item=key | expiry)
+        deadline = time.monotonic() + EXPIRED_WITHIN_S
+        while any("Item" in self._dynamodb.get_item(TableName=self._table, Key=it) for it in keys):
+            if time.monotonic() > deadline:
+                raise LocalError(f"Expired items are there after {EXPIRED_WITHIN_S:.0f} s.")
+            time.sleep(0.2)
+        for key in keys:
+            pk, sk = key["pk"]["S"], key["sk"]["S"]
+            self.written.own += [Change(pk, sk, "INSERT", 1), Change(pk, sk, "REMOVE", 1)]
+            self.written.expired += 1
 
     def _work(self) -> None:
         pause = self._plan.seconds / max(self._plan.changes, 1)

@@ -48,8 +48,6 @@ _SAID = {
     "late": "done after its client had gone",
 }
 _DOORS = ("events", "changes")
-#: Seconds after which a record is too old, while batches are given up; on AWS the least is 60.
-_AGE_S = 2
 #: Seconds until both doors must have given a batch up.
 _GIVEN_UP_S = 45.0
 
@@ -93,7 +91,7 @@ class Storm:
 
     @contextmanager
     def giving_up(self) -> Iterator[None]:
-        """No function stores anything, and both mappings give their batches up soon.
+        """No function stores anything, and both mappings give a batch up that failed once.
 
         Ends once each has put one into the failure bucket. Raises LocalError where they do not.
         """
@@ -109,7 +107,7 @@ class Storm:
         self._turn([("s3", "PUT", "refused", 1.0, 0, None)])
         for mapping in mappings:
             lambdas.update_event_source_mapping(
-                UUID=mapping["UUID"], MaximumRecordAgeInSeconds=_AGE_S
+                UUID=mapping["UUID"], MaximumRetryAttempts=0, BisectBatchOnFunctionError=False
             )
         try:
             yield
@@ -123,7 +121,8 @@ class Storm:
             for mapping in mappings:
                 lambdas.update_event_source_mapping(
                     UUID=mapping["UUID"],
-                    MaximumRecordAgeInSeconds=mapping["MaximumRecordAgeInSeconds"],
+                    MaximumRetryAttempts=mapping["MaximumRetryAttempts"],
+                    BisectBatchOnFunctionError=mapping["BisectBatchOnFunctionError"],
                 )
         self.happened["batch given up by Lambda, kept in S3"] += len(self._given_up() - before)
 

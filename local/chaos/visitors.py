@@ -61,8 +61,10 @@ class Visitors:
     def start(self) -> None:
         """Begin to send."""
         bodies = self._bodies[: -self._kept_back]
+        pause = self._plan.seconds * CLIENTS / len(self._bodies)
         self._futures = [
-            self._pool.submit(self._send, bodies[number::CLIENTS]) for number in range(CLIENTS)
+            self._pool.submit(self._send, bodies[number::CLIENTS], pause)
+            for number in range(CLIENTS)
         ]
 
     def finish(self) -> None:
@@ -75,11 +77,10 @@ class Visitors:
 
     def last(self) -> None:
         """Send what was kept back. Raises LocalError where it is not answered."""
-        self._send(self._bodies[-self._kept_back :])
+        self._send(self._bodies[-self._kept_back :], pause=0)
 
-    def _send(self, bodies: list[Body]) -> None:
+    def _send(self, bodies: list[Body], pause: float) -> None:
         client = self._make()
-        pause = self._plan.seconds * CLIENTS / len(self._bodies)
         draws = random.Random(self._plan.seed)  # noqa: S311 - no secret: it must be repeatable
         try:
             for body in bodies:

@@ -32,6 +32,47 @@ def kinesis_housekeeping(emulator: Emulator) -> None:
     assert (time.perf_counter() - started) / 50 < 0.005
 
 
+def expired_items(emulator: Emulator) -> None:
+    """An expired item is gone within seconds, by DynamoDB itself as its stream says."""
+    name = unique("expiring")
+    for region in ("us-east-1", "eu-west-2"):
+        tables = emulator.client("dynamodb", region)
+        arn = tables.create_table(
+            TableName=name,
+            BillingMode="PAY_PER_REQUEST",
+            AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+            StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
+        )["TableDescription"]["LatestStreamArn"]
+        tables.update_time_to_live(
+            TableName=name,
+            TimeToLiveSpecification={"Enabled": True, "AttributeName": "expires_at"},
+        )
+        for key, seconds in (("gone", -1), ("kept", 600), ("deleted", 600)):
+            expires = {"N": str(int(time.time()) + seconds)}
+            tables.put_item(TableName=name, Item={"id": {"S": key}, "expires_at": expires})
+        tables.put_item(TableName=name, Item={"id": {"S": "never"}})
+        tables.delete_item(TableName=name, Key={"id": {"S": "deleted"}})
+        deadline = time.monotonic() + 10
+        while tables.scan(TableName=name)["Count"] > 2 and time.monotonic() < deadline:
+            time.sleep(0.2)
+        assert {it["id"]["S"] for it in tables.scan(TableName=name)["Items"]} == {"kept", "never"}
+        streams = emulator.client("dynamodbstreams", region)
+        (shard,) = streams.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"]
+        iterator = streams.get_shard_iterator(
+            StreamArn=arn, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
+        )["ShardIterator"]
+        removed = {
+            it["dynamodb"]["Keys"]["id"]["S"]: it.get("userIdentity")
+            for it in streams.get_records(ShardIterator=iterator)["Records"]
+            if it["eventName"] == "REMOVE"
+        }
+        assert removed == {
+            "gone": {"Type": "Service", "PrincipalId": "dynamodb.amazonaws.com"},
+            "deleted": None,
+        }
+
+
 def execution_delay(emulator: Emulator) -> None:
     """An execution starts at once."""
     machines = emulator.client("stepfunctions")

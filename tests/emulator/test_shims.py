@@ -29,6 +29,7 @@ CONTRACTS: dict[str, Callable[[Emulator], None]] = {
     "call_faults": contracts_services.call_faults,
     "execution_delay": contracts_services.execution_delay,
     "execution_redrive": contracts_executions.execution_redrive,
+    "expired_items": contracts_services.expired_items,
     "express_executions": contracts_executions.express_executions,
     "expression_parsing": contracts_executions.expression_parsing,
     "function_processes": contracts_functions.function_processes,

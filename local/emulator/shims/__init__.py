@@ -11,6 +11,7 @@ from local.emulator.shims import (
     distributed_maps,
     execution_delay,
     execution_redrive,
+    expired_items,
     express_executions,
     expression_parsing,
     function_processes,
@@ -89,6 +90,7 @@ _ORDER: tuple[ModuleType, ...] = (
     weighted_aliases,
     rest_api_export,
     service_roles,
+    expired_items,
     outage,
     call_faults,
 )
