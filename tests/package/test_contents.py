@@ -36,10 +36,10 @@ CEILINGS = {
     "EdgeSettingsFunction": 64 * KB,
     "EventsFunction": 50 * MB,
     "ChangesFunction": 50 * MB,
-    "ValidateFunction": 64 * KB,
-    "IdentityFunction": 64 * KB,
-    "ImportFunction": 64 * KB,
-    "RelayFunction": 64 * KB,
+    "ValidateFunction": 96 * KB,
+    "IdentityFunction": 96 * KB,
+    "ImportFunction": 96 * KB,
+    "RelayFunction": 96 * KB,
     "NotifyFunction": 4 * MB,
 }
 UNZIPPED_QUOTA = 250 * MB
