@@ -13,6 +13,7 @@ help: ## this list
 	@echo
 	@echo "  run:      LOG=path-or-URL (an access log of your own, or "model")  CLIENTS=8  PORT, EMULATOR_PORT (free ones)"
 	@echo "  up:       PORT=8080  EMULATOR_PORT=4566  REGIONS=eu-west-2,ap-south-1 (beside us-east-1)"
+	@echo "  verify:   RESTORE=1  HOURS=168 (how far back the streams are read; 0 for not at all)  STAGE, REGION (on AWS)"
 
 setup: ## the environments: uv, Python 3.13, everything that uv.lock names
 	@$(PYTHON3) local/bootstrap.py

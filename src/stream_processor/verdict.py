@@ -19,7 +19,10 @@ _BLIND: Final = (
 
 @dataclass(slots=True)
 class Verdict:
-    """Figures of the chains, and everything that is wrong. `rowless` shards lack nothing yet."""
+    """Figures of the chains, and everything that is wrong.
+
+    `rowless` shards lack nothing yet; `unmade` are repairs whose every version is gone.
+    """
 
     objects: int = 0
     shards: int = 0
@@ -33,6 +36,7 @@ class Verdict:
     deleted: list[str] = field(default_factory=list)
     strange: list[str] = field(default_factory=list)
     rowless: list[Place] = field(default_factory=list)
+    unmade: list[str] = field(default_factory=list)
     lost: dict[Place, list[int]] = field(default_factory=lambda: defaultdict(list))
     waiting: dict[Place, list[int]] = field(default_factory=lambda: defaultdict(list))
 
@@ -86,6 +90,8 @@ class Verdict:
                 f"  {prefix} {shard}: {len(found)} records from {min(found)} on wait on the "
                 "stream: the function is behind, or its newest objects are lost with their row"
             )
+        for key in self.unmade:
+            yield f"  {key} was deleted with its versions; `redrive` and `reconcile` make its like"
         for prefix, shard in self.rowless:
             yield (
                 f"  {prefix} {shard}: the row is missing; the next batch makes it again from the "

@@ -84,7 +84,11 @@ class Verifier:
             verdict.add(place, tiles)
             for sequence in absent[place]:
                 verdict.add_absent(place, sequence, tiles.kind(sequence))
-        verdict.deleted = [d.key for d in self._deleted() if self._is_missing(d, shards)]
+        for deleted in self._deleted():
+            if self._is_missing(deleted, shards):
+                verdict.deleted.append(deleted.key)
+            elif deleted.version is None and _place(deleted.key) is None:
+                verdict.unmade.append(deleted.key)
         return verdict
 
     def _shards(self, verdict: Verdict) -> Shards:

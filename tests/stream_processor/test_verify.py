@@ -177,6 +177,22 @@ def test_without_streams_the_neighbours_the_row_and_the_markers_still_tell() -> 
         assert not school.verify(hours=0).whole
 
 
+@pytest.mark.parametrize("name", ["events/date=x/again-a-000000", "changes/date=x/reconciler-a"])
+def test_what_a_repair_wrote_is_brought_back_as_well(name: str) -> None:
+    school = School()
+    school.world.s3.objects[LAKE, f"{name}.parquet"] = (b"made", {})
+    assert school.verify().whole
+    school.delete(f"{name}.parquet")
+    assert school.verify().deleted == [f"{name}.parquet"]
+    assert school.verify(restore=True).restored == 1
+    assert school.world.s3.objects[LAKE, f"{name}.parquet"] == (b"made", {})
+    # Without its version it can only be made again, by `redrive` or `reconcile`.
+    school.delete(f"{name}.parquet", versions=True)
+    verdict = school.verify()
+    assert verdict.whole
+    assert f"{name}.parquet was deleted with its versions" in str(verdict)
+
+
 def test_what_nobody_can_see_is_said() -> None:
     school = School()
     school.delete(school.names("events/")[-1], versions=True, marker=False)
