@@ -6,7 +6,7 @@ PY := .venv/bin/python
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/.meridian/uv/bin:$(CURDIR)/.meridian/uv/target/bin:$(PATH)
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: help setup run up down redrive reconcile verify chaos prove test check lint types unit package integration validate build bench deploy requirements
+.PHONY: help setup run up down redrive reconcile verify compact chaos prove test check lint types unit package integration validate build bench deploy requirements
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ reconcile: setup ## compare the appointments with the lake, and repair the lake
 verify: setup ## is everything in the lake that ever was? RESTORE=1 brings back what was deleted
 	@$(PY) -m local.operate verify $(if $(RESTORE),--restore) $(if $(HOURS),--hours $(HOURS))
 
+compact: setup ## one file of each hour's many in the lake, as the schedule does; NOW=1 takes this hour too
+	@$(PY) -m local.operate compact $(if $(NOW),--now)
+
 chaos: setup ## the whole system under faults, and what was lost: nothing. SEED= repeats a run
 	@$(PY) -m local chaos
 
@@ -53,13 +56,17 @@ types: setup ## mypy, strict
 	@.venv/bin/mypy
 
 unit: setup ## unit and property tests, sockets off
-	@$(PY) -m pytest -q -m "not package and not integration and not browser"
+	@$(PY) -m pytest -q -m "not package and not integration and not browser and not spark"
 
 build: setup ## what `sam build` makes of every function
 	@.venv/bin/sam build
 
 validate: setup ## SAM's own opinion of the template
 	@.venv/bin/sam validate --lint
+
+spark: setup ## the lake's SQL in Spark too (Java 17): its answers are those of DuckDB
+	@test -x .venv-spark/bin/python || { $(UV) venv -q --python 3.13 .venv-spark && $(UV) pip install -q --python .venv-spark/bin/python pyspark==4.3.0; }
+	@$(PY) -m pytest -q -m spark tests/lake
 
 package: build ## tests of the packages that sam build made
 	@$(PY) -m pytest -q -m package

@@ -1,4 +1,4 @@
-"""`python -m local.operate redrive | reconcile | verify`: an operator's command on a stack.
+"""`python -m local.operate redrive | reconcile | verify | compact`: an operator's command.
 
 Without a stage it works on what `make up` serves; with one (STAGE=, or a stack by its name) on AWS,
 with the credentials that the SDK finds. The command itself is a module of src/stream_processor: it
@@ -25,7 +25,7 @@ from local.sam import BIN, ROOT, Place
 from local.system import HOME_REGION, served
 
 #: What a command is given where nothing is said: everything that can be done without a choice.
-COMMANDS = {"redrive": ["--failures", "--bad"], "reconcile": [], "verify": []}
+COMMANDS = {"redrive": ["--failures", "--bad"], "reconcile": [], "verify": [], "compact": []}
 #: Seconds until what differs is looked at again: nothing on a laptop is on its way for longer.
 LOCAL_GRACE_S = 2
 _OUTPUTS = {

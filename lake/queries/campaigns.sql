@@ -3,4 +3,4 @@ SELECT campaign_source, campaign_medium, campaign_name, count(DISTINCT anonymous
 FROM events_once
 WHERE campaign_source IS NOT NULL
 GROUP BY campaign_source, campaign_medium, campaign_name
-ORDER BY visitors DESC, campaign_source
+ORDER BY visitors DESC, campaign_source NULLS LAST

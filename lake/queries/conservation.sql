@@ -25,4 +25,4 @@ LEFT JOIN (
   GROUP BY date, hour
 ) AS once
   ON day.date = once.date AND day.hour = once.hour
-ORDER BY day.date, day.hour
+ORDER BY day.date NULLS LAST, day.hour NULLS LAST

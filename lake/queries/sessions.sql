@@ -7,14 +7,14 @@ FROM (
       anonymous_id,
       sum(CASE WHEN earlier IS NULL OR moment > earlier + INTERVAL '30' MINUTE THEN 1 ELSE 0 END) OVER (
         PARTITION BY anonymous_id
-        ORDER BY moment
+        ORDER BY moment NULLS LAST
         ROWS UNBOUNDED PRECEDING
       ) AS session
     FROM (
       SELECT
         anonymous_id,
         timestamp AS moment,
-        lag(timestamp) OVER (PARTITION BY anonymous_id ORDER BY timestamp) AS earlier
+        lag(timestamp) OVER (PARTITION BY anonymous_id ORDER BY timestamp NULLS LAST) AS earlier
       FROM events_once
       WHERE anonymous_id IS NOT NULL
     ) AS spaced

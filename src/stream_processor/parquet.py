@@ -3,8 +3,8 @@
 Level 1: levels 3 and 6 made no smaller files of this data and cost two to three times the CPU.
 """
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Iterable, Sequence
+from typing import Final, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -25,6 +25,7 @@ _PRUNED: Final = frozenset(
         "country",
         "changed_at",
         "op",
+        "hour_rows",
     }
 )
 
@@ -34,20 +35,42 @@ _GROUP_ROWS: Final = 10_000
 
 def write(table: pa.Table) -> bytes:
     """Rows as a Parquet file. The same rows give the same bytes."""
+    return write_all([table], table.schema, _GROUP_ROWS)
+
+
+def write_all(tables: Iterable[pa.Table], schema: pa.Schema, group_rows: int) -> bytes:
+    """Rows that come a table at a time as one Parquet file; a group is never of two tables."""
     sink = pa.BufferOutputStream()
-    names = table.schema.names
-    pq.write_table(
-        table,
+    names = schema.names
+    with pq.ParquetWriter(
         sink,
+        schema,
         compression="zstd",
         compression_level=1,
-        row_group_size=_GROUP_ROWS,
         use_dictionary=[name for name in names if name not in _UNIQUE],
         write_statistics=[name for name in names if name in _PRUNED],
         # The lake's own types say it all; Arrow's copy of the schema would bind readers to Arrow.
         store_schema=False,
-    )
+    ) as file:
+        for table in tables:
+            file.write_table(table, row_group_size=group_rows)
     return sink.getvalue().to_pybytes()  # type: ignore[no-any-return] # pyarrow has no types
+
+
+class Shape(NamedTuple):
+    """What a file says of itself before any of it is decoded."""
+
+    rows: int
+    names: frozenset[str]
+
+
+def shape(body: bytes) -> Shape | None:
+    """How many rows a file has, and which columns; None where it is no Parquet file."""
+    try:
+        metadata = pq.read_metadata(pa.BufferReader(body))
+    except pa.ArrowInvalid:
+        return None
+    return Shape(metadata.num_rows, frozenset(metadata.schema.names))
 
 
 def read(body: bytes, columns: Sequence[str] | None = None) -> pa.Table:

@@ -64,6 +64,9 @@ EVENTS: Final = pa.schema(
     ]
 )
 
+#: One file of an hour's many. `hour_rows`: how many rows of any verdict those had.
+COMPACTED: Final = EVENTS.append(pa.field("hour_rows", pa.int64()))
+
 CHANGES: Final = pa.schema(
     [
         ("verdict", pa.string()),

@@ -3,7 +3,6 @@
 import json
 import random
 from collections.abc import Iterator
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -11,46 +10,23 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from lake.jobs import compact
 from stream_processor import parquet
 from stream_processor.changes import Changes
 from stream_processor.events import Events
-from stream_processor.schema import CHANGES, EVENTS
+from stream_processor.schema import CHANGES, COMPACTED, EVENTS
 from tests.conftest import ROOT
+from tests.lake.tables import opened
 from tests.simulator import dynamodb_records
 from tests.stacks.test_templates import resources
 from tests.stream_processor.fakes import World
 from tests.stream_processor.records import accepted, header, kinesis_event, packed, rejected
 from tests.stream_processor.test_repairs import School, reconcile
 
-VIEWS = sorted((ROOT / "lake" / "views").glob("*.sql"))
 QUERIES = sorted((ROOT / "lake" / "queries").glob("*.sql"))
 
 
 def always() -> bool:
     return True
-
-
-def opened(world: World, folder: Path) -> duckdb.DuckDBPyConnection:
-    """The lake's tables and views over copies of its objects."""
-    for key, body, _ in world.objects():
-        (folder / key).parent.mkdir(parents=True, exist_ok=True)
-        (folder / key).write_bytes(body)
-    connection = duckdb.connect()
-    connection.execute("SET TimeZone = 'UTC'")
-    for name, schema in (("events", EVENTS), ("changes", CHANGES)):
-        if not (folder / name).exists():
-            empty = folder / name / "date=2026-01-01" / "hour=00"
-            empty.mkdir(parents=True)
-            (empty / "none.parquet").write_bytes(parquet.write(schema.empty_table()))
-        connection.execute(
-            f"CREATE VIEW {name} AS SELECT * FROM read_parquet('{folder}/{name}/**/*.parquet', "
-            "hive_partitioning = true, hive_types_autocast = false, union_by_name = true)"
-        )
-    for view in VIEWS:
-        connection.execute(view.read_text())
-    connection.execute("CREATE TABLE day AS SELECT '2026-11-21' AS date")
-    return connection
 
 
 @pytest.fixture
@@ -147,19 +123,12 @@ def glue_type(kind: pa.DataType) -> str:
     return "timestamp" if pa.types.is_timestamp(kind) else names.get(str(kind), str(kind))
 
 
-@pytest.mark.parametrize(("table", "schema"), [("EventsTable", EVENTS), ("ChangesTable", CHANGES)])
+@pytest.mark.parametrize(
+    ("table", "schema"),
+    [("EventsTable", EVENTS), ("ChangesTable", CHANGES), ("CompactedTable", COMPACTED)],
+)
 def test_athenas_columns_are_the_writers(table: str, schema: pa.Schema) -> None:
     given = resources(ROOT / "stacks" / "stream.yaml")[table]["Properties"]["TableInput"]
     columns = [(it["Name"], it["Type"]) for it in given["StorageDescriptor"]["Columns"]]
     assert columns == [(field.name, glue_type(field.type)) for field in schema]
     assert [it["Name"] for it in given["PartitionKeys"]] == ["date", "hour"]
-
-
-def test_the_compaction_reads_the_days_beside_its_own() -> None:
-    assert [str(day) for day in compact.days_around(date(2026, 3, 1))] == [
-        "2026-02-28",
-        "2026-03-01",
-        "2026-03-02",
-    ]
-    view = compact.temporary(compact.statement("views", "events_once"))
-    assert "CREATE OR REPLACE TEMPORARY VIEW events_once AS" in view

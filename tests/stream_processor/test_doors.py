@@ -107,6 +107,19 @@ def test_the_scheduler_rings_at_the_second_door(
     assert (answer["items"], answer["repaired"]) == (0, 0)
 
 
+def test_the_scheduler_rings_at_the_first_door(world: World) -> None:
+    collector = json.loads((EVENTS_FOLDER / "kinesis-collector.json").read_text())
+    for shard in ("shardId-000000000000", "shardId-000000000001"):
+        for record in collector["Records"]:
+            record["eventID"] = f"{shard}:{record['eventID'].partition(':')[2]}"
+        events.lambda_handler(collector, Context())
+    (hour,) = {key.rpartition("/")[0] for key in world.s3.names()}
+    event = json.loads((EVENTS_FOLDER / "scheduled-compaction.json").read_text())
+    assert events.lambda_handler(event, Context()) == {"compacted": 1, "known": 0, "left": 0}
+    (made,) = [key for key in world.s3.names() if key.startswith("compacted/")]
+    assert made.rpartition("/")[0] == hour.replace("events/", "compacted/")
+
+
 def test_what_time_leaves_is_named_and_comes_again() -> None:
     world = World(settings=replace(SETTINGS, object_events=1))
     event = kinesis_event([packed(header(), [accepted(f"m{n}")]) for n in range(3)])
