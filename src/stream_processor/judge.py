@@ -1,7 +1,7 @@
 """Which rows are good, which duplicates, and what is counted of them."""
 
 from bisect import bisect_left
-from collections.abc import Container
+from collections.abc import Container, Sequence
 
 from stream_processor.chunk import Chunk
 from stream_processor.schema import BAD, DUPLICATE, GOOD
@@ -62,7 +62,8 @@ class Judge:
                 self.tally.add_request(minute, header, count)
         paths, keys = chunk.paths, chunk.keys
         for minute, start, end in chunk.minutes():
-            if not left_out:
-                self.tally.add_rows(minute, paths[start:end], keys[start:end])
-            elif rows := sorted(set(range(start, end)).difference(left_out)):
+            rows: Sequence[int] = range(start, end)
+            if left_out:
+                rows = sorted(set(rows).difference(left_out))
+            if rows:
                 self.tally.add_rows(minute, [paths[r] for r in rows], [keys[r] for r in rows])

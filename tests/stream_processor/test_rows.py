@@ -66,6 +66,11 @@ def test_counting_rows_again_gives_what_the_writer_counted(payloads: list[bytes]
     assert again.minutes == rows.tally.minutes
 
 
+def test_a_request_without_events_counts_in_no_minute() -> None:
+    rows, _ = table_of(packed(header(), []), packed(header(), [], [rejected()]), b"[]")
+    assert not rows.tally.minutes
+
+
 @given(st.lists(stream_payloads(), max_size=8))
 def test_the_short_way_and_the_careful_way_agree(payloads: list[bytes]) -> None:
     """What is decoded together is what comes of decoding it line by line."""
