@@ -1,11 +1,44 @@
-"""The running school."""
+"""The running school, and who listens to what its functions trace."""
+
+import socket
+import threading
+from collections.abc import Iterator
 
 import pytest
+from pytest_socket import enable_socket
 
 from local.system import System
 from tests.school.world import World
+
+#: Where the X-Ray SDK sends what it traces: local/emulator/shims/function_runtime.py says so.
+DAEMON = ("127.0.0.1", 2000)
 
 
 @pytest.fixture(scope="session")
 def world(meridian: System) -> World:
     return World(meridian)
+
+
+@pytest.fixture(scope="session")
+def traced() -> Iterator[list[str] | None]:
+    """What functions trace from now on; None where another run on this machine listens already."""
+    enable_socket()
+    daemon = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    found: list[str] = []
+
+    def listen() -> None:
+        while data := daemon.recv(65_536):
+            found.append(data.decode(errors="replace"))
+
+    with daemon:
+        try:
+            daemon.bind(DAEMON)
+        except OSError:
+            yield None
+            return
+        listener = threading.Thread(target=listen)
+        listener.start()
+        yield found
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as last:
+            last.sendto(b"", DAEMON)
+        listener.join(timeout=10)
