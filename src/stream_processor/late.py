@@ -1,16 +1,17 @@
-"""Records that come in beside their chain: given up once, or lost and read from the stream again.
+"""Records that come in late: given up once, or lost and read from the stream again.
 
-They become `redrive-<shard>-<first sequence number>.parquet`, in the hour where the chain would
-have had them. Only what no object holds is written, so that it can be done as often as one likes.
+Where their chain is past them they become `redrive-<shard>-<first sequence number>.parquet`, in the
+hour where the chain would have had them. Only what no object holds is written: all of it can be
+done as often as one likes.
 """
 
 import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from stream_processor import changerows, changes, events, known, lake, parquet
+from stream_processor import chain, changerows, changes, events, known, lake, parquet
 from stream_processor.chain import Draft, Record
-from stream_processor.door import House
+from stream_processor.door import House, ShardChain
 from stream_processor.lake import Prefix
 from stream_processor.live import LiveMinutes
 from stream_processor.source import Batch, Change, Packet
@@ -24,9 +25,11 @@ _BATCH_HOURS: Final = 25
 
 
 class Late:
-    """Writes late records. `previous` is what the stream has before the first, where it is known.
+    """Writes late records: into the chain itself where it is not past them, else beside it.
 
-    With it `verify` can tell that nothing is missing between them and the object before.
+    In the chain they meet whoever else has them, a mapping that begins again, say, as any two
+    invocations meet. `previous` is what the stream has before the first, where that is known: with
+    it `verify` can tell that nothing is missing between them and the object before.
     """
 
     def __init__(self, house: House) -> None:
@@ -36,7 +39,6 @@ class Late:
     def events(self, batch: Batch[Packet], previous: int | None = None) -> int:
         """Bring in the records of one shard that no object holds; how many there were."""
         limits = self._house.settings
-        missing = self.missing(lake.EVENTS, [batch.shard], batch.records)
 
         def draft(rest: Sequence[Packet], before: int | None) -> Draft[Tally]:
             made = events.draft(limits, batch.shard, rest, before, frozenset())
@@ -45,14 +47,14 @@ class Late:
                 return made
             return events.draft(limits, batch.shard, rest, before, copies)
 
-        def count(made: Draft[Tally]) -> None:
-            name = f"{batch.stream}#{batch.shard}#{BESIDE}{made.summary.first}"
-            live = LiveMinutes(self._house.live, name, limits.live_hours, limits.live_pages)
-            live.count(made.summary.last, made.tally, time.time())
+        def count(chain_name: str, last: int, tally: Tally) -> None:
+            live = LiveMinutes(self._house.live, chain_name, limits.live_hours, limits.live_pages)
+            live.count(last, tally, time.time())
 
-        return self._write(
-            Prefix(lake.EVENTS, BESIDE + batch.shard), missing, draft, count, previous
-        )
+        missing = self.missing(lake.EVENTS, [batch.shard], batch.records)
+        name = f"{batch.stream}#{batch.shard}"
+        shard = ShardChain(self._house, name, Prefix(lake.EVENTS, batch.shard), events.tally_of)
+        return self._bring(shard, missing, draft, count, previous)
 
     def changes(
         self, batch: Batch[Change], shards: Sequence[str], previous: int | None = None
@@ -60,11 +62,15 @@ class Late:
         """Bring in the changes that no object of these shards holds; how many there were."""
         mine = [c for c in batch.records if changerows.own(c, self._house.settings.region)]
         missing = self.missing(lake.CHANGES, shards, mine)
-        return self._write(
-            Prefix(lake.CHANGES, BESIDE + batch.shard),
+        name = f"{batch.stream}#{batch.shard}"
+        shard: ShardChain[None] = ShardChain(
+            self._house, name, Prefix(lake.CHANGES, batch.shard), lambda _: None
+        )
+        return self._bring(
+            shard,
             missing,
             lambda rest, before: changes.draft(batch, rest, before),
-            lambda _: None,
+            lambda *_: None,
             previous,
         )
 
@@ -97,28 +103,42 @@ class Late:
         seconds = self._house.settings.window_seconds
         return known.good_around(self._bucket, min(arrived), max(arrived), seconds, made.tally.ids)
 
-    def _write[R: Record, T](
+    def _bring[R: Record, T](
         self,
-        names: Prefix,
+        shard: ShardChain[T],
         missing: Sequence[R],
         draft: Callable[[Sequence[R], int | None], Draft[T]],
-        count: Callable[[Draft[T]], None],
+        count: Callable[[str, int, T], None],
         previous: int | None,
     ) -> int:
-        rest, written = list(missing), 0
+        mark = shard.mark() if missing else None
+        past = [r for r in missing if mark is not None and r.sequence <= mark.high]
+        ahead = missing[len(past) :]
+        outcome = chain.commit(
+            ahead,
+            marks=shard,
+            objects=shard,
+            draft=draft,
+            name=lambda first: shard.names.key(first.sequence, first.arrived_ms),
+            committed=lambda it: count(shard.name, it.summary.last, it.tally),
+            in_time=lambda: True,
+        )
+        if outcome.error is not None:
+            raise outcome.error
+        names = Prefix(shard.names.prefix, BESIDE + shard.names.shard)
+        rest: Sequence[R] = past
         while rest:
             made = draft(rest, previous)
             key = names.key(rest[0].sequence, rest[0].arrived_ms)
             if lake.create(self._bucket, key, made) is None:
-                count(made)
                 previous = made.summary.last
-                written += made.summary.records
+                count(f"{shard.name}#{BESIDE}{made.summary.first}", previous, made.tally)
                 rest = rest[made.summary.records :]
             else:
                 # Another operator was first: what that object holds is done.
                 done = sequences(self._bucket.read(key))
                 rest = [record for record in rest if record.sequence not in done]
-        return written
+        return len(missing)
 
 
 def sequences(body: bytes) -> set[int]:

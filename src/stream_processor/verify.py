@@ -13,15 +13,14 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from functools import partial
 from itertools import chain, groupby
 from typing import Any, Final
 
 from stream_processor import lake, late, settings
-from stream_processor.chain import SEQUENCE_DIGITS, Mark
-from stream_processor.changes import Changes
+from stream_processor.chain import SEQUENCE_DIGITS, Mark, Record
 from stream_processor.door import House
 from stream_processor.errors import ObjectMetadataError, StreamProcessorError
-from stream_processor.events import Events
 from stream_processor.late import Late
 from stream_processor.s3 import Deleted
 from stream_processor.source import Batch
@@ -149,32 +148,24 @@ class Verifier:
         return restored
 
     def _read_again(self, reach: int) -> int:
-        """Bring in, from the streams, what no object holds; how many records.
-
-        What was written once comes back beside its chain. What lies behind all that is known was
-        perhaps never written: it goes through the door itself, where it meets whoever is late.
-        """
-        shards, written = self._shards(Verdict()), 0
-        beside, events, changes = Late(self._house), Events(self._house), Changes(self._house)
+        """Bring in, from the streams, what no object holds; how many records."""
+        shards, written, bring = self._shards(Verdict()), 0, Late(self._house)
         before: dict[Place, int] = {}
         for place, batch in self._held_by_streams(reach):
-            prefix, shard = place
-            of_events = prefix == lake.EVENTS
-            kinds = groupby(batch.records, key=lambda it: shards[place].kind(it.sequence))
-            for kind, some in kinds:
-                part = Batch(batch.stream, shard, list(some))
-                if kind == "lost":
-                    previous = before.get(place)
-                    written += (
-                        beside.events(part, previous)
-                        if of_events
-                        else beside.changes(part, [shard], previous)
-                    )
-                elif kind == "waiting":
-                    (events if of_events else changes).run(part, lambda: True)
-                    written += len(part.records)
+            held = partial(_held, shards[place])
+            for is_held, some in groupby(batch.records, key=held):
+                part = Batch(batch.stream, batch.shard, list(some))
+                previous = before.get(place)
+                if not is_held and place[0] == lake.EVENTS:
+                    written += bring.events(part, previous)
+                elif not is_held:
+                    written += bring.changes(part, [batch.shard], previous)
                 before[place] = part.records[-1].sequence
         return written
+
+
+def _held(tiles: Tiles, record: Record) -> bool:
+    return tiles.holds(record.sequence)
 
 
 def _beside(key: str) -> bool:

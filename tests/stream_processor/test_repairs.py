@@ -1,9 +1,11 @@
 """What was given up, refused, deleted or missed comes back: redrive, reconcile, verify."""
 
+import itertools
 import json
 import random
 import time
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,12 +13,13 @@ import pytest
 
 from stream_processor import parquet
 from stream_processor.changes import Changes
+from stream_processor.errors import StorageError
 from stream_processor.events import Events
 from stream_processor.reconcile import Comparison, Reconciler
 from stream_processor.redrive import Failures
 from stream_processor.schema import DUPLICATE, GOOD
 from tests.simulator import Faults, SimulatedShard, Simulator, dynamodb_records
-from tests.stream_processor.fakes import FAILURES, LAKE, World
+from tests.stream_processor.fakes import FAILURES, LAKE, SETTINGS, World
 from tests.stream_processor.records import (
     accepted,
     header,
@@ -238,3 +241,62 @@ def test_an_event_of_a_redrive_that_is_good_already_becomes_a_duplicate(shard: s
     Failures(world.house()).run()
     verdicts = Counter((row["message_id"], row["verdict"]) for row in rows(world))
     assert verdicts == Counter({("m0", GOOD): 1, ("m0", DUPLICATE): 1, ("m1", GOOD): 1})
+
+
+@pytest.mark.parametrize("given_up", [1, 3, 6])
+def test_what_was_redriven_is_not_written_again_by_a_mapping_that_begins_again(
+    given_up: int,
+) -> None:
+    """The last batches of a shard were given up, and nothing came behind them."""
+    world = World()
+    if given_up < 6:
+        Events(world.house()).handle(kinesis_event(PAYLOADS[:-given_up]), always)
+    give_up(world, kinesis_event(PAYLOADS[-given_up:], first=7 - given_up), "a")
+    assert Failures(world.house()).run().written == given_up
+    Events(world.house()).handle(kinesis_event(PAYLOADS), always)
+    assert sorted(row["message_id"] for row in rows(world)) == [f"m{n}" for n in range(6)]
+
+
+def test_changes_that_were_redriven_are_not_written_again_either() -> None:
+    world = World()
+    made = [
+        {
+            "eventName": "INSERT",
+            "Keys": {"pk": {"S": str(n)}, "sk": {"S": "x"}},
+            "NewImage": {"pk": {"S": str(n)}, "sk": {"S": "x"}},
+        }
+        for n in range(4)
+    ]
+    records = [json.loads(it.text) for it in dynamodb_records(made)]
+    event = {"Records": records, "shardId": "shardId-1"}
+    give_up(
+        world,
+        {"Records": records[2:], "shardId": "shardId-1"},
+        "a",
+        DDBStreamBatchInfo={"shardId": "shardId-1"},
+    )
+    Changes(world.house()).handle({"Records": records[:2], "shardId": "shardId-1"}, always)
+    assert Failures(world.house()).run().written == 2
+    Changes(world.house()).handle(event, always)
+    assert len(rows(world, "changes/")) == 4
+
+
+def test_a_redrive_that_breaks_off_keeps_what_it_did_not_write(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = World(settings=replace(SETTINGS, object_events=2))
+    give_up(world, kinesis_event(PAYLOADS), "a")
+    failing = world.house()
+    create, calls = failing.lake.create, itertools.count()
+
+    def refused(*more: Any) -> bool:
+        if next(calls) == 1:
+            raise StorageError("S3 did not store")
+        return create(*more)
+
+    monkeypatch.setattr(failing.lake, "create", refused)
+    with pytest.raises(StorageError):
+        Failures(failing).run()
+    assert len(world.s3.names(FAILURES)) == 1
+    assert Failures(world.house()).run().written == 4
+    assert sorted(row["message_id"] for row in rows(world)) == [f"m{n}" for n in range(6)]
