@@ -78,7 +78,7 @@ integration: build ## tests on the running system, a real browser among them
 test: check validate package integration ## everything that checks the project
 	@$(PY) -m local run
 
-bench: setup ## every figure of the documents, as ratios against named peers in one run
+bench: build ## every figure of the documents, as ratios against named peers in one run
 	@missed=; for it in auth ingest cost stream school; do echo "# benchmarks/$$it.py"; $(PY) benchmarks/$$it.py || missed="$$missed $$it"; done; \
 	if [ -n "$$missed" ]; then echo "MISSED A DEMAND:$$missed"; exit 1; fi
 

@@ -10,7 +10,6 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from stream_processor import parquet
 from stream_processor.changes import Changes
 from stream_processor.events import Events
 from stream_processor.schema import CHANGES, COMPACTED, EVENTS
@@ -94,28 +93,6 @@ def test_appointments_in_the_lake_are_those_of_the_table(tmp_path: Path) -> None
     table = sorted((pk, int(item["version"]["N"])) for (pk, _), item in school.table.items())
     assert now == table
     assert history >= 100
-
-
-def test_files_of_an_older_schema_are_read_with_the_newer(
-    lake: duckdb.DuckDBPyConnection, tmp_path: Path
-) -> None:
-    """An old file has nulls where columns came later, and a reader of ours leaves them out."""
-    (path, *_) = sorted((tmp_path / "events").rglob("*.parquet"))
-    old = parquet.read(path.read_bytes()).drop_columns(["library", "locale"])
-    older = path.with_name("older.parquet")
-    older.write_bytes(parquet.write(old))
-    rows = lake.execute("SELECT count(*), count(library) FROM events").fetchall()
-    assert rows == [(10 + len(old), 0)]
-    assert parquet.read(older.read_bytes(), ["verdict", "library"]).schema.names == ["verdict"]
-
-
-#: The columns of schema version 1. What is here stays, in this order and of this type.
-VERSION_1 = (ROOT / "tests" / "lake" / "schema_version_1.txt").read_text().split("\n")
-
-
-def test_the_schema_is_only_added_to() -> None:
-    now = [f"{field.name} {field.type}" for field in EVENTS]
-    assert now[: len(VERSION_1) - 1] == VERSION_1[:-1]
 
 
 def glue_type(kind: pa.DataType) -> str:

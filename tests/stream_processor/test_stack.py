@@ -38,6 +38,21 @@ def test_what_is_given_up_is_given_up_before_its_stream_forgets_it() -> None:
     assert variables["RETENTION_HOURS"] == str(kept)
 
 
+def test_rows_can_be_asked_for_within_90_seconds() -> None:
+    """Gathering is nearly all of it; `benchmarks/stream.py` measures what fits in the rest."""
+    mapping = properties("EventsMapping")
+    assert mapping["MaximumBatchingWindowInSeconds"] == {"Ref": "EventsBatchingWindow"}
+    polling, slowest_start_and_two_batches = 1, 25
+    for template in (STACK, ROOT / "template.yaml"):
+        window = load(template)["Parameters"]["EventsBatchingWindow"]["Default"]
+        assert polling + window + slowest_start_and_two_batches <= 90
+    for table in ("EventsTable", "CompactedTable", "ChangesTable"):
+        parameters = properties(table)["TableInput"]["Parameters"]
+        assert parameters["projection.enabled"] == "true"
+        # Arrival is UTC's; a reader's tomorrow has begun already somewhere.
+        assert parameters["projection.date.range"].endswith(",NOW+1DAYS")
+
+
 def test_changes_come_with_the_name_of_their_shard() -> None:
     assert properties("ChangesMapping")["TumblingWindowInSeconds"] > 0
 

@@ -1,0 +1,56 @@
+"""The package of the events function, as `make build` made it: its size and its cold start."""
+
+import os
+import subprocess
+import tempfile
+import time
+import zipfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+LAMBDA_PYTHON = ROOT / ".venv-lambda" / "bin" / "python"
+BUILT = ROOT / ".aws-sam" / "build"
+
+
+def cold_start() -> tuple[float, float] | None:
+    """CPU and wall seconds of the built package's import and first call, without AWS."""
+    found = [path for path in BUILT.rglob("EventsFunction") if path.is_dir()]
+    if not found or not LAMBDA_PYTHON.exists():
+        return None
+    program = (
+        "import sys, time; sys.path.insert(0, sys.argv[1])\n"
+        "from stream_processor import dynamodb, events, s3, telemetry\n"
+        "s3.client(); dynamodb.client(); telemetry.instrumented(lambda e, c: e)\n"
+        "telemetry._tracer(); telemetry._metrics(); telemetry._logger()\n"
+        "print(time.process_time())"
+    )
+    variables = {
+        "PATH": os.environ["PATH"],
+        "AWS_REGION": "us-east-1",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }
+    best: list[tuple[float, float]] = []
+    for _ in range(3):
+        started = time.perf_counter()
+        done = subprocess.run(
+            [str(LAMBDA_PYTHON), "-I", "-c", program, str(found[0])],
+            env=variables,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        best.append((float(done.stdout), time.perf_counter() - started))
+    return min(best)
+
+
+def package_size() -> tuple[int, int] | None:
+    """Bytes of the built package, zipped and not."""
+    found = [path for path in BUILT.rglob("EventsFunction") if path.is_dir()]
+    if not found:
+        return None
+    files = [path for path in found[0].rglob("*") if path.is_file()]
+    with tempfile.TemporaryFile() as target:
+        with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+            for path in files:
+                archive.write(path, path.relative_to(found[0]))
+        return target.tell(), sum(path.stat().st_size for path in files)
