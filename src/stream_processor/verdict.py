@@ -9,6 +9,7 @@ from typing import Final
 from stream_processor.tiles import Gap, Kind, Place, Tiles
 
 _COUNTS: Final = ("objects", "shards", "good", "bad", "duplicate", "restored", "reread")
+_REPAIR: Final = "Something is missing; --restore brings back what versions and streams still have."
 #: No witness is left of this, so nobody can say that it did not happen.
 _BLIND: Final = (
     "Nobody could see: the end of a shard that was lost with its row and every version and marker "
@@ -31,6 +32,7 @@ class Verdict:
     duplicate: int = 0
     restored: int = 0
     reread: int = 0
+    streams_asked: bool = True
     gaps: list[tuple[Place, Gap]] = field(default_factory=list)
     overlaps: list[str] = field(default_factory=list)
     deleted: list[str] = field(default_factory=list)
@@ -69,7 +71,7 @@ class Verdict:
         counts |= {name: len(getattr(self, name)) for name in ("gaps", "overlaps", "deleted")}
         for name in ("lost", "waiting"):
             counts[name] = sum(map(len, getattr(self, name).values()))
-        return "\n".join([f"verified {json.dumps(counts)}", *self._sentences(), _BLIND])
+        return "\n".join([f"verified {json.dumps(counts)}", *self._sentences()])
 
     def _sentences(self) -> Iterator[str]:
         for (prefix, shard), gap in self.gaps:
@@ -97,3 +99,7 @@ class Verdict:
                 f"  {prefix} {shard}: the row is missing; the next batch makes it again from the "
                 "objects, before anything is written"
             )
+        yield "Nothing is missing." if self.whole else _REPAIR
+        if not self.streams_asked:
+            yield "The streams were not asked: what they alone know of would not show."
+        yield _BLIND

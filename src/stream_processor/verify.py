@@ -60,6 +60,7 @@ class Verifier:
             reread = self._read_again(reach)
             verdict = self._twice(reach)
             verdict.restored, verdict.reread = restored, reread
+        verdict.streams_asked = reach > 0
         return verdict
 
     def _twice(self, reach: int) -> Verdict:
