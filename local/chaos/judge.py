@@ -57,28 +57,29 @@ class Lake:
     def __init__(self, s3: Any, bucket: str, directory: Path) -> None:
         self._connection = duckdb.connect(":memory:")
         self._connection.execute("SET TimeZone = 'UTC'; SET threads = 2")
-        paths: dict[str, list[str]] = {"events": [], "changes": []}
         meta = []
-        directory.mkdir(parents=True, exist_ok=True)
-        pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket)
-        for number, item in enumerate(it for page in pages for it in page.get("Contents", [])):
-            path = directory / f"{number:06d}.parquet"
-            answer = s3.get_object(Bucket=bucket, Key=item["Key"])
-            path.write_bytes(answer["Body"].read())
-            paths[item["Key"].partition("/")[0]].append(str(path))
-            counts = (int(answer["Metadata"][name]) for name in ("good", "bad", "duplicate"))
-            again = item["Key"].rpartition("/")[2].startswith("again-")
-            meta.append((str(path), again, *counts))
+        for prefix in ("events", "changes"):
+            pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"{prefix}/")
+            for key in (it["Key"] for page in pages for it in page.get("Contents", [])):
+                path = directory / key
+                path.parent.mkdir(parents=True, exist_ok=True)
+                answer = s3.get_object(Bucket=bucket, Key=key)
+                path.write_bytes(answer["Body"].read())
+                counts = (int(answer["Metadata"][name]) for name in ("good", "bad", "duplicate"))
+                meta.append((str(path), path.name.startswith("again-"), *counts))
         self.objects = len(meta)
         self._run("CREATE TABLE meta (filename TEXT, again BOOL, good INT, bad INT, duplicate INT)")
         self._connection.executemany("INSERT INTO meta VALUES ($1, $2, $3, $4, $5)", meta)
-        for name, files in paths.items():
+        for prefix in ("events", "changes"):
             self._run(
-                f"CREATE TABLE {name} AS SELECT * FROM "  # noqa: S608 - one of two words of ours
-                "read_parquet($1, union_by_name = true, filename = true) "
+                f"CREATE TABLE {prefix} AS SELECT * FROM "  # noqa: S608 - one of two words of ours
+                "read_parquet($1, union_by_name = true, filename = true, "
+                "hive_partitioning = true, hive_types_autocast = false) "
                 "LEFT JOIN (SELECT filename, again FROM meta) USING (filename)",
-                [files],
+                [str(directory / prefix / "**" / "*.parquet")],
             )
+        # Nothing is compacted that is not a day old: the view reads the objects themselves.
+        self._run("CREATE VIEW events_compacted AS SELECT *, 0 AS hour_rows FROM events WHERE false")
         self._run(
             "CREATE TABLE lake AS SELECT filename, verdict FROM events "
             "UNION ALL SELECT filename, verdict FROM changes"
