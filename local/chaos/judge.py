@@ -78,8 +78,9 @@ class Lake:
                 "LEFT JOIN (SELECT filename, again FROM meta) USING (filename)",
                 [str(directory / prefix / "**" / "*.parquet")],
             )
-        # Nothing is compacted that is not a day old: the view reads the objects themselves.
-        self._run("CREATE VIEW events_compacted AS SELECT *, 0 AS hour_rows FROM events WHERE false")
+        # The view says the same of an hour whether it is compacted or not.
+        none = "SELECT *, 0 AS hour_rows FROM events WHERE false"
+        self._run(f"CREATE VIEW events_compacted AS {none}")
         self._run(
             "CREATE TABLE lake AS SELECT filename, verdict FROM events "
             "UNION ALL SELECT filename, verdict FROM changes"
