@@ -47,26 +47,26 @@ def logs(world: World) -> Iterator[tuple[str, str]]:
 
 
 def histories(world: World) -> Iterator[tuple[str, str]]:
-    """Every execution of every machine, and of every Map Run, by name, description and history."""
+    """Every execution of every machine and Map Run: its name, and what its history says.
+
+    Input, output, error and cause of an execution are events of its history.
+    """
     listing = world.machines.get_paginator("list_executions")
+
+    def said(**of: Any) -> Iterator[tuple[str, str]]:
+        for execution in (it for page in listing.paginate(**of) for it in page["executions"]):
+            arn = execution["executionArn"]
+            pages = world.machines.get_paginator("get_execution_history").paginate(
+                executionArn=arn, PaginationConfig={"PageSize": 1000}
+            )
+            yield arn, f"{execution} {[page['events'] for page in pages]}"
+            for run in world.machines.list_map_runs(executionArn=arn)["mapRuns"]:
+                yield run["mapRunArn"], str(run)
+                yield from said(mapRunArn=run["mapRunArn"])
+
     for machine in world.machines.list_state_machines()["stateMachines"]:
-        arn = machine["stateMachineArn"]
-        for execution in (it for page in listing.paginate(stateMachineArn=arn)
-                          for it in page["executions"]):  # fmt: skip
-            yield from said(world, execution["executionArn"])
-            runs = world.machines.list_map_runs(executionArn=execution["executionArn"])["mapRuns"]
-            for run in (it["mapRunArn"] for it in runs):
-                yield run, str(world.machines.describe_map_run(mapRunArn=run))
-                for child in (it for page in listing.paginate(mapRunArn=run)
-                              for it in page["executions"]):  # fmt: skip
-                    yield from said(world, child["executionArn"])
-
-
-def said(world: World, execution: str) -> Iterator[tuple[str, str]]:
-    events = world.machines.get_execution_history(executionArn=execution, maxResults=1000)
-    yield execution, str(events["events"])
-    described = world.machines.describe_execution(executionArn=execution)
-    yield f"{execution} described", str(described)
+        yield machine["name"], str(machine)
+        yield from said(stateMachineArn=machine["stateMachineArn"])
 
 
 def queues(world: World) -> Iterator[tuple[str, str]]:
