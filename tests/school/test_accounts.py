@@ -133,6 +133,32 @@ def test_thirty_requests_for_one_address_in_its_forms_give_one_account(world: Wo
     assert all(len(world.letters(it)) == 0 for it in writings if it != canonical)
 
 
+def test_twenty_four_at_the_front_door_at_once_give_one_account(world: World) -> None:
+    """All the way: the edge, the API, the machines; every answer is 202, and one request wins."""
+    local, domain = f"student-{uuid.uuid4().hex[:8]}", "école.example"
+    canonical = f"{local}@{domain.encode('idna').decode()}"
+    writings = [
+        form
+        for form in (f"{local}@{domain}", f"{local.upper()}@{domain.upper()}", canonical.title(),
+                     f"{full_width(local)}@{domain}", f" {local}\uff20{domain} ", canonical)
+        for _ in range(4)
+    ]  # fmt: skip
+    bodies = [{"requestId": str(uuid.uuid4()), "email": it, "name": "Anna"} for it in writings]
+    with httpx.Client(base_url=world.running.url, timeout=60) as http:
+
+        def send(body: dict[str, str]) -> int:
+            answer = http.post("/api/accounts", json=body)
+            # Busy: the same request again is safe.
+            return send(body) if answer.status_code == 503 else answer.status_code
+
+        with ThreadPoolExecutor(24) as hands:
+            assert set(hands.map(send, bodies)) == {202}
+    outcomes = Counter(world.outcome(body["requestId"])["status"] for body in bodies)
+    assert outcomes == {"created": 1, "rejected": 23}
+    assert len(world.heard(canonical)) == 1
+    assert len(world.users_with(canonical)) == 1
+
+
 def test_every_reason_is_told_at_once_and_nothing_is_kept(world: World) -> None:
     request = world.ask("nobody", "7", dateOfBirth="1800-01-01", locale="!")
     assert world.outcome(request) == {
