@@ -1,35 +1,16 @@
-"""The chain alone, by the thousand, and the six designs that it was chosen over.
+"""The chain alone, over one shelf: what it does first, what it leaves, and how it says so.
 
-Each design goes through the same simulator with the same faults: a test of exactly-once that no
-wrong design fails would prove nothing.
+That it neither loses nor repeats is for `test_proof.py` and `make prove`.
 """
 
-import itertools
-import os
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import pytest
 
 from stream_processor import chain
-from stream_processor.chain import Commit, Draft, Found, Mark, Record, Summary
-from stream_processor.source import Batch, Packet, packets
-from tests.simulator import Faults, Simulator, fault_point, kinesis_records
-
-#: 20,000 runs of the chain in `make prove`.
-RUNS = {"quick": 200, "ci": 2_000, "deep": 20_000}[os.environ.get("HYPOTHESIS_PROFILE", "quick")]
-#: Runs of a wrong design: enough to see it fail.
-WRONG_RUNS = 150
-RECORDS = 40
-SETTINGS = {
-    "BatchSize": 10,
-    "FunctionResponseTypes": ["ReportBatchItemFailures"],
-    "BisectBatchOnFunctionError": True,
-    "MaximumRetryAttempts": -1,
-}
-FAULTS = Faults(crash=0.04, error=0.05, timeout=0.15, overlap=0.1, restart=0.03, throttle=0.05)
+from stream_processor.chain import Draft, Found, Mark, Record, Summary
+from stream_processor.source import Packet
 
 
 @dataclass
@@ -40,40 +21,27 @@ class Shelf:
     row: Mark | None = None
 
     def mark(self) -> Mark | None:
-        fault_point("row: read", error=OSError)
         return self.row
 
     def raise_to(self, mark: Mark) -> None:
-        fault_point("row: before", error=OSError)
         if self.row is None or self.row.high < mark.high:
             self.row = mark
-        fault_point("row: after", error=OSError)
-
-    def put(self, key: str, summary: Summary, rows: list[int], *, overwrite: bool = False) -> bool:
-        fault_point("put: before", error=OSError)
-        written = overwrite or key not in self.objects
-        if written:
-            self.objects[key] = (summary, rows)
-        fault_point("put: after", error=OSError)
-        return written
 
     def create(self, key: str, draft: Draft[list[int]]) -> Found | None:
-        if self.put(key, draft.summary, draft.tally):
-            return None
-        return self.found(key)
+        if key in self.objects:
+            return self.found(key)
+        self.objects[key] = (draft.summary, draft.tally)
+        return None
 
     def between(self, mark: Mark, first: Record) -> Sequence[str]:
-        fault_point("list", error=OSError)
         ordered = sorted(self.objects.items(), key=lambda item: item[1][0].first)
         return [key for key, (s, _) in ordered if mark.high < s.first < first.sequence]
 
     def found(self, key: str) -> Found:
-        fault_point("head", error=OSError)
         summary, rows = self.objects[key]
         return Found(summary, str(rows))
 
     def tally(self, key: str) -> list[int]:
-        fault_point("get", error=OSError)
         return self.objects[key][1]
 
 
@@ -96,110 +64,16 @@ def name_of(record: Packet) -> str:
     return chain.padded(record.sequence)
 
 
-type Design = Callable[[Shelf, Sequence[Packet]], int | None]
-
-
 def row_and_chain(shelf: Shelf, records: Sequence[Packet]) -> int | None:
-    def committed(_: Commit[list[int]]) -> None:
-        fault_point("counted", error=OSError)
-
     return chain.commit(
         records,
         marks=shelf,
         objects=shelf,
         draft=draft_of,
         name=name_of,
-        committed=committed,
+        committed=lambda _: None,
         in_time=lambda: True,
     ).unwritten
-
-
-_random = itertools.count()
-
-
-def random_key(shelf: Shelf, records: Sequence[Packet]) -> None:
-    draft = draft_of(records, None)
-    shelf.put(f"random-{next(_random)}", draft.summary, draft.tally)
-
-
-def first_and_last(shelf: Shelf, records: Sequence[Packet]) -> None:
-    draft = draft_of(records, None)
-    shelf.put(f"{records[0].sequence}-{records[-1].sequence}", draft.summary, draft.tally)
-
-
-def first_overwritten(shelf: Shelf, records: Sequence[Packet]) -> None:
-    draft = draft_of(records, None)
-    shelf.put(name_of(records[0]), draft.summary, draft.tally, overwrite=True)
-
-
-def first_and_412_is_done(shelf: Shelf, records: Sequence[Packet]) -> None:
-    draft = draft_of(records, None)
-    shelf.put(name_of(records[0]), draft.summary, draft.tally)
-
-
-def row_and_random_key(shelf: Shelf, records: Sequence[Packet]) -> None:
-    mark = shelf.mark()
-    rest = [r for r in records if mark is None or r.sequence > mark.high]
-    if rest:
-        random_key(shelf, rest)
-        shelf.raise_to(Mark(rest[-1].sequence, 0))
-
-
-def chain_without_row(shelf: Shelf, records: Sequence[Packet]) -> None:
-    high = -1
-    while rest := [record for record in records if record.sequence > high]:
-        draft = draft_of(rest, None)
-        found = shelf.create(name_of(rest[0]), draft)
-        high = (found.summary if found else draft.summary).last
-
-
-def handler_of(shelf: Shelf, design: Design) -> Callable[[dict[str, Any]], Any]:
-    def handler(event: dict[str, Any]) -> Any:
-        batch: Batch[Packet]
-        (batch,) = packets(event)
-        left = design(shelf, batch.records)
-        failures = [] if left is None else [{"itemIdentifier": str(left)}]
-        return {"batchItemFailures": failures}
-
-    return handler
-
-
-def judged(design: Design, seeds: Sequence[int], faults: Faults = FAULTS) -> tuple[int, int]:
-    """In how many runs rows were lost, and in how many some were there twice."""
-    lost = twice = 0
-    for seed in seeds:
-        shelf = Shelf()
-        records = kinesis_records([b""] * RECORDS)
-        report = Simulator(records, SETTINGS, handler_of(shelf, design), seed, faults).run()
-        assert not report.unaccounted
-        rows = Counter(row for _, rows in shelf.objects.values() for row in rows)
-        lost += len(rows) < RECORDS
-        twice += any(count > 1 for count in rows.values())
-    return lost, twice
-
-
-@pytest.mark.timeout(3_600)
-@pytest.mark.parametrize("part", range(20))
-def test_the_row_and_the_chain_neither_lose_nor_repeat(part: int) -> None:
-    share = RUNS // 20
-    assert judged(row_and_chain, range(part * share, (part + 1) * share)) == (0, 0)
-
-
-@pytest.mark.parametrize(
-    ("design", "loses"),
-    [
-        (random_key, False),
-        (first_and_last, False),
-        (first_overwritten, True),
-        (first_and_412_is_done, True),
-        (row_and_random_key, False),
-        (chain_without_row, False),
-    ],
-)
-def test_every_other_design_breaks_in_the_same_simulator(design: Design, *, loses: bool) -> None:
-    lost, twice = judged(design, range(WRONG_RUNS))
-    assert twice > WRONG_RUNS // 20
-    assert bool(lost) is loses
 
 
 def test_a_batch_that_is_committed_already_writes_nothing() -> None:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from stream_processor import parquet
 from stream_processor.chain import Mark, Summary
@@ -16,6 +16,12 @@ COLUMNS = [
     *("source", "received_at", "page_path", "country", "bot"),
     *("op", "pk", "version"),
 ]
+
+
+#: What a breach is about: rows that are lost, rows that are there twice, or their form.
+type Breach = Literal["lost", "twice", "form"]
+#: Which breaches raise: all, those of "rows" (lost or twice), one kind, none.
+type Judge = Literal["all", "rows", "none"] | Breach
 
 
 class LawError(AssertionError):
@@ -46,15 +52,16 @@ class Chain:
 
 @dataclass
 class Ledger:
-    """Compares. With `strict` the first breach raises; without, `twice` collects the doubled."""
+    """Compares, and raises as `judge` says; `twice` collects what is doubled."""
 
     world: World
     prefix: str
-    strict: bool = True
+    judge: Judge = "all"
     chains: dict[str, Chain] = field(default_factory=dict)
     rows: list[dict[str, Any]] = field(default_factory=list)
     twice: set[int] = field(default_factory=set)
     _bodies: dict[str, bytes] = field(default_factory=dict)
+    _marks: dict[str, Mark] = field(default_factory=dict)
 
     def expect(self, shard: str, sequence: int, entry: Entry) -> None:
         """Take note of a record that is put on the stream."""
@@ -69,13 +76,13 @@ class Ledger:
                 continue
             rows = parquet.read(body, COLUMNS).to_pylist()
             if known is not None:
-                self.law(known == body, f"{key} was written over")
+                self.law(known == body, f"{_short(key)} was written over")
                 self._forget(key)
             self._bodies[key] = body
             self._enter(key, rows)
-            if self.strict:
+            if self.judge == "all":
                 self._check_form(key, rows, metadata)
-        self.law(not self.twice, f"in the lake twice: {self.twice}")
+        self.law(not self.twice, f"in the lake twice: {self._named(self.twice)}", "twice")
 
     def _enter(self, key: str, rows: list[dict[str, Any]]) -> None:
         for sequence, count in Counter(int(row["sequence_number"]) for row in rows).items():
@@ -83,7 +90,9 @@ class Ledger:
             if sequence in chain.holder:
                 self.twice.add(sequence)
             units = len(chain.entries[sequence].units)
-            self.law(count == units, f"{count} of {units} rows of {sequence} are in {key}")
+            if count != units:
+                here = self._named({sequence})
+                self.law(not here, f"{count} of {units} rows of {here} are in {_short(key)}")
             chain.holder[sequence] = key
         self.rows += [{**row, "key": key} for row in rows]
 
@@ -105,15 +114,16 @@ class Ledger:
         shard = next(name for name, one in self.chains.items() if one is chain)
         within = [s for s in chain.entries if said.first <= s <= said.last]
         named = Prefix(self.prefix, shard).key(said.first, chain.entries[said.first].arrived_ms)
-        self.law(key == named, f"{key} should be {named}")
         end = chain.objects[-1][1].last if chain.objects else None
-        self.law(end is None or end < said.first, f"{key} begins before {end}")
-        self.law(said.previous == end, f"{key} follows {said.previous} and not {end}")
+        here = _short(key)
+        self.law(key == named, f"{here} should be {_short(named)}")
+        self.law(end is None or end < said.first, f"{here} begins within the one before it")
+        self.law(said.previous == end, f"{here} does not follow on the object before it")
         chain.objects.append((key, said))
         verdicts = Counter(row["verdict"] for row in rows)
         counted = (verdicts[GOOD], verdicts[BAD], verdicts[DUPLICATE])
-        self.law(counted == (said.good, said.bad, said.duplicate), f"{key} counts wrongly")
-        self.law(said.records <= len(within), f"{key} says it holds {said.records} records")
+        self.law(counted == (said.good, said.bad, said.duplicate), f"{here} counts wrongly")
+        self.law(said.records <= len(within), f"{here} says it holds {said.records} records")
         for row in rows:
             self._check_row(chain, row, said.arrived_ms)
 
@@ -128,11 +138,11 @@ class Ledger:
             verdicts = {DUPLICATE}
         else:
             verdicts = {GOOD, DUPLICATE}
-        self.law(row["verdict"] in verdicts, f"row {place} of {sequence} should be {verdicts}")
-        if unit is not None:
-            self.law(identity(row) == unit, f"row {place} of {sequence} is {identity(row)}")
-            if row["verdict"] == GOOD:
-                chain.good[unit] = arrived_ms
+        if row["verdict"] not in verdicts or unit not in (None, identity(row)):
+            here = f"row {place} of {self._named({sequence})}"
+            self.law(not here, f"{here} is {row['verdict']} and not {verdicts}: {identity(row)}")
+        if unit is not None and row["verdict"] == GOOD:
+            chain.good[unit] = arrived_ms
 
     # --- what may not be missing ------------------------------------------------------------------
 
@@ -147,18 +157,44 @@ class Ledger:
 
     def no_gap(self, acknowledged: set[int], given_up: set[int]) -> None:
         """What the mapping took for done is in the lake, and so is all below a high-water row."""
-        if self.strict:
-            gone = self.missing(acknowledged - given_up)
-            self.law(not gone, f"acknowledged and not in the lake: {gone}")
-            for shard, mark in self.marks().items():
-                chain = self.chains[shard]
-                below = {s for s in chain.entries if s <= mark.high}
-                gone = self.missing(below - given_up)
-                self.law(not gone, f"below the row of {shard} and not in the lake: {gone}")
-                ends = {said.last for _, said in chain.objects}
-                # A row that was rebuilt stands before the newest object.
-                ends |= {said.first - 1 for _, said in chain.objects}
-                self.law(mark.high in ends, f"the row of {shard} is no object's end")
+        if self.judge == "none":
+            return
+        gone = self.missing(acknowledged - given_up)
+        self.law(not gone, f"done and not in the lake: {self._named(gone)}", "lost")
+        if self.judge != "all":
+            return
+        marks = self.marks()
+        for shard, mark in marks.items():
+            chain = self.chains[shard]
+            gone = self.missing({s for s in chain.entries if s <= mark.high} - given_up)
+            self.law(not gone, f"below the row and not in the lake: {self._named(gone)}")
+            ends = {said.last for _, said in chain.objects}
+            # A row that was rebuilt stands before the newest object.
+            ends |= {said.first - 1 for _, said in chain.objects}
+            self.law(mark.high in ends, f"the row of {shard} is no object's end")
+            before = self._marks.get(shard)
+            self.law(before is None or before.high <= mark.high, f"the row of {shard} went back")
+        self._marks = marks
+
+    def _named(self, sequences: set[int]) -> str:
+        """Records by shard and place: the numbers have 56 digits."""
+        places = {
+            sequence: f"record {place} of {shard}"
+            for shard, chain in self.chains.items()
+            for place, sequence in enumerate(sorted(chain.entries))
+        }
+        return ", ".join(places[sequence] for sequence in sorted(sequences))
+
+    def at_the_end(self, shard: str) -> None:
+        """Once all of a shard is delivered, its row stands at the end of its last object."""
+        ends = [said.last for _, said in self.chains[shard].objects]
+        mark = self.marks().get(shard)
+        high = mark.high if mark else None
+        self.law(high == max(ends, default=None), f"the row of {shard} is not at its end")
+
+    def forget_rows(self) -> None:
+        """The high-water rows were lost: they may begin anew."""
+        self._marks = {}
 
     def marks(self) -> dict[str, Mark]:
         """The high-water rows by shard."""
@@ -168,9 +204,18 @@ class Ledger:
             for (chain,), row in rows.items()
         }
 
-    def law(self, holds: bool, breach: str) -> None:
-        if self.strict and not holds:
+    def law(self, holds: object, breach: str, kind: Breach = "form") -> None:
+        """Raise for what does not hold."""
+        raising = {"all": True, "rows": kind != "form", "none": False}
+        if not holds and raising.get(self.judge, self.judge == kind):
             raise LawError(breach)
+
+
+def _short(key: str) -> str:
+    """The end of a name: its number has 56 digits."""
+    folder, _, name = key.rpartition("/")
+    shard, _, number = name.rpartition("-")
+    return f"{folder}/{shard}-{number.lstrip('0')}"
 
 
 def identity(row: dict[str, Any]) -> str:
