@@ -34,7 +34,11 @@ _GUSTS: tuple[tuple[Rule, ...], ...] = (
     (("dynamodb", "PutItem", "refused", 0.7, 0, None), ("s3", "GET", "refused", 0.5, 0, None)),
     (("dynamodb", "PutItem", "lost", 0.7, 0, None), ("s3", "HEAD", "refused", 0.5, 0, None)),
     (("dynamodb", "PutItem", "late", 1.0, 5.5, 3), ("dynamodb", None, "cut", 0.4, 0, None)),
-    (("kinesis", None, "lost", 0.3, 0, None), ("kinesis", None, "refused", 0.2, 0, None)),
+    (
+        ("kinesis", None, "lost", 0.3, 0, None),
+        ("kinesis", None, "refused", 0.2, 0, None),
+        ("kinesis", None, "throttled", 0.2, 0, None),
+    ),
 )
 #: Always the first: what is that late must have come before the operator repairs.
 _LATE: tuple[Rule, ...] = (
@@ -43,6 +47,7 @@ _LATE: tuple[Rule, ...] = (
 )
 _SAID = {
     "refused": "refused",
+    "throttled": "throttled",
     "lost": "done, and answered as if not",
     "cut": "done, and cut off",
     "late": "done after its client had gone",

@@ -33,7 +33,7 @@ def install(_settings: Settings, _control: Control, application: Application) ->
     )
     scope_of = Part("ministack.core.responses", "set_request_account_id", "set_request_region")
     by_ttl: contextvars.ContextVar[bool] = contextvars.ContextVar("by_ttl", default=False)
-    remove = tables["_remove_item"]
+    remove, value_of = tables["_remove_item"], tables["_extract_key_val"]
     last = time.monotonic()
 
     def signed(build: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
@@ -54,7 +54,7 @@ def install(_settings: Settings, _control: Control, application: Application) ->
         table, now = tables["_tables"].get(name), time.time()
         for pk, items in list(table["items"].items()) if table else ():
             for sk, item in list(items.items()):
-                if _expired(tables["_extract_key_val"](item.get(attribute) or {}), now):
+                if attribute in item and _expired(value_of(item[attribute]), now):
                     remove(table, pk, sk)
                     tables["_emit_stream_event"](name, "REMOVE", item, None)
 
