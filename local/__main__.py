@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import signal
 import sys
 from collections.abc import Callable
 
@@ -20,6 +21,8 @@ def main() -> int:
         "chaos": commands.chaos,
         "down": commands.down,
     }
+    # A shell starts what it runs in the background deaf to this signal, and Python stays so.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         return doing[asked](commands.Wishes.of(os.environ))
     except LocalError as error:

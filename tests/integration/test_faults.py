@@ -86,6 +86,28 @@ def test_a_run_that_is_killed_itself_leaves_nothing_behind(state: Path) -> None:
     assert not alive, [process.cmdline() for process in alive]
 
 
+def test_an_up_in_the_background_hears_ctrl_c(state: Path) -> None:
+    """A shell without job control starts it deaf to the signal: `make up &`, then `kill -INT`."""
+    command = f"PORT=0 EMULATOR_PORT=0 {ROOT / '.venv/bin/python'} -m local up & echo $!; wait"
+    shell = subprocess.Popen(
+        ["sh", "-c", command],
+        cwd=ROOT,
+        env={**os.environ, "MERIDIAN_STATE": str(state)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert shell.stdout is not None
+    up = int(shell.stdout.readline())
+    started = wait_for(state, "up", "emulator", shell)
+    family = families(started)
+    os.kill(up, signal.SIGINT)
+    _, errors = shell.communicate(timeout=ENDED_WITHIN_S)
+    assert "meridian: stopped; nothing is left running." in errors
+    _, alive = psutil.wait_procs(family, timeout=10)
+    assert not alive, [process.cmdline() for process in alive]
+
+
 @pytest.mark.parametrize("variable", ["PORT", "EMULATOR_PORT"])
 def test_a_busy_port_is_one_sentence(variable: str, state: Path) -> None:
     with socket.socket() as taken:
