@@ -12,6 +12,7 @@ at once write the same file, once; and nothing is deleted.
 
 import argparse
 import hashlib
+import json
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -145,7 +146,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except StreamProcessorError as error:
         print(f"compact: {error} ({error.code})", file=sys.stderr)
         return 1
-    print("hours", asdict(result))
+    print("hours", json.dumps(asdict(result)))
     return 0
 
 

@@ -11,7 +11,7 @@ from tests.conftest import ROOT
 pytestmark = pytest.mark.integration
 
 
-@pytest.mark.parametrize("command", ["redrive", "reconcile", "verify"])
+@pytest.mark.parametrize("command", ["redrive", "reconcile", "verify", "compact"])
 def test_nothing_up_is_one_sentence(command: str, tmp_path: Path) -> None:
     kept = {name: it for name, it in os.environ.items() if name not in {"STAGE", "REGION"}}
     done = subprocess.run(

@@ -25,6 +25,11 @@ def copied(world: World, folder: Path) -> None:
 def opened(world: World, folder: Path) -> duckdb.DuckDBPyConnection:
     """The lake's tables and views over copies of its objects."""
     copied(world, folder)
+    return tables(folder)
+
+
+def tables(folder: Path) -> duckdb.DuckDBPyConnection:
+    """The lake's tables and views over objects in a folder, those that are added later as well."""
     connection = duckdb.connect()
     connection.execute("SET TimeZone = 'UTC'")
     for name, schema in TABLES.items():
