@@ -1,5 +1,6 @@
 """Sockets are off and hypothesis has three named profiles: quick, ci and deep."""
 
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +23,19 @@ settings.register_profile(
     "deep", max_examples=2_000, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+
+
+def pytest_unconfigure() -> None:
+    """Take Hypothesis's hook out of the garbage collector, where it would outlive every module.
+
+    Through its caches the hook holds what was tested, and DuckDB's binding with it, which then
+    complains at the interpreter's end that its connections and functions have leaked.
+    """
+    gc.callbacks[:] = [
+        hook
+        for hook in gc.callbacks
+        if getattr(hook, "__module__", "") != "hypothesis.internal.conjecture.junkdrawer"
+    ]
 
 
 @pytest.fixture(autouse=True)

@@ -57,8 +57,6 @@ def main(arguments: list[str] | None = None) -> int:
         f"{counted['rows']:,} rows, violations {len(breaches)}, "
         f"{time.monotonic() - started:.0f} s"
     )
-    for breach in breaches:
-        print(f"\n{breach}", file=sys.stderr)
     return 1 if breaches or unnoticed or survived else 0
 
 
@@ -70,9 +68,11 @@ def _real(pool: Executor, chunks: int, seed: int) -> tuple[Counter[str], list[st
         for place in range(chunks)
     ]
     with progress.step(f"{chunks * CHUNK:,} histories", chunks * CHUNK) as step:
-        for _, (found, breach) in _all(pool, jobs.chunk, places):
+        for place, (found, breach) in _all(pool, jobs.chunk, places):
             counted += found
-            breaches += [breach] if breach else []
+            if breach:
+                breaches.append(breach)
+                print(f"\n{place}\n{breach}", file=sys.stderr, flush=True)
             step.advance(CHUNK)
             step.note(f"violations {len(breaches)}")
     return counted, breaches
