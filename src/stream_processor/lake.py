@@ -24,8 +24,8 @@ CHANGES: Final = "changes"
 SUFFIX: Final = ".parquet"
 
 #: "There are no guarantees about the time stamp accuracy, or that the time stamp is always
-#: increasing" (Kinesis, API_Record). At the turn of an hour a record can lie in the hour before or
-#: after that of its neighbours: both are looked at, within this time.
+#: increasing" (Kinesis, API_GetRecords). At the turn of an hour a record can lie in the hour before
+#: or after that of its neighbours: both are looked at, within this time.
 _INACCURACY_MS: Final = 60_000
 
 

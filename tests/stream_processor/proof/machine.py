@@ -21,8 +21,9 @@ from tests.stream_processor.proof.plans import Plan
 
 #: Shortly before the end of an hour, and of a day.
 START = datetime(2026, 11, 21, 23, 59, 57, tzinfo=UTC).timestamp()
-#: The functions' Timeout, in seconds: "When the specified timeout is reached, Lambda stops the
-#: function execution" (configuration-timeout). Whatever still runs after a time-out ends there.
+#: The longest Timeout of the two functions in seconds, "the amount of time (in seconds) that Lambda
+#: allows a function to run before stopping it" (API_FunctionConfiguration): what still runs after
+#: it was given up ends there.
 TIMEOUT = 900
 #: Steps after which the mapping is taken to go round in circles.
 DRAIN_LIMIT = 150
@@ -102,7 +103,7 @@ class Proof(RuleBasedStateMachine):
         """Somebody puts records on a shard.
 
         "There are no guarantees about the time stamp accuracy, or that the time stamp is always
-        increasing" (Kinesis, API_Record: ApproximateArrivalTimestamp).
+        increasing" (Kinesis, API_GetRecords).
         """
         shards = [shard for shard in self.shards if not shard.closed]
         shard = shards[at % len(shards)]
