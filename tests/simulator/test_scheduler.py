@@ -54,10 +54,7 @@ def chained(bucket: Bucket, event: dict[str, Any]) -> Any:
     fault_point("row: read")
     high = bucket.high
     while rest := [number for number in sequence_numbers(event) if number > high]:
-        if bucket.put(rest[0], rest):
-            high = rest[-1]
-        else:
-            high = bucket.objects[rest[0]][-1]
+        high = rest[-1] if bucket.put(rest[0], rest) else bucket.objects[rest[0]][-1]
         bucket.raise_high(high)
     return {"batchItemFailures": []}
 
