@@ -33,9 +33,9 @@ SETTLED: Final = timedelta(hours=1)
 #: The stream keeps a record for so many days, and so may bring one so late.
 DAYS: Final = 8
 #: Objects are kept as they came until they are decoded; an hour of more has large files anyway.
-MOST_BYTES: Final = 256 * 1024 * 1024
+MOST_BYTES: Final = 64 * 1024 * 1024
 #: Rows of a group: what a reader decodes at once.
-GROUP_ROWS: Final = 100_000
+GROUP_ROWS: Final = 40_000
 
 
 @dataclass(slots=True)
