@@ -65,7 +65,7 @@ validate: setup ## SAM's own opinion of the template
 	@.venv/bin/sam validate --lint
 
 spark: setup ## the lake's SQL in Spark too (Java 17): its answers are those of DuckDB
-	@test -x .venv-spark/bin/python || { $(UV) venv -q --python 3.13 .venv-spark && $(UV) pip install -q --python .venv-spark/bin/python pyspark==4.3.0; }
+	@test -x .venv-spark/bin/python || { uv venv -q --python 3.13 .venv-spark && uv pip install -q --python .venv-spark/bin/python pyspark==4.3.0; }
 	@$(PY) -m pytest -q -m spark tests/lake
 
 package: build ## tests of the packages that sam build made
