@@ -87,12 +87,21 @@ def hours(prefix: str, since_ms: int, until_ms: int) -> Iterator[str]:
 
 
 def recent(bucket: Bucket, names: Prefix, until_ms: int, seconds: int) -> Iterator[str]:
-    """The shard's objects of the hours that a window of time touches, newest first."""
+    """The shard's objects of the hours that a window of time touches, newest first.
+
+    The hour before is looked at before an hour is told: its last objects can be the newer ones.
+    """
     hour = _hour(until_ms + _INACCURACY_MS)
     oldest = _hour(until_ms - seconds * 1000)
+    held: list[str] = []
     while hour >= oldest:
-        yield from reversed(names.within(bucket, names.hour(hour)))
+        both = held + names.within(bucket, names.hour(hour))
+        both.sort(key=names.first, reverse=True)
+        told = 1 + both.index(held[-1]) if held else 0
+        yield from both[:told]
+        held = both[told:]
         hour -= timedelta(hours=1)
+    yield from held
 
 
 def between(bucket: Bucket, names: Prefix, mark: Mark, first: Record) -> list[str]:

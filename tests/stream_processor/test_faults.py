@@ -97,6 +97,28 @@ def test_a_duplicate_is_known_over_an_hour_that_turns_back() -> None:
     assert verdicts == {"5": GOOD, "6": DUPLICATE}
 
 
+def test_the_window_is_caught_up_over_an_hour_that_turns_back() -> None:
+    """Who knows the objects up to the turn must not stop there: a newer one lies before it."""
+    world = World()
+    first = Events(world.house())
+    first.handle(page_view(5, HOUR - 1), always)
+    first.handle(page_view(6, HOUR + 0.2), always)
+    Events(world.house()).handle(page_view(7, HOUR - 0.5, "same"), always)
+    first.handle(page_view(8, HOUR + 0.4, "same"), always)
+    verdicts = {row["sequence_number"][-1]: row["verdict"] for row in rows(world)}
+    assert verdicts == {"5": GOOD, "6": GOOD, "7": GOOD, "8": DUPLICATE}
+
+
+def test_recent_objects_come_newest_first_over_hours_that_overlap() -> None:
+    world = World()
+    places = [(1, -3_700), (2, -3_599), (3, -3_601), (4, -2), (5, 1), (6, -1), (7, 2), (8, 3_601)]
+    for sequence, seconds in places:
+        Events(world.house()).handle(page_view(sequence, HOUR + seconds), always)
+    until = int((HOUR + 3_599.9) * 1000)
+    found = lake.recent(world.house().lake, Prefix(lake.EVENTS, SHARD), until, 3 * 3_600)
+    assert [Prefix.first(key) for key in found] == [8, 7, 6, 5, 4, 3, 2, 1]
+
+
 @pytest.mark.parametrize("arrived", [HOUR - 59, HOUR - 0.5, HOUR, HOUR + 0.5])
 @pytest.mark.parametrize("behind", [HOUR - 1, HOUR + 1])
 def test_an_object_behind_the_row_is_found_over_an_hour_that_turns_back(

@@ -165,8 +165,7 @@ class Proof(RuleBasedStateMachine):
         """Something happens to the stream, to its mapping or to the table of the rows."""
         match what:
             case "wait":
-                self.source.now += (31, 600, 3_600, 26 * 3_600)[number]
-                self._stop_the_old()
+                self._wait((31, 600, 3_600, 26 * 3_600)[number])
             case "restart":
                 self._restart((1, 2, 3, 9)[number])
             case "recreate":
@@ -179,6 +178,12 @@ class Proof(RuleBasedStateMachine):
                 self._throttle(number)
             case _:
                 self._reshard(number, merge=what == "merge")
+
+    def _wait(self, seconds: int) -> None:
+        """Time passes, but not so much that the stream would forget what the run is about."""
+        if self.source.now + seconds < START + self.world.settings.retention_hours * 3_600:
+            self.source.now += seconds
+        self._stop_the_old()
 
     def _stop_the_old(self) -> None:
         for call in list(self.source.running):
