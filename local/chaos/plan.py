@@ -14,7 +14,7 @@ class Plan:
     seed: int
     events: int = 4_000
     changes: int = 1_000
-    seconds: float = 18.0
+    seconds: float = 15.0
     last: float = 0.05
     #: Names of this run's own: a seed may be used again on the same system.
     run: str = field(default_factory=lambda: f"chaos-{token_hex(4)}")
