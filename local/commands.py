@@ -138,11 +138,11 @@ def _print_address(running: system.System) -> None:
     print(f"  AWS        AWS_ENDPOINT_URL={running.place.endpoint}  (any credentials)")
     print(f"  lake       s3://{outputs['LakeBucket']}/events/")
     print(f"  logs       {running.directory / 'logs'}/")
-    print(f"\nAn account without the form:\n{_account_example(url, str(uuid4()))}")
+    print(f"\nAn account without the form:\n{account_example(url, str(uuid4()))}")
     print("\nCtrl-C stops it.", flush=True)
 
 
-def _account_example(url: str, request_id: str) -> str:
+def account_example(url: str, request_id: str) -> str:
     """Return two commands: ask for an account, then see what became of it."""
     body = {"requestId": request_id, "email": "asha@example.com", "name": "Asha Menon"}
     return (

@@ -166,6 +166,25 @@ def test_the_distribution_names_versions_that_know_their_settings() -> None:
     assert named == {"EdgeAuthVersion.VersionArn", "EdgeIngestVersion.VersionArn"}
 
 
+def test_no_path_sees_a_session_but_through_the_gate() -> None:
+    """Whoever is sent the viewer's cookies or its Authorization is judged by, or behind, edge_auth."""
+    config = resources(ROOT / "stacks" / "edge.yaml")["Distribution"]["Properties"]
+    gated, others = set(), set()
+    for behaviour in config["DistributionConfig"]["CacheBehaviors"]:
+        functions = {
+            (it["EventType"], it["LambdaFunctionARN"]["Fn::GetAtt"])
+            for it in behaviour.get("LambdaFunctionAssociations", [])
+        }
+        if functions == {("viewer-request", "EdgeAuthVersion.VersionArn")}:
+            gated.add(behaviour["PathPattern"])
+        elif "OriginRequestPolicyId" in behaviour:
+            # The collector answers itself: what it is sent goes no further.
+            assert functions == {("origin-request", "EdgeIngestVersion.VersionArn")}
+            others.add(behaviour["PathPattern"])
+    assert gated == {"/premium/*", "/app/*", "/auth/*", "/api/*"}
+    assert others == {"/v1/*", "/beacon/*", "/pixel/*", "/sourceConfig/*"}
+
+
 def test_the_clients_urls_are_set_again_when_the_client_changes() -> None:
     """CloudFormation's update of the client undoes what edge_settings set, and tells nobody."""
     path = ROOT / "stacks" / "foundation.yaml"
