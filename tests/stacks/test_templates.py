@@ -167,7 +167,7 @@ def test_the_distribution_names_versions_that_know_their_settings() -> None:
 
 
 def test_no_path_sees_a_session_but_through_the_gate() -> None:
-    """Whoever is sent the viewer's cookies or its Authorization is judged by, or behind, edge_auth."""
+    """Whoever is sent the viewer's cookies stands behind edge_auth, or answers itself."""
     config = resources(ROOT / "stacks" / "edge.yaml")["Distribution"]["Properties"]
     gated, others = set(), set()
     for behaviour in config["DistributionConfig"]["CacheBehaviors"]:
