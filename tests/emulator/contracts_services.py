@@ -230,3 +230,37 @@ def _in_a_role(emulator: Emulator, service: str = "s3", region: str = "us-east-1
             retries={"total_max_attempts": 1}, read_timeout=0.5, s3={"addressing_style": "path"}
         ),
     )
+
+
+def fifo_backlogs(emulator: Emulator) -> None:
+    """Who asks a queue in which thousands wait is answered about as quickly as at an empty one."""
+    queues = emulator.client("sqs")
+    full, empty = (
+        queues.create_queue(
+            QueueName=f"{unique(name)}.fifo",
+            Attributes={"FifoQueue": "true", "VisibilityTimeout": "600"},
+        )["QueueUrl"]
+        for name in ("full", "empty")
+    )
+    for number in range(400):
+        entries = [
+            {"Id": str(it), "MessageBody": "x", "MessageGroupId": "one",
+             "MessageDeduplicationId": f"{number}-{it}"}
+            for it in range(10)
+        ]  # fmt: skip
+        queues.send_message_batch(QueueUrl=full, Entries=entries)
+    (first,) = queues.receive_message(QueueUrl=full, MaxNumberOfMessages=1)["Messages"]
+
+    def quickest(url: str) -> float:
+        durations = []
+        for _ in range(30):
+            started = time.perf_counter()
+            # Whoever waits in a group waits for the one that was taken.
+            assert "Messages" not in queues.receive_message(QueueUrl=url, WaitTimeSeconds=0)
+            durations.append(time.perf_counter() - started)
+        return min(durations)
+
+    assert quickest(full) < 3 * quickest(empty)
+    queues.delete_message(QueueUrl=full, ReceiptHandle=first["ReceiptHandle"])
+    taken = queues.receive_message(QueueUrl=full, MaxNumberOfMessages=10)["Messages"]
+    assert len(taken) == 10

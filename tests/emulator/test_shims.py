@@ -32,6 +32,7 @@ CONTRACTS: dict[str, Callable[[Emulator], None]] = {
     "expired_items": contracts_services.expired_items,
     "express_executions": contracts_executions.express_executions,
     "expression_parsing": contracts_executions.expression_parsing,
+    "fifo_backlogs": contracts_services.fifo_backlogs,
     "function_processes": contracts_functions.function_processes,
     "function_properties": contracts_properties.function_properties,
     "function_runtime": contracts_functions.function_runtime,
