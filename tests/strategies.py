@@ -41,63 +41,6 @@ def json_values(max_leaves: int = 8) -> st.SearchStrategy[Any]:
 json_objects = st.dictionaries(st.text(max_size=8), json_values(), max_size=5)
 
 
-@st.composite
-def headers(draw: st.DrawFn) -> clickstream.Header:
-    """A header as the collector fills it in; its counts are the writer's to set."""
-    text = st.none() | st.text(max_size=40)
-    return clickstream.Header(
-        request_id=draw(st.text(max_size=56)),
-        received_at=draw(iso_times()),
-        sent_at=draw(st.none() | iso_times() | st.text(max_size=10)),
-        source=draw(st.text(min_size=1, max_size=20)),
-        stream_region="us-east-1",
-        edge_region=draw(st.sampled_from(["us-east-1", "ap-south-1"])),
-        failover=draw(st.booleans()),
-        ip=draw(text),
-        user_agent=draw(text),
-        bot=draw(st.booleans()),
-        country=draw(text),
-        region=draw(text),
-        city=draw(text),
-        time_zone=draw(text),
-        device=draw(st.sampled_from([None, "desktop", "mobile", "tablet", "tv"])),
-        context=msgspec.Raw(msgspec.json.encode(draw(st.none() | json_objects))),
-    )
-
-
-@st.composite
-def accepted_events(draw: st.DrawFn, i: int = 0) -> clickstream.Accepted:
-    return clickstream.Accepted(
-        i=i,
-        message_id=draw(st.text(min_size=1, max_size=99)),
-        message_id_source=draw(st.sampled_from(["client", "derived"])),
-        timestamp=draw(iso_times()),
-        original_timestamp=draw(st.none() | iso_times()),
-        event=msgspec.Raw(msgspec.json.encode(draw(json_objects))),
-    )
-
-
-@st.composite
-def rejected_events(draw: st.DrawFn, i: int = 0) -> clickstream.Rejected:
-    return clickstream.Rejected(
-        i=i,
-        code=draw(st.sampled_from(["no_user_anon_id", "invalid_json", "event_too_large"])),
-        message=draw(st.text(max_size=40)),
-        raw=draw(st.text(max_size=60)),
-    )
-
-
-@st.composite
-def packed_requests(
-    draw: st.DrawFn,
-) -> tuple[clickstream.Header, list[clickstream.Accepted], list[clickstream.Rejected]]:
-    """A request's header with its accepted and rejected events, as the collector packs them."""
-    accepted = [draw(accepted_events(i)) for i in range(draw(st.integers(0, 6)))]
-    start = len(accepted)
-    rejected = [draw(rejected_events(i)) for i in range(start, start + draw(st.integers(0, 3)))]
-    return draw(headers()), accepted, rejected
-
-
 def iso_times() -> st.SearchStrategy[str]:
     """UTC times with milliseconds, as the wire record writes them."""
     return st.integers(0, 7_000_000_000_000).map(
@@ -106,6 +49,67 @@ def iso_times() -> st.SearchStrategy[str]:
             + f".{ms % 1000:03d}Z"
         )
     )
+
+
+# Made once: to make a strategy takes longer than to draw from it.
+_times = iso_times()
+_maybe_text = st.none() | st.text(max_size=40)
+_headers = st.builds(
+    clickstream.Header,
+    request_id=st.text(max_size=56),
+    received_at=_times,
+    sent_at=st.none() | _times | st.text(max_size=10),
+    source=st.text(min_size=1, max_size=20),
+    stream_region=st.just("us-east-1"),
+    edge_region=st.sampled_from(["us-east-1", "ap-south-1"]),
+    failover=st.booleans(),
+    ip=_maybe_text,
+    user_agent=_maybe_text,
+    bot=st.booleans(),
+    country=_maybe_text,
+    region=_maybe_text,
+    city=_maybe_text,
+    time_zone=_maybe_text,
+    device=st.sampled_from([None, "desktop", "mobile", "tablet", "tv"]),
+    context=(st.none() | json_objects).map(lambda it: msgspec.Raw(msgspec.json.encode(it))),
+)
+_accepted = st.builds(
+    clickstream.Accepted,
+    i=st.just(0),
+    message_id=st.text(min_size=1, max_size=99),
+    message_id_source=st.sampled_from(["client", "derived"]),
+    timestamp=_times,
+    original_timestamp=st.none() | _times,
+    event=json_objects.map(lambda it: msgspec.Raw(msgspec.json.encode(it))),
+)
+_rejected = st.builds(
+    clickstream.Rejected,
+    i=st.just(0),
+    code=st.sampled_from(["no_user_anon_id", "invalid_json", "event_too_large"]),
+    message=st.text(max_size=40),
+    raw=st.text(max_size=60),
+)
+
+
+def headers() -> st.SearchStrategy[clickstream.Header]:
+    """A header as the collector fills it in; its counts are the writer's to set."""
+    return _headers
+
+
+@st.composite
+def packed_requests(
+    draw: st.DrawFn,
+) -> tuple[clickstream.Header, list[clickstream.Accepted], list[clickstream.Rejected]]:
+    """A request's header with its accepted and rejected events, as the collector packs them."""
+    accepted = [
+        msgspec.structs.replace(one, i=place)
+        for place, one in enumerate(draw(st.lists(_accepted, max_size=6)))
+    ]
+    rejected = [
+        msgspec.structs.replace(one, i=place)
+        for place, one in enumerate(draw(st.lists(_rejected, max_size=3)), len(accepted))
+    ]
+    return draw(_headers), accepted, rejected
 
 
 # --- replay ---
@@ -488,6 +492,21 @@ def origin_requests(draw: st.DrawFn) -> dict[str, Any]:
 
 # --- stream_processor ---
 
+_any_json = json_objects | st.lists(json_objects, max_size=3) | json_values()
+_events = st.builds(
+    clickstream.Accepted,
+    i=st.just(0),
+    message_id=st.sampled_from(["a", "b", "c", "d"]),
+    message_id_source=st.just("client"),
+    timestamp=_times | st.text(max_size=6),
+    original_timestamp=st.none() | _times | st.text(max_size=6),
+    event=st.builds(
+        lambda one, other: msgspec.Raw(msgspec.json.encode(one | other)),
+        json_objects,
+        st.sampled_from([{"type": "page"}, {"type": "track"}, {}]),
+    ),
+)
+
 
 @st.composite
 def stream_payloads(draw: st.DrawFn) -> bytes:
@@ -496,23 +515,10 @@ def stream_payloads(draw: st.DrawFn) -> bytes:
     if kind == "noise":
         return draw(st.binary(max_size=30))
     if kind == "plain":
-        value = draw(json_objects | st.lists(json_objects, max_size=3) | json_values())
-        return msgspec.json.encode(value)
+        return msgspec.json.encode(draw(_any_json))
     events = [
-        clickstream.Accepted(
-            i=place,
-            message_id=draw(st.sampled_from(["a", "b", "c", "d"])),
-            message_id_source="client",
-            timestamp=draw(iso_times() | st.text(max_size=6)),
-            original_timestamp=draw(st.none() | iso_times() | st.text(max_size=6)),
-            event=msgspec.Raw(
-                msgspec.json.encode(
-                    draw(json_objects)
-                    | draw(st.sampled_from([{"type": "page"}, {"type": "track"}, {}]))
-                )
-            ),
-        )
-        for place in range(draw(st.integers(0, 3)))
+        msgspec.structs.replace(one, i=place)
+        for place, one in enumerate(draw(st.lists(_events, max_size=3)))
     ]
     refused = [
         clickstream.Rejected(i=9, code="type_unknown", message="no", raw=draw(st.text(max_size=9)))
