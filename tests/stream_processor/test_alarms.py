@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from stream_processor.events import Events
 from stream_processor.rows import EventRows
 from tests.conftest import ROOT
 from tests.stacks.test_templates import of_type
-from tests.stream_processor.fakes import Context, World
+from tests.stream_processor.fakes import SETTINGS, Context, World
 from tests.stream_processor.records import accepted, header, kinesis_event, packed
 
 STACK = ROOT / "stacks" / "stream.yaml"
@@ -56,7 +57,6 @@ def measure(
         monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", service)
         monkeypatch.setattr(events, "_process", lambda: Events(world.house()))
         monkeypatch.setattr(changes, "_house", world.house)
-        monkeypatch.setattr(time, "sleep", lambda _: None)
         telemetry._metrics.cache_clear()
         # Powertools keeps what other tests measured: its metrics are the process's.
         telemetry._metrics().clear_metrics()
@@ -93,7 +93,7 @@ def everything(
 
     found = seen_by("events", kinesis_event([b"\xff"], 1, arrived=recent), good(2))
     found |= seen_by("changes", unknown, changed)
-    missed = World()
+    missed = World(settings=replace(SETTINGS, reconcile_grace_seconds=0))
     missed.dynamodb.items["appointments"] = {("A", "x"): {"pk": {"S": "A"}, "sk": {"S": "x"}}}
     found |= measure("changes", missed, night)
     with monkeypatch.context() as patched:
