@@ -6,7 +6,7 @@ PY := .venv/bin/python
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/.meridian/uv/bin:$(CURDIR)/.meridian/uv/target/bin:$(PATH)
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: help setup run up down redrive reconcile verify compact chaos prove test check lint types unit package integration validate build bench deploy requirements
+.PHONY: prose help setup run up down redrive reconcile verify compact chaos prove test check lint types unit package integration validate build bench deploy requirements
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -16,34 +16,34 @@ help: ## this list
 	@echo "  verify:   RESTORE=1  HOURS=168 (how far back the streams are read; 0 for not at all)  STAGE, REGION (on AWS)"
 
 setup: ## the environments: uv, Python 3.13, everything that uv.lock names
-	@$(PYTHON3) local/bootstrap.py
+	@$(PYTHON3) tools/setup/bootstrap.py
 
 run: setup ## the whole system once: build, deploy, replay real traffic, report, stop
-	@$(PY) -m local run
+	@$(PY) -m tools.dev run
 
 up: setup ## the whole system, serving until Ctrl-C
-	@$(PY) -m local up
+	@$(PY) -m tools.dev up
 
 redrive: setup ## bring in what did not get into the lake; STAGE= and REGION= for a stack on AWS
-	@$(PY) -m local.operate redrive
+	@$(PY) -m tools.operate redrive
 
 reconcile: setup ## compare the appointments with the lake, and repair the lake
-	@$(PY) -m local.operate reconcile
+	@$(PY) -m tools.operate reconcile
 
 verify: setup ## is everything in the lake that ever was? RESTORE=1 brings back what was deleted
-	@$(PY) -m local.operate verify $(if $(RESTORE),--restore) $(if $(HOURS),--hours $(HOURS))
+	@$(PY) -m tools.operate verify $(if $(RESTORE),--restore) $(if $(HOURS),--hours $(HOURS))
 
 compact: setup ## one file of each hour's many in the lake, as the schedule does; NOW=1 takes this hour too
-	@$(PY) -m local.operate compact $(if $(NOW),--now)
+	@$(PY) -m tools.operate compact $(if $(NOW),--now)
 
 chaos: setup ## the whole system under faults, and what was lost: nothing. SEED= repeats a run
-	@$(PY) -m local chaos
+	@$(PY) -m tools.dev chaos
 
 prove: setup ## the writer under 20,000 drawn histories of faults, and six that break. SEED= repeats a run
-	@PYTHONPATH=src:. $(PY) -m tests.stream_processor.proof $(if $(SEED),--seed $(SEED))
+	@PYTHONPATH=src:. $(PY) -m tests.unit.stream_processor.proof $(if $(SEED),--seed $(SEED))
 
 down: setup ## stop what an earlier run or up left behind
-	@$(PY) -m local down
+	@$(PY) -m tools.dev down
 
 check: setup lint types unit ## lint, types, unit and property tests: the everyday loop
 
@@ -51,6 +51,9 @@ lint: setup ## ruff, and cfn-lint on every template
 	@.venv/bin/ruff check --no-cache .
 	@.venv/bin/ruff format --check --quiet .
 	@.venv/bin/cfn-lint template.yaml stacks/*.yaml
+
+prose: setup ## stilted constructions per 1,000 words of prose, by folder; LIST=1 shows each
+	@$(PY) -m tools.prose $(if $(LIST),--list)
 
 types: setup ## mypy, strict
 	@.venv/bin/mypy
@@ -66,24 +69,24 @@ validate: setup ## SAM's own opinion of the template
 
 spark: setup ## the lake's SQL in Spark too (Java 17): its answers are those of DuckDB
 	@test -x .venv-spark/bin/python || { uv venv -q --python 3.13 .venv-spark && uv pip install -q --python .venv-spark/bin/python pyspark==4.3.0; }
-	@$(PY) -m pytest -q -m spark tests/lake
+	@$(PY) -m pytest -q -m spark tests/unit/lake
 
 package: build ## tests of the packages that sam build made
 	@$(PY) -m pytest -q -m package
 
 integration: build ## tests on the running system, a real browser among them
-	@$(PY) -m local.browser
+	@$(PY) -m tools.setup.browser
 	@$(PY) -m pytest -q -m "integration or browser"
 
 test: check validate package integration ## everything that checks the project
-	@$(PY) -m local run
+	@$(PY) -m tools.dev run
 
 bench: build ## every figure of the documents, as ratios against named peers in one run
 	@missed=; for it in auth ingest cost stream school; do echo "# benchmarks/$$it.py"; $(PY) benchmarks/$$it.py || missed="$$missed $$it"; done; \
 	if [ -n "$$missed" ]; then echo "MISSED A DEMAND:$$missed"; exit 1; fi
 
 deploy: build ## to AWS: PLACE=default (the home region), london, mumbai, ... of samconfig.toml
-	@$(PY) -m local.release $(or $(PLACE),default)
+	@$(PY) -m tools.deploy $(or $(PLACE),default)
 
 requirements: setup ## export each function's hash-pinned requirements from the lock
-	@$(PY) -m local.requirements
+	@$(PY) -m tools.setup.requirements

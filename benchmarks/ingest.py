@@ -9,7 +9,7 @@ is that of the process (user and system), which other users of the machine distu
 are medians of rounds that alternate, so a slow minute slows both. Prints each figure with its
 demand, and exits 1 where one is not met.
 
-The events are the page views of the log that `make run` replays (see local/replay/source.py).
+The events are the page views of the log that `make run` replays (see tools/replay/source.py).
 """
 
 import argparse
@@ -74,9 +74,9 @@ CANDIDATES: dict[str, Callable[[], Handler]] = {"collector": collector, "peer": 
 # --- the traffic --------------------------------------------------------------------------------
 def bodies(size: int, count: int) -> list[bytes]:
     """Return batches of `size` real page views, sent two seconds after the last of them."""
-    from local.replay import source
-    from local.replay.combined import BadLine, parse
-    from local.replay.events import EventMaker
+    from tools.replay import source
+    from tools.replay.combined import BadLine, parse
+    from tools.replay.events import EventMaker
 
     log = source.find()
     # The same visitors, and so the same batches, in each run.

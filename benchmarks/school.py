@@ -33,10 +33,10 @@ sys.path[:0] = [str(ROOT), str(ROOT / "src")]
 
 import httpx  # noqa: E402 - the path comes first
 
+from aws_emulator.errors import CommandError  # noqa: E402 - the path comes first
 from benchmarks import school_costs, school_naive, school_roster  # noqa: E402 - the path comes first
-from local import system  # noqa: E402 - the path comes first
-from local.errors import LocalError  # noqa: E402 - the path comes first
-from local.sam import client  # noqa: E402 - the path comes first
+from tools.dev import system  # noqa: E402 - the path comes first
+from tools.sam import client  # noqa: E402 - the path comes first
 
 #: Transitions of one account, and the functions that run for it: no more than these.
 DEMANDS = {"transitions": 5, "invocations": 4}
@@ -141,7 +141,7 @@ def peer(running: system.System, count: int, clients: int) -> Run:
     def post(request: dict[str, str]) -> None:
         answer = functions.invoke(FunctionName="naive-front", Payload=json.dumps(request))
         if "FunctionError" in answer:
-            raise LocalError("The peer's function in front failed.")
+            raise CommandError("The peer's function in front failed.")
 
     warm(post, clients)
     requests = people(count, f"peer{uuid.uuid4().hex[:6]}")

@@ -6,9 +6,9 @@ import time
 import uuid
 from collections import Counter
 
-from local.progress import step
-from local.sam import client
-from local.system import System
+from tools.dev.system import System
+from tools.progress import step
+from tools.sam import client
 
 
 def run(running: System, rows: int) -> bool:

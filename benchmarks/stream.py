@@ -32,7 +32,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "src")]
 from benchmarks.stream_candidate import CANDIDATES, Process  # noqa: E402 - the path is set above
 from benchmarks.stream_input import invocation, views  # noqa: E402
 from benchmarks.stream_package import cold_start, package_size  # noqa: E402
-from tests.stacks.test_templates import load  # noqa: E402
+from tests.unit.stacks.test_templates import load  # noqa: E402
 
 # Demand: CPU over the peer's.
 POWERTOOLS = {"packs of 100": 0.25, "single": 0.28}

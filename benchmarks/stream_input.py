@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 
 import clickstream
-from local.replay import source
-from local.replay.command import page_views
+from tools.replay import source
+from tools.replay.command import page_views
 
 type Event = dict[str, Any]
 

@@ -19,7 +19,8 @@ def cold_start() -> tuple[float, float] | None:
         return None
     program = (
         "import sys, time; sys.path.insert(0, sys.argv[1])\n"
-        "from stream_processor import dynamodb, events, s3, telemetry\n"
+        "import telemetry\n"
+        "from stream_processor import dynamodb, events, s3\n"
         "s3.client(); dynamodb.client(); telemetry.instrumented(lambda e, c: e)\n"
         "telemetry._tracer(); telemetry._metrics(); telemetry._logger()\n"
         "print(time.process_time())"

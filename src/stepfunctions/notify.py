@@ -15,7 +15,8 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from stepfunctions import address, dead_letters, letters, mail, outbox, telemetry
+import telemetry
+from stepfunctions import address, dead_letters, letters, mail, outbox
 from stepfunctions.accounts import Accounts
 from stepfunctions.errors import OutboxError, RefusedError, SchoolError
 from stepfunctions.outbox import Message
@@ -77,7 +78,7 @@ def _once() -> Callable[..., str]:
 
     def by_document(*, message: Mapping[str, str], context: Any) -> str:
         config.register_lambda_context(context)
-        with telemetry.part("letter", outbox=message["outboxId"]):
+        with telemetry.subsegment("letter", outbox=message["outboxId"]):
             return tell(outbox.from_queue(dict(message)))
 
     wrapped = idempotent_function(
@@ -113,7 +114,10 @@ def lambda_handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
             outcomes[COUNTED[outcome]] += 1
         return _again([])
     finally:
-        telemetry.count(outcomes)
+        for name, number in outcomes.items():
+            telemetry.count(name, number)
+        if outcomes:
+            telemetry.flush_metrics()
 
 
 def _again(records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

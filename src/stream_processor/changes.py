@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from stream_processor import chain, changerows, door, lake, settings, source, telemetry
+import telemetry
+from stream_processor import chain, changerows, door, lake, settings, source
 from stream_processor.chain import Draft
 from stream_processor.door import House, InTime, ShardChain
 from stream_processor.lake import Prefix

@@ -22,7 +22,8 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-from stream_processor import lake, parquet, settings, telemetry
+import telemetry
+from stream_processor import lake, parquet, settings
 from stream_processor.door import House, InTime
 from stream_processor.errors import StreamProcessorError
 from stream_processor.schema import COMPACTED, EVENTS, GOOD

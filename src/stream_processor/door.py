@@ -8,7 +8,8 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-from stream_processor import chain, lake, parquet, telemetry
+import telemetry
+from stream_processor import chain, lake, parquet
 from stream_processor.chain import Commit, Draft, Found, Mark, Outcome, Summary
 from stream_processor.dynamodb import HighWater, Table
 from stream_processor.errors import ConservationError, UnfinishedError

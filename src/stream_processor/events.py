@@ -11,7 +11,8 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-from stream_processor import chain, door, lake, settings, source, tally, telemetry
+import telemetry
+from stream_processor import chain, door, lake, settings, source, tally
 from stream_processor.chain import Commit, Draft
 from stream_processor.door import House, InTime, ShardChain
 from stream_processor.lake import Prefix

@@ -19,7 +19,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from stream_processor import changerows, lake, parquet, settings, telemetry
+import telemetry
+from stream_processor import changerows, lake, parquet, settings
 from stream_processor.chain import Summary, padded
 from stream_processor.changerows import compact
 from stream_processor.door import House

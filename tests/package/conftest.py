@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.support.paths import ROOT
 
 BUILT = ROOT / ".aws-sam" / "build"
 #: What AWS's python3.13 image holds, and nothing of ours.

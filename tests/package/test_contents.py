@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT
 from tests.package.conftest import Package, package
+from tests.support.paths import ROOT
 
 pytestmark = pytest.mark.package
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.edge_settings.fakes import KEYS
 from tests.package.conftest import events, package
+from tests.unit.edge_settings.fakes import KEYS
 
 pytestmark = pytest.mark.package
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from local.requirements import GROUPS, exported, target
+from tools.setup.requirements import GROUPS, exported, target
 
 
 @pytest.mark.parametrize(("group", "room"), sorted(GROUPS.items()))

@@ -1,0 +1,211 @@
+"""Filter criteria: EventBridge's patterns over a stream record.
+
+"For filter rules, Lambda supports the same set of syntax and rules as Amazon EventBridge"
+(invocation-eventfiltering). The operators are those of eb-create-pattern-operators; an operator
+that is not known there matches nothing and is refused when the mapping starts.
+"""
+
+import base64
+import binascii
+import ipaddress
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from aws_emulator.event_sources.errors import MappingError
+from aws_emulator.event_sources.mapping import MappingConfig
+from aws_emulator.event_sources.records import Record
+
+#: A field that is not there, which is not the same as null.
+_ABSENT = object()
+#: Data that is no JSON, which matches no pattern at all.
+_UNREADABLE = object()
+
+_COMPARE: dict[str, Callable[[float, float], bool]] = {
+    "=": lambda value, bound: value == bound,
+    "<": lambda value, bound: value < bound,
+    "<=": lambda value, bound: value <= bound,
+    ">": lambda value, bound: value > bound,
+    ">=": lambda value, bound: value >= bound,
+}
+
+
+def keeps(config: MappingConfig, record: Record) -> bool:
+    """Whether the function gets this record. One that it does not get is passed over in silence.
+
+    "Once your filter criteria processes a Kinesis or DynamoDB record, the streams iterator
+    advances past this record." (invocation-eventfiltering)
+    """
+    if not config.filters:
+        return True
+    document = _filterable(config, record)
+    # "If an event satisfies any one of these filters, Lambda sends the event to your function.
+    # Otherwise, Lambda discards the event." (invocation-eventfiltering)
+    return any(matches(pattern, document) for pattern in config.filters)
+
+
+def _filterable(config: MappingConfig, record: Record) -> dict[str, Any]:
+    document = record.event
+    if config.source == "dynamodb":
+        return document
+    kinesis: dict[str, Any] = dict(document["kinesis"])
+    try:
+        kinesis["data"] = json.loads(base64.b64decode(kinesis["data"], validate=True))
+    except (binascii.Error, ValueError):
+        # "Incoming data format: Non-JSON. Filter pattern format: Valid JSON. Lambda drops the
+        # record. … No filter pattern for data properties: Lambda filters (on the other metadata
+        # properties only)" (invocation-eventfiltering)
+        kinesis["data"] = _UNREADABLE
+    return kinesis
+
+
+def matches(pattern: Mapping[str, Any], document: Any) -> bool:
+    """Whether every field that the pattern names holds; others are ignored."""
+    for name, wanted in pattern.items():
+        if name == "$or":
+            # "$or": [ { … }, { … } ]: any of the patterns at this level
+            if not any(matches(option, document) for option in wanted):
+                return False
+        elif not _field(wanted, _get(document, name)):
+            return False
+    return True
+
+
+def _get(document: Any, name: str) -> Any:
+    return document.get(name, _ABSENT) if isinstance(document, Mapping) else _ABSENT
+
+
+def _field(wanted: Any, value: Any) -> bool:
+    if value is _UNREADABLE:
+        return False
+    if isinstance(wanted, Mapping):
+        # A nested pattern holds for a list of objects where it holds for any of them.
+        if isinstance(value, list):
+            return any(matches(wanted, item) for item in value)
+        return matches(wanted, value if isinstance(value, Mapping) else {})
+    return any(_value(rule, value) for rule in wanted)
+
+
+def _value(rule: Any, value: Any) -> bool:
+    if isinstance(rule, Mapping) and "exists" in rule:
+        # eb-create-pattern-operators: "Exists matching only works on leaf nodes."
+        leaf = value is not _ABSENT and not isinstance(value, Mapping)
+        return leaf is bool(rule["exists"])
+    # "If the value in the event is an array, then the event pattern matches if the intersection of
+    # the event pattern array and the event array is non-empty." (eb-event-patterns-arrays)
+    if isinstance(value, list):
+        return any(_value(rule, item) for item in value)
+    if value is _ABSENT or isinstance(value, Mapping):
+        return False
+    if isinstance(rule, Mapping):
+        ((name, argument),) = rule.items()
+        return _OPERATORS[name](argument, value)
+    return _equal(rule, value)
+
+
+def _equal(rule: Any, value: Any) -> bool:
+    # true is no 1: JSON knows them apart.
+    return type(rule) is type(value) and bool(rule == value)
+
+
+def _prefix(argument: Any, value: Any) -> bool:
+    if isinstance(argument, Mapping):
+        return _folded(value).startswith(_folded(argument["equals-ignore-case"]))
+    return isinstance(value, str) and value.startswith(argument)
+
+
+def _suffix(argument: Any, value: Any) -> bool:
+    if isinstance(argument, Mapping):
+        return _folded(value).endswith(_folded(argument["equals-ignore-case"]))
+    return isinstance(value, str) and value.endswith(argument)
+
+
+def _folded(value: Any) -> str:
+    return value.casefold() if isinstance(value, str) else "\0"
+
+
+def _equals_ignore_case(argument: Any, value: Any) -> bool:
+    return isinstance(value, str) and value.casefold() == str(argument).casefold()
+
+
+def _wildcard(argument: Any, value: Any) -> bool:
+    parts = (re.escape(part) for part in re.split(r"(?<!\\)\*", argument))
+    text = ".*".join(part.replace(r"\\\*", r"\*") for part in parts)
+    return isinstance(value, str) and re.fullmatch(text, value, re.DOTALL) is not None
+
+
+def _anything_but(argument: Any, value: Any) -> bool:
+    if isinstance(argument, Mapping):
+        ((name, inner),) = argument.items()
+        options = inner if isinstance(inner, list) else [inner]
+        return not any(_OPERATORS[name](option, value) for option in options)
+    options = argument if isinstance(argument, list) else [argument]
+    return not any(_equal(option, value) for option in options)
+
+
+def _numeric(argument: Sequence[Any], value: Any) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    pairs = zip(argument[::2], argument[1::2], strict=True)
+    return all(_COMPARE[operator](value, bound) for operator, bound in pairs)
+
+
+def _cidr(argument: str, value: Any) -> bool:
+    network = ipaddress.ip_network(argument)
+    try:
+        return ipaddress.ip_address(value) in network
+    except ValueError:
+        return False
+
+
+_OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
+    "prefix": _prefix,
+    "suffix": _suffix,
+    "equals-ignore-case": _equals_ignore_case,
+    "wildcard": _wildcard,
+    "anything-but": _anything_but,
+    "numeric": _numeric,
+    "cidr": _cidr,
+}
+
+
+def check(config: MappingConfig) -> None:
+    """Refuse patterns that AWS would refuse when the mapping is made.
+
+    "Lambda throws an exception at the time of the event source mapping creation or update. The
+    filter pattern for data properties must be in a valid JSON format." (invocation-eventfiltering)
+    Raises MappingError.
+    """
+    for pattern in config.filters:
+        data = pattern.get("data" if config.source == "kinesis" else "dynamodb", {})
+        if not isinstance(data, Mapping):
+            raise MappingError(f"mapping {config.uuid} filters its data by no JSON pattern")
+        _check_level(config, pattern)
+
+
+def _check_level(config: MappingConfig, pattern: Mapping[str, Any]) -> None:
+    for name, wanted in pattern.items():
+        if isinstance(wanted, Mapping):
+            _check_level(config, wanted)
+        elif not isinstance(wanted, list) or not wanted:
+            raise MappingError(f"the filter of mapping {config.uuid} has no list at {name!r}")
+        elif name == "$or":
+            for option in wanted:
+                _check_level(config, option)
+        else:
+            for rule in wanted:
+                if not _usable(rule):
+                    raise MappingError(
+                        f"the filter of mapping {config.uuid} has an unknown rule at {name!r}"
+                    )
+
+
+def _usable(rule: Any) -> bool:
+    """Whether a rule can be held against a text and a number without breaking."""
+    try:
+        for value in ("127.0.0.1", 1.5):
+            _value(rule, value)
+    except (KeyError, ValueError, TypeError, AttributeError):
+        return False
+    return not isinstance(rule, list)

@@ -1,0 +1,177 @@
+"""The two kinds of stream that are read, over their public APIs."""
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from aws_emulator.event_sources.clients import Clients, domain_errors
+from aws_emulator.event_sources.mapping import MappingConfig
+from aws_emulator.event_sources.records import Record, dynamodb_record, kinesis_record
+from aws_emulator.event_sources.topology import ShardInfo
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodbstreams.type_defs import (
+        GetShardIteratorInputTypeDef as TableIteratorTypeDef,
+    )
+    from mypy_boto3_kinesis.type_defs import GetShardIteratorInputTypeDef
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Where to read a shard from: after a sequence number, from a time on, or at an end of it."""
+
+    kind: Literal["AFTER_SEQUENCE_NUMBER", "AT_TIMESTAMP", "TRIM_HORIZON", "LATEST"]
+    sequence: str = ""
+    timestamp: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What one read brought. `next` is None at the end of a closed shard.
+
+    `behind_ms` is MillisBehindLatest where the service tells it.
+    """
+
+    records: Sequence[Record]
+    next: str | None
+    caught_up: bool
+    behind_ms: int | None = None
+
+
+class Source(Protocol):
+    """A stream that can be read shard by shard. Raises the errors of `clients.domain_errors`."""
+
+    def shards(self) -> list[ShardInfo]:
+        """Every shard that is still there."""
+
+    def iterator(self, shard_id: str, start: Start) -> str:
+        """A shard iterator."""
+
+    def page(self, shard_id: str, iterator: str) -> Page:
+        """The next records."""
+
+
+def open_source(clients: Clients, config: MappingConfig) -> Source:
+    """The source of a mapping."""
+    if config.source == "kinesis":
+        return KinesisSource(clients, config)
+    return TableSource(clients, config)
+
+
+class KinesisSource:
+    """A Kinesis data stream."""
+
+    #: "Each call to GetRecords can return up to 10 MiB of data and up to 10,000 records"
+    #: (API_GetRecords)
+    LIMIT = 10_000
+
+    def __init__(self, clients: Clients, config: MappingConfig) -> None:
+        self._client = clients.kinesis(config.region)
+        self._lists = clients.kinesis_lists(config.region)
+        # A mapping of a stream consumer reads the consumer's stream. Enhanced fan-out changes who
+        # pays for the throughput, not what is read.
+        self._arn = config.source_arn.split("/consumer/")[0]
+
+    def shards(self) -> list[ShardInfo]:
+        with domain_errors():
+            pages = self._lists.get_paginator("list_shards").paginate(StreamARN=self._arn)
+            return [
+                ShardInfo(
+                    shard["ShardId"],
+                    tuple(
+                        parent
+                        for parent in (
+                            shard.get("ParentShardId"),
+                            shard.get("AdjacentParentShardId"),
+                        )
+                        if parent
+                    ),
+                    closed="EndingSequenceNumber" in shard["SequenceNumberRange"],
+                )
+                for page in pages
+                for shard in page["Shards"]
+            ]
+
+    def iterator(self, shard_id: str, start: Start) -> str:
+        request: GetShardIteratorInputTypeDef = {
+            "StreamARN": self._arn,
+            "ShardId": shard_id,
+            "ShardIteratorType": start.kind,
+        }
+        if start.kind == "AFTER_SEQUENCE_NUMBER":
+            request["StartingSequenceNumber"] = start.sequence
+        if start.kind == "AT_TIMESTAMP":
+            # botocore sends whole seconds; the reader passes over what is older than the time.
+            request["Timestamp"] = dt.datetime.fromtimestamp(start.timestamp, dt.UTC)
+        with domain_errors():
+            return self._client.get_shard_iterator(**request)["ShardIterator"]
+
+    def page(self, shard_id: str, iterator: str) -> Page:
+        with domain_errors():
+            answer: Any = self._client.get_records(ShardIterator=iterator, Limit=self.LIMIT)
+        records = [
+            kinesis_record(
+                sequence=record["SequenceNumber"],
+                partition_key=record["PartitionKey"],
+                data=record["Data"],
+                arrived=record["ApproximateArrivalTimestamp"],
+                shard_id=shard_id,
+                stream_arn=self._arn,
+            )
+            for record in answer["Records"]
+        ]
+        # "A value of zero indicates that record processing is caught up, and there are no new
+        # records to process at this moment." (API_GetRecords, MillisBehindLatest)
+        behind = answer.get("MillisBehindLatest", 0)
+        return Page(records, answer.get("NextShardIterator"), behind == 0, behind)
+
+
+class TableSource:
+    """The stream of a DynamoDB table."""
+
+    def __init__(self, clients: Clients, config: MappingConfig) -> None:
+        self._client = clients.dynamodb_streams(config.region)
+        self._lists = clients.dynamodb_streams_lists(config.region)
+        self._arn = config.source_arn
+
+    def shards(self) -> list[ShardInfo]:
+        listed: list[ShardInfo] = []
+        last = None
+        while True:
+            request: Any = {"StreamArn": self._arn}
+            if last:
+                request["ExclusiveStartShardId"] = last
+            with domain_errors():
+                description = self._lists.describe_stream(**request)["StreamDescription"]
+            for shard in description.get("Shards", []):
+                parent = shard.get("ParentShardId")
+                closed = "EndingSequenceNumber" in shard.get("SequenceNumberRange", {})
+                listed.append(ShardInfo(shard["ShardId"], (parent,) if parent else (), closed))
+            last = description.get("LastEvaluatedShardId")
+            if not last:
+                return listed
+
+    def iterator(self, shard_id: str, start: Start) -> str:
+        # DynamoDB Streams has no AT_TIMESTAMP: the reader passes over what is older.
+        kind = "TRIM_HORIZON" if start.kind == "AT_TIMESTAMP" else start.kind
+        request: TableIteratorTypeDef = {
+            "StreamArn": self._arn,
+            "ShardId": shard_id,
+            "ShardIteratorType": kind,
+        }
+        if start.kind == "AFTER_SEQUENCE_NUMBER":
+            request["SequenceNumber"] = start.sequence
+        with domain_errors():
+            return self._client.get_shard_iterator(**request)["ShardIterator"]
+
+    def page(
+        self,
+        shard_id: str,  # noqa: ARG002 -- only Kinesis names the shard in a record
+        iterator: str,
+    ) -> Page:
+        with domain_errors():
+            answer: Any = self._client.get_records(ShardIterator=iterator)
+        records = [dynamodb_record(record, stream_arn=self._arn) for record in answer["Records"]]
+        # There is no MillisBehindLatest here. A page with nothing in it is the tip.
+        return Page(records, answer.get("NextShardIterator"), not records)

@@ -1,0 +1,62 @@
+"""An app client keeps RefreshTokenRotation, and an update means what Cognito says it means.
+
+Gap: RefreshTokenRotation is dropped, in a template and by the API; UpdateUserPoolClient keeps what
+is not sent, while Cognito "sets it to its default value", so a lost callback URL is not seen here.
+Seen in: ministack 1.5.33, cognito.py, _create_user_pool_client and _update_user_pool_client.
+Delete when: DescribeUserPoolClient shows the rotation, and an update resets what it leaves out.
+"""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from aws_emulator.ministack.control import Control
+from aws_emulator.ministack.settings import Settings
+from aws_emulator.ministack.symbols import Part
+
+type Response = tuple[int, dict[str, str], bytes]
+
+_ROTATION = "RefreshTokenRotation"
+
+PROPERTIES = {"AWS::Cognito::UserPoolClient": {_ROTATION}}
+
+
+def install(_settings: Settings, _control: Control, _application: Any) -> None:
+    """Store the rotation in the client's record, and reset what an update leaves out."""
+    service = Part(
+        "ministack.services.cognito",
+        "_create_user_pool_client",
+        "_update_user_pool_client",
+        "_describe_user_pool_client",
+        "_resolve_pool",
+    )
+    provisioners = Part(
+        "ministack.services.cloudformation.provisioners", "_COGNITO_USER_POOL_CLIENT_UPDATABLE"
+    )
+    # The properties that the provisioner passes on, with their defaults.
+    defaults: dict[str, Any] = provisioners["_COGNITO_USER_POOL_CLIENT_UPDATABLE"]
+    defaults[_ROTATION] = None
+
+    def kept(original: Callable[..., Response]) -> Callable[..., Response]:
+        def save(data: dict[str, Any]) -> Response:
+            status, headers, body = original(data)
+            if status != 200:
+                return status, headers, body
+            client_id = json.loads(body)["UserPoolClient"]["ClientId"]
+            pool, _ = service["_resolve_pool"](data["UserPoolId"])
+            pool["_clients"][client_id][_ROTATION] = data.get(_ROTATION)
+            described: Response = service["_describe_user_pool_client"](
+                {"UserPoolId": data["UserPoolId"], "ClientId": client_id}
+            )
+            return described
+
+        return save
+
+    def reset(original: Callable[..., Response]) -> Callable[..., Response]:
+        # "If you don't provide a value for an attribute, Amazon Cognito sets it to its default
+        # value." (API reference, UpdateUserPoolClient). The name is the one that is kept.
+        left = {name: value for name, value in defaults.items() if name != "ClientName"}
+        return lambda data: original({**left, **data})
+
+    service.wrap("_create_user_pool_client", kept)
+    service.wrap("_update_user_pool_client", lambda original: reset(kept(original)))

@@ -1,0 +1,81 @@
+"""A Distributed Map of a JSONata machine reads and hands out its items.
+
+Gap: JSONata is not evaluated in a Distributed Map's ItemReader, ItemSelector and Output: the reader
+looks for an object that is called "{% … %}", and a child gets the expression as its input.
+Seen in: ministack 1.5.33, stepfunctions.py, _run_distributed_map.
+Delete when: the three fields are evaluated.
+
+Left out: ItemBatcher and ResultWriter, which MiniStack ignores and the import does not use.
+"""
+
+from collections.abc import Callable
+from contextvars import ContextVar
+from typing import Any
+
+from aws_emulator.ministack.control import Control
+from aws_emulator.ministack.settings import Settings
+from aws_emulator.ministack.symbols import Part
+
+#: The selector of the map that runs, and the map's own input; children run in copies of it.
+_selector: ContextVar[tuple[Any, Any] | None] = ContextVar("selector", default=None)
+
+
+def install(_settings: Settings, _control: Control, _application: Any) -> None:
+    """Evaluate the reader before, the selector for each child, and the output after."""
+    service = Part(
+        "ministack.services.stepfunctions",
+        "_run_distributed_map",
+        "_run_sub_machine",
+        "_state_query_language",
+        "_apply_jsonata_template",
+        "_apply_jsonata_output",
+        "_next_or_end",
+    )
+
+    def around_map(original: Callable[..., Any]) -> Callable[..., Any]:
+        def run(
+            state: dict[str, Any],
+            given: Any,
+            effective: Any,
+            iterator: Any,
+            execution: Any,
+            ctx: Any,
+        ) -> Any:
+            if service["_state_query_language"](state, ctx) != "JSONata":
+                return original(state, given, effective, iterator, execution, ctx)
+            plain = {name: it for name, it in state.items() if name != "ItemSelector"}
+            if "ItemReader" in plain:
+                plain["ItemReader"] = service["_apply_jsonata_template"](
+                    plain["ItemReader"], given, ctx
+                )
+            token = _selector.set((state.get("ItemSelector"), given))
+            try:
+                results, _ = original(plain, given, effective, iterator, execution, ctx)
+            finally:
+                _selector.reset(token)
+            output = service["_apply_jsonata_output"](
+                state, given, ctx, result=results, default=results
+            )
+            return output, service["_next_or_end"](state)
+
+        return run
+
+    def around_child(original: Callable[..., Any]) -> Callable[..., Any]:
+        def run(states: Any, start: Any, item: Any, execution: Any, ctx: Any) -> Any:
+            selected = _selector.get()
+            if selected is None:
+                return original(states, start, item, execution, ctx)
+            selector, given = selected
+            # A Parallel or Map within the child is none of this map's children.
+            token = _selector.set(None)
+            try:
+                if selector is not None:
+                    item = service["_apply_jsonata_template"](selector, given, ctx)
+                return original(states, start, item, execution, ctx)
+            finally:
+                _selector.reset(token)
+
+        return run
+
+    service.wrap("_run_distributed_map", around_map)
+    service.wrap("_run_sub_machine", around_child)

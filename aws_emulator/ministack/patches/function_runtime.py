@@ -1,0 +1,186 @@
+"""Python functions run under AWS's runtime interface client, with nothing but their package.
+
+Gap: MiniStack runs a function with its own interpreter, environment and packages; the type of an
+exception is lost, so a state machine cannot match it; each quiet invocation waits 50 ms for output
+that does not come; memory has no limit; every worker unpacks the package again.
+Seen in: ministack 1.5.33, core/lambda_runtime.py (Worker) and lambda_svc.py.
+Delete when: MiniStack runs python functions with a given interpreter under awslambdaric.
+
+MiniStack's worker for custom runtimes already serves the Lambda Runtime API; this shim gives it a
+bootstrap that starts the client, and an environment like that of AWS's image.
+"""
+
+import fcntl
+import os
+import struct
+import termios
+import time
+from collections.abc import Callable
+from contextvars import ContextVar
+from typing import Any
+
+from aws_emulator.ministack.control import Control
+from aws_emulator.ministack.packages import Packages
+from aws_emulator.ministack.settings import Settings
+from aws_emulator.ministack.symbols import Part
+
+#: A function that writes on and on does not hold its caller longer than this, in seconds.
+_OUTPUT_CAP_S = 0.25
+#: Between a line's arrival and its place in the queue, in seconds.
+_OUTPUT_SETTLE_S = 0.001
+
+_digest: ContextVar[str | None] = ContextVar("code_sha256", default=None)
+
+
+def install(settings: Settings, _control: Control, _application: Any) -> None:
+    """Send every python function to a worker that runs awslambdaric."""
+    runtime = Part(
+        "ministack.core.lambda_runtime",
+        "ProvidedWorker",
+        "ProvidedRuntimeError",
+        "_worker_class_for",
+    )
+    service = Part(
+        "ministack.services.lambda_svc",
+        "_PROVIDED_CODE_CACHE",
+        "_execute_function_warm",
+        "_execute_function_provided_warm",
+        "_provided_runtime_code_dir",
+        "_provided_worker_env",
+        "_runtime_env_vars",
+    )
+    packages = Packages(settings.temporary / "packages", settings.lambda_python)
+    worker = _worker_class(runtime)
+
+    def worker_class_for(original: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda config: worker if _is_python(config) else original(config)
+
+    def execute_warm(original: Callable[..., Any]) -> Callable[..., Any]:
+        def execute(func: dict[str, Any], event: Any, request_id: str) -> Any:
+            if _is_python(func.get("config") or func):
+                return service["_execute_function_provided_warm"](func, event, request_id)
+            return original(func, event, request_id)
+
+        return execute
+
+    def code_directory(original: Callable[..., str]) -> Callable[..., str]:
+        def directory(code_zip: bytes) -> str:
+            digest = _digest.get()
+            return str(packages.directory(digest, code_zip)) if digest else original(code_zip)
+
+        return directory
+
+    runtime.wrap("_worker_class_for", worker_class_for)
+    service.wrap("_execute_function_warm", execute_warm)
+    service.wrap("_provided_runtime_code_dir", code_directory)
+    service.wrap("_provided_worker_env", lambda original: _environment(settings, service, original))
+
+
+def _is_python(config: dict[str, Any]) -> bool:
+    return str(config.get("Runtime", "")).startswith("python")
+
+
+def _worker_class(runtime: Part) -> Any:
+    error = runtime["ProvidedRuntimeError"]
+    base: Any = runtime["ProvidedWorker"]
+
+    class ClientWorker(base):  # type: ignore[misc]  # MiniStack has no types
+        """A worker whose process is awslambdaric."""
+
+        def _spawn(self, init_timeout: float | None = None) -> None:
+            if self.config.get("Layers"):
+                raise error("layers are not served locally", "Runtime.InvalidEntrypoint")
+            token = _digest.set(self.config["CodeSha256"])
+            try:
+                super()._spawn(init_timeout)
+            finally:
+                _digest.reset(token)
+
+        def _await_init(self, init_timeout: float | None = None) -> None:
+            try:
+                super()._await_init(init_timeout)
+            except RuntimeError:
+                # The client reports an import error with its type, then exits.
+                if isinstance(reported := self._init_error, dict):
+                    raise error(reported["errorMessage"], reported["errorType"]) from None
+                raise
+
+        def _build_handler_class(self, generation: int, pending: Any) -> Any:
+            handler = super()._build_handler_class(generation, pending)
+            # Head and body are two writes: with Nagle's algorithm the second one waits up to 40 ms
+            # for the first one's delayed acknowledgement.
+            handler.disable_nagle_algorithm = True
+            return handler
+
+        def _drain_stderr_bounded(self, *_: float, **__: float) -> str:
+            """What the function wrote: it was in the pipe before the result was sent."""
+            deadline = time.monotonic() + _OUTPUT_CAP_S
+            while self._unread() and time.monotonic() < deadline:
+                time.sleep(_OUTPUT_SETTLE_S)
+            time.sleep(_OUTPUT_SETTLE_S)
+            return str(self._drain_stderr())
+
+        def _unread(self) -> int:
+            try:
+                answer = fcntl.ioctl(self._proc.stdout, termios.FIONREAD, b"\0" * 4)
+            except (AttributeError, OSError, ValueError):
+                return 0  # the process has ended and its pipe is closed
+            return int(struct.unpack("i", answer)[0])
+
+    return ClientWorker
+
+
+def _environment(
+    settings: Settings, service: Part, original: Callable[..., dict[str, str]]
+) -> Callable[..., dict[str, str]]:
+    """The function's environment: AWS's defined variables, its own, and the emulator's address.
+
+    Defined runtime environment variables (Lambda developer guide, "Using Lambda environment
+    variables"); TMPDIR, HOME and PATH stand for /tmp and the image's own.
+    """
+
+    def environment(config: dict[str, Any], code_dir: str, port: int) -> dict[str, str]:
+        inherited = original(config, code_dir, port)
+        if not _is_python(config):
+            return inherited
+        logging = config.get("LoggingConfig") or {}
+        task = f"{code_dir}/task"
+        kept = {name: inherited[name] for name in _FROM_MINISTACK if name in inherited}
+        return {
+            "PATH": "/usr/local/bin:/usr/bin:/bin",
+            "LANG": "en_US.UTF-8",
+            "TZ": ":UTC",
+            "HOME": os.environ["HOME"],
+            "TMPDIR": os.environ["TMPDIR"],
+            "PYTHONPATH": task,
+            "PYTHONNOUSERSITE": "1",
+            "AWS_EXECUTION_ENV": f"AWS_Lambda_{config['Runtime']}",
+            "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+            "AWS_LAMBDA_LOG_FORMAT": logging.get("LogFormat", "Text"),
+            "AWS_LAMBDA_LOG_GROUP_NAME": logging.get("LogGroup")
+            or f"/aws/lambda/{config['FunctionName']}",
+            "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
+            "AWS_XRAY_DAEMON_ADDRESS": "127.0.0.1:2000",
+            "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
+            "AWS_ENDPOINT_URL": settings.endpoint,
+            **service["_runtime_env_vars"](config),
+            **kept,
+            "LAMBDA_TASK_ROOT": task,
+        }
+
+    return environment
+
+
+_FROM_MINISTACK = (
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_DEFAULT_REGION",
+    "AWS_REGION",
+    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+    "AWS_LAMBDA_FUNCTION_NAME",
+    "AWS_LAMBDA_FUNCTION_VERSION",
+    "AWS_LAMBDA_LOG_STREAM_NAME",
+    "AWS_LAMBDA_RUNTIME_API",
+    "_HANDLER",
+)

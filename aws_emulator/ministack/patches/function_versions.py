@@ -1,0 +1,120 @@
+"""A published version has its own package, and is published once.
+
+Gap: GetFunction with a version's number points to the package of $LATEST; publishing unchanged code
+again makes another version; UpdateFunctionCode with Publish makes a version whose ARN has no
+number; PublishVersion ignores CodeSha256.
+Seen in: ministack 1.5.33, lambda_svc.py, _get_function, _publish_version, _update_code.
+Delete when: the package of a version can be downloaded, and PublishVersion compares configuration
+and code with the latest version.
+"""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from aws_emulator.ministack.control import Control
+from aws_emulator.ministack.settings import Settings
+from aws_emulator.ministack.symbols import Part
+
+type Response = tuple[int, dict[str, str], bytes]
+
+#: What differs between two versions that hold the same configuration and code.
+_OF_THE_VERSION = frozenset(
+    {
+        "Description",
+        "FunctionArn",
+        "LastModified",
+        "LastUpdateStatus",
+        "LastUpdateStatusReason",
+        "LastUpdateStatusReasonCode",
+        "RevisionId",
+        "State",
+        "StateReason",
+        "StateReasonCode",
+        "Version",
+    }
+)
+
+
+def install(_settings: Settings, _control: Control, _application: Any) -> None:
+    """Correct the three calls and the address behind Code.Location."""
+    service = Part(
+        "ministack.services.lambda_svc",
+        "_functions",
+        "_get_function",
+        "_publish_version",
+        "_update_code",
+        "serve_function_code",
+    )
+    responses = Part("ministack.core.responses", "error_response_json", "json_response")
+    service.wrap("_get_function", _own_location)
+    service.wrap("serve_function_code", lambda original: _own_package(service, original))
+    service.wrap("_publish_version", lambda original: _once(service, responses, original))
+    service.wrap("_update_code", lambda original: _then_publish(service, original))
+
+
+def _own_location(original: Callable[..., Response]) -> Callable[..., Response]:
+    def get_function(name: str, qualifier: str | None = None) -> Response:
+        status, headers, body = original(name, qualifier)
+        if status != 200:
+            return status, headers, body
+        found = json.loads(body)
+        version = found["Configuration"]["Version"]
+        if version != "$LATEST" and "Location" in found["Code"]:
+            head, _, query = found["Code"]["Location"].partition("?")
+            found["Code"]["Location"] = f"{head}:{version}?{query}"
+        return status, headers, json.dumps(found).encode()
+
+    return get_function
+
+
+def _own_package(service: Part, original: Callable[..., Any]) -> Callable[..., Any]:
+    def serve(func_name: str, account_id: str | None = None, region: str | None = None) -> Any:
+        name, _, version = func_name.partition(":")
+        if not version:
+            return original(name, account_id=account_id, region=region)
+        function = service["_functions"].get_scoped(account_id, region, name) or {}
+        record = function.get("versions", {}).get(version)
+        if record is None:
+            return 404, {"Content-Type": "text/plain"}, b"Version not found"
+        return 200, {"Content-Type": "application/zip"}, record["code_zip"]
+
+    return serve
+
+
+def _once(service: Part, responses: Part, original: Callable[..., Any]) -> Callable[..., Any]:
+    def publish_version(name: str, data: dict[str, Any]) -> Any:
+        function = service["_functions"].get(name)
+        if function is None:
+            return original(name, data)
+        config, expected = function["config"], data.get("CodeSha256")
+        if expected and expected != config["CodeSha256"]:
+            return responses["error_response_json"](
+                "InvalidParameterValueException",
+                f"CodeSHA256 ({expected}) is different from current CodeSHA256 in $LATEST "
+                f"({config['CodeSha256']}). Please try again with the CodeSHA256 in $LATEST.",
+                400,
+            )
+        # "Lambda doesn't publish a version if the function's configuration and code haven't changed
+        # since the last version." (API reference, PublishVersion)
+        latest = function["versions"].get(max(function["versions"], key=int, default=""))
+        if latest and _content(latest["config"]) == _content(config):
+            return responses["json_response"](latest["config"], 201)
+        return original(name, data)
+
+    return publish_version
+
+
+def _content(config: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in config.items() if key not in _OF_THE_VERSION}
+
+
+def _then_publish(service: Part, original: Callable[..., Any]) -> Callable[..., Any]:
+    def update_code(name: str, data: dict[str, Any]) -> Any:
+        response = original(name, {**data, "Publish": False})
+        if response[0] >= 400 or not data.get("Publish"):
+            return response
+        status, headers, body = service["_publish_version"](name, {})
+        return (200 if status == 201 else status), headers, body
+
+    return update_code

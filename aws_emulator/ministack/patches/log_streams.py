@@ -1,0 +1,55 @@
+"""A version of a function writes to one log stream.
+
+Gap: every invocation makes a log stream of its own, and nothing ever removes one, so the emulator
+grows with each request.
+Seen in: ministack 1.5.33, lambda_svc.py, _emit_lambda_logs.
+Delete when: an execution environment keeps one stream, as on AWS, or streams are bounded.
+"""
+
+import hashlib
+from collections.abc import Callable
+from contextvars import ContextVar
+from typing import Any
+
+from aws_emulator.ministack.control import Control
+from aws_emulator.ministack.settings import Settings
+from aws_emulator.ministack.symbols import Part
+
+#: Lines that a stream keeps: the newest, of some hundred invocations and more.
+KEPT = 5_000
+
+#: The last part of a stream's name while the lines of an invocation are written.
+_stream: ContextVar[str | None] = ContextVar("log_stream", default=None)
+
+
+def install(_settings: Settings, _control: Control, _application: Any) -> None:
+    """Name the stream after the version, and keep its newest lines."""
+    service = Part("ministack.services.lambda_svc", "_emit_lambda_logs", "new_uuid")
+    logs = Part("ministack.services.cloudwatch_logs", "_append_log_events")
+    service.wrap("_emit_lambda_logs", _named)
+    # The stream's name is the only identifier that is made while lines are written.
+    service.wrap("new_uuid", lambda original: lambda: _stream.get() or original())
+    logs.wrap("_append_log_events", _bounded)
+
+
+def _named(original: Callable[..., None]) -> Callable[..., None]:
+    def emit_lambda_logs(func: dict[str, Any], *rest: Any, **named: Any) -> None:
+        config = func.get("config") or func
+        version = f"{config.get('FunctionArn')}:{config.get('Version')}"
+        token = _stream.set(hashlib.sha256(version.encode()).hexdigest()[:32])
+        try:
+            original(func, *rest, **named)
+        finally:
+            _stream.reset(token)
+
+    return emit_lambda_logs
+
+
+def _bounded(original: Callable[..., None]) -> Callable[..., None]:
+    def append_log_events(stream: dict[str, Any], events: list[dict[str, Any]]) -> None:
+        original(stream, events)
+        # A tenth more, so that a line more does not move all others each time.
+        if _stream.get() and len(stream["events"]) > KEPT * 1.1:
+            del stream["events"][:-KEPT]
+
+    return append_log_events

@@ -1,0 +1,58 @@
+"""An event source mapping keeps its tumbling window and its metrics.
+
+Gap: TumblingWindowInSeconds and MetricsConfig of a mapping are dropped, in a template and by the
+API; a mapping that a template disables is shown as enabled.
+Seen in: ministack 1.5.33, cloudformation/provisioners.py, _lambda_esm_create, and lambda_svc.py,
+_create_esm and _update_esm.
+Delete when: get_event_source_mapping shows what was asked for.
+"""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from aws_emulator.ministack.control import Control
+from aws_emulator.ministack.provisioning import extend
+from aws_emulator.ministack.settings import Settings
+from aws_emulator.ministack.symbols import Part
+
+type Response = tuple[int, dict[str, str], bytes]
+
+#: Property -> its value where a template does not say it.
+_DROPPED: dict[str, Any] = {"TumblingWindowInSeconds": None, "MetricsConfig": None}
+PROPERTIES = {"AWS::Lambda::EventSourceMapping": {*_DROPPED, "Tags"}}
+
+
+def install(_settings: Settings, _control: Control, _application: Any) -> None:
+    """Store both in the mapping's record."""
+    service = Part(
+        "ministack.services.lambda_svc", "_esms", "_create_esm", "_update_esm", "_esm_response"
+    )
+
+    def apply(mapping_id: str, props: dict[str, Any], _attributes: dict[str, Any]) -> None:
+        mapping = service["_esms"][mapping_id]
+        for name in _DROPPED:
+            if props.get(name) is None:
+                mapping.pop(name, None)
+            else:
+                mapping[name] = props[name]
+        if tags := props.get("Tags"):
+            mapping["Tags"] = {tag["Key"]: tag["Value"] for tag in tags}
+        enabled = str(props.get("Enabled", True)).lower() == "true"
+        mapping["Enabled"], mapping["State"] = enabled, "Enabled" if enabled else "Disabled"
+
+    def kept(original: Callable[..., Response]) -> Callable[..., Response]:
+        def save(*arguments: Any) -> Response:
+            status, headers, body = original(*arguments)
+            if status >= 400:
+                return status, headers, body
+            mapping = service["_esms"][json.loads(body)["UUID"]]
+            asked = arguments[-1]
+            mapping.update({name: asked[name] for name in _DROPPED if name in asked})
+            return status, headers, json.dumps(service["_esm_response"](mapping)).encode()
+
+        return save
+
+    extend("AWS::Lambda::EventSourceMapping", apply)
+    service.wrap("_create_esm", kept)
+    service.wrap("_update_esm", kept)

@@ -1,0 +1,66 @@
+"""Nested stacks may be SAM templates.
+
+Gap: the template of an AWS::CloudFormation::Stack is not transformed, so its first
+AWS::Serverless resource is refused as unsupported.
+Seen in: ministack 1.5.33, cloudformation/provisioners.py, _cfn_nested_stack_deploy.
+Delete when: a nested template goes through the transforms with the values of its parameters.
+"""
+
+from collections.abc import Callable
+from contextvars import ContextVar
+from typing import Any
+
+from aws_emulator.ministack.control import Control
+from aws_emulator.ministack.settings import Settings
+from aws_emulator.ministack.symbols import Part
+
+_CLOUDFORMATION = "ministack.services.cloudformation"
+#: Parent stack and parameter values of the nested stack whose template is about to be parsed.
+_nested: ContextVar[tuple[str, dict[str, Any]] | None] = ContextVar("nested_stack", default=None)
+
+
+def install(_settings: Settings, _control: Control, _application: Any) -> None:
+    """Transform what a nested stack's deployment parses, and only that."""
+    engine = Part(f"{_CLOUDFORMATION}.engine", "_parse_template", "_apply_transforms")
+    # These bind _parse_template by name, and must keep the original.
+    Part(f"{_CLOUDFORMATION}.handlers", "_parse_template")
+    Part(f"{_CLOUDFORMATION}.changesets", "_parse_template")
+    provisioners = Part(
+        f"{_CLOUDFORMATION}.provisioners",
+        "_cfn_nested_stack_deploy",
+        "_check_nested_stack_capabilities",
+    )
+
+    def and_transform(parse: Callable[..., Any]) -> Callable[..., Any]:
+        def parse_template(body: str) -> Any:
+            template = parse(body)
+            nested = _nested.get()
+            if nested is None:
+                return template
+            _nested.set(None)
+            parent, parameters = nested
+            # "If your template contains macros, you must acknowledge CAPABILITY_AUTO_EXPAND"
+            # (CreateStack): a check that needs the template as it was sent.
+            provisioners["_check_nested_stack_capabilities"](parent, template)
+            given = [{"Key": name, "Value": str(value)} for name, value in parameters.items()]
+            return engine["_apply_transforms"](template, given)
+
+        return parse_template
+
+    def announced(deploy: Callable[..., Any]) -> Callable[..., Any]:
+        def nested_stack_deploy(
+            logical_id: str, props: dict[str, Any], parent_stack_name: str, **rest: Any
+        ) -> Any:
+            parameters = props.get("Parameters")
+            token = _nested.set(
+                (parent_stack_name, parameters if isinstance(parameters, dict) else {})
+            )
+            try:
+                return deploy(logical_id, props, parent_stack_name, **rest)
+            finally:
+                _nested.reset(token)
+
+        return nested_stack_deploy
+
+    engine.wrap("_parse_template", and_transform)
+    provisioners.wrap("_cfn_nested_stack_deploy", announced)

@@ -1,0 +1,79 @@
+"""A region can be switched off: POST /_local/outage?region=eu-west-2&on=1, and on=0 again.
+
+Gap: MiniStack has no failing region, so failover could not be tried.
+Seen in: ministack 1.5.33.
+Delete when: MiniStack can answer 503 for one region. (A switch of ours, rather than a repair.)
+"""
+
+import re
+import urllib.parse
+
+from aws_emulator.ministack.control import (
+    Application,
+    Control,
+    Message,
+    Query,
+    Receive,
+    Send,
+    answer,
+)
+from aws_emulator.ministack.settings import Settings
+from aws_emulator.ministack.symbols import Part
+
+#: Services of no region: they answer from anywhere.
+_GLOBAL = frozenset({"iam", "sts", "cloudfront", "route53"})
+#: access key / date / region / service / aws4_request (Signature Version 4, credential scope)
+_SCOPE = re.compile(r"[^/=\s]+/\d{8}/([a-z0-9-]+)/([a-z0-9-]+)/aws4_request")
+_POOL_PATH = re.compile(r"/([a-z]{2}(?:-[a-z]+)+-\d)_[A-Za-z0-9]+/")
+_API_PATH = re.compile(r"/(?:_aws/execute-api|restapis)/([^/]+)/")
+
+
+def install(_settings: Settings, control: Control, application: Application) -> Application:
+    """Put the switch before the application."""
+    gateway = Part("ministack.services.apigateway_v1", "find_api_scope")
+    down: set[str] = set()
+
+    def switch(query: Query) -> dict[str, list[str]]:
+        region, on = query.get("region"), query.get("on", "1")
+        if not region or on not in {"0", "1"}:
+            raise ValueError("say region=<region> and on=1 or on=0")
+        if on == "1":
+            down.add(region)
+        else:
+            down.discard(region)
+        return state({})
+
+    def state(_query: Query) -> dict[str, list[str]]:
+        return {"down": sorted(down)}
+
+    async def with_outage(scope: Message, receive: Receive, send: Send) -> None:
+        if down and scope["type"] == "http" and _region(scope, gateway) in down:
+            await answer(
+                send,
+                503,
+                {"__type": "ServiceUnavailable", "message": "simulated regional outage"},
+                {"x-amzn-errortype": "ServiceUnavailable"},
+            )
+            return
+        await application(scope, receive, send)
+
+    control.add("POST", "/_local/outage", switch)
+    control.add("GET", "/_local/outage", state)
+    return with_outage
+
+
+def _region(scope: Message, gateway: Part) -> str | None:
+    """The region that a request is for, None where it is for none in particular."""
+    headers = {name.lower(): value.decode("latin-1") for name, value in scope["headers"]}
+    query = urllib.parse.parse_qs(scope["query_string"].decode("latin-1"))
+    signed = headers.get(b"authorization", "") + " ".join(query.get("X-Amz-Credential", []))
+    if found := _SCOPE.search(signed):
+        region, service = found.groups()
+        return None if service in _GLOBAL else region
+    path = scope["path"]
+    if found := _POOL_PATH.match(path):
+        return found.group(1)
+    if found := _API_PATH.match(path):
+        where = gateway["find_api_scope"](found.group(1))
+        return where[1] if where else None
+    return None

@@ -1,0 +1,116 @@
+"""TestState knows JSONata.
+
+Gap: TestState treats every task as JSONPath (Arguments, Output and a catcher's Output are ignored),
+and takes no mock for a Map.
+Seen in: ministack 1.5.33, stepfunctions.py, _test_state.
+Delete when: a JSONata task's Output is evaluated.
+
+Left out: inspection of anything but input, afterArguments, result and errorDetails.
+"""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from aws_emulator.ministack.control import Control
+from aws_emulator.ministack.settings import Settings
+from aws_emulator.ministack.symbols import Part
+
+type Answer = dict[str, Any]
+
+
+def install(_settings: Settings, _control: Control, _application: Any) -> None:
+    """Take over the tasks of JSONata; everything else stays MiniStack's."""
+    service = Part(
+        "ministack.services.stepfunctions",
+        "_test_state",
+        "_ExecutionError",
+        "_apply_catcher",
+        "_apply_jsonata_arguments",
+        "_apply_jsonata_output",
+        "_find_matching_catcher",
+        "_find_matching_retrier",
+        "_invoke_resource",
+        "_next_or_end",
+        "json_response",
+        "now_iso",
+    )
+
+    def wrapper(original: Callable[[Answer], Any]) -> Callable[[Answer], Any]:
+        def test_state(data: Answer) -> Any:
+            definition = json.loads(data["definition"])
+            name = data.get("stateName") or definition.get("StartAt")
+            state = definition["States"].get(name) if "States" in definition else definition
+            language = (state or {}).get("QueryLanguage") or definition.get("QueryLanguage")
+            # A Map is run as a whole; with a mock it has its result already, as a task has.
+            kinds = {"Task", "Map"} if data.get("mock") else {"Task"}
+            if not state or state.get("Type") not in kinds or language != "JSONata":
+                return original(data)
+            return service["json_response"](_run(service, data, state, name or "TestState"))
+
+        return test_state
+
+    service.wrap("_test_state", wrapper)
+
+
+def _run(service: Part, data: Answer, state: Answer, name: str) -> Answer:
+    given = json.loads(data.get("input") or "{}")
+    ctx = {
+        "Execution": {"Id": "test", "Name": "test", "StartTime": service["now_iso"]()},
+        **json.loads(data.get("context") or "{}"),
+        "State": {"Name": name, "EnteredTime": service["now_iso"]()},
+        "QueryLanguage": "JSONata",
+        "variables": json.loads(data.get("variables") or "{}"),
+    }
+    seen: Answer = {"input": json.dumps(given)}
+    try:
+        arguments = service["_apply_jsonata_arguments"](state, given, ctx)
+        seen["afterArguments"] = json.dumps(arguments)
+        result = _result(service, data.get("mock"), state, arguments)
+        seen["result"] = json.dumps(result)
+        output = service["_apply_jsonata_output"](state, given, ctx, result=result, default=result)
+        answer: Answer = {"status": "SUCCEEDED", "output": json.dumps(output)}
+        following = service["_next_or_end"](state)
+        if following:
+            answer["nextState"] = following
+    except service["_ExecutionError"] as error:
+        answer = _failed(service, data, state, given, ctx, error, seen)
+    if data.get("inspectionLevel") in {"DEBUG", "TRACE"}:
+        answer["inspectionData"] = seen
+    return answer
+
+
+def _result(service: Part, mock: Answer | None, state: Answer, arguments: Any) -> Any:
+    if not mock:
+        return service["_invoke_resource"](state["Resource"], arguments)
+    if "errorOutput" in mock:
+        error = mock["errorOutput"]
+        raise service["_ExecutionError"](error.get("error", ""), error.get("cause", ""))
+    return json.loads(mock["result"])
+
+
+def _failed(
+    service: Part, data: Answer, state: Answer, given: Any, ctx: Answer, error: Any, seen: Answer
+) -> Answer:
+    said = {"error": error.error, "cause": error.cause}
+    tried = int((data.get("stateConfiguration") or {}).get("retrierRetryCount") or 0)
+    retriers = state.get("Retry", [])
+    retrier, index = service["_find_matching_retrier"](retriers, error.error, {})
+    if retrier is not None and tried < retrier.get("MaxAttempts", 3):
+        wait = retrier.get("IntervalSeconds", 1) * retrier.get("BackoffRate", 2.0) ** tried
+        seen["errorDetails"] = {
+            "retryBackoffIntervalSeconds": int(min(wait, retrier.get("MaxDelaySeconds", wait))),
+            "retryIndex": index,
+        }
+        return {"status": "RETRIABLE", **said}
+    catcher = service["_find_matching_catcher"](state.get("Catch", []), error.error)
+    if catcher is None:
+        return {"status": "FAILED", **said}
+    output = {"Error": error.error, "Cause": error.cause}
+    caught = service["_apply_catcher"](catcher, given, ctx, "JSONata", output)
+    return {
+        "status": "CAUGHT_ERROR",
+        "output": json.dumps(caught),
+        "nextState": catcher["Next"],
+        **said,
+    }

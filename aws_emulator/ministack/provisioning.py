@@ -1,0 +1,48 @@
+"""Adding to what MiniStack's CloudFormation provisioners do."""
+
+from collections.abc import Callable
+from typing import Any
+
+from aws_emulator.ministack.symbols import Part
+
+type Attributes = dict[str, Any]
+#: Called with (physical id, properties, attributes) after a resource was created or updated; what
+#: it adds to the attributes can be read with GetAtt, what it raises fails the resource.
+type After = Callable[[str, dict[str, Any], Attributes], None]
+#: Called with (physical id, properties) before a resource is deleted.
+type Before = Callable[[str, dict[str, Any]], None]
+
+_PROVISIONERS = "ministack.services.cloudformation.provisioners"
+
+
+def extend(resource_type: str, after: After, before_delete: Before | None = None) -> None:
+    """Let `after` apply the properties that MiniStack's provisioner of the type leaves out."""
+    handlers = Part(_PROVISIONERS, "_RESOURCE_HANDLERS")["_RESOURCE_HANDLERS"]
+    known = handlers[resource_type]
+    create, update, delete = known["create"], known["update"], known["delete"]
+
+    def created(logical_id: str, props: dict[str, Any], stack_name: str) -> Any:
+        physical_id, attributes = create(logical_id, props, stack_name)
+        attributes = dict(attributes)
+        after(physical_id, props, attributes)
+        return physical_id, attributes
+
+    def updated(physical_id: str, old: Any, new: dict[str, Any], *rest: Any) -> Any:
+        new_id, attributes = update(physical_id, old, new, *rest)
+        attributes = dict(attributes)
+        after(new_id, new, attributes)
+        return new_id, attributes
+
+    def deleted(physical_id: str, props: dict[str, Any], *rest: Any) -> Any:
+        if before_delete:
+            before_delete(physical_id, props)
+        return delete(physical_id, props, *rest)
+
+    handlers[resource_type] = {**known, "create": created, "update": updated, "delete": deleted}
+
+
+def checked(response: tuple[int, Any, Any]) -> None:
+    """Fail the resource when a service call that stands behind a property failed."""
+    status, _headers, body = response
+    if status >= 400:
+        raise ValueError(f"the property was refused: {body!r}")

@@ -1,0 +1,43 @@
+"""The names of MiniStack that the shims touch, each checked before the emulator starts."""
+
+import importlib
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+from aws_emulator.ministack.errors import MissingSymbolError
+
+
+class Part:
+    """One module of MiniStack with the names of it that a shim uses, public or not.
+
+    A name that was not declared cannot be used, so the check at start covers all of them.
+    """
+
+    def __init__(self, module: str, *names: str) -> None:
+        """Import the module. Raises MissingSymbolError when it or one of the names is missing."""
+        try:
+            self._module: ModuleType = importlib.import_module(module)
+        except ImportError as error:
+            raise MissingSymbolError(f"MiniStack lacks the module {module}: {error}") from error
+        missing = [name for name in names if not hasattr(self._module, name)]
+        if missing:
+            raise MissingSymbolError(f"MiniStack's {module} lacks {', '.join(missing)}")
+        self._names = frozenset(names)
+
+    def __getitem__(self, name: str) -> Any:
+        """The current value of a declared name."""
+        return getattr(self._module, self._declared(name))
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        """Give a declared name another value."""
+        setattr(self._module, self._declared(name), value)
+
+    def wrap(self, name: str, wrapper: Callable[[Any], Any]) -> None:
+        """Replace a declared name by what `wrapper` makes of its value."""
+        self[name] = wrapper(self[name])
+
+    def _declared(self, name: str) -> str:
+        if name not in self._names:
+            raise MissingSymbolError(f"{self._module.__name__}.{name} was used but not declared")
+        return name

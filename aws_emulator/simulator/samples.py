@@ -1,0 +1,91 @@
+"""Records and mappings made up for the simulator and the tests, in AWS's own shapes."""
+
+import base64
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from aws_emulator.event_sources.mapping import MappingConfig
+from aws_emulator.event_sources.records import Record, dynamodb_record, kinesis_record
+
+STREAM_ARN = "arn:aws:kinesis:us-east-1:000000000000:stream/simulated"
+TABLE_STREAM_ARN = (
+    "arn:aws:dynamodb:us-east-1:000000000000:table/simulated/stream/2026-01-01T00:00:00.000"
+)
+FUNCTION_ARN = "arn:aws:lambda:us-east-1:000000000000:function:simulated"
+#: A sequence number of 56 digits, as Kinesis gives them, and the distance to the next one.
+FIRST_SEQUENCE = 49590338271490256608559692538361571095921575989136588898
+SEQUENCE_STEP = 1208925819614629174706176
+
+
+def mapping(settings: Mapping[str, Any] | None = None) -> MappingConfig:
+    """A mapping from settings by their API names; the names of its resources are made up."""
+    made_up = {
+        "UUID": "00000000-0000-4000-8000-000000000000",
+        "EventSourceArn": STREAM_ARN,
+        "FunctionArn": FUNCTION_ARN,
+    }
+    return MappingConfig.from_api({**made_up, **(settings or {})})
+
+
+def kinesis_records(
+    payloads: Iterable[bytes],
+    *,
+    keys: Iterable[str] = (),
+    shard_id: str = "shardId-000000000000",
+    first: int = FIRST_SEQUENCE,
+    arrived: float = 1_767_225_600.0,
+    spacing_s: float = 0.01,
+    stream_arn: str = STREAM_ARN,
+) -> list[Record]:
+    """A shard's records, in order: `arrived` is when the first one did, in Unix seconds.
+
+    `keys` are the partition keys (the place of the record where there are none).
+    """
+    named = list(keys)
+    return [
+        kinesis_record(
+            sequence=str(first + place * SEQUENCE_STEP),
+            partition_key=named[place] if place < len(named) else str(place),
+            data=base64.b64encode(data).decode(),
+            arrived=round(arrived + place * spacing_s, 3),
+            shard_id=shard_id,
+            stream_arn=stream_arn,
+        )
+        for place, data in enumerate(payloads)
+    ]
+
+
+def dynamodb_records(
+    changes: Iterable[Mapping[str, Any]],
+    *,
+    first: int = 111_000_000_000_000_000_000,
+    arrived: float = 1_767_225_600.0,
+    stream_arn: str = TABLE_STREAM_ARN,
+) -> list[Record]:
+    """A shard of a table's stream. A change is {"eventName", "Keys", "NewImage"?, "OldImage"?,
+    "userIdentity"?} with attribute values in DynamoDB's JSON.
+    """
+    records = []
+    for place, change in enumerate(changes):
+        images = {
+            name: change[name] for name in ("Keys", "NewImage", "OldImage") if change.get(name)
+        }
+        document: dict[str, Any] = {
+            "eventID": f"{place:032x}",
+            "eventName": change["eventName"],
+            "eventVersion": "1.1",
+            "eventSource": "aws:dynamodb",
+            "awsRegion": stream_arn.split(":")[3],
+            "dynamodb": {
+                # DynamoDB Streams gives the time of a change to the second only.
+                "ApproximateCreationDateTime": float(int(arrived + place * 0.01)),
+                **images,
+                "SequenceNumber": str(first + place * 7),
+                "SizeBytes": len(str(images)),
+                "StreamViewType": "NEW_AND_OLD_IMAGES",
+            },
+        }
+        if "userIdentity" in change:
+            document["userIdentity"] = change["userIdentity"]
+        records.append(dynamodb_record(document, stream_arn=stream_arn))
+    return records

@@ -1,0 +1,169 @@
+"""An event source that is moved by a seed.
+
+    from aws_emulator.simulator import Faults, Simulator, fault_point, kinesis_records
+
+    report = Simulator(
+        kinesis_records([b"…", b"…"]),
+        {"BatchSize": 10, "FunctionResponseTypes": ["ReportBatchItemFailures"],
+         "BisectBatchOnFunctionError": True, "MaximumRetryAttempts": 3},
+        handler,                    # handler(event: dict) -> response; exceptions are failures,
+                                    # but for AssertionError, which ends the run and is raised
+        seed=4711,                  # or a random.Random (Hypothesis: st.randoms())
+        faults=Faults.heavy(),      # or Faults(crash=.1, …), or Faults(script={7: "crash"})
+    ).run()
+    assert not report.unaccounted
+
+The handler's fakes call `fault_point("what", error=…)` before and after each effect; see there.
+Between two fault points nothing else runs, so plain dicts are fine in the fakes. A run is decided
+by its arguments; `report.trace` names the faults in the order in which they fell.
+
+What a run varies by itself: how many records each read brings and when (so the boundaries of
+batches), how calls of several shards or lanes interleave, where a restarted poller goes on (at one
+of its last checkpoints, so that other boundaries repeat old records), and how far zombies get.
+"""
+
+import random
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from aws_emulator.event_sources.errors import PollerError
+from aws_emulator.event_sources.mapping import MappingConfig
+from aws_emulator.event_sources.records import Record
+from aws_emulator.event_sources.shard import Drop, Invoke
+from aws_emulator.simulator.faults import Faults, FaultSource, PointFault
+from aws_emulator.simulator.report import Report, SimulatedShard
+from aws_emulator.simulator.samples import mapping
+from aws_emulator.simulator.source import Call, EventSource, Reader
+from aws_emulator.simulator.tasks import Handler, Task
+
+#: Steps after which a run is taken for endless (a poison record under infinite retries).
+STEP_LIMIT = 20_000
+
+
+class StuckError(PollerError):
+    """Raised when a run does not end: the handler fails for ever and nothing lets the batch go."""
+
+    code = "simulation_stuck"
+
+
+class Simulator:
+    """One run. `records` is one shard's records, or several shards."""
+
+    def __init__(
+        self,
+        records: Sequence[Record] | Sequence[SimulatedShard],
+        mapping_config: MappingConfig | Mapping[str, Any],
+        handler: Handler,
+        seed: int | random.Random = 0,
+        faults: Faults | None = None,
+    ) -> None:
+        config = (
+            mapping_config if isinstance(mapping_config, MappingConfig) else mapping(mapping_config)
+        )
+        self._rng = seed if isinstance(seed, random.Random) else random.Random(seed)
+        self._faults = FaultSource(faults or Faults(), self._rng)
+        self._source = EventSource(_shards(records), config, handler, self._at_point, self._rng)
+        self.report = self._source.report
+        self._slow: set[int] = set()
+        self._calls = 0
+
+    def run(self) -> Report:
+        """Deliver everything. Raises StuckError where that does not come to an end."""
+        source = self._source
+        steps = 0
+        try:
+            while not source.done:
+                steps += 1
+                if steps > STEP_LIMIT:
+                    raise StuckError(f"not delivered after {STEP_LIMIT} steps")
+                self._step()
+            while source.zombies and self._rng.random() < 0.9:
+                self._step_zombie()
+        finally:
+            source.abandon()
+        source.close_report()
+        self.report.trace = list(self._faults.trace)
+        self.report.points = self._faults.points
+        return self.report
+
+    def _step(self) -> None:
+        source = self._source
+        if self._faults.chance("restart", self._faults.faults.restart, "a step of the poller"):
+            source.restart(lambda: self._rng.randint(1, 3))
+        source.start_shards()
+        acted = False
+        for reader in self._rng.sample(list(source.readers.values()), len(source.readers)):
+            acted |= self._read(reader)
+            acted |= self._start_due(reader)
+            source.retire(reader)
+        if source.running:
+            self._advance_call()
+        elif not acted:
+            source.pass_time()
+            source.now += self._rng.random() * 0.1
+        if source.zombies and self._rng.random() > 0.7:
+            self._step_zombie()
+
+    def _read(self, reader: Reader) -> bool:
+        if not reader.machine.has_room or self._rng.random() > 0.7:
+            return False
+        # GetRecords brings what it likes, also nothing, of what has arrived.
+        arrived = reader.arrived(self._source.now)
+        upto = arrived - self._rng.randint(0, arrived - reader.next)
+        return self._source.read(reader, upto) > 0
+
+    def _start_due(self, reader: Reader) -> bool:
+        due = reader.machine.due(self._source.now)
+        for action in due:
+            if isinstance(action, Drop):
+                self._source.drop(reader, action)
+            elif self._faults.chance("throttle", self._faults.faults.throttle, "an invocation"):
+                self._source.throttle(reader, action)
+            else:
+                self._start_call(reader, action)
+        return bool(due)
+
+    def _start_call(self, reader: Reader, action: Invoke) -> None:
+        rates = self._faults.faults
+        slow = self._faults.chance("time-out", rates.timeout, f"call {self._calls}")
+        if self._faults.chance("overlap", rates.overlap, f"call {self._calls}"):
+            self._source.call_twice(reader, action)
+            self._calls += 1
+        call = self._source.call(reader, action)
+        self._calls += 1
+        if slow:
+            self._slow.add(call.task.number)
+
+    def _advance_call(self) -> None:
+        running = self._source.running
+        call: Call = self._rng.choice(running)
+        slow = call.task.number in self._slow
+        alone = len(running) == 1 and not slow and not self._faults.faults.script
+        if alone and not call.task.threaded:
+            call.task.run()
+        else:
+            call.task.step()
+        if not self._source.settle(call) and slow and self._rng.random() > 0.6:
+            self._source.time_out(call)
+
+    def _at_point(self, task: Task, label: str, can_fail: bool) -> PointFault | None:
+        if not task.threaded and self._source.zombies and self._rng.random() > 0.5:
+            self._step_zombie()
+        return self._faults.at_point(f"call {task.number}: {label}", can_fail=can_fail)
+
+    def _step_zombie(self) -> None:
+        task = self._rng.choice(self._source.zombies)
+        if self._rng.random() > 0.9:
+            task.abandon()
+        else:
+            task.step()
+        if task.done:
+            self._source.zombies.remove(task)
+
+
+def _shards(records: Sequence[Record] | Sequence[SimulatedShard]) -> list[SimulatedShard]:
+    shards = [item for item in records if isinstance(item, SimulatedShard)]
+    if shards:
+        return shards
+    single = [item for item in records if isinstance(item, Record)]
+    return [SimulatedShard("shardId-000000000000", single)]

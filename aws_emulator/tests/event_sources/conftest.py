@@ -1,0 +1,29 @@
+"""One emulator for the poller's integration tests; each test has streams of its own in it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from aws_emulator.tests.event_sources.system import System
+from aws_emulator.tests.ministack.running import LAMBDA_PYTHON, PYTHON, Emulator, running
+
+
+@pytest.fixture(scope="session")
+def poller_emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    """A private emulator, or a loud skip."""
+    for python in (PYTHON, LAMBDA_PYTHON):
+        if not python.exists():
+            pytest.skip(f"{python.parent.parent.name} is missing: run `make setup`")
+    with running(tmp_path_factory.mktemp("poller-emulator")) as started:
+        yield started
+
+
+@pytest.fixture
+def system(poller_emulator: Emulator, tmp_path: Path) -> Iterator[System]:
+    """A function with its bucket; its mappings are deleted at the end."""
+    made = System(poller_emulator, tmp_path / "state")
+    made.create_function()
+    yield made
+    for mapping in made.functions.list_event_source_mappings()["EventSourceMappings"]:
+        made.functions.delete_event_source_mapping(UUID=mapping["UUID"])

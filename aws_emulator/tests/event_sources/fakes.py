@@ -1,0 +1,150 @@
+"""Streams, functions and mappings in memory, for the parts that run threads."""
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from aws_emulator.event_sources.errors import (
+    IteratorExpiredError,
+    PollerError,
+    ServiceError,
+    SourceGoneError,
+    TrimmedError,
+)
+from aws_emulator.event_sources.mapping import MappingConfig
+from aws_emulator.event_sources.records import Record
+from aws_emulator.event_sources.responses import Outcome
+from aws_emulator.event_sources.rules import Discard
+from aws_emulator.event_sources.sources import Page, Start
+from aws_emulator.event_sources.topology import ShardInfo
+
+DONE = Outcome("returned")
+
+
+@dataclass
+class FakeShard:
+    """A shard; `trimmed` records at its beginning have outlived the retention."""
+
+    info: ShardInfo
+    records: list[Record] = field(default_factory=list)
+    trimmed: int = 0
+
+
+class FakeSource:
+    """A stream. Iterators are "shard:place:age"; `expire` makes all of them too old."""
+
+    def __init__(self, *shards: FakeShard, page_size: int = 3) -> None:
+        self.by_id = {shard.info.shard_id: shard for shard in shards}
+        self.starts: list[Start] = []
+        self.refusals: list[PollerError] = []
+        self.list_refusal: PollerError | None = None
+        self.lists = 0
+        self._page_size = page_size
+        self._age = 0
+
+    def shards(self) -> list[ShardInfo]:
+        self.lists += 1
+        if self.list_refusal:
+            raise self.list_refusal
+        return [shard.info for shard in self.by_id.values()]
+
+    def expire(self) -> None:
+        self._age += 1
+
+    def iterator(self, shard_id: str, start: Start) -> str:
+        self.starts.append(start)
+        shard = self._shard(shard_id)
+        place = shard.trimmed
+        if start.kind == "LATEST":
+            place = len(shard.records)
+        if start.kind == "AFTER_SEQUENCE_NUMBER":
+            place = sum(record.number <= int(start.sequence) for record in shard.records)
+            if place < shard.trimmed:
+                raise TrimmedError("GetShardIterator was refused: TrimmedDataAccessException")
+        if start.kind == "AT_TIMESTAMP":
+            place = sum(record.arrived < int(start.timestamp) for record in shard.records)
+        return f"{shard_id}:{place}:{self._age}"
+
+    def page(self, shard_id: str, iterator: str) -> Page:
+        if self.refusals:
+            raise self.refusals.pop(0)
+        shard = self._shard(shard_id)
+        _, place, age = iterator.split(":")
+        if int(age) != self._age:
+            raise IteratorExpiredError("GetRecords was refused: ExpiredIteratorException")
+        until = min(int(place) + self._page_size, len(shard.records))
+        ended = shard.info.closed and until == len(shard.records)
+        return Page(
+            shard.records[int(place) : until],
+            None if ended else f"{shard_id}:{until}:{age}",
+            until == len(shard.records),
+            0,
+        )
+
+    def _shard(self, shard_id: str) -> FakeShard:
+        if shard_id not in self.by_id:
+            raise SourceGoneError("GetRecords was refused: ResourceNotFoundException")
+        return self.by_id[shard_id]
+
+
+class FakeTarget:
+    """A function and a destination; both write down what they get."""
+
+    def __init__(self, answer: Callable[[str], Outcome] = lambda _: DONE) -> None:
+        self.answer = answer
+        self.events: list[str] = []
+        self.discards: list[Discard] = []
+        self.refusals: list[PollerError] = []
+        self.held = threading.Event()
+        self.held.set()
+
+    def invoke(self, config: MappingConfig, event: str) -> Outcome:
+        self.events.append(event)
+        outcome = self.answer(event)
+        assert self.held.wait(10)
+        return outcome
+
+    def discard(
+        self, config: MappingConfig, shard_id: str, discard: Discard, event: str, now: float
+    ) -> None:
+        if self.refusals:
+            raise self.refusals.pop(0)
+        self.discards.append(discard)
+
+
+class FakePlatform:
+    """Mappings of one region, as the list gives them; `refusal` is raised instead of a list."""
+
+    def __init__(self, source: FakeSource, target: FakeTarget) -> None:
+        self._source = source
+        self.target = target
+        self.documents: list[dict[str, Any]] = []
+        self.refusal: PollerError | None = None
+
+    def mappings(self, region: str) -> list[dict[str, Any]]:
+        if self.refusal:
+            raise self.refusal
+        return list(self.documents)
+
+    def source(self, config: MappingConfig) -> FakeSource:
+        return self._source
+
+
+def refused() -> ServiceError:
+    return ServiceError("GetRecords was refused: ProvisionedThroughputExceededException")
+
+
+def wait_until(holds: Callable[[], bool], seconds: float = 10) -> None:
+    """Wait for another thread."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, "not in time"
+        time.sleep(0.005)
+
+
+def open_shard(
+    records: Sequence[Record] = (), shard_id: str = "shard-0", *, closed: bool = False
+) -> FakeShard:
+    return FakeShard(ShardInfo(shard_id, closed=closed), list(records))

@@ -1,0 +1,229 @@
+"""An emulator with a function that writes down what it gets, and a poller beside it."""
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import uuid
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from aws_emulator.event_sources.status import drained, read_status
+from aws_emulator.tests.ministack.running import Emulator
+
+ROOT = Path(__file__).resolve().parents[3]
+REGION = "us-east-1"
+
+
+class System:
+    """One stream (or table) with one function behind it. Names are its own, so tests can share."""
+
+    def __init__(self, emulator: Emulator, state: Path, region: str = REGION) -> None:
+        self.emulator = emulator
+        self.state = state
+        self.region = region
+        self.name = f"poller-{uuid.uuid4().hex[:8]}"
+        for service in ("lambda", "kinesis", "dynamodb", "s3", "sqs", "sns", "iam"):
+            setattr(self, service.replace("lambda", "functions"), emulator.client(service, region))
+
+    functions: Any
+    kinesis: Any
+    dynamodb: Any
+    s3: Any
+    sqs: Any
+    sns: Any
+    iam: Any
+
+    def create_function(self, timeout: int = 10) -> str:
+        """The function of app.py, with a bucket of its own; its ARN."""
+        self.s3.create_bucket(Bucket=self.name)
+        trust = {
+            "Version": "2012-10-17",
+            "Statement": [
+                {
+                    "Effect": "Allow",
+                    "Principal": {"Service": "lambda.amazonaws.com"},
+                    "Action": "sts:AssumeRole",
+                }
+            ],
+        }
+        role = self.iam.create_role(RoleName=self.name, AssumeRolePolicyDocument=json.dumps(trust))[
+            "Role"
+        ]["Arn"]
+        allow = {
+            "Version": "2012-10-17",
+            "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}],
+        }
+        self.iam.put_role_policy(
+            RoleName=self.name, PolicyName="s3", PolicyDocument=json.dumps(allow)
+        )
+        package = io.BytesIO()
+        with zipfile.ZipFile(package, "w") as archive:
+            archive.write(Path(__file__).with_name("app.py"), "app.py")
+        created = self.functions.create_function(
+            FunctionName=self.name,
+            Runtime="python3.13",
+            Role=role,
+            Handler="app.lambda_handler",
+            Code={"ZipFile": package.getvalue()},
+            Timeout=timeout,
+            Environment={"Variables": {"BUCKET": self.name}},
+        )
+        return str(created["FunctionArn"])
+
+    def create_stream(self, shards: int = 1) -> str:
+        """A Kinesis stream; its ARN."""
+        self.kinesis.create_stream(StreamName=self.name, ShardCount=shards)
+        described = self.kinesis.describe_stream_summary(StreamName=self.name)
+        return str(described["StreamDescriptionSummary"]["StreamARN"])
+
+    def create_table(self) -> str:
+        """A table with a stream; the stream's ARN."""
+        created = self.dynamodb.create_table(
+            TableName=self.name,
+            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+            BillingMode="PAY_PER_REQUEST",
+            StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
+        )
+        return str(created["TableDescription"]["LatestStreamArn"])
+
+    def create_queue(self, name: str = "") -> tuple[str, str]:
+        """A queue; its URL and ARN."""
+        anyone = {
+            "Version": "2012-10-17",
+            "Statement": [
+                {"Effect": "Allow", "Principal": "*", "Action": "sqs:*", "Resource": "*"}
+            ],
+        }
+        url = self.sqs.create_queue(
+            QueueName=f"{self.name}{name}", Attributes={"Policy": json.dumps(anyone)}
+        )["QueueUrl"]
+        attributes = self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
+        return url, attributes["Attributes"]["QueueArn"]
+
+    def map(self, source: str, **settings: Any) -> str:
+        """Map a source to the function; the mapping's UUID."""
+        given = {"StartingPosition": "TRIM_HORIZON", "BatchSize": 10, **settings}
+        created = self.functions.create_event_source_mapping(
+            EventSourceArn=source, FunctionName=self.name, **given
+        )
+        return str(created["UUID"])
+
+    def put(self, records: Sequence[dict[str, Any]], key: str = "same") -> None:
+        """Put records into the stream."""
+        for start in range(0, len(records), 500):
+            answer = self.kinesis.put_records(
+                StreamName=self.name,
+                Records=[
+                    {
+                        "Data": json.dumps(record).encode(),
+                        "PartitionKey": str(record.get("key", key)),
+                    }
+                    for record in records[start : start + 500]
+                ],
+            )
+            assert answer["FailedRecordCount"] == 0
+
+    def calls(self) -> list[dict[str, Any]]:
+        """What the function wrote down, by the time at which each call began."""
+        pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix="calls/")
+        keys = [entry["Key"] for page in pages for entry in page.get("Contents", [])]
+        bodies = [self.s3.get_object(Bucket=self.name, Key=key)["Body"].read() for key in keys]
+        return [json.loads(body) for body in bodies]
+
+    def numbers(self, *, failed: bool | None = None) -> list[int]:
+        """The records that the function got, in order; only those of (un)failed calls."""
+        return [
+            number
+            for call in self.calls()
+            if failed is None or call["failed"] is failed
+            for number in call["numbers"]
+        ]
+
+    def messages(self, url: str) -> list[dict[str, Any]]:
+        """The documents in a queue of discards."""
+        answer = self.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)
+        return [json.loads(message["Body"]) for message in answer.get("Messages", [])]
+
+    @contextmanager
+    def poller(self, *, endpoint: str = "", kill: bool = False) -> Iterator["Polling"]:
+        """A poller process; stopped in order (or killed) at the end."""
+        polling = Polling(self, endpoint or self.emulator.endpoint)
+        try:
+            yield polling
+        finally:
+            polling.end(signal.SIGKILL if kill else signal.SIGTERM)
+
+
+class Polling:
+    """A poller that runs."""
+
+    def __init__(self, system: System, endpoint: str) -> None:
+        self.system = system
+        self.started = time.time()
+        system.state.mkdir(parents=True, exist_ok=True)
+        environment = {
+            "PATH": os.environ["PATH"],
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_CONFIG_FILE": os.devnull,
+        }
+        command = [
+            "-m",
+            "aws_emulator.event_sources",
+            "--endpoint",
+            endpoint,
+            "--regions",
+            system.region,
+        ]
+        self._out = (system.state / "out").open("a")
+        self._err = (system.state / "err").open("a")
+        self.process = subprocess.Popen(
+            [sys.executable, *command, "--state", str(system.state)],
+            cwd=ROOT,
+            env=environment,
+            stdout=self._out,
+            stderr=self._err,
+        )
+
+    def end(self, number: int) -> int:
+        """Send a signal and wait for the end; the exit code."""
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        code = self.process.wait(timeout=30)
+        self._out.close()
+        self._err.close()
+        return code
+
+    def drain(self, *sources: str, seconds: float = 30) -> dict[str, Any]:
+        """Wait until all that is in the sources now has been dealt with; the status."""
+        since = time.time()
+        return self.until(lambda status: drained(status, since=since, sources=sources), seconds)
+
+    def until(self, holds: Callable[[dict[str, Any]], bool], seconds: float = 30) -> dict[str, Any]:
+        """Wait until the status is as wanted."""
+        deadline = time.monotonic() + seconds
+        status = None
+        while time.monotonic() < deadline:
+            status = read_status(self.system.state)
+            if status and status["updated_at"] >= self.started and holds(status):
+                return status
+            assert self.process.poll() is None, self.errors()
+            time.sleep(0.05)
+        raise AssertionError(f"not within {seconds} s: {status}\n{self.errors()}")
+
+    def errors(self) -> str:
+        """What it wrote to its standard error."""
+        return (self.system.state / "err").read_text()
+
+    def log(self, event: str) -> list[dict[str, Any]]:
+        """The lines of its log of one kind."""
+        lines = (self.system.state / "out").read_text().splitlines()
+        return [entry for line in lines if (entry := json.loads(line))["event"] == event]

@@ -1,0 +1,81 @@
+"""The checkpoint file: whole or old, never half."""
+
+from pathlib import Path
+
+import pytest
+
+from aws_emulator.event_sources.checkpoints import Checkpoint, CheckpointStore
+from aws_emulator.event_sources.errors import StateError
+from aws_emulator.event_sources.windows import Window
+
+POINT = Checkpoint("9" * 56, since=1.5, windows={2: Window(60, 30, {"n": [1]}, early=True)})
+
+
+def test_what_was_flushed_is_read_again(tmp_path: Path) -> None:
+    path = tmp_path / "points.json"
+    store = CheckpointStore(path)
+    store.save("region/a", "s-1", POINT)
+    store.save("region/a", "s-2", Checkpoint(finished=True))
+    store.flush()
+    again = CheckpointStore(path)
+    assert again.shards("region/a") == {"s-1": POINT, "s-2": Checkpoint(finished=True)}
+    assert again.shards("region/b") == {}
+
+
+def test_what_was_dropped_is_gone(tmp_path: Path) -> None:
+    store = CheckpointStore(tmp_path / "points.json")
+    store.save("a", "s-1", POINT)
+    store.save("a", "s-2", POINT)
+    store.save("b", "s-1", POINT)
+    store.drop("a", "s-1")
+    store.drop("b")
+    store.drop("c")
+    store.flush()
+    again = CheckpointStore(tmp_path / "points.json")
+    assert again.mappings() == ["a"]
+    assert list(again.shards("a")) == ["s-2"]
+
+
+def test_nothing_is_written_where_nothing_changed(tmp_path: Path) -> None:
+    path = tmp_path / "points.json"
+    store = CheckpointStore(path)
+    store.flush()
+    assert not path.exists()
+    store.save("a", "s", POINT)
+    store.flush()
+    before = path.stat().st_ino
+    store.save("a", "s", POINT)
+    store.flush()
+    assert path.stat().st_ino == before
+
+
+def test_a_write_that_dies_leaves_the_old_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "points.json"
+    store = CheckpointStore(path)
+    store.save("a", "s", POINT)
+    store.flush()
+    before = path.read_text()
+
+    def half(self: Path, text: str, encoding: str) -> int:
+        with self.open("w") as out:
+            out.write(text[:10])
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", half)
+    store.save("a", "s", Checkpoint())
+    with pytest.raises(StateError, match="No space left on device"):
+        store.flush()
+    assert path.read_text() == before
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "{", "[]", "{}", '{"version": 2, "mappings": {}}', '{"version": 1, "mappings": {"a": 5}}'],
+)
+def test_another_file_is_refused(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "points.json"
+    path.write_text(text)
+    with pytest.raises(StateError, match=r"points\.json"):
+        CheckpointStore(path)

@@ -1,0 +1,147 @@
+"""Whatever the settings, the handler and the faults: nothing is lost, nothing passed over."""
+
+import base64
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aws_emulator.event_sources.mapping import MappingConfig
+from aws_emulator.event_sources.records import Record, lane_of
+from aws_emulator.simulator import Faults, Report, Simulator, fault_point, kinesis_records, mapping
+from aws_emulator.tests import strategies
+
+DESTINATION = "arn:aws:sqs:us-east-1:000000000000:discards"
+
+
+@dataclass
+class Handler:
+    """Fails where a record tells it to, and watches that no record is passed over."""
+
+    config: MappingConfig
+    records: list[Record]
+    tries: dict[str, int] = field(default_factory=dict)
+    report: Report = field(default_factory=Report)
+
+    def __call__(self, event: dict[str, Any]) -> Any:
+        numbers = [record["kinesis"]["sequenceNumber"] for record in event["Records"]]
+        self._nothing_is_passed_over(numbers)
+        fault_point("handler: begin", error=ConnectionError)
+        answer: dict[str, Any] = {"batchItemFailures": []}
+        if "state" in event:
+            answer["state"] = event["state"]
+        for record, number in zip(event["Records"], numbers, strict=True):
+            told = json.loads(_decoded(record))
+            self.tries[number] = self.tries.get(number, 0) + 1
+            if self.tries[number] > told["times"]:
+                continue
+            if told["do"] == "raise":
+                raise ValueError
+            if told["do"] == "report":
+                answer["batchItemFailures"].append({"itemIdentifier": number})
+            if told["do"] == "nonsense":
+                return "nonsense"
+        fault_point("handler: end", error=ConnectionError)
+        return answer
+
+    def _nothing_is_passed_over(self, numbers: list[str]) -> None:
+        if not numbers:
+            return
+        lanes = self.config.parallelization
+        first = int(numbers[0])
+        keys = {record.sequence: record.key for record in self.records}
+        lane = lane_of(keys[numbers[0]], lanes)
+        settled = {s for done in self.report.delivered.values() for s in done}
+        settled |= {*self.report.discarded, *self.report.filtered}
+        before = [r for r in self.records if r.number < first and lane_of(r.key, lanes) == lane]
+        assert settled.issuperset(record.sequence for record in before)
+        assert all(lane_of(keys[number], lanes) == lane for number in numbers)
+        assert numbers == sorted(numbers, key=int)
+        assert len(numbers) <= self.config.batch_size
+
+
+def _decoded(record: dict[str, Any]) -> bytes:
+    return base64.b64decode(record["kinesis"]["data"])
+
+
+def simulate(
+    settings: dict[str, Any], payloads: list[dict[str, Any]], rng: Any, faults: Faults
+) -> tuple[Report, list[Record], MappingConfig]:
+    config = mapping({**settings, "DestinationConfig": {"OnFailure": {"Destination": DESTINATION}}})
+    records = kinesis_records(
+        [json.dumps(payload).encode() for payload in payloads],
+        keys=[payload["key"] for payload in payloads],
+    )
+    handler = Handler(config, records)
+    simulator = Simulator(records, config, handler, rng, faults)
+    handler.report = simulator.report
+    return simulator.run(), records, config
+
+
+@given(
+    strategies.poller_settings(),
+    strategies.poller_payloads(),
+    st.randoms(use_true_random=False),
+    strategies.poller_faults(),
+)
+def test_every_record_is_delivered_or_discarded_with_a_message_or_filtered(
+    settings: dict[str, Any],
+    payloads: list[dict[str, Any]],
+    rng: Any,
+    faults: Faults,
+) -> None:
+    report, records, config = simulate(settings, payloads, rng, faults)
+    assert report.unaccounted == set()
+    known = [record.sequence for record in records]
+    for discard in report.discards:
+        info = json.loads(discard.document)["KinesisBatchInfo"]
+        first, last = known.index(discard.sequences[0]), known.index(discard.sequences[-1])
+        assert (info["startSequenceNumber"], info["endSequenceNumber"]) == (
+            known[first],
+            known[last],
+        )
+        assert info["batchSize"] == len(discard.sequences)
+        sent = json.loads(discard.event)["Records"]
+        assert [r["kinesis"]["sequenceNumber"] for r in sent] == discard.sequences
+    if config.max_retries is None and config.max_age_s is None:
+        assert report.discards == []
+    for written in report.checkpoints.values():
+        assert report.restarts or written == sorted(written, key=int)
+        assert written[-1:] in ([], [known[-1]])
+
+
+@given(
+    strategies.poller_settings(),
+    strategies.poller_payloads(),
+    st.randoms(use_true_random=False),
+)
+def test_without_restarts_every_record_ends_exactly_once(
+    settings: dict[str, Any], payloads: list[dict[str, Any]], rng: Any
+) -> None:
+    report, records, _ = simulate(settings, payloads, rng, Faults())
+    ends = [s for done in report.delivered.values() for s in done]
+    ends += [*report.discarded, *report.filtered]
+    assert sorted(ends, key=int) == [record.sequence for record in records]
+
+
+def test_only_poison_is_discarded_where_bisect_can_isolate_it() -> None:
+    payloads: list[dict[str, Any]] = [{"do": "", "times": 0, "key": "k"} for _ in range(40)]
+    for place in (3, 17, 18):
+        payloads[place] = {"do": "raise", "times": 10_000, "key": "k"}
+    settings = {"BatchSize": 40, "BisectBatchOnFunctionError": True, "MaximumRetryAttempts": 1}
+    report, records, _ = simulate(settings, payloads, 1, Faults())
+    assert report.discarded == [records[place].sequence for place in (3, 17, 18)]
+
+
+def test_the_simulated_batches_differ_from_run_to_run() -> None:
+    payloads: list[dict[str, Any]] = [{"do": "", "times": 0, "key": "k"} for _ in range(60)]
+    sizes = {
+        tuple(
+            len(call.sequences)
+            for call in simulate({"BatchSize": 9}, payloads, seed, Faults())[0].calls
+        )
+        for seed in range(10)
+    }
+    assert len(sizes) == 10

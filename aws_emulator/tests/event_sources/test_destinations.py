@@ -1,0 +1,72 @@
+"""The invocation record of a discarded batch, and its key in S3."""
+
+import json
+
+from aws_emulator.event_sources.destinations import invocation_record, s3_key
+from aws_emulator.event_sources.responses import Outcome
+from aws_emulator.event_sources.rules import Batch, Discard
+from aws_emulator.simulator.samples import (
+    STREAM_ARN,
+    TABLE_STREAM_ARN,
+    dynamodb_records,
+    kinesis_records,
+    mapping,
+)
+
+NOW = 1_767_225_661.021
+LAST = Outcome("function_error", error="Unhandled", request_id="r-1", version="7")
+
+
+def test_the_record_of_a_kinesis_batch() -> None:
+    records = kinesis_records([b"x"] * 3)
+    discard = Discard(Batch(tuple(records), invocations=3, last=LAST), "RetryAttemptsExhausted")
+    document = json.loads(invocation_record(mapping(), "shardId-000000000001", discard, NOW))
+    assert document == {
+        "requestContext": {
+            "requestId": "r-1",
+            "functionArn": mapping().function_arn,
+            "condition": "RetryAttemptsExhausted",
+            "approximateInvokeCount": 3,
+        },
+        "responseContext": {
+            "statusCode": 200,
+            "executedVersion": "7",
+            "functionError": "Unhandled",
+        },
+        "version": "1.0",
+        "timestamp": "2026-01-01T00:01:01.021Z",
+        "KinesisBatchInfo": {
+            "shardId": "shardId-000000000001",
+            "startSequenceNumber": records[0].sequence,
+            "endSequenceNumber": records[2].sequence,
+            "approximateArrivalOfFirstRecord": "2026-01-01T00:00:00.000Z",
+            "approximateArrivalOfLastRecord": "2026-01-01T00:00:00.020Z",
+            "batchSize": 3,
+            "streamArn": STREAM_ARN,
+        },
+    }
+
+
+def test_the_record_of_a_table_batch_that_was_too_old_to_be_sent() -> None:
+    records = dynamodb_records([{"eventName": "INSERT", "Keys": {"id": {"S": "a"}}}])
+    config = mapping({"EventSourceArn": TABLE_STREAM_ARN})
+    discard = Discard(Batch(tuple(records)), "RecordAgeExceeded")
+    document = json.loads(invocation_record(config, "shard", discard, NOW))
+    assert "responseContext" not in document
+    assert document["requestContext"]["approximateInvokeCount"] == 0
+    assert document["DDBStreamBatchInfo"]["approximateArrivalOfFirstRecord"] == (
+        "2026-01-01T00:00:00Z"
+    )
+
+
+def test_the_whole_event_is_there_for_s3_only() -> None:
+    discard = Discard(Batch(tuple(kinesis_records([b"x"]))), "RecordAgeExceeded")
+    document = json.loads(invocation_record(mapping(), "s", discard, NOW, '{"Records":[]}'))
+    assert document["payload"] == '{"Records":[]}'
+    assert "payload" not in json.loads(invocation_record(mapping(), "s", discard, NOW))
+
+
+def test_the_key_is_the_documented_one() -> None:
+    assert s3_key(mapping(), "shardId-000000000001", NOW, "unique") == (
+        f"aws/lambda/{mapping().uuid}/shardId-000000000001/2026/01/01/2026-01-01T00.01.01-unique"
+    )

@@ -1,0 +1,186 @@
+"""Filter criteria: which records the function gets."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aws_emulator.event_sources import filters
+from aws_emulator.event_sources.errors import MappingError
+from aws_emulator.event_sources.mapping import MappingConfig
+from aws_emulator.simulator.samples import (
+    TABLE_STREAM_ARN,
+    dynamodb_records,
+    kinesis_records,
+    mapping,
+)
+
+
+def filtering(*patterns: Any, **settings: Any) -> MappingConfig:
+    chosen = [{"Pattern": json.dumps(pattern)} for pattern in patterns]
+    return mapping({"FilterCriteria": {"Filters": chosen}, **settings})
+
+
+def keeps(data: bytes, *patterns: Any) -> bool:
+    (record,) = kinesis_records([data], keys=["one"])
+    return filters.keeps(filtering(*patterns), record)
+
+
+@pytest.mark.parametrize(
+    ("rule", "matching", "other"),
+    [
+        (["a"], "a", "A"),
+        ([None], None, ""),
+        ([""], "", None),
+        ([1], 1, "1"),
+        ([True], True, 1),
+        (["a", "b"], "b", "c"),
+        ([{"prefix": "ab"}], "abc", "bab"),
+        ([{"prefix": {"equals-ignore-case": "AB"}}], "abc", "bab"),
+        ([{"suffix": "bc"}], "abc", "bca"),
+        ([{"suffix": {"equals-ignore-case": "BC"}}], "abc", 5),
+        ([{"equals-ignore-case": "Abc"}], "aBC", "abcd"),
+        ([{"wildcard": "a*c"}], "a/b\nc", "abcd"),
+        ([{"wildcard": "a\\*c"}], "a*c", "abc"),
+        ([{"anything-but": "a"}], "b", "a"),
+        ([{"anything-but": ["a", 1]}], 2, 1),
+        ([{"anything-but": {"prefix": "a"}}], "ba", "ab"),
+        ([{"anything-but": {"suffix": ["a", "b"]}}], "bc", "ab"),
+        ([{"numeric": ["=", 3]}], 3, 3.1),
+        ([{"numeric": [">", 0, "<=", 5]}], 5, 5.01),
+        ([{"numeric": [">", 0, "<=", 5]}], 0.01, 0),
+        ([{"numeric": ["=", 1]}], 1, True),
+        ([{"exists": True}], None, {"leaf": "not"}),
+        ([{"cidr": "10.0.0.0/24"}], "10.0.0.255", "10.0.1.0"),
+        ([{"cidr": "10.0.0.0/24"}], "10.0.0.1", "no address"),
+        (["a"], ["b", "a"], ["b"]),
+        ([{"prefix": "a"}], ["b", "ab"], []),
+        ({"inner": ["a"]}, {"inner": "a", "more": 1}, {"inner": "b"}),
+        ({"inner": ["a"]}, [{"inner": "b"}, {"inner": "a"}], [{"inner": "b"}]),
+        ({"inner": [{"exists": False}]}, {"other": 1}, {"inner": None}),
+    ],
+)
+def test_operators(rule: Any, matching: Any, other: Any) -> None:
+    pattern = {"data": {"field": rule}}
+    filters.check(filtering(pattern))
+    assert keeps(json.dumps({"field": matching}).encode(), pattern)
+    assert not keeps(json.dumps({"field": other}).encode(), pattern)
+
+
+def test_an_absent_field_matches_only_its_absence() -> None:
+    assert keeps(b'{"other": 1}', {"data": {"field": [{"exists": False}]}})
+    assert not keeps(b'{"field": null}', {"data": {"field": [{"exists": False}]}})
+    for rule in ([None], [{"anything-but": "a"}], [{"exists": True}], [{"numeric": ["<", 1]}]):
+        assert not keeps(b'{"other": 1}', {"data": {"field": rule}})
+
+
+def test_all_fields_of_a_pattern_and_any_of_the_patterns() -> None:
+    both = {"data": {"a": [1], "b": [2]}}
+    assert keeps(b'{"a": 1, "b": 2}', both)
+    assert not keeps(b'{"a": 1, "b": 3}', both)
+    assert keeps(b'{"a": 1, "b": 3}', both, {"data": {"b": [3]}})
+    either = {"data": {"$or": [{"a": [1]}, {"b": [2]}], "c": [3]}}
+    assert keeps(b'{"b": 2, "c": 3}', either)
+    assert not keeps(b'{"b": 2, "c": 4}', either)
+    assert not keeps(b'{"b": 3, "c": 3}', either)
+
+
+def test_metadata_of_the_record() -> None:
+    assert keeps(b"no json", {"partitionKey": ["one"]})
+    assert not keeps(b"no json", {"partitionKey": ["two"]})
+
+
+@pytest.mark.parametrize("data", [b"no json", b"\xff\xfe", b"", b"7", b'"text"'])
+def test_data_that_is_no_json_object_matches_no_value(data: bytes) -> None:
+    assert not keeps(data, {"data": {"field": ["a"]}})
+
+
+def test_data_that_is_no_json_matches_no_pattern_on_data() -> None:
+    absent = {"data": {"field": [{"exists": False}]}}
+    assert keeps(b"7", absent)
+    assert not keeps(b"no json", absent)
+    assert not keeps(b"no json", {"$or": [absent, {"partitionKey": ["two"]}]})
+    assert keeps(b"no json", {"$or": [absent, {"partitionKey": ["one"]}]})
+
+
+def test_without_filters_everything_is_kept() -> None:
+    assert keeps(b"\xff")
+
+
+def test_a_change_of_a_table() -> None:
+    insert, remove = dynamodb_records(
+        [
+            {"eventName": "INSERT", "Keys": {"id": {"S": "a"}}, "NewImage": {"id": {"S": "a"}}},
+            {
+                "eventName": "REMOVE",
+                "Keys": {"id": {"S": "a"}},
+                "userIdentity": {"Type": "Service", "PrincipalId": "dynamodb.amazonaws.com"},
+            },
+        ]
+    )
+    table = {"EventSourceArn": TABLE_STREAM_ARN}
+    inserts = filtering({"eventName": ["INSERT"]}, **table)
+    assert filters.keeps(inserts, insert)
+    assert not filters.keeps(inserts, remove)
+    keyed = filtering({"dynamodb": {"Keys": {"id": {"S": ["a"]}}}}, **table)
+    assert filters.keeps(keyed, insert)
+    # Fields are paths: one below an object that is not there is not there either.
+    no_origin = filtering(
+        {"dynamodb": {"NewImage": {"region": {"S": [{"exists": False}]}}}}, **table
+    )
+    assert filters.keeps(no_origin, insert)
+    assert filters.keeps(no_origin, remove)
+    # The names that the filter examples of services-dynamodb-eventfiltering use for TTL deletions.
+    expired = filtering(
+        {"userIdentity": {"type": ["Service"], "principalId": ["dynamodb.amazonaws.com"]}}, **table
+    )
+    assert filters.keeps(expired, remove)
+    assert not filters.keeps(expired, insert)
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        {"data": "text"},
+        {"data": {"a": "text"}},
+        {"data": {"a": []}},
+        {"data": {"a": [{"unknown": 1}]}},
+        {"data": {"a": [{"prefix": "a", "suffix": "b"}]}},
+        {"data": {"a": [{"prefix": 5}]}},
+        {"data": {"a": [{"numeric": [">"]}]}},
+        {"data": {"a": [{"numeric": ["~", 1]}]}},
+        {"data": {"a": [{"cidr": "everywhere"}]}},
+        {"data": {"a": [["nested"]]}},
+        {"data": {"$or": [{"a": [{"unknown": 1}]}]}},
+    ],
+)
+def test_a_pattern_that_aws_refuses_is_refused(pattern: Any) -> None:
+    with pytest.raises(MappingError):
+        filters.check(filtering(pattern))
+
+
+LEAVES = st.none() | st.booleans() | st.integers(-9, 9) | st.text("ab", max_size=2)
+RULES = st.one_of(
+    LEAVES,
+    st.builds(lambda text: {"prefix": text}, st.text("ab", max_size=2)),
+    st.builds(lambda value: {"anything-but": value}, LEAVES),
+    st.builds(lambda value: {"exists": value}, st.booleans()),
+    st.builds(lambda value: {"numeric": [">", value]}, st.integers(-9, 9)),
+)
+DOCUMENTS = st.dictionaries(st.sampled_from("abc"), LEAVES | st.lists(LEAVES, max_size=2))
+
+
+@given(DOCUMENTS, st.dictionaries(st.sampled_from("abc"), st.lists(RULES, min_size=1, max_size=3)))
+def test_more_alternatives_never_match_less(document: Any, pattern: Any) -> None:
+    for name, rules in pattern.items():
+        for kept in range(1, len(rules)):
+            if filters.matches({**pattern, name: rules[:kept]}, document):
+                assert filters.matches(pattern, document)
+
+
+@given(DOCUMENTS)
+def test_a_document_matches_its_own_values(document: dict[str, Any]) -> None:
+    own = {k: (v if isinstance(v, list) else [v]) for k, v in document.items() if v != []}
+    assert filters.matches(own, document)

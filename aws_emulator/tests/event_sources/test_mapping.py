@@ -1,0 +1,79 @@
+"""The settings of a mapping, as the API gives them."""
+
+import datetime as dt
+from typing import Any
+
+import pytest
+
+from aws_emulator.event_sources.errors import MappingError
+from aws_emulator.event_sources.mapping import MappingConfig
+from aws_emulator.simulator.samples import STREAM_ARN, TABLE_STREAM_ARN, mapping
+
+
+def test_the_defaults_are_those_of_the_documentation() -> None:
+    config = MappingConfig.from_api(
+        {"UUID": "u", "EventSourceArn": STREAM_ARN, "FunctionArn": "arn:aws:lambda:…"}
+    )
+    assert (config.batch_size, config.window_s, config.parallelization) == (100, 0, 1)
+    assert (config.max_retries, config.max_age_s, config.destination) == (None, None, None)
+    assert not config.bisect
+    assert not config.report_failures
+    assert config.tumbling_s == 0
+
+
+def test_minus_one_is_infinite_and_an_empty_destination_is_none() -> None:
+    config = mapping(
+        {
+            "MaximumRetryAttempts": -1,
+            "MaximumRecordAgeInSeconds": -1,
+            "DestinationConfig": {"OnFailure": {"Destination": ""}},
+        }
+    )
+    assert (config.max_retries, config.max_age_s, config.destination) == (None, None, None)
+
+
+def test_the_source_and_its_region_are_in_the_arn() -> None:
+    assert (mapping().source, mapping().region) == ("kinesis", "us-east-1")
+    assert mapping({"EventSourceArn": TABLE_STREAM_ARN}).source == "dynamodb"
+
+
+def test_a_starting_time_comes_as_a_datetime_or_a_number() -> None:
+    at = {"StartingPosition": "AT_TIMESTAMP"}
+    time = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+    for value in (time, time.timestamp()):
+        config = mapping({**at, "StartingPositionTimestamp": value})
+        assert config.starting_timestamp == time.timestamp()
+
+
+@pytest.mark.parametrize(
+    ("name", "low", "high"),
+    [
+        ("BatchSize", 1, 10_000),
+        ("MaximumBatchingWindowInSeconds", 0, 300),
+        ("ParallelizationFactor", 1, 10),
+        ("TumblingWindowInSeconds", 0, 900),
+        ("MaximumRetryAttempts", -1, 10_000),
+        ("MaximumRecordAgeInSeconds", -1, 604_800),
+    ],
+)
+def test_each_number_is_held_to_its_bounds(name: str, low: int, high: int) -> None:
+    mapping({name: low})
+    mapping({name: high})
+    with pytest.raises(MappingError, match=name):
+        mapping({name: high + 1})
+    with pytest.raises(MappingError, match=name):
+        mapping({name: min(low, 0) - 1})
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"StartingPosition": "AT_TIMESTAMP"},
+        {"FilterCriteria": {"Filters": [{"Pattern": "{"}]}},
+        {"FilterCriteria": {"Filters": [{"Pattern": "[]"}]}},
+        {"FilterCriteria": {"Filters": [{}]}},
+    ],
+)
+def test_what_cannot_be_run_is_refused(settings: dict[str, Any]) -> None:
+    with pytest.raises(MappingError):
+        mapping(settings)

@@ -1,0 +1,66 @@
+"""Parents before children."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aws_emulator.event_sources.topology import ShardInfo, already_past, startable
+
+SPLIT = [
+    ShardInfo("p", closed=True),
+    ShardInfo("a", ("p",)),
+    ShardInfo("b", ("p",)),
+    ShardInfo("m", ("a", "b")),
+]
+
+
+def names(started: set[str], finished: set[str]) -> list[str]:
+    return [shard.shard_id for shard in startable(SPLIT, started, finished)]
+
+
+def test_children_wait_for_all_their_parents() -> None:
+    assert names(set(), set()) == ["p"]
+    assert names({"p"}, set()) == []
+    assert names(set(), {"p"}) == ["a", "b"]
+    assert names({"b"}, {"p", "a"}) == []
+    assert names(set(), {"p", "a", "b"}) == ["m"]
+
+
+def test_a_parent_that_is_no_longer_listed_holds_nothing_up() -> None:
+    assert [s.shard_id for s in startable([ShardInfo("a", ("gone",))], set(), set())] == ["a"]
+    # …unless it is still being read.
+    assert startable([ShardInfo("a", ("gone",))], {"gone"}, set()) == []
+
+
+def test_a_mapping_at_the_tip_leaves_closed_shards_alone() -> None:
+    assert already_past(SPLIT) == ["p", "a", "b"]
+    assert already_past([ShardInfo("a"), ShardInfo("b")]) == []
+
+
+@given(st.data())
+def test_every_shard_is_read_once_and_after_its_parents(data: st.DataObject) -> None:
+    count = data.draw(st.integers(1, 8))
+    shards = [
+        ShardInfo(
+            str(number),
+            tuple(
+                str(parent)
+                for parent in data.draw(
+                    st.lists(st.integers(0, number - 1), max_size=2, unique=True)
+                    if number
+                    else st.just([])
+                )
+            ),
+        )
+        for number in range(count)
+    ]
+    started: set[str] = set()
+    finished: list[str] = []
+    while len(finished) < count:
+        started |= {shard.shard_id for shard in startable(shards, started, finished)}
+        assert started, "nothing can go on"
+        done = data.draw(st.sampled_from(sorted(started)))
+        started.remove(done)
+        finished.append(done)
+    for shard in shards:
+        for parent in shard.parents:
+            assert finished.index(parent) < finished.index(shard.shard_id)

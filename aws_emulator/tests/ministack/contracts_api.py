@@ -1,0 +1,120 @@
+"""What the shims promise about REST APIs and the roles in which they call."""
+
+import json
+from typing import Any
+from urllib.parse import urlencode
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+from aws_emulator.tests.ministack.running import HOME, Emulator, unique
+from aws_emulator.tests.ministack.templates import stack
+
+_INTEGRATION = {
+    "type": "aws",
+    "httpMethod": "POST",
+    "uri": "arn:aws:apigateway:us-east-1:sqs:path/000000000000/letters",
+    "credentials": "arn:aws:iam::000000000000:role/letters",
+    "passthroughBehavior": "never",
+    "requestTemplates": {"application/json": "Action=SendMessage"},
+    "responses": {"default": {"statusCode": "202", "responseTemplates": {"text/plain": "ok"}}},
+}
+
+
+def _document(title: str) -> dict[str, Any]:
+    return {
+        "openapi": "3.0.1",
+        "info": {"title": title, "version": "1"},
+        "x-amazon-apigateway-request-validators": {"all": {"validateRequestBody": True}},
+        "x-amazon-apigateway-gateway-responses": {"THROTTLED": {"statusCode": "429"}},
+        "components": {"schemas": {"Letter": {"type": "object"}}},
+        "paths": {
+            "/letters": {
+                "post": {
+                    "responses": {"202": {"description": "sent"}},
+                    "x-amazon-apigateway-integration": _INTEGRATION,
+                }
+            }
+        },
+    }
+
+
+def rest_api_export(emulator: Emulator) -> None:
+    """An export has everything that was imported, also after an update."""
+    name = unique("api")
+
+    def template(title: str) -> dict[str, Any]:
+        template = stack(
+            Api={"Type": "AWS::ApiGateway::RestApi", "Properties": {"Body": _document(title)}},
+            Deployment={
+                "Type": "AWS::ApiGateway::Deployment",
+                "Properties": {"RestApiId": {"Ref": "Api"}},
+            },
+            Stage={
+                "Type": "AWS::ApiGateway::Stage",
+                "Properties": {
+                    "RestApiId": {"Ref": "Api"},
+                    "DeploymentId": {"Ref": "Deployment"},
+                    "StageName": "api",
+                },
+            },
+        )
+        return {**template, "Outputs": {"Api": {"Value": {"Ref": "Api"}}}}
+
+    gateway = emulator.client("apigateway")
+    for title in ("before", "after"):
+        api = emulator.deploy(template(title), name)["Api"]
+        exported = gateway.get_export(
+            restApiId=api,
+            stageName="api",
+            exportType="oas30",
+            parameters={"extensions": "apigateway"},
+        )
+        assert json.loads(exported["body"].read()) == _document(title)
+        (listed,) = [it for it in gateway.get_rest_apis()["items"] if it["id"] == api]
+        assert set(listed) <= set(gateway.meta.service_model.shape_for("RestApi").members)
+
+
+def service_roles(emulator: Emulator) -> None:
+    """A service acts in a role that trusts it, with the role's permissions and no others."""
+    name = unique("letters")
+    url = emulator.client("sqs").create_queue(QueueName=name)["QueueUrl"]
+    emulator.client("sqs").create_queue(QueueName=f"{name}-other")
+    trust = {"Effect": "Allow", "Principal": {"Service": "apigateway.amazonaws.com"}}
+    role = emulator.client("iam").create_role(
+        RoleName=name,
+        AssumeRolePolicyDocument=json.dumps(
+            {"Version": "2012-10-17", "Statement": [{**trust, "Action": "sts:AssumeRole"}]}
+        ),
+    )["Role"]["Arn"]
+    allowed = {"Effect": "Allow", "Action": "sqs:SendMessage"}
+    emulator.client("iam").put_role_policy(
+        RoleName=name,
+        PolicyName="send",
+        PolicyDocument=json.dumps(
+            {
+                "Version": "2012-10-17",
+                "Statement": [{**allowed, "Resource": f"arn:aws:sqs:{HOME}:000000000000:{name}"}],
+            }
+        ),
+    )
+    given = _assume(emulator, "apigateway.amazonaws.com", role)["Credentials"]
+    sqs = boto3.client(
+        "sqs",
+        region_name=HOME,
+        endpoint_url=emulator.endpoint,
+        aws_access_key_id=given["AccessKeyId"],
+        aws_secret_access_key=given["SecretAccessKey"],
+        aws_session_token=given["SessionToken"],
+    )
+    assert sqs.send_message(QueueUrl=url, MessageBody="hello")["MessageId"]
+    with pytest.raises(ClientError, match="AccessDenied"):
+        sqs.send_message(QueueUrl=f"{url}-other", MessageBody="hello")
+    with pytest.raises(AssertionError, match="400"):
+        _assume(emulator, "events.amazonaws.com", role)
+
+
+def _assume(emulator: Emulator, service: str, role: str) -> Any:
+    query = urlencode({"service": service, "role": role})
+    return emulator.local(f"service-role?{query}", "POST")

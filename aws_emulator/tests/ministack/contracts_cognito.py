@@ -1,0 +1,246 @@
+"""What the shims promise about Cognito, and a browser's way through its pages."""
+
+import base64
+import contextlib
+import hashlib
+import json
+import time
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+import pytest
+
+from aws_emulator.tests.ministack.running import Emulator, unique
+from aws_emulator.tests.ministack.templates import stack
+
+CALLBACK = "https://portal.example/auth/callback"
+GOODBYE = "https://portal.example/"
+VERIFIER = "v" * 64
+PASSWORD = "correct horse battery"
+
+
+def portal_client(emulator: Emulator, grace_s: int = 60) -> tuple[str, str]:
+    """A pool with a paying student and a public client; the ids of pool and client."""
+    template = stack(
+        Pool={
+            "Type": "AWS::Cognito::UserPool",
+            "Properties": {
+                "UsernameAttributes": ["email"],
+                "Policies": {
+                    "PasswordPolicy": {
+                        "MinimumLength": 12,
+                        "RequireLowercase": False,
+                        "RequireUppercase": False,
+                        "RequireNumbers": False,
+                        "RequireSymbols": False,
+                    }
+                },
+            },
+        },
+        Paying={
+            "Type": "AWS::Cognito::UserPoolGroup",
+            "Properties": {"UserPoolId": {"Ref": "Pool"}, "GroupName": "paying"},
+        },
+        Client={
+            "Type": "AWS::Cognito::UserPoolClient",
+            "Properties": {
+                "UserPoolId": {"Ref": "Pool"},
+                "ClientName": "portal",
+                "AllowedOAuthFlowsUserPoolClient": True,
+                "AllowedOAuthFlows": ["code"],
+                "AllowedOAuthScopes": ["openid", "email"],
+                "SupportedIdentityProviders": ["COGNITO"],
+                "CallbackURLs": [CALLBACK],
+                "LogoutURLs": [GOODBYE],
+                "EnableTokenRevocation": True,
+                "AccessTokenValidity": 45,
+                "TokenValidityUnits": {"AccessToken": "minutes"},
+                "RefreshTokenRotation": {
+                    "Feature": "ENABLED",
+                    "RetryGracePeriodSeconds": grace_s,
+                },
+            },
+        },
+    )
+    template["Outputs"] = {
+        "Pool": {"Value": {"Ref": "Pool"}},
+        "Client": {"Value": {"Ref": "Client"}},
+    }
+    outputs = emulator.deploy(template, unique("portal"))
+    pool, client = outputs["Pool"], outputs["Client"]
+    users, name = emulator.client("cognito-idp"), "student@portal.example"
+    users.admin_create_user(
+        UserPoolId=pool,
+        Username=name,
+        MessageAction="SUPPRESS",
+        UserAttributes=[
+            {"Name": "email", "Value": name},
+            {"Name": "email_verified", "Value": "true"},
+        ],
+    )
+    users.admin_set_user_password(UserPoolId=pool, Username=name, Password=PASSWORD, Permanent=True)
+    users.admin_add_user_to_group(UserPoolId=pool, Username=name, GroupName="paying")
+    return pool, client
+
+
+def authorization(client: str, **other: str) -> dict[str, str]:
+    """The query of an authorization request with PKCE."""
+    challenge = base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest())
+    return {
+        "response_type": "code",
+        "client_id": client,
+        "redirect_uri": CALLBACK,
+        "scope": "openid email",
+        "state": "st&te=1",
+        "nonce": "n once",
+        "code_challenge": challenge.decode().rstrip("="),
+        "code_challenge_method": "S256",
+        **other,
+    }
+
+
+def sign_in(browser: httpx.Client, client: str) -> dict[str, str]:
+    """Go through the pages as the student; the query of the callback."""
+    asked = authorization(client)
+    page = browser.get("/oauth2/authorize", params=asked)
+    assert page.status_code == 200
+    assert 'action="/login"' in page.text
+    form = {**asked, "username": "student@portal.example", "password": PASSWORD}
+    answer = browser.post("/login", data=form)
+    assert answer.status_code == 302, answer.text
+    where = urlsplit(answer.headers["location"])
+    assert where._replace(query="").geturl() == CALLBACK
+    return {name: values[0] for name, values in parse_qs(where.query).items()}
+
+
+def token(browser: httpx.Client, client: str, **form: str) -> httpx.Response:
+    """Ask the token endpoint."""
+    return browser.post("/oauth2/token", data={"client_id": client, **form})
+
+
+def redeem(browser: httpx.Client, client: str) -> dict[str, Any]:
+    """Sign in and exchange the code."""
+    answer = token(
+        browser,
+        client,
+        grant_type="authorization_code",
+        code=sign_in(browser, client)["code"],
+        redirect_uri=CALLBACK,
+        code_verifier=VERIFIER,
+    )
+    assert answer.status_code == 200, answer.text
+    tokens: dict[str, Any] = answer.json()
+    return tokens
+
+
+def claims(text: str) -> dict[str, Any]:
+    """The claims of a token."""
+    payload = text.split(".")[1]
+    found: dict[str, Any] = json.loads(
+        base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4))
+    )
+    return found
+
+
+def app_clients(emulator: Emulator) -> None:
+    """A client keeps its rotation, and an update that sends all of it changes only what it says."""
+    pool, client = portal_client(emulator)
+    users = emulator.client("cognito-idp")
+    before = users.describe_user_pool_client(UserPoolId=pool, ClientId=client)["UserPoolClient"]
+    rotation = before.get("RefreshTokenRotation")
+    assert rotation == {"Feature": "ENABLED", "RetryGracePeriodSeconds": 60}
+
+    sent = {
+        name: value
+        for name, value in before.items()
+        if name not in {"LastModifiedDate", "CreationDate"} and value != ""
+    }
+    users.update_user_pool_client(**{**sent, "LogoutURLs": ["https://portal.example/bye"]})
+    after = users.describe_user_pool_client(UserPoolId=pool, ClientId=client)["UserPoolClient"]
+    changed = {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
+    assert changed == {"LastModifiedDate", "LogoutURLs"}
+
+    users.update_user_pool_client(UserPoolId=pool, ClientId=client)
+    bare = users.describe_user_pool_client(UserPoolId=pool, ClientId=client)["UserPoolClient"]
+    assert (bare["ClientName"], bare["CallbackURLs"]) == ("portal", [])
+    assert "RefreshTokenRotation" not in bare
+
+
+def token_endpoint(emulator: Emulator) -> None:
+    """A refresh keeps the groups and rotates; the old token has its grace; revoking ends all."""
+    _, client = portal_client(emulator, grace_s=1)
+    with httpx.Client(base_url=emulator.endpoint) as browser:
+        first = redeem(browser, client)["refresh_token"]
+
+        def refresh(presented: str) -> httpx.Response:
+            return token(browser, client, grant_type="refresh_token", refresh_token=presented)
+
+        refreshed = refresh(first).json()
+        for kind in ("id_token", "access_token"):
+            assert claims(refreshed[kind]).get("cognito:groups") == ["paying"]
+        second = refreshed["refresh_token"]
+        assert second != first
+        assert refresh(first).status_code == 200
+        time.sleep(1.1)
+        assert refresh(first).json()["error"] == "invalid_grant"
+        assert refresh(second).status_code == 200
+
+        def revoke(**form: str) -> httpx.Response:
+            return browser.post("/oauth2/revoke", data=form)
+
+        assert revoke(client_id=client).json()["error"] == "invalid_request"
+        assert revoke(client_id="nobody", token=second).status_code == 401
+        wrong = revoke(client_id=client, token=refreshed["access_token"])
+        assert wrong.json()["error"] == "unsupported_token_type"
+        revoked = revoke(client_id=client, token=second)
+        assert (revoked.status_code, revoked.content) == (200, b"")
+        assert refresh(second).json()["error"] == "invalid_grant"
+
+
+#: The more a user has, the longer a look at all of them takes.
+LOOKED_AT = (
+    *("name", "given_name", "middle_name", "family_name", "nickname", "preferred_username"),
+    *("profile", "picture", "website", "gender", "birthdate", "zoneinfo", "locale", "address"),
+)
+
+
+def user_lookups(emulator: Emulator) -> None:
+    """A look among many users takes hardly longer than one among none."""
+    users = emulator.client("cognito-idp")
+    full, empty = (
+        users.create_user_pool(PoolName=unique("many"), UsernameAttributes=["email"])["UserPool"][
+            "Id"
+        ]
+        for _ in range(2)
+    )
+    for number in range(800):
+        made = users.admin_create_user(
+            UserPoolId=full,
+            Username=f"student-{number}@portal.example",
+            MessageAction="SUPPRESS",
+            UserAttributes=[{"Name": name, "Value": str(number)} for name in LOOKED_AT],
+        )["User"]
+
+    def quickest(pool: str) -> float:
+        durations = []
+        for _ in range(80):
+            started = time.perf_counter()
+            with contextlib.suppress(users.exceptions.UserNotFoundException):
+                users.admin_get_user(UserPoolId=pool, Username="nobody@portal.example")
+            durations.append(time.perf_counter() - started)
+        return min(durations)
+
+    assert quickest(full) < 1.6 * quickest(empty)
+    # Whoever has another address is found by that one, and whoever is gone by none.
+    last = "student-799@portal.example"
+    changed = {"Name": "email", "Value": "renamed@portal.example"}
+    users.admin_update_user_attributes(
+        UserPoolId=full, Username=made["Username"], UserAttributes=[changed]
+    )
+    found = users.admin_get_user(UserPoolId=full, Username="renamed@portal.example")
+    assert found["Username"] == made["Username"]
+    users.admin_delete_user(UserPoolId=full, Username="student-0@portal.example")
+    for gone in ("student-0@portal.example", last):
+        with pytest.raises(users.exceptions.UserNotFoundException):
+            users.admin_get_user(UserPoolId=full, Username=gone)

@@ -1,0 +1,152 @@
+"""What the shims promise about executions: stopped, taken up again, and many at once."""
+
+import json
+import time
+
+import pytest
+from botocore.exceptions import ClientError
+
+from aws_emulator.tests.ministack.contracts_machines import DEFINITION, ROLE, ended, machine
+from aws_emulator.tests.ministack.running import Emulator, unique
+from aws_emulator.tests.ministack.templates import stack
+
+ARN = "arn:aws:states:us-east-1:000000000000:stateMachine"
+
+
+def execution_redrive(emulator: Emulator) -> None:
+    """An execution that failed goes on with the state that failed, and with its input."""
+    name, queue = unique("again"), unique("again")
+    states = {
+        "Before": {"Type": "Pass", "Output": {"n": "{% $states.input.n + 1 %}"}, "Next": "Send"},
+        "Send": {
+            "Type": "Task",
+            "Resource": "arn:aws:states:::sqs:sendMessage",
+            "Arguments": {
+                "QueueUrl": f"http://sqs.us-east-1.localhost/000000000000/{queue}",
+                "MessageBody": "{% $string($states.input.n) %}",
+            },
+            "Output": "{% $states.input %}",
+            "End": True,
+        },
+    }
+    definition = {"QueryLanguage": "JSONata", "StartAt": "Before", "States": states}
+    made = machine(json.dumps(definition), StateMachineName=name)
+    emulator.deploy(stack(Role=ROLE, Machine=made), name)
+    machines = emulator.client("stepfunctions")
+    started = machines.start_execution(stateMachineArn=f"{ARN}:{name}", input='{"n": 1}')[
+        "executionArn"
+    ]
+    assert ended(emulator, started)["status"] == "FAILED"
+    emulator.client("sqs").create_queue(QueueName=queue)
+    machines.redrive_execution(executionArn=started)
+    last = ended(emulator, started)
+    assert (last["status"], last["output"], last["input"]) == ("SUCCEEDED", '{"n": 2}', '{"n": 1}')
+    with pytest.raises(ClientError) as caught:
+        machines.redrive_execution(executionArn=started)
+    assert caught.value.response["Error"]["Code"] == "ExecutionNotRedrivable"
+
+
+def stopped_executions(emulator: Emulator) -> None:
+    """A stopped execution stays stopped, and a redrive has it to itself."""
+    name = unique("stopped")
+    states = {
+        "Slow": {"Type": "Wait", "Seconds": 1, "Next": "After"},
+        "After": {"Type": "Pass", "End": True},
+    }
+    made = machine(json.dumps({"StartAt": "Slow", "States": states}), StateMachineName=name)
+    emulator.deploy(stack(Role=ROLE, Machine=made), name)
+    machines = emulator.client("stepfunctions")
+    started = machines.start_execution(stateMachineArn=f"{ARN}:{name}")["executionArn"]
+    time.sleep(0.2)
+    machines.stop_execution(executionArn=started)
+    machines.redrive_execution(executionArn=started)
+    assert ended(emulator, started)["status"] == "SUCCEEDED"
+    events = machines.get_execution_history(executionArn=started)["events"]
+    details = [it["stateEnteredEventDetails"] for it in events if "stateEnteredEventDetails" in it]
+    assert [it["name"] for it in details] == ["Slow", "Slow", "After"]
+    assert [it["type"] for it in events].count("ExecutionSucceeded") == 1
+
+
+def failed_after_a_stop(emulator: Emulator) -> None:
+    """A state that fails after its execution was stopped does not end it a second time."""
+    name = unique("late")
+    slow = {
+        "Type": "Map",
+        "Items": [1],
+        "ItemProcessor": {
+            "StartAt": "Slow",
+            "States": {
+                "Slow": {"Type": "Wait", "Seconds": 1, "Next": "Late"},
+                "Late": {"Type": "Fail", "Error": "Late"},
+            },
+        },
+        "End": True,
+    }
+    definition = {"QueryLanguage": "JSONata", "StartAt": "All", "States": {"All": slow}}
+    made = machine(json.dumps(definition), StateMachineName=name)
+    emulator.deploy(stack(Role=ROLE, Machine=made), name)
+    machines = emulator.client("stepfunctions")
+    started = machines.start_execution(stateMachineArn=f"{ARN}:{name}")["executionArn"]
+    time.sleep(0.2)
+    machines.stop_execution(executionArn=started)
+    time.sleep(1.3)
+    assert machines.describe_execution(executionArn=started)["status"] == "ABORTED"
+
+
+def expression_parsing(emulator: Emulator) -> None:
+    """An expression of some milliseconds does not run out of time while others run."""
+    name = unique("parsed")
+    # Thousands of steps: far from a second for one, and seconds for twenty at once.
+    busy = "{% $sum([1..10000].($ * 2)) %}"
+    state = {"Type": "Pass", "Output": busy, "End": True}
+    definition = {"QueryLanguage": "JSONata", "StartAt": "Sum", "States": {"Sum": state}}
+    emulator.deploy(stack(Role=ROLE, Machine=machine(json.dumps(definition),
+                                                     StateMachineName=name)), name)  # fmt: skip
+    machines = emulator.client("stepfunctions")
+    started = [
+        machines.start_execution(stateMachineArn=f"{ARN}:{name}")["executionArn"] for _ in range(24)
+    ]
+    lasts = [ended(emulator, it, 60) for it in started]
+    assert {(it["status"], it.get("output")) for it in lasts} == {("SUCCEEDED", "100010000")}
+
+
+def express_executions(emulator: Emulator) -> None:
+    """Nothing of an Express execution can be read after it, nor of a Map Run's Express child."""
+    name, bucket = unique("express"), unique("express")
+    storage, machines = emulator.client("s3"), emulator.client("stepfunctions")
+    storage.create_bucket(Bucket=bucket)
+    storage.put_object(Bucket=bucket, Key="a.csv", Body=b"n\ncanary\n")
+    spread = {
+        "Type": "Map",
+        "Label": "Rows",
+        "ItemReader": {
+            "Resource": "arn:aws:states:::s3:getObject",
+            "ReaderConfig": {"InputType": "CSV", "CSVHeaderLocation": "FIRST_ROW"},
+            "Parameters": {"Bucket": bucket, "Key": "a.csv"},
+        },
+        "ItemProcessor": {
+            "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "EXPRESS"},
+            "StartAt": "Child",
+            "States": {"Child": {"Type": "Pass", "Result": 1, "End": True}},
+        },
+        "End": True,
+    }
+    express = machine(DEFINITION, StateMachineName=f"{name}-x", StateMachineType="EXPRESS")
+    rows = json.dumps({"StartAt": "Rows", "States": {"Rows": spread}})
+    standard = machine(rows, StateMachineName=name)
+    emulator.deploy(stack(Role=ROLE, Express=express, Standard=standard), name)
+    answer = machines.start_sync_execution(
+        stateMachineArn=f"{ARN}:{name}-x", input='{"n": "canary"}'
+    )
+    assert answer["status"] == "SUCCEEDED"
+    listed = machines.list_executions(stateMachineArn=f"{ARN}:{name}-x")["executions"]
+    assert listed == []
+    with pytest.raises(ClientError) as caught:
+        machines.describe_execution(executionArn=answer["executionArn"])
+    assert caught.value.response["Error"]["Code"] == "ExecutionDoesNotExist"
+    started = machines.start_execution(stateMachineArn=f"{ARN}:{name}")["executionArn"]
+    assert ended(emulator, started)["output"] == "[1]"
+    (run,) = machines.list_map_runs(executionArn=started)["mapRuns"]
+    assert machines.list_executions(mapRunArn=run["mapRunArn"])["executions"] == []
+    counts = machines.describe_map_run(mapRunArn=run["mapRunArn"])["itemCounts"]
+    assert (counts["succeeded"], counts["total"]) == (1, 1)

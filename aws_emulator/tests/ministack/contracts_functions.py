@@ -1,0 +1,240 @@
+"""What the shims promise about functions. Each check fails without its shim."""
+
+import base64
+import hashlib
+import io
+import json
+import time
+import urllib.request
+import zipfile
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from aws_emulator.ministack.patches.function_processes import PROCESSES
+from aws_emulator.tests.ministack.running import Emulator, unique
+from aws_emulator.tests.ministack.templates import ROLE, function, package, stack
+
+_LOOK_AROUND = """
+import importlib.util, os, sys
+class TransientError(Exception):
+    pass
+def handler(event, context):
+    if event.get("fail"):
+        raise TransientError("not now")
+    if event.get("eat"):
+        return len(bytearray(event["eat"]))
+    return {
+        "seen": [name for name in event["modules"] if importlib.util.find_spec(name)],
+        "environment": sorted(os.environ),
+        "executable": sys.executable,
+        "arn": context.invoked_function_arn,
+    }
+"""
+#: Lambda developer guide, "Using Lambda environment variables"; what the emulator needs; POSIX.
+_ALLOWED = {
+    "AWS_ENDPOINT_URL",
+    "AWS_DISABLE_HOST_PREFIX_INJECTION",
+    "AWS_EXECUTION_ENV",
+    "AWS_XRAY_CONTEXT_MISSING",
+    "AWS_XRAY_DAEMON_ADDRESS",
+    "HOME",
+    "LANG",
+    "LAMBDA_TASK_ROOT",
+    "PATH",
+    "PWD",
+    "PYTHONNOUSERSITE",
+    "PYTHONPATH",
+    "TMPDIR",
+    "TZ",
+    "_",
+    "_HANDLER",
+    "OLDPWD",
+    "SHLVL",
+    "LC_CTYPE",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_REGION",
+    "AWS_DEFAULT_REGION",
+}
+
+
+def invoke(emulator: Emulator, name: str, event: Any, region: str = "us-east-1") -> Any:
+    """The payload that an invocation gives back."""
+    answer = emulator.client("lambda", region).invoke(
+        FunctionName=name, Payload=json.dumps(event).encode()
+    )
+    return json.load(answer["Payload"])
+
+
+def function_runtime(emulator: Emulator) -> None:
+    """A function sees its package and the runtime only, keeps its error types, and is limited."""
+    name = unique("look")
+    emulator.deploy(
+        stack(Role=ROLE, Look=function(name, _LOOK_AROUND, MemorySize=256)), unique("runtime")
+    )
+    seen = invoke(
+        emulator, name, {"modules": ["ministack", "duckdb", "yaml", "aws_emulator", "boto3"]}
+    )
+    assert seen["seen"] == ["boto3"]
+    assert ".venv-lambda" in seen["executable"]
+    assert [
+        variable
+        for variable in seen["environment"]
+        if variable not in _ALLOWED and not variable.startswith("AWS_LAMBDA_")
+    ] == []
+    failed = invoke(emulator, name, {"fail": True})
+    assert (failed["errorType"], failed["errorMessage"]) == ("TransientError", "not now")
+    assert invoke(emulator, name, {"eat": 64_000_000}) == 64_000_000
+    assert invoke(emulator, name, {"eat": 600_000_000})["errorType"] == "MemoryError"
+
+    durations = []
+    for _ in range(20):
+        started = time.perf_counter()
+        invoke(emulator, name, {"modules": []})
+        durations.append(time.perf_counter() - started)
+    # A quiet invocation took 56 ms, 50 of them waiting for output.
+    assert sorted(durations)[10] < 0.045
+
+
+def function_processes(emulator: Emulator) -> None:
+    """Many invocations at once share a few processes, and all of them are answered."""
+    name = unique("shared")
+    code = "import os, time\ndef handler(*_):\n    time.sleep(0.05)\n    return os.getpid()\n"
+    emulator.deploy(stack(Role=ROLE, Shared=function(name, code)), unique("shared"))
+    with ThreadPoolExecutor(20) as hands:
+        processes = list(hands.map(lambda _: invoke(emulator, name, {}), range(20)))
+    assert all(isinstance(it, int) for it in processes)
+    assert len(set(processes)) <= PROCESSES
+
+
+def import_errors(emulator: Emulator) -> None:
+    """An import that fails keeps its type as well."""
+    name = unique("broken")
+    emulator.deploy(
+        stack(Role=ROLE, Broken=function(name, "import nothing_here")), unique("broken")
+    )
+    assert invoke(emulator, name, {})["errorType"] == "Runtime.ImportModuleError"
+
+
+def worker_regions(emulator: Emulator) -> None:
+    """A new function leaves the worker of its namesake in another region alone."""
+    name = unique("namesake")
+    code = "import os\ndef handler(event, context):\n    return os.getpid()\n"
+    template = stack(Role=ROLE, Namesake=function(name, code))
+    emulator.deploy(template, unique("first"), "eu-west-2")
+    before = invoke(emulator, name, {}, "eu-west-2")
+    emulator.deploy(template, unique("second"), "ap-south-1")
+    assert invoke(emulator, name, {}, "eu-west-2") == before
+
+
+def weighted_aliases(emulator: Emulator) -> None:
+    """An alias splits its invocations by its weights."""
+    name = unique("canary")
+    code = "def handler(event, context):\n    return context.function_version\n"
+    emulator.deploy(stack(Role=ROLE, Canary=function(name, code)), unique("canary"))
+    functions = emulator.client("lambda")
+    old = functions.publish_version(FunctionName=name)["Version"]
+    functions.update_function_code(
+        FunctionName=name, ZipFile=package(index=code + "# changed\n"), Publish=True
+    )
+    functions.create_alias(
+        FunctionName=name,
+        Name="live",
+        FunctionVersion=old,
+        RoutingConfig={"AdditionalVersionWeights": {"2": 0.5}},
+    )
+    answers = [invoke(emulator, f"{name}:live", {}) for _ in range(40)]
+    assert set(answers) == {"1", "2"}
+
+
+def function_versions(emulator: Emulator) -> None:
+    """A version keeps its own package, and the same code is published once."""
+    name = unique("published")
+    code = "def handler(event, context):\n    return 1\n"
+    emulator.deploy(stack(Role=ROLE, Published=function(name, code)), name)
+    functions = emulator.client("lambda")
+    first = functions.publish_version(FunctionName=name)
+    assert first["Version"] == functions.publish_version(FunctionName=name)["Version"] == "1"
+
+    second = package(index=code.replace("1", "2"))
+    updated = functions.update_function_code(FunctionName=name, ZipFile=second, Publish=True)
+    assert updated["Version"] == "2"
+    assert updated["FunctionArn"].endswith(f":{name}:2")
+    again = functions.update_function_code(FunctionName=name, ZipFile=second)
+    published = functions.publish_version(FunctionName=name, CodeSha256=again["CodeSha256"])
+    assert published["Version"] == "2"
+    with pytest.raises(ClientError, match="CodeSHA256"):
+        functions.publish_version(FunctionName=name, CodeSha256=first["CodeSha256"])
+
+    functions.update_function_code(FunctionName=name, ZipFile=package(index="# neither"))
+    for version, body in (("1", code), ("2", code.replace("1", "2"))):
+        found = functions.get_function(FunctionName=name, Qualifier=version)
+        assert found["Configuration"]["Version"] == version
+        with urllib.request.urlopen(found["Code"]["Location"], timeout=10) as response:
+            content = response.read()
+        digest = base64.b64encode(hashlib.sha256(content).digest()).decode()
+        assert digest == found["Configuration"]["CodeSha256"]
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            assert archive.read("index.py").decode() == body
+
+
+def log_streams(emulator: Emulator) -> None:
+    """All invocations of a version are in one log stream."""
+    name = unique("talking")
+    code = "def handler(event, context):\n    print('said', event['word'])\n"
+    emulator.deploy(stack(Role=ROLE, Talking=function(name, code)), name)
+    for word in ("one", "two", "three"):
+        invoke(emulator, name, {"word": word})
+    logs, group = emulator.client("logs"), f"/aws/lambda/{name}"
+    streams = logs.describe_log_streams(logGroupName=group)["logStreams"]
+    assert len(streams) == 1
+    events = logs.filter_log_events(logGroupName=group, filterPattern="said")["events"]
+    assert [event["message"] for event in events] == ["said one", "said two", "said three"]
+
+
+def update_delay(emulator: Emulator) -> None:
+    """Who waits for an update as the SDK does waits less than the waiter's second."""
+    name = unique("updated")
+    code = "def handler(event, context):\n    return 1\n"
+    emulator.deploy(stack(Role=ROLE, Updated=function(name, code)), name)
+    functions = emulator.client("lambda")
+    second = package(index=code.replace("1", "2"))
+    functions.update_function_code(FunctionName=name, ZipFile=second)
+    started = time.perf_counter()
+    functions.get_waiter("function_updated_v2").wait(FunctionName=name)
+    assert time.perf_counter() - started < 0.9
+    assert invoke(emulator, name, {}) == 2
+
+
+def stream_pollers(emulator: Emulator) -> None:
+    """A record of a stream with a mapping is left to aws_emulator/event_sources."""
+    name = unique("mapped")
+    emulator.deploy(
+        stack(
+            Role=ROLE,
+            Stream={
+                "Type": "AWS::Kinesis::Stream",
+                "Properties": {"Name": name, "ShardCount": 1},
+            },
+            Mapped=function(name, "def handler(event, context):\n    return None\n"),
+            Mapping={
+                "Type": "AWS::Lambda::EventSourceMapping",
+                "Properties": {
+                    "EventSourceArn": {"Fn::GetAtt": ["Stream", "Arn"]},
+                    "FunctionName": {"Ref": "Mapped"},
+                    "StartingPosition": "TRIM_HORIZON",
+                },
+            },
+        ),
+        unique("mapped"),
+    )
+    emulator.client("kinesis").put_record(StreamName=name, Data=b"x", PartitionKey="x")
+    time.sleep(2.5)
+    groups = emulator.client("logs").describe_log_groups(logGroupNamePrefix=f"/aws/lambda/{name}")
+    assert groups["logGroups"] == []
+    mappings = emulator.client("lambda").list_event_source_mappings(FunctionName=name)
+    assert len(mappings["EventSourceMappings"]) == 1

@@ -1,0 +1,248 @@
+"""What the shims promise about state machines and about the letters that they lead to."""
+
+import json
+import time
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+from aws_emulator.tests.ministack.running import Emulator, unique
+from aws_emulator.tests.ministack.templates import ROLE as ROLE_OF_FUNCTIONS
+from aws_emulator.tests.ministack.templates import function, stack
+
+TRUST = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {
+            "Effect": "Allow",
+            "Principal": {"Service": "states.amazonaws.com"},
+            "Action": "sts:AssumeRole",
+        }
+    ],
+}
+ROLE = {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": TRUST}}
+DEFINITION = json.dumps({"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}})
+
+
+def machine(definition: str, **properties: Any) -> dict[str, Any]:
+    given = {
+        "DefinitionString": definition,
+        "RoleArn": {"Fn::GetAtt": ["Role", "Arn"]},
+        **properties,
+    }
+    return {"Type": "AWS::StepFunctions::StateMachine", "Properties": given}
+
+
+def ended(emulator: Emulator, execution: str, patience_s: float = 5) -> dict[str, Any]:
+    machines = emulator.client("stepfunctions")
+    for _ in range(int(patience_s / 0.05)):
+        found: dict[str, Any] = machines.describe_execution(executionArn=execution)
+        if found["status"] != "RUNNING":
+            return found
+        time.sleep(0.05)
+    raise AssertionError("the execution does not end")
+
+
+def machine_versions(emulator: Emulator) -> None:
+    """An alias of a template starts an execution of the version that it points at."""
+    name = unique("aliased")
+    version = {
+        "Type": "AWS::StepFunctions::StateMachineVersion",
+        "Properties": {"StateMachineArn": {"Ref": "Machine"}},
+    }
+    alias = {
+        "Type": "AWS::StepFunctions::StateMachineAlias",
+        "Properties": {
+            "Name": "live",
+            "DeploymentPreference": {
+                "StateMachineVersionArn": {"Ref": "Version"},
+                "Type": "ALL_AT_ONCE",
+            },
+        },
+    }
+    resources = {"Machine": machine(DEFINITION, StateMachineName=name), "Version": version}
+    emulator.deploy(stack(Role=ROLE, **resources, Alias=alias), name)
+    machines = emulator.client("stepfunctions")
+    (arn,) = [it["stateMachineArn"] for it in machines.list_state_machines()["stateMachines"]
+              if it["name"] == name]  # fmt: skip
+    started = machines.start_execution(stateMachineArn=f"{arn}:live")["executionArn"]
+    assert ended(emulator, started)["status"] == "SUCCEEDED"
+
+
+def machine_definitions(emulator: Emulator) -> None:
+    """A definition may be YAML."""
+    name = unique("yaml")
+    text = "StartAt: Done\nStates:\n  # a word\n  Done:\n    Type: Succeed\n"
+    emulator.deploy(stack(Role=ROLE, Machine=machine(text, StateMachineName=name)), name)
+    machines = emulator.client("stepfunctions")
+    arn = f"arn:aws:states:us-east-1:000000000000:stateMachine:{name}"
+    started = machines.start_execution(stateMachineArn=arn)["executionArn"]
+    assert ended(emulator, started)["status"] == "SUCCEEDED"
+
+
+def integration_errors(emulator: Emulator) -> None:
+    """A catcher for the name that AWS gives to a repeated start is met."""
+    inner, outer = unique("inner"), unique("outer")
+    arn = "arn:aws:states:us-east-1:000000000000:stateMachine"
+    twice = {
+        "StartAt": "Start",
+        "States": {
+            "Start": {
+                "Type": "Task",
+                "Resource": "arn:aws:states:::states:startExecution",
+                "Parameters": {"StateMachineArn": f"{arn}:{inner}", "Name": "once"},
+                "Catch": [
+                    {
+                        "ErrorEquals": ["StepFunctions.ExecutionAlreadyExistsException"],
+                        "Next": "Caught",
+                    }
+                ],
+                "End": True,
+            },
+            "Caught": {"Type": "Pass", "Result": "caught", "End": True},
+        },
+    }
+    resources = {
+        "Inner": machine(DEFINITION, StateMachineName=inner),
+        "Outer": machine(json.dumps(twice), StateMachineName=outer),
+    }
+    emulator.deploy(stack(Role=ROLE, **resources), outer)
+    machines = emulator.client("stepfunctions")
+    for _ in range(2):
+        started = machines.start_execution(stateMachineArn=f"{arn}:{outer}")["executionArn"]
+        last = ended(emulator, started)
+    assert (last["status"], last["output"]) == ("SUCCEEDED", '"caught"')
+
+
+def throttled_functions(emulator: Emulator) -> None:
+    """A function that has no concurrency left is tried again by the name that AWS gives to that."""
+    name = unique("throttled")
+    code = "def handler(*_):\n    return 1\n"
+    never = function(name, code, ReservedConcurrentExecutions=0)
+    task = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::lambda:invoke",
+        "Parameters": {"FunctionName": name, "Payload": {}},
+        "Catch": [{"ErrorEquals": ["Lambda.TooManyRequestsException"], "Next": "Caught"}],
+        "End": True,
+    }
+    states = {"Call": task, "Caught": {"Type": "Pass", "Result": "caught", "End": True}}
+    made = machine(json.dumps({"StartAt": "Call", "States": states}), StateMachineName=name)
+    emulator.deploy(stack(Role=ROLE_OF_FUNCTIONS, Never=never, Machine=made), name)
+    started = emulator.client("stepfunctions").start_execution(
+        stateMachineArn=f"arn:aws:states:us-east-1:000000000000:stateMachine:{name}"
+    )["executionArn"]
+    assert ended(emulator, started).get("output") == '"caught"'
+
+
+def distributed_maps(emulator: Emulator) -> None:
+    """A Distributed Map of a JSONata machine reads its file, hands out its items and answers."""
+    name, bucket = unique("spread"), unique("spread")
+    storage = emulator.client("s3")
+    storage.create_bucket(Bucket=bucket)
+    storage.put_object(Bucket=bucket, Key="a.csv", Body=b"n\n5\n7\n")
+    child = {"Type": "Pass", "Output": "{% $states.input.word & $states.input.n %}", "End": True}
+    rows = {
+        "Type": "Map",
+        "ItemReader": {
+            "Resource": "arn:aws:states:::s3:getObject",
+            "ReaderConfig": {"InputType": "CSV", "CSVHeaderLocation": "FIRST_ROW"},
+            "Arguments": {"Bucket": "{% $states.input.bucket %}", "Key": "a.csv"},
+        },
+        "ItemSelector": {
+            "word": "{% $states.input.word & $string($states.context.Map.Item.Index) %}",
+            "n": "{% $states.context.Map.Item.Value.n %}",
+        },
+        "ItemProcessor": {
+            "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "EXPRESS"},
+            "StartAt": "Child",
+            "States": {"Child": child},
+        },
+        "Output": {"all": "{% $states.result %}"},
+        "End": True,
+    }
+    definition = {"QueryLanguage": "JSONata", "StartAt": "Rows", "States": {"Rows": rows}}
+    made = machine(json.dumps(definition), StateMachineName=name)
+    emulator.deploy(stack(Role=ROLE, Machine=made), name)
+    started = emulator.client("stepfunctions").start_execution(
+        stateMachineArn=f"arn:aws:states:us-east-1:000000000000:stateMachine:{name}",
+        input=json.dumps({"bucket": bucket, "word": "w"}),
+    )["executionArn"]
+    last = ended(emulator, started)
+    assert last["status"] == "SUCCEEDED", last
+    assert json.loads(last["output"]) == {"all": ["w05", "w17"]}
+
+
+def letter_senders(emulator: Emulator) -> None:
+    """A policy for one sender allows letters from it, and from nobody else."""
+    sender, other = (f"{unique('sender')}@portal.example" for _ in range(2))
+    account = "arn:aws:ses:us-east-1:000000000000:identity"
+    letters = emulator.client("sesv2")
+    for address in (sender, other):
+        letters.create_email_identity(EmailIdentity=address)
+    users, name = emulator.client("iam"), unique("writer")
+    users.create_user(UserName=name)
+    allowed = {"Effect": "Allow", "Action": "ses:SendEmail", "Resource": f"{account}/{sender}"}
+    users.put_user_policy(
+        UserName=name,
+        PolicyName="one-sender",
+        PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [allowed]}),
+    )
+    key = users.create_access_key(UserName=name)["AccessKey"]
+    writer = boto3.client(
+        "sesv2",
+        region_name="us-east-1",
+        endpoint_url=emulator.endpoint,
+        aws_access_key_id=key["AccessKeyId"],
+        aws_secret_access_key=key["SecretAccessKey"],
+    )
+    letter: dict[str, Any] = {
+        "Destination": {"ToAddresses": ["student@portal.example"]},
+        "Content": {"Simple": {"Subject": {"Data": "x"}, "Body": {"Text": {"Data": "x"}}}},
+    }
+    assert writer.send_email(FromEmailAddress=sender, **letter)["MessageId"]
+    with pytest.raises(ClientError) as caught:
+        writer.send_email(FromEmailAddress=other, **letter)
+    assert caught.value.response["Error"]["Code"] == "AccessDeniedException"
+
+
+def state_tests(emulator: Emulator) -> None:
+    """TestState evaluates a JSONata task's Arguments, Output and what it catches."""
+    task = {
+        "QueryLanguage": "JSONata",
+        "Type": "Task",
+        "Resource": "arn:aws:states:::sqs:sendMessage",
+        "Arguments": {"QueueUrl": "{% $states.input.url %}", "MessageBody": "x"},
+        "Output": "{% $states.result.MessageId & '!' %}",
+        "Next": "After",
+        "Retry": [{"ErrorEquals": ["SQS.Slow"], "MaxAttempts": 1}],
+        "Catch": [
+            {
+                "ErrorEquals": ["States.ALL"],
+                "Output": "{% $states.errorOutput.Error %}",
+                "Next": "Caught",
+            }
+        ],
+    }
+    machines = emulator.client("stepfunctions")
+
+    def tried(mock: dict[str, Any], retries: int = 0) -> dict[str, Any]:
+        answer: dict[str, Any] = machines.test_state(
+            definition=json.dumps(task),
+            input=json.dumps({"url": "u"}),
+            inspectionLevel="DEBUG",
+            mock=mock,
+            stateConfiguration={"retrierRetryCount": retries},
+        )
+        return answer
+
+    good = tried({"result": '{"MessageId": "m"}'})
+    assert (good["status"], good["output"], good["nextState"]) == ("SUCCEEDED", '"m!"', "After")
+    assert json.loads(good["inspectionData"]["afterArguments"])["QueueUrl"] == "u"
+    slow = {"errorOutput": {"error": "SQS.Slow", "cause": "c"}}
+    assert tried(slow)["status"] == "RETRIABLE"
+    caught = tried(slow, 1)
+    assert (caught["status"], caught["output"]) == ("CAUGHT_ERROR", '"SQS.Slow"')
+    assert caught["nextState"] == "Caught"

@@ -1,0 +1,266 @@
+"""What the shims promise about streams, state machines and regions."""
+
+import json
+import time
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    HTTPClientError,
+    ReadTimeoutError,
+)
+
+from aws_emulator.tests.ministack.running import Emulator, unique
+
+
+def kinesis_housekeeping(emulator: Emulator) -> None:
+    """A put costs no more in a stream that holds many records."""
+    name = unique("full")
+    streams = emulator.client("kinesis")
+    streams.create_stream(StreamName=name, ShardCount=1)
+    records = [{"Data": b"x", "PartitionKey": "x"}] * 500
+    for _ in range(200):
+        streams.put_records(StreamName=name, Records=records)
+    started = time.perf_counter()
+    for _ in range(50):
+        streams.put_record(StreamName=name, Data=b"x", PartitionKey="x")
+    # Looking at 100,000 records at each put took 6 ms and more.
+    assert (time.perf_counter() - started) / 50 < 0.005
+
+
+def expired_items(emulator: Emulator) -> None:
+    """An expired item is gone within seconds, by DynamoDB itself as its stream says."""
+    name = unique("expiring")
+    for region in ("us-east-1", "eu-west-2"):
+        tables = emulator.client("dynamodb", region)
+        arn = tables.create_table(
+            TableName=name,
+            BillingMode="PAY_PER_REQUEST",
+            AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+            StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
+        )["TableDescription"]["LatestStreamArn"]
+        tables.update_time_to_live(
+            TableName=name,
+            TimeToLiveSpecification={"Enabled": True, "AttributeName": "expires_at"},
+        )
+        for key, seconds in (("gone", -1), ("kept", 600), ("deleted", 600)):
+            expires = {"N": str(int(time.time()) + seconds)}
+            tables.put_item(TableName=name, Item={"id": {"S": key}, "expires_at": expires})
+        tables.put_item(TableName=name, Item={"id": {"S": "never"}})
+        tables.delete_item(TableName=name, Key={"id": {"S": "deleted"}})
+        deadline = time.monotonic() + 10
+        while tables.scan(TableName=name)["Count"] > 2 and time.monotonic() < deadline:
+            time.sleep(0.2)
+        assert {it["id"]["S"] for it in tables.scan(TableName=name)["Items"]} == {"kept", "never"}
+        streams = emulator.client("dynamodbstreams", region)
+        (shard,) = streams.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"]
+        iterator = streams.get_shard_iterator(
+            StreamArn=arn, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
+        )["ShardIterator"]
+        removed = {
+            it["dynamodb"]["Keys"]["id"]["S"]: it.get("userIdentity")
+            for it in streams.get_records(ShardIterator=iterator)["Records"]
+            if it["eventName"] == "REMOVE"
+        }
+        assert removed == {
+            "gone": {"Type": "Service", "PrincipalId": "dynamodb.amazonaws.com"},
+            "deleted": None,
+        }
+
+
+def execution_delay(emulator: Emulator) -> None:
+    """An execution starts at once."""
+    machines = emulator.client("stepfunctions")
+    definition = {"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}}
+    role = emulator.client("iam").create_role(
+        RoleName=unique("states"),
+        AssumeRolePolicyDocument=json.dumps(
+            {
+                "Version": "2012-10-17",
+                "Statement": [
+                    {
+                        "Effect": "Allow",
+                        "Principal": {"Service": "states.amazonaws.com"},
+                        "Action": "sts:AssumeRole",
+                    }
+                ],
+            }
+        ),
+    )["Role"]["Arn"]
+    machine = machines.create_state_machine(
+        name=unique("quick"), definition=json.dumps(definition), roleArn=role, type="EXPRESS"
+    )["stateMachineArn"]
+    durations = []
+    for _ in range(5):
+        started = time.perf_counter()
+        machines.start_sync_execution(stateMachineArn=machine)
+        durations.append(time.perf_counter() - started)
+    # 150 ms of them were the delay.
+    assert min(durations) < 0.1
+
+
+def outage(emulator: Emulator) -> None:
+    """A region that is down answers 503, the others go on, and it comes back."""
+    name = unique("down")
+    home, london = emulator.client("kinesis"), emulator.client("kinesis", "eu-west-2")
+    for streams in (home, london):
+        streams.create_stream(StreamName=name, ShardCount=1)
+    assert emulator.local("outage?region=eu-west-2&on=1", "POST") == {"down": ["eu-west-2"]}
+    try:
+        with pytest.raises(ClientError) as caught:
+            london.put_record(StreamName=name, Data=b"x", PartitionKey="x")
+        assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 503
+        home.put_record(StreamName=name, Data=b"x", PartitionKey="x")
+    finally:
+        assert emulator.local("outage?region=eu-west-2&on=0", "POST") == {"down": []}
+    london.put_record(StreamName=name, Data=b"x", PartitionKey="x")
+
+
+def call_faults(emulator: Emulator) -> None:
+    """A call in a role fails as it was asked to, before or after it was done; others never do."""
+    bucket = unique("faulty")
+    emulator.client("s3").create_bucket(Bucket=bucket)
+    role = _in_a_role(emulator)
+
+    def put(kind: str, **more: object) -> tuple[type[Exception] | None, bool]:
+        """How a put under one rule ends, and whether the object is there."""
+        said = "&".join(f"{name}={value}" for name, value in more.items())
+        emulator.local(f"faults?service=s3&operation=PUT&kind={kind}&{said}", "POST")
+        try:
+            role.put_object(Bucket=bucket, Key=kind, Body=b"x")
+            ended = None
+        except (ClientError, BotoCoreError, HTTPClientError) as error:
+            ended = type(error)
+        emulator.client("s3").put_object(Bucket=bucket, Key=f"own-{kind}", Body=b"x")
+        assert emulator.local("faults", "DELETE")[0]["acted"] == int(ended is not None)
+        listed = emulator.client("s3").list_objects_v2(Bucket=bucket).get("Contents", [])
+        return ended, kind in {item["Key"] for item in listed}
+
+    assert put("refused") == (ClientError, False)
+    assert put("refused", share=0) == (None, True)
+    assert put("lost") == (ClientError, True)
+    ended, there = put("cut")
+    assert ended is not None
+    assert there
+    assert put("late", seconds=1) == (ReadTimeoutError, False)
+    time.sleep(1)
+    emulator.client("s3").head_object(Bucket=bucket, Key="late")
+    _throttled(emulator)
+
+
+def _throttled(emulator: Emulator) -> None:
+    """Kinesis is too fast for one region, record by record, and not for another."""
+    name = unique("fast")
+    records = [{"Data": b"x", "PartitionKey": str(number)} for number in range(3)]
+    emulator.local("faults?service=kinesis&region=eu-west-2&kind=throttled", "POST")
+    failed = []
+    for region in ("us-east-1", "eu-west-2"):
+        emulator.client("kinesis", region).create_stream(StreamName=name, ShardCount=1)
+        streams = _in_a_role(emulator, "kinesis", region)
+        answer = streams.put_records(StreamName=name, Records=records)
+        failed.append([it.get("ErrorCode") for it in answer["Records"]])
+        assert answer.get("FailedRecordCount", 0) == sum(map(bool, failed[-1]))
+    assert failed == [[None] * 3, ["ProvisionedThroughputExceededException"] * 3]
+    with pytest.raises(ClientError, match="ProvisionedThroughputExceeded"):
+        streams.put_record(StreamName=name, Data=b"x", PartitionKey="x")
+    emulator.local("faults", "DELETE")
+
+
+def loopback_transport(emulator: Emulator) -> None:
+    """A bucket that wants TLS takes calls over the loopback address, and the rest of its policy."""
+    bucket = unique("tls")
+    emulator.client("s3").create_bucket(Bucket=bucket)
+    denials = {
+        "private/*": {"StringNotEquals": {"aws:PrincipalAccount": "999999999999"}},
+        "*": {"Bool": {"aws:SecureTransport": "false"}},
+    }
+    statements = [
+        {
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": "s3:*",
+            "Resource": f"arn:aws:s3:::{bucket}/{path}",
+            "Condition": condition,
+        }
+        for path, condition in denials.items()
+    ]
+    policy = json.dumps({"Version": "2012-10-17", "Statement": statements})
+    emulator.client("s3").put_bucket_policy(Bucket=bucket, Policy=policy)
+    role = _in_a_role(emulator)
+    role.put_object(Bucket=bucket, Key="open", Body=b"x")
+    denied = False
+    try:
+        role.put_object(Bucket=bucket, Key="private/x", Body=b"x")
+    except ClientError as error:
+        denied = error.response["Error"]["Code"] == "AccessDenied"
+    assert denied
+
+
+def _in_a_role(emulator: Emulator, service: str = "s3", region: str = "us-east-1") -> Any:
+    """A client with temporary credentials, as a function has them; it never tries again."""
+    name = unique("function")
+    anyone = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}
+    everything = {"Effect": "Allow", "Action": f"{service}:*", "Resource": "*"}
+    iam = emulator.client("iam")
+    role = iam.create_role(
+        RoleName=name,
+        AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [anyone]}),
+    )["Role"]["Arn"]
+    iam.put_role_policy(
+        RoleName=name,
+        PolicyName="all",
+        PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [everything]}),
+    )
+    given = emulator.client("sts").assume_role(RoleArn=role, RoleSessionName="function")[
+        "Credentials"
+    ]
+    return boto3.client(  # type: ignore[call-overload]  # any service, by name
+        service,
+        region_name=region,
+        endpoint_url=emulator.endpoint,
+        aws_access_key_id=given["AccessKeyId"],
+        aws_secret_access_key=given["SecretAccessKey"],
+        aws_session_token=given["SessionToken"],
+        config=Config(
+            retries={"total_max_attempts": 1}, read_timeout=0.5, s3={"addressing_style": "path"}
+        ),
+    )
+
+
+def fifo_backlogs(emulator: Emulator) -> None:
+    """Who asks a queue in which thousands wait is answered about as quickly as at an empty one."""
+    queues = emulator.client("sqs")
+    full, empty = (
+        queues.create_queue(
+            QueueName=f"{unique(name)}.fifo",
+            Attributes={"FifoQueue": "true", "VisibilityTimeout": "600"},
+        )["QueueUrl"]
+        for name in ("full", "empty")
+    )
+    for number in range(400):
+        entries = [
+            {"Id": str(it), "MessageBody": "x", "MessageGroupId": "one",
+             "MessageDeduplicationId": f"{number}-{it}"}
+            for it in range(10)
+        ]  # fmt: skip
+        queues.send_message_batch(QueueUrl=full, Entries=entries)
+    (first,) = queues.receive_message(QueueUrl=full, MaxNumberOfMessages=1)["Messages"]
+
+    def quickest(url: str) -> float:
+        durations = []
+        for _ in range(30):
+            started = time.perf_counter()
+            # Whoever waits in a group waits for the one that was taken.
+            assert "Messages" not in queues.receive_message(QueueUrl=url, WaitTimeSeconds=0)
+            durations.append(time.perf_counter() - started)
+        return min(durations)
+
+    assert quickest(full) < 3 * quickest(empty)
+    queues.delete_message(QueueUrl=full, ReceiptHandle=first["ReceiptHandle"])
+    taken = queues.receive_message(QueueUrl=full, MaxNumberOfMessages=10)["Messages"]
+    assert len(taken) == 10

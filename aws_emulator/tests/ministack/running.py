@@ -1,0 +1,164 @@
+"""A private emulator on a free port, and the few things that its tests do with one."""
+
+import json
+import os
+import shutil
+import subprocess
+import threading
+import time
+import urllib.error
+import urllib.request
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+ROOT = Path(__file__).resolve().parents[3]
+PYTHON = ROOT / ".venv-emulator" / "bin" / "python"
+LAMBDA_PYTHON = ROOT / ".venv-lambda" / "bin" / "python"
+HOME = "us-east-1"
+
+#: What an AWS client needs to know to talk to an emulator, beside its address.
+CREDENTIALS = {
+    "AWS_ACCESS_KEY_ID": "test",
+    "AWS_SECRET_ACCESS_KEY": "test",
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
+}
+
+
+@dataclass(eq=False)
+class Emulator:
+    """A running emulator."""
+
+    endpoint: str
+    process: subprocess.Popen[str]
+    state: Path
+    _clients: dict[tuple[str, str], Any] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def client(self, service: str, region: str = HOME) -> Any:
+        """An AWS client of this emulator: one for all threads, which may not make their own."""
+        with self._lock:
+            if (service, region) not in self._clients:
+                self._clients[service, region] = self._new_client(service, region)
+            return self._clients[service, region]
+
+    def _new_client(self, service: str, region: str) -> Any:
+        return boto3.client(  # type: ignore[call-overload]  # any service, by name
+            service,
+            region_name=region,
+            endpoint_url=self.endpoint,
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+            config=Config(
+                retries={"total_max_attempts": 1},
+                inject_host_prefix=False,
+                s3={"addressing_style": "path"},
+                max_pool_connections=32,
+            ),
+        )
+
+    def local(self, path: str, method: str = "GET") -> Any:
+        """What one of the emulator's own paths answers."""
+        request = urllib.request.Request(f"{self.endpoint}/_local/{path}", method=method)
+        try:
+            with urllib.request.urlopen(request, timeout=10) as response:
+                return json.load(response)
+        except urllib.error.HTTPError as error:
+            with error:
+                raise AssertionError(f"{method} {path}: {error.code}") from None
+
+    def deploy(self, template: dict[str, Any], stack: str, region: str = HOME, **given: str) -> Any:
+        """Create or update a stack and return its outputs; an error ends in its reason."""
+        cloudformation = self.client("cloudformation", region)
+        existing = {found["StackName"] for found in cloudformation.describe_stacks()["Stacks"]}
+        act = cloudformation.update_stack if stack in existing else cloudformation.create_stack
+        act(
+            StackName=stack,
+            TemplateBody=json.dumps(template),
+            Capabilities=["CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"],
+            Parameters=[{"ParameterKey": k, "ParameterValue": v} for k, v in given.items()],
+        )
+        return self._settled(stack, region)
+
+    def _settled(self, stack: str, region: str) -> dict[str, str]:
+        cloudformation = self.client("cloudformation", region)
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            found = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
+            status = found["StackStatus"]
+            if status in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}:
+                return {o["OutputKey"]: o["OutputValue"] for o in found.get("Outputs", [])}
+            if not status.endswith("_IN_PROGRESS"):
+                events = cloudformation.describe_stack_events(StackName=stack)["StackEvents"]
+                reasons = [e.get("ResourceStatusReason", "") for e in events]
+                raise AssertionError(f"{stack} ended in {status}: {list(filter(None, reasons))}")
+            time.sleep(0.05)
+        raise AssertionError(f"{stack} did not settle")
+
+    def delete(self, stack: str, region: str = HOME) -> None:
+        """Delete a stack and wait until it is gone."""
+        cloudformation = self.client("cloudformation", region)
+        cloudformation.delete_stack(StackName=stack)
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            names = {found["StackName"] for found in cloudformation.describe_stacks()["Stacks"]}
+            if stack not in names:
+                return
+            time.sleep(0.05)
+        raise AssertionError(f"{stack} was not deleted")
+
+
+@contextmanager
+def running(state: Path, *without: str, root: Path = ROOT) -> Iterator[Emulator]:
+    """Start an emulator, without some shims or from a copy of the sources, and stop it."""
+    process = start(state, *[f"--without={name}" for name in without], root=root)
+    try:
+        assert process.stdout
+        line = process.stdout.readline()
+        assert line.startswith("emulator: http"), log(state).read_text()
+        yield Emulator(line.removeprefix("emulator: ").strip(), process, state)
+    finally:
+        process.terminate()
+        process.communicate(timeout=10)
+
+
+def start(state: Path, *arguments: str, port: int = 0, root: Path = ROOT) -> subprocess.Popen[str]:
+    """Start the launcher; its standard error goes to `log(state)`."""
+    command = [str(PYTHON), "-m", "aws_emulator.ministack", f"--port={port}", f"--state={state}"]
+    with log(state).open("w") as errors:
+        return subprocess.Popen(
+            [*command, f"--lambda-python={LAMBDA_PYTHON}", *arguments],
+            cwd=root,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+        )
+
+
+def changed_copy(directory: Path, file: str, old: str, new: str) -> Path:
+    """A copy of the launcher in which one text of one file is another."""
+    shutil.copytree(
+        ROOT / "aws_emulator", directory / "aws_emulator", ignore=shutil.ignore_patterns("__pyc*")
+    )
+    path = directory / "aws_emulator" / "ministack" / file
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+    return directory
+
+
+def log(state: Path) -> Path:
+    """Where the launcher's standard error goes."""
+    return state.with_name(f"{state.name}.log")
+
+
+def unique(prefix: str) -> str:
+    """A name that no other check uses."""
+    return f"{prefix}-{uuid.uuid4().hex[:8]}"

@@ -1,0 +1,111 @@
+"""What this project relies on and MiniStack does by itself: a new version must not lose it."""
+
+import httpx
+import jwt
+import pytest
+from botocore.exceptions import ClientError
+
+from aws_emulator.tests.ministack.contracts_cognito import (
+    CALLBACK,
+    GOODBYE,
+    VERIFIER,
+    authorization,
+    portal_client,
+    sign_in,
+    token,
+)
+from aws_emulator.tests.ministack.running import Emulator, unique
+from aws_emulator.tests.ministack.templates import ROLE, function, package, stack
+
+
+def test_an_object_is_written_once(emulator: Emulator) -> None:
+    storage, bucket = emulator.client("s3"), unique("once")
+    storage.create_bucket(Bucket=bucket)
+    first = {"Bucket": bucket, "Key": "events/a.parquet", "IfNoneMatch": "*"}
+    storage.put_object(**first, Body=b"1", Metadata={"last": "42", "good": "7"})
+    with pytest.raises(ClientError) as caught:
+        storage.put_object(**first, Body=b"2", Metadata={"last": "43"})
+    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 412
+    assert caught.value.response["Error"]["Code"] == "PreconditionFailed"
+    head = storage.head_object(Bucket=bucket, Key=first["Key"])
+    assert head["Metadata"] == {"last": "42", "good": "7"}
+    assert storage.get_object(Bucket=bucket, Key=first["Key"])["Body"].read() == b"1"
+
+
+def test_events_reach_a_stream_of_another_region(emulator: Emulator) -> None:
+    name = unique("far")
+    streams = emulator.client("kinesis", "ap-south-1")
+    streams.create_stream(StreamName=name, ShardCount=2)
+    answer = streams.put_records(
+        StreamName=name, Records=[{"Data": b"x", "PartitionKey": str(i)} for i in range(20)]
+    )
+    assert answer["FailedRecordCount"] == 0
+    assert {record["ShardId"] for record in answer["Records"]} == {
+        "shardId-000000000000",
+        "shardId-000000000001",
+    }
+    with pytest.raises(ClientError, match="not found"):
+        emulator.client("kinesis").describe_stream(StreamName=name)
+
+
+def test_a_new_function_becomes_active(emulator: Emulator) -> None:
+    name = unique("active")
+    emulator.deploy(stack(Role=ROLE, Active=function(name, "def handler(e, c):\n    pass\n")), name)
+    functions = emulator.client("lambda")
+    assert functions.get_function_configuration(FunctionName=name)["State"] == "Active"
+    functions.update_function_code(FunctionName=name, ZipFile=package(index="def handler(): 0\n"))
+    functions.get_waiter("function_updated_v2").wait(
+        FunctionName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 10}
+    )
+    assert functions.get_function_configuration(FunctionName=name)["State"] == "Active"
+
+
+def test_a_browser_signs_in_with_pkce(emulator: Emulator) -> None:
+    pool, client = portal_client(emulator)
+    with httpx.Client(base_url=emulator.endpoint) as browser:
+        callback = sign_in(browser, client)
+        assert callback["state"] == "st&te=1"
+        exchange = {
+            "grant_type": "authorization_code",
+            "code": callback["code"],
+            "redirect_uri": CALLBACK,
+        }
+        wrong = token(browser, client, **exchange, code_verifier="w" * 64)
+        assert (wrong.status_code, wrong.json()["error"]) == (400, "invalid_grant")
+        tokens = token(browser, client, **exchange, code_verifier=VERIFIER).json()
+        again = token(browser, client, **exchange, code_verifier=VERIFIER)
+        assert again.json()["error"] == "invalid_grant"
+        assert (tokens["token_type"], tokens["expires_in"]) == ("Bearer", 45 * 60)
+
+        keys = browser.get(f"/{pool}/.well-known/jwks.json").json()["keys"]
+        issuer = f"https://cognito-idp.us-east-1.amazonaws.com/{pool}"
+        by_id = {key["kid"]: jwt.PyJWK(key) for key in keys}
+        for kind, audience in (("id_token", client), ("access_token", None)):
+            key = by_id[jwt.get_unverified_header(tokens[kind])["kid"]]
+            found = jwt.decode(tokens[kind], key, ["RS256"], audience=audience, issuer=issuer)
+            assert found["cognito:groups"] == ["paying"]
+            if kind == "id_token":
+                assert (found["nonce"], found["email"]) == ("n once", "student@portal.example")
+            else:
+                assert found["client_id"] == client
+
+
+def test_a_browser_is_refused(emulator: Emulator) -> None:
+    _, client = portal_client(emulator)
+    with httpx.Client(base_url=emulator.endpoint) as browser:
+        elsewhere = authorization(client, redirect_uri="https://elsewhere.example/")
+        assert browser.get("/oauth2/authorize", params=elsewhere).status_code == 400
+        form = {**authorization(client), "username": "student@portal.example", "password": "no"}
+        page = browser.post("/login", data=form)
+        assert page.status_code == 200
+        assert "Incorrect username or password" in page.text
+
+
+def test_a_browser_signs_out(emulator: Emulator) -> None:
+    _, client = portal_client(emulator)
+    with httpx.Client(base_url=emulator.endpoint) as browser:
+        query = {"client_id": client, "logout_uri": GOODBYE}
+        answer = browser.get("/logout", params=query)
+        assert (answer.status_code, answer.headers["location"]) == (302, GOODBYE)
+        query["logout_uri"] = "https://elsewhere.example/"
+        assert browser.get("/logout", params=query).status_code == 400

@@ -1,0 +1,197 @@
+"""The scheduler: a run is decided by its seed, ends, and delivers everything."""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from aws_emulator.simulator import (
+    Faults,
+    Report,
+    SimulatedShard,
+    Simulator,
+    StuckError,
+    fault_point,
+    kinesis_records,
+)
+
+SETTINGS = {
+    "BatchSize": 10,
+    "FunctionResponseTypes": ["ReportBatchItemFailures"],
+    "BisectBatchOnFunctionError": True,
+}
+RUNS = 30
+
+
+class Bucket:
+    """Objects of sequence numbers, one consumer, and the row of its high water."""
+
+    def __init__(self) -> None:
+        self.objects: dict[object, list[int]] = {}
+        self.high = -1
+
+    def put(self, key: object, rows: list[int]) -> bool:
+        """Whether the object was written; False where one was there."""
+        fault_point("put: before", error=ConnectionError)
+        written = key not in self.objects
+        if written:
+            self.objects[key] = rows
+        fault_point("put: after", error=ConnectionError)
+        return written
+
+    def raise_high(self, high: int) -> None:
+        fault_point("row: before", error=ConnectionError)
+        self.high = max(self.high, high)
+        fault_point("row: after", error=ConnectionError)
+
+
+def sequence_numbers(event: dict[str, Any]) -> list[int]:
+    return [int(record["kinesis"]["sequenceNumber"]) for record in event["Records"]]
+
+
+def chained(bucket: Bucket, event: dict[str, Any]) -> Any:
+    fault_point("row: read")
+    high = bucket.high
+    while rest := [number for number in sequence_numbers(event) if number > high]:
+        high = rest[-1] if bucket.put(rest[0], rest) else bucket.objects[rest[0]][-1]
+        bucket.raise_high(high)
+    return {"batchItemFailures": []}
+
+
+def on(bucket: Bucket) -> Callable[[dict[str, Any]], Any]:
+    return functools.partial(chained, bucket)
+
+
+@pytest.mark.parametrize("seed", range(RUNS))
+def test_the_chained_writer_neither_loses_nor_repeats(seed: int) -> None:
+    bucket = Bucket()
+    records = kinesis_records([b"x"] * 40)
+    report = Simulator(records, SETTINGS, on(bucket), seed, Faults.heavy()).run()
+    assert not report.unaccounted
+    rows = [number for rows in bucket.objects.values() for number in rows]
+    assert sorted(rows) == [record.number for record in records]
+
+
+def test_without_faults_nothing_is_repeated_and_the_order_is_kept() -> None:
+    seen: list[int] = []
+    records = kinesis_records([b"x"] * 200)
+    report = Simulator(
+        records, {"BatchSize": 7}, lambda event: seen.extend(sequence_numbers(event)), seed=3
+    ).run()
+    assert seen == [record.number for record in records]
+    assert {call.seen for call in report.calls} == {"returned"}
+    assert max(len(call.sequences) for call in report.calls) == 7
+    assert report.trace == []
+
+
+def test_a_run_is_decided_by_its_seed() -> None:
+    def once(seed: int) -> Report:
+        bucket = Bucket()
+        return Simulator(
+            kinesis_records([b"x"] * 40),
+            SETTINGS,
+            on(bucket),
+            seed,
+            Faults.heavy(),
+        ).run()
+
+    first, again, other = once(11), once(11), once(12)
+    assert (first.trace, first.calls) == (again.trace, again.calls)
+    assert first.calls != other.calls
+
+
+@pytest.mark.parametrize("fault", ["crash", "timeout", "error"])
+def test_a_script_puts_the_fault_at_each_point_in_turn(fault: Any) -> None:
+    records = kinesis_records([b"x"] * 12)
+    for point in range(1_000):
+        bucket = Bucket()
+        report = Simulator(
+            records, SETTINGS, on(bucket), faults=Faults(script={point: fault})
+        ).run()
+        assert not report.unaccounted
+        assert sorted(n for rows in bucket.objects.values() for n in rows) == [
+            record.number for record in records
+        ]
+        if not report.trace:  # past the last point of the run
+            break
+    assert point > 4
+
+
+def test_a_crash_is_not_caught_by_the_handler() -> None:
+    def careless(event: dict[str, Any]) -> Any:
+        try:
+            fault_point("anything")
+        except Exception:  # noqa: BLE001 -- the point of the test
+            return None
+        return None
+
+    report = Simulator(
+        kinesis_records([b"x"]), SETTINGS, careless, faults=Faults(script={0: "crash"})
+    ).run()
+    assert [call.seen for call in report.calls] == ["failed", "returned"]
+
+
+def test_children_are_read_after_their_parents() -> None:
+    order: list[str] = []
+    parent = SimulatedShard("shard-0", kinesis_records([b"x"] * 20))
+    children = [
+        SimulatedShard(name, kinesis_records([b"x"] * 20, first=first), parents=("shard-0",))
+        for name, first in (("shard-1", 10**55 * 5), ("shard-2", 10**55 * 6))
+    ]
+    merged = SimulatedShard(
+        "shard-3", kinesis_records([b"x"] * 5, first=10**55 * 7), parents=("shard-1", "shard-2")
+    )
+    report = Simulator(
+        [merged, *children, parent], SETTINGS, lambda event: None, seed=5, faults=Faults.heavy()
+    ).run()
+    order = [call.shard_id for call in report.calls]
+    last = {name: len(order) - 1 - order[::-1].index(name) for name in set(order)}
+    assert last["shard-0"] < min(order.index("shard-1"), order.index("shard-2"))
+    assert max(last["shard-1"], last["shard-2"]) < order.index("shard-3")
+    assert not report.unaccounted
+
+
+def test_a_batch_that_fails_for_ever_is_told() -> None:
+    def failing(event: dict[str, Any]) -> Any:
+        raise ValueError
+
+    with pytest.raises(StuckError, match="not delivered after"):
+        Simulator(kinesis_records([b"x"]), {"BatchSize": 1}, failing).run()
+
+
+def test_outside_of_a_run_a_fault_point_does_nothing() -> None:
+    fault_point("anything", error=ConnectionError)
+
+
+@pytest.mark.parametrize("faults", [Faults(), Faults(script={0: "timeout"})])
+def test_an_assertion_in_the_handler_ends_the_run(faults: Faults) -> None:
+    def finding(event: dict[str, Any]) -> Any:
+        fault_point("before")
+        assert not event, "found"
+
+    with pytest.raises(AssertionError, match="found"):
+        Simulator(kinesis_records([b"x"]), SETTINGS, finding, faults=faults).run()
+
+
+def test_what_ends_a_thread_of_the_handler_ends_the_run() -> None:
+    def interrupted(event: dict[str, Any]) -> Any:
+        fault_point("before")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        Simulator(
+            kinesis_records([b"x"]), SETTINGS, interrupted, faults=Faults(script={5: "crash"})
+        ).run()
+
+
+@pytest.mark.parametrize("limit", [0, 3])
+def test_at_most_so_many_faults_happen(limit: int) -> None:
+    def handler(event: dict[str, Any]) -> Any:
+        fault_point("always")
+
+    report = Simulator(
+        kinesis_records([b"x"] * 4), {}, handler, faults=Faults(crash=1.0, limit=limit)
+    ).run()
+    assert len(report.trace) == limit
+    assert not report.unaccounted

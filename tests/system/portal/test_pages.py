@@ -1,0 +1,219 @@
+"""What the portal's files are made of: read without a browser, and without a build."""
+
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.paths import ROOT
+from tests.unit.rest_api import school
+from tests.unit.stacks.test_templates import resources
+from tools import seed
+
+WEB = ROOT / "web"
+PAGES = sorted(WEB.rglob("*.html"))
+SCRIPTS = sorted(WEB.rglob("*.js"))
+#: What edge_auth answers itself.
+OWN = {"/auth/sign-in", "/auth/sign-out", "/auth/refresh", "/auth/session"}
+
+
+class Page(HTMLParser):
+    """Every element of a page as (name, attributes)."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str]]] = []
+        self.feed(path.read_text())
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, {name: value or "" for name, value in attrs}))
+
+    def all(self, *tags: str) -> list[dict[str, str]]:
+        return [attributes for tag, attributes in self.elements if tag in tags]
+
+
+def served(address: str) -> Path:
+    """The file that an address of this site is read from."""
+    path = address.partition("?")[0].partition("#")[0]
+    folder = "members" if path.startswith(("/app/", "/premium/")) else "public"
+    return WEB / folder / (path.lstrip("/") + ("index.html" if path.endswith("/") else ""))
+
+
+def named(path: Path) -> str:
+    return str(path.relative_to(WEB))
+
+
+@pytest.mark.parametrize("path", PAGES, ids=named)
+def test_a_page_says_what_it_is(path: Path) -> None:
+    page = Page(path)
+    assert page.all("html")[0]["lang"] == "en"
+    assert any(it.get("name") == "viewport" for it in page.all("meta"))
+    assert len(page.all("h1")) == len(page.all("main")) == len(page.all("title")) == 1
+    assert page.all("a")[0] == {"class": "skip", "href": "#main"}
+    ids = [it["id"] for _, it in page.elements if "id" in it]
+    assert len(ids) == len(set(ids))
+
+
+@pytest.mark.parametrize("path", PAGES, ids=named)
+def test_the_policy_lets_everything_on_a_page_run(path: Path) -> None:
+    """`default-src 'self'`: nothing inline, nothing from elsewhere."""
+    page = Page(path)
+    for tag, attributes in page.elements:
+        assert not {"style", *(name for name in attributes if name.startswith("on"))} & set(
+            attributes
+        ), (tag, attributes)
+    assert not page.all("style", "iframe", "object", "base")
+    for script in page.all("script"):
+        assert served(script["src"]).is_file()
+    for link in page.all("link"):
+        assert served(link["href"]).is_file()
+
+
+@pytest.mark.parametrize("path", PAGES, ids=named)
+def test_no_link_is_dead(path: Path) -> None:
+    for link in Page(path).all("a"):
+        address = link["href"]
+        target = address.partition("?")[0].partition("#")[0]
+        assert not target or target in OWN or served(target).is_file(), address
+
+
+@pytest.mark.parametrize("path", PAGES, ids=named)
+def test_every_field_has_a_label_and_a_place_for_words(path: Path) -> None:
+    page = Page(path)
+    labelled = {it["for"] for it in page.all("label") if "for" in it}
+    ids = {it["id"] for _, it in page.elements if "id" in it}
+    for field in page.all("input", "select", "textarea"):
+        assert field.get("type") == "checkbox" or field["id"] in labelled, field
+        assert set(field.get("aria-describedby", "").split()) <= ids, field
+
+
+def test_every_page_has_the_same_way_around() -> None:
+    ways = {
+        re.sub(
+            r' aria-current="page"',
+            "",
+            path.read_text().partition("<nav")[2].partition("</nav>")[0],
+        )
+        for path in PAGES
+    }
+    assert len(ways) == 1
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=named)
+def test_no_text_becomes_markup(path: Path) -> None:
+    text = path.read_text()
+    for sink in (
+        "innerHTML",
+        "outerHTML",
+        "insertAdjacentHTML",
+        "document.write",
+        "eval(",
+        ".style",
+    ):
+        assert sink not in text, sink
+    for imported in re.findall(r'from "([^"]+)"', text):
+        assert (path.parent / imported).is_file()
+
+
+def schema(name: str) -> dict[str, Any]:
+    found = school.document()["components"]["schemas"][name]["properties"]
+    assert isinstance(found, dict)
+    return found
+
+
+def values(page: Page, after: str) -> list[str]:
+    """The options of the select with this name."""
+    names = [(tag, it) for tag, it in page.elements if tag in {"select", "option"}]
+    start = next(i for i, (tag, it) in enumerate(names) if tag == "select" and it["name"] == after)
+    found = []
+    for tag, it in names[start + 1 :]:
+        if tag == "select":
+            break
+        found.append(it["value"])
+    return found
+
+
+def test_the_forms_offer_what_the_schemas_take() -> None:
+    place = Page(WEB / "members" / "app" / "index.html")
+    preferences, feedback = schema("Preferences"), schema("Feedback")
+    assert values(place, "locale") == preferences["locale"]["enum"]
+    assert values(place, "topic") == feedback["topic"]["enum"]
+    boxes = [it["value"] for it in place.all("input") if it.get("name") == "interests"]
+    assert boxes == preferences["interests"]["items"]["enum"]
+    longest = {
+        it["name"]: it["maxlength"] for it in place.all("input", "textarea") if "maxlength" in it
+    }
+    assert longest == {
+        "note": str(schema("Booking")["note"]["maxLength"]),
+        "displayName": str(preferences["displayName"]["maxLength"]),
+        "timeZone": str(preferences["timeZone"]["maxLength"]),
+        "message": str(feedback["message"]["maxLength"]),
+    }
+    for advisor in values(place, "advisorId"):
+        assert re.fullmatch(
+            school.document()["components"]["schemas"]["AdvisorId"]["pattern"], advisor
+        )
+    account = Page(WEB / "public" / "sign-up.html")
+    for field in account.all("input"):
+        if "maxlength" in field:
+            assert field["maxlength"] == str(schema("AccountRequest")[field["name"]]["maxLength"])
+
+
+def test_the_scripts_have_words_for_what_the_api_says() -> None:
+    """Every code that one of the pages can meet; what is left has words by its status."""
+    spoken = set(
+        re.findall(r"^  ([a-z_]+): \"", (WEB / "public/js/portal.js").read_text(), re.MULTILINE)
+    )
+    said = set(re.findall(r'"code": "([a-z_]+)"', json.dumps(school.document()).replace("\\", "")))
+    # No page asks in such a way, and the last two are answers that a page acts upon.
+    never = {
+        "operation_unknown",
+        "media_type_unknown",
+        "parameters_invalid",
+        "not_allowed",
+        "refused",
+    }
+    assert said - spoken - never == {
+        "internal",
+        "profile_unknown",
+        "request_unknown",
+        "request_id_used",
+    }
+    assert spoken <= said
+
+
+def test_the_policy_of_the_pages_is_strict() -> None:
+    policy = resources(ROOT / "stacks" / "edge.yaml")["SecurityHeaders"]["Properties"]
+    headers = policy["ResponseHeadersPolicyConfig"]["SecurityHeadersConfig"]
+    directives = headers["ContentSecurityPolicy"]["ContentSecurityPolicy"].split(";")
+    found = {it.split()[0]: it.split()[1:] for it in directives}
+    assert found["default-src"] == ["'self'"]
+    assert not {"script-src", "style-src", "connect-src"} & found.keys()
+    assert found["require-trusted-types-for"] == ["'script'"]
+    for name in ("object-src", "base-uri", "frame-ancestors"):
+        assert found[name] == ["'none'"]
+
+
+def test_the_upload_gives_every_file_its_type_and_the_pages_their_key() -> None:
+    put: dict[str, dict[str, Any]] = {}
+
+    class Bucket:
+        def put_object(self, **given: Any) -> None:
+            put[given["Key"]] = given
+
+    count = seed.upload_portal(Bucket(), "portal", "a-key")
+    files = [path for path in WEB.rglob("*") if path.is_file()]
+    assert count == len(files)
+    assert put.keys() == {named(path) for path in files} | {"public/portal.json"}
+    assert json.loads(put["public/portal.json"]["Body"]) == {"writeKey": "a-key"}
+    kinds = {Path(key).suffix: it["ContentType"] for key, it in put.items()}
+    assert kinds == {
+        ".html": "text/html; charset=utf-8",
+        ".css": "text/css; charset=utf-8",
+        ".js": "text/javascript; charset=utf-8",
+        ".svg": "image/svg+xml",
+        ".json": "application/json",
+    }

@@ -1,0 +1,77 @@
+"""The operator's command and the schedule make one file of an hour's many; the view knows when."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from tests.system.test_journey import event, post, stored
+from tests.unit.lake.tables import tables
+from tools import operate, sam
+from tools.dev import system
+
+pytestmark = pytest.mark.integration
+
+
+def copied(running: system.System, folder: Path) -> None:
+    """Copy the lake to a folder, as far as it is not there."""
+    s3, bucket = sam.client("s3", running.place), running.deployed.outputs["LakeBucket"]
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
+        for item in page.get("Contents", []):
+            target = folder / item["Key"]
+            if not target.exists():
+                target.parent.mkdir(parents=True, exist_ok=True)
+                s3.download_file(bucket, item["Key"], str(target))
+
+
+def agree(lake: duckdb.DuckDBPyConnection) -> int:
+    """See that the view has each good event once; how many it has."""
+    (once,) = lake.execute("SELECT count(*) FROM events_once").fetchall()[0]
+    (distinct,) = lake.execute(
+        "SELECT count(*) FROM (SELECT DISTINCT source, message_id FROM events "
+        "WHERE verdict = 'good')"
+    ).fetchall()[0]
+    assert once == distinct
+    return int(once)
+
+
+def send(running: system.System, folder: Path) -> None:
+    """Send one event, and wait until it is in the lake."""
+    sent = event("page", "compacted", properties={"path": "/compacted"})
+    assert post(running, "/v1/page", sent).status_code == 200
+    folder.mkdir(exist_ok=True)
+    assert stored(running, f"message_id = '{sent['messageId']}'", 1, folder)
+
+
+def test_a_row_is_seen_once_before_and_after_its_hour_is_compacted(
+    meridian: system.System, tmp_path: Path
+) -> None:
+    lake, looked_at = tmp_path / "lake", tmp_path / "looked-at"
+    for _ in range(2):
+        send(meridian, looked_at)
+    stack = operate.local_stack(meridian.place)
+    first = operate.run(stack, "compact", ["--now"], quiet=True)
+    assert first.returncode == 0, first.stderr
+    assert json.loads(first.stdout.removeprefix("hours "))["compacted"] >= 1
+    copied(meridian, lake)
+    assert list(lake.glob("compacted/**/*.parquet"))
+    with tables(lake) as connection:
+        before = agree(connection)
+        assert before >= 2
+        send(meridian, looked_at)
+        copied(meridian, lake)
+        assert agree(connection) == before + 1
+
+        # As the schedule does, by the function's own role; an hour later this one has ended.
+        at = datetime.now(UTC) + timedelta(hours=3)
+        answer = sam.client("lambda", meridian.place).invoke(
+            FunctionName=f"meridian-{meridian.place.stage}-events",
+            Payload=json.dumps({"scheduled_time": f"{at:%Y-%m-%dT%H:%M:%SZ}"}),
+        )
+        said = json.load(answer["Payload"])
+        assert "FunctionError" not in answer, said
+        assert said["compacted"] >= 1
+        copied(meridian, lake)
+        assert agree(connection) >= before + 1

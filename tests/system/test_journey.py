@@ -1,0 +1,180 @@
+"""From the edge to the lake, over HTTP, on the running system."""
+
+import base64
+import socket
+import time
+import uuid
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import httpx
+import pytest
+
+from tools import sam
+from tools.dev import system
+
+pytestmark = pytest.mark.integration
+
+#: Seconds within which a row must be in the lake; the local batching window is one.
+STORED_WITHIN_S = 30
+
+
+def post(running: system.System, path: str, body: object, key: str | None = None) -> httpx.Response:
+    secret = base64.b64encode(f"{key or running.deployed.write_key}:".encode()).decode()
+    headers = {"Authorization": f"Basic {secret}"}
+    return httpx.post(f"{running.url}{path}", json=body, headers=headers, timeout=30)
+
+
+def rows(
+    running: system.System, where: str, directory: Path, lake: str | None = None
+) -> list[dict[str, Any]]:
+    """Return the lake's rows for which the SQL condition holds, read from the Parquet objects."""
+    s3 = sam.client("s3", running.place)
+    bucket = lake or running.deployed.outputs["LakeBucket"]
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix="events/")
+    for item in (item for page in pages for item in page.get("Contents", [])):
+        target = directory / item["Key"].replace("/", "_")
+        if not target.exists():
+            s3.download_file(bucket, item["Key"], str(target))
+    if not list(directory.glob("*.parquet")):
+        return []
+    with duckdb.connect() as connection:
+        cursor = connection.execute(
+            f"SELECT * FROM read_parquet('{directory}/*.parquet', union_by_name=true) WHERE {where}"
+        )
+        names = [column[0] for column in cursor.description or []]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def stored(
+    running: system.System, where: str, count: int, directory: Path, lake: str | None = None
+) -> list[dict[str, Any]]:
+    """Wait until `count` rows are there, and a moment longer to see that no more come."""
+    deadline = time.monotonic() + STORED_WITHIN_S
+    found = rows(running, where, directory, lake)
+    while len(found) < count and time.monotonic() < deadline:
+        time.sleep(0.5)
+        found = rows(running, where, directory, lake)
+    time.sleep(1.5)
+    return rows(running, where, directory, lake)
+
+
+def event(kind: str, visitor: str, /, **more: object) -> dict[str, object]:
+    made = {"type": kind, "messageId": str(uuid.uuid4()), "anonymousId": f"visitor-{visitor}"}
+    return {**made, **more}
+
+
+@pytest.mark.parametrize("kind", ["page", "track", "identify"])
+def test_a_single_event_is_one_good_row(meridian: system.System, kind: str, tmp_path: Path) -> None:
+    more = {
+        "page": {"name": "Lesson", "properties": {"path": "/lessons/1", "title": "O'Brien"}},
+        "track": {"event": "Booked", "properties": {"advisor": "अनु", "price": 12.5}},
+        "identify": {"userId": "u-1", "traits": {"locale": "hi-IN"}},
+    }[kind]
+    sent = event(kind, kind, **more)
+    answer = post(meridian, f"/v1/{kind}", sent)
+    assert answer.status_code == 200, answer.text
+    (row,) = stored(meridian, f"message_id = '{sent['messageId']}'", 1, tmp_path)
+    assert row["verdict"] == "good"
+    assert row["type"] == kind
+    assert row["anonymous_id"] == sent["anonymousId"]
+    if kind == "page":
+        assert row["page_path"] == "/lessons/1"
+        assert row["page_title"] == "O'Brien"
+
+
+def test_a_batch_keeps_its_good_events_and_its_bad_ones(
+    meridian: system.System, tmp_path: Path
+) -> None:
+    good = [event("track", "batch", event=f"Step {n}") for n in range(3)]
+    nobody = {"type": "track", "event": "Nobody", "messageId": str(uuid.uuid4())}
+    answer = post(meridian, "/v1/batch", {"batch": [good[0], nobody, good[1], good[2]]})
+    assert answer.status_code == 200
+    assert [it["index"] for it in answer.json()["rejected"]] == [1]
+    ids = ", ".join(f"'{it['messageId']}'" for it in good)
+    found = stored(meridian, f"message_id IN ({ids})", 3, tmp_path)
+    assert [row["verdict"] for row in found] == ["good"] * 3
+    (request,) = {row["request_id"] for row in found}
+    bad = rows(meridian, f"request_id = '{request}' AND verdict = 'bad'", tmp_path)
+    assert [row["reason_code"] for row in bad] == [answer.json()["rejected"][0]["code"]]
+
+
+def test_a_batch_sent_twice_is_stored_once_and_counted_twice(
+    meridian: system.System, tmp_path: Path
+) -> None:
+    batch = {"batch": [event("page", "twice", properties={"path": f"/p{n}"}) for n in range(5)]}
+    assert post(meridian, "/v1/batch", batch).status_code == 200
+    ids = ", ".join(f"'{it['messageId']}'" for it in batch["batch"])
+    stored(meridian, f"message_id IN ({ids})", 5, tmp_path)
+    assert post(meridian, "/v1/batch", batch).status_code == 200
+    found = stored(meridian, f"message_id IN ({ids})", 10, tmp_path)
+    assert sorted(row["verdict"] for row in found) == ["duplicate"] * 5 + ["good"] * 5
+
+
+def test_an_unknown_write_key_is_refused_and_stores_nothing(
+    meridian: system.System, tmp_path: Path
+) -> None:
+    sent = event("track", "stranger", event="Tried")
+    answer = post(meridian, "/v1/track", sent, key="not-a-key")
+    assert answer.status_code == 401
+    assert {"code", "message"} <= answer.json().keys()
+    assert stored(meridian, f"message_id = '{sent['messageId']}'", 0, tmp_path) == []
+
+
+def get(running: system.System, path: str, token: str | None = None) -> httpx.Response:
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    return httpx.get(f"{running.url}{path}", headers=headers, timeout=30)
+
+
+def test_only_the_paying_student_reads_the_lesson(meridian: system.System) -> None:
+    tokens = {student.paying: student.token for student in meridian.students}
+    assert get(meridian, "/premium/").status_code == 401
+    assert get(meridian, "/premium/", "no.token.atall").status_code == 401
+    assert get(meridian, "/premium/", tokens[False]).status_code == 403
+    answer = get(meridian, "/premium/", tokens[True])
+    assert answer.status_code == 200
+    assert "Lesson one" in answer.text
+
+
+def test_no_method_passes_the_gate(meridian: system.System) -> None:
+    for method in ("POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD"):
+        answer = httpx.request(method, f"{meridian.url}/premium/index.html", timeout=30)
+        assert answer.status_code == 401, method
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/premium%2findex.html",
+        "/app%2Findex.html",
+        "/premium%2Findex.html",
+        "/premium%2f/index.html",
+        "/%70remium/index.html",
+        "//premium//index.html",
+        "/x/../premium/index.html",
+        "/members/premium/index.html",
+        "/..%2fmembers%2fpremium%2findex.html",
+        "/premium;/index.html",
+        "/PREMIUM/index.html",
+        "/v1/../premium/index.html",
+    ],
+)
+def test_no_spelling_of_the_path_passes_the_gate(meridian: system.System, path: str) -> None:
+    """Sent byte for byte: an HTTP client would tidy the path first."""
+    with socket.create_connection(("127.0.0.1", httpx.URL(meridian.url).port)) as connection:
+        head = f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+        connection.sendall(head.encode())
+        answer = b"".join(iter(lambda: connection.recv(65536), b""))
+    status = int(answer.split(b" ", 2)[1])
+    assert status in {400, 401, 403, 404}, answer[:200]
+    assert b"Lesson one" not in answer
+    assert b"You are signed in" not in answer
+
+
+def test_everyone_reads_the_portal(meridian: system.System) -> None:
+    answer = get(meridian, "/")
+    assert answer.status_code == 200
+    assert "Meridian School" in answer.text
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert get(meridian, "/no-such-page.html").status_code == 404

@@ -1,0 +1,230 @@
+"""The whole way of a student, in a real Chromium, against the running system.
+
+The system is the `meridian` fixture, or one that is up already: MERIDIAN_URL (its portal),
+AWS_ENDPOINT_URL (its emulator), and MERIDIAN_STUDENTS as JSON, [{"email": …, "password": …,
+"paying": …}, …].
+"""
+
+import json
+import os
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+import httpx
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, Response, expect
+
+from tests.support.chromium import launched
+
+pytestmark = pytest.mark.browser
+
+TOKEN, REFRESH = "__Host-meridian-token", "__Host-meridian-refresh"
+LOGIN_PAGE = re.compile(r"/oauth2/authorize\?")
+
+
+@dataclass(frozen=True)
+class Student:
+    email: str
+    password: str
+    paying: bool
+
+
+@dataclass(frozen=True)
+class Site:
+    """One running system, as these tests see it."""
+
+    url: str
+    endpoint: str
+    students: tuple[Student, ...]
+
+    def student(self, *, paying: bool) -> Student:
+        return next(student for student in self.students if student.paying is paying)
+
+
+@pytest.fixture(scope="session")
+def site(request: pytest.FixtureRequest) -> Site:
+    if "MERIDIAN_URL" in os.environ:
+        students = json.loads(os.environ["MERIDIAN_STUDENTS"])
+        return Site(
+            os.environ["MERIDIAN_URL"].rstrip("/"),
+            os.environ["AWS_ENDPOINT_URL"],
+            tuple(Student(**student) for student in students),
+        )
+    running: Any = request.getfixturevalue("meridian")
+    students = (Student(it.email, it.password, it.paying) for it in running.students)
+    return Site(running.url, running.place.endpoint, tuple(students))
+
+
+# Of this module only: while Playwright runs, its event loop does, and asyncio.run refuses.
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with launched() as browser:
+        yield browser
+
+
+@pytest.fixture
+def context(chromium: Browser, site: Site) -> Iterator[BrowserContext]:
+    it = chromium.new_context(base_url=site.url, viewport={"width": 360, "height": 640})
+    yield it
+    it.close()
+
+
+@pytest.fixture
+def page(context: BrowserContext) -> Page:
+    return context.new_page()
+
+
+def names(context: BrowserContext) -> set[str]:
+    return {cookie["name"] for cookie in context.cookies() if cookie["name"].startswith("__Host-")}
+
+
+def sign_in(page: Page, student: Student) -> None:
+    """Fills in Cognito's hosted page."""
+    expect(page).to_have_url(LOGIN_PAGE)
+    page.fill("input[name=username]", student.email)
+    page.fill("input[name=password]", student.password)
+    page.click("[type=submit]")
+
+
+def middle(token: str) -> str:
+    """The payload of a token as plain base64."""
+    return token.split(".")[1].replace("-", "+").replace("_", "/")
+
+
+def answers(page: Page) -> list[Response]:
+    """Every answer to a navigation from now on, redirects among them."""
+    seen: list[Response] = []
+    page.on("response", lambda it: seen.append(it) if it.request.is_navigation_request() else None)
+    return seen
+
+
+def test_a_paying_student_signs_in_reads_renews_and_signs_out(
+    context: BrowserContext, page: Page, site: Site
+) -> None:
+    page.goto("/premium/?week=3&q=a%26b")
+    sign_in(page, site.student(paying=True))
+    expect(page).to_have_url(f"{site.url}/premium/?week=3&q=a%26b")
+    expect(page.locator("h1")).to_be_visible()
+
+    ours = [cookie for cookie in context.cookies() if cookie["name"].startswith("__Host-meridian-")]
+    assert {TOKEN, REFRESH} <= {it["name"] for it in ours}
+    for cookie in ours:
+        assert cookie["httpOnly"]
+        assert cookie["secure"]
+        assert cookie["sameSite"] == "Lax"
+        assert cookie["path"] == "/"
+    assert page.evaluate("document.cookie") == ""
+
+    session = page.evaluate("fetch('/auth/session').then(it => it.json())")
+    assert session["signed_in"] is True
+    assert session["groups"] == ["paying"]
+
+    page.goto("/auth/refresh?return_to=/premium/%3Fweek%3D4")
+    expect(page).to_have_url(f"{site.url}/premium/?week=4")
+
+    page.goto("/auth/sign-out")
+    expect(page).to_have_url(f"{site.url}/")
+    assert names(context) == set()
+    status = page.evaluate("fetch('/premium/').then(it => it.status)")
+    assert status == 401
+    page.goto("/premium/")
+    expect(page).to_have_url(LOGIN_PAGE)
+
+
+def test_a_lost_token_is_renewed_with_one_redirect(
+    context: BrowserContext, page: Page, site: Site
+) -> None:
+    page.goto("/premium/")
+    sign_in(page, site.student(paying=True))
+    expect(page).to_have_url(f"{site.url}/premium/")
+    context.clear_cookies(name=TOKEN)
+    seen = answers(page)
+    page.goto("/premium/?again=1")
+    assert [(it.status, it.url) for it in seen] == [
+        (303, f"{site.url}/premium/?again=1"),
+        (200, f"{site.url}/premium/?again=1"),
+    ]
+
+
+def test_a_refused_renewal_ends_at_the_sign_in(
+    context: BrowserContext, page: Page, site: Site
+) -> None:
+    page.goto("/premium/")
+    sign_in(page, site.student(paying=True))
+    expect(page).to_have_url(f"{site.url}/premium/")
+    values = {cookie["name"]: cookie["value"] for cookie in context.cookies()}
+    claims = json.loads(page.evaluate("token => atob(token)", middle(values[TOKEN])))
+    revoked = {"token": values[REFRESH], "client_id": claims["client_id"]}
+    httpx.post(f"{site.endpoint}/oauth2/revoke", data=revoked).raise_for_status()
+    context.clear_cookies(name=TOKEN)
+    page.goto("/premium/")
+    expect(page).to_have_url(LOGIN_PAGE)
+    assert not {TOKEN, REFRESH} & names(context)
+
+
+def test_two_tabs_sign_in_side_by_side(context: BrowserContext, page: Page, site: Site) -> None:
+    other = context.new_page()
+    page.goto("/premium/?tab=1")
+    other.goto("/app/?tab=2")
+    for tab, address in ((other, "/app/?tab=2"), (page, "/premium/?tab=1")):
+        sign_in(tab, site.student(paying=True))
+        expect(tab).to_have_url(f"{site.url}{address}")
+
+
+@pytest.fixture
+def group(site: Site) -> Iterator[Callable[[str], None]]:
+    """Puts the student who does not pay into a group, as a purchase would; and out again."""
+    client = boto3.client(
+        "cognito-idp",
+        region_name="us-east-1",
+        endpoint_url=site.endpoint,
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+    )
+    (pool,) = [
+        it["Id"]
+        for it in client.list_user_pools(MaxResults=10)["UserPools"]
+        if it["Name"].startswith("meridian-")
+    ]
+    student = {"UserPoolId": pool, "Username": site.student(paying=False).email}
+    joined: list[str] = []
+
+    def join(name: str) -> None:
+        client.admin_add_user_to_group(**student, GroupName=name)
+        joined.append(name)
+
+    yield join
+    for name in joined:
+        client.admin_remove_user_from_group(**student, GroupName=name)
+
+
+def test_a_purchase_opens_the_door_at_once(
+    page: Page, site: Site, group: Callable[[str], None]
+) -> None:
+    page.goto("/premium/?week=3")
+    sign_in(page, site.student(paying=False))
+    expect(page).to_have_url(f"{site.url}/upgrade.html?return_to=%2Fpremium%2F%3Fweek%3D3")
+    assert page.evaluate("fetch('/premium/').then(it => it.status)") == 403
+    group("paying")
+    page.goto("/auth/refresh?return_to=%2Fpremium%2F%3Fweek%3D3")
+    expect(page).to_have_url(f"{site.url}/premium/?week=3")
+    expect(page.locator("h1")).to_be_visible()
+
+
+def test_an_error_page_reads_well_on_a_phone(page: Page) -> None:
+    complaints: list[str] = []
+    page.on("console", lambda it: complaints.append(it.text))
+    answer = page.goto("/auth/callback?code=stolen&state=AAAA")
+    assert answer is not None
+    assert answer.status == 400
+    assert "no-store" in answer.headers["cache-control"]
+    expect(page.locator("h1")).to_be_visible()
+    expect(page.locator("main")).to_have_css("max-width", "544px")  # its own style is allowed
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    # Chromium itself reports the status; a policy that broke the page would be reported as well.
+    assert not [text for text in complaints if "Content Security Policy" in text]
+    page.keyboard.press("Tab")
+    expect(page.locator("a").first).to_be_focused()

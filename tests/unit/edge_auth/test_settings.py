@@ -1,0 +1,120 @@
+"""A wrong setting fails with a sentence that names it."""
+
+import json
+from typing import Any
+
+import pytest
+
+from edge_auth.errors import SettingsError
+from edge_auth.settings import parse
+from tests.unit.edge_auth import issuer
+
+RULE = {"path": "/*", "public": True}
+
+
+def test_the_demo_school_is_accepted_as_json() -> None:
+    it = parse(json.loads(json.dumps(issuer.settings())))
+    assert it.token_use == "access"
+    assert it.jwks_uri == f"{issuer.ISSUER}/.well-known/jwks.json"
+    assert it.scopes == ("openid",)
+
+
+@pytest.mark.parametrize("key", ["schema", "issuer", "client_id", "jwks", "hosted_ui", "rules"])
+def test_what_is_missing_is_named(key: str) -> None:
+    document = issuer.settings()
+    del document[key]
+    with pytest.raises(SettingsError, match=key) as refused:
+        parse(document)
+    assert refused.value.key == key
+
+
+@pytest.mark.parametrize(
+    ("changes", "key"),
+    [
+        ({"schema": 2}, "schema"),
+        ({"schema": True}, "schema"),
+        ({"isuer": "typo"}, "isuer"),
+        ({"issuer": "https://evil.example/us-east-1_Example1"}, "issuer"),
+        ({"issuer": issuer.ISSUER + "/"}, "issuer"),
+        ({"issuer": issuer.ISSUER.replace("https", "http")}, "issuer"),
+        ({"client_id": "a b"}, "client_id"),
+        ({"token_use": "refresh"}, "token_use"),
+        ({"jwks_uri": "http://keys.example/jwks.json"}, "jwks_uri"),
+        ({"jwks_uri": "file:///etc/passwd"}, "jwks_uri"),
+        ({"jwks_uri": "https://keys.example"}, "jwks_uri"),
+        ({"jwks": {"keys": []}}, "jwks"),
+        ({"jwks": []}, "jwks"),
+        ({"jwks": {"keys": [issuer.jwk("small", 2_047)]}}, "jwks"),
+        ({"jwks": {"keys": [issuer.jwk(e="Aw")]}}, "jwks"),
+        ({"hosted_ui": "http://school.example"}, "hosted_ui"),
+        ({"hosted_ui": "https://school.example/path"}, "hosted_ui"),
+        ({"hosted_ui": "https://user@school.example"}, "hosted_ui"),
+        ({"origins": ["http://school.example"]}, "origins"),
+        ({"origins": "https://school.example"}, "origins"),
+        ({"upgrade_path": "https://evil.example"}, "upgrade_path"),
+        ({"upgrade_path": "//evil.example"}, "upgrade_path"),
+        ({"upgrade_path": "/premium/upgrade.html"}, "upgrade_path"),
+        ({"signed_out_path": "nowhere"}, "signed_out_path"),
+        ({"index": 7}, "index"),
+        ({"scopes": ["email"]}, "scopes"),
+        ({"scopes": ["openid", "a b"]}, "scopes"),
+        ({"leeway": -1}, "leeway"),
+        ({"leeway": 301}, "leeway"),
+        ({"leeway": "60"}, "leeway"),
+        ({"session_seconds": 3_599}, "session_seconds"),
+        ({"rules": []}, "rules"),
+        ({"rules": {}}, "rules"),
+        ({"rules": [7]}, "rules[0]"),
+        ({"rules": [RULE, {"public": True}]}, "rules[1].path"),
+        ({"rules": [{"path": "premium/*", "public": True}]}, "rules[0].path"),
+        ({"rules": [{"path": "/a/../b", "public": True}]}, "rules[0].path"),
+        ({"rules": [{"path": "/a%20b", "public": True}]}, "rules[0].path"),
+        ({"rules": [{"path": "/a?b", "public": True}]}, "rules[0].path"),
+        ({"rules": [{"path": "/a;b", "public": True}]}, "rules[0].path"),
+        ({"rules": [{"path": "/*"}]}, "rules[0]"),
+        ({"rules": [{"path": "/*", "public": False}]}, "rules[0]"),
+        ({"rules": [{"path": "/*", "public": "true"}]}, "rules[0].public"),
+        ({"rules": [{"path": "/*", "public": True, "signed_in": True}]}, "rules[0]"),
+        ({"rules": [{"path": "/*", "public": True, "groups": {"any": ["a"]}}]}, "rules[0]"),
+        ({"rules": [{"path": "/*", "group": "paying"}]}, "rules[0].group"),
+        ({"rules": [{"path": "/*", "groups": ["paying"]}]}, "rules[0].groups"),
+        ({"rules": [{"path": "/*", "groups": {"any": []}}]}, "rules[0].groups.any"),
+        ({"rules": [{"path": "/*", "groups": {"none": ["a"]}}]}, "rules[0].groups"),
+        ({"rules": [{"path": "/*", "groups": {"any": [""]}}]}, "rules[0].groups.any"),
+        ({"rules": [{"path": "/*", "claims": {}}]}, "rules[0].claims"),
+        ({"rules": [{"path": "/*", "claims": {"a": 1}}]}, "rules[0].claims.a"),
+        (
+            {"rules": [{"path": "/*", "scopes": {"any": ["a"]}}], "token_use": "id"},
+            "rules[0].scopes",
+        ),
+    ],
+)
+def test_what_is_wrong_is_named(changes: dict[str, Any], key: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        parse(issuer.settings(**changes))
+    assert refused.value.key == key
+    assert key in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"issuer": issuer.ISSUER.replace("cognito-idp", "issuer-cognito-idp")},
+        {"jwks_uri": "http://127.0.0.1:4566/us-east-1_x/.well-known/jwks.json"},
+        {"hosted_ui": "http://127.0.0.1:4566"},
+        {"origins": ["http://localhost:8080", "https://school.example", "", "http://[::1]:1"]},
+        {"leeway": 0},
+        {"leeway": 300},
+        {"session_seconds": 3_600},
+        {"upgrade_path": None},
+        {"jwks": {"keys": [issuer.jwk("small", 2_047), "odd", issuer.jwk()]}},
+    ],
+)
+def test_what_is_right_is_accepted(changes: dict[str, Any]) -> None:
+    parse(issuer.settings(**changes))
+
+
+@pytest.mark.parametrize("document", [None, [], "x", 7])
+def test_what_is_no_object(document: object) -> None:
+    with pytest.raises(SettingsError, match="JSON object"):
+        parse(document)

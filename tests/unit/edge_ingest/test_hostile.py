@@ -1,0 +1,46 @@
+"""Bodies made to hurt: each ends in a defined answer, soon."""
+
+import json
+import time
+
+import pytest
+
+from tests.unit.edge_ingest import edge
+
+SIZE = 500_000
+HURTFUL = {
+    "escaped quotes without an end": b'{"batch":[{"a":"' + b'\\"' * (SIZE // 2) + b"\\",
+    "quotes and backslashes": b'{"batch":[' + b'"\\' * (SIZE // 2),
+    "strings without an end": b'{"batch":[{"a":"' + b"x" * SIZE,
+    "a poisoned event of hexadecimal": b'{"batch":[{"a":"' + b"a" * (SIZE - 90) + b'","x":NaN}]}',
+    "a poisoned event of colons": b'{"batch":[{"a":"' + b":" * (SIZE - 90) + b'","x":tru}]}',
+    "a poisoned event of digits": b'{"batch":[{"a":"' + b"1." * (SIZE // 2 - 90) + b'","x":tru}]}',
+    "brackets": b'{"batch":[' + b"[" * (SIZE // 2) + b"]" * (SIZE // 2 - 40) + b"]}",
+    "opened brackets": b'{"batch":[' * (SIZE // 10),
+    "commas": b'{"batch":[{"a":"\\ud800"}' + b"," * (SIZE - 90) + b"]}",
+    "a long number": b'{"batch":[{"type":"page","userId":' + b"9" * 30_000 + b"}]}",
+    "a long exponent": b'{"batch":[{"type":"page","userId":"u","n":1e' + b"9" * 30_000 + b"}]}",
+    "many empty objects": b'{"batch":[' + b"{}," * 2499 + b"{}]}",
+    "many keys": b'{"batch":[{"type":"page","userId":"u",'
+    + b",".join(b'"%d":0' % n for n in range(3000))
+    + b"}]}",
+    "white space": b'{"batch":[' + b" \n" * (SIZE // 2 - 90) + b"]}",
+    "nul bytes": bytes(SIZE),
+}
+
+
+@pytest.mark.parametrize("name", sorted(HURTFUL))
+def test_a_hurtful_body_ends_soon(name: str) -> None:
+    collector = edge.Edge()
+    start = time.process_time()
+    result = collector.send(body=HURTFUL[name])
+    spent = time.process_time() - start
+    edge.assert_legal(result)
+    assert result["status"] in {"200", "400"}
+    if result["status"] == "200":
+        answer = json.loads(result["body"])
+        stored = collector.streams.records
+        assert answer["accepted"] == sum(len(record.accepted) for record in stored)
+        assert len(answer["rejected"]) == sum(len(record.rejected) for record in stored)
+    # a second is a hundred times what the slowest of them takes; a square of its size is hours
+    assert spent < 1.5

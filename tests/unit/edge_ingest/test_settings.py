@@ -1,0 +1,152 @@
+"""Settings are checked once, by standard library alone, and an error names its key."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge_ingest import settings
+from edge_ingest.errors import SettingsError
+from tests.unit.edge_ingest import edge
+
+SRC = Path(settings.__file__).resolve().parent.parent
+
+
+def test_what_is_left_out_has_the_documented_defaults() -> None:
+    known = settings.parse(
+        {
+            "schema": 1,
+            "stream": "meridian-prod-events",
+            "regions": ["us-east-1"],
+            "sources": [{"id": "portal", "write_key": "k"}],
+        }
+    )
+    assert known.limits == settings.Limits(32_768, 512_000, 2_500)
+    source = known.sources["k"]
+    assert source.privacy.ip == "truncate"
+    assert (source.privacy.gpc, source.privacy.dnt) == ("anonymise", "anonymise")
+    assert source.cookie is None
+    assert source.rate_limit is None
+    assert known.log_sample == 0.01
+
+
+def test_everything_can_be_said() -> None:
+    known = settings.load(
+        json.dumps(
+            edge.document(
+                privacy={
+                    "ip": "hash",
+                    "gpc": "ignore",
+                    "dnt": "ignore",
+                    "drop": ["context.traits.email", "properties.*.secret"],
+                    "hash": ["userId"],
+                    "consent": {"categories": ["analytics"], "missing": "deny"},
+                },
+                rate_limit={"events_per_second": 2, "burst": 5},
+                cookie={"enabled": True, "name": "v", "days": 30, "same_site": "None"},
+            )
+        )
+    )
+    source = known.sources[edge.KEY]
+    assert source.privacy.drop == (("context", "traits", "email"), ("properties", "*", "secret"))
+    assert source.privacy.consent == settings.Consent(("analytics",), deny_missing=True)
+    assert source.rate_limit == settings.RateLimit(2, 5)
+    assert source.cookie == settings.Cookie("v", 30, "None")
+
+
+WRONG: list[tuple[str, dict[str, Any]]] = [
+    ("schema", {"schema": 2}),
+    ("stream", {"stream": ""}),
+    ("stream", {"stream": "a stream"}),
+    ("regions", {"regions": []}),
+    ("regions[0]", {"regions": [7]}),
+    ("regions", {"regions": ["us-east-1", "us-east-1"]}),
+    ("sources", {"sources": []}),
+    ("sources[0]", {"sources": ["portal"]}),
+    ("settings.colour", {"colour": "blue"}),
+    ("salt", {"salt": "short"}),
+    ("log_sample", {"log_sample": 1.1}),
+    ("log_sample", {"log_sample": True}),
+    ("limits.batch_bytes", {"limits": {"batch_bytes": 2_000_000}}),
+    ("limits.event_bytes", {"limits": {"event_bytes": 0}}),
+    ("limits.colour", {"limits": {"colour": 1}}),
+]
+WRONG_SOURCE: list[tuple[str, dict[str, Any]]] = [
+    ("sources[0].id", {"id": "a source"}),
+    ("sources[0].write_key", {"write_key": "with:colon"}),
+    ("sources[0].write_key", {"write_key": None}),
+    ("sources[0].privacy.ip", {"privacy": {"ip": "keep"}}),
+    ("sources[0].privacy.ips", {"privacy": {"ips": "drop"}}),
+    ("sources[0].privacy.drop", {"privacy": {"drop": "email"}}),
+    ("sources[0].privacy.drop[1]", {"privacy": {"drop": ["a.b", "a..b"]}}),
+    ("sources[0].privacy.gpc", {"privacy": {"gpc": "sell"}}),
+    ("sources[0].privacy.consent.missing", {"privacy": {"consent": {"missing": "maybe"}}}),
+    ("sources[0].rate_limit.events_per_second", {"rate_limit": {"burst": 5}}),
+    ("sources[0].cookie.enabled", {"cookie": {"enabled": "yes"}}),
+    ("sources[0].cookie.days", {"cookie": {"enabled": True, "days": 401}}),
+    ("sources[0].cookie.same_site", {"cookie": {"same_site": "Strict"}}),
+]
+
+
+@pytest.mark.parametrize(("key", "change"), WRONG)
+def test_a_wrong_setting_is_named(key: str, change: dict[str, Any]) -> None:
+    with pytest.raises(SettingsError) as caught:
+        settings.parse(edge.document() | change)
+    assert caught.value.key == key
+    assert str(caught.value).startswith(f"{key}: ")
+    assert caught.value.code == "settings"
+
+
+@pytest.mark.parametrize(("key", "change"), WRONG_SOURCE)
+def test_a_wrong_setting_of_a_source_is_named(key: str, change: dict[str, Any]) -> None:
+    with pytest.raises(SettingsError) as caught:
+        settings.parse(edge.document(**change))
+    assert caught.value.key == key
+
+
+@pytest.mark.parametrize("change", [{"privacy": {"ip": "hash"}}, {"privacy": {"hash": ["userId"]}}])
+def test_hashing_needs_a_salt(change: dict[str, Any]) -> None:
+    document = edge.document(**change)
+    settings.parse(document)
+    del document["salt"]
+    with pytest.raises(SettingsError) as caught:
+        settings.parse(document)
+    assert caught.value.key == "salt"
+
+
+@pytest.mark.parametrize(
+    ("key", "other"),
+    [
+        ("sources[1].write_key", {"id": "other", "write_key": edge.KEY}),
+        ("sources[1].id", {"id": "portal", "write_key": "other"}),
+    ],
+)
+def test_no_two_sources_are_one(key: str, other: dict[str, str]) -> None:
+    document = edge.document()
+    document["sources"].append(other)
+    with pytest.raises(SettingsError) as caught:
+        settings.parse(document)
+    assert caught.value.key == key
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"schema": 1}'])
+def test_text_that_is_no_settings_is_an_error(text: str) -> None:
+    with pytest.raises(SettingsError):
+        settings.load(text)
+
+
+def test_the_module_needs_the_standard_library_alone() -> None:
+    program = (
+        "import sys; sys.path.insert(0, sys.argv[1]); import edge_ingest.settings;"
+        "print([m for m in sys.modules if m.startswith(('msgspec', 'clickstream', 'edge_'))])"
+    )
+    out = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", program, str(SRC)],
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+    assert eval(out.stdout) == ["edge_ingest", "edge_ingest.errors", "edge_ingest.settings"]

@@ -1,0 +1,58 @@
+"""The lake's views and queries in Spark: `python spark_sql.py <folder>`, answers as JSON.
+
+Runs in an environment of its own (`make spark`), with pyspark and nothing of the project.
+"""
+
+import json
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+LAKE = Path(__file__).resolve().parents[3] / "lake"
+FOLDERS = {"events": "events", "events_compacted": "compacted", "changes": "changes"}
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON has it; the test writes DuckDB's in the same way."""
+    if isinstance(value, datetime):
+        return value.replace(tzinfo=value.tzinfo or UTC).astimezone(UTC).isoformat()
+    return bytes(value).hex() if isinstance(value, bytes | bytearray) else value
+
+
+def main(folder: str) -> None:
+    """Read the objects, run everything, print the answers by name."""
+    from pyspark.sql import SparkSession  # type: ignore[import-not-found] # not in the lock
+
+    spark = (
+        SparkSession.builder.master("local[2]")
+        .config("spark.ui.enabled", "false")
+        .config("spark.sql.shuffle.partitions", "1")
+        .config("spark.sql.session.timeZone", "UTC")
+        .config("spark.sql.sources.partitionColumnTypeInference.enabled", "false")
+        .getOrCreate()
+    )
+    spark.sparkContext.setLogLevel("ERROR")
+    for name, place in FOLDERS.items():
+        # Columns are added, never changed: what older files lack is null.
+        table = spark.read.option("mergeSchema", "true").parquet(f"{folder}/{place}")
+        table.createOrReplaceTempView(name)
+    statements = {}
+    for path in sorted((LAKE / "views").glob("*.sql")):
+        # For this session alone: the catalogue's own view is Athena's.
+        spark.sql(path.read_text().replace("REPLACE VIEW", "REPLACE TEMPORARY VIEW", 1))
+        statements[path.stem] = f"SELECT * FROM {path.stem}"
+    for path in sorted((LAKE / "queries").glob("*.sql")):
+        statements[path.stem] = path.read_text()
+    print(
+        json.dumps(
+            {
+                name: [[plain(it) for it in row] for row in spark.sql(statement).collect()]
+                for name, statement in statements.items()
+            }
+        )
+    )
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,97 @@
+"""Old files and new ones: columns are added, and what was written once is read for ever.
+
+`schema_version_1.parquet` is what the writer of schema version 1 made of one request: it is never
+made again, whatever the writer becomes.
+"""
+
+import json
+from pathlib import Path
+
+import pyarrow as pa
+
+from stream_processor import parquet
+from stream_processor.compact import Compaction, Result
+from stream_processor.events import Events, tally_of
+from stream_processor.schema import EVENTS
+from tests.support.paths import ROOT
+from tests.unit.lake.tables import opened
+from tests.unit.lake.test_compaction import END, START, always
+from tests.unit.stream_processor.fakes import LAKE, World
+from tests.unit.stream_processor.records import accepted, header, kinesis_event, packed
+
+#: The columns of schema version 1. What is here stays, in this order and of this type.
+VERSION_1 = (ROOT / "tests" / "unit" / "lake" / "schema_version_1.txt").read_text().splitlines()
+OLD = (ROOT / "tests" / "unit" / "lake" / "schema_version_1.parquet").read_bytes()
+HOUR = "events/date=2026-11-21/hour=11"
+
+
+def shape(schema: pa.Schema) -> list[str]:
+    return [f"{field.name} {field.type}" for field in schema]
+
+
+def test_the_schema_is_only_added_to() -> None:
+    assert shape(EVENTS)[: len(VERSION_1)] == VERSION_1
+
+
+def test_a_file_of_version_1_says_what_it_said() -> None:
+    table = parquet.read(OLD)
+    assert shape(table.schema) == VERSION_1
+    good, plain, again, bad = table.to_pylist()
+    assert [row["verdict"] for row in (good, plain, again, bad)] == [
+        "good",
+        "good",
+        "duplicate",
+        "bad",
+    ]
+    # Each column that an event can fill is filled.
+    assert [name for name, value in good.items() if value is None] == [
+        "reason_code",
+        "reason",
+        "event",
+        "raw",
+    ]
+    assert (good["page_path"], good["campaign_term"], good["city"]) == ("/courses", "t", "London")
+    assert json.loads(good["event_json"])["properties"]["of_its_own"] == {"deep": [1, 2]}
+    assert (bad["reason_code"], bad["raw"]) == ("type_unknown", b'{"type":"?"}')
+    assert {row["schema_version"] for row in (good, plain, again, bad)} == {1}
+
+
+def test_a_file_of_version_1_can_be_adopted_and_compacted() -> None:
+    assert tally_of(parquet.read(OLD)).ids == ["portal\0old-1", "portal\0old-2"]
+    world = World()
+    for name in ("a", "b"):
+        world.s3.objects[LAKE, f"{HOUR}/{name}.parquet"] = (OLD, {})
+    assert Compaction(world.house()).run(START, END, always) == Result(compacted=1)
+
+
+def test_files_of_yesterday_today_and_tomorrow_are_one_table(tmp_path: Path) -> None:
+    """To who reads all of them, a column is null where a file does not have it."""
+    world = World()
+    world.s3.objects[LAKE, f"{HOUR}/old.parquet"] = (OLD, {})
+    event = packed(header(), [accepted("now", of_its_own="kept")])
+    Events(world.house()).handle(kinesis_event([event]), always)
+    (now,) = [body for key, body, _ in world.objects() if "shardId" in key]
+    table = parquet.read(now)
+    ids = table.schema.get_field_index("message_id")
+    newer = table.set_column(ids, "message_id", pa.array(["tomorrow"]))
+    newer = newer.append_column("of_tomorrow", pa.array(["new"]))
+    world.s3.objects[LAKE, f"{HOUR}/newer.parquet"] = (parquet.write(newer), {})
+    # And one that lacks what came after it, as files of version 1 will.
+    ids_of_less = table.set_column(ids, "message_id", pa.array(["less"]))
+    less = ids_of_less.drop_columns(["library", "locale"])
+    world.s3.objects[LAKE, f"{HOUR}/less.parquet"] = (parquet.write(less), {})
+    with opened(world, tmp_path) as lake:
+        rows = lake.execute(
+            "SELECT message_id, locale, of_tomorrow FROM events WHERE verdict = 'good' ORDER BY 1"
+        ).fetchall()
+        assert rows == [
+            ("less", None, None),
+            ("now", None, None),
+            ("old-1", "en-GB", None),
+            ("old-2", None, None),
+            ("tomorrow", None, "new"),
+        ]
+        own = "json_extract_string(event_json, '$.of_its_own')"
+        kept = lake.execute(f"SELECT {own} FROM events_once ORDER BY message_id").fetchall()
+        assert kept == [("kept",), ("kept",), (None,), (None,), ("kept",)]
+    assert parquet.read(parquet.write(less), ["verdict", "library"]).schema.names == ["verdict"]

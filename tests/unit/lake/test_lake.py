@@ -1,0 +1,111 @@
+"""The lake's SQL, run by DuckDB over objects that the writer made."""
+
+import json
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pytest
+
+from aws_emulator.simulator import dynamodb_records
+from stream_processor.changes import Changes
+from stream_processor.events import Events
+from stream_processor.schema import CHANGES, COMPACTED, EVENTS
+from tests.support.paths import ROOT
+from tests.unit.lake.tables import opened
+from tests.unit.stacks.test_templates import resources
+from tests.unit.stream_processor.fakes import World
+from tests.unit.stream_processor.records import accepted, header, kinesis_event, packed, rejected
+from tests.unit.stream_processor.test_repairs import School, reconcile
+
+QUERIES = sorted((ROOT / "lake" / "queries").glob("*.sql"))
+
+
+def always() -> bool:
+    return True
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Two shards; one request that both took (the region failed over), one twice in its shard."""
+    world = World()
+    door = Events(world.house())
+    request = packed(
+        header("a", country="GB", device="mobile"),
+        [
+            accepted("m1", "/courses", anonymousId="v1", context={"campaign": {"source": "mail"}}),
+            accepted("m2", "/", anonymousId="v1"),
+        ],
+        [rejected()],
+    )
+    door.handle(kinesis_event([request, request]), always)
+    door.handle(kinesis_event([request, b"\xff"], shard="shardId-000000000001"), always)
+    with opened(world, tmp_path) as connection:
+        yield connection
+
+
+@pytest.mark.parametrize("path", QUERIES, ids=lambda path: path.stem)
+def test_every_query_runs(lake: duckdb.DuckDBPyConnection, path: Path) -> None:
+    assert lake.execute(path.read_text()).fetchall()
+
+
+def test_good_events_are_there_once_over_all_shards(lake: duckdb.DuckDBPyConnection) -> None:
+    assert lake.execute("SELECT message_id FROM events_once ORDER BY 1").fetchall() == [
+        ("m1",),
+        ("m2",),
+    ]
+    assert lake.execute(
+        "SELECT verdict, count(*) FROM events GROUP BY verdict ORDER BY 1"
+    ).fetchall() == [("bad", 4), ("duplicate", 2), ("good", 4)]
+
+
+def test_the_figures_are_those_of_the_records(lake: duckdb.DuckDBPyConnection) -> None:
+    def asked(name: str) -> list[Any]:
+        return lake.execute((ROOT / "lake" / "queries" / f"{name}.sql").read_text()).fetchall()
+
+    assert asked("pages") == [("/", 1, 1), ("/courses", 1, 1)]
+    assert asked("campaigns") == [("mail", None, None, 1)]
+    assert asked("countries") == [("GB", "mobile", 2, 1)]
+    assert [row[2:] for row in asked("conservation")] == [(10, 4, 4, 2, 2)]
+    assert [row[:3] for row in asked("bad_reasons")] == [
+        ("portal", "type_unknown", 3),
+        (None, "record_unknown", 1),
+    ]
+    assert asked("sessions") == [(1, 2.0)]
+
+
+def test_appointments_in_the_lake_are_those_of_the_table(tmp_path: Path) -> None:
+    world = World()
+    school = School(world)
+    rng = random.Random(7)
+    for _ in range(200):
+        school.act(rng)
+    half = dynamodb_records(school.changes[:100])
+    event = {"shardId": "s", "Records": [json.loads(record.text) for record in half]}
+    Changes(world.house()).handle(event, always)
+    assert reconcile(world).repaired > 0
+    with opened(world, tmp_path) as connection:
+        now = connection.execute("SELECT pk, version FROM appointments_now ORDER BY pk").fetchall()
+        (history,) = connection.execute("SELECT count(*) FROM appointments_history").fetchall()[0]
+    table = sorted((pk, int(item["version"]["N"])) for (pk, _), item in school.table.items())
+    assert now == table
+    assert history >= 100
+
+
+def glue_type(kind: pa.DataType) -> str:
+    names = {"bool": "boolean", "int32": "int", "int64": "bigint"}
+    return "timestamp" if pa.types.is_timestamp(kind) else names.get(str(kind), str(kind))
+
+
+@pytest.mark.parametrize(
+    ("table", "schema"),
+    [("EventsTable", EVENTS), ("ChangesTable", CHANGES), ("CompactedTable", COMPACTED)],
+)
+def test_athenas_columns_are_the_writers(table: str, schema: pa.Schema) -> None:
+    given = resources(ROOT / "stacks" / "stream.yaml")[table]["Properties"]["TableInput"]
+    columns = [(it["Name"], it["Type"]) for it in given["StorageDescriptor"]["Columns"]]
+    assert columns == [(field.name, glue_type(field.type)) for field in schema]
+    assert [it["Name"] for it in given["PartitionKeys"]] == ["date", "hour"]

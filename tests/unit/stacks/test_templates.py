@@ -1,0 +1,224 @@
+"""The house rules of the templates, read from the templates themselves."""
+
+import hashlib
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.support.paths import ROOT
+
+TEMPLATES = [ROOT / "template.yaml", *sorted((ROOT / "stacks").glob("*.yaml"))]
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML with CloudFormation's short forms: !Ref x is {"Ref": x}, the rest {"Fn::Name": x}."""
+
+
+def _short_form(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> dict[str, Any]:
+    value: Any
+    if isinstance(node, yaml.ScalarNode):
+        value = loader.construct_scalar(node)
+    elif isinstance(node, yaml.SequenceNode):
+        value = loader.construct_sequence(node, deep=True)
+    else:
+        assert isinstance(node, yaml.MappingNode)
+        value = loader.construct_mapping(node, deep=True)
+    return {"Ref" if suffix == "Ref" else f"Fn::{suffix}": value}
+
+
+_Loader.add_multi_constructor("!", _short_form)
+
+
+def load(path: Path) -> dict[str, Any]:
+    document = yaml.load(path.read_text(), Loader=_Loader)
+    assert isinstance(document, dict)
+    return document
+
+
+def resources(path: Path) -> dict[str, dict[str, Any]]:
+    return dict(load(path)["Resources"])
+
+
+def of_type(path: Path, kind: str) -> dict[str, dict[str, Any]]:
+    return {name: it for name, it in resources(path).items() if it["Type"] == kind}
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.name)
+def test_only_the_region_decides_what_exists(path: Path) -> None:
+    """A mistyped parameter can delete nothing."""
+    conditions = load(path).get("Conditions", {})
+    used = {it["Condition"] for it in resources(path).values() if "Condition" in it}
+    for name in used:
+        assert conditions[name] == {"Fn::Equals": [{"Ref": "AWS::Region"}, "us-east-1"]}, name
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.name)
+def test_what_holds_data_is_retained(path: Path) -> None:
+    holding = {
+        "AWS::S3::Bucket",
+        "AWS::DynamoDB::Table",
+        "AWS::DynamoDB::GlobalTable",
+        "AWS::Kinesis::Stream",
+        "AWS::Cognito::UserPool",
+    }
+    for name, it in resources(path).items():
+        if it["Type"] in holding:
+            assert it.get("DeletionPolicy") == "Retain", name
+            assert it.get("UpdateReplacePolicy") == "Retain", name
+
+
+def statements(it: dict[str, Any]) -> list[dict[str, Any]]:
+    policies = it["Properties"].get("Policies", [])
+    documents = [p.get("PolicyDocument", p) for p in policies if isinstance(p, dict)]
+    return [one for document in documents for one in document.get("Statement", [])]
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.name)
+def test_no_policy_grants_every_action_or_every_resource(path: Path) -> None:
+    kinds = {"AWS::IAM::Role", "AWS::Serverless::Function", "AWS::Serverless::StateMachine"}
+    for name, it in resources(path).items():
+        if it["Type"] not in kinds:
+            continue
+        for statement in statements(it):
+            if statement["Effect"] != "Allow":
+                continue
+            actions = statement["Action"]
+            for action in [actions] if isinstance(actions, str) else actions:
+                assert "*" not in action, f"{name}: {action}"
+            if statement.get("Resource") == "*":
+                # Some actions know no resource (Service Authorization Reference): X-Ray's,
+                # CloudWatch's, and those that Step Functions needs to have its logs delivered.
+                listed = [actions] if isinstance(actions, str) else actions
+                known = ("xray:", "cloudwatch:PutMetricData", *LOG_DELIVERY)
+                assert all(action.startswith(known) for action in listed), f"{name}: {actions}"
+
+
+#: Step Functions, "Logging using CloudWatch Logs", IAM policies: "Resource": "*".
+LOG_DELIVERY = (
+    "logs:CreateLogDelivery",
+    "logs:DeleteLogDelivery",
+    "logs:DescribeLogGroups",
+    "logs:DescribeResourcePolicies",
+    "logs:GetLogDelivery",
+    "logs:ListLogDeliveries",
+    "logs:PutResourcePolicy",
+    "logs:UpdateLogDelivery",
+)
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.name)
+def test_every_bucket_is_private_and_encrypted(path: Path) -> None:
+    for name, it in of_type(path, "AWS::S3::Bucket").items():
+        assert it["Properties"]["BucketEncryption"], name
+        assert set(it["Properties"]["PublicAccessBlockConfiguration"].values()) == {True}, name
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.name)
+def test_every_function_is_built_from_the_bill_of_materials(path: Path) -> None:
+    makefile = (ROOT / "src" / "Makefile").read_text()
+    document = load(path)
+    common = document.get("Globals", {}).get("Function", {})
+    for name, it in of_type(path, "AWS::Serverless::Function").items():
+        assert it["Metadata"]["BuildMethod"] == "makefile", name
+        assert f"build-{name}:" in makefile, name
+        properties = {**common, **it["Properties"]}
+        assert properties["CodeUri"] == "../src/", name
+        assert properties["Runtime"] == "python3.13", name
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.name)
+def test_functions_at_the_edge_are_what_the_edge_allows(path: Path) -> None:
+    """CloudFront, "Restrictions on Lambda@Edge": no environment variables, layers or X-Ray."""
+    refused = {"Environment", "Layers", "VpcConfig", "Tracing", "DeadLetterQueue", "Architectures"}
+    document = load(path)
+    common = document.get("Globals", {}).get("Function", {})
+    edge = [n for n in of_type(path, "AWS::Serverless::Function") if n in EDGE_FUNCTIONS]
+    for name in edge:
+        properties = {**common, **resources(path)[name]["Properties"]}
+        assert not refused & properties.keys(), name
+        assert properties["MemorySize"] <= 128, name
+        assert properties["Timeout"] <= (5 if name == "EdgeAuthFunction" else 30), name
+
+
+EDGE_FUNCTIONS = {"EdgeAuthFunction", "EdgeIngestFunction"}
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.name)
+def test_custom_resources_do_not_wait_an_hour(path: Path) -> None:
+    for name, it in resources(path).items():
+        if it["Type"].startswith("Custom::"):
+            assert int(it["Properties"]["ServiceTimeout"]) <= 300, name
+
+
+def test_the_distribution_names_versions_that_know_their_settings() -> None:
+    """A version without settings would refuse every visitor."""
+    config = resources(ROOT / "stacks" / "edge.yaml")["Distribution"]["Properties"]
+    behaviours = config["DistributionConfig"]["CacheBehaviors"]
+    named = {
+        association["LambdaFunctionARN"]["Fn::GetAtt"]
+        for behaviour in behaviours
+        for association in behaviour.get("LambdaFunctionAssociations", [])
+    }
+    assert named == {"EdgeAuthVersion.VersionArn", "EdgeIngestVersion.VersionArn"}
+
+
+def test_no_path_sees_a_session_but_through_the_gate() -> None:
+    """Whoever is sent the viewer's cookies stands behind edge_auth, or answers itself."""
+    config = resources(ROOT / "stacks" / "edge.yaml")["Distribution"]["Properties"]
+    gated, others = set(), set()
+    for behaviour in config["DistributionConfig"]["CacheBehaviors"]:
+        functions = {
+            (it["EventType"], it["LambdaFunctionARN"]["Fn::GetAtt"])
+            for it in behaviour.get("LambdaFunctionAssociations", [])
+        }
+        if functions == {("viewer-request", "EdgeAuthVersion.VersionArn")}:
+            gated.add(behaviour["PathPattern"])
+        elif "OriginRequestPolicyId" in behaviour:
+            # The collector answers itself: what it is sent goes no further.
+            assert functions == {("origin-request", "EdgeIngestVersion.VersionArn")}
+            others.add(behaviour["PathPattern"])
+    assert gated == {"/premium/*", "/app/*", "/auth/*", "/api/*"}
+    assert others == {"/v1/*", "/beacon/*", "/pixel/*", "/sourceConfig/*"}
+
+
+def test_the_clients_urls_are_set_again_when_the_client_changes() -> None:
+    """CloudFormation's update of the client undoes what edge_settings set, and tells nobody."""
+    path = ROOT / "stacks" / "foundation.yaml"
+    properties = json.dumps(resources(path)["UserPoolClient"]["Properties"], sort_keys=True)
+    revision = hashlib.sha256(properties.encode()).hexdigest()[:12]
+    assert load(path)["Outputs"]["UserPoolClientRevision"]["Value"] == revision
+    urls = resources(ROOT / "stacks" / "edge.yaml")["PortalUrls"]["Properties"]
+    assert urls["ClientRevision"] == {"Ref": "UserPoolClientRevision"}
+
+
+@pytest.mark.parametrize(
+    ("stack", "parameter", "arn"),
+    [
+        ("stream", "AppointmentsStreamArn", "arn:aws:dynamodb:r:1:table/t/stream/2026"),
+        ("school", "UserPoolArn", "arn:aws:cognito-idp:r:1:userpool/r_1"),
+    ],
+)
+def test_outside_home_what_is_missing_is_one_sentence(stack: str, parameter: str, arn: str) -> None:
+    """`none` is the root's default; the child refuses it, and says what to do."""
+    assert load(ROOT / "template.yaml")["Parameters"][parameter]["Default"] == "none"
+    given = load(ROOT / "stacks" / f"{stack}.yaml")["Parameters"][parameter]
+    assert not re.fullmatch(given["AllowedPattern"], "none")
+    assert re.fullmatch(given["AllowedPattern"], arn)
+    assert "`make deploy PLACE=` looks it up" in given["ConstraintDescription"]
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.name)
+def test_a_bucket_takes_calls_over_tls_only(path: Path) -> None:
+    denied = {
+        policy["Properties"]["Bucket"]["Ref"]
+        for policy in of_type(path, "AWS::S3::BucketPolicy").values()
+        for statement in policy["Properties"]["PolicyDocument"]["Statement"]
+        if statement["Effect"] == "Deny"
+        and statement["Action"] == "s3:*"
+        and statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+    }
+    assert of_type(path, "AWS::S3::Bucket").keys() == denied

@@ -1,0 +1,279 @@
+"""S3, DynamoDB and a Lambda context in memory; between them and the room a network that fails.
+
+They speak boto3's client methods, so that the adapters of the room are under test as well.
+"""
+
+import io
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from botocore.exceptions import ClientError, ReadTimeoutError
+
+from aws_emulator.simulator import fault_point
+from stream_processor.door import House
+from stream_processor.dynamodb import Table
+from stream_processor.s3 import Bucket
+from stream_processor.settings import Settings
+
+REGION = "us-east-1"
+LAKE, FAILURES = "lake", "failures"
+
+SETTINGS = Settings(
+    lake_bucket=LAKE,
+    failures_bucket=FAILURES,
+    checkpoints_table="checkpoints",
+    live_table="live",
+    appointments_table="appointments",
+    region=REGION,
+    stage="test",
+    live_hours=1_000_000,  # the tests' minutes never expire
+)
+
+
+def refused(status: int, code: str) -> ClientError:
+    """An answer of AWS's own."""
+    return ClientError(
+        {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}},  # type: ignore[typeddict-item] # what AWS sends beside it is not read
+        "Fake",
+    )
+
+
+def lost() -> Exception:
+    """No answer at all: the effect may have happened or not."""
+    return ReadTimeoutError(endpoint_url="https://fake")
+
+
+class Remote:
+    """A client of a service, with the network between: every call is `called`."""
+
+    def __init__(self, service: str, fake: Any) -> None:
+        self._service = service
+        self._fake = fake
+
+    def __getattr__(self, operation: str) -> Callable[..., Any]:
+        effect = getattr(self._fake, operation)
+
+        def call(**query: Any) -> Any:
+            place = query.get("TableName", query.get("Bucket", ""))
+            return called(f"{self._service} {operation} {place}", lambda: effect(**query))
+
+        return call
+
+
+def called[A](name: str, effect: Callable[[], A]) -> A:
+    """A request, which can get lost on its way there, and its answer on its way back.
+
+    The SDK sends a request whose answer does not come once more: then the effect happens twice.
+    """
+    fault_point(f"{name}: before", error=lost)
+    while True:
+        answer, refusal = None, None
+        try:
+            answer = effect()
+        except ClientError as error:
+            refusal = error
+        if fault_point(f"{name}: after", error=lost) == "resent":
+            continue
+        if refusal is not None:
+            raise refusal
+        return answer  # type: ignore[return-value] # there is one where nothing was refused
+
+
+@dataclass
+class FakeS3:
+    """Buckets of objects: what was put, by bucket and key."""
+
+    objects: dict[tuple[str, str], tuple[bytes, dict[str, str]]] = field(default_factory=dict)
+    #: What was deleted: the bucket keeps versions.
+    deleted: dict[tuple[str, str], tuple[bytes, dict[str, str]]] = field(default_factory=dict)
+    #: Names of which only the marker is left.
+    gone: set[tuple[str, str]] = field(default_factory=set)
+    conflicts: int = 0
+
+    def put_object(self, **query: Any) -> dict[str, Any]:
+        place = (query["Bucket"], query["Key"])
+        if self.conflicts:
+            self.conflicts -= 1
+            raise refused(409, "ConditionalRequestConflict")
+        if query.get("IfNoneMatch") == "*" and place in self.objects:
+            raise refused(412, "PreconditionFailed")
+        self.objects[place] = (bytes(query["Body"]), dict(query.get("Metadata", {})))
+        self.deleted.pop(place, None)
+        self.gone.discard(place)
+        return {}
+
+    def head_object(self, **query: Any) -> dict[str, Any]:
+        if "VersionId" in query:
+            return {"Metadata": dict(self.deleted[query["Bucket"], query["Key"]][1])}
+        return {"Metadata": dict(self._at(query)[1])}
+
+    def get_object(self, **query: Any) -> dict[str, Any]:
+        return {"Body": io.BytesIO(self._at(query)[0])}
+
+    def delete_object(self, **query: Any) -> dict[str, Any]:
+        place = (query["Bucket"], query["Key"])
+        if "VersionId" in query:
+            if place in self.deleted:
+                self.objects[place] = self.deleted.pop(place)
+        elif place in self.objects:
+            self.deleted[place] = self.objects.pop(place)
+        return {}
+
+    def list_object_versions(self, **query: Any) -> dict[str, Any]:
+        after = query.get("KeyMarker", "")
+        keys = sorted(
+            key
+            for bucket, key in self.deleted
+            if bucket == query["Bucket"] and key.startswith(query["Prefix"]) and key > after
+        )
+        markers = [{"Key": key, "VersionId": "1", "IsLatest": True} for key in keys[:3]]
+        versions = [
+            {"Key": key, "VersionId": "0", "IsLatest": False}
+            for key in keys[:3]
+            if (query["Bucket"], key) not in self.gone
+        ]
+        answer: dict[str, Any] = {"DeleteMarkers": markers, "Versions": versions}
+        if keys[3:]:
+            answer |= {"IsTruncated": True, "NextKeyMarker": keys[2], "NextVersionIdMarker": "1"}
+        return answer
+
+    def list_objects_v2(self, **query: Any) -> dict[str, Any]:
+        prefix, start = query.get("Prefix", ""), query.get("StartAfter", "")
+        start = max(start, query.get("ContinuationToken", ""))
+        keys = sorted(
+            key
+            for bucket, key in self.objects
+            if bucket == query["Bucket"] and key.startswith(prefix) and key > start
+        )
+        if "Delimiter" in query:
+            heads = {key[: key.index("/", len(prefix)) + 1] for key in keys}
+            return {"CommonPrefixes": [{"Prefix": head} for head in sorted(heads)]}
+        # Pages are short, so that every listing of more than a few objects takes several.
+        page, more = keys[:7], keys[7:]
+        answer: dict[str, Any] = {"Contents": [{"Key": key} for key in page]}
+        if more:
+            answer |= {"IsTruncated": True, "NextContinuationToken": page[-1]}
+        return answer
+
+    def _at(self, query: Mapping[str, Any]) -> tuple[bytes, dict[str, str]]:
+        try:
+            return self.objects[query["Bucket"], query["Key"]]
+        except KeyError:
+            raise refused(404, "NoSuchKey") from None
+
+    def names(self, bucket: str = LAKE) -> list[str]:
+        """The names in a bucket, in order."""
+        return sorted(key for name, key in self.objects if name == bucket)
+
+
+KEYS = {
+    "checkpoints": ("chain",),
+    "live": ("board", "slot"),
+    "appointments": ("pk", "sk"),
+}
+
+#: The conditions that the room uses, each with what it means.
+CONDITIONS: dict[str, Callable[[Mapping[str, Any] | None, Mapping[str, Any]], bool]] = {
+    "attribute_not_exists(high) OR high < :high": lambda old, values: (
+        old is None or old["high"]["S"] < values[":high"]["S"]
+    ),
+    "attribute_not_exists(slot)": lambda old, _: old is None,
+    "through = :seen": lambda old, values: old is not None and old["through"] == values[":seen"],
+}
+
+
+@dataclass
+class FakeDynamoDB:
+    """Tables of items, by table and key."""
+
+    items: dict[str, dict[tuple[str, ...], dict[str, Any]]] = field(default_factory=dict)
+
+    def _table(self, query: Mapping[str, Any]) -> dict[tuple[str, ...], dict[str, Any]]:
+        return self.items.setdefault(query["TableName"], {})
+
+    @staticmethod
+    def _key(query: Mapping[str, Any], of: Mapping[str, Any]) -> tuple[str, ...]:
+        return tuple(of[name]["S"] for name in KEYS[query["TableName"]])
+
+    def get_item(self, **query: Any) -> dict[str, Any]:
+        assert query["ConsistentRead"], "a decision hangs on it"
+        item = self._table(query).get(self._key(query, query["Key"]))
+        return {} if item is None else {"Item": dict(item)}
+
+    def put_item(self, **query: Any) -> dict[str, Any]:
+        key = self._key(query, query["Item"])
+        condition = query.get("ConditionExpression")
+        if condition is not None:
+            old = self._table(query).get(key)
+            if not CONDITIONS[condition](old, query.get("ExpressionAttributeValues", {})):
+                raise refused(400, "ConditionalCheckFailedException")
+        self._table(query)[key] = dict(query["Item"])
+        return {}
+
+    def query(self, **query: Any) -> dict[str, Any]:
+        values = query["ExpressionAttributeValues"]
+        assert query["KeyConditionExpression"] == "board = :live AND slot >= :from"
+        found = [
+            item
+            for (board, slot), item in sorted(self._table(query).items())
+            if board == values[":live"]["S"] and slot >= values[":from"]["S"]
+        ]
+        return self._paged(found, query)
+
+    def scan(self, **query: Any) -> dict[str, Any]:
+        return self._paged([item for _, item in sorted(self._table(query).items())], query)
+
+    @staticmethod
+    def _paged(found: list[dict[str, Any]], query: Mapping[str, Any]) -> dict[str, Any]:
+        start = int(query.get("ExclusiveStartKey", {}).get("at", {}).get("N", 0))
+        page: dict[str, Any] = {"Items": found[start : start + 7]}
+        if len(found) > start + 7:
+            page["LastEvaluatedKey"] = {"at": {"N": str(start + 7)}}
+        return page
+
+
+@dataclass
+class World:
+    """Everything that outlives a process."""
+
+    s3: FakeS3 = field(default_factory=FakeS3)
+    dynamodb: FakeDynamoDB = field(default_factory=FakeDynamoDB)
+    settings: Settings = SETTINGS
+
+    def house(self) -> House:
+        """What a new process sees of it."""
+        s3: Any = Remote("s3", self.s3)
+        dynamodb: Any = Remote("dynamodb", self.dynamodb)
+        return House(
+            self.settings,
+            Bucket(LAKE, s3),
+            Table("checkpoints", dynamodb),
+            Table("live", dynamodb),
+            Table("appointments", dynamodb),
+            Bucket(FAILURES, s3),
+        )
+
+    def objects(self, prefix: str = "") -> Iterator[tuple[str, bytes, dict[str, str]]]:
+        """The lake: names, bodies, metadata."""
+        for key in self.s3.names():
+            if key.startswith(prefix):
+                body, metadata = self.s3.objects[LAKE, key]
+                yield key, body, metadata
+
+
+class Context:
+    """What Lambda gives a handler beside the event."""
+
+    function_name = "meridian-test-events"
+    function_version = "1"
+    memory_limit_in_mb = 1769
+    invoked_function_arn = "arn:aws:lambda:us-east-1:000000000000:function:meridian-test-events"
+    aws_request_id = "00000000-0000-4000-8000-000000000000"
+    log_group_name = log_stream_name = "test"
+
+    def __init__(self, milliseconds: int = 300_000) -> None:
+        self.milliseconds = milliseconds
+
+    def get_remaining_time_in_millis(self) -> int:
+        return self.milliseconds

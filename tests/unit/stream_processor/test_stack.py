@@ -1,0 +1,80 @@
+"""What the code relies on is what stacks/stream.yaml says."""
+
+from typing import Any
+
+import pytest
+
+from stream_processor import settings
+from tests.support.paths import ROOT
+from tests.unit.stacks.test_templates import load, of_type, resources
+from tests.unit.stream_processor.test_doors import ENVIRONMENT
+
+STACK = ROOT / "stacks" / "stream.yaml"
+MAPPINGS = ["EventsMapping", "ChangesMapping"]
+
+
+def properties(name: str) -> dict[str, Any]:
+    return dict(resources(STACK)[name]["Properties"])
+
+
+@pytest.mark.parametrize("name", MAPPINGS)
+def test_a_chain_has_one_writer_and_loses_nothing_to_a_retry(name: str) -> None:
+    mapping = properties(name)
+    assert mapping["ParallelizationFactor"] == 1
+    assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert mapping["BisectBatchOnFunctionError"] is True
+    assert mapping["StartingPosition"] == "TRIM_HORIZON"
+    destination = mapping["DestinationConfig"]["OnFailure"]["Destination"]
+    assert destination == {"Fn::GetAtt": "FailuresBucket.Arn"}
+    assert mapping["FilterCriteria"]["Filters"]
+
+
+def test_what_is_given_up_is_given_up_before_its_stream_forgets_it() -> None:
+    kept = properties("EventsStream")["RetentionPeriodHours"]
+    assert properties("EventsMapping")["MaximumRecordAgeInSeconds"] < kept * 3_600
+    # DynamoDB Streams: 24 hours.
+    assert properties("ChangesMapping")["MaximumRecordAgeInSeconds"] < 24 * 3_600
+    variables = load(STACK)["Globals"]["Function"]["Environment"]["Variables"]
+    assert variables["RETENTION_HOURS"] == str(kept)
+
+
+def test_rows_can_be_asked_for_within_90_seconds() -> None:
+    """Gathering is nearly all of it; `benchmarks/stream.py` measures what fits in the rest."""
+    mapping = properties("EventsMapping")
+    assert mapping["MaximumBatchingWindowInSeconds"] == {"Ref": "EventsBatchingWindow"}
+    polling, slowest_start_and_two_batches = 1, 25
+    for template in (STACK, ROOT / "template.yaml"):
+        window = load(template)["Parameters"]["EventsBatchingWindow"]["Default"]
+        assert polling + window + slowest_start_and_two_batches <= 90
+    for table in ("EventsTable", "CompactedTable", "ChangesTable"):
+        parameters = properties(table)["TableInput"]["Parameters"]
+        assert parameters["projection.enabled"] == "true"
+        # Arrival is UTC's; a reader's tomorrow has begun already somewhere.
+        assert parameters["projection.date.range"].endswith(",NOW+1DAYS")
+
+
+def test_changes_come_with_the_name_of_their_shard() -> None:
+    assert properties("ChangesMapping")["TumblingWindowInSeconds"] > 0
+
+
+def test_the_environment_is_one_that_the_settings_read() -> None:
+    variables = load(STACK)["Globals"]["Function"]["Environment"]["Variables"]
+    ours = {
+        name: value if isinstance(value, str) else "a-name"
+        for name, value in variables.items()
+        if not name.startswith(("POWERTOOLS_", "ARROW_", "MALLOC_"))
+    }
+    # AWS_REGION is Lambda's own.
+    assert settings.parse({**ours, "AWS_REGION": "us-east-1"}).retention_hours == 168
+    assert ENVIRONMENT.keys() - {"AWS_REGION"} <= ours.keys()
+
+
+@pytest.mark.parametrize("function", ["EventsFunction", "ChangesFunction"])
+def test_alarms_watch_the_age_of_the_oldest_record(function: str) -> None:
+    hours = {
+        alarm["Properties"]["Threshold"] / 3_600_000
+        for alarm in of_type(STACK, "AWS::CloudWatch::Alarm").values()
+        if alarm["Properties"]["MetricName"] == "IteratorAge"
+        and alarm["Properties"]["Dimensions"][0]["Value"] == {"Ref": function}
+    }
+    assert hours == {1, 6, 12}

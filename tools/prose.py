@@ -1,0 +1,259 @@
+"""Count stilted constructions in the prose of the repository.
+
+`make prose` prints the rate per 1,000 words and each finding; `make lint` fails above `LIMIT`.
+Prose is everything that a person reads: Markdown, docstrings, comments, messages, template
+descriptions, page texts. Code, fenced blocks and identifiers in backquotes are left out.
+
+    python -m tools.prose [--list] [PATH ...]
+"""
+
+import argparse
+import ast
+import io
+import re
+import subprocess
+import sys
+import tokenize
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+#: Findings per 1,000 words. The style guide in CONTRIBUTING.md explains each pattern.
+LIMIT: Final = 2.0
+#: A string literal counts as prose from this number of words on.
+MIN_MESSAGE_WORDS: Final = 4
+
+_VERBS: Final = (
+    "is|are|was|were|has|had|have|can|cannot|could|may|must|will|would|does|did|comes|came|"
+    "stands|stood|lies|lay|goes|went|holds|held|asks|asked|knows|wants|gets|got|made|makes"
+)
+PATTERNS: Final[dict[str, re.Pattern[str]]] = {
+    name: re.compile(pattern, re.IGNORECASE if not name.startswith("initial") else 0)
+    for name, pattern in {
+        # "What is missing is counted." A question keeps its question mark on the same sentence.
+        "initial free relative": r"(?:^|(?<=[.!:;] ))(?:What|Who|Where)\b(?![^.!?]*\?)(?!'s)",
+        "free relative": rf"(?<=[;:(] )who (?:{_VERBS})\b(?![^.!?]*\?)",
+        "what is": rf"\bwhat (?:{_VERBS})\b(?![^.!?]*\?)",
+        "who asks": r"\b(?:by|of|for|to|from|with|and|or|than) who (?:\w+)\b",
+        "where there is": r"\bwhere (?:there (?:is|are|was|were)|nothing|none|no|nobody|one)\b",
+        "indefinite person": r"\b(?:whoever|whomever|nobody|somebody|anybody|nowhere|whatsoever)\b",
+        "is no": r"\b(?:is|are|was|were|be) (?:no|none)\b(?! longer)(?! more than)(?! other)",
+        "of its own": r"\bof (?:its|their|one's|his|her|our|my|your) own\b",
+        "at the most": r"\bat the (?:most|least)\b",
+        "so long": r"\b(?:so|as) (?:long|many|much|often) as\b|\bso (?:long|many)\b",
+        "knows nothing": r"\bknows? (?:of|no|nothing|none)\b",
+        "archaic": r"\b(?:thereof|therein|whereof|wherein|lest|bears? to|that which)\b",
+    }.items()
+}
+_QUOTED: Final = re.compile(r"\"[^\"\n]{0,400}\"|“[^”]*”")
+_CODE: Final = re.compile(r"`[^`\n]*`|https?://\S+|\{[^{}\n]*\}|%\([a-z]+\)s|<[^<>\n]+>")
+_WORD: Final = re.compile(r"[A-Za-z][A-Za-z'\u2019-]*")
+_SUFFIXES: Final = {".py", ".md", ".yaml", ".yml", ".js", ".html", ".sql", ".toml", ".css"}
+#: Files that others wrote, and the two lists of the words themselves.
+EXCLUDED: Final = ("tests/fixtures/", "uv.lock", "LICENSE", "tools/prose.py", "docs/glossary.md")
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A run of prose: `line` is its first line in the file, counted from 1."""
+
+    line: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A stilted construction: where it is, its pattern's name, and the words around it."""
+
+    path: str
+    line: int
+    pattern: str
+    excerpt: str
+
+
+def passages(path: Path) -> Iterator[Passage]:
+    """Yield the prose of a file by its type."""
+    text = path.read_text()
+    match path.suffix:
+        case ".py":
+            yield from _python(text)
+        case ".md":
+            yield from _markdown(text)
+        case ".html":
+            yield from _html(text)
+        case ".js" | ".css":
+            yield from _comments(text, re.compile(r"/\*.*?\*/|(?<![:\w])//[^\n]*", re.DOTALL))
+            yield from _strings(text)
+        case ".sql":
+            yield from _comments(text, re.compile(r"--[^\n]*"))
+        case _:
+            yield from _hash_comments(text)
+            yield from _descriptions(text)
+
+
+def _python(text: str) -> Iterator[Passage]:
+    documented: set[int] = set()
+    tree = ast.parse(text)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            found = node.body[0] if node.body else None
+            if isinstance(found, ast.Expr) and isinstance(found.value, ast.Constant):
+                documented.add(found.value.lineno)
+                if isinstance(found.value.value, str):
+                    yield from _paragraphs(found.value.value, found.value.lineno)
+    for node in ast.walk(tree):
+        if (
+            isinstance(node, ast.Constant)
+            and isinstance(node.value, str)
+            and node.lineno not in documented
+            and len(_WORD.findall(node.value)) >= MIN_MESSAGE_WORDS
+            and " " in node.value
+        ):
+            yield Passage(node.lineno, node.value)
+    yield from _grouped(
+        (token.start[0], token.string.lstrip("#: "))
+        for token in tokenize.generate_tokens(io.StringIO(text).readline)
+        if token.type == tokenize.COMMENT and not token.string.startswith(("#!", "# type:"))
+    )
+
+
+def _hash_comments(text: str) -> Iterator[Passage]:
+    lines = enumerate(text.splitlines(), 1)
+    found = ((n, re.search(r"(?:^|\s)#+ (.*)", line)) for n, line in lines)
+    yield from _grouped((n, match.group(1)) for n, match in found if match)
+
+
+def _descriptions(text: str) -> Iterator[Passage]:
+    """Yield Description, AlarmDescription, title, summary and the like of YAML."""
+    lines = text.splitlines()
+    for number, line in enumerate(lines):
+        found = re.match(r"(\s*)(?:- )?\w*(?:[Dd]escription|summary|title|Comment):\s*(.*)", line)
+        if not found:
+            continue
+        words = [re.sub(r"^[>|][-+]?$", "", found.group(2))]
+        for below in lines[number + 1 :]:
+            if below.strip() and len(below) - len(below.lstrip()) <= len(found.group(1)):
+                break
+            words.append(below.strip())
+        yield Passage(number + 1, " ".join(words))
+
+
+def _markdown(text: str) -> Iterator[Passage]:
+    fenced = False
+    kept: list[tuple[int, str]] = []
+    for number, line in enumerate(text.splitlines(), 1):
+        fence = line.lstrip().startswith("```")
+        fenced ^= fence
+        cells = line.strip().strip("|").split(" | ") if line.lstrip().startswith("|") else [line]
+        if len(cells) > 1:
+            yield from (Passage(number, cell.strip()) for cell in cells)
+        bare = "" if fence or fenced or len(cells) > 1 else line
+        kept.append((number, re.sub(r"^\s*(?:[-*>#]+|\d+\.)\s+", "", bare)))
+    yield from _blocks(kept)
+
+
+def _html(text: str) -> Iterator[Passage]:
+    bare = re.sub(
+        r"<(script|style)\b.*?</\1>", lambda m: "\n" * m[0].count("\n"), text, flags=re.DOTALL
+    )
+    for number, line in enumerate(re.sub(r"<[^>]*>", " ", bare).splitlines(), 1):
+        if line.strip():
+            yield Passage(number, line.strip())
+
+
+def _comments(text: str, pattern: re.Pattern[str]) -> Iterator[Passage]:
+    yield from _grouped(
+        (text.count("\n", 0, found.start()) + 1 + offset, line.strip("/*- "))
+        for found in pattern.finditer(text)
+        for offset, line in enumerate(found.group().splitlines())
+    )
+
+
+def _strings(text: str) -> Iterator[Passage]:
+    for found in re.finditer(r"\"([^\"\n]+)\"|'([^'\n]+)'|`([^`]+)`", text):
+        words = next(group for group in found.groups() if group)
+        if len(_WORD.findall(words)) >= MIN_MESSAGE_WORDS and " " in words:
+            yield Passage(text.count("\n", 0, found.start()) + 1, words)
+
+
+def _grouped(lines: Iterator[tuple[int, str]]) -> Iterator[Passage]:
+    """Join comment lines that follow each other."""
+    block: list[tuple[int, str]] = []
+    for number, line in lines:
+        if block and number != block[-1][0] + 1:
+            yield from _blocks(block)
+            block = []
+        block.append((number, line))
+    yield from _blocks(block)
+
+
+def _paragraphs(text: str, first: int) -> Iterator[Passage]:
+    yield from _blocks(list(enumerate(text.splitlines(), first)))
+
+
+def _blocks(lines: Sequence[tuple[int, str]]) -> Iterator[Passage]:
+    block: list[tuple[int, str]] = []
+    for number, line in [*lines, (0, "")]:
+        if line.strip():
+            block.append((number, line.strip()))
+        elif block:
+            yield Passage(block[0][0], " ".join(text for _, text in block))
+            block = []
+
+
+def examine(path: str, passage: Passage) -> tuple[int, list[Finding]]:
+    """Return the number of words of a passage, and its findings. Quoted text is not ours."""
+    text = _CODE.sub("X", _QUOTED.sub("X", passage.text))
+    found: dict[int, Finding] = {}
+    for name, pattern in PATTERNS.items():
+        for match in pattern.finditer(text):
+            around = text[max(match.start() - 30, 0) : match.end() + 30]
+            found.setdefault(match.start(), Finding(path, passage.line, name, around))
+    return len(_WORD.findall(text)), list(found.values())
+
+
+def files(paths: Sequence[str]) -> list[str]:
+    """Return the tracked files under the paths that hold prose."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", *paths],
+        cwd=ROOT, text=True, capture_output=True, check=True,
+    ).stdout.splitlines()  # fmt: skip
+    return [
+        path
+        for path in listed
+        if not path.startswith(EXCLUDED)
+        and (ROOT / path).exists()
+        and (Path(path).suffix in _SUFFIXES or Path(path).name == "Makefile")
+    ]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print the rate by folder and in total; return 1 where the total exceeds the limit."""
+    parser = argparse.ArgumentParser(prog="python -m tools.prose", description=__doc__)
+    parser.add_argument("--list", action="store_true", help="print each finding")
+    parser.add_argument("paths", nargs="*", help="files or folders; the whole repository if none")
+    given = parser.parse_args(arguments)
+    words: dict[str, int] = {}
+    counts: dict[str, int] = {}
+    for path in files(given.paths):
+        folder = "/".join(path.split("/")[:-1][:2]) or "."
+        for passage in passages(ROOT / path):
+            number, found = examine(path, passage)
+            words[folder] = words.get(folder, 0) + number
+            counts[folder] = counts.get(folder, 0) + len(found)
+            if given.list:
+                for it in found:
+                    print(f"{it.path}:{it.line}: {it.pattern}: …{it.excerpt}…")
+    for folder in sorted(words):
+        rate = counts[folder] / max(words[folder], 1) * 1000
+        print(f"{rate:6.1f} per 1,000 words  {counts[folder]:5} in {words[folder]:7,}  {folder}")
+    total, hits = sum(words.values()), sum(counts.values())
+    rate = hits / max(total, 1) * 1000
+    print(f"{rate:6.1f} per 1,000 words  {hits:5} in {total:7,}  total (limit {LIMIT})")
+    return 0 if rate <= LIMIT else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,67 @@
+"""Batches keep every view, its order and its visitor."""
+
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tools.replay.batches import FLUSH_AT, FLUSH_INTERVAL, batches
+from tools.replay.combined import Request
+from tools.replay.events import EventMaker, PageView
+from tools.tests.strategies import page_views
+
+MAKER = EventMaker(site="https://s.example", digest="0" * 64, salt=b"")
+START = datetime(2025, 9, 15, tzinfo=UTC)
+
+
+def view(seconds: float, line: int = 1, client: str = "192.0.2.1") -> PageView:
+    at = START + timedelta(seconds=seconds)
+    return MAKER.page_view(line, Request(client, client, at, "GET", "/", "", 200, 1, None, None))
+
+
+@given(page_views(), st.integers(1, 5), st.integers(0, 120))
+def test_views_are_conserved_in_order(views: list[PageView], flush_at: int, seconds: int) -> None:
+    interval = timedelta(seconds=seconds)
+    found = list(batches(views, flush_at=flush_at, flush_interval=interval))
+
+    assert sorted(each.line for batch in found for each in batch.views) == [
+        each.line for each in views
+    ]
+    for visitor in {each.visitor for each in views}:
+        sent = [v.line for batch in found for v in batch.views if batch.visitor == visitor]
+        assert sent == [each.line for each in views if each.visitor == visitor]
+    for batch in found:
+        assert 1 <= len(batch.views) <= flush_at
+        assert {each.visitor for each in batch.views} == {batch.visitor}
+        assert all(abs(each.at - batch.views[0].at) <= interval for each in batch.views)
+
+
+def test_the_queue_is_sent_when_it_is_full() -> None:
+    views = [view(0, line) for line in range(FLUSH_AT + 1)]
+
+    assert [len(batch.views) for batch in batches(views[:FLUSH_AT])] == [FLUSH_AT]
+    assert [len(batch.views) for batch in batches(views)] == [FLUSH_AT, 1]
+
+
+def test_the_queue_is_sent_when_its_time_is_over() -> None:
+    last = FLUSH_INTERVAL.total_seconds()
+
+    assert len(list(batches([view(0), view(last)]))) == 1
+    assert len(list(batches([view(0), view(last + 1)]))) == 2
+    assert len(list(batches([view(last + 1), view(0)]))) == 2
+
+
+def test_a_queue_does_not_wait_for_the_end_of_the_log() -> None:
+    views = iter([view(0, 1, "192.0.2.1"), view(31, 2, "192.0.2.2"), view(32, 3, "192.0.2.2")])
+
+    first = next(iter(batches(views)))
+
+    assert [each.line for each in first.views] == [1]
+    assert [each.line for each in views] == [3]
+
+
+def test_the_body_is_a_batch_without_a_time_of_sending() -> None:
+    (batch,) = batches([view(0, 1), view(1, 2)])
+
+    assert batch.body == b'{"batch":[%s,%s]}' % tuple(v.body.encode() for v in batch.views)
+    assert b"sentAt" not in batch.body

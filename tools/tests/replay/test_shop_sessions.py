@@ -1,0 +1,28 @@
+"""The shop sessions, as far as they lie beside the repository."""
+
+from collections import Counter
+
+import pytest
+
+from tools.replay.source import sha256
+from tools.tests.replay.shop_sessions import SHA256, SHARED, track_events
+
+
+@pytest.mark.shared
+def test_every_action_becomes_a_track_event() -> None:
+    if sha256(SHARED) != SHA256:
+        pytest.skip("the shop sessions do not lie beside the repository (see docs)")
+    with SHARED.open("rb") as file:
+        events = list(track_events(file))
+
+    # The counts that the data set's own notes give.
+    assert Counter(event["event"] for event in events) == {
+        "Product Viewed": 800,
+        "Product Added": 52,
+        "Order Completed": 10,
+    }
+    assert len({event["anonymousId"] for event in events}) == 20
+    assert len({event["messageId"] for event in events}) == len(events)
+    first = events[0]
+    assert first["timestamp"] == "2022-07-31T22:00:00.025Z"
+    assert first["properties"] == {"product_id": "1517085"}
