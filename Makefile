@@ -59,7 +59,7 @@ types: setup ## mypy, strict
 	@.venv/bin/mypy
 
 unit: setup ## unit and property tests, sockets off
-	@$(PY) -m pytest -q -m "not package and not integration and not browser and not spark"
+	@$(PY) -m pytest -q -n 2 --dist worksteal -m "not package and not integration and not browser and not spark"
 
 build: setup ## what `sam build` makes of every function
 	@.venv/bin/sam build

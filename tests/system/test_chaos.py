@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.waiting import wait_until
 from tests.system.test_journey import event, post, rows, stored
 from tools import operate, sam
 from tools.chaos import command
@@ -64,9 +65,9 @@ def test_a_batch_that_was_given_up_comes_back_once(meridian: system.System, tmp_
         # The mapping is running under its new age within a second.
         time.sleep(1.5)
         assert post(meridian, "/v1/batch", {"batch": sent}).status_code == 200
-        deadline = time.monotonic() + GIVEN_UP_WITHIN_S
-        while not (documents := given_up(meridian)) and time.monotonic() < deadline:
-            time.sleep(0.5)
+        documents = wait_until(
+            lambda: given_up(meridian), "the failure document", GIVEN_UP_WITHIN_S, interval_s=0.5
+        )
     assert {it["requestContext"]["condition"] for it in documents} == {"RecordAgeExceeded"}
     assert rows(meridian, f"message_id IN ({ids})", tmp_path) == []
 

@@ -5,7 +5,6 @@ import os
 import signal
 import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import psutil
 import pytest
 
 from tests.support.paths import ROOT
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.integration
 
@@ -41,11 +41,12 @@ def pids(state: Path, run: str) -> dict[str, int]:
 
 
 def wait_for(state: Path, run: str, part: str, process: "subprocess.Popen[str]") -> dict[str, int]:
-    deadline = time.monotonic() + STARTED_WITHIN_S
-    while part not in pids(state, run):
+    """Wait until a part has been started, for as long as the command itself runs."""
+
+    def alive() -> None:
         assert process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
+
+    wait_until(lambda: part in pids(state, run), part, STARTED_WITHIN_S, check=alive)
     return pids(state, run)
 
 
@@ -88,7 +89,7 @@ def test_a_run_that_is_killed_itself_leaves_nothing_behind(state: Path) -> None:
 
 def test_an_up_in_the_background_hears_ctrl_c(state: Path) -> None:
     """A shell without job control starts it deaf to the signal: `make up &`, then `kill -INT`."""
-    command = f"PORT=0 EMULATOR_PORT=0 {ROOT / '.venv/bin/python'} -m local up & echo $!; wait"
+    command = f"PORT=0 EMULATOR_PORT=0 {ROOT / '.venv/bin/python'} -m tools.dev up & echo $!; wait"
     shell = subprocess.Popen(
         ["sh", "-c", command],
         cwd=ROOT,

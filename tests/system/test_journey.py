@@ -11,6 +11,7 @@ import duckdb
 import httpx
 import pytest
 
+from tests.support.waiting import wait_until
 from tools import sam
 from tools.dev import system
 
@@ -51,11 +52,13 @@ def stored(
     running: system.System, where: str, count: int, directory: Path, lake: str | None = None
 ) -> list[dict[str, Any]]:
     """Wait until `count` rows are there, and a moment longer to see that no more come."""
-    deadline = time.monotonic() + STORED_WITHIN_S
-    found = rows(running, where, directory, lake)
-    while len(found) < count and time.monotonic() < deadline:
-        time.sleep(0.5)
-        found = rows(running, where, directory, lake)
+    wait_until(
+        lambda: len(rows(running, where, directory, lake)) >= count,
+        f"{count} rows where {where}",
+        STORED_WITHIN_S,
+        interval_s=0.5,
+    )
+    # Rows that should not be there would follow within a batching window.
     time.sleep(1.5)
     return rows(running, where, directory, lake)
 

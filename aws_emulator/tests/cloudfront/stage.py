@@ -7,17 +7,18 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 import urllib.error
 import urllib.request
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import boto3
+
+from aws_emulator.tests.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[3]
 EMULATOR = ROOT / ".venv-emulator/bin/python"
@@ -42,16 +43,6 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def wait_for(ready: Callable[[], bool], seconds: float, what: str) -> None:
-    """Wait until something is there."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if ready():
-            return
-        time.sleep(0.1)
-    raise AssertionError(f"{what} was not there after {seconds} s")
 
 
 def answers(url: str) -> bool:
@@ -91,7 +82,7 @@ def emulator(directory: Path) -> Iterator[tuple[str, Any]]:
     ]  # fmt: skip
     with process(command, dict(os.environ), directory / "emulator.log") as running:
         url = f"http://127.0.0.1:{port}"
-        wait_for(lambda: answers(f"{url}/_ministack/ready"), 60, "the emulator")
+        wait_until(lambda: answers(f"{url}/_ministack/ready"), "the emulator")
         yield url, running
 
 
@@ -151,7 +142,7 @@ def running_edge(aws: str, directory: Path, *more: str) -> Iterator[tuple[str, A
     ]  # fmt: skip
     with process(command, dict(os.environ), directory / "edge.log") as running:
         url = f"http://127.0.0.1:{port}"
-        wait_for(lambda: answers(f"{url}/_local/ready"), 30, "the local edge")
+        wait_until(lambda: answers(f"{url}/_local/ready"), "the local edge", 30)
         yield url, running, log
 
 

@@ -36,8 +36,8 @@ from aws_emulator.tests.cloudfront.stage import (
     free_port,
     running_edge,
     scratch,
-    wait_for,
 )
+from aws_emulator.tests.waiting import wait_until
 
 pytestmark = [
     pytest.mark.integration,
@@ -423,7 +423,7 @@ def test_a_new_deployment_is_seen(stage: Stage, web: httpx.Client) -> None:
         cloudfront.update_distribution(
             Id=stage.distribution, IfMatch=etag, DistributionConfig=config
         )
-        wait_for(partial(serves, root), 10, "the new deployment")
+        wait_until(partial(serves, root), "the new deployment", 10)
 
 
 def test_an_invalidation_empties_the_cache(stage: Stage, web: httpx.Client) -> None:
@@ -434,7 +434,7 @@ def test_an_invalidation_empties_the_cache(stage: Stage, web: httpx.Client) -> N
         DistributionId=stage.distribution,
         InvalidationBatch={"Paths": {"Quantity": 1, "Items": ["/*"]}, "CallerReference": "1"},
     )
-    wait_for(lambda: web.get("/page.html").content == b"new", 10, "the invalidation")
+    wait_until(lambda: web.get("/page.html").content == b"new", "the invalidation", 10)
     stage.client("s3").put_object(Bucket=BUCKET, Key="page.html", Body=PAGES["page.html"])
 
 

@@ -1,7 +1,6 @@
 """Streams, functions and mappings in memory, for the parts that run threads."""
 
 import threading
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -134,14 +133,6 @@ class FakePlatform:
 
 def refused() -> ServiceError:
     return ServiceError("GetRecords was refused: ProvisionedThroughputExceededException")
-
-
-def wait_until(holds: Callable[[], bool], seconds: float = 10) -> None:
-    """Wait for another thread."""
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline, "not in time"
-        time.sleep(0.005)
 
 
 def open_shard(

@@ -16,6 +16,7 @@ from typing import Any
 
 from aws_emulator.event_sources.status import drained, read_status
 from aws_emulator.tests.ministack.running import Emulator
+from aws_emulator.tests.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[3]
 REGION = "us-east-1"
@@ -208,16 +209,17 @@ class Polling:
         return self.until(lambda status: drained(status, since=since, sources=sources), seconds)
 
     def until(self, holds: Callable[[dict[str, Any]], bool], seconds: float = 30) -> dict[str, Any]:
-        """Wait until the status is as wanted."""
-        deadline = time.monotonic() + seconds
-        status = None
-        while time.monotonic() < deadline:
+        """Wait until the status that the poller writes satisfies `holds`; return the status."""
+
+        def current() -> dict[str, Any] | None:
             status = read_status(self.system.state)
-            if status and status["updated_at"] >= self.started and holds(status):
-                return status
+            fresh = status and status["updated_at"] >= self.started
+            return status if status and fresh and holds(status) else None
+
+        def alive() -> None:
             assert self.process.poll() is None, self.errors()
-            time.sleep(0.05)
-        raise AssertionError(f"not within {seconds} s: {status}\n{self.errors()}")
+
+        return wait_until(current, "the status", seconds, interval_s=0.05, check=alive)
 
     def errors(self) -> str:
         """What it wrote to its standard error."""

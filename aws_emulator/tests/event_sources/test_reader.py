@@ -21,8 +21,8 @@ from aws_emulator.tests.event_sources.fakes import (
     FakeTarget,
     open_shard,
     refused,
-    wait_until,
 )
+from aws_emulator.tests.waiting import wait_until
 
 HORIZON = Start("TRIM_HORIZON")
 FAILED = Outcome(

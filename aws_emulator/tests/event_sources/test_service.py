@@ -31,8 +31,8 @@ from aws_emulator.tests.event_sources.fakes import (
     FakeSource,
     FakeTarget,
     open_shard,
-    wait_until,
 )
+from aws_emulator.tests.waiting import wait_until
 
 REGION = "us-east-1"
 

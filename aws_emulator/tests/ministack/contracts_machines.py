@@ -1,7 +1,6 @@
 """What the shims promise about state machines and about the letters that they lead to."""
 
 import json
-import time
 from typing import Any
 
 import boto3
@@ -11,6 +10,7 @@ from botocore.exceptions import ClientError
 from aws_emulator.tests.ministack.running import Emulator, unique
 from aws_emulator.tests.ministack.templates import ROLE as ROLE_OF_FUNCTIONS
 from aws_emulator.tests.ministack.templates import function, stack
+from aws_emulator.tests.waiting import wait_until
 
 TRUST = {
     "Version": "2012-10-17",
@@ -37,12 +37,12 @@ def machine(definition: str, **properties: Any) -> dict[str, Any]:
 
 def ended(emulator: Emulator, execution: str, patience_s: float = 5) -> dict[str, Any]:
     machines = emulator.client("stepfunctions")
-    for _ in range(int(patience_s / 0.05)):
+
+    def result() -> dict[str, Any] | None:
         found: dict[str, Any] = machines.describe_execution(executionArn=execution)
-        if found["status"] != "RUNNING":
-            return found
-        time.sleep(0.05)
-    raise AssertionError("the execution does not end")
+        return found if found["status"] != "RUNNING" else None
+
+    return wait_until(result, f"the end of {execution}", patience_s, interval_s=0.05)
 
 
 def machine_versions(emulator: Emulator) -> None:

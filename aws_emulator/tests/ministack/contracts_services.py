@@ -2,6 +2,8 @@
 
 import json
 import time
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import boto3
@@ -15,6 +17,7 @@ from botocore.exceptions import (
 )
 
 from aws_emulator.tests.ministack.running import Emulator, unique
+from aws_emulator.tests.waiting import wait_until
 
 
 def kinesis_housekeeping(emulator: Emulator) -> None:
@@ -53,9 +56,8 @@ def expired_items(emulator: Emulator) -> None:
             tables.put_item(TableName=name, Item={"id": {"S": key}, "expires_at": expires})
         tables.put_item(TableName=name, Item={"id": {"S": "never"}})
         tables.delete_item(TableName=name, Key={"id": {"S": "deleted"}})
-        deadline = time.monotonic() + 10
-        while tables.scan(TableName=name)["Count"] > 2 and time.monotonic() < deadline:
-            time.sleep(0.2)
+        scan = partial(tables.scan, TableName=name)
+        wait_until(partial(_at_most_two, scan), "the expiry", 10, interval_s=0.2)
         assert {it["id"]["S"] for it in tables.scan(TableName=name)["Items"]} == {"kept", "never"}
         streams = emulator.client("dynamodbstreams", region)
         (shard,) = streams.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"]
@@ -264,3 +266,7 @@ def fifo_backlogs(emulator: Emulator) -> None:
     queues.delete_message(QueueUrl=full, ReceiptHandle=first["ReceiptHandle"])
     taken = queues.receive_message(QueueUrl=full, MaxNumberOfMessages=10)["Messages"]
     assert len(taken) == 10
+
+
+def _at_most_two(scan: Callable[[], dict[str, Any]]) -> bool:
+    return int(scan()["Count"]) <= 2

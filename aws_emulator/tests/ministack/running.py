@@ -5,7 +5,6 @@ import os
 import shutil
 import subprocess
 import threading
-import time
 import urllib.error
 import urllib.request
 import uuid
@@ -17,6 +16,8 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
+
+from aws_emulator.tests.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[3]
 PYTHON = ROOT / ".venv-emulator" / "bin" / "python"
@@ -89,30 +90,31 @@ class Emulator:
 
     def _settled(self, stack: str, region: str) -> dict[str, str]:
         cloudformation = self.client("cloudformation", region)
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline:
-            found = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
+
+        def completed() -> dict[str, Any] | None:
+            found: dict[str, Any] = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
             status = found["StackStatus"]
             if status in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}:
-                return {o["OutputKey"]: o["OutputValue"] for o in found.get("Outputs", [])}
+                return found
             if not status.endswith("_IN_PROGRESS"):
                 events = cloudformation.describe_stack_events(StackName=stack)["StackEvents"]
                 reasons = [e.get("ResourceStatusReason", "") for e in events]
                 raise AssertionError(f"{stack} ended in {status}: {list(filter(None, reasons))}")
-            time.sleep(0.05)
-        raise AssertionError(f"{stack} did not settle")
+            return None
+
+        settled = wait_until(completed, f"the stack {stack}", interval_s=0.05)
+        return {o["OutputKey"]: o["OutputValue"] for o in settled.get("Outputs", [])}
 
     def delete(self, stack: str, region: str = HOME) -> None:
         """Delete a stack and wait until it is gone."""
         cloudformation = self.client("cloudformation", region)
         cloudformation.delete_stack(StackName=stack)
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline:
-            names = {found["StackName"] for found in cloudformation.describe_stacks()["Stacks"]}
-            if stack not in names:
-                return
-            time.sleep(0.05)
-        raise AssertionError(f"{stack} was not deleted")
+
+        def deleted() -> bool:
+            stacks = cloudformation.describe_stacks()["Stacks"]
+            return stack not in {found["StackName"] for found in stacks}
+
+        wait_until(deleted, f"the deletion of {stack}", interval_s=0.05)
 
 
 @contextmanager

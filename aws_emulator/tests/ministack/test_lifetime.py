@@ -23,6 +23,7 @@ from aws_emulator.tests.ministack.running import (
     unique,
 )
 from aws_emulator.tests.ministack.templates import ROLE, function, stack
+from aws_emulator.tests.waiting import wait_until
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("environments")]
 
@@ -44,14 +45,13 @@ def _busy(emulator: Emulator) -> list[psutil.Process]:
     functions = emulator.client("lambda")
     functions.invoke(FunctionName=name, InvocationType="Event", Payload=b'{"sleep": 600}')
     functions.invoke(FunctionName=name, InvocationType="Event", Payload=b'{"sleep": 600}')
-    deadline = time.monotonic() + 10
-    while True:
+
+    def children() -> list[psutil.Process] | None:
         below = psutil.Process(emulator.process.pid).children(recursive=True)
         # The guard, two workers and a child of each.
-        if len(below) >= 5:
-            return below
-        assert time.monotonic() < deadline, below
-        time.sleep(0.05)
+        return below if len(below) >= 5 else None
+
+    return wait_until(children, "two workers with a child each", 10)
 
 
 def _all_gone(processes: list[psutil.Process]) -> None:

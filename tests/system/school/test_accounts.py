@@ -8,7 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.system.school.world import World, someone, until
+from tests.support.waiting import wait_until
+from tests.system.school.world import World, someone
 
 pytestmark = pytest.mark.integration
 
@@ -39,7 +40,7 @@ def test_a_students_form_becomes_an_account_and_one_letter(world: World) -> None
         found: dict[str, Any] = httpx.get(link, timeout=30).json()
         return found if found["status"] != "pending" else None
 
-    assert until(ready, "the account")["status"] == "created"
+    assert wait_until(ready, "the account")["status"] == "created"
     account = world.account_of(body["requestId"])
     (letter,) = world.heard(email)
     assert letter["Subject"] == "Chào mừng bạn đến với trường"

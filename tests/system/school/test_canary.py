@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.support.waiting import wait_until
 from tests.system.school.world import (
     ROSTERS,
     TABLE,
@@ -18,7 +19,6 @@ from tests.system.school.world import (
     put_roster,
     report_of,
     someone,
-    until,
 )
 from tools.sam import client
 
@@ -145,7 +145,7 @@ def test_a_canary_is_found_in_its_place_only(world: World, traced: list[str] | N
     # A roster: a good row and a bad one.
     rows = f"email,name\n{listed}@example.com,=cmd|{listed}\n{unlisted},{unlisted}\n"
     key = put_roster(world, f"roster-{uuid.uuid4().hex[:8]}", rows.encode())
-    report = until(lambda: report_of(world, key), "the report").decode()
+    report = wait_until(lambda: report_of(world, key), "the report").decode()
     assert [line.split(",")[1] for line in report.splitlines()[1:]] == ["created", "rejected"]
     assert len(world.heard(f"{listed}@example.com")) == 1
 

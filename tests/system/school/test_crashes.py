@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from tests.support.waiting import wait_until
 from tests.system.school.machines import check_one_end, history, machine, only_row, run
-from tests.system.school.world import MACHINES, World, someone, until
+from tests.system.school.world import MACHINES, World, someone
 
 pytestmark = pytest.mark.integration
 
@@ -96,7 +97,7 @@ def test_a_stop_in_the_middle_of_a_state_and_then_a_redrive(
 
 def stop_and_redrive(world: World, execution: str, state: str) -> None:
     """Stop an execution while it is in a state, and let it go on."""
-    until(lambda: state in history(world, execution) or None, f"state {state}")
+    wait_until(lambda: state in history(world, execution), f"state {state}")
     world.machines.stop_execution(executionArn=execution)
     assert world.ended(execution)["status"] == "ABORTED"
     world.machines.redrive_execution(executionArn=execution)
@@ -118,7 +119,7 @@ def test_a_function_that_is_killed_is_called_again(
     with world.fault(service=service, operation=operation, kind="late", seconds="1", times="1"):
         request = world.ask(email)
         execution = world.executions(request)
-        until(lambda: world.acted() or None, "the call")
+        wait_until(lambda: world.acted(), "the call")
         assert world.kill_function(f"stepfunctions.{function}.lambda_handler") >= 1
         assert world.ended(execution)["status"] == "SUCCEEDED"
     events = world.machines.get_execution_history(executionArn=execution)["events"]

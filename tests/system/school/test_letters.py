@@ -8,7 +8,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.system.school.world import SENT, TABLE, World, someone, until
+from tests.support.waiting import wait_until
+from tests.system.school.world import SENT, TABLE, World, someone
 from tools.sam import client
 
 pytestmark = pytest.mark.integration
@@ -45,7 +46,7 @@ def drained(world: World) -> None:
         found = world.queues.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
         return True if all(found[name] == "0" for name in names) else None
 
-    until(look, "an empty queue")
+    wait_until(look, "an empty queue")
 
 
 def test_a_message_that_is_delivered_many_times_is_one_letter(world: World) -> None:
@@ -116,7 +117,7 @@ def test_a_kill_between_send_and_mark_is_one_letter_more_and_not_two(world: Worl
     with held_for(world, NOTIFIERS_TIME_S + 1):
         with world.fault(service="dynamodb", operation="UpdateItem", kind="refused"):
             account = world.account_of(world.ask(email))
-            until(lambda: world.letters(email) or None, "the letter")
+            wait_until(lambda: world.letters(email), "the letter")
             assert world.kill_function("stepfunctions.notify.lambda_handler") >= 1
         assert len(world.heard(email, 2)) == 2
     put_again(world, account)
@@ -142,7 +143,7 @@ def test_a_message_that_nobody_can_read_holds_up_nobody(world: World) -> None:
     email = someone()
     world.ask(email)
     assert len(world.heard(email)) == 1
-    assert until(
+    assert wait_until(
         lambda: world.taken("notifications-dead-letters.fifo") or None, "a dead letter"
     ) == ["no JSON"]
 

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from stepfunctions.roster import inspect, request_id
-from tests.system.school.world import MACHINES, ROSTERS, World, put_roster, report_of, until
+from tests.support.waiting import wait_until
+from tests.system.school.world import MACHINES, ROSTERS, World, put_roster, report_of
 
 pytestmark = pytest.mark.integration
 
@@ -31,7 +32,7 @@ def roster(tag: str) -> bytes:
 def imported(world: World, name: str, content: bytes) -> list[dict[str, str]]:
     """Put a roster into the bucket, and wait for its report."""
     key = put_roster(world, name, content)
-    text = until(lambda: report_of(world, key), "the report", 240).decode()
+    text = wait_until(lambda: report_of(world, key), "the report", 240).decode()
     return list(csv.DictReader(io.StringIO(text, newline="")))
 
 
@@ -66,7 +67,7 @@ def test_a_roster_becomes_accounts_and_a_report(world: World) -> None:
     def all_heard() -> bool | None:
         return Counter(it["To"][0] for it in world.letters()) >= Counter(emails) or None
 
-    until(all_heard, "every letter", 120)
+    wait_until(all_heard, "every letter", 120)
     heard: Counter[str] = Counter(it["To"][0] for it in world.letters() if tag in it["To"][0])
     assert heard == Counter(emails)
 
@@ -99,7 +100,7 @@ def test_a_file_that_is_no_text_is_refused_under_its_own_name(world: World) -> N
     name = f"rosters/{uuid.uuid4().hex[:8]}.xlsx"
     world.storage.put_object(Bucket=ROSTERS, Key=name, Body=b"PK\x03\x04\0\0")
     key = name.replace("rosters/", "reports/") + ".csv"
-    report = until(lambda: report_of(world, key), "the report").decode()
+    report = wait_until(lambda: report_of(world, key), "the report").decode()
     assert "refused,file,,The file is no text" in report
 
 

@@ -5,7 +5,7 @@ import time
 import urllib.parse
 import urllib.request
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -13,6 +13,7 @@ import boto3
 import psutil
 from botocore.config import Config
 
+from tests.support.waiting import wait_until
 from tools.dev.system import System
 from tools.sam import client
 
@@ -24,17 +25,6 @@ SENT = "meridian-local-sent"
 ROSTERS = f"meridian-local-rosters-{ACCOUNT}"
 #: Seconds within which what goes on in the background must have happened.
 PATIENCE_S = 60
-
-
-def until[T](look: Callable[[], T | None], what: str, patience_s: float = PATIENCE_S) -> T:
-    """Look until there is something to see."""
-    deadline = time.monotonic() + patience_s
-    while time.monotonic() < deadline:
-        found = look()
-        if found is not None:
-            return found
-        time.sleep(0.05)
-    raise AssertionError(f"{what} did not happen within {patience_s:.0f} s")
 
 
 class World:
@@ -89,7 +79,7 @@ class World:
             codes = [reason["M"]["code"]["S"] for reason in reasons]
             return {"status": item["status"]["S"], "codes": codes}
 
-        return until(look, f"the outcome of {request_id}")
+        return wait_until(look, f"the outcome of {request_id}", PATIENCE_S)
 
     # --- looking --------------------------------------------------------------------------------
 
@@ -122,7 +112,7 @@ class World:
 
     def heard(self, recipient: str, times: int = 1) -> list[dict[str, Any]]:
         """Wait for letters to a student, then a moment longer, and return all there are."""
-        until(lambda: len(self.letters(recipient)) >= times or None, f"a letter to {recipient}")
+        wait_until(lambda: len(self.letters(recipient)) >= times, f"a letter to {recipient}")
         time.sleep(1)
         return self.letters(recipient)
 
@@ -140,7 +130,7 @@ class World:
             found = self.machines.describe_execution(executionArn=execution)
             return None if found["status"] == "RUNNING" else dict(found)
 
-        return until(look, f"the end of {execution}", patience_s)
+        return wait_until(look, f"the end of {execution}", patience_s)
 
     # --- harm -----------------------------------------------------------------------------------
 
