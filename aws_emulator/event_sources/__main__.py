@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 
 from aws_emulator.errors import CommandError
 from aws_emulator.event_sources.errors import StateError
-from aws_emulator.event_sources.journal import Journal
-from aws_emulator.event_sources.service import AwsPlatform, Poller
+from aws_emulator.event_sources.json_log import JsonLog
+from aws_emulator.event_sources.poller import AwsBackend, Poller
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,19 +46,19 @@ def parse(arguments: Sequence[str]) -> Settings:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Poll until SIGTERM or SIGINT; 0 after that, 1 with one sentence when it cannot go on."""
     settings = parse(sys.argv[1:] if arguments is None else arguments)
-    journal = Journal()
+    json_log = JsonLog()
     try:
         try:
             settings.state.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StateError(f"{settings.state} cannot be made: {error.strerror}") from error
-        poller = Poller(AwsPlatform(settings.endpoint), settings.regions, settings.state, journal)
+        poller = Poller(AwsBackend(settings.endpoint), settings.regions, settings.state, json_log)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: poller.stop())
-        journal.write("start", endpoint=settings.endpoint, regions=list(settings.regions))
+        json_log.write("start", endpoint=settings.endpoint, regions=list(settings.regions))
         poller.run()
     except CommandError as error:
-        journal.write("end", code=getattr(error, "code", "local"), reason=str(error))
+        json_log.write("end", code=getattr(error, "code", "local"), reason=str(error))
         print(f"poller: {error}", file=sys.stderr, flush=True)
         return 1
     return 0

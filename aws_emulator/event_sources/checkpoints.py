@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from aws_emulator.event_sources.errors import StateError
-from aws_emulator.event_sources.windows import Window
+from aws_emulator.event_sources.tumbling_windows import Window
 
 VERSION = 1
 
@@ -111,5 +111,5 @@ def _read(path: Path) -> dict[str, dict[str, Checkpoint]]:
 
 
 def _checkpoint(point: dict[str, Any]) -> Checkpoint:
-    windows = {int(lane): Window(**window) for lane, window in point.pop("windows").items()}
+    windows = {int(queue): Window(**window) for queue, window in point.pop("windows").items()}
     return Checkpoint(**point, windows=windows)

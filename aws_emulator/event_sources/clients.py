@@ -13,10 +13,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
 from aws_emulator.event_sources.errors import (
-    IteratorExpiredError,
+    ExpiredIteratorError,
     ServiceError,
-    SourceGoneError,
-    TrimmedError,
+    StreamNotFoundError,
+    TrimmedDataError,
     UnreachableError,
 )
 
@@ -29,16 +29,16 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 #: Connections kept to one service of one region: one for each thread that may wait there.
-POOL = 64
+MAX_CONNECTIONS = 64
 #: Seconds for an answer that comes at once where the endpoint is alive.
-ANSWER_S = 4
+CONTROL_TIMEOUT_S = 4
 #: "Timeout … maximum 900 seconds" (configuration-timeout), and a little more for the way back.
-INVOKE_S = 910
+INVOKE_TIMEOUT_S = 910
 
 _ERRORS: dict[str, type[ServiceError]] = {
-    "ResourceNotFoundException": SourceGoneError,
-    "ExpiredIteratorException": IteratorExpiredError,
-    "TrimmedDataAccessException": TrimmedError,
+    "ResourceNotFoundException": StreamNotFoundError,
+    "ExpiredIteratorException": ExpiredIteratorError,
+    "TrimmedDataAccessException": TrimmedDataError,
 }
 
 
@@ -48,14 +48,14 @@ class Clients:
     def __init__(self, endpoint: str) -> None:
         self.endpoint = endpoint
 
-    def control(self, region: str) -> "LambdaClient":
+    def lambda_control(self, region: str) -> "LambdaClient":
         """For the lists that also tell whether the endpoint lives: no retries, short waits."""
-        client: LambdaClient = self._client("lambda", region, ANSWER_S, 1)
+        client: LambdaClient = self._client("lambda", region, CONTROL_TIMEOUT_S, 1)
         return client
 
-    def invoker(self, region: str) -> "LambdaClient":
+    def lambda_invoke(self, region: str) -> "LambdaClient":
         """For Invoke. The rules decide about a retry, so the client never does."""
-        client: LambdaClient = self._client("lambda", region, INVOKE_S, 1)
+        client: LambdaClient = self._client("lambda", region, INVOKE_TIMEOUT_S, 1)
         return client
 
     def kinesis(self, region: str) -> "KinesisClient":
@@ -63,9 +63,9 @@ class Clients:
         client: KinesisClient = self._client("kinesis", region, 30, 3, raw=True)
         return client
 
-    def kinesis_lists(self, region: str) -> "KinesisClient":
+    def kinesis_control(self, region: str) -> "KinesisClient":
         """For the list of a stream's shards, which must not hold the poller up."""
-        client: KinesisClient = self._client("kinesis", region, ANSWER_S, 1)
+        client: KinesisClient = self._client("kinesis", region, CONTROL_TIMEOUT_S, 1)
         return client
 
     def dynamodb_streams(self, region: str) -> "DynamoDBStreamsClient":
@@ -73,9 +73,11 @@ class Clients:
         client: DynamoDBStreamsClient = self._client("dynamodbstreams", region, 30, 3, raw=True)
         return client
 
-    def dynamodb_streams_lists(self, region: str) -> "DynamoDBStreamsClient":
+    def dynamodb_streams_control(self, region: str) -> "DynamoDBStreamsClient":
         """For the list of a table stream's shards; as `kinesis_lists`."""
-        client: DynamoDBStreamsClient = self._client("dynamodbstreams", region, ANSWER_S, 1)
+        client: DynamoDBStreamsClient = self._client(
+            "dynamodbstreams", region, CONTROL_TIMEOUT_S, 1
+        )
         return client
 
     def sqs(self, region: str) -> "SQSClient":
@@ -98,9 +100,9 @@ class Clients:
         self, service: str, region: str, read_timeout: int, attempts: int, *, raw: bool = False
     ) -> Any:
         config = Config(
-            connect_timeout=ANSWER_S,
+            connect_timeout=CONTROL_TIMEOUT_S,
             read_timeout=read_timeout,
-            max_pool_connections=POOL,
+            max_pool_connections=MAX_CONNECTIONS,
             # A connection that the emulator closed while it lay idle is opened again.
             retries={"mode": "standard", "total_max_attempts": attempts},
             s3={"addressing_style": "path"},

@@ -9,12 +9,16 @@ import json
 import uuid
 from typing import Any
 
-from aws_emulator.event_sources.mapping import MappingConfig
-from aws_emulator.event_sources.rules import Discard
+from aws_emulator.event_sources.batch_rules import DiscardedBatch
+from aws_emulator.event_sources.mapping import EventSourceMapping
 
 
 def invocation_record(
-    config: MappingConfig, shard_id: str, discard: Discard, now: float, payload: str | None = None
+    config: EventSourceMapping,
+    shard_id: str,
+    discard: DiscardedBatch,
+    now: float,
+    payload: str | None = None,
 ) -> str:
     """The invocation record as JSON text; `payload` is the event, for S3 only.
 
@@ -24,7 +28,7 @@ def invocation_record(
     an escaped JSON string." (kinesis-on-failure-destination)
     """
     batch = discard.batch
-    precise = config.source == "kinesis"
+    precise = config.source_kind == "kinesis"
     document: dict[str, Any] = {
         "requestContext": {
             "requestId": batch.last.request_id if batch.last else str(uuid.uuid4()),
@@ -56,7 +60,7 @@ def invocation_record(
     return json.dumps(document)
 
 
-def s3_key(config: MappingConfig, shard_id: str, now: float, unique: str) -> str:
+def s3_key(config: EventSourceMapping, shard_id: str, now: float, unique: str) -> str:
     """Where the invocation record lies.
 
     "The S3 object containing the invocation record uses the following naming convention:

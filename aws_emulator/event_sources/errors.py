@@ -9,13 +9,13 @@ class PollerError(CommandError):
     code = "poller"
 
 
-class EmulatorGoneError(PollerError):
+class EndpointDownError(PollerError):
     """Raised when the endpoint has not answered at all for too long."""
 
     code = "emulator_gone"
 
 
-class MappingError(PollerError):
+class InvalidMappingError(PollerError):
     """Raised when a mapping's settings break AWS's bounds, so that it cannot be run."""
 
     code = "mapping_invalid"
@@ -39,19 +39,19 @@ class ServiceError(PollerError):
     code = "service"
 
 
-class SourceGoneError(ServiceError):
+class StreamNotFoundError(ServiceError):
     """Raised when a stream or a shard is no longer there."""
 
     code = "source_gone"
 
 
-class IteratorExpiredError(ServiceError):
+class ExpiredIteratorError(ServiceError):
     """Raised when a shard iterator is too old to be read from."""
 
     code = "iterator_expired"
 
 
-class TrimmedError(ServiceError):
+class TrimmedDataError(ServiceError):
     """Raised when the position asked for has outlived the stream's retention."""
 
     code = "trimmed"

@@ -13,8 +13,8 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from aws_emulator.event_sources.errors import MappingError
-from aws_emulator.event_sources.mapping import MappingConfig
+from aws_emulator.event_sources.errors import InvalidMappingError
+from aws_emulator.event_sources.mapping import EventSourceMapping
 from aws_emulator.event_sources.records import Record
 
 #: A field that is not there, which is not the same as null.
@@ -31,7 +31,7 @@ _COMPARE: dict[str, Callable[[float, float], bool]] = {
 }
 
 
-def keeps(config: MappingConfig, record: Record) -> bool:
+def accepts(config: EventSourceMapping, record: Record) -> bool:
     """Whether the function gets this record. One that it does not get is passed over in silence.
 
     "Once your filter criteria processes a Kinesis or DynamoDB record, the streams iterator
@@ -45,9 +45,9 @@ def keeps(config: MappingConfig, record: Record) -> bool:
     return any(matches(pattern, document) for pattern in config.filters)
 
 
-def _filterable(config: MappingConfig, record: Record) -> dict[str, Any]:
+def _filterable(config: EventSourceMapping, record: Record) -> dict[str, Any]:
     document = record.event
-    if config.source == "dynamodb":
+    if config.source_kind == "dynamodb":
         return document
     kinesis: dict[str, Any] = dict(document["kinesis"])
     try:
@@ -170,7 +170,7 @@ _OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
 }
 
 
-def check(config: MappingConfig) -> None:
+def validate(config: EventSourceMapping) -> None:
     """Refuse patterns that AWS would refuse when the mapping is made.
 
     "Lambda throws an exception at the time of the event source mapping creation or update. The
@@ -178,25 +178,27 @@ def check(config: MappingConfig) -> None:
     Raises MappingError.
     """
     for pattern in config.filters:
-        data = pattern.get("data" if config.source == "kinesis" else "dynamodb", {})
+        data = pattern.get("data" if config.source_kind == "kinesis" else "dynamodb", {})
         if not isinstance(data, Mapping):
-            raise MappingError(f"mapping {config.uuid} filters its data by no JSON pattern")
-        _check_level(config, pattern)
+            raise InvalidMappingError(f"mapping {config.uuid} filters its data by no JSON pattern")
+        _validate_level(config, pattern)
 
 
-def _check_level(config: MappingConfig, pattern: Mapping[str, Any]) -> None:
+def _validate_level(config: EventSourceMapping, pattern: Mapping[str, Any]) -> None:
     for name, wanted in pattern.items():
         if isinstance(wanted, Mapping):
-            _check_level(config, wanted)
+            _validate_level(config, wanted)
         elif not isinstance(wanted, list) or not wanted:
-            raise MappingError(f"the filter of mapping {config.uuid} has no list at {name!r}")
+            raise InvalidMappingError(
+                f"the filter of mapping {config.uuid} has no list at {name!r}"
+            )
         elif name == "$or":
             for option in wanted:
-                _check_level(config, option)
+                _validate_level(config, option)
         else:
             for rule in wanted:
                 if not _usable(rule):
-                    raise MappingError(
+                    raise InvalidMappingError(
                         f"the filter of mapping {config.uuid} has an unknown rule at {name!r}"
                     )
 

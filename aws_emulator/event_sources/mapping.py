@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from aws_emulator.event_sources.errors import MappingError
+from aws_emulator.event_sources.errors import InvalidMappingError
 
-Source = Literal["kinesis", "dynamodb"]
+SourceKind = Literal["kinesis", "dynamodb"]
 Position = Literal["TRIM_HORIZON", "LATEST", "AT_TIMESTAMP"]
 
 #: "Maximum: 10,000" (services-kinesis-parameters, services-ddb-params: BatchSize)
@@ -16,27 +16,27 @@ MAX_BATCH_SIZE = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class MappingConfig:
+class EventSourceMapping:
     """One mapping. Times are in seconds; None stands for AWS's -1, "infinite"."""
 
     uuid: str
     source_arn: str
     function_arn: str
     batch_size: int = 100
-    window_s: int = 0
+    batching_window_s: int = 0
     starting_position: Position = "TRIM_HORIZON"
     starting_timestamp: float | None = None
     filters: tuple[Mapping[str, Any], ...] = ()
-    report_failures: bool = False
-    bisect: bool = False
-    max_retries: int | None = None
-    max_age_s: int | None = None
-    destination: str | None = None
-    parallelization: int = 1
-    tumbling_s: int = 0
+    report_batch_item_failures: bool = False
+    bisect_batch: bool = False
+    max_retry_attempts: int | None = None
+    max_record_age_s: int | None = None
+    on_failure_destination: str | None = None
+    parallelization_factor: int = 1
+    tumbling_window_s: int = 0
 
     @property
-    def source(self) -> Source:
+    def source_kind(self) -> SourceKind:
         """Which kind of stream is read."""
         return "kinesis" if ":kinesis:" in self.source_arn else "dynamodb"
 
@@ -46,7 +46,7 @@ class MappingConfig:
         return self.source_arn.split(":")[3]
 
     @classmethod
-    def from_api(cls, document: Mapping[str, Any]) -> "MappingConfig":
+    def from_api(cls, document: Mapping[str, Any]) -> "EventSourceMapping":
         """Read one entry of ListEventSourceMappings (or the same names from a template).
 
         Raises MappingError where a value is outside the bounds of CreateEventSourceMapping.
@@ -62,38 +62,40 @@ class MappingConfig:
             # services-kinesis-parameters, services-ddb-params: BatchSize has the default 100.
             batch_size=int(document.get("BatchSize") or 100),
             # services-kinesis-parameters: MaximumBatchingWindowInSeconds has the default 0.
-            window_s=int(document.get("MaximumBatchingWindowInSeconds") or 0),
+            batching_window_s=int(document.get("MaximumBatchingWindowInSeconds") or 0),
             starting_position=document.get("StartingPosition") or "TRIM_HORIZON",
             starting_timestamp=None if timestamp is None else float(timestamp),
             filters=_patterns(document),
-            report_failures="ReportBatchItemFailures"
+            report_batch_item_failures="ReportBatchItemFailures"
             in (document.get("FunctionResponseTypes") or ()),
-            bisect=bool(document.get("BisectBatchOnFunctionError")),
-            max_retries=_bounded(document, "MaximumRetryAttempts", 10_000),
-            max_age_s=_bounded(document, "MaximumRecordAgeInSeconds", 604_800),
+            bisect_batch=bool(document.get("BisectBatchOnFunctionError")),
+            max_retry_attempts=_bounded(document, "MaximumRetryAttempts", 10_000),
+            max_record_age_s=_bounded(document, "MaximumRecordAgeInSeconds", 604_800),
             # kinesis-on-failure-destination: "To remove a destination, supply an empty string"
-            destination=on_failure.get("Destination") or None,
-            parallelization=int(document.get("ParallelizationFactor") or 1),
-            tumbling_s=int(document.get("TumblingWindowInSeconds") or 0),
+            on_failure_destination=on_failure.get("Destination") or None,
+            parallelization_factor=int(document.get("ParallelizationFactor") or 1),
+            tumbling_window_s=int(document.get("TumblingWindowInSeconds") or 0),
         )
-        config.check()
+        config.validate()
         return config
 
-    def check(self) -> None:
+    def validate(self) -> None:
         """Hold the settings to services-kinesis-parameters and services-ddb-params."""
         bounds = {
             "BatchSize": (self.batch_size, 1, MAX_BATCH_SIZE),
             # "You can configure MaximumBatchingWindowInSeconds to any value from 0 seconds to
             # 300 seconds" (invocation-eventsourcemapping)
-            "MaximumBatchingWindowInSeconds": (self.window_s, 0, 300),
-            "ParallelizationFactor": (self.parallelization, 1, 10),
-            "TumblingWindowInSeconds": (self.tumbling_s, 0, 900),
+            "MaximumBatchingWindowInSeconds": (self.batching_window_s, 0, 300),
+            "ParallelizationFactor": (self.parallelization_factor, 1, 10),
+            "TumblingWindowInSeconds": (self.tumbling_window_s, 0, 900),
         }
         for name, (value, low, high) in bounds.items():
             if not low <= value <= high:
-                raise MappingError(f"{name} of mapping {self.uuid} is {value}, not {low} to {high}")
+                raise InvalidMappingError(
+                    f"{name} of mapping {self.uuid} is {value}, not {low} to {high}"
+                )
         if self.starting_position == "AT_TIMESTAMP" and self.starting_timestamp is None:
-            raise MappingError(
+            raise InvalidMappingError(
                 f"mapping {self.uuid} starts AT_TIMESTAMP without a StartingPositionTimestamp"
             )
 
@@ -104,7 +106,7 @@ def _bounded(document: Mapping[str, Any], name: str, maximum: int) -> int | None
     if value is None or int(value) == -1:
         return None
     if not 0 <= int(value) <= maximum:
-        raise MappingError(
+        raise InvalidMappingError(
             f"{name} of mapping {document.get('UUID')} is {value}, not -1 to {maximum}"
         )
     return int(value)
@@ -117,10 +119,12 @@ def _patterns(document: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
         try:
             pattern = json.loads(entry["Pattern"])
         except (KeyError, ValueError) as error:
-            raise MappingError(
+            raise InvalidMappingError(
                 f"a filter pattern of mapping {document.get('UUID')} is no JSON"
             ) from error
         if not isinstance(pattern, dict):
-            raise MappingError(f"a filter pattern of mapping {document.get('UUID')} is no object")
+            raise InvalidMappingError(
+                f"a filter pattern of mapping {document.get('UUID')} is no object"
+            )
         patterns.append(pattern)
     return tuple(patterns)

@@ -98,12 +98,12 @@ def payload(records: Sequence[Record], extra: Mapping[str, Any] | None = None) -
     return ENVELOPE_OPEN + ",".join(record.text for record in records) + "]" + tail
 
 
-def lane_of(key: str, lanes: int) -> int:
+def queue_index(key: str, queues: int) -> int:
     """Which of a shard's concurrent batches a key belongs to, the same in every run."""
-    return zlib.crc32(key.encode()) % lanes
+    return zlib.crc32(key.encode()) % queues
 
 
-def sequences(records: Iterable[Record]) -> list[str]:
+def sequence_numbers(records: Iterable[Record]) -> list[str]:
     """The records' sequence numbers, in their order."""
     return [record.sequence for record in records]
 

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from aws_emulator.event_sources.mapping import MappingConfig
+from aws_emulator.event_sources.mapping import EventSourceMapping
 from aws_emulator.event_sources.records import Record
 
 Kind = Literal["returned", "function_error", "not_invoked"]
 
 #: The verdict on a batch: how many of its first records are done. None is all of them.
-type DoneCount = int | None
+type SucceededCount = int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,9 @@ class Outcome:
     version: str = "$LATEST"
 
 
-def done_count(config: MappingConfig, records: Sequence[Record], outcome: Outcome) -> DoneCount:
+def count_succeeded(
+    config: EventSourceMapping, records: Sequence[Record], outcome: Outcome
+) -> SucceededCount:
     """How many leading records of the batch the answer lets the checkpoint pass.
 
     0 is a complete failure. The rules are those of services-kinesis-batchfailurereporting and of
@@ -44,19 +46,19 @@ def done_count(config: MappingConfig, records: Sequence[Record], outcome: Outcom
     except ValueError:
         # Not on the page. An answer that is no JSON names no record; services-sqs-errorhandling
         # lists "An invalid JSON response" as a complete failure.
-        return 0 if config.report_failures or config.tumbling_s else None
+        return 0 if config.report_batch_item_failures or config.tumbling_window_s else None
     # "If the response does not contain a state property, Lambda considers this a failed
     # invocation." (services-kinesis-windows)
-    if config.tumbling_s and not (isinstance(body, dict) and "state" in body):
+    if config.tumbling_window_s and not (isinstance(body, dict) and "state" in body):
         return 0
     # "Even when your function code returns partial batch failure responses, these responses will
     # not be processed by Lambda unless the ReportBatchItemFailures feature is explicitly turned on"
-    if not config.report_failures:
+    if not config.report_batch_item_failures:
         return None
     return _reported(records, body)
 
 
-def _reported(records: Sequence[Record], body: Any) -> DoneCount:
+def _reported(records: Sequence[Record], body: Any) -> SucceededCount:
     # "Lambda treats a batch as a complete success if you return any of the following: … An empty
     # EventResponse; A null EventResponse" (seen on AWS also for an empty string and an empty list)
     if body in (None, "", [], {}):

@@ -7,12 +7,12 @@ from typing import Protocol
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
+from aws_emulator.event_sources.batch_rules import DiscardedBatch
 from aws_emulator.event_sources.clients import Clients, domain_errors
 from aws_emulator.event_sources.destinations import invocation_record, s3_key
-from aws_emulator.event_sources.errors import MappingError
-from aws_emulator.event_sources.mapping import MappingConfig
+from aws_emulator.event_sources.errors import InvalidMappingError
+from aws_emulator.event_sources.mapping import EventSourceMapping
 from aws_emulator.event_sources.responses import Outcome
-from aws_emulator.event_sources.rules import Discard
 
 #: The batch reached Lambda and cannot be run: no later try would end otherwise.
 _UNRUNNABLE = {"RequestTooLargeException", "InvalidRequestContentException"}
@@ -21,11 +21,16 @@ _UNRUNNABLE = {"RequestTooLargeException", "InvalidRequestContentException"}
 class Target(Protocol):
     """Where batches go."""
 
-    def invoke(self, config: MappingConfig, event: str) -> Outcome:
+    def invoke(self, config: EventSourceMapping, event: str) -> Outcome:
         """Call the function with the event and wait for its answer. Never raises."""
 
     def discard(
-        self, config: MappingConfig, shard_id: str, discard: Discard, event: str, now: float
+        self,
+        config: EventSourceMapping,
+        shard_id: str,
+        discard: DiscardedBatch,
+        event: str,
+        now: float,
     ) -> None:
         """Send a discarded batch to the mapping's destination, if it has one."""
 
@@ -36,9 +41,9 @@ class LambdaTarget:
     def __init__(self, clients: Clients) -> None:
         self._clients = clients
 
-    def invoke(self, config: MappingConfig, event: str) -> Outcome:
+    def invoke(self, config: EventSourceMapping, event: str) -> Outcome:
         try:
-            answer = self._clients.invoker(config.region).invoke(
+            answer = self._clients.lambda_invoke(config.region).invoke(
                 FunctionName=config.function_arn,
                 # "Lambda … invokes your function synchronously" (with-kinesis)
                 InvocationType="RequestResponse",
@@ -62,9 +67,14 @@ class LambdaTarget:
         )
 
     def discard(
-        self, config: MappingConfig, shard_id: str, discard: Discard, event: str, now: float
+        self,
+        config: EventSourceMapping,
+        shard_id: str,
+        discard: DiscardedBatch,
+        event: str,
+        now: float,
     ) -> None:
-        arn = config.destination
+        arn = config.on_failure_destination
         if arn is None:
             return
         _, _, service, region, account, name = arn.split(":", 5)
@@ -86,7 +96,9 @@ class LambdaTarget:
                     Bucket=name, Key=key, Body=document.encode(), ContentType="application/json"
                 )
             else:
-                raise MappingError(f"mapping {config.uuid} has a destination that is not served")
+                raise InvalidMappingError(
+                    f"mapping {config.uuid} has a destination that is not served"
+                )
 
 
 def error_type(outcome: Outcome) -> str:

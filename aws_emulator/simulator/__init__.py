@@ -10,7 +10,7 @@ from aws_emulator.simulator.faults import Faults, PointFault
 from aws_emulator.simulator.report import CallLog, DiscardLog, Report, SimulatedShard
 from aws_emulator.simulator.samples import dynamodb_records, kinesis_records, mapping
 from aws_emulator.simulator.scheduler import Simulator, StuckError
-from aws_emulator.simulator.source import Call, EventSource, Reader
+from aws_emulator.simulator.simulated_mapping import Call, ShardReader, SimulatedMapping
 from aws_emulator.simulator.tasks import Crash, Task, fault_point
 
 __all__ = [
@@ -18,11 +18,11 @@ __all__ = [
     "CallLog",
     "Crash",
     "DiscardLog",
-    "EventSource",
     "Faults",
     "PointFault",
-    "Reader",
     "Report",
+    "ShardReader",
+    "SimulatedMapping",
     "SimulatedShard",
     "Simulator",
     "StuckError",

@@ -39,7 +39,7 @@ class Faults:
         return cls(crash=0.03, error=0.03, timeout=0.15, overlap=0.1, throttle=0.05, restart=0.03)
 
 
-class FaultSource:
+class FaultInjector:
     """Draws faults until the limit is reached, and keeps the trace."""
 
     def __init__(self, faults: Faults, rng: random.Random) -> None:

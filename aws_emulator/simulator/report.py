@@ -27,7 +27,7 @@ class CallLog:
 
     number: int
     shard_id: str
-    sequences: list[str]
+    sequence_numbers: list[str]
     seen: Literal["returned", "failed", "timed out", "lost"] = "lost"
 
 
@@ -36,7 +36,7 @@ class DiscardLog:
     """One batch that was given up: the on-failure document, and the event that S3 would get."""
 
     shard_id: str
-    sequences: list[str]
+    sequence_numbers: list[str]
     condition: str
     document: str
     event: str
@@ -64,4 +64,4 @@ class Report:
     @property
     def discarded(self) -> list[str]:
         """The sequences of all batches that were given up."""
-        return [sequence for discard in self.discards for sequence in discard.sequences]
+        return [sequence for discard in self.discards for sequence in discard.sequence_numbers]

@@ -4,7 +4,7 @@ import base64
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from aws_emulator.event_sources.mapping import MappingConfig
+from aws_emulator.event_sources.mapping import EventSourceMapping
 from aws_emulator.event_sources.records import Record, dynamodb_record, kinesis_record
 
 STREAM_ARN = "arn:aws:kinesis:us-east-1:000000000000:stream/simulated"
@@ -17,14 +17,14 @@ FIRST_SEQUENCE = 49590338271490256608559692538361571095921575989136588898
 SEQUENCE_STEP = 1208925819614629174706176
 
 
-def mapping(settings: Mapping[str, Any] | None = None) -> MappingConfig:
+def mapping(settings: Mapping[str, Any] | None = None) -> EventSourceMapping:
     """A mapping from settings by their API names; the names of its resources are made up."""
     made_up = {
         "UUID": "00000000-0000-4000-8000-000000000000",
         "EventSourceArn": STREAM_ARN,
         "FunctionArn": FUNCTION_ARN,
     }
-    return MappingConfig.from_api({**made_up, **(settings or {})})
+    return EventSourceMapping.from_api({**made_up, **(settings or {})})
 
 
 def kinesis_records(

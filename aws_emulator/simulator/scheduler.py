@@ -27,17 +27,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aws_emulator.event_sources.errors import PollerError
-from aws_emulator.event_sources.mapping import MappingConfig
+from aws_emulator.event_sources.mapping import EventSourceMapping
 from aws_emulator.event_sources.records import Record
-from aws_emulator.event_sources.shard import Drop, Invoke
-from aws_emulator.simulator.faults import Faults, FaultSource, PointFault
+from aws_emulator.event_sources.shard_processor import Discard, Invoke
+from aws_emulator.simulator.faults import FaultInjector, Faults, PointFault
 from aws_emulator.simulator.report import Report, SimulatedShard
 from aws_emulator.simulator.samples import mapping
-from aws_emulator.simulator.source import Call, EventSource, Reader
+from aws_emulator.simulator.simulated_mapping import Call, ShardReader, SimulatedMapping
 from aws_emulator.simulator.tasks import Handler, Task
 
 #: Steps after which a run is taken for endless (a poison record under infinite retries).
-STEP_LIMIT = 20_000
+MAX_STEPS = 20_000
 
 
 class StuckError(PollerError):
@@ -52,90 +52,94 @@ class Simulator:
     def __init__(
         self,
         records: Sequence[Record] | Sequence[SimulatedShard],
-        mapping_config: MappingConfig | Mapping[str, Any],
+        mapping_config: EventSourceMapping | Mapping[str, Any],
         handler: Handler,
         seed: int | random.Random = 0,
         faults: Faults | None = None,
     ) -> None:
         config = (
-            mapping_config if isinstance(mapping_config, MappingConfig) else mapping(mapping_config)
+            mapping_config
+            if isinstance(mapping_config, EventSourceMapping)
+            else mapping(mapping_config)
         )
         self._rng = seed if isinstance(seed, random.Random) else random.Random(seed)
-        self._faults = FaultSource(faults or Faults(), self._rng)
-        self._source = EventSource(_shards(records), config, handler, self._at_point, self._rng)
-        self.report = self._source.report
+        self._faults = FaultInjector(faults or Faults(), self._rng)
+        self._mapping = SimulatedMapping(
+            _shards(records), config, handler, self._at_point, self._rng
+        )
+        self.report = self._mapping.report
         self._slow: set[int] = set()
         self._calls = 0
 
     def run(self) -> Report:
         """Deliver everything. Raises StuckError where that does not come to an end."""
-        source = self._source
+        simulated = self._mapping
         steps = 0
         try:
-            while not source.done:
+            while not simulated.done:
                 steps += 1
-                if steps > STEP_LIMIT:
-                    raise StuckError(f"not delivered after {STEP_LIMIT} steps")
+                if steps > MAX_STEPS:
+                    raise StuckError(f"not delivered after {MAX_STEPS} steps")
                 self._step()
-            while source.zombies and self._rng.random() < 0.9:
+            while simulated.zombies and self._rng.random() < 0.9:
                 self._step_zombie()
         finally:
-            source.abandon()
-        source.close_report()
+            simulated.abandon()
+        simulated.close_report()
         self.report.trace = list(self._faults.trace)
         self.report.points = self._faults.points
         return self.report
 
     def _step(self) -> None:
-        source = self._source
+        simulated = self._mapping
         if self._faults.chance("restart", self._faults.faults.restart, "a step of the poller"):
-            source.restart(lambda: self._rng.randint(1, 3))
-        source.start_shards()
+            simulated.restart(lambda: self._rng.randint(1, 3))
+        simulated.start_shards()
         acted = False
-        for reader in self._rng.sample(list(source.readers.values()), len(source.readers)):
+        for reader in self._rng.sample(list(simulated.readers.values()), len(simulated.readers)):
             acted |= self._read(reader)
             acted |= self._start_due(reader)
-            source.retire(reader)
-        if source.running:
+            simulated.retire(reader)
+        if simulated.running:
             self._advance_call()
         elif not acted:
-            source.pass_time()
-            source.now += self._rng.random() * 0.1
-        if source.zombies and self._rng.random() > 0.7:
+            simulated.pass_time()
+            simulated.now += self._rng.random() * 0.1
+        if simulated.zombies and self._rng.random() > 0.7:
             self._step_zombie()
 
-    def _read(self, reader: Reader) -> bool:
-        if not reader.machine.has_room or self._rng.random() > 0.7:
+    def _read(self, reader: ShardReader) -> bool:
+        if not reader.processor.can_read or self._rng.random() > 0.7:
             return False
         # GetRecords brings what it likes, also nothing, of what has arrived.
-        arrived = reader.arrived(self._source.now)
+        arrived = reader.arrived(self._mapping.now)
         upto = arrived - self._rng.randint(0, arrived - reader.next)
-        return self._source.read(reader, upto) > 0
+        return self._mapping.read(reader, upto) > 0
 
-    def _start_due(self, reader: Reader) -> bool:
-        due = reader.machine.due(self._source.now)
+    def _start_due(self, reader: ShardReader) -> bool:
+        due = reader.processor.due_actions(self._mapping.now)
         for action in due:
-            if isinstance(action, Drop):
-                self._source.drop(reader, action)
+            if isinstance(action, Discard):
+                self._mapping.send_discard(reader, action)
             elif self._faults.chance("throttle", self._faults.faults.throttle, "an invocation"):
-                self._source.throttle(reader, action)
+                self._mapping.throttle(reader, action)
             else:
                 self._start_call(reader, action)
         return bool(due)
 
-    def _start_call(self, reader: Reader, action: Invoke) -> None:
+    def _start_call(self, reader: ShardReader, action: Invoke) -> None:
         rates = self._faults.faults
         slow = self._faults.chance("time-out", rates.timeout, f"call {self._calls}")
         if self._faults.chance("overlap", rates.overlap, f"call {self._calls}"):
-            self._source.call_twice(reader, action)
+            self._mapping.call_duplicate(reader, action)
             self._calls += 1
-        call = self._source.call(reader, action)
+        call = self._mapping.call(reader, action)
         self._calls += 1
         if slow:
             self._slow.add(call.task.number)
 
     def _advance_call(self) -> None:
-        running = self._source.running
+        running = self._mapping.running
         call: Call = self._rng.choice(running)
         slow = call.task.number in self._slow
         alone = len(running) == 1 and not slow and not self._faults.faults.script
@@ -143,22 +147,22 @@ class Simulator:
             call.task.run()
         else:
             call.task.step()
-        if not self._source.settle(call) and slow and self._rng.random() > 0.6:
-            self._source.time_out(call)
+        if not self._mapping.settle(call) and slow and self._rng.random() > 0.6:
+            self._mapping.time_out(call)
 
     def _at_point(self, task: Task, label: str, can_fail: bool) -> PointFault | None:
-        if not task.threaded and self._source.zombies and self._rng.random() > 0.5:
+        if not task.threaded and self._mapping.zombies and self._rng.random() > 0.5:
             self._step_zombie()
         return self._faults.at_point(f"call {task.number}: {label}", can_fail=can_fail)
 
     def _step_zombie(self) -> None:
-        task = self._rng.choice(self._source.zombies)
+        task = self._rng.choice(self._mapping.zombies)
         if self._rng.random() > 0.9:
             task.abandon()
         else:
             task.step()
         if task.done:
-            self._source.zombies.remove(task)
+            self._mapping.zombies.remove(task)
 
 
 def _shards(records: Sequence[Record] | Sequence[SimulatedShard]) -> list[SimulatedShard]:

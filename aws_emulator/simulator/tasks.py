@@ -62,8 +62,8 @@ class Task:
         self._decide = decide
         self._thread: threading.Thread | None = None
         self._go, self._back = threading.Semaphore(0), threading.Semaphore(0)
-        self._stands_at: tuple[str, bool] | None = None
-        self._verdict: PointFault | None = None
+        self._paused_at: tuple[str, bool] | None = None
+        self._fault: PointFault | None = None
         self._abandon = False
         self._broken: BaseException | None = None
 
@@ -78,9 +78,9 @@ class Task:
         return self._thread is not None
 
     @property
-    def stands_at(self) -> str | None:
+    def paused_at(self) -> str | None:
         """The fault point that the call has come to and not left, where it runs in a thread."""
-        return self._stands_at[0] if self._stands_at else None
+        return self._paused_at[0] if self._paused_at else None
 
     def run(self) -> None:
         """Run the whole call here. It cannot be left and come back to."""
@@ -97,11 +97,11 @@ class Task:
         if self._thread is None:
             self._thread = threading.Thread(target=self._threaded, daemon=True)
             self._thread.start()
-        elif self._stands_at:
+        elif self._paused_at:
             # Decided here and not in the call's own thread: one thread draws all the chances.
-            self._verdict = self._decide(self, *self._stands_at)
-            self._stands_at = None
-            if self._verdict == "timeout":
+            self._fault = self._decide(self, *self._paused_at)
+            self._paused_at = None
+            if self._fault == "timeout":
                 self.timed_out = True
                 return
         self._resume()
@@ -117,18 +117,18 @@ class Task:
     def reach(self, label: str, error: Callable[[], Exception] | None) -> PointFault | None:
         """The handler has come to a fault point."""
         if self._thread is threading.current_thread():
-            self._stands_at = (label, error is not None)
+            self._paused_at = (label, error is not None)
             self._back.release()
             self._go.acquire()
             if self._abandon:
                 raise Abandoned
         else:
-            self._verdict = self._decide(self, label, error is not None)
-        if self._verdict == "crash":
+            self._fault = self._decide(self, label, error is not None)
+        if self._fault == "crash":
             raise Crash(label)
-        if self._verdict == "error" and error is not None:
+        if self._fault == "error" and error is not None:
             raise error()
-        return self._verdict
+        return self._fault
 
     def _resume(self) -> None:
         self._go.release()

@@ -180,7 +180,7 @@ def edge_results(draw: st.DrawFn, legal: dict[str, Any]) -> Any:
 
 
 @st.composite
-def poller_settings(draw: st.DrawFn) -> dict[str, Any]:
+def mapping_settings(draw: st.DrawFn) -> dict[str, Any]:
     """Settings of an event source mapping, by their API names."""
     tumbling = draw(st.sampled_from([0, 0, 1]))
     settings: dict[str, Any] = {
@@ -199,7 +199,7 @@ def poller_settings(draw: st.DrawFn) -> dict[str, Any]:
     return settings
 
 
-def poller_payloads() -> st.SearchStrategy[list[dict[str, Any]]]:
+def record_payloads() -> st.SearchStrategy[list[dict[str, Any]]]:
     """What records tell the handler of the poller's tests to do, and how often."""
     return st.lists(
         st.fixed_dictionaries(
@@ -213,7 +213,7 @@ def poller_payloads() -> st.SearchStrategy[list[dict[str, Any]]]:
     )
 
 
-def poller_faults() -> st.SearchStrategy[Faults]:
+def simulator_faults() -> st.SearchStrategy[Faults]:
     """Faults of every kind, each of them also switched off."""
     rates = st.sampled_from([0.0, 0.0, 0.05, 0.2])
     return st.builds(

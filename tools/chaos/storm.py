@@ -16,7 +16,7 @@ from typing import Any
 import psutil
 
 from aws_emulator.errors import CommandError
-from aws_emulator.event_sources.service import CHECKPOINT_FILE
+from aws_emulator.event_sources.poller import CHECKPOINT_FILE
 from tools import sam
 from tools.chaos.hand import Hand, kept
 from tools.chaos.plan import Plan

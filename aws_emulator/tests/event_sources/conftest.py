@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from aws_emulator.tests.event_sources.system import System
+from aws_emulator.tests.event_sources.deployment import Deployment
 from aws_emulator.tests.ministack.running import LAMBDA_PYTHON, PYTHON, Emulator, running
 
 
@@ -20,9 +20,9 @@ def poller_emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulat
 
 
 @pytest.fixture
-def system(poller_emulator: Emulator, tmp_path: Path) -> Iterator[System]:
+def deployment(poller_emulator: Emulator, tmp_path: Path) -> Iterator[Deployment]:
     """A function with its bucket; its mappings are deleted at the end."""
-    made = System(poller_emulator, tmp_path / "state")
+    made = Deployment(poller_emulator, tmp_path / "state")
     made.create_function()
     yield made
     for mapping in made.functions.list_event_source_mappings()["EventSourceMappings"]:

@@ -5,19 +5,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from aws_emulator.event_sources.batch_rules import DiscardedBatch
 from aws_emulator.event_sources.errors import (
-    IteratorExpiredError,
+    ExpiredIteratorError,
     PollerError,
     ServiceError,
-    SourceGoneError,
-    TrimmedError,
+    StreamNotFoundError,
+    TrimmedDataError,
 )
-from aws_emulator.event_sources.mapping import MappingConfig
+from aws_emulator.event_sources.mapping import EventSourceMapping
 from aws_emulator.event_sources.records import Record
+from aws_emulator.event_sources.resharding import ShardInfo
 from aws_emulator.event_sources.responses import Outcome
-from aws_emulator.event_sources.rules import Discard
-from aws_emulator.event_sources.sources import Page, Start
-from aws_emulator.event_sources.topology import ShardInfo
+from aws_emulator.event_sources.streams import RecordPage, StartingPosition
 
 DONE = Outcome("returned")
 
@@ -31,12 +31,12 @@ class FakeShard:
     trimmed: int = 0
 
 
-class FakeSource:
+class FakeStream:
     """A stream. Iterators are "shard:place:age"; `expire` makes all of them too old."""
 
     def __init__(self, *shards: FakeShard, page_size: int = 3) -> None:
         self.by_id = {shard.info.shard_id: shard for shard in shards}
-        self.starts: list[Start] = []
+        self.starts: list[StartingPosition] = []
         self.refusals: list[PollerError] = []
         self.list_refusal: PollerError | None = None
         self.lists = 0
@@ -52,7 +52,7 @@ class FakeSource:
     def expire(self) -> None:
         self._age += 1
 
-    def iterator(self, shard_id: str, start: Start) -> str:
+    def iterator(self, shard_id: str, start: StartingPosition) -> str:
         self.starts.append(start)
         shard = self._shard(shard_id)
         place = shard.trimmed
@@ -61,21 +61,21 @@ class FakeSource:
         if start.kind == "AFTER_SEQUENCE_NUMBER":
             place = sum(record.number <= int(start.sequence) for record in shard.records)
             if place < shard.trimmed:
-                raise TrimmedError("GetShardIterator was refused: TrimmedDataAccessException")
+                raise TrimmedDataError("GetShardIterator was refused: TrimmedDataAccessException")
         if start.kind == "AT_TIMESTAMP":
             place = sum(record.arrived < int(start.timestamp) for record in shard.records)
         return f"{shard_id}:{place}:{self._age}"
 
-    def page(self, shard_id: str, iterator: str) -> Page:
+    def page(self, shard_id: str, iterator: str) -> RecordPage:
         if self.refusals:
             raise self.refusals.pop(0)
         shard = self._shard(shard_id)
         _, place, age = iterator.split(":")
         if int(age) != self._age:
-            raise IteratorExpiredError("GetRecords was refused: ExpiredIteratorException")
+            raise ExpiredIteratorError("GetRecords was refused: ExpiredIteratorException")
         until = min(int(place) + self._page_size, len(shard.records))
         ended = shard.info.closed and until == len(shard.records)
-        return Page(
+        return RecordPage(
             shard.records[int(place) : until],
             None if ended else f"{shard_id}:{until}:{age}",
             until == len(shard.records),
@@ -84,7 +84,7 @@ class FakeSource:
 
     def _shard(self, shard_id: str) -> FakeShard:
         if shard_id not in self.by_id:
-            raise SourceGoneError("GetRecords was refused: ResourceNotFoundException")
+            raise StreamNotFoundError("GetRecords was refused: ResourceNotFoundException")
         return self.by_id[shard_id]
 
 
@@ -94,30 +94,35 @@ class FakeTarget:
     def __init__(self, answer: Callable[[str], Outcome] = lambda _: DONE) -> None:
         self.answer = answer
         self.events: list[str] = []
-        self.discards: list[Discard] = []
+        self.discards: list[DiscardedBatch] = []
         self.refusals: list[PollerError] = []
         self.held = threading.Event()
         self.held.set()
 
-    def invoke(self, config: MappingConfig, event: str) -> Outcome:
+    def invoke(self, config: EventSourceMapping, event: str) -> Outcome:
         self.events.append(event)
         outcome = self.answer(event)
         assert self.held.wait(10)
         return outcome
 
     def discard(
-        self, config: MappingConfig, shard_id: str, discard: Discard, event: str, now: float
+        self,
+        config: EventSourceMapping,
+        shard_id: str,
+        discard: DiscardedBatch,
+        event: str,
+        now: float,
     ) -> None:
         if self.refusals:
             raise self.refusals.pop(0)
         self.discards.append(discard)
 
 
-class FakePlatform:
+class FakeBackend:
     """Mappings of one region, as the list gives them; `refusal` is raised instead of a list."""
 
-    def __init__(self, source: FakeSource, target: FakeTarget) -> None:
-        self._source = source
+    def __init__(self, stream: FakeStream, target: FakeTarget) -> None:
+        self._stream = stream
         self.target = target
         self.documents: list[dict[str, Any]] = []
         self.refusal: PollerError | None = None
@@ -127,11 +132,11 @@ class FakePlatform:
             raise self.refusal
         return list(self.documents)
 
-    def source(self, config: MappingConfig) -> FakeSource:
-        return self._source
+    def stream(self, config: EventSourceMapping) -> FakeStream:
+        return self._stream
 
 
-def refused() -> ServiceError:
+def throughput_exceeded() -> ServiceError:
     return ServiceError("GetRecords was refused: ProvisionedThroughputExceededException")
 
 

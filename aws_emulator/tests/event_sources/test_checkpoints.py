@@ -6,27 +6,27 @@ import pytest
 
 from aws_emulator.event_sources.checkpoints import Checkpoint, CheckpointStore
 from aws_emulator.event_sources.errors import StateError
-from aws_emulator.event_sources.windows import Window
+from aws_emulator.event_sources.tumbling_windows import Window
 
-POINT = Checkpoint("9" * 56, since=1.5, windows={2: Window(60, 30, {"n": [1]}, early=True)})
+CHECKPOINT = Checkpoint("9" * 56, since=1.5, windows={2: Window(60, 30, {"n": [1]}, early=True)})
 
 
 def test_what_was_flushed_is_read_again(tmp_path: Path) -> None:
     path = tmp_path / "points.json"
     store = CheckpointStore(path)
-    store.save("region/a", "s-1", POINT)
+    store.save("region/a", "s-1", CHECKPOINT)
     store.save("region/a", "s-2", Checkpoint(finished=True))
     store.flush()
     again = CheckpointStore(path)
-    assert again.shards("region/a") == {"s-1": POINT, "s-2": Checkpoint(finished=True)}
+    assert again.shards("region/a") == {"s-1": CHECKPOINT, "s-2": Checkpoint(finished=True)}
     assert again.shards("region/b") == {}
 
 
 def test_what_was_dropped_is_gone(tmp_path: Path) -> None:
     store = CheckpointStore(tmp_path / "points.json")
-    store.save("a", "s-1", POINT)
-    store.save("a", "s-2", POINT)
-    store.save("b", "s-1", POINT)
+    store.save("a", "s-1", CHECKPOINT)
+    store.save("a", "s-2", CHECKPOINT)
+    store.save("b", "s-1", CHECKPOINT)
     store.drop("a", "s-1")
     store.drop("b")
     store.drop("c")
@@ -41,10 +41,10 @@ def test_nothing_is_written_where_nothing_changed(tmp_path: Path) -> None:
     store = CheckpointStore(path)
     store.flush()
     assert not path.exists()
-    store.save("a", "s", POINT)
+    store.save("a", "s", CHECKPOINT)
     store.flush()
     before = path.stat().st_ino
-    store.save("a", "s", POINT)
+    store.save("a", "s", CHECKPOINT)
     store.flush()
     assert path.stat().st_ino == before
 
@@ -54,7 +54,7 @@ def test_a_write_that_dies_leaves_the_old_file(
 ) -> None:
     path = tmp_path / "points.json"
     store = CheckpointStore(path)
-    store.save("a", "s", POINT)
+    store.save("a", "s", CHECKPOINT)
     store.flush()
     before = path.read_text()
 

@@ -8,8 +8,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aws_emulator.event_sources.mapping import MappingConfig
-from aws_emulator.event_sources.records import Record, lane_of
+from aws_emulator.event_sources.mapping import EventSourceMapping
+from aws_emulator.event_sources.records import Record, queue_index
 from aws_emulator.simulator import Faults, Report, Simulator, fault_point, kinesis_records, mapping
 from aws_emulator.tests import strategies
 
@@ -20,7 +20,7 @@ DESTINATION = "arn:aws:sqs:us-east-1:000000000000:discards"
 class Handler:
     """Fails where a record tells it to, and watches that no record is passed over."""
 
-    config: MappingConfig
+    config: EventSourceMapping
     records: list[Record]
     tries: dict[str, int] = field(default_factory=dict)
     report: Report = field(default_factory=Report)
@@ -49,15 +49,17 @@ class Handler:
     def _nothing_is_passed_over(self, numbers: list[str]) -> None:
         if not numbers:
             return
-        lanes = self.config.parallelization
+        queues = self.config.parallelization_factor
         first = int(numbers[0])
         keys = {record.sequence: record.key for record in self.records}
-        lane = lane_of(keys[numbers[0]], lanes)
+        queue = queue_index(keys[numbers[0]], queues)
         settled = {s for done in self.report.delivered.values() for s in done}
         settled |= {*self.report.discarded, *self.report.filtered}
-        before = [r for r in self.records if r.number < first and lane_of(r.key, lanes) == lane]
+        before = [
+            r for r in self.records if r.number < first and queue_index(r.key, queues) == queue
+        ]
         assert settled.issuperset(record.sequence for record in before)
-        assert all(lane_of(keys[number], lanes) == lane for number in numbers)
+        assert all(queue_index(keys[number], queues) == queue for number in numbers)
         assert numbers == sorted(numbers, key=int)
         assert len(numbers) <= self.config.batch_size
 
@@ -68,7 +70,7 @@ def _decoded(record: dict[str, Any]) -> bytes:
 
 def simulate(
     settings: dict[str, Any], payloads: list[dict[str, Any]], rng: Any, faults: Faults
-) -> tuple[Report, list[Record], MappingConfig]:
+) -> tuple[Report, list[Record], EventSourceMapping]:
     config = mapping({**settings, "DestinationConfig": {"OnFailure": {"Destination": DESTINATION}}})
     records = kinesis_records(
         [json.dumps(payload).encode() for payload in payloads],
@@ -81,10 +83,10 @@ def simulate(
 
 
 @given(
-    strategies.poller_settings(),
-    strategies.poller_payloads(),
+    strategies.mapping_settings(),
+    strategies.record_payloads(),
     st.randoms(use_true_random=False),
-    strategies.poller_faults(),
+    strategies.simulator_faults(),
 )
 def test_every_record_is_delivered_or_discarded_with_a_message_or_filtered(
     settings: dict[str, Any],
@@ -97,15 +99,18 @@ def test_every_record_is_delivered_or_discarded_with_a_message_or_filtered(
     known = [record.sequence for record in records]
     for discard in report.discards:
         info = json.loads(discard.document)["KinesisBatchInfo"]
-        first, last = known.index(discard.sequences[0]), known.index(discard.sequences[-1])
+        first, last = (
+            known.index(discard.sequence_numbers[0]),
+            known.index(discard.sequence_numbers[-1]),
+        )
         assert (info["startSequenceNumber"], info["endSequenceNumber"]) == (
             known[first],
             known[last],
         )
-        assert info["batchSize"] == len(discard.sequences)
+        assert info["batchSize"] == len(discard.sequence_numbers)
         sent = json.loads(discard.event)["Records"]
-        assert [r["kinesis"]["sequenceNumber"] for r in sent] == discard.sequences
-    if config.max_retries is None and config.max_age_s is None:
+        assert [r["kinesis"]["sequenceNumber"] for r in sent] == discard.sequence_numbers
+    if config.max_retry_attempts is None and config.max_record_age_s is None:
         assert report.discards == []
     for written in report.checkpoints.values():
         assert report.restarts or written == sorted(written, key=int)
@@ -113,8 +118,8 @@ def test_every_record_is_delivered_or_discarded_with_a_message_or_filtered(
 
 
 @given(
-    strategies.poller_settings(),
-    strategies.poller_payloads(),
+    strategies.mapping_settings(),
+    strategies.record_payloads(),
     st.randoms(use_true_random=False),
 )
 def test_without_restarts_every_record_ends_exactly_once(
@@ -139,7 +144,7 @@ def test_the_simulated_batches_differ_from_run_to_run() -> None:
     payloads: list[dict[str, Any]] = [{"do": "", "times": 0, "key": "k"} for _ in range(60)]
     sizes = {
         tuple(
-            len(call.sequences)
+            len(call.sequence_numbers)
             for call in simulate({"BatchSize": 9}, payloads, seed, Faults())[0].calls
         )
         for seed in range(10)

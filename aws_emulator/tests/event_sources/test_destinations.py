@@ -2,9 +2,9 @@
 
 import json
 
+from aws_emulator.event_sources.batch_rules import Batch, DiscardedBatch
 from aws_emulator.event_sources.destinations import invocation_record, s3_key
 from aws_emulator.event_sources.responses import Outcome
-from aws_emulator.event_sources.rules import Batch, Discard
 from aws_emulator.simulator.samples import (
     STREAM_ARN,
     TABLE_STREAM_ARN,
@@ -19,7 +19,9 @@ LAST = Outcome("function_error", error="Unhandled", request_id="r-1", version="7
 
 def test_the_record_of_a_kinesis_batch() -> None:
     records = kinesis_records([b"x"] * 3)
-    discard = Discard(Batch(tuple(records), invocations=3, last=LAST), "RetryAttemptsExhausted")
+    discard = DiscardedBatch(
+        Batch(tuple(records), invocations=3, last=LAST), "RetryAttemptsExhausted"
+    )
     document = json.loads(invocation_record(mapping(), "shardId-000000000001", discard, NOW))
     assert document == {
         "requestContext": {
@@ -50,7 +52,7 @@ def test_the_record_of_a_kinesis_batch() -> None:
 def test_the_record_of_a_table_batch_that_was_too_old_to_be_sent() -> None:
     records = dynamodb_records([{"eventName": "INSERT", "Keys": {"id": {"S": "a"}}}])
     config = mapping({"EventSourceArn": TABLE_STREAM_ARN})
-    discard = Discard(Batch(tuple(records)), "RecordAgeExceeded")
+    discard = DiscardedBatch(Batch(tuple(records)), "RecordAgeExceeded")
     document = json.loads(invocation_record(config, "shard", discard, NOW))
     assert "responseContext" not in document
     assert document["requestContext"]["approximateInvokeCount"] == 0
@@ -60,7 +62,7 @@ def test_the_record_of_a_table_batch_that_was_too_old_to_be_sent() -> None:
 
 
 def test_the_whole_event_is_there_for_s3_only() -> None:
-    discard = Discard(Batch(tuple(kinesis_records([b"x"]))), "RecordAgeExceeded")
+    discard = DiscardedBatch(Batch(tuple(kinesis_records([b"x"]))), "RecordAgeExceeded")
     document = json.loads(invocation_record(mapping(), "s", discard, NOW, '{"Records":[]}'))
     assert document["payload"] == '{"Records":[]}'
     assert "payload" not in json.loads(invocation_record(mapping(), "s", discard, NOW))

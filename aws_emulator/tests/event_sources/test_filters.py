@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aws_emulator.event_sources import filters
-from aws_emulator.event_sources.errors import MappingError
-from aws_emulator.event_sources.mapping import MappingConfig
+from aws_emulator.event_sources.errors import InvalidMappingError
+from aws_emulator.event_sources.mapping import EventSourceMapping
 from aws_emulator.simulator.samples import (
     TABLE_STREAM_ARN,
     dynamodb_records,
@@ -18,14 +18,14 @@ from aws_emulator.simulator.samples import (
 )
 
 
-def filtering(*patterns: Any, **settings: Any) -> MappingConfig:
+def filtering(*patterns: Any, **settings: Any) -> EventSourceMapping:
     chosen = [{"Pattern": json.dumps(pattern)} for pattern in patterns]
     return mapping({"FilterCriteria": {"Filters": chosen}, **settings})
 
 
-def keeps(data: bytes, *patterns: Any) -> bool:
+def accepts(data: bytes, *patterns: Any) -> bool:
     (record,) = kinesis_records([data], keys=["one"])
-    return filters.keeps(filtering(*patterns), record)
+    return filters.accepts(filtering(*patterns), record)
 
 
 @pytest.mark.parametrize(
@@ -64,49 +64,49 @@ def keeps(data: bytes, *patterns: Any) -> bool:
 )
 def test_operators(rule: Any, matching: Any, other: Any) -> None:
     pattern = {"data": {"field": rule}}
-    filters.check(filtering(pattern))
-    assert keeps(json.dumps({"field": matching}).encode(), pattern)
-    assert not keeps(json.dumps({"field": other}).encode(), pattern)
+    filters.validate(filtering(pattern))
+    assert accepts(json.dumps({"field": matching}).encode(), pattern)
+    assert not accepts(json.dumps({"field": other}).encode(), pattern)
 
 
 def test_an_absent_field_matches_only_its_absence() -> None:
-    assert keeps(b'{"other": 1}', {"data": {"field": [{"exists": False}]}})
-    assert not keeps(b'{"field": null}', {"data": {"field": [{"exists": False}]}})
+    assert accepts(b'{"other": 1}', {"data": {"field": [{"exists": False}]}})
+    assert not accepts(b'{"field": null}', {"data": {"field": [{"exists": False}]}})
     for rule in ([None], [{"anything-but": "a"}], [{"exists": True}], [{"numeric": ["<", 1]}]):
-        assert not keeps(b'{"other": 1}', {"data": {"field": rule}})
+        assert not accepts(b'{"other": 1}', {"data": {"field": rule}})
 
 
 def test_all_fields_of_a_pattern_and_any_of_the_patterns() -> None:
     both = {"data": {"a": [1], "b": [2]}}
-    assert keeps(b'{"a": 1, "b": 2}', both)
-    assert not keeps(b'{"a": 1, "b": 3}', both)
-    assert keeps(b'{"a": 1, "b": 3}', both, {"data": {"b": [3]}})
+    assert accepts(b'{"a": 1, "b": 2}', both)
+    assert not accepts(b'{"a": 1, "b": 3}', both)
+    assert accepts(b'{"a": 1, "b": 3}', both, {"data": {"b": [3]}})
     either = {"data": {"$or": [{"a": [1]}, {"b": [2]}], "c": [3]}}
-    assert keeps(b'{"b": 2, "c": 3}', either)
-    assert not keeps(b'{"b": 2, "c": 4}', either)
-    assert not keeps(b'{"b": 3, "c": 3}', either)
+    assert accepts(b'{"b": 2, "c": 3}', either)
+    assert not accepts(b'{"b": 2, "c": 4}', either)
+    assert not accepts(b'{"b": 3, "c": 3}', either)
 
 
 def test_metadata_of_the_record() -> None:
-    assert keeps(b"no json", {"partitionKey": ["one"]})
-    assert not keeps(b"no json", {"partitionKey": ["two"]})
+    assert accepts(b"no json", {"partitionKey": ["one"]})
+    assert not accepts(b"no json", {"partitionKey": ["two"]})
 
 
 @pytest.mark.parametrize("data", [b"no json", b"\xff\xfe", b"", b"7", b'"text"'])
 def test_data_that_is_no_json_object_matches_no_value(data: bytes) -> None:
-    assert not keeps(data, {"data": {"field": ["a"]}})
+    assert not accepts(data, {"data": {"field": ["a"]}})
 
 
 def test_data_that_is_no_json_matches_no_pattern_on_data() -> None:
     absent = {"data": {"field": [{"exists": False}]}}
-    assert keeps(b"7", absent)
-    assert not keeps(b"no json", absent)
-    assert not keeps(b"no json", {"$or": [absent, {"partitionKey": ["two"]}]})
-    assert keeps(b"no json", {"$or": [absent, {"partitionKey": ["one"]}]})
+    assert accepts(b"7", absent)
+    assert not accepts(b"no json", absent)
+    assert not accepts(b"no json", {"$or": [absent, {"partitionKey": ["two"]}]})
+    assert accepts(b"no json", {"$or": [absent, {"partitionKey": ["one"]}]})
 
 
 def test_without_filters_everything_is_kept() -> None:
-    assert keeps(b"\xff")
+    assert accepts(b"\xff")
 
 
 def test_a_change_of_a_table() -> None:
@@ -122,22 +122,22 @@ def test_a_change_of_a_table() -> None:
     )
     table = {"EventSourceArn": TABLE_STREAM_ARN}
     inserts = filtering({"eventName": ["INSERT"]}, **table)
-    assert filters.keeps(inserts, insert)
-    assert not filters.keeps(inserts, remove)
+    assert filters.accepts(inserts, insert)
+    assert not filters.accepts(inserts, remove)
     keyed = filtering({"dynamodb": {"Keys": {"id": {"S": ["a"]}}}}, **table)
-    assert filters.keeps(keyed, insert)
+    assert filters.accepts(keyed, insert)
     # Fields are paths: one below an object that is not there is not there either.
     no_origin = filtering(
         {"dynamodb": {"NewImage": {"region": {"S": [{"exists": False}]}}}}, **table
     )
-    assert filters.keeps(no_origin, insert)
-    assert filters.keeps(no_origin, remove)
+    assert filters.accepts(no_origin, insert)
+    assert filters.accepts(no_origin, remove)
     # The names that the filter examples of services-dynamodb-eventfiltering use for TTL deletions.
     expired = filtering(
         {"userIdentity": {"type": ["Service"], "principalId": ["dynamodb.amazonaws.com"]}}, **table
     )
-    assert filters.keeps(expired, remove)
-    assert not filters.keeps(expired, insert)
+    assert filters.accepts(expired, remove)
+    assert not filters.accepts(expired, insert)
 
 
 @pytest.mark.parametrize(
@@ -157,8 +157,8 @@ def test_a_change_of_a_table() -> None:
     ],
 )
 def test_a_pattern_that_aws_refuses_is_refused(pattern: Any) -> None:
-    with pytest.raises(MappingError):
-        filters.check(filtering(pattern))
+    with pytest.raises(InvalidMappingError):
+        filters.validate(filtering(pattern))
 
 
 LEAVES = st.none() | st.booleans() | st.integers(-9, 9) | st.text("ab", max_size=2)

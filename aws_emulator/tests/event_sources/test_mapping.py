@@ -5,20 +5,28 @@ from typing import Any
 
 import pytest
 
-from aws_emulator.event_sources.errors import MappingError
-from aws_emulator.event_sources.mapping import MappingConfig
+from aws_emulator.event_sources.errors import InvalidMappingError
+from aws_emulator.event_sources.mapping import EventSourceMapping
 from aws_emulator.simulator.samples import STREAM_ARN, TABLE_STREAM_ARN, mapping
 
 
 def test_the_defaults_are_those_of_the_documentation() -> None:
-    config = MappingConfig.from_api(
+    config = EventSourceMapping.from_api(
         {"UUID": "u", "EventSourceArn": STREAM_ARN, "FunctionArn": "arn:aws:lambda:…"}
     )
-    assert (config.batch_size, config.window_s, config.parallelization) == (100, 0, 1)
-    assert (config.max_retries, config.max_age_s, config.destination) == (None, None, None)
-    assert not config.bisect
-    assert not config.report_failures
-    assert config.tumbling_s == 0
+    assert (config.batch_size, config.batching_window_s, config.parallelization_factor) == (
+        100,
+        0,
+        1,
+    )
+    assert (config.max_retry_attempts, config.max_record_age_s, config.on_failure_destination) == (
+        None,
+        None,
+        None,
+    )
+    assert not config.bisect_batch
+    assert not config.report_batch_item_failures
+    assert config.tumbling_window_s == 0
 
 
 def test_minus_one_is_infinite_and_an_empty_destination_is_none() -> None:
@@ -29,12 +37,16 @@ def test_minus_one_is_infinite_and_an_empty_destination_is_none() -> None:
             "DestinationConfig": {"OnFailure": {"Destination": ""}},
         }
     )
-    assert (config.max_retries, config.max_age_s, config.destination) == (None, None, None)
+    assert (config.max_retry_attempts, config.max_record_age_s, config.on_failure_destination) == (
+        None,
+        None,
+        None,
+    )
 
 
 def test_the_source_and_its_region_are_in_the_arn() -> None:
-    assert (mapping().source, mapping().region) == ("kinesis", "us-east-1")
-    assert mapping({"EventSourceArn": TABLE_STREAM_ARN}).source == "dynamodb"
+    assert (mapping().source_kind, mapping().region) == ("kinesis", "us-east-1")
+    assert mapping({"EventSourceArn": TABLE_STREAM_ARN}).source_kind == "dynamodb"
 
 
 def test_a_starting_time_comes_as_a_datetime_or_a_number() -> None:
@@ -59,9 +71,9 @@ def test_a_starting_time_comes_as_a_datetime_or_a_number() -> None:
 def test_each_number_is_held_to_its_bounds(name: str, low: int, high: int) -> None:
     mapping({name: low})
     mapping({name: high})
-    with pytest.raises(MappingError, match=name):
+    with pytest.raises(InvalidMappingError, match=name):
         mapping({name: high + 1})
-    with pytest.raises(MappingError, match=name):
+    with pytest.raises(InvalidMappingError, match=name):
         mapping({name: min(low, 0) - 1})
 
 
@@ -75,5 +87,5 @@ def test_each_number_is_held_to_its_bounds(name: str, low: int, high: int) -> No
     ],
 )
 def test_what_cannot_be_run_is_refused(settings: dict[str, Any]) -> None:
-    with pytest.raises(MappingError):
+    with pytest.raises(InvalidMappingError):
         mapping(settings)

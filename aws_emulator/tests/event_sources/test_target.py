@@ -8,23 +8,23 @@ import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError, EndpointConnectionError
 from botocore.parsers import ResponseParserError
 
+from aws_emulator.event_sources.batch_rules import Batch, DiscardedBatch
 from aws_emulator.event_sources.clients import domain_errors
 from aws_emulator.event_sources.errors import (
-    IteratorExpiredError,
-    MappingError,
+    ExpiredIteratorError,
+    InvalidMappingError,
     PollerError,
     ServiceError,
-    SourceGoneError,
-    TrimmedError,
+    StreamNotFoundError,
+    TrimmedDataError,
     UnreachableError,
 )
 from aws_emulator.event_sources.responses import Outcome
-from aws_emulator.event_sources.rules import Batch, Discard
 from aws_emulator.event_sources.target import LambdaTarget, error_type
 from aws_emulator.simulator.samples import FUNCTION_ARN, kinesis_records, mapping
 
 NOW = 1_767_225_661.0
-DISCARD = Discard(Batch(tuple(kinesis_records([b"x"]))), "RecordAgeExceeded")
+DISCARD = DiscardedBatch(Batch(tuple(kinesis_records([b"x"]))), "RecordAgeExceeded")
 
 
 def refusal(code: str, status: int) -> ClientError:
@@ -46,7 +46,7 @@ class FakeAws:
         self.regions.append(region)
         return self
 
-    invoker = sqs = sns = s3 = _client
+    lambda_invoke = sqs = sns = s3 = _client
 
     def __getattr__(self, name: str) -> Any:
         def call(**request: Any) -> Any:
@@ -150,7 +150,7 @@ def test_a_bucket_gets_the_whole_event() -> None:
 
 
 def test_another_kind_of_destination_is_refused() -> None:
-    with pytest.raises(MappingError):
+    with pytest.raises(InvalidMappingError):
         discard("arn:aws:events:eu-west-2:000000000000:bus")
 
 
@@ -163,9 +163,9 @@ def test_without_a_destination_nothing_is_sent() -> None:
 @pytest.mark.parametrize(
     ("raised", "expected"),
     [
-        (refusal("ExpiredIteratorException", 400), IteratorExpiredError),
-        (refusal("TrimmedDataAccessException", 400), TrimmedError),
-        (refusal("ResourceNotFoundException", 400), SourceGoneError),
+        (refusal("ExpiredIteratorException", 400), ExpiredIteratorError),
+        (refusal("TrimmedDataAccessException", 400), TrimmedDataError),
+        (refusal("ResourceNotFoundException", 400), StreamNotFoundError),
         (refusal("ProvisionedThroughputExceededException", 400), ServiceError),
         (ResponseParserError("half an answer"), ServiceError),
         (EndpointConnectionError(endpoint_url="http://x"), UnreachableError),

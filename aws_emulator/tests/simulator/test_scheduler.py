@@ -81,7 +81,7 @@ def test_without_faults_nothing_is_repeated_and_the_order_is_kept() -> None:
     ).run()
     assert seen == [record.number for record in records]
     assert {call.seen for call in report.calls} == {"returned"}
-    assert max(len(call.sequences) for call in report.calls) == 7
+    assert max(len(call.sequence_numbers) for call in report.calls) == 7
     assert report.trace == []
 
 

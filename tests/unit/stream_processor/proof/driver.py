@@ -7,8 +7,15 @@ from typing import Any, ClassVar
 
 import pytest
 
-from aws_emulator.event_sources.shard import Drop
-from aws_emulator.simulator import EventSource, PointFault, Reader, SimulatedShard, Task, mapping
+from aws_emulator.event_sources.shard_processor import Discard
+from aws_emulator.simulator import (
+    PointFault,
+    ShardReader,
+    SimulatedMapping,
+    SimulatedShard,
+    Task,
+    mapping,
+)
 from stream_processor import door
 from tests.unit.stream_processor.fakes import World
 from tests.unit.stream_processor.proof import plans
@@ -59,7 +66,7 @@ class Driver:
     def open(self, settings: Mapping[str, Any]) -> None:
         """Make the mapping."""
         config = mapping({**settings, **self.door.mapping})
-        self.source = EventSource(self.shards, config, self.door, self._decide)
+        self.source = SimulatedMapping(self.shards, config, self.door, self._decide)
         self.source.now = START
         self.patched.setattr(door, "datetime", _clock(self.source))
 
@@ -93,16 +100,16 @@ class Driver:
         reader = self._idle_reader(at)
         if reader is None:
             return
-        self.source.now = max(self.source.now, *(r.arrived for r in reader.source.records), 0.0)
+        self.source.now = max(self.source.now, *(r.arrived for r in reader.shard.records), 0.0)
         self.source.read(reader, reader.next + count)
-        for action in reader.machine.due(self._due(reader)):
-            if isinstance(action, Drop):
-                self.source.drop(reader, action)
+        for action in reader.processor.due_actions(self._due(reader)):
+            if isinstance(action, Discard):
+                self.source.send_discard(reader, action)
                 continue
             call = self.source.call(reader, action)
             if other is not None:
                 self.counted["batches delivered twice at once"] += 1
-                self.run(self.source.call_twice(reader, action), other)
+                self.run(self.source.call_duplicate(reader, action), other)
             self.run(call.task, fault)
         self.settle()
 
@@ -116,7 +123,7 @@ class Driver:
             return
         while not task.done:
             task.step()
-            if harm == "stop" and task.stands_at and plan.reached(task.stands_at):
+            if harm == "stop" and task.paused_at and plan.reached(task.paused_at):
                 self.counted[plans.NAMES["stop", moment]] += 1
                 return
 
@@ -195,9 +202,9 @@ class Driver:
         """The function cannot be invoked: the batch does not count as tried."""
         if reader := self._idle_reader(at):
             self.source.read(reader, reader.next + 3)
-            for action in reader.machine.due(self._due(reader)):
-                if isinstance(action, Drop):
-                    self.source.drop(reader, action)
+            for action in reader.processor.due_actions(self._due(reader)):
+                if isinstance(action, Discard):
+                    self.source.send_discard(reader, action)
                 else:
                     self.source.throttle(reader, action)
                     self.counted["invocations throttled"] += 1
@@ -232,21 +239,23 @@ class Driver:
         plan = self.plans.get(task.number)
         return plan.fault(label, self.counted) if plan else None
 
-    def _idle_reader(self, at: int) -> Reader | None:
+    def _idle_reader(self, at: int) -> ShardReader | None:
         self.source.start_shards()
         busy = [call.reader for call in self.source.running]
         idle = [reader for reader in self.source.readers.values() if reader not in busy]
-        due = [r for r in idle if r.next < len(r.source.records) or r.machine.wake_at() is not None]
+        due = [
+            r for r in idle if r.next < len(r.shard.records) or r.processor.wake_at() is not None
+        ]
         chosen = due or idle
         return chosen[at % len(chosen)] if chosen else None
 
-    def _due(self, reader: Reader) -> float:
-        wake = reader.machine.wake_at()
+    def _due(self, reader: ShardReader) -> float:
+        wake = reader.processor.wake_at()
         self.source.now = max(self.source.now, wake or 0.0)
         return self.source.now
 
 
-def _clock(source: EventSource) -> type[datetime]:
+def _clock(source: SimulatedMapping) -> type[datetime]:
     """What the rooms see as the time of day: the simulated one."""
 
     class SimulatedTime(datetime):

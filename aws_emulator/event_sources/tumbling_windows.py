@@ -12,7 +12,7 @@ from aws_emulator.event_sources.responses import Outcome
 
 #: "Your state can be a maximum of 1 MB per shard. If it exceeds that size, Lambda terminates the
 #: window early."
-STATE_LIMIT = 1024 * 1024
+MAX_STATE_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Window:
         """The first second that is no longer in the window."""
         return self.start + self.seconds
 
-    def members(self, *, final: bool, shard_id: str, stream_arn: str) -> dict[str, Any]:
+    def event_fields(self, *, final: bool, shard_id: str, stream_arn: str) -> dict[str, Any]:
         """What stands beside Records in the event (example KinesisTimeWindowEvent)."""
         return {
             "window": {"start": _iso(self.start), "end": _iso(self.end)},
@@ -43,7 +43,7 @@ class Window:
         }
 
 
-def start_of(arrived: float, seconds: int) -> int:
+def window_start(arrived: float, seconds: int) -> int:
     """The start of the window that a record belongs to.
 
     "Lambda determines tumbling window boundaries based on the time when records were inserted into
@@ -52,10 +52,10 @@ def start_of(arrived: float, seconds: int) -> int:
     return int(arrived // seconds) * seconds
 
 
-def carried(window: Window, outcome: Outcome) -> Window:
+def update_state(window: Window, outcome: Outcome) -> Window:
     """The window after an aggregating call that kept its state."""
     state = json.loads(outcome.body)["state"]
-    large = len(json.dumps(state, separators=(",", ":")).encode()) > STATE_LIMIT
+    large = len(json.dumps(state, separators=(",", ":")).encode()) > MAX_STATE_BYTES
     return replace(window, state=state, early=window.early or large)
 
 

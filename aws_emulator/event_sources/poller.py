@@ -10,36 +10,36 @@ from aws_emulator.event_sources import filters
 from aws_emulator.event_sources.checkpoints import CheckpointStore, write_whole
 from aws_emulator.event_sources.clients import Clients, domain_errors
 from aws_emulator.event_sources.errors import (
-    EmulatorGoneError,
-    MappingError,
+    EndpointDownError,
+    InvalidMappingError,
     PollerError,
     UnreachableError,
 )
-from aws_emulator.event_sources.journal import Journal
-from aws_emulator.event_sources.mapping import MappingConfig
-from aws_emulator.event_sources.runner import MappingRunner, mapping_key
-from aws_emulator.event_sources.sources import Source, open_source
+from aws_emulator.event_sources.json_log import JsonLog
+from aws_emulator.event_sources.mapping import EventSourceMapping
+from aws_emulator.event_sources.mapping_poller import MappingPoller, mapping_key
 from aws_emulator.event_sources.status import STATUS_FILE
+from aws_emulator.event_sources.streams import Stream, open_stream
 from aws_emulator.event_sources.target import LambdaTarget, Target
 
 CHECKPOINT_FILE = "poller-checkpoints.json"
 #: Seconds between two looks at the mappings: a change is noticed within one.
-TICK_S = 0.5
+LIST_MAPPINGS_INTERVAL_S = 0.5
 #: Seconds without any answer after which the emulator counts as dead.
-GONE_S = 10.0
+MAX_UNREACHABLE_S = 10.0
 #: Seconds between two writes of the state while records flow.
-WRITE_S = 0.1
+WRITE_INTERVAL_S = 0.1
 #: Seconds that a stop waits for what is under way: in order, and when nobody will answer.
-GRACE_S, GONE_GRACE_S = 10.0, 1.0
+STOP_TIMEOUT_S, ENDPOINT_DOWN_STOP_TIMEOUT_S = 10.0, 1.0
 
 
-class Platform(Protocol):
+class Backend(Protocol):
     """What the poller needs of AWS."""
 
     def mappings(self, region: str) -> list[dict[str, Any]]:
         """The entries of ListEventSourceMappings for streams. Raises PollerError."""
 
-    def source(self, config: MappingConfig) -> Source:
+    def stream(self, config: EventSourceMapping) -> Stream:
         """The stream of a mapping."""
 
     @property
@@ -47,7 +47,7 @@ class Platform(Protocol):
         """Where batches go."""
 
 
-class AwsPlatform:
+class AwsBackend:
     """AWS's public APIs at one endpoint."""
 
     def __init__(self, endpoint: str) -> None:
@@ -60,34 +60,34 @@ class AwsPlatform:
 
     def mappings(self, region: str) -> list[dict[str, Any]]:
         with domain_errors():
-            pages = self._clients.control(region).get_paginator("list_event_source_mappings")
+            pages = self._clients.lambda_control(region).get_paginator("list_event_source_mappings")
             listed: list[dict[str, Any]] = [
                 dict(entry) for page in pages.paginate() for entry in page["EventSourceMappings"]
             ]
         return [entry for entry in listed if _is_stream(entry.get("EventSourceArn", ""))]
 
-    def source(self, config: MappingConfig) -> Source:
-        return open_source(self._clients, config)
+    def stream(self, config: EventSourceMapping) -> Stream:
+        return open_stream(self._clients, config)
 
 
 class Poller:
     """All mappings of all regions. `run` returns after `stop`, or raises EmulatorGoneError."""
 
     def __init__(
-        self, platform: Platform, regions: Sequence[str], state: Path, journal: Journal
+        self, backend: Backend, regions: Sequence[str], state: Path, json_log: JsonLog
     ) -> None:
-        self._platform = platform
+        self._backend = backend
         self._regions = regions
         self._state = state
-        self._journal = journal
+        self._json_log = json_log
         self._store = CheckpointStore(state / CHECKPOINT_FILE)
-        self._runners: dict[str, MappingRunner] = {}
+        self._pollers: dict[str, MappingPoller] = {}
         self._invalid: dict[str, dict[str, Any]] = {}
         self._stopping = threading.Event()
         self._writing = threading.Event()
         self._broken: PollerError | None = None
         self._answered = time.monotonic()
-        self._complaints: dict[str, str] = {}
+        self._last_errors: dict[str, str] = {}
 
     def stop(self) -> None:
         """End in order: what is under way is waited for, and the state is written."""
@@ -98,13 +98,13 @@ class Poller:
         self._answered = time.monotonic()
         writer = threading.Thread(target=self._write_until_told, name="state", daemon=True)
         writer.start()
-        grace = GRACE_S
+        grace = STOP_TIMEOUT_S
         try:
             while not self._stopping.is_set() and not self._broken:
                 self._look()
-                self._stopping.wait(TICK_S)
-        except EmulatorGoneError:
-            grace = GONE_GRACE_S
+                self._stopping.wait(LIST_MAPPINGS_INTERVAL_S)
+        except EndpointDownError:
+            grace = ENDPOINT_DOWN_STOP_TIMEOUT_S
             raise
         finally:
             self._wind_down(grace)
@@ -118,17 +118,17 @@ class Poller:
     def _look(self) -> None:
         for region in self._regions:
             try:
-                documents = self._platform.mappings(region)
+                documents = self._backend.mappings(region)
             except PollerError as error:
                 self._no_list(region, error)
                 continue
             self._answered = time.monotonic()
-            self._complaints.pop(region, None)
+            self._last_errors.pop(region, None)
             self._follow(region, documents)
         try:
-            for runner in list(self._runners.values()):
+            for poller in list(self._pollers.values()):
                 if not self._stopping.is_set():
-                    runner.tick()
+                    poller.tick()
         except UnreachableError:
             # Each wait for nobody takes seconds: the next look at the mappings tells who is there.
             return
@@ -137,42 +137,42 @@ class Poller:
         # A region that refuses is alive: its mappings go on with what they have.
         if not isinstance(error, UnreachableError):
             self._answered = time.monotonic()
-        if self._complaints.get(region) != str(error):
-            self._complaints[region] = str(error)
-            self._journal.write("list_mappings_failed", region=region, reason=str(error))
+        if self._last_errors.get(region) != str(error):
+            self._last_errors[region] = str(error)
+            self._json_log.write("list_mappings_failed", region=region, reason=str(error))
         silent = time.monotonic() - self._answered
-        if silent >= GONE_S:
-            raise EmulatorGoneError(
+        if silent >= MAX_UNREACHABLE_S:
+            raise EndpointDownError(
                 f"The poller stops: the emulator has not answered for {silent:.0f} seconds."
             )
 
     def _follow(self, region: str, documents: Sequence[Mapping[str, Any]]) -> None:
         """Bring what runs in line with what is listed."""
-        wanted: dict[str, MappingConfig] = {}
+        wanted: dict[str, EventSourceMapping] = {}
         listed = set()
         for document in documents:
             key = mapping_key(region, str(document.get("UUID")))
             listed.add(key)
             if config := self._config(key, document):
                 wanted[key] = config
-        for key, runner in list(self._runners.items()):
+        for key, poller in list(self._pollers.items()):
             if not key.startswith(f"{region}/"):
                 continue
-            if wanted.get(key) != runner.config:
-                runner.stop()
-                if runner.stopped:
-                    self._runners.pop(key)
-                    self._log_mapping("mapping_stop", runner.config)
+            if wanted.get(key) != poller.config:
+                poller.stop()
+                if poller.stopped:
+                    self._pollers.pop(key)
+                    self._log_mapping("mapping_stop", poller.config)
         for key, config in wanted.items():
-            if key not in self._runners:
+            if key not in self._pollers:
                 self._begin(key, config)
         # "A new mapping starts from its StartingPosition": a deleted one leaves nothing behind.
         for key in {*self._store.mappings(), *self._invalid}:
-            if key.startswith(f"{region}/") and key not in listed and key not in self._runners:
+            if key.startswith(f"{region}/") and key not in listed and key not in self._pollers:
                 self._store.drop(key)
                 self._invalid.pop(key, None)
 
-    def _config(self, key: str, document: Mapping[str, Any]) -> MappingConfig | None:
+    def _config(self, key: str, document: Mapping[str, Any]) -> EventSourceMapping | None:
         """The settings of a mapping that is to run."""
         # "Enabled: Set to true to enable the event source mapping. Set to false to stop processing
         # records." (with-kinesis) While a change of settings is applied, records still flow.
@@ -180,11 +180,11 @@ class Poller:
             self._invalid.pop(key, None)
             return None
         try:
-            config = MappingConfig.from_api(document)
-            filters.check(config)
-        except MappingError as error:
+            config = EventSourceMapping.from_api(document)
+            filters.validate(config)
+        except InvalidMappingError as error:
             if key not in self._invalid:
-                self._journal.write("mapping_invalid", mapping=key, reason=str(error))
+                self._json_log.write("mapping_invalid", mapping=key, reason=str(error))
             self._invalid[key] = {
                 "region": key.split("/", maxsplit=1)[0],
                 "uuid": document.get("UUID"),
@@ -197,22 +197,22 @@ class Poller:
         self._invalid.pop(key, None)
         return config
 
-    def _begin(self, key: str, config: MappingConfig) -> None:
-        self._runners[key] = MappingRunner(
+    def _begin(self, key: str, config: EventSourceMapping) -> None:
+        self._pollers[key] = MappingPoller(
             config,
-            self._platform.source(config),
-            self._platform.target,
+            self._backend.stream(config),
+            self._backend.target,
             self._store,
-            self._journal,
+            self._json_log,
         )
         self._log_mapping("mapping_start", config)
 
-    def _log_mapping(self, event: str, config: MappingConfig) -> None:
-        self._journal.write(
+    def _log_mapping(self, event: str, config: EventSourceMapping) -> None:
+        self._json_log.write(
             event,
             mapping=config.uuid,
             region=config.region,
-            source=config.source_arn,
+            event_source=config.source_arn,
             function=config.function_arn,
         )
 
@@ -222,8 +222,8 @@ class Poller:
         last = ""
         written = 0.0
         while True:
-            over = self._writing.wait(WRITE_S)
-            mappings = [runner.status() for runner in list(self._runners.values())]
+            over = self._writing.wait(WRITE_INTERVAL_S)
+            mappings = [poller.status() for poller in list(self._pollers.values())]
             mappings += list(self._invalid.values())
             now = repr(mappings)
             try:
@@ -239,14 +239,14 @@ class Poller:
                 return
 
     def _wind_down(self, grace: float) -> None:
-        for runner in self._runners.values():
-            runner.stop()
+        for poller in self._pollers.values():
+            poller.stop()
         deadline = time.monotonic() + grace
         while time.monotonic() < deadline and not all(
-            runner.stopped for runner in self._runners.values()
+            poller.stopped for poller in self._pollers.values()
         ):
             time.sleep(0.02)
-        self._journal.write("stop", clean=all(r.stopped for r in self._runners.values()))
+        self._json_log.write("stop", clean=all(r.stopped for r in self._pollers.values()))
 
 
 def _is_stream(arn: str) -> bool:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from aws_emulator.event_sources.clients import Clients, domain_errors
-from aws_emulator.event_sources.mapping import MappingConfig
+from aws_emulator.event_sources.mapping import EventSourceMapping
 from aws_emulator.event_sources.records import Record, dynamodb_record, kinesis_record
-from aws_emulator.event_sources.topology import ShardInfo
+from aws_emulator.event_sources.resharding import ShardInfo
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodbstreams.type_defs import (
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Start:
+class StartingPosition:
     """Where to read a shard from: after a sequence number, from a time on, or at an end of it."""
 
     kind: Literal["AFTER_SEQUENCE_NUMBER", "AT_TIMESTAMP", "TRIM_HORIZON", "LATEST"]
@@ -27,7 +27,7 @@ class Start:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class RecordPage:
     """What one read brought. `next` is None at the end of a closed shard.
 
     `behind_ms` is MillisBehindLatest where the service tells it.
@@ -39,43 +39,43 @@ class Page:
     behind_ms: int | None = None
 
 
-class Source(Protocol):
+class Stream(Protocol):
     """A stream that can be read shard by shard. Raises the errors of `clients.domain_errors`."""
 
     def shards(self) -> list[ShardInfo]:
         """Every shard that is still there."""
 
-    def iterator(self, shard_id: str, start: Start) -> str:
+    def iterator(self, shard_id: str, start: StartingPosition) -> str:
         """A shard iterator."""
 
-    def page(self, shard_id: str, iterator: str) -> Page:
+    def page(self, shard_id: str, iterator: str) -> RecordPage:
         """The next records."""
 
 
-def open_source(clients: Clients, config: MappingConfig) -> Source:
+def open_stream(clients: Clients, config: EventSourceMapping) -> Stream:
     """The source of a mapping."""
-    if config.source == "kinesis":
-        return KinesisSource(clients, config)
-    return TableSource(clients, config)
+    if config.source_kind == "kinesis":
+        return KinesisStream(clients, config)
+    return DynamoDbStream(clients, config)
 
 
-class KinesisSource:
+class KinesisStream:
     """A Kinesis data stream."""
 
     #: "Each call to GetRecords can return up to 10 MiB of data and up to 10,000 records"
     #: (API_GetRecords)
     LIMIT = 10_000
 
-    def __init__(self, clients: Clients, config: MappingConfig) -> None:
+    def __init__(self, clients: Clients, config: EventSourceMapping) -> None:
         self._client = clients.kinesis(config.region)
-        self._lists = clients.kinesis_lists(config.region)
+        self._control = clients.kinesis_control(config.region)
         # A mapping of a stream consumer reads the consumer's stream. Enhanced fan-out changes who
         # pays for the throughput, not what is read.
         self._arn = config.source_arn.split("/consumer/")[0]
 
     def shards(self) -> list[ShardInfo]:
         with domain_errors():
-            pages = self._lists.get_paginator("list_shards").paginate(StreamARN=self._arn)
+            pages = self._control.get_paginator("list_shards").paginate(StreamARN=self._arn)
             return [
                 ShardInfo(
                     shard["ShardId"],
@@ -93,7 +93,7 @@ class KinesisSource:
                 for shard in page["Shards"]
             ]
 
-    def iterator(self, shard_id: str, start: Start) -> str:
+    def iterator(self, shard_id: str, start: StartingPosition) -> str:
         request: GetShardIteratorInputTypeDef = {
             "StreamARN": self._arn,
             "ShardId": shard_id,
@@ -107,7 +107,7 @@ class KinesisSource:
         with domain_errors():
             return self._client.get_shard_iterator(**request)["ShardIterator"]
 
-    def page(self, shard_id: str, iterator: str) -> Page:
+    def page(self, shard_id: str, iterator: str) -> RecordPage:
         with domain_errors():
             answer: Any = self._client.get_records(ShardIterator=iterator, Limit=self.LIMIT)
         records = [
@@ -124,15 +124,15 @@ class KinesisSource:
         # "A value of zero indicates that record processing is caught up, and there are no new
         # records to process at this moment." (API_GetRecords, MillisBehindLatest)
         behind = answer.get("MillisBehindLatest", 0)
-        return Page(records, answer.get("NextShardIterator"), behind == 0, behind)
+        return RecordPage(records, answer.get("NextShardIterator"), behind == 0, behind)
 
 
-class TableSource:
+class DynamoDbStream:
     """The stream of a DynamoDB table."""
 
-    def __init__(self, clients: Clients, config: MappingConfig) -> None:
+    def __init__(self, clients: Clients, config: EventSourceMapping) -> None:
         self._client = clients.dynamodb_streams(config.region)
-        self._lists = clients.dynamodb_streams_lists(config.region)
+        self._control = clients.dynamodb_streams_control(config.region)
         self._arn = config.source_arn
 
     def shards(self) -> list[ShardInfo]:
@@ -143,7 +143,7 @@ class TableSource:
             if last:
                 request["ExclusiveStartShardId"] = last
             with domain_errors():
-                description = self._lists.describe_stream(**request)["StreamDescription"]
+                description = self._control.describe_stream(**request)["StreamDescription"]
             for shard in description.get("Shards", []):
                 parent = shard.get("ParentShardId")
                 closed = "EndingSequenceNumber" in shard.get("SequenceNumberRange", {})
@@ -152,7 +152,7 @@ class TableSource:
             if not last:
                 return listed
 
-    def iterator(self, shard_id: str, start: Start) -> str:
+    def iterator(self, shard_id: str, start: StartingPosition) -> str:
         # DynamoDB Streams has no AT_TIMESTAMP: the reader passes over what is older.
         kind = "TRIM_HORIZON" if start.kind == "AT_TIMESTAMP" else start.kind
         request: TableIteratorTypeDef = {
@@ -169,9 +169,9 @@ class TableSource:
         self,
         shard_id: str,  # noqa: ARG002 -- only Kinesis names the shard in a record
         iterator: str,
-    ) -> Page:
+    ) -> RecordPage:
         with domain_errors():
             answer: Any = self._client.get_records(ShardIterator=iterator)
         records = [dynamodb_record(record, stream_arn=self._arn) for record in answer["Records"]]
         # There is no MillisBehindLatest here. A page with nothing in it is the tip.
-        return Page(records, answer.get("NextShardIterator"), not records)
+        return RecordPage(records, answer.get("NextShardIterator"), not records)

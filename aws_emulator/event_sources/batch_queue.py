@@ -3,26 +3,31 @@
 from collections import deque
 from itertools import islice
 
-from aws_emulator.event_sources.mapping import MappingConfig
+from aws_emulator.event_sources.batch_rules import (
+    MAX_PAYLOAD_BYTES,
+    Batch,
+    DiscardedBatch,
+    cut_batch,
+)
+from aws_emulator.event_sources.mapping import EventSourceMapping
 from aws_emulator.event_sources.records import Record
-from aws_emulator.event_sources.rules import PAYLOAD_LIMIT, Batch, Discard, cut
-from aws_emulator.event_sources.windows import STATE_LIMIT, Window, start_of
+from aws_emulator.event_sources.tumbling_windows import MAX_STATE_BYTES, Window, window_start
 
 
-class Lane:
+class BatchQueue:
     """What one of a shard's concurrent batches is made of.
 
     `work` is what is next, in its order; while `busy`, its first item is under way. Nothing is
     due before `not_before`, the end of a back-off. Times are Unix seconds.
     """
 
-    def __init__(self, config: MappingConfig, number: int) -> None:
+    def __init__(self, config: EventSourceMapping, number: int) -> None:
         self.number = number
-        self.work: deque[Batch | Discard] = deque()
+        self.work: deque[Batch | DiscardedBatch] = deque()
         self.busy = False
         self.not_before = 0.0
         self.window: Window | None = None
-        self.final_tries = 0
+        self.final_attempts = 0
         self._config = config
         self._pending: deque[Record] = deque()
         self._pending_bytes = 0
@@ -42,7 +47,7 @@ class Lane:
         self._pending.append(record)
         self._pending_bytes += len(record.text) + 1
 
-    def released(self, now: float) -> None:
+    def action_ended(self, now: float) -> None:
         """What was under way has ended."""
         self.busy = False
         # "If you configure a batching window, the next window begins as soon as the previous
@@ -56,24 +61,24 @@ class Lane:
         if self.work:
             return self.not_before
         if self._pending and self._opened is not None:
-            return self._opened + self._config.window_s
+            return self._opened + self._config.batching_window_s
         return max(self.not_before, self.window.end) if self.window else None
 
-    def gather(self, now: float, *, closed: bool) -> None:
+    def fill_batch(self, now: float, *, closed: bool) -> None:
         """Move the next batch from what waits to what is due, if it is time."""
         if not self._pending:
             return
         count = self._in_window()
         window_ends = count < len(self._pending)
-        full = count >= self._config.batch_size or self._pending_bytes >= PAYLOAD_LIMIT
+        full = count >= self._config.batch_size or self._pending_bytes >= MAX_PAYLOAD_BYTES
         # "Before invoking the function, Lambda continues to read records from the event source
         # until it has gathered a full batch, the batching window expires, or the batch reaches the
         # payload limit of 6 MB." (with-kinesis)
         if not (full or self._expired(now) or window_ends or closed):
             return
         # Beside the records there must be room for the state of a tumbling window.
-        reserve = STATE_LIMIT if self._config.tumbling_s else 0
-        count = cut(islice(self._pending, count), self._config.batch_size, reserve)
+        reserve = MAX_STATE_BYTES if self._config.tumbling_window_s else 0
+        count = cut_batch(islice(self._pending, count), self._config.batch_size, reserve)
         records = tuple(self._pending.popleft() for _ in range(count))
         self._pending_bytes -= sum(len(record.text) + 1 for record in records)
         self.work.append(Batch(records))
@@ -87,24 +92,24 @@ class Lane:
         if window.early:
             return True
         if self._pending:
-            return start_of(self._pending[0].arrived, window.seconds) > window.start
+            return window_start(self._pending[0].arrived, window.seconds) > window.start
         # "When the shard ends, Lambda considers the window closed, and the child shards start their
         # own window in a fresh state." (services-kinesis-windows)
         # An idle shard's window is over once a read after its end has found nothing more.
         return closed or (caught_up_at or 0.0) >= window.end
 
     def _expired(self, now: float) -> bool:
-        return self._opened is None or now >= self._opened + self._config.window_s
+        return self._opened is None or now >= self._opened + self._config.batching_window_s
 
     def _in_window(self) -> int:
         """How many waiting records belong to the open tumbling window, which opens if none is."""
-        seconds = self._config.tumbling_s
+        seconds = self._config.tumbling_window_s
         if not seconds:
             return len(self._pending)
         if self.window is None:
-            self.window = Window(start_of(self._pending[0].arrived, seconds), seconds)
+            self.window = Window(window_start(self._pending[0].arrived, seconds), seconds)
         # Arrival times are approximate: a record of an ended window counts for the open one.
         for place, record in enumerate(self._pending):
-            if start_of(record.arrived, seconds) > self.window.start:
+            if window_start(record.arrived, seconds) > self.window.start:
                 return place
         return len(self._pending)

@@ -6,7 +6,7 @@ import time
 from typing import Any, TextIO
 
 
-class Journal:
+class JsonLog:
     """Writes events as JSON lines. A line is one write, so that threads do not mix theirs."""
 
     def __init__(self, stream: TextIO | None = None) -> None:

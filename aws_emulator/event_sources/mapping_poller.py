@@ -6,44 +6,44 @@ from typing import Any, Literal
 
 from aws_emulator.event_sources.checkpoints import Checkpoint, CheckpointStore
 from aws_emulator.event_sources.errors import PollerError, UnreachableError
-from aws_emulator.event_sources.journal import Journal
-from aws_emulator.event_sources.mapping import MappingConfig
-from aws_emulator.event_sources.reader import ShardReader
-from aws_emulator.event_sources.sources import Source, Start
+from aws_emulator.event_sources.json_log import JsonLog
+from aws_emulator.event_sources.mapping import EventSourceMapping
+from aws_emulator.event_sources.resharding import ShardInfo, shards_before_latest, startable_shards
+from aws_emulator.event_sources.shard_poller import ShardPoller
 from aws_emulator.event_sources.status import ShardStatus
+from aws_emulator.event_sources.streams import StartingPosition, Stream
 from aws_emulator.event_sources.target import Target
-from aws_emulator.event_sources.topology import ShardInfo, already_past, startable
 
 #: Seconds between two looks at the shards of a stream that runs undisturbed.
-LIST_S = 2.0
+LIST_SHARDS_INTERVAL_S = 2.0
 
 
-class MappingRunner:
+class MappingPoller:
     """Reads the shards of one mapping, a thread to each. `tick` is called by one thread only."""
 
     def __init__(
         self,
-        config: MappingConfig,
-        source: Source,
+        config: EventSourceMapping,
+        stream: Stream,
         target: Target,
         store: CheckpointStore,
-        journal: Journal,
+        json_log: JsonLog,
     ) -> None:
         self.config = config
         self.key = mapping_key(config.region, config.uuid)
-        self._source = source
+        self._stream = stream
         self._target = target
         self._store = store
-        self._journal = journal
-        self._readers: dict[str, ShardReader] = {}
-        self._waiting: list[str] = []
+        self._json_log = json_log
+        self._readers: dict[str, ShardPoller] = {}
+        self._waiting_shard_ids: list[str] = []
         self._listed = False
         self._stopping = False
-        self._complaint = ""
+        self._last_error = ""
         self._next_list = 0.0
         self._past = ShardStatus("")
         self._failures = 0
-        self._undelivered = 0
+        self._undelivered_discards = 0
 
     def tick(self) -> None:
         """Look at the stream's shards, and read those whose turn it is.
@@ -55,30 +55,30 @@ class MappingRunner:
         now = time.monotonic()
         if self._stopping or (not ended and now < self._next_list):
             return
-        self._next_list = now + LIST_S
+        self._next_list = now + LIST_SHARDS_INTERVAL_S
         try:
-            shards = self._source.shards()
+            shards = self._stream.shards()
         except UnreachableError:
             raise
         except PollerError as error:
-            if self._complaint != str(error):
-                self._complaint = str(error)
+            if self._last_error != str(error):
+                self._last_error = str(error)
                 self._log("list_shards_failed", reason=str(error))
             return
-        self._complaint = ""
+        self._last_error = ""
         first = not self._listed and not self._store.shards(self.key)
         if first and self.config.starting_position == "LATEST":
-            for shard_id in already_past(shards):
+            for shard_id in shards_before_latest(shards):
                 self._store.save(self.key, shard_id, Checkpoint(finished=True))
         self._forget_gone(shards)
         for reader in ended:
             self._retire(reader)
         known = self._store.shards(self.key)
         finished = {shard_id for shard_id, point in known.items() if point.finished}
-        for info in startable(shards, self._readers, finished):
+        for info in startable_shards(shards, self._readers, finished):
             self._begin(info.shard_id, known.get(info.shard_id), first=first)
         running = set(self._readers) | finished
-        self._waiting = [info.shard_id for info in shards if info.shard_id not in running]
+        self._waiting_shard_ids = [info.shard_id for info in shards if info.shard_id not in running]
         self._listed = True
 
     def stop(self) -> None:
@@ -112,9 +112,11 @@ class MappingRunner:
             "discarded": sum(shard.discarded for shard in counted),
             "filtered": sum(shard.filtered for shard in counted),
             "failures": self._failures + sum(reader.failures for reader in readers),
-            "undelivered_discards": self._undelivered + sum(r.undelivered for r in readers),
+            "undelivered_discards": self._undelivered_discards
+            + sum(r.undelivered_discards for r in readers),
             "shards": [
-                asdict(shard) for shard in [*shards, *map(ShardStatus, list(self._waiting))]
+                asdict(shard)
+                for shard in [*shards, *map(ShardStatus, list(self._waiting_shard_ids))]
             ],
         }
 
@@ -126,12 +128,12 @@ class MappingRunner:
             windows=point.windows if point else {},
         )
         self._store.save(self.key, shard_id, checkpoint)
-        reader = ShardReader(
+        reader = ShardPoller(
             self.config,
             shard_id,
-            self._source,
+            self._stream,
             self._target,
-            self._journal,
+            self._json_log,
             checkpoint,
             start,
             lambda moved: self._store.save(self.key, shard_id, moved),
@@ -140,25 +142,27 @@ class MappingRunner:
         self._log("shard_start", shard=shard_id, position=start.kind)
         reader.start()
 
-    def _where(self, point: Checkpoint | None, *, first: bool) -> tuple[Start, float | None]:
+    def _where(
+        self, point: Checkpoint | None, *, first: bool
+    ) -> tuple[StartingPosition, float | None]:
         """Where a shard is read from, and the time before which nothing of it counts."""
         if point and point.position:
             # "Lambda keeps track of the last record processed and resumes processing from that
             # point when it's reenabled." (with-kinesis, Enabled)
-            return Start("AFTER_SEQUENCE_NUMBER", sequence=point.position), point.since
+            return StartingPosition("AFTER_SEQUENCE_NUMBER", sequence=point.position), point.since
         if point and point.since:
-            return Start("AT_TIMESTAMP", timestamp=point.since), point.since
+            return StartingPosition("AT_TIMESTAMP", timestamp=point.since), point.since
         # "Latest: Process new records that are added to the stream. Trim horizon: Process all
         # records in the stream. At timestamp: Process records starting from a specific time. After
         # processing any existing records, the function is caught up and continues to process new
         # records." (with-kinesis) A shard that appears later belongs to the new records, whole.
         if self.config.starting_position == "AT_TIMESTAMP":
             since = self.config.starting_timestamp or 0.0
-            return Start("AT_TIMESTAMP", timestamp=since), since
+            return StartingPosition("AT_TIMESTAMP", timestamp=since), since
         if self.config.starting_position == "LATEST" and first:
             # The time is kept for an iterator that has to be made anew before any record came.
-            return Start("LATEST"), time.time()
-        return Start("TRIM_HORIZON"), None
+            return StartingPosition("LATEST"), time.time()
+        return StartingPosition("TRIM_HORIZON"), None
 
     def _forget_gone(self, shards: list[ShardInfo]) -> None:
         listed = {info.shard_id for info in shards}
@@ -166,7 +170,7 @@ class MappingRunner:
             if shard_id not in listed and shard_id not in self._readers:
                 self._store.drop(self.key, shard_id)
 
-    def _retire(self, reader: ShardReader) -> None:
+    def _retire(self, reader: ShardPoller) -> None:
         status = reader.status
         self._past = ShardStatus(
             "",
@@ -175,12 +179,12 @@ class MappingRunner:
             filtered=self._past.filtered + status.filtered,
         )
         self._failures += reader.failures
-        self._undelivered += reader.undelivered
+        self._undelivered_discards += reader.undelivered_discards
         del self._readers[reader.shard_id]
         self._log("shard_end", shard=reader.shard_id, finished=reader.finished)
 
     def _log(self, event: str, **fields: object) -> None:
-        self._journal.write(event, mapping=self.config.uuid, region=self.config.region, **fields)
+        self._json_log.write(event, mapping=self.config.uuid, region=self.config.region, **fields)
 
 
 def mapping_key(region: str, uuid: str) -> str:

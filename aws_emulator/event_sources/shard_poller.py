@@ -8,36 +8,36 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from aws_emulator.event_sources.checkpoints import Checkpoint
-from aws_emulator.event_sources.cursor import Cursor
 from aws_emulator.event_sources.errors import PollerError
-from aws_emulator.event_sources.journal import Journal
-from aws_emulator.event_sources.mapping import MappingConfig
+from aws_emulator.event_sources.json_log import JsonLog
+from aws_emulator.event_sources.mapping import EventSourceMapping
 from aws_emulator.event_sources.responses import Outcome
-from aws_emulator.event_sources.shard import Drop, Invoke, Shard
-from aws_emulator.event_sources.sources import Source, Start
+from aws_emulator.event_sources.shard_iterator import ShardIterator
+from aws_emulator.event_sources.shard_processor import Discard, Invoke, ShardProcessor
 from aws_emulator.event_sources.status import ShardStatus
+from aws_emulator.event_sources.streams import StartingPosition, Stream
 from aws_emulator.event_sources.target import Target, error_type
 
 #: "Each shard can support up to five read transactions per second" (Kinesis,
 #: service-sizes-and-limits): as often as may be, for a short way from a record to its function.
-POLL_S = 0.2
+POLL_INTERVAL_S = 0.2
 #: Seconds between two tries of a read that was refused.
-RETRY_S = 0.5
+READ_RETRY_INTERVAL_S = 0.5
 #: Tries to send a discarded batch to its destination. AWS counts DestinationDeliveryFailures and
 #: goes on; so does this, after it has tried as long as a destination may take to be made.
-DESTINATION_TRIES = 6
+MAX_DESTINATION_ATTEMPTS = 6
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
     """The end of an action: its outcome (None for a discard), and when it began and ended."""
 
-    action: Invoke | Drop
+    action: Invoke | Discard
     outcome: Outcome | None
     sent: bool = True
 
 
-class ShardReader(threading.Thread):
+class ShardPoller(threading.Thread):
     """Reads one shard until it ends or is told to stop; see `status` and `failed` for how it is.
 
     `saved` is called with the checkpoint whenever it has moved.
@@ -45,13 +45,13 @@ class ShardReader(threading.Thread):
 
     def __init__(
         self,
-        config: MappingConfig,
+        config: EventSourceMapping,
         shard_id: str,
-        source: Source,
+        stream: Stream,
         target: Target,
-        journal: Journal,
+        json_log: JsonLog,
         checkpoint: Checkpoint,
-        start: Start,
+        start: StartingPosition,
         saved: Callable[[Checkpoint], None],
     ) -> None:
         super().__init__(name=f"{config.uuid[:8]}/{shard_id}", daemon=True)
@@ -59,13 +59,13 @@ class ShardReader(threading.Thread):
         self.shard_id = shard_id
         self.status = ShardStatus(shard_id)
         self.failures = 0
-        self.undelivered = 0
+        self.undelivered_discards = 0
         self._target = target
-        self._journal = journal
+        self._json_log = json_log
         self._since = checkpoint.since
-        self._cursor = Cursor(config, shard_id, source, start, checkpoint.since)
+        self._iterator = ShardIterator(config, shard_id, stream, start, checkpoint.since)
         self._saved = saved
-        self._machine = Shard(
+        self._processor = ShardProcessor(
             config,
             shard_id,
             position=checkpoint.position,
@@ -75,21 +75,21 @@ class ShardReader(threading.Thread):
         self._ended = False
         self._next_read = 0.0
         self._behind_ms: int | None = None
-        self._complaint: tuple[str, str] | None = None
+        self._last_error: tuple[str, str] | None = None
         self._busy = 0
         self._stopping = threading.Event()
         self._inbox: queue.SimpleQueue[Ended | None] = queue.SimpleQueue()
-        self._outboxes: dict[int, queue.SimpleQueue[Invoke | Drop | None]] = {}
+        self._outboxes: dict[int, queue.SimpleQueue[Invoke | Discard | None]] = {}
 
     @property
     def finished(self) -> bool:
         """Whether the shard is closed and everything in it is done: its children may start."""
-        return self._machine.finished and not self.gone
+        return self._processor.finished and not self.gone
 
     @property
     def gone(self) -> bool:
         """Whether the shard, or its whole stream, is no longer there."""
-        return self._cursor.gone
+        return self._iterator.gone
 
     def stop(self) -> None:
         """Start nothing new. The thread ends once what is under way has ended."""
@@ -98,7 +98,7 @@ class ShardReader(threading.Thread):
 
     def run(self) -> None:
         try:
-            while not self._machine.finished and not (self._stopping.is_set() and not self._busy):
+            while not self._processor.finished and not (self._stopping.is_set() and not self._busy):
                 if not self._stopping.is_set():
                     self._read_if_due()
                     self._begin_due()
@@ -113,41 +113,41 @@ class ShardReader(threading.Thread):
 
     def _read_if_due(self) -> None:
         now = time.time()
-        if self._ended or now < self._next_read or not self._machine.has_room:
+        if self._ended or now < self._next_read or not self._processor.can_read:
             return
-        page = self._cursor.read(self._machine.last_read)
-        self._complain(self._cursor.complaint)
+        page = self._iterator.read(self._processor.last_read)
+        self._log_error_once(self._iterator.error)
         if page is None:
-            self._next_read = now + RETRY_S
+            self._next_read = now + READ_RETRY_INTERVAL_S
         else:
-            self._machine.read(page.records, now, caught_up=page.caught_up)
+            self._processor.read(page.records, now, caught_up=page.caught_up)
             self._behind_ms = page.behind_ms
-            self._next_read = now + POLL_S if page.caught_up else now
+            self._next_read = now + POLL_INTERVAL_S if page.caught_up else now
         # "NextShardIterator: … If set to null, the shard has been closed and the requested iterator
         # does not return any more data." (API_GetRecords)
-        if self._cursor.gone or (page and page.next is None):
+        if self._iterator.gone or (page and page.next is None):
             self._ended = True
-            self._machine.close()
+            self._processor.close()
 
-    def _complain(self, complaint: tuple[str, str] | None) -> None:
+    def _log_error_once(self, error: tuple[str, str] | None) -> None:
         """Log once, not at every try."""
-        if complaint and complaint != self._complaint:
-            event, reason = complaint
+        if error and error != self._last_error:
+            event, reason = error
             self._log(event, reason=reason)
-        self._complaint = complaint
+        self._last_error = error
 
     # --- delivering -------------------------------------------------------------------------------
 
     def _begin_due(self) -> None:
-        for action in self._machine.due(time.time()):
+        for action in self._processor.due_actions(time.time()):
             self._busy += 1
-            outbox = self._outboxes.get(action.lane)
+            outbox = self._outboxes.get(action.queue)
             if outbox is None:
-                outbox = self._outboxes[action.lane] = queue.SimpleQueue()
+                outbox = self._outboxes[action.queue] = queue.SimpleQueue()
                 threading.Thread(target=self._work, args=(outbox,), daemon=True).start()
             outbox.put(action)
 
-    def _work(self, outbox: "queue.SimpleQueue[Invoke | Drop | None]") -> None:
+    def _work(self, outbox: "queue.SimpleQueue[Invoke | Discard | None]") -> None:
         """One lane's own thread: it waits for the function, and decides nothing."""
         while (action := outbox.get()) is not None:
             if isinstance(action, Invoke):
@@ -155,14 +155,14 @@ class ShardReader(threading.Thread):
             else:
                 self._inbox.put(Ended(action, None, self._send(action)))
 
-    def _send(self, action: Drop) -> bool:
-        for attempt in range(1, DESTINATION_TRIES + 1):
+    def _send(self, action: Discard) -> bool:
+        for attempt in range(1, MAX_DESTINATION_ATTEMPTS + 1):
             try:
                 self._target.discard(
                     self.config, self.shard_id, action.discard, action.event, time.time()
                 )
             except PollerError as error:
-                if attempt == DESTINATION_TRIES:
+                if attempt == MAX_DESTINATION_ATTEMPTS:
                     self._log("destination_failed", reason=str(error), attempts=attempt)
                 elif self._stopping.wait(0.1 * 2**attempt):
                     break
@@ -172,10 +172,10 @@ class ShardReader(threading.Thread):
 
     def _wait(self) -> None:
         now = time.time()
-        wakes = [self._machine.wake_at()]
-        if not self._ended and self._machine.has_room and not self._stopping.is_set():
+        wakes = [self._processor.wake_at()]
+        if not self._ended and self._processor.can_read and not self._stopping.is_set():
             wakes.append(self._next_read)
-        until = min((wake for wake in wakes if wake is not None), default=now + POLL_S)
+        until = min((wake for wake in wakes if wake is not None), default=now + POLL_INTERVAL_S)
         try:
             ended = self._inbox.get(timeout=max(0.0, min(until - now, 1.0)))
             while True:
@@ -191,34 +191,36 @@ class ShardReader(threading.Thread):
         action = ended.action
         if isinstance(action, Invoke):
             if ended.outcome:
-                before = self._machine.counts.delivered
-                self._machine.invoked(action, ended.outcome, now)
-                done = self._machine.counts.delivered - before
+                before = self._processor.counts.delivered
+                self._processor.complete_invocation(action, ended.outcome, now)
+                done = self._processor.counts.delivered - before
                 self._log_failure(action, ended.outcome, done)
         elif ended.sent or not self._stopping.is_set():
             # Stopped before it could be sent: the batch stays, and is given up after the restart.
             self._log_discard(action, sent=ended.sent)
-            self._machine.dropped(action, now)
+            self._processor.complete_discard(action, now)
 
     # --- what others see --------------------------------------------------------------------------
 
     def _note(self) -> None:
-        machine = self._machine
-        oldest = machine.oldest_arrival
+        processor = self._processor
+        oldest = processor.oldest_arrival
         self.status = ShardStatus(
             shard_id=self.shard_id,
-            last_read=machine.last_read,
-            checkpoint=machine.position,
-            in_flight=machine.in_flight,
+            last_read=processor.last_read,
+            checkpoint=processor.position,
+            in_flight=processor.in_flight,
             behind_ms=self._behind_ms,
             iterator_age_ms=max(0, round((time.time() - oldest) * 1000)) if oldest else 0,
             # A shard that has ended is not the tip: its children have yet to be found.
-            caught_up_at=None if self._ended else machine.caught_up_at,
-            delivered=machine.counts.delivered,
-            discarded=machine.counts.discarded,
-            filtered=machine.counts.filtered,
+            caught_up_at=None if self._ended else processor.caught_up_at,
+            delivered=processor.counts.delivered,
+            discarded=processor.counts.discarded,
+            filtered=processor.counts.filtered,
         )
-        self._saved(Checkpoint(machine.position, self._since, self.finished, dict(machine.windows)))
+        self._saved(
+            Checkpoint(processor.position, self._since, self.finished, dict(processor.windows))
+        )
 
     def _log_failure(self, action: Invoke, outcome: Outcome, done: int) -> None:
         if done == len(action.batch.records) and outcome.kind == "returned":
@@ -234,22 +236,22 @@ class ShardReader(threading.Thread):
             attempt=action.batch.invocations + 1,
         )
 
-    def _log_discard(self, action: Drop, *, sent: bool) -> None:
+    def _log_discard(self, action: Discard, *, sent: bool) -> None:
         batch = action.discard.batch
         if not sent:
-            self.undelivered += 1
+            self.undelivered_discards += 1
         self._log(
             "discarded",
             condition=action.discard.condition,
             records=len(batch.records),
             first=batch.records[0].sequence,
             last=batch.records[-1].sequence,
-            destination=self.config.destination,
+            destination=self.config.on_failure_destination,
             sent=sent,
         )
 
     def _log(self, event: str, **fields: object) -> None:
-        self._journal.write(
+        self._json_log.write(
             event,
             mapping=self.config.uuid,
             region=self.config.region,

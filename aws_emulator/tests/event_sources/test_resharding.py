@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aws_emulator.event_sources.topology import ShardInfo, already_past, startable
+from aws_emulator.event_sources.resharding import ShardInfo, shards_before_latest, startable_shards
 
 SPLIT = [
     ShardInfo("p", closed=True),
@@ -14,7 +14,7 @@ SPLIT = [
 
 
 def names(started: set[str], finished: set[str]) -> list[str]:
-    return [shard.shard_id for shard in startable(SPLIT, started, finished)]
+    return [shard.shard_id for shard in startable_shards(SPLIT, started, finished)]
 
 
 def test_children_wait_for_all_their_parents() -> None:
@@ -26,14 +26,16 @@ def test_children_wait_for_all_their_parents() -> None:
 
 
 def test_a_parent_that_is_no_longer_listed_holds_nothing_up() -> None:
-    assert [s.shard_id for s in startable([ShardInfo("a", ("gone",))], set(), set())] == ["a"]
+    assert [s.shard_id for s in startable_shards([ShardInfo("a", ("gone",))], set(), set())] == [
+        "a"
+    ]
     # …unless it is still being read.
-    assert startable([ShardInfo("a", ("gone",))], {"gone"}, set()) == []
+    assert startable_shards([ShardInfo("a", ("gone",))], {"gone"}, set()) == []
 
 
 def test_a_mapping_at_the_tip_leaves_closed_shards_alone() -> None:
-    assert already_past(SPLIT) == ["p", "a", "b"]
-    assert already_past([ShardInfo("a"), ShardInfo("b")]) == []
+    assert shards_before_latest(SPLIT) == ["p", "a", "b"]
+    assert shards_before_latest([ShardInfo("a"), ShardInfo("b")]) == []
 
 
 @given(st.data())
@@ -56,7 +58,7 @@ def test_every_shard_is_read_once_and_after_its_parents(data: st.DataObject) -> 
     started: set[str] = set()
     finished: list[str] = []
     while len(finished) < count:
-        started |= {shard.shard_id for shard in startable(shards, started, finished)}
+        started |= {shard.shard_id for shard in startable_shards(shards, started, finished)}
         assert started, "nothing can go on"
         done = data.draw(st.sampled_from(sorted(started)))
         started.remove(done)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from aws_emulator.event_sources.records import Record
 
 
-class Watermark:
+class CheckpointTracker:
     """The last record before which every record of the shard is finished.
 
     With concurrent batches a later record can be finished first. The checkpoint may not pass an

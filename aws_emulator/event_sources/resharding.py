@@ -13,7 +13,7 @@ class ShardInfo:
     closed: bool = False
 
 
-def startable(
+def startable_shards(
     listed: Iterable[ShardInfo], started: Collection[str], finished: Collection[str]
 ) -> list[ShardInfo]:
     """The shards that may be read now.
@@ -34,7 +34,7 @@ def startable(
     ]
 
 
-def already_past(listed: Iterable[ShardInfo]) -> list[str]:
+def shards_before_latest(listed: Iterable[ShardInfo]) -> list[str]:
     """The shards that a mapping which starts at LATEST never reads: they were closed before it."""
     shards = list(listed)
     parents = {parent for shard in shards for parent in shard.parents}

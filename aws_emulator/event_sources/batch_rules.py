@@ -10,16 +10,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from aws_emulator.event_sources.mapping import MappingConfig
+from aws_emulator.event_sources.mapping import EventSourceMapping
 from aws_emulator.event_sources.records import ENVELOPE_CLOSE, ENVELOPE_OPEN, Record
-from aws_emulator.event_sources.responses import Outcome, done_count
+from aws_emulator.event_sources.responses import Outcome, count_succeeded
 
 #: "as long as the total size of the events doesn't exceed the payload limit for synchronous
 #: invocation (6 MB)" (with-kinesis); 6 MB in gettingstarted-limits is 6 MiB.
-PAYLOAD_LIMIT = 6 * 1024 * 1024
+MAX_PAYLOAD_BYTES = 6 * 1024 * 1024
 #: The longest wait between two tries and the first one, in seconds. AWS gives no figures; these
 #: keep a laptop's run short.
-BACKOFF_FIRST_S, BACKOFF_LONGEST_S = 0.1, 10.0
+MIN_BACKOFF_S, MAX_BACKOFF_S = 0.1, 10.0
 
 Condition = Literal["RetryAttemptsExhausted", "RecordAgeExceeded"]
 
@@ -36,12 +36,12 @@ class Batch:
     records: tuple[Record, ...]
     retries: int = 0
     invocations: int = 0
-    refused: int = 0
+    throttles: int = 0
     last: Outcome | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Discard:
+class DiscardedBatch:
     """A batch that is given up, on its way to the on-failure destination."""
 
     batch: Batch
@@ -53,11 +53,11 @@ class Decision:
     """What one answer means: records that are done, and what is next, in this order."""
 
     done: tuple[Record, ...]
-    next: tuple[Batch | Discard, ...] = ()
+    next: tuple[Batch | DiscardedBatch, ...] = ()
     wait_s: float = 0.0
 
 
-def cut(pending: Iterable[Record], batch_size: int, reserve: int = 0) -> int:
+def cut_batch(pending: Iterable[Record], batch_size: int, reserve: int = 0) -> int:
     """How many of the first `pending` records make one batch; `reserve` bytes stand beside them.
 
     A single record that is over the limit goes alone: there is no smaller batch.
@@ -67,32 +67,34 @@ def cut(pending: Iterable[Record], batch_size: int, reserve: int = 0) -> int:
         size += len(record.text) + (1 if count else 0)
         # "until it has gathered a full batch, the batching window expires, or the batch reaches
         # the payload limit of 6 MB" (with-kinesis)
-        if count == batch_size or (count and size > PAYLOAD_LIMIT):
+        if count == batch_size or (count and size > MAX_PAYLOAD_BYTES):
             break
         count += 1
     return count
 
 
-def expire(config: MappingConfig, batch: Batch, now: float) -> tuple[Discard | None, Batch | None]:
+def discard_expired(
+    config: EventSourceMapping, batch: Batch, now: float
+) -> tuple[DiscardedBatch | None, Batch | None]:
     """Part a batch, before it is (re)sent, from its records that are too old."""
-    if config.max_age_s is None:
+    if config.max_record_age_s is None:
         return None, batch
     old = 0
     for record in batch.records:
         # with-kinesis: "The maximum age of a record that Lambda sends to your function": one that
         # is exactly so old is still sent. Records arrive in order, so the old ones come first.
-        if now - record.arrived <= config.max_age_s:
+        if now - record.arrived <= config.max_record_age_s:
             break
         old += 1
     if not old:
         return None, batch
-    gone = Discard(_part(batch, batch.records[:old]), "RecordAgeExceeded")
+    gone = DiscardedBatch(_part(batch, batch.records[:old]), "RecordAgeExceeded")
     rest = _part(batch, batch.records[old:]) if old < len(batch.records) else None
     return gone, rest
 
 
-def settle(
-    config: MappingConfig, batch: Batch, outcome: Outcome, rng: random.Random | None = None
+def decide_next(
+    config: EventSourceMapping, batch: Batch, outcome: Outcome, rng: random.Random | None = None
 ) -> Decision:
     """What follows the answer to an invocation of `batch`."""
     # with-kinesis, of the retry attempts: "This doesn't apply to service errors or throttles where
@@ -100,21 +102,21 @@ def settle(
     # error without invoking the function, Lambda retries until the records expire or exceed the
     # maximum age that you configure on the event source mapping."
     if outcome.kind == "not_invoked":
-        refused = replace(batch, refused=batch.refused + 1)
-        return Decision((), (refused,), backoff(refused.refused, rng))
-    done = done_count(config, batch.records, outcome)
+        throttles = replace(batch, throttles=batch.throttles + 1)
+        return Decision((), (throttles,), backoff(throttles.throttles, rng))
+    done = count_succeeded(config, batch.records, outcome)
     # "by default Lambda checkpoints to the highest sequence number of a batch only when the batch
     # is a complete success" (services-kinesis-batchfailurereporting)
     if done is None:
         return Decision(batch.records)
     passed, left = batch.records[:done], batch.records[done:]
     tried = Batch(left, batch.retries, batch.invocations + 1, last=outcome)
-    if config.bisect and (halves := _bisect(tried, partial=done > 0)):
+    if config.bisect_batch and (halves := _bisect(tried, partial=done > 0)):
         return Decision(passed, halves)
     # "Lambda retries until the records in the batch expire, exceed the maximum age, or reach the
     # configured retry quota" (with-kinesis). The page does not say that progress renews the quota.
-    if config.max_retries is not None and tried.retries >= config.max_retries:
-        return Decision(passed, (Discard(tried, "RetryAttemptsExhausted"),))
+    if config.max_retry_attempts is not None and tried.retries >= config.max_retry_attempts:
+        return Decision(passed, (DiscardedBatch(tried, "RetryAttemptsExhausted"),))
     again = replace(tried, retries=tried.retries + 1)
     return Decision(passed, (again,), backoff(again.retries, rng))
 
@@ -137,7 +139,7 @@ def _bisect(batch: Batch, *, partial: bool) -> tuple[Batch, ...]:
 
 def backoff(tries: int, rng: random.Random | None = None) -> float:
     """Seconds after the try number `tries`: exponential, with jitter where `rng` is given."""
-    wait: float = min(BACKOFF_FIRST_S * 2 ** min(tries - 1, 16), BACKOFF_LONGEST_S)
+    wait: float = min(MIN_BACKOFF_S * 2 ** min(tries - 1, 16), MAX_BACKOFF_S)
     return wait * rng.uniform(0.5, 1.0) if rng else wait
 
 

@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[3]
 REGION = "us-east-1"
 
 
-class System:
+class Deployment:
     """One stream (or table) with one function behind it. Names are its own, so tests can share."""
 
     def __init__(self, emulator: Emulator, state: Path, region: str = REGION) -> None:
@@ -66,12 +66,14 @@ class System:
         )
         package = io.BytesIO()
         with zipfile.ZipFile(package, "w") as archive:
-            archive.write(Path(__file__).with_name("app.py"), "app.py")
+            archive.write(
+                Path(__file__).with_name("recording_function.py"), "recording_function.py"
+            )
         created = self.functions.create_function(
             FunctionName=self.name,
             Runtime="python3.13",
             Role=role,
-            Handler="app.lambda_handler",
+            Handler="recording_function.lambda_handler",
             Code={"ZipFile": package.getvalue()},
             Timeout=timeout,
             Environment={"Variables": {"BUCKET": self.name}},
@@ -154,22 +156,22 @@ class System:
         return [json.loads(message["Body"]) for message in answer.get("Messages", [])]
 
     @contextmanager
-    def poller(self, *, endpoint: str = "", kill: bool = False) -> Iterator["Polling"]:
+    def poller(self, *, endpoint: str = "", kill: bool = False) -> Iterator["PollerProcess"]:
         """A poller process; stopped in order (or killed) at the end."""
-        polling = Polling(self, endpoint or self.emulator.endpoint)
+        poller = PollerProcess(self, endpoint or self.emulator.endpoint)
         try:
-            yield polling
+            yield poller
         finally:
-            polling.end(signal.SIGKILL if kill else signal.SIGTERM)
+            poller.end(signal.SIGKILL if kill else signal.SIGTERM)
 
 
-class Polling:
+class PollerProcess:
     """A poller that runs."""
 
-    def __init__(self, system: System, endpoint: str) -> None:
-        self.system = system
+    def __init__(self, deployment: Deployment, endpoint: str) -> None:
+        self.deployment = deployment
         self.started = time.time()
-        system.state.mkdir(parents=True, exist_ok=True)
+        deployment.state.mkdir(parents=True, exist_ok=True)
         environment = {
             "PATH": os.environ["PATH"],
             "AWS_ACCESS_KEY_ID": "test",
@@ -182,12 +184,12 @@ class Polling:
             "--endpoint",
             endpoint,
             "--regions",
-            system.region,
+            deployment.region,
         ]
-        self._out = (system.state / "out").open("a")
-        self._err = (system.state / "err").open("a")
+        self._out = (deployment.state / "out").open("a")
+        self._err = (deployment.state / "err").open("a")
         self.process = subprocess.Popen(
-            [sys.executable, *command, "--state", str(system.state)],
+            [sys.executable, *command, "--state", str(deployment.state)],
             cwd=ROOT,
             env=environment,
             stdout=self._out,
@@ -212,7 +214,7 @@ class Polling:
         """Wait until the status that the poller writes satisfies `holds`; return the status."""
 
         def current() -> dict[str, Any] | None:
-            status = read_status(self.system.state)
+            status = read_status(self.deployment.state)
             fresh = status and status["updated_at"] >= self.started
             return status if status and fresh and holds(status) else None
 
@@ -223,9 +225,9 @@ class Polling:
 
     def errors(self) -> str:
         """What it wrote to its standard error."""
-        return (self.system.state / "err").read_text()
+        return (self.deployment.state / "err").read_text()
 
     def log(self, event: str) -> list[dict[str, Any]]:
         """The lines of its log of one kind."""
-        lines = (self.system.state / "out").read_text().splitlines()
+        lines = (self.deployment.state / "out").read_text().splitlines()
         return [entry for line in lines if (entry := json.loads(line))["event"] == event]

@@ -7,19 +7,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aws_emulator.event_sources.mapping import MappingConfig
+from aws_emulator.event_sources.batch_rules import (
+    MAX_BACKOFF_S,
+    MAX_PAYLOAD_BYTES,
+    Batch,
+    DiscardedBatch,
+    backoff,
+    cut_batch,
+    decide_next,
+    discard_expired,
+)
+from aws_emulator.event_sources.mapping import EventSourceMapping
 from aws_emulator.event_sources.records import Record, payload
 from aws_emulator.event_sources.responses import Outcome
-from aws_emulator.event_sources.rules import (
-    BACKOFF_LONGEST_S,
-    PAYLOAD_LIMIT,
-    Batch,
-    Discard,
-    backoff,
-    cut,
-    expire,
-    settle,
-)
 from aws_emulator.simulator.samples import kinesis_records, mapping
 
 FAILED = Outcome("function_error", error="Unhandled", request_id="r")
@@ -45,47 +45,47 @@ def sized(total: int, count: int = 3) -> list[Record]:
 
 
 def test_a_batch_has_at_most_batch_size_records() -> None:
-    assert cut(kinesis_records([b"x"] * 7), 7) == 7
-    assert cut(kinesis_records([b"x"] * 8), 7) == 7
-    assert cut([], 7) == 0
+    assert cut_batch(kinesis_records([b"x"] * 7), 7) == 7
+    assert cut_batch(kinesis_records([b"x"] * 8), 7) == 7
+    assert cut_batch([], 7) == 0
 
 
 def test_an_event_of_exactly_6_mb_is_one_batch_and_a_byte_more_is_not() -> None:
-    exact = sized(PAYLOAD_LIMIT)
-    assert len(payload(exact).encode()) == PAYLOAD_LIMIT
-    assert cut(exact, 100) == 3
-    assert cut(sized(PAYLOAD_LIMIT + 1), 100) == 2
+    exact = sized(MAX_PAYLOAD_BYTES)
+    assert len(payload(exact).encode()) == MAX_PAYLOAD_BYTES
+    assert cut_batch(exact, 100) == 3
+    assert cut_batch(sized(MAX_PAYLOAD_BYTES + 1), 100) == 2
 
 
 def test_a_record_over_the_limit_goes_alone() -> None:
-    (large,) = sized(PAYLOAD_LIMIT + 1, count=1)
-    assert cut([large, *kinesis_records([b"x"])], 100) == 1
+    (large,) = sized(MAX_PAYLOAD_BYTES + 1, count=1)
+    assert cut_batch([large, *kinesis_records([b"x"])], 100) == 1
 
 
 @given(sizes=st.lists(st.integers(1, 3_000_000), min_size=1, max_size=12), most=st.integers(1, 9))
 def test_a_cut_is_as_large_as_may_be(sizes: list[int], most: int) -> None:
     records = [Record(str(i), i, 0.0, "k", "x" * size) for i, size in enumerate(sizes)]
-    count = cut(records, most)
+    count = cut_batch(records, most)
     assert 1 <= count <= most
-    assert count == 1 or len(payload(records[:count])) <= PAYLOAD_LIMIT
+    assert count == 1 or len(payload(records[:count])) <= MAX_PAYLOAD_BYTES
     if count < min(most, len(records)):
-        assert len(payload(records[: count + 1])) > PAYLOAD_LIMIT
+        assert len(payload(records[: count + 1])) > MAX_PAYLOAD_BYTES
 
 
 def test_a_record_is_sent_at_its_maximum_age_and_not_after_it() -> None:
     config = mapping({"MaximumRecordAgeInSeconds": 60})
     one = batch(1)
     arrived = one.records[0].arrived
-    assert expire(config, one, arrived + 60) == (None, one)
-    gone, rest = expire(config, one, arrived + 60.001)
-    assert gone == Discard(one, "RecordAgeExceeded")
+    assert discard_expired(config, one, arrived + 60) == (None, one)
+    gone, rest = discard_expired(config, one, arrived + 60.001)
+    assert gone == DiscardedBatch(one, "RecordAgeExceeded")
     assert rest is None
 
 
 def test_only_the_old_part_of_a_batch_is_given_up() -> None:
     config = mapping({"MaximumRecordAgeInSeconds": 60})
     three = batch(3, retries=2, invocations=5)
-    gone, rest = expire(config, three, three.records[1].arrived + 60)
+    gone, rest = discard_expired(config, three, three.records[1].arrived + 60)
     assert gone
     assert rest
     assert gone.batch == replace(three, records=three.records[:1])
@@ -94,7 +94,7 @@ def test_only_the_old_part_of_a_batch_is_given_up() -> None:
 
 def test_without_a_maximum_age_nothing_is_too_old() -> None:
     three = batch(3)
-    assert expire(mapping(), three, 1e12) == (None, three)
+    assert discard_expired(mapping(), three, 1e12) == (None, three)
 
 
 @pytest.mark.parametrize("maximum", [0, 1, 3])
@@ -102,21 +102,21 @@ def test_a_batch_is_retried_exactly_as_often_as_the_quota_says(maximum: int) -> 
     config = mapping({"MaximumRetryAttempts": maximum})
     current = batch(2)
     for retry in range(1, maximum + 1):
-        decision = settle(config, current, FAILED)
+        decision = decide_next(config, current, FAILED)
         assert decision.done == ()
         (following,) = decision.next
         assert isinstance(following, Batch)
         assert (following.retries, following.invocations) == (retry, retry)
         assert decision.wait_s > 0
         current = following
-    (last,) = settle(config, current, FAILED).next
-    assert isinstance(last, Discard)
+    (last,) = decide_next(config, current, FAILED).next
+    assert isinstance(last, DiscardedBatch)
     assert last.condition == "RetryAttemptsExhausted"
     assert last.batch.invocations == maximum + 1
 
 
 def test_without_a_quota_a_batch_is_retried_for_ever() -> None:
-    (following,) = settle(mapping(), batch(2, retries=9_999), FAILED).next
+    (following,) = decide_next(mapping(), batch(2, retries=9_999), FAILED).next
     assert isinstance(following, Batch)
 
 
@@ -125,7 +125,7 @@ def test_a_throttled_batch_uses_up_nothing() -> None:
     current = batch(2)
     waits = []
     for _ in range(3):
-        decision = settle(config, current, REFUSED)
+        decision = decide_next(config, current, REFUSED)
         (following,) = decision.next
         assert isinstance(following, Batch)
         assert following.records == current.records
@@ -138,13 +138,13 @@ def test_a_throttled_batch_uses_up_nothing() -> None:
 def test_a_failed_batch_is_split_in_halves_without_using_up_the_quota() -> None:
     config = mapping({"BisectBatchOnFunctionError": True, "MaximumRetryAttempts": 0})
     five = batch(5)
-    decision = settle(config, five, FAILED)
+    decision = decide_next(config, five, FAILED)
     assert [b.records for b in decision.next if isinstance(b, Batch)] == [
         five.records[:2],
         five.records[2:],
     ]
     assert {b.retries for b in decision.next if isinstance(b, Batch)} == {0}
-    assert isinstance(settle(config, batch(1), FAILED).next[0], Discard)
+    assert isinstance(decide_next(config, batch(1), FAILED).next[0], DiscardedBatch)
 
 
 def test_with_both_switched_on_the_split_is_at_the_reported_record() -> None:
@@ -156,7 +156,7 @@ def test_with_both_switched_on_the_split_is_at_the_reported_record() -> None:
         }
     )
     five = batch(5)
-    decision = settle(config, five, reported(five.records[3], five.records[1]))
+    decision = decide_next(config, five, reported(five.records[3], five.records[1]))
     assert decision.done == five.records[:1]
     assert [b.records for b in decision.next if isinstance(b, Batch)] == [five.records[1:]]
     assert {b.retries for b in decision.next if isinstance(b, Batch)} == {0}
@@ -170,7 +170,7 @@ def test_with_both_and_nothing_done_the_split_is_in_halves() -> None:
         }
     )
     four = batch(4)
-    decision = settle(config, four, reported(four.records[0]))
+    decision = decide_next(config, four, reported(four.records[0]))
     assert [b.records for b in decision.next if isinstance(b, Batch)] == [
         four.records[:2],
         four.records[2:],
@@ -182,19 +182,19 @@ def test_a_partial_answer_without_splitting_uses_up_a_retry() -> None:
         {"FunctionResponseTypes": ["ReportBatchItemFailures"], "MaximumRetryAttempts": 1}
     )
     five = batch(5)
-    decision = settle(config, five, reported(five.records[2]))
+    decision = decide_next(config, five, reported(five.records[2]))
     (following,) = decision.next
     assert isinstance(following, Batch)
     assert decision.done == five.records[:2]
     assert following.records == five.records[2:]
     assert following.retries == 1
-    (given_up,) = settle(config, following, reported(five.records[4])).next
-    assert isinstance(given_up, Discard)
+    (given_up,) = decide_next(config, following, reported(five.records[4])).next
+    assert isinstance(given_up, DiscardedBatch)
     assert given_up.batch.records == five.records[4:]
 
 
 @st.composite
-def decisions(draw: st.DrawFn) -> tuple[MappingConfig, Batch, Outcome]:
+def decisions(draw: st.DrawFn) -> tuple[EventSourceMapping, Batch, Outcome]:
     config = mapping(
         {
             "BisectBatchOnFunctionError": draw(st.booleans()),
@@ -214,19 +214,19 @@ def decisions(draw: st.DrawFn) -> tuple[MappingConfig, Batch, Outcome]:
 
 @given(decisions())
 def test_a_decision_loses_no_record_and_keeps_their_order(
-    given_case: tuple[MappingConfig, Batch, Outcome],
+    given_case: tuple[EventSourceMapping, Batch, Outcome],
 ) -> None:
     config, given_batch, outcome = given_case
-    decision = settle(config, given_batch, outcome)
+    decision = decide_next(config, given_batch, outcome)
     after = [
         record
         for item in decision.next
-        for record in (item.batch if isinstance(item, Discard) else item).records
+        for record in (item.batch if isinstance(item, DiscardedBatch) else item).records
     ]
     assert (*decision.done, *after) == given_batch.records
 
 
 @given(st.integers(1, 10_000), st.randoms(use_true_random=False))
 def test_the_wait_grows_and_has_an_end(tries: int, rng: object) -> None:
-    assert 0 < backoff(tries) <= backoff(tries + 1) <= BACKOFF_LONGEST_S
+    assert 0 < backoff(tries) <= backoff(tries + 1) <= MAX_BACKOFF_S
     assert backoff(tries, rng) <= backoff(tries)  # type: ignore[arg-type]  # Hypothesis gives a Random

@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from aws_emulator.event_sources.destinations import invocation_record
-from aws_emulator.event_sources.filters import keeps
-from aws_emulator.event_sources.mapping import MappingConfig
-from aws_emulator.event_sources.records import Record, sequences
+from aws_emulator.event_sources.filters import accepts
+from aws_emulator.event_sources.mapping import EventSourceMapping
+from aws_emulator.event_sources.records import Record, sequence_numbers
+from aws_emulator.event_sources.resharding import ShardInfo, startable_shards
 from aws_emulator.event_sources.responses import Outcome
-from aws_emulator.event_sources.shard import Drop, Invoke, Shard
-from aws_emulator.event_sources.topology import ShardInfo, startable
-from aws_emulator.event_sources.windows import Window
+from aws_emulator.event_sources.shard_processor import Discard, Invoke, ShardProcessor
+from aws_emulator.event_sources.tumbling_windows import Window
 from aws_emulator.simulator.report import CallLog, DiscardLog, Report, SimulatedShard
 from aws_emulator.simulator.tasks import Decider, Handler, Task
 
@@ -29,17 +29,17 @@ THROTTLED = Outcome("not_invoked", status=429)
 
 
 @dataclass(slots=True)
-class Reader:
+class ShardReader:
     """A shard that is being read, and what a restarted poller would know of it."""
 
-    source: SimulatedShard
-    machine: Shard
+    shard: SimulatedShard
+    processor: ShardProcessor
     next: int = 0
     saved: list[tuple[str | None, dict[int, Window]]] = field(default_factory=list)
 
     def arrived(self, now: float) -> int:
         """How far the shard can be read."""
-        records, place = self.source.records, self.next
+        records, place = self.shard.records, self.next
         while place < len(records) and records[place].arrived <= now:
             place += 1
         return place
@@ -49,19 +49,19 @@ class Reader:
 class Call:
     """One invocation that the mapping waits for."""
 
-    reader: Reader
+    reader: ShardReader
     action: Invoke
     task: Task
     log: CallLog
 
 
-class EventSource:
+class SimulatedMapping:
     """The mapping over some shards. `shards` may grow: a shard is read once its parents are."""
 
     def __init__(
         self,
         shards: list[SimulatedShard],
-        config: MappingConfig,
+        config: EventSourceMapping,
         handler: Handler,
         decide: Decider,
         rng: random.Random | None = None,
@@ -70,7 +70,7 @@ class EventSource:
         self.config = config
         self.report = Report()
         self.now = min((r.arrived for s in shards for r in s.records), default=0.0)
-        self.readers: dict[str, Reader] = {}
+        self.readers: dict[str, ShardReader] = {}
         self.finished: set[str] = set()
         self.running: list[Call] = []
         #: Calls that nobody waits for any more and whose code still runs.
@@ -90,41 +90,41 @@ class EventSource:
     def start_shards(self) -> None:
         """Begin with the shards that may be read by now."""
         infos = [ShardInfo(one.shard_id, one.parents, closed=one.closed) for one in self.shards]
-        ready = {info.shard_id for info in startable(infos, self.readers, self.finished)}
+        ready = {info.shard_id for info in startable_shards(infos, self.readers, self.finished)}
         for shard in self.shards:
             if shard.shard_id in ready:
-                machine = Shard(self.config, shard.shard_id, rng=self._rng)
-                self.readers[shard.shard_id] = Reader(shard, machine, shard.trimmed)
+                processor = ShardProcessor(self.config, shard.shard_id, rng=self._rng)
+                self.readers[shard.shard_id] = ShardReader(shard, processor, shard.trimmed)
 
-    def read(self, reader: Reader, upto: int) -> int:
+    def read(self, reader: ShardReader, upto: int) -> int:
         """Read a shard up to a place; how many records that were."""
         arrived = reader.arrived(self.now)
         upto = max(reader.next, min(upto, arrived))
-        chunk = reader.source.records[reader.next : upto]
+        chunk = reader.shard.records[reader.next : upto]
         reader.next = upto
-        before = reader.machine.counts.filtered
-        reader.machine.read(chunk, self.now, caught_up=upto == arrived)
-        if reader.machine.counts.filtered > before:
-            gone = [record for record in chunk if not keeps(self.config, record)]
-            self.report.filtered.update(sequences(gone))
+        before = reader.processor.counts.filtered
+        reader.processor.read(chunk, self.now, caught_up=upto == arrived)
+        if reader.processor.counts.filtered > before:
+            gone = [record for record in chunk if not accepts(self.config, record)]
+            self.report.filtered.update(sequence_numbers(gone))
             self._save(reader)
-        if reader.source.closed and upto == len(reader.source.records):
-            reader.machine.close()
+        if reader.shard.closed and upto == len(reader.shard.records):
+            reader.processor.close()
         return len(chunk)
 
-    def retire(self, reader: Reader) -> None:
+    def retire(self, reader: ShardReader) -> None:
         """Leave a shard that is closed and done, so that its children can be read."""
-        if reader.machine.finished:
-            self.finished.add(reader.source.shard_id)
-            del self.readers[reader.source.shard_id]
+        if reader.processor.finished:
+            self.finished.add(reader.shard.shard_id)
+            del self.readers[reader.shard.shard_id]
 
     def pass_time(self) -> bool:
         """Move on to the next time at which something is due; False where nothing will be."""
-        times = [reader.machine.wake_at() for reader in self.readers.values()]
+        times = [reader.processor.wake_at() for reader in self.readers.values()]
         arrivals = [
-            reader.source.records[reader.next].arrived
+            reader.shard.records[reader.next].arrived
             for reader in self.readers.values()
-            if reader.next < len(reader.source.records)
+            if reader.next < len(reader.shard.records)
         ]
         ahead = [time for time in [*times, *arrivals] if time is not None and time > self.now]
         self.now = min(ahead, default=self.now)
@@ -132,17 +132,17 @@ class EventSource:
 
     # --- calls ----------------------------------------------------------------------------------
 
-    def throttle(self, reader: Reader, action: Invoke) -> None:
+    def throttle(self, reader: ShardReader, action: Invoke) -> None:
         """Answer an invocation with 429: it does not reach the function."""
-        reader.machine.invoked(action, THROTTLED, self.now)
+        reader.processor.complete_invocation(action, THROTTLED, self.now)
 
-    def call(self, reader: Reader, action: Invoke) -> Call:
+    def call(self, reader: ShardReader, action: Invoke) -> Call:
         """Invoke the function. Nothing of it has run yet."""
         call = self._new_call(reader, action)
         self.running.append(call)
         return call
 
-    def call_twice(self, reader: Reader, action: Invoke) -> Task:
+    def call_duplicate(self, reader: ShardReader, action: Invoke) -> Task:
         """Deliver a batch a second time, with nobody to wait for the answer."""
         task = self._new_call(reader, action).task
         self._leave(task)
@@ -164,21 +164,21 @@ class EventSource:
             return False
         return True
 
-    def drop(self, reader: Reader, action: Drop) -> None:
+    def send_discard(self, reader: ShardReader, action: Discard) -> None:
         """Send a batch that is given up to its destination."""
-        document = invocation_record(self.config, reader.source.shard_id, action.discard, self.now)
-        numbers = sequences(action.discard.batch.records)
+        document = invocation_record(self.config, reader.shard.shard_id, action.discard, self.now)
+        numbers = sequence_numbers(action.discard.batch.records)
         self.report.discards.append(
             DiscardLog(
-                reader.source.shard_id, numbers, action.discard.condition, document, action.event
+                reader.shard.shard_id, numbers, action.discard.condition, document, action.event
             )
         )
-        reader.machine.dropped(action, self.now)
+        reader.processor.complete_discard(action, self.now)
         self._save(reader)
 
-    def _new_call(self, reader: Reader, action: Invoke) -> Call:
+    def _new_call(self, reader: ShardReader, action: Invoke) -> Call:
         task = Task(self._calls, self._handler, action.event, self._decide)
-        log = CallLog(self._calls, reader.source.shard_id, sequences(action.batch.records))
+        log = CallLog(self._calls, reader.shard.shard_id, sequence_numbers(action.batch.records))
         self._calls += 1
         self.report.calls.append(log)
         return Call(reader, action, task, log)
@@ -192,20 +192,20 @@ class EventSource:
     ) -> None:
         self.running.remove(call)
         call.log.seen = seen
-        machine = call.reader.machine
-        before = machine.counts.delivered
-        machine.invoked(call.action, outcome, self.now)
-        count = machine.counts.delivered - before
-        done = self.report.delivered.setdefault(call.reader.source.shard_id, [])
-        done.extend(call.log.sequences[:count])
+        processor = call.reader.processor
+        before = processor.counts.delivered
+        processor.complete_invocation(call.action, outcome, self.now)
+        count = processor.counts.delivered - before
+        done = self.report.delivered.setdefault(call.reader.shard.shard_id, [])
+        done.extend(call.log.sequence_numbers[:count])
         self._save(call.reader)
 
     # --- the mapping's own memory -----------------------------------------------------------------
 
-    def _save(self, reader: Reader) -> None:
-        position = reader.machine.position
-        reader.saved.append((position, reader.machine.windows))
-        written = self.report.checkpoints.setdefault(reader.source.shard_id, [])
+    def _save(self, reader: ShardReader) -> None:
+        position = reader.processor.position
+        reader.saved.append((position, reader.processor.windows))
+        written = self.report.checkpoints.setdefault(reader.shard.shard_id, [])
         if position is not None and written[-1:] != [position]:
             written.append(position)
 
@@ -220,9 +220,9 @@ class EventSource:
             back = behind()
             position, windows = reader.saved[-back] if back <= len(reader.saved) else (None, {})
             del reader.saved[max(0, len(reader.saved) - back + 1) :]
-            shard = reader.source
+            shard = reader.shard
             reader.next = max(_after(shard.records, position), shard.trimmed)
-            reader.machine = Shard(
+            reader.processor = ShardProcessor(
                 self.config, shard.shard_id, position=position, windows=windows, rng=self._rng
             )
 

@@ -1,0 +1,314 @@
+"""Mappings come, change and go while the poller runs."""
+
+import io
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aws_emulator.event_sources import mapping_poller, shard_poller
+from aws_emulator.event_sources import poller as poller_module
+from aws_emulator.event_sources.checkpoints import CheckpointStore
+from aws_emulator.event_sources.errors import (
+    EndpointDownError,
+    PollerError,
+    ServiceError,
+    StateError,
+    UnreachableError,
+)
+from aws_emulator.event_sources.json_log import JsonLog
+from aws_emulator.event_sources.poller import CHECKPOINT_FILE, Poller
+from aws_emulator.event_sources.resharding import ShardInfo
+from aws_emulator.event_sources.status import drained, read_status
+from aws_emulator.simulator.samples import FUNCTION_ARN, STREAM_ARN, kinesis_records
+from aws_emulator.tests.event_sources.fakes import (
+    FakeBackend,
+    FakeShard,
+    FakeStream,
+    FakeTarget,
+    open_shard,
+)
+from aws_emulator.tests.waiting import wait_until
+
+REGION = "us-east-1"
+
+
+def document(uuid: str = "u-1", **settings: Any) -> dict[str, Any]:
+    return {
+        "UUID": uuid,
+        "EventSourceArn": STREAM_ARN,
+        "FunctionArn": FUNCTION_ARN,
+        "State": "Enabled",
+        "StartingPosition": "TRIM_HORIZON",
+        "BatchSize": 2,
+        **settings,
+    }
+
+
+class PollerEnvironment:
+    """A platform with one stream, and pollers on it."""
+
+    def __init__(self, state: Path, *shards: FakeShard) -> None:
+        self.state = state
+        self.stream = FakeStream(*shards)
+        self.target = FakeTarget()
+        self.backend = FakeBackend(self.stream, self.target)
+        self.backend.documents.append(document())
+        self.log = io.StringIO()
+
+    @contextmanager
+    def poller(self) -> Iterator[Poller]:
+        poller = Poller(self.backend, [REGION], self.state, JsonLog(self.log))
+        thread = threading.Thread(target=poller.run)
+        thread.start()
+        try:
+            yield poller
+        finally:
+            poller.stop()
+            thread.join(20)
+            assert not thread.is_alive()
+
+    def status(self) -> dict[str, Any]:
+        return read_status(self.state) or {"mappings": []}
+
+    def mapping(self) -> dict[str, Any]:
+        found = self.status()["mappings"]
+        return found[0] if found else {"state": None, "delivered": 0, "shards": []}
+
+    def until(self, holds: Callable[[dict[str, Any]], bool]) -> None:
+        wait_until(lambda: holds(self.mapping()))
+
+    def events(self, name: str) -> list[dict[str, Any]]:
+        lines = [json.loads(line) for line in self.log.getvalue().splitlines()]
+        return [line for line in lines if line["event"] == name]
+
+    def sequence_numbers(self) -> list[str]:
+        return [
+            record["kinesis"]["sequenceNumber"]
+            for event in self.target.events
+            for record in json.loads(event)["Records"]
+        ]
+
+
+@pytest.fixture(autouse=True)
+def _short_intervals(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module, name, value in (
+        (shard_poller, "POLL_INTERVAL_S", 0.01),
+        (shard_poller, "READ_RETRY_INTERVAL_S", 0.01),
+        (mapping_poller, "LIST_SHARDS_INTERVAL_S", 0.01),
+        (poller_module, "LIST_MAPPINGS_INTERVAL_S", 0.01),
+        (poller_module, "WRITE_INTERVAL_S", 0.01),
+    ):
+        monkeypatch.setattr(module, name, value)
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> PollerEnvironment:
+    return PollerEnvironment(tmp_path, open_shard(kinesis_records([b"x"] * 5)))
+
+
+def test_an_enabled_mapping_is_run_and_its_status_told(environment: PollerEnvironment) -> None:
+    with environment.poller():
+        wait_until(lambda: drained(environment.status(), since=0, sources=[STREAM_ARN]))
+        since = time.time()
+        wait_until(lambda: drained(environment.status(), since=since, sources=[STREAM_ARN]))
+    found = environment.mapping()
+    assert (found["delivered"], found["discarded"], found["filtered"]) == (5, 0, 0)
+    assert found["shards"][0]["checkpoint"] == environment.sequence_numbers()[-1]
+
+
+def test_a_restart_goes_on_where_it_was(environment: PollerEnvironment) -> None:
+    with environment.poller():
+        environment.until(lambda found: found["delivered"] == 5)
+    environment.stream.by_id["shard-0"].records += kinesis_records([b"x"], first=10**56)
+    with environment.poller():
+        wait_until(lambda: len(environment.sequence_numbers()) == 6)
+    assert len(set(environment.sequence_numbers())) == 6
+
+
+def test_a_mapping_that_is_made_again_starts_from_its_starting_position(
+    environment: PollerEnvironment,
+) -> None:
+    with environment.poller():
+        environment.until(lambda found: found["delivered"] == 5)
+        environment.backend.documents[:] = [document("u-2")]
+        environment.until(lambda found: found.get("uuid") == "u-2" and found["delivered"] == 5)
+    assert len(environment.sequence_numbers()) == 10
+    assert CheckpointStore(environment.state / CHECKPOINT_FILE).mappings() == [f"{REGION}/u-2"]
+
+
+def test_a_disabled_mapping_stops_and_goes_on_where_it_was(environment: PollerEnvironment) -> None:
+    with environment.poller():
+        environment.until(lambda found: found["delivered"] == 5)
+        environment.backend.documents[:] = [document(State="Disabled")]
+        wait_until(lambda: environment.status()["mappings"] == [])
+        environment.stream.by_id["shard-0"].records += kinesis_records([b"x"], first=10**56)
+        time.sleep(0.1)
+        assert len(environment.sequence_numbers()) == 5
+        environment.backend.documents[:] = [document()]
+        wait_until(lambda: len(environment.sequence_numbers()) == 6)
+    assert len(set(environment.sequence_numbers())) == 6
+
+
+def test_changed_settings_are_followed_without_repeating_a_record(
+    environment: PollerEnvironment,
+) -> None:
+    with environment.poller():
+        environment.until(lambda found: found["delivered"] == 5)
+        environment.backend.documents[:] = [document(BatchSize=7)]
+        wait_until(lambda: len(environment.events("mapping_start")) == 2)
+        environment.stream.by_id["shard-0"].records += kinesis_records([b"x"] * 7, first=10**56)
+        wait_until(lambda: len(environment.sequence_numbers()) == 12)
+    assert len(set(environment.sequence_numbers())) == 12
+
+
+def test_an_invalid_mapping_is_told_once_and_others_run(environment: PollerEnvironment) -> None:
+    environment.backend.documents.insert(0, document("u-0", BatchSize=10_001))
+    with environment.poller():
+        wait_until(lambda: len(environment.sequence_numbers()) == 5)
+        time.sleep(0.1)
+    assert [entry["reason"] for entry in environment.events("mapping_invalid")] == [
+        "BatchSize of mapping u-0 is 10001, not 1 to 10000"
+    ]
+    states = {found["uuid"]: found["state"] for found in environment.status()["mappings"]}
+    assert states["u-0"] == "invalid"
+
+
+def test_children_follow_their_parent_and_new_shards_are_found(tmp_path: Path) -> None:
+    parent = open_shard(kinesis_records([b"x"] * 20))
+    environment = PollerEnvironment(tmp_path, parent)
+    with environment.poller():
+        environment.until(lambda found: found["delivered"] == 20)
+        for name, first in (("shard-1", 10**56), ("shard-2", 2 * 10**56)):
+            environment.stream.by_id[name] = FakeShard(
+                ShardInfo(name, ("shard-0",)), kinesis_records([b"x"] * 3, first=first)
+            )
+        parent.info = ShardInfo("shard-0", closed=True)
+        since = time.time()
+        wait_until(lambda: drained(environment.status(), since=since, sources=[STREAM_ARN]))
+        assert environment.mapping()["delivered"] == 26
+    assert len(set(environment.sequence_numbers())) == 26
+    with environment.poller():
+        wait_until(
+            lambda: drained(environment.status(), since=time.time() - 0.01, sources=[STREAM_ARN])
+        )
+    assert len(environment.sequence_numbers()) == 26
+
+
+def test_a_mapping_at_latest_reads_only_what_comes_after_it(tmp_path: Path) -> None:
+    shard = open_shard(kinesis_records([b"x"] * 3))
+    environment = PollerEnvironment(tmp_path, shard)
+    environment.backend.documents[:] = [document(StartingPosition="LATEST")]
+    with environment.poller():
+        environment.until(lambda found: any(s["caught_up_at"] for s in found["shards"]))
+    # Nothing was read, yet what came while the poller was away is not missed.
+    new = kinesis_records([b"x"] * 2, first=10**56, arrived=time.time())
+    shard.records += new
+    with environment.poller():
+        wait_until(lambda: len(environment.sequence_numbers()) == 2)
+    assert environment.sequence_numbers() == [record.sequence for record in new]
+
+
+def test_a_mapping_at_latest_leaves_a_split_that_came_before_it_alone(tmp_path: Path) -> None:
+    child = FakeShard(ShardInfo("shard-1", ("shard-0",)), kinesis_records([b"x"] * 3, first=10**56))
+    environment = PollerEnvironment(
+        tmp_path, open_shard(kinesis_records([b"x"] * 3), closed=True), child
+    )
+    environment.backend.documents[:] = [document(StartingPosition="LATEST")]
+    with environment.poller():
+        environment.until(lambda found: any(s["caught_up_at"] for s in found["shards"]))
+        child.records += kinesis_records([b"x"], first=2 * 10**56, arrived=time.time())
+        wait_until(lambda: len(environment.sequence_numbers()) == 1)
+    assert environment.sequence_numbers() == [child.records[-1].sequence]
+
+
+def test_a_mapping_at_a_time_reads_what_arrived_since(tmp_path: Path) -> None:
+    records = kinesis_records([b"x"] * 10, spacing_s=0.25)
+    environment = PollerEnvironment(tmp_path, open_shard(records))
+    environment.backend.documents[:] = [
+        document(StartingPosition="AT_TIMESTAMP", StartingPositionTimestamp=records[6].arrived)
+    ]
+    with environment.poller():
+        wait_until(lambda: len(environment.sequence_numbers()) == 4)
+    assert environment.sequence_numbers() == [record.sequence for record in records[6:]]
+
+
+def test_a_stream_that_is_made_again_is_read_again(environment: PollerEnvironment) -> None:
+    with environment.poller():
+        environment.until(lambda found: found["delivered"] == 5)
+        gone = dict(environment.stream.by_id)
+        environment.stream.by_id.clear()
+        wait_until(lambda: len(environment.events("shard_end")) == 1)
+        gone["shard-0"].records[:] = kinesis_records([b"x"] * 2, first=10**56)
+        environment.stream.by_id.update(gone)
+        wait_until(lambda: len(environment.sequence_numbers()) == 7)
+
+
+def test_a_region_that_refuses_is_alive_and_its_mappings_go_on(
+    environment: PollerEnvironment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(poller_module, "MAX_UNREACHABLE_S", 0.1)
+    with environment.poller():
+        environment.until(lambda found: found["delivered"] == 5)
+        environment.backend.refusal = ServiceError("ListEventSourceMappings was refused: 503")
+        environment.stream.by_id["shard-0"].records += kinesis_records([b"x"], first=10**56)
+        wait_until(lambda: len(environment.sequence_numbers()) == 6)
+        time.sleep(0.3)
+        environment.backend.refusal = None
+    assert len(environment.events("list_mappings_failed")) == 1
+
+
+def test_a_dead_emulator_ends_the_poller(
+    environment: PollerEnvironment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(poller_module, "MAX_UNREACHABLE_S", 0.1)
+    environment.backend.refusal = UnreachableError("no answer: EndpointConnectionError")
+    poller = Poller(environment.backend, [REGION], environment.state, JsonLog(environment.log))
+    with pytest.raises(EndpointDownError, match="has not answered"):
+        poller.run()
+    assert environment.events("stop")
+
+
+def test_a_short_silence_is_survived(
+    environment: PollerEnvironment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(poller_module, "MAX_UNREACHABLE_S", 60)
+    with environment.poller():
+        environment.until(lambda found: found["delivered"] == 5)
+        environment.backend.refusal = UnreachableError("no answer: EndpointConnectionError")
+        time.sleep(0.1)
+        environment.backend.refusal = None
+        environment.stream.by_id["shard-0"].records += kinesis_records([b"x"], first=10**56)
+        wait_until(lambda: len(environment.sequence_numbers()) == 6)
+
+
+@pytest.mark.parametrize("refusal", [UnreachableError("no answer"), ServiceError("refused")])
+def test_a_stream_that_cannot_be_listed_is_read_on_and_listed_later(
+    environment: PollerEnvironment, refusal: PollerError
+) -> None:
+    with environment.poller():
+        environment.until(lambda found: found["delivered"] == 5)
+        environment.stream.list_refusal = refusal
+        before = environment.stream.lists
+        wait_until(lambda: environment.stream.lists > before + 2)
+        environment.stream.by_id["shard-0"].records += kinesis_records([b"x"], first=10**56)
+        wait_until(lambda: len(environment.sequence_numbers()) == 6)
+        environment.stream.by_id["shard-1"] = open_shard(
+            kinesis_records([b"x"], first=2 * 10**56), "shard-1"
+        )
+        environment.stream.list_refusal = None
+        wait_until(lambda: len(environment.sequence_numbers()) == 7)
+    assert len(environment.events("list_shards_failed")) == isinstance(refusal, ServiceError)
+
+
+def test_a_state_that_cannot_be_written_ends_the_poller(environment: PollerEnvironment) -> None:
+    poller = Poller(
+        environment.backend, [REGION], environment.state / "missing", JsonLog(environment.log)
+    )
+    with pytest.raises(StateError, match="cannot write"):
+        poller.run()
