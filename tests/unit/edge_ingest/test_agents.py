@@ -20,12 +20,15 @@ PEOPLE = [
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/156.0.0.0 Safari/537.36",
     "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 Safari/604.1",
     "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0",
-    *{
-        value
-        for recorded in edge.recorded()
-        for name, value in recorded["headers"]
-        if name.lower() == "user-agent"
-    },
+    # Sorted: pytest-xdist needs the same order of tests in each worker.
+    *sorted(
+        {
+            value
+            for recorded in edge.recorded()
+            for name, value in recorded["headers"]
+            if name.lower() == "user-agent"
+        }
+    ),
 ]
 
 

@@ -32,7 +32,7 @@ def token(key: rsa.RSAPrivateKey = KEY, *without: str, **claims: Any) -> str:
     """An access token of the school's pool, changed as a test wants it."""
     now = int(time.time())
     given = {
-        "sub": SUB, "iss": ISSUER, "token_use": "access", "exp": now + 60, "iat": now,
+        "sub": SUB, "iss": ISSUER, "token_use": "access", "exp": now + 3600, "iat": now,
         "scope": "openid email", "cognito:groups": ["paying"],
     }  # fmt: skip
     payload = {name: it for name, it in (given | claims).items() if name not in without}

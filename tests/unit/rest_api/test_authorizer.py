@@ -39,7 +39,7 @@ def test_an_access_token_with_one_of_the_scopes_counts(scope: str) -> None:
         token(iss="https://cognito-idp.us-east-1.amazonaws.com/us-east-1_Other"),
         token(KEY, "exp"),
         token(KEY, "sub"),
-        token(nbf=int(time.time()) + 60),
+        token(nbf=int(time.time()) + 3600),
         token()[:-4] + "AAAA",
         jwt.encode({"sub": "x", "exp": 2**33, "iss": fakes.ISSUER}, "", "none", {"kid": "k1"}),
         jwt.encode({"sub": "x", "exp": 2**33}, "s" * 32, "HS256", {"kid": "k1"}),
