@@ -1,5 +1,5 @@
-"""What ends a local command: one clear sentence and a non-zero exit."""
+"""The error that ends a command with one message on standard error and exit code 1."""
 
 
 class CommandError(Exception):
-    """Raised when a local command cannot go on. Its text is the sentence that a person reads."""
+    """Raised when a command cannot continue. Its text is the complete message for the user."""

@@ -1,4 +1,8 @@
-"""Programs that run beside each other: started together, watched, and stopped whatever happens."""
+"""Supervision of the emulator's programs: start, watch, and stop them with all their children.
+
+`supervise` gives a `ProcessSupervisor` for a state directory. `aws_emulator.launcher` starts
+MiniStack, the event source mappings, the REST APIs and CloudFront with it.
+"""
 
 import contextlib
 import ctypes
@@ -14,35 +18,41 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
+from typing import Any, Final
 
 import psutil
 
 from aws_emulator.errors import CommandError
 
-#: Seconds that a program has to end by itself before it is killed.
-GRACE_S = 8.0
-#: Seconds between two looks at whether everything is still there.
-WATCH_S = 0.3
-_PR_SET_PDEATHSIG = 1
+#: Seconds between SIGTERM and SIGKILL.
+TERMINATION_GRACE_S: Final = 8.0
+#: Seconds between two checks that every process is alive.
+WATCH_INTERVAL_S: Final = 0.3
+#: How long an error in the caller's code waits for the death of a process that may have caused it:
+#: the kernel closes the sockets of a killed process before its parent can reap it.
+CAUSE_WAIT_S: Final = 0.5
+PIDS_FILE: Final = "pids.json"
+_PR_SET_PDEATHSIG: Final = 1
 
 
 @dataclass
-class Service:
-    """One program of the system, and the file that holds what it says."""
+class SupervisedProcess:
+    """A started program. `log` receives its standard output and standard error."""
 
     name: str
     process: "subprocess.Popen[bytes]"
     log: Path
+    ready: bool = False
 
-    def end(self) -> str:
-        """Say how the program ended: by which signal, or with which code and last word."""
+    def exit_reason(self) -> str:
+        """Return how the process ended: the signal, or the exit code and its last log line."""
         code = self.process.poll()
         if code is not None and code < 0:
             return f"was killed ({signal.Signals(-code).name})"
-        return f"ended (exit {code}; its last word: {self.last_words() or 'none'})"
+        return f"ended with exit code {code} (last log line: {self.last_log_line() or 'none'})"
 
-    def last_words(self) -> str:
-        """Return the last line that the program said, for the sentence about its end."""
+    def last_log_line(self) -> str:
+        """Return the last non-empty line of the log, or an empty string."""
         with contextlib.suppress(OSError):
             lines = [line.strip() for line in self.log.read_text(errors="replace").splitlines()]
             return next((line for line in reversed(lines) if line), "")
@@ -50,11 +60,11 @@ class Service:
 
 
 @dataclass
-class Services:
-    """The programs of one run. Use `running` to get one."""
+class ProcessSupervisor:
+    """The processes of one run, in the order in which they were started. See `supervise`."""
 
     directory: Path
-    started: list[Service] = field(default_factory=list)
+    started: list[SupervisedProcess] = field(default_factory=list)
     failure: str | None = None
     stopping: bool = False
 
@@ -65,10 +75,11 @@ class Services:
         environment: Mapping[str, str],
         ready: Callable[[], bool],
         timeout_s: float = 60.0,
-    ) -> Service:
-        """Start a program and wait until `ready` says yes.
+    ) -> SupervisedProcess:
+        """Start a program and wait until `ready` returns True.
 
-        Raises CommandError if it ends first or is not ready within `timeout_s` seconds.
+        Raises:
+            CommandError: the program ended first, or was not ready within `timeout_s` seconds.
         """
         log = self.directory / "logs" / f"{name}.log"
         log.parent.mkdir(parents=True, exist_ok=True)
@@ -80,172 +91,230 @@ class Services:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                # Safe here: one call of libc, and no thread of ours holds a lock that it takes.
+                # Safe here: one libc call, which takes no lock that another thread may hold.
                 preexec_fn=_die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509
             )
-        service = Service(name, process, log)
-        self.started.append(service)
-        self._remember()
+        started = SupervisedProcess(name, process, log)
+        self.started.append(started)
+        self._write_pids()
         deadline = time.monotonic() + timeout_s
         while not ready():
             if process.poll() is not None:
-                raise CommandError(f"The {name} did not start: {service.last_words() or 'no word'}")
+                reason = started.last_log_line() or f"exit code {process.returncode}, no output"
+                raise CommandError(f"{name} did not start: {reason}")
             if time.monotonic() > deadline:
-                raise CommandError(f"The {name} was not ready within {timeout_s:.0f} s ({log}).")
+                raise CommandError(f"{name} was not ready within {timeout_s:.0f} s. Log: {log}")
             time.sleep(0.05)
-        return service
+        started.ready = True
+        return started
 
     def kill(self, name: str) -> None:
-        """Kill one program in the middle of its work, on purpose. Raises CommandError."""
-        found = [service for service in self.started if service.name == name]
+        """Kill a process with SIGKILL and stop watching it, so that the run continues.
+
+        Raises:
+            CommandError: no process has this name.
+        """
+        found = [it for it in self.started if it.name == name]
         if not found:
-            raise CommandError(f"There is no {name} to kill.")
-        self.started = [service for service in self.started if service.name != name]
-        self._remember()
-        for service in found:
+            raise CommandError(f"Can't kill {name}: it is not running.")
+        self.started = [it for it in self.started if it.name != name]
+        self._write_pids()
+        for it in found:
             with contextlib.suppress(ProcessLookupError):
-                os.killpg(service.process.pid, signal.SIGKILL)
-            service.process.wait()
+                os.killpg(it.process.pid, signal.SIGKILL)
+            it.process.wait()
 
     def stop(self) -> None:
-        """End every program, the last started first, with all of their children."""
+        """Stop every process with all its children, the most recently started first."""
         self.stopping = True
-        for service in reversed(self.started):
-            _end_group(service.process.pid, service.process)
+        for it in reversed(self.started):
+            _stop_group(it.process.pid, it.process)
         self.started.clear()
-        self._remember()
+        self._write_pids()
 
     def watch(self) -> None:
-        """Look after the programs until `stop`; the end of one ends the main thread's work."""
+        """Interrupt the main thread with SIGUSR1 when a process ends. Returns after `stop`."""
         while not self.stopping:
-            for service in list(self.started):
-                if service.process.poll() is not None and not self.stopping:
-                    self.failure = f"The {service.name} {service.end()}, in the middle of the work."
-                    os.kill(os.getpid(), signal.SIGUSR1)
-                    return
-            time.sleep(WATCH_S)
+            if self.find_failure() is not None and not self.stopping:
+                os.kill(os.getpid(), signal.SIGUSR1)
+                return
+            time.sleep(WATCH_INTERVAL_S)
 
-    def _remember(self) -> None:
-        pids = [{"name": s.name, "pid": s.process.pid} for s in self.started]
-        target = self.directory / "pids.json"
-        target.write_text(json.dumps({"owner": os.getpid(), "services": pids}))
+    def find_failure(self) -> str | None:
+        """Return the message about the first process that has ended, or None if all are alive.
+
+        `start` itself reports a process that ends before it is ready.
+        """
+        if self.failure is None:
+            for it in list(self.started):
+                if it.ready and it.process.poll() is not None:
+                    self.failure = f"{it.name} {it.exit_reason()} while it was in use."
+                    break
+        return self.failure
+
+    def wait_for_failure(self, timeout_s: float) -> str | None:
+        """Return what `find_failure` returns, waiting up to `timeout_s` for a process to end."""
+        deadline = time.monotonic() + timeout_s
+        while self.find_failure() is None and time.monotonic() < deadline:
+            time.sleep(0.01)
+        return self.failure
+
+    def _write_pids(self) -> None:
+        processes = [{"name": it.name, **_identity(it.process.pid)} for it in self.started]
+        content = {"owner": _identity(os.getpid()), "services": processes}
+        (self.directory / PIDS_FILE).write_text(json.dumps(content))
 
 
 @contextlib.contextmanager
-def running(directory: Path) -> Iterator[Services]:
-    """Give a set of programs, and stop them all at the end, after an error or a signal too.
+def supervise(directory: Path) -> Iterator[ProcessSupervisor]:
+    """Give a supervisor, and stop its processes at the end, also after an error or a signal.
 
-    Raises CommandError if another run that uses `directory` is still alive.
+    Call it from the main thread: it installs handlers for SIGTERM, SIGHUP and SIGUSR1. When a
+    process ends by itself, the block ends with a CommandError that names the process, whether the
+    watching thread or the caller's own code noticed first.
+
+    Raises:
+        CommandError: another live run uses `directory`, or a supervised process ended.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    owner = living_owner(directory)
+    owner = find_owner(directory)
     if owner is not None:
-        raise CommandError(
-            f"Another run is using {directory.name} (process {owner}): end it, or `make down`."
-        )
+        raise CommandError(f"Process {owner} already uses {directory}. Stop it first.")
     stop_leftovers(directory)
-    services = Services(directory)
+    supervisor = ProcessSupervisor(directory)
 
     def on_failure(_number: int, _frame: FrameType | None) -> None:
-        raise CommandError(services.failure or "A part of the system ended.")
+        raise CommandError(supervisor.failure or "A supervised process ended.")
 
     def on_terminate(_number: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    before = {
+    previous = {
         signal.SIGUSR1: signal.signal(signal.SIGUSR1, on_failure),
         signal.SIGTERM: signal.signal(signal.SIGTERM, on_terminate),
         signal.SIGHUP: signal.signal(signal.SIGHUP, on_terminate),
     }
-    watcher = threading.Thread(target=services.watch, daemon=True)
-    watcher.start()
+    threading.Thread(target=supervisor.watch, daemon=True).start()
     try:
-        yield services
-    finally:
-        services.stopping = True
+        yield supervisor
+    except Exception as error:
+        # The error may be only a consequence, such as a refused connection.
         signal.signal(signal.SIGUSR1, signal.SIG_IGN)
-        services.stop()
-        (directory / "pids.json").unlink(missing_ok=True)
-        for number, handler in before.items():
+        failure = supervisor.wait_for_failure(CAUSE_WAIT_S)
+        if failure is None or str(error) == failure:
+            raise
+        raise CommandError(failure) from error
+    finally:
+        supervisor.stopping = True
+        signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+        supervisor.stop()
+        (directory / PIDS_FILE).unlink(missing_ok=True)
+        for number, handler in previous.items():
             signal.signal(number, handler)
 
 
 def stop_leftovers(directory: Path) -> list[str]:
-    """End the programs that an earlier run in `directory` left behind; return their names."""
-    record = directory / "pids.json"
-    try:
-        known = json.loads(record.read_text())
-    except (OSError, ValueError):
-        return []
+    """Stop the processes that an earlier run in `directory` left behind. Return their names."""
     ended = []
-    for entry in reversed(known["services"]):
-        # The pid may belong to somebody else by now: only what was started from here is ours.
-        with contextlib.suppress(psutil.Error):
-            process = psutil.Process(entry["pid"])
-            if any("local." in part for part in process.cmdline()):
-                _end_group(entry["pid"], None)
-                ended.append(str(entry["name"]))
-    record.unlink(missing_ok=True)
+    for entry in reversed(_read_pids(directory).get("services", [])):
+        if _find(entry) is not None:
+            _stop_group(entry["pid"], None)
+            ended.append(str(entry["name"]))
+    (directory / PIDS_FILE).unlink(missing_ok=True)
     return ended
 
 
-def living_owner(directory: Path) -> int | None:
-    """Return the process that is running a system in `directory`, or None."""
+def find_owner(directory: Path) -> int | None:
+    """Return the id of another live process that supervises a run in `directory`, or None."""
+    owner = _find(_read_pids(directory).get("owner"))
+    return owner.pid if owner is not None and owner.pid != os.getpid() else None
+
+
+def _read_pids(directory: Path) -> dict[str, Any]:
     try:
-        owner = int(json.loads((directory / "pids.json").read_text())["owner"])
-        alive = any(part == "tools.dev" for part in psutil.Process(owner).cmdline())
-    except (OSError, ValueError, KeyError, psutil.Error):
+        content = json.loads((directory / PIDS_FILE).read_text())
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _identity(pid: int) -> dict[str, Any]:
+    """Return the pid with its start time: the kernel reuses pids."""
+    try:
+        return {"pid": pid, "start_time": psutil.Process(pid).create_time()}
+    except psutil.Error:
+        return {"pid": pid, "start_time": None}
+
+
+def _find(identity: Any) -> psutil.Process | None:
+    """Return the live process that `_identity` described, or None."""
+    try:
+        process = psutil.Process(identity["pid"])
+        # A second of tolerance: the start time is derived from the system's boot time, which moves
+        # when the clock is adjusted.
+        same = abs(process.create_time() - identity["start_time"]) < 1
+    except (psutil.Error, KeyError, TypeError):
         return None
-    return owner if alive and owner != os.getpid() else None
+    return process if same and process.status() != psutil.STATUS_ZOMBIE else None
 
 
-def _end_group(pid: int, process: "subprocess.Popen[bytes] | None") -> None:
+def _stop_group(pid: int, process: "subprocess.Popen[bytes] | None") -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, signal.SIGTERM)
-    deadline = time.monotonic() + GRACE_S
-    while time.monotonic() < deadline and _alive(pid, process):
+    deadline = time.monotonic() + TERMINATION_GRACE_S
+    while time.monotonic() < deadline and _is_alive(pid, process):
         time.sleep(0.05)
-    # The leader may be gone while a child of its group lives on.
+    # A child in the group may outlive its leader.
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, signal.SIGKILL)
     if process is not None:
         process.wait()
 
 
-def _alive(pid: int, process: "subprocess.Popen[bytes] | None") -> bool:
-    return process.poll() is None if process is not None else psutil.pid_exists(pid)
+def _is_alive(pid: int, process: "subprocess.Popen[bytes] | None") -> bool:
+    if process is not None:
+        return process.poll() is None
+    with contextlib.suppress(psutil.Error):
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    return False
 
 
 def _die_with_parent() -> None:
-    """Have the kernel end this program when whoever started it is killed (prctl(2))."""
+    """Ask the kernel to send SIGTERM to this process when its parent dies (prctl(2))."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def free_port() -> int:
-    """Return a TCP port on the loopback address that nobody uses now."""
+    """Return a TCP port that is free on the loopback address now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
-def require_free(port: int, name: str, variable: str) -> None:
-    """Raise CommandError if `port` is taken, naming the variable that chooses another."""
+def require_free_port(port: int, server: str, option: str) -> None:
+    """Check that `port` is free on the loopback address.
+
+    `option` is how the user chooses another port, for example "--port PORT".
+
+    Raises:
+        CommandError: another program listens on the port.
+    """
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
             raise CommandError(
-                f"Port {port} for the {name} is in use: free it, or choose another "
-                f"with {variable}=<port>."
+                f"Port {port} for {server} is in use. Stop the program that listens there, or "
+                f"choose another port with {option}."
             ) from error
 
 
-def wait_for_end(pid: int) -> None:
-    """Wait until a process that was told to end has ended; kill it if it takes too long."""
+def wait_for_exit(pid: int) -> None:
+    """Wait until a signalled process has ended; kill it after three grace periods."""
     with contextlib.suppress(psutil.NoSuchProcess):
         process = psutil.Process(pid)
         try:
-            process.wait(timeout=3 * GRACE_S)
+            process.wait(timeout=3 * TERMINATION_GRACE_S)
         except psutil.TimeoutExpired:
             process.kill()

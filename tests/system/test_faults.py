@@ -62,10 +62,10 @@ def state(tmp_path: Path) -> Iterator[Path]:
     python_m_local(folder, "down").communicate()
 
 
-@pytest.mark.parametrize("part", ["emulator", "edge"])
+@pytest.mark.parametrize("part", ["ministack", "cloudfront"])
 def test_a_part_that_is_killed_ends_the_run(part: str, state: Path) -> None:
     run = python_m_local(state, "run")
-    started = wait_for(state, "run", "edge", run)
+    started = wait_for(state, "run", "cloudfront", run)
     family = families(started)
     os.kill(started[part], signal.SIGKILL)
     _, errors = run.communicate(timeout=ENDED_WITHIN_S)
@@ -79,7 +79,7 @@ def test_a_part_that_is_killed_ends_the_run(part: str, state: Path) -> None:
 
 def test_a_run_that_is_killed_itself_leaves_nothing_behind(state: Path) -> None:
     up = python_m_local(state, "up", PORT="0", EMULATOR_PORT="0")
-    started = wait_for(state, "up", "edge", up)
+    started = wait_for(state, "up", "cloudfront", up)
     family = families(started)
     up.kill()
     up.communicate()
@@ -100,7 +100,7 @@ def test_an_up_in_the_background_hears_ctrl_c(state: Path) -> None:
     )
     assert shell.stdout is not None
     up = int(shell.stdout.readline())
-    started = wait_for(state, "up", "emulator", shell)
+    started = wait_for(state, "up", "ministack", shell)
     family = families(started)
     os.kill(up, signal.SIGINT)
     _, errors = shell.communicate(timeout=ENDED_WITHIN_S)

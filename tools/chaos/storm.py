@@ -153,7 +153,7 @@ class Storm:
     def _kill_workers(self) -> None:
         """Kill the processes that run the two functions, whatever they are at."""
         names = {f"meridian-{self._running.place.stage}-{door}" for door in _DOORS}
-        (emulator,) = (it for it in self._running.services.started if it.name == "emulator")
+        (emulator,) = (it for it in self._running.services.started if it.name == "ministack")
         for child in psutil.Process(emulator.process.pid).children(recursive=True):
             with contextlib.suppress(psutil.Error):
                 if child.environ().get("AWS_LAMBDA_FUNCTION_NAME") in names:
@@ -162,14 +162,14 @@ class Storm:
 
     def _restart_poller(self) -> None:
         """Kill the event source mappings; they go on from their checkpoints."""
-        self._running.services.kill("poller")
+        self._running.services.kill("event-sources")
         time.sleep(self._draws.uniform(0.5, 2.0))
         self._running.start_poller()
         self.happened["stream stopped, and begun where it was"] += 1
 
     def _begin_again(self) -> None:
         """The same, but the mappings have forgotten everything: TRIM_HORIZON."""
-        self._running.services.kill("poller")
+        self._running.services.kill("event-sources")
         (self._running.poller_status.parent / CHECKPOINT_FILE).unlink(missing_ok=True)
         self._running.start_poller()
         self.happened["stream stopped, and begun at its oldest record"] += 1

@@ -9,7 +9,7 @@ from pathlib import Path
 from secrets import randbelow
 from uuid import uuid4
 
-from aws_emulator import processes as services
+from aws_emulator import processes
 from aws_emulator.errors import CommandError
 from tools import seed
 from tools.dev import system
@@ -158,11 +158,11 @@ def down(_wishes: Wishes) -> int:
     """Stop what an earlier run or up left behind."""
     ended = []
     for name in ("run", "up", "chaos"):
-        owner = services.living_owner(STATE / name)
+        owner = processes.find_owner(STATE / name)
         if owner is not None:
             os.kill(owner, signal.SIGTERM)
-            services.wait_for_end(owner)
+            processes.wait_for_exit(owner)
             ended.append(f"make {name} (process {owner})")
-        ended += services.stop_leftovers(STATE / name)
+        ended += processes.stop_leftovers(STATE / name)
     print(f"stopped: {', '.join(ended)}" if ended else "nothing was running")
     return 0

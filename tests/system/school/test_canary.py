@@ -107,7 +107,7 @@ def metrics(world: World) -> Iterator[tuple[str, str]]:
 
 def files(world: World) -> Iterator[tuple[str, str]]:
     """What every process of the system wrote for people to read."""
-    for folder in ("logs", "poller"):
+    for folder in ("logs", "event-sources"):
         for path in sorted(Path(world.running.directory, folder).rglob("*")):
             if path.is_file():
                 yield str(path), path.read_text(errors="replace")

@@ -157,7 +157,7 @@ class World:
 
     def kill_function(self, handler: str) -> int:
         """Kill every process of a function in the middle of what it does; return how many."""
-        (emulator,) = (it for it in self.running.services.started if it.name == "emulator")
+        (emulator,) = (it for it in self.running.services.started if it.name == "ministack")
         killed = 0
         for process in psutil.Process(emulator.process.pid).children(recursive=True):
             with suppress(psutil.Error):

@@ -1,0 +1,178 @@
+"""`sam build` and `sam deploy` of a SAM project against the emulator.
+
+A failed command ends in a CommandError with CloudFormation's own reason for the first failed
+resource where there is one.
+"""
+
+import re
+import signal
+import subprocess
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from aws_emulator.endpoint import Endpoint
+from aws_emulator.errors import CommandError
+
+BUILD_TIMEOUT_S: Final = 900
+#: A deployment to the emulator takes seconds; on AWS it may take an hour.
+DEPLOY_TIMEOUT_S: Final = 240
+_MESSAGE_LENGTH: Final = 400
+
+type OnLine = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class SamProject:
+    """A SAM project on disk.
+
+    `directory` holds the template. `config_env` names the environment of its samconfig.toml whose
+    parameters apply; None ignores samconfig.toml. `build_dir` is where `sam build` writes; None is
+    SAM's default, .aws-sam/build in the project.
+    """
+
+    directory: Path
+    config_env: str | None = None
+    build_dir: Path | None = None
+
+    def config_arguments(self, log: Path) -> list[str]:
+        """Return SAM's options for its configuration. An empty file is written beside `log`."""
+        if self.config_env is not None:
+            return ["--config-env", self.config_env]
+        # Without this option SAM reads the samconfig.toml beside the template.
+        empty = log.with_name("samconfig-empty.toml").absolute()
+        empty.parent.mkdir(parents=True, exist_ok=True)
+        empty.write_text("version = 0.1\n")
+        return ["--config-file", str(empty)]
+
+
+def _ignore(_line: str) -> None:
+    return None
+
+
+def build(
+    project: SamProject, environment: Mapping[str, str], log: Path, on_line: OnLine = _ignore
+) -> None:
+    """Run `sam build`. `on_line` receives each line of its output; `log` receives all of it.
+
+    Raises:
+        CommandError: the build failed or exceeded BUILD_TIMEOUT_S.
+    """
+    command = ["sam", "build", *project.config_arguments(log)]
+    if project.build_dir is not None:
+        command += ["--build-dir", str(project.build_dir.absolute())]
+    run(command, project.directory, environment, log, BUILD_TIMEOUT_S, on_line)
+
+
+def deploy(
+    project: SamProject,
+    endpoint: Endpoint,
+    stack_name: str,
+    parameters: Mapping[str, str],
+    environment: Mapping[str, str],
+    log: Path,
+    on_line: OnLine = _ignore,
+) -> None:
+    """Run `sam deploy` of the built project to the endpoint's Region.
+
+    Raises:
+        CommandError: the deployment failed, with the reason of the first failed resource, or it
+            exceeded DEPLOY_TIMEOUT_S.
+    """
+    command = [
+        *("sam", "deploy", *project.config_arguments(log)),
+        *("--stack-name", stack_name, "--region", endpoint.region),
+    ]
+    if project.config_env is None:
+        command += ["--resolve-s3", "--no-confirm-changeset", "--no-fail-on-empty-changeset"]
+        command += ["--capabilities", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"]
+    if project.build_dir is not None:
+        command += ["--template-file", str(project.build_dir.absolute() / "template.yaml")]
+    if parameters:
+        command += ["--parameter-overrides", *(f"{name}={it}" for name, it in parameters.items())]
+    try:
+        run(command, project.directory, environment, log, DEPLOY_TIMEOUT_S, on_line)
+    except CommandError as error:
+        # SAM wraps the reason into a table column; the stack's events have it in one piece.
+        cause = failure_reason(endpoint, stack_name)
+        if cause is None:
+            raise
+        raise CommandError(f"`sam deploy` failed: {cause}. Log: {log}") from error
+
+
+def failure_reason(endpoint: Endpoint, stack_name: str) -> str | None:
+    """Return the first failed resource of a stack with its reason, or None."""
+    cloudformation = endpoint.client("cloudformation")
+    try:
+        events = cloudformation.describe_stack_events(StackName=stack_name)["StackEvents"]
+    except (ClientError, BotoCoreError):
+        return None
+    failed = [event for event in events if event["ResourceStatus"].endswith("_FAILED")]
+    if not failed:
+        return None
+    # Events are listed newest first: the oldest failure is the cause of the others.
+    first = failed[-1]
+    return f"{first['LogicalResourceId']}: {str(first['ResourceStatusReason']).rstrip('.')}"
+
+
+def run(
+    command: Sequence[str],
+    directory: Path,
+    environment: Mapping[str, str],
+    log: Path,
+    timeout_s: float,
+    on_line: OnLine = _ignore,
+) -> None:
+    """Run a SAM command in `directory`, and copy its output to `log` and line by line to `on_line`.
+
+    Raises:
+        CommandError: the command failed, or did not end within `timeout_s`.
+    """
+    log.parent.mkdir(parents=True, exist_ok=True)
+    name = f"`sam {command[1]}`"
+    try:
+        process = subprocess.Popen(
+            command,
+            cwd=directory,
+            env=dict(environment),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+    except OSError as error:
+        raise CommandError(f"Can't run {name}: {error}.") from error
+    with log.open("w") as copy, process:
+        # Reading blocks until the output ends, so a timer keeps the time limit.
+        timer = threading.Timer(timeout_s, process.kill)
+        timer.start()
+        try:
+            assert process.stdout is not None
+            for line in process.stdout:
+                copy.write(line)
+                if line.strip():
+                    on_line(line.strip())
+            code = process.wait()
+        except BaseException:
+            process.kill()
+            raise
+        finally:
+            timer.cancel()
+    if code == -signal.SIGKILL:
+        raise CommandError(f"{name} did not end within {timeout_s:g} s, or was killed. Log: {log}")
+    if code != 0:
+        raise CommandError(f"{name} failed: {_reason(log.read_text()).rstrip('.')}. Log: {log}")
+
+
+def _reason(output: str) -> str:
+    """Return the line of SAM's output that gives the reason of a failure."""
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    # A failed resource's row is closer to the cause than SAM's closing line.
+    failed = [line for line in lines if re.search(r"(CREATE|UPDATE)_FAILED", line)]
+    errors = [line for line in lines if line.startswith(("Error", "Build Failed"))]
+    chosen = failed[:1] or errors[-1:] or lines[-1:]
+    return re.sub(r"\s+", " ", chosen[0])[:_MESSAGE_LENGTH] if chosen else "no output"
