@@ -1,1 +1,1 @@
-"""Event source mappings for Kinesis and DynamoDB Streams, by AWS's rules, over public APIs only."""
+"""Event source mappings for Kinesis and DynamoDB Streams, over AWS's public APIs. See README.md."""

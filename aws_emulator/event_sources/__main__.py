@@ -1,4 +1,4 @@
-"""Poll the event sources of a deployment.
+"""Run the enabled event source mappings of an endpoint: poll the streams, invoke the functions.
 
 python -m aws_emulator.event_sources --endpoint URL --regions us-east-1 --state DIR
 """
@@ -19,7 +19,7 @@ from aws_emulator.event_sources.poller import AwsBackend, Poller
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the command was given."""
+    """The options of the command."""
 
     endpoint: str
     regions: tuple[str, ...]
@@ -27,31 +27,35 @@ class Settings:
 
 
 def parse(arguments: Sequence[str]) -> Settings:
-    """Read the command line; argparse ends the program (2) with a sentence where it is wrong."""
+    """Parse the command line; exit with code 2 and a message if an option is invalid."""
     parser = argparse.ArgumentParser(
         prog="python -m aws_emulator.event_sources", description=__doc__
     )
-    parser.add_argument("--endpoint", required=True, help="address of the emulator")
-    parser.add_argument("--regions", required=True, help="regions, with commas between them")
-    parser.add_argument("--state", required=True, type=Path, help="directory of the state files")
-    given = parser.parse_args(arguments)
-    if urlsplit(given.endpoint).scheme not in {"http", "https"}:
-        parser.error(f"--endpoint is {given.endpoint!r}, which is no http address")
-    regions = tuple(region for region in given.regions.split(",") if region)
+    parser.add_argument("--endpoint", required=True, help="URL of the AWS API endpoint")
+    parser.add_argument("--regions", required=True, help="comma-separated list of regions to poll")
+    parser.add_argument(
+        "--state", required=True, type=Path, help="directory for the checkpoint and status files"
+    )
+    options = parser.parse_args(arguments)
+    if urlsplit(options.endpoint).scheme not in {"http", "https"}:
+        parser.error(f"--endpoint must be an http or https URL, not {options.endpoint!r}")
+    regions = tuple(region for region in options.regions.split(",") if region)
     if not regions:
-        parser.error("--regions names no region")
-    return Settings(given.endpoint, regions, given.state)
+        parser.error("--regions must list at least one region")
+    return Settings(options.endpoint, regions, options.state)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Poll until SIGTERM or SIGINT; 0 after that, 1 with one sentence when it cannot go on."""
+    """Poll until SIGTERM or SIGINT, then return 0; return 1 after a fatal error."""
     settings = parse(sys.argv[1:] if arguments is None else arguments)
     json_log = JsonLog()
     try:
         try:
             settings.state.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise StateError(f"{settings.state} cannot be made: {error.strerror}") from error
+            raise StateError(
+                f"Can't create the state directory {settings.state}: {error.strerror}."
+            ) from error
         poller = Poller(AwsBackend(settings.endpoint), settings.regions, settings.state, json_log)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: poller.stop())

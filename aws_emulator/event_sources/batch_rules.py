@@ -1,14 +1,13 @@
-"""The rules of a batch: how it is cut, when it is too old, and what follows a failure.
+"""The rules for batches: size limits, maximum record age, retries, bisecting, discards.
 
-Pure: batches and answers in, decisions out. The poller (`service.py`) and the fault simulator
-(`simulator.py`) both act on what stands here, so that there is one statement of the rules.
-Page names are those of the AWS Lambda developer guide.
+Pure functions: batches and outcomes in, decisions out. `ShardProcessor` applies them for the poller
+and for the fault simulator. Quoted pages are those of the AWS Lambda developer guide.
 """
 
 import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Final, Literal
 
 from aws_emulator.event_sources.mapping import EventSourceMapping
 from aws_emulator.event_sources.records import ENVELOPE_CLOSE, ENVELOPE_OPEN, Record
@@ -16,21 +15,22 @@ from aws_emulator.event_sources.responses import Outcome, count_succeeded
 
 #: "as long as the total size of the events doesn't exceed the payload limit for synchronous
 #: invocation (6 MB)" (with-kinesis); 6 MB in gettingstarted-limits is 6 MiB.
-MAX_PAYLOAD_BYTES = 6 * 1024 * 1024
-#: The longest wait between two tries and the first one, in seconds. AWS gives no figures; these
-#: keep a laptop's run short.
-MIN_BACKOFF_S, MAX_BACKOFF_S = 0.1, 10.0
+MAX_PAYLOAD_BYTES: Final = 6 * 1024 * 1024
+#: The first and the longest wait between two attempts, in seconds. AWS doesn't publish its values;
+#: these keep a local run short.
+MIN_BACKOFF_S: Final = 0.1
+MAX_BACKOFF_S: Final = 10.0
 
 Condition = Literal["RetryAttemptsExhausted", "RecordAgeExceeded"]
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Records that are invoked together.
+    """Records of one invocation.
 
-    `retries` is the used part of the retry quota; `invocations` how often they reached the
-    function (the document's approximateInvokeCount); `refused` how often in a row they did not;
-    `last` the latest answer.
+    `retries` counts against MaximumRetryAttempts. `invocations` counts the calls that reached the
+    function (approximateInvokeCount in the invocation record). `throttles` counts consecutive calls
+    that did not reach it. `last` is the latest outcome of a call that reached it.
     """
 
     records: tuple[Record, ...]
@@ -42,7 +42,7 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class DiscardedBatch:
-    """A batch that is given up, on its way to the on-failure destination."""
+    """A batch to discard; its invocation record goes to the on-failure destination."""
 
     batch: Batch
     condition: Condition
@@ -50,7 +50,10 @@ class DiscardedBatch:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What one answer means: records that are done, and what is next, in this order."""
+    """The consequence of an outcome: the finished records, then the batches to process next.
+
+    `wait_s` is the back-off before the first of them, in seconds.
+    """
 
     done: tuple[Record, ...]
     next: tuple[Batch | DiscardedBatch, ...] = ()
@@ -58,9 +61,10 @@ class Decision:
 
 
 def cut_batch(pending: Iterable[Record], batch_size: int, reserve: int = 0) -> int:
-    """How many of the first `pending` records make one batch; `reserve` bytes stand beside them.
+    """Return how many of the first pending records fit into one batch.
 
-    A single record that is over the limit goes alone: there is no smaller batch.
+    `reserve` is the size in bytes of the event's other fields. A record over the payload limit gets
+    a batch to itself.
     """
     count, size = 0, len(ENVELOPE_OPEN) + len(ENVELOPE_CLOSE) + reserve
     for record in pending:
@@ -76,27 +80,27 @@ def cut_batch(pending: Iterable[Record], batch_size: int, reserve: int = 0) -> i
 def discard_expired(
     config: EventSourceMapping, batch: Batch, now: float
 ) -> tuple[DiscardedBatch | None, Batch | None]:
-    """Part a batch, before it is (re)sent, from its records that are too old."""
+    """Split a batch before an attempt: the records over the maximum age, and the rest."""
     if config.max_record_age_s is None:
         return None, batch
     old = 0
     for record in batch.records:
-        # with-kinesis: "The maximum age of a record that Lambda sends to your function": one that
-        # is exactly so old is still sent. Records arrive in order, so the old ones come first.
+        # with-kinesis: "The maximum age of a record that Lambda sends to your function". A record
+        # of exactly the maximum age is sent. Records are in arrival order: the oldest come first.
         if now - record.arrived <= config.max_record_age_s:
             break
         old += 1
     if not old:
         return None, batch
-    gone = DiscardedBatch(_part(batch, batch.records[:old]), "RecordAgeExceeded")
+    expired = DiscardedBatch(_part(batch, batch.records[:old]), "RecordAgeExceeded")
     rest = _part(batch, batch.records[old:]) if old < len(batch.records) else None
-    return gone, rest
+    return expired, rest
 
 
 def decide_next(
     config: EventSourceMapping, batch: Batch, outcome: Outcome, rng: random.Random | None = None
 ) -> Decision:
-    """What follows the answer to an invocation of `batch`."""
+    """Decide how to continue after an invocation of the batch: finish, retry, bisect or discard."""
     # with-kinesis, of the retry attempts: "This doesn't apply to service errors or throttles where
     # the batch didn't reach the function." And: "If Lambda throttles the function or returns an
     # error without invoking the function, Lambda retries until the records expire or exceed the
@@ -117,8 +121,8 @@ def decide_next(
     # configured retry quota" (with-kinesis). The page does not say that progress renews the quota.
     if config.max_retry_attempts is not None and tried.retries >= config.max_retry_attempts:
         return Decision(passed, (DiscardedBatch(tried, "RetryAttemptsExhausted"),))
-    again = replace(tried, retries=tried.retries + 1)
-    return Decision(passed, (again,), backoff(again.retries, rng))
+    retried = replace(tried, retries=tried.retries + 1)
+    return Decision(passed, (retried,), backoff(retried.retries, rng))
 
 
 def _bisect(batch: Batch, *, partial: bool) -> tuple[Batch, ...]:
@@ -132,13 +136,13 @@ def _bisect(batch: Batch, *, partial: bool) -> tuple[Batch, ...]:
     if len(batch.records) > 1:
         half = len(batch.records) // 2
         # "Splitting a batch does not count towards the retry quota" (with-kinesis): both halves
-        # keep what their batch had used.
+        # keep the retry count of their batch.
         return _part(batch, batch.records[:half]), _part(batch, batch.records[half:])
     return ()
 
 
 def backoff(tries: int, rng: random.Random | None = None) -> float:
-    """Seconds after the try number `tries`: exponential, with jitter where `rng` is given."""
+    """Return the wait in seconds after attempt `tries`: exponential; `rng` adds jitter."""
     wait: float = min(MIN_BACKOFF_S * 2 ** min(tries - 1, 16), MAX_BACKOFF_S)
     return wait * rng.uniform(0.5, 1.0) if rng else wait
 

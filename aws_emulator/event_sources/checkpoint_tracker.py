@@ -1,4 +1,4 @@
-"""The checkpoint of a shard whose records are finished out of order."""
+"""Computes the checkpoint of a shard whose records finish out of order."""
 
 from collections import deque
 from collections.abc import Iterable
@@ -7,10 +7,10 @@ from aws_emulator.event_sources.records import Record
 
 
 class CheckpointTracker:
-    """The last record before which every record of the shard is finished.
+    """Tracks the records in flight; `position` is the sequence number of the checkpoint.
 
-    With concurrent batches a later record can be finished first. The checkpoint may not pass an
-    unfinished one: a restart reads again from it, and what is in front of it is gone.
+    With concurrent batches, a later record can finish first. The checkpoint must not pass an
+    unfinished record: after a restart, the poller reads only the records after the checkpoint.
     """
 
     def __init__(self, position: str | None = None) -> None:
@@ -19,11 +19,11 @@ class CheckpointTracker:
         self._finished: set[int] = set()
 
     def __len__(self) -> int:
-        """How many records are read and not yet behind the checkpoint."""
+        """The number of records that were read and that the checkpoint has not passed."""
         return len(self._open)
 
-    def read(self, records: Iterable[Record]) -> None:
-        """Take in records in the shard's order."""
+    def add(self, records: Iterable[Record]) -> None:
+        """Add records in the order of the shard."""
         self._open.extend(records)
 
     def finish(self, records: Iterable[Record]) -> None:
@@ -36,5 +36,5 @@ class CheckpointTracker:
 
     @property
     def oldest(self) -> Record | None:
-        """The first record that is not finished."""
+        """The first unfinished record."""
         return self._open[0] if self._open else None

@@ -1,25 +1,28 @@
-"""What must survive a restart: how far each shard is, in one file that is replaced as a whole."""
+"""The checkpoints of all shards, kept in one JSON file across restarts of the poller.
+
+Each write replaces the whole file, so that a crash leaves either the old or the new state.
+"""
 
 import json
 import os
 import threading
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from aws_emulator.event_sources.errors import StateError
 from aws_emulator.event_sources.tumbling_windows import Window
 
-VERSION = 1
+VERSION: Final = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """How far one shard of one mapping is.
+    """Progress of one shard of one mapping.
 
-    `position` is the last sequence number that is finished, None where nothing is. `since` is the
-    Unix time from which a shard counts that was started at LATEST. `finished` once it is closed
-    and read to its end.
+    `position` is the last sequence number up to which all records are finished; None at the start.
+    `since` is the Unix time before which records are ignored, for a shard that started at LATEST or
+    AT_TIMESTAMP. `finished` means that the shard is closed and processed to its end.
     """
 
     position: str | None = None
@@ -29,11 +32,13 @@ class Checkpoint:
 
 
 class CheckpointStore:
-    """The checkpoints of all mappings, by the mapping's name (region/UUID) and the shard's id.
+    """Checkpoints by mapping key (region/UUID) and shard ID. Thread-safe.
 
-    `flush` writes what has changed; a crash before it repeats a few batches, which is what an
-    event source mapping may do: "Lambda event source mappings process each event at least once"
+    `flush` writes the changes. A crash before the flush repeats a few batches, which AWS allows:
+    "Lambda event source mappings process each event at least once"
     (invocation-eventsourcemapping).
+
+    Raises StateError if the file exists and can't be read.
     """
 
     def __init__(self, path: Path) -> None:
@@ -43,12 +48,12 @@ class CheckpointStore:
         self._mappings = _read(path)
 
     def shards(self, mapping: str) -> dict[str, Checkpoint]:
-        """A mapping's shards; empty for one that has never run."""
+        """Return the checkpoints of a mapping by shard ID; empty for a new mapping."""
         with self._lock:
             return dict(self._mappings.get(mapping, {}))
 
     def save(self, mapping: str, shard_id: str, checkpoint: Checkpoint) -> None:
-        """Note how far a shard is."""
+        """Set the checkpoint of a shard."""
         with self._lock:
             shards = self._mappings.setdefault(mapping, {})
             if shards.get(shard_id) != checkpoint:
@@ -56,21 +61,21 @@ class CheckpointStore:
                 self._changed = True
 
     def drop(self, mapping: str, shard_id: str | None = None) -> None:
-        """Forget a shard that is gone, or a whole mapping."""
+        """Delete the checkpoint of a shard, or of all shards of a mapping."""
         with self._lock:
             if shard_id is None:
-                gone: object = self._mappings.pop(mapping, None)
+                removed: object = self._mappings.pop(mapping, None)
             else:
-                gone = self._mappings.get(mapping, {}).pop(shard_id, None)
-            self._changed |= gone is not None
+                removed = self._mappings.get(mapping, {}).pop(shard_id, None)
+            self._changed |= removed is not None
 
     def mappings(self) -> list[str]:
-        """The mappings that are remembered."""
+        """Return the keys of the mappings that have checkpoints."""
         with self._lock:
             return list(self._mappings)
 
     def flush(self) -> None:
-        """Write the file if anything has changed. Raises StateError."""
+        """Write the file if a checkpoint has changed. Raises StateError if the write fails."""
         with self._lock:
             if not self._changed:
                 return
@@ -82,24 +87,26 @@ class CheckpointStore:
                 },
             }
             self._changed = False
-        write_whole(self._path, document)
+        replace_json_file(self._path, document)
 
 
-def write_whole(path: Path, document: dict[str, Any]) -> None:
-    """Replace a JSON file so that a reader sees the old one or the new one. Raises StateError."""
-    beside = path.with_name(path.name + ".new")
+def replace_json_file(path: Path, document: dict[str, Any]) -> None:
+    """Replace a JSON file atomically. Raises StateError if the write fails."""
+    temporary = path.with_name(path.name + ".new")
     try:
-        beside.write_text(json.dumps(document), encoding="utf-8")
-        os.replace(beside, path)  # noqa: PTH105 -- the atomic one, by its name
+        temporary.write_text(json.dumps(document), encoding="utf-8")
+        os.replace(temporary, path)  # noqa: PTH105 -- documented as atomic
     except OSError as error:
-        raise StateError(f"the poller cannot write {path}: {error.strerror}") from error
+        raise StateError(f"Can't write {path}: {error.strerror}.") from error
 
 
 def _read(path: Path) -> dict[str, dict[str, Checkpoint]]:
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
         if document["version"] != VERSION:
-            raise StateError(f"{path} is of version {document['version']}, not {VERSION}")
+            raise StateError(
+                f"{path} has format {document['version']}; this poller reads {VERSION}."
+            )
         return {
             name: {shard: _checkpoint(point) for shard, point in shards.items()}
             for name, shards in document["mappings"].items()
@@ -107,9 +114,11 @@ def _read(path: Path) -> dict[str, dict[str, Checkpoint]]:
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise StateError(f"{path} is no file of the poller; remove it to start anew") from error
+        raise StateError(
+            f"Can't read the checkpoints in {path}. Delete it to start over."
+        ) from error
 
 
 def _checkpoint(point: dict[str, Any]) -> Checkpoint:
-    windows = {int(queue): Window(**window) for queue, window in point.pop("windows").items()}
+    windows = {int(index): Window(**window) for index, window in point.pop("windows").items()}
     return Checkpoint(**point, windows=windows)

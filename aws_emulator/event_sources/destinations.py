@@ -1,7 +1,6 @@
-"""The document that a discarded batch becomes, and where in S3 it lies.
+"""The invocation record that an on-failure destination receives, and its S3 key.
 
-Shapes: the example invocation records of kinesis-on-failure-destination and of
-services-dynamodb-errors.
+The shapes are those of the examples in kinesis-on-failure-destination and services-dynamodb-errors.
 """
 
 import datetime as dt
@@ -20,7 +19,7 @@ def invocation_record(
     now: float,
     payload: str | None = None,
 ) -> str:
-    """The invocation record as JSON text; `payload` is the event, for S3 only.
+    """Return the invocation record as JSON. `payload` is the event, for S3 destinations only.
 
     "Because Lambda sends only the metadata for these destination types [SQS and SNS], use the
     streamArn, shardId, startSequenceNumber, and endSequenceNumber fields to obtain the full
@@ -28,6 +27,7 @@ def invocation_record(
     an escaped JSON string." (kinesis-on-failure-destination)
     """
     batch = discard.batch
+    # DynamoDB Streams reports times in whole seconds.
     precise = config.source_kind == "kinesis"
     document: dict[str, Any] = {
         "requestContext": {
@@ -61,7 +61,7 @@ def invocation_record(
 
 
 def s3_key(config: EventSourceMapping, shard_id: str, now: float, unique: str) -> str:
-    """Where the invocation record lies.
+    """Return the S3 key of an invocation record; `unique` is its random UUID.
 
     "The S3 object containing the invocation record uses the following naming convention:
     aws/lambda/<ESM-UUID>/<shardID>/YYYY/MM/DD/YYYY-MM-DDTHH.MM.SS-<Random UUID>"

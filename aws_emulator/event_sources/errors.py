@@ -1,57 +1,57 @@
-"""What can end the poller, a mapping in it, or a read."""
+"""Errors of the poller, from general to specific. `code` is stable and appears in the log."""
 
 from aws_emulator.errors import CommandError
 
 
 class PollerError(CommandError):
-    """The root of this room. `code` is stable; the text is the sentence that a person reads."""
+    """Base class of the poller's errors. Its text is a sentence for the operator."""
 
     code = "poller"
 
 
 class EndpointDownError(PollerError):
-    """Raised when the endpoint has not answered at all for too long."""
+    """Raised when the endpoint has not answered any call for `poller.MAX_UNREACHABLE_S`."""
 
-    code = "emulator_gone"
+    code = "endpoint_down"
 
 
 class InvalidMappingError(PollerError):
-    """Raised when a mapping's settings break AWS's bounds, so that it cannot be run."""
+    """Raised when a mapping has a setting that AWS refuses or that isn't supported."""
 
     code = "mapping_invalid"
 
 
 class StateError(PollerError):
-    """Raised when the state directory cannot be used, or its file is not the poller's."""
+    """Raised when the state directory isn't writable, or a file in it has an unknown format."""
 
     code = "state_unusable"
 
 
 class UnreachableError(PollerError):
-    """Raised when a call got no answer at all: no connection, or none in time."""
+    """Raised when one call gets no response: the connection failed or timed out."""
 
     code = "unreachable"
 
 
 class ServiceError(PollerError):
-    """Raised when a service refuses a call; it may accept it later."""
+    """Raised when a service responds with an error. A later call can succeed."""
 
     code = "service"
 
 
 class StreamNotFoundError(ServiceError):
-    """Raised when a stream or a shard is no longer there."""
+    """Raised when a stream or a shard doesn't exist, or was deleted."""
 
-    code = "source_gone"
+    code = "stream_not_found"
 
 
 class ExpiredIteratorError(ServiceError):
-    """Raised when a shard iterator is too old to be read from."""
+    """Raised when a shard iterator is older than five minutes."""
 
-    code = "iterator_expired"
+    code = "expired_iterator"
 
 
 class TrimmedDataError(ServiceError):
-    """Raised when the position asked for has outlived the stream's retention."""
+    """Raised when the requested sequence number is older than the stream's retention period."""
 
-    code = "trimmed"
+    code = "trimmed_data"

@@ -1,8 +1,8 @@
-"""Filter criteria: EventBridge's patterns over a stream record.
+"""Filter criteria of a mapping: EventBridge patterns that select stream records.
 
 "For filter rules, Lambda supports the same set of syntax and rules as Amazon EventBridge"
-(invocation-eventfiltering). The operators are those of eb-create-pattern-operators; an operator
-that is not known there matches nothing and is refused when the mapping starts.
+(invocation-eventfiltering). The operators are those of eb-create-pattern-operators. `validate`
+rejects other operators when the mapping starts.
 """
 
 import base64
@@ -11,18 +11,18 @@ import ipaddress
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from aws_emulator.event_sources.errors import InvalidMappingError
 from aws_emulator.event_sources.mapping import EventSourceMapping
 from aws_emulator.event_sources.records import Record
 
-#: A field that is not there, which is not the same as null.
-_ABSENT = object()
-#: Data that is no JSON, which matches no pattern at all.
-_UNREADABLE = object()
+#: The value of an absent field, which differs from null.
+_ABSENT: Final = object()
+#: Data that isn't JSON. No pattern on data matches it.
+_NOT_JSON: Final = object()
 
-_COMPARE: dict[str, Callable[[float, float], bool]] = {
+_COMPARE: Final[dict[str, Callable[[float, float], bool]]] = {
     "=": lambda value, bound: value == bound,
     "<": lambda value, bound: value < bound,
     "<=": lambda value, bound: value <= bound,
@@ -32,20 +32,20 @@ _COMPARE: dict[str, Callable[[float, float], bool]] = {
 
 
 def accepts(config: EventSourceMapping, record: Record) -> bool:
-    """Whether the function gets this record. One that it does not get is passed over in silence.
+    """Tell whether the function receives the record. Lambda skips other records silently.
 
     "Once your filter criteria processes a Kinesis or DynamoDB record, the streams iterator
     advances past this record." (invocation-eventfiltering)
     """
     if not config.filters:
         return True
-    document = _filterable(config, record)
+    document = _filter_document(config, record)
     # "If an event satisfies any one of these filters, Lambda sends the event to your function.
     # Otherwise, Lambda discards the event." (invocation-eventfiltering)
     return any(matches(pattern, document) for pattern in config.filters)
 
 
-def _filterable(config: EventSourceMapping, record: Record) -> dict[str, Any]:
+def _filter_document(config: EventSourceMapping, record: Record) -> dict[str, Any]:
     document = record.event
     if config.source_kind == "dynamodb":
         return document
@@ -56,18 +56,18 @@ def _filterable(config: EventSourceMapping, record: Record) -> dict[str, Any]:
         # "Incoming data format: Non-JSON. Filter pattern format: Valid JSON. Lambda drops the
         # record. … No filter pattern for data properties: Lambda filters (on the other metadata
         # properties only)" (invocation-eventfiltering)
-        kinesis["data"] = _UNREADABLE
+        kinesis["data"] = _NOT_JSON
     return kinesis
 
 
 def matches(pattern: Mapping[str, Any], document: Any) -> bool:
-    """Whether every field that the pattern names holds; others are ignored."""
+    """Tell whether the document matches every field of the pattern; other fields are ignored."""
     for name, wanted in pattern.items():
         if name == "$or":
-            # "$or": [ { … }, { … } ]: any of the patterns at this level
+            # "$or": [ { … }, { … } ] matches if any of its patterns does.
             if not any(matches(option, document) for option in wanted):
                 return False
-        elif not _field(wanted, _get(document, name)):
+        elif not _matches_field(wanted, _get(document, name)):
             return False
     return True
 
@@ -76,18 +76,18 @@ def _get(document: Any, name: str) -> Any:
     return document.get(name, _ABSENT) if isinstance(document, Mapping) else _ABSENT
 
 
-def _field(wanted: Any, value: Any) -> bool:
-    if value is _UNREADABLE:
+def _matches_field(wanted: Any, value: Any) -> bool:
+    if value is _NOT_JSON:
         return False
     if isinstance(wanted, Mapping):
-        # A nested pattern holds for a list of objects where it holds for any of them.
+        # A nested pattern matches a list of objects if it matches any of them.
         if isinstance(value, list):
             return any(matches(wanted, item) for item in value)
         return matches(wanted, value if isinstance(value, Mapping) else {})
-    return any(_value(rule, value) for rule in wanted)
+    return any(_matches_value(rule, value) for rule in wanted)
 
 
-def _value(rule: Any, value: Any) -> bool:
+def _matches_value(rule: Any, value: Any) -> bool:
     if isinstance(rule, Mapping) and "exists" in rule:
         # eb-create-pattern-operators: "Exists matching only works on leaf nodes."
         leaf = value is not _ABSENT and not isinstance(value, Mapping)
@@ -95,7 +95,7 @@ def _value(rule: Any, value: Any) -> bool:
     # "If the value in the event is an array, then the event pattern matches if the intersection of
     # the event pattern array and the event array is non-empty." (eb-event-patterns-arrays)
     if isinstance(value, list):
-        return any(_value(rule, item) for item in value)
+        return any(_matches_value(rule, item) for item in value)
     if value is _ABSENT or isinstance(value, Mapping):
         return False
     if isinstance(rule, Mapping):
@@ -105,23 +105,23 @@ def _value(rule: Any, value: Any) -> bool:
 
 
 def _equal(rule: Any, value: Any) -> bool:
-    # true is no 1: JSON knows them apart.
+    # Python has True == 1; JSON distinguishes them.
     return type(rule) is type(value) and bool(rule == value)
 
 
 def _prefix(argument: Any, value: Any) -> bool:
     if isinstance(argument, Mapping):
-        return _folded(value).startswith(_folded(argument["equals-ignore-case"]))
+        return _casefold(value).startswith(_casefold(argument["equals-ignore-case"]))
     return isinstance(value, str) and value.startswith(argument)
 
 
 def _suffix(argument: Any, value: Any) -> bool:
     if isinstance(argument, Mapping):
-        return _folded(value).endswith(_folded(argument["equals-ignore-case"]))
+        return _casefold(value).endswith(_casefold(argument["equals-ignore-case"]))
     return isinstance(value, str) and value.endswith(argument)
 
 
-def _folded(value: Any) -> str:
+def _casefold(value: Any) -> str:
     return value.casefold() if isinstance(value, str) else "\0"
 
 
@@ -159,7 +159,7 @@ def _cidr(argument: str, value: Any) -> bool:
         return False
 
 
-_OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
+_OPERATORS: Final[dict[str, Callable[[Any, Any], bool]]] = {
     "prefix": _prefix,
     "suffix": _suffix,
     "equals-ignore-case": _equals_ignore_case,
@@ -171,16 +171,18 @@ _OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
 
 
 def validate(config: EventSourceMapping) -> None:
-    """Refuse patterns that AWS would refuse when the mapping is made.
+    """Reject patterns that AWS rejects when the mapping is created.
 
     "Lambda throws an exception at the time of the event source mapping creation or update. The
     filter pattern for data properties must be in a valid JSON format." (invocation-eventfiltering)
-    Raises MappingError.
+    Raises InvalidMappingError for an invalid pattern.
     """
     for pattern in config.filters:
         data = pattern.get("data" if config.source_kind == "kinesis" else "dynamodb", {})
         if not isinstance(data, Mapping):
-            raise InvalidMappingError(f"mapping {config.uuid} filters its data by no JSON pattern")
+            raise InvalidMappingError(
+                f"Mapping {config.uuid}: the filter on data must be an object."
+            )
         _validate_level(config, pattern)
 
 
@@ -190,24 +192,24 @@ def _validate_level(config: EventSourceMapping, pattern: Mapping[str, Any]) -> N
             _validate_level(config, wanted)
         elif not isinstance(wanted, list) or not wanted:
             raise InvalidMappingError(
-                f"the filter of mapping {config.uuid} has no list at {name!r}"
+                f"Mapping {config.uuid}: {name!r} in its filter must be a non-empty list."
             )
         elif name == "$or":
             for option in wanted:
                 _validate_level(config, option)
         else:
             for rule in wanted:
-                if not _usable(rule):
+                if not _is_valid_rule(rule):
                     raise InvalidMappingError(
-                        f"the filter of mapping {config.uuid} has an unknown rule at {name!r}"
+                        f"Mapping {config.uuid}: {name!r} in its filter has an invalid rule."
                     )
 
 
-def _usable(rule: Any) -> bool:
-    """Whether a rule can be held against a text and a number without breaking."""
+def _is_valid_rule(rule: Any) -> bool:
+    """Tell whether a rule can be evaluated for a string and a number without an error."""
     try:
         for value in ("127.0.0.1", 1.5):
-            _value(rule, value)
+            _matches_value(rule, value)
     except (KeyError, ValueError, TypeError, AttributeError):
         return False
     return not isinstance(rule, list)

@@ -1,4 +1,4 @@
-"""The poller's log: one JSON object to a line, and never what is in a record."""
+"""The poller's log: one JSON object per line. It never contains data of a record."""
 
 import json
 import sys
@@ -7,13 +7,13 @@ from typing import Any, TextIO
 
 
 class JsonLog:
-    """Writes events as JSON lines. A line is one write, so that threads do not mix theirs."""
+    """Writes events as JSON lines. One write per line keeps lines of different threads apart."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = stream or sys.stdout
 
     def write(self, event: str, **fields: Any) -> None:
-        """Note an event, with the fields that tell which mapping and shard it was."""
+        """Log an event with fields such as the mapping's UUID and the shard's ID."""
         line = json.dumps({"time": round(time.time(), 3), "event": event, **fields})
         self._stream.write(line + "\n")
         self._stream.flush()

@@ -1,10 +1,13 @@
-"""The settings of one event source mapping, as ListEventSourceMappings gives them."""
+"""The settings of an event source mapping, parsed from the API's shape.
+
+README.md lists how each property of CreateEventSourceMapping is handled.
+"""
 
 import datetime as dt
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from aws_emulator.event_sources.errors import InvalidMappingError
 
@@ -12,12 +15,12 @@ SourceKind = Literal["kinesis", "dynamodb"]
 Position = Literal["TRIM_HORIZON", "LATEST", "AT_TIMESTAMP"]
 
 #: "Maximum: 10,000" (services-kinesis-parameters, services-ddb-params: BatchSize)
-MAX_BATCH_SIZE = 10_000
+MAX_BATCH_SIZE: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class EventSourceMapping:
-    """One mapping. Times are in seconds; None stands for AWS's -1, "infinite"."""
+    """One mapping. Times are in seconds; None represents AWS's -1, "infinite"."""
 
     uuid: str
     source_arn: str
@@ -37,19 +40,19 @@ class EventSourceMapping:
 
     @property
     def source_kind(self) -> SourceKind:
-        """Which kind of stream is read."""
+        """The service of the event source."""
         return "kinesis" if ":kinesis:" in self.source_arn else "dynamodb"
 
     @property
     def region(self) -> str:
-        """The region of the stream, which is the mapping's own."""
+        """The region of the stream, which is also the mapping's region."""
         return self.source_arn.split(":")[3]
 
     @classmethod
     def from_api(cls, document: Mapping[str, Any]) -> "EventSourceMapping":
-        """Read one entry of ListEventSourceMappings (or the same names from a template).
+        """Parse an entry of ListEventSourceMappings, or a template's properties.
 
-        Raises MappingError where a value is outside the bounds of CreateEventSourceMapping.
+        Raises InvalidMappingError if a value is outside the bounds of CreateEventSourceMapping.
         """
         timestamp = document.get("StartingPositionTimestamp")
         if isinstance(timestamp, dt.datetime):
@@ -80,7 +83,10 @@ class EventSourceMapping:
         return config
 
     def validate(self) -> None:
-        """Hold the settings to services-kinesis-parameters and services-ddb-params."""
+        """Check the bounds of services-kinesis-parameters and services-ddb-params.
+
+        Raises InvalidMappingError.
+        """
         bounds = {
             "BatchSize": (self.batch_size, 1, MAX_BATCH_SIZE),
             # "You can configure MaximumBatchingWindowInSeconds to any value from 0 seconds to
@@ -92,11 +98,11 @@ class EventSourceMapping:
         for name, (value, low, high) in bounds.items():
             if not low <= value <= high:
                 raise InvalidMappingError(
-                    f"{name} of mapping {self.uuid} is {value}, not {low} to {high}"
+                    f"Mapping {self.uuid}: {name} must be from {low} to {high}, not {value}."
                 )
         if self.starting_position == "AT_TIMESTAMP" and self.starting_timestamp is None:
             raise InvalidMappingError(
-                f"mapping {self.uuid} starts AT_TIMESTAMP without a StartingPositionTimestamp"
+                f"Mapping {self.uuid}: AT_TIMESTAMP requires StartingPositionTimestamp."
             )
 
 
@@ -107,7 +113,7 @@ def _bounded(document: Mapping[str, Any], name: str, maximum: int) -> int | None
         return None
     if not 0 <= int(value) <= maximum:
         raise InvalidMappingError(
-            f"{name} of mapping {document.get('UUID')} is {value}, not -1 to {maximum}"
+            f"Mapping {document.get('UUID')}: {name} must be from -1 to {maximum}, not {value}."
         )
     return int(value)
 
@@ -120,11 +126,11 @@ def _patterns(document: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
             pattern = json.loads(entry["Pattern"])
         except (KeyError, ValueError) as error:
             raise InvalidMappingError(
-                f"a filter pattern of mapping {document.get('UUID')} is no JSON"
+                f"Mapping {document.get('UUID')}: a filter pattern isn't valid JSON."
             ) from error
         if not isinstance(pattern, dict):
             raise InvalidMappingError(
-                f"a filter pattern of mapping {document.get('UUID')} is no object"
+                f"Mapping {document.get('UUID')}: a filter pattern must be a JSON object."
             )
         patterns.append(pattern)
     return tuple(patterns)

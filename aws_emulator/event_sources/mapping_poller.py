@@ -1,8 +1,11 @@
-"""One mapping: which of its shards are read, and where each begins."""
+"""Polls the stream of one mapping: lists its shards and runs a `ShardPoller` for each.
+
+`Poller` owns one `MappingPoller` per enabled mapping and calls `tick` in a loop.
+"""
 
 import time
 from dataclasses import asdict
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from aws_emulator.event_sources.checkpoints import Checkpoint, CheckpointStore
 from aws_emulator.event_sources.errors import PollerError, UnreachableError
@@ -14,12 +17,12 @@ from aws_emulator.event_sources.status import ShardStatus
 from aws_emulator.event_sources.streams import StartingPosition, Stream
 from aws_emulator.event_sources.target import Target
 
-#: Seconds between two looks at the shards of a stream that runs undisturbed.
-LIST_SHARDS_INTERVAL_S = 2.0
+#: Seconds between two ListShards calls, unless a shard has ended in between.
+LIST_SHARDS_INTERVAL_S: Final = 2.0
 
 
 class MappingPoller:
-    """Reads the shards of one mapping, a thread to each. `tick` is called by one thread only."""
+    """Starts, stops and reports on the shard pollers of one mapping. Use it from one thread."""
 
     def __init__(
         self,
@@ -35,23 +38,24 @@ class MappingPoller:
         self._target = target
         self._store = store
         self._json_log = json_log
-        self._readers: dict[str, ShardPoller] = {}
+        self._pollers: dict[str, ShardPoller] = {}
         self._waiting_shard_ids: list[str] = []
         self._listed = False
         self._stopping = False
         self._last_error = ""
         self._next_list = 0.0
-        self._past = ShardStatus("")
+        self._ended_shards = ShardStatus("")
         self._failures = 0
         self._undelivered_discards = 0
 
     def tick(self) -> None:
-        """Look at the stream's shards, and read those whose turn it is.
+        """List the stream's shards, and start a poller for each that may be read now.
 
-        Raises UnreachableError where nobody answered; a refusal is logged and waited out.
+        Logs an error response of the service and tries again later. Raises UnreachableError if the
+        endpoint doesn't respond.
         """
-        # Before the list: the children of a shard that has ended are in a list made after its end.
-        ended = [reader for reader in self._readers.values() if not reader.is_alive()]
+        # Check for ended shards before listing: only a later list contains their children.
+        ended = [poller for poller in self._pollers.values() if not poller.is_alive()]
         now = time.monotonic()
         if self._stopping or (not ended and now < self._next_list):
             return
@@ -70,38 +74,38 @@ class MappingPoller:
         if first and self.config.starting_position == "LATEST":
             for shard_id in shards_before_latest(shards):
                 self._store.save(self.key, shard_id, Checkpoint(finished=True))
-        self._forget_gone(shards)
-        for reader in ended:
-            self._retire(reader)
+        self._drop_deleted_shards(shards)
+        for poller in ended:
+            self._remove_ended(poller)
         known = self._store.shards(self.key)
-        finished = {shard_id for shard_id, point in known.items() if point.finished}
-        for info in startable_shards(shards, self._readers, finished):
-            self._begin(info.shard_id, known.get(info.shard_id), first=first)
-        running = set(self._readers) | finished
+        finished = {shard_id for shard_id, checkpoint in known.items() if checkpoint.finished}
+        for info in startable_shards(shards, self._pollers, finished):
+            self._start(info.shard_id, known.get(info.shard_id), first=first)
+        running = set(self._pollers) | finished
         self._waiting_shard_ids = [info.shard_id for info in shards if info.shard_id not in running]
         self._listed = True
 
     def stop(self) -> None:
-        """Tell every shard to stop; `stopped` once each has ended what was under way."""
+        """Ask every shard poller to stop after its running invocations; see `stopped`."""
         self._stopping = True
-        for reader in self._readers.values():
-            reader.stop()
+        for poller in self._pollers.values():
+            poller.stop()
 
     @property
     def stopped(self) -> bool:
-        """Whether no shard is being read."""
-        return not any(reader.is_alive() for reader in self._readers.values())
+        """Whether all shard pollers have ended."""
+        return not any(poller.is_alive() for poller in self._pollers.values())
 
     def status(self) -> dict[str, Any]:
-        """The mapping's part of the status file."""
+        """Return the mapping's entry in the status file."""
         state: Literal["starting", "stopping", "running"] = "running"
         if self._stopping:
             state = "stopping"
         elif not self._listed:
             state = "starting"
-        readers = list(self._readers.values())
-        shards = [reader.status for reader in readers]
-        counted = [self._past, *shards]
+        pollers = list(self._pollers.values())
+        shards = [poller.status for poller in pollers]
+        counted = [self._ended_shards, *shards]
         return {
             "region": self.config.region,
             "uuid": self.config.uuid,
@@ -111,24 +115,24 @@ class MappingPoller:
             "delivered": sum(shard.delivered for shard in counted),
             "discarded": sum(shard.discarded for shard in counted),
             "filtered": sum(shard.filtered for shard in counted),
-            "failures": self._failures + sum(reader.failures for reader in readers),
+            "failures": self._failures + sum(poller.failures for poller in pollers),
             "undelivered_discards": self._undelivered_discards
-            + sum(r.undelivered_discards for r in readers),
+            + sum(r.undelivered_discards for r in pollers),
             "shards": [
                 asdict(shard)
                 for shard in [*shards, *map(ShardStatus, list(self._waiting_shard_ids))]
             ],
         }
 
-    def _begin(self, shard_id: str, point: Checkpoint | None, *, first: bool) -> None:
-        start, since = self._where(point, first=first)
+    def _start(self, shard_id: str, saved: Checkpoint | None, *, first: bool) -> None:
+        start, since = self._starting_position(saved, first=first)
         checkpoint = Checkpoint(
-            position=point.position if point else None,
+            position=saved.position if saved else None,
             since=since,
-            windows=point.windows if point else {},
+            windows=saved.windows if saved else {},
         )
         self._store.save(self.key, shard_id, checkpoint)
-        reader = ShardPoller(
+        poller = ShardPoller(
             self.config,
             shard_id,
             self._stream,
@@ -136,57 +140,58 @@ class MappingPoller:
             self._json_log,
             checkpoint,
             start,
-            lambda moved: self._store.save(self.key, shard_id, moved),
+            lambda current: self._store.save(self.key, shard_id, current),
         )
-        self._readers[shard_id] = reader
+        self._pollers[shard_id] = poller
         self._log("shard_start", shard=shard_id, position=start.kind)
-        reader.start()
+        poller.start()
 
-    def _where(
-        self, point: Checkpoint | None, *, first: bool
+    def _starting_position(
+        self, checkpoint: Checkpoint | None, *, first: bool
     ) -> tuple[StartingPosition, float | None]:
-        """Where a shard is read from, and the time before which nothing of it counts."""
-        if point and point.position:
+        """Return the position to read from, and the time before which records are ignored."""
+        if checkpoint and checkpoint.position:
             # "Lambda keeps track of the last record processed and resumes processing from that
             # point when it's reenabled." (with-kinesis, Enabled)
-            return StartingPosition("AFTER_SEQUENCE_NUMBER", sequence=point.position), point.since
-        if point and point.since:
-            return StartingPosition("AT_TIMESTAMP", timestamp=point.since), point.since
+            start = StartingPosition("AFTER_SEQUENCE_NUMBER", sequence=checkpoint.position)
+            return start, checkpoint.since
+        if checkpoint and checkpoint.since:
+            return StartingPosition("AT_TIMESTAMP", timestamp=checkpoint.since), checkpoint.since
         # "Latest: Process new records that are added to the stream. Trim horizon: Process all
         # records in the stream. At timestamp: Process records starting from a specific time. After
         # processing any existing records, the function is caught up and continues to process new
-        # records." (with-kinesis) A shard that appears later belongs to the new records, whole.
+        # records." (with-kinesis) All records of a shard that appears later are new records.
         if self.config.starting_position == "AT_TIMESTAMP":
             since = self.config.starting_timestamp or 0.0
             return StartingPosition("AT_TIMESTAMP", timestamp=since), since
         if self.config.starting_position == "LATEST" and first:
-            # The time is kept for an iterator that has to be made anew before any record came.
+            # The time replaces LATEST if the iterator expires before the first record.
             return StartingPosition("LATEST"), time.time()
         return StartingPosition("TRIM_HORIZON"), None
 
-    def _forget_gone(self, shards: list[ShardInfo]) -> None:
+    def _drop_deleted_shards(self, shards: list[ShardInfo]) -> None:
         listed = {info.shard_id for info in shards}
         for shard_id in self._store.shards(self.key):
-            if shard_id not in listed and shard_id not in self._readers:
+            if shard_id not in listed and shard_id not in self._pollers:
                 self._store.drop(self.key, shard_id)
 
-    def _retire(self, reader: ShardPoller) -> None:
-        status = reader.status
-        self._past = ShardStatus(
+    def _remove_ended(self, poller: ShardPoller) -> None:
+        status = poller.status
+        self._ended_shards = ShardStatus(
             "",
-            delivered=self._past.delivered + status.delivered,
-            discarded=self._past.discarded + status.discarded,
-            filtered=self._past.filtered + status.filtered,
+            delivered=self._ended_shards.delivered + status.delivered,
+            discarded=self._ended_shards.discarded + status.discarded,
+            filtered=self._ended_shards.filtered + status.filtered,
         )
-        self._failures += reader.failures
-        self._undelivered_discards += reader.undelivered_discards
-        del self._readers[reader.shard_id]
-        self._log("shard_end", shard=reader.shard_id, finished=reader.finished)
+        self._failures += poller.failures
+        self._undelivered_discards += poller.undelivered_discards
+        del self._pollers[poller.shard_id]
+        self._log("shard_end", shard=poller.shard_id, finished=poller.finished)
 
     def _log(self, event: str, **fields: object) -> None:
         self._json_log.write(event, mapping=self.config.uuid, region=self.config.region, **fields)
 
 
 def mapping_key(region: str, uuid: str) -> str:
-    """The name of a mapping in the state: UUIDs are unique only within their region's service."""
+    """Return the key of a mapping in the state. UUIDs are unique within a region only."""
     return f"{region}/{uuid}"

@@ -1,13 +1,16 @@
-"""The poller: it watches the mappings of its regions, and runs those that are enabled."""
+"""The poller: lists the mappings of its regions, and runs a `MappingPoller` for each enabled one.
+
+It writes the checkpoints and the status file to its state directory. `__main__` runs it.
+"""
 
 import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from aws_emulator.event_sources import filters
-from aws_emulator.event_sources.checkpoints import CheckpointStore, write_whole
+from aws_emulator.event_sources.checkpoints import CheckpointStore, replace_json_file
 from aws_emulator.event_sources.clients import Clients, domain_errors
 from aws_emulator.event_sources.errors import (
     EndpointDownError,
@@ -22,33 +25,34 @@ from aws_emulator.event_sources.status import STATUS_FILE
 from aws_emulator.event_sources.streams import Stream, open_stream
 from aws_emulator.event_sources.target import LambdaTarget, Target
 
-CHECKPOINT_FILE = "poller-checkpoints.json"
-#: Seconds between two looks at the mappings: a change is noticed within one.
-LIST_MAPPINGS_INTERVAL_S = 0.5
-#: Seconds without any answer after which the emulator counts as dead.
-MAX_UNREACHABLE_S = 10.0
-#: Seconds between two writes of the state while records flow.
-WRITE_INTERVAL_S = 0.1
-#: Seconds that a stop waits for what is under way: in order, and when nobody will answer.
-STOP_TIMEOUT_S, ENDPOINT_DOWN_STOP_TIMEOUT_S = 10.0, 1.0
+CHECKPOINT_FILE: Final = "poller-checkpoints.json"
+#: Seconds between two ListEventSourceMappings calls.
+LIST_MAPPINGS_INTERVAL_S: Final = 0.5
+#: Seconds without any response after which the poller ends with EndpointDownError.
+MAX_UNREACHABLE_S: Final = 10.0
+#: Seconds between two writes of the checkpoints.
+WRITE_INTERVAL_S: Final = 0.1
+#: Seconds that a stop waits for running invocations, normally and after EndpointDownError.
+STOP_TIMEOUT_S: Final = 10.0
+ENDPOINT_DOWN_STOP_TIMEOUT_S: Final = 1.0
 
 
 class Backend(Protocol):
-    """What the poller needs of AWS."""
+    """The AWS calls that the poller makes."""
 
     def mappings(self, region: str) -> list[dict[str, Any]]:
-        """The entries of ListEventSourceMappings for streams. Raises PollerError."""
+        """Return the entries of ListEventSourceMappings for streams. Raises PollerError."""
 
     def stream(self, config: EventSourceMapping) -> Stream:
-        """The stream of a mapping."""
+        """Return the stream of a mapping."""
 
     @property
     def target(self) -> Target:
-        """Where batches go."""
+        """The functions and on-failure destinations."""
 
 
 class AwsBackend:
-    """AWS's public APIs at one endpoint."""
+    """AWS's public APIs at one endpoint URL."""
 
     def __init__(self, endpoint: str) -> None:
         self._clients = Clients(endpoint)
@@ -71,7 +75,7 @@ class AwsBackend:
 
 
 class Poller:
-    """All mappings of all regions. `run` returns after `stop`, or raises EmulatorGoneError."""
+    """Runs the enabled mappings of all regions. `stop` may be called from any thread."""
 
     def __init__(
         self, backend: Backend, regions: Sequence[str], state: Path, json_log: JsonLog
@@ -84,70 +88,76 @@ class Poller:
         self._pollers: dict[str, MappingPoller] = {}
         self._invalid: dict[str, dict[str, Any]] = {}
         self._stopping = threading.Event()
-        self._writing = threading.Event()
-        self._broken: PollerError | None = None
-        self._answered = time.monotonic()
+        self._run_ended = threading.Event()
+        self._write_error: PollerError | None = None
+        self._last_response = time.monotonic()
         self._last_errors: dict[str, str] = {}
 
     def stop(self) -> None:
-        """End in order: what is under way is waited for, and the state is written."""
+        """Ask `run` to return: it waits for running invocations and writes the state."""
         self._stopping.set()
 
     def run(self) -> None:
-        """Poll until told to stop. Raises EmulatorGoneError, or StateError where the disk fails."""
-        self._answered = time.monotonic()
-        writer = threading.Thread(target=self._write_until_told, name="state", daemon=True)
+        """Poll until `stop` is called.
+
+        Raises:
+            EndpointDownError: The endpoint did not respond for MAX_UNREACHABLE_S.
+            StateError: The state directory isn't writable.
+        """
+        self._last_response = time.monotonic()
+        writer = threading.Thread(target=self._write_state, name="state", daemon=True)
         writer.start()
-        grace = STOP_TIMEOUT_S
+        timeout = STOP_TIMEOUT_S
         try:
-            while not self._stopping.is_set() and not self._broken:
-                self._look()
+            while not self._stopping.is_set() and not self._write_error:
+                self._poll_mappings()
                 self._stopping.wait(LIST_MAPPINGS_INTERVAL_S)
         except EndpointDownError:
-            grace = ENDPOINT_DOWN_STOP_TIMEOUT_S
+            timeout = ENDPOINT_DOWN_STOP_TIMEOUT_S
             raise
         finally:
-            self._wind_down(grace)
-            self._writing.set()
+            self._stop_mappings(timeout)
+            self._run_ended.set()
             writer.join()
-        if self._broken:
-            raise self._broken
+        if self._write_error:
+            raise self._write_error
 
     # --- watching ---------------------------------------------------------------------------------
 
-    def _look(self) -> None:
+    def _poll_mappings(self) -> None:
         for region in self._regions:
             try:
                 documents = self._backend.mappings(region)
             except PollerError as error:
-                self._no_list(region, error)
+                self._handle_list_error(region, error)
                 continue
-            self._answered = time.monotonic()
+            self._last_response = time.monotonic()
             self._last_errors.pop(region, None)
-            self._follow(region, documents)
+            self._reconcile(region, documents)
         try:
             for poller in list(self._pollers.values()):
                 if not self._stopping.is_set():
                     poller.tick()
         except UnreachableError:
-            # Each wait for nobody takes seconds: the next look at the mappings tells who is there.
+            # Each call takes seconds to time out. The next ListEventSourceMappings call decides
+            # whether the endpoint is down.
             return
 
-    def _no_list(self, region: str, error: PollerError) -> None:
-        # A region that refuses is alive: its mappings go on with what they have.
+    def _handle_list_error(self, region: str, error: PollerError) -> None:
+        # An error response proves that the endpoint is up: the region's mappings continue.
         if not isinstance(error, UnreachableError):
-            self._answered = time.monotonic()
+            self._last_response = time.monotonic()
         if self._last_errors.get(region) != str(error):
             self._last_errors[region] = str(error)
             self._json_log.write("list_mappings_failed", region=region, reason=str(error))
-        silent = time.monotonic() - self._answered
+        silent = time.monotonic() - self._last_response
         if silent >= MAX_UNREACHABLE_S:
             raise EndpointDownError(
-                f"The poller stops: the emulator has not answered for {silent:.0f} seconds."
+                f"The endpoint has not answered for {silent:.0f} seconds. Check that it is running."
             )
 
-    def _follow(self, region: str, documents: Sequence[Mapping[str, Any]]) -> None:
-        """Bring what runs in line with what is listed."""
+    def _reconcile(self, region: str, documents: Sequence[Mapping[str, Any]]) -> None:
+        """Start, stop and restart mapping pollers to match the listed mappings."""
         wanted: dict[str, EventSourceMapping] = {}
         listed = set()
         for document in documents:
@@ -165,17 +175,17 @@ class Poller:
                     self._log_mapping("mapping_stop", poller.config)
         for key, config in wanted.items():
             if key not in self._pollers:
-                self._begin(key, config)
-        # "A new mapping starts from its StartingPosition": a deleted one leaves nothing behind.
+                self._start(key, config)
+        # A new mapping starts from its StartingPosition: drop the checkpoints of deleted mappings.
         for key in {*self._store.mappings(), *self._invalid}:
             if key.startswith(f"{region}/") and key not in listed and key not in self._pollers:
                 self._store.drop(key)
                 self._invalid.pop(key, None)
 
     def _config(self, key: str, document: Mapping[str, Any]) -> EventSourceMapping | None:
-        """The settings of a mapping that is to run."""
+        """Return the settings of an enabled, valid mapping; otherwise None."""
         # "Enabled: Set to true to enable the event source mapping. Set to false to stop processing
-        # records." (with-kinesis) While a change of settings is applied, records still flow.
+        # records." (with-kinesis) Processing continues while an update is applied.
         if document.get("State") not in {"Enabled", "Updating"}:
             self._invalid.pop(key, None)
             return None
@@ -197,7 +207,7 @@ class Poller:
         self._invalid.pop(key, None)
         return config
 
-    def _begin(self, key: str, config: EventSourceMapping) -> None:
+    def _start(self, key: str, config: EventSourceMapping) -> None:
         self._pollers[key] = MappingPoller(
             config,
             self._backend.stream(config),
@@ -218,11 +228,11 @@ class Poller:
 
     # --- state ------------------------------------------------------------------------------------
 
-    def _write_until_told(self) -> None:
+    def _write_state(self) -> None:
         last = ""
         written = 0.0
         while True:
-            over = self._writing.wait(WRITE_INTERVAL_S)
+            over = self._run_ended.wait(WRITE_INTERVAL_S)
             mappings = [poller.status() for poller in list(self._pollers.values())]
             mappings += list(self._invalid.values())
             now = repr(mappings)
@@ -231,17 +241,17 @@ class Poller:
                 if now != last or over or time.monotonic() - written >= 1.0:
                     last, written = now, time.monotonic()
                     document = {"updated_at": round(time.time(), 3), "mappings": mappings}
-                    write_whole(self._state / STATUS_FILE, document)
+                    replace_json_file(self._state / STATUS_FILE, document)
             except PollerError as error:
-                self._broken = error
+                self._write_error = error
                 return
             if over:
                 return
 
-    def _wind_down(self, grace: float) -> None:
+    def _stop_mappings(self, timeout: float) -> None:
         for poller in self._pollers.values():
             poller.stop()
-        deadline = time.monotonic() + grace
+        deadline = time.monotonic() + timeout
         while time.monotonic() < deadline and not all(
             poller.stopped for poller in self._pollers.values()
         ):

@@ -1,7 +1,7 @@
-"""A stream record as the function will see it: its text in the event, made once.
+"""Stream records in the form of the function's event, serialised once.
 
-The event's JSON text is kept, not the object: a batch is cut by the size of its payload, is sent
-again on each retry, and 10,000 records must not be serialised twice.
+A record holds its JSON text, not an object: the text's length decides the batch size, and retries
+send the same text again.
 """
 
 import json
@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-#: What stands around the records in an event: {"Records":[ … ]}
+#: The text around the records in an event: {"Records":[ … ]}
 ENVELOPE_OPEN, ENVELOPE_CLOSE = '{"Records":[', "]}"
 
 
@@ -18,10 +18,13 @@ ENVELOPE_OPEN, ENVELOPE_CLOSE = '{"Records":[', "]}"
 class Record:
     """One record of a shard.
 
-    `number` is the sequence number as an integer: they have up to 56 digits and no fixed length,
-    so that comparing them as text would be wrong. `arrived` is the approximate arrival in Unix
-    seconds, `key` the partition key (Kinesis) or the item's key (DynamoDB), `text` the record's
-    JSON in the event, in ASCII, so that its length is its size in bytes.
+    Attributes:
+        sequence: The sequence number, as text.
+        number: The sequence number as an integer. Sequence numbers have up to 56 digits and vary in
+            length, so that they don't sort as text.
+        arrived: The approximate arrival time in Unix seconds.
+        key: The partition key (Kinesis) or the item's key attributes as JSON (DynamoDB).
+        text: The record's JSON in the event. It is ASCII: its length is its size in bytes.
     """
 
     sequence: str
@@ -32,7 +35,7 @@ class Record:
 
     @property
     def event(self) -> dict[str, Any]:
-        """The record as the function's event holds it."""
+        """The parsed record of the function's event."""
         document: dict[str, Any] = json.loads(self.text)
         return document
 
@@ -46,7 +49,7 @@ def kinesis_record(
     shard_id: str,
     stream_arn: str,
 ) -> Record:
-    """A record of GetRecords as Lambda hands it on; `data` is in base64.
+    """Return a Kinesis record in the form of the function's event; `data` is base64 text.
 
     Shape: the example event of with-kinesis.
     """
@@ -70,41 +73,42 @@ def kinesis_record(
 
 
 def dynamodb_record(document: Mapping[str, Any], *, stream_arn: str) -> Record:
-    """A record of DynamoDB Streams' GetRecords as Lambda hands it on (example event of with-ddb).
+    """Return a record of DynamoDB Streams in the form of the function's event.
 
-    `document` holds times as Unix seconds and binary attributes as base64 text.
+    Shape: the example event of with-ddb. `document` is an entry of GetRecords with times in Unix
+    seconds and binary attributes as base64 text.
     """
     change = document["dynamodb"]
-    handed_on = {**document, "eventSourceARN": stream_arn}
+    event = {**document, "eventSourceARN": stream_arn}
     if identity := document.get("userIdentity"):
         # The API names the members Type and PrincipalId (API_streams_Identity), the event type and
         # principalId (the example of time-to-live-ttl-streams).
-        handed_on["userIdentity"] = {
+        event["userIdentity"] = {
             name[0].lower() + name[1:]: value for name, value in identity.items()
         }
     return Record(
         sequence=change["SequenceNumber"],
         number=int(change["SequenceNumber"]),
         arrived=float(change["ApproximateCreationDateTime"]),
-        # Order is kept per item, and an item is its key attributes.
+        # Lambda keeps the order of records with the same key attributes, which identify an item.
         key=json.dumps(change.get("Keys", {}), sort_keys=True),
-        text=_text(handed_on),
+        text=_text(event),
     )
 
 
 def payload(records: Sequence[Record], extra: Mapping[str, Any] | None = None) -> str:
-    """The event's JSON text; `extra` are the members beside Records (tumbling windows)."""
+    """Return the event's JSON text; `extra` holds the fields beside Records (tumbling windows)."""
     tail = "," + _text(dict(extra))[1:] if extra else "}"
     return ENVELOPE_OPEN + ",".join(record.text for record in records) + "]" + tail
 
 
-def queue_index(key: str, queues: int) -> int:
-    """Which of a shard's concurrent batches a key belongs to, the same in every run."""
-    return zlib.crc32(key.encode()) % queues
+def queue_index(key: str, queue_count: int) -> int:
+    """Return the index of the concurrent batch for a key; stable across runs."""
+    return zlib.crc32(key.encode()) % queue_count
 
 
 def sequence_numbers(records: Iterable[Record]) -> list[str]:
-    """The records' sequence numbers, in their order."""
+    """Return the sequence numbers of the records, in order."""
     return [record.sequence for record in records]
 
 

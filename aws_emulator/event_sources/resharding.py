@@ -1,4 +1,4 @@
-"""The order of shards: a parent before its children, on a split as on a merge."""
+"""The order of shards after a split or a merge: parents before their children."""
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class ShardInfo:
-    """A shard as ListShards or DescribeStream names it; `closed` where it takes no more records."""
+    """A shard of ListShards or DescribeStream. A `closed` shard receives no more records."""
 
     shard_id: str
     parents: tuple[str, ...] = ()
@@ -16,12 +16,12 @@ class ShardInfo:
 def startable_shards(
     listed: Iterable[ShardInfo], started: Collection[str], finished: Collection[str]
 ) -> list[ShardInfo]:
-    """The shards that may be read now.
+    """Return the shards that may be read now, in the listed order.
 
     "After a reshard operation … you should read all the data from the parent shards before you
     read data from the child shards: it ensures that data is read in order by hash key"
-    (kinesis-using-sdk-java-after-resharding). A parent that is no longer listed has outlived its
-    retention (or its stream) and holds nothing up.
+    (kinesis-using-sdk-java-after-resharding). A parent that is no longer listed was deleted after
+    the retention period, or with its stream, and doesn't block its children.
     """
     shards = list(listed)
     present = {shard.shard_id for shard in shards} | set(started)
@@ -35,7 +35,7 @@ def startable_shards(
 
 
 def shards_before_latest(listed: Iterable[ShardInfo]) -> list[str]:
-    """The shards that a mapping which starts at LATEST never reads: they were closed before it."""
+    """Return the IDs of the shards that a mapping at LATEST skips: closed and parent shards."""
     shards = list(listed)
     parents = {parent for shard in shards for parent in shard.parents}
     return [shard.shard_id for shard in shards if shard.closed or shard.shard_id in parents]

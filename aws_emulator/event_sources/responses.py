@@ -1,4 +1,4 @@
-"""What an invocation came back with, and what that says about its batch."""
+"""The outcome of an invocation, and how many records of the batch it completes."""
 
 import json
 from collections.abc import Sequence
@@ -10,17 +10,17 @@ from aws_emulator.event_sources.records import Record
 
 Kind = Literal["returned", "function_error", "not_invoked"]
 
-#: The verdict on a batch: how many of its first records are done. None is all of them.
+#: The number of leading records of a batch that succeeded; None if all succeeded.
 type SucceededCount = int | None
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The end of one invocation.
+    """The outcome of one invocation, by `kind`.
 
-    `returned`: the function answered with `body` (its JSON text). `function_error`: it raised,
-    timed out or died (`error` as in X-Amz-Function-Error). `not_invoked`: throttled, or the
-    function could not be reached; the batch never got there.
+    `returned`: the function returned `body` (JSON text). `function_error`: it raised, timed out or
+    crashed (`error` as in X-Amz-Function-Error). `not_invoked`: Lambda throttled the call or
+    returned an error without invoking the function.
     """
 
     kind: Kind
@@ -34,18 +34,18 @@ class Outcome:
 def count_succeeded(
     config: EventSourceMapping, records: Sequence[Record], outcome: Outcome
 ) -> SucceededCount:
-    """How many leading records of the batch the answer lets the checkpoint pass.
+    """Return how many leading records of the batch succeeded; 0 is a complete failure.
 
-    0 is a complete failure. The rules are those of services-kinesis-batchfailurereporting and of
-    services-ddb-batchfailurereporting; what neither page says is marked.
+    The rules are those of services-kinesis-batchfailurereporting and
+    services-ddb-batchfailurereporting. Comments mark the cases that neither page documents.
     """
     if outcome.kind != "returned":
         return 0
     try:
         body = json.loads(outcome.body or b"null")
     except ValueError:
-        # Not on the page. An answer that is no JSON names no record; services-sqs-errorhandling
-        # lists "An invalid JSON response" as a complete failure.
+        # Not documented for streams. services-sqs-errorhandling lists "An invalid JSON response" as
+        # a complete failure.
         return 0 if config.report_batch_item_failures or config.tumbling_window_s else None
     # "If the response does not contain a state property, Lambda considers this a failed
     # invocation." (services-kinesis-windows)
@@ -55,33 +55,33 @@ def count_succeeded(
     # not be processed by Lambda unless the ReportBatchItemFailures feature is explicitly turned on"
     if not config.report_batch_item_failures:
         return None
-    return _reported(records, body)
+    return _count_before_failures(records, body)
 
 
-def _reported(records: Sequence[Record], body: Any) -> SucceededCount:
+def _count_before_failures(records: Sequence[Record], body: Any) -> SucceededCount:
     # "Lambda treats a batch as a complete success if you return any of the following: … An empty
-    # EventResponse; A null EventResponse" (seen on AWS also for an empty string and an empty list)
+    # EventResponse; A null EventResponse" (observed on AWS also for an empty string or list)
     if body in (None, "", [], {}):
         return None
     if not isinstance(body, dict):
-        return 0  # not on the page: no EventResponse, so it clears no record
+        return 0  # not documented: not an EventResponse, so that no record succeeded
     failures = body.get("batchItemFailures")
     # "… An empty batchItemFailure list; A null batchItemFailure list"
     if failures is None or failures == []:
         return None
     if not isinstance(failures, list):
-        return 0  # not on the page: as above
-    index = {record.sequence: place for place, record in enumerate(records)}
-    places = []
+        return 0  # not documented: see above
+    index = {record.sequence: position for position, record in enumerate(records)}
+    positions = []
     for failure in failures:
         # "Lambda treats a batch as a complete failure if you return any of the following: An empty
         # string itemIdentifier; A null itemIdentifier; An itemIdentifier with a bad key name"
         identifier = failure.get("itemIdentifier") if isinstance(failure, dict) else None
-        # An identifier that is not in the batch: not on the page; AWS treats it as a failure.
+        # Not documented: AWS treats an identifier that isn't in the batch as a complete failure.
         if not isinstance(identifier, str) or identifier not in index:
             return 0
-        places.append(index[identifier])
+        positions.append(index[identifier])
     # "If the batchItemFailures array contains multiple items, Lambda uses the record with the
     # lowest sequence number as the checkpoint. Lambda then retries all records starting from that
     # checkpoint."
-    return min(places)
+    return min(positions)

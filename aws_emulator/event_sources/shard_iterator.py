@@ -1,4 +1,4 @@
-"""Where one shard is read, and how that goes on through what a stream does to its readers."""
+"""Reads one shard page by page, and renews the shard iterator when it expires or is trimmed."""
 
 import math
 
@@ -14,10 +14,10 @@ from aws_emulator.event_sources.streams import RecordPage, StartingPosition, Str
 
 
 class ShardIterator:
-    """Reads a shard page by page from `start` on.
+    """Reads a shard from the position `start`.
 
-    `since` (Unix seconds) is the time before which nothing of the shard counts. `complaint` tells
-    why the last read failed, `gone` that the shard is no longer there.
+    Records that arrived before `since` (Unix seconds) are skipped. After a failed read, `error`
+    holds an event name and a reason for the log. `gone` is set once the shard no longer exists.
     """
 
     def __init__(
@@ -33,7 +33,7 @@ class ShardIterator:
         self._shard_id = shard_id
         self._stream = stream
         self._start = start
-        # DynamoDB Streams tells the time of a change to the second only.
+        # DynamoDB Streams reports times in whole seconds.
         precise = config.source_kind == "kinesis"
         self._since = since if since is None or precise else float(math.floor(since))
         self._last_read: str | None = None
@@ -41,9 +41,9 @@ class ShardIterator:
         self._trimmed = False
 
     def read(self, last_read: str | None) -> RecordPage | None:
-        """The next page, or None where there was none to be had: see `complaint` and `gone`.
+        """Return the next page, or None after an error: see `error` and `gone`.
 
-        `last_read` is the last sequence number that was taken over from the pages before.
+        `last_read` is the last sequence number that the caller has processed.
         """
         self._last_read = last_read
         try:
@@ -52,20 +52,20 @@ class ShardIterator:
             page = self._stream.page(self._shard_id, self._iterator)
         except ExpiredIteratorError:
             # API_GetShardIterator: "A shard iterator expires 5 minutes after it is returned to the
-            # requester." A new one begins where the last record was read.
+            # requester." The next read requests a new one after the last record.
             self._iterator = None
         except TrimmedDataError:
             self._trimmed, self._iterator = True, None
-            self.error = "trimmed", "the position is older than the stream's retention"
+            self.error = "trimmed", "The checkpoint is older than the stream's retention period."
         except StreamNotFoundError as error:
             self.gone = True
-            self.error = "source_gone", str(error)
+            self.error = "stream_not_found", str(error)
         except PollerError as error:
             self._iterator = None
             self.error = "read_failed", str(error)
         else:
             self._iterator, self._trimmed, self.error = page.next, False, None
-            records = [record for record in page.records if self._counts(record)]
+            records = [record for record in page.records if self._is_after_start(record)]
             return RecordPage(records, page.next, page.caught_up, page.behind_ms)
         return None
 
@@ -76,10 +76,10 @@ class ShardIterator:
             return StartingPosition("AFTER_SEQUENCE_NUMBER", sequence=self._last_read)
         start = self._start
         if start.kind == "LATEST" and self._since:
-            # The tip moves on: an iterator that is made anew begins where the first one did.
+            # LATEST moves with the stream: a renewed iterator must start where the first one did.
             self._start = StartingPosition("AT_TIMESTAMP", timestamp=self._since)
         return start
 
-    def _counts(self, record: Record) -> bool:
-        """Whether a record is young enough for where the mapping starts."""
+    def _is_after_start(self, record: Record) -> bool:
+        """Whether the record arrived at or after the mapping's starting time."""
         return self._since is None or bool(self._last_read) or record.arrived >= self._since

@@ -1,4 +1,4 @@
-"""One shard, read and delivered: the thread that drives a `Shard` against the real services."""
+"""The thread that polls one shard: it reads records and runs the actions of a `ShardProcessor`."""
 
 import queue
 import random
@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 from aws_emulator.event_sources.checkpoints import Checkpoint
 from aws_emulator.event_sources.errors import PollerError
@@ -18,19 +19,19 @@ from aws_emulator.event_sources.status import ShardStatus
 from aws_emulator.event_sources.streams import StartingPosition, Stream
 from aws_emulator.event_sources.target import Target, error_type
 
-#: "Each shard can support up to five read transactions per second" (Kinesis,
-#: service-sizes-and-limits): as often as may be, for a short way from a record to its function.
-POLL_INTERVAL_S = 0.2
-#: Seconds between two tries of a read that was refused.
-READ_RETRY_INTERVAL_S = 0.5
-#: Tries to send a discarded batch to its destination. AWS counts DestinationDeliveryFailures and
-#: goes on; so does this, after it has tried as long as a destination may take to be made.
-MAX_DESTINATION_ATTEMPTS = 6
+#: Seconds between two reads at the tip of the shard. "Each shard can support up to five read
+#: transactions per second" (Kinesis, service-sizes-and-limits).
+POLL_INTERVAL_S: Final = 0.2
+#: Seconds between two attempts of a failed read.
+READ_RETRY_INTERVAL_S: Final = 0.5
+#: Attempts to send a discarded batch to its destination. AWS emits DestinationDeliveryFailures and
+#: continues; so does the poller, after attempts that cover the creation time of a destination.
+MAX_DESTINATION_ATTEMPTS: Final = 6
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
-    """The end of an action: its outcome (None for a discard), and when it began and ended."""
+class Completion:
+    """A completed action. A discard has no `outcome`; `sent` tells whether it was sent."""
 
     action: Invoke | Discard
     outcome: Outcome | None
@@ -38,9 +39,9 @@ class Ended:
 
 
 class ShardPoller(threading.Thread):
-    """Reads one shard until it ends or is told to stop; see `status` and `failed` for how it is.
+    """Polls one shard until the shard ends or `stop` is called.
 
-    `saved` is called with the checkpoint whenever it has moved.
+    `status` is replaced after each step. `saved` is called with the current checkpoint.
     """
 
     def __init__(
@@ -72,48 +73,50 @@ class ShardPoller(threading.Thread):
             windows=checkpoint.windows,
             rng=random.Random(),  # noqa: S311 -- jitter of the back-off
         )
-        self._ended = False
+        self._shard_ended = False
         self._next_read = 0.0
         self._behind_ms: int | None = None
         self._last_error: tuple[str, str] | None = None
-        self._busy = 0
+        self._running_actions = 0
         self._stopping = threading.Event()
-        self._inbox: queue.SimpleQueue[Ended | None] = queue.SimpleQueue()
-        self._outboxes: dict[int, queue.SimpleQueue[Invoke | Discard | None]] = {}
+        self._completions: queue.SimpleQueue[Completion | None] = queue.SimpleQueue()
+        self._action_queues: dict[int, queue.SimpleQueue[Invoke | Discard | None]] = {}
 
     @property
     def finished(self) -> bool:
-        """Whether the shard is closed and everything in it is done: its children may start."""
+        """Whether the shard is closed and fully processed, so that its children may start."""
         return self._processor.finished and not self.gone
 
     @property
     def gone(self) -> bool:
-        """Whether the shard, or its whole stream, is no longer there."""
+        """Whether the shard or its stream was deleted."""
         return self._iterator.gone
 
     def stop(self) -> None:
-        """Start nothing new. The thread ends once what is under way has ended."""
+        """Ask the thread to end after its running actions."""
         self._stopping.set()
-        self._inbox.put(None)
+        self._completions.put(None)
 
     def run(self) -> None:
         try:
-            while not self._processor.finished and not (self._stopping.is_set() and not self._busy):
+            while not self._processor.finished and not (
+                self._stopping.is_set() and not self._running_actions
+            ):
                 if not self._stopping.is_set():
                     self._read_if_due()
-                    self._begin_due()
-                self._note()
+                    self._start_due_actions()
+                self._update_status()
                 self._wait()
-            self._note()
+            self._update_status()
         finally:
-            for outbox in self._outboxes.values():
-                outbox.put(None)
+            for action_queue in self._action_queues.values():
+                action_queue.put(None)
 
     # --- reading ----------------------------------------------------------------------------------
 
     def _read_if_due(self) -> None:
         now = time.time()
-        if self._ended or now < self._next_read or not self._processor.can_read:
+        if self._shard_ended or now < self._next_read or not self._processor.can_read:
             return
         page = self._iterator.read(self._processor.last_read)
         self._log_error_once(self._iterator.error)
@@ -126,34 +129,38 @@ class ShardPoller(threading.Thread):
         # "NextShardIterator: … If set to null, the shard has been closed and the requested iterator
         # does not return any more data." (API_GetRecords)
         if self._iterator.gone or (page and page.next is None):
-            self._ended = True
+            self._shard_ended = True
             self._processor.close()
 
     def _log_error_once(self, error: tuple[str, str] | None) -> None:
-        """Log once, not at every try."""
+        """Log an error once, not on every attempt."""
         if error and error != self._last_error:
             event, reason = error
             self._log(event, reason=reason)
         self._last_error = error
 
-    # --- delivering -------------------------------------------------------------------------------
+    # --- invoking ---------------------------------------------------------------------------------
 
-    def _begin_due(self) -> None:
+    def _start_due_actions(self) -> None:
         for action in self._processor.due_actions(time.time()):
-            self._busy += 1
-            outbox = self._outboxes.get(action.queue)
-            if outbox is None:
-                outbox = self._outboxes[action.queue] = queue.SimpleQueue()
-                threading.Thread(target=self._work, args=(outbox,), daemon=True).start()
-            outbox.put(action)
+            self._running_actions += 1
+            action_queue = self._action_queues.get(action.queue)
+            if action_queue is None:
+                action_queue = self._action_queues[action.queue] = queue.SimpleQueue()
+                threading.Thread(
+                    target=self._run_actions, args=(action_queue,), daemon=True
+                ).start()
+            action_queue.put(action)
 
-    def _work(self, outbox: "queue.SimpleQueue[Invoke | Discard | None]") -> None:
-        """One lane's own thread: it waits for the function, and decides nothing."""
-        while (action := outbox.get()) is not None:
+    def _run_actions(self, action_queue: "queue.SimpleQueue[Invoke | Discard | None]") -> None:
+        """Run the actions of one concurrent batch, each until its outcome is known."""
+        while (action := action_queue.get()) is not None:
             if isinstance(action, Invoke):
-                self._inbox.put(Ended(action, self._target.invoke(self.config, action.event)))
+                self._completions.put(
+                    Completion(action, self._target.invoke(self.config, action.event))
+                )
             else:
-                self._inbox.put(Ended(action, None, self._send(action)))
+                self._completions.put(Completion(action, None, self._send(action)))
 
     def _send(self, action: Discard) -> bool:
         for attempt in range(1, MAX_DESTINATION_ATTEMPTS + 1):
@@ -173,36 +180,36 @@ class ShardPoller(threading.Thread):
     def _wait(self) -> None:
         now = time.time()
         wakes = [self._processor.wake_at()]
-        if not self._ended and self._processor.can_read and not self._stopping.is_set():
+        if not self._shard_ended and self._processor.can_read and not self._stopping.is_set():
             wakes.append(self._next_read)
         until = min((wake for wake in wakes if wake is not None), default=now + POLL_INTERVAL_S)
         try:
-            ended = self._inbox.get(timeout=max(0.0, min(until - now, 1.0)))
+            completion = self._completions.get(timeout=max(0.0, min(until - now, 1.0)))
             while True:
-                if ended:
-                    self._settle(ended)
-                ended = self._inbox.get_nowait()
+                if completion:
+                    self._complete(completion)
+                completion = self._completions.get_nowait()
         except queue.Empty:
             pass
 
-    def _settle(self, ended: Ended) -> None:
-        self._busy -= 1
+    def _complete(self, completion: Completion) -> None:
+        self._running_actions -= 1
         now = time.time()
-        action = ended.action
+        action = completion.action
         if isinstance(action, Invoke):
-            if ended.outcome:
+            if completion.outcome:
                 before = self._processor.counts.delivered
-                self._processor.complete_invocation(action, ended.outcome, now)
+                self._processor.complete_invocation(action, completion.outcome, now)
                 done = self._processor.counts.delivered - before
-                self._log_failure(action, ended.outcome, done)
-        elif ended.sent or not self._stopping.is_set():
-            # Stopped before it could be sent: the batch stays, and is given up after the restart.
-            self._log_discard(action, sent=ended.sent)
+                self._log_failure(action, completion.outcome, done)
+        elif completion.sent or not self._stopping.is_set():
+            # A discard that a stop interrupted is not completed: it is repeated after a restart.
+            self._log_discard(action, sent=completion.sent)
             self._processor.complete_discard(action, now)
 
-    # --- what others see --------------------------------------------------------------------------
+    # --- status and log ---------------------------------------------------------------------------
 
-    def _note(self) -> None:
+    def _update_status(self) -> None:
         processor = self._processor
         oldest = processor.oldest_arrival
         self.status = ShardStatus(
@@ -212,8 +219,8 @@ class ShardPoller(threading.Thread):
             in_flight=processor.in_flight,
             behind_ms=self._behind_ms,
             iterator_age_ms=max(0, round((time.time() - oldest) * 1000)) if oldest else 0,
-            # A shard that has ended is not the tip: its children have yet to be found.
-            caught_up_at=None if self._ended else processor.caught_up_at,
+            # A shard that has ended isn't caught up: its children are not listed yet.
+            caught_up_at=None if self._shard_ended else processor.caught_up_at,
             delivered=processor.counts.delivered,
             discarded=processor.counts.discarded,
             filtered=processor.counts.filtered,

@@ -1,15 +1,15 @@
-"""One shard of one mapping, as a state machine: records and answers in, invocations out.
+"""The state machine of one shard: records and outcomes in, invocations and discards out.
 
-It does no I/O and reads no clock. Whoever drives it (the poller's threads or the fault simulator)
-reads records into it, carries out the actions that are due, and tells it how they ended. Each
-lane holds one batch at a time: "the number of concurrent batches that Lambda polls from a shard
-via a parallelization factor from 1 (default) to 10" (with-kinesis).
+It does no I/O and reads no clock. The caller (`ShardPoller` or the fault simulator) adds records,
+runs the due actions, and reports their outcomes. Each `BatchQueue` has at most one running action:
+"the number of concurrent batches that Lambda polls from a shard via a parallelization factor from 1
+(default) to 10" (with-kinesis).
 """
 
 import random
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from aws_emulator.event_sources import filters
 from aws_emulator.event_sources.batch_queue import BatchQueue
@@ -27,13 +27,14 @@ from aws_emulator.event_sources.records import Record, payload, queue_index
 from aws_emulator.event_sources.responses import Outcome, count_succeeded
 from aws_emulator.event_sources.tumbling_windows import Window, update_state
 
-#: How much a shard reads ahead of what is finished: a stalled function must not fill the memory.
-MAX_READ_AHEAD_RECORDS, MAX_READ_AHEAD_BYTES = 20_000, 4 * MAX_PAYLOAD_BYTES
+#: Limits of the records in flight of one shard. They bound the memory when a function stalls.
+MAX_READ_AHEAD_RECORDS: Final = 20_000
+MAX_READ_AHEAD_BYTES: Final = 4 * MAX_PAYLOAD_BYTES
 
 
 @dataclass(frozen=True, slots=True)
 class Invoke:
-    """Call the function with `event` (JSON text), then tell `Shard.invoked`."""
+    """Invoke the function with `event` (JSON text), then call `complete_invocation`."""
 
     queue: int
     batch: Batch
@@ -43,7 +44,7 @@ class Invoke:
 
 @dataclass(frozen=True, slots=True)
 class Discard:
-    """Send a given-up batch to the on-failure destination, then tell `Shard.dropped`."""
+    """Send a batch to the on-failure destination, then call `complete_discard`."""
 
     queue: int
     discard: DiscardedBatch
@@ -52,7 +53,7 @@ class Discard:
 
 @dataclass(slots=True)
 class Counts:
-    """What became of the records of a shard, in records."""
+    """Numbers of finished records of a shard."""
 
     delivered: int = 0
     discarded: int = 0
@@ -60,7 +61,10 @@ class Counts:
 
 
 class ShardProcessor:
-    """The rules of one shard. `position` is the checkpoint to go on from, None at the start."""
+    """Processes one shard from the checkpoint `position` (None for a new shard).
+
+    `windows` holds the tumbling windows that were open at the checkpoint, by queue index.
+    """
 
     def __init__(
         self,
@@ -87,32 +91,32 @@ class ShardProcessor:
             if number < len(self._queues) and config.tumbling_window_s:
                 self._queues[number].window = window
 
-    # --- what the driver asks -------------------------------------------------------------------
+    # --- state ----------------------------------------------------------------------------------
 
     @property
     def position(self) -> str | None:
-        """The checkpoint: every record up to this sequence number is finished."""
+        """The checkpoint: all records up to this sequence number are finished."""
         return self._tracker.position
 
     @property
     def windows(self) -> dict[int, Window]:
-        """The open tumbling windows by lane; kept with the checkpoint."""
+        """The open tumbling windows by queue index; stored with the checkpoint."""
         return {queue.number: queue.window for queue in self._queues if queue.window}
 
     @property
     def in_flight(self) -> int:
-        """Records that are read and not behind the checkpoint."""
+        """The number of records that were read and that the checkpoint has not passed."""
         return len(self._tracker)
 
     @property
     def oldest_arrival(self) -> float | None:
-        """When the first unfinished record arrived (Unix seconds)."""
+        """The arrival time of the first unfinished record, in Unix seconds."""
         record = self._tracker.oldest
         return record.arrived if record else None
 
     @property
     def can_read(self) -> bool:
-        """Whether the driver should read on."""
+        """Whether the read-ahead limits allow another read."""
         ahead = max(
             MAX_READ_AHEAD_RECORDS, 2 * self.config.batch_size * self.config.parallelization_factor
         )
@@ -120,24 +124,24 @@ class ShardProcessor:
 
     @property
     def finished(self) -> bool:
-        """Whether the shard is closed and everything in it is done: its children may start."""
+        """Whether the shard is closed and fully processed, so that its children may start."""
         return self._closed and all(queue.idle for queue in self._queues)
 
     def wake_at(self) -> float | None:
-        """The next time at which something can be due without a new record or answer."""
+        """Return the next time at which an action can be due without a new record or outcome."""
         times = (queue.wake_at() for queue in self._queues)
         return min((time for time in times if time is not None), default=None)
 
-    # --- what the driver tells ------------------------------------------------------------------
+    # --- input and actions ----------------------------------------------------------------------
 
     def read(self, records: Iterable[Record], now: float, *, caught_up: bool) -> None:
-        """Take in records in the shard's order; `caught_up` where the read reached the tip.
+        """Add records in the order of the shard; `caught_up` means that the read reached the tip.
 
-        Records at or before the last one read are passed over: a renewed iterator may repeat them.
+        Skips records up to the last one read: a renewed shard iterator may repeat them.
         """
         last = int(self.last_read) if self.last_read else -1
         fresh = [record for record in records if record.number > last]
-        self._tracker.read(fresh)
+        self._tracker.add(fresh)
         # "If you're using batching windows, Lambda applies your filter criteria to each new event
         # to determine whether to add it to the current batch." (invocation-eventfiltering)
         kept = [record for record in fresh if filters.accepts(self.config, record)]
@@ -146,7 +150,7 @@ class ShardProcessor:
             self._tracker.finish(r for r in fresh if r.number not in wanted)
             self.counts.filtered += len(fresh) - len(kept)
         for record in kept:
-            self._queues[queue_index(record.key, len(self._queues))].queue(record, now)
+            self._queues[queue_index(record.key, len(self._queues))].add(record, now)
             self._bytes += len(record.text)
         if fresh:
             self.last_read = fresh[-1].sequence
@@ -154,11 +158,11 @@ class ShardProcessor:
             self.caught_up_at = now
 
     def close(self) -> None:
-        """The shard has ended: what is gathered is sent without waiting for more."""
+        """Mark the shard as ended: pending records no longer wait for a full batch."""
         self._closed = True
 
     def due_actions(self, now: float) -> list[Invoke | Discard]:
-        """Everything that is to be done now. Each action's lane waits until its end is told."""
+        """Return the actions to start now. A queue's next action waits for the end of this one."""
         actions = []
         for queue in self._queues:
             if not queue.busy and (action := self._next(queue, now)):
@@ -167,7 +171,7 @@ class ShardProcessor:
         return actions
 
     def complete_invocation(self, action: Invoke, outcome: Outcome, now: float) -> None:
-        """Tell how an invocation ended."""
+        """Report the outcome of an invocation."""
         queue = self._queues[action.queue]
         queue.action_ended(now)
         if action.final:
@@ -182,13 +186,13 @@ class ShardProcessor:
         queue.not_before = now + decision.wait_s
 
     def complete_discard(self, action: Discard, now: float) -> None:
-        """Tell that a discard has been sent to its destination."""
+        """Report that a discarded batch was sent to its destination."""
         queue = self._queues[action.queue]
         queue.action_ended(now)
         self._finish(action.discard.batch.records)
         self.counts.discarded += len(action.discard.batch.records)
 
-    # --- inside -----------------------------------------------------------------------------------
+    # --- private --------------------------------------------------------------------------------
 
     def _finish(self, records: tuple[Record, ...]) -> None:
         self._tracker.finish(records)
@@ -205,18 +209,18 @@ class ShardProcessor:
             return None
         item = queue.work.popleft()
         if isinstance(item, DiscardedBatch):
-            return self._drop(queue, item)
-        gone, rest = discard_expired(self.config, item, now)
-        if gone:
+            return self._discard(queue, item)
+        expired, rest = discard_expired(self.config, item, now)
+        if expired:
             if rest:
                 queue.work.appendleft(rest)
-            return self._drop(queue, gone)
+            return self._discard(queue, expired)
         return self._invoke(queue, item)
 
     def _invoke(self, queue: BatchQueue, batch: Batch, *, final: bool = False) -> Invoke:
         return Invoke(queue.number, batch, self._event(queue, batch, final=final), final)
 
-    def _drop(self, queue: BatchQueue, discard: DiscardedBatch) -> Discard:
+    def _discard(self, queue: BatchQueue, discard: DiscardedBatch) -> Discard:
         return Discard(queue.number, discard, self._event(queue, discard.batch, final=False))
 
     def _event(self, queue: BatchQueue, batch: Batch, *, final: bool) -> str:

@@ -1,20 +1,22 @@
-"""The status file: what is in flight, and whether everything has been delivered."""
+"""The status file: progress of each mapping and shard, for tools that wait for the poller."""
 
 import json
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from aws_emulator.event_sources.errors import StateError
 
-STATUS_FILE = "poller-status.json"
+STATUS_FILE: Final = "poller-status.json"
 
 
 @dataclass(frozen=True, slots=True)
 class ShardStatus:
-    """One shard now. `caught_up_at` is when a read that found nothing more began (Unix seconds);
-    `iterator_age_ms` the age of the first record that is not finished.
+    """Progress of one shard.
+
+    `caught_up_at` is the start time (Unix seconds) of the last read that reached the tip.
+    `iterator_age_ms` is the age of the first unfinished record.
     """
 
     shard_id: str
@@ -30,12 +32,12 @@ class ShardStatus:
 
 
 def read_status(state: Path) -> dict[str, Any] | None:
-    """The status of the poller whose state directory this is; None before it has written one.
+    """Return the status in the poller's state directory; None before the first write.
 
     Shape: {"updated_at": Unix seconds, "mappings": [{"region", "uuid", "source_arn",
     "function_arn", "state": "running"|"starting"|"stopping"|"invalid", "delivered", "discarded",
     "filtered", "undelivered_discards", "failures", "shards": [ShardStatus as an object]}]}.
-    Raises StateError where the file is something else.
+    Raises StateError if the file can't be read or has another shape.
     """
     path = state / STATUS_FILE
     try:
@@ -43,17 +45,17 @@ def read_status(state: Path) -> dict[str, Any] | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
-        raise StateError(f"{path} is no status of the poller") from error
+        raise StateError(f"{path} isn't a valid status file of the poller.") from error
     if not isinstance(document, dict) or "mappings" not in document:
-        raise StateError(f"{path} is no status of the poller")
+        raise StateError(f"{path} isn't a valid status file of the poller.")
     return document
 
 
 def drained(status: dict[str, Any] | None, *, since: float, sources: Collection[str] = ()) -> bool:
-    """Whether all that was in the streams at the time `since` (Unix seconds) has been dealt with.
+    """Tell whether the poller has processed all records that were in the streams at `since`.
 
-    `sources` are the ARNs of streams that must have a running mapping; without them, a poller that
-    has not yet found its mappings would count as done.
+    `since` is in Unix seconds. `sources` are ARNs of streams that must have a running mapping; they
+    keep a poller that has not listed its mappings yet from passing as drained.
     """
     if status is None:
         return False

@@ -1,9 +1,9 @@
-"""The two kinds of stream that are read, over their public APIs."""
+"""Reads Kinesis data streams and DynamoDB Streams over their public APIs."""
 
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
 from aws_emulator.event_sources.clients import Clients, domain_errors
 from aws_emulator.event_sources.mapping import EventSourceMapping
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class StartingPosition:
-    """Where to read a shard from: after a sequence number, from a time on, or at an end of it."""
+    """The position in a shard at which to start reading; `timestamp` is in Unix seconds."""
 
     kind: Literal["AFTER_SEQUENCE_NUMBER", "AT_TIMESTAMP", "TRIM_HORIZON", "LATEST"]
     sequence: str = ""
@@ -28,9 +28,9 @@ class StartingPosition:
 
 @dataclass(frozen=True, slots=True)
 class RecordPage:
-    """What one read brought. `next` is None at the end of a closed shard.
+    """The result of GetRecords. A closed shard ends with `next` None.
 
-    `behind_ms` is MillisBehindLatest where the service tells it.
+    `behind_ms` is MillisBehindLatest, which only Kinesis returns.
     """
 
     records: Sequence[Record]
@@ -40,20 +40,20 @@ class RecordPage:
 
 
 class Stream(Protocol):
-    """A stream that can be read shard by shard. Raises the errors of `clients.domain_errors`."""
+    """A stream of shards. All methods raise the errors of `clients.domain_errors`."""
 
     def shards(self) -> list[ShardInfo]:
-        """Every shard that is still there."""
+        """Return all listed shards."""
 
     def iterator(self, shard_id: str, start: StartingPosition) -> str:
-        """A shard iterator."""
+        """Return a shard iterator for the position."""
 
     def page(self, shard_id: str, iterator: str) -> RecordPage:
-        """The next records."""
+        """Return the next records of the shard."""
 
 
 def open_stream(clients: Clients, config: EventSourceMapping) -> Stream:
-    """The source of a mapping."""
+    """Return the stream of a mapping."""
     if config.source_kind == "kinesis":
         return KinesisStream(clients, config)
     return DynamoDbStream(clients, config)
@@ -64,13 +64,13 @@ class KinesisStream:
 
     #: "Each call to GetRecords can return up to 10 MiB of data and up to 10,000 records"
     #: (API_GetRecords)
-    LIMIT = 10_000
+    MAX_RECORDS: Final = 10_000
 
     def __init__(self, clients: Clients, config: EventSourceMapping) -> None:
         self._client = clients.kinesis(config.region)
         self._control = clients.kinesis_control(config.region)
-        # A mapping of a stream consumer reads the consumer's stream. Enhanced fan-out changes who
-        # pays for the throughput, not what is read.
+        # The source can be a stream consumer. Enhanced fan-out adds throughput; the records are
+        # those of the stream.
         self._arn = config.source_arn.split("/consumer/")[0]
 
     def shards(self) -> list[ShardInfo]:
@@ -102,14 +102,14 @@ class KinesisStream:
         if start.kind == "AFTER_SEQUENCE_NUMBER":
             request["StartingSequenceNumber"] = start.sequence
         if start.kind == "AT_TIMESTAMP":
-            # botocore sends whole seconds; the reader passes over what is older than the time.
+            # botocore sends whole seconds; `ShardIterator` skips the records before the time.
             request["Timestamp"] = dt.datetime.fromtimestamp(start.timestamp, dt.UTC)
         with domain_errors():
             return self._client.get_shard_iterator(**request)["ShardIterator"]
 
     def page(self, shard_id: str, iterator: str) -> RecordPage:
         with domain_errors():
-            answer: Any = self._client.get_records(ShardIterator=iterator, Limit=self.LIMIT)
+            answer: Any = self._client.get_records(ShardIterator=iterator, Limit=self.MAX_RECORDS)
         records = [
             kinesis_record(
                 sequence=record["SequenceNumber"],
@@ -153,7 +153,7 @@ class DynamoDbStream:
                 return listed
 
     def iterator(self, shard_id: str, start: StartingPosition) -> str:
-        # DynamoDB Streams has no AT_TIMESTAMP: the reader passes over what is older.
+        # DynamoDB Streams has no AT_TIMESTAMP: `ShardIterator` skips the older records.
         kind = "TRIM_HORIZON" if start.kind == "AT_TIMESTAMP" else start.kind
         request: TableIteratorTypeDef = {
             "StreamArn": self._arn,
@@ -167,11 +167,11 @@ class DynamoDbStream:
 
     def page(
         self,
-        shard_id: str,  # noqa: ARG002 -- only Kinesis names the shard in a record
+        shard_id: str,  # noqa: ARG002 -- only Kinesis records contain the shard ID
         iterator: str,
     ) -> RecordPage:
         with domain_errors():
             answer: Any = self._client.get_records(ShardIterator=iterator)
         records = [dynamodb_record(record, stream_arn=self._arn) for record in answer["Records"]]
-        # There is no MillisBehindLatest here. A page with nothing in it is the tip.
+        # DynamoDB Streams has no MillisBehindLatest. An empty page marks the tip.
         return RecordPage(records, answer.get("NextShardIterator"), not records)

@@ -1,8 +1,8 @@
-"""The function that a mapping invokes, and where its discarded batches go."""
+"""The target of a mapping: invokes its function, and sends discarded batches to its destination."""
 
 import json
 import uuid
-from typing import Protocol
+from typing import Final, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
@@ -14,15 +14,15 @@ from aws_emulator.event_sources.errors import InvalidMappingError
 from aws_emulator.event_sources.mapping import EventSourceMapping
 from aws_emulator.event_sources.responses import Outcome
 
-#: The batch reached Lambda and cannot be run: no later try would end otherwise.
-_UNRUNNABLE = {"RequestTooLargeException", "InvalidRequestContentException"}
+#: Invoke errors that every retry of the same batch would meet again.
+_PERMANENT_ERRORS: Final = {"RequestTooLargeException", "InvalidRequestContentException"}
 
 
 class Target(Protocol):
-    """Where batches go."""
+    """The function and the on-failure destination of mappings."""
 
     def invoke(self, config: EventSourceMapping, event: str) -> Outcome:
-        """Call the function with the event and wait for its answer. Never raises."""
+        """Invoke the function with the event and return the outcome. Never raises."""
 
     def discard(
         self,
@@ -32,11 +32,14 @@ class Target(Protocol):
         event: str,
         now: float,
     ) -> None:
-        """Send a discarded batch to the mapping's destination, if it has one."""
+        """Send the invocation record of a discarded batch to the mapping's destination, if any.
+
+        `event` is the event of the batch, `now` the time in Unix seconds. Raises PollerError.
+        """
 
 
 class LambdaTarget:
-    """Functions and destinations over their public APIs."""
+    """Invokes functions and sends to destinations over AWS's public APIs."""
 
     def __init__(self, clients: Clients) -> None:
         self._clients = clients
@@ -52,7 +55,7 @@ class LambdaTarget:
             body = answer["Payload"].read()
         except ClientError as error:
             code = error.response.get("Error", {}).get("Code", "Unknown")
-            kind = "function_error" if code in _UNRUNNABLE else "not_invoked"
+            kind = "function_error" if code in _PERMANENT_ERRORS else "not_invoked"
             status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
             return Outcome(kind, error=code, status=status)  # type: ignore[arg-type] # a literal of two
         except (BotoCoreError, ResponseParserError, OSError) as error:
@@ -81,8 +84,8 @@ class LambdaTarget:
         # "Because Lambda sends only the metadata for these destination types [SQS, SNS] …"; "For
         # Amazon S3 destinations, Lambda also sends the entire invocation record along with the
         # metadata." (kinesis-on-failure-destination)
-        whole = event if service == "s3" else None
-        document = invocation_record(config, shard_id, discard, now, whole)
+        payload = event if service == "s3" else None
+        document = invocation_record(config, shard_id, discard, now, payload)
         with domain_errors():
             if service == "sqs":
                 queue = self._clients.sqs(region)
@@ -97,12 +100,12 @@ class LambdaTarget:
                 )
             else:
                 raise InvalidMappingError(
-                    f"mapping {config.uuid} has a destination that is not served"
+                    f"Mapping {config.uuid}: unsupported destination {arn}. Use SQS, SNS or S3."
                 )
 
 
 def error_type(outcome: Outcome) -> str:
-    """The name of the function's error; never its message, which may hold what was in a record."""
+    """Return the type of the function's error, without the message: it may contain record data."""
     if outcome.kind != "function_error":
         return outcome.error or ""
     try:

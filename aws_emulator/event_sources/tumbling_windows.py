@@ -1,4 +1,4 @@
-"""Tumbling windows: which one a record belongs to, and the state handed from call to call.
+"""Tumbling windows: their boundaries, and the state passed from invocation to invocation.
 
 All quotations are from services-kinesis-windows.
 """
@@ -6,18 +6,18 @@ All quotations are from services-kinesis-windows.
 import datetime as dt
 import json
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Final
 
 from aws_emulator.event_sources.responses import Outcome
 
 #: "Your state can be a maximum of 1 MB per shard. If it exceeds that size, Lambda terminates the
 #: window early."
-MAX_STATE_BYTES = 1024 * 1024
+MAX_STATE_BYTES: Final = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """One window. `start` in Unix seconds; `early` once its state has outgrown the limit."""
+    """One window. `start` is in Unix seconds; `early` is set once the state exceeds the limit."""
 
     start: int
     seconds: int
@@ -26,11 +26,11 @@ class Window:
 
     @property
     def end(self) -> int:
-        """The first second that is no longer in the window."""
+        """The end of the window in Unix seconds, exclusive."""
         return self.start + self.seconds
 
     def event_fields(self, *, final: bool, shard_id: str, stream_arn: str) -> dict[str, Any]:
-        """What stands beside Records in the event (example KinesisTimeWindowEvent)."""
+        """Return the event's fields beside Records (example event KinesisTimeWindowEvent)."""
         return {
             "window": {"start": _iso(self.start), "end": _iso(self.end)},
             "state": self.state,
@@ -44,7 +44,7 @@ class Window:
 
 
 def window_start(arrived: float, seconds: int) -> int:
-    """The start of the window that a record belongs to.
+    """Return the start of the window of a record that arrived at `arrived`, in Unix seconds.
 
     "Lambda determines tumbling window boundaries based on the time when records were inserted into
     the stream."
@@ -53,7 +53,7 @@ def window_start(arrived: float, seconds: int) -> int:
 
 
 def update_state(window: Window, outcome: Outcome) -> Window:
-    """The window after an aggregating call that kept its state."""
+    """Return the window with the state that the function returned."""
     state = json.loads(outcome.body)["state"]
     large = len(json.dumps(state, separators=(",", ":")).encode()) > MAX_STATE_BYTES
     return replace(window, state=state, early=window.early or large)

@@ -1,9 +1,9 @@
-"""An event source mapping in memory, a handler, and everything that AWS allows to go wrong.
+"""A fault simulator for stream handlers: an in-memory event source mapping that injects faults.
 
-`aws_emulator.event_sources.shard` and `aws_emulator.event_sources.rules` cut, retry, split, discard
-and checkpoint the batches: the same code that the event source mappings of the local run use.
-A test moves `EventSource` step by step (the proof of
-`tests/unit/stream_processor/proof`, under Hypothesis), `Simulator` moves one by a seed.
+Batches are cut, retried, bisected, discarded and checkpointed by
+`aws_emulator.event_sources.shard_processor`, the code that also runs real mappings. `Simulator`
+runs a handler by a seed. `SimulatedMapping` is moved step by step by the test, for example under
+Hypothesis. aws_emulator/event_sources/README.md has an example.
 """
 
 from aws_emulator.simulator.faults import Faults, PointFault

@@ -1,27 +1,30 @@
-"""What the fault simulator does to a handler, and how often."""
+"""The faults that the simulator injects into a handler, and their probabilities."""
 
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-#: What can happen where a handler calls `fault_point`.
-#: crash: the process dies there. timeout: Lambda gives the call up, but its code runs on (a
-#: zombie) while the batch is retried. error: the dependency fails with the error that the fake
-#: offers. resent: the answer is lost, and the SDK sends the request once more (boto3, "Retries").
+#: The faults at a `fault_point`.
+#: crash: the process dies. timeout: the invocation times out, but its code keeps running (a zombie)
+#: while the batch is retried. error: the dependency fails with the error that the fake provides.
+#: resent: the response is lost, and the SDK sends the request again (boto3, "Retries").
 PointFault = Literal["crash", "timeout", "error", "resent"]
 
 
 @dataclass(frozen=True, slots=True)
 class Faults:
-    """Chances between 0 and 1, or a script.
+    """Fault probabilities from 0 to 1, or a script.
 
-    `crash`, `error`: at each fault point. `timeout`, `overlap`, `throttle`: for each call.
-    `overlap` is the same batch delivered twice at once. `restart`: at each step of the poller: it
-    loses its memory and goes on from a checkpoint while what it had started still runs. `script`
-    instead names what happens at the nth fault point of the run (counted from 0, over all calls):
-    with it, every single point can be tried in turn. At most `limit` faults happen in a run, so
-    that it ends.
+    Attributes:
+        crash, error: Probability at each fault point.
+        timeout, throttle: Probability for each invocation.
+        overlap: Probability that a batch is delivered twice at the same time.
+        restart: Probability at each step that the mapping loses its memory and resumes from a
+            checkpoint, while the running invocations continue as zombies.
+        limit: The maximum number of faults in a run, so that the run ends.
+        script: The fault at the nth fault point of the run, counted from 0 over all invocations. It
+            replaces the probabilities, so that a test can try each point in turn.
     """
 
     crash: float = 0.0
@@ -35,12 +38,12 @@ class Faults:
 
     @classmethod
     def heavy(cls) -> "Faults":
-        """About one fault in every second call: what the proofs run under."""
+        """Return probabilities that lead to about one fault in two invocations."""
         return cls(crash=0.03, error=0.03, timeout=0.15, overlap=0.1, throttle=0.05, restart=0.03)
 
 
 class FaultInjector:
-    """Draws faults until the limit is reached, and keeps the trace."""
+    """Draws faults until the limit is reached, and records them in `trace`."""
 
     def __init__(self, faults: Faults, rng: random.Random) -> None:
         self.faults = faults
@@ -49,17 +52,17 @@ class FaultInjector:
         self.trace: list[str] = []
 
     def chance(self, kind: str, probability: float, where: str) -> bool:
-        """Whether this fault happens here."""
+        """Draw whether a fault of this kind happens, and record it."""
         if probability <= 0 or len(self.trace) >= self.faults.limit:
             return False
-        # The low draws are the quiet ones, so that Hypothesis shrinks towards no fault.
+        # Low draws mean no fault, so that Hypothesis shrinks towards runs without faults.
         if self.rng.random() < 1 - probability:
             return False
         self.trace.append(f"{kind} at {where}")
         return True
 
     def at_point(self, where: str, *, can_fail: bool) -> PointFault | None:
-        """The fault at the next fault point, if there is one."""
+        """Return the fault at the next fault point, or None."""
         number, self.points = self.points, self.points + 1
         if fault := self.faults.script.get(number):
             self.trace.append(f"{fault} at point {number}, {where}")

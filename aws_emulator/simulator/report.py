@@ -1,4 +1,4 @@
-"""What a simulated run is given, and what it tells."""
+"""The input of a simulated run, and its report."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -9,9 +9,10 @@ from aws_emulator.event_sources.records import Record
 
 @dataclass(slots=True)
 class SimulatedShard:
-    """A shard and what is in it, in order of sequence; its parents are read to the end first.
+    """A shard and its records in sequence order. The mapping reads its parents first.
 
-    `closed`: nothing is added any more. The stream has forgotten the first `trimmed` records.
+    A `closed` shard gets no more records. The first `trimmed` records have left the retention
+    period.
     """
 
     shard_id: str
@@ -23,7 +24,7 @@ class SimulatedShard:
 
 @dataclass(slots=True)
 class CallLog:
-    """One invocation: what it got, and how the poller saw it end."""
+    """One invocation: its records, and its result as the mapping saw it."""
 
     number: int
     shard_id: str
@@ -33,7 +34,7 @@ class CallLog:
 
 @dataclass(frozen=True, slots=True)
 class DiscardLog:
-    """One batch that was given up: the on-failure document, and the event that S3 would get."""
+    """One discarded batch: its invocation record, and the event that an S3 destination gets."""
 
     shard_id: str
     sequence_numbers: list[str]
@@ -44,17 +45,16 @@ class DiscardLog:
 
 @dataclass(slots=True)
 class Report:
-    """What a run did with the records. Sequence numbers are those of the records."""
+    """The result of a run. Records are listed by their sequence numbers."""
 
     calls: list[CallLog] = field(default_factory=list)
-    #: Sequences by shard in the order in which the poller took them for delivered; a restart can
-    #: repeat them.
+    #: Delivered records by shard, in order of delivery. A restart can repeat records.
     delivered: dict[str, list[str]] = field(default_factory=dict)
     discards: list[DiscardLog] = field(default_factory=list)
     filtered: set[str] = field(default_factory=set)
-    #: Every checkpoint by shard, in the order in which it was written.
+    #: Checkpoints by shard, in the order of their writes.
     checkpoints: dict[str, list[str]] = field(default_factory=dict)
-    #: Sequences that are neither delivered nor discarded nor filtered: must be empty.
+    #: Records that were neither delivered, discarded nor filtered. Empty unless records are lost.
     unaccounted: set[str] = field(default_factory=set)
     trace: list[str] = field(default_factory=list)
     restarts: int = 0
@@ -63,5 +63,5 @@ class Report:
 
     @property
     def discarded(self) -> list[str]:
-        """The sequences of all batches that were given up."""
+        """The records of all discarded batches."""
         return [sequence for discard in self.discards for sequence in discard.sequence_numbers]

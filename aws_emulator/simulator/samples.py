@@ -1,30 +1,33 @@
-"""Records and mappings made up for the simulator and the tests, in AWS's own shapes."""
+"""Sample records and mappings in the shapes of AWS's APIs, for the simulator and for tests."""
 
 import base64
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from aws_emulator.event_sources.mapping import EventSourceMapping
 from aws_emulator.event_sources.records import Record, dynamodb_record, kinesis_record
 
-STREAM_ARN = "arn:aws:kinesis:us-east-1:000000000000:stream/simulated"
-TABLE_STREAM_ARN = (
+STREAM_ARN: Final = "arn:aws:kinesis:us-east-1:000000000000:stream/simulated"
+TABLE_STREAM_ARN: Final = (
     "arn:aws:dynamodb:us-east-1:000000000000:table/simulated/stream/2026-01-01T00:00:00.000"
 )
-FUNCTION_ARN = "arn:aws:lambda:us-east-1:000000000000:function:simulated"
-#: A sequence number of 56 digits, as Kinesis gives them, and the distance to the next one.
-FIRST_SEQUENCE = 49590338271490256608559692538361571095921575989136588898
-SEQUENCE_STEP = 1208925819614629174706176
+FUNCTION_ARN: Final = "arn:aws:lambda:us-east-1:000000000000:function:simulated"
+#: A Kinesis sequence number of 56 digits, and the distance between two sequence numbers.
+FIRST_SEQUENCE: Final = 49590338271490256608559692538361571095921575989136588898
+SEQUENCE_STEP: Final = 1208925819614629174706176
 
 
 def mapping(settings: Mapping[str, Any] | None = None) -> EventSourceMapping:
-    """A mapping from settings by their API names; the names of its resources are made up."""
-    made_up = {
+    """Return a mapping from settings by their API names, with default ARNs.
+
+    Raises InvalidMappingError if a setting is out of bounds.
+    """
+    defaults = {
         "UUID": "00000000-0000-4000-8000-000000000000",
         "EventSourceArn": STREAM_ARN,
         "FunctionArn": FUNCTION_ARN,
     }
-    return EventSourceMapping.from_api({**made_up, **(settings or {})})
+    return EventSourceMapping.from_api({**defaults, **(settings or {})})
 
 
 def kinesis_records(
@@ -37,9 +40,10 @@ def kinesis_records(
     spacing_s: float = 0.01,
     stream_arn: str = STREAM_ARN,
 ) -> list[Record]:
-    """A shard's records, in order: `arrived` is when the first one did, in Unix seconds.
+    """Return the records of a Kinesis shard, in order.
 
-    `keys` are the partition keys (the place of the record where there are none).
+    `arrived` is the arrival time of the first record in Unix seconds. `keys` are the partition
+    keys; records without one use their position.
     """
     named = list(keys)
     return [
@@ -62,8 +66,10 @@ def dynamodb_records(
     arrived: float = 1_767_225_600.0,
     stream_arn: str = TABLE_STREAM_ARN,
 ) -> list[Record]:
-    """A shard of a table's stream. A change is {"eventName", "Keys", "NewImage"?, "OldImage"?,
-    "userIdentity"?} with attribute values in DynamoDB's JSON.
+    """Return the records of a shard of a table's stream, in order.
+
+    A change is {"eventName", "Keys", "NewImage"?, "OldImage"?, "userIdentity"?}, with attribute
+    values in DynamoDB JSON.
     """
     records = []
     for place, change in enumerate(changes):
@@ -77,7 +83,7 @@ def dynamodb_records(
             "eventSource": "aws:dynamodb",
             "awsRegion": stream_arn.split(":")[3],
             "dynamodb": {
-                # DynamoDB Streams gives the time of a change to the second only.
+                # DynamoDB Streams reports times in whole seconds.
                 "ApproximateCreationDateTime": float(int(arrived + place * 0.01)),
                 **images,
                 "SequenceNumber": str(first + place * 7),

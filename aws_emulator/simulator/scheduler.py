@@ -1,4 +1,4 @@
-"""An event source that is moved by a seed.
+"""Runs a handler under a simulated mapping with seeded faults.
 
     from aws_emulator.simulator import Faults, Simulator, fault_point, kinesis_records
 
@@ -6,25 +6,25 @@
         kinesis_records([b"…", b"…"]),
         {"BatchSize": 10, "FunctionResponseTypes": ["ReportBatchItemFailures"],
          "BisectBatchOnFunctionError": True, "MaximumRetryAttempts": 3},
-        handler,                    # handler(event: dict) -> response; exceptions are failures,
-                                    # but for AssertionError, which ends the run and is raised
+        handler,                    # handler(event: dict) -> response. Exceptions are function
+                                    # errors, but AssertionError ends the run and is re-raised.
         seed=4711,                  # or a random.Random (Hypothesis: st.randoms())
         faults=Faults.heavy(),      # or Faults(crash=.1, …), or Faults(script={7: "crash"})
     ).run()
     assert not report.unaccounted
 
-The handler's fakes call `fault_point("what", error=…)` before and after each effect; see there.
-Between two fault points nothing else runs, so plain dicts are fine in the fakes. A run is decided
-by its arguments; `report.trace` names the faults in the order in which they fell.
+The handler's fakes call `fault_point("label", error=…)` before and after each effect. No other code
+runs between two fault points, so that fakes can use plain dicts. The arguments determine the run;
+`report.trace` lists its faults in order.
 
-What a run varies by itself: how many records each read brings and when (so the boundaries of
-batches), how calls of several shards or lanes interleave, where a restarted poller goes on (at one
-of its last checkpoints, so that other boundaries repeat old records), and how far zombies get.
+A run varies the number of records per read (and so the batch boundaries), the interleaving of
+concurrent invocations, the checkpoint from which a restarted mapping resumes, and the progress of
+zombies.
 """
 
 import random
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from aws_emulator.event_sources.errors import PollerError
 from aws_emulator.event_sources.mapping import EventSourceMapping
@@ -36,18 +36,18 @@ from aws_emulator.simulator.samples import mapping
 from aws_emulator.simulator.simulated_mapping import Call, ShardReader, SimulatedMapping
 from aws_emulator.simulator.tasks import Handler, Task
 
-#: Steps after which a run is taken for endless (a poison record under infinite retries).
-MAX_STEPS = 20_000
+#: Steps after which a run counts as stuck, for example on a poison record with infinite retries.
+MAX_STEPS: Final = 20_000
 
 
 class StuckError(PollerError):
-    """Raised when a run does not end: the handler fails for ever and nothing lets the batch go."""
+    """Raised when a run doesn't end: the handler always fails, and no limit discards the batch."""
 
     code = "simulation_stuck"
 
 
 class Simulator:
-    """One run. `records` is one shard's records, or several shards."""
+    """One run of a handler. `records` are the records of one shard, or several shards."""
 
     def __init__(
         self,
@@ -72,14 +72,14 @@ class Simulator:
         self._calls = 0
 
     def run(self) -> Report:
-        """Deliver everything. Raises StuckError where that does not come to an end."""
+        """Deliver all records and return the report. Raises StuckError after MAX_STEPS steps."""
         simulated = self._mapping
         steps = 0
         try:
             while not simulated.done:
                 steps += 1
                 if steps > MAX_STEPS:
-                    raise StuckError(f"not delivered after {MAX_STEPS} steps")
+                    raise StuckError(f"The records were not delivered after {MAX_STEPS} steps.")
                 self._step()
             while simulated.zombies and self._rng.random() < 0.9:
                 self._step_zombie()
@@ -92,7 +92,7 @@ class Simulator:
 
     def _step(self) -> None:
         simulated = self._mapping
-        if self._faults.chance("restart", self._faults.faults.restart, "a step of the poller"):
+        if self._faults.chance("restart", self._faults.faults.restart, "a step"):
             simulated.restart(lambda: self._rng.randint(1, 3))
         simulated.start_shards()
         acted = False
@@ -111,7 +111,7 @@ class Simulator:
     def _read(self, reader: ShardReader) -> bool:
         if not reader.processor.can_read or self._rng.random() > 0.7:
             return False
-        # GetRecords brings what it likes, also nothing, of what has arrived.
+        # GetRecords may return any number of the arrived records, including zero.
         arrived = reader.arrived(self._mapping.now)
         upto = arrived - self._rng.randint(0, arrived - reader.next)
         return self._mapping.read(reader, upto) > 0

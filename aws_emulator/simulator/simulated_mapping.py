@@ -1,15 +1,14 @@
-"""An event source mapping that does one thing at a time, when it is told to.
+"""An in-memory event source mapping whose steps the caller runs one at a time.
 
-It reads shards, invokes, takes answers, gives batches up, and forgets, as
-`aws_emulator.event_sources.shard` and `aws_emulator.event_sources.rules` allow.
-The caller decides when each step happens and which fault occurs. Time advances only when the caller
-sets `now`.
+Each step (read, invoke, settle, discard, restart) obeys
+`aws_emulator.event_sources.shard_processor`. The caller decides the order of steps and the faults.
+Time advances only when the caller sets `now` or calls `pass_time`.
 """
 
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Final, Literal
 
 from aws_emulator.event_sources.destinations import invocation_record
 from aws_emulator.event_sources.filters import accepts
@@ -22,15 +21,15 @@ from aws_emulator.event_sources.tumbling_windows import Window
 from aws_emulator.simulator.report import CallLog, DiscardLog, Report, SimulatedShard
 from aws_emulator.simulator.tasks import Decider, Handler, Task
 
-#: How a call ends whose function ran out of time.
-TIMED_OUT = Outcome("function_error", error="Unhandled")
-#: How a call ends that never reached its function.
-THROTTLED = Outcome("not_invoked", status=429)
+#: The outcome of an invocation that timed out.
+TIMED_OUT: Final = Outcome("function_error", error="Unhandled")
+#: The outcome of an invocation that Lambda throttled.
+THROTTLED: Final = Outcome("not_invoked", status=429)
 
 
 @dataclass(slots=True)
 class ShardReader:
-    """A shard that is being read, and what a restarted poller would know of it."""
+    """A shard that the mapping reads. `saved` holds the checkpoints for a restart, oldest first."""
 
     shard: SimulatedShard
     processor: ShardProcessor
@@ -38,16 +37,16 @@ class ShardReader:
     saved: list[tuple[str | None, dict[int, Window]]] = field(default_factory=list)
 
     def arrived(self, now: float) -> int:
-        """How far the shard can be read."""
-        records, place = self.shard.records, self.next
-        while place < len(records) and records[place].arrived <= now:
-            place += 1
-        return place
+        """Return the position after the last record that has arrived."""
+        records, position = self.shard.records, self.next
+        while position < len(records) and records[position].arrived <= now:
+            position += 1
+        return position
 
 
 @dataclass(slots=True)
 class Call:
-    """One invocation that the mapping waits for."""
+    """One invocation whose outcome the mapping waits for."""
 
     reader: ShardReader
     action: Invoke
@@ -56,7 +55,10 @@ class Call:
 
 
 class SimulatedMapping:
-    """The mapping over some shards. `shards` may grow: a shard is read once its parents are."""
+    """A mapping of some shards. The caller may append to `shards`; parents are read first.
+
+    `decide` returns the fault at each fault point of a handler.
+    """
 
     def __init__(
         self,
@@ -73,7 +75,7 @@ class SimulatedMapping:
         self.readers: dict[str, ShardReader] = {}
         self.finished: set[str] = set()
         self.running: list[Call] = []
-        #: Calls that nobody waits for any more and whose code still runs.
+        #: Invocations that the mapping no longer waits for and whose code still runs.
         self.zombies: list[Task] = []
         self._handler = handler
         self._decide = decide
@@ -82,13 +84,13 @@ class SimulatedMapping:
 
     @property
     def done(self) -> bool:
-        """Whether all shards are closed and read to their end."""
+        """Whether all shards are closed and fully processed."""
         return len(self.finished) == len(self.shards)
 
     # --- the stream -----------------------------------------------------------------------------
 
     def start_shards(self) -> None:
-        """Begin with the shards that may be read by now."""
+        """Start to read the shards whose parents are finished."""
         infos = [ShardInfo(one.shard_id, one.parents, closed=one.closed) for one in self.shards]
         ready = {info.shard_id for info in startable_shards(infos, self.readers, self.finished)}
         for shard in self.shards:
@@ -97,7 +99,7 @@ class SimulatedMapping:
                 self.readers[shard.shard_id] = ShardReader(shard, processor, shard.trimmed)
 
     def read(self, reader: ShardReader, upto: int) -> int:
-        """Read a shard up to a place; how many records that were."""
+        """Read a shard up to the position `upto`; return the number of records."""
         arrived = reader.arrived(self.now)
         upto = max(reader.next, min(upto, arrived))
         chunk = reader.shard.records[reader.next : upto]
@@ -113,13 +115,13 @@ class SimulatedMapping:
         return len(chunk)
 
     def retire(self, reader: ShardReader) -> None:
-        """Leave a shard that is closed and done, so that its children can be read."""
+        """Remove a closed and fully processed shard, so that its children can be read."""
         if reader.processor.finished:
             self.finished.add(reader.shard.shard_id)
             del self.readers[reader.shard.shard_id]
 
     def pass_time(self) -> bool:
-        """Move on to the next time at which something is due; False where nothing will be."""
+        """Set `now` to the next time at which an action is due; return False without one."""
         times = [reader.processor.wake_at() for reader in self.readers.values()]
         arrivals = [
             reader.shard.records[reader.next].arrived
@@ -133,28 +135,28 @@ class SimulatedMapping:
     # --- calls ----------------------------------------------------------------------------------
 
     def throttle(self, reader: ShardReader, action: Invoke) -> None:
-        """Answer an invocation with 429: it does not reach the function."""
+        """Respond to an invocation with 429, without reaching the function."""
         reader.processor.complete_invocation(action, THROTTLED, self.now)
 
     def call(self, reader: ShardReader, action: Invoke) -> Call:
-        """Invoke the function. Nothing of it has run yet."""
+        """Start an invocation. The caller runs its task."""
         call = self._new_call(reader, action)
         self.running.append(call)
         return call
 
     def call_duplicate(self, reader: ShardReader, action: Invoke) -> Task:
-        """Deliver a batch a second time, with nobody to wait for the answer."""
+        """Start a second invocation of a batch, whose outcome the mapping ignores."""
         task = self._new_call(reader, action).task
-        self._leave(task)
+        self._continue_as_zombie(task)
         return task
 
     def time_out(self, call: Call) -> None:
-        """Give a call up. Its code runs on while its batch is retried."""
-        self._leave(call.task)
+        """Time an invocation out. Its code keeps running while its batch is retried."""
+        self._continue_as_zombie(call.task)
         self._end(call, TIMED_OUT, "timed out")
 
     def settle(self, call: Call) -> bool:
-        """Take the answer of a call that has ended; False where it has not."""
+        """Process the outcome of an invocation; return False if it is still running."""
         if call.task.done:
             returned = call.task.outcome.kind == "returned"
             self._end(call, call.task.outcome, "returned" if returned else "failed")
@@ -165,7 +167,7 @@ class SimulatedMapping:
         return True
 
     def send_discard(self, reader: ShardReader, action: Discard) -> None:
-        """Send a batch that is given up to its destination."""
+        """Send a discarded batch to its destination."""
         document = invocation_record(self.config, reader.shard.shard_id, action.discard, self.now)
         numbers = sequence_numbers(action.discard.batch.records)
         self.report.discards.append(
@@ -183,7 +185,7 @@ class SimulatedMapping:
         self.report.calls.append(log)
         return Call(reader, action, task, log)
 
-    def _leave(self, task: Task) -> None:
+    def _continue_as_zombie(self, task: Task) -> None:
         self.zombies.append(task)
         self.report.zombies += 1
 
@@ -200,7 +202,7 @@ class SimulatedMapping:
         done.extend(call.log.sequence_numbers[:count])
         self._save(call.reader)
 
-    # --- the mapping's own memory -----------------------------------------------------------------
+    # --- checkpoints ----------------------------------------------------------------------------
 
     def _save(self, reader: ShardReader) -> None:
         position = reader.processor.position
@@ -210,12 +212,13 @@ class SimulatedMapping:
             written.append(position)
 
     def restart(self, behind: Callable[[], int]) -> None:
-        """Lose what is in memory, and go on from a checkpoint: `behind` tells which, 1 the last.
+        """Lose the memory and resume each shard from a checkpoint.
 
-        What was under way runs on with nobody to wait for it.
+        `behind` returns the checkpoint to use, counted from the end: 1 is the last one. Running
+        invocations continue as zombies.
         """
         self.report.restarts += 1
-        self._forget_calls()
+        self._abandon_calls()
         for reader in self.readers.values():
             back = behind()
             position, windows = reader.saved[-back] if back <= len(reader.saved) else (None, {})
@@ -227,24 +230,24 @@ class SimulatedMapping:
             )
 
     def recreate(self) -> None:
-        """Delete the mapping and make it anew at TRIM_HORIZON: every shard from its beginning."""
-        self._forget_calls()
+        """Delete the mapping and create it at TRIM_HORIZON: read every shard from its start."""
+        self._abandon_calls()
         self.readers.clear()
         self.finished.clear()
         self.start_shards()
 
-    def _forget_calls(self) -> None:
+    def _abandon_calls(self) -> None:
         for call in self.running:
-            self._leave(call.task)
+            self._continue_as_zombie(call.task)
         self.running.clear()
 
     def abandon(self) -> None:
-        """End every call where it stands."""
+        """End every running invocation at its current fault point."""
         for task in [*self.zombies, *(call.task for call in self.running)]:
             task.abandon()
 
     def close_report(self) -> None:
-        """Work out what is neither delivered nor discarded nor filtered."""
+        """Compute the unaccounted records of the report."""
         report = self.report
         accounted = {number for done in report.delivered.values() for number in done}
         accounted.update(report.discarded, report.filtered)

@@ -1,8 +1,7 @@
-"""Calls of a handler that can be stopped between any two of its steps.
+"""Handler invocations that can be paused at fault points.
 
-Each call that may overlap with another runs in a thread of its own, but only one thread runs at a
-time: it hands over at `fault_point` and nowhere else, to the one that the scheduler picks. So a run
-is decided by its seed alone.
+Each invocation that may overlap with another has its own thread. One thread runs at a time, and
+it yields to the scheduler only at a `fault_point`, so that the seed determines the run.
 """
 
 import json
@@ -14,7 +13,7 @@ from aws_emulator.event_sources.responses import Outcome
 from aws_emulator.simulator.faults import PointFault
 
 type Handler = Callable[[dict[str, Any]], Any]
-#: Asked at each fault point, with its label and whether the call can fail there.
+#: Returns the fault at a fault point, given its label and whether the call can fail there.
 type Decider = Callable[["Task", str, bool], PointFault | None]
 
 Ended = Literal["returned", "raised", "crashed", "abandoned"]
@@ -23,15 +22,15 @@ _here = threading.local()
 
 
 class Crash(BaseException):
-    """Raised at a fault point where the process dies. `except Exception` does not see it."""
+    """Raised at a fault point where the process dies. `except Exception` does not catch it."""
 
 
 class Abandoned(Crash):
-    """Raised in a zombie that is not run to its end."""
+    """Raised in an invocation that the test does not run to its end."""
 
 
 def fault_point(label: str = "", error: Callable[[], Exception] | None = None) -> PointFault | None:
-    """A place between two I/O steps where a handler can be stopped.
+    """Mark a point between two I/O steps where the simulator can inject a fault.
 
     A fake of S3 or DynamoDB calls it before and after each effect:
 
@@ -40,17 +39,17 @@ def fault_point(label: str = "", error: Callable[[], Exception] | None = None) -
             self.objects[key] = body
             fault_point("put: after", error=lambda: ConnectionLost())
 
-    Another invocation may run while this one stands here; the process may die here; and where
-    `error` is given, the call may fail with it (before the effect: it did not happen; after it: it
-    happened and the caller does not know). Returns "resent" where the caller is to do its effect
-    once more. Outside of a simulation it does nothing.
+    At this point another invocation may run, the process may die, and the call may fail with
+    `error`: before the effect, it did not happen; after the effect, it happened and the caller
+    doesn't know. Returns "resent" if the caller must repeat its effect. Does nothing outside of a
+    simulation.
     """
     task: Task | None = getattr(_here, "task", None)
     return None if task is None else task.reach(label, error)
 
 
 class Task:
-    """One call of the handler with one event."""
+    """One invocation of the handler with one event."""
 
     def __init__(self, number: int, handler: Handler, event: str, decide: Decider) -> None:
         self.number = number
@@ -65,57 +64,57 @@ class Task:
         self._paused_at: tuple[str, bool] | None = None
         self._fault: PointFault | None = None
         self._abandon = False
-        self._broken: BaseException | None = None
+        self._unexpected: BaseException | None = None
 
     @property
     def done(self) -> bool:
-        """Whether the call has ended, in whatever way."""
+        """Whether the invocation has ended."""
         return self.ended is not None
 
     @property
     def threaded(self) -> bool:
-        """Whether the call runs in a thread of its own, and so can be left and come back to."""
+        """Whether the invocation has its own thread, so that it can be paused."""
         return self._thread is not None
 
     @property
     def paused_at(self) -> str | None:
-        """The fault point that the call has come to and not left, where it runs in a thread."""
+        """The label of the fault point at which the invocation's thread is paused."""
         return self._paused_at[0] if self._paused_at else None
 
     def run(self) -> None:
-        """Run the whole call here. It cannot be left and come back to."""
+        """Run the whole invocation in the caller's thread, without pauses."""
         outer = getattr(_here, "task", None)
         _here.task = self
         try:
             self._call()
         finally:
             _here.task = outer
-        self._tell_broken()
+        self._raise_unexpected()
 
     def step(self) -> None:
-        """Run the call up to its next fault point, or let it time out where it stands."""
+        """Run the invocation to its next fault point, or let it time out at the current one."""
         if self._thread is None:
             self._thread = threading.Thread(target=self._threaded, daemon=True)
             self._thread.start()
         elif self._paused_at:
-            # Decided here and not in the call's own thread: one thread draws all the chances.
+            # The caller's thread draws all faults, so that their order is deterministic.
             self._fault = self._decide(self, *self._paused_at)
             self._paused_at = None
             if self._fault == "timeout":
                 self.timed_out = True
                 return
         self._resume()
-        self._tell_broken()
+        self._raise_unexpected()
 
     def abandon(self) -> None:
-        """End a call at the place where it stands."""
+        """End the invocation at its current fault point."""
         self._abandon = True
         while self._thread is not None and not self.done:
             self._resume()
         self.ended = self.ended or "abandoned"
 
     def reach(self, label: str, error: Callable[[], Exception] | None) -> PointFault | None:
-        """The handler has come to a fault point."""
+        """Handle a fault point: pause, then raise or return the fault. See `fault_point`."""
         if self._thread is threading.current_thread():
             self._paused_at = (label, error is not None)
             self._back.release()
@@ -136,10 +135,10 @@ class Task:
         if self.done and self._thread:
             self._thread.join()
 
-    def _tell_broken(self) -> None:
-        """An assertion that failed in the handler is a finding of the test, not a failed call."""
-        if self._broken is not None:
-            raise self._broken
+    def _raise_unexpected(self) -> None:
+        """Re-raise a failed assertion of the handler: it is a finding, not a function error."""
+        if self._unexpected is not None:
+            raise self._unexpected
 
     def _threaded(self) -> None:
         self._go.acquire()
@@ -155,8 +154,8 @@ class Task:
         except Crash:
             self.ended = "crashed"
         except AssertionError as error:
-            self.ended, self._broken = "raised", error
-        except Exception as error:  # noqa: BLE001 -- as the runtime does: any error is the answer
+            self.ended, self._unexpected = "raised", error
+        except Exception as error:  # noqa: BLE001 -- the runtime reports any exception
             self.ended = "raised"
             self.outcome = Outcome(
                 "function_error",
@@ -164,8 +163,8 @@ class Task:
                 error="Unhandled",
                 request_id=f"request-{self.number}",
             )
-        except BaseException as error:  # noqa: BLE001 -- the scheduler waits: it must be told
-            self.ended, self._broken = "crashed", error
+        except BaseException as error:  # noqa: BLE001 -- re-raised in the scheduler's thread
+            self.ended, self._unexpected = "crashed", error
         else:
             self.ended = "returned"
             self.outcome = Outcome(

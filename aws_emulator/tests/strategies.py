@@ -176,12 +176,12 @@ def edge_results(draw: st.DrawFn, legal: dict[str, Any]) -> Any:
     return result
 
 
-# --- poller ---
+# --- event source mappings ---
 
 
 @st.composite
 def mapping_settings(draw: st.DrawFn) -> dict[str, Any]:
-    """Settings of an event source mapping, by their API names."""
+    """Generate settings of an event source mapping by their API names."""
     tumbling = draw(st.sampled_from([0, 0, 1]))
     settings: dict[str, Any] = {
         "BatchSize": draw(st.integers(1, 12)),
@@ -200,7 +200,7 @@ def mapping_settings(draw: st.DrawFn) -> dict[str, Any]:
 
 
 def record_payloads() -> st.SearchStrategy[list[dict[str, Any]]]:
-    """What records tell the handler of the poller's tests to do, and how often."""
+    """Generate record data that instructs the handler of test_conservation.py."""
     return st.lists(
         st.fixed_dictionaries(
             {
@@ -214,7 +214,7 @@ def record_payloads() -> st.SearchStrategy[list[dict[str, Any]]]:
 
 
 def simulator_faults() -> st.SearchStrategy[Faults]:
-    """Faults of every kind, each of them also switched off."""
+    """Generate fault probabilities of all kinds, including zero."""
     rates = st.sampled_from([0.0, 0.0, 0.05, 0.2])
     return st.builds(
         Faults,
@@ -226,6 +226,3 @@ def simulator_faults() -> st.SearchStrategy[Faults]:
         restart=st.sampled_from([0.0, 0.0, 0.03]),
         limit=st.integers(0, 12),
     )
-
-
-# --- edge_auth ---

@@ -1,4 +1,4 @@
-"""One emulator for the poller's integration tests; each test has streams of its own in it."""
+"""Fixtures of the poller's integration tests: one emulator, and a stream and function per test."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +11,7 @@ from aws_emulator.tests.ministack.running import LAMBDA_PYTHON, PYTHON, Emulator
 
 @pytest.fixture(scope="session")
 def poller_emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
-    """A private emulator, or a loud skip."""
+    """Start an emulator for this session; skip if its environment isn't set up."""
     for python in (PYTHON, LAMBDA_PYTHON):
         if not python.exists():
             pytest.skip(f"{python.parent.parent.name} is missing: run `make setup`")
@@ -21,7 +21,7 @@ def poller_emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulat
 
 @pytest.fixture
 def deployment(poller_emulator: Emulator, tmp_path: Path) -> Iterator[Deployment]:
-    """A function with its bucket; its mappings are deleted at the end."""
+    """Create a function with its bucket; delete its mappings at the end."""
     made = Deployment(poller_emulator, tmp_path / "state")
     made.create_function()
     yield made

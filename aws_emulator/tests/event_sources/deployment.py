@@ -1,4 +1,4 @@
-"""An emulator with a function that writes down what it gets, and a poller beside it."""
+"""A stream and a recording function on the emulator, and a poller process beside it."""
 
 import io
 import json
@@ -23,7 +23,7 @@ REGION = "us-east-1"
 
 
 class Deployment:
-    """One stream (or table) with one function behind it. Names are its own, so tests can share."""
+    """One stream or table with one function. Unique names let tests share an emulator."""
 
     def __init__(self, emulator: Emulator, state: Path, region: str = REGION) -> None:
         self.emulator = emulator
@@ -42,7 +42,7 @@ class Deployment:
     iam: Any
 
     def create_function(self, timeout: int = 10) -> str:
-        """The function of app.py, with a bucket of its own; its ARN."""
+        """Create the function of recording_function.py and its bucket; return its ARN."""
         self.s3.create_bucket(Bucket=self.name)
         trust = {
             "Version": "2012-10-17",
@@ -81,13 +81,13 @@ class Deployment:
         return str(created["FunctionArn"])
 
     def create_stream(self, shards: int = 1) -> str:
-        """A Kinesis stream; its ARN."""
+        """Create a Kinesis stream; return its ARN."""
         self.kinesis.create_stream(StreamName=self.name, ShardCount=shards)
         described = self.kinesis.describe_stream_summary(StreamName=self.name)
         return str(described["StreamDescriptionSummary"]["StreamARN"])
 
     def create_table(self) -> str:
-        """A table with a stream; the stream's ARN."""
+        """Create a table with a stream; return the stream's ARN."""
         created = self.dynamodb.create_table(
             TableName=self.name,
             KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
@@ -98,21 +98,21 @@ class Deployment:
         return str(created["TableDescription"]["LatestStreamArn"])
 
     def create_queue(self, name: str = "") -> tuple[str, str]:
-        """A queue; its URL and ARN."""
-        anyone = {
+        """Create a queue; return its URL and ARN."""
+        policy = {
             "Version": "2012-10-17",
             "Statement": [
                 {"Effect": "Allow", "Principal": "*", "Action": "sqs:*", "Resource": "*"}
             ],
         }
         url = self.sqs.create_queue(
-            QueueName=f"{self.name}{name}", Attributes={"Policy": json.dumps(anyone)}
+            QueueName=f"{self.name}{name}", Attributes={"Policy": json.dumps(policy)}
         )["QueueUrl"]
         attributes = self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
         return url, attributes["Attributes"]["QueueArn"]
 
     def map(self, source: str, **settings: Any) -> str:
-        """Map a source to the function; the mapping's UUID."""
+        """Create a mapping from the source to the function; return its UUID."""
         given = {"StartingPosition": "TRIM_HORIZON", "BatchSize": 10, **settings}
         created = self.functions.create_event_source_mapping(
             EventSourceArn=source, FunctionName=self.name, **given
@@ -135,14 +135,17 @@ class Deployment:
             assert answer["FailedRecordCount"] == 0
 
     def calls(self) -> list[dict[str, Any]]:
-        """What the function wrote down, by the time at which each call began."""
+        """Return the recorded invocations, in order of their start."""
         pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix="calls/")
         keys = [entry["Key"] for page in pages for entry in page.get("Contents", [])]
         bodies = [self.s3.get_object(Bucket=self.name, Key=key)["Body"].read() for key in keys]
         return [json.loads(body) for body in bodies]
 
     def numbers(self, *, failed: bool | None = None) -> list[int]:
-        """The records that the function got, in order; only those of (un)failed calls."""
+        """Return the numbers of the delivered records, in order.
+
+        `failed` selects the records of failed or of successful invocations.
+        """
         return [
             number
             for call in self.calls()
@@ -151,13 +154,13 @@ class Deployment:
         ]
 
     def messages(self, url: str) -> list[dict[str, Any]]:
-        """The documents in a queue of discards."""
+        """Return the JSON messages of a queue."""
         answer = self.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)
         return [json.loads(message["Body"]) for message in answer.get("Messages", [])]
 
     @contextmanager
     def poller(self, *, endpoint: str = "", kill: bool = False) -> Iterator["PollerProcess"]:
-        """A poller process; stopped in order (or killed) at the end."""
+        """Run a poller process; send it SIGTERM, or SIGKILL if `kill` is set, at the end."""
         poller = PollerProcess(self, endpoint or self.emulator.endpoint)
         try:
             yield poller
@@ -166,7 +169,7 @@ class Deployment:
 
 
 class PollerProcess:
-    """A poller that runs."""
+    """A running poller process."""
 
     def __init__(self, deployment: Deployment, endpoint: str) -> None:
         self.deployment = deployment
@@ -197,7 +200,7 @@ class PollerProcess:
         )
 
     def end(self, number: int) -> int:
-        """Send a signal and wait for the end; the exit code."""
+        """Send a signal and wait for the exit; return the exit code."""
         if self.process.poll() is None:
             self.process.send_signal(number)
         code = self.process.wait(timeout=30)
@@ -206,7 +209,7 @@ class PollerProcess:
         return code
 
     def drain(self, *sources: str, seconds: float = 30) -> dict[str, Any]:
-        """Wait until all that is in the sources now has been dealt with; the status."""
+        """Wait until all records in the sources are processed; return the status."""
         since = time.time()
         return self.until(lambda status: drained(status, since=since, sources=sources), seconds)
 
@@ -224,10 +227,10 @@ class PollerProcess:
         return wait_until(current, "the status", seconds, interval_s=0.05, check=alive)
 
     def errors(self) -> str:
-        """What it wrote to its standard error."""
+        """Return the standard error of the process."""
         return (self.deployment.state / "err").read_text()
 
     def log(self, event: str) -> list[dict[str, Any]]:
-        """The lines of its log of one kind."""
+        """Return the log entries of one event."""
         lines = (self.deployment.state / "out").read_text().splitlines()
         return [entry for line in lines if (entry := json.loads(line))["event"] == event]

@@ -1,4 +1,4 @@
-"""Streams, functions and mappings in memory, for the parts that run threads."""
+"""In-memory streams, functions and mappings for the tests of the pollers' threads."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -24,7 +24,7 @@ DONE = Outcome("returned")
 
 @dataclass
 class FakeShard:
-    """A shard; `trimmed` records at its beginning have outlived the retention."""
+    """A shard. The first `trimmed` records have left the retention period."""
 
     info: ShardInfo
     records: list[Record] = field(default_factory=list)
@@ -32,70 +32,70 @@ class FakeShard:
 
 
 class FakeStream:
-    """A stream. Iterators are "shard:place:age"; `expire` makes all of them too old."""
+    """A stream. Iterators are "shard:position:generation"; `expire` expires all of them."""
 
     def __init__(self, *shards: FakeShard, page_size: int = 3) -> None:
         self.by_id = {shard.info.shard_id: shard for shard in shards}
         self.starts: list[StartingPosition] = []
-        self.refusals: list[PollerError] = []
-        self.list_refusal: PollerError | None = None
+        self.errors: list[PollerError] = []
+        self.list_error: PollerError | None = None
         self.lists = 0
         self._page_size = page_size
-        self._age = 0
+        self._generation = 0
 
     def shards(self) -> list[ShardInfo]:
         self.lists += 1
-        if self.list_refusal:
-            raise self.list_refusal
+        if self.list_error:
+            raise self.list_error
         return [shard.info for shard in self.by_id.values()]
 
     def expire(self) -> None:
-        self._age += 1
+        self._generation += 1
 
     def iterator(self, shard_id: str, start: StartingPosition) -> str:
         self.starts.append(start)
         shard = self._shard(shard_id)
-        place = shard.trimmed
+        position = shard.trimmed
         if start.kind == "LATEST":
-            place = len(shard.records)
+            position = len(shard.records)
         if start.kind == "AFTER_SEQUENCE_NUMBER":
-            place = sum(record.number <= int(start.sequence) for record in shard.records)
-            if place < shard.trimmed:
-                raise TrimmedDataError("GetShardIterator was refused: TrimmedDataAccessException")
+            position = sum(record.number <= int(start.sequence) for record in shard.records)
+            if position < shard.trimmed:
+                raise TrimmedDataError("GetShardIterator failed: TrimmedDataAccessException.")
         if start.kind == "AT_TIMESTAMP":
-            place = sum(record.arrived < int(start.timestamp) for record in shard.records)
-        return f"{shard_id}:{place}:{self._age}"
+            position = sum(record.arrived < int(start.timestamp) for record in shard.records)
+        return f"{shard_id}:{position}:{self._generation}"
 
     def page(self, shard_id: str, iterator: str) -> RecordPage:
-        if self.refusals:
-            raise self.refusals.pop(0)
+        if self.errors:
+            raise self.errors.pop(0)
         shard = self._shard(shard_id)
-        _, place, age = iterator.split(":")
-        if int(age) != self._age:
-            raise ExpiredIteratorError("GetRecords was refused: ExpiredIteratorException")
-        until = min(int(place) + self._page_size, len(shard.records))
+        _, position, generation = iterator.split(":")
+        if int(generation) != self._generation:
+            raise ExpiredIteratorError("GetRecords failed: ExpiredIteratorException.")
+        until = min(int(position) + self._page_size, len(shard.records))
         ended = shard.info.closed and until == len(shard.records)
         return RecordPage(
-            shard.records[int(place) : until],
-            None if ended else f"{shard_id}:{until}:{age}",
+            shard.records[int(position) : until],
+            None if ended else f"{shard_id}:{until}:{generation}",
             until == len(shard.records),
             0,
         )
 
     def _shard(self, shard_id: str) -> FakeShard:
         if shard_id not in self.by_id:
-            raise StreamNotFoundError("GetRecords was refused: ResourceNotFoundException")
+            raise StreamNotFoundError("GetRecords failed: ResourceNotFoundException.")
         return self.by_id[shard_id]
 
 
 class FakeTarget:
-    """A function and a destination; both write down what they get."""
+    """A function and a destination that record what they receive. Clearing `held` blocks both."""
 
     def __init__(self, answer: Callable[[str], Outcome] = lambda _: DONE) -> None:
         self.answer = answer
         self.events: list[str] = []
         self.discards: list[DiscardedBatch] = []
-        self.refusals: list[PollerError] = []
+        self.errors: list[PollerError] = []
         self.held = threading.Event()
         self.held.set()
 
@@ -113,23 +113,23 @@ class FakeTarget:
         event: str,
         now: float,
     ) -> None:
-        if self.refusals:
-            raise self.refusals.pop(0)
+        if self.errors:
+            raise self.errors.pop(0)
         self.discards.append(discard)
 
 
 class FakeBackend:
-    """Mappings of one region, as the list gives them; `refusal` is raised instead of a list."""
+    """The mappings of one region. If `error` is set, listing them raises it."""
 
     def __init__(self, stream: FakeStream, target: FakeTarget) -> None:
         self._stream = stream
         self.target = target
         self.documents: list[dict[str, Any]] = []
-        self.refusal: PollerError | None = None
+        self.error: PollerError | None = None
 
     def mappings(self, region: str) -> list[dict[str, Any]]:
-        if self.refusal:
-            raise self.refusal
+        if self.error:
+            raise self.error
         return list(self.documents)
 
     def stream(self, config: EventSourceMapping) -> FakeStream:
@@ -137,7 +137,7 @@ class FakeBackend:
 
 
 def throughput_exceeded() -> ServiceError:
-    return ServiceError("GetRecords was refused: ProvisionedThroughputExceededException")
+    return ServiceError("GetRecords failed: ProvisionedThroughputExceededException.")
 
 
 def open_shard(

@@ -1,4 +1,4 @@
-"""Cutting, ageing, retrying and splitting batches: each bound at the bound and one past it."""
+"""Tests of batch size, record age, retries and bisecting, each at its limit and one past it."""
 
 import json
 from dataclasses import replace
@@ -37,33 +37,33 @@ def reported(*records: Record) -> Outcome:
 
 
 def sized(total: int, count: int = 3) -> list[Record]:
-    """Records whose event is exactly `total` bytes."""
+    """Return records whose event has exactly `total` bytes."""
     records = kinesis_records([b"x"] * count)
     missing = total - len(payload(records).encode())
     last = records[-1]
     return [*records[:-1], replace(last, text=last.text[:-1] + " " * missing + "}")]
 
 
-def test_a_batch_has_at_most_batch_size_records() -> None:
+def test_batch_has_at_most_batch_size_records() -> None:
     assert cut_batch(kinesis_records([b"x"] * 7), 7) == 7
     assert cut_batch(kinesis_records([b"x"] * 8), 7) == 7
     assert cut_batch([], 7) == 0
 
 
-def test_an_event_of_exactly_6_mb_is_one_batch_and_a_byte_more_is_not() -> None:
+def test_batch_holds_event_of_6_mb_but_not_one_byte_more() -> None:
     exact = sized(MAX_PAYLOAD_BYTES)
     assert len(payload(exact).encode()) == MAX_PAYLOAD_BYTES
     assert cut_batch(exact, 100) == 3
     assert cut_batch(sized(MAX_PAYLOAD_BYTES + 1), 100) == 2
 
 
-def test_a_record_over_the_limit_goes_alone() -> None:
+def test_record_over_payload_limit_gets_its_own_batch() -> None:
     (large,) = sized(MAX_PAYLOAD_BYTES + 1, count=1)
     assert cut_batch([large, *kinesis_records([b"x"])], 100) == 1
 
 
 @given(sizes=st.lists(st.integers(1, 3_000_000), min_size=1, max_size=12), most=st.integers(1, 9))
-def test_a_cut_is_as_large_as_may_be(sizes: list[int], most: int) -> None:
+def test_batch_is_as_large_as_its_limits_allow(sizes: list[int], most: int) -> None:
     records = [Record(str(i), i, 0.0, "k", "x" * size) for i, size in enumerate(sizes)]
     count = cut_batch(records, most)
     assert 1 <= count <= most
@@ -72,7 +72,7 @@ def test_a_cut_is_as_large_as_may_be(sizes: list[int], most: int) -> None:
         assert len(payload(records[: count + 1])) > MAX_PAYLOAD_BYTES
 
 
-def test_a_record_is_sent_at_its_maximum_age_and_not_after_it() -> None:
+def test_record_is_sent_at_maximum_age_and_discarded_after_it() -> None:
     config = mapping({"MaximumRecordAgeInSeconds": 60})
     one = batch(1)
     arrived = one.records[0].arrived
@@ -82,7 +82,7 @@ def test_a_record_is_sent_at_its_maximum_age_and_not_after_it() -> None:
     assert rest is None
 
 
-def test_only_the_old_part_of_a_batch_is_given_up() -> None:
+def test_only_expired_records_of_batch_are_discarded() -> None:
     config = mapping({"MaximumRecordAgeInSeconds": 60})
     three = batch(3, retries=2, invocations=5)
     gone, rest = discard_expired(config, three, three.records[1].arrived + 60)
@@ -92,13 +92,13 @@ def test_only_the_old_part_of_a_batch_is_given_up() -> None:
     assert rest == replace(three, records=three.records[1:])
 
 
-def test_without_a_maximum_age_nothing_is_too_old() -> None:
+def test_no_record_expires_without_maximum_age() -> None:
     three = batch(3)
     assert discard_expired(mapping(), three, 1e12) == (None, three)
 
 
 @pytest.mark.parametrize("maximum", [0, 1, 3])
-def test_a_batch_is_retried_exactly_as_often_as_the_quota_says(maximum: int) -> None:
+def test_batch_is_retried_up_to_maximum_retry_attempts(maximum: int) -> None:
     config = mapping({"MaximumRetryAttempts": maximum})
     current = batch(2)
     for retry in range(1, maximum + 1):
@@ -115,12 +115,12 @@ def test_a_batch_is_retried_exactly_as_often_as_the_quota_says(maximum: int) -> 
     assert last.batch.invocations == maximum + 1
 
 
-def test_without_a_quota_a_batch_is_retried_for_ever() -> None:
+def test_batch_is_retried_forever_without_maximum_retry_attempts() -> None:
     (following,) = decide_next(mapping(), batch(2, retries=9_999), FAILED).next
     assert isinstance(following, Batch)
 
 
-def test_a_throttled_batch_uses_up_nothing() -> None:
+def test_throttled_batch_keeps_its_retry_quota() -> None:
     config = mapping({"MaximumRetryAttempts": 0, "BisectBatchOnFunctionError": True})
     current = batch(2)
     waits = []
@@ -135,7 +135,7 @@ def test_a_throttled_batch_uses_up_nothing() -> None:
     assert waits == sorted(set(waits))
 
 
-def test_a_failed_batch_is_split_in_halves_without_using_up_the_quota() -> None:
+def test_bisect_keeps_retry_quota_of_failed_batch() -> None:
     config = mapping({"BisectBatchOnFunctionError": True, "MaximumRetryAttempts": 0})
     five = batch(5)
     decision = decide_next(config, five, FAILED)
@@ -147,7 +147,7 @@ def test_a_failed_batch_is_split_in_halves_without_using_up_the_quota() -> None:
     assert isinstance(decide_next(config, batch(1), FAILED).next[0], DiscardedBatch)
 
 
-def test_with_both_switched_on_the_split_is_at_the_reported_record() -> None:
+def test_bisect_splits_at_reported_record() -> None:
     config = mapping(
         {
             "BisectBatchOnFunctionError": True,
@@ -162,7 +162,7 @@ def test_with_both_switched_on_the_split_is_at_the_reported_record() -> None:
     assert {b.retries for b in decision.next if isinstance(b, Batch)} == {0}
 
 
-def test_with_both_and_nothing_done_the_split_is_in_halves() -> None:
+def test_bisect_halves_batch_when_first_record_is_reported() -> None:
     config = mapping(
         {
             "BisectBatchOnFunctionError": True,
@@ -177,7 +177,7 @@ def test_with_both_and_nothing_done_the_split_is_in_halves() -> None:
     ]
 
 
-def test_a_partial_answer_without_splitting_uses_up_a_retry() -> None:
+def test_partial_success_without_bisect_uses_a_retry() -> None:
     config = mapping(
         {"FunctionResponseTypes": ["ReportBatchItemFailures"], "MaximumRetryAttempts": 1}
     )
@@ -213,7 +213,7 @@ def decisions(draw: st.DrawFn) -> tuple[EventSourceMapping, Batch, Outcome]:
 
 
 @given(decisions())
-def test_a_decision_loses_no_record_and_keeps_their_order(
+def test_decision_keeps_all_records_in_order(
     given_case: tuple[EventSourceMapping, Batch, Outcome],
 ) -> None:
     config, given_batch, outcome = given_case
@@ -227,6 +227,6 @@ def test_a_decision_loses_no_record_and_keeps_their_order(
 
 
 @given(st.integers(1, 10_000), st.randoms(use_true_random=False))
-def test_the_wait_grows_and_has_an_end(tries: int, rng: object) -> None:
+def test_backoff_grows_up_to_maximum(tries: int, rng: object) -> None:
     assert 0 < backoff(tries) <= backoff(tries + 1) <= MAX_BACKOFF_S
-    assert backoff(tries, rng) <= backoff(tries)  # type: ignore[arg-type]  # Hypothesis gives a Random
+    assert backoff(tries, rng) <= backoff(tries)  # type: ignore[arg-type]  # a Random

@@ -1,4 +1,4 @@
-"""The checkpoint never passes a record that is not finished."""
+"""Tests that the checkpoint never passes an unfinished record."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,10 +8,10 @@ from aws_emulator.simulator.samples import kinesis_records
 
 
 @given(st.permutations(range(8)))
-def test_the_position_is_before_the_first_open_record(order: list[int]) -> None:
+def test_checkpoint_is_before_first_unfinished_record(order: list[int]) -> None:
     records = kinesis_records([b"x"] * 8)
     tracker = CheckpointTracker("start")
-    tracker.read(records)
+    tracker.add(records)
     finished: set[int] = set()
     for place in order:
         tracker.finish([records[place]])

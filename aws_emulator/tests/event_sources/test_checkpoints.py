@@ -1,4 +1,4 @@
-"""The checkpoint file: whole or old, never half."""
+"""Tests of the checkpoint store and its file."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from aws_emulator.event_sources.tumbling_windows import Window
 CHECKPOINT = Checkpoint("9" * 56, since=1.5, windows={2: Window(60, 30, {"n": [1]}, early=True)})
 
 
-def test_what_was_flushed_is_read_again(tmp_path: Path) -> None:
+def test_store_reads_flushed_checkpoints(tmp_path: Path) -> None:
     path = tmp_path / "points.json"
     store = CheckpointStore(path)
     store.save("region/a", "s-1", CHECKPOINT)
@@ -22,7 +22,7 @@ def test_what_was_flushed_is_read_again(tmp_path: Path) -> None:
     assert again.shards("region/b") == {}
 
 
-def test_what_was_dropped_is_gone(tmp_path: Path) -> None:
+def test_store_drops_checkpoints_of_shard_and_mapping(tmp_path: Path) -> None:
     store = CheckpointStore(tmp_path / "points.json")
     store.save("a", "s-1", CHECKPOINT)
     store.save("a", "s-2", CHECKPOINT)
@@ -36,7 +36,7 @@ def test_what_was_dropped_is_gone(tmp_path: Path) -> None:
     assert list(again.shards("a")) == ["s-2"]
 
 
-def test_nothing_is_written_where_nothing_changed(tmp_path: Path) -> None:
+def test_flush_does_not_write_unchanged_checkpoints(tmp_path: Path) -> None:
     path = tmp_path / "points.json"
     store = CheckpointStore(path)
     store.flush()
@@ -49,9 +49,7 @@ def test_nothing_is_written_where_nothing_changed(tmp_path: Path) -> None:
     assert path.stat().st_ino == before
 
 
-def test_a_write_that_dies_leaves_the_old_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_failed_flush_keeps_previous_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "points.json"
     store = CheckpointStore(path)
     store.save("a", "s", CHECKPOINT)
@@ -74,7 +72,7 @@ def test_a_write_that_dies_leaves_the_old_file(
     "text",
     ["", "{", "[]", "{}", '{"version": 2, "mappings": {}}', '{"version": 1, "mappings": {"a": 5}}'],
 )
-def test_another_file_is_refused(tmp_path: Path, text: str) -> None:
+def test_store_rejects_file_of_unknown_format(tmp_path: Path, text: str) -> None:
     path = tmp_path / "points.json"
     path.write_text(text)
     with pytest.raises(StateError, match=r"points\.json"):

@@ -1,4 +1,4 @@
-"""Whatever the settings, the handler and the faults: nothing is lost, nothing passed over."""
+"""Property test: no record is lost or skipped, for any settings, handler and faults."""
 
 import base64
 import json
@@ -18,7 +18,7 @@ DESTINATION = "arn:aws:sqs:us-east-1:000000000000:discards"
 
 @dataclass
 class Handler:
-    """Fails where a record tells it to, and watches that no record is passed over."""
+    """Fails as the records request, and asserts that no earlier record was skipped."""
 
     config: EventSourceMapping
     records: list[Record]
@@ -27,26 +27,26 @@ class Handler:
 
     def __call__(self, event: dict[str, Any]) -> Any:
         numbers = [record["kinesis"]["sequenceNumber"] for record in event["Records"]]
-        self._nothing_is_passed_over(numbers)
+        self._assert_no_record_is_skipped(numbers)
         fault_point("handler: begin", error=ConnectionError)
         answer: dict[str, Any] = {"batchItemFailures": []}
         if "state" in event:
             answer["state"] = event["state"]
         for record, number in zip(event["Records"], numbers, strict=True):
-            told = json.loads(_decoded(record))
+            instructions = json.loads(_decoded(record))
             self.tries[number] = self.tries.get(number, 0) + 1
-            if self.tries[number] > told["times"]:
+            if self.tries[number] > instructions["times"]:
                 continue
-            if told["do"] == "raise":
+            if instructions["do"] == "raise":
                 raise ValueError
-            if told["do"] == "report":
+            if instructions["do"] == "report":
                 answer["batchItemFailures"].append({"itemIdentifier": number})
-            if told["do"] == "nonsense":
+            if instructions["do"] == "nonsense":
                 return "nonsense"
         fault_point("handler: end", error=ConnectionError)
         return answer
 
-    def _nothing_is_passed_over(self, numbers: list[str]) -> None:
+    def _assert_no_record_is_skipped(self, numbers: list[str]) -> None:
         if not numbers:
             return
         queues = self.config.parallelization_factor
@@ -88,7 +88,7 @@ def simulate(
     st.randoms(use_true_random=False),
     strategies.simulator_faults(),
 )
-def test_every_record_is_delivered_or_discarded_with_a_message_or_filtered(
+def test_every_record_is_delivered_discarded_or_filtered(
     settings: dict[str, Any],
     payloads: list[dict[str, Any]],
     rng: Any,
@@ -122,7 +122,7 @@ def test_every_record_is_delivered_or_discarded_with_a_message_or_filtered(
     strategies.record_payloads(),
     st.randoms(use_true_random=False),
 )
-def test_without_restarts_every_record_ends_exactly_once(
+def test_every_record_finishes_once_without_restarts(
     settings: dict[str, Any], payloads: list[dict[str, Any]], rng: Any
 ) -> None:
     report, records, _ = simulate(settings, payloads, rng, Faults())
@@ -131,7 +131,7 @@ def test_without_restarts_every_record_ends_exactly_once(
     assert sorted(ends, key=int) == [record.sequence for record in records]
 
 
-def test_only_poison_is_discarded_where_bisect_can_isolate_it() -> None:
+def test_bisect_discards_only_poison_records() -> None:
     payloads: list[dict[str, Any]] = [{"do": "", "times": 0, "key": "k"} for _ in range(40)]
     for place in (3, 17, 18):
         payloads[place] = {"do": "raise", "times": 10_000, "key": "k"}
@@ -140,7 +140,7 @@ def test_only_poison_is_discarded_where_bisect_can_isolate_it() -> None:
     assert report.discarded == [records[place].sequence for place in (3, 17, 18)]
 
 
-def test_the_simulated_batches_differ_from_run_to_run() -> None:
+def test_simulated_batches_differ_by_seed() -> None:
     payloads: list[dict[str, Any]] = [{"do": "", "times": 0, "key": "k"} for _ in range(60)]
     sizes = {
         tuple(

@@ -1,4 +1,4 @@
-"""The invocation record of a discarded batch, and its key in S3."""
+"""Tests of the invocation record of a discarded batch, and of its S3 key."""
 
 import json
 
@@ -17,7 +17,7 @@ NOW = 1_767_225_661.021
 LAST = Outcome("function_error", error="Unhandled", request_id="r-1", version="7")
 
 
-def test_the_record_of_a_kinesis_batch() -> None:
+def test_invocation_record_of_kinesis_batch() -> None:
     records = kinesis_records([b"x"] * 3)
     discard = DiscardedBatch(
         Batch(tuple(records), invocations=3, last=LAST), "RetryAttemptsExhausted"
@@ -49,7 +49,7 @@ def test_the_record_of_a_kinesis_batch() -> None:
     }
 
 
-def test_the_record_of_a_table_batch_that_was_too_old_to_be_sent() -> None:
+def test_invocation_record_of_expired_dynamodb_batch() -> None:
     records = dynamodb_records([{"eventName": "INSERT", "Keys": {"id": {"S": "a"}}}])
     config = mapping({"EventSourceArn": TABLE_STREAM_ARN})
     discard = DiscardedBatch(Batch(tuple(records)), "RecordAgeExceeded")
@@ -61,14 +61,14 @@ def test_the_record_of_a_table_batch_that_was_too_old_to_be_sent() -> None:
     )
 
 
-def test_the_whole_event_is_there_for_s3_only() -> None:
+def test_invocation_record_contains_event_for_s3_only() -> None:
     discard = DiscardedBatch(Batch(tuple(kinesis_records([b"x"]))), "RecordAgeExceeded")
     document = json.loads(invocation_record(mapping(), "s", discard, NOW, '{"Records":[]}'))
     assert document["payload"] == '{"Records":[]}'
     assert "payload" not in json.loads(invocation_record(mapping(), "s", discard, NOW))
 
 
-def test_the_key_is_the_documented_one() -> None:
+def test_s3_key_follows_documented_format() -> None:
     assert s3_key(mapping(), "shardId-000000000001", NOW, "unique") == (
         f"aws/lambda/{mapping().uuid}/shardId-000000000001/2026/01/01/2026-01-01T00.01.01-unique"
     )

@@ -1,4 +1,4 @@
-"""Filter criteria: which records the function gets."""
+"""Tests of filter criteria."""
 
 import json
 from typing import Any
@@ -54,7 +54,7 @@ def accepts(data: bytes, *patterns: Any) -> bool:
         ([{"numeric": ["=", 1]}], 1, True),
         ([{"exists": True}], None, {"leaf": "not"}),
         ([{"cidr": "10.0.0.0/24"}], "10.0.0.255", "10.0.1.0"),
-        ([{"cidr": "10.0.0.0/24"}], "10.0.0.1", "no address"),
+        ([{"cidr": "10.0.0.0/24"}], "10.0.0.1", "not an address"),
         (["a"], ["b", "a"], ["b"]),
         ([{"prefix": "a"}], ["b", "ab"], []),
         ({"inner": ["a"]}, {"inner": "a", "more": 1}, {"inner": "b"}),
@@ -62,21 +62,21 @@ def accepts(data: bytes, *patterns: Any) -> bool:
         ({"inner": [{"exists": False}]}, {"other": 1}, {"inner": None}),
     ],
 )
-def test_operators(rule: Any, matching: Any, other: Any) -> None:
+def test_filter_operator_matches(rule: Any, matching: Any, other: Any) -> None:
     pattern = {"data": {"field": rule}}
     filters.validate(filtering(pattern))
     assert accepts(json.dumps({"field": matching}).encode(), pattern)
     assert not accepts(json.dumps({"field": other}).encode(), pattern)
 
 
-def test_an_absent_field_matches_only_its_absence() -> None:
+def test_absent_field_matches_only_exists_false() -> None:
     assert accepts(b'{"other": 1}', {"data": {"field": [{"exists": False}]}})
     assert not accepts(b'{"field": null}', {"data": {"field": [{"exists": False}]}})
     for rule in ([None], [{"anything-but": "a"}], [{"exists": True}], [{"numeric": ["<", 1]}]):
         assert not accepts(b'{"other": 1}', {"data": {"field": rule}})
 
 
-def test_all_fields_of_a_pattern_and_any_of_the_patterns() -> None:
+def test_pattern_matches_all_fields_and_filters_match_any_pattern() -> None:
     both = {"data": {"a": [1], "b": [2]}}
     assert accepts(b'{"a": 1, "b": 2}', both)
     assert not accepts(b'{"a": 1, "b": 3}', both)
@@ -87,29 +87,29 @@ def test_all_fields_of_a_pattern_and_any_of_the_patterns() -> None:
     assert not accepts(b'{"b": 3, "c": 3}', either)
 
 
-def test_metadata_of_the_record() -> None:
-    assert accepts(b"no json", {"partitionKey": ["one"]})
-    assert not accepts(b"no json", {"partitionKey": ["two"]})
+def test_filter_matches_record_metadata() -> None:
+    assert accepts(b"not json", {"partitionKey": ["one"]})
+    assert not accepts(b"not json", {"partitionKey": ["two"]})
 
 
-@pytest.mark.parametrize("data", [b"no json", b"\xff\xfe", b"", b"7", b'"text"'])
-def test_data_that_is_no_json_object_matches_no_value(data: bytes) -> None:
+@pytest.mark.parametrize("data", [b"not json", b"\xff\xfe", b"", b"7", b'"text"'])
+def test_non_object_data_matches_no_field_value(data: bytes) -> None:
     assert not accepts(data, {"data": {"field": ["a"]}})
 
 
-def test_data_that_is_no_json_matches_no_pattern_on_data() -> None:
+def test_non_json_data_matches_no_pattern_on_data() -> None:
     absent = {"data": {"field": [{"exists": False}]}}
     assert accepts(b"7", absent)
-    assert not accepts(b"no json", absent)
-    assert not accepts(b"no json", {"$or": [absent, {"partitionKey": ["two"]}]})
-    assert accepts(b"no json", {"$or": [absent, {"partitionKey": ["one"]}]})
+    assert not accepts(b"not json", absent)
+    assert not accepts(b"not json", {"$or": [absent, {"partitionKey": ["two"]}]})
+    assert accepts(b"not json", {"$or": [absent, {"partitionKey": ["one"]}]})
 
 
-def test_without_filters_everything_is_kept() -> None:
+def test_mapping_without_filters_accepts_every_record() -> None:
     assert accepts(b"\xff")
 
 
-def test_a_change_of_a_table() -> None:
+def test_filter_matches_table_change() -> None:
     insert, remove = dynamodb_records(
         [
             {"eventName": "INSERT", "Keys": {"id": {"S": "a"}}, "NewImage": {"id": {"S": "a"}}},
@@ -126,13 +126,13 @@ def test_a_change_of_a_table() -> None:
     assert not filters.accepts(inserts, remove)
     keyed = filtering({"dynamodb": {"Keys": {"id": {"S": ["a"]}}}}, **table)
     assert filters.accepts(keyed, insert)
-    # Fields are paths: one below an object that is not there is not there either.
+    # A field of an absent object is absent too.
     no_origin = filtering(
         {"dynamodb": {"NewImage": {"region": {"S": [{"exists": False}]}}}}, **table
     )
     assert filters.accepts(no_origin, insert)
     assert filters.accepts(no_origin, remove)
-    # The names that the filter examples of services-dynamodb-eventfiltering use for TTL deletions.
+    # The field names of the TTL examples in services-dynamodb-eventfiltering.
     expired = filtering(
         {"userIdentity": {"type": ["Service"], "principalId": ["dynamodb.amazonaws.com"]}}, **table
     )
@@ -156,7 +156,7 @@ def test_a_change_of_a_table() -> None:
         {"data": {"$or": [{"a": [{"unknown": 1}]}]}},
     ],
 )
-def test_a_pattern_that_aws_refuses_is_refused(pattern: Any) -> None:
+def test_validate_rejects_pattern_that_aws_rejects(pattern: Any) -> None:
     with pytest.raises(InvalidMappingError):
         filters.validate(filtering(pattern))
 
@@ -173,7 +173,7 @@ DOCUMENTS = st.dictionaries(st.sampled_from("abc"), LEAVES | st.lists(LEAVES, ma
 
 
 @given(DOCUMENTS, st.dictionaries(st.sampled_from("abc"), st.lists(RULES, min_size=1, max_size=3)))
-def test_more_alternatives_never_match_less(document: Any, pattern: Any) -> None:
+def test_more_alternatives_never_match_fewer_documents(document: Any, pattern: Any) -> None:
     for name, rules in pattern.items():
         for kept in range(1, len(rules)):
             if filters.matches({**pattern, name: rules[:kept]}, document):
@@ -181,6 +181,6 @@ def test_more_alternatives_never_match_less(document: Any, pattern: Any) -> None
 
 
 @given(DOCUMENTS)
-def test_a_document_matches_its_own_values(document: dict[str, Any]) -> None:
+def test_document_matches_its_own_values(document: dict[str, Any]) -> None:
     own = {k: (v if isinstance(v, list) else [v]) for k, v in document.items() if v != []}
     assert filters.matches(own, document)

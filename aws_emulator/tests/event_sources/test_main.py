@@ -1,4 +1,4 @@
-"""The command line, and how it ends."""
+"""Tests of the command line's options, messages and exit codes."""
 
 from pathlib import Path
 
@@ -7,30 +7,41 @@ import pytest
 from aws_emulator.event_sources.__main__ import Settings, main, parse
 
 
-def test_the_regions_are_a_list() -> None:
-    given = ["--endpoint", "http://127.0.0.1:1", "--regions", "us-east-1,eu-west-2", "--state", "d"]
-    assert parse(given) == Settings("http://127.0.0.1:1", ("us-east-1", "eu-west-2"), Path("d"))
+def test_parse_splits_regions_at_commas() -> None:
+    options = [
+        "--endpoint",
+        "http://127.0.0.1:1",
+        "--regions",
+        "us-east-1,eu-west-2",
+        "--state",
+        "d",
+    ]
+    assert parse(options) == Settings("http://127.0.0.1:1", ("us-east-1", "eu-west-2"), Path("d"))
 
 
 @pytest.mark.parametrize(
-    "given",
+    "options",
     [
         [],
         ["--endpoint", "127.0.0.1:1", "--regions", "us-east-1", "--state", "d"],
         ["--endpoint", "http://127.0.0.1:1", "--regions", ",", "--state", "d"],
     ],
 )
-def test_a_wrong_command_line_is_told(given: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_parse_exits_with_2_on_invalid_option(
+    options: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit) as ended:
-        parse(given)
+        parse(options)
     assert ended.value.code == 2
     assert "error:" in capsys.readouterr().err
 
 
-def test_a_state_directory_that_is_a_file_is_one_sentence(
+def test_main_reports_state_directory_that_is_a_file(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "file").write_text("")
-    given = ["--endpoint", "http://127.0.0.1:1", "--regions", "us-east-1"]
-    assert main([*given, "--state", str(tmp_path / "file")]) == 1
-    assert capsys.readouterr().err == f"poller: {tmp_path / 'file'} cannot be made: File exists\n"
+    options = ["--endpoint", "http://127.0.0.1:1", "--regions", "us-east-1"]
+    assert main([*options, "--state", str(tmp_path / "file")]) == 1
+    assert capsys.readouterr().err == (
+        f"poller: Can't create the state directory {tmp_path / 'file'}: File exists.\n"
+    )

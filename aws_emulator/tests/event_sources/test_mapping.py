@@ -1,4 +1,4 @@
-"""The settings of a mapping, as the API gives them."""
+"""Tests of parsing a mapping's settings from the API's shape."""
 
 import datetime as dt
 from typing import Any
@@ -10,7 +10,7 @@ from aws_emulator.event_sources.mapping import EventSourceMapping
 from aws_emulator.simulator.samples import STREAM_ARN, TABLE_STREAM_ARN, mapping
 
 
-def test_the_defaults_are_those_of_the_documentation() -> None:
+def test_mapping_uses_documented_defaults() -> None:
     config = EventSourceMapping.from_api(
         {"UUID": "u", "EventSourceArn": STREAM_ARN, "FunctionArn": "arn:aws:lambda:…"}
     )
@@ -29,7 +29,7 @@ def test_the_defaults_are_those_of_the_documentation() -> None:
     assert config.tumbling_window_s == 0
 
 
-def test_minus_one_is_infinite_and_an_empty_destination_is_none() -> None:
+def test_mapping_parses_minus_one_as_infinite_and_empty_destination_as_none() -> None:
     config = mapping(
         {
             "MaximumRetryAttempts": -1,
@@ -44,12 +44,12 @@ def test_minus_one_is_infinite_and_an_empty_destination_is_none() -> None:
     )
 
 
-def test_the_source_and_its_region_are_in_the_arn() -> None:
+def test_mapping_derives_source_kind_and_region_from_arn() -> None:
     assert (mapping().source_kind, mapping().region) == ("kinesis", "us-east-1")
     assert mapping({"EventSourceArn": TABLE_STREAM_ARN}).source_kind == "dynamodb"
 
 
-def test_a_starting_time_comes_as_a_datetime_or_a_number() -> None:
+def test_mapping_accepts_starting_timestamp_as_datetime_or_number() -> None:
     at = {"StartingPosition": "AT_TIMESTAMP"}
     time = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
     for value in (time, time.timestamp()):
@@ -68,7 +68,7 @@ def test_a_starting_time_comes_as_a_datetime_or_a_number() -> None:
         ("MaximumRecordAgeInSeconds", -1, 604_800),
     ],
 )
-def test_each_number_is_held_to_its_bounds(name: str, low: int, high: int) -> None:
+def test_mapping_rejects_number_outside_its_bounds(name: str, low: int, high: int) -> None:
     mapping({name: low})
     mapping({name: high})
     with pytest.raises(InvalidMappingError, match=name):
@@ -86,6 +86,6 @@ def test_each_number_is_held_to_its_bounds(name: str, low: int, high: int) -> No
         {"FilterCriteria": {"Filters": [{}]}},
     ],
 )
-def test_what_cannot_be_run_is_refused(settings: dict[str, Any]) -> None:
+def test_mapping_rejects_invalid_setting(settings: dict[str, Any]) -> None:
     with pytest.raises(InvalidMappingError):
         mapping(settings)

@@ -1,4 +1,4 @@
-"""Mappings come, change and go while the poller runs."""
+"""Tests of the poller: mappings that are created, updated and deleted while it runs."""
 
 import io
 import json
@@ -51,7 +51,7 @@ def document(uuid: str = "u-1", **settings: Any) -> dict[str, Any]:
 
 
 class PollerEnvironment:
-    """A platform with one stream, and pollers on it."""
+    """A backend with one stream, and pollers for it."""
 
     def __init__(self, state: Path, *shards: FakeShard) -> None:
         self.state = state
@@ -112,7 +112,7 @@ def environment(tmp_path: Path) -> PollerEnvironment:
     return PollerEnvironment(tmp_path, open_shard(kinesis_records([b"x"] * 5)))
 
 
-def test_an_enabled_mapping_is_run_and_its_status_told(environment: PollerEnvironment) -> None:
+def test_enabled_mapping_is_polled_and_reported(environment: PollerEnvironment) -> None:
     with environment.poller():
         wait_until(lambda: drained(environment.status(), since=0, sources=[STREAM_ARN]))
         since = time.time()
@@ -122,7 +122,7 @@ def test_an_enabled_mapping_is_run_and_its_status_told(environment: PollerEnviro
     assert found["shards"][0]["checkpoint"] == environment.sequence_numbers()[-1]
 
 
-def test_a_restart_goes_on_where_it_was(environment: PollerEnvironment) -> None:
+def test_restarted_poller_resumes_from_checkpoint(environment: PollerEnvironment) -> None:
     with environment.poller():
         environment.until(lambda found: found["delivered"] == 5)
     environment.stream.by_id["shard-0"].records += kinesis_records([b"x"], first=10**56)
@@ -131,7 +131,7 @@ def test_a_restart_goes_on_where_it_was(environment: PollerEnvironment) -> None:
     assert len(set(environment.sequence_numbers())) == 6
 
 
-def test_a_mapping_that_is_made_again_starts_from_its_starting_position(
+def test_recreated_mapping_starts_at_starting_position(
     environment: PollerEnvironment,
 ) -> None:
     with environment.poller():
@@ -142,7 +142,7 @@ def test_a_mapping_that_is_made_again_starts_from_its_starting_position(
     assert CheckpointStore(environment.state / CHECKPOINT_FILE).mappings() == [f"{REGION}/u-2"]
 
 
-def test_a_disabled_mapping_stops_and_goes_on_where_it_was(environment: PollerEnvironment) -> None:
+def test_reenabled_mapping_resumes_from_checkpoint(environment: PollerEnvironment) -> None:
     with environment.poller():
         environment.until(lambda found: found["delivered"] == 5)
         environment.backend.documents[:] = [document(State="Disabled")]
@@ -155,7 +155,7 @@ def test_a_disabled_mapping_stops_and_goes_on_where_it_was(environment: PollerEn
     assert len(set(environment.sequence_numbers())) == 6
 
 
-def test_changed_settings_are_followed_without_repeating_a_record(
+def test_updated_mapping_restarts_without_repeating_a_record(
     environment: PollerEnvironment,
 ) -> None:
     with environment.poller():
@@ -167,19 +167,19 @@ def test_changed_settings_are_followed_without_repeating_a_record(
     assert len(set(environment.sequence_numbers())) == 12
 
 
-def test_an_invalid_mapping_is_told_once_and_others_run(environment: PollerEnvironment) -> None:
+def test_invalid_mapping_is_logged_once_and_others_run(environment: PollerEnvironment) -> None:
     environment.backend.documents.insert(0, document("u-0", BatchSize=10_001))
     with environment.poller():
         wait_until(lambda: len(environment.sequence_numbers()) == 5)
         time.sleep(0.1)
     assert [entry["reason"] for entry in environment.events("mapping_invalid")] == [
-        "BatchSize of mapping u-0 is 10001, not 1 to 10000"
+        "Mapping u-0: BatchSize must be from 1 to 10000, not 10001."
     ]
     states = {found["uuid"]: found["state"] for found in environment.status()["mappings"]}
     assert states["u-0"] == "invalid"
 
 
-def test_children_follow_their_parent_and_new_shards_are_found(tmp_path: Path) -> None:
+def test_child_shards_are_found_and_read_after_parent(tmp_path: Path) -> None:
     parent = open_shard(kinesis_records([b"x"] * 20))
     environment = PollerEnvironment(tmp_path, parent)
     with environment.poller():
@@ -200,13 +200,13 @@ def test_children_follow_their_parent_and_new_shards_are_found(tmp_path: Path) -
     assert len(environment.sequence_numbers()) == 26
 
 
-def test_a_mapping_at_latest_reads_only_what_comes_after_it(tmp_path: Path) -> None:
+def test_mapping_at_latest_reads_only_later_records(tmp_path: Path) -> None:
     shard = open_shard(kinesis_records([b"x"] * 3))
     environment = PollerEnvironment(tmp_path, shard)
     environment.backend.documents[:] = [document(StartingPosition="LATEST")]
     with environment.poller():
         environment.until(lambda found: any(s["caught_up_at"] for s in found["shards"]))
-    # Nothing was read, yet what came while the poller was away is not missed.
+    # No record was read, but the checkpoint's time covers records that arrive before the restart.
     new = kinesis_records([b"x"] * 2, first=10**56, arrived=time.time())
     shard.records += new
     with environment.poller():
@@ -214,7 +214,7 @@ def test_a_mapping_at_latest_reads_only_what_comes_after_it(tmp_path: Path) -> N
     assert environment.sequence_numbers() == [record.sequence for record in new]
 
 
-def test_a_mapping_at_latest_leaves_a_split_that_came_before_it_alone(tmp_path: Path) -> None:
+def test_mapping_at_latest_skips_shards_of_earlier_split(tmp_path: Path) -> None:
     child = FakeShard(ShardInfo("shard-1", ("shard-0",)), kinesis_records([b"x"] * 3, first=10**56))
     environment = PollerEnvironment(
         tmp_path, open_shard(kinesis_records([b"x"] * 3), closed=True), child
@@ -227,7 +227,7 @@ def test_a_mapping_at_latest_leaves_a_split_that_came_before_it_alone(tmp_path: 
     assert environment.sequence_numbers() == [child.records[-1].sequence]
 
 
-def test_a_mapping_at_a_time_reads_what_arrived_since(tmp_path: Path) -> None:
+def test_mapping_at_timestamp_reads_records_since_then(tmp_path: Path) -> None:
     records = kinesis_records([b"x"] * 10, spacing_s=0.25)
     environment = PollerEnvironment(tmp_path, open_shard(records))
     environment.backend.documents[:] = [
@@ -238,7 +238,7 @@ def test_a_mapping_at_a_time_reads_what_arrived_since(tmp_path: Path) -> None:
     assert environment.sequence_numbers() == [record.sequence for record in records[6:]]
 
 
-def test_a_stream_that_is_made_again_is_read_again(environment: PollerEnvironment) -> None:
+def test_recreated_stream_is_read_from_start(environment: PollerEnvironment) -> None:
     with environment.poller():
         environment.until(lambda found: found["delivered"] == 5)
         gone = dict(environment.stream.by_id)
@@ -249,51 +249,55 @@ def test_a_stream_that_is_made_again_is_read_again(environment: PollerEnvironmen
         wait_until(lambda: len(environment.sequence_numbers()) == 7)
 
 
-def test_a_region_that_refuses_is_alive_and_its_mappings_go_on(
+def test_mappings_continue_when_region_returns_errors(
     environment: PollerEnvironment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(poller_module, "MAX_UNREACHABLE_S", 0.1)
     with environment.poller():
         environment.until(lambda found: found["delivered"] == 5)
-        environment.backend.refusal = ServiceError("ListEventSourceMappings was refused: 503")
+        environment.backend.error = ServiceError("ListEventSourceMappings failed: 503.")
         environment.stream.by_id["shard-0"].records += kinesis_records([b"x"], first=10**56)
         wait_until(lambda: len(environment.sequence_numbers()) == 6)
         time.sleep(0.3)
-        environment.backend.refusal = None
+        environment.backend.error = None
     assert len(environment.events("list_mappings_failed")) == 1
 
 
-def test_a_dead_emulator_ends_the_poller(
+def test_poller_ends_when_endpoint_is_down(
     environment: PollerEnvironment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(poller_module, "MAX_UNREACHABLE_S", 0.1)
-    environment.backend.refusal = UnreachableError("no answer: EndpointConnectionError")
+    environment.backend.error = UnreachableError(
+        "The endpoint did not respond: EndpointConnectionError."
+    )
     poller = Poller(environment.backend, [REGION], environment.state, JsonLog(environment.log))
     with pytest.raises(EndpointDownError, match="has not answered"):
         poller.run()
     assert environment.events("stop")
 
 
-def test_a_short_silence_is_survived(
+def test_poller_survives_short_outage(
     environment: PollerEnvironment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(poller_module, "MAX_UNREACHABLE_S", 60)
     with environment.poller():
         environment.until(lambda found: found["delivered"] == 5)
-        environment.backend.refusal = UnreachableError("no answer: EndpointConnectionError")
+        environment.backend.error = UnreachableError(
+            "The endpoint did not respond: EndpointConnectionError."
+        )
         time.sleep(0.1)
-        environment.backend.refusal = None
+        environment.backend.error = None
         environment.stream.by_id["shard-0"].records += kinesis_records([b"x"], first=10**56)
         wait_until(lambda: len(environment.sequence_numbers()) == 6)
 
 
-@pytest.mark.parametrize("refusal", [UnreachableError("no answer"), ServiceError("refused")])
-def test_a_stream_that_cannot_be_listed_is_read_on_and_listed_later(
-    environment: PollerEnvironment, refusal: PollerError
+@pytest.mark.parametrize("error", [UnreachableError("no response"), ServiceError("failed")])
+def test_failed_list_shards_is_retried_while_reading_continues(
+    environment: PollerEnvironment, error: PollerError
 ) -> None:
     with environment.poller():
         environment.until(lambda found: found["delivered"] == 5)
-        environment.stream.list_refusal = refusal
+        environment.stream.list_error = error
         before = environment.stream.lists
         wait_until(lambda: environment.stream.lists > before + 2)
         environment.stream.by_id["shard-0"].records += kinesis_records([b"x"], first=10**56)
@@ -301,14 +305,14 @@ def test_a_stream_that_cannot_be_listed_is_read_on_and_listed_later(
         environment.stream.by_id["shard-1"] = open_shard(
             kinesis_records([b"x"], first=2 * 10**56), "shard-1"
         )
-        environment.stream.list_refusal = None
+        environment.stream.list_error = None
         wait_until(lambda: len(environment.sequence_numbers()) == 7)
-    assert len(environment.events("list_shards_failed")) == isinstance(refusal, ServiceError)
+    assert len(environment.events("list_shards_failed")) == isinstance(error, ServiceError)
 
 
-def test_a_state_that_cannot_be_written_ends_the_poller(environment: PollerEnvironment) -> None:
+def test_poller_ends_when_state_is_not_writable(environment: PollerEnvironment) -> None:
     poller = Poller(
         environment.backend, [REGION], environment.state / "missing", JsonLog(environment.log)
     )
-    with pytest.raises(StateError, match="cannot write"):
+    with pytest.raises(StateError, match="Can't write"):
         poller.run()

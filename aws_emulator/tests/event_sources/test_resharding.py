@@ -1,4 +1,4 @@
-"""Parents before children."""
+"""Tests of the order of parent and child shards."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,7 +17,7 @@ def names(started: set[str], finished: set[str]) -> list[str]:
     return [shard.shard_id for shard in startable_shards(SPLIT, started, finished)]
 
 
-def test_children_wait_for_all_their_parents() -> None:
+def test_child_shard_waits_for_all_parents() -> None:
     assert names(set(), set()) == ["p"]
     assert names({"p"}, set()) == []
     assert names(set(), {"p"}) == ["a", "b"]
@@ -25,15 +25,15 @@ def test_children_wait_for_all_their_parents() -> None:
     assert names(set(), {"p", "a", "b"}) == ["m"]
 
 
-def test_a_parent_that_is_no_longer_listed_holds_nothing_up() -> None:
+def test_unlisted_parent_does_not_block_child() -> None:
     assert [s.shard_id for s in startable_shards([ShardInfo("a", ("gone",))], set(), set())] == [
         "a"
     ]
-    # …unless it is still being read.
+    # A parent that is still being read does.
     assert startable_shards([ShardInfo("a", ("gone",))], {"gone"}, set()) == []
 
 
-def test_a_mapping_at_the_tip_leaves_closed_shards_alone() -> None:
+def test_mapping_at_latest_skips_closed_shards() -> None:
     assert shards_before_latest(SPLIT) == ["p", "a", "b"]
     assert shards_before_latest([ShardInfo("a"), ShardInfo("b")]) == []
 
@@ -59,7 +59,7 @@ def test_every_shard_is_read_once_and_after_its_parents(data: st.DataObject) -> 
     finished: list[str] = []
     while len(finished) < count:
         started |= {shard.shard_id for shard in startable_shards(shards, started, finished)}
-        assert started, "nothing can go on"
+        assert started, "no shard can start"
         done = data.draw(st.sampled_from(sorted(started)))
         started.remove(done)
         finished.append(done)

@@ -1,4 +1,4 @@
-"""A shard's thread: it reads on through everything that a stream does to its readers."""
+"""Tests of the thread that polls a shard: iterators, errors, destinations, stop and restart."""
 
 import io
 import json
@@ -46,7 +46,7 @@ def saved() -> list[Checkpoint]:
 def start_poller(
     log: io.StringIO, saved: list[Checkpoint], monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[StartPoller]:
-    """Start a reader of shard-0; all are stopped at the end."""
+    """Return a function that starts a poller of shard-0; stop all pollers at the end."""
     monkeypatch.setattr(shard_poller_module, "POLL_INTERVAL_S", 0.01)
     monkeypatch.setattr(shard_poller_module, "READ_RETRY_INTERVAL_S", 0.01)
     started = []
@@ -91,7 +91,7 @@ def entries(log: io.StringIO) -> list[dict[str, Any]]:
     return [json.loads(line) for line in log.getvalue().splitlines()]
 
 
-def test_a_closed_shard_is_delivered_and_finished(
+def test_closed_shard_is_delivered_and_finished(
     start_poller: StartPoller, saved: list[Checkpoint]
 ) -> None:
     records = kinesis_records([b"x"] * 10)
@@ -104,7 +104,7 @@ def test_a_closed_shard_is_delivered_and_finished(
     assert reader.status.in_flight == 0
 
 
-def test_an_open_shard_is_followed(start_poller: StartPoller) -> None:
+def test_open_shard_is_polled_for_new_records(start_poller: StartPoller) -> None:
     shard = open_shard()
     target = FakeTarget()
     reader = start_poller(FakeStream(shard), target)
@@ -116,7 +116,7 @@ def test_an_open_shard_is_followed(start_poller: StartPoller) -> None:
     assert reader.status.checkpoint == shard.records[-1].sequence
 
 
-def test_an_expired_iterator_is_made_anew_behind_the_last_record(start_poller: StartPoller) -> None:
+def test_expired_iterator_is_renewed_after_last_record(start_poller: StartPoller) -> None:
     shard = open_shard(kinesis_records([b"x"] * 4))
     stream, target = FakeStream(shard), FakeTarget()
     reader = start_poller(stream, target)
@@ -131,7 +131,7 @@ def test_an_expired_iterator_is_made_anew_behind_the_last_record(start_poller: S
     assert len(numbers(target)) == 5
 
 
-def test_an_iterator_at_the_tip_that_expires_unread_misses_nothing(
+def test_latest_iterator_that_expires_before_first_record_misses_none(
     start_poller: StartPoller,
 ) -> None:
     since = 1_767_225_600.5
@@ -140,7 +140,7 @@ def test_an_iterator_at_the_tip_that_expires_unread_misses_nothing(
     stream, target = FakeStream(shard), FakeTarget()
     reader = start_poller(stream, target, StartingPosition("LATEST"), Checkpoint(since=since))
     wait_until(lambda: reader.status.caught_up_at is not None)
-    stream.refusals.append(throughput_exceeded())
+    stream.errors.append(throughput_exceeded())
     new = kinesis_records([b"x"], first=10**56, arrived=since)
     shard.records += new
     stream.expire()
@@ -149,7 +149,7 @@ def test_an_iterator_at_the_tip_that_expires_unread_misses_nothing(
     assert [start.kind for start in stream.starts][:2] == ["LATEST", "AT_TIMESTAMP"]
 
 
-def test_a_trimmed_position_goes_on_at_the_oldest_record(
+def test_trimmed_checkpoint_resumes_at_oldest_record(
     start_poller: StartPoller, log: io.StringIO
 ) -> None:
     shard = open_shard(kinesis_records([b"x"] * 6))
@@ -167,19 +167,17 @@ def test_a_trimmed_position_goes_on_at_the_oldest_record(
     assert [entry["event"] for entry in entries(log)] == ["trimmed"]
 
 
-def test_a_refused_read_is_repeated_and_logged_once(
+def test_failed_read_is_retried_and_logged_once(
     start_poller: StartPoller, log: io.StringIO
 ) -> None:
     stream, target = FakeStream(open_shard(kinesis_records([b"x"]))), FakeTarget()
-    stream.refusals += [throughput_exceeded(), throughput_exceeded(), throughput_exceeded()]
+    stream.errors += [throughput_exceeded(), throughput_exceeded(), throughput_exceeded()]
     reader = start_poller(stream, target)
     wait_until(lambda: reader.status.delivered == 1)
     assert [entry["event"] for entry in entries(log)] == ["read_failed"]
 
 
-def test_a_shard_that_is_gone_ends_but_is_not_finished(
-    start_poller: StartPoller, saved: list[Checkpoint]
-) -> None:
+def test_deleted_shard_ends_unfinished(start_poller: StartPoller, saved: list[Checkpoint]) -> None:
     stream, target = FakeStream(open_shard(kinesis_records([b"x"] * 3))), FakeTarget()
     reader = start_poller(stream, target)
     wait_until(lambda: reader.status.delivered == 3)
@@ -190,12 +188,12 @@ def test_a_shard_that_is_gone_ends_but_is_not_finished(
     assert not saved[-1].finished
 
 
-def test_a_discard_reaches_its_destination_before_the_checkpoint_passes_it(
+def test_discard_is_sent_before_checkpoint_passes_it(
     start_poller: StartPoller, log: io.StringIO, saved: list[Checkpoint]
 ) -> None:
     records = kinesis_records([b"x"] * 2)
     target = FakeTarget(lambda event: FAILED)
-    target.refusals.append(throughput_exceeded())
+    target.errors.append(throughput_exceeded())
     reader = start_poller(
         FakeStream(open_shard(records)), target, MaximumRetryAttempts=0, BatchSize=2
     )
@@ -207,12 +205,12 @@ def test_a_discard_reaches_its_destination_before_the_checkpoint_passes_it(
     assert "secret" not in log.getvalue()
 
 
-def test_a_destination_that_never_works_is_told_and_does_not_block_the_shard(
+def test_failing_destination_is_logged_and_does_not_block_shard(
     start_poller: StartPoller, log: io.StringIO, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(shard_poller_module, "MAX_DESTINATION_ATTEMPTS", 2)
     target = FakeTarget(lambda event: FAILED)
-    target.refusals += [throughput_exceeded(), throughput_exceeded()]
+    target.errors += [throughput_exceeded(), throughput_exceeded()]
     reader = start_poller(
         FakeStream(open_shard(kinesis_records([b"x"]))), target, MaximumRetryAttempts=0
     )
@@ -222,7 +220,7 @@ def test_a_destination_that_never_works_is_told_and_does_not_block_the_shard(
     assert entries(log)[-1]["sent"] is False
 
 
-def test_a_stop_waits_for_the_invocation_and_starts_no_other(
+def test_stop_waits_for_running_invocation_and_starts_no_other(
     start_poller: StartPoller, saved: list[Checkpoint]
 ) -> None:
     records = kinesis_records([b"x"] * 2)
@@ -239,22 +237,22 @@ def test_a_stop_waits_for_the_invocation_and_starts_no_other(
     assert saved[-1].position == records[0].sequence
 
 
-def test_a_stop_keeps_a_discard_that_could_not_be_sent(
+def test_stop_does_not_complete_unsent_discard(
     start_poller: StartPoller, saved: list[Checkpoint]
 ) -> None:
     target = FakeTarget(lambda event: FAILED)
-    target.refusals += [ServiceError("no")] * 100
+    target.errors += [ServiceError("no")] * 100
     reader = start_poller(
         FakeStream(open_shard(kinesis_records([b"x"]))), target, MaximumRetryAttempts=0
     )
-    wait_until(lambda: len(target.refusals) < 100)
+    wait_until(lambda: len(target.errors) < 100)
     reader.stop()
     reader.join(10)
     assert saved[-1].position is None
     assert reader.status.discarded == 0
 
 
-def test_reading_goes_on_while_a_function_works(start_poller: StartPoller) -> None:
+def test_shard_is_read_ahead_while_function_runs(start_poller: StartPoller) -> None:
     target = FakeTarget()
     target.held.clear()
     reader = start_poller(FakeStream(open_shard(kinesis_records([b"x"] * 50))), target, BatchSize=1)
@@ -263,7 +261,7 @@ def test_reading_goes_on_while_a_function_works(start_poller: StartPoller) -> No
     wait_until(lambda: reader.status.delivered == 50)
 
 
-def test_lanes_work_at_the_same_time(start_poller: StartPoller) -> None:
+def test_concurrent_batches_run_at_the_same_time(start_poller: StartPoller) -> None:
     target = FakeTarget()
     target.held.clear()
     records = kinesis_records([b"x"] * 30, keys=[f"key-{n}" for n in range(30)])
@@ -272,14 +270,14 @@ def test_lanes_work_at_the_same_time(start_poller: StartPoller) -> None:
     target.held.set()
 
 
-def test_a_window_of_a_restarted_shard_goes_on(
+def test_tumbling_window_continues_after_restart(
     start_poller: StartPoller, saved: list[Checkpoint]
 ) -> None:
     records = kinesis_records([b"x"] * 2, spacing_s=1)
     shard = open_shard(records[:1])
     target = FakeTarget(lambda event: Outcome("returned", body=b'{"state": {"n": 1}}'))
     first = start_poller(FakeStream(shard), target, TumblingWindowInSeconds=900)
-    # The window is long past: once the shard is idle, it ends.
+    # The window's time has passed, so that it ends once the shard is idle.
     wait_until(lambda: len(target.events) == 2)
     first.stop()
     first.join(10)

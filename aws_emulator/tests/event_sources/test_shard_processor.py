@@ -1,4 +1,4 @@
-"""A shard's state machine, step by step: windows, lanes, checkpoints and the end of a shard."""
+"""Tests of the state machine of a shard: windows, concurrent batches, checkpoints, shard end."""
 
 import json
 from typing import Any
@@ -39,7 +39,7 @@ def only(actions: list[Invoke | Discard]) -> Invoke:
 
 
 def is_finished(processor: ShardProcessor) -> bool:
-    """A call, so that the type checker does not take the answer for a constant."""
+    """Call the property, so that mypy doesn't narrow it to a constant."""
     return processor.finished
 
 
@@ -51,13 +51,13 @@ def can_read(processor: ShardProcessor) -> bool:
     return processor.can_read
 
 
-def test_without_a_window_a_record_is_sent_at_once() -> None:
+def test_record_is_sent_immediately_without_batching_window() -> None:
     processor = shard(BatchSize=10)
     processor.read(kinesis_records([b"x"]), NOW, caught_up=True)
     assert len(only(processor.due_actions(NOW)).batch.records) == 1
 
 
-def test_a_lane_has_one_batch_at_a_time_and_the_order_is_kept() -> None:
+def test_queue_runs_one_batch_at_a_time_in_order() -> None:
     processor = shard(BatchSize=2)
     records = kinesis_records([b"x"] * 5)
     processor.read(records, NOW, caught_up=True)
@@ -71,7 +71,7 @@ def test_a_lane_has_one_batch_at_a_time_and_the_order_is_kept() -> None:
     assert processor.counts.delivered == 5
 
 
-def test_a_window_gathers_until_it_is_over_and_not_before() -> None:
+def test_batching_window_collects_until_it_expires() -> None:
     processor = shard(BatchSize=10, MaximumBatchingWindowInSeconds=2)
     processor.read(kinesis_records([b"x"] * 3), NOW, caught_up=True)
     assert processor.due_actions(NOW + 1.999) == []
@@ -79,7 +79,7 @@ def test_a_window_gathers_until_it_is_over_and_not_before() -> None:
     assert len(only(processor.due_actions(NOW + 2)).batch.records) == 3
 
 
-def test_a_full_batch_does_not_wait_for_the_window() -> None:
+def test_full_batch_does_not_wait_for_batching_window() -> None:
     processor = shard(BatchSize=3, MaximumBatchingWindowInSeconds=300)
     records = kinesis_records([b"x"] * 3)
     processor.read(records[:2], NOW, caught_up=True)
@@ -88,7 +88,7 @@ def test_a_full_batch_does_not_wait_for_the_window() -> None:
     assert len(only(processor.due_actions(NOW)).batch.records) == 3
 
 
-def test_six_megabytes_do_not_wait_for_the_window() -> None:
+def test_batch_of_6_mb_does_not_wait_for_batching_window() -> None:
     processor = shard(BatchSize=10_000, MaximumBatchingWindowInSeconds=300)
     records = kinesis_records([b"x" * 900_000] * 6)
     processor.read(records[:5], NOW, caught_up=True)
@@ -99,7 +99,7 @@ def test_six_megabytes_do_not_wait_for_the_window() -> None:
     assert len(action.event) <= MAX_PAYLOAD_BYTES
 
 
-def test_the_next_window_begins_when_the_invocation_ends() -> None:
+def test_next_batching_window_starts_when_invocation_ends() -> None:
     processor = shard(BatchSize=2, MaximumBatchingWindowInSeconds=5)
     records = kinesis_records([b"x"] * 3)
     processor.read(records, NOW, caught_up=True)
@@ -108,19 +108,19 @@ def test_the_next_window_begins_when_the_invocation_ends() -> None:
     assert len(only(processor.due_actions(NOW + 8)).batch.records) == 1
 
 
-def test_a_record_that_comes_into_a_running_window_does_not_begin_it_anew() -> None:
+def test_new_record_does_not_restart_batching_window() -> None:
     processor = shard(BatchSize=9, MaximumBatchingWindowInSeconds=5)
     records = kinesis_records([b"x"] * 3)
     processor.read(records[:1], NOW, caught_up=True)
     processor.complete_invocation(only(processor.due_actions(NOW + 5)), DONE, NOW + 6)
     processor.read(records[1:2], NOW + 9, caught_up=True)
     assert processor.due_actions(NOW + 10.999) == []
-    # Nor does one that comes when it is over, before anybody looked.
+    # A record that arrives after the window's end, before it is processed, doesn't either.
     processor.read(records[2:], NOW + 11, caught_up=True)
     assert len(only(processor.due_actions(NOW + 11)).batch.records) == 2
 
 
-def test_the_end_of_a_shard_does_not_wait_for_the_window() -> None:
+def test_closed_shard_does_not_wait_for_batching_window() -> None:
     processor = shard(BatchSize=10, MaximumBatchingWindowInSeconds=300)
     processor.read(kinesis_records([b"x"]), NOW, caught_up=True)
     processor.close()
@@ -129,14 +129,14 @@ def test_the_end_of_a_shard_does_not_wait_for_the_window() -> None:
     assert is_finished(processor) is True
 
 
-def test_an_empty_closed_shard_is_finished() -> None:
+def test_empty_closed_shard_is_finished() -> None:
     processor = shard()
     assert is_finished(processor) is False
     processor.close()
     assert is_finished(processor) is True
 
 
-def test_nothing_passes_a_batch_that_fails() -> None:
+def test_failed_batch_blocks_later_records() -> None:
     processor = shard(BatchSize=2, MaximumRetryAttempts=2)
     records = kinesis_records([b"x"] * 4)
     processor.read(records, NOW, caught_up=True)
@@ -150,7 +150,7 @@ def test_nothing_passes_a_batch_that_fails() -> None:
     (drop,) = processor.due_actions(now)
     assert isinstance(drop, Discard)
     assert json.loads(drop.event) == {"Records": [record.event for record in records[:2]]}
-    # Only what has reached the destination is behind the checkpoint.
+    # The checkpoint passes the batch only after the destination received it.
     assert position(processor) is None
     processor.complete_discard(drop, now)
     assert position(processor) == records[1].sequence
@@ -158,7 +158,7 @@ def test_nothing_passes_a_batch_that_fails() -> None:
     assert list(only(processor.due_actions(now)).batch.records) == records[2:]
 
 
-def test_a_retry_waits_for_its_time() -> None:
+def test_retry_waits_for_backoff() -> None:
     processor = shard(BatchSize=2)
     processor.read(kinesis_records([b"x"]), NOW, caught_up=True)
     processor.complete_invocation(only(processor.due_actions(NOW)), FAILED, NOW)
@@ -168,7 +168,7 @@ def test_a_retry_waits_for_its_time() -> None:
     assert len(processor.due_actions(wake)) == 1
 
 
-def test_the_halves_of_a_batch_go_one_after_the_other() -> None:
+def test_bisected_halves_run_in_order() -> None:
     processor = shard(BatchSize=4, BisectBatchOnFunctionError=True)
     records = kinesis_records([b"x"] * 4)
     processor.read(records, NOW, caught_up=True)
@@ -179,7 +179,7 @@ def test_the_halves_of_a_batch_go_one_after_the_other() -> None:
     assert list(only(processor.due_actions(NOW)).batch.records) == records[2:]
 
 
-def test_an_old_batch_is_dropped_without_a_call_and_the_young_part_is_sent() -> None:
+def test_expired_records_are_discarded_and_rest_is_sent() -> None:
     processor = shard(BatchSize=4, MaximumRecordAgeInSeconds=60)
     records = kinesis_records([b"x"] * 4, spacing_s=1)
     processor.read(records, NOW, caught_up=True)
@@ -191,7 +191,7 @@ def test_an_old_batch_is_dropped_without_a_call_and_the_young_part_is_sent() -> 
     assert list(only(processor.due_actions(NOW + 62)).batch.records) == records[2:]
 
 
-def test_the_young_part_of_a_half_stays_in_front_of_the_other_half() -> None:
+def test_rest_of_expired_half_runs_before_other_half() -> None:
     processor = shard(BatchSize=4, MaximumRecordAgeInSeconds=60, BisectBatchOnFunctionError=True)
     records = kinesis_records([b"x"] * 4, spacing_s=1)
     processor.read(records, NOW, caught_up=True)
@@ -206,7 +206,7 @@ def test_the_young_part_of_a_half_stays_in_front_of_the_other_half() -> None:
     assert list(only(processor.due_actions(NOW + 61)).batch.records) == records[2:]
 
 
-def test_a_throttled_batch_is_dropped_by_its_age_alone() -> None:
+def test_throttled_batch_is_discarded_only_by_record_age() -> None:
     processor = shard(BatchSize=4, MaximumRecordAgeInSeconds=60, MaximumRetryAttempts=0)
     processor.read(kinesis_records([b"x"]), NOW, caught_up=True)
     now = NOW
@@ -218,7 +218,7 @@ def test_a_throttled_batch_is_dropped_by_its_age_alone() -> None:
     assert action.discard.batch.invocations == 0
 
 
-def test_filtered_records_are_behind_the_checkpoint_at_once() -> None:
+def test_checkpoint_passes_filtered_records_immediately() -> None:
     processor = shard(FilterCriteria={"Filters": [{"Pattern": '{"data": {"a": [1]}}'}]})
     records = kinesis_records([b'{"a": 2}', b"no json", b'{"a": 1}', b'{"a": 2}'])
     processor.read(records, NOW, caught_up=True)
@@ -230,7 +230,7 @@ def test_filtered_records_are_behind_the_checkpoint_at_once() -> None:
     assert position(processor) == records[3].sequence
 
 
-def test_what_was_read_before_is_passed_over() -> None:
+def test_records_read_twice_are_skipped() -> None:
     processor = shard(BatchSize=10)
     records = kinesis_records([b"x"] * 3)
     processor.read(records[:2], NOW, caught_up=False)
@@ -238,14 +238,14 @@ def test_what_was_read_before_is_passed_over() -> None:
     assert list(only(processor.due_actions(NOW)).batch.records) == records
 
 
-def test_a_restarted_shard_passes_over_what_is_behind_its_checkpoint() -> None:
+def test_restarted_shard_skips_records_before_checkpoint() -> None:
     records = kinesis_records([b"x"] * 3)
     processor = ShardProcessor(mapping(), "s", position=records[1].sequence)
     processor.read(records, NOW, caught_up=True)
     assert list(only(processor.due_actions(NOW)).batch.records) == records[2:]
 
 
-def test_lanes_keep_the_order_of_a_key_and_a_slow_one_holds_the_checkpoint() -> None:
+def test_concurrent_batches_keep_key_order_and_slow_one_holds_checkpoint() -> None:
     processor = shard(BatchSize=1, ParallelizationFactor=10)
     records = kinesis_records([b"x"] * 40, keys=[f"key-{n % 8}" for n in range(40)])
     processor.read(records, NOW, caught_up=True)
@@ -263,8 +263,8 @@ def test_lanes_keep_the_order_of_a_key_and_a_slow_one_holds_the_checkpoint() -> 
     assert slow
     assert position(processor) == records[2].sequence
     assert all(numbers == sorted(numbers) for numbers in seen.values())
-    lane_mates = {r.key for r in records} - set(seen)
-    assert records[3].key in lane_mates
+    same_queue_keys = {r.key for r in records} - set(seen)
+    assert records[3].key in same_queue_keys
     processor.complete_invocation(slow, DONE, NOW)
     while actions := processor.due_actions(NOW):
         for action in actions:
@@ -273,7 +273,7 @@ def test_lanes_keep_the_order_of_a_key_and_a_slow_one_holds_the_checkpoint() -> 
     assert position(processor) == records[-1].sequence
 
 
-def test_a_stalled_function_stops_the_reading() -> None:
+def test_reading_stops_at_read_ahead_limit() -> None:
     processor = shard(BatchSize=1)
     processor.read(kinesis_records([b"x"] * (MAX_READ_AHEAD_RECORDS - 1)), NOW, caught_up=False)
     assert can_read(processor)
@@ -284,12 +284,12 @@ def test_a_stalled_function_stops_the_reading() -> None:
 
 
 class TestTumblingWindows:
-    """Windows of 10 seconds; records 4 seconds apart."""
+    """Tests with windows of 10 seconds."""
 
     def processor(self, **settings: Any) -> ShardProcessor:
         return shard(BatchSize=10, TumblingWindowInSeconds=10, **settings)
 
-    def test_a_window_hands_its_state_on_and_ends_with_a_final_call(self) -> None:
+    def test_window_passes_state_on_and_ends_with_final_invocation(self) -> None:
         processor = self.processor()
         records = kinesis_records([b"x"] * 4, spacing_s=4)
         processor.read(records[:1], NOW, caught_up=True)
@@ -314,7 +314,7 @@ class TestTumblingWindows:
         assert third["window"]["start"] == "2026-01-01T00:00:10Z"
         assert third["state"] == {}
 
-    def test_an_idle_window_ends_with_the_first_read_after_it(self) -> None:
+    def test_idle_window_ends_with_first_read_after_its_end(self) -> None:
         processor = self.processor()
         processor.read(kinesis_records([b"x"]), NOW, caught_up=True)
         processor.complete_invocation(
@@ -325,7 +325,7 @@ class TestTumblingWindows:
         processor.read([], NOW + 10, caught_up=True)
         assert only(processor.due_actions(NOW + 20)).final
 
-    def test_the_end_of_the_shard_ends_the_window(self) -> None:
+    def test_closed_shard_ends_window(self) -> None:
         processor = self.processor()
         processor.read(kinesis_records([b"x"]), NOW, caught_up=True)
         processor.complete_invocation(
@@ -338,7 +338,7 @@ class TestTumblingWindows:
         processor.complete_invocation(final, answered({"state": {}}), NOW)
         assert is_finished(processor) is True
 
-    def test_a_final_call_is_repeated_until_it_succeeds(self) -> None:
+    def test_final_invocation_is_retried_until_it_succeeds(self) -> None:
         processor = self.processor(MaximumRetryAttempts=0)
         processor.read(kinesis_records([b"x"]), NOW, caught_up=True)
         processor.complete_invocation(
@@ -360,9 +360,7 @@ class TestTumblingWindows:
     @pytest.mark.parametrize(
         ("size", "early"), [(MAX_STATE_BYTES, False), (MAX_STATE_BYTES + 1, True)]
     )
-    def test_a_state_of_1_mb_stays_and_a_byte_more_ends_the_window(
-        self, size: int, early: bool
-    ) -> None:
+    def test_window_ends_early_when_state_exceeds_1_mb(self, size: int, early: bool) -> None:
         processor = self.processor()
         records = kinesis_records([b"x"] * 2, spacing_s=1)
         processor.read(records, NOW, caught_up=True)
@@ -375,7 +373,7 @@ class TestTumblingWindows:
         assert action.final is early
         assert json.loads(action.event)["isWindowTerminatedEarly"] is early
 
-    def test_only_the_final_call_is_told_that_its_window_ended_early(self) -> None:
+    def test_only_final_invocation_reports_early_termination(self) -> None:
         processor = self.processor(FunctionResponseTypes=["ReportBatchItemFailures"])
         records = kinesis_records([b"x"] * 2, spacing_s=1)
         processor.read(records, NOW, caught_up=True)
@@ -389,7 +387,7 @@ class TestTumblingWindows:
         final = json.loads(only(processor.due_actions(NOW + 60)).event)
         assert (final["isFinalInvokeForWindow"], final["isWindowTerminatedEarly"]) == (True, True)
 
-    def test_a_failed_call_leaves_the_state(self) -> None:
+    def test_failed_invocation_keeps_state(self) -> None:
         processor = self.processor()
         processor.read(kinesis_records([b"x"]), NOW, caught_up=True)
         processor.complete_invocation(
@@ -399,7 +397,7 @@ class TestTumblingWindows:
         assert json.loads(again.event)["state"] == {}
         assert position(processor) is None
 
-    def test_an_open_window_survives_a_restart_with_its_checkpoint(self) -> None:
+    def test_open_window_is_restored_with_checkpoint(self) -> None:
         processor = self.processor()
         records = kinesis_records([b"x"] * 2, spacing_s=1)
         processor.read(records[:1], NOW, caught_up=True)

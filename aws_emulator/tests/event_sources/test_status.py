@@ -1,4 +1,4 @@
-"""When everything has been dealt with."""
+"""Tests of reading the status file and of `drained`."""
 
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ def status(*shards: dict[str, Any], state: str = "running") -> dict[str, Any]:
     return {"mappings": [{"source_arn": "arn", "state": state, "shards": list(shards)}]}
 
 
-def test_drained_is_every_shard_caught_up_since_and_nothing_in_flight() -> None:
+def test_drained_when_all_shards_caught_up_without_records_in_flight() -> None:
     assert drained(status(shard(), shard()), since=10.0, sources=["arn"])
     assert not drained(status(shard(), shard(in_flight=1)), since=10.0)
     assert not drained(status(shard(), shard(9.999)), since=10.0)
@@ -25,14 +25,14 @@ def test_drained_is_every_shard_caught_up_since_and_nothing_in_flight() -> None:
     assert not drained(status(), since=0.0)
 
 
-def test_a_stream_without_a_running_mapping_is_not_drained() -> None:
+def test_not_drained_without_running_mapping_of_stream() -> None:
     assert not drained(None, since=0.0)
     assert not drained({"mappings": []}, since=0.0, sources=["arn"])
     assert not drained(status(shard()), since=0.0, sources=["arn", "other"])
     assert not drained(status(shard(), state="invalid"), since=0.0, sources=["arn"])
 
 
-def test_a_status_is_read_where_there_is_one(tmp_path: Path) -> None:
+def test_read_status_returns_none_or_raises_without_valid_file(tmp_path: Path) -> None:
     assert read_status(tmp_path) is None
     (tmp_path / STATUS_FILE).write_text('{"mappings": []}')
     assert read_status(tmp_path) == {"mappings": []}

@@ -1,4 +1,4 @@
-"""What comes back from Lambda and from the destinations, told in the room's own words."""
+"""Tests of invoking functions, of sending to destinations, and of converting SDK errors."""
 
 import io
 import json
@@ -27,15 +27,15 @@ NOW = 1_767_225_661.0
 DISCARD = DiscardedBatch(Batch(tuple(kinesis_records([b"x"]))), "RecordAgeExceeded")
 
 
-def refusal(code: str, status: int) -> ClientError:
+def client_error(code: str, status: int) -> ClientError:
     return ClientError(
-        {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}},  # type: ignore[typeddict-item]  # the rest is not read
+        {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}},  # type: ignore[typeddict-item]  # other fields unused
         "Operation",
     )
 
 
 class FakeAws:
-    """Every client that a target uses; it answers or raises what it is given."""
+    """All clients that a target uses. A call returns or raises `result`."""
 
     def __init__(self, result: Any = None) -> None:
         self.result = result
@@ -71,13 +71,13 @@ def answer(**fields: Any) -> dict[str, Any]:
     }
 
 
-def test_an_answer() -> None:
+def test_invoke_returns_response() -> None:
     assert invoke(answer(ExecutedVersion="7")) == Outcome(
         "returned", body=b'{"batchItemFailures": []}', request_id="r-1", version="7"
     )
 
 
-def test_an_error_of_the_function() -> None:
+def test_invoke_returns_function_error() -> None:
     outcome = invoke(answer(FunctionError="Unhandled"))
     assert (outcome.kind, outcome.error) == ("function_error", "Unhandled")
 
@@ -85,22 +85,22 @@ def test_an_error_of_the_function() -> None:
 @pytest.mark.parametrize(
     ("raised", "error"),
     [
-        (refusal("TooManyRequestsException", 429), "TooManyRequestsException"),
-        (refusal("ServiceException", 500), "ServiceException"),
-        (refusal("ResourceNotFoundException", 404), "ResourceNotFoundException"),
+        (client_error("TooManyRequestsException", 429), "TooManyRequestsException"),
+        (client_error("ServiceException", 500), "ServiceException"),
+        (client_error("ResourceNotFoundException", 404), "ResourceNotFoundException"),
         (EndpointConnectionError(endpoint_url="http://x"), "EndpointConnectionError"),
         (ConnectionClosedError(endpoint_url="http://x"), "ConnectionClosedError"),
-        (ResponseParserError("half an answer"), "ResponseParserError"),
+        (ResponseParserError("truncated response"), "ResponseParserError"),
         (ConnectionResetError(), "ConnectionResetError"),
     ],
 )
-def test_what_did_not_reach_the_function_costs_no_retry(raised: Exception, error: str) -> None:
+def test_invoke_error_before_function_is_not_invoked(raised: Exception, error: str) -> None:
     outcome = invoke(raised)
     assert (outcome.kind, outcome.error) == ("not_invoked", error)
 
 
-def test_a_batch_that_lambda_cannot_take_is_a_failed_one() -> None:
-    assert invoke(refusal("RequestTooLargeException", 413)).kind == "function_error"
+def test_oversized_request_is_function_error() -> None:
+    assert invoke(client_error("RequestTooLargeException", 413)).kind == "function_error"
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_a_batch_that_lambda_cannot_take_is_a_failed_one() -> None:
         (Outcome("returned"), ""),
     ],
 )
-def test_only_the_name_of_an_error_is_told(outcome: Outcome, name: str) -> None:
+def test_error_type_omits_error_message(outcome: Outcome, name: str) -> None:
     assert error_type(outcome) == name
 
 
@@ -124,7 +124,7 @@ def discard(arn: str) -> FakeAws:
     return aws
 
 
-def test_a_queue_in_its_own_region_gets_the_metadata() -> None:
+def test_sqs_destination_in_its_region_gets_metadata() -> None:
     aws = discard("arn:aws:sqs:eu-west-2:000000000000:discards")
     (_, named), (name, sent) = aws.calls
     assert aws.regions == ["eu-west-2"]
@@ -135,26 +135,26 @@ def test_a_queue_in_its_own_region_gets_the_metadata() -> None:
     assert "payload" not in document
 
 
-def test_a_topic_gets_the_metadata() -> None:
+def test_sns_destination_gets_metadata() -> None:
     arn = "arn:aws:sns:eu-west-2:000000000000:discards"
     ((name, sent),) = discard(arn).calls
     assert (name, sent["TopicArn"]) == ("publish", arn)
     assert "payload" not in json.loads(sent["Message"])
 
 
-def test_a_bucket_gets_the_whole_event() -> None:
+def test_s3_destination_gets_invocation_record_with_event() -> None:
     ((name, sent),) = discard("arn:aws:s3:::discards").calls
     assert (name, sent["Bucket"]) == ("put_object", "discards")
     assert sent["Key"].startswith(f"aws/lambda/{mapping().uuid}/shard/2026/01/01/")
     assert json.loads(sent["Body"])["payload"] == '{"Records":["all"]}'
 
 
-def test_another_kind_of_destination_is_refused() -> None:
+def test_unsupported_destination_is_rejected() -> None:
     with pytest.raises(InvalidMappingError):
         discard("arn:aws:events:eu-west-2:000000000000:bus")
 
 
-def test_without_a_destination_nothing_is_sent() -> None:
+def test_discard_is_not_sent_without_destination() -> None:
     aws = FakeAws()
     LambdaTarget(aws).discard(mapping(), "shard", DISCARD, "{}", NOW)  # type: ignore[arg-type]  # a fake
     assert aws.calls == []
@@ -163,17 +163,15 @@ def test_without_a_destination_nothing_is_sent() -> None:
 @pytest.mark.parametrize(
     ("raised", "expected"),
     [
-        (refusal("ExpiredIteratorException", 400), ExpiredIteratorError),
-        (refusal("TrimmedDataAccessException", 400), TrimmedDataError),
-        (refusal("ResourceNotFoundException", 400), StreamNotFoundError),
-        (refusal("ProvisionedThroughputExceededException", 400), ServiceError),
-        (ResponseParserError("half an answer"), ServiceError),
+        (client_error("ExpiredIteratorException", 400), ExpiredIteratorError),
+        (client_error("TrimmedDataAccessException", 400), TrimmedDataError),
+        (client_error("ResourceNotFoundException", 400), StreamNotFoundError),
+        (client_error("ProvisionedThroughputExceededException", 400), ServiceError),
+        (ResponseParserError("truncated response"), ServiceError),
         (EndpointConnectionError(endpoint_url="http://x"), UnreachableError),
     ],
 )
-def test_an_sdk_error_becomes_one_of_the_room(
-    raised: Exception, expected: type[PollerError]
-) -> None:
+def test_sdk_error_becomes_poller_error(raised: Exception, expected: type[PollerError]) -> None:
     with pytest.raises(PollerError) as caught, domain_errors():
         raise raised
     assert type(caught.value) is expected

@@ -1,4 +1,4 @@
-"""The scheduler: a run is decided by its seed, ends, and delivers everything."""
+"""Tests of the simulator: runs are deterministic, terminate, and deliver every record."""
 
 import functools
 from collections.abc import Callable
@@ -25,14 +25,14 @@ RUNS = 30
 
 
 class Bucket:
-    """Objects of sequence numbers, one consumer, and the row of its high water."""
+    """Objects that hold sequence numbers, and a high-water mark, as a handler would keep them."""
 
     def __init__(self) -> None:
         self.objects: dict[object, list[int]] = {}
         self.high = -1
 
     def put(self, key: object, rows: list[int]) -> bool:
-        """Whether the object was written; False where one was there."""
+        """Write an object unless it exists; return whether it was written."""
         fault_point("put: before", error=ConnectionError)
         written = key not in self.objects
         if written:
@@ -50,7 +50,7 @@ def sequence_numbers(event: dict[str, Any]) -> list[int]:
     return [int(record["kinesis"]["sequenceNumber"]) for record in event["Records"]]
 
 
-def chained(bucket: Bucket, event: dict[str, Any]) -> Any:
+def write_records(bucket: Bucket, event: dict[str, Any]) -> Any:
     fault_point("row: read")
     high = bucket.high
     while rest := [number for number in sequence_numbers(event) if number > high]:
@@ -59,21 +59,21 @@ def chained(bucket: Bucket, event: dict[str, Any]) -> Any:
     return {"batchItemFailures": []}
 
 
-def on(bucket: Bucket) -> Callable[[dict[str, Any]], Any]:
-    return functools.partial(chained, bucket)
+def handler_of(bucket: Bucket) -> Callable[[dict[str, Any]], Any]:
+    return functools.partial(write_records, bucket)
 
 
 @pytest.mark.parametrize("seed", range(RUNS))
-def test_the_chained_writer_neither_loses_nor_repeats(seed: int) -> None:
+def test_correct_writer_neither_loses_nor_repeats_records(seed: int) -> None:
     bucket = Bucket()
     records = kinesis_records([b"x"] * 40)
-    report = Simulator(records, SETTINGS, on(bucket), seed, Faults.heavy()).run()
+    report = Simulator(records, SETTINGS, handler_of(bucket), seed, Faults.heavy()).run()
     assert not report.unaccounted
     rows = [number for rows in bucket.objects.values() for number in rows]
     assert sorted(rows) == [record.number for record in records]
 
 
-def test_without_faults_nothing_is_repeated_and_the_order_is_kept() -> None:
+def test_run_without_faults_keeps_order_without_repeats() -> None:
     seen: list[int] = []
     records = kinesis_records([b"x"] * 200)
     report = Simulator(
@@ -85,13 +85,13 @@ def test_without_faults_nothing_is_repeated_and_the_order_is_kept() -> None:
     assert report.trace == []
 
 
-def test_a_run_is_decided_by_its_seed() -> None:
+def test_seed_determines_the_run() -> None:
     def once(seed: int) -> Report:
         bucket = Bucket()
         return Simulator(
             kinesis_records([b"x"] * 40),
             SETTINGS,
-            on(bucket),
+            handler_of(bucket),
             seed,
             Faults.heavy(),
         ).run()
@@ -102,37 +102,37 @@ def test_a_run_is_decided_by_its_seed() -> None:
 
 
 @pytest.mark.parametrize("fault", ["crash", "timeout", "error"])
-def test_a_script_puts_the_fault_at_each_point_in_turn(fault: Any) -> None:
+def test_script_injects_fault_at_each_point(fault: Any) -> None:
     records = kinesis_records([b"x"] * 12)
     for point in range(1_000):
         bucket = Bucket()
         report = Simulator(
-            records, SETTINGS, on(bucket), faults=Faults(script={point: fault})
+            records, SETTINGS, handler_of(bucket), faults=Faults(script={point: fault})
         ).run()
         assert not report.unaccounted
         assert sorted(n for rows in bucket.objects.values() for n in rows) == [
             record.number for record in records
         ]
-        if not report.trace:  # past the last point of the run
+        if not report.trace:  # after the last point of the run
             break
     assert point > 4
 
 
-def test_a_crash_is_not_caught_by_the_handler() -> None:
-    def careless(event: dict[str, Any]) -> Any:
+def test_crash_passes_except_exception() -> None:
+    def catching(event: dict[str, Any]) -> Any:
         try:
             fault_point("anything")
-        except Exception:  # noqa: BLE001 -- the point of the test
+        except Exception:  # noqa: BLE001 -- under test
             return None
         return None
 
     report = Simulator(
-        kinesis_records([b"x"]), SETTINGS, careless, faults=Faults(script={0: "crash"})
+        kinesis_records([b"x"]), SETTINGS, catching, faults=Faults(script={0: "crash"})
     ).run()
     assert [call.seen for call in report.calls] == ["failed", "returned"]
 
 
-def test_children_are_read_after_their_parents() -> None:
+def test_child_shards_are_read_after_parents() -> None:
     order: list[str] = []
     parent = SimulatedShard("shard-0", kinesis_records([b"x"] * 20))
     children = [
@@ -152,7 +152,7 @@ def test_children_are_read_after_their_parents() -> None:
     assert not report.unaccounted
 
 
-def test_a_batch_that_fails_for_ever_is_told() -> None:
+def test_batch_that_always_fails_raises_stuck_error() -> None:
     def failing(event: dict[str, Any]) -> Any:
         raise ValueError
 
@@ -160,12 +160,12 @@ def test_a_batch_that_fails_for_ever_is_told() -> None:
         Simulator(kinesis_records([b"x"]), {"BatchSize": 1}, failing).run()
 
 
-def test_outside_of_a_run_a_fault_point_does_nothing() -> None:
+def test_fault_point_does_nothing_outside_a_run() -> None:
     fault_point("anything", error=ConnectionError)
 
 
 @pytest.mark.parametrize("faults", [Faults(), Faults(script={0: "timeout"})])
-def test_an_assertion_in_the_handler_ends_the_run(faults: Faults) -> None:
+def test_assertion_in_handler_ends_the_run(faults: Faults) -> None:
     def finding(event: dict[str, Any]) -> Any:
         fault_point("before")
         assert not event, "found"
@@ -174,7 +174,7 @@ def test_an_assertion_in_the_handler_ends_the_run(faults: Faults) -> None:
         Simulator(kinesis_records([b"x"]), SETTINGS, finding, faults=faults).run()
 
 
-def test_what_ends_a_thread_of_the_handler_ends_the_run() -> None:
+def test_keyboard_interrupt_in_handler_ends_the_run() -> None:
     def interrupted(event: dict[str, Any]) -> Any:
         fault_point("before")
         raise KeyboardInterrupt
@@ -186,7 +186,7 @@ def test_what_ends_a_thread_of_the_handler_ends_the_run() -> None:
 
 
 @pytest.mark.parametrize("limit", [0, 3])
-def test_at_most_so_many_faults_happen(limit: int) -> None:
+def test_fault_limit_is_respected(limit: int) -> None:
     def handler(event: dict[str, Any]) -> Any:
         fault_point("always")
 
