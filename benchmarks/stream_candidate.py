@@ -24,17 +24,18 @@ from benchmarks import stream_peers  # noqa: E402 - the path is set above
 
 def ours() -> stream_peers.Candidate:
     """The door as it runs in the function, up to the bytes that it would PUT."""
-    from stream_processor import events, source
+    from stream_processor.commit import event_objects
+    from stream_processor.ingest import invocation
     from stream_processor.settings import Settings
 
     names = ("lake", "failures", "checkpoints", "live", "appointments", "us-east-1", "bench")
     limits = Settings(*names)
 
     def run(event: stream_peers.Event) -> int:
-        (batch,) = source.packets(event)
+        (batch,) = invocation.stream_batches(event)
         rest, size = batch.records, 0
         while rest:
-            draft = events.draft(limits, batch.shard, rest, None, frozenset())
+            draft = event_objects.build(limits, batch.shard, rest, None, frozenset())
             size += len(draft.body)
             rest = rest[draft.summary.records :]
         return size

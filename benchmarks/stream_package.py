@@ -20,7 +20,8 @@ def cold_start() -> tuple[float, float] | None:
     program = (
         "import sys, time; sys.path.insert(0, sys.argv[1])\n"
         "import telemetry\n"
-        "from stream_processor import dynamodb, events, s3\n"
+        "from stream_processor.handlers import events\n"
+        "from stream_processor.storage import dynamodb, s3\n"
         "s3.client(); dynamodb.client(); telemetry.instrumented(lambda e, c: e)\n"
         "telemetry._tracer(); telemetry._metrics(); telemetry._logger()\n"
         "print(time.process_time())"

@@ -35,7 +35,7 @@ def powertools() -> Candidate:
         KinesisStreamRecord,
     )
 
-    from stream_processor.schema import EVENTS
+    from stream_processor.rows.lake_schema import EVENTS
 
     facts = (
         *("source", "stream_region", "edge_region", "failover", "request_id", "country"),

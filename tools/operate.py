@@ -26,6 +26,12 @@ from tools.sam import BIN, ROOT, Place
 
 #: What a command is given where nothing is said: everything that can be done without a choice.
 COMMANDS = {"redrive": ["--failures", "--bad"], "reconcile": [], "verify": [], "compact": []}
+MODULES = {
+    "redrive": "stream_processor.repair.redrive",
+    "reconcile": "stream_processor.repair.reconcile",
+    "verify": "stream_processor.repair.verify",
+    "compact": "stream_processor.compaction.compact",
+}
 #: Seconds until what differs is looked at again: nothing on a laptop is on its way for longer.
 LOCAL_GRACE_S = 2
 _OUTPUTS = {
@@ -120,7 +126,7 @@ def run(
     """Run one of the commands on a stack. `quiet` keeps what it prints for the caller."""
     return subprocess.run(
         [
-            *(str(BIN / "python"), "-m", f"stream_processor.{command}"),
+            *(str(BIN / "python"), "-m", MODULES[command]),
             *(arguments or COMMANDS[command]),
         ],
         cwd=ROOT,

@@ -71,27 +71,64 @@ def test_a_room_imports_itself_the_record_and_what_it_declares(room: str) -> Non
 
 @pytest.mark.parametrize("room", rooms())
 def test_inside_a_room_the_arrows_run_one_way(room: str) -> None:
-    graph = {
-        f"{room}.{path.stem}": {
+    assert find_cycle(module_graph(room)) is None
+
+
+def module_graph(component: str, root: Path = SRC) -> dict[str, set[str]]:
+    """Return the modules of a component, nested ones included, each with those it imports."""
+    paths = {module_name(path, root): path for path in sorted((root / component).rglob("*.py"))}
+    return {
+        module: {
             target
             for name in imports(path)
             for target in (name, name.rpartition(".")[0])
-            if target.startswith(f"{room}.")
+            if target in paths and target != module
         }
-        for path in files(room)
+        for module, path in paths.items()
     }
+
+
+def module_name(path: Path, root: Path = SRC) -> str:
+    """Return the dotted name of a file: `a/b.py` is a.b, and `a/__init__.py` is a."""
+    parts = path.relative_to(root).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def find_cycle(graph: dict[str, set[str]]) -> str | None:
+    """Return one import cycle as text, or None."""
     done: set[str] = set()
 
-    def visit(module: str, above: tuple[str, ...]) -> None:
-        assert module not in above, " -> ".join((*above, module))
+    def visit(module: str, above: tuple[str, ...]) -> str | None:
+        if module in above:
+            return " -> ".join((*above[above.index(module) :], module))
         if module in done:
-            return
-        for target in graph.get(module, set()) & graph.keys():
-            visit(target, (*above, module))
+            return None
+        for target in sorted(graph[module]):
+            if (cycle := visit(target, (*above, module))) is not None:
+                return cycle
         done.add(module)
+        return None
 
     for module in graph:
-        visit(module, ())
+        if (cycle := visit(module, ())) is not None:
+            return cycle
+    return None
+
+
+def test_cycle_check_finds_cycle_between_modules_of_nested_packages(tmp_path: Path) -> None:
+    for name, text in {
+        "app/__init__.py": "",
+        "app/one/__init__.py": "",
+        "app/one/events.py": "from app.two import rows\n",
+        "app/two/__init__.py": "",
+        "app/two/rows.py": "from app.one.events import handle\n",
+    }.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    assert (
+        find_cycle(module_graph("app", tmp_path))
+        == "app.one.events -> app.two.rows -> app.one.events"
+    )
 
 
 @pytest.mark.parametrize("room", rooms())

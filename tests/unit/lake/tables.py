@@ -4,27 +4,27 @@ from pathlib import Path
 
 import duckdb
 
-from stream_processor import parquet
-from stream_processor.schema import CHANGES, COMPACTED, EVENTS
+from stream_processor.rows.lake_schema import CHANGES, COMPACTED, EVENTS
+from stream_processor.storage import parquet
 from tests.support.paths import ROOT
-from tests.unit.stream_processor.fakes import World
+from tests.unit.stream_processor.fakes import FakeAws
 
 VIEWS = sorted((ROOT / "lake" / "views").glob("*.sql"))
 TABLES = {"events": EVENTS, "events_compacted": COMPACTED, "changes": CHANGES}
 FOLDERS = {"events_compacted": "compacted"}
 
 
-def copied(world: World, folder: Path) -> None:
+def copied(aws: FakeAws, folder: Path) -> None:
     """Write the lake's objects to a folder, as far as they are not there."""
-    for key, body, _ in world.objects():
+    for key, body, _ in aws.objects():
         if not (folder / key).exists():
             (folder / key).parent.mkdir(parents=True, exist_ok=True)
             (folder / key).write_bytes(body)
 
 
-def opened(world: World, folder: Path) -> duckdb.DuckDBPyConnection:
+def opened(aws: FakeAws, folder: Path) -> duckdb.DuckDBPyConnection:
     """The lake's tables and views over copies of its objects."""
-    copied(world, folder)
+    copied(aws, folder)
     return tables(folder)
 
 

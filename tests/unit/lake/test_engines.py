@@ -14,15 +14,21 @@ import sqlglot
 from sqlglot import exp
 
 from aws_emulator.simulator import dynamodb_records
-from stream_processor.again import BadRows
-from stream_processor.changes import Changes
-from stream_processor.compact import Compaction
-from stream_processor.events import Events
+from stream_processor.compaction.compact import Compaction
+from stream_processor.handlers.changes import ChangesHandler
+from stream_processor.handlers.events import EventsHandler
+from stream_processor.repair.reprocess_bad_rows import BadRowReprocessor
 from tests.support.paths import ROOT
 from tests.unit.lake.spark_sql import plain
 from tests.unit.lake.tables import VIEWS, opened
-from tests.unit.stream_processor.fakes import World
-from tests.unit.stream_processor.records import accepted, header, kinesis_event, packed, rejected
+from tests.unit.stream_processor.fakes import FakeAws
+from tests.unit.stream_processor.sample_records import (
+    accepted,
+    header,
+    kinesis_event,
+    packed,
+    rejected,
+)
 from tests.unit.stream_processor.test_repairs import School, reconcile
 
 QUERIES = sorted((ROOT / "lake" / "queries").glob("*.sql"))
@@ -35,9 +41,9 @@ def always() -> bool:
 
 
 @pytest.fixture(scope="module")
-def world() -> World:
+def aws() -> FakeAws:
     """Copies over shards, bad rows, some read again, an hour compacted, one with a late row."""
-    made = World()
+    made = FakeAws()
     rng = random.Random(3)
     for turn in range(12):
         campaign = {"campaign": {"source": rng.choice(["mail", "search"])}}
@@ -51,29 +57,29 @@ def world() -> World:
         arrived = datetime(2026, 11, 21, 11 + turn % 3, tzinfo=UTC).timestamp()
         shard = f"shardId-{turn % 2:012d}"
         event = kinesis_event(records, first=1 + 10 * turn, shard=shard, arrived=arrived)
-        Events(made.house()).handle(event, always)
+        EventsHandler(made.app()).handle(event, always)
         if turn == 8:
             compact(made)
-    BadRows(made.house()).run(DAY, DAY)
+    BadRowReprocessor(made.app()).run(DAY, DAY)
     school = School(made)
     for _ in range(60):
         school.act(rng)
     half = dynamodb_records(school.changes[:30])
-    Changes(made.house()).handle(
+    ChangesHandler(made.app()).handle(
         {"shardId": "s", "Records": [json.loads(record.text) for record in half]}, always
     )
     reconcile(made)
     return made
 
 
-def compact(world: World) -> None:
+def compact(aws: FakeAws) -> None:
     day = datetime(2026, 11, 21, tzinfo=UTC)
-    assert Compaction(world.house()).run(day, day + timedelta(days=1), always).compacted
+    assert Compaction(aws.app()).run(day, day + timedelta(days=1), always).compacted
 
 
 @pytest.fixture
-def lake(world: World, tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    with opened(world, tmp_path) as connection:
+def lake(aws: FakeAws, tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    with opened(aws, tmp_path) as connection:
         yield connection
 
 

@@ -9,15 +9,16 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from stream_processor import parquet
-from stream_processor.compact import Compaction, Result
-from stream_processor.events import Events, tally_of
-from stream_processor.schema import EVENTS
+from stream_processor.commit.event_objects import stats_of
+from stream_processor.compaction.compact import Compaction, Result
+from stream_processor.handlers.events import EventsHandler
+from stream_processor.rows.lake_schema import EVENTS
+from stream_processor.storage import parquet
 from tests.support.paths import ROOT
 from tests.unit.lake.tables import opened
 from tests.unit.lake.test_compaction import END, START, always
-from tests.unit.stream_processor.fakes import LAKE, World
-from tests.unit.stream_processor.records import accepted, header, kinesis_event, packed
+from tests.unit.stream_processor.fakes import LAKE, FakeAws
+from tests.unit.stream_processor.sample_records import accepted, header, kinesis_event, packed
 
 #: The columns of schema version 1. What is here stays, in this order and of this type.
 VERSION_1 = (ROOT / "tests" / "unit" / "lake" / "schema_version_1.txt").read_text().splitlines()
@@ -57,30 +58,30 @@ def test_a_file_of_version_1_says_what_it_said() -> None:
 
 
 def test_a_file_of_version_1_can_be_adopted_and_compacted() -> None:
-    assert tally_of(parquet.read(OLD)).ids == ["portal\0old-1", "portal\0old-2"]
-    world = World()
+    assert stats_of(parquet.read(OLD)).ids == ["portal\0old-1", "portal\0old-2"]
+    aws = FakeAws()
     for name in ("a", "b"):
-        world.s3.objects[LAKE, f"{HOUR}/{name}.parquet"] = (OLD, {})
-    assert Compaction(world.house()).run(START, END, always) == Result(compacted=1)
+        aws.s3.objects[LAKE, f"{HOUR}/{name}.parquet"] = (OLD, {})
+    assert Compaction(aws.app()).run(START, END, always) == Result(compacted=1)
 
 
 def test_files_of_yesterday_today_and_tomorrow_are_one_table(tmp_path: Path) -> None:
     """To who reads all of them, a column is null where a file does not have it."""
-    world = World()
-    world.s3.objects[LAKE, f"{HOUR}/old.parquet"] = (OLD, {})
+    aws = FakeAws()
+    aws.s3.objects[LAKE, f"{HOUR}/old.parquet"] = (OLD, {})
     event = packed(header(), [accepted("now", of_its_own="kept")])
-    Events(world.house()).handle(kinesis_event([event]), always)
-    (now,) = [body for key, body, _ in world.objects() if "shardId" in key]
+    EventsHandler(aws.app()).handle(kinesis_event([event]), always)
+    (now,) = [body for key, body, _ in aws.objects() if "shardId" in key]
     table = parquet.read(now)
     ids = table.schema.get_field_index("message_id")
     newer = table.set_column(ids, "message_id", pa.array(["tomorrow"]))
     newer = newer.append_column("of_tomorrow", pa.array(["new"]))
-    world.s3.objects[LAKE, f"{HOUR}/newer.parquet"] = (parquet.write(newer), {})
+    aws.s3.objects[LAKE, f"{HOUR}/newer.parquet"] = (parquet.write(newer), {})
     # And one that lacks what came after it, as files of version 1 will.
     ids_of_less = table.set_column(ids, "message_id", pa.array(["less"]))
     less = ids_of_less.drop_columns(["library", "locale"])
-    world.s3.objects[LAKE, f"{HOUR}/less.parquet"] = (parquet.write(less), {})
-    with opened(world, tmp_path) as lake:
+    aws.s3.objects[LAKE, f"{HOUR}/less.parquet"] = (parquet.write(less), {})
+    with opened(aws, tmp_path) as lake:
         rows = lake.execute(
             "SELECT message_id, locale, of_tomorrow FROM events WHERE verdict = 'good' ORDER BY 1"
         ).fetchall()

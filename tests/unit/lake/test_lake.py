@@ -11,14 +11,20 @@ import pyarrow as pa
 import pytest
 
 from aws_emulator.simulator import dynamodb_records
-from stream_processor.changes import Changes
-from stream_processor.events import Events
-from stream_processor.schema import CHANGES, COMPACTED, EVENTS
+from stream_processor.handlers.changes import ChangesHandler
+from stream_processor.handlers.events import EventsHandler
+from stream_processor.rows.lake_schema import CHANGES, COMPACTED, EVENTS
 from tests.support.paths import ROOT
 from tests.unit.lake.tables import opened
 from tests.unit.stacks.test_templates import resources
-from tests.unit.stream_processor.fakes import World
-from tests.unit.stream_processor.records import accepted, header, kinesis_event, packed, rejected
+from tests.unit.stream_processor.fakes import FakeAws
+from tests.unit.stream_processor.sample_records import (
+    accepted,
+    header,
+    kinesis_event,
+    packed,
+    rejected,
+)
 from tests.unit.stream_processor.test_repairs import School, reconcile
 
 QUERIES = sorted((ROOT / "lake" / "queries").glob("*.sql"))
@@ -31,8 +37,8 @@ def always() -> bool:
 @pytest.fixture
 def lake(tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """Two shards; one request that both took (the region failed over), one twice in its shard."""
-    world = World()
-    door = Events(world.house())
+    aws = FakeAws()
+    door = EventsHandler(aws.app())
     request = packed(
         header("a", country="GB", device="mobile"),
         [
@@ -43,7 +49,7 @@ def lake(tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     )
     door.handle(kinesis_event([request, request]), always)
     door.handle(kinesis_event([request, b"\xff"], shard="shardId-000000000001"), always)
-    with opened(world, tmp_path) as connection:
+    with opened(aws, tmp_path) as connection:
         yield connection
 
 
@@ -78,16 +84,16 @@ def test_the_figures_are_those_of_the_records(lake: duckdb.DuckDBPyConnection) -
 
 
 def test_appointments_in_the_lake_are_those_of_the_table(tmp_path: Path) -> None:
-    world = World()
-    school = School(world)
+    aws = FakeAws()
+    school = School(aws)
     rng = random.Random(7)
     for _ in range(200):
         school.act(rng)
     half = dynamodb_records(school.changes[:100])
     event = {"shardId": "s", "Records": [json.loads(record.text) for record in half]}
-    Changes(world.house()).handle(event, always)
-    assert reconcile(world).repaired > 0
-    with opened(world, tmp_path) as connection:
+    ChangesHandler(aws.app()).handle(event, always)
+    assert reconcile(aws).repaired > 0
+    with opened(aws, tmp_path) as connection:
         now = connection.execute("SELECT pk, version FROM appointments_now ORDER BY pk").fetchall()
         (history,) = connection.execute("SELECT count(*) FROM appointments_history").fetchall()[0]
     table = sorted((pk, int(item["version"]["N"])) for (pk, _), item in school.table.items())

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from stream_processor.streams import Clients, Streams
+from stream_processor.repair.stream_reader import Clients, StreamReader
 from tests.unit.stream_processor.fakes import SETTINGS
 
 ARN = "arn:aws:dynamodb:us-east-1:000000000000:table/appointments/stream/label"
@@ -41,12 +41,12 @@ class FakeStreams:
         arrived = {"ApproximateCreationDateTime": _at(change["ApproximateCreationDateTime"])}
         self.changes[shard].append({**record, "dynamodb": change | arrived})
 
-    def streams(self) -> Streams:
+    def streams(self) -> StreamReader:
         """As the code under test reads them."""
         kinesis: Any = _Shards(self.kinesis, "Shards")
         changes: Any = _Shards(self.changes, "StreamDescription")
         tables: Any = _Tables()
-        return Streams(SETTINGS, Clients(kinesis, tables, changes))
+        return StreamReader(SETTINGS, Clients(kinesis, tables, changes))
 
 
 def _at(seconds: float) -> datetime:

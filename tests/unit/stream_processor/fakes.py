@@ -11,10 +11,10 @@ from typing import Any
 from botocore.exceptions import ClientError, ReadTimeoutError
 
 from aws_emulator.simulator import fault_point
-from stream_processor.door import House
-from stream_processor.dynamodb import Table
-from stream_processor.s3 import Bucket
 from stream_processor.settings import Settings
+from stream_processor.storage.app_context import AppContext
+from stream_processor.storage.dynamodb import Table
+from stream_processor.storage.s3 import Bucket
 
 REGION = "us-east-1"
 LAKE, FAILURES = "lake", "failures"
@@ -234,18 +234,18 @@ class FakeDynamoDB:
 
 
 @dataclass
-class World:
+class FakeAws:
     """Everything that outlives a process."""
 
     s3: FakeS3 = field(default_factory=FakeS3)
     dynamodb: FakeDynamoDB = field(default_factory=FakeDynamoDB)
     settings: Settings = SETTINGS
 
-    def house(self) -> House:
+    def app(self) -> AppContext:
         """What a new process sees of it."""
         s3: Any = Remote("s3", self.s3)
         dynamodb: Any = Remote("dynamodb", self.dynamodb)
-        return House(
+        return AppContext(
             self.settings,
             Bucket(LAKE, s3),
             Table("checkpoints", dynamodb),

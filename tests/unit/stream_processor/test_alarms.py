@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 
 import telemetry
-from stream_processor import changes, events
 from stream_processor.errors import ConservationError
-from stream_processor.events import Events
-from stream_processor.rows import EventRows
+from stream_processor.handlers import changes, events
+from stream_processor.handlers.events import EventsHandler
+from stream_processor.rows.event_rows import EventRows
 from tests.support.paths import ROOT
 from tests.unit.stacks.test_templates import of_type
-from tests.unit.stream_processor.fakes import SETTINGS, Context, World
-from tests.unit.stream_processor.records import accepted, header, kinesis_event, packed
+from tests.unit.stream_processor.fakes import SETTINGS, Context, FakeAws
+from tests.unit.stream_processor.sample_records import accepted, header, kinesis_event, packed
 
 STACK = ROOT / "stacks" / "stream.yaml"
 SAMPLES = ROOT / "events" / "stream_processor"
@@ -54,10 +54,10 @@ def measure(
 ) -> Iterator[Callable[..., dict[tuple[str, str], float]]]:
     """Invoke a door in a process of its own; the metrics it prints, by name and service."""
 
-    def invoke(service: str, world: World, event: Any) -> dict[tuple[str, str], float]:
+    def invoke(service: str, aws: FakeAws, event: Any) -> dict[tuple[str, str], float]:
         monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", service)
-        monkeypatch.setattr(events, "_process", lambda: Events(world.house()))
-        monkeypatch.setattr(changes, "_house", world.house)
+        monkeypatch.setattr(events, "_handler", lambda: EventsHandler(aws.app()))
+        monkeypatch.setattr(changes, "_app_context", aws.app)
         telemetry._metrics.cache_clear()
         # Powertools keeps what other tests measured: its metrics are the process's.
         telemetry._metrics().clear_metrics()
@@ -84,25 +84,25 @@ def everything(
         record["dynamodb"]["ApproximateCreationDateTime"] = recent
 
     def seen_by(service: str, first: Any, last: Any) -> dict[tuple[str, str], float]:
-        world = World()
-        found = measure(service, world, first)
-        world.dynamodb.items.pop("checkpoints")
-        return found | {key: value for key, value in measure(service, world, last).items() if value}
+        aws = FakeAws()
+        found = measure(service, aws, first)
+        aws.dynamodb.items.pop("checkpoints")
+        return found | {key: value for key, value in measure(service, aws, last).items() if value}
 
     def good(sequence: int) -> Any:
         return kinesis_event([packed(header(), [accepted("m")])], sequence, arrived=recent)
 
     found = seen_by("events", kinesis_event([b"\xff"], 1, arrived=recent), good(2))
     found |= seen_by("changes", unknown, changed)
-    missed = World(settings=replace(SETTINGS, reconcile_grace_seconds=0))
+    missed = FakeAws(settings=replace(SETTINGS, reconcile_grace_seconds=0))
     missed.dynamodb.items["appointments"] = {("A", "x"): {"pk": {"S": "A"}, "sk": {"S": "x"}}}
     found |= measure("changes", missed, night)
     with monkeypatch.context() as patched:
         finish = EventRows.finish
         patched.setattr(EventRows, "finish", lambda self: finish(self).slice(1))
-        found |= measure("events", World(), good(1))
-        patched.setattr("stream_processor.changerows.counts", lambda _: {"good": 0})
-        found |= measure("changes", World(), changed)
+        found |= measure("events", FakeAws(), good(1))
+        patched.setattr("stream_processor.rows.change_rows.counts", lambda _: {"good": 0})
+        found |= measure("changes", FakeAws(), changed)
     return found
 
 

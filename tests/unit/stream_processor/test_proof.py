@@ -7,9 +7,9 @@ seeds are such that a wrong writer is found out within a few runs; any other fin
 import pytest
 
 from tests.unit.stream_processor.proof import runs
-from tests.unit.stream_processor.proof.designs import DESIGNS
-from tests.unit.stream_processor.proof.ledger import Breach, LawError
-from tests.unit.stream_processor.proof.wrong import CHANGES_BREAKS, EVENTS_BREAKS
+from tests.unit.stream_processor.proof.alternatives import ALTERNATIVES
+from tests.unit.stream_processor.proof.ledger import Breach, InvariantError
+from tests.unit.stream_processor.proof.mutations import CHANGES_MUTATIONS, EVENTS_MUTATIONS
 
 # Several simulated processes share one Powertools: what one measured, another may have flushed.
 pytestmark = pytest.mark.filterwarnings("ignore:No application metrics to publish")
@@ -62,16 +62,16 @@ def test_no_row_is_lost_and_none_is_there_twice(door: str) -> None:
 def test_every_other_design_breaks_in_the_same_simulator(
     design: str, breach: Breach, seed: int
 ) -> None:
-    with pytest.raises(LawError, match=SAYS[breach]):
+    with pytest.raises(InvariantError, match=SAYS[breach]):
         runs.prove(runs.design(design, breach), runs.FOUND_WITHIN, start=seed, shrink=False)
 
 
 @pytest.mark.parametrize("name", BROKEN)
 def test_a_writer_that_is_broken_in_one_place_is_found_out(name: str) -> None:
-    with pytest.raises(LawError):
+    with pytest.raises(InvariantError):
         runs.prove(runs.wrong(name), runs.FOUND_WITHIN, start=BROKEN[name], shrink=False)
 
 
 def test_no_wrong_writer_is_left_out() -> None:
-    assert {design for design, _, _ in BREACHES} == DESIGNS.keys()
-    assert BROKEN.keys() | LEFT_TO_PROVE == EVENTS_BREAKS.keys() | CHANGES_BREAKS.keys()
+    assert {design for design, _, _ in BREACHES} == ALTERNATIVES.keys()
+    assert BROKEN.keys() | LEFT_TO_PROVE == EVENTS_MUTATIONS.keys() | CHANGES_MUTATIONS.keys()

@@ -12,15 +12,15 @@ from typing import Any
 import pytest
 
 from aws_emulator.simulator import Faults, SimulatedShard, Simulator, dynamodb_records
-from stream_processor import parquet
-from stream_processor.changes import Changes
 from stream_processor.errors import StorageError
-from stream_processor.events import Events
-from stream_processor.reconcile import Comparison, Reconciler
-from stream_processor.redrive import Failures
-from stream_processor.schema import DUPLICATE, GOOD
-from tests.unit.stream_processor.fakes import FAILURES, LAKE, SETTINGS, World
-from tests.unit.stream_processor.records import (
+from stream_processor.handlers.changes import ChangesHandler
+from stream_processor.handlers.events import EventsHandler
+from stream_processor.repair.reconcile import Comparison, Reconciler
+from stream_processor.repair.redrive import FailedBatches
+from stream_processor.rows.lake_schema import DUPLICATE, GOOD
+from stream_processor.storage import parquet
+from tests.unit.stream_processor.fakes import FAILURES, LAKE, SETTINGS, FakeAws
+from tests.unit.stream_processor.sample_records import (
     accepted,
     header,
     kinesis_event,
@@ -34,65 +34,65 @@ def always() -> bool:
     return True
 
 
-def rows(world: World, prefix: str = "events/") -> list[dict[str, Any]]:
-    return [row for _, body, _ in world.objects(prefix) for row in parquet.read(body).to_pylist()]
+def rows(aws: FakeAws, prefix: str = "events/") -> list[dict[str, Any]]:
+    return [row for _, body, _ in aws.objects(prefix) for row in parquet.read(body).to_pylist()]
 
 
-def give_up(world: World, event: dict[str, Any], name: str, **info: Any) -> None:
+def give_up(aws: FakeAws, event: dict[str, Any], name: str, **info: Any) -> None:
     """Put a batch where an event source mapping puts what it gives up."""
     document = {
         "requestContext": {"condition": "RecordAgeExceeded"},
         **(info or {"KinesisBatchInfo": {"shardId": "shardId-000000000000"}}),
         "payload": json.dumps(event),
     }
-    world.s3.objects[FAILURES, f"aws/lambda/uuid/{name}"] = (json.dumps(document).encode(), {})
+    aws.s3.objects[FAILURES, f"aws/lambda/uuid/{name}"] = (json.dumps(document).encode(), {})
 
 
 PAYLOADS = [packed(header(f"r{n}"), [accepted(f"m{n}")]) for n in range(6)]
 
 
 def test_a_batch_that_was_given_up_is_redriven_once() -> None:
-    world = World()
-    give_up(world, kinesis_event(PAYLOADS), "a")
-    first = Failures(world.house()).run()
+    aws = FakeAws()
+    give_up(aws, kinesis_event(PAYLOADS), "a")
+    first = FailedBatches(aws.app()).run()
     assert (first.objects, first.written, first.known) == (1, 6, 0)
-    assert world.s3.names(FAILURES) == []
-    give_up(world, kinesis_event(PAYLOADS), "a")
-    again = Failures(world.house()).run()
+    assert aws.s3.names(FAILURES) == []
+    give_up(aws, kinesis_event(PAYLOADS), "a")
+    again = FailedBatches(aws.app()).run()
     assert (again.written, again.known) == (0, 6)
-    assert Counter(row["message_id"] for row in rows(world)) == Counter(
+    assert Counter(row["message_id"] for row in rows(aws)) == Counter(
         {f"m{n}": 1 for n in range(6)}
     )
 
 
 def test_a_redrive_writes_only_what_the_shard_does_not_have() -> None:
     """Records 1, 2 and 5 were written by the chain; all of 0 to 5 were given up as well."""
-    world = World()
-    door = Events(world.house())
+    aws = FakeAws()
+    door = EventsHandler(aws.app())
     door.handle(kinesis_event(PAYLOADS[1:3], first=2), always)
     door.handle(kinesis_event(PAYLOADS[5:], first=6), always)
-    give_up(world, kinesis_event(PAYLOADS, first=1), "a")
-    result = Failures(world.house()).run()
+    give_up(aws, kinesis_event(PAYLOADS, first=1), "a")
+    result = FailedBatches(aws.app()).run()
     assert (result.written, result.known) == (3, 3)
-    assert sorted(row["message_id"] for row in rows(world)) == [f"m{n}" for n in range(6)]
+    assert sorted(row["message_id"] for row in rows(aws)) == [f"m{n}" for n in range(6)]
 
 
 @pytest.mark.parametrize("cut", range(6))
 def test_overlapping_batches_that_were_given_up_are_written_once(cut: int) -> None:
-    world = World()
-    give_up(world, kinesis_event(PAYLOADS[: cut + 1]), "a")
-    give_up(world, kinesis_event(PAYLOADS), "b")
-    Failures(world.house()).run()
-    assert sorted(row["message_id"] for row in rows(world)) == [f"m{n}" for n in range(6)]
+    aws = FakeAws()
+    give_up(aws, kinesis_event(PAYLOADS[: cut + 1]), "a")
+    give_up(aws, kinesis_event(PAYLOADS), "b")
+    FailedBatches(aws.app()).run()
+    assert sorted(row["message_id"] for row in rows(aws)) == [f"m{n}" for n in range(6)]
 
 
 def test_what_no_mapping_wrote_stays_in_the_failure_bucket() -> None:
-    world = World()
-    world.s3.objects[FAILURES, "aws/lambda/notes.txt"] = (b"hello", {})
-    world.s3.objects[FAILURES, "aws/lambda/x.json"] = (b'{"payload": "{}"}', {})
-    result = Failures(world.house()).run()
+    aws = FakeAws()
+    aws.s3.objects[FAILURES, "aws/lambda/notes.txt"] = (b"hello", {})
+    aws.s3.objects[FAILURES, "aws/lambda/x.json"] = (b'{"payload": "{}"}', {})
+    result = FailedBatches(aws.app()).run()
     assert (result.objects, result.unreadable) == (2, 2)
-    assert len(world.s3.names(FAILURES)) == 2
+    assert len(aws.s3.names(FAILURES)) == 2
 
 
 # --- the reconciler ---
@@ -113,9 +113,9 @@ def appointment(number: int, version: int, **more: Any) -> dict[str, Any]:
 class School:
     """An appointments table whose changes go to a stream."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, aws: FakeAws) -> None:
         self.changes: list[dict[str, Any]] = []
-        self.table = world.dynamodb.items.setdefault("appointments", {})
+        self.table = aws.dynamodb.items.setdefault("appointments", {})
 
     def act(self, rng: random.Random) -> None:
         number = rng.randint(0, 40)
@@ -147,15 +147,15 @@ def streamed(item: dict[str, Any]) -> dict[str, Any]:
     return item | {"photo": {"B": "AP8="}, "labels": {"SS": ["a", "b"]}}
 
 
-def reconcile(world: World, run_id: str = "run") -> Comparison:
-    return Reconciler(world.house(), sleep=lambda _: None).run(run_id, AT)
+def reconcile(aws: FakeAws, run_id: str = "run") -> Comparison:
+    return Reconciler(aws.app(), sleep=lambda _: None).run(run_id, AT)
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_after_every_accident_table_and_lake_agree(seed: int) -> None:
     """A thousand changes; some never reach the stream, the processor breaks, objects are gone."""
-    rng, world = random.Random(seed), World()
-    school = School(world)
+    rng, aws = random.Random(seed), FakeAws()
+    school = School(aws)
     for _ in range(1_000):
         school.act(rng)
     records = dynamodb_records(school.changes, arrived=time.time() - 3_600)
@@ -163,60 +163,60 @@ def test_after_every_accident_table_and_lake_agree(seed: int) -> None:
     seen = [*records[:stopped], *records[rng.randint(700, 900) : -40]]
 
     def handler(event: dict[str, Any]) -> Any:
-        return Changes(world.house()).handle(event, always)
+        return ChangesHandler(aws.app()).handle(event, always)
 
     mapping = {"BatchSize": 100, "BisectBatchOnFunctionError": True, "TumblingWindowInSeconds": 30}
     shard = SimulatedShard("shardId-1", seen)
     Simulator([shard], mapping, handler, seed, Faults(crash=0.02, error=0.02)).run()
-    for key in rng.sample(world.s3.names(), len(world.s3.names()) // 4):
-        world.s3.objects.pop((LAKE, key))
+    for key in rng.sample(aws.s3.names(), len(aws.s3.names()) // 4):
+        aws.s3.objects.pop((LAKE, key))
 
-    found = reconcile(world)
+    found = reconcile(aws)
     assert found.repaired == found.missing + found.stale + found.removed > 0
-    after = reconcile(world, "again")
+    after = reconcile(aws, "again")
     assert (after.items, after.agree, after.repaired) == (len(school.table), after.items, 0)
 
 
 def test_a_retry_of_a_run_repairs_once() -> None:
-    world = World()
-    world.dynamodb.items["appointments"] = {("A#1", "meeting"): appointment(1, 1)}
-    assert reconcile(world).repaired == 1
-    world.dynamodb.items["appointments"][("A#2", "meeting")] = appointment(2, 1)
-    assert reconcile(world).repaired == 0
-    assert reconcile(world, "next").repaired == 1
+    aws = FakeAws()
+    aws.dynamodb.items["appointments"] = {("A#1", "meeting"): appointment(1, 1)}
+    assert reconcile(aws).repaired == 1
+    aws.dynamodb.items["appointments"][("A#2", "meeting")] = appointment(2, 1)
+    assert reconcile(aws).repaired == 0
+    assert reconcile(aws, "next").repaired == 1
 
 
 def test_items_of_another_region_are_that_regions_to_compare() -> None:
-    world = World()
+    aws = FakeAws()
     item = appointment(1, 1, origin_region={"S": "eu-west-2"})
-    world.dynamodb.items["appointments"] = {("A#1", "meeting"): item}
-    found = reconcile(world)
+    aws.dynamodb.items["appointments"] = {("A#1", "meeting"): item}
+    found = reconcile(aws)
     assert (found.items, found.repaired) == (0, 0)
 
 
 def test_a_change_that_is_only_late_is_not_repaired() -> None:
     """What changes while the reconciler waits is the stream's to bring."""
-    world = World()
-    table = world.dynamodb.items.setdefault("appointments", {})
+    aws = FakeAws()
+    table = aws.dynamodb.items.setdefault("appointments", {})
     table["A#1", "meeting"] = appointment(1, 1)
 
     def meanwhile(_: float) -> None:
         table["A#1", "meeting"] = appointment(1, 2)
 
-    assert Reconciler(world.house(), sleep=meanwhile).run("run", AT).repaired == 0
+    assert Reconciler(aws.app(), sleep=meanwhile).run("run", AT).repaired == 0
 
 
 def test_a_late_change_comes_after_the_repair_that_ran_ahead_of_it() -> None:
-    world = World()
-    school = School(world)
+    aws = FakeAws()
+    school = School(aws)
     school.table["A#1", "meeting"] = appointment(1, 1)
-    reconcile(world)
+    reconcile(aws)
     late = appointment(1, 2)
     school._emit("MODIFY", appointment(1, 1), late)
     (record,) = dynamodb_records(school.changes)
-    Changes(world.house()).handle({"Records": [json.loads(record.text)]}, always)
+    ChangesHandler(aws.app()).handle({"Records": [json.loads(record.text)]}, always)
     school.table["A#1", "meeting"] = late
-    assert reconcile(world, "next").repaired == 0
+    assert reconcile(aws, "next").repaired == 0
 
 
 # --- duplicates ---
@@ -224,22 +224,22 @@ def test_a_late_change_comes_after_the_repair_that_ran_ahead_of_it() -> None:
 
 def test_duplicates_of_a_redrive_are_told_from_good_rows() -> None:
     """The same event was re-sent in another record, which was given up."""
-    world = World()
+    aws = FakeAws()
     again = packed(header("second"), [accepted("m0"), accepted("m0")])
-    give_up(world, kinesis_event([again], first=9), "a")
-    Failures(world.house()).run()
-    assert Counter(row["verdict"] for row in rows(world)) == Counter({GOOD: 1, DUPLICATE: 1})
+    give_up(aws, kinesis_event([again], first=9), "a")
+    FailedBatches(aws.app()).run()
+    assert Counter(row["verdict"] for row in rows(aws)) == Counter({GOOD: 1, DUPLICATE: 1})
 
 
 @pytest.mark.parametrize("shard", ["shardId-000000000000", "shardId-000000000001"])
 def test_an_event_of_a_redrive_that_is_good_already_becomes_a_duplicate(shard: str) -> None:
     """Its client sent it again, and the copy was written while the first was given up."""
-    world = World()
-    give_up(world, kinesis_event([packed(header(), [accepted("m0"), accepted("m1")])]), "a")
+    aws = FakeAws()
+    give_up(aws, kinesis_event([packed(header(), [accepted("m0"), accepted("m1")])]), "a")
     copy = kinesis_event([packed(header("copy"), [accepted("m0")])], 9, shard)
-    Events(world.house()).handle(copy, always)
-    Failures(world.house()).run()
-    verdicts = Counter((row["message_id"], row["verdict"]) for row in rows(world))
+    EventsHandler(aws.app()).handle(copy, always)
+    FailedBatches(aws.app()).run()
+    verdicts = Counter((row["message_id"], row["verdict"]) for row in rows(aws))
     assert verdicts == Counter({("m0", GOOD): 1, ("m0", DUPLICATE): 1, ("m1", GOOD): 1})
 
 
@@ -248,17 +248,17 @@ def test_what_was_redriven_is_not_written_again_by_a_mapping_that_begins_again(
     given_up: int,
 ) -> None:
     """The last batches of a shard were given up, and nothing came behind them."""
-    world = World()
+    aws = FakeAws()
     if given_up < 6:
-        Events(world.house()).handle(kinesis_event(PAYLOADS[:-given_up]), always)
-    give_up(world, kinesis_event(PAYLOADS[-given_up:], first=7 - given_up), "a")
-    assert Failures(world.house()).run().written == given_up
-    Events(world.house()).handle(kinesis_event(PAYLOADS), always)
-    assert sorted(row["message_id"] for row in rows(world)) == [f"m{n}" for n in range(6)]
+        EventsHandler(aws.app()).handle(kinesis_event(PAYLOADS[:-given_up]), always)
+    give_up(aws, kinesis_event(PAYLOADS[-given_up:], first=7 - given_up), "a")
+    assert FailedBatches(aws.app()).run().written == given_up
+    EventsHandler(aws.app()).handle(kinesis_event(PAYLOADS), always)
+    assert sorted(row["message_id"] for row in rows(aws)) == [f"m{n}" for n in range(6)]
 
 
 def test_changes_that_were_redriven_are_not_written_again_either() -> None:
-    world = World()
+    aws = FakeAws()
     made = [
         {
             "eventName": "INSERT",
@@ -270,23 +270,23 @@ def test_changes_that_were_redriven_are_not_written_again_either() -> None:
     records = [json.loads(it.text) for it in dynamodb_records(made)]
     event = {"Records": records, "shardId": "shardId-1"}
     give_up(
-        world,
+        aws,
         {"Records": records[2:], "shardId": "shardId-1"},
         "a",
         DDBStreamBatchInfo={"shardId": "shardId-1"},
     )
-    Changes(world.house()).handle({"Records": records[:2], "shardId": "shardId-1"}, always)
-    assert Failures(world.house()).run().written == 2
-    Changes(world.house()).handle(event, always)
-    assert len(rows(world, "changes/")) == 4
+    ChangesHandler(aws.app()).handle({"Records": records[:2], "shardId": "shardId-1"}, always)
+    assert FailedBatches(aws.app()).run().written == 2
+    ChangesHandler(aws.app()).handle(event, always)
+    assert len(rows(aws, "changes/")) == 4
 
 
 def test_a_redrive_that_breaks_off_keeps_what_it_did_not_write(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    world = World(settings=replace(SETTINGS, object_events=2))
-    give_up(world, kinesis_event(PAYLOADS), "a")
-    failing = world.house()
+    aws = FakeAws(settings=replace(SETTINGS, object_events=2))
+    give_up(aws, kinesis_event(PAYLOADS), "a")
+    failing = aws.app()
     create, calls = failing.lake.create, itertools.count()
 
     def refused(*more: Any) -> bool:
@@ -296,7 +296,7 @@ def test_a_redrive_that_breaks_off_keeps_what_it_did_not_write(
 
     monkeypatch.setattr(failing.lake, "create", refused)
     with pytest.raises(StorageError):
-        Failures(failing).run()
-    assert len(world.s3.names(FAILURES)) == 1
-    assert Failures(world.house()).run().written == 4
-    assert sorted(row["message_id"] for row in rows(world)) == [f"m{n}" for n in range(6)]
+        FailedBatches(failing).run()
+    assert len(aws.s3.names(FAILURES)) == 1
+    assert FailedBatches(aws.app()).run().written == 4
+    assert sorted(row["message_id"] for row in rows(aws)) == [f"m{n}" for n in range(6)]

@@ -7,7 +7,7 @@ import pytest
 from stream_processor import settings
 from tests.support.paths import ROOT
 from tests.unit.stacks.test_templates import load, of_type, resources
-from tests.unit.stream_processor.test_doors import ENVIRONMENT
+from tests.unit.stream_processor.test_handlers import ENVIRONMENT
 
 STACK = ROOT / "stacks" / "stream.yaml"
 MAPPINGS = ["EventsMapping", "ChangesMapping"]

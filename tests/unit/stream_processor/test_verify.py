@@ -11,14 +11,20 @@ from typing import Any
 import pytest
 
 from aws_emulator.simulator import dynamodb_records
-from stream_processor import parquet
-from stream_processor.changes import Changes
-from stream_processor.events import Events
-from stream_processor.verdict import Verdict
-from stream_processor.verify import Verifier
+from stream_processor.handlers.changes import ChangesHandler
+from stream_processor.handlers.events import EventsHandler
+from stream_processor.repair.verify import Verifier
+from stream_processor.repair.verify_report import VerifyReport
+from stream_processor.storage import parquet
 from tests.unit.stream_processor.fake_streams import FakeStreams
-from tests.unit.stream_processor.fakes import LAKE, World
-from tests.unit.stream_processor.records import accepted, header, kinesis_event, packed, rejected
+from tests.unit.stream_processor.fakes import LAKE, FakeAws
+from tests.unit.stream_processor.sample_records import (
+    accepted,
+    header,
+    kinesis_event,
+    packed,
+    rejected,
+)
 
 SHARD = "shardId-000000000000"
 EVENTS = 5
@@ -29,7 +35,7 @@ class School:
     """A world with its streams: five objects of events, four of changes, a record or two each."""
 
     def __init__(self) -> None:
-        self.world = World()
+        self.aws = FakeAws()
         self.streams = FakeStreams()
         self.arrived = time.time() - 3_600
         self.sequence = 1
@@ -46,7 +52,7 @@ class School:
         event = kinesis_event(payloads, self.sequence, SHARD, self.arrived + self.sequence)
         self.sequence += count
         self.streams.put(event)
-        Events(self.world.house()).handle(event, lambda: True)
+        EventsHandler(self.aws.app()).handle(event, lambda: True)
 
     def change(self, number: int) -> None:
         item = {"pk": {"S": f"A#{number}"}, "sk": {"S": "x"}, "version": {"N": "1"}}
@@ -60,28 +66,28 @@ class School:
         )
         self.streams.change(document, "shardId-c")
         event = {"Records": [document], "shardId": "shardId-c"}
-        Changes(self.world.house()).handle(event, lambda: True)
+        ChangesHandler(self.aws.app()).handle(event, lambda: True)
 
     def names(self, prefix: str) -> list[str]:
-        return [name for name in self.world.s3.names() if name.startswith(prefix)]
+        return [name for name in self.aws.s3.names() if name.startswith(prefix)]
 
     def delete(self, name: str, *, versions: bool = False, marker: bool = True) -> None:
-        self.world.house().lake.delete(name)
+        self.aws.app().lake.delete(name)
         if versions:
-            self.world.s3.gone.add((LAKE, name))
+            self.aws.s3.gone.add((LAKE, name))
         if not marker:
-            del self.world.s3.deleted[LAKE, name]
+            del self.aws.s3.deleted[LAKE, name]
 
     def lose_rows(self) -> None:
-        self.world.dynamodb.items.pop("checkpoints")
+        self.aws.dynamodb.items.pop("checkpoints")
 
-    def verify(self, **wish: Any) -> Verdict:
-        return Verifier(self.world.house(), self.streams.streams(), lambda _: None).run(**wish)
+    def verify(self, **wish: Any) -> VerifyReport:
+        return Verifier(self.aws.app(), self.streams.streams(), lambda _: None).run(**wish)
 
     def rows(self) -> Counter[tuple[int, int]]:
         return Counter(
             (int(row["sequence_number"]), row["record_index"])
-            for _, body, _ in self.world.objects()
+            for _, body, _ in self.aws.objects()
             for row in parquet.read(body).to_pylist()
         )
 
@@ -93,10 +99,10 @@ def whole(school: School) -> Counter[tuple[int, int]]:
 
 def test_a_whole_lake_is_whole() -> None:
     school = School()
-    verdict = school.verify()
-    assert verdict.whole
-    assert (verdict.objects, verdict.shards) == (EVENTS + CHANGES, 2)
-    assert (verdict.good, verdict.bad) == (2 * EVENTS + CHANGES, 2 * EVENTS)
+    report = school.verify()
+    assert report.whole
+    assert (report.objects, report.shards) == (EVENTS + CHANGES, 2)
+    assert (report.good, report.bad) == (2 * EVENTS + CHANGES, 2 * EVENTS)
     assert school.rows() == whole(school)
 
 
@@ -114,10 +120,10 @@ def test_what_was_deleted_by_hand_shows_and_is_brought_back(
     if rows_too:
         school.lose_rows()
     assert not school.verify().whole
-    verdict = school.verify(restore=True)
-    assert verdict.whole, str(verdict)
-    assert (verdict.restored > 0) == (gone_with == "marker")
-    assert (verdict.reread > 0) == (gone_with != "marker")
+    report = school.verify(restore=True)
+    assert report.whole, str(report)
+    assert (report.restored > 0) == (gone_with == "marker")
+    assert (report.reread > 0) == (gone_with != "marker")
     assert school.rows() == whole(school)
     assert school.verify(restore=True).restored == 0
     assert school.rows() == whole(school)
@@ -129,8 +135,8 @@ def test_a_shard_that_went_on_without_its_end_has_it_back() -> None:
     school.delete(school.names("events/")[-1], versions=True, marker=False)
     school.lose_rows()
     school.event()
-    verdict = school.verify()
-    assert (sum(map(len, verdict.lost.values())), verdict.gaps) == (2, [])
+    report = school.verify()
+    assert (sum(map(len, report.lost.values())), report.gaps) == (2, [])
     assert school.verify(restore=True).reread == 2
     assert school.rows() == whole(school)
 
@@ -141,8 +147,8 @@ def test_a_shard_that_went_on_has_its_object_back_from_its_version() -> None:
     school.lose_rows()
     school.event()
     assert not school.verify().whole
-    verdict = school.verify(restore=True)
-    assert (verdict.whole, verdict.restored, verdict.reread) == (True, 1, 0)
+    report = school.verify(restore=True)
+    assert (report.whole, report.restored, report.reread) == (True, 1, 0)
     assert school.rows() == whole(school)
 
 
@@ -155,7 +161,7 @@ def test_what_was_delivered_again_is_not_brought_back_as_well() -> None:
         [packed(header(), [accepted(f"m{n}")], [rejected()]) for n in range(1, school.sequence)],
         arrived=school.arrived + 1,
     )
-    Events(school.world.house()).handle(event, lambda: True)
+    EventsHandler(school.aws.app()).handle(event, lambda: True)
     assert school.verify(restore=True).restored == 0
     assert school.rows() == whole(school)
 
@@ -163,9 +169,9 @@ def test_what_was_delivered_again_is_not_brought_back_as_well() -> None:
 def test_a_lost_row_alone_is_named_and_nothing_is_missing() -> None:
     school = School()
     school.lose_rows()
-    verdict = school.verify()
-    assert verdict.whole
-    assert "the row is missing" in str(verdict)
+    report = school.verify()
+    assert report.whole
+    assert "the row is missing" in str(report)
 
 
 def test_without_streams_the_neighbours_the_row_and_the_markers_still_tell() -> None:
@@ -180,26 +186,26 @@ def test_without_streams_the_neighbours_the_row_and_the_markers_still_tell() -> 
 @pytest.mark.parametrize("name", ["events/date=x/again-a-000000", "changes/date=x/reconciler-a"])
 def test_what_a_repair_wrote_is_brought_back_as_well(name: str) -> None:
     school = School()
-    school.world.s3.objects[LAKE, f"{name}.parquet"] = (b"made", {})
+    school.aws.s3.objects[LAKE, f"{name}.parquet"] = (b"made", {})
     assert school.verify().whole
     school.delete(f"{name}.parquet")
     assert school.verify().deleted == [f"{name}.parquet"]
     assert school.verify(restore=True).restored == 1
-    assert school.world.s3.objects[LAKE, f"{name}.parquet"] == (b"made", {})
+    assert school.aws.s3.objects[LAKE, f"{name}.parquet"] == (b"made", {})
     # Without its version it can only be made again, by `redrive` or `reconcile`.
     school.delete(f"{name}.parquet", versions=True)
-    verdict = school.verify()
-    assert verdict.whole
-    assert f"{name}.parquet was deleted with its versions" in str(verdict)
+    report = school.verify()
+    assert report.whole
+    assert f"{name}.parquet was deleted with its versions" in str(report)
 
 
 def test_what_nobody_can_see_is_said() -> None:
     school = School()
     school.delete(school.names("events/")[-1], versions=True, marker=False)
     school.lose_rows()
-    verdict = school.verify(hours=0)
-    assert verdict.whole
-    assert "Nobody could see" in str(verdict)
+    report = school.verify(hours=0)
+    assert report.whole
+    assert "Nobody could see" in str(report)
 
 
 def test_what_is_only_late_is_no_loss_and_is_not_written_twice() -> None:
@@ -207,14 +213,14 @@ def test_what_is_only_late_is_no_loss_and_is_not_written_twice() -> None:
     payload = packed(header(), [accepted("late")], [rejected()])
     event = kinesis_event([payload], school.sequence, SHARD, school.arrived)
     school.streams.put(event)
-    verdict = school.verify()
-    assert (sum(map(len, verdict.waiting.values())), verdict.lost) == (1, {})
+    report = school.verify()
+    assert (sum(map(len, report.waiting.values())), report.lost) == (1, {})
 
     def meanwhile(_: float) -> None:
-        Events(school.world.house()).handle(event, lambda: True)
+        EventsHandler(school.aws.app()).handle(event, lambda: True)
 
     streams = school.streams.streams()
-    assert Verifier(school.world.house(), streams, meanwhile).run().whole
+    assert Verifier(school.aws.app(), streams, meanwhile).run().whole
     school.sequence += 1
     assert school.rows() == whole(school)
 
@@ -227,7 +233,7 @@ def test_the_functions_own_invocation_meets_the_operators() -> None:
     school.streams.put(event)
     school.sequence += 1
     assert school.verify(restore=True).reread == 1
-    Events(school.world.house()).handle(event, lambda: True)
+    EventsHandler(school.aws.app()).handle(event, lambda: True)
     assert school.rows() == whole(school)
 
 
@@ -244,17 +250,17 @@ def test_probes_and_changes_of_other_regions_are_nobodys_loss() -> None:
 def test_an_object_that_says_nothing_of_itself_is_named() -> None:
     school = School()
     name = school.names("events/")[1]
-    school.world.s3.objects[LAKE, name] = (b"", {})
-    verdict = school.verify(hours=0)
-    assert not verdict.whole
-    assert f"{name} does not say what it holds" in str(verdict)
+    school.aws.s3.objects[LAKE, name] = (b"", {})
+    report = school.verify(hours=0)
+    assert not report.whole
+    assert f"{name} does not say what it holds" in str(report)
 
 
 def test_an_object_that_begins_too_early_is_an_overlap() -> None:
     school = School()
     first, second, *_ = school.names("events/")
-    body, metadata = school.world.s3.objects[LAKE, first]
-    school.world.s3.objects[LAKE, first] = (body, metadata | {"last": metadata["last"][:-1] + "3"})
+    body, metadata = school.aws.s3.objects[LAKE, first]
+    school.aws.s3.objects[LAKE, first] = (body, metadata | {"last": metadata["last"][:-1] + "3"})
     assert school.verify().overlaps == [second]
 
 
@@ -267,11 +273,11 @@ def test_whatever_is_deleted_comes_back_once(seed: int) -> None:
             kind = rng.choice([{}, {"versions": True}, {"versions": True, "marker": False}])
             school.delete(name, **kind)
         if rng.random() < 0.5:
-            school.world.dynamodb.items.pop("checkpoints", None)
+            school.aws.dynamodb.items.pop("checkpoints", None)
         if rng.random() < 0.5:
             school.event(rng.randint(1, 3))
         if rng.random() < 0.7:
             school.verify(restore=True)
-    verdict = school.verify(restore=True)
-    assert verdict.whole, str(verdict)
+    report = school.verify(restore=True)
+    assert report.whole, str(report)
     assert school.rows() == whole(school)

@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
 from typing import Final
 
-from tests.unit.stream_processor.proof import jobs, plans
-from tests.unit.stream_processor.proof.designs import DESIGNS
-from tests.unit.stream_processor.proof.jobs import CHUNK, Result
-from tests.unit.stream_processor.proof.wrong import CHANGES_BREAKS, EVENTS_BREAKS
+from tests.unit.stream_processor.proof import fault_plan, worker
+from tests.unit.stream_processor.proof.alternatives import ALTERNATIVES
+from tests.unit.stream_processor.proof.mutations import CHANGES_MUTATIONS, EVENTS_MUTATIONS
+from tests.unit.stream_processor.proof.worker import CHUNK, Result
 from tools import progress
 
 RUNS: Final = 20_000
@@ -22,7 +22,7 @@ RUNS: Final = 20_000
 OF_EVENTS: Final = 7
 
 FAULTS: Final = [
-    *plans.NAMES.values(),
+    *fault_plan.NAMES.values(),
     "time-outs that overlap",
     "batches delivered twice at once",
     "invocations throttled",
@@ -44,7 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
     print(f"SEED={given.seed} repeats these histories", flush=True)
     started = time.monotonic()
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(os.cpu_count(), context, initializer=jobs.quiet) as pool:
+    with ProcessPoolExecutor(os.cpu_count(), context, initializer=worker.quiet) as pool:
         counted, breaches = _real(pool, max(1, given.runs // CHUNK), given.seed)
         unnoticed = _wrong(pool, given.seed)
         survived = _others(pool, given.seed)
@@ -68,7 +68,7 @@ def _real(pool: Executor, chunks: int, seed: int) -> tuple[Counter[str], list[st
         for place in range(chunks)
     ]
     with progress.step(f"{chunks * CHUNK:,} histories", chunks * CHUNK) as step:
-        for place, (found, breach) in _all(pool, jobs.chunk, places):
+        for place, (found, breach) in _all(pool, worker.chunk, places):
             counted += found
             if breach:
                 breaches.append(breach)
@@ -79,10 +79,10 @@ def _real(pool: Executor, chunks: int, seed: int) -> tuple[Counter[str], list[st
 
 
 def _wrong(pool: Executor, seed: int) -> list[str]:
-    names = [*EVENTS_BREAKS, *CHANGES_BREAKS]
+    names = [*EVENTS_MUTATIONS, *CHANGES_MUTATIONS]
     with progress.step("the writer broken in one place", len(names)) as step:
         found = {}
-        for (name, _), (_, breach) in _all(pool, jobs.broken, [(name, seed) for name in names]):
+        for (name, _), (_, breach) in _all(pool, worker.broken, [(name, seed) for name in names]):
             found[name] = breach
             step.advance()
     print("\nthe real writer, broken in one place, and what the proof says to it")
@@ -93,13 +93,13 @@ def _wrong(pool: Executor, seed: int) -> list[str]:
 
 
 def _others(pool: Executor, seed: int) -> list[str]:
-    with progress.step("the other designs", len(DESIGNS)) as step:
+    with progress.step("the other designs", len(ALTERNATIVES)) as step:
         results = {}
-        for (name, _), result in _all(pool, jobs.other, [(name, seed) for name in DESIGNS]):
+        for (name, _), result in _all(pool, worker.other, [(name, seed) for name in ALTERNATIVES]):
             results[name] = result
             step.advance()
     print(f"\n{'design':<27} {'runs':>5} {'with loss':>10} {'with duplicates':>16}  for example")
-    for name in DESIGNS:
+    for name in ALTERNATIVES:
         counted, example = results[name]
         lost, twice = counted["runs with loss"], counted["runs with duplicates"]
         print(f"{name:<27} {counted['runs']:>5} {lost:>10} {twice:>16}  {example[:70]}")

@@ -16,12 +16,12 @@ from aws_emulator.simulator import (
     Task,
     mapping,
 )
-from stream_processor import door
-from tests.unit.stream_processor.fakes import World
-from tests.unit.stream_processor.proof import plans
-from tests.unit.stream_processor.proof.doors import ChangesDoor, Door
-from tests.unit.stream_processor.proof.ledger import Entry, Judge, LawError, Ledger
-from tests.unit.stream_processor.proof.plans import Plan
+from stream_processor.commit import shard_writer
+from tests.unit.stream_processor.fakes import FakeAws
+from tests.unit.stream_processor.proof import fault_plan
+from tests.unit.stream_processor.proof.fault_plan import Plan
+from tests.unit.stream_processor.proof.handlers import SimulatedChangesHandler, SimulatedHandler
+from tests.unit.stream_processor.proof.ledger import Entry, InvariantError, Judge, Ledger
 
 #: Shortly before the end of an hour, and of a day.
 START = datetime(2026, 11, 21, 23, 59, 57, tzinfo=UTC).timestamp()
@@ -32,7 +32,7 @@ TIMEOUT = 900
 #: Steps after which the mapping is taken to go round in circles.
 DRAIN_LIMIT = 150
 
-type Fault = tuple[tuple[plans.Harm | None, str, str], int]
+type Fault = tuple[tuple[fault_plan.FaultKind | None, str, str], int]
 
 NONE: Fault = ((None, "", ""), 0)
 
@@ -40,7 +40,7 @@ NONE: Fault = ((None, "", ""), 0)
 class Driver:
     """One run. `door_of` is what is proven, `judge` which breaches of the law end the run."""
 
-    door_of: ClassVar[type[Door]]
+    handler_type: ClassVar[type[SimulatedHandler]]
     judge: ClassVar[Judge] = "all"
     #: What all runs did, by name.
     counted: ClassVar[Counter[str]] = Counter()
@@ -52,9 +52,9 @@ class Driver:
     def __init__(self) -> None:
         super().__init__()
         self.patched = pytest.MonkeyPatch()
-        self.world = World()
-        self.door = self.door_of(self.world, self.patched)
-        self.ledger = Ledger(self.world, self.door.prefix, self.judge)
+        self.aws = FakeAws()
+        self.handler = self.handler_type(self.aws, self.patched)
+        self.ledger = Ledger(self.aws, self.handler.prefix, self.judge)
         self.broken(self.patched)
         self.plans: dict[int, Plan] = {}
         self.started: dict[int, float] = {}
@@ -65,10 +65,10 @@ class Driver:
 
     def open(self, settings: Mapping[str, Any]) -> None:
         """Make the mapping."""
-        config = mapping({**settings, **self.door.mapping})
-        self.source = SimulatedMapping(self.shards, config, self.door, self._decide)
+        config = mapping({**settings, **self.handler.mapping})
+        self.source = SimulatedMapping(self.shards, config, self.handler, self._decide)
         self.source.now = START
-        self.patched.setattr(door, "datetime", _clock(self.source))
+        self.patched.setattr(shard_writer, "datetime", _clock(self.source))
 
     def close(self) -> None:
         """End whatever still runs."""
@@ -82,10 +82,10 @@ class Driver:
         shard = shards[at % len(shards)]
         added = []
         for kind in kinds:
-            sequence = self.door.first + self.put * self.door.step
+            sequence = self.handler.first + self.put * self.handler.step
             arrived = round(self.source.now + drift, 3)
             self.source.now += 0.4
-            record, units = self.door.record(shard.shard_id, sequence, arrived, kind)
+            record, units = self.handler.record(shard.shard_id, sequence, arrived, kind)
             entry = Entry(round(record.arrived * 1000), tuple(units))
             self.ledger.expect(shard.shard_id, sequence, entry)
             added.append(record)
@@ -115,16 +115,16 @@ class Driver:
 
     def run(self, task: Task, fault: Fault) -> None:
         """Run a call to its fault: to its end, where there is none or it kills."""
-        (harm, where, moment), nth = fault
-        plan = self.plans[task.number] = Plan(harm, where, moment, nth)
+        (kind, where, moment), nth = fault
+        plan = self.plans[task.number] = Plan(kind, where, moment, nth)
         self.started.setdefault(task.number, self.source.now)
-        if harm != "stop" and not task.threaded:
+        if kind != "stop" and not task.threaded:
             task.run()
             return
         while not task.done:
             task.step()
-            if harm == "stop" and task.paused_at and plan.reached(task.paused_at):
-                self.counted[plans.NAMES["stop", moment]] += 1
+            if kind == "stop" and task.paused_at and plan.reached(task.paused_at):
+                self.counted[fault_plan.NAMES["stop", moment]] += 1
                 return
 
     def settle(self) -> None:
@@ -137,7 +137,7 @@ class Driver:
 
     def drain(self, *, zombies_first: bool) -> None:
         """Deliver all the rest without a fault, to its end."""
-        self.door.cold, self.door.objects = False, 99
+        self.handler.cold, self.handler.objects = False, 99
         # Who comes back last must find that all is done.
         zombies = list(self.source.zombies)
         waited_for = [call.task for call in self.source.running]
@@ -153,7 +153,7 @@ class Driver:
             if not self.source.pass_time():
                 self.source.now += 31
         else:
-            raise LawError("the stream is not read to its end")
+            raise InvariantError("the stream is not read to its end")
         for task in [] if zombies_first else zombies:
             self.run(task, NONE)
 
@@ -168,7 +168,7 @@ class Driver:
 
     def wait(self, seconds: int) -> None:
         """Time passes, but not so much that the stream would forget what the run is about."""
-        if self.source.now + seconds < START + self.world.settings.retention_hours * 3_600:
+        if self.source.now + seconds < START + self.aws.settings.retention_hours * 3_600:
             self.source.now += seconds
         self._stop_the_old()
 
@@ -219,7 +219,7 @@ class Driver:
         merge = len(parents) > 1
         for shard in parents:
             shard.closed = True
-        for _ in range(1 if merge or isinstance(self.door, ChangesDoor) else 2):
+        for _ in range(1 if merge or isinstance(self.handler, SimulatedChangesHandler) else 2):
             name = f"shardId-{len(self.shards):012d}"
             of = tuple(shard.shard_id for shard in parents)
             self.shards.append(SimulatedShard(name, [], of, closed=False))

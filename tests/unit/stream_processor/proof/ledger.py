@@ -4,11 +4,11 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from stream_processor import parquet
-from stream_processor.chain import Mark, Summary
-from stream_processor.lake import Prefix
-from stream_processor.schema import BAD, DUPLICATE, GOOD
-from tests.unit.stream_processor.fakes import World
+from stream_processor.rows.lake_schema import BAD, DUPLICATE, GOOD
+from stream_processor.storage import parquet
+from stream_processor.storage.lake_keys import ShardPrefix
+from stream_processor.storage.lake_types import HighWaterMark, ObjectSummary
+from tests.unit.stream_processor.fakes import FakeAws
 
 #: Of both kinds of rows; a file has its own.
 COLUMNS = [
@@ -24,7 +24,7 @@ type Breach = Literal["lost", "twice", "form"]
 type Judge = Literal["all", "rows", "none"] | Breach
 
 
-class LawError(AssertionError):
+class InvariantError(AssertionError):
     """The law does not hold."""
 
 
@@ -44,7 +44,7 @@ class Chain:
     """One shard: its records, and the objects of the lake that hold them, in their order."""
 
     entries: dict[int, Entry] = field(default_factory=dict)
-    objects: list[tuple[str, Summary]] = field(default_factory=list)
+    objects: list[tuple[str, ObjectSummary]] = field(default_factory=list)
     holder: dict[int, str] = field(default_factory=dict)
     #: When the first record of the object arrived in which a unit is good.
     good: dict[str, int] = field(default_factory=dict)
@@ -54,14 +54,14 @@ class Chain:
 class Ledger:
     """Compares, and raises as `judge` says; `twice` collects what is doubled."""
 
-    world: World
+    aws: FakeAws
     prefix: str
     judge: Judge = "all"
     chains: dict[str, Chain] = field(default_factory=dict)
     rows: list[dict[str, Any]] = field(default_factory=list)
     twice: set[int] = field(default_factory=set)
     _bodies: dict[str, bytes] = field(default_factory=dict)
-    _marks: dict[str, Mark] = field(default_factory=dict)
+    _marks: dict[str, HighWaterMark] = field(default_factory=dict)
 
     def expect(self, shard: str, sequence: int, entry: Entry) -> None:
         """Take note of a record that is put on the stream."""
@@ -69,7 +69,7 @@ class Ledger:
 
     def look(self) -> None:
         """Read the objects that are new since the last look."""
-        objects = sorted(self.world.objects(f"{self.prefix}/"), key=lambda it: it[2]["first"])
+        objects = sorted(self.aws.objects(f"{self.prefix}/"), key=lambda it: it[2]["first"])
         for key, body, metadata in objects:
             known = self._bodies.get(key)
             if known is body:
@@ -105,15 +105,17 @@ class Ledger:
         for chain in self.chains.values():
             if sequence in chain.entries:
                 return chain
-        raise LawError(f"{sequence} was never put on the stream")
+        raise InvariantError(f"{sequence} was never put on the stream")
 
     def _check_form(self, key: str, rows: list[dict[str, Any]], metadata: dict[str, str]) -> None:
         """The name, the place in the chain, what the metadata says, and each row's verdict."""
-        said = Summary.parse(metadata)
+        said = ObjectSummary.parse(metadata)
         chain = self._chain_of(said.first)
         shard = next(name for name, one in self.chains.items() if one is chain)
         within = [s for s in chain.entries if said.first <= s <= said.last]
-        named = Prefix(self.prefix, shard).key(said.first, chain.entries[said.first].arrived_ms)
+        named = ShardPrefix(self.prefix, shard).key(
+            said.first, chain.entries[said.first].arrived_ms
+        )
         end = chain.objects[-1][1].last if chain.objects else None
         here = _short(key)
         self.law(key == named, f"{here} should be {_short(named)}")
@@ -134,7 +136,7 @@ class Ledger:
             verdicts = {BAD}
         elif unit not in chain.good:
             verdicts = {GOOD}
-        elif arrived_ms - chain.good[unit] <= self.world.settings.window_seconds * 1000:
+        elif arrived_ms - chain.good[unit] <= self.aws.settings.window_seconds * 1000:
             verdicts = {DUPLICATE}
         else:
             verdicts = {GOOD, DUPLICATE}
@@ -163,8 +165,8 @@ class Ledger:
         self.law(not gone, f"done and not in the lake: {self._named(gone)}", "lost")
         if self.judge != "all":
             return
-        marks = self.marks()
-        for shard, mark in marks.items():
+        checkpoints = self.checkpoints()
+        for shard, mark in checkpoints.items():
             chain = self.chains[shard]
             gone = self.missing({s for s in chain.entries if s <= mark.high} - given_up)
             self.law(not gone, f"below the row and not in the lake: {self._named(gone)}")
@@ -174,7 +176,7 @@ class Ledger:
             self.law(mark.high in ends, f"the row of {shard} is no object's end")
             before = self._marks.get(shard)
             self.law(before is None or before.high <= mark.high, f"the row of {shard} went back")
-        self._marks = marks
+        self._marks = checkpoints
 
     def _named(self, sequences: set[int]) -> str:
         """Records by shard and place: the numbers have 56 digits."""
@@ -188,7 +190,7 @@ class Ledger:
     def at_the_end(self, shard: str) -> None:
         """Once all of a shard is delivered, its row stands at the end of its last object."""
         ends = [said.last for _, said in self.chains[shard].objects]
-        mark = self.marks().get(shard)
+        mark = self.checkpoints().get(shard)
         high = mark.high if mark else None
         self.law(high == max(ends, default=None), f"the row of {shard} is not at its end")
 
@@ -196,11 +198,11 @@ class Ledger:
         """The high-water rows were lost: they may begin anew."""
         self._marks = {}
 
-    def marks(self) -> dict[str, Mark]:
+    def checkpoints(self) -> dict[str, HighWaterMark]:
         """The high-water rows by shard."""
-        rows = self.world.dynamodb.items.get("checkpoints", {})
+        rows = self.aws.dynamodb.items.get("checkpoints", {})
         return {
-            chain.rpartition("#")[2]: Mark(int(row["high"]["S"]), int(row["arrived"]["N"]))
+            chain.rpartition("#")[2]: HighWaterMark(int(row["high"]["S"]), int(row["arrived"]["N"]))
             for (chain,), row in rows.items()
         }
 
@@ -208,7 +210,7 @@ class Ledger:
         """Raise for what does not hold."""
         raising = {"all": True, "rows": kind != "form", "none": False}
         if not holds and raising.get(self.judge, self.judge == kind):
-            raise LawError(breach)
+            raise InvariantError(breach)
 
 
 def _short(key: str) -> str:

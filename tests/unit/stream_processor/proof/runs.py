@@ -7,11 +7,11 @@ from typing import Any, Final
 from hypothesis import HealthCheck, Phase, Verbosity, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from stream_processor import chain
-from tests.unit.stream_processor.proof.designs import DESIGNS
+from stream_processor.commit import protocol
+from tests.unit.stream_processor.proof.alternatives import ALTERNATIVES
 from tests.unit.stream_processor.proof.ledger import Judge
-from tests.unit.stream_processor.proof.machine import ChangesProof, EventsProof, Proof
-from tests.unit.stream_processor.proof.wrong import CHANGES_BREAKS, EVENTS_BREAKS
+from tests.unit.stream_processor.proof.mutations import CHANGES_MUTATIONS, EVENTS_MUTATIONS
+from tests.unit.stream_processor.proof.state_machine import ChangesProof, EventsProof, Proof
 
 #: Of each machine, within the everyday tests.
 RUNS: Final = {"quick": 40, "ci": 400, "deep": 2_000}[os.environ.get("HYPOTHESIS_PROFILE", "quick")]
@@ -50,15 +50,17 @@ def design(name: str, judge: Judge) -> type[Proof]:
     return _machine(
         EventsProof,
         judge=judge,
-        broken=staticmethod(lambda patched: patched.setattr(chain, "commit", DESIGNS[name])),
+        broken=staticmethod(
+            lambda patched: patched.setattr(protocol, "commit", ALTERNATIVES[name])
+        ),
     )
 
 
 def wrong(name: str) -> type[Proof]:
     """A door whose writer is broken in one place."""
-    if name in EVENTS_BREAKS:
-        return _machine(EventsProof, broken=staticmethod(EVENTS_BREAKS[name]))
-    return _machine(ChangesProof, broken=staticmethod(CHANGES_BREAKS[name]))
+    if name in EVENTS_MUTATIONS:
+        return _machine(EventsProof, broken=staticmethod(EVENTS_MUTATIONS[name]))
+    return _machine(ChangesProof, broken=staticmethod(CHANGES_MUTATIONS[name]))
 
 
 def _machine(of: type[Proof], **members: Any) -> type[Proof]:

@@ -1,0 +1,83 @@
+"""Kinesis records to a pending object of `events/`, and such an object's stats."""
+
+import gc
+from collections.abc import Container, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Final
+
+import pyarrow as pa
+
+import telemetry
+from stream_processor.ingest.invocation import StreamRecord
+from stream_processor.rows import object_stats
+from stream_processor.rows.event_rows import EventRows
+from stream_processor.rows.object_stats import MessageKey, ObjectStats
+from stream_processor.settings import Settings
+from stream_processor.storage import object_writer
+from stream_processor.storage.lake_types import PendingObject
+from stream_processor.storage.object_writer import RecordRange
+
+_STATS_COLUMNS: Final = (
+    "verdict",
+    "source",
+    "message_id",
+    "received_at",
+    "page_path",
+    "country",
+    "bot",
+)
+
+
+def build(
+    limits: Settings,
+    shard: str,
+    rest: Sequence[StreamRecord],
+    previous: int | None,
+    window: Container[MessageKey],
+) -> PendingObject[ObjectStats]:
+    """Build an object of the first records, as many as one object can hold.
+
+    Events whose key is in `window` become duplicates.
+
+    Raises:
+        ConservationError: the rows and the records disagree.
+    """
+    rows = EventRows(shard, window)
+    with _gc_paused():
+        taken = rows.take(rest, limits.object_events, limits.object_bytes)
+        table = rows.finish()
+    if rows.reasons:
+        telemetry.warning("bad rows", shard=shard, reasons=rows.reasons)
+    return object_writer.build(
+        table,
+        rows_in=rows.expected_rows,
+        counts=rows.counts,
+        covers=RecordRange.of(rest[:taken], previous),
+        stats=rows.stats,
+    )
+
+
+@contextmanager
+def _gc_paused() -> Iterator[None]:
+    """Pause the garbage collector, which would scan the growing lists of rows again and again.
+
+    The rows have no reference cycles, so the collector has nothing to free.
+    """
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def stats_of(table: pa.Table) -> ObjectStats:
+    """Count the rows of an object that another invocation wrote."""
+    columns = [table.column(name).to_pylist() for name in _STATS_COLUMNS]
+    return object_stats.of_rows(
+        (verdict, source_id or "", message_id, f"{received:%Y-%m-%dT%H:%M}", page, country, bot)
+        for verdict, source_id, message_id, received, page, country, bot in zip(
+            *columns, strict=True
+        )
+    )

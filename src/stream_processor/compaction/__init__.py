@@ -1,0 +1,1 @@
+"""Hourly compaction of the lake's event objects."""

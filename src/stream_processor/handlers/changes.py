@@ -1,0 +1,85 @@
+"""ChangesFunction: every change of an appointment from DynamoDB Streams to the lake."""
+
+import os
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+import telemetry
+from stream_processor import settings
+from stream_processor.commit import change_objects, protocol, shard_writer
+from stream_processor.commit.shard_writer import ShardWriter
+from stream_processor.handlers import partial_batch
+from stream_processor.handlers.partial_batch import HasTime
+from stream_processor.ingest import invocation
+from stream_processor.ingest.invocation import Batch, ChangeRecord
+from stream_processor.rows import change_rows
+from stream_processor.storage import lake_keys
+from stream_processor.storage.app_context import AppContext
+from stream_processor.storage.lake_keys import ShardPrefix
+
+
+@telemetry.instrumented
+def lambda_handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
+    """Commit a batch of changes to the lake and return `state` and `batchItemFailures`.
+
+    EventBridge Scheduler invokes the same function for the nightly reconciliation: one package and
+    one role less.
+
+    Raises:
+        StreamProcessorError: nothing was committed, so Lambda retries the whole batch.
+    """
+    if "scheduled_time" in event:
+        from stream_processor.repair import reconcile
+
+        return reconcile.scheduled(event, _app_context())
+    return ChangesHandler(_app_context()).handle(event, partial_batch.has_time(context))
+
+
+@cache
+def _app_context() -> AppContext:
+    return AppContext.from_settings(settings.parse(os.environ))
+
+
+class ChangesHandler:
+    """Commits batches of changes."""
+
+    def __init__(self, app: AppContext) -> None:
+        self._app = app
+
+    def handle(self, event: Mapping[str, Any], has_time: HasTime) -> dict[str, Any]:
+        """Commit the batches of an invocation event; return `state` and `batchItemFailures`.
+
+        "Your Lambda function response must contain a state property. If the response does not
+        contain a state property, Lambda considers this a failed invocation" (Implementing stateful
+        DynamoDB stream processing in Lambda). The state is empty: the mapping has a tumbling window
+        only because its events name their shard.
+
+        Raises:
+            SourceError: the event doesn't come from DynamoDB Streams.
+            StreamProcessorError: the first object of a batch failed.
+        """
+        response = partial_batch.respond(
+            invocation.change_batches(event), lambda batch: self.run(batch, has_time)
+        )
+        return {"state": {}, **response}
+
+    def run(self, batch: Batch[ChangeRecord], has_time: HasTime) -> int | None:
+        """Commit one batch; return the first sequence number that isn't committed, or None."""
+        own = [c for c in batch.records if change_rows.own(c, self._app.settings.region)]
+        telemetry.count("ChangesOfOtherRegions", len(batch.records) - len(own))
+        name = f"{batch.stream}#{batch.shard}"
+        keys = ShardPrefix(lake_keys.CHANGES, batch.shard)
+        shard: ShardWriter[None] = ShardWriter(self._app, name, keys, lambda _: None)
+        limit = self._app.settings.object_events
+        outcome = protocol.commit(
+            own,
+            checkpoints=shard,
+            objects=shard,
+            build=lambda rest, previous: change_objects.build(batch, rest[:limit], previous),
+            name=lambda first: keys.key(first.sequence, first.arrived_ms),
+            committed=lambda _: None,
+            has_time=has_time,
+        )
+        shard_writer.report(name, outcome, own)
+        return outcome.unwritten

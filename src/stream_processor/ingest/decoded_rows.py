@@ -1,0 +1,90 @@
+"""What decoding gives: rows, as a list for each part of a row."""
+
+from array import array
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Final, cast
+
+import msgspec
+import pyarrow as pa
+
+from stream_processor.ingest.event_schema import NO_EVENT, Event
+
+
+@dataclass(frozen=True, slots=True)
+class BadRow:
+    """A line that cannot become an event: a stable code, a sentence, and the bytes themselves."""
+
+    code: str
+    reason: str
+    raw: bytes
+
+
+class AcceptedLine(msgspec.Struct, frozen=True, gc=False):
+    """What stands beside an event: the part of `clickstream.Accepted` that this reader uses."""
+
+    message_id: str
+    timestamp: str | None
+    original_timestamp: str | None
+    event: msgspec.Raw
+
+
+@dataclass(slots=True)
+class DecodedRows:
+    """Rows, a list per part of a row. What is no event has placeholders, and stands in `bad`.
+
+    `joined` is all texts end to end, where they were decoded together.
+    """
+
+    ids: list[str]
+    timestamps: list[str | None]
+    originals: list[str | None]
+    events: list[Event]
+    texts: list[bytes | None]
+    bad: dict[int, BadRow]
+    joined: bytes | None = None
+
+    @classmethod
+    def none(cls) -> "DecodedRows":
+        """No rows yet."""
+        return cls([], [], [], [], [], {})
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    def add(self, row: "tuple[AcceptedLine, Event, bytes] | BadRow") -> None:
+        """Append one row."""
+        if isinstance(row, BadRow):
+            self.bad[len(self)] = row
+        line, event, text = (NO_LINE, NO_EVENT, None) if isinstance(row, BadRow) else row
+        self.ids.append(line.message_id)
+        self.timestamps.append(line.timestamp)
+        self.originals.append(line.original_timestamp)
+        self.events.append(event)
+        self.texts.append(text)
+        self.joined = None
+
+    def extend(self, other: "DecodedRows") -> None:
+        """Append all rows of another."""
+        start = len(self)
+        self.ids += other.ids
+        self.timestamps += other.timestamps
+        self.originals += other.originals
+        self.events += other.events
+        self.texts += other.texts
+        self.bad |= {start + row: bad for row, bad in other.bad.items()}
+        self.joined = None
+
+    def json(self) -> pa.Array:
+        """The events as they were sent. They are known to be UTF-8."""
+        if self.joined is None:
+            copies = [None if text is None else bytes(text) for text in self.texts]
+            return pa.array(copies, pa.binary()).view(pa.string())
+        ends = array("i", accumulate(map(len, cast("list[bytes]", self.texts)), initial=0))
+        return pa.Array.from_buffers(
+            pa.string(), len(self), [None, pa.py_buffer(ends), pa.py_buffer(self.joined)]
+        )
+
+
+NOTHING: Final = msgspec.Raw(b"")
+NO_LINE: Final = AcceptedLine("", "", None, NOTHING)

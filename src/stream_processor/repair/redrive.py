@@ -1,0 +1,111 @@
+"""Operator command: writes discarded batches and bad rows to the lake again.
+
+`python -m stream_processor.repair.redrive --failures` redrives the batches that Lambda discarded to
+the failures bucket; `--bad` reprocesses the bad rows of some days. Both write only what isn't in
+the lake yet, so they are safe to repeat. The environment is that of the functions.
+"""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from stream_processor import settings
+from stream_processor.errors import SourceError, StreamProcessorError
+from stream_processor.ingest import invocation
+from stream_processor.repair.late_records import LateRecords
+from stream_processor.repair.reprocess_bad_rows import BadRowReprocessor
+from stream_processor.storage.app_context import AppContext
+
+#: Where an event source mapping puts what it gives up ("Retain discarded records", Amazon S3):
+#: aws/lambda/<mapping's UUID>/<shard>/YYYY/MM/DD/YYYY-MM-DDTHH.MM.SS-<random UUID>
+FAILURES = "aws/lambda/"
+
+
+@dataclass(slots=True)
+class Result:
+    """What a redrive did, in objects of the failure bucket and in records or rows."""
+
+    objects: int = 0
+    unreadable: int = 0
+    written: int = 0
+    known: int = 0
+
+    def __str__(self) -> str:
+        return json.dumps({name: getattr(self, name) for name in self.__slots__})
+
+    def count(self, records: int, written: int) -> None:
+        """Count a batch: what was not written is in the lake, or another region's."""
+        self.written += written
+        self.known += records - written
+
+
+class FailedBatches:
+    """The batches in the failure bucket."""
+
+    def __init__(self, app: AppContext) -> None:
+        self._app = app
+        self._late = LateRecords(app)
+
+    def run(self) -> Result:
+        """Redrive all of them. One that is wholly in the lake is deleted from the bucket."""
+        result = Result()
+        for key in list(self._app.failures.keys(FAILURES)):
+            result.objects += 1
+            try:
+                self._redrive(json.loads(self._app.failures.read(key)), result)
+            except (ValueError, KeyError, TypeError, SourceError):
+                # Not what an event source mapping writes. It stays for somebody to look at.
+                result.unreadable += 1
+                continue
+            self._app.failures.delete(key)
+        return result
+
+    def _redrive(self, document: Mapping[str, Any], result: Result) -> None:
+        payload = document["payload"]
+        event = json.loads(payload) if isinstance(payload, str) else payload
+        if "DDBStreamBatchInfo" in document:
+            shard = document["DDBStreamBatchInfo"]["shardId"]
+            for changed in invocation.change_batches(event):
+                # Without a tumbling window an event does not name its shard, but its document does.
+                written = self._late.changes(changed, [changed.shard, shard])
+                result.count(len(changed.records), written)
+        else:
+            for batch in invocation.stream_batches(event):
+                result.count(len(batch.records), self._late.events(batch))
+
+
+def _day(text: str) -> date:
+    return date.fromisoformat(text)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Redrive, and print what was done. 1 where AWS or the environment did not let it."""
+    today = datetime.now(UTC).date()
+    parser = argparse.ArgumentParser(prog="stream_processor.repair.redrive", description=__doc__)
+    parser.add_argument("--failures", action="store_true", help="what Lambda gave up")
+    parser.add_argument("--bad", action="store_true", help="the bad rows of some days")
+    parser.add_argument("--from", dest="first", type=_day, default=today - timedelta(days=7))
+    parser.add_argument("--to", dest="last", type=_day, default=today)
+    given = parser.parse_args(arguments)
+    if not (given.failures or given.bad):
+        parser.error("say --failures, --bad, or both")
+    os.environ.setdefault("POWERTOOLS_METRICS_DISABLED", "true")
+    try:
+        app = AppContext.from_settings(settings.parse(os.environ))
+        if given.failures:
+            print("failures", FailedBatches(app).run())
+        if given.bad:
+            print("bad", BadRowReprocessor(app).run(given.first, given.last))
+    except StreamProcessorError as error:
+        print(f"redrive: {error} ({error.code})", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,88 @@
+"""The deduplication window of one shard: the message ids of its recent objects.
+
+It is nowhere stored. The lake is what says which ids are in it, so an id can only be called a
+duplicate where a good row of it lies in a committed object: a crash, a retry or a second container
+cannot make an event a duplicate of itself, or of an event that was never written.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from stream_processor.rows.object_stats import MessageKey
+
+
+@dataclass(frozen=True, slots=True)
+class DedupLimits:
+    """How far back the window reaches: seconds of arrival, objects, and ids."""
+
+    seconds: int
+    objects: int
+    ids: int
+
+
+class DedupWindow:
+    """The ids of the newest objects up to `high`. A container of message keys."""
+
+    def __init__(self, limits: DedupLimits) -> None:
+        self.high: int | None = None
+        self._limits = limits
+        self._objects: deque[Sequence[MessageKey]] = deque()
+        self._newest_of: dict[MessageKey, int] = {}
+        self._first = 0
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._newest_of
+
+    def __len__(self) -> int:
+        return len(self._newest_of)
+
+    def add(self, last: int, ids: Sequence[MessageKey]) -> None:
+        """Take in the good ids of the object that ends at `last`, and let go of the oldest."""
+        number = self._first + len(self._objects)
+        self._objects.append(ids)
+        self._newest_of.update(dict.fromkeys(ids, number))
+        self.high = last
+        while self._objects and (
+            len(self._objects) > self._limits.objects or len(self._newest_of) > self._limits.ids
+        ):
+            for key in self._objects.popleft():
+                if self._newest_of.get(key) == self._first:
+                    del self._newest_of[key]
+            self._first += 1
+
+    def catch_up(
+        self,
+        high: int | None,
+        newest_first: Callable[[], Iterable[str]],
+        first_of: Callable[[str], int],
+        ids_of: Callable[[str], tuple[int, Sequence[MessageKey]]],
+    ) -> None:
+        """Read what other containers wrote up to `high`, unless nobody did.
+
+        `newest_first` lists the shard's recent objects, `first_of` reads a name, `ids_of` an
+        object: where it ends, and its good ids.
+        """
+        if high is None or high == self.high or not self._limits.objects:
+            return
+        missed: list[tuple[int, Sequence[MessageKey]]] = []
+        budget = self._limits.ids
+        for key in self._between(newest_first(), first_of, high):
+            last, ids = ids_of(key)
+            missed.append((last, ids))
+            budget -= len(ids)
+            if len(missed) == self._limits.objects or budget <= 0:
+                break
+        for last, ids in reversed(missed):
+            self.add(last, ids)
+        self.high = high
+
+    def _between(
+        self, newest_first: Iterable[str], first_of: Callable[[str], int], high: int
+    ) -> Iterator[str]:
+        for key in newest_first:
+            first = first_of(key)
+            if self.high is not None and first <= self.high:
+                return
+            if first <= high:
+                yield key

@@ -1,0 +1,215 @@
+"""A thousand events, as lists on their way to columns."""
+
+from array import array
+from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
+from operator import attrgetter
+from typing import Final, NamedTuple
+
+import pyarrow as pa
+
+import clickstream
+from stream_processor.ingest import event_schema
+from stream_processor.ingest.decoded_rows import DecodedRows
+from stream_processor.ingest.event_schema import (
+    NO_CAMPAIGN,
+    NO_CONTEXT,
+    NO_LIBRARY,
+    NO_PAGE,
+    Campaign,
+    Context,
+    Page,
+)
+from stream_processor.rows.lake_schema import BAD, DUPLICATE, EVENTS, GOOD
+from stream_processor.rows.object_stats import MessageKey, Minute, message_key
+from stream_processor.rows.record_columns import NO_HEADER, as_array, minute_of
+from stream_processor.rows.timestamps import instants
+
+_GOOD: Final = pa.scalar(GOOD)
+
+
+class Span(NamedTuple):
+    """Rows of one header that were received in one minute: those of a record, or of several."""
+
+    header: clickstream.Header
+    minute: Minute
+    start: int
+    end: int
+
+
+#: The columns that differ from row to row, and `record`: which of the records a row is from.
+SCHEMA: Final = pa.schema(
+    [
+        EVENTS.field(name)
+        for name in (
+            "verdict",
+            "reason_code",
+            "reason",
+            "message_id",
+            "type",
+            "event",
+            "name",
+            "user_id",
+            "anonymous_id",
+            "timestamp",
+            "original_timestamp",
+            *(f"page_{name}" for name in Page.__struct_fields__),
+            *(f"campaign_{name}" for name in Campaign.__struct_fields__),
+            "locale",
+            "library",
+            "event_json",
+            "raw",
+            "record_index",
+        )
+    ]
+    + [pa.field("record", pa.int32())]
+)
+
+
+class EventChunk:
+    """Rows in order. A row that is no event holds placeholders, and stands in `rows.bad`."""
+
+    def __init__(self) -> None:
+        self.rows = DecodedRows.none()
+        self.contexts: list[Context] = []
+        self.paths: list[str | None] = []
+        self.keys: list[MessageKey] = []
+        self.record = array("i")
+        self.index = array("i")
+        self.spans: list[Span] = []
+        self.duplicate: dict[int, tuple[str, str]] = {}
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def close_record(
+        self, record: int, header: clickstream.Header, minute: Minute, count: int | None = None
+    ) -> None:
+        """Say whose rows came since the last record was closed: all of them, or `count`.
+
+        `record_index` is a row's place in its record.
+        """
+        start = len(self.record)
+        count = len(self) - start if count is None else count
+        self.record.extend([record] * count)
+        self.index.extend(range(count))
+        self.spans.append(Span(header, minute, start, start + count))
+
+    def close_singles(self, records: Sequence[int], minutes: Sequence[int]) -> None:
+        """Say that each row is a record of its own, without a header, and when each was received.
+
+        `minutes` since 1970.
+        """
+        self.record.extend(records)
+        self.index.extend(bytes(len(records)))
+        start = 0
+        for minute, rows in groupby(minutes):
+            end = start + len(list(rows))
+            self.spans.append(Span(NO_HEADER, minute_of(minute), start, end))
+            start = end
+
+    def minutes(self) -> Iterator[tuple[Minute, int, int]]:
+        """Runs of rows that were received in one minute."""
+        for minute, group in groupby(self.spans, attrgetter("minute")):
+            spans = list(group)
+            yield minute, spans[0].start, spans[-1].end
+
+    def fill(self) -> None:
+        """Work out what rows take from their record, its source and its context; and their page."""
+        self.contexts = [event.context or NO_CONTEXT for event in self.rows.events]
+        for header, _, start, end in self.spans:
+            source = message_key(header.source, "")
+            self.keys += [source + message_id for message_id in self.rows.ids[start:end]]
+            if header is not NO_HEADER and bytes(header.context) != b"null":
+                shared = event_schema.context(header.context)
+                for row in range(start, end):
+                    if self.contexts[row] is NO_CONTEXT:
+                        self.contexts[row] = shared
+        own = [(event.properties or NO_PAGE).path for event in self.rows.events]
+        self.paths = self._either(own, attrgetter("path"))
+
+    def columns(self) -> pa.RecordBatch:
+        """The rows as a batch of `SCHEMA`."""
+        events, contexts = self.rows.events, self.contexts
+        bad = self.rows.bad
+        reasons = {row: (one.code, one.reason) for row, one in bad.items()} | self.duplicate
+        values: dict[str, Sequence[object] | pa.Array | None] = {
+            "verdict": self._verdicts() if reasons else pa.repeat(_GOOD, len(self)),
+            "reason_code": self._sparse({row: why[0] for row, why in reasons.items()}),
+            "reason": self._sparse({row: why[1] for row, why in reasons.items()}),
+            "message_id": [message_id or None for message_id in self.rows.ids],
+            "type": [event.type or None for event in events],
+            "event": [event.event for event in events],
+            "name": [event.name for event in events],
+            "user_id": [event.user_id for event in events],
+            "anonymous_id": [event.anonymous_id for event in events],
+            **self._times(),
+            "locale": [context.locale for context in contexts],
+            "library": [(context.library or NO_LIBRARY).name for context in contexts],
+            "event_json": self.rows.json(),
+            "raw": self._sparse({row: one.raw for row, one in bad.items()}),
+            "record_index": as_array(self.index, pa.int32()),
+            "record": as_array(self.record, pa.int32()),
+            "page_path": self.paths,
+            **self._page_columns(),
+            **self._campaign_columns(),
+        }
+        arrays = [_array(values.get(field.name), field.type, len(self)) for field in SCHEMA]
+        return pa.RecordBatch.from_arrays(arrays, schema=SCHEMA)
+
+    def _page_columns(self) -> dict[str, list[str | None]]:
+        own = [event.properties or NO_PAGE for event in self.rows.events]
+        return {
+            "page_url": self._either([page.url for page in own], attrgetter("url")),
+            "page_title": self._either([page.title for page in own], attrgetter("title")),
+            "page_referrer": self._either([page.referrer for page in own], attrgetter("referrer")),
+            "page_search": self._either([page.search for page in own], attrgetter("search")),
+        }
+
+    def _either(self, own: list[str | None], of: Callable[[Page], str | None]) -> list[str | None]:
+        """What each event says of its page itself; where it says nothing, what its context says."""
+        if None not in own:
+            return own
+        return [
+            of(context.page or NO_PAGE) if value is None else value
+            for value, context in zip(own, self.contexts, strict=True)
+        ]
+
+    def _campaign_columns(self) -> dict[str, Sequence[object]]:
+        given = [context.campaign for context in self.contexts]
+        if not any(given):
+            return {}  # most visits come of no campaign
+        campaigns = [campaign or NO_CAMPAIGN for campaign in given]
+        return {
+            f"campaign_{name}": list(map(attrgetter(name), campaigns))
+            for name in Campaign.__struct_fields__
+        }
+
+    def _times(self) -> dict[str, pa.Array]:
+        timestamps = instants(self.rows.timestamps)
+        # A producer that knows one of the two says it for both.
+        same = self.rows.originals == self.rows.timestamps
+        originals = timestamps if same else instants(self.rows.originals)
+        return {"timestamp": timestamps, "original_timestamp": originals}
+
+    def _verdicts(self) -> list[str]:
+        verdicts = [GOOD] * len(self)
+        for row in self.duplicate:
+            verdicts[row] = DUPLICATE
+        for row in self.rows.bad:
+            verdicts[row] = BAD
+        return verdicts
+
+    def _sparse[V](self, values: dict[int, V]) -> list[V | None] | None:
+        if not values:
+            return None
+        column: list[V | None] = [None] * len(self)
+        for row, value in values.items():
+            column[row] = value
+        return column
+
+
+def _array(values: Sequence[object] | pa.Array | None, kind: pa.DataType, length: int) -> pa.Array:
+    if values is None:
+        return pa.nulls(length, kind)
+    return values if isinstance(values, pa.Array) else pa.array(values, kind)

@@ -1,0 +1,1 @@
+"""Adapters for S3, DynamoDB and Parquet. SDK errors become `StorageError` here."""

@@ -1,0 +1,120 @@
+"""The only writer of lake objects and of their metadata.
+
+Every object of `events/`, `changes/` and `compacted/` is built and written here, whether a handler,
+a repair command or the compaction makes it. Before the bytes exist, the conservation law is
+checked: rows in = good + bad + duplicate = rows written. An architecture test fails on any other
+code that builds an `ObjectSummary` or calls `Bucket.create`.
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+import telemetry
+from stream_processor.errors import ConservationError
+from stream_processor.rows.lake_schema import BAD, DUPLICATE, GOOD
+from stream_processor.storage import lake_keys, parquet
+from stream_processor.storage.lake_types import (
+    ExistingObject,
+    ObjectSummary,
+    PendingObject,
+    SequencedRecord,
+)
+from stream_processor.storage.s3 import Bucket
+
+
+@dataclass(frozen=True, slots=True)
+class RecordRange:
+    """The records that an object holds: first and last sequence number, arrival, and count.
+
+    `previous` is the last sequence number of the object before it, if it is known.
+    """
+
+    first: int
+    last: int
+    arrived_ms: int
+    records: int
+    previous: int | None = None
+
+    @classmethod
+    def of(cls, records: Sequence[SequencedRecord], previous: int | None) -> "RecordRange":
+        """Return the range of records in sequence order (at least one)."""
+        first, last = records[0], records[-1]
+        return cls(first.sequence, last.sequence, first.arrived_ms, len(records), previous)
+
+
+def build[T](
+    table: pa.Table,
+    *,
+    rows_in: int,
+    counts: Mapping[str, int],
+    covers: RecordRange,
+    stats: T,
+) -> PendingObject[T]:
+    """Encode rows as a Parquet object with its summary.
+
+    `rows_in` is the number of events that the input declares, and `counts` the number of rows that
+    the caller made, by verdict.
+
+    Raises:
+        ConservationError: rows_in, counts and the table's own verdicts disagree.
+    """
+    verdicts = parquet.value_counts(table, "verdict")
+    _check(rows_in == sum(counts.values()) == len(table), rows_in, counts, len(table))
+    _check(Counter(counts) == verdicts, rows_in, counts, len(table))
+    body = parquet.write(table)
+    summary = ObjectSummary(
+        first=covers.first,
+        last=covers.last,
+        arrived_ms=covers.arrived_ms,
+        previous=covers.previous,
+        records=covers.records,
+        good=verdicts[GOOD],
+        bad=verdicts[BAD],
+        duplicate=verdicts[DUPLICATE],
+    )
+    return PendingObject(summary, body, hashlib.sha256(body).hexdigest(), stats)
+
+
+def create[T](bucket: Bucket, key: str, pending: PendingObject[T]) -> ExistingObject | None:
+    """Write the object if the key is free and return None; else return the existing object.
+
+    Raises:
+        StorageError: S3 failed.
+        ObjectMetadataError: the existing object has no summary.
+    """
+    metadata = pending.summary.metadata() | {"sha256": pending.digest}
+    created = bucket.create(key, pending.body, metadata)
+    return None if created else lake_keys.summary(bucket, key)
+
+
+def create_compacted(
+    bucket: Bucket, key: str, body: bytes, *, objects: int, rows_in: int, counts: Mapping[str, int]
+) -> bool:
+    """Write one compacted file; False if it exists already, by another run of the same hour.
+
+    `rows_in` is the number of rows in the `objects` that it was made from, and `counts` the number
+    of rows that were read from them, by verdict. The file holds the good ones.
+
+    Raises:
+        ConservationError: rows_in, counts and the rows of the file disagree.
+        StorageError: S3 failed.
+    """
+    shape = parquet.shape(body)
+    written = -1 if shape is None else shape.rows
+    _check(
+        rows_in == sum(counts.values()) and counts.get(GOOD, 0) == written, rows_in, counts, written
+    )
+    return bucket.create(key, body, {"objects": str(objects), "rows": str(rows_in)})
+
+
+def _check(holds: bool, rows_in: int, counts: Mapping[str, int], rows_out: int) -> None:
+    if not holds:
+        telemetry.count("ConservationErrors", 1)
+        raise ConservationError(
+            f"Object not written: {rows_in} rows came in, {dict(counts)} were classified, "
+            f"{rows_out} would be written. This is a bug: keep the input and report it."
+        )

@@ -1,0 +1,307 @@
+"""The doors from the outside: invocation events in, AWS's answers and the lake out."""
+
+import json
+import time
+from collections import Counter
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import telemetry
+from stream_processor import settings
+from stream_processor.errors import (
+    ConservationError,
+    SettingsError,
+    SourceError,
+    StorageError,
+    UnfinishedError,
+)
+from stream_processor.handlers import changes, events, partial_batch
+from stream_processor.handlers.events import EventsHandler
+from stream_processor.handlers.partial_batch import RESERVE_MS
+from stream_processor.ingest import invocation
+from stream_processor.rows.dedup_window import DedupLimits, DedupWindow
+from stream_processor.rows.event_rows import EventRows
+from stream_processor.rows.lake_schema import DUPLICATE, GOOD
+from stream_processor.rows.object_stats import MinuteCounts, ObjectStats
+from stream_processor.storage import live_counters, parquet
+from stream_processor.storage.app_context import AppContext
+from stream_processor.storage.s3 import Bucket
+from tests.support.paths import ROOT
+from tests.unit.stream_processor.fakes import LAKE, SETTINGS, Context, FakeAws, FakeS3, refused
+from tests.unit.stream_processor.sample_records import accepted, header, kinesis_event, packed
+
+EVENTS_FOLDER = ROOT / "events" / "stream_processor"
+ENVIRONMENT = {
+    "LAKE_BUCKET": "lake",
+    "FAILURES_BUCKET": "failures",
+    "CHECKPOINTS_TABLE": "checkpoints",
+    "LIVE_TABLE": "live",
+    "APPOINTMENTS_TABLE": "appointments",
+    "AWS_REGION": "us-east-1",
+    "STAGE": "test",
+}
+
+
+def always() -> bool:
+    return True
+
+
+def rows(aws: FakeAws, prefix: str = "events/") -> list[dict[str, Any]]:
+    return [row for _, body, _ in aws.objects(prefix) for row in parquet.read(body).to_pylist()]
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch) -> FakeAws:
+    """A world that the handlers themselves find."""
+    made = FakeAws()
+    monkeypatch.setattr(events, "_handler", lambda: EventsHandler(made.app()))
+    monkeypatch.setattr(changes, "_app_context", made.app)
+    return made
+
+
+@pytest.mark.parametrize("path", sorted(EVENTS_FOLDER.glob("k*.json")), ids=lambda p: p.stem)
+def test_every_event_file_of_the_first_door(aws: FakeAws, path: Path) -> None:
+    event = json.loads(path.read_text())
+    for _ in range(2):
+        answer = events.lambda_handler(event, Context())
+        assert answer == {"batchItemFailures": []}
+    verdicts = Counter(row["verdict"] for row in rows(aws))
+    assert (
+        verdicts
+        == {
+            "kafka": {"good": 1},
+            "kinesis-collector": {"good": 2, "bad": 1},
+            "kinesis-plain-json": {"good": 3},
+            "kinesis-unreadable": {"bad": 3},
+        }[path.stem]
+    )
+
+
+def test_every_event_file_of_the_second_door(aws: FakeAws) -> None:
+    event = json.loads((EVENTS_FOLDER / "dynamodb-changes.json").read_text())
+    end = json.loads((EVENTS_FOLDER / "dynamodb-window-end.json").read_text())
+    for one in (event, event, end):
+        assert changes.lambda_handler(one, Context()) == {"state": {}, "batchItemFailures": []}
+    found = rows(aws, "changes/")
+    assert [(row["op"], row["version"], row["by_ttl"]) for row in found] == [
+        ("INSERT", 1, False),
+        ("MODIFY", 2, False),
+        ("REMOVE", 2, True),
+    ]
+    first, second, last = found
+    assert json.loads(first["keys_json"]) == {
+        "pk": {"S": "STUDENT#42"},
+        "sk": {"S": "2026-12-01T09:00"},
+    }
+    assert (first["old_image_json"], last["new_image_json"]) == (None, None)
+    assert json.loads(second["new_image_json"])["version"] == {"N": "2"}
+    assert first["new_image_json"] == second["old_image_json"]
+    assert first["shard_id"] == event["shardId"]
+
+
+def test_the_scheduler_rings_at_the_second_door(
+    aws: FakeAws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(time, "sleep", lambda _: None)
+    event = json.loads((EVENTS_FOLDER / "scheduled-comparison.json").read_text())
+    answer = changes.lambda_handler(event, Context())
+    assert (answer["items"], answer["repaired"]) == (0, 0)
+
+
+def test_the_scheduler_rings_at_the_first_door(aws: FakeAws) -> None:
+    collector = json.loads((EVENTS_FOLDER / "kinesis-collector.json").read_text())
+    for shard in ("shardId-000000000000", "shardId-000000000001"):
+        for record in collector["Records"]:
+            record["eventID"] = f"{shard}:{record['eventID'].partition(':')[2]}"
+        events.lambda_handler(collector, Context())
+    (hour,) = {key.rpartition("/")[0] for key in aws.s3.names()}
+    event = json.loads((EVENTS_FOLDER / "scheduled-compaction.json").read_text())
+    assert events.lambda_handler(event, Context()) == {"compacted": 1, "known": 0, "left": 0}
+    (made,) = [key for key in aws.s3.names() if key.startswith("compacted/")]
+    assert made.rpartition("/")[0] == hour.replace("events/", "compacted/")
+
+
+def test_what_time_leaves_is_named_and_comes_again() -> None:
+    aws = FakeAws(settings=replace(SETTINGS, object_events=1))
+    event = kinesis_event([packed(header(), [accepted(f"m{n}")]) for n in range(3)])
+    answer = EventsHandler(aws.app()).handle(event, lambda: False)
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "2"}]}
+    assert EventsHandler(aws.app()).handle(event, always) == {"batchItemFailures": []}
+    assert len(rows(aws)) == 3
+
+
+def test_there_is_time_until_the_reserve_is_reached() -> None:
+    assert partial_batch.has_time(Context(RESERVE_MS + 1))()
+    assert not partial_batch.has_time(Context(RESERVE_MS))()
+
+
+def test_kafka_knows_no_partial_answer() -> None:
+    aws = FakeAws(settings=replace(SETTINGS, object_events=1))
+    event = json.loads((EVENTS_FOLDER / "kafka.json").read_text())
+    (records,) = event["records"].values()
+    records.append(records[0] | {"offset": 16})
+    with pytest.raises(UnfinishedError):
+        EventsHandler(aws.app()).handle(event, lambda: False)
+    assert EventsHandler(aws.app()).handle(event, always) == {"batchItemFailures": []}
+    assert len(rows(aws)) == 2
+
+
+@pytest.mark.parametrize("event", [{}, {"Records": [{}]}, {"records": {"t-0": [{}]}}])
+def test_an_event_of_no_known_shape_is_refused(event: dict[str, Any]) -> None:
+    with pytest.raises(SourceError):
+        invocation.stream_batches(event)
+
+
+@pytest.mark.parametrize("event", [{}, {"Records": [{}]}, {"Records": [{"dynamodb": {}}]}])
+def test_a_change_of_no_known_shape_is_refused(event: dict[str, Any]) -> None:
+    with pytest.raises(SourceError):
+        invocation.change_batches(event)
+
+
+# --- the law ---
+
+
+def test_nothing_is_written_where_the_law_does_not_hold(monkeypatch: pytest.MonkeyPatch) -> None:
+    aws = FakeAws()
+    finish = EventRows.finish
+    monkeypatch.setattr(EventRows, "finish", lambda self: finish(self).slice(1))
+    with pytest.raises(ConservationError):
+        EventsHandler(aws.app()).handle(kinesis_event([packed(header(), [accepted("m")])]), always)
+    assert aws.s3.names() == []
+
+
+# --- the window ---
+
+
+def test_a_second_copy_is_a_duplicate_in_every_container() -> None:
+    aws = FakeAws()
+    for sequence in (1, 2, 3):
+        event = kinesis_event([packed(header(f"r{sequence}"), [accepted("m")])], first=sequence)
+        EventsHandler(aws.app()).handle(event, always)
+    assert [row["verdict"] for row in rows(aws)] == [GOOD, DUPLICATE, DUPLICATE]
+    (minute,) = live_counters.since(aws.app().live, "")
+    assert minute[1].events == 1
+
+
+@pytest.mark.parametrize(("seconds", "verdict"), [(3_600, DUPLICATE), (0, GOOD)])
+def test_the_window_reaches_back_to_the_hour_of_its_seconds(seconds: int, verdict: str) -> None:
+    aws = FakeAws(settings=replace(SETTINGS, window_seconds=seconds))
+    for sequence, arrived in ((1, 1_795_258_800.0), (2, 1_795_258_800.0 + 3_600)):
+        record = packed(header(), [accepted("m")])
+        event = kinesis_event([record], first=sequence, arrived=arrived)
+        EventsHandler(aws.app()).handle(event, always)
+    assert rows(aws)[1]["verdict"] == verdict
+
+
+@pytest.mark.parametrize(
+    ("limits", "kept"),
+    [
+        (DedupLimits(60, 2, 100), {"b", "c"}),
+        (DedupLimits(60, 3, 3), {"a", "b", "c"}),
+        (DedupLimits(60, 9, 2), {"b", "c"}),
+    ],
+)
+def test_the_window_lets_go_of_the_oldest(limits: DedupLimits, kept: set[str]) -> None:
+    window = DedupWindow(limits)
+    for last, key in enumerate("abc"):
+        window.add(last, [key])
+    assert {key for key in "abc" if key in window} == kept
+
+
+# --- the live minutes ---
+
+
+def test_a_minute_has_its_figures_and_a_retry_adds_nothing() -> None:
+    aws = FakeAws()
+    made = ObjectStats()
+    made.minutes["2026-11-21T11:00"] = MinuteCounts(events=2, bots=1)
+    board = live_counters.LiveCounters(aws.app().live, "chain", 48, 2)
+    now = datetime(2026, 11, 21, 12, tzinfo=UTC).timestamp()
+    for last in (5, 5, 4):
+        board.count(last, made, now)
+    board.count(6, made, now)
+    ((minute, figures),) = live_counters.since(aws.app().live, "2026-11-21T11:00")
+    assert (minute, figures.events, figures.bots) == ("2026-11-21T11:00", 4, 2)
+    assert list(live_counters.since(aws.app().live, "2026-11-21T11:01")) == []
+
+
+def test_a_minute_names_its_busiest_pages_and_counts_the_rest() -> None:
+    counts = Counter({"/a": 5, "/b": 3, "/c": 1, "/d": 1, "": 1, "x" * 300: 1})
+    written = live_counters.written(MinuteCounts(events=12, pages=counts), 1, 0, 2)
+    named = {name: count["N"] for name, count in written["pages"]["M"].items()}
+    assert named == {"/a": "5", "/b": "3", live_counters.OTHER: "4"}
+    written = live_counters.written(MinuteCounts(pages=counts), 1, 0, 9)
+    assert "x" * 200 in written["pages"]["M"]
+    assert written["pages"]["M"][live_counters.NONE] == {"N": "1"}
+
+
+def test_minutes_that_would_expire_at_once_are_left_to_the_lake() -> None:
+    aws = FakeAws()
+    made = ObjectStats()
+    made.minutes["2026-11-21T11:00"] = MinuteCounts(events=1)
+    made.minutes["no minute"] = MinuteCounts(events=1)
+    expires = live_counters.expiry("2026-11-21T11:00", 3_600)
+    assert expires is not None
+    board = live_counters.LiveCounters(aws.app().live, "chain", 1, 9)
+    board.count(1, made, expires)
+    assert list(live_counters.since(aws.app().live, "")) == []
+    board.count(1, made, expires - 1)
+    assert len(list(live_counters.since(aws.app().live, ""))) == 1
+
+
+# --- settings, storage ---
+
+
+def test_the_environment_is_read_once_and_names_what_is_wrong() -> None:
+    assert settings.parse(ENVIRONMENT).retention_hours == 168
+    assert settings.parse(ENVIRONMENT | {"LIVE_HOURS": "1"}).live_hours == 1
+    for variable in ENVIRONMENT:
+        with pytest.raises(SettingsError, match=variable):
+            settings.parse({**ENVIRONMENT, variable: " "})
+    for wrong in ("0", "8761", "-1", "1.5", "many", ""):
+        with pytest.raises(SettingsError, match="RETENTION_HOURS"):
+            settings.parse(ENVIRONMENT | {"RETENTION_HOURS": wrong})
+    app = AppContext.from_settings(settings.parse(ENVIRONMENT))
+    assert (app.lake.name, app.live.name) == ("lake", "live")
+
+
+def test_a_conflict_of_writers_is_tried_again_and_not_for_ever() -> None:
+    s3: Any = FakeS3(conflicts=4)
+    assert Bucket(LAKE, s3).create("key", b"", {})
+    s3 = FakeS3(conflicts=5)
+    with pytest.raises(StorageError):
+        Bucket(LAKE, s3).create("key", b"", {})
+
+
+def test_what_aws_refuses_is_an_error_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    aws = FakeAws()
+
+    def denied(**_: Any) -> Any:
+        raise refused(403, "AccessDenied")
+
+    for client, name in ((aws.s3, "put_object"), (aws.dynamodb, "put_item")):
+        with monkeypatch.context() as patched:
+            patched.setattr(client, name, denied)
+            with pytest.raises(StorageError, match="AccessDenied"):
+                EventsHandler(aws.app()).handle(kinesis_event([b"x"]), always)
+
+
+def test_an_object_that_says_nothing_of_itself_is_not_adopted() -> None:
+    aws = FakeAws()
+    event = kinesis_event([b"x"])
+    EventsHandler(aws.app()).handle(event, always)
+    (key,) = aws.s3.names()
+    aws.s3.objects[LAKE, key] = (b"", {})
+    aws.dynamodb.items.clear()
+    with pytest.raises(StorageError):
+        EventsHandler(aws.app()).handle(event, always)
+
+
+def test_a_handler_is_instrumented_without_its_event(capsys: pytest.CaptureFixture[str]) -> None:
+    handler = telemetry.instrumented(lambda event, _: {"seen": event["secret"]})
+    assert handler({"secret": "hush"}, Context()) == {"seen": "hush"}
+    assert "hush" not in capsys.readouterr().out

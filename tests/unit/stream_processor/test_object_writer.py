@@ -1,0 +1,137 @@
+"""The one writer of lake objects: a wrong count in any of its callers stops the write."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+
+from stream_processor.errors import ConservationError
+from stream_processor.handlers.changes import ChangesHandler
+from stream_processor.handlers.events import EventsHandler
+from stream_processor.repair.redrive import FailedBatches
+from stream_processor.rows.lake_schema import BAD, DUPLICATE, GOOD
+from stream_processor.storage import object_writer, parquet
+from stream_processor.storage.lake_types import ObjectSummary
+from tests.unit.lake.test_compaction import compact
+from tests.unit.stream_processor.fakes import LAKE, FakeAws
+from tests.unit.stream_processor.sample_records import (
+    accepted,
+    header,
+    kinesis_event,
+    packed,
+    plain,
+    rejected,
+)
+from tests.unit.stream_processor.test_repairs import appointment, give_up, reconcile
+from tests.unit.stream_processor.test_reprocess_bad_rows import LATE, refused
+from tests.unit.stream_processor.test_reprocess_bad_rows import again as reprocess
+
+KEYS = {name: appointment(1, 1)[name] for name in ("pk", "sk")}
+
+
+def write_events(aws: FakeAws) -> None:
+    EventsHandler(aws.app()).handle(kinesis_event([packed(header(), [accepted("m")])]), _always)
+
+
+def write_changes(aws: FakeAws) -> None:
+    change = {
+        "eventName": "INSERT",
+        "eventSourceARN": "arn:aws:dynamodb:us-east-1:0:table/appointments/stream/label",
+        "dynamodb": {
+            "Keys": KEYS,
+            "NewImage": appointment(1, 1),
+            "SequenceNumber": "1",
+            "ApproximateCreationDateTime": 1_795_258_800.0,
+        },
+    }
+    ChangesHandler(aws.app()).handle({"Records": [change], "shardId": "shardId-1"}, _always)
+
+
+def redrive(aws: FakeAws) -> None:
+    give_up(aws, kinesis_event([packed(header(), [accepted("m")])]), "a")
+    FailedBatches(aws.app()).run()
+
+
+def write_refused(aws: FakeAws) -> None:
+    EventsHandler(aws.app()).handle(kinesis_event([refused(**LATE)]), _always)
+
+
+def write_missing_item(aws: FakeAws) -> None:
+    aws.dynamodb.items["appointments"] = {("A#1", "meeting"): appointment(1, 1)}
+
+
+def write_two_objects(aws: FakeAws) -> None:
+    for sequence, payload in enumerate([plain(type="page"), packed(header(), [], [rejected()])], 1):
+        EventsHandler(aws.app()).handle(kinesis_event([payload], first=sequence), _always)
+
+
+def _always() -> bool:
+    return True
+
+
+def _nothing(_: FakeAws) -> None:
+    pass
+
+
+#: Each writer of lake objects: what it needs, and the write.
+WRITERS: dict[str, tuple[Callable[[FakeAws], None], Callable[[FakeAws], Any]]] = {
+    "events": (_nothing, write_events),
+    "changes": (_nothing, write_changes),
+    "redrive": (_nothing, redrive),
+    "reprocess": (write_refused, reprocess),
+    "reconcile": (write_missing_item, reconcile),
+    "compact": (write_two_objects, compact),
+}
+
+type Counts = Mapping[str, int]
+
+#: Wrong counts: of rows in, and of rows by verdict. The last keeps the total.
+WRONG: dict[str, Callable[[int, Counts], tuple[int, Counts]]] = {
+    "one row more in": lambda rows_in, counts: (rows_in + 1, counts),
+    "one row less in": lambda rows_in, counts: (rows_in - 1, counts),
+    "one more good": lambda rows_in, counts: (rows_in, {**counts, GOOD: counts[GOOD] + 1}),
+    "one more bad": lambda rows_in, counts: (rows_in, {**counts, BAD: counts.get(BAD, 0) + 1}),
+    "good as duplicate": lambda rows_in, counts: (
+        rows_in,
+        {**counts, GOOD: counts[GOOD] - 1, DUPLICATE: counts.get(DUPLICATE, 0) + 1},
+    ),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+@pytest.mark.parametrize("writer", WRITERS)
+def test_object_with_wrong_count_is_not_written(
+    writer: str, wrong: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    aws = FakeAws()
+    prepare, write = WRITERS[writer]
+    prepare(aws)
+    before = aws.s3.names()
+    function = "create_compacted" if writer == "compact" else "build"
+    real = getattr(object_writer, function)
+
+    def miscounted(*positional: Any, rows_in: int, counts: Counts, **named: Any) -> Any:
+        rows_in, counts = WRONG[wrong](rows_in, counts)
+        return real(*positional, rows_in=rows_in, counts=counts, **named)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(object_writer, function, miscounted)
+        with pytest.raises(ConservationError):
+            write(aws)
+    assert aws.s3.names() == before
+    write(aws)
+    assert len(aws.s3.names()) == len(before) + 1
+
+
+@pytest.mark.parametrize("writer", [name for name in WRITERS if name != "compact"])
+def test_metadata_counts_rows_of_object_by_verdict(writer: str) -> None:
+    aws = FakeAws()
+    prepare, write = WRITERS[writer]
+    prepare(aws)
+    write(aws)
+    for key in aws.s3.names():
+        body, metadata = aws.s3.objects[LAKE, key]
+        summary = ObjectSummary.parse(metadata)
+        verdicts = parquet.value_counts(parquet.read(body), "verdict")
+        counts = {GOOD: summary.good, BAD: summary.bad, DUPLICATE: summary.duplicate}
+        assert {name: verdicts[name] for name in counts} == counts
