@@ -1,12 +1,11 @@
-"""What a million events cost, from the visitor to the lake, by list prices and measured sizes.
+"""Benchmark: the cost of a million events in USD, from list prices and measured sizes.
 
     .venv/bin/python benchmarks/cost.py
 
-Sizes are measured here: real page views are taken by the collector, and its records and log lines
-are weighed. Prices are AWS's list prices without any free tier and without what costs the same
-with no traffic at all (a stream by the hour, an alarm); each stands below with the page to check
-it on and the month for which it was known. Prints each figure with its demand, and exits
-1 where one is not met.
+The program measures the records and log lines that the collector writes for real page views. Prices
+are AWS's list prices, each with its page and month, without free tiers and without fixed costs
+(stream hours, alarms). The program prints each figure with its limit, and exits with 1 if a figure
+exceeds its limit.
 """
 
 import json
@@ -14,17 +13,17 @@ import math
 import re
 import sys
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT: Final = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "src")]
 
-GB = 1024**3
-MILLION = 1_000_000
+GB: Final = 1024**3
+MILLION: Final = 1_000_000
 
 
 class Price(NamedTuple):
-    """Dollars for one unit, in us-east-1 (CloudFront: North America and Europe)."""
+    """The price of one unit in USD, in us-east-1 (CloudFront: North America and Europe)."""
 
     dollars: float
     unit: str
@@ -32,7 +31,7 @@ class Price(NamedTuple):
     month: str
 
 
-PRICES = {
+PRICES: Final = {
     "cloudfront_request": Price(
         1.00 / MILLION, "HTTPS request", "aws.amazon.com/cloudfront/pricing", "2026-11"
     ),
@@ -67,21 +66,21 @@ PRICES = {
     ),
 }
 
-# What is assumed, not measured: said here, so that it can be doubted.
-EDGE_SECONDS = 0.025  # the round trip to Kinesis in the same region, most of it waiting
-PLATFORM_LOG_BYTES = 330  # START, END and REPORT lines of one invocation
-RESPONSE_BYTES = 450  # CloudFront's response with its headers
-EVENTS_PER_INVOCATION = 5_000  # a window of a minute on a busy shard
-PROCESSOR_GB = 1.0
-PROCESSOR_SECONDS_PER_EVENT = 40e-6
-PROCESSOR_SECONDS = 0.15  # of each invocation, whatever its size
-WRITES_PER_INVOCATION = 30  # the shard's row, and live counters of a minute
+# Assumptions, not measured.
+EDGE_SECONDS: Final = 0.025  # mostly the round trip to Kinesis in the same region
+PLATFORM_LOG_BYTES: Final = 330  # START, END and REPORT lines of one invocation
+RESPONSE_BYTES: Final = 450  # CloudFront's response with its headers
+EVENTS_PER_INVOCATION: Final = 5_000  # a batching window of one minute on a busy shard
+PROCESSOR_GB: Final = 1.0
+PROCESSOR_SECONDS_PER_EVENT: Final = 40e-6
+PROCESSOR_SECONDS: Final = 0.15  # per invocation, independent of its size
+WRITES_PER_INVOCATION: Final = 30  # the shard's checkpoint, and the live counters of a minute
 
-DEMANDS = {1: 2.2, 10: 0.24, 100: 0.04}
+MAX_DOLLARS: Final = {1: 2.2, 10: 0.24, 100: 0.04}
 
 
 def edge_memory_gb() -> float:
-    """Return the memory of the function in GB, as the template has it."""
+    """Return the function's memory size in GB, from the template."""
     template = (ROOT / "stacks" / "edge.yaml").read_text()
     found = re.search(r"(?s)  EdgeIngestFunction:.*?MemorySize: (\d+)", template)
     assert found is not None
@@ -89,7 +88,7 @@ def edge_memory_gb() -> float:
 
 
 class Measured(NamedTuple):
-    """Of one request: its record, as it is and as it is billed, and its expected log bytes."""
+    """Bytes per request: its records, the billed size of the records, and the log."""
 
     record_bytes: float
     billed_bytes: float
@@ -97,7 +96,7 @@ class Measured(NamedTuple):
 
 
 def measure(size: int) -> Measured:
-    """Let the collector take requests of `size` real events; weigh what it stores and logs."""
+    """Measure the records and log lines for requests of `size` events."""
     from benchmarks import ingest
     from edge_ingest import settings
 
@@ -112,7 +111,7 @@ def measure(size: int) -> Measured:
 
 
 def dollars(size: int, measured: Measured) -> dict[str, float]:
-    """Return the dollars for a million events at `size` events a request, by what is paid for."""
+    """Return the cost of a million events in USD by service, with `size` events per request."""
     price = {name: known.dollars for name, known in PRICES.items()}
     requests = MILLION / size
     invocations = MILLION / EVENTS_PER_INVOCATION
@@ -140,24 +139,24 @@ def dollars(size: int, measured: Measured) -> dict[str, float]:
 
 def main() -> int:
     met = True
-    print("dollars for a million events, from the visitor to the lake")
-    for size, demand in DEMANDS.items():
+    print("dollars for a million events, from the viewer to the data lake")
+    for size, limit in MAX_DOLLARS.items():
         parts = dollars(size, measure(size))
         total = sum(parts.values())
-        verdict = "ok" if total <= demand else "NOT MET"
-        met = met and total <= demand
-        print(f"  {size:>3} events a request {total:>9.3f}    at most {demand:g}  {verdict}")
+        result = "ok" if total <= limit else "EXCEEDED"
+        met = met and total <= limit
+        print(f"  {size:>3} events per request {total:>9.3f}    limit {limit:g}  {result}")
         print("      " + ", ".join(f"{name} {part:.4f}" for name, part in parts.items()))
-    print("prices")
+    print("prices in USD")
     for known in PRICES.values():
-        print(f"  {known.dollars:.3e} a {known.unit} ({known.page}, {known.month})")
+        print(f"  {known.dollars:.3e} per {known.unit} ({known.page}, {known.month})")
     assumed = {
         name: value
         for name, value in globals().items()
         if name.isupper() and isinstance(value, int | float) and name not in ("GB", "MILLION")
     }
-    print(f"from the template: {edge_memory_gb()} GB at the edge")
-    print(f"assumed: {json.dumps(assumed)}")
+    print(f"memory size of EdgeIngestFunction: {edge_memory_gb()} GB")
+    print(f"assumptions: {json.dumps(assumed)}")
     return 0 if met else 1
 
 

@@ -1,15 +1,15 @@
-"""How much the collector costs, beside the usual way to write one, in the same run.
+"""Benchmark: the collector's CPU time and Kinesis volume against a conventional implementation.
 
     .venv/bin/python benchmarks/ingest.py [--rounds 7]
 
-The peer takes the same request with json, fastjsonschema and boto3, adds to each event what the
-collector says once, and puts a record per event.
-Both talk over TLS to one stub of Kinesis on this machine, which acknowledges everything. CPU time
-is that of the process (user and system), which other users of the machine disturb least; ratios
-are medians of rounds that alternate, so a slow minute slows both. Prints each figure with its
-demand, and exits 1 where one is not met.
+The peer implementation (`ingest_peer.py`) handles the same requests with json, fastjsonschema and
+boto3, and puts one record per event. Both send to a Kinesis stub on this machine, over TLS.
 
-The events are the page views of the log that `make run` replays (see tools/replay/source.py).
+CPU time is the user and system time of the process, which other processes disturb least. Ratios are
+medians over alternating rounds, so that a slow period affects both. The program prints each figure
+with its limit, and exits with 1 if a figure exceeds its limit.
+
+The events are the page views in the log that `make run` replays (see tools/replay/source.py).
 """
 
 import argparse
@@ -28,22 +28,22 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = [path for path in sys.path if path.endswith("site-packages")]
 sys.path[:0] = [str(ROOT), str(ROOT / "src")]
 
-from benchmarks.ingest_peer import KEY, REGION, STREAM, peer  # noqa: E402 - the path comes first
-from benchmarks.ingest_stub import Stub  # noqa: E402 - the path comes first
+from benchmarks.ingest_peer import KEY, REGION, STREAM, peer  # noqa: E402 - needs the path above
+from benchmarks.ingest_stub import Stub  # noqa: E402 - needs the path above
 
-SIZES = (1, 10, 100, 500)
-# Demand: (CPU over the peer's) by events in a request.
-CPU_DEMANDS = {10: 0.25, 100: 0.20, 500: 0.20}
-COLD_DEMAND = 0.15
-BILLED_DEMANDS = {10: 0.30, 100: 0.12}  # KB of Kinesis a real event
-# Processor seconds that one measurement of a round should take.
-ROUND_SECONDS = 0.25
+SIZES: Final = (1, 10, 100, 500)
+# Limits by events per request: CPU time relative to the peer, and billed KB per event.
+MAX_CPU_RATIOS: Final = {10: 0.25, 100: 0.20, 500: 0.20}
+MAX_COLD_START_RATIO: Final = 0.15
+MAX_BILLED_KB: Final = {10: 0.30, 100: 0.12}
+# CPU time of one measurement.
+ROUND_SECONDS: Final = 0.25
 
 SETTINGS = {
     "schema": 1,
@@ -54,32 +54,32 @@ SETTINGS = {
 Handler = Callable[[dict[str, Any]], str]
 
 
-# --- the two candidates -----------------------------------------------------------------------
+# --- candidates -------------------------------------------------------------------------------
 def collector() -> Handler:
-    """The collector as the function runs it; returns the status."""
+    """Return the collector as a function from event to status."""
     from edge_ingest import settings, tls
     from edge_ingest.collector import Collector
     from edge_ingest.delivery import Delivery
-    from edge_ingest.kinesis import Kinesis
+    from edge_ingest.kinesis import KinesisClient
 
-    known = settings.parse(SETTINGS)
-    delivery = Delivery(Kinesis(tls.Dialler()), known.stream, known.regions, REGION)
-    ready = Collector(known, delivery, REGION)
-    return lambda event: str(ready.answer(event, 5.0)["status"])
+    parsed = settings.parse(SETTINGS)
+    delivery = Delivery(KinesisClient(tls.Connector()), parsed.stream, parsed.regions, REGION)
+    ready = Collector(parsed, delivery, REGION)
+    return lambda event: str(ready.handle(event, 5.0)["status"])
 
 
 CANDIDATES: dict[str, Callable[[], Handler]] = {"collector": collector, "peer": peer}
 
 
-# --- the traffic --------------------------------------------------------------------------------
+# --- traffic ----------------------------------------------------------------------------------
 def bodies(size: int, count: int) -> list[bytes]:
-    """Return batches of `size` real page views, sent two seconds after the last of them."""
+    """Return batches of `size` page views with `sentAt` two seconds after the last view."""
     from tools.replay import source
     from tools.replay.combined import BadLine, parse
     from tools.replay.events import EventMaker
 
     log = source.find()
-    # The same visitors, and so the same batches, in each run.
+    # A fixed salt gives the same visitors and batches in each run.
     maker = EventMaker(site=log.site, digest=log.digest, salt=b"benchmark")
     entries = ((number, parse(line)) for number, line in enumerate(log.open(), 1))
     views = [
@@ -87,7 +87,7 @@ def bodies(size: int, count: int) -> list[bytes]:
         for number, entry in entries
         if not isinstance(entry, BadLine)
     ]
-    views.sort(key=lambda view: view["anonymousId"])  # a batch is mostly one visitor's
+    views.sort(key=lambda view: view["anonymousId"])  # most batches have one visitor
     count = min(count, len(views) // size)
     return [_body(views[n * size : (n + 1) * size]) for n in range(count)]
 
@@ -124,13 +124,13 @@ def event_of(body: bytes) -> dict[str, Any]:
     return {"Records": [{"cf": {"config": config, "request": request}}]}
 
 
-# --- the processes under measurement -------------------------------------------------------------
+# --- worker processes -------------------------------------------------------------------------
 def work(name: str, directory: Path) -> None:
-    """Serve the parent: for each line `size count`, answer `cpu-seconds` and the latencies."""
+    """Handle `count` requests for each input line `size count`; print CPU and wall seconds."""
     handler = CANDIDATES[name]()
     events = {size: [event_of(body) for body in prepared_bodies(directory, size)] for size in SIZES}
     replies = os.fdopen(os.dup(1), "w", buffering=1)
-    sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115 - the candidates' logs, until the end
+    sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115 - drops the candidate's log; stays open
     for line in sys.stdin:
         size, count = map(int, line.split())
         walls = []
@@ -138,17 +138,17 @@ def work(name: str, directory: Path) -> None:
         for n in range(count):
             start = time.perf_counter()
             if handler(events[size][n % len(events[size])]) != "200":
-                raise SystemExit(f"{name} did not answer 200")
+                raise SystemExit(f"{name} returned another status than 200")
             walls.append(time.perf_counter() - start)
         replies.write(json.dumps({"cpu": time.process_time() - before, "walls": walls}) + "\n")
 
 
 def prepared_bodies(directory: Path, size: int) -> list[bytes]:
-    """Read the batches that the parent has prepared."""
+    """Return the batches that the parent process wrote."""
     return [text.encode() for text in json.loads((directory / f"{size}.json").read_text())]
 
 
-# What AWS's runtime client has imported before it imports a handler (awslambdaric/bootstrap.py).
+# Modules that the Lambda runtime imports before the handler (awslambdaric/bootstrap.py).
 RUNTIME = "import base64, decimal, importlib, json, logging, os, re, sys, time, traceback, types\n"
 FIRST_REQUEST = """
 class Context:
@@ -169,27 +169,27 @@ COLD = {
 
 
 def packages(directory: Path) -> None:
-    """Lay out the functions as they are deployed: only their packages, compiled, with settings."""
+    """Write the deployment packages: only the needed modules, compiled, with settings."""
     import msgspec
 
-    mine = directory / "collector"
-    shutil.copytree(Path(msgspec.__file__).parent, mine / "msgspec")
-    for room in ("edge_ingest", "clickstream"):
-        shutil.copytree(ROOT / "src" / room, mine / room)
-    (mine / "settings.json").write_text(json.dumps(SETTINGS))
-    its = directory / "peer"
-    its.mkdir()
-    shutil.copy(ROOT / "benchmarks" / "ingest_peer.py", its / "peer_app.py")
+    collector_package = directory / "collector"
+    shutil.copytree(Path(msgspec.__file__).parent, collector_package / "msgspec")
+    for package in ("edge_ingest", "clickstream"):
+        shutil.copytree(ROOT / "src" / package, collector_package / package)
+    (collector_package / "settings.json").write_text(json.dumps(SETTINGS))
+    peer_package = directory / "peer"
+    peer_package.mkdir()
+    shutil.copy(ROOT / "benchmarks" / "ingest_peer.py", peer_package / "peer_app.py")
     event = json.dumps(event_of(prepared_bodies(directory, 10)[0]))
-    for place in (mine, its, directory / "baseline"):
-        place.mkdir(exist_ok=True)
-        (place / "event.json").write_text(event)
-        compileall.compile_dir(place, quiet=1)
+    for package_path in (collector_package, peer_package, directory / "baseline"):
+        package_path.mkdir(exist_ok=True)
+        (package_path / "event.json").write_text(event)
+        compileall.compile_dir(package_path, quiet=1)
 
 
-# --- the measurement ------------------------------------------------------------------------
+# --- measurement ------------------------------------------------------------------------------
 class Worker:
-    """A candidate in a process of its own."""
+    """A candidate in a separate process."""
 
     def __init__(self, name: str, directory: Path, environment: dict[str, str]) -> None:
         program = [sys.executable, __file__, "--work", name, str(directory)]
@@ -202,8 +202,8 @@ class Worker:
         assert self._process.stdout is not None
         self._process.stdin.write(f"{size} {count}\n")
         self._process.stdin.flush()
-        answer: dict[str, Any] = json.loads(self._process.stdout.readline())
-        return answer
+        result: dict[str, Any] = json.loads(self._process.stdout.readline())
+        return result
 
     def stop(self) -> None:
         assert self._process.stdin is not None
@@ -212,8 +212,8 @@ class Worker:
 
 
 def cold_seconds(name: str, directory: Path, environment: dict[str, str]) -> float:
-    """Return the CPU seconds of one whole process, which takes a request of ten events."""
-    # The runtime has boto3; the collector's package has no more than it holds.
+    """Return the CPU seconds of a process that starts and handles one request of ten events."""
+    # The Lambda runtime contains boto3. The collector must work with its package alone.
     paths = [str(directory / name), *(PACKAGES if name == "peer" else [])]
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run(
@@ -228,21 +228,21 @@ def cold_seconds(name: str, directory: Path, environment: dict[str, str]) -> flo
 
 
 class Report:
-    """Prints figures beside their demands, and remembers whether all were met."""
+    """Prints each figure with its limit. `met`: all figures are within their limits."""
 
     def __init__(self) -> None:
         self.met = True
 
-    def ratio(self, label: str, value: float, demand: float | None, unit: str = "") -> None:
-        verdict = "" if demand is None else ("ok" if value <= demand else "NOT MET")
-        wanted = "" if demand is None else f"at most {demand:g}"
-        self.met = self.met and verdict != "NOT MET"
-        print(f"  {label:<58}{value:>9.3f} {unit:<4}{wanted:>14}  {verdict}")
+    def ratio(self, label: str, value: float, limit: float | None, unit: str = "") -> None:
+        result = "" if limit is None else ("ok" if value <= limit else "EXCEEDED")
+        bound = "" if limit is None else f"limit {limit:g}"
+        self.met = self.met and result != "EXCEEDED"
+        print(f"  {label:<58}{value:>9.3f} {unit:<4}{bound:>14}  {result}")
 
 
 def steady(report: Report, workers: dict[str, Worker], rounds: int) -> None:
-    """CPU per request of both, alternating."""
-    print("CPU per request, CloudFront event in to Kinesis acknowledged, over the peer's")
+    """Measure CPU time per request, alternating between the candidates."""
+    print("CPU time per request, from event to acknowledgement by Kinesis, relative to the peer")
     for size in SIZES:
         counts = {}
         for name, worker in workers.items():
@@ -252,66 +252,68 @@ def steady(report: Report, workers: dict[str, Worker], rounds: int) -> None:
         walls: dict[str, list[float]] = {name: [] for name in workers}
         for _ in range(rounds):
             for name, worker in workers.items():
-                answer = worker.run(size, counts[name])
-                cpu[name].append(answer["cpu"] / counts[name])
-                walls[name] += answer["walls"]
-        ratios = [mine / its for mine, its in zip(cpu["collector"], cpu["peer"], strict=True)]
+                result = worker.run(size, counts[name])
+                cpu[name].append(result["cpu"] / counts[name])
+                walls[name] += result["walls"]
+        ratios = [ours / peers for ours, peers in zip(cpu["collector"], cpu["peer"], strict=True)]
         best = {name: min(values) * 1e6 for name, values in cpu.items()}
         label = f"{size:>3} events ({best['collector']:,.0f} of {best['peer']:,.0f} us)"
-        report.ratio(label, statistics.median(ratios), CPU_DEMANDS.get(size))
-        mine = sorted(walls["collector"])
+        report.ratio(label, statistics.median(ratios), MAX_CPU_RATIOS.get(size))
+        seconds = sorted(walls["collector"])
         print(
-            f"      through one process: {len(mine) / sum(mine):,.0f} requests/s,"
-            f" p50 {mine[len(mine) // 2] * 1e3:.2f} ms,"
-            f" p99 {mine[math.ceil(len(mine) * 0.99) - 1] * 1e3:.2f} ms"
+            f"      one process: {len(seconds) / sum(seconds):,.0f} requests/s,"
+            f" p50 {seconds[len(seconds) // 2] * 1e3:.2f} ms,"
+            f" p99 {seconds[math.ceil(len(seconds) * 0.99) - 1] * 1e3:.2f} ms"
         )
 
 
 def cold_start(report: Report, directory: Path, environment: dict[str, str], rounds: int) -> None:
-    """CPU from process start to the first accepted request, over a bare interpreter's."""
-    print("cold start to the first accepted request, CPU over what the runtime has loaded")
-    ratios, mine, its = [], [], []
+    """Measure CPU time from process start to the first response, minus the runtime's imports."""
+    print("CPU time of a cold start with one request, without the runtime's own imports")
+    ratios, ours, peers = [], [], []
     for _ in range(rounds):
         seconds = {
             name: cold_seconds(name, directory, environment)
             for name in ("baseline", "collector", "peer")
         }
-        mine.append(seconds["collector"] - seconds["baseline"])
-        its.append(seconds["peer"] - seconds["baseline"])
-        ratios.append(mine[-1] / its[-1])
-    label = f"10 events ({min(mine) * 1e3:.0f} of {min(its) * 1e3:.0f} ms)"
-    report.ratio(label, statistics.median(ratios), COLD_DEMAND)
+        ours.append(seconds["collector"] - seconds["baseline"])
+        peers.append(seconds["peer"] - seconds["baseline"])
+        ratios.append(ours[-1] / peers[-1])
+    label = f"10 events ({min(ours) * 1e3:.0f} of {min(peers) * 1e3:.0f} ms)"
+    report.ratio(label, statistics.median(ratios), MAX_COLD_START_RATIO)
 
 
 def billed(report: Report) -> None:
-    """Kinesis KB per real event: on-demand rounds each record up to 1 KB."""
-    print("billed Kinesis KB per event, real traffic")
-    for size in (1, *BILLED_DEMANDS):
+    """Report billed Kinesis KB per event: on-demand mode rounds each record up to 1 KB."""
+    print("billed Kinesis KB per event")
+    for size in (1, *MAX_BILLED_KB):
         kilobytes = [math.ceil(len(data) / 1024) for data in records(size, str)]
         mean = sum(kilobytes) / len(kilobytes) / size
-        report.ratio(f"{size} events a request", mean, BILLED_DEMANDS.get(size), "KB")
+        report.ratio(f"{size} events per request", mean, MAX_BILLED_KB.get(size), "KB")
 
 
-def records(size: int, log: Callable[[str], object]) -> Iterator[bytes]:
-    """Yield the record of each request of `size` real events; every request writes its log line."""
+def records(size: int, print_line: Callable[[str], object]) -> Iterator[bytes]:
+    """Yield the records of requests with `size` events. Each request's log line is printed."""
     from edge_ingest import settings
     from edge_ingest.collector import Collector
     from edge_ingest.delivery import Delivery
 
-    taken: list[bytes] = []
+    stored: list[bytes] = []
 
-    class Memory:
-        def put(self, region: str, stream: str, entries: Any, seconds: float) -> list[str | None]:
-            taken.extend(entry.data for entry in entries)
+    class MemoryStream:
+        def put_records(
+            self, region: str, stream: str, entries: Any, timeout: float
+        ) -> list[str | None]:
+            stored.extend(entry.data for entry in entries)
             return [None] * len(entries)
 
-    known = settings.parse({**SETTINGS, "log_sample": 1})
-    delivery = Delivery(Memory(), STREAM, [REGION], REGION)
-    ready = Collector(known, delivery, REGION, out=log)
+    parsed = settings.parse({**SETTINGS, "log_sample": 1})
+    delivery = Delivery(MemoryStream(), STREAM, [REGION], REGION)
+    ready = Collector(parsed, delivery, REGION, print_line=print_line)
     for body in bodies(size, 10_000):
-        assert ready.answer(event_of(body), 5.0)["status"] == "200"
-        yield from taken
-        taken.clear()
+        assert ready.handle(event_of(body), 5.0)["status"] == "200"
+        yield from stored
+        stored.clear()
 
 
 def main(rounds: int) -> int:

@@ -1,4 +1,4 @@
-"""The usual way to write a collector: json, a compiled JSON Schema, boto3, a record per event."""
+"""A conventional collector: json, a compiled JSON Schema, boto3, one Kinesis record per event."""
 
 import base64
 import hashlib
@@ -13,7 +13,7 @@ REGION = "us-east-1"
 
 
 def peer() -> Callable[[dict[str, Any]], str]:
-    """Return the handler; it answers with the status."""
+    """Return the handler, a function from event to status."""
     import boto3
     import fastjsonschema
 

@@ -1,6 +1,6 @@
-"""A stub of Kinesis for the benchmarks: PutRecords over TLS, every record acknowledged.
+"""A Kinesis stub for the benchmarks: PutRecords over TLS; it acknowledges every record.
 
-python ingest_stub.py DIRECTORY      serves until it is killed; prints its port
+`python ingest_stub.py DIRECTORY` prints the port and serves until the process is killed.
 """
 
 import ssl
@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 class Stub:
-    """PutRecords over TLS: acknowledges every record of every call."""
+    """The stub in a separate process. `DIRECTORY` contains its certificate."""
 
     def __init__(self, directory: Path) -> None:
         certificate(directory)
@@ -70,7 +70,7 @@ def _serve_one(context: ssl.SSLContext, raw: Any) -> None:
 
 
 def certificate(directory: Path) -> None:
-    """Make the stub's certificate; put it behind the roots that both candidates load."""
+    """Write the stub's certificate, and root files for both candidates that contain it."""
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import rsa
@@ -102,10 +102,10 @@ def certificate(directory: Path) -> None:
     import botocore
 
     roots = Path(botocore.__file__).with_name("cacert.pem").read_bytes()
-    # Each candidate loads the roots that it has in its package, and the stub's.
+    # Each candidate loads as many roots as in production, plus the stub's certificate.
     (directory / "peer.pem").write_bytes(roots + pem)
-    own = (ROOT / "src" / "edge_ingest" / "amazon_roots.pem").read_bytes()
-    (directory / "collector.pem").write_bytes(own + pem)
+    amazon_roots = (ROOT / "src" / "edge_ingest" / "amazon_roots.pem").read_bytes()
+    (directory / "collector.pem").write_bytes(amazon_roots + pem)
 
 
 if __name__ == "__main__":

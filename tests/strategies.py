@@ -214,7 +214,7 @@ _BODIES = (
 
 @st.composite
 def origin_requests(draw: st.DrawFn) -> dict[str, Any]:
-    """Any event that CloudFront may hand to an origin-request function, whoever sent it."""
+    """An origin-request event with arbitrary client input."""
     names = draw(st.dictionaries(_HEADERS | st.text(min_size=1, max_size=9), _HEADER_VALUES))
     request: dict[str, Any] = {
         "method": draw(st.sampled_from(["GET", "HEAD", "POST", "OPTIONS", "PUT", "DELETE"])),

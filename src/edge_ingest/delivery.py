@@ -1,39 +1,47 @@
-"""On a stream, acknowledged, before the visitor is told so: retries, and the next region."""
+"""Delivery: put a request's records on a stream, with retries and failover to other regions.
+
+Input: a function that packs the records for a region. Output: `Delivered`, after Kinesis
+acknowledged every record. `pipeline` calls it last, before the response.
+"""
 
 import os
 import time
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple, Protocol
 
-from edge_ingest.errors import UnavailableError
-from edge_ingest.kinesis import Entry, PutError
+from edge_ingest.errors import ServiceUnavailableError
+from edge_ingest.kinesis import KinesisError, RecordEntry
 from edge_ingest.regions import nearest_first
 
-ATTEMPTS: Final = 3  # in each region
+MAX_ATTEMPTS: Final = 3  # in each region
 BACKOFF_SECONDS: Final = 0.05
-CALL_SECONDS: Final = 2.0
-# A region that failed is tried last for this long, so that each visitor need not wait for it.
-AVOID_SECONDS: Final = 10.0
-# A key whose shard throttled is spread over others for this long.
-SPREAD_SECONDS: Final = 60.0
-SPREAD: Final = 16
+CALL_TIMEOUT_SECONDS: Final = 2.0
+# After a region failed, requests try it last for this time instead of waiting for it again.
+REGION_COOLDOWN_SECONDS: Final = 10.0
+# After a shard throttled a partition key, random suffixes spread it over shards for this time.
+HOT_KEY_SECONDS: Final = 60.0
+HOT_KEY_SUFFIXES: Final = 16
 _MAX_HOT_KEYS: Final = 1024
-# Under this much time a call has no chance to come back.
-_LEAST_SECONDS: Final = 0.05
+# Shorter than any call to Kinesis takes.
+_MIN_CALL_SECONDS: Final = 0.05
 _THROTTLED: Final = "ProvisionedThroughputExceededException"
 
 
 class Stream(Protocol):
-    """PutRecords, as `kinesis.Kinesis` has it."""
+    """The PutRecords operation; `kinesis.KinesisClient` implements it."""
 
-    def put(
-        self, region: str, stream: str, entries: Sequence[Entry], seconds: float
+    def put_records(
+        self, region: str, stream: str, entries: Sequence[RecordEntry], timeout: float
     ) -> list[str | None]:
-        """Return each record's error code or None; raise PutError where the call failed."""
+        """Return an error code or None for each record.
+
+        Raises:
+            KinesisError: the call failed as a whole.
+        """
 
 
 class Delivered(NamedTuple):
-    """Where a request's records were acknowledged."""
+    """The region whose stream acknowledged the records. `failover`: it isn't the nearest one."""
 
     region: str
     failover: bool
@@ -42,74 +50,82 @@ class Delivered(NamedTuple):
 
 
 class Delivery:
-    """Puts a request's records on the nearest stream that takes them all."""
+    """Puts the records of a request on the nearest stream that accepts all of them.
+
+    Keeps the regions that failed and the partition keys that were throttled across requests.
+    """
 
     def __init__(
         self,
         stream: Stream,
-        name: str,
+        stream_name: str,
         regions: Sequence[str],
-        here: str,
+        edge_region: str,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._stream = stream
-        self._name = name
-        self._regions = nearest_first(here, regions)
+        self._stream_name = stream_name
+        self._regions = nearest_first(edge_region, regions)
         self._clock = clock
         self._sleep = sleep
-        self._avoid: dict[str, float] = {}
-        self._hot: dict[str, float] = {}
+        self._cooldowns: dict[str, float] = {}  # region: end of its cooldown
+        self._hot_keys: dict[str, float] = {}  # partition key: end of the spreading
 
     def deliver(
-        self, pack: Callable[[str, bool], Sequence[bytes]], key: str, seconds: float
+        self, pack: Callable[[str, bool], Sequence[bytes]], key: str, timeout: float
     ) -> Delivered:
-        """Store what `pack(region, failover)` makes; return when every record is acknowledged.
+        """Store the records from `pack(region, failover)` under the partition key.
 
-        A region that took only some of the records counts for none: the next one is given all,
-        and what is stored twice is deduplicated by its message ids.
+        If a region stores only a part of the records, the next region gets all of them.
+        The stream processor removes the duplicates by message id.
 
         Raises:
-            UnavailableError: no region acknowledged them all within `seconds`.
+            ServiceUnavailableError: no region acknowledged all records within `timeout` seconds.
         """
-        deadline = self._clock() + seconds
-        order = self._order()
-        for n, region in enumerate(order):
+        deadline = self._clock() + timeout
+        regions = self._regions_in_order()
+        for n, region in enumerate(regions):
             left = deadline - self._clock()
-            if left < _LEAST_SECONDS:
+            if left < _MIN_CALL_SECONDS:
                 break
             failover = region != self._regions[0]
             records = pack(region, failover)
-            # The regions that are left share the time that is left.
-            if self._store(region, records, key, self._clock() + left / (len(order) - n)):
-                self._avoid.pop(region, None)
+            # Divide the remaining time equally among the remaining regions.
+            if self._put(region, records, key, self._clock() + left / (len(regions) - n)):
+                self._cooldowns.pop(region, None)
                 return Delivered(region, failover, len(records), sum(map(len, records)))
-            self._avoid[region] = self._clock() + AVOID_SECONDS
-        raise UnavailableError("unavailable", "the events were not stored", 2 + int(8 * _random()))
+            self._cooldowns[region] = self._clock() + REGION_COOLDOWN_SECONDS
+        raise ServiceUnavailableError(
+            "unavailable", "no stream stored the events; send them again", 2 + int(8 * _random())
+        )
 
-    def _order(self) -> list[str]:
+    def _regions_in_order(self) -> list[str]:
         now = self._clock()
-        return sorted(self._regions, key=lambda region: self._avoid.get(region, 0.0) > now)
+        return sorted(self._regions, key=lambda region: self._cooldowns.get(region, 0.0) > now)
 
-    def _store(self, region: str, records: Sequence[bytes], key: str, deadline: float) -> bool:
+    def _put(self, region: str, records: Sequence[bytes], key: str, deadline: float) -> bool:
+        """Return whether the region acknowledged all records before the deadline."""
         pending = list(records)
-        for attempt in range(ATTEMPTS):
+        for attempt in range(MAX_ATTEMPTS):
             left = deadline - self._clock()
-            if left < _LEAST_SECONDS:
+            if left < _MIN_CALL_SECONDS:
                 return False
-            # The partition key chooses the shard. One that throttles may stand under one busy key.
-            chosen = self._spread(key)
-            entries = [Entry(data, chosen) for data in pending]
+            partition_key = self._spread(key)
+            entries = [RecordEntry(data, partition_key) for data in pending]
             try:
-                codes = self._stream.put(region, self._name, entries, min(left, CALL_SECONDS))
-            except PutError as error:
-                if not error.passing:
+                codes = self._stream.put_records(
+                    region, self._stream_name, entries, min(left, CALL_TIMEOUT_SECONDS)
+                )
+            except KinesisError as error:
+                if not error.retryable:
                     return False
                 codes = [error.code] * len(pending)
             # PutRecords: failed records have an ErrorCode, "reattempt failed records" only.
             pending = [data for data, code in zip(pending, codes, strict=True) if code]
             if not pending:
                 return True
+            # The partition key selects the shard. Two throttled attempts suggest a hot key.
             if attempt > 0 and _THROTTLED in codes:
                 self._mark_hot(key)
             self._back_off(attempt, deadline)
@@ -117,26 +133,27 @@ class Delivery:
 
     def _back_off(self, attempt: int, deadline: float) -> None:
         # Full jitter ("Exponential Backoff And Jitter", AWS Architecture Blog): clients that
-        # failed together do not come back together.
-        if attempt + 1 < ATTEMPTS:
+        # failed together don't retry together.
+        if attempt + 1 < MAX_ATTEMPTS:
             pause = _random() * BACKOFF_SECONDS * 2 ** (attempt + 1)
             self._sleep(max(0.0, min(pause, deadline - self._clock())))
 
     def _spread(self, key: str) -> str:
-        until = self._hot.get(key)
+        """Return the partition key, with a random suffix if it is hot."""
+        until = self._hot_keys.get(key)
         if until is None:
             return key
         if until < self._clock():
-            del self._hot[key]
+            del self._hot_keys[key]
             return key
-        return f"{key}.{int(_random() * SPREAD):x}"
+        return f"{key}.{int(_random() * HOT_KEY_SUFFIXES):x}"
 
     def _mark_hot(self, key: str) -> None:
-        if len(self._hot) >= _MAX_HOT_KEYS:
-            self._hot.clear()
-        self._hot[key] = self._clock() + SPREAD_SECONDS
+        if len(self._hot_keys) >= _MAX_HOT_KEYS:
+            self._hot_keys.clear()
+        self._hot_keys[key] = self._clock() + HOT_KEY_SECONDS
 
 
 def _random() -> float:
-    """Return a number from 0 to 1. The random module would cost a cold start 6 ms."""
+    """Return a number in [0, 1). Importing the random module adds 6 ms to a cold start."""
     return int.from_bytes(os.urandom(4)) / 2**32

@@ -1,13 +1,13 @@
-"""The room's errors, and the one table from an error to its answer.
+"""Errors of the collector, named after HTTP statuses, and the table that maps them to a status.
 
-An error's `code` is stable and reaches the client; its sentence names no value of the client's.
+`code` is a stable identifier that clients receive. The message must not repeat client input.
 """
 
 from typing import Final
 
 
 class IngestError(Exception):
-    """What ends a request without its events being taken. `retry_after` is in seconds."""
+    """Base class: the request fails as a whole. `retry_after` is in seconds, None if final."""
 
     retry_after: int | None = None
 
@@ -16,36 +16,36 @@ class IngestError(Exception):
         self.code = code
 
 
-class MalformedError(IngestError):
-    """The body is not what the route takes; the same body will never be."""
+class BadRequestError(IngestError):
+    """The body can't be decoded or parsed. Sending the same body again fails again."""
 
 
 class UnauthorizedError(IngestError):
-    """No write key, or none that is known."""
+    """The request has no write key, or no source has its write key."""
 
 
-class UnknownRouteError(IngestError):
-    """Nothing is served at this path."""
+class NotFoundError(IngestError):
+    """No route matches the path."""
 
 
-class MethodError(IngestError):
-    """The path is served, but not for this method."""
+class MethodNotAllowedError(IngestError):
+    """The route doesn't accept the method."""
 
 
-class TooLargeError(IngestError):
-    """The body, or the number of its events, is past a limit."""
+class ContentTooLargeError(IngestError):
+    """The body, or the number of events in it, exceeds a limit."""
 
 
-class RateLimitedError(IngestError):
-    """The source has sent more than its settings allow."""
+class TooManyRequestsError(IngestError):
+    """The source exceeds its rate limit."""
 
     def __init__(self, code: str, message: str, retry_after: int) -> None:
         super().__init__(code, message)
         self.retry_after = retry_after
 
 
-class UnavailableError(IngestError):
-    """No region acknowledged the request: it may be sent again, whole."""
+class ServiceUnavailableError(IngestError):
+    """No region acknowledged all records. The client can send the whole request again."""
 
     def __init__(self, code: str, message: str, retry_after: int) -> None:
         super().__init__(code, message)
@@ -53,7 +53,7 @@ class UnavailableError(IngestError):
 
 
 class SettingsError(IngestError, ValueError):
-    """The settings are not usable; the sentence names the key. Code: `settings`."""
+    """`settings.json` is invalid; `key` is the path of the setting. Code: `settings`."""
 
     retry_after = 30
 
@@ -62,14 +62,14 @@ class SettingsError(IngestError, ValueError):
         self.key = key
 
 
-# What SDKs need was measured: a 4xx is final, a 429 or 5xx is tried again after `Retry-After`.
+# Measured on the SDKs: they drop a batch on a 4xx, and retry a 429 or 5xx after `Retry-After`.
 STATUS: Final[dict[type[IngestError], int]] = {
-    MalformedError: 400,
+    BadRequestError: 400,
     UnauthorizedError: 401,
-    UnknownRouteError: 404,
-    MethodError: 405,
-    TooLargeError: 413,
-    RateLimitedError: 429,
-    UnavailableError: 503,
+    NotFoundError: 404,
+    MethodNotAllowedError: 405,
+    ContentTooLargeError: 413,
+    TooManyRequestsError: 429,
+    ServiceUnavailableError: 503,
     SettingsError: 503,
 }

@@ -1,68 +1,74 @@
-"""The function at origin-request: CloudFront's event in, CloudFront's result out."""
+"""The Lambda@Edge handler for origin-request events.
+
+Input: CloudFront's origin-request event. Output: a generated response, so CloudFront never calls
+the origin for these paths.
+"""
 
 import os
 from contextlib import suppress
 from functools import lru_cache
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
-from edge_ingest import agents, answers, tls
+from edge_ingest import crawlers, responses, tls
 from edge_ingest import settings as settings_module
 from edge_ingest.collector import Collector
 from edge_ingest.delivery import Delivery
 from edge_ingest.errors import SettingsError
-from edge_ingest.kinesis import Kinesis, endpoint_of
+from edge_ingest.kinesis import KinesisClient, endpoint_of
 
-# Lambda@Edge has no environment variables of its own: what a deployment decides is in the package.
-_SETTINGS_FILE = os.path.join(os.path.dirname(os.path.dirname(__file__)), "settings.json")  # noqa: PTH118, PTH120 - pathlib would cost a cold start 8 ms
+# Lambda@Edge doesn't support environment variables, so the deployment adds a file to the package.
+_SETTINGS_FILE: Final = os.path.join(os.path.dirname(os.path.dirname(__file__)), "settings.json")  # noqa: PTH118, PTH120 - importing pathlib adds 8 ms to a cold start
 
 
-class Context(Protocol):
-    """What the runtime tells of the invocation."""
+class LambdaContext(Protocol):
+    """The part of the Lambda context object that the handler uses."""
 
     def get_remaining_time_in_millis(self) -> int:
-        """Return how long the function may still run."""
+        """Return the milliseconds until the function times out."""
 
 
 @lru_cache(maxsize=1)
 def collector() -> Collector:
-    """Make the collector of this deployment, once.
+    """Return the collector, created from `settings.json` on the first call.
 
     Raises:
-        SettingsError: the package has no usable `settings.json`.
+        SettingsError: `settings.json` is missing or invalid.
     """
     try:
         with open(_SETTINGS_FILE, encoding="utf-8") as file:  # noqa: PTH123 - see above
             text = file.read()
     except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError("settings.json", "cannot be read") from error
+        raise SettingsError("settings.json", "can't be read as UTF-8 text") from error
     settings = settings_module.load(text)
-    here = os.environ.get("AWS_REGION", "")
-    delivery = Delivery(Kinesis(tls.Dialler()), settings.stream, settings.regions, here)
-    return Collector(settings, delivery, here)
+    edge_region = os.environ.get("AWS_REGION", "")
+    delivery = Delivery(
+        KinesisClient(tls.Connector()), settings.stream, settings.regions, edge_region
+    )
+    return Collector(settings, delivery, edge_region)
 
 
-def lambda_handler(event: dict[str, Any], context: Context) -> dict[str, Any]:
-    """Take the events of one request, and answer when a stream has them."""
+def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Return the response to one request, after a stream acknowledged its events."""
     try:
         ready = collector()
     except SettingsError as error:
-        return answers.misconfigured(error)
-    return ready.answer(event, context.get_remaining_time_in_millis() / 1000)
+        return responses.misconfigured(error)
+    return ready.handle(event, context.get_remaining_time_in_millis() / 1000)
 
 
-def _warm() -> None:
-    """Do what costs CPU while the runtime starts the function.
+def _warm_up() -> None:
+    """Do the CPU-intensive setup during Lambda's init phase.
 
-    Lambda runs a module's import with the full CPU and the handler with a share by its memory: a
-    TLS context takes 45 ms here, and a second there at 128 MB. Anywhere else but in the runtime
-    an import stays an import.
+    Lambda runs the init phase with a full vCPU and invocations with a share that depends on the
+    memory size: creating a TLS context takes 45 ms during init, and a second at 128 MB.
     """
-    with suppress(SettingsError):  # each request is told so
+    with suppress(SettingsError):  # the handler reports it in the response to each request
         collector()
-    agents.load()
+    crawlers.load()
     if endpoint_of("us-east-1").tls:
-        tls.context(all_roots=False)
+        tls.ssl_context(all_roots=False)
 
 
+# Only in the Lambda runtime: tests and tools import this module without the setup.
 if "AWS_LAMBDA_RUNTIME_API" in os.environ:
-    _warm()
+    _warm_up()

@@ -1,12 +1,12 @@
-"""Which region is near which: the order in which streams are tried."""
+"""Distances between AWS regions, for the order in which `delivery` tries the streams."""
 
 import math
 from collections.abc import Iterable
 from typing import Final
 
-# Latitude and longitude in degrees of the cities that AWS names its regions after
-# ("AWS Regions and Availability Zones"); a tenth of a degree is nearer than any two regions are.
-_PLACES: Final[dict[str, tuple[float, float]]] = {
+# Latitude and longitude in degrees of the cities in the regions' names ("AWS Regions and
+# Availability Zones"). A tenth of a degree is precise enough: no two regions are that close.
+_COORDINATES_DEGREES: Final[dict[str, tuple[float, float]]] = {
     "af-south-1": (-33.9, 18.4),
     "ap-east-1": (22.3, 114.2),
     "ap-east-2": (25.0, 121.6),
@@ -44,22 +44,23 @@ _PLACES: Final[dict[str, tuple[float, float]]] = {
 }
 
 
-def nearest_first(here: str, regions: Iterable[str]) -> tuple[str, ...]:
-    """Order regions by their distance from the one where the function runs.
+def nearest_first(edge_region: str, regions: Iterable[str]) -> tuple[str, ...]:
+    """Return the regions sorted by distance from the one in which the function runs.
 
-    Regions whose place is not known keep their given order, after those whose place is; where
-    `here` is not known, the given order stands.
+    Regions without known coordinates come last, in their given order. If `edge_region` has none,
+    all regions keep their order.
     """
-    return tuple(sorted(regions, key=lambda region: _distance(here, region)))
+    return tuple(sorted(regions, key=lambda region: _distance(edge_region, region)))
 
 
 def _distance(one: str, other: str) -> float:
     """Return the angle between two regions in radians (spherical law of cosines)."""
     if one == other:
         return -1.0
-    if one not in _PLACES or other not in _PLACES:
+    if one not in _COORDINATES_DEGREES or other not in _COORDINATES_DEGREES:
         return math.inf
-    (lat1, lon1), (lat2, lon2) = (map(math.radians, _PLACES[name]) for name in (one, other))
+    lat1, lon1 = map(math.radians, _COORDINATES_DEGREES[one])
+    lat2, lon2 = map(math.radians, _COORDINATES_DEGREES[other])
     cosine = math.sin(lat1) * math.sin(lat2) + math.cos(lat1) * math.cos(lat2) * math.cos(
         lon1 - lon2
     )

@@ -1,27 +1,30 @@
-"""Which path is which endpoint."""
+"""The routing table: request path to endpoint, accepted methods and event type.
+
+The paths are those of the Segment HTTP API, the short paths of Segment's browser SDK, and
+RudderStack's variants.
+"""
 
 from typing import Final, Literal, NamedTuple
 
 from clickstream.event import TYPES, EventType
-from edge_ingest.errors import UnknownRouteError
+from edge_ingest.errors import NotFoundError
 
 type Kind = Literal["batch", "event", "pixel", "project_settings", "source_config"]
 
 
 class Route(NamedTuple):
-    """An endpoint: `event_type` where the path names it, `key` where the path holds the key."""
+    """An endpoint. `event_type` and `write_key` are set if the path contains them."""
 
     kind: Kind
     methods: tuple[str, ...]
     event_type: EventType | None = None
-    key: str | None = None
+    write_key: str | None = None
 
 
 _POST: Final = ("POST",)
 _GET: Final = ("GET", "HEAD")
 _BATCH: Final = Route("batch", _POST)
 
-# Segment HTTP API, the short forms of its browser SDK, and RudderStack's variations.
 _ROUTES: Final[dict[str, Route]] = {
     "/v1/batch": _BATCH,
     "/v1/import": _BATCH,
@@ -37,22 +40,22 @@ _ROUTES: Final[dict[str, Route]] = {
     },
     "/sourceConfig": Route("source_config", _GET),
 }
-_PROJECTS: Final = "/v1/projects/"
-_SETTINGS: Final = "/settings"
+_PROJECTS_PREFIX: Final = "/v1/projects/"
+_SETTINGS_SUFFIX: Final = "/settings"
 
 
 def match(path: str) -> Route:
-    """Find the endpoint at a path, with or without a slash at its end.
+    """Return the route of a path, with or without a trailing slash.
 
     Raises:
-        UnknownRouteError: nothing is served there.
+        NotFoundError: no route matches.
     """
     path = path.removesuffix("/")
     route = _ROUTES.get(path)
     if route is not None:
         return route
-    if path.startswith(_PROJECTS) and path.endswith(_SETTINGS):
-        key = path[len(_PROJECTS) : -len(_SETTINGS)]
+    if path.startswith(_PROJECTS_PREFIX) and path.endswith(_SETTINGS_SUFFIX):
+        key = path[len(_PROJECTS_PREFIX) : -len(_SETTINGS_SUFFIX)]
         if key and "/" not in key:
-            return Route("project_settings", _GET, key=key)
-    raise UnknownRouteError("not_found", "nothing is served at this path")
+            return Route("project_settings", _GET, write_key=key)
+    raise NotFoundError("not_found", "no endpoint has this path")

@@ -1,4 +1,4 @@
-"""A request in, an answer out, and between them everything on a stream: the contract as a whole."""
+"""Tests for `collector` and `pipeline`: from an origin-request event to records and a response."""
 
 import json
 import re
@@ -7,60 +7,71 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests import strategies as mine
-from tests.unit.edge_ingest import edge
+from tests import strategies
+from tests.unit.edge_ingest import harness
 
-ONE = {"batch": [edge.track()]}
-ALL_DOWN = edge.down("us-east-1", "eu-west-2", "ap-south-1")
+ONE = {"batch": [harness.track()]}
+ALL_REGIONS_UNREACHABLE = harness.unreachable("us-east-1", "eu-west-2", "ap-south-1")
 
 
-def outcome(result: dict[str, Any]) -> tuple[str, str]:
+def status_and_code(result: dict[str, Any]) -> tuple[str, str]:
     return result["status"], json.loads(result["body"])["code"]
 
 
-@given(mine.origin_requests(), st.booleans(), st.sampled_from(["portal", "strict"]))
-def test_any_request_gets_a_legal_result(event: dict[str, Any], up: bool, kind: str) -> None:
+@given(strategies.origin_requests(), st.booleans(), st.sampled_from(["portal", "strict"]))
+def test_any_request_gets_a_valid_response(
+    event: dict[str, Any], reachable: bool, kind: str
+) -> None:
     strict: dict[str, Any] = {
         "cookie": {"enabled": True},
         "privacy": {"ip": "hash", "drop": ["*.a"], "consent": {"categories": ["c"]}},
         "rate_limit": {"events_per_second": 1, "burst": 2},
     }
-    collector = edge.Edge(edge.document(**(strict if kind == "strict" else {})))
-    if not up:
-        collector.streams.weather = ALL_DOWN
+    collector = harness.Harness(harness.settings_document(**(strict if kind == "strict" else {})))
+    if not reachable:
+        collector.streams.fault = ALL_REGIONS_UNREACHABLE
+    statuses = []
     for _ in range(2):
-        result = collector.collector.answer(event, 5.0)
-        edge.assert_legal(result)
-        if result["status"] != "200" and edge.header(result, "content-type") == "application/json":
-            answer = json.loads(result["body"])
-            assert re.fullmatch("[a-z0-9_]+", answer["code"])
-            assert answer["message"]
-    assert all(json.loads(line) for line in collector.log)
+        result = collector.collector.handle(event, 5.0)
+        harness.assert_valid_response(result)
+        statuses.append(int(result["status"]))
+        if (
+            result["status"] != "200"
+            and harness.header(result, "content-type") == "application/json"
+        ):
+            error = json.loads(result["body"])
+            assert re.fullmatch("[a-z0-9_]+", error["code"])
+            assert error["message"]
+    assert [json.loads(line)["status"] for line in collector.log] == statuses
 
 
-@given(st.lists(mine.json_values() | st.builds(edge.track, n=mine.json_values()), max_size=6))
-def test_accepted_is_on_the_stream_and_accepted_plus_rejected_is_sent(sent: list[object]) -> None:
-    collector = edge.Edge()
-    answer = collector.take(body={"batch": sent})
-    refused = {entry["index"]: entry["code"] for entry in answer["rejected"]}
-    assert answer["success"] is True
-    assert answer["accepted"] + len(refused) == len(sent)
+@given(
+    st.lists(
+        strategies.json_values() | st.builds(harness.track, n=strategies.json_values()), max_size=6
+    )
+)
+def test_record_has_every_sent_event_as_accepted_or_rejected(sent: list[object]) -> None:
+    collector = harness.Harness()
+    response = collector.send_ok(body={"batch": sent})
+    rejected = {entry["index"]: entry["code"] for entry in response["rejected"]}
+    assert response["success"] is True
+    assert response["accepted"] + len(rejected) == len(sent)
     if not sent:
         assert not collector.streams.stored
         return
     (record,) = collector.streams.records
     assert {a.i: json.loads(bytes(a.event)) for a in record.accepted} == {
-        i: event for i, event in enumerate(sent) if i not in refused
+        i: event for i, event in enumerate(sent) if i not in rejected
     }
-    assert {r.i: r.code for r in record.rejected} == refused
-    assert (record.header.accepted, record.header.rejected) == (answer["accepted"], len(refused))
+    assert {r.i: r.code for r in record.rejected} == rejected
+    assert (record.header.accepted, record.header.rejected) == (response["accepted"], len(rejected))
 
 
-def test_the_header_is_the_servers_word() -> None:
-    collector = edge.Edge(here="ap-south-1")
+def test_record_header_ignores_forged_client_fields() -> None:
+    collector = harness.Harness(edge_region="ap-south-1")
     forged = {"requestId": "x", "receivedAt": "x", "source": "x", "country": "XX", "bot": True}
-    collector.take(
-        body={"batch": [edge.track(**forged)], "sentAt": "2026-11-21T13:00:00+01:00"} | forged,
+    collector.send_ok(
+        body={"batch": [harness.track(**forged)], "sentAt": "2026-11-21T13:00:00+01:00"} | forged,
         headers={
             "User-Agent": "Mozilla/5.0 (compatible; Googlebot/2.1)",
             "CloudFront-Viewer-Country": "IN",
@@ -90,38 +101,40 @@ def test_the_header_is_the_servers_word() -> None:
     assert (header.device, header.bot, header.ip) == ("tablet", True, "203.0.113.0")
 
 
-def test_cloudfronts_own_agent_is_no_agent() -> None:
-    collector = edge.Edge()
-    collector.take(body={"batch": [edge.track()]}, headers={"User-Agent": "Amazon CloudFront"})
+def test_user_agent_of_cloudfront_is_not_stored() -> None:
+    collector = harness.Harness()
+    collector.send_ok(
+        body={"batch": [harness.track()]}, headers={"User-Agent": "Amazon CloudFront"}
+    )
     assert collector.streams.records[0].header.user_agent is None
     assert collector.streams.records[0].header.bot is False
 
 
-def test_a_server_tells_its_visitors_agent() -> None:
-    collector = edge.Edge()
-    bot = edge.track(context={"userAgent": "Googlebot/2.1"})
-    collector.take(body={"batch": [bot]}, headers={"User-Agent": "analytics-python/2.4.0"})
+def test_bot_flag_uses_user_agent_in_server_event() -> None:
+    collector = harness.Harness()
+    bot = harness.track(context={"userAgent": "Googlebot/2.1"})
+    collector.send_ok(body={"batch": [bot]}, headers={"User-Agent": "analytics-python/2.4.0"})
     assert collector.streams.records[0].header.bot is True
 
 
-def test_a_batch_that_is_sent_again_meets_its_first_copy() -> None:
-    collector = edge.Edge()
-    batch = {"batch": [{"type": "page", "anonymousId": "a"}, edge.track(userId="other")]}
+def test_resent_batch_has_same_partition_key_and_message_ids() -> None:
+    collector = harness.Harness()
+    batch = {"batch": [{"type": "page", "anonymousId": "a"}, harness.track(userId="other")]}
     for sent_at in ("2026-11-21T12:00:00Z", "2026-11-21T12:00:09Z"):
-        collector.take(body=batch | {"sentAt": sent_at})
+        collector.send_ok(body=batch | {"sentAt": sent_at})
     (_, first), (_, second) = collector.streams.stored
-    assert first.key == second.key
+    assert first.partition_key == second.partition_key
     ids = [[a.message_id for a in record.accepted] for record in collector.streams.records]
     assert ids[0] == ids[1]
-    collector.take(body={"batch": [edge.track(userId="u-2")]})
-    assert collector.streams.stored[2][1].key != first.key
+    collector.send_ok(body={"batch": [harness.track(userId="u-2")]})
+    assert collector.streams.stored[2][1].partition_key != first.partition_key
 
 
-# --- weather ---
-def test_one_region_down_is_no_matter() -> None:
-    collector = edge.Edge()
-    collector.streams.weather = edge.down("us-east-1")
-    assert collector.take(body=ONE)["accepted"] == 1
+# --- faults ---
+def test_events_fail_over_when_nearest_region_is_unreachable() -> None:
+    collector = harness.Harness()
+    collector.streams.fault = harness.unreachable("us-east-1")
+    assert collector.send_ok(body=ONE)["accepted"] == 1
     ((region, _),) = collector.streams.stored
     (record,) = collector.streams.records
     assert (region, record.header.stream_region, record.header.failover) == (
@@ -132,28 +145,30 @@ def test_one_region_down_is_no_matter() -> None:
     assert json.loads(collector.log[0])["failover"] is True
 
 
-def test_all_regions_down_is_a_503_that_says_when() -> None:
-    collector = edge.Edge()
-    collector.streams.weather = ALL_DOWN
+def test_503_has_retry_after_when_all_regions_are_unreachable() -> None:
+    collector = harness.Harness()
+    collector.streams.fault = ALL_REGIONS_UNREACHABLE
     result = collector.send(body=ONE)
-    assert outcome(result) == ("503", "unavailable")
-    assert 2 <= int(edge.header(result, "retry-after") or "") <= 10
-    collector.streams.weather = None
-    assert collector.take(body=ONE)["accepted"] == 1
+    assert status_and_code(result) == ("503", "unavailable")
+    assert 2 <= int(harness.header(result, "retry-after") or "") <= 10
+    collector.streams.fault = None
+    assert collector.send_ok(body=ONE)["accepted"] == 1
 
 
-def test_no_time_is_no_try() -> None:
-    collector = edge.Edge()
-    assert outcome(collector.send(body=ONE, seconds=0.3)) == ("503", "unavailable")
+def test_503_without_a_call_when_no_time_is_left() -> None:
+    collector = harness.Harness()
+    assert status_and_code(collector.send(body=ONE, seconds=0.3)) == ("503", "unavailable")
     assert not collector.streams.calls
 
 
-def test_a_source_that_sends_too_much_is_told_when_to_come_back() -> None:
-    collector = edge.Edge(edge.document(rate_limit={"events_per_second": 0.5, "burst": 1}))
-    collector.take(body=ONE)
+def test_429_has_retry_after_when_source_exceeds_its_rate() -> None:
+    collector = harness.Harness(
+        harness.settings_document(rate_limit={"events_per_second": 0.5, "burst": 1})
+    )
+    collector.send_ok(body=ONE)
     result = collector.send(body=ONE, headers={"Origin": "https://school.example"})
-    assert outcome(result) == ("429", "rate_limited")
-    assert edge.header(result, "retry-after") == "2"
-    assert edge.header(result, "access-control-expose-headers") == "Retry-After"
+    assert status_and_code(result) == ("429", "rate_limited")
+    assert harness.header(result, "retry-after") == "2"
+    assert harness.header(result, "access-control-expose-headers") == "Retry-After"
     collector.clock.now += 2
-    collector.take(body=ONE)
+    collector.send_ok(body=ONE)

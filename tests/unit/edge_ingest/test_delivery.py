@@ -1,4 +1,4 @@
-"""Acknowledged, or 503: retries, regions in order, the time that is left, and hot keys."""
+"""Tests for `delivery`: retries, failover, deadlines and hot partition keys."""
 
 from collections.abc import Sequence
 
@@ -8,19 +8,19 @@ from hypothesis import strategies as st
 
 from edge_ingest import delivery
 from edge_ingest.delivery import Delivered, Delivery
-from edge_ingest.errors import UnavailableError
-from edge_ingest.kinesis import Entry, PutError
-from tests.unit.edge_ingest.edge import Clock, Streams, Weather, down
+from edge_ingest.errors import ServiceUnavailableError
+from edge_ingest.kinesis import KinesisError, RecordEntry
+from tests.unit.edge_ingest.harness import Clock, Fault, Streams, unreachable
 
 REGIONS = ("us-east-1", "eu-west-2", "ap-south-1")
 THROTTLED = "ProvisionedThroughputExceededException"
 
 
 class Case:
-    """A delivery from Mumbai on streams in memory, on a clock of its own."""
+    """A delivery from ap-south-1 with streams in memory and a manual clock."""
 
-    def __init__(self, weather: Weather | None = None) -> None:
-        self.streams = Streams(weather)
+    def __init__(self, fault: Fault | None = None) -> None:
+        self.streams = Streams(fault)
         self.clock = Clock()
         self.delivery = Delivery(
             self.streams,
@@ -31,166 +31,166 @@ class Case:
             self.clock.sleep,
         )
 
-    def deliver(self, records: int = 1, key: str = "key", seconds: float = 5.0) -> Delivered:
+    def deliver(self, records: int = 1, key: str = "key", timeout: float = 5.0) -> Delivered:
         def pack(region: str, failover: bool) -> list[bytes]:
             return [f"{region} {failover} {n}".encode() for n in range(records)]
 
-        return self.delivery.deliver(pack, key, seconds)
+        return self.delivery.deliver(pack, key, timeout)
 
     @property
     def stored(self) -> list[str]:
         return [entry.data.decode() for _, entry in self.streams.stored]
 
 
-def test_the_nearest_region_takes_it() -> None:
+def test_nearest_region_stores_the_records() -> None:
     case = Case()
     assert case.deliver(2) == Delivered("ap-south-1", failover=False, records=2, bytes=36)
     assert case.stored == ["ap-south-1 False 0", "ap-south-1 False 1"]
 
 
-def test_only_failed_records_are_put_again_and_after_a_pause() -> None:
-    def weather(region: str, entries: Sequence[Entry]) -> list[str | None]:
+def test_retry_sends_only_failed_records_after_backoff() -> None:
+    def fault(region: str, entries: Sequence[RecordEntry]) -> list[str | None]:
         codes: list[str | None] = [None, THROTTLED, "InternalFailure"]
         return codes if len(entries) == 3 else [None] * len(entries)
 
-    case = Case(weather)
+    case = Case(fault)
     before = case.clock.now
     assert case.deliver(3).region == "ap-south-1"
     assert [len(entries) for _, entries in case.streams.calls] == [3, 2]
     assert case.stored == [f"ap-south-1 False {n}" for n in range(3)]
-    assert 0 <= case.clock.now - before <= delivery.BACKOFF_SECONDS * 2
+    assert 0 < case.clock.now - before <= delivery.BACKOFF_SECONDS * 2
 
 
-def test_the_next_regions_by_distance() -> None:
-    case = Case(down("ap-south-1"))
+def test_failover_uses_next_region_by_distance() -> None:
+    case = Case(unreachable("ap-south-1"))
     assert case.deliver() == Delivered("eu-west-2", failover=True, records=1, bytes=16)
     assert case.stored == ["eu-west-2 True 0"]
-    case = Case(down("ap-south-1", "eu-west-2"))
+    case = Case(unreachable("ap-south-1", "eu-west-2"))
     assert case.deliver().region == "us-east-1"
 
 
-def test_a_region_is_tried_as_often_as_documented() -> None:
-    case = Case(down("ap-south-1"))
+def test_region_gets_three_attempts_before_failover() -> None:
+    case = Case(unreachable("ap-south-1"))
     case.deliver()
     assert [region for region, _ in case.streams.calls] == ["ap-south-1"] * 3 + ["eu-west-2"]
 
 
-def test_what_will_not_pass_is_not_tried_again() -> None:
-    def weather(region: str, entries: Sequence[Entry]) -> list[str | None]:
+def test_final_error_fails_over_without_retry() -> None:
+    def fault(region: str, entries: Sequence[RecordEntry]) -> list[str | None]:
         if region == "ap-south-1":
-            raise PutError("ResourceNotFoundException", passing=False)
+            raise KinesisError("ResourceNotFoundException", retryable=False)
         return [None] * len(entries)
 
-    case = Case(weather)
+    case = Case(fault)
     assert case.deliver().region == "eu-west-2"
     assert [region for region, _ in case.streams.calls] == ["ap-south-1", "eu-west-2"]
 
 
-def test_a_region_that_failed_is_avoided_for_a_while_and_then_tried_again() -> None:
-    case = Case(down("ap-south-1"))
+def test_failed_region_is_tried_last_until_its_cooldown_ends() -> None:
+    case = Case(unreachable("ap-south-1"))
     case.deliver()
-    case.streams.weather = None
+    case.streams.fault = None
     case.streams.calls.clear()
     assert case.deliver() == Delivered("eu-west-2", failover=True, records=1, bytes=16)
-    case.clock.now += delivery.AVOID_SECONDS
+    case.clock.now += delivery.REGION_COOLDOWN_SECONDS
     assert case.deliver().region == "ap-south-1"
 
 
-def test_a_region_that_is_avoided_is_still_the_last_resort() -> None:
-    case = Case(down("ap-south-1"))
+def test_region_in_cooldown_is_used_when_others_fail() -> None:
+    case = Case(unreachable("ap-south-1"))
     case.deliver()
-    case.streams.weather = down("eu-west-2", "us-east-1")
+    case.streams.fault = unreachable("eu-west-2", "us-east-1")
     assert case.deliver().region == "ap-south-1"
 
 
-def test_a_region_that_took_a_part_counts_for_none() -> None:
-    def weather(region: str, entries: Sequence[Entry]) -> list[str | None]:
+def test_partly_stored_records_are_all_sent_to_next_region() -> None:
+    def fault(region: str, entries: Sequence[RecordEntry]) -> list[str | None]:
         if region == "ap-south-1":
             return [None if entry.data.endswith(b"0") else "InternalFailure" for entry in entries]
         return [None] * len(entries)
 
-    case = Case(weather)
+    case = Case(fault)
     assert case.deliver(2).region == "eu-west-2"
     assert case.stored == ["ap-south-1 False 0", "eu-west-2 True 0", "eu-west-2 True 1"]
 
 
-def test_no_region_is_a_503_with_retry_after() -> None:
-    case = Case(down(*REGIONS))
-    with pytest.raises(UnavailableError) as caught:
+def test_delivery_fails_with_retry_after_when_all_regions_fail() -> None:
+    case = Case(unreachable(*REGIONS))
+    with pytest.raises(ServiceUnavailableError) as caught:
         case.deliver()
     assert caught.value.retry_after in range(2, 10)
     assert {region for region, _ in case.streams.calls} == set(REGIONS)
 
 
 @given(st.floats(0.0, 6.0), st.floats(0.0, 3.0))
-def test_the_time_that_is_left_is_kept(seconds: float, call: float) -> None:
+def test_delivery_ends_by_its_deadline(seconds: float, call: float) -> None:
     case = Case()
 
-    def weather(region: str, entries: Sequence[Entry]) -> list[str | None]:
-        case.clock.now += min(call, delivery.CALL_SECONDS)
-        raise PutError("unreachable", passing=True)
+    def fault(region: str, entries: Sequence[RecordEntry]) -> list[str | None]:
+        case.clock.now += min(call, delivery.CALL_TIMEOUT_SECONDS)
+        raise KinesisError("unreachable", retryable=True)
 
-    case.streams.weather = weather
+    case.streams.fault = fault
     before = case.clock.now
-    with pytest.raises(UnavailableError):
-        case.deliver(seconds=seconds)
-    assert case.clock.now - before <= seconds + min(call, delivery.CALL_SECONDS) + 1e-6
+    with pytest.raises(ServiceUnavailableError):
+        case.deliver(timeout=seconds)
+    assert case.clock.now - before <= seconds + min(call, delivery.CALL_TIMEOUT_SECONDS) + 1e-6
 
 
-def test_each_region_has_its_share_of_the_time() -> None:
+def test_each_region_gets_a_share_of_the_timeout() -> None:
     case = Case()
 
-    def weather(region: str, entries: Sequence[Entry]) -> list[str | None]:
+    def fault(region: str, entries: Sequence[RecordEntry]) -> list[str | None]:
         case.clock.now += 2.0
-        raise PutError("unreachable", passing=True)
+        raise KinesisError("unreachable", retryable=True)
 
-    case.streams.weather = weather
-    with pytest.raises(UnavailableError):
-        case.deliver(seconds=6.0)
+    case.streams.fault = fault
+    with pytest.raises(ServiceUnavailableError):
+        case.deliver(timeout=6.0)
     assert {region for region, _ in case.streams.calls} == set(REGIONS)
 
 
-def test_a_key_that_throttles_is_spread_and_comes_together_again() -> None:
+def test_throttled_key_gets_suffixes_until_its_spreading_ends() -> None:
     hot = {"key"}
 
-    def weather(region: str, entries: Sequence[Entry]) -> list[str | None]:
-        return [THROTTLED if entry.key in hot else None for entry in entries]
+    def fault(region: str, entries: Sequence[RecordEntry]) -> list[str | None]:
+        return [THROTTLED if entry.partition_key in hot else None for entry in entries]
 
-    case = Case(weather)
+    case = Case(fault)
     assert case.deliver().region == "ap-south-1"
-    used = [entries[0].key for _, entries in case.streams.calls]
+    used = [entries[0].partition_key for _, entries in case.streams.calls]
     assert used[:2] == ["key", "key"]
     assert used[2].startswith("key.")
     spread = set()
     for _ in range(60):
         case.deliver()
-        spread.add(case.streams.calls[-1][1][0].key)
+        spread.add(case.streams.calls[-1][1][0].partition_key)
     assert "key" not in spread
-    assert 8 < len(spread) <= delivery.SPREAD
+    assert 8 < len(spread) <= delivery.HOT_KEY_SUFFIXES
     case.deliver(key="other")
-    assert case.streams.calls[-1][1][0].key == "other"
-    case.clock.now += delivery.SPREAD_SECONDS + 1
+    assert case.streams.calls[-1][1][0].partition_key == "other"
+    case.clock.now += delivery.HOT_KEY_SECONDS + 1
     hot.clear()
     case.deliver()
-    assert case.streams.calls[-1][1][0].key == "key"
+    assert case.streams.calls[-1][1][0].partition_key == "key"
 
 
-def test_one_throttle_that_passes_spreads_nothing() -> None:
+def test_single_throttle_adds_no_suffix() -> None:
     left = [THROTTLED]
 
-    def weather(region: str, entries: Sequence[Entry]) -> list[str | None]:
+    def fault(region: str, entries: Sequence[RecordEntry]) -> list[str | None]:
         return [left.pop() if left else None]
 
-    case = Case(weather)
+    case = Case(fault)
     case.deliver()
-    assert {entries[0].key for _, entries in case.streams.calls} == {"key"}
+    assert {entries[0].partition_key for _, entries in case.streams.calls} == {"key"}
 
 
-def test_the_memory_of_hot_keys_is_bounded() -> None:
-    def weather(region: str, entries: Sequence[Entry]) -> list[str | None]:
-        return [None if "." in entry.key else THROTTLED for entry in entries]
+def test_hot_keys_are_bounded_to_1024() -> None:
+    def fault(region: str, entries: Sequence[RecordEntry]) -> list[str | None]:
+        return [None if "." in entry.partition_key else THROTTLED for entry in entries]
 
-    case = Case(weather)
+    case = Case(fault)
     for n in range(1500):
         case.deliver(key=f"k{n}")
-    assert len(case.delivery._hot) <= 1024
+    assert len(case.delivery._hot_keys) <= 1024

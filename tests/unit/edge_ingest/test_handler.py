@@ -1,4 +1,4 @@
-"""The function as the runtime calls it: settings from the package, events from `events/`."""
+"""Tests for `handler`: settings from the package, the sample events, and the init phase."""
 
 import json
 import subprocess
@@ -11,9 +11,9 @@ import pytest
 
 import clickstream
 from edge_ingest import handler
-from edge_ingest.kinesis import Kinesis
-from tests.unit.edge_ingest import edge
-from tests.unit.edge_ingest.peer import Network, acknowledge
+from edge_ingest.kinesis import KinesisClient
+from tests.unit.edge_ingest import harness
+from tests.unit.edge_ingest.http_server import Network, acknowledge
 
 ROOT = Path(__file__).resolve().parents[3]
 EVENTS = {path.stem: path for path in sorted((ROOT / "events" / "edge_ingest").iterdir())}
@@ -28,7 +28,7 @@ OUTCOMES = {
 
 
 class Context:
-    """The runtime's word on the time that is left."""
+    """A Lambda context with five seconds left."""
 
     def get_remaining_time_in_millis(self) -> int:
         return 5_000
@@ -36,7 +36,7 @@ class Context:
 
 @pytest.fixture
 def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A place for settings.json, and a handler that has not read any yet."""
+    """Return an empty folder for `settings.json`, with the cached collector cleared."""
     monkeypatch.setattr(handler, "_SETTINGS_FILE", str(tmp_path / "settings.json"))
     monkeypatch.setenv("AWS_REGION", "us-east-1")
     handler.collector.cache_clear()
@@ -45,43 +45,45 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def write_settings(package: Path) -> None:
-    document = edge.document()
+    document = harness.settings_document()
     document["sources"][0]["write_key"] = "a-write-key"
     (package / "settings.json").write_text(json.dumps(document))
 
 
-def test_every_event_has_an_outcome() -> None:
+def test_every_sample_event_has_an_expected_outcome() -> None:
     assert set(EVENTS) == set(OUTCOMES)
 
 
 @pytest.mark.parametrize("case", sorted(OUTCOMES))
-def test_the_events_of_sam_local_invoke(
+def test_sample_event_gets_its_expected_response(
     case: str, package: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_settings(package)
-    streams = edge.Streams()
-    monkeypatch.setattr(Kinesis, "put", staticmethod(streams.put))
+    streams = harness.Streams()
+    monkeypatch.setattr(KinesisClient, "put_records", staticmethod(streams.put_records))
     result = handler.lambda_handler(json.loads(EVENTS[case].read_text()), Context())
     status, accepted = OUTCOMES[case]
     assert result["status"] == status
     assert sum(len(record.accepted) for record in streams.records) == accepted
 
 
-def test_from_the_event_to_the_wire(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_handler_puts_batch_over_http_and_caches_collector(
+    package: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write_settings(package)
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "s")
     network = Network(acknowledge(1))
-    monkeypatch.setattr("edge_ingest.tls.Dialler.__call__", lambda _, *args: network(*args))
+    monkeypatch.setattr("edge_ingest.tls.Connector.__call__", lambda _, *args: network(*args))
     result = handler.lambda_handler(json.loads(EVENTS["batch"].read_text()), Context())
-    network.end()
+    network.close()
     assert json.loads(result["body"]) == {"success": True, "accepted": 2, "rejected": []}
     assert handler.collector() is handler.collector()
 
 
 @pytest.mark.parametrize("text", [None, "{", "{}", "\udcff"])
-def test_without_settings_every_request_is_told_to_come_back(
+def test_503_has_retry_after_when_settings_are_missing_or_invalid(
     text: str | None, package: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     if text is not None:
@@ -89,8 +91,8 @@ def test_without_settings_every_request_is_told_to_come_back(
     result: dict[str, Any] = handler.lambda_handler(
         json.loads(EVENTS["batch"].read_text()), Context()
     )
-    edge.assert_legal(result)
-    assert (result["status"], edge.header(result, "retry-after")) == ("503", "30")
+    harness.assert_valid_response(result)
+    assert (result["status"], harness.header(result, "retry-after")) == ("503", "30")
     assert json.loads(result["body"])["code"] == "unavailable"
     assert json.loads(capsys.readouterr().out)["code"] == "settings"
     write_settings(package)
@@ -98,11 +100,11 @@ def test_without_settings_every_request_is_told_to_come_back(
 
 
 @pytest.mark.parametrize("runtime", [False, True])
-def test_what_costs_cpu_is_done_while_the_runtime_starts(tmp_path: Path, runtime: bool) -> None:
-    """An import in the runtime makes the TLS context and reads the list; elsewhere it does not."""
+def test_import_warms_up_only_in_the_lambda_runtime(tmp_path: Path, runtime: bool) -> None:
+    """The warm-up creates the TLS context and reads the crawler list."""
     program = (
-        "import sys; from edge_ingest import agents, handler, tls;"
-        "print(agents.load.cache_info().currsize, tls.context.cache_info().currsize,"
+        "import sys; from edge_ingest import crawlers, handler, tls;"
+        "print(crawlers.load.cache_info().currsize, tls.ssl_context.cache_info().currsize,"
         "'ssl' in sys.modules)"
     )
     environment = {"PYTHONPATH": f"{ROOT / 'src'}:{Path(clickstream.__file__).parent.parent}"}

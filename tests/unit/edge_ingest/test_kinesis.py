@@ -1,4 +1,4 @@
-"""PutRecords: what is acknowledged, what fails alone, what fails as a whole, and skewed clocks."""
+"""Tests for `kinesis`: PutRecords requests, error codes, clock skew and endpoints."""
 
 import base64
 import json
@@ -6,55 +6,61 @@ import time
 
 import pytest
 
-from edge_ingest import signing
-from edge_ingest.http import Endpoint
-from edge_ingest.kinesis import Entry, Kinesis, PutError, endpoint_of
-from tests.unit.edge_ingest.edge import NOW, Clock
-from tests.unit.edge_ingest.peer import Network, Script, Wire, acknowledge, network, put
+from edge_ingest import sigv4
+from edge_ingest.http_client import Endpoint
+from edge_ingest.kinesis import KinesisClient, KinesisError, RecordEntry, endpoint_of
+from tests.unit.edge_ingest.harness import NOW, Clock
+from tests.unit.edge_ingest.http_server import (
+    Network,
+    Script,
+    ServerConnection,
+    acknowledge,
+    network,
+)
 
-ENTRIES = [Entry(b"one", "k1"), Entry(b"two", "k2")]
+ENTRIES = [RecordEntry(b"one", "k1"), RecordEntry(b"two", "k2")]
 DATE = "Sat, 21 Nov 2026 12:00:00 GMT"
 THROTTLED = "ProvisionedThroughputExceededException"
 
 
-def keys() -> signing.Credentials:
-    return signing.Credentials("AKID", "secret", "token")
+def credentials() -> sigv4.Credentials:
+    return sigv4.Credentials("AKID", "secret", "token")
 
 
-def kinesis(dial: Network, clock: Clock | None = None) -> Kinesis:
-    return Kinesis(dial, clock or Clock(), keys)
+def kinesis(connect: Network, clock: Clock | None = None) -> KinesisClient:
+    return KinesisClient(connect, clock or Clock(), credentials)
 
 
-def put_once(script: Script, seconds: float = 2.0) -> list[str | None]:
-    with network(script) as dial:
-        return kinesis(dial).put("eu-west-2", "events", ENTRIES, seconds)
+def put_once(script: Script, timeout: float = 2.0) -> list[str | None]:
+    with network(script) as connect:
+        return kinesis(connect).put_records("eu-west-2", "events", ENTRIES, timeout)
 
 
-def error_of(*scripts: Script | None, clock: Clock | None = None) -> PutError:
-    with network(*scripts) as dial, pytest.raises(PutError) as caught:
-        kinesis(dial, clock).put("eu-west-2", "events", ENTRIES, 1.0)
+def error_of(*scripts: Script | None, clock: Clock | None = None) -> KinesisError:
+    with network(*scripts) as connect, pytest.raises(KinesisError) as caught:
+        kinesis(connect, clock).put_records("eu-west-2", "events", ENTRIES, 1.0)
     return caught.value
 
 
 def failing(status: int, document: object, times: int = 1, **headers: str) -> Script:
-    def script(wire: Wire) -> None:
+    def script(server: ServerConnection) -> None:
         for _ in range(times):
-            wire.request()
-            wire.answer(status, json.dumps(document).encode(), **headers)
+            server.request()
+            server.respond(status, json.dumps(document).encode(), **headers)
 
     return script
 
 
-def test_the_call_is_that_of_the_api() -> None:
+def test_put_records_sends_signed_request() -> None:
     seen: list[tuple[dict[str, str], bytes]] = []
 
-    def script(wire: Wire) -> None:
-        seen.append(wire.request())
-        put(wire, None, None)
+    def script(server: ServerConnection) -> None:
+        seen.append(server.request())
+        server.respond_put_records(None, None)
 
-    with network(script) as dial:
-        assert kinesis(dial).put("eu-west-2", "events", ENTRIES, 2) == [None, None]
-        assert dial.dialled == [
+    with network(script) as connect:
+        assert kinesis(connect).put_records("eu-west-2", "events", ENTRIES, 2) == [None, None]
+        assert connect.endpoints == [
             Endpoint(tls=True, host="kinesis.eu-west-2.amazonaws.com", port=443)
         ]
     headers, body = seen[0]
@@ -65,20 +71,20 @@ def test_the_call_is_that_of_the_api() -> None:
     document = json.loads(body)
     assert document["StreamName"] == "events"
     assert [
-        Entry(base64.b64decode(r["Data"]), r["PartitionKey"]) for r in document["Records"]
+        RecordEntry(base64.b64decode(r["Data"]), r["PartitionKey"]) for r in document["Records"]
     ] == ENTRIES
 
 
-def test_records_fail_one_by_one() -> None:
-    def script(wire: Wire) -> None:
-        wire.request()
-        put(wire, None, THROTTLED)
+def test_put_records_returns_error_code_of_each_record() -> None:
+    def script(server: ServerConnection) -> None:
+        server.request()
+        server.respond_put_records(None, THROTTLED)
 
     assert put_once(script) == [None, THROTTLED]
 
 
 @pytest.mark.parametrize(
-    ("status", "document", "code", "passing"),
+    ("status", "document", "code", "retryable"),
     [
         (400, {"__type": THROTTLED}, THROTTLED, True),
         (400, {"__type": f"com.amazonaws.kinesis.v20131202#{THROTTLED}"}, THROTTLED, True),
@@ -92,79 +98,79 @@ def test_records_fail_one_by_one() -> None:
         (503, None, "http_503", True),
     ],
 )
-def test_a_failed_call_is_passing_or_not(
-    status: int, document: object, code: str, *, passing: bool
+def test_failed_call_is_retryable_by_its_error_code(
+    status: int, document: object, code: str, *, retryable: bool
 ) -> None:
     error = error_of(failing(status, document))
-    assert (error.code, error.passing) == (code, passing)
+    assert (error.code, error.retryable) == (code, retryable)
 
 
-def test_the_error_type_may_stand_in_a_header() -> None:
+def test_error_code_is_read_from_errortype_header() -> None:
     error = error_of(failing(400, {}, x_amzn_ErrorType=f"{THROTTLED}:http://internal.amazon.com/"))
-    assert (error.code, error.passing) == (THROTTLED, True)
+    assert (error.code, error.retryable) == (THROTTLED, True)
 
 
 @pytest.mark.parametrize(
     "body", [b"", b"{}", b"<html>", b'{"FailedRecordCount":0,"Records":[]}', b"\xff", b"[" * 99_999]
 )
-def test_an_answer_that_acknowledges_nothing_is_no_success(body: bytes) -> None:
-    def script(wire: Wire) -> None:
-        wire.request()
-        wire.answer(200, body)
+def test_unreadable_200_response_is_a_retryable_error(body: bytes) -> None:
+    def script(server: ServerConnection) -> None:
+        server.request()
+        server.respond(200, body)
 
     error = error_of(script)
-    assert (error.code, error.passing) == ("unreadable_response", True)
+    assert (error.code, error.retryable) == ("unreadable_response", True)
 
 
-def test_no_connection_passes() -> None:
+def test_refused_connection_is_retryable() -> None:
     error = error_of(None)
-    assert (error.code, error.passing) == ("unreachable", True)
+    assert (error.code, error.retryable) == ("unreachable", True)
 
 
-def test_no_credentials_do_not_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_credentials_are_not_retryable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_ACCESS_KEY_ID", raising=False)
-    with network() as dial, pytest.raises(PutError) as caught:
-        Kinesis(dial).put("eu-west-2", "events", ENTRIES, 1)
-    assert (caught.value.code, caught.value.passing) == ("no_credentials", False)
+    with network() as connect, pytest.raises(KinesisError) as caught:
+        KinesisClient(connect).put_records("eu-west-2", "events", ENTRIES, 1)
+    assert (caught.value.code, caught.value.retryable) == ("no_credentials", False)
 
 
 @pytest.mark.parametrize("skew", [-7200.0, 900.0])
 @pytest.mark.parametrize("code", ["InvalidSignatureException", "RequestTimeTooSkewed"])
-def test_a_clock_that_is_off_takes_over_the_servers(skew: float, code: str) -> None:
+def test_skewed_clock_is_corrected_by_the_date_header(skew: float, code: str) -> None:
     dates: list[str] = []
 
-    def script(wire: Wire) -> None:
-        dates.append(wire.request()[0]["x-amz-date"])
-        wire.answer(400, json.dumps({"__type": code}).encode(), Date=DATE)
+    def script(server: ServerConnection) -> None:
+        dates.append(server.request()[0]["x-amz-date"])
+        server.respond(400, json.dumps({"__type": code}).encode(), Date=DATE)
         for _ in range(2):
-            dates.append(wire.request()[0]["x-amz-date"])
-            put(wire, None, None)
+            dates.append(server.request()[0]["x-amz-date"])
+            server.respond_put_records(None, None)
 
-    with network(script) as dial:
-        client = kinesis(dial, Clock(NOW + skew))
-        assert client.put("eu-west-2", "events", ENTRIES, 2) == [None, None]
-        assert client.put("eu-west-2", "events", ENTRIES, 2) == [None, None]
+    with network(script) as connect:
+        client = kinesis(connect, Clock(NOW + skew))
+        assert client.put_records("eu-west-2", "events", ENTRIES, 2) == [None, None]
+        assert client.put_records("eu-west-2", "events", ENTRIES, 2) == [None, None]
     assert dates[0] == time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(NOW + skew))
     assert dates[1:] == ["20261121T120000Z"] * 2
 
 
-def test_a_wrong_signature_by_a_right_clock_is_final() -> None:
+def test_signature_error_is_final_when_clock_is_correct() -> None:
     error = error_of(failing(400, {"__type": "InvalidSignatureException"}, Date=DATE))
-    assert (error.code, error.passing) == ("InvalidSignatureException", False)
+    assert (error.code, error.retryable) == ("InvalidSignatureException", False)
 
 
-def test_a_server_without_a_clock_is_not_followed() -> None:
+def test_clock_is_unchanged_when_response_has_no_date() -> None:
     clock = Clock(time.time())
     error = error_of(failing(400, {"__type": "RequestExpired"}), clock=clock)
     assert error.code == "RequestExpired"
 
 
-def test_one_connection_for_each_region() -> None:
-    with network(acknowledge(2), acknowledge(1)) as dial:
-        client = kinesis(dial)
+def test_client_keeps_one_connection_per_region() -> None:
+    with network(acknowledge(2), acknowledge(1)) as connect:
+        client = kinesis(connect)
         for region in ("eu-west-2", "us-east-1", "eu-west-2"):
-            assert client.put(region, "events", ENTRIES, 2) == [None, None]
-        assert [endpoint.host.split(".")[1] for endpoint in dial.dialled] == [
+            assert client.put_records(region, "events", ENTRIES, 2) == [None, None]
+        assert [endpoint.host.split(".")[1] for endpoint in connect.endpoints] == [
             "eu-west-2",
             "us-east-1",
         ]
@@ -180,7 +186,7 @@ def test_one_connection_for_each_region() -> None:
         ("http://[::1]", Endpoint(tls=False, host="::1", port=80)),
     ],
 )
-def test_the_standard_variables_say_where_kinesis_is(
+def test_environment_variables_override_the_endpoint(
     url: str, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", url)

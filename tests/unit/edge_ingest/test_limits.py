@@ -1,4 +1,4 @@
-"""Errors and limits: the one table, and each limit at n and one past it."""
+"""Tests for error responses and request limits, at each limit and one past it."""
 
 import base64
 import gzip
@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from edge_ingest.errors import STATUS, IngestError
-from tests.unit.edge_ingest import edge
+from tests.unit.edge_ingest import harness
 
-ONE = {"batch": [edge.track()]}
+ONE = {"batch": [harness.track()]}
 
 
-def outcome(result: dict[str, Any]) -> tuple[str, str]:
+def status_and_code(result: dict[str, Any]) -> tuple[str, str]:
     return result["status"], json.loads(result["body"])["code"]
 
 
@@ -34,18 +34,20 @@ def outcome(result: dict[str, Any]) -> tuple[str, str]:
         ({"uri": "/v1/track", "body": b"[]"}, ("400", "invalid_event")),
     ],
 )
-def test_errors_have_the_tables_answers(sent: dict[str, Any], expected: tuple[str, str]) -> None:
-    collector = edge.Edge()
+def test_error_response_has_its_status_and_code(
+    sent: dict[str, Any], expected: tuple[str, str]
+) -> None:
+    collector = harness.Harness()
     result = collector.send(**sent)
-    assert outcome(result) == expected
-    assert edge.header(result, "content-type") == "application/json"
-    assert edge.header(result, "cache-control") == "no-store"
+    assert status_and_code(result) == expected
+    assert harness.header(result, "content-type") == "application/json"
+    assert harness.header(result, "cache-control") == "no-store"
     assert not collector.streams.calls
     (line,) = collector.log
     assert json.loads(line)["code"] == expected[1]
 
 
-def test_the_table_knows_every_error() -> None:
+def test_status_table_has_every_error() -> None:
     def leaves(kind: type[IngestError]) -> set[type[IngestError]]:
         return {leaf for sub in kind.__subclasses__() for leaf in leaves(sub)} or {kind}
 
@@ -54,18 +56,20 @@ def test_the_table_knows_every_error() -> None:
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress])
 @pytest.mark.parametrize(("over", "status"), [(0, "200"), (1, "413")])
-def test_a_batch_has_500_kilobytes(pack: Callable[[bytes], bytes], over: int, status: str) -> None:
-    texts = [json.dumps(edge.track(p="x" * 30_000)).encode() for _ in range(16)]
+def test_batch_over_500_kb_is_too_large(
+    pack: Callable[[bytes], bytes], over: int, status: str
+) -> None:
+    texts = [json.dumps(harness.track(p="x" * 30_000)).encode() for _ in range(16)]
     body = b'{"batch":[' + b",".join(texts) + b"]"
     body += b" " * (500 * 1024 + over - len(body) - 1) + b"}"
     assert len(body) == 500 * 1024 + over
-    assert edge.Edge().send(body=pack(body))["status"] == status
+    assert harness.Harness().send(body=pack(body))["status"] == status
 
 
 @pytest.mark.parametrize(("count", "status"), [(2500, "200"), (2501, "413")])
-def test_a_batch_has_2500_events(count: int, status: str) -> None:
+def test_batch_over_2500_events_is_too_large(count: int, status: str) -> None:
     body = b'{"batch":[' + b",".join([b'{"type":"page","userId":"u"}'] * count) + b"]}"
-    collector = edge.Edge()
+    collector = harness.Harness()
     result = collector.send(body=body)
     assert result["status"] == status
     if status == "200":
@@ -75,25 +79,26 @@ def test_a_batch_has_2500_events(count: int, status: str) -> None:
         assert json.loads(result["body"])["code"] == "too_many_events"
 
 
-def test_a_batch_of_nothing_but_refusals_fits_in_an_answer() -> None:
-    document = edge.document() | {"limits": {"batch_events": 5000}}
+def test_response_with_5000_rejections_fits_the_quota() -> None:
+    document = harness.settings_document() | {"limits": {"batch_events": 5000}}
     body = b'{"batch":[' + b",".join([b'{"context":0,"originalTimestamp":0}'] * 5000) + b"]}"
-    result = edge.Edge(document).send(body=body)
+    result = harness.Harness(document).send(body=body)
     assert len(json.loads(result["body"])["rejected"]) == 5000
-    edge.assert_legal(result)
+    harness.assert_valid_response(result)
 
 
-def test_a_request_past_a_record_is_split() -> None:
-    document = edge.document() | {"limits": {"batch_bytes": 1024 * 1024}}
-    collector = edge.Edge(document)
-    # a seeded generator: text that does not shrink
-    chance = random.Random(1)
+def test_request_over_1_mib_packed_is_split_into_records() -> None:
+    document = harness.settings_document() | {"limits": {"batch_bytes": 1024 * 1024}}
+    collector = harness.Harness(document)
+    generator = random.Random(1)  # random text, because it does not compress
     texts = []
     for n in range(34):
-        noise = base64.b85encode(chance.randbytes(24_000)).replace(b'"', b"'").replace(b"\\", b"/")
+        noise = (
+            base64.b85encode(generator.randbytes(24_000)).replace(b'"', b"'").replace(b"\\", b"/")
+        )
         texts.append(b'{"type":"page","userId":"u","messageId":"%d","p":"%s"}' % (n, noise))
     body = b'{"batch":[' + b",".join(texts) + b"]}"
     assert len(body) < 1024 * 1024
-    answer = collector.take(body=body)
-    assert answer["accepted"] == 34
+    response = collector.send_ok(body=body)
+    assert response["accepted"] == 34
     assert [bytes(a.event) for r in collector.streams.records for a in r.accepted] == texts

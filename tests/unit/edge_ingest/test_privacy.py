@@ -1,4 +1,4 @@
-"""What must not be stored is planted everywhere, and found nowhere: not in a record, nor a log."""
+"""Tests for `privacy` and `redaction`: canary values must not reach a record or the log."""
 
 import gzip
 import json
@@ -9,26 +9,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clickstream import times
-from edge_ingest import privacy, settings, viewer
-from tests.unit.edge_ingest import edge
+from edge_ingest import cloudfront_event, privacy, settings
+from tests.unit.edge_ingest import harness
 
 IP, IP6 = "203.0.113.77", "2001:db8:aaaa:bbbb:cccc::77"
-NOW = times.at(edge.NOW)
+NOW = times.at(harness.NOW)
 
 
-def policy(
+def policy_for(
     rules: settings.Privacy = settings.Privacy(),  # noqa: B008 - immutable
     *,
     headers: dict[str, str] | None = None,
-    day: float = edge.NOW,
+    day: float = harness.NOW,
     salt: str | None = "a salt for the tests",
 ) -> privacy.Policy:
-    request = viewer.read(edge.request(headers=headers))
-    return privacy.policy(rules, request, salt, times.at(day))
+    request = cloudfront_event.parse_request(harness.request(headers=headers))
+    return privacy.policy_for(rules, request, salt, times.at(day))
 
 
 @pytest.mark.parametrize(
-    ("ip", "kept"),
+    ("ip", "redacted"),
     [
         (IP, "203.0.113.0"),
         ("0.0.0.0", "0.0.0.0"),
@@ -43,41 +43,41 @@ def policy(
         ("1.2.3.4\x00", None),
     ],
 )
-def test_addresses_are_truncated(ip: str, kept: str | None) -> None:
-    assert policy().address(ip) == kept
+def test_address_is_truncated_or_dropped(ip: str, redacted: str | None) -> None:
+    assert policy_for().redact_ip(ip) == redacted
 
 
 @given(st.ip_addresses())
-def test_a_truncated_address_is_its_networks(address: Any) -> None:
-    kept = policy().address(str(address))
-    other = policy().address(str(type(address)(int(address) ^ 1)))
-    assert kept is not None
-    assert kept == other
+def test_addresses_of_one_network_truncate_alike(address: Any) -> None:
+    truncated = policy_for().redact_ip(str(address))
+    other = policy_for().redact_ip(str(type(address)(int(address) ^ 1)))
+    assert truncated is not None
+    assert truncated == other
 
 
-def test_hashed_addresses_change_by_the_day_and_dropped_ones_are_gone() -> None:
+def test_hashed_address_changes_daily_and_dropped_one_is_none() -> None:
     hashed = settings.Privacy(ip="hash")
-    today = policy(hashed).address(IP)
-    assert today == policy(hashed, day=edge.NOW + 11 * 3600).address(IP)
+    today = policy_for(hashed).redact_ip(IP)
+    assert today == policy_for(hashed, day=harness.NOW + 11 * 3600).redact_ip(IP)
     others = {
-        policy(hashed, day=edge.NOW + 12 * 3600).address(IP),
-        policy(hashed, salt="another salt of tests").address(IP),
-        policy(hashed).address("203.0.113.78"),
+        policy_for(hashed, day=harness.NOW + 12 * 3600).redact_ip(IP),
+        policy_for(hashed, salt="another salt for tests").redact_ip(IP),
+        policy_for(hashed).redact_ip("203.0.113.78"),
     }
     assert len({today, *others}) == 4
     assert today is not None
-    assert policy(settings.Privacy(ip="drop")).address(IP) is None
+    assert policy_for(settings.Privacy(ip="drop")).redact_ip(IP) is None
 
 
-def test_fields_are_dropped_and_hashed_by_their_paths() -> None:
+def test_fields_are_dropped_and_hashed_by_path() -> None:
     rules = settings.parse(
-        edge.document(
+        harness.settings_document(
             privacy={
                 "drop": ["context.traits.email", "properties.*.secret", "properties.items.price"],
                 "hash": ["userId", "traits.*", "none.such"],
             }
         )
-    ).sources[edge.KEY]
+    ).sources[harness.WRITE_KEY]
     event = {
         "userId": "u-1",
         "context": {"traits": {"email": "e", "plan": "p"}},
@@ -85,25 +85,32 @@ def test_fields_are_dropped_and_hashed_by_their_paths() -> None:
         "traits": {"n": 10, "text": "10"},
     }
     text = json.dumps(event).encode()
-    got = json.loads(policy(rules.privacy).event(text))
-    assert got["context"] == {"traits": {"plan": "p"}}
-    assert got["properties"] == {"a": {"open": 1.0}, "items": [{"sku": 2}, 7]}
-    assert got["userId"] != "u-1"
-    assert len(got["userId"]) == 32
-    assert got["traits"]["n"] == got["traits"]["text"] != "10"
-    assert got == json.loads(policy(rules.privacy, day=edge.NOW + 90_000).event(text))
-    assert got["userId"] != json.loads(policy(rules.privacy, salt="x" * 16).event(text))["userId"]
+    redacted = json.loads(policy_for(rules.privacy).redact_event(text))
+    assert redacted["context"] == {"traits": {"plan": "p"}}
+    assert redacted["properties"] == {"a": {"open": 1.0}, "items": [{"sku": 2}, 7]}
+    assert redacted["userId"] != "u-1"
+    assert len(redacted["userId"]) == 32
+    assert redacted["traits"]["n"] == redacted["traits"]["text"] != "10"
+    assert redacted == json.loads(
+        policy_for(rules.privacy, day=harness.NOW + 90_000).redact_event(text)
+    )
+    assert (
+        redacted["userId"]
+        != json.loads(policy_for(rules.privacy, salt="x" * 16).redact_event(text))["userId"]
+    )
 
 
-def test_what_no_rule_names_keeps_its_bytes() -> None:
+def test_text_without_matching_keys_is_unchanged() -> None:
     text = b'{"userId":"u", "n": 1.50, "zip":"x","context":{"ips":[1e999]}}'
-    assert policy().event(text) is text
-    changed = policy().event(b'{"context":{"ip":"%s"},"n":1.50,"big":1e999}' % IP.encode())
+    assert policy_for().redact_event(text) is text
+    changed = policy_for().redact_event(
+        b'{"context":{"ip":"%s"},"n":1.50,"big":1e999}' % IP.encode()
+    )
     assert changed == b'{"context":{"ip":"203.0.113.0"},"n":1.50,"big":1e999}'
 
 
 # --- canaries ------------------------------------------------------------------------------------
-PLACES = [
+LOCATIONS = [
     {"context": {"ip": IP}},
     {"context": {"ip": IP6}},
     {"context": {"ip": f"{IP}, 10.0.0.1"}},
@@ -114,7 +121,7 @@ PLACES = [
     {"traits": {"ip": IP}},
     {"context": {"traits": {"ip": IP6}}},
 ]
-# The same key said twice, spelt with escapes, or in a text that no parser takes.
+# Duplicate keys, keys with escape sequences, and invalid JSON.
 TEXTS = [
     b'{"type":"page","userId":"u","context":{"ip":"203.0.113.77"},"context":{"ip":"203.0.113.77"}}',
     b'{"type":"page","userId":"u","context":{"ip":"203.0.113.77"},"context":{}}',
@@ -132,39 +139,43 @@ TEXTS = [
 ]
 
 
-def stored(collector: edge.Edge) -> str:
-    """Everything that left the function: the records, unpacked, and the log."""
+def stored(collector: harness.Harness) -> str:
+    """Return everything that left the function: unpacked records, partition keys and the log."""
     records = [gzip.decompress(entry.data).decode() for _, entry in collector.streams.stored]
-    keys = [entry.key for _, entry in collector.streams.stored]
+    keys = [entry.partition_key for _, entry in collector.streams.stored]
     assert records
     return "\n".join([*records, *keys, *collector.log]).encode().decode("unicode_escape", "ignore")
 
 
 @pytest.mark.parametrize("rule", ["truncate", "hash", "drop"])
-@pytest.mark.parametrize("place", [*PLACES, *TEXTS], ids=lambda p: str(p)[:70])
-def test_no_address_is_found_anywhere(place: object, rule: str) -> None:
-    text = place if isinstance(place, bytes) else json.dumps(edge.track(**place)).encode()  # type: ignore[arg-type] # fields by name
+@pytest.mark.parametrize("location", [*LOCATIONS, *TEXTS], ids=lambda p: str(p)[:70])
+def test_full_address_is_not_stored_in_any_location(
+    location: dict[str, object] | bytes, rule: str
+) -> None:
+    text = (
+        location if isinstance(location, bytes) else json.dumps(harness.track(**location)).encode()
+    )
     body = b'{"context":{"ip":"%s"},"batch":[%s,%s]}' % (
         IP.encode(),
-        json.dumps(edge.track()).encode(),
+        json.dumps(harness.track()).encode(),
         text,
     )
-    collector = edge.Edge(edge.document(privacy={"ip": rule}))
+    collector = harness.Harness(harness.settings_document(privacy={"ip": rule}))
     headers = {"X-Forwarded-For": IP, "CloudFront-Viewer-Address": f"{IP}:1234", "Cookie": IP}
-    answer = collector.take(body=body, ip=IP, headers=headers)
-    assert answer["accepted"] + len(answer["rejected"]) == 2
-    left = stored(collector)
+    response = collector.send_ok(body=body, ip=IP, headers=headers)
+    assert response["accepted"] + len(response["rejected"]) == 2
+    output = stored(collector)
     for canary in (IP, IP6, "113.77", "cccc"):
-        assert canary not in left
+        assert canary not in output
 
 
 @pytest.mark.parametrize("fault", [None, "type", "unicode", "syntax", "size"])
-def test_no_dropped_or_hashed_field_is_found_anywhere(fault: str | None) -> None:
+def test_dropped_and_hashed_fields_are_not_stored(fault: str | None) -> None:
     rules = {
         "drop": ["properties.secret", "context.traits.email", "properties.nested.*.secret"],
         "hash": ["context.traits.phone"],
     }
-    event = edge.track(
+    event = harness.track(
         context={"traits": {"email": "canary-2", "phone": "canary-3"}},
         properties={"secret": "canary-1", "nested": {"a": {"secret": "canary-4"}}},
     )
@@ -178,16 +189,16 @@ def test_no_dropped_or_hashed_field_is_found_anywhere(fault: str | None) -> None
     if fault == "syntax":
         text = text[:-1] + b",}"
     outer = b'{"traits":{"email":"canary-5","phone":"canary-6"},"page":{"path":"/kept"}}'
-    collector = edge.Edge(edge.document(privacy=rules))
-    collector.take(body=b'{"context":%s,"batch":[%s]}' % (outer, text))
-    left = stored(collector)
-    assert "canary" not in left
-    assert "/kept" in left
+    collector = harness.Harness(harness.settings_document(privacy=rules))
+    collector.send_ok(body=b'{"context":%s,"batch":[%s]}' % (outer, text))
+    output = stored(collector)
+    assert "canary" not in output
+    assert "/kept" in output
 
 
 @pytest.mark.parametrize("signal", [{"Sec-GPC": "1"}, {"DNT": "1"}])
-def test_who_asks_not_to_be_tracked_is_not(signal: dict[str, str]) -> None:
-    event = edge.track(
+def test_opt_out_signal_removes_identifying_fields(signal: dict[str, str]) -> None:
+    event = harness.track(
         userId="canary-user",
         anonymousId="canary-anonymous",
         traits={"email": "canary-email"},
@@ -205,37 +216,37 @@ def test_who_asks_not_to_be_tracked_is_not(signal: dict[str, str]) -> None:
         "CloudFront-Viewer-Country": "IN",
         "Cookie": "mid=" + "0" * 32,
     }
-    collector = edge.Edge(edge.document(cookie={"enabled": True}))
+    collector = harness.Harness(harness.settings_document(cookie={"enabled": True}))
     result = collector.send(body={"batch": [event]}, headers=headers, ip=IP)
-    assert edge.header(result, "set-cookie") is None
-    left = stored(collector)
-    assert "canary" not in left
-    assert "0" * 32 not in left
+    assert harness.header(result, "set-cookie") is None
+    output = stored(collector)
+    assert "canary" not in output
+    assert "0" * 32 not in output
     (record,) = collector.streams.records
     assert (record.header.country, record.header.ip) == ("IN", None)
     (accepted,) = record.accepted
     kept = json.loads(bytes(accepted.event))
     assert kept["context"] == {"device": {"type": "ios"}, "page": {"path": "/kept"}}
     assert len(kept["anonymousId"]) == 32
-    without = edge.document()
+    without = harness.settings_document()
     del without["salt"]
-    collector = edge.Edge(without)
-    collector.take(body={"batch": [event]}, headers=headers)
+    collector = harness.Harness(without)
+    collector.send_ok(body={"batch": [event]}, headers=headers)
     (record,) = collector.streams.records
     assert "anonymousId" not in json.loads(bytes(record.accepted[0].event))
 
 
 @pytest.mark.parametrize("headers", [{}, {"Sec-GPC": "0"}, {"DNT": "0"}, {"DNT": "unspecified"}])
-def test_who_does_not_ask_is_counted(headers: dict[str, str]) -> None:
-    assert not policy(headers=headers).anonymous
+def test_other_signal_values_are_not_an_opt_out(headers: dict[str, str]) -> None:
+    assert not policy_for(headers=headers).anonymous
 
 
-def test_a_source_may_ignore_the_signals() -> None:
+def test_source_can_ignore_opt_out_signals() -> None:
     rules = settings.Privacy(gpc="ignore", dnt="ignore")
-    assert not policy(rules, headers={"Sec-GPC": "1", "DNT": "1"}).anonymous
+    assert not policy_for(rules, headers={"Sec-GPC": "1", "DNT": "1"}).anonymous
 
 
-SAYS: list[tuple[dict[str, Any], bool | None]] = [
+STATEMENTS: list[tuple[dict[str, Any], bool | None]] = [
     ({}, None),
     ({"consent": {"categoryPreferences": {"analytics": True}}}, True),
     ({"consent": {"categoryPreferences": {"analytics": False}}}, False),
@@ -250,38 +261,46 @@ SAYS: list[tuple[dict[str, Any], bool | None]] = [
 
 @pytest.mark.parametrize("missing", ["allow", "deny"])
 @pytest.mark.parametrize("in_batch", [False, True])
-@pytest.mark.parametrize(("context", "says"), SAYS)
-def test_consent(context: dict[str, Any], says: bool | None, in_batch: bool, missing: str) -> None:
+@pytest.mark.parametrize(("context", "statement"), STATEMENTS)
+def test_event_without_consent_is_rejected_and_not_stored(
+    context: dict[str, Any], statement: bool | None, in_batch: bool, missing: str
+) -> None:
     rules = {"consent": {"categories": ["analytics"], "missing": missing}}
-    collector = edge.Edge(edge.document(privacy=rules))
-    event = edge.track(properties={"x": "canary"})
+    collector = harness.Harness(harness.settings_document(privacy=rules))
+    event = harness.track(properties={"x": "canary"})
     body = {"batch": [event], "context": context}
     if not in_batch:
         body = {"batch": [event | {"context": context}], "context": {"consent": {}}}
-    answer = collector.take(body=body)
-    allowed = says if says is not None else missing == "allow"
+    response = collector.send_ok(body=body)
+    allowed = statement if statement is not None else missing == "allow"
     if allowed:
-        assert answer["accepted"] == 1
+        assert response["accepted"] == 1
     else:
-        assert [refused["code"] for refused in answer["rejected"]] == ["consent_denied"]
+        assert [rejected["code"] for rejected in response["rejected"]] == ["consent_denied"]
         assert "canary" not in stored(collector)
 
 
-def test_an_events_own_consent_counts_more_than_its_batchs() -> None:
-    collector = edge.Edge(edge.document(privacy={"consent": {"categories": ["a"]}}))
+def test_consent_in_event_overrides_consent_in_batch() -> None:
+    collector = harness.Harness(
+        harness.settings_document(privacy={"consent": {"categories": ["a"]}})
+    )
     no, yes = ({"consent": {"categoryPreferences": {"a": answer}}} for answer in (False, True))
-    answer = collector.take(body={"batch": [edge.track(context=yes), edge.track()], "context": no})
-    assert (answer["accepted"], [r["index"] for r in answer["rejected"]]) == (1, [1])
+    response = collector.send_ok(
+        body={"batch": [harness.track(context=yes), harness.track()], "context": no}
+    )
+    assert (response["accepted"], [r["index"] for r in response["rejected"]]) == (1, [1])
 
 
 @pytest.mark.parametrize(
     "fault", [{"event": None}, {"userId": "", "anonymousId": ""}, {"userId": ["unreadable"]}]
 )
-def test_what_is_refused_for_another_reason_is_not_kept_against_a_no(fault: dict[str, Any]) -> None:
-    """A bad row can become a good one later: no text may be in the lake that was not allowed."""
-    collector = edge.Edge(edge.document(privacy={"consent": {"categories": ["a"]}}))
+def test_invalid_event_without_consent_is_not_stored(fault: dict[str, Any]) -> None:
+    """A bad row can be reprocessed into a good one, so it must not contain the text either."""
+    collector = harness.Harness(
+        harness.settings_document(privacy={"consent": {"categories": ["a"]}})
+    )
     no = {"consent": {"categoryPreferences": {"a": False}}}
-    event = edge.track(properties={"x": "canary"}, context=no) | fault
-    answer = collector.take(body={"batch": [event]})
-    assert len(answer["rejected"]) == 1
+    event = harness.track(properties={"x": "canary"}, context=no) | fault
+    response = collector.send_ok(body={"batch": [event]})
+    assert len(response["rejected"]) == 1
     assert "canary" not in stored(collector)

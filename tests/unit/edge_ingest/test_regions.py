@@ -1,16 +1,16 @@
-"""The nearest stream first, from wherever the function runs."""
+"""Tests for `regions`: the order of regions by distance."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_ingest.regions import _PLACES, nearest_first
+from edge_ingest.regions import _COORDINATES_DEGREES, nearest_first
 
 ALL = ["us-east-1", "eu-west-2", "ap-south-1"]
 
 
 @pytest.mark.parametrize(
-    ("here", "order"),
+    ("edge_region", "order"),
     [
         ("us-east-1", ["us-east-1", "eu-west-2", "ap-south-1"]),
         ("eu-west-2", ["eu-west-2", "us-east-1", "ap-south-1"]),
@@ -23,17 +23,17 @@ ALL = ["us-east-1", "eu-west-2", "ap-south-1"]
         ("", ALL),
     ],
 )
-def test_the_order_of_the_map(here: str, order: list[str]) -> None:
-    assert list(nearest_first(here, ALL)) == order
+def test_regions_are_sorted_by_distance(edge_region: str, order: list[str]) -> None:
+    assert list(nearest_first(edge_region, ALL)) == order
 
 
-@given(st.sampled_from(sorted(_PLACES)), st.permutations(sorted(_PLACES)))
-def test_here_is_first_and_none_is_lost(here: str, regions: list[str]) -> None:
-    order = nearest_first(here, regions)
-    assert order[0] == here
+@given(st.sampled_from(sorted(_COORDINATES_DEGREES)), st.permutations(sorted(_COORDINATES_DEGREES)))
+def test_own_region_is_first_and_all_are_kept(edge_region: str, regions: list[str]) -> None:
+    order = nearest_first(edge_region, regions)
+    assert order[0] == edge_region
     assert sorted(order) == sorted(regions)
 
 
-def test_an_unknown_region_is_last_and_itself_first() -> None:
+def test_unknown_region_is_last_except_for_itself() -> None:
     assert nearest_first("eu-west-2", ["xx-new-1", "us-east-1"]) == ("us-east-1", "xx-new-1")
     assert nearest_first("xx-new-1", ["us-east-1", "xx-new-1"])[0] == "xx-new-1"

@@ -1,9 +1,9 @@
-"""Every path of the contract is an endpoint, with and without a slash at its end."""
+"""Tests for `routes`: every supported path, with and without a trailing slash."""
 
 import pytest
 
 from edge_ingest import routes
-from edge_ingest.errors import UnknownRouteError
+from edge_ingest.errors import NotFoundError
 
 TYPES = ["track", "page", "screen", "identify", "group", "alias"]
 EVENTS = [(f"/v1/{name}", name) for name in TYPES] + [(f"/v1/{name[0]}", name) for name in TYPES]
@@ -18,28 +18,28 @@ PIXELS = [
 
 @pytest.mark.parametrize("slash", ["", "/"])
 @pytest.mark.parametrize("path", BATCHES)
-def test_batches(path: str, slash: str) -> None:
+def test_batch_path_matches(path: str, slash: str) -> None:
     assert routes.match(path + slash) == routes.Route("batch", ("POST",))
 
 
 @pytest.mark.parametrize("slash", ["", "/"])
 @pytest.mark.parametrize(("path", "name"), EVENTS)
-def test_events(path: str, name: str, slash: str) -> None:
+def test_event_path_matches_with_its_type(path: str, name: str, slash: str) -> None:
     found = routes.match(path + slash)
     assert (found.kind, found.event_type, found.methods) == ("event", name, ("POST",))
 
 
 @pytest.mark.parametrize(("path", "name"), PIXELS)
-def test_pixels(path: str, name: str) -> None:
+def test_pixel_path_matches_with_its_type(path: str, name: str) -> None:
     found = routes.match(path)
     assert (found.kind, found.event_type, found.methods) == ("pixel", name, ("GET", "HEAD"))
 
 
-def test_documents() -> None:
+def test_settings_paths_match() -> None:
     assert routes.match("/sourceConfig/").kind == "source_config"
     assert routes.match("/sourceConfig").kind == "source_config"
     found = routes.match("/v1/projects/WK/settings")
-    assert (found.kind, found.key) == ("project_settings", "WK")
+    assert (found.kind, found.write_key) == ("project_settings", "WK")
     assert routes.match("/v1/projects/WK/settings/") == found
 
 
@@ -49,6 +49,6 @@ def test_documents() -> None:
      "/v1/projects//settings", "/v1/projects/settings", "/v1/projects/a/b/settings",
      "/v1/projects/a", "/pixel/v1/", "/pixel/v1/batch", "/beacon/v1/track", "/sourceConfig/x"],
 )  # fmt: skip
-def test_nothing_else_is_served(path: str) -> None:
-    with pytest.raises(UnknownRouteError):
+def test_unknown_path_is_not_found(path: str) -> None:
+    with pytest.raises(NotFoundError):
         routes.match(path)

@@ -1,4 +1,4 @@
-"""Settings are checked once, by standard library alone, and an error names its key."""
+"""Tests for `settings`: defaults, validation errors and imports."""
 
 import json
 import subprocess
@@ -10,13 +10,13 @@ import pytest
 
 from edge_ingest import settings
 from edge_ingest.errors import SettingsError
-from tests.unit.edge_ingest import edge
+from tests.unit.edge_ingest import harness
 
 SRC = Path(settings.__file__).resolve().parent.parent
 
 
-def test_what_is_left_out_has_the_documented_defaults() -> None:
-    known = settings.parse(
+def test_omitted_settings_have_documented_defaults() -> None:
+    parsed = settings.parse(
         {
             "schema": 1,
             "stream": "meridian-prod-events",
@@ -24,19 +24,19 @@ def test_what_is_left_out_has_the_documented_defaults() -> None:
             "sources": [{"id": "portal", "write_key": "k"}],
         }
     )
-    assert known.limits == settings.Limits(32_768, 512_000, 2_500)
-    source = known.sources["k"]
+    assert parsed.limits == settings.Limits(32_768, 512_000, 2_500)
+    source = parsed.sources["k"]
     assert source.privacy.ip == "truncate"
     assert (source.privacy.gpc, source.privacy.dnt) == ("anonymise", "anonymise")
     assert source.cookie is None
     assert source.rate_limit is None
-    assert known.log_sample == 0.01
+    assert parsed.log_sample == 0.01
 
 
-def test_everything_can_be_said() -> None:
-    known = settings.load(
+def test_every_setting_is_parsed() -> None:
+    parsed = settings.load(
         json.dumps(
-            edge.document(
+            harness.settings_document(
                 privacy={
                     "ip": "hash",
                     "gpc": "ignore",
@@ -50,14 +50,14 @@ def test_everything_can_be_said() -> None:
             )
         )
     )
-    source = known.sources[edge.KEY]
+    source = parsed.sources[harness.WRITE_KEY]
     assert source.privacy.drop == (("context", "traits", "email"), ("properties", "*", "secret"))
     assert source.privacy.consent == settings.Consent(("analytics",), deny_missing=True)
     assert source.rate_limit == settings.RateLimit(2, 5)
     assert source.cookie == settings.Cookie("v", 30, "None")
 
 
-WRONG: list[tuple[str, dict[str, Any]]] = [
+INVALID: list[tuple[str, dict[str, Any]]] = [
     ("schema", {"schema": 2}),
     ("stream", {"stream": ""}),
     ("stream", {"stream": "a stream"}),
@@ -74,7 +74,7 @@ WRONG: list[tuple[str, dict[str, Any]]] = [
     ("limits.event_bytes", {"limits": {"event_bytes": 0}}),
     ("limits.colour", {"limits": {"colour": 1}}),
 ]
-WRONG_SOURCE: list[tuple[str, dict[str, Any]]] = [
+INVALID_SOURCE: list[tuple[str, dict[str, Any]]] = [
     ("sources[0].id", {"id": "a source"}),
     ("sources[0].write_key", {"write_key": "with:colon"}),
     ("sources[0].write_key", {"write_key": None}),
@@ -91,25 +91,25 @@ WRONG_SOURCE: list[tuple[str, dict[str, Any]]] = [
 ]
 
 
-@pytest.mark.parametrize(("key", "change"), WRONG)
-def test_a_wrong_setting_is_named(key: str, change: dict[str, Any]) -> None:
+@pytest.mark.parametrize(("key", "change"), INVALID)
+def test_error_names_the_invalid_setting(key: str, change: dict[str, Any]) -> None:
     with pytest.raises(SettingsError) as caught:
-        settings.parse(edge.document() | change)
+        settings.parse(harness.settings_document() | change)
     assert caught.value.key == key
     assert str(caught.value).startswith(f"{key}: ")
     assert caught.value.code == "settings"
 
 
-@pytest.mark.parametrize(("key", "change"), WRONG_SOURCE)
-def test_a_wrong_setting_of_a_source_is_named(key: str, change: dict[str, Any]) -> None:
+@pytest.mark.parametrize(("key", "change"), INVALID_SOURCE)
+def test_error_names_the_invalid_setting_of_a_source(key: str, change: dict[str, Any]) -> None:
     with pytest.raises(SettingsError) as caught:
-        settings.parse(edge.document(**change))
+        settings.parse(harness.settings_document(**change))
     assert caught.value.key == key
 
 
 @pytest.mark.parametrize("change", [{"privacy": {"ip": "hash"}}, {"privacy": {"hash": ["userId"]}}])
-def test_hashing_needs_a_salt(change: dict[str, Any]) -> None:
-    document = edge.document(**change)
+def test_hashing_without_salt_is_an_error(change: dict[str, Any]) -> None:
+    document = harness.settings_document(**change)
     settings.parse(document)
     del document["salt"]
     with pytest.raises(SettingsError) as caught:
@@ -120,12 +120,12 @@ def test_hashing_needs_a_salt(change: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("key", "other"),
     [
-        ("sources[1].write_key", {"id": "other", "write_key": edge.KEY}),
+        ("sources[1].write_key", {"id": "other", "write_key": harness.WRITE_KEY}),
         ("sources[1].id", {"id": "portal", "write_key": "other"}),
     ],
 )
-def test_no_two_sources_are_one(key: str, other: dict[str, str]) -> None:
-    document = edge.document()
+def test_source_with_used_id_or_key_is_an_error(key: str, other: dict[str, str]) -> None:
+    document = harness.settings_document()
     document["sources"].append(other)
     with pytest.raises(SettingsError) as caught:
         settings.parse(document)
@@ -133,12 +133,12 @@ def test_no_two_sources_are_one(key: str, other: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"schema": 1}'])
-def test_text_that_is_no_settings_is_an_error(text: str) -> None:
+def test_invalid_document_is_an_error(text: str) -> None:
     with pytest.raises(SettingsError):
         settings.load(text)
 
 
-def test_the_module_needs_the_standard_library_alone() -> None:
+def test_module_imports_only_standard_library() -> None:
     program = (
         "import sys; sys.path.insert(0, sys.argv[1]); import edge_ingest.settings;"
         "print([m for m in sys.modules if m.startswith(('msgspec', 'clickstream', 'edge_'))])"

@@ -1,6 +1,6 @@
-"""AWS Signature Version 4 for one kind of request: a JSON POST to the root of a service.
+"""AWS Signature Version 4 for one kind of request: a JSON POST to the root of Kinesis.
 
-IAM User Guide, "Create a signed AWS API request"; checked against botocore by a property test.
+IAM User Guide, "Create a signed AWS API request". A property test compares it with botocore.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ CONTENT_TYPE: Final = "application/x-amz-json-1.1"
 
 
 class Credentials(NamedTuple):
-    """What the function's role is known by."""
+    """Credentials of the function's execution role."""
 
     access_key: str
     secret_key: str
@@ -23,14 +23,14 @@ class Credentials(NamedTuple):
 
 
 class CredentialsError(Exception):
-    """The environment holds no credentials."""
+    """The environment variables contain no credentials."""
 
 
 def credentials() -> Credentials:
-    """Read the credentials that are in the environment now: the runtime may have renewed them.
+    """Return the current credentials from the environment, which the Lambda runtime can renew.
 
     Raises:
-        CredentialsError: there are none.
+        CredentialsError: a variable is missing.
     """
     env = os.environ
     try:
@@ -38,32 +38,32 @@ def credentials() -> Credentials:
             env["AWS_ACCESS_KEY_ID"], env["AWS_SECRET_ACCESS_KEY"], env.get("AWS_SESSION_TOKEN")
         )
     except KeyError as error:
-        raise CredentialsError("the environment holds no credentials") from error
+        raise CredentialsError(f"the environment variable {error} is missing") from error
 
 
-def headers(
-    keys: Credentials, *, region: str, host: str, target: str, body: bytes, now: float
+def signed_headers(
+    credentials: Credentials, *, region: str, host: str, target: str, body: bytes, now: float
 ) -> list[tuple[str, str]]:
-    """Return the signed headers of the request, `host` among them; `now` is seconds since 1970."""
+    """Return all headers of the request, signed. `now` is in seconds since the epoch."""
     amz_date = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now))
-    # Lower case and sorted, as the canonical form wants them.
+    # The canonical request needs lower-case names in sorted order.
     signed = [
         ("content-type", CONTENT_TYPE),
         ("host", host),
         ("x-amz-date", amz_date),
-        *([("x-amz-security-token", keys.token)] if keys.token else []),
+        *([("x-amz-security-token", credentials.token)] if credentials.token else []),
         ("x-amz-target", target),
     ]
     names = ";".join(name for name, _ in signed)
     canonical = "\n".join(
-        ["POST", "/", "", *(f"{name}:{value}" for name, value in signed), "", names, _hex(body)]
+        ["POST", "/", "", *(f"{name}:{value}" for name, value in signed), "", names, _sha256(body)]
     )
     scope = f"{amz_date[:8]}/{region}/{SERVICE}/aws4_request"
-    to_sign = f"AWS4-HMAC-SHA256\n{amz_date}\n{scope}\n{_hex(canonical.encode())}"
-    key = _signing_key(keys.secret_key, amz_date[:8], region)
+    to_sign = f"AWS4-HMAC-SHA256\n{amz_date}\n{scope}\n{_sha256(canonical.encode())}"
+    key = _signing_key(credentials.secret_key, amz_date[:8], region)
     signature = hmac.digest(key, to_sign.encode(), "sha256").hex()
     authorization = (
-        f"AWS4-HMAC-SHA256 Credential={keys.access_key}/{scope}, "
+        f"AWS4-HMAC-SHA256 Credential={credentials.access_key}/{scope}, "
         f"SignedHeaders={names}, Signature={signature}"
     )
     return [*signed, ("authorization", authorization)]
@@ -77,5 +77,5 @@ def _signing_key(secret_key: str, date: str, region: str) -> bytes:
     return key
 
 
-def _hex(data: bytes) -> str:
+def _sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()

@@ -1,4 +1,4 @@
-"""An event's text, changed where the edge knows better or a rule says so."""
+"""Changes to an event's JSON text that keep the client's numbers digit by digit."""
 
 import json
 from collections.abc import Callable
@@ -9,8 +9,13 @@ import msgspec
 from clickstream.event import NOT_JSON, TOO_DEEP, EventType, RefusalError, View
 
 
-def typed(text: bytes, view: View, event_type: EventType) -> bytes:
-    """Give an event the type that its path names: it has another one, or none."""
+def set_type(text: bytes, view: View, event_type: EventType) -> bytes:
+    """Return the event with `type` set to the type in the request path.
+
+    Raises:
+        RefusalError: the text can't be parsed.
+    """
+    # Most such events have no type: inserting it is cheaper than parsing the event.
     if view.type is None and b'"type"' not in text and b"\\u" not in text:
         rest = text[text.index(b"{") + 1 :]
         separator = b"" if rest.lstrip()[:1] == b"}" else b","
@@ -19,14 +24,14 @@ def typed(text: bytes, view: View, event_type: EventType) -> bytes:
 
 
 def rewrite(text: bytes, change: Callable[[dict[str, Any]], dict[str, Any]]) -> bytes:
-    """Change an event's text; its numbers stay the very text that was sent.
+    """Return the JSON of `change(parsed text)`. Numbers keep their original digits.
 
     Raises:
-        RefusalError: the text cannot be read that way, so that no rule could be kept.
+        RefusalError: the text can't be parsed, so `change` can't be applied.
     """
     try:
         event = json.loads(
-            text, parse_float=_number, parse_int=_number, parse_constant=_no_constant
+            text, parse_float=_raw_number, parse_int=_raw_number, parse_constant=_reject_constant
         )
         return msgspec.json.encode(change(event))
     except RecursionError as error:
@@ -35,9 +40,9 @@ def rewrite(text: bytes, change: Callable[[dict[str, Any]], dict[str, Any]]) -> 
         raise RefusalError("invalid_json", NOT_JSON) from error
 
 
-def _number(text: str) -> msgspec.Raw:
+def _raw_number(text: str) -> msgspec.Raw:
     return msgspec.Raw(text.encode())
 
 
-def _no_constant(name: str) -> None:
+def _reject_constant(name: str) -> None:
     raise ValueError(name)

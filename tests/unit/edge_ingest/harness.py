@@ -1,4 +1,4 @@
-"""The edge and the stream as the tests have them: CloudFront's events, and streams in memory."""
+"""Test harness: origin-request events, and a collector with Kinesis streams in memory."""
 
 import base64
 import json
@@ -12,20 +12,20 @@ from edge_ingest import settings
 from edge_ingest.collector import Collector
 from edge_ingest.delivery import Delivery
 from edge_ingest.errors import STATUS
-from edge_ingest.kinesis import Entry, PutError
+from edge_ingest.kinesis import KinesisError, RecordEntry
 
-KEY = "WK_portal"
+WRITE_KEY = "WK_portal"
 NOW = 1_795_262_400.0  # 2026-11-21T12:00:00Z
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures" / "sdk_requests"
 
 
-def document(**source: object) -> dict[str, Any]:
-    """A settings document with one source."""
+def settings_document(**source: object) -> dict[str, Any]:
+    """Return a settings document with one source."""
     return {
         "schema": 1,
         "stream": "meridian-test-events",
         "regions": ["us-east-1", "eu-west-2", "ap-south-1"],
-        "sources": [{"id": "portal", "write_key": KEY, **source}],
+        "sources": [{"id": "portal", "write_key": WRITE_KEY, **source}],
         "salt": "a salt for the tests",
         "log_sample": 1,
     }
@@ -38,11 +38,11 @@ def request(
     *,
     query: str = "",
     headers: Mapping[str, str] | None = None,
-    key: str | None = KEY,
+    key: str | None = WRITE_KEY,
     ip: str = "203.0.113.77",
     truncated: bool = False,
 ) -> dict[str, Any]:
-    """An origin-request event with its body, as Lambda@Edge documents it."""
+    """Return an origin-request event with a body, in the format that Lambda@Edge documents."""
     if isinstance(body, str):
         body = body.encode()
     elif not isinstance(body, bytes):
@@ -83,25 +83,26 @@ def request(
     }
 
 
-type Weather = Callable[[str, Sequence[Entry]], list[str | None]]
+#: Returns PutRecords' error codes for a region and its entries, or raises KinesisError.
+type Fault = Callable[[str, Sequence[RecordEntry]], list[str | None]]
 
 
 class Streams:
-    """Kinesis in memory: a list of records for each region, and weather that can be bad."""
+    """Kinesis streams in memory. `fault` makes calls fail."""
 
-    def __init__(self, weather: Weather | None = None) -> None:
-        self.stored: list[tuple[str, Entry]] = []
-        self.calls: list[tuple[str, tuple[Entry, ...]]] = []
-        self.weather = weather
+    def __init__(self, fault: Fault | None = None) -> None:
+        self.stored: list[tuple[str, RecordEntry]] = []
+        self.calls: list[tuple[str, tuple[RecordEntry, ...]]] = []
+        self.fault = fault
 
-    def put(
-        self, region: str, stream: str, entries: Sequence[Entry], seconds: float
+    def put_records(
+        self, region: str, stream: str, entries: Sequence[RecordEntry], timeout: float
     ) -> list[str | None]:
         assert stream == "meridian-test-events"
-        assert seconds > 0
+        assert timeout > 0
         self.calls.append((region, tuple(entries)))
-        clear: list[str | None] = [None] * len(entries)
-        codes = self.weather(region, entries) if self.weather else clear
+        stored: list[str | None] = [None] * len(entries)
+        codes = self.fault(region, entries) if self.fault else stored
         self.stored += [
             (region, entry) for entry, code in zip(entries, codes, strict=True) if code is None
         ]
@@ -112,19 +113,19 @@ class Streams:
         return [clickstream.decode(entry.data) for _, entry in self.stored]
 
 
-def down(*regions: str) -> Weather:
-    """Weather in which regions cannot be reached."""
+def unreachable(*regions: str) -> Fault:
+    """Return a fault: connections to these regions fail."""
 
-    def weather(region: str, entries: Sequence[Entry]) -> list[str | None]:
+    def fault(region: str, entries: Sequence[RecordEntry]) -> list[str | None]:
         if region in regions:
-            raise PutError("unreachable", passing=True)
+            raise KinesisError("unreachable", retryable=True)
         return [None] * len(entries)
 
-    return weather
+    return fault
 
 
 class Clock:
-    """A clock that moves when it is slept on, or told to."""
+    """A manual clock: `sleep` and assignments to `now` advance it."""
 
     def __init__(self, now: float = NOW) -> None:
         self.now = now
@@ -136,70 +137,74 @@ class Clock:
         self.now += seconds
 
 
-class Edge:
-    """A collector on streams in memory; `log` holds its lines."""
+class Harness:
+    """A collector with streams in memory. `log` contains the lines of its request log."""
 
-    def __init__(self, document_: dict[str, Any] | None = None, here: str = "us-east-1") -> None:
+    def __init__(
+        self, document: dict[str, Any] | None = None, edge_region: str = "us-east-1"
+    ) -> None:
         self.streams = Streams()
         self.clock = Clock()
         self.log: list[str] = []
-        known = settings.parse(document() if document_ is None else document_)
+        parsed = settings.parse(settings_document() if document is None else document)
         delivery = Delivery(
-            self.streams, known.stream, known.regions, here, self.clock, self.clock.sleep
+            self.streams, parsed.stream, parsed.regions, edge_region, self.clock, self.clock.sleep
         )
-        self.collector = Collector(known, delivery, here, self.clock, self.clock, self.log.append)
+        self.collector = Collector(
+            parsed, delivery, edge_region, self.clock, self.clock, self.log.append
+        )
 
     def send(self, *args: Any, seconds: float = 5.0, **kwargs: Any) -> dict[str, Any]:
-        """Send a request (see `request`) and return CloudFront's result."""
-        return self.collector.answer(request(*args, **kwargs), seconds)
+        """Send a request with the arguments of `request` and return the generated response."""
+        return self.collector.handle(request(*args, **kwargs), seconds)
 
-    def take(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        """Send a request that is answered 200 with JSON; return the document."""
-        result = self.send(*args, **kwargs)
-        assert result["status"] == "200", result
-        answer: dict[str, Any] = json.loads(result["body"])
-        return answer
+    def send_ok(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """Send a request, check that its status is 200, and return the JSON document."""
+        response = self.send(*args, **kwargs)
+        assert response["status"] == "200", response
+        document: dict[str, Any] = json.loads(response["body"])
+        return document
 
 
-def header(result: dict[str, Any], name: str) -> str | None:
-    """A header of a result, by its lower-case name."""
-    values = result["headers"].get(name)
+def header(response: dict[str, Any], name: str) -> str | None:
+    """Return a response header by its lower-case name, or None."""
+    values = response["headers"].get(name)
     return values[0]["value"] if values else None
 
 
 def track(**fields: object) -> dict[str, object]:
-    """An event that is accepted, but for what `fields` change in it."""
+    """Return a valid track event, changed by `fields`."""
     return {"type": "track", "event": "Lesson Opened", "userId": "u-1", "messageId": "m-1"} | fields
 
 
 def recorded(pattern: str = "*") -> list[dict[str, Any]]:
-    """The recorded requests of real SDKs."""
+    """Return the recorded requests of real SDKs."""
     paths = sorted(FIXTURES.glob(f"{pattern}.json"))
     assert paths
     return [json.loads(path.read_text()) for path in paths]
 
 
-# Lambda@Edge, "Restrictions on edge functions": headers that a generated response may not have.
+# Lambda@Edge, "Restrictions on edge functions": headers that a generated response can't have.
 DISALLOWED = re.compile(
     r"(?i)connection|expect|keep-alive|proxy-.*|trailer|upgrade|x-accel-.*|x-amz-cf-.*|x-amzn-.*"
     r"|x-cache|x-edge-.*|x-forwarded-proto|x-real-ip|via|transfer-encoding|content-length"
 )
-DOCUMENTED = {"200", *(str(status) for status in STATUS.values())}
+DOCUMENTED_STATUSES = {"200", *(str(status) for status in STATUS.values())}
 
 
-def assert_legal(result: dict[str, Any]) -> None:
-    """Lambda@Edge, "Generating HTTP responses in request triggers"."""
-    assert result["status"] in DOCUMENTED
-    assert set(result) == {"status", "statusDescription", "headers", "body", "bodyEncoding"}
-    for name, values in result["headers"].items():
+def assert_valid_response(response: dict[str, Any]) -> None:
+    """Check a response: Lambda@Edge, "Generating HTTP responses in request triggers"."""
+    assert response["status"] in DOCUMENTED_STATUSES
+    assert set(response) == {"status", "statusDescription", "headers", "body", "bodyEncoding"}
+    for name, values in response["headers"].items():
         assert name == name.lower()
         assert not DISALLOWED.fullmatch(name)
         for value in values:
             assert value["key"].lower() == name
             assert re.fullmatch(r"[\t\x20-\x7e]*", value["value"])
-    if result["bodyEncoding"] == "base64":
-        base64.b64decode(result["body"], validate=True)
+    if response["bodyEncoding"] == "base64":
+        base64.b64decode(response["body"], validate=True)
     else:
-        assert result["bodyEncoding"] == "text"
-    assert len(json.dumps(result)) <= 1_048_576
-    assert header(result, "cache-control")
+        assert response["bodyEncoding"] == "text"
+    assert len(json.dumps(response)) <= 1_048_576
+    assert header(response, "cache-control")

@@ -1,10 +1,14 @@
-"""The documents that browser SDKs fetch before they send anything."""
+"""Settings documents that browser SDKs fetch before they send events.
+
+`collector` returns them for the routes `project_settings` (Segment) and `source_config`
+(RudderStack).
+"""
 
 import re
 from typing import Any, Final
 
+from edge_ingest.cloudfront_event import Request
 from edge_ingest.settings import Source
-from edge_ingest.viewer import Request
 
 _UPDATED_AT: Final = "2026-01-01T00:00:00Z"
 _HOST: Final = r"(?:[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:]+\])(?::[0-9]{1,5})?"
@@ -12,11 +16,11 @@ _LOOPBACK: Final = r"(?:localhost|127(?:\.[0-9]+){3}|\[::1\])(?::[0-9]+)?"
 
 
 def project_settings(source: Source, request: Request) -> dict[str, Any]:
-    """Return what Segment's analytics.js loads from `/v1/projects/{key}/settings`.
+    """Return the document for Segment's analytics.js, `/v1/projects/{key}/settings`.
 
-    It says where events go: to the very address that served it.
+    It directs the SDK's events to the host that served the document.
     """
-    host = _served_by(request)
+    host = _public_host(request)
     return {
         "integrations": {
             "Segment.io": {
@@ -40,11 +44,11 @@ def project_settings(source: Source, request: Request) -> dict[str, Any]:
     }
 
 
-def _served_by(request: Request) -> str:
-    """Return the host that the viewer asked, where its header is forwarded.
+def _public_host(request: Request) -> str:
+    """Return the viewer's Host header, or the distribution's domain name if it isn't forwarded.
 
-    Else the header names the origin, and the distribution's own name is the address. CloudFront
-    takes requests for the names of the distribution only, so that no visitor can choose another.
+    Without forwarding, Host contains the origin's name. CloudFront accepts only the distribution's
+    names as Host, so a client can't redirect other visitors' events.
     """
     host = request.header("host") or ""
     if re.fullmatch(_HOST, host) and not host.endswith(".amazonaws.com"):
@@ -53,9 +57,9 @@ def _served_by(request: Request) -> str:
 
 
 def source_config(source: Source) -> dict[str, Any]:
-    """Return what RudderStack's SDK loads from `/sourceConfig/`: a source without destinations.
+    """Return the document for RudderStack's SDK, `/sourceConfig/`: a source without destinations.
 
-    Its own reports of errors and metrics go to RudderStack's servers: they are switched off.
+    It disables the SDK's error and metrics reports, which would go to RudderStack's servers.
     """
     return {
         "source": {

@@ -1,4 +1,4 @@
-"""Signatures are those of botocore, for any credentials, region, time and body."""
+"""Tests for `sigv4`: a comparison with botocore, and reading credentials."""
 
 import datetime as dt
 from datetime import UTC
@@ -11,23 +11,27 @@ from botocore.credentials import Credentials
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_ingest import signing
+from edge_ingest import sigv4
 
 WORD = st.text("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/+=", min_size=1)
 REGIONS = st.sampled_from(["us-east-1", "eu-west-2", "ap-south-1"])
 TARGET = "Kinesis_20131202.PutRecords"
 
 
-def oracle(keys: signing.Credentials, region: str, host: str, body: bytes, now: float) -> str:
-    """The Authorization header that botocore's SigV4Auth writes."""
+def botocore_authorization(
+    credentials: sigv4.Credentials, region: str, host: str, body: bytes, now: float
+) -> str:
+    """Return the Authorization header of botocore's SigV4Auth."""
     request = AWSRequest(
         "POST",
         f"https://{host}/",
-        headers={"Content-Type": signing.CONTENT_TYPE, "X-Amz-Target": TARGET, "Host": host},
+        headers={"Content-Type": sigv4.CONTENT_TYPE, "X-Amz-Target": TARGET, "Host": host},
         data=body,
     )
     auth = botocore.auth.SigV4Auth(
-        Credentials(keys.access_key, keys.secret_key, keys.token), "kinesis", region
+        Credentials(credentials.access_key, credentials.secret_key, credentials.token),
+        "kinesis",
+        region,
     )
     moment = dt.datetime.fromtimestamp(now, UTC)
     with pytest.MonkeyPatch.context() as patch:
@@ -42,30 +46,32 @@ def oracle(keys: signing.Credentials, region: str, host: str, body: bytes, now: 
 
 
 @given(
-    st.builds(signing.Credentials, WORD, WORD, st.none() | WORD),
+    st.builds(sigv4.Credentials, WORD, WORD, st.none() | WORD),
     REGIONS,
     st.binary(max_size=300),
     st.integers(0, 4_000_000_000),
     st.sampled_from(["kinesis.us-east-1.amazonaws.com", "127.0.0.1:4566", "localhost"]),
 )
-def test_signatures_are_botocores(
-    keys: signing.Credentials, region: str, body: bytes, now: int, host: str
+def test_signature_equals_botocore(
+    credentials: sigv4.Credentials, region: str, body: bytes, now: int, host: str
 ) -> None:
     headers = dict(
-        signing.headers(keys, region=region, host=host, target=TARGET, body=body, now=now)
+        sigv4.signed_headers(
+            credentials, region=region, host=host, target=TARGET, body=body, now=now
+        )
     )
-    assert headers["authorization"] == oracle(keys, region, host, body, now)
-    assert headers.get("x-amz-security-token") == keys.token
+    assert headers["authorization"] == botocore_authorization(credentials, region, host, body, now)
+    assert headers.get("x-amz-security-token") == credentials.token
 
 
-def test_credentials_are_read_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_credentials_are_read_from_environment_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
         monkeypatch.delenv(name, raising=False)
-    with pytest.raises(signing.CredentialsError):
-        signing.credentials()
+    with pytest.raises(sigv4.CredentialsError):
+        sigv4.credentials()
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "s")
-    assert signing.credentials() == ("a", "s", None)
+    assert sigv4.credentials() == ("a", "s", None)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "renewed")
     monkeypatch.setenv("AWS_SESSION_TOKEN", "t")
-    assert signing.credentials() == ("a", "renewed", "t")
+    assert sigv4.credentials() == ("a", "renewed", "t")

@@ -1,9 +1,9 @@
-"""Crawlers are known by a well-kept list; people and SDKs are not on it."""
+"""Tests for `crawlers`: user agents of crawlers, browsers and SDKs, and the list's contents."""
 
 import pytest
 
-from edge_ingest import agents
-from tests.unit.edge_ingest import edge
+from edge_ingest import crawlers
+from tests.unit.edge_ingest import harness
 
 CRAWLERS = [
     "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)",
@@ -14,7 +14,7 @@ CRAWLERS = [
     "Wget/1.21",
     "AdsBot-Google (+http://www.google.com/adsbot.html)",
 ]
-PEOPLE = [
+NOT_CRAWLERS = [
     None,
     "",
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/156.0.0.0 Safari/537.36",
@@ -24,7 +24,7 @@ PEOPLE = [
     *sorted(
         {
             value
-            for recorded in edge.recorded()
+            for recorded in harness.recorded()
             for name, value in recorded["headers"]
             if name.lower() == "user-agent"
         }
@@ -33,19 +33,19 @@ PEOPLE = [
 
 
 @pytest.mark.parametrize("agent", CRAWLERS)
-def test_crawlers_are_known(agent: str) -> None:
-    assert agents.is_bot(agent)
+def test_is_bot_is_true_for_crawler(agent: str) -> None:
+    assert crawlers.is_bot(agent)
 
 
-@pytest.mark.parametrize("agent", PEOPLE)
-def test_people_and_sdks_are_none(agent: str | None) -> None:
-    assert not agents.is_bot(agent)
+@pytest.mark.parametrize("agent", NOT_CRAWLERS)
+def test_is_bot_is_false_for_browser_or_sdk(agent: str | None) -> None:
+    assert not crawlers.is_bot(agent)
 
 
-def test_the_list_says_where_it_is_from_and_is_whole() -> None:
-    text = (edge.FIXTURES.parents[2] / "src" / "edge_ingest" / "crawlers.txt").read_text()
+def test_list_is_complete_and_names_its_source_and_license() -> None:
+    text = (harness.FIXTURES.parents[2] / "src" / "edge_ingest" / "crawlers.txt").read_text()
     assert "crawler-user-agents 1.67.0" in text
     assert "MIT License" in text
-    crawlers = agents.load()
-    assert len(crawlers.texts) == 1494
-    assert all(len(entry) >= 3 for entry in crawlers.texts)
+    substrings = crawlers.load().substrings
+    assert len(substrings) == 1494
+    assert all(len(entry) >= 3 for entry in substrings)

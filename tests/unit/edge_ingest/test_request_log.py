@@ -1,16 +1,16 @@
-"""One line for a request, and nothing in it that came from the visitor."""
+"""Tests for `request_log`: sampling, and no client data in a line."""
 
 import json
 
-from tests.unit.edge_ingest import edge
+from tests.unit.edge_ingest import harness
 
-ONE = {"batch": [edge.track()]}
+ONE = {"batch": [harness.track()]}
 
 
-def test_a_line_for_a_request_without_a_body_a_key_or_an_address() -> None:
-    collector = edge.Edge()
-    event = edge.track(userId="canary-user", event="canary-event", properties={"a": "canary"})
-    collector.take(
+def test_line_contains_no_client_data() -> None:
+    collector = harness.Harness()
+    event = harness.track(userId="canary-user", event="canary-event", properties={"a": "canary"})
+    collector.send_ok(
         body={"batch": [event, {"type": "canary"}]},
         query="q=canary",
         headers={"User-Agent": "canary", "Cookie": "canary", "Origin": "https://canary.example"},
@@ -21,18 +21,18 @@ def test_a_line_for_a_request_without_a_body_a_key_or_an_address() -> None:
     for line in collector.log:
         assert "\n" not in line
         assert len(line) < 250
-        for canary in ("canary", edge.KEY, "203.0", "u-1"):
+        for canary in ("canary", harness.WRITE_KEY, "203.0", "u-1"):
             assert canary not in line
     first = json.loads(collector.log[0])
     assert (first["accepted"], first["rejected"], first["status"]) == (1, 1, 200)
 
 
-def test_what_went_well_is_sampled_and_the_rest_is_not() -> None:
-    collector = edge.Edge(edge.document() | {"log_sample": 0})
-    collector.take(body=ONE)
+def test_only_successful_requests_are_sampled() -> None:
+    collector = harness.Harness(harness.settings_document() | {"log_sample": 0})
+    collector.send_ok(body=ONE)
     assert collector.log == []
-    collector.take(body={"batch": [7]})
+    collector.send_ok(body={"batch": [7]})
     collector.send(body=b"x")
-    collector.streams.weather = edge.down("us-east-1")
-    collector.take(body=ONE)
+    collector.streams.fault = harness.unreachable("us-east-1")
+    collector.send_ok(body=ONE)
     assert [json.loads(line)["status"] for line in collector.log] == [200, 400, 200]

@@ -1,21 +1,25 @@
-"""A request at the edge, and what CloudFront knows about who sent it."""
+"""CloudFront's origin-request event as typed values: the request, and facts about the viewer.
 
-from typing import Any, Literal, NamedTuple
+`collector` parses each event here once; the other modules read `Request` and `Viewer`.
+"""
+
+from typing import Any, Final, Literal, NamedTuple
 
 type Device = Literal["desktop", "mobile", "tablet", "tv"]
 
-# CloudFront, "Add CloudFront request headers": exactly the ones that say `true` apply, and a
-# tablet is told to be a mobile viewer too.
-_DEVICES: tuple[tuple[str, Device], ...] = (
+# CloudFront, "Add CloudFront request headers": several of them can be `true`; a tablet also has
+# `CloudFront-Is-Mobile-Viewer: true`. The first match wins.
+_DEVICES: Final[tuple[tuple[str, Device], ...]] = (
     ("cloudfront-is-smarttv-viewer", "tv"),
     ("cloudfront-is-tablet-viewer", "tablet"),
     ("cloudfront-is-mobile-viewer", "mobile"),
     ("cloudfront-is-desktop-viewer", "desktop"),
 )
+_MAX_USER_AGENT_CHARS: Final = 1024
 
 
 class Request(NamedTuple):
-    """CloudFront's origin-request event, as far as the collector reads it."""
+    """The fields of an origin-request event that the collector reads."""
 
     method: str
     path: str
@@ -27,7 +31,7 @@ class Request(NamedTuple):
     domain: str
 
     def header(self, name: str) -> str | None:
-        """Return the first value of a header, by its lower-case name."""
+        """Return the first value of a header, or None; `name` is in lower case."""
         values = self.headers.get(name)
         if isinstance(values, list) and values and isinstance(values[0], dict):
             value = values[0].get("value")
@@ -37,7 +41,10 @@ class Request(NamedTuple):
 
 
 class Viewer(NamedTuple):
-    """Who sent the request, by CloudFront's word: nothing here is the client's to set."""
+    """Facts about the viewer from headers that CloudFront sets, so a client can't forge them.
+
+    A field is None if the origin request policy doesn't forward its header.
+    """
 
     user_agent: str | None
     country: str | None
@@ -47,8 +54,8 @@ class Viewer(NamedTuple):
     device: Device | None
 
 
-def read(event: dict[str, Any]) -> Request:
-    """Read the event that CloudFront hands to an origin-request function.
+def parse_request(event: dict[str, Any]) -> Request:
+    """Parse an origin-request event.
 
     Lambda@Edge event structure: `Records[0].cf.{config,request}`, header names in lower case.
     """
@@ -67,15 +74,28 @@ def read(event: dict[str, Any]) -> Request:
     )
 
 
-def describe(request: Request) -> Viewer:
-    """Return what CloudFront's own headers say of the viewer; None where it was not forwarded."""
+def parse_query(text: str) -> dict[str, str]:
+    """Parse a query string. The first value of a repeated name wins."""
+    if not text:
+        return {}
+    from urllib.parse import parse_qsl  # 3 ms of a cold start, and few requests have a query string
+
+    found: dict[str, str] = {}
+    # CloudFront limits a URL to 8,192 bytes, which bounds the number of fields too.
+    for name, value in parse_qsl(text, keep_blank_values=True, errors="replace"):
+        found.setdefault(name, value)
+    return found
+
+
+def viewer_of(request: Request) -> Viewer:
+    """Return the viewer facts from the request's `CloudFront-*` and `User-Agent` headers."""
     header = request.header
     agent = header("user-agent")
-    # CloudFront puts its own name where the viewer's agent is not forwarded.
+    # CloudFront sends this value if the cache behavior doesn't forward the viewer's User-Agent.
     if agent == "Amazon CloudFront":
         agent = None
     return Viewer(
-        user_agent=agent[:1024] if agent else None,
+        user_agent=agent[:_MAX_USER_AGENT_CHARS] if agent else None,
         country=header("cloudfront-viewer-country"),
         region=header("cloudfront-viewer-country-region"),
         city=header("cloudfront-viewer-city"),

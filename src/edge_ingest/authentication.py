@@ -1,0 +1,58 @@
+"""Authentication by write key: find the source that a request belongs to.
+
+SDKs send the key as Basic credentials, in the query string, in a header or in the payload.
+"""
+
+import binascii
+from collections.abc import Iterable, Iterator, Mapping
+
+from edge_ingest.cloudfront_event import Request
+from edge_ingest.errors import UnauthorizedError
+from edge_ingest.settings import Source
+
+
+def authenticate(sources: Mapping[str, Source], keys: Iterable[object]) -> Source:
+    """Return the source of the first known write key.
+
+    `keys` may contain any JSON values, because the payload's key is client input.
+
+    Raises:
+        UnauthorizedError: `missing_write_key` or `invalid_write_key`.
+    """
+    found_key = False
+    for key in keys:
+        found_key = True
+        if isinstance(key, str) and key in sources:
+            return sources[key]
+    if found_key:
+        raise UnauthorizedError("invalid_write_key", "no source has this write key")
+    raise UnauthorizedError("missing_write_key", "the request has no write key")
+
+
+def write_keys(
+    request: Request, query: Mapping[str, str], payload_key: object = None
+) -> Iterator[object]:
+    """Yield the request's write keys in order of precedence; the payload's key is last."""
+    basic = _basic_username(request.header("authorization") or "")
+    if basic:
+        yield basic
+    for name in ("writeKey", "write_key"):
+        if query.get(name):
+            yield query[name]
+    header = request.header("x-write-key")
+    if header:
+        yield header.partition(":")[0]
+    if payload_key:
+        yield payload_key
+
+
+def _basic_username(value: str) -> str | None:
+    """Return the user name of Basic credentials (RFC 7617). Some clients omit the colon."""
+    scheme, _, credentials = value.partition(" ")
+    if scheme.lower() != "basic":
+        return None
+    try:
+        decoded = binascii.a2b_base64(credentials.strip()).decode()
+    except ValueError:
+        return None
+    return decoded.partition(":")[0] or None

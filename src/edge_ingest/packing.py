@@ -1,0 +1,51 @@
+"""Packing: build the Kinesis records of a request for one region's stream.
+
+Input: `Redacted` events and the request's `Provenance`. Output: record bytes for `delivery`. The
+record format is in `clickstream.record`.
+"""
+
+from datetime import datetime
+from typing import NamedTuple
+
+import msgspec
+
+import clickstream
+from clickstream import times
+from edge_ingest.redaction import Redacted
+
+
+class Provenance(NamedTuple):
+    """When, from which source and in which edge region the collector received the request."""
+
+    request_id: str
+    received_at: datetime
+    sent_at: datetime | None
+    source_id: str
+    edge_region: str
+
+
+def pack(redacted: Redacted, origin: Provenance, region: str, failover: bool) -> list[bytes]:
+    """Return the request's records for the stream in `region`: one, unless it exceeds 1 MiB.
+
+    `failover` is True if `region` isn't the nearest one.
+    """
+    viewer = redacted.viewer
+    header = clickstream.Header(
+        request_id=origin.request_id,
+        received_at=times.text(origin.received_at),
+        sent_at=None if origin.sent_at is None else times.text(origin.sent_at),
+        source=origin.source_id,
+        stream_region=region,
+        edge_region=origin.edge_region,
+        failover=failover,
+        ip=redacted.ip,
+        user_agent=viewer.user_agent,
+        bot=redacted.bot,
+        country=viewer.country,
+        region=viewer.region,
+        city=viewer.city,
+        time_zone=viewer.time_zone,
+        device=viewer.device,
+        context=msgspec.Raw(redacted.context),
+    )
+    return clickstream.encode(header, redacted.accepted, redacted.rejected)

@@ -1,0 +1,181 @@
+"""Parsing: turn a request into a `Payload` whose events are still JSON text.
+
+Keeping events as text lets `validation` reject one event without its neighbours, and lets the
+record contain the client's bytes unchanged.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from clickstream.event import DEPTH, Context, too_deep
+from edge_ingest import pixel, request_body
+from edge_ingest.cloudfront_event import Request
+from edge_ingest.errors import BadRequestError
+from edge_ingest.routes import Route
+
+_NULL: Final = msgspec.Raw(b"null")
+
+
+class _Batch(msgspec.Struct, rename="camel"):
+    batch: list[msgspec.Raw]
+    context: msgspec.Raw = _NULL
+    sent_at: Any = None
+    write_key: Any = None
+
+
+class _Single(msgspec.Struct, rename="camel"):
+    sent_at: Any = None
+    write_key: Any = None
+
+
+class Payload(NamedTuple):
+    """A parsed body. `events` and `context` (of the batch) are JSON texts without a line feed.
+
+    `sent_at` and `write_key` can be any JSON value. `body` is the whole decoded body.
+    """
+
+    body: bytes
+    events: list[bytes]
+    context: bytes
+    context_view: Context | None
+    sent_at: object
+    write_key: object
+
+
+_batch_decoder: Final = msgspec.json.Decoder(_Batch)
+_single_decoder: Final = msgspec.json.Decoder(_Single)
+_context_decoder: Final[msgspec.json.Decoder[Context | None]] = msgspec.json.Decoder(Context | None)
+_DECODE_ERRORS: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+
+# A JSON string or a structural character. An unterminated string matches to the end of the text.
+# Possessive quantifiers prevent backtracking.
+_TOKEN: Final = rb'(?s)"[^"\\]*+(?:\\.?[^"\\]*+)*+"?|[][{},]'
+_BATCH_KEY: Final = rb'"batch"\s*:\s*\Z'
+
+
+def parse(route: Route, request: Request, query: Mapping[str, str], max_bytes: int) -> Payload:
+    """Return the payload of a request to a `batch`, `event` or `pixel` route.
+
+    Raises:
+        BadRequestError: the body or the pixel's `data` can't be decoded or parsed.
+        ContentTooLargeError: the body exceeds `max_bytes`.
+    """
+    if route.kind == "pixel" and route.event_type:
+        return parse_event(pixel.event_json(request, query, route.event_type))
+    body = request_body.decode(request.body, max_bytes)
+    return parse_batch(body) if route.kind == "batch" else parse_event(body)
+
+
+def parse_event(body: bytes) -> Payload:
+    """Parse a body that is one event.
+
+    Raises:
+        BadRequestError: the body isn't a JSON object in UTF-8.
+    """
+    try:
+        _check_utf8(body)
+        found = _single_decoder.decode(body)
+    except msgspec.ValidationError as error:
+        raise BadRequestError("invalid_event", "the body isn't a JSON object") from error
+    except _DECODE_ERRORS as error:
+        raise _bad_request(error) from error
+    return Payload(body, _one_line([body]), b"null", None, found.sent_at, found.write_key)
+
+
+def parse_batch(body: bytes) -> Payload:
+    """Parse a body that is a batch: an object with a list of events under `batch`.
+
+    One invalid event (lone surrogate, NaN, invalid UTF-8, deep nesting) doesn't invalidate the
+    batch: if the body as a whole can't be decoded, this function splits it at the events by its
+    structural characters, and only the rest must be valid JSON.
+
+    Raises:
+        BadRequestError: the body without its events isn't valid JSON, or `batch` isn't a list.
+    """
+    try:
+        _check_utf8(body)
+        found = _batch_decoder.decode(body)
+        events = list(map(bytes, found.batch))
+    except _DECODE_ERRORS as error:
+        events, skeleton = _split(body)
+        try:
+            _check_utf8(skeleton)
+            found = _batch_decoder.decode(skeleton)
+        except _DECODE_ERRORS:
+            raise _bad_request(error) from error
+        if len(found.batch) != len(events):
+            raise _bad_request(error) from error
+    context = bytes(found.context)
+    context_view = _decode_context(context)
+    if b"\n" in body:
+        events, context = _one_line(events), *_one_line([context])
+    return Payload(body, events, context, context_view, found.sent_at, found.write_key)
+
+
+def _decode_context(text: bytes) -> Context | None:
+    try:
+        context = _context_decoder.decode(text)
+    except msgspec.ValidationError as error:
+        raise BadRequestError("invalid_context", "`context` isn't an object") from error
+    if too_deep(text):
+        raise BadRequestError("invalid_context", f"`context` has more than {DEPTH} nested levels")
+    return context
+
+
+def _one_line(texts: list[bytes]) -> list[bytes]:
+    # A record has one event per line. In valid JSON a line feed can only be white space between
+    # tokens: inside a string it must be escaped.
+    return [text.replace(b"\n", b" ") for text in texts]
+
+
+def _check_utf8(body: bytes) -> None:
+    # msgspec doesn't check the encoding of values that it skips.
+    if not body.isascii():
+        body.decode()
+
+
+def _bad_request(error: Exception) -> BadRequestError:
+    if isinstance(error, msgspec.ValidationError):
+        return BadRequestError("invalid_batch", "the body isn't an object with a list `batch`")
+    if isinstance(error, UnicodeDecodeError):
+        return BadRequestError("invalid_utf8", "the body isn't valid UTF-8")
+    return BadRequestError("invalid_json", "the body isn't valid JSON")
+
+
+def _split(body: bytes) -> tuple[list[bytes], bytes]:
+    """Return the events of a batch, and the body with `null` in place of each event.
+
+    If the structure ends early, the second item contains the remaining text and isn't valid JSON.
+    """
+    depth = 0
+    start = -1  # offset of the current event, -1 outside the batch
+    events: list[bytes] = []
+    skeleton: list[bytes] = []
+    copied = 0  # offset up to which the body is in `skeleton` or in `events`
+    for token in re.finditer(_TOKEN, body):
+        char = token.group()
+        if char in b"{[":
+            depth += 1
+            if start < 0 and depth == 2 and char == b"[" and _opens_batch(body, token.start()):
+                start = token.end()
+                skeleton.append(body[copied:start])
+        elif char in b"}]":
+            depth -= 1
+        if start >= 0 and ((depth == 2 and char == b",") or depth == 1):
+            text = body[start : token.start()].strip()
+            if not text and char == b",":
+                break  # an empty list item: invalid JSON for every parser
+            if text:
+                events.append(text)
+                skeleton.append(b"null")
+            skeleton.append(char)
+            copied = token.end()
+            start = token.end() if depth == 2 else -1
+    return events, b"".join([*skeleton, body[copied:]])
+
+
+def _opens_batch(body: bytes, bracket: int) -> bool:
+    return re.search(_BATCH_KEY, body[max(0, bracket - 64) : bracket]) is not None

@@ -1,0 +1,95 @@
+"""Redaction: apply the source's privacy policy to everything that the record will contain.
+
+Input: `Validated` and the request. Output: `Redacted`; `packing` reads nothing else of the visitor.
+"""
+
+from typing import NamedTuple
+
+import msgspec
+
+from clickstream import Accepted, Rejected
+from clickstream.event import RefusalError, View
+from edge_ingest import cloudfront_event, crawlers
+from edge_ingest.cloudfront_event import Request, Viewer
+from edge_ingest.json_rewrite import rewrite
+from edge_ingest.parsing import Payload
+from edge_ingest.privacy import Policy
+from edge_ingest.validation import Rejection, Validated
+
+
+class Redacted(NamedTuple):
+    """The storable parts of a request. Accepted plus rejected events are all its events.
+
+    `context` is the batch's context as JSON. `bot` is derived before the user agent is removed.
+    `visitor` isn't redacted: it goes into the hash of the partition key only, never into a record.
+    """
+
+    accepted: list[Accepted]
+    rejected: list[Rejected]
+    context: bytes
+    ip: str | None
+    viewer: Viewer
+    bot: bool
+    visitor: str
+
+
+def redact(
+    validated: Validated,
+    payload: Payload,
+    policy: Policy,
+    request: Request,
+    max_rejected_chars: int,
+) -> Redacted:
+    """Return the request's data as the source's policy permits storing it.
+
+    An accepted event that the policy can't be applied to becomes a rejected one.
+    `max_rejected_chars` bounds the stored text of each rejected event.
+    """
+    accepted, views, rejections = validated
+    context = payload.context
+    if policy.applies_to(payload.body):
+        accepted, views, rejections = _redact_events(validated, payload.events, policy)
+        context = _redact_context(context, policy)
+    first = views[0] if views else None
+    viewer = cloudfront_event.viewer_of(request)
+    return Redacted(
+        accepted=accepted,
+        rejected=[_redact_rejection(each, policy, max_rejected_chars) for each in rejections],
+        context=context,
+        ip=policy.redact_ip(request.client_ip),
+        viewer=policy.redact_viewer(viewer),
+        bot=crawlers.is_bot((first.agent if first else None) or viewer.user_agent),
+        visitor=first.visitor if first else "",
+    )
+
+
+def _redact_events(validated: Validated, texts: list[bytes], policy: Policy) -> Validated:
+    accepted: list[Accepted] = []
+    views: list[View] = []
+    failed: list[Rejection] = []
+    for event, view in zip(validated.accepted, validated.views, strict=True):
+        try:
+            text = policy.redact_event(bytes(event.event))
+        except RefusalError as error:
+            failed.append(Rejection(event.i, error.code, str(error), texts[event.i]))
+            continue
+        accepted.append(msgspec.structs.replace(event, event=msgspec.Raw(text)))
+        views.append(view)
+    return Validated(accepted, views, sorted(validated.rejected + failed))
+
+
+def _redact_context(context: bytes, policy: Policy) -> bytes:
+    if context == b"null":
+        return context
+    try:
+        rewritten = rewrite(b'{"context":' + context + b"}", policy.redact_object)
+    except RefusalError:
+        return b"null"
+    found = msgspec.json.decode(rewritten, type=dict[str, msgspec.Raw]).get("context")
+    return b"null" if found is None else bytes(found)
+
+
+def _redact_rejection(rejection: Rejection, policy: Policy, max_chars: int) -> Rejected:
+    i, code, message, text = rejection
+    raw = "" if text is None else policy.redact_rejected(text, max_chars)
+    return Rejected(i=i, code=code, message=message, raw=raw)

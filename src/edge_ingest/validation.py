@@ -1,0 +1,142 @@
+"""Validation: check each event against the Segment spec and the source's consent rule.
+
+Input: a payload's events. Output: `Validated`, the accepted events and the rejections. The rules
+for one event are in `clickstream.event`, which the stream processor shares.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+import msgspec
+
+from clickstream import Accepted, times
+from clickstream.event import EventType, RefusalError, View, clocked, judge, read
+from edge_ingest.errors import ContentTooLargeError
+from edge_ingest.json_rewrite import rewrite, set_type
+from edge_ingest.settings import Limits
+
+
+class RequestContext(NamedTuple):
+    """Values of the request that apply to each of its events.
+
+    `event_type` is the type in the path, if any. `nonce` makes derived message ids unique to the
+    request. `visitor_id` is the `anonymousId` for events that have no user or anonymous id.
+    """
+
+    write_key: str
+    received_at: datetime
+    sent_at: datetime | None = None
+    event_type: EventType | None = None
+    nonce: str = ""
+    visitor_id: str | None = None
+
+
+class Rejection(NamedTuple):
+    """A rejected event: its index, a stable code and a message.
+
+    `text` is None if the event must not be stored, not even as a bad row.
+    """
+
+    i: int
+    code: str
+    message: str
+    text: bytes | None
+
+
+class Validated(NamedTuple):
+    """Accepted plus rejected events are all events. `views[n]` is the view of `accepted[n]`."""
+
+    accepted: list[Accepted]
+    views: list[View]
+    rejected: list[Rejection]
+
+
+def check_batch_size(events: Sequence[bytes], limits: Limits) -> None:
+    """Check the number of events in a request.
+
+    Raises:
+        ContentTooLargeError: the batch exceeds `limits.batch_events`.
+    """
+    if len(events) > limits.batch_events:
+        raise ContentTooLargeError(
+            "too_many_events", f"the batch exceeds {limits.batch_events} events"
+        )
+
+
+def validate(
+    events: Sequence[bytes],
+    context: RequestContext,
+    limits: Limits,
+    check_consent: Callable[[View], None] | None,
+) -> Validated:
+    """Validate each event separately, and add the type, id and time that it lacks.
+
+    `check_consent` raises RefusalError if the visitor's consent is missing.
+    """
+    accepted: list[Accepted] = []
+    views: list[View] = []
+    rejected: list[Rejection] = []
+    derived = _DerivedMessageIds(context.write_key, context.nonce)
+    clock_skew = times.skew(context.received_at, context.sent_at)
+    # A batch can have 2,500 events, so attribute lookups stay outside the loop.
+    _, received_at, _, event_type, _, visitor_id = context
+    max_bytes = limits.event_bytes
+    for i, text in enumerate(events):
+        storable = check_consent is None
+        try:
+            view = read(text, max_bytes)
+            if check_consent is not None:
+                check_consent(view)
+                storable = True
+            event = text
+            if visitor_id and not view.identified:
+                event = _set_anonymous_id(text, view, visitor_id)
+            judge(view, event_type)
+            timestamp, original = clocked(view, received_at, clock_skew)
+            if event_type is not None and view.type != event_type:
+                event = set_type(event, view, event_type)
+            message_id = view.message_id or derived.message_id(text)
+        except RefusalError as error:
+            rejected.append(Rejection(i, error.code, str(error), text if storable else None))
+            continue
+        views.append(view)
+        accepted.append(
+            Accepted(
+                i=i,
+                message_id=message_id,
+                message_id_source="client" if view.message_id else "derived",
+                timestamp=timestamp,
+                original_timestamp=original,
+                event=msgspec.Raw(event),
+            )
+        )
+    return Validated(accepted, views, rejected)
+
+
+def _set_anonymous_id(text: bytes, view: View, visitor_id: str) -> bytes:
+    view.anonymous_id = visitor_id
+    return rewrite(text, lambda event: {**event, "anonymousId": visitor_id})
+
+
+class _DerivedMessageIds:
+    """Derives message ids from event content, so that a resent event has the same id.
+
+    Equal events in one request get different ids: a counter is part of the hash. `sentAt` isn't
+    part of it, because SDKs change it for each attempt.
+    """
+
+    def __init__(self, write_key: str, nonce: str) -> None:
+        self._prefix = f"{write_key}\0{nonce}\0"
+        self._counts: dict[str, int] = {}
+
+    def message_id(self, text: bytes) -> str:
+        event = json.loads(text, parse_float=str, parse_int=str)
+        event.pop("sentAt", None)
+        event.pop("messageId", None)
+        canonical = json.dumps(event, sort_keys=True, separators=(",", ":"))
+        count = self._counts[canonical] = self._counts.get(canonical, 0) + 1
+        digest = hashlib.sha256(f"{self._prefix}{count}\0{canonical}".encode())
+        return f"derived-{digest.hexdigest()[:32]}"

@@ -1,0 +1,222 @@
+"""Tests for `validation`: rejection codes, limits, timestamps and derived message ids."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from clickstream import times
+from clickstream.event import DEPTH
+from edge_ingest import validation
+from edge_ingest.settings import Limits
+from tests import strategies
+from tests.unit.edge_ingest import harness
+
+NOW = times.at(harness.NOW)
+
+
+def validate(*sent: object, limits: Limits | None = None, **context: Any) -> validation.Validated:
+    texts = [
+        text if isinstance(text, bytes) else json.dumps(text, ensure_ascii=False).encode()
+        for text in sent
+    ]
+    fields: dict[str, Any] = {"write_key": "k", "received_at": NOW} | context
+    return validation.validate(
+        texts, validation.RequestContext(**fields), limits or Limits(), check_consent=None
+    )
+
+
+def code_of(sent: object, **context: Any) -> str:
+    """Return the code of the event's rejection, or `accepted`."""
+    validated = validate(sent, **context)
+    return validated.rejected[0].code if validated.rejected else "accepted"
+
+
+CODES: list[tuple[object, str]] = [
+    (harness.track(), "accepted"),
+    ({"type": "page", "anonymousId": "a"}, "accepted"),
+    ({"type": "identify", "userId": 7}, "accepted"),
+    ({"type": "identify", "userId": 0}, "accepted"),
+    ({"type": "screen", "anonymousId": "a", "name": None, "unknown": [{}]}, "accepted"),
+    ({"type": "group", "userId": "u", "groupId": "g"}, "accepted"),
+    ({"type": "alias", "userId": "u", "previousId": "p"}, "accepted"),
+    (harness.track(anonymousId=None, context=None, properties=None), "accepted"),
+    (harness.track(messageId=None), "accepted"),
+    (harness.track(messageId=""), "accepted"),
+    (harness.track(timestamp=""), "accepted"),
+    (harness.track(context={"userAgent": 7, "consent": []}), "accepted"),
+    # Huge numbers, NUL characters and duplicate keys.
+    (b'{"type":"page","userId":"u","n":1e999,"i":' + b"9" * 5000 + b"}", "accepted"),
+    (b'{"type":"page","userId":"u\\u0000"}', "accepted"),
+    (b'{"type":"page","userId":"","userId":"u"}', "accepted"),
+    (b'{"type":"page","userId":"u","userId":""}', "no_user_anon_id"),
+    ([], "invalid_event"),
+    (7, "invalid_event"),
+    (None, "invalid_event"),
+    ("text", "invalid_event"),
+    ({"userId": "u"}, "missing_type"),
+    ({"type": "Track", "userId": "u"}, "invalid_type"),
+    ({"type": 7, "userId": "u"}, "invalid_type"),
+    ({"type": "page"}, "no_user_anon_id"),
+    ({"type": "page", "userId": "", "anonymousId": None}, "no_user_anon_id"),
+    (harness.track(event=None), "missing_event"),
+    (harness.track(event=""), "missing_event"),
+    (harness.track(event={}), "invalid_event"),
+    ({"type": "group", "userId": "u"}, "missing_group_id"),
+    ({"type": "alias", "userId": "u", "previousId": ""}, "missing_previous_id"),
+    (harness.track(userId=True), "invalid_user_id"),
+    (harness.track(userId={}), "invalid_user_id"),
+    (harness.track(anonymousId=[]), "invalid_anonymous_id"),
+    (harness.track(messageId=7), "invalid_message_id"),
+    (harness.track(properties=[]), "invalid_properties"),
+    (harness.track(traits="x"), "invalid_traits"),
+    (harness.track(context="x"), "invalid_context"),
+    (harness.track(timestamp="yesterday"), "invalid_timestamp"),
+    (harness.track(timestamp=1_795_262_400_000), "invalid_timestamp"),
+    (harness.track(originalTimestamp="2026-02-30T00:00:00Z"), "invalid_original_timestamp"),
+    (b'{"type":"page","userId":1e999}', "invalid_user_id"),
+    (b'{"type":"page","userId":"\xff"}', "invalid_utf8"),
+    (b'{"type":"page","userId":"\\ud800"}', "invalid_json"),
+    (b"{", "invalid_json"),
+    (b"", "invalid_json"),
+]
+
+
+@pytest.mark.parametrize(("sent", "code"), CODES, ids=lambda value: str(value)[:60])
+def test_event_gets_its_rejection_code(sent: object, code: str) -> None:
+    # Both time fields have the same code.
+    assert code_of(sent) == code.replace("original_timestamp", "timestamp")
+
+
+@pytest.mark.parametrize(("length", "code"), [(99, "accepted"), (100, "message_id_too_long")])
+def test_message_id_over_99_characters_is_rejected(length: int, code: str) -> None:
+    assert code_of(harness.track(messageId="é" * length)) == code
+
+
+@pytest.mark.parametrize(("over", "code"), [(0, "accepted"), (1, "event_too_large")])
+def test_event_over_32_kb_is_rejected(over: int, code: str) -> None:
+    empty = json.dumps(harness.track(padding="")).encode()
+    text = empty.replace(
+        b'"padding": ""', b'"padding": "%s"' % (b"x" * (32_768 + over - len(empty)))
+    )
+    assert len(text) == 32_768 + over
+    assert code_of(text) == code
+
+
+@pytest.mark.parametrize(("over", "code"), [(0, "accepted"), (1, "too_deep")])
+@pytest.mark.parametrize("brackets", [(b"[", b"]"), (b'{"a":', b"}")])
+def test_event_over_500_levels_is_rejected(
+    over: int, code: str, brackets: tuple[bytes, bytes]
+) -> None:
+    inner = DEPTH - 1 + over  # the event is the first level
+    value = brackets[0] * inner + b"1" + brackets[1] * inner
+    assert code_of(b'{"type":"page","userId":"u","x":' + value + b"}") == code
+
+
+def test_brackets_in_strings_are_not_levels() -> None:
+    assert code_of(harness.track(properties={"a": "[{" * 2000, "b": '"[' * 900})) == "accepted"
+
+
+def test_event_too_deep_for_the_parser_is_rejected() -> None:
+    limits = Limits(event_bytes=256 * 1024)
+    text = b'{"type":"page","userId":"u","x":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
+    assert validate(text, limits=limits).rejected[0].code == "too_deep"
+
+
+@given(st.lists(strategies.json_values() | st.just(harness.track()), max_size=8))
+def test_every_event_is_accepted_or_rejected_unchanged(sent: list[object]) -> None:
+    validated = validate(*sent)
+    places = [a.i for a in validated.accepted] + [r.i for r in validated.rejected]
+    assert sorted(places) == list(range(len(sent)))
+    for accepted in validated.accepted:
+        assert json.loads(bytes(accepted.event)) == sent[accepted.i]
+    for rejected in validated.rejected:
+        assert rejected.text is not None
+        assert json.loads(rejected.text) == sent[rejected.i]
+
+
+@given(strategies.json_objects)
+def test_unknown_fields_keep_their_bytes(fields: dict[str, Any]) -> None:
+    event = fields | harness.track()
+    (accepted,) = validate(event).accepted
+    assert bytes(accepted.event) == json.dumps(event, ensure_ascii=False).encode()
+
+
+def test_type_in_path_overrides_type_in_event() -> None:
+    for sent in ({"userId": "u"}, {"userId": "u", "type": "track"}, {"userId": "u", "type": None}):
+        (accepted,) = validate(sent, event_type="page").accepted
+        assert json.loads(bytes(accepted.event)) == sent | {"type": "page"}
+    (accepted,) = validate(
+        b'{ "userId":"u","\\u0074ype":"track","n":1.50}', event_type="page"
+    ).accepted
+    assert bytes(accepted.event) == b'{"userId":"u","type":"page","n":1.50}'
+    assert code_of(b"{}", event_type="page") == "no_user_anon_id"
+
+
+def test_event_without_id_gets_the_visitor_id() -> None:
+    validated = validate({"type": "page"}, {"type": "page", "userId": "u"}, visitor_id="v")
+    first, second = (json.loads(bytes(a.event)) for a in validated.accepted)
+    assert first == {"type": "page", "anonymousId": "v"}
+    assert second == {"type": "page", "userId": "u"}
+    assert validated.views[0].visitor == "v"
+
+
+def test_timestamp_is_corrected_by_sent_at() -> None:
+    sent_at = times.parse("2026-11-21T11:00:10Z")
+    (accepted,) = validate(
+        harness.track(timestamp="2026-11-21T11:00:00+00:00"), sent_at=sent_at
+    ).accepted
+    assert accepted.timestamp == "2026-11-21T11:59:50.000Z"
+    assert accepted.original_timestamp == "2026-11-21T11:00:00.000Z"
+    both = harness.track(originalTimestamp="2026-11-21T11:00:05Z", timestamp="2026-11-21T11:00:00Z")
+    (accepted,) = validate(both, sent_at=sent_at).accepted
+    assert accepted.timestamp == "2026-11-21T11:59:55.000Z"
+    # The event's sentAt overrides the batch's; an invalid one is ignored.
+    (accepted,) = validate(both | {"sentAt": "2026-11-21T11:00:06Z"}, sent_at=sent_at).accepted
+    assert accepted.timestamp == "2026-11-21T11:59:59.000Z"
+    (accepted,) = validate(both | {"sentAt": ["now"]}, sent_at=sent_at).accepted
+    assert accepted.timestamp == "2026-11-21T11:59:55.000Z"
+
+
+def test_timestamp_is_kept_without_sent_at() -> None:
+    (accepted,) = validate(harness.track(timestamp="2015-05-17T10:05:03Z")).accepted
+    assert accepted.timestamp == accepted.original_timestamp == "2015-05-17T10:05:03.000Z"
+
+
+def test_event_without_timestamp_gets_received_at() -> None:
+    (accepted,) = validate(harness.track(), sent_at=NOW).accepted
+    assert (accepted.timestamp, accepted.original_timestamp) == ("2026-11-21T12:00:00.000Z", None)
+
+
+EVENT = {"type": "page", "userId": "u", "timestamp": "2026-11-21T11:00:00Z", "n": 1.0}
+
+
+def ids(*sent: object, **context: Any) -> list[str]:
+    return [accepted.message_id for accepted in validate(*sent, **context).accepted]
+
+
+def test_resent_event_has_same_derived_message_id() -> None:
+    (first,) = ids(EVENT)
+    resent = dict(reversed(EVENT.items())) | {"sentAt": "2026-11-21T11:00:09Z"}
+    assert ids(resent) == [first]
+    assert ids(EVENT | {"messageId": ""}) == [first]
+    assert len(first) <= 99
+    assert [a.message_id_source for a in validate(EVENT).accepted] == ["derived"]
+    assert [a.message_id_source for a in validate(harness.track()).accepted] == ["client"]
+
+
+def test_equal_events_in_one_request_have_different_ids() -> None:
+    first, second = ids(EVENT, EVENT)
+    assert first != second
+    assert ids(EVENT, EVENT) == [first, second]
+
+
+def test_derived_id_depends_on_event_source_and_nonce() -> None:
+    others = {
+        *ids(EVENT, EVENT | {"n": 1}, EVENT | {"n": "one"}),
+        *ids(EVENT, write_key="other"),
+        *ids(EVENT, nonce="request"),
+    }
+    assert len(others) == 5
