@@ -2,9 +2,11 @@
 MAKEFLAGS += --no-print-directory
 PYTHON3 ?= python3
 PY := .venv/bin/python
-# SAM's build of a function needs python3.13 and uv on the path; both are in the environments.
-export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/.meridian/uv/bin:$(CURDIR)/.meridian/uv/target/bin:$(PATH)
+# `sam build` needs python3.13 on the path, and uses the checkout's uv: see tools/setup/uv_download.py.
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+export MERIDIAN_UV := $(CURDIR)/.meridian/bin/uv
 export SAM_CLI_TELEMETRY := 0
+export __SAM_CLI_APP_DIR := $(CURDIR)/.meridian/sam
 
 .PHONY: prose help setup run up down redrive reconcile verify compact chaos prove test check lint types unit package integration validate build bench deploy requirements
 
@@ -68,7 +70,7 @@ validate: setup ## SAM's own opinion of the template
 	@.venv/bin/sam validate --lint
 
 spark: setup ## the lake's SQL in Spark too (Java 17): its answers are those of DuckDB
-	@test -x .venv-spark/bin/python || { uv venv -q --python 3.13 .venv-spark && uv pip install -q --python .venv-spark/bin/python pyspark==4.3.0; }
+	@test -x .venv-spark/bin/python || { "$(MERIDIAN_UV)" venv -q --python 3.13 .venv-spark && "$(MERIDIAN_UV)" pip install -q --python .venv-spark/bin/python pyspark==4.3.0; }
 	@$(PY) -m pytest -q -m spark tests/unit/lake
 
 package: build ## tests of the packages that sam build made

@@ -14,6 +14,7 @@ from tools.progress import Step, step
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = ROOT / ".venv" / "bin"
+UV = ROOT / ".meridian" / "bin" / "uv"
 
 
 @dataclass(frozen=True)
@@ -35,8 +36,12 @@ class Place:
 
     def environment(self) -> dict[str, str]:
         """Return the environment of a program that talks to the emulator, and to nothing else."""
-        uv = ROOT / ".meridian" / "uv"
-        return self.endpoint_in_region().environment([BIN, uv / "bin", uv / "target" / "bin"])
+        return self.endpoint_in_region().environment([BIN]) | {
+            # src/Makefile installs with this uv; one found by name may be a shim that fails.
+            "MERIDIAN_UV": str(UV),
+            # SAM's own configuration folder; the user's home may be read-only.
+            "__SAM_CLI_APP_DIR": str(ROOT / ".meridian" / "sam"),
+        }
 
 
 def client(service: str, place: Place) -> Any:

@@ -1,11 +1,10 @@
 """`make requirements`: export what each function's package installs from the one lock."""
 
-import shutil
 import subprocess
 from pathlib import Path
 
 from aws_emulator.errors import CommandError
-from tools.sam import ROOT
+from tools.sam import ROOT, UV
 
 #: A dependency group of pyproject.toml, and the room whose package installs it.
 GROUPS = {
@@ -19,18 +18,9 @@ IN_THE_RUNTIME = (
 )
 
 
-def uv() -> str:
-    """Return the path of uv. Raises CommandError."""
-    own = (ROOT / ".meridian/uv/bin/uv", ROOT / ".meridian/uv/target/bin/uv")
-    found = next((str(path) for path in own if path.exists()), None) or shutil.which("uv")
-    if found is None:
-        raise CommandError("uv is not here: `make setup` brings it.")
-    return found
-
-
 def exported(group: str) -> str:
     """Return the hash-pinned requirements of a dependency group, as `uv export` writes them."""
-    command = [uv(), "export", "--frozen", "--quiet", "--only-group", group]
+    command = [str(UV), "export", "--frozen", "--quiet", "--only-group", group]
     command += ["--no-header", "--no-annotate", "--format", "requirements.txt"]
     for name in IN_THE_RUNTIME:
         command += ["--prune", name]
