@@ -1,4 +1,4 @@
-"""What faults leave behind: nothing missing, nothing twice, and what was given up comes back."""
+"""System tests under injected faults: no data is lost or duplicated, and redrive works."""
 
 import json
 import time
@@ -19,27 +19,29 @@ from tools.dev import system
 
 pytestmark = pytest.mark.integration
 
-#: Seconds until a batch that nobody can write must lie in the failure bucket.
-GIVEN_UP_WITHIN_S = 60
-#: Seconds after which a record is too old; on AWS the least is 60.
-AGE_S = 3
+#: Seconds until a batch that can't be written must be in the failures bucket.
+DISCARD_TIMEOUT_S = 60
+#: MaximumRecordAgeInSeconds in the test; AWS's minimum is 60.
+MAX_RECORD_AGE_S = 3
 
 
-def test_a_short_storm_loses_nothing(meridian: system.System) -> None:
-    """A thousand random changes among it, after which table and lake agree."""
+def test_short_fault_injection_run_loses_no_data(meridian: system.System) -> None:
+    """It includes 1,000 random changes, after which table and lake agree."""
     assert command.run(meridian, Plan(seed=5, events=750, changes=1_000, seconds=12)) == 0
 
 
 @contextmanager
-def no_puts(running: system.System) -> Iterator[None]:
-    """No function stores an object, and the events' mapping gives up soon."""
+def failing_puts(running: system.System) -> Iterator[None]:
+    """Reject all S3 PUT requests, and let the events mapping discard batches quickly."""
     url = f"{running.place.endpoint}/_local/faults"
     lambdas = sam.client("lambda", running.place)
     function = f"meridian-{running.place.stage}-events"
     (mapping,) = lambdas.list_event_source_mappings(FunctionName=function)["EventSourceMappings"]
     rule = "service=s3&operation=PUT&kind=refused"
     urllib.request.urlopen(urllib.request.Request(f"{url}?{rule}", method="POST")).close()
-    lambdas.update_event_source_mapping(UUID=mapping["UUID"], MaximumRecordAgeInSeconds=AGE_S)
+    lambdas.update_event_source_mapping(
+        UUID=mapping["UUID"], MaximumRecordAgeInSeconds=MAX_RECORD_AGE_S
+    )
     try:
         yield
     finally:
@@ -50,23 +52,26 @@ def no_puts(running: system.System) -> Iterator[None]:
         )
 
 
-def given_up(running: system.System) -> list[dict[str, Any]]:
-    """The documents in the failure bucket."""
+def failure_documents(running: system.System) -> list[dict[str, Any]]:
+    """Return the invocation records in the failures bucket."""
     s3, bucket = sam.client("s3", running.place), running.deployed.outputs["FailuresBucket"]
     listed = s3.list_objects_v2(Bucket=bucket, Prefix="aws/lambda/").get("Contents", [])
     bodies = [s3.get_object(Bucket=bucket, Key=item["Key"])["Body"].read() for item in listed]
     return [json.loads(body) for body in bodies]
 
 
-def test_a_batch_that_was_given_up_comes_back_once(meridian: system.System, tmp_path: Path) -> None:
+def test_discarded_batch_is_redriven_once(meridian: system.System, tmp_path: Path) -> None:
     sent = [event("track", "given-up", event=f"Step {number}") for number in range(3)]
     ids = ", ".join(f"'{it['messageId']}'" for it in sent)
-    with no_puts(meridian):
-        # The mapping is running under its new age within a second.
+    with failing_puts(meridian):
+        # The poller applies the new maximum age within a second.
         time.sleep(1.5)
         assert post(meridian, "/v1/batch", {"batch": sent}).status_code == 200
         documents = wait_until(
-            lambda: given_up(meridian), "the failure document", GIVEN_UP_WITHIN_S, interval_s=0.5
+            lambda: failure_documents(meridian),
+            "the invocation record",
+            DISCARD_TIMEOUT_S,
+            interval_s=0.5,
         )
     assert {it["requestContext"]["condition"] for it in documents} == {"RecordAgeExceeded"}
     assert rows(meridian, f"message_id IN ({ids})", tmp_path) == []
@@ -75,7 +80,7 @@ def test_a_batch_that_was_given_up_comes_back_once(meridian: system.System, tmp_
     first = operate.run(stack, "redrive", ["--failures"], quiet=True)
     assert first.returncode == 0, first.stderr
     assert json.loads(first.stdout.removeprefix("failures "))["written"] == 1
-    assert given_up(meridian) == []
+    assert failure_documents(meridian) == []
     found = stored(meridian, f"message_id IN ({ids})", 3, tmp_path)
     assert sorted(row["event"] for row in found) == ["Step 0", "Step 1", "Step 2"]
     assert {row["verdict"] for row in found} == {"good"}

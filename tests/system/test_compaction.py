@@ -1,4 +1,4 @@
-"""The operator's command and the schedule make one file of an hour's many; the view knows when."""
+"""System tests of compaction, by the operator's command and by the schedule."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -15,8 +15,8 @@ from tools.dev import system
 pytestmark = pytest.mark.integration
 
 
-def copied(running: system.System, folder: Path) -> None:
-    """Copy the lake to a folder, as far as it is not there."""
+def copy_lake(running: system.System, folder: Path) -> None:
+    """Copy the lake's new objects to a folder."""
     s3, bucket = sam.client("s3", running.place), running.deployed.outputs["LakeBucket"]
     for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
         for item in page.get("Contents", []):
@@ -26,8 +26,8 @@ def copied(running: system.System, folder: Path) -> None:
                 s3.download_file(bucket, item["Key"], str(target))
 
 
-def agree(lake: duckdb.DuckDBPyConnection) -> int:
-    """See that the view has each good event once; how many it has."""
+def count_distinct_events(lake: duckdb.DuckDBPyConnection) -> int:
+    """Assert that the view has each good event once; return the number of events."""
     (once,) = lake.execute("SELECT count(*) FROM events_once").fetchall()[0]
     (distinct,) = lake.execute(
         "SELECT count(*) FROM (SELECT DISTINCT source, message_id FROM events "
@@ -38,40 +38,40 @@ def agree(lake: duckdb.DuckDBPyConnection) -> int:
 
 
 def send(running: system.System, folder: Path) -> None:
-    """Send one event, and wait until it is in the lake."""
+    """Send one event and wait until it is in the lake."""
     sent = event("page", "compacted", properties={"path": "/compacted"})
     assert post(running, "/v1/page", sent).status_code == 200
     folder.mkdir(exist_ok=True)
     assert stored(running, f"message_id = '{sent['messageId']}'", 1, folder)
 
 
-def test_a_row_is_seen_once_before_and_after_its_hour_is_compacted(
+def test_events_view_has_each_row_once_before_and_after_compaction(
     meridian: system.System, tmp_path: Path
 ) -> None:
-    lake, looked_at = tmp_path / "lake", tmp_path / "looked-at"
+    lake, query_folder = tmp_path / "lake", tmp_path / "looked-at"
     for _ in range(2):
-        send(meridian, looked_at)
+        send(meridian, query_folder)
     stack = operate.local_stack(meridian.place)
     first = operate.run(stack, "compact", ["--now"], quiet=True)
     assert first.returncode == 0, first.stderr
     assert json.loads(first.stdout.removeprefix("hours "))["compacted"] >= 1
-    copied(meridian, lake)
+    copy_lake(meridian, lake)
     assert list(lake.glob("compacted/**/*.parquet"))
     with tables(lake) as connection:
-        before = agree(connection)
+        before = count_distinct_events(connection)
         assert before >= 2
-        send(meridian, looked_at)
-        copied(meridian, lake)
-        assert agree(connection) == before + 1
+        send(meridian, query_folder)
+        copy_lake(meridian, lake)
+        assert count_distinct_events(connection) == before + 1
 
-        # As the schedule does, by the function's own role; an hour later this one has ended.
+        # Invoke the function as the schedule does, at a time when the hour has ended.
         at = datetime.now(UTC) + timedelta(hours=3)
         answer = sam.client("lambda", meridian.place).invoke(
             FunctionName=f"meridian-{meridian.place.stage}-events",
             Payload=json.dumps({"scheduled_time": f"{at:%Y-%m-%dT%H:%M:%SZ}"}),
         )
-        said = json.load(answer["Payload"])
-        assert "FunctionError" not in answer, said
-        assert said["compacted"] >= 1
-        copied(meridian, lake)
-        assert agree(connection) >= before + 1
+        result = json.load(answer["Payload"])
+        assert "FunctionError" not in answer, result
+        assert result["compacted"] >= 1
+        copy_lake(meridian, lake)
+        assert count_distinct_events(connection) >= before + 1

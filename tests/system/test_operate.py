@@ -1,4 +1,4 @@
-"""An operator's command without a system is one sentence."""
+"""Tests of the operator's commands without a running system."""
 
 import os
 import subprocess
@@ -12,17 +12,19 @@ pytestmark = pytest.mark.integration
 
 
 @pytest.mark.parametrize("command", ["redrive", "reconcile", "verify", "compact"])
-def test_nothing_up_is_one_sentence(command: str, tmp_path: Path) -> None:
-    kept = {name: it for name, it in os.environ.items() if name not in {"STAGE", "REGION"}}
-    done = subprocess.run(
+def test_operate_without_running_system_prints_one_line(command: str, tmp_path: Path) -> None:
+    environment = {
+        name: value for name, value in os.environ.items() if name not in {"STAGE", "REGION"}
+    }
+    result = subprocess.run(
         [str(ROOT / ".venv/bin/python"), "-m", "tools.operate", command],
         cwd=ROOT,
-        env={**kept, "MERIDIAN_STATE": str(tmp_path)},
+        env={**environment, "MERIDIAN_STATE": str(tmp_path)},
         capture_output=True,
         text=True,
         check=False,
     )
-    assert done.returncode == 1
-    assert done.stdout == ""
-    (sentence,) = done.stderr.splitlines()
-    assert sentence.startswith("meridian: Nothing is up here: start `make up`")
+    assert result.returncode == 1
+    assert result.stdout == ""
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("meridian: Nothing is up here: start `make up`")

@@ -184,7 +184,7 @@ def test_an_hour_that_cannot_be_had_whole_is_left(
 ) -> None:
     aws = FakeAws()
     arrive(aws, page("a"), page("b"), first=1)
-    key = aws.s3.names()[0]
+    key = aws.s3.list_keys()[0]
     if name == "too large":
         monkeypatch.setattr("stream_processor.compaction.compact.MAX_OBJECTS_BYTES", 100)
     else:
@@ -198,7 +198,7 @@ def test_an_hour_that_cannot_be_had_whole_is_left(
 def test_files_of_an_older_schema_are_compacted_with_nulls() -> None:
     aws = FakeAws()
     arrive(aws, page("a"), page("b"), first=1)
-    key = aws.s3.names()[0]
+    key = aws.s3.list_keys()[0]
     old = parquet.read(aws.s3.objects[LAKE, key][0]).drop_columns(["library", "locale"])
     aws.s3.objects[LAKE, key] = (parquet.write(old), {})
     assert compact(aws) == Result(compacted=1)

@@ -29,7 +29,7 @@ from tests.unit.stream_processor.sample_records import (
     packed,
     rejected,
 )
-from tests.unit.stream_processor.test_repairs import School, reconcile
+from tests.unit.stream_processor.test_repairs import AppointmentsTable, reconcile
 
 QUERIES = sorted((ROOT / "lake" / "queries").glob("*.sql"))
 SPARK = ROOT / ".venv-spark" / "bin" / "python"
@@ -61,10 +61,10 @@ def aws() -> FakeAws:
         if turn == 8:
             compact(made)
     BadRowReprocessor(made.app()).run(DAY, DAY)
-    school = School(made)
+    appointments = AppointmentsTable(made)
     for _ in range(60):
-        school.act(rng)
-    half = dynamodb_records(school.changes[:30])
+        appointments.apply_random_change(rng)
+    half = dynamodb_records(appointments.changes[:30])
     ChangesHandler(made.app()).handle(
         {"shardId": "s", "Records": [json.loads(record.text) for record in half]}, always
     )

@@ -25,7 +25,7 @@ from tests.unit.stream_processor.sample_records import (
     packed,
     rejected,
 )
-from tests.unit.stream_processor.test_repairs import School, reconcile
+from tests.unit.stream_processor.test_repairs import AppointmentsTable, reconcile
 
 QUERIES = sorted((ROOT / "lake" / "queries").glob("*.sql"))
 
@@ -85,18 +85,18 @@ def test_the_figures_are_those_of_the_records(lake: duckdb.DuckDBPyConnection) -
 
 def test_appointments_in_the_lake_are_those_of_the_table(tmp_path: Path) -> None:
     aws = FakeAws()
-    school = School(aws)
+    appointments = AppointmentsTable(aws)
     rng = random.Random(7)
     for _ in range(200):
-        school.act(rng)
-    half = dynamodb_records(school.changes[:100])
+        appointments.apply_random_change(rng)
+    half = dynamodb_records(appointments.changes[:100])
     event = {"shardId": "s", "Records": [json.loads(record.text) for record in half]}
     ChangesHandler(aws.app()).handle(event, always)
     assert reconcile(aws).repaired > 0
     with opened(aws, tmp_path) as connection:
         now = connection.execute("SELECT pk, version FROM appointments_now ORDER BY pk").fetchall()
         (history,) = connection.execute("SELECT count(*) FROM appointments_history").fetchall()[0]
-    table = sorted((pk, int(item["version"]["N"])) for (pk, _), item in school.table.items())
+    table = sorted((pk, int(item["version"]["N"])) for (pk, _), item in appointments.table.items())
     assert now == table
     assert history >= 100
 

@@ -1,12 +1,12 @@
-"""Powertools wants to know what it measures, and sends nothing from here."""
+"""Sets the environment that Powertools needs, with tracing disabled."""
 
-# The X-Ray SDK opens its socket while it is imported: before sockets are off.
+# The X-Ray SDK opens a socket on import, so import it before the tests disable sockets.
 import aws_xray_sdk.core  # type: ignore[import-untyped]
 import pytest
 
 
 def pytest_unconfigure() -> None:
-    """Close that socket, or Python warns of it after the last line of the report."""
+    """Close the X-Ray SDK's socket; Python would warn about it after the report."""
     aws_xray_sdk.core.xray_recorder.emitter._socket.close()
 
 

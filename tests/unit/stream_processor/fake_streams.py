@@ -1,4 +1,4 @@
-"""A stream of events and a table's stream in memory, as boto3 reads them."""
+"""In-memory fakes of Kinesis and DynamoDB Streams with boto3's client methods."""
 
 import base64
 from collections import defaultdict
@@ -11,19 +11,19 @@ from stream_processor.repair.stream_reader import Clients, StreamReader
 from tests.unit.stream_processor.fakes import SETTINGS
 
 ARN = "arn:aws:dynamodb:us-east-1:000000000000:table/appointments/stream/label"
-#: Records of a page: every shard of more takes several.
+#: Records per page. Short pages make most reads take several calls.
 PAGE = 3
 
 
 @dataclass
 class FakeStreams:
-    """What was put, by shard; `kinesis` and `changes` take the events that a function would get."""
+    """The records of both streams by shard, added from a function's invocation events."""
 
     kinesis: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
     changes: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
 
     def put(self, event: Mapping[str, Any], key: str = "0" * 32) -> None:
-        """Put the records of an invocation event of Kinesis."""
+        """Add the records of a Kinesis invocation event."""
         for record in event["Records"]:
             kinesis = record["kinesis"]
             self.kinesis[record["eventID"].partition(":")[0]].append(
@@ -36,13 +36,13 @@ class FakeStreams:
             )
 
     def change(self, record: Mapping[str, Any], shard: str) -> None:
-        """Put a record of an invocation event of DynamoDB Streams."""
+        """Add a record of a DynamoDB Streams invocation event."""
         change = record["dynamodb"]
         arrived = {"ApproximateCreationDateTime": _at(change["ApproximateCreationDateTime"])}
         self.changes[shard].append({**record, "dynamodb": change | arrived})
 
     def streams(self) -> StreamReader:
-        """As the code under test reads them."""
+        """Return a reader of the streams."""
         kinesis: Any = _Shards(self.kinesis, "Shards")
         changes: Any = _Shards(self.changes, "StreamDescription")
         tables: Any = _Tables()
@@ -61,23 +61,26 @@ class _Tables:
 @dataclass
 class _Shards:
     shards: dict[str, list[dict[str, Any]]]
-    answer: str
+    list_key: str
 
     def list_shards(self, **query: Any) -> dict[str, Any]:
-        """One shard a page."""
+        """Return a page with one shard."""
         names = sorted(self.shards)
-        place = int(query.get("NextToken", 0))
-        more = {"NextToken": str(place + 1)} if place + 1 < len(names) else {}
-        return {"Shards": [{"ShardId": it} for it in names[place : place + 1]], **more}
+        position = int(query.get("NextToken", 0))
+        more = {"NextToken": str(position + 1)} if position + 1 < len(names) else {}
+        return {
+            "Shards": [{"ShardId": shard_id} for shard_id in names[position : position + 1]],
+            **more,
+        }
 
     def describe_stream(self, **query: Any) -> dict[str, Any]:
         names = sorted(self.shards)
         start = query.get("ExclusiveStartShardId")
-        place = 0 if start is None else names.index(start) + 1
-        more = {"LastEvaluatedShardId": names[place]} if place + 1 < len(names) else {}
+        position = 0 if start is None else names.index(start) + 1
+        more = {"LastEvaluatedShardId": names[position]} if position + 1 < len(names) else {}
         return {
             "StreamDescription": {
-                "Shards": [{"ShardId": it} for it in names[place : place + 1]],
+                "Shards": [{"ShardId": shard_id} for shard_id in names[position : position + 1]],
                 **more,
             }
         }
@@ -86,10 +89,10 @@ class _Shards:
         return {"ShardIterator": f"{query['ShardId']}/0"}
 
     def get_records(self, **query: Any) -> dict[str, Any]:
-        """A page; now and then one of nothing, as the services answer."""
-        shard, _, place = query["ShardIterator"].partition("/")
-        start, records = int(place), self.shards[shard]
-        if self.answer == "Shards":
+        """Return a page of records, which can be empty."""
+        shard, _, position = query["ShardIterator"].partition("/")
+        start, records = int(position), self.shards[shard]
+        if self.list_key == "Shards":
             behind = {"MillisBehindLatest": 0 if start + PAGE >= len(records) else 1}
         else:
             behind = {}

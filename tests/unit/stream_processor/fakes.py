@@ -1,6 +1,6 @@
-"""S3, DynamoDB and a Lambda context in memory; between them and the room a network that fails.
+"""In-memory fakes of S3, DynamoDB and the Lambda context, behind a network that can fail.
 
-They speak boto3's client methods, so that the adapters of the room are under test as well.
+They have boto3's client methods, so that tests include the adapters of stream_processor.
 """
 
 import io
@@ -27,25 +27,25 @@ SETTINGS = Settings(
     appointments_table="appointments",
     region=REGION,
     stage="test",
-    live_hours=1_000_000,  # the tests' minutes never expire
+    live_hours=1_000_000,  # minutes in tests never expire
 )
 
 
-def refused(status: int, code: str) -> ClientError:
-    """An answer of AWS's own."""
+def client_error(status: int, code: str) -> ClientError:
+    """Return an error response of AWS."""
     return ClientError(
-        {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}},  # type: ignore[typeddict-item] # what AWS sends beside it is not read
+        {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}},  # type: ignore[typeddict-item] # other fields unused
         "Fake",
     )
 
 
-def lost() -> Exception:
-    """No answer at all: the effect may have happened or not."""
+def no_response() -> Exception:
+    """Return a timeout: the caller doesn't know whether the call took effect."""
     return ReadTimeoutError(endpoint_url="https://fake")
 
 
-class Remote:
-    """A client of a service, with the network between: every call is `called`."""
+class NetworkClient:
+    """A client of a fake service whose calls go through `call_over_network`."""
 
     def __init__(self, service: str, fake: Any) -> None:
         self._service = service
@@ -55,69 +55,71 @@ class Remote:
         effect = getattr(self._fake, operation)
 
         def call(**query: Any) -> Any:
-            place = query.get("TableName", query.get("Bucket", ""))
-            return called(f"{self._service} {operation} {place}", lambda: effect(**query))
+            location = query.get("TableName", query.get("Bucket", ""))
+            return call_over_network(
+                f"{self._service} {operation} {location}", lambda: effect(**query)
+            )
 
         return call
 
 
-def called[A](name: str, effect: Callable[[], A]) -> A:
-    """A request, which can get lost on its way there, and its answer on its way back.
+def call_over_network[A](name: str, effect: Callable[[], A]) -> A:
+    """Call a fake; the fault simulator can lose the request or the response.
 
-    The SDK sends a request whose answer does not come once more: then the effect happens twice.
+    After a lost response, the SDK can send the request again, so that the effect happens twice.
     """
-    fault_point(f"{name}: before", error=lost)
+    fault_point(f"{name}: before", error=no_response)
     while True:
-        answer, refusal = None, None
+        response, rejection = None, None
         try:
-            answer = effect()
+            response = effect()
         except ClientError as error:
-            refusal = error
-        if fault_point(f"{name}: after", error=lost) == "resent":
+            rejection = error
+        if fault_point(f"{name}: after", error=no_response) == "resent":
             continue
-        if refusal is not None:
-            raise refusal
-        return answer  # type: ignore[return-value] # there is one where nothing was refused
+        if rejection is not None:
+            raise rejection
+        return response  # type: ignore[return-value] # set unless rejected
 
 
 @dataclass
 class FakeS3:
-    """Buckets of objects: what was put, by bucket and key."""
+    """Versioned buckets. `objects` holds body and metadata by bucket and key."""
 
     objects: dict[tuple[str, str], tuple[bytes, dict[str, str]]] = field(default_factory=dict)
-    #: What was deleted: the bucket keeps versions.
+    #: Deleted objects, whose versions the bucket keeps.
     deleted: dict[tuple[str, str], tuple[bytes, dict[str, str]]] = field(default_factory=dict)
-    #: Names of which only the marker is left.
-    gone: set[tuple[str, str]] = field(default_factory=set)
+    #: Keys of which only the delete marker is left.
+    purged: set[tuple[str, str]] = field(default_factory=set)
     conflicts: int = 0
 
     def put_object(self, **query: Any) -> dict[str, Any]:
-        place = (query["Bucket"], query["Key"])
+        location = (query["Bucket"], query["Key"])
         if self.conflicts:
             self.conflicts -= 1
-            raise refused(409, "ConditionalRequestConflict")
-        if query.get("IfNoneMatch") == "*" and place in self.objects:
-            raise refused(412, "PreconditionFailed")
-        self.objects[place] = (bytes(query["Body"]), dict(query.get("Metadata", {})))
-        self.deleted.pop(place, None)
-        self.gone.discard(place)
+            raise client_error(409, "ConditionalRequestConflict")
+        if query.get("IfNoneMatch") == "*" and location in self.objects:
+            raise client_error(412, "PreconditionFailed")
+        self.objects[location] = (bytes(query["Body"]), dict(query.get("Metadata", {})))
+        self.deleted.pop(location, None)
+        self.purged.discard(location)
         return {}
 
     def head_object(self, **query: Any) -> dict[str, Any]:
         if "VersionId" in query:
             return {"Metadata": dict(self.deleted[query["Bucket"], query["Key"]][1])}
-        return {"Metadata": dict(self._at(query)[1])}
+        return {"Metadata": dict(self._find(query)[1])}
 
     def get_object(self, **query: Any) -> dict[str, Any]:
-        return {"Body": io.BytesIO(self._at(query)[0])}
+        return {"Body": io.BytesIO(self._find(query)[0])}
 
     def delete_object(self, **query: Any) -> dict[str, Any]:
-        place = (query["Bucket"], query["Key"])
+        location = (query["Bucket"], query["Key"])
         if "VersionId" in query:
-            if place in self.deleted:
-                self.objects[place] = self.deleted.pop(place)
-        elif place in self.objects:
-            self.deleted[place] = self.objects.pop(place)
+            if location in self.deleted:
+                self.objects[location] = self.deleted.pop(location)
+        elif location in self.objects:
+            self.deleted[location] = self.objects.pop(location)
         return {}
 
     def list_object_versions(self, **query: Any) -> dict[str, Any]:
@@ -131,12 +133,12 @@ class FakeS3:
         versions = [
             {"Key": key, "VersionId": "0", "IsLatest": False}
             for key in keys[:3]
-            if (query["Bucket"], key) not in self.gone
+            if (query["Bucket"], key) not in self.purged
         ]
-        answer: dict[str, Any] = {"DeleteMarkers": markers, "Versions": versions}
+        response: dict[str, Any] = {"DeleteMarkers": markers, "Versions": versions}
         if keys[3:]:
-            answer |= {"IsTruncated": True, "NextKeyMarker": keys[2], "NextVersionIdMarker": "1"}
-        return answer
+            response |= {"IsTruncated": True, "NextKeyMarker": keys[2], "NextVersionIdMarker": "1"}
+        return response
 
     def list_objects_v2(self, **query: Any) -> dict[str, Any]:
         prefix, start = query.get("Prefix", ""), query.get("StartAfter", "")
@@ -149,21 +151,21 @@ class FakeS3:
         if "Delimiter" in query:
             heads = {key[: key.index("/", len(prefix)) + 1] for key in keys}
             return {"CommonPrefixes": [{"Prefix": head} for head in sorted(heads)]}
-        # Pages are short, so that every listing of more than a few objects takes several.
+        # Short pages make most listings take several calls.
         page, more = keys[:7], keys[7:]
-        answer: dict[str, Any] = {"Contents": [{"Key": key} for key in page]}
+        response: dict[str, Any] = {"Contents": [{"Key": key} for key in page]}
         if more:
-            answer |= {"IsTruncated": True, "NextContinuationToken": page[-1]}
-        return answer
+            response |= {"IsTruncated": True, "NextContinuationToken": page[-1]}
+        return response
 
-    def _at(self, query: Mapping[str, Any]) -> tuple[bytes, dict[str, str]]:
+    def _find(self, query: Mapping[str, Any]) -> tuple[bytes, dict[str, str]]:
         try:
             return self.objects[query["Bucket"], query["Key"]]
         except KeyError:
-            raise refused(404, "NoSuchKey") from None
+            raise client_error(404, "NoSuchKey") from None
 
-    def names(self, bucket: str = LAKE) -> list[str]:
-        """The names in a bucket, in order."""
+    def list_keys(self, bucket: str = LAKE) -> list[str]:
+        """Return the keys in a bucket, sorted."""
         return sorted(key for name, key in self.objects if name == bucket)
 
 
@@ -173,7 +175,7 @@ KEYS = {
     "appointments": ("pk", "sk"),
 }
 
-#: The conditions that the room uses, each with what it means.
+#: The condition expressions of stream_processor, and functions that evaluate them.
 CONDITIONS: dict[str, Callable[[Mapping[str, Any] | None, Mapping[str, Any]], bool]] = {
     "attribute_not_exists(high) OR high < :high": lambda old, values: (
         old is None or old["high"]["S"] < values[":high"]["S"]
@@ -185,7 +187,7 @@ CONDITIONS: dict[str, Callable[[Mapping[str, Any] | None, Mapping[str, Any]], bo
 
 @dataclass
 class FakeDynamoDB:
-    """Tables of items, by table and key."""
+    """Tables, with items by table and key."""
 
     items: dict[str, dict[tuple[str, ...], dict[str, Any]]] = field(default_factory=dict)
 
@@ -197,7 +199,7 @@ class FakeDynamoDB:
         return tuple(of[name]["S"] for name in KEYS[query["TableName"]])
 
     def get_item(self, **query: Any) -> dict[str, Any]:
-        assert query["ConsistentRead"], "a decision hangs on it"
+        assert query["ConsistentRead"], "the result is used for a decision"
         item = self._table(query).get(self._key(query, query["Key"]))
         return {} if item is None else {"Item": dict(item)}
 
@@ -207,7 +209,7 @@ class FakeDynamoDB:
         if condition is not None:
             old = self._table(query).get(key)
             if not CONDITIONS[condition](old, query.get("ExpressionAttributeValues", {})):
-                raise refused(400, "ConditionalCheckFailedException")
+                raise client_error(400, "ConditionalCheckFailedException")
         self._table(query)[key] = dict(query["Item"])
         return {}
 
@@ -235,16 +237,16 @@ class FakeDynamoDB:
 
 @dataclass
 class FakeAws:
-    """Everything that outlives a process."""
+    """The AWS resources, which outlive the processes of the functions."""
 
     s3: FakeS3 = field(default_factory=FakeS3)
     dynamodb: FakeDynamoDB = field(default_factory=FakeDynamoDB)
     settings: Settings = SETTINGS
 
     def app(self) -> AppContext:
-        """What a new process sees of it."""
-        s3: Any = Remote("s3", self.s3)
-        dynamodb: Any = Remote("dynamodb", self.dynamodb)
+        """Return the context of a new process."""
+        s3: Any = NetworkClient("s3", self.s3)
+        dynamodb: Any = NetworkClient("dynamodb", self.dynamodb)
         return AppContext(
             self.settings,
             Bucket(LAKE, s3),
@@ -255,15 +257,15 @@ class FakeAws:
         )
 
     def objects(self, prefix: str = "") -> Iterator[tuple[str, bytes, dict[str, str]]]:
-        """The lake: names, bodies, metadata."""
-        for key in self.s3.names():
+        """Yield key, body and metadata of the lake's objects."""
+        for key in self.s3.list_keys():
             if key.startswith(prefix):
                 body, metadata = self.s3.objects[LAKE, key]
                 yield key, body, metadata
 
 
 class Context:
-    """What Lambda gives a handler beside the event."""
+    """The Lambda context of an invocation."""
 
     function_name = "meridian-test-events"
     function_version = "1"

@@ -1,4 +1,4 @@
-"""Records as the collector packs them, and invocation events around them."""
+"""Sample records as the collector packs them, and invocation events that contain them."""
 
 import base64
 import json
@@ -13,8 +13,8 @@ STREAM_ARN = "arn:aws:kinesis:us-east-1:000000000000:stream/meridian-test-events
 RECEIVED = "2026-11-21T11:00:00.123Z"
 
 
-def header(request_id: str = "request", **more: Any) -> clickstream.Header:
-    """A header with the facts that every record has."""
+def header(request_id: str = "request", **fields: Any) -> clickstream.Header:
+    """Return a record header with all required fields."""
     facts: dict[str, Any] = {
         "request_id": request_id,
         "received_at": RECEIVED,
@@ -23,16 +23,16 @@ def header(request_id: str = "request", **more: Any) -> clickstream.Header:
         "edge_region": "us-east-1",
         "country": "GB",
     }
-    return clickstream.Header(**(facts | more))
+    return clickstream.Header(**(facts | fields))
 
 
 def accepted(
-    message_id: str, path: str = "/", place: int = 0, **event: Any
+    message_id: str, path: str = "/", index: int = 0, **event: Any
 ) -> clickstream.Accepted:
-    """An accepted page view."""
+    """Return an accepted page view."""
     body = {"type": "page", "messageId": message_id, "properties": {"path": path}} | event
     return clickstream.Accepted(
-        i=place,
+        i=index,
         message_id=message_id,
         message_id_source="client",
         timestamp=RECEIVED,
@@ -42,10 +42,10 @@ def accepted(
 
 
 def rejected(
-    code: str = "type_unknown", raw: str = '{"type":"?"}', place: int = 0
+    code: str = "type_unknown", raw: str = '{"type":"?"}', index: int = 0
 ) -> clickstream.Rejected:
-    """A rejected event."""
-    return clickstream.Rejected(i=place, code=code, message="not today", raw=raw)
+    """Return a rejected event."""
+    return clickstream.Rejected(i=index, code=code, message="not today", raw=raw)
 
 
 def packed(
@@ -53,7 +53,7 @@ def packed(
     good: Sequence[clickstream.Accepted] = (),
     bad: Sequence[clickstream.Rejected] = (),
 ) -> bytes:
-    """One record of the stream."""
+    """Return one record of the stream."""
     (record,) = clickstream.encode(head, good, bad)
     return record
 
@@ -64,29 +64,29 @@ def kinesis_event(
     shard: str = "shardId-000000000000",
     arrived: float = 1_795_258_800.0,
 ) -> dict[str, Any]:
-    """An invocation event of a Kinesis mapping."""
+    """Return an invocation event of a Kinesis mapping."""
     return {
         "Records": [
             {
                 "kinesis": {
                     "kinesisSchemaVersion": "1.0",
                     "partitionKey": "0" * 32,
-                    "sequenceNumber": str(first + place),
+                    "sequenceNumber": str(first + index),
                     "data": base64.b64encode(payload).decode(),
-                    "approximateArrivalTimestamp": arrived + place / 1000,
+                    "approximateArrivalTimestamp": arrived + index / 1000,
                 },
                 "eventSource": "aws:kinesis",
                 "eventVersion": "1.0",
-                "eventID": f"{shard}:{first + place}",
+                "eventID": f"{shard}:{first + index}",
                 "eventName": "aws:kinesis:record",
                 "awsRegion": "us-east-1",
                 "eventSourceARN": STREAM_ARN,
             }
-            for place, payload in enumerate(payloads)
+            for index, payload in enumerate(payloads)
         ]
     }
 
 
 def plain(**event: Any) -> bytes:
-    """A record of another producer: plain JSON."""
+    """Return a record of another producer: plain JSON."""
     return json.dumps(event).encode()

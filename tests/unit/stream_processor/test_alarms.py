@@ -1,4 +1,4 @@
-"""An alarm on a metric that nobody emits would never ring: what the doors print, and the alarms."""
+"""Tests that every alarm watches a metric that the handlers emit, with its dimensions."""
 
 import json
 import time
@@ -21,7 +21,7 @@ from tests.unit.stream_processor.sample_records import accepted, header, kinesis
 
 STACK = ROOT / "stacks" / "stream.yaml"
 SAMPLES = ROOT / "events" / "stream_processor"
-OURS = {"Fn::Sub": "meridian-${Stage}"}
+NAMESPACE = {"Fn::Sub": "meridian-${Stage}"}
 
 #: (metric, service, value)
 type Emitted = tuple[str, str, float]
@@ -35,36 +35,36 @@ def alarms() -> dict[str, dict[str, Any]]:
 
 
 def emitted(printed: str) -> Iterator[Emitted]:
-    """The metrics of a log, as CloudWatch reads them out of it (embedded metric format)."""
+    """Yield the metrics of a log in the CloudWatch embedded metric format."""
     for line in printed.splitlines():
         document = json.loads(line)
         for block in document.get("_aws", {}).get("CloudWatchMetrics", []):
             assert block["Namespace"] == "meridian-test"
             if block["Metrics"][0]["Name"] == "ColdStart":
-                continue  # Powertools' own, by the name of the function
-            # An alarm names every dimension of its metric, or it is of another one.
+                continue  # a metric of Powertools, with function_name
+            # An alarm must list every dimension of its metric, or it watches another one.
             assert block["Dimensions"] == [["service"]]
             for metric in block["Metrics"]:
                 yield metric["Name"], document["service"], sum(document[metric["Name"]])
 
 
 @pytest.fixture
-def measure(
+def emitted_metrics(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Iterator[Callable[..., dict[tuple[str, str], float]]]:
-    """Invoke a door in a process of its own; the metrics it prints, by name and service."""
+    """Return a function that invokes a handler and returns its metrics by name and service."""
 
     def invoke(service: str, aws: FakeAws, event: Any) -> dict[tuple[str, str], float]:
         monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", service)
         monkeypatch.setattr(events, "_handler", lambda: EventsHandler(aws.app()))
         monkeypatch.setattr(changes, "_app_context", aws.app)
         telemetry._metrics.cache_clear()
-        # Powertools keeps what other tests measured: its metrics are the process's.
+        # Powertools' metrics are global and contain those of other tests.
         telemetry._metrics().clear_metrics()
         capsys.readouterr()
-        door = events if service == "events" else changes
+        handler = events if service == "events" else changes
         with suppress(ConservationError):
-            door.lambda_handler(event, Context())
+            handler.lambda_handler(event, Context())
         return {(name, of): value for name, of, value in emitted(capsys.readouterr().out)}
 
     telemetry._metrics.cache_clear()
@@ -72,63 +72,65 @@ def measure(
     telemetry._metrics.cache_clear()
 
 
-def everything(
-    measure: Callable[..., dict[tuple[str, str], float]], monkeypatch: pytest.MonkeyPatch
+def emit_all_metrics(
+    emitted_metrics: Callable[..., dict[tuple[str, str], float]], monkeypatch: pytest.MonkeyPatch
 ) -> dict[tuple[str, str], float]:
-    """What both doors print when everything goes wrong that an alarm is for."""
+    """Return the metrics of both handlers after every failure that has an alarm."""
     changed = json.loads((SAMPLES / "dynamodb-changes.json").read_text())
     unknown = json.loads(json.dumps(changed).replace('"REMOVE"', '"VANISH"'))
-    night = json.loads((SAMPLES / "scheduled-comparison.json").read_text())
+    scheduled = json.loads((SAMPLES / "scheduled-comparison.json").read_text())
     recent = time.time() - 60
     for record in changed["Records"] + unknown["Records"]:
         record["dynamodb"]["ApproximateCreationDateTime"] = recent
 
-    def seen_by(service: str, first: Any, last: Any) -> dict[tuple[str, str], float]:
+    def metrics_of(service: str, first: Any, last: Any) -> dict[tuple[str, str], float]:
         aws = FakeAws()
-        found = measure(service, aws, first)
+        found = emitted_metrics(service, aws, first)
         aws.dynamodb.items.pop("checkpoints")
-        return found | {key: value for key, value in measure(service, aws, last).items() if value}
+        return found | {
+            key: value for key, value in emitted_metrics(service, aws, last).items() if value
+        }
 
     def good(sequence: int) -> Any:
         return kinesis_event([packed(header(), [accepted("m")])], sequence, arrived=recent)
 
-    found = seen_by("events", kinesis_event([b"\xff"], 1, arrived=recent), good(2))
-    found |= seen_by("changes", unknown, changed)
+    found = metrics_of("events", kinesis_event([b"\xff"], 1, arrived=recent), good(2))
+    found |= metrics_of("changes", unknown, changed)
     missed = FakeAws(settings=replace(SETTINGS, reconcile_grace_seconds=0))
     missed.dynamodb.items["appointments"] = {("A", "x"): {"pk": {"S": "A"}, "sk": {"S": "x"}}}
-    found |= measure("changes", missed, night)
-    with monkeypatch.context() as patched:
+    found |= emitted_metrics("changes", missed, scheduled)
+    with monkeypatch.context() as patch:
         finish = EventRows.finish
-        patched.setattr(EventRows, "finish", lambda self: finish(self).slice(1))
-        found |= measure("events", FakeAws(), good(1))
-        patched.setattr("stream_processor.rows.change_rows.counts", lambda _: {"good": 0})
-        found |= measure("changes", FakeAws(), changed)
+        patch.setattr(EventRows, "finish", lambda self: finish(self).slice(1))
+        found |= emitted_metrics("events", FakeAws(), good(1))
+        patch.setattr("stream_processor.rows.change_rows.counts", lambda _: {"good": 0})
+        found |= emitted_metrics("changes", FakeAws(), changed)
     return found
 
 
-def test_every_alarm_of_ours_watches_what_the_doors_print(
-    measure: Callable[..., dict[tuple[str, str], float]], monkeypatch: pytest.MonkeyPatch
+def test_every_alarm_watches_a_metric_that_a_handler_emits(
+    emitted_metrics: Callable[..., dict[tuple[str, str], float]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = everything(measure, monkeypatch)
+    found = emit_all_metrics(emitted_metrics, monkeypatch)
     watched = {
         (it["MetricName"], it["Dimensions"][0]["Value"])
         for it in alarms().values()
-        if it["Namespace"] == OURS
+        if it["Namespace"] == NAMESPACE
     }
     assert watched >= {
         *(
-            (name, door)
+            (name, handler)
             for name in ("RowsBad", "ConservationErrors", "RowsRebuilt")
-            for door in ("events", "changes")
+            for handler in ("events", "changes")
         ),
         ("ChangesRepaired", "changes"),
         ("ItemsCompared", "changes"),
     }
     for metric in watched:
-        assert found.get(metric), f"{metric} is watched, and never printed"
+        assert found.get(metric), f"{metric} has an alarm but isn't emitted"
 
 
-def test_the_dimensions_are_those_that_the_metric_has() -> None:
+def test_alarm_uses_dimension_of_its_metric() -> None:
     for name, alarm in alarms().items():
         (dimension,) = (it["Name"] for it in alarm["Dimensions"])
         expected = {
@@ -142,10 +144,10 @@ def test_the_dimensions_are_those_that_the_metric_has() -> None:
         assert alarm["AlarmActions"] == [{"Ref": "AlarmTopic"}], name
 
 
-def test_an_alarm_of_ours_rings_at_the_first_that_is_counted() -> None:
-    """But a few bad events of strangers are everyday."""
+def test_alarm_on_own_metric_has_threshold_zero_except_bad_events() -> None:
+    """BadEvents tolerates up to 100: clients send some bad events every day."""
     for name, alarm in alarms().items():
-        if alarm["Namespace"] == OURS and alarm["MetricName"] != "ItemsCompared":
+        if alarm["Namespace"] == NAMESPACE and alarm["MetricName"] != "ItemsCompared":
             expected = 100 if name == "BadEvents" else 0
             assert (alarm["Threshold"], alarm["Statistic"]) == (expected, "Sum"), name
             assert alarm["TreatMissingData"] == "notBreaching", name

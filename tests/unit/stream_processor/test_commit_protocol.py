@@ -1,6 +1,6 @@
-"""The chain alone, over one shard: what it does first, what it leaves, and how it says so.
+"""Unit tests of the commit protocol over one shard.
 
-That it neither loses nor repeats is for `test_proof.py` and `make prove`.
+`test_proof.py` and `make prove` check that it neither loses nor duplicates records.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ from stream_processor.storage.lake_types import (
 
 @dataclass
 class FakeShard:
-    """One shard's objects and its row: what the chain needs of S3 and DynamoDB, and no more."""
+    """The objects and the high-water mark of one shard, as the protocol needs them."""
 
     objects: dict[str, tuple[ObjectSummary, list[int]]] = field(default_factory=dict)
     row: HighWaterMark | None = None
@@ -85,7 +85,7 @@ def commit(shard: FakeShard, records: Sequence[StreamRecord]) -> int | None:
     ).unwritten
 
 
-def test_a_batch_that_is_committed_already_writes_nothing() -> None:
+def test_committed_batch_writes_nothing() -> None:
     shard = FakeShard()
     records = [StreamRecord(n, 0, "") for n in (1, 2, 3)]
     assert commit(shard, records) is None
@@ -94,7 +94,7 @@ def test_a_batch_that_is_committed_already_writes_nothing() -> None:
     assert shard.objects == before
 
 
-def test_time_that_runs_out_names_the_first_record_that_is_left() -> None:
+def test_commit_without_time_reports_first_unwritten_record() -> None:
     shard = FakeShard()
     outcome = protocol.commit(
         [StreamRecord(n, 0, "") for n in (1, 2, 3)],
@@ -108,7 +108,7 @@ def test_time_that_runs_out_names_the_first_record_that_is_left() -> None:
     assert (len(outcome.commits), outcome.unwritten) == (2, 3)
 
 
-def test_an_error_before_the_first_object_is_raised_and_after_it_reported() -> None:
+def test_commit_raises_error_before_first_object_and_reports_it_after() -> None:
     class Full(FakeShard):
         def create(self, key: str, pending: PendingObject[list[int]]) -> ExistingObject | None:
             if len(self.objects) == limit:
@@ -137,14 +137,14 @@ def test_an_error_before_the_first_object_is_raised_and_after_it_reported() -> N
 
 
 @pytest.mark.parametrize("sequence", [0, 9, 10, 10**38, 10**55, 10**56 - 1])
-def test_padded_numbers_are_in_order_as_texts(sequence: int) -> None:
-    """A DynamoDB Number would be at its end at 38 digits."""
+def test_padded_sequence_numbers_sort_as_text(sequence: int) -> None:
+    """They are text because a DynamoDB number has 38 digits at most."""
     assert padded(sequence) < padded(sequence + 1) or sequence == 10**56 - 1
     assert len(padded(sequence)) == SEQUENCE_DIGITS
     assert int(padded(sequence)) == sequence
 
 
-def test_a_summary_survives_its_metadata() -> None:
+def test_object_summary_is_parsed_from_its_metadata() -> None:
     for previous in (None, 0, 10**55):
         summary = ObjectSummary(1, 10**55, 7, previous, 3, 2, 1, 0)
         assert ObjectSummary.parse(summary.metadata()) == summary

@@ -1,4 +1,4 @@
-"""Records to rows: nothing lost, nothing raised, whatever the bytes are."""
+"""Tests of converting records to rows: no input loses an event or raises an exception."""
 
 import base64
 import binascii
@@ -47,8 +47,8 @@ def rows_of(*payloads: bytes) -> list[dict[str, Any]]:
 
 
 @given(st.lists(stream_payloads(), max_size=12))
-def test_in_is_good_and_bad_and_duplicate(payloads: list[bytes]) -> None:
-    """The law, for records of any kind: the collector's, broken ones, plain ones, noise."""
+def test_rows_in_equal_good_plus_bad_plus_duplicate(payloads: list[bytes]) -> None:
+    """The invariant holds for packed, broken, plain and random records."""
     rows, table = table_of(*payloads)
     verdicts = Counter(table.column("verdict").to_pylist())
     assert rows.expected_rows == len(table) == sum(rows.counts.values())
@@ -66,32 +66,32 @@ _PLACE = ("sequence_number", "record_index")
 
 
 @given(st.lists(stream_payloads(), max_size=12))
-def test_counting_rows_again_gives_what_the_writer_counted(payloads: list[bytes]) -> None:
-    """Another invocation that adopts the object counts it from its rows."""
+def test_stats_of_written_rows_equal_stats_of_writer(payloads: list[bytes]) -> None:
+    """An invocation that adopts an object computes its statistics from the rows."""
     rows, table = table_of(*payloads)
-    again = stats_of(parquet.read(parquet.write(table)))
-    assert Counter(again.ids) == Counter(rows.stats.ids)
-    assert again.minutes == rows.stats.minutes
+    recomputed = stats_of(parquet.read(parquet.write(table)))
+    assert Counter(recomputed.ids) == Counter(rows.stats.ids)
+    assert recomputed.minutes == rows.stats.minutes
 
 
-def test_a_request_without_events_counts_in_no_minute() -> None:
+def test_request_without_events_counts_in_no_minute() -> None:
     rows, _ = table_of(packed(header(), []), packed(header(), [], [rejected()]), b"[]")
     assert not rows.stats.minutes
 
 
 @given(st.lists(stream_payloads(), max_size=8))
-def test_the_short_way_and_the_careful_way_agree(payloads: list[bytes]) -> None:
-    """What is decoded together is what comes of decoding it line by line."""
+def test_bulk_and_line_by_line_decoding_agree(payloads: list[bytes]) -> None:
+    """Bulk decoding and line-by-line decoding return the same rows."""
     _, together = table_of(*payloads)
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(decode, "inflated", lambda _: None)
         patched.setattr(decode, "plain_together", lambda *_: None)
-        _, alone = table_of(*payloads)
-    assert in_order(together) == in_order(alone)
+        _, separately = table_of(*payloads)
+    assert in_order(together) == in_order(separately)
 
 
-def lined(*lines: bytes, accepted: int) -> bytes:
-    """A record of lines that no collector writes, under a header that counts them."""
+def record_of_lines(*lines: bytes, accepted: int) -> bytes:
+    """Return a record with arbitrary lines and a header that claims `accepted` events."""
     head = msgspec.structs.replace(header(), accepted=accepted)
     return gzip.compress(b"\n".join([msgspec.json.encode(head), *lines]))
 
@@ -103,53 +103,53 @@ _PAGE = b'{"type":"page"}'
 @pytest.mark.parametrize(
     "payloads",
     [
-        # Two documents on a line, and a line of none: as many documents as lines.
-        [lined(_LINE + _LINE, b" ", b"", accepted=2)],
-        [lined(_LINE + _LINE, b"", b"", accepted=2)],
-        [lined(_LINE + _LINE, b"", accepted=2)],
-        [lined(_LINE + b" ", b" " + _LINE, b"", accepted=2)],
-        [lined(_LINE[:1] + b"\n" + _LINE[1:], _LINE + _LINE, b"", accepted=3)],
-        [lined(_LINE, b"\r", b"", accepted=2)],
-        # The last line is not ended, or there is none.
-        [lined(_LINE, accepted=1)],
-        [lined(b"", accepted=0)],
-        [lined(accepted=0)],
-        # One record has what the other lacks.
-        [lined(_LINE + _LINE, b"", accepted=1), lined(b" ", b"", accepted=1)],
+        # Two documents on one line and an empty line: the number of documents fits.
+        [record_of_lines(_LINE + _LINE, b" ", b"", accepted=2)],
+        [record_of_lines(_LINE + _LINE, b"", b"", accepted=2)],
+        [record_of_lines(_LINE + _LINE, b"", accepted=2)],
+        [record_of_lines(_LINE + b" ", b" " + _LINE, b"", accepted=2)],
+        [record_of_lines(_LINE[:1] + b"\n" + _LINE[1:], _LINE + _LINE, b"", accepted=3)],
+        [record_of_lines(_LINE, b"\r", b"", accepted=2)],
+        # The last line has no newline, or the record has no lines.
+        [record_of_lines(_LINE, accepted=1)],
+        [record_of_lines(b"", accepted=0)],
+        [record_of_lines(accepted=0)],
+        # One record has a document too many, the other one too few.
+        [record_of_lines(_LINE + _LINE, b"", accepted=1), record_of_lines(b" ", b"", accepted=1)],
         [_PAGE + _PAGE, b" "],
         [_PAGE + b"\n" + _PAGE, b"{}", b""],
         [b'{"type":"page","a":[{}', b'{"type":"page"}]}'],
         [b'{"type":"page","a":"}', b'{"}'],
-        # As many documents as records, though none of them is one.
+        # The number of documents equals that of records, but they don't match.
         [b'{"type":"page","a":"}', b'{"}', _PAGE + _PAGE],
         [b'{"type":"page","a":"\xc3', b'\xa9"}'],
         [b" " + _PAGE + b"\n", _PAGE],
         [b"1", b"2"],
     ],
 )
-def test_records_that_are_read_together_do_not_reach_into_each_other(payloads: list[bytes]) -> None:
+def test_records_decoded_together_do_not_affect_each_other(payloads: list[bytes]) -> None:
     _, together = table_of(*payloads)
-    alone = [row for payload in payloads for row in table_of(payload)[1].to_pylist()]
+    separately = [row for payload in payloads for row in table_of(payload)[1].to_pylist()]
     kept = ("verdict", "reason_code", "type", "event_json", "raw", "record_index")
     assert [
         [row[name] for name in kept] for row in in_order(together) if row["verdict"] == BAD
-    ] == [[row[name] for name in kept] for row in alone if row["verdict"] == BAD]
+    ] == [[row[name] for name in kept] for row in separately if row["verdict"] == BAD]
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(decode, "inflated", lambda _: None)
         patched.setattr(decode, "plain_together", lambda *_: None)
-        _, careful = table_of(*payloads)
-    assert in_order(together) == in_order(careful)
+        _, line_by_line = table_of(*payloads)
+    assert in_order(together) == in_order(line_by_line)
 
 
-def test_what_the_collector_writes_is_read_the_short_way(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Or every figure of the benchmarks is wrong, though every row is right."""
+def test_collector_records_are_decoded_in_bulk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fallback to the slow decoder would return correct rows but invalidate benchmarks."""
 
-    def careful(*_: object) -> None:
-        raise AssertionError("the careful way was taken")
+    def line_by_line(*_: object) -> None:
+        raise AssertionError("the slow decoder was used")
 
     for name in ("line", "plain"):
-        monkeypatch.setattr(decode, name, careful)
-    monkeypatch.setattr(clickstream, "unpack", careful)
+        monkeypatch.setattr(decode, name, line_by_line)
+    monkeypatch.setattr(clickstream, "unpack", line_by_line)
     events = [accepted("a", "/é", 0), accepted("b", '/"}\n{', 1, a=[{}, {"type": "}{"}])]
     rows, _ = table_of(
         packed(header(), events),
@@ -164,7 +164,7 @@ def test_what_the_collector_writes_is_read_the_short_way(monkeypatch: pytest.Mon
 @example("QQ==\ud83d")
 @example("QQ==QQ==")
 @example("QR==")
-def test_a_payload_is_what_the_standard_library_makes_of_it(payload: str) -> None:
+def test_payload_is_decoded_like_standard_library(payload: str) -> None:
     try:
         expected = binascii.a2b_base64(payload)
     except (binascii.Error, ValueError):
@@ -177,27 +177,27 @@ def test_a_payload_is_what_the_standard_library_makes_of_it(payload: str) -> Non
     st.integers(1, 9),
     st.integers(1, 1_000),
 )
-def test_an_object_ends_at_the_record_that_fills_it(
-    payloads: list[bytes], most_rows: int, most_bytes: int
+def test_object_ends_at_record_that_reaches_its_limit(
+    payloads: list[bytes], max_rows: int, max_bytes: int
 ) -> None:
-    """However many records are taken at a time."""
+    """The end doesn't depend on the chunk size."""
     packets = [
         StreamRecord(number, ARRIVED, base64.b64encode(payload).decode())
         for number, payload in enumerate(payloads, 1)
     ]
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("stream_processor.rows.event_rows.CHUNK_EVENTS", 3)
-        some = EventRows("shard", frozenset())
-        taken = some.take(packets, most_rows, most_bytes)
-        one_by_one, count = EventRows("shard", frozenset()), 0
+        chunked = EventRows("shard", frozenset())
+        taken = chunked.take(packets, max_rows, max_bytes)
+        single, count = EventRows("shard", frozenset()), 0
         for packet in packets:
-            one_by_one.add(packet.data(), packet.sequence, packet.arrived_ms)
+            single.add(packet.data(), packet.sequence, packet.arrived_ms)
             count += 1
-            if one_by_one.size >= most_rows or one_by_one.text_bytes >= most_bytes:
+            if single.size >= max_rows or single.text_bytes >= max_bytes:
                 break
         assert taken == count
-        assert some.finish().to_pylist() == one_by_one.finish().to_pylist()
-    assert some.stats == one_by_one.stats
+        assert chunked.finish().to_pylist() == single.finish().to_pylist()
+    assert chunked.stats == single.stats
 
 
 def in_order(table: pa.Table) -> list[dict[str, Any]]:
@@ -205,14 +205,14 @@ def in_order(table: pa.Table) -> list[dict[str, Any]]:
 
 
 @given(json_values())
-def test_every_json_of_another_producer_is_a_row(value: Any) -> None:
+def test_json_of_another_producer_becomes_rows(value: Any) -> None:
     rows, table = table_of(msgspec.json.encode(value))
     assert len(table) == rows.expected_rows
     assert len(table) == (len(value) if isinstance(value, list) else 1) or isinstance(value, dict)
 
 
 @given(st.dictionaries(st.text(max_size=6), json_values(), max_size=5))
-def test_no_field_of_an_event_is_lost(fields: dict[str, Any]) -> None:
+def test_event_json_keeps_every_field(fields: dict[str, Any]) -> None:
     event = {**fields, "type": "track"}
     (row,) = rows_of(packed(header(), [accepted("m", **event)]))
     assert row["verdict"] == GOOD
@@ -220,7 +220,7 @@ def test_no_field_of_an_event_is_lost(fields: dict[str, Any]) -> None:
     assert msgspec.json.decode(row["event_json"]) == msgspec.json.decode(msgspec.json.encode(sent))
 
 
-def test_what_people_ask_about_is_in_columns_of_its_own() -> None:
+def test_event_fields_are_mapped_to_columns() -> None:
     event = accepted(
         "m",
         "/courses",
@@ -265,7 +265,7 @@ def test_what_people_ask_about_is_in_columns_of_its_own() -> None:
         assert row[name].isoformat(timespec="milliseconds") == "2026-11-21T11:00:00.123+00:00"
 
 
-def test_the_context_of_a_batch_is_that_of_its_events_that_have_none() -> None:
+def test_events_without_context_use_context_of_batch() -> None:
     shared = msgspec.Raw(b'{"locale":"de","campaign":{"source":"batch"}}')
     own = accepted("b", context={"locale": "fr"})
     rows = rows_of(packed(header(context=shared), [accepted("a"), own]))
@@ -298,7 +298,7 @@ def test_the_context_of_a_batch_is_that_of_its_events_that_have_none() -> None:
         (b"[" * 100_000, "event_json"),
     ],
 )
-def test_what_cannot_be_read_is_a_bad_row_with_its_bytes(payload: bytes, code: str) -> None:
+def test_unreadable_payload_becomes_bad_row_with_raw_bytes(payload: bytes, code: str) -> None:
     good = packed(header("other"), [accepted("good")])
     rows = {
         row["message_id"]: row for row in rows_of(good, payload, good[:0] or b'{"type":"page"}')
@@ -309,7 +309,7 @@ def test_what_cannot_be_read_is_a_bad_row_with_its_bytes(payload: bytes, code: s
     assert rows["good"]["verdict"] == GOOD
 
 
-def test_a_line_that_is_no_event_costs_one_line() -> None:
+def test_invalid_line_becomes_one_bad_row() -> None:
     head = header()
     record = zlib.decompress(packed(head, [accepted("a"), accepted("b"), accepted("c")]), 31)
     lines = record.split(b"\n")
@@ -322,14 +322,14 @@ def test_a_line_that_is_no_event_costs_one_line() -> None:
     ]
 
 
-def test_a_rejected_event_keeps_the_collectors_reason_and_its_text() -> None:
+def test_rejected_event_keeps_reason_and_raw_text() -> None:
     (good, bad) = rows_of(packed(header(), [accepted("a")], [rejected("too_old", raw='{"a":1}')]))
     assert good["verdict"] == GOOD
     assert (bad["reason_code"], bad["reason"], bad["raw"]) == ("too_old", "not today", b'{"a":1}')
     assert bad["request_id"] == "request"
 
 
-def test_duplicates_are_found_in_the_object_and_in_the_window() -> None:
+def test_duplicates_are_found_in_object_and_in_window() -> None:
     record = packed(header(), [accepted("a"), accepted("b"), accepted("a")])
     rows, table = table_of(
         record, packed(header(source="other"), [accepted("a")]), window=frozenset({"portal\0b"})
@@ -343,7 +343,7 @@ def test_duplicates_are_found_in_the_object_and_in_the_window() -> None:
 
 
 @pytest.mark.parametrize("count", [CHUNK_EVENTS - 1, CHUNK_EVENTS, CHUNK_EVENTS + 1])
-def test_chunks_end_where_they_may(count: int) -> None:
+def test_rows_are_kept_in_order_at_chunk_boundaries(count: int) -> None:
     records = [packed(header(f"r{n}"), [accepted(f"m{n}")]) for n in range(count)]
     rows, table = table_of(*records)
     assert table.column("message_id").to_pylist() == [f"m{n}" for n in range(count)]
@@ -363,17 +363,17 @@ def test_chunks_end_where_they_may(count: int) -> None:
         ("99999-01-01T00:00:00Z", "2026-11-21T11:00:00.000+00:00"),
     ],
 )
-def test_a_time_is_what_it_says_or_when_it_came(text: str, instant: str) -> None:
+def test_timestamp_is_parsed_or_replaced_by_arrival_time(text: str, instant: str) -> None:
     (row,) = rows_of(plain(type="page", timestamp=text))
     assert row["timestamp"].isoformat(timespec="milliseconds") == instant
 
 
-def test_ids_that_were_sent_as_numbers_are_texts() -> None:
+def test_numeric_ids_become_text() -> None:
     (row,) = rows_of(plain(type="page", userId=42, anonymousId=1.5, context={"page": "none"}))
     assert (row["user_id"], row["anonymous_id"]) == ("42", "1.5")
 
 
-def test_plain_batches_lists_and_lines_are_events_each() -> None:
+def test_plain_batches_lists_and_lines_become_one_row_per_event() -> None:
     batch = plain(batch=[{"type": "page"}, {"type": "track"}], sentAt=RECEIVED)
     rows = rows_of(
         batch, b'[{"type":"page"}]', b'{"type":"a"}\n\n{"type":"b"}\n', b' {"type":"c"} '
@@ -383,7 +383,7 @@ def test_plain_batches_lists_and_lines_are_events_each() -> None:
     assert {row["source"] for row in rows} == {None}
 
 
-def test_a_plain_event_has_an_id_that_a_second_copy_shares_where_that_is_certain() -> None:
+def test_plain_event_with_timestamp_shares_message_id_with_its_copy() -> None:
     timed = plain(type="page", timestamp=RECEIVED)
     rows = rows_of(timed, timed, plain(type="page"), plain(type="page"))
     assert [row["verdict"] for row in rows] == [GOOD, DUPLICATE, GOOD, GOOD]

@@ -1,4 +1,4 @@
-"""The doors from the outside: invocation events in, AWS's answers and the lake out."""
+"""Tests of the Lambda handlers: invocation events in, responses and lake objects out."""
 
 import json
 import time
@@ -31,10 +31,10 @@ from stream_processor.storage import live_counters, parquet
 from stream_processor.storage.app_context import AppContext
 from stream_processor.storage.s3 import Bucket
 from tests.support.paths import ROOT
-from tests.unit.stream_processor.fakes import LAKE, SETTINGS, Context, FakeAws, FakeS3, refused
+from tests.unit.stream_processor.fakes import LAKE, SETTINGS, Context, FakeAws, FakeS3, client_error
 from tests.unit.stream_processor.sample_records import accepted, header, kinesis_event, packed
 
-EVENTS_FOLDER = ROOT / "events" / "stream_processor"
+SAMPLE_EVENTS = ROOT / "events" / "stream_processor"
 ENVIRONMENT = {
     "LAKE_BUCKET": "lake",
     "FAILURES_BUCKET": "failures",
@@ -56,15 +56,15 @@ def rows(aws: FakeAws, prefix: str = "events/") -> list[dict[str, Any]]:
 
 @pytest.fixture
 def aws(monkeypatch: pytest.MonkeyPatch) -> FakeAws:
-    """A world that the handlers themselves find."""
-    made = FakeAws()
-    monkeypatch.setattr(events, "_handler", lambda: EventsHandler(made.app()))
-    monkeypatch.setattr(changes, "_app_context", made.app)
-    return made
+    """Patch both handlers to use fake AWS resources."""
+    created = FakeAws()
+    monkeypatch.setattr(events, "_handler", lambda: EventsHandler(created.app()))
+    monkeypatch.setattr(changes, "_app_context", created.app)
+    return created
 
 
-@pytest.mark.parametrize("path", sorted(EVENTS_FOLDER.glob("k*.json")), ids=lambda p: p.stem)
-def test_every_event_file_of_the_first_door(aws: FakeAws, path: Path) -> None:
+@pytest.mark.parametrize("path", sorted(SAMPLE_EVENTS.glob("k*.json")), ids=lambda p: p.stem)
+def test_events_handler_processes_every_sample_event(aws: FakeAws, path: Path) -> None:
     event = json.loads(path.read_text())
     for _ in range(2):
         answer = events.lambda_handler(event, Context())
@@ -81,9 +81,9 @@ def test_every_event_file_of_the_first_door(aws: FakeAws, path: Path) -> None:
     )
 
 
-def test_every_event_file_of_the_second_door(aws: FakeAws) -> None:
-    event = json.loads((EVENTS_FOLDER / "dynamodb-changes.json").read_text())
-    end = json.loads((EVENTS_FOLDER / "dynamodb-window-end.json").read_text())
+def test_changes_handler_processes_every_sample_event(aws: FakeAws) -> None:
+    event = json.loads((SAMPLE_EVENTS / "dynamodb-changes.json").read_text())
+    end = json.loads((SAMPLE_EVENTS / "dynamodb-window-end.json").read_text())
     for one in (event, event, end):
         assert changes.lambda_handler(one, Context()) == {"state": {}, "batchItemFailures": []}
     found = rows(aws, "changes/")
@@ -103,29 +103,29 @@ def test_every_event_file_of_the_second_door(aws: FakeAws) -> None:
     assert first["shard_id"] == event["shardId"]
 
 
-def test_the_scheduler_rings_at_the_second_door(
+def test_changes_handler_runs_scheduled_reconciliation(
     aws: FakeAws, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(time, "sleep", lambda _: None)
-    event = json.loads((EVENTS_FOLDER / "scheduled-comparison.json").read_text())
+    event = json.loads((SAMPLE_EVENTS / "scheduled-comparison.json").read_text())
     answer = changes.lambda_handler(event, Context())
     assert (answer["items"], answer["repaired"]) == (0, 0)
 
 
-def test_the_scheduler_rings_at_the_first_door(aws: FakeAws) -> None:
-    collector = json.loads((EVENTS_FOLDER / "kinesis-collector.json").read_text())
+def test_events_handler_runs_scheduled_compaction(aws: FakeAws) -> None:
+    collector = json.loads((SAMPLE_EVENTS / "kinesis-collector.json").read_text())
     for shard in ("shardId-000000000000", "shardId-000000000001"):
         for record in collector["Records"]:
             record["eventID"] = f"{shard}:{record['eventID'].partition(':')[2]}"
         events.lambda_handler(collector, Context())
-    (hour,) = {key.rpartition("/")[0] for key in aws.s3.names()}
-    event = json.loads((EVENTS_FOLDER / "scheduled-compaction.json").read_text())
+    (hour,) = {key.rpartition("/")[0] for key in aws.s3.list_keys()}
+    event = json.loads((SAMPLE_EVENTS / "scheduled-compaction.json").read_text())
     assert events.lambda_handler(event, Context()) == {"compacted": 1, "known": 0, "left": 0}
-    (made,) = [key for key in aws.s3.names() if key.startswith("compacted/")]
-    assert made.rpartition("/")[0] == hour.replace("events/", "compacted/")
+    (created,) = [key for key in aws.s3.list_keys() if key.startswith("compacted/")]
+    assert created.rpartition("/")[0] == hour.replace("events/", "compacted/")
 
 
-def test_what_time_leaves_is_named_and_comes_again() -> None:
+def test_records_left_without_time_are_reported_and_written_on_retry() -> None:
     aws = FakeAws(settings=replace(SETTINGS, object_events=1))
     event = kinesis_event([packed(header(), [accepted(f"m{n}")]) for n in range(3)])
     answer = EventsHandler(aws.app()).handle(event, lambda: False)
@@ -134,14 +134,14 @@ def test_what_time_leaves_is_named_and_comes_again() -> None:
     assert len(rows(aws)) == 3
 
 
-def test_there_is_time_until_the_reserve_is_reached() -> None:
+def test_has_time_until_reserve_is_reached() -> None:
     assert partial_batch.has_time(Context(RESERVE_MS + 1))()
     assert not partial_batch.has_time(Context(RESERVE_MS))()
 
 
-def test_kafka_knows_no_partial_answer() -> None:
+def test_kafka_batch_without_time_raises_unfinished_error() -> None:
     aws = FakeAws(settings=replace(SETTINGS, object_events=1))
-    event = json.loads((EVENTS_FOLDER / "kafka.json").read_text())
+    event = json.loads((SAMPLE_EVENTS / "kafka.json").read_text())
     (records,) = event["records"].values()
     records.append(records[0] | {"offset": 16})
     with pytest.raises(UnfinishedError):
@@ -151,33 +151,33 @@ def test_kafka_knows_no_partial_answer() -> None:
 
 
 @pytest.mark.parametrize("event", [{}, {"Records": [{}]}, {"records": {"t-0": [{}]}}])
-def test_an_event_of_no_known_shape_is_refused(event: dict[str, Any]) -> None:
+def test_stream_batches_rejects_unknown_event(event: dict[str, Any]) -> None:
     with pytest.raises(SourceError):
         invocation.stream_batches(event)
 
 
 @pytest.mark.parametrize("event", [{}, {"Records": [{}]}, {"Records": [{"dynamodb": {}}]}])
-def test_a_change_of_no_known_shape_is_refused(event: dict[str, Any]) -> None:
+def test_change_batches_rejects_unknown_event(event: dict[str, Any]) -> None:
     with pytest.raises(SourceError):
         invocation.change_batches(event)
 
 
-# --- the law ---
+# --- conservation of rows ---
 
 
-def test_nothing_is_written_where_the_law_does_not_hold(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_written_when_counts_do_not_add_up(monkeypatch: pytest.MonkeyPatch) -> None:
     aws = FakeAws()
     finish = EventRows.finish
     monkeypatch.setattr(EventRows, "finish", lambda self: finish(self).slice(1))
     with pytest.raises(ConservationError):
         EventsHandler(aws.app()).handle(kinesis_event([packed(header(), [accepted("m")])]), always)
-    assert aws.s3.names() == []
+    assert aws.s3.list_keys() == []
 
 
-# --- the window ---
+# --- deduplication window ---
 
 
-def test_a_second_copy_is_a_duplicate_in_every_container() -> None:
+def test_second_copy_is_duplicate_in_every_execution_environment() -> None:
     aws = FakeAws()
     for sequence in (1, 2, 3):
         event = kinesis_event([packed(header(f"r{sequence}"), [accepted("m")])], first=sequence)
@@ -188,7 +188,7 @@ def test_a_second_copy_is_a_duplicate_in_every_container() -> None:
 
 
 @pytest.mark.parametrize(("seconds", "verdict"), [(3_600, DUPLICATE), (0, GOOD)])
-def test_the_window_reaches_back_to_the_hour_of_its_seconds(seconds: int, verdict: str) -> None:
+def test_window_covers_its_seconds(seconds: int, verdict: str) -> None:
     aws = FakeAws(settings=replace(SETTINGS, window_seconds=seconds))
     for sequence, arrived in ((1, 1_795_258_800.0), (2, 1_795_258_800.0 + 3_600)):
         record = packed(header(), [accepted("m")])
@@ -198,38 +198,38 @@ def test_the_window_reaches_back_to_the_hour_of_its_seconds(seconds: int, verdic
 
 
 @pytest.mark.parametrize(
-    ("limits", "kept"),
+    ("limits", "remaining"),
     [
         (DedupLimits(60, 2, 100), {"b", "c"}),
         (DedupLimits(60, 3, 3), {"a", "b", "c"}),
         (DedupLimits(60, 9, 2), {"b", "c"}),
     ],
 )
-def test_the_window_lets_go_of_the_oldest(limits: DedupLimits, kept: set[str]) -> None:
+def test_window_evicts_oldest_ids(limits: DedupLimits, remaining: set[str]) -> None:
     window = DedupWindow(limits)
     for last, key in enumerate("abc"):
         window.add(last, [key])
-    assert {key for key in "abc" if key in window} == kept
+    assert {key for key in "abc" if key in window} == remaining
 
 
-# --- the live minutes ---
+# --- live counters ---
 
 
-def test_a_minute_has_its_figures_and_a_retry_adds_nothing() -> None:
+def test_live_counters_ignore_retry() -> None:
     aws = FakeAws()
-    made = ObjectStats()
-    made.minutes["2026-11-21T11:00"] = MinuteCounts(events=2, bots=1)
-    board = live_counters.LiveCounters(aws.app().live, "chain", 48, 2)
+    created = ObjectStats()
+    created.minutes["2026-11-21T11:00"] = MinuteCounts(events=2, bots=1)
+    counters = live_counters.LiveCounters(aws.app().live, "chain", 48, 2)
     now = datetime(2026, 11, 21, 12, tzinfo=UTC).timestamp()
     for last in (5, 5, 4):
-        board.count(last, made, now)
-    board.count(6, made, now)
+        counters.count(last, created, now)
+    counters.count(6, created, now)
     ((minute, figures),) = live_counters.since(aws.app().live, "2026-11-21T11:00")
     assert (minute, figures.events, figures.bots) == ("2026-11-21T11:00", 4, 2)
     assert list(live_counters.since(aws.app().live, "2026-11-21T11:01")) == []
 
 
-def test_a_minute_names_its_busiest_pages_and_counts_the_rest() -> None:
+def test_live_counters_keep_busiest_pages_and_sum_the_rest() -> None:
     counts = Counter({"/a": 5, "/b": 3, "/c": 1, "/d": 1, "": 1, "x" * 300: 1})
     written = live_counters.written(MinuteCounts(events=12, pages=counts), 1, 0, 2)
     named = {name: count["N"] for name, count in written["pages"]["M"].items()}
@@ -239,37 +239,37 @@ def test_a_minute_names_its_busiest_pages_and_counts_the_rest() -> None:
     assert written["pages"]["M"][live_counters.NONE] == {"N": "1"}
 
 
-def test_minutes_that_would_expire_at_once_are_left_to_the_lake() -> None:
+def test_live_counters_skip_minutes_that_would_expire_immediately() -> None:
     aws = FakeAws()
-    made = ObjectStats()
-    made.minutes["2026-11-21T11:00"] = MinuteCounts(events=1)
-    made.minutes["no minute"] = MinuteCounts(events=1)
+    created = ObjectStats()
+    created.minutes["2026-11-21T11:00"] = MinuteCounts(events=1)
+    created.minutes["not a minute"] = MinuteCounts(events=1)
     expires = live_counters.expiry("2026-11-21T11:00", 3_600)
     assert expires is not None
-    board = live_counters.LiveCounters(aws.app().live, "chain", 1, 9)
-    board.count(1, made, expires)
+    counters = live_counters.LiveCounters(aws.app().live, "chain", 1, 9)
+    counters.count(1, created, expires)
     assert list(live_counters.since(aws.app().live, "")) == []
-    board.count(1, made, expires - 1)
+    counters.count(1, created, expires - 1)
     assert len(list(live_counters.since(aws.app().live, ""))) == 1
 
 
 # --- settings, storage ---
 
 
-def test_the_environment_is_read_once_and_names_what_is_wrong() -> None:
+def test_settings_error_names_invalid_variable() -> None:
     assert settings.parse(ENVIRONMENT).retention_hours == 168
     assert settings.parse(ENVIRONMENT | {"LIVE_HOURS": "1"}).live_hours == 1
     for variable in ENVIRONMENT:
         with pytest.raises(SettingsError, match=variable):
             settings.parse({**ENVIRONMENT, variable: " "})
-    for wrong in ("0", "8761", "-1", "1.5", "many", ""):
+    for invalid in ("0", "8761", "-1", "1.5", "many", ""):
         with pytest.raises(SettingsError, match="RETENTION_HOURS"):
-            settings.parse(ENVIRONMENT | {"RETENTION_HOURS": wrong})
+            settings.parse(ENVIRONMENT | {"RETENTION_HOURS": invalid})
     app = AppContext.from_settings(settings.parse(ENVIRONMENT))
     assert (app.lake.name, app.live.name) == ("lake", "live")
 
 
-def test_a_conflict_of_writers_is_tried_again_and_not_for_ever() -> None:
+def test_conflicting_put_is_retried_a_limited_number_of_times() -> None:
     s3: Any = FakeS3(conflicts=4)
     assert Bucket(LAKE, s3).create("key", b"", {})
     s3 = FakeS3(conflicts=5)
@@ -277,11 +277,11 @@ def test_a_conflict_of_writers_is_tried_again_and_not_for_ever() -> None:
         Bucket(LAKE, s3).create("key", b"", {})
 
 
-def test_what_aws_refuses_is_an_error_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_aws_error_becomes_storage_error(monkeypatch: pytest.MonkeyPatch) -> None:
     aws = FakeAws()
 
     def denied(**_: Any) -> Any:
-        raise refused(403, "AccessDenied")
+        raise client_error(403, "AccessDenied")
 
     for client, name in ((aws.s3, "put_object"), (aws.dynamodb, "put_item")):
         with monkeypatch.context() as patched:
@@ -290,18 +290,18 @@ def test_what_aws_refuses_is_an_error_of_ours(monkeypatch: pytest.MonkeyPatch) -
                 EventsHandler(aws.app()).handle(kinesis_event([b"x"]), always)
 
 
-def test_an_object_that_says_nothing_of_itself_is_not_adopted() -> None:
+def test_object_without_metadata_is_not_adopted() -> None:
     aws = FakeAws()
     event = kinesis_event([b"x"])
     EventsHandler(aws.app()).handle(event, always)
-    (key,) = aws.s3.names()
+    (key,) = aws.s3.list_keys()
     aws.s3.objects[LAKE, key] = (b"", {})
     aws.dynamodb.items.clear()
     with pytest.raises(StorageError):
         EventsHandler(aws.app()).handle(event, always)
 
 
-def test_a_handler_is_instrumented_without_its_event(capsys: pytest.CaptureFixture[str]) -> None:
+def test_instrumented_handler_does_not_log_its_event(capsys: pytest.CaptureFixture[str]) -> None:
     handler = telemetry.instrumented(lambda event, _: {"seen": event["secret"]})
     assert handler({"secret": "hush"}, Context()) == {"seen": "hush"}
     assert "hush" not in capsys.readouterr().out

@@ -1,4 +1,4 @@
-"""The one writer of lake objects: a wrong count in any of its callers stops the write."""
+"""Tests of the object writer: a wrong count in any caller prevents the write."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -22,9 +22,8 @@ from tests.unit.stream_processor.sample_records import (
     plain,
     rejected,
 )
-from tests.unit.stream_processor.test_repairs import appointment, give_up, reconcile
-from tests.unit.stream_processor.test_reprocess_bad_rows import LATE, refused
-from tests.unit.stream_processor.test_reprocess_bad_rows import again as reprocess
+from tests.unit.stream_processor.test_repairs import appointment, put_discarded_batch, reconcile
+from tests.unit.stream_processor.test_reprocess_bad_rows import EVENT, rejected_record, reprocess
 
 KEYS = {name: appointment(1, 1)[name] for name in ("pk", "sk")}
 
@@ -48,12 +47,12 @@ def write_changes(aws: FakeAws) -> None:
 
 
 def redrive(aws: FakeAws) -> None:
-    give_up(aws, kinesis_event([packed(header(), [accepted("m")])]), "a")
+    put_discarded_batch(aws, kinesis_event([packed(header(), [accepted("m")])]), "a")
     FailedBatches(aws.app()).run()
 
 
-def write_refused(aws: FakeAws) -> None:
-    EventsHandler(aws.app()).handle(kinesis_event([refused(**LATE)]), _always)
+def write_rejected_record(aws: FakeAws) -> None:
+    EventsHandler(aws.app()).handle(kinesis_event([rejected_record(**EVENT)]), _always)
 
 
 def write_missing_item(aws: FakeAws) -> None:
@@ -69,24 +68,24 @@ def _always() -> bool:
     return True
 
 
-def _nothing(_: FakeAws) -> None:
+def _no_preparation(_: FakeAws) -> None:
     pass
 
 
-#: Each writer of lake objects: what it needs, and the write.
+#: Each writer of lake objects: its preparation, and the write.
 WRITERS: dict[str, tuple[Callable[[FakeAws], None], Callable[[FakeAws], Any]]] = {
-    "events": (_nothing, write_events),
-    "changes": (_nothing, write_changes),
-    "redrive": (_nothing, redrive),
-    "reprocess": (write_refused, reprocess),
+    "events": (_no_preparation, write_events),
+    "changes": (_no_preparation, write_changes),
+    "redrive": (_no_preparation, redrive),
+    "reprocess": (write_rejected_record, reprocess),
     "reconcile": (write_missing_item, reconcile),
     "compact": (write_two_objects, compact),
 }
 
 type Counts = Mapping[str, int]
 
-#: Wrong counts: of rows in, and of rows by verdict. The last keeps the total.
-WRONG: dict[str, Callable[[int, Counts], tuple[int, Counts]]] = {
+#: Wrong counts of the input rows and of the rows by verdict. The last one keeps the total.
+MISCOUNTS: dict[str, Callable[[int, Counts], tuple[int, Counts]]] = {
     "one row more in": lambda rows_in, counts: (rows_in + 1, counts),
     "one row less in": lambda rows_in, counts: (rows_in - 1, counts),
     "one more good": lambda rows_in, counts: (rows_in, {**counts, GOOD: counts[GOOD] + 1}),
@@ -98,29 +97,29 @@ WRONG: dict[str, Callable[[int, Counts], tuple[int, Counts]]] = {
 }
 
 
-@pytest.mark.parametrize("wrong", WRONG)
+@pytest.mark.parametrize("miscount", MISCOUNTS)
 @pytest.mark.parametrize("writer", WRITERS)
 def test_object_with_wrong_count_is_not_written(
-    writer: str, wrong: str, monkeypatch: pytest.MonkeyPatch
+    writer: str, miscount: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     aws = FakeAws()
     prepare, write = WRITERS[writer]
     prepare(aws)
-    before = aws.s3.names()
+    before = aws.s3.list_keys()
     function = "create_compacted" if writer == "compact" else "build"
     real = getattr(object_writer, function)
 
     def miscounted(*positional: Any, rows_in: int, counts: Counts, **named: Any) -> Any:
-        rows_in, counts = WRONG[wrong](rows_in, counts)
+        rows_in, counts = MISCOUNTS[miscount](rows_in, counts)
         return real(*positional, rows_in=rows_in, counts=counts, **named)
 
     with monkeypatch.context() as patched:
         patched.setattr(object_writer, function, miscounted)
         with pytest.raises(ConservationError):
             write(aws)
-    assert aws.s3.names() == before
+    assert aws.s3.list_keys() == before
     write(aws)
-    assert len(aws.s3.names()) == len(before) + 1
+    assert len(aws.s3.list_keys()) == len(before) + 1
 
 
 @pytest.mark.parametrize("writer", [name for name in WRITERS if name != "compact"])
@@ -129,7 +128,7 @@ def test_metadata_counts_rows_of_object_by_verdict(writer: str) -> None:
     prepare, write = WRITERS[writer]
     prepare(aws)
     write(aws)
-    for key in aws.s3.names():
+    for key in aws.s3.list_keys():
         body, metadata = aws.s3.objects[LAKE, key]
         summary = ObjectSummary.parse(metadata)
         verdicts = parquet.value_counts(parquet.read(body), "verdict")

@@ -1,4 +1,4 @@
-"""What was given up, refused, deleted or missed comes back: redrive, reconcile, verify."""
+"""Tests of the repair tools redrive and reconcile."""
 
 import itertools
 import json
@@ -38,8 +38,8 @@ def rows(aws: FakeAws, prefix: str = "events/") -> list[dict[str, Any]]:
     return [row for _, body, _ in aws.objects(prefix) for row in parquet.read(body).to_pylist()]
 
 
-def give_up(aws: FakeAws, event: dict[str, Any], name: str, **info: Any) -> None:
-    """Put a batch where an event source mapping puts what it gives up."""
+def put_discarded_batch(aws: FakeAws, event: dict[str, Any], name: str, **info: Any) -> None:
+    """Store a batch in the failures bucket as an event source mapping does."""
     document = {
         "requestContext": {"condition": "RecordAgeExceeded"},
         **(info or {"KinesisBatchInfo": {"shardId": "shardId-000000000000"}}),
@@ -51,51 +51,51 @@ def give_up(aws: FakeAws, event: dict[str, Any], name: str, **info: Any) -> None
 PAYLOADS = [packed(header(f"r{n}"), [accepted(f"m{n}")]) for n in range(6)]
 
 
-def test_a_batch_that_was_given_up_is_redriven_once() -> None:
+def test_redrive_writes_discarded_batch_once() -> None:
     aws = FakeAws()
-    give_up(aws, kinesis_event(PAYLOADS), "a")
+    put_discarded_batch(aws, kinesis_event(PAYLOADS), "a")
     first = FailedBatches(aws.app()).run()
     assert (first.objects, first.written, first.known) == (1, 6, 0)
-    assert aws.s3.names(FAILURES) == []
-    give_up(aws, kinesis_event(PAYLOADS), "a")
-    again = FailedBatches(aws.app()).run()
-    assert (again.written, again.known) == (0, 6)
+    assert aws.s3.list_keys(FAILURES) == []
+    put_discarded_batch(aws, kinesis_event(PAYLOADS), "a")
+    second = FailedBatches(aws.app()).run()
+    assert (second.written, second.known) == (0, 6)
     assert Counter(row["message_id"] for row in rows(aws)) == Counter(
         {f"m{n}": 1 for n in range(6)}
     )
 
 
-def test_a_redrive_writes_only_what_the_shard_does_not_have() -> None:
-    """Records 1, 2 and 5 were written by the chain; all of 0 to 5 were given up as well."""
+def test_redrive_writes_only_missing_records() -> None:
+    """Records 1, 2 and 5 are in the lake; the discarded batch contains records 0 to 5."""
     aws = FakeAws()
-    door = EventsHandler(aws.app())
-    door.handle(kinesis_event(PAYLOADS[1:3], first=2), always)
-    door.handle(kinesis_event(PAYLOADS[5:], first=6), always)
-    give_up(aws, kinesis_event(PAYLOADS, first=1), "a")
+    events_handler = EventsHandler(aws.app())
+    events_handler.handle(kinesis_event(PAYLOADS[1:3], first=2), always)
+    events_handler.handle(kinesis_event(PAYLOADS[5:], first=6), always)
+    put_discarded_batch(aws, kinesis_event(PAYLOADS, first=1), "a")
     result = FailedBatches(aws.app()).run()
     assert (result.written, result.known) == (3, 3)
     assert sorted(row["message_id"] for row in rows(aws)) == [f"m{n}" for n in range(6)]
 
 
-@pytest.mark.parametrize("cut", range(6))
-def test_overlapping_batches_that_were_given_up_are_written_once(cut: int) -> None:
+@pytest.mark.parametrize("overlap", range(6))
+def test_redrive_writes_overlapping_discarded_batches_once(overlap: int) -> None:
     aws = FakeAws()
-    give_up(aws, kinesis_event(PAYLOADS[: cut + 1]), "a")
-    give_up(aws, kinesis_event(PAYLOADS), "b")
+    put_discarded_batch(aws, kinesis_event(PAYLOADS[: overlap + 1]), "a")
+    put_discarded_batch(aws, kinesis_event(PAYLOADS), "b")
     FailedBatches(aws.app()).run()
     assert sorted(row["message_id"] for row in rows(aws)) == [f"m{n}" for n in range(6)]
 
 
-def test_what_no_mapping_wrote_stays_in_the_failure_bucket() -> None:
+def test_redrive_keeps_unreadable_objects_in_failures_bucket() -> None:
     aws = FakeAws()
     aws.s3.objects[FAILURES, "aws/lambda/notes.txt"] = (b"hello", {})
     aws.s3.objects[FAILURES, "aws/lambda/x.json"] = (b'{"payload": "{}"}', {})
     result = FailedBatches(aws.app()).run()
     assert (result.objects, result.unreadable) == (2, 2)
-    assert len(aws.s3.names(FAILURES)) == 2
+    assert len(aws.s3.list_keys(FAILURES)) == 2
 
 
-# --- the reconciler ---
+# --- reconcile ---
 
 
 def appointment(number: int, version: int, **more: Any) -> dict[str, Any]:
@@ -110,14 +110,14 @@ def appointment(number: int, version: int, **more: Any) -> dict[str, Any]:
     }
 
 
-class School:
-    """An appointments table whose changes go to a stream."""
+class AppointmentsTable:
+    """An appointments table that records its changes as a stream."""
 
     def __init__(self, aws: FakeAws) -> None:
         self.changes: list[dict[str, Any]] = []
         self.table = aws.dynamodb.items.setdefault("appointments", {})
 
-    def act(self, rng: random.Random) -> None:
+    def apply_random_change(self, rng: random.Random) -> None:
         number = rng.randint(0, 40)
         key = (f"A#{number}", "meeting")
         old = self.table.get(key)
@@ -136,14 +136,14 @@ class School:
             {
                 "eventName": op,
                 "Keys": {name: image[name] for name in ("pk", "sk")},
-                **({"OldImage": streamed(old)} if old else {}),
-                **({"NewImage": streamed(new)} if new else {}),
+                **({"OldImage": stream_image(old)} if old else {}),
+                **({"NewImage": stream_image(new)} if new else {}),
             }
         )
 
 
-def streamed(item: dict[str, Any]) -> dict[str, Any]:
-    """An item as a stream has it: base64 for bytes, sets in any order."""
+def stream_image(item: dict[str, Any]) -> dict[str, Any]:
+    """Return an item as a stream contains it: bytes as base64, sets in any order."""
     return item | {"photo": {"B": "AP8="}, "labels": {"SS": ["a", "b"]}}
 
 
@@ -152,13 +152,13 @@ def reconcile(aws: FakeAws, run_id: str = "run") -> Comparison:
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_after_every_accident_table_and_lake_agree(seed: int) -> None:
-    """A thousand changes; some never reach the stream, the processor breaks, objects are gone."""
+def test_reconcile_repairs_lake_after_random_losses(seed: int) -> None:
+    """Of 1,000 changes, some don't reach the stream; the handler crashes, objects are deleted."""
     rng, aws = random.Random(seed), FakeAws()
-    school = School(aws)
+    appointments = AppointmentsTable(aws)
     for _ in range(1_000):
-        school.act(rng)
-    records = dynamodb_records(school.changes, arrived=time.time() - 3_600)
+        appointments.apply_random_change(rng)
+    records = dynamodb_records(appointments.changes, arrived=time.time() - 3_600)
     stopped = rng.randint(300, 600)
     seen = [*records[:stopped], *records[rng.randint(700, 900) : -40]]
 
@@ -168,16 +168,16 @@ def test_after_every_accident_table_and_lake_agree(seed: int) -> None:
     mapping = {"BatchSize": 100, "BisectBatchOnFunctionError": True, "TumblingWindowInSeconds": 30}
     shard = SimulatedShard("shardId-1", seen)
     Simulator([shard], mapping, handler, seed, Faults(crash=0.02, error=0.02)).run()
-    for key in rng.sample(aws.s3.names(), len(aws.s3.names()) // 4):
+    for key in rng.sample(aws.s3.list_keys(), len(aws.s3.list_keys()) // 4):
         aws.s3.objects.pop((LAKE, key))
 
     found = reconcile(aws)
     assert found.repaired == found.missing + found.stale + found.removed > 0
     after = reconcile(aws, "again")
-    assert (after.items, after.agree, after.repaired) == (len(school.table), after.items, 0)
+    assert (after.items, after.agree, after.repaired) == (len(appointments.table), after.items, 0)
 
 
-def test_a_retry_of_a_run_repairs_once() -> None:
+def test_reconcile_with_same_run_id_repairs_once() -> None:
     aws = FakeAws()
     aws.dynamodb.items["appointments"] = {("A#1", "meeting"): appointment(1, 1)}
     assert reconcile(aws).repaired == 1
@@ -186,7 +186,7 @@ def test_a_retry_of_a_run_repairs_once() -> None:
     assert reconcile(aws, "next").repaired == 1
 
 
-def test_items_of_another_region_are_that_regions_to_compare() -> None:
+def test_reconcile_ignores_items_of_other_region() -> None:
     aws = FakeAws()
     item = appointment(1, 1, origin_region={"S": "eu-west-2"})
     aws.dynamodb.items["appointments"] = {("A#1", "meeting"): item}
@@ -194,48 +194,50 @@ def test_items_of_another_region_are_that_regions_to_compare() -> None:
     assert (found.items, found.repaired) == (0, 0)
 
 
-def test_a_change_that_is_only_late_is_not_repaired() -> None:
-    """What changes while the reconciler waits is the stream's to bring."""
+def test_reconcile_does_not_repair_late_change() -> None:
+    """The stream delivers an item that changes while the reconciler waits."""
     aws = FakeAws()
     table = aws.dynamodb.items.setdefault("appointments", {})
     table["A#1", "meeting"] = appointment(1, 1)
 
-    def meanwhile(_: float) -> None:
+    def update_item(_: float) -> None:
         table["A#1", "meeting"] = appointment(1, 2)
 
-    assert Reconciler(aws.app(), sleep=meanwhile).run("run", AT).repaired == 0
+    assert Reconciler(aws.app(), sleep=update_item).run("run", AT).repaired == 0
 
 
-def test_a_late_change_comes_after_the_repair_that_ran_ahead_of_it() -> None:
+def test_late_change_after_repair_needs_no_second_repair() -> None:
     aws = FakeAws()
-    school = School(aws)
-    school.table["A#1", "meeting"] = appointment(1, 1)
+    appointments = AppointmentsTable(aws)
+    appointments.table["A#1", "meeting"] = appointment(1, 1)
     reconcile(aws)
     late = appointment(1, 2)
-    school._emit("MODIFY", appointment(1, 1), late)
-    (record,) = dynamodb_records(school.changes)
+    appointments._emit("MODIFY", appointment(1, 1), late)
+    (record,) = dynamodb_records(appointments.changes)
     ChangesHandler(aws.app()).handle({"Records": [json.loads(record.text)]}, always)
-    school.table["A#1", "meeting"] = late
+    appointments.table["A#1", "meeting"] = late
     assert reconcile(aws, "next").repaired == 0
 
 
 # --- duplicates ---
 
 
-def test_duplicates_of_a_redrive_are_told_from_good_rows() -> None:
-    """The same event was re-sent in another record, which was given up."""
+def test_redrive_marks_duplicates() -> None:
+    """The discarded record contains the same event twice."""
     aws = FakeAws()
-    again = packed(header("second"), [accepted("m0"), accepted("m0")])
-    give_up(aws, kinesis_event([again], first=9), "a")
+    second = packed(header("second"), [accepted("m0"), accepted("m0")])
+    put_discarded_batch(aws, kinesis_event([second], first=9), "a")
     FailedBatches(aws.app()).run()
     assert Counter(row["verdict"] for row in rows(aws)) == Counter({GOOD: 1, DUPLICATE: 1})
 
 
 @pytest.mark.parametrize("shard", ["shardId-000000000000", "shardId-000000000001"])
-def test_an_event_of_a_redrive_that_is_good_already_becomes_a_duplicate(shard: str) -> None:
-    """Its client sent it again, and the copy was written while the first was given up."""
+def test_redrive_marks_event_with_good_copy_as_duplicate(shard: str) -> None:
+    """The client resent the event; the copy was written, the first record discarded."""
     aws = FakeAws()
-    give_up(aws, kinesis_event([packed(header(), [accepted("m0"), accepted("m1")])]), "a")
+    put_discarded_batch(
+        aws, kinesis_event([packed(header(), [accepted("m0"), accepted("m1")])]), "a"
+    )
     copy = kinesis_event([packed(header("copy"), [accepted("m0")])], 9, shard)
     EventsHandler(aws.app()).handle(copy, always)
     FailedBatches(aws.app()).run()
@@ -243,23 +245,23 @@ def test_an_event_of_a_redrive_that_is_good_already_becomes_a_duplicate(shard: s
     assert verdicts == Counter({("m0", GOOD): 1, ("m0", DUPLICATE): 1, ("m1", GOOD): 1})
 
 
-@pytest.mark.parametrize("given_up", [1, 3, 6])
-def test_what_was_redriven_is_not_written_again_by_a_mapping_that_begins_again(
-    given_up: int,
+@pytest.mark.parametrize("discarded", [1, 3, 6])
+def test_redriven_records_are_not_written_again_after_mapping_restart(
+    discarded: int,
 ) -> None:
-    """The last batches of a shard were given up, and nothing came behind them."""
+    """The last batches of a shard were discarded, and no record followed them."""
     aws = FakeAws()
-    if given_up < 6:
-        EventsHandler(aws.app()).handle(kinesis_event(PAYLOADS[:-given_up]), always)
-    give_up(aws, kinesis_event(PAYLOADS[-given_up:], first=7 - given_up), "a")
-    assert FailedBatches(aws.app()).run().written == given_up
+    if discarded < 6:
+        EventsHandler(aws.app()).handle(kinesis_event(PAYLOADS[:-discarded]), always)
+    put_discarded_batch(aws, kinesis_event(PAYLOADS[-discarded:], first=7 - discarded), "a")
+    assert FailedBatches(aws.app()).run().written == discarded
     EventsHandler(aws.app()).handle(kinesis_event(PAYLOADS), always)
     assert sorted(row["message_id"] for row in rows(aws)) == [f"m{n}" for n in range(6)]
 
 
-def test_changes_that_were_redriven_are_not_written_again_either() -> None:
+def test_redriven_changes_are_not_written_again_after_mapping_restart() -> None:
     aws = FakeAws()
-    made = [
+    changes_made = [
         {
             "eventName": "INSERT",
             "Keys": {"pk": {"S": str(n)}, "sk": {"S": "x"}},
@@ -267,9 +269,9 @@ def test_changes_that_were_redriven_are_not_written_again_either() -> None:
         }
         for n in range(4)
     ]
-    records = [json.loads(it.text) for it in dynamodb_records(made)]
+    records = [json.loads(it.text) for it in dynamodb_records(changes_made)]
     event = {"Records": records, "shardId": "shardId-1"}
-    give_up(
+    put_discarded_batch(
         aws,
         {"Records": records[2:], "shardId": "shardId-1"},
         "a",
@@ -281,22 +283,22 @@ def test_changes_that_were_redriven_are_not_written_again_either() -> None:
     assert len(rows(aws, "changes/")) == 4
 
 
-def test_a_redrive_that_breaks_off_keeps_what_it_did_not_write(
+def test_interrupted_redrive_keeps_unwritten_batch(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     aws = FakeAws(settings=replace(SETTINGS, object_events=2))
-    give_up(aws, kinesis_event(PAYLOADS), "a")
+    put_discarded_batch(aws, kinesis_event(PAYLOADS), "a")
     failing = aws.app()
     create, calls = failing.lake.create, itertools.count()
 
-    def refused(*more: Any) -> bool:
+    def failing_create(*more: Any) -> bool:
         if next(calls) == 1:
-            raise StorageError("S3 did not store")
+            raise StorageError("S3 rejected the object")
         return create(*more)
 
-    monkeypatch.setattr(failing.lake, "create", refused)
+    monkeypatch.setattr(failing.lake, "create", failing_create)
     with pytest.raises(StorageError):
         FailedBatches(failing).run()
-    assert len(aws.s3.names(FAILURES)) == 1
+    assert len(aws.s3.list_keys(FAILURES)) == 1
     assert FailedBatches(aws.app()).run().written == 4
     assert sorted(row["message_id"] for row in rows(aws)) == [f"m{n}" for n in range(6)]

@@ -1,4 +1,4 @@
-"""What the code relies on is what stacks/stream.yaml says."""
+"""Tests that stacks/stream.yaml has the settings that the code relies on."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ def properties(name: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", MAPPINGS)
-def test_a_chain_has_one_writer_and_loses_nothing_to_a_retry(name: str) -> None:
+def test_mapping_has_one_writer_per_shard_and_keeps_discarded_batches(name: str) -> None:
     mapping = properties(name)
     assert mapping["ParallelizationFactor"] == 1
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
@@ -29,7 +29,7 @@ def test_a_chain_has_one_writer_and_loses_nothing_to_a_retry(name: str) -> None:
     assert mapping["FilterCriteria"]["Filters"]
 
 
-def test_what_is_given_up_is_given_up_before_its_stream_forgets_it() -> None:
+def test_records_are_discarded_before_retention_ends() -> None:
     kept = properties("EventsStream")["RetentionPeriodHours"]
     assert properties("EventsMapping")["MaximumRecordAgeInSeconds"] < kept * 3_600
     # DynamoDB Streams: 24 hours.
@@ -38,8 +38,8 @@ def test_what_is_given_up_is_given_up_before_its_stream_forgets_it() -> None:
     assert variables["RETENTION_HOURS"] == str(kept)
 
 
-def test_rows_can_be_asked_for_within_90_seconds() -> None:
-    """Gathering is nearly all of it; `benchmarks/stream.py` measures what fits in the rest."""
+def test_rows_can_be_queried_within_90_seconds() -> None:
+    """The batching window takes most of it; `benchmarks/stream.py` measures the processing."""
     mapping = properties("EventsMapping")
     assert mapping["MaximumBatchingWindowInSeconds"] == {"Ref": "EventsBatchingWindow"}
     polling, slowest_start_and_two_batches = 1, 25
@@ -49,28 +49,28 @@ def test_rows_can_be_asked_for_within_90_seconds() -> None:
     for table in ("EventsTable", "CompactedTable", "ChangesTable"):
         parameters = properties(table)["TableInput"]["Parameters"]
         assert parameters["projection.enabled"] == "true"
-        # Arrival is UTC's; a reader's tomorrow has begun already somewhere.
+        # Partition dates are UTC; a reader's date can be one day ahead.
         assert parameters["projection.date.range"].endswith(",NOW+1DAYS")
 
 
-def test_changes_come_with_the_name_of_their_shard() -> None:
+def test_changes_mapping_has_tumbling_window() -> None:
     assert properties("ChangesMapping")["TumblingWindowInSeconds"] > 0
 
 
-def test_the_environment_is_one_that_the_settings_read() -> None:
+def test_template_environment_is_valid_for_settings() -> None:
     variables = load(STACK)["Globals"]["Function"]["Environment"]["Variables"]
     ours = {
         name: value if isinstance(value, str) else "a-name"
         for name, value in variables.items()
         if not name.startswith(("POWERTOOLS_", "ARROW_", "MALLOC_"))
     }
-    # AWS_REGION is Lambda's own.
+    # Lambda sets AWS_REGION.
     assert settings.parse({**ours, "AWS_REGION": "us-east-1"}).retention_hours == 168
     assert ENVIRONMENT.keys() - {"AWS_REGION"} <= ours.keys()
 
 
 @pytest.mark.parametrize("function", ["EventsFunction", "ChangesFunction"])
-def test_alarms_watch_the_age_of_the_oldest_record(function: str) -> None:
+def test_alarms_watch_iterator_age(function: str) -> None:
     hours = {
         alarm["Properties"]["Threshold"] / 3_600_000
         for alarm in of_type(STACK, "AWS::CloudWatch::Alarm").values()

@@ -1,4 +1,4 @@
-"""Objects deleted and rows lost by hand: each is seen while anything is left to see it by."""
+"""Tests of verify: it detects and restores deleted objects, deleted checkpoints, lost records."""
 
 import itertools
 import json
@@ -31,8 +31,8 @@ EVENTS = 5
 CHANGES = 4
 
 
-class School:
-    """A world with its streams: five objects of events, four of changes, a record or two each."""
+class FilledLake:
+    """A lake with its streams: five objects of events and four of changes."""
 
     def __init__(self) -> None:
         self.aws = FakeAws()
@@ -57,8 +57,8 @@ class School:
     def change(self, number: int) -> None:
         item = {"pk": {"S": f"A#{number}"}, "sk": {"S": "x"}, "version": {"N": "1"}}
         keys = {name: item[name] for name in ("pk", "sk")}
-        made = {"eventName": "INSERT", "Keys": keys, "NewImage": item}
-        (record,) = dynamodb_records([made], arrived=self.arrived + number)
+        change = {"eventName": "INSERT", "Keys": keys, "NewImage": item}
+        (record,) = dynamodb_records([change], arrived=self.arrived + number)
         document = json.loads(record.text)
         document["dynamodb"]["SequenceNumber"] = str(1_000 + number)
         document["eventSourceARN"] = document["eventSourceARN"].replace(
@@ -68,21 +68,21 @@ class School:
         event = {"Records": [document], "shardId": "shardId-c"}
         ChangesHandler(self.aws.app()).handle(event, lambda: True)
 
-    def names(self, prefix: str) -> list[str]:
-        return [name for name in self.aws.s3.names() if name.startswith(prefix)]
+    def keys(self, prefix: str) -> list[str]:
+        return [name for name in self.aws.s3.list_keys() if name.startswith(prefix)]
 
     def delete(self, name: str, *, versions: bool = False, marker: bool = True) -> None:
         self.aws.app().lake.delete(name)
         if versions:
-            self.aws.s3.gone.add((LAKE, name))
+            self.aws.s3.purged.add((LAKE, name))
         if not marker:
             del self.aws.s3.deleted[LAKE, name]
 
-    def lose_rows(self) -> None:
+    def delete_checkpoints(self) -> None:
         self.aws.dynamodb.items.pop("checkpoints")
 
-    def verify(self, **wish: Any) -> VerifyReport:
-        return Verifier(self.aws.app(), self.streams.streams(), lambda _: None).run(**wish)
+    def verify(self, **options: Any) -> VerifyReport:
+        return Verifier(self.aws.app(), self.streams.streams(), lambda _: None).run(**options)
 
     def rows(self) -> Counter[tuple[int, int]]:
         return Counter(
@@ -92,192 +92,198 @@ class School:
         )
 
 
-def whole(school: School) -> Counter[tuple[int, int]]:
-    events = itertools.product(range(1, school.sequence), (0, 1))
+def expected_rows(lake: FilledLake) -> Counter[tuple[int, int]]:
+    events = itertools.product(range(1, lake.sequence), (0, 1))
     return Counter([*events, *((1_000 + n, 0) for n in range(CHANGES))])
 
 
-def test_a_whole_lake_is_whole() -> None:
-    school = School()
-    report = school.verify()
+def test_verify_reports_complete_lake() -> None:
+    lake = FilledLake()
+    report = lake.verify()
     assert report.whole
     assert (report.objects, report.shards) == (EVENTS + CHANGES, 2)
     assert (report.good, report.bad) == (2 * EVENTS + CHANGES, 2 * EVENTS)
-    assert school.rows() == whole(school)
+    assert lake.rows() == expected_rows(lake)
 
 
-@pytest.mark.parametrize("rows_too", [False, True])
-@pytest.mark.parametrize("gone_with", ["marker", "versions", "everything"])
-@pytest.mark.parametrize("places", [[0], [2], [-1], [-2, -1], [1, 3], list(range(EVENTS))], ids=str)
+@pytest.mark.parametrize("delete_checkpoints_too", [False, True])
+@pytest.mark.parametrize("deletion", ["marker", "versions", "everything"])
+@pytest.mark.parametrize(
+    "positions", [[0], [2], [-1], [-2, -1], [1, 3], list(range(EVENTS))], ids=str
+)
 @pytest.mark.parametrize("prefix", ["events/", "changes/"])
-def test_what_was_deleted_by_hand_shows_and_is_brought_back(
-    prefix: str, places: Sequence[int], gone_with: str, rows_too: bool
+def test_verify_detects_and_restores_deleted_objects(
+    prefix: str, positions: Sequence[int], deletion: str, delete_checkpoints_too: bool
 ) -> None:
-    school = School()
-    names = school.names(prefix)
-    for name in {names[place % len(names)] for place in places}:
-        school.delete(name, versions=gone_with != "marker", marker=gone_with != "everything")
-    if rows_too:
-        school.lose_rows()
-    assert not school.verify().whole
-    report = school.verify(restore=True)
+    lake = FilledLake()
+    names = lake.keys(prefix)
+    for name in {names[position % len(names)] for position in positions}:
+        lake.delete(name, versions=deletion != "marker", marker=deletion != "everything")
+    if delete_checkpoints_too:
+        lake.delete_checkpoints()
+    assert not lake.verify().whole
+    report = lake.verify(restore=True)
     assert report.whole, str(report)
-    assert (report.restored > 0) == (gone_with == "marker")
-    assert (report.reread > 0) == (gone_with != "marker")
-    assert school.rows() == whole(school)
-    assert school.verify(restore=True).restored == 0
-    assert school.rows() == whole(school)
+    assert (report.restored > 0) == (deletion == "marker")
+    assert (report.reread > 0) == (deletion != "marker")
+    assert lake.rows() == expected_rows(lake)
+    assert lake.verify(restore=True).restored == 0
+    assert lake.rows() == expected_rows(lake)
 
 
-def test_a_shard_that_went_on_without_its_end_has_it_back() -> None:
-    """Row and newest object are gone, and the next batch is written before anybody looks."""
-    school = School()
-    school.delete(school.names("events/")[-1], versions=True, marker=False)
-    school.lose_rows()
-    school.event()
-    report = school.verify()
+def test_verify_rereads_newest_object_deleted_before_next_batch() -> None:
+    """The checkpoint and the newest object are deleted before the next batch is written."""
+    lake = FilledLake()
+    lake.delete(lake.keys("events/")[-1], versions=True, marker=False)
+    lake.delete_checkpoints()
+    lake.event()
+    report = lake.verify()
     assert (sum(map(len, report.lost.values())), report.gaps) == (2, [])
-    assert school.verify(restore=True).reread == 2
-    assert school.rows() == whole(school)
+    assert lake.verify(restore=True).reread == 2
+    assert lake.rows() == expected_rows(lake)
 
 
-def test_a_shard_that_went_on_has_its_object_back_from_its_version() -> None:
-    school = School()
-    school.delete(school.names("events/")[-1])
-    school.lose_rows()
-    school.event()
-    assert not school.verify().whole
-    report = school.verify(restore=True)
+def test_verify_restores_newest_object_from_version_after_next_batch() -> None:
+    lake = FilledLake()
+    lake.delete(lake.keys("events/")[-1])
+    lake.delete_checkpoints()
+    lake.event()
+    assert not lake.verify().whole
+    report = lake.verify(restore=True)
     assert (report.whole, report.restored, report.reread) == (True, 1, 0)
-    assert school.rows() == whole(school)
+    assert lake.rows() == expected_rows(lake)
 
 
-def test_what_was_delivered_again_is_not_brought_back_as_well() -> None:
-    """The mapping began again at TRIM_HORIZON after row and newest object were gone."""
-    school = School()
-    school.delete(school.names("events/")[-1])
-    school.lose_rows()
+def test_verify_does_not_restore_redelivered_object() -> None:
+    """The mapping restarted at TRIM_HORIZON after the checkpoint and newest object were deleted."""
+    lake = FilledLake()
+    lake.delete(lake.keys("events/")[-1])
+    lake.delete_checkpoints()
     event = kinesis_event(
-        [packed(header(), [accepted(f"m{n}")], [rejected()]) for n in range(1, school.sequence)],
-        arrived=school.arrived + 1,
+        [packed(header(), [accepted(f"m{n}")], [rejected()]) for n in range(1, lake.sequence)],
+        arrived=lake.arrived + 1,
     )
-    EventsHandler(school.aws.app()).handle(event, lambda: True)
-    assert school.verify(restore=True).restored == 0
-    assert school.rows() == whole(school)
+    EventsHandler(lake.aws.app()).handle(event, lambda: True)
+    assert lake.verify(restore=True).restored == 0
+    assert lake.rows() == expected_rows(lake)
 
 
-def test_a_lost_row_alone_is_named_and_nothing_is_missing() -> None:
-    school = School()
-    school.lose_rows()
-    report = school.verify()
+def test_verify_reports_missing_checkpoint_of_complete_shard() -> None:
+    lake = FilledLake()
+    lake.delete_checkpoints()
+    report = lake.verify()
     assert report.whole
     assert "the row is missing" in str(report)
 
 
-def test_without_streams_the_neighbours_the_row_and_the_markers_still_tell() -> None:
-    for place, versions, rows_too in [(2, True, True), (-1, True, False), (-1, False, True)]:
-        school = School()
-        school.delete(school.names("events/")[place], versions=versions, marker=not versions)
-        if rows_too:
-            school.lose_rows()
-        assert not school.verify(hours=0).whole
+def test_verify_detects_deletion_without_streams() -> None:
+    for position, versions, delete_checkpoints_too in [
+        (2, True, True),
+        (-1, True, False),
+        (-1, False, True),
+    ]:
+        lake = FilledLake()
+        lake.delete(lake.keys("events/")[position], versions=versions, marker=not versions)
+        if delete_checkpoints_too:
+            lake.delete_checkpoints()
+        assert not lake.verify(hours=0).whole
 
 
 @pytest.mark.parametrize("name", ["events/date=x/again-a-000000", "changes/date=x/reconciler-a"])
-def test_what_a_repair_wrote_is_brought_back_as_well(name: str) -> None:
-    school = School()
-    school.aws.s3.objects[LAKE, f"{name}.parquet"] = (b"made", {})
-    assert school.verify().whole
-    school.delete(f"{name}.parquet")
-    assert school.verify().deleted == [f"{name}.parquet"]
-    assert school.verify(restore=True).restored == 1
-    assert school.aws.s3.objects[LAKE, f"{name}.parquet"] == (b"made", {})
-    # Without its version it can only be made again, by `redrive` or `reconcile`.
-    school.delete(f"{name}.parquet", versions=True)
-    report = school.verify()
+def test_verify_restores_objects_of_repair_tools(name: str) -> None:
+    lake = FilledLake()
+    lake.aws.s3.objects[LAKE, f"{name}.parquet"] = (b"made", {})
+    assert lake.verify().whole
+    lake.delete(f"{name}.parquet")
+    assert lake.verify().deleted == [f"{name}.parquet"]
+    assert lake.verify(restore=True).restored == 1
+    assert lake.aws.s3.objects[LAKE, f"{name}.parquet"] == (b"made", {})
+    # Without its version, only `redrive` or `reconcile` can create it again.
+    lake.delete(f"{name}.parquet", versions=True)
+    report = lake.verify()
     assert report.whole
     assert f"{name}.parquet was deleted with its versions" in str(report)
 
 
-def test_what_nobody_can_see_is_said() -> None:
-    school = School()
-    school.delete(school.names("events/")[-1], versions=True, marker=False)
-    school.lose_rows()
-    report = school.verify(hours=0)
+def test_verify_reports_what_it_cannot_detect() -> None:
+    lake = FilledLake()
+    lake.delete(lake.keys("events/")[-1], versions=True, marker=False)
+    lake.delete_checkpoints()
+    report = lake.verify(hours=0)
     assert report.whole
     assert "Nobody could see" in str(report)
 
 
-def test_what_is_only_late_is_no_loss_and_is_not_written_twice() -> None:
-    school = School()
+def test_verify_does_not_count_late_record_as_lost() -> None:
+    lake = FilledLake()
     payload = packed(header(), [accepted("late")], [rejected()])
-    event = kinesis_event([payload], school.sequence, SHARD, school.arrived)
-    school.streams.put(event)
-    report = school.verify()
+    event = kinesis_event([payload], lake.sequence, SHARD, lake.arrived)
+    lake.streams.put(event)
+    report = lake.verify()
     assert (sum(map(len, report.waiting.values())), report.lost) == (1, {})
 
-    def meanwhile(_: float) -> None:
-        EventsHandler(school.aws.app()).handle(event, lambda: True)
+    def deliver(_: float) -> None:
+        EventsHandler(lake.aws.app()).handle(event, lambda: True)
 
-    streams = school.streams.streams()
-    assert Verifier(school.aws.app(), streams, meanwhile).run().whole
-    school.sequence += 1
-    assert school.rows() == whole(school)
+    streams = lake.streams.streams()
+    assert Verifier(lake.aws.app(), streams, deliver).run().whole
+    lake.sequence += 1
+    assert lake.rows() == expected_rows(lake)
 
 
-def test_the_functions_own_invocation_meets_the_operators() -> None:
-    """What waits goes through the door: whoever comes second finds it done."""
-    school = School()
+def test_record_restored_by_operator_is_not_written_again_by_handler() -> None:
+    """Verify writes the waiting record; the handler's later invocation finds it written."""
+    lake = FilledLake()
     payload = packed(header(), [accepted("late")], [rejected()])
-    event = kinesis_event([payload], school.sequence, SHARD, school.arrived)
-    school.streams.put(event)
-    school.sequence += 1
-    assert school.verify(restore=True).reread == 1
-    EventsHandler(school.aws.app()).handle(event, lambda: True)
-    assert school.rows() == whole(school)
+    event = kinesis_event([payload], lake.sequence, SHARD, lake.arrived)
+    lake.streams.put(event)
+    lake.sequence += 1
+    assert lake.verify(restore=True).reread == 1
+    EventsHandler(lake.aws.app()).handle(event, lambda: True)
+    assert lake.rows() == expected_rows(lake)
 
 
-def test_probes_and_changes_of_other_regions_are_nobodys_loss() -> None:
-    school = School()
-    school.streams.put(kinesis_event([b"probe"], 10_000), key="probe")
+def test_verify_ignores_probes_and_changes_of_other_regions() -> None:
+    lake = FilledLake()
+    lake.streams.put(kinesis_event([b"probe"], 10_000), key="probe")
     item = {"pk": {"S": "B"}, "sk": {"S": "x"}, "origin_region": {"S": "eu-west-2"}}
-    made = {"eventName": "INSERT", "Keys": {"pk": item["pk"]}, "NewImage": item}
-    (record,) = dynamodb_records([made], arrived=school.arrived)
-    school.streams.change(json.loads(record.text), "shardId-c")
-    assert school.verify().whole
+    change = {"eventName": "INSERT", "Keys": {"pk": item["pk"]}, "NewImage": item}
+    (record,) = dynamodb_records([change], arrived=lake.arrived)
+    lake.streams.change(json.loads(record.text), "shardId-c")
+    assert lake.verify().whole
 
 
-def test_an_object_that_says_nothing_of_itself_is_named() -> None:
-    school = School()
-    name = school.names("events/")[1]
-    school.aws.s3.objects[LAKE, name] = (b"", {})
-    report = school.verify(hours=0)
+def test_verify_reports_object_without_metadata() -> None:
+    lake = FilledLake()
+    name = lake.keys("events/")[1]
+    lake.aws.s3.objects[LAKE, name] = (b"", {})
+    report = lake.verify(hours=0)
     assert not report.whole
     assert f"{name} does not say what it holds" in str(report)
 
 
-def test_an_object_that_begins_too_early_is_an_overlap() -> None:
-    school = School()
-    first, second, *_ = school.names("events/")
-    body, metadata = school.aws.s3.objects[LAKE, first]
-    school.aws.s3.objects[LAKE, first] = (body, metadata | {"last": metadata["last"][:-1] + "3"})
-    assert school.verify().overlaps == [second]
+def test_verify_reports_overlapping_object() -> None:
+    lake = FilledLake()
+    first, second, *_ = lake.keys("events/")
+    body, metadata = lake.aws.s3.objects[LAKE, first]
+    lake.aws.s3.objects[LAKE, first] = (body, metadata | {"last": metadata["last"][:-1] + "3"})
+    assert lake.verify().overlaps == [second]
 
 
 @pytest.mark.parametrize("seed", range(25))
-def test_whatever_is_deleted_comes_back_once(seed: int) -> None:
-    rng, school = random.Random(seed), School()
+def test_verify_restores_random_deletions_once(seed: int) -> None:
+    rng, lake = random.Random(seed), FilledLake()
     for _ in range(rng.randint(1, 4)):
-        names = school.names("")
+        names = lake.keys("")
         for name in rng.sample(names, rng.randint(0, len(names))):
             kind = rng.choice([{}, {"versions": True}, {"versions": True, "marker": False}])
-            school.delete(name, **kind)
+            lake.delete(name, **kind)
         if rng.random() < 0.5:
-            school.aws.dynamodb.items.pop("checkpoints", None)
+            lake.aws.dynamodb.items.pop("checkpoints", None)
         if rng.random() < 0.5:
-            school.event(rng.randint(1, 3))
+            lake.event(rng.randint(1, 3))
         if rng.random() < 0.7:
-            school.verify(restore=True)
-    report = school.verify(restore=True)
+            lake.verify(restore=True)
+    report = lake.verify(restore=True)
     assert report.whole, str(report)
-    assert school.rows() == whole(school)
+    assert lake.rows() == expected_rows(lake)

@@ -1,1 +1,1 @@
-"""The proof: the real handlers under every history of faults that Hypothesis thinks of."""
+"""The proof: the real handlers under histories of faults that Hypothesis generates."""

@@ -1,4 +1,7 @@
-"""`make prove`: 20,000 histories of faults against both doors, and the writers that break."""
+"""`make prove`: check both handlers under 20,000 histories of faults, and check the check itself.
+
+Every mutation of the writer and every alternative design must be detected.
+"""
 
 import argparse
 import multiprocessing
@@ -14,102 +17,109 @@ from typing import Final
 from tests.unit.stream_processor.proof import fault_plan, worker
 from tests.unit.stream_processor.proof.alternatives import ALTERNATIVES
 from tests.unit.stream_processor.proof.mutations import CHANGES_MUTATIONS, EVENTS_MUTATIONS
-from tests.unit.stream_processor.proof.worker import CHUNK, Result
+from tests.unit.stream_processor.proof.worker import RUNS_PER_JOB, Result
 from tools import progress
 
 RUNS: Final = 20_000
-#: Of ten jobs, how many are of the first door: it has more to go wrong.
-OF_EVENTS: Final = 7
+#: Jobs of ten that run the events handler, which has more states than the changes handler.
+EVENTS_JOBS_OF_TEN: Final = 7
 
 FAULTS: Final = [
     *fault_plan.NAMES.values(),
-    "time-outs that overlap",
+    "overlapping timeouts",
     "batches delivered twice at once",
     "invocations throttled",
-    "mappings gone back",
-    "mappings at TRIM_HORIZON",
-    "high-water rows lost",
-    "batches given up",
+    "mappings restarted from an older checkpoint",
+    "mappings recreated at TRIM_HORIZON",
+    "checkpoint tables emptied",
+    "batches discarded",
     "shards split",
     "shards merged",
 ]
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Prove. 1 where the law was broken, or where a wrong writer was not found out."""
+    """Run the proof; return 1 after a violation or an undetected mutation or alternative."""
     parser = argparse.ArgumentParser(prog="prove", description=__doc__)
     parser.add_argument("--runs", type=int, default=RUNS)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
-    given = parser.parse_args(arguments)
-    print(f"SEED={given.seed} repeats these histories", flush=True)
+    options = parser.parse_args(arguments)
+    print(f"Set SEED={options.seed} to repeat these histories.", flush=True)
     started = time.monotonic()
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(os.cpu_count(), context, initializer=worker.quiet) as pool:
-        counted, breaches = _real(pool, max(1, given.runs // CHUNK), given.seed)
-        unnoticed = _wrong(pool, given.seed)
-        survived = _others(pool, given.seed)
+    with ProcessPoolExecutor(os.cpu_count(), context, initializer=worker.silence) as pool:
+        counts, breaches = _run_handlers(pool, max(1, options.runs // RUNS_PER_JOB), options.seed)
+        undetected = _run_mutations(pool, options.seed)
+        unbroken = _run_alternatives(pool, options.seed)
     print("\nfaults")
     for name in FAULTS:
-        print(f"  {counted[name]:>9,}  {name}")
+        print(f"  {counts[name]:>9,}  {name}")
     print(
-        f"\n{counted['runs']:,} runs of the chained writer, {sum(counted[f] for f in FAULTS):,} "
-        f"faults, {counted['batches']:,} batches, {counted['records']:,} records, "
-        f"{counted['rows']:,} rows, violations {len(breaches)}, "
+        f"\n{counts['runs']:,} runs of the writer, {sum(counts[f] for f in FAULTS):,} "
+        f"faults, {counts['batches']:,} batches, {counts['records']:,} records, "
+        f"{counts['rows']:,} rows, violations {len(breaches)}, "
         f"{time.monotonic() - started:.0f} s"
     )
-    return 1 if breaches or unnoticed or survived else 0
+    return 1 if breaches or undetected or unbroken else 0
 
 
-def _real(pool: Executor, chunks: int, seed: int) -> tuple[Counter[str], list[str]]:
-    counted: Counter[str] = Counter()
+def _run_handlers(pool: Executor, job_count: int, seed: int) -> tuple[Counter[str], list[str]]:
+    counts: Counter[str] = Counter()
     breaches: list[str] = []
-    places = [
-        ("events" if place % 10 < OF_EVENTS else "changes", seed * 1_000 + place)
-        for place in range(chunks)
+    jobs = [
+        (
+            "events" if job_arguments % 10 < EVENTS_JOBS_OF_TEN else "changes",
+            seed * 1_000 + job_arguments,
+        )
+        for job_arguments in range(job_count)
     ]
-    with progress.step(f"{chunks * CHUNK:,} histories", chunks * CHUNK) as step:
-        for place, (found, breach) in _all(pool, worker.chunk, places):
-            counted += found
+    with progress.step(f"{job_count * RUNS_PER_JOB:,} histories", job_count * RUNS_PER_JOB) as step:
+        for job_arguments, (found, breach) in _run_jobs(pool, worker.run_histories, jobs):
+            counts += found
             if breach:
                 breaches.append(breach)
-                print(f"\n{place}\n{breach}", file=sys.stderr, flush=True)
-            step.advance(CHUNK)
+                print(f"\n{job_arguments}\n{breach}", file=sys.stderr, flush=True)
+            step.advance(RUNS_PER_JOB)
             step.note(f"violations {len(breaches)}")
-    return counted, breaches
+    return counts, breaches
 
 
-def _wrong(pool: Executor, seed: int) -> list[str]:
+def _run_mutations(pool: Executor, seed: int) -> list[str]:
     names = [*EVENTS_MUTATIONS, *CHANGES_MUTATIONS]
-    with progress.step("the writer broken in one place", len(names)) as step:
+    with progress.step("mutations of the writer", len(names)) as step:
         found = {}
-        for (name, _), (_, breach) in _all(pool, worker.broken, [(name, seed) for name in names]):
+        for (name, _), (_, breach) in _run_jobs(
+            pool, worker.run_mutation, [(name, seed) for name in names]
+        ):
             found[name] = breach
             step.advance()
-    print("\nthe real writer, broken in one place, and what the proof says to it")
+    print("\nmutations of the writer, and the violation that detects each")
     for name in names:
-        print(f"  {name.replace('_', ' '):<36} {found[name][:90] or 'NOT FOUND OUT'}")
+        print(f"  {name.replace('_', ' '):<36} {found[name][:90] or 'NOT DETECTED'}")
     print(flush=True)
     return [name for name in names if not found[name]]
 
 
-def _others(pool: Executor, seed: int) -> list[str]:
-    with progress.step("the other designs", len(ALTERNATIVES)) as step:
+def _run_alternatives(pool: Executor, seed: int) -> list[str]:
+    with progress.step("alternative designs", len(ALTERNATIVES)) as step:
         results = {}
-        for (name, _), result in _all(pool, worker.other, [(name, seed) for name in ALTERNATIVES]):
+        for (name, _), result in _run_jobs(
+            pool, worker.run_alternative, [(name, seed) for name in ALTERNATIVES]
+        ):
             results[name] = result
             step.advance()
     print(f"\n{'design':<27} {'runs':>5} {'with loss':>10} {'with duplicates':>16}  for example")
     for name in ALTERNATIVES:
-        counted, example = results[name]
-        lost, twice = counted["runs with loss"], counted["runs with duplicates"]
-        print(f"{name:<27} {counted['runs']:>5} {lost:>10} {twice:>16}  {example[:70]}")
+        counts, example = results[name]
+        lost, duplicated = counts["runs with loss"], counts["runs with duplicates"]
+        print(f"{name:<27} {counts['runs']:>5} {lost:>10} {duplicated:>16}  {example[:70]}")
     return [name for name, (_, example) in results.items() if not example]
 
 
-def _all[*P](
-    pool: Executor, job: Callable[[*P], Result], places: list[tuple[*P]]
+def _run_jobs[*P](
+    pool: Executor, job: Callable[[*P], Result], jobs: list[tuple[*P]]
 ) -> Iterator[tuple[tuple[*P], Result]]:
-    futures = {pool.submit(job, *place): place for place in places}
+    futures = {pool.submit(job, *job_arguments): job_arguments for job_arguments in jobs}
     for future in as_completed(futures):
         yield futures[future], future.result()
 

@@ -1,7 +1,7 @@
-"""The six designs that the chained writer was chosen over, in the place of `chain.commit`.
+"""Six alternatives to the commit protocol, each a replacement of `protocol.commit`.
 
-Everything around them is the real thing: adapters, Parquet, live minutes. What each does wrong is
-its own; none is made worse than it would be built.
+The adapters, Parquet and the live counters around them are real. Each alternative is implemented as
+a reasonable project would, without added faults.
 """
 
 import itertools
@@ -14,8 +14,8 @@ from stream_processor.storage.lake_types import HighWaterMark, PendingObject
 _numbers = itertools.count()
 
 
-class Parts:
-    """What `chain.commit` is given."""
+class CommitArguments:
+    """The arguments of `protocol.commit`."""
 
     def __init__(
         self,
@@ -30,101 +30,105 @@ class Parts:
         self.checkpoints, self.objects, self.build = checkpoints, objects, build
         self.name, self.committed, self.has_time = name, committed, has_time
 
-    def done(self, key: str, mine: PendingObject[Any]) -> None:
-        """Count an object."""
-        self.committed(Commit(key, mine.summary, mine.stats, len(mine.body), adopted=False))
+    def report(self, key: str, pending: PendingObject[Any]) -> None:
+        """Report an object as committed."""
+        self.committed(
+            Commit(key, pending.summary, pending.stats, len(pending.body), adopted=False)
+        )
 
 
-def random_key(batch: Sequence[Any], **parts: Any) -> Outcome[Any]:
-    """Each PUT under a name of its own, as AWS's solution does."""
-    it = Parts(**parts)
+def random_key(batch: Sequence[Any], **arguments: Any) -> Outcome[Any]:
+    """Write each object under a random key, as AWS's reference solutions do."""
+    commit_arguments = CommitArguments(**arguments)
     while batch:
-        mine = it.build(batch, None)
-        key = f"{it.name(batch[0])}-{next(_numbers)}"
-        it.objects.create(key, mine)
-        it.done(key, mine)
-        batch = batch[mine.summary.records :]
+        pending = commit_arguments.build(batch, None)
+        key = f"{commit_arguments.name(batch[0])}-{next(_numbers)}"
+        commit_arguments.objects.create(key, pending)
+        commit_arguments.report(key, pending)
+        batch = batch[pending.summary.records :]
     return Outcome((), None)
 
 
-def first_and_last(batch: Sequence[Any], **parts: Any) -> Outcome[Any]:
-    """The name says which records: a retry with the same ends meets its object."""
-    it = Parts(**parts)
+def first_and_last(batch: Sequence[Any], **arguments: Any) -> Outcome[Any]:
+    """Name an object after its first and last record: only an identical retry finds it."""
+    commit_arguments = CommitArguments(**arguments)
     while batch:
-        mine = it.build(batch, None)
-        key = f"{it.name(batch[0])}-{mine.summary.last}"
-        it.objects.create(key, mine)
-        it.done(key, mine)
-        batch = batch[mine.summary.records :]
+        pending = commit_arguments.build(batch, None)
+        key = f"{commit_arguments.name(batch[0])}-{pending.summary.last}"
+        commit_arguments.objects.create(key, pending)
+        commit_arguments.report(key, pending)
+        batch = batch[pending.summary.records :]
     return Outcome((), None)
 
 
-def first_overwritten(batch: Sequence[Any], **parts: Any) -> Outcome[Any]:
-    """The name depends on the first record; whoever comes last has written it."""
-    it = Parts(**parts)
+def first_overwritten(batch: Sequence[Any], **arguments: Any) -> Outcome[Any]:
+    """Name an object after its first record, and overwrite an existing object."""
+    commit_arguments = CommitArguments(**arguments)
     while batch:
-        mine = it.build(batch, None)
-        key = it.name(batch[0])
-        overwrite(it.objects, key, mine)
-        it.done(key, mine)
-        batch = batch[mine.summary.records :]
+        pending = commit_arguments.build(batch, None)
+        key = commit_arguments.name(batch[0])
+        overwrite(commit_arguments.objects, key, pending)
+        commit_arguments.report(key, pending)
+        batch = batch[pending.summary.records :]
     return Outcome((), None)
 
 
-def first_and_412_is_done(batch: Sequence[Any], **parts: Any) -> Outcome[Any]:
-    """The name depends on the first record; where it is taken, all is taken for written."""
-    it = Parts(**parts)
+def first_and_412_is_done(batch: Sequence[Any], **arguments: Any) -> Outcome[Any]:
+    """Name an object after its first record, and take an existing one for the whole batch."""
+    commit_arguments = CommitArguments(**arguments)
     while batch:
-        mine = it.build(batch, None)
-        key = it.name(batch[0])
-        it.objects.create(key, mine)
-        it.done(key, mine)
-        batch = batch[mine.summary.records :]
+        pending = commit_arguments.build(batch, None)
+        key = commit_arguments.name(batch[0])
+        commit_arguments.objects.create(key, pending)
+        commit_arguments.report(key, pending)
+        batch = batch[pending.summary.records :]
     return Outcome((), None)
 
 
-def row_and_random_key(batch: Sequence[Any], **parts: Any) -> Outcome[Any]:
-    """What is below the row is passed over; the rest goes under a name of its own."""
-    it = Parts(**parts)
-    mark = it.checkpoints.high_water_mark()
+def mark_and_random_key(batch: Sequence[Any], **arguments: Any) -> Outcome[Any]:
+    """Skip the records up to the high-water mark; write the rest under a random key."""
+    commit_arguments = CommitArguments(**arguments)
+    mark = commit_arguments.checkpoints.high_water_mark()
     rest = [record for record in batch if mark is None or record.sequence > mark.high]
     while rest:
-        mine = it.build(rest, None)
-        key = f"{it.name(rest[0])}-{next(_numbers)}"
-        it.objects.create(key, mine)
-        it.done(key, mine)
-        it.checkpoints.advance(HighWaterMark(mine.summary.last, mine.summary.arrived_ms))
-        rest = rest[mine.summary.records :]
+        pending = commit_arguments.build(rest, None)
+        key = f"{commit_arguments.name(rest[0])}-{next(_numbers)}"
+        commit_arguments.objects.create(key, pending)
+        commit_arguments.report(key, pending)
+        commit_arguments.checkpoints.advance(
+            HighWaterMark(pending.summary.last, pending.summary.arrived_ms)
+        )
+        rest = rest[pending.summary.records :]
     return Outcome((), None)
 
 
-def chain_without_row(batch: Sequence[Any], **parts: Any) -> Outcome[Any]:
-    """What is found under a name is adopted, and nobody remembers where the chain ends."""
-    it = Parts(**parts)
+def adopt_without_mark(batch: Sequence[Any], **arguments: Any) -> Outcome[Any]:
+    """Adopt existing objects, but store no high-water mark."""
+    commit_arguments = CommitArguments(**arguments)
     high = -1
     while rest := [record for record in batch if record.sequence > high]:
-        key = it.name(rest[0])
-        mine = it.build(rest, None)
-        found = it.objects.create(key, mine)
+        key = commit_arguments.name(rest[0])
+        pending = commit_arguments.build(rest, None)
+        found = commit_arguments.objects.create(key, pending)
         if found is None:
-            it.done(key, mine)
-        high = (found or mine).summary.last
+            commit_arguments.report(key, pending)
+        high = (found or pending).summary.last
     return Outcome((), None)
 
 
-def overwrite(objects: Any, key: str, mine: PendingObject[Any]) -> None:
-    """A PUT without If-None-Match."""
+def overwrite(objects: Any, key: str, pending: PendingObject[Any]) -> None:
+    """Put an object without If-None-Match."""
     bucket = objects._bucket
-    metadata = mine.summary.metadata() | {"sha256": mine.digest}
-    bucket._s3.put_object(Bucket=bucket.name, Key=key, Body=mine.body, Metadata=metadata)
+    metadata = pending.summary.metadata() | {"sha256": pending.digest}
+    bucket._s3.put_object(Bucket=bucket.name, Key=key, Body=pending.body, Metadata=metadata)
 
 
-#: In the order of the design's table.
+#: In the order of the report.
 ALTERNATIVES: dict[str, Callable[..., Outcome[Any]]] = {
     "random key": random_key,
     "key first-last": first_and_last,
     "key first, overwrite": first_overwritten,
     "key first, 412 means done": first_and_412_is_done,
-    "row, random key": row_and_random_key,
-    "chain without the row": chain_without_row,
+    "high-water mark, random key": mark_and_random_key,
+    "no high-water mark": adopt_without_mark,
 }

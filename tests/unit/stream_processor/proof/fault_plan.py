@@ -1,4 +1,4 @@
-"""What goes wrong in one invocation, and where: before, during or after one of its calls."""
+"""The fault of one invocation: its kind, and the call before or after which it happens."""
 
 import itertools
 from collections import Counter
@@ -7,13 +7,13 @@ from typing import Final, Literal
 
 from aws_emulator.simulator import PointFault
 
-#: crash: the process dies. error: the request is lost on its way ("before") or its answer is
-#: ("after": it was carried out). resent: the answer is lost, and the SDK sends the request again.
-#: stop: the invocation stands still; others run, or it is timed out, and it goes on later.
+#: crash: the process dies. error: the request is lost ("before"), or its response ("after").
+#: resent: the response is lost, and the SDK sends the request again. stop: the invocation pauses;
+#: others run, or it times out, and it continues later.
 type FaultKind = Literal["crash", "error", "resent", "stop"]
 
-#: The calls of the handlers, and the two ends of an invocation.
-PLACES: Final = (
+#: The calls of the handlers.
+CALLS: Final = (
     "s3 put_object",
     "dynamodb put_item checkpoints",
     "dynamodb put_item live",
@@ -26,50 +26,50 @@ PLACES: Final = (
 
 
 @dataclass(slots=True)
-class Plan:
-    """One fault: at the `nth` time (from 0) that a call comes to the place and the moment."""
+class FaultPlan:
+    """One fault, at the `nth` time (from 0) that an invocation reaches the call and the moment."""
 
     kind: FaultKind | None = None
-    place: str = ""
+    call: str = ""
     moment: str = ""
     nth: int = 0
 
-    def reached(self, label: str) -> bool:
-        """Whether the fault falls here. It falls once."""
+    def matches(self, label: str) -> bool:
+        """Whether the fault happens at this fault point. It happens once."""
         if self.kind is None:
             return False
-        if not (label.startswith(self.place) and label.endswith(self.moment)):
+        if not (label.startswith(self.call) and label.endswith(self.moment)):
             return False
         self.nth -= 1
         return self.nth < 0
 
-    def fault(self, label: str, counted: Counter[str]) -> PointFault | None:
-        """What happens at a fault point, other than standing still."""
+    def fault(self, label: str, counts: Counter[str]) -> PointFault | None:
+        """Return the fault at a fault point, other than a pause."""
         kind = self.kind
-        if kind is None or kind == "stop" or not self.reached(label):
+        if kind is None or kind == "stop" or not self.matches(label):
             return None
         self.kind = None
-        counted[NAMES[kind, self.moment]] += 1
+        counts[NAMES[kind, self.moment]] += 1
         return kind
 
 
-#: Each fault as the report calls it.
+#: The name of each fault in the report.
 NAMES: Final[dict[tuple[FaultKind, str], str]] = {
-    ("crash", "before"): "process died before a call",
-    ("crash", "after"): "process died after a call",
-    ("crash", ""): "process died between calls",
+    ("crash", "before"): "process crashed before a call",
+    ("crash", "after"): "process crashed after a call",
+    ("crash", ""): "process crashed at the start or end",
     ("error", "before"): "request lost",
-    ("error", "after"): "answer lost",
-    ("resent", "after"): "answer lost, request sent again",
-    ("stop", "before"): "stood still before a call",
-    ("stop", "after"): "stood still after a call",
+    ("error", "after"): "response lost",
+    ("resent", "after"): "response lost, request sent again",
+    ("stop", "before"): "paused before a call",
+    ("stop", "after"): "paused after a call",
 }
 
 _AT_CALLS = [
-    (kind, place, moment) for place, (kind, moment) in itertools.product(PLACES, NAMES) if moment
+    (kind, call, moment) for call, (kind, moment) in itertools.product(CALLS, NAMES) if moment
 ]
 _ENDS: list[tuple[FaultKind, str, str]] = [("crash", "start", ""), ("crash", "end", "")]
-#: Writes are where it hurts, so every second fault is at one. The first is no fault at all.
+#: Half of the faults are at writes, which are critical. The first entry means no fault.
 KINDS: Final[list[tuple[FaultKind | None, str, str]]] = [
     (None, "", ""),
     *[(None, "", "")] * (len(_AT_CALLS) // 2),

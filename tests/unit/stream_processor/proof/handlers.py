@@ -1,4 +1,4 @@
-"""The two doors as the proof drives them: their records, their handlers, their settings."""
+"""The two handlers as the proof runs them, with their records and mapping settings."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -17,12 +17,12 @@ from stream_processor.rows.lake_schema import GOOD
 from stream_processor.storage import live_counters
 from stream_processor.storage.app_context import AppContext
 from tests.unit.stream_processor.fakes import SETTINGS, Context, FakeAws
-from tests.unit.stream_processor.proof.ledger import Ledger
+from tests.unit.stream_processor.proof.lake_checker import LakeChecker
 from tests.unit.stream_processor.sample_records import accepted, header, packed, rejected
 
 
-class Clock(Context):
-    """Lambda's context of one invocation: there is time for so many objects beside the first."""
+class ContextWithTimeForObjects(Context):
+    """A Lambda context whose remaining time allows `objects` objects after the first."""
 
     def __init__(self, objects: int) -> None:
         super().__init__()
@@ -34,7 +34,7 @@ class Clock(Context):
 
 
 class SimulatedHandler:
-    """One handler, over as many processes as run at once. `cold`: the next call is a new one's."""
+    """One handler with its processes. If `cold` is set, the next invocation uses a new process."""
 
     prefix: ClassVar[str]
     mapping: ClassVar[dict[str, Any]] = {}
@@ -42,51 +42,51 @@ class SimulatedHandler:
     first: ClassVar[int]
     step: ClassVar[int]
 
-    def __init__(self, aws: FakeAws, patched: pytest.MonkeyPatch) -> None:
+    def __init__(self, aws: FakeAws, monkeypatch: pytest.MonkeyPatch) -> None:
         self.aws = aws
         self.cold = False
         self.objects = 99
-        self._patched = patched
+        self._monkeypatch = monkeypatch
         self._idle: list[Any] = []
 
     def __call__(self, event: dict[str, Any]) -> Any:
-        """One invocation. A process whose call died is gone; any other serves again."""
-        context = Clock(self.objects)
+        """Run one invocation. A process is reused unless its invocation crashed."""
+        context = ContextWithTimeForObjects(self.objects)
         fault_point("start")
         warm = self._idle and not self.cold
         process = self._idle.pop() if warm else self.process(self.aws.app())
         try:
-            answer = self.handle(process, event, context)
+            response = self.handle(process, event, context)
         except Exception:
             self._idle.append(process)
             raise
         fault_point("end")
         self._idle.append(process)
-        return answer
+        return response
 
     def process(self, app: AppContext) -> Any:
-        """What a new process makes once and keeps."""
+        """Return the objects that a new process creates once."""
         raise NotImplementedError
 
     def handle(self, process: Any, event: dict[str, Any], context: Context) -> Any:
-        """One invocation of the handler in a process."""
+        """Run the handler in a process."""
         raise NotImplementedError
 
     def record(
         self, shard: str, sequence: int, arrived: float, kind: int
     ) -> tuple[Record, Sequence[str | None]]:
-        """A record of one of ten kinds, and the units that it holds (see `Entry`)."""
+        """Return a record of one of ten kinds, and its row identities (see `ExpectedRecord`)."""
         raise NotImplementedError
 
-    def check_end(self, ledger: Ledger, given_up: set[int]) -> None:
-        """What else has to hold once everything is delivered."""
+    def check_end(self, checker: LakeChecker, discarded: set[int]) -> None:
+        """Check further invariants after all records are delivered."""
 
 
 class SimulatedEventsHandler(SimulatedHandler):
-    """Kinesis: records of several events, some of them sent twice, some unreadable."""
+    """The events handler: records with several events, some sent twice, some unreadable."""
 
     prefix = "events"
-    # Sequence numbers get a digit more after a few records: 55, then 56.
+    # Sequence numbers grow from 55 to 56 digits after a few records.
     step = 1208925819614629174706176
     first = 10**55 - 5 * step
 
@@ -94,47 +94,53 @@ class SimulatedEventsHandler(SimulatedHandler):
         return EventsHandler(app)
 
     def handle(self, process: Any, event: dict[str, Any], context: Context) -> Any:
-        self._patched.setattr(events, "_handler", lambda: process)
+        self._monkeypatch.setattr(events, "_handler", lambda: process)
         return events.lambda_handler(event, context)
 
     def record(
         self, shard: str, sequence: int, arrived: float, kind: int
     ) -> tuple[Record, Sequence[str | None]]:
-        name = (sequence - self.first) // self.step
-        own = [f"{name}-{place}" for place in range(kind % 3)]
-        # A client sends what it got no answer for once more, in another record.
-        sent_again = [f"{max(name - 2, 0)}-0"] if kind in (3, 6) else []
-        units: list[str | None] = [*own, *sent_again]
-        head = header(f"request-{name}", received_at=_iso(arrived), bot=kind == 4)
-        bad = [rejected(place=9)] if kind == 5 else []
-        payload = packed(head, [accepted(unit, f"/{kind}") for unit in units if unit], bad)
-        units += [None] * len(bad)
+        number = (sequence - self.first) // self.step
+        own = [f"{number}-{index}" for index in range(kind % 3)]
+        # A client resends an event without a response, in another record.
+        resent = [f"{max(number - 2, 0)}-0"] if kind in (3, 6) else []
+        identities: list[str | None] = [*own, *resent]
+        head = header(f"request-{number}", received_at=_iso(arrived), bot=kind == 4)
+        bad = [rejected(index=9)] if kind == 5 else []
+        payload = packed(
+            head,
+            [accepted(row_identity, f"/{kind}") for row_identity in identities if row_identity],
+            bad,
+        )
+        identities += [None] * len(bad)
         if kind == 9:
-            payload, units = b"\xff no record %d" % name, [None]
+            payload, identities = b"\xff not a record %d" % number, [None]
         (record,) = kinesis_records(
             [payload], shard_id=shard, first=sequence, arrived=arrived, spacing_s=0
         )
-        return record, units
+        return record, identities
 
-    def check_end(self, ledger: Ledger, given_up: set[int]) -> None:
-        """The live minutes count the good rows, however often they were delivered.
+    def check_end(self, checker: LakeChecker, discarded: set[int]) -> None:
+        """Check that the live counters count each good row once.
 
-        An object whose writer died, and whose batch was given up, is counted by whoever comes
-        next; in a shard that has ended nobody does.
+        If a writer crashes after its object and the batch is then discarded, the next invocation of
+        the shard counts the object. A closed shard has no next invocation: its count may be lower.
         """
-        good = [row for row in ledger.rows if row["verdict"] == GOOD]
-        most = _figures(good)
-        least = _figures(row for row in good if int(row["sequence_number"]) not in given_up)
-        counted: Counter[tuple[str, str, str]] = Counter()
+        good = [row for row in checker.rows if row["verdict"] == GOOD]
+        maximum = _figures(good)
+        minimum = _figures(row for row in good if int(row["sequence_number"]) not in discarded)
+        counts: Counter[tuple[str, str, str]] = Counter()
         for minute, figures in live_counters.since(self.aws.app().live, ""):
-            counted[minute, "all", ""] += figures.events
-            counted[minute, "bots", ""] += figures.bots
+            counts[minute, "all", ""] += figures.events
+            counts[minute, "bots", ""] += figures.bots
             maps = {"source": figures.sources, "country": figures.countries}
-            for what, counts in {**maps, "page_path": figures.pages}.items():
-                for name, count in counts.items():
-                    counted[minute, what, name] += count
-        over, under = counted - most, least - counted
-        ledger.law(not over | under, f"live: {dict(over)} too many, {dict(under)} too few")
+            for field, values in {**maps, "page_path": figures.pages}.items():
+                for value, count in values.items():
+                    counts[minute, field, value] += count
+        excess, deficit = counts - maximum, minimum - counts
+        checker.require(
+            not excess | deficit, f"live counters: {dict(excess)} too many, {dict(deficit)} too few"
+        )
 
 
 def _figures(rows: Iterable[dict[str, Any]]) -> Counter[tuple[str, str, str]]:
@@ -143,16 +149,16 @@ def _figures(rows: Iterable[dict[str, Any]]) -> Counter[tuple[str, str, str]]:
         minute = f"{row['received_at']:%Y-%m-%dT%H:%M}"
         found[minute, "all", ""] += 1
         found[minute, "bots", ""] += row["bot"]
-        for what in ("source", "country", "page_path"):
-            found[minute, what, row[what]] += 1
+        for field in ("source", "country", "page_path"):
+            found[minute, field, row[field]] += 1
     return found
 
 
 class SimulatedChangesHandler(SimulatedHandler):
-    """DynamoDB Streams: changes of this region and of another, in the windows of the mapping."""
+    """The changes handler: changes of this and another region, in tumbling windows."""
 
     prefix = "changes"
-    # As in stacks/stream.yaml: only the events of a window name their shard.
+    # As in stacks/stream.yaml: only the events of a tumbling window contain the shard ID.
     mapping: ClassVar[dict[str, Any]] = {"TumblingWindowInSeconds": 30}
     step = 7
     first = 10**21 - 5 * step
@@ -161,20 +167,20 @@ class SimulatedChangesHandler(SimulatedHandler):
         return ChangesHandler(app)
 
     def handle(self, process: Any, event: dict[str, Any], context: Context) -> Any:
-        self._patched.setattr(changes, "ChangesHandler", lambda _: process)
-        self._patched.setattr(changes, "_app_context", self.aws.app)
+        self._monkeypatch.setattr(changes, "ChangesHandler", lambda _: process)
+        self._monkeypatch.setattr(changes, "_app_context", self.aws.app)
         return changes.lambda_handler(event, context)
 
     def record(
         self, shard: str, sequence: int, arrived: float, kind: int
     ) -> tuple[Record, Sequence[str | None]]:
-        name = (sequence - self.first) // self.step
+        number = (sequence - self.first) // self.step
         op = ("INSERT", "MODIFY", "REMOVE")[kind % 3]
         own = kind < 7
         item = {
-            "pk": {"S": f"A#{name % 4}"},
+            "pk": {"S": f"A#{number % 4}"},
             "sk": {"S": "x"},
-            "version": {"N": str(name)},
+            "version": {"N": str(number)},
             "origin_region": {"S": SETTINGS.region if own else "eu-west-2"},
         }
         change = {
@@ -184,7 +190,7 @@ class SimulatedChangesHandler(SimulatedHandler):
             **({} if op == "INSERT" else {"OldImage": item}),
         }
         (record,) = dynamodb_records([change], first=sequence, arrived=arrived)
-        return record, [f"{op} A#{name % 4} {name}"] if own else []
+        return record, [f"{op} A#{number % 4} {number}"] if own else []
 
 
 def _iso(seconds: float) -> str:

@@ -1,4 +1,4 @@
-"""The real writer, broken in one place each: what the proof has to notice."""
+"""Mutations of the writer: each breaks one rule, and the proof must detect it."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -24,15 +24,15 @@ _commit = protocol.commit
 _write = protocol._write
 
 
-def put_without_if_none_match(patched: pytest.MonkeyPatch) -> None:
+def put_without_if_none_match(monkeypatch: pytest.MonkeyPatch) -> None:
     def create(self: Bucket, key: str, body: bytes, metadata: Any) -> bool:
         self._s3.put_object(Bucket=self.name, Key=key, Body=body, Metadata=metadata)
         return True
 
-    patched.setattr(Bucket, "create", create)
+    monkeypatch.setattr(Bucket, "create", create)
 
 
-def row_that_goes_back(patched: pytest.MonkeyPatch) -> None:
+def mark_decreases(monkeypatch: pytest.MonkeyPatch) -> None:
     put_if = Table.put_if
 
     def always(self: Table, item: Any, condition: str, values: Any = None) -> bool:
@@ -41,99 +41,99 @@ def row_that_goes_back(patched: pytest.MonkeyPatch) -> None:
             return True
         return put_if(self, item, condition, values)
 
-    patched.setattr(Table, "put_if", always)
+    monkeypatch.setattr(Table, "put_if", always)
 
 
-def adopted_without_reading(patched: pytest.MonkeyPatch) -> None:
+def object_adopted_without_reading(monkeypatch: pytest.MonkeyPatch) -> None:
     def write(rest: Any, mark: Any, objects: Any, build: Any, name: Any) -> Commit[Any]:
-        mine = build(rest, None if mark is None else mark.high)
-        objects.create(name(rest[0]), mine)
-        return Commit(name(rest[0]), mine.summary, mine.stats, 0, adopted=False)
+        pending = build(rest, None if mark is None else mark.high)
+        objects.create(name(rest[0]), pending)
+        return Commit(name(rest[0]), pending.summary, pending.stats, 0, adopted=False)
 
-    patched.setattr(protocol, "_write", write)
+    monkeypatch.setattr(protocol, "_write", write)
 
 
-def lost_row_not_rebuilt(patched: pytest.MonkeyPatch) -> None:
-    patched.setattr(
+def lost_mark_not_rebuilt(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
         shard_writer.ShardWriter, "high_water_mark", lambda self: self._checkpoint.read()
     )
 
 
-def rebuilt_behind_the_newest(patched: pytest.MonkeyPatch) -> None:
+def mark_rebuilt_after_newest_object(monkeypatch: pytest.MonkeyPatch) -> None:
     def end(bucket: Bucket, names: ShardPrefix, keys: list[str]) -> HighWaterMark | None:
         if not keys:
             return None
         newest: ObjectSummary = lake_keys.summary(bucket, max(keys, key=names.first)).summary
         return HighWaterMark(newest.last, newest.arrived_ms)
 
-    patched.setattr(lake_keys, "_before_newest", end)
+    monkeypatch.setattr(lake_keys, "_before_newest", end)
 
 
-def named_after_the_last(patched: pytest.MonkeyPatch) -> None:
+def key_from_last_record(monkeypatch: pytest.MonkeyPatch) -> None:
     def write(rest: Any, mark: Any, objects: Any, build: Any, name: Any) -> Commit[Any]:
         return _write(rest, mark, objects, build, lambda _: name(rest[-1]))
 
-    patched.setattr(protocol, "_write", write)
+    monkeypatch.setattr(protocol, "_write", write)
 
 
-def named_after_the_first_of_the_batch(patched: pytest.MonkeyPatch) -> None:
-    def commit(batch: Sequence[Any], **parts: Any) -> Outcome[Any]:
-        name = parts.pop("name")
-        return _commit(batch, name=lambda _: name(batch[0]), **parts)
+def key_from_first_record_of_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    def commit(batch: Sequence[Any], **arguments: Any) -> Outcome[Any]:
+        name = arguments.pop("name")
+        return _commit(batch, name=lambda _: name(batch[0]), **arguments)
 
-    patched.setattr(protocol, "commit", commit)
+    monkeypatch.setattr(protocol, "commit", commit)
 
 
-def row_before_the_object(patched: pytest.MonkeyPatch) -> None:
-    def commit(batch: Sequence[Any], **parts: Any) -> Outcome[Any]:
-        build, checkpoints = parts.pop("build"), parts["checkpoints"]
+def mark_before_object(monkeypatch: pytest.MonkeyPatch) -> None:
+    def commit(batch: Sequence[Any], **arguments: Any) -> Outcome[Any]:
+        build, checkpoints = arguments.pop("build"), arguments["checkpoints"]
 
         def built(rest: Any, previous: int | None) -> Any:
-            mine = build(rest, previous)
-            checkpoints.advance(HighWaterMark(mine.summary.last, mine.summary.arrived_ms))
-            return mine
+            pending = build(rest, previous)
+            checkpoints.advance(HighWaterMark(pending.summary.last, pending.summary.arrived_ms))
+            return pending
 
-        return _commit(batch, build=built, **parts)
+        return _commit(batch, build=built, **arguments)
 
-    patched.setattr(protocol, "commit", commit)
+    monkeypatch.setattr(protocol, "commit", commit)
 
 
-def row_before_the_count(patched: pytest.MonkeyPatch) -> None:
-    def commit(batch: Sequence[Any], **parts: Any) -> Outcome[Any]:
-        committed, checkpoints = parts.pop("committed"), parts["checkpoints"]
+def mark_before_live_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    def commit(batch: Sequence[Any], **arguments: Any) -> Outcome[Any]:
+        committed, checkpoints = arguments.pop("committed"), arguments["checkpoints"]
 
-        def late(done: Commit[Any]) -> None:
+        def advance_first(done: Commit[Any]) -> None:
             checkpoints.advance(HighWaterMark(done.summary.last, done.summary.arrived_ms))
             committed(done)
 
-        return _commit(batch, committed=late, **parts)
+        return _commit(batch, committed=advance_first, **arguments)
 
-    patched.setattr(protocol, "commit", commit)
+    monkeypatch.setattr(protocol, "commit", commit)
 
 
-def counted_at_each_delivery(patched: pytest.MonkeyPatch) -> None:
+def counted_on_every_delivery(monkeypatch: pytest.MonkeyPatch) -> None:
     add = LiveCounters._add
     numbers = iter(range(10**6))
 
     def always(self: LiveCounters, minute: str, last: int, figures: Any, expires: int) -> None:
-        # A watermark that is higher each time refuses nothing.
+        # A new, higher number per call defeats the idempotency check.
         add(self, minute, 10**55 * 9 + next(numbers), figures, expires)
 
-    patched.setattr(LiveCounters, "_add", always)
+    monkeypatch.setattr(LiveCounters, "_add", always)
 
 
-def no_look_for_what_was_left(patched: pytest.MonkeyPatch) -> None:
-    patched.setattr(protocol, "_adopt_uncounted", lambda *_: None)
+def uncounted_objects_not_adopted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(protocol, "_adopt_uncounted", lambda *_: None)
 
 
-def numbers_compared_as_texts(patched: pytest.MonkeyPatch) -> None:
+def sequence_numbers_compared_as_text(monkeypatch: pytest.MonkeyPatch) -> None:
     def behind(batch: Sequence[Any], mark: HighWaterMark | None) -> Sequence[Any]:
         return [r for r in batch if mark is None or str(r.sequence) > str(mark.high)]
 
-    patched.setattr(protocol, "_after", behind)
+    monkeypatch.setattr(protocol, "_after", behind)
 
 
-def row_not_padded(patched: pytest.MonkeyPatch) -> None:
+def mark_not_padded(monkeypatch: pytest.MonkeyPatch) -> None:
     def advance(self: Checkpoint, mark: HighWaterMark) -> None:
         high = {"S": str(mark.high)}
         arrived = {"N": str(mark.arrived_ms)}
@@ -143,82 +143,84 @@ def row_not_padded(patched: pytest.MonkeyPatch) -> None:
             {":high": high},
         )
 
-    patched.setattr(Checkpoint, "advance", advance)
+    monkeypatch.setattr(Checkpoint, "advance", advance)
 
 
-def what_is_left_not_named(patched: pytest.MonkeyPatch) -> None:
+def unwritten_records_not_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     respond = partial_batch.respond
-    patched.setattr(
+    monkeypatch.setattr(
         partial_batch,
         "respond",
         lambda batches, run: respond(batches, run) and {"batchItemFailures": []},
     )
 
 
-def failures_swallowed(patched: pytest.MonkeyPatch) -> None:
-    def commit(batch: Sequence[Any], **parts: Any) -> Outcome[Any]:
+def errors_swallowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def commit(batch: Sequence[Any], **arguments: Any) -> Outcome[Any]:
         try:
-            return _commit(batch, **parts)
-        except Exception as error:  # noqa: BLE001 -- the mistake that is made here
+            return _commit(batch, **arguments)
+        except Exception as error:  # noqa: BLE001 -- the mutation
             return Outcome((), None, error)
 
-    patched.setattr(protocol, "commit", commit)
+    monkeypatch.setattr(protocol, "commit", commit)
 
 
-def ids_learned_before_the_put(patched: pytest.MonkeyPatch) -> None:
+def ids_added_before_put(monkeypatch: pytest.MonkeyPatch) -> None:
     build = event_objects.build
 
     def learning(limits: Any, shard: str, rest: Any, previous: Any, window: Any) -> Any:
-        mine = build(limits, shard, rest, previous, window)
-        window.add(mine.summary.last, mine.stats.ids)
+        pending = build(limits, shard, rest, previous, window)
+        window.add(pending.summary.last, pending.stats.ids)
         window.high = previous
-        return mine
+        return pending
 
-    patched.setattr(event_objects, "build", learning)
-
-
-def window_not_caught_up(patched: pytest.MonkeyPatch) -> None:
-    patched.setattr(DedupWindow, "catch_up", lambda *_: None)
+    monkeypatch.setattr(event_objects, "build", learning)
 
 
-def poison_raises(patched: pytest.MonkeyPatch) -> None:
+def dedup_window_not_caught_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(DedupWindow, "catch_up", lambda *_: None)
+
+
+def unreadable_record_raises(monkeypatch: pytest.MonkeyPatch) -> None:
     build = event_objects.build
 
     def strict(limits: Any, shard: str, rest: Any, previous: Any, window: Any) -> Any:
-        mine = build(limits, shard, rest, previous, window)
-        if mine.summary.bad:
-            raise ValueError("a record that cannot be read")
-        return mine
+        pending = build(limits, shard, rest, previous, window)
+        if pending.summary.bad:
+            raise ValueError("unreadable record")
+        return pending
 
-    patched.setattr(event_objects, "build", strict)
-
-
-def every_region_exports(patched: pytest.MonkeyPatch) -> None:
-    patched.setattr(change_rows, "own", lambda *_: True)
+    monkeypatch.setattr(event_objects, "build", strict)
 
 
-#: What is broken, and at which of the two doors it shows.
+def every_region_exports_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(change_rows, "own", lambda *_: True)
+
+
+#: Mutations that the proof of the events handler detects, by name.
 EVENTS_MUTATIONS: dict[str, Mutation] = {
     mutation.__name__: mutation
     for mutation in (
         put_without_if_none_match,
-        row_that_goes_back,
-        adopted_without_reading,
-        lost_row_not_rebuilt,
-        rebuilt_behind_the_newest,
-        named_after_the_last,
-        named_after_the_first_of_the_batch,
-        row_before_the_object,
-        row_before_the_count,
-        counted_at_each_delivery,
-        no_look_for_what_was_left,
-        numbers_compared_as_texts,
-        row_not_padded,
-        what_is_left_not_named,
-        failures_swallowed,
-        ids_learned_before_the_put,
-        window_not_caught_up,
-        poison_raises,
+        mark_decreases,
+        object_adopted_without_reading,
+        lost_mark_not_rebuilt,
+        mark_rebuilt_after_newest_object,
+        key_from_last_record,
+        key_from_first_record_of_batch,
+        mark_before_object,
+        mark_before_live_count,
+        counted_on_every_delivery,
+        uncounted_objects_not_adopted,
+        sequence_numbers_compared_as_text,
+        mark_not_padded,
+        unwritten_records_not_reported,
+        errors_swallowed,
+        ids_added_before_put,
+        dedup_window_not_caught_up,
+        unreadable_record_raises,
     )
 }
-CHANGES_MUTATIONS: dict[str, Mutation] = {"every_region_exports": every_region_exports}
+CHANGES_MUTATIONS: dict[str, Mutation] = {
+    "every_region_exports_changes": every_region_exports_changes
+}

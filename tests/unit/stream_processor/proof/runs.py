@@ -1,4 +1,4 @@
-"""So many runs of a machine: of the real writer, of another design, of a broken writer."""
+"""Runs of the state machine: with the real writer, an alternative design, or a mutation."""
 
 import os
 from collections import Counter
@@ -9,22 +9,25 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from stream_processor.commit import protocol
 from tests.unit.stream_processor.proof.alternatives import ALTERNATIVES
-from tests.unit.stream_processor.proof.ledger import Judge
+from tests.unit.stream_processor.proof.lake_checker import RaisingBreaches
 from tests.unit.stream_processor.proof.mutations import CHANGES_MUTATIONS, EVENTS_MUTATIONS
 from tests.unit.stream_processor.proof.state_machine import ChangesProof, EventsProof, Proof
 
-#: Of each machine, within the everyday tests.
+#: Runs of each handler in the unit tests.
 RUNS: Final = {"quick": 40, "ci": 400, "deep": 2_000}[os.environ.get("HYPOTHESIS_PROFILE", "quick")]
-#: Steps of a run, before all the rest is delivered without faults.
+#: Steps of a run, before the remaining records are delivered without faults.
 STEPS: Final = 14
-#: Runs within which a wrong writer has to be found out.
-FOUND_WITHIN: Final = 2_000
+#: Runs within which a mutation or an alternative must be detected.
+MAX_RUNS_TO_BREACH: Final = 2_000
 
 MACHINES: Final[dict[str, type[Proof]]] = {"events": EventsProof, "changes": ChangesProof}
 
 
 def prove(machine: type[Proof], runs: int, *, start: int = 0, shrink: bool = True) -> None:
-    """Run a machine. `start` decides the histories. LawError where the law does not hold."""
+    """Run a state machine with the seed `start`.
+
+    Raises InvariantError if an invariant doesn't hold.
+    """
     phases = (Phase.generate, Phase.shrink) if shrink else (Phase.generate,)
     run_state_machine_as_test(
         seed(start)(machine),
@@ -40,28 +43,28 @@ def prove(machine: type[Proof], runs: int, *, start: int = 0, shrink: bool = Tru
     )
 
 
-def real(door: str) -> type[Proof]:
-    """The proof of a door, with a count of its own."""
-    return _machine(MACHINES[door])
+def handler_proof(handler: str) -> type[Proof]:
+    """Return the proof of a handler, with separate counts."""
+    return _machine(MACHINES[handler])
 
 
-def design(name: str, judge: Judge) -> type[Proof]:
-    """The first door with another design in the place of the chain."""
+def alternative_proof(name: str, raising: RaisingBreaches) -> type[Proof]:
+    """Return the proof of the events handler with an alternative to the commit protocol."""
     return _machine(
         EventsProof,
-        judge=judge,
-        broken=staticmethod(
-            lambda patched: patched.setattr(protocol, "commit", ALTERNATIVES[name])
+        raising=raising,
+        mutate=staticmethod(
+            lambda monkeypatch: monkeypatch.setattr(protocol, "commit", ALTERNATIVES[name])
         ),
     )
 
 
-def wrong(name: str) -> type[Proof]:
-    """A door whose writer is broken in one place."""
+def mutation_proof(name: str) -> type[Proof]:
+    """Return the proof of a handler with a mutation of its writer."""
     if name in EVENTS_MUTATIONS:
-        return _machine(EventsProof, broken=staticmethod(EVENTS_MUTATIONS[name]))
-    return _machine(ChangesProof, broken=staticmethod(CHANGES_MUTATIONS[name]))
+        return _machine(EventsProof, mutate=staticmethod(EVENTS_MUTATIONS[name]))
+    return _machine(ChangesProof, mutate=staticmethod(CHANGES_MUTATIONS[name]))
 
 
-def _machine(of: type[Proof], **members: Any) -> type[Proof]:
-    return type(of.__name__, (of,), {"counted": Counter(), **members})
+def _machine(base: type[Proof], **members: Any) -> type[Proof]:
+    return type(base.__name__, (base,), {"counted": Counter(), **members})

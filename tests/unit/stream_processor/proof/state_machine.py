@@ -1,4 +1,8 @@
-"""A stream, its mapping and a handler as a state machine: Hypothesis decides what happens next."""
+"""A stream, its mapping and a handler as a Hypothesis state machine.
+
+Hypothesis draws the rules in the alphabetical order of their names: renaming a rule changes the
+history of every seed.
+"""
 
 import sys
 from dataclasses import replace
@@ -14,13 +18,13 @@ from tests.unit.stream_processor.proof.handlers import (
     SimulatedEventsHandler,
 )
 
-place = st.integers(0, 3)
-kinds_of_records = st.lists(st.integers(0, 9), min_size=1, max_size=4)
+indexes = st.integers(0, 3)
+record_kinds = st.lists(st.integers(0, 9), min_size=1, max_size=4)
 faults = st.tuples(st.sampled_from(fault_plan.KINDS), st.sampled_from([0, 0, 0, 1]))
 
 
 class Proof(Driver, RuleBasedStateMachine):
-    """The rules: what may happen next, and what must hold after it."""
+    """The rules that change the state, and the invariants that hold after each."""
 
     zombies_first = False
 
@@ -30,7 +34,7 @@ class Proof(Driver, RuleBasedStateMachine):
         age=st.sampled_from([-1, 86_400]),
         events=st.sampled_from([1_000, 2]),
         zombies_first=st.booleans(),
-        kinds=kinds_of_records,
+        kinds=record_kinds,
     )
     def begin(
         self,
@@ -42,7 +46,7 @@ class Proof(Driver, RuleBasedStateMachine):
         bisect: bool,
         zombies_first: bool,
     ) -> None:
-        """A mapping with the settings of the template, and batches so small that there are many."""
+        """Create a mapping with the template's settings, but with small batches."""
         self.aws.settings = replace(SETTINGS, object_events=events)
         settings = {
             "BatchSize": batch,
@@ -51,65 +55,65 @@ class Proof(Driver, RuleBasedStateMachine):
             "MaximumRetryAttempts": -1,
             "MaximumRecordAgeInSeconds": age,
         }
-        self.open(settings)
+        self.create_mapping(settings)
         self.zombies_first = zombies_first
         self.put_records(0, kinds, 0)
 
     # --- the stream -----------------------------------------------------------------------------
 
-    @rule(at=place, kinds=kinds_of_records, drift=st.sampled_from([0, 0, -3, 2]))
-    def records(self, at: int, kinds: list[int], drift: int) -> None:
-        """Somebody puts records on a shard.
+    @rule(index=indexes, kinds=record_kinds, drift=st.sampled_from([0, 0, -3, 2]))
+    def receive_records(self, index: int, kinds: list[int], drift: int) -> None:
+        """Put records on a shard.
 
         "There are no guarantees about the time stamp accuracy, or that the time stamp is always
         increasing" (Kinesis, API_GetRecords).
         """
-        self.put_records(at, kinds, drift)
+        self.put_records(index, kinds, drift)
 
     # --- invocations ----------------------------------------------------------------------------
 
     @rule(
-        at=place,
+        index=indexes,
         count=st.integers(0, 7),
         fault=faults,
         objects=st.sampled_from([99, 1, 0]),
         cold=st.booleans(),
     )
-    def invoke(self, at: int, count: int, fault: Fault, objects: int, *, cold: bool) -> None:
-        """The mapping reads on, and invokes the function with what it has."""
+    def invoke(self, index: int, count: int, fault: Fault, objects: int, *, cold: bool) -> None:
+        """Read from a shard and invoke the function."""
         self.handler.cold, self.handler.objects = cold, objects
-        self.deliver(at, count, fault)
+        self.deliver(index, count, fault)
 
-    @rule(at=place, count=st.integers(1, 7), fault=faults, other=faults)
-    def invoke_twice(self, at: int, count: int, fault: Fault, other: Fault) -> None:
-        """A batch is delivered a second time while the first is under way or over."""
+    @rule(index=indexes, count=st.integers(1, 7), fault=faults, duplicate_fault=faults)
+    def invoke_twice(self, index: int, count: int, fault: Fault, duplicate_fault: Fault) -> None:
+        """Deliver a batch twice, at the same time or one after the other."""
         self.handler.cold = True
-        self.deliver(at, count, fault, other)
+        self.deliver(index, count, fault, duplicate_fault)
 
-    @precondition(lambda self: self.source.running or self.source.zombies)
-    @rule(at=place, fault=faults)
-    def go_on(self, at: int, fault: Fault) -> None:
-        """A call that stands still goes on."""
-        tasks = [*self.source.zombies, *(call.task for call in self.source.running)]
-        self.run(tasks[at % len(tasks)], fault)
+    @precondition(lambda self: self.simulation.running or self.simulation.zombies)
+    @rule(index=indexes, fault=faults)
+    def execute_paused(self, index: int, fault: Fault) -> None:
+        """Continue a paused invocation."""
+        tasks = [*self.simulation.zombies, *(call.task for call in self.simulation.running)]
+        self.run_to_fault(tasks[index % len(tasks)], fault)
         self.settle()
 
-    @precondition(lambda self: self.source.running)
-    @rule(at=place)
-    def time_out(self, at: int) -> None:
-        """Lambda gives a call up; its code runs on while the batch is retried."""
-        self.source.time_out(self.source.running[at % len(self.source.running)])
-        self.counted["time-outs that overlap"] += 1
+    @precondition(lambda self: self.simulation.running)
+    @rule(index=indexes)
+    def time_out(self, index: int) -> None:
+        """Time an invocation out; its code keeps running while the batch is retried."""
+        self.simulation.time_out(self.simulation.running[index % len(self.simulation.running)])
+        self.counts["overlapping timeouts"] += 1
 
-    # --- accidents --------------------------------------------------------------------------------
+    # --- disruptions ------------------------------------------------------------------------------
 
     @rule(
-        what=st.sampled_from(["wait", "rows", "restart", "recreate", "split", "merge", "throttle"]),
+        kind=st.sampled_from(["wait", "rows", "restart", "recreate", "split", "merge", "throttle"]),
         number=st.integers(0, 3),
     )
-    def accident(self, what: str, number: int) -> None:
-        """Something happens to the stream, to its mapping or to the table of the rows."""
-        match what:
+    def disrupt(self, kind: str, number: int) -> None:
+        """Disrupt the stream, its mapping or the checkpoints table."""
+        match kind:
             case "wait":
                 self.wait((31, 600, 3_600, 26 * 3_600)[number])
             case "restart":
@@ -118,58 +122,58 @@ class Proof(Driver, RuleBasedStateMachine):
                 self.recreate((0, 1, 3, 99)[number])
             case "rows":
                 self.aws.dynamodb.items.pop("checkpoints", None)
-                self.ledger.forget_rows()
-                self.counted["high-water rows lost"] += 1
+                self.checker.reset_marks()
+                self.counts["checkpoint tables emptied"] += 1
             case "throttle":
                 self.throttle(number)
             case _:
-                self.reshard(number, merge=what == "merge")
+                self.reshard(number, merge=kind == "merge")
 
-    # --- the law ----------------------------------------------------------------------------------
+    # --- invariants -------------------------------------------------------------------------------
 
     @invariant()
-    def law(self) -> None:
-        """No row is there twice, and nothing is missing below what is done."""
-        self.ledger.look()
-        self.ledger.no_gap(self.acknowledged(), self.given_up())
+    def check_lake(self) -> None:
+        """Check that no row is duplicated and no finished record is missing."""
+        self.checker.read_new_objects()
+        self.checker.check_no_gap(self.acknowledged(), self.discarded())
 
     def teardown(self) -> None:
-        """Deliver all the rest without a fault, and compare."""
+        """Deliver the remaining records without faults, and check the final state."""
         try:
-            if sys.exception() is None and self.put:
+            if sys.exception() is None and self.record_count:
                 self.drain(zombies_first=self.zombies_first)
                 self._count()
-                self.law()
+                self.check_lake()
                 self.end()
         finally:
             self.close()
 
     def end(self) -> None:
-        """Everything has its rows, but what was given up, which has them or not."""
+        """Check that all records have their rows; discarded records may have none."""
         everything = {r.number for shard in self.shards for r in shard.records}
-        gone = self.ledger.missing(everything - self.given_up())
-        self.counted["runs with loss"] += bool(gone)
-        self.counted["runs with duplicates"] += bool(self.ledger.twice)
-        self.counted["rows"] += len(self.ledger.rows)
-        self.ledger.no_gap(everything, self.given_up())
-        if self.judge == "all":
-            for shard in self.last:
-                self.ledger.at_the_end(shard)
-        self.handler.check_end(self.ledger, self.given_up())
+        lost = self.checker.missing(everything - self.discarded())
+        self.counts["runs with loss"] += bool(lost)
+        self.counts["runs with duplicates"] += bool(self.checker.duplicated)
+        self.counts["rows"] += len(self.checker.rows)
+        self.checker.check_no_gap(everything, self.discarded())
+        if self.raising == "all":
+            for shard in self.shards_with_last_record:
+                self.checker.check_shard_end(shard)
+        self.handler.check_end(self.checker, self.discarded())
 
     def _count(self) -> None:
-        self.counted["runs"] += 1
-        self.counted["batches"] += len(self.source.report.calls)
-        self.counted["batches given up"] += len(self.source.report.discards)
+        self.counts["runs"] += 1
+        self.counts["batches"] += len(self.simulation.report.calls)
+        self.counts["batches discarded"] += len(self.simulation.report.discards)
 
 
 class EventsProof(Proof):
-    """The first door."""
+    """The proof of the events handler."""
 
     handler_type = SimulatedEventsHandler
 
 
 class ChangesProof(Proof):
-    """The second door."""
+    """The proof of the changes handler."""
 
     handler_type = SimulatedChangesHandler

@@ -1,4 +1,4 @@
-"""What the processes of `make prove` do."""
+"""The jobs that `make prove` runs in worker processes."""
 
 import os
 import sys
@@ -10,49 +10,49 @@ from typing import Final
 import pyarrow as pa
 
 from tests.unit.stream_processor.proof import runs
-from tests.unit.stream_processor.proof.ledger import InvariantError
+from tests.unit.stream_processor.proof.lake_checker import InvariantError
 from tests.unit.stream_processor.proof.state_machine import Proof
 
-#: Runs of one job on the real writer, and of each other design for the table.
-CHUNK: Final = 250
-OF_A_DESIGN: Final = 500
+#: Runs of one job with the real writer, and of each alternative design.
+RUNS_PER_JOB: Final = 250
+ALTERNATIVE_RUNS: Final = 500
 
-#: What a job counted, and the breach of the law that ended it.
+#: The counts of a job, and the breach that ended it.
 type Result = tuple[Counter[str], str]
 
 
-def chunk(door: str, seed: int) -> Result:
-    """Some runs of the real writer; the shortest history that breaks the law, if one does."""
-    machine = runs.real(door)
+def run_histories(handler: str, seed: int) -> Result:
+    """Run the real writer; return the shortest history that breaks an invariant, if any."""
+    machine = runs.handler_proof(handler)
     try:
-        runs.prove(machine, CHUNK, start=seed)
-    except Exception as error:  # noqa: BLE001 -- whatever it is, it is told
-        return machine.counted, "".join(traceback.format_exception(error))
-    return machine.counted, ""
+        runs.prove(machine, RUNS_PER_JOB, start=seed)
+    except Exception as error:  # noqa: BLE001 -- reported to the parent process
+        return machine.counts, "".join(traceback.format_exception(error))
+    return machine.counts, ""
 
 
-def other(name: str, seed: int) -> Result:
-    """Some runs of another design, counted; and the first of what it lost or doubled."""
-    machine = runs.design(name, "none")
-    runs.prove(machine, OF_A_DESIGN, start=seed, shrink=False)
-    return machine.counted, _breach(runs.design(name, "rows"), seed)
+def run_alternative(name: str, seed: int) -> Result:
+    """Run an alternative design; return the counts and its first lost or duplicated row."""
+    machine = runs.alternative_proof(name, "none")
+    runs.prove(machine, ALTERNATIVE_RUNS, start=seed, shrink=False)
+    return machine.counts, _first_breach(runs.alternative_proof(name, "rows"), seed)
 
 
-def broken(name: str, seed: int) -> Result:
-    """A broken writer, until it is found out."""
-    return Counter(), _breach(runs.wrong(name), seed)
+def run_mutation(name: str, seed: int) -> Result:
+    """Run a mutation until it is detected."""
+    return Counter(), _first_breach(runs.mutation_proof(name), seed)
 
 
-def _breach(machine: type[Proof], seed: int) -> str:
+def _first_breach(machine: type[Proof], seed: int) -> str:
     try:
-        runs.prove(machine, runs.FOUND_WITHIN, start=seed, shrink=False)
+        runs.prove(machine, runs.MAX_RUNS_TO_BREACH, start=seed, shrink=False)
     except InvariantError as error:
         return str(error)
     return ""
 
 
-def quiet() -> None:
-    """One thread of Arrow's per process, and nothing of what the handlers say."""
+def silence() -> None:
+    """Use one Arrow thread per process, and discard the handlers' logs."""
     os.environ |= {
         "POWERTOOLS_METRICS_NAMESPACE": "meridian-test",
         "POWERTOOLS_SERVICE_NAME": "proof",
