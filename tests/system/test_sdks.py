@@ -1,7 +1,8 @@
-"""Analytics SDKs as they come from their makers, pointed at the running system."""
+"""System tests with unmodified analytics SDKs, on a healthy network."""
 
 import uuid
 from pathlib import Path
+from typing import Final
 
 import pytest
 
@@ -12,21 +13,21 @@ from tools.dev import system
 
 pytestmark = pytest.mark.integration
 
-EVENTS = 30
+EVENTS: Final = 30
 
 
 @pytest.mark.parametrize("name", [*senders.SENDERS, *senders.BROWSERS])
-def test_an_sdk_in_good_weather(
+def test_sdk_events_are_stored_exactly_once(
     name: str, sdks: dict[str, senders.Sender], meridian: system.System, tmp_path: Path
 ) -> None:
     if name not in sdks:
-        pytest.skip(f"NO CHROMIUM ON THIS MACHINE: {name} WAS NOT RUN")
+        pytest.skip(f"{name} needs Chromium, which isn't installed.")
     visitor = str(uuid.uuid4())
     with recording(meridian.url) as recorder:
         sdks[name](senders.Task(recorder.url, meridian.deployed.write_key, visitor, EVENTS))
     assert {it.status for it in recorder.exchanges} == {200}
     assert not any(it.rejected for it in recorder.exchanges)
-    assert recorder.sent_after_an_end() == []
+    assert recorder.resent_after_final_response() == []
     rows = stored(meridian, f"anonymous_id = '{visitor}'", EVENTS, tmp_path)
     assert [row["verdict"] for row in rows] == ["good"] * EVENTS
     assert {row["event"] for row in rows} == {f"Step {number}" for number in range(EVENTS)}
@@ -34,10 +35,10 @@ def test_an_sdk_in_good_weather(
 
 
 @pytest.mark.parametrize("name", senders.SENDERS)
-def test_an_sdk_whose_key_is_unknown_does_not_try_again(
+def test_sdk_with_unknown_write_key_does_not_retry(
     name: str, sdks: dict[str, senders.Sender], meridian: system.System
 ) -> None:
     with recording(meridian.url) as recorder:
-        sdks[name](senders.Task(recorder.url, "wk_of_nobody", str(uuid.uuid4()), 3))
+        sdks[name](senders.Task(recorder.url, "wk_unknown", str(uuid.uuid4()), 3))
     assert {it.status for it in recorder.exchanges} == {401}
-    assert recorder.sent_after_an_end() == []
+    assert recorder.resent_after_final_response() == []

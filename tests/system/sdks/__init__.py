@@ -1,1 +1,1 @@
-"""Analytics SDKs as their makers publish them, and a proxy that remembers what they were told."""
+"""Unmodified analytics SDKs as event senders, and a proxy that records their requests."""

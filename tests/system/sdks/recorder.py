@@ -1,4 +1,7 @@
-"""A proxy before the edge. It passes everything on, and remembers who sent what and the answers."""
+"""A recording proxy between an SDK and the edge.
+
+It forwards all requests and records the events and the response of each POST.
+"""
 
 import gzip
 import json
@@ -7,25 +10,26 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
-#: Of one connection only, or made anew by whoever sends.
-_OWN = frozenset({"connection", "keep-alive", "transfer-encoding", "content-length", "host"})
+#: Hop-by-hop headers (RFC 9110 §7.6.1), and headers that each sender sets.
+_NOT_FORWARDED: Final = frozenset(
+    {"connection", "keep-alive", "transfer-encoding", "content-length", "host"}
+)
 
 
 class Exchange(NamedTuple):
-    """A request with events, and its answer."""
+    """A request with events and its response. `rejected`: indices of the rejected events."""
 
     visitors: tuple[str, ...]
     message_ids: tuple[str, ...]
     status: int
     retry_after: str | None
-    #: Indices of the events that the answer rejects.
     rejected: tuple[int, ...]
 
 
 class Recorder(ThreadingHTTPServer):
-    """Listens on a free port of 127.0.0.1; `exchanges` are in the order of their answers."""
+    """Listens on a free port of 127.0.0.1. `exchanges` are in the order of the responses."""
 
     daemon_threads = True
 
@@ -36,10 +40,10 @@ class Recorder(ThreadingHTTPServer):
         self.exchanges: list[Exchange] = []
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing of an SDK that hung up."""
+        """Ignore SDKs that close the connection; the base class prints a traceback."""
 
     def accepted(self) -> dict[str, str]:
-        """The events of which a sender was told that they are accepted: {message id: visitor}."""
+        """Return the events that a response confirmed as accepted: {message id: visitor}."""
         return {
             message_id: visitor
             for it in self.exchanges
@@ -50,52 +54,54 @@ class Recorder(ThreadingHTTPServer):
             if number not in it.rejected
         }
 
-    def sent_after_an_end(self) -> list[str]:
-        """Events that were sent again after they had been accepted, or refused for good."""
-        ended: set[str] = set()
-        again = []
+    def resent_after_final_response(self) -> list[str]:
+        """Return the ids of events that an SDK sent again after a final response."""
+        final: set[str] = set()
+        resent = []
         for it in self.exchanges:
-            again += [message_id for message_id in it.message_ids if message_id in ended]
+            resent += [message_id for message_id in it.message_ids if message_id in final]
             if it.status != 429 and it.status < 500:
-                ended.update(it.message_ids)
-        return again
+                final.update(it.message_ids)
+        return resent
 
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: Recorder
 
-    def _pass_on(self) -> None:
+    def _forward(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
         edge = HTTPConnection(self.server.edge, timeout=60)
-        given = {name: text for name, text in self.headers.items() if name.lower() not in _OWN}
-        edge.request(self.command, self.path, body, given | {"Host": self.server.edge})
-        answer = edge.getresponse()
-        said = answer.read()
+        headers = {
+            name: text for name, text in self.headers.items() if name.lower() not in _NOT_FORWARDED
+        }
+        edge.request(self.command, self.path, body, headers | {"Host": self.server.edge})
+        response = edge.getresponse()
+        content = response.read()
         edge.close()
         if self.command == "POST":
             self.server.exchanges.append(
-                _exchange(body, answer.status, answer.getheader("Retry-After"), said)
+                _exchange(body, response.status, response.getheader("Retry-After"), content)
             )
-        self.send_response(answer.status)
-        for name, text in answer.getheaders():
-            if name.lower() not in _OWN:
+        self.send_response(response.status)
+        for name, text in response.getheaders():
+            if name.lower() not in _NOT_FORWARDED:
                 self.send_header(name, text)
-        self.send_header("Content-Length", str(len(said)))
+        self.send_header("Content-Length", str(len(content)))
         self.end_headers()
-        self.wfile.write(said)
+        self.wfile.write(content)
 
-    do_GET = do_POST = do_OPTIONS = _pass_on  # noqa: N815 - their names there
+    do_GET = do_POST = do_OPTIONS = _forward  # noqa: N815 - the base class requires these names
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name there
-        """Nothing is printed."""
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name in the base class
+        """Don't print a line per request."""
 
 
-def _exchange(body: bytes, status: int, retry_after: str | None, answer: bytes) -> Exchange:
+def _exchange(body: bytes, status: int, retry_after: str | None, content: bytes) -> Exchange:
     text = gzip.decompress(body) if body[:2] == b"\x1f\x8b" else body
     sent = json.loads(text)
     events = sent.get("batch", [sent])
-    rejected = json.loads(answer).get("rejected", []) if status == 200 else []
+    rejected = json.loads(content).get("rejected", []) if status == 200 else []
     return Exchange(
         tuple(event.get("anonymousId", "") for event in events),
         tuple(event["messageId"] for event in events),
@@ -107,7 +113,7 @@ def _exchange(body: bytes, status: int, retry_after: str | None, answer: bytes) 
 
 @contextmanager
 def recording(edge: str) -> Iterator[Recorder]:
-    """A recorder before an edge's URL, for as long as the block lasts."""
+    """Run a recorder that forwards to the URL `edge` until the end of the block."""
     recorder = Recorder(edge)
     thread = threading.Thread(target=recorder.serve_forever, daemon=True)
     thread.start()

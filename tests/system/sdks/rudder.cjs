@@ -1,22 +1,22 @@
-// RudderStack's Node SDK, as npm has it: some events, with pauses between, and the end of the queue.
+// Sends events with RudderStack's Node.js SDK, then waits until each event's callback has run.
 const RudderAnalytics = require("@rudderstack/rudder-sdk-node");
 const { setTimeout: pause } = require("node:timers/promises");
 
-const { host, key, visitor, events, pauseMs } = JSON.parse(process.argv[2]);
+const { host, writeKey, visitor, events, pauseMs } = JSON.parse(process.argv[2]);
 
 (async () => {
-  // What is told as an error is counted from outside; unheard, it would end the process.
+  // The recorder counts failed requests. Without a handler an error would end the process.
   const errorHandler = () => {};
   const options = { dataPlaneUrl: host, flushInterval: 500, retryCount: 6, errorHandler };
-  const sdk = new RudderAnalytics(key, options);
-  const told = [];
+  const sdk = new RudderAnalytics(writeKey, options);
+  const callbacks = [];
   for (let n = 0; n < events; n += 1) {
-    told.push(new Promise((done) => {
+    callbacks.push(new Promise((done) => {
       sdk.track({ anonymousId: visitor, event: `Step ${n}`, properties: { n } }, done);
     }));
     await pause(pauseMs);
   }
   sdk.flush();
-  await Promise.all(told);
+  await Promise.all(callbacks);
   process.exit(0);
 })();

@@ -1,12 +1,12 @@
-// Segment's Node SDK, as npm has it: some events, with pauses between, and the end of the queue.
+// Sends events with Segment's Node.js SDK, then closes it.
 const { Analytics } = require("@segment/analytics-node");
 const { setTimeout: pause } = require("node:timers/promises");
 
-const { host, key, visitor, events, pauseMs } = JSON.parse(process.argv[2]);
+const { host, writeKey, visitor, events, pauseMs } = JSON.parse(process.argv[2]);
 
 (async () => {
-  const sdk = new Analytics({ host, writeKey: key, flushInterval: 500, maxRetries: 10 });
-  // What is told as an error is counted from outside; unheard, it would end the process.
+  const sdk = new Analytics({ host, writeKey, flushInterval: 500, maxRetries: 10 });
+  // The recorder counts failed requests. Without a handler an error would end the process.
   sdk.on("error", () => {});
   for (let n = 0; n < events; n += 1) {
     sdk.track({ anonymousId: visitor, event: `Step ${n}`, properties: { n } });

@@ -1,4 +1,4 @@
-"""One function per SDK: it sends events of one visitor, and returns when its queue has ended."""
+"""One function per SDK: send the events of one visitor, and return when the queue is empty."""
 
 import json
 import os
@@ -6,7 +6,7 @@ import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from playwright.sync_api import Route, sync_playwright
 from rudderstack.analytics import Client as RudderClient
@@ -17,7 +17,7 @@ from tools.setup import browser
 
 HERE = Path(__file__).resolve().parent
 INSTALLED = ROOT / ".meridian" / "sdk"
-#: Node.js and npm come from PyPI, as everything else does.
+#: Node.js and npm are installed from PyPI.
 NODE = ROOT / ".venv" / "bin" / "node"
 NPM = ROOT / ".venv" / "bin" / "npm"
 PACKAGES = (
@@ -26,18 +26,18 @@ PACKAGES = (
     "@rudderstack/rudder-sdk-node@3.0.13",
     "@rudderstack/analytics-js@3.34.1",
 )
-ENDED_WITHIN_S = 60
-#: Seconds without an answer after which a browser's SDK has nothing left to send.
-QUIET_S = 4
-#: A page that was made up lies in no address space, and may not ask one of the loopback's.
+TIMEOUT_S: Final = 60
+#: A browser SDK has sent all its events after this time without a response.
+QUIET_S: Final = 4
+#: The intercepted page has no address space, so Chromium would block its requests to loopback.
 FLAGS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-features=LocalNetworkAccessChecks"]
 
 
 class Task(NamedTuple):
-    """What a sender is to do; `pause_s` lies between two events."""
+    """The collector's URL, the number of events, and the pause between them."""
 
     host: str
-    key: str
+    write_key: str
     visitor: str
     events: int
     pause_s: float = 0.0
@@ -47,7 +47,7 @@ type Sender = Callable[[Task], None]
 
 
 def install() -> None:
-    """Fetch the SDKs of npm, once."""
+    """Install the npm packages, unless this version of the list is installed."""
     wanted = json.dumps(PACKAGES)
     marker = INSTALLED / "packages.json"
     if marker.exists() and marker.read_text() == wanted:
@@ -63,10 +63,10 @@ def install() -> None:
 
 
 def python(client: Any, *, gzip: bool) -> Sender:
-    """An SDK of PyPI."""
+    """Return a sender for a Python SDK."""
 
     def send(task: Task) -> None:
-        sdk = client(task.key, host=task.host, gzip=gzip, on_error=lambda *_: None)
+        sdk = client(task.write_key, host=task.host, gzip=gzip, on_error=lambda *_: None)
         for number in range(task.events):
             sdk.track(anonymous_id=task.visitor, event=f"Step {number}", properties={"n": number})
             time.sleep(task.pause_s)
@@ -77,38 +77,38 @@ def python(client: Any, *, gzip: bool) -> Sender:
 
 
 def node(program: str) -> Sender:
-    """An SDK of npm, in a program beside this file."""
+    """Return a sender for a Node.js SDK; `program` is a file in this folder."""
 
     def send(task: Task) -> None:
-        given = {
+        arguments = {
             "host": task.host,
-            "key": task.key,
+            "writeKey": task.write_key,
             "visitor": task.visitor,
             "events": task.events,
             "pauseMs": task.pause_s * 1_000,
         }
         subprocess.run(
-            [NODE, HERE / program, json.dumps(given)],
+            [NODE, HERE / program, json.dumps(arguments)],
             env={**os.environ, "NODE_PATH": str(INSTALLED / "node_modules")},
             check=True,
             capture_output=True,
-            timeout=ENDED_WITHIN_S,
+            timeout=TIMEOUT_S,
         )
 
     return send
 
 
-def page(script: str, text: str) -> Sender:
-    """A browser's SDK: in Chromium, on a page of another origin than the collector's."""
+def page(script: str, html: str) -> Sender:
+    """Return a sender for a browser SDK, in Chromium on a page of another origin."""
 
     def send(task: Task) -> None:
         site = task.host.replace("localhost", "127.0.0.1")
         host = task.host.partition("//")[2]
-        body = text
-        for name, given in {"KEY": task.key, "URL": task.host, "HOST": host}.items():
-            body = body.replace(f"${name}", given)
+        body = html
+        for name, value in {"KEY": task.write_key, "URL": task.host, "HOST": host}.items():
+            body = body.replace(f"${name}", value)
 
-        def answer(route: Route) -> None:
+        def fulfill(route: Route) -> None:
             if route.request.url.endswith("/sdk.js"):
                 route.fulfill(path=INSTALLED / "node_modules" / script)
             else:
@@ -117,16 +117,16 @@ def page(script: str, text: str) -> Sender:
         with sync_playwright() as playwright:
             window = playwright.chromium.launch(executable_path=browser.found(), args=FLAGS)
             tab = window.new_page()
-            heard = [time.monotonic()]
-            tab.on("response", lambda _: heard.append(time.monotonic()))
-            tab.route(f"{site}/**", answer)
+            responses = [time.monotonic()]
+            tab.on("response", lambda _: responses.append(time.monotonic()))
+            tab.route(f"{site}/**", fulfill)
             tab.goto(f"{site}/lesson")
             tab.wait_for_function("window.sdk !== undefined")
             for number in range(task.events):
-                tab.evaluate("([who, n]) => window.step(who, n)", [task.visitor, number])
+                tab.evaluate("([visitor, n]) => window.step(visitor, n)", [task.visitor, number])
                 tab.wait_for_timeout(task.pause_s * 1_000)
-            # The SDK says nothing of the end of its queue: it is quiet for a while.
-            while time.monotonic() < heard[-1] + QUIET_S:
+            # The SDK doesn't report an empty queue, so wait until no more responses arrive.
+            while time.monotonic() < responses[-1] + QUIET_S:
                 tab.wait_for_timeout(250)
             window.close()
 
@@ -138,14 +138,14 @@ const endpoint = {apiHost: "$HOST/v1", protocol: "http"};
 const sdk = AnalyticsNext.AnalyticsBrowser.load(
   {writeKey: "$KEY", cdnURL: "$URL"}, {integrations: {"Segment.io": endpoint}});
 window.sdk = sdk;
-window.step = (who, n) => { sdk.track(`Step ${n}`, {n}, {anonymousId: who}); };
+window.step = (visitor, n) => { sdk.track(`Step ${n}`, {n}, {anonymousId: visitor}); };
 </script>"""
 
 RUDDER_PAGE = """<!doctype html><title>A lesson</title><script src="/sdk.js"></script><script>
 const sdk = new rudderanalytics.RudderAnalytics();
 sdk.load("$KEY", "$URL", {configUrl: "$URL"});
 window.sdk = sdk;
-window.step = (who, n) => { sdk.setAnonymousId(who); sdk.track(`Step ${n}`, {n}); };
+window.step = (visitor, n) => { sdk.setAnonymousId(visitor); sdk.track(`Step ${n}`, {n}); };
 </script>"""
 
 SENDERS: dict[str, Sender] = {

@@ -1,0 +1,127 @@
+"""System tests with all SDKs at once while Kinesis throttles or regions are unreachable.
+
+Each accepted event must be in one data lake exactly once, and no SDK may resend an event after its
+final response.
+"""
+
+import json
+import threading
+import urllib.parse
+import urllib.request
+import uuid
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from tests.system.conftest import LONDON
+from tests.system.sdks import senders
+from tests.system.sdks.recorder import Recorder, recording
+from tests.system.test_journey import rows, stored
+from tools.dev import system
+
+pytestmark = pytest.mark.integration
+
+EVENTS: Final = 24
+PAUSE_S: Final = 0.25
+#: Duration of the outage of all regions.
+OUTAGE_S: Final = 3.0
+
+#: Query parameters of the emulator's fault injector.
+type Fault = dict[str, str]
+
+THROTTLED: Fault = {"kind": "throttled", "operation": "PutRecords", "share": "0.6"}
+NEAREST_UNREACHABLE: Fault = {"kind": "refused", "region": "us-east-1"}
+ALL_UNREACHABLE: Fault = {"kind": "refused"}
+
+
+def control_faults(running: system.System, method: str, fault: Fault) -> Any:
+    """Call the fault injector for Kinesis: POST adds a fault, GET lists, DELETE removes."""
+    query = urllib.parse.urlencode({"service": "kinesis", **fault})
+    url = f"{running.place.endpoint}/_local/faults?{query}"
+    with urllib.request.urlopen(urllib.request.Request(url, method=method), timeout=10) as response:
+        return json.load(response)
+
+
+@contextmanager
+def injected_fault(running: system.System, fault: Fault, seconds: float | None) -> Iterator[None]:
+    """Make calls to Kinesis fail for `seconds`, or until the end of the block."""
+    control_faults(running, "POST", fault)
+    timer = threading.Timer(seconds or 0, control_faults, (running, "DELETE", {}))
+    if seconds:
+        timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        control_faults(running, "DELETE", {})
+
+
+def send_all(sdks: dict[str, senders.Sender], url: str, write_key: str) -> dict[str, str]:
+    """Send events with every SDK at the same time; return {visitor: SDK name}."""
+    visitors = {str(uuid.uuid4()): name for name in sdks}
+    with ThreadPoolExecutor(len(sdks)) as pool:
+        runs = [
+            pool.submit(sdks[name], senders.Task(url, write_key, visitor, EVENTS, PAUSE_S))
+            for visitor, name in visitors.items()
+        ]
+    for run in runs:
+        run.result()
+    return visitors
+
+
+@pytest.mark.parametrize(
+    ("fault", "seconds"),
+    [(THROTTLED, None), (NEAREST_UNREACHABLE, None), (ALL_UNREACHABLE, OUTAGE_S)],
+    ids=["throttled", "nearest-region-unreachable", "all-regions-unreachable-for-3-s"],
+)
+def test_accepted_events_are_stored_exactly_once(
+    fault: Fault,
+    seconds: float | None,
+    sdks: dict[str, senders.Sender],
+    regions: system.System,
+    tmp_path: Path,
+) -> None:
+    with recording(regions.url) as recorder, injected_fault(regions, fault, seconds):
+        visitors = send_all(sdks, recorder.url, regions.deployed.write_key)
+        if seconds is None:
+            (state,) = control_faults(regions, "GET", {})
+            assert state["acted"] > 0
+    accepted = recorder.accepted()
+    assert recorder.resent_after_final_response() == []
+    check_failed_responses(recorder, expected=fault is ALL_UNREACHABLE)
+    accepted_by_sdk = Counter(visitors[visitor] for visitor in accepted.values())
+    # During an outage of all regions an SDK may drop events, but each SDK recovers.
+    assert accepted_by_sdk.keys() == set(sdks)
+    if fault is not ALL_UNREACHABLE:
+        assert set(accepted_by_sdk.values()) == {EVENTS}
+
+    home, remote = tmp_path / "home", tmp_path / "remote"
+    home.mkdir()
+    remote.mkdir()
+    condition = f"anonymous_id IN ({', '.join(repr(it) for it in visitors)})"
+    lake = f"meridian-{regions.place.stage}-lake-000000000000-{LONDON}"
+    failed_over = stored(
+        regions, condition, len(accepted) if fault is NEAREST_UNREACHABLE else 0, remote, lake
+    )
+    found = stored(regions, condition, len(accepted) - len(failed_over), home)
+    failed_over = rows(regions, condition, remote, lake)
+    good = Counter(row["message_id"] for row in [*found, *failed_over] if row["verdict"] == "good")
+    assert {it: good[it] for it in accepted if good[it] != 1} == {}
+    assert {it: times for it, times in good.items() if times > 1} == {}
+    if fault is NEAREST_UNREACHABLE:
+        assert len(failed_over) == len(accepted)
+        assert all(row["failover"] for row in failed_over)
+
+
+def check_failed_responses(recorder: Recorder, *, expected: bool) -> None:
+    """Check that failed responses are 503 with Retry-After, and exist if expected."""
+    failed = [it for it in recorder.exchanges if it.status != 200]
+    assert {it.status for it in failed} <= {503}
+    assert all(it.retry_after for it in failed)
+    if expected:
+        assert failed
