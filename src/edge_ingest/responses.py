@@ -6,13 +6,11 @@ triggers".
 
 import json
 import re
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from edge_ingest.cloudfront_event import Request
 from edge_ingest.errors import STATUS, IngestError
-
-if TYPE_CHECKING:
-    from edge_ingest.pipeline import Ingested
+from edge_ingest.pipeline import Ingested
 
 type Response = dict[str, Any]
 type Headers = dict[str, str]
@@ -39,7 +37,7 @@ _ORIGIN: Final = r"[A-Za-z][A-Za-z0-9+.-]*://[A-Za-z0-9._~\[\]:-]{1,255}|null"
 _HEADER_NAMES: Final = r"[A-Za-z0-9!#$%&'*+.^_`|~, \t-]{1,2048}"
 
 
-def ingest_response(ingested: "Ingested", request: Request, kind: str) -> Response:
+def ingest_response(ingested: Ingested, request: Request, kind: str) -> Response:
     """Return the 200 response that lists the rejected events; a pixel gets the GIF."""
     headers = _cors_headers(request)
     if ingested.set_cookie:
