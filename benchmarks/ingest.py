@@ -30,8 +30,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = [path for path in sys.path if path.endswith("site-packages")]
+ROOT: Final = Path(__file__).resolve().parent.parent
+PACKAGES: Final = [path for path in sys.path if path.endswith("site-packages")]
 sys.path[:0] = [str(ROOT), str(ROOT / "src")]
 
 from benchmarks.ingest_peer import KEY, REGION, STREAM, peer  # noqa: E402 - needs the path above
@@ -45,7 +45,7 @@ MAX_BILLED_KB: Final = {10: 0.30, 100: 0.12}
 # CPU time of one measurement.
 ROUND_SECONDS: Final = 0.25
 
-SETTINGS = {
+SETTINGS: Final = {
     "schema": 1,
     "stream": STREAM,
     "regions": [REGION],
@@ -149,15 +149,17 @@ def prepared_bodies(directory: Path, size: int) -> list[bytes]:
 
 
 # Modules that the Lambda runtime imports before the handler (awslambdaric/bootstrap.py).
-RUNTIME = "import base64, decimal, importlib, json, logging, os, re, sys, time, traceback, types\n"
-FIRST_REQUEST = """
+RUNTIME: Final = (
+    "import base64, decimal, importlib, json, logging, os, re, sys, time, traceback, types\n"
+)
+FIRST_REQUEST: Final = """
 class Context:
     def get_remaining_time_in_millis(self):
         return 15_000
 answer = {handler}(json.load(open("event.json")), Context())
 sys.exit(0 if "200" in (answer, answer["status"] if isinstance(answer, dict) else "") else 1)
 """
-COLD = {
+COLD: Final = {
     "baseline": RUNTIME,
     "collector": RUNTIME
     + "from edge_ingest.handler import lambda_handler\n"

@@ -5,11 +5,11 @@ import hashlib
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
-KEY = "a-write-key"
-STREAM = "meridian-bench-events"
-REGION = "us-east-1"
+KEY: Final = "a-write-key"
+STREAM: Final = "meridian-bench-events"
+REGION: Final = "us-east-1"
 
 
 def peer() -> Callable[[dict[str, Any]], str]:

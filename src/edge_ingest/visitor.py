@@ -2,7 +2,7 @@
 
 import os
 import re
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from edge_ingest.cloudfront_event import Request
 from edge_ingest.privacy import Policy
@@ -16,7 +16,7 @@ class Visitor(NamedTuple):
     set_cookie: str | None = None
 
 
-_UNKNOWN = Visitor()
+_UNKNOWN: Final = Visitor()
 
 
 def identify(request: Request, source: Source, policy: Policy, *, is_pixel: bool) -> Visitor:
