@@ -14,7 +14,11 @@ from aws_emulator.event_sources.batch_rules import (
 )
 from aws_emulator.event_sources.mapping import EventSourceMapping
 from aws_emulator.event_sources.records import Record
-from aws_emulator.event_sources.tumbling_windows import MAX_STATE_BYTES, Window, window_start
+from aws_emulator.event_sources.tumbling_windows import (
+    MAX_STATE_BYTES,
+    TumblingWindow,
+    window_start,
+)
 
 
 class BatchQueue:
@@ -29,7 +33,7 @@ class BatchQueue:
         self.work: deque[Batch | DiscardedBatch] = deque()
         self.busy = False
         self.not_before = 0.0
-        self.window: Window | None = None
+        self.window: TumblingWindow | None = None
         self.final_attempts = 0
         self._config = config
         self._pending: deque[Record] = deque()
@@ -113,7 +117,7 @@ class BatchQueue:
         if not seconds:
             return len(self._pending)
         if self.window is None:
-            self.window = Window(window_start(self._pending[0].arrived, seconds), seconds)
+            self.window = TumblingWindow(window_start(self._pending[0].arrived, seconds), seconds)
         # Arrival times are approximate: a late record of an earlier window joins the open one.
         for position, record in enumerate(self._pending):
             if window_start(record.arrived, seconds) > self.window.start:

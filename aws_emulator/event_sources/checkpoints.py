@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from aws_emulator.event_sources.errors import StateError
-from aws_emulator.event_sources.tumbling_windows import Window
+from aws_emulator.event_sources.tumbling_windows import TumblingWindow
 
 VERSION: Final = 1
 
@@ -28,7 +28,7 @@ class Checkpoint:
     position: str | None = None
     since: float | None = None
     finished: bool = False
-    windows: dict[int, Window] = field(default_factory=dict)
+    windows: dict[int, TumblingWindow] = field(default_factory=dict)
 
 
 class CheckpointStore:
@@ -120,5 +120,7 @@ def _read(path: Path) -> dict[str, dict[str, Checkpoint]]:
 
 
 def _checkpoint(point: dict[str, Any]) -> Checkpoint:
-    windows = {int(index): Window(**window) for index, window in point.pop("windows").items()}
+    windows = {
+        int(index): TumblingWindow(**window) for index, window in point.pop("windows").items()
+    }
     return Checkpoint(**point, windows=windows)

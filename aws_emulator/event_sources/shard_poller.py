@@ -165,7 +165,7 @@ class ShardPoller(threading.Thread):
     def _send(self, action: Discard) -> bool:
         for attempt in range(1, MAX_DESTINATION_ATTEMPTS + 1):
             try:
-                self._target.discard(
+                self._target.send_to_destination(
                     self.config, self.shard_id, action.discard, action.event, time.time()
                 )
             except PollerError as error:

@@ -25,7 +25,7 @@ from aws_emulator.event_sources.checkpoint_tracker import CheckpointTracker
 from aws_emulator.event_sources.mapping import EventSourceMapping
 from aws_emulator.event_sources.records import Record, payload, queue_index
 from aws_emulator.event_sources.responses import Outcome, count_succeeded
-from aws_emulator.event_sources.tumbling_windows import Window, update_state
+from aws_emulator.event_sources.tumbling_windows import TumblingWindow, update_state
 
 #: Limits of the records in flight of one shard. They bound the memory when a function stalls.
 MAX_READ_AHEAD_RECORDS: Final = 20_000
@@ -72,7 +72,7 @@ class ShardProcessor:
         shard_id: str,
         *,
         position: str | None = None,
-        windows: dict[int, Window] | None = None,
+        windows: dict[int, TumblingWindow] | None = None,
         rng: random.Random | None = None,
     ) -> None:
         self.config = config
@@ -99,7 +99,7 @@ class ShardProcessor:
         return self._tracker.position
 
     @property
-    def windows(self) -> dict[int, Window]:
+    def windows(self) -> dict[int, TumblingWindow]:
         """The open tumbling windows by queue index; stored with the checkpoint."""
         return {queue.number: queue.window for queue in self._queues if queue.window}
 

@@ -24,7 +24,7 @@ class Target(Protocol):
     def invoke(self, config: EventSourceMapping, event: str) -> Outcome:
         """Invoke the function with the event and return the outcome. Never raises."""
 
-    def discard(
+    def send_to_destination(
         self,
         config: EventSourceMapping,
         shard_id: str,
@@ -69,7 +69,7 @@ class LambdaTarget:
             version=answer.get("ExecutedVersion", "$LATEST"),
         )
 
-    def discard(
+    def send_to_destination(
         self,
         config: EventSourceMapping,
         shard_id: str,

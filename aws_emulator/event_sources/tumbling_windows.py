@@ -16,7 +16,7 @@ MAX_STATE_BYTES: Final = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class TumblingWindow:
     """One window. `start` is in Unix seconds; `early` is set once the state exceeds the limit."""
 
     start: int
@@ -52,7 +52,7 @@ def window_start(arrived: float, seconds: int) -> int:
     return int(arrived // seconds) * seconds
 
 
-def update_state(window: Window, outcome: Outcome) -> Window:
+def update_state(window: TumblingWindow, outcome: Outcome) -> TumblingWindow:
     """Return the window with the state that the function returned."""
     state = json.loads(outcome.body)["state"]
     large = len(json.dumps(state, separators=(",", ":")).encode()) > MAX_STATE_BYTES

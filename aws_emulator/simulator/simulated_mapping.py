@@ -17,7 +17,7 @@ from aws_emulator.event_sources.records import Record, sequence_numbers
 from aws_emulator.event_sources.resharding import ShardInfo, startable_shards
 from aws_emulator.event_sources.responses import Outcome
 from aws_emulator.event_sources.shard_processor import Discard, Invoke, ShardProcessor
-from aws_emulator.event_sources.tumbling_windows import Window
+from aws_emulator.event_sources.tumbling_windows import TumblingWindow
 from aws_emulator.simulator.report import CallLog, DiscardLog, Report, SimulatedShard
 from aws_emulator.simulator.tasks import Decider, Handler, Task
 
@@ -34,7 +34,7 @@ class ShardReader:
     shard: SimulatedShard
     processor: ShardProcessor
     next: int = 0
-    saved: list[tuple[str | None, dict[int, Window]]] = field(default_factory=list)
+    saved: list[tuple[str | None, dict[int, TumblingWindow]]] = field(default_factory=list)
 
     def arrived(self, now: float) -> int:
         """Return the position after the last record that has arrived."""

@@ -6,7 +6,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
@@ -20,9 +20,9 @@ from tools.dev import system
 pytestmark = pytest.mark.integration
 
 #: Seconds until a batch that can't be written must be in the failures bucket.
-DISCARD_TIMEOUT_S = 60
+DISCARD_TIMEOUT_S: Final = 60
 #: MaximumRecordAgeInSeconds in the test; AWS's minimum is 60.
-MAX_RECORD_AGE_S = 3
+MAX_RECORD_AGE_S: Final = 3
 
 
 def test_short_fault_injection_run_loses_no_data(meridian: system.System) -> None:

@@ -12,14 +12,14 @@ import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from aws_emulator.event_sources.status import drained, read_status
 from aws_emulator.tests.ministack.running import Emulator
 from aws_emulator.tests.waiting import wait_until
 
-ROOT = Path(__file__).resolve().parents[3]
-REGION = "us-east-1"
+ROOT: Final = Path(__file__).resolve().parents[3]
+REGION: Final = "us-east-1"
 
 
 class Deployment:

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from aws_emulator.event_sources.batch_rules import DiscardedBatch
 from aws_emulator.event_sources.errors import (
@@ -19,7 +19,7 @@ from aws_emulator.event_sources.resharding import ShardInfo
 from aws_emulator.event_sources.responses import Outcome
 from aws_emulator.event_sources.streams import RecordPage, StartingPosition
 
-DONE = Outcome("returned")
+DONE: Final = Outcome("returned")
 
 
 @dataclass
@@ -105,7 +105,7 @@ class FakeTarget:
         assert self.held.wait(10)
         return outcome
 
-    def discard(
+    def send_to_destination(
         self,
         config: EventSourceMapping,
         shard_id: str,

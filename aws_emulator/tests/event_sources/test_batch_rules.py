@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from typing import Final
 
 import pytest
 from hypothesis import given
@@ -22,9 +23,9 @@ from aws_emulator.event_sources.records import Record, payload
 from aws_emulator.event_sources.responses import Outcome
 from aws_emulator.simulator.samples import kinesis_records, mapping
 
-FAILED = Outcome("function_error", error="Unhandled", request_id="r")
-DONE = Outcome("returned")
-REFUSED = Outcome("not_invoked", status=429)
+FAILED: Final = Outcome("function_error", error="Unhandled", request_id="r")
+DONE: Final = Outcome("returned")
+REFUSED: Final = Outcome("not_invoked", status=429)
 
 
 def batch(count: int, retries: int = 0, invocations: int = 0) -> Batch:

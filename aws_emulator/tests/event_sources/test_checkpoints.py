@@ -1,14 +1,17 @@
 """Tests of the checkpoint store and its file."""
 
 from pathlib import Path
+from typing import Final
 
 import pytest
 
 from aws_emulator.event_sources.checkpoints import Checkpoint, CheckpointStore
 from aws_emulator.event_sources.errors import StateError
-from aws_emulator.event_sources.tumbling_windows import Window
+from aws_emulator.event_sources.tumbling_windows import TumblingWindow
 
-CHECKPOINT = Checkpoint("9" * 56, since=1.5, windows={2: Window(60, 30, {"n": [1]}, early=True)})
+CHECKPOINT: Final = Checkpoint(
+    "9" * 56, since=1.5, windows={2: TumblingWindow(60, 30, {"n": [1]}, early=True)}
+)
 
 
 def test_store_reads_flushed_checkpoints(tmp_path: Path) -> None:

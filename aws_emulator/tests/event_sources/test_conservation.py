@@ -3,7 +3,7 @@
 import base64
 import json
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,7 +13,7 @@ from aws_emulator.event_sources.records import Record, queue_index
 from aws_emulator.simulator import Faults, Report, Simulator, fault_point, kinesis_records, mapping
 from aws_emulator.tests import strategies
 
-DESTINATION = "arn:aws:sqs:us-east-1:000000000000:discards"
+DESTINATION: Final = "arn:aws:sqs:us-east-1:000000000000:discards"
 
 
 @dataclass

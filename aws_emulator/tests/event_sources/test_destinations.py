@@ -1,6 +1,7 @@
 """Tests of the invocation record of a discarded batch, and of its S3 key."""
 
 import json
+from typing import Final
 
 from aws_emulator.event_sources.batch_rules import Batch, DiscardedBatch
 from aws_emulator.event_sources.destinations import invocation_record, s3_key
@@ -13,8 +14,8 @@ from aws_emulator.simulator.samples import (
     mapping,
 )
 
-NOW = 1_767_225_661.021
-LAST = Outcome("function_error", error="Unhandled", request_id="r-1", version="7")
+NOW: Final = 1_767_225_661.021
+LAST: Final = Outcome("function_error", error="Unhandled", request_id="r-1", version="7")
 
 
 def test_invocation_record_of_kinesis_batch() -> None:

@@ -1,7 +1,7 @@
 """Tests of filter criteria."""
 
 import json
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from hypothesis import given
@@ -161,15 +161,15 @@ def test_validate_rejects_pattern_that_aws_rejects(pattern: Any) -> None:
         filters.validate(filtering(pattern))
 
 
-LEAVES = st.none() | st.booleans() | st.integers(-9, 9) | st.text("ab", max_size=2)
-RULES = st.one_of(
+LEAVES: Final = st.none() | st.booleans() | st.integers(-9, 9) | st.text("ab", max_size=2)
+RULES: Final = st.one_of(
     LEAVES,
     st.builds(lambda text: {"prefix": text}, st.text("ab", max_size=2)),
     st.builds(lambda value: {"anything-but": value}, LEAVES),
     st.builds(lambda value: {"exists": value}, st.booleans()),
     st.builds(lambda value: {"numeric": [">", value]}, st.integers(-9, 9)),
 )
-DOCUMENTS = st.dictionaries(st.sampled_from("abc"), LEAVES | st.lists(LEAVES, max_size=2))
+DOCUMENTS: Final = st.dictionaries(st.sampled_from("abc"), LEAVES | st.lists(LEAVES, max_size=2))
 
 
 @given(DOCUMENTS, st.dictionaries(st.sampled_from("abc"), st.lists(RULES, min_size=1, max_size=3)))

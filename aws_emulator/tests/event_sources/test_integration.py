@@ -5,6 +5,7 @@ import signal
 import socket
 import time
 from pathlib import Path
+from typing import Final
 
 import pytest
 
@@ -13,7 +14,7 @@ from aws_emulator.tests.ministack.running import running
 
 pytestmark = pytest.mark.integration
 
-REPORTING = ["ReportBatchItemFailures"]
+REPORTING: Final = ["ReportBatchItemFailures"]
 
 
 def test_records_are_delivered_in_order_and_in_batches(deployment: Deployment) -> None:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
@@ -35,7 +35,7 @@ from aws_emulator.tests.event_sources.fakes import (
 )
 from aws_emulator.tests.waiting import wait_until
 
-REGION = "us-east-1"
+REGION: Final = "us-east-1"
 
 
 def document(uuid: str = "u-1", **settings: Any) -> dict[str, Any]:

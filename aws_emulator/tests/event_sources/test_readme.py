@@ -4,7 +4,7 @@ import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import botocore.session
 import pytest
@@ -15,10 +15,10 @@ from aws_emulator.event_sources.errors import InvalidMappingError
 from aws_emulator.event_sources.mapping import EventSourceMapping
 from aws_emulator.simulator.samples import FUNCTION_ARN, STREAM_ARN, mapping
 
-README = (Path(aws_emulator.event_sources.__file__).parent / "README.md").read_text()
-NONE = "\N{EN DASH}"
+README: Final = (Path(aws_emulator.event_sources.__file__).parent / "README.md").read_text()
+NONE: Final = "\N{EN DASH}"
 #: Names in ListEventSourceMappings that differ from those of CreateEventSourceMapping.
-REQUEST_NAMES = {"FunctionArn": "FunctionName", "State": "Enabled"}
+REQUEST_NAMES: Final = {"FunctionArn": "FunctionName", "State": "Enabled"}
 
 
 class RecordingDocument(dict[str, Any]):

@@ -1,11 +1,13 @@
 """Tests of the order of parent and child shards."""
 
+from typing import Final
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from aws_emulator.event_sources.resharding import ShardInfo, shards_before_latest, startable_shards
 
-SPLIT = [
+SPLIT: Final = [
     ShardInfo("p", closed=True),
     ShardInfo("a", ("p",)),
     ShardInfo("b", ("p",)),

@@ -1,15 +1,15 @@
 """Tests of function responses: the cases of services-kinesis-batchfailurereporting."""
 
 import json
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
 from aws_emulator.event_sources.responses import Outcome, count_succeeded
 from aws_emulator.simulator.samples import dynamodb_records, kinesis_records, mapping
 
-REPORTING = mapping({"FunctionResponseTypes": ["ReportBatchItemFailures"]})
-RECORDS = kinesis_records([b"x"] * 4)
+REPORTING: Final = mapping({"FunctionResponseTypes": ["ReportBatchItemFailures"]})
+RECORDS: Final = kinesis_records([b"x"] * 4)
 
 
 def answered(body: Any) -> Outcome:

@@ -4,7 +4,7 @@ import io
 import json
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
@@ -24,8 +24,8 @@ from aws_emulator.tests.event_sources.fakes import (
 )
 from aws_emulator.tests.waiting import wait_until
 
-HORIZON = StartingPosition("TRIM_HORIZON")
-FAILED = Outcome(
+HORIZON: Final = StartingPosition("TRIM_HORIZON")
+FAILED: Final = Outcome(
     "function_error", body=b'{"errorType": "Boom", "errorMessage": "secret"}', error="U"
 )
 

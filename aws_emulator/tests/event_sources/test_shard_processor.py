@@ -1,7 +1,7 @@
 """Tests of the state machine of a shard: windows, concurrent batches, checkpoints, shard end."""
 
 import json
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
@@ -14,18 +14,18 @@ from aws_emulator.event_sources.shard_processor import (
     Invoke,
     ShardProcessor,
 )
-from aws_emulator.event_sources.tumbling_windows import MAX_STATE_BYTES, Window
+from aws_emulator.event_sources.tumbling_windows import MAX_STATE_BYTES, TumblingWindow
 from aws_emulator.simulator.samples import kinesis_records, mapping
 
-FAILED = Outcome("function_error", error="Unhandled")
-NOW = 1_767_225_600.0
+FAILED: Final = Outcome("function_error", error="Unhandled")
+NOW: Final = 1_767_225_600.0
 
 
 def answered(body: Any) -> Outcome:
     return Outcome("returned", body=json.dumps(body).encode())
 
 
-DONE = answered(None)
+DONE: Final = answered(None)
 
 
 def shard(**settings: Any) -> ShardProcessor:
@@ -404,7 +404,7 @@ class TestTumblingWindows:
         processor.complete_invocation(
             only(processor.due_actions(NOW)), answered({"state": {"n": 1}}), NOW
         )
-        assert processor.windows == {0: Window(int(NOW), 10, {"n": 1})}
+        assert processor.windows == {0: TumblingWindow(int(NOW), 10, {"n": 1})}
         again = ShardProcessor(
             processor.config, "s", position=processor.position, windows=dict(processor.windows)
         )

@@ -2,7 +2,7 @@
 
 import io
 import json
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError, EndpointConnectionError
@@ -23,8 +23,8 @@ from aws_emulator.event_sources.responses import Outcome
 from aws_emulator.event_sources.target import LambdaTarget, error_type
 from aws_emulator.simulator.samples import FUNCTION_ARN, kinesis_records, mapping
 
-NOW = 1_767_225_661.0
-DISCARD = DiscardedBatch(Batch(tuple(kinesis_records([b"x"]))), "RecordAgeExceeded")
+NOW: Final = 1_767_225_661.0
+DISCARD: Final = DiscardedBatch(Batch(tuple(kinesis_records([b"x"]))), "RecordAgeExceeded")
 
 
 def client_error(code: str, status: int) -> ClientError:
@@ -120,7 +120,7 @@ def test_error_type_omits_error_message(outcome: Outcome, name: str) -> None:
 def discard(arn: str) -> FakeAws:
     aws = FakeAws({"QueueUrl": "http://queue"})
     config = mapping({"DestinationConfig": {"OnFailure": {"Destination": arn}}})
-    LambdaTarget(aws).discard(config, "shard", DISCARD, '{"Records":["all"]}', NOW)  # type: ignore[arg-type]  # a fake
+    LambdaTarget(aws).send_to_destination(config, "shard", DISCARD, '{"Records":["all"]}', NOW)  # type: ignore[arg-type]  # a fake
     return aws
 
 
@@ -156,7 +156,7 @@ def test_unsupported_destination_is_rejected() -> None:
 
 def test_discard_is_not_sent_without_destination() -> None:
     aws = FakeAws()
-    LambdaTarget(aws).discard(mapping(), "shard", DISCARD, "{}", NOW)  # type: ignore[arg-type]  # a fake
+    LambdaTarget(aws).send_to_destination(mapping(), "shard", DISCARD, "{}", NOW)  # type: ignore[arg-type]  # a fake
     assert aws.calls == []
 
 

@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
@@ -16,12 +16,12 @@ from aws_emulator.simulator import (
     kinesis_records,
 )
 
-SETTINGS = {
+SETTINGS: Final = {
     "BatchSize": 10,
     "FunctionResponseTypes": ["ReportBatchItemFailures"],
     "BisectBatchOnFunctionError": True,
 }
-RUNS = 30
+RUNS: Final = 30
 
 
 class Bucket:

@@ -5,14 +5,14 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from stream_processor.repair.stream_reader import Clients, StreamReader
 from tests.unit.stream_processor.fakes import SETTINGS
 
-ARN = "arn:aws:dynamodb:us-east-1:000000000000:table/appointments/stream/label"
+ARN: Final = "arn:aws:dynamodb:us-east-1:000000000000:table/appointments/stream/label"
 #: Records per page. Short pages make most reads take several calls.
-PAGE = 3
+PAGE: Final = 3
 
 
 @dataclass

@@ -6,7 +6,7 @@ They have boto3's client methods, so that tests include the adapters of stream_p
 import io
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from botocore.exceptions import ClientError, ReadTimeoutError
 
@@ -16,10 +16,10 @@ from stream_processor.storage.app_context import AppContext
 from stream_processor.storage.dynamodb import Table
 from stream_processor.storage.s3 import Bucket
 
-REGION = "us-east-1"
+REGION: Final = "us-east-1"
 LAKE, FAILURES = "lake", "failures"
 
-SETTINGS = Settings(
+SETTINGS: Final = Settings(
     lake_bucket=LAKE,
     failures_bucket=FAILURES,
     checkpoints_table="checkpoints",
@@ -169,14 +169,14 @@ class FakeS3:
         return sorted(key for name, key in self.objects if name == bucket)
 
 
-KEYS = {
+KEYS: Final = {
     "checkpoints": ("chain",),
     "live": ("board", "slot"),
     "appointments": ("pk", "sk"),
 }
 
 #: The condition expressions of stream_processor, and functions that evaluate them.
-CONDITIONS: dict[str, Callable[[Mapping[str, Any] | None, Mapping[str, Any]], bool]] = {
+CONDITIONS: Final[dict[str, Callable[[Mapping[str, Any] | None, Mapping[str, Any]], bool]]] = {
     "attribute_not_exists(high) OR high < :high": lambda old, values: (
         old is None or old["high"]["S"] < values[":high"]["S"]
     ),

@@ -3,14 +3,14 @@
 import base64
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 import clickstream
 
-STREAM_ARN = "arn:aws:kinesis:us-east-1:000000000000:stream/meridian-test-events"
-RECEIVED = "2026-11-21T11:00:00.123Z"
+STREAM_ARN: Final = "arn:aws:kinesis:us-east-1:000000000000:stream/meridian-test-events"
+RECEIVED: Final = "2026-11-21T11:00:00.123Z"
 
 
 def header(request_id: str = "request", **fields: Any) -> clickstream.Header:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
@@ -19,9 +19,9 @@ from tests.unit.stacks.test_templates import of_type
 from tests.unit.stream_processor.fakes import SETTINGS, Context, FakeAws
 from tests.unit.stream_processor.sample_records import accepted, header, kinesis_event, packed
 
-STACK = ROOT / "stacks" / "stream.yaml"
-SAMPLES = ROOT / "events" / "stream_processor"
-NAMESPACE = {"Fn::Sub": "meridian-${Stage}"}
+STACK: Final = ROOT / "stacks" / "stream.yaml"
+SAMPLES: Final = ROOT / "events" / "stream_processor"
+NAMESPACE: Final = {"Fn::Sub": "meridian-${Stage}"}
 
 #: (metric, service, value)
 type Emitted = tuple[str, str, float]

@@ -5,7 +5,7 @@ import binascii
 import gzip
 import zlib
 from collections import Counter
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 import pyarrow as pa
@@ -30,7 +30,7 @@ from tests.unit.stream_processor.sample_records import (
     rejected,
 )
 
-ARRIVED = 1_795_258_800_000
+ARRIVED: Final = 1_795_258_800_000
 
 
 def table_of(*payloads: bytes, window: frozenset[str] = frozenset()) -> tuple[EventRows, pa.Table]:
@@ -62,7 +62,7 @@ def test_rows_in_equal_good_plus_bad_plus_duplicate(payloads: list[bytes]) -> No
     assert not places or max(places.values()) == 1
 
 
-_PLACE = ("sequence_number", "record_index")
+_PLACE: Final = ("sequence_number", "record_index")
 
 
 @given(st.lists(stream_payloads(), max_size=12))
@@ -96,8 +96,8 @@ def record_of_lines(*lines: bytes, accepted: int) -> bytes:
     return gzip.compress(b"\n".join([msgspec.json.encode(head), *lines]))
 
 
-_LINE = msgspec.json.encode(accepted("a"))
-_PAGE = b'{"type":"page"}'
+_LINE: Final = msgspec.json.encode(accepted("a"))
+_PAGE: Final = b'{"type":"page"}'
 
 
 @pytest.mark.parametrize(

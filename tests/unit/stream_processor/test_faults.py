@@ -6,7 +6,7 @@ The proof (`tests/unit/stream_processor/proof`) found them.
 import random
 import time
 from collections import Counter
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
@@ -22,7 +22,7 @@ from stream_processor.storage.s3 import Bucket
 from tests.unit.stream_processor.fakes import FakeAws
 from tests.unit.stream_processor.sample_records import accepted, header, kinesis_event, packed
 
-SHARD = "shardId-000000000000"
+SHARD: Final = "shardId-000000000000"
 
 
 def always() -> bool:
@@ -85,7 +85,7 @@ def test_duplicates_are_found_after_adopting_an_object() -> None:
 
 
 #: 2026-11-21T12:00:00Z
-HOUR_START = 1_795_262_400.0
+HOUR_START: Final = 1_795_262_400.0
 
 
 def test_duplicate_is_found_when_arrival_returns_to_previous_hour() -> None:
@@ -154,7 +154,7 @@ def test_put_that_sdk_sends_twice_adopts_its_own_object() -> None:
     assert ObjectSummary.parse(metadata).last == 5
 
 
-REGION_BY_OWN = {True: "us-east-1", False: "eu-west-2"}
+REGION_BY_OWN: Final = {True: "us-east-1", False: "eu-west-2"}
 
 
 def change(rng: random.Random, place: int) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
@@ -34,8 +34,8 @@ from tests.support.paths import ROOT
 from tests.unit.stream_processor.fakes import LAKE, SETTINGS, Context, FakeAws, FakeS3, client_error
 from tests.unit.stream_processor.sample_records import accepted, header, kinesis_event, packed
 
-SAMPLE_EVENTS = ROOT / "events" / "stream_processor"
-ENVIRONMENT = {
+SAMPLE_EVENTS: Final = ROOT / "events" / "stream_processor"
+ENVIRONMENT: Final = {
     "LAKE_BUCKET": "lake",
     "FAILURES_BUCKET": "failures",
     "CHECKPOINTS_TABLE": "checkpoints",

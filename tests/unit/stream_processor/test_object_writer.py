@@ -1,7 +1,7 @@
 """Tests of the object writer: a wrong count in any caller prevents the write."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
@@ -25,7 +25,7 @@ from tests.unit.stream_processor.sample_records import (
 from tests.unit.stream_processor.test_repairs import appointment, put_discarded_batch, reconcile
 from tests.unit.stream_processor.test_reprocess_bad_rows import EVENT, rejected_record, reprocess
 
-KEYS = {name: appointment(1, 1)[name] for name in ("pk", "sk")}
+KEYS: Final = {name: appointment(1, 1)[name] for name in ("pk", "sk")}
 
 
 def write_events(aws: FakeAws) -> None:
@@ -73,7 +73,7 @@ def _no_preparation(_: FakeAws) -> None:
 
 
 #: Each writer of lake objects: its preparation, and the write.
-WRITERS: dict[str, tuple[Callable[[FakeAws], None], Callable[[FakeAws], Any]]] = {
+WRITERS: Final[dict[str, tuple[Callable[[FakeAws], None], Callable[[FakeAws], Any]]]] = {
     "events": (_no_preparation, write_events),
     "changes": (_no_preparation, write_changes),
     "redrive": (_no_preparation, redrive),
@@ -85,7 +85,7 @@ WRITERS: dict[str, tuple[Callable[[FakeAws], None], Callable[[FakeAws], Any]]] =
 type Counts = Mapping[str, int]
 
 #: Wrong counts of the input rows and of the rows by verdict. The last one keeps the total.
-MISCOUNTS: dict[str, Callable[[int, Counts], tuple[int, Counts]]] = {
+MISCOUNTS: Final[dict[str, Callable[[int, Counts], tuple[int, Counts]]]] = {
     "one row more in": lambda rows_in, counts: (rows_in + 1, counts),
     "one row less in": lambda rows_in, counts: (rows_in - 1, counts),
     "one more good": lambda rows_in, counts: (rows_in, {**counts, GOOD: counts[GOOD] + 1}),

@@ -4,6 +4,8 @@
 each mutation within a few runs; other seeds detect it later.
 """
 
+from typing import Final
+
 import pytest
 
 from tests.unit.stream_processor.proof import runs
@@ -15,7 +17,7 @@ from tests.unit.stream_processor.proof.mutations import CHANGES_MUTATIONS, EVENT
 pytestmark = pytest.mark.filterwarnings("ignore:No application metrics to publish")
 
 #: The breach of each alternative design, and a seed that shows it.
-BREACHES: list[tuple[str, Breach, int]] = [
+BREACHES: Final[list[tuple[str, Breach, int]]] = [
     ("random key", "duplicated", 1),
     ("key first-last", "duplicated", 2),
     ("key first, overwrite", "duplicated", 2),
@@ -24,13 +26,13 @@ BREACHES: list[tuple[str, Breach, int]] = [
     ("high-water mark, random key", "duplicated", 0),
     ("no high-water mark", "duplicated", 2),
 ]
-MESSAGES = {
+MESSAGES: Final = {
     "duplicated": "in the lake twice: record",
     "lost": "delivered and not in the lake: record",
 }
 
 #: The mutations of the writer, and a seed that detects each.
-MUTATION_SEEDS = {
+MUTATION_SEEDS: Final = {
     "put_without_if_none_match": 0,
     "object_adopted_without_reading": 8,
     "lost_mark_not_rebuilt": 7,
@@ -50,7 +52,7 @@ MUTATION_SEEDS = {
     "every_region_exports_changes": 0,
 }
 #: Mutations that only `make prove` detects: they need hundreds of runs, or a run that gets stuck.
-FULL_PROOF_ONLY = {"mark_decreases", "unreadable_record_raises"}
+FULL_PROOF_ONLY: Final = {"mark_decreases", "unreadable_record_raises"}
 
 
 @pytest.mark.parametrize("handler", sorted(runs.MACHINES))

@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
@@ -27,7 +27,7 @@ from tests.unit.stream_processor.sample_records import (
     packed,
 )
 
-AT = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+AT: Final = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 
 
 def always() -> bool:
@@ -48,7 +48,7 @@ def put_discarded_batch(aws: FakeAws, event: dict[str, Any], name: str, **info: 
     aws.s3.objects[FAILURES, f"aws/lambda/uuid/{name}"] = (json.dumps(document).encode(), {})
 
 
-PAYLOADS = [packed(header(f"r{n}"), [accepted(f"m{n}")]) for n in range(6)]
+PAYLOADS: Final = [packed(header(f"r{n}"), [accepted(f"m{n}")]) for n in range(6)]
 
 
 def test_redrive_writes_discarded_batch_once() -> None:

@@ -4,7 +4,7 @@ import json
 import random
 from collections import Counter
 from datetime import date
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from hypothesis import given
@@ -28,8 +28,8 @@ from tests.unit.stream_processor.sample_records import (
     rejected,
 )
 
-DAY = date(2026, 11, 21)
-EVENT = {"type": "page", "messageId": "late", "anonymousId": "a"}
+DAY: Final = date(2026, 11, 21)
+EVENT: Final = {"type": "page", "messageId": "late", "anonymousId": "a"}
 
 
 def always() -> bool:

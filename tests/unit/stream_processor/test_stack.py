@@ -1,6 +1,6 @@
 """Tests that stacks/stream.yaml has the settings that the code relies on."""
 
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
@@ -9,8 +9,8 @@ from tests.support.paths import ROOT
 from tests.unit.stacks.test_templates import load, of_type, resources
 from tests.unit.stream_processor.test_handlers import ENVIRONMENT
 
-STACK = ROOT / "stacks" / "stream.yaml"
-MAPPINGS = ["EventsMapping", "ChangesMapping"]
+STACK: Final = ROOT / "stacks" / "stream.yaml"
+MAPPINGS: Final = ["EventsMapping", "ChangesMapping"]
 
 
 def properties(name: str) -> dict[str, Any]:

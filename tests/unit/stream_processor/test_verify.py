@@ -6,7 +6,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
@@ -26,9 +26,9 @@ from tests.unit.stream_processor.sample_records import (
     rejected,
 )
 
-SHARD = "shardId-000000000000"
-EVENTS = 5
-CHANGES = 4
+SHARD: Final = "shardId-000000000000"
+EVENTS: Final = 5
+CHANGES: Final = 4
 
 
 class FilledLake:

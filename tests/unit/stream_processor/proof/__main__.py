@@ -67,11 +67,8 @@ def _run_handlers(pool: Executor, job_count: int, seed: int) -> tuple[Counter[st
     counts: Counter[str] = Counter()
     breaches: list[str] = []
     jobs = [
-        (
-            "events" if job_arguments % 10 < EVENTS_JOBS_OF_TEN else "changes",
-            seed * 1_000 + job_arguments,
-        )
-        for job_arguments in range(job_count)
+        ("events" if number % 10 < EVENTS_JOBS_OF_TEN else "changes", seed * 1_000 + number)
+        for number in range(job_count)
     ]
     with progress.step(f"{job_count * RUNS_PER_JOB:,} histories", job_count * RUNS_PER_JOB) as step:
         for job_arguments, (found, breach) in _run_jobs(pool, worker.run_histories, jobs):

@@ -6,7 +6,7 @@ a reasonable project would, without added faults.
 
 import itertools
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Final
 
 from stream_processor.commit.protocol import Commit, Outcome
 from stream_processor.storage.lake_types import HighWaterMark, PendingObject
@@ -38,7 +38,7 @@ class CommitArguments:
 
 
 def random_key(batch: Sequence[Any], **arguments: Any) -> Outcome[Any]:
-    """Write each object under a random key, as AWS's reference solutions do."""
+    """Write each object under a random key, as AWS's sample solution does."""
     commit_arguments = CommitArguments(**arguments)
     while batch:
         pending = commit_arguments.build(batch, None)
@@ -124,7 +124,7 @@ def overwrite(objects: Any, key: str, pending: PendingObject[Any]) -> None:
 
 
 #: In the order of the report.
-ALTERNATIVES: dict[str, Callable[..., Outcome[Any]]] = {
+ALTERNATIVES: Final[dict[str, Callable[..., Outcome[Any]]]] = {
     "random key": random_key,
     "key first-last": first_and_last,
     "key first, overwrite": first_overwritten,

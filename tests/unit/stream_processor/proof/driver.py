@@ -6,7 +6,7 @@
 from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime, tzinfo
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 import pytest
 
@@ -32,16 +32,16 @@ from tests.unit.stream_processor.proof.lake_checker import (
 )
 
 #: Shortly before the end of an hour and of a day.
-START = datetime(2026, 11, 21, 23, 59, 57, tzinfo=UTC).timestamp()
+START: Final = datetime(2026, 11, 21, 23, 59, 57, tzinfo=UTC).timestamp()
 #: The longer Timeout of the two functions in seconds, "the amount of time (in seconds) that Lambda
 #: allows a function to run before stopping it" (API_FunctionConfiguration). Zombies end at it.
-TIMEOUT_S = 900
+TIMEOUT_S: Final = 900
 #: Steps after which an undelivered record counts as stuck.
-MAX_DRAIN_STEPS = 150
+MAX_DRAIN_STEPS: Final = 150
 
 type Fault = tuple[tuple[fault_plan.FaultKind | None, str, str], int]
 
-NO_FAULT: Fault = ((None, "", ""), 0)
+NO_FAULT: Final[Fault] = ((None, "", ""), 0)
 
 
 class Driver:

@@ -65,10 +65,10 @@ NAMES: Final[dict[tuple[FaultKind, str], str]] = {
     ("stop", "after"): "paused after a call",
 }
 
-_AT_CALLS = [
+_AT_CALLS: Final = [
     (kind, call, moment) for call, (kind, moment) in itertools.product(CALLS, NAMES) if moment
 ]
-_ENDS: list[tuple[FaultKind, str, str]] = [("crash", "start", ""), ("crash", "end", "")]
+_ENDS: Final[list[tuple[FaultKind, str, str]]] = [("crash", "start", ""), ("crash", "end", "")]
 #: Half of the faults are at writes, which are critical. The first entry means no fault.
 KINDS: Final[list[tuple[FaultKind | None, str, str]]] = [
     (None, "", ""),

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from stream_processor.rows.lake_schema import BAD, DUPLICATE, GOOD
 from stream_processor.storage import parquet
@@ -11,7 +11,7 @@ from stream_processor.storage.lake_types import HighWaterMark, ObjectSummary
 from tests.unit.stream_processor.fakes import FakeAws
 
 #: The columns of both kinds of rows; a file has one kind.
-COLUMNS = [
+COLUMNS: Final = [
     *("verdict", "message_id", "shard_id", "sequence_number", "record_index"),
     *("source", "received_at", "page_path", "country", "bot"),
     *("op", "pk", "version"),

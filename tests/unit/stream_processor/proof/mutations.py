@@ -1,7 +1,7 @@
 """Mutations of the writer: each breaks one rule, and the proof must detect it."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
@@ -198,7 +198,7 @@ def every_region_exports_changes(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 #: Mutations that the proof of the events handler detects, by name.
-EVENTS_MUTATIONS: dict[str, Mutation] = {
+EVENTS_MUTATIONS: Final[dict[str, Mutation]] = {
     mutation.__name__: mutation
     for mutation in (
         put_without_if_none_match,
@@ -221,6 +221,6 @@ EVENTS_MUTATIONS: dict[str, Mutation] = {
         unreadable_record_raises,
     )
 }
-CHANGES_MUTATIONS: dict[str, Mutation] = {
+CHANGES_MUTATIONS: Final[dict[str, Mutation]] = {
     "every_region_exports_changes": every_region_exports_changes
 }
