@@ -2,7 +2,7 @@
 
 Used as a library (`with launcher.start() as emulator: ...`, see README.md), by the command
 `python -m aws_emulator up`, and by a project's own tools, which call the `Emulator` methods one by
-one under a supervisor of their own.
+one with their own supervisor.
 """
 
 import contextlib
@@ -223,7 +223,7 @@ class Emulator:
         """Start the servers that the deployed resources need, and return those newly started.
 
         Event sources need an event source mapping, the REST API server a REST API, and CloudFront a
-        distribution. A second distribution gets a port of its own. Call it again after another
+        distribution. A second distribution gets a free port. Call it again after another
         deployment.
 
         Raises:

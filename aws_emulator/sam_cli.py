@@ -1,7 +1,7 @@
 """`sam build` and `sam deploy` of a SAM project against the emulator.
 
-A failed command ends in a CommandError with CloudFormation's own reason for the first failed
-resource where there is one.
+A failed deployment ends in a CommandError with CloudFormation's reason for the first failed
+resource.
 """
 
 import re

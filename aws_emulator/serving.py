@@ -1,4 +1,4 @@
-"""What the local servers share: a port of the loopback, and signals that end them cleanly."""
+"""Shared by the REST API and CloudFront servers: loopback listeners and a clean stop on signals."""
 
 import asyncio
 import signal
@@ -13,34 +13,37 @@ from aws_emulator.errors import CommandError
 
 
 def bind(port: int) -> socket.socket:
-    """Return a listener on a loopback port, 0 for any. Raises CommandError if it is taken."""
+    """Return a bound socket on a loopback port, 0 for a free one.
+
+    Raises CommandError if the port is in use.
+    """
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind(("127.0.0.1", port))
     except OSError as error:
         listener.close()
-        raise CommandError(f"The port {port} is taken: choose another with --port.") from error
+        raise CommandError(f"Port {port} is in use. Choose another with --port.") from error
     return listener
 
 
 class Server(uvicorn.Server):
-    """A server that leaves signals to the loop: uvicorn's own way ends the process with one."""
+    """A uvicorn server that stops without raising the received signal again."""
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
 
     def end_on_signals(self) -> None:
-        """Have SIGINT and SIGTERM end the running loop's server."""
+        """Stop the server on SIGINT and SIGTERM. Call it inside the running loop."""
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, self.handle_exit, number, None)
 
 
 def run(name: str, serve: Callable[[], Coroutine[None, None, None]]) -> int:
-    """Serve until a signal (0) or a CommandError, which is one sentence on standard error (1)."""
+    """Run `serve` until it ends. Return 0, or 1 after printing a CommandError's message."""
     try:
-        import uvloop  # the loop's own start-up is not needed where the module is only imported
+        import uvloop  # a late import: modules that only import this one do not need it
 
         uvloop.run(serve())
     except CommandError as error:

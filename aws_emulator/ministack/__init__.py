@@ -1,1 +1,1 @@
-"""The AWS emulator: MiniStack, pinned, and one small file for each thing that it lacks."""
+"""MiniStack, pinned to one version, with patches for the features that it lacks."""

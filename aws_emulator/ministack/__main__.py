@@ -1,4 +1,4 @@
-"""Start MiniStack with patches.
+"""Start MiniStack with all patches.
 
 python -m aws_emulator.ministack --port PORT --state DIR --lambda-python PATH
 """
@@ -8,12 +8,13 @@ import importlib.metadata
 import os
 import subprocess
 import sys
+from typing import Final
 
 from aws_emulator.ministack import environment, lifetime, server, settings
 from aws_emulator.ministack.errors import EmulatorError, RuntimeMissingError, VersionError
 
-#: The only version that the shims were written for and tested against.
-MINISTACK_VERSION = "1.5.33"
+#: The only version that the patches are written for and tested with.
+MINISTACK_VERSION: Final = "1.5.33"
 
 
 def _check_version() -> None:
@@ -23,7 +24,7 @@ def _check_version() -> None:
         found = "none"
     if found != MINISTACK_VERSION:
         raise VersionError(
-            f"the emulator needs ministack {MINISTACK_VERSION}, but {sys.executable} has {found}"
+            f"ministack {MINISTACK_VERSION} is required, but {sys.executable} has {found}"
         )
 
 
@@ -33,7 +34,7 @@ def _check_runtime(python: os.PathLike[str]) -> None:
             [python, "-c", "import awslambdaric"], check=True, capture_output=True, timeout=60
         )
     except (OSError, subprocess.SubprocessError) as error:
-        raise RuntimeMissingError(f"{python} cannot import awslambdaric: {error}") from error
+        raise RuntimeMissingError(f"{python} can't import awslambdaric: {error}") from error
 
 
 def _run(given: settings.Settings) -> int:
@@ -45,10 +46,10 @@ def _run(given: settings.Settings) -> int:
     given = dataclasses.replace(given, port=listener.getsockname()[1])
     environment.prepare(given)
     lifetime.guard(given.temporary, close=(lock.fileno(), listener.fileno()))
-    lifetime.follow_parent()
+    lifetime.exit_with_parent()
     environment.enter(given)
 
-    # Only now: MiniStack reads its settings from the environment while it is imported.
+    # Imported here: MiniStack reads its settings from the environment during its import.
     from aws_emulator.ministack import application
 
     served = server.serve(application.build(given), listener)
@@ -57,15 +58,15 @@ def _run(given: settings.Settings) -> int:
 
 
 def main() -> int:
-    """Run until told to stop; 0 after a clean stop, 1 with one sentence when it cannot start."""
+    """Serve until a signal. Return 0 after a clean stop, 1 with a message if it can't start."""
     try:
         code = _run(settings.parse())
     except EmulatorError as error:
-        print(f"emulator: {error}", file=sys.stderr)
+        print(f"ministack: {error}", file=sys.stderr)
         code = 1
     sys.stdout.flush()
     sys.stderr.flush()
-    # Threads of MiniStack may wait for things that never come: an exit must not wait for them.
+    # Threads of MiniStack may block for ever: the exit must not wait for them.
     os._exit(code)
 
 

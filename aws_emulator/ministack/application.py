@@ -1,35 +1,38 @@
-"""MiniStack's ASGI application with all shims put in."""
+"""Builds MiniStack's ASGI application with all patches installed."""
 
 import gc
+from typing import Final
 
-from aws_emulator.ministack.control import Application, Control
+from aws_emulator.ministack.control_api import Application, ControlApi
 from aws_emulator.ministack.errors import EmulatorError
-from aws_emulator.ministack.patches import SHIMS
+from aws_emulator.ministack.patches import PATCHES
 from aws_emulator.ministack.settings import Settings
-from aws_emulator.ministack.symbols import Part
+from aws_emulator.ministack.symbols import Symbols
 
-#: Objects made between two collections of the youngest, and of older ones. MiniStack keeps whatever
-#: it is given and makes few cycles: looking at all of it every few seconds is most of the pauses.
-_COLLECT = (20_000, 20, 50)
+#: gc.set_threshold: MiniStack keeps all data in memory and creates few cycles, so frequent
+#: collections of the whole heap would cause most of its pauses.
+_GC_THRESHOLDS: Final = (20_000, 20, 50)
 
 
 def build(settings: Settings) -> Application:
-    """Import MiniStack, put in every shim but those in `settings.without`, in order.
+    """Import MiniStack and install every patch except those in `settings.without`, in order.
 
-    Raises MissingSymbolError when a shim finds MiniStack other than it expects.
+    Raises:
+        MissingSymbolError: MiniStack lacks a module or a name that a patch uses.
+        EmulatorError: `settings.without` contains an unknown name.
     """
-    unknown = settings.without - SHIMS.keys()
+    unknown = settings.without - PATCHES.keys()
     if unknown:
-        raise EmulatorError(f"there is no shim {', '.join(sorted(unknown))}")
-    control = Control()
-    application: Application = Part("ministack.app", "app")["app"]
-    for name, shim in SHIMS.items():
+        raise EmulatorError(f"--without: unknown patch {', '.join(sorted(unknown))}")
+    control = ControlApi()
+    application: Application = Symbols("ministack.app", "app")["app"]
+    for name, patch in PATCHES.items():
         if name not in settings.without:
-            application = shim.install(settings, control, application) or application
-    gc.set_threshold(*_COLLECT)
+            application = patch.install(settings, control, application) or application
+    gc.set_threshold(*_GC_THRESHOLDS)
     return control.wrap(application)
 
 
 def stop() -> None:
-    """Stop the functions' workers."""
-    Part("ministack.core.lambda_runtime", "reset")["reset"]()
+    """Stop the workers of all functions."""
+    Symbols("ministack.core.lambda_runtime", "reset")["reset"]()

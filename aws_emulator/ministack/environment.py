@@ -1,4 +1,4 @@
-"""A clean process environment and a private temporary directory for the emulator."""
+"""A clean process environment and a temporary directory for MiniStack."""
 
 import fcntl
 import os
@@ -12,9 +12,9 @@ from aws_emulator.ministack.settings import HOST, Settings
 
 
 def lock(state: Path) -> IO[str]:
-    """Take the state directory for this process; the lock goes with the returned file.
+    """Lock the state directory for this process until the returned file is closed.
 
-    Raises StateBusyError when another emulator has it.
+    Raises StateBusyError if another emulator has locked it.
     """
     state.mkdir(parents=True, exist_ok=True)
     file = (state / "lock").open("w")
@@ -22,24 +22,26 @@ def lock(state: Path) -> IO[str]:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         file.close()
-        raise StateBusyError(f"another emulator is using the directory {state}") from None
+        raise StateBusyError(
+            f"another emulator uses {state}: stop it, or choose another --state directory"
+        ) from None
     return file
 
 
 def prepare(settings: Settings) -> None:
-    """Make this run's temporary directory and remove those that earlier runs left behind.
+    """Create this run's temporary directory and remove those of earlier runs.
 
-    Only the holder of the lock may call it.
+    The caller must hold the lock.
     """
     shutil.rmtree(settings.temporary.parent, ignore_errors=True)
     settings.temporary.mkdir(parents=True)
 
 
 def variables(settings: Settings) -> dict[str, str]:
-    """The whole environment of the emulator: nothing of the caller's but its PATH.
+    """Return the emulator's complete environment. Only PATH is inherited.
 
-    MiniStack reads these names at import. IOT_MTLS_ENABLED and SFTP_ENABLED are off because those
-    listeners bind to 0.0.0.0 whatever BIND_HOST says.
+    MiniStack reads these variables at import. IOT_MTLS_ENABLED and SFTP_ENABLED are off because
+    those listeners bind to 0.0.0.0 regardless of BIND_HOST.
     """
     tmp = settings.temporary
     home = tmp / "home"
@@ -67,7 +69,7 @@ def variables(settings: Settings) -> dict[str, str]:
 
 
 def enter(settings: Settings) -> None:
-    """Replace this process's environment. To be called before MiniStack is imported."""
+    """Replace this process's environment. Call it before MiniStack is imported."""
     clean = variables(settings)
     os.environ.clear()
     os.environ.update(clean)

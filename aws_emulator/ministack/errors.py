@@ -1,20 +1,20 @@
-"""Why the emulator does not start. Each error's text is the sentence that a person reads."""
+"""The errors that keep MiniStack from starting. Each text is one complete message for the user."""
 
 
 class EmulatorError(Exception):
-    """Base of all errors of the launcher."""
+    """Base class of the errors of this package."""
 
 
 class VersionError(EmulatorError):
-    """Raised when the installed MiniStack is another one than the shims were written for."""
+    """Raised when the installed MiniStack is not the version that the patches are written for."""
 
 
 class MissingSymbolError(EmulatorError):
-    """Raised when MiniStack lacks a name that a shim needs."""
+    """Raised when MiniStack lacks a module or name that a patch uses."""
 
 
 class PortBusyError(EmulatorError):
-    """Raised when another program listens on the port."""
+    """Raised when another program uses the port."""
 
 
 class StateBusyError(EmulatorError):
@@ -22,4 +22,4 @@ class StateBusyError(EmulatorError):
 
 
 class RuntimeMissingError(EmulatorError):
-    """Raised when the functions' interpreter cannot import the runtime interface client."""
+    """Raised when the functions' interpreter can't import the runtime interface client."""

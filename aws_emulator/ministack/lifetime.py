@@ -1,4 +1,4 @@
-"""Nothing outlives the emulator, and the emulator does not outlive who started it."""
+"""Ends all processes with the emulator, and the emulator with its parent."""
 
 import contextlib
 import os
@@ -7,22 +7,23 @@ import signal
 import threading
 import time
 from pathlib import Path
+from typing import Final
 
-#: How often the emulator looks whether its parent is still there, in seconds.
-PARENT_POLL_S = 0.25
-#: How long a clean stop may take after the parent went, in seconds.
-STOP_GRACE_S = 5.0
+#: Interval at which the emulator checks that its parent is alive.
+PARENT_POLL_S: Final = 0.25
+#: How long a clean stop may take after the parent has ended.
+STOP_GRACE_S: Final = 5.0
 
 
 def guard(tmp: Path, close: tuple[int, ...]) -> None:
-    """Fork a process that waits for the end of this one, then kills what is left and cleans up.
+    """Fork a guard process that kills remaining subprocesses and cleans up when this process ends.
 
-    All subprocesses of the emulator share its process group, so whatever ends the emulator, SIGKILL
-    included, the guard kills the group and removes `tmp`. It learns of the end by a pipe whose
-    writing end only the emulator holds. (PR_SET_PDEATHSIG would tie a function's worker to the
-    *thread* that started it, and those threads end with the invocation.)
+    All subprocesses of the emulator share its process group. When the emulator ends, even by
+    SIGKILL, the guard kills the group and removes `tmp`. It notices the end by a pipe whose writing
+    end only the emulator holds. (PR_SET_PDEATHSIG would tie a function's worker to the *thread*
+    that started it, and those threads end with the invocation.)
 
-    `close`: file descriptors that the guard must not keep. To be called before any thread starts.
+    `close` lists file descriptors that the guard must not keep. Call this before any thread starts.
     """
     if os.getpgrp() != os.getpid():
         os.setpgid(0, 0)
@@ -52,9 +53,9 @@ def _wait_for_end(reader: int, close: tuple[int, ...]) -> None:
 
 
 def _clean(group: int, tmp: Path) -> None:
-    with contextlib.suppress(ProcessLookupError):  # nothing was left
+    with contextlib.suppress(ProcessLookupError):  # no process remains
         os.killpg(group, signal.SIGKILL)
-    # A killed process may still be writing for a moment.
+    # A killed process may still be writing.
     for _ in range(10):
         shutil.rmtree(tmp, ignore_errors=True)
         if not tmp.exists():
@@ -62,8 +63,8 @@ def _clean(group: int, tmp: Path) -> None:
         time.sleep(0.05)
 
 
-def follow_parent() -> None:
-    """Stop this process when its parent ends, by SIGTERM and, should that fail, at once."""
+def exit_with_parent() -> None:
+    """Stop this process when its parent ends: by SIGTERM, then, after STOP_GRACE_S, at once."""
     parent = os.getppid()
 
     def watch() -> None:

@@ -1,4 +1,4 @@
-"""Functions' packages on disk: each one unpacked once, whoever runs it."""
+"""Deployment packages on disk. Each is unpacked once for all workers."""
 
 import base64
 import io
@@ -7,10 +7,11 @@ import shutil
 import threading
 import zipfile
 from pathlib import Path
+from typing import Final
 
-#: AWS counts a function's memory as a whole; the limit of the data segment (in KiB, for sh's
-#: ulimit) is what a process can be given without privileges. Beyond it Python raises MemoryError.
-_BOOTSTRAP = """\
+#: AWS limits a function's total memory. Without privileges a process can only be given a limit of
+#: its data segment (ulimit -d, in KiB), beyond which Python raises MemoryError.
+_BOOTSTRAP: Final = """\
 #!/bin/sh
 ulimit -Sd $((AWS_LAMBDA_FUNCTION_MEMORY_SIZE * 1024))
 cd "$LAMBDA_TASK_ROOT" && exec "{python}" -m awslambdaric "$_HANDLER"
@@ -18,12 +19,13 @@ cd "$LAMBDA_TASK_ROOT" && exec "{python}" -m awslambdaric "$_HANDLER"
 
 
 class Packages:
-    """Directories by the package's SHA-256, each with `task/` (the package) and `bootstrap`."""
+    """Directories by SHA-256 of the package, each with `task/` (the package) and `bootstrap`."""
 
     def __init__(self, root: Path, python: Path) -> None:
-        """Write the bootstrap that starts `python -m awslambdaric`; call before any fork.
+        """Write the bootstrap that starts `python -m awslambdaric`. Call it before any fork.
 
-        One script for all: a script that is still open for writing in a fork cannot be executed.
+        All packages share one script: a script that is open for writing in a fork can't be
+        executed.
         """
         self._root = root
         self._locks: dict[str, threading.Lock] = {}
@@ -34,7 +36,7 @@ class Packages:
         self._bootstrap.chmod(0o755)
 
     def directory(self, code_sha256: str, package: bytes) -> Path:
-        """The directory of a package, unpacked at its first use. `code_sha256`: base64."""
+        """Return the directory of a package, unpacked at its first use. The hash is in base64."""
         name = base64.b64decode(code_sha256).hex()
         with self._guard:
             lock = self._locks.setdefault(name, threading.Lock())

@@ -1,23 +1,23 @@
-"""Adding to what MiniStack's CloudFormation provisioners do."""
+"""Extends MiniStack's CloudFormation provisioners. Used by the patches."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
-from aws_emulator.ministack.symbols import Part
+from aws_emulator.ministack.symbols import Symbols
 
 type Attributes = dict[str, Any]
-#: Called with (physical id, properties, attributes) after a resource was created or updated; what
-#: it adds to the attributes can be read with GetAtt, what it raises fails the resource.
+#: Called with (physical id, properties, attributes) after a resource is created or updated.
+#: Fn::GetAtt returns the attributes that it adds; an exception fails the resource.
 type After = Callable[[str, dict[str, Any], Attributes], None]
 #: Called with (physical id, properties) before a resource is deleted.
 type Before = Callable[[str, dict[str, Any]], None]
 
-_PROVISIONERS = "ministack.services.cloudformation.provisioners"
+_PROVISIONERS: Final = "ministack.services.cloudformation.provisioners"
 
 
 def extend(resource_type: str, after: After, before_delete: Before | None = None) -> None:
-    """Let `after` apply the properties that MiniStack's provisioner of the type leaves out."""
-    handlers = Part(_PROVISIONERS, "_RESOURCE_HANDLERS")["_RESOURCE_HANDLERS"]
+    """Call `after` to apply properties that MiniStack's provisioner of the type ignores."""
+    handlers = Symbols(_PROVISIONERS, "_RESOURCE_HANDLERS")["_RESOURCE_HANDLERS"]
     known = handlers[resource_type]
     create, update, delete = known["create"], known["update"], known["delete"]
 
@@ -42,7 +42,7 @@ def extend(resource_type: str, after: After, before_delete: Before | None = None
 
 
 def checked(response: tuple[int, Any, Any]) -> None:
-    """Fail the resource when a service call that stands behind a property failed."""
+    """Raise ValueError, which fails the resource, if the operation for a property failed."""
     status, _headers, body = response
     if status >= 400:
-        raise ValueError(f"the property was refused: {body!r}")
+        raise ValueError(f"the service rejected the property: {body!r}")

@@ -1,23 +1,23 @@
-"""Serving the emulator's ASGI application on one loopback port until a signal comes."""
+"""Serves the ASGI application on one loopback port until a signal arrives."""
 
 import asyncio
 import contextlib
 import signal
 import socket
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 import uvicorn
 
 from aws_emulator.ministack.errors import PortBusyError
 from aws_emulator.ministack.settings import HOST
 
-#: Seconds that requests in flight get to finish when the emulator is told to stop.
-STOP_GRACE_S = 1
+#: How long requests in progress may take when the emulator stops.
+STOP_GRACE_S: Final = 1
 
 
 def listen(port: int) -> socket.socket:
-    """Bind the port on the loopback address. Raises PortBusyError when it is taken."""
+    """Bind the port on the loopback address. Raises PortBusyError if it is in use."""
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -26,14 +26,14 @@ def listen(port: int) -> socket.socket:
     except OSError as error:
         listener.close()
         raise PortBusyError(
-            f"port {port} on {HOST} cannot be used ({error.strerror}): "
-            "stop the program that listens there, or choose another port"
+            f"can't use port {port} on {HOST} ({error.strerror}): "
+            "stop the program that listens there, or choose another --port"
         ) from error
     return listener
 
 
 class _Server(uvicorn.Server):
-    """uvicorn, but a signal means a clean exit: its own handler raises the signal again."""
+    """uvicorn with a clean exit on signals: its own handler raises the signal again."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -46,11 +46,11 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         for listener in sockets or []:
             host, port = listener.getsockname()
-            print(f"emulator: http://{host}:{port}", flush=True)
+            print(f"ministack: http://{host}:{port}", flush=True)
 
 
 def serve(application: Any, listener: socket.socket) -> bool:
-    """Serve until SIGTERM or SIGINT; True when it started and stopped as it should."""
+    """Serve until SIGTERM or SIGINT. Return whether the server had started."""
     server = _Server(
         uvicorn.Config(
             application,

@@ -1,4 +1,4 @@
-"""The names of MiniStack that the shims touch, each checked before the emulator starts."""
+"""The names of MiniStack that the patches use, checked before the emulator starts."""
 
 import importlib
 from collections.abc import Callable
@@ -8,14 +8,14 @@ from typing import Any
 from aws_emulator.ministack.errors import MissingSymbolError
 
 
-class Part:
-    """One module of MiniStack with the names of it that a shim uses, public or not.
+class Symbols:
+    """The names of one MiniStack module that a patch uses, public or private.
 
-    A name that was not declared cannot be used, so the check at start covers all of them.
+    Only declared names can be used, so the check at the start covers all of them.
     """
 
     def __init__(self, module: str, *names: str) -> None:
-        """Import the module. Raises MissingSymbolError when it or one of the names is missing."""
+        """Import the module. Raises MissingSymbolError if the module or a name is missing."""
         try:
             self._module: ModuleType = importlib.import_module(module)
         except ImportError as error:
@@ -26,15 +26,15 @@ class Part:
         self._names = frozenset(names)
 
     def __getitem__(self, name: str) -> Any:
-        """The current value of a declared name."""
+        """Return the current value of a declared name."""
         return getattr(self._module, self._declared(name))
 
     def __setitem__(self, name: str, value: Any) -> None:
-        """Give a declared name another value."""
+        """Replace the value of a declared name."""
         setattr(self._module, self._declared(name), value)
 
     def wrap(self, name: str, wrapper: Callable[[Any], Any]) -> None:
-        """Replace a declared name by what `wrapper` makes of its value."""
+        """Replace the value of a declared name by `wrapper(value)`."""
         self[name] = wrapper(self[name])
 
     def _declared(self, name: str) -> str:

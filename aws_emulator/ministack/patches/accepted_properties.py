@@ -1,29 +1,30 @@
-"""Properties that are accepted by name, recorded and have no effect here.
+"""Accept properties that have no effect in the emulator, and list each use.
 
-Gap: MiniStack drops a property that its provisioner does not know, and says nothing.
+Gap: MiniStack silently drops properties that its provisioner does not read.
 Seen in: ministack 1.5.33, cloudformation/provisioners.py.
-Delete when: the provisioners apply them; tests/ministack/test_dropped_properties.py fails
-for each dropped property that is neither applied by a shim nor listed here.
+Delete when: the provisioners apply the listed properties.
+
+aws_emulator/ministack/dropped_properties.py finds the properties of a template that are dropped.
 """
 
-from typing import Any
+from typing import Any, Final
 
-from aws_emulator.ministack.control import Control
-from aws_emulator.ministack.patches.accepted_types import USED
+from aws_emulator.ministack.control_api import ControlApi
+from aws_emulator.ministack.patches.accepted_types import ACCEPTED
 from aws_emulator.ministack.provisioning import extend
 from aws_emulator.ministack.settings import Settings
 
-#: Type -> property -> what does not happen locally.
-ACCEPTED_PROPERTIES: dict[str, dict[str, str]] = {
-    "AWS::ApiGateway::RestApi": {"Parameters": "the endpoint type makes no difference"},
+#: Type -> property -> what the emulator does not do.
+ACCEPTED_PROPERTIES: Final[dict[str, dict[str, str]]] = {
+    "AWS::ApiGateway::RestApi": {"Parameters": "the endpoint type has no effect"},
     "AWS::ApiGateway::Stage": {"AccessLogSetting": "no access log is written"},
     "AWS::StepFunctions::StateMachine": {"TracingConfiguration": "no trace is sent to X-Ray"},
 }
-PROPERTIES = {kind: set(names) for kind, names in ACCEPTED_PROPERTIES.items()}
+PROPERTIES: Final = {kind: set(names) for kind, names in ACCEPTED_PROPERTIES.items()}
 
 
-def install(_settings: Settings, _control: Control, _application: Any) -> None:
-    """Record each use of such a property when its resource is made or changed."""
+def install(_settings: Settings, _control: ControlApi, _application: Any) -> None:
+    """Record each use of a listed property when its resource is created or updated."""
     for kind, names in ACCEPTED_PROPERTIES.items():
         extend(kind, _recorder(kind, names), _forgetter(names))
 
@@ -33,7 +34,7 @@ def _recorder(kind: str, names: dict[str, str]) -> Any:
         for name, missing in names.items():
             if name in props:
                 use = {"type": f"{kind}.{name}", "logical_id": physical_id, "missing": missing}
-                USED.record(f"{physical_id}.{name}", use)
+                ACCEPTED.record(f"{physical_id}.{name}", use)
 
     return record
 
@@ -41,6 +42,6 @@ def _recorder(kind: str, names: dict[str, str]) -> Any:
 def _forgetter(names: dict[str, str]) -> Any:
     def forget(physical_id: str, _props: dict[str, Any]) -> None:
         for name in names:
-            USED.forget(f"{physical_id}.{name}")
+            ACCEPTED.forget(f"{physical_id}.{name}")
 
     return forget

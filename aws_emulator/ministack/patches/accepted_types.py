@@ -1,37 +1,36 @@
-"""Resource types that are accepted by name, recorded and not emulated.
+"""Accept resource types that MiniStack does not emulate, and list each use.
 
-Gap: one type without a provisioner makes MiniStack refuse the whole template.
+Gap: MiniStack rejects a whole template if it has no provisioner for one of its types.
 Seen in: ministack 1.5.33, cloudformation/provisioners.py, _RESOURCE_HANDLERS.
 Delete when: MiniStack provisions the type; a test fails as soon as it does.
 
-Nothing is accepted that is not listed here. Each use is shown by GET /_local/accepted.
+Only the types in ACCEPTED_TYPES are accepted. GET /_local/accepted lists the accepted resources.
 """
 
 import hashlib
-from typing import Any
+from typing import Any, Final
 
-from aws_emulator.ministack.control import Control
+from aws_emulator.ministack.control_api import ControlApi
 from aws_emulator.ministack.settings import Settings
-from aws_emulator.ministack.symbols import Part
+from aws_emulator.ministack.symbols import Symbols
 
-#: Type -> what does not happen locally.
-ACCEPTED_TYPES: dict[str, str] = {}
+#: Type -> what the emulator does not do.
+ACCEPTED_TYPES: Final[dict[str, str]] = {}
 
 
-def install(_settings: Settings, control: Control, _application: Any) -> None:
+def install(_settings: Settings, control: ControlApi, _application: Any) -> None:
     """Register a provisioner for each listed type that MiniStack does not have."""
-    handlers = Part("ministack.services.cloudformation.provisioners", "_RESOURCE_HANDLERS")
-    responses = Part("ministack.core.responses", "get_account_id", "get_region")
-    used = USED
+    handlers = Symbols("ministack.services.cloudformation.provisioners", "_RESOURCE_HANDLERS")
+    responses = Symbols("ministack.core.responses", "get_account_id", "get_region")
     for resource_type, missing in ACCEPTED_TYPES.items():
         handlers["_RESOURCE_HANDLERS"].setdefault(
-            resource_type, _provisioner(used, resource_type, missing, responses)
+            resource_type, _provisioner(ACCEPTED, resource_type, missing, responses)
         )
-    control.add("GET", "/_local/accepted", lambda _: used.listed())
+    control.add("GET", "/_local/accepted", lambda _: ACCEPTED.listed())
 
 
-class _Used:
-    """The resources that were accepted and still exist, by physical id."""
+class _AcceptedResources:
+    """The accepted resources that exist, by physical id."""
 
     def __init__(self) -> None:
         self._by_id: dict[str, dict[str, str]] = {}
@@ -46,11 +45,13 @@ class _Used:
         return sorted(self._by_id.values(), key=lambda use: tuple(use.values()))
 
 
-#: What `GET /_local/accepted` lists; accepted_properties.py adds to it.
-USED = _Used()
+#: The content of GET /_local/accepted. accepted_properties.py adds to it.
+ACCEPTED: Final = _AcceptedResources()
 
 
-def _provisioner(used: _Used, resource_type: str, missing: str, responses: Part) -> dict[str, Any]:
+def _provisioner(
+    used: _AcceptedResources, resource_type: str, missing: str, responses: Symbols
+) -> dict[str, Any]:
     service, kind = resource_type.split("::")[1:]
 
     def attributes(physical_id: str) -> dict[str, str]:

@@ -1,24 +1,27 @@
-"""A bucket gets its encryption, lifecycle, ownership and replication.
+"""Apply the encryption, lifecycle, ownership and replication of a bucket.
 
 Gap: BucketEncryption, LifecycleConfiguration, OwnershipControls and ReplicationConfiguration of a
 bucket in a template are dropped.
 Seen in: ministack 1.5.33, cloudformation/provisioners.py, _S3_BUCKET_CONFIGURATIONS.
-Delete when: the four are in that table.
+Delete when: that table contains the four properties.
 """
 
-from typing import Any
+from typing import Any, Final
 from xml.sax.saxutils import escape
 
-from aws_emulator.ministack.control import Control
+from aws_emulator.ministack.control_api import ControlApi
 from aws_emulator.ministack.provisioning import checked, extend
 from aws_emulator.ministack.settings import Settings
-from aws_emulator.ministack.symbols import Part
+from aws_emulator.ministack.symbols import Symbols
 
-_NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
-#: Where the template's word for a rule's part is another than the API's.
-_RENAMED = {"Id": "ID", "ServerSideEncryptionByDefault": "ApplyServerSideEncryptionByDefault"}
+_NAMESPACE: Final = "http://s3.amazonaws.com/doc/2006-03-01/"
+#: CloudFormation's name -> the API's name, where they differ.
+_RENAMED: Final = {
+    "Id": "ID",
+    "ServerSideEncryptionByDefault": "ApplyServerSideEncryptionByDefault",
+}
 
-PROPERTIES = {
+PROPERTIES: Final = {
     "AWS::S3::Bucket": {
         "BucketEncryption",
         "LifecycleConfiguration",
@@ -28,9 +31,9 @@ PROPERTIES = {
 }
 
 
-def install(_settings: Settings, _control: Control, _application: Any) -> None:
-    """Apply the four through S3's own calls."""
-    service = Part(
+def install(_settings: Settings, _control: ControlApi, _application: Any) -> None:
+    """Apply the four properties with the S3 operations of MiniStack."""
+    service = Symbols(
         "ministack.services.s3",
         "_put_bucket_encryption",
         "_put_bucket_lifecycle",
@@ -59,7 +62,10 @@ def install(_settings: Settings, _control: Control, _application: Any) -> None:
 
 
 def _lifecycle_rule(rule: dict[str, Any]) -> dict[str, Any]:
-    """A rule of AWS::S3::Bucket as one of PutBucketLifecycleConfiguration."""
+    """Convert a lifecycle rule of a template to one of PutBucketLifecycleConfiguration.
+
+    Raises ValueError for a property that the conversion does not cover.
+    """
     known = {
         "Id",
         "Status",
@@ -71,7 +77,7 @@ def _lifecycle_rule(rule: dict[str, Any]) -> dict[str, Any]:
         "Transitions",
     }
     if unknown := rule.keys() - known:
-        raise ValueError(f"lifecycle rule: {', '.join(sorted(unknown))} cannot be passed on")
+        raise ValueError(f"unsupported in a lifecycle rule: {', '.join(sorted(unknown))}")
     expiration = {
         api: rule[word]
         for word, api in (

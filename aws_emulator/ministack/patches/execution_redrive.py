@@ -1,13 +1,13 @@
-"""An execution that ended badly goes on where it stood.
+"""Redrive failed executions (RedriveExecution), and keep stopped executions stopped.
 
-Gap: RedriveExecution is an unknown action. And a stopped execution does not stay stopped: the
-thread that runs it finishes its state, and writes its own end over what was said.
+Gap: RedriveExecution is an unknown action. A stopped execution does not stay stopped: its thread
+finishes the current state and overwrites the status.
 Seen in: ministack 1.5.33, stepfunctions.py, handle_request, _run_execution, _fail_execution.
 Delete when: a stopped execution can be redriven.
 
-Left out: variables (Assign) are empty after it, children of a Map Run are not redriven, and while
-it runs again DescribeExecution shows a machine's ARN that ends in "/redrive". A redrive waits until
-the state that ran when the execution was stopped has ended: on AWS the two may overlap.
+Not covered: variables (Assign) are empty after a redrive, children of a Map Run are not redriven,
+and DescribeExecution shows a state machine ARN that ends in "/redrive" while the execution runs. A
+redrive waits until the state that ran at the time of the stop has ended; on AWS both may overlap.
 """
 
 import asyncio
@@ -16,26 +16,26 @@ import json
 import threading
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Final
 
-from aws_emulator.ministack.control import Control
+from aws_emulator.ministack.control_api import ControlApi
 from aws_emulator.ministack.settings import Settings
-from aws_emulator.ministack.symbols import Part
+from aws_emulator.ministack.symbols import Symbols
 
 type Handler = Callable[..., Awaitable[Any]]
 type Record = dict[str, Any]
 
 #: Step Functions, "Redriving state machine executions".
-_REDRIVABLE = frozenset({"FAILED", "ABORTED", "TIMED_OUT"})
-#: How an execution ended, as its history says it.
-_ENDS = ("ExecutionSucceeded", "ExecutionFailed")
-#: Longer than any state of ours may take.
-_PATIENCE_S = 60.0
+_REDRIVABLE: Final = frozenset({"FAILED", "ABORTED", "TIMED_OUT"})
+#: The final events of an execution's history.
+_FINAL_EVENTS: Final = ("ExecutionSucceeded", "ExecutionFailed")
+#: How long a redrive waits for the state that was running.
+_MAX_WAIT_S: Final = 60.0
 
 
-def install(_settings: Settings, _control: Control, _application: Any) -> None:
-    """Answer the action before the service says that it does not know it."""
-    service = Part(
+def install(_settings: Settings, _control: ControlApi, _application: Any) -> None:
+    """Handle the action in front of the service."""
+    service = Symbols(
         "ministack.services.stepfunctions",
         "_add_event",
         "_executions",
@@ -46,7 +46,7 @@ def install(_settings: Settings, _control: Control, _application: Any) -> None:
         "json_response",
         "now_iso",
     )
-    #: Threads by the execution that they run: never two, once both are counted.
+    #: Running threads per execution.
     threads: Counter[str] = Counter()
 
     def counted(original: Callable[[str], None]) -> Callable[[str], None]:
@@ -75,21 +75,23 @@ def install(_settings: Settings, _control: Control, _application: Any) -> None:
 
 
 def _stay_stopped(execution: Record | None) -> None:
-    """Take back what was written over the end of an execution that somebody stopped."""
+    """Restore the status ABORTED that the execution's thread has overwritten."""
     events = execution["events"] if execution else []
     since = max((n for n, it in enumerate(events) if it["type"] == "ExecutionRedriven"), default=0)
     stopped = any(it["type"] == "ExecutionAborted" for it in events[since:])
     if execution and stopped and execution["status"] != "ABORTED":
-        events[since:] = [it for it in events[since:] if it["type"] not in _ENDS]
+        events[since:] = [it for it in events[since:] if it["type"] not in _FINAL_EVENTS]
         execution.update(status="ABORTED", output=None, error=None, cause=None)
 
 
-async def _redrive(service: Part, threads: Counter[str], data: Record) -> Any:
+async def _redrive(service: Symbols, threads: Counter[str], data: Record) -> Any:
     arn = str(data.get("executionArn"))
     execution = service["_executions"].get(arn)
     if execution is None:
-        return service["error_response_json"]("ExecutionDoesNotExist", "There is none.", 400)
-    for _ in range(int(_PATIENCE_S / 0.02)):
+        return service["error_response_json"](
+            "ExecutionDoesNotExist", f"Execution Does Not Exist: '{arn}'", 400
+        )
+    for _ in range(int(_MAX_WAIT_S / 0.02)):
         if not (execution["status"] in _REDRIVABLE and threads[arn]):
             break
         await asyncio.sleep(0.02)
@@ -106,8 +108,8 @@ def _entered(execution: Record) -> list[Record]:
     return [it for it in execution["events"] if it["type"].endswith("StateEntered")]
 
 
-def _start(service: Part, execution: Record, state: str, given: str) -> None:
-    """Run the machine from `state` on, under an ARN that nobody else has."""
+def _start(service: Symbols, execution: Record, state: str, given: str) -> None:
+    """Run the state machine from `state` on, under a temporary ARN."""
     machines, arn, kept = (
         service["_state_machines"],
         execution["stateMachineArn"],

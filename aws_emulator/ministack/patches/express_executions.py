@@ -1,11 +1,11 @@
-"""An Express execution keeps nothing once it has ended.
+"""Discard an Express execution's data when it ends.
 
-Gap: what an Express workflow was given, and all of its history, stays readable for good. On AWS
-they "don't keep a history": ours are given what people write.
+Gap: input and history of Express executions stay readable for ever, while on AWS they "don't keep
+a history".
 Seen in: ministack 1.5.33, stepfunctions.py, _start_sync_execution and _run_distributed_map.
-Delete when: DescribeExecution does not know an Express execution.
+Delete when: DescribeExecution does not return Express executions.
 
-Left out: an Express machine that is started with StartExecution, which ours never are.
+Not covered: Express state machines that are started with StartExecution.
 """
 
 import functools
@@ -13,14 +13,14 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from aws_emulator.ministack.control import Control
+from aws_emulator.ministack.control_api import ControlApi
 from aws_emulator.ministack.settings import Settings
-from aws_emulator.ministack.symbols import Part
+from aws_emulator.ministack.symbols import Symbols
 
 
-def install(_settings: Settings, _control: Control, _application: Any) -> None:
-    """Forget an execution after its answer, and a child of a Map Run after its last state."""
-    service = Part(
+def install(_settings: Settings, _control: ControlApi, _application: Any) -> None:
+    """Discard an execution after its response, and a child of a Map Run after its last state."""
+    service = Symbols(
         "ministack.services.stepfunctions",
         "_executions",
         "_run_distributed_map",
@@ -29,7 +29,7 @@ def install(_settings: Settings, _control: Control, _application: Any) -> None:
         "_state_machines",
     )
 
-    def forget(arn: str) -> None:
+    def discard(arn: str) -> None:
         service["_executions"].pop(arn, None)
 
     def around_sync(original: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -38,7 +38,7 @@ def install(_settings: Settings, _control: Control, _application: Any) -> None:
             body = json.loads(answer[2])
             machine = service["_state_machines"].get(body.get("stateMachineArn")) or {}
             if machine.get("type") == "EXPRESS":
-                forget(body["executionArn"])
+                discard(body["executionArn"])
             return answer
 
         return start
@@ -48,9 +48,9 @@ def install(_settings: Settings, _control: Control, _application: Any) -> None:
             try:
                 return original(states, start, item, execution, ctx)
             finally:
-                # What a child runs within itself has the child's record, too: it goes only once.
+                # States inside the child share its record, so this may run more than once.
                 if execution.get("mapRunArn") and _is_express(service, execution):
-                    forget(execution["executionArn"])
+                    discard(execution["executionArn"])
 
         return run
 
@@ -58,7 +58,7 @@ def install(_settings: Settings, _control: Control, _application: Any) -> None:
     service.wrap("_run_sub_machine", around_child)
 
 
-def _is_express(service: Part, execution: dict[str, Any]) -> bool:
+def _is_express(service: Symbols, execution: dict[str, Any]) -> bool:
     parent, _, label = execution["stateMachineArn"].rpartition("/")
     machine = service["_state_machines"].get(parent) or {}
     return _has_express_children(machine.get("definition", "{}"), label)
@@ -66,7 +66,7 @@ def _is_express(service: Part, execution: dict[str, Any]) -> bool:
 
 @functools.cache
 def _has_express_children(definition: str, label: str) -> bool:
-    """Whether the Map state of this label says so."""
+    """Return whether the Map state with this label has Express children."""
     states = json.loads(definition).get("States", {}).values()
     labelled = [it["ItemProcessor"] for it in states if it.get("Label") == label]
     configs = [it.get("ProcessorConfig", {}) for it in labelled]

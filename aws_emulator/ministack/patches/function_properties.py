@@ -1,23 +1,23 @@
-"""A function gets its reserved concurrency and dead-letter queue.
+"""Apply the reserved concurrency and dead-letter queue of a function.
 
 Gap: ReservedConcurrentExecutions and DeadLetterConfig of a function in a template are dropped.
 Seen in: ministack 1.5.33, cloudformation/provisioners.py, _lambda_create and _lambda_update.
-Delete when: get_function_concurrency and get_function_configuration show what the template says.
+Delete when: get_function_concurrency and get_function_configuration return the template's values.
 """
 
-from typing import Any
+from typing import Any, Final
 
-from aws_emulator.ministack.control import Control
+from aws_emulator.ministack.control_api import ControlApi
 from aws_emulator.ministack.provisioning import checked, extend
 from aws_emulator.ministack.settings import Settings
-from aws_emulator.ministack.symbols import Part
+from aws_emulator.ministack.symbols import Symbols
 
-PROPERTIES = {"AWS::Lambda::Function": {"DeadLetterConfig", "ReservedConcurrentExecutions"}}
+PROPERTIES: Final = {"AWS::Lambda::Function": {"DeadLetterConfig", "ReservedConcurrentExecutions"}}
 
 
-def install(_settings: Settings, _control: Control, _application: Any) -> None:
-    """Apply both through Lambda's own record and call."""
-    service = Part(
+def install(_settings: Settings, _control: ControlApi, _application: Any) -> None:
+    """Apply both with Lambda's record and operations in MiniStack."""
+    service = Symbols(
         "ministack.services.lambda_svc",
         "_functions",
         "_put_function_concurrency",

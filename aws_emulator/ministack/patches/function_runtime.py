@@ -1,12 +1,12 @@
-"""Python functions run under AWS's runtime interface client, with nothing but their package.
+"""Run Python functions under AWS's runtime interface client, with only their package importable.
 
-Gap: MiniStack runs a function with its own interpreter, environment and packages; the type of an
-exception is lost, so a state machine cannot match it; each quiet invocation waits 50 ms for output
-that does not come; memory has no limit; every worker unpacks the package again.
+Gap: MiniStack runs a function with its own interpreter, environment and packages. It loses an
+exception's type, so a state machine can't match it. Each invocation without output waits 50 ms for
+output. Memory has no limit, and every worker unpacks the package again.
 Seen in: ministack 1.5.33, core/lambda_runtime.py (Worker) and lambda_svc.py.
-Delete when: MiniStack runs python functions with a given interpreter under awslambdaric.
+Delete when: MiniStack runs Python functions with a given interpreter under awslambdaric.
 
-MiniStack's worker for custom runtimes already serves the Lambda Runtime API; this shim gives it a
+MiniStack's worker for custom runtimes already serves the Lambda Runtime API. This patch gives it a
 bootstrap that starts the client, and an environment like that of AWS's image.
 """
 
@@ -17,30 +17,30 @@ import termios
 import time
 from collections.abc import Callable
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, Final
 
-from aws_emulator.ministack.control import Control
+from aws_emulator.ministack.control_api import ControlApi
 from aws_emulator.ministack.packages import Packages
 from aws_emulator.ministack.settings import Settings
-from aws_emulator.ministack.symbols import Part
+from aws_emulator.ministack.symbols import Symbols
 
-#: A function that writes on and on does not hold its caller longer than this, in seconds.
-_OUTPUT_CAP_S = 0.25
-#: Between a line's arrival and its place in the queue, in seconds.
-_OUTPUT_SETTLE_S = 0.001
+#: How long an invocation waits for a function that keeps writing output.
+_MAX_OUTPUT_WAIT_S: Final = 0.25
+#: Between a line's arrival in the pipe and in the queue.
+_OUTPUT_SETTLE_S: Final = 0.001
 
 _digest: ContextVar[str | None] = ContextVar("code_sha256", default=None)
 
 
-def install(settings: Settings, _control: Control, _application: Any) -> None:
-    """Send every python function to a worker that runs awslambdaric."""
-    runtime = Part(
+def install(settings: Settings, _control: ControlApi, _application: Any) -> None:
+    """Run every Python function in a worker with awslambdaric."""
+    runtime = Symbols(
         "ministack.core.lambda_runtime",
         "ProvidedWorker",
         "ProvidedRuntimeError",
         "_worker_class_for",
     )
-    service = Part(
+    service = Symbols(
         "ministack.services.lambda_svc",
         "_PROVIDED_CODE_CACHE",
         "_execute_function_warm",
@@ -80,7 +80,7 @@ def _is_python(config: dict[str, Any]) -> bool:
     return str(config.get("Runtime", "")).startswith("python")
 
 
-def _worker_class(runtime: Part) -> Any:
+def _worker_class(runtime: Symbols) -> Any:
     error = runtime["ProvidedRuntimeError"]
     base: Any = runtime["ProvidedWorker"]
 
@@ -89,7 +89,7 @@ def _worker_class(runtime: Part) -> Any:
 
         def _spawn(self, init_timeout: float | None = None) -> None:
             if self.config.get("Layers"):
-                raise error("layers are not served locally", "Runtime.InvalidEntrypoint")
+                raise error("the emulator does not support layers", "Runtime.InvalidEntrypoint")
             token = _digest.set(self.config["CodeSha256"])
             try:
                 super()._spawn(init_timeout)
@@ -107,14 +107,14 @@ def _worker_class(runtime: Part) -> Any:
 
         def _build_handler_class(self, generation: int, pending: Any) -> Any:
             handler = super()._build_handler_class(generation, pending)
-            # Head and body are two writes: with Nagle's algorithm the second one waits up to 40 ms
-            # for the first one's delayed acknowledgement.
+            # The response is two writes: with Nagle's algorithm the second waits up to 40 ms for
+            # the delayed acknowledgement of the first.
             handler.disable_nagle_algorithm = True
             return handler
 
         def _drain_stderr_bounded(self, *_: float, **__: float) -> str:
-            """What the function wrote: it was in the pipe before the result was sent."""
-            deadline = time.monotonic() + _OUTPUT_CAP_S
+            """Return the function's output, which is in the pipe before the result is sent."""
+            deadline = time.monotonic() + _MAX_OUTPUT_WAIT_S
             while self._unread() and time.monotonic() < deadline:
                 time.sleep(_OUTPUT_SETTLE_S)
             time.sleep(_OUTPUT_SETTLE_S)
@@ -131,12 +131,13 @@ def _worker_class(runtime: Part) -> Any:
 
 
 def _environment(
-    settings: Settings, service: Part, original: Callable[..., dict[str, str]]
+    settings: Settings, service: Symbols, original: Callable[..., dict[str, str]]
 ) -> Callable[..., dict[str, str]]:
-    """The function's environment: AWS's defined variables, its own, and the emulator's address.
+    """Wrap MiniStack's function that builds a function's environment.
 
-    Defined runtime environment variables (Lambda developer guide, "Using Lambda environment
-    variables"); TMPDIR, HOME and PATH stand for /tmp and the image's own.
+    The result has AWS's defined runtime environment variables (Lambda developer guide, "Using
+    Lambda environment variables"), the function's own, and the emulator's address. TMPDIR, HOME and
+    PATH replace /tmp and those of the image.
     """
 
     def environment(config: dict[str, Any], code_dir: str, port: int) -> dict[str, str]:
@@ -171,7 +172,7 @@ def _environment(
     return environment
 
 
-_FROM_MINISTACK = (
+_FROM_MINISTACK: Final = (
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
     "AWS_SESSION_TOKEN",

@@ -1,8 +1,8 @@
-"""A published version has its own package, and is published once.
+"""Keep a package per published version, and publish unchanged code once.
 
-Gap: GetFunction with a version's number points to the package of $LATEST; publishing unchanged code
-again makes another version; UpdateFunctionCode with Publish makes a version whose ARN has no
-number; PublishVersion ignores CodeSha256.
+Gap: GetFunction with a version number returns the package of $LATEST. Publishing unchanged code
+creates another version. UpdateFunctionCode with Publish creates a version without a number in its
+ARN. PublishVersion ignores CodeSha256.
 Seen in: ministack 1.5.33, lambda_svc.py, _get_function, _publish_version, _update_code.
 Delete when: the package of a version can be downloaded, and PublishVersion compares configuration
 and code with the latest version.
@@ -10,16 +10,16 @@ and code with the latest version.
 
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
-from aws_emulator.ministack.control import Control
+from aws_emulator.ministack.control_api import ControlApi
 from aws_emulator.ministack.settings import Settings
-from aws_emulator.ministack.symbols import Part
+from aws_emulator.ministack.symbols import Symbols
 
 type Response = tuple[int, dict[str, str], bytes]
 
-#: What differs between two versions that hold the same configuration and code.
-_OF_THE_VERSION = frozenset(
+#: Fields that differ between two versions with the same configuration and code.
+_VERSION_FIELDS: Final = frozenset(
     {
         "Description",
         "FunctionArn",
@@ -36,9 +36,9 @@ _OF_THE_VERSION = frozenset(
 )
 
 
-def install(_settings: Settings, _control: Control, _application: Any) -> None:
-    """Correct the three calls and the address behind Code.Location."""
-    service = Part(
+def install(_settings: Settings, _control: ControlApi, _application: Any) -> None:
+    """Wrap the three operations and the download behind Code.Location."""
+    service = Symbols(
         "ministack.services.lambda_svc",
         "_functions",
         "_get_function",
@@ -46,7 +46,7 @@ def install(_settings: Settings, _control: Control, _application: Any) -> None:
         "_update_code",
         "serve_function_code",
     )
-    responses = Part("ministack.core.responses", "error_response_json", "json_response")
+    responses = Symbols("ministack.core.responses", "error_response_json", "json_response")
     service.wrap("_get_function", _own_location)
     service.wrap("serve_function_code", lambda original: _own_package(service, original))
     service.wrap("_publish_version", lambda original: _once(service, responses, original))
@@ -68,7 +68,7 @@ def _own_location(original: Callable[..., Response]) -> Callable[..., Response]:
     return get_function
 
 
-def _own_package(service: Part, original: Callable[..., Any]) -> Callable[..., Any]:
+def _own_package(service: Symbols, original: Callable[..., Any]) -> Callable[..., Any]:
     def serve(func_name: str, account_id: str | None = None, region: str | None = None) -> Any:
         name, _, version = func_name.partition(":")
         if not version:
@@ -82,7 +82,7 @@ def _own_package(service: Part, original: Callable[..., Any]) -> Callable[..., A
     return serve
 
 
-def _once(service: Part, responses: Part, original: Callable[..., Any]) -> Callable[..., Any]:
+def _once(service: Symbols, responses: Symbols, original: Callable[..., Any]) -> Callable[..., Any]:
     def publish_version(name: str, data: dict[str, Any]) -> Any:
         function = service["_functions"].get(name)
         if function is None:
@@ -106,10 +106,10 @@ def _once(service: Part, responses: Part, original: Callable[..., Any]) -> Calla
 
 
 def _content(config: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in config.items() if key not in _OF_THE_VERSION}
+    return {key: value for key, value in config.items() if key not in _VERSION_FIELDS}
 
 
-def _then_publish(service: Part, original: Callable[..., Any]) -> Callable[..., Any]:
+def _then_publish(service: Symbols, original: Callable[..., Any]) -> Callable[..., Any]:
     def update_code(name: str, data: dict[str, Any]) -> Any:
         response = original(name, {**data, "Publish": False})
         if response[0] >= 400 or not data.get("Publish"):

@@ -1,35 +1,35 @@
-"""A global table has its replicas, with what the template says of each.
+"""Create the replicas of a global table, with the properties of each.
 
-Gap: Replicas of an AWS::DynamoDB::GlobalTable are ignored, and with them what belongs to a replica
-(point-in-time recovery, deletion protection); time to live and encryption are dropped as for a
-table. Deleting the table leaves replicas behind.
+Gap: Replicas of an AWS::DynamoDB::GlobalTable are ignored, with their point-in-time recovery and
+deletion protection. Time to live and encryption are dropped as for a table. Deleting the table
+leaves replicas behind.
 Seen in: ministack 1.5.33, cloudformation/provisioners.py, _ddb_global_table_create.
-Delete when: the replicas of a template exist and replicate, and go with the table.
+Delete when: the replicas in a template exist, replicate, and are deleted with the table.
 """
 
-from typing import Any
+from typing import Any, Final
 
-from aws_emulator.ministack.control import Control
+from aws_emulator.ministack.control_api import ControlApi
 from aws_emulator.ministack.patches.table_properties import table_settings
 from aws_emulator.ministack.provisioning import checked, extend
 from aws_emulator.ministack.settings import Settings
-from aws_emulator.ministack.symbols import Part
+from aws_emulator.ministack.symbols import Symbols
 
-PROPERTIES = {
+PROPERTIES: Final = {
     "AWS::DynamoDB::GlobalTable": {"Replicas", "SSESpecification", "TimeToLiveSpecification"}
 }
 
 
-def install(_settings: Settings, _control: Control, _application: Any) -> None:
-    """Make the replicas through UpdateTable, MiniStack's own way to replicate."""
-    service = Part(
+def install(_settings: Settings, _control: ControlApi, _application: Any) -> None:
+    """Create the replicas with UpdateTable, which replicates in MiniStack."""
+    service = Symbols(
         "ministack.services.dynamodb",
         "_tables",
         "_replica_group",
         "_update_table",
         "_update_continuous_backups",
     )
-    responses = Part("ministack.core.responses", "get_account_id", "get_region", "request_scope")
+    responses = Symbols("ministack.core.responses", "get_account_id", "get_region", "request_scope")
     settings_of = table_settings()
 
     def update(name: str, action: str, region: str) -> None:

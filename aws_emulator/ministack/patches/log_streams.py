@@ -1,7 +1,7 @@
-"""A version of a function writes to one log stream.
+"""Write the output of a function version to one log stream.
 
-Gap: every invocation makes a log stream of its own, and nothing ever removes one, so the emulator
-grows with each request.
+Gap: every invocation creates a log stream, and none is ever removed, so the emulator's memory grows
+with each request.
 Seen in: ministack 1.5.33, lambda_svc.py, _emit_lambda_logs.
 Delete when: an execution environment keeps one stream, as on AWS, or streams are bounded.
 """
@@ -9,25 +9,25 @@ Delete when: an execution environment keeps one stream, as on AWS, or streams ar
 import hashlib
 from collections.abc import Callable
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, Final
 
-from aws_emulator.ministack.control import Control
+from aws_emulator.ministack.control_api import ControlApi
 from aws_emulator.ministack.settings import Settings
-from aws_emulator.ministack.symbols import Part
+from aws_emulator.ministack.symbols import Symbols
 
-#: Lines that a stream keeps: the newest, of some hundred invocations and more.
-KEPT = 5_000
+#: The newest lines that a stream keeps: those of some hundred invocations.
+MAX_EVENTS: Final = 5_000
 
-#: The last part of a stream's name while the lines of an invocation are written.
+#: The last part of the stream's name while an invocation's lines are written.
 _stream: ContextVar[str | None] = ContextVar("log_stream", default=None)
 
 
-def install(_settings: Settings, _control: Control, _application: Any) -> None:
+def install(_settings: Settings, _control: ControlApi, _application: Any) -> None:
     """Name the stream after the version, and keep its newest lines."""
-    service = Part("ministack.services.lambda_svc", "_emit_lambda_logs", "new_uuid")
-    logs = Part("ministack.services.cloudwatch_logs", "_append_log_events")
+    service = Symbols("ministack.services.lambda_svc", "_emit_lambda_logs", "new_uuid")
+    logs = Symbols("ministack.services.cloudwatch_logs", "_append_log_events")
     service.wrap("_emit_lambda_logs", _named)
-    # The stream's name is the only identifier that is made while lines are written.
+    # The stream's name is the only identifier created while lines are written.
     service.wrap("new_uuid", lambda original: lambda: _stream.get() or original())
     logs.wrap("_append_log_events", _bounded)
 
@@ -48,8 +48,8 @@ def _named(original: Callable[..., None]) -> Callable[..., None]:
 def _bounded(original: Callable[..., None]) -> Callable[..., None]:
     def append_log_events(stream: dict[str, Any], events: list[dict[str, Any]]) -> None:
         original(stream, events)
-        # A tenth more, so that a line more does not move all others each time.
-        if _stream.get() and len(stream["events"]) > KEPT * 1.1:
-            del stream["events"][:-KEPT]
+        # The margin of a tenth avoids moving all lines for each new one.
+        if _stream.get() and len(stream["events"]) > MAX_EVENTS * 1.1:
+            del stream["events"][:-MAX_EVENTS]
 
     return append_log_events

@@ -1,25 +1,25 @@
-"""A REST API that was imported can be exported again, whole.
+"""Export an imported REST API completely.
 
-Gap: an imported OpenAPI body keeps type, method and URI of its integrations; templates, responses,
-models, validators and gateway responses are dropped, so GetExport cannot give them.
+Gap: MiniStack keeps only type, method and URI of the integrations in an imported OpenAPI document.
+It drops templates, responses, models, validators and gateway responses, so GetExport lacks them.
 Seen in: ministack 1.5.33, apigateway_v1.py, _import_operation and _get_export.
-Delete when: GetExport with `extensions=apigateway` gives back what was imported.
+Delete when: GetExport with `extensions=apigateway` returns the imported document.
 """
 
 import json
-from typing import Any
+from typing import Any, Final
 
-from aws_emulator.ministack.control import Control
+from aws_emulator.ministack.control_api import ControlApi
 from aws_emulator.ministack.settings import Settings
-from aws_emulator.ministack.symbols import Part
+from aws_emulator.ministack.symbols import Symbols
 
-#: Beside the API's own properties, so that it lives and is persisted with them.
-_KEPT = "_imported"
+#: The document is stored with the API's properties, so it is persisted and deleted with them.
+_KEPT: Final = "_imported"
 
 
-def install(_settings: Settings, _control: Control, _application: Any) -> None:
-    """Keep what is imported, and export it to who asks for API Gateway's own extensions."""
-    gateway = Part(
+def install(_settings: Settings, _control: ControlApi, _application: Any) -> None:
+    """Store imported documents, and return them for exports with API Gateway extensions."""
+    gateway = Symbols(
         "ministack.services.apigateway_v1",
         "_import_rest_api",
         "_get_export",

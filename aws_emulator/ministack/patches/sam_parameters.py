@@ -1,8 +1,8 @@
-"""Parameters reach the SAM transform.
+"""Pass parameter values to the SAM transform.
 
-Gap: MiniStack calls the SAM translator with an empty set of parameters, so a property that SAM
-needs to know while it translates (AutoPublishAlias, DeploymentPreference, CodeUri) resolves a
-`!Ref` to the parameter's default at best.
+Gap: MiniStack calls the SAM translator without parameter values, so in properties that SAM reads
+during the translation (AutoPublishAlias, DeploymentPreference, CodeUri) a `!Ref` resolves to the
+parameter's default at best.
 Seen in: ministack 1.5.33, cloudformation/engine.py, _apply_transforms.
 Delete when: _apply_transforms passes the operation's parameter values to the translator.
 """
@@ -10,22 +10,22 @@ Delete when: _apply_transforms passes the operation's parameter values to the tr
 import logging
 from collections.abc import Callable
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, Final
 
-from aws_emulator.ministack.control import Control
+from aws_emulator.ministack.control_api import ControlApi
 from aws_emulator.ministack.settings import Settings
-from aws_emulator.ministack.symbols import Part
+from aws_emulator.ministack.symbols import Symbols
 
-_CLOUDFORMATION = "ministack.services.cloudformation"
+_CLOUDFORMATION: Final = "ministack.services.cloudformation"
 _values: ContextVar[dict[str, Any] | None] = ContextVar("sam_parameter_values", default=None)
 
 
-def install(_settings: Settings, _control: Control, _application: Any) -> None:
-    """Pass parameter values on wherever a template is transformed."""
-    engine = Part(f"{_CLOUDFORMATION}.engine", "_apply_transforms", "_transform_parameters")
-    translator = Part("samtranslator.translator.transform", "transform")
+def install(_settings: Settings, _control: ControlApi, _application: Any) -> None:
+    """Pass the parameter values wherever a template is transformed."""
+    engine = Symbols(f"{_CLOUDFORMATION}.engine", "_apply_transforms", "_transform_parameters")
+    translator = Symbols("samtranslator.translator.transform", "transform")
     original = engine["_apply_transforms"]
-    # It warns at each translation of usage metrics that it does not publish.
+    # The translator warns at each translation about usage metrics that it does not publish.
     logging.getLogger("samtranslator.metrics.metrics").setLevel(logging.ERROR)
 
     def apply_transforms(
@@ -44,10 +44,10 @@ def install(_settings: Settings, _control: Control, _application: Any) -> None:
 
         return call
 
-    # The handlers bound the function by name when they were imported.
+    # These modules have imported the original function.
     engine["_apply_transforms"] = apply_transforms
     for module in ("handlers", "changesets"):
-        Part(f"{_CLOUDFORMATION}.{module}", "_apply_transforms")["_apply_transforms"] = (
+        Symbols(f"{_CLOUDFORMATION}.{module}", "_apply_transforms")["_apply_transforms"] = (
             apply_transforms
         )
     translator.wrap("transform", with_values)

@@ -1,9 +1,9 @@
-"""A service of ours beside the emulator can act in a role that trusts it.
+"""Let servers beside MiniStack assume roles that trust an AWS service.
 
-Gap: services that assume a role for themselves (API Gateway for an integration's credentials) have
-no way to do so from outside: AssumeRole sees an account, and the role trusts a service.
+Gap: a service that assumes a role (API Gateway for an integration's credentials) can't do so from
+outside MiniStack: AssumeRole sees an account as the principal, and the role trusts a service.
 Seen in: ministack 1.5.33, sts.py, AssumeRole.
-Delete when: AssumeRole can be called in the name of a service.
+Delete when: AssumeRole can be called on behalf of a service.
 
 POST /_local/service-role?service=apigateway.amazonaws.com&role=<ARN> answers as AssumeRole does.
 """
@@ -11,19 +11,19 @@ POST /_local/service-role?service=apigateway.amazonaws.com&role=<ARN> answers as
 import json
 import secrets
 import time
-from typing import Any
+from typing import Any, Final
 
-from aws_emulator.ministack.control import Control, Query
+from aws_emulator.ministack.control_api import ControlApi, Query
 from aws_emulator.ministack.settings import Settings
-from aws_emulator.ministack.symbols import Part
+from aws_emulator.ministack.symbols import Symbols
 
-_SECONDS = 3600
+_SECONDS: Final = 3600
 
 
-def install(settings: Settings, control: Control, _application: Any) -> None:
-    """Answer the path."""
-    sts = Part("ministack.services.sts", "register_session", "_assumed_role_arn", "_role_id")
-    iam = Part("ministack.services.iam", "_roles")
+def install(settings: Settings, control: ControlApi, _application: Any) -> None:
+    """Add the path to the control API."""
+    sts = Symbols("ministack.services.sts", "register_session", "_assumed_role_arn", "_role_id")
+    iam = Symbols("ministack.services.iam", "_roles")
 
     def assume(query: Query) -> dict[str, Any]:
         service, role_arn = query.get("service", ""), query.get("role", "")
@@ -61,7 +61,7 @@ def install(settings: Settings, control: Control, _application: Any) -> None:
 
 
 def _trusts(document: Any, service: str) -> bool:
-    """Tell whether a trust policy lets a service in."""
+    """Return whether a trust policy allows a service to assume the role."""
     policy = json.loads(document) if isinstance(document, str) else document
     for statement in policy["Statement"]:
         named = statement["Principal"].get("Service", [])

@@ -1,20 +1,20 @@
-"""A DynamoDB table gets its time to live, point-in-time recovery and encryption.
+"""Apply time to live, point-in-time recovery and encryption of a DynamoDB table.
 
 Gap: TimeToLiveSpecification, PointInTimeRecoverySpecification and SSESpecification of a table in a
 template are dropped (SSESpecification on creation).
 Seen in: ministack 1.5.33, cloudformation/provisioners.py, _ddb_create and _ddb_update.
-Delete when: describe_time_to_live, describe_continuous_backups and describe_table show what the
-template says.
+Delete when: describe_time_to_live, describe_continuous_backups and describe_table return the
+template's values.
 """
 
-from typing import Any
+from typing import Any, Final
 
-from aws_emulator.ministack.control import Control
+from aws_emulator.ministack.control_api import ControlApi
 from aws_emulator.ministack.provisioning import checked, extend
 from aws_emulator.ministack.settings import Settings
-from aws_emulator.ministack.symbols import Part
+from aws_emulator.ministack.symbols import Symbols
 
-PROPERTIES = {
+PROPERTIES: Final = {
     "AWS::DynamoDB::Table": {
         "PointInTimeRecoverySpecification",
         "SSESpecification",
@@ -23,15 +23,15 @@ PROPERTIES = {
 }
 
 
-def install(_settings: Settings, _control: Control, _application: Any) -> None:
-    """Apply the three through DynamoDB's own calls."""
+def install(_settings: Settings, _control: ControlApi, _application: Any) -> None:
+    """Apply the three properties with the DynamoDB operations."""
     table = table_settings()
     extend("AWS::DynamoDB::Table", lambda name, props, _: table(name, props))
 
 
 def table_settings() -> Any:
-    """A function (table name, properties) that makes the three calls."""
-    service = Part(
+    """Return a function (table name, properties) that applies the three properties."""
+    service = Symbols(
         "ministack.services.dynamodb",
         "_update_ttl",
         "_update_continuous_backups",
@@ -54,7 +54,7 @@ def table_settings() -> Any:
             )
         encryption = props.get("SSESpecification")
         if encryption:
-            # The template says SSEEnabled, the API Enabled.
+            # CloudFormation names it SSEEnabled, the API Enabled.
             enabled = {"Enabled": encryption["SSEEnabled"], **encryption}
             enabled.pop("SSEEnabled")
             checked(service["_update_table"]({"TableName": name, "SSESpecification": enabled}))

@@ -1,10 +1,10 @@
-"""The token endpoint refreshes as Cognito does, and a refresh token can be revoked.
+"""Refresh tokens as Cognito does, and serve the revocation endpoint.
 
-Gap: tokens that /oauth2/token gives for a refresh token lack `cognito:groups`; with rotation on,
-no new refresh token comes and the old one stays good; /oauth2/revoke does not exist.
+Gap: tokens that /oauth2/token issues for a refresh token lack `cognito:groups`. With rotation
+enabled, no new refresh token is issued and the old one stays valid. /oauth2/revoke does not exist.
 Seen in: ministack 1.5.33, cognito.py, _oauth2_token, and app.py, _handle_cognito_body_request.
-Delete when: all three work. (Rotation is done here at the token endpoint only; a rotated token's
-life starts anew, while Cognito's ends with the first one's.)
+Delete when: all three work. (Rotation happens at the token endpoint only. A rotated token's
+lifetime starts anew, while Cognito's ends with that of the first token.)
 """
 
 import json
@@ -13,16 +13,16 @@ import urllib.parse
 from collections.abc import Callable
 from typing import Any
 
-from aws_emulator.ministack.control import Control
+from aws_emulator.ministack.control_api import ControlApi
 from aws_emulator.ministack.settings import Settings
-from aws_emulator.ministack.symbols import Part
+from aws_emulator.ministack.symbols import Symbols
 
 type Response = tuple[int, dict[str, str], bytes]
 
 
-def install(_settings: Settings, _control: Control, _application: Any) -> None:
-    """Add to the answer of a refresh, and serve the revocation endpoint."""
-    service = Part(
+def install(_settings: Settings, _control: ControlApi, _application: Any) -> None:
+    """Complete the response to a refresh, and serve the revocation endpoint."""
+    service = Symbols(
         "ministack.services.cognito",
         "_authenticate_client",
         "_build_auth_result",
@@ -36,25 +36,25 @@ def install(_settings: Settings, _control: Control, _application: Any) -> None:
         "_token_claims",
         "_user_from_token",
     )
-    gateway = Part("ministack.app", "_handle_cognito_body_request")
+    gateway = Symbols("ministack.app", "_handle_cognito_body_request")
     rotation = _Rotation(service)
     service.wrap("_oauth2_token", lambda original: _refreshing(service, rotation, original))
     gateway.wrap("_handle_cognito_body_request", lambda original: _revoking(service, original))
 
 
 class _Rotation:
-    """Refresh tokens that were replaced, until their grace period ends."""
+    """Rotated refresh tokens during their grace period."""
 
-    def __init__(self, service: Part) -> None:
+    def __init__(self, service: Symbols) -> None:
         self._service = service
         self._ends: dict[str, float] = {}
 
     def retire(self, token: str, grace_s: float) -> None:
-        """Let a replaced token work for its grace period, counted from its first use."""
+        """Keep a rotated token valid for its grace period, which starts at its first use."""
         self._ends.setdefault(token, time.monotonic() + grace_s)
 
     def revoke_ended(self) -> None:
-        """Revoke each token whose grace period is over; what was issued for it stays good."""
+        """Revoke tokens whose grace period has ended. Tokens issued for them stay valid."""
         for token in [token for token, end in self._ends.items() if time.monotonic() >= end]:
             del self._ends[token]
             self._service["_refresh_tokens"].pop(token, None)
@@ -66,7 +66,7 @@ def _form(body: bytes) -> dict[str, str]:
 
 
 def _refreshing(
-    service: Part, rotation: _Rotation, original: Callable[..., Response]
+    service: Symbols, rotation: _Rotation, original: Callable[..., Response]
 ) -> Callable[..., Response]:
     def token(data: Any, query: Any, raw_body: bytes = b"", headers: Any = None) -> Response:
         form = _form(raw_body)
@@ -82,7 +82,7 @@ def _refreshing(
     return token
 
 
-def _tokens(service: Part, rotation: _Rotation, presented: str) -> dict[str, str]:
+def _tokens(service: Symbols, rotation: _Rotation, presented: str) -> dict[str, str]:
     claims = service["_token_claims"](presented)
     pool_id, pool, client = service["_find_pool_by_client_id"](claims["client_id"])
     user = service["_user_from_token"](presented, pool)
@@ -107,7 +107,7 @@ def _tokens(service: Part, rotation: _Rotation, presented: str) -> dict[str, str
     return tokens
 
 
-def _revoking(service: Part, original: Callable[..., Any]) -> Callable[..., Any]:
+def _revoking(service: Symbols, original: Callable[..., Any]) -> Callable[..., Any]:
     async def handle(method: str, path: str, headers: Any, body: bytes, query: Any) -> Any:
         if (method, path) != ("POST", "/oauth2/revoke"):
             return await original(method, path, headers, body, query)
@@ -116,8 +116,8 @@ def _revoking(service: Part, original: Callable[..., Any]) -> Callable[..., Any]
     return handle
 
 
-def _revoke(service: Part, headers: Any, form: dict[str, str]) -> Response:
-    """The revocation endpoint's answers (Cognito developer guide, "Revoke endpoint")."""
+def _revoke(service: Symbols, headers: Any, form: dict[str, str]) -> Response:
+    """Answer like Cognito's revocation endpoint (developer guide, "Revoke endpoint")."""
     error = service["_oauth2_error"]
     token = form.get("token")
     client_id, secret = service["_authenticate_client"](headers, form)
@@ -134,7 +134,7 @@ def _revoke(service: Part, headers: Any, form: dict[str, str]) -> Response:
         if claims.get("token_use") != "refresh":
             refused = error("unsupported_token_type", "Only refresh tokens can be revoked.")
         elif claims.get("client_id") != client_id:
-            refused = error("unauthorized_client", "The token is another client's.")
+            refused = error("unauthorized_client", "The token was issued to another client.")
     if refused:
         return refused
     service["_revoke_token"]({"Token": token, "ClientId": client_id})

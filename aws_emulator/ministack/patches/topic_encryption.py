@@ -1,23 +1,23 @@
-"""A topic shows the key that its template names.
+"""Show the KMS key of an SNS topic.
 
 Gap: KmsMasterKeyId of a topic in a template is dropped.
 Seen in: ministack 1.5.33, cloudformation/provisioners.py, _sns_create.
-Delete when: get_topic_attributes shows the key of the template. (Nothing is encrypted.)
+Delete when: get_topic_attributes returns the template's key. (MiniStack encrypts nothing.)
 """
 
-from typing import Any
+from typing import Any, Final
 
-from aws_emulator.ministack.control import Control
+from aws_emulator.ministack.control_api import ControlApi
 from aws_emulator.ministack.provisioning import extend
 from aws_emulator.ministack.settings import Settings
-from aws_emulator.ministack.symbols import Part
+from aws_emulator.ministack.symbols import Symbols
 
-PROPERTIES = {"AWS::SNS::Topic": {"KmsMasterKeyId"}}
+PROPERTIES: Final = {"AWS::SNS::Topic": {"KmsMasterKeyId"}}
 
 
-def install(_settings: Settings, _control: Control, _application: Any) -> None:
-    """Store it among the topic's attributes."""
-    service = Part("ministack.services.sns", "_topics")
+def install(_settings: Settings, _control: ControlApi, _application: Any) -> None:
+    """Store the key in the topic's attributes."""
+    service = Symbols("ministack.services.sns", "_topics")
 
     def apply(arn: str, props: dict[str, Any], _attributes: dict[str, Any]) -> None:
         attributes = service["_topics"][arn]["attributes"]

@@ -1,23 +1,23 @@
-"""An alias with weights splits its invocations.
+"""Split the invocations of an alias by its weights.
 
 Gap: RoutingConfig of an alias is stored and shown, but every invocation goes to its main version.
 Seen in: ministack 1.5.33, lambda_svc.py, _invoke.
-Delete when: Invoke honours AdditionalVersionWeights. (Only Invoke is split here: a mapping or a
-state machine that names the alias reaches the main version.)
+Delete when: Invoke applies AdditionalVersionWeights. (Only Invoke is split here: event source
+mappings and state machines that name the alias invoke the main version.)
 """
 
 import random
 from collections.abc import Callable
 from typing import Any
 
-from aws_emulator.ministack.control import Control
+from aws_emulator.ministack.control_api import ControlApi
 from aws_emulator.ministack.settings import Settings
-from aws_emulator.ministack.symbols import Part
+from aws_emulator.ministack.symbols import Symbols
 
 
-def install(_settings: Settings, _control: Control, _application: Any) -> None:
-    """Choose the version by the alias's weights before the invocation."""
-    service = Part("ministack.services.lambda_svc", "_invoke", "_functions", "_qp_first")
+def install(_settings: Settings, _control: ControlApi, _application: Any) -> None:
+    """Choose the version by the alias's weights before each invocation."""
+    service = Symbols("ministack.services.lambda_svc", "_invoke", "_functions", "_qp_first")
 
     def split(invoke: Callable[..., Any]) -> Callable[..., Any]:
         async def invoke_alias(
@@ -39,7 +39,7 @@ def install(_settings: Settings, _control: Control, _application: Any) -> None:
 
 
 def choose(weights: dict[str, float], draw: float) -> str | None:
-    """The version that a draw from [0, 1) falls on, None for the alias's main version."""
+    """Return the version for a random number in [0, 1), or None for the main version."""
     reached = 0.0
     for version, weight in weights.items():
         reached += float(weight)

@@ -1,24 +1,24 @@
-"""A change of a function stops its own workers only.
+"""Stop only the workers of the changed function's Region.
 
-Gap: creating or updating a function stops the workers of functions of the same name in every other
-region, and whoever waits for one of them (a custom resource) hangs.
+Gap: creating or updating a function stops the workers of functions with the same name in every
+other Region. A caller that waits for one of them, such as a custom resource, hangs.
 Seen in: ministack 1.5.33, lambda_svc.py and cloudformation/provisioners.py call invalidate_worker
-without account and region.
-Delete when: every call names both.
+without account and Region.
+Delete when: every call passes both.
 """
 
 from collections.abc import Callable
 from typing import Any
 
-from aws_emulator.ministack.control import Control
+from aws_emulator.ministack.control_api import ControlApi
 from aws_emulator.ministack.settings import Settings
-from aws_emulator.ministack.symbols import Part
+from aws_emulator.ministack.symbols import Symbols
 
 
-def install(_settings: Settings, _control: Control, _application: Any) -> None:
-    """Take account and region from the request where the caller names none."""
-    service = Part("ministack.services.lambda_svc", "invalidate_worker")
-    responses = Part("ministack.core.responses", "get_account_id", "get_region")
+def install(_settings: Settings, _control: ControlApi, _application: Any) -> None:
+    """Take account and Region from the request where the caller passes none."""
+    service = Symbols("ministack.services.lambda_svc", "invalidate_worker")
+    responses = Symbols("ministack.core.responses", "get_account_id", "get_region")
 
     def scoped(invalidate: Callable[..., None]) -> Callable[..., None]:
         def invalidate_worker(

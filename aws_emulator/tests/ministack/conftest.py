@@ -1,4 +1,4 @@
-"""One emulator for all contract tests; the others start their own."""
+"""One MiniStack for all contract tests. Other tests start their own."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,15 +7,15 @@ import pytest
 
 from aws_emulator.tests.ministack.running import LAMBDA_PYTHON, PYTHON, Emulator, running
 
-for name in ("cognito", "deployment", "functions", "properties", "services"):
-    pytest.register_assert_rewrite(f"aws_emulator.tests.ministack.contracts_{name}")
+for path in Path(__file__).parent.glob("contracts_*.py"):
+    pytest.register_assert_rewrite(f"aws_emulator.tests.ministack.{path.stem}")
 
 HERE = Path(__file__).parent
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whatever asks for a running emulator is an integration test."""
+    """Mark tests that use the running emulator as integration tests."""
     for item in items:
         if HERE in item.path.parents and "emulator" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.integration)
@@ -23,14 +23,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def environments() -> None:
-    """The emulator's and the functions' interpreters, or a loud skip."""
+    """Skip if an interpreter of MiniStack or of the functions is missing."""
     for python in (PYTHON, LAMBDA_PYTHON):
         if not python.exists():
-            pytest.skip(f"{python.parent.parent.name} is missing: run `make setup`")
+            pytest.skip(f"{python} is missing: see Setup in aws_emulator/README.md")
 
 
 @pytest.fixture(scope="session")
 def emulator(environments: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
-    """An emulator with every shim."""
+    """MiniStack with every patch."""
     with running(tmp_path_factory.mktemp("emulator")) as started:
         yield started

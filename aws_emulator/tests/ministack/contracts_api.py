@@ -1,4 +1,4 @@
-"""What the shims promise about REST APIs and the roles in which they call."""
+"""Contracts of the patches for API Gateway and service roles."""
 
 import json
 from typing import Any
@@ -14,8 +14,8 @@ from aws_emulator.tests.ministack.templates import stack
 _INTEGRATION = {
     "type": "aws",
     "httpMethod": "POST",
-    "uri": "arn:aws:apigateway:us-east-1:sqs:path/000000000000/letters",
-    "credentials": "arn:aws:iam::000000000000:role/letters",
+    "uri": "arn:aws:apigateway:us-east-1:sqs:path/000000000000/orders",
+    "credentials": "arn:aws:iam::000000000000:role/orders",
     "passthroughBehavior": "never",
     "requestTemplates": {"application/json": "Action=SendMessage"},
     "responses": {"default": {"statusCode": "202", "responseTemplates": {"text/plain": "ok"}}},
@@ -28,9 +28,9 @@ def _document(title: str) -> dict[str, Any]:
         "info": {"title": title, "version": "1"},
         "x-amazon-apigateway-request-validators": {"all": {"validateRequestBody": True}},
         "x-amazon-apigateway-gateway-responses": {"THROTTLED": {"statusCode": "429"}},
-        "components": {"schemas": {"Letter": {"type": "object"}}},
+        "components": {"schemas": {"Order": {"type": "object"}}},
         "paths": {
-            "/letters": {
+            "/orders": {
                 "post": {
                     "responses": {"202": {"description": "sent"}},
                     "x-amazon-apigateway-integration": _INTEGRATION,
@@ -41,7 +41,7 @@ def _document(title: str) -> dict[str, Any]:
 
 
 def rest_api_export(emulator: Emulator) -> None:
-    """An export has everything that was imported, also after an update."""
+    """GetExport returns the whole imported document, also after an update."""
     name = unique("api")
 
     def template(title: str) -> dict[str, Any]:
@@ -77,8 +77,8 @@ def rest_api_export(emulator: Emulator) -> None:
 
 
 def service_roles(emulator: Emulator) -> None:
-    """A service acts in a role that trusts it, with the role's permissions and no others."""
-    name = unique("letters")
+    """A service gets credentials for a role that trusts it, with the role's permissions only."""
+    name = unique("orders")
     url = emulator.client("sqs").create_queue(QueueName=name)["QueueUrl"]
     emulator.client("sqs").create_queue(QueueName=f"{name}-other")
     trust = {"Effect": "Allow", "Principal": {"Service": "apigateway.amazonaws.com"}}

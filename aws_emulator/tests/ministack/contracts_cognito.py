@@ -1,4 +1,4 @@
-"""What the shims promise about Cognito, and a browser's way through its pages."""
+"""Contracts of the patches for Cognito, and helpers that sign in through its pages."""
 
 import base64
 import contextlib
@@ -14,14 +14,14 @@ import pytest
 from aws_emulator.tests.ministack.running import Emulator, unique
 from aws_emulator.tests.ministack.templates import stack
 
-CALLBACK = "https://portal.example/auth/callback"
-GOODBYE = "https://portal.example/"
+CALLBACK = "https://app.example/auth/callback"
+SIGNED_OUT = "https://app.example/"
 VERIFIER = "v" * 64
 PASSWORD = "correct horse battery"
 
 
-def portal_client(emulator: Emulator, grace_s: int = 60) -> tuple[str, str]:
-    """A pool with a paying student and a public client; the ids of pool and client."""
+def user_pool_client(emulator: Emulator, grace_s: int = 60) -> tuple[str, str]:
+    """Create a pool with a user in a group and a public app client; return the ids of both."""
     template = stack(
         Pool={
             "Type": "AWS::Cognito::UserPool",
@@ -38,21 +38,21 @@ def portal_client(emulator: Emulator, grace_s: int = 60) -> tuple[str, str]:
                 },
             },
         },
-        Paying={
+        Members={
             "Type": "AWS::Cognito::UserPoolGroup",
-            "Properties": {"UserPoolId": {"Ref": "Pool"}, "GroupName": "paying"},
+            "Properties": {"UserPoolId": {"Ref": "Pool"}, "GroupName": "members"},
         },
         Client={
             "Type": "AWS::Cognito::UserPoolClient",
             "Properties": {
                 "UserPoolId": {"Ref": "Pool"},
-                "ClientName": "portal",
+                "ClientName": "app",
                 "AllowedOAuthFlowsUserPoolClient": True,
                 "AllowedOAuthFlows": ["code"],
                 "AllowedOAuthScopes": ["openid", "email"],
                 "SupportedIdentityProviders": ["COGNITO"],
                 "CallbackURLs": [CALLBACK],
-                "LogoutURLs": [GOODBYE],
+                "LogoutURLs": [SIGNED_OUT],
                 "EnableTokenRevocation": True,
                 "AccessTokenValidity": 45,
                 "TokenValidityUnits": {"AccessToken": "minutes"},
@@ -67,9 +67,9 @@ def portal_client(emulator: Emulator, grace_s: int = 60) -> tuple[str, str]:
         "Pool": {"Value": {"Ref": "Pool"}},
         "Client": {"Value": {"Ref": "Client"}},
     }
-    outputs = emulator.deploy(template, unique("portal"))
+    outputs = emulator.deploy(template, unique("app"))
     pool, client = outputs["Pool"], outputs["Client"]
-    users, name = emulator.client("cognito-idp"), "student@portal.example"
+    users, name = emulator.client("cognito-idp"), "user@app.example"
     users.admin_create_user(
         UserPoolId=pool,
         Username=name,
@@ -80,12 +80,12 @@ def portal_client(emulator: Emulator, grace_s: int = 60) -> tuple[str, str]:
         ],
     )
     users.admin_set_user_password(UserPoolId=pool, Username=name, Password=PASSWORD, Permanent=True)
-    users.admin_add_user_to_group(UserPoolId=pool, Username=name, GroupName="paying")
+    users.admin_add_user_to_group(UserPoolId=pool, Username=name, GroupName="members")
     return pool, client
 
 
 def authorization(client: str, **other: str) -> dict[str, str]:
-    """The query of an authorization request with PKCE."""
+    """Return the query parameters of an authorization request with PKCE."""
     challenge = base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest())
     return {
         "response_type": "code",
@@ -101,12 +101,12 @@ def authorization(client: str, **other: str) -> dict[str, str]:
 
 
 def sign_in(browser: httpx.Client, client: str) -> dict[str, str]:
-    """Go through the pages as the student; the query of the callback."""
+    """Sign in through the hosted pages; return the query parameters of the callback."""
     asked = authorization(client)
     page = browser.get("/oauth2/authorize", params=asked)
     assert page.status_code == 200
     assert 'action="/login"' in page.text
-    form = {**asked, "username": "student@portal.example", "password": PASSWORD}
+    form = {**asked, "username": "user@app.example", "password": PASSWORD}
     answer = browser.post("/login", data=form)
     assert answer.status_code == 302, answer.text
     where = urlsplit(answer.headers["location"])
@@ -115,12 +115,12 @@ def sign_in(browser: httpx.Client, client: str) -> dict[str, str]:
 
 
 def token(browser: httpx.Client, client: str, **form: str) -> httpx.Response:
-    """Ask the token endpoint."""
+    """Post a form to the token endpoint."""
     return browser.post("/oauth2/token", data={"client_id": client, **form})
 
 
 def redeem(browser: httpx.Client, client: str) -> dict[str, Any]:
-    """Sign in and exchange the code."""
+    """Sign in and exchange the code for tokens."""
     answer = token(
         browser,
         client,
@@ -135,7 +135,7 @@ def redeem(browser: httpx.Client, client: str) -> dict[str, Any]:
 
 
 def claims(text: str) -> dict[str, Any]:
-    """The claims of a token."""
+    """Return a token's claims without verification."""
     payload = text.split(".")[1]
     found: dict[str, Any] = json.loads(
         base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4))
@@ -143,9 +143,9 @@ def claims(text: str) -> dict[str, Any]:
     return found
 
 
-def app_clients(emulator: Emulator) -> None:
-    """A client keeps its rotation, and an update that sends all of it changes only what it says."""
-    pool, client = portal_client(emulator)
+def user_pool_clients(emulator: Emulator) -> None:
+    """A client keeps its rotation, and a complete update changes only the changed property."""
+    pool, client = user_pool_client(emulator)
     users = emulator.client("cognito-idp")
     before = users.describe_user_pool_client(UserPoolId=pool, ClientId=client)["UserPoolClient"]
     rotation = before.get("RefreshTokenRotation")
@@ -156,20 +156,20 @@ def app_clients(emulator: Emulator) -> None:
         for name, value in before.items()
         if name not in {"LastModifiedDate", "CreationDate"} and value != ""
     }
-    users.update_user_pool_client(**{**sent, "LogoutURLs": ["https://portal.example/bye"]})
+    users.update_user_pool_client(**{**sent, "LogoutURLs": ["https://app.example/bye"]})
     after = users.describe_user_pool_client(UserPoolId=pool, ClientId=client)["UserPoolClient"]
     changed = {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
     assert changed == {"LastModifiedDate", "LogoutURLs"}
 
     users.update_user_pool_client(UserPoolId=pool, ClientId=client)
     bare = users.describe_user_pool_client(UserPoolId=pool, ClientId=client)["UserPoolClient"]
-    assert (bare["ClientName"], bare["CallbackURLs"]) == ("portal", [])
+    assert (bare["ClientName"], bare["CallbackURLs"]) == ("app", [])
     assert "RefreshTokenRotation" not in bare
 
 
 def token_endpoint(emulator: Emulator) -> None:
-    """A refresh keeps the groups and rotates; the old token has its grace; revoking ends all."""
-    _, client = portal_client(emulator, grace_s=1)
+    """A refresh keeps groups and rotates, a grace period applies, revocation ends all tokens."""
+    _, client = user_pool_client(emulator, grace_s=1)
     with httpx.Client(base_url=emulator.endpoint) as browser:
         first = redeem(browser, client)["refresh_token"]
 
@@ -178,7 +178,7 @@ def token_endpoint(emulator: Emulator) -> None:
 
         refreshed = refresh(first).json()
         for kind in ("id_token", "access_token"):
-            assert claims(refreshed[kind]).get("cognito:groups") == ["paying"]
+            assert claims(refreshed[kind]).get("cognito:groups") == ["members"]
         second = refreshed["refresh_token"]
         assert second != first
         assert refresh(first).status_code == 200
@@ -190,7 +190,7 @@ def token_endpoint(emulator: Emulator) -> None:
             return browser.post("/oauth2/revoke", data=form)
 
         assert revoke(client_id=client).json()["error"] == "invalid_request"
-        assert revoke(client_id="nobody", token=second).status_code == 401
+        assert revoke(client_id="unknown", token=second).status_code == 401
         wrong = revoke(client_id=client, token=refreshed["access_token"])
         assert wrong.json()["error"] == "unsupported_token_type"
         revoked = revoke(client_id=client, token=second)
@@ -198,15 +198,15 @@ def token_endpoint(emulator: Emulator) -> None:
         assert refresh(second).json()["error"] == "invalid_grant"
 
 
-#: The more a user has, the longer a look at all of them takes.
-LOOKED_AT = (
+#: Many attributes make a search through all users slow.
+ATTRIBUTES = (
     *("name", "given_name", "middle_name", "family_name", "nickname", "preferred_username"),
     *("profile", "picture", "website", "gender", "birthdate", "zoneinfo", "locale", "address"),
 )
 
 
-def user_lookups(emulator: Emulator) -> None:
-    """A look among many users takes hardly longer than one among none."""
+def user_pool_lookups(emulator: Emulator) -> None:
+    """A lookup among many users takes little longer than one in an empty pool."""
     users = emulator.client("cognito-idp")
     full, empty = (
         users.create_user_pool(PoolName=unique("many"), UsernameAttributes=["email"])["UserPool"][
@@ -217,30 +217,30 @@ def user_lookups(emulator: Emulator) -> None:
     for number in range(800):
         made = users.admin_create_user(
             UserPoolId=full,
-            Username=f"student-{number}@portal.example",
+            Username=f"user-{number}@app.example",
             MessageAction="SUPPRESS",
-            UserAttributes=[{"Name": name, "Value": str(number)} for name in LOOKED_AT],
+            UserAttributes=[{"Name": name, "Value": str(number)} for name in ATTRIBUTES],
         )["User"]
 
-    def quickest(pool: str) -> float:
+    def shortest_s(pool: str) -> float:
         durations = []
         for _ in range(80):
             started = time.perf_counter()
             with contextlib.suppress(users.exceptions.UserNotFoundException):
-                users.admin_get_user(UserPoolId=pool, Username="nobody@portal.example")
+                users.admin_get_user(UserPoolId=pool, Username="unknown@app.example")
             durations.append(time.perf_counter() - started)
         return min(durations)
 
-    assert quickest(full) < 1.6 * quickest(empty)
-    # Whoever has another address is found by that one, and whoever is gone by none.
-    last = "student-799@portal.example"
-    changed = {"Name": "email", "Value": "renamed@portal.example"}
+    assert shortest_s(full) < 1.6 * shortest_s(empty)
+    # A renamed user is found by the new address only, a deleted user by none.
+    last = "user-799@app.example"
+    changed = {"Name": "email", "Value": "renamed@app.example"}
     users.admin_update_user_attributes(
         UserPoolId=full, Username=made["Username"], UserAttributes=[changed]
     )
-    found = users.admin_get_user(UserPoolId=full, Username="renamed@portal.example")
+    found = users.admin_get_user(UserPoolId=full, Username="renamed@app.example")
     assert found["Username"] == made["Username"]
-    users.admin_delete_user(UserPoolId=full, Username="student-0@portal.example")
-    for gone in ("student-0@portal.example", last):
+    users.admin_delete_user(UserPoolId=full, Username="user-0@app.example")
+    for gone in ("user-0@app.example", last):
         with pytest.raises(users.exceptions.UserNotFoundException):
             users.admin_get_user(UserPoolId=full, Username=gone)

@@ -1,4 +1,4 @@
-"""What the shims promise about templates and what they say."""
+"""Contracts of the patches for CloudFormation and the SAM transform."""
 
 import json
 from typing import Any
@@ -13,7 +13,7 @@ _CODE = "def handler(event, context):\n    return None\n"
 
 
 def _stored(emulator: Emulator, template: dict[str, Any]) -> str:
-    """The address of a template that was put into a bucket."""
+    """Put a template into a bucket and return its URL."""
     bucket = unique("templates")
     storage = emulator.client("s3")
     storage.create_bucket(Bucket=bucket)
@@ -22,7 +22,7 @@ def _stored(emulator: Emulator, template: dict[str, Any]) -> str:
 
 
 def _child(emulator: Emulator) -> str:
-    """The address of a nested SAM template that has a table and a function with an alias."""
+    """Return the URL of a nested SAM template with a table and a function with an alias."""
     template = {
         **stack(
             Table={
@@ -60,7 +60,7 @@ def _parent(url: str, kind: str = "AWS::CloudFormation::Stack") -> dict[str, Any
 
 
 def sam_parameters(emulator: Emulator) -> None:
-    """A property that SAM needs while it translates may be a parameter."""
+    """A property that SAM reads during the translation can be a parameter."""
     name = unique("aliased")
     template = {
         **stack(
@@ -84,45 +84,45 @@ def sam_parameters(emulator: Emulator) -> None:
 
 
 def pseudo_parameters(emulator: Emulator) -> None:
-    """A condition may ask for the region and the account."""
+    """A condition can use the Region and the account."""
     template = {
         **stack(Topic={"Type": "AWS::SNS::Topic", "Condition": "IsHome"}),
         "Conditions": {
             "IsHome": {"Fn::Equals": [{"Ref": "AWS::Region"}, "us-east-1"]},
-            "IsOurs": {"Fn::Equals": [{"Ref": "AWS::AccountId"}, "000000000000"]},
+            "IsOwnAccount": {"Fn::Equals": [{"Ref": "AWS::AccountId"}, "000000000000"]},
         },
         "Outputs": {
-            name: {"Value": {"Fn::If": [name, "yes", "no"]}} for name in ("IsHome", "IsOurs")
+            name: {"Value": {"Fn::If": [name, "yes", "no"]}} for name in ("IsHome", "IsOwnAccount")
         },
     }
-    # A stack needs a resource, wherever it is.
+    # A stack needs a resource in every Region.
     template["Resources"]["Queue"] = {"Type": "AWS::SQS::Queue"}
     for region, home in (("us-east-1", "yes"), ("eu-west-2", "no")):
         outputs = emulator.deploy(template, unique("conditional"), region)
-        assert outputs == {"IsHome": home, "IsOurs": "yes"}
+        assert outputs == {"IsHome": home, "IsOwnAccount": "yes"}
 
 
-def nested_sam(emulator: Emulator) -> None:
-    """A nested template may be a SAM template."""
+def nested_stack_transforms(emulator: Emulator) -> None:
+    """A nested template can be a SAM template."""
     outputs = emulator.deploy(_parent(_child(emulator)), unique("nested"), Note="1")
     assert ":table/" in outputs["TableArn"]
 
 
-def nested_attributes(emulator: Emulator) -> None:
-    """A nested stack can be deployed again: what did not change keeps its attributes."""
+def nested_stack_attributes(emulator: Emulator) -> None:
+    """A nested stack can be updated: unchanged resources keep their attributes."""
     name = unique("again")
     first = emulator.deploy(_parent(_child(emulator)), name, Note="1")
     second = emulator.deploy(_parent(_child(emulator)), name, Note="2")
     assert second == first
 
 
-def nested_cleanup(emulator: Emulator) -> None:
-    """After a creation that failed inside, the same stack can be created."""
+def nested_stack_rollback(emulator: Emulator) -> None:
+    """A stack can be created after a creation that failed in a nested stack."""
     name = unique("failing")
 
-    def parent(*nothing: dict[str, Any]) -> dict[str, Any]:
+    def parent(*failing: dict[str, Any]) -> dict[str, Any]:
         bucket = {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": name}}
-        broken = {f"Broken{index}": resource for index, resource in enumerate(nothing)}
+        broken = {f"Broken{index}": resource for index, resource in enumerate(failing)}
         url = _stored(emulator, stack(Bucket=bucket, **broken))
         child = {"Type": "AWS::CloudFormation::Stack", "Properties": {"TemplateURL": url}}
         return stack(Child=child)
@@ -137,14 +137,14 @@ def nested_cleanup(emulator: Emulator) -> None:
 
 
 def accepted_types(emulator: Emulator) -> None:
-    """What is accepted and not emulated can be read."""
+    """The accepted resource types are listed."""
     listed = emulator.local("accepted")
-    # A property is listed as type.property; no type is accepted today.
+    # A property is listed as type.property. ACCEPTED_TYPES is empty.
     assert [use for use in listed if "." not in use["type"]] == []
 
 
 def accepted_properties(emulator: Emulator) -> None:
-    """A property that has no effect is listed while its resource exists."""
+    """An accepted property is listed while its resource exists."""
     name = unique("traced")
     definition = json.dumps({"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}})
     machine = {

@@ -1,4 +1,4 @@
-"""What the shims promise about executions: stopped, taken up again, and many at once."""
+"""Contracts of the patches for Step Functions executions: stop, redrive, many at once."""
 
 import json
 import time
@@ -6,7 +6,7 @@ import time
 import pytest
 from botocore.exceptions import ClientError
 
-from aws_emulator.tests.ministack.contracts_machines import DEFINITION, ROLE, ended, machine
+from aws_emulator.tests.ministack.contracts_state_machines import DEFINITION, ROLE, ended, machine
 from aws_emulator.tests.ministack.running import Emulator, unique
 from aws_emulator.tests.ministack.templates import stack
 
@@ -14,8 +14,8 @@ ARN = "arn:aws:states:us-east-1:000000000000:stateMachine"
 
 
 def execution_redrive(emulator: Emulator) -> None:
-    """An execution that failed goes on with the state that failed, and with its input."""
-    name, queue = unique("again"), unique("again")
+    """A redrive continues with the failed state and its input."""
+    name, queue = unique("redrive"), unique("redrive")
     states = {
         "Before": {"Type": "Pass", "Output": {"n": "{% $states.input.n + 1 %}"}, "Next": "Send"},
         "Send": {
@@ -47,7 +47,7 @@ def execution_redrive(emulator: Emulator) -> None:
 
 
 def stopped_executions(emulator: Emulator) -> None:
-    """A stopped execution stays stopped, and a redrive has it to itself."""
+    """A redrive of a stopped execution starts after the stopped state has ended."""
     name = unique("stopped")
     states = {
         "Slow": {"Type": "Wait", "Seconds": 1, "Next": "After"},
@@ -67,8 +67,8 @@ def stopped_executions(emulator: Emulator) -> None:
     assert [it["type"] for it in events].count("ExecutionSucceeded") == 1
 
 
-def failed_after_a_stop(emulator: Emulator) -> None:
-    """A state that fails after its execution was stopped does not end it a second time."""
+def late_failures(emulator: Emulator) -> None:
+    """A state that fails after the execution was stopped does not change its status."""
     name = unique("late")
     slow = {
         "Type": "Map",
@@ -93,10 +93,10 @@ def failed_after_a_stop(emulator: Emulator) -> None:
     assert machines.describe_execution(executionArn=started)["status"] == "ABORTED"
 
 
-def expression_parsing(emulator: Emulator) -> None:
-    """An expression of some milliseconds does not run out of time while others run."""
+def jsonata_parsing(emulator: Emulator) -> None:
+    """An expression of some milliseconds does not exceed its limit while others run."""
     name = unique("parsed")
-    # Thousands of steps: far from a second for one, and seconds for twenty at once.
+    # Thousands of steps: much less than a second alone, seconds for twenty at once.
     busy = "{% $sum([1..10000].($ * 2)) %}"
     state = {"Type": "Pass", "Output": busy, "End": True}
     definition = {"QueryLanguage": "JSONata", "StartAt": "Sum", "States": {"Sum": state}}
@@ -111,7 +111,7 @@ def expression_parsing(emulator: Emulator) -> None:
 
 
 def express_executions(emulator: Emulator) -> None:
-    """Nothing of an Express execution can be read after it, nor of a Map Run's Express child."""
+    """An ended Express execution, or Express child of a Map Run, can't be read."""
     name, bucket = unique("express"), unique("express")
     storage, machines = emulator.client("s3"), emulator.client("stepfunctions")
     storage.create_bucket(Bucket=bucket)

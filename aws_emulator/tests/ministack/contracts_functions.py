@@ -1,4 +1,4 @@
-"""What the shims promise about functions. Each check fails without its shim."""
+"""Contracts of the patches for Lambda functions."""
 
 import base64
 import hashlib
@@ -13,21 +13,21 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from aws_emulator.ministack.patches.function_processes import PROCESSES
+from aws_emulator.ministack.patches.execution_environments import MAX_PROCESSES
 from aws_emulator.tests.ministack.running import Emulator, unique
 from aws_emulator.tests.ministack.templates import ROLE, function, package, stack
 
-_LOOK_AROUND = """
+_INSPECT = """
 import importlib.util, os, sys
 class TransientError(Exception):
     pass
 def handler(event, context):
     if event.get("fail"):
         raise TransientError("not now")
-    if event.get("eat"):
-        return len(bytearray(event["eat"]))
+    if event.get("allocate"):
+        return len(bytearray(event["allocate"]))
     return {
-        "seen": [name for name in event["modules"] if importlib.util.find_spec(name)],
+        "found": [name for name in event["modules"] if importlib.util.find_spec(name)],
         "environment": sorted(os.environ),
         "executable": sys.executable,
         "arn": context.invoked_function_arn,
@@ -63,7 +63,7 @@ _ALLOWED = {
 
 
 def invoke(emulator: Emulator, name: str, event: Any, region: str = "us-east-1") -> Any:
-    """The payload that an invocation gives back."""
+    """Invoke a function and return its decoded payload."""
     answer = emulator.client("lambda", region).invoke(
         FunctionName=name, Payload=json.dumps(event).encode()
     )
@@ -71,15 +71,15 @@ def invoke(emulator: Emulator, name: str, event: Any, region: str = "us-east-1")
 
 
 def function_runtime(emulator: Emulator) -> None:
-    """A function sees its package and the runtime only, keeps its error types, and is limited."""
-    name = unique("look")
+    """A function imports its package and the runtime only, and has error types and limits."""
+    name = unique("inspect")
     emulator.deploy(
-        stack(Role=ROLE, Look=function(name, _LOOK_AROUND, MemorySize=256)), unique("runtime")
+        stack(Role=ROLE, Inspect=function(name, _INSPECT, MemorySize=256)), unique("runtime")
     )
     seen = invoke(
         emulator, name, {"modules": ["ministack", "duckdb", "yaml", "aws_emulator", "boto3"]}
     )
-    assert seen["seen"] == ["boto3"]
+    assert seen["found"] == ["boto3"]
     assert ".venv-lambda" in seen["executable"]
     assert [
         variable
@@ -88,31 +88,31 @@ def function_runtime(emulator: Emulator) -> None:
     ] == []
     failed = invoke(emulator, name, {"fail": True})
     assert (failed["errorType"], failed["errorMessage"]) == ("TransientError", "not now")
-    assert invoke(emulator, name, {"eat": 64_000_000}) == 64_000_000
-    assert invoke(emulator, name, {"eat": 600_000_000})["errorType"] == "MemoryError"
+    assert invoke(emulator, name, {"allocate": 64_000_000}) == 64_000_000
+    assert invoke(emulator, name, {"allocate": 600_000_000})["errorType"] == "MemoryError"
 
     durations = []
     for _ in range(20):
         started = time.perf_counter()
         invoke(emulator, name, {"modules": []})
         durations.append(time.perf_counter() - started)
-    # A quiet invocation took 56 ms, 50 of them waiting for output.
+    # Without the patch an invocation without output takes 56 ms, 50 of them waiting for it.
     assert sorted(durations)[10] < 0.045
 
 
-def function_processes(emulator: Emulator) -> None:
-    """Many invocations at once share a few processes, and all of them are answered."""
+def execution_environments(emulator: Emulator) -> None:
+    """Simultaneous invocations share a limited number of processes, and all succeed."""
     name = unique("shared")
     code = "import os, time\ndef handler(*_):\n    time.sleep(0.05)\n    return os.getpid()\n"
     emulator.deploy(stack(Role=ROLE, Shared=function(name, code)), unique("shared"))
-    with ThreadPoolExecutor(20) as hands:
-        processes = list(hands.map(lambda _: invoke(emulator, name, {}), range(20)))
+    with ThreadPoolExecutor(20) as clients:
+        processes = list(clients.map(lambda _: invoke(emulator, name, {}), range(20)))
     assert all(isinstance(it, int) for it in processes)
-    assert len(set(processes)) <= PROCESSES
+    assert len(set(processes)) <= MAX_PROCESSES
 
 
 def import_errors(emulator: Emulator) -> None:
-    """An import that fails keeps its type as well."""
+    """A failed import is reported with its error type."""
     name = unique("broken")
     emulator.deploy(
         stack(Role=ROLE, Broken=function(name, "import nothing_here")), unique("broken")
@@ -121,10 +121,10 @@ def import_errors(emulator: Emulator) -> None:
 
 
 def worker_regions(emulator: Emulator) -> None:
-    """A new function leaves the worker of its namesake in another region alone."""
-    name = unique("namesake")
+    """Creating a function does not stop the worker of the same name in another Region."""
+    name = unique("same-name")
     code = "import os\ndef handler(event, context):\n    return os.getpid()\n"
-    template = stack(Role=ROLE, Namesake=function(name, code))
+    template = stack(Role=ROLE, SameName=function(name, code))
     emulator.deploy(template, unique("first"), "eu-west-2")
     before = invoke(emulator, name, {}, "eu-west-2")
     emulator.deploy(template, unique("second"), "ap-south-1")
@@ -152,7 +152,7 @@ def weighted_aliases(emulator: Emulator) -> None:
 
 
 def function_versions(emulator: Emulator) -> None:
-    """A version keeps its own package, and the same code is published once."""
+    """A version keeps its package, and unchanged code is published once."""
     name = unique("published")
     code = "def handler(event, context):\n    return 1\n"
     emulator.deploy(stack(Role=ROLE, Published=function(name, code)), name)
@@ -170,7 +170,7 @@ def function_versions(emulator: Emulator) -> None:
     with pytest.raises(ClientError, match="CodeSHA256"):
         functions.publish_version(FunctionName=name, CodeSha256=first["CodeSha256"])
 
-    functions.update_function_code(FunctionName=name, ZipFile=package(index="# neither"))
+    functions.update_function_code(FunctionName=name, ZipFile=package(index="# unpublished"))
     for version, body in (("1", code), ("2", code.replace("1", "2"))):
         found = functions.get_function(FunctionName=name, Qualifier=version)
         assert found["Configuration"]["Version"] == version
@@ -183,21 +183,21 @@ def function_versions(emulator: Emulator) -> None:
 
 
 def log_streams(emulator: Emulator) -> None:
-    """All invocations of a version are in one log stream."""
-    name = unique("talking")
-    code = "def handler(event, context):\n    print('said', event['word'])\n"
-    emulator.deploy(stack(Role=ROLE, Talking=function(name, code)), name)
+    """All invocations of a version write to one log stream."""
+    name = unique("logging")
+    code = "def handler(event, context):\n    print('line', event['word'])\n"
+    emulator.deploy(stack(Role=ROLE, Logging=function(name, code)), name)
     for word in ("one", "two", "three"):
         invoke(emulator, name, {"word": word})
     logs, group = emulator.client("logs"), f"/aws/lambda/{name}"
     streams = logs.describe_log_streams(logGroupName=group)["logStreams"]
     assert len(streams) == 1
-    events = logs.filter_log_events(logGroupName=group, filterPattern="said")["events"]
-    assert [event["message"] for event in events] == ["said one", "said two", "said three"]
+    events = logs.filter_log_events(logGroupName=group, filterPattern="line")["events"]
+    assert [event["message"] for event in events] == ["line one", "line two", "line three"]
 
 
-def update_delay(emulator: Emulator) -> None:
-    """Who waits for an update as the SDK does waits less than the waiter's second."""
+def function_update_delay(emulator: Emulator) -> None:
+    """The SDK's waiter for an update returns in less than its polling interval."""
     name = unique("updated")
     code = "def handler(event, context):\n    return 1\n"
     emulator.deploy(stack(Role=ROLE, Updated=function(name, code)), name)
@@ -211,7 +211,7 @@ def update_delay(emulator: Emulator) -> None:
 
 
 def stream_pollers(emulator: Emulator) -> None:
-    """A record of a stream with a mapping is left to aws_emulator/event_sources."""
+    """MiniStack does not poll Kinesis event source mappings."""
     name = unique("mapped")
     emulator.deploy(
         stack(

@@ -1,4 +1,4 @@
-"""What the shims promise about the properties that a template says. Each was dropped."""
+"""Contracts of the patches that apply properties which MiniStack's provisioners drop."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ _CODE = "def handler(event, context):\n    return None\n"
 
 
 def table_properties(emulator: Emulator) -> None:
-    """A table's time to live, recovery and encryption are those of the template."""
+    """A table has the time to live, recovery and encryption of the template."""
     name = unique("table")
     template = stack(
         Table={
@@ -41,7 +41,7 @@ def table_properties(emulator: Emulator) -> None:
 
 
 def global_tables(emulator: Emulator) -> None:
-    """A global table has its replicas, each with its own stream, and they go with it."""
+    """A global table has replicas with a stream each, which are deleted with it."""
     name = unique("global")
     template = stack(
         Table={
@@ -71,8 +71,8 @@ def global_tables(emulator: Emulator) -> None:
     replica = london.describe_table(TableName=name)["Table"]
     assert ":eu-west-2:" in replica["LatestStreamArn"]
     assert replica["DeletionProtectionEnabled"] is True
-    lives = london.describe_time_to_live(TableName=name)["TimeToLiveDescription"]
-    assert lives["AttributeName"] == "expires_at"
+    time_to_live = london.describe_time_to_live(TableName=name)["TimeToLiveDescription"]
+    assert time_to_live["AttributeName"] == "expires_at"
 
     home.put_item(TableName=name, Item={"id": {"S": "from home"}})
     london.put_item(TableName=name, Item={"id": {"S": "from London"}})
@@ -86,7 +86,7 @@ def global_tables(emulator: Emulator) -> None:
 
 
 def bucket_properties(emulator: Emulator) -> None:
-    """A bucket's encryption, lifecycle, ownership and replication are those of the template."""
+    """A bucket has the encryption, lifecycle, ownership and replication of the template."""
     name = unique("bucket")
     storage, versioned = emulator.client("s3"), {"Status": "Enabled"}
     storage.create_bucket(Bucket=f"{name}-copy")
@@ -161,7 +161,7 @@ def bucket_properties(emulator: Emulator) -> None:
 
 
 def function_properties(emulator: Emulator) -> None:
-    """A function's reserved concurrency and dead-letter queue are those of the template."""
+    """A function has the reserved concurrency and dead-letter queue of the template."""
     name = unique("reserved")
     queue = {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": name}}
 
@@ -182,8 +182,8 @@ def function_properties(emulator: Emulator) -> None:
     assert "DeadLetterConfig" not in functions.get_function_configuration(FunctionName=name)
 
 
-def mapping_properties(emulator: Emulator) -> None:
-    """A mapping's window, metrics, tags and state are those of the template, or of the call."""
+def event_source_mapping_properties(emulator: Emulator) -> None:
+    """A mapping has the window, metrics, tags and state of the template or API call."""
     name = unique("windowed")
     mapping = {
         "EventSourceArn": {"Fn::GetAtt": ["Stream", "Arn"]},
@@ -204,7 +204,7 @@ def mapping_properties(emulator: Emulator) -> None:
 
     metrics, functions = {"Metrics": ["EventCount"]}, emulator.client("lambda")
 
-    def shown() -> dict[str, Any]:
+    def described() -> dict[str, Any]:
         found = functions.list_event_source_mappings(FunctionName=name)["EventSourceMappings"]
         first: dict[str, Any] = found[0]
         return first
@@ -213,41 +213,41 @@ def mapping_properties(emulator: Emulator) -> None:
     emulator.deploy(
         template(TumblingWindowInSeconds=60, MetricsConfig=metrics, Tags=tags, Enabled=False), name
     )
-    found = shown()
+    found = described()
     assert found.get("TumblingWindowInSeconds") == 60
     assert (found["MetricsConfig"], found["State"]) == (metrics, "Disabled")
     listed = functions.list_tags(Resource=found["EventSourceMappingArn"])["Tags"]
     assert listed == {"stage": "test"}
 
     emulator.deploy(template(), name)
-    found = shown()
+    found = described()
     assert found["State"] == "Enabled"
     assert found.keys() & {"TumblingWindowInSeconds", "MetricsConfig"} == set()
     functions.update_event_source_mapping(UUID=found["UUID"], TumblingWindowInSeconds=30)
-    assert shown()["TumblingWindowInSeconds"] == 30
+    assert described()["TumblingWindowInSeconds"] == 30
 
 
 def stream_encryption(emulator: Emulator) -> None:
-    """A stream's encryption is that of the template."""
+    """A stream has the encryption of the template."""
     name, streams = unique("encrypted"), emulator.client("kinesis")
     key = {"EncryptionType": "KMS", "KeyId": "alias/aws/kinesis"}
 
-    def shown(**properties: Any) -> tuple[str, str | None]:
+    def described(**properties: Any) -> tuple[str, str | None]:
         properties = {"Name": name, "ShardCount": 1, **properties}
         template = stack(Stream={"Type": "AWS::Kinesis::Stream", "Properties": properties})
         emulator.deploy(template, name)
         summary = streams.describe_stream_summary(StreamName=name)["StreamDescriptionSummary"]
         return summary["EncryptionType"], summary.get("KeyId")
 
-    assert shown(StreamEncryption=key) == ("KMS", "alias/aws/kinesis")
-    assert shown() == ("NONE", None)
+    assert described(StreamEncryption=key) == ("KMS", "alias/aws/kinesis")
+    assert described() == ("NONE", None)
 
 
 def topic_encryption(emulator: Emulator) -> None:
-    """A topic's key is that of the template."""
+    """A topic has the key of the template."""
     name, topics = unique("encrypted"), emulator.client("sns")
 
-    def shown(**properties: Any) -> str | None:
+    def described(**properties: Any) -> str | None:
         properties = {"TopicName": name, **properties}
         template = stack(Topic={"Type": "AWS::SNS::Topic", "Properties": properties})
         template["Outputs"] = {"Arn": {"Value": {"Ref": "Topic"}}}
@@ -257,12 +257,12 @@ def topic_encryption(emulator: Emulator) -> None:
         )
         return key
 
-    assert shown(KmsMasterKeyId="alias/aws/sns") == "alias/aws/sns"
-    assert shown() is None
+    assert described(KmsMasterKeyId="alias/aws/sns") == "alias/aws/sns"
+    assert described() is None
 
 
 def user_pool_attributes(emulator: Emulator) -> None:
-    """A user pool's issuer can be read with GetAtt."""
+    """Fn::GetAtt returns the issuer of a user pool."""
     name = unique("pool")
     template = stack(Pool={"Type": "AWS::Cognito::UserPool", "Properties": {"UserPoolName": name}})
     template["Outputs"] = {

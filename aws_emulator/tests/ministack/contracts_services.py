@@ -1,4 +1,4 @@
-"""What the shims promise about streams, state machines and regions."""
+"""Contracts of the patches for Kinesis, DynamoDB, S3, SQS, faults and Regions."""
 
 import json
 import time
@@ -20,8 +20,8 @@ from aws_emulator.tests.ministack.running import Emulator, unique
 from aws_emulator.tests.waiting import wait_until
 
 
-def kinesis_housekeeping(emulator: Emulator) -> None:
-    """A put costs no more in a stream that holds many records."""
+def kinesis_retention(emulator: Emulator) -> None:
+    """PutRecord is as fast in a stream with many records."""
     name = unique("full")
     streams = emulator.client("kinesis")
     streams.create_stream(StreamName=name, ShardCount=1)
@@ -31,12 +31,12 @@ def kinesis_housekeeping(emulator: Emulator) -> None:
     started = time.perf_counter()
     for _ in range(50):
         streams.put_record(StreamName=name, Data=b"x", PartitionKey="x")
-    # Looking at 100,000 records at each put took 6 ms and more.
+    # Without the patch each put visits 100,000 records, which takes 6 ms or more.
     assert (time.perf_counter() - started) / 50 < 0.005
 
 
-def expired_items(emulator: Emulator) -> None:
-    """An expired item is gone within seconds, by DynamoDB itself as its stream says."""
+def ttl_deletions(emulator: Emulator) -> None:
+    """DynamoDB deletes an expired item within seconds, with userIdentity on the stream."""
     name = unique("expiring")
     for region in ("us-east-1", "eu-west-2"):
         tables = emulator.client("dynamodb", region)
@@ -75,8 +75,8 @@ def expired_items(emulator: Emulator) -> None:
         }
 
 
-def execution_delay(emulator: Emulator) -> None:
-    """An execution starts at once."""
+def execution_start_delay(emulator: Emulator) -> None:
+    """An execution starts without a delay."""
     machines = emulator.client("stepfunctions")
     definition = {"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}}
     role = emulator.client("iam").create_role(
@@ -102,12 +102,12 @@ def execution_delay(emulator: Emulator) -> None:
         started = time.perf_counter()
         machines.start_sync_execution(stateMachineArn=machine)
         durations.append(time.perf_counter() - started)
-    # 150 ms of them were the delay.
+    # Without the patch the delay alone takes 150 ms.
     assert min(durations) < 0.1
 
 
-def outage(emulator: Emulator) -> None:
-    """A region that is down answers 503, the others go on, and it comes back."""
+def region_outage(emulator: Emulator) -> None:
+    """A failed Region answers 503, other Regions are unaffected, and it recovers."""
     name = unique("down")
     home, london = emulator.client("kinesis"), emulator.client("kinesis", "eu-west-2")
     for streams in (home, london):
@@ -123,16 +123,16 @@ def outage(emulator: Emulator) -> None:
     london.put_record(StreamName=name, Data=b"x", PartitionKey="x")
 
 
-def call_faults(emulator: Emulator) -> None:
-    """A call in a role fails as it was asked to, before or after it was done; others never do."""
+def fault_injection(emulator: Emulator) -> None:
+    """A call with a role fails as the rule says, before or after execution; others succeed."""
     bucket = unique("faulty")
     emulator.client("s3").create_bucket(Bucket=bucket)
-    role = _in_a_role(emulator)
+    role = _client_with_role(emulator)
 
     def put(kind: str, **more: object) -> tuple[type[Exception] | None, bool]:
-        """How a put under one rule ends, and whether the object is there."""
-        said = "&".join(f"{name}={value}" for name, value in more.items())
-        emulator.local(f"faults?service=s3&operation=PUT&kind={kind}&{said}", "POST")
+        """Return the error of a put under one rule, and whether the object exists."""
+        options = "&".join(f"{name}={value}" for name, value in more.items())
+        emulator.local(f"faults?service=s3&operation=PUT&kind={kind}&{options}", "POST")
         try:
             role.put_object(Bucket=bucket, Key=kind, Body=b"x")
             ended = None
@@ -146,9 +146,9 @@ def call_faults(emulator: Emulator) -> None:
     assert put("refused") == (ClientError, False)
     assert put("refused", share=0) == (None, True)
     assert put("lost") == (ClientError, True)
-    ended, there = put("cut")
-    assert ended is not None
-    assert there
+    error, exists = put("cut")
+    assert error is not None
+    assert exists
     assert put("late", seconds=1) == (ReadTimeoutError, False)
     time.sleep(1)
     emulator.client("s3").head_object(Bucket=bucket, Key="late")
@@ -156,14 +156,14 @@ def call_faults(emulator: Emulator) -> None:
 
 
 def _throttled(emulator: Emulator) -> None:
-    """Kinesis is too fast for one region, record by record, and not for another."""
+    """Kinesis throttles each record in one Region, and none in another."""
     name = unique("fast")
     records = [{"Data": b"x", "PartitionKey": str(number)} for number in range(3)]
     emulator.local("faults?service=kinesis&region=eu-west-2&kind=throttled", "POST")
     failed = []
     for region in ("us-east-1", "eu-west-2"):
         emulator.client("kinesis", region).create_stream(StreamName=name, ShardCount=1)
-        streams = _in_a_role(emulator, "kinesis", region)
+        streams = _client_with_role(emulator, "kinesis", region)
         answer = streams.put_records(StreamName=name, Records=records)
         failed.append([it.get("ErrorCode") for it in answer["Records"]])
         assert answer.get("FailedRecordCount", 0) == sum(map(bool, failed[-1]))
@@ -173,8 +173,8 @@ def _throttled(emulator: Emulator) -> None:
     emulator.local("faults", "DELETE")
 
 
-def loopback_transport(emulator: Emulator) -> None:
-    """A bucket that wants TLS takes calls over the loopback address, and the rest of its policy."""
+def secure_transport(emulator: Emulator) -> None:
+    """A bucket that requires TLS accepts loopback calls, and applies the rest of its policy."""
     bucket = unique("tls")
     emulator.client("s3").create_bucket(Bucket=bucket)
     denials = {
@@ -193,7 +193,7 @@ def loopback_transport(emulator: Emulator) -> None:
     ]
     policy = json.dumps({"Version": "2012-10-17", "Statement": statements})
     emulator.client("s3").put_bucket_policy(Bucket=bucket, Policy=policy)
-    role = _in_a_role(emulator)
+    role = _client_with_role(emulator)
     role.put_object(Bucket=bucket, Key="open", Body=b"x")
     denied = False
     try:
@@ -203,20 +203,20 @@ def loopback_transport(emulator: Emulator) -> None:
     assert denied
 
 
-def _in_a_role(emulator: Emulator, service: str = "s3", region: str = "us-east-1") -> Any:
-    """A client with temporary credentials, as a function has them; it never tries again."""
+def _client_with_role(emulator: Emulator, service: str = "s3", region: str = "us-east-1") -> Any:
+    """Return a client with temporary credentials, as in a function, and without retries."""
     name = unique("function")
-    anyone = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}
-    everything = {"Effect": "Allow", "Action": f"{service}:*", "Resource": "*"}
+    trust = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}
+    permissions = {"Effect": "Allow", "Action": f"{service}:*", "Resource": "*"}
     iam = emulator.client("iam")
     role = iam.create_role(
         RoleName=name,
-        AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [anyone]}),
+        AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]}),
     )["Role"]["Arn"]
     iam.put_role_policy(
         RoleName=name,
         PolicyName="all",
-        PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [everything]}),
+        PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [permissions]}),
     )
     given = emulator.client("sts").assume_role(RoleArn=role, RoleSessionName="function")[
         "Credentials"
@@ -234,8 +234,8 @@ def _in_a_role(emulator: Emulator, service: str = "s3", region: str = "us-east-1
     )
 
 
-def fifo_backlogs(emulator: Emulator) -> None:
-    """Who asks a queue in which thousands wait is answered about as quickly as at an empty one."""
+def fifo_queues(emulator: Emulator) -> None:
+    """A receive from a queue with thousands of messages is about as fast as from an empty one."""
     queues = emulator.client("sqs")
     full, empty = (
         queues.create_queue(
@@ -253,16 +253,16 @@ def fifo_backlogs(emulator: Emulator) -> None:
         queues.send_message_batch(QueueUrl=full, Entries=entries)
     (first,) = queues.receive_message(QueueUrl=full, MaxNumberOfMessages=1)["Messages"]
 
-    def quickest(url: str) -> float:
+    def shortest_s(url: str) -> float:
         durations = []
         for _ in range(30):
             started = time.perf_counter()
-            # Whoever waits in a group waits for the one that was taken.
+            # The received message blocks the others of its message group.
             assert "Messages" not in queues.receive_message(QueueUrl=url, WaitTimeSeconds=0)
             durations.append(time.perf_counter() - started)
         return min(durations)
 
-    assert quickest(full) < 3 * quickest(empty)
+    assert shortest_s(full) < 3 * shortest_s(empty)
     queues.delete_message(QueueUrl=full, ReceiptHandle=first["ReceiptHandle"])
     taken = queues.receive_message(QueueUrl=full, MaxNumberOfMessages=10)["Messages"]
     assert len(taken) == 10

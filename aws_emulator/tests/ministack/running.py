@@ -1,4 +1,4 @@
-"""A private emulator on a free port, and the few things that its tests do with one."""
+"""Starts MiniStack for tests: on a free port, without some patches, or from changed sources."""
 
 import json
 import os
@@ -24,7 +24,7 @@ PYTHON = ROOT / ".venv-emulator" / "bin" / "python"
 LAMBDA_PYTHON = ROOT / ".venv-lambda" / "bin" / "python"
 HOME = "us-east-1"
 
-#: What an AWS client needs to know to talk to an emulator, beside its address.
+#: Environment of an AWS client, without the endpoint.
 CREDENTIALS = {
     "AWS_ACCESS_KEY_ID": "test",
     "AWS_SECRET_ACCESS_KEY": "test",
@@ -35,7 +35,7 @@ CREDENTIALS = {
 
 @dataclass(eq=False)
 class Emulator:
-    """A running emulator."""
+    """A running MiniStack."""
 
     endpoint: str
     process: subprocess.Popen[str]
@@ -44,7 +44,7 @@ class Emulator:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def client(self, service: str, region: str = HOME) -> Any:
-        """An AWS client of this emulator: one for all threads, which may not make their own."""
+        """Return a boto3 client. Threads share it, because creating clients is not thread-safe."""
         with self._lock:
             if (service, region) not in self._clients:
                 self._clients[service, region] = self._new_client(service, region)
@@ -66,7 +66,7 @@ class Emulator:
         )
 
     def local(self, path: str, method: str = "GET") -> Any:
-        """What one of the emulator's own paths answers."""
+        """Return the JSON of a path under /_local/. Raises AssertionError for an error status."""
         request = urllib.request.Request(f"{self.endpoint}/_local/{path}", method=method)
         try:
             with urllib.request.urlopen(request, timeout=10) as response:
@@ -76,7 +76,10 @@ class Emulator:
                 raise AssertionError(f"{method} {path}: {error.code}") from None
 
     def deploy(self, template: dict[str, Any], stack: str, region: str = HOME, **given: str) -> Any:
-        """Create or update a stack and return its outputs; an error ends in its reason."""
+        """Create or update a stack and return its outputs.
+
+        Raises AssertionError with the events' reasons if it fails.
+        """
         cloudformation = self.client("cloudformation", region)
         existing = {found["StackName"] for found in cloudformation.describe_stacks()["Stacks"]}
         act = cloudformation.update_stack if stack in existing else cloudformation.create_stack
@@ -86,9 +89,9 @@ class Emulator:
             Capabilities=["CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"],
             Parameters=[{"ParameterKey": k, "ParameterValue": v} for k, v in given.items()],
         )
-        return self._settled(stack, region)
+        return self._wait_for_outputs(stack, region)
 
-    def _settled(self, stack: str, region: str) -> dict[str, str]:
+    def _wait_for_outputs(self, stack: str, region: str) -> dict[str, str]:
         cloudformation = self.client("cloudformation", region)
 
         def completed() -> dict[str, Any] | None:
@@ -106,7 +109,7 @@ class Emulator:
         return {o["OutputKey"]: o["OutputValue"] for o in settled.get("Outputs", [])}
 
     def delete(self, stack: str, region: str = HOME) -> None:
-        """Delete a stack and wait until it is gone."""
+        """Delete a stack and wait for the end of the deletion."""
         cloudformation = self.client("cloudformation", region)
         cloudformation.delete_stack(StackName=stack)
 
@@ -119,20 +122,20 @@ class Emulator:
 
 @contextmanager
 def running(state: Path, *without: str, root: Path = ROOT) -> Iterator[Emulator]:
-    """Start an emulator, without some shims or from a copy of the sources, and stop it."""
+    """Start MiniStack, without some patches or from a copy of the sources, and stop it."""
     process = start(state, *[f"--without={name}" for name in without], root=root)
     try:
         assert process.stdout
         line = process.stdout.readline()
-        assert line.startswith("emulator: http"), log(state).read_text()
-        yield Emulator(line.removeprefix("emulator: ").strip(), process, state)
+        assert line.startswith("ministack: http"), log(state).read_text()
+        yield Emulator(line.removeprefix("ministack: ").strip(), process, state)
     finally:
         process.terminate()
         process.communicate(timeout=10)
 
 
 def start(state: Path, *arguments: str, port: int = 0, root: Path = ROOT) -> subprocess.Popen[str]:
-    """Start the launcher; its standard error goes to `log(state)`."""
+    """Start the process. Its standard error goes to `log(state)`."""
     command = [str(PYTHON), "-m", "aws_emulator.ministack", f"--port={port}", f"--state={state}"]
     with log(state).open("w") as errors:
         return subprocess.Popen(
@@ -145,7 +148,7 @@ def start(state: Path, *arguments: str, port: int = 0, root: Path = ROOT) -> sub
 
 
 def changed_copy(directory: Path, file: str, old: str, new: str) -> Path:
-    """A copy of the launcher in which one text of one file is another."""
+    """Copy the package, and replace a text in one file of the copy."""
     shutil.copytree(
         ROOT / "aws_emulator", directory / "aws_emulator", ignore=shutil.ignore_patterns("__pyc*")
     )
@@ -157,10 +160,10 @@ def changed_copy(directory: Path, file: str, old: str, new: str) -> Path:
 
 
 def log(state: Path) -> Path:
-    """Where the launcher's standard error goes."""
+    """Return the file for the process's standard error."""
     return state.with_name(f"{state.name}.log")
 
 
 def unique(prefix: str) -> str:
-    """A name that no other check uses."""
+    """Return a name that no other test uses."""
     return f"{prefix}-{uuid.uuid4().hex[:8]}"

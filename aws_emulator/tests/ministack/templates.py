@@ -1,4 +1,4 @@
-"""Parts of templates that the checks deploy."""
+"""Builders of templates for the tests."""
 
 import io
 import zipfile
@@ -22,7 +22,7 @@ ROLE: dict[str, Any] = {
 
 
 def function(name: str, code: str, **properties: Any) -> dict[str, Any]:
-    """A function with inline code; its handler is `index.handler`, its role the resource Role."""
+    """Return a function with inline code, handler index.handler and the resource Role as role."""
     return {
         "Type": "AWS::Lambda::Function",
         "Properties": {
@@ -38,7 +38,7 @@ def function(name: str, code: str, **properties: Any) -> dict[str, Any]:
 
 
 def package(**files: str | bytes) -> bytes:
-    """A zipped package; `a__b` in a name stands for `a/b`, and each file is a Python module."""
+    """Return a zipped package of Python modules. `a__b` is the name of a/b.py."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in files.items():
@@ -47,5 +47,5 @@ def package(**files: str | bytes) -> bytes:
 
 
 def stack(**resources: Any) -> dict[str, Any]:
-    """A template of these resources."""
+    """Return a template with these resources."""
     return {"AWSTemplateFormatVersion": "2010-09-09", "Resources": resources}

@@ -1,4 +1,4 @@
-"""A deployment as this project does it: custom resources, roles, versions, `sam deploy`."""
+"""Deployments: custom resources, IAM roles, function versions, `sam build` and `sam deploy`."""
 
 import os
 import shutil
@@ -18,7 +18,7 @@ _ECHO = (ROOT / "aws_emulator" / "tests" / "ministack" / "app" / "src" / "echo.p
 
 
 def _custom(name: str, word: str | None, **more: Any) -> dict[str, Any]:
-    """A template with a custom resource whose function is called `name`; None leaves it out."""
+    """Return a template with a custom resource and its function; word None omits the resource."""
     template = stack(Role=ROLE, Echo=function(name, _ECHO, Handler="index.lambda_handler"))
     if word is not None:
         template["Resources"]["Custom"] = {
@@ -35,7 +35,7 @@ def _custom(name: str, word: str | None, **more: Any) -> dict[str, Any]:
 
 
 def _requests(emulator: Emulator, name: str) -> list[str]:
-    """The request types that the custom resource's function printed."""
+    """Return the request types that the custom resource's function has logged."""
     logs = emulator.client("logs")
     events = logs.filter_log_events(
         logGroupName=f"/aws/lambda/{name}", filterPattern="RequestType"
@@ -43,7 +43,7 @@ def _requests(emulator: Emulator, name: str) -> list[str]:
     return [event["message"].split()[-1] for event in events]
 
 
-def test_a_custom_resource_lives(emulator: Emulator) -> None:
+def test_custom_resource_is_created_updated_and_deleted(emulator: Emulator) -> None:
     name = unique("custom")
     assert emulator.deploy(_custom(name, "one"), name) == {"Word": "one"}
     assert emulator.deploy(_custom(name, "two"), name) == {"Word": "two"}
@@ -51,27 +51,26 @@ def test_a_custom_resource_lives(emulator: Emulator) -> None:
     assert _requests(emulator, name) == ["Create", "Update", "Delete"]
 
 
-def test_a_custom_resource_is_deleted_with_its_stack(emulator: Emulator) -> None:
+def test_custom_resource_is_deleted_with_its_stack(emulator: Emulator) -> None:
     name = unique("custom")
     emulator.deploy(_custom(name, "one"), name)
     emulator.delete(name)
     assert _requests(emulator, name) == ["Create", "Delete"]
 
 
-def test_a_custom_resource_that_fails_gives_its_reason(emulator: Emulator) -> None:
+def test_failed_custom_resource_reports_its_reason(emulator: Emulator) -> None:
     name = unique("custom")
     with pytest.raises(AssertionError, match="the word is forbidden"):
         emulator.deploy(_custom(name, "forbidden"), name)
 
 
-def test_a_custom_resource_that_never_answers_ends_after_its_timeout(emulator: Emulator) -> None:
+def test_custom_resource_without_response_fails_after_timeout(emulator: Emulator) -> None:
     name = unique("custom")
     with pytest.raises(AssertionError, match="timed out after 1s"):
         emulator.deploy(_custom(name, "silence", ServiceTimeout=1), name)
 
 
-def test_roles_are_enforced(emulator: Emulator) -> None:
-    """A function without the permission is refused, with it it is not."""
+def test_function_needs_permission_of_its_role(emulator: Emulator) -> None:
     name = unique("role")
     code = (
         "import boto3\n"
@@ -81,8 +80,8 @@ def test_roles_are_enforced(emulator: Emulator) -> None:
     )
     bucket = {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": name}}
     emulator.deploy(stack(Role=ROLE, Bucket=bucket, Writer=function(name, code)), name)
-    refused = invoke(emulator, name, {"bucket": name})
-    assert "AccessDenied" in refused["errorMessage"]
+    denied = invoke(emulator, name, {"bucket": name})
+    assert "AccessDenied" in denied["errorMessage"]
 
     statement = {"Effect": "Allow", "Action": "s3:PutObject", "Resource": f"arn:aws:s3:::{name}/*"}
     policy = {
@@ -99,7 +98,7 @@ def test_roles_are_enforced(emulator: Emulator) -> None:
 
 
 def _sam(emulator: Emulator, folder: Path, *arguments: str) -> str:
-    """Run the SAM CLI on the emulator; its output."""
+    """Run the SAM CLI against the emulator and return its output."""
     result = subprocess.run(
         [str(Path(sys.executable).parent / "sam"), *arguments],
         cwd=folder,
@@ -122,7 +121,7 @@ def _sam(emulator: Emulator, folder: Path, *arguments: str) -> str:
     return result.stdout + result.stderr
 
 
-def test_sam_builds_and_deploys_nested_stacks(emulator: Emulator, tmp_path: Path) -> None:
+def test_sam_deploys_nested_stacks_and_updates(emulator: Emulator, tmp_path: Path) -> None:
     folder, stage = tmp_path / "app", unique("s")
     shutil.copytree(ROOT / "aws_emulator" / "tests" / "ministack" / "app", folder)
 
@@ -160,8 +159,8 @@ def test_sam_builds_and_deploys_nested_stacks(emulator: Emulator, tmp_path: Path
     assert alias["FunctionVersion"] == "2"
 
 
-def test_a_retained_version_can_be_invoked(emulator: Emulator) -> None:
-    """A distribution names a version by its number: no other name may stand in for it."""
+def test_only_existing_version_can_be_invoked(emulator: Emulator) -> None:
+    """A distribution refers to a version by number, so an unknown number must fail."""
     name = unique("numbered")
     code = "def handler(event, context):\n    return context.invoked_function_arn\n"
     emulator.deploy(stack(Role=ROLE, Numbered=function(name, code)), name)

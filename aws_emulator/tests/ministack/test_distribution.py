@@ -1,11 +1,11 @@
-"""A distribution as the local edge reads it: all that the template says, by the CloudFront API."""
+"""MiniStack returns a distribution's whole configuration, which aws_emulator.cloudfront reads."""
 
 from aws_emulator.tests.ministack.running import Emulator, unique
 from aws_emulator.tests.ministack.templates import stack
 
 
-def test_a_distribution_keeps_its_configuration(emulator: Emulator) -> None:
-    name = unique("edge")
+def test_cloudfront_api_returns_configuration_of_template(emulator: Emulator) -> None:
+    name = unique("distribution")
     version = f"arn:aws:lambda:us-east-1:000000000000:function:{name}:3"
     behavior = {
         "TargetOriginId": "both",
@@ -135,27 +135,27 @@ def test_a_distribution_keeps_its_configuration(emulator: Emulator) -> None:
         "DomainName": {"Value": {"Fn::GetAtt": ["Distribution", "DomainName"]}},
         **{part: {"Value": {"Ref": part}} for part in ("Access", "Cache", "Request", "Headers")},
     }
-    made = emulator.deploy(template, name)
+    outputs = emulator.deploy(template, name)
     front = emulator.client("cloudfront")
-    found = front.get_distribution(Id=made["Id"])["Distribution"]
-    assert found["DomainName"] == made["DomainName"]
+    found = front.get_distribution(Id=outputs["Id"])["Distribution"]
+    assert found["DomainName"] == outputs["DomainName"]
 
-    config = front.get_distribution_config(Id=made["Id"])["DistributionConfig"]
+    config = front.get_distribution_config(Id=outputs["Id"])["DistributionConfig"]
     assert config["DefaultRootObject"] == "index.html"
     assert [origin["Id"] for origin in config["Origins"]["Items"]] == ["first", "second"]
     assert config["Origins"]["Items"][1]["OriginPath"] == "/copy"
-    assert config["Origins"]["Items"][0]["OriginAccessControlId"] == made["Access"]
+    assert config["Origins"]["Items"][0]["OriginAccessControlId"] == outputs["Access"]
     group = config["OriginGroups"]["Items"][0]
     assert group["FailoverCriteria"]["StatusCodes"]["Items"] == [500, 503]
     assert [member["OriginId"] for member in group["Members"]["Items"]] == ["first", "second"]
-    for shown in (config["DefaultCacheBehavior"], config["CacheBehaviors"]["Items"][0]):
-        assert shown["CachePolicyId"] == made["Cache"]
-        assert shown["OriginRequestPolicyId"] == made["Request"]
-        assert shown["ResponseHeadersPolicyId"] == made["Headers"]
-    collector = config["CacheBehaviors"]["Items"][0]
-    assert collector["PathPattern"] == "/v1/*"
-    assert set(collector["AllowedMethods"]["Items"]) == {"GET", "HEAD", "OPTIONS"}
-    assert collector["LambdaFunctionAssociations"]["Items"] == [
+    for it in (config["DefaultCacheBehavior"], config["CacheBehaviors"]["Items"][0]):
+        assert it["CachePolicyId"] == outputs["Cache"]
+        assert it["OriginRequestPolicyId"] == outputs["Request"]
+        assert it["ResponseHeadersPolicyId"] == outputs["Headers"]
+    behavior_v1 = config["CacheBehaviors"]["Items"][0]
+    assert behavior_v1["PathPattern"] == "/v1/*"
+    assert set(behavior_v1["AllowedMethods"]["Items"]) == {"GET", "HEAD", "OPTIONS"}
+    assert behavior_v1["LambdaFunctionAssociations"]["Items"] == [
         {"EventType": "origin-request", "IncludeBody": True, "LambdaFunctionARN": version}
     ]
     assert config["CustomErrorResponses"]["Items"] == [
@@ -167,18 +167,18 @@ def test_a_distribution_keeps_its_configuration(emulator: Emulator) -> None:
         }
     ]
 
-    cache = front.get_cache_policy(Id=made["Cache"])["CachePolicy"]["CachePolicyConfig"]
+    cache = front.get_cache_policy(Id=outputs["Cache"])["CachePolicy"]["CachePolicyConfig"]
     assert (cache["MinTTL"], cache["DefaultTTL"], cache["MaxTTL"]) == (0, 5, 60)
     key = cache["ParametersInCacheKeyAndForwardedToOrigin"]
     assert key["HeadersConfig"]["Headers"]["Items"] == ["Origin"]
     assert key["QueryStringsConfig"]["QueryStringBehavior"] == "allExcept"
     assert key["QueryStringsConfig"]["QueryStrings"]["Items"] == ["utm_source"]
-    policy = front.get_origin_request_policy(Id=made["Request"])["OriginRequestPolicy"]
+    policy = front.get_origin_request_policy(Id=outputs["Request"])["OriginRequestPolicy"]
     forwarded = policy["OriginRequestPolicyConfig"]["HeadersConfig"]
     assert forwarded["HeaderBehavior"] == "allViewerAndWhitelistCloudFront"
     assert forwarded["Headers"]["Items"] == ["CloudFront-Viewer-Country"]
-    answer = front.get_response_headers_policy(Id=made["Headers"])["ResponseHeadersPolicy"]
+    answer = front.get_response_headers_policy(Id=outputs["Headers"])["ResponseHeadersPolicy"]
     added = answer["ResponseHeadersPolicyConfig"]["CustomHeadersConfig"]["Items"]
     assert added == [{"Header": "X-Note", "Value": "yes", "Override": False}]
-    access = front.get_origin_access_control(Id=made["Access"])["OriginAccessControl"]
+    access = front.get_origin_access_control(Id=outputs["Access"])["OriginAccessControl"]
     assert access["OriginAccessControlConfig"]["SigningBehavior"] == "always"

@@ -1,34 +1,51 @@
-"""No property of our templates is lost: MiniStack's provisioner names it, or a shim applies it."""
+"""The list of properties that MiniStack drops, and the patches that apply them."""
 
 import json
 import subprocess
 from pathlib import Path
 
-from aws_emulator.ministack.patches import SHIMS
+from aws_emulator.ministack.patches import applied_properties
 from aws_emulator.tests.ministack.running import PYTHON, ROOT
-
-_SCRIPT = Path(__file__).with_name("named_properties.py")
-
-
-def _applied() -> dict[str, set[str]]:
-    """Type -> properties that a shim applies."""
-    applied: dict[str, set[str]] = {}
-    for shim in SHIMS.values():
-        for resource_type, properties in getattr(shim, "PROPERTIES", {}).items():
-            applied.setdefault(resource_type, set()).update(properties)
-    return applied
+from aws_emulator.tests.ministack.templates import stack
 
 
-def test_what_the_provisioners_drop_is_applied_by_a_shim(environments: None) -> None:
+def dropped(*templates: Path) -> dict[str, list[str]]:
+    """Run the list on templates."""
+    command = [str(PYTHON), "-m", "aws_emulator.ministack.dropped_properties"]
     result = subprocess.run(
-        [PYTHON, _SCRIPT, ROOT], capture_output=True, text=True, check=True, timeout=60
+        [*command, *map(str, templates)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
     )
-    dropped = json.loads(result.stdout)
-    # If this were empty, the script would have stopped seeing what the shims are for.
-    assert "TimeToLiveSpecification" in dropped["AWS::DynamoDB::Table"]
-    applied = _applied()
-    lost = {
-        resource_type: sorted(set(properties) - applied.get(resource_type, set()))
-        for resource_type, properties in dropped.items()
+    found: dict[str, list[str]] = json.loads(result.stdout)
+    return found
+
+
+def test_dropped_property_is_listed_and_applied_by_patch(
+    environments: None, tmp_path: Path
+) -> None:
+    table = {
+        "Type": "AWS::DynamoDB::Table",
+        "Properties": {
+            "TableName": "table",
+            "TimeToLiveSpecification": {"AttributeName": "expires_at", "Enabled": True},
+        },
     }
-    assert {resource_type: names for resource_type, names in lost.items() if names} == {}
+    template = tmp_path / "template.json"
+    template.write_text(json.dumps(stack(Table=table)))
+    assert dropped(template) == {"AWS::DynamoDB::Table": ["TimeToLiveSpecification"]}
+    assert "TimeToLiveSpecification" in applied_properties()["AWS::DynamoDB::Table"]
+
+
+def test_patches_apply_all_dropped_properties_of_test_applications(environments: None) -> None:
+    tests = ROOT / "aws_emulator" / "tests"
+    applications = [
+        tests / "launcher" / "app" / "template.yaml",
+        tests / "ministack" / "app" / "template.yaml",
+        tests / "ministack" / "app" / "nested" / "child.yaml",
+    ]
+    for resource_type, properties in dropped(*applications).items():
+        assert set(properties) <= applied_properties().get(resource_type, set()), resource_type

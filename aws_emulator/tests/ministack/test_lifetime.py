@@ -1,4 +1,4 @@
-"""Nothing outlives the emulator, and what keeps it from starting is one clear sentence."""
+"""Start-up errors of MiniStack, and the end of all its processes."""
 
 import signal
 import socket
@@ -38,7 +38,7 @@ _SLEEPS = (
 
 
 def _busy(emulator: Emulator) -> list[psutil.Process]:
-    """Start workers, one of them in the middle of an invocation that has a child of its own."""
+    """Start two workers with a running invocation that has a child process each."""
     name = unique("sleeper")
     emulator.deploy(stack(Role=ROLE, Sleeper=function(name, _SLEEPS, Timeout=600)), name)
     invoke(emulator, name, {})
@@ -48,40 +48,40 @@ def _busy(emulator: Emulator) -> list[psutil.Process]:
 
     def children() -> list[psutil.Process] | None:
         below = psutil.Process(emulator.process.pid).children(recursive=True)
-        # The guard, two workers and a child of each.
+        # The guard, two workers and a child process of each.
         return below if len(below) >= 5 else None
 
     return wait_until(children, "two workers with a child each", 10)
 
 
-def _all_gone(processes: list[psutil.Process]) -> None:
+def _assert_ended(processes: list[psutil.Process]) -> None:
     _, alive = psutil.wait_procs(processes, timeout=5)
     assert alive == []
 
 
-def test_a_signal_ends_it_cleanly(tmp_path: Path) -> None:
+def test_sigterm_ends_all_processes_and_removes_files(tmp_path: Path) -> None:
     with running(tmp_path / "state") as emulator:
         below = _busy(emulator)
         emulator.process.send_signal(signal.SIGTERM)
         assert emulator.process.wait(timeout=10) == 0
-        _all_gone(below)
+        _assert_ended(below)
         assert not any((tmp_path / "state" / "tmp").iterdir())
 
 
-def test_a_kill_leaves_nothing_behind(tmp_path: Path) -> None:
+def test_sigkill_leaves_no_process_and_no_file(tmp_path: Path) -> None:
     with running(tmp_path / "state") as emulator:
         below = _busy(emulator)
         emulator.process.kill()
-        _all_gone(below)
+        _assert_ended(below)
         assert not any((tmp_path / "state" / "tmp").iterdir())
 
 
-def test_it_follows_its_parent(tmp_path: Path) -> None:
-    """A parent that is killed cannot stop the emulator, so the emulator looks."""
+def test_emulator_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
+    """A killed parent can't stop the emulator, so the emulator watches its parent."""
     state = tmp_path / "state"
     program = (
         "import subprocess, sys, threading\n"
-        # Started by a thread that ends at once, as a deployment in parallel may do.
+        # Started by a thread that ends at once, as parallel deployments may do.
         "run = lambda: subprocess.Popen(sys.argv[1:])\n"
         "thread = threading.Thread(target=run); thread.start(); thread.join()\n"
         "threading.Event().wait()\n"
@@ -92,15 +92,15 @@ def test_it_follows_its_parent(tmp_path: Path) -> None:
         [sys.executable, "-c", program, *command], cwd=ROOT, stdout=subprocess.PIPE, text=True
     ) as parent:
         assert parent.stdout
-        assert parent.stdout.readline().startswith("emulator: http")
+        assert parent.stdout.readline().startswith("ministack: http")
         below = psutil.Process(parent.pid).children(recursive=True)
         time.sleep(1)
         assert all(process.is_running() for process in below)
         parent.kill()
-        _all_gone(below)
+        _assert_ended(below)
 
 
-def test_it_listens_on_the_loopback_address_only(emulator: Emulator) -> None:
+def test_emulator_listens_on_loopback_address_only(emulator: Emulator) -> None:
     processes = [psutil.Process(emulator.process.pid)]
     processes += processes[0].children(recursive=True)
     addresses = {
@@ -112,8 +112,9 @@ def test_it_listens_on_the_loopback_address_only(emulator: Emulator) -> None:
     assert addresses == {"127.0.0.1"}
 
 
-def test_its_environment_is_clean(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the caller's environment says reaches neither the emulator nor a function."""
+def test_emulator_and_functions_do_not_inherit_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("AUTH", "false")
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "the caller's")
@@ -124,14 +125,14 @@ def test_its_environment_is_clean(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         seen = invoke(emulator, name, {})
     assert "POWERTOOLS_SERVICE_NAME" not in seen
     assert seen["AWS_ENDPOINT_URL"] == emulator.endpoint
-    # Only with AUTH does a function get its role's session.
+    # A function gets its role's session only with AUTH=true.
     assert seen["AWS_ACCESS_KEY_ID"].startswith("ASIA")
     for directory in ("HOME", "TMPDIR", "LAMBDA_TASK_ROOT"):
         assert seen[directory].startswith(str(emulator.state))
 
 
-def _refused(tmp_path: Path, *arguments: str, port: int = 0, root: Path = ROOT) -> str:
-    """The sentence with which the launcher refuses to start."""
+def _start_error(tmp_path: Path, *arguments: str, port: int = 0, root: Path = ROOT) -> str:
+    """Return the message of a start that fails."""
     state = tmp_path / "state"
     process = start(state, *arguments, port=port, root=root)
     process.communicate(timeout=30)
@@ -141,39 +142,40 @@ def _refused(tmp_path: Path, *arguments: str, port: int = 0, root: Path = ROOT) 
     return lines[0]
 
 
-def test_a_busy_port(tmp_path: Path) -> None:
+def test_start_fails_when_port_is_in_use(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
-        sentence = _refused(tmp_path, port=port)
-    assert sentence.startswith(f"emulator: port {port} on 127.0.0.1 cannot be used")
+        message = _start_error(tmp_path, port=port)
+    assert message.startswith(f"ministack: can't use port {port} on 127.0.0.1")
 
 
-def test_a_busy_directory(tmp_path: Path, emulator: Emulator) -> None:
+def test_start_fails_when_state_directory_is_in_use(tmp_path: Path, emulator: Emulator) -> None:
     state = tmp_path / "state"
     with running(state):
         process = start(state)
         process.communicate(timeout=30)
         assert process.returncode == 1
-        assert f"another emulator is using the directory {state}" in log(state).read_text()
+        assert f"another emulator uses {state}" in log(state).read_text()
 
 
-def test_an_interpreter_without_the_runtime(tmp_path: Path) -> None:
-    sentence = _refused(tmp_path, f"--lambda-python={PYTHON}")
-    assert "cannot import awslambdaric" in sentence
+def test_start_fails_without_awslambdaric(tmp_path: Path) -> None:
+    message = _start_error(tmp_path, f"--lambda-python={PYTHON}")
+    assert "can't import awslambdaric" in message
 
 
-def test_a_shim_that_does_not_exist(tmp_path: Path) -> None:
-    assert _refused(tmp_path, "--without=nothing") == "emulator: there is no shim nothing"
+def test_start_fails_for_unknown_patch(tmp_path: Path) -> None:
+    message = _start_error(tmp_path, "--without=nothing")
+    assert message == "ministack: --without: unknown patch nothing"
 
 
-def test_another_version(tmp_path: Path) -> None:
+def test_start_fails_for_other_ministack_version(tmp_path: Path) -> None:
     copy = changed_copy(tmp_path / "copy", "__main__.py", '"1.5.33"', '"9.9.9"')
-    sentence = _refused(tmp_path, root=copy)
-    assert sentence == f"emulator: the emulator needs ministack 9.9.9, but {PYTHON} has 1.5.33"
+    message = _start_error(tmp_path, root=copy)
+    assert message == f"ministack: ministack 9.9.9 is required, but {PYTHON} has 1.5.33"
 
 
-def test_a_missing_symbol(tmp_path: Path) -> None:
-    shim = "shims/kinesis_housekeeping.py"
-    copy = changed_copy(tmp_path / "copy", shim, '"_expire_records"', '"_renamed"')
-    sentence = _refused(tmp_path, root=copy)
-    assert sentence == "emulator: MiniStack's ministack.services.kinesis lacks _renamed"
+def test_start_fails_when_ministack_lacks_name_of_patch(tmp_path: Path) -> None:
+    patch = "patches/kinesis_retention.py"
+    copy = changed_copy(tmp_path / "copy", patch, '"_expire_records"', '"_renamed"')
+    message = _start_error(tmp_path, root=copy)
+    assert message == "ministack: MiniStack's ministack.services.kinesis lacks _renamed"

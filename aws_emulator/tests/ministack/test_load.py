@@ -1,4 +1,4 @@
-"""Twenty clients at once lose nothing, and what the emulator holds stays bounded."""
+"""Twenty concurrent clients, and bounded memory."""
 
 import json
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ ROUNDS = 10
 
 
 def _deployed(emulator: Emulator) -> str:
-    """The name of a stream, a table, a bucket and a function."""
+    """Deploy a stream, a table, a bucket and a function with the returned name."""
     name = unique("busy")
     key = {"AttributeName": "id", "AttributeType": "S"}
     table = {
@@ -42,7 +42,7 @@ def _deployed(emulator: Emulator) -> str:
 
 
 def _work(emulator: Emulator, name: str, client: int) -> list[Any]:
-    """What one client's invocations gave back."""
+    """Make one client's calls; return the results of its invocations."""
     streams, tables = emulator.client("kinesis"), emulator.client("dynamodb")
     storage, functions = emulator.client("s3"), emulator.client("lambda")
     numbers = []
@@ -58,7 +58,7 @@ def _work(emulator: Emulator, name: str, client: int) -> list[Any]:
 
 
 def _stream(emulator: Emulator, name: str) -> Iterator[bytes]:
-    """Every record of the stream."""
+    """Yield every record of the stream."""
     streams = emulator.client("kinesis")
     for shard in streams.list_shards(StreamName=name)["Shards"]:
         where = streams.get_shard_iterator(
@@ -69,7 +69,7 @@ def _stream(emulator: Emulator, name: str) -> Iterator[bytes]:
             where = answer["NextShardIterator"]
 
 
-def test_twenty_clients(emulator: Emulator) -> None:
+def test_twenty_concurrent_clients_lose_no_write(emulator: Emulator) -> None:
     name = _deployed(emulator)
     with ThreadPoolExecutor(CLIENTS) as clients:
         done = clients.map(lambda client: _work(emulator, name, client), range(CLIENTS))
@@ -84,10 +84,10 @@ def test_twenty_clients(emulator: Emulator) -> None:
     )
 
 
-def test_invocations_leave_nothing_behind(emulator: Emulator) -> None:
-    name = unique("again")
+def test_invocations_do_not_grow_memory_or_threads(emulator: Emulator) -> None:
+    name = unique("repeated")
     code = "def handler(event, context):\n    print('x' * 1000)\n"
-    emulator.deploy(stack(Role=ROLE, Again=function(name, code)), name)
+    emulator.deploy(stack(Role=ROLE, Repeated=function(name, code)), name)
     process = psutil.Process(emulator.process.pid)
 
     def run(times: int) -> int:
@@ -95,7 +95,7 @@ def test_invocations_leave_nothing_behind(emulator: Emulator) -> None:
             invoke(emulator, name, {})
         return process.memory_info().rss
 
-    # The log stream is full after some fourteen hundred.
+    # The log stream is full after about 1,400 invocations.
     before = run(1_500)
     threads = process.num_threads()
     growth = run(500) - before

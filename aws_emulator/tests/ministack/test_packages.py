@@ -1,4 +1,4 @@
-"""A package is unpacked once, whoever runs it."""
+"""Deployment packages are unpacked once."""
 
 import base64
 import hashlib
@@ -22,7 +22,7 @@ _FILES = st.dictionaries(
 
 
 def _package(files: dict[str, tuple[bytes, int]]) -> tuple[str, bytes]:
-    """A package and its CodeSha256."""
+    """Return the CodeSha256 and the package."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, (content, mode) in files.items():
@@ -34,7 +34,7 @@ def _package(files: dict[str, tuple[bytes, int]]) -> tuple[str, bytes]:
 
 
 @given(_FILES)
-def test_what_was_packed_is_unpacked(files: dict[str, tuple[bytes, int]]) -> None:
+def test_package_is_unpacked_with_contents_and_modes(files: dict[str, tuple[bytes, int]]) -> None:
     with tempfile.TemporaryDirectory() as root:
         directory = Packages(Path(root), Path("/venv/bin/python")).directory(*_package(files))
         task = directory / "task"
@@ -44,28 +44,28 @@ def test_what_was_packed_is_unpacked(files: dict[str, tuple[bytes, int]]) -> Non
             if path.is_file()
         }
         assert found == files
-        # The package holds nothing of ours: the bootstrap lies beside it.
+        # The bootstrap is beside the package, not in it.
         assert {path.name for path in directory.iterdir()} == {"task", "bootstrap"}
 
 
-def test_workers_that_start_at_once_share_one_directory(tmp_path: Path) -> None:
+def test_simultaneous_workers_share_one_directory(tmp_path: Path) -> None:
     packages = Packages(tmp_path, Path("/venv/bin/python"))
     digest, package = _package({"big.bin": (os.urandom(2_000_000), 0o644)})
     with ThreadPoolExecutor(8) as workers:
         found = set(workers.map(lambda _: packages.directory(digest, package), range(8)))
     assert len(found) == 1
-    # The second time nothing is read from the package.
+    # A known hash is not unpacked again.
     assert packages.directory(digest, b"no zip") in found
 
 
-def test_two_packages_have_two_directories(tmp_path: Path) -> None:
+def test_different_packages_have_different_directories(tmp_path: Path) -> None:
     packages = Packages(tmp_path, Path("/venv/bin/python"))
     first = packages.directory(*_package({"a.py": (b"1", 0o644)}))
     second = packages.directory(*_package({"a.py": (b"2", 0o644)}))
     assert [(path / "task" / "a.py").read_bytes() for path in (first, second)] == [b"1", b"2"]
 
 
-def test_the_bootstrap_starts_the_client_in_the_package(tmp_path: Path) -> None:
+def test_bootstrap_starts_runtime_interface_client(tmp_path: Path) -> None:
     packages = Packages(tmp_path, Path("/some where/python"))
     text = (packages.directory(*_package({})) / "bootstrap").read_text()
     assert text.startswith("#!/bin/sh\n")

@@ -1,4 +1,4 @@
-"""What this project relies on and MiniStack does by itself: a new version must not lose it."""
+"""MiniStack features that need no patch but that applications rely on."""
 
 import httpx
 import jwt
@@ -7,18 +7,18 @@ from botocore.exceptions import ClientError
 
 from aws_emulator.tests.ministack.contracts_cognito import (
     CALLBACK,
-    GOODBYE,
+    SIGNED_OUT,
     VERIFIER,
     authorization,
-    portal_client,
     sign_in,
     token,
+    user_pool_client,
 )
 from aws_emulator.tests.ministack.running import Emulator, unique
 from aws_emulator.tests.ministack.templates import ROLE, function, package, stack
 
 
-def test_an_object_is_written_once(emulator: Emulator) -> None:
+def test_put_object_with_if_none_match_fails_when_object_exists(emulator: Emulator) -> None:
     storage, bucket = emulator.client("s3"), unique("once")
     storage.create_bucket(Bucket=bucket)
     first = {"Bucket": bucket, "Key": "events/a.parquet", "IfNoneMatch": "*"}
@@ -32,7 +32,7 @@ def test_an_object_is_written_once(emulator: Emulator) -> None:
     assert storage.get_object(Bucket=bucket, Key=first["Key"])["Body"].read() == b"1"
 
 
-def test_events_reach_a_stream_of_another_region(emulator: Emulator) -> None:
+def test_stream_exists_in_its_region_only(emulator: Emulator) -> None:
     name = unique("far")
     streams = emulator.client("kinesis", "ap-south-1")
     streams.create_stream(StreamName=name, ShardCount=2)
@@ -48,7 +48,7 @@ def test_events_reach_a_stream_of_another_region(emulator: Emulator) -> None:
         emulator.client("kinesis").describe_stream(StreamName=name)
 
 
-def test_a_new_function_becomes_active(emulator: Emulator) -> None:
+def test_function_is_active_after_create_and_update(emulator: Emulator) -> None:
     name = unique("active")
     emulator.deploy(stack(Role=ROLE, Active=function(name, "def handler(e, c):\n    pass\n")), name)
     functions = emulator.client("lambda")
@@ -60,8 +60,8 @@ def test_a_new_function_becomes_active(emulator: Emulator) -> None:
     assert functions.get_function_configuration(FunctionName=name)["State"] == "Active"
 
 
-def test_a_browser_signs_in_with_pkce(emulator: Emulator) -> None:
-    pool, client = portal_client(emulator)
+def test_browser_signs_in_with_pkce(emulator: Emulator) -> None:
+    pool, client = user_pool_client(emulator)
     with httpx.Client(base_url=emulator.endpoint) as browser:
         callback = sign_in(browser, client)
         assert callback["state"] == "st&te=1"
@@ -83,29 +83,29 @@ def test_a_browser_signs_in_with_pkce(emulator: Emulator) -> None:
         for kind, audience in (("id_token", client), ("access_token", None)):
             key = by_id[jwt.get_unverified_header(tokens[kind])["kid"]]
             found = jwt.decode(tokens[kind], key, ["RS256"], audience=audience, issuer=issuer)
-            assert found["cognito:groups"] == ["paying"]
+            assert found["cognito:groups"] == ["members"]
             if kind == "id_token":
-                assert (found["nonce"], found["email"]) == ("n once", "student@portal.example")
+                assert (found["nonce"], found["email"]) == ("n once", "user@app.example")
             else:
                 assert found["client_id"] == client
 
 
-def test_a_browser_is_refused(emulator: Emulator) -> None:
-    _, client = portal_client(emulator)
+def test_sign_in_fails_for_wrong_redirect_uri_or_password(emulator: Emulator) -> None:
+    _, client = user_pool_client(emulator)
     with httpx.Client(base_url=emulator.endpoint) as browser:
         elsewhere = authorization(client, redirect_uri="https://elsewhere.example/")
         assert browser.get("/oauth2/authorize", params=elsewhere).status_code == 400
-        form = {**authorization(client), "username": "student@portal.example", "password": "no"}
+        form = {**authorization(client), "username": "user@app.example", "password": "no"}
         page = browser.post("/login", data=form)
         assert page.status_code == 200
         assert "Incorrect username or password" in page.text
 
 
-def test_a_browser_signs_out(emulator: Emulator) -> None:
-    _, client = portal_client(emulator)
+def test_logout_redirects_to_registered_uri_only(emulator: Emulator) -> None:
+    _, client = user_pool_client(emulator)
     with httpx.Client(base_url=emulator.endpoint) as browser:
-        query = {"client_id": client, "logout_uri": GOODBYE}
+        query = {"client_id": client, "logout_uri": SIGNED_OUT}
         answer = browser.get("/logout", params=query)
-        assert (answer.status_code, answer.headers["location"]) == (302, GOODBYE)
+        assert (answer.status_code, answer.headers["location"]) == (302, SIGNED_OUT)
         query["logout_uri"] = "https://elsewhere.example/"
         assert browser.get("/logout", params=query).status_code == 400

@@ -1,4 +1,4 @@
-"""The launcher's command line."""
+"""Command line of `python -m aws_emulator.ministack`."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ def _parse(*more: str) -> settings.Settings:
     return settings.parse([*_GIVEN, *more])
 
 
-def test_paths_do_not_depend_on_the_directory_any_more() -> None:
+def test_paths_are_absolute() -> None:
     parsed = _parse("--port", "14500")
     assert parsed.state == Path.cwd() / "state"
     assert parsed.temporary.is_relative_to(parsed.state)
@@ -21,8 +21,8 @@ def test_paths_do_not_depend_on_the_directory_any_more() -> None:
     assert (parsed.account, parsed.without) == ("000000000000", frozenset())
 
 
-def test_a_venvs_interpreter_stays_a_link(tmp_path: Path) -> None:
-    """The link's target is another environment, without the venv's packages."""
+def test_link_to_interpreter_is_not_resolved(tmp_path: Path) -> None:
+    """The target of the link is another environment, without the packages."""
     link = tmp_path / "python"
     link.symlink_to("/usr/bin/python3")
     parsed = _parse("--port", "0", "--lambda-python", str(link))
@@ -30,19 +30,19 @@ def test_a_venvs_interpreter_stays_a_link(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("port", ["0", "1", "65535"])
-def test_a_port(port: str) -> None:
+def test_port_is_accepted(port: str) -> None:
     assert _parse("--port", port).port == int(port)
 
 
 @pytest.mark.parametrize("port", ["-1", "65536", "http", ""])
-def test_no_port(port: str) -> None:
+def test_invalid_port_is_rejected(port: str) -> None:
     with pytest.raises(SystemExit) as caught:
         _parse(f"--port={port}")
     assert caught.value.code == 2
 
 
 @pytest.mark.parametrize("account", ["1" * 11, "1" * 13, "a" * 12])
-def test_no_account(account: str) -> None:
+def test_invalid_account_is_rejected(account: str) -> None:
     with pytest.raises(SystemExit) as caught:
         _parse("--port", "0", "--account", account)
     assert caught.value.code == 2

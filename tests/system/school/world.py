@@ -136,7 +136,7 @@ class World:
 
     @contextmanager
     def fault(self, **rule: str) -> Iterator[None]:
-        """Let calls that functions make fail; see aws_emulator/ministack/patches/call_faults.py."""
+        """Let calls of functions fail; see aws_emulator/ministack/patches/fault_injection.py."""
         path = f"{self.running.place.endpoint}/_local/faults"
 
         def ask(method: str, query: str = "") -> None:

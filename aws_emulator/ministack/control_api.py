@@ -1,4 +1,4 @@
-"""The emulator's own paths under /_local/, beside those of AWS and MiniStack."""
+"""The emulator's own HTTP paths, /_local/..., beside those of AWS and MiniStack."""
 
 import json
 import urllib.parse
@@ -13,18 +13,18 @@ type Send = Callable[[Message], Awaitable[None]]
 type Application = Callable[[Message, Receive, Send], Awaitable[None]]
 
 
-class Control:
-    """A table of (method, path) to functions that answer with something JSON can hold."""
+class ControlApi:
+    """A table from (method, path) to functions that return a JSON value."""
 
     def __init__(self) -> None:
         self._handlers: dict[tuple[str, str], Handler] = {}
 
     def add(self, method: str, path: str, handler: Handler) -> None:
-        """Answer `method path` with `handler(query)`, as JSON."""
+        """Answer `method path` with the JSON of `handler(query)`; a ValueError becomes a 400."""
         self._handlers[method, path] = handler
 
     def wrap(self, application: Application) -> Application:
-        """The ASGI application that answers /_local/ itself, else asks `application`."""
+        """Return an ASGI application that answers /_local/ and passes on other requests."""
 
         async def control(scope: Message, receive: Receive, send: Send) -> None:
             path = scope.get("path", "")

@@ -1,28 +1,28 @@
-"""A user is found among thousands as quickly as among ten.
+"""Find a user among thousands as quickly as among ten.
 
-Gap: whoever looks for a user by address or sub, and whoever creates one, goes through all users and
-all of their attributes: the ten-thousandth user of a roster takes a hundred times the first one's.
+Gap: finding a user by email address or sub, and creating one, searches all users and all their
+attributes. Creating the 10,000th user takes a hundred times the time of the first.
 Seen in: ministack 1.5.33, cognito.py, _resolve_user.
-Delete when: a user is looked up by an index.
+Delete when: MiniStack finds users by an index.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
-from aws_emulator.ministack.control import Control
+from aws_emulator.ministack.control_api import ControlApi
 from aws_emulator.ministack.settings import Settings
-from aws_emulator.ministack.symbols import Part
+from aws_emulator.ministack.symbols import Symbols
 
 type User = dict[str, Any]
 
 
-#: Who gives a user that is there already other attributes.
-_CHANGES = ("_merge_attributes", "_merge_federated_attrs", "_set_user_identities")
+#: The functions that change the attributes of an existing user.
+_CHANGES: Final = ("_merge_attributes", "_merge_federated_attrs", "_set_user_identities")
 
 
-def install(_settings: Settings, _control: Control, _application: Any) -> None:
-    """Show the search only the users that have the value at all."""
-    service = Part("ministack.services.cognito", "_resolve_user", *_CHANGES)
+def install(_settings: Settings, _control: ControlApi, _application: Any) -> None:
+    """Restrict the search to users that have the value in some attribute."""
+    service = Symbols("ministack.services.cognito", "_resolve_user", *_CHANGES)
     indexes: dict[str, Index] = {}
 
     def noticed(original: Callable[..., Any]) -> Callable[..., Any]:
@@ -49,7 +49,7 @@ def install(_settings: Settings, _control: Control, _application: Any) -> None:
 
 
 class Index:
-    """Users by the values of their attributes. `stale`: some of them may have changed since."""
+    """Users by attribute value. `stale` means that some attributes may have changed."""
 
     def __init__(self) -> None:
         self.stale = False
@@ -57,17 +57,17 @@ class Index:
         self._names: dict[str, dict[str, None]] = {}
 
     def having(self, users: dict[str, User], value: str) -> dict[str, User]:
-        """Return the users that have the value in some attribute, or had it."""
-        everyone, self.stale = self.stale, False
-        # The newest are the last: those before one that is known are known.
+        """Return the users that have, or had, the value in some attribute."""
+        all_users, self.stale = self.stale, False
+        # Users are in order of creation: those before an indexed user are indexed, too.
         for name in reversed(list(users)):
             known = self._learn(name, users[name].get("Attributes", []))
-            if known and not everyone:
+            if known and not all_users:
                 break
         return {name: users[name] for name in self._names.get(value, ()) if name in users}
 
     def _learn(self, name: str, attributes: list[dict[str, str]]) -> bool:
-        # A change replaces the list: another list is another user's or has changed.
+        # A change replaces the list, so the same list is unchanged.
         if self._seen.get(name) is attributes:
             return True
         self._seen[name] = attributes

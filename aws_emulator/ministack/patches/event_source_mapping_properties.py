@@ -1,31 +1,31 @@
-"""An event source mapping keeps its tumbling window and its metrics.
+"""Keep the tumbling window, metrics and tags of an event source mapping.
 
-Gap: TumblingWindowInSeconds and MetricsConfig of a mapping are dropped, in a template and by the
-API; a mapping that a template disables is shown as enabled.
+Gap: templates and API calls lose TumblingWindowInSeconds and MetricsConfig. A mapping that a
+template disables is shown as enabled.
 Seen in: ministack 1.5.33, cloudformation/provisioners.py, _lambda_esm_create, and lambda_svc.py,
 _create_esm and _update_esm.
-Delete when: get_event_source_mapping shows what was asked for.
+Delete when: get_event_source_mapping returns the requested values.
 """
 
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
-from aws_emulator.ministack.control import Control
+from aws_emulator.ministack.control_api import ControlApi
 from aws_emulator.ministack.provisioning import extend
 from aws_emulator.ministack.settings import Settings
-from aws_emulator.ministack.symbols import Part
+from aws_emulator.ministack.symbols import Symbols
 
 type Response = tuple[int, dict[str, str], bytes]
 
-#: Property -> its value where a template does not say it.
-_DROPPED: dict[str, Any] = {"TumblingWindowInSeconds": None, "MetricsConfig": None}
-PROPERTIES = {"AWS::Lambda::EventSourceMapping": {*_DROPPED, "Tags"}}
+#: Property -> its default.
+_DROPPED: Final[dict[str, Any]] = {"TumblingWindowInSeconds": None, "MetricsConfig": None}
+PROPERTIES: Final = {"AWS::Lambda::EventSourceMapping": {*_DROPPED, "Tags"}}
 
 
-def install(_settings: Settings, _control: Control, _application: Any) -> None:
-    """Store both in the mapping's record."""
-    service = Part(
+def install(_settings: Settings, _control: ControlApi, _application: Any) -> None:
+    """Store the properties in the mapping's record."""
+    service = Symbols(
         "ministack.services.lambda_svc", "_esms", "_create_esm", "_update_esm", "_esm_response"
     )
 

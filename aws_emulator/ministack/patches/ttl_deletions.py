@@ -1,42 +1,41 @@
-"""Items that expire are deleted within seconds, and their table's stream says by whom.
+"""Delete expired items within seconds, and record the deletion on the table's stream.
 
-Gap: MiniStack looks for expired items once a minute, and deletes them without a record on the
-table's stream.
+Gap: MiniStack looks for expired items once a minute, and deletes them without a stream record.
 Seen in: ministack 1.5.33, dynamodb.py, _ttl_reaper.
-Delete when: a deletion by Time to Live is on the table's stream, with its userIdentity.
+Delete when: the stream has a record with userIdentity for each deletion by Time to Live.
 """
 
 import contextvars
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
-from aws_emulator.ministack.control import Application, Control, Message, Receive, Send
+from aws_emulator.ministack.control_api import Application, ControlApi, Message, Receive, Send
 from aws_emulator.ministack.settings import Settings
-from aws_emulator.ministack.symbols import Part
+from aws_emulator.ministack.symbols import Symbols
 
-#: "within a few days of their expiration" ("Using time to live (TTL) in DynamoDB"): any pace is
-#: right, and who looks at a laptop does not want to wait.
-INTERVAL_S = 1.0
-#: A look goes through every item and holds up every request: no more than this of the time.
-SHARE = 0.02
-_REAPER = "dynamodb-ttl-reaper"
-#: The record of such a deletion ("DynamoDB Streams and Time to Live").
-_BY_TTL = {"Type": "Service", "PrincipalId": "dynamodb.amazonaws.com"}
+#: DynamoDB deletes "within a few days of their expiration" ("Using time to live (TTL) in
+#: DynamoDB"). A short interval suits tests and demonstrations.
+INTERVAL_S: Final = 1.0
+#: A scan blocks all requests. It may take this share of the time at most.
+MAX_SCAN_SHARE: Final = 0.02
+_REAPER: Final = "dynamodb-ttl-reaper"
+#: The userIdentity of a TTL deletion ("DynamoDB Streams and Time to Live").
+_BY_TTL: Final = {"Type": "Service", "PrincipalId": "dynamodb.amazonaws.com"}
 
 
-def install(_settings: Settings, _control: Control, application: Application) -> Application:
-    """Look for expired items between requests: then no request is half done."""
-    tables = Part(
+def install(_settings: Settings, _control: ControlApi, application: Application) -> Application:
+    """Delete expired items between two requests, while none is in progress."""
+    tables = Symbols(
         "ministack.services.dynamodb",
         *("_build_change_record", "_emit_stream_event", "_extract_key_val", "_remove_item"),
         *("_tables", "_ttl_settings"),
     )
-    scope_of = Part("ministack.core.responses", "set_request_account_id", "set_request_region")
+    scope_of = Symbols("ministack.core.responses", "set_request_account_id", "set_request_region")
     by_ttl: contextvars.ContextVar[bool] = contextvars.ContextVar("by_ttl", default=False)
     remove, value_of = tables["_remove_item"], tables["_extract_key_val"]
-    following = time.monotonic() + INTERVAL_S
+    next_scan = time.monotonic() + INTERVAL_S
 
     def signed(build: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
         def record(*of: Any) -> dict[str, Any]:
@@ -46,7 +45,7 @@ def install(_settings: Settings, _control: Control, application: Application) ->
         return record
 
     def unless_reaper(table: Any, *key: Any) -> Any:
-        # Its own thread would take them away in silence.
+        # MiniStack's thread would delete without a stream record.
         return None if threading.current_thread().name == _REAPER else remove(table, *key)
 
     def expire(account: str, region: str, name: str, attribute: str) -> None:
@@ -61,15 +60,15 @@ def install(_settings: Settings, _control: Control, application: Application) ->
                     tables["_emit_stream_event"](name, "REMOVE", item, None)
 
     async def with_expiry(scope: Message, receive: Receive, send: Send) -> None:
-        nonlocal following
+        nonlocal next_scan
         began = time.monotonic()
-        if began >= following:
+        if began >= next_scan:
             for place, setting in list(tables["_ttl_settings"].all_items()):
                 if setting.get("TimeToLiveStatus") == "ENABLED":
                     account, region, name = place
                     context, attribute = contextvars.copy_context(), setting["AttributeName"]
                     context.run(expire, account, region, name, attribute)
-            following = began + max(INTERVAL_S, (time.monotonic() - began) / SHARE)
+            next_scan = began + max(INTERVAL_S, (time.monotonic() - began) / MAX_SCAN_SHARE)
         await application(scope, receive, send)
 
     tables.wrap("_build_change_record", signed)

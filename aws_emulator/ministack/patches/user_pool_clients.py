@@ -1,39 +1,40 @@
-"""An app client keeps RefreshTokenRotation, and an update means what Cognito says it means.
+"""Keep RefreshTokenRotation of an app client, and reset the properties that an update omits.
 
-Gap: RefreshTokenRotation is dropped, in a template and by the API; UpdateUserPoolClient keeps what
-is not sent, while Cognito "sets it to its default value", so a lost callback URL is not seen here.
+Gap: templates and API calls lose RefreshTokenRotation. UpdateUserPoolClient keeps the properties
+that a call omits, while Cognito "sets it to its default value", so the emulator hides a lost
+callback URL.
 Seen in: ministack 1.5.33, cognito.py, _create_user_pool_client and _update_user_pool_client.
-Delete when: DescribeUserPoolClient shows the rotation, and an update resets what it leaves out.
+Delete when: DescribeUserPoolClient shows the rotation, and an update resets what it omits.
 """
 
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
-from aws_emulator.ministack.control import Control
+from aws_emulator.ministack.control_api import ControlApi
 from aws_emulator.ministack.settings import Settings
-from aws_emulator.ministack.symbols import Part
+from aws_emulator.ministack.symbols import Symbols
 
 type Response = tuple[int, dict[str, str], bytes]
 
-_ROTATION = "RefreshTokenRotation"
+_ROTATION: Final = "RefreshTokenRotation"
 
-PROPERTIES = {"AWS::Cognito::UserPoolClient": {_ROTATION}}
+PROPERTIES: Final = {"AWS::Cognito::UserPoolClient": {_ROTATION}}
 
 
-def install(_settings: Settings, _control: Control, _application: Any) -> None:
-    """Store the rotation in the client's record, and reset what an update leaves out."""
-    service = Part(
+def install(_settings: Settings, _control: ControlApi, _application: Any) -> None:
+    """Store the rotation in the client's record, and reset the properties that an update omits."""
+    service = Symbols(
         "ministack.services.cognito",
         "_create_user_pool_client",
         "_update_user_pool_client",
         "_describe_user_pool_client",
         "_resolve_pool",
     )
-    provisioners = Part(
+    provisioners = Symbols(
         "ministack.services.cloudformation.provisioners", "_COGNITO_USER_POOL_CLIENT_UPDATABLE"
     )
-    # The properties that the provisioner passes on, with their defaults.
+    # The properties that the provisioner passes to the API, with their defaults.
     defaults: dict[str, Any] = provisioners["_COGNITO_USER_POOL_CLIENT_UPDATABLE"]
     defaults[_ROTATION] = None
 
@@ -54,7 +55,7 @@ def install(_settings: Settings, _control: Control, _application: Any) -> None:
 
     def reset(original: Callable[..., Response]) -> Callable[..., Response]:
         # "If you don't provide a value for an attribute, Amazon Cognito sets it to its default
-        # value." (API reference, UpdateUserPoolClient). The name is the one that is kept.
+        # value." (API reference, UpdateUserPoolClient). Only the name is kept.
         left = {name: value for name, value in defaults.items() if name != "ClientName"}
         return lambda data: original({**left, **data})
 

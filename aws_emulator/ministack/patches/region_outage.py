@@ -1,16 +1,17 @@
-"""A region can be switched off: POST /_local/outage?region=eu-west-2&on=1, and on=0 again.
+"""Simulate the outage of a Region: POST /_local/outage?region=eu-west-2&on=1, and on=0 to end it.
 
-Gap: MiniStack has no failing region, so failover could not be tried.
+Gap: MiniStack can't fail a Region, so failover can't be tested.
 Seen in: ministack 1.5.33.
-Delete when: MiniStack can answer 503 for one region. (A switch of ours, rather than a repair.)
+Delete when: MiniStack can answer 503 for one Region. (A test control, not a repair.)
 """
 
 import re
 import urllib.parse
+from typing import Final
 
-from aws_emulator.ministack.control import (
+from aws_emulator.ministack.control_api import (
     Application,
-    Control,
+    ControlApi,
     Message,
     Query,
     Receive,
@@ -18,25 +19,25 @@ from aws_emulator.ministack.control import (
     answer,
 )
 from aws_emulator.ministack.settings import Settings
-from aws_emulator.ministack.symbols import Part
+from aws_emulator.ministack.symbols import Symbols
 
-#: Services of no region: they answer from anywhere.
-_GLOBAL = frozenset({"iam", "sts", "cloudfront", "route53"})
+#: Global services, which a Region's outage does not affect.
+_GLOBAL: Final = frozenset({"iam", "sts", "cloudfront", "route53"})
 #: access key / date / region / service / aws4_request (Signature Version 4, credential scope)
-_SCOPE = re.compile(r"[^/=\s]+/\d{8}/([a-z0-9-]+)/([a-z0-9-]+)/aws4_request")
-_POOL_PATH = re.compile(r"/([a-z]{2}(?:-[a-z]+)+-\d)_[A-Za-z0-9]+/")
-_API_PATH = re.compile(r"/(?:_aws/execute-api|restapis)/([^/]+)/")
+_SCOPE: Final = re.compile(r"[^/=\s]+/\d{8}/([a-z0-9-]+)/([a-z0-9-]+)/aws4_request")
+_POOL_PATH: Final = re.compile(r"/([a-z]{2}(?:-[a-z]+)+-\d)_[A-Za-z0-9]+/")
+_API_PATH: Final = re.compile(r"/(?:_aws/execute-api|restapis)/([^/]+)/")
 
 
-def install(_settings: Settings, control: Control, application: Application) -> Application:
-    """Put the switch before the application."""
-    gateway = Part("ministack.services.apigateway_v1", "find_api_scope")
+def install(_settings: Settings, control: ControlApi, application: Application) -> Application:
+    """Answer requests to a failed Region in front of the application."""
+    gateway = Symbols("ministack.services.apigateway_v1", "find_api_scope")
     down: set[str] = set()
 
     def switch(query: Query) -> dict[str, list[str]]:
         region, on = query.get("region"), query.get("on", "1")
         if not region or on not in {"0", "1"}:
-            raise ValueError("say region=<region> and on=1 or on=0")
+            raise ValueError("expected region=<region> and on=1 or on=0")
         if on == "1":
             down.add(region)
         else:
@@ -62,8 +63,8 @@ def install(_settings: Settings, control: Control, application: Application) -> 
     return with_outage
 
 
-def _region(scope: Message, gateway: Part) -> str | None:
-    """The region that a request is for, None where it is for none in particular."""
+def _region(scope: Message, gateway: Symbols) -> str | None:
+    """Return the Region of a request, or None if it is for no particular Region."""
     headers = {name.lower(): value.decode("latin-1") for name, value in scope["headers"]}
     query = urllib.parse.parse_qs(scope["query_string"].decode("latin-1"))
     signed = headers.get(b"authorization", "") + " ".join(query.get("X-Amz-Credential", []))

@@ -1,27 +1,27 @@
-"""TestState knows JSONata.
+"""Evaluate JSONata in TestState.
 
-Gap: TestState treats every task as JSONPath (Arguments, Output and a catcher's Output are ignored),
-and takes no mock for a Map.
+Gap: TestState treats every Task state as JSONPath (it ignores Arguments, Output and a catcher's
+Output), and takes no mock for a Map state.
 Seen in: ministack 1.5.33, stepfunctions.py, _test_state.
-Delete when: a JSONata task's Output is evaluated.
+Delete when: Output of a JSONata Task is evaluated.
 
-Left out: inspection of anything but input, afterArguments, result and errorDetails.
+Not covered: inspection data other than input, afterArguments, result and errorDetails.
 """
 
 import json
 from collections.abc import Callable
 from typing import Any
 
-from aws_emulator.ministack.control import Control
+from aws_emulator.ministack.control_api import ControlApi
 from aws_emulator.ministack.settings import Settings
-from aws_emulator.ministack.symbols import Part
+from aws_emulator.ministack.symbols import Symbols
 
 type Answer = dict[str, Any]
 
 
-def install(_settings: Settings, _control: Control, _application: Any) -> None:
-    """Take over the tasks of JSONata; everything else stays MiniStack's."""
-    service = Part(
+def install(_settings: Settings, _control: ControlApi, _application: Any) -> None:
+    """Test JSONata Task states here; MiniStack tests all others."""
+    service = Symbols(
         "ministack.services.stepfunctions",
         "_test_state",
         "_ExecutionError",
@@ -42,7 +42,7 @@ def install(_settings: Settings, _control: Control, _application: Any) -> None:
             name = data.get("stateName") or definition.get("StartAt")
             state = definition["States"].get(name) if "States" in definition else definition
             language = (state or {}).get("QueryLanguage") or definition.get("QueryLanguage")
-            # A Map is run as a whole; with a mock it has its result already, as a task has.
+            # With a mock, a Map has its result, as a Task has. Without one it runs as a whole.
             kinds = {"Task", "Map"} if data.get("mock") else {"Task"}
             if not state or state.get("Type") not in kinds or language != "JSONata":
                 return original(data)
@@ -53,7 +53,7 @@ def install(_settings: Settings, _control: Control, _application: Any) -> None:
     service.wrap("_test_state", wrapper)
 
 
-def _run(service: Part, data: Answer, state: Answer, name: str) -> Answer:
+def _run(service: Symbols, data: Answer, state: Answer, name: str) -> Answer:
     given = json.loads(data.get("input") or "{}")
     ctx = {
         "Execution": {"Id": "test", "Name": "test", "StartTime": service["now_iso"]()},
@@ -80,7 +80,7 @@ def _run(service: Part, data: Answer, state: Answer, name: str) -> Answer:
     return answer
 
 
-def _result(service: Part, mock: Answer | None, state: Answer, arguments: Any) -> Any:
+def _result(service: Symbols, mock: Answer | None, state: Answer, arguments: Any) -> Any:
     if not mock:
         return service["_invoke_resource"](state["Resource"], arguments)
     if "errorOutput" in mock:
@@ -90,7 +90,13 @@ def _result(service: Part, mock: Answer | None, state: Answer, arguments: Any) -
 
 
 def _failed(
-    service: Part, data: Answer, state: Answer, given: Any, ctx: Answer, error: Any, seen: Answer
+    service: Symbols,
+    data: Answer,
+    state: Answer,
+    given: Any,
+    ctx: Answer,
+    error: Any,
+    seen: Answer,
 ) -> Answer:
     said = {"error": error.error, "cause": error.cause}
     tried = int((data.get("stateConfiguration") or {}).get("retrierRetryCount") or 0)

@@ -1,28 +1,28 @@
-"""A FIFO queue with thousands of messages is asked for one as quickly as a queue with ten.
+"""Receive from a FIFO queue with thousands of messages as quickly as from a short one.
 
-Gap: each receive looks whether every message of the queue has all of its fields, one by one: while
-thousands of letters wait, that is most of what the event source mappings do.
+Gap: each receive completes the fields of every message in the queue. With thousands of waiting
+messages this takes most of the time of an event source mapping.
 Seen in: ministack 1.5.33, sqs.py, _collect_msgs and _collect_fifo call _ensure_msg_fields.
-Delete when: a message that was looked at is not looked at again.
+Delete when: a receive does not visit messages that are complete.
 """
 
 from collections.abc import Callable
 from typing import Any
 
-from aws_emulator.ministack.control import Control
+from aws_emulator.ministack.control_api import ControlApi
 from aws_emulator.ministack.settings import Settings
-from aws_emulator.ministack.symbols import Part
+from aws_emulator.ministack.symbols import Symbols
 
 type Message = dict[str, Any]
 
 
-def install(_settings: Settings, _control: Control, _application: Any) -> None:
-    """Look at a queue's new messages only: they are its last ones."""
-    service = Part("ministack.services.sqs", "_collect_fifo", "_ensure_msg_fields")
+def install(_settings: Settings, _control: ControlApi, _application: Any) -> None:
+    """Complete only the new messages, which are at the end of the queue."""
+    service = Symbols("ministack.services.sqs", "_collect_fifo", "_ensure_msg_fields")
     ensure = service["_ensure_msg_fields"]
 
     def wrapper(original: Callable[..., list[Message]]) -> Callable[..., list[Message]]:
-        def collect(queue: dict[str, Any], most: int, timeout: int, now: float) -> list[Message]:
+        def collect(queue: dict[str, Any], limit: int, timeout: int, now: float) -> list[Message]:
             messages = queue["messages"]
             for message in reversed(messages):
                 if message.get("complete"):
@@ -36,12 +36,12 @@ def install(_settings: Settings, _control: Control, _application: Any) -> None:
             }
             free: list[Message] = []
             for message in messages:
-                if len(free) >= most:
+                if len(free) >= limit:
                     break
                 if message["visible_at"] <= now and message["group_id"] not in blocked:
                     free.append(message)
-            # What is taken is MiniStack's own to say, of these alone.
-            return original({**queue, "messages": free}, most, timeout, now)
+            # MiniStack decides which of these messages it returns.
+            return original({**queue, "messages": free}, limit, timeout, now)
 
         return collect
 

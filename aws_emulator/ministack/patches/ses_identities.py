@@ -1,24 +1,25 @@
-"""A policy may say which sender letters are sent from.
+"""Authorize ses:SendEmail against the sender's identity.
 
-Gap: SendEmail is authorized against no resource at all, so only a policy for every identity allows
-it; Amazon SES authorizes it against the sender's identity.
+Gap: MiniStack authorizes SendEmail against the resource "*", so only a policy for all identities
+allows it. Amazon SES authorizes it against the sender's identity.
 Seen in: ministack 1.5.33, core/iam_actions.py, _ses_v2_resource_arn.
 Delete when: a policy for the sender's identity is enough.
 """
 
 import json
 from collections.abc import Callable
+from typing import Final
 
-from aws_emulator.ministack.control import Control
+from aws_emulator.ministack.control_api import ControlApi
 from aws_emulator.ministack.settings import Settings
-from aws_emulator.ministack.symbols import Part
+from aws_emulator.ministack.symbols import Symbols
 
-_PATH = "/v2/email/outbound-emails"
+_PATH: Final = "/v2/email/outbound-emails"
 
 
-def install(_settings: Settings, _control: Control, _application: object) -> None:
-    """Name the identity of the address that a letter is from."""
-    actions = Part("ministack.core.iam_actions", "_ses_v2_resource_arn")
+def install(_settings: Settings, _control: ControlApi, _application: object) -> None:
+    """Return the identity of the From address as the resource."""
+    actions = Symbols("ministack.core.iam_actions", "_ses_v2_resource_arn")
 
     def wrapper(original: Callable[..., str]) -> Callable[..., str]:
         def resource_arn(method: str, path: str, body: bytes, region: str, account: str) -> str:

@@ -1,28 +1,28 @@
-"""A nested stack that is deployed again keeps the attributes of what did not change.
+"""Keep the attributes of unchanged resources when a nested stack is updated.
 
-Gap: on an update, a nested resource whose properties are the same is recorded with no attributes,
-so the second deployment fails at the first `!GetAtt` of it.
+Gap: an update records nested resources with unchanged properties without attributes, so the second
+deployment fails at the first `!GetAtt` of one.
 Seen in: ministack 1.5.33, cloudformation/provisioners.py, _cfn_nested_stack_deploy calls
 _update_resource without the resource's old attributes.
 Delete when: that call passes them, as the one in stacks.py does.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
-from aws_emulator.ministack.control import Control
+from aws_emulator.ministack.control_api import ControlApi
 from aws_emulator.ministack.settings import Settings
-from aws_emulator.ministack.symbols import Part
+from aws_emulator.ministack.symbols import Symbols
 
-_CLOUDFORMATION = "ministack.services.cloudformation"
+_CLOUDFORMATION: Final = "ministack.services.cloudformation"
 
 
-def install(_settings: Settings, _control: Control, _application: Any) -> None:
-    """Look the old attributes up in the stack's record."""
-    # stacks.py binds the function by name and passes the attributes: it keeps the original.
-    Part(f"{_CLOUDFORMATION}.stacks", "_update_resource")
-    provisioners = Part(f"{_CLOUDFORMATION}.provisioners", "_update_resource")
-    package = Part(_CLOUDFORMATION, "_stacks")
+def install(_settings: Settings, _control: ControlApi, _application: Any) -> None:
+    """Take the old attributes from the stack's record."""
+    # stacks.py imported the original and passes the attributes: it needs no patch.
+    Symbols(f"{_CLOUDFORMATION}.stacks", "_update_resource")
+    provisioners = Symbols(f"{_CLOUDFORMATION}.provisioners", "_update_resource")
+    package = Symbols(_CLOUDFORMATION, "_stacks")
 
     def with_attributes(update: Callable[..., Any]) -> Callable[..., Any]:
         def update_resource(

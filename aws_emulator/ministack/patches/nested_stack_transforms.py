@@ -1,31 +1,31 @@
-"""Nested stacks may be SAM templates.
+"""Apply the SAM transform to nested templates.
 
-Gap: the template of an AWS::CloudFormation::Stack is not transformed, so its first
-AWS::Serverless resource is refused as unsupported.
+Gap: the template of an AWS::CloudFormation::Stack is not transformed, so its first AWS::Serverless
+resource is rejected as unsupported.
 Seen in: ministack 1.5.33, cloudformation/provisioners.py, _cfn_nested_stack_deploy.
-Delete when: a nested template goes through the transforms with the values of its parameters.
+Delete when: a nested template is transformed with the values of its parameters.
 """
 
 from collections.abc import Callable
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, Final
 
-from aws_emulator.ministack.control import Control
+from aws_emulator.ministack.control_api import ControlApi
 from aws_emulator.ministack.settings import Settings
-from aws_emulator.ministack.symbols import Part
+from aws_emulator.ministack.symbols import Symbols
 
-_CLOUDFORMATION = "ministack.services.cloudformation"
-#: Parent stack and parameter values of the nested stack whose template is about to be parsed.
+_CLOUDFORMATION: Final = "ministack.services.cloudformation"
+#: Parent stack and parameters of the nested stack whose template is parsed next.
 _nested: ContextVar[tuple[str, dict[str, Any]] | None] = ContextVar("nested_stack", default=None)
 
 
-def install(_settings: Settings, _control: Control, _application: Any) -> None:
-    """Transform what a nested stack's deployment parses, and only that."""
-    engine = Part(f"{_CLOUDFORMATION}.engine", "_parse_template", "_apply_transforms")
-    # These bind _parse_template by name, and must keep the original.
-    Part(f"{_CLOUDFORMATION}.handlers", "_parse_template")
-    Part(f"{_CLOUDFORMATION}.changesets", "_parse_template")
-    provisioners = Part(
+def install(_settings: Settings, _control: ControlApi, _application: Any) -> None:
+    """Transform only the templates that the deployment of a nested stack parses."""
+    engine = Symbols(f"{_CLOUDFORMATION}.engine", "_parse_template", "_apply_transforms")
+    # These modules imported the original, and must keep it.
+    Symbols(f"{_CLOUDFORMATION}.handlers", "_parse_template")
+    Symbols(f"{_CLOUDFORMATION}.changesets", "_parse_template")
+    provisioners = Symbols(
         f"{_CLOUDFORMATION}.provisioners",
         "_cfn_nested_stack_deploy",
         "_check_nested_stack_capabilities",
@@ -40,7 +40,7 @@ def install(_settings: Settings, _control: Control, _application: Any) -> None:
             _nested.set(None)
             parent, parameters = nested
             # "If your template contains macros, you must acknowledge CAPABILITY_AUTO_EXPAND"
-            # (CreateStack): a check that needs the template as it was sent.
+            # (CreateStack): this check needs the template before the transform.
             provisioners["_check_nested_stack_capabilities"](parent, template)
             given = [{"Key": name, "Value": str(value)} for name, value in parameters.items()]
             return engine["_apply_transforms"](template, given)

@@ -1,40 +1,40 @@
-"""A function has a few processes, and an invocation waits for one of them.
+"""Limit the processes of a function; further invocations wait for a free one.
 
-Gap: an invocation that finds no free process starts another one at once. Forty executions at the
-same moment start eighty interpreters, and on a laptop's few cores each of them is ready after ten
-seconds; one that works already would be free after some milliseconds.
+Gap: an invocation that finds no free process starts another at once. Forty simultaneous executions
+start eighty interpreters, which take ten seconds on a few cores, while a running process would be
+free after milliseconds.
 Seen in: ministack 1.5.33, core/lambda_runtime.py, acquire_worker ("no per-function ceiling").
-Delete when: the number of processes of a function has a bound at which an invocation waits.
+Delete when: the number of processes per function has a limit at which invocations wait.
 
-Lambda starts as many environments as it needs, each on a machine of its own. Who has waited long
-gets another process all the same: a function that waits for itself would wait for ever.
+Lambda creates as many execution environments as it needs, on separate machines. After 10 seconds an
+invocation gets another process despite the limit: a function that invokes itself would deadlock.
 """
 
 import os
 import threading
 from collections import Counter, defaultdict
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
-from aws_emulator.ministack.control import Control
+from aws_emulator.ministack.control_api import ControlApi
 from aws_emulator.ministack.settings import Settings
-from aws_emulator.ministack.symbols import Part
+from aws_emulator.ministack.symbols import Symbols
 
-#: Processes of one function: what the cores can run, and one that waits for an answer meanwhile.
-PROCESSES = (os.cpu_count() or 1) + 1
-_PATIENCE_S = 10.0
+#: Per function: one process per core, and one that may wait for a response meanwhile.
+MAX_PROCESSES: Final = (os.cpu_count() or 1) + 1
+_MAX_WAIT_S: Final = 10.0
 
 
-def install(_settings: Settings, _control: Control, _application: Any) -> None:
-    """Let an invocation wait for its turn before its concurrency is counted."""
-    service = Part(
+def install(_settings: Settings, _control: ControlApi, _application: Any) -> None:
+    """Make an invocation wait for a process before its concurrency is counted."""
+    service = Symbols(
         "ministack.services.lambda_svc",
         "_acquire_execution_slot",
         "_inflight_key",
         "_release_execution_slot",
     )
     turns: defaultdict[str, threading.Semaphore] = defaultdict(
-        lambda: threading.Semaphore(PROCESSES)
+        lambda: threading.Semaphore(MAX_PROCESSES)
     )
     held: Counter[str] = Counter()
     lock = threading.Lock()
@@ -44,7 +44,7 @@ def install(_settings: Settings, _control: Control, _application: Any) -> None:
             if not str(config.get("Runtime", "")).startswith("python"):
                 return original(func, config)
             key = service["_inflight_key"](config)
-            mine = turns[key].acquire(timeout=_PATIENCE_S)
+            mine = turns[key].acquire(timeout=_MAX_WAIT_S)
             slot, limit = original(func, config)
             if mine and slot is None:
                 turns[key].release()

@@ -1,4 +1,4 @@
-"""What the shims decide without MiniStack."""
+"""Logic of the patches that needs no running MiniStack."""
 
 from typing import Any
 
@@ -6,15 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aws_emulator.ministack.patches import bucket_properties, outage, weighted_aliases
+from aws_emulator.ministack.patches import bucket_properties, region_outage, weighted_aliases
 
 _WEIGHTS = st.dictionaries(st.sampled_from(["1", "2", "3", "4"]), st.floats(0, 0.25), max_size=4)
 _REGIONS = st.sampled_from(["us-east-1", "eu-west-2", "ap-south-1", "ap-southeast-3"])
 
 
 @given(_WEIGHTS, st.integers(0, 999))
-def test_a_version_gets_the_share_of_its_weight(weights: dict[str, float], start: int) -> None:
-    """A thousand evenly spread draws fall on each version as often as its weight says."""
+def test_version_gets_share_of_its_weight(weights: dict[str, float], start: int) -> None:
+    """Of 1,000 evenly spread draws each version gets the share of its weight."""
     draws = [((start + index) % 1000) / 1000 for index in range(1000)]
     chosen = [weighted_aliases.choose(weights, draw) for draw in draws]
     for version, weight in weights.items():
@@ -23,7 +23,7 @@ def test_a_version_gets_the_share_of_its_weight(weights: dict[str, float], start
 
 
 class _Gateway:
-    """The owner of an API, as MiniStack finds it."""
+    """Fake of the symbols that find the owner of an API."""
 
     def __getitem__(self, _: str) -> Any:
         return {"abc": ("000000000000", "eu-west-2")}.get
@@ -35,11 +35,11 @@ def _region(path: str = "/", query: str = "", **headers: str) -> str | None:
         "query_string": query.encode(),
         "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
     }
-    return outage._region(scope, _Gateway())  # type: ignore[arg-type]  # a fake of it
+    return region_outage._region(scope, _Gateway())  # type: ignore[arg-type]  # a fake of it
 
 
 @given(_REGIONS, st.sampled_from(["kinesis", "s3", "lambda", "dynamodb"]))
-def test_a_signed_request_is_for_the_region_of_its_scope(region: str, service: str) -> None:
+def test_region_of_signed_request_is_that_of_credential_scope(region: str, service: str) -> None:
     scope = f"ASIA1234/20261121/{region}/{service}/aws4_request"
     signature = f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=ab"
     assert _region(authorization=signature) == region
@@ -48,27 +48,26 @@ def test_a_signed_request_is_for_the_region_of_its_scope(region: str, service: s
 
 
 @given(_REGIONS, st.sampled_from(["iam", "sts", "cloudfront", "route53"]))
-def test_a_global_service_is_of_no_region(region: str, service: str) -> None:
+def test_global_service_has_no_region(region: str, service: str) -> None:
     scope = f"AKIA/20261121/{region}/{service}/aws4_request"
     assert _region(authorization=f"AWS4-HMAC-SHA256 Credential={scope}, Signature=ab") is None
 
 
 @given(_REGIONS)
-def test_a_pools_keys_are_of_the_pools_region(region: str) -> None:
+def test_region_of_jwks_request_is_that_of_pool(region: str) -> None:
     assert _region(path=f"/{region}_AbC123/.well-known/jwks.json") == region
 
 
-def test_an_api_is_of_its_owners_region() -> None:
+def test_region_of_api_request_is_that_of_api() -> None:
     assert _region(path="/_aws/execute-api/abc/local/accounts") == "eu-west-2"
     assert _region(path="/_aws/execute-api/xyz/local/accounts") is None
 
 
 @pytest.mark.parametrize("path", ["/", "/oauth2/token", "/_ministack/ready", "/bucket/key"])
-def test_a_request_that_names_no_region(path: str) -> None:
+def test_other_request_has_no_region(path: str) -> None:
     assert _region(path=path) is None
 
 
-def test_a_lifecycle_rule_that_cannot_be_passed_on_is_refused() -> None:
-    """Rather than dropped, which is what the shim is there to end."""
+def test_unsupported_lifecycle_rule_is_rejected() -> None:
     with pytest.raises(ValueError, match="TagFilters"):
         bucket_properties._lifecycle_rule({"Status": "Enabled", "TagFilters": []})

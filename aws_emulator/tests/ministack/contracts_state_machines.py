@@ -1,4 +1,4 @@
-"""What the shims promise about state machines and about the letters that they lead to."""
+"""Contracts of the patches for Step Functions state machines and SES."""
 
 import json
 from typing import Any
@@ -35,18 +35,18 @@ def machine(definition: str, **properties: Any) -> dict[str, Any]:
     return {"Type": "AWS::StepFunctions::StateMachine", "Properties": given}
 
 
-def ended(emulator: Emulator, execution: str, patience_s: float = 5) -> dict[str, Any]:
+def ended(emulator: Emulator, execution: str, timeout_s: float = 5) -> dict[str, Any]:
     machines = emulator.client("stepfunctions")
 
     def result() -> dict[str, Any] | None:
         found: dict[str, Any] = machines.describe_execution(executionArn=execution)
         return found if found["status"] != "RUNNING" else None
 
-    return wait_until(result, f"the end of {execution}", patience_s, interval_s=0.05)
+    return wait_until(result, f"the end of {execution}", timeout_s, interval_s=0.05)
 
 
-def machine_versions(emulator: Emulator) -> None:
-    """An alias of a template starts an execution of the version that it points at."""
+def state_machine_versions(emulator: Emulator) -> None:
+    """An alias in a template starts an execution of its version."""
     name = unique("aliased")
     version = {
         "Type": "AWS::StepFunctions::StateMachineVersion",
@@ -71,10 +71,10 @@ def machine_versions(emulator: Emulator) -> None:
     assert ended(emulator, started)["status"] == "SUCCEEDED"
 
 
-def machine_definitions(emulator: Emulator) -> None:
-    """A definition may be YAML."""
+def state_machine_definitions(emulator: Emulator) -> None:
+    """A YAML definition runs."""
     name = unique("yaml")
-    text = "StartAt: Done\nStates:\n  # a word\n  Done:\n    Type: Succeed\n"
+    text = "StartAt: Done\nStates:\n  # a comment\n  Done:\n    Type: Succeed\n"
     emulator.deploy(stack(Role=ROLE, Machine=machine(text, StateMachineName=name)), name)
     machines = emulator.client("stepfunctions")
     arn = f"arn:aws:states:us-east-1:000000000000:stateMachine:{name}"
@@ -82,8 +82,8 @@ def machine_definitions(emulator: Emulator) -> None:
     assert ended(emulator, started)["status"] == "SUCCEEDED"
 
 
-def integration_errors(emulator: Emulator) -> None:
-    """A catcher for the name that AWS gives to a repeated start is met."""
+def service_integration_errors(emulator: Emulator) -> None:
+    """A catcher with AWS's error name catches a repeated StartExecution."""
     inner, outer = unique("inner"), unique("outer")
     arn = "arn:aws:states:us-east-1:000000000000:stateMachine"
     twice = {
@@ -117,7 +117,7 @@ def integration_errors(emulator: Emulator) -> None:
 
 
 def throttled_functions(emulator: Emulator) -> None:
-    """A function that has no concurrency left is tried again by the name that AWS gives to that."""
+    """A catcher with AWS's error name catches a function without free concurrency."""
     name = unique("throttled")
     code = "def handler(*_):\n    return 1\n"
     never = function(name, code, ReservedConcurrentExecutions=0)
@@ -137,9 +137,9 @@ def throttled_functions(emulator: Emulator) -> None:
     assert ended(emulator, started).get("output") == '"caught"'
 
 
-def distributed_maps(emulator: Emulator) -> None:
-    """A Distributed Map of a JSONata machine reads its file, hands out its items and answers."""
-    name, bucket = unique("spread"), unique("spread")
+def distributed_map(emulator: Emulator) -> None:
+    """A Distributed Map in JSONata reads its file, maps its items and returns an output."""
+    name, bucket = unique("map"), unique("map")
     storage = emulator.client("s3")
     storage.create_bucket(Bucket=bucket)
     storage.put_object(Bucket=bucket, Key="a.csv", Body=b"n\n5\n7\n")
@@ -175,14 +175,14 @@ def distributed_maps(emulator: Emulator) -> None:
     assert json.loads(last["output"]) == {"all": ["w05", "w17"]}
 
 
-def letter_senders(emulator: Emulator) -> None:
-    """A policy for one sender allows letters from it, and from nobody else."""
-    sender, other = (f"{unique('sender')}@portal.example" for _ in range(2))
+def ses_identities(emulator: Emulator) -> None:
+    """A policy for one identity allows SendEmail from it, and from no other."""
+    sender, other = (f"{unique('sender')}@app.example" for _ in range(2))
     account = "arn:aws:ses:us-east-1:000000000000:identity"
-    letters = emulator.client("sesv2")
+    ses = emulator.client("sesv2")
     for address in (sender, other):
-        letters.create_email_identity(EmailIdentity=address)
-    users, name = emulator.client("iam"), unique("writer")
+        ses.create_email_identity(EmailIdentity=address)
+    users, name = emulator.client("iam"), unique("sender")
     users.create_user(UserName=name)
     allowed = {"Effect": "Allow", "Action": "ses:SendEmail", "Resource": f"{account}/{sender}"}
     users.put_user_policy(
@@ -191,25 +191,25 @@ def letter_senders(emulator: Emulator) -> None:
         PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [allowed]}),
     )
     key = users.create_access_key(UserName=name)["AccessKey"]
-    writer = boto3.client(
+    restricted_ses = boto3.client(
         "sesv2",
         region_name="us-east-1",
         endpoint_url=emulator.endpoint,
         aws_access_key_id=key["AccessKeyId"],
         aws_secret_access_key=key["SecretAccessKey"],
     )
-    letter: dict[str, Any] = {
-        "Destination": {"ToAddresses": ["student@portal.example"]},
+    message: dict[str, Any] = {
+        "Destination": {"ToAddresses": ["user@app.example"]},
         "Content": {"Simple": {"Subject": {"Data": "x"}, "Body": {"Text": {"Data": "x"}}}},
     }
-    assert writer.send_email(FromEmailAddress=sender, **letter)["MessageId"]
+    assert restricted_ses.send_email(FromEmailAddress=sender, **message)["MessageId"]
     with pytest.raises(ClientError) as caught:
-        writer.send_email(FromEmailAddress=other, **letter)
+        restricted_ses.send_email(FromEmailAddress=other, **message)
     assert caught.value.response["Error"]["Code"] == "AccessDeniedException"
 
 
-def state_tests(emulator: Emulator) -> None:
-    """TestState evaluates a JSONata task's Arguments, Output and what it catches."""
+def jsonata_test_state(emulator: Emulator) -> None:
+    """TestState evaluates Arguments, Output and the catchers of a JSONata Task."""
     task = {
         "QueryLanguage": "JSONata",
         "Type": "Task",
@@ -228,7 +228,7 @@ def state_tests(emulator: Emulator) -> None:
     }
     machines = emulator.client("stepfunctions")
 
-    def tried(mock: dict[str, Any], retries: int = 0) -> dict[str, Any]:
+    def run_test(mock: dict[str, Any], retries: int = 0) -> dict[str, Any]:
         answer: dict[str, Any] = machines.test_state(
             definition=json.dumps(task),
             input=json.dumps({"url": "u"}),
@@ -238,11 +238,11 @@ def state_tests(emulator: Emulator) -> None:
         )
         return answer
 
-    good = tried({"result": '{"MessageId": "m"}'})
+    good = run_test({"result": '{"MessageId": "m"}'})
     assert (good["status"], good["output"], good["nextState"]) == ("SUCCEEDED", '"m!"', "After")
     assert json.loads(good["inspectionData"]["afterArguments"])["QueueUrl"] == "u"
     slow = {"errorOutput": {"error": "SQS.Slow", "cause": "c"}}
-    assert tried(slow)["status"] == "RETRIABLE"
-    caught = tried(slow, 1)
+    assert run_test(slow)["status"] == "RETRIABLE"
+    caught = run_test(slow, 1)
     assert (caught["status"], caught["output"]) == ("CAUGHT_ERROR", '"SQS.Slow"')
     assert caught["nextState"] == "Caught"

@@ -1,26 +1,26 @@
-"""A nested stack whose creation failed leaves nothing behind.
+"""Delete the resources of a nested stack whose creation failed.
 
-Gap: when a nested stack fails while it is created, the resources that it had already made stay, in
-no stack: the next deployment fails at the first of them that has a name ("already exists").
+Gap: when the creation of a nested stack fails, the resources that it has created remain outside any
+stack. The next deployment fails at the first that has a name ("already exists").
 Seen in: ministack 1.5.33, cloudformation/provisioners.py, _cfn_nested_stack_create.
 Delete when: a nested stack is rolled back with its parent.
 """
 
-from typing import Any
+from typing import Any, Final
 
-from aws_emulator.ministack.control import Control
+from aws_emulator.ministack.control_api import ControlApi
 from aws_emulator.ministack.settings import Settings
-from aws_emulator.ministack.symbols import Part
+from aws_emulator.ministack.symbols import Symbols
 
-_CLOUDFORMATION = "ministack.services.cloudformation"
+_CLOUDFORMATION: Final = "ministack.services.cloudformation"
 
 
-def install(_settings: Settings, _control: Control, _application: Any) -> None:
-    """Delete what a failed nested stack made, unless its parent is not to be rolled back."""
-    provisioners = Part(
+def install(_settings: Settings, _control: ControlApi, _application: Any) -> None:
+    """Delete the resources of a failed nested stack, unless DisableRollback is set."""
+    provisioners = Symbols(
         f"{_CLOUDFORMATION}.provisioners", "_RESOURCE_HANDLERS", "_cfn_nested_stack_delete"
     )
-    package = Part(_CLOUDFORMATION, "_stacks")
+    package = Symbols(_CLOUDFORMATION, "_stacks")
     handlers = provisioners["_RESOURCE_HANDLERS"]["AWS::CloudFormation::Stack"]
     original = handlers["create"]
 

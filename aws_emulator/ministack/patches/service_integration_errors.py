@@ -1,24 +1,25 @@
-"""An error of Step Functions' own integrations has the name that it has on AWS.
+"""Name the errors of Step Functions service integrations as AWS does.
 
-Gap: states:startExecution fails with the API's bare error name; AWS says
-"StepFunctions.ExecutionAlreadyExistsException", and a catcher knows no other name. A function that
-has no concurrency left fails with "Lambda.Unknown" in place of "Lambda.TooManyRequestsException".
+Gap: states:startExecution fails with the API's bare error name instead of
+"StepFunctions.ExecutionAlreadyExistsException", so a catcher for that name does not match. A
+function without free concurrency fails with "Lambda.Unknown" instead of
+"Lambda.TooManyRequestsException".
 Seen in: ministack 1.5.33, stepfunctions.py, _invoke_nested_start_execution and _call_lambda.
-Delete when: both errors are named as on AWS.
+Delete when: both errors have AWS's names.
 """
 
 import json
 from collections.abc import Callable
 from typing import Any
 
-from aws_emulator.ministack.control import Control
+from aws_emulator.ministack.control_api import ControlApi
 from aws_emulator.ministack.settings import Settings
-from aws_emulator.ministack.symbols import Part
+from aws_emulator.ministack.symbols import Symbols
 
 
-def install(_settings: Settings, _control: Control, _application: Any) -> None:
-    """Rename what the integration raises."""
-    service = Part(
+def install(_settings: Settings, _control: ControlApi, _application: Any) -> None:
+    """Rename the errors that the integrations raise."""
+    service = Symbols(
         "ministack.services.stepfunctions",
         "_call_lambda",
         "_invoke_nested_start_execution",

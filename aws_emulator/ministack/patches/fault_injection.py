@@ -1,24 +1,26 @@
-"""Calls that functions make can fail: POST /_local/faults?service=s3&operation=PUT&kind=lost.
+"""Inject faults into calls of Lambda functions.
 
-Gap: MiniStack's services never fail by themselves, so what a function does about it could not be
-tried on the running system.
+POST /_local/faults?service=s3&operation=PUT&kind=lost adds a rule.
+
+Gap: MiniStack's services never fail, so a function's error handling can't be tested against them.
 Seen in: ministack 1.5.33.
-Delete when: MiniStack can fail a share of a service's calls. (A switch of ours, no repair.)
+Delete when: MiniStack can fail a share of a service's calls. (A test control, not a repair.)
 
-`operation` is that of the call's X-Amz-Target, for S3 the HTTP method; without it all are meant, as
-every region is without `region`. `share` is from 0 to 1, `times` ends a rule after so many, `seed`
-makes the draws repeatable. Kinds:
+`operation` is the operation in X-Amz-Target, or the HTTP method for S3; without it the rule applies
+to all operations, and without `region` to all Regions. `share` (0 to 1) is the probability, `times`
+limits the number of faults, `seed` makes the draws repeatable. Kinds:
 
-refused    503, and nothing was done.
-lost       503, and it was done.
-cut        the connection ends in the middle of the answer, and it was done.
-late       no answer for `seconds`; then it is done, whoever waits no more.
-throttled  400 ProvisionedThroughputExceededException, and nothing was done; for PutRecords 200, in
-           which every record has that code ("PutRecords", "the response includes both successfully
-           and unsuccessfully processed records").
+refused    503; the call is not executed.
+lost       503; the call is executed, its response is lost.
+cut        the connection closes in the middle of the response; the call is executed.
+late       the response is delayed by `seconds`; then the call is executed, even if the client has
+           given up.
+throttled  400 ProvisionedThroughputExceededException; the call is not executed. PutRecords answers
+           200 with that code for every record ("PutRecords", "the response includes both
+           successfully and unsuccessfully processed records").
 
-Only calls with temporary credentials fail, which are those of functions: an operator's do not.
-GET says how often each rule acted, DELETE takes all rules away.
+Only calls with temporary credentials fail. Functions have those; the operator's calls succeed.
+GET returns how many calls each rule failed, DELETE removes all rules.
 """
 
 import asyncio
@@ -27,20 +29,27 @@ import random
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass, field
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-from aws_emulator.ministack.control import Application, Control, Message, Query, Receive, Send
+from aws_emulator.ministack.control_api import (
+    Application,
+    ControlApi,
+    Message,
+    Query,
+    Receive,
+    Send,
+)
 from aws_emulator.ministack.settings import Settings
 
 #: access key / date / region / service / aws4_request (Signature Version 4, credential scope)
-_SCOPE = re.compile(rb"([A-Z0-9]+)/\d{8}/([a-z0-9-]+)/([a-z0-9-]+)/aws4_request")
-#: What temporary credentials begin with (IAM, "Understanding unique ID prefixes").
-_TEMPORARY = b"ASIA"
-_THROTTLED = "ProvisionedThroughputExceededException"
+_SCOPE: Final = re.compile(rb"([A-Z0-9]+)/\d{8}/([a-z0-9-]+)/([a-z0-9-]+)/aws4_request")
+#: The prefix of temporary access key ids (IAM, "Understanding unique ID prefixes").
+_TEMPORARY: Final = b"ASIA"
+_THROTTLED: Final = "ProvisionedThroughputExceededException"
 
 
 class Call(NamedTuple):
-    """What a function asks for."""
+    """The target of a function's call."""
 
     region: str
     service: str
@@ -49,7 +58,7 @@ class Call(NamedTuple):
 
 @dataclass
 class Rule:
-    """Which calls fail, how, and how many did."""
+    """A fault rule: which calls fail, how, and how many have failed."""
 
     service: str
     kind: str
@@ -64,11 +73,11 @@ class Rule:
 
     @classmethod
     def of(cls, query: Query) -> "Rule":
-        """Read a rule. Raises ValueError for what is none."""
+        """Parse a rule. Raises ValueError if it is invalid."""
         kind, service = query.get("kind", ""), query.get("service", "")
         share, seconds = float(query.get("share", "1")), float(query.get("seconds", "0"))
         if kind not in _ANSWERS or not service or not 0 <= share <= 1 or seconds < 0:
-            raise ValueError(f"say service=, kind={'|'.join(_ANSWERS)}, share=0..1, seconds=")
+            raise ValueError(f"expected service=, kind={'|'.join(_ANSWERS)}, share=0..1, seconds=")
         times = int(query["times"]) if "times" in query else None
         seed = int(query.get("seed", "0"))
         draws = random.Random(seed)  # noqa: S311 - no secret: it must be repeatable
@@ -76,7 +85,7 @@ class Rule:
         return cls(service, kind, share, operation, seconds, times, region, seed=seed, draws=draws)
 
     def acts(self, call: Call) -> bool:
-        """Draw for a call, and count it where it fails."""
+        """Return whether the call fails, and count it if so."""
         if self.service != call.service or self.operation not in (None, call.operation):
             return False
         if self.region not in (None, call.region):
@@ -88,17 +97,17 @@ class Rule:
         self.acted += 1
         return True
 
-    def told(self) -> dict[str, object]:
-        """The rule as JSON can hold it."""
+    def as_json(self) -> dict[str, object]:
+        """Return the rule as a JSON object."""
         return {name: value for name, value in asdict(self).items() if name != "draws"}
 
 
-def install(_settings: Settings, control: Control, application: Application) -> Application:
-    """Put the faults before the application."""
+def install(_settings: Settings, control: ControlApi, application: Application) -> Application:
+    """Intercept requests in front of the application."""
     rules: list[Rule] = []
 
     def state(_query: Query) -> list[dict[str, object]]:
-        return [rule.told() for rule in rules]
+        return [rule.as_json() for rule in rules]
 
     def add(query: Query) -> list[dict[str, object]]:
         rules.append(Rule.of(query))
@@ -115,15 +124,15 @@ def install(_settings: Settings, control: Control, application: Application) -> 
         if call is None or rule is None:
             await application(scope, receive, send)
             return
-        # Read whatever follows: a body that is left over would be taken for the next request, and
-        # none can be had of somebody who has gone.
+        # Read the body first: the server would parse a remaining body as the next request, and a
+        # client that has disconnected can't send it later.
         body = await _body(receive)
         if rule.kind == "late":
             await asyncio.sleep(rule.seconds)
         if rule.kind == "throttled":
             done = _throttled(call, body)
         else:
-            done = [] if rule.kind == "refused" else await _done(application, scope, body)
+            done = [] if rule.kind == "refused" else await _execute(application, scope, body)
         await _ANSWERS[rule.kind](send, done)
 
     control.add("GET", "/_local/faults", state)
@@ -133,7 +142,7 @@ def install(_settings: Settings, control: Control, application: Application) -> 
 
 
 def _call(scope: Message) -> Call | None:
-    """A function's call, None for any other request."""
+    """Return the target of a function's call, or None for another request."""
     headers = dict(scope["headers"])
     signed = _SCOPE.search(headers.get(b"authorization", b""))
     if signed is None or not signed.group(1).startswith(_TEMPORARY):
@@ -152,8 +161,8 @@ async def _body(receive: Receive) -> bytes:
     return b"".join(parts)
 
 
-async def _done(application: Application, scope: Message, body: bytes) -> list[Message]:
-    """Let the call be done; give its answer to nobody."""
+async def _execute(application: Application, scope: Message, body: bytes) -> list[Message]:
+    """Execute the call and return the messages of its response."""
     messages: list[Message] = []
 
     async def receive() -> Message:
@@ -167,17 +176,17 @@ async def _done(application: Application, scope: Message, body: bytes) -> list[M
 
 
 def _throttled(call: Call, body: bytes) -> list[Message]:
-    """Kinesis' answer to what comes too fast."""
+    """Return the response of Kinesis to a throttled call."""
     refusal = {"ErrorCode": _THROTTLED, "ErrorMessage": "Rate exceeded for a shard."}
-    said: dict[str, object]
-    status, said = 400, {"__type": _THROTTLED, "message": refusal["ErrorMessage"]}
+    response: dict[str, object]
+    status, response = 400, {"__type": _THROTTLED, "message": refusal["ErrorMessage"]}
     if call.operation == "PutRecords":
         count = len(json.loads(body)["Records"])
-        status, said = 200, {"FailedRecordCount": count, "Records": [refusal] * count}
+        status, response = 200, {"FailedRecordCount": count, "Records": [refusal] * count}
     headers = [(b"content-type", b"application/x-amz-json-1.1")]
     return [
         {"type": "http.response.start", "status": status, "headers": headers},
-        {"type": "http.response.body", "body": json.dumps(said).encode()},
+        {"type": "http.response.body", "body": json.dumps(response).encode()},
     ]
 
 
@@ -187,7 +196,7 @@ async def _unavailable(send: Send, _answer: list[Message]) -> None:
 
 
 async def _cut(send: Send, answer: list[Message]) -> None:
-    """Promise more than comes: the server ends a connection whose answer stays unfinished."""
+    """Announce a longer body than is sent: the server then closes the connection."""
     length = [(b"content-length", b"1048576")]
     await send({"type": "http.response.start", "status": answer[0]["status"], "headers": length})
     await send({"type": "http.response.body", "body": b"<", "more_body": True})
@@ -198,7 +207,7 @@ async def _whole(send: Send, answer: list[Message]) -> None:
         await send(message)
 
 
-_ANSWERS: dict[str, Callable[[Send, list[Message]], Awaitable[None]]] = {
+_ANSWERS: Final[dict[str, Callable[[Send, list[Message]], Awaitable[None]]]] = {
     "refused": _unavailable,
     "lost": _unavailable,
     "cut": _cut,

@@ -1,28 +1,28 @@
-"""A Distributed Map of a JSONata machine reads and hands out its items.
+"""Evaluate JSONata in a Distributed Map.
 
-Gap: JSONata is not evaluated in a Distributed Map's ItemReader, ItemSelector and Output: the reader
-looks for an object that is called "{% … %}", and a child gets the expression as its input.
+Gap: JSONata in ItemReader, ItemSelector and Output of a Distributed Map is not evaluated: the
+reader looks for an object named "{% … %}", and a child workflow gets the expression as its input.
 Seen in: ministack 1.5.33, stepfunctions.py, _run_distributed_map.
 Delete when: the three fields are evaluated.
 
-Left out: ItemBatcher and ResultWriter, which MiniStack ignores and the import does not use.
+Not covered: ItemBatcher and ResultWriter, which MiniStack ignores.
 """
 
 from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any
 
-from aws_emulator.ministack.control import Control
+from aws_emulator.ministack.control_api import ControlApi
 from aws_emulator.ministack.settings import Settings
-from aws_emulator.ministack.symbols import Part
+from aws_emulator.ministack.symbols import Symbols
 
-#: The selector of the map that runs, and the map's own input; children run in copies of it.
+#: ItemSelector and input of the running map; children run in copies of this context.
 _selector: ContextVar[tuple[Any, Any] | None] = ContextVar("selector", default=None)
 
 
-def install(_settings: Settings, _control: Control, _application: Any) -> None:
-    """Evaluate the reader before, the selector for each child, and the output after."""
-    service = Part(
+def install(_settings: Settings, _control: ControlApi, _application: Any) -> None:
+    """Evaluate the reader before the map, the selector for each child, the output at the end."""
+    service = Symbols(
         "ministack.services.stepfunctions",
         "_run_distributed_map",
         "_run_sub_machine",
@@ -66,7 +66,7 @@ def install(_settings: Settings, _control: Control, _application: Any) -> None:
             if selected is None:
                 return original(states, start, item, execution, ctx)
             selector, given = selected
-            # A Parallel or Map within the child is none of this map's children.
+            # A Parallel or Map state inside the child must not apply this selector.
             token = _selector.set(None)
             try:
                 if selector is not None:

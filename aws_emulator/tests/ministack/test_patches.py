@@ -1,0 +1,125 @@
+"""Every patch fulfils its contract, is needed for it, and documents its gap."""
+
+import ast
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from botocore.exceptions import ClientError
+
+from aws_emulator.tests.ministack import (
+    contracts_api,
+    contracts_cognito,
+    contracts_deployment,
+    contracts_executions,
+    contracts_functions,
+    contracts_properties,
+    contracts_services,
+    contracts_state_machines,
+)
+from aws_emulator.tests.ministack.running import ROOT, Emulator, running
+
+#: One contract per patch. Further contracts of a patch have separate tests below.
+CONTRACTS: dict[str, Callable[[Emulator], None]] = {
+    "accepted_properties": contracts_deployment.accepted_properties,
+    "accepted_types": contracts_deployment.accepted_types,
+    "user_pool_clients": contracts_cognito.user_pool_clients,
+    "bucket_properties": contracts_properties.bucket_properties,
+    "distributed_map": contracts_state_machines.distributed_map,
+    "fault_injection": contracts_services.fault_injection,
+    "execution_start_delay": contracts_services.execution_start_delay,
+    "execution_redrive": contracts_executions.execution_redrive,
+    "ttl_deletions": contracts_services.ttl_deletions,
+    "express_executions": contracts_executions.express_executions,
+    "jsonata_parsing": contracts_executions.jsonata_parsing,
+    "fifo_queues": contracts_services.fifo_queues,
+    "execution_environments": contracts_functions.execution_environments,
+    "function_properties": contracts_properties.function_properties,
+    "function_runtime": contracts_functions.function_runtime,
+    "function_versions": contracts_functions.function_versions,
+    "global_tables": contracts_properties.global_tables,
+    "service_integration_errors": contracts_state_machines.service_integration_errors,
+    "kinesis_retention": contracts_services.kinesis_retention,
+    "ses_identities": contracts_state_machines.ses_identities,
+    "log_streams": contracts_functions.log_streams,
+    "secure_transport": contracts_services.secure_transport,
+    "state_machine_definitions": contracts_state_machines.state_machine_definitions,
+    "state_machine_versions": contracts_state_machines.state_machine_versions,
+    "event_source_mapping_properties": contracts_properties.event_source_mapping_properties,
+    "nested_stack_attributes": contracts_deployment.nested_stack_attributes,
+    "nested_stack_rollback": contracts_deployment.nested_stack_rollback,
+    "nested_stack_transforms": contracts_deployment.nested_stack_transforms,
+    "region_outage": contracts_services.region_outage,
+    "pseudo_parameters": contracts_deployment.pseudo_parameters,
+    "rest_api_export": contracts_api.rest_api_export,
+    "sam_parameters": contracts_deployment.sam_parameters,
+    "service_roles": contracts_api.service_roles,
+    "jsonata_test_state": contracts_state_machines.jsonata_test_state,
+    "stream_encryption": contracts_properties.stream_encryption,
+    "stream_pollers": contracts_functions.stream_pollers,
+    "table_properties": contracts_properties.table_properties,
+    "token_endpoint": contracts_cognito.token_endpoint,
+    "topic_encryption": contracts_properties.topic_encryption,
+    "function_update_delay": contracts_functions.function_update_delay,
+    "user_pool_lookups": contracts_cognito.user_pool_lookups,
+    "user_pool_attributes": contracts_properties.user_pool_attributes,
+    "weighted_aliases": contracts_functions.weighted_aliases,
+    "worker_regions": contracts_functions.worker_regions,
+}
+PATCH_FILES = sorted(
+    path
+    for path in (ROOT / "aws_emulator/ministack/patches").glob("*.py")
+    if path.stem != "__init__"
+)
+
+
+@pytest.mark.parametrize("name", CONTRACTS)
+def test_contract_holds_with_patch(emulator: Emulator, name: str) -> None:
+    CONTRACTS[name](emulator)
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("name", CONTRACTS)
+def test_contract_fails_without_patch(environments: None, tmp_path: Path, name: str) -> None:
+    """When this test fails, MiniStack has closed the gap and the patch can be deleted."""
+    with (
+        running(tmp_path / "state", name) as without,
+        pytest.raises((AssertionError, ClientError)) as caught,
+    ):
+        CONTRACTS[name](without)
+    print(f"without {name}: {caught.value}")
+
+
+def test_import_error_keeps_its_type(emulator: Emulator) -> None:
+    contracts_functions.import_errors(emulator)
+
+
+def test_throttled_function_has_error_name_of_aws(emulator: Emulator) -> None:
+    contracts_state_machines.throttled_functions(emulator)
+
+
+def test_stopped_execution_stays_stopped(emulator: Emulator) -> None:
+    contracts_executions.late_failures(emulator)
+
+
+def test_redrive_starts_after_stopped_state_has_ended(emulator: Emulator) -> None:
+    contracts_executions.stopped_executions(emulator)
+
+
+def test_every_patch_has_a_contract() -> None:
+    assert sorted(CONTRACTS) == [path.stem for path in PATCH_FILES]
+
+
+@pytest.mark.parametrize("path", PATCH_FILES, ids=lambda path: path.stem)
+def test_every_patch_documents_gap_version_and_condition(path: Path) -> None:
+    text = ast.get_docstring(ast.parse(path.read_text())) or ""
+    assert "\nGap: " in text
+    assert "\nSeen in: ministack 1.5.33" in text
+    assert "\nDelete when: " in text
+
+
+@pytest.mark.parametrize("path", PATCH_FILES, ids=lambda path: path.stem)
+def test_readme_lists_patch(path: Path) -> None:
+    summary = (ast.get_docstring(ast.parse(path.read_text())) or "").partition("\n")[0]
+    row = f"| [{path.stem}](ministack/patches/{path.name}) | {summary} |"
+    assert row in (ROOT / "aws_emulator" / "README.md").read_text().splitlines()
