@@ -272,7 +272,7 @@ class Emulator:
 
 
 #: How the CloudFront server begins the lines about what it does not emulate.
-_NOTICES: Final = ("cloudfront: ", "local edge: ")
+_NOTICES: Final = "cloudfront: "
 
 
 @contextlib.contextmanager

@@ -1,1 +1,1 @@
-"""The local edge: serves the deployed distribution, and refuses what CloudFront refuses."""
+"""Serve a deployed CloudFront distribution, with its Lambda@Edge functions, on the loopback."""

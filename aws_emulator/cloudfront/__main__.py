@@ -1,4 +1,4 @@
-"""python -m aws_emulator.cloudfront: serve the deployed distribution on the loopback."""
+"""`python -m aws_emulator.cloudfront`: serve the deployed distribution on the loopback."""
 
 import asyncio
 import sys
@@ -6,33 +6,33 @@ import sys
 import uvicorn
 
 from aws_emulator import serving
-from aws_emulator.cloudfront.accesslog import AccessLog
+from aws_emulator.cloudfront.access_log import AccessLog
 from aws_emulator.cloudfront.app import App
-from aws_emulator.cloudfront.client import Pool
-from aws_emulator.cloudfront.distribution import Deployed
-from aws_emulator.cloudfront.edge import Edge
-from aws_emulator.cloudfront.functions import Functions
-from aws_emulator.cloudfront.origins import Origins
-from aws_emulator.cloudfront.protocol import EdgeProtocol
+from aws_emulator.cloudfront.distribution.reader import DistributionReader
+from aws_emulator.cloudfront.distribution.watcher import DistributionWatcher
+from aws_emulator.cloudfront.edge_functions.invoker import FunctionInvoker
+from aws_emulator.cloudfront.edge_location import EdgeLocation
+from aws_emulator.cloudfront.origins.client import OriginClient
 from aws_emulator.cloudfront.settings import Settings, parse
-from aws_emulator.cloudfront.watch import Watch
+from aws_emulator.cloudfront.transport.http_client import ConnectionPool
+from aws_emulator.cloudfront.transport.viewer_protocol import ViewerProtocol
 
 
 async def _run(settings: Settings) -> None:
     listener = serving.bind(settings.port)
     log = AccessLog(settings.log)
-    pool = Pool()
-    edge = Edge(
-        Functions(settings.endpoint, pool, settings.concurrency),
-        Origins(settings.endpoint, pool, settings.api),
+    pool = ConnectionPool()
+    edge = EdgeLocation(
+        FunctionInvoker(settings.endpoint, pool, settings.concurrency),
+        OriginClient(settings.endpoint, pool, settings.api),
     )
     try:
-        watch = Watch(Deployed(settings.endpoint), settings, edge, pool)
+        watch = DistributionWatcher(DistributionReader(settings.endpoint), settings, edge, pool)
         await watch.deploy()
         server = serving.Server(
             uvicorn.Config(
                 App(edge, log),
-                http=EdgeProtocol,
+                http=ViewerProtocol,
                 ws="none",
                 lifespan="off",
                 loop="uvloop",
@@ -45,21 +45,21 @@ async def _run(settings: Settings) -> None:
             )
         )
         server.end_on_signals()
-        watching = asyncio.create_task(watch.run())
-        answering = asyncio.create_task(server.serve(sockets=[listener]))
+        watch_task = asyncio.create_task(watch.run())
+        serving_task = asyncio.create_task(server.serve(sockets=[listener]))
         print(
-            f"The local edge serves {edge.distribution and edge.distribution.id} at "
-            f"http://127.0.0.1:{listener.getsockname()[1]}/ (http here stands for https).",
+            f"Serving the distribution {edge.distribution and edge.distribution.id} at "
+            f"http://127.0.0.1:{listener.getsockname()[1]}/ (HTTP represents HTTPS).",
             file=sys.stderr,
             flush=True,
         )
-        await asyncio.wait({watching, answering}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({watch_task, serving_task}, return_when=asyncio.FIRST_COMPLETED)
         server.should_exit = True
-        if not watching.done():
-            watching.cancel()
-        await asyncio.gather(answering, watching, return_exceptions=True)
-        if not watching.cancelled():
-            watching.result()
+        if not watch_task.done():
+            watch_task.cancel()
+        await asyncio.gather(serving_task, watch_task, return_exceptions=True)
+        if not watch_task.cancelled():
+            watch_task.result()
     finally:
         pool.close()
         log.close()
@@ -67,8 +67,8 @@ async def _run(settings: Settings) -> None:
 
 
 def main() -> int:
-    """Run until SIGINT or SIGTERM (0), or until something ends it (1)."""
-    return serving.run("local edge", lambda: _run(parse()))
+    """Run until SIGINT or SIGTERM and return 0, or return 1 on a CommandError."""
+    return serving.run("cloudfront", lambda: _run(parse()))
 
 
 if __name__ == "__main__":

@@ -1,44 +1,47 @@
-"""The ASGI application: from the wire to the edge, and back."""
+"""The ASGI application: parse a viewer's request, pass it to the edge location, send the response.
+
+Uvicorn calls it with the scope state that `transport.viewer_protocol` fills in.
+"""
 
 import secrets
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from aws_emulator.cloudfront import headers as h
-from aws_emulator.cloudfront import responses
-from aws_emulator.cloudfront.accesslog import AccessLog
-from aws_emulator.cloudfront.edge import Edge, Served
-from aws_emulator.cloudfront.errors import EdgeError, RequestRefusedError
+from aws_emulator.cloudfront.access_log import AccessLog
+from aws_emulator.cloudfront.edge_location import EdgeLocation, ServedResponse
+from aws_emulator.cloudfront.error_page import error_response
+from aws_emulator.cloudfront.errors import EdgeError, RequestRejectedError
 from aws_emulator.cloudfront.model import Request
-from aws_emulator.cloudfront.pages import error_response
-from aws_emulator.cloudfront.protocol import REQUEST_LIMIT
-from aws_emulator.cloudfront.viewer import take_viewer
+from aws_emulator.cloudfront.stages import viewer_response
+from aws_emulator.cloudfront.transport.viewer_protocol import MAX_HEAD_BYTES
+from aws_emulator.cloudfront.viewer import read_viewer
 
 type Message = MutableMapping[str, Any]
 type Receive = Callable[[], Awaitable[Message]]
 type Send = Callable[[Message], Awaitable[None]]
 
-#: The most bytes of a request body that the edge holds. CloudFront takes gigabytes; nothing here
-#: needs more, and a laptop's memory is not an edge location's.
-BODY_LIMIT = 64 * 1024 * 1024
-READY_PATH = b"/_local/ready"
+#: The largest request body that the emulator buffers. CloudFront accepts 20 GB or more; the
+#: emulator holds the body in memory.
+MAX_BODY_BYTES: Final = 64 * 1024 * 1024
+READY_PATH: Final = b"/_local/ready"
 
 
 class _DisconnectedError(Exception):
-    """Raised when the viewer went away before its request was whole."""
+    """Raised when the viewer disconnects before the request is complete."""
 
 
 class App:
-    """The ASGI application of one edge."""
+    """The ASGI application of one edge location. Writes a log line for each request."""
 
-    def __init__(self, edge: Edge, log: AccessLog) -> None:
+    def __init__(self, edge: EdgeLocation, log: AccessLog) -> None:
         self._edge = edge
         self._log = log
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
-        """Answer one request."""
+        """Serve one request, as ASGI defines."""
         if scope["type"] != "http":
             return
         if scope["state"]["target"].partition(b"?")[0] == READY_PATH:
@@ -59,7 +62,7 @@ class App:
                 "method": scope["method"],
                 "path": path if request is None else request.uri,
                 "status": served.response.status,
-                "behaviour": served.behaviour,
+                "behavior": served.behavior,
                 "x_cache": served.x_cache,
                 "functions": served.outcomes,
                 **({"error": served.error} if served.error else {}),
@@ -76,24 +79,24 @@ class App:
 
     async def _serve(
         self, scope: MutableMapping[str, Any], receive: Receive, request_id: str
-    ) -> tuple[Served, Request | None]:
+    ) -> tuple[ServedResponse, Request | None]:
         try:
             request = await _read_request(scope, receive)
-            viewer = take_viewer(request.headers, scope.get("client"))
+            viewer = read_viewer(request.headers, scope.get("client"))
         except EdgeError as error:
             response = error_response(error, request_id)
-            responses.finish(response, request_id, error.result, None)
-            return Served(response, error=error.code), None
+            viewer_response.add_cloudfront_headers(response, request_id, error.result, None)
+            return ServedResponse(response, error=error.code), None
         return await self._edge.serve(request, viewer, request_id), request
 
 
 async def _read_request(scope: MutableMapping[str, Any], receive: Receive) -> Request:
     state = scope["state"]
-    if state["length"] > REQUEST_LIMIT:
+    if state["length"] > MAX_HEAD_BYTES:
         # "If a request … exceeds these maximums, CloudFront returns HTTP status code 413, Request
         # Entity Too Large, to the viewer, and then terminates the TCP connection to the viewer."
-        raise RequestRefusedError(
-            f"The request line and headers are longer than {REQUEST_LIMIT:,} bytes.",
+        raise RequestRejectedError(
+            f"The request line and headers exceed {MAX_HEAD_BYTES:,} bytes.",
             status=413,
             code="RequestTooLarge",
         )
@@ -102,10 +105,10 @@ async def _read_request(scope: MutableMapping[str, Any], receive: Receive) -> Re
         uri = _path_of_absolute(uri)
     headers = h.collect((h.decode(name), h.decode(value).strip()) for name, value in state["pairs"])
     if len(headers.get("host", [])) != 1:
-        # RFC 9112 §3.2: a request without exactly one Host is answered 400.
-        raise RequestRefusedError("The request has not exactly one Host header.", code="BadHost")
+        # RFC 9112 §3.2: a server responds 400 unless the request has exactly one Host header.
+        raise RequestRejectedError("The request must have exactly one Host header.", code="BadHost")
     if not all(h.is_value(value) for _, value in h.flatten(headers)):
-        raise RequestRefusedError("A header has control characters.", code="BadHeader")
+        raise RequestRejectedError("A header contains control characters.", code="BadHeader")
     return Request(
         method=scope["method"],
         uri=uri.partition("#")[0],
@@ -117,10 +120,10 @@ async def _read_request(scope: MutableMapping[str, Any], receive: Receive) -> Re
 
 
 def _path_of_absolute(target: str) -> str:
-    # RFC 9112 §3.2.2: a server must accept the absolute form as well; "*" is OPTIONS' own.
+    # RFC 9112 §3.2.2: a server must accept the absolute form. §3.2.4: "*" is for OPTIONS only.
     _, mark, rest = target.partition("://")
     if not mark:
-        raise RequestRefusedError("The request's target is not a path.", code="BadTarget")
+        raise RequestRejectedError("The request target is not a path.", code="BadTarget")
     return "/" + rest.partition("/")[2]
 
 
@@ -133,9 +136,9 @@ async def _read_body(receive: Receive) -> bytes:
             raise _DisconnectedError
         part = message.get("body", b"")
         total += len(part)
-        if total > BODY_LIMIT:
-            raise RequestRefusedError(
-                f"The body is longer than the {BODY_LIMIT:,} bytes that the local edge holds.",
+        if total > MAX_BODY_BYTES:
+            raise RequestRejectedError(
+                f"The body exceeds the emulator's limit of {MAX_BODY_BYTES:,} bytes.",
                 status=413,
                 code="BodyTooLarge",
             )
@@ -144,8 +147,8 @@ async def _read_body(receive: Receive) -> bytes:
             return b"".join(parts)
 
 
-async def _send(send: Send, served: Served, state: dict[str, Any]) -> tuple[int, bool]:
-    """Send the response; gives the bytes of body sent, and whether that was all of it."""
+async def _send(send: Send, served: ServedResponse, state: dict[str, Any]) -> tuple[int, bool]:
+    """Send the response. Return the body bytes sent, and whether the body is complete."""
     response = served.response
     headers = [(name.encode(), value.encode()) for name, value in h.flatten(response.headers)]
     if response.status in {413, 414}:
@@ -163,8 +166,8 @@ async def _send(send: Send, served: Served, state: dict[str, Any]) -> tuple[int,
             total += len(chunk)
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
     except (TimeoutError, ConnectionError):
-        # "Dropped TCP connections": the origin stopped in the middle. The head is out, so the
-        # viewer learns it from the connection, which ends before the body does.
+        # "Dropped TCP connections": the origin stopped while sending. The status line has been
+        # sent, so closing the connection early is the only way to tell the viewer.
         return total, False
     finally:
         await served.stream.aclose()

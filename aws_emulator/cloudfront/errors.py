@@ -1,65 +1,64 @@
-"""What can go wrong at the edge: each error carries the answer that CloudFront would give.
+"""Errors that CloudFront turns into an error response, each with its HTTP status.
 
-The tree:
-
-    EdgeError                     an answer made by the edge itself
-    ├── RequestRefusedError            the viewer's request breaks a rule of CloudFront
-    ├── FunctionError             a function's invocation or result failed
-    │   ├── ResultInvalidError         502, LambdaValidationError
-    │   ├── ExecutionError       503, LambdaExecutionError
-    │   └── LimitExceededError         503, LambdaLimitExceeded
-    └── OriginError              the origin gave no usable answer
+EdgeError                       any error response that CloudFront generates
+├── RequestRejectedError        the viewer's request breaks a CloudFront rule
+├── FunctionError               a Lambda@Edge invocation or its result failed
+│   ├── FunctionResultError     502, LambdaValidationError
+│   ├── FunctionExecutionError  503, LambdaExecutionError
+│   └── FunctionLimitError      503, LambdaLimitExceeded
+└── OriginError                 the origin is unreachable (502) or too slow (504)
 """
 
 
 class EdgeError(Exception):
-    """Raised when the edge answers by itself. `status` is the HTTP status, `code` is stable,
-    `result` is the word that CloudFront writes into `X-Cache` and into its access log."""
+    """Raised when CloudFront itself generates the error response.
+
+    `status` is the HTTP status. `code` names the rule and stays stable. `result` is the result type
+    in `X-Cache` and in the access log.
+    """
 
     code = "Error"
     result = "Error"
     status = 502
 
-    def __init__(
-        self, sentence: str, *, status: int | None = None, code: str | None = None
-    ) -> None:
-        super().__init__(sentence)
-        self.sentence = sentence
+    def __init__(self, message: str, *, status: int | None = None, code: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
         if status is not None:
             self.status = status
         if code is not None:
             self.code = code
 
 
-class RequestRefusedError(EdgeError):
-    """Raised when the viewer's request breaks a rule of CloudFront. Always given a status."""
+class RequestRejectedError(EdgeError):
+    """Raised when the viewer's request breaks a CloudFront rule (400 unless given a status)."""
 
     code = "RequestRefused"
     status = 400
 
 
 class FunctionError(EdgeError):
-    """Raised when a function associated with the behaviour could not be used."""
+    """Raised when a function associated with the cache behavior fails."""
 
 
-class ResultInvalidError(FunctionError):
-    """Raised when what a function returned breaks a rule; `code` names the rule."""
+class FunctionResultError(FunctionError):
+    """Raised when a function's result breaks a rule; `code` names the rule."""
 
     code = "LambdaValidationError"
     result = "LambdaValidationError"
     status = 502
 
 
-class ExecutionError(FunctionError):
-    """Raised when a function ended with an error, or may not be associated at all."""
+class FunctionExecutionError(FunctionError):
+    """Raised when a function fails, or CloudFront would reject its association."""
 
     code = "LambdaExecutionError"
     result = "LambdaExecutionError"
     status = 503
 
 
-class LimitExceededError(FunctionError):
-    """Raised when a function was throttled or took longer than its event allows."""
+class FunctionLimitError(FunctionError):
+    """Raised when Lambda throttles a function, or it exceeds the timeout of its event type."""
 
     code = "LambdaLimitExceeded"
     result = "LambdaLimitExceeded"
@@ -67,7 +66,7 @@ class LimitExceededError(FunctionError):
 
 
 class OriginError(EdgeError):
-    """Raised when an origin could not be reached (502) or did not answer in time (504)."""
+    """Raised when an origin is unreachable (502) or does not respond in time (504)."""
 
     code = "OriginFailed"
     status = 502

@@ -1,9 +1,12 @@
-"""Headers: the shape they have in events, and the ones that functions may not touch."""
+"""HTTP headers: the map that events use, and CloudFront's rules for header names.
+
+Functions take lower-case header names unless they say otherwise.
+"""
 
 import re
 from collections.abc import Iterable, Mapping
 
-#: Lower-case name to the list of (name as written, value), in the order of arrival.
+#: Lower-case name to a list of (name as sent, value), in order of arrival.
 type HeaderMap = dict[str, list[tuple[str, str]]]
 
 #: RFC 9110 §5.6.2: token.
@@ -98,7 +101,7 @@ _NEVER_CUSTOM = frozenset(
     }
 )
 
-# Request and response behaviour for custom origins, "HTTP request headers and CloudFront
+# Request and response behavior for custom origins, "HTTP request headers and CloudFront
 # behavior": removed on the way to the origin.
 _NEVER_FORWARDED = frozenset(
     {
@@ -118,7 +121,7 @@ _NEVER_FORWARDED = frozenset(
     }
 )
 
-#: RFC 9110 §7.6.1: these speak of one connection only, and never pass from origin to viewer.
+#: RFC 9110 §7.6.1: these apply to one connection, so CloudFront never copies them to the viewer.
 HOP_BY_HOP = frozenset(
     {
         "connection",
@@ -134,17 +137,17 @@ HOP_BY_HOP = frozenset(
 
 
 def is_disallowed(name: str) -> bool:
-    """Tell whether a function may not see or add this header (lower-case name)."""
+    """Return whether CloudFront hides this header from functions and rejects adding it."""
     return name in _DISALLOWED or name.startswith(_DISALLOWED_PREFIXES)
 
 
 def is_forwardable(name: str) -> bool:
-    """Tell whether a viewer's header (lower-case name) can reach an origin at all."""
+    """Return whether CloudFront may forward this viewer header to an origin."""
     return name not in _NEVER_FORWARDED and not name.startswith(_DISALLOWED_PREFIXES)
 
 
 def is_custom_allowed(name: str) -> bool:
-    """Tell whether an origin may have this custom header (lower-case name)."""
+    """Return whether CloudFront may add this custom header to origin requests."""
     return (
         name not in _NEVER_CUSTOM
         and not name.startswith(("x-amz-", "x-edge-"))
@@ -153,7 +156,7 @@ def is_custom_allowed(name: str) -> bool:
 
 
 def decode(raw: bytes) -> str:
-    """Read text of the wire: UTF-8, else ISO-8859-1.
+    """Decode header bytes as UTF-8, else as ISO-8859-1.
 
     Restrictions on all edge functions, "URI, query string, and headers encoding": "When values in
     the request are ISO-8859-1 encoded, CloudFront converts the values to UTF-8 encoding before
@@ -166,17 +169,17 @@ def decode(raw: bytes) -> str:
 
 
 def is_name(text: str) -> bool:
-    """Tell whether this can be the name of a header."""
+    """Return whether the text is a valid header name."""
     return TOKEN.fullmatch(text) is not None
 
 
 def is_value(text: str) -> bool:
-    """Tell whether this can be the value of a header."""
+    """Return whether the text is a valid header value."""
     return _UNSAFE_VALUE.search(text) is None
 
 
 def title_case(name: str) -> str:
-    """Write a name with initial capitals: what Lambda@Edge puts where a function left out `key`.
+    """Capitalize each part of a name, as Lambda@Edge does when a function omits `key`.
 
     Lambda@Edge event structure, "headers": "formatted with initial capitalization for each part,
     separated by hyphens".
@@ -185,7 +188,7 @@ def title_case(name: str) -> str:
 
 
 def collect(pairs: Iterable[tuple[str, str]]) -> HeaderMap:
-    """Gather (name, value) pairs; the same name in any case shares one list."""
+    """Build a header map from (name, value) pairs; names are case-insensitive."""
     found: HeaderMap = {}
     for name, value in pairs:
         found.setdefault(name.lower(), []).append((name, value))
@@ -193,39 +196,39 @@ def collect(pairs: Iterable[tuple[str, str]]) -> HeaderMap:
 
 
 def flatten(headers: HeaderMap) -> list[tuple[str, str]]:
-    """List every (name as written, value)."""
+    """Return every (name as sent, value) pair."""
     return [pair for pairs in headers.values() for pair in pairs]
 
 
 def first(headers: HeaderMap, name: str, default: str = "") -> str:
-    """Give the first value of a header (lower-case name)."""
+    """Return the first value of a header, or `default` if it is absent."""
     pairs = headers.get(name)
     return pairs[0][1] if pairs else default
 
 
 def joined(headers: HeaderMap, name: str) -> str | None:
-    """Give all values of a header as one (RFC 9110 §5.3), None where it is absent."""
+    """Return all values joined by commas (RFC 9110 §5.3), or None if the header is absent."""
     pairs = headers.get(name)
     return ", ".join(value for _, value in pairs) if pairs else None
 
 
 def put(headers: HeaderMap, name: str, value: str) -> None:
-    """Set a header to one value."""
+    """Set a header to one value. `name` keeps its case."""
     headers[name.lower()] = [(name, value)]
 
 
 def copy(headers: HeaderMap) -> HeaderMap:
-    """Copy a header map, so that one request's changes never reach another's."""
+    """Copy a header map and its lists, so that requests never share changes."""
     return {name: list(pairs) for name, pairs in headers.items()}
 
 
 def hidden(headers: HeaderMap) -> HeaderMap:
-    """Give the headers that functions never see, and that a function's result therefore keeps."""
+    """Return the headers hidden from functions, which CloudFront keeps across an invocation."""
     return {name: pairs for name, pairs in headers.items() if is_disallowed(name)}
 
 
 def size(headers: HeaderMap) -> int:
-    """Count the bytes that the headers take on the wire ("name: value\\r\\n")."""
+    """Return the number of bytes in an HTTP/1.1 message ("name: value\\r\\n" each)."""
     return sum(
         len(name.encode()) + len(value.encode()) + 4
         for pairs in headers.values()

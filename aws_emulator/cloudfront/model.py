@@ -1,13 +1,13 @@
-"""The deployed distribution and the messages that pass through it, as plain values."""
+"""The deployed distribution, and the requests and responses that it serves, as plain values."""
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Final, Literal
 
 from aws_emulator.cloudfront.headers import HeaderMap
 from aws_emulator.cloudfront.policies import CachePolicy, OriginRequestPolicy, ResponseHeadersPolicy
 
 EventType = Literal["viewer-request", "origin-request", "origin-response", "viewer-response"]
-EVENT_TYPES: tuple[EventType, ...] = (
+EVENT_TYPES: Final[tuple[EventType, ...]] = (
     "viewer-request",
     "origin-request",
     "origin-response",
@@ -16,9 +16,11 @@ EVENT_TYPES: tuple[EventType, ...] = (
 
 
 @dataclass(frozen=True, slots=True)
-class Association:
-    """A function of one event type of one behaviour. `refusal` is the sentence that says why it
-    may not be associated at CloudFront, None where it may."""
+class FunctionAssociation:
+    """A Lambda@Edge function associated with one event type of a cache behavior.
+
+    `refusal` is the reason for which CloudFront would reject the association, else None.
+    """
 
     event_type: EventType
     arn: str
@@ -27,16 +29,28 @@ class Association:
 
 
 @dataclass(frozen=True, slots=True)
+class OriginAccessIdentity:
+    """The legacy identity with which CloudFront reads an S3 bucket."""
+
+    id: str
+    canonical_user_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Origin:
-    """One origin. Times in seconds. `signing` is the origin access control's signing behaviour
-    (None: the origin has no access control), `region` the bucket's or API's region."""
+    """One origin. Timeouts are in seconds.
+
+    `signing_behavior` is that of the origin access control, None without one. `access_identity` is
+    the origin access identity, None without one. `region` is the region of the bucket.
+    """
 
     id: str
     kind: Literal["s3", "custom"]
     domain: str
     path: str = ""
     custom_headers: tuple[tuple[str, str], ...] = ()
-    signing: Literal["always", "never", "no-override"] | None = None
+    signing_behavior: Literal["always", "never", "no-override"] | None = None
+    access_identity: OriginAccessIdentity | None = None
     region: str = "us-east-1"
     protocol: Literal["http", "https"] = "https"
     port: int = 443
@@ -49,7 +63,7 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class OriginGroup:
-    """Two origins, and the statuses of the first that send a request to the second."""
+    """Two origins, and the status codes of the first that cause failover to the second."""
 
     id: str
     members: tuple[str, ...]
@@ -57,51 +71,53 @@ class OriginGroup:
 
 
 @dataclass(frozen=True, slots=True)
-class Behaviour:
-    """One cache behaviour. `pattern` is "*" for the default one."""
+class CacheBehavior:
+    """One cache behavior. `path_pattern` is "*" for the default cache behavior."""
 
-    pattern: str
-    target: str
-    cache: CachePolicy
-    origin_request: OriginRequestPolicy | None = None
-    response_headers: ResponseHeadersPolicy | None = None
-    viewer_protocol: Literal["allow-all", "https-only", "redirect-to-https"] = "allow-all"
+    path_pattern: str
+    target_origin_id: str
+    cache_policy: CachePolicy
+    origin_request_policy: OriginRequestPolicy | None = None
+    response_headers_policy: ResponseHeadersPolicy | None = None
+    viewer_protocol_policy: Literal["allow-all", "https-only", "redirect-to-https"] = "allow-all"
     allowed_methods: frozenset[str] = frozenset({"GET", "HEAD"})
     cached_methods: frozenset[str] = frozenset({"GET", "HEAD"})
-    associations: dict[EventType, Association] = field(default_factory=dict)
+    associations: dict[EventType, FunctionAssociation] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
-class ErrorResponse:
-    """What a status of the origin becomes. `min_ttl` in seconds."""
+class CustomErrorResponse:
+    """The custom error page and the minimum TTL for one status code of the origin."""
 
-    status: int
-    min_ttl: float
-    page: str | None = None
-    answer: int | None = None
+    error_code: int
+    error_caching_min_ttl_s: float
+    response_page_path: str | None = None
+    response_code: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Distribution:
-    """A deployed distribution. `behaviours` are in CloudFront's order, the default one last;
-    `notes` are sentences for the person who starts the edge."""
+    """A deployed distribution.
+
+    `behaviors` are in CloudFront's order, the default cache behavior last. `notes` are warnings for
+    the person who starts the emulator.
+    """
 
     id: str
     arn: str
     domain: str
     enabled: bool
-    default_root: str
-    behaviours: tuple[Behaviour, ...]
+    default_root_object: str
+    behaviors: tuple[CacheBehavior, ...]
     origins: dict[str, Origin]
-    groups: dict[str, OriginGroup] = field(default_factory=dict)
-    errors: dict[int, ErrorResponse] = field(default_factory=dict)
+    origin_groups: dict[str, OriginGroup] = field(default_factory=dict)
+    custom_error_responses: dict[int, CustomErrorResponse] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """Who asks: the address and port, and what CloudFront would know of its place (None where
-    it would not)."""
+    """The viewer's address, port and location; unknown location fields are empty (None)."""
 
     address: str
     port: int = 0
@@ -113,7 +129,7 @@ class Viewer:
 
 @dataclass(slots=True)
 class Request:
-    """A request on its way. `uri` is the path as it was sent, `query` without its "?"."""
+    """A request. `uri` is the raw path, `query` the raw query string without "?"."""
 
     method: str
     uri: str
@@ -125,7 +141,7 @@ class Request:
 
 @dataclass(slots=True)
 class Response:
-    """A response on its way. `body` is None while it still streams from the origin."""
+    """A response. `body` stays None while the origin is sending it."""
 
     status: int
     headers: HeaderMap

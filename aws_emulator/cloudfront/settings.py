@@ -1,4 +1,4 @@
-"""What the process is told on its command line, checked once."""
+"""Parse and validate the command line."""
 
 import argparse
 import os
@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from aws_emulator.cloudfront.sigv4 import Credentials
+from aws_emulator.cloudfront.transport.sigv4 import Credentials
 from aws_emulator.errors import CommandError
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where the emulated AWS listens, and how to sign for it."""
+    """The address of the emulated AWS, with the region and credentials for signing."""
 
     url: str
     host: str
@@ -22,20 +22,21 @@ class Endpoint:
 
     @property
     def address(self) -> tuple[str, int]:
-        """The address to connect to."""
+        """The (host, port) to connect to."""
         return self.host, self.port
 
     @property
     def netloc(self) -> str:
-        """The Host header."""
+        """The value of the Host header."""
         return f"{self.host}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The checked command line.
+    """The validated command line.
 
-    `log` is None for stdout. `api` is who answers for API Gateway, None for the emulated AWS.
+    Without `log`, the access log goes to stdout. `api` is the (host, port) that serves REST APIs;
+    without it, the emulated AWS serves them.
     """
 
     endpoint: Endpoint
@@ -46,16 +47,16 @@ class Settings:
     api: tuple[str, int] | None = None
 
 
-def parse_endpoint(url: str, region: str) -> Endpoint:
-    """Check the emulator's address. Raises CommandError."""
+def parse_endpoint(url: str, region: str, option: str = "--endpoint") -> Endpoint:
+    """Parse the emulator's address. Raises CommandError unless it is HTTP on the loopback."""
     parts = urlsplit(url)
     try:
         port = parts.port
     except ValueError:
         port = None
-    # Test credentials go to this address, and simulated visitors' addresses come from it.
+    # The emulator sends test credentials to this address, so it must not be a remote host.
     if parts.scheme != "http" or parts.hostname not in {"127.0.0.1", "localhost"} or not port:
-        raise CommandError(f"--endpoint wants an address such as http://127.0.0.1:4566, not {url}.")
+        raise CommandError(f"{option} must be an address such as http://127.0.0.1:4566, not {url}.")
     return Endpoint(
         url=f"http://{parts.hostname}:{port}",
         host=parts.hostname,
@@ -70,30 +71,39 @@ def parse_endpoint(url: str, region: str) -> Endpoint:
 
 
 def parse(arguments: list[str] | None = None) -> Settings:
-    """Read the command line. Raises CommandError; argparse ends the process for unknown options."""
+    """Parse the command line.
+
+    Raises CommandError for an invalid value; argparse exits the process for an unknown option.
+    """
     parser = argparse.ArgumentParser(
         prog="python -m aws_emulator.cloudfront",
-        description="Serve the deployed CloudFront distribution.",
+        description="Serve the deployed CloudFront distribution on the loopback.",
     )
-    parser.add_argument("--endpoint", required=True, help="where the emulated AWS listens")
-    parser.add_argument("--port", type=int, required=True, help="the port to serve on (loopback)")
-    parser.add_argument("--region", default="us-east-1", help="the home region of the functions")
-    parser.add_argument("--distribution", help="the distribution's id, where there are several")
-    parser.add_argument("--log", type=Path, help="write the access log to a file, not to stdout")
+    parser.add_argument("--endpoint", required=True, help="URL of the emulated AWS")
     parser.add_argument(
-        "--concurrency", type=int, default=32, help="function calls under way at once"
+        "--port", type=int, required=True, help="loopback port to serve on, 0 for any"
     )
-    parser.add_argument("--api-url", help="who answers for API Gateway, if not the emulated AWS")
+    parser.add_argument("--region", default="us-east-1", help="region for signing requests")
+    parser.add_argument("--distribution", help="distribution ID, needed if several are deployed")
+    parser.add_argument("--log", type=Path, help="access log file (default: stdout)")
+    parser.add_argument(
+        "--concurrency", type=int, default=32, help="maximum concurrent function invocations"
+    )
+    parser.add_argument("--api-url", help="URL of the REST API server (default: the emulated AWS)")
     found = parser.parse_args(arguments)
     if not 0 <= found.port <= 65_535:
-        raise CommandError(f"--port wants a number from 0 to 65535, not {found.port}.")
+        raise CommandError(f"--port must be from 0 to 65535, not {found.port}.")
     if found.concurrency < 1:
-        raise CommandError(f"--concurrency wants a number from 1, not {found.concurrency}.")
+        raise CommandError(f"--concurrency must be at least 1, not {found.concurrency}.")
     return Settings(
         endpoint=parse_endpoint(found.endpoint, found.region),
         port=found.port,
         distribution=found.distribution,
         log=found.log,
         concurrency=found.concurrency,
-        api=parse_endpoint(found.api_url, found.region).address if found.api_url else None,
+        api=(
+            parse_endpoint(found.api_url, found.region, "--api-url").address
+            if found.api_url
+            else None
+        ),
     )

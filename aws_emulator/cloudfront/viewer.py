@@ -1,21 +1,25 @@
-"""Who the viewer is, and what CloudFront says of it in its own headers."""
+"""The viewer's address and location, and the headers that CloudFront derives from them.
+
+A test or a replay tool can simulate a viewer with `X-Local-Viewer-*` request headers.
+"""
 
 import ipaddress
+from typing import Final
 from urllib.parse import quote
 
-from aws_emulator.cloudfront.errors import RequestRefusedError
+from aws_emulator.cloudfront.errors import RequestRejectedError
 from aws_emulator.cloudfront.headers import HeaderMap, first
 from aws_emulator.cloudfront.model import Request, Viewer
 
-_ASCII = "".join(map(chr, range(32, 127)))
-#: A simulated visitor's place. The edge listens on loopback alone, consumes these headers and
-#: never forwards them.
-LOCAL_PREFIX = "x-local-viewer-"
+_ASCII: Final = "".join(map(chr, range(32, 127)))
+#: Headers with this prefix set the simulated viewer's address, country, region, city and time zone.
+#: CloudFront has no such headers: the emulator removes them from the request.
+VIEWER_HEADER_PREFIX: Final = "x-local-viewer-"
 
 # Add CloudFront request headers: "You can add CloudFront-Viewer-Address, CloudFront-Viewer-ASN,
 # CloudFront-Viewer-JA3-Fingerprint and CloudFront-Viewer-TLS in an origin request policy, but not
 # in a cache policy".
-ORIGIN_POLICY_ONLY = frozenset(
+ORIGIN_POLICY_ONLY: Final = frozenset(
     {
         "cloudfront-viewer-address",
         "cloudfront-viewer-asn",
@@ -25,24 +29,24 @@ ORIGIN_POLICY_ONLY = frozenset(
 )
 
 
-def take_viewer(headers: HeaderMap, peer: tuple[str, int] | None) -> Viewer:
-    """Take the simulated visitor out of the headers; the TCP peer is the visitor otherwise.
+def read_viewer(headers: HeaderMap, peer: tuple[str, int] | None) -> Viewer:
+    """Remove the simulated viewer from the headers and return it; by default, return the TCP peer.
 
-    Raises RequestRefusedError (400) for an address that is none.
+    Raises RequestRejectedError (400) if the simulated address isn't an IP address.
     """
     local = {
-        name.removeprefix(LOCAL_PREFIX): pairs[0][1]
+        name.removeprefix(VIEWER_HEADER_PREFIX): pairs[0][1]
         for name, pairs in headers.items()
-        if name.startswith(LOCAL_PREFIX)
+        if name.startswith(VIEWER_HEADER_PREFIX)
     }
     for name in local:
-        del headers[LOCAL_PREFIX + name]
+        del headers[VIEWER_HEADER_PREFIX + name]
     host, port = peer or ("127.0.0.1", 0)
     address = local.get("address", host)
     try:
         ipaddress.ip_address(address)
     except ValueError:
-        raise RequestRefusedError("X-Local-Viewer-Address is not an IP address.") from None
+        raise RequestRejectedError("X-Local-Viewer-Address is not an IP address.") from None
     return Viewer(
         address=address,
         port=port,
@@ -54,10 +58,10 @@ def take_viewer(headers: HeaderMap, peer: tuple[str, int] | None) -> Viewer:
 
 
 def cloudfront_headers(request: Request, viewer: Viewer) -> dict[str, tuple[str, str]]:
-    """Write the headers that CloudFront can add, as lower-case name to (name, value).
+    """Return the headers that CloudFront can add, as lower-case name to (name, value).
 
-    What it would look up from an address and we cannot (ASN, coordinates, postal code) is absent,
-    as it is at CloudFront where the address is unknown. Source: Add CloudFront request headers.
+    The map omits headers that need an address database (ASN, coordinates, postal code), as
+    CloudFront does for an unknown address. Source: "Add CloudFront request headers".
     """
     address = f"[{viewer.address}]" if ":" in viewer.address else viewer.address
     order = [name for pairs in request.headers.values() for name, _ in pairs]
@@ -72,7 +76,7 @@ def cloudfront_headers(request: Request, viewer: Viewer) -> dict[str, tuple[str,
         "CloudFront-Viewer-Header-Count": str(len(order)),
         # "Headers beyond the character limit of 7,680 are truncated."
         "CloudFront-Viewer-Header-Order": ":".join(order)[:7_680],
-        # http on the loopback stands for https: the local edge has no certificate.
+        # The emulator has no certificate: HTTP on the loopback represents HTTPS.
         "CloudFront-Forwarded-Proto": "https",
         **{name: "true" if seen else "false" for name, seen in _devices(agent).items()},
     }
@@ -85,7 +89,7 @@ def cloudfront_headers(request: Request, viewer: Viewer) -> dict[str, tuple[str,
 
 
 def _devices(agent: str) -> dict[str, bool]:
-    """Guess the device from a lower-case user agent; more than one can be true."""
+    """Guess the device type from a lower-case user agent; more than one can be true."""
     tv = any(mark in agent for mark in ("smart-tv", "smarttv", "googletv", "appletv", "hbbtv"))
     ios = any(mark in agent for mark in ("iphone", "ipad", "ipod"))
     android = "android" in agent

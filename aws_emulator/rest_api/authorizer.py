@@ -11,7 +11,7 @@ type Claims = dict[str, Any]
 
 
 def token_of(headers: Mapping[str, str]) -> str:
-    """Give the token of a request, with or without "Bearer". Raises RefusedError."""
+    """Return the token of a request, with or without "Bearer". Raises RefusedError."""
     written = headers.get("authorization", "")
     kind, _, rest = written.partition(" ")
     token = rest.strip() if kind.lower() == "bearer" else written.strip()
@@ -21,13 +21,13 @@ def token_of(headers: Mapping[str, str]) -> str:
 
 
 def issuer_of(pool_arn: str) -> tuple[str, str]:
-    """Give (issuer, pool id) of a user pool's ARN."""
+    """Return (issuer, pool id) of a user pool's ARN."""
     region, pool = pool_arn.split(":")[3], pool_arn.rpartition("/")[2]
     return f"https://cognito-idp.{region}.amazonaws.com/{pool}", pool
 
 
 def key_id(token: str) -> str:
-    """Give the id of the key that a token claims to be signed with. Raises RefusedError."""
+    """Return the id of the key that a token claims to be signed with. Raises RefusedError."""
     try:
         header = jwt.get_unverified_header(token)
     except jwt.InvalidTokenError as error:
@@ -36,7 +36,7 @@ def key_id(token: str) -> str:
 
 
 def check(token: str, key: jwt.PyJWK, issuers: Collection[str], scopes: Collection[str]) -> Claims:
-    """Give the claims of a token that counts. Raises RefusedError.
+    """Return the claims of a token that counts. Raises RefusedError.
 
     "When a method has scopes, the incoming token is treated as an access token, and the method is
     authorized if one of them matches"; without, as an identity token.

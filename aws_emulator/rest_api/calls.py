@@ -82,7 +82,7 @@ class Calls:
 
 @cache
 def _protocol(service: str) -> tuple[str, str]:
-    """Give a service's prefix of X-Amz-Target and its version of JSON."""
+    """Return a service's prefix of X-Amz-Target and its version of JSON."""
     name = {"states": "stepfunctions"}.get(service, service)
     metadata: dict[str, Any] = botocore.session.get_session().get_service_model(name).metadata
     return metadata["targetPrefix"], metadata["jsonVersion"]

@@ -88,7 +88,7 @@ def _models(where: str, operation: Json, document: Json) -> dict[str, Schema]:
 def _security(
     where: str, operation: Json, document: Json
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Give the pools whose tokens count, and the scopes of which a token needs one."""
+    """Return the pools whose tokens count, and the scopes of which a token needs one."""
     required = operation.get("security", document.get("security", []))
     if not required:
         return (), ()

@@ -27,7 +27,7 @@ class Keys:
     async def __call__(
         self, token: str, pools: tuple[str, ...], scopes: tuple[str, ...]
     ) -> authorizer.Claims:
-        """Give the claims of a token of one of the pools (ARNs). Raises RefusedError."""
+        """Return the claims of a token of one of the pools (ARNs). Raises RefusedError."""
         wanted = authorizer.key_id(token)
         named = dict(authorizer.issuer_of(arn) for arn in pools)
         for pool in named.values():

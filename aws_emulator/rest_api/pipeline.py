@@ -85,7 +85,7 @@ def _validate(
 
 
 def new_context(stage: Stage, request: Request) -> Context:
-    """Give $context as a template sees it before its operation is known."""
+    """Return $context as a template sees it before its operation is known."""
     now = time.time()
     return {
         "requestId": str(uuid.uuid4()),

@@ -36,7 +36,7 @@ class Reader:
             raise DefinitionError(f"The APIs of {region} cannot be read: {error}.") from error
 
     def stage(self, region: str, api: str, name: str) -> Stage | None:
-        """Give a stage, None where there is none. Raises DefinitionError."""
+        """Return a stage, None where there is none. Raises DefinitionError."""
         key = (region, api, name)
         until, deployed, known = self._known.get(key, (0.0, "", None))
         if known is not None and time.monotonic() < until:

@@ -7,7 +7,7 @@ from aws_emulator.rest_api.model import Definition, Operation
 
 
 def route(definition: Definition, method: str, path: str) -> tuple[Operation, dict[str, str]]:
-    """Give the operation and its path parameters, decoded. Raises RefusedError.
+    """Return the operation and its path parameters, decoded. Raises RefusedError.
 
     A literal part of a resource is preferred to a parameter, wherever both would match.
     """

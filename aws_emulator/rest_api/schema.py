@@ -32,7 +32,7 @@ class Schema:
         self._validator = _Validator(document)
 
     def accepts(self, document: Any) -> bool:
-        """Tell whether a body, already parsed, is what the model says."""
+        """Return whether a body, already parsed, is what the model says."""
         try:
             return bool(self._validator.is_valid(document))
         except RecursionError:

@@ -54,7 +54,7 @@ class Input:
         return _walk(self._document(), path)
 
     def params(self, name: str | None = None) -> Any:
-        """Give a parameter "searched for in the path, query string and header, in that order"."""
+        """Return a parameter "searched for in the path, query string and header, in that order"."""
         if name is None:
             return self._parameters
         for place in ("path", "querystring", "header"):

@@ -1,16 +1,16 @@
-"""The distribution of the integration tests, made by hand through the CloudFront API."""
+"""Deploy the distribution of the integration tests through the CloudFront API."""
 
 import json
 from typing import Any
 
-from aws_emulator.tests.cloudfront.stage import (
+from aws_emulator.tests.cloudfront.harness import (
     CACHING_DISABLED,
     CACHING_OPTIMIZED,
     client,
     deploy_function,
 )
 
-BUCKET = "edge-tests-portal"
+BUCKET = "edge-tests-site"
 ALL_METHODS = ["GET", "HEAD", "OPTIONS", "PUT", "POST", "PATCH", "DELETE"]
 ALL_VIEWER_AND_CLOUDFRONT = "33f36d7e-f396-46d9-90e0-52428a34d9dc"
 ALL_VIEWER_EXCEPT_HOST = "b689b0a8-53d0-40ab-baf2-68738e2966ac"
@@ -26,21 +26,21 @@ PAGES = {
 
 
 def items(values: list[Any]) -> dict[str, Any]:
-    """Write a list as the CloudFront API does."""
+    """Return a list in the format of the CloudFront API."""
     return {"Quantity": len(values), "Items": values}
 
 
-def behaviour(
+def behavior(
     cache: str = CACHING_DISABLED,
     *,
-    target: str = "portal",
+    target: str = "site",
     functions: dict[str, str] | None = None,
     body: bool = False,
     methods: list[str] | None = None,
     request: str | None = None,
     response: str | None = None,
 ) -> dict[str, Any]:
-    """Write a cache behaviour, but for its path."""
+    """Return a cache behavior without its path pattern."""
     written: dict[str, Any] = {
         "TargetOriginId": target,
         "ViewerProtocolPolicy": "redirect-to-https",
@@ -69,15 +69,15 @@ def behaviour(
 
 
 def fill_bucket(aws: str, bucket: str) -> None:
-    """Make the portal's bucket: private, with its pages."""
+    """Create a private bucket that contains PAGES."""
     s3 = client(aws, "s3")
     s3.create_bucket(Bucket=bucket)
     for key, body in PAGES.items():
         s3.put_object(Bucket=bucket, Key=key, Body=body, ContentType="text/html")
 
 
-def let_in(aws: str, bucket: str, distribution_arn: str) -> None:
-    """Let the distribution read the bucket, as the template's bucket policy does."""
+def allow_distribution(aws: str, bucket: str, distribution_arn: str) -> None:
+    """Allow the distribution to read the bucket, with a bucket policy."""
     policy = {
         "Version": "2012-10-17",
         "Statement": [
@@ -96,34 +96,32 @@ def let_in(aws: str, bucket: str, distribution_arn: str) -> None:
 def configuration(
     viewer: str, origin: str, control: str, live_port: int, api: str = "api"
 ) -> dict[str, Any]:
-    """Write the distribution: `viewer` and `origin` are versions of the probe."""
+    """Return the DistributionConfig. `viewer` and `origin` are ARNs of the probe function."""
     at_origin = {"origin-request": origin}
     paths = {
-        "/premium/*": behaviour(functions={"viewer-request": viewer}, methods=ALL_METHODS),
-        "/body/*": behaviour(functions={"viewer-request": viewer}, body=True, methods=ALL_METHODS),
-        "/v1/*": behaviour(
+        "/premium/*": behavior(functions={"viewer-request": viewer}, methods=ALL_METHODS),
+        "/body/*": behavior(functions={"viewer-request": viewer}, body=True, methods=ALL_METHODS),
+        "/v1/*": behavior(
             functions=at_origin,
             body=True,
             methods=ALL_METHODS,
             request=ALL_VIEWER_AND_CLOUDFRONT,
         ),
-        "/origin/*": behaviour(functions=at_origin, request="b689b0a8-53d0-40ab-baf2-68738e2966ac"),
-        "/narrow/*": behaviour(functions=at_origin),
-        "/kept/*": behaviour(
-            CACHING_OPTIMIZED, functions=at_origin, request=ALL_VIEWER_EXCEPT_HOST
-        ),
-        "/latest/*": behaviour(functions={"viewer-request": viewer.replace(":1", ":$LATEST")}),
-        "/both/*": behaviour(
+        "/origin/*": behavior(functions=at_origin, request="b689b0a8-53d0-40ab-baf2-68738e2966ac"),
+        "/narrow/*": behavior(functions=at_origin),
+        "/kept/*": behavior(CACHING_OPTIMIZED, functions=at_origin, request=ALL_VIEWER_EXCEPT_HOST),
+        "/latest/*": behavior(functions={"viewer-request": viewer.replace(":1", ":$LATEST")}),
+        "/both/*": behavior(
             functions={"viewer-response": viewer, "origin-response": origin},
             response=SECURITY_HEADERS,
         ),
-        "/live/*": behaviour(target="live", methods=ALL_METHODS, request=ALL_VIEWER_EXCEPT_HOST),
-        "/group/*": behaviour(target="group"),
-        "/api/*": behaviour(target="api", methods=ALL_METHODS, request=ALL_VIEWER_EXCEPT_HOST),
-        "/p?ge.html": behaviour(CACHING_OPTIMIZED, response=SECURITY_HEADERS),
+        "/live/*": behavior(target="live", methods=ALL_METHODS, request=ALL_VIEWER_EXCEPT_HOST),
+        "/group/*": behavior(target="group"),
+        "/api/*": behavior(target="api", methods=ALL_METHODS, request=ALL_VIEWER_EXCEPT_HOST),
+        "/p?ge.html": behavior(CACHING_OPTIMIZED, response=SECURITY_HEADERS),
     }
     s3 = {
-        "Id": "portal",
+        "Id": "site",
         "DomainName": f"{BUCKET}.s3.us-east-1.amazonaws.com",
         "OriginAccessControlId": control,
         "S3OriginConfig": {"OriginAccessIdentity": ""},
@@ -166,7 +164,7 @@ def configuration(
                 }
             ]
         ),
-        "DefaultCacheBehavior": behaviour(CACHING_OPTIMIZED),
+        "DefaultCacheBehavior": behavior(CACHING_OPTIMIZED),
         "CacheBehaviors": items([{"PathPattern": path, **each} for path, each in paths.items()]),
         "CustomErrorResponses": items(
             [
@@ -182,7 +180,7 @@ def configuration(
 
 
 def deploy_api(aws: str, function: str) -> str:
-    """Make a REST API whose every path calls a function; gives its id."""
+    """Create a REST API that invokes a function for every path; return the API's ID."""
     gateway = client(aws, "apigateway")
     api = str(gateway.create_rest_api(name="edge-tests")["id"])
     (root,) = gateway.get_resources(restApiId=api)["items"]
@@ -206,14 +204,14 @@ def deploy_api(aws: str, function: str) -> str:
 
 
 def deploy(aws: str, live_port: int) -> tuple[str, str]:
-    """Make everything; gives the distribution's id and ARN."""
+    """Deploy bucket, functions, API and distribution; return the distribution's ID and ARN."""
     cloudfront = client(aws, "cloudfront")
     fill_bucket(aws, BUCKET)
     viewer = deploy_function(aws, "viewer")
     origin = deploy_function(aws, "origin", Timeout=30)
     control = cloudfront.create_origin_access_control(
         OriginAccessControlConfig={
-            "Name": "portal",
+            "Name": "site",
             "SigningProtocol": "sigv4",
             "SigningBehavior": "always",
             "OriginAccessControlOriginType": "s3",
@@ -224,5 +222,5 @@ def deploy(aws: str, live_port: int) -> tuple[str, str]:
             viewer, origin, control, live_port, deploy_api(aws, viewer)
         )
     )["Distribution"]
-    let_in(aws, BUCKET, made["ARN"])
+    allow_distribution(aws, BUCKET, made["ARN"])
     return made["Id"], made["ARN"]

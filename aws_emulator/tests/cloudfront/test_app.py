@@ -1,4 +1,4 @@
-"""From the wire to the edge and back, without a wire."""
+"""Tests of the ASGI application, without a network."""
 
 import asyncio
 import json
@@ -8,29 +8,29 @@ from typing import Any
 
 import pytest
 
-from aws_emulator.cloudfront.accesslog import AccessLog
-from aws_emulator.cloudfront.app import BODY_LIMIT, App
-from aws_emulator.cloudfront.edge import Edge
-from aws_emulator.cloudfront.protocol import REQUEST_LIMIT
+from aws_emulator.cloudfront.access_log import AccessLog
+from aws_emulator.cloudfront.app import MAX_BODY_BYTES, App
+from aws_emulator.cloudfront.edge_location import EdgeLocation
+from aws_emulator.cloudfront.transport.viewer_protocol import MAX_HEAD_BYTES
 from aws_emulator.tests.cloudfront.fakes import (
     FakeFunctions,
     FakeOrigins,
-    Streamed,
-    answer,
+    StreamedResponse,
+    behavior,
     distribution,
-    edge,
+    edge_location,
+    origin_response,
 )
-from aws_emulator.tests.cloudfront.test_edge import behaviour
 
 
-class Exchange:
-    """One request and what was sent back."""
+class Received:
+    """The response that the application sent."""
 
     def __init__(self) -> None:
         self.status = 0
         self.headers: dict[str, str] = {}
         self.body = b""
-        self.whole = False
+        self.complete = False
 
 
 def state(target: bytes, pairs: list[tuple[bytes, bytes]], length: int = 100) -> dict[str, Any]:
@@ -38,7 +38,7 @@ def state(target: bytes, pairs: list[tuple[bytes, bytes]], length: int = 100) ->
 
 
 def send(
-    made: Edge,
+    edge: EdgeLocation,
     target: bytes = b"/a",
     *,
     log: Path,
@@ -47,7 +47,7 @@ def send(
     body: list[bytes] | None = None,
     length: int = 100,
     gone_after: int | None = None,
-) -> Exchange:
+) -> Received:
     """Send one request through the application."""
     held = state(target, [(b"Host", b"x.example")] if pairs is None else pairs, length)
     scope = {
@@ -58,7 +58,7 @@ def send(
         "state": held,
     }
     parts = [b""] if body is None else list(body)
-    found = Exchange()
+    found = Received()
 
     async def receive() -> dict[str, Any]:
         if not parts:
@@ -72,12 +72,12 @@ def send(
             found.headers = {k.decode().lower(): v.decode() for k, v in message["headers"]}
             return
         found.body += message.get("body", b"")
-        found.whole = not message.get("more_body", False)
+        found.complete = not message.get("more_body", False)
         if gone_after is not None and len(found.body) >= gone_after:
             held["gone"] = True
 
     access = AccessLog(log)
-    asyncio.run(App(made, access)(scope, receive, reply))
+    asyncio.run(App(edge, access)(scope, receive, reply))
     access.close()
     return found
 
@@ -88,19 +88,21 @@ def log(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def made() -> Edge:
-    return edge(distribution(), origins=FakeOrigins(portal=[lambda: answer(200, b"a", b"b")]))
+def edge() -> EdgeLocation:
+    return edge_location(
+        distribution(), origins=FakeOrigins(site=[lambda: origin_response(200, b"a", b"b")])
+    )
 
 
-def test_a_request_is_answered_and_logged(made: Edge, log: Path) -> None:
+def test_app_serves_and_logs_request(edge: EdgeLocation, log: Path) -> None:
     pairs = [
         (b"Host", b"x.example"),
         (b"Cookie", b"session=secret-cookie"),
         (b"Authorization", b"Bearer secret-token"),
         (b"X-Local-Viewer-Address", b"203.0.113.9"),
     ]
-    found = send(made, b"/a?q=secret-query", log=log, pairs=pairs)
-    assert (found.status, found.body, found.whole) == (200, b"ab", True)
+    found = send(edge, b"/a?q=secret-query", log=log, pairs=pairs)
+    assert (found.status, found.body, found.complete) == (200, b"ab", True)
     (line,) = log.read_text().splitlines()
     for secret in ("secret", "203.0.113.9", "127.0.0.1"):
         assert secret not in line
@@ -113,38 +115,42 @@ def test_a_request_is_answered_and_logged(made: Edge, log: Path) -> None:
         "x_cache": "Miss",
     }
     assert written["id"] == found.headers["x-amz-cf-id"]
-    assert written["behaviour"] == "*"
+    assert written["behavior"] == "*"
     assert written["ms"] >= 0
 
 
-def test_without_a_file_the_log_goes_to_stdout(capsys: pytest.CaptureFixture[str]) -> None:
+def test_access_log_writes_to_stdout_without_file(capsys: pytest.CaptureFixture[str]) -> None:
     AccessLog(None).write({"path": "/a"})
     assert capsys.readouterr().out == '{"path":"/a"}\n'
 
 
-def test_ready_says_whether_a_distribution_is_served(made: Edge, log: Path) -> None:
-    assert send(made, b"/_local/ready", log=log).status == 200
-    made.distribution = None
-    assert send(made, b"/_local/ready?x", log=log).status == 503
+def test_ready_path_reports_whether_distribution_is_deployed(edge: EdgeLocation, log: Path) -> None:
+    assert send(edge, b"/_local/ready", log=log).status == 200
+    edge.distribution = None
+    assert send(edge, b"/_local/ready?x", log=log).status == 503
     assert not log.exists() or log.read_text() == ""
 
 
-@pytest.mark.parametrize(("length", "status"), [(REQUEST_LIMIT, 200), (REQUEST_LIMIT + 1, 413)])
-def test_a_head_past_the_limit_is_refused(made: Edge, log: Path, length: int, status: int) -> None:
-    found = send(made, log=log, length=length)
+@pytest.mark.parametrize(("length", "status"), [(MAX_HEAD_BYTES, 200), (MAX_HEAD_BYTES + 1, 413)])
+def test_app_rejects_request_head_over_limit(
+    edge: EdgeLocation, log: Path, length: int, status: int
+) -> None:
+    found = send(edge, log=log, length=length)
     assert found.status == status
     assert found.headers.get("connection") == ("close" if status == 413 else None)
 
 
-def test_the_limit_is_that_of_the_page() -> None:
-    assert REQUEST_LIMIT == 20_480
+def test_request_head_limit_matches_quota() -> None:
+    assert MAX_HEAD_BYTES == 20_480
 
 
-@pytest.mark.parametrize(("length", "status"), [(BODY_LIMIT, 403), (BODY_LIMIT + 1, 413)])
-def test_a_body_past_the_bound_is_refused(made: Edge, log: Path, length: int, status: int) -> None:
-    # Within the bound it is read whole, and then refused for being a GET's.
+@pytest.mark.parametrize(("length", "status"), [(MAX_BODY_BYTES, 403), (MAX_BODY_BYTES + 1, 413)])
+def test_app_rejects_body_over_limit(
+    edge: EdgeLocation, log: Path, length: int, status: int
+) -> None:
+    # The application reads a body within the limit; CloudFront then rejects a GET with a body.
     half = b"x" * (length // 2)
-    found = send(made, log=log, body=[half, half, b"x" * (length % 2)])
+    found = send(edge, log=log, body=[half, half, b"x" * (length % 2)])
     assert found.status == status
 
 
@@ -157,10 +163,10 @@ def test_a_body_past_the_bound_is_refused(made: Edge, log: Path, length: int, st
         [(b"Host", b"a"), (b"X-Local-Viewer-Address", b"nowhere")],
     ],
 )
-def test_a_malformed_request_is_a_400(
-    made: Edge, log: Path, pairs: list[tuple[bytes, bytes]]
+def test_app_returns_400_for_malformed_request(
+    edge: EdgeLocation, log: Path, pairs: list[tuple[bytes, bytes]]
 ) -> None:
-    found = send(made, log=log, pairs=pairs)
+    found = send(edge, log=log, pairs=pairs)
     assert found.status == 400
     assert found.headers["x-cache"] == "Error from cloudfront"
 
@@ -177,21 +183,21 @@ def test_a_malformed_request_is_a_400(
         (b"/%E9?%ff", "/%E9", "%ff"),
     ],
 )
-def test_a_target_is_read_in_every_form(log: Path, target: bytes, path: str, query: str) -> None:
+def test_app_parses_request_target_forms(log: Path, target: bytes, path: str, query: str) -> None:
     functions = FakeFunctions(viewer_request=lambda _: {"status": "200"})
-    made = edge(distribution(behaviour("*", "viewer-request")), functions)
-    assert send(made, target, log=log).status == 200
+    edge = edge_location(distribution(behavior("*", "viewer-request")), functions)
+    assert send(edge, target, log=log).status == 200
     shown = functions.events[0]["Records"][0]["cf"]["request"]
     assert (shown["uri"], shown["querystring"]) == (path, query)
 
 
-def test_a_target_that_is_no_path_is_refused(made: Edge, log: Path) -> None:
-    assert send(made, b"*", log=log, method="OPTIONS").status == 400
+def test_app_rejects_asterisk_target(edge: EdgeLocation, log: Path) -> None:
+    assert send(edge, b"*", log=log, method="OPTIONS").status == 400
 
 
-def test_a_function_sees_headers_as_they_were_written(log: Path) -> None:
+def test_event_keeps_header_names_as_sent(log: Path) -> None:
     functions = FakeFunctions(viewer_request=lambda _: {"status": "200"})
-    made = edge(distribution(behaviour("*", "viewer-request")), functions)
+    edge = edge_location(distribution(behavior("*", "viewer-request")), functions)
     pairs = [
         (b"HOST", b"x"),
         (b"x-OWN", b" 1 "),
@@ -199,7 +205,7 @@ def test_a_function_sees_headers_as_they_were_written(log: Path) -> None:
         (b"Connection", b"close"),
         (b"CloudFront-Viewer-Country", b"GB"),
     ]
-    send(made, log=log, pairs=pairs)
+    send(edge, log=log, pairs=pairs)
     shown = functions.events[0]["Records"][0]["cf"]["request"]["headers"]
     assert shown == {
         "host": [{"key": "HOST", "value": "x"}],
@@ -209,35 +215,37 @@ def test_a_function_sees_headers_as_they_were_written(log: Path) -> None:
     }
 
 
-def test_a_viewer_that_leaves_before_its_body_is_whole_is_forgotten(made: Edge, log: Path) -> None:
-    found = send(made, log=log, body=[])
+def test_app_ignores_request_when_viewer_disconnects_during_body(
+    edge: EdgeLocation, log: Path
+) -> None:
+    found = send(edge, log=log, body=[])
     assert found.status == 0
     assert log.read_text() == ""
 
 
-def test_a_viewer_that_leaves_in_the_middle_stops_the_stream(log: Path) -> None:
-    streamed = answer(200, b"a" * 10, b"b" * 10, b"c" * 10)
-    made = edge(distribution(), origins=FakeOrigins(portal=[lambda: streamed]))
-    found = send(made, log=log, gone_after=1)
+def test_app_stops_streaming_when_viewer_disconnects(log: Path) -> None:
+    streamed = origin_response(200, b"a" * 10, b"b" * 10, b"c" * 10)
+    edge = edge_location(distribution(), origins=FakeOrigins(site=[lambda: streamed]))
+    found = send(edge, log=log, gone_after=1)
     assert found.body == b"a" * 10
-    assert not found.whole
+    assert not found.complete
     assert json.loads(log.read_text())["aborted"] is True
-    assert len(made.store) == 0
+    assert len(edge.store) == 0
 
 
 @pytest.mark.parametrize("error", [TimeoutError, ConnectionError])
-def test_an_origin_that_stops_in_the_middle_leaves_the_answer_unfinished(
+def test_app_leaves_response_incomplete_when_origin_stops(
     log: Path, error: Callable[[], Exception]
 ) -> None:
-    class Broken(Streamed):
+    class Broken(StreamedResponse):
         async def chunks(self) -> Any:
             yield b"half"
             raise error()
 
-    made = edge(
+    edge = edge_location(
         distribution(),
-        origins=FakeOrigins(portal=[lambda: Broken(200, "", {}, None)]),
+        origins=FakeOrigins(site=[lambda: Broken(200, "", {}, None)]),
     )
-    found = send(made, log=log)
-    assert (found.status, found.body, found.whole) == (200, b"half", False)
-    assert len(made.store) == 0
+    found = send(edge, log=log)
+    assert (found.status, found.body, found.complete) == (200, b"half", False)
+    assert len(edge.store) == 0

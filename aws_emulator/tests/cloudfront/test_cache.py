@@ -1,4 +1,4 @@
-"""Laws of the cache key, the table of times to live, and the bound of the store."""
+"""Tests of the cache key, the TTL rules and the cache store."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -8,22 +8,21 @@ import pytest
 from hypothesis import given
 
 from aws_emulator.cloudfront import headers as h
-from aws_emulator.cloudfront.cache import (
-    ERROR_MIN_TTL,
-    MAX_OBJECT,
-    Store,
-    cache_key,
-    error_time_to_live,
+from aws_emulator.cloudfront.model import CacheBehavior, Request, Response
+from aws_emulator.cloudfront.policies import CachePolicy, NameSelection
+from aws_emulator.cloudfront.stages.cache_key import cache_key
+from aws_emulator.cloudfront.stages.cache_store import MAX_OBJECT_BYTES, CacheStore
+from aws_emulator.cloudfront.stages.cache_ttl import (
+    ERROR_CACHING_MIN_TTL_S,
+    error_ttl,
     is_cacheable,
-    time_to_live,
+    object_ttl,
 )
-from aws_emulator.cloudfront.forwarding import accept_encoding
-from aws_emulator.cloudfront.model import Behaviour, Request, Response
-from aws_emulator.cloudfront.policies import CachePolicy, Choice
-from aws_emulator.tests import strategies
+from aws_emulator.cloudfront.stages.origin_request import accept_encoding
+from aws_emulator.tests.cloudfront import strategies
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC).timestamp()
-NOTHING = Behaviour("*", "o", CachePolicy("c", 0, 60, 600))
+NOTHING = CacheBehavior("*", "o", CachePolicy("c", 0, 60, 600))
 
 
 def request(query: str = "", **headers: str) -> Request:
@@ -31,61 +30,59 @@ def request(query: str = "", **headers: str) -> Request:
     return Request("GET", "/a", query, h.collect([("Host", "one.example"), *pairs]))
 
 
-@given(strategies.edge_behaviours(), strategies.edge_requests())
-def test_what_the_policy_does_not_name_never_splits_the_key(
-    behaviour: Behaviour, asked: Request
-) -> None:
+@given(strategies.cache_behaviors(), strategies.viewer_requests())
+def test_cache_key_ignores_values_outside_policy(behavior: CacheBehavior, asked: Request) -> None:
     other = replace(asked, headers=h.copy(asked.headers))
-    listed = behaviour.cache.headers.names
+    listed = behavior.cache_policy.headers.names
     for name in list(other.headers):
         if name not in listed and name not in {"cookie", "accept-encoding"}:
             del other.headers[name]
     other.headers["x-not-listed"] = [("X-Not-Listed", "1")]
-    if behaviour.cache.cookies.mode == "none":
+    if behavior.cache_policy.cookies.mode == "none":
         other.headers["cookie"] = [("Cookie", "z=9")]
-    if behaviour.cache.queries.mode == "none":
+    if behavior.cache_policy.query_strings.mode == "none":
         other.query = "z=9"
-    assert cache_key(behaviour, asked, {}) == cache_key(behaviour, other, {})
+    assert cache_key(behavior, asked, {}) == cache_key(behavior, other, {})
 
 
-@given(strategies.edge_behaviours(), strategies.edge_requests())
-def test_path_always_splits_the_key_and_host_only_where_it_is_listed(
-    behaviour: Behaviour, asked: Request
+@given(strategies.cache_behaviors(), strategies.viewer_requests())
+def test_cache_key_contains_path_and_contains_host_only_if_listed(
+    behavior: CacheBehavior, asked: Request
 ) -> None:
-    key = cache_key(behaviour, asked, {})
-    assert key != cache_key(behaviour, replace(asked, uri=asked.uri + "x"), {})
+    key = cache_key(behavior, asked, {})
+    assert key != cache_key(behavior, replace(asked, uri=asked.uri + "x"), {})
     other = replace(asked, headers={**asked.headers, "host": [("Host", "two.example")]})
-    listed = "host" in behaviour.cache.headers.names
-    assert (key != cache_key(behaviour, other, {})) is listed
+    listed = "host" in behavior.cache_policy.headers.names
+    assert (key != cache_key(behavior, other, {})) is listed
 
 
-@given(strategies.edge_behaviours(), strategies.edge_requests())
-def test_head_shares_the_key_of_get_and_no_other_method_does(
-    behaviour: Behaviour, asked: Request
-) -> None:
+@given(strategies.cache_behaviors(), strategies.viewer_requests())
+def test_cache_key_is_shared_by_get_and_head_only(behavior: CacheBehavior, asked: Request) -> None:
     keys = [
-        cache_key(behaviour, replace(asked, method=method), {})
+        cache_key(behavior, replace(asked, method=method), {})
         for method in ("GET", "HEAD", "OPTIONS")
     ]
     assert keys[0] == keys[1] != keys[2]
 
 
-def test_listed_cookies_and_parameters_split_the_key() -> None:
-    chosen = Choice("whitelist", frozenset({"a"}))
-    behaviour = replace(NOTHING, cache=replace(NOTHING.cache, cookies=chosen, queries=chosen))
-    key = cache_key(behaviour, request("a=1&b=1", cookie="a=1; b=1"), {})
-    assert key == cache_key(behaviour, request("b=2&a=1", cookie="b=2; a=1"), {})
-    assert key != cache_key(behaviour, request("a=2&b=1", cookie="a=1; b=1"), {})
-    assert key != cache_key(behaviour, request("a=1&b=1", cookie="a=2; b=1"), {})
+def test_cache_key_contains_listed_cookies_and_query_strings() -> None:
+    chosen = NameSelection("whitelist", frozenset({"a"}))
+    behavior = replace(
+        NOTHING, cache_policy=replace(NOTHING.cache_policy, cookies=chosen, query_strings=chosen)
+    )
+    key = cache_key(behavior, request("a=1&b=1", cookie="a=1; b=1"), {})
+    assert key == cache_key(behavior, request("b=2&a=1", cookie="b=2; a=1"), {})
+    assert key != cache_key(behavior, request("a=2&b=1", cookie="a=1; b=1"), {})
+    assert key != cache_key(behavior, request("a=1&b=1", cookie="a=2; b=1"), {})
 
 
-def test_a_cloudfront_header_in_the_key_is_cloudfronts_and_not_the_viewers() -> None:
+def test_cache_key_uses_cloudfront_header_instead_of_viewers() -> None:
     country = "cloudfront-viewer-country"
-    listed = Choice("whitelist", frozenset({country}))
-    behaviour = replace(NOTHING, cache=replace(NOTHING.cache, headers=listed))
+    listed = NameSelection("whitelist", frozenset({country}))
+    behavior = replace(NOTHING, cache_policy=replace(NOTHING.cache_policy, headers=listed))
     own = {country: ("CloudFront-Viewer-Country", "IN")}
     spoofed = request(cloudfront_viewer_country="GB")
-    assert cache_key(behaviour, spoofed, own) == cache_key(behaviour, request(), own)
+    assert cache_key(behavior, spoofed, own) == cache_key(behavior, request(), own)
 
 
 @pytest.mark.parametrize(
@@ -115,7 +112,8 @@ def said(cache_control: str | None = None, expires: float | None = None) -> h.He
     return h.collect(pairs)
 
 
-#: The table of "Manage how long content stays in the cache": headers, (min, default, max), seconds.
+#: The table in "Manage how long content stays in the cache": headers, (min, default, max) TTL, and
+#: the expected seconds.
 TABLE = [
     (said("max-age=100"), (0, 50, 1000), 100),
     (said("max-age=2000"), (0, 50, 1000), 1000),
@@ -141,10 +139,10 @@ TABLE = [
 
 
 @pytest.mark.parametrize(("headers", "ttls", "expected"), TABLE)
-def test_the_table_of_times_to_live(
+def test_object_ttl_follows_documented_table(
     headers: h.HeaderMap, ttls: tuple[float, float, float], expected: float
 ) -> None:
-    assert time_to_live(CachePolicy("c", *ttls), headers, NOW) == expected
+    assert object_ttl(CachePolicy("c", *ttls), headers, NOW) == expected
 
 
 @pytest.mark.parametrize(
@@ -159,10 +157,12 @@ def test_the_table_of_times_to_live(
         (502, said("max-age=99999"), 600),
     ],
 )
-def test_errors_stay_by_a_rule_of_their_own(
+def test_error_ttl_follows_documented_rule(
     status: int, headers: h.HeaderMap, expected: float
 ) -> None:
-    assert error_time_to_live(NOTHING.cache, status, headers, NOW, ERROR_MIN_TTL) == expected
+    assert (
+        error_ttl(NOTHING.cache_policy, status, headers, NOW, ERROR_CACHING_MIN_TTL_S) == expected
+    )
 
 
 @pytest.mark.parametrize(
@@ -177,14 +177,14 @@ def test_errors_stay_by_a_rule_of_their_own(
         ("OPTIONS", 200, False),
     ],
 )
-def test_what_may_be_kept(method: str, status: int, expected: bool) -> None:
+def test_is_cacheable_by_method_and_status(method: str, status: int, expected: bool) -> None:
     assert is_cacheable(NOTHING, replace(request(), method=method), status) is expected
-    off = replace(NOTHING, cache=CachePolicy("c", 0, 0, 0))
+    off = replace(NOTHING, cache_policy=CachePolicy("c", 0, 0, 0))
     assert not is_cacheable(off, replace(request(), method=method), status)
 
 
-def test_the_store_is_bounded_and_drops_what_was_used_least() -> None:
-    store = Store(max_total=30)
+def test_store_evicts_least_recently_used_entry_at_limit() -> None:
+    store = CacheStore(max_total=30)
     for name in "abc":
         store.put((name,), Response(200, {}, b"x" * 10), 0, 60)
     assert store.get(("a",)) is not None
@@ -197,21 +197,23 @@ def test_the_store_is_bounded_and_drops_what_was_used_least() -> None:
     assert len(store) == 1
 
 
-@pytest.mark.parametrize(("length", "kept"), [(MAX_OBJECT, True), (MAX_OBJECT + 1, False)])
-def test_an_object_past_the_limit_is_not_kept(length: int, kept: bool) -> None:
-    store = Store()
+@pytest.mark.parametrize(
+    ("length", "kept"), [(MAX_OBJECT_BYTES, True), (MAX_OBJECT_BYTES + 1, False)]
+)
+def test_store_skips_object_over_limit(length: int, kept: bool) -> None:
+    store = CacheStore()
     store.put(("a",), Response(200, {}, b"x" * length), 0, 60)
     assert (store.get(("a",)) is not None) is kept
 
 
-def test_what_may_stay_no_time_is_not_kept() -> None:
-    store = Store()
+def test_store_skips_object_with_zero_ttl() -> None:
+    store = CacheStore()
     store.put(("a",), Response(200, {}, b"x"), 0, 0)
     assert len(store) == 0
 
 
-def test_what_is_kept_is_a_copy() -> None:
-    store = Store()
+def test_store_copies_response_headers() -> None:
+    store = CacheStore()
     response = Response(200, {"a": [("A", "1")]}, b"x")
     store.put(("a",), response, 0, 60)
     response.headers["a"].append(("Set-Cookie", "another visitor's"))

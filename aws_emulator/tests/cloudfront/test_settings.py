@@ -1,4 +1,4 @@
-"""The command line, checked once."""
+"""Tests of the command line."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from aws_emulator.errors import CommandError
 NEEDED = ["--endpoint", "http://127.0.0.1:4566", "--port", "8080"]
 
 
-def test_the_needed_options_are_enough() -> None:
+def test_parse_accepts_required_options_only() -> None:
     settings = parse(NEEDED)
     assert settings.endpoint.address == ("127.0.0.1", 4566)
     assert settings.endpoint.netloc == "127.0.0.1:4566"
@@ -20,7 +20,7 @@ def test_the_needed_options_are_enough() -> None:
     assert settings.api is None
 
 
-def test_the_other_options_are_taken() -> None:
+def test_parse_accepts_all_options() -> None:
     settings = parse([*NEEDED, "--distribution", "E1", "--log", "x.log", "--concurrency", "1"])
     assert (settings.distribution, settings.log) == ("E1", Path("x.log"))
     assert settings.concurrency == 1
@@ -40,6 +40,6 @@ def test_the_other_options_are_taken() -> None:
         [*NEEDED, "--api-url", "https://api.example"],
     ],
 )
-def test_what_cannot_be_is_one_sentence(arguments: list[str]) -> None:
-    with pytest.raises(CommandError, match="wants"):
+def test_parse_rejects_invalid_value(arguments: list[str]) -> None:
+    with pytest.raises(CommandError, match="must be"):
         parse(arguments)

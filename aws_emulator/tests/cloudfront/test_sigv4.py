@@ -1,4 +1,4 @@
-"""Our signature is botocore's."""
+"""Compare signatures with botocore's."""
 
 from datetime import UTC, datetime
 
@@ -7,7 +7,7 @@ from botocore.auth import S3SigV4Auth, SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials as BotoCredentials
 
-from aws_emulator.cloudfront.sigv4 import Credentials, sign
+from aws_emulator.cloudfront.transport.sigv4 import Credentials, sign
 
 
 @pytest.mark.parametrize("token", [None, "a-token"])
@@ -20,7 +20,7 @@ from aws_emulator.cloudfront.sigv4 import Credentials, sign
         ("cloudfront", "GET", "/2020-05-31/distribution/E1/config", "", b""),
     ],
 )
-def test_a_signature_is_the_one_that_botocore_makes(
+def test_signature_equals_botocores(
     token: str | None, service: str, method: str, path: str, query: str, payload: bytes
 ) -> None:
     headers = {"host": "127.0.0.1:4566", "content-type": "application/json"}

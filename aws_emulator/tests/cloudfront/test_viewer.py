@@ -1,16 +1,16 @@
-"""Who the viewer is, and what CloudFront says of it."""
+"""Tests of the simulated viewer and the CloudFront-* headers."""
 
 import pytest
 from hypothesis import given
 
 from aws_emulator.cloudfront import headers as h
-from aws_emulator.cloudfront.errors import RequestRefusedError
+from aws_emulator.cloudfront.errors import RequestRejectedError
 from aws_emulator.cloudfront.model import Request, Viewer
-from aws_emulator.cloudfront.viewer import cloudfront_headers, take_viewer
-from aws_emulator.tests import strategies
+from aws_emulator.cloudfront.viewer import cloudfront_headers, read_viewer
+from aws_emulator.tests.cloudfront import strategies
 
 
-def test_the_simulated_visitor_is_consumed() -> None:
+def test_simulated_viewer_headers_are_removed() -> None:
     headers = h.collect(
         [
             ("X-Local-Viewer-Address", "2001:db8::1"),
@@ -21,22 +21,22 @@ def test_the_simulated_visitor_is_consumed() -> None:
             ("Accept", "*/*"),
         ]
     )
-    viewer = take_viewer(headers, ("127.0.0.1", 4444))
+    viewer = read_viewer(headers, ("127.0.0.1", 4444))
     assert viewer == Viewer("2001:db8::1", 4444, "IN", "MH", "Mumbai", "Asia/Kolkata")
     assert list(headers) == ["accept"]
 
 
-def test_otherwise_the_peer_is_the_visitor_and_its_place_unknown() -> None:
-    viewer = take_viewer({}, ("127.0.0.1", 4444))
+def test_viewer_defaults_to_tcp_peer_without_location() -> None:
+    viewer = read_viewer({}, ("127.0.0.1", 4444))
     assert viewer == Viewer("127.0.0.1", 4444)
     own = cloudfront_headers(Request("GET", "/", "", {}), viewer)
     assert "cloudfront-viewer-country" not in own
     assert own["cloudfront-viewer-address"] == ("CloudFront-Viewer-Address", "127.0.0.1:4444")
 
 
-def test_an_address_that_is_none_is_refused() -> None:
-    with pytest.raises(RequestRefusedError) as caught:
-        take_viewer(h.collect([("X-Local-Viewer-Address", "nowhere")]), None)
+def test_invalid_viewer_address_is_rejected() -> None:
+    with pytest.raises(RequestRejectedError) as caught:
+        read_viewer(h.collect([("X-Local-Viewer-Address", "nowhere")]), None)
     assert caught.value.status == 400
 
 
@@ -52,7 +52,7 @@ def test_an_address_that_is_none_is_refused() -> None:
         ("", {"desktop"}),
     ],
 )
-def test_a_device_is_guessed_from_the_user_agent(agent: str, seen: set[str]) -> None:
+def test_device_type_is_derived_from_user_agent(agent: str, seen: set[str]) -> None:
     request = Request("GET", "/", "", h.collect([("User-Agent", agent)]))
     own = cloudfront_headers(request, Viewer("192.0.2.1"))
     devices = {name.split("-")[2]: value for name, (_, value) in own.items() if "-is-" in name}
@@ -61,8 +61,8 @@ def test_a_device_is_guessed_from_the_user_agent(agent: str, seen: set[str]) -> 
     assert len(devices) == 6
 
 
-@given(strategies.edge_requests(), strategies.edge_viewers())
-def test_what_cloudfront_says_can_always_go_on_the_wire(request: Request, viewer: Viewer) -> None:
+@given(strategies.viewer_requests(), strategies.viewers())
+def test_cloudfront_headers_are_valid_header_values(request: Request, viewer: Viewer) -> None:
     for lower, (name, value) in cloudfront_headers(request, viewer).items():
         assert name.lower() == lower
         assert h.is_name(name)

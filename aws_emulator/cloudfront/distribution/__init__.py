@@ -1,0 +1,1 @@
+"""Read the deployed distribution configuration and its policies from the CloudFront API."""

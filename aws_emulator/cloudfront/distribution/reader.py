@@ -1,0 +1,178 @@
+"""Read the deployed distribution, and everything that it refers to, from the AWS APIs."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, cast
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from aws_emulator.cloudfront.distribution import managed_policies
+from aws_emulator.cloudfront.distribution.config import parse_distribution
+from aws_emulator.cloudfront.distribution.function_association import check_association
+from aws_emulator.cloudfront.distribution.policy_config import (
+    parse_cache_policy,
+    parse_origin_request_policy,
+    parse_response_headers_policy,
+)
+from aws_emulator.cloudfront.model import Distribution, EventType, FunctionAssociation
+from aws_emulator.cloudfront.origins.client import bucket_of
+from aws_emulator.cloudfront.policies import CachePolicy, OriginRequestPolicy, ResponseHeadersPolicy
+from aws_emulator.cloudfront.settings import Endpoint
+from aws_emulator.errors import CommandError
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudfront import CloudFrontClient
+
+
+@lru_cache(maxsize=8)
+def _client(endpoint: Endpoint, service: str, region: str) -> Any:
+    session = boto3.session.Session(
+        aws_access_key_id=endpoint.credentials.access_key,
+        aws_secret_access_key=endpoint.credentials.secret_key,
+        aws_session_token=endpoint.credentials.token,
+        region_name=region,
+    )
+    config = Config(connect_timeout=3, read_timeout=20, retries={"max_attempts": 1})
+    return session.client(service, endpoint_url=endpoint.url, config=config)  # type: ignore[call-overload]  # the service name is a variable
+
+
+class DistributionReader:
+    """Reads distributions from the CloudFront API. Its methods block: call them in a thread."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+        self._cloudfront: CloudFrontClient = _client(endpoint, "cloudfront", "us-east-1")
+
+    def find(self, wanted: str | None) -> str:
+        """Return the ID of the distribution to serve: `wanted`, or the only one deployed.
+
+        Raises CommandError if it doesn't exist, or if several exist and `wanted` is not given.
+        """
+        try:
+            listed = [
+                item
+                for page in self._cloudfront.get_paginator("list_distributions").paginate()
+                for item in page["DistributionList"].get("Items", [])
+            ]
+        except (ClientError, BotoCoreError) as error:
+            raise CommandError(
+                f"Can't list distributions at {self._endpoint.url}: {error}. Check that the "
+                "emulated AWS is running."
+            ) from error
+        ids = [item["Id"] for item in listed]
+        if wanted is not None:
+            if wanted not in ids:
+                raise CommandError(
+                    f"The distribution {wanted} does not exist at {self._endpoint.url}."
+                )
+            return wanted
+        if not ids:
+            raise CommandError(
+                f"{self._endpoint.url} has no CloudFront distribution. Deploy the template first."
+            )
+        if len(ids) > 1:
+            raise CommandError(
+                f"Several distributions are deployed ({', '.join(ids)}). Select one with "
+                "--distribution."
+            )
+        return ids[0]
+
+    def load(self, distribution_id: str) -> Distribution:
+        """Read a distribution with its policies, access controls and functions.
+
+        Raises CommandError if the API call fails, if CloudFront would reject the configuration, or
+        if the emulator doesn't support it.
+        """
+        try:
+            found = self._cloudfront.get_distribution(Id=distribution_id)
+            distribution = parse_distribution(
+                cast("dict[str, Any]", found["Distribution"]), _ApiLookup(self._endpoint)
+            )
+            notes = (*distribution.notes, *self._access_notes(distribution))
+        except (ClientError, BotoCoreError) as error:
+            raise CommandError(f"Can't read the distribution {distribution_id}: {error}") from error
+        return replace(distribution, notes=notes)
+
+    def _access_notes(self, distribution: Distribution) -> Iterator[str]:
+        for origin in distribution.origins.values():
+            location = bucket_of(origin.domain)
+            if origin.kind != "s3" or location is None:
+                continue
+            bucket, region = location
+            client = _client(self._endpoint, "s3", region)
+            try:
+                client.get_bucket_policy(Bucket=bucket)
+            except ClientError as error:
+                if error.response["Error"]["Code"] != "NoSuchBucketPolicy":
+                    continue
+                yield (
+                    f"The bucket {bucket} of the origin {origin.id} has no bucket policy, so S3 "
+                    "denies every CloudFront request with 403. Add an origin access control and "
+                    "allow cloudfront.amazonaws.com s3:GetObject in a bucket policy."
+                )
+
+
+class _ApiLookup:
+    """Implements `config.ConfigLookup` with the CloudFront, Lambda and IAM APIs."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+        self._cloudfront: CloudFrontClient = _client(endpoint, "cloudfront", "us-east-1")
+
+    def cache_policy(self, policy_id: str) -> CachePolicy:
+        if policy_id in managed_policies.CACHE_POLICIES:
+            return managed_policies.CACHE_POLICIES[policy_id]
+        found = self._cloudfront.get_cache_policy(Id=policy_id)
+        config = found["CachePolicy"]["CachePolicyConfig"]
+        return parse_cache_policy(policy_id, cast("dict[str, Any]", config))
+
+    def origin_request_policy(self, policy_id: str) -> OriginRequestPolicy:
+        if policy_id in managed_policies.ORIGIN_REQUEST_POLICIES:
+            return managed_policies.ORIGIN_REQUEST_POLICIES[policy_id]
+        found = self._cloudfront.get_origin_request_policy(Id=policy_id)
+        config = found["OriginRequestPolicy"]["OriginRequestPolicyConfig"]
+        return parse_origin_request_policy(policy_id, cast("dict[str, Any]", config))
+
+    def response_headers_policy(self, policy_id: str) -> ResponseHeadersPolicy:
+        if policy_id in managed_policies.RESPONSE_HEADERS_POLICIES:
+            return managed_policies.RESPONSE_HEADERS_POLICIES[policy_id]
+        found = self._cloudfront.get_response_headers_policy(Id=policy_id)
+        config = found["ResponseHeadersPolicy"]["ResponseHeadersPolicyConfig"]
+        return parse_response_headers_policy(policy_id, cast("dict[str, Any]", config))
+
+    def access_control_signing(self, access_control_id: str) -> str:
+        found = self._cloudfront.get_origin_access_control(Id=access_control_id)
+        return found["OriginAccessControl"]["OriginAccessControlConfig"]["SigningBehavior"]
+
+    def association(
+        self, event_type: EventType, arn: str, *, include_body: bool
+    ) -> FunctionAssociation:
+        refusal = check_association(event_type, arn, None)
+        if refusal is None:
+            configuration = self._configuration(arn)
+            trust = self._trust(configuration["Role"]) if configuration else None
+            refusal = check_association(event_type, arn, configuration, trust)
+        return FunctionAssociation(event_type, arn, include_body, refusal)
+
+    def _trust(self, role_arn: str) -> dict[str, Any] | None:
+        client = _client(self._endpoint, "iam", "us-east-1")
+        try:
+            role = client.get_role(RoleName=role_arn.rpartition("/")[2])["Role"]
+        except ClientError as error:
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
+                return None
+            raise
+        return cast("dict[str, Any]", role["AssumeRolePolicyDocument"])
+
+    def _configuration(self, arn: str) -> dict[str, Any]:
+        client = _client(self._endpoint, "lambda", "us-east-1")
+        try:
+            found = client.get_function_configuration(FunctionName=arn)
+        except ClientError as error:
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
+                return {}
+            raise
+        return cast("dict[str, Any]", found)

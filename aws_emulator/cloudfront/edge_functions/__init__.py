@@ -1,0 +1,1 @@
+"""Lambda@Edge: build the events, invoke the functions, validate the results."""

@@ -1,0 +1,1 @@
+"""Send origin requests to S3, API Gateway and custom origins."""

@@ -1,0 +1,1 @@
+"""The stages of a request: cache behavior, cache, origin request, viewer response."""

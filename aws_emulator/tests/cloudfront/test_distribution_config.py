@@ -1,0 +1,224 @@
+"""Tests of parsing a distribution configuration."""
+
+from typing import Any
+
+import pytest
+
+from aws_emulator.cloudfront.distribution import managed_policies
+from aws_emulator.cloudfront.distribution.config import parse_distribution
+from aws_emulator.cloudfront.model import Distribution, EventType, FunctionAssociation
+from aws_emulator.cloudfront.origins.client import bucket_of
+from aws_emulator.cloudfront.policies import (
+    CachePolicy,
+    NameSelection,
+    OriginRequestPolicy,
+    ResponseHeadersPolicy,
+)
+from aws_emulator.errors import CommandError
+from aws_emulator.tests.cloudfront.deployment import (
+    ALL_VIEWER_EXCEPT_HOST,
+    behavior,
+    configuration,
+    items,
+)
+from aws_emulator.tests.cloudfront.harness import CACHING_OPTIMIZED
+
+VIEWER = "arn:aws:lambda:us-east-1:000000000000:function:viewer:1"
+ORIGIN = "arn:aws:lambda:us-east-1:000000000000:function:origin:1"
+
+
+class FakeLookup:
+    """Resolves the managed policies, and accepts any function."""
+
+    def cache_policy(self, policy_id: str) -> CachePolicy:
+        return managed_policies.CACHE_POLICIES[policy_id]
+
+    def origin_request_policy(self, policy_id: str) -> OriginRequestPolicy:
+        return managed_policies.ORIGIN_REQUEST_POLICIES[policy_id]
+
+    def response_headers_policy(self, policy_id: str) -> ResponseHeadersPolicy:
+        return managed_policies.RESPONSE_HEADERS_POLICIES[policy_id]
+
+    def access_control_signing(self, access_control_id: str) -> str:
+        assert access_control_id == "control"
+        return "always"
+
+    def association(
+        self, event_type: EventType, arn: str, *, include_body: bool
+    ) -> FunctionAssociation:
+        return FunctionAssociation(event_type, arn, include_body)
+
+
+IDENTITY = "origin-access-identity/cloudfront/E74FTE3AJFJ256A"
+NO_FORWARDING = {"QueryString": False, "Cookies": {"Forward": "none"}}
+
+
+def build(**changes: Any) -> Distribution:
+    config = {**configuration(VIEWER, ORIGIN, "control", 8000), **changes}
+    found = {
+        "Id": "E1",
+        "ARN": "arn:aws:cloudfront::000000000000:distribution/E1",
+        "DomainName": "d.cloudfront.net",
+        "DistributionConfig": config,
+    }
+    return parse_distribution(found, FakeLookup())
+
+
+def default(**changes: Any) -> dict[str, Any]:
+    return {"DefaultCacheBehavior": {**behavior(), **changes}}
+
+
+def s3_origin(identity: str, control: str = "") -> dict[str, Any]:
+    return {
+        "Id": "site",
+        "DomainName": "b.s3.us-east-1.amazonaws.com",
+        "OriginAccessControlId": control,
+        "S3OriginConfig": {"OriginAccessIdentity": identity},
+    }
+
+
+def test_parser_reads_whole_distribution() -> None:
+    made = build()
+    listed = [
+        item["PathPattern"] for item in configuration("", "", "", 1)["CacheBehaviors"]["Items"]
+    ]
+    assert [each.path_pattern for each in made.behaviors] == [*listed, "*"]
+    assert (made.id, made.domain, made.default_root_object) == (
+        "E1",
+        "d.cloudfront.net",
+        "index.html",
+    )
+    assert made.enabled
+    site, live = made.origins["site"], made.origins["live"]
+    assert (site.kind, site.signing_behavior, site.region) == ("s3", "always", "us-east-1")
+    assert (live.kind, live.protocol, live.port, live.read_timeout) == ("custom", "http", 8000, 4)
+    assert live.custom_headers == (("X-Secret", "known"),)
+    assert made.origin_groups["group"].members == ("dead", "live")
+    assert made.origin_groups["group"].statuses == {500, 502}
+    assert (
+        made.custom_error_responses[404].response_page_path,
+        made.custom_error_responses[404].response_code,
+        made.custom_error_responses[404].error_caching_min_ttl_s,
+    ) == (
+        "/sorry.html",
+        404,
+        0,
+    )
+    premium = made.behaviors[0]
+    assert premium.associations["viewer-request"].arn == VIEWER
+    assert not premium.associations["viewer-request"].include_body
+    assert made.behaviors[1].associations["viewer-request"].include_body
+    assert "POST" in premium.allowed_methods
+    assert premium.cached_methods == {"GET", "HEAD"}
+    assert made.behaviors[-1].allowed_methods == {"GET", "HEAD"}
+
+
+def test_parser_notes_ignored_settings() -> None:
+    made = build(
+        WebACLId="arn:aws:wafv2:us-east-1:000000000000:global/webacl/x",
+        Restrictions={"GeoRestriction": {"RestrictionType": "whitelist"}},
+        **default(Compress=True, TrustedKeyGroups={"Enabled": True}),
+    )
+    said = " ".join(made.notes)
+    for word in ("WAF", "geographic", "Compression", "Signed"):
+        assert word in said
+    assert build().notes == ()
+
+
+@pytest.mark.parametrize(
+    ("changes", "word"),
+    [
+        (default(CachePolicyId=""), "either CachePolicyId or ForwardedValues"),
+        (default(ForwardedValues=NO_FORWARDING), "either CachePolicyId or ForwardedValues"),
+        (
+            default(
+                CachePolicyId="",
+                ForwardedValues=NO_FORWARDING,
+                OriginRequestPolicyId=ALL_VIEWER_EXCEPT_HOST,
+            ),
+            "OriginRequestPolicyId",
+        ),
+        ({"Origins": items([s3_origin("E1")])}, "invalid OriginAccessIdentity"),
+        ({"Origins": items([s3_origin(IDENTITY, "control")])}, "both"),
+        ({"Origins": items([{**s3_origin(""), "VpcOriginConfig": {"VpcOriginId": "v"}}])}, "VPC"),
+        (default(TargetOriginId="nowhere"), "targets the origin"),
+        (
+            default(
+                LambdaFunctionAssociations=items(
+                    [{"EventType": "viewer-request", "LambdaFunctionARN": VIEWER}] * 2
+                )
+            ),
+            "two",
+        ),
+        (
+            default(
+                LambdaFunctionAssociations=items(
+                    [{"EventType": "viewer-request", "LambdaFunctionARN": VIEWER}]
+                ),
+                FunctionAssociations=items([{"EventType": "viewer-response"}]),
+            ),
+            "combines",
+        ),
+        (
+            default(FunctionAssociations=items([{"EventType": "viewer-request"}])),
+            "CloudFront Function",
+        ),
+        (
+            default(
+                LambdaFunctionAssociations=items(
+                    [{"EventType": "elsewhere", "LambdaFunctionARN": VIEWER}]
+                )
+            ),
+            "unknown event",
+        ),
+    ],
+)
+def test_parser_rejects_invalid_or_unsupported_settings(changes: dict[str, Any], word: str) -> None:
+    with pytest.raises(CommandError, match=word):
+        build(**changes)
+
+
+def test_parser_reads_legacy_cache_settings() -> None:
+    made = build(
+        **default(CachePolicyId="", ForwardedValues={**NO_FORWARDING, "Headers": items(["Origin"])})
+    )
+    chosen = made.behaviors[-1]
+    assert chosen.cache_policy == CachePolicy(
+        "", 0, 86_400, 31_536_000, headers=NameSelection("whitelist", frozenset({"origin"}))
+    )
+    assert chosen.origin_request_policy == OriginRequestPolicy("")
+
+
+def test_parser_reads_origin_access_identity() -> None:
+    others = [
+        each
+        for each in configuration(VIEWER, ORIGIN, "control", 8000)["Origins"]["Items"]
+        if each["Id"] != "site"
+    ]
+    site = build(Origins=items([s3_origin(IDENTITY), *others])).origins["site"]
+    assert site.signing_behavior is None
+    assert site.access_identity is not None
+    assert site.access_identity.id == "E74FTE3AJFJ256A"
+    # The value of !GetAtt Identity.S3CanonicalUserId on MiniStack.
+    assert len(site.access_identity.canonical_user_id) == 64
+
+
+def test_distribution_without_lists_has_default_behavior_only() -> None:
+    made = build(
+        CacheBehaviors={"Quantity": 0}, CustomErrorResponses={}, OriginGroups={"Quantity": 0}
+    )
+    assert [each.cache_policy.id for each in made.behaviors] == [CACHING_OPTIMIZED]
+
+
+@pytest.mark.parametrize(
+    ("domain", "place"),
+    [
+        ("b.s3.eu-west-2.amazonaws.com", ("b", "eu-west-2")),
+        ("b.s3-eu-west-2.amazonaws.com", ("b", "eu-west-2")),
+        ("b.s3.amazonaws.com", ("b", "us-east-1")),
+        ("a.b.s3.ap-south-1.amazonaws.com", ("a.b", "ap-south-1")),
+        ("example.org", None),
+    ],
+)
+def test_bucket_of_parses_domain_name(domain: str, place: tuple[str, str] | None) -> None:
+    assert bucket_of(domain) == place
