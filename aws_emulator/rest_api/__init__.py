@@ -1,1 +1,1 @@
-"""The deployed REST API, served on the laptop: its definition, its templates, real calls behind."""
+"""Serve deployed REST APIs of API Gateway that call AWS services directly, without Lambda."""

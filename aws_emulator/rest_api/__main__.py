@@ -1,4 +1,4 @@
-"""python -m aws_emulator.rest_api: serve the deployed REST APIs on the loopback."""
+"""`python -m aws_emulator.rest_api`: serve the deployed REST APIs on the loopback."""
 
 import sys
 
@@ -7,22 +7,22 @@ import uvicorn
 
 from aws_emulator import serving
 from aws_emulator.rest_api.app import App
-from aws_emulator.rest_api.calls import Calls
-from aws_emulator.rest_api.keys import Keys
-from aws_emulator.rest_api.reader import Reader
+from aws_emulator.rest_api.service_client import ServiceClient
 from aws_emulator.rest_api.settings import Settings, parse
+from aws_emulator.rest_api.stage_reader import StageReader
+from aws_emulator.rest_api.token_verifier import TokenVerifier
 
 
 async def _run(settings: Settings) -> None:
     listener = serving.bind(settings.port)
     limits = httpx.Limits(max_connections=64, max_keepalive_connections=64, keepalive_expiry=2)
     async with httpx.AsyncClient(limits=limits, trust_env=False) as client:
-        reader = Reader(settings.endpoint, settings.account)
+        reader = StageReader(settings.endpoint, settings.account)
         app = App(
             reader,
             settings.region,
-            Keys(settings.endpoint, client),
-            Calls(settings.endpoint, client),
+            TokenVerifier(settings.endpoint, client),
+            ServiceClient(settings.endpoint, client),
         )
         server = serving.Server(
             uvicorn.Config(
@@ -40,7 +40,7 @@ async def _run(settings: Settings) -> None:
         )
         server.end_on_signals()
         port = listener.getsockname()[1]
-        print(f"The local API serves at http://127.0.0.1:{port}/.", file=sys.stderr, flush=True)
+        print(f"Serving REST APIs at http://127.0.0.1:{port}/.", file=sys.stderr, flush=True)
         try:
             await server.serve(sockets=[listener])
         finally:
@@ -48,8 +48,8 @@ async def _run(settings: Settings) -> None:
 
 
 def main() -> int:
-    """Run until SIGINT or SIGTERM (0), or until something ends it (1)."""
-    return serving.run("local api", lambda: _run(parse()))
+    """Run until SIGINT or SIGTERM and return 0, or return 1 on a CommandError."""
+    return serving.run("rest_api", lambda: _run(parse()))
 
 
 if __name__ == "__main__":

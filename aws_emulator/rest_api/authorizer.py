@@ -1,45 +1,52 @@
-"""The Cognito authorizer: whose token this is."""
+"""The Cognito user pool authorizer: extract and verify a token."""
 
 from collections.abc import Collection, Mapping
 from typing import Any
 
 import jwt
 
-from aws_emulator.rest_api.errors import RefusedError
+from aws_emulator.rest_api.errors import GatewayResponseError
 
 type Claims = dict[str, Any]
 
 
 def token_of(headers: Mapping[str, str]) -> str:
-    """Return the token of a request, with or without "Bearer". Raises RefusedError."""
-    written = headers.get("authorization", "")
-    kind, _, rest = written.partition(" ")
-    token = rest.strip() if kind.lower() == "bearer" else written.strip()
+    """Return the token in the Authorization header, with or without the "Bearer" scheme.
+
+    Raises GatewayResponseError (UNAUTHORIZED) if the header is missing or empty.
+    """
+    header = headers.get("authorization", "")
+    scheme, _, rest = header.partition(" ")
+    token = rest.strip() if scheme.lower() == "bearer" else header.strip()
     if not token:
-        raise RefusedError("UNAUTHORIZED", "no token")
+        raise GatewayResponseError("UNAUTHORIZED", "no token")
     return token
 
 
 def issuer_of(pool_arn: str) -> tuple[str, str]:
-    """Return (issuer, pool id) of a user pool's ARN."""
+    """Return (issuer URL, user pool ID) for a user pool's ARN."""
     region, pool = pool_arn.split(":")[3], pool_arn.rpartition("/")[2]
     return f"https://cognito-idp.{region}.amazonaws.com/{pool}", pool
 
 
 def key_id(token: str) -> str:
-    """Return the id of the key that a token claims to be signed with. Raises RefusedError."""
+    """Return the unverified key ID of a token. Raises GatewayResponseError (UNAUTHORIZED)."""
     try:
         header = jwt.get_unverified_header(token)
     except jwt.InvalidTokenError as error:
-        raise RefusedError("UNAUTHORIZED", type(error).__name__) from error
+        raise GatewayResponseError("UNAUTHORIZED", type(error).__name__) from error
     return str(header.get("kid", ""))
 
 
-def check(token: str, key: jwt.PyJWK, issuers: Collection[str], scopes: Collection[str]) -> Claims:
-    """Return the claims of a token that counts. Raises RefusedError.
+def verify_token(
+    token: str, key: jwt.PyJWK, issuers: Collection[str], scopes: Collection[str]
+) -> Claims:
+    """Return the claims of a valid token.
+
+    Raises GatewayResponseError: EXPIRED_TOKEN, or UNAUTHORIZED for any other problem.
 
     "When a method has scopes, the incoming token is treated as an access token, and the method is
-    authorized if one of them matches"; without, as an identity token.
+    authorized if one of them matches"; otherwise, as an identity token.
     """
     try:
         claims: Claims = jwt.decode(
@@ -49,13 +56,13 @@ def check(token: str, key: jwt.PyJWK, issuers: Collection[str], scopes: Collecti
             options={"require": ["exp", "iss", "sub"], "verify_aud": False},
         )
     except jwt.ExpiredSignatureError as error:
-        raise RefusedError("EXPIRED_TOKEN") from error
+        raise GatewayResponseError("EXPIRED_TOKEN") from error
     except jwt.InvalidTokenError as error:
-        raise RefusedError("UNAUTHORIZED", type(error).__name__) from error
+        raise GatewayResponseError("UNAUTHORIZED", type(error).__name__) from error
     if claims["iss"] not in issuers:
-        raise RefusedError("UNAUTHORIZED", "another pool's token")
+        raise GatewayResponseError("UNAUTHORIZED", "the token is from another user pool")
     if claims.get("token_use") != ("access" if scopes else "id"):
-        raise RefusedError("UNAUTHORIZED", "another kind of token")
+        raise GatewayResponseError("UNAUTHORIZED", "the token has the wrong token_use")
     if scopes and not set(scopes) & set(str(claims.get("scope", "")).split()):
-        raise RefusedError("UNAUTHORIZED", "no scope of the operation")
+        raise GatewayResponseError("UNAUTHORIZED", "the token has none of the method's scopes")
     return claims

@@ -1,8 +1,12 @@
-"""An exported OpenAPI document to what is served, with the checks that an import makes."""
+"""Parse an exported OpenAPI definition, with the checks of API Gateway's import.
+
+The parser rejects what API Gateway rejects, and what the emulator doesn't support. README.md of
+`aws_emulator.rest_api` lists every extension.
+"""
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final, cast
 
 from aws_emulator.rest_api.errors import DefinitionError
 from aws_emulator.rest_api.model import (
@@ -10,56 +14,58 @@ from aws_emulator.rest_api.model import (
     GatewayResponse,
     Integration,
     IntegrationResponse,
-    Operation,
+    Method,
+    PassthroughBehavior,
     Service,
 )
-from aws_emulator.rest_api.schema import Schema
+from aws_emulator.rest_api.request_model import RequestModel
 
 type Json = Mapping[str, Any]
 
-_METHODS = frozenset({"get", "put", "post", "delete", "options", "head", "patch"})
-_PLACES = {"path": "path", "query": "querystring", "header": "header"}
-_INTEGRATION = "x-amazon-apigateway-integration"
-_VALIDATOR = "x-amazon-apigateway-request-validator"
+_METHODS: Final = frozenset({"get", "put", "post", "delete", "options", "head", "patch"})
+_LOCATIONS: Final = {"path": "path", "query": "querystring", "header": "header"}
+_INTEGRATION: Final = "x-amazon-apigateway-integration"
+_VALIDATOR: Final = "x-amazon-apigateway-request-validator"
+_PASSTHROUGH_BEHAVIORS: Final = frozenset({"when_no_match", "when_no_templates", "never"})
 #: arn:aws:apigateway:{region}:{service}:{path|action}/{service_api}
-_URI = re.compile(
+_URI: Final = re.compile(
     r"arn:[a-z-]+:apigateway:(?P<region>[a-z0-9-]+):(?P<service>[a-z0-9-]+):"
     r"(?P<kind>path|action)/(?P<rest>.*)"
 )
-_HEADER = "method.response.header."
+_HEADER_PREFIX: Final = "method.response.header."
 
 
 def parse(document: Json) -> Definition:
-    """Read an export. Raises DefinitionError, which names the operation."""
-    operations = {}
+    """Parse an exported definition. Raises DefinitionError, which names the method."""
+    methods = {}
     for resource, item in document["paths"].items():
         for method, operation in item.items():
             if method not in _METHODS:
-                raise DefinitionError(f"{resource}: {method} is not served here.")
+                raise DefinitionError(f"{resource}: {method} is not supported.")
             where = f"{method.upper()} {resource}"
-            operations[method.upper(), resource] = _operation(where, operation, document)
+            methods[method.upper(), resource] = _method(where, operation, document)
     gateway = document.get("x-amazon-apigateway-gateway-responses", {})
     return Definition(
         title=document["info"]["title"],
-        operations=operations,
+        methods=methods,
         gateway_responses={kind: _gateway_response(it) for kind, it in gateway.items()},
     )
 
 
-def _operation(where: str, operation: Json, document: Json) -> Operation:
-    method, _, resource = where.partition(" ")
+def _method(where: str, operation: Json, document: Json) -> Method:
+    http_method, _, resource = where.partition(" ")
     validator = _validator(where, operation, document)
     pools, scopes = _security(where, operation, document)
-    return Operation(
-        method=method,
+    return Method(
+        http_method=http_method,
         resource=resource,
-        required=tuple(
-            (_PLACES[parameter["in"]], parameter["name"])
+        required_parameters=tuple(
+            (_LOCATIONS[parameter["in"]], parameter["name"])
             for parameter in operation.get("parameters", [])
             if parameter.get("required") and validator.get("validateRequestParameters")
         ),
         models=_models(where, operation, document) if validator.get("validateRequestBody") else {},
-        pools=pools,
+        user_pools=pools,
         scopes=scopes,
         integration=_integration(where, operation),
     )
@@ -71,44 +77,53 @@ def _validator(where: str, operation: Json, document: Json) -> Json:
         return {}
     known: dict[str, Json] = document.get(f"{_VALIDATOR}s", {})
     if name not in known:
-        raise DefinitionError(f"{where}: there is no request validator {name}.")
+        raise DefinitionError(f"{where}: the request validator {name} is not defined.")
     return known[name]
 
 
-def _models(where: str, operation: Json, document: Json) -> dict[str, Schema]:
+def _models(where: str, operation: Json, document: Json) -> dict[str, RequestModel]:
     others = document.get("components", {}).get("schemas", {})
     for name in others:
-        # "Model names can only contain alphanumeric characters" (important notes).
+        # Important notes: "Model names can only contain alphanumeric characters".
         if not name.isalnum():
-            raise DefinitionError(f"{where}: {name} is no name for a model.")
+            raise DefinitionError(f"{where}: the model name {name} is not alphanumeric.")
     content = operation.get("requestBody", {}).get("content", {})
-    return {kind.lower(): Schema(it["schema"], others) for kind, it in content.items()}
+    return {kind.lower(): RequestModel(it["schema"], others) for kind, it in content.items()}
 
 
 def _security(
     where: str, operation: Json, document: Json
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the pools whose tokens count, and the scopes of which a token needs one."""
+    """Return the ARNs of the authorizer's user pools, and the authorization scopes."""
     required = operation.get("security", document.get("security", []))
     if not required:
         return (), ()
     if len(required) != 1 or len(required[0]) != 1:
-        raise DefinitionError(f"{where}: an operation has one authorizer.")
+        raise DefinitionError(f"{where}: a method can have one authorizer only.")
     ((name, scopes),) = required[0].items()
     scheme = document["components"]["securitySchemes"][name]
     authorizer = scheme.get("x-amazon-apigateway-authorizer", {})
     if authorizer.get("type") != "cognito_user_pools" or scheme["name"] != "Authorization":
-        raise DefinitionError(f"{where}: the authorizer {name} is not served here.")
+        raise DefinitionError(
+            f"{where}: the authorizer {name} is not supported. Use a Cognito user pool authorizer "
+            "with the Authorization header."
+        )
     return tuple(authorizer["providerARNs"]), tuple(scopes)
 
 
 def _integration(where: str, operation: Json) -> Integration:
     given = operation.get(_INTEGRATION)
     if given is None:
-        # "No integration defined for method" ends the deployment on AWS.
+        # API Gateway rejects the deployment: "No integration defined for method".
         raise DefinitionError(f"{where} has no integration.")
-    if given.get("passthroughBehavior", "when_no_match").lower() != "never":
-        raise DefinitionError(f"{where}: passthroughBehavior is never, so that no body slips by.")
+    # x-amazon-apigateway-integration: "passthroughBehavior … when_no_templates, when_no_match,
+    # never"; Integration: the default is WHEN_NO_MATCH.
+    passthrough = given.get("passthroughBehavior", "when_no_match").lower()
+    if passthrough not in _PASSTHROUGH_BEHAVIORS:
+        raise DefinitionError(
+            f"{where}: passthroughBehavior {passthrough} is invalid. Use when_no_match, "
+            "when_no_templates or never."
+        )
     declared = {
         (status, name)
         for status, it in operation["responses"].items()
@@ -122,15 +137,19 @@ def _integration(where: str, operation: Json) -> Integration:
         service=None if given["type"].lower() == "mock" else _service(where, given),
         parameters=given.get("requestParameters", {}),
         templates={kind.lower(): it for kind, it in given.get("requestTemplates", {}).items()},
-        # The pattern that is none comes last: it takes what no other took.
-        responses=tuple(sorted(responses, key=lambda it: it.pattern == "default")),
+        # The default integration response applies if no other pattern matches.
+        responses=tuple(sorted(responses, key=lambda it: it.selection_pattern == "default")),
+        passthrough_behavior=cast("PassthroughBehavior", passthrough),
     )
 
 
 def _service(where: str, given: Json) -> Service:
     uri = _URI.fullmatch(given.get("uri", ""))
     if given["type"].lower() != "aws" or uri is None or "credentials" not in given:
-        raise DefinitionError(f"{where} is no direct integration with a role of its own.")
+        raise DefinitionError(
+            f"{where}: the integration is not supported. Use type aws with an action or path URI "
+            "of an AWS service and with credentials, or type mock."
+        )
     action = uri["rest"] if uri["kind"] == "action" else None
     return Service(
         region=uri["region"],
@@ -148,9 +167,9 @@ def _integration_response(
     status = str(given["statusCode"])
     parameters = given.get("responseParameters", {})
     for name in parameters:
-        if (status, name.removeprefix(_HEADER)) not in declared:
+        if (status, name.removeprefix(_HEADER_PREFIX)) not in declared:
             # PutIntegrationResponse: "Invalid mapping expression parameter specified".
-            raise DefinitionError(f"{where}: the response {status} declares no header {name}.")
+            raise DefinitionError(f"{where}: the response {status} doesn't declare {name}.")
     templates = given.get("responseTemplates", {})
     media_type, template = next(iter(templates.items()), ("application/json", None))
     return IntegrationResponse(pattern, int(status), parameters, template, media_type)

@@ -1,28 +1,28 @@
-"""What ends a request before its integration has answered it, and what ends the program."""
+"""Errors of the REST API emulator."""
 
 from aws_emulator.errors import CommandError
 
 
 class DefinitionError(CommandError):
-    """Raised for a definition that API Gateway would refuse, or that says what is not served here.
+    """Raised if API Gateway would reject an API definition, or the emulator doesn't support it.
 
-    The sentence names the operation and the part of it.
+    The message names the method and the field.
     """
 
 
-class NotJsonError(Exception):
-    """Raised for a body that is no JSON, or is nested beyond all use."""
+class InvalidJsonError(Exception):
+    """Raised if a request body isn't JSON, or is nested too deeply."""
 
 
-class RefusedError(Exception):
-    """Raised where API Gateway answers by itself; `kind` is its gateway response type.
+class GatewayResponseError(Exception):
+    """Raised when API Gateway responds itself, with a gateway response.
 
-    The types are those of "Gateway response types for API Gateway". `reason` is for the log of the
-    program: it never reaches a client, and repeats nothing that a client sent.
+    `response_type` is one of "Gateway response types for API Gateway". `reason` is for the
+    emulator's log: clients never receive it, and it contains no data that a client sent.
     """
 
-    def __init__(self, kind: str, reason: str = "") -> None:
-        """Keep both."""
-        super().__init__(f"{kind}: {reason}" if reason else kind)
-        self.kind = kind
+    def __init__(self, response_type: str, reason: str = "") -> None:
+        """Store the response type and the reason."""
+        super().__init__(f"{response_type}: {reason}" if reason else response_type)
+        self.response_type = response_type
         self.reason = reason

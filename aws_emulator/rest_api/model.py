@@ -1,17 +1,21 @@
-"""What is served: operations, integrations, requests and answers, as plain values."""
+"""An API definition, and its requests and responses, as plain values."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
-from aws_emulator.rest_api.schema import Schema
+from aws_emulator.rest_api.request_model import RequestModel
 
 type Headers = list[tuple[str, str]]
+type Context = dict[str, Any]
+#: Request parameters by location: "path", "querystring", "header".
+type Parameters = Mapping[str, Mapping[str, str]]
+type PassthroughBehavior = Literal["when_no_match", "when_no_templates", "never"]
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request as it arrived. `path` begins after the stage; `headers` have lower-case names."""
+    """A client's request. `path` starts after the stage name; header names are lower-case."""
 
     method: str
     path: str
@@ -21,15 +25,19 @@ class Request:
     source_ip: str = "127.0.0.1"
 
     @property
+    def content_type(self) -> str:
+        """The Content-Type header. API Gateway uses application/json if it is missing."""
+        return self.headers.get("content-type", "application/json")
+
+    @property
     def media_type(self) -> str:
-        """The body's type without parameters; API Gateway takes JSON where none is named."""
-        written = self.headers.get("content-type", "application/json")
-        return written.partition(";")[0].strip().lower()
+        """The content type in lower case, without parameters."""
+        return self.content_type.partition(";")[0].strip().lower()
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """A response."""
+class Response:
+    """A response to the client."""
 
     status: int
     headers: Headers
@@ -37,10 +45,27 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class IntegrationResponse:
-    """How one kind of a service's answers becomes an answer of the API."""
+class IntegrationRequest:
+    """The request to the AWS service, with the body that the mapping template rendered."""
 
-    pattern: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceResponse:
+    """The response of the AWS service."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class IntegrationResponse:
+    """The integration response for the service status codes that match `selection_pattern`."""
+
+    selection_pattern: str
     status: int
     parameters: Mapping[str, str]
     template: str | None
@@ -49,7 +74,7 @@ class IntegrationResponse:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """The call behind an operation: an action of a service, or a path of it."""
+    """The AWS service of an integration: either an API action, or a path."""
 
     region: str
     name: str
@@ -61,30 +86,35 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class Integration:
-    """What answers an operation; `service` is None for a mock."""
+    """The integration of a method. A mock integration has no `service`."""
 
     service: Service | None
     parameters: Mapping[str, str]
     templates: Mapping[str, str]
     responses: tuple[IntegrationResponse, ...]
+    passthrough_behavior: PassthroughBehavior = "when_no_match"
 
 
 @dataclass(frozen=True, slots=True)
-class Operation:
-    """A method of a resource. `required` are (place, name) of parameters that must not be blank."""
+class Method:
+    """A method of a resource.
 
-    method: str
+    `required_parameters` holds (location, name). `user_pools` are the ARNs of the authorizer's user
+    pools, `scopes` the authorization scopes.
+    """
+
+    http_method: str
     resource: str
-    required: tuple[tuple[str, str], ...]
-    models: Mapping[str, Schema]
-    pools: tuple[str, ...]
+    required_parameters: tuple[tuple[str, str], ...]
+    models: Mapping[str, RequestModel]
+    user_pools: tuple[str, ...]
     scopes: tuple[str, ...]
     integration: Integration
 
 
 @dataclass(frozen=True, slots=True)
 class GatewayResponse:
-    """How API Gateway words one type of its own answers."""
+    """The configuration of one gateway response type."""
 
     status: int | None
     parameters: Mapping[str, str]
@@ -93,11 +123,8 @@ class GatewayResponse:
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """A whole API. `operations` by (method, resource)."""
+    """An API. `methods` maps (HTTP method, resource) to a method."""
 
     title: str
-    operations: Mapping[tuple[str, str], Operation]
+    methods: Mapping[tuple[str, str], Method]
     gateway_responses: Mapping[str, GatewayResponse]
-
-
-type Context = dict[str, Any]

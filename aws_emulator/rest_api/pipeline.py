@@ -1,19 +1,29 @@
-"""One request from arrival to answer, in API Gateway's order."""
+"""Run one request through API Gateway's steps, from routing to the method response."""
 
 import sys
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from aws_emulator.rest_api import authorizer, gateway, mapping, routing
-from aws_emulator.rest_api.errors import NotJsonError, RefusedError
-from aws_emulator.rest_api.model import Answer, Context, Definition, Operation, Request, Service
-from aws_emulator.rest_api.schema import parse_json
-from aws_emulator.rest_api.throttle import Throttle
-from aws_emulator.rest_api.velocity import Once
+from aws_emulator.rest_api import authorizer, method_request, routing
+from aws_emulator.rest_api.errors import GatewayResponseError
+from aws_emulator.rest_api.gateway_response import build_gateway_response
+from aws_emulator.rest_api.integration_request import build_integration_request, mock_response
+from aws_emulator.rest_api.integration_response import build_method_response
+from aws_emulator.rest_api.mapping_template import OverrideMap
+from aws_emulator.rest_api.model import (
+    Context,
+    Definition,
+    IntegrationRequest,
+    Request,
+    Response,
+    Service,
+    ServiceResponse,
+)
+from aws_emulator.rest_api.throttling import Throttle
 
-type Caller = Callable[[Service, mapping.Call], Awaitable[mapping.Reply]]
+type ServiceCaller = Callable[[Service, IntegrationRequest], Awaitable[ServiceResponse]]
 type Verifier = Callable[[str, tuple[str, ...], tuple[str, ...]], Awaitable[authorizer.Claims]]
 
 
@@ -21,77 +31,69 @@ type Verifier = Callable[[str, tuple[str, ...], tuple[str, ...]], Awaitable[auth
 class Stage:
     """A deployed stage of an API."""
 
-    api: str
+    api_id: str
     name: str
     account: str
     definition: Definition
     throttle: Throttle
 
 
-async def serve(stage: Stage, request: Request, verify: Verifier, call: Caller) -> Answer:
-    """Answer a request; whatever happens, as the definition words it."""
+async def serve(
+    stage: Stage, request: Request, verify: Verifier, call_service: ServiceCaller
+) -> Response:
+    """Return the response to a request; a GatewayResponseError becomes a gateway response.
+
+    `verify` authorizes a token and returns its claims. `call_service` sends the integration
+    request.
+    """
     context = new_context(stage, request)
     try:
-        return await _serve(stage, request, context, verify, call)
-    except RefusedError as refused:
-        answer = gateway.answer(stage.definition, refused.kind, context)
-        if answer.status >= 500:
-            where = context.get("resourcePath", "?")
-            print(f"local api: {request.method} {where}: {refused}", file=sys.stderr, flush=True)
-        return answer
+        return await _execute(stage, request, context, verify, call_service)
+    except GatewayResponseError as error:
+        response = build_gateway_response(stage.definition, error.response_type, context)
+        if response.status >= 500:
+            resource = context.get("resourcePath", "?")
+            print(f"rest_api: {request.method} {resource}: {error}", file=sys.stderr, flush=True)
+        return response
 
 
-async def _serve(
-    stage: Stage, request: Request, context: Context, verify: Verifier, call: Caller
-) -> Answer:
-    operation, path = routing.route(stage.definition, request.method, request.path)
-    context["resourcePath"] = operation.resource
-    if not stage.throttle.allows(operation.resource, operation.method, time.monotonic()):
-        raise RefusedError("THROTTLED")
-    if operation.pools:
+async def _execute(
+    stage: Stage,
+    request: Request,
+    context: Context,
+    verify: Verifier,
+    call_service: ServiceCaller,
+) -> Response:
+    method, path_parameters = routing.route(stage.definition, request.method, request.path)
+    context["resourcePath"] = method.resource
+    if not stage.throttle.allows(method.resource, method.http_method, time.monotonic()):
+        raise GatewayResponseError("THROTTLED")
+    if method.user_pools:
         token = authorizer.token_of(request.headers)
-        claims = await verify(token, operation.pools, operation.scopes)
+        claims = await verify(token, method.user_pools, method.scopes)
         context["authorizer"] = {"claims": {name: str(it) for name, it in claims.items()}}
     parameters = {
-        "path": path,
-        # Of a query parameter that comes twice, $input.params() has the last.
+        "path": path_parameters,
+        # $input.params() returns the last value of a repeated query parameter.
         "querystring": dict(request.query),
         "header": request.headers,
     }
-    _validate(operation, request, parameters)
-    integration = operation.integration
-    asked = mapping.request(integration, request, parameters, context)
+    method_request.validate(method, request, parameters)
+    integration = method.integration
+    sent = build_integration_request(integration, request, parameters, context)
     service = integration.service
-    reply = mapping.mock_status(asked) if service is None else await call(service, asked)
-    return mapping.response(integration, reply, parameters, context)
-
-
-def _validate(
-    operation: Operation, request: Request, parameters: Mapping[str, Mapping[str, str]]
-) -> None:
-    for place, name in operation.required:
-        # "... the required request parameters ... are included and not blank."
-        if not parameters[place].get(name, "").strip():
-            raise RefusedError("BAD_REQUEST_PARAMETERS")
-    model = operation.models.get(request.media_type)
-    if model is None:
-        return
-    try:
-        document = parse_json(request.body)
-    except NotJsonError as error:
-        raise RefusedError("BAD_REQUEST_BODY", "no JSON") from error
-    if not model.accepts(document):
-        raise RefusedError("BAD_REQUEST_BODY", "not what the model says")
+    received = mock_response(sent) if service is None else await call_service(service, sent)
+    return build_method_response(integration, received, parameters, context)
 
 
 def new_context(stage: Stage, request: Request) -> Context:
-    """Return $context as a template sees it before its operation is known."""
+    """Return the `$context` of mapping templates; the pipeline adds the resource and the claims."""
     now = time.time()
     return {
         "requestId": str(uuid.uuid4()),
         "requestTime": time.strftime("%d/%b/%Y:%H:%M:%S +0000", time.gmtime(now)),
         "requestTimeEpoch": int(now * 1000),
-        "apiId": stage.api,
+        "apiId": stage.api_id,
         "accountId": stage.account,
         "stage": stage.name,
         "httpMethod": request.method,
@@ -101,6 +103,8 @@ def new_context(stage: Stage, request: Request) -> Context:
             "userAgent": request.headers.get("user-agent", ""),
         },
         "authorizer": {},
-        "responseOverride": Once(header=Once()),
-        "requestOverride": Once(header=Once(), path=Once(), querystring=Once()),
+        "responseOverride": OverrideMap(header=OverrideMap()),
+        "requestOverride": OverrideMap(
+            header=OverrideMap(), path=OverrideMap(), querystring=OverrideMap()
+        ),
     }

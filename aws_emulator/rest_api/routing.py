@@ -1,26 +1,27 @@
-"""Which operation a path names."""
+"""Find the method of a request by its HTTP method and path."""
 
 from urllib.parse import unquote
 
-from aws_emulator.rest_api.errors import RefusedError
-from aws_emulator.rest_api.model import Definition, Operation
+from aws_emulator.rest_api.errors import GatewayResponseError
+from aws_emulator.rest_api.model import Definition, Method
 
 
-def route(definition: Definition, method: str, path: str) -> tuple[Operation, dict[str, str]]:
-    """Return the operation and its path parameters, decoded. Raises RefusedError.
+def route(definition: Definition, method: str, path: str) -> tuple[Method, dict[str, str]]:
+    """Return the method and its decoded path parameters.
 
-    A literal part of a resource is preferred to a parameter, wherever both would match.
+    A resource with fewer path parameters takes precedence if several match. Raises
+    GatewayResponseError (MISSING_AUTHENTICATION_TOKEN) if none matches.
     """
     parts = path.split("/")
-    for resource in sorted({resource for _, resource in definition.operations}, key=_parameters):
+    for resource in sorted({resource for _, resource in definition.methods}, key=_parameters):
         found = _match(resource.split("/"), parts)
         if found is None:
             continue
-        operation = definition.operations.get((method, resource))
-        if operation is not None:
-            return operation, found
-    # An unknown path, and a known one with another method, are this type: 403 unless reworded.
-    raise RefusedError("MISSING_AUTHENTICATION_TOKEN")
+        method_found = definition.methods.get((method, resource))
+        if method_found is not None:
+            return method_found, found
+    # API Gateway returns this type for an unknown path and for an unknown method of a known path.
+    raise GatewayResponseError("MISSING_AUTHENTICATION_TOKEN")
 
 
 def _parameters(resource: str) -> tuple[int, str]:

@@ -1,4 +1,4 @@
-"""What the process is told on its command line, checked once."""
+"""Parse and validate the command line."""
 
 import argparse
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from aws_emulator.errors import CommandError
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The checked command line."""
+    """The validated command line."""
 
     endpoint: str
     port: int
@@ -18,21 +18,25 @@ class Settings:
 
 
 def parse(arguments: list[str] | None = None) -> Settings:
-    """Read the command line. Raises CommandError; argparse ends the process for unknown options."""
+    """Parse the command line.
+
+    Raises CommandError for an invalid value; argparse exits the process for an unknown option.
+    """
     parser = argparse.ArgumentParser(
-        prog="python -m aws_emulator.rest_api", description="Serve the deployed REST APIs."
+        prog="python -m aws_emulator.rest_api",
+        description="Serve the deployed REST APIs on the loopback.",
     )
-    parser.add_argument("--endpoint", required=True, help="where the emulated AWS listens")
-    parser.add_argument("--port", type=int, required=True, help="the port to serve on (loopback)")
-    parser.add_argument("--region", default="us-east-1", help="the home region")
-    parser.add_argument("--account", default="000000000000", help="the account of the emulator")
+    parser.add_argument("--endpoint", required=True, help="URL of the emulated AWS")
+    parser.add_argument("--port", type=int, required=True, help="loopback port, 0 for any")
+    parser.add_argument("--region", default="us-east-1", help="region of directly addressed APIs")
+    parser.add_argument("--account", default="000000000000", help="account ID of the emulated AWS")
     found = parser.parse_args(arguments)
     parts = urlsplit(found.endpoint)
-    # Test credentials and students' tokens go to this address.
+    # The emulator sends test credentials and tokens to this address.
     if parts.scheme != "http" or parts.hostname not in {"127.0.0.1", "localhost"}:
         raise CommandError(
-            f"--endpoint wants an address such as http://127.0.0.1:4566, not {found.endpoint}."
+            f"--endpoint must be an address such as http://127.0.0.1:4566, not {found.endpoint}."
         )
     if not 0 <= found.port <= 65_535:
-        raise CommandError(f"--port wants a number from 0 to 65535, not {found.port}.")
+        raise CommandError(f"--port must be from 0 to 65535, not {found.port}.")
     return Settings(found.endpoint.rstrip("/"), found.port, found.region, found.account)

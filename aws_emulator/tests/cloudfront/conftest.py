@@ -71,6 +71,6 @@ def environment() -> Iterator[Environment]:
 
 
 @pytest.fixture
-def web(stage: Environment) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=stage.edge, timeout=40) as client:
+def web(environment: Environment) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=environment.edge, timeout=40) as client:
         yield client

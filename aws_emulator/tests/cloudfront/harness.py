@@ -34,7 +34,7 @@ EDGE_ROLE = {
         }
     ],
 }
-PROBE = Path(__file__).with_name("probe.py")
+PROBE = Path(__file__).with_name("probe_function.py")
 INTEGRATION = [
     pytest.mark.integration,
     pytest.mark.skipif(

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from tests.support import school_api
 from tests.support.paths import ROOT
-from tests.unit.rest_api import school
 from tests.unit.stacks.test_templates import resources
 from tools import seed
 
@@ -119,7 +119,7 @@ def test_no_text_becomes_markup(path: Path) -> None:
 
 
 def schema(name: str) -> dict[str, Any]:
-    found = school.document()["components"]["schemas"][name]["properties"]
+    found = school_api.document()["components"]["schemas"][name]["properties"]
     assert isinstance(found, dict)
     return found
 
@@ -154,7 +154,7 @@ def test_the_forms_offer_what_the_schemas_take() -> None:
     }
     for advisor in values(place, "advisorId"):
         assert re.fullmatch(
-            school.document()["components"]["schemas"]["AdvisorId"]["pattern"], advisor
+            school_api.document()["components"]["schemas"]["AdvisorId"]["pattern"], advisor
         )
     account = Page(WEB / "public" / "sign-up.html")
     for field in account.all("input"):
@@ -167,7 +167,9 @@ def test_the_scripts_have_words_for_what_the_api_says() -> None:
     spoken = set(
         re.findall(r"^  ([a-z_]+): \"", (WEB / "public/js/portal.js").read_text(), re.MULTILINE)
     )
-    said = set(re.findall(r'"code": "([a-z_]+)"', json.dumps(school.document()).replace("\\", "")))
+    said = set(
+        re.findall(r'"code": "([a-z_]+)"', json.dumps(school_api.document()).replace("\\", ""))
+    )
     # No page asks in such a way, and the last two are answers that a page acts upon.
     never = {
         "operation_unknown",

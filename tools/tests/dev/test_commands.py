@@ -4,7 +4,8 @@ import json
 import shlex
 import uuid
 
-from tests.unit.rest_api import fakes
+from aws_emulator.tests.rest_api.fakes import FakeServices
+from tests.unit.school_api.sending import send
 from tools.dev.commands import account_example
 
 
@@ -16,8 +17,8 @@ def test_the_printed_example_asks_for_an_account_and_looks_at_it() -> None:
     assert ask[ask.index("-H") + 1] == "Content-Type: application/json"
     body = ask[ask.index("-d") + 1]
     assert json.loads(body)["requestId"] == request_id
-    services = fakes.Services()
-    fakes.ask("POST", "/accounts", body.encode(), services, authorization="")
-    assert len(services.asked) == 1  # the schema takes it
+    services = FakeServices()
+    send("POST", "/accounts", body.encode(), services, authorization="")
+    assert len(services.requests) == 1  # the schema takes it
     look = shlex.split(second)
     assert look == ["curl", "-s", f"http://localhost:8080/api/accounts/requests/{request_id}"]

@@ -1,9 +1,9 @@
-"""The school's API as it is deployed in one region, without a deployment."""
+"""The school API as CloudFormation deploys it in one region, for tests without a deployment."""
 
 import json
 import re
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 import yaml
 
@@ -11,14 +11,14 @@ from aws_emulator.rest_api import definition
 from aws_emulator.rest_api.model import Definition
 from tests.support.paths import ROOT
 
-STAGE = "test"
-ACCOUNT = "123456789012"
-HOME = "us-east-1"
-REGION = "eu-west-2"
-POOL_ARN = f"arn:aws:cognito-idp:{HOME}:{ACCOUNT}:userpool/{HOME}_School"
-ROLE_ARN = f"arn:aws:iam::{ACCOUNT}:role/api"
-#: What CloudFormation puts in place of names, in a region that is not the home region.
-VALUES = {
+STAGE: Final = "test"
+ACCOUNT: Final = "123456789012"
+HOME: Final = "us-east-1"
+REGION: Final = "eu-west-2"
+POOL_ARN: Final = f"arn:aws:cognito-idp:{HOME}:{ACCOUNT}:userpool/{HOME}_School"
+ROLE_ARN: Final = f"arn:aws:iam::{ACCOUNT}:role/api"
+#: The values of pseudo parameters and references, in a region other than the home region.
+VALUES: Final = {
     "AWS::Partition": "aws",
     "AWS::Region": REGION,
     "AWS::AccountId": ACCOUNT,
@@ -30,7 +30,7 @@ VALUES = {
 
 
 def resolve(node: Any) -> Any:
-    """Do what AWS::Include and CloudFormation do with the file."""
+    """Resolve intrinsic functions, as AWS::Include and CloudFormation do."""
     if isinstance(node, dict):
         if set(node) == {"Fn::Sub"}:
             return re.sub(r"\$\{([A-Za-z:.]+)\}", lambda found: VALUES[found[1]], node["Fn::Sub"])
@@ -44,9 +44,9 @@ def resolve(node: Any) -> Any:
 
 @cache
 def document() -> dict[str, Any]:
-    """The OpenAPI document, as an export gives it."""
+    """Return the OpenAPI document, as API Gateway exports it."""
     text = (ROOT / "src" / "stepfunctions" / "api.yaml").read_text()
-    # Through JSON, as everything goes that CloudFormation and an export touch.
+    # CloudFormation and the export pass the document through JSON.
     found = json.loads(json.dumps(resolve(yaml.safe_load(text))))
     assert isinstance(found, dict)
     return found
@@ -54,5 +54,5 @@ def document() -> dict[str, Any]:
 
 @cache
 def api() -> Definition:
-    """The API as aws_emulator/rest_api serves it."""
+    """Return the definition that aws_emulator.rest_api parses."""
     return definition.parse(document())

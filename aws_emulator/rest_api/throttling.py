@@ -1,4 +1,4 @@
-"""Throttling at the stage: "API Gateway uses the token bucket algorithm"."""
+"""Throttle the requests of a stage: "API Gateway uses the token bucket algorithm"."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """Tokens per second, and how many a full bucket holds."""
+    """A rate in requests per second, and a burst in requests."""
 
     rate: float
     burst: int
@@ -19,18 +19,16 @@ class _Bucket:
 
 
 class Throttle:
-    """A bucket per method that has settings of its own; every other method shares one per method.
-
-    "*/*" are the settings of the stage. Times are seconds of any one clock.
-    """
+    """A token bucket for each method. Times are in seconds of one monotonic clock."""
 
     def __init__(self, limits: Mapping[str, Limit]) -> None:
-        """`limits` as GetStage has its method settings: "~1accounts/POST", "*/*"."""
+        """`limits` maps a method of GetStage's `methodSettings`, such as "~1notes/POST", to its
+        limit; "*/*" applies to every other method."""
         self._limits = limits
         self._buckets: dict[str, _Bucket] = {}
 
     def allows(self, resource: str, method: str, now: float) -> bool:
-        """Take a token for a request, if there is one."""
+        """Take a token for a request; return whether one was available."""
         key = f"{resource.replace('/', '~1')}/{method}"
         limit = self._limits.get(key, self._limits.get("*/*"))
         if limit is None:

@@ -1,17 +1,15 @@
-"""The description of the API keeps the rules of the house, and those of API Gateway's import."""
+"""Tests of the school API's OpenAPI description: this project's rules for it, and its role."""
 
 import json
 import re
 from collections.abc import Iterator
-from copy import deepcopy
 from typing import Any
 
 import pytest
 
-from aws_emulator.rest_api import definition, gateway
-from aws_emulator.rest_api.errors import DefinitionError
+from aws_emulator.rest_api.gateway_response import DEFAULT_STATUS, build_gateway_response
+from tests.support import school_api
 from tests.support.paths import ROOT
-from tests.unit.rest_api import school
 from tests.unit.stacks.test_templates import resources, statements
 
 SOURCE = ROOT / "src" / "stepfunctions" / "api.yaml"
@@ -19,16 +17,16 @@ STACK = ROOT / "stacks" / "school.yaml"
 INTEGRATION = "x-amazon-apigateway-integration"
 OPERATIONS = [
     pytest.param(method, resource, operation, id=f"{method} {resource}")
-    for resource, item in school.document()["paths"].items()
+    for resource, item in school_api.document()["paths"].items()
     for method, operation in item.items()
 ]
-#: Who asks for an account has none yet.
+#: Operations for people without an account.
 PUBLIC = {("post", "/accounts"), ("get", "/accounts/requests/{requestId}")}
 
 
 def sent_schemas() -> Iterator[dict[str, Any]]:
-    """Every schema that a request's body is checked by, with those inside."""
-    schemas = school.document()["components"]["schemas"]
+    """Yield every schema of a request body, with its nested schemas."""
+    schemas = school_api.document()["components"]["schemas"]
 
     def inside(schema: dict[str, Any]) -> Iterator[dict[str, Any]]:
         if "$ref" in schema:
@@ -47,7 +45,7 @@ def sent_schemas() -> Iterator[dict[str, Any]]:
             yield from inside(content["schema"])
 
 
-def test_what_may_be_sent_is_closed_and_bounded() -> None:
+def test_request_schemas_are_closed_and_bounded() -> None:
     kinds = set()
     for schema in sent_schemas():
         kinds.add(schema["type"])
@@ -57,7 +55,7 @@ def test_what_may_be_sent_is_closed_and_bounded() -> None:
             case "string":
                 assert "enum" in schema or {"maxLength", "pattern"} <= schema.keys(), schema
             case "array":
-                # maxItems is not looked at: what is bounded is the number of different items.
+                # API Gateway ignores maxItems: the enum and uniqueItems limit the length.
                 assert schema["uniqueItems"] is True
                 assert len(schema["items"]["enum"]) == schema["maxItems"]
             case other:
@@ -72,7 +70,9 @@ def test_every_pattern_is_anchored() -> None:
 
 
 @pytest.mark.parametrize(("method", "resource", "operation"), OPERATIONS)
-def test_who_may_call(method: str, resource: str, operation: dict[str, Any]) -> None:
+def test_operation_requires_token_unless_public(
+    method: str, resource: str, operation: dict[str, Any]
+) -> None:
     if method == "options" or (method, resource) in PUBLIC:
         assert operation["security"] == []
     else:
@@ -80,10 +80,9 @@ def test_who_may_call(method: str, resource: str, operation: dict[str, Any]) -> 
 
 
 @pytest.mark.parametrize(("method", "resource", "operation"), OPERATIONS)
-def test_a_body_that_is_no_json_is_refused(
-    method: str, resource: str, operation: dict[str, Any]
-) -> None:
+def test_operation_accepts_json_only(method: str, resource: str, operation: dict[str, Any]) -> None:
     integration = operation[INTEGRATION]
+    # This project's rule: API Gateway's default, when_no_match, would pass other bodies through.
     assert integration["passthroughBehavior"] == "never"
     assert list(integration["requestTemplates"]) == ["application/json"]
     if method in {"post", "put"}:
@@ -92,7 +91,7 @@ def test_a_body_that_is_no_json_is_refused(
 
 
 @pytest.mark.parametrize(("method", "resource", "operation"), OPERATIONS)
-def test_every_answer_may_be_read_from_anywhere_and_is_kept_nowhere(
+def test_every_response_allows_any_origin_and_no_store(
     method: str, resource: str, operation: dict[str, Any]
 ) -> None:
     for response in operation[INTEGRATION]["responses"].values():
@@ -104,16 +103,16 @@ def test_every_answer_may_be_read_from_anywhere_and_is_kept_nowhere(
             assert headers["Cache-Control"] == "'no-store'"
 
 
-@pytest.mark.parametrize("resource", school.document()["paths"])
-def test_a_preflight_allows_what_there_is(resource: str) -> None:
-    item = school.document()["paths"][resource]
-    (answer,) = item["options"][INTEGRATION]["responses"].values()
-    allowed = answer["responseParameters"]["method.response.header.Access-Control-Allow-Methods"]
+@pytest.mark.parametrize("resource", school_api.document()["paths"])
+def test_preflight_lists_methods_of_resource(resource: str) -> None:
+    item = school_api.document()["paths"][resource]
+    (response,) = item["options"][INTEGRATION]["responses"].values()
+    allowed = response["responseParameters"]["method.response.header.Access-Control-Allow-Methods"]
     assert set(allowed.strip("'").lower().split(",")) == set(item) - {"options"}
 
 
-def test_every_text_of_a_visitor_is_escaped() -> None:
-    """The one place where a raw text is printed is the JSON that a schema has closed."""
+def test_templates_escape_every_request_value() -> None:
+    """Only JSON that a closed schema has validated is rendered without escaping."""
     text = SOURCE.read_text()
     raw = re.findall(r"\$input\.(?:path|params|json)\([^)]*\)", text)
     assert raw
@@ -126,10 +125,10 @@ def test_every_text_of_a_visitor_is_escaped() -> None:
             assert '.replaceAll("\\\\\'","\'")' in line[found.end() :], line
 
 
-def test_gateway_responses_repeat_nothing_and_are_problems() -> None:
-    """They "are not processed by the VTL engine", so nothing in them could be escaped."""
-    given = school.document()["x-amazon-apigateway-gateway-responses"]
-    assert set(given) <= set(gateway.STATUS)
+def test_gateway_responses_are_problems_without_request_data() -> None:
+    """They "are not processed by the VTL engine", so a template can't escape request data."""
+    given = school_api.document()["x-amazon-apigateway-gateway-responses"]
+    assert set(given) <= set(DEFAULT_STATUS)
     for kind, response in given.items():
         (body,) = response["responseTemplates"].values()
         assert set(re.findall(r"\$[a-zA-Z.]+", body)) == {"$context.requestId"}
@@ -142,35 +141,36 @@ def test_gateway_responses_repeat_nothing_and_are_problems() -> None:
         assert header == "'application/problem+json'"
 
 
-@pytest.mark.parametrize("kind", gateway.STATUS)
-def test_every_type_of_gateway_response_is_a_problem(kind: str) -> None:
-    answer = gateway.answer(school.api(), kind, {"requestId": "r-1"})
-    problem = json.loads(answer.body)
-    assert dict(answer.headers)["content-type"] == "application/problem+json"
-    assert dict(answer.headers)["access-control-allow-origin"] == "*"
+@pytest.mark.parametrize("response_type", DEFAULT_STATUS)
+def test_every_gateway_response_type_is_a_problem(response_type: str) -> None:
+    response = build_gateway_response(school_api.api(), response_type, {"requestId": "r-1"})
+    problem = json.loads(response.body)
+    assert dict(response.headers)["content-type"] == "application/problem+json"
+    assert dict(response.headers)["access-control-allow-origin"] == "*"
     assert problem["requestId"] == "r-1"
     assert problem["code"]
-    assert problem.get("status", answer.status) == answer.status
+    assert problem.get("status", response.status) == response.status
     documented = {401: "UNAUTHORIZED", 404: "MISSING_AUTHENTICATION_TOKEN", 429: "THROTTLED"}
-    assert kind == documented.get(answer.status, kind) or kind == "EXPIRED_TOKEN"
+    expected = documented.get(response.status, response_type)
+    assert response_type in {expected, "EXPIRED_TOKEN"}
 
 
-def test_the_role_may_do_what_the_operations_do_and_nothing_else() -> None:
+def test_role_grants_exactly_what_operations_call() -> None:
     (statement_list,) = [statements(resources(STACK)["ApiRole"])]
     granted = {
-        (action, school.resolve(statement["Resource"]))
+        (action, school_api.resolve(statement["Resource"]))
         for statement in statement_list
         for action in (
             [statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"]
         )
     }
     needed = set()
-    for operation in school.api().operations.values():
-        service = operation.integration.service
+    for method in school_api.api().methods.values():
+        service = method.integration.service
         if service is None:
             continue
-        where = f"arn:aws:{service.name}:{service.region}:{school.ACCOUNT}"
-        (template,) = operation.integration.templates.values()
+        where = f"arn:aws:{service.name}:{service.region}:{school_api.ACCOUNT}"
+        (template,) = method.integration.templates.values()
         if service.name == "sqs":
             needed.add(("sqs:SendMessage", f"{where}:{service.path.rpartition('/')[2]}"))
         elif service.name == "states":
@@ -186,7 +186,7 @@ def test_the_role_may_do_what_the_operations_do_and_nothing_else() -> None:
     assert granted == needed
 
 
-def test_the_role_reads_rows_by_their_keys_and_attributes_only() -> None:
+def test_role_limits_reads_to_keys_and_attributes() -> None:
     conditions = {
         it["Sid"]: it["Condition"]
         for it in statements(resources(STACK)["ApiRole"])
@@ -198,7 +198,7 @@ def test_the_role_reads_rows_by_their_keys_and_attributes_only() -> None:
         assert keys == {"dynamodb:LeadingKeys", "dynamodb:Attributes", "dynamodb:Select"}
 
 
-def test_the_access_log_names_nobody() -> None:
+def test_access_log_contains_no_personal_data() -> None:
     stage = resources(STACK)["Api"]["Properties"]
     logged = json.loads(stage["AccessLogSetting"]["Format"])
     assert set(logged.values()) == {
@@ -213,46 +213,8 @@ def test_the_access_log_names_nobody() -> None:
     assert {it["ResourcePath"] for it in stage["MethodSettings"]} >= {"/*", "/~1accounts"}
 
 
-def test_the_file_can_be_included() -> None:
-    """ "AWS::Include" knows no short forms of functions, and no anchors of YAML."""
+def test_file_has_no_short_form_functions_or_anchors() -> None:
+    """AWS::Include supports neither short forms of functions nor YAML anchors."""
     for line in SOURCE.read_text().splitlines():
         code = re.sub(r"'[^']*'|\"[^\"]*\"", "", line.partition("# ")[0])
         assert not re.search(r"(^|[\s\[{,:-])(![A-Z]\w+|[&*][A-Za-z]\w*)(\s|$)", code), line
-
-
-# --- what an import refuses ---
-
-
-def changed(**integration: Any) -> dict[str, Any]:
-    """The document with another integration of GET /profile."""
-    document = deepcopy(school.document())
-    document["paths"]["/profile"]["get"][INTEGRATION] |= integration
-    return document
-
-
-@pytest.mark.parametrize(
-    "document",
-    [
-        changed(passthroughBehavior="when_no_match"),
-        changed(type="aws_proxy"),
-        changed(uri="https://example.org/"),
-        changed(responses={"default": {"statusCode": "200", "responseParameters": {
-            "method.response.header.Undeclared": "'1'"}}}),
-        school.document() | {"x-amazon-apigateway-request-validator": "none of these"},
-        school.document() | {"paths": {"/x": {"get": {"security": [], "responses": {}}}}},
-        school.document() | {"paths": {"/x": {"x-amazon-apigateway-any-method": {}}}},
-        school.document() | {"components": {"schemas": {"not-alphanumeric": {}}}},
-        school.document() | {"components": {
-            **school.document()["components"],
-            "securitySchemes": {"students": {"name": "Authorization", "type": "apiKey"}}}},
-        school.document() | {"components": {
-            **school.document()["components"],
-            "schemas": school.document()["components"]["schemas"] | {"Bad": {"type": "nonsense"}}}},
-    ],
-)  # fmt: skip
-def test_what_api_gateway_refuses_is_refused_by_name(document: dict[str, Any]) -> None:
-    with pytest.raises(DefinitionError) as caught:
-        definition.parse(document)
-    assert str(caught.value).endswith(
-        (".", "'nonsense' is not valid under any of the given schemas")
-    )

@@ -1,4 +1,4 @@
-"""The variables of a template do what the reference says of them."""
+"""Tests of $input, $util, $context and the template engine."""
 
 import json
 import urllib.parse
@@ -8,15 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aws_emulator.rest_api.errors import RefusedError
-from aws_emulator.rest_api.velocity import Input, Once, Util, render
-from tests import strategies
+from aws_emulator.rest_api.errors import GatewayResponseError
+from aws_emulator.rest_api.mapping_template import Input, OverrideMap, Util, render
+from aws_emulator.tests.rest_api import strategies
 
-NOWHERE: dict[str, dict[str, str]] = {"path": {}, "querystring": {}, "header": {}}
+NO_PARAMETERS: dict[str, dict[str, str]] = {"path": {}, "querystring": {}, "header": {}}
 
 
 def rendered(template: str, body: Any = None, **context: Any) -> str:
-    return render(template, Input(json.dumps(body), NOWHERE), context)
+    return render(template, Input(json.dumps(body), NO_PARAMETERS), context)
 
 
 @pytest.mark.parametrize(
@@ -34,27 +34,27 @@ def rendered(template: str, body: Any = None, **context: Any) -> str:
         ("\ud83d", "\\uD83D"),
     ],
 )
-def test_escape_javascript_is_javas(text: str, escaped: str) -> None:
+def test_escape_javascript_escapes_as_java_does(text: str, escaped: str) -> None:
     assert Util.escapeJavaScript(text) == escaped
 
 
-@given(strategies.api_texts)
-def test_unescaping_the_quotes_makes_it_json(text: str) -> None:
-    """And without that step an O'Brien breaks the document, which is why it is there."""
+@given(strategies.texts)
+def test_escaped_text_is_json_after_unescaping_quotes(text: str) -> None:
+    """Without the replacement, a single quote makes the JSON invalid."""
     escaped = rendered(
         '"$util.escapeJavaScript($input.path("$.t")).replaceAll("\\\\\'","\'")"', {"t": text}
     )
     assert json.loads(escaped) == text
-    unfinished = rendered('"$util.escapeJavaScript($input.path("$.t"))"', {"t": text})
+    without_replacement = rendered('"$util.escapeJavaScript($input.path("$.t"))"', {"t": text})
     if "'" in text:
         with pytest.raises(ValueError, match="escape"):
-            json.loads(unfinished)
+            json.loads(without_replacement)
     else:
-        assert json.loads(unfinished) == text
+        assert json.loads(without_replacement) == text
 
 
 @given(st.text(max_size=30))
-def test_forms_are_encoded_and_decoded(text: str) -> None:
+def test_url_and_base64_encoding_round_trip(text: str) -> None:
     encoded = Util.urlEncode(text)
     assert urllib.parse.parse_qs(f"a={encoded}", keep_blank_values=True) == {"a": [text]}
     assert Util.urlDecode(encoded) == text
@@ -62,8 +62,8 @@ def test_forms_are_encoded_and_decoded(text: str) -> None:
 
 
 @given(strategies.json_values())
-def test_a_body_is_given_as_json_and_as_values(body: Any) -> None:
-    given_body = Input(json.dumps({"a": [body, {"b-c": body}]}), NOWHERE)
+def test_input_returns_body_as_json_and_as_value(body: Any) -> None:
+    given_body = Input(json.dumps({"a": [body, {"b-c": body}]}), NO_PARAMETERS)
     assert given_body.path("$.a[0]") == body
     assert given_body.path("$.a[1]['b-c']") == body
     assert given_body.path("$.a[1].b-c") == body
@@ -72,31 +72,31 @@ def test_a_body_is_given_as_json_and_as_values(body: Any) -> None:
 
 
 @pytest.mark.parametrize("path", ["$.a.b", "$.a[7]", "$.b[0]", "$['x']"])
-def test_what_is_not_there_is_nothing(path: str) -> None:
-    assert Input('{"a": [1]}', NOWHERE).path(path) is None
-    assert Input('{"a": [1]}', NOWHERE).json(path) == '""'
+def test_input_returns_none_for_missing_path(path: str) -> None:
+    assert Input('{"a": [1]}', NO_PARAMETERS).path(path) is None
+    assert Input('{"a": [1]}', NO_PARAMETERS).json(path) == '""'
 
 
-def test_parameters_are_searched_in_path_query_and_header() -> None:
-    places = {
+def test_params_searches_path_query_and_header() -> None:
+    parameters = {
         "path": {"id": "p"}, "querystring": {"id": "q", "x": "q"},
         "header": {"id": "h", "x": "h", "accept": "h"},
     }  # fmt: skip
-    given_body = Input("", places)
+    given_body = Input("", parameters)
     assert [given_body.params(name) for name in ("id", "x", "Accept", "none")] == [
         "p",
         "q",
         "h",
         "",
     ]
-    assert given_body.params() == places
+    assert given_body.params() == parameters
 
 
-def test_a_parameter_is_overridden_once() -> None:
-    override = Once(header=Once())
+def test_second_override_fails() -> None:
+    override = OverrideMap(header=OverrideMap())
     rendered("#set($context.responseOverride.status = 404)", responseOverride=override)
     assert override["status"] == 404
-    with pytest.raises(RefusedError, match="DEFAULT_5XX"):
+    with pytest.raises(GatewayResponseError, match="DEFAULT_5XX"):
         rendered("#set($context.responseOverride.status = 200)", responseOverride=override)
     assert override["status"] == 404
 
@@ -104,10 +104,10 @@ def test_a_parameter_is_overridden_once() -> None:
 @pytest.mark.parametrize(
     "template", ["#if(true)x", "$input.path('$..x')", "$util.parseJson('{')", "#set($x = )"]
 )
-def test_a_template_that_fails_is_a_failure_that_quotes_nothing(template: str) -> None:
-    with pytest.raises(RefusedError, match=r"^DEFAULT_5XX: a template ended with \w+$"):
+def test_failing_template_reason_quotes_no_values(template: str) -> None:
+    with pytest.raises(GatewayResponseError, match=r"^DEFAULT_5XX: a template failed with \w+$"):
         rendered(template, {"a": {"secret": 1}})
 
 
-def test_an_expression_that_means_nothing_is_empty() -> None:
+def test_unknown_reference_renders_as_empty() -> None:
     assert rendered("[$nothing $!nothing $input.path('$.a').no()]", {"a": 1}) == "[  ]"

@@ -1,38 +1,42 @@
-"""Bodies are checked by JSON schema draft 4, without what API Gateway's import leaves out."""
+"""Validate request bodies against models: JSON schema draft 4 without the keywords that API Gateway
+ignores."""
 
 import json
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
 import jsonschema
 
-from aws_emulator.rest_api.errors import DefinitionError, NotJsonError
+from aws_emulator.rest_api.errors import DefinitionError, InvalidJsonError
 
 #: "The maxItems and minItems tags are not included in simple request validation", and the others
 #: are not supported (API Gateway important notes).
-_LEFT_OUT = frozenset(
+_IGNORED_KEYWORDS: Final = frozenset(
     {"minItems", "maxItems", "exclusiveMinimum", "nullable", "example", "readOnly", "discriminator"}
 )
-_REFERENCE = "#/components/schemas/"
-#: As deep as a body may be nested; deeper ones would end the parser rather than the request.
-_MAX_DEPTH = 200
+_REFERENCE: Final = "#/components/schemas/"
+#: Deeper nesting would exhaust Python's recursion limit.
+_MAX_DEPTH: Final = 200
 
 
-class Schema:
-    """One model, with the models that it refers to."""
+class RequestModel:
+    """A model, with the models that it references."""
 
     def __init__(self, schema: Mapping[str, Any], others: Mapping[str, Any]) -> None:
-        """Read a schema. Raises DefinitionError for one that is none."""
+        """Compile a schema; `others` maps names to the API's other models.
+
+        Raises DefinitionError if it isn't a valid JSON schema.
+        """
         document = {**_imported(schema), "definitions": _imported(others)}
         try:
             jsonschema.Draft4Validator.check_schema(document)
         except jsonschema.SchemaError as error:
-            raise DefinitionError(f"A model is no JSON schema: {error.message}") from error
+            raise DefinitionError(f"A model isn't a valid JSON schema: {error.message}") from error
         self._validator = _Validator(document)
 
     def accepts(self, document: Any) -> bool:
-        """Return whether a body, already parsed, is what the model says."""
+        """Return whether a parsed body matches the model."""
         try:
             return bool(self._validator.is_valid(document))
         except RecursionError:
@@ -40,22 +44,22 @@ class Schema:
 
 
 def parse_json(body: bytes) -> Any:
-    """Parse a body. Raises NotJsonError."""
+    """Parse a body. Raises InvalidJsonError if it isn't JSON, or is nested too deeply."""
     try:
-        document = json.loads(body.decode("utf-8"), parse_constant=_refuse)
+        document = json.loads(body.decode("utf-8"), parse_constant=_reject_constant)
     except (ValueError, RecursionError) as error:
-        raise NotJsonError(type(error).__name__) from error
-    if _deeper(document, _MAX_DEPTH):
-        raise NotJsonError("nested too deeply")
+        raise InvalidJsonError(type(error).__name__) from error
+    if _is_deeper(document, _MAX_DEPTH):
+        raise InvalidJsonError("nested too deeply")
     return document
 
 
-def _refuse(constant: str) -> Any:
-    # NaN and Infinity are JavaScript, not JSON (RFC 8259, section 6).
-    raise ValueError(f"{constant} is no JSON")
+def _reject_constant(constant: str) -> Any:
+    # RFC 8259 §6: NaN and Infinity aren't JSON.
+    raise ValueError(f"{constant} isn't JSON")
 
 
-def _deeper(document: Any, limit: int) -> bool:
+def _is_deeper(document: Any, limit: int) -> bool:
     level = [document]
     for _ in range(limit):
         level = [
@@ -73,7 +77,7 @@ def _imported(schema: Any) -> Any:
     if isinstance(schema, dict):
         kept = {}
         for name, value in schema.items():
-            if name in _LEFT_OUT and not isinstance(value, dict):
+            if name in _IGNORED_KEYWORDS and not isinstance(value, dict):
                 continue
             if name == "$ref" and isinstance(value, str):
                 kept[name] = value.replace(_REFERENCE, "#/definitions/")
@@ -84,8 +88,8 @@ def _imported(schema: Any) -> Any:
 
 
 def _ecma(pattern: str) -> re.Pattern[str]:
-    # ECMA 262 regular expressions: "$" is the very end, where Python's also matches before a last
-    # line break; \d and \w are ASCII.
+    # ECMA 262 regular expressions: "$" matches only the end of the text (Python's also matches
+    # before a final line break), and \d and \w are ASCII.
     return re.compile(re.sub(r"(?<!\\)\$", r"\\Z", pattern), re.ASCII)
 
 
@@ -93,7 +97,7 @@ def _pattern(
     _validator: Any, pattern: str, instance: Any, _schema: Any
 ) -> Iterator[jsonschema.ValidationError]:
     if isinstance(instance, str) and not _ecma(pattern).search(instance):
-        yield jsonschema.ValidationError("the text does not match its pattern")
+        yield jsonschema.ValidationError("the text doesn't match the pattern")
 
 
 _Validator: Any = jsonschema.validators.extend(jsonschema.Draft4Validator, {"pattern": _pattern})

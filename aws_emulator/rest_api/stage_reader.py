@@ -1,9 +1,9 @@
-"""The adapter to the control plane: which APIs are deployed, and how."""
+"""Read deployed APIs and stages from the API Gateway control plane."""
 
 import json
 import time
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 import boto3
 from botocore.config import Config
@@ -12,50 +12,53 @@ from botocore.exceptions import BotoCoreError, ClientError
 from aws_emulator.rest_api import definition
 from aws_emulator.rest_api.errors import DefinitionError
 from aws_emulator.rest_api.pipeline import Stage
-from aws_emulator.rest_api.throttle import Limit, Throttle
+from aws_emulator.rest_api.throttling import Limit, Throttle
 
-#: Seconds for which a deployment is believed before it is looked for again.
-_TTL_S = 2.0
+#: How long the reader caches a stage before it checks for another deployment.
+_TTL_S: Final = 2.0
 
 
-class Reader:
-    """Reads stages, each again only after another deployment."""
+class StageReader:
+    """Reads stages, and caches each until its deployment changes."""
 
     def __init__(self, endpoint: str, account: str) -> None:
-        """`endpoint` is where the emulated AWS listens."""
+        """`endpoint` is the URL of the emulated AWS, `account` its account ID."""
         self._endpoint = endpoint
         self._account = account
-        self._known: dict[tuple[str, str, str], tuple[float, str, Stage]] = {}
+        self._cached: dict[tuple[str, str, str], tuple[float, str, Stage]] = {}
 
     def apis(self, region: str) -> list[str]:
-        """List the ids of the region's REST APIs. Raises DefinitionError."""
+        """Return the IDs of the region's REST APIs. Raises DefinitionError if the call fails."""
         try:
             pages = self._client(region).get_paginator("get_rest_apis").paginate()
             return [str(api["id"]) for page in pages for api in page["items"]]
         except (ClientError, BotoCoreError) as error:
-            raise DefinitionError(f"The APIs of {region} cannot be read: {error}.") from error
+            raise DefinitionError(f"Can't list the REST APIs of {region}: {error}.") from error
 
     def stage(self, region: str, api: str, name: str) -> Stage | None:
-        """Return a stage, None where there is none. Raises DefinitionError."""
+        """Return a stage, or None if it doesn't exist.
+
+        Raises DefinitionError if it can't be read, or the emulator doesn't support its definition.
+        """
         key = (region, api, name)
-        until, deployed, known = self._known.get(key, (0.0, "", None))
-        if known is not None and time.monotonic() < until:
-            return known
+        until, deployed, cached = self._cached.get(key, (0.0, "", None))
+        if cached is not None and time.monotonic() < until:
+            return cached
         client = self._client(region)
         try:
             described = client.get_stage(restApiId=api, stageName=name)
         except client.exceptions.NotFoundException:
             return None
         except (ClientError, BotoCoreError) as error:
-            if known is not None:
-                # The control plane of a region can fail while its APIs go on.
-                return known
-            raise DefinitionError(f"The stage {name} cannot be read: {error}.") from error
-        if known is None or described["deploymentId"] != deployed:
-            known = self._read(client, api, described)
+            if cached is not None:
+                # The data plane keeps serving while the control plane of its region is down.
+                return cached
+            raise DefinitionError(f"Can't read the stage {name}: {error}.") from error
+        if cached is None or described["deploymentId"] != deployed:
+            cached = self._read(client, api, described)
         until = time.monotonic() + _TTL_S
-        self._known[key] = (until, str(described["deploymentId"]), known)
-        return known
+        self._cached[key] = (until, str(described["deploymentId"]), cached)
+        return cached
 
     def _read(self, client: Any, api: str, described: dict[str, Any]) -> Stage:
         name = str(described["stageName"])
@@ -76,7 +79,7 @@ class Reader:
         throttle = Throttle(limits)
         return Stage(api, name, self._account, definition.parse(document), throttle)
 
-    @cache  # noqa: B019 - one reader lives as long as the program
+    @cache  # noqa: B019 - the program creates one reader
     def _client(self, region: str) -> Any:
         return boto3.client(
             "apigateway",

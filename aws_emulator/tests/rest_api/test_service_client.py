@@ -1,4 +1,4 @@
-"""What is sent to a service: the template's bytes, signed in the role of the integration."""
+"""Tests of calls to services: signature, role credentials, errors."""
 
 import asyncio
 import time
@@ -7,19 +7,18 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from aws_emulator.rest_api.calls import Calls
-from aws_emulator.rest_api.errors import RefusedError
-from aws_emulator.rest_api.mapping import Call, Reply
-from aws_emulator.rest_api.model import Service
-from tests.unit.rest_api import school
+from aws_emulator.rest_api.errors import GatewayResponseError
+from aws_emulator.rest_api.model import IntegrationRequest, Service, ServiceResponse
+from aws_emulator.rest_api.service_client import ServiceClient
+from aws_emulator.tests.rest_api import notes_api
 
-TABLE = Service("eu-west-2", "dynamodb", "GetItem", "/", "POST", school.ROLE_ARN)
-QUEUE = Service("us-east-1", "sqs", None, "/123456789012/letters", "POST", school.ROLE_ARN)
-MACHINE = Service("us-east-1", "states", "StartSyncExecution", "/", "POST", school.ROLE_ARN)
+TABLE = Service("eu-west-2", "dynamodb", "GetItem", "/", "POST", notes_api.ROLE_ARN)
+QUEUE = Service("us-east-1", "sqs", None, "/123456789012/messages", "POST", notes_api.ROLE_ARN)
+MACHINE = Service("us-east-1", "states", "StartSyncExecution", "/", "POST", notes_api.ROLE_ARN)
 
 
-class Aws:
-    """The emulated AWS: gives credentials, and answers as a test wants it."""
+class FakeAws:
+    """The emulated AWS: issues credentials, and returns a test's response."""
 
     def __init__(self, answer: Callable[[], httpx.Response], lasts: float = 3600) -> None:
         self.answer = answer
@@ -32,7 +31,7 @@ class Aws:
             self.asked.append(request)
             return self.answer()
         assert dict(request.url.params) == {
-            "service": "apigateway.amazonaws.com", "role": school.ROLE_ARN,
+            "service": "apigateway.amazonaws.com", "role": notes_api.ROLE_ARN,
         }  # fmt: skip
         self.assumed += 1
         key = {"AccessKeyId": f"ASIA{self.assumed}", "SecretAccessKey": "s", "SessionToken": "t"}
@@ -41,11 +40,13 @@ class Aws:
         )
 
 
-def called(aws: Callable[[httpx.Request], httpx.Response], *services: Service) -> list[Reply]:
-    async def run() -> list[Reply]:
+def called(
+    aws: Callable[[httpx.Request], httpx.Response], *services: Service
+) -> list[ServiceResponse]:
+    async def run() -> list[ServiceResponse]:
         async with httpx.AsyncClient(transport=httpx.MockTransport(aws)) as client:
-            calls = Calls("http://127.0.0.1:1", client)
-            sent = Call({"Content-Type": "text/x-own"}, b'{"a": "\xc3\xa9"}')
+            calls = ServiceClient("http://127.0.0.1:1", client)
+            sent = IntegrationRequest({"Content-Type": "text/x-own"}, b'{"a": "\xc3\xa9"}')
             return [await calls(service, sent) for service in services]
 
     return asyncio.run(run())
@@ -60,10 +61,10 @@ def called(aws: Callable[[httpx.Request], httpx.Response], *services: Service) -
         (QUEUE, None, "text/x-own", "us-east-1/sqs"),
     ],
 )  # fmt: skip
-def test_a_call_is_signed_for_its_service_and_region(
+def test_call_is_signed_for_service_and_region(
     service: Service, target: str | None, kind: str, scope: str
 ) -> None:
-    aws = Aws(lambda: httpx.Response(400, content=b"no", headers={"x-a": "b"}))
+    aws = FakeAws(lambda: httpx.Response(400, content=b"no", headers={"x-a": "b"}))
     (reply,) = called(aws, service)
     assert (reply.status, reply.body, reply.headers["x-a"]) == (400, b"no", "b")
     (request,) = aws.asked
@@ -76,8 +77,8 @@ def test_a_call_is_signed_for_its_service_and_region(
 
 
 @pytest.mark.parametrize(("lasts", "assumed"), [(3600, 1), (30, 2)])
-def test_a_role_is_kept_until_it_is_about_to_end(lasts: float, assumed: int) -> None:
-    aws = Aws(lambda: httpx.Response(200), lasts)
+def test_credentials_are_cached_until_shortly_before_expiry(lasts: float, assumed: int) -> None:
+    aws = FakeAws(lambda: httpx.Response(200), lasts)
     called(aws, TABLE, QUEUE)
     assert aws.assumed == assumed
 
@@ -97,13 +98,13 @@ def raising(error: Exception) -> Callable[[], httpx.Response]:
         (httpx.RemoteProtocolError("cut"), "INTEGRATION_FAILURE"),
     ],
 )
-def test_what_fails_on_the_way_is_the_gateways_to_say(error: Exception, kind: str) -> None:
-    with pytest.raises(RefusedError) as caught:
-        called(Aws(raising(error)), TABLE)
-    assert caught.value.kind == kind
+def test_transport_error_becomes_gateway_response(error: Exception, kind: str) -> None:
+    with pytest.raises(GatewayResponseError) as caught:
+        called(FakeAws(raising(error)), TABLE)
+    assert caught.value.response_type == kind
 
 
-def test_a_role_that_trusts_nobody_is_an_error_of_the_configuration() -> None:
-    with pytest.raises(RefusedError) as caught:
+def test_untrusted_role_is_configuration_error() -> None:
+    with pytest.raises(GatewayResponseError) as caught:
         called(lambda _: httpx.Response(400), TABLE)
-    assert caught.value.kind == "API_CONFIGURATION_ERROR"
+    assert caught.value.response_type == "API_CONFIGURATION_ERROR"

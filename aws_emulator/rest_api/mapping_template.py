@@ -1,6 +1,6 @@
-"""Mapping templates: the variables that API Gateway gives a template, and the engine.
+"""Render mapping templates, with the variables `$input`, `$util` and `$context`.
 
-The rules are those of "Mapping template and access logging variable reference".
+Source: "Mapping template and access logging variable reference".
 """
 
 import base64
@@ -8,60 +8,62 @@ import functools
 import json
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 from urllib.parse import quote_plus, unquote_plus
 
 import airspeed
 
-from aws_emulator.rest_api.errors import RefusedError
+from aws_emulator.rest_api.errors import GatewayResponseError
 
-_STEP = re.compile(r"\.([A-Za-z0-9_-]+)|\[(\d+)\]|\['([^']+)'\]")
-#: What Java's StringEscapeUtils.escapeJavaScript does not leave alone.
-_SPECIAL = re.compile(r"""[^ -\x7f]|["'\\/]""")
-_JAVA_ESCAPES = {
+_STEP: Final = re.compile(r"\.([A-Za-z0-9_-]+)|\[(\d+)\]|\['([^']+)'\]")
+#: The characters that Java's StringEscapeUtils.escapeJavaScript escapes.
+_SPECIAL: Final = re.compile(r"""[^ -\x7f]|["'\\/]""")
+_JAVA_ESCAPES: Final = {
     '"': '\\"', "\\": "\\\\", "/": "\\/", "'": "\\'",
     "\b": "\\b", "\n": "\\n", "\t": "\\t", "\f": "\\f", "\r": "\\r",
 }  # fmt: skip
 
 
-class Once(dict[str, Any]):
-    """Overrides. "An override may only be applied to each parameter once. If you try to override
-    the same parameter multiple times, API Gateway returns a 5XX response."
+class OverrideMap(dict[str, Any]):
+    """`$context.responseOverride` and `$context.requestOverride`.
+
+    "An override may only be applied to each parameter once. If you try to override the same
+    parameter multiple times, API Gateway returns a 5XX response."
     """
 
     def __setitem__(self, name: str, value: Any) -> None:
-        """Set what was not set before."""
+        """Set an override. Raises ValueError if it is already set."""
         if name in self:
             raise ValueError(f"{name} is overridden twice")
         super().__setitem__(name, value)
 
 
 class Input:
-    """$input: a body, and the parameters of the request."""
+    """`$input`: a body, and the parameters of the request."""
 
     def __init__(self, body: str, parameters: Mapping[str, Mapping[str, str]]) -> None:
-        """`parameters` by place: path, querystring, header."""
+        """`parameters` by location: path, querystring, header."""
         self._body = body
         self._parameters = parameters
 
     def json(self, path: str = "$") -> str:
-        """Evaluate a JSONPath expression; the result as a JSON string."""
+        """Evaluate a JSONPath expression; return the result as JSON text."""
         found = _walk(self._document(), path)
         return '""' if found is None else json.dumps(found, ensure_ascii=False)
 
     def path(self, path: str = "$") -> Any:
-        """Evaluate a JSONPath expression; the result as a value that the template can use."""
+        """Evaluate a JSONPath expression; return the result as a value for the template."""
         return _walk(self._document(), path)
 
     def params(self, name: str | None = None) -> Any:
         """Return a parameter "searched for in the path, query string and header, in that order"."""
         if name is None:
             return self._parameters
-        for place in ("path", "querystring", "header"):
-            values = self._parameters[place]
-            wanted = name.lower() if place == "header" else name
-            if wanted in values:
-                return values[wanted]
+        for location in ("path", "querystring", "header"):
+            values = self._parameters[location]
+            key = name.lower() if location == "header" else name
+            if key in values:
+                return values[key]
         return ""
 
     def _document(self) -> Any:
@@ -69,16 +71,16 @@ class Input:
 
 
 class Util:
-    """$util. Names are those of the reference."""
+    """`$util`, with the method names of the reference."""
 
     @staticmethod
     def escapeJavaScript(text: Any) -> str:  # noqa: N802 - the reference's name
-        """Escape for JavaScript: single quotes and slashes too, and \\uXXXX beyond ASCII."""
+        """Escape as Java does: also single quotes and slashes, and \\uXXXX beyond ASCII."""
         return "null" if text is None else _SPECIAL.sub(_escaped, str(text))
 
     @staticmethod
     def parseJson(text: str) -> Any:  # noqa: N802 - the reference's name
-        """Take "stringified" JSON and return an object representation of the result."""
+        """Parse JSON text and return the value."""
         return json.loads(text)
 
     @staticmethod
@@ -103,14 +105,14 @@ class Util:
 
 
 def render(template: str, given: Input, context: dict[str, Any]) -> str:
-    """Render a template. Raises RefusedError (a 5XX) where the engine would end."""
+    """Render a template. Raises GatewayResponseError (DEFAULT_5XX) if the template fails."""
     try:
         compiled = _compiled(template)
         return str(compiled.merge({"input": given, "util": Util(), "context": context}))
     except (airspeed.TemplateError, ValueError, TypeError, AttributeError) as error:
-        # Not the error's own words: they quote values.
-        raise RefusedError(
-            "DEFAULT_5XX", f"a template ended with {type(error).__name__}"
+        # The reason omits the error's message, because it can quote values of the request.
+        raise GatewayResponseError(
+            "DEFAULT_5XX", f"a template failed with {type(error).__name__}"
         ) from error
 
 
@@ -135,7 +137,7 @@ def _walk(document: Any, path: str) -> Any:
         if node is None:
             return None
     if end != len(rest):
-        raise ValueError(f"{path} is more than the JSONPath that is served here")
+        raise ValueError(f"the JSONPath {path} is not supported")
     return node
 
 

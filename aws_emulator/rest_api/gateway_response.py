@@ -1,0 +1,66 @@
+"""Build gateway responses: the responses that API Gateway returns without the integration."""
+
+import json
+import re
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Final
+
+from aws_emulator.rest_api.model import Context, Definition, GatewayResponse, Response
+
+#: Response type to the status code that applies if the definition sets none. Source: "Gateway
+#: response types".
+DEFAULT_STATUS: Final[Mapping[str, int]] = {
+    "ACCESS_DENIED": 403,
+    "API_CONFIGURATION_ERROR": 500,
+    "AUTHORIZER_CONFIGURATION_ERROR": 500,
+    "AUTHORIZER_FAILURE": 500,
+    "BAD_REQUEST_BODY": 400,
+    "BAD_REQUEST_PARAMETERS": 400,
+    "DEFAULT_4XX": 400,
+    "DEFAULT_5XX": 500,
+    "EXPIRED_TOKEN": 403,
+    "INTEGRATION_FAILURE": 504,
+    "INTEGRATION_TIMEOUT": 504,
+    "MISSING_AUTHENTICATION_TOKEN": 403,
+    "REQUEST_TOO_LARGE": 413,
+    "THROTTLED": 429,
+    "UNAUTHORIZED": 401,
+    "UNSUPPORTED_MEDIA_TYPE": 415,
+}
+_HEADER_PREFIX: Final = "gatewayresponse.header."
+_VARIABLE: Final = re.compile(r"\$context\.([A-Za-z][A-Za-z0-9.]*)")
+
+
+def build_gateway_response(
+    definition: Definition | None, response_type: str, context: Context
+) -> Response:
+    """Return the gateway response of a type, as the definition customizes it.
+
+    Without a definition, the response has API Gateway's default body.
+    """
+    status = DEFAULT_STATUS[response_type]
+    customized = definition.gateway_responses if definition else {}
+    default = "DEFAULT_4XX" if status < 500 else "DEFAULT_5XX"
+    response = customized.get(
+        response_type, customized.get(default, GatewayResponse(None, {}, None))
+    )
+    # DEFAULT_4XX and DEFAULT_5XX change the headers and body of another type, but not its status.
+    status = (response.status if response_type in customized else None) or status
+    headers = {"content-type": "application/json", "x-amzn-errortype": response_type}
+    for name, value in response.parameters.items():
+        headers[name.removeprefix(_HEADER_PREFIX).lower()] = value.strip("'")
+    headers["x-amzn-requestid"] = str(context["requestId"])
+    if response.template is None:
+        body = json.dumps({"message": HTTPStatus(status).phrase})
+    else:
+        body = _VARIABLE.sub(lambda found: _value(context, found[1]), response.template)
+    return Response(status, list(headers.items()), body.encode())
+
+
+def _value(context: Context, path: str) -> str:
+    # "The templates are not processed by the VTL engine": API Gateway only replaces variables.
+    node: object = context
+    for part in path.split("."):
+        node = node.get(part, "-") if isinstance(node, dict) else "-"
+    return str(node)

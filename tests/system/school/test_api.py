@@ -1,0 +1,305 @@
+"""Tests of the school API on the running system, through CloudFront."""
+
+import json
+import uuid
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+import boto3
+import httpx
+import pytest
+from botocore.exceptions import ClientError
+
+from tools.dev.system import System
+from tools.sam import client
+
+pytestmark = pytest.mark.integration
+
+NOTE = 'O\'Brien said: "bring\\both"\n🎒 नमस्ते ${util} #set($x=1)'
+
+
+class ApiClient:
+    """A client of the portal's API, with or without a token."""
+
+    def __init__(self, system: System, token: str | None = None) -> None:
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self.http = httpx.Client(base_url=f"{system.url}/api", headers=headers, timeout=30)
+
+    def send(self, method: str, path: str, **options: Any) -> tuple[int, Any]:
+        """Return the status and the parsed body of a response. Every error must be a problem."""
+        response = self.http.request(method, path, **options)
+        body: Any = response.json() if response.content.strip() else None
+        if response.status_code >= 400:
+            assert response.headers["content-type"] == "application/problem+json"
+            assert body["status"] == response.status_code
+        else:
+            assert "no-store" in response.headers.get("cache-control", "no-store")
+        return response.status_code, body
+
+
+@pytest.fixture
+def paying(meridian: System) -> Iterator[ApiClient]:
+    with api_client(meridian, meridian.students[0].token) as it:
+        yield it
+
+
+@pytest.fixture
+def new(meridian: System) -> Iterator[ApiClient]:
+    with api_client(meridian, meridian.students[1].token) as it:
+        yield it
+
+
+@pytest.fixture
+def anonymous(meridian: System) -> Iterator[ApiClient]:
+    with api_client(meridian) as it:
+        yield it
+
+
+@contextmanager
+def api_client(system: System, token: str | None = None) -> Iterator[ApiClient]:
+    client_of_api = ApiClient(system, token)
+    with client_of_api.http:
+        yield client_of_api
+
+
+def new_advisor() -> str:
+    return f"advisor-{uuid.uuid4().hex[:12]}"
+
+
+def slot(advisor: str, hour: int = 9, **more: str) -> dict[str, str]:
+    return {"advisorId": advisor, "start": f"2026-12-01T{hour:02}:30:00Z", **more}
+
+
+def test_appointment_is_booked_listed_cancelled_and_booked_again(
+    meridian: System, paying: ApiClient, new: ApiClient
+) -> None:
+    advisor = new_advisor()
+    status, booked = paying.send("POST", "/appointments", json=slot(advisor, note=NOTE))
+    assert (status, booked["note"]) == (201, NOTE)
+    assert booked["link"] == f"/api/appointments/{advisor}/2026-12-01T09:30:00Z"
+    assert booked in paying.send("GET", "/appointments")[1]["appointments"]
+    assert booked not in new.send("GET", "/appointments")[1]["appointments"]
+    path = booked["link"].removeprefix("/api")
+    # Another student's appointment returns 404.
+    assert new.send("DELETE", path)[0] == 404
+    assert paying.send("DELETE", path) == (204, None)
+    assert paying.send("DELETE", path)[1]["code"] == "appointment_unknown"
+    assert new.send("POST", "/appointments", json=slot(advisor))[0] == 201
+    item = row(meridian, "appointments", f"ADVISOR#{advisor}", "SLOT#2026-12-01T09:30:00Z")
+    # Each of the three changes increments the version, and the cancellation removes the note.
+    assert item["version"] == {"N": "3"}
+    assert item["origin_region"] == {"S": "us-east-1"}
+    assert {"updated_at", "request_id", "student"} <= item.keys()
+    assert "note" not in item
+
+
+def row(system: System, table: str, pk: str, sk: str) -> dict[str, Any]:
+    dynamodb = client("dynamodb", system.place)
+    key = {"pk": {"S": pk}, "sk": {"S": sk}}
+    item = dynamodb.get_item(TableName=f"meridian-local-{table}", Key=key, ConsistentRead=True)
+    found: dict[str, Any] = item["Item"]
+    return found
+
+
+def test_concurrent_bookings_have_one_winner(paying: ApiClient, new: ApiClient) -> None:
+    advisor = new_advisor()
+
+    def book(student: ApiClient) -> tuple[ApiClient, int]:
+        return student, student.send("POST", "/appointments", json=slot(advisor))[0]
+
+    with ThreadPoolExecutor(12) as pool:
+        results = list(pool.map(book, [paying, new] * 12))
+    winners = {student for student, status in results if status == 201}
+    assert len(winners) == 1
+    # Booking is idempotent, so the winner can repeat the request after a lost response.
+    assert {status for student, status in results if student in winners} == {201}
+    assert {status for student, status in results if student not in winners} == {409}
+
+
+def test_list_starts_at_from_parameter(paying: ApiClient) -> None:
+    advisor = new_advisor()
+    for hour in (8, 9, 10):
+        assert paying.send("POST", "/appointments", json=slot(advisor, hour))[0] == 201
+    since = {"from": "2026-12-01T09:30:00Z"}
+    listed = paying.send("GET", "/appointments", params=since)[1]["appointments"]
+    starts = [it["start"] for it in listed if it["advisorId"] == advisor]
+    assert starts == ["2026-12-01T09:30:00Z", "2026-12-01T10:30:00Z"]
+
+
+def test_long_list_is_paginated(meridian: System, new: ApiClient) -> None:
+    advisor = new_advisor()
+    for day in range(1, 22):
+        for hour in (9, 10, 11, 12, 13):
+            start = f"2027-01-{day:02}T{hour:02}:00:00Z"
+            assert (
+                new.send("POST", "/appointments", json={"advisorId": advisor, "start": start})[0]
+                == 201
+            )
+    first = new.send("GET", "/appointments", params={"from": "2027-01-01T00:00:00Z"})[1]
+    second = new.send("GET", "/appointments", params={"from": first["next"]})[1]
+    assert len(first["appointments"]) == 100
+    starts = {it["start"] for page in (first, second) for it in page["appointments"]}
+    assert len(starts) == 105
+    assert "next" not in second
+
+
+def test_profile_is_created_and_replaced(anonymous: ApiClient, new: ApiClient) -> None:
+    assert anonymous.send("GET", "/profile")[0] == 401
+    status, missing = new.send("GET", "/profile")
+    assert (status, missing["code"]) == (404, "profile_unknown")
+    preferences = {
+        "locale": "vi", "timeZone": "Asia/Ho_Chi_Minh", "displayName": "O'Brien \"Ng\\uyễn\" 🎓",
+        "emailReminders": False, "interests": ["music", "science"],
+    }  # fmt: skip
+    assert new.send("PUT", "/profile", json=preferences) == (200, preferences)
+    assert new.send("GET", "/profile") == (200, preferences)
+    other = {"locale": "en", "timeZone": "UTC"}
+    assert new.send("PUT", "/profile", json=other) == (200, other)
+    assert new.send("GET", "/profile") == (200, other)
+
+
+def test_feedback_message_names_its_sender(
+    meridian: System, paying: ApiClient, anonymous: ApiClient
+) -> None:
+    message = {"message": f"{NOTE} & = + % {uuid.uuid4()}", "topic": "lesson"}
+    assert anonymous.send("POST", "/feedback", json=message)[0] == 401
+    status, received = paying.send("POST", "/feedback", json=message)
+    assert status == 202
+    found = [it for it in messages(meridian, "feedback") if json.loads(it["Body"]) == message]
+    (one,) = found
+    attributes = {name: it["StringValue"] for name, it in one["MessageAttributes"].items()}
+    assert attributes["request_id"] == received["feedbackId"]
+    assert str(uuid.UUID(attributes["student"])) == attributes["student"]
+
+
+def messages(system: System, queue: str) -> Iterator[dict[str, Any]]:
+    sqs = client("sqs", system.place)
+    url = sqs.get_queue_url(QueueName=f"meridian-local-{queue}")["QueueUrl"]
+    while found := sqs.receive_message(
+        QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["All"]
+    ).get("Messages"):
+        yield from found
+
+
+@pytest.fixture
+def api_role_dynamodb(meridian: System) -> Any:
+    """A DynamoDB client with the credentials of the API's integration role."""
+    stack = client("cloudformation", meridian.place)
+    nested = stack.describe_stack_resources(StackName=meridian.place.stack)["StackResources"]
+    (school,) = [it["PhysicalResourceId"] for it in nested if it["LogicalResourceId"] == "School"]
+    inside = stack.describe_stack_resources(StackName=school)["StackResources"]
+    (role,) = [it["PhysicalResourceId"] for it in inside if it["LogicalResourceId"] == "ApiRole"]
+    arn = client("iam", meridian.place).get_role(RoleName=role)["Role"]["Arn"]
+    response = httpx.post(
+        f"{meridian.place.endpoint}/_local/service-role",
+        params={"service": "apigateway.amazonaws.com", "role": arn},
+    )
+    key = response.json()["Credentials"]
+    return boto3.client(
+        "dynamodb",
+        region_name="us-east-1",
+        endpoint_url=meridian.place.endpoint,
+        aws_access_key_id=key["AccessKeyId"],
+        aws_secret_access_key=key["SecretAccessKey"],
+        aws_session_token=key["SessionToken"],
+    )
+
+
+def test_role_reads_allowed_attributes_of_account_request_only(api_role_dynamodb: Any) -> None:
+    """Reading other attributes or scanning the table is denied."""
+    request: dict[str, Any] = {
+        "TableName": "meridian-local-accounts",
+        "Key": {"pk": {"S": "REQUEST#x"}, "sk": {"S": "REQUEST"}},
+    }
+    api_role_dynamodb.get_item(**request, ProjectionExpression="pk, reasons")
+    for more in (dict[str, Any](), {"ProjectionExpression": "pk, email"}):
+        with pytest.raises(ClientError, match="AccessDenied"):
+            api_role_dynamodb.get_item(**request, **more)
+    with pytest.raises(ClientError, match="AccessDenied"):
+        api_role_dynamodb.scan(TableName="meridian-local-accounts")
+
+
+def test_role_reads_sums_of_live_minute_only(api_role_dynamodb: Any) -> None:
+    """Reading pages and countries is denied."""
+    minutes: dict[str, Any] = {
+        "TableName": "meridian-local-live",
+        "KeyConditionExpression": "board = :board",
+        "ExpressionAttributeValues": {":board": {"S": "live"}},
+    }
+    api_role_dynamodb.query(**minutes, ProjectionExpression="board, slot, events, bots")
+    for asked in ("slot, pages", "slot, countries", None):
+        more = {"ProjectionExpression": asked} if asked else {}
+        with pytest.raises(ClientError, match="AccessDenied"):
+            api_role_dynamodb.query(**minutes, **more)
+
+
+def test_repeated_account_request_has_same_response_and_changed_one_conflicts(
+    anonymous: ApiClient,
+) -> None:
+    request_id = str(uuid.uuid4())
+    body = {
+        "requestId": request_id,
+        "email": f"o'brien+{request_id}@example.com",
+        "name": "O'Brien",
+    }
+    first = anonymous.send("POST", "/accounts", json=body)
+    link = f"/api/accounts/requests/{request_id}"
+    assert first == (202, {"requestId": request_id, "status": "pending", "link": link})
+    # The order of the properties doesn't matter.
+    reordered = dict(reversed(body.items()))
+    assert anonymous.send("POST", "/accounts", json=reordered) == first
+    status, conflict = anonymous.send("POST", "/accounts", json=body | {"name": "Another Name"})
+    assert (status, conflict["code"]) == (409, "request_id_used")
+    status, outcome = anonymous.send("GET", f"/accounts/requests/{request_id}")
+    assert status == 200
+    assert set(outcome) == {"requestId", "status", "reasons", "createdAt", "link"}
+    assert anonymous.send("GET", f"/accounts/requests/{uuid.uuid4()}")[0] == 404
+
+
+def test_session_cookie_of_portal_page_authorizes_request(meridian: System) -> None:
+    """A page's fetch sends the cookie that edge_auth set, and Sec-Fetch-Site."""
+    token = meridian.students[0].token
+    same_origin = {"Sec-Fetch-Site": "same-origin"}
+    half = len(token) // 2
+    chunks = (
+        f"__Host-meridian-token=~2~{token[:half]}; theme=dark; "
+        f"__Host-meridian-token.2={token[half:]}; __Host-meridian-refresh=x"
+    )
+    whole = f"__Host-meridian-token={token}"
+    signed_out = (401, "signed_out")
+    with httpx.Client(base_url=f"{meridian.url}/api", timeout=30) as http:
+
+        def listed(**headers: str) -> tuple[int, str]:
+            given = {name.replace("_", "-"): value for name, value in headers.items()}
+            response = http.get("/appointments", headers=given)
+            return response.status_code, response.json().get("code", "")
+
+        assert listed(Cookie=whole, **same_origin) == (200, "")
+        assert listed(Cookie=chunks, **same_origin) == (200, "")
+        assert listed(Cookie=chunks.replace("token.2", "token.3"), **same_origin) == signed_out
+        assert listed(Cookie=whole) == signed_out
+        for site in ("cross-site", "same-site", "none"):
+            assert listed(Cookie=whole, Sec_Fetch_Site=site) == signed_out
+        # The client's Authorization header overrides the cookie, valid or not.
+        assert listed(Cookie=whole, Authorization="Bearer a.b.c", **same_origin) == signed_out
+        assert listed(Cookie="__Host-meridian-token=a.b.c", Authorization=token, **same_origin) == (
+            200,
+            "",
+        )
+        # A public operation ignores an old session cookie.
+        unknown = http.get(
+            f"/accounts/requests/{uuid.uuid4()}", headers={"Cookie": whole, **same_origin}
+        )
+        assert unknown.json()["code"] == "request_unknown"
+
+
+def test_live_minutes_require_token(meridian: System, anonymous: ApiClient, new: ApiClient) -> None:
+    since = {"since": "2026-01-01T00:00"}
+    assert anonymous.send("GET", "/live", params=since)[0] == 401
+    assert new.send("GET", "/live")[1]["code"] == "parameters_invalid"
+    status, returned = new.send("GET", "/live", params=since)
+    assert status == 200
+    assert all(set(it) == {"minute", "events", "bots"} for it in returned["minutes"])
+    assert new.send("GET", "/live", params={"since": "yesterday"}) == (200, {"minutes": []})
