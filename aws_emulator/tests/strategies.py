@@ -16,7 +16,7 @@ _scalars = (
 
 
 def json_values(max_leaves: int = 8) -> st.SearchStrategy[Any]:
-    """Any JSON value that Python and JSON agree on."""
+    """Generate JSON values that survive a round trip through Python."""
     return st.recursive(
         _scalars,
         lambda inner: (
