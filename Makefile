@@ -1,94 +1,103 @@
-# Meridian. `make run` shows the whole system at work; `make test` checks it. `make help` has the rest.
+# `make run` shows the whole system at work, `make test` runs every check, `make help` lists the rest.
 MAKEFLAGS += --no-print-directory
 PYTHON3 ?= python3
 PY := .venv/bin/python
-# `sam build` needs python3.13 on the path, and uses the checkout's uv: see tools/setup/uv_download.py.
+# `sam build` needs python3.13 on the PATH, and uses the checkout's uv (tools/setup/uv_download.py).
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export MERIDIAN_UV := $(CURDIR)/.meridian/bin/uv
 export SAM_CLI_TELEMETRY := 0
 export __SAM_CLI_APP_DIR := $(CURDIR)/.meridian/sam
+BENCHMARKS := auth ingest cost stream school
 
-.PHONY: prose help setup run up down redrive reconcile verify compact chaos prove test check lint types unit package integration validate build bench deploy requirements
+.PHONY: help setup run up down redrive reconcile verify compact chaos prove check lint types unit build validate package integration test spark bench prose deploy requirements
 
-help: ## this list
+help: ## List the targets and their options
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
-	@echo "  run:      LOG=path-or-URL (an access log of your own, or "model")  CLIENTS=8  PORT, EMULATOR_PORT (free ones)"
-	@echo "  up:       PORT=8080  EMULATOR_PORT=4566  REGIONS=eu-west-2,ap-south-1 (beside us-east-1)"
-	@echo "  verify:   RESTORE=1  HOURS=168 (how far back the streams are read; 0 for not at all)  STAGE, REGION (on AWS)"
+	@echo "Options, as in: make run LOG=access.log CLIENTS=4"
+	@echo "  run        LOG=<path, URL or 'model'>  CLIENTS=<1-64, default 8>  PORT=, EMULATOR_PORT= (default: free ports)"
+	@echo "  up         REGIONS=eu-west-2,ap-south-1 (in addition to us-east-1)  PORT=8080  EMULATOR_PORT=4566"
+	@echo "  chaos      SEED=<number> (repeat a run)  PORT=  EMULATOR_PORT="
+	@echo "  redrive, reconcile, verify, compact"
+	@echo "             STAGE=<stage>  REGION=<Region> (a stack on AWS; default: the system of 'make up')"
+	@echo "  verify     RESTORE=1 (restore deleted objects)  HOURS=<number> (how far back to read the streams; default 168, 0: not at all)"
+	@echo "  compact    NOW=1 (include the current hour)"
+	@echo "  prove      SEED=<number>"
+	@echo "  prose      LIST=1 (print each match)"
+	@echo "  deploy     CONFIG_ENV=<environment of samconfig.toml: default, london, mumbai>"
 
-setup: ## the environments: uv, Python 3.13, everything that uv.lock names
+setup: ## Create the Python environments (uv, Python 3.13, the packages of uv.lock)
 	@$(PYTHON3) tools/setup/bootstrap.py
 
-run: setup ## the whole system once: build, deploy, replay real traffic, report, stop
+run: setup ## Build, deploy, replay an access log, print a report, stop
 	@$(PY) -m tools.dev run
 
-up: setup ## the whole system, serving until Ctrl-C
+up: setup ## Build, deploy and serve the whole system until Ctrl-C
 	@$(PY) -m tools.dev up
 
-redrive: setup ## bring in what did not get into the lake; STAGE= and REGION= for a stack on AWS
-	@$(PY) -m tools.operate redrive
-
-reconcile: setup ## compare the appointments with the lake, and repair the lake
-	@$(PY) -m tools.operate reconcile
-
-verify: setup ## is everything in the lake that ever was? RESTORE=1 brings back what was deleted
-	@$(PY) -m tools.operate verify $(if $(RESTORE),--restore) $(if $(HOURS),--hours $(HOURS))
-
-compact: setup ## one file of each hour's many in the lake, as the schedule does; NOW=1 takes this hour too
-	@$(PY) -m tools.operate compact $(if $(NOW),--now)
-
-chaos: setup ## the whole system under faults, and what was lost: nothing. SEED= repeats a run
-	@$(PY) -m tools.dev chaos
-
-prove: setup ## the writer under 20,000 drawn histories of faults, and six that break. SEED= repeats a run
-	@PYTHONPATH=src:. $(PY) -m tests.unit.stream_processor.proof $(if $(SEED),--seed $(SEED))
-
-down: setup ## stop what an earlier run or up left behind
+down: setup ## Stop processes of an earlier run, up or chaos
 	@$(PY) -m tools.dev down
 
-check: setup lint types unit ## lint, types, unit and property tests: the everyday loop
+redrive: setup ## Process discarded batches and invalid events again
+	@$(PY) -m tools.operations redrive
 
-lint: setup ## ruff, and cfn-lint on every template
+reconcile: setup ## Compare the appointments table with the data lake, and repair the lake
+	@$(PY) -m tools.operations reconcile
+
+verify: setup ## Check that the data lake has no gaps
+	@$(PY) -m tools.operations verify $(if $(RESTORE),--restore) $(if $(HOURS),--hours $(HOURS))
+
+compact: setup ## Merge the lake's objects of each past hour
+	@$(PY) -m tools.operations compact $(if $(NOW),--now)
+
+chaos: setup ## Run the whole system under injected faults, repair it, check the data lake
+	@$(PY) -m tools.chaos
+
+prove: setup ## Run the stream processor against 20,000 random fault histories and six broken variants
+	@PYTHONPATH=src:. $(PY) -m tests.unit.stream_processor.proof $(if $(SEED),--seed $(SEED))
+
+check: setup lint types unit ## Lint, type checks and unit tests
+
+lint: setup ## Run ruff, and cfn-lint on all templates
 	@.venv/bin/ruff check --no-cache .
 	@.venv/bin/ruff format --check --quiet .
 	@.venv/bin/cfn-lint template.yaml stacks/*.yaml
 
-prose: setup ## stilted constructions per 1,000 words of prose, by folder; LIST=1 shows each
-	@$(PY) -m tools.prose $(if $(LIST),--list)
-
-types: setup ## mypy, strict
+types: setup ## Run mypy in strict mode
 	@.venv/bin/mypy
 
-unit: setup ## unit and property tests, sockets off
+unit: setup ## Run unit and property tests on two cores
 	@$(PY) -m pytest -q -n 2 --dist worksteal -m "not package and not integration and not browser and not spark"
 
-build: setup ## what `sam build` makes of every function
+build: setup ## Run sam build
 	@.venv/bin/sam build
 
-validate: setup ## SAM's own opinion of the template
+validate: setup ## Run sam validate
 	@.venv/bin/sam validate --lint
 
-spark: setup ## the lake's SQL in Spark too (Java 17): its answers are those of DuckDB
-	@test -x .venv-spark/bin/python || { "$(MERIDIAN_UV)" venv -q --python 3.13 .venv-spark && "$(MERIDIAN_UV)" pip install -q --python .venv-spark/bin/python pyspark==4.3.0; }
-	@$(PY) -m pytest -q -m spark tests/unit/lake
-
-package: build ## tests of the packages that sam build made
+package: build ## Test the packages that sam build created
 	@$(PY) -m pytest -q -m package
 
-integration: build ## tests on the running system, a real browser among them
+integration: build ## Test the running system, also in a browser
 	@$(PY) -m tools.setup.browser
 	@$(PY) -m pytest -q -m "integration or browser"
 
-test: check validate package integration ## everything that checks the project
+test: check validate package integration ## Run every check and test, then make run
 	@$(PY) -m tools.dev run
 
-bench: build ## every figure of the documents, as ratios against named peers in one run
-	@missed=; for it in auth ingest cost stream school; do echo "# benchmarks/$$it.py"; $(PY) benchmarks/$$it.py || missed="$$missed $$it"; done; \
-	if [ -n "$$missed" ]; then echo "MISSED A DEMAND:$$missed"; exit 1; fi
+spark: setup ## Run the lake's SQL in Spark and compare with DuckDB (needs Java 17)
+	@test -x .venv-spark/bin/python || { "$(MERIDIAN_UV)" venv -q --python 3.13 .venv-spark && "$(MERIDIAN_UV)" pip install -q --python .venv-spark/bin/python pyspark==4.3.0; }
+	@$(PY) -m pytest -q -m spark tests/unit/lake
 
-deploy: build ## to AWS: PLACE=default (the home region), london, mumbai, ... of samconfig.toml
-	@$(PY) -m tools.deploy $(or $(PLACE),default)
+bench: build ## Run the benchmarks and check their targets
+	@failed=; for name in $(BENCHMARKS); do echo "# benchmarks/$$name.py"; $(PY) benchmarks/$$name.py || failed="$$failed $$name"; done; \
+	if [ -n "$$failed" ]; then echo "Benchmarks that missed a target:$$failed"; exit 1; fi
 
-requirements: setup ## export each function's hash-pinned requirements from the lock
+prose: setup ## Count stilted phrases per 1,000 words, by folder
+	@$(PY) -m tools.prose $(if $(LIST),--list)
+
+deploy: build ## Deploy to AWS and upload the portal's pages
+	@$(PY) -m tools.deployment $(or $(CONFIG_ENV),default)
+
+requirements: setup ## Export each function's pinned requirements from uv.lock
 	@$(PY) -m tools.setup.requirements

@@ -1,4 +1,4 @@
-"""Sockets are off and hypothesis has three named profiles: quick, ci and deep."""
+"""Block sockets in unit tests, and define the Hypothesis profiles quick, ci and deep."""
 
 import gc
 import os
@@ -18,10 +18,10 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 
 def pytest_unconfigure() -> None:
-    """Take Hypothesis's hook out of the garbage collector, where it would outlive every module.
+    """Remove Hypothesis's garbage collector hook at the end of the session.
 
-    Through its caches the hook holds what was tested, and DuckDB's binding with it, which then
-    complains at the interpreter's end that its connections and functions have leaked.
+    Its caches keep tested objects alive until the interpreter exits, and DuckDB's binding then
+    reports leaked connections and functions.
     """
     gc.callbacks[:] = [
         hook
@@ -32,7 +32,7 @@ def pytest_unconfigure() -> None:
 
 @pytest.fixture(autouse=True)
 def _no_sockets(request: pytest.FixtureRequest) -> None:
-    """Only the tests that say so may open a socket (asyncio's own pair is no network)."""
+    """Allow sockets only in integration and browser tests. asyncio uses a Unix socket pair."""
     if any(request.node.get_closest_marker(name) for name in ("integration", "browser")):
         enable_socket()
     else:

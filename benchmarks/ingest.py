@@ -9,7 +9,7 @@ CPU time is the user and system time of the process, which other processes distu
 medians over alternating rounds, so that a slow period affects both. The program prints each figure
 with its limit, and exits with 1 if a figure exceeds its limit.
 
-The events are the page views in the log that `make run` replays (see tools/replay/source.py).
+The events are the page views in the log that `make run` replays (see tools/replay/log_source.py).
 """
 
 import argparse
@@ -74,11 +74,11 @@ CANDIDATES: dict[str, Callable[[], Handler]] = {"collector": collector, "peer": 
 # --- traffic ----------------------------------------------------------------------------------
 def bodies(size: int, count: int) -> list[bytes]:
     """Return batches of `size` page views with `sentAt` two seconds after the last view."""
-    from tools.replay import source
-    from tools.replay.combined import BadLine, parse
+    from tools.replay import log_source
+    from tools.replay.combined_log_format import BadLine, parse
     from tools.replay.events import EventMaker
 
-    log = source.find()
+    log = log_source.find_log()
     # A fixed salt gives the same visitors and batches in each run.
     maker = EventMaker(site=log.site, digest=log.digest, salt=b"benchmark")
     entries = ((number, parse(line)) for number, line in enumerate(log.open(), 1))

@@ -36,7 +36,7 @@ import httpx  # noqa: E402 - the path comes first
 from aws_emulator.errors import CommandError  # noqa: E402 - the path comes first
 from benchmarks import school_costs, school_naive, school_roster  # noqa: E402 - the path comes first
 from tools.dev import system  # noqa: E402 - the path comes first
-from tools.sam import client  # noqa: E402 - the path comes first
+from tools.stack import client  # noqa: E402 - the path comes first
 
 #: Transitions of one account, and the functions that run for it: no more than these.
 DEMANDS = {"transitions": 5, "invocations": 4}
@@ -87,7 +87,7 @@ def drive(
     machine: str,
 ) -> Run:
     """Post every request, wait for every execution, and read what they did from their history."""
-    machines = client("stepfunctions", running.place)
+    machines = client("stepfunctions", running.target)
 
     def ended(request: dict[str, str], look_s: float) -> dict[str, Any]:
         arn = f"{EXECUTIONS}:{machine}:{request['requestId']}"
@@ -135,7 +135,7 @@ def ours(running: system.System, count: int, clients: int) -> Run:
 
 def peer(running: system.System, count: int, clients: int) -> Run:
     """The same accounts through a function in front and a function for each step."""
-    functions = client("lambda", running.place)
+    functions = client("lambda", running.target)
     _deploy_peer(running, functions)
 
     def post(request: dict[str, str]) -> None:
@@ -163,7 +163,7 @@ def _deploy_peer(running: system.System, functions: Any) -> None:
         ],
     }
     everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
-    identities = client("iam", running.place)
+    identities = client("iam", running.target)
     role = identities.create_role(RoleName="naive", AssumeRolePolicyDocument=json.dumps(trust))[
         "Role"
     ]["Arn"]
@@ -172,7 +172,7 @@ def _deploy_peer(running: system.System, functions: Any) -> None:
         PolicyName="all",
         PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [everything]}),
     )
-    client("dynamodb", running.place).create_table(
+    client("dynamodb", running.target).create_table(
         TableName=school_naive.TABLE,
         BillingMode="PAY_PER_REQUEST",
         AttributeDefinitions=[{"AttributeName": "email", "AttributeType": "S"}],
@@ -193,7 +193,7 @@ def _deploy_peer(running: system.System, functions: Any) -> None:
     text = json.dumps(school_naive.DEFINITION)
     for part, arn in arns.items():
         text = text.replace(f"{{{part}}}", arn)
-    client("stepfunctions", running.place).create_state_machine(
+    client("stepfunctions", running.target).create_state_machine(
         name="naive", definition=text, roleArn=role
     )
 
@@ -244,7 +244,7 @@ def main() -> int:
     given = parser.parse_args()
     with (
         tempfile.TemporaryDirectory() as folder,
-        system.started(Path(folder), system.Ports()) as running,
+        system.start(Path(folder), system.Ports()) as running,
     ):
         met = (
             school_roster.run(running, given.roster)

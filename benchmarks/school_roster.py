@@ -8,7 +8,7 @@ from collections import Counter
 
 from tools.dev.system import System
 from tools.progress import step
-from tools.sam import client
+from tools.stack import client
 
 
 def run(running: System, rows: int) -> bool:
@@ -39,7 +39,7 @@ def run(running: System, rows: int) -> bool:
 
 def _imported(running: System, name: str, content: bytes, rows: int) -> Counter[str]:
     """Put a roster into the bucket, wait for its report, and count what it says."""
-    storage = client("s3", running.place)
+    storage = client("s3", running.target)
     bucket, key = "meridian-local-rosters-000000000000", f"reports/{name}.csv"
     before = _users(running)
     with step(f"roster {name}", rows) as progress:
@@ -54,6 +54,6 @@ def _imported(running: System, name: str, content: bytes, rows: int) -> Counter[
 
 def _users(running: System) -> int:
     """Return how many users the pool says that it has."""
-    pools = client("cognito-idp", running.place)
+    pools = client("cognito-idp", running.target)
     found = pools.describe_user_pool(UserPoolId=running.deployed.outputs["UserPoolId"])
     return int(found["UserPool"]["EstimatedNumberOfUsers"])

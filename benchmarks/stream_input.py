@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 import clickstream
-from tools.replay import source
+from tools.replay import log_source
 from tools.replay.command import page_views
 
 type Event = dict[str, Any]
@@ -23,7 +23,7 @@ SKEW_MS = b"137"
 
 def views() -> list[bytes]:
     """The real page views, as the collector puts them on the stream: their JSON."""
-    found = page_views(source.find(), Counter(), salt=b"the same visitors in each run")
+    found = page_views(log_source.find_log(), Counter(), salt=b"the same visitors in each run")
     return [view.body.encode() for view in found]
 
 

@@ -1,4 +1,4 @@
-"""The running system that the tests share."""
+"""The running system that the system tests share."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def meridian() -> "Iterator[System]":
-    """The whole system, as sam built and deployed it, on free ports: one for all tests."""
-    # Imported here: most tests need none of it.
+    """One system for all tests, built and deployed with SAM, on free ports."""
+    # Imported here, because most tests don't need it.
     from tools.dev import system
-    from tools.dev.commands import STATE
+    from tools.paths import STATE
 
     enable_socket()
-    with system.started(STATE / "test", system.Ports()) as running:
+    with system.start(STATE / "test", system.Ports()) as running:
         yield running

@@ -1,1 +1,1 @@
-"""The whole system on one laptop: the emulator, and what stands beside it."""
+"""This project's tools: local runs, replay, report, fault injection, operations and deployment."""

@@ -1,9 +1,10 @@
-"""A progress bar on each long step, and a plain log where there is no terminal."""
+"""Show the progress of long steps: a bar on a terminal, plain lines elsewhere."""
 
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
 
 from rich.console import Console
 from rich.progress import (
@@ -16,12 +17,12 @@ from rich.progress import (
 )
 from rich.table import Column
 
-#: Seconds between two lines of the plain log.
-PLAIN_INTERVAL_S = 5.0
+#: The interval between two plain lines of a step.
+PLAIN_INTERVAL_S: Final = 5.0
 
 
 class Step:
-    """One long step. `total` is in whatever unit the step counts, None where it cannot know."""
+    """One long step. `total` is its number of units of work, or None if unknown."""
 
     def __init__(self, title: str, total: int | None = None) -> None:
         self.title = title
@@ -30,12 +31,12 @@ class Step:
         self.text = ""
 
     def advance(self, count: int = 1) -> None:
-        """Count `count` more units as done."""
+        """Add `count` completed units."""
         self.done += count
         self._show()
 
     def note(self, text: str) -> None:
-        """Show what the step is at now, beside its title."""
+        """Show `text` beside the title."""
         self.text = text
         self._show()
 
@@ -68,7 +69,7 @@ class _BarStep(Step):
 
 @contextmanager
 def step(title: str, total: int | None = None) -> Iterator[Step]:
-    """Run a long step under a bar (on a terminal) or a plain log (elsewhere); print its time."""
+    """Show a step's progress while the context runs, then print its duration."""
     started = time.monotonic()
     if sys.stdout.isatty():
         columns = [
@@ -77,7 +78,7 @@ def step(title: str, total: int | None = None) -> Iterator[Step]:
             BarColumn(bar_width=24, table_column=Column(min_width=24)),
             *([MofNCompleteColumn()] if total else []),
             TimeElapsedColumn(table_column=Column(min_width=7)),
-            # What is left of the line, and no more: a note never pushes the bar together.
+            # A long note is cut off and doesn't shrink the bar.
             TextColumn("[dim]{task.fields[note]}", table_column=Column(ratio=1, no_wrap=True)),
         ]
         with Progress(*columns, console=Console(), transient=True, expand=True) as progress:

@@ -1,22 +1,21 @@
-"""A real browser for the tests of the running system."""
+"""Chromium for the browser tests."""
 
 import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from tools.setup.browser import NAMES
+from tools.setup.browser import find_chromium
 
 
 @contextmanager
 def launched() -> Iterator[Browser]:
-    """Chromium, or a loud skip. While it runs, so does an event loop: asyncio.run refuses."""
-    found = next((path for name in NAMES if (path := shutil.which(name))), None)
+    """Launch Chromium, or skip the test. Playwright's event loop prevents asyncio.run meanwhile."""
+    found = find_chromium()
     if found is None:
-        reason = "NO CHROMIUM ON THIS MACHINE: THE BROWSER TESTS DID NOT RUN"
+        reason = "Chromium is not installed: browser tests did not run"
         if os.environ.get("CI"):
             pytest.fail(reason)
         pytest.skip(reason)

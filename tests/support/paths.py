@@ -1,4 +1,4 @@
-"""Folders of the checkout."""
+"""Folders of this checkout."""
 
 from pathlib import Path
 from typing import Final

@@ -1,4 +1,4 @@
-"""What several of these tests share: two regions, and the SDKs of npm."""
+"""Fixtures for system tests: a system in two Regions, and the analytics SDKs."""
 
 import os
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from pytest_socket import enable_socket
 
 from tests.system.sdks import senders
 from tools.dev import system
-from tools.dev.commands import STATE
+from tools.paths import STATE
 from tools.setup import browser
 
 LONDON = "eu-west-2"
@@ -16,18 +16,18 @@ LONDON = "eu-west-2"
 
 @pytest.fixture(scope="package")
 def regions() -> Iterator[system.System]:
-    """Home and London, in a folder of their own."""
+    """A system in the home Region and eu-west-2."""
     enable_socket()
-    with system.started(STATE / "test-regions", system.Ports(), ("us-east-1", LONDON)) as running:
+    with system.start(STATE / "test-regions", system.Ports(), ("us-east-1", LONDON)) as running:
         yield running
 
 
 @pytest.fixture(scope="package")
 def sdks() -> dict[str, senders.Sender]:
-    """Every SDK that this machine can run; those of browsers need a Chromium."""
+    """The analytics SDKs; those for browsers only if Chromium is installed."""
     senders.install()
-    if browser.found() is not None:
+    if browser.find_chromium() is not None:
         return senders.SENDERS | senders.BROWSERS
     if os.environ.get("CI"):
-        pytest.fail("NO CHROMIUM ON THIS MACHINE: THE BROWSERS' SDKS CANNOT RUN")
+        pytest.fail("Chromium is not installed: the browser SDKs cannot run")
     return senders.SENDERS

@@ -12,7 +12,8 @@ import pytest
 
 from tests.support.waiting import wait_until
 from tests.system.test_journey import event, post, rows, stored
-from tools import operate, sam
+from tools.operations import commands as operations
+from tools.stack import client
 from tools.chaos import command
 from tools.chaos.plan import Plan
 from tools.dev import system
@@ -33,9 +34,9 @@ def test_short_fault_injection_run_loses_no_data(meridian: system.System) -> Non
 @contextmanager
 def failing_puts(running: system.System) -> Iterator[None]:
     """Reject all S3 PUT requests, and let the events mapping discard batches quickly."""
-    url = f"{running.place.endpoint}/_local/faults"
-    lambdas = sam.client("lambda", running.place)
-    function = f"meridian-{running.place.stage}-events"
+    url = f"{running.target.endpoint}/_local/faults"
+    lambdas = client("lambda", running.target)
+    function = f"meridian-{running.target.stage}-events"
     (mapping,) = lambdas.list_event_source_mappings(FunctionName=function)["EventSourceMappings"]
     rule = "service=s3&operation=PUT&kind=refused"
     urllib.request.urlopen(urllib.request.Request(f"{url}?{rule}", method="POST")).close()
@@ -54,7 +55,7 @@ def failing_puts(running: system.System) -> Iterator[None]:
 
 def failure_documents(running: system.System) -> list[dict[str, Any]]:
     """Return the invocation records in the failures bucket."""
-    s3, bucket = sam.client("s3", running.place), running.deployed.outputs["FailuresBucket"]
+    s3, bucket = client("s3", running.target), running.deployed.outputs["FailuresBucket"]
     listed = s3.list_objects_v2(Bucket=bucket, Prefix="aws/lambda/").get("Contents", [])
     bodies = [s3.get_object(Bucket=bucket, Key=item["Key"])["Body"].read() for item in listed]
     return [json.loads(body) for body in bodies]
@@ -76,8 +77,8 @@ def test_discarded_batch_is_redriven_once(meridian: system.System, tmp_path: Pat
     assert {it["requestContext"]["condition"] for it in documents} == {"RecordAgeExceeded"}
     assert rows(meridian, f"message_id IN ({ids})", tmp_path) == []
 
-    stack = operate.local_stack(meridian.place)
-    first = operate.run(stack, "redrive", ["--failures"], quiet=True)
+    stack = operations.local_stack(meridian.target)
+    first = operations.run(stack, "redrive", ["--failures"], capture=True)
     assert first.returncode == 0, first.stderr
     assert json.loads(first.stdout.removeprefix("failures "))["written"] == 1
     assert failure_documents(meridian) == []
@@ -85,6 +86,6 @@ def test_discarded_batch_is_redriven_once(meridian: system.System, tmp_path: Pat
     assert sorted(row["event"] for row in found) == ["Step 0", "Step 1", "Step 2"]
     assert {row["verdict"] for row in found} == {"good"}
 
-    second = operate.run(stack, "redrive", ["--failures"], quiet=True)
+    second = operations.run(stack, "redrive", ["--failures"], capture=True)
     assert json.loads(second.stdout.removeprefix("failures "))["objects"] == 0
-    assert operate.run(stack, "verify", quiet=True).returncode == 0
+    assert operations.run(stack, "verify", capture=True).returncode == 0

@@ -9,7 +9,8 @@ import pytest
 
 from tests.system.test_journey import event, post, stored
 from tests.unit.lake.tables import tables
-from tools import operate, sam
+from tools.operations import commands as operations
+from tools.stack import client
 from tools.dev import system
 
 pytestmark = pytest.mark.integration
@@ -17,7 +18,7 @@ pytestmark = pytest.mark.integration
 
 def copy_lake(running: system.System, folder: Path) -> None:
     """Copy the lake's new objects to a folder."""
-    s3, bucket = sam.client("s3", running.place), running.deployed.outputs["LakeBucket"]
+    s3, bucket = client("s3", running.target), running.deployed.outputs["LakeBucket"]
     for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
         for item in page.get("Contents", []):
             target = folder / item["Key"]
@@ -51,8 +52,8 @@ def test_events_view_has_each_row_once_before_and_after_compaction(
     lake, query_folder = tmp_path / "lake", tmp_path / "looked-at"
     for _ in range(2):
         send(meridian, query_folder)
-    stack = operate.local_stack(meridian.place)
-    first = operate.run(stack, "compact", ["--now"], quiet=True)
+    stack = operations.local_stack(meridian.target)
+    first = operations.run(stack, "compact", ["--now"], capture=True)
     assert first.returncode == 0, first.stderr
     assert json.loads(first.stdout.removeprefix("hours "))["compacted"] >= 1
     copy_lake(meridian, lake)
@@ -66,8 +67,8 @@ def test_events_view_has_each_row_once_before_and_after_compaction(
 
         # Invoke the function as the schedule does, at a time when the hour has ended.
         at = datetime.now(UTC) + timedelta(hours=3)
-        answer = sam.client("lambda", meridian.place).invoke(
-            FunctionName=f"meridian-{meridian.place.stage}-events",
+        answer = client("lambda", meridian.target).invoke(
+            FunctionName=f"meridian-{meridian.target.stage}-events",
             Payload=json.dumps({"scheduled_time": f"{at:%Y-%m-%dT%H:%M:%SZ}"}),
         )
         result = json.load(answer["Payload"])

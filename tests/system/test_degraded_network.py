@@ -42,7 +42,7 @@ ALL_UNREACHABLE: Fault = {"kind": "refused"}
 def control_faults(running: system.System, method: str, fault: Fault) -> Any:
     """Call the fault injector for Kinesis: POST adds a fault, GET lists, DELETE removes."""
     query = urllib.parse.urlencode({"service": "kinesis", **fault})
-    url = f"{running.place.endpoint}/_local/faults?{query}"
+    url = f"{running.target.endpoint}/_local/faults?{query}"
     with urllib.request.urlopen(urllib.request.Request(url, method=method), timeout=10) as response:
         return json.load(response)
 
@@ -104,7 +104,7 @@ def test_accepted_events_are_stored_exactly_once(
     home.mkdir()
     remote.mkdir()
     condition = f"anonymous_id IN ({', '.join(repr(it) for it in visitors)})"
-    lake = f"meridian-{regions.place.stage}-lake-000000000000-{LONDON}"
+    lake = f"meridian-{regions.target.stage}-lake-000000000000-{LONDON}"
     failed_over = stored(
         regions, condition, len(accepted) if fault is NEAREST_UNREACHABLE else 0, remote, lake
     )

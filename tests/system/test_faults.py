@@ -1,4 +1,4 @@
-"""What goes wrong ends in one sentence and a non-zero exit, and leaves nothing running."""
+"""Failures of the local commands: one error message, exit code 1, no process left running."""
 
 import json
 import os
@@ -16,12 +16,12 @@ from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.integration
 
-#: Seconds until the last part of a system runs, build and deployment included.
+#: Includes the build and the deployment.
 STARTED_WITHIN_S = 180
 ENDED_WITHIN_S = 40
 
 
-def python_m_local(state: Path, *arguments: str, **environment: str) -> "subprocess.Popen[str]":
+def start_command(state: Path, *arguments: str, **environment: str) -> "subprocess.Popen[str]":
     return subprocess.Popen(
         [str(ROOT / ".venv/bin/python"), "-m", "tools.dev", *arguments],
         cwd=ROOT,
@@ -34,14 +34,16 @@ def python_m_local(state: Path, *arguments: str, **environment: str) -> "subproc
 
 def pids(state: Path, run: str) -> dict[str, int]:
     try:
-        known = json.loads((state / run / "pids.json").read_text())
+        record = json.loads((state / run / "pids.json").read_text())
     except (OSError, ValueError):
         return {}
-    return {entry["name"]: entry["pid"] for entry in known["services"]}
+    return {entry["name"]: entry["pid"] for entry in record["services"]}
 
 
-def wait_for(state: Path, run: str, part: str, process: "subprocess.Popen[str]") -> dict[str, int]:
-    """Wait until a part has been started, for as long as the command itself runs."""
+def wait_for_process(
+    state: Path, run: str, part: str, process: "subprocess.Popen[str]"
+) -> dict[str, int]:
+    """Wait until the command has started a process; return the ids of all of them."""
 
     def alive() -> None:
         assert process.poll() is None, process.communicate()
@@ -50,7 +52,7 @@ def wait_for(state: Path, run: str, part: str, process: "subprocess.Popen[str]")
     return pids(state, run)
 
 
-def families(started: dict[str, int]) -> list[psutil.Process]:
+def process_trees(started: dict[str, int]) -> list[psutil.Process]:
     roots = [psutil.Process(pid) for pid in started.values() if psutil.pid_exists(pid)]
     return [*roots, *(child for root in roots for child in root.children(recursive=True))]
 
@@ -59,36 +61,36 @@ def families(started: dict[str, int]) -> list[psutil.Process]:
 def state(tmp_path: Path) -> Iterator[Path]:
     folder = tmp_path / "state"
     yield folder
-    python_m_local(folder, "down").communicate()
+    start_command(folder, "down").communicate()
 
 
 @pytest.mark.parametrize("part", ["ministack", "cloudfront"])
-def test_a_part_that_is_killed_ends_the_run(part: str, state: Path) -> None:
-    run = python_m_local(state, "run")
-    started = wait_for(state, "run", "cloudfront", run)
-    family = families(started)
+def test_run_fails_when_a_process_is_killed(part: str, state: Path) -> None:
+    run = start_command(state, "run")
+    started = wait_for_process(state, "run", "cloudfront", run)
+    processes = process_trees(started)
     os.kill(started[part], signal.SIGKILL)
     _, errors = run.communicate(timeout=ENDED_WITHIN_S)
     assert run.returncode == 1
-    (sentence,) = [line for line in errors.splitlines() if line.startswith("meridian: ")]
-    assert part in sentence
+    (message,) = [line for line in errors.splitlines() if line.startswith("error: ")]
+    assert part in message
     assert "Traceback" not in errors
-    _, alive = psutil.wait_procs(family, timeout=10)
+    _, alive = psutil.wait_procs(processes, timeout=10)
     assert not alive, [process.cmdline() for process in alive]
 
 
-def test_a_run_that_is_killed_itself_leaves_nothing_behind(state: Path) -> None:
-    up = python_m_local(state, "up", PORT="0", EMULATOR_PORT="0")
-    started = wait_for(state, "up", "cloudfront", up)
-    family = families(started)
+def test_killed_command_leaves_no_process_running(state: Path) -> None:
+    up = start_command(state, "up", PORT="0", EMULATOR_PORT="0")
+    started = wait_for_process(state, "up", "cloudfront", up)
+    processes = process_trees(started)
     up.kill()
     up.communicate()
-    _, alive = psutil.wait_procs(family, timeout=20)
+    _, alive = psutil.wait_procs(processes, timeout=20)
     assert not alive, [process.cmdline() for process in alive]
 
 
-def test_an_up_in_the_background_hears_ctrl_c(state: Path) -> None:
-    """A shell without job control starts it deaf to the signal: `make up &`, then `kill -INT`."""
+def test_up_in_the_background_stops_after_sigint(state: Path) -> None:
+    """A shell without job control starts background commands with SIGINT ignored."""
     command = f"PORT=0 EMULATOR_PORT=0 {ROOT / '.venv/bin/python'} -m tools.dev up & echo $!; wait"
     shell = subprocess.Popen(
         ["sh", "-c", command],
@@ -100,30 +102,30 @@ def test_an_up_in_the_background_hears_ctrl_c(state: Path) -> None:
     )
     assert shell.stdout is not None
     up = int(shell.stdout.readline())
-    started = wait_for(state, "up", "ministack", shell)
-    family = families(started)
+    started = wait_for_process(state, "up", "ministack", shell)
+    processes = process_trees(started)
     os.kill(up, signal.SIGINT)
     _, errors = shell.communicate(timeout=ENDED_WITHIN_S)
-    assert "meridian: stopped; nothing is left running." in errors
-    _, alive = psutil.wait_procs(family, timeout=10)
+    assert "Interrupted." in errors
+    _, alive = psutil.wait_procs(processes, timeout=10)
     assert not alive, [process.cmdline() for process in alive]
 
 
 @pytest.mark.parametrize("variable", ["PORT", "EMULATOR_PORT"])
-def test_a_busy_port_is_one_sentence(variable: str, state: Path) -> None:
+def test_run_fails_when_a_port_is_in_use(variable: str, state: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = str(taken.getsockname()[1])
-        run = python_m_local(state, "run", **{variable: port})
+        run = start_command(state, "run", **{variable: port})
         _, errors = run.communicate(timeout=ENDED_WITHIN_S)
     assert run.returncode == 1
     assert f"Port {port}" in errors
     assert f"{variable}=" in errors
 
 
-def test_a_wish_that_is_no_number_is_one_sentence(state: Path) -> None:
-    run = python_m_local(state, "run", CLIENTS="many")
+def test_run_fails_when_an_option_is_not_a_number(state: Path) -> None:
+    run = start_command(state, "run", CLIENTS="many")
     _, errors = run.communicate(timeout=ENDED_WITHIN_S)
     assert run.returncode == 1
-    assert errors.strip() == "meridian: CLIENTS must be a number from 1 to 64, not 'many'."
+    assert errors.strip() == "error: CLIENTS must be a number from 1 to 64, not 'many'."

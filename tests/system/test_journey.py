@@ -1,4 +1,4 @@
-"""From the edge to the lake, over HTTP, on the running system."""
+"""Events from CloudFront to the data lake, and access to the portal's pages."""
 
 import base64
 import socket
@@ -12,12 +12,12 @@ import httpx
 import pytest
 
 from tests.support.waiting import wait_until
-from tools import sam
 from tools.dev import system
+from tools.stack import client
 
 pytestmark = pytest.mark.integration
 
-#: Seconds within which a row must be in the lake; the local batching window is one.
+#: The local batching window is one second.
 STORED_WITHIN_S = 30
 
 
@@ -30,8 +30,8 @@ def post(running: system.System, path: str, body: object, key: str | None = None
 def rows(
     running: system.System, where: str, directory: Path, lake: str | None = None
 ) -> list[dict[str, Any]]:
-    """Return the lake's rows for which the SQL condition holds, read from the Parquet objects."""
-    s3 = sam.client("s3", running.place)
+    """Return the lake's rows that satisfy the SQL condition."""
+    s3 = client("s3", running.target)
     bucket = lake or running.deployed.outputs["LakeBucket"]
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix="events/")
     for item in (item for page in pages for item in page.get("Contents", [])):
@@ -51,31 +51,33 @@ def rows(
 def stored(
     running: system.System, where: str, count: int, directory: Path, lake: str | None = None
 ) -> list[dict[str, Any]]:
-    """Wait until `count` rows are there, and a moment longer to see that no more come."""
+    """Wait until the lake has `count` rows and a moment longer; return all matching rows."""
     wait_until(
         lambda: len(rows(running, where, directory, lake)) >= count,
         f"{count} rows where {where}",
         STORED_WITHIN_S,
         interval_s=0.5,
     )
-    # Rows that should not be there would follow within a batching window.
+    # Unexpected further rows would arrive within the batching window.
     time.sleep(1.5)
     return rows(running, where, directory, lake)
 
 
-def event(kind: str, visitor: str, /, **more: object) -> dict[str, object]:
-    made = {"type": kind, "messageId": str(uuid.uuid4()), "anonymousId": f"visitor-{visitor}"}
-    return {**made, **more}
+def event(kind: str, visitor: str, /, **fields: object) -> dict[str, object]:
+    common = {"type": kind, "messageId": str(uuid.uuid4()), "anonymousId": f"visitor-{visitor}"}
+    return {**common, **fields}
 
 
 @pytest.mark.parametrize("kind", ["page", "track", "identify"])
-def test_a_single_event_is_one_good_row(meridian: system.System, kind: str, tmp_path: Path) -> None:
-    more = {
+def test_single_event_becomes_one_good_row(
+    meridian: system.System, kind: str, tmp_path: Path
+) -> None:
+    fields = {
         "page": {"name": "Lesson", "properties": {"path": "/lessons/1", "title": "O'Brien"}},
         "track": {"event": "Booked", "properties": {"advisor": "अनु", "price": 12.5}},
         "identify": {"userId": "u-1", "traits": {"locale": "hi-IN"}},
     }[kind]
-    sent = event(kind, kind, **more)
+    sent = event(kind, kind, **fields)
     answer = post(meridian, f"/v1/{kind}", sent)
     assert answer.status_code == 200, answer.text
     (row,) = stored(meridian, f"message_id = '{sent['messageId']}'", 1, tmp_path)
@@ -87,12 +89,10 @@ def test_a_single_event_is_one_good_row(meridian: system.System, kind: str, tmp_
         assert row["page_title"] == "O'Brien"
 
 
-def test_a_batch_keeps_its_good_events_and_its_bad_ones(
-    meridian: system.System, tmp_path: Path
-) -> None:
+def test_batch_stores_accepted_and_rejected_events(meridian: system.System, tmp_path: Path) -> None:
     good = [event("track", "batch", event=f"Step {n}") for n in range(3)]
-    nobody = {"type": "track", "event": "Nobody", "messageId": str(uuid.uuid4())}
-    answer = post(meridian, "/v1/batch", {"batch": [good[0], nobody, good[1], good[2]]})
+    anonymous = {"type": "track", "event": "Anonymous", "messageId": str(uuid.uuid4())}
+    answer = post(meridian, "/v1/batch", {"batch": [good[0], anonymous, good[1], good[2]]})
     assert answer.status_code == 200
     assert [it["index"] for it in answer.json()["rejected"]] == [1]
     ids = ", ".join(f"'{it['messageId']}'" for it in good)
@@ -103,9 +103,7 @@ def test_a_batch_keeps_its_good_events_and_its_bad_ones(
     assert [row["reason_code"] for row in bad] == [answer.json()["rejected"][0]["code"]]
 
 
-def test_a_batch_sent_twice_is_stored_once_and_counted_twice(
-    meridian: system.System, tmp_path: Path
-) -> None:
+def test_repeated_batch_becomes_duplicate_rows(meridian: system.System, tmp_path: Path) -> None:
     batch = {"batch": [event("page", "twice", properties={"path": f"/p{n}"}) for n in range(5)]}
     assert post(meridian, "/v1/batch", batch).status_code == 200
     ids = ", ".join(f"'{it['messageId']}'" for it in batch["batch"])
@@ -115,10 +113,10 @@ def test_a_batch_sent_twice_is_stored_once_and_counted_twice(
     assert sorted(row["verdict"] for row in found) == ["duplicate"] * 5 + ["good"] * 5
 
 
-def test_an_unknown_write_key_is_refused_and_stores_nothing(
+def test_unknown_write_key_is_rejected_and_stores_nothing(
     meridian: system.System, tmp_path: Path
 ) -> None:
-    sent = event("track", "stranger", event="Tried")
+    sent = event("track", "unknown-key", event="Tried")
     answer = post(meridian, "/v1/track", sent, key="not-a-key")
     assert answer.status_code == 401
     assert {"code", "message"} <= answer.json().keys()
@@ -130,7 +128,7 @@ def get(running: system.System, path: str, token: str | None = None) -> httpx.Re
     return httpx.get(f"{running.url}{path}", headers=headers, timeout=30)
 
 
-def test_only_the_paying_student_reads_the_lesson(meridian: system.System) -> None:
+def test_only_the_paying_student_reads_a_paid_page(meridian: system.System) -> None:
     tokens = {student.paying: student.token for student in meridian.students}
     assert get(meridian, "/premium/").status_code == 401
     assert get(meridian, "/premium/", "no.token.atall").status_code == 401
@@ -140,7 +138,7 @@ def test_only_the_paying_student_reads_the_lesson(meridian: system.System) -> No
     assert "Lesson one" in answer.text
 
 
-def test_no_method_passes_the_gate(meridian: system.System) -> None:
+def test_paid_page_rejects_each_method_without_a_token(meridian: system.System) -> None:
     for method in ("POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD"):
         answer = httpx.request(method, f"{meridian.url}/premium/index.html", timeout=30)
         assert answer.status_code == 401, method
@@ -163,8 +161,8 @@ def test_no_method_passes_the_gate(meridian: system.System) -> None:
         "/v1/../premium/index.html",
     ],
 )
-def test_no_spelling_of_the_path_passes_the_gate(meridian: system.System, path: str) -> None:
-    """Sent byte for byte: an HTTP client would tidy the path first."""
+def test_paid_page_rejects_each_encoding_of_its_path(meridian: system.System, path: str) -> None:
+    """The test uses a socket, because HTTP clients normalise paths."""
     with socket.create_connection(("127.0.0.1", httpx.URL(meridian.url).port)) as connection:
         head = f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
         connection.sendall(head.encode())
@@ -175,7 +173,7 @@ def test_no_spelling_of_the_path_passes_the_gate(meridian: system.System, path: 
     assert b"You are signed in" not in answer
 
 
-def test_everyone_reads_the_portal(meridian: system.System) -> None:
+def test_portal_is_public(meridian: system.System) -> None:
     answer = get(meridian, "/")
     assert answer.status_code == 200
     assert "Meridian School" in answer.text

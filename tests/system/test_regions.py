@@ -9,7 +9,7 @@ import pytest
 
 from tests.system.conftest import LONDON
 from tests.system.test_journey import event, post, stored
-from tools import sam
+from tools.stack import StackTarget, client
 from tools.dev import system
 
 pytestmark = pytest.mark.integration
@@ -17,9 +17,9 @@ pytestmark = pytest.mark.integration
 
 def call_api(regions: system.System, region: str, method: str, path: str, body: Any = None) -> Any:
     """Send a request to one region's API as the first student; return its status and body."""
-    (stack,) = sam.client(
-        "cloudformation", sam.Place(regions.place.endpoint, region)
-    ).describe_stacks(StackName=f"meridian-{regions.place.stage}-{region}")["Stacks"]
+    (stack,) = client(
+        "cloudformation", StackTarget(regions.target.endpoint, region)
+    ).describe_stacks(StackName=f"meridian-{regions.target.stage}-{region}")["Stacks"]
     outputs = {it["OutputKey"]: it["OutputValue"] for it in stack["Outputs"]}
     response = httpx.request(
         method,
@@ -39,9 +39,9 @@ def test_appointment_from_any_region_is_stored_in_home_region(regions: system.Sy
     slot = {"advisorId": f"advisor-{uuid.uuid4().hex[:8]}", "start": "2026-12-01T09:30:00Z"}
     status, booked = call_api(regions, LONDON, "POST", "/appointments", slot)
     assert status == 201
-    table = f"meridian-{regions.place.stage}-appointments"
+    table = f"meridian-{regions.target.stage}-appointments"
     key = {"pk": {"S": f"ADVISOR#{slot['advisorId']}"}, "sk": {"S": f"SLOT#{slot['start']}"}}
-    item = sam.client("dynamodb", regions.place).get_item(TableName=table, Key=key)["Item"]
+    item = client("dynamodb", regions.target).get_item(TableName=table, Key=key)["Item"]
     assert item["origin_region"] == {"S": "us-east-1"}
     assert booked in call_api(regions, "us-east-1", "GET", "/appointments")[1]["appointments"]
 
@@ -62,8 +62,8 @@ def test_account_request_is_idempotent_across_regions(
 
 def test_feedback_is_queued_in_the_region_that_received_it(regions: system.System) -> None:
     assert call_api(regions, LONDON, "POST", "/feedback", {"message": "It's fine"})[0] == 202
-    queue = f"meridian-{regions.place.stage}-feedback"
-    sqs = sam.client("sqs", sam.Place(regions.place.endpoint, LONDON))
+    queue = f"meridian-{regions.target.stage}-feedback"
+    sqs = client("sqs", StackTarget(regions.target.endpoint, LONDON))
     url = sqs.get_queue_url(QueueName=queue)["QueueUrl"]
     (message,) = sqs.receive_message(QueueUrl=url)["Messages"]
     assert message["Body"] == '{"message": "It\'s fine"}'
@@ -81,10 +81,10 @@ def test_events_fail_over_when_nearest_stream_is_deleted(
     (row,) = stored(regions, f"message_id = '{before['messageId']}'", 1, home)
     assert (row["stream_region"], row["failover"]) == ("us-east-1", False)
 
-    sam.client("kinesis", regions.place).delete_stream(
+    client("kinesis", regions.target).delete_stream(
         StreamName=regions.deployed.outputs["StreamName"]
     )
     assert post(regions, "/v1/track", after).status_code == 200
-    lake = f"meridian-{regions.place.stage}-lake-000000000000-{LONDON}"
+    lake = f"meridian-{regions.target.stage}-lake-000000000000-{LONDON}"
     (row,) = stored(regions, f"message_id = '{after['messageId']}'", 1, remote, lake)
     assert (row["stream_region"], row["failover"]) == (LONDON, True)

@@ -1,4 +1,4 @@
-"""Real shop sessions travel as track events from the edge to the lake."""
+"""Real shop sessions, sent as track events, arrive in the data lake."""
 
 from collections import Counter
 from itertools import batched
@@ -8,17 +8,17 @@ import pytest
 
 from tests.system.test_journey import post, stored
 from tools.dev import system
-from tools.replay.source import sha256
+from tools.replay.log_source import sha256
 from tools.tests.replay.shop_sessions import SHA256, SHARED, track_events
 
 pytestmark = [pytest.mark.integration, pytest.mark.shared]
 
 
-def test_every_action_of_the_shop_sessions_is_one_good_row(
+def test_each_action_of_the_shop_sessions_becomes_one_good_row(
     meridian: system.System, tmp_path: Path
 ) -> None:
     if sha256(SHARED) != SHA256:
-        pytest.skip("the shop sessions do not lie beside the repository")
+        pytest.skip("the shop sessions aren't in the shared folder beside the repository")
     with SHARED.open("rb") as file:
         events = list(track_events(file))
     for batch in batched(events, 100, strict=False):

@@ -1,1 +1,1 @@
-"""`make chaos`: the running system under faults, and a count of what was lost."""
+"""Fault injection: send events while calls fail, repair as an operator does, check the lake."""

@@ -1,4 +1,4 @@
-"""Send, storm, repair as an operator does, and count."""
+"""Run one fault injection plan: send, inject faults, repair as an operator does, check the lake."""
 
 import json
 import re
@@ -8,174 +8,197 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import Any
+from typing import Any, Final
 
 from aws_emulator.errors import CommandError
 from aws_emulator.event_sources.errors import StateError
 from aws_emulator.event_sources.status import drained, read_status
-from tools import operate, sam
-from tools.chaos import report, stream
-from tools.chaos.judge import Lake, Line
+from tools.chaos import report
+from tools.chaos.appointment_writer import AppointmentWriter
+from tools.chaos.event_sender import EventSender
+from tools.chaos.fault_injector import FaultInjector
+from tools.chaos.lake_checks import Check, LakeChecks
 from tools.chaos.plan import Plan
-from tools.chaos.report import Said
-from tools.chaos.school import School
-from tools.chaos.storm import Storm
-from tools.chaos.visitors import Visitors
+from tools.chaos.report import CommandResult
+from tools.chaos.stream_rows import read_stream_rows
 from tools.dev.system import System
+from tools.operations import commands as operations
 from tools.progress import step
-from tools.replay.transport import HttpClient
+from tools.replay.http_client import HttpClient
+from tools.stack import client
 
-#: Records that are no events at all, straight on the stream.
-GARBAGE = 20
-#: Seconds until the streams must be empty after the storm.
-CALM_S = 90.0
+UNREADABLE_RECORDS: Final = 20
+DRAIN_TIMEOUT_S: Final = 90.0
 
-#: A line of a command's that says what it did: `verified {...}`. Others are logs, or details.
-_FIGURES = re.compile(r"\w+ ({.*})")
+#: A command's output line with its counts, such as `verified {...}`. Other lines are logs.
+_COUNTS_LINE: Final = re.compile(r"\w+ ({.*})")
 
 type Counts = dict[str, Any]
 
 
 def run(running: System, plan: Plan) -> int:
-    """Run one plan; print the report. Returns 1 where anything differs. Raises CommandError."""
-    print(f"  seed {plan.seed}: SEED={plan.seed} sends the same and draws the same faults")
-    place = running.place
-    table = f"meridian-{place.stage}-appointments"
-    dynamodb = sam.client("dynamodb", place)
-    visitors = Visitors(plan, running.deployed.write_key, lambda: HttpClient(running.url))
-    school = School(plan, dynamodb, table, place.region)
-    storm = Storm(plan, running)
-    operator = _Operator(operate.local_stack(place))
+    """Run a plan on a running system and print the report. Returns 1 if a check fails.
 
-    with step("events, changes and faults at once"):
-        visitors.start()
-        school.start()
-        try:
-            storm.blow()
-        finally:
-            storm.end()
-        visitors.finish()
-        school.finish()
-        school.expire()
-    with step("batches that nobody can write"), storm.giving_up():
-        _garbage(running, plan)
-        visitors.last()
-        school.last()
-    sent, written = visitors.sent, school.written
-    with step("the streams run empty"):
-        _wait_until_calm(running)
+    Raises:
+        CommandError: The system didn't accept or process the data in time.
+    """
+    print(f"  seed {plan.seed} (SEED={plan.seed} repeats the events and the faults)")
+    target = running.target
+    table = f"meridian-{target.stage}-appointments"
+    dynamodb = client("dynamodb", target)
+    sender = EventSender(plan, running.deployed.write_key, lambda: HttpClient(running.url))
+    writer = AppointmentWriter(plan, dynamodb, table, target.region)
+    injector = FaultInjector(plan, running)
+    operator = _Operator(operations.local_stack(target))
 
-    lines: list[Line] = []
-    operator.reconciles()
-    with _lake(running) as lake:
-        lines += lake.agreement(_items(dynamodb, table), place.region, "after reconcile: ")
-    operator.repairs()
-    with step("the newest objects and all rows deleted"):
-        storm.hand.newest()
-    operator.restores()
-    with step("counting the lake"), _lake(running) as lake:
-        kinesis = sam.client("kinesis", place)
-        lines += lake.conserved()
-        lines += lake.places(stream.rows(kinesis, running.deployed.outputs["StreamName"], plan.run))
-        lines += lake.events(plan, sent, GARBAGE)
-        lines += lake.changes(written)
-        lines += lake.agreement(_items(dynamodb, table), place.region)
+    _send_under_faults(running, plan, sender, writer, injector)
+    checks: list[Check] = []
+    operator.reconcile()
+    with _lake_checks(running) as lake:
+        checks += lake.check_table_agreement(
+            _scan(dynamodb, table), target.region, "after reconcile: "
+        )
+    operator.repair()
+    with step("deleting the newest objects and all checkpoints"):
+        injector.deletion.delete_newest_objects()
+    operator.restore()
+    sent, written = sender.sent, writer.written
+    with step("querying the data lake"), _lake_checks(running) as lake:
+        stream = running.deployed.outputs["StreamName"]
+        rows = read_stream_rows(client("kinesis", target), stream, plan.run)
+        checks += lake.check_metadata()
+        checks += lake.check_stream_rows(rows)
+        checks += lake.check_events(plan, sent, UNREADABLE_RECORDS)
+        checks += lake.check_changes(written)
+        checks += lake.check_table_agreement(_scan(dynamodb, table), target.region)
         facts = {
             "events": f"{len(sent.accepted):,} accepted in {sent.requests:,} requests, "
-            f"{sent.repeated:,} of them sent twice, {sent.unanswered:,} without an answer",
-            "changes": f"{len(written.own):,} of this region, {written.foreign:,} of another",
-            "lake": f"{lake.objects:,} objects; {lake.duplicates(plan):,} duplicates by their "
-            f"verdict, {lake.copies(plan):,} by the view; {lake.repairs():,} rows repaired",
+            f"{sent.repeated:,} of them repeated, {sent.unanswered:,} without a response",
+            "changes": f"{len(written.own):,} in this Region, {written.foreign:,} in another",
+            "lake": f"{lake.objects:,} objects; {lake.count_duplicates(plan):,} rows marked as "
+            f"duplicates, {lake.count_excluded_copies(plan):,} excluded by the view; "
+            f"{lake.count_reconciled():,} rows added by reconcile",
         }
-    return report.show(plan, facts, storm.happened + storm.hand.happened, operator.said, lines)
+    faults = injector.counts + injector.deletion.counts
+    return report.show(plan, facts, faults, operator.results, checks)
+
+
+def _send_under_faults(
+    running: System,
+    plan: Plan,
+    sender: EventSender,
+    writer: AppointmentWriter,
+    injector: FaultInjector,
+) -> None:
+    with step("sending events and changes under faults"):
+        sender.start()
+        writer.start()
+        try:
+            injector.run()
+        finally:
+            injector.clear()
+        sender.finish()
+        writer.finish()
+        writer.expire_items()
+    with step("discarding batches after failed writes"), injector.failing_writes():
+        _put_unreadable_records(running, plan)
+        sender.send_reserved()
+        writer.write_reserved()
+    with step("draining the streams"):
+        _wait_until_drained(running)
 
 
 class _Operator:
-    """Runs the operator's commands, and keeps what they said."""
+    """Runs the operator's commands, each a second time to check that it then finds nothing."""
 
-    def __init__(self, stack: operate.Stack) -> None:
-        self.said: list[Said] = []
+    def __init__(self, stack: operations.OperatedStack) -> None:
+        self.results: list[CommandResult] = []
         self._stack = stack
 
-    def reconciles(self) -> None:
-        """Table and lake, with nothing else repaired: the second time finds nothing."""
-        self._run("reconcile", "repairs what differs", lambda it: it["repaired"] > 0)
-        self._run("reconcile", "a second time finds nothing", lambda it: it["repaired"] == 0)
+    def reconcile(self) -> None:
+        """Compare the table and the lake before any other repair."""
+        self._run("reconcile", "repairs differences", lambda it: it["repaired"] > 0)
+        self._run("reconcile", "finds nothing more", lambda it: it["repaired"] == 0)
 
-    def repairs(self) -> None:
-        """What lies in the failure bucket, what was deleted; each a second time does nothing."""
+    def repair(self) -> None:
+        """Process the failed batches, and restore the deleted objects."""
         self._run(
             "redrive",
-            "brings in what was given up, and makes nothing good that was refused",
+            "stores discarded batches, keeps rejected events as bad rows",
             lambda it: it["written"] > 0 and it["closed"] == 0,
         )
-        self._run("redrive", "a second time does nothing", lambda it: it["written"] == 0)
-        # A stream that was begun again may have brought it back already.
-        self._run("verify RESTORE=1", "brings back what was deleted in the storm", _whole)
+        self._run("redrive", "finds nothing more", lambda it: it["written"] == 0)
+        # A mapping that restarted at TRIM_HORIZON may have restored the objects already.
+        self._run("verify RESTORE=1", "restores objects deleted under faults", _is_complete)
 
-    def restores(self) -> None:
-        """The worst that a hand can do: the ends of all shards, with versions and rows."""
-        self._run("verify", "finds that the ends of all shards are gone", _wrong, code=1)
-        self._run("verify RESTORE=1", "brings them back from the streams", _whole)
-        self._run("verify", "a second time finds nothing", _whole)
+    def restore(self) -> None:
+        """Restore the newest objects of all shards after their deletion."""
+        self._run("verify", "reports the deleted newest objects", _is_incomplete, code=1)
+        self._run("verify RESTORE=1", "restores them from the streams", _is_complete)
+        self._run("verify", "finds nothing more", _is_complete)
         self._run("reconcile", "finds nothing", lambda it: it["repaired"] == 0)
 
     def _run(
-        self, command: str, expected: str, right: Callable[[Counts], bool], code: int = 0
+        self, command: str, purpose: str, expected: Callable[[Counts], bool], code: int = 0
     ) -> None:
-        """Run a command. Raises CommandError where it said nothing that can be read."""
-        name, *wishes = command.split()
-        arguments = ["--restore"] if wishes else []
+        """Run a command and record its result. Raises CommandError if it prints no counts."""
+        name, *options = command.split()
+        arguments = ["--restore"] if options else []
         with step(f"make {command}"):
-            done = operate.run(self._stack, name, arguments, quiet=True)
+            done = operations.run(self._stack, name, arguments, capture=True)
         counts: Counts = {}
         for line in done.stdout.splitlines():
-            if found := _FIGURES.fullmatch(line):
+            if found := _COUNTS_LINE.fullmatch(line):
                 counts |= json.loads(found[1])
         if not counts:
-            last = [*done.stdout.splitlines(), *done.stderr.splitlines()] or ["no word"]
-            raise CommandError(f"make {command} failed: {'; '.join(last[-3:])}")
-        said = ", ".join(f"{key} {value}" for key, value in counts.items() if value)
-        self.said.append(Said(command, expected, said, done.returncode == code and right(counts)))
+            lines = [*done.stdout.splitlines(), *done.stderr.splitlines()] or ["no output"]
+            raise CommandError(f"`make {command}` failed: {'; '.join(lines[-3:])}")
+        text = ", ".join(f"{key} {value}" for key, value in counts.items() if value) or "no changes"
+        passed = done.returncode == code and expected(counts)
+        self.results.append(CommandResult(command, purpose, text, passed))
 
 
-def _wrong(counts: Counts) -> bool:
+def _is_incomplete(counts: Counts) -> bool:
     return any(counts[name] for name in ("gaps", "deleted", "lost", "waiting"))
 
 
-def _whole(counts: Counts) -> bool:
-    return not _wrong(counts) and not counts["overlaps"]
+def _is_complete(counts: Counts) -> bool:
+    return not _is_incomplete(counts) and not counts["overlaps"]
 
 
-def _garbage(running: System, plan: Plan) -> None:
-    sam.client("kinesis", running.place).put_records(
+def _put_unreadable_records(running: System, plan: Plan) -> None:
+    client("kinesis", running.target).put_records(
         StreamName=running.deployed.outputs["StreamName"],
         Records=[
-            {"Data": f"{plan.run} is no event, {number}".encode(), "PartitionKey": str(number)}
-            for number in range(GARBAGE)
+            {"Data": f"{plan.run} unreadable {number}".encode(), "PartitionKey": str(number)}
+            for number in range(UNREADABLE_RECORDS)
         ],
     )
 
 
-def _wait_until_calm(running: System) -> None:
+def _wait_until_drained(running: System) -> None:
     since = time.time()
-    while time.time() < since + CALM_S:
+    while time.time() < since + DRAIN_TIMEOUT_S:
         try:
-            status = read_status(running.poller_status.parent)
+            status = read_status(running.event_sources_status.parent)
         except StateError:
             status = None
         sources = {it["source_arn"] for it in status["mappings"]} if status else set()
         if len(sources) > 1 and drained(status, since=since, sources=sources):
             return
         time.sleep(0.3)
-    raise CommandError(f"The streams are not empty {CALM_S:.0f} s after the last fault.")
+    raise CommandError(
+        f"The event source mappings still have records {DRAIN_TIMEOUT_S:.0f} s after the last "
+        "fault."
+    )
 
 
 @contextmanager
-def _lake(running: System) -> Iterator[Lake]:
+def _lake_checks(running: System) -> Iterator[LakeChecks]:
     folder = Path(mkdtemp(prefix="lake-", dir=running.directory))
     try:
-        lake = Lake(sam.client("s3", running.place), running.deployed.outputs["LakeBucket"], folder)
+        bucket = running.deployed.outputs["LakeBucket"]
+        lake = LakeChecks(client("s3", running.target), bucket, folder)
         try:
             yield lake
         finally:
@@ -184,6 +207,6 @@ def _lake(running: System) -> Iterator[Lake]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _items(dynamodb: Any, table: str) -> list[dict[str, Any]]:
+def _scan(dynamodb: Any, table: str) -> list[dict[str, Any]]:
     pages = dynamodb.get_paginator("scan").paginate(TableName=table, ConsistentRead=True)
     return [item for page in pages for item in page["Items"]]

@@ -1,4 +1,4 @@
-"""How much is sent, for how long the faults last, and what every draw begins with."""
+"""The parameters of one fault injection run."""
 
 from dataclasses import dataclass, field
 from secrets import token_hex
@@ -6,15 +6,16 @@ from secrets import token_hex
 
 @dataclass(frozen=True)
 class Plan:
-    """One run. The seed decides what is sent and which faults come when; `seconds` is the storm.
+    """One run. The seed determines the events, the changes and the order of the faults.
 
-    `last` is the share of events and changes that is kept back until batches are given up.
+    `seconds` is the duration of the faults. `reserved_share` of the events and changes is sent
+    after them, while the functions can't store anything.
     """
 
     seed: int
     events: int = 4_000
     changes: int = 1_000
     seconds: float = 15.0
-    last: float = 0.05
-    #: Names of this run's own: a seed may be used again on the same system.
+    reserved_share: float = 0.05
+    #: A prefix for ids, unique so that a seed can be used again on the same system.
     run: str = field(default_factory=lambda: f"chaos-{token_hex(4)}")

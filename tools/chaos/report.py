@@ -1,59 +1,63 @@
-"""The report of a run, for somebody who wants to know what was lost."""
+"""Print the report of a fault injection run."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
-from tools.chaos.judge import Line
+from tools.chaos.lake_checks import Check
 from tools.chaos.plan import Plan
 
-_WIDTH = 68
+_WIDTH: Final = 68
 
 
 @dataclass(frozen=True)
-class Said:
-    """One command of an operator: what it was for, what it said, and whether that is right."""
+class CommandResult:
+    """One command of the operator: its purpose, its counts, and whether they are as expected."""
 
     command: str
-    expected: str
-    found: str
-    right: bool
+    purpose: str
+    counts: str
+    passed: bool
 
 
 def show(
     plan: Plan,
     facts: Mapping[str, str],
-    happened: Counter[str],
-    said: Sequence[Said],
-    lines: Sequence[Line],
+    faults: Counter[str],
+    commands: Sequence[CommandResult],
+    checks: Sequence[Check],
 ) -> int:
-    """Print it; 0 where everything is as it must be."""
-    print(f"\nChaos, seed {plan.seed}")
+    """Print the report. Returns 0 if every check and command passed, else 1."""
+    print(f"\nFault injection, seed {plan.seed}")
     for name, fact in facts.items():
         print(f"  {name:<10}{fact}")
 
-    print(f"\n{'What went wrong, on purpose':<{_WIDTH}}{'times':>8}")
-    for name, times in sorted(happened.items()):
+    print(f"\n{'Injected faults':<{_WIDTH}}{'times':>8}")
+    for name, times in sorted(faults.items()):
         print(f"  {name:<{_WIDTH - 2}}{times:>8,}")
 
-    print("\nWhat an operator did about it")
-    for one in said:
-        print(f"  {_mark(one.right)} make {one.command:<18}{one.expected}")
-        print(f"      {one.found}")
+    print("\nOperator's commands")
+    for result in commands:
+        print(f"  {_mark(result.passed)} make {result.command:<18}{result.purpose}")
+        print(f"      {result.counts}")
 
-    print(f"\n{'What is in the lake then, by SQL':<{_WIDTH - 10}}{'must be':>9}{'is':>9}")
-    for name, expected, found in lines:
-        print(f"  {name:<{_WIDTH - 12}}{expected:>9,}{found:>9,}  {_mark(expected == found)}")
+    print(f"\n{'Data lake after the repairs, by SQL':<{_WIDTH - 10}}{'expected':>9}{'found':>9}")
+    for check in checks:
+        print(
+            f"  {check.name:<{_WIDTH - 12}}{check.expected:>9,}{check.found:>9,}"
+            f"  {_mark(check.passed)}"
+        )
 
-    wrong = [name for name, expected, found in lines if expected != found]
-    wrong += [f"make {one.command}: {one.expected}" for one in said if not one.right]
-    if wrong:
-        print(f"\n{len(wrong)} not as it must be; SEED={plan.seed} runs the same again:")
-        print("\n".join(f"  {name}" for name in wrong))
+    failed = [check.name for check in checks if not check.passed]
+    failed += [f"make {it.command}: {it.purpose}" for it in commands if not it.passed]
+    if failed:
+        print(f"\n{len(failed)} checks failed. Repeat this run with `make chaos SEED={plan.seed}`:")
+        print("\n".join(f"  {name}" for name in failed))
         return 1
-    print(f"\nLost under {happened.total():,} faults: nothing. There twice: nothing.")
+    print(f"\n{faults.total():,} faults: no event or change lost, none stored twice.")
     return 0
 
 
-def _mark(right: bool) -> str:
-    return "✓" if right else "✗"
+def _mark(passed: bool) -> str:
+    return "✓" if passed else "✗"

@@ -1,1 +1,1 @@
-"""The commands run, up and down."""
+"""Run the whole system on this machine: `make run`, `make up` and `make down`."""

@@ -1,36 +1,23 @@
-"""`python -m tools.dev run | up | chaos | down`: what `make` calls by the same words."""
+"""`python -m tools.dev run | up | down`: the commands behind `make run`, `make up`, `make down`."""
 
 import argparse
 import os
 import signal
-import sys
-from collections.abc import Callable
 
-from aws_emulator.errors import CommandError
+from tools.cli import exit_code
 from tools.dev import commands
+from tools.dev.options import Options
 
 
 def main() -> int:
-    """Run one command; return its exit code. A CommandError is one sentence on standard error."""
+    """Run one command and return its exit code."""
     parser = argparse.ArgumentParser(prog="python -m tools.dev", description=__doc__)
-    parser.add_argument("command", choices=["run", "up", "chaos", "down"])
-    asked = parser.parse_args().command
-    doing: dict[str, Callable[[commands.Wishes], int]] = {
-        "run": commands.run,
-        "up": commands.up,
-        "chaos": commands.chaos,
-        "down": commands.down,
-    }
-    # A shell starts what it runs in the background deaf to this signal, and Python stays so.
+    parser.add_argument("command", choices=["run", "up", "down"])
+    name = parser.parse_args().command
+    command = {"run": commands.run, "up": commands.up, "down": commands.down}[name]
+    # A shell without job control starts background commands with SIGINT ignored.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        return doing[asked](commands.Wishes.of(os.environ))
-    except CommandError as error:
-        print(f"\nmeridian: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("\nmeridian: stopped; nothing is left running.", file=sys.stderr)
-        return 130
+    return exit_code(lambda: command(Options.from_environment(os.environ)))
 
 
 if __name__ == "__main__":

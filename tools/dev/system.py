@@ -1,36 +1,44 @@
-"""The whole system, started part by part: emulator, deployment, seed, poller, API, edge."""
+"""Build, deploy and start the whole system on the emulator.
+
+`start` is the context manager that the commands, the system tests and the benchmarks use.
+"""
 
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
-from aws_emulator.endpoint import responds
-from aws_emulator.errors import CommandError
 from aws_emulator.launcher import Emulator
 from aws_emulator.processes import ProcessSupervisor, free_port, require_free_port, supervise
-from tools import sam, seed
+from tools import portal
+from tools.demo_students import DemoStudent, create_demo_students
+from tools.dev import sam_deployment
 from tools.progress import step
-from tools.sam import Place
+from tools.stack import (
+    HOME_REGION,
+    RUNNING_SYSTEM_FILE,
+    DeployedStack,
+    StackTarget,
+    client,
+    describe_stack,
+    parameters_of,
+)
 
-#: CloudFront, WAF and the edge functions live in the home region.
-HOME_REGION = "us-east-1"
-#: A second in place of a minute: who looks at a laptop does not want to wait.
-EVERYWHERE = {"EventsBatchingWindow": "1"}
-#: In the folder of a running system: where it answers.
-RECORD = "system.json"
+#: The default of 60 seconds would delay each look at the data lake by a minute.
+LOCAL_PARAMETERS: Final = {"EventsBatchingWindow": "1"}
 
 
 @dataclass(frozen=True)
 class Ports:
-    """Where the parts answer on the loopback address; 0 chooses a free one."""
+    """Ports on the loopback address. 0 means any free port."""
 
     emulator: int = 0
     edge: int = 0
 
-    def chosen(self) -> "Ports":
-        """Return the same with free ports in place of 0. Raises CommandError for a busy one."""
+    def resolve(self) -> "Ports":
+        """Return the ports with a free one for each 0. Raises CommandError if a port is in use."""
         if self.emulator:
             require_free_port(self.emulator, "MiniStack", "EMULATOR_PORT=<port>")
         if self.edge:
@@ -42,67 +50,65 @@ class Ports:
 class System:
     """A running system.
 
-    `url` is the one address; `api_url` answers for every region's API by its host name.
+    `url` is the CloudFront distribution. `api_url` serves the REST APIs of all Regions, selected by
+    host name.
     """
 
-    place: Place
+    target: StackTarget
     emulator: Emulator
     url: str
     directory: Path
-    deployed: seed.Deployed
-    students: list[seed.Student]
+    deployed: DeployedStack
+    students: list[DemoStudent]
     api_url: str
     regions: tuple[str, ...] = (HOME_REGION,)
 
     @property
-    def services(self) -> ProcessSupervisor:
+    def processes(self) -> ProcessSupervisor:
         """The emulator's processes."""
         return self.emulator.processes
 
     @property
-    def poller_status(self) -> Path:
-        """The file in which the poller says how far it is."""
+    def event_sources_status(self) -> Path:
+        """The status file of the event source mappings."""
         return self.emulator.event_sources_status
 
-    def start_poller(self) -> None:
-        """Start the event source mappings again, after they were stopped."""
+    def start_event_sources(self) -> None:
+        """Start the event source mappings again after a test stopped them."""
         _start_event_sources(self.emulator)
 
 
 @contextmanager
-def started(
+def start(
     directory: Path, ports: Ports, regions: Sequence[str] = (HOME_REGION,)
 ) -> Iterator[System]:
-    """Build, deploy and start everything; stop everything at the end. Raises CommandError.
+    """Build, deploy and start the system; stop all processes at the end of the context.
 
-    `regions` begins with the home region; each further one gets its regional part.
+    The first of `regions` is the home Region; the others get a regional stack.
+
+    Raises:
+        CommandError: A port is in use, the build or a deployment failed, or a process didn't start.
     """
     with supervise(directory) as processes:
-        ports = ports.chosen()
+        ports = ports.resolve()
         emulator = Emulator(processes, ports.emulator, tuple(regions))
-        place = Place(endpoint=emulator.endpoint, region=HOME_REGION)
+        target = StackTarget(emulator.endpoint)
         url = f"http://localhost:{ports.edge}"
-        sam.build(place, directory / "logs" / "sam-build.log")
+        sam_deployment.build(target, directory / "logs" / "sam-build.log")
         with step("MiniStack"):
             emulator.start_ministack()
-        home = {
-            "EmulatorUrl": place.endpoint,
-            "PortalOrigins": url,
-            "PortalUrl": url,
-            "Regions": ",".join(regions),
-        }
-        sam.deploy(place, home | EVERYWHERE, directory / "logs" / "sam-deploy.log")
+        _deploy_home(target, url, regions, directory)
         for region in regions[1:]:
-            _deploy_region(Place(place.endpoint, region), directory)
-        for kind, what in sorted(emulator.accepted_resources().items()):
-            print(f"  accepted, not emulated: {kind} ({what})")
-        deployed = seed.describe(place)
-        with step("pages and demo students"):
-            seed.upload_portal(
-                sam.client("s3", place), deployed.outputs["PortalBucket"], deployed.write_key
+            _deploy_regional_stack(StackTarget(target.endpoint, region), directory)
+        for resource_type, gap in sorted(emulator.accepted_resources().items()):
+            print(f"  accepted, not emulated: {resource_type} ({gap})")
+        deployed = describe_stack(target)
+        with step("portal pages and demo students"):
+            portal.upload_pages(
+                client("s3", target), deployed.outputs["PortalBucket"], deployed.write_key
             )
-            students = seed.demo_students(place, deployed.outputs)
-            seed.verify_sender(place)
+            students = create_demo_students(target, deployed.outputs)
+            _verify_email_sender(target)
         _start_event_sources(emulator)
         with step("REST API"):
             api_url = emulator.start_rest_api()
@@ -110,42 +116,46 @@ def started(
             emulator.start_cloudfront(ports.edge, api_url)
         for line in emulator.cloudfront_notices():
             print(f"  {line}")
-        record = directory / RECORD
-        record.write_text(json.dumps({"endpoint": place.endpoint, "regions": list(regions)}))
+        record = directory / RUNNING_SYSTEM_FILE
+        record.write_text(json.dumps({"endpoint": target.endpoint, "regions": list(regions)}))
         try:
-            everywhere = tuple(regions)
-            yield System(place, emulator, url, directory, deployed, students, api_url, everywhere)
+            yield System(
+                target, emulator, url, directory, deployed, students, api_url, tuple(regions)
+            )
         finally:
             record.unlink(missing_ok=True)
 
 
-def served(directory: Path, region: str = HOME_REGION) -> Place | None:
-    """Say where a system that runs in `directory` is deployed; None where none answers.
-
-    Raises CommandError where it is not in `region`.
-    """
-    try:
-        record = json.loads((directory / RECORD).read_text())
-    except (OSError, ValueError):
-        return None
-    # A system that was killed leaves its record behind.
-    if not responds(f"{record['endpoint']}/_ministack/ready"):
-        return None
-    if region not in record["regions"]:
-        raise CommandError(f"What is up has no {region}; it has {', '.join(record['regions'])}.")
-    return Place(str(record["endpoint"]), region)
+def _deploy_home(target: StackTarget, url: str, regions: Sequence[str], directory: Path) -> None:
+    parameters = {
+        "EmulatorUrl": target.endpoint,
+        "PortalOrigins": url,
+        "PortalUrl": url,
+        "Regions": ",".join(regions),
+    }
+    log = directory / "logs" / "sam-deploy.log"
+    sam_deployment.deploy(target, parameters | LOCAL_PARAMETERS, log)
 
 
-def _deploy_region(place: Place, directory: Path) -> None:
-    """Deploy the regional part, which reads the region's own replica of the appointments."""
-    table = f"meridian-{place.stage}-appointments"
-    described = sam.client("dynamodb", place).describe_table(TableName=table)["Table"]
-    home = seed.describe(Place(place.endpoint, HOME_REGION, place.stage)).outputs
+def _deploy_regional_stack(target: StackTarget, directory: Path) -> None:
+    """Deploy a regional stack. It reads the stream of its Region's appointments replica."""
+    table = f"meridian-{target.stage}-appointments"
+    described = client("dynamodb", target).describe_table(TableName=table)["Table"]
+    home = describe_stack(StackTarget(target.endpoint, HOME_REGION, target.stage)).outputs
     parameters = {
         "AppointmentsStreamArn": str(described["LatestStreamArn"]),
         "UserPoolArn": home["UserPoolArn"],
     }
-    sam.deploy(place, parameters | EVERYWHERE, directory / "logs" / f"sam-{place.region}.log")
+    log = directory / "logs" / f"sam-{target.region}.log"
+    sam_deployment.deploy(target, parameters | LOCAL_PARAMETERS, log)
+
+
+def _verify_email_sender(target: StackTarget) -> None:
+    """Create the sender's identity in Amazon SES, which is a manual step on AWS."""
+    (stack,) = client("cloudformation", target).describe_stacks(StackName=target.stack_name)[
+        "Stacks"
+    ]
+    client("sesv2", target).create_email_identity(EmailIdentity=parameters_of(stack)["Sender"])
 
 
 def _start_event_sources(emulator: Emulator) -> None:

@@ -1,1 +1,1 @@
-"""Real page views from an access log, sent to the collector as an analytics SDK would send them."""
+"""Replay an access log: send its page views to the collector as an analytics SDK does."""

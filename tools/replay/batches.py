@@ -1,25 +1,25 @@
-"""Page views are grouped as an SDK's queue would have sent them, in the order of the log."""
+"""Group page views into batches as an SDK's queue does, in the order of the log."""
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from tools.replay.events import PageView, Visitor
 
-#: Segment's mobile SDKs send when 20 events wait (`flushAt`) or 30 s passed (`flushInterval`).
-FLUSH_AT = 20
-FLUSH_INTERVAL = timedelta(seconds=30)
+#: Segment's mobile SDKs send a batch of 20 events (`flushAt`), or after 30 s (`flushInterval`).
+FLUSH_AT: Final = 20
+FLUSH_INTERVAL: Final = timedelta(seconds=30)
 
 
 class Batch(NamedTuple):
-    """What one visitor's SDK sends in one request."""
+    """The page views that one visitor's SDK sends in one request."""
 
     visitor: Visitor
     views: tuple[PageView, ...]
 
     @property
     def body(self) -> bytes:
-        """The request's body. Without `sentAt`, so that every event keeps its own time."""
+        """The request body. It has no `sentAt`, so the collector keeps each event's timestamp."""
         return b'{"batch":[' + ",".join(view.body for view in self.views).encode() + b"]}"
 
 
@@ -29,10 +29,10 @@ def batches(
     flush_at: int = FLUSH_AT,
     flush_interval: timedelta = FLUSH_INTERVAL,
 ) -> Iterator[Batch]:
-    """Group views of one visitor that lie within `flush_interval` of the queue's first, by order.
+    """Group each visitor's views into batches that span at most `flush_interval`.
 
-    Logs are written when an answer ends, so their times run back at places: an interval counts in
-    both directions. Memory holds the open queues only, so a log may be of any length.
+    A server writes a log line when its response ends, so timestamps are not sorted: the interval
+    counts in both directions. Memory contains only the open queues, for logs of any length.
     """
     open_queues: dict[str, list[PageView]] = {}
     clock: datetime | None = None
@@ -48,7 +48,7 @@ def batches(
         queue.append(view)
         if len(queue) >= flush_at:
             yield _close(open_queues, key)
-        # Queues open in the order of the log: the first is due first, or nearly so.
+        # Queues are in the order of their first view, so the first one expires first, or nearly.
         while open_queues:
             oldest = next(iter(open_queues))
             if clock - open_queues[oldest][0].at <= flush_interval:

@@ -1,35 +1,38 @@
-"""The replay from end to end: find the log, send it, write down what became of it."""
+"""The replay command: find the log, send its page views, write the summary and the ledger."""
 
 import secrets
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Final
 
 from aws_emulator.errors import CommandError
 from tools.progress import step
+from tools.replay.access_check import check_access
 from tools.replay.batches import batches
-from tools.replay.combined import BadLine, parse
+from tools.replay.combined_log_format import BadLine, parse
 from tools.replay.events import EventMaker, PageView
+from tools.replay.http_client import Client, HttpClient
 from tools.replay.ledger import Summary, ledger
-from tools.replay.send import Sender, clients_for
-from tools.replay.signin import exercise
-from tools.replay.source import Source, find, modelled
-from tools.replay.transport import Client, HttpClient
+from tools.replay.log_source import LogSource, find_log, modelled_log
+from tools.replay.sender import Sender, make_clients
 
-#: The value of LOG that asks for the modelled day.
-MODEL = "model"
-SUMMARY = "replay.json"
+#: The value of LOG that selects the modelled school day.
+MODEL: Final = "model"
+SUMMARY: Final = "replay.json"
 
 
 def connect(url: str) -> Client:
-    """Return a client of the edge at `url`."""
+    """Return a client of the distribution at `url`."""
     return HttpClient(url)
 
 
-def page_views(source: Source, bad: Counter[str], salt: bytes | None = None) -> Iterator[PageView]:
-    """Yield the log's page views in order; count the lines that are none in `bad`.
+def page_views(
+    source: LogSource, bad: Counter[str], salt: bytes | None = None
+) -> Iterator[PageView]:
+    """Yield the log's page views in order, and count invalid lines in `bad` by reason.
 
-    Visitors have ids of this run alone, unless a salt is given: then the same in each run.
+    Each run gives visitors new ids; with `salt` they are the same in every run.
     """
     salt = secrets.token_bytes(32) if salt is None else salt
     maker = EventMaker(site=source.site, digest=source.digest, salt=salt)
@@ -44,31 +47,32 @@ def page_views(source: Source, bad: Counter[str], salt: bytes | None = None) -> 
 def replay(
     url: str,
     write_key: str,
-    source: Source,
+    source: LogSource,
     *,
     clients: int,
     out: Path,
     make: Callable[[str], Client] | None = None,
 ) -> Summary:
-    """Send the log's page views to the edge at `url`; write the ledger beside `out`.
+    """Send the log's page views to the collector at `url`; write the ledger beside `out`.
 
-    Raises CommandError when the edge is lost, refuses the write key or accepts nothing.
+    Raises:
+        CommandError: The collector stopped answering, rejected the write key or accepted no event.
     """
     summary = Summary(
         source={"kind": source.kind, "label": source.label, "sha256": source.digest},
         clients=clients,
         lines=source.lines,
     )
-    ends = clients_for(clients, lambda: (make or connect)(url))
+    http_clients = make_clients(clients, lambda: (make or connect)(url))
     views = page_views(source, summary.bad_lines)
     with (
-        ledger(out, summary) as book,
-        step("replaying the traffic", source.lines) as progress,
+        ledger(out, summary) as rows,
+        step("replaying the access log", source.lines) as progress,
     ):
-        Sender(ends, write_key, book, progress).run(batches(views), summary)
+        Sender(http_clients, write_key, rows, progress).run(batches(views), summary)
     if not summary.accepted:
         codes = ", ".join(f"{code} {count:,}" for code, count in summary.rejected.items())
-        raise CommandError(f"The edge accepted none of {summary.sent:,} events ({codes}).")
+        raise CommandError(f"The collector accepted 0 of {summary.sent:,} events: {codes}.")
     return summary
 
 
@@ -81,16 +85,19 @@ def run(
     tokens: Mapping[str, str],
     directory: Path,
 ) -> Summary:
-    """Replay the log that `source` names, try to sign in, and write `replay.json`.
+    """Replay an access log, check access to paid pages, and write `replay.json`.
 
-    `source` is a path or an address, "model", or None for the public log; `tokens` maps who signs
-    in to a bearer token (see `signin.exercise`), none for no exercise. Raises CommandError.
+    `source` is a path, a URL, "model", or None for the public log. `tokens` maps a user to a bearer
+    token for `check_access`; an empty mapping skips that check.
+
+    Raises:
+        CommandError: The log can't be read, or the collector failed.
     """
-    found = modelled() if source == MODEL else find(source)
-    print(f"  traffic: {found.label}, {found.lines:,} lines", flush=True)
+    found = modelled_log() if source == MODEL else find_log(source)
+    print(f"  access log: {found.label}, {found.lines:,} lines", flush=True)
     out = directory / SUMMARY
     summary = replay(url, write_key, found, clients=clients, out=out)
     if tokens:
-        summary.sign_in = [row._asdict() for row in exercise(url, tokens, make=connect)]
+        summary.access_checks = [row._asdict() for row in check_access(url, tokens, make=connect)]
     summary.write(out)
     return summary

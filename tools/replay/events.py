@@ -1,4 +1,4 @@
-"""Requests of the log become Segment page events of visitors whom nobody can name again.
+"""Convert the log's requests to Segment page events with pseudonymous visitors.
 
 Segment Spec, "Page" and "Common Fields": every event has `messageId`, `anonymousId`, `timestamp`
 and `context`; a page event's `properties` hold path, url, referrer, search and title.
@@ -9,21 +9,21 @@ import hmac
 import json
 import re
 from datetime import datetime
-from typing import NamedTuple
+from typing import Final, NamedTuple
 from uuid import UUID
 
-from tools.replay.combined import Request
+from tools.replay.combined_log_format import Request
 
-#: What the events say made them (Segment Spec, `context.library`).
-LIBRARY = {"name": "meridian-replay", "version": "1.0.0"}
-#: A header is one line of visible ASCII (RFC 9110 §5.5); CloudFront's limit is 20 KB for all.
-MAX_AGENT_HEADER = 1_024
+#: Segment Spec, `context.library`.
+LIBRARY: Final = {"name": "meridian-replay", "version": "1.0.0"}
+#: CloudFront accepts 20 KB for all headers of a request.
+MAX_USER_AGENT_BYTES: Final = 1_024
 
 _NOT_VISIBLE = re.compile(r"[^\x20-\x7e]")
 
 
 class Visitor(NamedTuple):
-    """Who sends: a name that only this run could make, and what the edge sees of the sender."""
+    """The sender: a pseudonymous id for this run, the viewer address and the user agent."""
 
     anonymous_id: str
     address: str | None
@@ -31,12 +31,12 @@ class Visitor(NamedTuple):
 
     @property
     def agent_header(self) -> str:
-        """The agent as a header can carry it; empty where the log has none."""
-        return _NOT_VISIBLE.sub("?", self.agent or "")[:MAX_AGENT_HEADER].strip()
+        """The user agent as visible ASCII (RFC 9110 §5.5), empty if the log has none."""
+        return _NOT_VISIBLE.sub("?", self.agent or "")[:MAX_USER_AGENT_BYTES].strip()
 
 
 class PageView(NamedTuple):
-    """One event, ready to send. `line` counts from 1; `body` is the event as JSON."""
+    """One event. `line` counts from 1; `body` is the event as JSON."""
 
     visitor: Visitor
     line: int
@@ -47,11 +47,11 @@ class PageView(NamedTuple):
 
 
 class EventMaker:
-    """Makes the events of one log.
+    """Creates the events of one log.
 
-    `site` is scheme and host of the site that wrote the log, `digest` the SHA-256 of the whole
-    log in hexadecimal, `salt` a secret of this run alone: with it gone, an anonymousId leads to
-    no address, while the messageIds of a log are the same in each run.
+    `site` is the scheme and host of the logged site, `digest` the log's SHA-256 in hexadecimal.
+    `salt` is a secret of this run: without it, an anonymousId can't be traced to an address. The
+    messageIds of a log are the same in every run.
     """
 
     def __init__(self, *, site: str, digest: str, salt: bytes) -> None:
@@ -60,7 +60,7 @@ class EventMaker:
         self._salt = salt
 
     def page_view(self, line: int, request: Request) -> PageView:
-        """Return the page event of the request on line `line`."""
+        """Return the page event of the request on line number `line`."""
         message_id = f"{self._digest[:24]}-{line:08d}"
         visitor = self._visitor(request)
         page = {
@@ -86,9 +86,9 @@ class EventMaker:
         return PageView(visitor, line, message_id, request.at, request.path, body)
 
     def _visitor(self, request: Request) -> Visitor:
-        who = f"{request.client}\0{request.agent or ''}".encode()
-        digest = hmac.digest(self._salt, who, hashlib.sha256)
-        # SDKs write a random UUID here: this one has the same shape (RFC 9562 §5.8, version 8).
+        identity = f"{request.client}\0{request.agent or ''}".encode()
+        digest = hmac.digest(self._salt, identity, hashlib.sha256)
+        # SDKs use a random UUID; this one has the same format (RFC 9562 §5.8, version 8).
         number = int.from_bytes(digest[:16])
         number = number & ~(0xF << 76) | 0x8 << 76
         number = number & ~(0x3 << 62) | 0x2 << 62
@@ -96,5 +96,5 @@ class EventMaker:
 
 
 def iso(moment: datetime) -> str:
-    """Write a UTC moment as SDKs do: ISO 8601 with milliseconds and `Z`."""
+    """Format a UTC datetime as SDKs do: ISO 8601 with milliseconds and `Z`."""
     return moment.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"

@@ -1,7 +1,7 @@
-"""What the replay did, written down for whoever has to prove that nothing was lost.
+"""The replay's record, which the report compares with the data lake.
 
-Two files: a summary (JSON) and the ledger (CSV), one row for each event that was sent. Neither
-holds an address or a user agent.
+The summary (JSON) has counts; the ledger (CSV) has one row for each sent event. They contain no IP
+addresses or user agents.
 """
 
 import csv
@@ -12,22 +12,22 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Any, Final
 
 from aws_emulator.errors import CommandError
 from tools.replay.batches import Batch
 from tools.replay.delivery import Delivery
 from tools.replay.events import iso
 
-#: `path_json` is a JSON string in ASCII: a path may hold any character, a row is one line.
-COLUMNS = ("message_id", "line", "at", "anonymous_id", "outcome", "path_json")
-ACCEPTED = "accepted"
-_COUNTERS = ("bad_lines", "rejected", "statuses")
+#: `path_json` is a JSON string in ASCII, because a path may contain line breaks.
+COLUMNS: Final = ("message_id", "line", "at", "anonymous_id", "outcome", "path_json")
+ACCEPTED: Final = "accepted"
+_COUNTERS: Final = ("bad_lines", "rejected", "statuses")
 
 
 @dataclass
 class Summary:
-    """Counts of one replay. `seconds` run from the first request to the last answer."""
+    """Counts of one replay. `seconds` is the time from first request to last response."""
 
     source: dict[str, Any]
     clients: int
@@ -44,8 +44,8 @@ class Summary:
     retried: int = 0
     lost_connections: int = 0
     statuses: Counter[str] = field(default_factory=Counter)
-    sign_in: list[dict[str, Any]] = field(default_factory=list)
-    #: The ledger's file, beside the summary's.
+    access_checks: list[dict[str, Any]] = field(default_factory=list)
+    #: The name of the ledger's file, in the same folder.
     ledger: str = ""
 
     def write(self, path: Path) -> None:
@@ -54,18 +54,18 @@ class Summary:
 
     @classmethod
     def read(cls, path: Path) -> "Summary":
-        """Read what `write` wrote. Raises CommandError where there is none."""
+        """Read a summary. Raises CommandError if the file is missing or invalid."""
         try:
             document = json.loads(path.read_text(encoding="utf-8"))
             for name in _COUNTERS:
                 document[name] = Counter(document[name])
             return cls(**document)
         except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-            raise CommandError(f"{path.name} is no summary of a replay.") from error
+            raise CommandError(f"Can't read {path}: not the summary of a replay.") from error
 
 
 class Ledger:
-    """Counts deliveries and writes a row per event; safe to call from several threads."""
+    """Counts deliveries and writes one row per event. Thread-safe."""
 
     def __init__(self, file: Any, summary: Summary) -> None:
         self._rows = csv.writer(file)
@@ -74,13 +74,13 @@ class Ledger:
         self._lock = Lock()
 
     def record(self, batch: Batch, delivery: Delivery) -> None:
-        """Write down what became of every event of the batch."""
+        """Record the outcome of every event of the batch."""
         with self._lock:
             summary = self._summary
-            tries = len(delivery.statuses) + delivery.lost_connections
+            attempts = len(delivery.statuses) + delivery.lost_connections
             summary.batches += 1
-            summary.requests += tries
-            summary.retried += tries - 1
+            summary.requests += attempts
+            summary.retried += attempts - 1
             summary.lost_connections += delivery.lost_connections
             summary.statuses.update(str(status) for status in delivery.statuses)
             summary.sent += len(batch.views)
@@ -95,13 +95,17 @@ class Ledger:
 
 @contextmanager
 def ledger(path: Path, summary: Summary) -> Iterator[Ledger]:
-    """Open the ledger that belongs to the summary at `path`, in the same folder."""
+    """Open the ledger in the folder of the summary `path`.
+
+    Raises:
+        CommandError: The file can't be written.
+    """
     rows = path.with_suffix(".ledger.csv")
     summary.ledger = rows.name
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         file = rows.open("w", encoding="ascii", newline="")
     except OSError as error:
-        raise CommandError(f"The replay cannot write {rows}: {error.strerror}.") from error
+        raise CommandError(f"Can't write {rows}: {error.strerror}.") from error
     with file:
         yield Ledger(file, summary)

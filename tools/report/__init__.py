@@ -1,1 +1,1 @@
-"""What the lake holds of a replay: SQL over its Parquet objects, checked by a second count."""
+"""Report on a replay: SQL over the data lake's Parquet objects, checked against the ledger."""

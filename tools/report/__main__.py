@@ -1,29 +1,34 @@
 """`python -m tools.report --endpoint URL --bucket B`: report on the last replay."""
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from aws_emulator.errors import CommandError
-from tools.replay.__main__ import OUT
+from tools.cli import exit_code
+from tools.replay.__main__ import OUTPUT_DIRECTORY
 from tools.replay.command import SUMMARY
 from tools.replay.ledger import Summary
 from tools.report.command import run
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; 1 if anything is missing or cannot be read."""
+    """Print the report. Returns 1 if events are missing, counts differ or S3 fails."""
     parser = argparse.ArgumentParser(prog="python -m tools.report", description=__doc__)
-    parser.add_argument("--endpoint", required=True, help="the emulator, http://127.0.0.1:PORT")
+    parser.add_argument(
+        "--endpoint", required=True, help="the emulator's endpoint, http://127.0.0.1:PORT"
+    )
     parser.add_argument("--region", default="us-east-1")
-    parser.add_argument("--bucket", required=True, help="the lake bucket of that region")
-    parser.add_argument("--run", type=Path, default=OUT, help=f"folder of {SUMMARY}")
-    parser.add_argument("--poller-status", type=Path, help="the poller's poller-status.json")
-    parser.add_argument("--json", type=Path, help="where to write the numbers")
+    parser.add_argument("--bucket", required=True, help="the data lake bucket in that Region")
+    parser.add_argument("--run", type=Path, default=OUTPUT_DIRECTORY, help=f"folder with {SUMMARY}")
+    parser.add_argument(
+        "--poller-status", type=Path, help="poller-status.json of the event source mappings"
+    )
+    parser.add_argument(
+        "--json", type=Path, help="output file for the numbers (default: report.json)"
+    )
     options = parser.parse_args(arguments)
-    try:
-        return run(
+    return exit_code(
+        lambda: run(
             endpoint=options.endpoint,
             region=options.region,
             bucket=options.bucket,
@@ -32,10 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             directory=options.run,
             output=options.json,
         )
-    except CommandError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    )
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

@@ -1,20 +1,21 @@
-"""The report from end to end: wait for the lake, copy it, count it, print it."""
+"""The report command: wait for the data lake, download it, count it, print the report."""
 
 import json
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
+from typing import Final
 
 from tools.progress import step
 from tools.replay.ledger import Summary
-from tools.report.book import read
-from tools.report.figures import Report, measure
-from tools.report.lake import Lake, copies, s3
+from tools.report.lake_objects import Lake, copies, s3
+from tools.report.lake_tables import open_tables
+from tools.report.ledger_counts import count_ledger
 from tools.report.render import render
-from tools.report.sql import tables
+from tools.report.results import Report, measure
 from tools.report.wait import TIMEOUT_S, Expected, wait_until_stored
 
-JSON = "report.json"
+REPORT_FILE: Final = "report.json"
 
 
 def run(
@@ -27,27 +28,29 @@ def run(
     directory: Path,
     output: Path | None = None,
 ) -> int:
-    """Report on the replay of `summary`, whose ledger lies in `directory`.
+    """Report on the replay of `summary`, whose ledger is in `directory`.
 
-    Writes the numbers to `output` (JSON; `report.json` in the directory unless given). Returns 0,
-    or 1 if anything is missing, two counts differ or the gate let the wrong visitor pass. Raises
-    CommandError where the lake cannot be read or stays incomplete.
+    Writes the numbers as JSON to `output`, by default `report.json` in the directory. Returns 1 if
+    an event is missing, two counts differ or the edge allowed or denied access wrongly, else 0.
+
+    Raises:
+        CommandError: The lake can't be read, or events are missing after the timeout.
     """
     lake = Lake(s3(endpoint, region), bucket)
     wait_until_stored(lake, expected(summary), poller_status, timeout=TIMEOUT_S)
     report = count(lake, summary, directory)
-    document = {**asdict(report), "sign_in": [row._asdict() for row in report.sign_in]}
-    text = json.dumps({**document, "right": report.right}, indent=2) + "\n"
-    (output or directory / JSON).write_text(text, encoding="utf-8")
+    document = {**asdict(report), "access_checks": [row._asdict() for row in report.access_checks]}
+    text = json.dumps({**document, "passed": report.passed}, indent=2) + "\n"
+    (output or directory / REPORT_FILE).write_text(text, encoding="utf-8")
     render(report)
     for check in report.checks:
-        if not check.right:
-            print(f"error: {check.name}: {check.found:,} instead of {check.expected:,}")
-    return 0 if report.right else 1
+        if not check.passed:
+            print(f"error: {check.name}: expected {check.expected:,}, found {check.found:,}")
+    return 0 if report.passed else 1
 
 
 def expected(summary: Summary) -> Expected:
-    """Return what the lake has to hold after a replay."""
+    """Return the events that the lake must contain after a replay."""
     return Expected(
         accepted=summary.accepted,
         rejected=sum(summary.rejected.values()),
@@ -57,12 +60,12 @@ def expected(summary: Summary) -> Expected:
 
 
 def count(lake: Lake, summary: Summary, directory: Path) -> Report:
-    """Copy the lake's objects below `directory` and compute the report."""
+    """Download the lake's objects into `directory` and compute the report."""
     ledger = directory / summary.ledger
     since = datetime.fromisoformat(summary.first_request)
     with (
-        step("counting the lake"),
+        step("querying the data lake"),
         copies(lake, directory) as found,
-        tables([copy.path for copy in found], ledger, since) as opened,
+        open_tables([copy.path for copy in found], ledger, since) as opened,
     ):
-        return measure(summary, read(ledger), opened, found)
+        return measure(summary, count_ledger(ledger), opened, found)

@@ -1,42 +1,43 @@
-"""The report as a person reads it: at most 100 columns, plain where there is no terminal."""
+"""Print the report: at most 100 columns, without colours unless standard output is a terminal."""
 
 import re
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from tools.report.figures import Report
+from tools.report.results import Report
 
-WIDTH = 100
-_BAR = 24
-_EIGHTHS = " ▏▎▍▌▋▊▉█"
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
-_SOURCES = {
+MAX_WIDTH: Final = 100
+_BAR_WIDTH: Final = 24
+_EIGHTHS: Final = " ▏▎▍▌▋▊▉█"
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+_SOURCES: Final = {
     "public": "real traffic (10,000 requests to a public site, May 2015)",
     "own": "your own traffic",
-    "model": "no real traffic: drawn from the figures of the public log",
+    "model": "generated from the statistics of the public log",
 }
 
 
 def render(report: Report, console: Console | None = None) -> None:
     """Print the report."""
     console = console or Console(highlight=False)
-    console.width = min(console.width, WIDTH) if console.is_terminal else WIDTH
+    console.width = min(console.width, MAX_WIDTH) if console.is_terminal else MAX_WIDTH
     with console.capture() as captured:
         _print(report, console)
-    # Tables are filled up with blanks, which only get in the way of whoever copies the text.
+    # Rich pads cells with spaces, which are a nuisance in copied text.
     lines = captured.get().split("\n")
     console.file.write("\n".join(line.rstrip(" ") for line in lines))
 
 
 def _print(report: Report, console: Console) -> None:
-    _heading(console, "The replay")
+    _heading(console, "Replay")
     _pairs(console, _replay(report))
-    _heading(console, "The lake")
+    _heading(console, "Data lake")
     _pairs(console, _lake(report))
-    _heading(console, "Who came")
+    _heading(console, "Visitors")
     _pairs(console, _visitors(report))
     _top(console, report)
     _hours(console, report.hours)
@@ -49,27 +50,27 @@ def _replay(report: Report) -> list[tuple[str, str]]:
     bad = _counts(report.bad_lines)
     rejected = sum(report.rejected.values())
     return [
-        ("traffic", f"{source['label']} - {_SOURCES.get(source['kind'], source['kind'])}"),
-        ("lines", f"{report.lines:,}" + (f", not readable: {bad}" if bad else ", all readable")),
+        ("access log", f"{source['label']} - {_SOURCES.get(source['kind'], source['kind'])}"),
+        ("lines", f"{report.lines:,}" + (f", invalid: {bad}" if bad else ", all valid")),
         ("events sent", (f"{report.sent:,} in {report.requests:,} requests by {report.clients} "
-                        f"clients at once, {report.retried:,} tried again")),
+                        f"concurrent clients, {report.retried:,} retried")),
         ("accepted", f"{report.accepted:,}"),
         ("rejected", f"{rejected:,}" + (f" ({_counts(report.rejected)})" if rejected else "")),
-        ("answers", _counts(report.statuses)),
+        ("statuses", _counts(report.statuses)),
     ]  # fmt: skip
 
 
 def _lake(report: Report) -> list[tuple[str, str]]:
     bad = sum(report.bad.values())
     return [
-        ("stored", f"{report.stored:,} events, {report.surplus:,} of them more than once"),
-        ("duplicates", f"{report.duplicates:,} (sent again, recognised, kept apart)"),
+        ("stored", f"{report.stored:,} events, {report.surplus:,} stored more than once"),
+        ("duplicates", f"{report.duplicates:,} (marked as duplicates, excluded from the counts)"),
         ("bad", f"{bad:,}" + (f" ({_counts(report.bad)})" if bad else "")),
         ("missing", f"{report.missing:,}"),
         ("objects", f"{report.objects:,} Parquet objects, {_bytes(report.bytes)}"),
         ("time", (f"{report.stored_s:.1f} s from the first request to the last row, "
-                 f"{report.replay_s:.1f} s of them sending")),
-        ("rate", f"{report.events_per_s:,.0f} events per second, from request to Parquet"),
+                 f"of which {report.replay_s:.1f} s sending")),
+        ("rate", f"{report.events_per_s:,.0f} events per second, from request to Parquet object"),
     ]  # fmt: skip
 
 
@@ -77,18 +78,17 @@ def _visitors(report: Report) -> list[tuple[str, str]]:
     sessions = report.sessions
     single = _share(sessions.single_view, sessions.sessions)
     rows = [
-        ("visitors", (f"{report.visitors:,}, {_share(report.bot_visitors, report.visitors)} of them"
-                     f" bots, with {_share(report.bot_views, report.stored)} of the requests")),
-        ("sessions", (f"{sessions.sessions:,} (30 minutes without a request end one), "
-                     f"{single} of a single request")),
-        ("requests", f"median {sessions.median_views}, most {sessions.most_views:,} in a session"),
-        ("length", (f"mean {_time(sessions.mean_s)}, median {_time(sessions.median_s)}, "
-                   f"p90 {_time(sessions.p90_s)}, longest {_time(sessions.longest_s)}")),
+        ("visitors", (f"{report.visitors:,}, {_share(report.bot_visitors, report.visitors)} bots, "
+                     f"which made {_share(report.bot_views, report.stored)} of the requests")),
+        ("sessions", (f"{sessions.sessions:,} (a session ends after 30 minutes without a request), "
+                     f"{single} with a single request")),
+        ("per session",
+         f"median {sessions.median_views}, maximum {sessions.most_views:,} requests"),
+        ("duration", (f"mean {_time(sessions.mean_s)}, median {_time(sessions.median_s)}, "
+                   f"p90 {_time(sessions.p90_s)}, maximum {_time(sessions.longest_s)}")),
     ]  # fmt: skip
     if report.source["kind"] == "public":
-        rows.append(
-            ("", "(this log's clock shows minute 05 only: lengths are the log's, not ours)")
-        )
+        rows.append(("", "(every time in the public log is in minute 05 of its hour)"))
     return rows
 
 
@@ -98,7 +98,7 @@ def _top(console: Console, report: Report) -> None:
     name = max(16, (console.width - 24) // 2)
     table.add_column(f"top pages ({report.page_views:,} views)", no_wrap=True, width=name)
     table.add_column("views", justify="right")
-    table.add_column(f"files that pages load ({files:,})", no_wrap=True, width=name)
+    table.add_column(f"files loaded by pages ({files:,})", no_wrap=True, width=name)
     table.add_column("views", justify="right")
     for number in range(max(len(report.pages), len(report.files))):
         cells: list[Text] = []
@@ -113,53 +113,53 @@ def _top(console: Console, report: Report) -> None:
 def _hours(console: Console, hours: Sequence[int]) -> None:
     """Print two columns of twelve hours, each with a bar."""
     table = _table()
-    most = max(hours, default=0)
+    maximum = max(hours, default=0)
     for _ in range(2):
         table.add_column("hour")
         table.add_column("views", justify="right")
-        table.add_column("", width=_BAR)
+        table.add_column("", width=_BAR_WIDTH)
     for hour in range(12):
         cells = []
         for each in (hour, hour + 12):
-            cells += [f"{each:02d}", f"{hours[each]:,}", bar(hours[each], most)]
+            cells += [f"{each:02d}", f"{hours[each]:,}", bar(hours[each], maximum)]
         table.add_row(*cells)
-    _heading(console, "Views by hour of the day (UTC, the events' own time)")
+    _heading(console, "Views by hour of day (UTC, event timestamps)")
     console.print(table)
 
 
-def bar(value: int, most: int, width: int = _BAR) -> str:
-    """Return a bar of `width` columns at `most`, in eighths of a column."""
-    eighths = round(value / most * width * 8) if most else 0
+def bar(value: int, maximum: int, width: int = _BAR_WIDTH) -> str:
+    """Return a bar whose length is `width` columns for `maximum`, in eighths of a column."""
+    eighths = round(value / maximum * width * 8) if maximum else 0
     full, rest = divmod(eighths, 8)
     return "█" * full + (_EIGHTHS[rest] if rest else "")
 
 
 def _sign_in(console: Console, report: Report) -> None:
-    if not report.sign_in:
+    if not report.access_checks:
         return
-    _heading(console, "Who may read what is paid for")
+    _heading(console, "Access to paid pages")
     table = _table()
-    for title in ("who", "path", "status", "reason", ""):
+    for title in ("user", "path", "status", "reason", ""):
         table.add_column(title)
-    for row in report.sign_in:
+    for row in report.access_checks:
         table.add_row(
-            row.who, row.path, str(row.status), Text(_safe(row.reason)),
-            "" if row.right else Text("not as it must be", style="bold red"),
+            row.user, row.path, str(row.status), Text(_safe(row.reason)),
+            "" if row.as_expected else Text("✗ unexpected", style="bold red"),
         )  # fmt: skip
     console.print(table)
 
 
 def _checks(console: Console, report: Report) -> None:
-    _heading(console, "Counted twice: by SQL over Parquet, and without it")
+    _heading(console, "Checks: SQL over Parquet against the replay's ledger")
     table = _table()
-    table.add_column("what")
+    table.add_column("check")
     table.add_column("expected", justify="right")
     table.add_column("found", justify="right")
     table.add_column("")
     for check in report.checks:
         table.add_row(
             check.name, f"{check.expected:,}", f"{check.found:,}",
-            Text("✓", style="green") if check.right else Text("✗ differs", style="bold red"),
+            Text("✓", style="green") if check.passed else Text("✗ differs", style="bold red"),
         )  # fmt: skip
     console.print(table)
     console.print()
@@ -184,7 +184,7 @@ def _pairs(console: Console, rows: Sequence[tuple[str, str]]) -> None:
 
 
 def _safe(text: str) -> str:
-    # What a stranger wrote into a log must not steer the terminal that shows it.
+    # A log contains untrusted text, which must not send control sequences to the terminal.
     return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
@@ -208,7 +208,7 @@ def _bytes(count: int) -> str:
 
 
 def _time(seconds: float) -> str:
-    """Write a length of time: `12.5 s`, `3 min 20 s` or `1 h 05 min`."""
+    """Format a duration: `12.5 s`, `3 min 20 s` or `1 h 05 min`."""
     if seconds < 60:
         return f"{seconds:.1f} s".replace(".0 s", " s")
     minutes, rest = divmod(round(seconds), 60)

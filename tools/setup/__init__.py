@@ -1,1 +1,1 @@
-"""Set up a checkout."""
+"""Set up a checkout: environments, browser, exported requirements."""

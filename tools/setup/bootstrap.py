@@ -50,13 +50,13 @@ def main() -> int:
     try:
         _set_up()
     except (SetupError, uv_download.DownloadError) as error:
-        print(f"meridian: {error}", file=sys.stderr)
+        print(f"error: {error}", file=sys.stderr)
         return 1
     except OSError as error:
-        print(f"meridian: Set-up failed: {error}", file=sys.stderr)
+        print(f"error: Set-up failed: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("\nmeridian: Set-up stopped. Run the command again to continue.", file=sys.stderr)
+        print("\nerror: Set-up stopped. Run the command again to continue.", file=sys.stderr)
         return 130
     return 0
 

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, BrowserContext, Page
 from tests.support.chromium import launched
 from tests.system.school.world import World
 from tools.dev.system import System
-from tools.sam import client
+from tools.stack import client
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,10 @@ def student(meridian: System) -> Callable[[], Student]:
 
     def make() -> Student:
         it = Student(f"pupil-{uuid.uuid4().hex[:12]}@example.com", secrets.token_urlsafe(12))
-        users, pool = client("cognito-idp", meridian.place), meridian.deployed.outputs["UserPoolId"]
+        users, pool = (
+            client("cognito-idp", meridian.target),
+            meridian.deployed.outputs["UserPoolId"],
+        )
         users.admin_create_user(
             UserPoolId=pool,
             Username=it.email,

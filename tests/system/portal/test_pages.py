@@ -11,7 +11,7 @@ import pytest
 from tests.support import school_api
 from tests.support.paths import ROOT
 from tests.unit.stacks.test_templates import resources
-from tools import seed
+from tools import portal
 
 WEB = ROOT / "web"
 PAGES = sorted(WEB.rglob("*.html"))
@@ -206,7 +206,7 @@ def test_the_upload_gives_every_file_its_type_and_the_pages_their_key() -> None:
         def put_object(self, **given: Any) -> None:
             put[given["Key"]] = given
 
-    count = seed.upload_portal(Bucket(), "portal", "a-key")
+    count = portal.upload_pages(Bucket(), "portal", "a-key")
     files = [path for path in WEB.rglob("*") if path.is_file()]
     assert count == len(files)
     assert put.keys() == {named(path) for path in files} | {"public/portal.json"}

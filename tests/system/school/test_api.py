@@ -13,7 +13,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tools.dev.system import System
-from tools.sam import client
+from tools.stack import client
 
 pytestmark = pytest.mark.integration
 
@@ -96,7 +96,7 @@ def test_appointment_is_booked_listed_cancelled_and_booked_again(
 
 
 def row(system: System, table: str, pk: str, sk: str) -> dict[str, Any]:
-    dynamodb = client("dynamodb", system.place)
+    dynamodb = client("dynamodb", system.target)
     key = {"pk": {"S": pk}, "sk": {"S": sk}}
     item = dynamodb.get_item(TableName=f"meridian-local-{table}", Key=key, ConsistentRead=True)
     found: dict[str, Any] = item["Item"]
@@ -175,7 +175,7 @@ def test_feedback_message_names_its_sender(
 
 
 def messages(system: System, queue: str) -> Iterator[dict[str, Any]]:
-    sqs = client("sqs", system.place)
+    sqs = client("sqs", system.target)
     url = sqs.get_queue_url(QueueName=f"meridian-local-{queue}")["QueueUrl"]
     while found := sqs.receive_message(
         QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["All"]
@@ -186,21 +186,21 @@ def messages(system: System, queue: str) -> Iterator[dict[str, Any]]:
 @pytest.fixture
 def api_role_dynamodb(meridian: System) -> Any:
     """A DynamoDB client with the credentials of the API's integration role."""
-    stack = client("cloudformation", meridian.place)
-    nested = stack.describe_stack_resources(StackName=meridian.place.stack)["StackResources"]
+    stack = client("cloudformation", meridian.target)
+    nested = stack.describe_stack_resources(StackName=meridian.target.stack_name)["StackResources"]
     (school,) = [it["PhysicalResourceId"] for it in nested if it["LogicalResourceId"] == "School"]
     inside = stack.describe_stack_resources(StackName=school)["StackResources"]
     (role,) = [it["PhysicalResourceId"] for it in inside if it["LogicalResourceId"] == "ApiRole"]
-    arn = client("iam", meridian.place).get_role(RoleName=role)["Role"]["Arn"]
+    arn = client("iam", meridian.target).get_role(RoleName=role)["Role"]["Arn"]
     response = httpx.post(
-        f"{meridian.place.endpoint}/_local/service-role",
+        f"{meridian.target.endpoint}/_local/service-role",
         params={"service": "apigateway.amazonaws.com", "role": arn},
     )
     key = response.json()["Credentials"]
     return boto3.client(
         "dynamodb",
         region_name="us-east-1",
-        endpoint_url=meridian.place.endpoint,
+        endpoint_url=meridian.target.endpoint,
         aws_access_key_id=key["AccessKeyId"],
         aws_secret_access_key=key["SecretAccessKey"],
         aws_session_token=key["SessionToken"],

@@ -16,7 +16,7 @@ from schemathesis.specs.openapi.checks import unsupported_method
 
 from tests.support import school_api
 from tools.dev.system import System
-from tools.sam import client
+from tools.stack import client
 
 pytestmark = pytest.mark.integration
 
@@ -39,7 +39,7 @@ def operations(mode: GenerationMode) -> list[tuple[str, str]]:
 @pytest.fixture(scope="module")
 def description(meridian: System) -> schemathesis.BaseSchema:
     """The deployed definition, as API Gateway exports it."""
-    response = client("apigateway", meridian.place).get_export(
+    response = client("apigateway", meridian.target).get_export(
         restApiId=meridian.deployed.outputs["ApiId"],
         stageName="api",
         exportType="oas30",

@@ -20,7 +20,7 @@ from tests.system.school.world import (
     report_of,
     someone,
 )
-from tools.sam import client
+from tools.stack import client
 
 pytestmark = pytest.mark.integration
 
@@ -101,7 +101,7 @@ def objects(world: World) -> Iterator[tuple[str, str]]:
 
 def metrics(world: World) -> Iterator[tuple[str, str]]:
     """Names and dimensions; what functions count is in their logs (EMF), which are read too."""
-    found = client("cloudwatch", world.running.place).list_metrics()["Metrics"]
+    found = client("cloudwatch", world.running.target).list_metrics()["Metrics"]
     yield "metrics", json.dumps(found, default=str)
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.waiting import wait_until
 from tests.system.school.world import SENT, TABLE, World, someone
-from tools.sam import client
+from tools.stack import client
 
 pytestmark = pytest.mark.integration
 
@@ -20,7 +20,7 @@ NOTIFIERS_TIME_S = 20
 
 
 def mapping(world: World) -> str:
-    functions = client("lambda", world.running.place)
+    functions = client("lambda", world.running.target)
     found = functions.list_event_source_mappings(FunctionName=NOTIFIER)["EventSourceMappings"]
     uuid_: str = found[0]["UUID"]
     return uuid_
@@ -81,7 +81,7 @@ def test_an_event_that_is_put_twice_is_one_letter(world: World) -> None:
 
 
 def test_a_notifier_that_stood_still_loses_nothing(world: World) -> None:
-    functions = client("lambda", world.running.place)
+    functions = client("lambda", world.running.target)
     functions.update_event_source_mapping(UUID=mapping(world), Enabled=False)
     try:
         emails = [someone() for _ in range(4)]

@@ -15,7 +15,7 @@ from botocore.config import Config
 
 from tests.support.waiting import wait_until
 from tools.dev.system import System
-from tools.sam import client
+from tools.stack import client
 
 ACCOUNT = "000000000000"
 MACHINES = f"arn:aws:states:us-east-1:{ACCOUNT}:stateMachine:meridian-local"
@@ -32,17 +32,17 @@ class World:
 
     def __init__(self, running: System) -> None:
         self.running = running
-        self.tables = client("dynamodb", running.place)
-        self.queues = client("sqs", running.place)
-        self.users = client("cognito-idp", running.place)
-        self.storage = client("s3", running.place)
-        self.logs = client("logs", running.place)
-        self.bus = client("events", running.place)
+        self.tables = client("dynamodb", running.target)
+        self.queues = client("sqs", running.target)
+        self.users = client("cognito-idp", running.target)
+        self.storage = client("s3", running.target)
+        self.logs = client("logs", running.target)
+        self.bus = client("events", running.target)
         self.pool = running.deployed.outputs["UserPoolId"]
         self.machines = boto3.client(
             "stepfunctions",
             region_name="us-east-1",
-            endpoint_url=running.place.endpoint,
+            endpoint_url=running.target.endpoint,
             aws_access_key_id="test",
             aws_secret_access_key="test",
             # StartSyncExecution and TestState would go to sync-127.0.0.1.
@@ -104,7 +104,7 @@ class World:
 
     def letters(self, recipient: str | None = None) -> list[dict[str, Any]]:
         """Return the letters in the mailbox, all of them or one student's."""
-        url = f"{self.running.place.endpoint}/_ministack/ses/messages"
+        url = f"{self.running.target.endpoint}/_ministack/ses/messages"
         with urllib.request.urlopen(url, timeout=10) as answer:
             by_account = json.load(answer)["messages"]
         found = [letter for letters in by_account.values() for letter in letters]
@@ -137,7 +137,7 @@ class World:
     @contextmanager
     def fault(self, **rule: str) -> Iterator[None]:
         """Let calls of functions fail; see aws_emulator/ministack/patches/fault_injection.py."""
-        path = f"{self.running.place.endpoint}/_local/faults"
+        path = f"{self.running.target.endpoint}/_local/faults"
 
         def ask(method: str, query: str = "") -> None:
             request = urllib.request.Request(f"{path}{query}", method=method)
@@ -151,13 +151,13 @@ class World:
 
     def acted(self) -> int:
         """Return how many calls failed by the faults that there are."""
-        path = f"{self.running.place.endpoint}/_local/faults"
+        path = f"{self.running.target.endpoint}/_local/faults"
         with urllib.request.urlopen(path, timeout=10) as answer:
             return sum(rule["acted"] for rule in json.load(answer))
 
     def kill_function(self, handler: str) -> int:
         """Kill every process of a function in the middle of what it does; return how many."""
-        (emulator,) = (it for it in self.running.services.started if it.name == "ministack")
+        (emulator,) = (it for it in self.running.processes.started if it.name == "ministack")
         killed = 0
         for process in psutil.Process(emulator.process.pid).children(recursive=True):
             with suppress(psutil.Error):

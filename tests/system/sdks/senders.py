@@ -115,7 +115,7 @@ def page(script: str, html: str) -> Sender:
                 route.fulfill(body=body, content_type="text/html")
 
         with sync_playwright() as playwright:
-            window = playwright.chromium.launch(executable_path=browser.found(), args=FLAGS)
+            window = playwright.chromium.launch(executable_path=browser.find_chromium(), args=FLAGS)
             tab = window.new_page()
             responses = [time.monotonic()]
             tab.on("response", lambda _: responses.append(time.monotonic()))

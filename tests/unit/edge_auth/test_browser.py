@@ -55,7 +55,7 @@ def site(request: pytest.FixtureRequest) -> Site:
         )
     running: Any = request.getfixturevalue("meridian")
     students = (Student(it.email, it.password, it.paying) for it in running.students)
-    return Site(running.url, running.place.endpoint, tuple(students))
+    return Site(running.url, running.target.endpoint, tuple(students))
 
 
 # Of this module only: while Playwright runs, its event loop does, and asyncio.run refuses.

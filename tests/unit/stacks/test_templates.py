@@ -208,7 +208,7 @@ def test_outside_home_what_is_missing_is_one_sentence(stack: str, parameter: str
     given = load(ROOT / "stacks" / f"{stack}.yaml")["Parameters"][parameter]
     assert not re.fullmatch(given["AllowedPattern"], "none")
     assert re.fullmatch(given["AllowedPattern"], arn)
-    assert "`make deploy PLACE=` looks it up" in given["ConstraintDescription"]
+    assert "`make deploy CONFIG_ENV=` looks it up" in given["ConstraintDescription"]
 
 
 @pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.name)

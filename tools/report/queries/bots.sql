@@ -1,4 +1,4 @@
--- People and machines, as the edge told them apart by their user agents.
+-- Views and visitors of people and of bots, which the collector detects by user agent.
 SELECT coalesce(bot, FALSE)         AS bot,
        count(DISTINCT message_id)   AS views,
        count(DISTINCT anonymous_id) AS visitors

@@ -1,4 +1,4 @@
--- Views by hour of the day (UTC), by the events' own time.
+-- Views by hour of day (UTC) of the event timestamp.
 SELECT extract(hour FROM "timestamp") AS hour_of_day,
        count(DISTINCT message_id)     AS views
 FROM events

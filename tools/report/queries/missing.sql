@@ -1,4 +1,4 @@
--- Events that were accepted and are not in the lake.
+-- Accepted events that are missing from the lake.
 SELECT count(*) AS missing
 FROM sent
 LEFT JOIN (SELECT DISTINCT message_id FROM events WHERE verdict = 'good') AS stored

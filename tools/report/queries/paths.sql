@@ -1,4 +1,4 @@
--- Every path and how often it was asked for, the most frequent first.
+-- Views by path, most viewed first.
 SELECT page_path,
        count(DISTINCT message_id) AS views
 FROM events

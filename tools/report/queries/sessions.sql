@@ -1,5 +1,5 @@
--- Sessions: the views of one visitor, until 30 minutes pass without one. The length of a session is
--- the time from its first view to its last; a percentile is the nearest-rank one.
+-- Sessions: a visitor's views without a gap of more than 30 minutes. A session's length is the time
+-- from its first view to its last. Percentiles use the nearest-rank method.
 WITH views AS (
     SELECT message_id, min(anonymous_id) AS visitor, min("timestamp") AS viewed_at
     FROM events

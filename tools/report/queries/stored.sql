@@ -1,4 +1,4 @@
--- Good rows, and the different events among them: the difference is what was stored twice.
+-- Good rows and distinct events. The difference is the number of events stored twice.
 SELECT count(*)                   AS good_rows,
        count(DISTINCT message_id) AS stored
 FROM events

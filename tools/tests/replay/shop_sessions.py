@@ -1,4 +1,4 @@
-"""Real shop sessions become track events, for tests of everything behind the collector.
+"""Convert real shop sessions to track events, as test data.
 
 The sessions are a test resource of the OTTO data set (github.com/otto-de/recsys-dataset,
 CC-BY 4.0): one JSON object a line, `{"session", "events": [{"aid", "ts", "type"}]}`, `ts` in

@@ -1,4 +1,4 @@
-"""Batches keep every view, its order and its visitor."""
+"""Batches: each view is in one batch, in order, with the views of its visitor."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tools.replay.batches import FLUSH_AT, FLUSH_INTERVAL, batches
-from tools.replay.combined import Request
+from tools.replay.combined_log_format import Request
 from tools.replay.events import EventMaker, PageView
 from tools.tests.strategies import page_views
 
@@ -20,7 +20,9 @@ def view(seconds: float, line: int = 1, client: str = "192.0.2.1") -> PageView:
 
 
 @given(page_views(), st.integers(1, 5), st.integers(0, 120))
-def test_views_are_conserved_in_order(views: list[PageView], flush_at: int, seconds: int) -> None:
+def test_batches_contain_each_view_once_in_order(
+    views: list[PageView], flush_at: int, seconds: int
+) -> None:
     interval = timedelta(seconds=seconds)
     found = list(batches(views, flush_at=flush_at, flush_interval=interval))
 
@@ -36,14 +38,14 @@ def test_views_are_conserved_in_order(views: list[PageView], flush_at: int, seco
         assert all(abs(each.at - batch.views[0].at) <= interval for each in batch.views)
 
 
-def test_the_queue_is_sent_when_it_is_full() -> None:
+def test_full_queue_becomes_a_batch() -> None:
     views = [view(0, line) for line in range(FLUSH_AT + 1)]
 
     assert [len(batch.views) for batch in batches(views[:FLUSH_AT])] == [FLUSH_AT]
     assert [len(batch.views) for batch in batches(views)] == [FLUSH_AT, 1]
 
 
-def test_the_queue_is_sent_when_its_time_is_over() -> None:
+def test_queue_becomes_a_batch_after_the_flush_interval() -> None:
     last = FLUSH_INTERVAL.total_seconds()
 
     assert len(list(batches([view(0), view(last)]))) == 1
@@ -51,7 +53,7 @@ def test_the_queue_is_sent_when_its_time_is_over() -> None:
     assert len(list(batches([view(last + 1), view(0)]))) == 2
 
 
-def test_a_queue_does_not_wait_for_the_end_of_the_log() -> None:
+def test_expired_queue_becomes_a_batch_before_the_end_of_the_log() -> None:
     views = iter([view(0, 1, "192.0.2.1"), view(31, 2, "192.0.2.2"), view(32, 3, "192.0.2.2")])
 
     first = next(iter(batches(views)))
@@ -60,7 +62,7 @@ def test_a_queue_does_not_wait_for_the_end_of_the_log() -> None:
     assert [each.line for each in views] == [3]
 
 
-def test_the_body_is_a_batch_without_a_time_of_sending() -> None:
+def test_batch_body_has_no_sent_at() -> None:
     (batch,) = batches([view(0, 1), view(1, 2)])
 
     assert batch.body == b'{"batch":[%s,%s]}' % tuple(v.body.encode() for v in batch.views)

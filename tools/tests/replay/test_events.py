@@ -1,4 +1,4 @@
-"""Events have the shape of the Segment spec and name nobody."""
+"""Page events: the Segment Spec's fields, and pseudonymous visitors."""
 
 import json
 import uuid
@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tools.replay.batches import Batch
-from tools.replay.combined import Request
+from tools.replay.combined_log_format import Request
 from tools.replay.delivery import headers_of
-from tools.replay.events import MAX_AGENT_HEADER, EventMaker, Visitor
+from tools.replay.events import MAX_USER_AGENT_BYTES, EventMaker, Visitor
 from tools.tests.strategies import log_requests
 
 MAKER = EventMaker(site="https://school.example/", digest="ab" * 32, salt=b"one")
@@ -20,7 +20,7 @@ REQUEST = Request(
 )  # fmt: skip
 
 
-def test_a_page_event_of_the_spec() -> None:
+def test_page_event_has_the_fields_of_the_spec() -> None:
     event = json.loads(MAKER.page_view(7, REQUEST).body)
 
     page = {
@@ -44,7 +44,7 @@ def test_a_page_event_of_the_spec() -> None:
 
 
 @given(log_requests(), st.binary(max_size=32), st.binary(max_size=32))
-def test_only_this_run_can_make_the_name(request_: Request, salt: bytes, other: bytes) -> None:
+def test_anonymous_id_depends_on_the_salt(request_: Request, salt: bytes, other: bytes) -> None:
     one = EventMaker(site="https://s.example", digest="0" * 64, salt=salt).page_view(1, request_)
     same = EventMaker(site="https://s.example", digest="0" * 64, salt=salt).page_view(2, request_)
     next_run = EventMaker(site="https://s.example", digest="0" * 64, salt=other).page_view(
@@ -55,21 +55,21 @@ def test_only_this_run_can_make_the_name(request_: Request, salt: bytes, other: 
     assert (one.visitor.anonymous_id == next_run.visitor.anonymous_id) == (
         salt.rstrip(b"\0") == other.rstrip(b"\0")  # RFC 2104 §2: a key is padded with zeros
     )
-    # What proves that an event arrived stays the same in every run.
+    # The report compares message ids, which are the same in each run.
     assert one.message_id == next_run.message_id
     name = uuid.UUID(one.visitor.anonymous_id)
     assert (name.version, name.variant) == (8, uuid.RFC_4122)
 
 
 @given(st.ip_addresses().map(str).filter(lambda address: len(address) > 6))
-def test_no_address_is_in_an_event(address: str) -> None:
+def test_event_contains_no_ip_address(address: str) -> None:
     request = REQUEST._replace(client=address, address=address)
 
     assert address not in MAKER.page_view(1, request).body
 
 
 @given(log_requests())
-def test_the_address_and_the_agent_are_headers(request_: Request) -> None:
+def test_headers_contain_the_address_and_the_user_agent(request_: Request) -> None:
     view = MAKER.page_view(1, request_)
     headers = headers_of(Batch(view.visitor, (view,)), "Basic x")
 
@@ -78,9 +78,9 @@ def test_the_address_and_the_agent_are_headers(request_: Request) -> None:
     assert headers["User-Agent"].isprintable()
 
 
-def test_an_agent_is_cut_where_a_header_gets_too_long() -> None:
-    longest = Visitor("", None, "a" * MAX_AGENT_HEADER)
-    longer = Visitor("", None, "a" * (MAX_AGENT_HEADER + 1))
+def test_user_agent_header_is_truncated_to_its_limit() -> None:
+    longest = Visitor("", None, "a" * MAX_USER_AGENT_BYTES)
+    longer = Visitor("", None, "a" * (MAX_USER_AGENT_BYTES + 1))
 
     assert longest.agent_header == longest.agent
     assert longer.agent_header == longest.agent

@@ -1,21 +1,23 @@
-"""The shop sessions, as far as they lie beside the repository."""
+"""The shop sessions, if they are in the shared folder beside the repository."""
 
 from collections import Counter
 
 import pytest
 
-from tools.replay.source import sha256
+from tools.replay.log_source import sha256
 from tools.tests.replay.shop_sessions import SHA256, SHARED, track_events
 
 
 @pytest.mark.shared
-def test_every_action_becomes_a_track_event() -> None:
+def test_each_action_becomes_a_track_event() -> None:
     if sha256(SHARED) != SHA256:
-        pytest.skip("the shop sessions do not lie beside the repository (see docs)")
+        pytest.skip(
+            "the shop sessions aren't in the shared folder beside the repository (see docs)"
+        )
     with SHARED.open("rb") as file:
         events = list(track_events(file))
 
-    # The counts that the data set's own notes give.
+    # The counts in the data set's notes.
     assert Counter(event["event"] for event in events) == {
         "Product Viewed": 800,
         "Product Added": 52,

@@ -1,4 +1,4 @@
-"""A lake in memory: Parquet objects of the layout's columns, behind the S3 calls that are used."""
+"""A data lake in memory: Parquet objects behind a fake S3 client."""
 
 import io
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,7 +9,7 @@ from typing import Any, cast
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tools.report.lake import Lake
+from tools.report.lake_objects import Lake
 
 MOMENT = pa.timestamp("ms", tz="UTC")
 TEXTS = [
@@ -32,7 +32,7 @@ Row = dict[str, Any]
 
 
 def row(event: Mapping[str, Any], received_at: datetime, verdict: str = "good", **more: Any) -> Row:
-    """Return the lake's row of a page event."""
+    """Return the lake row of a page event."""
     page = event["properties"]
     return {
         "verdict": verdict,
@@ -48,7 +48,7 @@ def row(event: Mapping[str, Any], received_at: datetime, verdict: str = "good", 
 
 
 def parquet(rows: Sequence[Row]) -> bytes:
-    """Write rows as one object."""
+    """Return the rows as the bytes of a Parquet file."""
     buffer = io.BytesIO()
     filled = [{name: each.get(name) for name in SCHEMA.names} for each in rows]
     pq.write_table(pa.Table.from_pylist(filled, schema=SCHEMA), buffer)
@@ -57,12 +57,12 @@ def parquet(rows: Sequence[Row]) -> bytes:
 
 @dataclass
 class Bucket:
-    """Answers like an S3 client, for one bucket."""
+    """A fake S3 client with one bucket."""
 
     objects: dict[str, tuple[bytes, dict[str, str], datetime]] = field(default_factory=dict)
 
     def put(self, rows: Sequence[Row], modified: datetime | None = None) -> str:
-        """Store rows as the next object, with the counts that the writer puts beside them."""
+        """Store rows as the next object, with the row counts in its metadata."""
         key = f"events/date=2025-01-01/hour=00/shard-{len(self.objects):056d}.parquet"
         metadata = {
             verdict: str(sum(each["verdict"] == verdict for each in rows))
@@ -73,7 +73,7 @@ class Bucket:
 
     @property
     def lake(self) -> Lake:
-        """The lake that reads this bucket."""
+        """A lake that reads this bucket."""
         return Lake(cast("Any", self), "lake")
 
     def get_paginator(self, name: str) -> "Bucket":

@@ -1,120 +1,102 @@
-"""A modelled day travels through an edge and a lake in memory, and both counts agree."""
+"""The report command: its output, its file and its exit code."""
 
-from datetime import UTC, datetime, timedelta
+import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from tools.replay import source
+from tools.replay import log_source
 from tools.replay.command import replay
 from tools.replay.ledger import Summary
-from tools.report.command import count
-from tools.report.figures import Report
-from tools.tests.replay.edge import WRITE_KEY, Edge
-from tools.tests.report.lake_files import Bucket, Row, row
+from tools.report import __main__ as program
+from tools.report import command
+from tools.tests.replay.fake_collector import WRITE_KEY, FakeCollector
+from tools.tests.report.lake_files import Bucket, row
 
 
-@pytest.fixture(scope="module")
-def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("replay")
-
-
-@pytest.fixture(scope="module")
-def replayed(directory: Path) -> tuple[Summary, Edge]:
-    """A day of 600 requests, one in fifty rejected."""
-    edge = Edge(reject=lambda e: "no_reason" if int(e["messageId"][-8:]) % 50 == 0 else None)
-    day = source.modelled(requests=600, cache=directory)
-    summary = replay("", WRITE_KEY, day, clients=4, out=directory / "replay.json", make=edge.client)
-    return summary, edge
-
-
-def rows(edge: Edge) -> list[Row]:
-    """What a faithful stream would have stored: rejected events become bad rows."""
-    now = datetime.now(UTC)
-    return [
-        row(event, now, "bad", message_id=None, reason_code="no_reason")
-        if int(event["messageId"][-8:]) % 50 == 0
-        else row(event, now)
-        for event in edge.events
-    ]
-
-
-def report(replayed: tuple[Summary, Edge], directory: Path, *objects: list[Row]) -> Report:
+@pytest.fixture
+def bucket(monkeypatch: pytest.MonkeyPatch) -> Bucket:
     bucket = Bucket()
-    for each in objects:
-        bucket.put(each)
-    return count(bucket.lake, replayed[0], directory)
+    monkeypatch.setattr(command, "s3", lambda endpoint, region: bucket)
+    monkeypatch.setattr("tools.report.wait.INTERVAL_S", 0.01)
+    return bucket
 
 
-def wrong(found: Report) -> set[str]:
-    return {check.name for check in found.checks if not check.right}
+@pytest.fixture
+def collector(tmp_path: Path) -> FakeCollector:
+    collector = FakeCollector()
+    day = log_source.modelled_log(requests=50, cache=tmp_path / "cache")
+    out = tmp_path / "replay.json"
+    replay("", WRITE_KEY, day, clients=2, out=out, make=collector.client).write(out)
+    return collector
 
 
-def test_all_counts_agree_when_everything_is_stored(
-    replayed: tuple[Summary, Edge], directory: Path
-) -> None:
-    stored = rows(replayed[1])
-
-    found = report(replayed, directory, stored[:100], stored[100:])
-
-    assert found.right
-    assert (found.sent, found.accepted, found.stored, found.missing) == (600, 588, 588, 0)
-    assert found.rejected == {"no_reason": 12}
-    assert found.bad == {"no_reason": 12}
-    assert found.objects == 2
-    assert sum(found.hours) == 588
-
-
-def test_a_lost_event_is_missing(replayed: tuple[Summary, Edge], directory: Path) -> None:
-    stored = rows(replayed[1])
-    lost = next(index for index, each in enumerate(stored) if each["verdict"] == "good")
-
-    found = report(replayed, directory, stored[:lost] + stored[lost + 1 :])
-
-    assert not found.right
-    assert found.missing == 1
-    assert "accepted events missing in the lake" in wrong(found)
-
-
-def test_an_event_stored_twice_is_found(replayed: tuple[Summary, Edge], directory: Path) -> None:
-    stored = rows(replayed[1])
-    twice = next(each for each in stored if each["verdict"] == "good")
-
-    found = report(replayed, directory, stored, [twice])
-
-    assert found.surplus == 1
-    assert wrong(found) == {"accepted events stored more than once"}
-
-
-def test_a_duplicate_that_was_recognised_is_no_fault(
-    replayed: tuple[Summary, Edge], directory: Path
-) -> None:
-    stored = rows(replayed[1])
-
-    found = report(
-        replayed, directory, stored, [each | {"verdict": "duplicate"} for each in stored]
+def report(directory: Path, *more: str) -> int:
+    return program.main(
+        ["--endpoint", "http://e", "--bucket", "lake", "--run", str(directory), *more]
     )
 
-    assert found.right
-    assert found.duplicates == 600
+
+def test_report_succeeds_when_no_event_is_missing(
+    bucket: Bucket, collector: FakeCollector, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bucket.put([row(event, datetime.now(UTC)) for event in collector.events])
+
+    assert report(tmp_path, "--json", str(tmp_path / "numbers.json")) == 0
+    assert "50 events, 0 stored more than once" in capsys.readouterr().out
+    document = json.loads((tmp_path / "numbers.json").read_text())
+    assert (document["stored"], document["missing"], document["passed"]) == (50, 0, True)
+    assert document["source"]["kind"] == "model"
+    # The command deletes its copies.
+    assert not list(tmp_path.glob("lake-*"))
 
 
-def test_a_changed_path_or_hour_is_found(replayed: tuple[Summary, Edge], directory: Path) -> None:
-    stored = rows(replayed[1])
-    good = next(index for index, each in enumerate(stored) if each["verdict"] == "good")
-    stored[good]["page_path"] = "/somewhere/else/"
-    stored[good]["timestamp"] += timedelta(hours=1)
+def test_report_fails_when_a_count_differs(
+    bucket: Bucket, collector: FakeCollector, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stored = [row(event, datetime.now(UTC)) for event in collector.events]
+    bucket.put([*stored[1:], stored[2]])
 
-    found = report(replayed, directory, stored)
+    assert report(tmp_path) == 1
+    assert (
+        "error: accepted events missing from the lake: expected 0, found 1"
+        in capsys.readouterr().out
+    )
+    assert json.loads((tmp_path / "report.json").read_text())["missing"] == 1
 
-    assert wrong(found) == {
-        "paths whose views differ from the log",
-        "hours whose views differ from the log",
-    }
+
+def test_report_fails_when_events_never_arrive(
+    bucket: Bucket,
+    collector: FakeCollector,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(command, "TIMEOUT_S", 0.05)
+    bucket.put([row(event, datetime.now(UTC)) for event in collector.events[:-3]])
+
+    assert report(tmp_path) == 1
+    assert capsys.readouterr().err.startswith(
+        "error: 3 of 50 accepted events didn't reach the data lake"
+    )
 
 
-def test_an_empty_lake_misses_everything(replayed: tuple[Summary, Edge], directory: Path) -> None:
-    found = report(replayed, directory)
+def test_report_fails_without_a_replay(
+    bucket: Bucket, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert report(tmp_path) == 1
+    assert "replay.json: not the summary of a replay" in capsys.readouterr().err
 
-    assert found.missing == found.accepted == 588
-    assert not found.right
+
+def test_expected_counts_come_from_the_summary() -> None:
+    summary = Summary(
+        {}, 1, first_request="2025-09-15T08:00:00.000Z", last_answer="2025-09-15T08:01:00.000Z"
+    )
+    summary.accepted = 7
+    summary.rejected.update(no_type=2, no_id=1)
+
+    found = command.expected(summary)
+
+    assert (found.accepted, found.rejected) == (7, 3)
+    assert (found.last_answer - found.since).total_seconds() == 60

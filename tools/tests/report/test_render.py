@@ -1,4 +1,4 @@
-"""The report fits a terminal, and nothing that a stranger wrote steers it."""
+"""The printed report: its numbers, its width, and untrusted text."""
 
 import io
 import re
@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
 
-from tools.replay.signin import ANONYMOUS, PAYING, SignIn
-from tools.report.figures import Check, Report, Sessions
-from tools.report.render import WIDTH, bar, render
+from tools.replay.access_check import ANONYMOUS, PAYING, AccessCheck
+from tools.report.render import MAX_WIDTH, bar, render
+from tools.report.results import Check, Report, Sessions
 
 REPORT = Report(
     source={"kind": "own", "label": "your log (access.log)"},
@@ -23,7 +23,8 @@ REPORT = Report(
     pages=[("/", 600), ("/courses/", 90)], files=[("/favicon.ico", 300)], page_views=690,
     hours=[0] * 23 + [990], bot_views=99, bot_visitors=5, visitors=50,
     sessions=Sessions(60, 30, 2, 40, 75.0, 0.0, 200.0, 4_000.0),
-    sign_in=[SignIn(ANONYMOUS, "/premium/", 401, "no token"), SignIn(PAYING, "/premium/", 200, "")],
+    access_checks=[AccessCheck(ANONYMOUS, "/premium/", 401, "no token"),
+                   AccessCheck(PAYING, "/premium/", 200, "")],
     checks=[Check("accepted events stored", 990, 990)],
 )  # fmt: skip
 
@@ -34,22 +35,22 @@ def printed(report: Report, width: int = 200, *, terminal: bool = False) -> str:
     return out.getvalue()
 
 
-def test_it_says_what_was_counted() -> None:
+def test_report_prints_each_number() -> None:
     text = " ".join(printed(REPORT).split())
 
     for part in (
         "your log (access.log) - your own traffic",
-        "1,002, not readable: time 2",
-        "1,000 in 120 requests by 8 clients at once, 3 tried again",
-        "accepted 990 rejected 10 (no_type 10) answers 200 117, 503 3",
-        "stored 990 events, 0 of them more than once duplicates 4",
+        "1,002, invalid: time 2",
+        "1,000 in 120 requests by 8 concurrent clients, 3 retried",
+        "accepted 990 rejected 10 (no_type 10) statuses 200 117, 503 3",
+        "stored 990 events, 0 stored more than once duplicates 4",
         "bad 10 (no_type 10) missing 0 objects 3 Parquet objects, 2.4 MB",
-        "6.6 s from the first request to the last row, 4.2 s of them sending",
+        "6.6 s from the first request to the last row, of which 4.2 s sending",
         "150 events per second",
-        "50, 10.0% of them bots, with 10.0% of the requests",
-        "60 (30 minutes without a request end one), 50.0% of a single request",
-        "mean 1 min 15 s, median 0 s, p90 3 min 20 s, longest 1 h 06 min",
-        "top pages (690 views) views files that pages load (300) views / 600 /favicon.ico 300",
+        "50, 10.0% bots, which made 10.0% of the requests",
+        "60 (a session ends after 30 minutes without a request), 50.0% with a single request",
+        "mean 1 min 15 s, median 0 s, p90 3 min 20 s, maximum 1 h 06 min",
+        "top pages (690 views) views files loaded by pages (300) views / 600 /favicon.ico 300",
         "anonymous visitor /premium/ 401 no token",
         "accepted events stored 990 990 ✓",
     ):
@@ -57,44 +58,44 @@ def test_it_says_what_was_counted() -> None:
 
 
 @pytest.mark.parametrize("kind", ["public", "model"])
-def test_it_says_where_the_traffic_came_from(kind: str) -> None:
+def test_report_prints_the_source_of_the_log(kind: str) -> None:
     text = printed(replace(REPORT, source={"kind": kind, "label": "this"}))
 
-    assert ("no real traffic" in text) == (kind == "model")
+    assert ("generated from the statistics" in text) == (kind == "model")
     assert ("real traffic (10,000 requests" in text) == (kind == "public")
 
 
-def test_what_is_wrong_is_said() -> None:
-    wrong = replace(
+def test_report_marks_failed_checks() -> None:
+    failed = replace(
         REPORT,
         checks=[Check("accepted events stored", 990, 989)],
-        sign_in=[SignIn(ANONYMOUS, "/premium/", 200, "passed")],
+        access_checks=[AccessCheck(ANONYMOUS, "/premium/", 200, "allowed")],
     )
 
-    assert REPORT.right
-    assert not wrong.right
-    assert "✗ differs" in printed(wrong)
-    assert "not as it must be" in printed(wrong)
-    assert not replace(REPORT, sign_in=wrong.sign_in).right
+    assert REPORT.passed
+    assert not failed.passed
+    assert "✗ differs" in printed(failed)
+    assert "✗ unexpected" in printed(failed)
+    assert not replace(REPORT, access_checks=failed.access_checks).passed
 
 
 @given(st.text(max_size=200), st.text(max_size=30), st.sampled_from([60, 80, 100, 240]))
-def test_no_line_is_too_wide_and_nothing_steers_the_terminal(
+def test_report_fits_its_width_and_escapes_control_characters(
     path: str, reason: str, width: int
 ) -> None:
     hostile = replace(
         REPORT,
         pages=[(f"/\x1b[2J[red]{path}", 1)],
-        sign_in=[SignIn(ANONYMOUS, "/premium/", 401, f"\x9b31m{reason}"[:60])],
+        access_checks=[AccessCheck(ANONYMOUS, "/premium/", 401, f"\x9b31m{reason}"[:60])],
     )
     text = printed(hostile, width, terminal=True)
 
     plain = re.sub(r"\x1b\[[0-9;]*m", "", text)
     assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]", plain)
-    assert max(cell_len(line) for line in plain.split("\n")) <= min(width, WIDTH)
+    assert max(cell_len(line) for line in plain.split("\n")) <= min(width, MAX_WIDTH)
 
 
-def test_it_is_plain_where_there_is_no_terminal() -> None:
+def test_report_without_terminal_has_no_escape_codes() -> None:
     text = printed(REPORT, 80)
 
     assert "\x1b" not in text
@@ -103,10 +104,10 @@ def test_it_is_plain_where_there_is_no_terminal() -> None:
 
 
 @given(st.integers(0, 10**6), st.integers(1, 10**6))
-def test_a_bar_is_as_long_as_its_value(value: int, most: int) -> None:
-    drawn = bar(min(value, most), most)
+def test_bar_length_is_proportional_to_its_value(value: int, maximum: int) -> None:
+    drawn = bar(min(value, maximum), maximum)
 
     assert len(drawn) <= 24
-    assert len(bar(most, most)) == 24
-    assert (len(drawn) - 1) * most <= 24 * min(value, most) + most
+    assert len(bar(maximum, maximum)) == 24
+    assert (len(drawn) - 1) * maximum <= 24 * min(value, maximum) + maximum
     assert bar(0, 0) == ""

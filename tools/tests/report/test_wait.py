@@ -1,4 +1,4 @@
-"""Waiting ends with the last row, with a poller that has nothing left, or with one sentence."""
+"""Waiting for the lake ends with the last row, with a drained poller, or with an error."""
 
 import json
 from collections.abc import Callable
@@ -24,7 +24,7 @@ def rows(count: int, verdict: str = "good") -> list[Row]:
 
 @dataclass
 class Time:
-    """A clock that only sleeping moves; `events` happen when their time has come."""
+    """A clock that only `sleep` advances; it runs each of `events` at its time."""
 
     now: float = 0.0
     events: dict[float, Callable[[], object]] = field(default_factory=dict)
@@ -55,7 +55,7 @@ def status_file(directory: Path, caught_up_at: datetime, source: str = STREAM) -
     return path
 
 
-def test_it_waits_for_the_last_row() -> None:
+def test_wait_ends_with_the_last_row() -> None:
     bucket, time = Bucket(), Time()
     bucket.put(rows(6), LAST)
     time.events[7.0] = lambda: bucket.put(rows(3) + rows(1, "duplicate"), LAST)
@@ -64,7 +64,7 @@ def test_it_waits_for_the_last_row() -> None:
     assert time.now == 7.0
 
 
-def test_rejected_events_arrive_as_bad_rows() -> None:
+def test_wait_includes_rejected_events_as_bad_rows() -> None:
     bucket, time = Bucket(), Time()
     bucket.put(rows(10), LAST)
     time.events[3.0] = lambda: bucket.put(rows(2, "bad"), LAST)
@@ -73,25 +73,25 @@ def test_rejected_events_arrive_as_bad_rows() -> None:
     assert time.now == 3.0
 
 
-def test_rejected_events_that_never_were_on_the_stream_are_not_missing() -> None:
+def test_wait_accepts_rejected_events_that_never_arrive() -> None:
     bucket, time = Bucket(), Time()
     bucket.put(rows(10), LAST)
 
     assert wait(bucket, time, rejected=2) == 10
 
 
-def test_an_earlier_replay_is_not_counted() -> None:
+def test_wait_ignores_rows_of_an_earlier_replay() -> None:
     bucket, time = Bucket(), Time()
     bucket.put(rows(9), FIRST.replace(microsecond=0) - timedelta(seconds=1))
-    # A listing has whole seconds: this object may have been written right after the first request.
+    # LastModified has whole seconds: this object may be newer than the first request.
     bucket.put(rows(4), FIRST.replace(microsecond=0))
 
-    with pytest.raises(CommandError, match=r"^6 of 10 accepted events did not reach the lake"):
+    with pytest.raises(CommandError, match=r"^6 of 10 accepted events didn't reach the data lake"):
         wait(bucket, time)
     assert time.now == 30
 
 
-def test_a_poller_with_nothing_left_ends_the_wait(tmp_path: Path) -> None:
+def test_wait_ends_when_the_poller_is_drained(tmp_path: Path) -> None:
     bucket, time = Bucket(), Time()
     bucket.put(rows(9), LAST)
     time.events[2.0] = lambda: status_file(tmp_path, LAST)
@@ -100,7 +100,7 @@ def test_a_poller_with_nothing_left_ends_the_wait(tmp_path: Path) -> None:
     assert time.now == 2.0
 
 
-def test_when_a_poller_has_nothing_left(tmp_path: Path) -> None:
+def test_poller_is_drained_after_its_last_record(tmp_path: Path) -> None:
     assert not is_drained(tmp_path / STATUS_FILE, LAST)
     assert is_drained(status_file(tmp_path, LAST), LAST)
     assert not is_drained(status_file(tmp_path, LAST - timedelta(milliseconds=1)), LAST)

@@ -1,0 +1,23 @@
+"""`python -m tools.chaos`: start the system, inject faults, repair, check; behind `make chaos`."""
+
+import os
+from secrets import randbelow
+
+from tools.chaos import command
+from tools.chaos.plan import Plan
+from tools.cli import exit_code
+from tools.dev import system
+from tools.dev.options import Options
+from tools.paths import STATE
+
+
+def chaos() -> int:
+    """Run one plan on a new system. Returns 0 only if every check passes."""
+    options = Options.from_environment(os.environ)
+    seed = randbelow(2**31) if options.seed is None else options.seed
+    with system.start(STATE / "chaos", options.ports()) as running:
+        return command.run(running, Plan(seed))
+
+
+if __name__ == "__main__":
+    raise SystemExit(exit_code(chaos))

@@ -1,0 +1,22 @@
+"""Exit codes and error messages that the commands have in common."""
+
+import sys
+from collections.abc import Callable
+
+from aws_emulator.errors import CommandError
+
+
+def exit_code(command: Callable[[], int]) -> int:
+    """Run a command and return its exit code.
+
+    A CommandError becomes one message on standard error and exit code 1; Ctrl-C returns 130, as
+    shells do for SIGINT.
+    """
+    try:
+        return command()
+    except CommandError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("Interrupted.", file=sys.stderr)
+        return 130

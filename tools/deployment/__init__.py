@@ -1,0 +1,1 @@
+"""Deploy the stacks and the portal's pages to AWS: `make deploy`."""

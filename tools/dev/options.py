@@ -1,0 +1,63 @@
+"""Options of the local commands, from the variables that `make` exports."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from aws_emulator.errors import CommandError
+from tools.dev.system import Ports
+from tools.stack import HOME_REGION
+
+#: The Regions with replicas of the global tables (stacks/foundation.yaml).
+REPLICA_REGIONS: Final = frozenset({"us-east-1", "eu-west-2", "ap-south-1"})
+DEFAULT_CLIENTS: Final = 8
+MAX_CLIENTS: Final = 64
+
+
+@dataclass(frozen=True)
+class Options:
+    """LOG, PORT, EMULATOR_PORT, CLIENTS, REGIONS and SEED. None is the command's default."""
+
+    log: str | None
+    edge_port: int | None
+    emulator_port: int | None
+    clients: int
+    regions: tuple[str, ...]
+    seed: int | None = None
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> "Options":
+        """Read the options from environment variables. Raises CommandError if one is invalid."""
+        return cls(
+            log=environment.get("LOG") or None,
+            edge_port=_number(environment, "PORT", 0, 65535),
+            emulator_port=_number(environment, "EMULATOR_PORT", 0, 65535),
+            clients=_number(environment, "CLIENTS", 1, MAX_CLIENTS) or DEFAULT_CLIENTS,
+            regions=_regions(environment),
+            seed=_number(environment, "SEED", 0, 2**31 - 1),
+        )
+
+    def ports(self, edge: int = 0, emulator: int = 0) -> Ports:
+        """Return the ports, with these defaults; 0 means any free port."""
+        return Ports(
+            emulator=emulator if self.emulator_port is None else self.emulator_port,
+            edge=edge if self.edge_port is None else self.edge_port,
+        )
+
+
+def _number(environment: Mapping[str, str], name: str, minimum: int, maximum: int) -> int | None:
+    text = environment.get(name)
+    if not text:
+        return None
+    if not text.isdecimal() or not minimum <= int(text) <= maximum:
+        raise CommandError(f"{name} must be a number from {minimum} to {maximum}, not {text!r}.")
+    return int(text)
+
+
+def _regions(environment: Mapping[str, str]) -> tuple[str, ...]:
+    names = [name.strip() for name in environment.get("REGIONS", "").split(",") if name.strip()]
+    unknown = ", ".join(sorted(set(names) - REPLICA_REGIONS))
+    if unknown:
+        known = ", ".join(sorted(REPLICA_REGIONS))
+        raise CommandError(f"REGIONS contains {unknown}. Available Regions: {known}.")
+    return (HOME_REGION, *(name for name in names if name != HOME_REGION))

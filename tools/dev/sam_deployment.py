@@ -1,0 +1,50 @@
+"""Run `sam build` and `sam deploy` against the emulator, with a progress display."""
+
+import fcntl
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from aws_emulator import sam_cli
+from aws_emulator.sam_cli import SamProject
+from tools.paths import ROOT
+from tools.progress import Step, step
+from tools.stack import StackTarget
+
+
+def build(target: StackTarget, log: Path) -> None:
+    """Run `sam build` into .aws-sam/build. Raises CommandError if it fails."""
+    with _build_lock(), step("sam build") as progress:
+        sam_cli.build(SamProject(ROOT, "default"), target.environment(), log, _note(progress))
+
+
+def deploy(target: StackTarget, parameters: Mapping[str, str], log: Path) -> None:
+    """Run `sam deploy` with these template parameters.
+
+    Raises:
+        CommandError: The deployment failed; the message contains CloudFormation's reason.
+    """
+    with _build_lock(), step(f"sam deploy ({target.region})") as progress:
+        sam_cli.deploy(
+            SamProject(ROOT, "local"),
+            target.regional_endpoint,
+            target.stack_name,
+            {"Stage": target.stage, **parameters},
+            target.environment(),
+            log,
+            _note(progress),
+        )
+
+
+def _note(progress: Step) -> Callable[[str], None]:
+    return lambda line: progress.note(line[:60])
+
+
+@contextmanager
+def _build_lock() -> Iterator[None]:
+    """Hold the checkout's build lock: concurrent runs share .aws-sam/build."""
+    lock = ROOT / ".meridian" / "build.lock"
+    lock.parent.mkdir(exist_ok=True)
+    with lock.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

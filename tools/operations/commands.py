@@ -1,0 +1,146 @@
+"""Run an operator's command against a stack on the emulator or on AWS.
+
+The commands are modules of src/stream_processor. They run in a process with the environment
+variables that the stack gives to its functions.
+"""
+
+import os
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from aws_emulator.errors import CommandError
+from tools.paths import BIN, ROOT, STATE
+from tools.stack import (
+    HOME_REGION,
+    StackTarget,
+    client,
+    find_running_stack,
+    outputs_of,
+    parameters_of,
+    stack_name,
+)
+
+#: The default arguments of each command.
+COMMANDS: Final = {"redrive": ["--failures", "--bad"], "reconcile": [], "verify": [], "compact": []}
+_MODULES: Final = {
+    "redrive": "stream_processor.repair.redrive",
+    "reconcile": "stream_processor.repair.reconcile",
+    "verify": "stream_processor.repair.verify",
+    "compact": "stream_processor.compaction.compact",
+}
+#: Reconcile compares again after this time. On one machine, records are in flight for less.
+LOCAL_GRACE_S: Final = 2
+_OUTPUT_VARIABLES: Final = {
+    "LakeBucket": "LAKE_BUCKET",
+    "FailuresBucket": "FAILURES_BUCKET",
+    "CheckpointsTable": "CHECKPOINTS_TABLE",
+    "LiveTable": "LIVE_TABLE",
+}
+
+
+@dataclass(frozen=True)
+class OperatedStack:
+    """A deployed stack; `base` has the environment variables of its clients."""
+
+    outputs: Mapping[str, str]
+    stage: str
+    region: str
+    base: Mapping[str, str]
+
+    def environment(self) -> dict[str, str]:
+        """Return a command's environment variables. Raises CommandError if an output is missing."""
+        missing = _OUTPUT_VARIABLES.keys() - self.outputs.keys()
+        if missing:
+            raise CommandError(
+                f"The stack has no output {', '.join(sorted(missing))}. Deploy it again."
+            )
+        return {
+            **self.base,
+            **{variable: self.outputs[name] for name, variable in _OUTPUT_VARIABLES.items()},
+            "APPOINTMENTS_TABLE": f"meridian-{self.stage}-appointments",
+            "STAGE": self.stage,
+            "AWS_REGION": self.region,
+            "AWS_DEFAULT_REGION": self.region,
+            "PYTHONPATH": str(ROOT / "src"),
+            # CloudWatch and X-Ray collect metrics and traces only from Lambda functions.
+            "POWERTOOLS_METRICS_DISABLED": "true",
+            "POWERTOOLS_TRACE_DISABLED": "true",
+            "POWERTOOLS_METRICS_NAMESPACE": f"meridian-{self.stage}",
+            "POWERTOOLS_SERVICE_NAME": "operator",
+            "POWERTOOLS_LOG_LEVEL": "WARNING",
+        }
+
+
+def local_stack(target: StackTarget) -> OperatedStack:
+    """Return a stack of the emulator. Raises CommandError if it can't be described."""
+    outputs, stage = _describe(client("cloudformation", target), target.stack_name)
+    grace = {"RECONCILE_GRACE_SECONDS": str(LOCAL_GRACE_S)}
+    return OperatedStack(outputs, stage, target.region, {**target.environment(), **grace})
+
+
+def aws_stack(name: str, region: str) -> OperatedStack:
+    """Return a stack on AWS. Raises CommandError if it can't be described."""
+    config = Config(retries={"mode": "standard"})
+    try:
+        cloudformation = boto3.client("cloudformation", region_name=region, config=config)
+    except BotoCoreError as error:
+        raise CommandError(f"Can't connect to CloudFormation in {region}: {error}") from error
+    outputs, stage = _describe(cloudformation, name)
+    return OperatedStack(outputs, stage, region, os.environ)
+
+
+def _describe(cloudformation: Any, name: str) -> tuple[dict[str, str], str]:
+    """Return a stack's outputs and stage."""
+    try:
+        (stack,) = cloudformation.describe_stacks(StackName=name)["Stacks"]
+    except (ClientError, BotoCoreError) as error:
+        raise CommandError(f"Can't describe the stack {name}: {error}") from error
+    stage = parameters_of(stack).get("Stage")
+    if stage is None:
+        raise CommandError(f"The stack {name} isn't a Meridian stack: it has no parameter Stage.")
+    return outputs_of(stack), stage
+
+
+def select_stack(
+    environment: Mapping[str, str], name: str | None = None, up: Path = STATE / "up"
+) -> OperatedStack:
+    """Return the stack on AWS with this name or with STAGE, else the one of `make up`.
+
+    Raises:
+        CommandError: The stack doesn't exist, or no system is running.
+    """
+    region = environment.get("REGION") or HOME_REGION
+    stage = environment.get("STAGE")
+    if name or stage:
+        return aws_stack(name or stack_name(str(stage), region), region)
+    target = find_running_stack(up, region)
+    if target is None:
+        raise CommandError(
+            "No system is running. Start `make up` in another terminal, or set STAGE=<stage> and "
+            "REGION=<region> for a stack on AWS."
+        )
+    return local_stack(target)
+
+
+def run(
+    stack: OperatedStack, command: str, arguments: Sequence[str] = (), *, capture: bool = False
+) -> "subprocess.CompletedProcess[str]":
+    """Run a command on a stack. `capture` returns its output instead of printing it."""
+    return subprocess.run(
+        [
+            *(str(BIN / "python"), "-m", _MODULES[command]),
+            *(arguments or COMMANDS[command]),
+        ],
+        cwd=ROOT,
+        env=stack.environment(),
+        text=True,
+        capture_output=capture,
+        check=False,
+    )

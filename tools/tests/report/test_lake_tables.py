@@ -1,0 +1,190 @@
+"""The SQL queries return what plain Python code computes from the same rows."""
+
+import csv
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aws_emulator.errors import CommandError
+from tools.replay.ledger import ACCEPTED, COLUMNS
+from tools.report.lake_tables import QUERIES, Tables, open_tables
+from tools.tests.report.lake_files import Row, parquet
+
+SINCE = datetime(2025, 9, 15, 8, tzinfo=UTC)
+GAP_MS = 30 * 60 * 1000
+
+
+@contextmanager
+def opened(objects: Sequence[Sequence[Row]], sent: dict[str, str]) -> Iterator[Tables]:
+    """Open a lake with these objects and a ledger with these message ids and outcomes."""
+    with TemporaryDirectory() as folder:
+        paths = [Path(folder, f"{number}.parquet") for number in range(len(objects))]
+        for path, rows in zip(paths, objects, strict=True):
+            path.write_bytes(parquet(rows))
+        ledger = Path(folder, "ledger.csv")
+        with ledger.open("w", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(COLUMNS)
+            writer.writerows((name, 1, "", "", outcome, '"/"') for name, outcome in sent.items())
+        with open_tables(paths, ledger, SINCE) as found:
+            yield found
+
+
+def good(name: str, visitor: str = "v", at: datetime = SINCE, **more: Any) -> Row:
+    return {
+        "verdict": "good", "message_id": name, "anonymous_id": visitor, "timestamp": at,
+        "received_at": SINCE + timedelta(seconds=1), "page_path": "/", **more,
+    }  # fmt: skip
+
+
+views = st.lists(
+    st.tuples(
+        st.integers(0, 4),
+        st.sampled_from([0, 1, 999, GAP_MS - 1, GAP_MS, GAP_MS + 1, 90_000])
+        | st.integers(0, 10**8),
+    ),
+    max_size=60,
+)
+
+
+@given(views)
+def test_sessions_query_matches_python(found: list[tuple[int, int]]) -> None:
+    moments: dict[int, list[int]] = {}
+    for visitor, ms in found:
+        moments.setdefault(visitor, []).append(ms)
+    sessions: list[list[int]] = []
+    for each in moments.values():
+        last = None
+        for ms in sorted(each):
+            if last is None or ms - last > GAP_MS:
+                sessions.append([])
+            sessions[-1].append(ms)
+            last = ms
+    lengths = sorted(each[-1] - each[0] for each in sessions)
+    sizes = sorted(len(each) for each in sessions)
+
+    rows = [
+        good(str(number), str(visitor), SINCE + timedelta(milliseconds=ms))
+        for number, (visitor, ms) in enumerate(found)
+    ]
+    with opened([rows, rows[:3]], dict.fromkeys(map(str, range(len(rows))), ACCEPTED)) as lake:
+        (row,) = lake.query("sessions")
+
+    count = len(sessions)
+    assert {name: int(value or 0) for name, value in row.items()} == {
+        "sessions": count,
+        "single_view": sizes.count(1),
+        "views": len(found),
+        "median_views": sizes[-(-count // 2) - 1] if count else 0,
+        "most_views": sizes[-1] if count else 0,
+        "total_ms": sum(lengths),
+        "median_ms": lengths[-(-count // 2) - 1] if count else 0,
+        "p90_ms": lengths[-(-9 * count // 10) - 1] if count else 0,
+        "longest_ms": lengths[-1] if count else 0,
+    }
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["/", "/a", "/ä", "/a\n", None]),
+            st.datetimes(datetime(2015, 1, 1), datetime(2016, 1, 1)),  # noqa: DTZ001 - UTC below
+            st.sampled_from([True, False, None]),
+        ),
+        max_size=40,
+    )
+)
+def test_paths_hours_and_bots_queries_match_python(
+    found: list[tuple[str | None, datetime, bool | None]],
+) -> None:
+    rows = [
+        good(str(number), str(number % 3), at.replace(tzinfo=UTC), page_path=path, bot=bot)
+        for number, (path, at, bot) in enumerate(found)
+    ]
+    ids = dict.fromkeys(map(str, range(len(rows))), ACCEPTED)
+    with opened([rows, rows[1:2]], ids) as lake:
+        paths = [(row["page_path"], row["views"]) for row in lake.query("paths")]
+        hours = {int(row["hour_of_day"]): row["views"] for row in lake.query("hours")}
+        bots = {row["bot"]: (row["views"], row["visitors"]) for row in lake.query("bots")}
+
+    assert dict(paths) == Counter(path for path, _, _ in found)
+    assert [count for _, count in paths] == sorted((n for _, n in paths), reverse=True)
+    assert hours == Counter(at.hour for _, at, _ in found)
+    for bot in (True, False):
+        ids_of = [number for number, each in enumerate(found) if bool(each[2]) == bot]
+        assert bots.get(bot, (0, 0)) == (len(ids_of), len({number % 3 for number in ids_of}))
+
+
+def test_missing_query_counts_accepted_events_without_a_good_row() -> None:
+    sent = {"a": ACCEPTED, "b": ACCEPTED, "c": ACCEPTED, "d": "no_type"}
+    rows = [good("a"), good("b", verdict="duplicate"), good("e")]
+    with opened([rows], sent) as lake:
+        assert lake.query("missing") == [{"missing": 2}]
+        assert lake.query("stored") == [{"good_rows": 1, "stored": 1}]
+
+
+def test_verdicts_query_groups_by_verdict_and_reason() -> None:
+    rows = [
+        good("a"),
+        good("a", verdict="duplicate", reason_code="same_id"),
+        good("", verdict="bad", reason_code="no_type", message_id=None),
+        good("", verdict="bad", message_id=None),
+    ]
+    with opened([rows], {"a": ACCEPTED}) as lake:
+        assert [tuple(row.values()) for row in lake.query("verdicts")] == [
+            ("bad", "", 1),
+            ("bad", "no_type", 1),
+            ("duplicate", "same_id", 1),
+            ("good", "", 1),
+        ]
+
+
+def test_events_table_separates_an_earlier_replay_of_the_same_log() -> None:
+    before = SINCE - timedelta(milliseconds=1)
+    rows = [
+        # Stored by two earlier replays, a duplicate in this one.
+        good("a", "first", received_at=before - timedelta(days=2)),
+        good("a", "second", received_at=before),
+        good("a", "third", verdict="duplicate"),
+        # Stored by an earlier replay and by this one.
+        good("b", "first", received_at=before),
+        good("b", "third"),
+        # Earlier bad and duplicate rows, and a good row of another sender.
+        good("c", verdict="bad", message_id=None, received_at=before),
+        good("d", verdict="duplicate", received_at=before),
+        good("e"),
+    ]
+    with opened([rows], {"a": ACCEPTED, "b": ACCEPTED}) as lake:
+        assert lake.query("stored") == [{"good_rows": 2, "stored": 2}]
+        assert lake.query("missing") == [{"missing": 0}]
+        found = lake.run("SELECT message_id, anonymous_id, verdict FROM events ORDER BY ALL")
+        assert lake.run("SELECT count(*) AS rows FROM lake") == [{"rows": 8}]
+    assert [tuple(row.values()) for row in found] == [
+        ("a", "second", "good"),
+        ("a", "third", "duplicate"),
+        ("b", "third", "good"),
+    ]
+
+
+@pytest.mark.parametrize("name", [path.stem for path in sorted(QUERIES.glob("*.sql"))])
+def test_each_query_runs_on_an_empty_lake(name: str) -> None:
+    with opened([], {"a": ACCEPTED}) as lake:
+        assert isinstance(lake.query(name), list)
+
+
+def test_tables_reject_an_object_that_is_not_parquet(tmp_path: Path) -> None:
+    (tmp_path / "x.parquet").write_bytes(b"not parquet")
+    (tmp_path / "ledger.csv").write_text("message_id,outcome\r\n")
+    with (
+        pytest.raises(CommandError, match="Can't read the data lake's objects"),
+        open_tables([tmp_path / "x.parquet"], tmp_path / "ledger.csv", SINCE),
+    ):
+        pass
