@@ -2,7 +2,7 @@
 
 The function has its own client because http.client adds 25 ms to a cold start and triples the CPU
 time of a call, and boto3 adds 350 ms. The other clients have other budgets: `edge_auth.fetch` and
-`tools.replay.transport` use http.client, `aws_emulator.cloudfront.client` streams with asyncio.
+`tools.replay.http_client` use http.client, `aws_emulator.cloudfront.client` streams with asyncio.
 """
 
 import select
