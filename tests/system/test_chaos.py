@@ -12,11 +12,11 @@ import pytest
 
 from tests.support.waiting import wait_until
 from tests.system.test_journey import event, post, rows, stored
-from tools.operations import commands as operations
-from tools.stack import client
 from tools.chaos import command
 from tools.chaos.plan import Plan
 from tools.dev import system
+from tools.operations import commands as operations
+from tools.stack import client
 
 pytestmark = pytest.mark.integration
 

@@ -9,9 +9,9 @@ import pytest
 
 from tests.system.test_journey import event, post, stored
 from tests.unit.lake.tables import tables
+from tools.dev import system
 from tools.operations import commands as operations
 from tools.stack import client
-from tools.dev import system
 
 pytestmark = pytest.mark.integration
 

@@ -9,8 +9,8 @@ import pytest
 
 from tests.system.conftest import LONDON
 from tests.system.test_journey import event, post, stored
-from tools.stack import StackTarget, client
 from tools.dev import system
+from tools.stack import StackTarget, client
 
 pytestmark = pytest.mark.integration
 
