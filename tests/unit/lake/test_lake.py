@@ -111,7 +111,7 @@ def glue_type(kind: pa.DataType) -> str:
     [("EventsTable", EVENTS), ("ChangesTable", CHANGES), ("CompactedTable", COMPACTED)],
 )
 def test_athenas_columns_are_the_writers(table: str, schema: pa.Schema) -> None:
-    given = resources(ROOT / "stacks" / "stream.yaml")[table]["Properties"]["TableInput"]
+    given = resources(ROOT / "stacks" / "lake-catalog.yaml")[table]["Properties"]["TableInput"]
     columns = [(it["Name"], it["Type"]) for it in given["StorageDescriptor"]["Columns"]]
     assert columns == [(field.name, glue_type(field.type)) for field in schema]
     assert [it["Name"] for it in given["PartitionKeys"]] == ["date", "hour"]

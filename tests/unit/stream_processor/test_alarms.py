@@ -1,6 +1,7 @@
 """Tests that every alarm watches a metric that the handlers emit, with its dimensions."""
 
 import json
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -19,7 +20,7 @@ from tests.unit.stacks.test_templates import of_type
 from tests.unit.stream_processor.fakes import SETTINGS, Context, FakeAws
 from tests.unit.stream_processor.sample_records import accepted, header, kinesis_event, packed
 
-STACK: Final = ROOT / "stacks" / "stream.yaml"
+STACK: Final = ROOT / "stacks" / "stream-alarms.yaml"
 SAMPLES: Final = ROOT / "events" / "stream_processor"
 NAMESPACE: Final = {"Fn::Sub": "meridian-${Stage}"}
 
@@ -142,6 +143,14 @@ def test_alarm_uses_dimension_of_its_metric() -> None:
         }.get(alarm["MetricName"], "service")
         assert dimension == expected, name
         assert alarm["AlarmActions"] == [{"Ref": "AlarmTopic"}], name
+
+
+def test_alarm_description_links_its_runbook_entry() -> None:
+    for name, alarm in alarms().items():
+        words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[a-z])(?=[0-9])", "-", name)
+        link = f" Runbook: docs/runbook.md#{words.lower()}"
+        assert alarm["AlarmDescription"].endswith(link), name
+        assert len(alarm["AlarmDescription"]) <= 1_024, name  # API_PutMetricAlarm
 
 
 def test_alarm_on_own_metric_has_threshold_zero_except_bad_events() -> None:

@@ -1,5 +1,6 @@
 """Tests that stacks/stream.yaml has the settings that the code relies on."""
 
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -10,11 +11,13 @@ from tests.unit.stacks.test_templates import load, of_type, resources
 from tests.unit.stream_processor.test_handlers import ENVIRONMENT
 
 STACK: Final = ROOT / "stacks" / "stream.yaml"
+CATALOG: Final = ROOT / "stacks" / "lake-catalog.yaml"
+ALARMS: Final = ROOT / "stacks" / "stream-alarms.yaml"
 MAPPINGS: Final = ["EventsMapping", "ChangesMapping"]
 
 
-def properties(name: str) -> dict[str, Any]:
-    return dict(resources(STACK)[name]["Properties"])
+def properties(name: str, stack: Path = STACK) -> dict[str, Any]:
+    return dict(resources(stack)[name]["Properties"])
 
 
 @pytest.mark.parametrize("name", MAPPINGS)
@@ -47,7 +50,7 @@ def test_rows_can_be_queried_within_90_seconds() -> None:
         window = load(template)["Parameters"]["EventsBatchingWindow"]["Default"]
         assert polling + window + slowest_start_and_two_batches <= 90
     for table in ("EventsTable", "CompactedTable", "ChangesTable"):
-        parameters = properties(table)["TableInput"]["Parameters"]
+        parameters = properties(table, CATALOG)["TableInput"]["Parameters"]
         assert parameters["projection.enabled"] == "true"
         # Partition dates are UTC; a reader's date can be one day ahead.
         assert parameters["projection.date.range"].endswith(",NOW+1DAYS")
@@ -73,7 +76,7 @@ def test_template_environment_is_valid_for_settings() -> None:
 def test_alarms_watch_iterator_age(function: str) -> None:
     hours = {
         alarm["Properties"]["Threshold"] / 3_600_000
-        for alarm in of_type(STACK, "AWS::CloudWatch::Alarm").values()
+        for alarm in of_type(ALARMS, "AWS::CloudWatch::Alarm").values()
         if alarm["Properties"]["MetricName"] == "IteratorAge"
         and alarm["Properties"]["Dimensions"][0]["Value"] == {"Ref": function}
     }
