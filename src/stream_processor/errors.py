@@ -1,48 +1,48 @@
-"""The errors of this room, from general to special. Each has a stable `code`.
+"""Exceptions of stream_processor, from general to special, each with a stable `code`.
 
-Nothing here is raised for what a record says: a record that cannot be read becomes a bad row.
+The content of a record never raises one of these: a record that can't be read becomes a bad row.
 """
 
 from typing import ClassVar
 
 
 class StreamProcessorError(Exception):
-    """Raised when an invocation cannot go on. AWS delivers its records again."""
+    """Base class. Raised by a handler, it makes Lambda retry the batch."""
 
     code: ClassVar[str] = "stream_processor"
 
 
 class SettingsError(StreamProcessorError):
-    """Raised when the environment lacks a setting or holds one that cannot be meant."""
+    """Raised when an environment variable is missing or invalid."""
 
     code: ClassVar[str] = "settings"
 
 
 class SourceError(StreamProcessorError):
-    """Raised when an invocation event is of no known shape."""
+    """Raised when an invocation event doesn't come from a supported event source."""
 
     code: ClassVar[str] = "source"
 
 
 class StorageError(StreamProcessorError):
-    """Raised when S3 or DynamoDB did not do what was asked, after the client's own retries."""
+    """Raised when a call of S3, DynamoDB or a stream failed after the SDK's own retries."""
 
     code: ClassVar[str] = "storage"
 
 
 class ObjectMetadataError(StorageError):
-    """Raised when an object of the lake does not say what it holds, so it cannot be adopted."""
+    """Raised when an object in the lake has no valid summary in its metadata."""
 
     code: ClassVar[str] = "object_metadata"
 
 
 class ConservationError(StreamProcessorError):
-    """Raised before anything is written when in = good + bad + duplicate does not hold."""
+    """Raised before a write when rows in = good + bad + duplicate = rows written doesn't hold."""
 
     code: ClassVar[str] = "conservation"
 
 
 class UnfinishedError(StreamProcessorError):
-    """Raised when part of a batch is left, and its source knows no partial answer (Kafka)."""
+    """Raised when a batch isn't finished and its source has no partial response (Kafka)."""
 
     code: ClassVar[str] = "unfinished"

@@ -1,17 +1,18 @@
-"""The environment as a typed model, checked once per process."""
+"""Settings of both functions and of the repair commands, read from the environment."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from stream_processor.errors import SettingsError
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the template says to both functions.
+    """Typed settings, validated once per process.
 
-    `window_seconds`, `window_objects` and `window_ids` bound the deduplication window of a shard;
-    `object_events` and `object_bytes` (of JSON, inflated) bound what one object holds in memory.
+    `window_seconds`, `window_objects` and `window_ids` limit the deduplication window of a shard;
+    `object_events` and `object_bytes` (of inflated JSON) limit one object in memory.
     """
 
     lake_bucket: str
@@ -32,7 +33,7 @@ class Settings:
     reconcile_grace_seconds: int = 120
 
 
-_TEXTS = {
+_TEXTS: Final = {
     "lake_bucket": "LAKE_BUCKET",
     "failures_bucket": "FAILURES_BUCKET",
     "checkpoints_table": "CHECKPOINTS_TABLE",
@@ -41,7 +42,8 @@ _TEXTS = {
     "region": "AWS_REGION",
     "stage": "STAGE",
 }
-_NUMBERS = {
+#: Field: environment variable, minimum, maximum.
+_NUMBERS: Final = {
     "retention_hours": ("RETENTION_HOURS", 1, 8_760),
     "live_hours": ("LIVE_HOURS", 1, 8_760),
     "live_pages": ("LIVE_PAGES", 1, 1_000),
@@ -55,12 +57,16 @@ _NUMBERS = {
 
 
 def parse(environment: Mapping[str, str]) -> Settings:
-    """Read the settings. SettingsError names the variable that is missing or out of its range."""
+    """Parse the settings from environment variables.
+
+    Raises:
+        SettingsError: a variable is missing or out of range; the message names it.
+    """
     texts: dict[str, str] = {}
     for field, variable in _TEXTS.items():
         value = environment.get(variable, "").strip()
         if not value:
-            raise SettingsError(f"{variable} is missing")
+            raise SettingsError(f"Environment variable {variable} is missing or empty.")
         texts[field] = value
     numbers: dict[str, int] = {}
     for field, (variable, least, most) in _NUMBERS.items():
@@ -68,6 +74,8 @@ def parse(environment: Mapping[str, str]) -> Settings:
         if text is None:
             continue
         if not text.isdecimal() or not least <= int(text) <= most:
-            raise SettingsError(f"{variable} must be a whole number from {least} to {most}")
+            raise SettingsError(
+                f"Environment variable {variable} must be an integer from {least} to {most}."
+            )
         numbers[field] = int(text)
     return Settings(**texts, **numbers)  # type: ignore[arg-type] # two dicts, one of str, one of int

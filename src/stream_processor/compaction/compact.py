@@ -31,19 +31,19 @@ from stream_processor.storage import lake_keys, object_writer, parquet
 from stream_processor.storage.app_context import AppContext
 
 PREFIX: Final = "compacted"
-#: An hour is left alone for so long after its end: its objects are still coming.
+#: Wait after the end of an hour until its objects have arrived.
 SETTLED: Final = timedelta(hours=1)
-#: The stream keeps a record for so many days, and so may bring one so late.
+#: The stream keeps a record for 7 days, so an object can arrive that late.
 DAYS: Final = 8
-#: Objects are kept as they came until they are decoded; an hour of more has large files anyway.
+#: Maximum size of an hour's objects, held in memory. Larger hours have large files anyway.
 MAX_OBJECTS_BYTES: Final = 64 * 1024 * 1024
-#: Rows of a group: what a reader decodes at once.
+#: A reader decodes one row group at a time.
 ROW_GROUP_ROWS: Final = 40_000
 
 
 @dataclass(slots=True)
 class Result:
-    """What a run did, in hours. `left`: too large, of a newer schema, or not begun in time."""
+    """Counts of one run, in hours. `left`: too large, of a newer schema, or no time left."""
 
     compacted: int = 0
     known: int = 0
@@ -51,19 +51,24 @@ class Result:
 
 
 class Compaction:
-    """The hours of the lake's events."""
+    """Compacts the hours of the lake's events."""
 
     def __init__(self, app: AppContext) -> None:
         self._bucket = app.lake
 
     def run(self, since: datetime, before: datetime, has_time: Callable[[], bool]) -> Result:
-        """Compact the hours that ended before a time, from that of `since` on."""
+        """Compact the hours from that of `since` to the last one that ended before `before`.
+
+        Raises:
+            StorageError: S3 failed.
+            ConservationError: the rows of a file don't match their sources.
+        """
         result = Result()
         last = before - timedelta(hours=1)
         for hour in lake_keys.hours(lake_keys.EVENTS, _milliseconds(since), _milliseconds(last)):
             objects = [key for key in self._bucket.keys(hour) if key.endswith(lake_keys.SUFFIX)]
             if len(objects) < 2:
-                continue  # nothing to gain
+                continue  # one object is as good as one compacted file
             folder = f"{PREFIX}/{hour.partition('/')[2]}"
             digest = hashlib.sha256("\n".join(objects).encode()).hexdigest()[:32]
             target = f"{folder}{digest}{lake_keys.SUFFIX}"
@@ -131,7 +136,7 @@ def _milliseconds(at: datetime) -> int:
 def scheduled(
     event: Mapping[str, Any], app: AppContext, has_time: Callable[[], bool]
 ) -> dict[str, Any]:
-    """Run for EventBridge Scheduler: what a retry finds done stays as it is."""
+    """Run for EventBridge Scheduler. A retry skips hours that are compacted already."""
     at = datetime.fromisoformat(event["scheduled_time"]) - SETTLED
     result = Compaction(app).run(at - timedelta(days=DAYS), at, has_time)
     telemetry.count("HoursCompacted", result.compacted)
@@ -140,7 +145,7 @@ def scheduled(
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Compact now, and print what was done. 1 where AWS or the environment did not let it."""
+    """Compact now and print the counts. Returns 1 after an error."""
     now = datetime.now(UTC)
     parser = argparse.ArgumentParser(
         prog="stream_processor.compaction.compact", description=__doc__
@@ -148,7 +153,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     day = date.fromisoformat
     parser.add_argument("--from", dest="first", type=day, default=now.date() - timedelta(days=DAYS))
     parser.add_argument("--to", dest="last", type=day, default=now.date())
-    parser.add_argument("--now", action="store_true", help="the hour that has not ended as well")
+    parser.add_argument("--now", action="store_true", help="compact the current hour too")
     given = parser.parse_args(arguments)
     os.environ.setdefault("POWERTOOLS_METRICS_DISABLED", "true")
     first, last = (datetime.combine(it, time.min, UTC) for it in (given.first, given.last))

@@ -1,6 +1,6 @@
-"""Bytes of a record to its events: the collector's layout, or plain JSON of another producer.
+"""Decodes record payloads into events: the collector's packed layout, or plain JSON.
 
-Nothing here raises for what the bytes say: what cannot be read comes back as `Bad`.
+No input raises an exception: events that can't be decoded are returned as `BadRow`.
 """
 
 import hashlib
@@ -24,8 +24,8 @@ class _Batch(msgspec.Struct, frozen=True, rename="camel"):
 
 
 _GZIP: Final = 31  # zlib manual, inflateInit2: 15 bits of window, +16 for the gzip wrapper
-#: Bytes of a record that is read the short way; what is larger goes the careful way.
-_SOUND: Final = 4 * 1024 * 1024
+#: Larger records take the slow path.
+_MAX_FAST_PATH_BYTES: Final = 4 * 1024 * 1024
 _header_decoder: Final = msgspec.json.Decoder(clickstream.Header)
 _lines_decoder: Final = msgspec.json.Decoder(AcceptedLine)
 _line_decoder: Final = msgspec.json.Decoder(clickstream.Accepted)
@@ -39,38 +39,38 @@ _SPACE: Final = b" \t\n\r"
 
 
 def inflated(data: bytes) -> tuple[clickstream.Header, memoryview] | None:
-    """The header and the lines of a record with nothing odd about it, without a list of lines.
+    """Return the header and the joined lines of a regular packed record (the fast path).
 
-    None for any other record: `clickstream.unpack` then says what it is, and is right.
+    Returns None for any other record: `clickstream.unpack` then decodes or rejects it.
     """
-    # Half of zlib's time, for a sixth of all there is to do. `clickstream.unpack` stays with zlib,
-    # and has the last word on what is refused here.
+    # zlib-ng halves a step that is a sixth of the CPU time. `clickstream.unpack` uses zlib, and
+    # decides on every record that is rejected here.
     inflater = zlib_ng.decompressobj(_GZIP)
     try:
-        text = inflater.decompress(data, _SOUND)
+        text = inflater.decompress(data, _MAX_FAST_PATH_BYTES)
         end = text.index(b"\n") + 1
         header = _header_decoder.decode(text[:end])
     except (zlib_ng.error, ValueError, *UNREADABLE):  # type: ignore[misc] # its stub says "Exception"
         return None
-    sound = (
+    regular = (
         inflater.eof
         and not inflater.unused_data
         and header.v == clickstream.VERSION
         and header.rejected == 0
         and _objects(text, end) == header.accepted
     )
-    return (header, memoryview(text)[end:]) if sound else None
+    return (header, memoryview(text)[end:]) if regular else None
 
 
 def _objects(text: bytes, start: int) -> int:
-    """How many lines there are from `start` on; -1 where one is not `{...}` and a line feed.
+    """Count the lines from `start` on; -1 if a line isn't `{...}` and a line feed.
 
-    JSON never has "}", white space and "{" in a row. So where a decoder finds as many objects as
-    there are such lines, each line is one object: it cannot have taken two lines for one.
+    JSON never contains "}", white space and "{" in sequence. So if a decoder finds as many objects
+    as there are such lines, each line is one object: no object spans two lines.
     """
     count = 0
     before = start
-    # Jumping from line feed to line feed is faster than `bytes.count`, which looks at every byte.
+    # `find` from line feed to line feed is faster than `bytes.count`, which reads every byte.
     while (at := text.find(b"\n", before)) >= 0:
         if text[before] != _OPEN or text[at - 1] != _CLOSE:
             return -1
@@ -80,9 +80,9 @@ def _objects(text: bytes, start: int) -> int:
 
 
 def together(records: Iterable[tuple[memoryview | bytes, int]]) -> DecodedRows | None:
-    """Decode the accepted lines of many records, and how many each has by its header's word.
+    """Decode the accepted lines of many records, each with the line count of its header.
 
-    None where any needs `line`.
+    Returns None if any line needs `line`, the slow path.
     """
     lines: list[AcceptedLine] = []
     try:
@@ -105,11 +105,11 @@ def together(records: Iterable[tuple[memoryview | bytes, int]]) -> DecodedRows |
 
 
 def line(text: bytes) -> tuple[AcceptedLine, Event, bytes] | BadRow:
-    """Decode one accepted line, whatever the order of its keys."""
+    """Decode one accepted line, with its keys in any order."""
     try:
         whole = _line_decoder.decode(text)
     except UNREADABLE:
-        return BadRow("record_line", "a line of the record is not what its place says", text)
+        return BadRow("record_line", "the line isn't a valid line of its section", text)
     raw = bytes(whole.event)
     try:
         event = event_schema.event(raw)
@@ -120,20 +120,20 @@ def line(text: bytes) -> tuple[AcceptedLine, Event, bytes] | BadRow:
 
 
 def rejected(text: bytes) -> BadRow:
-    """Decode one rejected line: bad already, for the collector's own reason."""
+    """Decode one rejected line, which keeps the collector's reason."""
     try:
         refused = _rejected_decoder.decode(text)
     except UNREADABLE:
-        return BadRow("record_line", "a line of the record is not what its place says", text)
+        return BadRow("record_line", "the line isn't a valid line of its section", text)
     return BadRow(refused.code, refused.message, refused.raw.encode())
 
 
 def plain_together(texts: Sequence[bytes], place: Callable[[int], str]) -> DecodedRows | None:
-    """Decode many plain events at once, one per record. None where any is not just that.
+    """Decode many records of one plain event each; None if any record is something else.
 
-    `place` names the record of a row among all.
+    `place` returns a unique name for the record at a position.
     """
-    # As in `_objects`: a text that ends a line cannot reach into the next.
+    # As in `_objects`: an object that ends at the end of its line can't continue in the next.
     if {text[:1] for text in texts} != {b"{"} or {text[-1:] for text in texts} != {b"}"}:
         return None
     events = event_schema.plain(b"\n".join(texts), len(texts))
@@ -154,9 +154,10 @@ def plain_together(texts: Sequence[bytes], place: Callable[[int], str]) -> Decod
 
 
 def plain(data: bytes, place: str) -> tuple[DecodedRows, str | None]:
-    """Decode one record of another producer: an event, a batch, a list, or a document per line.
+    """Decode one plain JSON record: an event, a batch, a list, or one document per line.
 
-    `place` names the record among all, for events without an id. Returns also when it was sent.
+    `place` is a unique name of the record, for events without an id. Returns the rows and the
+    record's `sentAt`, if it has one.
     """
     rows = DecodedRows.none()
     text = data.strip(_SPACE)
@@ -166,7 +167,7 @@ def plain(data: bytes, place: str) -> tuple[DecodedRows, str | None]:
     try:
         parts, sent_at = _parts(text)
     except UNREADABLE:
-        # Several JSON documents, a line each, as log shippers write them.
+        # JSON Lines, as log shippers write them.
         parts, sent_at = [part for part in text.split(b"\n") if part.strip(_SPACE)], None
     for number, part in enumerate(parts):
         rows.add(plain_event(part, f"{place}:{number}"))
@@ -174,7 +175,7 @@ def plain(data: bytes, place: str) -> tuple[DecodedRows, str | None]:
 
 
 def plain_event(text: bytes, place: str) -> tuple[AcceptedLine, Event, bytes] | BadRow:
-    """Decode one plain event. `place` stands in for an id."""
+    """Decode one plain event. `place` is its id if it has none."""
     try:
         event = event_schema.plain_event(text)
     except EventError as error:
@@ -198,9 +199,9 @@ def _parts(text: bytes) -> tuple[list[bytes], str | None]:
 
 
 def _derived_id(event: PlainEvent, text: bytes, place: str) -> str:
-    """An id for an event without one, which a re-sent copy shares where that is certain.
+    """Return an id for an event without one, equal for copies that were certainly re-sent.
 
-    Two equal events without a time may both be meant, so their ids are their places.
+    Two equal events without a timestamp can be two real events, so their id is their place.
     """
     timed = (event.timestamp or event.original_timestamp) is not None
     named = text if timed else place.encode()

@@ -1,4 +1,4 @@
-"""What decoding gives: rows, as a list for each part of a row."""
+"""Decoded rows as columns: one list per field of a row."""
 
 from array import array
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from stream_processor.ingest.event_schema import NO_EVENT, Event
 
 @dataclass(frozen=True, slots=True)
 class BadRow:
-    """A line that cannot become an event: a stable code, a sentence, and the bytes themselves."""
+    """An event that can't be decoded: a stable reason code, a sentence, and its bytes."""
 
     code: str
     reason: str
@@ -21,7 +21,7 @@ class BadRow:
 
 
 class AcceptedLine(msgspec.Struct, frozen=True, gc=False):
-    """What stands beside an event: the part of `clickstream.Accepted` that this reader uses."""
+    """The fields of `clickstream.Accepted` that this package reads."""
 
     message_id: str
     timestamp: str | None
@@ -31,9 +31,9 @@ class AcceptedLine(msgspec.Struct, frozen=True, gc=False):
 
 @dataclass(slots=True)
 class DecodedRows:
-    """Rows, a list per part of a row. What is no event has placeholders, and stands in `bad`.
+    """Rows in order, one list per field. A bad row has placeholders and an entry in `bad`.
 
-    `joined` is all texts end to end, where they were decoded together.
+    `joined` is the concatenation of all texts, if they were decoded together.
     """
 
     ids: list[str]
@@ -46,7 +46,7 @@ class DecodedRows:
 
     @classmethod
     def none(cls) -> "DecodedRows":
-        """No rows yet."""
+        """Return an empty set of rows."""
         return cls([], [], [], [], [], {})
 
     def __len__(self) -> int:
@@ -65,7 +65,7 @@ class DecodedRows:
         self.joined = None
 
     def extend(self, other: "DecodedRows") -> None:
-        """Append all rows of another."""
+        """Append all rows of `other`."""
         start = len(self)
         self.ids += other.ids
         self.timestamps += other.timestamps
@@ -76,7 +76,7 @@ class DecodedRows:
         self.joined = None
 
     def json(self) -> pa.Array:
-        """The events as they were sent. They are known to be UTF-8."""
+        """Return the events' JSON as sent. The decoder has checked that it is UTF-8."""
         if self.joined is None:
             copies = [None if text is None else bytes(text) for text in self.texts]
             return pa.array(copies, pa.binary()).view(pa.string())

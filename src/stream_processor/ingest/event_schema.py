@@ -1,6 +1,6 @@
-"""What of an event becomes a column. The rest stays whole in `event_json`.
+"""The fields of an event that become columns. `event_json` keeps the whole event.
 
-The names are those of the Segment spec ("Spec: Common Fields"), which its SDKs send.
+Field names are those of the Segment spec ("Spec: Common Fields"), which its SDKs send.
 """
 
 from typing import Annotated, Any, Final
@@ -9,7 +9,7 @@ import msgspec
 
 
 class Page(msgspec.Struct, frozen=True, gc=False):
-    """Of `properties` or `context.page`."""
+    """`properties` or `context.page`."""
 
     url: str | None = None
     path: str | None = None
@@ -19,7 +19,7 @@ class Page(msgspec.Struct, frozen=True, gc=False):
 
 
 class Campaign(msgspec.Struct, frozen=True, gc=False):
-    """Of `context.campaign`: the utm parameters of the address."""
+    """`context.campaign`: the utm parameters of the page's URL."""
 
     source: str | None = None
     medium: str | None = None
@@ -29,13 +29,13 @@ class Campaign(msgspec.Struct, frozen=True, gc=False):
 
 
 class Library(msgspec.Struct, frozen=True, gc=False):
-    """Of `context.library`."""
+    """`context.library`."""
 
     name: str | None = None
 
 
 class Context(msgspec.Struct, frozen=True, gc=False):
-    """Of an event, or of its whole batch."""
+    """`context` of an event or of its batch."""
 
     page: Page | None = None
     campaign: Campaign | None = None
@@ -44,7 +44,7 @@ class Context(msgspec.Struct, frozen=True, gc=False):
 
 
 class Event(msgspec.Struct, frozen=True, gc=False, rename="camel"):
-    """The client's event. A type that is missing makes a bad row."""
+    """A client's event. One without a type becomes a bad row."""
 
     type: Annotated[str, msgspec.Meta(min_length=1)]
     event: str | None = None
@@ -56,7 +56,7 @@ class Event(msgspec.Struct, frozen=True, gc=False, rename="camel"):
 
 
 class PlainEvent(Event, frozen=True, gc=False, rename="camel"):
-    """An event of another producer, which says itself what the collector would say beside it."""
+    """An event of another producer, with the fields that the collector adds to its own."""
 
     message_id: str | None = None
     timestamp: str | None = None
@@ -68,10 +68,10 @@ NO_PAGE: Final = Page()
 NO_CAMPAIGN: Final = Campaign()
 NO_LIBRARY: Final = Library()
 NO_CONTEXT: Final = Context()
-#: Stands in the place of a row that holds no event.
+#: Placeholder of a bad row.
 NO_EVENT: Final = Event(type="")
 
-#: What msgspec raises for bytes of any kind; it recurses as deep as the bytes say.
+#: Exceptions of msgspec for arbitrary bytes; deep nesting exhausts the recursion limit.
 UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 _events: Final = msgspec.json.Decoder(Event)
@@ -80,7 +80,7 @@ _context: Final = msgspec.json.Decoder(Context)
 
 
 class EventError(ValueError):
-    """An event that becomes a bad row; `code` is stable."""
+    """Raised for an event that becomes a bad row; `code` is its stable reason code."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -88,12 +88,12 @@ class EventError(ValueError):
 
 
 def events(joined: bytes, count: int) -> list[Event] | None:
-    """Decode `count` events that stand end to end. None where any of them needs `event`."""
+    """Decode `count` concatenated events; None if any of them needs `event`, the slow path."""
     return _together(_events, joined, count)
 
 
 def plain(joined: bytes, count: int) -> list[PlainEvent] | None:
-    """Decode many plain events at once. None where any needs `plain_event`, or is a batch."""
+    """Decode many plain events; None if any needs `plain_event`, the slow path, or is a batch."""
     decoded = _together(_plain, joined, count)
     if decoded is None or any(event.batch is not None for event in decoded):
         return None
@@ -101,23 +101,23 @@ def plain(joined: bytes, count: int) -> list[PlainEvent] | None:
 
 
 def event(text: bytes) -> Event:
-    """Decode one event, taking what is of another type than the spec says as far as it goes.
+    """Decode one event. Fields of another type than the spec's are converted or left out.
 
     Raises:
-        EventError: `event_utf8` where it is no text, `event_json` where it is no JSON,
-            `event_object` where it is no object, `event_type` where it does not say what it is.
+        EventError: the event isn't UTF-8 (`event_utf8`), JSON (`event_json`) or an object
+            (`event_object`), or it has no type (`event_type`).
     """
-    return _one(_events, text) or Event(**_known(_loose(text)))
+    return _one(_events, text) or Event(**_typed_fields(_loose(text)))
 
 
 def plain_event(text: bytes) -> PlainEvent:
-    """Decode one plain event, as `event` does."""
+    """Decode one plain event, as `event` does. Raises EventError."""
     found = _one(_plain, text)
     if found is not None:
         return found
     loose = _loose(text)
     return PlainEvent(
-        **_known(loose),
+        **_typed_fields(loose),
         message_id=_text(loose.get("messageId")),
         timestamp=_text(loose.get("timestamp")),
         original_timestamp=_text(loose.get("originalTimestamp")),
@@ -127,9 +127,9 @@ def plain_event(text: bytes) -> PlainEvent:
 def _together[E: Event](
     decoder: msgspec.json.Decoder[E], joined: bytes, count: int
 ) -> list[E] | None:
-    """Nothing need stand between objects: where one ends is plain to see (RFC 8259 section 4)."""
+    """Decode concatenated objects. They need no separator (RFC 8259 section 4)."""
     try:
-        # msgspec does not look into what it skips, and the lake keeps the whole text as UTF-8.
+        # msgspec doesn't validate skipped fields, and the lake stores the whole text as UTF-8.
         if not joined.isascii():
             joined.decode()
         decoded = decoder.decode_lines(joined)
@@ -142,7 +142,7 @@ def _one[E: Event](decoder: msgspec.json.Decoder[E], text: bytes) -> E | None:
     try:
         text.decode()
     except UnicodeDecodeError as error:
-        raise EventError("event_utf8", "the event is not UTF-8") from error
+        raise EventError("event_utf8", "the event isn't UTF-8") from error
     try:
         return decoder.decode(text)
     except UNREADABLE:
@@ -153,15 +153,15 @@ def _loose(text: bytes) -> dict[str, Any]:
     try:
         loose = msgspec.json.decode(text)
     except UNREADABLE as error:
-        raise EventError("event_json", "the event is no JSON") from error
+        raise EventError("event_json", "the event isn't JSON") from error
     if not isinstance(loose, dict):
-        raise EventError("event_object", "the event is no JSON object")
+        raise EventError("event_object", "the event isn't a JSON object")
     if not isinstance(loose.get("type"), str) or not loose["type"]:
         raise EventError("event_type", "the event has no type")
     return loose
 
 
-def _known(loose: dict[str, Any]) -> dict[str, Any]:
+def _typed_fields(loose: dict[str, Any]) -> dict[str, Any]:
     return {
         "type": loose["type"],
         "event": _text(loose.get("event")),
@@ -174,7 +174,7 @@ def _known(loose: dict[str, Any]) -> dict[str, Any]:
 
 
 def context(text: bytes | memoryview) -> Context:
-    """Decode a batch's own context; what is of another type than the spec says is left out."""
+    """Decode the context of a batch; fields of another type than the spec's are left out."""
     try:
         return _context.decode(text)
     except UNREADABLE:
@@ -186,7 +186,7 @@ def context(text: bytes | memoryview) -> Context:
 
 
 def _text(value: Any) -> str | None:
-    """An id is often sent as a number: 42 and "42" are the same visitor."""
+    """Return text, or a number as text: clients often send ids as numbers."""
     if isinstance(value, str):
         return value
     if isinstance(value, int | float) and not isinstance(value, bool):

@@ -1,4 +1,4 @@
-"""Invocation events of Kinesis, MSK and DynamoDB Streams, as batches of one shard each.
+"""Parses invocation events of Kinesis, MSK and DynamoDB Streams into one batch per shard.
 
 Shapes: "Using Lambda to process records from Amazon Kinesis Data Streams", "Using Lambda with
 Amazon MSK", "Using Lambda with DynamoDB" (AWS Lambda Developer Guide).
@@ -20,16 +20,16 @@ type Json = Mapping[str, Any]
 
 
 class StreamRecord(msgspec.Struct, frozen=True, gc=False):
-    """One record of a stream. `payload` is its base64 text, decoded only once it is needed."""
+    """A record of Kinesis or Kafka. `payload` is base64 text, decoded on demand."""
 
     sequence: int
     arrived_ms: int
     payload: str
 
     def data(self) -> bytes:
-        """The record's bytes. Bytes that are no base64 come back as they are: a bad row later."""
+        """Decode the payload. Text that isn't base64 is returned as it is: it becomes a bad row."""
         try:
-            # A third of binascii's time, and stricter: what it refuses goes the usual way.
+            # A third of binascii's time, and stricter: binascii decides on texts that it rejects.
             return msgspec.convert(self.payload, bytes)
         except (msgspec.MsgspecError, ValueError):
             pass
@@ -40,7 +40,7 @@ class StreamRecord(msgspec.Struct, frozen=True, gc=False):
 
 
 def payloads(records: Sequence[StreamRecord]) -> list[bytes]:
-    """The bytes of some records, `Packet.data` of each, in one call where they are as usual."""
+    """Decode the payloads of many records, in one call if all are valid base64."""
     try:
         return msgspec.convert([record.payload for record in records], list[bytes])
     except (msgspec.MsgspecError, ValueError):
@@ -49,7 +49,7 @@ def payloads(records: Sequence[StreamRecord]) -> list[bytes]:
 
 @dataclass(frozen=True, slots=True)
 class ChangeRecord:
-    """One record of a DynamoDB stream; `image` is the record itself, types kept."""
+    """A record of a DynamoDB stream; `image` is the record, with DynamoDB's types."""
 
     sequence: int
     arrived_ms: int
@@ -58,9 +58,10 @@ class ChangeRecord:
 
 @dataclass(frozen=True, slots=True)
 class Batch[R]:
-    """The records of one shard, in order. `stream` and `shard` together name its chain.
+    """The records of one shard, in sequence order.
 
-    `item` is how a record is named in `batchItemFailures`; None where the source knows none.
+    `item` formats a sequence number for `batchItemFailures`; None if the source has no partial
+    batch response.
     """
 
     stream: str
@@ -70,7 +71,11 @@ class Batch[R]:
 
 
 def stream_batches(event: Json) -> list[Batch[StreamRecord]]:
-    """Read a Kinesis or MSK invocation event. SourceError where it is neither."""
+    """Parse a Kinesis or MSK invocation event.
+
+    Raises:
+        SourceError: the event comes from neither of them, or a record lacks a field.
+    """
     records = event.get("Records")
     if isinstance(records, list):
         return _all_kinesis(records)
@@ -82,19 +87,24 @@ def stream_batches(event: Json) -> list[Batch[StreamRecord]]:
             Batch(cluster, partition, sorted(map(_kafka, listed), key=_SEQUENCE), None)
             for partition, listed in topics.items()
         ]
-    raise SourceError("the event holds neither Kinesis Records nor Kafka records")
+    raise SourceError(
+        "Can't read the invocation event: it has neither Kinesis Records nor Kafka records."
+    )
 
 
 def change_batches(event: Json) -> list[Batch[ChangeRecord]]:
-    """Read a DynamoDB Streams invocation event. SourceError where it is none.
+    """Parse a DynamoDB Streams invocation event.
 
-    Only an event of a tumbling window says which shard it is from ("Implementing stateful DynamoDB
-    stream processing in Lambda", `shardId`), which is why the mapping has one. Without it each
-    item is a chain of its own: an item's changes come in order, from one shard after another.
+    Only events of a tumbling window name their shard ("Implementing stateful DynamoDB stream
+    processing in Lambda", `shardId`), which is why the mapping has one. Without it each item counts
+    as a shard: the changes of an item arrive in order, even when its shard is split.
+
+    Raises:
+        SourceError: the event has no DynamoDB records, or a record lacks a field.
     """
     records = event.get("Records")
     if not isinstance(records, list):
-        raise SourceError("the event holds no DynamoDB Records")
+        raise SourceError("Can't read the invocation event: it has no DynamoDB Records.")
     return _grouped([_change(record, event.get("shardId")) for record in records])
 
 
@@ -104,7 +114,7 @@ _SEQUENCE = attrgetter("sequence")
 def _grouped[R: (StreamRecord, ChangeRecord)](
     placed: Iterable[tuple[str, str, R]],
 ) -> list[Batch[R]]:
-    """Put together what is of one shard. AWS sends one at a time, an operator may send more."""
+    """Group records by shard. Lambda sends one shard per event, an operator can send several."""
     shards: dict[tuple[str, str], list[R]] = {}
     for stream, shard, record in placed:
         of = shards.get((stream, shard))
@@ -131,7 +141,7 @@ def _all_kinesis(records: list[Json]) -> list[Batch[StreamRecord]]:
         (shard,) = {record["eventID"].partition(":")[0] for record in records}
         return [Batch(stream.rpartition("/")[2], shard, sorted(taken, key=_SEQUENCE))]
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
-        # Of several shards, or no records of Kinesis: one by one.
+        # Several shards, or not Kinesis records: parse them one by one.
         return _grouped(map(_kinesis, records))
 
 
@@ -144,25 +154,25 @@ def _kinesis(record: Json) -> tuple[str, str, StreamRecord]:
         arrived = round(float(kinesis["approximateArrivalTimestamp"]) * 1000)
         packet = StreamRecord(int(kinesis["sequenceNumber"]), arrived, kinesis["data"])
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise SourceError(f"not a Kinesis record: {error!r}") from error
+        raise SourceError(f"Can't parse a Kinesis record: {error!r}") from error
     return stream, shard, packet
 
 
 def _kafka(record: Json) -> StreamRecord:
     try:
-        # A tombstone has no value: it stays a record, and becomes a bad row that says so.
+        # A tombstone has no value: it becomes a bad row.
         return StreamRecord(
             int(record["offset"]), int(record["timestamp"]), record.get("value") or ""
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise SourceError(f"not a Kafka record: {error!r}") from error
+        raise SourceError(f"Can't parse a Kafka record: {error!r}") from error
 
 
 def _change(record: Json, shard: str | None) -> tuple[str, str, ChangeRecord]:
     try:
         dynamodb = record["dynamodb"]
         # arn:aws:dynamodb:<region>:<account>:table/<table>/stream/<label>. A stream that was
-        # switched off and on has a new label, and its sequence numbers start a chain of their own.
+        # disabled and enabled again has a new label, and so a checkpoint of its own.
         _, table, _, label = record["eventSourceARN"].split(":", 5)[5].split("/")
         arrived = round(float(dynamodb["ApproximateCreationDateTime"]) * 1000)
         change = ChangeRecord(int(dynamodb["SequenceNumber"]), arrived, record)
@@ -170,5 +180,5 @@ def _change(record: Json, shard: str | None) -> tuple[str, str, ChangeRecord]:
             keys = json.dumps(dynamodb["Keys"], sort_keys=True)
             shard = f"item-{hashlib.sha256(keys.encode()).hexdigest()[:32]}"
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise SourceError(f"not a DynamoDB record: {error!r}") from error
+        raise SourceError(f"Can't parse a DynamoDB record: {error!r}") from error
     return f"{table}/{label}", shard, change

@@ -1,11 +1,12 @@
-"""The nightly comparison: what the appointments table holds against what the lake says it holds.
+"""Nightly reconciliation: compares the appointments table with the lake and repairs the lake.
 
-DynamoDB keeps a change for 24 hours. Whatever went wrong for longer than that is found here by key
-and version, and repaired by rows of their own, marked `source = 'reconciler'`: the state of an item
-is right again at once, and the reader can tell a repair from a change that was seen happening.
+DynamoDB Streams keeps a change for 24 hours. The reconciliation finds items whose state in the lake
+differs from the table, and writes rows with `source = 'reconciler'`: the state is correct again,
+and queries can tell a repair from a change that came from the stream.
 
-A repair stands behind the newest change that the lake has of its item (same sequence number, next
-record index), so that a change which is merely late still comes after it.
+A repair has the sequence number of the item's newest change in the lake and the next record index,
+so that a late change still sorts after it. A schedule invokes ChangesFunction every night; an
+operator runs `python -m stream_processor.repair.reconcile`.
 """
 
 import argparse
@@ -46,20 +47,21 @@ _COLUMNS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class ItemState:
-    """What the lake says of an item: its newest image, None where it was removed."""
+    """The newest state of an item in the lake; `image` is None if the item was removed."""
 
     image: str | None
     sequence: str
     index: int
 
     @property
-    def place(self) -> tuple[str, int]:
+    def position(self) -> tuple[str, int]:
+        """Sort key of the row that the state comes from."""
         return (self.sequence, self.index)
 
 
 @dataclass(slots=True)
 class Comparison:
-    """What a run found, in items. `repaired` rows were written under `key`."""
+    """Counts of one run, in items. `repaired` rows were written to `key`."""
 
     items: int = 0
     agree: int = 0
@@ -74,36 +76,41 @@ class Comparison:
 
 
 class Reconciler:
-    """Compares a table with its lake, and repairs the lake."""
+    """Compares the appointments table with the lake, and repairs the lake."""
 
     def __init__(self, app: AppContext, sleep: Callable[[float], None] = time.sleep) -> None:
         self._app = app
         self._sleep = sleep
 
     def run(self, run_id: str, at: datetime) -> Comparison:
-        """Compare and repair. `run_id` names the run: a retry of the same run repairs once."""
+        """Compare and repair. `run_id` is part of the key: a retried run writes nothing twice.
+
+        Raises:
+            StorageError: DynamoDB or S3 failed.
+            ConservationError: the rows of the repair don't match their counts.
+        """
         found = Comparison()
         table = self._own_items()
         found.items = len(table)
         suspects = self._differences(table, self._states())
         if suspects:
-            # What changed a moment ago may be on its way: wait as long as it takes, once, and ask
-            # again for what differed. A change since then is the stream's to bring.
+            # A recent change can still be on its way through the stream: wait once and compare the
+            # differing items again. The stream delivers changes that were made during the wait.
             self._sleep(self._app.settings.reconcile_grace_seconds)
             states = self._states()
             now = {key: self._item(key) for key in suspects}
-            known = {key: item for key, item in now.items() if item is not None}
-            differing = self._differences(known, states, suspects)
+            items = {key: item for key, item in now.items() if item is not None}
+            differing = self._differences(items, states, suspects)
             suspects = {
                 key: kind
                 for key, kind in differing.items()
                 if _image(now[key]) == _image(table.get(key))
             }
-            self._repair(suspects, known, states, run_id, at, found)
+            self._repair(suspects, items, states, run_id, at, found)
         found.agree = found.items - found.missing - found.stale
         telemetry.count("ChangesRepaired", found.repaired)
         telemetry.count("ItemsCompared", found.items)
-        telemetry.info("compared", result=str(found))
+        telemetry.info("reconciliation finished", result=str(found))
         return found
 
     def _own_items(self) -> dict[str, Item]:
@@ -118,7 +125,7 @@ class Reconciler:
         return self._app.appointments.get(json.loads(key))
 
     def _states(self) -> dict[str, ItemState]:
-        """The newest state of every item, from all objects of the lake."""
+        """Return the newest state of every item, from all objects of `changes/`."""
         states: dict[str, ItemState] = {}
         for key in self._app.lake.keys(f"{lake_keys.CHANGES}/"):
             table = parquet.read(self._app.lake.read(key), _COLUMNS)
@@ -129,7 +136,7 @@ class Reconciler:
                     row["new_image_json"], row["sequence_number"], row["record_index"]
                 )
                 old = states.get(row["keys_json"])
-                if old is None or old.place < state.place:
+                if old is None or old.position < state.position:
                     states[row["keys_json"]] = state
         return states
 
@@ -139,7 +146,7 @@ class Reconciler:
         states: Mapping[str, ItemState],
         among: Iterable[str] | None = None,
     ) -> dict[str, str]:
-        """Keys that differ: `missing` or `stale` in the lake, or `removed` from the table."""
+        """Return the differing keys: `missing` or `stale` in the lake, `removed` in the table."""
         keys = set(table) | set(states) if among is None else set(among)
         differing: dict[str, str] = {}
         for key in sorted(keys):
@@ -185,7 +192,7 @@ class Reconciler:
         if object_writer.create(self._app.lake, key, pending) is None:
             found.repaired = len(rows)
             found.key = key
-            telemetry.error("changes were missing in the lake", repaired=len(rows), key=key)
+            telemetry.error("changes missing in the lake were written", repaired=len(rows), key=key)
 
 
 def _key(item: Item) -> str:
@@ -229,14 +236,18 @@ def _row(
 
 
 def scheduled(event: Mapping[str, Any], app: AppContext) -> dict[str, Any]:
-    """Run for EventBridge Scheduler, whose retry has the same scheduled time."""
+    """Run for EventBridge Scheduler; a retry has the same scheduled time.
+
+    Raises:
+        StreamProcessorError: Scheduler invokes the function again.
+    """
     at = datetime.fromisoformat(event["scheduled_time"])
     found = Reconciler(app).run(f"{at:%Y%m%dT%H%M%S}", at)
     return {name: getattr(found, name) for name in found.__slots__}
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Compare and repair now, and print what was found. 1 where AWS did not let it."""
+    """Compare and repair now, and print the counts. Returns 1 after an error."""
     parser = argparse.ArgumentParser(prog="stream_processor.repair.reconcile", description=__doc__)
     parser.parse_args(arguments)
     os.environ.setdefault("POWERTOOLS_METRICS_DISABLED", "true")

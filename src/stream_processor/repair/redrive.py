@@ -12,7 +12,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from stream_processor import settings
 from stream_processor.errors import SourceError, StreamProcessorError
@@ -21,14 +21,14 @@ from stream_processor.repair.late_records import LateRecords
 from stream_processor.repair.reprocess_bad_rows import BadRowReprocessor
 from stream_processor.storage.app_context import AppContext
 
-#: Where an event source mapping puts what it gives up ("Retain discarded records", Amazon S3):
+#: Key prefix of discarded batches ("Retain discarded records", Amazon S3):
 #: aws/lambda/<mapping's UUID>/<shard>/YYYY/MM/DD/YYYY-MM-DDTHH.MM.SS-<random UUID>
-FAILURES = "aws/lambda/"
+FAILURES: Final = "aws/lambda/"
 
 
 @dataclass(slots=True)
 class Result:
-    """What a redrive did, in objects of the failure bucket and in records or rows."""
+    """Counts of one run: objects of the failures bucket, and records. `known`: already written."""
 
     objects: int = 0
     unreadable: int = 0
@@ -39,27 +39,31 @@ class Result:
         return json.dumps({name: getattr(self, name) for name in self.__slots__})
 
     def count(self, records: int, written: int) -> None:
-        """Count a batch: what was not written is in the lake, or another region's."""
+        """Count a batch. Records that weren't written are in the lake, or of another region."""
         self.written += written
         self.known += records - written
 
 
 class FailedBatches:
-    """The batches in the failure bucket."""
+    """The discarded batches in the failures bucket."""
 
     def __init__(self, app: AppContext) -> None:
         self._app = app
         self._late = LateRecords(app)
 
     def run(self) -> Result:
-        """Redrive all of them. One that is wholly in the lake is deleted from the bucket."""
+        """Redrive all batches, and delete from the bucket those that are in the lake.
+
+        Raises:
+            StorageError: S3 or DynamoDB failed. What is written stays; run it again.
+        """
         result = Result()
         for key in list(self._app.failures.keys(FAILURES)):
             result.objects += 1
             try:
                 self._redrive(json.loads(self._app.failures.read(key)), result)
             except (ValueError, KeyError, TypeError, SourceError):
-                # Not what an event source mapping writes. It stays for somebody to look at.
+                # Lambda didn't write this object: leave it for the operator.
                 result.unreadable += 1
                 continue
             self._app.failures.delete(key)
@@ -71,7 +75,7 @@ class FailedBatches:
         if "DDBStreamBatchInfo" in document:
             shard = document["DDBStreamBatchInfo"]["shardId"]
             for changed in invocation.change_batches(event):
-                # Without a tumbling window an event does not name its shard, but its document does.
+                # Without a tumbling window only the document, not the event, names the shard.
                 written = self._late.changes(changed, [changed.shard, shard])
                 result.count(len(changed.records), written)
         else:
@@ -84,16 +88,20 @@ def _day(text: str) -> date:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Redrive, and print what was done. 1 where AWS or the environment did not let it."""
+    """Redrive and print the counts. Returns 1 after an error."""
     today = datetime.now(UTC).date()
     parser = argparse.ArgumentParser(prog="stream_processor.repair.redrive", description=__doc__)
-    parser.add_argument("--failures", action="store_true", help="what Lambda gave up")
-    parser.add_argument("--bad", action="store_true", help="the bad rows of some days")
+    parser.add_argument(
+        "--failures", action="store_true", help="redrive the batches in the failures bucket"
+    )
+    parser.add_argument(
+        "--bad", action="store_true", help="reprocess the bad rows of the days --from to --to"
+    )
     parser.add_argument("--from", dest="first", type=_day, default=today - timedelta(days=7))
     parser.add_argument("--to", dest="last", type=_day, default=today)
     given = parser.parse_args(arguments)
     if not (given.failures or given.bad):
-        parser.error("say --failures, --bad, or both")
+        parser.error("choose --failures, --bad or both")
     os.environ.setdefault("POWERTOOLS_METRICS_DISABLED", "true")
     try:
         app = AppContext.from_settings(settings.parse(os.environ))

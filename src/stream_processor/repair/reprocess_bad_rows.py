@@ -1,15 +1,15 @@
-"""Bad rows, read again: what can be read now becomes rows of an object beside the first one.
+"""Reads bad rows again and writes those that are valid now to new objects.
 
-The bad row stays, as a record of what came in; it is closed by a row of the same shard, sequence
-number and record index that is not bad (or, where the whole record was bad, of the same record).
-The objects are numbered, and each is written once: two operators at the same time, or one twice,
-make no second copy. An event that is good in the lake already becomes a duplicate.
+The bad row stays in the lake. A row with the same shard, sequence number and record index that
+isn't bad closes it (or any such row of the same record, if the whole record was bad). The rows go
+to `again-<object>-<n>.parquet`, numbered and written once each, so repeated and concurrent runs
+write no second copy. An event that is a good row in the lake already becomes a duplicate.
 """
 
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 import pyarrow as pa
 
@@ -26,14 +26,14 @@ type Row = Mapping[str, Any]
 #: (sequence number, record index)
 type RowId = tuple[str, int]
 
-#: Reasons of a whole record; the raw bytes of any other reason are one event's, or one line's.
-_OF_RECORD = "record_"
-_OF_LINE = "record_line"
+#: Prefix of the reason codes of whole records; any other code is about one event or one line.
+_RECORD_REASON: Final = "record_"
+_LINE_REASON: Final = "record_line"
 
 
 @dataclass(slots=True)
 class ReprocessResult:
-    """What a pass over bad rows did. `closed` rows are good, or duplicates, now."""
+    """Counts of one run. `closed` rows are good rows or duplicates now."""
 
     objects: int = 0
     bad: int = 0
@@ -49,7 +49,7 @@ class ReprocessResult:
 
 @dataclass(slots=True)
 class _Repair:
-    """What of an object's bad rows can be read now, and the name of the object to be."""
+    """The rows of one object that are valid now, and the key to write them to."""
 
     key: str
     rows: EventRows
@@ -58,14 +58,18 @@ class _Repair:
 
 
 class BadRowReprocessor:
-    """The bad rows of the lake."""
+    """Reprocesses the bad rows of the lake."""
 
     def __init__(self, app: AppContext) -> None:
         self._app = app
         self._bucket = app.lake
 
     def run(self, first: date, last: date) -> ReprocessResult:
-        """Read the bad rows of the days of arrival from `first` to `last` again."""
+        """Reprocess the bad rows that arrived on the days from `first` to `last`.
+
+        Raises:
+            StorageError: S3 failed. What is written stays; run it again.
+        """
         result = ReprocessResult()
         done: set[MessageKey] = set()
         day = first
@@ -76,20 +80,20 @@ class BadRowReprocessor:
         return result
 
     def _hour(self, hour: str, done: set[MessageKey], result: ReprocessResult) -> None:
-        """Read one hour's bad rows again; `done` are the ids that this run made good."""
+        """Reprocess one hour; `done` are the ids that this run has made good rows."""
         open_rows: dict[str, list[Row]] = {}
         for key in list(self._bucket.keys(hour)):
             try:
                 rows = self._open(key)
             except ObjectMetadataError:
-                # Nothing that this code wrote: `verify` names it.
+                # Another program wrote this object; `verify` reports it.
                 result.unreadable += 1
                 continue
             if rows is not None:
                 result.objects += 1
                 result.bad += len(rows)
                 open_rows[key] = rows
-        # Once to see which events there are, and once more to judge them by what the lake has.
+        # The first pass collects the ids, the second marks those that the lake has as duplicates.
         seen = [_readable(key, rows, frozenset()) for key, rows in open_rows.items()]
         arrived = [_milliseconds(row["received_at"]) for one in seen for row in one.closed]
         if not arrived:
@@ -107,10 +111,10 @@ class BadRowReprocessor:
         done |= window
 
     def _open(self, key: str) -> list[Row] | None:
-        """The bad rows of an object that nothing closed yet; None where it never had any."""
+        """Return the open bad rows of an object; None if it never had a bad row."""
         if not lake_keys.summary(self._bucket, key).summary.bad:
             return None
-        closed = {place for done in self._earlier(key) for place in self._places(done)}
+        closed = {row_id for done in self._earlier(key) for row_id in self._row_ids(done)}
         records = {sequence for sequence, _ in closed}
         return [
             row
@@ -126,7 +130,7 @@ class BadRowReprocessor:
     def _next(self, key: str) -> str:
         return f"{_stem(key)}{len(self._earlier(key)):06d}{lake_keys.SUFFIX}"
 
-    def _places(self, key: str) -> Iterator[RowId]:
+    def _row_ids(self, key: str) -> Iterator[RowId]:
         table = parquet.read(self._bucket.read(key), ["sequence_number", "record_index"])
         yield from zip(*(column.to_pylist() for column in table.columns), strict=True)
 
@@ -161,7 +165,7 @@ def _stem(key: str) -> str:
 
 
 def _readable(key: str, bad: Sequence[Row], window: Container[MessageKey]) -> _Repair:
-    """What of the bad rows of one object can be read now."""
+    """Collect the bad rows of one object that are valid now."""
     repair = _Repair(key, EventRows(bad[0]["shard_id"] if bad else "", window))
     for row in bad:
         read = _reread_record if _of_record(row) else _reread_event
@@ -174,11 +178,11 @@ def _readable(key: str, bad: Sequence[Row], window: Container[MessageKey]) -> _R
 
 def _of_record(row: Row) -> bool:
     code = row["reason_code"]
-    return bool(code.startswith(_OF_RECORD)) and code != _OF_LINE
+    return bool(code.startswith(_RECORD_REASON)) and code != _LINE_REASON
 
 
 def _reread_record(row: Row, rows: EventRows) -> Sequence[int]:
-    """Add what a bad record holds; the places of its rows. None where all are as bad as before."""
+    """Add the rows of a bad record; return their record indexes, empty if all are still bad."""
     sequence, arrived = int(row["sequence_number"]), _milliseconds(row["received_at"])
     alone = EventRows(row["shard_id"], frozenset())
     alone.add(row["raw"], sequence, arrived)
@@ -191,10 +195,10 @@ def _reread_record(row: Row, rows: EventRows) -> Sequence[int]:
 
 
 def _reread_event(row: Row, rows: EventRows) -> Sequence[int]:
-    """Add one event, if it is one now; the place of its row."""
-    head = revalidate.head(row)
+    """Add one event if it is valid now; return its record index, or nothing."""
+    head = revalidate.head_of(row)
     place = f"{row['shard_id']}:{int(row['sequence_number'])}:{row['record_index']}"
-    event = revalidate.event(row["raw"], place, head, line=row["reason_code"] == _OF_LINE)
+    event = revalidate.event(row["raw"], place, head, line=row["reason_code"] == _LINE_REASON)
     if event is None:
         return ()
     rows.add_event(event, head, int(row["sequence_number"]))

@@ -1,7 +1,7 @@
-"""An event that became a bad row, judged again by the rule of the door that it came in by.
+"""Validates the event of a bad row again, by the rules of the producer that sent it.
 
-What the collector refused is judged by the collector's own schema (`clickstream.event`): a redrive
-is no way around it. What another producer put on the stream itself is judged by the reader's.
+Events that the collector rejected must pass the collector's schema (`clickstream.event`), so a
+redrive can't bypass it. Events of other producers must pass the reader's own schema.
 """
 
 from collections.abc import Mapping
@@ -24,9 +24,9 @@ type Row = Mapping[str, Any]
 def event(
     text: bytes, place: str, head: RecordHead, *, line: bool
 ) -> tuple[AcceptedLine, Event, bytes] | None:
-    """Decode what a bad row holds; None where it is still no event.
+    """Decode the event of a bad row; None if it is still invalid.
 
-    `place` stands in for an id that it has not; `line`: the text is a whole line of its record.
+    `place` is its id if it has none. `line`: the text is a whole line of a packed record.
     """
     if line:
         found = decode.line(text)
@@ -40,10 +40,10 @@ def event(
 def _accepted(
     text: bytes, place: str, head: RecordHead
 ) -> tuple[AcceptedLine, Event, bytes] | BadRow:
-    """What the collector would make of the event, had it accepted it when it came."""
+    """Decode the event as the collector would have accepted it when it arrived."""
     received = datetime.fromtimestamp(head.arrived_ms / 1000, UTC)
     try:
-        # What is too large was cut by the collector, and is no JSON any more.
+        # The collector truncates events that are too large, so they aren't valid JSON.
         view = schema.read(text, len(text))
         schema.judge(view, None)
         behind = times.skew(received, times.parse(head.sent_at))
@@ -53,16 +53,16 @@ def _accepted(
     found = decode.plain_event(text, place)
     if isinstance(found, BadRow):
         return found
-    beside, fields, _ = found
+    line, fields, _ = found
     return (
-        msgspec.structs.replace(beside, timestamp=timestamp, original_timestamp=original),
+        msgspec.structs.replace(line, timestamp=timestamp, original_timestamp=original),
         fields,
         text,
     )
 
 
-def head(row: Row) -> RecordHead:
-    """The facts of the row's request, as its columns have them."""
+def head_of(row: Row) -> RecordHead:
+    """Rebuild the head of the row's record from the row's columns."""
     arrived, sent = round(row["received_at"].timestamp() * 1000), _text(row["sent_at"])
     if row["request_id"] is None:
         return RecordHead(NO_HEADER, arrived, sent)

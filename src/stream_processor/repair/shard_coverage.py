@@ -1,7 +1,4 @@
-"""Do the objects of a shard tile? Each names the end of the one before: a missing one shows.
-
-Nothing here knows S3 or the streams.
-"""
+"""Which sequence numbers of a shard the lake covers, and where it has gaps. Pure."""
 
 from bisect import bisect_right
 from dataclasses import dataclass, field
@@ -11,14 +8,14 @@ from stream_processor.storage.lake_types import HighWaterMark, ObjectSummary
 
 #: (prefix of the lake, shard)
 type ShardId = tuple[str, str]
-#: held: in an object. lost: in none, but something behind it was written. waiting: in none, and
-#: nothing behind it was written as far as anybody knows.
+#: held: an object has the record. lost: none has it, but a later record was written. waiting: none
+#: has it, and no later record is known to be written.
 type RecordState = Literal["held", "lost", "waiting"]
 
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """Sequence numbers that no object holds: behind `after`, up to `until`."""
+    """Sequence numbers that no object covers: after `after`, up to `until`."""
 
     after: int | None
     until: int
@@ -26,59 +23,58 @@ class Gap:
 
 @dataclass(slots=True)
 class ShardCoverage:
-    """What is known of one shard: its objects, its row, and what lies beside its chain."""
+    """The objects, checkpoint and redrive objects of one shard.
+
+    `held` contains the sequence numbers in redrive objects, whose ranges can have gaps.
+    """
 
     objects: dict[str, ObjectSummary] = field(default_factory=dict)
-    row: HighWaterMark | None = None
-    #: Objects beside the chain, and the sequence numbers that they hold.
-    beside: list[ObjectSummary] = field(default_factory=list)
+    checkpoint: HighWaterMark | None = None
+    redriven: list[ObjectSummary] = field(default_factory=list)
     held: set[int] = field(default_factory=set)
-    _chain: list[ObjectSummary] | None = None
+    _ordered: list[ObjectSummary] | None = None
 
     @property
-    def chain(self) -> list[ObjectSummary]:
-        """The objects in their order. Ask once all are known."""
-        if self._chain is None:
-            self._chain = sorted(self.objects.values(), key=_first)
-        return self._chain
-
-    @property
-    def end(self) -> HighWaterMark | None:
-        """How far the shard is by its newest object."""
-        newest = max(self.chain, key=lambda summary: summary.last, default=None)
-        return None if newest is None else HighWaterMark(newest.last, newest.arrived_ms)
+    def ordered(self) -> list[ObjectSummary]:
+        """The objects in sequence order. Read it only after the last object is added."""
+        if self._ordered is None:
+            self._ordered = sorted(self.objects.values(), key=_first)
+        return self._ordered
 
     @property
     def written(self) -> int:
-        """Up to where records were written for certain: the objects say so, or the row does."""
-        checkpoints = [mark.high for mark in (self.row, self.end) if mark is not None]
-        return max(checkpoints, default=-1)
+        """The highest sequence number that is certainly written, by an object or the checkpoint."""
+        ends = [summary.last for summary in self.ordered]
+        if self.checkpoint is not None:
+            ends.append(self.checkpoint.high)
+        return max(ends, default=-1)
 
-    def kind(self, sequence: int) -> RecordState:
-        """What became of a record that a stream still has."""
+    def state(self, sequence: int) -> RecordState:
+        """Return the state of a record that the stream retains."""
         if self.holds(sequence):
             return "held"
         return "lost" if sequence <= self.written else "waiting"
 
     def holds(self, sequence: int) -> bool:
-        """Whether any object has the record."""
-        place = bisect_right(self.chain, sequence, key=_first)
-        return (place > 0 and sequence <= self.chain[place - 1].last) or sequence in self.held
+        """Return whether an object has the record."""
+        position = bisect_right(self.ordered, sequence, key=_first)
+        covered = position > 0 and sequence <= self.ordered[position - 1].last
+        return covered or sequence in self.held
 
     def gaps(self) -> list[Gap]:
-        """What is missing between the objects, or up to the row."""
+        """Return the gaps between the objects, or between the last one and the checkpoint."""
         found: list[Gap] = []
         end: int | None = None
-        for summary in self.chain:
+        for summary in self.ordered:
             if summary.previous is not None and (end is None or summary.previous > end):
                 found.append(Gap(end, summary.previous))
             end = summary.last if end is None else max(end, summary.last)
-        if self.row is not None and (end is None or self.row.high > end):
-            found.append(Gap(end, self.row.high))
-        return [gap for gap in found if not self._bridged(gap)]
+        if self.checkpoint is not None and (end is None or self.checkpoint.high > end):
+            found.append(Gap(end, self.checkpoint.high))
+        return [gap for gap in found if not self._redriven(gap)]
 
     def overlaps(self) -> list[str]:
-        """Names of objects that begin before the one before them ends."""
+        """Return the keys of objects that start before the object before them ends."""
         found: list[str] = []
         end: int | None = None
         for key, summary in sorted(self.objects.items(), key=lambda item: item[1].first):
@@ -88,15 +84,15 @@ class ShardCoverage:
         return found
 
     def free_for(self, summary: ObjectSummary) -> bool:
-        """Whether nothing is there of what an object holds that was deleted."""
+        """Return whether no object has any record of a deleted object's range."""
         return not any(
-            one.first <= summary.last and summary.first <= one.last for one in self.chain
+            one.first <= summary.last and summary.first <= one.last for one in self.ordered
         ) and not any(summary.first <= sequence <= summary.last for sequence in self.held)
 
-    def _bridged(self, gap: Gap) -> bool:
-        """Whether what lies beside the chain tiles the gap: it was read from the stream again."""
+    def _redriven(self, gap: Gap) -> bool:
+        """Return whether redrive objects, each naming its predecessor, cover the gap."""
         at = gap.after
-        for summary in sorted(self.beside, key=_first):
+        for summary in sorted(self.redriven, key=_first):
             if summary.previous == at and (at is None or summary.first > at):
                 at = summary.last
         return at is not None and at >= gap.until

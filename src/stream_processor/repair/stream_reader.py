@@ -1,7 +1,7 @@
-"""What the streams still hold: read by an operator's command, as an event source mapping would.
+"""Reads the records that the streams still retain, for `verify`.
 
 Kinesis keeps a record for the stream's retention (a week here), DynamoDB keeps a change for a day.
-Both are the one witness of a record that is in no object, and in no row either.
+Only the stream can tell that a record is missing once no object and no checkpoint covers it.
 """
 
 import base64
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodbstreams import DynamoDBStreamsClient
     from mypy_boto3_kinesis import KinesisClient
 
-#: The partition key that the mapping's filter leaves out (stacks/stream.yaml).
+#: Partition key of the health probes, which the mapping's filter drops (stacks/stream.yaml).
 PROBE: Final = "probe"
-#: An open shard of DynamoDB may answer with nothing before its end: that often, it is the end.
-_EMPTY_PAGES: Final = 3
+#: DynamoDB can return empty pages before the end of an open shard: after these it is the end.
+_MAX_EMPTY_PAGES: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Clients:
-    """The services that are asked."""
+    """SDK clients of the streams and their table."""
 
     kinesis: "KinesisClient"
     dynamodb: "DynamoDBClient"
@@ -38,7 +38,10 @@ class Clients:
 
 @cache
 def clients() -> Clients:
-    """The clients of this process, made at their first use. Others read the same shards."""
+    """Return the clients of this process, created at their first use.
+
+    They retry often, because the event source mappings read the same shards.
+    """
     import boto3
     from botocore.config import Config
 
@@ -51,7 +54,7 @@ def clients() -> Clients:
 
 
 class StreamReader:
-    """The stream of events and that of the appointments, shard by shard, in pages."""
+    """Reads the events stream and the appointments stream by shard, in pages."""
 
     def __init__(self, settings: Settings, given: Clients | None = None) -> None:
         self._settings = settings
@@ -62,15 +65,19 @@ class StreamReader:
         return self._given if self._given is not None else clients()
 
     def events(self, hours: int) -> Iterator[Batch[StreamRecord]]:
-        """The records of the last hours that the events' mapping hands on."""
+        """Yield the records of the last hours that pass the filter of the events mapping.
+
+        Raises:
+            StorageError: the stream can't be read.
+        """
         kinesis = self._clients.kinesis
         stream = f"meridian-{self._settings.stage}-events"
         start = time.time() - hours * 3_600
         listed: dict[str, Any] = {"StreamName": stream}
         while True:
-            page = _asked(kinesis.list_shards, **listed)
+            page = _call(kinesis.list_shards, **listed)
             for shard in page["Shards"]:
-                iterator = _asked(
+                iterator = _call(
                     kinesis.get_shard_iterator,
                     StreamName=stream,
                     ShardId=shard["ShardId"],
@@ -78,50 +85,54 @@ class StreamReader:
                     Timestamp=start,
                 )["ShardIterator"]
                 for records in _pages(kinesis.get_records, iterator):
-                    yield Batch(stream, shard["ShardId"], [_packet(it) for it in records])
+                    yield Batch(stream, shard["ShardId"], [_stream_record(it) for it in records])
             if not page.get("NextToken"):
                 return
             listed = {"NextToken": page["NextToken"]}
 
     def changes(self) -> Iterator[Batch[ChangeRecord]]:
-        """The changes of this region that the stream still has."""
+        """Yield the changes of this region that the stream retains.
+
+        Raises:
+            StorageError: the stream or its table can't be read.
+        """
         table, streams = self._settings.appointments_table, self._clients.changes
-        described = _asked(self._clients.dynamodb.describe_table, TableName=table)["Table"]
+        described = _call(self._clients.dynamodb.describe_table, TableName=table)["Table"]
         arn = described["LatestStreamArn"]
         name = f"{table}/{arn.rpartition('/')[2]}"
         listed: dict[str, Any] = {"StreamArn": arn}
         while True:
-            page = _asked(streams.describe_stream, **listed)["StreamDescription"]
+            page = _call(streams.describe_stream, **listed)["StreamDescription"]
             for shard in page["Shards"]:
                 place = {"StreamArn": arn, "ShardId": shard["ShardId"]}
-                iterator = _asked(
+                iterator = _call(
                     streams.get_shard_iterator, **place, ShardIteratorType="TRIM_HORIZON"
                 )["ShardIterator"]
                 for records in _pages(streams.get_records, iterator):
                     changes = map(_change, records)
-                    mine = [c for c in changes if change_rows.own(c, self._settings.region)]
-                    yield Batch(name, shard["ShardId"], mine)
+                    own = [c for c in changes if change_rows.own(c, self._settings.region)]
+                    yield Batch(name, shard["ShardId"], own)
             if not page.get("LastEvaluatedShardId"):
                 return
             listed["ExclusiveStartShardId"] = page["LastEvaluatedShardId"]
 
 
 def _pages(read: Callable[..., Any], iterator: str | None) -> Iterator[list[Mapping[str, Any]]]:
-    """The pages of a shard up to now."""
+    """Yield the pages of a shard up to its current end."""
     empty = 0
-    while iterator and empty < _EMPTY_PAGES:
-        page = _asked(read, ShardIterator=iterator)
+    while iterator and empty < _MAX_EMPTY_PAGES:
+        page = _call(read, ShardIterator=iterator)
         records = [it for it in page["Records"] if it.get("PartitionKey") != PROBE]
         if records:
             yield records
-        # Kinesis says how far behind its end a page is; DynamoDB does not.
+        # Kinesis returns how far a page is behind the end of the shard; DynamoDB doesn't.
         empty = 0 if page["Records"] or page.get("MillisBehindLatest") else empty + 1
         iterator = page.get("NextShardIterator")
         if page.get("MillisBehindLatest") == 0:
             return
 
 
-def _packet(record: Mapping[str, Any]) -> StreamRecord:
+def _stream_record(record: Mapping[str, Any]) -> StreamRecord:
     return StreamRecord(
         int(record["SequenceNumber"]),
         round(record["ApproximateArrivalTimestamp"].timestamp() * 1000),
@@ -132,15 +143,18 @@ def _packet(record: Mapping[str, Any]) -> StreamRecord:
 def _change(record: Mapping[str, Any]) -> ChangeRecord:
     change = record["dynamodb"]
     arrived = change["ApproximateCreationDateTime"].timestamp()
-    # As the functions get it: the time as a number. The rest differs in nothing that is read.
+    # Lambda's events have the time as a number; other differences aren't read.
     image = {**record, "dynamodb": {**change, "ApproximateCreationDateTime": arrived}}
     return ChangeRecord(int(change["SequenceNumber"]), round(arrived * 1000), image)
 
 
-def _asked(call: Callable[..., Any], **query: Any) -> Any:
+def _call(call: Callable[..., Any], **query: Any) -> Any:
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
         return call(**query)
     except (BotoCoreError, ClientError) as error:
-        raise StorageError(f"the streams cannot be read: {error}") from error
+        raise StorageError(
+            f"Can't read the streams: {error}. Check that they exist and that the credentials may "
+            "read them."
+        ) from error

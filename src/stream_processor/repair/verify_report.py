@@ -1,4 +1,4 @@
-"""What `verify` found, and how it says so."""
+"""The result of `verify`, and its text."""
 
 import json
 from collections import defaultdict
@@ -9,20 +9,23 @@ from typing import Final
 from stream_processor.repair.shard_coverage import Gap, RecordState, ShardCoverage, ShardId
 
 _COUNTS: Final = ("objects", "shards", "good", "bad", "duplicate", "restored", "reread")
-_REPAIR: Final = "Something is missing; --restore brings back what versions and streams still have."
-#: No witness is left of this, so nobody can say that it did not happen.
-_BLIND: Final = (
-    "Nobody could see: the end of a shard that was lost with its row and every version and marker "
-    "of its objects, before this was run, once its stream had forgotten it (events: the stream's "
-    "retention; changes: 24 hours); or an object whose bytes, but not its metadata, were replaced."
+_NEXT_STEP: Final = (
+    "Records are missing. --restore restores them from the bucket's versions and the streams."
+)
+#: After these losses no object, checkpoint, version, marker or stream is left to detect them by.
+_LIMITS: Final = (
+    "Not detectable: the end of a shard that was lost with its checkpoint and every version and "
+    "marker of its objects, if the stream no longer retains it (events: the stream's retention; "
+    "changes: 24 hours); or an object whose bytes, but not its metadata, were replaced."
 )
 
 
 @dataclass(slots=True)
 class VerifyReport:
-    """Figures of the chains, and everything that is wrong.
+    """Counts of all shards, and every fault found.
 
-    `rowless` shards lack nothing yet; `unmade` are repairs whose every version is gone.
+    Shards in `without_checkpoint` lack no record. `unrestorable` are objects of reprocessing or
+    reconciliation whose every version is deleted.
     """
 
     objects: int = 0
@@ -32,39 +35,42 @@ class VerifyReport:
     duplicate: int = 0
     restored: int = 0
     reread: int = 0
-    streams_asked: bool = True
+    streams_read: bool = True
     gaps: list[tuple[ShardId, Gap]] = field(default_factory=list)
     overlaps: list[str] = field(default_factory=list)
     deleted: list[str] = field(default_factory=list)
-    strange: list[str] = field(default_factory=list)
-    rowless: list[ShardId] = field(default_factory=list)
-    unmade: list[str] = field(default_factory=list)
+    without_summary: list[str] = field(default_factory=list)
+    without_checkpoint: list[ShardId] = field(default_factory=list)
+    unrestorable: list[str] = field(default_factory=list)
     lost: dict[ShardId, list[int]] = field(default_factory=lambda: defaultdict(list))
     waiting: dict[ShardId, list[int]] = field(default_factory=lambda: defaultdict(list))
 
     @property
-    def whole(self) -> bool:
-        """Whether nothing is missing."""
-        wrong = (self.gaps, self.overlaps, self.deleted, self.strange, self.lost, self.waiting)
-        return not any(wrong)
+    def complete(self) -> bool:
+        """Whether no record is known to be missing."""
+        faults = (
+            *(self.gaps, self.overlaps, self.deleted),
+            *(self.without_summary, self.lost, self.waiting),
+        )
+        return not any(faults)
 
-    def add(self, place: ShardId, coverage: ShardCoverage) -> None:
-        """Take in what is known of one shard."""
+    def add(self, shard: ShardId, coverage: ShardCoverage) -> None:
+        """Add the objects and faults of one shard."""
         self.shards += 1
-        for summary in [*coverage.chain, *coverage.beside]:
+        for summary in [*coverage.ordered, *coverage.redriven]:
             self.objects += 1
             self.good += summary.good
             self.bad += summary.bad
             self.duplicate += summary.duplicate
-        self.gaps += [(place, gap) for gap in coverage.gaps()]
+        self.gaps += [(shard, gap) for gap in coverage.gaps()]
         self.overlaps += coverage.overlaps()
-        if coverage.row is None and coverage.chain:
-            self.rowless.append(place)
+        if coverage.checkpoint is None and coverage.ordered:
+            self.without_checkpoint.append(shard)
 
-    def add_absent(self, place: ShardId, sequence: int, kind: RecordState) -> None:
-        """Take in a record that its stream has."""
-        if kind != "held":
-            (self.lost if kind == "lost" else self.waiting)[place].append(sequence)
+    def add_record(self, shard: ShardId, sequence: int, state: RecordState) -> None:
+        """Add a record that the stream retains."""
+        if state != "held":
+            (self.lost if state == "lost" else self.waiting)[shard].append(sequence)
 
     def __str__(self) -> str:
         counts = {name: getattr(self, name) for name in _COUNTS}
@@ -75,31 +81,35 @@ class VerifyReport:
 
     def _sentences(self) -> Iterator[str]:
         for (prefix, shard), gap in self.gaps:
-            yield f"  {prefix} {shard}: no object between {gap.after} and {gap.until}"
+            yield f"  {prefix} {shard}: no object covers {gap.after} to {gap.until}"
         for key in self.overlaps:
-            yield f"  {key} begins before the object before it ends"
+            yield f"  {key} starts before the object before it ends"
         for key in self.deleted:
             yield f"  {key} was deleted"
-        for key in self.strange:
-            yield f"  {key} does not say what it holds"
+        for key in self.without_summary:
+            yield f"  {key} has no valid summary in its metadata"
         for (prefix, shard), found in self.lost.items():
             yield (
-                f"  {prefix} {shard}: {len(found)} records that the stream still has, from "
-                f"{min(found)} to {max(found)}, are in no object"
+                f"  {prefix} {shard}: {len(found)} records in the stream, from {min(found)} to "
+                f"{max(found)}, are in no object"
             )
         for (prefix, shard), found in self.waiting.items():
             yield (
-                f"  {prefix} {shard}: {len(found)} records from {min(found)} on wait on the "
-                "stream: the function is behind, or its newest objects are lost with their row"
+                f"  {prefix} {shard}: {len(found)} records in the stream, from {min(found)} on, "
+                "aren't written yet: the function is behind, or the newest objects were lost with "
+                "the checkpoint"
             )
-        for key in self.unmade:
-            yield f"  {key} was deleted with its versions; `redrive` and `reconcile` make its like"
-        for prefix, shard in self.rowless:
+        for key in self.unrestorable:
             yield (
-                f"  {prefix} {shard}: the row is missing; the next batch makes it again from the "
-                "objects, before anything is written"
+                f"  {key} was deleted with all its versions; `redrive` or `reconcile` writes its "
+                "rows again"
             )
-        yield "Nothing is missing." if self.whole else _REPAIR
-        if not self.streams_asked:
-            yield "The streams were not asked: what they alone know of would not show."
-        yield _BLIND
+        for prefix, shard in self.without_checkpoint:
+            yield (
+                f"  {prefix} {shard}: the checkpoint is missing; the next batch rebuilds it from "
+                "the objects before it writes"
+            )
+        yield "No record is missing." if self.complete else _NEXT_STEP
+        if not self.streams_read:
+            yield "The streams were not read: records that only they have are not checked."
+        yield _LIMITS

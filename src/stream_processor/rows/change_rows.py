@@ -1,4 +1,4 @@
-"""Records of a DynamoDB stream to the columns of the lake, DynamoDB's types kept in the images."""
+"""Converts DynamoDB stream records into rows of `changes/`; images keep DynamoDB's types."""
 
 import base64
 import json
@@ -18,10 +18,10 @@ _OPERATIONS: Final = frozenset({"INSERT", "MODIFY", "REMOVE"})
 
 
 def own(change: ChangeRecord, region: str) -> bool:
-    """Tell whether this region exports the change.
+    """Return whether this region exports the change.
 
-    A global table's every replica has every region's writes in its stream; the one that the item
-    calls its origin exports it. An item that names none is of a table with one region.
+    The stream of each replica of a global table has the writes of every region; the region in the
+    item's `origin_region` exports them. An item without one comes from a table with one region.
     """
     dynamodb = change.image["dynamodb"]
     image = dynamodb.get("NewImage") or dynamodb.get("OldImage") or {}
@@ -30,7 +30,7 @@ def own(change: ChangeRecord, region: str) -> bool:
 
 
 def text(attribute: Json | None) -> str | None:
-    """A key or a name as text: strings and numbers as they are, anything else as its JSON."""
+    """Return an attribute as text: strings and numbers as they are, other types as JSON."""
     if attribute is None:
         return None
     for kind in ("S", "N"):
@@ -40,17 +40,17 @@ def text(attribute: Json | None) -> str | None:
 
 
 def compact(value: Any) -> str:
-    """JSON with its keys in order, so that equal images are equal texts."""
+    """Return JSON with sorted keys, so that equal images have equal texts."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def image_text(image: Json) -> str:
-    """An item as text: equal items are equal texts, whether a stream or a table gave them."""
+    """Return an item as text, the same for an item from a stream and from the table."""
     return compact({name: _attribute(value) for name, value in image.items()})
 
 
 def _attribute(value: Json) -> Json:
-    """One attribute value. boto3 has bytes where a stream has base64, and a set has no order."""
+    """Normalise a value: boto3 has bytes where a stream has base64, and sets have no order."""
     ((kind, inner),) = value.items()
     if kind == "M":
         return {kind: {name: _attribute(one) for name, one in inner.items()}}
@@ -68,7 +68,7 @@ def _base64(value: str | bytes) -> str:
 
 
 def version(image: Json | None) -> int | None:
-    """The item's own version number, where it has one that fits a column."""
+    """Return the item's `version`, if it has one that fits a 64-bit column."""
     number = ((image or {}).get("version") or {}).get("N")
     if number is None or not str(number).lstrip("-").isdecimal():
         return None
@@ -77,7 +77,7 @@ def version(image: Json | None) -> int | None:
 
 
 def row(change: ChangeRecord, table_name: str, shard: str) -> dict[str, Any]:
-    """One change as a row of `schema.CHANGES`."""
+    """Return one change as a row of `lake_schema.CHANGES`."""
     record = change.image
     dynamodb = record["dynamodb"]
     op = record.get("eventName")
@@ -88,7 +88,7 @@ def row(change: ChangeRecord, table_name: str, shard: str) -> dict[str, Any]:
     return {
         "verdict": GOOD if known else BAD,
         "reason_code": None if known else "change_unknown",
-        "reason": None if known else "the record names no operation or no key",
+        "reason": None if known else "the record has no operation or no key",
         "op": op if known else None,
         "by_ttl": _by_ttl(record),
         "table_name": table_name,
@@ -112,17 +112,17 @@ def row(change: ChangeRecord, table_name: str, shard: str) -> dict[str, Any]:
 
 def _by_ttl(record: Json) -> bool:
     # "userIdentity": {"type": "Service", "principalId": "dynamodb.amazonaws.com"} ("DynamoDB
-    # Streams and Time to Live"); some producers of the event write the first key in capitals.
+    # Streams and Time to Live"); some producers capitalise the keys.
     identity = record.get("userIdentity") or {}
     return (identity.get("principalId") or identity.get("PrincipalId")) == "dynamodb.amazonaws.com"
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> pa.Table:
-    """Rows as a table with the columns of `schema.CHANGES`."""
+    """Return rows as a table with the columns of `lake_schema.CHANGES`."""
     return pa.Table.from_pylist(list(rows), schema=CHANGES)
 
 
 def counts(rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:
-    """Rows by verdict."""
+    """Count rows by verdict."""
     bad = sum(row["verdict"] == BAD for row in rows)
     return {GOOD: len(rows) - bad, BAD: bad, DUPLICATE: 0}

@@ -1,8 +1,8 @@
-"""The deduplication window of one shard: the message ids of its recent objects.
+"""The deduplication window of one shard: the message ids of its recent objects, in memory.
 
-It is nowhere stored. The lake is what says which ids are in it, so an id can only be called a
-duplicate where a good row of it lies in a committed object: a crash, a retry or a second container
-cannot make an event a duplicate of itself, or of an event that was never written.
+The window is read from committed objects only, and stored nowhere else. So an event can be a
+duplicate only of a good row in the lake: a crash, a retry or a second execution environment can't
+make it a duplicate of itself, or of an event that was never written.
 """
 
 from collections import deque
@@ -14,7 +14,7 @@ from stream_processor.rows.object_stats import MessageKey
 
 @dataclass(frozen=True, slots=True)
 class DedupLimits:
-    """How far back the window reaches: seconds of arrival, objects, and ids."""
+    """Limits of the window: seconds of arrival, objects, and ids."""
 
     seconds: int
     objects: int
@@ -22,7 +22,7 @@ class DedupLimits:
 
 
 class DedupWindow:
-    """The ids of the newest objects up to `high`. A container of message keys."""
+    """The keys of the newest objects up to sequence number `high`; supports `in`."""
 
     def __init__(self, limits: DedupLimits) -> None:
         self.high: int | None = None
@@ -38,7 +38,7 @@ class DedupWindow:
         return len(self._newest_of)
 
     def add(self, last: int, ids: Sequence[MessageKey]) -> None:
-        """Take in the good ids of the object that ends at `last`, and let go of the oldest."""
+        """Add the ids of the object that ends at `last`, and evict the oldest objects."""
         number = self._first + len(self._objects)
         self._objects.append(ids)
         self._newest_of.update(dict.fromkeys(ids, number))
@@ -58,10 +58,13 @@ class DedupWindow:
         first_of: Callable[[str], int],
         ids_of: Callable[[str], tuple[int, Sequence[MessageKey]]],
     ) -> None:
-        """Read what other containers wrote up to `high`, unless nobody did.
+        """Add the objects up to `high` that other execution environments wrote.
 
-        `newest_first` lists the shard's recent objects, `first_of` reads a name, `ids_of` an
-        object: where it ends, and its good ids.
+        `newest_first` lists the keys of the shard's recent objects, `first_of` returns a key's
+        first sequence number, `ids_of` an object's last sequence number and good ids.
+
+        Raises:
+            StorageError: an object can't be listed or read.
         """
         if high is None or high == self.high or not self._limits.objects:
             return

@@ -1,4 +1,4 @@
-"""Which rows are good, which duplicates, and what is counted of them."""
+"""Classifies rows as good, bad or duplicate, and counts them."""
 
 from bisect import bisect_left
 from collections.abc import Container, Sequence
@@ -9,7 +9,7 @@ from stream_processor.rows.object_stats import MessageKey, ObjectStats
 
 
 class Deduplicator:
-    """Judges the rows of one object. `window` holds the keys of what its shard took before."""
+    """Classifies the rows of one object. Keys in `window` are in earlier objects of the shard."""
 
     def __init__(self, window: Container[MessageKey]) -> None:
         self.stats = ObjectStats()
@@ -19,16 +19,15 @@ class Deduplicator:
         self._seen: set[MessageKey] = set()
 
     def classify(self, chunk: EventChunk) -> None:
-        """Find the duplicates among the rows that are not bad, and count all rows."""
+        """Mark the duplicates among the rows that aren't bad, and count all rows."""
         self._find_duplicates(chunk)
         self._count(chunk)
 
     def clear(self) -> None:
-        """Let go of the keys: there will be no more rows."""
+        """Free the keys after the last row."""
         self._seen.clear()
 
     def _find_duplicates(self, chunk: EventChunk) -> None:
-        """Find the duplicates among the rows that are not bad."""
         fresh = set(chunk.keys)
         if (
             not chunk.rows.bad
@@ -42,9 +41,15 @@ class Deduplicator:
             if row in chunk.rows.bad:
                 continue
             if key in self._seen:
-                chunk.duplicate[row] = ("duplicate_in_object", "its id is in the same object")
+                chunk.duplicate[row] = (
+                    "duplicate_in_object",
+                    "another event of this object has the same id",
+                )
             elif key in self._window:
-                chunk.duplicate[row] = ("duplicate_in_window", "its id is in a recent object")
+                chunk.duplicate[row] = (
+                    "duplicate_in_window",
+                    "an event of a recent object has the same id",
+                )
             else:
                 self._seen.add(key)
 

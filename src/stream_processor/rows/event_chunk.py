@@ -1,4 +1,4 @@
-"""A thousand events, as lists on their way to columns."""
+"""A chunk of decoded events, and its conversion to an Arrow record batch."""
 
 from array import array
 from collections.abc import Callable, Iterator, Sequence
@@ -29,7 +29,7 @@ _GOOD: Final = pa.scalar(GOOD)
 
 
 class Span(NamedTuple):
-    """Rows of one header that were received in one minute: those of a record, or of several."""
+    """Consecutive rows with one header that were received in the same minute."""
 
     header: clickstream.Header
     minute: Minute
@@ -37,7 +37,7 @@ class Span(NamedTuple):
     end: int
 
 
-#: The columns that differ from row to row, and `record`: which of the records a row is from.
+#: The columns that differ between rows, and `record`: the number of the row's record.
 SCHEMA: Final = pa.schema(
     [
         EVENTS.field(name)
@@ -67,7 +67,7 @@ SCHEMA: Final = pa.schema(
 
 
 class EventChunk:
-    """Rows in order. A row that is no event holds placeholders, and stands in `rows.bad`."""
+    """Rows in order. A bad row has placeholders and an entry in `rows.bad`."""
 
     def __init__(self) -> None:
         self.rows = DecodedRows.none()
@@ -85,9 +85,9 @@ class EventChunk:
     def close_record(
         self, record: int, header: clickstream.Header, minute: Minute, count: int | None = None
     ) -> None:
-        """Say whose rows came since the last record was closed: all of them, or `count`.
+        """Assign the rows since the last closed record, all or `count` of them, to a record.
 
-        `record_index` is a row's place in its record.
+        `record_index` is a row's position in its record.
         """
         start = len(self.record)
         count = len(self) - start if count is None else count
@@ -96,9 +96,9 @@ class EventChunk:
         self.spans.append(Span(header, minute, start, start + count))
 
     def close_singles(self, records: Sequence[int], minutes: Sequence[int]) -> None:
-        """Say that each row is a record of its own, without a header, and when each was received.
+        """Assign each row to its own record without a header.
 
-        `minutes` since 1970.
+        `minutes` are the minutes since 1970 in which the records arrived.
         """
         self.record.extend(records)
         self.index.extend(bytes(len(records)))
@@ -109,13 +109,13 @@ class EventChunk:
             start = end
 
     def minutes(self) -> Iterator[tuple[Minute, int, int]]:
-        """Runs of rows that were received in one minute."""
+        """Yield the minute, first row and end of consecutive rows received in one minute."""
         for minute, group in groupby(self.spans, attrgetter("minute")):
             spans = list(group)
             yield minute, spans[0].start, spans[-1].end
 
     def fill(self) -> None:
-        """Work out what rows take from their record, its source and its context; and their page."""
+        """Derive keys, contexts and page paths from the rows and their records' headers."""
         self.contexts = [event.context or NO_CONTEXT for event in self.rows.events]
         for header, _, start, end in self.spans:
             source = message_key(header.source, "")
@@ -129,7 +129,7 @@ class EventChunk:
         self.paths = self._either(own, attrgetter("path"))
 
     def columns(self) -> pa.RecordBatch:
-        """The rows as a batch of `SCHEMA`."""
+        """Return the rows as a record batch with `SCHEMA`."""
         events, contexts = self.rows.events, self.contexts
         bad = self.rows.bad
         reasons = {row: (one.code, one.reason) for row, one in bad.items()} | self.duplicate
@@ -167,7 +167,7 @@ class EventChunk:
         }
 
     def _either(self, own: list[str | None], of: Callable[[Page], str | None]) -> list[str | None]:
-        """What each event says of its page itself; where it says nothing, what its context says."""
+        """Return each event's own page field, or its context's if it has none."""
         if None not in own:
             return own
         return [
@@ -178,7 +178,7 @@ class EventChunk:
     def _campaign_columns(self) -> dict[str, Sequence[object]]:
         given = [context.campaign for context in self.contexts]
         if not any(given):
-            return {}  # most visits come of no campaign
+            return {}  # most visits have no campaign
         campaigns = [campaign or NO_CAMPAIGN for campaign in given]
         return {
             f"campaign_{name}": list(map(attrgetter(name), campaigns))
@@ -187,7 +187,7 @@ class EventChunk:
 
     def _times(self) -> dict[str, pa.Array]:
         timestamps = instants(self.rows.timestamps)
-        # A producer that knows one of the two says it for both.
+        # A producer with only one of the two times sends it as both.
         same = self.rows.originals == self.rows.timestamps
         originals = timestamps if same else instants(self.rows.originals)
         return {"timestamp": timestamps, "original_timestamp": originals}

@@ -1,7 +1,7 @@
-"""Records of events to the columns of the lake, a thousand events at a time.
+"""Converts the records of one object into a table with the columns of the lake.
 
-Working on chunks keeps a few thousand objects alive instead of a few hundred thousand: half the
-time and a third of the memory of doing a whole batch at once.
+Works on chunks of a thousand events, which keeps a few thousand Python objects alive instead of a
+few hundred thousand: half the time and a third of the memory of a whole batch at once.
 """
 
 from collections.abc import Container, Sequence
@@ -21,12 +21,12 @@ from stream_processor.rows.lake_schema import EVENTS, SCHEMA_VERSION
 from stream_processor.rows.object_stats import MessageKey
 from stream_processor.rows.record_columns import RecordColumns, RecordHead
 
-#: Events per chunk. 500 to 1,000 measured best: fewer pay per call, more outgrow the caches.
+#: 500 to 1,000 measured best: smaller chunks cost more calls, larger ones exceed the CPU caches.
 CHUNK_EVENTS: Final = 1_000
 
 
 class _Packed(NamedTuple):
-    """A record of the collector, its events still text: all lines in one, or told apart."""
+    """A packed record whose events are still text: joined lines (`whole`) or separate ones."""
 
     record: int
     accepted: int
@@ -35,10 +35,10 @@ class _Packed(NamedTuple):
 
 
 class EventRows:
-    """Gathers records of one shard into one table.
+    """Collects records of one shard into one table.
 
-    `units` counts what came in by the records' own word, apart from the rows that went out: the
-    law in = good + bad + duplicate compares the two.
+    `expected_rows` is the number of rows that the records declare, counted independently of the
+    rows that are made: the conservation check compares the two. Events in `window` are duplicates.
     """
 
     def __init__(self, shard: str, window: Container[MessageKey]) -> None:
@@ -51,7 +51,7 @@ class EventRows:
         self._shard = shard
         self._records = RecordColumns()
         self._packed: list[_Packed] = []
-        #: Records of other producers, usually one event each: which, and their bytes.
+        #: Records of other producers, usually one event each: record numbers and payloads.
         self._plain: list[int] = []
         self._texts: list[bytes] = []
         self._waiting = 0
@@ -59,37 +59,37 @@ class EventRows:
 
     @property
     def size(self) -> int:
-        """How many rows there will be at least; a plain record may hold more than one."""
+        """Minimum number of rows so far; a plain record can hold more than one."""
         return self.expected_rows + len(self._plain)
 
-    def take(self, packets: Sequence[StreamRecord], most_rows: int, most_bytes: int) -> int:
-        """Take records until there are as many rows, or as much text; how many were taken."""
+    def take(self, records: Sequence[StreamRecord], max_rows: int, max_bytes: int) -> int:
+        """Add records until a limit is reached; return how many were added."""
         taken = 0
-        while taken < len(packets):
-            some = packets[taken : taken + CHUNK_EVENTS - self._waiting]
+        while taken < len(records):
+            some = records[taken : taken + CHUNK_EVENTS - self._waiting]
             payloads = invocation.payloads(some)
             size = sum(map(len, payloads))
             if (
-                self.size + len(some) < most_rows
-                and self.text_bytes + size < most_bytes
+                self.size + len(some) < max_rows
+                and self.text_bytes + size < max_bytes
                 and not any(map(clickstream.is_packed, payloads))
             ):
                 self._add_plain(payloads, some)
                 taken += len(some)
                 if self._waiting >= CHUNK_EVENTS:
                     self.flush()
-                if self.size >= most_rows:
+                if self.size >= max_rows:
                     return taken
                 continue
-            for data, packet in zip(payloads, some, strict=True):
-                self.add(data, packet.sequence, packet.arrived_ms)
+            for data, record in zip(payloads, some, strict=True):
+                self.add(data, record.sequence, record.arrived_ms)
                 taken += 1
-                if self.size >= most_rows or self.text_bytes >= most_bytes:
+                if self.size >= max_rows or self.text_bytes >= max_bytes:
                     return taken
         return taken
 
     def add(self, data: bytes, sequence: int, arrived_ms: int) -> None:
-        """Take one record, whatever its bytes are."""
+        """Add one record with arbitrary bytes."""
         if clickstream.is_packed(data):
             self._add_packed(data, sequence, arrived_ms)
         else:
@@ -100,26 +100,26 @@ class EventRows:
     def add_event(
         self, row: tuple[AcceptedLine, Event, bytes], head: RecordHead, sequence: int
     ) -> None:
-        """Take one event that is decoded already, with what it has from its record."""
+        """Add one event that is decoded already, with the head of its record."""
         self._add_row(row, self._records.add_head(head, sequence))
 
-    def _add_plain(self, payloads: Sequence[bytes], packets: Sequence[StreamRecord]) -> None:
-        self._plain += self._records.add_plain(packets)
+    def _add_plain(self, payloads: Sequence[bytes], records: Sequence[StreamRecord]) -> None:
+        self._plain += self._records.add_plain(records)
         self._texts += payloads
         self.text_bytes += sum(map(len, payloads))
-        self._waiting += len(packets)
+        self._waiting += len(records)
 
     def _add_packed(self, data: bytes, sequence: int, arrived_ms: int) -> None:
         lines: clickstream.Lines | None = None
-        sound = decode.inflated(data)
-        if sound is not None:
-            header, whole = sound
+        inflated = decode.inflated(data)
+        if inflated is not None:
+            header, whole = inflated
             self.text_bytes += len(whole)
         else:
             try:
                 lines = clickstream.unpack(data)
             except clickstream.RecordError as error:
-                # A record that cannot be read at all is one row that holds it.
+                # A record that can't be read becomes one bad row with all its bytes.
                 bad = BadRow(f"record_{error.code}", str(error), data)
                 self._add_row(bad, self._records.add(sequence, arrived_ms))
                 return
@@ -139,16 +139,16 @@ class EventRows:
         self._close(chunk)
 
     def finish(self) -> pa.Table:
-        """All rows as a table with the columns of `schema.EVENTS`."""
+        """Return all rows as a table with the columns of `lake_schema.EVENTS`."""
         self.flush()
         rows = pa.Table.from_batches(self._chunks, CHUNK_SCHEMA)
-        # What is large and done with goes before the writer needs its own room.
+        # Free memory before the Parquet writer allocates its own.
         self._chunks.clear()
         self._deduplicator.clear()
         index = rows.column("record").combine_chunks()
         columns = {name: rows.column(name) for name in CHUNK_SCHEMA.names}
         columns |= self._records.columns(index)
-        # When it happened; where that is not known, when it was received.
+        # An event without a valid timestamp gets the time at which it was received.
         happened = columns["timestamp"].combine_chunks()
         columns["timestamp"] = happened.fill_null(columns["received_at"])
         length = len(rows)
@@ -159,7 +159,7 @@ class EventRows:
         return pa.table({name: columns[name] for name in EVENTS.names})
 
     def flush(self) -> None:
-        """Turn what waits for the rest of its chunk into rows now."""
+        """Convert the records of an incomplete chunk."""
         if self._packed:
             self._close(self._packed_chunk())
             self._packed.clear()
@@ -209,12 +209,12 @@ class EventRows:
             self.expected_rows += len(rows)
             chunk.rows.extend(rows)
             if sent_at is not None:
-                self._records.say_sent(record, sent_at)
+                self._records.set_sent_at(record, sent_at)
             self._close_record(chunk, record)
         return chunk
 
     def _place(self, row: int) -> str:
-        """Where the plain record of a row lies."""
+        """Return a unique name for the plain record of a row."""
         return f"{self._shard}:{self._records.sequence(self._plain[row])}"
 
     def _close_record(self, chunk: EventChunk, record: int, count: int | None = None) -> None:

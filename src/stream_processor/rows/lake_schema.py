@@ -1,6 +1,6 @@
-"""The columns of the lake. Additive only: a column is added at the end, none is changed or removed.
+"""Columns of the lake's tables. New columns are appended; none is ever changed or removed.
 
-Times are UTC with milliseconds. A reader of old and new files sees null where a column is newer.
+Times are UTC in milliseconds. A newer column is null in files that are older.
 """
 
 from typing import Final
@@ -64,7 +64,7 @@ EVENTS: Final = pa.schema(
     ]
 )
 
-#: One file of an hour's many. `hour_rows`: how many rows of any verdict those had.
+#: A compacted file. `hour_rows`: the number of rows, of any verdict, in its source objects.
 COMPACTED: Final = EVENTS.append(pa.field("hour_rows", pa.int64()))
 
 CHANGES: Final = pa.schema(

@@ -1,4 +1,4 @@
-"""What is counted of an object once it is in the lake: message ids, and the minutes' figures."""
+"""Counts of an object's good rows: their message ids, and the live counters per minute."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 import clickstream
 from stream_processor.rows.lake_schema import GOOD
 
-#: "<source>\0<message id>". Ids of two sources never meet: a write key is public, and nobody may
-#: silence another source's events by guessing their ids. Texts and not pairs: a hundred thousand
-#: pairs keep the garbage collector as busy as the rest of the work.
+#: "<source>\0<message id>". The source keeps a client, whose write key is public, from suppressing
+#: another source's events by guessing their ids. Text instead of a tuple: a hundred thousand tuples
+#: cost as much garbage collection as the rest of the work.
 type MessageKey = str
 
 #: "YYYY-MM-DDTHH:MM", UTC
@@ -18,7 +18,7 @@ type Minute = str
 
 @dataclass(slots=True)
 class MinuteCounts:
-    """Good events of one minute."""
+    """Counts of the good events of one minute."""
 
     events: int = 0
     bots: int = 0
@@ -29,20 +29,20 @@ class MinuteCounts:
 
 @dataclass(slots=True)
 class ObjectStats:
-    """The good rows of one object: their ids, and their figures by the minute of arrival."""
+    """The good rows of one object: their ids, and their counts by minute of arrival."""
 
     ids: list[MessageKey] = field(default_factory=list)
     minutes: dict[Minute, MinuteCounts] = field(default_factory=dict)
 
     def minute(self, name: Minute) -> MinuteCounts:
-        """The figures of a minute, made where they are missing."""
+        """Return the counts of a minute, created if they don't exist."""
         figures = self.minutes.get(name)
         if figures is None:
             figures = self.minutes[name] = MinuteCounts()
         return figures
 
     def add_request(self, minute: Minute, header: clickstream.Header, count: int) -> None:
-        """Count the good rows of one request, or of several that have one header."""
+        """Count good rows that share one header."""
         figures = self.minute(minute)
         figures.events += count
         figures.bots += count * header.bot
@@ -53,13 +53,13 @@ class ObjectStats:
     def add_rows(
         self, minute: Minute, pages: Iterable[str | None], ids: Sequence[MessageKey]
     ) -> None:
-        """Count what good rows have for themselves."""
+        """Count the pages and ids of good rows."""
         self.minute(minute).pages.update(filter(None, pages))
         self.ids += ids
 
 
 def message_key(source: str, message_id: str) -> MessageKey:
-    """The key under which an event is known again."""
+    """Return the deduplication key of an event."""
     return f"{source}\0{message_id}"
 
 

@@ -1,4 +1,4 @@
-"""Texts to instants: what a client calls a time is often almost one."""
+"""Parses the timestamps that clients send into Arrow timestamps."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -11,13 +11,13 @@ MILLI: Final = pa.timestamp("ms", "UTC")
 
 
 def instants(texts: Sequence[str | None]) -> pa.Array:
-    """ISO 8601 texts as UTC milliseconds; null where a text is no time.
+    """Parse ISO 8601 texts into UTC milliseconds; an invalid text becomes null.
 
-    A text without an offset is taken as UTC, digits past the millisecond are cut off.
+    A text without an offset is UTC. Digits after the milliseconds are cut off.
     """
     try:
-        # The usual case in one vectorised call; Arrow's parser refuses the whole column for one
-        # text that it does not know.
+        # The usual case in one vectorised call. Arrow rejects the whole column if one text is
+        # invalid.
         return pa.array(texts, pa.string()).cast(_MICRO).cast(MILLI, safe=False)
     except pa.ArrowInvalid:
         return pa.array([_instant(text) for text in texts], MILLI)

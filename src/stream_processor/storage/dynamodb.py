@@ -1,4 +1,4 @@
-"""DynamoDB: the high-water rows, the live minutes, the appointments."""
+"""Adapter for one DynamoDB table. SDK errors become `StorageError`."""
 
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -14,7 +14,7 @@ type Item = Mapping[str, Any]
 
 @cache
 def client() -> "DynamoDBClient":
-    """The client of this process, made at its first use. An attempt is bounded by seconds."""
+    """Return the client of this process, created at its first use, with short timeouts."""
     import boto3
     from botocore.config import Config
 
@@ -25,7 +25,7 @@ def client() -> "DynamoDBClient":
 
 
 class Table:
-    """One table. A lost condition is an answer, everything else that fails is StorageError."""
+    """One table. Every method raises StorageError if DynamoDB fails."""
 
     def __init__(self, name: str, dynamodb: "DynamoDBClient | None" = None) -> None:
         self.name = name
@@ -36,32 +36,32 @@ class Table:
         return self._given if self._given is not None else client()
 
     def get(self, key: Item) -> Item | None:
-        """An item as it is now: strongly consistent, because a decision to write hangs on it."""
+        """Read an item, strongly consistent, because writes depend on it; None if there is none."""
         try:
             answer = self._dynamodb.get_item(TableName=self.name, Key=key, ConsistentRead=True)
         except _failures() as error:
-            raise StorageError(f"DynamoDB did not read {self.name}: {_name(error)}") from error
+            raise StorageError(self._failure("read", error)) from error
         return answer.get("Item")
 
     def put_if(self, item: Item, condition: str, values: Item | None = None) -> bool:
-        """Write an item if the condition holds; False where it does not."""
+        """Write an item and return True; False if the condition doesn't hold."""
         values_given: dict[str, Any] = {"ExpressionAttributeValues": values} if values else {}
         try:
             self._dynamodb.put_item(
                 TableName=self.name, Item=item, ConditionExpression=condition, **values_given
             )
         except _failures() as error:
-            if _name(error) == "ConditionalCheckFailedException":
+            if _code(error) == "ConditionalCheckFailedException":
                 return False
-            raise StorageError(f"DynamoDB did not write {self.name}: {_name(error)}") from error
+            raise StorageError(self._failure("write", error)) from error
         return True
 
     def query(self, condition: str, values: Item) -> Iterator[Item]:
-        """The items of one partition, in order."""
+        """Yield the items of one partition in order."""
         yield from self._pages("query", KeyConditionExpression=condition, Values=values)
 
     def scan(self) -> Iterator[Item]:
-        """Every item, each as it was when its page was read."""
+        """Yield every item, as of the read of its page (consistent reads)."""
         yield from self._pages("scan", ConsistentRead=True)
 
     def _pages(self, operation: str, **query: Any) -> Iterator[Item]:
@@ -72,11 +72,17 @@ class Table:
             try:
                 page = getattr(self._dynamodb, operation)(TableName=self.name, **query)
             except _failures() as error:
-                raise StorageError(f"DynamoDB did not read {self.name}: {_name(error)}") from error
+                raise StorageError(self._failure("read", error)) from error
             yield from page.get("Items", [])
             if "LastEvaluatedKey" not in page:
                 return
             query["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+
+    def _failure(self, operation: str, error: Exception) -> str:
+        return (
+            f"Can't {operation} table {self.name}: {_code(error)}. "
+            "Check that the table exists and that the role may use it."
+        )
 
 
 @cache
@@ -86,6 +92,6 @@ def _failures() -> tuple[type[Exception], ...]:
     return (ClientError, BotoCoreError, HTTPClientError)
 
 
-def _name(error: Exception) -> str:
+def _code(error: Exception) -> str:
     response: Mapping[str, Any] = getattr(error, "response", {})
     return str(response.get("Error", {}).get("Code") or type(error).__name__)

@@ -1,4 +1,7 @@
-"""Where the objects of a chain lie, and how they are found again."""
+"""Keys of the objects in the lake, and listings by shard and hour.
+
+`<prefix>/date=YYYY-MM-DD/hour=HH/<shard>-<first sequence number>.parquet`
+"""
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
@@ -22,116 +25,135 @@ CHANGES: Final = "changes"
 SUFFIX: Final = ".parquet"
 
 #: "There are no guarantees about the time stamp accuracy, or that the time stamp is always
-#: increasing" (Kinesis, API_GetRecords). At the turn of an hour a record can lie in the hour before
-#: or after that of its neighbours: both are looked at, within this time.
-_INACCURACY_MS: Final = 60_000
+#: increasing" (Kinesis, API_GetRecords). Around a full hour a record can belong to the hour before
+#: or after its neighbours' hour, so listings read both within this time.
+_MAX_CLOCK_ERROR_MS: Final = 60_000
 
 
 @dataclass(frozen=True, slots=True)
 class ShardPrefix:
-    """The objects of one shard under one prefix of the lake.
+    """The keys of one shard under one prefix of the lake.
 
-    `<prefix>/date=YYYY-MM-DD/hour=HH/<shard>-<first sequence number>.parquet`, UTC, of the arrival
-    of the object's first record: a name must not depend on anything that a retry sees differently.
+    Date and hour (UTC) are those of the arrival of the object's first record: a key must not depend
+    on anything that differs in a retry.
     """
 
     prefix: str
     shard: str
 
     def key(self, first: int, arrived_ms: int) -> str:
-        """The name of the object whose first record this is."""
+        """Return the key of the object that starts with this record."""
         at = datetime.fromtimestamp(arrived_ms / 1000, UTC)
         return f"{self.hour(at)}{self.shard}-{padded(first)}{SUFFIX}"
 
     def hour(self, at: datetime) -> str:
-        """Where the objects of an hour lie."""
+        """Return the key prefix of an hour: "<prefix>/date=…/hour=…/"."""
         return f"{self.prefix}/date={at:%Y-%m-%d}/hour={at:%H}/"
 
     @staticmethod
     def first(key: str) -> int:
-        """The first sequence number of the object of that name."""
+        """Return the first sequence number of the object with this key."""
         return int(key.rpartition("-")[2].removesuffix(SUFFIX))
 
     def within(self, bucket: Bucket, hour: str, after: int | None = None) -> list[str]:
-        """The shard's objects of one hour, oldest first. `hour`: "<prefix>/date=…/hour=…/"."""
+        """List the shard's keys of one hour prefix, oldest first. Raises StorageError."""
         head = f"{hour}{self.shard}-"
         start = "" if after is None else f"{head}{padded(after)}"
-        # A shard whose name begins with this one's has longer keys.
+        # Keys of another shard whose name starts with this one's are longer.
         length = len(head) + SEQUENCE_DIGITS + len(SUFFIX)
         return [key for key in bucket.keys(head, start) if len(key) == length]
 
 
 def summary(bucket: Bucket, key: str, version: str | None = None) -> ExistingObject:
-    """What an object of the lake says of itself. ObjectMetadataError where it says nothing."""
+    """Read the summary of an object.
+
+    Raises:
+        ObjectMetadataError: its metadata has no valid summary.
+        StorageError: S3 failed.
+    """
     metadata = bucket.metadata(key, version)
     try:
         return ExistingObject(ObjectSummary.parse(metadata), metadata["sha256"])
     except (KeyError, ValueError) as error:
-        raise ObjectMetadataError(f"{key} does not say what it holds: {error!r}") from error
+        raise ObjectMetadataError(
+            f"Can't read the summary of {key} from its metadata: {error!r}. "
+            "Another program wrote it, or its metadata was changed."
+        ) from error
 
 
 def hours(prefix: str, since_ms: int, until_ms: int) -> Iterator[str]:
-    """Where the objects of some hours lie: "<prefix>/date=…/hour=…/", the oldest first."""
+    """Yield the key prefixes of the hours between two times (Unix ms), oldest first."""
     hour = _hour(since_ms)
     while hour <= _hour(until_ms):
         yield ShardPrefix(prefix, "").hour(hour)
         hour += timedelta(hours=1)
 
 
-def recent(bucket: Bucket, names: ShardPrefix, until_ms: int, seconds: int) -> Iterator[str]:
-    """The shard's objects of the hours that a window of time touches, newest first.
+def recent(bucket: Bucket, keys: ShardPrefix, until_ms: int, seconds: int) -> Iterator[str]:
+    """Yield the shard's keys of the hours in a time window, newest first.
 
-    The hour before is looked at before an hour is told: its last objects can be the newer ones.
+    Each hour is merged with the hour before it, whose last objects can be newer.
+
+    Raises:
+        StorageError: S3 failed.
     """
-    hour = _hour(until_ms + _INACCURACY_MS)
+    hour = _hour(until_ms + _MAX_CLOCK_ERROR_MS)
     oldest = _hour(until_ms - seconds * 1000)
-    held: list[str] = []
+    pending: list[str] = []
     while hour >= oldest:
-        both = held + names.within(bucket, names.hour(hour))
-        both.sort(key=names.first, reverse=True)
-        told = 1 + both.index(held[-1]) if held else 0
-        yield from both[:told]
-        held = both[told:]
+        both = pending + keys.within(bucket, keys.hour(hour))
+        both.sort(key=keys.first, reverse=True)
+        ready = 1 + both.index(pending[-1]) if pending else 0
+        yield from both[:ready]
+        pending = both[ready:]
         hour -= timedelta(hours=1)
-    yield from held
+    yield from pending
 
 
 def between(
-    bucket: Bucket, names: ShardPrefix, mark: HighWaterMark, first: SequencedRecord
+    bucket: Bucket, keys: ShardPrefix, mark: HighWaterMark, first: SequencedRecord
 ) -> list[str]:
-    """The shard's objects behind the mark whose first record comes before `first`, in order."""
+    """List the shard's keys after the mark that start before `first`, in order.
+
+    Raises:
+        StorageError: S3 failed.
+    """
     found: list[str] = []
-    hour = _hour(mark.arrived_ms - _INACCURACY_MS)
-    while hour <= _hour(max(first.arrived_ms, mark.arrived_ms) + _INACCURACY_MS):
-        keys = names.within(bucket, names.hour(hour), after=mark.high)
-        found += [key for key in keys if mark.high < names.first(key) < first.sequence]
+    hour = _hour(mark.arrived_ms - _MAX_CLOCK_ERROR_MS)
+    while hour <= _hour(max(first.arrived_ms, mark.arrived_ms) + _MAX_CLOCK_ERROR_MS):
+        listed = keys.within(bucket, keys.hour(hour), after=mark.high)
+        found += [key for key in listed if mark.high < keys.first(key) < first.sequence]
         hour += timedelta(hours=1)
-    return sorted(found, key=names.first)
+    return sorted(found, key=keys.first)
 
 
 def uncovered[R: SequencedRecord](
-    bucket: Bucket, names: ShardPrefix, records: Sequence[R], hours: int
+    bucket: Bucket, keys: ShardPrefix, records: Sequence[R], hours: int
 ) -> list[R]:
-    """The records that no object under these names holds.
+    """Return the records that no object with these keys holds.
 
-    An object holds every record of its shard from its first to its last. It can be named after
-    one that arrived up to `hours` before another that it holds.
+    An object holds every record of its shard from its first to its last. Its key can name a record
+    that arrived up to `hours` before the others.
+
+    Raises:
+        StorageError: S3 failed.
+        ObjectMetadataError: an object has no valid summary.
     """
     if not records:
         return []
     hour = _hour(min(r.arrived_ms for r in records)) - timedelta(hours=hours)
-    newest = _hour(max(r.arrived_ms for r in records) + _INACCURACY_MS)
-    keys: list[str] = []
+    newest = _hour(max(r.arrived_ms for r in records) + _MAX_CLOCK_ERROR_MS)
+    listed: list[str] = []
     while hour <= newest:
-        keys += names.within(bucket, names.hour(hour))
+        listed += keys.within(bucket, keys.hour(hour))
         hour += timedelta(hours=1)
-    firsts = sorted((names.first(key), key) for key in keys)
+    firsts = sorted((keys.first(key), key) for key in listed)
     ends: dict[str, int] = {}
     left: list[R] = []
     for record in records:
-        place = bisect_right(firsts, record.sequence, key=itemgetter(0))
-        if place:
-            key = firsts[place - 1][1]
+        position = bisect_right(firsts, record.sequence, key=itemgetter(0))
+        if position:
+            key = firsts[position - 1][1]
             if key not in ends:
                 ends[key] = summary(bucket, key).summary.last
             if record.sequence <= ends[key]:
@@ -141,30 +163,34 @@ def uncovered[R: SequencedRecord](
 
 
 def last_committed(
-    bucket: Bucket, names: ShardPrefix, now: datetime, hours: int
+    bucket: Bucket, keys: ShardPrefix, now: datetime, hours: int
 ) -> HighWaterMark | None:
-    """How far the shard is by its objects alone: before its newest; None where it has none.
+    """Return the mark before the shard's newest object, read from the lake; None without objects.
 
-    The newest is left to be adopted once more: its writer may have died before it was counted.
-    Looked for in the hours that the stream can still hold records of, the newest first. The hour
-    before the newest is looked at as well: arrival times are approximate.
+    The protocol adopts the newest object again, because its writer can have crashed before it was
+    counted. The search covers the hours that the stream retains, newest first, and one hour before
+    the newest object's, because arrival times are approximate.
+
+    Raises:
+        StorageError: S3 failed.
+        ObjectMetadataError: the newest object has no valid summary.
     """
     newest: list[str] = []
     for day in range(hours // 24 + 2):
         date = now - timedelta(days=day)
-        folders = sorted(bucket.folders(f"{names.prefix}/date={date:%Y-%m-%d}/"), reverse=True)
+        folders = sorted(bucket.folders(f"{keys.prefix}/date={date:%Y-%m-%d}/"), reverse=True)
         for folder in folders:
             enough = bool(newest)
-            newest += names.within(bucket, folder)[-1:]
+            newest += keys.within(bucket, folder)[-1:]
             if enough:
-                return _before_newest(bucket, names, newest)
-    return _before_newest(bucket, names, newest)
+                return _before_newest(bucket, keys, newest)
+    return _before_newest(bucket, keys, newest)
 
 
-def _before_newest(bucket: Bucket, names: ShardPrefix, keys: list[str]) -> HighWaterMark | None:
-    if not keys:
+def _before_newest(bucket: Bucket, keys: ShardPrefix, listed: list[str]) -> HighWaterMark | None:
+    if not listed:
         return None
-    newest = summary(bucket, max(keys, key=names.first)).summary
+    newest = summary(bucket, max(listed, key=keys.first)).summary
     before = newest.first - 1 if newest.previous is None else newest.previous
     return HighWaterMark(before, newest.arrived_ms)
 

@@ -1,12 +1,12 @@
-"""The live view: one item per minute and shard, with a watermark that makes a retry add nothing.
+"""Live counters in DynamoDB: one item per minute and shard, idempotent by a watermark.
 
-    board    "live", the one partition: a few writes a second at a hundred shards
-    slot     "YYYY-MM-DDTHH:MM#<chain>", so that one query gives the last hour of all shards
-    through  the end of the newest object that is counted in this item
+    board    "live", the only partition key: a few writes per second at a hundred shards
+    slot     "YYYY-MM-DDTHH:MM#<stream>#<shard>": one query returns the last hour of all shards
+    through  last sequence number of the newest object that the item counts
     events, bots, pages, countries, sources, expires_at
 
-Objects of a shard are counted in their order, each before the high-water row moves behind it: an
-object is counted at least once, and the watermark refuses the second time.
+The objects of a shard are counted in order, each before the checkpoint advances: an object is
+counted at least once, and the watermark rejects the second time.
 """
 
 from collections import Counter
@@ -20,37 +20,41 @@ from stream_processor.rows.object_stats import MinuteCounts, ObjectStats
 from stream_processor.storage.dynamodb import Table
 
 PARTITION: Final = "live"
-#: Where the pages of a minute go that are too many to be told apart.
+#: Name of the pages beyond the `pages` busiest of a minute.
 OTHER: Final = "(other)"
-#: What has no name of its own.
+#: Name of an empty value.
 NONE: Final = "(none)"
-_NAME_LENGTH: Final = 200
-#: Two invocations of one shard can overlap; a third is not seen.
-_ATTEMPTS: Final = 10
+_MAX_NAME_LENGTH: Final = 200
+#: At most two invocations of a shard overlap, so one of these attempts succeeds.
+_MAX_ATTEMPTS: Final = 10
 
 type Item = Mapping[str, Any]
 
 
 class LiveCounters:
-    """The live items of one chain."""
+    """The items of one shard. Only the `pages` busiest pages of a minute keep their names."""
 
-    def __init__(self, table: Table, chain: str, hours: int, pages: int) -> None:
+    def __init__(self, table: Table, name: str, hours: int, pages: int) -> None:
         self._table = table
-        self._chain = chain
+        self._name = name
         self._seconds = hours * 3_600
         self._pages = pages
 
     def count(self, last: int, stats: ObjectStats, now: float) -> None:
-        """Add the figures of the object that ends at `last`, where they are not in yet."""
+        """Add the counts of the object that ends at `last`, unless they are counted already.
+
+        Raises:
+            StorageError: DynamoDB failed, or other writers won every attempt.
+        """
         for minute, figures in stats.minutes.items():
             expires = expiry(minute, self._seconds)
-            # A minute that DynamoDB would delete at once is history: the lake answers for it.
+            # An expired minute isn't live any more: DynamoDB would delete its item at once.
             if expires is not None and expires > now:
                 self._add(minute, last, figures, expires)
 
     def _add(self, minute: str, last: int, figures: MinuteCounts, expires: int) -> None:
-        key = {"board": {"S": PARTITION}, "slot": {"S": f"{minute}#{self._chain}"}}
-        for _ in range(_ATTEMPTS):
+        key = {"board": {"S": PARTITION}, "slot": {"S": f"{minute}#{self._name}"}}
+        for _ in range(_MAX_ATTEMPTS):
             old = self._table.get(key)
             if old is None:
                 condition, values = "attribute_not_exists(slot)", None
@@ -58,17 +62,20 @@ class LiveCounters:
             elif old["through"]["S"] >= padded(last):
                 return
             else:
-                # "through" is only ever raised: where it is unchanged, so is the item.
+                # "through" only increases: if it is unchanged, so is the item.
                 condition, values = "through = :seen", {":seen": old["through"]}
                 total = merged(read(old), figures)
             item = {**key, **written(total, last, expires, self._pages)}
             if self._table.put_if(item, condition, values):
                 return
-        raise StorageError(f"the live minute {minute} was never free to be written")
+        raise StorageError(
+            f"Can't write the live counters of {minute}: {_MAX_ATTEMPTS} write conflicts. "
+            "Lambda retries the batch."
+        )
 
 
 def expiry(minute: str, seconds: int) -> int | None:
-    """When a minute's item expires, in epoch seconds; None where the text is no minute."""
+    """Return when a minute's item expires (Unix seconds); None if the text isn't a minute."""
     try:
         at = datetime.fromisoformat(minute)
     except ValueError:
@@ -77,7 +84,7 @@ def expiry(minute: str, seconds: int) -> int | None:
 
 
 def merged(one: MinuteCounts, other: MinuteCounts) -> MinuteCounts:
-    """The sum of two figures of the same minute."""
+    """Return the sum of two counts."""
     return MinuteCounts(
         events=one.events + other.events,
         bots=one.bots + other.bots,
@@ -88,7 +95,7 @@ def merged(one: MinuteCounts, other: MinuteCounts) -> MinuteCounts:
 
 
 def written(figures: MinuteCounts, last: int, expires: int, pages: int) -> dict[str, Any]:
-    """The attributes of an item. Only the `pages` busiest keep their names (400 KB per item)."""
+    """Return an item's attributes. Names are limited because an item holds 400 KB."""
     return {
         "through": {"S": padded(last)},
         "expires_at": {"N": str(expires)},
@@ -101,7 +108,7 @@ def written(figures: MinuteCounts, last: int, expires: int, pages: int) -> dict[
 
 
 def read(item: Item) -> MinuteCounts:
-    """The figures of an item that `written` made."""
+    """Parse the counts of an item that `written` returned."""
     return MinuteCounts(
         events=int(item["events"]["N"]),
         bots=int(item["bots"]["N"]),
@@ -112,7 +119,11 @@ def read(item: Item) -> MinuteCounts:
 
 
 def since(table: Table, minute: str) -> Iterator[tuple[str, MinuteCounts]]:
-    """The minutes from `minute` on, one query; a minute comes once per shard."""
+    """Yield minute and counts from `minute` on; a minute occurs once per shard.
+
+    Raises:
+        StorageError: DynamoDB failed.
+    """
     values = {":live": {"S": PARTITION}, ":from": {"S": minute}}
     for item in table.query("board = :live AND slot >= :from", values):
         yield item["slot"]["S"].partition("#")[0], read(item)
@@ -129,9 +140,9 @@ def _busiest(counts: Counter[str], limit: int) -> Counter[str]:
 def _map(counts: Counter[str]) -> Item:
     named: Counter[str] = Counter()
     for name, count in counts.items():
-        # An item holds 400 KB and an attribute's name at least one character; a page's path is
-        # as long as its visitor likes.
-        named[name[:_NAME_LENGTH] or NONE] += count
+        # An item holds 400 KB and an attribute name needs a character; clients choose the length
+        # of a page's path.
+        named[name[:_MAX_NAME_LENGTH] or NONE] += count
     return {"M": {name: {"N": str(count)} for name, count in named.items()}}
 
 

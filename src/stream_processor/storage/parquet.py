@@ -1,6 +1,6 @@
-"""Tables to Parquet and back: zstd level 1, plain columns that DuckDB, Athena and Spark all read.
+"""Encodes Arrow tables as Parquet (zstd level 1) that DuckDB, Athena and Spark read, and back.
 
-Level 1: levels 3 and 6 made no smaller files of this data and cost two to three times the CPU.
+Levels 3 and 6 made no smaller files of this data and cost two to three times the CPU.
 """
 
 from collections import Counter
@@ -10,11 +10,11 @@ from typing import Final, NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-#: Every value its own: a dictionary would be built, given up and written again as plain values.
+#: Columns of unique values: a dictionary would be built, abandoned and rewritten as plain values.
 _UNIQUE: Final = frozenset(
     {"message_id", "timestamp", "event_json", "raw", "old_image_json", "new_image_json", "event_id"}
 )
-#: What a question is cut down by; statistics of the rest would only cost bytes.
+#: Columns that queries filter by; statistics of the others would only cost bytes.
 _PRUNED: Final = frozenset(
     {
         "verdict",
@@ -30,17 +30,17 @@ _PRUNED: Final = frozenset(
     }
 )
 
-#: Rows of a group: what is being encoded is in memory a second time.
-_GROUP_ROWS: Final = 10_000
+#: The row group that is being encoded is in memory twice.
+_ROW_GROUP_ROWS: Final = 10_000
 
 
 def write(table: pa.Table) -> bytes:
-    """Rows as a Parquet file. The same rows give the same bytes."""
-    return write_all([table], table.schema, _GROUP_ROWS)
+    """Encode rows as a Parquet file. Equal rows give equal bytes."""
+    return write_all([table], table.schema, _ROW_GROUP_ROWS)
 
 
 def write_all(tables: Iterable[pa.Table], schema: pa.Schema, group_rows: int) -> bytes:
-    """Rows that come a table at a time as one Parquet file; a group is never of two tables."""
+    """Encode several tables as one Parquet file; a row group never spans two tables."""
     sink = pa.BufferOutputStream()
     names = schema.names
     with pq.ParquetWriter(
@@ -50,7 +50,7 @@ def write_all(tables: Iterable[pa.Table], schema: pa.Schema, group_rows: int) ->
         compression_level=1,
         use_dictionary=[name for name in names if name not in _UNIQUE],
         write_statistics=[name for name in names if name in _PRUNED],
-        # The lake's own types say it all; Arrow's copy of the schema would bind readers to Arrow.
+        # Parquet's own types suffice; Arrow's copy of the schema would tie readers to Arrow.
         store_schema=False,
     ) as file:
         for table in tables:
@@ -59,14 +59,14 @@ def write_all(tables: Iterable[pa.Table], schema: pa.Schema, group_rows: int) ->
 
 
 class Shape(NamedTuple):
-    """What a file says of itself before any of it is decoded."""
+    """Row count and column names from a file's footer."""
 
     rows: int
     names: frozenset[str]
 
 
 def shape(body: bytes) -> Shape | None:
-    """How many rows a file has, and which columns; None where it is no Parquet file."""
+    """Read row count and columns from a file's footer; None if it isn't a Parquet file."""
     try:
         metadata = pq.read_metadata(pa.BufferReader(body))
     except pa.ArrowInvalid:
@@ -83,7 +83,7 @@ def value_counts(table: pa.Table, column: str) -> Counter[str]:
 
 
 def read(body: bytes, columns: Sequence[str] | None = None) -> pa.Table:
-    """Some or all columns of a file that `write` made; columns that it lacks are left out."""
+    """Decode some or all columns of a Parquet file; columns that it lacks are left out."""
     file = pq.ParquetFile(pa.BufferReader(body))
     known = file.schema_arrow.names
     return file.read(columns=[c for c in columns if c in known] if columns is not None else None)

@@ -1,22 +1,25 @@
-"""S3: objects that are written once, read back, and listed by the hour."""
+"""Adapter for one S3 bucket: conditional writes, reads, listings and versions.
+
+SDK errors become `StorageError`.
+"""
 
 from collections.abc import Iterator, Mapping
 from functools import cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from stream_processor.errors import StorageError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-#: A PUT that meets another PUT of the same name is answered 409, and may be sent again ("How to
-#: prevent object overwrites with conditional writes", Amazon S3 User Guide).
-_CONFLICT_ATTEMPTS = 5
+#: S3 returns 409 to a PUT that conflicts with a concurrent PUT of the same key; the client can send
+#: it again ("How to prevent object overwrites with conditional writes", Amazon S3 User Guide).
+_CONFLICT_ATTEMPTS: Final = 5
 
 
 @cache
 def client() -> "S3Client":
-    """The client of this process, made at its first use. An attempt is bounded by seconds."""
+    """Return the client of this process, created at its first use, with short timeouts."""
     import boto3
     from botocore.config import Config
 
@@ -27,7 +30,7 @@ def client() -> "S3Client":
 
 
 class Deleted(NamedTuple):
-    """A name that was deleted: its marker, and the version below, unless that is gone as well."""
+    """A deleted key: its delete marker, and the version before it, if that still exists."""
 
     key: str
     marker: str
@@ -35,7 +38,7 @@ class Deleted(NamedTuple):
 
 
 class Bucket:
-    """One bucket. Every failure that is not an answer of S3's own comes out as StorageError."""
+    """One bucket. Every method raises StorageError if S3 fails."""
 
     def __init__(self, name: str, s3: "S3Client | None" = None) -> None:
         self.name = name
@@ -46,7 +49,7 @@ class Bucket:
         return self._given if self._given is not None else client()
 
     def create(self, key: str, body: bytes, metadata: Mapping[str, str]) -> bool:
-        """Write an object where none is: True. False where one is, which stays as it is."""
+        """Write the object and return True; False if the key exists, which is left as it is."""
         for _ in range(_CONFLICT_ATTEMPTS):
             try:
                 self._s3.put_object(
@@ -63,45 +66,48 @@ class Bucket:
                     return False
                 if status == 409:
                     continue
-                raise StorageError(f"S3 did not store {key}: {_name(error)}") from error
+                raise StorageError(self._failure("write", key, error)) from error
             return True
-        raise StorageError(f"S3 did not store {key}: other writers of it did not come to an end")
+        raise StorageError(
+            f"Can't write s3://{self.name}/{key}: conflicts with other writers in "
+            f"{_CONFLICT_ATTEMPTS} attempts. Try again."
+        )
 
     def metadata(self, key: str, version: str | None = None) -> Mapping[str, str]:
-        """What an object, or an earlier version of it, says of itself."""
+        """Return the user metadata of an object, or of one of its versions."""
         older: dict[str, Any] = {} if version is None else {"VersionId": version}
         try:
             return self._s3.head_object(Bucket=self.name, Key=key, **older)["Metadata"]
         except _failures() as error:
-            raise StorageError(f"S3 did not describe {key}: {_name(error)}") from error
+            raise StorageError(self._failure("read the metadata of", key, error)) from error
 
     def read(self, key: str) -> bytes:
-        """A whole object."""
+        """Return the body of an object."""
         try:
             return self._s3.get_object(Bucket=self.name, Key=key)["Body"].read()
         except _failures() as error:
-            raise StorageError(f"S3 did not give {key}: {_name(error)}") from error
+            raise StorageError(self._failure("read", key, error)) from error
 
     def delete(self, key: str) -> None:
-        """Take an object away; its versions stay for as long as the bucket keeps them."""
+        """Delete an object. The bucket keeps its versions for a while."""
         try:
             self._s3.delete_object(Bucket=self.name, Key=key)
         except _failures() as error:
-            raise StorageError(f"S3 did not delete {key}: {_name(error)}") from error
+            raise StorageError(self._failure("delete", key, error)) from error
 
     def deleted(self, prefix: str) -> Iterator[Deleted]:
-        """What was deleted: names whose newest version is a delete marker."""
+        """Yield the deleted keys: those whose newest version is a delete marker."""
         query: dict[str, Any] = {"Bucket": self.name, "Prefix": prefix}
         marked: dict[str, Deleted] = {}
         while True:
             try:
                 page = self._s3.list_object_versions(**query)
             except _failures() as error:
-                raise StorageError(f"S3 did not list {prefix}: {_name(error)}") from error
+                raise StorageError(self._failure("list versions of", prefix, error)) from error
             for marker in page.get("DeleteMarkers", []):
                 if marker["IsLatest"]:
                     marked[marker["Key"]] = Deleted(marker["Key"], marker["VersionId"], None)
-            # The versions of a name come newest first, its marker before them.
+            # S3 lists the versions of a key newest first, after its delete marker.
             for version in page.get("Versions", []):
                 found = marked.get(version["Key"])
                 if found is not None and found.version is None:
@@ -113,20 +119,20 @@ class Bucket:
             query["VersionIdMarker"] = page["NextVersionIdMarker"]
 
     def undelete(self, deleted: Deleted) -> None:
-        """Take a delete marker away, so that the version below it is the object again."""
+        """Remove a delete marker, which restores the version before it."""
         try:
             self._s3.delete_object(Bucket=self.name, Key=deleted.key, VersionId=deleted.marker)
         except _failures() as error:
-            raise StorageError(f"S3 did not bring back {deleted.key}: {_name(error)}") from error
+            raise StorageError(self._failure("restore", deleted.key, error)) from error
 
     def keys(self, prefix: str, after: str = "") -> Iterator[str]:
-        """The names under a prefix, in order, behind `after`."""
+        """Yield the keys under a prefix in order, starting after `after`."""
         for page in self._pages(Prefix=prefix, StartAfter=after):
             for item in page.get("Contents", []):
                 yield item["Key"]
 
     def folders(self, prefix: str) -> Iterator[str]:
-        """The names under a prefix up to the next slash, that included."""
+        """Yield the common prefixes under a prefix, up to and including the next slash."""
         for page in self._pages(Prefix=prefix, Delimiter="/"):
             for item in page.get("CommonPrefixes", []):
                 yield item["Prefix"]
@@ -137,11 +143,17 @@ class Bucket:
             try:
                 page = self._s3.list_objects_v2(Bucket=self.name, **query, **token)
             except _failures() as error:
-                raise StorageError(f"S3 did not list {query}: {_name(error)}") from error
+                raise StorageError(self._failure("list", str(query["Prefix"]), error)) from error
             yield page
             if not page.get("IsTruncated"):
                 return
             token = {"ContinuationToken": page["NextContinuationToken"]}
+
+    def _failure(self, operation: str, key: str, error: Exception) -> str:
+        return (
+            f"Can't {operation} s3://{self.name}/{key}: {_code(error)}. "
+            "Check that the bucket exists and that the role may use it."
+        )
 
 
 @cache
@@ -156,6 +168,6 @@ def _status(error: Exception) -> int:
     return int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
 
 
-def _name(error: Exception) -> str:
+def _code(error: Exception) -> str:
     response: Mapping[str, Any] = getattr(error, "response", {})
     return str(response.get("Error", {}).get("Code") or type(error).__name__)

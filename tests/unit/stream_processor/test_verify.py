@@ -100,7 +100,7 @@ def expected_rows(lake: FilledLake) -> Counter[tuple[int, int]]:
 def test_verify_reports_complete_lake() -> None:
     lake = FilledLake()
     report = lake.verify()
-    assert report.whole
+    assert report.complete
     assert (report.objects, report.shards) == (EVENTS + CHANGES, 2)
     assert (report.good, report.bad) == (2 * EVENTS + CHANGES, 2 * EVENTS)
     assert lake.rows() == expected_rows(lake)
@@ -121,9 +121,9 @@ def test_verify_detects_and_restores_deleted_objects(
         lake.delete(name, versions=deletion != "marker", marker=deletion != "everything")
     if delete_checkpoints_too:
         lake.delete_checkpoints()
-    assert not lake.verify().whole
+    assert not lake.verify().complete
     report = lake.verify(restore=True)
-    assert report.whole, str(report)
+    assert report.complete, str(report)
     assert (report.restored > 0) == (deletion == "marker")
     assert (report.reread > 0) == (deletion != "marker")
     assert lake.rows() == expected_rows(lake)
@@ -148,9 +148,9 @@ def test_verify_restores_newest_object_from_version_after_next_batch() -> None:
     lake.delete(lake.keys("events/")[-1])
     lake.delete_checkpoints()
     lake.event()
-    assert not lake.verify().whole
+    assert not lake.verify().complete
     report = lake.verify(restore=True)
-    assert (report.whole, report.restored, report.reread) == (True, 1, 0)
+    assert (report.complete, report.restored, report.reread) == (True, 1, 0)
     assert lake.rows() == expected_rows(lake)
 
 
@@ -172,8 +172,8 @@ def test_verify_reports_missing_checkpoint_of_complete_shard() -> None:
     lake = FilledLake()
     lake.delete_checkpoints()
     report = lake.verify()
-    assert report.whole
-    assert "the row is missing" in str(report)
+    assert report.complete
+    assert "the checkpoint is missing" in str(report)
 
 
 def test_verify_detects_deletion_without_streams() -> None:
@@ -186,14 +186,14 @@ def test_verify_detects_deletion_without_streams() -> None:
         lake.delete(lake.keys("events/")[position], versions=versions, marker=not versions)
         if delete_checkpoints_too:
             lake.delete_checkpoints()
-        assert not lake.verify(hours=0).whole
+        assert not lake.verify(hours=0).complete
 
 
 @pytest.mark.parametrize("name", ["events/date=x/again-a-000000", "changes/date=x/reconciler-a"])
 def test_verify_restores_objects_of_repair_tools(name: str) -> None:
     lake = FilledLake()
     lake.aws.s3.objects[LAKE, f"{name}.parquet"] = (b"made", {})
-    assert lake.verify().whole
+    assert lake.verify().complete
     lake.delete(f"{name}.parquet")
     assert lake.verify().deleted == [f"{name}.parquet"]
     assert lake.verify(restore=True).restored == 1
@@ -201,17 +201,22 @@ def test_verify_restores_objects_of_repair_tools(name: str) -> None:
     # Without its version, only `redrive` or `reconcile` can create it again.
     lake.delete(f"{name}.parquet", versions=True)
     report = lake.verify()
-    assert report.whole
-    assert f"{name}.parquet was deleted with its versions" in str(report)
+    assert report.complete
+    assert f"{name}.parquet was deleted with all its versions" in str(report)
 
 
-def test_verify_reports_what_it_cannot_detect() -> None:
+def test_verify_detects_lost_end_of_shard_only_while_stream_retains_it() -> None:
     lake = FilledLake()
     lake.delete(lake.keys("events/")[-1], versions=True, marker=False)
     lake.delete_checkpoints()
-    report = lake.verify(hours=0)
-    assert report.whole
-    assert "Nobody could see" in str(report)
+    blind = lake.verify(hours=0)
+    assert blind.complete
+    assert "streams were not read" in str(blind)
+    assert str(blind).splitlines()[-1].startswith("Not detectable:")
+    seeing = lake.verify()
+    assert not seeing.complete
+    assert sum(map(len, seeing.waiting.values())) == 2
+    assert "streams were not read" not in str(seeing)
 
 
 def test_verify_does_not_count_late_record_as_lost() -> None:
@@ -226,7 +231,7 @@ def test_verify_does_not_count_late_record_as_lost() -> None:
         EventsHandler(lake.aws.app()).handle(event, lambda: True)
 
     streams = lake.streams.streams()
-    assert Verifier(lake.aws.app(), streams, deliver).run().whole
+    assert Verifier(lake.aws.app(), streams, deliver).run().complete
     lake.sequence += 1
     assert lake.rows() == expected_rows(lake)
 
@@ -250,7 +255,7 @@ def test_verify_ignores_probes_and_changes_of_other_regions() -> None:
     change = {"eventName": "INSERT", "Keys": {"pk": item["pk"]}, "NewImage": item}
     (record,) = dynamodb_records([change], arrived=lake.arrived)
     lake.streams.change(json.loads(record.text), "shardId-c")
-    assert lake.verify().whole
+    assert lake.verify().complete
 
 
 def test_verify_reports_object_without_metadata() -> None:
@@ -258,8 +263,8 @@ def test_verify_reports_object_without_metadata() -> None:
     name = lake.keys("events/")[1]
     lake.aws.s3.objects[LAKE, name] = (b"", {})
     report = lake.verify(hours=0)
-    assert not report.whole
-    assert f"{name} does not say what it holds" in str(report)
+    assert not report.complete
+    assert f"{name} has no valid summary" in str(report)
 
 
 def test_verify_reports_overlapping_object() -> None:
@@ -285,5 +290,5 @@ def test_verify_restores_random_deletions_once(seed: int) -> None:
         if rng.random() < 0.7:
             lake.verify(restore=True)
     report = lake.verify(restore=True)
-    assert report.whole, str(report)
+    assert report.complete, str(report)
     assert lake.rows() == expected_rows(lake)

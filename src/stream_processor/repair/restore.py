@@ -1,0 +1,60 @@
+"""Restores missing objects and records, for `verify --restore`."""
+
+from contextlib import suppress
+from functools import partial
+from itertools import groupby
+
+from stream_processor.errors import ObjectMetadataError
+from stream_processor.ingest.invocation import Batch
+from stream_processor.repair.lake_inventory import LakeInventory, shard_of
+from stream_processor.repair.late_records import LateRecords
+from stream_processor.repair.shard_coverage import ShardCoverage, ShardId
+from stream_processor.storage import lake_keys
+from stream_processor.storage.app_context import AppContext
+from stream_processor.storage.lake_types import SequencedRecord
+
+
+def restore_versions(app: AppContext, inventory: LakeInventory) -> int:
+    """Restore deleted objects whose records no other object has; return how many.
+
+    Raises:
+        StorageError: S3 or DynamoDB failed.
+    """
+    shards, restored = inventory.shards(), 0
+    for deleted in list(inventory.deleted()):
+        if deleted.version is None or not shards.is_missing(deleted):
+            continue
+        shard = shard_of(deleted.key)
+        if shard is not None:
+            with suppress(ObjectMetadataError):
+                found = lake_keys.summary(app.lake, deleted.key, deleted.version)
+                if not shards.coverage[shard].free_for(found.summary):
+                    continue
+        app.lake.undelete(deleted)
+        restored += 1
+    return restored
+
+
+def reread_streams(app: AppContext, inventory: LakeInventory, hours: int) -> int:
+    """Write the records of the last hours that no object has; return how many.
+
+    Raises:
+        StorageError: a stream, S3 or DynamoDB failed. What is written stays; run it again.
+    """
+    coverage, written, late = inventory.shards().coverage, 0, LateRecords(app)
+    before: dict[ShardId, int] = {}
+    for shard, batch in inventory.stream_batches(hours):
+        held = partial(_held, coverage[shard])
+        for is_held, some in groupby(batch.records, key=held):
+            part = Batch(batch.stream, batch.shard, list(some))
+            previous = before.get(shard)
+            if not is_held and shard[0] == lake_keys.EVENTS:
+                written += late.events(part, previous)
+            elif not is_held:
+                written += late.changes(part, [batch.shard], previous)
+            before[shard] = part.records[-1].sequence
+    return written
+
+
+def _held(coverage: ShardCoverage, record: SequencedRecord) -> bool:
+    return coverage.holds(record.sequence)
