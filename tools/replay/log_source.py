@@ -22,13 +22,13 @@ from tools.paths import ROOT
 from tools.progress import Step, step
 from tools.replay import combined_log_format, traffic_model
 
-CACHE = ROOT / ".meridian" / "cache"
-SHARED = ROOT.parent / "shared" / "data" / "apache_logs_semicomplete_10000.log"
-PUBLIC_URL = (
+CACHE: Final = ROOT / ".meridian" / "cache"
+SHARED: Final = ROOT.parent / "shared" / "data" / "apache_logs_semicomplete_10000.log"
+PUBLIC_URL: Final = (
     "https://raw.githubusercontent.com/elastic/examples/6d86454ebb7a850bcd7e80abe86fe683370018a6"
     "/Common%20Data%20Formats/apache_logs/apache_logs"
 )
-PUBLIC_SHA256 = "f15c31e905f86c7b4b6ab44aee74d0a2086dce89f010187d983edea7ef0364ef"
+PUBLIC_SHA256: Final = "f15c31e905f86c7b4b6ab44aee74d0a2086dce89f010187d983edea7ef0364ef"
 
 #: For the connection and for each read; short, so that an offline machine gets the model soon.
 DOWNLOAD_TIMEOUT_S: Final = 10.0

@@ -21,18 +21,19 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Final
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT: Final = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from tools.setup import uv_download  # noqa: E402 - needs the path above
 
-STATE = ROOT / ".meridian"
-UV = STATE / "bin" / "uv"
+STATE: Final = ROOT / ".meridian"
+UV: Final = STATE / "bin" / "uv"
 #: Free disk that a first set-up needs, environments and cache together.
-NEEDED_BYTES = 1_200_000_000
+NEEDED_BYTES: Final = 1_200_000_000
 # Compiled at installation: without bytecode, each first start takes seconds longer.
-SYNC = ["sync", "--frozen", "--compile-bytecode"]
+SYNC: Final = ["sync", "--frozen", "--compile-bytecode"]
 #: Environment, dependency groups, packages to import as a check.
 ENVIRONMENTS: tuple[tuple[str, list[str], list[str]], ...] = (
     (".venv", [], ["samcli", "boto3", "pytest", "hypothesis", "pyarrow", "duckdb", "uvicorn"]),

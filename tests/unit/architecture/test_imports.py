@@ -1,4 +1,4 @@
-"""The import rules of the house, read from the code itself."""
+"""Import rules: dependencies of each package, no cycles, and file length."""
 
 import ast
 import re
@@ -10,9 +10,9 @@ import pytest
 from tests.support.paths import ROOT
 
 SRC = ROOT / "src"
-#: Packages that several components share: the wire format, and the adapter for Powertools.
+#: Packages that several components share: the wire format and the Powertools adapter.
 SHARED = {"clickstream", "telemetry"}
-#: What a room may import beside itself, the shared record and the standard library.
+#: The dependencies of each package, besides itself, the shared packages and the standard library.
 DEPENDENCIES: dict[str, set[str]] = {
     "clickstream": {"msgspec"},
     "telemetry": {"aws_lambda_powertools"},
@@ -24,18 +24,18 @@ DEPENDENCIES: dict[str, set[str]] = {
     },
     "stepfunctions": {"aws_lambda_powertools", "boto3", "botocore"},
 }
-#: The one room that reads another's: it must judge settings by the check that will judge them.
-SETTINGS_OF = {
+#: edge_settings validates settings with the code of the functions that will read them.
+SETTINGS_MODULES = {
     "edge_auth.settings",
     "edge_auth.errors",
     "edge_ingest.settings",
     "edge_ingest.errors",
 }
-#: Named in annotations only.
+#: Type stubs, which only annotations use.
 STUBS = re.compile(r"mypy_boto3_\w+")
 
 
-def rooms() -> list[str]:
+def components() -> list[str]:
     return sorted(path.name for path in SRC.iterdir() if any(path.glob("*.py")))
 
 
@@ -52,26 +52,24 @@ def imports(path: Path) -> set[str]:
     return found
 
 
-def files(room: str) -> list[Path]:
-    return sorted((SRC / room).rglob("*.py"))
+def files(component: str) -> list[Path]:
+    return sorted((SRC / component).rglob("*.py"))
 
 
-@pytest.mark.parametrize("room", rooms())
-def test_a_room_imports_itself_the_record_and_what_it_declares(room: str) -> None:
-    allowed = {room, *SHARED, *DEPENDENCIES[room], *sys.stdlib_module_names}
-    for path in files(room):
+@pytest.mark.parametrize("component", components())
+def test_component_imports_only_its_declared_dependencies(component: str) -> None:
+    allowed = {component, *SHARED, *DEPENDENCIES[component], *sys.stdlib_module_names}
+    for path in files(component):
         for name in imports(path):
             top = name.partition(".")[0]
-            if room == "edge_settings" and any(name.startswith(ok) for ok in SETTINGS_OF):
-                continue
-            if room == "edge_settings" and name in {"edge_auth.settings", "edge_ingest.settings"}:
+            if component == "edge_settings" and name.startswith(tuple(SETTINGS_MODULES)):
                 continue
             assert top in allowed or STUBS.fullmatch(top), f"{path.name} imports {name}"
 
 
-@pytest.mark.parametrize("room", rooms())
-def test_inside_a_room_the_arrows_run_one_way(room: str) -> None:
-    assert find_cycle(module_graph(room)) is None
+@pytest.mark.parametrize("component", components())
+def test_component_has_no_import_cycle(component: str) -> None:
+    assert find_cycle(module_graph(component)) is None
 
 
 def module_graph(component: str, root: Path = SRC) -> dict[str, set[str]]:
@@ -131,24 +129,24 @@ def test_cycle_check_finds_cycle_between_modules_of_nested_packages(tmp_path: Pa
     )
 
 
-@pytest.mark.parametrize("room", rooms())
-def test_the_bill_of_materials_names_every_room_that_is_imported(room: str) -> None:
+@pytest.mark.parametrize("component", components())
+def test_package_list_contains_each_imported_component(component: str) -> None:
     lines = (SRC / "Makefile").read_text().splitlines()
     packages = [line.partition("=")[2].split() for line in lines if "PACKAGES =" in line]
     needed = {
         name.partition(".")[0]
-        for path in files(room)
+        for path in files(component)
         for name in imports(path)
-        if name.partition(".")[0] in rooms()
-    } | {room}
-    holding = [entries for entries in packages if room in entries]
-    assert holding or room in SHARED, f"no function's package holds {room}"
-    for entries in holding:
+        if name.partition(".")[0] in components()
+    } | {component}
+    lists = [entries for entries in packages if component in entries]
+    assert lists or component in SHARED, f"no function package contains {component}"
+    for entries in lists:
         assert needed <= {entry.partition("/")[0] for entry in entries}
 
 
-def test_the_emulator_imports_nothing_of_ours_beside_itself() -> None:
-    """It runs in an environment that pins botocore; what is not in there must not be needed."""
+def test_ministack_patches_import_only_their_environment() -> None:
+    """MiniStack runs in a separate environment, because it pins botocore."""
     allowed = {"aws_emulator", "ministack", "uvicorn", "samtranslator", *sys.stdlib_module_names}
     for path in sorted((ROOT / "aws_emulator" / "ministack").rglob("*.py")):
         for name in imports(path):
@@ -158,20 +156,22 @@ def test_the_emulator_imports_nothing_of_ours_beside_itself() -> None:
             ), name
 
 
-def test_the_local_parts_know_no_room() -> None:
+def test_emulator_and_tools_import_no_component() -> None:
     for folder in ("aws_emulator", "tools"):
         for path in sorted((ROOT / folder).rglob("*.py")):
             tops = {name.partition(".")[0] for name in imports(path)}
-            assert not tops & (set(rooms()) - SHARED), f"{path} imports {tops & set(rooms())}"
+            assert not tops & (set(components()) - SHARED), (
+                f"{path} imports {tops & set(components())}"
+            )
 
 
-def test_the_emulator_package_imports_nothing_of_this_project() -> None:
+def test_emulator_imports_no_other_package_of_this_project() -> None:
     for path in sorted((ROOT / "aws_emulator").rglob("*.py")):
         tops = {name.partition(".")[0] for name in imports(path)}
-        assert not tops & {"tools", "tests", "benchmarks", *rooms()}, path
+        assert not tops & {"tools", "tests", "benchmarks", *components()}, path
 
 
-def test_no_file_is_too_long_to_read_in_one_sitting() -> None:
+def test_python_file_has_at_most_400_lines() -> None:
     for folder in ("src", "aws_emulator", "tools", "benchmarks"):
         paths = sorted((ROOT / folder).rglob("*.py"))
         for path in (path for path in paths if "tests" not in path.parts):

@@ -1,4 +1,4 @@
-"""The house rules of the templates, read from the templates themselves."""
+"""Rules for all CloudFormation templates of the project."""
 
 import hashlib
 import json
@@ -48,8 +48,8 @@ def of_type(path: Path, kind: str) -> dict[str, dict[str, Any]]:
 
 
 @pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.name)
-def test_only_the_region_decides_what_exists(path: Path) -> None:
-    """A mistyped parameter can delete nothing."""
+def test_only_the_region_controls_resource_conditions(path: Path) -> None:
+    """A mistyped parameter can't delete a resource."""
     conditions = load(path).get("Conditions", {})
     used = {it["Condition"] for it in resources(path).values() if "Condition" in it}
     for name in used:
@@ -57,8 +57,8 @@ def test_only_the_region_decides_what_exists(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.name)
-def test_what_holds_data_is_retained(path: Path) -> None:
-    holding = {
+def test_resources_with_data_are_retained(path: Path) -> None:
+    data_types = {
         "AWS::S3::Bucket",
         "AWS::DynamoDB::Table",
         "AWS::DynamoDB::GlobalTable",
@@ -66,7 +66,7 @@ def test_what_holds_data_is_retained(path: Path) -> None:
         "AWS::Cognito::UserPool",
     }
     for name, it in resources(path).items():
-        if it["Type"] in holding:
+        if it["Type"] in data_types:
             assert it.get("DeletionPolicy") == "Retain", name
             assert it.get("UpdateReplacePolicy") == "Retain", name
 
@@ -90,8 +90,8 @@ def test_no_policy_grants_every_action_or_every_resource(path: Path) -> None:
             for action in [actions] if isinstance(actions, str) else actions:
                 assert "*" not in action, f"{name}: {action}"
             if statement.get("Resource") == "*":
-                # Some actions know no resource (Service Authorization Reference): X-Ray's,
-                # CloudWatch's, and those that Step Functions needs to have its logs delivered.
+                # Service Authorization Reference: these actions don't support resource ARNs. X-Ray,
+                # CloudWatch metrics, and log delivery for Step Functions.
                 listed = [actions] if isinstance(actions, str) else actions
                 known = ("xray:", "cloudwatch:PutMetricData", *LOG_DELIVERY)
                 assert all(action.startswith(known) for action in listed), f"{name}: {actions}"
@@ -111,14 +111,14 @@ LOG_DELIVERY = (
 
 
 @pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.name)
-def test_every_bucket_is_private_and_encrypted(path: Path) -> None:
+def test_each_bucket_is_private_and_encrypted(path: Path) -> None:
     for name, it in of_type(path, "AWS::S3::Bucket").items():
         assert it["Properties"]["BucketEncryption"], name
         assert set(it["Properties"]["PublicAccessBlockConfiguration"].values()) == {True}, name
 
 
 @pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.name)
-def test_every_function_is_built_from_the_bill_of_materials(path: Path) -> None:
+def test_each_function_is_built_by_the_makefile(path: Path) -> None:
     makefile = (ROOT / "src" / "Makefile").read_text()
     document = load(path)
     common = document.get("Globals", {}).get("Function", {})
@@ -131,15 +131,22 @@ def test_every_function_is_built_from_the_bill_of_materials(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.name)
-def test_functions_at_the_edge_are_what_the_edge_allows(path: Path) -> None:
+def test_edge_functions_use_only_supported_properties(path: Path) -> None:
     """CloudFront, "Restrictions on Lambda@Edge": no environment variables, layers or X-Ray."""
-    refused = {"Environment", "Layers", "VpcConfig", "Tracing", "DeadLetterQueue", "Architectures"}
+    unsupported = {
+        "Environment",
+        "Layers",
+        "VpcConfig",
+        "Tracing",
+        "DeadLetterQueue",
+        "Architectures",
+    }
     document = load(path)
     common = document.get("Globals", {}).get("Function", {})
     edge = [n for n in of_type(path, "AWS::Serverless::Function") if n in EDGE_FUNCTIONS]
     for name in edge:
         properties = {**common, **resources(path)[name]["Properties"]}
-        assert not refused & properties.keys(), name
+        assert not unsupported & properties.keys(), name
         assert properties["MemorySize"] <= 128, name
         assert properties["Timeout"] <= (5 if name == "EdgeAuthFunction" else 30), name
 
@@ -147,8 +154,13 @@ def test_functions_at_the_edge_are_what_the_edge_allows(path: Path) -> None:
 EDGE_FUNCTIONS = {"EdgeAuthFunction", "EdgeIngestFunction"}
 
 
+def test_rules_for_edge_functions_apply_to_existing_functions() -> None:
+    names = {name for path in TEMPLATES for name in of_type(path, "AWS::Serverless::Function")}
+    assert names >= EDGE_FUNCTIONS
+
+
 @pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.name)
-def test_custom_resources_do_not_wait_an_hour(path: Path) -> None:
+def test_custom_resource_timeout_is_at_most_five_minutes(path: Path) -> None:
     for name, it in resources(path).items():
         if it["Type"].startswith("Custom::"):
             assert int(it["Properties"]["ServiceTimeout"]) <= 300, name
@@ -185,8 +197,8 @@ def test_no_path_sees_a_session_but_through_the_gate() -> None:
     assert others == {"/v1/*", "/beacon/*", "/pixel/*", "/sourceConfig/*"}
 
 
-def test_the_clients_urls_are_set_again_when_the_client_changes() -> None:
-    """CloudFormation's update of the client undoes what edge_settings set, and tells nobody."""
+def test_client_change_updates_its_urls_again() -> None:
+    """A CloudFormation update of the client silently resets the URLs that edge_settings set."""
     path = ROOT / "stacks" / "foundation.yaml"
     properties = json.dumps(resources(path)["UserPoolClient"]["Properties"], sort_keys=True)
     revision = hashlib.sha256(properties.encode()).hexdigest()[:12]
@@ -202,8 +214,10 @@ def test_the_clients_urls_are_set_again_when_the_client_changes() -> None:
         ("school", "UserPoolArn", "arn:aws:cognito-idp:r:1:userpool/r_1"),
     ],
 )
-def test_outside_home_what_is_missing_is_one_sentence(stack: str, parameter: str, arn: str) -> None:
-    """`none` is the root's default; the child refuses it, and says what to do."""
+def test_regional_stack_rejects_the_default_of_required_parameters(
+    stack: str, parameter: str, arn: str
+) -> None:
+    """The root's default is `none`. The nested stack rejects it with the next step."""
     assert load(ROOT / "template.yaml")["Parameters"][parameter]["Default"] == "none"
     given = load(ROOT / "stacks" / f"{stack}.yaml")["Parameters"][parameter]
     assert not re.fullmatch(given["AllowedPattern"], "none")
@@ -212,7 +226,7 @@ def test_outside_home_what_is_missing_is_one_sentence(stack: str, parameter: str
 
 
 @pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.name)
-def test_a_bucket_takes_calls_over_tls_only(path: Path) -> None:
+def test_each_bucket_denies_requests_without_tls(path: Path) -> None:
     denied = {
         policy["Properties"]["Bucket"]["Ref"]
         for policy in of_type(path, "AWS::S3::BucketPolicy").values()
