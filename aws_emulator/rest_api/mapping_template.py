@@ -43,7 +43,8 @@ class Input:
 
     def __init__(self, body: str, parameters: Mapping[str, Mapping[str, str]]) -> None:
         """`parameters` by location: path, querystring, header."""
-        self._body = body
+        #: `$input.body`: "The raw request payload as a string."
+        self.body = body
         self._parameters = parameters
 
     def json(self, path: str = "$") -> str:
@@ -67,7 +68,7 @@ class Input:
         return ""
 
     def _document(self) -> Any:
-        return json.loads(self._body) if self._body.strip() else {}
+        return json.loads(self.body) if self.body.strip() else {}
 
 
 class Util:

@@ -111,3 +111,7 @@ def test_failing_template_reason_quotes_no_values(template: str) -> None:
 
 def test_unknown_reference_renders_as_empty() -> None:
     assert rendered("[$nothing $!nothing $input.path('$.a').no()]", {"a": 1}) == "[  ]"
+
+
+def test_input_body_is_raw_payload() -> None:
+    assert render("<$input.body>", Input('{"a":  1.50}', NO_PARAMETERS), {}) == '<{"a":  1.50}>'
