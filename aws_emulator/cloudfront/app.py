@@ -53,7 +53,7 @@ class App:
             served, request = await self._serve(scope, receive, request_id)
         except _DisconnectedError:
             return
-        sent, whole = await _send(send, served, scope["state"])
+        sent, complete = await _send(send, served, scope["state"])
         path = scope["state"]["target"].partition(b"?")[0].decode("latin-1")
         self._log.write(
             {
@@ -66,7 +66,7 @@ class App:
                 "x_cache": served.x_cache,
                 "functions": served.outcomes,
                 **({"error": served.error} if served.error else {}),
-                **({} if whole else {"aborted": True}),
+                **({} if complete else {"aborted": True}),
                 "bytes": sent,
                 "ms": round((time.perf_counter() - started) * 1000, 1),
             }
@@ -121,8 +121,8 @@ async def _read_request(scope: MutableMapping[str, Any], receive: Receive) -> Re
 
 def _path_of_absolute(target: str) -> str:
     # RFC 9112 §3.2.2: a server must accept the absolute form. §3.2.4: "*" is for OPTIONS only.
-    _, mark, rest = target.partition("://")
-    if not mark:
+    _, separator, rest = target.partition("://")
+    if not separator:
         raise RequestRejectedError("The request target is not a path.", code="BadTarget")
     return "/" + rest.partition("/")[2]
 

@@ -90,8 +90,8 @@ def cloudfront_headers(request: Request, viewer: Viewer) -> dict[str, tuple[str,
 
 def _devices(agent: str) -> dict[str, bool]:
     """Guess the device type from a lower-case user agent; more than one can be true."""
-    tv = any(mark in agent for mark in ("smart-tv", "smarttv", "googletv", "appletv", "hbbtv"))
-    ios = any(mark in agent for mark in ("iphone", "ipad", "ipod"))
+    tv = any(marker in agent for marker in ("smart-tv", "smarttv", "googletv", "appletv", "hbbtv"))
+    ios = any(marker in agent for marker in ("iphone", "ipad", "ipod"))
     android = "android" in agent
     tablet = "ipad" in agent or "tablet" in agent or (android and "mobile" not in agent and not tv)
     mobile = tablet or "mobile" in agent or "iphone" in agent or "ipod" in agent

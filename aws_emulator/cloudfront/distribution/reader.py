@@ -46,10 +46,10 @@ class DistributionReader:
         self._endpoint = endpoint
         self._cloudfront: CloudFrontClient = _client(endpoint, "cloudfront", "us-east-1")
 
-    def find(self, wanted: str | None) -> str:
-        """Return the ID of the distribution to serve: `wanted`, or the only one deployed.
+    def find(self, distribution_id: str | None) -> str:
+        """Return the ID of the distribution to serve: `distribution_id`, or the only one deployed.
 
-        Raises CommandError if it doesn't exist, or if several exist and `wanted` is not given.
+        Raises CommandError if it doesn't exist, or if several exist and the argument is None.
         """
         try:
             listed = [
@@ -63,12 +63,12 @@ class DistributionReader:
                 "emulated AWS is running."
             ) from error
         ids = [item["Id"] for item in listed]
-        if wanted is not None:
-            if wanted not in ids:
+        if distribution_id is not None:
+            if distribution_id not in ids:
                 raise CommandError(
-                    f"The distribution {wanted} does not exist at {self._endpoint.url}."
+                    f"The distribution {distribution_id} does not exist at {self._endpoint.url}."
                 )
-            return wanted
+            return distribution_id
         if not ids:
             raise CommandError(
                 f"{self._endpoint.url} has no CloudFront distribution. Deploy the template first."

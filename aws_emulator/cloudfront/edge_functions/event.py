@@ -86,7 +86,7 @@ def request_event(
     request body if the association includes it.
     """
     event_type = association.event_type
-    shown: dict[str, Any] = {
+    event_request: dict[str, Any] = {
         "clientIp": viewer.address,
         "headers": headers_to_event(request.headers),
         "method": request.method,
@@ -94,9 +94,9 @@ def request_event(
         "uri": request.uri,
     }
     if origin is not None:
-        shown["origin"] = origin_to_event(origin)
+        event_request["origin"] = origin_to_event(origin)
     if association.include_body and event_type in MAX_BODY_BYTES:
-        shown["body"] = body_to_event(request.body, event_type)
+        event_request["body"] = body_to_event(request.body, event_type)
     cf: dict[str, Any] = {
         "config": {
             "distributionDomainName": distribution.domain,
@@ -104,7 +104,7 @@ def request_event(
             "eventType": event_type,
             "requestId": request_id,
         },
-        "request": shown,
+        "request": event_request,
     }
     if response is not None:
         cf["response"] = {

@@ -31,12 +31,16 @@ def parse_origin(
     structure, "origin": "The origin structure must contain exactly one origin, which can be a
     custom origin or an Amazon S3 origin." Raises FunctionResultError.
     """
-    wanted = result.get("origin")
-    if wanted == sent:
+    selected = result.get("origin")
+    if selected == sent:
         return origin
-    if not isinstance(wanted, dict) or len(wanted) != 1 or not wanted.keys() <= {"s3", "custom"}:
+    if (
+        not isinstance(selected, dict)
+        or len(selected) != 1
+        or not selected.keys() <= {"s3", "custom"}
+    ):
         raise _invalid("The origin must contain exactly one of custom and s3.")
-    ((kind, fields),) = wanted.items()
+    ((kind, fields),) = selected.items()
     if not isinstance(fields, dict):
         raise _invalid("The origin isn't an object.")
     custom_headers = _custom_headers(fields, headers)
@@ -121,26 +125,26 @@ def _custom(
         pass
     else:
         raise _invalid("The origin's domainName is an IP address.")
-    before = origin if origin.kind == "custom" else Origin(origin.id, "custom", domain)
-    protocol = fields.get("protocol", before.protocol)
+    current = origin if origin.kind == "custom" else Origin(origin.id, "custom", domain)
+    protocol = fields.get("protocol", current.protocol)
     if protocol not in ("http", "https"):
         raise _invalid("The origin's protocol must be http or https.")
-    port = _number(fields, "port", before.port)
+    port = _number(fields, "port", current.port)
     # "The port must be 80, 443, or a number in the range of 1024-65535, inclusive."
     if port not in (80, 443) and not 1024 <= port <= 65_535:
         raise _invalid("The origin's port must be 80, 443 or 1024-65535.")
-    keepalive = _number(fields, "keepaliveTimeout", before.keepalive_timeout)
-    read = _number(fields, "readTimeout", before.read_timeout)
+    keepalive = _number(fields, "keepaliveTimeout", current.keepalive_timeout)
+    read = _number(fields, "readTimeout", current.read_timeout)
     # keepaliveTimeout "must be a number from 1-60, inclusive", readTimeout "from 4-60, inclusive".
     if not 1 <= keepalive <= 60 or not 4 <= read <= 60:
         raise _invalid("keepaliveTimeout must be 1-60 and readTimeout 4-60 seconds.")
-    protocols = fields.get("sslProtocols", list(before.ssl_protocols))
+    protocols = fields.get("sslProtocols", list(current.ssl_protocols))
     if not isinstance(protocols, list) or not all(
         isinstance(each, str) and each in _SSL_PROTOCOLS for each in protocols
     ):
         raise _invalid("The origin's sslProtocols contain an unknown protocol.")
     return dataclasses.replace(
-        before,
+        current,
         domain=domain,
         path=_path(fields),
         custom_headers=custom_headers,

@@ -100,16 +100,16 @@ def _conditions(conditions: Mapping[str, Any], source_arn: str | None) -> bool:
     )
 
 
-def _condition(operator: str, actual: str | None, wanted: list[str]) -> bool:
+def _condition(operator: str, actual: str | None, expected: list[str]) -> bool:
     if operator == "Bool":
-        return actual is not None and actual in {each.lower() for each in wanted}
+        return actual is not None and actual in {each.lower() for each in expected}
     if operator in {"StringEquals", "ArnEquals", "StringLike", "ArnLike"}:
         exact = operator == "StringEquals"
         return actual is not None and any(
-            actual == each if exact else matches_wildcards(each, actual) for each in wanted
+            actual == each if exact else matches_wildcards(each, actual) for each in expected
         )
     if operator in {"StringNotEquals", "ArnNotEquals", "StringNotLike", "ArnNotLike"}:
-        return actual is None or not any(matches_wildcards(each, actual) for each in wanted)
+        return actual is None or not any(matches_wildcards(each, actual) for each in expected)
     # An unsupported operator never matches: its Allow statement grants nothing, but its Deny
     # statement is also ignored.
     return False

@@ -45,8 +45,8 @@ class CacheStage:
 
     async def respond(self, context: RequestContext) -> CacheResult:
         """Respond to a request that the viewer-request function passed on. Raises EdgeError."""
-        own = cloudfront_headers(context.request, context.viewer)
-        key = cache_key(context.behavior, context.request, own)
+        added_headers = cloudfront_headers(context.request, context.viewer)
+        key = cache_key(context.behavior, context.request, added_headers)
         cached = self._store.get(key) if _may_use_cache(context) else None
         now = time.monotonic()
         if cached is not None and now < cached.expires:
@@ -172,8 +172,10 @@ class CacheStage:
             select_behavior(context.distribution.behaviors, rule.response_page_path)
         )
         request = Request("GET", rule.response_page_path, "", {}, b"")
-        asked = RequestContext(context.id, context.distribution, behavior, request, context.viewer)
-        page = await self._origins.fetch(asked, {})
+        page_context = RequestContext(
+            context.id, context.distribution, behavior, request, context.viewer
+        )
+        page = await self._origins.fetch(page_context, {})
         body = await page.read()
         # "If the custom error page isn't available, CloudFront returns to the viewer the status
         # code that CloudFront received from the origin that contains the custom error pages."

@@ -55,12 +55,12 @@ def accept_encoding(policy: CachePolicy, value: str | None) -> str | None:
         for part in (value or "").split(",")
         if part.replace(" ", "").partition(";q=")[2] not in {"0", "0.0", "0.00", "0.000"}
     }
-    chosen = [
+    encodings = [
         name
         for name, enabled in (("br", policy.brotli), ("gzip", policy.gzip))
         if enabled and name in offered
     ]
-    return ",".join(chosen) or None
+    return ",".join(encodings) or None
 
 
 def build_origin_request(
@@ -73,18 +73,18 @@ def build_origin_request(
     them.
     """
     cache, policy = behavior.cache_policy, behavior.origin_request_policy
-    own = cloudfront_headers(request, viewer)
+    added_headers = cloudfront_headers(request, viewer)
     headers: h.HeaderMap = {}
     for name, pairs in request.headers.items():
-        taken = (
+        forwarded = (
             name in _DEFAULT_HEADERS
             or cache.headers.admits(name)
             or (policy is not None and policy.headers.admits(name))
         )
-        if taken and h.is_forwardable(name) and name not in {"cookie", "accept-encoding"}:
+        if forwarded and h.is_forwardable(name) and name not in {"cookie", "accept-encoding"}:
             headers[name] = list(pairs)
-    _set_own(headers, behavior, own)
-    _set_always(headers, request, origin, viewer)
+    _set_cloudfront_headers(headers, behavior, added_headers)
+    _set_default_headers(headers, request, origin, viewer)
     _set_encoding(headers, request, behavior)
     _set_cookies(headers, request, behavior)
     return Request(
@@ -97,24 +97,26 @@ def build_origin_request(
     )
 
 
-def _set_own(
-    headers: h.HeaderMap, behavior: CacheBehavior, own: dict[str, tuple[str, str]]
+def _set_cloudfront_headers(
+    headers: h.HeaderMap, behavior: CacheBehavior, added_headers: dict[str, tuple[str, str]]
 ) -> None:
     # Restrictions on Lambda@Edge, "CloudFront headers": "If the viewer request includes headers
     # that have these names, and you configured CloudFront to add these headers … then CloudFront
     # overwrites the header values that were in the viewer request."
     policy = behavior.origin_request_policy
-    asked = set(behavior.cache_policy.headers.names) - ORIGIN_POLICY_ONLY
+    listed = set(behavior.cache_policy.headers.names) - ORIGIN_POLICY_ONLY
     if policy is not None and policy.headers.mode != "allExcept":
-        asked |= policy.headers.names
-    for name in asked:
+        listed |= policy.headers.names
+    for name in listed:
         if name.startswith("cloudfront-"):
             headers.pop(name, None)
-            if name in own:
-                headers[name] = [own[name]]
+            if name in added_headers:
+                headers[name] = [added_headers[name]]
 
 
-def _set_always(headers: h.HeaderMap, request: Request, origin: Origin, viewer: Viewer) -> None:
+def _set_default_headers(
+    headers: h.HeaderMap, request: Request, origin: Origin, viewer: Viewer
+) -> None:
     # Control origin requests: "The HTTP headers that CloudFront automatically includes in every
     # origin request, including Host, User-Agent, and X-Amz-Cf-Id".
     if "host" not in headers:
@@ -124,9 +126,9 @@ def _set_always(headers: h.HeaderMap, request: Request, origin: Origin, viewer: 
     if "user-agent" not in headers:
         h.put(headers, "User-Agent", "Amazon CloudFront")
     # "Client IP addresses": the viewer's address is appended to the end of X-Forwarded-For.
-    before = h.joined(request.headers, "x-forwarded-for")
-    chain = f"{before},{viewer.address}" if before else viewer.address
-    h.put(headers, "X-Forwarded-For", chain)
+    forwarded_for = h.joined(request.headers, "x-forwarded-for")
+    addresses = f"{forwarded_for},{viewer.address}" if forwarded_for else viewer.address
+    h.put(headers, "X-Forwarded-For", addresses)
     h.put(headers, "Via", ", ".join(filter(None, (h.joined(request.headers, "via"), VIA))))
 
 

@@ -40,24 +40,24 @@ def normalise(path: str) -> str:
         path = _ESCAPE.sub(_decode_unreserved, path)
     if "//" not in path and "/." not in path:
         return path
-    kept: list[str] = []
+    kept_segments: list[str] = []
     segments = [segment for segment in path.split("/") if segment]
     for segment in segments:
         if segment == "..":
-            del kept[-1:]
+            del kept_segments[-1:]
         elif segment != ".":
-            kept.append(segment)
+            kept_segments.append(segment)
     folder = path.endswith("/") or (bool(segments) and segments[-1] in {".", ".."})
-    return "/" + "/".join(kept) + ("/" if folder and kept else "")
+    return "/" + "/".join(kept_segments) + ("/" if folder and kept_segments else "")
 
 
 def select_behavior(behaviors: Iterable[CacheBehavior], path: str) -> CacheBehavior:
     """Return the cache behavior for a raw path. The default one is last and matches every path."""
     # "The requested path is compared with path patterns in the order in which cache behaviors are
     # listed in the distribution. The first match determines which cache behavior is applied."
-    wanted = normalise(path)
+    normalised = normalise(path)
     return next(
         behavior
         for behavior in behaviors
-        if behavior.path_pattern == "*" or matches(behavior.path_pattern, wanted)
+        if behavior.path_pattern == "*" or matches(behavior.path_pattern, normalised)
     )

@@ -68,9 +68,9 @@ def _is_origin(pattern: str, origin: str) -> bool:
     # of the domain (*.example.org)."
     if pattern == "*":
         return True
-    scheme, mark, host = pattern.rpartition("://")
+    scheme, separator, host = pattern.rpartition("://")
     actual_scheme, _, actual = origin.partition("://")
-    if mark and scheme != actual_scheme:
+    if separator and scheme != actual_scheme:
         return False
     if host.startswith("*."):
         return actual.endswith(host[1:]) and len(actual) > len(host) - 1
@@ -114,9 +114,9 @@ def apply_range(request: Request, response: Response) -> Response:
     Returns the whole response without a Range header, and for several ranges (RFC 9110 §14.2: a
     server may ignore Range).
     """
-    wanted = _RANGE.fullmatch(h.first(request.headers, "range").strip())
+    match = _RANGE.fullmatch(h.first(request.headers, "range").strip())
     body = response.body or b""
-    if wanted is None or response.status != 200 or wanted[0] == "bytes=-":
+    if match is None or response.status != 200 or match[0] == "bytes=-":
         return response
     condition = h.first(request.headers, "if-range")
     if condition and condition not in {
@@ -125,13 +125,13 @@ def apply_range(request: Request, response: Response) -> Response:
     }:
         return response
     total = len(body)
-    if wanted[1]:
-        start = int(wanted[1])
-        end = min(int(wanted[2]) if wanted[2] else total - 1, total - 1)
-        if wanted[2] and int(wanted[2]) < start:
+    if match[1]:
+        start = int(match[1])
+        end = min(int(match[2]) if match[2] else total - 1, total - 1)
+        if match[2] and int(match[2]) < start:
             return response
     else:
-        start, end = max(0, total - int(wanted[2])), total - 1
+        start, end = max(0, total - int(match[2])), total - 1
     headers = h.copy(response.headers)
     if start >= total or start > end:
         h.put(headers, "Content-Range", f"bytes */{total}")
