@@ -1,4 +1,4 @@
-"""What crosses the wire between the collector at the edge and the readers of the stream."""
+"""Wire format between the collector at the edge and the readers of the stream."""
 
 from clickstream.record import (
     MAX_RECORD_BYTES,

@@ -1,17 +1,17 @@
-"""The record on the stream, layout version 1: one request's events, packed once.
+"""The stream record, layout version 1: the events of one request in one packed record.
 
-A record is one gzip member (RFC 1952, level 1) of UTF-8 lines, each ended by a line feed, so that
-concatenated records are a valid file of lines too:
+A record is one gzip member (RFC 1952, level 1) of UTF-8 lines that end with a line feed, so that
+concatenated records are a valid JSON Lines file too:
 
-    line 0                     Header    what the server knows, once; a client cannot forge it
-    the next `accepted` lines  Accepted  an event with what the edge worked out for it
-    the next `rejected` lines  Rejected  an event that was refused, its reason and its text
+    line 0                     Header    the server's facts about the request
+    the next `accepted` lines  Accepted  an event, with the fields that the collector derived
+    the next `rejected` lines  Rejected  a rejected event: code, message and text
 
-A reader ignores keys that it does not know: adding one keeps the version. A record with a higher
-version is refused by `decode` with the code `version`, so that its reader can keep it as a bad row.
+Readers ignore unknown keys, so a new key doesn't change the version. `decode` rejects a higher
+version with the code `version`, and the reader keeps the record as a bad row.
 
-The client's event travels as the bytes that it sent (`msgspec.Raw`): nothing is re-encoded, no key
-of the client can collide with a key of the server, and a reader decodes only what it needs.
+The client's event is stored as the bytes that it sent (`msgspec.Raw`): events aren't re-encoded,
+client keys can't collide with server keys, and readers decode only the fields that they need.
 """
 
 import hashlib
@@ -27,8 +27,8 @@ VERSION: Final = 1
 # partition key included. The key is 32 characters; a suffix against hot keys adds a few.
 MAX_RECORD_BYTES: Final = 1024 * 1024 - 64
 
-# A request is at most 1 MiB of JSON. Escaping its text into a string doubles it at worst, and each
-# of 2,500 events adds some 300 bytes: four times the request is room enough, and a bound.
+# A request is at most 1 MiB of JSON. Escaping its text at most doubles it, and each of 2,500 events
+# adds about 300 bytes: 8 MiB is more than any request needs, and limits the memory of a reader.
 MAX_INFLATED_BYTES: Final = 8 * 1024 * 1024
 
 _GZIP_MAGIC: Final = b"\x1f\x8b"
@@ -40,12 +40,12 @@ type MessageIdSource = Literal["client", "derived"]
 
 
 class RecordError(ValueError):
-    """A record that cannot be written or read; `code` is stable and says why.
+    """Raised when a record can't be written or read; `code` is stable.
 
     Codes: `gzip` (not a gzip member, or a damaged one), `trailing` (bytes after the member),
-    `inflated_size` (more than `MAX_INFLATED_BYTES`), `header`, `version`, `count` (another number
-    of lines than the header says), `line` (a line that is not what its place says), and for the
-    writer `record_size` (one event with its header is past the record limit).
+    `inflated_size` (more than `MAX_INFLATED_BYTES`), `header`, `version`, `count` (the number of
+    lines differs from the header's), `line` (an invalid line), and for the writer `record_size`
+    (one event with its header exceeds the record limit).
     """
 
     def __init__(self, code: str, message: str) -> None:
@@ -54,12 +54,12 @@ class RecordError(ValueError):
 
 
 class Header(msgspec.Struct, kw_only=True, frozen=True):
-    """What the server knows about the request: once per record, from nothing a client can set.
+    """The server's facts about the request, once per record. Clients can't set them.
 
     Times are UTC, ISO 8601 with milliseconds and a `Z`, 24 characters. `sent_at` is the client's
-    own word in that form, null where it was no time. `bot` and `device` tell of the visitor of the
-    first event; `ip` is what the source's privacy rules left of the address. `context` is the
-    batch's own context, for the events that have none; `null` where there is none.
+    `sentAt` in that form, null if it was invalid. `bot` and `device` describe the visitor of the
+    first event; `ip` is the address after the source's privacy rules. `context` is the batch's
+    context, used for events without one; `null` if the batch has none either.
     """
 
     v: int = VERSION
@@ -86,12 +86,12 @@ class Header(msgspec.Struct, kw_only=True, frozen=True):
 
 
 class Accepted(msgspec.Struct, kw_only=True, frozen=True, gc=False, omit_defaults=True):
-    """An event that was accepted, `i` its place in the request, `event` its JSON as it was sent.
+    """An accepted event: `i` is its position in the request, `event` its JSON as sent.
 
     `timestamp` is the event's time by the server's clock, `original_timestamp` by the client's
-    (null where it told none), both in the form of the header's times. A derived `message_id` is a
-    hash of the event: the same event sent again has the same. Where the client chose it, which is
-    nearly always, `message_id_source` is left out of the line.
+    (null if it sent none), in the format of the header's times. A derived `message_id` is a hash of
+    the event, so a copy that is sent again has the same id. `message_id_source` is omitted for ids
+    that the client chose, which is the usual case.
     """
 
     i: int
@@ -103,7 +103,7 @@ class Accepted(msgspec.Struct, kw_only=True, frozen=True, gc=False, omit_default
 
 
 class Rejected(msgspec.Struct, kw_only=True, frozen=True, gc=False):
-    """An event that was refused: its stable `code`, a sentence, and the start of its text."""
+    """A rejected event: its stable `code`, a message, and the start of its text."""
 
     i: int
     code: str
@@ -112,7 +112,7 @@ class Rejected(msgspec.Struct, kw_only=True, frozen=True, gc=False):
 
 
 class Record(msgspec.Struct, kw_only=True, frozen=True):
-    """A decoded record. `header.accepted == len(accepted)`, and so for `rejected`."""
+    """A decoded record. `header.accepted == len(accepted)`, and likewise for `rejected`."""
 
     header: Header
     accepted: list[Accepted]
@@ -120,7 +120,7 @@ class Record(msgspec.Struct, kw_only=True, frozen=True):
 
 
 class Lines(msgspec.Struct, kw_only=True, frozen=True):
-    """An unpacked record whose events are still text: for a reader with decoders of its own."""
+    """An unpacked record whose events aren't decoded yet."""
 
     header: Header
     accepted: list[bytes]
@@ -139,16 +139,16 @@ _rejected_decoder: Final = msgspec.json.Decoder(Rejected)
 
 
 def partition_key(write_key: str, visitor: str) -> str:
-    """Return the key under which a visitor's records meet in one shard: 32 hexadecimal digits.
+    """Return the partition key of a visitor's records: 32 hexadecimal digits.
 
-    The same visitor of the same source has the same key, so that a batch which is sent again
-    lands behind its first copy. The digest keeps identifiers out of Kinesis' metadata.
+    A visitor of a source always has the same key, so a batch that is sent again goes to the shard
+    of its first copy. The digest keeps identifiers out of Kinesis' metadata.
     """
     return hashlib.sha256(f"{write_key}\0{visitor}".encode()).hexdigest()[:32]
 
 
 def is_packed(data: bytes) -> bool:
-    """Tell a packed record from the plain JSON of another producer, by its first two bytes."""
+    """Return whether a record is packed (gzip), and not plain JSON of another producer."""
     return data[:2] == _GZIP_MAGIC
 
 
@@ -158,13 +158,13 @@ def encode(
     rejected: Sequence[Rejected],
     limit: int = MAX_RECORD_BYTES,
 ) -> list[bytes]:
-    """Pack one request into records of at most `limit` bytes: one, unless the limit forces more.
+    """Pack one request into as few records as possible of at most `limit` bytes each.
 
-    The header's counts and its `part` of `parts` are filled in here. An event must not hold a
-    line feed (`msgspec.json.format(event, indent=-1)` takes them out without a change of meaning).
+    Sets the header's counts, `part` and `parts`. Events must not contain a line feed
+    (`msgspec.json.format(event, indent=-1)` removes them without changing the value).
 
     Raises:
-        RecordError: `record_size`, where one event and the header alone are past the limit.
+        RecordError: one event with the header exceeds the limit (`record_size`).
     """
     whole = _pack(header, accepted, rejected, 0, 1)
     if len(whole) <= limit:
@@ -179,9 +179,9 @@ type _Share = tuple[Sequence[Accepted], Sequence[Rejected]]
 def _shares(
     header: Header, accepted: Sequence[Accepted], rejected: Sequence[Rejected], limit: int
 ) -> list[_Share]:
-    """Halve what does not fit until each part does, events kept in order."""
-    # `part` and `parts` are measured at their longest (a request has at most 2,500 events), so
-    # that the numbers which are written in the end cannot push a part over the limit.
+    """Halve the events until each part fits, in order."""
+    # Measured with the longest `part` and `parts` (a request has at most 2,500 events), so that
+    # the final numbers can't push a part over the limit.
     if len(_pack(header, accepted, rejected, 9999, 9999)) <= limit:
         return [(accepted, rejected)]
     size = len(accepted) + len(rejected)
@@ -206,32 +206,32 @@ def _pack(
         header, accepted=len(accepted), rejected=len(rejected), part=part, parts=parts
     )
     lines = _encoder.encode_lines([counted, *accepted, *rejected])
-    # Level 1 costs a third of level 6 and is 8 % larger. No time stands in the member's header,
-    # so the same request packs to the same bytes.
+    # Level 1 takes a third of level 6's time and is 8 % larger. The gzip header has no time, so
+    # the same request packs to the same bytes.
     return zlib.compress(lines, 1, _GZIP_WBITS)
 
 
 def unpack(data: bytes) -> Lines:
-    """Inflate a record, read its header and tell its lines apart, without decoding the events.
+    """Inflate a record, decode its header and split its lines, without decoding the events.
 
     Raises:
-        RecordError: any of the reader's codes but `line`.
+        RecordError: the record is invalid, with any reader's code except `line`.
     """
     lines = _inflate(data).split(b"\n")
     if not lines[-1]:
         lines.pop()
     header = _header(lines[0] if lines else b"")
     if len(lines) != 1 + header.accepted + header.rejected:
-        raise RecordError("count", "the record has another number of lines than its header says")
+        raise RecordError("count", "the number of lines differs from the header's")
     end = 1 + header.accepted
     return Lines(header=header, accepted=lines[1:end], rejected=lines[end:])
 
 
 def decode(data: bytes) -> Record:
-    """Read a record back.
+    """Decode a record.
 
     Raises:
-        RecordError: with one of the reader's codes; never another exception, whatever the bytes.
+        RecordError: the record is invalid. Arbitrary bytes never raise another exception.
     """
     lines = unpack(data)
     try:
@@ -241,7 +241,7 @@ def decode(data: bytes) -> Record:
             rejected=[_rejected_decoder.decode(line) for line in lines.rejected],
         )
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise RecordError("line", "a line of the record is not what its place says") from error
+        raise RecordError("line", "a line of the record is invalid") from error
 
 
 def _inflate(data: bytes) -> bytes:
@@ -249,13 +249,13 @@ def _inflate(data: bytes) -> bytes:
     try:
         lines = inflater.decompress(data, MAX_INFLATED_BYTES + 1)
     except zlib.error as error:
-        raise RecordError("gzip", "the record is not a gzip member") from error
+        raise RecordError("gzip", "the record isn't a gzip member") from error
     if len(lines) > MAX_INFLATED_BYTES:
-        raise RecordError("inflated_size", "the record inflates to more than its bound")
+        raise RecordError("inflated_size", "the inflated record exceeds the size limit")
     if not inflater.eof:
-        raise RecordError("gzip", "the record's gzip member is cut off")
+        raise RecordError("gzip", "the record's gzip member is truncated")
     if inflater.unused_data:
-        raise RecordError("trailing", "the record goes on after its gzip member")
+        raise RecordError("trailing", "the record has bytes after its gzip member")
     return lines
 
 
@@ -263,13 +263,13 @@ def _header(line: bytes) -> Header:
     try:
         version = _version_decoder.decode(line).v
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise RecordError("header", "the record's first line is no header") from error
+        raise RecordError("header", "the record's first line isn't a header") from error
     if version != VERSION:
-        raise RecordError("version", f"the record has layout version {version}, known is {VERSION}")
+        raise RecordError("version", f"the record has layout version {version}, not {VERSION}")
     try:
         header = _header_decoder.decode(line)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise RecordError("header", "the record's header is not that of its version") from error
+        raise RecordError("header", "the record's header is invalid for its version") from error
     if header.accepted < 0 or header.rejected < 0:
-        raise RecordError("count", "the header counts fewer than no events")
+        raise RecordError("count", "the header has a negative count")
     return header

@@ -1,4 +1,4 @@
-"""Times on the wire, and the correction of a client's skewed clock."""
+"""Timestamps of the wire format, and the correction of clock skew."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -10,21 +10,21 @@ _WITH_FRACTION: Final = len('"2026-11-21T12:00:00.000000Z"')
 
 
 def parse(text: object) -> datetime | None:
-    """Read an ISO 8601 time; one without a zone is UTC. None where it is no time."""
+    """Parse an ISO 8601 time, UTC if it has no zone. Returns None if the text is invalid."""
     if not isinstance(text, str):
         return None
     try:
         time = datetime.fromisoformat(text)
         if time.tzinfo is None:
             return time.replace(tzinfo=UTC)
-        # A zone can push a time over the ends of the calendar.
+        # Conversion to UTC can exceed the range of datetime.
         return time if time.tzinfo is UTC else time.astimezone(UTC)
     except (ValueError, OverflowError):
         return None
 
 
 def text(time: datetime) -> str:
-    """Write a UTC time as the wire record has it, `2026-11-21T12:00:00.000Z`, in 24 characters."""
+    """Format a UTC time for the wire: `2026-11-21T12:00:00.000Z`, 24 characters."""
     # A third of isoformat's time: `"2026-11-21T12:00:00.000000Z"`, or without a fraction.
     encoded = _encoder.encode(time)
     if len(encoded) == _WITH_FRACTION:
@@ -33,7 +33,7 @@ def text(time: datetime) -> str:
 
 
 def canonical(time: datetime, sent: str) -> str:
-    """Return `text(time)` of a time that was sent as `sent`: most SDKs write it that way."""
+    """Return `text(time)`, faster if `sent` has that format already, as most SDKs' times do."""
     if len(sent) == 24 and sent[7] == "-" and sent[10] == "T" and sent[19::4] == ".Z":
         return sent
     return text(time)
@@ -42,7 +42,7 @@ def canonical(time: datetime, sent: str) -> str:
 def skew(received_at: datetime, sent_at: datetime | None) -> timedelta:
     """Return how far the client's clock is behind the server's: `receivedAt - sentAt`.
 
-    Without `sentAt` there is nothing to correct by: an import of history keeps its own times.
+    Zero without `sentAt`: imported history keeps its times.
     """
     return timedelta(0) if sent_at is None else received_at - sent_at
 
@@ -50,8 +50,9 @@ def skew(received_at: datetime, sent_at: datetime | None) -> timedelta:
 def corrected(original: datetime, behind: timedelta) -> datetime | None:
     """Return `receivedAt - (sentAt - originalTimestamp)`, the event's time by the server's clock.
 
-    Segment spec, common fields: the difference of two readings of the client's clock is right
-    even where the clock is not. `behind` is their `skew`. None where that is past the calendar.
+    Segment spec, common fields: the difference between two readings of the client's clock is
+    correct even if the clock is not. `behind` is the result of `skew`. Returns None if the time
+    exceeds the range of datetime.
     """
     try:
         return original + behind
@@ -60,5 +61,5 @@ def corrected(original: datetime, behind: timedelta) -> datetime | None:
 
 
 def at(seconds: float) -> datetime:
-    """Return the UTC time of a clock's reading, in whole milliseconds as the wire has them."""
+    """Return a Unix time in seconds as UTC, truncated to milliseconds as on the wire."""
     return datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=int(seconds * 1000))

@@ -6,14 +6,14 @@ from typing import Any
 
 import msgspec
 
-from clickstream.event import NOT_JSON, TOO_DEEP, EventType, RefusalError, View
+from clickstream.event import NOT_JSON, TOO_DEEP, EventType, InvalidEventError, View
 
 
 def set_type(text: bytes, view: View, event_type: EventType) -> bytes:
     """Return the event with `type` set to the type in the request path.
 
     Raises:
-        RefusalError: the text can't be parsed.
+        InvalidEventError: the text can't be parsed.
     """
     # Most such events have no type: inserting it is cheaper than parsing the event.
     if view.type is None and b'"type"' not in text and b"\\u" not in text:
@@ -27,7 +27,7 @@ def rewrite(text: bytes, change: Callable[[dict[str, Any]], dict[str, Any]]) -> 
     """Return the JSON of `change(parsed text)`. Numbers keep their original digits.
 
     Raises:
-        RefusalError: the text can't be parsed, so `change` can't be applied.
+        InvalidEventError: the text can't be parsed, so `change` can't be applied.
     """
     try:
         event = json.loads(
@@ -35,9 +35,9 @@ def rewrite(text: bytes, change: Callable[[dict[str, Any]], dict[str, Any]]) -> 
         )
         return msgspec.json.encode(change(event))
     except RecursionError as error:
-        raise RefusalError("too_deep", TOO_DEEP) from error
+        raise InvalidEventError("too_deep", TOO_DEEP) from error
     except ValueError as error:
-        raise RefusalError("invalid_json", NOT_JSON) from error
+        raise InvalidEventError("invalid_json", NOT_JSON) from error
 
 
 def _raw_number(text: str) -> msgspec.Raw:

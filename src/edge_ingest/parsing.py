@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from clickstream.event import DEPTH, Context, too_deep
+from clickstream.event import MAX_DEPTH, Context, too_deep
 from edge_ingest import pixel, request_body
 from edge_ingest.cloudfront_event import Request
 from edge_ingest.errors import BadRequestError
@@ -121,7 +121,9 @@ def _decode_context(text: bytes) -> Context | None:
     except msgspec.ValidationError as error:
         raise BadRequestError("invalid_context", "`context` isn't an object") from error
     if too_deep(text):
-        raise BadRequestError("invalid_context", f"`context` has more than {DEPTH} nested levels")
+        raise BadRequestError(
+            "invalid_context", f"`context` has more than {MAX_DEPTH} nested levels"
+        )
     return context
 
 

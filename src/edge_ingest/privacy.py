@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from clickstream.event import Context, RefusalError, View
+from clickstream.event import Context, InvalidEventError, View
 from edge_ingest.cloudfront_event import Request, Viewer
 from edge_ingest.json_rewrite import rewrite
 from edge_ingest.settings import IpRule, Privacy
@@ -109,7 +109,7 @@ class Policy(NamedTuple):
         """Apply the rules to an event's JSON text.
 
         Raises:
-            RefusalError: the text can't be parsed, so the rules can't be applied.
+            InvalidEventError: the text can't be parsed, so the rules can't be applied.
         """
         return rewrite(text, self.redact_object) if self.applies_to(text) else text
 
@@ -117,7 +117,7 @@ class Policy(NamedTuple):
         """Return the storable part of a rejected event's text, at most `max_chars` characters."""
         try:
             return rewrite(text, self._redact_if_object).decode()[:max_chars]
-        except RefusalError:
+        except InvalidEventError:
             pass  # not a JSON object, so field rules can't be applied
         if self.anonymous or self.rules.drop or self.rules.hash or b"\\u" in text:
             return _WITHHELD
@@ -130,7 +130,7 @@ class Policy(NamedTuple):
 
         The event's context takes precedence over the context of its batch. Formats: Segment's
         `consent.categoryPreferences` and RudderStack's `consentManagement` lists. The function
-        raises RefusalError if the visitor denied a category, or stated nothing and the source
+        raises InvalidEventError if the visitor denied a category, or stated nothing and the source
         denies in this case.
         """
         categories, deny_missing = self.rules.consent
@@ -141,7 +141,7 @@ class Policy(NamedTuple):
             for category in categories:
                 answer = _consent(view, batch, category)
                 if answer is False or (answer is None and deny_missing):
-                    raise RefusalError("consent_denied", "the visitor didn't give consent")
+                    raise InvalidEventError("consent_denied", "the visitor didn't give consent")
 
         return check
 
@@ -153,7 +153,7 @@ class Policy(NamedTuple):
 
     def _redact_if_object(self, event: object) -> dict[str, Any]:
         if not isinstance(event, dict):
-            raise RefusalError("invalid_event", "the event isn't an object")
+            raise InvalidEventError("invalid_event", "the event isn't an object")
         return self.redact_object(event)
 
     @property

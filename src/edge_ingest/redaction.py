@@ -8,7 +8,7 @@ from typing import NamedTuple
 import msgspec
 
 from clickstream import Accepted, Rejected
-from clickstream.event import RefusalError, View
+from clickstream.event import InvalidEventError, View
 from edge_ingest import cloudfront_event, crawlers
 from edge_ingest.cloudfront_event import Request, Viewer
 from edge_ingest.json_rewrite import rewrite
@@ -70,7 +70,7 @@ def _redact_events(validated: Validated, texts: list[bytes], policy: Policy) -> 
     for event, view in zip(validated.accepted, validated.views, strict=True):
         try:
             text = policy.redact_event(bytes(event.event))
-        except RefusalError as error:
+        except InvalidEventError as error:
             failed.append(Rejection(event.i, error.code, str(error), texts[event.i]))
             continue
         accepted.append(msgspec.structs.replace(event, event=msgspec.Raw(text)))
@@ -83,7 +83,7 @@ def _redact_context(context: bytes, policy: Policy) -> bytes:
         return context
     try:
         rewritten = rewrite(b'{"context":' + context + b"}", policy.redact_object)
-    except RefusalError:
+    except InvalidEventError:
         return b"null"
     found = msgspec.json.decode(rewritten, type=dict[str, msgspec.Raw]).get("context")
     return b"null" if found is None else bytes(found)

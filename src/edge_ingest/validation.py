@@ -13,7 +13,7 @@ from typing import NamedTuple
 import msgspec
 
 from clickstream import Accepted, times
-from clickstream.event import EventType, RefusalError, View, clocked, judge, read
+from clickstream.event import EventType, InvalidEventError, View, event_times, read, validate_event
 from edge_ingest.errors import ContentTooLargeError
 from edge_ingest.json_rewrite import rewrite, set_type
 from edge_ingest.settings import Limits
@@ -74,7 +74,7 @@ def validate(
 ) -> Validated:
     """Validate each event separately, and add the type, id and time that it lacks.
 
-    `check_consent` raises RefusalError if the visitor's consent is missing.
+    `check_consent` raises InvalidEventError if the visitor's consent is missing.
     """
     accepted: list[Accepted] = []
     views: list[View] = []
@@ -94,12 +94,12 @@ def validate(
             event = text
             if visitor_id and not view.identified:
                 event = _set_anonymous_id(text, view, visitor_id)
-            judge(view, event_type)
-            timestamp, original = clocked(view, received_at, clock_skew)
+            validate_event(view, event_type)
+            timestamp, original = event_times(view, received_at, clock_skew)
             if event_type is not None and view.type != event_type:
                 event = set_type(event, view, event_type)
             message_id = view.message_id or derived.message_id(text)
-        except RefusalError as error:
+        except InvalidEventError as error:
             rejected.append(Rejection(i, error.code, str(error), text if storable else None))
             continue
         views.append(view)

@@ -35,7 +35,7 @@ def build(
     previous: int | None,
     window: Container[MessageKey],
 ) -> PendingObject[ObjectStats]:
-    """Build an object of the first records, as many as one object can hold.
+    """Build an object of the first records, up to the limits of one object.
 
     Events whose key is in `window` become duplicates.
 

@@ -172,7 +172,7 @@ def _change(record: Json, shard: str | None) -> tuple[str, str, ChangeRecord]:
     try:
         dynamodb = record["dynamodb"]
         # arn:aws:dynamodb:<region>:<account>:table/<table>/stream/<label>. A stream that was
-        # disabled and enabled again has a new label, and so a checkpoint of its own.
+        # disabled and enabled again has a new label, and so a separate checkpoint.
         _, table, _, label = record["eventSourceARN"].split(":", 5)[5].split("/")
         arrived = round(float(dynamodb["ApproximateCreationDateTime"]) * 1000)
         change = ChangeRecord(int(dynamodb["SequenceNumber"]), arrived, record)

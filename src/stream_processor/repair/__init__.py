@@ -1,1 +1,1 @@
-"""Operator commands that verify the lake and write what is missing. Imports no Lambda handler."""
+"""Operator commands that verify the lake and write missing records. Imports no Lambda handler."""

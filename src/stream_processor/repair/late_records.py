@@ -45,7 +45,7 @@ class LateRecords:
         """Write the records of one shard that no object holds; return how many.
 
         Raises:
-            StorageError: S3 or DynamoDB failed. What is written stays; run it again.
+            StorageError: S3 or DynamoDB failed. Written objects stay; run it again.
         """
         limits = self._app.settings
 
@@ -72,7 +72,7 @@ class LateRecords:
         """Write the changes that no object of these shards holds; return how many.
 
         Raises:
-            StorageError: S3 or DynamoDB failed. What is written stays; run it again.
+            StorageError: S3 or DynamoDB failed. Written objects stay; run it again.
         """
         own = [c for c in batch.records if change_rows.own(c, self._app.settings.region)]
         missing = self.missing(lake_keys.CHANGES, shards, own)

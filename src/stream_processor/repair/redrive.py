@@ -55,7 +55,7 @@ class FailedBatches:
         """Redrive all batches, and delete from the bucket those that are in the lake.
 
         Raises:
-            StorageError: S3 or DynamoDB failed. What is written stays; run it again.
+            StorageError: S3 or DynamoDB failed. Written objects stay; run it again.
         """
         result = Result()
         for key in list(self._app.failures.keys(FAILURES)):

@@ -68,7 +68,7 @@ class BadRowReprocessor:
         """Reprocess the bad rows that arrived on the days from `first` to `last`.
 
         Raises:
-            StorageError: S3 failed. What is written stays; run it again.
+            StorageError: S3 failed. Written objects stay; run it again.
         """
         result = ReprocessResult()
         done: set[MessageKey] = set()

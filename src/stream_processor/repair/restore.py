@@ -39,7 +39,7 @@ def reread_streams(app: AppContext, inventory: LakeInventory, hours: int) -> int
     """Write the records of the last hours that no object has; return how many.
 
     Raises:
-        StorageError: a stream, S3 or DynamoDB failed. What is written stays; run it again.
+        StorageError: a stream, S3 or DynamoDB failed. Written objects stay; run it again.
     """
     coverage, written, late = inventory.shards().coverage, 0, LateRecords(app)
     before: dict[ShardId, int] = {}

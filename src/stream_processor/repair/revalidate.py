@@ -45,10 +45,10 @@ def _accepted(
     try:
         # The collector truncates events that are too large, so they aren't valid JSON.
         view = schema.read(text, len(text))
-        schema.judge(view, None)
+        schema.validate_event(view, None)
         behind = times.skew(received, times.parse(head.sent_at))
-        timestamp, original = schema.clocked(view, received, behind)
-    except schema.RefusalError as refusal:
+        timestamp, original = schema.event_times(view, received, behind)
+    except schema.InvalidEventError as refusal:
         return BadRow(refusal.code, str(refusal), text)
     found = decode.plain_event(text, place)
     if isinstance(found, BadRow):

@@ -2,7 +2,7 @@
 
 `python -m stream_processor.repair.verify` compares four sources: the objects of each shard, which
 name the end of the object before; the shard's checkpoint; the bucket's delete markers; and the
-streams, as far back as they retain records. `--restore` restores what is missing from the bucket's
+streams, as far back as they retain records. `--restore` restores missing ones from the bucket's
 versions, else from the streams. The environment is that of the functions.
 """
 
@@ -40,7 +40,7 @@ class Verifier:
         self._sleep = sleep
 
     def run(self, *, restore: bool = False, hours: int | None = None) -> VerifyReport:
-        """Verify; with `restore`, restore what is missing and verify again.
+        """Verify; with `restore`, restore missing records and verify again.
 
         `hours` is how far back the streams are read: by default their whole retention.
 
@@ -95,7 +95,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Verify and print the report. Returns 1 if records are missing, or after an error."""
     parser = argparse.ArgumentParser(prog="stream_processor.repair.verify", description=__doc__)
     parser.add_argument(
-        "--restore", action="store_true", help="restore what is missing from versions and streams"
+        "--restore", action="store_true", help="restore missing records from versions and streams"
     )
     parser.add_argument(
         "--hours", type=int, help="hours of the streams to read (default: all, 0: none)"

@@ -1,6 +1,6 @@
 """The deduplication window of one shard: the message ids of its recent objects, in memory.
 
-The window is read from committed objects only, and stored nowhere else. So an event can be a
+The window is read from committed objects only, and isn't stored. So an event can be a
 duplicate only of a good row in the lake: a crash, a retry or a second execution environment can't
 make it a duplicate of itself, or of an event that was never written.
 """

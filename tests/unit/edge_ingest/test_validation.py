@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clickstream import times
-from clickstream.event import DEPTH
+from clickstream.event import MAX_DEPTH
 from edge_ingest import validation
 from edge_ingest.settings import Limits
 from tests import strategies
@@ -110,7 +110,7 @@ def test_event_over_32_kb_is_rejected(over: int, code: str) -> None:
 def test_event_over_500_levels_is_rejected(
     over: int, code: str, brackets: tuple[bytes, bytes]
 ) -> None:
-    inner = DEPTH - 1 + over  # the event is the first level
+    inner = MAX_DEPTH - 1 + over  # the event is the first level
     value = brackets[0] * inner + b"1" + brackets[1] * inner
     assert code_of(b'{"type":"page","userId":"u","x":' + value + b"}") == code
 
