@@ -26,13 +26,15 @@ def run(options: Options) -> int:
 
     Returns 0 only if the data lake contains each accepted event and all checks pass.
     """
+    # A log that can't be read must not cost the time of a deployment.
+    log = replay.choose_log(options.log)
     with system.start(STATE / "run", options.ports()) as running:
         print(f"  system URL: {running.url}")
         tokens = {student.paying: student.token for student in running.students}
         summary = replay.run(
             url=running.url,
             write_key=running.deployed.write_key,
-            source=options.log,
+            source=log,
             clients=options.clients,
             tokens={PAYING: tokens[True], "non-paying student": tokens[False]},
             directory=running.directory,
@@ -73,11 +75,25 @@ def _print_addresses(running: system.System) -> None:
     print(f"  school API {url}/api/   (defined in src/stepfunctions/api.yaml)")
     print(f"  emails     {running.target.endpoint}/_ministack/ses/messages")
     print(f"  collector  {url}/v1/batch   write key {running.deployed.write_key}")
-    print(f"  AWS        AWS_ENDPOINT_URL={running.target.endpoint}  (any credentials)")
     print(f"  data lake  s3://{outputs['LakeBucket']}/events/")
     print(f"  logs       {running.directory / 'logs'}/")
     print(f"\nCreate an account with the API:\n{account_example(url, str(uuid4()))}")
+    print(f"\nUse the AWS CLI and SDKs with this system:\n{exports(running.target.endpoint)}")
     print("\nPress Ctrl-C to stop.", flush=True)
+
+
+def exports(endpoint: str) -> str:
+    """Return shell commands that point AWS tools at the emulator.
+
+    The emulator accepts the access key "test" (account 000000000000), or a 12-digit account ID.
+    """
+    values = {
+        "AWS_ENDPOINT_URL": endpoint,
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }
+    return "\n".join(f"  export {name}={value}" for name, value in values.items())
 
 
 def account_example(url: str, request_id: str) -> str:

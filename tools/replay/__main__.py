@@ -8,7 +8,7 @@ from typing import Final
 
 from tools.cli import exit_code
 from tools.paths import STATE
-from tools.replay.command import SUMMARY, run
+from tools.replay.command import SUMMARY, choose_log, run
 
 #: The default of --out.
 OUTPUT_DIRECTORY: Final = STATE
@@ -38,7 +38,7 @@ def _replay(options: argparse.Namespace) -> int:
     summary = run(
         url=options.url,
         write_key=options.write_key,
-        source=options.log,
+        source=choose_log(options.log),
         clients=options.clients,
         tokens={},
         directory=options.out,

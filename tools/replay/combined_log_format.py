@@ -79,7 +79,7 @@ def parse(line: bytes) -> Request | BadLine:
     if quoted is None or not quoted[2]:
         return BadLine("request")
     request = _REQUEST.fullmatch(_text(quoted[1]))
-    target = _target(request[2]) if request else None
+    target = split_target(request[2]) if request else None
     if request is None or target is None:
         return BadLine("request")
     numbers = _NUMBERS.match(line, quoted.end())
@@ -92,7 +92,7 @@ def parse(line: bytes) -> Request | BadLine:
     client = _text(found[1])
     return Request(
         client=client,
-        address=_address(client),
+        address=canonical_address(client),
         at=at,
         method=request[1],
         path=target[0],
@@ -143,8 +143,8 @@ def _moment(match: re.Match[bytes]) -> datetime | None:
         return None
 
 
-def _target(target: str) -> tuple[str, str] | None:
-    """Split a request target (RFC 9112 §3.2) into path and search."""
+def split_target(target: str) -> tuple[str, str] | None:
+    """Split a request target (RFC 9112 §3.2) into path and search; None if it names no page."""
     if target.startswith("/") or target == "*":
         path, mark, query = target.partition("?")
         return path, mark + query if query else ""
@@ -158,7 +158,8 @@ def _target(target: str) -> tuple[str, str] | None:
     return url.path or "/", f"?{url.query}" if url.query else ""
 
 
-def _address(client: str) -> str | None:
+def canonical_address(client: str) -> str | None:
+    """Return the canonical form of an IP address; None for a host name."""
     try:
         return str(ipaddress.ip_address(client.strip("[]").partition("%")[0]))
     except ValueError:

@@ -10,7 +10,7 @@ from aws_emulator.errors import CommandError
 from tools.progress import step
 from tools.replay.access_check import check_access
 from tools.replay.batches import batches
-from tools.replay.combined_log_format import BadLine, parse
+from tools.replay.combined_log_format import BadLine
 from tools.replay.events import EventMaker, PageView
 from tools.replay.http_client import Client, HttpClient
 from tools.replay.ledger import Summary, ledger
@@ -37,10 +37,10 @@ def page_views(
     salt = secrets.token_bytes(32) if salt is None else salt
     maker = EventMaker(site=source.site, digest=source.digest, salt=salt)
     for number, line in enumerate(source.open(), 1):
-        entry = parse(line)
+        entry = source.log_format.parse(line)
         if isinstance(entry, BadLine):
             bad[entry.reason] += 1
-        else:
+        elif entry is not None:
             yield maker.page_view(number, entry)
 
 
@@ -76,27 +76,37 @@ def replay(
     return summary
 
 
+def choose_log(log: str | None) -> LogSource:
+    """Return the log to replay, and print its name.
+
+    `log` is a path, a URL, "model", or None for the public log.
+
+    Raises:
+        CommandError: the log can't be read, or has an unknown format.
+    """
+    found = modelled_log() if log == MODEL else find_log(log)
+    print(f"  access log: {found.label}, {found.lines:,} lines", flush=True)
+    return found
+
+
 def run(
     *,
     url: str,
     write_key: str,
-    source: str | None,
+    source: LogSource,
     clients: int,
     tokens: Mapping[str, str],
     directory: Path,
 ) -> Summary:
     """Replay an access log, check access to paid pages, and write `replay.json`.
 
-    `source` is a path, a URL, "model", or None for the public log. `tokens` maps a user to a bearer
-    token for `check_access`; an empty mapping skips that check.
+    `tokens` maps a user to a bearer token for `check_access`; an empty mapping skips that check.
 
     Raises:
-        CommandError: The log can't be read, or the collector failed.
+        CommandError: The collector failed.
     """
-    found = modelled_log() if source == MODEL else find_log(source)
-    print(f"  access log: {found.label}, {found.lines:,} lines", flush=True)
     out = directory / SUMMARY
-    summary = replay(url, write_key, found, clients=clients, out=out)
+    summary = replay(url, write_key, source, clients=clients, out=out)
     if tokens:
         summary.access_checks = [row._asdict() for row in check_access(url, tokens, make=connect)]
     summary.write(out)

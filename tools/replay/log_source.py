@@ -20,7 +20,9 @@ from urllib.parse import urlsplit
 from aws_emulator.errors import CommandError
 from tools.paths import ROOT
 from tools.progress import Step, step
-from tools.replay import combined_log_format, traffic_model
+from tools.replay import log_formats, traffic_model
+from tools.replay.combined_log_format import Request
+from tools.replay.log_formats import LogFormat
 
 CACHE: Final = ROOT / ".meridian" / "cache"
 SHARED: Final = ROOT.parent / "shared" / "data" / "apache_logs_semicomplete_10000.log"
@@ -42,7 +44,8 @@ class LogSource:
     """An access log that is ready to read.
 
     `kind` is "own", "public" or "model"; `label` describes it. `digest` is the SHA-256 of the
-    uncompressed log, `lines` its number of lines, `site` the scheme and host of the logged site.
+    uncompressed log, `lines` its number of lines without comments, `site` the scheme and host of
+    the logged site.
     """
 
     kind: str
@@ -51,6 +54,7 @@ class LogSource:
     digest: str
     lines: int
     site: str
+    log_format: LogFormat
 
     def open(self) -> Iterator[bytes]:
         """Yield the log's lines."""
@@ -144,30 +148,29 @@ def _write(target: Path, content: bytes | Iterator[bytes]) -> None:
 
 
 def _survey(kind: str, label: str, path: Path, site: str | None = None) -> LogSource:
-    """Read the log: compute its digest and length, and check its format."""
+    """Read the log: detect its format, compute its digest and count its lines.
+
+    Raises:
+        CommandError: the log can't be read, or has an unknown format.
+    """
     digest, lines = hashlib.sha256(), 0
     try:
         with _open(path) as file:
+            sample = list(itertools.islice(file, _SAMPLE_LINES))
+        found, requests = log_formats.detect(sample, path.name)
+        with _open(path) as file:
             for line in file:
                 digest.update(line)
-                lines += 1
-        with _open(path) as file:
-            sample = [
-                combined_log_format.parse(line) for line in itertools.islice(file, _SAMPLE_LINES)
-            ]
+                lines += not found.is_comment(line)
     except (OSError, EOFError) as error:
         reason = getattr(error, "strerror", None) or error
         raise CommandError(f"Can't read the log {path.name}: {reason}.") from error
-    requests = [entry for entry in sample if isinstance(entry, combined_log_format.Request)]
-    if not requests:
-        bad = [entry for entry in sample if isinstance(entry, combined_log_format.BadLine)]
-        reasons = Counter(entry.reason for entry in bad)
-        why = ", ".join(f"{reason} {count}" for reason, count in reasons.most_common(3)) or "empty"
-        raise CommandError(f"{path.name} isn't an access log in Combined Log Format: {why}.")
-    return LogSource(kind, label, path, digest.hexdigest(), lines, site or _site(requests))
+    if kind == "own":
+        label = f"{label}, {found.name}"
+    return LogSource(kind, label, path, digest.hexdigest(), lines, site or _site(requests), found)
 
 
-def _site(requests: list[combined_log_format.Request]) -> str:
+def _site(requests: list[Request]) -> str:
     """Return the site that most referrers name: a site's pages refer mostly to each other."""
     hosts = Counter(
         "/".join(request.referrer.split("/", 3)[:3])

@@ -55,7 +55,7 @@ def test_replay_sends_the_log_and_writes_the_summary(
     summary = command.run(
         url="http://collector",
         write_key=WRITE_KEY,
-        source=str(log),
+        source=command.choose_log(str(log)),
         clients=3,
         tokens={PAYING: "paid"},
         directory=tmp_path / "out",

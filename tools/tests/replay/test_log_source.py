@@ -80,8 +80,8 @@ def test_interrupted_download_raises_an_error(log: Path, monkeypatch: pytest.Mon
     [
         ("none.log", None, "Can't read the log none.log: No such file"),
         (".", None, "Can't read the log .*: Is a directory"),
-        ("empty.log", b"", "isn't an access log in Combined Log Format: empty"),
-        ("other.log", b"a\nb\n", "isn't an access log .*: client 2"),
+        ("empty.log", b"", "is empty"),
+        ("other.log", b"a\nb\n", "isn't an access log in a known format"),
         ("cut.gz", gzip.compress(LOG)[:-9], "Can't read the log"),
         ("bad.gz", b"\x1f\x8bjunk", "Can't read the log"),
     ],
