@@ -1,16 +1,16 @@
-"""What an account costs and how long it takes, beside the same flow with Lambdas between.
+"""Cost and duration of an account, compared with the same workflow built from Lambda functions.
 
     .venv/bin/python benchmarks/school.py [--accounts 150] [--clients 8] [--roster 0]
 
-Both run on the emulator, one after the other, on the system that `make run` deploys; our requests
-go through the one address (the edge, the API's own integration, an Express machine), the peer's
-straight to its function in front, which is kinder to the peer. "Created" is when the execution
-ended, by its own word; for the peer that includes its letter, for us it does not. A laptop's
-milliseconds say nothing of AWS's; the number of transitions, invocations and dollars does not
-depend on the machine. Prints each figure with its demand, and exits 1 where one is not met.
+Both run one after the other on the emulator, on the system that `make run` deploys. Our requests
+pass through CloudFront, the API integration and an Express workflow; the peer's go straight to its
+first function, which favours the peer. An account counts as created when its execution ends; the
+peer's execution includes the email, ours does not. The milliseconds of a laptop don't predict those
+of AWS; the numbers of transitions, invocations and dollars are independent of the machine. The
+script prints each figure with its requirement, and exits with 1 if a requirement is not met.
 
-`--roster 10000` imports a roster of that many rows in place of that, one in twenty bad, and then
-the same file again under another name.
+`--roster 10000` imports a roster with that number of rows instead, one in twenty invalid, and then
+the same content under another name.
 """
 
 import argparse
@@ -38,21 +38,25 @@ from benchmarks import school_costs, school_naive, school_roster  # noqa: E402 -
 from tools.dev import system  # noqa: E402 - the path comes first
 from tools.stack import client  # noqa: E402 - the path comes first
 
-#: Transitions of one account, and the functions that run for it: no more than these.
-DEMANDS = {"transitions": 5, "invocations": 4}
-#: What our dollars buy that the peer's do not.
-MORE = """\
-for that, and not by the peer: two requests for one address at once make one account (a transaction
-of four rows), whoever is told has an account (an outbox, a stream, a bus, a queue), what fails is
-undone, there is a user to sign in with, no history holds a name, and the same request again is the
-same answer (an Express machine in front). A letter is a letter to both."""
+#: Maximum state transitions and Lambda invocations for one account.
+REQUIREMENTS = {"transitions": 5, "invocations": 4}
+#: Guarantees of our workflow that the peer lacks.
+GUARANTEES = """\
+additional guarantees: concurrent requests for one address create one account (a transaction of four
+items), only created accounts get an email (outbox, stream, event bus, queue), failures are
+compensated, each account has a Cognito user, histories contain no names, and a repeated request has
+the same response (an Express workflow). Both send one email."""
 MACHINES = "arn:aws:states:us-east-1:000000000000:stateMachine"
 EXECUTIONS = "arn:aws:states:us-east-1:000000000000:execution"
 
 
 class Run(NamedTuple):
-    """What one side did: seconds from POST to created one by one, accounts per second together,
-    states entered per account, and how the executions ended."""
+    """Measurements of one side.
+
+    `latencies`: seconds from POST to created, one request at a time. `rate`: accounts per second
+    with concurrent clients. `transitions`: state transitions per account. `outcomes`: execution
+    status → count.
+    """
 
     latencies: list[float]
     rate: float
@@ -61,7 +65,7 @@ class Run(NamedTuple):
 
 
 def people(count: int, tag: str) -> list[dict[str, str]]:
-    """Return `count` requests for accounts."""
+    """Return `count` account requests."""
     return [
         {
             "requestId": str(uuid.uuid4()),
@@ -73,9 +77,9 @@ def people(count: int, tag: str) -> list[dict[str, str]]:
 
 
 def warm(post: Callable[[dict[str, str]], None], clients: int) -> None:
-    """Have every process started that will be: a cold start takes seconds on a busy laptop."""
-    with ThreadPoolExecutor(clients) as hands:
-        list(hands.map(post, people(3 * clients, f"warm{uuid.uuid4().hex[:6]}")))
+    """Start every function process before the measurement, because a cold start takes seconds."""
+    with ThreadPoolExecutor(clients) as executor:
+        list(executor.map(post, people(3 * clients, f"warm{uuid.uuid4().hex[:6]}")))
     time.sleep(3)
 
 
@@ -86,7 +90,7 @@ def drive(
     post: Callable[[dict[str, str]], None],
     machine: str,
 ) -> Run:
-    """Post every request, wait for every execution, and read what they did from their history."""
+    """Send every request, wait for the executions, and count transitions in their histories."""
     machines = client("stepfunctions", running.target)
 
     def ended(request: dict[str, str], look_s: float) -> dict[str, Any]:
@@ -97,17 +101,17 @@ def drive(
             described = machines.describe_execution(executionArn=arn)
         return dict(described)
 
-    # How long: one after the other, so that nothing waits for anything else.
+    # Latency: one request at a time, without queueing.
     latencies = []
     for request in requests[: len(requests) // 3]:
         started = time.time()
         post(request)
         latencies.append(ended(request, 0.05)["stopDate"].timestamp() - started)
-    # How many: as fast as they are taken.
+    # Throughput: concurrent clients without pauses.
     rest = requests[len(requests) // 3 :]
     began = time.time()
-    with ThreadPoolExecutor(clients) as hands:
-        list(hands.map(post, rest))
+    with ThreadPoolExecutor(clients) as executor:
+        list(executor.map(post, rest))
     wall = max(ended(request, 0.2)["stopDate"].timestamp() for request in rest) - began
     outcomes = Counter(str(ended(request, 0)["status"]) for request in requests)
     transitions = 0
@@ -119,7 +123,7 @@ def drive(
 
 
 def ours(running: system.System, count: int, clients: int) -> Run:
-    """Accounts through the one address."""
+    """Create accounts through CloudFront and the API."""
     with httpx.Client(base_url=running.url, timeout=60) as http:
 
         def post(request: dict[str, str]) -> None:
@@ -134,14 +138,14 @@ def ours(running: system.System, count: int, clients: int) -> Run:
 
 
 def peer(running: system.System, count: int, clients: int) -> Run:
-    """The same accounts through a function in front and a function for each step."""
+    """Create accounts with a first function and one function per step."""
     functions = client("lambda", running.target)
     _deploy_peer(running, functions)
 
     def post(request: dict[str, str]) -> None:
         answer = functions.invoke(FunctionName="naive-front", Payload=json.dumps(request))
         if "FunctionError" in answer:
-            raise CommandError("The peer's function in front failed.")
+            raise CommandError("The peer's first function failed. See its log group.")
 
     warm(post, clients)
     requests = people(count, f"peer{uuid.uuid4().hex[:6]}")
@@ -199,7 +203,7 @@ def _deploy_peer(running: system.System, functions: Any) -> None:
 
 
 def report(name: str, run: Run, invocations: int, calls: Mapping[str, float]) -> float:
-    """Print one side; return its dollars."""
+    """Print one side's figures; return its dollars per million accounts."""
     cost = school_costs.dollars(calls, run.transitions, invocations)
     p50, p99 = (statistics.quantiles(run.latencies, n=100)[it] * 1000 for it in (49, 98))
     print(f"{name:<34}{run.rate:>8.1f}{p50:>9.0f}{p99:>9.0f}", end="")
@@ -208,7 +212,7 @@ def report(name: str, run: Run, invocations: int, calls: Mapping[str, float]) ->
 
 
 def compare(running: system.System, count: int, clients: int) -> bool:
-    """Run both sides and print them; tell whether our demands are met."""
+    """Run and print both sides; return whether our requirements are met."""
     mine = ours(running, count, clients)
     theirs = peer(running, count, clients)
     print(f"\n{count} accounts by {clients} clients on the emulator")
@@ -220,23 +224,25 @@ def compare(running: system.System, count: int, clients: int) -> bool:
         "direct integrations", mine, len(school_costs.OUR_FUNCTIONS), school_costs.OUR_CALLS
     )
     other = report(
-        "Lambdas in front and between", theirs, 1 + len(school_naive.STEPS), school_costs.PEER_CALLS
+        "a Lambda function per step", theirs, 1 + len(school_naive.STEPS), school_costs.PEER_CALLS
     )
-    print(f"ours beside the peer: {cost / other:.2f} of its dollars; {MORE}")
+    print(f"cost compared with the peer: {cost / other:.2f}; {GUARANTEES}")
     met = (
-        mine.transitions <= DEMANDS["transitions"]
-        and len(school_costs.OUR_FUNCTIONS) <= DEMANDS["invocations"]
+        mine.transitions <= REQUIREMENTS["transitions"]
+        and len(school_costs.OUR_FUNCTIONS) <= REQUIREMENTS["invocations"]
         and cost <= other
         and mine.outcomes == {"SUCCEEDED": count}
     )
-    most = f"{DEMANDS['transitions']} transitions and {DEMANDS['invocations']} functions"
-    print(f"demand: at most {most} an account, and no more dollars than the peer,")
+    limits = (
+        f"{REQUIREMENTS['transitions']} transitions and {REQUIREMENTS['invocations']} functions"
+    )
+    print(f"requirement: at most {limits} per account, at most the peer's cost,")
     print(f"every account created: {'met' if met else 'NOT MET'}")
     return met
 
 
 def main() -> int:
-    """Run both sides, or a roster; return 0, or 1 where a demand is not met."""
+    """Run both sides or a roster import; return 1 if a requirement is not met, otherwise 0."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--accounts", type=int, default=150)
     parser.add_argument("--clients", type=int, default=8)

@@ -1,9 +1,9 @@
-"""What an account costs on AWS: prices, and what each side asks for."""
+"""AWS cost of one account: list prices, and the calls that each side makes."""
 
 from collections.abc import Mapping
 
 MILLION = 1_000_000
-#: List prices of us-east-1 without a free tier, November 2026; the page says the unit.
+#: List prices of us-east-1 without a free tier, November 2026; units as on the pricing pages.
 PRICES = {
     "api_request": 3.50 / MILLION,  # aws.amazon.com/api-gateway/pricing, REST
     "transition": 25.00 / MILLION,  # aws.amazon.com/step-functions/pricing, Standard
@@ -11,34 +11,34 @@ PRICES = {
     "express_gb_second": 0.00001667,  # 64 MB and 100 ms at least
     "lambda_request": 0.20 / MILLION,  # aws.amazon.com/lambda/pricing
     "lambda_gb_second": 0.0000166667,
-    "write_unit": 0.625 / MILLION,  # dynamodb/pricing/on-demand; a transaction's count twice
+    "write_unit": 0.625 / MILLION,  # dynamodb/pricing/on-demand; transactional writes count twice
     "read_unit": 0.125 / MILLION,
     "event": 1.00 / MILLION,  # aws.amazon.com/eventbridge/pricing
     "fifo_request": 0.50 / MILLION,  # aws.amazon.com/sqs/pricing
-    "letter": 0.10 / 1000,  # aws.amazon.com/ses/pricing
+    "email": 0.10 / 1000,  # aws.amazon.com/ses/pricing
 }
-#: Assumed, not measured: said here so that it can be doubted. A warm function that makes a call.
+#: Assumptions: duration and memory of a warm function that makes one AWS call.
 LAMBDA_SECONDS, LAMBDA_GB = 0.03, 0.5
-#: Ours, as the definitions and the functions make them: what one account asks for.
+#: Calls of our workflow for one account, counted in the definitions and functions.
 OUR_CALLS = {
     "api_request": 1,
     "express_request": 1,
     "express_gb_second": 0.1 * 64 / 1024,
-    # Admit 2, Create 4, Activate 3 writes in transactions; the notifier's memory 2. One region:
-    # each replica of the table adds its own.
+    # Transactional writes: admit 2, Create 4, Activate 3. Idempotency records: 2. For one region;
+    # each replica of the global table adds the same.
     "write_unit": 2 * (2 + 4 + 3) + 2,
     # Validate 2, identity 1, notify 1.
     "read_unit": 4,
     "event": 1,
     "fifo_request": 3,
-    "letter": 1,
+    "email": 1,
 }
 OUR_FUNCTIONS = ("validate", "identity", "relay", "notify")
-PEER_CALLS = {"api_request": 1, "write_unit": 1, "read_unit": 1, "letter": 1}
+PEER_CALLS = {"api_request": 1, "write_unit": 1, "read_unit": 1, "email": 1}
 
 
 def dollars(calls: Mapping[str, float], transitions: float, invocations: int) -> float:
-    """Return what a million accounts cost."""
+    """Return the dollars for a million accounts."""
     of_functions = invocations * (
         PRICES["lambda_request"] + LAMBDA_SECONDS * LAMBDA_GB * PRICES["lambda_gb_second"]
     )

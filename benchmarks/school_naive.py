@@ -1,8 +1,8 @@
-"""The usual sample of an account workflow: a function in front, and a function for each step.
+"""The peer: a typical sample of an account workflow with one Lambda function per step.
 
-Written as such samples are: the front function starts the execution, the machine calls a function
-to validate, one to look, one to write and one to tell. No guard against a race, no outbox, no
-compensation. `DEFINITION` takes the functions' names; each handler is one of this file's.
+The first function starts the execution; the state machine calls functions that validate, check,
+create and notify. Like common samples, it has no guard against concurrent requests, no outbox and
+no compensation. `DEFINITION` has placeholders for the function ARNs; this file has the handlers.
 """
 
 import json
@@ -36,6 +36,7 @@ DEFINITION: dict[str, Any] = {
 
 @cache
 def client(service: str) -> Any:
+    """Return a client, created on the first call."""
     import boto3
 
     return boto3.client(service)  # type: ignore[call-overload] # a name among many
@@ -52,20 +53,20 @@ def front(event: dict[str, Any], context: object) -> dict[str, Any]:
 
 
 def validate(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Look at the address and the name."""
+    """Validate address and name."""
     if not re.match(r"[^@\s]+@[^@\s]+\.[^@\s]+$", event["email"]) or not event["name"]:
         raise ValueError("invalid")
     return event
 
 
 def check(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Look whether there is an account."""
+    """Check whether the account exists."""
     found = client("dynamodb").get_item(TableName=TABLE, Key={"email": {"S": event["email"]}})
     return {**event, "exists": "Item" in found}
 
 
 def create(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Write the account."""
+    """Create the account."""
     account = str(uuid.uuid4())
     item = {"email": {"S": event["email"]}, "name": {"S": event["name"]}, "id": {"S": account}}
     client("dynamodb").put_item(TableName=TABLE, Item=item)
@@ -73,7 +74,7 @@ def create(event: dict[str, Any], context: object) -> dict[str, Any]:
 
 
 def notify(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Write to the student."""
+    """Send the email."""
     client("sesv2").send_email(
         FromEmailAddress=SENDER,
         Destination={"ToAddresses": [event["email"]]},

@@ -1,4 +1,4 @@
-"""A roster of many rows, twice: how long the first takes, and that the second makes no user."""
+"""Import a large roster twice: measure the first import, check that the second changes nothing."""
 
 import csv
 import io
@@ -12,7 +12,7 @@ from tools.stack import client
 
 
 def run(running: System, rows: int) -> bool:
-    """Import a roster with one bad row in twenty, twice; print what became of it."""
+    """Import a roster with one invalid row in twenty twice; return whether both are correct."""
     text, tag = io.StringIO(newline=""), uuid.uuid4().hex[:8]
     writer = csv.writer(text)
     writer.writerow(["email", "name"])
@@ -28,17 +28,18 @@ def run(running: System, rows: int) -> bool:
     bad = len(range(0, rows, 20))
     fine = first == {"created": rows - bad, "rejected": bad} and again == first
     print(f"\nroster of {rows:,} rows: {dict(first)} in {seconds:.0f} s, ", end="")
-    # The emulator's speed: it says nothing of AWS's, so nothing is demanded of it.
+    # No requirement: the emulator's speed doesn't predict that of AWS.
     print(f"{rows / seconds:.0f} rows/s on the emulator")
     print(f"the same file again: {_users(running) - before} new users ", end="")
     print(f"in {time.time() - began:.0f} s")
     met = fine and _users(running) == before
-    print(f"every good row an account, every bad one a reason: {'met' if met else 'NOT MET'}")
+    requirement = "an account for every valid row, a reason for every invalid one"
+    print(f"{requirement}: {'met' if met else 'NOT MET'}")
     return met
 
 
 def _imported(running: System, name: str, content: bytes, rows: int) -> Counter[str]:
-    """Put a roster into the bucket, wait for its report, and count what it says."""
+    """Upload a roster, wait for its report, and return the rows by status."""
     storage = client("s3", running.target)
     bucket, key = "meridian-local-rosters-000000000000", f"reports/{name}.csv"
     before = _users(running)
@@ -53,7 +54,7 @@ def _imported(running: System, name: str, content: bytes, rows: int) -> Counter[
 
 
 def _users(running: System) -> int:
-    """Return how many users the pool says that it has."""
+    """Return the user pool's estimated number of users."""
     pools = client("cognito-idp", running.target)
     found = pools.describe_user_pool(UserPoolId=running.deployed.outputs["UserPoolId"])
     return int(found["UserPool"]["EstimatedNumberOfUsers"])

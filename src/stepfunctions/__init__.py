@@ -1,1 +1,1 @@
-"""How they join: the account workflow, its notifications, and the import of rosters."""
+"""The account workflow, its email notifications, and the import of student rosters."""

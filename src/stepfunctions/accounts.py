@@ -1,40 +1,43 @@
-"""The accounts table: who asked, who is a student, what is to be told.
+"""DynamoDB adapter of the accounts table.
 
-| pk | sk | what |
+| pk | sk | attributes |
 |---|---|---|
-| REQUEST#<requestId> | REQUEST | status, reasons, digest of a request; no personal data |
-| ACCOUNT#<accountId> | PERSON | what the student wrote; expires until the account is created |
-| ACCOUNT#<accountId> | ACCOUNT | status of an account |
-| ACCOUNT#<accountId> | OUTBOX#AccountCreated | what the student must hear, held until it is true |
-| EMAIL#<key> | EMAIL | whose address this is: the guard against a second account |
-| SECRET | EMAIL | the secret of the keys of addresses |
+| REQUEST#<requestId> | REQUEST | status, reasons and digest of a request; no personal data |
+| ACCOUNT#<accountId> | PERSON | the submitted form; expires unless the account is created |
+| ACCOUNT#<accountId> | ACCOUNT | status of the account |
+| ACCOUNT#<accountId> | OUTBOX#AccountCreated | the pending notification, held until activation |
+| EMAIL#<key> | EMAIL | the account that owns the address; prevents a second account |
+| SECRET | EMAIL | the HMAC secret of the email keys |
 """
 
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from stepfunctions import aws
-from stepfunctions.rules import Person
+from stepfunctions.validation_rules import Person
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-SECRET_BYTES = 32
+SECRET_BYTES: Final = 32
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """An account as the notifier sees it. `status` is pending, active or withdrawn."""
+    """An account's id and its status: pending, active or withdrawn."""
 
     account_id: str
     status: str
 
 
 class Accounts:
-    """The table. Raises TransientError and RefusedError where DynamoDB does not answer."""
+    """The accounts table.
+
+    Every method raises TransientError or PermanentError if DynamoDB fails.
+    """
 
     def __init__(self, table: str, dynamodb: "DynamoDBClient | None" = None) -> None:
         self._table = table
@@ -45,13 +48,13 @@ class Accounts:
         return self._given or client()
 
     def person(self, account_id: str) -> Person | None:
-        """Return what the student wrote, or None where it is gone."""
+        """Return the submitted form, or None if it was deleted or has expired."""
         item = self._item(f"ACCOUNT#{account_id}", "PERSON")
         return None if item is None else _person(item)
 
-    def whom(self, account_id: str) -> tuple[Account | None, Person | None]:
-        """Return the account and what the student wrote, as they are at one moment."""
-        with aws.answers("DynamoDB"):
+    def account_and_person(self, account_id: str) -> tuple[Account | None, Person | None]:
+        """Return the account and the submitted form, read in one consistent query."""
+        with aws.translate_errors("DynamoDB"):
             answer = self._dynamodb.query(
                 TableName=self._table,
                 KeyConditionExpression="pk = :pk",
@@ -65,65 +68,65 @@ class Accounts:
             None if person is None else _person(person),
         )
 
-    def owner(self, email_key: str) -> str | None:
-        """Return whose address this is: the account's id, or None where it is nobody's."""
+    def email_owner(self, email_key: str) -> str | None:
+        """Return the id of the account that owns the address, or None if it is available."""
         item = self._item(f"EMAIL#{email_key}", "EMAIL")
         return None if item is None else str(item["account_id"]["S"])
 
-    def statuses(self, request_ids: list[str]) -> dict[str, dict[str, Any]]:
-        """Return {request id: {"status": …, "reasons": […]}} of at most 100 requests.
+    def request_statuses(self, request_ids: list[str]) -> dict[str, dict[str, Any]]:
+        """Return {request id: {"status": …, "reasons": […]}} for at most 100 requests.
 
-        A request that is not there is not in the answer. DynamoDB, "BatchGetItem": "up to 16 MB
-        of data, which can comprise as many as 100 items".
+        The result omits unknown requests. DynamoDB, "BatchGetItem": "up to 16 MB of data, which
+        can comprise as many as 100 items".
         """
-        wanted = {
+        pending = {
             self._table: {
-                "Keys": [_key(f"REQUEST#{one}", "REQUEST") for one in request_ids],
+                "Keys": [_key(f"REQUEST#{request_id}", "REQUEST") for request_id in request_ids],
                 "ConsistentRead": True,
                 "ProjectionExpression": "pk, #status, reasons",
                 "ExpressionAttributeNames": {"#status": "status"},
             }
         }
-        found: dict[str, dict[str, Any]] = {}
-        while wanted:
-            with aws.answers("DynamoDB"):
-                answer = self._dynamodb.batch_get_item(RequestItems=wanted)  # type: ignore[arg-type] # the stubs want every optional key
+        statuses: dict[str, dict[str, Any]] = {}
+        while pending:
+            with aws.translate_errors("DynamoDB"):
+                answer = self._dynamodb.batch_get_item(RequestItems=pending)  # type: ignore[arg-type] # the stubs require every optional key
             for item in answer["Responses"].get(self._table, []):
                 request_id = item["pk"]["S"].removeprefix("REQUEST#")
-                found[request_id] = {
+                statuses[request_id] = {
                     "status": item["status"]["S"],
                     "reasons": [
-                        {name: it["S"] for name, it in one["M"].items()}
-                        for one in item.get("reasons", {}).get("L", [])
+                        {name: value["S"] for name, value in reason["M"].items()}
+                        for reason in item.get("reasons", {}).get("L", [])
                     ],
                 }
-            wanted = answer.get("UnprocessedKeys", {})  # type: ignore[assignment] # the same shape
-        return found
+            pending = answer.get("UnprocessedKeys", {})  # type: ignore[assignment] # the same shape
+        return statuses
 
-    def secret(self) -> bytes:
-        """Return the secret of the keys of addresses, made at the first use of the table.
+    def email_secret(self) -> bytes:
+        """Return the HMAC secret of the email keys; the first call on a new table creates it.
 
-        It lies beside what it keys: who has lost one of the two has lost nothing more.
+        The table holds the secret beside the keys because one is useless without the other.
         """
         item = self._item("SECRET", "EMAIL")
         if item is None:
-            made = {**_key("SECRET", "EMAIL"), "secret": {"S": secrets.token_hex(SECRET_BYTES)}}
-            aws.unless(
+            new = {**_key("SECRET", "EMAIL"), "secret": {"S": secrets.token_hex(SECRET_BYTES)}}
+            aws.ignore_error(
                 "ConditionalCheckFailedException",
                 "DynamoDB",
                 lambda: self._dynamodb.put_item(
                     TableName=self._table,
-                    Item=made,
+                    Item=new,
                     ConditionExpression="attribute_not_exists(pk)",
                 ),
             )
-            # Whoever was first, one secret is there now.
+            # A concurrent call may have won the condition: read the stored secret.
             item = self._item("SECRET", "EMAIL")
             assert item is not None
         return bytes.fromhex(item["secret"]["S"])
 
     def _item(self, pk: str, sk: str) -> Mapping[str, Any] | None:
-        with aws.answers("DynamoDB"):
+        with aws.translate_errors("DynamoDB"):
             answer = self._dynamodb.get_item(
                 TableName=self._table, Key=_key(pk, sk), ConsistentRead=True
             )
@@ -149,6 +152,6 @@ def _person(item: Mapping[str, Any]) -> Person:
 
 @cache
 def client() -> "DynamoDBClient":
-    """The client of this process, made at its first use."""
-    client_of: DynamoDBClient = aws.client("dynamodb")
-    return client_of
+    """Return the process's DynamoDB client, created on the first call."""
+    dynamodb: DynamoDBClient = aws.client("dynamodb")
+    return dynamodb

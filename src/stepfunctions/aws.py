@@ -1,16 +1,16 @@
-"""How this room calls AWS: bounded clients, and one place where their errors become ours."""
+"""Bounded AWS clients, and the translation of their errors to TransientError or PermanentError."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from stepfunctions.errors import RefusedError, TransientError
+from stepfunctions.errors import PermanentError, TransientError
 
 if TYPE_CHECKING:
     from botocore.exceptions import ClientError
 
-#: What asks for patience, by the services' common and own names (AWS, "Common error types").
-TRANSIENT = frozenset(
+#: Retryable error codes: common ones (AWS, "Common error types") and those of single services.
+TRANSIENT_CODES: Final = frozenset(
     {
         "InternalError",
         "InternalErrorException",
@@ -31,22 +31,22 @@ TRANSIENT = frozenset(
 
 
 def client(service: str) -> Any:
-    """Return a client whose calls end in seconds: the workflow is the one that tries again."""
+    """Return a client with timeouts of seconds: the state machine owns the long retries."""
     import boto3
     from botocore.config import Config
 
     config = Config(
         connect_timeout=2, read_timeout=5, retries={"mode": "standard", "max_attempts": 3}
     )
-    return boto3.client(service, config=config)  # type: ignore[call-overload] # a name among many
+    return boto3.client(service, config=config)  # type: ignore[call-overload] # any service
 
 
 @contextmanager
-def answers(service: str) -> Iterator[None]:
-    """Turn what a call raises into TransientError or RefusedError.
+def translate_errors(service: str) -> Iterator[None]:
+    """Raise TransientError or PermanentError in place of a botocore error.
 
-    Neither repeats the service's message, which may repeat what it was sent; nor do they carry it
-    along (`from None`), because a trace is written down.
+    The new error omits the service's message, which may quote personal data from the request.
+    `from None` keeps the original out of tracebacks in logs.
     """
     from botocore.exceptions import BotoCoreError, ClientError
 
@@ -55,22 +55,25 @@ def answers(service: str) -> Iterator[None]:
     except ClientError as error:
         code = _code(error)
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        if code in TRANSIENT or status >= 500:
-            raise TransientError(f"{service} asks for patience: {code}.") from None
-        raise RefusedError(f"{service} refuses: {code}.") from None
+        if code in TRANSIENT_CODES or status >= 500:
+            raise TransientError(f"{service} failed temporarily: {code}.") from None
+        raise PermanentError(f"{service} rejected the request: {code}.") from None
     except BotoCoreError as error:
-        raise TransientError(f"{service} does not answer: {type(error).__name__}.") from None
+        raise TransientError(f"{service} did not respond: {type(error).__name__}.") from None
 
 
-def unless[T](expected: str, service: str, call: Callable[[], T]) -> T | None:
-    """Return what a call returns, or None where the service says `expected`; else as `answers`."""
+def ignore_error[T](ignored: str, service: str, call: Callable[[], T]) -> T | None:
+    """Return the result of `call`, or None if the service answers with the code `ignored`.
+
+    Raises TransientError or PermanentError for any other error.
+    """
     from botocore.exceptions import ClientError
 
-    with answers(service):
+    with translate_errors(service):
         try:
             return call()
         except ClientError as error:
-            if _code(error) != expected:
+            if _code(error) != ignored:
                 raise
             return None
 

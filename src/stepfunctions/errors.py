@@ -1,49 +1,49 @@
-"""What can go wrong in this room. A name is what the workflow's retriers and catchers read."""
+"""Exceptions of the account workflow. The state machines match them by class name."""
 
 
 class SchoolError(Exception):
-    """An error of this room. Its sentence holds no personal data: it is kept in the history."""
+    """Base class. Messages contain no personal data, because execution histories keep them."""
 
     code = "school"
 
 
 class SettingsError(SchoolError):
-    """The environment lacks a name, or it has a value that is none."""
+    """An environment variable is missing or invalid."""
 
     code = "settings"
 
 
 class TransientError(SchoolError):
-    """A service did not answer, or asked for patience: the workflow tries again."""
+    """A service did not respond or throttled the call; the state machine retries."""
 
     code = "transient"
 
 
-class RefusedError(SchoolError):
-    """A service said no, and would say it again."""
+class PermanentError(SchoolError):
+    """A service rejected the request; a retry would fail in the same way."""
 
-    code = "refused"
+    code = "permanent"
 
 
 class IdentityTakenError(SchoolError):
-    """The address has a user of another account, or of none."""
+    """The user pool has a user with this address that does not belong to the account."""
 
     code = "identity_taken"
 
 
-class AbsentError(SchoolError):
-    """The row that the workflow was started for is not there."""
+class PersonNotFoundError(SchoolError):
+    """The accounts table has no submitted form for the account."""
 
-    code = "absent"
+    code = "person_not_found"
 
 
 class RosterError(SchoolError):
-    """The roster is no CSV that can be imported; the sentence says which rule it breaks."""
+    """The roster isn't a CSV file that can be imported; the message names the broken rule."""
 
     code = "roster"
 
 
 class OutboxError(SchoolError):
-    """A row of the outbox that cannot be read."""
+    """An outbox item or message has an invalid format."""
 
     code = "outbox"

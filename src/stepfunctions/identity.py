@@ -1,45 +1,47 @@
-"""The user of an account: created by the workflow, deleted by its compensation."""
+"""IdentityFunction: create the account's Cognito user, or delete it as compensation."""
 
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from stepfunctions import address
+from stepfunctions import email_address
 from stepfunctions.accounts import Accounts
-from stepfunctions.errors import AbsentError, IdentityTakenError
+from stepfunctions.errors import IdentityTakenError, PersonNotFoundError
 from stepfunctions.settings import settings
 from stepfunctions.users import Users
 
 
 @cache
 def accounts() -> Accounts:
-    """The table of this process."""
-    return Accounts(settings().need("accounts_table"))
+    """Return the process's accounts table."""
+    return Accounts(settings().require("accounts_table"))
 
 
 @cache
 def users() -> Users:
-    """The pool of this process."""
-    return Users(settings().need("user_pool_id"))
+    """Return the process's user pool."""
+    return Users(settings().require("user_pool_id"))
 
 
 def lambda_handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
-    """Take {"accountId", "action": "create" | "delete"}; return {"sub"}, the user's id or "".
+    """Take {"accountId", "action": "create" | "delete"}; return {"sub"}, "" after a deletion.
 
-    Raises TransientError and RefusedError; IdentityTakenError where the address has a user of
-    another account; AbsentError where nothing is known of the account to create a user for.
+    Raises:
+        IdentityTakenError: another user has the address.
+        PersonNotFoundError: the account to create has no submitted form.
+        TransientError, PermanentError: DynamoDB or Cognito failed.
     """
     account_id = str(event["accountId"])
     person = accounts().person(account_id)
-    email = None if person is None else address.canonical(person.email)
+    email = None if person is None else email_address.normalize(person.email)
     if event["action"] == "delete":
-        # Without the address there never was a user: it is written before and deleted after it.
+        # The form is stored before the user exists and deleted after it: without a form, no user.
         if email is not None:
             users().delete(account_id, email)
         return {"sub": ""}
     if person is None or email is None:
-        raise AbsentError("Nothing is known of this account.")
+        raise PersonNotFoundError("The account has no submitted form with a valid address.")
     sub = users().create(account_id, person, email)
     if sub is None:
-        raise IdentityTakenError("The address has a user already, and it is not this account's.")
+        raise IdentityTakenError("The address belongs to a user of another account.")
     return {"sub": sub}

@@ -1,12 +1,12 @@
-"""The two functions' worth of an import: look at the file before, write the report after.
+"""ImportFunction: validate a roster before the import, and write its report afterwards.
 
-The rows are read from a copy that is named by its content. So what is read is what was judged, even
-where somebody puts another file under the same name meanwhile.
+The state machine reads a normalized copy whose key is the content's digest. So it reads the bytes
+that were validated, even if another file replaces the upload in the meantime.
 """
 
 from collections.abc import Mapping
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 from stepfunctions import aws, roster
 from stepfunctions.accounts import Accounts
@@ -14,25 +14,25 @@ from stepfunctions.errors import RosterError
 from stepfunctions.settings import settings
 
 #: DynamoDB, "BatchGetItem": at most 100 items.
-BATCH = 100
+BATCH_SIZE: Final = 100
 
 
 @cache
-def storage() -> Any:
-    """The client of this process, made at its first use."""
+def s3() -> Any:
+    """Return the process's S3 client, created on the first call."""
     return aws.client("s3")
 
 
 @cache
 def accounts() -> Accounts:
-    """The table of this process."""
-    return Accounts(settings().need("accounts_table"))
+    """Return the process's accounts table."""
+    return Accounts(settings().require("accounts_table"))
 
 
 def lambda_handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
-    """Take {"action": "inspect" | "report", "bucket", "key", …}; return what the machine goes by.
+    """Take {"action": "inspect" | "report", "bucket", "key", …}; return the action's result.
 
-    Raises TransientError and RefusedError where S3 or DynamoDB do not answer.
+    Raises TransientError or PermanentError if S3 or DynamoDB fails.
     """
     if event["action"] == "inspect":
         return inspect(str(event["bucket"]), str(event["key"]))
@@ -40,65 +40,71 @@ def lambda_handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]
 
 
 def inspect(bucket: str, key: str) -> dict[str, Any]:
-    """Return {"ok", "known", "fileId", "rows", "copy"}; a file that is no roster gets its report.
+    """Validate the uploaded file; return {"ok", "known", "fileId", "rows", "copy"}.
 
-    `known`: every row of this very file was decided before, and there is nothing to read.
+    Writes the normalized copy, or for an invalid file a report with the reason. `known` is true if
+    every row of a file with the same content was decided before: then there is nothing to import.
+    Raises TransientError or PermanentError.
     """
-    with aws.answers("S3"):
-        content = storage().get_object(Bucket=bucket, Key=key)["Body"].read()
+    with aws.translate_errors("S3"):
+        content = s3().get_object(Bucket=bucket, Key=key)["Body"].read()
     try:
-        found = roster.inspect(content)
+        valid = roster.parse(content)
     except RosterError as error:
-        # What is called "rosters/2026/" is no file: it is how S3's console shows a folder.
+        # The S3 console creates an empty object such as "rosters/2026/" for a folder.
         if not key.endswith("/"):
-            _write_report(bucket, key, roster.refusal(error))
+            _write_report(bucket, key, roster.rejection_report(error))
         return {"ok": False, "known": False, "fileId": "", "rows": 0, "copy": ""}
-    copy = f"read/{found.file_id}.csv"
-    known = _decided(found.file_id, found.rows) is not None
+    copy = f"read/{valid.file_id}.csv"
+    known = _is_decided(valid.file_id, valid.rows)
     if not known:
-        _put(bucket, copy, found.text)
-    return {"ok": True, "known": known, "fileId": found.file_id, "rows": found.rows, "copy": copy}
+        _put(bucket, copy, valid.text)
+    return {"ok": True, "known": known, "fileId": valid.file_id, "rows": valid.rows, "copy": copy}
 
 
 def report(event: Mapping[str, Any]) -> dict[str, Any]:
-    """Return {"done"}, and when done the number of each outcome; write the report then.
+    """Return {"done": false}, or {"done": true} with the count of each outcome.
 
-    It is done when no request is pending, or when the machine waited long enough (`last`).
+    When done, it writes the report. It is done once no request is pending, or when the state
+    machine sets `last` after its final poll. Raises TransientError or PermanentError.
     """
     file_id, rows = str(event["fileId"]), int(event["rows"])
-    found = _look(file_id, rows, until_pending=not event["last"])
-    if found is None:
+    outcomes = _outcomes(file_id, rows, stop_at_pending=not event["last"])
+    if outcomes is None:
         return {"done": False}
-    text = roster.report(rows, file_id, found)
+    text = roster.report(rows, file_id, outcomes)
     _write_report(str(event["bucket"]), str(event["key"]), text)
     ids = (roster.request_id(file_id, index) for index in range(rows))
     return {
         "done": True,
-        **roster.count(found[it]["status"] if it in found else "failed" for it in ids),
+        **roster.count(outcomes[it]["status"] if it in outcomes else "failed" for it in ids),
     }
 
 
-def _decided(file_id: str, rows: int) -> dict[str, dict[str, Any]] | None:
-    # A new file has no first row yet: one read tells most of them.
-    if not accounts().statuses([roster.request_id(file_id, 0)]):
-        return None
-    found = _look(file_id, rows, until_pending=True)
-    return found if found is not None and len(found) == rows else None
+def _is_decided(file_id: str, rows: int) -> bool:
+    # Most files are new: one read of the first row's request detects them.
+    if not accounts().request_statuses([roster.request_id(file_id, 0)]):
+        return False
+    outcomes = _outcomes(file_id, rows, stop_at_pending=True)
+    return outcomes is not None and len(outcomes) == rows
 
 
-def _look(file_id: str, rows: int, *, until_pending: bool) -> dict[str, dict[str, Any]] | None:
-    """Return what became of the requests; None as soon as one is pending, if that is enough.
+def _outcomes(
+    file_id: str, rows: int, *, stop_at_pending: bool
+) -> dict[str, dict[str, Any]] | None:
+    """Return the requests' outcomes by id; None at the first pending one if `stop_at_pending`.
 
-    From the end, because the last ones are decided last.
+    Reads from the last row, which is decided last.
     """
-    found: dict[str, dict[str, Any]] = {}
-    for end in range(rows, 0, -BATCH):
-        ids = [roster.request_id(file_id, index) for index in range(max(0, end - BATCH), end)]
-        part = accounts().statuses(ids)
-        if until_pending and any(it["status"] == "pending" for it in part.values()):
+    outcomes: dict[str, dict[str, Any]] = {}
+    for end in range(rows, 0, -BATCH_SIZE):
+        start = max(0, end - BATCH_SIZE)
+        ids = [roster.request_id(file_id, index) for index in range(start, end)]
+        batch = accounts().request_statuses(ids)
+        if stop_at_pending and any(it["status"] == "pending" for it in batch.values()):
             return None
-        found |= part
-    return found
+        outcomes |= batch
+    return outcomes
 
 
 def _write_report(bucket: str, key: str, text: str) -> None:
@@ -107,7 +113,7 @@ def _write_report(bucket: str, key: str, text: str) -> None:
 
 
 def _put(bucket: str, key: str, text: str) -> None:
-    with aws.answers("S3"):
-        storage().put_object(
+    with aws.translate_errors("S3"):
+        s3().put_object(
             Bucket=bucket, Key=key, Body=text.encode(), ContentType="text/csv; charset=utf-8"
         )

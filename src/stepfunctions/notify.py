@@ -1,69 +1,73 @@
-"""The notifier: one letter for one row of the outbox, however often the queue delivers it.
+"""NotifyFunction: send one email for each outbox item, however often SQS delivers its message.
 
-The guarantee: every message of the queue is tried until a letter was sent or it lies in the dead
-letters; a letter is sent once, unless SES took it and that could not be written down: the notifier
-was killed in between, SES's answer was lost, or the table did not answer. Then it is sent once more
-for each time that this happens. No design closes that gap, because SES knows no token.
+Guarantee: SQS redelivers a message until its email was sent or the message is in the dead-letter
+queue. An email is sent once, with one exception: if SES accepted the email but the notifier could
+not record it (Lambda stopped the process, the response was lost, or DynamoDB failed), the next
+delivery sends it again. SendEmail has no idempotency token, so no design can close this gap.
 
-The queue has one group, so whatever fails holds up what follows. That is right where SES asks for
-patience, and wrong where it refuses one letter: such a message goes to the dead letters at once.
+The FIFO queue has one message group, so a failed message blocks those behind it. That is correct
+while SES throttles. If SES rejects one email permanently, its message goes to the dead-letter queue
+at once and the others continue.
 """
 
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 import telemetry
-from stepfunctions import address, dead_letters, letters, mail, outbox
+from stepfunctions import dead_letter_queue, email_address, email_templates, outbox, ses
 from stepfunctions.accounts import Accounts
-from stepfunctions.errors import OutboxError, RefusedError, SchoolError
+from stepfunctions.errors import OutboxError, PermanentError, SchoolError
 from stepfunctions.outbox import Message
 from stepfunctions.settings import settings
 
-#: Milliseconds that one letter may take: SES's patience, the connection, and what is written down.
-#: Whoever begins with less may be stopped by Lambda between the letter and the note of it.
-ROOM_MS = 12_000
-#: What becomes of a message, and the metric that counts it.
-COUNTED = {
-    "sent": "LettersSent",
-    "withdrawn": "LettersToNobody",
-    "unknown": "LettersToNobody",
-    "dead letter": "LettersRefused",
+#: Milliseconds that one email can take: connect, SES's read timeout, and the idempotency record.
+#: With less time left, Lambda could stop the function between sending and recording.
+MIN_REMAINING_MS: Final = 12_000
+#: Outcome of a message → CloudWatch metric. The idempotency table stores these outcomes.
+METRICS: Final = {
+    "sent": "EmailsSent",
+    "withdrawn": "EmailsSkipped",
+    "unknown": "EmailsSkipped",
+    "dead letter": "EmailsRejected",
 }
-#: How long a repetition is recognised: a queue keeps a message for 4 days, its dead letters 14.
-REMEMBERED_S = 30 * 86_400
+#: How long a repetition is detected. The queue keeps a message for 4 days, its DLQ for 14.
+IDEMPOTENCY_TTL_S: Final = 30 * 86_400
+#: Powertools builds the records' keys from this name. With another name the notifier would not find
+#: the existing records, and a redelivered message would send its email again.
+IDEMPOTENT_FUNCTION_NAME: Final = "_once.<locals>.by_document"
 
 
 @cache
 def accounts() -> Accounts:
-    """The table of this process."""
-    return Accounts(settings().need("accounts_table"))
+    """Return the process's accounts table."""
+    return Accounts(settings().require("accounts_table"))
 
 
-def tell(message: Message) -> str:
-    """Write to the account; return "sent", or why there is nobody to write to.
+def send_email(message: Message) -> str:
+    """Send the message's email; return "sent", or "withdrawn" or "unknown" if it was skipped.
 
-    Raises TransientError and RefusedError where DynamoDB or SES do.
+    Raises TransientError or PermanentError if DynamoDB or SES fails.
     """
-    account, person = accounts().whom(message.account_id)
+    account, person = accounts().account_and_person(message.account_id)
     if account is None or account.status != "active" or person is None:
         return "withdrawn"
-    recipient = address.canonical(person.email)
-    url = settings().need("portal_url")
-    letter = letters.write(message.kind, person.locale, person.name, url)
-    if recipient is None or letter is None:
+    recipient = email_address.normalize(person.email)
+    url = settings().require("portal_url")
+    email = email_templates.render(message.kind, person.locale, person.name, url)
+    if recipient is None or email is None:
         return "unknown"
-    mail.send(settings().need("sender"), recipient, letter, message.outbox_id)
+    ses.send(settings().require("sender"), recipient, email, message.outbox_id)
     return "sent"
 
 
 @cache
-def _once() -> Callable[..., str]:
-    """`tell`, at most once per outbox id; Powertools keeps what was done in a table.
+def _send_once() -> Callable[..., str]:
+    """Return `send_email`, made idempotent per outbox id by Powertools and a DynamoDB table.
 
-    Made at the first message, not at import: it needs the settings.
+    Created for the first message, because it needs the settings.
     """
     from aws_lambda_powertools.utilities.idempotency import (
         DynamoDBPersistenceLayer,
@@ -71,21 +75,27 @@ def _once() -> Callable[..., str]:
         idempotent_function,
     )
 
-    config = IdempotencyConfig(event_key_jmespath="outboxId", expires_after_seconds=REMEMBERED_S)
-    # Without the context an invocation that was killed would lock its message for that long; with
-    # it, until it would have timed out.
-    kept = DynamoDBPersistenceLayer(settings().need("sent_table"))
+    config = IdempotencyConfig(
+        event_key_jmespath="outboxId", expires_after_seconds=IDEMPOTENCY_TTL_S
+    )
+    store = DynamoDBPersistenceLayer(settings().require("sent_table"))
 
     def by_document(*, message: Mapping[str, str], context: Any) -> str:
         config.register_lambda_context(context)
-        with telemetry.subsegment("letter", outbox=message["outboxId"]):
-            return tell(outbox.from_queue(dict(message)))
+        with telemetry.subsegment("email", outbox=message["outboxId"]):
+            return send_email(outbox.from_queue(dict(message)))
 
+    by_document.__qualname__ = IDEMPOTENT_FUNCTION_NAME
     wrapped = idempotent_function(
-        by_document, data_keyword_argument="message", config=config, persistence_store=kept
+        by_document,
+        data_keyword_argument="message",
+        config=config,
+        persistence_store=store,
     )
 
     def once(message: Message, context: Any) -> str:
+        # The context limits the lock of an interrupted invocation to its remaining time. Without
+        # it, the lock would last until the record expires.
         config.register_lambda_context(context)
         return str(wrapped(message=message.document(), context=context))
 
@@ -93,26 +103,27 @@ def _once() -> Callable[..., str]:
 
 
 def lambda_handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
-    """Take a batch of the queue; return the messages that are to be delivered again.
+    """Process an SQS batch; return the messages that SQS must deliver again.
 
-    A FIFO queue's order holds only if everything after the first failure of its group comes again
-    too (AWS, "Reporting batch item failures", FIFO); there is one group.
+    After a failure it returns that message and all later ones: a FIFO queue keeps its order only if
+    the function stops at the first failure of a group (AWS, "Reporting batch item failures").
     """
     records, outcomes = event["Records"], Counter[str]()
     try:
-        for number, record in enumerate(records):
-            if number and context.get_remaining_time_in_millis() < ROOM_MS:
-                outcomes["LettersLater"] += len(records) - number
-                return _again(records[number:])
+        for index, record in enumerate(records):
+            # The first message always starts: a batch must make progress.
+            if index and context.get_remaining_time_in_millis() < MIN_REMAINING_MS:
+                outcomes["EmailsDeferred"] += len(records) - index
+                return _batch_item_failures(records[index:])
             try:
                 outcome = _deliver(record, context)
-            except Exception as error:  # noqa: BLE001 - whatever it is, the message comes again
+            except Exception as error:  # noqa: BLE001 - SQS redelivers the message after any error
                 _log("failed", record["messageId"], error)
-                outcomes["LettersFailed"] += 1
-                return _again(records[number:])
+                outcomes["EmailsFailed"] += 1
+                return _batch_item_failures(records[index:])
             _log(outcome, record["messageId"])
-            outcomes[COUNTED[outcome]] += 1
-        return _again([])
+            outcomes[METRICS[outcome]] += 1
+        return _batch_item_failures([])
     finally:
         for name, number in outcomes.items():
             telemetry.count(name, number)
@@ -120,16 +131,17 @@ def lambda_handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
             telemetry.flush_metrics()
 
 
-def _again(records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _batch_item_failures(records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return {"batchItemFailures": [{"itemIdentifier": it["messageId"]} for it in records]}
 
 
 def _deliver(record: Mapping[str, Any], context: Any) -> str:
     try:
-        return _once()(outbox.from_queue(_json(record["body"])), context)
-    except (RefusedError, OutboxError) as error:
-        _log("refused", record["messageId"], error)
-        dead_letters.put(settings().need("dead_letters"), record["messageId"], record["body"])
+        return _send_once()(outbox.from_queue(_json(record["body"])), context)
+    except (PermanentError, OutboxError) as error:
+        _log("rejected", record["messageId"], error)
+        url = settings().require("dead_letter_queue_url")
+        dead_letter_queue.send(url, record["messageId"], record["body"])
         return "dead letter"
 
 
@@ -141,7 +153,7 @@ def _json(body: str) -> object:
 
 
 def _log(outcome: str, message_id: str, error: Exception | None = None) -> None:
-    """Print one line of JSON. Only our own sentences are known to hold no personal data."""
+    """Print one JSON line. Only messages of SchoolError are known to hold no personal data."""
     line = {"outcome": outcome, "messageId": message_id}
     if error is not None:
         line["error"] = type(error).__name__

@@ -1,67 +1,71 @@
-"""From the outbox to the bus: the table's stream becomes events, in order, none left out.
+"""RelayFunction: publish outbox items from the DynamoDB stream to EventBridge, in order.
 
-EventBridge Pipes could do this without a function. It is one, because partial failures, bisection
-and the destination of what fails follow the rules of an event source mapping, which are tested.
+A function does this instead of EventBridge Pipes because its partial failures, bisection and
+on-failure destination follow the rules of an event source mapping, which the tests cover.
 """
 
 import json
 from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 from stepfunctions import aws, outbox
 from stepfunctions.settings import settings
 
-SOURCE = "meridian.accounts"
+SOURCE: Final = "meridian.accounts"
 #: EventBridge, "PutEvents": at most 10 entries in a request.
-ENTRIES = 10
+MAX_ENTRIES: Final = 10
 
 
 @cache
 def client() -> Any:
-    """The client of this process, made at its first use."""
+    """Return the process's EventBridge client, created on the first call."""
     return aws.client("events")
 
 
 def lambda_handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
-    """Take a batch of the stream; return the first record that is not on the bus, if there is one.
+    """Publish a stream batch; return the first record that EventBridge didn't accept, if any.
 
-    Lambda sends the batch again from there on (AWS, "Reporting batch item failures", streams): a
-    message can reach the bus twice, and none is passed over.
+    Lambda retries from that record on (AWS, "Reporting batch item failures", streams): EventBridge
+    can receive an event twice, but the relay skips none.
+
+    Raises:
+        OutboxError: a record isn't an outbox item.
+        TransientError, PermanentError: EventBridge failed.
     """
     records = event["Records"]
-    done = 0
-    while done < len(records):
-        batch = records[done : done + ENTRIES]
-        taken = publish(batch)
-        done += taken
-        if taken < len(batch):
-            failed = records[done]["dynamodb"]["SequenceNumber"]
+    published = 0
+    while published < len(records):
+        batch = records[published : published + MAX_ENTRIES]
+        accepted = publish(batch)
+        published += accepted
+        if accepted < len(batch):
+            failed = records[published]["dynamodb"]["SequenceNumber"]
             return {"batchItemFailures": [{"itemIdentifier": failed}]}
     return {"batchItemFailures": []}
 
 
 def publish(records: Sequence[Mapping[str, Any]]) -> int:
-    """Put up to ten records on the bus; return how many from the front are on it.
+    """Publish up to ten records; return how many EventBridge accepted before the first failure.
 
-    Raises TransientError and RefusedError where EventBridge takes none, OutboxError for a record
-    that is no row of the outbox.
+    Raises OutboxError for a record that isn't an outbox item, and TransientError or PermanentError
+    if the whole call fails.
     """
     messages = [outbox.from_stream(record) for record in records]
-    bus = settings().need("bus")
-    with aws.answers("EventBridge"):
+    bus = settings().require("event_bus_name")
+    with aws.translate_errors("EventBridge"):
         answer = client().put_events(
             Entries=[
                 {
                     "EventBusName": bus,
                     "Source": SOURCE,
                     "DetailType": message.kind,
-                    # Sorted: the queue knows a repetition by the digest of this text.
+                    # Sorted: SQS detects a repetition by the digest of this text.
                     "Detail": json.dumps(message.document(), sort_keys=True),
                 }
                 for message in messages
             ]
         )
-    # PutEvents answers 200 where it took a part: each entry says for itself.
-    refused = [number for number, it in enumerate(answer["Entries"]) if "EventId" not in it]
-    return refused[0] if refused else len(messages)
+    # PutEvents returns 200 even if some entries failed: each entry has its result.
+    failed = [index for index, entry in enumerate(answer["Entries"]) if "EventId" not in entry]
+    return failed[0] if failed else len(messages)

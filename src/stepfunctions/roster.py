@@ -1,7 +1,7 @@
-"""A roster: students in a CSV file, one request for an account per row.
+"""Rosters: CSV files with one student per row, and the reports on their import.
 
-Pure rules of the file. A row's own faults are the account workflow's to find: here is judged only
-what would make every row wrong, and what people's spreadsheets do to a file is undone.
+Pure functions. They reject only files whose every row would be wrong, and they normalize the
+differences between spreadsheet programs. The account workflow validates the single rows.
 """
 
 import csv
@@ -9,33 +9,35 @@ import hashlib
 import io
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from stepfunctions.errors import RosterError
 
-NEEDED = ("email", "name")
-COLUMNS = (*NEEDED, "dateOfBirth", "programme", "locale")
-#: What a spreadsheet writes between two cells, by its country.
-DELIMITERS = (",", ";", "\t")
-#: Some hours of SES at its first limits; also far within what a Map state may answer (256 KiB).
-MOST_ROWS = 50_000
-MOST_BYTES = 20 * 1024 * 1024
-REPORT_COLUMNS = ("row", "status", "code", "field", "message")
-#: The first row of students as a spreadsheet counts: the header is row 1.
-FIRST_ROW = 2
-#: What has no reason of its own.
-TOLD = {
-    "failed": ("not_taken", "", "This row could not be taken; put the file into the bucket again."),
-    "pending": ("pending", "", "This row is not decided yet."),
+REQUIRED_COLUMNS: Final = ("email", "name")
+COLUMNS: Final = (*REQUIRED_COLUMNS, "dateOfBirth", "programme", "locale")
+#: Spreadsheet programs choose the delimiter by the locale.
+DELIMITERS: Final = (",", ";", "\t")
+#: SES needs some hours for this number at its initial quota. The result of the Map state also stays
+#: far below the payload limit of 256 KiB.
+MAX_ROWS: Final = 50_000
+MAX_BYTES: Final = 20 * 1024 * 1024
+REPORT_COLUMNS: Final = ("row", "status", "code", "field", "message")
+#: The first student's row number in a spreadsheet: the header is row 1.
+FIRST_ROW: Final = 2
+#: (code, field, message) of a row whose request has no reasons, by status.
+DEFAULT_REASONS: Final = {
+    "failed": ("not_taken", "", "This row couldn't be processed. Upload the file again."),
+    "pending": ("pending", "", "This row is still being processed."),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Roster:
-    """A file that can be imported.
+    """A valid roster.
 
-    `file_id` is its content's: the same file is the same roster. `text` is what is read row by
-    row: UTF-8 without a byte order mark, commas, known columns, no line without a cell.
+    `file_id` is the SHA-256 of the uploaded content. `text` is the normalized CSV that the state
+    machine reads: UTF-8 without a byte order mark, commas, known columns, and no trailing empty
+    rows.
     """
 
     file_id: str
@@ -43,26 +45,29 @@ class Roster:
     text: str
 
 
-def inspect(content: bytes) -> Roster:
-    """Judge a file. Raises RosterError with the rule that it breaks, never with what it says."""
-    if len(content) > MOST_BYTES:
-        raise RosterError(f"The file has more than {MOST_BYTES // 1024 // 1024} MB.")
+def parse(content: bytes) -> Roster:
+    """Validate and normalize a file.
+
+    Raises RosterError with the broken rule; the message doesn't quote the file.
+    """
+    if len(content) > MAX_BYTES:
+        raise RosterError(f"The file is larger than {MAX_BYTES // 1024 // 1024} MB.")
     table = _table(_text(content))
     if not table:
         raise RosterError("The file is empty.")
     columns = _columns(table[0])
     rows = table[1:]
-    # A spreadsheet leaves empty lines at the end. One between two rows is a row without a student:
-    # leaving it out would give every row after it another number than the spreadsheet does.
+    # Spreadsheets leave empty rows at the end. An empty row in the middle stays, because removing
+    # it would shift the row numbers in the report.
     while rows and not any(cell.strip() for cell in rows[-1]):
         rows.pop()
     if not rows:
-        raise RosterError("The file names no student.")
-    if len(rows) > MOST_ROWS:
-        raise RosterError(f"The file has more than {MOST_ROWS} rows.")
-    # More cells than columns: nobody knows which of them is the name, so none of them is.
-    plain = [row if len(row) <= len(columns) else [] for row in rows]
-    padded = [[*row, *[""] * (len(columns) - len(row))] for row in plain]
+        raise RosterError("The file contains no students.")
+    if len(rows) > MAX_ROWS:
+        raise RosterError(f"The file has more than {MAX_ROWS} rows.")
+    # A row with too many cells is ambiguous: clear it, so that the workflow rejects it.
+    unambiguous = [row if len(row) <= len(columns) else [] for row in rows]
+    padded = [[*row, *[""] * (len(columns) - len(row))] for row in unambiguous]
     return Roster(hashlib.sha256(content).hexdigest(), len(rows), _csv([columns, *padded]))
 
 
@@ -71,9 +76,9 @@ def _text(content: bytes) -> str:
         # Excel's "CSV UTF-8" begins with a byte order mark.
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise RosterError("The file is not UTF-8: save it as “CSV UTF-8”.") from None
+        raise RosterError("The file isn't encoded in UTF-8. Save it as “CSV UTF-8”.") from None
     if "\0" in text:
-        raise RosterError("The file is no text: save it as “CSV UTF-8”.")
+        raise RosterError("The file isn't a text file. Save it as “CSV UTF-8”.")
     return text
 
 
@@ -84,53 +89,56 @@ def _table(text: str) -> list[list[str]]:
         rows = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=delimiter)
         return list(rows)
     except csv.Error:
-        raise RosterError("The file is no CSV: a quote does not close where it should.") from None
+        raise RosterError("The file isn't valid CSV: a quote is misplaced or unclosed.") from None
 
 
 def _columns(header: list[str]) -> list[str]:
     known = {name.casefold(): name for name in COLUMNS}
     found = [known.get(cell.strip().casefold(), "") for cell in header]
-    if len(set(found)) != len(found) or "" in found or not set(NEEDED) <= set(found):
-        needed, optional = ", ".join(NEEDED), ", ".join(COLUMNS[len(NEEDED) :])
-        raise RosterError(f"The first row names the columns: {needed}, and perhaps {optional}.")
+    if len(set(found)) != len(found) or "" in found or not set(REQUIRED_COLUMNS) <= set(found):
+        required, optional = (
+            ", ".join(names) for names in (REQUIRED_COLUMNS, COLUMNS[len(REQUIRED_COLUMNS) :])
+        )
+        raise RosterError(
+            f"The first row must contain the columns {required}. Optional columns: {optional}."
+        )
     return found
 
 
 def request_id(file_id: str, index: int) -> str:
-    """Return the id of a row's request, the same for the same file: a UUID of version 8 (RFC 9562).
+    """Return the request id of a row: a UUID of version 8 (RFC 9562) from the file and the index.
 
-    import.asl.yaml makes the same text of the same two; a test compares them.
+    import.asl.yaml computes the same id; a test compares the two.
     """
     digest = hashlib.sha256(f"roster/{file_id}/{index}".encode()).hexdigest()
     return f"{digest[:8]}-{digest[8:12]}-8{digest[13:16]}-8{digest[17:20]}-{digest[20:32]}"
 
 
-def report(rows: int, file_id: str, found: Mapping[str, Mapping[str, Any]]) -> str:
-    """Return the report as CSV: a line for each row, and for each reason where there are more.
+def report(rows: int, file_id: str, outcomes: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return the report as CSV, with one line for each row and for each further reason.
 
-    A row has its spreadsheet's number. No word of the roster is in it: nobody's name, and no
-    formula for a spreadsheet to run.
+    Rows have their spreadsheet numbers. The report repeats no cell of the roster: no personal data
+    and no formula that a spreadsheet program would run.
     """
     lines: list[list[object]] = [[*REPORT_COLUMNS]]
     for index in range(rows):
-        outcome = found.get(request_id(file_id, index))
+        outcome = outcomes.get(request_id(file_id, index))
         status = "failed" if outcome is None else str(outcome["status"])
         reasons = [
             (reason.get("code", ""), reason.get("field", ""), reason.get("message", ""))
             for reason in (outcome["reasons"] if outcome else [])
-        ]
-        told = reasons or [TOLD.get(status, ("", "", ""))]
-        lines.extend([index + FIRST_ROW, status, *reason] for reason in told)
+        ] or [DEFAULT_REASONS.get(status, ("", "", ""))]
+        lines.extend([index + FIRST_ROW, status, *reason] for reason in reasons)
     return _csv(lines)
 
 
-def refusal(reason: RosterError) -> str:
-    """Return the report of a file that is no roster."""
+def rejection_report(reason: RosterError) -> str:
+    """Return the report on a file that isn't a valid roster."""
     return _csv([REPORT_COLUMNS, ("", "refused", "file", "", str(reason))])
 
 
 def count(statuses: Iterable[str]) -> dict[str, int]:
-    """Return how often each outcome is there."""
+    """Return the number of requests by status, zeros included."""
     totals = {"created": 0, "rejected": 0, "failed": 0, "pending": 0}
     for status in statuses:
         totals[status] += 1

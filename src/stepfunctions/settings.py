@@ -1,4 +1,4 @@
-"""The environment as a typed model, checked once per process."""
+"""Environment variables as a typed model, parsed once per process."""
 
 import os
 from collections.abc import Mapping
@@ -10,43 +10,43 @@ from stepfunctions.errors import SettingsError
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the template says. A function is given the names that it uses, and no others."""
+    """The functions' environment. The template sets only the variables that a function uses."""
 
     region: str
     accounts_table: str = ""
     sent_table: str = ""
     user_pool_id: str = ""
-    bus: str = ""
+    event_bus_name: str = ""
     sender: str = ""
     portal_url: str = ""
-    dead_letters: str = ""
+    dead_letter_queue_url: str = ""
 
-    def need(self, name: str) -> str:
-        """Return a setting that this function cannot do without. Raises SettingsError."""
+    def require(self, name: str) -> str:
+        """Return a setting. Raises SettingsError if the environment has no value for it."""
         value: str = getattr(self, name)
         if not value:
-            raise SettingsError(f"The environment lacks {name.upper()}.")
+            raise SettingsError(f"The environment variable {name.upper()} is missing.")
         return value
 
 
 def parse(environment: Mapping[str, str]) -> Settings:
-    """Read the environment. Raises SettingsError."""
+    """Return the settings from environment variables. Raises SettingsError without a region."""
     region = environment.get("AWS_REGION", "")
     if not region:
-        raise SettingsError("The environment lacks AWS_REGION.")
+        raise SettingsError("The environment variable AWS_REGION is missing.")
     return Settings(
         region=region,
         accounts_table=environment.get("ACCOUNTS_TABLE", ""),
         sent_table=environment.get("SENT_TABLE", ""),
         user_pool_id=environment.get("USER_POOL_ID", ""),
-        bus=environment.get("BUS", ""),
+        event_bus_name=environment.get("EVENT_BUS_NAME", ""),
         sender=environment.get("SENDER", ""),
         portal_url=environment.get("PORTAL_URL", ""),
-        dead_letters=environment.get("DEAD_LETTERS", ""),
+        dead_letter_queue_url=environment.get("DEAD_LETTER_QUEUE_URL", ""),
     )
 
 
 @cache
 def settings() -> Settings:
-    """The settings of this process. Raises SettingsError."""
+    """Return the process's settings. Raises SettingsError."""
     return parse(os.environ)

@@ -1,23 +1,23 @@
-"""Cognito: one user for one account, made and unmade as often as the workflow asks."""
+"""Cognito adapter: create and delete the user of an account, both idempotent."""
 
 from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from stepfunctions import aws
 from stepfunctions.errors import TransientError
-from stepfunctions.rules import Person
+from stepfunctions.validation_rules import Person
 
 if TYPE_CHECKING:
     from mypy_boto3_cognito_idp import CognitoIdentityProviderClient
 
-#: The standard attribute that says whose user this is. The pool's users are named by their
-#: address, so the username cannot say it.
-OWNER = "preferred_username"
+#: The standard attribute that holds the account id. The username can't hold it, because the pool
+#: uses the email address as username.
+OWNER_ATTRIBUTE: Final = "preferred_username"
 
 
 class Users:
-    """The pool. Raises TransientError and RefusedError where Cognito does not answer."""
+    """The user pool. Every method raises TransientError or PermanentError if Cognito fails."""
 
     def __init__(
         self, pool_id: str, cognito: "CognitoIdentityProviderClient | None" = None
@@ -30,71 +30,71 @@ class Users:
         return self._given or client()
 
     def create(self, account_id: str, person: Person, email: str) -> str | None:
-        """Return the `sub` of the account's user, new or there before; None: another account's.
+        """Return the `sub` of the account's user, or None if another account owns the address.
 
-        AdminCreateUser is not idempotent: who asks twice reads whose user it is.
+        AdminCreateUser isn't idempotent: if the user exists, the method reads its owner.
         """
-        made = aws.unless(
+        created = aws.ignore_error(
             "UsernameExistsException",
             "Cognito",
             lambda: self._cognito.admin_create_user(
                 UserPoolId=self._pool,
                 Username=email,
                 UserAttributes=_attributes(account_id, person, email),
-                # The notifier writes to the student, in their language.
+                # NotifyFunction sends the welcome email in the student's language.
                 MessageAction="SUPPRESS",
             ),
         )
-        if made is not None:
-            return _attribute(made["User"]["Attributes"], "sub")
+        if created is not None:
+            return _attribute(created["User"]["Attributes"], "sub")
         attributes = self._find(email)
         if attributes is None:
-            raise TransientError("Cognito knows the user and does not show it.")
-        return _attribute(attributes, "sub") if _is_of(account_id, attributes) else None
+            raise TransientError("Cognito reported an existing user but returned none.")
+        return _attribute(attributes, "sub") if _is_owned_by(account_id, attributes) else None
 
     def delete(self, account_id: str, email: str) -> None:
-        """Delete the account's user if there is one; never another account's."""
+        """Delete the account's user if it exists; never a user of another account."""
         attributes = self._find(email)
-        if attributes is None or not _is_of(account_id, attributes):
+        if attributes is None or not _is_owned_by(account_id, attributes):
             return
-        aws.unless(
+        aws.ignore_error(
             "UserNotFoundException",
             "Cognito",
             lambda: self._cognito.admin_delete_user(UserPoolId=self._pool, Username=email),
         )
 
     def _find(self, email: str) -> Sequence[Mapping[str, Any]] | None:
-        found = aws.unless(
+        user = aws.ignore_error(
             "UserNotFoundException",
             "Cognito",
             lambda: self._cognito.admin_get_user(UserPoolId=self._pool, Username=email),
         )
-        return None if found is None else found["UserAttributes"]
+        return None if user is None else user["UserAttributes"]
 
 
 def _attributes(account_id: str, person: Person, email: str) -> Any:
-    given = {
+    values = {
         "email": email,
-        # The school sends mail to it before anyone signs in: the code in that mail is the proof.
+        # The first sign-in needs a code that Cognito sends to the address: that proves ownership.
         "email_verified": "true",
         "name": person.name,
         "locale": person.locale,
         "birthdate": person.date_of_birth,
-        OWNER: account_id,
+        OWNER_ATTRIBUTE: account_id,
     }
-    return [{"Name": name, "Value": value} for name, value in given.items() if value]
+    return [{"Name": name, "Value": value} for name, value in values.items() if value]
 
 
 def _attribute(attributes: Sequence[Mapping[str, Any]], name: str) -> str:
     return next((str(it.get("Value", "")) for it in attributes if it["Name"] == name), "")
 
 
-def _is_of(account_id: str, attributes: Sequence[Mapping[str, Any]]) -> bool:
-    return _attribute(attributes, OWNER) == account_id
+def _is_owned_by(account_id: str, attributes: Sequence[Mapping[str, Any]]) -> bool:
+    return _attribute(attributes, OWNER_ATTRIBUTE) == account_id
 
 
 @cache
 def client() -> "CognitoIdentityProviderClient":
-    """The client of this process, made at its first use."""
-    client_of: CognitoIdentityProviderClient = aws.client("cognito-idp")
-    return client_of
+    """Return the process's Cognito client, created on the first call."""
+    cognito: CognitoIdentityProviderClient = aws.client("cognito-idp")
+    return cognito

@@ -1,48 +1,51 @@
-"""The first state: may this request become an account, and is its address free?"""
+"""ValidateFunction: check the submitted form and whether its email address is available."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
-from stepfunctions import address, rules
+from stepfunctions import email_address, validation_rules
 from stepfunctions.accounts import Accounts
 from stepfunctions.settings import settings
 
 
 @cache
 def accounts() -> Accounts:
-    """The table of this process."""
-    return Accounts(settings().need("accounts_table"))
+    """Return the process's accounts table."""
+    return Accounts(settings().require("accounts_table"))
 
 
 @cache
-def secret() -> bytes:
-    """The secret of the keys of addresses; it never changes."""
-    return accounts().secret()
+def email_secret() -> bytes:
+    """Return the HMAC secret of the email keys, which never changes."""
+    return accounts().email_secret()
 
 
 def lambda_handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
     """Take {"accountId"}; return {"valid", "free", "reasons", "emailKey", "status"}.
 
-    No personal data either way. `valid`: it breaks no rule; `free`: nobody else has the address,
-    which is worth a look and no guarantee; `status`: the account's own, empty where there is none
-    yet, `undone` where nothing but its fence is left. Raises TransientError and RefusedError where
-    the table does not answer.
+    `valid`: the form breaks no rule. `free`: no other account owns the address; only the condition
+    of the Create state guarantees this. `status`: the account's status, "" before Create, or
+    `undone` after a complete compensation. Input and output contain no personal data.
+    Raises TransientError or PermanentError if DynamoDB fails.
     """
     account_id = str(event["accountId"])
-    account, person = accounts().whom(account_id)
+    account, person = accounts().account_and_person(account_id)
     status = "" if account is None else account.status
     if status == "withdrawn" and person is None:
         status = "undone"
-    verdict = {"valid": True, "free": True, "emailKey": "", "status": status}
-    reasons = [rules.EXPIRED] if person is None else rules.check(person, datetime.now(UTC).date())
-    canonical = None if person is None else address.canonical(person.email)
-    if reasons or canonical is None:
-        verdict["valid"] = False
+    result = {"valid": True, "free": True, "emailKey": "", "status": status}
+    if person is None:
+        reasons = [validation_rules.EXPIRED]
     else:
-        email_key = address.key(canonical, secret())
-        verdict["emailKey"] = email_key
-        verdict["free"] = accounts().owner(email_key) in {None, account_id}
-        reasons = [] if verdict["free"] else [rules.TAKEN]
-    return {**verdict, "reasons": [reason.document() for reason in reasons]}
+        reasons = validation_rules.validate_person(person, datetime.now(UTC).date())
+    normalized = None if person is None else email_address.normalize(person.email)
+    if reasons or normalized is None:
+        result["valid"] = False
+    else:
+        email_key = email_address.email_key(normalized, email_secret())
+        result["emailKey"] = email_key
+        result["free"] = accounts().email_owner(email_key) in {None, account_id}
+        reasons = [] if result["free"] else [validation_rules.TAKEN]
+    return {**result, "reasons": [reason.document() for reason in reasons]}

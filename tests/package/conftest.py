@@ -86,7 +86,7 @@ class Package:
 
 def package(function: str, handler: str) -> Package:
     """Return a built package. Without a build there is nothing to test: that is a failure."""
-    found = [path for path in BUILT.glob(f"*/{function}") if path.is_dir()]
+    found = [path for path in BUILT.glob(f"**/{function}") if path.is_dir()]
     if not found:
         pytest.fail(f"{function} was not built: run `make build` first.")
     return Package(found[0], handler)

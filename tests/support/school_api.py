@@ -10,7 +10,11 @@ import yaml
 from aws_emulator.rest_api import definition
 from aws_emulator.rest_api.model import Definition
 from tests.support.paths import ROOT
+from tests.unit.stacks.test_templates import resources
 
+STACK: Final = ROOT / "stacks" / "school.yaml"
+#: The files that AWS::Include inserts into the template's DefinitionBody.
+INCLUDED: Final = sorted((ROOT / "src" / "stepfunctions" / "api").glob("*.yaml"))
 STAGE: Final = "test"
 ACCOUNT: Final = "123456789012"
 HOME: Final = "us-east-1"
@@ -30,8 +34,11 @@ VALUES: Final = {
 
 
 def resolve(node: Any) -> Any:
-    """Resolve intrinsic functions, as AWS::Include and CloudFormation do."""
+    """Return the node with includes and intrinsic functions resolved, as CloudFormation does."""
     if isinstance(node, dict):
+        if set(node) == {"Fn::Transform"}:
+            location = STACK.parent / node["Fn::Transform"]["Parameters"]["Location"]
+            return resolve(yaml.safe_load(location.read_text()))
         if set(node) == {"Fn::Sub"}:
             return re.sub(r"\$\{([A-Za-z:.]+)\}", lambda found: VALUES[found[1]], node["Fn::Sub"])
         if set(node) == {"Fn::GetAtt"}:
@@ -44,10 +51,10 @@ def resolve(node: Any) -> Any:
 
 @cache
 def document() -> dict[str, Any]:
-    """Return the OpenAPI document, as API Gateway exports it."""
-    text = (ROOT / "src" / "stepfunctions" / "api.yaml").read_text()
-    # CloudFormation and the export pass the document through JSON.
-    found = json.loads(json.dumps(resolve(yaml.safe_load(text))))
+    """The OpenAPI document, as an export gives it."""
+    body = resources(STACK)["Api"]["Properties"]["DefinitionBody"]
+    # Through JSON, as CloudFormation and an export do.
+    found = json.loads(json.dumps(resolve(body)))
     assert isinstance(found, dict)
     return found
 

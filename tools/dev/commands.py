@@ -72,7 +72,7 @@ def _print_addresses(running: system.System) -> None:
         group = "paying" if student.paying else "not paying"
         print(f"  student    {student.email}  password {student.password}  ({group})")
     print("             (the emulator's sign-in page can't reset passwords: use these students)")
-    print(f"  school API {url}/api/   (defined in src/stepfunctions/api.yaml)")
+    print(f"  school API {url}/api/   (defined in src/stepfunctions/api/)")
     print(f"  emails     {running.target.endpoint}/_ministack/ses/messages")
     print(f"  collector  {url}/v1/batch   write key {running.deployed.write_key}")
     print(f"  data lake  s3://{outputs['LakeBucket']}/events/")

@@ -1,4 +1,4 @@
-"""Browsers of students at the running portal."""
+"""Browser contexts of students on the running portal."""
 
 import secrets
 import uuid
@@ -9,22 +9,22 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
 from tests.support.chromium import launched
-from tests.system.school.world import World
+from tests.system.school.school_client import SchoolClient
 from tools.dev.system import System
 from tools.stack import client
 
 
 @dataclass(frozen=True)
 class Student:
-    """A user of the pool that no other test knows."""
+    """A Cognito user of one test."""
 
     email: str
     password: str = field(repr=False)
 
 
 @pytest.fixture(scope="module")
-def world(meridian: System) -> World:
-    return World(meridian)
+def school(meridian: System) -> SchoolClient:
+    return SchoolClient(meridian)
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture
 def student(meridian: System) -> Callable[[], Student]:
-    """Makes students that may sign in; they do not pay."""
+    """Return a factory of students who can sign in but don't pay."""
 
     def make() -> Student:
         it = Student(f"pupil-{uuid.uuid4().hex[:12]}@example.com", secrets.token_urlsafe(12))
@@ -61,16 +61,16 @@ def student(meridian: System) -> Callable[[], Student]:
 
 
 @pytest.fixture
-def complaints() -> list[str]:
-    """What a browser has to say of our pages: errors of scripts, and of the policy."""
+def page_errors() -> list[str]:
+    """Collect script errors and Content Security Policy violations of the pages."""
     return []
 
 
 @pytest.fixture
 def visit(
-    chromium: Browser, meridian: System, complaints: list[str]
+    chromium: Browser, meridian: System, page_errors: list[str]
 ) -> Iterator[Callable[..., Page]]:
-    """Opens browsers, each with cookies of its own, at the size of a telephone."""
+    """Return a factory of pages, each in a new browser context with a phone's viewport."""
     contexts: list[BrowserContext] = []
 
     def open_one(width: int = 360, **options: str) -> Page:
@@ -78,15 +78,15 @@ def visit(
             base_url=meridian.url,
             viewport={"width": width, "height": 740},
             locale="en-GB",
-            timezone_id="Asia/Kathmandu",  # a quarter of an hour beside everybody else's half hours
+            timezone_id="Asia/Kathmandu",  # UTC+05:45
             **options,  # type: ignore[arg-type]  # texts only
         )
         contexts.append(context)
         page = context.new_page()
-        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("pageerror", lambda error: page_errors.append(str(error)))
         page.on(
             "console",
-            lambda it: complaints.append(it.text) if "Content Security" in it.text else None,
+            lambda it: page_errors.append(it.text) if "Content Security" in it.text else None,
         )
         return page
 

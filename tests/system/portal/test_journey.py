@@ -1,26 +1,27 @@
-"""What a student does at the portal, in a browser, on the running system."""
+"""User journeys through the portal in a browser, on the running system."""
 
 import json
 import re
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
+from typing import Final
 
 import pytest
 from playwright.sync_api import Dialog, Page, Route, expect
 
 from tests.system.portal.conftest import Student
-from tests.system.school.world import World, someone
+from tests.system.school.school_client import SchoolClient, unique_email
 from tools.dev.system import System
 
 pytestmark = pytest.mark.browser
 
 type Visit = Callable[..., Page]
-TOKEN = "__Host-meridian-token"
-#: A workflow's first run starts every function of it.
-SLOW_MS = 40_000
-LOGIN_PAGE = re.compile(r"/oauth2/authorize\?")
-NAME = 'O\'Brien "Ng\\uyễn" 🎓 <b>'
+TOKEN: Final = "__Host-meridian-token"
+#: The first run of a workflow includes the cold start of each function.
+SLOW_MS: Final = 40_000
+LOGIN_PAGE: Final = re.compile(r"/oauth2/authorize\?")
+NAME: Final = 'O\'Brien "Ng\\uyễn" 🎓 <b>'
 
 
 def sign_in(page: Page, student: Student, path: str = "/app/") -> None:
@@ -38,61 +39,62 @@ def status(page: Page, path: str, options: str = "{}") -> int:
     return found
 
 
-def fits(page: Page) -> None:
+def assert_fits(page: Page) -> None:
+    """Assert that the page needs no horizontal scrolling."""
     width = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
     assert width[0] <= width[1]
 
 
 def fill_in(page: Page, email: str, name: str = NAME) -> None:
-    page.get_by_label("E-mail address").fill(email)
-    page.get_by_label("Your name").fill(name)
+    page.get_by_label("Email address").fill(email)
+    page.get_by_label("Full name").fill(name)
 
 
-def test_an_account_is_asked_for_and_a_letter_comes(
-    visit: Visit, meridian: System, world: World, complaints: list[str]
+def test_student_creates_account_and_gets_email(
+    visit: Visit, meridian: System, school: SchoolClient, page_errors: list[str]
 ) -> None:
     page = visit()
     page.goto("/")
-    fits(page)
-    page.get_by_role("link", name="Ask for an account").click()
-    send = page.get_by_role("button", name="Ask for an account")
+    assert_fits(page)
+    page.get_by_role("main").get_by_role("link", name="Create account").click()
+    send = page.get_by_role("button", name="Create account")
     send.click()
-    # Said before anything is sent, each next to its field, and the first one has the focus.
-    expect(page.locator("#email-error")).to_have_text("An e-mail address is needed.")
-    expect(page.locator("#name-error")).to_have_text("A name is needed.")
-    expect(page.get_by_label("E-mail address")).to_be_focused()
-    # What only the school can know comes from the workflow, every reason at once.
+    # Before any request: a message next to each field, and focus on the first one.
+    expect(page.locator("#email-error")).to_have_text("Email address is required.")
+    expect(page.locator("#name-error")).to_have_text("Name is required.")
+    expect(page.get_by_label("Email address")).to_be_focused()
+    # The workflow's reasons, all at once.
     fill_in(page, "asha at example.com", "123")
     page.get_by_label("Date of birth").fill("2999-01-01")
     send.click()
-    expect(page.locator("#email-error")).to_contain_text("no e-mail address", timeout=SLOW_MS)
+    expect(page.locator("#email-error")).to_contain_text("valid email address", timeout=SLOW_MS)
     expect(page.locator("#name-error")).to_contain_text("at least one letter")
-    expect(page.locator("#dateOfBirth-error")).to_contain_text("in the past")
-    fits(page)
-    email = someone()
+    expect(page.locator("#dateOfBirth-error")).to_contain_text("in the future")
+    assert_fits(page)
+    email = unique_email()
     fill_in(page, email)
     page.get_by_label("Date of birth").fill("2001-02-03")
     page.get_by_label("Programme").select_option("music")
-    page.get_by_label("We write to you in").select_option("vi")
+    page.get_by_label("Email language").select_option("vi")
     send.click()
     expect(page.get_by_role("heading", name="Your account is ready")).to_be_focused(timeout=SLOW_MS)
     expect(page.locator("#to")).to_have_text(email)
-    (letter,) = world.heard(email)
-    assert meridian.url in json.dumps(letter)
-    assert "Chào mừng" in json.dumps(letter, ensure_ascii=False)
-    # Somebody else with the same address hears why not.
+    (message,) = school.wait_for_emails(email)
+    assert meridian.url in json.dumps(message)
+    assert "Chào mừng" in json.dumps(message, ensure_ascii=False)
+    # A second request with the same address is rejected with a reason.
     page.goto("/sign-up.html")
     fill_in(page, email.upper())
     send.click()
-    expect(page.locator("#email-error")).to_contain_text("There is an account", timeout=SLOW_MS)
-    assert complaints == []
+    expect(page.locator("#email-error")).to_contain_text("already exists", timeout=SLOW_MS)
+    assert page_errors == []
 
 
-def test_a_form_that_is_sent_again_is_the_same_request(visit: Visit, world: World) -> None:
-    """The answer is lost, then the school is busy: pressed once, and it is one account."""
+def test_retried_form_is_same_request(visit: Visit, school: SchoolClient) -> None:
+    """A lost response and a 503 lead to retries with the same id and to one account."""
     page, sent = visit(), list[str]()
 
-    def unlucky(route: Route) -> None:
+    def fail_twice(route: Route) -> None:
         sent.append(json.loads(route.request.post_data or "{}")["requestId"])
         if len(sent) == 1:
             route.fetch()
@@ -102,149 +104,149 @@ def test_a_form_that_is_sent_again_is_the_same_request(visit: Visit, world: Worl
         else:
             route.continue_()
 
-    page.route("**/api/accounts", unlucky)
+    page.route("**/api/accounts", fail_twice)
     page.goto("/sign-up.html")
-    email = someone()
+    email = unique_email()
     fill_in(page, email)
-    page.get_by_role("button", name="Ask for an account").click()
-    expect(page.locator("#said")).to_contain_text("try again")
+    page.get_by_role("button", name="Create account").click()
+    expect(page.locator("#status")).to_contain_text("Trying again")
     expect(page.get_by_role("heading", name="Your account is ready")).to_be_visible(timeout=SLOW_MS)
     assert len(sent) == 3
     assert len(set(sent)) == 1
-    assert len(world.heard(email)) == 1
-    assert len(world.users_with(email)) == 1
+    assert len(school.wait_for_emails(email)) == 1
+    assert len(school.users_with(email)) == 1
 
 
-def test_a_student_books_cancels_and_says_what_could_be_better(
-    visit: Visit, student: Callable[[], Student], world: World, complaints: list[str]
+def test_student_books_cancels_and_sends_feedback(
+    visit: Visit, student: Callable[[], Student], school: SchoolClient, page_errors: list[str]
 ) -> None:
     page, other = visit(), visit()
     sign_in(page, student())
     expect(page.locator("#account")).to_have_text("Sign out")
-    expect(page.locator("#profile-said")).to_have_text(re.compile("know nothing of you"))
+    expect(page.locator("#profile-status")).to_have_text(re.compile("saved any preferences yet"))
     expect(page.locator("#none")).to_be_visible()
-    fits(page)
-    keep_a_profile(page)
+    assert_fits(page)
+    save_profile(page)
     booked = book(page, "It's about <b>maths</b>")
-    expect(page.locator("#appointments-said")).to_contain_text("Booked")
-    line = page.locator("#booked li")
-    expect(line).to_have_count(1)
-    expect(line).to_contain_text("It's about <b>maths</b>")
+    expect(page.locator("#appointments-status")).to_contain_text("Booked")
+    appointment = page.locator("#booked li")
+    expect(appointment).to_have_count(1)
+    expect(appointment).to_contain_text("It's about <b>maths</b>")
     sign_in(other, student())
     assert book(other, "Me too") == booked
-    expect(other.locator("#appointments-said")).to_contain_text("Somebody else has this half hour")
+    expect(other.locator("#appointments-status")).to_contain_text("already booked")
     expect(other.locator("#booked li")).to_have_count(0)
     page.on("dialog", Dialog.accept)
-    line.get_by_role("button").click()
-    expect(page.locator("#appointments-said")).to_contain_text("cancelled")
-    expect(line).to_have_count(0)
-    other.get_by_role("button", name="Book").click()
-    expect(other.locator("#appointments-said")).to_contain_text("Booked")
+    appointment.get_by_role("button").click()
+    expect(page.locator("#appointments-status")).to_contain_text("cancelled")
+    expect(appointment).to_have_count(0)
+    other.get_by_role("button", name="Book appointment").click()
+    expect(other.locator("#appointments-status")).to_contain_text("Booked")
     words = f"Thank you, {NAME}\nfor {booked}"
-    page.get_by_label("Your words").fill(words)
-    page.get_by_role("button", name="Send").click()
-    expect(page.locator("#feedback-said")).to_contain_text("Thank you")
-    assert words in [json.loads(body)["message"] for body in world.taken("feedback")]
+    page.get_by_label("Message").fill(words)
+    page.get_by_role("button", name="Send feedback").click()
+    expect(page.locator("#feedback-status")).to_contain_text("Thank you")
+    assert words in [json.loads(body)["message"] for body in school.drain("feedback")]
     page.get_by_role("link", name="Sign out").click()
     page.wait_for_url(lambda url: url.endswith("/"))
     expect(page.locator("#account")).to_have_text("Sign in")
     assert status(page, "/api/profile") == 401
-    assert complaints == []
+    assert page_errors == []
 
 
-def keep_a_profile(page: Page) -> None:
-    page.get_by_label("What we call you").fill(NAME)
+def save_profile(page: Page) -> None:
+    page.get_by_label("Display name").fill(NAME)
     page.get_by_label("Language", exact=True).select_option("hi")
     page.get_by_label("Time zone").fill("Mars")
     page.get_by_label("Computing").check()
-    page.get_by_role("button", name="Keep").click()
+    page.get_by_role("button", name="Save").click()
     page.get_by_label("Time zone").fill("not a zone")
-    page.get_by_role("button", name="Keep").click()
-    expect(page.locator("#timeZone-error")).to_contain_text("no time zone")
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator("#timeZone-error")).to_contain_text("valid time zone")
     page.get_by_label("Time zone").fill("Asia/Kathmandu")
-    page.get_by_role("button", name="Keep").click()
-    expect(page.locator("#profile-said")).to_have_text("Kept.")
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator("#profile-status")).to_have_text("Saved.")
     page.reload()
-    expect(page.get_by_label("What we call you")).to_have_value(NAME)
+    expect(page.get_by_label("Display name")).to_have_value(NAME)
     expect(page.get_by_label("Language", exact=True)).to_have_value("hi")
     expect(page.get_by_label("Computing")).to_be_checked()
     expect(page.get_by_label("Music")).not_to_be_checked()
 
 
 def book(page: Page, note: str) -> str:
-    """Ask for tomorrow's first half hour; return when it is."""
+    """Book the first half hour of tomorrow; return its start."""
     page.get_by_label("Advisor", exact=True).select_option("linh-tran")
-    page.get_by_label("What is it about?").fill(note)
+    page.get_by_label("Topic").fill(note)
     start = page.locator("#start").input_value()
-    # By a clock in Kathmandu the half hours of the world begin at a quarter past and to.
+    # Kathmandu is UTC+05:45: half hours in UTC start at a quarter past or to.
     assert start.endswith(("T01:30:00Z", "T02:00:00Z"))
     assert page.locator("#start option").first.inner_text() in {"07:15", "7:15 am"}
-    page.get_by_role("button", name="Book").click()
+    page.get_by_role("button", name="Book appointment").click()
     return start
 
 
-def test_a_token_that_is_gone_is_renewed_and_nothing_typed_is_lost(
+def test_missing_token_is_refreshed_without_losing_input(
     visit: Visit, student: Callable[[], Student]
 ) -> None:
     page = visit()
     sign_in(page, student())
-    page.get_by_label("Your words").fill("Half a thought")
+    page.get_by_label("Message").fill("Half a thought")
     page.context.clear_cookies(name=TOKEN)
     assert status(page, "/api/profile") == 401
-    page.get_by_role("button", name="Send").click()
-    expect(page.locator("#feedback-said")).to_contain_text("Thank you")
-    # With nothing to renew it with, the page says so, offers the sign-in, and keeps the words.
-    page.get_by_label("Your words").fill("The other half")
+    page.get_by_role("button", name="Send feedback").click()
+    expect(page.locator("#feedback-status")).to_contain_text("Thank you")
+    # Without a session the page shows a message with a sign-in link and keeps the input.
+    page.get_by_label("Message").fill("The other half")
     page.context.clear_cookies()
-    page.get_by_role("button", name="Send").click()
-    expect(page.locator("#feedback-said")).to_contain_text("You are signed out")
-    expect(page.locator("#feedback-said a")).to_have_attribute(
+    page.get_by_role("button", name="Send feedback").click()
+    expect(page.locator("#feedback-status")).to_contain_text("signed out")
+    expect(page.locator("#feedback-status a")).to_have_attribute(
         "href", "/auth/sign-in?return_to=%2Fapp%2F"
     )
-    expect(page.get_by_label("Your words")).to_have_value("The other half")
+    expect(page.get_by_label("Message")).to_have_value("The other half")
 
 
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
         (None, "No connection"),
-        ({"status": 429, "json": {"code": "throttled"}}, "Many people are asking"),
-        ({"status": 503, "body": "<html>CloudFront</html>"}, "does not answer"),
-        ({"status": 403, "body": "<html>blocked</html>"}, "was refused"),
+        ({"status": 429, "json": {"code": "throttled"}}, "very busy"),
+        ({"status": 503, "body": "<html>CloudFront</html>"}, "temporarily unavailable"),
+        ({"status": 403, "body": "<html>blocked</html>"}, "was blocked"),
         ({"status": 504, "json": {"code": "timed_out"}}, "took too long"),
     ],
 )
-def test_what_goes_wrong_is_said_in_words(
-    visit: Visit, student: Callable[[], Student], complaints: list[str],
+def test_failed_call_shows_message(
+    visit: Visit, student: Callable[[], Student], page_errors: list[str],
     answer: dict[str, object] | None, words: str,
 ) -> None:  # fmt: skip
     page = visit()
     sign_in(page, student())
-    expect(page.locator("#profile-said")).not_to_be_empty()
+    expect(page.locator("#profile-status")).not_to_be_empty()
 
     def fail(route: Route) -> None:
         route.abort() if answer is None else route.fulfill(**answer)  # type: ignore[arg-type]  # as above
 
     page.route("**/api/feedback", fail)
-    page.get_by_label("Your words").fill("Hello")
-    page.get_by_role("button", name="Send").click()
-    expect(page.locator("#feedback-said")).to_contain_text(words)
+    page.get_by_label("Message").fill("Hello")
+    page.get_by_role("button", name="Send feedback").click()
+    expect(page.locator("#feedback-status")).to_contain_text(words)
     page.unroute("**/api/feedback")
-    page.get_by_role("button", name="Send").click()
-    expect(page.locator("#feedback-said")).to_contain_text("Thank you")
-    assert complaints == []
+    page.get_by_role("button", name="Send feedback").click()
+    expect(page.locator("#feedback-status")).to_contain_text("Thank you")
+    assert page_errors == []
 
 
-def test_the_last_hour_is_watched_live(visit: Visit, student: Callable[[], Student]) -> None:
+def test_live_page_shows_last_hour(visit: Visit, student: Callable[[], Student]) -> None:
     page = visit()
     seen: list[int] = []
     page.on("response", lambda it: seen.append(it.status) if it.url.endswith("/v1/page") else None)
     sign_in(page, student(), "/app/live.html")
-    # This very view is one of them.
+    # The test's page view is one of the events.
     expect(page.locator("#events")).to_have_text(re.compile("[1-9]"), timeout=SLOW_MS)
     expect(page.locator("#bars rect")).to_have_count(60)
     assert seen == [200]
-    fits(page)
+    assert_fits(page)
 
 
 class _Empty(BaseHTTPRequestHandler):
@@ -254,39 +256,39 @@ class _Empty(BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - as above
-        """Say nothing."""
+        """Disable logging."""
 
 
 @pytest.fixture
-def neighbour() -> Iterator[str]:
-    """Another program of this host, with a page of its own."""
+def same_site_page() -> Iterator[str]:
+    """Serve a page on another port of this host; yield its URL."""
     with ThreadingHTTPServer(("127.0.0.1", 0), _Empty) as server:
         Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://localhost:{server.server_address[1]}/"
         server.shutdown()
 
 
-def test_another_page_of_the_same_site_brings_nobody_along(
-    visit: Visit, student: Callable[[], Student], meridian: System, neighbour: str
+def test_same_site_page_cannot_use_session(
+    visit: Visit, student: Callable[[], Student], meridian: System, same_site_page: str
 ) -> None:
-    """Another port of this host is the same site: the browser sends the cookies along."""
+    """Another port of the host is the same site, so the browser sends the cookies."""
     page = visit()
     sign_in(page, student())
     tab = page.context.new_page()
     answers: dict[str, int] = {}
     tab.on("response", lambda it: answers.update({it.request.method + it.url: it.status}))
-    tab.goto(neighbour)
-    brought = "{mode: 'no-cors', credentials: 'include'}"
-    tab.evaluate(f"fetch('{meridian.url}/api/profile', {brought})")
+    tab.goto(same_site_page)
+    with_cookies = "{mode: 'no-cors', credentials: 'include'}"
+    tab.evaluate(f"fetch('{meridian.url}/api/profile', {with_cookies})")
     tab.evaluate(
-        f"fetch('{meridian.url}/api/feedback', {{method: 'POST', body: '{{}}', ...{brought}}})"
+        f"fetch('{meridian.url}/api/feedback', {{method: 'POST', body: '{{}}', ...{with_cookies}}})"
     )
-    tab.evaluate(f"fetch('{meridian.url}/auth/session', {brought})")
+    tab.evaluate(f"fetch('{meridian.url}/auth/session', {with_cookies})")
     assert answers[f"GET{meridian.url}/api/profile"] == 401
     assert answers[f"POST{meridian.url}/api/feedback"] == 401
     sent = tab.goto(f"{meridian.url}/api/profile")
     assert sent is not None
-    # A link or the address bar: the cookies come along, and count for nothing.
+    # A link or the address bar: the browser sends the cookies, and edge_auth ignores them.
     assert TOKEN in sent.request.all_headers()["cookie"]
     assert sent.status == 401
     assert status(page, "/api/profile") == 404

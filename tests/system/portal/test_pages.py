@@ -1,4 +1,4 @@
-"""What the portal's files are made of: read without a browser, and without a build."""
+"""Static checks of the portal's pages and scripts, without a browser."""
 
 import json
 import re
@@ -16,8 +16,8 @@ from tools import portal
 WEB = ROOT / "web"
 PAGES = sorted(WEB.rglob("*.html"))
 SCRIPTS = sorted(WEB.rglob("*.js"))
-#: What edge_auth answers itself.
-OWN = {"/auth/sign-in", "/auth/sign-out", "/auth/refresh", "/auth/session"}
+#: Paths that edge_auth serves itself.
+EDGE_AUTH_PATHS = {"/auth/sign-in", "/auth/sign-out", "/auth/refresh", "/auth/session"}
 
 
 class Page(HTMLParser):
@@ -36,7 +36,7 @@ class Page(HTMLParser):
 
 
 def served(address: str) -> Path:
-    """The file that an address of this site is read from."""
+    """Return the file that CloudFront serves for a path."""
     path = address.partition("?")[0].partition("#")[0]
     folder = "members" if path.startswith(("/app/", "/premium/")) else "public"
     return WEB / folder / (path.lstrip("/") + ("index.html" if path.endswith("/") else ""))
@@ -47,7 +47,7 @@ def named(path: Path) -> str:
 
 
 @pytest.mark.parametrize("path", PAGES, ids=named)
-def test_a_page_says_what_it_is(path: Path) -> None:
+def test_page_has_title_language_and_skip_link(path: Path) -> None:
     page = Page(path)
     assert page.all("html")[0]["lang"] == "en"
     assert any(it.get("name") == "viewport" for it in page.all("meta"))
@@ -58,8 +58,8 @@ def test_a_page_says_what_it_is(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", PAGES, ids=named)
-def test_the_policy_lets_everything_on_a_page_run(path: Path) -> None:
-    """`default-src 'self'`: nothing inline, nothing from elsewhere."""
+def test_page_complies_with_content_security_policy(path: Path) -> None:
+    """`default-src 'self'` forbids inline code and other origins."""
     page = Page(path)
     for tag, attributes in page.elements:
         assert not {"style", *(name for name in attributes if name.startswith("on"))} & set(
@@ -73,15 +73,15 @@ def test_the_policy_lets_everything_on_a_page_run(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", PAGES, ids=named)
-def test_no_link_is_dead(path: Path) -> None:
+def test_every_link_has_target(path: Path) -> None:
     for link in Page(path).all("a"):
         address = link["href"]
         target = address.partition("?")[0].partition("#")[0]
-        assert not target or target in OWN or served(target).is_file(), address
+        assert not target or target in EDGE_AUTH_PATHS or served(target).is_file(), address
 
 
 @pytest.mark.parametrize("path", PAGES, ids=named)
-def test_every_field_has_a_label_and_a_place_for_words(path: Path) -> None:
+def test_every_field_has_label_and_error_element(path: Path) -> None:
     page = Page(path)
     labelled = {it["for"] for it in page.all("label") if "for" in it}
     ids = {it["id"] for _, it in page.elements if "id" in it}
@@ -90,8 +90,8 @@ def test_every_field_has_a_label_and_a_place_for_words(path: Path) -> None:
         assert set(field.get("aria-describedby", "").split()) <= ids, field
 
 
-def test_every_page_has_the_same_way_around() -> None:
-    ways = {
+def test_every_page_has_same_navigation() -> None:
+    navigations = {
         re.sub(
             r' aria-current="page"',
             "",
@@ -99,11 +99,11 @@ def test_every_page_has_the_same_way_around() -> None:
         )
         for path in PAGES
     }
-    assert len(ways) == 1
+    assert len(navigations) == 1
 
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=named)
-def test_no_text_becomes_markup(path: Path) -> None:
+def test_script_uses_no_markup_sinks(path: Path) -> None:
     text = path.read_text()
     for sink in (
         "innerHTML",
@@ -125,7 +125,7 @@ def schema(name: str) -> dict[str, Any]:
 
 
 def values(page: Page, after: str) -> list[str]:
-    """The options of the select with this name."""
+    """Return the option values of the select element with a name."""
     names = [(tag, it) for tag, it in page.elements if tag in {"select", "option"}]
     start = next(i for i, (tag, it) in enumerate(names) if tag == "select" and it["name"] == after)
     found = []
@@ -136,15 +136,17 @@ def values(page: Page, after: str) -> list[str]:
     return found
 
 
-def test_the_forms_offer_what_the_schemas_take() -> None:
-    place = Page(WEB / "members" / "app" / "index.html")
+def test_forms_match_schemas() -> None:
+    account_page = Page(WEB / "members" / "app" / "index.html")
     preferences, feedback = schema("Preferences"), schema("Feedback")
-    assert values(place, "locale") == preferences["locale"]["enum"]
-    assert values(place, "topic") == feedback["topic"]["enum"]
-    boxes = [it["value"] for it in place.all("input") if it.get("name") == "interests"]
+    assert values(account_page, "locale") == preferences["locale"]["enum"]
+    assert values(account_page, "topic") == feedback["topic"]["enum"]
+    boxes = [it["value"] for it in account_page.all("input") if it.get("name") == "interests"]
     assert boxes == preferences["interests"]["items"]["enum"]
     longest = {
-        it["name"]: it["maxlength"] for it in place.all("input", "textarea") if "maxlength" in it
+        it["name"]: it["maxlength"]
+        for it in account_page.all("input", "textarea")
+        if "maxlength" in it
     }
     assert longest == {
         "note": str(schema("Booking")["note"]["maxLength"]),
@@ -152,25 +154,24 @@ def test_the_forms_offer_what_the_schemas_take() -> None:
         "timeZone": str(preferences["timeZone"]["maxLength"]),
         "message": str(feedback["message"]["maxLength"]),
     }
-    for advisor in values(place, "advisorId"):
+    for advisor in values(account_page, "advisorId"):
         assert re.fullmatch(
             school_api.document()["components"]["schemas"]["AdvisorId"]["pattern"], advisor
         )
-    account = Page(WEB / "public" / "sign-up.html")
-    for field in account.all("input"):
+    sign_up = Page(WEB / "public" / "sign-up.html")
+    for field in sign_up.all("input"):
         if "maxlength" in field:
             assert field["maxlength"] == str(schema("AccountRequest")[field["name"]]["maxLength"])
 
 
-def test_the_scripts_have_words_for_what_the_api_says() -> None:
-    """Every code that one of the pages can meet; what is left has words by its status."""
-    spoken = set(
+def test_scripts_have_message_for_every_error_code() -> None:
+    """Every code that a page can receive; other errors have a message by status."""
+    with_message = set(
         re.findall(r"^  ([a-z_]+): \"", (WEB / "public/js/portal.js").read_text(), re.MULTILINE)
     )
-    said = set(
-        re.findall(r'"code": "([a-z_]+)"', json.dumps(school_api.document()).replace("\\", ""))
-    )
-    # No page asks in such a way, and the last two are answers that a page acts upon.
+    document = json.dumps(school_api.document()).replace("\\", "")
+    codes = set(re.findall(r'"code": "([a-z_]+)"', document))
+    # No page sends such a request.
     never = {
         "operation_unknown",
         "media_type_unknown",
@@ -178,16 +179,16 @@ def test_the_scripts_have_words_for_what_the_api_says() -> None:
         "not_allowed",
         "refused",
     }
-    assert said - spoken - never == {
+    assert codes - with_message - never == {
         "internal",
         "profile_unknown",
         "request_unknown",
         "request_id_used",
     }
-    assert spoken <= said
+    assert with_message <= codes
 
 
-def test_the_policy_of_the_pages_is_strict() -> None:
+def test_content_security_policy_is_strict() -> None:
     policy = resources(ROOT / "stacks" / "edge.yaml")["SecurityHeaders"]["Properties"]
     headers = policy["ResponseHeadersPolicyConfig"]["SecurityHeadersConfig"]
     directives = headers["ContentSecurityPolicy"]["ContentSecurityPolicy"].split(";")
@@ -199,7 +200,7 @@ def test_the_policy_of_the_pages_is_strict() -> None:
         assert found[name] == ["'none'"]
 
 
-def test_the_upload_gives_every_file_its_type_and_the_pages_their_key() -> None:
+def test_upload_sets_content_types_and_write_key() -> None:
     put: dict[str, dict[str, Any]] = {}
 
     class Bucket:

@@ -1,4 +1,4 @@
-"""The running school, and who listens to what its functions trace."""
+"""The running school and a receiver of its X-Ray segments."""
 
 import socket
 import threading
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from pytest_socket import enable_socket
 
-from tests.system.school.world import World
+from tests.system.school.school_client import SchoolClient
 from tools.dev.system import System
 
 #: Address of the X-Ray daemon, set in aws_emulator/ministack/patches/function_runtime.py.
@@ -15,13 +15,13 @@ DAEMON = ("127.0.0.1", 2000)
 
 
 @pytest.fixture(scope="session")
-def world(meridian: System) -> World:
-    return World(meridian)
+def school(meridian: System) -> SchoolClient:
+    return SchoolClient(meridian)
 
 
 @pytest.fixture(scope="session")
 def traced() -> Iterator[list[str] | None]:
-    """What functions trace from now on; None where another run on this machine listens already."""
+    """Yield the received X-Ray segments; None if another test run has bound the daemon's port."""
     enable_socket()
     daemon = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     found: list[str] = []

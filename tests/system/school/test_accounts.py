@@ -1,4 +1,4 @@
-"""From a request to an account: one, whoever asks how often, in whatever spelling."""
+"""One account for each email address, for any number, timing and format of requests."""
 
 import uuid
 from collections import Counter
@@ -9,13 +9,13 @@ import httpx
 import pytest
 
 from tests.support.waiting import wait_until
-from tests.system.school.world import World, someone
+from tests.system.school.school_client import SchoolClient, unique_email
 
 pytestmark = pytest.mark.integration
 
 
-def test_a_students_form_becomes_an_account_and_one_letter(world: World) -> None:
-    email = someone()
+def test_submitted_form_creates_account_and_sends_one_email(school: SchoolClient) -> None:
+    email = unique_email()
     body = {
         "requestId": str(uuid.uuid4()),
         "email": email.upper(),
@@ -24,7 +24,7 @@ def test_a_students_form_becomes_an_account_and_one_letter(world: World) -> None
         "programme": "maths-2",
         "locale": "vi",
     }
-    url = f"{world.running.url}/api/accounts"
+    url = f"{school.running.url}/api/accounts"
     answer = httpx.post(url, json=body, timeout=30)
     assert answer.status_code == 202, answer.text
     assert answer.json() == {
@@ -32,63 +32,63 @@ def test_a_students_form_becomes_an_account_and_one_letter(world: World) -> None
         "status": "pending",
         "link": f"/api/accounts/requests/{body['requestId']}",
     }
-    # No account number, no ARN: neither in the answer nor in its headers.
+    # Neither the body nor the headers contain an ARN with the account number.
     assert "arn:" not in str(answer.headers) + answer.text
-    link = f"{world.running.url}{answer.json()['link']}"
+    link = f"{school.running.url}{answer.json()['link']}"
 
     def ready() -> dict[str, Any] | None:
         found: dict[str, Any] = httpx.get(link, timeout=30).json()
         return found if found["status"] != "pending" else None
 
     assert wait_until(ready, "the account")["status"] == "created"
-    account = world.account_of(body["requestId"])
-    (letter,) = world.heard(email)
-    assert letter["Subject"] == "Chào mừng bạn đến với trường"
-    assert 'O\'Brien "Ngọc" 🎒' in letter["BodyText"]
-    (user,) = world.users_with(email)
+    account = school.account_of(body["requestId"])
+    (message,) = school.wait_for_emails(email)
+    assert message["Subject"] == "Chào mừng bạn đến với trường"
+    assert 'O\'Brien "Ngọc" 🎒' in message["BodyText"]
+    (user,) = school.users_with(email)
     attributes = {it["Name"]: it["Value"] for it in user["Attributes"]}
     assert attributes["preferred_username"] == account
-    row = world.row(f"ACCOUNT#{account}", "ACCOUNT")
+    row = school.item(f"ACCOUNT#{account}", "ACCOUNT")
     assert row is not None
     assert (row["status"]["S"], row["student"]["S"]) == ("active", attributes["sub"])
-    person = world.row(f"ACCOUNT#{account}", "PERSON")
+    person = school.item(f"ACCOUNT#{account}", "PERSON")
     assert person is not None
     assert "expires_at" not in person
 
 
-def test_the_same_request_again_is_the_same_answer(world: World) -> None:
-    email = someone()
+def test_repeated_request_gets_same_response(school: SchoolClient) -> None:
+    email = unique_email()
     body = {"requestId": str(uuid.uuid4()), "email": email, "name": "Anna"}
-    url = f"{world.running.url}/api/accounts"
+    url = f"{school.running.url}/api/accounts"
     answers = [httpx.post(url, json=body, timeout=30) for _ in range(2)]
-    assert world.outcome(body["requestId"])["status"] == "created"
+    assert school.wait_for_outcome(body["requestId"])["status"] == "created"
     answers.append(httpx.post(url, json=dict(reversed(body.items())), timeout=30))
     assert {answer.status_code for answer in answers} == {202}
     assert len({answer.text for answer in answers}) == 1
-    for other in ({"name": "Bert"}, {"email": someone()}, {"locale": "hi"}):
+    for other in ({"name": "Bert"}, {"email": unique_email()}, {"locale": "hi"}):
         assert httpx.post(url, json=body | other, timeout=30).status_code == 409
-    assert len(world.heard(email)) == 1
+    assert len(school.wait_for_emails(email)) == 1
 
 
-def test_one_request_sent_by_many_hands_at_once(world: World) -> None:
-    body = {"requestId": str(uuid.uuid4()), "email": someone(), "name": "Anna"}
-    with ThreadPoolExecutor(12) as hands:
-        outcomes = Counter(hands.map(lambda _: world.admit(body), range(24)))
-    # Busy: the transaction lost against one that was not decided; the same request again is safe.
+def test_concurrent_copies_of_one_request_create_one_account(school: SchoolClient) -> None:
+    body = {"requestId": str(uuid.uuid4()), "email": unique_email(), "name": "Anna"}
+    with ThreadPoolExecutor(12) as executor:
+        outcomes = Counter(executor.map(lambda _: school.admit(body), range(24)))
+    # Busy: the transaction conflicted with a concurrent one; repeating the request is safe.
     assert outcomes["accepted"] >= 1
     assert outcomes["conflict"] == 0
-    assert world.outcome(body["requestId"])["status"] == "created"
-    assert len(world.heard(body["email"])) == 1
+    assert school.wait_for_outcome(body["requestId"])["status"] == "created"
+    assert len(school.wait_for_emails(body["email"])) == 1
 
 
-def test_two_bodies_under_one_id_are_never_both_taken(world: World) -> None:
+def test_only_one_of_two_bodies_with_one_id_is_accepted(school: SchoolClient) -> None:
     request_id = str(uuid.uuid4())
-    bodies = [{"requestId": request_id, "email": someone(), "name": "A"} for _ in range(2)]
-    with ThreadPoolExecutor(8) as hands:
-        outcomes = list(hands.map(lambda it: (it % 2, world.admit(bodies[it % 2])), range(16)))
-    taken = {number for number, outcome in outcomes if outcome == "accepted"}
-    assert len(taken) == 1
-    assert world.outcome(request_id)["status"] == "created"
+    bodies = [{"requestId": request_id, "email": unique_email(), "name": "A"} for _ in range(2)]
+    with ThreadPoolExecutor(8) as executor:
+        outcomes = list(executor.map(lambda it: (it % 2, school.admit(bodies[it % 2])), range(16)))
+    accepted = {number for number, outcome in outcomes if outcome == "accepted"}
+    assert len(accepted) == 1
+    assert school.wait_for_outcome(request_id)["status"] == "created"
 
 
 FORMS = (
@@ -102,14 +102,15 @@ FORMS = (
 
 
 def full_width(text: str) -> str:
+    """Return the text with full-width letters and digits."""
     return "".join(chr(ord(it) + 0xFEE0) if it.isalnum() else it for it in text)
 
 
-def test_thirty_requests_for_one_address_in_its_forms_give_one_account(world: World) -> None:
+def test_thirty_forms_of_one_address_create_one_account(school: SchoolClient) -> None:
     local, domain = f"fikra{uuid.uuid4().hex[:8]}", f"bücher-{uuid.uuid4().hex[:8]}"
     ascii_domain = domain.encode("idna").decode()
-    canonical = f"{local}@{ascii_domain}.example"
-    writings = [
+    normalized = f"{local}@{ascii_domain}.example"
+    addresses = [
         form.format(part, host)
         for form in FORMS
         for part, host in (
@@ -120,52 +121,52 @@ def test_thirty_requests_for_one_address_in_its_forms_give_one_account(world: Wo
             (local.title(), ascii_domain.upper()),
         )
     ]
-    assert len(writings) == 30
-    with ThreadPoolExecutor(15) as hands:
-        requests = list(hands.map(world.ask, writings))
-    outcomes = [world.outcome(request) for request in requests]
+    assert len(addresses) == 30
+    with ThreadPoolExecutor(15) as executor:
+        requests = list(executor.map(school.request_account, addresses))
+    outcomes = [school.wait_for_outcome(request) for request in requests]
     assert Counter(it["status"] for it in outcomes) == {"created": 1, "rejected": 29}
     assert all(it["codes"] == ["taken"] for it in outcomes if it["status"] == "rejected")
-    assert len(world.heard(canonical)) == 1
-    assert len(world.users_with(canonical)) == 1
-    accounts = {world.account_of(request) for request in requests}
-    left = [row for row in world.rows() if row["pk"]["S"].removeprefix("ACCOUNT#") in accounts]
+    assert len(school.wait_for_emails(normalized)) == 1
+    assert len(school.users_with(normalized)) == 1
+    accounts = {school.account_of(request) for request in requests}
+    left = [row for row in school.items() if row["pk"]["S"].removeprefix("ACCOUNT#") in accounts]
     assert sorted(row["sk"]["S"] for row in left) == ["ACCOUNT", "OUTBOX#AccountCreated", "PERSON"]
-    assert all(len(world.letters(it)) == 0 for it in writings if it != canonical)
+    assert all(len(school.emails(it)) == 0 for it in addresses if it != normalized)
 
 
-def test_twenty_four_at_the_front_door_at_once_give_one_account(world: World) -> None:
-    """All the way: the edge, the API, the machines; every answer is 202, and one request wins."""
+def test_concurrent_requests_through_cloudfront_create_one_account(school: SchoolClient) -> None:
+    """CloudFront, the API and the workflows: every response is 202, and one request succeeds."""
     local, domain = f"student-{uuid.uuid4().hex[:8]}", "école.example"
-    canonical = f"{local}@{domain.encode('idna').decode()}"
-    writings = [
+    normalized = f"{local}@{domain.encode('idna').decode()}"
+    addresses = [
         form
-        for form in (f"{local}@{domain}", f"{local.upper()}@{domain.upper()}", canonical.title(),
-                     f"{full_width(local)}@{domain}", f" {local}\uff20{domain} ", canonical)
+        for form in (f"{local}@{domain}", f"{local.upper()}@{domain.upper()}", normalized.title(),
+                     f"{full_width(local)}@{domain}", f" {local}\uff20{domain} ", normalized)
         for _ in range(4)
     ]  # fmt: skip
-    bodies = [{"requestId": str(uuid.uuid4()), "email": it, "name": "Anna"} for it in writings]
-    with httpx.Client(base_url=world.running.url, timeout=60) as http:
+    bodies = [{"requestId": str(uuid.uuid4()), "email": it, "name": "Anna"} for it in addresses]
+    with httpx.Client(base_url=school.running.url, timeout=60) as http:
 
         def send(body: dict[str, str]) -> int:
             answer = http.post("/api/accounts", json=body)
-            # Busy: the same request again is safe.
+            # Busy: repeating the request is safe.
             return send(body) if answer.status_code == 503 else answer.status_code
 
-        with ThreadPoolExecutor(24) as hands:
-            assert set(hands.map(send, bodies)) == {202}
-    outcomes = Counter(world.outcome(body["requestId"])["status"] for body in bodies)
+        with ThreadPoolExecutor(24) as executor:
+            assert set(executor.map(send, bodies)) == {202}
+    outcomes = Counter(school.wait_for_outcome(body["requestId"])["status"] for body in bodies)
     assert outcomes == {"created": 1, "rejected": 23}
-    assert len(world.heard(canonical)) == 1
-    assert len(world.users_with(canonical)) == 1
+    assert len(school.wait_for_emails(normalized)) == 1
+    assert len(school.users_with(normalized)) == 1
 
 
-def test_every_reason_is_told_at_once_and_nothing_is_kept(world: World) -> None:
-    request = world.ask("nobody", "7", dateOfBirth="1800-01-01", locale="!")
-    assert world.outcome(request) == {
+def test_rejection_has_every_reason_and_deletes_the_form(school: SchoolClient) -> None:
+    request = school.request_account("no-domain", "7", dateOfBirth="1800-01-01", locale="!")
+    assert school.wait_for_outcome(request) == {
         "status": "rejected",
         "codes": ["invalid", "invalid", "out_of_range", "invalid"],
     }
-    account = world.account_of(request)
-    assert [row for row in world.rows() if row["pk"]["S"] == f"ACCOUNT#{account}"] == []
-    assert world.ended(world.executions(request))["status"] == "SUCCEEDED"
+    account = school.account_of(request)
+    assert [row for row in school.items() if row["pk"]["S"] == f"ACCOUNT#{account}"] == []
+    assert school.wait_for_end(school.execution_arn(request))["status"] == "SUCCEEDED"

@@ -1,108 +1,121 @@
-"""What cannot be finished is undone; what cannot be undone waits for a person."""
+"""Compensation of failed account creations, and the parked queue for failed compensations."""
 
 import json
 from typing import Any
 
 import pytest
 
-from tests.system.school.machines import check_one_end, machine, only_row, run
-from tests.system.school.world import EXECUTIONS, MACHINES, World, someone
+from tests.system.school.school_client import EXECUTIONS, MACHINES, SchoolClient, unique_email
+from tests.system.school.workflows import (
+    assert_created_once,
+    modified_machine,
+    run_to_end,
+    stored_request,
+)
 
 pytestmark = pytest.mark.integration
 
+INTERNAL_FAILURE = {"status": "failed", "codes": ["internal"]}
 
-def check_nothing_is_left(world: World, given: dict[str, str], email: str) -> None:
-    rows = [it for it in world.rows() if it["pk"]["S"] == f"ACCOUNT#{given['accountId']}"]
+
+def assert_compensated(school: SchoolClient, given: dict[str, str], email: str) -> None:
+    rows = [it for it in school.items() if it["pk"]["S"] == f"ACCOUNT#{given['accountId']}"]
     assert [(row["sk"]["S"], row["status"]["S"]) for row in rows] == [("ACCOUNT", "withdrawn")]
-    owned = [it for it in world.rows() if it.get("account_id", {}).get("S") == given["accountId"]]
+    owned = [it for it in school.items() if it.get("account_id", {}).get("S") == given["accountId"]]
     assert owned == []
-    assert world.users_with(email) == []
-    assert world.letters(email) == []
+    assert school.users_with(email) == []
+    assert school.emails(email) == []
 
 
-def test_an_address_that_somebody_else_signs_in_with_is_rejected(world: World) -> None:
-    email = someone()
-    world.users.admin_create_user(
-        UserPoolId=world.pool,
+def test_address_of_existing_cognito_user_is_rejected(school: SchoolClient) -> None:
+    email = unique_email()
+    school.cognito.admin_create_user(
+        UserPoolId=school.user_pool_id,
         Username=email,
         MessageAction="SUPPRESS",
         UserAttributes=[{"Name": "email", "Value": email}],
     )
-    request = world.ask(email)
-    assert world.outcome(request) == {"status": "rejected", "codes": ["taken"]}
-    account = world.account_of(request)
-    rows = [row["sk"]["S"] for row in world.rows() if row["pk"]["S"] == f"ACCOUNT#{account}"]
+    request = school.request_account(email)
+    assert school.wait_for_outcome(request) == {"status": "rejected", "codes": ["taken"]}
+    account = school.account_of(request)
+    rows = [row["sk"]["S"] for row in school.items() if row["pk"]["S"] == f"ACCOUNT#{account}"]
     assert rows == ["ACCOUNT"]
-    assert len(world.users_with(email)) == 1
-    assert world.letters(email) == []
+    assert len(school.users_with(email)) == 1
+    assert school.emails(email) == []
 
 
 def broken(*names: str) -> Any:
-    """Tasks that fail for good: there is no such function, there is no such table."""
+    """Return a change that makes tasks fail permanently: a missing function or table."""
 
     def change(definition: Any) -> None:
         for name in names:
             arguments = definition["States"][name]["Arguments"]
             if "FunctionName" in arguments:
-                arguments["FunctionName"] += "-that-is-not-there"
+                arguments["FunctionName"] += "-missing"
             else:
                 (part,) = arguments["TransactItems"][0].values()
-                part["TableName"] += "-that-is-not-there"
+                part["TableName"] += "-missing"
 
     return change
 
 
 @pytest.mark.parametrize("name", ["CreateIdentity", "Activate"])
-def test_what_cannot_be_finished_is_undone(world: World, name: str) -> None:
-    email = someone()
-    given = only_row(world, email)
-    with machine(world, broken(name)) as arn:
-        assert run(world, arn, given)["status"] == "FAILED"
-    assert world.outcome(given["requestId"]) == {"status": "failed", "codes": ["internal"]}
-    check_nothing_is_left(world, given, email)
-    # Started again there is nothing to do, and what was said stays said.
-    assert run(world, f"{MACHINES}-account:live", given)["status"] == "SUCCEEDED"
-    assert world.outcome(given["requestId"]) == {"status": "failed", "codes": ["internal"]}
-    # The address is free again.
-    assert world.outcome(world.ask(email))["status"] == "created"
+def test_failed_creation_is_compensated(school: SchoolClient, name: str) -> None:
+    email = unique_email()
+    given = stored_request(school, email)
+    with modified_machine(school, broken(name)) as arn:
+        assert run_to_end(school, arn, given)["status"] == "FAILED"
+    assert school.wait_for_outcome(given["requestId"]) == {
+        "status": "failed",
+        "codes": ["internal"],
+    }
+    assert_compensated(school, given, email)
+    # A restart finds nothing to do and keeps the outcome.
+    assert run_to_end(school, f"{MACHINES}-account:live", given)["status"] == "SUCCEEDED"
+    assert school.wait_for_outcome(given["requestId"]) == {
+        "status": "failed",
+        "codes": ["internal"],
+    }
+    # The address is available again.
+    assert school.wait_for_outcome(school.request_account(email))["status"] == "created"
 
 
 @pytest.mark.parametrize(
     ("names", "undone"),
     [(("Activate", "DeleteIdentity"), "nothing"), (("Activate", "DeleteAccount"), "identity")],
 )
-def test_what_cannot_be_undone_is_parked_and_then_finished(
-    world: World, names: tuple[str, ...], undone: str
+def test_failed_compensation_is_parked_and_finished_by_restart(
+    school: SchoolClient, names: tuple[str, ...], undone: str
 ) -> None:
-    email = someone()
-    given = only_row(world, email)
-    with machine(world, broken(*names)) as arn:
-        assert run(world, arn, given)["status"] == "FAILED"
-    assert world.outcome(given["requestId"])["status"] == "failed"
-    (parked,) = [json.loads(it) for it in world.taken("parked")]
+    email = unique_email()
+    given = stored_request(school, email)
+    with modified_machine(school, broken(*names)) as arn:
+        assert run_to_end(school, arn, given)["status"] == "FAILED"
+    assert school.wait_for_outcome(given["requestId"])["status"] == "failed"
+    (parked,) = [json.loads(it) for it in school.drain("parked")]
     assert parked == {**given, "error": parked["error"], "undone": undone}
     assert email not in json.dumps(parked)
-    # A person repairs what was broken, and starts the machine again under another name.
-    run(world, f"{MACHINES}-account:live", given)
-    assert world.outcome(given["requestId"])["status"] == "failed"
-    check_nothing_is_left(world, given, email)
+    # The operator fixes the cause and starts the workflow again under another name.
+    run_to_end(school, f"{MACHINES}-account:live", given)
+    assert school.wait_for_outcome(given["requestId"])["status"] == "failed"
+    assert_compensated(school, given, email)
 
 
-def test_an_account_that_is_active_is_not_undone(world: World) -> None:
-    """The answer of Activate was lost; the account was not."""
-    email = someone()
-    given = only_row(world, email)
+def test_active_account_is_not_compensated(school: SchoolClient) -> None:
+    """Activate was committed, but its response was lost."""
+    email = unique_email()
+    given = stored_request(school, email)
 
-    def unheard(definition: Any) -> None:
+    def lose_response(definition: Any) -> None:
         activate = definition["States"]["Activate"]
         del activate["End"]
         activate.update(Next="Withdraw", Output="{% $states.input %}")
 
-    with machine(world, unheard) as arn:
-        assert run(world, arn, given)["status"] == "SUCCEEDED"
-    check_one_end(world, given, email)
+    with modified_machine(school, lose_response) as arn:
+        assert run_to_end(school, arn, given)["status"] == "SUCCEEDED"
+    assert_created_once(school, given, email)
 
 
-def test_executions_names_are_requests(world: World) -> None:
-    request = world.ask(someone())
-    assert world.ended(f"{EXECUTIONS}-account:{request}")["status"] == "SUCCEEDED"
+def test_execution_name_is_request_id(school: SchoolClient) -> None:
+    request = school.request_account(unique_email())
+    assert school.wait_for_end(f"{EXECUTIONS}-account:{request}")["status"] == "SUCCEEDED"

@@ -1,7 +1,7 @@
-"""A crash after any state, a state that ran twice, a machine that was started again: one end.
+"""Crashes, repeated states and restarted executions of the account workflow have one result.
 
-Step Functions itself is not killed: the emulator keeps executions in memory and has no restart to
-go on after. What is killed is everything else.
+The tests don't kill Step Functions itself, because the emulator keeps executions in memory. They
+stop executions and kill the processes of functions.
 """
 
 import json
@@ -10,8 +10,14 @@ from typing import Any
 import pytest
 
 from tests.support.waiting import wait_until
-from tests.system.school.machines import check_one_end, history, machine, only_row, run
-from tests.system.school.world import MACHINES, World, someone
+from tests.system.school.school_client import MACHINES, SchoolClient, unique_email
+from tests.system.school.workflows import (
+    assert_created_once,
+    last_inputs,
+    modified_machine,
+    run_to_end,
+    stored_request,
+)
 
 pytestmark = pytest.mark.integration
 
@@ -19,10 +25,10 @@ PATH = ("Validate", "CheckExisting", "Create", "CreateIdentity", "Activate")
 
 
 @pytest.mark.parametrize("last", PATH)
-def test_a_crash_after_any_state_and_then_that_state_again(world: World, last: str) -> None:
-    """What a redrive does: the state that was lost runs again with its input, and so on from it."""
-    email = someone()
-    given = only_row(world, email)
+def test_repeating_state_after_crash_creates_one_account(school: SchoolClient, last: str) -> None:
+    """Like a redrive: the interrupted state runs again with its input, then the following ones."""
+    email = unique_email()
+    given = stored_request(school, email)
 
     def cut(definition: Any) -> None:
         state = definition["States"][last]
@@ -32,36 +38,40 @@ def test_a_crash_after_any_state_and_then_that_state_again(world: World, last: s
             state.update(Type="Pass")
         state.update(End=True)
 
-    with machine(world, cut) as arn:
-        started = world.machines.start_execution(stateMachineArn=arn, input=json.dumps(given))
-        assert world.ended(started["executionArn"])["status"] == "SUCCEEDED"
-        lost = json.loads(history(world, started["executionArn"])[last])
-    with machine(world, lambda definition: definition.update(StartAt=last)) as arn:
-        assert run(world, arn, lost)["status"] == "SUCCEEDED"
-    check_one_end(world, given, email)
+    with modified_machine(school, cut) as arn:
+        started = school.stepfunctions.start_execution(stateMachineArn=arn, input=json.dumps(given))
+        assert school.wait_for_end(started["executionArn"])["status"] == "SUCCEEDED"
+        lost = json.loads(last_inputs(school, started["executionArn"])[last])
+    with modified_machine(school, lambda definition: definition.update(StartAt=last)) as arn:
+        assert run_to_end(school, arn, lost)["status"] == "SUCCEEDED"
+    assert_created_once(school, given, email)
 
 
 @pytest.mark.parametrize("last", ["Create", "CreateIdentity", "Activate"])
-def test_a_crash_and_then_the_whole_machine_again(world: World, last: str) -> None:
-    email = someone()
-    given = only_row(world, email)
+def test_repeating_workflow_after_crash_creates_one_account(
+    school: SchoolClient, last: str
+) -> None:
+    email = unique_email()
+    given = stored_request(school, email)
 
     def cut(definition: Any) -> None:
         definition["States"][last].pop("Next", None)
         definition["States"][last].update(End=True)
 
-    with machine(world, cut) as arn:
-        assert run(world, arn, given)["status"] == "SUCCEEDED"
+    with modified_machine(school, cut) as arn:
+        assert run_to_end(school, arn, given)["status"] == "SUCCEEDED"
     again = f"{MACHINES}-account:live"
-    assert run(world, again, given)["status"] == "SUCCEEDED"
-    check_one_end(world, given, email)
+    assert run_to_end(school, again, given)["status"] == "SUCCEEDED"
+    assert_created_once(school, given, email)
 
 
 @pytest.mark.parametrize("after", PATH[:-1])
-def test_a_stop_after_any_state_and_then_a_redrive(world: World, after: str) -> None:
-    """The machine is held after the state, so that the stop cannot come too late."""
-    email = someone()
-    given = only_row(world, email)
+def test_redrive_after_stop_between_states_creates_one_account(
+    school: SchoolClient, after: str
+) -> None:
+    """An inserted Wait state keeps the execution running until the test stops it."""
+    email = unique_email()
+    given = stored_request(school, email)
 
     def hold(definition: Any) -> None:
         state = definition["States"][after]
@@ -71,10 +81,10 @@ def test_a_stop_after_any_state_and_then_a_redrive(world: World, after: str) -> 
         definition["States"]["Hold"] = {"Type": "Wait", "Seconds": 2, "Next": leads["Next"]}
         leads["Next"] = "Hold"
 
-    with machine(world, hold) as arn:
-        started = world.machines.start_execution(stateMachineArn=arn, input=json.dumps(given))
-        stop_and_redrive(world, started["executionArn"], "Hold")
-    check_one_end(world, given, email)
+    with modified_machine(school, hold) as arn:
+        started = school.stepfunctions.start_execution(stateMachineArn=arn, input=json.dumps(given))
+        stop_and_redrive(school, started["executionArn"], "Hold")
+    assert_created_once(school, given, email)
 
 
 @pytest.mark.parametrize(
@@ -84,24 +94,26 @@ def test_a_stop_after_any_state_and_then_a_redrive(world: World, after: str) -> 
         ("CreateIdentity", "cognito-idp", "AdminCreateUser"),
     ],
 )
-def test_a_stop_in_the_middle_of_a_state_and_then_a_redrive(
-    world: World, state: str, service: str, operation: str
+def test_redrive_after_stop_during_state_creates_one_account(
+    school: SchoolClient, state: str, service: str, operation: str
 ) -> None:
-    """The machine itself; what its function asked for comes true after the stop."""
-    email = someone()
-    with world.fault(service=service, operation=operation, kind="late", seconds="2", times="1"):
-        request = world.ask(email)
-        stop_and_redrive(world, world.executions(request), state)
-    check_one_end(world, {"requestId": request, "accountId": world.account_of(request)}, email)
+    """The delayed AWS call of the function succeeds after the stop."""
+    email = unique_email()
+    with school.fault(service=service, operation=operation, kind="late", seconds="2", times="1"):
+        request = school.request_account(email)
+        stop_and_redrive(school, school.execution_arn(request), state)
+    assert_created_once(
+        school, {"requestId": request, "accountId": school.account_of(request)}, email
+    )
 
 
-def stop_and_redrive(world: World, execution: str, state: str) -> None:
-    """Stop an execution while it is in a state, and let it go on."""
-    wait_until(lambda: state in history(world, execution), f"state {state}")
-    world.machines.stop_execution(executionArn=execution)
-    assert world.ended(execution)["status"] == "ABORTED"
-    world.machines.redrive_execution(executionArn=execution)
-    assert world.ended(execution)["status"] == "SUCCEEDED"
+def stop_and_redrive(school: SchoolClient, execution: str, state: str) -> None:
+    """Stop an execution while it is in a state, and redrive it."""
+    wait_until(lambda: state in last_inputs(school, execution), f"state {state}")
+    school.stepfunctions.stop_execution(executionArn=execution)
+    assert school.wait_for_end(execution)["status"] == "ABORTED"
+    school.stepfunctions.redrive_execution(executionArn=execution)
+    assert school.wait_for_end(execution)["status"] == "SUCCEEDED"
 
 
 @pytest.mark.parametrize(
@@ -111,19 +123,21 @@ def stop_and_redrive(world: World, execution: str, state: str) -> None:
         ("identity", "cognito-idp", "AdminCreateUser"),
     ],
 )
-def test_a_function_that_is_killed_is_called_again(
-    world: World, function: str, service: str, operation: str
+def test_workflow_retries_killed_function(
+    school: SchoolClient, function: str, service: str, operation: str
 ) -> None:
-    """Its call comes true all the same, when its process is no more."""
-    email = someone()
-    with world.fault(service=service, operation=operation, kind="late", seconds="1", times="1"):
-        request = world.ask(email)
-        execution = world.executions(request)
-        wait_until(lambda: world.acted(), "the call")
-        assert world.kill_function(f"stepfunctions.{function}.lambda_handler") >= 1
-        assert world.ended(execution)["status"] == "SUCCEEDED"
-    events = world.machines.get_execution_history(executionArn=execution)["events"]
+    """The delayed AWS call succeeds although the function's process was killed."""
+    email = unique_email()
+    with school.fault(service=service, operation=operation, kind="late", seconds="1", times="1"):
+        request = school.request_account(email)
+        execution = school.execution_arn(request)
+        wait_until(lambda: school.faulted_calls(), "the call")
+        assert school.kill_function(f"stepfunctions.{function}.lambda_handler") >= 1
+        assert school.wait_for_end(execution)["status"] == "SUCCEEDED"
+    events = school.stepfunctions.get_execution_history(executionArn=execution)["events"]
     errors = [it["taskFailedEventDetails"]["error"] for it in events
               if "taskFailedEventDetails" in it]  # fmt: skip
     assert errors == ["Runtime.ExitError"]
-    check_one_end(world, {"requestId": request, "accountId": world.account_of(request)}, email)
+    assert_created_once(
+        school, {"requestId": request, "accountId": school.account_of(request)}, email
+    )

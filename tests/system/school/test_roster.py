@@ -1,4 +1,4 @@
-"""A roster: accounts for the good rows, reasons for the bad ones, nothing new the second time."""
+"""Roster import: accounts for valid rows, reasons for the others, and no change on repetition."""
 
 import csv
 import io
@@ -8,9 +8,15 @@ from typing import Any
 
 import pytest
 
-from stepfunctions.roster import inspect, request_id
+from stepfunctions.roster import parse, request_id
 from tests.support.waiting import wait_until
-from tests.system.school.world import MACHINES, ROSTERS, World, put_roster, report_of
+from tests.system.school.school_client import (
+    MACHINES,
+    ROSTERS,
+    SchoolClient,
+    report_of,
+    upload_roster,
+)
 
 pytestmark = pytest.mark.integration
 
@@ -19,6 +25,7 @@ BAD_EVERY = 20
 
 
 def roster(tag: str) -> bytes:
+    """Return a roster with one invalid row in twenty."""
     text = io.StringIO(newline="")
     writer = csv.writer(text)
     writer.writerow(["name", "email", "locale", "dateOfBirth"])
@@ -29,17 +36,17 @@ def roster(tag: str) -> bytes:
     return text.getvalue().encode()
 
 
-def imported(world: World, name: str, content: bytes) -> list[dict[str, str]]:
-    """Put a roster into the bucket, and wait for its report."""
-    key = put_roster(world, name, content)
-    text = wait_until(lambda: report_of(world, key), "the report", 240).decode()
+def import_roster(school: SchoolClient, name: str, content: bytes) -> list[dict[str, str]]:
+    """Upload a roster; return the lines of its report."""
+    key = upload_roster(school, name, content)
+    text = wait_until(lambda: report_of(school, key), "the report", 240).decode()
     return list(csv.DictReader(io.StringIO(text, newline="")))
 
 
-def test_a_roster_becomes_accounts_and_a_report(world: World) -> None:
+def test_roster_creates_accounts_and_report(school: SchoolClient) -> None:
     tag = f"roster-{uuid.uuid4().hex[:8]}"
     content = roster(tag)
-    lines = imported(world, tag, content)
+    lines = import_roster(school, tag, content)
     assert [int(line["row"]) for line in lines] == list(range(2, ROWS + 2))
     bad = ROWS // BAD_EVERY
     assert Counter(line["status"] for line in lines) == {"created": ROWS - bad, "rejected": bad}
@@ -47,32 +54,32 @@ def test_a_roster_becomes_accounts_and_a_report(world: World) -> None:
         expected = ("invalid", "email") if (int(line["row"]) - 1) % BAD_EVERY == 0 else ("", "")
         assert (line["code"], line["field"]) == expected
     assert tag not in str(lines)
-    # The machine and the report give a row the same id.
-    file_id = inspect(content).file_id
-    assert world.outcome(request_id(file_id, 0))["status"] == "created"
-    assert world.row(f"REQUEST#{request_id(file_id, ROWS)}", "REQUEST") is None
+    # The workflow and the report compute the same request id.
+    file_id = parse(content).file_id
+    assert school.wait_for_outcome(request_id(file_id, 0))["status"] == "created"
+    assert school.item(f"REQUEST#{request_id(file_id, ROWS)}", "REQUEST") is None
 
-    # Under whatever name, the same file creates nothing.
-    before = sorted((row["pk"]["S"], row["sk"]["S"]) for row in world.rows())
-    assert imported(world, f"{tag}-again", content) == lines
-    assert sorted((row["pk"]["S"], row["sk"]["S"]) for row in world.rows()) == before
+    # The same content under another name creates nothing.
+    before = sorted((row["pk"]["S"], row["sk"]["S"]) for row in school.items())
+    assert import_roster(school, f"{tag}-again", content) == lines
+    assert sorted((row["pk"]["S"], row["sk"]["S"]) for row in school.items()) == before
 
-    # The same students in another file have their accounts already.
+    # The same students in a different file already have accounts.
     other = content + b"Late,late@b,,\r\n"
-    lines = imported(world, f"{tag}-more", other)
+    lines = import_roster(school, f"{tag}-more", other)
     assert Counter(line["code"] for line in lines) == {"taken": ROWS - bad, "invalid": bad + 1}
 
     emails = [f"{tag}-{it}@example.com" for it in range(ROWS) if it % BAD_EVERY != BAD_EVERY - 1]
 
-    def all_heard() -> bool | None:
-        return Counter(it["To"][0] for it in world.letters()) >= Counter(emails) or None
+    def all_sent() -> bool | None:
+        return Counter(it["To"][0] for it in school.emails()) >= Counter(emails) or None
 
-    wait_until(all_heard, "every letter", 120)
-    heard: Counter[str] = Counter(it["To"][0] for it in world.letters() if tag in it["To"][0])
-    assert heard == Counter(emails)
+    wait_until(all_sent, "every email", 120)
+    sent: Counter[str] = Counter(it["To"][0] for it in school.emails() if tag in it["To"][0])
+    assert sent == Counter(emails)
 
 
-def test_a_roster_as_excel_writes_it(world: World) -> None:
+def test_roster_in_excel_format_is_imported(school: SchoolClient) -> None:
     tag = f"excel-{uuid.uuid4().hex[:8]}"
     rows = (
         ("Email", "Name"),
@@ -83,7 +90,7 @@ def test_a_roster_as_excel_writes_it(world: World) -> None:
     )
     text = io.StringIO(newline="")
     csv.writer(text, delimiter=";").writerows(rows)
-    lines = imported(world, tag, b"\xef\xbb\xbf" + text.getvalue().encode() + b"\r\n;\r\n")
+    lines = import_roster(school, tag, b"\xef\xbb\xbf" + text.getvalue().encode() + b"\r\n;\r\n")
     assert [(line["row"], line["status"], line["code"]) for line in lines] == [
         ("2", "created", ""),
         ("3", "rejected", "missing"),
@@ -92,35 +99,37 @@ def test_a_roster_as_excel_writes_it(world: World) -> None:
         ("4", "rejected", "invalid"),
         ("5", "rejected", "invalid"),
     ]
-    (letter,) = world.heard(f"{tag}@example.com")
-    assert 'Zoë; "the second"' in letter["BodyText"]
+    (message,) = school.wait_for_emails(f"{tag}@example.com")
+    assert 'Zoë; "the second"' in message["BodyText"]
 
 
-def test_a_file_that_is_no_text_is_refused_under_its_own_name(world: World) -> None:
+def test_binary_file_gets_report_under_its_name(school: SchoolClient) -> None:
     name = f"rosters/{uuid.uuid4().hex[:8]}.xlsx"
-    world.storage.put_object(Bucket=ROSTERS, Key=name, Body=b"PK\x03\x04\0\0")
+    school.s3.put_object(Bucket=ROSTERS, Key=name, Body=b"PK\x03\x04\0\0")
     key = name.replace("rosters/", "reports/") + ".csv"
-    report = wait_until(lambda: report_of(world, key), "the report").decode()
-    assert "refused,file,,The file is no text" in report
+    report = wait_until(lambda: report_of(school, key), "the report").decode()
+    assert "refused,file,,The file isn't a text file" in report
 
 
 @pytest.mark.parametrize("content", [b"", b"e-mail,name\na@example.com,A\n", b"\xff\xfe"])
-def test_a_file_that_is_no_roster_is_refused_with_a_reason(world: World, content: bytes) -> None:
+def test_invalid_file_is_rejected_with_reason(school: SchoolClient, content: bytes) -> None:
     name = f"refused-{uuid.uuid4().hex[:8]}"
-    (line,) = imported(world, name, content)
+    (line,) = import_roster(school, name, content)
     assert (line["status"], line["code"]) == ("refused", "file")
     assert line["message"].endswith(".")
     assert None not in line
 
 
-def test_the_imports_history_names_nobody(world: World) -> None:
+def test_import_history_contains_no_personal_data(school: SchoolClient) -> None:
     tag = f"canary{uuid.uuid4().hex[:8]}"
-    imported(world, tag, roster(f"{tag}x"))
-    executions = world.machines.list_executions(stateMachineArn=f"{MACHINES}-import")["executions"]
+    import_roster(school, tag, roster(f"{tag}x"))
+    executions = school.stepfunctions.list_executions(stateMachineArn=f"{MACHINES}-import")[
+        "executions"
+    ]
     assert executions
-    said: list[Any] = [
-        world.machines.get_execution_history(executionArn=it["executionArn"])["events"]
+    histories: list[Any] = [
+        school.stepfunctions.get_execution_history(executionArn=it["executionArn"])["events"]
         for it in executions
     ]
-    assert tag in str(said)
-    assert f"{tag}x" not in str(said)
+    assert tag in str(histories)
+    assert f"{tag}x" not in str(histories)

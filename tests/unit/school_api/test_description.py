@@ -3,17 +3,16 @@
 import json
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from aws_emulator.rest_api.gateway_response import DEFAULT_STATUS, build_gateway_response
 from tests.support import school_api
-from tests.support.paths import ROOT
 from tests.unit.stacks.test_templates import resources, statements
 
-SOURCE = ROOT / "src" / "stepfunctions" / "api.yaml"
-STACK = ROOT / "stacks" / "school.yaml"
+STACK = school_api.STACK
 INTEGRATION = "x-amazon-apigateway-integration"
 OPERATIONS = [
     pytest.param(method, resource, operation, id=f"{method} {resource}")
@@ -113,7 +112,7 @@ def test_preflight_lists_methods_of_resource(resource: str) -> None:
 
 def test_templates_escape_every_request_value() -> None:
     """Only JSON that a closed schema has validated is rendered without escaping."""
-    text = SOURCE.read_text()
+    text = "\n".join(path.read_text() for path in school_api.INCLUDED)
     raw = re.findall(r"\$input\.(?:path|params|json)\([^)]*\)", text)
     assert raw
     for line in text.splitlines():
@@ -192,7 +191,7 @@ def test_role_limits_reads_to_keys_and_attributes() -> None:
         for it in statements(resources(STACK)["ApiRole"])
         if "Condition" in it
     }
-    assert conditions.keys() == {"TellWhatBecameOfIt", "TellWhatGoesOn"}
+    assert conditions.keys() == {"ReadAccountRequest", "ReadLiveCounts"}
     for condition in conditions.values():
         keys = {name for operator in condition.values() for name in operator}
         assert keys == {"dynamodb:LeadingKeys", "dynamodb:Attributes", "dynamodb:Select"}
@@ -213,8 +212,9 @@ def test_access_log_contains_no_personal_data() -> None:
     assert {it["ResourcePath"] for it in stage["MethodSettings"]} >= {"/*", "/~1accounts"}
 
 
-def test_file_has_no_short_form_functions_or_anchors() -> None:
-    """AWS::Include supports neither short forms of functions nor YAML anchors."""
-    for line in SOURCE.read_text().splitlines():
+@pytest.mark.parametrize("path", school_api.INCLUDED, ids=lambda path: path.name)
+def test_included_file_has_no_short_forms_and_no_anchors(path: Path) -> None:
+    """ "AWS::Include" supports neither short forms of intrinsic functions nor YAML anchors."""
+    for line in path.read_text().splitlines():
         code = re.sub(r"'[^']*'|\"[^\"]*\"", "", line.partition("# ")[0])
         assert not re.search(r"(^|[\s\[{,:-])(![A-Z]\w+|[&*][A-Za-z]\w*)(\s|$)", code), line

@@ -1,4 +1,4 @@
-"""AWS in memory, as far as this room's adapters know it."""
+"""In-memory fakes of the AWS clients that the adapters use."""
 
 from typing import Any
 
@@ -19,27 +19,27 @@ SETTINGS = Settings(
     accounts_table="accounts",
     sent_table="sent",
     user_pool_id="pool",
-    bus="bus",
+    event_bus_name="bus",
     sender="school@example.com",
     portal_url="https://school.example",
-    dead_letters="https://queue",
+    dead_letter_queue_url="https://queue",
 )
 
 
-def refusal(code: str, status: int = 400) -> ClientError:
-    """An error as botocore raises it; its message is what must not be repeated."""
+def client_error(code: str, status: int = 400) -> ClientError:
+    """Return an error as botocore raises it; the code under test must not repeat its message."""
     answer: Any = {
-        "Error": {"Code": code, "Message": "canary@example.com is refused"},
+        "Error": {"Code": code, "Message": "canary@example.com is rejected"},
         "ResponseMetadata": {"HTTPStatusCode": status},
     }
     return ClientError(answer, "Operation")
 
 
 class Table:
-    """One table: items by pk and sk, and errors that come first."""
+    """A DynamoDB table: items by pk and sk, and errors to raise before the next calls."""
 
     def __init__(self, *items: dict[str, str]) -> None:
-        self.items = {(it["pk"], it["sk"]): wire(it) for it in items}
+        self.items = {(it["pk"], it["sk"]): to_item(it) for it in items}
         self.errors: list[ClientError] = []
 
     def get_item(self, TableName: str, Key: Any, ConsistentRead: bool) -> Any:  # noqa: N803 - boto3's
@@ -59,12 +59,12 @@ class Table:
         self._fail()
         key = (Item["pk"]["S"], Item["sk"]["S"])
         if key in self.items:
-            raise refusal("ConditionalCheckFailedException")
+            raise client_error("ConditionalCheckFailedException")
         self.items[key] = Item
         return {}
 
     def batch_get_item(self, RequestItems: Any) -> Any:  # noqa: N803 - boto3's
-        """Answer two keys at a time: the rest is unprocessed, as it may be."""
+        """Return two items per call and the other keys as unprocessed, as DynamoDB can."""
         self._fail()
         ((name, wanted),) = RequestItems.items()
         now, later = wanted["Keys"][:2], wanted["Keys"][2:]
@@ -80,7 +80,7 @@ class Table:
 
 
 class Pool:
-    """A user pool whose users are named by their address."""
+    """A Cognito user pool with the email address as username."""
 
     def __init__(self) -> None:
         self.users: dict[str, list[dict[str, str]]] = {}
@@ -90,7 +90,7 @@ class Pool:
         self._fail()
         assert given["MessageAction"] == "SUPPRESS"
         if given["Username"] in self.users:
-            raise refusal("UsernameExistsException")
+            raise client_error("UsernameExistsException")
         attributes = [*given["UserAttributes"], {"Name": "sub", "Value": f"sub-{len(self.users)}"}]
         self.users[given["Username"]] = attributes
         return {"User": {"Attributes": attributes}}
@@ -98,13 +98,13 @@ class Pool:
     def admin_get_user(self, **given: Any) -> Any:
         self._fail()
         if given["Username"] not in self.users:
-            raise refusal("UserNotFoundException")
+            raise client_error("UserNotFoundException")
         return {"UserAttributes": self.users[given["Username"]]}
 
     def admin_delete_user(self, **given: Any) -> Any:
         self._fail()
         if self.users.pop(given["Username"], None) is None:
-            raise refusal("UserNotFoundException")
+            raise client_error("UserNotFoundException")
         return {}
 
     def _fail(self) -> None:
@@ -112,26 +112,26 @@ class Pool:
             raise self.errors.pop(0)
 
 
-class Bus:
-    """A bus that refuses entries by their place in the whole of what it was given."""
+class EventBus:
+    """An event bus that rejects entries by their index over all calls."""
 
-    def __init__(self, refused: set[int]) -> None:
-        self.taken: list[str] = []
-        self._refused = refused
+    def __init__(self, rejected: set[int]) -> None:
+        self.accepted: list[str] = []
+        self._rejected = rejected
         self._seen = 0
 
     def put_events(self, Entries: Any) -> Any:  # noqa: N803 - boto3's
         assert 1 <= len(Entries) <= 10
         answers: list[dict[str, str]] = []
         for entry in Entries:
-            if self._seen in self._refused:
+            if self._seen in self._rejected:
                 answers.append({"ErrorCode": "ThrottlingException"})
             else:
-                self.taken.append(entry["Detail"])
+                self.accepted.append(entry["Detail"])
                 answers.append({"EventId": "1"})
             self._seen += 1
         return {"Entries": answers}
 
 
-def wire(item: dict[str, str]) -> dict[str, dict[str, str]]:
+def to_item(item: dict[str, str]) -> dict[str, dict[str, str]]:
     return {name: {"S": value} for name, value in item.items()}

@@ -1,30 +1,32 @@
-"""The house rules of state machines: no public linter knows them."""
+"""Project rules for state machine definitions, which no public linter checks."""
 
 import re
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
-from tests.unit.stacks.test_templates import resources, statements
-from tests.unit.stepfunctions.definitions import (
+from tests.support.state_machines import (
     MACHINES,
-    STACK,
     SUBSTITUTION,
     definition,
-    edges,
     levels,
+    machine_resources,
+    next_states,
     properties,
     reachable,
     states,
     tasks,
     text,
 )
+from tests.unit.stacks.test_templates import statements
 
 every_machine = pytest.mark.parametrize("name", MACHINES)
-#: What is lost for good: to try it again would be to lose it again.
-LOST = re.compile(r"ConditionalCheckFailed|TransactionCanceled|AlreadyExists|Refused|Absent")
-#: What a task of a kind asks of its role. A transaction needs the actions it is made of.
-ACTIONS = {
+#: Permanent errors: a retry would fail in the same way.
+PERMANENT: Final = re.compile(
+    r"ConditionalCheckFailed|TransactionCanceled|AlreadyExists|Permanent|NotFound"
+)
+#: Integration of a task → permissions that its role needs.
+ACTIONS: Final = {
     "dynamodb:getItem": {"dynamodb:GetItem"},
     "dynamodb:updateItem": {"dynamodb:UpdateItem"},
     "lambda:invoke": {"lambda:InvokeFunction"},
@@ -33,43 +35,44 @@ ACTIONS = {
     "aws-sdk:sfn:startSyncExecution": {"states:StartSyncExecution"},
     "s3:getObject": {"s3:GetObject"},
 }
-TRANSACTION = "aws-sdk:dynamodb:transactWriteItems"
-PARTS = {
+TRANSACTION: Final = "aws-sdk:dynamodb:transactWriteItems"
+#: TransactWriteItems needs the permissions of its parts.
+TRANSACTION_ACTIONS: Final = {
     "Put": "dynamodb:PutItem",
     "Update": "dynamodb:UpdateItem",
     "Delete": "dynamodb:DeleteItem",
     "ConditionCheck": "dynamodb:ConditionCheckItem",
 }
-#: A Map Run starts, looks at and redrives its children in the machine's own name.
-MAP_RUN = {
+#: A Map Run starts, describes, redrives and stops its child executions.
+MAP_RUN_ACTIONS: Final = {
     "states:StartExecution",
     "states:DescribeExecution",
     "states:RedriveExecution",
     "states:StopExecution",
 }
-#: What every machine's role needs beside its definition: logs and traces.
-BESIDE = ("logs:", "xray:")
+#: Permissions of every machine's role for logs and traces.
+COMMON_ACTIONS: Final = ("logs:", "xray:")
 
 
 @every_machine
-def test_it_speaks_jsonata_and_ends_in_time(name: str) -> None:
+def test_machine_uses_jsonata_and_has_timeout(name: str) -> None:
     machine = definition(name)
     assert machine["QueryLanguage"] == "JSONata"
     assert 0 < machine["TimeoutSeconds"] <= 86_400
-    # JSONPath's fields do nothing in a JSONata state, and nobody says so.
+    # JSONata states silently ignore the fields of JSONPath.
     for key, state in states(name):
         assert not {"Parameters", "ResultPath", "ResultSelector", "InputPath"} & state.keys(), key
 
 
 @every_machine
-def test_every_task_has_a_time_out(name: str) -> None:
+def test_every_task_has_timeout(name: str) -> None:
     for key, state in tasks(name):
         if state["Type"] == "Task":
             assert 0 < state["TimeoutSeconds"] <= 120, key
 
 
 @every_machine
-def test_every_task_catches_everything_last(name: str) -> None:
+def test_every_task_catches_all_errors_last(name: str) -> None:
     for key, state in tasks(name):
         *specific, last = state["Catch"]
         assert last["ErrorEquals"] == ["States.ALL"], key
@@ -78,8 +81,8 @@ def test_every_task_catches_everything_last(name: str) -> None:
 
 
 @every_machine
-def test_what_is_caught_is_replaced(name: str) -> None:
-    """Without an Output the error's cause would travel on, and a cause can say anything."""
+def test_every_catcher_replaces_error_output(name: str) -> None:
+    """Without an Output, the error's cause would reach the next state; it can quote anything."""
     for key, state in tasks(name):
         for catcher in state["Catch"]:
             assert "Output" in catcher, key
@@ -87,7 +90,7 @@ def test_what_is_caught_is_replaced(name: str) -> None:
 
 
 @every_machine
-def test_retries_are_bounded_and_spread(name: str) -> None:
+def test_retries_are_bounded_and_jittered(name: str) -> None:
     for key, state in tasks(name):
         for retrier in state["Retry"]:
             assert retrier["JitterStrategy"] == "FULL", key
@@ -95,97 +98,107 @@ def test_retries_are_bounded_and_spread(name: str) -> None:
             assert retrier["MaxDelaySeconds"] <= 60, key
             errors = retrier["ErrorEquals"]
             assert not {"States.ALL", "States.TaskFailed"} & set(errors), key
-            assert not [error for error in errors if LOST.search(error)], key
+            assert not [error for error in errors if PERMANENT.search(error)], key
 
 
 @every_machine
-def test_a_choice_has_a_default(name: str) -> None:
+def test_definition_contains_each_retry_policy_once(name: str) -> None:
+    """Shared policies are substitutions; YAML anchors don't survive CloudFormation's parser."""
+    written = re.findall(
+        r"^ +- ErrorEquals: *((?:\[.*\])|(?:\n +- .*)+)\n +Interval", text(name), re.MULTILINE
+    )
+    assert len(written) == len({"".join(it.split()) for it in written})
+    assert not re.search(r"(^|\s)[&*][A-Za-z]\w*(\s|$)", text(name))
+
+
+@every_machine
+def test_every_choice_has_default(name: str) -> None:
     for key, state in states(name):
         if state["Type"] == "Choice":
             assert state["Default"], key
 
 
 @every_machine
-def test_every_state_is_there_and_is_reached(name: str) -> None:
+def test_every_state_exists_and_is_reachable(name: str) -> None:
     for level in levels(definition(name)):
         assert reachable(level) == level["States"].keys()
 
 
 @every_machine
-def test_every_state_goes_on_or_ends(name: str) -> None:
+def test_every_state_has_next_or_end(name: str) -> None:
     for key, state in states(name):
         ends = state.get("End") is True or state["Type"] in {"Succeed", "Fail"}
-        assert ends != bool(edges(state, caught=False)), key
+        assert ends != bool(next_states(state, caught=False)), key
 
 
 @every_machine
-def test_the_template_gives_every_substitution_and_no_other(name: str) -> None:
+def test_template_defines_exactly_the_used_substitutions(name: str) -> None:
     given = properties(name)["DefinitionSubstitutions"]
     assert set(SUBSTITUTION.findall(text(name))) == given.keys()
 
 
 @every_machine
-def test_no_place_is_written_into_it(name: str) -> None:
+def test_definition_contains_no_partition_region_or_account(name: str) -> None:
     assert not re.search(r"arn:aws|[0-9]{12}|(us|eu|ap)-[a-z]+-[0-9]", text(name))
 
 
 @every_machine
-def test_its_log_holds_no_data(name: str) -> None:
+def test_log_excludes_execution_data(name: str) -> None:
     logging = properties(name)["Logging"]
     assert (logging["Level"], logging["IncludeExecutionData"]) == ("ERROR", False)
     assert properties(name)["Tracing"] == {"Enabled": True}
 
 
-def asked(name: str) -> set[str]:
-    """Return the actions that a definition needs."""
+def required_actions(name: str) -> set[str]:
+    """Return the IAM actions that a definition needs."""
     found: set[str] = set()
     for _, state in states(name):
         if state["Type"] == "Map":
-            found |= MAP_RUN | ACTIONS[state["ItemReader"]["Resource"].split(":::")[1]]
+            reader = state["ItemReader"]["Resource"].split(":::")[1]
+            found |= MAP_RUN_ACTIONS | ACTIONS[reader]
         if state["Type"] != "Task":
             continue
         kind = state["Resource"].split(":::")[1]
         if kind == TRANSACTION:
             items = state["Arguments"]["TransactItems"]
-            found |= {PARTS[part] for item in items for part in item}
+            found |= {TRANSACTION_ACTIONS[part] for item in items for part in item}
         else:
             found |= ACTIONS[kind]
     return found
 
 
 @every_machine
-def test_its_role_may_do_what_it_does_and_nothing_else(name: str) -> None:
-    role = resources(STACK)[properties(name)["Role"]["Fn::GetAtt"].partition(".")[0]]
+def test_role_grants_exactly_the_required_actions(name: str) -> None:
+    role = machine_resources(name)[properties(name)["Role"]["Fn::GetAtt"].partition(".")[0]]
     granted: set[str] = set()
     for statement in statements(role):
         actions = statement["Action"]
         granted |= {actions} if isinstance(actions, str) else set(actions)
-    assert {it for it in granted if not it.startswith(BESIDE)} == asked(name)
+    assert {it for it in granted if not it.startswith(COMMON_ACTIONS)} == required_actions(name)
 
 
-# --- the account workflow alone ------------------------------------------------------------------
-#: The states that write what the student is told.
-TELLING = frozenset({"Activate", "DeleteAccount", "Close", "MarkParked"})
+# --- the account workflow -------------------------------------------------------------------------
+#: The states that write the outcome to the request's item.
+OUTCOME_WRITERS: Final = frozenset({"Activate", "DeleteAccount", "CloseRequest", "MarkParked"})
 
 
-def test_no_request_ends_without_a_word() -> None:
-    """Whoever reaches an end came through a state that writes the request's row, or its failure."""
+def test_every_end_writes_outcome_to_request() -> None:
     machine = definition("account")
-    ends = {key for key, it in machine["States"].items() if not edges(it, caught=False)}
-    silent = reachable(machine, without=TELLING) & ends - TELLING
-    # Done: the account was found active, so Activate had written the row.
-    # Failed: the queue of parked accounts did not answer; the alarm on executions is what is left.
-    # Undone: DeleteAccount had.
-    assert silent == {"Done", "Failed", "Undone"}
+    ends = {key for key, it in machine["States"].items() if not next_states(it, caught=False)}
+    silent = reachable(machine, without=OUTCOME_WRITERS) & ends - OUTCOME_WRITERS
+    # AlreadyActive: Activate wrote the outcome in an earlier execution.
+    # AlreadyCompensated: DeleteAccount did.
+    # Failed: SQS did not accept the parked account; the alarm on failed executions remains.
+    assert silent == {"AlreadyActive", "Failed", "AlreadyCompensated"}
     direct = {
         key
         for key, it in machine["States"].items()
-        if silent & set(edges(it)) and key not in TELLING
+        if silent & set(next_states(it)) and key not in OUTCOME_WRITERS
     }
     assert direct == {"CheckExisting", "Withdraw", "Park", "Outcome"}
 
 
-def test_whatever_is_made_is_undone_in_reverse() -> None:
+def test_compensation_runs_in_reverse_order() -> None:
     machine = definition("account")["States"]
     for key in ("Create", "CreateIdentity", "Activate"):
         assert machine[key]["Catch"][-1]["Next"] == "Withdraw", key
@@ -203,19 +216,25 @@ def keys(item: dict[str, Any]) -> tuple[str, str]:
     return row["pk"]["S"], row["sk"]["S"]
 
 
-def test_the_undoing_covers_every_row_of_the_making() -> None:
+def test_compensation_covers_every_created_item() -> None:
     machine = definition("account")["States"]
-    made = {keys(item) for item in machine["Create"]["Arguments"]["TransactItems"]}
-    undone = {keys(item) for item in machine["DeleteAccount"]["Arguments"]["TransactItems"]}
+    created = {keys(item) for item in machine["Create"]["Arguments"]["TransactItems"]}
+    deleted = {keys(item) for item in machine["DeleteAccount"]["Arguments"]["TransactItems"]}
     fence = machine["Withdraw"]["Arguments"]["Key"]
-    assert made <= undone | {(fence["pk"]["S"], fence["sk"]["S"])}
+    assert created <= deleted | {(fence["pk"]["S"], fence["sk"]["S"])}
 
 
-def test_its_states_carry_no_field_of_the_form() -> None:
-    """What the student wrote is in the table only; the states pass ids."""
+def test_states_carry_no_form_field() -> None:
+    """Only the table holds the submitted form; the states carry ids."""
     for field in ("email", "name", "dateOfBirth", "programme", "locale"):
         assert not re.search(rf"\.{field}\b|\b{field}'\s*:", text("account"))
 
 
-def test_the_secret_of_an_account_is_no_digest_of_a_person() -> None:
+def test_taken_message_matches_validation_rules() -> None:
+    from stepfunctions.validation_rules import TAKEN
+
+    assert f"'message': '{TAKEN.message}'" in text("account")
+
+
+def test_workflow_input_excludes_digest() -> None:
     assert "digest" not in str(definition("admit")["States"]["Start"]["Arguments"])

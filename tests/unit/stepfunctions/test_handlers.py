@@ -1,4 +1,4 @@
-"""The handlers at their boundary: any legal event gives a legal answer, or one of our errors."""
+"""Handlers of the workflow: a valid event returns a valid result or raises a SchoolError."""
 
 import json
 from typing import Any
@@ -15,65 +15,73 @@ from stepfunctions import (
 from stepfunctions import settings as environment
 from stepfunctions.accounts import Accounts
 from stepfunctions.errors import (
-    AbsentError,
     IdentityTakenError,
     OutboxError,
-    RefusedError,
+    PermanentError,
+    PersonNotFoundError,
     SchoolError,
     SettingsError,
     TransientError,
 )
 from stepfunctions.users import Users
 from tests import strategies
-from tests.unit.stepfunctions.fakes import ACTIVE, PERSON, Bus, Pool, Table, refusal, wire
+from tests.unit.stepfunctions.fakes import (
+    ACTIVE,
+    PERSON,
+    EventBus,
+    Pool,
+    Table,
+    client_error,
+    to_item,
+)
 
-#: A fixture that is made once for many examples is meant to be.
+#: The examples of a property test share the function-scoped fixtures on purpose.
 shared = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 # --- validate -------------------------------------------------------------------------------------
 
 
-def validated(monkeypatch: pytest.MonkeyPatch, table: Table) -> dict[str, Any]:
+def validation(monkeypatch: pytest.MonkeyPatch, table: Table) -> dict[str, Any]:
     accounts = Accounts("accounts", table)  # type: ignore[arg-type] # a fake
     monkeypatch.setattr(validate, "accounts", lambda: accounts)
-    monkeypatch.setattr(validate, "secret", accounts.secret)
+    monkeypatch.setattr(validate, "email_secret", accounts.email_secret)
     return validate.lambda_handler({"accountId": "a1"}, None)
 
 
-def test_a_good_request_gets_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_valid_request_gets_email_key(monkeypatch: pytest.MonkeyPatch) -> None:
     table = Table(PERSON)
-    first = validated(monkeypatch, table)
+    first = validation(monkeypatch, table)
     assert (first["valid"], first["reasons"]) == (True, [])
     other = Table({**PERSON, "email": "ANNA@example.COM"})
     other.items["SECRET", "EMAIL"] = table.items["SECRET", "EMAIL"]
-    assert validated(monkeypatch, other)["emailKey"] == first["emailKey"]
-    assert validated(monkeypatch, Table(PERSON))["emailKey"] != first["emailKey"]
+    assert validation(monkeypatch, other)["emailKey"] == first["emailKey"]
+    assert validation(monkeypatch, Table(PERSON))["emailKey"] != first["emailKey"]
 
 
 @pytest.mark.parametrize(("owner", "free"), [("a1", True), ("a2", False)])
-def test_an_address_is_free_for_whose_it_is(
+def test_address_is_free_only_for_its_owner(
     monkeypatch: pytest.MonkeyPatch, owner: str, free: bool
 ) -> None:
     table = Table(PERSON)
-    key = validated(monkeypatch, table)["emailKey"]
+    key = validation(monkeypatch, table)["emailKey"]
     row = {"pk": f"EMAIL#{key}", "sk": "EMAIL", "account_id": owner}
-    table.items[row["pk"], row["sk"]] = wire(row)
-    answer = validated(monkeypatch, table)
+    table.items[row["pk"], row["sk"]] = to_item(row)
+    answer = validation(monkeypatch, table)
     assert (answer["valid"], answer["free"]) == (True, free)
     assert [it["code"] for it in answer["reasons"]] == ([] if free else ["taken"])
 
 
 @pytest.mark.parametrize("status", ["pending", "active", "withdrawn"])
-def test_what_became_of_an_account_is_said(monkeypatch: pytest.MonkeyPatch, status: str) -> None:
+def test_validate_returns_account_status(monkeypatch: pytest.MonkeyPatch, status: str) -> None:
     account = {**ACTIVE, "status": status}
-    assert validated(monkeypatch, Table(account, PERSON))["status"] == status
-    alone = validated(monkeypatch, Table(account))["status"]
+    assert validation(monkeypatch, Table(account, PERSON))["status"] == status
+    alone = validation(monkeypatch, Table(account))["status"]
     assert alone == ("undone" if status == "withdrawn" else status)
-    assert validated(monkeypatch, Table(PERSON))["status"] == ""
+    assert validation(monkeypatch, Table(PERSON))["status"] == ""
 
 
-def test_whoever_comes_second_takes_the_first_ones_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_concurrent_creation_of_secret_returns_first_one(monkeypatch: pytest.MonkeyPatch) -> None:
     table = Table(PERSON)
     accounts = Accounts("accounts", table)  # type: ignore[arg-type] # a fake
     read = table.get_item
@@ -83,46 +91,46 @@ def test_whoever_comes_second_takes_the_first_ones_secret(monkeypatch: pytest.Mo
         answer = read(**given)
         if given["Key"]["pk"]["S"] == "SECRET" and not seen:
             seen.append(1)
-            Accounts("accounts", table).secret()  # type: ignore[arg-type] # a fake
+            Accounts("accounts", table).email_secret()  # type: ignore[arg-type] # a fake
             return {}
         return answer
 
     monkeypatch.setattr(table, "get_item", late)
-    assert accounts.secret() == Accounts("accounts", table).secret()  # type: ignore[arg-type] # a fake
+    assert accounts.email_secret() == Accounts("accounts", table).email_secret()  # type: ignore[arg-type] # a fake
 
 
-def test_a_request_whose_words_expired_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
-    answer = validated(monkeypatch, Table())
+def test_validate_rejects_expired_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = validation(monkeypatch, Table())
     assert (answer["valid"], answer["reasons"][0]["code"]) == (False, "expired")
 
 
 @shared
 @given(strategies.form_fields())
-def test_any_form_gives_a_verdict_and_no_word_of_it(
+def test_validate_returns_result_without_form_values(
     monkeypatch: pytest.MonkeyPatch, fields: dict[str, str | None]
 ) -> None:
-    written = {name: f"{value} canary" for name, value in fields.items() if value is not None}
-    answer = validated(monkeypatch, Table({"pk": "ACCOUNT#a1", "sk": "PERSON", **written}))
+    form = {name: f"{value} canary" for name, value in fields.items() if value is not None}
+    answer = validation(monkeypatch, Table({"pk": "ACCOUNT#a1", "sk": "PERSON", **form}))
     assert answer.keys() == {"valid", "free", "reasons", "emailKey", "status"}
     assert answer["valid"] == (not answer["reasons"]) == bool(answer["emailKey"])
     assert "canary" not in json.dumps(answer)
 
 
 @pytest.mark.parametrize(
-    ("error", "ours"),
+    ("error", "expected"),
     [
-        (refusal("ThrottlingException"), TransientError),
-        (refusal("Whatever", 503), TransientError),
-        (refusal("ValidationException"), RefusedError),
+        (client_error("ThrottlingException"), TransientError),
+        (client_error("Whatever", 503), TransientError),
+        (client_error("ValidationException"), PermanentError),
     ],
 )
-def test_what_dynamodb_says_is_not_repeated(
-    monkeypatch: pytest.MonkeyPatch, error: Any, ours: type[SchoolError]
+def test_error_omits_message_of_dynamodb(
+    monkeypatch: pytest.MonkeyPatch, error: Any, expected: type[SchoolError]
 ) -> None:
     table = Table(PERSON)
     table.errors = [error]
-    with pytest.raises(ours) as caught:
-        validated(monkeypatch, table)
+    with pytest.raises(expected) as caught:
+        validation(monkeypatch, table)
     assert "canary" not in str(caught.value)
     assert caught.value.__suppress_context__
 
@@ -130,7 +138,7 @@ def test_what_dynamodb_says_is_not_repeated(
 # --- identity -------------------------------------------------------------------------------------
 
 
-def asked(
+def identity_result(
     monkeypatch: pytest.MonkeyPatch, pool: Pool, action: str, account: str = "a1", **changes: str
 ) -> dict[str, Any]:
     table = Table({**PERSON, "pk": f"ACCOUNT#{account}", **changes})
@@ -141,74 +149,74 @@ def asked(
     return identity.lambda_handler({"action": action, "accountId": account}, None)
 
 
-def test_a_user_is_made_once_and_found_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_create_is_idempotent(monkeypatch: pytest.MonkeyPatch) -> None:
     pool = Pool()
-    first = asked(monkeypatch, pool, "create")
+    first = identity_result(monkeypatch, pool, "create")
     assert first["sub"]
-    assert first == asked(monkeypatch, pool, "create")
+    assert first == identity_result(monkeypatch, pool, "create")
     assert list(pool.users) == ["anna@example.com"]
 
 
-def test_another_accounts_user_is_neither_taken_nor_deleted(
+def test_user_of_another_account_is_kept(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     pool = Pool()
-    asked(monkeypatch, pool, "create")
+    identity_result(monkeypatch, pool, "create")
     with pytest.raises(IdentityTakenError):
-        asked(monkeypatch, pool, "create", "a2")
-    asked(monkeypatch, pool, "delete", "a2")
+        identity_result(monkeypatch, pool, "create", "a2")
+    identity_result(monkeypatch, pool, "delete", "a2")
     assert list(pool.users) == ["anna@example.com"]
 
 
-def test_deleting_twice_is_deleting_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_delete_is_idempotent(monkeypatch: pytest.MonkeyPatch) -> None:
     pool = Pool()
-    asked(monkeypatch, pool, "create")
+    identity_result(monkeypatch, pool, "create")
     for _ in range(2):
-        assert asked(monkeypatch, pool, "delete") == {"sub": ""}
+        assert identity_result(monkeypatch, pool, "delete") == {"sub": ""}
     assert pool.users == {}
 
 
-def test_what_was_never_an_address_has_no_user(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked(monkeypatch, Pool(), "delete", email="nobody")
-    with pytest.raises(AbsentError):
-        asked(monkeypatch, Pool(), "create", email="nobody")
+def test_invalid_address_has_no_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    identity_result(monkeypatch, Pool(), "delete", email="no-domain")
+    with pytest.raises(PersonNotFoundError):
+        identity_result(monkeypatch, Pool(), "create", email="no-domain")
 
 
-def test_a_user_who_is_gone_again_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_create_retries_when_existing_user_disappears(monkeypatch: pytest.MonkeyPatch) -> None:
     pool = Pool()
-    pool.errors = [refusal("UsernameExistsException")]
+    pool.errors = [client_error("UsernameExistsException")]
     with pytest.raises(TransientError):
-        asked(monkeypatch, pool, "create")
+        identity_result(monkeypatch, pool, "create")
 
 
 # --- relay ----------------------------------------------------------------------------------------
 
 
-def streamed(number: int) -> dict[str, Any]:
+def stream_record(number: int) -> dict[str, Any]:
     keys = {"pk": {"S": f"ACCOUNT#a{number}"}, "sk": {"S": "OUTBOX#AccountCreated"}}
     return {"dynamodb": {"Keys": keys, "SequenceNumber": str(1000 + number)}}
 
 
 @shared
 @given(st.integers(1, 45), st.sets(st.integers(0, 60), max_size=4))
-def test_the_bus_has_everything_before_what_is_reported(
-    monkeypatch: pytest.MonkeyPatch, count: int, refused: set[int]
+def test_relay_publishes_every_record_before_reported_failure(
+    monkeypatch: pytest.MonkeyPatch, count: int, rejected: set[int]
 ) -> None:
-    bus = Bus(refused)
+    bus = EventBus(rejected)
     monkeypatch.setattr(relay, "client", lambda: bus)
-    answer = relay.lambda_handler({"Records": [streamed(it) for it in range(count)]}, None)
-    taken = [json.loads(it)["accountId"] for it in bus.taken]
+    answer = relay.lambda_handler({"Records": [stream_record(it) for it in range(count)]}, None)
+    published = [json.loads(it)["accountId"] for it in bus.accepted]
     failures = answer["batchItemFailures"]
     first = int(failures[0]["itemIdentifier"]) - 1000 if failures else count
     assert len(failures) <= 1
-    assert {f"a{it}" for it in range(first)} <= set(taken)
-    assert first == min((it for it in refused if it < count), default=count)
+    assert {f"a{it}" for it in range(first)} <= set(published)
+    assert first == min((it for it in rejected if it < count), default=count)
 
 
 @pytest.mark.parametrize(
     "record", [{}, {"dynamodb": {"Keys": {"pk": {"S": "X#1"}, "sk": {"S": "Y"}}}}]
 )
-def test_what_is_no_row_of_the_outbox_is_said(record: dict[str, Any]) -> None:
+def test_relay_raises_for_record_outside_outbox(record: dict[str, Any]) -> None:
     with pytest.raises(OutboxError):
         relay.lambda_handler({"Records": [record]}, None)
 
@@ -216,10 +224,10 @@ def test_what_is_no_row_of_the_outbox_is_said(record: dict[str, Any]) -> None:
 # --- settings -------------------------------------------------------------------------------------
 
 
-def test_a_setting_that_is_missing_is_named() -> None:
+def test_missing_setting_is_named() -> None:
     with pytest.raises(SettingsError, match="AWS_REGION"):
         environment.parse({})
     with pytest.raises(SettingsError, match="SENDER"):
-        environment.parse({"AWS_REGION": "us-east-1"}).need("sender")
+        environment.parse({"AWS_REGION": "us-east-1"}).require("sender")
     given_all = {name: name.lower() for name in ("AWS_REGION", "ACCOUNTS_TABLE", "SENT_TABLE")}
-    assert environment.parse(given_all).need("sent_table") == "sent_table"
+    assert environment.parse(given_all).require("sent_table") == "sent_table"

@@ -1,4 +1,4 @@
-"""The import's function: a file before it is read, and its report after."""
+"""ImportFunction: validation of an uploaded file, and the report after the import."""
 
 from io import BytesIO
 from typing import Any
@@ -13,7 +13,9 @@ from stepfunctions.roster import request_id
 from tests.unit.stepfunctions.fakes import Table
 
 
-class Storage:
+class S3:
+    """A bucket with one object; `put` holds the written ones."""
+
     def __init__(self, content: bytes) -> None:
         self.content = content
         self.put: dict[str, str] = {}
@@ -25,43 +27,43 @@ class Storage:
         self.put[given["Key"]] = given["Body"].decode()
 
 
-REFUSED = {"ok": False, "known": False, "fileId": "", "rows": 0, "copy": ""}
+INVALID = {"ok": False, "known": False, "fileId": "", "rows": 0, "copy": ""}
 
 
-def inspected(
+def inspect(
     monkeypatch: pytest.MonkeyPatch, content: bytes, key: str = "rosters/x.csv", *rows: Any
 ) -> tuple[dict[str, Any], dict[str, str]]:
-    storage = Storage(content)
+    s3 = S3(content)
     accounts = Accounts("accounts", Table(*rows))  # type: ignore[arg-type] # a fake
-    monkeypatch.setattr(importer, "storage", lambda: storage)
+    monkeypatch.setattr(importer, "s3", lambda: s3)
     monkeypatch.setattr(importer, "accounts", lambda: accounts)
     event = {"action": "inspect", "bucket": "b", "key": key}
-    return importer.lambda_handler(event, None), storage.put
+    return importer.lambda_handler(event, None), s3.put
 
 
 @pytest.mark.parametrize(
     ("key", "report"),
     [("rosters/x.csv", "reports/x.csv"), ("rosters/a/x.xlsx", "reports/a/x.xlsx.csv")],
 )
-def test_a_file_that_is_no_roster_gets_its_report(
+def test_inspect_writes_report_for_invalid_file(
     monkeypatch: pytest.MonkeyPatch, key: str, report: str
 ) -> None:
-    answer, put = inspected(monkeypatch, b"\xff", key)
-    assert answer == REFUSED
+    answer, put = inspect(monkeypatch, b"\xff", key)
+    assert answer == INVALID
     assert put.keys() == {report}
     assert "UTF-8" in put[report]
 
 
-def test_a_folder_is_no_file(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert inspected(monkeypatch, b"", "rosters/2026/") == (REFUSED, {})
+def test_inspect_ignores_folder_placeholder(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert inspect(monkeypatch, b"", "rosters/2026/") == (INVALID, {})
 
 
 def row(file_id: str, index: int, status: str) -> dict[str, str]:
     return {"pk": f"REQUEST#{request_id(file_id, index)}", "sk": "REQUEST", "status": status}
 
 
-def test_what_is_read_is_what_was_judged(monkeypatch: pytest.MonkeyPatch) -> None:
-    answer, put = inspected(monkeypatch, b"\xef\xbb\xbfname;email\r\nAnna;a@b.c\r\n")
+def test_inspect_writes_normalized_copy(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer, put = inspect(monkeypatch, b"\xef\xbb\xbfname;email\r\nAnna;a@b.c\r\n")
     assert (answer["ok"], answer["known"], answer["rows"]) == (True, False, 1)
     assert put == {answer["copy"]: "name,email\r\nAnna,a@b.c\r\n"}
     assert answer["fileId"] in answer["copy"]
@@ -76,27 +78,29 @@ def test_what_is_read_is_what_was_judged(monkeypatch: pytest.MonkeyPatch) -> Non
         ([], False),
     ],
 )
-def test_a_file_of_which_all_is_decided_is_known(
+def test_inspect_recognizes_file_with_every_row_decided(
     monkeypatch: pytest.MonkeyPatch, statuses: list[str], known: bool
 ) -> None:
     content = b"email,name\na,b\nc,d\ne,f\n"
-    file_id = inspected(monkeypatch, content)[0]["fileId"]
+    file_id = inspect(monkeypatch, content)[0]["fileId"]
     rows = [row(file_id, number, status) for number, status in enumerate(statuses)]
-    answer, put = inspected(monkeypatch, content, "rosters/again.csv", *rows)
+    answer, put = inspect(monkeypatch, content, "rosters/copy.csv", *rows)
     assert (answer["known"], bool(put)) == (known, not known)
 
 
 @pytest.mark.parametrize("last", [False, True])
-def test_a_report_waits_for_the_last_request(monkeypatch: pytest.MonkeyPatch, last: bool) -> None:
+def test_report_waits_for_pending_requests_until_last_poll(
+    monkeypatch: pytest.MonkeyPatch, last: bool
+) -> None:
     statuses = ("created", "rejected", "pending", "failed")
     table = Table(*(row("f", number, status) for number, status in enumerate(statuses)))
     accounts = Accounts("accounts", table)  # type: ignore[arg-type] # a fake
-    storage = Storage(b"")
-    monkeypatch.setattr(importer, "storage", lambda: storage)
+    s3 = S3(b"")
+    monkeypatch.setattr(importer, "s3", lambda: s3)
     monkeypatch.setattr(importer, "accounts", lambda: accounts)
     event = {"action": "report", "bucket": "b", "key": "rosters/x.csv", "fileId": "f", "rows": 5}
     answer = importer.lambda_handler({**event, "last": last}, None)
-    # The fifth row has no request: it was never admitted.
+    # The fifth row has no request, because it was never admitted.
     totals = {"created": 1, "rejected": 1, "failed": 2, "pending": 1} if last else {}
     assert answer == {"done": last, **totals}
-    assert (len(storage.put) == 1) == last
+    assert (len(s3.put) == 1) == last

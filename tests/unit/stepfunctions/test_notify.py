@@ -1,4 +1,4 @@
-"""The notifier at its boundary: any body is delivered or dead, and nothing is begun in vain."""
+"""NotifyFunction: every message is sent, skipped, retried or moved to the dead-letter queue."""
 
 import json
 from typing import Any
@@ -8,26 +8,20 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import telemetry
-from stepfunctions import (
-    dead_letters,
-    mail,
-    notify,
-)
+from stepfunctions import dead_letter_queue, notify, ses
 from stepfunctions.accounts import Accounts
-from stepfunctions.errors import (
-    TransientError,
-)
+from stepfunctions.errors import TransientError
 from stepfunctions.outbox import Message
 from tests import strategies
+from tests.support.paths import ROOT
 from tests.unit.stacks.test_templates import resources
-from tests.unit.stepfunctions.definitions import STACK
 from tests.unit.stepfunctions.fakes import ACTIVE, PERSON, Table
 
-#: A fixture that is made once for many examples is meant to be.
+#: The examples of a property test share the function-scoped fixtures on purpose.
 shared = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
-def delivered(body: object, number: int = 1) -> dict[str, Any]:
+def sqs_record(body: object, number: int = 1) -> dict[str, Any]:
     return {"messageId": f"m{number}", "body": json.dumps(body)}
 
 
@@ -36,17 +30,19 @@ GOOD = Message("a1/AccountCreated", "a1", "AccountCreated").document()
 
 @pytest.fixture
 def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
-    """The letters, and a notifier without its memory."""
-    letters: list[tuple[str, str]] = []
+    """Return the sent emails as (recipient, subject); replaces the idempotency table."""
+    emails: list[tuple[str, str]] = []
     monkeypatch.setattr(
-        mail, "send", lambda _from, to, letter, _id: letters.append((to, letter.subject))
+        ses, "send", lambda _from, to, email, _id: emails.append((to, email.subject))
     )
-    monkeypatch.setattr(notify, "_once", lambda: lambda message, _context: notify.tell(message))
-    return letters
+    monkeypatch.setattr(
+        notify, "_send_once", lambda: lambda message, _context: notify.send_email(message)
+    )
+    return emails
 
 
 class Context:
-    """An invocation whose time goes by with each look at it."""
+    """A Lambda context that returns the given remaining times, one per call."""
 
     def __init__(self, *left_ms: int) -> None:
         self.left_ms = list(left_ms)
@@ -55,7 +51,7 @@ class Context:
         return self.left_ms.pop(0) if self.left_ms else 20_000
 
 
-def told(
+def notified(
     monkeypatch: pytest.MonkeyPatch, *records: dict[str, Any], items: Any = (), left: Any = ()
 ) -> Any:
     accounts = Accounts("accounts", Table(*items))  # type: ignore[arg-type] # a fake
@@ -63,49 +59,52 @@ def told(
     return notify.lambda_handler({"Records": list(records)}, Context(*left))
 
 
-def test_what_becomes_of_letters_is_counted_and_nobody_is_named(
+def test_metrics_count_outcomes_without_personal_data(
     monkeypatch: pytest.MonkeyPatch, sent: list[Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(dead_letters, "put", lambda *_given: None)
+    monkeypatch.setattr(dead_letter_queue, "send", lambda *_given: None)
     withdrawn = {**ACTIVE, "pk": "ACCOUNT#a2", "status": "withdrawn"}
     other = Message("a2/AccountCreated", "a2", "AccountCreated").document()
-    records = [delivered(GOOD, 1), delivered("no object", 2), delivered(other, 3)]
-    told(monkeypatch, *records, items=(PERSON, ACTIVE, withdrawn))
-    said = capsys.readouterr().out
-    counted = json.loads(next(line for line in said.splitlines() if "_aws" in line))
-    assert {name: counted[name] for name in notify.COUNTED.values()} == {
-        "LettersSent": [1],
-        "LettersToNobody": [1],
-        "LettersRefused": [1],
+    records = [sqs_record(GOOD, 1), sqs_record("not an object", 2), sqs_record(other, 3)]
+    notified(monkeypatch, *records, items=(PERSON, ACTIVE, withdrawn))
+    output = capsys.readouterr().out
+    counted = json.loads(next(line for line in output.splitlines() if "_aws" in line))
+    assert {name: counted[name] for name in notify.METRICS.values()} == {
+        "EmailsSent": [1],
+        "EmailsSkipped": [1],
+        "EmailsRejected": [1],
     }
-    assert "anna" not in said.lower()
+    assert "anna" not in output.lower()
 
 
-def test_a_part_of_a_trace_needs_no_trace() -> None:
-    with telemetry.subsegment("letter", outbox="a1/AccountCreated"):
+def test_subsegment_works_without_trace() -> None:
+    with telemetry.subsegment("email", outbox="a1/AccountCreated"):
         pass
 
 
-def test_no_letter_is_begun_that_may_not_be_finished(
+def test_notifier_defers_messages_without_enough_time_left(
     monkeypatch: pytest.MonkeyPatch, sent: list[Any]
 ) -> None:
-    records = [delivered(GOOD, number) for number in range(4)]
-    left = (notify.ROOM_MS, notify.ROOM_MS - 1)
-    answer = told(monkeypatch, *records, items=(PERSON, ACTIVE), left=left)
+    records = [sqs_record(GOOD, number) for number in range(4)]
+    left = (notify.MIN_REMAINING_MS, notify.MIN_REMAINING_MS - 1)
+    answer = notified(monkeypatch, *records, items=(PERSON, ACTIVE), left=left)
     assert [it["itemIdentifier"] for it in answer["batchItemFailures"]] == ["m2", "m3"]
     assert len(sent) == 2
 
 
-def test_one_letter_fits_into_the_notifiers_time() -> None:
-    """The first is always begun: there would be no end to beginning otherwise."""
-    properties = resources(STACK)["NotifyFunction"]["Properties"]
-    assert mail.READ_S * 1000 + 2_000 < notify.ROOM_MS < properties["Timeout"] * 1000
+def test_one_email_fits_into_function_timeout() -> None:
+    """The notifier always starts the first message of a batch, without checking the time."""
+    stack = ROOT / "stacks" / "accounts-notifications.yaml"
+    properties = resources(stack)["NotifyFunction"]["Properties"]
+    assert (
+        ses.READ_TIMEOUT_S * 1000 + 2_000 < notify.MIN_REMAINING_MS < properties["Timeout"] * 1000
+    )
 
 
-def test_an_active_account_is_written_to(
+def test_active_account_gets_email(
     monkeypatch: pytest.MonkeyPatch, sent: list[Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    answer = told(monkeypatch, delivered(GOOD), items=(PERSON, ACTIVE))
+    answer = notified(monkeypatch, sqs_record(GOOD), items=(PERSON, ACTIVE))
     assert answer == {"batchItemFailures": []}
     assert sent == [("anna@example.com", "Chào mừng bạn đến với trường")]
     assert "anna" not in capsys.readouterr().out.lower()
@@ -114,34 +113,36 @@ def test_an_active_account_is_written_to(
 @pytest.mark.parametrize(
     "items", [(), (PERSON,), (ACTIVE,), (PERSON, {**ACTIVE, "status": "withdrawn"})]
 )
-def test_who_has_no_account_hears_nothing(
+def test_account_without_active_status_gets_no_email(
     monkeypatch: pytest.MonkeyPatch, sent: list[Any], items: Any
 ) -> None:
-    assert told(monkeypatch, delivered(GOOD), items=items) == {"batchItemFailures": []}
+    assert notified(monkeypatch, sqs_record(GOOD), items=items) == {"batchItemFailures": []}
     assert sent == []
 
 
-def test_a_failure_brings_back_what_follows_it(
+def test_failure_returns_later_messages_too(
     monkeypatch: pytest.MonkeyPatch, sent: list[Any]
 ) -> None:
-    monkeypatch.setattr(mail, "send", lambda *given: _second(sent))
-    records = [delivered(GOOD, number) for number in range(4)]
-    answer = told(monkeypatch, *records, items=(PERSON, ACTIVE))
+    monkeypatch.setattr(ses, "send", lambda *given: _fail_second(sent))
+    records = [sqs_record(GOOD, number) for number in range(4)]
+    answer = notified(monkeypatch, *records, items=(PERSON, ACTIVE))
     assert [it["itemIdentifier"] for it in answer["batchItemFailures"]] == ["m1", "m2", "m3"]
 
 
-def _second(sent: list[Any]) -> None:
+def _fail_second(sent: list[Any]) -> None:
     if sent:
-        raise TransientError("SES asks for patience.")
+        raise TransientError("SES failed temporarily.")
     sent.append(("x", "y"))
 
 
-def test_what_is_refused_holds_up_nobody(monkeypatch: pytest.MonkeyPatch, sent: list[Any]) -> None:
+def test_rejected_message_does_not_block_others(
+    monkeypatch: pytest.MonkeyPatch, sent: list[Any]
+) -> None:
     dead: list[str] = []
-    monkeypatch.setattr(dead_letters, "put", lambda _url, number, _body: dead.append(number))
-    records = [delivered("no object", 1), delivered({"outboxId": 1}, 2), delivered(GOOD, 3)]
-    records.append({"messageId": "m4", "body": "no JSON"})
-    answer = told(monkeypatch, *records, items=(PERSON, ACTIVE))
+    monkeypatch.setattr(dead_letter_queue, "send", lambda _url, number, _body: dead.append(number))
+    records = [sqs_record("not an object", 1), sqs_record({"outboxId": 1}, 2), sqs_record(GOOD, 3)]
+    records.append({"messageId": "m4", "body": "not JSON"})
+    answer = notified(monkeypatch, *records, items=(PERSON, ACTIVE))
     assert answer == {"batchItemFailures": []}
     assert dead == ["m1", "m2", "m4"]
     assert len(sent) == 1
@@ -149,12 +150,12 @@ def test_what_is_refused_holds_up_nobody(monkeypatch: pytest.MonkeyPatch, sent: 
 
 @shared
 @given(st.lists(strategies.json_values(), min_size=1, max_size=5))
-def test_any_body_is_delivered_or_dead(
+def test_any_body_is_processed_or_moved_to_dead_letter_queue(
     monkeypatch: pytest.MonkeyPatch, sent: list[Any], bodies: list[Any]
 ) -> None:
     dead: list[str] = []
-    monkeypatch.setattr(dead_letters, "put", lambda _url, number, _body: dead.append(number))
-    records = [delivered(body, number) for number, body in enumerate(bodies)]
-    assert told(monkeypatch, *records) == {"batchItemFailures": []}
+    monkeypatch.setattr(dead_letter_queue, "send", lambda _url, number, _body: dead.append(number))
+    records = [sqs_record(body, number) for number, body in enumerate(bodies)]
+    assert notified(monkeypatch, *records) == {"batchItemFailures": []}
     assert len(dead) <= len(bodies)
     assert sent == []

@@ -1,4 +1,4 @@
-"""What makes a file a roster, and what a report says of it."""
+"""Validation and normalization of rosters, and the text of their reports."""
 
 import csv
 import io
@@ -15,11 +15,11 @@ from stepfunctions.errors import RosterError
 HEADER = b"email,name\n"
 
 
-def test_a_roster_is_known_by_its_content() -> None:
-    one, other = roster.inspect(HEADER + b"a@b.c,A\n"), roster.inspect(HEADER + b"a@b.c,B\n")
+def test_file_id_depends_on_content_only() -> None:
+    one, other = roster.parse(HEADER + b"a@b.c,A\n"), roster.parse(HEADER + b"a@b.c,B\n")
     assert one.rows == other.rows == 1
     assert one.file_id != other.file_id
-    assert one == roster.inspect(HEADER + b"a@b.c,A\n")
+    assert one == roster.parse(HEADER + b"a@b.c,A\n")
 
 
 @pytest.mark.parametrize(
@@ -34,13 +34,13 @@ def test_a_roster_is_known_by_its_content() -> None:
         (b"e-mail,name\n", "columns"),
         ("email,name\nü,ü\n".encode("latin-1"), "UTF-8"),
         ("email,name\na,b\n".encode("utf-16"), "UTF-8"),
-        (b"PK\x03\x04\x14\x00\x06\x00", "no text"),
+        (b"PK\x03\x04\x14\x00\x06\x00", "text file"),
         (HEADER + b'a,"b\n', "quote"),
     ],
 )
-def test_what_is_no_roster(content: bytes, word: str) -> None:
+def test_parse_rejects_invalid_file(content: bytes, word: str) -> None:
     with pytest.raises(RosterError, match=word):
-        roster.inspect(content)
+        roster.parse(content)
 
 
 PLAIN = "email,name\r\na@b.c,Anna\r\n"
@@ -59,14 +59,14 @@ PLAIN = "email,name\r\na@b.c,Anna\r\n"
         b"email,name\na@b.c,Anna\n,\n\n \n",
     ],
 )
-def test_what_spreadsheets_do_to_a_roster_is_undone(content: bytes) -> None:
-    found = roster.inspect(content)
+def test_parse_normalizes_spreadsheet_variants(content: bytes) -> None:
+    found = roster.parse(content)
     assert (found.text, found.rows) == (PLAIN, 1)
 
 
-def test_a_row_keeps_its_place() -> None:
+def test_parse_keeps_row_positions() -> None:
     content = HEADER + b'a@b.c,"A\nB, C"\n\nonly\none,too,many\nd@e.f,"=1+1"\n'
-    found = roster.inspect(content)
+    found = roster.parse(content)
     rows = list(csv.DictReader(io.StringIO(found.text, newline="")))
     assert [(row["email"], row["name"]) for row in rows] == [
         ("a@b.c", "A\nB, C"),
@@ -79,50 +79,50 @@ def test_a_row_keeps_its_place() -> None:
 
 
 @given(st.lists(st.tuples(st.text(), st.text()), min_size=1, max_size=8))
-def test_any_cells_come_through(rows: list[tuple[str, str]]) -> None:
+def test_parse_keeps_any_cell(rows: list[tuple[str, str]]) -> None:
     clean = [tuple(cell.replace("\0", "") for cell in row) for row in rows]
     text = io.StringIO(newline="")
     csv.writer(text).writerows([("email", "name"), *clean])
     try:
         content = text.getvalue().encode()
     except UnicodeEncodeError:
-        return  # a lone surrogate is in no file
+        return  # a lone surrogate can't be encoded
     if not any(cell.strip() for row in clean for cell in row):
         with pytest.raises(RosterError, match="no student"):
-            roster.inspect(content)
+            roster.parse(content)
         return
-    found = roster.inspect(content)
+    found = roster.parse(content)
     read = [tuple(row) for row in csv.reader(io.StringIO(found.text, newline=""))][1:]
     assert read == clean[: len(read)]
     assert not any(cell.strip() for row in clean[len(read) :] for cell in row)
 
 
-@pytest.mark.parametrize(("more", "legal"), [(0, True), (1, False)])
-def test_rows_and_bytes_are_bounded(
-    monkeypatch: pytest.MonkeyPatch, more: int, legal: bool
+@pytest.mark.parametrize(("excess", "valid"), [(0, True), (1, False)])
+def test_parse_limits_rows_and_bytes(
+    monkeypatch: pytest.MonkeyPatch, excess: int, valid: bool
 ) -> None:
-    monkeypatch.setattr(roster, "MOST_ROWS", 3)
-    rows = HEADER + b"a,b\n" * (3 + more)
-    monkeypatch.setattr(roster, "MOST_BYTES", 1_000)
-    large = HEADER + b"a," + b"b" * (1_000 + more - len(HEADER) - 2)
+    monkeypatch.setattr(roster, "MAX_ROWS", 3)
+    rows = HEADER + b"a,b\n" * (3 + excess)
+    monkeypatch.setattr(roster, "MAX_BYTES", 1_000)
+    large = HEADER + b"a," + b"b" * (1_000 + excess - len(HEADER) - 2)
     for content in (rows, large):
-        if legal:
-            assert roster.inspect(content).rows >= 1
+        if valid:
+            assert roster.parse(content).rows >= 1
         else:
             with pytest.raises(RosterError):
-                roster.inspect(content)
+                roster.parse(content)
 
 
 @given(st.text("0123456789abcdef", min_size=64, max_size=64), st.integers(0, 50_000))
-def test_a_rows_id_is_a_uuid_of_its_own(file_id: str, index: int) -> None:
+def test_request_id_is_unique_uuid_of_version_8(file_id: str, index: int) -> None:
     found = roster.request_id(file_id, index)
     assert str(uuid.UUID(found)) == found
     assert uuid.UUID(found).version == 8
     assert found != roster.request_id(file_id, index + 1)
 
 
-def test_a_report_has_a_line_for_every_row_and_every_reason() -> None:
-    reason = {"code": "invalid", "field": "email", "message": "No, it is not."}
+def test_report_has_line_for_every_row_and_reason() -> None:
+    reason = {"code": "invalid", "field": "email", "message": "Not valid."}
     found: dict[str, dict[str, Any]] = {
         roster.request_id("f", 0): {"status": "created", "reasons": []},
         roster.request_id("f", 1): {"status": "rejected", "reasons": [reason, reason]},
@@ -130,7 +130,7 @@ def test_a_report_has_a_line_for_every_row_and_every_reason() -> None:
     }
     lines = list(csv.reader(io.StringIO(roster.report(4, "f", found), newline="")))
     assert lines[0] == list(roster.REPORT_COLUMNS)
-    # The numbers of a spreadsheet, whose first row is the header.
+    # Spreadsheet numbers: the header is row 1.
     assert [line[:3] for line in lines[1:]] == [
         ["2", "created", ""],
         ["3", "rejected", "invalid"],
@@ -138,13 +138,13 @@ def test_a_report_has_a_line_for_every_row_and_every_reason() -> None:
         ["4", "failed", "not_taken"],
         ["5", "pending", "pending"],
     ]
-    assert lines[2][2:] == ["invalid", "email", "No, it is not."]
+    assert lines[2][2:] == ["invalid", "email", "Not valid."]
     assert all(line[4] for line in lines[2:])
 
 
-def test_a_refusal_is_one_line_with_its_whole_sentence() -> None:
+def test_rejection_report_has_one_line_with_reason() -> None:
     error = RosterError("One, two, and “three”.")
-    (line,) = csv.DictReader(io.StringIO(roster.refusal(error), newline=""))
+    (line,) = csv.DictReader(io.StringIO(roster.rejection_report(error), newline=""))
     assert line == {
         "row": "",
         "status": "refused",
@@ -154,6 +154,6 @@ def test_a_refusal_is_one_line_with_its_whole_sentence() -> None:
     }
 
 
-def test_outcomes_are_counted() -> None:
+def test_count_includes_zeros() -> None:
     totals = roster.count(["created", "created", "rejected", "pending"])
     assert totals == {"created": 2, "rejected": 1, "failed": 0, "pending": 1}

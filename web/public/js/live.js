@@ -1,17 +1,17 @@
-// The last hour of the collector, minute by minute, drawn anew every ten seconds.
-import { $, call, complain, pause, say } from "./portal.js";
+// Draws the collector's event counts of the last hour and updates them every ten seconds.
+import { $, call, pause, showError, showMessage } from "./portal.js";
 
 const MINUTES = 60;
 const MINUTE_MS = 60_000;
-const EVERY_MS = 10_000;
+const INTERVAL_MS = 10_000;
 const SVG = "http://www.w3.org/2000/svg";
 
-const spelled = (time) => new Date(time).toISOString().slice(0, 16);
+const toMinute = (time) => new Date(time).toISOString().slice(0, 16);
 const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
 const number = new Intl.NumberFormat();
 
-// A minute comes once for each shard of the stream.
-function summed(minutes) {
+// The API returns one entry for each minute and shard.
+function sumByMinute(minutes) {
   const found = new Map();
   for (const { minute, events, bots } of minutes) {
     const sum = found.get(minute) ?? { events: 0, bots: 0 };
@@ -34,10 +34,10 @@ function bar(index, share, words) {
 }
 
 function draw(minutes, first) {
-  const sums = summed(minutes);
+  const sums = sumByMinute(minutes);
   const hour = Array.from({ length: MINUTES }, (_, index) => {
     const time = first + index * MINUTE_MS;
-    return { time, ...(sums.get(spelled(time)) ?? { events: 0, bots: 0 }) };
+    return { time, ...(sums.get(toMinute(time)) ?? { events: 0, bots: 0 }) };
   });
   const busiest = Math.max(...hour.map((minute) => minute.events));
   const total = (name) => hour.reduce((sum, minute) => sum + minute[name], 0);
@@ -50,25 +50,25 @@ function draw(minutes, first) {
       bar(index, busiest ? events / busiest : 0, `${clock.format(time)}: ${number.format(events)}`)),
   );
   $("bars").setAttribute("aria-label",
-    `Events by the minute since ${clock.format(first)}: ${total("events")}, at most ${busiest}`);
-  $("as-of").textContent = `As of ${new Date().toLocaleTimeString()}. An event is here a minute or two after it happened.`;
+    `Events per minute since ${clock.format(first)}: ${total("events")} in total, ${busiest} at peak`);
+  $("as-of").textContent = `Updated at ${new Date().toLocaleTimeString()}. New events appear after one to two minutes.`;
 }
 
-async function look() {
+async function refresh() {
   const now = Math.floor(Date.now() / MINUTE_MS) * MINUTE_MS;
   const first = now - (MINUTES - 1) * MINUTE_MS;
-  const answer = await call("GET", `/live?since=${encodeURIComponent(spelled(first))}`);
-  if (!answer.ok) return complain($("live-said"), answer);
-  say($("live-said"), "");
+  const answer = await call("GET", `/live?since=${encodeURIComponent(toMinute(first))}`);
+  if (!answer.ok) return showError($("live-status"), answer);
+  showMessage($("live-status"), "");
   draw(answer.data.minutes, first);
   return answer;
 }
 
 for (;;) {
-  // Nobody looks at a page in the background.
+  // Skip the update while the page is in the background.
   if (!document.hidden) {
-    const answer = await look();
+    const answer = await refresh();
     await pause(1000 * (answer?.retryAfter ?? 0));
   }
-  await pause(EVERY_MS);
+  await pause(INTERVAL_MS);
 }

@@ -1,97 +1,97 @@
-// What every page shares: asking the API, saying what went wrong, who is signed in, page views.
+// Shared by all pages: API calls, messages, the sign-in state, page views.
 
-/** The element with this id. */
+/** Returns the element with an id. */
 export const $ = (id) => document.getElementById(id);
 
-/** Waits for so many milliseconds. */
+/** Waits for a number of milliseconds. */
 export const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 
-// --- asking ------------------------------------------------------------------------------------
+// --- API calls ---------------------------------------------------------------------------------
 
-// Longer than the API waits for what is behind it.
-const PATIENCE_MS = 35_000;
+// Longer than API Gateway's integration timeout of 29 s.
+const TIMEOUT_MS = 35_000;
 
 async function send(method, path, body) {
-  const asked = { method, cache: "no-store", signal: AbortSignal.timeout(PATIENCE_MS) };
+  const options = { method, cache: "no-store", signal: AbortSignal.timeout(TIMEOUT_MS) };
   if (body !== undefined) {
-    asked.headers = { "Content-Type": "application/json" };
-    asked.body = JSON.stringify(body);
+    options.headers = { "Content-Type": "application/json" };
+    options.body = JSON.stringify(body);
   }
   try {
-    const answer = await fetch(`/api${path}`, asked);
+    const answer = await fetch(`/api${path}`, options);
     const text = await answer.text();
     const retryAfter = Number(answer.headers.get("Retry-After")) || 0;
-    return { ok: answer.ok, status: answer.status, data: parsed(text), retryAfter };
+    return { ok: answer.ok, status: answer.status, data: parseJson(text), retryAfter };
   } catch {
-    // No network, or no answer in time.
+    // No network, or a timeout.
     return { ok: false, status: 0, data: {}, retryAfter: 0 };
   }
 }
 
-function parsed(text) {
+function parseJson(text) {
   try {
     return JSON.parse(text) ?? {};
   } catch {
-    // Nothing (204), or the page of somebody between the API and here.
+    // No content (204), or an HTML error page of CloudFront.
     return {};
   }
 }
 
-let renewing = null;
+let refreshing = null;
 
-// One renewal for however many calls found the token expired at once.
-function renewed() {
-  renewing ??= fetch("/auth/refresh", { method: "POST", cache: "no-store" })
+// Concurrent calls with an expired token share one refresh.
+function refreshSession() {
+  refreshing ??= fetch("/auth/refresh", { method: "POST", cache: "no-store" })
     .then((answer) => answer.ok, () => false)
-    .finally(() => { renewing = null; });
-  return renewing;
+    .finally(() => { refreshing = null; });
+  return refreshing;
 }
 
 /**
- * Asks the API: {ok, status, data, retryAfter}; status 0 where nobody answered. A session whose
- * token has expired is renewed once, and what was typed into the page stays.
+ * Calls the API; returns {ok, status, data, retryAfter}, with the status 0 without a response.
+ * Refreshes an expired session once, without a page load, so that forms keep their input.
  */
 export async function call(method, path, body) {
   const answer = await send(method, path, body);
-  return answer.status === 401 && (await renewed()) ? send(method, path, body) : answer;
+  return answer.status === 401 && (await refreshSession()) ? send(method, path, body) : answer;
 }
 
-// --- saying ------------------------------------------------------------------------------------
+// --- messages ----------------------------------------------------------------------------------
 
-const WORDS = {
-  appointment_unknown: "You have no such appointment any more.",
-  body_invalid: "Something in this form cannot be sent. Look at what you wrote, and try again.",
-  signed_out: "You are signed out. Sign in and try again.",
-  slot_taken: "Somebody else has this half hour. Choose another.",
-  throttled: "Many people are asking at this moment. Try again in a few seconds.",
-  timed_out: "That took too long. Try again in a moment.",
-  token_expired: "You are signed out. Sign in and try again.",
-  too_large: "That is too much at once. Write less, and try again.",
-  unavailable: "The school does not answer at this moment. Try again in a few seconds.",
+const MESSAGES = {
+  appointment_unknown: "You don’t have this appointment anymore.",
+  body_invalid: "Something in this form isn’t valid. Check your input and try again.",
+  signed_out: "You’re signed out. Sign in and try again.",
+  slot_taken: "This time is already booked. Choose another one.",
+  throttled: "The school is very busy right now. Try again in a few seconds.",
+  timed_out: "The request took too long. Try again in a moment.",
+  token_expired: "You’re signed out. Sign in and try again.",
+  too_large: "Your message is too long. Shorten it and try again.",
+  unavailable: "The school is temporarily unavailable. Try again in a few seconds.",
 };
 
-/** What went wrong with an answer, in words for a person. */
-export function words(answer) {
-  const known = WORDS[answer.data.code];
+/** Returns the message for a failed API call. */
+export function errorMessage(answer) {
+  const known = MESSAGES[answer.data.code];
   if (known) return known;
-  if (answer.status === 0) return "No connection. Look at your network, and try again.";
-  if (answer.status === 401) return WORDS.signed_out;
-  if (answer.status === 403) return "That was refused. Write it in other words, and try again.";
-  if (answer.status === 413) return WORDS.too_large;
-  if (answer.status === 429) return WORDS.throttled;
-  if (answer.status >= 500) return WORDS.unavailable;
-  return "That did not work. Try again, or write to the school.";
+  if (answer.status === 0) return "No connection. Check your network and try again.";
+  if (answer.status === 401) return MESSAGES.signed_out;
+  if (answer.status === 403) return "Your request was blocked. Rephrase your text and try again.";
+  if (answer.status === 413) return MESSAGES.too_large;
+  if (answer.status === 429) return MESSAGES.throttled;
+  if (answer.status >= 500) return MESSAGES.unavailable;
+  return "Something went wrong. Try again or contact the school.";
 }
 
-/** Puts words into a note; `kind` is "good", "bad" or nothing. */
-export function say(note, text, kind = "") {
+/** Shows a message; `kind` is "good", "bad" or empty. */
+export function showMessage(note, text, kind = "") {
   note.className = `note ${kind}`.trim();
   note.textContent = text;
 }
 
-/** Says what went wrong, and offers the sign-in where that is what helps. */
-export function complain(note, answer) {
-  say(note, words(answer), "bad");
+/** Shows the message for a failed API call, with a sign-in link after 401. */
+export function showError(note, answer) {
+  showMessage(note, errorMessage(answer), "bad");
   if (answer.status !== 401) return;
   const link = document.createElement("a");
   link.href = `/auth/sign-in?return_to=${encodeURIComponent(location.pathname)}`;
@@ -99,29 +99,29 @@ export function complain(note, answer) {
   note.append(" ", link);
 }
 
-/** Marks a field as wrong, with words next to it; empty words make it right again. */
-export function mark(field, text) {
+/** Shows an error message next to a field; an empty text removes it. */
+export function setFieldError(field, text) {
   $(`${field.id}-error`).textContent = text;
   if (text) field.setAttribute("aria-invalid", "true");
   else field.removeAttribute("aria-invalid");
 }
 
-/** Runs the work of a form once at a time, however often its button is pressed. */
-export function onSubmit(form, work) {
+/** Runs a form's submit handler, and ignores further clicks until it has finished. */
+export function onSubmit(form, submit) {
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     const button = form.querySelector("button:not([type=button])");
     if (button.disabled) return;
     button.disabled = true;
     try {
-      await work();
+      await submit();
     } finally {
       button.disabled = false;
     }
   });
 }
 
-// --- who is signed in --------------------------------------------------------------------------
+// --- sign-in state -----------------------------------------------------------------------------
 
 async function showAccount() {
   try {
@@ -138,8 +138,8 @@ async function showAccount() {
 
 // --- page views --------------------------------------------------------------------------------
 
-// A visitor is one tab: nothing is remembered when it is closed.
-function visitor() {
+// sessionStorage keeps the anonymous id until the tab is closed.
+function anonymousId() {
   const known = sessionStorage.getItem("visitor");
   if (known) return known;
   const made = crypto.randomUUID();
@@ -147,7 +147,7 @@ function visitor() {
   return made;
 }
 
-// Without queries: an address to come back to is nobody's business.
+// Without the query, which can contain a return path.
 function withoutQuery(address) {
   const found = address ? new URL(address) : null;
   return found ? found.origin + found.pathname : "";
@@ -166,7 +166,7 @@ async function reportView() {
   const view = {
     type: "page",
     messageId: crypto.randomUUID(),
-    anonymousId: visitor(),
+    anonymousId: anonymousId(),
     name: document.title,
     properties: page,
     context: { page, locale: navigator.language, library: { name: "meridian-portal", version: "1" } },
@@ -184,5 +184,5 @@ async function reportView() {
 }
 
 showAccount();
-// A view that is not counted is no visitor's trouble.
+// A lost page view must not disturb the visitor.
 reportView().catch(() => {});

@@ -1,15 +1,15 @@
-// The form for an account: sent once however often it is sent, and watched until there is one.
-import { $, call, mark, onSubmit, pause, say, words } from "./portal.js";
+// The sign-up form: sends an account request idempotently and polls its outcome.
+import { $, call, errorMessage, onSubmit, pause, setFieldError, showMessage } from "./portal.js";
 
 const FIELDS = ["email", "name", "dateOfBirth", "programme", "locale"];
-const WATCHED_MS = 60_000;
-const ATTEMPTS = 4;
-const KEPT = "account-request";
+const POLL_TIMEOUT_MS = 60_000;
+const MAX_ATTEMPTS = 4;
+const STORAGE_KEY = "account-request";
 
 const form = $("sign-up");
-const said = $("said");
+const status = $("status");
 
-function written() {
+function formValues() {
   const found = {};
   for (const field of FIELDS) {
     const value = $(field).value.trim();
@@ -18,33 +18,33 @@ function written() {
   return found;
 }
 
-// The same words keep their id, in this tab, across a reload too: sent again they are the same
-// request. Other words are another request.
+// The same values keep their requestId in this tab, also after a reload, so that a repetition is the
+// same request. Changed values are a new request.
 function requestFor(body) {
-  const kept = JSON.parse(sessionStorage.getItem(KEPT) ?? "{}");
+  const kept = JSON.parse(sessionStorage.getItem(STORAGE_KEY) ?? "{}");
   if (JSON.stringify(kept.body) === JSON.stringify(body)) return kept.requestId;
   const requestId = crypto.randomUUID();
-  sessionStorage.setItem(KEPT, JSON.stringify({ requestId, body }));
+  sessionStorage.setItem(STORAGE_KEY, JSON.stringify({ requestId, body }));
   return requestId;
 }
 
-function forget() {
-  sessionStorage.removeItem(KEPT);
+function forgetRequest() {
+  sessionStorage.removeItem(STORAGE_KEY);
 }
 
-function clear() {
-  for (const field of FIELDS) mark($(field), "");
-  say(said, "");
+function clearErrors() {
+  for (const field of FIELDS) setFieldError($(field), "");
+  showMessage(status, "");
 }
 
-// What only the browser can say before it asks: an empty text is no request at all.
-function missing(body) {
+// Checks required fields before the first request; the API validates everything else.
+function localReasons(body) {
   const reasons = [];
-  if (!body.email) reasons.push({ field: "email", message: "An e-mail address is needed." });
-  if (!body.name) reasons.push({ field: "name", message: "A name is needed." });
-  // What is half typed into a day has no value.
+  if (!body.email) reasons.push({ field: "email", message: "Email address is required." });
+  if (!body.name) reasons.push({ field: "name", message: "Name is required." });
+  // An incomplete date input has no value.
   if ($("dateOfBirth").validity.badInput) {
-    reasons.push({ field: "dateOfBirth", message: "This is no day." });
+    reasons.push({ field: "dateOfBirth", message: "Enter a complete date." });
   }
   return reasons;
 }
@@ -52,28 +52,28 @@ function missing(body) {
 function showReasons(reasons) {
   const others = [];
   for (const { field, message } of reasons) {
-    if (FIELDS.includes(field)) mark($(field), message);
+    if (FIELDS.includes(field)) setFieldError($(field), message);
     else others.push(message);
   }
   const first = FIELDS.find((field) => $(field).getAttribute("aria-invalid"));
-  say(said, others.join(" ") || "Please look at what is marked.", "bad");
-  (first ? $(first) : said).focus();
+  showMessage(status, others.join(" ") || "Check the highlighted fields.", "bad");
+  (first ? $(first) : status).focus();
 }
 
-async function ask(body) {
+async function sendRequest(body) {
   for (let attempt = 1; ; attempt += 1) {
     const answer = await call("POST", "/accounts", { requestId: requestFor(body), ...body });
-    const later = answer.status === 0 || answer.status === 429 || answer.status >= 500;
-    if (answer.status === 409) forget();
-    else if (!later) return answer;
-    if (attempt === ATTEMPTS) return answer;
-    say(said, "The school is busy. We try again…");
+    const retryable = answer.status === 0 || answer.status === 429 || answer.status >= 500;
+    if (answer.status === 409) forgetRequest();
+    else if (!retryable) return answer;
+    if (attempt === MAX_ATTEMPTS) return answer;
+    showMessage(status, "The school is busy. Trying again…");
     await pause(Math.max(1000 * answer.retryAfter, 500 * 2 ** attempt));
   }
 }
 
-async function outcome(link) {
-  const end = Date.now() + WATCHED_MS;
+async function waitForOutcome(link) {
+  const end = Date.now() + POLL_TIMEOUT_MS;
   let wait = 400;
   let answer;
   do {
@@ -86,29 +86,29 @@ async function outcome(link) {
 
 function show(answer, body) {
   if (answer.data.status === "created") {
-    forget();
+    forgetRequest();
     $("to").textContent = body.email;
     form.hidden = true;
     $("done").hidden = false;
     $("ready").focus();
   } else if (answer.data.status === "rejected" || answer.data.status === "failed") {
-    // This request has its answer; the next one is another.
-    forget();
+    // The request is decided: the next submission needs a new requestId.
+    forgetRequest();
     showReasons(answer.data.reasons);
   } else if (answer.ok) {
-    say(said, "This takes longer than usual. Nothing is lost: press the button to look again.", "bad");
+    showMessage(status, "This is taking longer than usual. Your request is saved. Press the button to check again.", "bad");
   } else {
-    say(said, words(answer), "bad");
+    showMessage(status, errorMessage(answer), "bad");
   }
 }
 
 onSubmit(form, async () => {
-  clear();
-  const body = written();
-  const reasons = missing(body);
+  clearErrors();
+  const body = formValues();
+  const reasons = localReasons(body);
   if (reasons.length) return showReasons(reasons);
-  say(said, "One moment…");
-  const answer = await ask(body);
-  if (!answer.ok) return say(said, words(answer), "bad");
-  return show(await outcome(answer.data.link), body);
+  showMessage(status, "Creating your account…");
+  const answer = await sendRequest(body);
+  if (!answer.ok) return showMessage(status, errorMessage(answer), "bad");
+  return show(await waitForOutcome(answer.data.link), body);
 });

@@ -1,6 +1,6 @@
-// Sends a student who has just paid back to the page that was asked for. The gate checks the path
-// again: it takes one of this site and nothing else.
+// Refreshes the session of a student who has just paid and returns to the requested page. edge_auth
+// accepts only paths of this site in return_to.
 import { $ } from "./portal.js";
 
-const wanted = new URLSearchParams(location.search).get("return_to");
-if (wanted !== null) $("again").href = `/auth/refresh?return_to=${encodeURIComponent(wanted)}`;
+const returnTo = new URLSearchParams(location.search).get("return_to");
+if (returnTo !== null) $("refresh").href = `/auth/refresh?return_to=${encodeURIComponent(returnTo)}`;

@@ -1,5 +1,5 @@
-// A student's own place: appointments, preferences, feedback.
-import { $, call, complain, mark, onSubmit, say } from "./portal.js";
+// The account page: appointments, preferences, feedback.
+import { $, call, onSubmit, setFieldError, showError, showMessage } from "./portal.js";
 
 // --- appointments --------------------------------------------------------------------------------
 
@@ -7,20 +7,20 @@ const HALF_HOUR_MS = 1_800_000;
 const FIRST_HOUR = 7;
 const LAST_HOUR = 21;
 
-const noted = $("appointments-said");
+const appointmentsStatus = $("appointments-status");
 const when = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "short" });
 const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
 let next = null;
 
-// The API's one spelling of a time.
-const spelled = (time) => `${time.toISOString().slice(0, 19)}Z`;
+// Formats a time as the API expects it: UTC without fractions.
+const toApiTime = (time) => `${time.toISOString().slice(0, 19)}Z`;
 
 function advisorName(id) {
   const known = [...$("advisor").options].find((option) => option.value === id);
   return known ? known.textContent : id;
 }
 
-function line(appointment) {
+function listItem(appointment) {
   const item = document.createElement("li");
   item.dataset.link = appointment.link;
   const about = document.createElement("div");
@@ -36,40 +36,40 @@ function line(appointment) {
   cancel.className = "second";
   cancel.textContent = "Cancel";
   cancel.setAttribute("aria-label", `Cancel ${title.textContent}, ${more.textContent}`);
-  cancel.addEventListener("click", () => giveBack(appointment, item, cancel));
+  cancel.addEventListener("click", () => cancelAppointment(appointment, item, cancel));
   item.append(about, cancel);
   return item;
 }
 
-async function giveBack(appointment, item, button) {
-  if (!confirm("Cancel this appointment? Somebody else may take it.")) return;
+async function cancelAppointment(appointment, item, button) {
+  if (!confirm("Cancel this appointment? Other students can then book this time.")) return;
   button.disabled = true;
   const answer = await call("DELETE", appointment.link.replace(/^\/api/, ""));
   button.disabled = false;
-  if (!answer.ok && answer.status !== 404) return complain(noted, answer);
+  if (!answer.ok && answer.status !== 404) return showError(appointmentsStatus, answer);
   item.remove();
   $("none").hidden = $("booked").children.length > 0;
-  return say(noted, "The appointment is cancelled.", "good");
+  return showMessage(appointmentsStatus, "Your appointment was cancelled.", "good");
 }
 
 async function list(from) {
   const answer = await call("GET", `/appointments?from=${encodeURIComponent(from)}`);
-  if (!answer.ok) return complain(noted, answer);
+  if (!answer.ok) return showError(appointmentsStatus, answer);
   if (from !== next) $("booked").replaceChildren();
-  // A page begins at the time with which the one before ended: its last ones may come again.
+  // A page starts at the last time of the previous one, so its first items can be repeated.
   const there = new Set([...$("booked").children].map((item) => item.dataset.link));
   const further = answer.data.appointments.filter(({ link }) => !there.has(link));
-  $("booked").append(...further.map(line));
+  $("booked").append(...further.map(listItem));
   next = answer.data.next ?? null;
   $("more").hidden = next === null;
   $("none").hidden = $("booked").children.length > 0;
   return answer;
 }
 
-// One that has begun is still there.
-const listAgain = () => list(spelled(new Date(Date.now() - HALF_HOUR_MS)));
+// Includes an appointment that has started.
+const reloadAppointments = () => list(toApiTime(new Date(Date.now() - HALF_HOUR_MS)));
 
-// The half hours of UTC that begin on this day of the visitor, by the visitor's clock.
+// Offers the half hours in UTC that start on the chosen date in the visitor's time zone.
 function offerTimes() {
   const [year, month, day] = $("day").value.split("-").map(Number);
   const options = [];
@@ -78,7 +78,7 @@ function offerTimes() {
     const end = new Date(year, month - 1, day, LAST_HOUR).getTime();
     let time = Math.ceil(Math.max(from, Date.now()) / HALF_HOUR_MS) * HALF_HOUR_MS;
     for (; time < end; time += HALF_HOUR_MS) {
-      options.push(new Option(clock.format(time), spelled(new Date(time))));
+      options.push(new Option(clock.format(time), toApiTime(new Date(time))));
     }
   }
   $("start").replaceChildren(...options);
@@ -89,22 +89,22 @@ function prepareBooking() {
   const text = [tomorrow.getFullYear(), tomorrow.getMonth() + 1, tomorrow.getDate()]
     .map((part) => String(part).padStart(2, "0")).join("-");
   $("day").value = text;
-  $("zone").textContent = `By your clock (${Intl.DateTimeFormat().resolvedOptions().timeZone}).`;
+  $("zone").textContent = `Your time zone: ${Intl.DateTimeFormat().resolvedOptions().timeZone}`;
   offerTimes();
-  $("day").addEventListener("input", () => { mark($("day"), ""); offerTimes(); });
+  $("day").addEventListener("input", () => { setFieldError($("day"), ""); offerTimes(); });
 }
 
 onSubmit($("book"), async () => {
-  say(noted, "");
-  mark($("day"), $("start").value ? "" : "Choose a day that is still to come.");
+  showMessage(appointmentsStatus, "");
+  setFieldError($("day"), $("start").value ? "" : "Choose a date in the future.");
   if (!$("start").value) return $("day").focus();
-  const wanted = { advisorId: $("advisor").value, start: $("start").value };
+  const booking = { advisorId: $("advisor").value, start: $("start").value };
   const note = $("note").value.trim();
-  const answer = await call("POST", "/appointments", note ? { ...wanted, note } : wanted);
-  if (!answer.ok) return complain(noted, answer);
+  const answer = await call("POST", "/appointments", note ? { ...booking, note } : booking);
+  if (!answer.ok) return showError(appointmentsStatus, answer);
   $("note").value = "";
-  if (!(await listAgain())?.ok) return undefined;
-  return say(noted, `Booked: ${when.format(new Date(wanted.start))}.`, "good");
+  if (!(await reloadAppointments())?.ok) return undefined;
+  return showMessage(appointmentsStatus, `Booked: ${when.format(new Date(booking.start))}.`, "good");
 });
 
 $("more").addEventListener("click", () => list(next));
@@ -112,10 +112,10 @@ $("more").addEventListener("click", () => list(next));
 // --- preferences ---------------------------------------------------------------------------------
 
 const profile = $("profile");
-const profileNote = $("profile-said");
+const profileStatus = $("profile-status");
 const ZONE = /^[A-Za-z_]+(\/[A-Za-z0-9_+-]+){0,2}$/;
 
-function show(preferences) {
+function showPreferences(preferences) {
   $("displayName").value = preferences.displayName ?? "";
   $("locale").value = preferences.locale;
   $("timeZone").value = preferences.timeZone;
@@ -125,7 +125,7 @@ function show(preferences) {
   }
 }
 
-function chosen() {
+function formPreferences() {
   const boxes = [...profile.querySelectorAll("[name=interests]:checked")];
   const name = $("displayName").value.trim();
   return {
@@ -141,34 +141,34 @@ async function loadProfile() {
   const zones = Intl.supportedValuesOf?.("timeZone") ?? [];
   $("zones").append(...zones.map((zone) => new Option(zone, zone)));
   const answer = await call("GET", "/profile");
-  if (answer.ok) return show(answer.data);
-  if (answer.status !== 404) return complain(profileNote, answer);
+  if (answer.ok) return showPreferences(answer.data);
+  if (answer.status !== 404) return showError(profileStatus, answer);
   $("timeZone").value = Intl.DateTimeFormat().resolvedOptions().timeZone;
-  return say(profileNote, "We know nothing of you yet. Fill in what you like.");
+  return showMessage(profileStatus, "You haven’t saved any preferences yet.");
 }
 
 onSubmit(profile, async () => {
-  const preferences = chosen();
-  const good = ZONE.test(preferences.timeZone);
-  mark($("timeZone"), good ? "" : "This is no time zone, such as Asia/Kolkata.");
-  if (!good) return $("timeZone").focus();
+  const preferences = formPreferences();
+  const valid = ZONE.test(preferences.timeZone);
+  setFieldError($("timeZone"), valid ? "" : "Enter a valid time zone, such as Asia/Kolkata.");
+  if (!valid) return $("timeZone").focus();
   const answer = await call("PUT", "/profile", preferences);
-  return answer.ok ? say(profileNote, "Kept.", "good") : complain(profileNote, answer);
+  return answer.ok ? showMessage(profileStatus, "Saved.", "good") : showError(profileStatus, answer);
 });
 
 // --- feedback ------------------------------------------------------------------------------------
 
-onSubmit($("say"), async () => {
-  const note = $("feedback-said");
+onSubmit($("feedback-form"), async () => {
+  const note = $("feedback-status");
   const message = $("message").value.trim();
-  mark($("message"), message ? "" : "There is nothing here yet.");
+  setFieldError($("message"), message ? "" : "Enter a message.");
   if (!message) return $("message").focus();
   const answer = await call("POST", "/feedback", { message, topic: $("topic").value });
-  if (!answer.ok) return complain(note, answer);
+  if (!answer.ok) return showError(note, answer);
   $("message").value = "";
-  return say(note, "Thank you. Somebody at the school will read it.", "good");
+  return showMessage(note, "Thank you for your feedback.", "good");
 });
 
 prepareBooking();
-listAgain();
+reloadAppointments();
 loadProfile();

@@ -1,0 +1,47 @@
+"""Amazon SES adapter: sends one email to one student."""
+
+from functools import cache
+from typing import Any, Final
+
+from stepfunctions import aws
+from stepfunctions.email_templates import Email
+
+#: Seconds to wait for the response of SES.
+READ_TIMEOUT_S: Final = 8
+
+
+@cache
+def client() -> Any:
+    """Return the process's SES client, created on the first call.
+
+    SendEmail has no idempotency token, so an SDK retry after a lost response would send a second
+    email: the client makes one attempt. The long read timeout avoids losing a slow response.
+    """
+    import boto3
+    from botocore.config import Config
+
+    config = Config(
+        connect_timeout=2, read_timeout=READ_TIMEOUT_S, retries={"total_max_attempts": 1}
+    )
+    return boto3.client("sesv2", config=config)
+
+
+def send(sender: str, recipient: str, email: Email, outbox_id: str) -> None:
+    """Send an email, tagged with its outbox id.
+
+    The tag lets an operator trace a bounce or a complaint without the address.
+    Raises TransientError if SES didn't respond, PermanentError if it rejected the email.
+    """
+    with aws.translate_errors("SES"):
+        client().send_email(
+            FromEmailAddress=sender,
+            Destination={"ToAddresses": [recipient]},
+            Content={
+                "Simple": {
+                    "Subject": {"Data": email.subject, "Charset": "UTF-8"},
+                    "Body": {"Text": {"Data": email.text, "Charset": "UTF-8"}},
+                }
+            },
+            # SES allows letters, digits, "-" and "_" in a tag's value.
+            EmailTags=[{"Name": "outbox", "Value": outbox_id.replace("/", "_")}],
+        )

@@ -1,0 +1,98 @@
+"""The state machine definitions and their resources, read from the repository's files."""
+
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from tests.support.paths import ROOT
+from tests.unit.stacks.test_templates import resources
+
+FOLDER: Final = ROOT / "src" / "stepfunctions"
+STACKS: Final = ROOT / "stacks"
+WORKFLOW: Final = STACKS / "accounts-workflow.yaml"
+#: Name of a definition → its template and the logical id of its state machine.
+MACHINES: Final[dict[str, tuple[Path, str]]] = {
+    "account": (WORKFLOW, "AccountMachine"),
+    "admit": (WORKFLOW, "AdmitMachine"),
+    "import": (STACKS / "accounts-import.yaml", "ImportMachine"),
+}
+SUBSTITUTION: Final = re.compile(r"\$\{([A-Za-z]+)\}")
+
+
+def text(name: str) -> str:
+    """Return the definition file's text."""
+    return (FOLDER / f"{name}.asl.yaml").read_text()
+
+
+@cache
+def definition(name: str) -> dict[str, Any]:
+    """Return the definition with constant substitutions applied and the partition `aws`.
+
+    Like CloudFormation's handler, it replaces the substitutions in the text before it parses YAML.
+    Substitutions that refer to resources stay as they are.
+    """
+    found = text(name).replace("${Partition}", "aws")
+    for key, value in properties(name)["DefinitionSubstitutions"].items():
+        if isinstance(value, str):
+            found = found.replace(f"${{{key}}}", value)
+    loaded = yaml.safe_load(found)
+    assert isinstance(loaded, dict)
+    return loaded
+
+
+def machine_resources(name: str) -> dict[str, dict[str, Any]]:
+    """Return the resources of the template that contains the state machine."""
+    return resources(MACHINES[name][0])
+
+
+def properties(name: str) -> dict[str, Any]:
+    """Return the properties of the state machine in its template."""
+    found = machine_resources(name)[MACHINES[name][1]]["Properties"]
+    assert isinstance(found, dict)
+    return found
+
+
+def levels(machine: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the machine and its nested item processors: every object with StartAt and States."""
+    yield machine
+    for state in machine["States"].values():
+        if "ItemProcessor" in state:
+            yield from levels(state["ItemProcessor"])
+
+
+def states(name: str) -> list[tuple[str, dict[str, Any]]]:
+    """Return the name and the definition of every state, nested ones included."""
+    return [pair for level in levels(definition(name)) for pair in level["States"].items()]
+
+
+def tasks(name: str) -> list[tuple[str, dict[str, Any]]]:
+    """Return the states that can fail: Task, Map and Parallel."""
+    return [(key, it) for key, it in states(name) if it["Type"] in {"Task", "Map", "Parallel"}]
+
+
+def next_states(state: dict[str, Any], *, caught: bool = True) -> list[str]:
+    """Return the possible next states, with or without those of its catchers."""
+    found = [state["Next"]] if "Next" in state else []
+    found += [choice["Next"] for choice in state.get("Choices", [])]
+    found += [state["Default"]] if "Default" in state else []
+    if caught:
+        found += [catcher["Next"] for catcher in state.get("Catch", [])]
+    return found
+
+
+def reachable(level: dict[str, Any], *, without: frozenset[str] = frozenset()) -> set[str]:
+    """Return the states that are reachable from StartAt on paths not through `without`."""
+    found: set[str] = set()
+    waiting = [level["StartAt"]]
+    while waiting:
+        name = waiting.pop()
+        if name in found:
+            continue
+        found.add(name)
+        if name not in without:
+            waiting += next_states(level["States"][name])
+    return found

@@ -1,0 +1,53 @@
+"""Emails in three languages; a name is text and never a placeholder or a line break."""
+
+import string
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stepfunctions import email_templates
+
+
+@pytest.mark.parametrize(
+    ("locale", "language"),
+    [
+        ("vi", "vi"),
+        ("hi-IN", "hi"),
+        ("HI-Deva-IN", "hi"),
+        ("en-GB", "en"),
+        ("fr", "en"),
+        ("", "en"),
+        (None, "en"),
+    ],
+)
+def test_language_returns_supported_language_of_locale(locale: str | None, language: str) -> None:
+    assert email_templates.language(locale) == language
+
+
+def test_every_template_has_name_and_url_placeholders() -> None:
+    for by_language in email_templates.TEMPLATES.values():
+        assert by_language.keys() == {"en", "hi", "vi"}
+        for template in by_language.values():
+            assert string.Template(template.text).get_identifiers() == ["name", "url"]
+            assert string.Template(template.text).is_valid()
+            assert "$" not in template.subject
+
+
+@given(st.text(min_size=1), st.sampled_from(["en", "hi", "vi"]))
+def test_render_inserts_any_name_unchanged(name: str, locale: str) -> None:
+    email = email_templates.render("AccountCreated", locale, name, "https://school.example")
+    assert email is not None
+    assert " ".join(name.split()) in email.text
+    assert email.text.count("https://school.example") >= 1
+
+
+def test_render_replaces_line_breaks_in_name() -> None:
+    one, other = (
+        email_templates.render("AccountCreated", "en", it, "u") for it in ("A\r\nB: c", "A B: c")
+    )
+    assert one == other
+
+
+def test_render_returns_none_for_unknown_kind() -> None:
+    assert email_templates.render("Unknown", "en", "A", "u") is None
