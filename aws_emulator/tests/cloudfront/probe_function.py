@@ -11,36 +11,36 @@ from urllib.parse import parse_qs
 Json = dict[str, Any]
 
 
-def _answer(status: int, body: str = "", headers: Json | None = None) -> Json:
+def _response(status: int, body: str = "", headers: Json | None = None) -> Json:
     return {"status": str(status), "body": body, "headers": headers or {}}
 
 
 def _event(event: Json, _: Json) -> Json:
-    return _answer(200, json.dumps(event), {"content-type": [{"value": "application/json"}]})
+    return _response(200, json.dumps(event), {"content-type": [{"value": "application/json"}]})
 
 
 def _cut(event: Json, _: Json) -> Json:
     body = _request(event)["body"]
     length = len(base64.b64decode(body["data"]))
-    return _answer(200, json.dumps({"inputTruncated": body["inputTruncated"], "length": length}))
+    return _response(200, json.dumps({"inputTruncated": body["inputTruncated"], "length": length}))
 
 
 def _deny(_: Json, __: Json) -> Json:
-    return _answer(401, "no", {"set-cookie": [{"value": "a=1"}, {"value": "b=2"}]})
+    return _response(401, "no", {"set-cookie": [{"value": "a=1"}, {"value": "b=2"}]})
 
 
 def _cache(_: Json, __: Json) -> Json:
     made = f"{os.getpid()} {time.time()}"
-    return _answer(200, made, {"cache-control": [{"value": "max-age=60"}]})
+    return _response(200, made, {"cache-control": [{"value": "max-age=60"}]})
 
 
-def _size(_: Json, asked: Json) -> Json:
-    return _answer(200, "x" * int(asked["n"][0]))
+def _size(_: Json, query: Json) -> Json:
+    return _response(200, "x" * int(query["n"][0]))
 
 
-def _rewrite(event: Json, asked: Json) -> Json:
+def _rewrite(event: Json, query: Json) -> Json:
     request = _request(event)
-    request["uri"] = asked["uri"][0]
+    request["uri"] = query["uri"][0]
     request["headers"]["x-from-function"] = [{"value": "yes"}]
     return request
 
@@ -58,15 +58,15 @@ def _connection(event: Json, _: Json) -> Json:
 
 
 def _raise(_: Json, __: Json) -> Json:
-    raise ValueError("as asked")
+    raise ValueError("requested by the query")
 
 
 def _none(_: Json, __: Json) -> None:
     return None
 
 
-def _sleep(event: Json, asked: Json) -> Json:
-    time.sleep(float(asked["s"][0]))
+def _sleep(event: Json, query: Json) -> Json:
+    time.sleep(float(query["s"][0]))
     return _request(event)
 
 
@@ -77,8 +77,8 @@ def _replace(event: Json, _: Json) -> Json:
     return request
 
 
-def _result(_: Json, asked: Json) -> Any:
-    return json.loads(base64.urlsafe_b64decode(asked["json"][0]))
+def _result(_: Json, query: Json) -> Any:
+    return json.loads(base64.urlsafe_b64decode(query["json"][0]))
 
 
 def _request(event: Json) -> Json:
@@ -109,13 +109,13 @@ def lambda_handler(event: Json, _context: Any) -> Any:
     For an event of API Gateway, return the path and the query parameters.
     """
     if "Records" not in event:
-        told = {"path": event["path"], "query": event["queryStringParameters"]}
-        return {"statusCode": 200, "body": json.dumps(told)}
+        echoed = {"path": event["path"], "query": event["queryStringParameters"]}
+        return {"statusCode": 200, "body": json.dumps(echoed)}
     cf = event["Records"][0]["cf"]
     kind = cf["config"]["eventType"]
     if kind.endswith("-response"):
         cf["response"]["headers"][f"x-{kind}"] = [{"value": "seen"}]
         return cf["response"]
-    asked = parse_qs(cf["request"]["querystring"])
-    does = DOES.get(asked.get("do", [""])[0])
-    return does(event, asked) if does else cf["request"]
+    query = parse_qs(cf["request"]["querystring"])
+    does = DOES.get(query.get("do", [""])[0])
+    return does(event, query) if does else cf["request"]

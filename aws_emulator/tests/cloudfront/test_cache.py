@@ -31,8 +31,10 @@ def request(query: str = "", **headers: str) -> Request:
 
 
 @given(strategies.cache_behaviors(), strategies.viewer_requests())
-def test_cache_key_ignores_values_outside_policy(behavior: CacheBehavior, asked: Request) -> None:
-    other = replace(asked, headers=h.copy(asked.headers))
+def test_cache_key_ignores_values_outside_policy(
+    behavior: CacheBehavior, viewer_request: Request
+) -> None:
+    other = replace(viewer_request, headers=h.copy(viewer_request.headers))
     listed = behavior.cache_policy.headers.names
     for name in list(other.headers):
         if name not in listed and name not in {"cookie", "accept-encoding"}:
@@ -42,24 +44,28 @@ def test_cache_key_ignores_values_outside_policy(behavior: CacheBehavior, asked:
         other.headers["cookie"] = [("Cookie", "z=9")]
     if behavior.cache_policy.query_strings.mode == "none":
         other.query = "z=9"
-    assert cache_key(behavior, asked, {}) == cache_key(behavior, other, {})
+    assert cache_key(behavior, viewer_request, {}) == cache_key(behavior, other, {})
 
 
 @given(strategies.cache_behaviors(), strategies.viewer_requests())
 def test_cache_key_contains_path_and_contains_host_only_if_listed(
-    behavior: CacheBehavior, asked: Request
+    behavior: CacheBehavior, viewer_request: Request
 ) -> None:
-    key = cache_key(behavior, asked, {})
-    assert key != cache_key(behavior, replace(asked, uri=asked.uri + "x"), {})
-    other = replace(asked, headers={**asked.headers, "host": [("Host", "two.example")]})
+    key = cache_key(behavior, viewer_request, {})
+    assert key != cache_key(behavior, replace(viewer_request, uri=viewer_request.uri + "x"), {})
+    other = replace(
+        viewer_request, headers={**viewer_request.headers, "host": [("Host", "two.example")]}
+    )
     listed = "host" in behavior.cache_policy.headers.names
     assert (key != cache_key(behavior, other, {})) is listed
 
 
 @given(strategies.cache_behaviors(), strategies.viewer_requests())
-def test_cache_key_is_shared_by_get_and_head_only(behavior: CacheBehavior, asked: Request) -> None:
+def test_cache_key_is_shared_by_get_and_head_only(
+    behavior: CacheBehavior, viewer_request: Request
+) -> None:
     keys = [
-        cache_key(behavior, replace(asked, method=method), {})
+        cache_key(behavior, replace(viewer_request, method=method), {})
         for method in ("GET", "HEAD", "OPTIONS")
     ]
     assert keys[0] == keys[1] != keys[2]
@@ -104,7 +110,7 @@ def test_accept_encoding_is_normalised(
     assert accept_encoding(policy, offered) == expected
 
 
-def said(cache_control: str | None = None, expires: float | None = None) -> h.HeaderMap:
+def cache_headers(cache_control: str | None = None, expires: float | None = None) -> h.HeaderMap:
     pairs = [("Cache-Control", cache_control)] if cache_control else []
     if expires is not None:
         at = datetime.fromtimestamp(NOW + expires, UTC)
@@ -115,26 +121,26 @@ def said(cache_control: str | None = None, expires: float | None = None) -> h.He
 #: The table in "Manage how long content stays in the cache": headers, (min, default, max) TTL, and
 #: the expected seconds.
 TABLE = [
-    (said("max-age=100"), (0, 50, 1000), 100),
-    (said("max-age=2000"), (0, 50, 1000), 1000),
-    (said("max-age=0"), (0, 50, 1000), 0),
-    (said("max-age=5"), (10, 50, 1000), 10),
-    (said("max-age=100"), (10, 50, 1000), 100),
-    (said("max-age=2000"), (10, 50, 1000), 1000),
-    (said(), (0, 50, 1000), 50),
-    (said(), (60, 60, 1000), 60),
-    (said("public"), (0, 50, 1000), 50),
-    (said("max-age=5, s-maxage=100"), (0, 50, 1000), 100),
-    (said("s-maxage=2000"), (0, 50, 1000), 1000),
-    (said(expires=100), (0, 50, 1000), 100),
-    (said(expires=2000), (0, 50, 1000), 1000),
-    (said(expires=-5), (0, 50, 1000), 0),
-    (said("max-age=7", expires=100), (0, 50, 1000), 7),
-    (said("no-store"), (0, 50, 1000), 0),
-    (said("no-cache"), (10, 50, 1000), 10),
-    (said("private, max-age=100"), (10, 50, 1000), 10),
+    (cache_headers("max-age=100"), (0, 50, 1000), 100),
+    (cache_headers("max-age=2000"), (0, 50, 1000), 1000),
+    (cache_headers("max-age=0"), (0, 50, 1000), 0),
+    (cache_headers("max-age=5"), (10, 50, 1000), 10),
+    (cache_headers("max-age=100"), (10, 50, 1000), 100),
+    (cache_headers("max-age=2000"), (10, 50, 1000), 1000),
+    (cache_headers(), (0, 50, 1000), 50),
+    (cache_headers(), (60, 60, 1000), 60),
+    (cache_headers("public"), (0, 50, 1000), 50),
+    (cache_headers("max-age=5, s-maxage=100"), (0, 50, 1000), 100),
+    (cache_headers("s-maxage=2000"), (0, 50, 1000), 1000),
+    (cache_headers(expires=100), (0, 50, 1000), 100),
+    (cache_headers(expires=2000), (0, 50, 1000), 1000),
+    (cache_headers(expires=-5), (0, 50, 1000), 0),
+    (cache_headers("max-age=7", expires=100), (0, 50, 1000), 7),
+    (cache_headers("no-store"), (0, 50, 1000), 0),
+    (cache_headers("no-cache"), (10, 50, 1000), 10),
+    (cache_headers("private, max-age=100"), (10, 50, 1000), 10),
     (h.collect([("Expires", "0")]), (0, 50, 1000), 0),
-    (said("max-age=100"), (0, 0, 0), 0),
+    (cache_headers("max-age=100"), (0, 0, 0), 0),
 ]
 
 
@@ -148,13 +154,13 @@ def test_object_ttl_follows_documented_table(
 @pytest.mark.parametrize(
     ("status", "headers", "expected"),
     [
-        (404, said(), 10),
-        (500, said("max-age=60"), 60),
-        (404, said("max-age=5"), 10),
-        (403, said(), 0),
-        (403, said("max-age=60"), 60),
-        (418, said("max-age=60"), 0),
-        (502, said("max-age=99999"), 600),
+        (404, cache_headers(), 10),
+        (500, cache_headers("max-age=60"), 60),
+        (404, cache_headers("max-age=5"), 10),
+        (403, cache_headers(), 0),
+        (403, cache_headers("max-age=60"), 60),
+        (418, cache_headers("max-age=60"), 0),
+        (502, cache_headers("max-age=99999"), 600),
     ],
 )
 def test_error_ttl_follows_documented_rule(
@@ -198,12 +204,12 @@ def test_store_evicts_least_recently_used_entry_at_limit() -> None:
 
 
 @pytest.mark.parametrize(
-    ("length", "kept"), [(MAX_OBJECT_BYTES, True), (MAX_OBJECT_BYTES + 1, False)]
+    ("length", "stored"), [(MAX_OBJECT_BYTES, True), (MAX_OBJECT_BYTES + 1, False)]
 )
-def test_store_skips_object_over_limit(length: int, kept: bool) -> None:
+def test_store_skips_object_over_limit(length: int, stored: bool) -> None:
     store = CacheStore()
     store.put(("a",), Response(200, {}, b"x" * length), 0, 60)
-    assert (store.get(("a",)) is not None) is kept
+    assert (store.get(("a",)) is not None) is stored
 
 
 def test_store_skips_object_with_zero_ttl() -> None:

@@ -139,9 +139,9 @@ def test_expired_page_is_revalidated_and_kept_on_304() -> None:
     served, body = serve(edge, request())
     assert (served.response.status, body) == (200, b"x")
     assert x_cache(served) == "RefreshHit from cloudfront"
-    asked = origins.requests[1][1]
-    assert h.joined(asked.headers, "if-none-match") == '"1"'
-    assert h.joined(asked.headers, "if-modified-since") == "then"
+    revalidation = origins.requests[1][1]
+    assert h.joined(revalidation.headers, "if-none-match") == '"1"'
+    assert h.joined(revalidation.headers, "if-modified-since") == "then"
     assert x_cache(serve(edge, request())[0]) == "Hit from cloudfront"
 
 

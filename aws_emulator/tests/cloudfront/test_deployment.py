@@ -131,9 +131,9 @@ def test_several_distributions_require_option_and_served_one_stays(
 
 
 def test_rejected_function_association_is_reported_at_start(environment: Environment) -> None:
-    said = environment.log.with_name("edge.log").read_text()
-    assert "is not a numbered version" in said
-    assert said.count("\n") < 20
+    printed = environment.log.with_name("edge.log").read_text()
+    assert "is not a numbered version" in printed
+    assert printed.count("\n") < 20
 
 
 def test_sigterm_stops_process_with_exit_code_0(environment: Environment, tmp_path: Path) -> None:

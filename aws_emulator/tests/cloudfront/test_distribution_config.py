@@ -78,50 +78,50 @@ def s3_origin(identity: str, control: str = "") -> dict[str, Any]:
 
 
 def test_parser_reads_whole_distribution() -> None:
-    made = build()
+    parsed = build()
     listed = [
         item["PathPattern"] for item in configuration("", "", "", 1)["CacheBehaviors"]["Items"]
     ]
-    assert [each.path_pattern for each in made.behaviors] == [*listed, "*"]
-    assert (made.id, made.domain, made.default_root_object) == (
+    assert [each.path_pattern for each in parsed.behaviors] == [*listed, "*"]
+    assert (parsed.id, parsed.domain, parsed.default_root_object) == (
         "E1",
         "d.cloudfront.net",
         "index.html",
     )
-    assert made.enabled
-    site, live = made.origins["site"], made.origins["live"]
+    assert parsed.enabled
+    site, live = parsed.origins["site"], parsed.origins["live"]
     assert (site.kind, site.signing_behavior, site.region) == ("s3", "always", "us-east-1")
     assert (live.kind, live.protocol, live.port, live.read_timeout) == ("custom", "http", 8000, 4)
     assert live.custom_headers == (("X-Secret", "known"),)
-    assert made.origin_groups["group"].members == ("dead", "live")
-    assert made.origin_groups["group"].statuses == {500, 502}
+    assert parsed.origin_groups["group"].members == ("dead", "live")
+    assert parsed.origin_groups["group"].statuses == {500, 502}
     assert (
-        made.custom_error_responses[404].response_page_path,
-        made.custom_error_responses[404].response_code,
-        made.custom_error_responses[404].error_caching_min_ttl_s,
+        parsed.custom_error_responses[404].response_page_path,
+        parsed.custom_error_responses[404].response_code,
+        parsed.custom_error_responses[404].error_caching_min_ttl_s,
     ) == (
         "/sorry.html",
         404,
         0,
     )
-    premium = made.behaviors[0]
+    premium = parsed.behaviors[0]
     assert premium.associations["viewer-request"].arn == VIEWER
     assert not premium.associations["viewer-request"].include_body
-    assert made.behaviors[1].associations["viewer-request"].include_body
+    assert parsed.behaviors[1].associations["viewer-request"].include_body
     assert "POST" in premium.allowed_methods
     assert premium.cached_methods == {"GET", "HEAD"}
-    assert made.behaviors[-1].allowed_methods == {"GET", "HEAD"}
+    assert parsed.behaviors[-1].allowed_methods == {"GET", "HEAD"}
 
 
 def test_parser_notes_ignored_settings() -> None:
-    made = build(
+    parsed = build(
         WebACLId="arn:aws:wafv2:us-east-1:000000000000:global/webacl/x",
         Restrictions={"GeoRestriction": {"RestrictionType": "whitelist"}},
         **default(Compress=True, TrustedKeyGroups={"Enabled": True}),
     )
-    said = " ".join(made.notes)
+    notes = " ".join(parsed.notes)
     for word in ("WAF", "geographic", "Compression", "Signed"):
-        assert word in said
+        assert word in notes
     assert build().notes == ()
 
 
@@ -179,10 +179,10 @@ def test_parser_rejects_invalid_or_unsupported_settings(changes: dict[str, Any],
 
 
 def test_parser_reads_legacy_cache_settings() -> None:
-    made = build(
+    parsed = build(
         **default(CachePolicyId="", ForwardedValues={**NO_FORWARDING, "Headers": items(["Origin"])})
     )
-    chosen = made.behaviors[-1]
+    chosen = parsed.behaviors[-1]
     assert chosen.cache_policy == CachePolicy(
         "", 0, 86_400, 31_536_000, headers=NameSelection("whitelist", frozenset({"origin"}))
     )
@@ -204,10 +204,10 @@ def test_parser_reads_origin_access_identity() -> None:
 
 
 def test_distribution_without_lists_has_default_behavior_only() -> None:
-    made = build(
+    parsed = build(
         CacheBehaviors={"Quantity": 0}, CustomErrorResponses={}, OriginGroups={"Quantity": 0}
     )
-    assert [each.cache_policy.id for each in made.behaviors] == [CACHING_OPTIMIZED]
+    assert [each.cache_policy.id for each in parsed.behaviors] == [CACHING_OPTIMIZED]
 
 
 @pytest.mark.parametrize(

@@ -75,9 +75,11 @@ def test_origin_request_function_runs_on_cache_miss_only() -> None:
 
 def test_origin_request_function_changes_origin() -> None:
     def elsewhere(cf: dict[str, Any]) -> Any:
-        asked = cf["request"]
-        asked["origin"] = {"custom": {"domainName": "localhost", "port": 8000, "protocol": "http"}}
-        return asked
+        viewer_request = cf["request"]
+        viewer_request["origin"] = {
+            "custom": {"domainName": "localhost", "port": 8000, "protocol": "http"}
+        }
+        return viewer_request
 
     origins = FakeOrigins(site=[lambda: origin_response(200, b"x")])
     edge = edge_location(
@@ -123,13 +125,13 @@ def test_origin_response_function_replaces_body() -> None:
     functions = FakeFunctions(
         origin_response=lambda cf: {**cf["response"], "status": "200", "body": "found"}
     )
-    gone = origin_response(404, b"not there", content_length="9")
-    origins = FakeOrigins(site=[lambda: gone])
+    not_found = origin_response(404, b"not there", content_length="9")
+    origins = FakeOrigins(site=[lambda: not_found])
     edge = edge_location(distribution(behavior("/a", "origin-response")), functions, origins)
     served, body = serve(edge, request())
     assert (served.response.status, body) == (200, b"found")
     assert h.joined(served.response.headers, "content-length") == "5"
-    assert gone.closed
+    assert not_found.closed
 
 
 @pytest.mark.parametrize(
@@ -157,7 +159,9 @@ def test_edge_location_returns_error_page_when_function_fails(
 
 
 @given(strategies.viewer_requests(), st.data())
-def test_edge_location_responds_to_any_function_result(asked: Request, data: st.DataObject) -> None:
+def test_edge_location_responds_to_any_function_result(
+    viewer_request: Request, data: st.DataObject
+) -> None:
     def anything(cf: dict[str, Any]) -> Any:
         return data.draw(strategies.function_results(dict(unchanged(cf))))
 
@@ -183,13 +187,13 @@ def test_edge_location_responds_to_any_function_result(asked: Request, data: st.
         functions,
         origins,
     )
-    served, body = serve(edge, asked)
+    served, body = serve(edge, viewer_request)
     assert 200 <= served.response.status <= 599
     assert x_cache(served)
     assert h.joined(served.response.headers, "x-amz-cf-id") == "id"
     assert all(h.is_name(name) for name in served.response.headers)
     assert all(h.is_value(value) for _, value in h.flatten(served.response.headers))
-    if asked.method == "HEAD" or served.response.status in {204, 304}:
+    if viewer_request.method == "HEAD" or served.response.status in {204, 304}:
         assert body == b""
     if any(outcome.startswith("LambdaValidation") for outcome in served.outcomes.values()):
         assert served.response.status == 502
@@ -211,8 +215,11 @@ def test_edge_location_rejects_get_with_body() -> None:
 def test_edge_location_rejects_url_over_limit(over: int, status: int) -> None:
     origins = FakeOrigins(site=[lambda: origin_response(200, b"x")])
     known = len("https://x.example/?q")
-    asked = request("/" + "a" * (MAX_URL_BYTES - known + over), query="q")
-    assert serve(edge_location(distribution(), origins=origins), asked)[0].response.status == status
+    viewer_request = request("/" + "a" * (MAX_URL_BYTES - known + over), query="q")
+    assert (
+        serve(edge_location(distribution(), origins=origins), viewer_request)[0].response.status
+        == status
+    )
 
 
 def test_edge_location_returns_error_without_enabled_distribution() -> None:

@@ -54,14 +54,19 @@ def pairs(shown: dict[str, list[dict[str, str]]]) -> h.HeaderMap:
 def test_event_equals_documented_example(event_type: EventType) -> None:
     documented = json.loads((FIXTURES / f"awsdocs-{event_type}.json").read_text())
     cf = documented["Records"][0]["cf"]
-    asked = cf["request"]
+    event_request = cf["request"]
     response = cf.get("response")
     event = request_event(
         DISTRIBUTION,
         FunctionAssociation(event_type, "arn"),
         cf["config"]["requestId"],
-        Request(asked["method"], asked["uri"], asked["querystring"], pairs(asked["headers"])),
-        Viewer(asked["clientIp"]),
+        Request(
+            event_request["method"],
+            event_request["uri"],
+            event_request["querystring"],
+            pairs(event_request["headers"]),
+        ),
+        Viewer(event_request["clientIp"]),
         EXAMPLE_ORIGIN if event_type.startswith("origin") else None,
         response
         and Response(

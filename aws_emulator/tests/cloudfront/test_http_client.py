@@ -30,10 +30,10 @@ class Server:
             while self.script:
                 head = await reader.readuntil(b"\r\n\r\n")
                 self.heads.append(head)
-                said = self.script.pop(0)
-                if said is None:
+                response = self.script.pop(0)
+                if response is None:
                     break
-                writer.write(said)
+                writer.write(response)
                 await writer.drain()
                 if self.close:
                     break
@@ -44,13 +44,13 @@ class Server:
 
 
 def exchange[T](
-    server: Server, talk: Callable[[ConnectionPool, tuple[str, int]], Awaitable[T]]
+    server: Server, use: Callable[[ConnectionPool, tuple[str, int]], Awaitable[T]]
 ) -> T:
     async def run() -> T:
         listening = await asyncio.start_server(server.serve, "127.0.0.1", 0)
         pool = ConnectionPool()
         try:
-            return await talk(pool, listening.sockets[0].getsockname())
+            return await use(pool, listening.sockets[0].getsockname())
         finally:
             pool.close()
             listening.close()
@@ -70,7 +70,7 @@ async def get_all(
 
 
 @pytest.mark.parametrize(
-    ("said", "expected"),
+    ("response", "expected"),
     [
         (OK, (200, b"ok")),
         (b"HTTP/1.1 100 Continue\r\n\r\n", None),
@@ -83,9 +83,9 @@ async def get_all(
     ],
 )
 def test_client_reads_response_in_every_framing(
-    said: bytes, expected: tuple[int, bytes] | None
+    response: bytes, expected: tuple[int, bytes] | None
 ) -> None:
-    server = Server(said)
+    server = Server(response)
     if expected is None:
         # The server sends an interim response only.
         with pytest.raises(ConnectionError):
@@ -102,27 +102,27 @@ def test_response_without_length_ends_with_connection() -> None:
 def test_client_reuses_connection() -> None:
     server = Server(OK, OK, b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", OK)
 
-    async def talk(pool: ConnectionPool, address: tuple[str, int]) -> list[tuple[int, bytes]]:
+    async def use(pool: ConnectionPool, address: tuple[str, int]) -> list[tuple[int, bytes]]:
         methods = ["GET", "GET", "HEAD", "GET"]
         return [await get_all(pool, address, method) for method in methods]
 
-    assert exchange(server, talk) == [(200, b"ok"), (200, b"ok"), (200, b""), (200, b"ok")]
+    assert exchange(server, use) == [(200, b"ok"), (200, b"ok"), (200, b""), (200, b"ok")]
     assert server.connections == 1
 
 
 def test_client_opens_new_connection_after_close() -> None:
     server = Server(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n", OK)
 
-    async def talk(pool: ConnectionPool, address: tuple[str, int]) -> tuple[int, bytes]:
+    async def use(pool: ConnectionPool, address: tuple[str, int]) -> tuple[int, bytes]:
         await get_all(pool, address)
         return await get_all(pool, address)
 
-    assert exchange(server, talk) == (200, b"ok")
+    assert exchange(server, use) == (200, b"ok")
     assert server.connections == 2
 
 
 @pytest.mark.parametrize(
-    "said",
+    "response",
     [
         None,
         b"nonsense\r\n\r\n",
@@ -130,33 +130,33 @@ def test_client_opens_new_connection_after_close() -> None:
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab",
     ],
 )
-def test_client_raises_for_invalid_or_incomplete_response(said: bytes | None) -> None:
+def test_client_raises_for_invalid_or_incomplete_response(response: bytes | None) -> None:
     with pytest.raises(ConnectionError):
-        exchange(Server(said, close=True), get_all)
+        exchange(Server(response, close=True), get_all)
 
 
 def test_client_times_out_without_response() -> None:
-    async def talk(pool: ConnectionPool, address: tuple[str, int]) -> None:
+    async def use(pool: ConnectionPool, address: tuple[str, int]) -> None:
         await pool.send(address, "GET", "/", [("Host", "x")], timeout_s=0.1)
 
     with pytest.raises(TimeoutError):
-        exchange(Server(b"", OK), talk)
+        exchange(Server(b"", OK), use)
 
 
 def test_client_raises_connect_error_for_closed_port() -> None:
-    async def talk(pool: ConnectionPool, _: tuple[str, int]) -> None:
+    async def use(pool: ConnectionPool, _: tuple[str, int]) -> None:
         await get(pool, ("127.0.0.1", free_port()))
 
     with pytest.raises(ConnectError):
-        exchange(Server(), talk)
+        exchange(Server(), use)
 
 
 def test_client_sends_utf_8_and_decodes_latin_1() -> None:
     server = Server(b"HTTP/1.1 200 OK\r\nX-A: \xe9\r\nX-B: \xc3\xa9\r\nContent-Length: 0\r\n\r\n")
 
-    async def talk(pool: ConnectionPool, address: tuple[str, int]) -> HttpResponse:
+    async def use(pool: ConnectionPool, address: tuple[str, int]) -> HttpResponse:
         return await pool.send(address, "GET", "/", [("Host", "é")], timeout_s=2)
 
-    answer = exchange(server, talk)
+    answer = exchange(server, use)
     assert (joined(answer.headers, "x-a"), joined(answer.headers, "x-b")) == ("é", "é")
     assert "Host: é".encode() in server.heads[0]

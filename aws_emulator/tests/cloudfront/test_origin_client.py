@@ -76,10 +76,10 @@ def request(uri: str = "/a.html", method: str = "GET", query: str = "", **header
 
 
 def send(
-    pool: FakePool, origin: Origin, asked: Request, api: tuple[str, int] | None = None
+    pool: FakePool, origin: Origin, viewer_request: Request, api: tuple[str, int] | None = None
 ) -> OriginResponse:
     origins = OriginClient(ENDPOINT, pool, api)  # type: ignore[arg-type]  # the pool is a fake
-    return asyncio.run(origins.send(origin, asked, ARN))
+    return asyncio.run(origins.send(origin, viewer_request, ARN))
 
 
 READ = policy("s3:GetObject")
@@ -87,8 +87,8 @@ READ = policy("s3:GetObject")
 
 def test_s3_request_is_signed() -> None:
     pool = FakePool(READ, FakeResponse(200, b"x"))
-    asked = request("/a%20b/%C3%A9.html", range="bytes=0-1", cookie="secret", query="acl")
-    answer = send(pool, replace(BUCKET, path="/site"), asked)
+    viewer_request = request("/a%20b/%C3%A9.html", range="bytes=0-1", cookie="secret", query="acl")
+    answer = send(pool, replace(BUCKET, path="/site"), viewer_request)
     assert answer.status == 200
     ((address, method, target, headers, _),) = pool.sent
     assert (address, method) == (("127.0.0.1", 4566), "GET")
@@ -101,7 +101,7 @@ def test_s3_request_is_signed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("bucket_policy", "origin", "asked", "code"),
+    ("bucket_policy", "origin", "viewer_request", "code"),
     [
         (None, BUCKET, request(), b"AccessDenied"),
         (READ, replace(BUCKET, signing_behavior=None), request(), b"AccessDenied"),
@@ -113,10 +113,10 @@ def test_s3_request_is_signed() -> None:
     ],
 )
 def test_denied_request_never_reaches_bucket(
-    bucket_policy: bytes | None, origin: Origin, asked: Request, code: bytes
+    bucket_policy: bytes | None, origin: Origin, viewer_request: Request, code: bytes
 ) -> None:
     pool = FakePool(bucket_policy)
-    answer = send(pool, origin, asked)
+    answer = send(pool, origin, viewer_request)
     assert answer.status == 403
     assert code in (answer.body or b"")
     assert pool.sent == []
@@ -132,8 +132,8 @@ def test_missing_object_returns_404_only_with_list_bucket() -> None:
 
 def test_bucket_accepts_put_if_policy_allows() -> None:
     pool = FakePool(policy("s3:PutObject"), FakeResponse(200))
-    asked = replace(request(method="PUT"), body=b"new")
-    assert send(pool, BUCKET, asked).status == 200
+    viewer_request = replace(request(method="PUT"), body=b"new")
+    assert send(pool, BUCKET, viewer_request).status == 200
     assert (pool.sent[0][3]["content-length"], pool.sent[0][4]) == ("3", b"new")
 
 

@@ -27,9 +27,9 @@ def request(*pairs: tuple[str, str], query: str = "") -> Request:
     return Request("GET", "/a", query, h.collect([("Host", "www.example.com"), *pairs]))
 
 
-def sent(asked: Request, policy: OriginRequestPolicy | None = None) -> h.HeaderMap:
+def sent(viewer_request: Request, policy: OriginRequestPolicy | None = None) -> h.HeaderMap:
     return build_origin_request(
-        asked, replace(NARROW, origin_request_policy=policy), ORIGIN, VIEWER
+        viewer_request, replace(NARROW, origin_request_policy=policy), ORIGIN, VIEWER
     ).headers
 
 
@@ -127,23 +127,27 @@ def test_cache_policy_and_origin_request_policy_combine(
         cache_policy=replace(NARROW.cache_policy, cookies=cache, query_strings=cache),
         origin_request_policy=OriginRequestPolicy("r", cookies=policy, query_strings=policy),
     )
-    asked = request(("Cookie", "a=1; b=2"), ("Cookie", "c=3"), query="a=1&b=2&c=3")
-    made = build_origin_request(asked, behavior, ORIGIN, VIEWER)
-    assert [name for name, _ in cookie_pairs(made.headers)] == list(expected)
-    assert [part[0] for part in made.query.split("&") if part] == list(expected)
+    viewer_request = request(("Cookie", "a=1; b=2"), ("Cookie", "c=3"), query="a=1&b=2&c=3")
+    result = build_origin_request(viewer_request, behavior, ORIGIN, VIEWER)
+    assert [name for name, _ in cookie_pairs(result.headers)] == list(expected)
+    assert [part[0] for part in result.query.split("&") if part] == list(expected)
 
 
 @given(strategies.cache_behaviors(), strategies.viewer_requests(), strategies.viewers())
 def test_origin_request_is_well_formed(
-    behavior: CacheBehavior, asked: Request, viewer: Viewer
+    behavior: CacheBehavior, viewer_request: Request, viewer: Viewer
 ) -> None:
-    made = build_origin_request(asked, behavior, ORIGIN, viewer)
-    assert (made.method, made.uri, made.body) == (asked.method, asked.uri, asked.body)
+    result = build_origin_request(viewer_request, behavior, ORIGIN, viewer)
+    assert (result.method, result.uri, result.body) == (
+        viewer_request.method,
+        viewer_request.uri,
+        viewer_request.body,
+    )
     for name in ("host", "user-agent", "x-forwarded-for", "via"):
-        assert len(made.headers[name]) >= 1
-    assert h.first(made.headers, "x-forwarded-for").endswith(viewer.address)
-    assert all(h.is_forwardable(name) for name in made.headers)
-    assert all(h.is_value(value) for _, value in h.flatten(made.headers))
+        assert len(result.headers[name]) >= 1
+    assert h.first(result.headers, "x-forwarded-for").endswith(viewer.address)
+    assert all(h.is_forwardable(name) for name in result.headers)
+    assert all(h.is_value(value) for _, value in h.flatten(result.headers))
 
 
 def test_forwarded_query_string_is_unchanged() -> None:

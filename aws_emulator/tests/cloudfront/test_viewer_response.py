@@ -31,43 +31,45 @@ def response(**headers: str) -> Response:
 
 
 def test_policy_keeps_origin_header_without_override() -> None:
-    made = response(x_frame_options="DENY", x_content_type_options="other")
-    apply_policy(made, SECURITY, request())
-    assert h.joined(made.headers, "x-frame-options") == "DENY"
-    assert h.joined(made.headers, "x-content-type-options") == "nosniff"
-    assert h.joined(made.headers, "strict-transport-security") == "max-age=31536000"
+    result = response(x_frame_options="DENY", x_content_type_options="other")
+    apply_policy(result, SECURITY, request())
+    assert h.joined(result.headers, "x-frame-options") == "DENY"
+    assert h.joined(result.headers, "x-content-type-options") == "nosniff"
+    assert h.joined(result.headers, "strict-transport-security") == "max-age=31536000"
 
 
 def test_policy_can_add_header_that_it_removes() -> None:
     policy = ResponseHeadersPolicy(
         "id", added=(("Server", "ours", False),), removed=frozenset({"server", "x-powered-by"})
     )
-    made = response(server="theirs", x_powered_by="php")
-    apply_policy(made, policy, request())
-    assert made.headers == {"server": [("Server", "ours")]}
+    result = response(server="theirs", x_powered_by="php")
+    apply_policy(result, policy, request())
+    assert result.headers == {"server": [("Server", "ours")]}
 
 
 def test_cors_headers_are_added_to_cors_requests_only() -> None:
-    made = response()
-    apply_policy(made, PREFLIGHT, request())
-    assert made.headers == {}
-    apply_policy(made, PREFLIGHT, request(origin="https://a.example"))
-    assert h.joined(made.headers, "access-control-allow-origin") == "*"
-    assert "access-control-allow-methods" not in made.headers
+    result = response()
+    apply_policy(result, PREFLIGHT, request())
+    assert result.headers == {}
+    apply_policy(result, PREFLIGHT, request(origin="https://a.example"))
+    assert h.joined(result.headers, "access-control-allow-origin") == "*"
+    assert "access-control-allow-methods" not in result.headers
 
 
 def test_preflight_response_lists_methods() -> None:
-    made = response()
-    asked = request("OPTIONS", origin="https://a.example", access_control_request_method="PUT")
-    apply_policy(made, PREFLIGHT, asked)
-    methods = h.joined(made.headers, "access-control-allow-methods")
+    result = response()
+    viewer_request = request(
+        "OPTIONS", origin="https://a.example", access_control_request_method="PUT"
+    )
+    apply_policy(result, PREFLIGHT, viewer_request)
+    methods = h.joined(result.headers, "access-control-allow-methods")
     assert methods == "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT"
     full = Cors(("*",), ("ALL",), ("X-A", "X-B"), max_age=5, credentials=True)
-    made = response()
-    apply_policy(made, ResponseHeadersPolicy("id", full), asked)
-    assert h.joined(made.headers, "access-control-allow-headers") == "X-A, X-B"
-    assert h.joined(made.headers, "access-control-max-age") == "5"
-    assert h.joined(made.headers, "access-control-allow-credentials") == "true"
+    result = response()
+    apply_policy(result, ResponseHeadersPolicy("id", full), viewer_request)
+    assert h.joined(result.headers, "access-control-allow-headers") == "X-A, X-B"
+    assert h.joined(result.headers, "access-control-max-age") == "5"
+    assert h.joined(result.headers, "access-control-allow-credentials") == "true"
 
 
 @pytest.mark.parametrize(
@@ -85,9 +87,9 @@ def test_preflight_response_lists_methods() -> None:
 def test_cors_origin_matches_name_or_wildcard(
     allowed: str, origin: str, expected: str | None
 ) -> None:
-    made = response()
-    apply_policy(made, ResponseHeadersPolicy("id", Cors((allowed,))), request(origin=origin))
-    assert h.joined(made.headers, "access-control-allow-origin") == expected
+    result = response()
+    apply_policy(result, ResponseHeadersPolicy("id", Cors((allowed,))), request(origin=origin))
+    assert h.joined(result.headers, "access-control-allow-origin") == expected
 
 
 @given(st.integers(0, 120), st.integers(0, 120))
@@ -105,7 +107,7 @@ def test_range_returns_requested_part(start: int, end: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "status", "body"),
+    ("viewer_request", "status", "body"),
     [
         ("bytes=90-", 206, BODY[90:]),
         ("bytes=-10", 206, BODY[90:]),
@@ -116,19 +118,19 @@ def test_range_returns_requested_part(start: int, end: int) -> None:
         ("lines=0-1", 200, BODY),
     ],
 )
-def test_range_forms_are_supported_or_ignored(asked: str, status: int, body: bytes) -> None:
-    part = apply_range(request(range=asked), response())
+def test_range_forms_are_supported_or_ignored(range_header: str, status: int, body: bytes) -> None:
+    part = apply_range(request(range=range_header), response())
     assert (part.status, part.body) == (status, body)
 
 
 def test_if_range_mismatch_returns_whole_body() -> None:
-    made = response(etag='"new"')
-    assert apply_range(request(range="bytes=0-1", if_range='"old"'), made).status == 200
-    assert apply_range(request(range="bytes=0-1", if_range='"new"'), made).status == 206
+    result = response(etag='"new"')
+    assert apply_range(request(range="bytes=0-1", if_range='"old"'), result).status == 200
+    assert apply_range(request(range="bytes=0-1", if_range='"new"'), result).status == 206
 
 
 @pytest.mark.parametrize(
-    ("asked", "expected"),
+    ("viewer_request", "expected"),
     [
         ({"if_none_match": '"a"'}, True),
         ({"if_none_match": 'W/"a", "b"'}, True),
@@ -141,17 +143,17 @@ def test_if_range_mismatch_returns_whole_body() -> None:
         ({}, False),
     ],
 )
-def test_is_not_modified_follows_rfc_9110(asked: dict[str, str], expected: bool) -> None:
-    made = response(etag='"a"', last_modified="then")
-    assert is_not_modified(request(**asked), made) is expected
+def test_is_not_modified_follows_rfc_9110(viewer_request: dict[str, str], expected: bool) -> None:
+    result = response(etag='"a"', last_modified="then")
+    assert is_not_modified(request(**viewer_request), result) is expected
 
 
 def test_cloudfront_headers_replace_origin_headers() -> None:
-    made = response(connection="close", x_cache="theirs", via="theirs", server="AmazonS3")
-    add_cloudfront_headers(made, "id", "Hit", 7)
-    assert "connection" not in made.headers
-    assert h.joined(made.headers, "x-cache") == "Hit from cloudfront"
-    assert h.joined(made.headers, "server") == "AmazonS3"
-    assert h.joined(made.headers, "age") == "7"
-    assert h.joined(made.headers, "x-amz-cf-id") == "id"
-    assert "cloudfront.net" in (h.joined(made.headers, "via") or "")
+    result = response(connection="close", x_cache="theirs", via="theirs", server="AmazonS3")
+    add_cloudfront_headers(result, "id", "Hit", 7)
+    assert "connection" not in result.headers
+    assert h.joined(result.headers, "x-cache") == "Hit from cloudfront"
+    assert h.joined(result.headers, "server") == "AmazonS3"
+    assert h.joined(result.headers, "age") == "7"
+    assert h.joined(result.headers, "x-amz-cf-id") == "id"
+    assert "cloudfront.net" in (h.joined(result.headers, "via") or "")

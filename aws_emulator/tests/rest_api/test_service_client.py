@@ -23,12 +23,12 @@ class FakeAws:
     def __init__(self, answer: Callable[[], httpx.Response], lasts: float = 3600) -> None:
         self.answer = answer
         self.lasts = lasts
-        self.asked: list[httpx.Request] = []
+        self.requests: list[httpx.Request] = []
         self.assumed = 0
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         if request.url.path != "/_local/service-role":
-            self.asked.append(request)
+            self.requests.append(request)
             return self.answer()
         assert dict(request.url.params) == {
             "service": "apigateway.amazonaws.com", "role": notes_api.ROLE_ARN,
@@ -67,7 +67,7 @@ def test_call_is_signed_for_service_and_region(
     aws = FakeAws(lambda: httpx.Response(400, content=b"no", headers={"x-a": "b"}))
     (reply,) = called(aws, service)
     assert (reply.status, reply.body, reply.headers["x-a"]) == (400, b"no", "b")
-    (request,) = aws.asked
+    (request,) = aws.requests
     assert request.content == b'{"a": "\xc3\xa9"}'
     assert request.url.path == service.path
     assert request.headers.get("x-amz-target") == target
