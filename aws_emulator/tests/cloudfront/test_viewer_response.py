@@ -107,7 +107,7 @@ def test_range_returns_requested_part(start: int, end: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("viewer_request", "status", "body"),
+    ("range_header", "status", "body"),
     [
         ("bytes=90-", 206, BODY[90:]),
         ("bytes=-10", 206, BODY[90:]),
