@@ -154,7 +154,6 @@ def test_lost_emulator_ends_process_with_one_line(tmp_path: Path) -> None:
         with running_edge_location(aws, tmp_path) as (_, process, _):
             emulated.kill()
             emulated.wait()
-            started = time.monotonic()
-            assert process.wait(10) == 1
-            assert time.monotonic() - started < 6
+            # test_watcher.py counts the polls: the time depends on the load of the machine.
+            assert process.wait(30) == 1
     assert "stopped responding" in (tmp_path / "edge.log").read_text().splitlines()[-1]
