@@ -1,4 +1,4 @@
-"""Every hypothesis strategy of the project, a section per room."""
+"""Hypothesis strategies, with a section for each component."""
 
 import base64
 import gzip
@@ -22,7 +22,7 @@ _scalars = (
 
 
 def json_values(max_leaves: int = 8) -> st.SearchStrategy[Any]:
-    """Any JSON value that Python and JSON agree on."""
+    """Generate JSON values that Python and JSON represent equally."""
     return st.recursive(
         _scalars,
         lambda inner: (
@@ -36,7 +36,7 @@ json_objects = st.dictionaries(st.text(max_size=8), json_values(), max_size=5)
 
 
 def iso_times() -> st.SearchStrategy[str]:
-    """UTC times with milliseconds, as the wire record writes them."""
+    """Generate UTC times with milliseconds, in the format of the wire record."""
     return st.integers(0, 7_000_000_000_000).map(
         lambda ms: (
             datetime.fromtimestamp(ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S")
@@ -45,7 +45,7 @@ def iso_times() -> st.SearchStrategy[str]:
     )
 
 
-# Made once: to make a strategy takes longer than to draw from it.
+# Created once: creating a strategy takes longer than drawing from it.
 _times = iso_times()
 _maybe_text = st.none() | st.text(max_size=40)
 _headers = st.builds(
@@ -86,7 +86,7 @@ _rejected = st.builds(
 
 
 def headers() -> st.SearchStrategy[clickstream.Header]:
-    """A header as the collector fills it in; its counts are the writer's to set."""
+    """Generate headers as the collector creates them; the encoder sets the counts."""
     return _headers
 
 
@@ -94,7 +94,7 @@ def headers() -> st.SearchStrategy[clickstream.Header]:
 def packed_requests(
     draw: st.DrawFn,
 ) -> tuple[clickstream.Header, list[clickstream.Accepted], list[clickstream.Rejected]]:
-    """A request's header with its accepted and rejected events, as the collector packs them."""
+    """Generate a header with its accepted and rejected events, as the collector packs them."""
     accepted = [
         msgspec.structs.replace(one, i=place)
         for place, one in enumerate(draw(st.lists(_accepted, max_size=6)))
@@ -106,7 +106,7 @@ def packed_requests(
     return draw(_headers), accepted, rejected
 
 
-# --- replay ---
+# --- edge_auth ---
 
 _path_parts = st.sampled_from(
     ["/", "//", "/./", "/../", "..", ".", ";", ";a=b", "%2e", "%2E%2e", "%2f", "%5c", "\\", "%25",
@@ -162,7 +162,7 @@ _viewer_headers = st.dictionaries(
 
 @st.composite
 def viewer_requests(draw: st.DrawFn) -> dict[str, Any]:
-    """An event of CloudFront's form with anything in it that a visitor can choose."""
+    """Generate viewer-request events with arbitrary values for everything a visitor controls."""
     headers = draw(_viewer_headers)
     request = {
         "clientIp": "203.0.113.178",
@@ -214,7 +214,7 @@ _BODIES = (
 
 @st.composite
 def origin_requests(draw: st.DrawFn) -> dict[str, Any]:
-    """An origin-request event with arbitrary client input."""
+    """Generate origin-request events with arbitrary values for everything a client controls."""
     names = draw(st.dictionaries(_HEADERS | st.text(min_size=1, max_size=9), _HEADER_VALUES))
     request: dict[str, Any] = {
         "method": draw(st.sampled_from(["GET", "HEAD", "POST", "OPTIONS", "PUT", "DELETE"])),
@@ -259,7 +259,7 @@ _events = st.builds(
 
 @st.composite
 def stream_payloads(draw: st.DrawFn) -> bytes:
-    """A record on the stream: the collector's, such a one damaged, plain JSON, noise."""
+    """Generate stream records: valid, damaged, plain JSON, or random bytes."""
     kind = draw(st.sampled_from(["packed", "packed", "damaged", "plain", "noise"]))
     if kind == "noise":
         return draw(st.binary(max_size=30))
@@ -282,7 +282,7 @@ def stream_payloads(draw: st.DrawFn) -> bytes:
 
 # --- api ---
 
-#: What gets out of a string, an expression or a form where nothing escapes it.
+#: Injection payloads for strings, expressions and form bodies that aren't escaped.
 api_injections = (
     "O'Brien",
     '"},"ConditionExpression":"attribute_exists(pk)',
@@ -308,13 +308,13 @@ api_texts = st.text(max_size=30) | st.builds(
 
 # --- stepfunctions ---
 
-#: One address in forms that are equal: casings, full width, ligatures and the Kelvin sign.
+#: Unicode-equivalent spellings: ligatures, full width and the Kelvin sign.
 _LOOKALIKES = {"fi": "\ufb01", "k": "\u212a", "@": "\uff20", ".": "\uff0e"}
 
 
 @st.composite
 def email_forms(draw: st.DrawFn, address: str) -> str:
-    """A way to write `address` that Unicode holds for the same."""
+    """Generate Unicode-equivalent spellings of `address`."""
     written = address
     for plain, other in _LOOKALIKES.items():
         if draw(st.booleans()):
@@ -329,7 +329,7 @@ def email_forms(draw: st.DrawFn, address: str) -> str:
 
 
 def emails() -> st.SearchStrategy[str]:
-    """Addresses that are addresses, in small letters."""
+    """Generate valid lower-case email addresses."""
     atom = st.text("abcdefghijklmnopqrstuvwxyz0123456789+_-", min_size=1, max_size=12)
     label = st.from_regex(r"[a-z](?:[a-z0-9]{0,8}[a-z0-9])?", fullmatch=True)
     return st.builds(
@@ -340,7 +340,7 @@ def emails() -> st.SearchStrategy[str]:
 
 
 def form_fields() -> st.SearchStrategy[dict[str, str | None]]:
-    """Whatever somebody may send where a form has a person's fields."""
+    """Generate arbitrary values for the fields of the sign-up form."""
     text = st.text(max_size=60) | emails()
     return st.fixed_dictionaries(
         {

@@ -1,6 +1,6 @@
-// aws-jwt-verify in a process of its own, as an instance at the edge would run it.
-//   node peer.mjs given.json once     one verdict, then the memory it took: a cold start
-//   node peer.mjs given.json hot      CPU microseconds per verification, young and settled
+// aws-jwt-verify in a separate process, as an execution environment at the edge would run it.
+//   node peer.mjs given.json once     verify one token, print the memory used: a cold start
+//   node peer.mjs given.json hot      print CPU microseconds per verification: first pass, settled
 import { readFileSync } from "node:fs";
 import { CognitoJwtVerifier } from "aws-jwt-verify";
 
@@ -20,6 +20,6 @@ function pass() {
 if (mode === "once") {
   console.log(/VmHWM:\s+(\d+)/.exec(readFileSync("/proc/self/status", "utf8"))[1]);
 } else {
-  const young = pass();
-  console.log(young, Math.min(pass(), pass(), pass()));
+  const first = pass();
+  console.log(first, Math.min(pass(), pass(), pass()));
 }

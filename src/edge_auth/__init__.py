@@ -1,1 +1,4 @@
-"""May this visitor pass? Cognito tokens checked at CloudFront's edge, standard library only."""
+"""Verify Amazon Cognito tokens at CloudFront's edge, in a Lambda@Edge viewer-request function.
+
+The package uses the standard library only. `handler.lambda_handler` is the entry point.
+"""

@@ -1,82 +1,105 @@
-"""Cognito's hosted endpoints (AWS, "User pool endpoints and managed login reference")."""
+"""Client of Cognito's OAuth 2.0 endpoints.
+
+It builds authorize and logout URLs, exchanges authorization codes, refreshes and revokes tokens.
+The endpoints are described in AWS, "User pool endpoints and managed login reference".
+"""
 
 import re
 from collections.abc import Callable
+from typing import Final
 from urllib.parse import urlencode
 
 from edge_auth.errors import FetchError
 from edge_auth.settings import Settings
 
 type Post = Callable[[str, dict[str, str]], dict[str, object]]
-"""(address, form) -> the JSON object of a 200 answer; raises GrantError and FetchError."""
+"""(URL, form) -> the JSON object of a 200 response. Raises GrantError and FetchError."""
 
-TOKEN_TEXT = re.compile(r"[A-Za-z0-9._~+/=-]+")  # RFC 6750, section 2.1: b64token
+TOKEN_PATTERN: Final = re.compile(r"[A-Za-z0-9._~+/=-]+")  # RFC 6750, section 2.1: b64token
 
 
-class Tokens:
-    """What the token endpoint gave. A text is empty where it gave none."""
+class TokenResponse:
+    """The tokens in a token endpoint's response; a missing token is an empty string."""
 
     __slots__ = ("access", "id", "refresh")
 
-    def __init__(self, answer: dict[str, object]) -> None:
-        """Raises FetchError for an answer that is no token response (RFC 6749, section 5.1)."""
-        self.access = _token(answer, "access_token")
-        self.id = _token(answer, "id_token")
-        self.refresh = _token(answer, "refresh_token")
+    def __init__(self, response: dict[str, object]) -> None:
+        """Read a token response (RFC 6749, section 5.1).
 
-    def of(self, token_use: str) -> str:
-        """The ID or the access token. Raises FetchError where there is none."""
-        token = self.id if token_use == "id" else self.access  # noqa: S105 # a kind of token
+        Raises:
+            FetchError: A token isn't a string or has characters that a token can't have.
+        """
+        self.access = _token(response, "access_token")
+        self.id = _token(response, "id_token")
+        self.refresh = _token(response, "refresh_token")
+
+    def require(self, token_use: str) -> str:
+        """Return the ID token ("id") or the access token.
+
+        Raises:
+            FetchError: The response doesn't contain that token.
+        """
+        token = self.id if token_use == "id" else self.access  # noqa: S105 # a token type
         if not token:
             raise FetchError(code="token_missing_in_answer")
         return token
 
 
-def _token(answer: dict[str, object], name: str) -> str:
-    value = answer.get(name, "")
-    if not isinstance(value, str) or (value and not TOKEN_TEXT.fullmatch(value)):
+def _token(response: dict[str, object], name: str) -> str:
+    value = response.get(name, "")
+    if not isinstance(value, str) or (value and not TOKEN_PATTERN.fullmatch(value)):
         raise FetchError(code="fetch_malformed")
     return value
 
 
-class Cognito:
-    """The endpoints of one app client. The client is public: PKCE stands where a secret would."""
+class CognitoClient:
+    """The endpoints of one public app client, which uses PKCE and has no client secret."""
 
     def __init__(self, settings: Settings, post: Post) -> None:
-        self._base = settings.hosted_ui
+        self._base_url = settings.hosted_ui
         self._client_id = settings.client_id
         self._scopes = " ".join(settings.scopes)
         self._post = post
 
-    def authorize_address(self, **parameters: str) -> str:
-        """GET /oauth2/authorize, the code flow; `parameters` are those of one transaction."""
+    def authorize_url(self, **parameters: str) -> str:
+        """Return the URL of GET /oauth2/authorize for the authorization code flow.
+
+        `parameters` belong to one sign-in: redirect_uri, state, nonce and the PKCE challenge.
+        """
         query = {"response_type": "code", "client_id": self._client_id, "scope": self._scopes}
-        return f"{self._base}/oauth2/authorize?{urlencode(query | parameters)}"
+        return f"{self._base_url}/oauth2/authorize?{urlencode(query | parameters)}"
 
-    def logout_address(self, back: str) -> str:
-        """GET /logout, which ends Cognito's own session and comes `back`."""
-        query = {"client_id": self._client_id, "logout_uri": back}
-        return f"{self._base}/logout?{urlencode(query)}"
+    def logout_url(self, logout_uri: str) -> str:
+        """Return the logout URL, which ends Cognito's session and redirects to `logout_uri`."""
+        query = {"client_id": self._client_id, "logout_uri": logout_uri}
+        return f"{self._base_url}/logout?{urlencode(query)}"
 
-    def redeem(self, code: str, code_verifier: str, redirect_uri: str) -> Tokens:
-        """The tokens of an authorization code. Raises GrantError and FetchError."""
-        return self._tokens(
+    def exchange_code(self, code: str, code_verifier: str, redirect_uri: str) -> TokenResponse:
+        """Exchange an authorization code for tokens. Raises GrantError and FetchError."""
+        return self._request_tokens(
             grant_type="authorization_code",
             code=code,
             code_verifier=code_verifier,
             redirect_uri=redirect_uri,
         )
 
-    def refresh(self, refresh_token: str) -> Tokens:
-        """New tokens; a new refresh token among them where rotation is on. Raises GrantError and
-        FetchError."""
-        return self._tokens(grant_type="refresh_token", refresh_token=refresh_token)
+    def refresh_tokens(self, refresh_token: str) -> TokenResponse:
+        """Return new tokens, with a new refresh token if the app client rotates them.
 
-    def revoke(self, refresh_token: str) -> None:
-        """Ends a refresh token and every token made from it. Raises GrantError and FetchError."""
+        Raises GrantError and FetchError.
+        """
+        return self._request_tokens(grant_type="refresh_token", refresh_token=refresh_token)
+
+    def revoke_token(self, refresh_token: str) -> None:
+        """Revoke a refresh token and all tokens issued from it.
+
+        Raises GrantError and FetchError.
+        """
         form = {"token": refresh_token, "client_id": self._client_id}
-        self._post(f"{self._base}/oauth2/revoke", form)
+        self._post(f"{self._base_url}/oauth2/revoke", form)
 
-    def _tokens(self, **form: str) -> Tokens:
-        answer = self._post(f"{self._base}/oauth2/token", form | {"client_id": self._client_id})
-        return Tokens(answer)
+    def _request_tokens(self, **form: str) -> TokenResponse:
+        response = self._post(
+            f"{self._base_url}/oauth2/token", form | {"client_id": self._client_id}
+        )
+        return TokenResponse(response)

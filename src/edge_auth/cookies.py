@@ -1,52 +1,55 @@
-"""Our cookies: their names, how they are read, set, split, cleared and kept from the origin.
+"""edge_auth's cookies: names, parsing, Set-Cookie values, and removal before the origin.
 
-The `__Host-` prefix ties a cookie to this very host, to https and to the path "/" (RFC 6265bis,
-section 4.1.3.2), so a cookie is always cleared with the attributes it was set with: there is only
-one set of them.
+The `__Host-` prefix binds a cookie to this host, to HTTPS and to the path "/" (RFC 6265bis, section
+4.1.3.2). A browser deletes a cookie only if these attributes match, so all cookies share one set of
+attributes.
 """
 
 import re
 from collections.abc import Iterable
+from typing import Final
 
 from edge_auth.errors import SessionTooLargeError
 
-PREFIX = "__Host-meridian-"
-TOKEN = f"{PREFIX}token"
-REFRESH = f"{PREFIX}refresh"
-LOGIN = f"{PREFIX}login-"
-REFRESHED = f"{PREFIX}refreshed"
-SIGN_INS = f"{PREFIX}sign-ins"
-_NAME = re.compile(rf"{PREFIX}[a-z]+(?:-[\w-]{{1,32}})?")
-_ATTRIBUTES = "; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age="
+PREFIX: Final = "__Host-meridian-"
+TOKEN_COOKIE: Final = f"{PREFIX}token"
+REFRESH_TOKEN_COOKIE: Final = f"{PREFIX}refresh"
+SIGN_IN_COOKIE_PREFIX: Final = f"{PREFIX}login-"
+REFRESH_ATTEMPT_COOKIE: Final = f"{PREFIX}refreshed"
+SIGN_IN_COUNT_COOKIE: Final = f"{PREFIX}sign-ins"
+_NAME: Final = re.compile(rf"{PREFIX}[a-z]+(?:-[\w-]{{1,32}})?")
+_ATTRIBUTES: Final = "; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age="
 
-# RFC 6265bis, section 5.5: name and value together at most 4096 octets. A chunk stays well below.
-CHUNK = 3_800
-MAXIMUM_CHUNKS = 3
-_CHUNKED = re.compile(rf"~([2-{MAXIMUM_CHUNKS}])~")
-# A response has at most 40 KB at viewer-request, and an ended cookie takes about 100 bytes of it.
-MAXIMUM_CLEARED = 150
+# RFC 6265bis, section 5.5: name and value together have at most 4096 octets.
+MAX_CHUNK_BYTES: Final = 3_800
+MAX_CHUNKS: Final = 3
+_CHUNKED: Final = re.compile(rf"~([2-{MAX_CHUNKS}])~")
+# CloudFront limits a generated viewer response to 40 KB; a deleted cookie takes about 100 bytes.
+MAX_DELETED_COOKIES: Final = 150
 
 
-def read(lines: Iterable[str]) -> dict[str, str]:
-    """name -> value of all Cookie header lines (RFC 6265, section 5.4). Of two with one name the
-    first counts. Only cookies of ours are looked at."""
-    found: dict[str, str] = {}
-    for line in lines:
-        for pair in line.split(";"):
+def parse_cookies(header_values: Iterable[str]) -> dict[str, str]:
+    """Return name -> value of edge_auth's cookies in all Cookie headers (RFC 6265, section 5.4).
+
+    If a name occurs twice, the first value counts. Other cookies are ignored.
+    """
+    cookies: dict[str, str] = {}
+    for header_value in header_values:
+        for pair in header_value.split(";"):
             name, _, value = pair.strip(" \t").partition("=")
             if name.startswith(PREFIX):
-                found.setdefault(name, value)
-    return found
+                cookies.setdefault(name, value)
+    return cookies
 
 
-def without_ours(line: str) -> str:
-    """One Cookie header line as the origin may see it; empty when nothing is left."""
-    pairs = (pair.strip(" \t") for pair in line.split(";"))
+def strip_own_cookies(header_value: str) -> str:
+    """Return a Cookie header value without edge_auth's cookies; empty if no cookie is left."""
+    pairs = (pair.strip(" \t") for pair in header_value.split(";"))
     return "; ".join(pair for pair in pairs if pair and not pair.startswith(PREFIX))
 
 
-def value(cookies: dict[str, str], name: str) -> str:
-    """The value of a cookie that may be chunked; empty when it, or a chunk of it, is missing."""
+def read_chunked(cookies: dict[str, str], name: str) -> str:
+    """Return a value that may be split over several cookies; empty if a part is missing."""
     first = cookies.get(name, "")
     chunked = _CHUNKED.match(first)
     if chunked is None:
@@ -60,47 +63,63 @@ def value(cookies: dict[str, str], name: str) -> str:
     return "".join(parts)
 
 
-def setting(name: str, text: str, seconds: int, present: Iterable[str] = ()) -> list[str]:
-    """The Set-Cookie values that keep `text` for so long, in as many chunks as it takes.
+def set_cookie(
+    name: str, value: str, max_age_seconds: int, received: Iterable[str] = ()
+) -> list[str]:
+    """Return the Set-Cookie values that store `value`, split into chunks if it is long.
 
-    The first chunk says how many there are, so that what is left over from a longer text is never
-    read; where it is `present` in the request, it is cleared as well. Raises SessionTooLargeError.
+    The first chunk contains the number of chunks, so chunks left from a longer value are never
+    read. They are deleted if their names are in `received`, the cookie names of the request.
+
+    Raises:
+        SessionTooLargeError: The value needs more than MAX_CHUNKS cookies.
     """
-    count = max(1, -(-len(text) // CHUNK))
-    if count > MAXIMUM_CHUNKS:
+    count = max(1, -(-len(value) // MAX_CHUNK_BYTES))
+    if count > MAX_CHUNKS:
         raise SessionTooLargeError
-    chunks = [text[index * CHUNK : (index + 1) * CHUNK] for index in range(count)]
+    chunks = [
+        value[index * MAX_CHUNK_BYTES : (index + 1) * MAX_CHUNK_BYTES] for index in range(count)
+    ]
     if count > 1:
         chunks[0] = f"~{count}~{chunks[0]}"
     names = _chunk_names(name)
-    kept = [
-        f"{each}={chunk}{_ATTRIBUTES}{seconds}" for each, chunk in zip(names, chunks, strict=False)
+    set_cookies = [
+        f"{each}={chunk}{_ATTRIBUTES}{max_age_seconds}"
+        for each, chunk in zip(names, chunks, strict=False)
     ]
-    return kept + clearing(each for each in names[count:] if each in present)
+    return set_cookies + delete_cookies(each for each in names[count:] if each in received)
 
 
-def clearing(names: Iterable[str]) -> list[str]:
-    """The Set-Cookie values that end these cookies."""
+def delete_cookies(names: Iterable[str]) -> list[str]:
+    """Return the Set-Cookie values that delete these cookies."""
     return [f"{name}={_ATTRIBUTES}0" for name in names]
 
 
-def clearing_session(present: Iterable[str]) -> list[str]:
-    """The Set-Cookie values that end the session's own cookies, every chunk that there may be."""
-    names = [*_chunk_names(TOKEN), *_chunk_names(REFRESH)]
-    return clearing(name for name in names if name in present or "." not in name)
+def delete_session(received: Iterable[str]) -> list[str]:
+    """Return the Set-Cookie values that delete the token cookies and their received chunks."""
+    names = [*_chunk_names(TOKEN_COOKIE), *_chunk_names(REFRESH_TOKEN_COOKIE)]
+    return delete_cookies(name for name in names if name in received or "." not in name)
 
 
-def clearing_all(present: Iterable[str]) -> list[str]:
-    """The Set-Cookie values that end all of ours that came, as far as one answer goes."""
-    session = clearing_session(present)
-    others = sorted(set(present) - {*_chunk_names(TOKEN), *_chunk_names(REFRESH)})
-    return session + clearing(name for name in others[:MAXIMUM_CLEARED] if is_ours(name))
+def delete_all(received: Iterable[str]) -> list[str]:
+    """Return the Set-Cookie values that delete every received cookie of edge_auth.
+
+    At most MAX_DELETED_COOKIES beside the session's are deleted, because the response size is
+    limited.
+    """
+    session = delete_session(received)
+    session_names = {*_chunk_names(TOKEN_COOKIE), *_chunk_names(REFRESH_TOKEN_COOKIE)}
+    others = sorted(set(received) - session_names)
+    return session + delete_cookies(name for name in others[:MAX_DELETED_COOKIES] if is_own(name))
 
 
-def is_ours(name: str) -> bool:
-    """True for a name that may go back into a header: ours in form, not only in how it begins."""
+def is_own(name: str) -> bool:
+    """Return True if the whole name has the form of an edge_auth cookie.
+
+    A name from a request goes into a response header only after this check.
+    """
     return _NAME.fullmatch(name) is not None
 
 
 def _chunk_names(name: str) -> list[str]:
-    return [name, *(f"{name}.{index}" for index in range(2, MAXIMUM_CHUNKS + 1))]
+    return [name, *(f"{name}.{index}" for index in range(2, MAX_CHUNKS + 1))]

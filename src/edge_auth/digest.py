@@ -1,6 +1,6 @@
-"""SHA-256 and constant-time comparison, without the import time of hashlib and hmac.
+"""SHA-256 and constant-time comparison without the import time of hashlib and hmac.
 
-`_hashlib` is the extension module that both of them load; on an interpreter without it, they serve.
+`_hashlib` is the extension module that both load. An interpreter without it falls back to them.
 """
 
 try:

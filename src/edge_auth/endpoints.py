@@ -1,50 +1,79 @@
-"""Our own paths below /auth/: nothing of them ever reaches an origin."""
+"""The endpoints below /auth/: sign-in, callback, refresh, session and sign-out.
+
+Lambda@Edge generates every response here; CloudFront never sends these paths to an origin.
+"""
 
 from collections.abc import Callable
+from typing import Final
 from urllib.parse import parse_qs
 
-from edge_auth import renewal, sign_in
-from edge_auth.errors import ANONYMOUS, EndpointError, MethodError
-from edge_auth.gate import Gate
-from edge_auth.paths import is_local
-from edge_auth.request import Request
-from edge_auth.responses import Outcome
+from edge_auth import session, sign_in, token_refresh
+from edge_auth.context import AuthContext
+from edge_auth.errors import (
+    ANONYMOUS,
+    EXPIRED,
+    PASSED,
+    AnonymousError,
+    EndpointError,
+    MethodError,
+    TokenError,
+)
+from edge_auth.paths import is_local_url
+from edge_auth.responses import Outcome, json_response
 from edge_auth.sign_out import sign_out
+from edge_auth.viewer_request import ViewerRequest
 
-type Endpoint = Callable[[Gate, Request], Outcome]
-
-
-def _return_to(request: Request) -> str:
-    """The address that `return_to` names, if it is one of this site; else the root."""
-    try:
-        values = parse_qs(request.query, max_num_fields=20).get("return_to", [])
-    except ValueError:
-        return "/"
-    return values[0] if len(values) == 1 and is_local(values[0]) else "/"
+type Endpoint = Callable[[AuthContext, ViewerRequest], Outcome]
 
 
-def _sign_in(gate: Gate, request: Request) -> Outcome:
-    return sign_in.start(gate, request, _return_to(request), ANONYMOUS)
+def dispatch(context: AuthContext, request: ViewerRequest, path: str) -> Outcome:
+    """Return the outcome of the endpoint at `path`.
 
-
-def _refresh(gate: Gate, request: Request) -> Outcome:
-    return renewal.forced(gate, request, _return_to(request))
-
-
-_ENDPOINTS: dict[str, tuple[Endpoint, tuple[str, ...]]] = {
-    "/auth/sign-in": (_sign_in, ("GET",)),
-    sign_in.CALLBACK: (sign_in.callback, ("GET",)),
-    "/auth/refresh": (_refresh, ("GET", "POST")),
-    "/auth/session": (renewal.state, ("GET", "HEAD")),
-    "/auth/sign-out": (sign_out, ("GET", "POST")),
-}
-
-
-def answer(gate: Gate, request: Request, path: str) -> Outcome:
-    """The outcome of one of our paths. Raises EndpointError, MethodError and what they raise."""
+    Raises:
+        EndpointError: The path isn't an endpoint.
+        MethodError: The endpoint doesn't support the request's method.
+        EdgeAuthError: The endpoint failed.
+    """
     if path not in _ENDPOINTS:
         raise EndpointError
     endpoint, methods = _ENDPOINTS[path]
     if request.method not in methods:
         raise MethodError(methods)
-    return endpoint(gate, request)
+    return endpoint(context, request)
+
+
+def _return_to(request: ViewerRequest) -> str:
+    """Return the query parameter `return_to` if it is a URL of this site, otherwise "/"."""
+    try:
+        values = parse_qs(request.query, max_num_fields=20).get("return_to", [])
+    except ValueError:
+        return "/"
+    return values[0] if len(values) == 1 and is_local_url(values[0]) else "/"
+
+
+def _sign_in(context: AuthContext, request: ViewerRequest) -> Outcome:
+    return sign_in.start(context, request, _return_to(request), ANONYMOUS)
+
+
+def _refresh(context: AuthContext, request: ViewerRequest) -> Outcome:
+    return token_refresh.refresh_now(context, request, _return_to(request))
+
+
+def _session(context: AuthContext, request: ViewerRequest) -> Outcome:
+    """Return the session's state as JSON. Raises KeysUnavailableError."""
+    try:
+        claims = context.authenticate(request)
+    except (AnonymousError, TokenError) as error:
+        state = {"signed_in": False, "groups": [], "expires_in": 0, "reason": error.reason}
+        renewable = error.reason == EXPIRED and bool(session.read_refresh_token(request))
+        return json_response(request, state | {"renewable": renewable}, error.reason)
+    return json_response(request, session.describe(claims, context.clock()), PASSED)
+
+
+_ENDPOINTS: Final[dict[str, tuple[Endpoint, tuple[str, ...]]]] = {
+    "/auth/sign-in": (_sign_in, ("GET",)),
+    sign_in.CALLBACK_PATH: (sign_in.handle_callback, ("GET",)),
+    "/auth/refresh": (_refresh, ("GET", "POST")),
+    "/auth/session": (_session, ("GET", "HEAD")),
+    "/auth/sign-out": (sign_out, ("GET", "POST")),
+}

@@ -1,21 +1,23 @@
-"""Everything that edge_auth raises, from general to special, with no logic.
+"""The errors that edge_auth raises, from general to specific.
 
-Each error carries what an answer and a log line may say about it, and nothing else: never a
-token, a claim, a cookie or an address. `reason` is the stable word for the outcome, `code` the
-exact cause, `status` the HTTP status of the answer.
+The response and the log line contain an error's attributes, so an error never carries a token, a
+claim, a cookie or a URL. `reason` is the stable name of the outcome, `code` the exact cause,
+`status` the HTTP status of the response.
 """
 
-ANONYMOUS = "anonymous"
-EXPIRED = "expired"
-INVALID = "invalid"
-NOT_ENTITLED = "not_entitled"
-PASSED = "passed"
-BAD_REQUEST = "bad_request"
-UNAVAILABLE = "unavailable"
+from typing import Final
+
+ANONYMOUS: Final = "anonymous"
+EXPIRED: Final = "expired"
+INVALID: Final = "invalid"
+NOT_ENTITLED: Final = "not_entitled"
+PASSED: Final = "passed"
+BAD_REQUEST: Final = "bad_request"
+UNAVAILABLE: Final = "unavailable"
 
 
 class EdgeAuthError(Exception):
-    """Base of every error of this package. `code` may be narrowed for one raise."""
+    """Base class of this package's errors. `code` overrides the class's code for one instance."""
 
     reason = UNAVAILABLE
     code = "internal"
@@ -28,20 +30,20 @@ class EdgeAuthError(Exception):
 
 
 class SettingsError(EdgeAuthError):
-    """Raised when settings.json is missing, unreadable or wrong. `key` names the setting."""
+    """Raised when settings.json is missing, unreadable or invalid. `key` names the setting."""
 
     code = "settings_invalid"
 
     def __init__(self, key: str, problem: str) -> None:
-        super().__init__(f"edge_auth settings: {key}: {problem}")
+        super().__init__(f"edge_auth settings: {key} {problem}.")
         self.key = key
 
 
-# --- the request itself
+# --- the request
 
 
 class RequestError(EdgeAuthError):
-    """Raised when the request cannot be judged or is not one that this function answers."""
+    """Raised when the request can't be parsed or isn't one that this function handles."""
 
     reason = BAD_REQUEST
     code = "request_malformed"
@@ -49,26 +51,26 @@ class RequestError(EdgeAuthError):
 
 
 class PathError(RequestError):
-    """Raised for a path that two readers could decode differently."""
+    """Raised when two servers could decode the path differently."""
 
     code = "path_ambiguous"
 
 
 class HostError(RequestError):
-    """Raised when a redirect must name this site and the Host is not one of its own."""
+    """Raised when a redirect needs the site's origin and the Host header isn't one."""
 
     code = "host_unknown"
 
 
 class EndpointError(RequestError):
-    """Raised for a path below /auth/ that is none of ours."""
+    """Raised when a path below /auth/ isn't an endpoint."""
 
     code = "not_found"
     status = 404
 
 
 class MethodError(RequestError):
-    """Raised when one of our own paths is asked with a method it does not have."""
+    """Raised when an endpoint below /auth/ doesn't support the request's method."""
 
     code = "method_not_allowed"
     status = 405
@@ -79,17 +81,17 @@ class MethodError(RequestError):
 
 
 class CrossSiteError(RequestError):
-    """Raised when another site tries to sign the visitor out."""
+    """Raised when a page of another site requests a sign-out."""
 
     code = "cross_site"
     status = 403
 
 
-# --- the decision
+# --- authorization
 
 
 class AccessError(EdgeAuthError):
-    """Base of the refusals of a request that was understood."""
+    """Base class of the errors that deny a valid request."""
 
     reason = ANONYMOUS
     code = "token_missing"
@@ -97,11 +99,11 @@ class AccessError(EdgeAuthError):
 
 
 class AnonymousError(AccessError):
-    """Raised when a path wants somebody signed in and no token came."""
+    """Raised when a path requires a signed-in user and the request has no token."""
 
 
 class NotEntitledError(AccessError):
-    """Raised when a valid token lacks what the rule asks, or when no rule names the path."""
+    """Raised when a valid token doesn't meet the path rule, or when no rule matches the path."""
 
     reason = NOT_ENTITLED
     code = "requirement_not_met"
@@ -112,69 +114,69 @@ class NotEntitledError(AccessError):
 
 
 class TokenError(AccessError):
-    """Raised when a token came and is not good."""
+    """Raised when the request has an invalid token."""
 
     reason = INVALID
     code = "token_malformed"
 
 
 class TokenExpiredError(TokenError):
-    """Raised for a token that was good until `exp`: its signature and other claims hold."""
+    """Raised when a token has expired and its signature and other claims are valid."""
 
     reason = EXPIRED
     code = "token_expired"
 
 
 class UnknownKeyError(TokenError):
-    """Raised when the issuer's current keys do not hold the token's `kid`."""
+    """Raised when the issuer's current key set doesn't contain the token's `kid`."""
 
     code = "key_unknown"
 
 
 class SignatureError(TokenError):
-    """Raised when the signature is not the key holder's."""
+    """Raised when the signature doesn't match the token's key."""
 
     code = "signature_mismatch"
 
 
 class ClaimError(TokenError):
-    """Raised when a claim is missing, of the wrong type, or meant for somebody else."""
+    """Raised when a claim is missing, has the wrong type, or names another issuer or audience."""
 
     code = "claim_refused"
 
 
-# --- what stands behind us
+# --- Cognito
 
 
 class UpstreamError(EdgeAuthError):
-    """Base of the failures of Cognito's endpoints."""
+    """Base class of the failures of Cognito's endpoints."""
 
     status = 503
 
 
 class FetchError(UpstreamError):
-    """Raised when an HTTP exchange did not give a whole, bounded answer in time."""
+    """Raised when an HTTP request fails or exceeds the time or size limit."""
 
     code = "fetch_failed"
 
 
 class KeysUnavailableError(UpstreamError):
-    """Raised when an unknown key cannot be looked up because the issuer does not answer."""
+    """Raised when the key set can't be fetched to look up an unknown `kid`."""
 
     code = "keys_unavailable"
 
 
 class GrantError(UpstreamError):
-    """Raised when the token endpoint says no: a used code, a revoked or expired refresh token."""
+    """Raised when the token endpoint rejects a used code, or a revoked or expired refresh token."""
 
     code = "grant_refused"
 
 
-# --- signing in
+# --- sign-in
 
 
 class SignInError(EdgeAuthError):
-    """Raised when a sign-in cannot be completed; the visitor may start another one."""
+    """Raised when a sign-in can't be completed. The visitor may start another one."""
 
     reason = INVALID
     code = "sign_in_failed"
@@ -182,32 +184,32 @@ class SignInError(EdgeAuthError):
 
 
 class StateError(SignInError):
-    """Raised for a state that this browser did not start, or that was used before."""
+    """Raised when this browser didn't start the sign-in or has completed it already."""
 
     code = "state_refused"
 
 
 class SignInExpiredError(SignInError):
-    """Raised when the visitor took longer than ten minutes."""
+    """Raised when the callback arrives more than ten minutes after the start."""
 
     code = "sign_in_expired"
 
 
 class SignInDeniedError(SignInError):
-    """Raised when Cognito came back with an error instead of a code."""
+    """Raised when Cognito's callback contains an error instead of a code."""
 
     code = "sign_in_denied"
     status = 403
 
 
 class SessionTooLargeError(SignInError):
-    """Raised when the tokens do not fit into what browsers and CloudFront take as cookies."""
+    """Raised when the tokens exceed the cookie limits of browsers and CloudFront."""
 
     code = "session_too_large"
 
 
 class SignInLoopError(SignInError):
-    """Raised when the browser signs in again and again and keeps no session."""
+    """Raised when the browser signs in repeatedly without keeping its session cookies."""
 
     code = "sign_in_loop"
     status = 401

@@ -1,45 +1,46 @@
-"""The function's entry: one viewer request in, a request or a response out, one log line."""
+"""Lambda@Edge viewer-request handler: CloudFront event in, request or response out."""
 
 import json
 import os
 import time
 from functools import cache
+from typing import Final
 
-from edge_auth import decision, log
-from edge_auth.backends import fastest
+from edge_auth import authorization, request_log
+from edge_auth.context import AuthContext
 from edge_auth.errors import EdgeAuthError, SettingsError
-from edge_auth.gate import Gate
-from edge_auth.request import Request
-from edge_auth.responses import refusal
+from edge_auth.responses import error_response
+from edge_auth.rsa_backend import select_backend
 from edge_auth.settings import parse
+from edge_auth.viewer_request import ViewerRequest
 
-# Beside this package. pathlib would take as long to import as all of ours.
-SETTINGS = os.path.join(os.path.dirname(os.path.dirname(__file__)), "settings.json")  # noqa: PTH118, PTH120
-
-
-def _fetch(address: str) -> bytes:
-    from edge_auth.fetch import get  # a connection's modules cost more than all of ours
-
-    return get(address)
+# Beside this package. Importing pathlib takes about the time of this whole package.
+SETTINGS_PATH: Final = os.path.join(os.path.dirname(os.path.dirname(__file__)), "settings.json")  # noqa: PTH118, PTH120
 
 
-def _post(address: str, form: dict[str, str]) -> dict[str, object]:
-    from edge_auth.fetch import post_form  # as above
+def _fetch(url: str) -> bytes:
+    from edge_auth.http_client import get  # http.client takes longer to import than this package
 
-    return post_form(address, form)
+    return get(url)
+
+
+def _post(url: str, form: dict[str, str]) -> dict[str, object]:
+    from edge_auth.http_client import post_form  # as above
+
+    return post_form(url, form)
 
 
 @cache
-def gate() -> Gate:
-    """The gate of this process. Raises SettingsError."""
+def auth_context() -> AuthContext:
+    """Return this process's context. Raises SettingsError."""
     try:
-        with open(SETTINGS, "rb") as file:  # noqa: PTH123 # as above
+        with open(SETTINGS_PATH, "rb") as file:  # noqa: PTH123 # as above
             document = json.load(file)
     except (OSError, ValueError) as error:
-        raise SettingsError("settings.json", "cannot be read") from error
-    return Gate(
+        raise SettingsError("settings.json", "can't be read as JSON") from error
+    return AuthContext(
         parse(document),
-        backend=fastest(),
+        backend=select_backend(),
         fetch=_fetch,
         post=_post,
         clock=time.time,
@@ -49,21 +50,21 @@ def gate() -> Gate:
 
 
 def lambda_handler(event: object, context: object) -> object:  # noqa: ARG001 # Lambda's signature
-    """A CloudFront viewer-request result. Whatever goes wrong, the door stays closed."""
+    """Return a CloudFront viewer-request result. Any failure denies the request."""
     try:
-        request, outcome = decision.answer(gate(), event)
-        print(log.line(request, outcome))
-    except Exception as error:  # noqa: BLE001 # an exception here would be CloudFront's own 502 page
-        problem = error if isinstance(error, EdgeAuthError) else EdgeAuthError()
-        request = _understood(event)
-        outcome = refusal(request, problem)
-        print(log.line(request, outcome, type(error)))
+        request, outcome = authorization.handle_viewer_request(auth_context(), event)
+        print(request_log.format_line(request, outcome))
+    except Exception as error:  # noqa: BLE001 # CloudFront would answer an exception with a 502 page
+        known = error if isinstance(error, EdgeAuthError) else EdgeAuthError()
+        request = _parse_or_none(event)
+        outcome = error_response(request, known)
+        print(request_log.format_line(request, outcome, type(error)))
     return outcome.result
 
 
-def _understood(event: object) -> Request | None:
-    """The request, for the answer to a failure: the failure may have been to understand it."""
+def _parse_or_none(event: object) -> ViewerRequest | None:
+    """Return the request for an error response, or None if parsing it is what failed."""
     try:
-        return Request(event)
-    except Exception:  # noqa: BLE001 # as above; the first error is the one that is logged
+        return ViewerRequest(event)
+    except Exception:  # noqa: BLE001 # as above; the handler logs the first error
         return None

@@ -1,9 +1,14 @@
-"""The issuer's signing keys: what is believed, for how long, and when to ask again."""
+"""Cache of the user pool's signing keys (JWK set, RFC 7517).
+
+The deployment stores a first key set in the settings. The cache fetches the set again if a token
+has an unknown `kid`, or if the cached set is too old.
+"""
 
 from _thread import allocate_lock
 from collections.abc import Callable, Mapping
+from typing import Final
 
-from edge_auth.encoding import decode, json_object
+from edge_auth.encoding import base64url_decode, parse_json_object
 from edge_auth.errors import (
     EdgeAuthError,
     FetchError,
@@ -11,22 +16,21 @@ from edge_auth.errors import (
     TokenError,
     UnknownKeyError,
 )
-from edge_auth.jws import MAXIMUM_KID
-from edge_auth.rsa import EXPONENT, MAXIMUM_BITS, MINIMUM_BITS, Backend, PublicKey
+from edge_auth.jws import MAX_KID_CHARS
+from edge_auth.rsa import EXPONENT, MAX_KEY_BITS, MIN_KEY_BITS, Backend, PublicKey
 
 type Fetch = Callable[[str], bytes]
-"""address -> body of a 200 answer; raises FetchError. Bounded in size and time, no redirects."""
+"""URL -> body of a 200 response. Raises FetchError. Bounded in size and time, no redirects."""
 
-MAXIMUM_DOCUMENT = 65_536  # bytes; Cognito's has about 900
-# Between two fetches, failed ones included: a stranger's invented `kid` must not cost more.
-COOLDOWN = 30  # seconds
+# Minimum time between two fetches, failed ones included: limits what a forged `kid` can cause.
+FETCH_COOLDOWN_SECONDS: Final = 30
 # AWS, "Verifying JSON web tokens": "Amazon Cognito might rotate signing keys […] refresh the cache
-# periodically". Old keys die after this, as long as the issuer answers.
-MAXIMUM_AGE = 21_600  # seconds
+# periodically". A removed key stops working after this time if the issuer responds.
+MAX_AGE_SECONDS: Final = 21_600
 
 
 def _public_key(jwk: object, backend: Backend) -> tuple[str, PublicKey]:
-    """One member of a key set. Raises TokenError for what is no RS256 signing key."""
+    """Return `kid` and key of a key set's member. Raises TokenError unless it is an RS256 key."""
     if not isinstance(jwk, dict):
         raise TokenError
     kid, modulus, exponent = jwk.get("kid"), jwk.get("n"), jwk.get("e")
@@ -34,33 +38,36 @@ def _public_key(jwk: object, backend: Backend) -> tuple[str, PublicKey]:
         jwk.get("kty") != "RSA"
         or jwk.get("use", "sig") != "sig"
         or jwk.get("alg", "RS256") != "RS256"
-        or not _may_verify(jwk.get("key_ops", ["verify"]))
+        or not _allows_verify(jwk.get("key_ops", ["verify"]))
         or not isinstance(kid, str)
-        or not 0 < len(kid) <= MAXIMUM_KID
+        or not 0 < len(kid) <= MAX_KID_CHARS
         or not isinstance(modulus, str)
         or not isinstance(exponent, str)
         or not (modulus + exponent).isascii()
-        or len(modulus) > MAXIMUM_BITS
+        or len(modulus) > MAX_KEY_BITS
     ):
         raise TokenError
-    number = int.from_bytes(decode(modulus.encode()))
+    number = int.from_bytes(base64url_decode(modulus.encode()))
     if (
-        not MINIMUM_BITS <= number.bit_length() <= MAXIMUM_BITS
+        not MIN_KEY_BITS <= number.bit_length() <= MAX_KEY_BITS
         or not number & 1
-        or int.from_bytes(decode(exponent.encode())) != EXPONENT
+        or int.from_bytes(base64url_decode(exponent.encode())) != EXPONENT
     ):
         raise TokenError
     return kid, PublicKey(number, backend)
 
 
-def _may_verify(operations: object) -> bool:
-    """RFC 7517, section 4.3."""
-    return isinstance(operations, list) and "verify" in operations
+def _allows_verify(key_ops: object) -> bool:
+    """Check "key_ops" (RFC 7517, section 4.3)."""
+    return isinstance(key_ops, list) and "verify" in key_ops
 
 
-def read_keys(document: Mapping[str, object], backend: Backend) -> dict[str, PublicKey]:
-    """kid -> key of a JWK set (RFC 7517, section 5). A bad member is skipped; of two with one `kid`
-    the first counts."""
+def parse_jwks(document: Mapping[str, object], backend: Backend) -> dict[str, PublicKey]:
+    """Return kid -> key of a JWK set (RFC 7517, section 5).
+
+    Members that aren't RS256 signing keys are skipped. If a `kid` occurs twice, the first key
+    counts.
+    """
     members = document.get("keys")
     keys: dict[str, PublicKey] = {}
     for jwk in members if isinstance(members, list) else ():
@@ -72,74 +79,86 @@ def read_keys(document: Mapping[str, object], backend: Backend) -> dict[str, Pub
     return keys
 
 
-class KeyRing:
-    """The keys of exactly one issuer, seeded at deployment, fetched only when that can help."""
+class JwksCache:
+    """The signing keys of one issuer."""
 
     def __init__(
         self,
         issuer: str,
-        address: str,
+        jwks_uri: str,
         seed: Mapping[str, object],
         *,
         backend: Backend,
         fetch: Fetch,
         clock: Callable[[], float],
     ) -> None:
-        """`clock` is monotonic, in seconds: a sandbox at the edge is frozen between requests."""
+        """`seed` is the first JWK set. `clock` returns monotonic seconds.
+
+        A monotonic clock, because Lambda freezes the execution environment between requests.
+        """
         self.issuer = issuer
+        #: Increases with each new key set, so that a caller can drop results of an older one.
         self.generation = 0
-        self._address = address
+        self._jwks_uri = jwks_uri
         self._backend = backend
         self._fetch = fetch
         self._clock = clock
-        self._keys = read_keys(seed, backend)
-        self._loaded = clock()
-        self._asked: float | None = None
-        self._failed = False
-        self._flight = allocate_lock()
+        self._keys = parse_jwks(seed, backend)
+        self._loaded_at = clock()
+        self._last_attempt_at: float | None = None
+        self._last_attempt_failed = False
+        self._fetch_lock = allocate_lock()
 
-    def fresh(self) -> None:
-        """Asks for the keys again when they are too old. Stale ones serve if that fails."""
-        if self._clock() - self._loaded >= MAXIMUM_AGE:
-            self._ask()
+    def refresh_if_stale(self) -> None:
+        """Fetch the key set if it is older than MAX_AGE_SECONDS.
 
-    def holds(self, kid: str) -> bool:
-        """True when the key is known without asking."""
+        If that fails, keep the old keys.
+        """
+        if self._clock() - self._loaded_at >= MAX_AGE_SECONDS:
+            self._refresh()
+
+    def contains(self, kid: str) -> bool:
+        """Return True if the key is cached. Never fetches."""
         return kid in self._keys
 
-    def find(self, kid: str) -> PublicKey:
-        """The key of that name; asks the issuer when there is none.
+    def get_key(self, kid: str) -> PublicKey:
+        """Return the key; fetch the key set if the `kid` is unknown.
 
-        Raises UnknownKeyError, and KeysUnavailableError when the issuer could not be asked.
+        Raises:
+            UnknownKeyError: The issuer's key set doesn't contain the key.
+            KeysUnavailableError: The key set couldn't be fetched.
         """
         key = self._keys.get(kid)
         if key is None:
-            self._ask()
+            self._refresh()
             key = self._keys.get(kid)
         if key is not None:
             return key
-        if self._failed:
+        if self._last_attempt_failed:
             raise KeysUnavailableError
         raise UnknownKeyError
 
-    def _ask(self) -> None:
+    def _refresh(self) -> None:
         generation = self.generation
-        with self._flight:
-            # Whoever waited here for another's flight uses what it brought, or its cooldown.
+        with self._fetch_lock:
+            # A caller that waited for the lock uses the other caller's result.
             if generation != self.generation:
                 return
-            if self._asked is not None and self._clock() - self._asked < COOLDOWN:
+            if (
+                self._last_attempt_at is not None
+                and self._clock() - self._last_attempt_at < FETCH_COOLDOWN_SECONDS
+            ):
                 return
-            self._asked = self._clock()
+            self._last_attempt_at = self._clock()
             try:
-                keys = read_keys(json_object(self._fetch(self._address)), self._backend)
+                keys = parse_jwks(parse_json_object(self._fetch(self._jwks_uri)), self._backend)
                 if not keys:
                     raise FetchError(code="keys_empty")
             except EdgeAuthError:
-                # Known keys stay: an outage of the issuer signs nobody out.
-                self._failed = True
+                # Keep the cached keys: users stay signed in during an outage of the issuer.
+                self._last_attempt_failed = True
                 return
-            self._failed = False
+            self._last_attempt_failed = False
             self._keys = keys
-            self._loaded = self._clock()
+            self._loaded_at = self._clock()
             self.generation += 1

@@ -1,30 +1,31 @@
-"""The modular power of RSA from the libcrypto that the interpreter has loaded already, by ctypes.
+"""RSA backend that calls the interpreter's own libcrypto (OpenSSL) through ctypes.
 
-`_hashlib` is linked to libcrypto, so opening that file again finds OpenSSL's functions without a
-library name or a path. PyDLL keeps the interpreter's lock during a call: one context per key can
-be shared, and a call is cheaper. Each call has a buffer of its own.
+`_hashlib` is linked to libcrypto. Opening that extension's file again makes OpenSSL's functions
+available without a library name or path. PyDLL holds the GIL during a call, which makes a call
+cheaper and lets threads share a key's context. Each call uses a separate output buffer.
 """
 
 import ctypes
 from collections.abc import Callable
 from ctypes import POINTER, byref, c_char, c_char_p, c_int, c_long, c_size_t, c_void_p
 from functools import partial
+from typing import Final
 
-from edge_auth.rsa import EXPONENT, Power
+from edge_auth.rsa import EXPONENT, PublicKeyOperation
 
-_RSA_NO_PADDING = 3  # openssl/rsa.h
-_RSA_ENCRYPTION = bytes.fromhex("300d06092a864886f70d0101010500")  # RFC 8017, appendix A.1
+_RSA_NO_PADDING: Final = 3  # openssl/rsa.h
+_RSA_ENCRYPTION: Final = bytes.fromhex("300d06092a864886f70d0101010500")  # RFC 8017, appendix A.1
 
 
 class LibcryptoError(Exception):
-    """Raised when libcrypto cannot be reached, or refuses a call that must succeed."""
+    """Raised when libcrypto can't be loaded, or a call that must succeed fails."""
 
 
-def _library() -> ctypes.PyDLL:
+def _load_library() -> ctypes.PyDLL:
     try:
         import _hashlib
 
-        # Without a file it is built into the interpreter: None stands for the program itself.
+        # Without a file, the module is built into the interpreter: None opens the program itself.
         return ctypes.PyDLL(getattr(_hashlib, "__file__", None))
     except (ImportError, OSError) as error:
         raise LibcryptoError from error
@@ -42,7 +43,7 @@ def _function(
 
 
 def _der(tag: int, content: bytes) -> bytes:
-    """One DER element (X.690, section 8.1)."""
+    """Encode one DER element (X.690, section 8.1)."""
     size = len(content)
     if size < 0x80:
         return bytes((tag, size)) + content
@@ -55,16 +56,17 @@ def _integer(value: int) -> bytes:
 
 
 def _public_key_info(modulus: int) -> bytes:
-    """SubjectPublicKeyInfo (RFC 5280, section 4.1) of an RSA key."""
+    """Return the SubjectPublicKeyInfo (RFC 5280, section 4.1) of an RSA key in DER."""
     key = _der(0x30, _integer(modulus) + _integer(EXPONENT))
     return _der(0x30, _RSA_ENCRYPTION + _der(0x03, b"\x00" + key))
 
 
 class Libcrypto:
-    """The backend. Raises LibcryptoError where there is none."""
+    """The backend: modulus -> public-key operation."""
 
     def __init__(self) -> None:
-        function = partial(_function, _library())
+        """Look up OpenSSL's functions. Raises LibcryptoError if the library or one is missing."""
+        function = partial(_function, _load_library())
         text = POINTER(c_char_p)
         self.read_key = function("d2i_PUBKEY", c_void_p, c_void_p, text, c_long)
         self.new = function("EVP_PKEY_CTX_new", c_void_p, c_void_p, c_void_p)
@@ -76,12 +78,12 @@ class Libcrypto:
         self.free = function("EVP_PKEY_CTX_free", None, c_void_p)
         self.free_key = function("EVP_PKEY_free", None, c_void_p)
 
-    def __call__(self, modulus: int) -> Power:
-        return _Modulus(self, modulus)
+    def __call__(self, modulus: int) -> PublicKeyOperation:
+        return _KeyContext(self, modulus)
 
 
-class _Modulus:
-    """A prepared context for one modulus; released with its owner."""
+class _KeyContext:
+    """An EVP_PKEY_CTX for one key, freed with this object."""
 
     __slots__ = ("_buffer", "_context", "_encrypt", "_free", "_length", "_size")
 
@@ -91,13 +93,13 @@ class _Modulus:
         self._encrypt = library.encrypt
         self._size = (modulus.bit_length() + 7) // 8
         self._buffer = c_char * self._size
-        # In: the buffer's length; out: the result's, which without padding is the same.
+        # In: the buffer's length; out: the result's length, which is the same without padding.
         self._length = byref(c_size_t(self._size))
         info = _public_key_info(modulus)
         key = library.read_key(None, byref(c_char_p(info)), len(info))
         if not key:
             raise LibcryptoError
-        self._context = library.new(key, None)  # takes a reference of its own to the key
+        self._context = library.new(key, None)  # increments the key's reference count
         library.free_key(key)
         if (
             not self._context

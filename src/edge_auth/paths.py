@@ -1,20 +1,25 @@
-"""One reading of a request's path: decoded once, without dot segments, empty segments, parameters.
+"""Decode and encode request paths, and validate the URLs to return to after sign-in.
 
-Rules are matched on this reading, and this reading is what the origin is sent, so that nobody
-behind us can see another path than the one that was judged (RFC 3986, sections 3.3 and 6.2.2).
+A path is decoded once, without dot segments, empty segments and path parameters (RFC 3986, sections
+3.3 and 6.2.2). Path rules match the decoded path, and the origin receives the same path, so that no
+server behind CloudFront can interpret the request as another path than the one that was authorized.
 """
+
+from typing import Final
 
 from edge_auth.errors import PathError
 
-OWN_PATHS = "/auth/"
-_UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
-# What RFC 3986, section 3.3, lets stand in a path segment, without ";".
-_PATH = _UNRESERVED | frozenset(b"!$&'()*+,=:@/")
-_HEX = frozenset("0123456789abcdefABCDEF")
+AUTH_PATH_PREFIX: Final = "/auth/"
+_UNRESERVED: Final = frozenset(
+    b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
+)
+# The bytes that RFC 3986, section 3.3, allows in a path, without ";".
+_PATH: Final = _UNRESERVED | frozenset(b"!$&'()*+,=:@/")
+_HEX: Final = frozenset("0123456789abcdefABCDEF")
 
 
 def percent_decode(text: str) -> str:
-    """The text with its %XX read once, as UTF-8. Raises PathError for what is no such text."""
+    """Decode %XX sequences once, as UTF-8. Raises PathError if a sequence is invalid."""
     if "%" not in text:
         return text
     first, *rest = text.split("%")
@@ -31,87 +36,101 @@ def percent_decode(text: str) -> str:
 
 
 def percent_encode(path: str) -> str:
-    """The path as it may stand in a request line."""
+    """Encode every byte that RFC 3986 doesn't allow in a path."""
     return "".join(chr(byte) if byte in _PATH else f"%{byte:02X}" for byte in path.encode("utf-8"))
 
 
-def _ambiguous(text: str) -> bool:
-    """A backslash is a slash to some, control characters vanish for some, and a percent sign that
-    survives decoding is decoded again by some."""
-    return "\\" in text or not text.isprintable() or _encoded(text)
+def _is_ambiguous(text: str) -> bool:
+    """Return True if servers could interpret the decoded path differently.
+
+    Some servers treat a backslash as a slash, drop control characters, or decode a remaining
+    percent sequence a second time.
+    """
+    return "\\" in text or not text.isprintable() or _has_escape(text)
 
 
-def _encoded(text: str) -> bool:
+def _has_escape(text: str) -> bool:
     return any(len(rest) > 1 and _HEX.issuperset(rest[:2]) for rest in text.split("%")[1:])
 
 
-def canonical(uri: str) -> str:
-    """The path that the rules judge. Raises PathError where there is no single reading.
+def decode_path(uri: str) -> str:
+    """Return the decoded, normalized path that path rules match.
 
-    `/a/%2e%2e/b`, `//b`, `/./b` and `/b;x=1` are all `/b`.
+    `/a/%2e%2e/b`, `//b`, `/./b` and `/b;x=1` all return `/b`.
+
+    Raises:
+        PathError: Servers could decode the path differently.
     """
     try:
         path = percent_decode(uri)
     except UnicodeEncodeError as error:  # a lone surrogate
         raise PathError from error
-    if not path.startswith("/") or _ambiguous(path):
+    if not path.startswith("/") or _is_ambiguous(path):
         raise PathError
     if "//" not in path and "/." not in path and ";" not in path:
         return path
-    kept: list[str] = []
+    normalized: list[str] = []
     segments = [segment.partition(";")[0] for segment in path.split("/")[1:]]
     for segment in segments:
         if segment == "..":
-            del kept[-1:]
+            del normalized[-1:]
         elif segment not in ("", "."):
-            kept.append(segment)
-    ends_open = segments[-1] in ("", ".", "..")
-    return "/" + "/".join(kept) + ("/" if kept and ends_open else "")
+            normalized.append(segment)
+    is_directory = segments[-1] in ("", ".", "..")
+    return "/" + "/".join(normalized) + ("/" if normalized and is_directory else "")
 
 
-def spelled(uri: str, path: str) -> str:
-    """The canonical path as it goes on: in the visitor's own spelling if that says the same."""
-    legal = uri.isascii() and " " not in uri
-    return uri if legal and percent_decode(uri) == path else percent_encode(path)
+def encode_path(uri: str, path: str) -> str:
+    """Encode a decoded path for the origin.
+
+    The viewer's original `uri` is kept if it decodes to the same path.
+    """
+    is_legal = uri.isascii() and " " not in uri
+    return uri if is_legal and percent_decode(uri) == path else percent_encode(path)
 
 
-# A return address travels in the state of a sign-in, and a URL has at most 8,192 bytes at
-# CloudFront ("Quotas"); sealed and encoded it grows by two fifths.
-MAXIMUM_TARGET = 2_048
+# The OAuth `state` parameter contains this URL, 40% longer once sealed and encoded. CloudFront
+# allows 8,192 bytes in a URL ("Quotas").
+MAX_RETURN_URL_CHARS: Final = 2_048
 
 
-def quoted(text: str) -> str:
-    """The text percent-encoded but for unreserved characters (RFC 3986, section 2.3)."""
+def quote(text: str) -> str:
+    """Percent-encode everything except unreserved characters (RFC 3986, section 2.3)."""
     return "".join(
         chr(byte) if byte in _UNRESERVED else f"%{byte:02X}"
         for byte in text.encode("utf-8", "replace")
     )
 
 
-def query_encode(query: str) -> str:
-    """A query string with nothing in it that may not stand in a Location header."""
+def encode_query(query: str) -> str:
+    """Percent-encode the characters of a query string that a Location header can't contain."""
     return "".join(
-        character if "!" <= character <= "~" else quoted(character) for character in query
+        character if "!" <= character <= "~" else quote(character) for character in query
     )
 
 
-def target(address: str, query: str) -> str:
-    """Where a visitor is brought back to: the exact path and query if they fit, else less."""
-    whole = f"{address}?{query_encode(query)}" if query else address
-    return next(
-        (text for text in (whole, address) if len(text) <= MAXIMUM_TARGET and is_local(text)), "/"
-    )
+def return_url(path: str, query: str) -> str:
+    """Return the site-relative URL to come back to after sign-in.
+
+    The URL has path and query if they fit into MAX_RETURN_URL_CHARS, otherwise the path, otherwise
+    "/".
+    """
+    url = f"{path}?{encode_query(query)}" if query else path
+    return next((text for text in (url, path) if is_local_url(text)), "/")
 
 
-def is_local(text: str) -> bool:
-    """True for a path of this site, with or without a query, that every browser reads as one and
-    that is none of our own: no host, no backslash, nothing that is stripped or folded."""
-    if not text.startswith("/") or text.startswith("//") or len(text) > MAXIMUM_TARGET:
+def is_local_url(url: str) -> bool:
+    """Return True for a path of this site, with or without a query, outside /auth/.
+
+    The URL has no host, no backslash and no character that a browser strips or replaces, so every
+    browser resolves it to this site.
+    """
+    if not url.startswith("/") or url.startswith("//") or len(url) > MAX_RETURN_URL_CHARS:
         return False
-    if any(not "!" <= character <= "~" or character in "\\#" for character in text):
+    if any(not "!" <= character <= "~" or character in "\\#" for character in url):
         return False
     try:
-        path = canonical(text.partition("?")[0])
+        path = decode_path(url.partition("?")[0])
     except PathError:
         return False
-    return not f"{path}/".startswith(OWN_PATHS)
+    return not f"{path}/".startswith(AUTH_PATH_PREFIX)

@@ -1,17 +1,17 @@
-"""Legal CloudFront results: generated responses, each with its reason code and never cached.
+"""Generate CloudFront responses, each with a reason code and `Cache-Control: no-store`.
 
-CloudFront, "Generate HTTP responses in request triggers": `status` is a text from 200 to 599,
-header names are lower case, a 204 has no body, the whole response has at most 40 KB.
+CloudFront, "Generate HTTP responses in request triggers": `status` is a string from 200 to 599,
+header names are lower case, a 204 response has no body, a response has at most 40 KB.
 """
 
 import json
 from collections.abc import Iterable, Mapping
+from typing import Final
 
 from edge_auth.errors import EdgeAuthError, MethodError, TokenError
-from edge_auth.request import Request
+from edge_auth.viewer_request import ViewerRequest
 
-MAXIMUM_BODY = 32_768  # bytes; leaves 8 KB of the 40 KB for headers
-_PHRASES = {
+_STATUS_DESCRIPTIONS: Final = {
     200: "OK",
     303: "See Other",
     400: "Bad Request",
@@ -22,27 +22,27 @@ _PHRASES = {
     500: "Internal Server Error",
     503: "Service Unavailable",
 }
-# Seconds a client should wait when Cognito does not answer: its keys are not asked again sooner.
-_RETRY_AFTER = "30"
+# The key cache doesn't fetch again before this time, so an earlier retry would fail too.
+_RETRY_AFTER_SECONDS: Final = "30"
 
 
 class Outcome:
-    """What happened to one request: the result for CloudFront, and what the log says about it."""
+    """The result for CloudFront, and the values that the log line contains."""
 
     __slots__ = ("code", "reason", "result", "status")
 
     def __init__(
         self, result: dict[str, object], reason: str, *, code: str = "", status: int = 0
     ) -> None:
-        """`status` is 0 for a request that goes on."""
+        """`status` is 0 if the request continues to the cache and the origin."""
         self.result = result
         self.reason = reason
         self.code = code
         self.status = status
 
 
-def generated(
-    request: Request | None,
+def generate_response(
+    request: ViewerRequest | None,
     status: int,
     reason: str,
     *,
@@ -51,7 +51,7 @@ def generated(
     set_cookies: Iterable[str] = (),
     body: str = "",
 ) -> Outcome:
-    """A response made here. Browsers and CloudFront keep none of them (`no-store`)."""
+    """Return a generated response, which browsers and CloudFront don't store."""
     fields = {
         "Cache-Control": "no-store",
         "X-Content-Type-Options": "nosniff",
@@ -62,62 +62,69 @@ def generated(
     }
     result: dict[str, object] = {
         "status": str(status),
-        "statusDescription": _PHRASES[status],
+        "statusDescription": _STATUS_DESCRIPTIONS[status],
         "headers": {
             name.lower(): [{"key": name, "value": value}] for name, value in fields.items() if value
         },
     }
-    lines = [{"key": "Set-Cookie", "value": line} for line in set_cookies]
-    if lines:
-        result["headers"]["set-cookie"] = lines  # type: ignore[index]  # the dict made above
+    entries = [{"key": "Set-Cookie", "value": value} for value in set_cookies]
+    if entries:
+        result["headers"]["set-cookie"] = entries  # type: ignore[index]  # the dict made above
     if body and (request is None or request.method != "HEAD"):
         result["body"] = body
     return Outcome(result, reason, code=code, status=status)
 
 
 def redirect(
-    request: Request,
+    request: ViewerRequest,
     location: str,
     reason: str,
     *,
     code: str = "",
     set_cookies: Iterable[str] = (),
 ) -> Outcome:
-    """303, so that whatever was asked is followed by a GET (RFC 9110, section 15.4.4)."""
+    """Return a 303: the browser follows it with GET for any method (RFC 9110, section 15.4.4)."""
     headers = {"Location": location}
-    return generated(request, 303, reason, code=code, headers=headers, set_cookies=set_cookies)
+    return generate_response(
+        request, 303, reason, code=code, headers=headers, set_cookies=set_cookies
+    )
 
 
-def data(
-    request: Request, document: Mapping[str, object], reason: str, set_cookies: Iterable[str] = ()
+def json_response(
+    request: ViewerRequest,
+    document: Mapping[str, object],
+    reason: str,
+    set_cookies: Iterable[str] = (),
 ) -> Outcome:
-    """A JSON answer to a program."""
+    """Return a 200 response with a JSON document."""
     headers = {"Content-Type": "application/json"}
     body = json.dumps(document)
-    return generated(request, 200, reason, headers=headers, set_cookies=set_cookies, body=body)
+    return generate_response(
+        request, 200, reason, headers=headers, set_cookies=set_cookies, body=body
+    )
 
 
-def refusal(
-    request: Request | None,
+def error_response(
+    request: ViewerRequest | None,
     error: EdgeAuthError,
     *,
     site_name: str = "",
     set_cookies: Iterable[str] = (),
 ) -> Outcome:
-    """The answer to a refused request: a page for a person, problem+json for a program."""
-    headers = _challenge(error)
-    if request is not None and request.wants_page:
-        from edge_auth import pages  # only a person needs it
+    """Return the response to an error: HTML for a navigation, otherwise problem details."""
+    headers = _error_headers(error)
+    if request is not None and request.wants_html:
+        from edge_auth import error_pages  # only navigations need it
 
-        body = pages.error(error, site_name=site_name, request_id=request.id)
+        body = error_pages.render(error, site_name=site_name, request_id=request.id)
         headers |= {
             "Content-Type": "text/html; charset=utf-8",
-            "Content-Security-Policy": pages.CSP,
+            "Content-Security-Policy": error_pages.CSP,
         }
     else:
-        body = _problem(request, error)
+        body = _problem_details(request, error)
         headers["Content-Type"] = "application/problem+json"
-    return generated(
+    return generate_response(
         request,
         error.status,
         error.reason,
@@ -128,25 +135,28 @@ def refusal(
     )
 
 
-def _challenge(error: EdgeAuthError) -> dict[str, str]:
-    """RFC 9110, section 11.6.1: a 401 says how to do better. RFC 6750, section 3: `error` only
-    where a token came."""
+def _error_headers(error: EdgeAuthError) -> dict[str, str]:
+    """Return the headers that an error's status requires.
+
+    RFC 9110, section 11.6.1: a 401 response contains a challenge. RFC 6750, section 3: the
+    challenge has an `error` only if the request contained a token.
+    """
     if isinstance(error, MethodError):
         return {"Allow": ", ".join(error.allowed)}
     if error.status == 503:
-        return {"Retry-After": _RETRY_AFTER}
+        return {"Retry-After": _RETRY_AFTER_SECONDS}
     if error.status != 401:
         return {}
-    kind = ', error="invalid_token"' if isinstance(error, TokenError) else ""
-    return {"WWW-Authenticate": f'Bearer realm="meridian"{kind}'}
+    detail = ', error="invalid_token"' if isinstance(error, TokenError) else ""
+    return {"WWW-Authenticate": f'Bearer realm="meridian"{detail}'}
 
 
-def _problem(request: Request | None, error: EdgeAuthError) -> str:
-    """Problem details (RFC 9457)."""
+def _problem_details(request: ViewerRequest | None, error: EdgeAuthError) -> str:
+    """Return problem details as JSON (RFC 9457)."""
     return json.dumps(
         {
             "type": "about:blank",
-            "title": _PHRASES[error.status],
+            "title": _STATUS_DESCRIPTIONS[error.status],
             "status": error.status,
             "reason": error.reason,
             "code": error.code,

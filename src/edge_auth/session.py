@@ -1,72 +1,78 @@
-"""The session that a browser keeps: one token to show, one to renew it with."""
+"""The browser session: token cookies, refresh attempt cookie and sign-in count cookie."""
+
+from typing import Final
 
 from edge_auth import cookies
 from edge_auth.claims import Claims
-from edge_auth.cognito import TOKEN_TEXT, Tokens
+from edge_auth.cognito import TOKEN_PATTERN
 from edge_auth.digest import sha256
-from edge_auth.encoding import encode
+from edge_auth.encoding import base64url_encode
 from edge_auth.errors import SessionTooLargeError
-from edge_auth.request import Request
+from edge_auth.viewer_request import ViewerRequest
 
-# CloudFront takes 20,480 bytes of headers ("Quotas"). A hundred sign-ins under way take 9 KB of
-# them: the session may have this much, or the browser would lock itself out.
-MAXIMUM_SESSION = 9_216
-# Seconds for which the browser remembers that it has just renewed, or just signed in.
-MARKER_SECONDS = 60
+# CloudFront allows 20,480 bytes of request headers ("Quotas"). A hundred pending sign-ins take 9
+# KB. A larger session could make every request of the browser fail.
+MAX_SESSION_BYTES: Final = 9_216
+# Lifetime of the cookies that detect refresh and sign-in loops.
+LOOP_DETECTION_SECONDS: Final = 60
 
 
-def kept(request: Request, token: str, refresh_token: str, seconds: int) -> list[str]:
-    """The Set-Cookie values of a new session. Raises SessionTooLargeError."""
-    if len(token) + len(refresh_token) > MAXIMUM_SESSION:
+def session_cookies(
+    request: ViewerRequest, token: str, refresh_token: str, max_age_seconds: int
+) -> list[str]:
+    """Return the Set-Cookie values that store a session. An empty refresh token isn't stored.
+
+    Raises:
+        SessionTooLargeError: The tokens have more than MAX_SESSION_BYTES together.
+    """
+    if len(token) + len(refresh_token) > MAX_SESSION_BYTES:
         raise SessionTooLargeError
-    lines = cookies.setting(cookies.TOKEN, token, seconds, request.cookies)
+    received = request.cookies
+    set_cookies = cookies.set_cookie(cookies.TOKEN_COOKIE, token, max_age_seconds, received)
     if refresh_token:
-        lines += cookies.setting(cookies.REFRESH, refresh_token, seconds, request.cookies)
-    return lines
+        set_cookies += cookies.set_cookie(
+            cookies.REFRESH_TOKEN_COOKIE, refresh_token, max_age_seconds, received
+        )
+    return set_cookies
 
 
-def renewed_token(request: Request, tokens: Tokens, token_use: str) -> tuple[str, str]:
-    """The token to show and the refresh token to keep: the new one where Cognito rotates them."""
-    return tokens.of(token_use), tokens.refresh or refresh_token(request)
-
-
-def refresh_token(request: Request) -> str:
-    """The refresh token that the browser sent; empty without one that has the form of one."""
-    text = cookies.value(request.cookies, cookies.REFRESH)
-    return text if TOKEN_TEXT.fullmatch(text) else ""
+def read_refresh_token(request: ViewerRequest) -> str:
+    """Return the request's refresh token; empty if it is missing or malformed."""
+    token = cookies.read_chunked(request.cookies, cookies.REFRESH_TOKEN_COOKIE)
+    return token if TOKEN_PATTERN.fullmatch(token) else ""
 
 
 def fingerprint(token: str) -> str:
-    """A name for a refresh token that gives nothing of it away."""
-    return encode(sha256(token.encode()).digest()[:12])
+    """Return a short hash that identifies a refresh token without revealing it."""
+    return base64url_encode(sha256(token.encode()).digest()[:12])
 
 
-def was_tried(request: Request) -> bool:
-    """True when this very refresh token was used a minute ago or less: again would be a loop."""
-    marker = request.cookies.get(cookies.REFRESHED)
-    return marker is not None and marker == fingerprint(refresh_token(request))
+def was_refresh_attempted(request: ViewerRequest) -> bool:
+    """Return True if this refresh token was used in the last minute: retrying would loop."""
+    attempted = request.cookies.get(cookies.REFRESH_ATTEMPT_COOKIE)
+    return attempted is not None and attempted == fingerprint(read_refresh_token(request))
 
 
-def tried(request: Request) -> list[str]:
-    """The Set-Cookie value that remembers which refresh token was used."""
-    mark = fingerprint(refresh_token(request))
-    return cookies.setting(cookies.REFRESHED, mark, MARKER_SECONDS)
+def refresh_attempt_cookie(request: ViewerRequest) -> list[str]:
+    """Return the Set-Cookie value that records which refresh token was used."""
+    value = fingerprint(read_refresh_token(request))
+    return cookies.set_cookie(cookies.REFRESH_ATTEMPT_COOKIE, value, LOOP_DETECTION_SECONDS)
 
 
-def sign_ins(request: Request) -> int:
-    """How many sign-ins this browser completed within the last minute."""
-    text = request.cookies.get(cookies.SIGN_INS, "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 4 else 0
+def count_sign_ins(request: ViewerRequest) -> int:
+    """Return the number of sign-ins that this browser completed in the last minute."""
+    value = request.cookies.get(cookies.SIGN_IN_COUNT_COOKIE, "")
+    return int(value) if value.isascii() and value.isdigit() and len(value) < 4 else 0
 
 
-def signed_in_again(request: Request) -> list[str]:
-    """The Set-Cookie value that counts one more."""
-    count = min(sign_ins(request) + 1, 999)
-    return cookies.setting(cookies.SIGN_INS, str(count), MARKER_SECONDS)
+def sign_in_count_cookie(request: ViewerRequest) -> list[str]:
+    """Return the Set-Cookie value that counts one more completed sign-in."""
+    count = min(count_sign_ins(request) + 1, 999)
+    return cookies.set_cookie(cookies.SIGN_IN_COUNT_COOKIE, str(count), LOOP_DETECTION_SECONDS)
 
 
-def document(claims: Claims, now: float) -> dict[str, object]:
-    """What a page of ours may know about its session: no token, no personal data."""
+def describe(claims: Claims, now: float) -> dict[str, object]:
+    """Return the session's state for scripts of this site, without token and personal data."""
     groups, expires = claims.get("cognito:groups"), claims.get("exp")
     return {
         "signed_in": True,

@@ -1,12 +1,14 @@
-"""Signing in: the way to Cognito's hosted pages and the way back."""
+"""Sign in with Cognito's managed login: OAuth 2.0 authorization code flow with PKCE."""
 
+from typing import Final
 from urllib.parse import parse_qs
 
-from edge_auth import cookies, session, transaction
+from edge_auth import cookies, session, sign_in_state
 from edge_auth.claims import Claims
-from edge_auth.cognito import Tokens
+from edge_auth.cognito import TokenResponse
+from edge_auth.context import AuthContext
 from edge_auth.digest import compare_digest, sha256
-from edge_auth.encoding import encode
+from edge_auth.encoding import base64url_encode
 from edge_auth.errors import (
     EdgeAuthError,
     GrantError,
@@ -16,134 +18,161 @@ from edge_auth.errors import (
     StateError,
     TokenError,
 )
-from edge_auth.gate import Gate
-from edge_auth.request import Request
-from edge_auth.responses import Outcome, redirect, refusal
-from edge_auth.transaction import Transaction
+from edge_auth.responses import Outcome, error_response, redirect
+from edge_auth.sign_in_state import SignInState
+from edge_auth.viewer_request import ViewerRequest
 
-CALLBACK = "/auth/callback"
-SIGNED_IN = "signed_in"
-# So many tabs can be signing in at once. Each costs the browser 90 bytes of Cookie header, of the
-# 20,480 that CloudFront takes ("Quotas").
-MAXIMUM_TRANSACTIONS = 100
-# So many completed sign-ins within a minute without a session mean that it is not kept.
-MAXIMUM_SIGN_INS = 3
-MAXIMUM_CODE = 2_048
+CALLBACK_PATH: Final = "/auth/callback"
+SIGNED_IN: Final = "signed_in"
+# Sign-ins that one browser can have pending, for example in several tabs. Each takes 90 bytes of
+# the Cookie header, and CloudFront allows 20,480 bytes of headers ("Quotas").
+MAX_PENDING_SIGN_INS: Final = 100
+# More completed sign-ins in a minute without a session mean that the browser drops its cookies.
+MAX_SIGN_INS_PER_MINUTE: Final = 3
+MAX_CODE_CHARS: Final = 2_048
 
 
 def start(
-    gate: Gate,
-    request: Request,
-    target: str,
+    context: AuthContext,
+    request: ViewerRequest,
+    return_to: str,
     reason: str,
     code: str = "",
     *,
     set_cookies: list[str] | None = None,
 ) -> Outcome:
-    """A redirect to Cognito that will come back to `target`. Raises HostError."""
-    origin = gate.origin(request)
-    now = gate.clock()
-    begun = Transaction(gate.random(transaction.SECRET_BYTES))
-    location = gate.cognito.authorize_address(
-        redirect_uri=f"{origin}{CALLBACK}",
-        state=begun.state(target, now),
-        nonce=begun.nonce,
-        code_challenge=begun.code_challenge,
+    """Return a redirect to Cognito; the callback redirects to `return_to`. Raises HostError."""
+    origin = context.site_origin(request)
+    now = context.clock()
+    pending = SignInState(context.random(sign_in_state.SECRET_BYTES))
+    location = context.cognito.authorize_url(
+        redirect_uri=f"{origin}{CALLBACK_PATH}",
+        state=pending.seal(return_to, now),
+        nonce=pending.nonce,
+        code_challenge=pending.code_challenge,
         code_challenge_method="S256",
     )
-    lines = cookies.setting(f"{cookies.LOGIN}{begun.id}", begun.kept(now), transaction.LIFETIME)
-    lines += cookies.clearing(_too_many(request))
-    return redirect(request, location, reason, code=code, set_cookies=lines + (set_cookies or []))
+    name = f"{cookies.SIGN_IN_COOKIE_PREFIX}{pending.id}"
+    new_cookies = cookies.set_cookie(
+        name, pending.cookie_value(now), sign_in_state.LIFETIME_SECONDS
+    )
+    new_cookies += cookies.delete_cookies(_oldest_pending(request))
+    return redirect(
+        request, location, reason, code=code, set_cookies=new_cookies + (set_cookies or [])
+    )
 
 
-def start_by_itself(
-    gate: Gate,
-    request: Request,
-    target: str,
+def start_automatically(
+    context: AuthContext,
+    request: ViewerRequest,
+    return_to: str,
     error: EdgeAuthError,
     *,
     set_cookies: list[str] | None = None,
 ) -> Outcome:
-    """As `start`, when nobody asked for it: a page was wanted. Raises SignInLoopError for a browser
-    that has just signed in several times and kept nothing."""
-    if session.sign_ins(request) >= MAXIMUM_SIGN_INS:
+    """Start a sign-in because a page requires it, not because the visitor chose to.
+
+    Raises:
+        SignInLoopError: The browser has just signed in several times and keeps no session.
+        HostError: The Host header isn't an origin of this site.
+    """
+    if session.count_sign_ins(request) >= MAX_SIGN_INS_PER_MINUTE:
         raise SignInLoopError
-    return start(gate, request, target, error.reason, error.code, set_cookies=set_cookies)
+    return start(context, request, return_to, error.reason, error.code, set_cookies=set_cookies)
 
 
-def _too_many(request: Request) -> list[str]:
-    """The oldest transactions beyond the bound, so that a new one finds room."""
-    names = [name for name in request.cookies if name.startswith(cookies.LOGIN)]
-    spare = min(len(names) - (MAXIMUM_TRANSACTIONS - 1), cookies.MAXIMUM_CLEARED)
-    if spare <= 0:
+def _oldest_pending(request: ViewerRequest) -> list[str]:
+    """Return the cookie names of the oldest sign-ins above MAX_PENDING_SIGN_INS - 1."""
+    names = [name for name in request.cookies if name.startswith(cookies.SIGN_IN_COOKIE_PREFIX)]
+    excess = min(len(names) - (MAX_PENDING_SIGN_INS - 1), cookies.MAX_DELETED_COOKIES)
+    if excess <= 0:
         return []
-    names.sort(key=lambda name: transaction.started(request.cookies[name]))
-    return [name for name in names[:spare] if cookies.is_ours(name)]
+    names.sort(key=lambda name: sign_in_state.started_at(request.cookies[name]))
+    return [name for name in names[:excess] if cookies.is_own(name)]
 
 
-def callback(gate: Gate, request: Request) -> Outcome:
-    """The way back: the code redeemed, the tokens checked, the session kept, the page restored."""
-    parameters = _parameters(request.query)
+def handle_callback(context: AuthContext, request: ViewerRequest) -> Outcome:
+    """Exchange the code, verify the tokens, set the session cookies, redirect to the page.
+
+    Raises:
+        StateError: This browser didn't start the sign-in, or has completed it already.
+    """
+    parameters = _query_parameters(request.query)
     state = parameters.get("state", "")
-    name = f"{cookies.LOGIN}{transaction.id_of(state)}"
-    kept = request.cookies.get(name)
-    if kept is None:
-        # Not begun by this browser, or used before: the code is not even looked at.
+    name = f"{cookies.SIGN_IN_COOKIE_PREFIX}{sign_in_state.read_id(state)}"
+    cookie_value = request.cookies.get(name)
+    if cookie_value is None:
+        # Login CSRF or a replayed callback: the code isn't exchanged.
         raise StateError
-    used = cookies.clearing([name])
+    delete_pending = cookies.delete_cookies([name])
     try:
-        begun = transaction.restored(kept)
-        target = begun.target(state, gate.clock())
-        tokens = _redeemed(gate, request, parameters, begun)
-        token, refresh = _checked(gate, tokens, begun), tokens.refresh
-        lines = session.kept(request, token, refresh, gate.settings.session_seconds)
+        pending = sign_in_state.from_cookie(cookie_value)
+        return_to = pending.open(state, context.clock())
+        tokens = _exchange_code(context, request, parameters, pending)
+        token = _verify_tokens(context, tokens, pending)
+        set_cookies = session.session_cookies(
+            request, token, tokens.refresh, context.settings.session_seconds
+        )
     except EdgeAuthError as error:
-        return refusal(request, error, site_name=gate.settings.site_name, set_cookies=used)
-    lines += used + session.signed_in_again(request) + cookies.clearing([cookies.REFRESHED])
-    location = f"{gate.origin(request)}{target}"
-    return redirect(request, location, SIGNED_IN, set_cookies=lines)
+        return error_response(
+            request, error, site_name=context.settings.site_name, set_cookies=delete_pending
+        )
+    set_cookies += delete_pending
+    set_cookies += session.sign_in_count_cookie(request)
+    set_cookies += cookies.delete_cookies([cookies.REFRESH_ATTEMPT_COOKIE])
+    location = f"{context.site_origin(request)}{return_to}"
+    return redirect(request, location, SIGNED_IN, set_cookies=set_cookies)
 
 
-def _parameters(query: str) -> dict[str, str]:
-    """Each parameter once (RFC 6749, section 3.1: "MUST NOT be included more than once")."""
+def _query_parameters(query: str) -> dict[str, str]:
+    """Return the callback's parameters.
+
+    RFC 6749, section 3.1: parameters "MUST NOT be included more than once". Raises StateError.
+    """
     try:
-        found = parse_qs(query, keep_blank_values=True, max_num_fields=20, errors="strict")
+        parsed = parse_qs(query, keep_blank_values=True, max_num_fields=20, errors="strict")
     except ValueError as error:
         raise StateError from error
-    if any(len(values) > 1 for values in found.values()):
+    if any(len(values) > 1 for values in parsed.values()):
         raise StateError
-    return {name: values[0] for name, values in found.items()}
+    return {name: values[0] for name, values in parsed.items()}
 
 
-def _redeemed(
-    gate: Gate, request: Request, parameters: dict[str, str], begun: Transaction
-) -> Tokens:
+def _exchange_code(
+    context: AuthContext,
+    request: ViewerRequest,
+    parameters: dict[str, str],
+    pending: SignInState,
+) -> TokenResponse:
     code = parameters.get("code", "")
-    if "error" in parameters or not 0 < len(code) <= MAXIMUM_CODE:
+    if "error" in parameters or not 0 < len(code) <= MAX_CODE_CHARS:
         raise SignInDeniedError
+    redirect_uri = f"{context.site_origin(request)}{CALLBACK_PATH}"
     try:
-        return gate.cognito.redeem(code, begun.code_verifier, f"{gate.origin(request)}{CALLBACK}")
+        return context.cognito.exchange_code(code, pending.code_verifier, redirect_uri)
     except GrantError as error:
         raise SignInError(code="code_refused") from error
 
 
-def _checked(gate: Gate, tokens: Tokens, begun: Transaction) -> str:
-    """The token to keep, after both were found to be of this sign-in and of one person."""
+def _verify_tokens(context: AuthContext, tokens: TokenResponse, pending: SignInState) -> str:
+    """Return the session token after verifying that both tokens belong to this sign-in and user."""
     try:
-        identity = gate.verifier_for("id").verify(tokens.of("id"))
-        token = tokens.of(gate.settings.token_use)
-        claims = gate.verifier.verify(token)
+        identity = context.verifier_for("id").verify(tokens.require("id"))
+        token = tokens.require(context.settings.token_use)
+        claims = context.verifier.verify(token)
     except TokenError as error:
         raise SignInError(code=error.code) from error
     nonce = identity.get("nonce")
-    if not isinstance(nonce, str) or not compare_digest(nonce.encode(), begun.nonce.encode()):
+    if not isinstance(nonce, str) or not compare_digest(nonce.encode(), pending.nonce.encode()):
         raise SignInError(code="nonce_mismatch")
-    if claims.get("sub") != identity.get("sub") or not _belongs(identity, tokens.access):
+    if claims.get("sub") != identity.get("sub") or not _at_hash_matches(identity, tokens.access):
         raise SignInError(code="tokens_differ")
     return token
 
 
-def _belongs(identity: Claims, access_token: str) -> bool:
-    """OpenID Connect Core, section 3.1.3.6: `at_hash` ties the access token to the ID token."""
+def _at_hash_matches(identity: Claims, access_token: str) -> bool:
+    """Verify `at_hash` of the ID token (OpenID Connect Core, section 3.1.3.6)."""
     at_hash = identity.get("at_hash")
-    return at_hash is None or at_hash == encode(sha256(access_token.encode()).digest()[:16])
+    return at_hash is None or at_hash == base64url_encode(
+        sha256(access_token.encode()).digest()[:16]
+    )

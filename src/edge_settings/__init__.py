@@ -1,6 +1,7 @@
-"""Publishes the edge functions with their settings: a CloudFormation custom resource.
+"""CloudFormation custom resources that configure the edge functions and the app client.
 
-Lambda@Edge knows no environment variables (CloudFront, "Restrictions on Lambda@Edge"), so what a
-function must know is a `settings.json` inside its package. This room takes the package that was
-built, adds the settings, publishes a numbered version and returns its ARN to the distribution.
+Lambda@Edge doesn't support environment variables (CloudFront, "Restrictions on Lambda@Edge"), so a
+function's settings are a `settings.json` file in its package. Custom::EdgeVersion adds that file to
+the package that was built, publishes a version and returns its ARN to the distribution.
+Custom::ClientUrls sets the app client's callback and sign-out URLs.
 """

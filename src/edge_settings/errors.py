@@ -1,37 +1,37 @@
-"""What ends a deployment of the edge: a stable code, and a sentence that names the cause."""
+"""The errors that fail a deployment: each has a stable code and a message that names the cause."""
 
 
 class EdgeSettingsError(Exception):
-    """Raised when a custom resource cannot be served. The deployer reads the sentence."""
+    """Base class. CloudFormation shows the message as the resource's failure reason."""
 
     code = "edge_settings"
 
 
 class UnknownResourceError(EdgeSettingsError):
-    """Raised for a custom resource type or a function that this room does not serve."""
+    """Raised when the custom resource has a type that this function doesn't support."""
 
     code = "unknown_resource"
 
 
 class MissingPropertyError(EdgeSettingsError):
-    """Raised when a property of the custom resource is absent or of the wrong form."""
+    """Raised when a property of the custom resource is missing or malformed."""
 
     code = "missing_property"
 
 
 class InvalidSettingsError(EdgeSettingsError):
-    """Raised when the settings would not be accepted by the function that is to run with them."""
+    """Raised when the function to publish would reject the settings."""
 
     code = "invalid_settings"
 
 
 class PackageError(EdgeSettingsError):
-    """Raised when the built package cannot be fetched, read, or published."""
+    """Raised when the built package can't be downloaded, read or published."""
 
     code = "package"
 
 
 class SigningKeysError(EdgeSettingsError):
-    """Raised when the user pool's signing keys cannot be fetched."""
+    """Raised when the user pool's signing keys can't be downloaded."""
 
     code = "signing_keys"

@@ -1,75 +1,79 @@
-"""The custom resource: one request of CloudFormation in, one answer out, whatever happens."""
+"""Custom resource handler: one CloudFormation request in, exactly one response out."""
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
-from edge_settings import aws
+from edge_settings import aws_clients
 from edge_settings.errors import EdgeSettingsError, InvalidSettingsError, UnknownResourceError
-from edge_settings.package import with_settings
-from edge_settings.requests import check_settings, client_urls_request, version_request
+from edge_settings.package import add_settings
+from edge_settings.resource_properties import (
+    parse_client_urls,
+    parse_edge_version,
+    validate_settings,
+)
 
-#: CloudFormation keeps at most 4 KB of an answer's body ("Custom resource response objects").
-MAX_REASON = 1_000
+#: CloudFormation limits a response body to 4 KB ("Custom resource response objects").
+MAX_REASON_CHARS: Final = 1_000
 
 
 def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, object]:
-    """Serve Create, Update and Delete of Custom::EdgeVersion and Custom::ClientUrls.
+    """Handle Create, Update and Delete of Custom::EdgeVersion and Custom::ClientUrls.
 
-    Every path ends in an answer to ResponseURL: a request without one keeps a deployment waiting
-    for an hour. No value of a setting is logged.
+    Every request gets a response at ResponseURL; without one, CloudFormation waits for the service
+    timeout. The log contains no setting's value.
     """
-    answer: dict[str, object] = {
+    response: dict[str, object] = {
         "StackId": event["StackId"],
         "RequestId": event["RequestId"],
         "LogicalResourceId": event["LogicalResourceId"],
         "PhysicalResourceId": event.get("PhysicalResourceId") or event["LogicalResourceId"],
     }
     try:
-        answer |= {"Status": "SUCCESS", **serve(event)}
+        response |= {"Status": "SUCCESS", **_handle(event)}
     except EdgeSettingsError as error:
-        answer |= {"Status": "FAILED", "Reason": f"[{error.code}] {error}"[:MAX_REASON]}
-    except Exception as error:  # noqa: BLE001 - the deployment must hear of it rather than wait an hour
-        answer |= {"Status": "FAILED", "Reason": f"[unexpected] {type(error).__name__}"}
-    _log(event, answer)
-    aws.answer_cloudformation(event["ResponseURL"], answer)
-    return answer
+        response |= {"Status": "FAILED", "Reason": f"[{error.code}] {error}"[:MAX_REASON_CHARS]}
+    except Exception as error:  # noqa: BLE001 - without a response, the deployment would wait
+        response |= {"Status": "FAILED", "Reason": f"[unexpected] {type(error).__name__}"}
+    _log(event, response)
+    aws_clients.send_response(event["ResponseURL"], response)
+    return response
 
 
-def serve(event: Mapping[str, Any]) -> dict[str, object]:
-    """Do what one request asks; return the parts of the answer that it decides."""
-    kind, properties = event["ResourceType"], event["ResourceProperties"]
-    if kind not in {"Custom::EdgeVersion", "Custom::ClientUrls"}:
-        raise UnknownResourceError(f"{kind} is not served here.")
+def _handle(event: Mapping[str, Any]) -> dict[str, object]:
+    """Apply one request. Return the response's PhysicalResourceId and Data."""
+    resource_type, properties = event["ResourceType"], event["ResourceProperties"]
+    if resource_type not in {"Custom::EdgeVersion", "Custom::ClientUrls"}:
+        raise UnknownResourceError(f"Resource type {resource_type} isn't supported.")
     if event["RequestType"] == "Delete":
-        # Replicas of an edge function outlive the distribution by hours, and a version cannot be
-        # deleted while it has any: versions stay, and `make sweep` removes them later.
+        # CloudFront removes the replicas of an edge function hours after the distribution, and a
+        # version with replicas can't be deleted. An operator deletes old versions later.
         return {}
-    if kind == "Custom::ClientUrls":
-        urls = client_urls_request(properties)
-        aws.set_client_urls(urls)
+    if resource_type == "Custom::ClientUrls":
+        urls = parse_client_urls(properties)
+        aws_clients.set_client_urls(urls)
         return {"PhysicalResourceId": f"{urls.client_id}-urls"}
-    request = version_request(properties)
-    settings = request.settings
-    if request.room == "edge_auth":
+    version = parse_edge_version(properties)
+    settings = version.settings
+    if version.component == "edge_auth":
         uri = settings.get("jwks_uri")
         if not isinstance(uri, str):
-            raise InvalidSettingsError("Settings of edge_auth: jwks_uri: is missing")
-        settings = settings | {"jwks": aws.signing_keys(uri)}
-    check_settings(request.room, settings)
-    package = with_settings(aws.built_package(request.built_version), settings)
-    arn = aws.publish(request.built_version, package)
-    # One physical id for the life of the function: a new version replaces nothing, so that
-    # CloudFormation sends no Delete for the old one while the distribution still names it.
-    return {"PhysicalResourceId": f"{request.room}-version", "Data": {"VersionArn": arn}}
+            raise InvalidSettingsError("Settings of edge_auth: jwks_uri is missing.")
+        settings = settings | {"jwks": aws_clients.download_jwks(uri)}
+    validate_settings(version.component, settings)
+    package = add_settings(aws_clients.download_package(version.built_version), settings)
+    arn = aws_clients.publish(version.built_version, package)
+    # The physical ID never changes, so CloudFormation doesn't send a Delete for the old version
+    # while the distribution still uses it.
+    return {"PhysicalResourceId": f"{version.component}-version", "Data": {"VersionArn": arn}}
 
 
-def _log(event: Mapping[str, Any], answer: Mapping[str, object]) -> None:
+def _log(event: Mapping[str, Any], response: Mapping[str, object]) -> None:
     line = {
         "request": event["RequestType"],
         "resource": event["LogicalResourceId"],
-        "status": answer["Status"],
-        "reason": answer.get("Reason"),
-        "data": answer.get("Data"),
+        "status": response["Status"],
+        "reason": response.get("Reason"),
+        "data": response.get("Data"),
     }
     print(json.dumps(line))

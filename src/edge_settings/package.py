@@ -1,23 +1,27 @@
-"""A built package in, the same package with its settings out. Pure."""
+"""Add settings.json to a built function package. Pure: bytes in, bytes out."""
 
 import io
 import json
 import zipfile
+from typing import Final
 
 from edge_settings.errors import PackageError
 
-#: Where the functions look for their settings: the root of the package.
-SETTINGS_NAME = "settings.json"
+#: The handlers read their settings from this file in the package's root.
+SETTINGS_NAME: Final = "settings.json"
 
-# The earliest time that a zip can say. A fixed one makes equal settings give equal bytes, and so
-# the same CodeSha256: Lambda publishes no new version of code that did not change.
-_FIXED_TIME = (1980, 1, 1, 0, 0, 0)
+# The earliest time that the zip format can express. With a fixed time, equal settings give an equal
+# CodeSha256, and Lambda doesn't publish a new version for unchanged code.
+_FIXED_TIME: Final = (1980, 1, 1, 0, 0, 0)
 
 
-def with_settings(package: bytes, settings: dict[str, object]) -> bytes:
-    """Return the zip `package` with `settings` as its settings.json; equal input, equal bytes.
+def add_settings(package: bytes, settings: dict[str, object]) -> bytes:
+    """Return the zip archive `package` with `settings` as its settings.json.
 
-    A settings.json that is already there is replaced. Raises PackageError if `package` is no zip.
+    An existing settings.json is replaced. Equal input gives equal bytes.
+
+    Raises:
+        PackageError: `package` isn't a zip archive.
     """
     try:
         with zipfile.ZipFile(io.BytesIO(package)) as built:

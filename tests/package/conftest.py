@@ -1,4 +1,4 @@
-"""What `sam build` made, as Lambda would see it."""
+"""Find the packages that `sam build` created, and run their handlers as Lambda does."""
 
 import json
 import os
@@ -14,60 +14,62 @@ import pytest
 from tests.support.paths import ROOT
 
 BUILT = ROOT / ".aws-sam" / "build"
-#: What AWS's python3.13 image holds, and nothing of ours.
+#: An interpreter with the packages of AWS's python3.13 image only.
 RUNTIME_PYTHON = ROOT / ".venv-lambda" / "bin" / "python"
 
-#: Runs in the bare interpreter: import the handler, give it each event, print each answer.
-_REPLAY = """
+#: Runs in that interpreter: import the handler, invoke it with each event, print each response.
+_INVOKE = """
 import importlib, json, sys
 module, name = sys.argv[1].rsplit(".", 1)
 
 class Context:
-    function_name = "replayed"
+    function_name = "test"
     function_version = "1"
     memory_limit_in_mb = 128
     aws_request_id = "00000000-0000-0000-0000-000000000000"
-    invoked_function_arn = "arn:aws:lambda:us-east-1:000000000000:function:replayed:1"
-    log_group_name = log_stream_name = "replayed"
+    invoked_function_arn = "arn:aws:lambda:us-east-1:000000000000:function:test:1"
+    log_group_name = log_stream_name = "test"
     def get_remaining_time_in_millis(self):
         return 2_000
 
 handler = getattr(importlib.import_module(module), name)
-answers = []
+responses = []
 for event in json.load(sys.stdin):
     try:
-        answers.append({"answer": handler(event, Context())})
+        responses.append({"response": handler(event, Context())})
     except Exception as error:
-        answers.append({"error": type(error).__name__})
-sys.__stdout__.write("\\n" + json.dumps(answers) + "\\n")
+        responses.append({"error": type(error).__name__})
+sys.__stdout__.write("\\n" + json.dumps(responses) + "\\n")
 """
 
 
 @dataclass(frozen=True)
 class Package:
-    """One function's package, and how its handler is named."""
+    """A function's package directory and the name of its handler."""
 
     path: Path
     handler: str
 
-    def replay(
+    def invoke(
         self,
         events: list[dict[str, Any]],
         settings: Mapping[str, object] | None = None,
         environment: Mapping[str, str] | None = None,
         scratch: Path | None = None,
     ) -> list[dict[str, Any]]:
-        """Give the handler events in a bare interpreter; return {"answer": …} or {"error": …}.
+        """Invoke the handler with each event; return {"response": …} or {"error": type} for each.
 
-        The interpreter is isolated (-I): no site of ours, no environment, no current directory.
+        The interpreter is isolated (-I): it ignores the environment, the user site directory and
+        the current directory. If `settings` are given, the package is copied to `scratch` with
+        them.
         """
-        place = self.path
+        directory = self.path
         if settings is not None:
             assert scratch is not None
-            place = scratch / "package"
-            shutil.copytree(self.path, place)
-            (place / "settings.json").write_text(json.dumps(settings))
-        program = f"import sys; sys.path.insert(0, {str(place)!r})\n{_REPLAY}"
+            directory = scratch / "package"
+            shutil.copytree(self.path, directory)
+            (directory / "settings.json").write_text(json.dumps(settings))
+        program = f"import sys; sys.path.insert(0, {str(directory)!r})\n{_INVOKE}"
         done = subprocess.run(
             [str(RUNTIME_PYTHON), "-I", "-c", program, self.handler],
             input=json.dumps(events),
@@ -79,19 +81,21 @@ class Package:
             timeout=60,
         )
         assert done.returncode == 0, done.stderr[-2_000:]
-        answers = json.loads(done.stdout.rstrip().rpartition("\n")[2])
-        assert isinstance(answers, list)
-        return answers
+        responses = json.loads(done.stdout.rstrip().rpartition("\n")[2])
+        assert isinstance(responses, list)
+        return responses
 
 
 def package(function: str, handler: str) -> Package:
-    """Return a built package. Without a build there is nothing to test: that is a failure."""
-    found = [path for path in BUILT.glob(f"**/{function}") if path.is_dir()]
+    """Return a built package. Fail if the function wasn't built."""
+    nested = (BUILT.glob(f"{stacks}/{function}") for stacks in ("*", "*/*"))
+    found = [path for paths in nested for path in paths if path.is_dir()]
     if not found:
-        pytest.fail(f"{function} was not built: run `make build` first.")
+        pytest.fail(f"{function} isn't built. Run `make build` first.")
     return Package(found[0], handler)
 
 
-def events(room: str) -> dict[str, dict[str, Any]]:
-    """Return the events of a room by the name of their case."""
-    return {path.stem: json.loads(path.read_text()) for path in (ROOT / "events" / room).iterdir()}
+def events(component: str) -> dict[str, dict[str, Any]]:
+    """Return a component's sample events by file name without the extension."""
+    directory = ROOT / "events" / component
+    return {path.stem: json.loads(path.read_text()) for path in directory.iterdir()}

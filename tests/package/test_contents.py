@@ -1,4 +1,4 @@
-"""What each package holds: only what it must, small, compiled, and the same from any checkout."""
+"""Package contents: required files only, small, compiled, reproducible."""
 
 import importlib.util
 import io
@@ -28,9 +28,8 @@ HANDLERS = {
     "RelayFunction": "stepfunctions.relay.lambda_handler",
     "NotifyFunction": "stepfunctions.notify.lambda_handler",
 }
-#: Bytes, zipped. The first two are the project's own ceilings; Lambda's is 250 MB unzipped
-#: (AWS, "Lambda quotas"), tested below.
-CEILINGS = {
+#: Maximum size of the zip archive. Lambda's quota is 250 MB unzipped (AWS, "Lambda quotas").
+MAX_ZIPPED_BYTES = {
     "EdgeAuthFunction": 64 * KB,
     "EdgeIngestFunction": 1 * MB,
     "EdgeSettingsFunction": 64 * KB,
@@ -42,18 +41,18 @@ CEILINGS = {
     "RelayFunction": 96 * KB,
     "NotifyFunction": 4 * MB,
 }
-UNZIPPED_QUOTA = 250 * MB
+MAX_UNZIPPED_BYTES = 250 * MB
 TOP_LEVEL = {
     "EdgeAuthFunction": {"edge_auth"},
     "EdgeIngestFunction": {"edge_ingest", "clickstream", "msgspec"},
     "EdgeSettingsFunction": {"edge_settings", "edge_auth", "edge_ingest"},
-    "ValidateFunction": {"stepfunctions"},
-    "IdentityFunction": {"stepfunctions"},
-    "ImportFunction": {"stepfunctions"},
-    "RelayFunction": {"stepfunctions"},
+    "ValidateFunction": {"stepfunctions", "telemetry"},
+    "IdentityFunction": {"stepfunctions", "telemetry"},
+    "ImportFunction": {"stepfunctions", "telemetry"},
+    "RelayFunction": {"stepfunctions", "telemetry"},
 }
-#: docs/decisions/0005-bytecode-only-before-the-gate.md
-SOURCELESS = {"EdgeAuthFunction"}
+#: docs/decisions/0005
+BYTECODE_ONLY = {"EdgeAuthFunction"}
 
 
 @pytest.fixture(params=sorted(HANDLERS))
@@ -73,39 +72,39 @@ def zipped_size(path: Path) -> int:
     return len(target.getvalue())
 
 
-def test_is_small(built: tuple[str, Package]) -> None:
+def test_package_is_below_size_limit(built: tuple[str, Package]) -> None:
     name, it = built
-    assert zipped_size(it.path) <= CEILINGS[name]
-    assert sum(file.stat().st_size for file in files(it.path)) <= UNZIPPED_QUOTA
+    assert zipped_size(it.path) <= MAX_ZIPPED_BYTES[name]
+    assert sum(file.stat().st_size for file in files(it.path)) <= MAX_UNZIPPED_BYTES
 
 
-def test_holds_what_it_must_and_nothing_else(built: tuple[str, Package]) -> None:
+def test_package_contains_only_required_packages(built: tuple[str, Package]) -> None:
     name, it = built
-    there = {entry.name for entry in it.path.iterdir() if not entry.name.endswith(".dist-info")}
+    entries = {entry.name for entry in it.path.iterdir() if not entry.name.endswith(".dist-info")}
     if name in TOP_LEVEL:
-        assert there == TOP_LEVEL[name]
-    refused = {"boto3", "botocore", "pandas", "numpy", "tests", "bin", "Makefile"}
-    assert not there & refused
+        assert entries == TOP_LEVEL[name]
+    unwanted = {"boto3", "botocore", "pandas", "numpy", "tests", "bin", "Makefile"}
+    assert not entries & unwanted
     assert not [file for file in files(it.path) if file.name == "requirements.txt"]
 
 
-def test_the_handler_imports_in_a_bare_interpreter(built: tuple[str, Package]) -> None:
+def test_handler_imports_with_lambda_runtime_packages_only(built: tuple[str, Package]) -> None:
     _, it = built
-    assert it.replay([]) == []
+    assert it.invoke([]) == []
 
 
-def test_every_module_is_compiled_and_never_checked(built: tuple[str, Package]) -> None:
-    """/var/task is read-only: what is not compiled here is compiled at every cold start.
+def test_every_module_has_unchecked_bytecode(built: tuple[str, Package]) -> None:
+    """/var/task is read-only, so Python compiles other modules at every cold start.
 
-    The second word of a .pyc is its flags (PEP 552): 0b01 is "hash-based, not checked"; a
-    timestamp would be stale after a zip archive rounded it to two seconds.
+    The second word of a .pyc file contains its flags (PEP 552): 0b01 is "hash-based, unchecked". A
+    timestamp would be stale, because zip archives round times to two seconds.
     """
     name, it = built
     modules = list(it.path.rglob("*.pyc"))
     assert modules
     for compiled in modules:
         assert int.from_bytes(compiled.read_bytes()[4:8], "little") == 0b01, compiled
-    if name in SOURCELESS:
+    if name in BYTECODE_ONLY:
         assert not list(it.path.rglob("*.py"))
     for source in it.path.rglob("*.py"):
         compiled = Path(importlib.util.cache_from_source(str(source)))
@@ -113,11 +112,11 @@ def test_every_module_is_compiled_and_never_checked(built: tuple[str, Package]) 
 
 
 @pytest.mark.parametrize("name", ["EdgeAuthFunction", "EdgeIngestFunction"])
-def test_the_same_bytes_from_any_build(name: str, tmp_path: Path) -> None:
-    again = tmp_path / "elsewhere"
-    again.mkdir()
+def test_second_build_gives_same_bytes(name: str, tmp_path: Path) -> None:
+    rebuilt = tmp_path / "rebuilt"
+    rebuilt.mkdir()
     done = subprocess.run(
-        ["make", "-C", str(ROOT / "src"), f"build-{name}", f"ARTIFACTS_DIR={again}"],
+        ["make", "-C", str(ROOT / "src"), f"build-{name}", f"ARTIFACTS_DIR={rebuilt}"],
         env={**os.environ, "PATH": f"{ROOT / '.venv/bin'}:{os.environ['PATH']}"},
         capture_output=True,
         text=True,
@@ -126,6 +125,6 @@ def test_the_same_bytes_from_any_build(name: str, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     it = package(name, HANDLERS[name])
     first = {file.relative_to(it.path): file.read_bytes() for file in files(it.path)}
-    second = {file.relative_to(again): file.read_bytes() for file in files(again)}
+    second = {file.relative_to(rebuilt): file.read_bytes() for file in files(rebuilt)}
     assert first.keys() == second.keys()
     assert first == second

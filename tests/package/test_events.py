@@ -1,4 +1,4 @@
-"""Every event of events/ is given to the package that was shipped, in a bare interpreter."""
+"""Each sample event gets the expected response from the built package."""
 
 import json
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.package.conftest import events, package
-from tests.unit.edge_settings.fakes import KEYS
+from tests.unit.edge_settings.fake_aws import JWKS
 
 pytestmark = pytest.mark.package
 
@@ -17,7 +17,7 @@ AUTH_SETTINGS: dict[str, object] = {
     "client_id": "exampleclient",
     "token_use": "access",
     "jwks_uri": "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_Example/.well-known/jwks.json",
-    "jwks": KEYS,
+    "jwks": JWKS,
     "hosted_ui": "https://school.auth.us-east-1.amazoncognito.com",
     "rules": [
         {"path": "/premium/*", "groups": {"any": ["paying"]}},
@@ -33,7 +33,7 @@ INGEST_SETTINGS: dict[str, object] = {
     "regions": ["us-east-1", "eu-west-2"],
     "sources": [{"id": "portal", "write_key": "a-write-key"}],
 }
-#: A port that answers nobody: the collector must say 503, and lose nothing by claiming success.
+#: A closed port: the collector must return 503 and not acknowledge events that it can't store.
 NO_KINESIS = {
     "AWS_ENDPOINT_URL_KINESIS": "http://127.0.0.1:9",
     "AWS_ACCESS_KEY_ID": "test",
@@ -42,42 +42,41 @@ NO_KINESIS = {
 }
 
 
-def answers(
-    room: str, function: str, settings: dict[str, object], scratch: Path
+def invoke_with_samples(
+    component: str, function: str, settings: dict[str, object], scratch: Path
 ) -> dict[str, dict[str, Any]]:
-    cases = events(room)
-    it = package(function, f"{room}.handler.lambda_handler")
-    given = it.replay(list(cases.values()), settings, NO_KINESIS, scratch)
-    return dict(zip(cases, (one["answer"] for one in given), strict=True))
+    cases = events(component)
+    it = package(function, f"{component}.handler.lambda_handler")
+    results = it.invoke(list(cases.values()), settings, NO_KINESIS, scratch)
+    return dict(zip(cases, (one["response"] for one in results), strict=True))
 
 
-def test_the_gate(tmp_path: Path) -> None:
-    found = answers("edge_auth", "EdgeAuthFunction", AUTH_SETTINGS, tmp_path)
-    statuses = {case: answer.get("status", "passed") for case, answer in found.items()}
+def test_edge_auth_denies_samples_without_valid_token(tmp_path: Path) -> None:
+    responses = invoke_with_samples("edge_auth", "EdgeAuthFunction", AUTH_SETTINGS, tmp_path)
+    statuses = {case: response.get("status", "passed") for case, response in responses.items()}
     assert statuses.pop("public-page") == "passed"
     assert statuses.pop("api-from-our-page") == "passed"
-    # A person is sent to sign in, a program is told 401; nobody without a token passes.
+    # A navigation is redirected to the sign-in; a fetch gets 401.
     assert set(statuses.values()) <= {"303", "401"}, statuses
     assert statuses["premium-anonymous-fetch"] == "401"
     assert statuses["premium-broken-bearer"] == "401"
 
 
-def test_the_collector(tmp_path: Path) -> None:
-    found = answers("edge_ingest", "EdgeIngestFunction", INGEST_SETTINGS, tmp_path)
-    statuses = {case: answer["status"] for case, answer in found.items()}
+def test_collector_returns_503_if_kinesis_is_unreachable(tmp_path: Path) -> None:
+    responses = invoke_with_samples("edge_ingest", "EdgeIngestFunction", INGEST_SETTINGS, tmp_path)
+    statuses = {case: response["status"] for case, response in responses.items()}
     assert statuses["unknown-key"] == "401"
     assert statuses["project-settings"] == "200"
     assert statuses["preflight"] in {"200", "204"}
-    # Kinesis does not answer: what was not stored is not said to be.
     for case in ("batch", "track"):
         assert statuses[case] == "503"
-        headers = found[case]["headers"]
+        headers = responses[case]["headers"]
         assert headers["retry-after"][0]["value"].isdigit()
-        assert {"code", "message"} <= json.loads(found[case]["body"]).keys()
+        assert {"code", "message"} <= json.loads(responses[case]["body"]).keys()
 
 
-#: Of which function an event of the school is, by the first word of its name.
-SCHOOL = {
+#: First word of an event's name -> function and handler.
+STEPFUNCTIONS = {
     "validate": ("ValidateFunction", "stepfunctions.validate.lambda_handler"),
     "identity": ("IdentityFunction", "stepfunctions.identity.lambda_handler"),
     "import": ("ImportFunction", "stepfunctions.importer.lambda_handler"),
@@ -94,17 +93,19 @@ NO_AWS = {
 
 
 @pytest.mark.parametrize("case", sorted(events("stepfunctions")))
-def test_the_school_says_that_nobody_answers(case: str) -> None:
-    """No AWS answers here: the workflow's functions ask for another try, the notifier too."""
+def test_workflow_function_fails_transiently_if_aws_is_unreachable(case: str) -> None:
     event = events("stepfunctions")[case]
-    (given,) = package(*SCHOOL[case.partition("-")[0]]).replay([event], environment=NO_AWS)
+    (result,) = package(*STEPFUNCTIONS[case.partition("-")[0]]).invoke([event], environment=NO_AWS)
     if case.startswith("notify"):
         failed = [{"itemIdentifier": record["messageId"]} for record in event["Records"]]
-        assert given == {"answer": {"batchItemFailures": failed}}
+        assert result == {"response": {"batchItemFailures": failed}}
     else:
-        assert given == {"error": "TransientError"}
+        assert result == {"error": "TransientError"}
 
 
-def test_every_room_with_a_function_has_events() -> None:
-    for room in ("edge_auth", "edge_ingest", "edge_settings", "stepfunctions", "stream_processor"):
-        assert events(room), room
+@pytest.mark.parametrize(
+    "component",
+    ["edge_auth", "edge_ingest", "edge_settings", "stepfunctions", "stream_processor"],
+)
+def test_component_has_sample_events(component: str) -> None:
+    assert events(component)

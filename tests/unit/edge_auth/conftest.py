@@ -1,45 +1,46 @@
-"""Gates over an in-memory issuer."""
+"""Fixtures: an AuthContext and a browser over an in-memory Cognito."""
 
 import os
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
-from edge_auth.backends import fastest
+from edge_auth.context import AuthContext
 from edge_auth.errors import FetchError
-from edge_auth.gate import Gate
+from edge_auth.rsa_backend import select_backend
 from edge_auth.settings import parse
 from tests.unit.edge_auth import issuer
-from tests.unit.edge_auth.browser import Browser
+from tests.unit.edge_auth.fake_browser import FakeBrowser
 from tests.unit.edge_auth.fake_cognito import FakeCognito
 
+_DEPENDENCIES: Final = {"backend", "fetch", "post"}
 
-def no_fetch(address: str) -> bytes:
-    """An issuer that does not answer."""
+
+def failing_fetch(url: str) -> bytes:
+    """Fail like an issuer that doesn't respond."""
     raise FetchError
 
 
-def no_post(address: str, form: dict[str, str]) -> dict[str, object]:
-    """Hosted pages that do not answer."""
+def failing_post(url: str, form: dict[str, str]) -> dict[str, object]:
+    """Fail like a token endpoint that doesn't respond."""
     raise FetchError
 
 
-def gate_of(clock: issuer.Clock, **changes: Any) -> Gate:
-    """A gate over the demo school; `fetch`, `post` and `backend` may be given, the rest are
-    settings."""
-    return Gate(
-        parse(issuer.settings(**{k: v for k, v in changes.items() if k not in _PARTS})),
-        backend=changes.get("backend", fastest()),
-        fetch=changes.get("fetch", no_fetch),
-        post=changes.get("post", no_post),
+def create_context(clock: issuer.Clock, **changes: Any) -> AuthContext:
+    """Create a context with the test settings.
+
+    `changes` are settings, or the dependencies `fetch`, `post` and `backend`.
+    """
+    return AuthContext(
+        parse(issuer.settings(**{k: v for k, v in changes.items() if k not in _DEPENDENCIES})),
+        backend=changes.get("backend", select_backend()),
+        fetch=changes.get("fetch", failing_fetch),
+        post=changes.get("post", failing_post),
         random=os.urandom,
         clock=clock,
         monotonic=clock,
     )
-
-
-_PARTS = {"backend", "fetch", "post"}
 
 
 @pytest.fixture
@@ -48,13 +49,13 @@ def clock() -> issuer.Clock:
 
 
 @pytest.fixture
-def make_gate(clock: issuer.Clock) -> Callable[..., Gate]:
-    return lambda **changes: gate_of(clock, **changes)
+def make_context(clock: issuer.Clock) -> Callable[..., AuthContext]:
+    return lambda **changes: create_context(clock, **changes)
 
 
 @pytest.fixture
-def gate(make_gate: Callable[..., Gate]) -> Gate:
-    return make_gate()
+def context(make_context: Callable[..., AuthContext]) -> AuthContext:
+    return make_context()
 
 
 @pytest.fixture
@@ -63,14 +64,14 @@ def cognito(clock: issuer.Clock) -> FakeCognito:
 
 
 @pytest.fixture
-def make_browser(clock: issuer.Clock, cognito: FakeCognito) -> Callable[..., Browser]:
-    def make(**changes: object) -> Browser:
-        gate = gate_of(clock, fetch=cognito.fetch, post=cognito.post, **changes)
-        return Browser(gate, cognito, clock)
+def make_browser(clock: issuer.Clock, cognito: FakeCognito) -> Callable[..., FakeBrowser]:
+    def make(**changes: object) -> FakeBrowser:
+        context = create_context(clock, fetch=cognito.fetch, post=cognito.post, **changes)
+        return FakeBrowser(context, cognito, clock)
 
     return make
 
 
 @pytest.fixture
-def browser(make_browser: Callable[..., Browser]) -> Browser:
+def browser(make_browser: Callable[..., FakeBrowser]) -> FakeBrowser:
     return make_browser()

@@ -1,7 +1,7 @@
-"""Cognito's hosted pages and token endpoint in memory: PKCE, nonce, single use, rotation, revoking.
+"""An in-memory Cognito: authorize, logout, token and revocation endpoints, and the key set.
 
-A stand-in for what edge_auth talks to and what a browser is sent to. It refuses what Cognito
-refuses (AWS, "User pool endpoints and managed login reference").
+It implements PKCE, nonce, single-use codes, refresh token rotation and revocation, and rejects the
+requests that Cognito rejects (AWS, "User pool endpoints and managed login reference").
 """
 
 import hashlib
@@ -14,6 +14,8 @@ from tests.unit.edge_auth import issuer
 
 
 class FakeCognito:
+    """One user pool with one app client. Tests change the attributes to cause failures."""
+
     def __init__(self, clock: issuer.Clock, *, rotation: bool = False) -> None:
         self.clock = clock
         self.rotation = rotation
@@ -35,11 +37,11 @@ class FakeCognito:
         self.revoked: list[str] = []
         self.posted: list[dict[str, str]] = []
 
-    # --- what the browser sees
+    # --- managed login
 
-    def visit(self, address: str) -> str:
-        """Where the hosted pages send a browser that signs in at once."""
-        parts = urlsplit(address)
+    def visit(self, url: str) -> str:
+        """Return the URL to which managed login redirects a browser that signs in immediately."""
+        parts = urlsplit(url)
         query = dict(parse_qsl(parts.query, strict_parsing=True))
         if parts.path == "/oauth2/authorize":
             return self._authorize(query)
@@ -62,51 +64,51 @@ class FakeCognito:
         self.codes[code] = query
         return f"{back}?{urlencode({'code': code, 'state': query['state']})}"
 
-    # --- what edge_auth sees
+    # --- endpoints that edge_auth calls
 
-    def fetch(self, address: str) -> bytes:
-        assert address == f"{issuer.ISSUER}/.well-known/jwks.json"
+    def fetch(self, url: str) -> bytes:
+        assert url == f"{issuer.ISSUER}/.well-known/jwks.json"
         self.fetches += 1
         if self.down:
             raise FetchError
         return json.dumps(issuer.jwks(*self.kids)).encode()
 
-    def post(self, address: str, form: dict[str, str]) -> dict[str, object]:
+    def post(self, url: str, form: dict[str, str]) -> dict[str, object]:
         if self.down:
             raise FetchError
         self.posted.append(form)
         assert form["client_id"] == issuer.CLIENT
         assert "client_secret" not in form
-        if address == f"{issuer.HOSTED_UI}/oauth2/revoke":
+        if url == f"{issuer.HOSTED_UI}/oauth2/revoke":
             self.revoked.append(form["token"])
             self.refresh_tokens.discard(form["token"])
             return {}
-        assert address == f"{issuer.HOSTED_UI}/oauth2/token"
+        assert url == f"{issuer.HOSTED_UI}/oauth2/token"
         if form["grant_type"] == "authorization_code":
-            return self._redeem(form)
+            return self._exchange_code(form)
         assert form["grant_type"] == "refresh_token"
         return self._refresh(form["refresh_token"])
 
-    def _redeem(self, form: dict[str, str]) -> dict[str, object]:
-        begun = self.codes.pop(form["code"], None)
+    def _exchange_code(self, form: dict[str, str]) -> dict[str, object]:
+        authorization = self.codes.pop(form["code"], None)
         verifier = hashlib.sha256(form["code_verifier"].encode()).digest()
         if (
-            begun is None
-            or begun["redirect_uri"] != form["redirect_uri"]
-            or begun["code_challenge"] != issuer.b64url(verifier)
+            authorization is None
+            or authorization["redirect_uri"] != form["redirect_uri"]
+            or authorization["code_challenge"] != issuer.b64url(verifier)
         ):
             raise GrantError
-        nonce = begun["nonce"] if self.nonce_override is None else self.nonce_override
+        nonce = authorization["nonce"] if self.nonce_override is None else self.nonce_override
         return self._tokens(nonce) | {"refresh_token": self._new_refresh_token()}
 
     def _refresh(self, refresh_token: str) -> dict[str, object]:
         if refresh_token not in self.refresh_tokens:
             raise GrantError
-        answer = self._tokens(None)
+        response = self._tokens(None)
         if self.rotation:
             self.refresh_tokens.discard(refresh_token)
-            answer["refresh_token"] = self._new_refresh_token()
-        return answer
+            response["refresh_token"] = self._new_refresh_token()
+        return response
 
     def _new_refresh_token(self) -> str:
         token = secrets.token_urlsafe(900)

@@ -1,8 +1,7 @@
-"""A user pool in memory: real RSA keys, real RS256 tokens in Cognito's shape."""
+"""An in-memory token issuer: RSA keys, JWK sets and RS256 tokens with Cognito's claims."""
 
 import base64
 import json
-import time
 from functools import cache
 
 from cryptography.hazmat.primitives import hashes
@@ -21,7 +20,7 @@ def b64url(data: bytes) -> str:
 
 @cache
 def private_key(name: str, bits: int) -> rsa.RSAPrivateKey:
-    """One key per name and size for the whole test run: making them is slow."""
+    """Return one key per name and size for the whole test run, because generating keys is slow."""
     return rsa.generate_private_key(public_exponent=65_537, key_size=bits)
 
 
@@ -43,14 +42,14 @@ def jwks(*kids: str) -> dict[str, object]:
 
 
 def sign(header: bytes, payload: bytes, key: rsa.RSAPrivateKey) -> str:
-    """The compact serialization of exactly these bytes."""
+    """Return the compact serialization of exactly these bytes."""
     message = f"{b64url(header)}.{b64url(payload)}"
     signature = key.sign(message.encode(), padding.PKCS1v15(), hashes.SHA256())
     return f"{message}.{b64url(signature)}"
 
 
 def access_claims(now: float = NOW, **changes: object) -> dict[str, object]:
-    """What Cognito puts into an access token (AWS, "Understanding the access token")."""
+    """Return Cognito's claims of an access token (AWS, "Understanding the access token")."""
     return {
         "sub": "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee",
         "cognito:groups": ["paying"],
@@ -69,7 +68,7 @@ def access_claims(now: float = NOW, **changes: object) -> dict[str, object]:
 
 
 def id_claims(now: float = NOW, **changes: object) -> dict[str, object]:
-    """What Cognito puts into an ID token (AWS, "Understanding the identity token")."""
+    """Return Cognito's claims of an ID token (AWS, "Understanding the identity token")."""
     return {
         "sub": "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee",
         "cognito:groups": ["paying"],
@@ -87,14 +86,14 @@ def id_claims(now: float = NOW, **changes: object) -> dict[str, object]:
 
 
 def token(claims: dict[str, object] | None = None, kid: str = "first", **header: object) -> str:
-    """A signed token; access claims unless told."""
+    """Return a signed token; by default an access token."""
     head = {"kid": kid, "alg": "RS256"} | header
     body = access_claims() if claims is None else claims
     return sign(json.dumps(head).encode(), json.dumps(body).encode(), private_key(kid, 2_048))
 
 
 def settings(**changes: object) -> dict[str, object]:
-    """A complete settings document of the demo school."""
+    """Return a complete settings document."""
     return {
         "schema": 1,
         "issuer": ISSUER,
@@ -113,14 +112,10 @@ def settings(**changes: object) -> dict[str, object]:
 
 
 class Clock:
-    """A clock that moves when told."""
+    """A clock that tests set by hand, in seconds since the epoch."""
 
     def __init__(self, now: float = NOW) -> None:
         self.now = now
 
     def __call__(self) -> float:
         return self.now
-
-
-def wall_clock() -> float:
-    return time.time()

@@ -1,4 +1,4 @@
-"""The function as Lambda calls it: real events, a broken world, and what it writes."""
+"""The Lambda handler: sample events, invalid settings, unexpected errors and the log line."""
 
 import json
 import re
@@ -8,25 +8,25 @@ from typing import Any
 
 import pytest
 
-from edge_auth import decision, handler
+from edge_auth import authorization, handler
 from edge_auth.responses import Outcome
 from tests.support.paths import ROOT
-from tests.unit.edge_auth import issuer, legal
-from tests.unit.edge_auth.events import PAGE, viewer_request
+from tests.unit.edge_auth import cloudfront_rules, issuer
+from tests.unit.edge_auth.viewer_events import NAVIGATION_HEADERS, viewer_request
 
 EVENTS = ROOT / "events" / "edge_auth"
 CLOUDFRONT = ROOT.parent / "shared" / "fixtures" / "cloudfront_events"
 
 
 @pytest.fixture
-def published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """settings.json as edge_settings puts it beside the package."""
+def settings_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Write settings.json beside the package, as edge_settings does."""
     path = tmp_path / "settings.json"
     path.write_text(json.dumps(issuer.settings()))
-    monkeypatch.setattr(handler, "SETTINGS", str(path))
-    handler.gate.cache_clear()
+    monkeypatch.setattr(handler, "SETTINGS_PATH", str(path))
+    handler.auth_context.cache_clear()
     yield path
-    handler.gate.cache_clear()
+    handler.auth_context.cache_clear()
 
 
 def call(event: object) -> Any:
@@ -45,19 +45,25 @@ def call(event: object) -> Any:
         ("api-from-our-page", None),
     ],
 )
-def test_our_events(published: Path, case: str, status: str | None) -> None:
+def test_sample_event_gives_expected_status(
+    settings_file: Path, case: str, status: str | None
+) -> None:
     event = json.loads((EVENTS / f"{case}.json").read_text())
     result = call(event)
     assert result.get("status") == status
-    legal.check(result, event)
+    cloudfront_rules.assert_valid_result(result, event)
 
 
-def test_every_event_has_its_expectation() -> None:
-    (mark,) = (it for it in getattr(test_our_events, "pytestmark", []) if it.name == "parametrize")
+def test_every_sample_event_has_expected_status() -> None:
+    (mark,) = (
+        it
+        for it in getattr(test_sample_event_gives_expected_status, "pytestmark", [])
+        if it.name == "parametrize"
+    )
     assert {path.stem for path in EVENTS.glob("*.json")} == {case for case, _ in mark.args[1]}
 
 
-def test_a_changed_event_loses_the_forged_identity(published: Path) -> None:
+def test_forged_identity_header_is_removed(settings_file: Path) -> None:
     event = json.loads((EVENTS / "public-page.json").read_text())
     result = call(event)
     assert result["uri"] == "/courses/index.html"
@@ -65,28 +71,26 @@ def test_a_changed_event_loses_the_forged_identity(published: Path) -> None:
     assert result["headers"]["cookie"][0]["value"] == "theme=dark"
 
 
-def test_our_pages_event_reaches_the_api_with_its_token_and_no_cookie(published: Path) -> None:
+def test_same_origin_event_reaches_api_with_token_and_no_cookie(settings_file: Path) -> None:
     result = call(json.loads((EVENTS / "api-from-our-page.json").read_text()))
     assert result["headers"]["authorization"][0]["value"] == "Bearer a.cookie.value"
     assert "cookie" not in result["headers"]
 
 
 @pytest.mark.shared
-@pytest.mark.skipif(
-    not CLOUDFRONT.is_dir(), reason="THE CLOUDFRONT EVENTS ARE NOT BESIDE THE REPOSITORY"
-)
-def test_documented_and_generated_events(published: Path) -> None:
+@pytest.mark.skipif(not CLOUDFRONT.is_dir(), reason="the shared CloudFront events are missing")
+def test_documented_and_generated_events_give_valid_results(settings_file: Path) -> None:
     for path in sorted(CLOUDFRONT.glob("*.json")):
         event = json.loads(path.read_text())
-        legal.check(call(event), event)
+        cloudfront_rules.assert_valid_result(call(event), event)
 
 
 @pytest.mark.parametrize("content", [None, "", "[]", "{", '{"schema": 1}'])
-def test_without_good_settings_the_door_stays_closed(published: Path, content: str | None) -> None:
+def test_invalid_settings_deny_every_request(settings_file: Path, content: str | None) -> None:
     if content is None:
-        published.unlink()
+        settings_file.unlink()
     else:
-        published.write_text(content)
+        settings_file.write_text(content)
     result = call(viewer_request("/public.html"))
     assert result["status"] == "500"
     problem = json.loads(result["body"])
@@ -94,16 +98,16 @@ def test_without_good_settings_the_door_stays_closed(published: Path, content: s
     assert problem["request_id"]
 
 
-def test_a_fault_of_ours_is_a_500_and_only_its_type_is_logged(
-    published: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_unexpected_error_returns_500_and_logs_only_its_type(
+    settings_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def broken(*_: object) -> Outcome:
         raise ZeroDivisionError("the token was eyJ-secret")
 
-    monkeypatch.setattr(decision, "_decide", broken)
-    event = viewer_request("/premium/x", headers=PAGE)
+    monkeypatch.setattr(authorization, "_route", broken)
+    event = viewer_request("/premium/x", headers=NAVIGATION_HEADERS)
     result = call(event)
-    legal.check(result, event)
+    cloudfront_rules.assert_valid_result(result, event)
     assert result["status"] == "500"
     assert result["headers"]["x-meridian-request-id"][0]["value"] in result["body"]
     written = capsys.readouterr().out
@@ -125,27 +129,27 @@ ODD_REQUESTS: list[Any] = [
 
 
 @pytest.mark.parametrize("request_", ODD_REQUESTS)
-def test_what_is_no_request_is_refused(published: Path, request_: object) -> None:
+def test_malformed_request_returns_400(settings_file: Path, request_: object) -> None:
     assert call({"Records": [{"cf": {"request": request_}}]})["status"] == "400"
 
 
 @pytest.mark.parametrize("event", [None, {}, {"Records": []}, {"Records": [{"cf": None}]}])
-def test_what_is_no_event_is_refused(published: Path, event: object) -> None:
+def test_malformed_event_returns_400(settings_file: Path, event: object) -> None:
     assert call(event)["status"] == "400"
 
 
-def test_when_even_the_failure_cannot_be_understood_the_door_stays_closed(
-    published: Path, monkeypatch: pytest.MonkeyPatch
+def test_unparseable_request_after_unexpected_error_returns_500(
+    settings_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("edge_auth.request.Request.__init__", broken)
+    monkeypatch.setattr("edge_auth.viewer_request.ViewerRequest.__init__", broken)
     assert call(viewer_request())["status"] == "500"
 
 
-def test_a_line_per_request_without_anything_of_the_visitor(
-    published: Path, capsys: pytest.CaptureFixture[str]
+def test_log_line_contains_no_visitor_data(
+    settings_file: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     token = issuer.token(issuer.access_claims(sub="subject-of-the-token", username="a-name"))
     headers = {"Authorization": f"Bearer {token}", "Referer": "https://secret.example/"}
@@ -164,8 +168,8 @@ def test_a_line_per_request_without_anything_of_the_visitor(
         assert not re.search("secret|eyJ|subject|a-name|visitor|203.0.113", line)
 
 
-def test_the_gate_is_made_once(published: Path) -> None:
+def test_context_is_created_once(settings_file: Path) -> None:
     call(viewer_request())
-    first = handler.gate()
+    first = handler.auth_context()
     call(viewer_request())
-    assert handler.gate() is first
+    assert handler.auth_context() is first

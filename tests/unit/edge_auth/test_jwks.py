@@ -1,4 +1,4 @@
-"""Which keys are believed, and when the issuer is asked."""
+"""The JWKS cache: accepted keys, and when the key set is fetched."""
 
 import json
 import threading
@@ -6,106 +6,107 @@ from typing import Any
 
 import pytest
 
-from edge_auth.backends import fastest
-from edge_auth.errors import FetchError, KeysUnavailableError, UnknownKeyError
-from edge_auth.jwks import COOLDOWN, MAXIMUM_AGE, KeyRing, read_keys
+from edge_auth.errors import EdgeAuthError, FetchError, KeysUnavailableError, UnknownKeyError
+from edge_auth.jwks import FETCH_COOLDOWN_SECONDS, MAX_AGE_SECONDS, JwksCache, parse_jwks
+from edge_auth.rsa import PublicKey
+from edge_auth.rsa_backend import select_backend
 from tests.unit.edge_auth import issuer
 
 
-class Source:
-    """An issuer's key set that can change, fail, and count."""
+class JwksEndpoint:
+    """An issuer's JWKS endpoint: counts the fetches and can fail."""
 
     def __init__(self, *kids: str) -> None:
         self.body = json.dumps(issuer.jwks(*kids)).encode()
         self.down = False
-        self.asked = 0
+        self.fetches = 0
 
-    def __call__(self, address: str) -> bytes:
-        self.asked += 1
+    def __call__(self, url: str) -> bytes:
+        self.fetches += 1
         if self.down:
             raise FetchError
         return self.body
 
 
-def ring(source: Source, clock: issuer.Clock, *seed: str) -> KeyRing:
-    return KeyRing(
+def create_cache(endpoint: JwksEndpoint, clock: issuer.Clock, *seed: str) -> JwksCache:
+    return JwksCache(
         issuer.ISSUER,
         "https://keys.example/",
         issuer.jwks(*seed),
-        backend=fastest(),
-        fetch=source,
+        backend=select_backend(),
+        fetch=endpoint,
         clock=clock,
     )
 
 
-def test_a_seeded_key_needs_no_fetch(clock: issuer.Clock) -> None:
-    source = Source()
-    ring(source, clock, "first").find("first")
-    assert source.asked == 0
+def test_seed_key_needs_no_fetch(clock: issuer.Clock) -> None:
+    endpoint = JwksEndpoint()
+    create_cache(endpoint, clock, "first").get_key("first")
+    assert endpoint.fetches == 0
 
 
-def test_an_unknown_key_is_asked_for_once_per_cooldown(clock: issuer.Clock) -> None:
-    source = Source("first")
-    keys = ring(source, clock, "first")
-    for moment, asked in ((0, 1), (COOLDOWN - 1, 1), (COOLDOWN, 2)):
+def test_unknown_kid_is_fetched_once_per_cooldown(clock: issuer.Clock) -> None:
+    endpoint = JwksEndpoint("first")
+    keys = create_cache(endpoint, clock, "first")
+    for moment, fetches in ((0, 1), (FETCH_COOLDOWN_SECONDS - 1, 1), (FETCH_COOLDOWN_SECONDS, 2)):
         clock.now = issuer.NOW + moment
         with pytest.raises(UnknownKeyError):
-            keys.find("stranger")
-        assert source.asked == asked
+            keys.get_key("stranger")
+        assert endpoint.fetches == fetches
 
 
-def test_a_failed_fetch_has_its_cooldown_too_and_says_so(clock: issuer.Clock) -> None:
-    source = Source("first", "second")
-    source.down = True
-    keys = ring(source, clock, "first")
+def test_failed_fetch_has_cooldown_and_raises_keys_unavailable(clock: issuer.Clock) -> None:
+    endpoint = JwksEndpoint("first", "second")
+    endpoint.down = True
+    keys = create_cache(endpoint, clock, "first")
     for _ in range(3):
         with pytest.raises(KeysUnavailableError):
-            keys.find("second")
-    assert source.asked == 1
-    source.down = False
-    clock.now += COOLDOWN
-    keys.find("second")
-    assert source.asked == 2
+            keys.get_key("second")
+    assert endpoint.fetches == 1
+    endpoint.down = False
+    clock.now += FETCH_COOLDOWN_SECONDS
+    keys.get_key("second")
+    assert endpoint.fetches == 2
 
 
-def test_rotation_needs_one_fetch(clock: issuer.Clock) -> None:
-    source = Source("first", "second")
-    keys = ring(source, clock, "first")
-    keys.find("second")
-    keys.find("second")
-    assert (source.asked, keys.generation) == (1, 1)
+def test_key_rotation_needs_one_fetch(clock: issuer.Clock) -> None:
+    endpoint = JwksEndpoint("first", "second")
+    keys = create_cache(endpoint, clock, "first")
+    keys.get_key("second")
+    keys.get_key("second")
+    assert (endpoint.fetches, keys.generation) == (1, 1)
 
 
-def test_a_removed_key_dies_at_the_maximum_age(clock: issuer.Clock) -> None:
-    source = Source("second")
-    keys = ring(source, clock, "first")
-    clock.now += MAXIMUM_AGE - 1
-    keys.fresh()
-    assert keys.holds("first")
+def test_removed_key_expires_at_max_age(clock: issuer.Clock) -> None:
+    endpoint = JwksEndpoint("second")
+    keys = create_cache(endpoint, clock, "first")
+    clock.now += MAX_AGE_SECONDS - 1
+    keys.refresh_if_stale()
+    assert keys.contains("first")
     clock.now += 1
-    keys.fresh()
-    assert not keys.holds("first")
-    assert keys.holds("second")
+    keys.refresh_if_stale()
+    assert not keys.contains("first")
+    assert keys.contains("second")
 
 
-def test_stale_keys_serve_through_an_outage(clock: issuer.Clock) -> None:
-    source = Source("first")
-    source.down = True
-    keys = ring(source, clock, "first")
-    clock.now += 10 * MAXIMUM_AGE
-    keys.fresh()
-    keys.find("first")
-    assert source.asked == 1
+def test_stale_keys_work_during_outage(clock: issuer.Clock) -> None:
+    endpoint = JwksEndpoint("first")
+    endpoint.down = True
+    keys = create_cache(endpoint, clock, "first")
+    clock.now += 10 * MAX_AGE_SECONDS
+    keys.refresh_if_stale()
+    keys.get_key("first")
+    assert endpoint.fetches == 1
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b'{"keys":[]}', b'{"keys":{}}', b"[]", b"\xff"])
-def test_an_answer_without_keys_keeps_the_old_ones(clock: issuer.Clock, body: bytes) -> None:
-    source = Source()
-    source.body = body
-    keys = ring(source, clock, "first")
+def test_response_without_keys_keeps_cached_keys(clock: issuer.Clock, body: bytes) -> None:
+    endpoint = JwksEndpoint()
+    endpoint.body = body
+    keys = create_cache(endpoint, clock, "first")
     with pytest.raises(KeysUnavailableError):
-        keys.find("second")
-    keys.find("first")
+        keys.get_key("second")
+    keys.get_key("first")
 
 
 @pytest.mark.parametrize(
@@ -132,48 +133,62 @@ def test_an_answer_without_keys_keeps_the_old_ones(clock: issuer.Clock, body: by
         (issuer.jwk("larger", 4_104), False),
     ],
 )
-def test_a_bad_key_is_skipped_and_not_fatal(changes: dict[str, Any], good: bool) -> None:
+def test_unusable_key_is_skipped(changes: dict[str, Any], good: bool) -> None:
     members = [changes, None, {**issuer.jwk("second"), **changes, "kid": changes.get("kid", "odd")}]
-    keys = read_keys({"keys": [*members, issuer.jwk("first")]}, fastest())
+    keys = parse_jwks({"keys": [*members, issuer.jwk("first")]}, select_backend())
     assert "first" in keys
     assert (len(keys) >= 2) is good
 
 
-def test_a_fetch_is_made_only_for_a_token_that_could_be_good() -> None:
+def test_token_with_invalid_claims_causes_no_fetch() -> None:
     from edge_auth.errors import ClaimError
-    from tests.unit.edge_auth.conftest import gate_of
+    from tests.unit.edge_auth.conftest import create_context
 
-    source = Source("first")
-    verifier = gate_of(issuer.Clock(), fetch=source).verifier
+    endpoint = JwksEndpoint("first")
+    verifier = create_context(issuer.Clock(), fetch=endpoint).verifier
     foreign = issuer.token(issuer.access_claims(iss="https://evil.example"), "stranger")
     with pytest.raises(ClaimError):
         verifier.verify(foreign)
-    assert source.asked == 0
+    assert endpoint.fetches == 0
 
 
-def test_one_flight_at_a_time(clock: issuer.Clock) -> None:
-    source = Source("first", "second")
-    inside = threading.Event()
-    go_on = threading.Event()
+def test_concurrent_callers_share_one_fetch(clock: issuer.Clock) -> None:
+    """A caller waits for a fetch in progress. Without the lock it would return before the key set
+    arrives, because of the cooldown."""
+    endpoint = JwksEndpoint("first", "second")
+    fetch_started, response_allowed = threading.Event(), threading.Event()
+    found: list[object] = []
 
-    def slow(address: str) -> bytes:
-        inside.set()
-        assert go_on.wait(10)
-        return source(address)
+    def slow_fetch(url: str) -> bytes:
+        fetch_started.set()
+        assert response_allowed.wait(10)
+        return endpoint(url)
 
-    keys = KeyRing(
+    keys = JwksCache(
         issuer.ISSUER,
         "https://keys.example/",
         issuer.jwks("first"),
-        backend=fastest(),
-        fetch=slow,
+        backend=select_backend(),
+        fetch=slow_fetch,
         clock=clock,
     )
-    threads = [threading.Thread(target=keys.find, args=("second",)) for _ in range(8)]
-    for thread in threads:
+
+    def find_key() -> None:
+        try:
+            found.append(keys.get_key("second"))
+        except EdgeAuthError as error:
+            found.append(error)
+
+    threads = [threading.Thread(target=find_key) for _ in range(8)]
+    threads[0].start()
+    assert fetch_started.wait(10)
+    for thread in threads[1:]:
         thread.start()
-    assert inside.wait(10)
-    go_on.set()
+    for thread in threads[1:]:
+        thread.join(0.05)
+        assert thread.is_alive(), found
+    response_allowed.set()
     for thread in threads:
         thread.join(10)
-    assert source.asked == 1
+    assert endpoint.fetches == 1
+    assert [type(it) for it in found] == [PublicKey] * 8

@@ -1,10 +1,10 @@
-"""One reading of every path."""
+"""Decoding and encoding paths, and validating return URLs."""
 
 import pytest
 from hypothesis import given
 
 from edge_auth.errors import PathError
-from edge_auth.paths import canonical, is_local, percent_encode, spelled, target
+from edge_auth.paths import decode_path, encode_path, is_local_url, percent_encode, return_url
 from tests import strategies
 
 
@@ -30,8 +30,8 @@ from tests import strategies
         ("/100%25.html", "/100%.html"),
     ],
 )
-def test_readings(uri: str, path: str) -> None:
-    assert canonical(uri) == path
+def test_decode_path_normalizes(uri: str, path: str) -> None:
+    assert decode_path(uri) == path
 
 
 AMBIGUOUS = [
@@ -53,42 +53,42 @@ AMBIGUOUS = [
 
 
 @pytest.mark.parametrize("uri", ["", "/\x7f", "/\u2028", "/\ud800", *AMBIGUOUS])
-def test_what_has_no_single_reading_is_refused(uri: str) -> None:
+def test_ambiguous_path_is_rejected(uri: str) -> None:
     with pytest.raises(PathError):
-        canonical(uri)
+        decode_path(uri)
 
 
 @given(strategies.viewer_uris)
-def test_a_reading_is_read_as_itself(uri: str) -> None:
+def test_decoded_path_round_trips(uri: str) -> None:
     try:
-        path = canonical(uri)
+        path = decode_path(uri)
     except PathError:
         return
-    assert canonical(percent_encode(path)) == path
-    assert canonical(spelled(uri, path)) == path
+    assert decode_path(percent_encode(path)) == path
+    assert decode_path(encode_path(uri, path)) == path
     assert not {".", ".."} & set(path.split("/"))
     assert "//" not in path
 
 
-def test_a_plain_path_keeps_its_spelling() -> None:
-    assert spelled("/a%20b/%C3%A9", "/a b/é") == "/a%20b/%C3%A9"
-    assert spelled("/x/../a%20b", "/a b") == "/a%20b"
-    assert spelled("/a b/é", "/a b/é") == "/a%20b/%C3%A9"
+def test_encode_path_keeps_equivalent_uri() -> None:
+    assert encode_path("/a%20b/%C3%A9", "/a b/é") == "/a%20b/%C3%A9"
+    assert encode_path("/x/../a%20b", "/a b") == "/a%20b"
+    assert encode_path("/a b/é", "/a b/é") == "/a%20b/%C3%A9"
 
 
 @pytest.mark.parametrize(("length", "local"), [(2_048, True), (2_049, False)])
-def test_the_longest_return_address(length: int, local: bool) -> None:
-    assert is_local("/" + "a" * (length - 1)) is local
+def test_return_url_limit_is_2048_characters(length: int, local: bool) -> None:
+    assert is_local_url("/" + "a" * (length - 1)) is local
 
 
-def test_a_return_address_that_is_too_long_loses_its_query_and_then_itself() -> None:
-    assert target("/a", "q" * 2_045) == "/a?" + "q" * 2_045
-    assert target("/a", "q" * 2_046) == "/a"
-    assert target("/" + "a" * 2_048, "q") == "/"
+def test_long_return_url_drops_query_then_path() -> None:
+    assert return_url("/a", "q" * 2_045) == "/a?" + "q" * 2_045
+    assert return_url("/a", "q" * 2_046) == "/a"
+    assert return_url("/" + "a" * 2_048, "q") == "/"
 
 
-# The tricks of the public lists, in a few words each.
-ELSEWHERE = [
+# From public lists of open-redirect payloads.
+FOREIGN = [
     "//evil.example",
     "///evil.example",
     "/\\evil.example",
@@ -114,17 +114,15 @@ ELSEWHERE = [
     "/auth;x/y",
     "/x/..//auth/refresh",
 ]
-ODD = ["", " /x", "/ evil", "/\t/evil.example", "/\n/evil.example", "/a\r\nSet-Cookie: b"]
+MALFORMED = ["", " /x", "/ evil", "/\t/evil.example", "/\n/evil.example", "/a\r\nSet-Cookie: b"]
 UNICODE = ["\u2044evil.example", "/\u3002evil.example"]
 
 
-@pytest.mark.parametrize("address", [*ELSEWHERE, *ODD, *UNICODE])
-def test_addresses_that_are_none_of_this_site(address: str) -> None:
-    assert not is_local(address)
+@pytest.mark.parametrize("url", [*FOREIGN, *MALFORMED, *UNICODE])
+def test_foreign_url_is_not_local(url: str) -> None:
+    assert not is_local_url(url)
 
 
-@pytest.mark.parametrize(
-    "address", ["/", "/a?b=c&d=%2F%2Fx", "/a?next=//x", "/a%20b", "/@x", "/auth0"]
-)
-def test_addresses_of_this_site(address: str) -> None:
-    assert is_local(address)
+@pytest.mark.parametrize("url", ["/", "/a?b=c&d=%2F%2Fx", "/a?next=//x", "/a%20b", "/@x", "/auth0"])
+def test_site_url_is_local(url: str) -> None:
+    assert is_local_url(url)

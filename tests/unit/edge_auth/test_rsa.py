@@ -1,4 +1,4 @@
-"""Both backends, and the few lines that decide for both."""
+"""Signature verification with both RSA backends, and the backend's selection."""
 
 import hashlib
 import sys
@@ -10,10 +10,10 @@ from cryptography.hazmat.primitives.asymmetric import padding
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_auth import backends, libcrypto
-from edge_auth.backends import fastest, proves_itself
+from edge_auth import libcrypto, rsa_backend
 from edge_auth.libcrypto import Libcrypto, LibcryptoError
-from edge_auth.rsa import EXPONENT, Backend, Power, PublicKey, pure
+from edge_auth.rsa import EXPONENT, Backend, PublicKey, PublicKeyOperation, python_backend
+from edge_auth.rsa_backend import passes_self_test, select_backend
 from tests.unit.edge_auth import issuer
 
 LIBCRYPTO = Libcrypto()
@@ -29,8 +29,8 @@ def signature(bits: int, message: bytes) -> bytes:
     return key.sign(message, padding.PKCS1v15(), hashes.SHA256())
 
 
-def test_libcrypto_is_reached_on_this_interpreter() -> None:
-    assert isinstance(fastest(), Libcrypto)
+def test_libcrypto_is_selected_on_this_interpreter() -> None:
+    assert isinstance(select_backend(), Libcrypto)
 
 
 @pytest.mark.parametrize("bits", SIZES)
@@ -39,39 +39,41 @@ def test_both_backends_compute_the_same_power(bits: int, data: st.DataObject) ->
     number = data.draw(st.integers(0, modulus(bits) - 1))
     size = (modulus(bits).bit_length() + 7) // 8
     expected = pow(number, EXPONENT, modulus(bits)).to_bytes(size)
-    assert pure(modulus(bits))(number.to_bytes(size)) == expected
+    assert python_backend(modulus(bits))(number.to_bytes(size)) == expected
     assert LIBCRYPTO(modulus(bits))(number.to_bytes(size)) == expected
 
 
 @pytest.mark.parametrize("bits", SIZES)
 @given(message=st.binary(max_size=80), flip=st.integers(0, 2_047), extra=st.binary(max_size=2))
-def test_both_backends_give_the_same_verdict(
+def test_both_backends_accept_same_signatures(
     bits: int, message: bytes, flip: int, extra: bytes
 ) -> None:
     good = signature(bits, message)
     flipped = (int.from_bytes(good) ^ (1 << flip)).to_bytes(len(good))
     edge = modulus(bits).to_bytes(len(good))
     digest = hashlib.sha256(message).digest()
-    keys = [PublicKey(modulus(bits), backend) for backend in (pure, LIBCRYPTO)]
+    keys = [PublicKey(modulus(bits), backend) for backend in (python_backend, LIBCRYPTO)]
     for key in keys:
-        assert key.verifies(digest, good)
+        assert key.verify_signature(digest, good)
         for bad in (flipped, good + extra + b"\0", good[1:], b"\0" + good, b"", edge, extra):
-            assert not key.verifies(digest, bad)
-        assert not key.verifies(hashlib.sha256(message + b"x").digest(), good)
+            assert not key.verify_signature(digest, bad)
+        assert not key.verify_signature(hashlib.sha256(message + b"x").digest(), good)
 
 
-def test_the_signature_that_is_one_below_the_modulus_is_computed_and_n_itself_is_not() -> None:
+def test_signature_equal_to_modulus_is_rejected() -> None:
     number = modulus(2_048)
-    for backend in (pure, LIBCRYPTO):
+    for backend in (python_backend, LIBCRYPTO):
         key = PublicKey(number, backend)
-        # (n-1)**65537 mod n = n-1, whose block is none of ours; n would be zero.
+        # (n-1)**65537 mod n = n-1, which isn't a valid block; n would give zero.
         assert backend(number)((number - 1).to_bytes(256)) == (number - 1).to_bytes(256)
-        assert not key.verifies(b"\0" * 32, number.to_bytes(256))
+        assert not key.verify_signature(b"\0" * 32, number.to_bytes(256))
 
 
-def test_a_lenient_padding_is_refused() -> None:
-    """Bleichenbacher's forgery of 2006 lives on checks that parse the padding: here the block is
-    compared as a whole. Signed with the real key: a shorter filler, with garbage behind."""
+def test_malformed_padding_is_rejected() -> None:
+    """Bleichenbacher's 2006 forgery exploits verifiers that parse the padding.
+
+    The blocks are signed with the real key; only one has the required padding.
+    """
     private = issuer.private_key("rsa-2048", 2_048).private_numbers()
     number = private.public_numbers.n
     digest = hashlib.sha256(b"message").digest()
@@ -84,41 +86,43 @@ def test_a_lenient_padding_is_refused() -> None:
         "no NULL": b"\x00\x01" + b"\xff" * 204 + b"\x00" + info.replace(b"\x05\x00", b"", 1)[:51],
         "no filler": b"\x00" * 204 + b"\x00" + info,
     }
-    for backend in (pure, LIBCRYPTO):
+    for backend in (python_backend, LIBCRYPTO):
         key = PublicKey(number, backend)
         for name, block in blocks.items():
             forged = pow(int.from_bytes(block.rjust(256, b"\0")), private.d, number).to_bytes(256)
-            assert key.verifies(digest, forged) is (name == "good"), name
+            assert key.verify_signature(digest, forged) is (name == "good"), name
 
 
-def test_a_backend_that_says_yes_to_everything_does_not_prove_itself() -> None:
-    assert proves_itself(pure)
-    assert proves_itself(LIBCRYPTO)
+def test_constant_backend_fails_self_test() -> None:
+    assert passes_self_test(python_backend)
+    assert passes_self_test(LIBCRYPTO)
 
-    def constant(_: int) -> Power:
+    def constant(_: int) -> PublicKeyOperation:
         return lambda signature: signature
 
-    assert not proves_itself(constant)
+    assert not passes_self_test(constant)
 
 
-def test_without_libcrypto_the_pure_backend_serves(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_libcrypto_selects_python_backend(monkeypatch: pytest.MonkeyPatch) -> None:
     def unreachable() -> None:
         raise LibcryptoError
 
-    monkeypatch.setattr(libcrypto, "_library", unreachable)
-    assert backends.fastest.__wrapped__() is pure
+    monkeypatch.setattr(libcrypto, "_load_library", unreachable)
+    assert rsa_backend.select_backend.__wrapped__() is python_backend
 
 
-def test_a_library_without_our_functions_is_no_crash(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_library_without_openssl_functions_selects_python_backend(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     class Empty:
         pass
 
-    monkeypatch.setattr(libcrypto, "_library", Empty)
-    assert backends.fastest.__wrapped__() is pure
+    monkeypatch.setattr(libcrypto, "_load_library", Empty)
+    assert rsa_backend.select_backend.__wrapped__() is python_backend
 
 
-@pytest.mark.parametrize("backend", [pure, LIBCRYPTO], ids=["pure", "libcrypto"])
-def test_threads_that_share_a_key_do_not_disturb_each_other(backend: Backend) -> None:
+@pytest.mark.parametrize("backend", [python_backend, LIBCRYPTO], ids=["pure", "libcrypto"])
+def test_threads_can_share_key(backend: Backend) -> None:
     key = PublicKey(modulus(2_048), backend)
     messages = [f"message {number}".encode() for number in range(8)]
     signed = [(hashlib.sha256(it).digest(), signature(2_048, it)) for it in messages]
@@ -127,7 +131,7 @@ def test_threads_that_share_a_key_do_not_disturb_each_other(backend: Backend) ->
     def work(mine: int) -> None:
         for turn in range(60):
             other = (mine + turn) % len(signed)
-            if key.verifies(signed[mine][0], signed[other][1]) is not (mine == other):
+            if key.verify_signature(signed[mine][0], signed[other][1]) is not (mine == other):
                 wrong.append((mine, other))
 
     interval = sys.getswitchinterval()

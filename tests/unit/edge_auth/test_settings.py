@@ -1,4 +1,4 @@
-"""A wrong setting fails with a sentence that names it."""
+"""Settings: an invalid one raises an error that names it."""
 
 import json
 from typing import Any
@@ -12,7 +12,7 @@ from tests.unit.edge_auth import issuer
 RULE = {"path": "/*", "public": True}
 
 
-def test_the_demo_school_is_accepted_as_json() -> None:
+def test_defaults_are_applied() -> None:
     it = parse(json.loads(json.dumps(issuer.settings())))
     assert it.token_use == "access"
     assert it.jwks_uri == f"{issuer.ISSUER}/.well-known/jwks.json"
@@ -20,12 +20,12 @@ def test_the_demo_school_is_accepted_as_json() -> None:
 
 
 @pytest.mark.parametrize("key", ["schema", "issuer", "client_id", "jwks", "hosted_ui", "rules"])
-def test_what_is_missing_is_named(key: str) -> None:
+def test_missing_setting_is_named_in_error(key: str) -> None:
     document = issuer.settings()
     del document[key]
-    with pytest.raises(SettingsError, match=key) as refused:
+    with pytest.raises(SettingsError, match=key) as raised:
         parse(document)
-    assert refused.value.key == key
+    assert raised.value.key == key
 
 
 @pytest.mark.parametrize(
@@ -89,11 +89,11 @@ def test_what_is_missing_is_named(key: str) -> None:
         ),
     ],
 )
-def test_what_is_wrong_is_named(changes: dict[str, Any], key: str) -> None:
-    with pytest.raises(SettingsError) as refused:
+def test_invalid_setting_is_named_in_error(changes: dict[str, Any], key: str) -> None:
+    with pytest.raises(SettingsError) as raised:
         parse(issuer.settings(**changes))
-    assert refused.value.key == key
-    assert key in str(refused.value)
+    assert raised.value.key == key
+    assert key in str(raised.value)
 
 
 @pytest.mark.parametrize(
@@ -110,11 +110,11 @@ def test_what_is_wrong_is_named(changes: dict[str, Any], key: str) -> None:
         {"jwks": {"keys": [issuer.jwk("small", 2_047), "odd", issuer.jwk()]}},
     ],
 )
-def test_what_is_right_is_accepted(changes: dict[str, Any]) -> None:
+def test_valid_setting_is_accepted(changes: dict[str, Any]) -> None:
     parse(issuer.settings(**changes))
 
 
 @pytest.mark.parametrize("document", [None, [], "x", 7])
-def test_what_is_no_object(document: object) -> None:
+def test_document_other_than_object_is_rejected(document: object) -> None:
     with pytest.raises(SettingsError, match="JSON object"):
         parse(document)

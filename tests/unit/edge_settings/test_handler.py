@@ -1,4 +1,4 @@
-"""One request of CloudFormation in, exactly one answer out, whatever happens."""
+"""The custom resource handler: each CloudFormation request gets exactly one response."""
 
 import copy
 import io
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from edge_settings.handler import lambda_handler
 from tests.strategies import json_values
 from tests.support.paths import ROOT
-from tests.unit.edge_settings.fakes import KEYS, FakeAws, install
+from tests.unit.edge_settings.fake_aws import JWKS, FakeAws, install
 
 EVENT = json.loads((ROOT / "events/edge_settings/create-auth-version.json").read_text())
 
@@ -32,92 +32,92 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> FakeAws:
     return it
 
 
-def changed(**properties: object) -> dict[str, Any]:
+def event_with(**properties: object) -> dict[str, Any]:
     event = copy.deepcopy(EVENT)
     event["ResourceProperties"] |= properties
     return dict(event)
 
 
-def with_settings(**more: object) -> dict[str, Any]:
-    document = json.loads(EVENT["ResourceProperties"]["Settings"]) | more
-    return changed(Settings=json.dumps(document))
+def event_with_settings(**changes: object) -> dict[str, Any]:
+    document = json.loads(EVENT["ResourceProperties"]["Settings"]) | changes
+    return event_with(Settings=json.dumps(document))
 
 
-def written(package: bytes) -> dict[str, Any]:
+def settings_in(package: bytes) -> dict[str, Any]:
     with zipfile.ZipFile(io.BytesIO(package)) as archive:
         document = json.loads(archive.read("settings.json"))
     assert isinstance(document, dict)
     return document
 
 
-def test_publishes_the_built_package_with_settings_and_signing_keys(fake: FakeAws) -> None:
+def test_create_publishes_package_with_settings_and_signing_keys(fake: FakeAws) -> None:
     lambda_handler(EVENT, None)
-    (told,) = fake.told
-    assert told["Status"] == "SUCCESS", told
-    assert told["Data"] == {
+    (response,) = fake.responses
+    assert response["Status"] == "SUCCESS", response
+    assert response["Data"] == {
         "VersionArn": "arn:aws:lambda:us-east-1:123456789012:function:meridian-dev-edge-auth:2"
     }
     (package,) = fake.published
-    assert written(package)["jwks"] == KEYS
-    assert written(package)["client_id"] == "exampleclient"
+    assert settings_in(package)["jwks"] == JWKS
+    assert settings_in(package)["client_id"] == "exampleclient"
 
 
-def test_the_same_request_again_publishes_nothing_new(fake: FakeAws) -> None:
+def test_unchanged_update_publishes_no_new_version(fake: FakeAws) -> None:
     lambda_handler(EVENT, None)
     lambda_handler(EVENT | {"RequestType": "Update", "PhysicalResourceId": "x"}, None)
     assert len(fake.published) == 1
-    assert fake.told[0]["Data"] == fake.told[1]["Data"]
-    assert fake.told[0]["PhysicalResourceId"] == fake.told[1]["PhysicalResourceId"]
+    assert fake.responses[0]["Data"] == fake.responses[1]["Data"]
+    assert fake.responses[0]["PhysicalResourceId"] == fake.responses[1]["PhysicalResourceId"]
 
 
-def test_a_missing_setting_fails_the_deployment_with_its_name(fake: FakeAws) -> None:
+def test_missing_setting_fails_deployment_and_is_named(fake: FakeAws) -> None:
     document = json.loads(EVENT["ResourceProperties"]["Settings"])
     for key in ("issuer", "client_id", "rules", "jwks_uri", "hosted_ui"):
-        left = {name: value for name, value in document.items() if name != key}
-        lambda_handler(changed(Settings=json.dumps(left)), None)
-        assert fake.told[-1]["Status"] == "FAILED"
-        assert key in str(fake.told[-1]["Reason"]), fake.told[-1]["Reason"]
+        remaining = {name: value for name, value in document.items() if name != key}
+        lambda_handler(event_with(Settings=json.dumps(remaining)), None)
+        assert fake.responses[-1]["Status"] == "FAILED"
+        assert key in str(fake.responses[-1]["Reason"]), fake.responses[-1]["Reason"]
     assert fake.published == []
 
 
 @pytest.mark.parametrize(
     ("properties", "code"),
     [
-        ({"Room": "edge_nothing"}, "missing_property"),
+        ({"Component": "edge_nothing"}, "missing_property"),
         ({"BuiltVersion": "arn:aws:lambda:us-east-1:1:function:f:$LATEST"}, "missing_property"),
         ({"BuiltVersion": "arn:aws:lambda:us-east-1:1:function:f:7"}, "package"),
         ({"Settings": "{"}, "invalid_settings"),
         ({"Settings": "[]"}, "invalid_settings"),
     ],
 )
-def test_what_cannot_be_served_says_why(
+def test_invalid_property_fails_with_error_code(
     properties: dict[str, object], code: str, fake: FakeAws
 ) -> None:
-    lambda_handler(changed(**properties), None)
-    (told,) = fake.told
-    assert told["Status"] == "FAILED"
-    assert str(told["Reason"]).startswith(f"[{code}]")
+    lambda_handler(event_with(**properties), None)
+    (response,) = fake.responses
+    assert response["Status"] == "FAILED"
+    assert str(response["Reason"]).startswith(f"[{code}]")
 
 
-def test_keys_that_cannot_be_fetched_fail_the_deployment(fake: FakeAws) -> None:
-    fake.keys_answer = False
+def test_unavailable_signing_keys_fail_deployment(fake: FakeAws) -> None:
+    fake.jwks_available = False
     lambda_handler(EVENT, None)
-    assert str(fake.told[0]["Reason"]).startswith("[signing_keys]")
+    assert str(fake.responses[0]["Reason"]).startswith("[signing_keys]")
 
 
-def test_delete_deletes_nothing_and_succeeds(fake: FakeAws) -> None:
+def test_delete_succeeds_without_changes(fake: FakeAws) -> None:
     lambda_handler(EVENT | {"RequestType": "Delete", "PhysicalResourceId": "x"}, None)
-    assert fake.told[0]["Status"] == "SUCCESS"
+    assert fake.responses[0]["Status"] == "SUCCESS"
     assert fake.published == []
 
 
-def test_no_value_of_a_setting_is_logged(fake: FakeAws, capsys: pytest.CaptureFixture[str]) -> None:
-    lambda_handler(with_settings(site_name="canary-of-the-settings"), None)
-    assert fake.told[0]["Status"] == "SUCCESS", fake.told
+def test_log_contains_no_setting_value(fake: FakeAws, capsys: pytest.CaptureFixture[str]) -> None:
+    lambda_handler(event_with_settings(site_name="canary-of-the-settings"), None)
+    assert fake.responses[0]["Status"] == "SUCCESS", fake.responses
     assert "canary" not in capsys.readouterr().out
 
 
-def test_client_urls_are_the_origins_with_their_paths(fake: FakeAws) -> None:
+def test_client_urls_are_origins_with_paths(fake: FakeAws) -> None:
     event = EVENT | {
         "ResourceType": "Custom::ClientUrls",
         "ResourceProperties": {
@@ -129,7 +129,7 @@ def test_client_urls_are_the_origins_with_their_paths(fake: FakeAws) -> None:
         },
     }
     lambda_handler(event, None)
-    assert fake.told[0]["Status"] == "SUCCESS"
+    assert fake.responses[0]["Status"] == "SUCCESS"
     (urls,) = fake.urls
     assert urls.callback_urls == (
         "https://d1.cloudfront.net/auth/callback",
@@ -143,23 +143,25 @@ def test_client_urls_are_the_origins_with_their_paths(fake: FakeAws) -> None:
     kind=st.sampled_from(["Custom::EdgeVersion", "Custom::ClientUrls", "Custom::Other"]),
     request_type=st.sampled_from(["Create", "Update", "Delete"]),
     properties=st.dictionaries(
-        st.sampled_from(["Room", "BuiltVersion", "Settings", "Origins", "UserPoolId", "ClientId"]),
+        st.sampled_from(
+            ["Component", "BuiltVersion", "Settings", "Origins", "UserPoolId", "ClientId"]
+        ),
         json_values() | st.just("edge_auth") | st.just("{}"),
     ),
 )
-def test_any_request_gets_exactly_one_answer(
+def test_any_request_gets_exactly_one_response(
     kind: str, request_type: str, properties: dict[str, object], fake: FakeAws
 ) -> None:
-    before = len(fake.told)
+    before = len(fake.responses)
     event = EVENT | {
         "ResourceType": kind,
         "RequestType": request_type,
         "ResourceProperties": properties,
     }
     lambda_handler(event, None)
-    assert len(fake.told) == before + 1
-    told = fake.told[-1]
-    assert told["Status"] in {"SUCCESS", "FAILED"}
-    assert told["PhysicalResourceId"]
-    assert (told["Status"] == "FAILED") == ("Reason" in told)
-    assert "[unexpected]" not in str(told.get("Reason"))
+    assert len(fake.responses) == before + 1
+    response = fake.responses[-1]
+    assert response["Status"] in {"SUCCESS", "FAILED"}
+    assert response["PhysicalResourceId"]
+    assert (response["Status"] == "FAILED") == ("Reason" in response)
+    assert "[unexpected]" not in str(response.get("Reason"))

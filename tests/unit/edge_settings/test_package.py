@@ -1,4 +1,4 @@
-"""A package with its settings: everything that was there, and one file more."""
+"""Adding settings.json to a package keeps the other files and is reproducible."""
 
 import io
 import json
@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_settings.errors import PackageError
-from edge_settings.package import SETTINGS_NAME, with_settings
+from edge_settings.package import SETTINGS_NAME, add_settings
 from tests.strategies import json_objects
 
 FILES = st.dictionaries(
@@ -33,10 +33,10 @@ def unzipped(package: bytes) -> dict[str, bytes]:
 
 
 @given(files=FILES, settings=json_objects)
-def test_adds_the_settings_and_keeps_the_rest(
+def test_add_settings_keeps_other_files(
     files: dict[str, bytes], settings: dict[str, object]
 ) -> None:
-    made = unzipped(with_settings(zipped(files), settings))
+    made = unzipped(add_settings(zipped(files), settings))
     assert json.loads(made.pop(SETTINGS_NAME)) == settings
     assert made == files
 
@@ -45,19 +45,21 @@ def test_adds_the_settings_and_keeps_the_rest(
 def test_equal_input_gives_equal_bytes_in_any_order(
     files: dict[str, bytes], settings: dict[str, object]
 ) -> None:
-    turned = dict(reversed(list(settings.items())))
-    there = dict(reversed(list(files.items())))
-    assert with_settings(zipped(files), settings) == with_settings(zipped(there), turned)
+    reordered_settings = dict(reversed(list(settings.items())))
+    reordered_files = dict(reversed(list(files.items())))
+    assert add_settings(zipped(files), settings) == add_settings(
+        zipped(reordered_files), reordered_settings
+    )
 
 
 @given(files=FILES, first=json_objects, second=json_objects)
-def test_new_settings_replace_the_old(
+def test_new_settings_replace_existing(
     files: dict[str, bytes], first: dict[str, object], second: dict[str, object]
 ) -> None:
-    once = with_settings(zipped(files), first)
-    assert with_settings(once, second) == with_settings(zipped(files), second)
+    updated = add_settings(zipped(files), first)
+    assert add_settings(updated, second) == add_settings(zipped(files), second)
 
 
-def test_what_is_no_zip_is_refused() -> None:
+def test_malformed_package_is_rejected() -> None:
     with pytest.raises(PackageError, match="not a zip"):
-        with_settings(b"not a zip", {})
+        add_settings(b"not a zip", {})

@@ -166,35 +166,50 @@ def test_custom_resource_timeout_is_at_most_five_minutes(path: Path) -> None:
             assert int(it["Properties"]["ServiceTimeout"]) <= 300, name
 
 
-def test_the_distribution_names_versions_that_know_their_settings() -> None:
-    """A version without settings would refuse every visitor."""
-    config = resources(ROOT / "stacks" / "edge.yaml")["Distribution"]["Properties"]
-    behaviours = config["DistributionConfig"]["CacheBehaviors"]
-    named = {
-        association["LambdaFunctionARN"]["Fn::GetAtt"]
-        for behaviour in behaviours
-        for association in behaviour.get("LambdaFunctionAssociations", [])
+def cache_behaviors() -> dict[str, dict[str, Any]]:
+    """Return the distribution's cache behaviors by path pattern, the default one as "*"."""
+    distribution = resources(ROOT / "stacks" / "edge.yaml")["Distribution"]["Properties"]
+    config = distribution["DistributionConfig"]
+    behaviors = {it["PathPattern"]: it for it in config["CacheBehaviors"]}
+    return {"*": config["DefaultCacheBehavior"], **behaviors}
+
+
+def edge_functions(behavior: dict[str, Any]) -> set[tuple[str, str]]:
+    """Return event type and function version of a cache behavior's associations."""
+    return {
+        (it["EventType"], it["LambdaFunctionARN"]["Fn::GetAtt"])
+        for it in behavior.get("LambdaFunctionAssociations", [])
     }
-    assert named == {"EdgeAuthVersion.VersionArn", "EdgeIngestVersion.VersionArn"}
 
 
-def test_no_path_sees_a_session_but_through_the_gate() -> None:
-    """Whoever is sent the viewer's cookies stands behind edge_auth, or answers itself."""
-    config = resources(ROOT / "stacks" / "edge.yaml")["Distribution"]["Properties"]
-    gated, others = set(), set()
-    for behaviour in config["DistributionConfig"]["CacheBehaviors"]:
-        functions = {
-            (it["EventType"], it["LambdaFunctionARN"]["Fn::GetAtt"])
-            for it in behaviour.get("LambdaFunctionAssociations", [])
-        }
-        if functions == {("viewer-request", "EdgeAuthVersion.VersionArn")}:
-            gated.add(behaviour["PathPattern"])
-        elif "OriginRequestPolicyId" in behaviour:
-            # The collector answers itself: what it is sent goes no further.
-            assert functions == {("origin-request", "EdgeIngestVersion.VersionArn")}
-            others.add(behaviour["PathPattern"])
-    assert gated == {"/premium/*", "/app/*", "/auth/*", "/api/*"}
-    assert others == {"/v1/*", "/beacon/*", "/pixel/*", "/sourceConfig/*"}
+EDGE_AUTH = ("viewer-request", "Functions.Outputs.EdgeAuthVersionArn")
+EDGE_INGEST = ("origin-request", "Functions.Outputs.EdgeIngestVersionArn")
+
+
+def test_distribution_uses_versions_with_settings() -> None:
+    """A version without settings denies every request."""
+    associations = {
+        it for behavior in cache_behaviors().values() for it in edge_functions(behavior)
+    }
+    assert associations == {EDGE_AUTH, EDGE_INGEST}
+    outputs = load(ROOT / "stacks" / "edge-functions.yaml")["Outputs"]
+    for name in ("EdgeAuth", "EdgeIngest"):
+        value = outputs[f"{name}VersionArn"]["Value"]
+        assert value == {"Fn::GetAtt": f"{name}Version.VersionArn"}
+
+
+def test_origins_receive_session_cookies_only_through_edge_auth() -> None:
+    """edge_auth removes session cookies; the collector generates its responses itself."""
+    authorized, collected = set(), set()
+    for pattern, behavior in cache_behaviors().items():
+        functions = edge_functions(behavior)
+        if functions == {EDGE_AUTH}:
+            authorized.add(pattern)
+        elif "OriginRequestPolicyId" in behavior:
+            assert functions == {EDGE_INGEST}
+            collected.add(pattern)
+    assert authorized == {"/premium/*", "/app/*", "/auth/*", "/api/*"}
+    assert collected == {"/v1/*", "/beacon/*", "/pixel/*", "/sourceConfig/*"}
 
 
 def test_client_change_updates_its_urls_again() -> None:

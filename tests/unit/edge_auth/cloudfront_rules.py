@@ -1,10 +1,10 @@
-"""What CloudFront accepts of a viewer-request function, written from its pages and not our code."""
+"""CloudFront's rules for a viewer-request function's result, from its documentation."""
 
 from typing import Any
 
-from tests.unit.edge_auth.browser import Result
+from tests.unit.edge_auth.fake_browser import Result
 
-# CloudFront, "Restrictions on all edge functions": disallowed headers, and prefixes of them.
+# CloudFront, "Restrictions on all edge functions": disallowed headers and prefixes.
 DISALLOWED = {
     "connection", "expect", "keep-alive", "proxy-authenticate", "proxy-authorization",
     "proxy-connection", "trailer", "upgrade", "x-accel-buffering", "x-accel-charset",
@@ -12,11 +12,11 @@ DISALLOWED = {
 }  # fmt: skip
 DISALLOWED_PREFIXES = ("x-amz-cf-", "x-amzn-", "x-edge-")
 READ_ONLY = ("cdn-loop", "content-length", "host", "transfer-encoding", "via")
-MAXIMUM_RESPONSE = 40 * 1_024
+MAX_RESPONSE_BYTES = 40 * 1_024
 
 
-def check(result: Result, event: dict[str, Any]) -> None:
-    """Fails for a result that CloudFront would turn into a 502."""
+def assert_valid_result(result: Result, event: dict[str, Any]) -> None:
+    """Fail if CloudFront would answer the result with a 502."""
     if "status" in result:
         _check_response(result)
     else:
@@ -38,7 +38,7 @@ def _check_response(result: Result) -> None:
             assert value.isascii(), (name, value)
             assert value.isprintable(), (name, value)
             size += len(name) + len(value) + 4
-    assert size <= MAXIMUM_RESPONSE
+    assert size <= MAX_RESPONSE_BYTES
     assert result["headers"]["cache-control"][0]["value"] == "no-store"
 
 

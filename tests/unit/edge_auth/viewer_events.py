@@ -1,10 +1,11 @@
-"""Viewer-request events as CloudFront sends them."""
+"""Build viewer-request events in CloudFront's format."""
 
 from tests.unit.edge_auth.issuer import HOST
 
 type Headers = dict[str, list[dict[str, str]]]
 
-PAGE = {
+#: Headers that Chromium sends with a navigation.
+NAVIGATION_HEADERS = {
     "Accept": "text/html,application/xhtml+xml,*/*;q=0.8",
     "Sec-Fetch-Mode": "navigate",
     "Sec-Fetch-Dest": "document",
@@ -21,7 +22,7 @@ def viewer_request(
     cookies: dict[str, str] | None = None,
     host: str = HOST,
 ) -> dict[str, object]:
-    """An event (CloudFront, "Lambda@Edge event structure")."""
+    """Return an event (CloudFront, "Lambda@Edge event structure")."""
     fields = {"Host": host, "User-Agent": "test", **(headers or {})}
     if cookies:
         fields["Cookie"] = "; ".join(f"{name}={value}" for name, value in cookies.items())

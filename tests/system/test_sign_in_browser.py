@@ -1,8 +1,8 @@
-"""The whole way of a student, in a real Chromium, against the running system.
+"""Sign-in, refresh and sign-out of a student in Chromium, against the running system.
 
-The system is the `meridian` fixture, or one that is up already: MERIDIAN_URL (its portal),
-AWS_ENDPOINT_URL (its emulator), and MERIDIAN_STUDENTS as JSON, [{"email": …, "password": …,
-"paying": …}, …].
+The system is the `meridian` fixture, or a running one named by environment variables: MERIDIAN_URL
+(the portal), AWS_ENDPOINT_URL (the emulator) and MERIDIAN_STUDENTS (JSON: [{"email": …,
+"password": …, "paying": …}, …]).
 """
 
 import json
@@ -27,6 +27,8 @@ LOGIN_PAGE = re.compile(r"/oauth2/authorize\?")
 
 @dataclass(frozen=True)
 class Student:
+    """A user of the pool; paying students are in the group "paying"."""
+
     email: str
     password: str
     paying: bool
@@ -34,7 +36,7 @@ class Student:
 
 @dataclass(frozen=True)
 class Site:
-    """One running system, as these tests see it."""
+    """The running system: portal URL, emulator endpoint and students."""
 
     url: str
     endpoint: str
@@ -58,7 +60,7 @@ def site(request: pytest.FixtureRequest) -> Site:
     return Site(running.url, running.target.endpoint, tuple(students))
 
 
-# Of this module only: while Playwright runs, its event loop does, and asyncio.run refuses.
+# Module scope: while Playwright's event loop runs, asyncio.run raises.
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     with launched() as browser:
@@ -77,31 +79,33 @@ def page(context: BrowserContext) -> Page:
     return context.new_page()
 
 
-def names(context: BrowserContext) -> set[str]:
+def cookie_names(context: BrowserContext) -> set[str]:
     return {cookie["name"] for cookie in context.cookies() if cookie["name"].startswith("__Host-")}
 
 
 def sign_in(page: Page, student: Student) -> None:
-    """Fills in Cognito's hosted page."""
+    """Fill in the managed login page."""
     expect(page).to_have_url(LOGIN_PAGE)
     page.fill("input[name=username]", student.email)
     page.fill("input[name=password]", student.password)
     page.click("[type=submit]")
 
 
-def middle(token: str) -> str:
-    """The payload of a token as plain base64."""
+def payload(token: str) -> str:
+    """Return the payload of a token as standard base64."""
     return token.split(".")[1].replace("-", "+").replace("_", "/")
 
 
-def answers(page: Page) -> list[Response]:
-    """Every answer to a navigation from now on, redirects among them."""
-    seen: list[Response] = []
-    page.on("response", lambda it: seen.append(it) if it.request.is_navigation_request() else None)
-    return seen
+def record_navigations(page: Page) -> list[Response]:
+    """Return a list that receives every response to a navigation, redirects included."""
+    responses: list[Response] = []
+    page.on(
+        "response", lambda it: responses.append(it) if it.request.is_navigation_request() else None
+    )
+    return responses
 
 
-def test_a_paying_student_signs_in_reads_renews_and_signs_out(
+def test_paying_student_signs_in_reads_refreshes_and_signs_out(
     context: BrowserContext, page: Page, site: Site
 ) -> None:
     page.goto("/premium/?week=3&q=a%26b")
@@ -109,9 +113,11 @@ def test_a_paying_student_signs_in_reads_renews_and_signs_out(
     expect(page).to_have_url(f"{site.url}/premium/?week=3&q=a%26b")
     expect(page.locator("h1")).to_be_visible()
 
-    ours = [cookie for cookie in context.cookies() if cookie["name"].startswith("__Host-meridian-")]
-    assert {TOKEN, REFRESH} <= {it["name"] for it in ours}
-    for cookie in ours:
+    session_cookies = [
+        cookie for cookie in context.cookies() if cookie["name"].startswith("__Host-meridian-")
+    ]
+    assert {TOKEN, REFRESH} <= {it["name"] for it in session_cookies}
+    for cookie in session_cookies:
         assert cookie["httpOnly"]
         assert cookie["secure"]
         assert cookie["sameSite"] == "Lax"
@@ -127,56 +133,56 @@ def test_a_paying_student_signs_in_reads_renews_and_signs_out(
 
     page.goto("/auth/sign-out")
     expect(page).to_have_url(f"{site.url}/")
-    assert names(context) == set()
+    assert cookie_names(context) == set()
     status = page.evaluate("fetch('/premium/').then(it => it.status)")
     assert status == 401
     page.goto("/premium/")
     expect(page).to_have_url(LOGIN_PAGE)
 
 
-def test_a_lost_token_is_renewed_with_one_redirect(
+def test_missing_token_is_refreshed_with_one_redirect(
     context: BrowserContext, page: Page, site: Site
 ) -> None:
     page.goto("/premium/")
     sign_in(page, site.student(paying=True))
     expect(page).to_have_url(f"{site.url}/premium/")
     context.clear_cookies(name=TOKEN)
-    seen = answers(page)
+    responses = record_navigations(page)
     page.goto("/premium/?again=1")
-    assert [(it.status, it.url) for it in seen] == [
+    assert [(it.status, it.url) for it in responses] == [
         (303, f"{site.url}/premium/?again=1"),
         (200, f"{site.url}/premium/?again=1"),
     ]
 
 
-def test_a_refused_renewal_ends_at_the_sign_in(
+def test_revoked_refresh_token_starts_sign_in(
     context: BrowserContext, page: Page, site: Site
 ) -> None:
     page.goto("/premium/")
     sign_in(page, site.student(paying=True))
     expect(page).to_have_url(f"{site.url}/premium/")
     values = {cookie["name"]: cookie["value"] for cookie in context.cookies()}
-    claims = json.loads(page.evaluate("token => atob(token)", middle(values[TOKEN])))
+    claims = json.loads(page.evaluate("token => atob(token)", payload(values[TOKEN])))
     revoked = {"token": values[REFRESH], "client_id": claims["client_id"]}
     httpx.post(f"{site.endpoint}/oauth2/revoke", data=revoked).raise_for_status()
     context.clear_cookies(name=TOKEN)
     page.goto("/premium/")
     expect(page).to_have_url(LOGIN_PAGE)
-    assert not {TOKEN, REFRESH} & names(context)
+    assert not {TOKEN, REFRESH} & cookie_names(context)
 
 
-def test_two_tabs_sign_in_side_by_side(context: BrowserContext, page: Page, site: Site) -> None:
+def test_two_tabs_sign_in_concurrently(context: BrowserContext, page: Page, site: Site) -> None:
     other = context.new_page()
     page.goto("/premium/?tab=1")
     other.goto("/app/?tab=2")
-    for tab, address in ((other, "/app/?tab=2"), (page, "/premium/?tab=1")):
+    for tab, path in ((other, "/app/?tab=2"), (page, "/premium/?tab=1")):
         sign_in(tab, site.student(paying=True))
-        expect(tab).to_have_url(f"{site.url}{address}")
+        expect(tab).to_have_url(f"{site.url}{path}")
 
 
 @pytest.fixture
-def group(site: Site) -> Iterator[Callable[[str], None]]:
-    """Puts the student who does not pay into a group, as a purchase would; and out again."""
+def join_group(site: Site) -> Iterator[Callable[[str], None]]:
+    """Add the student who doesn't pay to a group, as a purchase would; remove them at the end."""
     client = boto3.client(
         "cognito-idp",
         region_name="us-east-1",
@@ -201,30 +207,32 @@ def group(site: Site) -> Iterator[Callable[[str], None]]:
         client.admin_remove_user_from_group(**student, GroupName=name)
 
 
-def test_a_purchase_opens_the_door_at_once(
-    page: Page, site: Site, group: Callable[[str], None]
+def test_purchase_takes_effect_after_refresh(
+    page: Page, site: Site, join_group: Callable[[str], None]
 ) -> None:
     page.goto("/premium/?week=3")
     sign_in(page, site.student(paying=False))
     expect(page).to_have_url(f"{site.url}/upgrade.html?return_to=%2Fpremium%2F%3Fweek%3D3")
     assert page.evaluate("fetch('/premium/').then(it => it.status)") == 403
-    group("paying")
+    join_group("paying")
     page.goto("/auth/refresh?return_to=%2Fpremium%2F%3Fweek%3D3")
     expect(page).to_have_url(f"{site.url}/premium/?week=3")
     expect(page.locator("h1")).to_be_visible()
 
 
-def test_an_error_page_reads_well_on_a_phone(page: Page) -> None:
-    complaints: list[str] = []
-    page.on("console", lambda it: complaints.append(it.text))
-    answer = page.goto("/auth/callback?code=stolen&state=AAAA")
-    assert answer is not None
-    assert answer.status == 400
-    assert "no-store" in answer.headers["cache-control"]
+def test_error_page_fits_phone_and_satisfies_csp(page: Page) -> None:
+    console_messages: list[str] = []
+    page.on("console", lambda it: console_messages.append(it.text))
+    response = page.goto("/auth/callback?code=stolen&state=AAAA")
+    assert response is not None
+    assert response.status == 400
+    assert "no-store" in response.headers["cache-control"]
     expect(page.locator("h1")).to_be_visible()
-    expect(page.locator("main")).to_have_css("max-width", "544px")  # its own style is allowed
+    expect(page.locator("main")).to_have_css(
+        "max-width", "544px"
+    )  # the CSP allows the page's style
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
-    # Chromium itself reports the status; a policy that broke the page would be reported as well.
-    assert not [text for text in complaints if "Content Security Policy" in text]
+    # Chromium reports the 400 status, and would report a CSP violation too.
+    assert not [text for text in console_messages if "Content Security Policy" in text]
     page.keyboard.press("Tab")
     expect(page.locator("a").first).to_be_focused()

@@ -1,4 +1,4 @@
-"""Who passes, who does not, and with which words."""
+"""Authorization: allowed and denied requests, status codes and reasons."""
 
 import json
 from collections.abc import Callable
@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from edge_auth import decision
-from edge_auth.gate import Gate
+from edge_auth import authorization
+from edge_auth.context import AuthContext
 from tests.unit.edge_auth import issuer
-from tests.unit.edge_auth.browser import Result
-from tests.unit.edge_auth.events import PAGE, viewer_request
+from tests.unit.edge_auth.fake_browser import Result
+from tests.unit.edge_auth.viewer_events import NAVIGATION_HEADERS, viewer_request
 
 TOKEN = "__Host-meridian-token"
 
@@ -19,8 +19,8 @@ def bearer(**claims: Any) -> dict[str, str]:
     return {"Authorization": f"Bearer {issuer.token(issuer.access_claims(**claims))}"}
 
 
-def answer(gate: Gate, event: object) -> Result:
-    return decision.answer(gate, event)[1].result
+def handle(context: AuthContext, event: object) -> Result:
+    return authorization.handle_viewer_request(context, event)[1].result
 
 
 @pytest.mark.parametrize(
@@ -33,11 +33,11 @@ def answer(gate: Gate, event: object) -> Result:
         ("/app/", {}, "401", "anonymous"),
     ],
 )
-def test_a_refused_program_gets_problem_json(
-    gate: Gate, uri: str, headers: dict[str, str], status: str, reason: str
+def test_denied_fetch_returns_problem_details(
+    context: AuthContext, uri: str, headers: dict[str, str], status: str, reason: str
 ) -> None:
     event = viewer_request(uri, headers=headers)
-    result = answer(gate, event)
+    result = handle(context, event)
     assert result["status"] == status
     assert result["headers"]["content-type"][0]["value"] == "application/problem+json"
     assert result["headers"]["cache-control"][0]["value"] == "no-store"
@@ -49,31 +49,33 @@ def test_a_refused_program_gets_problem_json(
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "BREW"])
-def test_every_method_is_judged(gate: Gate, method: str) -> None:
-    assert answer(gate, viewer_request(method=method))["status"] == "401"
-    assert "status" not in answer(gate, viewer_request(method=method, headers=bearer()))
+def test_every_method_requires_token(context: AuthContext, method: str) -> None:
+    assert handle(context, viewer_request(method=method))["status"] == "401"
+    assert "status" not in handle(context, viewer_request(method=method, headers=bearer()))
 
 
-def test_a_cookie_is_as_good_as_a_header_and_the_header_wins(gate: Gate) -> None:
+def test_cookie_authenticates_and_header_takes_precedence(context: AuthContext) -> None:
     cookies = {TOKEN: issuer.token()}
-    assert "status" not in answer(gate, viewer_request(cookies=cookies))
+    assert "status" not in handle(context, viewer_request(cookies=cookies))
     wins = viewer_request(cookies=cookies, headers={"Authorization": "Bearer broken"})
-    assert answer(gate, wins)["status"] == "401"
+    assert handle(context, wins)["status"] == "401"
 
 
-def test_the_index_is_added_to_a_folder(gate: Gate) -> None:
-    assert answer(gate, viewer_request("/app/", headers=bearer()))["uri"] == "/app/index.html"
+def test_index_document_is_appended_to_directory(context: AuthContext) -> None:
+    assert handle(context, viewer_request("/app/", headers=bearer()))["uri"] == "/app/index.html"
 
 
-def test_a_path_without_a_rule_is_refused_to_everyone(make_gate: Callable[..., Gate]) -> None:
-    gate = make_gate(rules=[{"path": "/premium/*", "signed_in": True}])
-    result = answer(gate, viewer_request("/other", headers=bearer()))
+def test_path_without_rule_is_denied(
+    make_context: Callable[..., AuthContext],
+) -> None:
+    context = make_context(rules=[{"path": "/premium/*", "signed_in": True}])
+    result = handle(context, viewer_request("/other", headers=bearer()))
     assert result["status"] == "403"
     assert json.loads(result["body"])["code"] == "no_rule"
 
 
-def test_a_person_gets_a_page(gate: Gate) -> None:
-    result = answer(gate, viewer_request("/app/%zz", headers=PAGE))
+def test_denied_navigation_returns_html(context: AuthContext) -> None:
+    result = handle(context, viewer_request("/app/%zz", headers=NAVIGATION_HEADERS))
     assert result["status"] == "400"
     assert result["headers"]["content-type"][0]["value"].startswith("text/html")
     assert "default-src 'none'" in result["headers"]["content-security-policy"][0]["value"]

@@ -1,23 +1,23 @@
-"""Entitlement by path and by claims."""
+"""Path rules: patterns, precedence and claim requirements."""
 
 from typing import Any
 
 import pytest
 
 from edge_auth.errors import NotEntitledError
-from edge_auth.rules import check_entitled, rule_for
-from edge_auth.settings import Rule, parse
+from edge_auth.path_rules import check_requirements, match_rule
+from edge_auth.settings import PathRule, parse
 from tests.unit.edge_auth import issuer
 
 
-def rules(*documents: dict[str, Any]) -> tuple[Rule, ...]:
+def rules(*documents: dict[str, Any]) -> tuple[PathRule, ...]:
     return parse(issuer.settings(rules=list(documents), upgrade_path=None)).rules
 
 
 def entitled(rule: dict[str, Any], **claims: Any) -> bool:
     (it,) = rules({"path": "/*", **rule})
     try:
-        check_entitled(it, claims)
+        check_requirements(it, claims)
     except NotEntitledError:
         return False
     return True
@@ -41,19 +41,19 @@ def entitled(rule: dict[str, Any], **claims: Any) -> bool:
         ("/a.b", "/axb", False),
     ],
 )
-def test_patterns(pattern: str, path: str, matches: bool) -> None:
+def test_pattern_matches_path(pattern: str, path: str, matches: bool) -> None:
     (rule,) = rules({"path": pattern, "public": True})
     assert rule.matches(path) is matches
 
 
-def test_the_first_match_wins_and_no_match_is_a_refusal() -> None:
+def test_first_matching_rule_wins_and_no_match_is_denied() -> None:
     all_rules = rules(
         {"path": "/premium/free/*", "public": True}, {"path": "/premium/*", "signed_in": True}
     )
-    assert rule_for(all_rules, "/premium/free/a").public
-    assert not rule_for(all_rules, "/premium/a").public
+    assert match_rule(all_rules, "/premium/free/a").public
+    assert not match_rule(all_rules, "/premium/a").public
     with pytest.raises(NotEntitledError):
-        rule_for(all_rules, "/other")
+        match_rule(all_rules, "/other")
 
 
 GROUPS = "cognito:groups"
@@ -89,5 +89,7 @@ GROUPS = "cognito:groups"
         ({"groups": {"any": ["a"]}, "claims": {"t": "x"}}, {GROUPS: ["a"], "t": "x"}, True),
     ],
 )
-def test_requirements(rule: dict[str, Any], claims: dict[str, Any], passes: bool) -> None:
+def test_requirements_match_claims(
+    rule: dict[str, Any], claims: dict[str, Any], passes: bool
+) -> None:
     assert entitled(rule, **claims) is passes

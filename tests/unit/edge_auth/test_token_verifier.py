@@ -1,4 +1,4 @@
-"""Structure, signature, claims: each refused for its own reason, limits at n and one past it."""
+"""Token verification: structure, signature, claims, cache; each limit at n and n + 1."""
 
 import json
 from typing import Any
@@ -7,25 +7,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_auth import verifier
-from edge_auth.claims import Expectations
-from edge_auth.encoding import decode, encode, json_object
+from edge_auth import token_verifier
+from edge_auth.claims import ExpectedClaims
+from edge_auth.encoding import base64url_decode, base64url_encode, parse_json_object
 from edge_auth.errors import EdgeAuthError, SettingsError, TokenError, TokenExpiredError
-from edge_auth.verifier import Verifier
+from edge_auth.token_verifier import TokenVerifier
 from tests.unit.edge_auth import issuer
-from tests.unit.edge_auth.conftest import gate_of
+from tests.unit.edge_auth.conftest import create_context
 
 KEY = issuer.private_key("first", 2_048)
 
 
-def fresh(**changes: Any) -> Verifier:
-    return gate_of(issuer.Clock(), **changes).verifier
+def create_verifier(**changes: Any) -> TokenVerifier:
+    return create_context(issuer.Clock(), **changes).verifier
 
 
 def code_of(token: str, **changes: Any) -> str:
-    """The code of the refusal, or "good"."""
+    """Return the error's code, or "good" for a valid token."""
     try:
-        fresh(**changes).verify(token)
+        create_verifier(**changes).verify(token)
     except EdgeAuthError as error:
         return error.code
     return "good"
@@ -45,17 +45,17 @@ HEAD: dict[str, object] = {"kid": "first", "alg": "RS256"}
 
 
 @given(st.binary(max_size=50))
-def test_base64url_has_one_text_per_value(data: bytes) -> None:
-    assert decode(encode(data).encode()) == data
+def test_base64url_round_trips(data: bytes) -> None:
+    assert base64url_decode(base64url_encode(data).encode()) == data
 
 
 @given(st.binary(max_size=12) | st.text("AQgwZz-_+/= \n.", max_size=8).map(str.encode))
-def test_a_text_that_decodes_is_the_text_of_its_value(segment: bytes) -> None:
+def test_base64url_accepts_only_canonical_encoding(segment: bytes) -> None:
     try:
-        data = decode(segment)
+        data = base64url_decode(segment)
     except TokenError:
         return
-    assert encode(data).encode() == segment
+    assert base64url_encode(data).encode() == segment
 
 
 @pytest.mark.parametrize(
@@ -90,11 +90,11 @@ def test_a_text_that_decodes_is_the_text_of_its_value(segment: bytes) -> None:
         (b"\xef\xbb\xbf" + json.dumps(HEAD).encode(), "token_malformed"),
     ],
 )
-def test_headers(header: Part, code: str) -> None:
+def test_header_is_verified(header: Part, code: str) -> None:
     assert code_of(signed(header)) == code
 
 
-def test_a_key_in_the_header_is_never_used() -> None:
+def test_key_in_header_is_ignored() -> None:
     own = issuer.private_key("evil", 2_048)
     head = json.dumps(HEAD | {"jwk": issuer.jwk("evil")}).encode()
     token = issuer.sign(head, json.dumps(issuer.access_claims()).encode(), own)
@@ -131,7 +131,7 @@ def test_a_key_in_the_header_is_never_used() -> None:
         ({"nbf": "now"}, "nbf_refused"),
     ],
 )
-def test_claims(changes: dict[str, object], code: str) -> None:
+def test_claim_is_verified(changes: dict[str, object], code: str) -> None:
     assert code_of(signed(HEAD, issuer.access_claims() | changes)) == code
 
 
@@ -158,19 +158,19 @@ def test_exp_is_required() -> None:
         b"{'exp':1}",
     ],
 )
-def test_payloads_that_are_signed_and_still_no_claims(payload: bytes) -> None:
+def test_signed_malformed_payload_is_rejected(payload: bytes) -> None:
     token = signed(HEAD, payload)
     assert code_of(token) in ("token_malformed", "token_too_long", "issuer_refused", "exp_refused")
 
 
-def test_white_space_around_an_object_is_json() -> None:
-    assert json_object(b' \n{"a": 1}\t ') == {"a": 1}
+def test_white_space_around_json_object_is_accepted() -> None:
+    assert parse_json_object(b' \n{"a": 1}\t ') == {"a": 1}
 
 
 @pytest.mark.parametrize(
     "token", ["", ".", "..", "...", "a.b", "a.b.c.d", "é.b.c", "a b.c.d", "\ud800"]
 )
-def test_what_has_no_three_segments(token: str) -> None:
+def test_token_without_three_segments_is_rejected(token: str) -> None:
     assert code_of(token) == "token_malformed"
 
 
@@ -187,7 +187,7 @@ def test_what_has_no_three_segments(token: str) -> None:
         lambda token: token.replace("-", "+").replace("_", "/"),
     ],
 )
-def test_other_spellings_of_a_good_token(change: Any) -> None:
+def test_changed_encoding_of_valid_token_is_rejected(change: Any) -> None:
     token = next(
         it
         for it in (issuer.token(issuer.access_claims(jti=str(n))) for n in range(50))
@@ -198,25 +198,25 @@ def test_other_spellings_of_a_good_token(change: Any) -> None:
 
 
 def token_of_length(length: int) -> str:
-    """A good token of exactly so many characters: spaces in header and payload make it up."""
+    """Return a valid token of exactly this length, padded with JSON white space."""
     head, body = json.dumps(HEAD).encode(), json.dumps(issuer.access_claims()).encode()
     for spaces in range(4):
         header = head + b" " * spaces
-        rest = length - 2 - len(encode(header)) - len(encode(bytes(256)))
+        rest = length - 2 - len(base64url_encode(header)) - len(base64url_encode(bytes(256)))
         for payload in (body + b" " * (rest * 3 // 4 - len(body) + more) for more in (-1, 0, 1)):
-            if len(encode(payload)) == rest:
+            if len(base64url_encode(payload)) == rest:
                 return signed(header, payload)
     raise AssertionError(length)
 
 
 @pytest.mark.parametrize(("length", "code"), [(8_192, "good"), (8_193, "token_too_long")])
-def test_the_longest_token(length: int, code: str) -> None:
+def test_token_limit_is_8192_bytes(length: int, code: str) -> None:
     token = token_of_length(length)
     assert len(token) == length
     assert code_of(token) == code
 
 
-def test_an_id_token_is_checked_by_aud() -> None:
+def test_id_token_audience_is_aud() -> None:
     token = issuer.token(issuer.id_claims())
     assert code_of(token, token_use="id") == "good"
     assert code_of(token) == "token_use_refused"
@@ -224,15 +224,15 @@ def test_an_id_token_is_checked_by_aud() -> None:
     assert code_of(other, token_use="id") == "audience_refused"
 
 
-def test_the_newer_issuer_form_is_taken_when_it_is_the_configured_one() -> None:
+def test_configured_issuer_form_is_required() -> None:
     newer = issuer.ISSUER.replace("cognito-idp", "issuer-cognito-idp")
     token = issuer.token(issuer.access_claims(iss=newer))
     assert code_of(token, issuer=newer) == "good"
     assert code_of(issuer.token(), issuer=newer) == "issuer_refused"
 
 
-def test_a_remembered_token_dies_at_its_exp(clock: issuer.Clock) -> None:
-    it = gate_of(clock).verifier
+def test_cached_token_expires_at_exp(clock: issuer.Clock) -> None:
+    it = create_context(clock).verifier
     token = issuer.token(issuer.access_claims(exp=issuer.NOW + 100))
     assert it.verify(token) is it.verify(token)
     clock.now += 100
@@ -240,18 +240,18 @@ def test_a_remembered_token_dies_at_its_exp(clock: issuer.Clock) -> None:
         it.verify(token)
 
 
-def test_a_remembered_token_is_checked_again_after_five_minutes(clock: issuer.Clock) -> None:
-    it = gate_of(clock).verifier
+def test_cached_token_is_verified_again_after_five_minutes(clock: issuer.Clock) -> None:
+    it = create_context(clock).verifier
     token = issuer.token()
     first = it.verify(token)
-    clock.now += verifier.REMEMBERED_FOR - 1
+    clock.now += token_verifier.CACHE_SECONDS - 1
     assert it.verify(token) is first
     clock.now += 1
     assert it.verify(token) is not first
 
 
-def test_a_remembered_message_with_another_signature_is_not_remembered() -> None:
-    it = fresh()
+def test_cache_hit_requires_same_signature() -> None:
+    it = create_verifier()
     token = issuer.token()
     it.verify(token)
     message, _, signature = token.rpartition(".")
@@ -261,18 +261,18 @@ def test_a_remembered_message_with_another_signature_is_not_remembered() -> None
         it.verify(f"{message}.{other}")
 
 
-def test_keys_of_another_issuer_are_no_keys_of_this_one() -> None:
-    keys = gate_of(issuer.Clock()).keys
-    other = Expectations("https://other.example", issuer.CLIENT, "access", 0)
+def test_keys_of_another_issuer_are_rejected() -> None:
+    keys = create_context(issuer.Clock()).keys
+    other = ExpectedClaims("https://other.example", issuer.CLIENT, "access", 0)
     with pytest.raises(SettingsError, match="issuer"):
-        Verifier(keys, other, issuer.Clock())
+        TokenVerifier(keys, other, issuer.Clock())
 
 
-def test_memory_is_bounded() -> None:
-    it = fresh()
-    for number in range(2 * verifier.REMEMBERED + 10):
+def test_caches_are_bounded() -> None:
+    it = create_verifier()
+    for number in range(2 * token_verifier.MAX_CACHED_TOKENS + 10):
         it.verify(issuer.token(issuer.access_claims(jti=str(number))))
-    assert len(it._young) + len(it._old) <= 2 * verifier.REMEMBERED
+    assert len(it._recent) + len(it._older) <= 2 * token_verifier.MAX_CACHED_TOKENS
     for number in range(20):
         it.verify(issuer.token(None, "first", n=number))
-    assert len(it._headers) <= verifier.REMEMBERED_HEADERS
+    assert len(it._headers) <= token_verifier.MAX_CACHED_HEADERS

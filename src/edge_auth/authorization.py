@@ -1,0 +1,108 @@
+"""Authorize a viewer request: match its path rule, verify its token, return a CloudFront result."""
+
+from typing import Final
+
+from edge_auth import token_forwarding
+from edge_auth.claims import Claims
+from edge_auth.context import AuthContext
+from edge_auth.errors import PASSED, AnonymousError, EdgeAuthError, NotEntitledError, TokenError
+from edge_auth.path_rules import check_requirements, match_rule
+from edge_auth.paths import AUTH_PATH_PREFIX, decode_path, encode_path, quote, return_url
+from edge_auth.responses import Outcome, error_response, redirect
+from edge_auth.settings import PathRule
+from edge_auth.viewer_request import ViewerRequest
+
+# CloudFront, "Quotas": the maximum length of a custom header's value.
+MAX_IDENTITY_HEADER_CHARS: Final = 1_783
+
+
+def handle_viewer_request(
+    context: AuthContext, event: object
+) -> tuple[ViewerRequest | None, Outcome]:
+    """Return the parsed request and its outcome. Every EdgeAuthError becomes an error response.
+
+    If the event can't be parsed, the first value is None.
+    """
+    request: ViewerRequest | None = None
+    try:
+        request = ViewerRequest(event)
+        return request, _route(context, request)
+    except EdgeAuthError as error:
+        return request, error_response(request, error, site_name=context.settings.site_name)
+
+
+def _route(context: AuthContext, request: ViewerRequest) -> Outcome:
+    path = decode_path(request.uri)
+    if f"{path}/".startswith(AUTH_PATH_PREFIX):
+        from edge_auth import endpoints  # sign-in is rare: most cold starts don't need the import
+
+        return endpoints.dispatch(context, request, path)
+    rule = match_rule(context.settings.rules, path)
+    request.rule = rule.path
+    if rule.forwards_token:
+        uri = encode_path(request.uri, path)
+        token = token_forwarding.session_token(request)
+        return Outcome(request.to_api_request(uri, token), PASSED)
+    if rule.public:
+        return _allow(context, request, rule, path)
+    return _authorize(context, request, rule, path)
+
+
+def _authorize(context: AuthContext, request: ViewerRequest, rule: PathRule, path: str) -> Outcome:
+    try:
+        claims = context.authenticate(request)
+        check_requirements(rule, claims)
+    except NotEntitledError as error:
+        return _redirect_to_upgrade(context, request, error, path)
+    except (AnonymousError, TokenError) as error:
+        if not request.is_navigation:
+            raise
+        from edge_auth import token_refresh  # as above
+
+        return_to = return_url(encode_path(request.uri, path), request.query)
+        return token_refresh.refresh_or_sign_in(context, request, return_to, error)
+    return _allow(context, request, rule, path, claims)
+
+
+def _redirect_to_upgrade(
+    context: AuthContext, request: ViewerRequest, error: NotEntitledError, path: str
+) -> Outcome:
+    upgrade = context.settings.upgrade_path
+    if upgrade is None or upgrade == path or not request.is_navigation:
+        raise error
+    return_to = return_url(encode_path(request.uri, path), request.query)
+    location = f"{context.site_origin(request)}{upgrade}?return_to={quote(return_to)}"
+    return redirect(request, location, error.reason, code=error.code)
+
+
+def _allow(
+    context: AuthContext,
+    request: ViewerRequest,
+    rule: PathRule,
+    path: str,
+    claims: Claims | None = None,
+) -> Outcome:
+    # The origin receives the path that the rule matched, not the viewer's original encoding.
+    uri = encode_path(request.uri, path)
+    if path.endswith("/"):
+        uri += context.settings.index
+    identity = _identity_headers(claims) if claims is not None else {}
+    result = request.to_origin_request(uri, identity, strip_bearer_token=not rule.public)
+    return Outcome(result, PASSED)
+
+
+def _identity_headers(claims: Claims) -> dict[str, str]:
+    """Return headers with the token's subject and groups; a header that is too long is left out."""
+    subject, groups = claims.get("sub"), claims.get("cognito:groups")
+    names = groups if isinstance(groups, list) else []
+    fields = {
+        "x-meridian-subject": _header_value(subject),
+        "x-meridian-groups": ",".join(filter(None, map(_header_value, names))),
+    }
+    return {
+        name: value for name, value in fields.items() if 0 < len(value) <= MAX_IDENTITY_HEADER_CHARS
+    }
+
+
+def _header_value(value: object) -> str:
+    return quote(value) if isinstance(value, str) else ""

@@ -1,0 +1,34 @@
+"""Match a decoded path to its path rule, and check the token's claims against the rule."""
+
+from edge_auth.claims import Claims
+from edge_auth.errors import NotEntitledError
+from edge_auth.settings import ClaimRequirement, ClaimValue, PathRule
+
+
+def match_rule(rules: tuple[PathRule, ...], path: str) -> PathRule:
+    """Return the first rule that matches the decoded path, or raise NotEntitledError."""
+    for rule in rules:
+        if rule.matches(path):
+            return rule
+    raise NotEntitledError(code="no_rule")
+
+
+def _claim_values(claims: Claims, name: str) -> frozenset[ClaimValue]:
+    value = claims.get(name)
+    if name == "scope" and isinstance(value, str):
+        value = value.split(" ")  # RFC 8693, section 4.2
+    members = value if isinstance(value, list) else [value]
+    return frozenset(member for member in members if isinstance(member, (str, bool)))
+
+
+def _is_met(requirement: ClaimRequirement, claims: Claims) -> bool:
+    values = _claim_values(claims, requirement.claim)
+    if requirement.all_of is not None and not requirement.all_of <= values:
+        return False
+    return requirement.any_of is None or not requirement.any_of.isdisjoint(values)
+
+
+def check_requirements(rule: PathRule, claims: Claims) -> None:
+    """Check that the claims meet every requirement of the rule. Raises NotEntitledError if not."""
+    if not all(_is_met(requirement, claims) for requirement in rule.requirements):
+        raise NotEntitledError

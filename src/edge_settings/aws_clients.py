@@ -1,0 +1,130 @@
+"""Calls to Lambda, Cognito, the user pool's JWKS endpoint and CloudFormation."""
+
+import functools
+import json
+import urllib.request
+from typing import TYPE_CHECKING, Any, Final
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from edge_settings.errors import EdgeSettingsError, PackageError, SigningKeysError
+from edge_settings.resource_properties import ClientUrlsProperties
+
+if TYPE_CHECKING:
+    from mypy_boto3_cognito_idp import CognitoIdentityProviderClient
+    from mypy_boto3_lambda import LambdaClient
+
+#: Cognito's key set has two keys, less than 1 KB.
+MAX_JWKS_BYTES: Final = 64 * 1024
+TIMEOUT_SECONDS: Final = 10
+#: An attacker who could replace signing keys in transit could sign any token.
+_SECURE_PREFIXES: Final = ("https://", "http://127.0.0.1:", "http://localhost:")
+
+#: Fields that DescribeUserPoolClient returns and UpdateUserPoolClient doesn't accept.
+_READ_ONLY_FIELDS: Final = {"ClientSecret", "LastModifiedDate", "CreationDate"}
+
+
+@functools.cache
+def _lambda() -> "LambdaClient":
+    return boto3.client("lambda")
+
+
+@functools.cache
+def _cognito() -> "CognitoIdentityProviderClient":
+    return boto3.client("cognito-idp")
+
+
+def download_package(version_arn: str) -> bytes:
+    """Download the zip archive of a numbered version. Raises PackageError."""
+    function, _, version = version_arn.rpartition(":")
+    try:
+        found = _lambda().get_function(FunctionName=function, Qualifier=version)
+        with urllib.request.urlopen(found["Code"]["Location"], timeout=TIMEOUT_SECONDS) as response:  # noqa: S310 - a presigned URL from Lambda
+            package: bytes = response.read()
+    except (ClientError, BotoCoreError, OSError) as error:
+        raise PackageError(f"Can't download the package of {version_arn}: {error}.") from error
+    return package
+
+
+def publish(version_arn: str, package: bytes) -> str:
+    """Update the function's code to `package`, publish a version and return its ARN.
+
+    Unchanged code returns the existing version: Lambda "doesn't publish a version if the function's
+    configuration and code haven't changed since the last version" (API reference, PublishVersion).
+
+    Raises:
+        PackageError: Lambda rejects the code, or the version doesn't become active.
+    """
+    function = version_arn.rpartition(":")[0]
+    client = _lambda()
+    try:
+        updated = client.update_function_code(FunctionName=function, ZipFile=package)
+        client.get_waiter("function_updated_v2").wait(FunctionName=function)
+        published = client.publish_version(
+            FunctionName=function, CodeSha256=updated["CodeSha256"], Description="with settings"
+        )
+        client.get_waiter("published_version_active").wait(
+            FunctionName=function, Qualifier=published["Version"]
+        )
+    except (ClientError, BotoCoreError) as error:
+        raise PackageError(f"Can't publish a version of {function}: {error}.") from error
+    return f"{function}:{published['Version']}"
+
+
+def download_jwks(uri: str) -> dict[str, object]:
+    """Download the user pool's JWK set (RFC 7517, section 5). Raises SigningKeysError."""
+    if not uri.startswith(_SECURE_PREFIXES):
+        raise SigningKeysError(f"jwks_uri must use https or a loopback host, not {uri}.")
+    try:
+        with urllib.request.urlopen(uri, timeout=TIMEOUT_SECONDS) as response:  # noqa: S310 - checked above
+            body: bytes = response.read(MAX_JWKS_BYTES + 1)
+        document = json.loads(body) if len(body) <= MAX_JWKS_BYTES else None
+    except (OSError, ValueError) as error:
+        raise SigningKeysError(f"Can't download the signing keys from {uri}: {error}.") from error
+    if not isinstance(document, dict) or not document.get("keys"):
+        raise SigningKeysError(f"{uri} didn't return a key set.")
+    return document
+
+
+def set_client_urls(urls: ClientUrlsProperties) -> None:
+    """Set the callback and sign-out URLs of an app client; other attributes stay the same.
+
+    "If you don't provide a value for an attribute, Amazon Cognito sets it to its default value"
+    (API reference, UpdateUserPoolClient), so the update sends the existing attributes again.
+
+    Raises:
+        EdgeSettingsError: The app client can't be read or updated.
+    """
+    client = _cognito()
+    try:
+        present: dict[str, Any] = dict(
+            client.describe_user_pool_client(UserPoolId=urls.user_pool_id, ClientId=urls.client_id)[
+                "UserPoolClient"
+            ]
+        )
+        # Cognito may return an unset attribute as an empty string, which an update must not
+        # contain.
+        attributes = {
+            name: value
+            for name, value in present.items()
+            if name not in _READ_ONLY_FIELDS and value != ""
+        }
+        attributes["CallbackURLs"] = list(urls.callback_urls)
+        attributes["LogoutURLs"] = list(urls.logout_urls)
+        client.update_user_pool_client(**attributes)
+    except (ClientError, BotoCoreError) as error:
+        raise EdgeSettingsError(f"Can't update app client {urls.client_id}: {error}.") from error
+
+
+def send_response(url: str, document: dict[str, object]) -> None:
+    """PUT a custom resource's response to its presigned URL (CloudFormation, "Custom resources").
+
+    The content type is empty because the URL is signed without one. Raises OSError if the request
+    fails.
+    """
+    request = urllib.request.Request(  # noqa: S310 - a presigned URL from CloudFormation
+        url, data=json.dumps(document).encode(), method="PUT", headers={"Content-Type": ""}
+    )
+    with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS):  # noqa: S310 - as above
+        pass

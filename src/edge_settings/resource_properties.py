@@ -1,0 +1,110 @@
+"""Parse and validate the properties of the custom resources. Pure."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from edge_auth import settings as auth_settings
+from edge_auth.errors import SettingsError as AuthSettingsError
+from edge_ingest import settings as ingest_settings
+from edge_ingest.errors import SettingsError as IngestSettingsError
+from edge_settings.errors import InvalidSettingsError, MissingPropertyError
+
+#: Component -> the parser that its handler uses, so that a deployment validates the same rules.
+PARSERS: Final[Mapping[str, Callable[[object], object]]] = {
+    "edge_auth": auth_settings.parse,
+    "edge_ingest": ingest_settings.parse,
+}
+
+
+@dataclass(frozen=True)
+class EdgeVersionProperties:
+    """Custom::EdgeVersion: publish `built_version` of a function together with `settings`."""
+
+    component: str
+    #: ARN of the version that contains the package as built, `…:function:<name>:<number>`.
+    built_version: str
+    settings: dict[str, object]
+
+
+@dataclass(frozen=True)
+class ClientUrlsProperties:
+    """Custom::ClientUrls: the URLs to which Cognito may redirect users of the app client."""
+
+    user_pool_id: str
+    client_id: str
+    callback_urls: tuple[str, ...]
+    logout_urls: tuple[str, ...]
+
+
+def parse_edge_version(properties: Mapping[str, object]) -> EdgeVersionProperties:
+    """Parse the properties of a Custom::EdgeVersion.
+
+    `Settings` is a JSON string, because CloudFormation converts numbers and booleans in a custom
+    resource's properties to strings.
+
+    Raises:
+        MissingPropertyError: A property is missing or malformed.
+        InvalidSettingsError: `Settings` isn't a JSON object.
+    """
+    component = _string(properties, "Component")
+    if component not in PARSERS:
+        raise MissingPropertyError(
+            f"Component must be one of {sorted(PARSERS)}, not {component!r}."
+        )
+    text = _string(properties, "Settings")
+    try:
+        settings = json.loads(text)
+    except ValueError as error:
+        raise InvalidSettingsError(
+            f"Settings of {component} aren't valid JSON: {error}."
+        ) from error
+    if not isinstance(settings, dict):
+        raise InvalidSettingsError(f"Settings of {component} must be a JSON object.")
+    built_version = _string(properties, "BuiltVersion")
+    if not built_version.rpartition(":")[2].isdigit():
+        raise MissingPropertyError("BuiltVersion must be the ARN of a numbered version.")
+    return EdgeVersionProperties(component, built_version, settings)
+
+
+def validate_settings(component: str, settings: Mapping[str, object]) -> None:
+    """Validate settings with the component's own parser.
+
+    Raises:
+        InvalidSettingsError: The parser rejects the settings. The message names the setting.
+    """
+    try:
+        PARSERS[component](dict(settings))
+    except (AuthSettingsError, IngestSettingsError) as error:
+        raise InvalidSettingsError(f"Settings of {component}: {error}") from error
+
+
+def parse_client_urls(properties: Mapping[str, object]) -> ClientUrlsProperties:
+    """Parse the properties of a Custom::ClientUrls. `Origins` have a scheme and a host, and no
+    path.
+
+    Empty origins are skipped, so that a template can join an optional parameter.
+
+    Raises:
+        MissingPropertyError: A property is missing or malformed.
+    """
+    origins = properties.get("Origins")
+    if not isinstance(origins, list) or not all(isinstance(origin, str) for origin in origins):
+        raise MissingPropertyError("Origins must be a list of strings.")
+    origins = [origin.rstrip("/") for origin in origins if origin]
+    if not origins:
+        raise MissingPropertyError("Origins must contain at least one origin.")
+    return ClientUrlsProperties(
+        user_pool_id=_string(properties, "UserPoolId"),
+        client_id=_string(properties, "ClientId"),
+        callback_urls=tuple(origin + _string(properties, "CallbackPath") for origin in origins),
+        logout_urls=tuple(origin + _string(properties, "LogoutPath") for origin in origins),
+    )
+
+
+def _string(properties: Mapping[str, object], name: str) -> str:
+    value = properties.get(name)
+    if not isinstance(value, str) or not value:
+        raise MissingPropertyError(f"{name} is missing or isn't a string.")
+    return value

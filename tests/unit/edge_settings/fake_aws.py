@@ -1,0 +1,74 @@
+"""Lambda, Cognito and CloudFormation in memory, with the operations that edge_settings calls."""
+
+import json
+from dataclasses import dataclass, field
+from typing import Final
+
+import pytest
+
+from edge_settings import aws_clients
+from edge_settings.errors import PackageError, SigningKeysError
+from edge_settings.resource_properties import ClientUrlsProperties
+
+JWKS: Final[dict[str, object]] = {
+    "keys": [
+        {
+            "kty": "RSA",
+            "use": "sig",
+            "alg": "RS256",
+            "kid": "one",
+            "e": "AQAB",
+            # 2048 bits: the highest and the lowest are set, as in every RSA modulus.
+            "n": "gAAA" + "A" * 334 + "AAAB",
+        }
+    ]
+}
+
+
+@dataclass
+class FakeAws:
+    """Replaces the functions of `aws_clients` and records their effects.
+
+    `responses` contains the custom resource responses sent to CloudFormation.
+    """
+
+    packages: dict[str, bytes] = field(default_factory=dict)
+    published: list[bytes] = field(default_factory=list)
+    urls: list[ClientUrlsProperties] = field(default_factory=list)
+    responses: list[dict[str, object]] = field(default_factory=list)
+    jwks_available: bool = True
+
+    def download_package(self, version_arn: str) -> bytes:
+        try:
+            return self.packages[version_arn]
+        except KeyError as error:
+            raise PackageError(f"Can't download the package of {version_arn}.") from error
+
+    def publish(self, version_arn: str, package: bytes) -> str:
+        # Lambda doesn't publish a new version for unchanged code.
+        if not self.published or self.published[-1] != package:
+            self.published.append(package)
+        return f"{version_arn.rpartition(':')[0]}:{len(self.published) + 1}"
+
+    def download_jwks(self, uri: str) -> dict[str, object]:
+        if not self.jwks_available:
+            raise SigningKeysError(f"Can't download the signing keys from {uri}.")
+        return JWKS
+
+    def set_client_urls(self, urls: ClientUrlsProperties) -> None:
+        self.urls.append(urls)
+
+    def send_response(self, _url: str, document: dict[str, object]) -> None:
+        self.responses.append(json.loads(json.dumps(document)))
+
+
+def install(monkeypatch: pytest.MonkeyPatch, fake: FakeAws) -> None:
+    """Replace the functions of `aws_clients` by the fake's methods."""
+    for name in (
+        "download_package",
+        "publish",
+        "download_jwks",
+        "set_client_urls",
+        "send_response",
+    ):
+        monkeypatch.setattr(aws_clients, name, getattr(fake, name))
