@@ -1,18 +1,18 @@
-"""What an event costs on its way to the lake, beside two usual ways, in the same run.
+"""Measures the CPU per event of the stream processor, next to two common alternatives.
 
     .venv/bin/python benchmarks/stream.py [--rounds 15]
 
 Peers: Powertools' BatchProcessor with json and pyarrow's `Table.from_pylist`, as its documentation
 shows it; and DuckDB's `read_json` to Parquet on one thread. All take the same invocation event of
-Kinesis and write zstd Parquet. Ours also checks the law of conservation, finds duplicates and
-counts the live minutes, which no peer does.
+Kinesis and write zstd Parquet. Ours also checks the row counts, finds duplicates and updates live
+counters, which the peers don't.
 
 The events are the page views of the log that `make run` replays (see stream_input.py), the same in
-each run: in packs of 100, in packs of 10, and one plain JSON record each. Each candidate is a
-process with the environment that the template gives to the function. They take turns; a figure is
-the least CPU time of all rounds, because whatever else the machine does can only add to it, and a
-ratio is that of two such figures. Beside it stand the quarters of the rounds' own ratios. Prints
-each ratio with its demand, and exits 1 where one is not met.
+every run: in packs of 100, in packs of 10, and one plain JSON record each. Each candidate runs in a
+process with the function's environment variables. The candidates take turns. A figure is the
+minimum CPU time of all rounds, because other processes can only add to it; a ratio compares two
+minima, with the quartiles of the per-round ratios in brackets. Prints each ratio with its demand
+and exits with code 1 if a demand isn't met.
 """
 
 import argparse
@@ -25,8 +25,9 @@ import tempfile
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT: Final = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "src")]
 
 from benchmarks.stream_candidate import CANDIDATES, Process  # noqa: E402 - the path is set above
@@ -35,27 +36,27 @@ from benchmarks.stream_package import cold_start, package_size  # noqa: E402
 from tests.unit.stacks.test_templates import load  # noqa: E402
 
 # Demand: CPU over the peer's.
-POWERTOOLS = {"packs of 100": 0.25, "single": 0.28}
-DUCKDB_DEMAND = 1.0
-MEMORY_DEMAND = 0.40
-FRESHNESS_DEMAND = 90.0
-POLLING_SECONDS = 1.0
-EVENTS = 10_000
-SIZES = (1_000, 10_000, 60_000)
+POWERTOOLS_DEMANDS: Final = {"packs of 100": 0.25, "single": 0.28}
+DUCKDB_DEMAND: Final = 1.0
+MEMORY_DEMAND: Final = 0.40
+FRESHNESS_DEMAND_S: Final = 90.0
+POLLING_S: Final = 1.0
+EVENTS: Final = 10_000
+SIZES: Final = (1_000, 10_000, 60_000)
 
 type Taken = dict[str, list[float]]
 
 
 # --- measuring ----------------------------------------------------------------------------------
 def environment() -> dict[str, str]:
-    """That of the function, where it is the same in every deployment."""
+    """Return the function's environment variables that are the same in every deployment."""
     variables = load(ROOT / "stacks" / "stream.yaml")["Globals"]["Function"]["Environment"]
     fixed = {name: it for name, it in variables["Variables"].items() if isinstance(it, str)}
     return {**os.environ, **fixed, "AWS_REGION": "us-east-1", "POWERTOOLS_TRACE_DISABLED": "true"}
 
 
 def rounds_of(processes: dict[str, Process], event: Path, rounds: int) -> Taken:
-    """CPU seconds by candidate, a list in the order of the rounds."""
+    """Return the CPU seconds of each round by candidate."""
     for process in processes.values():
         process.measure(event)
     taken: Taken = {name: [] for name in processes}
@@ -66,19 +67,19 @@ def rounds_of(processes: dict[str, Process], event: Path, rounds: int) -> Taken:
 
 
 def ratio(taken: Taken, peer: str) -> float:
-    """Ours over the peer's, each at its best."""
+    """Return the minimum of ours divided by the minimum of the peer's."""
     return min(taken["ours"]) / min(taken[peer])
 
 
 def spread(taken: Taken, peer: str) -> tuple[float, float]:
-    """Between these is half of the rounds' own ratios."""
+    """Return the first and third quartile of the per-round ratios."""
     each = [a / b for a, b in zip(taken["ours"], taken[peer], strict=True)]
     low, _, high = statistics.quantiles(each, n=4)
     return low, high
 
 
 def peak(name: str, event: Path) -> float:
-    """The highest memory of a process that does one invocation, in MiB."""
+    """Return the peak memory in MiB of a process that handles one invocation."""
     process = Process(name, environment())
     process.measure(event)
     return process.end()
@@ -86,7 +87,7 @@ def peak(name: str, event: Path) -> float:
 
 # --- printing -----------------------------------------------------------------------------------
 class Report:
-    """Prints figures, and counts the demands that are not met."""
+    """Prints figures and counts the demands that aren't met."""
 
     def __init__(self) -> None:
         self.failed = 0
@@ -109,16 +110,20 @@ class Report:
 
 
 def ratios(report: Report, events: dict[str, Path], rounds: int) -> None:
-    """CPU beside the peers."""
+    """Print the CPU time per event and the ratios to the peers."""
     processes = {name: Process(name, environment()) for name in CANDIDATES}
     for kind, event in events.items():
         taken = rounds_of(processes, event, rounds)
         print(f"{kind}, {EVENTS:,} events")
         for name, values in taken.items():
             report.show(f"{name}: µs of CPU an event", min(values) * 1e6 / EVENTS)
-        gated = DUCKDB_DEMAND if kind in POWERTOOLS else None
+        gated = DUCKDB_DEMAND if kind in POWERTOOLS_DEMANDS else None
         for figure, peer, demand in (
-            ("CPU over Powertools + json + from_pylist", "powertools", POWERTOOLS.get(kind)),
+            (
+                "CPU over Powertools + json + from_pylist",
+                "powertools",
+                POWERTOOLS_DEMANDS.get(kind),
+            ),
             ("CPU over DuckDB read_json to Parquet", "duckdb", gated),
             ("CPU over DuckDB without the requests' columns", "duckdb, events only", None),
         ):
@@ -128,7 +133,7 @@ def ratios(report: Report, events: dict[str, Path], rounds: int) -> None:
 
 
 def growth(report: Report, events: Sequence[tuple[int, Path]]) -> float:
-    """What an event costs as its batch grows; the CPU seconds of the largest."""
+    """Print the CPU time per event by batch size; return the CPU seconds of the largest batch."""
     process = Process("ours", environment())
     print("as the batch grows, packs of 100")
     for size, event in events:
@@ -139,7 +144,7 @@ def growth(report: Report, events: Sequence[tuple[int, Path]]) -> float:
 
 
 def memory(report: Report, event: Path) -> None:
-    """The highest memory."""
+    """Print the peak memory and its ratio to the peer's."""
     peaks = {name: min(peak(name, event) for _ in range(2)) for name in ("ours", "powertools")}
     print(f"peak memory of a process, {SIZES[-1]:,} events")
     for name, mib in peaks.items():
@@ -149,7 +154,7 @@ def memory(report: Report, event: Path) -> None:
 
 
 def package(report: Report, batch: float) -> None:
-    """How large, how soon there, and how soon a row is; after `make build`."""
+    """Print package size, cold start and freshness; needs `make build`."""
     print("the package")
     if (size_of := package_size()) is not None:
         report.show("zipped, MB", size_of[0] / 1e6)
@@ -161,26 +166,26 @@ def package(report: Report, batch: float) -> None:
 
 
 def freshness(report: Report, batch: float, cold: float) -> None:
-    """Seconds from an answered request to a row that Athena reads, at worst, without a backlog.
+    """Print the maximum seconds from a response to a row that Athena reads, without a backlog.
 
     "Lambda polls shards in your stream for records at a rate of once per second for each shard",
-    and gathers for as long as the window, which begins when the invocation before has ended (How
-    Lambda processes records from Amazon Kinesis Data Streams). A row is there once its object is:
-    partitions are projected. The network's share of some ten calls to AWS is not in it.
+    and the batching window starts after the previous invocation ("How Lambda processes records from
+    Amazon Kinesis Data Streams"). A row is visible once its object exists, because partitions are
+    projected. The network time of about ten AWS calls isn't included.
     """
     template = load(ROOT / "stacks" / "stream.yaml")
     window = float(template["Parameters"]["EventsBatchingWindow"]["Default"])
-    print("until a row can be asked for, at worst, with the template's settings")
-    report.show("polling: seconds", POLLING_SECONDS)
-    report.show("gathering: seconds", window)
-    report.show("the batch before, of more than Lambda's 6 MB: seconds", batch)
-    report.show("a cold start and such a batch: seconds", cold + batch)
-    total = POLLING_SECONDS + window + batch + cold + batch
-    report.show("all of it: seconds", total, FRESHNESS_DEMAND)
+    print("maximum delay until a row is visible, with the template's settings")
+    report.show("polling: seconds", POLLING_S)
+    report.show("batching window: seconds", window)
+    report.show("previous batch, larger than Lambda's 6 MB: seconds", batch)
+    report.show("cold start and such a batch: seconds", cold + batch)
+    total = POLLING_S + window + batch + cold + batch
+    report.show("total: seconds", total, FRESHNESS_DEMAND_S)
 
 
 def main() -> int:
-    """Measure and print; 1 where a demand is not met."""
+    """Measure and print. Returns 1 if a demand isn't met."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=15)
     given = parser.parse_args()

@@ -1,10 +1,10 @@
-"""One candidate of `benchmarks/stream.py` in a process of its own, and how it is asked.
+"""Runs one candidate of `benchmarks/stream.py` in a separate process.
 
     python benchmarks/stream_candidate.py <name>
 
-Reads lines of JSON: {"event": <path>} measures one invocation with the event of that file, and
-answers {"cpu": <seconds>, "bytes": <written>}. At the end of its input it answers
-{"peak": <MiB>}, the highest memory that the process had.
+Reads JSON lines from standard input. {"event": <path>} measures one invocation with the event in
+that file and prints {"cpu": <seconds>, "bytes": <written>}. At the end of the input it prints
+{"peak": <MiB>}, the peak memory of the process.
 """
 
 import gc
@@ -14,16 +14,16 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Final
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT: Final = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "src")]
 
 from benchmarks import stream_peers  # noqa: E402 - the path is set above
 
 
 def ours() -> stream_peers.Candidate:
-    """The door as it runs in the function, up to the bytes that it would PUT."""
+    """Return EventsFunction's work from the invocation event to the bytes of the objects."""
     from stream_processor.commit import event_objects
     from stream_processor.ingest import invocation
     from stream_processor.settings import Settings
@@ -35,15 +35,15 @@ def ours() -> stream_peers.Candidate:
         (batch,) = invocation.stream_batches(event)
         rest, size = batch.records, 0
         while rest:
-            draft = event_objects.build(limits, batch.shard, rest, None, frozenset())
-            size += len(draft.body)
-            rest = rest[draft.summary.records :]
+            pending = event_objects.build(limits, batch.shard, rest, None, frozenset())
+            size += len(pending.body)
+            rest = rest[pending.summary.records :]
         return size
 
     return run
 
 
-CANDIDATES: dict[str, Callable[[], stream_peers.Candidate]] = {
+CANDIDATES: Final[dict[str, Callable[[], stream_peers.Candidate]]] = {
     "ours": ours,
     "powertools": stream_peers.powertools,
     "duckdb": stream_peers.duckdb_json,
@@ -52,7 +52,7 @@ CANDIDATES: dict[str, Callable[[], stream_peers.Candidate]] = {
 
 
 class Process:
-    """A candidate that waits for work."""
+    """A candidate in a subprocess."""
 
     def __init__(self, name: str, environment: Mapping[str, str]) -> None:
         self._running = subprocess.Popen(
@@ -68,13 +68,13 @@ class Process:
         self._out: IO[str] = self._running.stdout
 
     def measure(self, event: Path) -> float:
-        """CPU seconds of one invocation."""
+        """Return the CPU seconds of one invocation."""
         self._in.write(json.dumps({"event": str(event)}) + "\n")
         self._in.flush()
         return float(self._answer()["cpu"])
 
     def end(self) -> float:
-        """Let it end; the highest memory that it had, in MiB."""
+        """End the process and return its peak memory in MiB."""
         self._in.close()
         peak = float(self._answer()["peak"])
         self._running.wait(60)
@@ -83,13 +83,13 @@ class Process:
     def _answer(self) -> dict[str, Any]:
         line = self._out.readline()
         if not line:
-            raise SystemExit(f"a candidate ended with {self._running.wait(60)}")
+            raise SystemExit(f"A candidate exited with code {self._running.wait(60)}.")
         answer: dict[str, Any] = json.loads(line)
         return answer
 
 
 def main(name: str) -> None:
-    """Answer until there is no more to do."""
+    """Measure each event of the input, then print the peak memory."""
     candidate = CANDIDATES[name]()
     path, event = "", {}
     for line in sys.stdin:
@@ -100,7 +100,7 @@ def main(name: str) -> None:
         started = time.process_time()
         size = candidate(event)
         print(json.dumps({"cpu": time.process_time() - started, "bytes": size}), flush=True)
-    # Not ru_maxrss: a new process takes that of its parent over.
+    # Not ru_maxrss: a new process inherits its parent's value.
     status = Path("/proc/self/status").read_text()
     print(json.dumps({"peak": int(status.partition("VmHWM:")[2].split()[0]) / 1024}))
 

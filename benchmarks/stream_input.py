@@ -1,10 +1,10 @@
-"""What comes into `benchmarks/stream.py`: invocation events of Kinesis, the same in each run."""
+"""Input of `benchmarks/stream.py`: invocation events of Kinesis, equal in every run."""
 
 import base64
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -14,21 +14,21 @@ from tools.replay.command import page_views
 
 type Event = dict[str, Any]
 
-#: When the first record reaches the stream; each one after it comes some milliseconds later.
-ARRIVED = datetime(2026, 11, 21, 11, tzinfo=UTC)
-STEP = timedelta(milliseconds=7)
-#: How far the visitors' clocks are behind.
-SKEW_MS = b"137"
+#: Arrival of the first record; each record arrives one step after the previous one.
+ARRIVED: Final = datetime(2026, 11, 21, 11, tzinfo=UTC)
+STEP: Final = timedelta(milliseconds=7)
+#: Milliseconds of the corrected timestamps (the clients' clock skew).
+SKEW_MS: Final = b"137"
 
 
 def views() -> list[bytes]:
-    """The real page views, as the collector puts them on the stream: their JSON."""
+    """Return the JSON of the log's page views, as the collector writes it to the stream."""
     found = page_views(log_source.find_log(), Counter(), salt=b"the same visitors in each run")
     return [view.body.encode() for view in found]
 
 
 def invocation(bodies: list[bytes], count: int, kind: str) -> Event:
-    """An invocation event that holds `count` events: "single", or "packs of <number>"."""
+    """Return an invocation event with `count` events, "single" or in "packs of <number>"."""
     size = 1 if kind == "single" else int(kind.rpartition(" ")[2])
     events = list(_times_over(bodies, count))
     packs = [events[start : start + size] for start in range(0, count, size)]
@@ -40,7 +40,7 @@ def invocation(bodies: list[bytes], count: int, kind: str) -> Event:
 
 
 def _times_over(bodies: list[bytes], count: int) -> Iterator[tuple[str, bytes]]:
-    """`count` events with ids of their own; the log comes round again where it is too short."""
+    """Yield `count` events with unique ids, repeating the log if it is too short."""
     for number in range(count):
         yield f"{number:032x}", bodies[number % len(bodies)]
 

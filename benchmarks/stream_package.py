@@ -1,4 +1,4 @@
-"""The package of the events function, as `make build` made it: its size and its cold start."""
+"""Size and cold start of the EventsFunction package that `make build` made."""
 
 import os
 import subprocess
@@ -6,14 +6,15 @@ import tempfile
 import time
 import zipfile
 from pathlib import Path
+from typing import Final
 
-ROOT = Path(__file__).resolve().parent.parent
-LAMBDA_PYTHON = ROOT / ".venv-lambda" / "bin" / "python"
-BUILT = ROOT / ".aws-sam" / "build"
+ROOT: Final = Path(__file__).resolve().parent.parent
+LAMBDA_PYTHON: Final = ROOT / ".venv-lambda" / "bin" / "python"
+BUILT: Final = ROOT / ".aws-sam" / "build"
 
 
 def cold_start() -> tuple[float, float] | None:
-    """CPU and wall seconds of the built package's import and first call, without AWS."""
+    """Return CPU and wall seconds of the package's import and first use, without AWS."""
     found = [path for path in BUILT.rglob("EventsFunction") if path.is_dir()]
     if not found or not LAMBDA_PYTHON.exists():
         return None
@@ -46,7 +47,7 @@ def cold_start() -> tuple[float, float] | None:
 
 
 def package_size() -> tuple[int, int] | None:
-    """Bytes of the built package, zipped and not."""
+    """Return the bytes of the built package, zipped and unzipped."""
     found = [path for path in BUILT.rglob("EventsFunction") if path.is_dir()]
     if not found:
         return None

@@ -1,12 +1,12 @@
 """The peers of `benchmarks/stream.py`: an invocation event of Kinesis to zstd Parquet.
 
-Each gives a function from the event to the size of what it wrote. None checks what it reads, looks
-for duplicates, counts what is live, or falls back on `context.page` as ours does.
+Each returns a function from the event to the size of its output. Unlike ours, the peers don't
+validate events, find duplicates, update live counters or fall back on `context.page`.
 
-`powertools` makes every column of `schema.EVENTS`, with its types, as rows of a dictionary each.
-`duckdb_json` makes the columns of events and of their requests, apart from those that are the same
-in every row (verdict, shard, schema version) and the row's place in its record. `duckdb_events`
-makes those of the events alone: it is what reading their lines and nothing else would cost.
+`powertools` writes every column of `lake_schema.EVENTS`, with a dictionary per row. `duckdb_json`
+writes the columns of events and of their requests, except the constant ones (verdict, shard, schema
+version) and the record index. `duckdb_events` writes only the columns of the events, to show the
+cost of reading nothing but their lines.
 """
 
 import base64
@@ -16,7 +16,7 @@ import tempfile
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 type Event = dict[str, Any]
 type Candidate = Callable[[Event], int]
@@ -105,7 +105,7 @@ def powertools() -> Candidate:
     return run
 
 
-_TRANSFORM = {
+_TRANSFORM: Final = {
     "type": "VARCHAR",
     "event": "VARCHAR",
     "name": "VARCHAR",
@@ -118,7 +118,7 @@ _TRANSFORM = {
         "library": {"name": "VARCHAR"},
     },
 }
-_SELECTED = """
+_SELECTED: Final = """
     e.type, e.event, e.name, e."userId", e."anonymousId", e.properties.url, e.properties.path,
     e.properties.title, e.properties.referrer, e.properties.search, e.context.locale,
     e.context.campaign.source, e.context.campaign.medium, e.context.campaign.name AS campaign,
@@ -126,7 +126,7 @@ _SELECTED = """
 """
 
 
-_HEADER = {
+_HEADER: Final = {
     **dict.fromkeys(("received_at", "sent_at"), "TIMESTAMPTZ"),
     **dict.fromkeys(("failover", "bot"), "BOOLEAN"),
     **dict.fromkeys(
@@ -141,7 +141,7 @@ _HEADER = {
 def duckdb_json() -> Candidate:
     """DuckDB: lines to a file, `read_json` of it, one transformation, `COPY` to Parquet.
 
-    The requests' columns come from a second file by an ASOF join on the number of the line.
+    An ASOF join on the line number adds the requests' columns from a second file.
     """
     import duckdb
 
@@ -196,7 +196,7 @@ def duckdb_json() -> Candidate:
 
 
 def duckdb_events() -> Candidate:
-    """DuckDB with less to do: the events' own columns, and nothing of their requests."""
+    """DuckDB with the columns of the events only, without their requests."""
     import duckdb
 
     connection = duckdb.connect()

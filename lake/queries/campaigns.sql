@@ -1,4 +1,4 @@
--- Which campaign brought them: visits by its first touch.
+-- Visitors by campaign.
 SELECT campaign_source, campaign_medium, campaign_name, count(DISTINCT anonymous_id) AS visitors
 FROM events_once
 WHERE campaign_source IS NOT NULL

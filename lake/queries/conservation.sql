@@ -1,5 +1,5 @@
--- In = good + bad + duplicate, by the hour; and what the lake's view adds to the duplicates: copies
--- that other shards or regions took.
+-- Rows in = good + bad + duplicate, by hour. `copies_elsewhere` counts the good rows that
+-- `events_once` leaves out: copies from other shards or regions.
 SELECT
   day.date,
   day.hour,

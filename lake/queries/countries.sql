@@ -1,4 +1,4 @@
--- Where they are, and on what.
+-- Events and visitors by country and device.
 SELECT country, device, count(*) AS events, count(DISTINCT anonymous_id) AS visitors
 FROM events_once
 GROUP BY country, device

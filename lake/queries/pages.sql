@@ -1,4 +1,4 @@
--- What people read: views and visitors by page, bots left out.
+-- The 20 most viewed pages with their views and visitors, without bots.
 SELECT page_path, count(*) AS views, count(DISTINCT anonymous_id) AS visitors
 FROM events_once
 WHERE type = 'page' AND NOT coalesce(bot, false)

@@ -1,4 +1,4 @@
--- Sessions: a visitor's events until thirty minutes pass without one.
+-- Number and average length of sessions. A session ends after 30 minutes without an event.
 SELECT count(*) AS sessions, avg(events) AS events_each
 FROM (
   SELECT anonymous_id, session, count(*) AS events

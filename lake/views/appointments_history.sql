@@ -1,4 +1,4 @@
--- Every change of an appointment once. A repair that a late change has caught up with is left out.
+-- Every change of an appointment, once. Leaves out repairs whose change arrived later.
 CREATE OR REPLACE VIEW appointments_history AS
 SELECT change.*
 FROM changes AS change

@@ -1,5 +1,5 @@
--- The appointments as the lake knows them: the newest state of each, without the removed.
--- By sequence, never by time: DynamoDB gives the time of a change to the second only.
+-- The newest state of each appointment in the lake, without removed ones. Ordered by sequence number,
+-- because DynamoDB's time of a change has a resolution of one second.
 CREATE OR REPLACE VIEW appointments_now AS
 SELECT pk, sk, version, origin_region, new_image_json, changed_at, source
 FROM (

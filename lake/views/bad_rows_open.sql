@@ -1,5 +1,5 @@
--- Bad rows that no redrive has closed: a row at the same place is good, or a duplicate, by now.
--- Where the whole record could not be read, any such row of the record closes it.
+-- Bad rows that no redrive has closed. A good or duplicate row with the same shard, sequence number
+-- and record index closes a bad row; if the whole record was bad, any such row of the record does.
 CREATE OR REPLACE VIEW bad_rows_open AS
 SELECT bad.*
 FROM events AS bad

@@ -1,9 +1,9 @@
 -- Every good event once, over all shards, regions and redrives: the copy that arrived first.
--- The table `events` has every row that came in, under its verdict.
+-- The table `events` has every received row with its verdict.
 --
--- An hour that has been compacted is read from its one file, for as long as that was made of as many
--- rows as the hour has now (rows are only ever added). What came late is seen at once: the hour is
--- read from its own objects again, until it is compacted anew. Counting rows reads no column.
+-- An hour is read from its compacted file while that file's sources have as many rows as the hour
+-- (rows are never removed). Late rows are visible at once: the view reads the hour from its own
+-- objects until it is compacted again. Counting rows reads no column.
 CREATE OR REPLACE VIEW events_once AS
 WITH counted AS (
   SELECT date, hour, count(*) AS hour_rows

@@ -8,7 +8,7 @@ import duckdb
 import pytest
 
 from tests.system.test_journey import event, post, stored
-from tests.unit.lake.tables import tables
+from tests.unit.lake.tables import create_tables
 from tools.dev import system
 from tools.operations import commands as operations
 from tools.stack import client
@@ -58,7 +58,7 @@ def test_events_view_has_each_row_once_before_and_after_compaction(
     assert json.loads(first.stdout.removeprefix("hours "))["compacted"] >= 1
     copy_lake(meridian, lake)
     assert list(lake.glob("compacted/**/*.parquet"))
-    with tables(lake) as connection:
+    with create_tables(lake) as connection:
         before = count_distinct_events(connection)
         assert before >= 2
         send(meridian, query_folder)

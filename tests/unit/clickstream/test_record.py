@@ -1,10 +1,11 @@
-"""The record on the stream: what is packed is read back, and nothing else is believed."""
+"""Tests the stream record: round trips, splitting, and rejection of invalid bytes."""
 
 import gzip
 import json
 import os
 import string
 import zlib
+from typing import Final
 
 import msgspec
 import pytest
@@ -13,11 +14,11 @@ from hypothesis import strategies as st
 
 import clickstream
 from clickstream import record
-from tests import strategies as mine
+from tests import strategies
 
 type Packed = tuple[clickstream.Header, list[clickstream.Accepted], list[clickstream.Rejected]]
 
-HEADER = clickstream.Header(
+HEADER: Final = clickstream.Header(
     request_id="r",
     received_at="2026-11-21T12:00:00.000Z",
     source="portal",
@@ -37,14 +38,14 @@ def event(i: int, payload: str) -> clickstream.Accepted:
     )
 
 
-def noise(size: int) -> str:
-    """Text that gzip cannot make much smaller: 6 bits in each byte."""
-    letters = string.ascii_letters + string.digits + "-_"
-    return "".join(letters[b & 63] for b in os.urandom(size))
+def random_text(size: int) -> str:
+    """Return random text that gzip hardly compresses: 6 bits per byte."""
+    alphabet = string.ascii_letters + string.digits + "-_"
+    return "".join(alphabet[b & 63] for b in os.urandom(size))
 
 
-@given(mine.packed_requests())
-def test_what_is_packed_is_read_back(packed: Packed) -> None:
+@given(strategies.packed_requests())
+def test_decode_returns_encoded_request(packed: Packed) -> None:
     header, accepted, rejected = packed
     (data,) = clickstream.encode(header, accepted, rejected)
     got = clickstream.decode(data)
@@ -56,8 +57,8 @@ def test_what_is_packed_is_read_back(packed: Packed) -> None:
     )
 
 
-@given(mine.packed_requests())
-def test_the_bytes_are_plain_gzip_of_lines(packed: Packed) -> None:
+@given(strategies.packed_requests())
+def test_record_is_gzip_of_json_lines(packed: Packed) -> None:
     header, accepted, rejected = packed
     (data,) = clickstream.encode(header, accepted, rejected)
     assert clickstream.is_packed(data)
@@ -71,19 +72,19 @@ def test_the_bytes_are_plain_gzip_of_lines(packed: Packed) -> None:
     assert [json.loads(line)["i"] for line in lines[1:]] == sent
 
 
-@given(mine.packed_requests())
-def test_the_same_request_packs_to_the_same_bytes(packed: Packed) -> None:
+@given(strategies.packed_requests())
+def test_encode_is_deterministic(packed: Packed) -> None:
     assert clickstream.encode(*packed) == clickstream.encode(*packed)
 
 
-@given(mine.packed_requests(), st.integers(400, 3000))
-def test_parts_together_are_the_request(packed: Packed, limit: int) -> None:
+@given(strategies.packed_requests(), st.integers(400, 3000))
+def test_parts_of_split_request_contain_all_events(packed: Packed, limit: int) -> None:
     header, accepted, rejected = packed
     smallest = max(
         len(clickstream.encode(header, list(a), list(r))[0])
         for a, r in [((), ()), *(((e,), ()) for e in accepted), *(((), (e,)) for e in rejected)]
     )
-    # An event alone, measured with the longest part numbers, must fit: 6 digits more, unpacked.
+    # A single event must fit with the longest part numbers: 6 more digits, uncompressed.
     parts = clickstream.encode(header, accepted, rejected, max(limit, smallest + 16))
     got = [clickstream.decode(part) for part in parts]
     assert all(len(part) <= max(limit, smallest + 16) for part in parts)
@@ -94,8 +95,8 @@ def test_parts_together_are_the_request(packed: Packed, limit: int) -> None:
     ]
 
 
-def test_the_limit_is_exact_at_n_and_one_past_it() -> None:
-    events = [event(i, noise(2000)) for i in range(4)]
+def test_encode_splits_request_one_byte_over_limit() -> None:
+    events = [event(i, random_text(2000)) for i in range(4)]
     (whole,) = clickstream.encode(HEADER, events, [])
     assert len(clickstream.encode(HEADER, events, [], limit=len(whole))) == 1
     parts = clickstream.encode(HEADER, events, [], limit=len(whole) - 1)
@@ -103,28 +104,28 @@ def test_the_limit_is_exact_at_n_and_one_past_it() -> None:
     assert [e for part in parts for e in clickstream.decode(part).accepted] == events
 
 
-def test_a_request_past_a_mebibyte_is_split_by_default() -> None:
-    events = [event(i, noise(32_000)) for i in range(50)]
+def test_encode_splits_request_over_one_mebibyte() -> None:
+    events = [event(i, random_text(32_000)) for i in range(50)]
     parts = clickstream.encode(HEADER, events, [])
     assert len(parts) == 2
     assert all(len(part) + 64 <= 1024 * 1024 for part in parts)
     assert [e.i for part in parts for e in clickstream.decode(part).accepted] == list(range(50))
 
 
-def test_one_event_past_the_limit_is_an_error_not_a_loss() -> None:
+def test_encode_raises_when_one_event_exceeds_limit() -> None:
     with pytest.raises(clickstream.RecordError) as caught:
-        clickstream.encode(HEADER, [event(0, noise(2000))], [], limit=1000)
+        clickstream.encode(HEADER, [event(0, random_text(2000))], [], limit=1000)
     assert caught.value.code == "record_size"
 
 
-def test_a_reader_ignores_keys_that_it_does_not_know() -> None:
+def test_decode_ignores_unknown_keys() -> None:
     line = json.loads(msgspec.json.encode(HEADER)) | {"new": {"key": 1}}
     data = zlib.compress(json.dumps(line).encode(), 1, 31)
     assert clickstream.decode(data).header == HEADER
 
 
 @given(st.integers(2, 9), st.dictionaries(st.text(max_size=5), st.integers(), max_size=3))
-def test_a_higher_version_is_refused_by_name(version: int, rest: dict[str, int]) -> None:
+def test_decode_rejects_higher_version(version: int, rest: dict[str, int]) -> None:
     data = zlib.compress(json.dumps({**rest, "v": version}).encode(), 1, 31)
     with pytest.raises(clickstream.RecordError) as caught:
         clickstream.decode(data)
@@ -148,21 +149,21 @@ def test_a_higher_version_is_refused_by_name(version: int, rest: dict[str, int])
         (msgspec.json.encode(msgspec.structs.replace(HEADER, rejected=1)) + b"\n\xff", "line"),
     ],
 )
-def test_lines_that_are_no_record_have_a_code(lines: bytes, code: str) -> None:
+def test_decode_rejects_invalid_lines_with_code(lines: bytes, code: str) -> None:
     with pytest.raises(clickstream.RecordError) as caught:
         clickstream.decode(zlib.compress(lines, 1, 31))
     assert caught.value.code == code
 
 
 @given(st.binary(max_size=200))
-def test_any_bytes_end_in_a_record_or_its_error(data: bytes) -> None:
+def test_decode_raises_record_error_for_arbitrary_bytes(data: bytes) -> None:
     for hostile in (data, b"\x1f\x8b" + data, zlib.compress(data, 1, 31)):
         with pytest.raises(clickstream.RecordError):
             clickstream.decode(hostile)
 
 
-@given(mine.packed_requests(), st.data())
-def test_a_damaged_record_is_an_error(packed: Packed, data: st.DataObject) -> None:
+@given(strategies.packed_requests(), st.data())
+def test_decode_rejects_truncated_or_extended_record(packed: Packed, data: st.DataObject) -> None:
     (whole,) = clickstream.encode(*packed)
     cut = data.draw(st.integers(0, len(whole) - 1))
     with pytest.raises(clickstream.RecordError) as caught:
@@ -174,7 +175,7 @@ def test_a_damaged_record_is_an_error(packed: Packed, data: st.DataObject) -> No
 
 
 @pytest.mark.parametrize(("over", "code"), [(0, "header"), (1, "inflated_size")])
-def test_inflating_is_bounded_at_n_and_one_past_it(over: int, code: str) -> None:
+def test_decode_rejects_record_that_inflates_one_byte_over_limit(over: int, code: str) -> None:
     bomb = zlib.compress(b" " * (record.MAX_INFLATED_BYTES + over), 9, 31)
     with pytest.raises(clickstream.RecordError) as caught:
         clickstream.decode(bomb)
@@ -182,7 +183,7 @@ def test_inflating_is_bounded_at_n_and_one_past_it(over: int, code: str) -> None
 
 
 @given(st.text(max_size=30), st.text(max_size=30))
-def test_a_visitor_keeps_its_partition_key(write_key: str, visitor: str) -> None:
+def test_partition_key_is_stable_per_visitor(write_key: str, visitor: str) -> None:
     key = clickstream.partition_key(write_key, visitor)
     assert key == clickstream.partition_key(write_key, visitor)
     assert len(key) == 32

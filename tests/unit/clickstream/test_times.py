@@ -1,6 +1,7 @@
-"""Times of a skewed clock come right, over the ends of months, years and summer time."""
+"""Tests the correction of clock skew, across month, year and daylight saving boundaries."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Final
 
 import pytest
 from hypothesis import given
@@ -8,10 +9,10 @@ from hypothesis import strategies as st
 
 from clickstream import times
 
-MOMENTS = st.integers(631_152_000_000, 3_786_912_000_000).map(  # 1990 to 2090
+MOMENTS: Final = st.integers(631_152_000_000, 3_786_912_000_000).map(  # 1990 to 2090
     lambda ms: datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=ms)
 )
-OFFSETS = st.timedeltas(timedelta(days=-4000), timedelta(days=4000))
+OFFSETS: Final = st.timedeltas(timedelta(days=-4000), timedelta(days=4000))
 
 
 def ms(text: str) -> datetime:
@@ -21,10 +22,10 @@ def ms(text: str) -> datetime:
 
 
 @given(MOMENTS, OFFSETS, st.timedeltas(timedelta(0), timedelta(days=30)), OFFSETS)
-def test_a_wrong_clock_changes_nothing(
+def test_corrected_time_is_independent_of_clock_error(
     happened: datetime, skew: timedelta, queued: timedelta, other: timedelta
 ) -> None:
-    """Whatever the client's clock says, the event's time is when it happened, by ours."""
+    """The corrected time is the event's time by the server's clock, for any clock error."""
     received = happened + queued
     for error in (skew, other):
         original, sent = happened + error, happened + queued + error
@@ -32,12 +33,14 @@ def test_a_wrong_clock_changes_nothing(
 
 
 @given(MOMENTS, OFFSETS)
-def test_without_sent_at_an_event_keeps_its_own_time(received: datetime, past: timedelta) -> None:
+def test_corrected_time_without_sent_at_is_original_time(
+    received: datetime, past: timedelta
+) -> None:
     assert times.corrected(received + past, times.skew(received, None)) == received + past
 
 
 @given(MOMENTS)
-def test_text_and_parse_are_inverse(moment: datetime) -> None:
+def test_parse_inverts_text(moment: datetime) -> None:
     text = times.text(moment)
     assert len(text) == 24
     assert text == moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
@@ -45,11 +48,11 @@ def test_text_and_parse_are_inverse(moment: datetime) -> None:
     assert times.canonical(moment, text) == text
 
 
-FORMS = ["%Y-%m-%dT%H:%M:%S+00:00", "%Y%m%dT%H%M%SZ", "%G-W%V-%uT%H:%M:%S.000Z"]
+FORMS: Final = ["%Y-%m-%dT%H:%M:%S+00:00", "%Y%m%dT%H%M%SZ", "%G-W%V-%uT%H:%M:%S.000Z"]
 
 
 @given(MOMENTS, st.sampled_from(FORMS))
-def test_other_forms_become_the_one_form(moment: datetime, form: str) -> None:
+def test_canonical_converts_other_iso_formats(moment: datetime, form: str) -> None:
     moment = moment.replace(microsecond=0)
     sent = moment.strftime(form)
     parsed = times.parse(sent)
@@ -58,30 +61,30 @@ def test_other_forms_become_the_one_form(moment: datetime, form: str) -> None:
 
 
 # receivedAt, sentAt, originalTimestamp, timestamp
-EDGES = """
-over a month's, a leap February's and a year's end
+EDGES: Final = """
+end of a month, of February in a leap year, and of a year
 2026-12-01T00:00:01Z 2026-11-30T23:00:01Z 2026-11-30T22:59:59Z 2026-11-30T23:59:59.000Z
 2028-03-01T00:00:00Z 2028-03-01T00:00:00Z 2028-02-29T23:59:59.9Z 2028-02-29T23:59:59.900Z
 2027-01-01T00:00:00.500Z 2030-06-01T00:00:01Z 2030-06-01T00:00:00Z 2026-12-31T23:59:59.500Z
-London leaves summer time at 01:00 UTC: 01:30 comes twice, and the offsets tell which
+London ends summer time at 01:00 UTC: 01:30 occurs twice, with different offsets
 2026-10-25T01:31:00Z 2026-10-25T01:31:00Z 2026-10-25T01:30:00+01:00 2026-10-25T00:30:00.000Z
 2026-10-25T01:31:00Z 2026-10-25T01:31:00Z 2026-10-25T01:30:00+00:00 2026-10-25T01:30:00.000Z
-New York loses an hour: 01:59 and 03:00 are a minute apart
+New York starts daylight saving time: 01:59 and 03:00 are a minute apart
 2026-03-08T07:00:00Z 2026-03-08T03:00:00-04:00 2026-03-08T01:59:00-05:00 2026-03-08T06:59:00.000Z
-an event from the client's future
+an event in the client's future
 2026-11-21T12:00:00Z 2026-11-21T12:00:00Z 2026-11-21T13:00:00Z 2026-11-21T13:00:00.000Z
 """
 
 
 @pytest.mark.parametrize("line", [line for line in EDGES.splitlines() if line[:2] == "20"])
-def test_edges(line: str) -> None:
+def test_corrected_time_at_calendar_boundary(line: str) -> None:
     received, sent, original, expected = line.split()
     corrected = times.corrected(ms(original), times.skew(ms(received), ms(sent)))
     assert corrected is not None
     assert times.text(corrected) == expected
 
 
-def test_past_the_calendar_there_is_no_time() -> None:
+def test_time_outside_datetime_range_is_none() -> None:
     first, last = ms("0001-01-01T00:00:00Z"), ms("9999-12-31T23:59:59Z")
     assert times.corrected(last, times.skew(last, first)) is None
     assert times.corrected(first, times.skew(first, last)) is None
@@ -89,10 +92,10 @@ def test_past_the_calendar_there_is_no_time() -> None:
 
 
 @given(st.text(max_size=30) | st.none() | st.integers() | st.lists(st.integers()))
-def test_anything_is_a_time_or_none(value: object) -> None:
+def test_parse_returns_utc_time_or_none(value: object) -> None:
     parsed = times.parse(value)
     assert parsed is None or parsed.utcoffset() == timedelta(0)
 
 
-def test_a_clock_is_read_in_whole_milliseconds() -> None:
+def test_at_truncates_to_milliseconds() -> None:
     assert times.text(times.at(1_795_262_400.1239)) == "2026-11-21T12:00:00.123Z"

@@ -1,27 +1,29 @@
-"""The lake's views and queries in Spark: `python spark_sql.py <folder>`, answers as JSON.
+"""Runs the lake's views and queries in Spark and prints the results as JSON.
 
-Runs in an environment of its own (`make spark`), with pyspark and nothing of the project.
+    python spark_sql.py <folder>
+
+Runs in a separate environment with pyspark (`make spark`), without this project's packages.
 """
 
 import json
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-LAKE = Path(__file__).resolve().parents[3] / "lake"
-FOLDERS = {"events": "events", "events_compacted": "compacted", "changes": "changes"}
+LAKE: Final = Path(__file__).resolve().parents[3] / "lake"
+FOLDERS: Final = {"events": "events", "events_compacted": "compacted", "changes": "changes"}
 
 
 def plain(value: Any) -> Any:
-    """A value as JSON has it; the test writes DuckDB's in the same way."""
+    """Convert a value for JSON. The test converts DuckDB's values with the same function."""
     if isinstance(value, datetime):
         return value.replace(tzinfo=value.tzinfo or UTC).astimezone(UTC).isoformat()
     return bytes(value).hex() if isinstance(value, bytes | bytearray) else value
 
 
 def main(folder: str) -> None:
-    """Read the objects, run everything, print the answers by name."""
+    """Run every view and query over the objects in a folder, and print the results by name."""
     from pyspark.sql import SparkSession  # type: ignore[import-not-found] # not in the lock
 
     spark = (
@@ -34,12 +36,12 @@ def main(folder: str) -> None:
     )
     spark.sparkContext.setLogLevel("ERROR")
     for name, place in FOLDERS.items():
-        # Columns are added, never changed: what older files lack is null.
+        # Columns that older files lack are null.
         table = spark.read.option("mergeSchema", "true").parquet(f"{folder}/{place}")
         table.createOrReplaceTempView(name)
     statements = {}
     for path in sorted((LAKE / "views").glob("*.sql")):
-        # For this session alone: the catalogue's own view is Athena's.
+        # Temporary, because the catalog's view is Athena's.
         spark.sql(path.read_text().replace("REPLACE VIEW", "REPLACE TEMPORARY VIEW", 1))
         statements[path.stem] = f"SELECT * FROM {path.stem}"
     for path in sorted((LAKE / "queries").glob("*.sql")):

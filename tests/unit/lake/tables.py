@@ -1,6 +1,7 @@
 """The lake's tables and views over objects in a folder, in DuckDB."""
 
 from pathlib import Path
+from typing import Final
 
 import duckdb
 
@@ -9,27 +10,27 @@ from stream_processor.storage import parquet
 from tests.support.paths import ROOT
 from tests.unit.stream_processor.fakes import FakeAws
 
-VIEWS = sorted((ROOT / "lake" / "views").glob("*.sql"))
-TABLES = {"events": EVENTS, "events_compacted": COMPACTED, "changes": CHANGES}
-FOLDERS = {"events_compacted": "compacted"}
+VIEWS: Final = sorted((ROOT / "lake" / "views").glob("*.sql"))
+TABLES: Final = {"events": EVENTS, "events_compacted": COMPACTED, "changes": CHANGES}
+FOLDERS: Final = {"events_compacted": "compacted"}
 
 
-def copied(aws: FakeAws, folder: Path) -> None:
-    """Write the lake's objects to a folder, as far as they are not there."""
+def copy_objects(aws: FakeAws, folder: Path) -> None:
+    """Copy the lake's objects to a folder, except those that are there already."""
     for key, body, _ in aws.objects():
         if not (folder / key).exists():
             (folder / key).parent.mkdir(parents=True, exist_ok=True)
             (folder / key).write_bytes(body)
 
 
-def opened(aws: FakeAws, folder: Path) -> duckdb.DuckDBPyConnection:
-    """The lake's tables and views over copies of its objects."""
-    copied(aws, folder)
-    return tables(folder)
+def open_lake(aws: FakeAws, folder: Path) -> duckdb.DuckDBPyConnection:
+    """Return a DuckDB connection with the lake's tables and views over copies of its objects."""
+    copy_objects(aws, folder)
+    return create_tables(folder)
 
 
-def tables(folder: Path) -> duckdb.DuckDBPyConnection:
-    """The lake's tables and views over objects in a folder, those that are added later as well."""
+def create_tables(folder: Path) -> duckdb.DuckDBPyConnection:
+    """Create the lake's tables and views over the objects in a folder, later ones included."""
     connection = duckdb.connect()
     connection.execute("SET TimeZone = 'UTC'")
     for name, schema in TABLES.items():

@@ -1,4 +1,4 @@
-"""One file of an hour's many: no question is answered otherwise for it, whatever happens."""
+"""Tests that compaction never changes the result of a query."""
 
 import json
 import random
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import duckdb
 import pyarrow as pa
@@ -21,7 +21,7 @@ from stream_processor.repair.reprocess_bad_rows import BadRowReprocessor
 from stream_processor.rows.lake_schema import EVENTS, GOOD
 from stream_processor.storage import parquet
 from tests.support.paths import ROOT
-from tests.unit.lake.tables import copied, opened
+from tests.unit.lake.tables import copy_objects, open_lake
 from tests.unit.stream_processor.fakes import LAKE, FakeAws
 from tests.unit.stream_processor.sample_records import (
     accepted,
@@ -31,8 +31,8 @@ from tests.unit.stream_processor.sample_records import (
     rejected,
 )
 
-START = datetime(2026, 11, 21, 11, tzinfo=UTC)
-END = START + timedelta(hours=9)
+START: Final = datetime(2026, 11, 21, 11, tzinfo=UTC)
+END: Final = START + timedelta(hours=9)
 
 
 def always() -> bool:
@@ -44,7 +44,7 @@ def compact(aws: FakeAws, *, before: datetime = END) -> Result:
 
 
 def arrive(aws: FakeAws, *payloads: bytes, first: int, hour: int = 0, shard: int = 0) -> None:
-    """Each record in an object of its own."""
+    """Write each record to a separate object."""
     at = (START + timedelta(hours=hour)).timestamp()
     for place, payload in enumerate(payloads):
         event = kinesis_event(
@@ -62,7 +62,7 @@ def compacted(aws: FakeAws) -> list[pa.Table]:
 
 
 def first_copies(aws: FakeAws) -> list[tuple[Any, ...]]:
-    """What the view should say, worked out from the objects that the writer made."""
+    """Compute the rows of `events_once` from the objects, without SQL."""
     first: dict[tuple[str, str], tuple[Any, ...]] = {}
     for _, body, _ in aws.objects("events/"):
         for row in parquet.read(body).to_pylist():
@@ -75,7 +75,7 @@ def first_copies(aws: FakeAws) -> list[tuple[Any, ...]]:
     return sorted(first.values())
 
 
-def seen(connection: duckdb.DuckDBPyConnection) -> list[tuple[Any, ...]]:
+def query_events_once(connection: duckdb.DuckDBPyConnection) -> list[tuple[Any, ...]]:
     return connection.execute(
         "SELECT received_at, shard_id, sequence_number, record_index, message_id, event_json "
         "FROM events_once ORDER BY ALL"
@@ -83,8 +83,8 @@ def seen(connection: duckdb.DuckDBPyConnection) -> list[tuple[Any, ...]]:
 
 
 @contextmanager
-def dying(monkeypatch: pytest.MonkeyPatch, points: int) -> Iterator[None]:
-    """The process dies at one of its calls to AWS, before or after its effect."""
+def crash_at_call(monkeypatch: pytest.MonkeyPatch, points: int) -> Iterator[None]:
+    """Crash the process before or after one of its calls to AWS."""
     left = points
 
     def die(_: str, error: Any = None) -> None:
@@ -100,15 +100,15 @@ def dying(monkeypatch: pytest.MonkeyPatch, points: int) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_the_view_shows_each_event_once_whatever_was_compacted_when(
+def test_events_once_has_each_event_once_after_any_history(
     seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Copies over shards, rows that come late, redriven rows, runs that die, runs at once."""
+    """Histories of copies, late rows, reprocessed rows, crashed and repeated compactions."""
     rng, aws = random.Random(seed), FakeAws()
-    connection = opened(aws, tmp_path)
+    connection = open_lake(aws, tmp_path)
     sequence = 0
     for _ in range(14):
-        act = rng.choice(["arrive", "arrive", "bad", "again", "compact", "dies", "twice"])
+        act = rng.choice(["arrive", "arrive", "bad", "reprocess", "compact", "crash", "twice"])
         sequence += 10
         place = {"first": sequence, "hour": rng.randrange(3), "shard": rng.randrange(2)}
         if act == "arrive":
@@ -119,22 +119,22 @@ def test_the_view_shows_each_event_once_whatever_was_compacted_when(
             raw = json.dumps({"type": "page", "messageId": f"m{rng.randrange(15)}"})
             late = rejected("properties_size", raw=raw[:-1] + ',"anonymousId":"a"}')
             arrive(aws, packed(header(), [], [late]), **place)
-        elif act == "again":
+        elif act == "reprocess":
             BadRowReprocessor(aws.app()).run(date(2026, 11, 21), date(2026, 11, 21))
-        elif act == "dies":
-            with dying(monkeypatch, rng.randrange(1, 30)):
+        elif act == "crash":
+            with crash_at_call(monkeypatch, rng.randrange(1, 30)):
                 compact(aws)
         else:
             compact(aws)
             if act == "twice":
                 assert compact(aws).compacted == 0
-        copied(aws, tmp_path)
-        assert seen(connection) == first_copies(aws), act
+        copy_objects(aws, tmp_path)
+        assert query_events_once(connection) == first_copies(aws), act
     assert first_copies(aws)
 
 
-def test_an_hour_is_read_from_its_file_until_something_comes_late(tmp_path: Path) -> None:
-    """That the file is what is read shows in a copy of it which says something else."""
+def test_hour_is_read_from_compacted_file_until_row_arrives_late(tmp_path: Path) -> None:
+    """A changed copy of the compacted file shows which file the view reads."""
     aws = FakeAws()
     arrive(aws, page("a"), page("b"), page("a"), first=1)
     assert compact(aws) == Result(compacted=1)
@@ -145,18 +145,18 @@ def test_an_hour_is_read_from_its_file_until_something_comes_late(tmp_path: Path
     place = table.schema.get_field_index("name")
     marked = table.set_column(place, "name", pa.array(["from the file"] * 2))
     aws.s3.objects[LAKE, key] = (parquet.write(marked), {})
-    connection = opened(aws, tmp_path)
+    connection = open_lake(aws, tmp_path)
 
     def names() -> list[tuple[Any, ...]]:
         return connection.execute("SELECT message_id, name FROM events_once ORDER BY 1").fetchall()
 
     assert names() == [("a", "from the file"), ("b", "from the file")]
     arrive(aws, page("c"), first=10)
-    copied(aws, tmp_path)
+    copy_objects(aws, tmp_path)
     assert names() == [("a", None), ("b", None), ("c", None)]
 
 
-def test_an_hour_that_has_not_ended_is_left_alone(tmp_path: Path) -> None:
+def test_compaction_skips_hour_that_has_not_ended(tmp_path: Path) -> None:
     aws = FakeAws()
     arrive(aws, page("a"), page("b"), first=1)
     assert compact(aws, before=START + timedelta(minutes=59)) == Result()
@@ -164,22 +164,22 @@ def test_an_hour_that_has_not_ended_is_left_alone(tmp_path: Path) -> None:
     assert compact(aws, before=START + timedelta(hours=1)) == Result(known=1)
 
 
-def test_one_object_is_left_as_it_is() -> None:
+def test_compaction_skips_hour_with_one_object() -> None:
     aws = FakeAws()
     arrive(aws, page("a"), first=1)
     assert compact(aws) == Result()
 
 
 @pytest.mark.parametrize("time_left", [True, False])
-def test_what_time_does_not_suffice_for_is_left(time_left: bool) -> None:
+def test_compaction_counts_hour_as_left_without_time(time_left: bool) -> None:
     aws = FakeAws()
     arrive(aws, page("a"), page("b"), first=1)
     result = Compaction(aws.app()).run(START, END, lambda: time_left)
     assert result == (Result(compacted=1) if time_left else Result(left=1))
 
 
-@pytest.mark.parametrize("name", ["newer column", "no Parquet", "too large"])
-def test_an_hour_that_cannot_be_had_whole_is_left(
+@pytest.mark.parametrize("name", ["newer column", "not Parquet", "too large"])
+def test_compaction_leaves_hour_that_it_cannot_read_or_hold(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     aws = FakeAws()
@@ -195,7 +195,7 @@ def test_an_hour_that_cannot_be_had_whole_is_left(
     assert not compacted(aws)
 
 
-def test_files_of_an_older_schema_are_compacted_with_nulls() -> None:
+def test_compaction_of_older_schema_fills_columns_with_null() -> None:
     aws = FakeAws()
     arrive(aws, page("a"), page("b"), first=1)
     key = aws.s3.list_keys()[0]
@@ -207,7 +207,7 @@ def test_files_of_an_older_schema_are_compacted_with_nulls() -> None:
     assert table.column("library").null_count == 2
 
 
-def test_large_hours_are_written_a_group_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_compaction_writes_large_hour_in_row_groups(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("stream_processor.compaction.compact.ROW_GROUP_ROWS", 2)
     aws = FakeAws()
     arrive(aws, *[page(f"m{n}") for n in range(5)], first=1)
@@ -216,7 +216,7 @@ def test_large_hours_are_written_a_group_at_a_time(monkeypatch: pytest.MonkeyPat
     assert table.column("message_id").to_pylist() == [f"m{n}" for n in range(5)]
 
 
-def test_a_run_that_s3_does_not_let_go_on_says_so() -> None:
+def test_compaction_raises_storage_error_when_s3_fails() -> None:
     aws = FakeAws()
     arrive(aws, page("a"), page("b"), first=1)
     aws.s3.conflicts = 100
@@ -224,7 +224,7 @@ def test_a_run_that_s3_does_not_let_go_on_says_so() -> None:
         compact(aws)
 
 
-def test_the_view_has_every_column_of_the_lake() -> None:
+def test_events_once_lists_every_column_of_events() -> None:
     text = (ROOT / "lake" / "views" / "events_once.sql").read_text()
     names = [*EVENTS.names, "date", "hour"]
     for table in ("made", "came"):

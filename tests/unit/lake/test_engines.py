@@ -1,4 +1,4 @@
-"""The same SQL in every engine that the lake is for: DuckDB, Spark and Athena."""
+"""Tests that DuckDB, Spark and Athena run the same views and queries."""
 
 import json
 import random
@@ -6,7 +6,7 @@ import subprocess
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import duckdb
 import pytest
@@ -20,7 +20,7 @@ from stream_processor.handlers.events import EventsHandler
 from stream_processor.repair.reprocess_bad_rows import BadRowReprocessor
 from tests.support.paths import ROOT
 from tests.unit.lake.spark_sql import plain
-from tests.unit.lake.tables import VIEWS, opened
+from tests.unit.lake.tables import VIEWS, open_lake
 from tests.unit.stream_processor.fakes import FakeAws
 from tests.unit.stream_processor.sample_records import (
     accepted,
@@ -31,9 +31,9 @@ from tests.unit.stream_processor.sample_records import (
 )
 from tests.unit.stream_processor.test_repairs import AppointmentsTable, reconcile
 
-QUERIES = sorted((ROOT / "lake" / "queries").glob("*.sql"))
-SPARK = ROOT / ".venv-spark" / "bin" / "python"
-DAY = date(2026, 11, 21)
+QUERIES: Final = sorted((ROOT / "lake" / "queries").glob("*.sql"))
+SPARK: Final = ROOT / ".venv-spark" / "bin" / "python"
+DAY: Final = date(2026, 11, 21)
 
 
 def always() -> bool:
@@ -42,7 +42,7 @@ def always() -> bool:
 
 @pytest.fixture(scope="module")
 def aws() -> FakeAws:
-    """Copies over shards, bad rows, some read again, an hour compacted, one with a late row."""
+    """Return a lake with copies, bad and reprocessed rows, a compacted hour and a late row."""
     made = FakeAws()
     rng = random.Random(3)
     for turn in range(12):
@@ -79,11 +79,11 @@ def compact(aws: FakeAws) -> None:
 
 @pytest.fixture
 def lake(aws: FakeAws, tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    with opened(aws, tmp_path) as connection:
+    with open_lake(aws, tmp_path) as connection:
         yield connection
 
 
-def answers(lake: duckdb.DuckDBPyConnection) -> dict[str, list[list[Any]]]:
+def run_all(lake: duckdb.DuckDBPyConnection) -> dict[str, list[list[Any]]]:
     statements = {path.stem: f"SELECT * FROM {path.stem}" for path in VIEWS}
     statements |= {path.stem: path.read_text() for path in QUERIES}
     return {
@@ -97,9 +97,9 @@ def unordered(rows: list[list[Any]]) -> list[list[Any]]:
 
 
 @pytest.mark.spark
-def test_spark_answers_as_duckdb_does(lake: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
+def test_spark_returns_same_rows_as_duckdb(lake: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
     if not SPARK.exists():
-        pytest.skip("no Spark here: `make spark` makes its environment (it needs Java 17)")
+        pytest.skip("Spark isn't installed: run `make spark` (needs Java 17)")
     done = subprocess.run(
         [str(SPARK), "-I", str(ROOT / "tests" / "unit" / "lake" / "spark_sql.py"), str(tmp_path)],
         capture_output=True,
@@ -109,16 +109,16 @@ def test_spark_answers_as_duckdb_does(lake: duckdb.DuckDBPyConnection, tmp_path:
     )
     assert done.returncode == 0, done.stderr[-3000:]
     theirs = json.loads(done.stdout.splitlines()[-1])
-    ours = answers(lake)
+    ours = run_all(lake)
     assert theirs.keys() == ours.keys()
     for name, rows in ours.items():
-        assert rows, f"{name} has nothing to compare"
+        assert rows, f"{name} returned no rows to compare"
         assert unordered(theirs[name]) == unordered(rows), name
 
 
 @pytest.mark.parametrize("path", [*VIEWS, *QUERIES], ids=lambda path: path.stem)
-def test_athena_reads_the_same_text(path: Path) -> None:
-    """By a parser of its dialect, and with nothing that it would have to say otherwise."""
+def test_sql_file_is_same_statement_in_athena_duckdb_and_spark(path: Path) -> None:
+    """sqlglot parses the file in each dialect, and every result is the same Athena SQL."""
     (statement,) = sqlglot.parse(path.read_text(), dialect="athena")
     assert isinstance(statement, exp.Create | exp.Select)
     for other in ("duckdb", "spark"):

@@ -1,10 +1,10 @@
-"""The lake's SQL, run by DuckDB over objects that the writer made."""
+"""Tests the lake's SQL in DuckDB over objects that the handlers wrote."""
 
 import json
 import random
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import duckdb
 import pyarrow as pa
@@ -15,7 +15,7 @@ from stream_processor.handlers.changes import ChangesHandler
 from stream_processor.handlers.events import EventsHandler
 from stream_processor.rows.lake_schema import CHANGES, COMPACTED, EVENTS
 from tests.support.paths import ROOT
-from tests.unit.lake.tables import opened
+from tests.unit.lake.tables import open_lake
 from tests.unit.stacks.test_templates import resources
 from tests.unit.stream_processor.fakes import FakeAws
 from tests.unit.stream_processor.sample_records import (
@@ -27,7 +27,7 @@ from tests.unit.stream_processor.sample_records import (
 )
 from tests.unit.stream_processor.test_repairs import AppointmentsTable, reconcile
 
-QUERIES = sorted((ROOT / "lake" / "queries").glob("*.sql"))
+QUERIES: Final = sorted((ROOT / "lake" / "queries").glob("*.sql"))
 
 
 def always() -> bool:
@@ -36,9 +36,9 @@ def always() -> bool:
 
 @pytest.fixture
 def lake(tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Two shards; one request that both took (the region failed over), one twice in its shard."""
+    """Return a lake of two shards: one request in both (after a failover), and twice in one."""
     aws = FakeAws()
-    door = EventsHandler(aws.app())
+    handler = EventsHandler(aws.app())
     request = packed(
         header("a", country="GB", device="mobile"),
         [
@@ -47,18 +47,20 @@ def lake(tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         ],
         [rejected()],
     )
-    door.handle(kinesis_event([request, request]), always)
-    door.handle(kinesis_event([request, b"\xff"], shard="shardId-000000000001"), always)
-    with opened(aws, tmp_path) as connection:
+    handler.handle(kinesis_event([request, request]), always)
+    handler.handle(kinesis_event([request, b"\xff"], shard="shardId-000000000001"), always)
+    with open_lake(aws, tmp_path) as connection:
         yield connection
 
 
 @pytest.mark.parametrize("path", QUERIES, ids=lambda path: path.stem)
-def test_every_query_runs(lake: duckdb.DuckDBPyConnection, path: Path) -> None:
+def test_query_returns_rows(lake: duckdb.DuckDBPyConnection, path: Path) -> None:
     assert lake.execute(path.read_text()).fetchall()
 
 
-def test_good_events_are_there_once_over_all_shards(lake: duckdb.DuckDBPyConnection) -> None:
+def test_events_once_has_each_good_event_once_over_all_shards(
+    lake: duckdb.DuckDBPyConnection,
+) -> None:
     assert lake.execute("SELECT message_id FROM events_once ORDER BY 1").fetchall() == [
         ("m1",),
         ("m2",),
@@ -68,22 +70,22 @@ def test_good_events_are_there_once_over_all_shards(lake: duckdb.DuckDBPyConnect
     ).fetchall() == [("bad", 4), ("duplicate", 2), ("good", 4)]
 
 
-def test_the_figures_are_those_of_the_records(lake: duckdb.DuckDBPyConnection) -> None:
-    def asked(name: str) -> list[Any]:
+def test_queries_return_counts_of_the_records(lake: duckdb.DuckDBPyConnection) -> None:
+    def run(name: str) -> list[Any]:
         return lake.execute((ROOT / "lake" / "queries" / f"{name}.sql").read_text()).fetchall()
 
-    assert asked("pages") == [("/", 1, 1), ("/courses", 1, 1)]
-    assert asked("campaigns") == [("mail", None, None, 1)]
-    assert asked("countries") == [("GB", "mobile", 2, 1)]
-    assert [row[2:] for row in asked("conservation")] == [(10, 4, 4, 2, 2)]
-    assert [row[:3] for row in asked("bad_reasons")] == [
+    assert run("pages") == [("/", 1, 1), ("/courses", 1, 1)]
+    assert run("campaigns") == [("mail", None, None, 1)]
+    assert run("countries") == [("GB", "mobile", 2, 1)]
+    assert [row[2:] for row in run("conservation")] == [(10, 4, 4, 2, 2)]
+    assert [row[:3] for row in run("bad_reasons")] == [
         ("portal", "type_unknown", 3),
         (None, "record_unknown", 1),
     ]
-    assert asked("sessions") == [(1, 2.0)]
+    assert run("sessions") == [(1, 2.0)]
 
 
-def test_appointments_in_the_lake_are_those_of_the_table(tmp_path: Path) -> None:
+def test_appointments_now_equals_table_after_reconciliation(tmp_path: Path) -> None:
     aws = FakeAws()
     appointments = AppointmentsTable(aws)
     rng = random.Random(7)
@@ -93,7 +95,7 @@ def test_appointments_in_the_lake_are_those_of_the_table(tmp_path: Path) -> None
     event = {"shardId": "s", "Records": [json.loads(record.text) for record in half]}
     ChangesHandler(aws.app()).handle(event, always)
     assert reconcile(aws).repaired > 0
-    with opened(aws, tmp_path) as connection:
+    with open_lake(aws, tmp_path) as connection:
         now = connection.execute("SELECT pk, version FROM appointments_now ORDER BY pk").fetchall()
         (history,) = connection.execute("SELECT count(*) FROM appointments_history").fetchall()[0]
     table = sorted((pk, int(item["version"]["N"])) for (pk, _), item in appointments.table.items())
@@ -110,7 +112,7 @@ def glue_type(kind: pa.DataType) -> str:
     ("table", "schema"),
     [("EventsTable", EVENTS), ("ChangesTable", CHANGES), ("CompactedTable", COMPACTED)],
 )
-def test_athenas_columns_are_the_writers(table: str, schema: pa.Schema) -> None:
+def test_glue_table_has_columns_of_schema(table: str, schema: pa.Schema) -> None:
     given = resources(ROOT / "stacks" / "lake-catalog.yaml")[table]["Properties"]["TableInput"]
     columns = [(it["Name"], it["Type"]) for it in given["StorageDescriptor"]["Columns"]]
     assert columns == [(field.name, glue_type(field.type)) for field in schema]
