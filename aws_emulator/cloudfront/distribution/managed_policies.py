@@ -6,6 +6,8 @@ Sources: "Use managed cache policies", "Use managed origin request policies" and
 response headers policies" of the CloudFront developer guide.
 """
 
+from typing import Final
+
 from aws_emulator.cloudfront.policies import (
     ALL,
     CachePolicy,
@@ -15,8 +17,8 @@ from aws_emulator.cloudfront.policies import (
     ResponseHeadersPolicy,
 )
 
-_DAY = 86_400
-_YEAR = 31_536_000
+_DAY_S: Final = 86_400
+_YEAR_S: Final = 31_536_000
 _ALL_VIEWER = NameSelection("allViewer")
 
 
@@ -46,15 +48,17 @@ CACHE_POLICIES: dict[str, CachePolicy] = {
         # CachingDisabled
         CachePolicy("4135ea2d-6df8-44a3-9df3-4b5a84be39ad", 0, 0, 0),
         # CachingOptimized
-        CachePolicy("658327ea-f89d-4fab-a63d-7e88639e58f6", 1, _DAY, _YEAR, gzip=True, brotli=True),
+        CachePolicy(
+            "658327ea-f89d-4fab-a63d-7e88639e58f6", 1, _DAY_S, _YEAR_S, gzip=True, brotli=True
+        ),
         # CachingOptimizedForUncompressedObjects
-        CachePolicy("b2884449-e4de-46a7-ac36-70bc7f1ddd6d", 1, _DAY, _YEAR),
+        CachePolicy("b2884449-e4de-46a7-ac36-70bc7f1ddd6d", 1, _DAY_S, _YEAR_S),
         # Elemental-MediaPackage
         CachePolicy(
             "08627262-05a9-4f76-9ded-b50ca2e3a84f",
             0,
-            _DAY,
-            _YEAR,
+            _DAY_S,
+            _YEAR_S,
             gzip=True,
             headers=_whitelist("origin"),
             query_strings=_whitelist("aws.manifestfilter", "start", "end", "m"),
@@ -64,7 +68,7 @@ CACHE_POLICIES: dict[str, CachePolicy] = {
             "83da9c7e-98b4-4e11-a168-04f0df8e2c65",
             0,
             0,
-            _YEAR,
+            _YEAR_S,
             gzip=True,
             brotli=True,
             headers=_ORIGIN_CONTROLS,
@@ -75,7 +79,7 @@ CACHE_POLICIES: dict[str, CachePolicy] = {
             "4cc15a8a-d715-48a4-82b8-cc0b614638fe",
             0,
             0,
-            _YEAR,
+            _YEAR_S,
             gzip=True,
             brotli=True,
             headers=_ORIGIN_CONTROLS,

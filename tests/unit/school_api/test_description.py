@@ -154,7 +154,7 @@ def test_every_gateway_response_type_is_a_problem(response_type: str) -> None:
     assert response_type in {expected, "EXPIRED_TOKEN"}
 
 
-def test_role_grants_exactly_what_operations_call() -> None:
+def test_role_grants_exactly_the_actions_of_the_operations() -> None:
     (statement_list,) = [statements(resources(STACK)["ApiRole"])]
     granted = {
         (action, school_api.resolve(statement["Resource"]))
