@@ -1,0 +1,115 @@
+"""Naming conventions that the linters don't check: constants and test names."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.paths import ROOT
+
+CONSTANT_NAME = re.compile(r"_?[A-Z][A-Z0-9_]*")
+UNITS = {"S", "MS", "US", "SECONDS", "MINUTES", "HOURS", "DAYS", "BYTES", "KB", "KIB", "MB", "MIB"}
+#: Use MAX_ and MIN_.
+LIMIT_WORDS = {"MAXIMUM", "MINIMUM", "MOST", "LEAST", "LONGEST", "SHORTEST", "LARGEST"}
+#: A test name states subject, condition and result, without these subjects.
+FORBIDDEN_WORDS = {"who", "what", "whose", "nobody", "somebody", "anybody", "everybody", "whoever"}
+MIN_WORDS = 3
+TEST_FOLDERS = ("tests", "aws_emulator/tests", "tools/tests")
+
+
+def sources() -> list[Path]:
+    """Return the Python files of the product, the emulator and the tools, without tests."""
+    folders = (ROOT / name for name in ("src", "aws_emulator", "tools"))
+    paths = [path for folder in folders for path in sorted(folder.rglob("*.py"))]
+    return [path for path in paths if "tests" not in path.parts]
+
+
+def is_simple(value: ast.expr | None) -> bool:
+    """Return whether an expression consists of number, bytes and string literals."""
+    match value:
+        case ast.Constant(value=bool()):
+            return False
+        case ast.Constant(value=int() | float() | bytes() | str()) | ast.JoinedStr():
+            return True
+        case ast.BinOp(left=left, right=right):
+            return is_simple(left) and is_simple(right)
+        case ast.UnaryOp(operand=operand):
+            return is_simple(operand)
+    return False
+
+
+def constants(tree: ast.Module) -> Iterator[tuple[str, ast.stmt]]:
+    """Yield the module's upper-case names with their assignments."""
+    for node in tree.body:
+        targets = node.targets if isinstance(node, ast.Assign) else []
+        if isinstance(node, ast.AnnAssign):
+            targets = [node.target]
+        for target in targets:
+            if isinstance(target, ast.Name) and CONSTANT_NAME.fullmatch(target.id):
+                yield target.id, node
+
+
+def untyped_constants(text: str) -> list[str]:
+    """Return the number, bytes and string constants that aren't annotated."""
+    return [
+        name
+        for name, node in constants(ast.parse(text))
+        if isinstance(node, ast.Assign) and is_simple(node.value)
+    ]
+
+
+def misnamed_constants(text: str) -> list[str]:
+    """Return the constants whose unit isn't last, or that don't use MAX_ and MIN_."""
+    found = []
+    for name, _ in constants(ast.parse(text)):
+        *first, _last = words = name.strip("_").split("_")
+        if UNITS & set(first) or LIMIT_WORDS & set(words):
+            found.append(name)
+    return found
+
+
+def misnamed_tests(text: str) -> list[str]:
+    """Return the test functions with fewer than three words or with a forbidden word."""
+    names = [
+        node.name
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and node.name.startswith("test_")
+    ]
+    return [
+        name
+        for name in names
+        if len(words := name.split("_")[1:]) < MIN_WORDS or FORBIDDEN_WORDS & set(words)
+    ]
+
+
+def test_simple_constants_are_annotated_final() -> None:
+    found = {str(path): untyped_constants(path.read_text()) for path in sources()}
+    assert {path: names for path, names in found.items() if names} == {}
+
+
+def test_constant_names_end_with_their_unit() -> None:
+    found = {str(path): misnamed_constants(path.read_text()) for path in sources()}
+    assert {path: names for path, names in found.items() if names} == {}
+
+
+@pytest.mark.parametrize("folder", TEST_FOLDERS)
+def test_test_names_state_subject_condition_and_result(folder: str) -> None:
+    paths = sorted((ROOT / folder).rglob("*.py"))
+    assert paths
+    found = {str(path): misnamed_tests(path.read_text()) for path in paths}
+    assert {path: names for path, names in found.items() if names} == {}
+
+
+def test_conventions_detect_each_violation() -> None:
+    assert untyped_constants('A = 1\nB = "b"\nC: Final = 1\nD = {}\n_E = 60 * 60\nf = 1\n') == [
+        *("A", "B", "_E")
+    ]
+    assert misnamed_constants("BYTES_MAX = 1\nMAX_BYTES = 1\nMOST_ROWS = 1\nWAIT_S = 1\n") == [
+        *("BYTES_MAX", "MOST_ROWS")
+    ]
+    assert misnamed_tests(
+        "def test_two_words(): ...\ndef test_nobody_may_pass(): ...\ndef test_a_good_name(): ...\n"
+    ) == ["test_two_words", "test_nobody_may_pass"]
