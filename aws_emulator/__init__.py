@@ -1,1 +1,1 @@
-"""Run a SAM application on a laptop: CloudFront, event source mappings, REST APIs, MiniStack."""
+"""Runs AWS SAM applications without an AWS account. README.md explains command and library."""

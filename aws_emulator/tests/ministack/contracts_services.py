@@ -28,11 +28,14 @@ def kinesis_retention(emulator: Emulator) -> None:
     records = [{"Data": b"x", "PartitionKey": "x"}] * 500
     for _ in range(200):
         streams.put_records(StreamName=name, Records=records)
-    started = time.perf_counter()
+    durations = []
     for _ in range(50):
+        started = time.perf_counter()
         streams.put_record(StreamName=name, Data=b"x", PartitionKey="x")
-    # Without the patch each put visits 100,000 records, which takes 6 ms or more.
-    assert (time.perf_counter() - started) / 50 < 0.005
+        durations.append(time.perf_counter() - started)
+    # Without the patch every put visits 100,000 records, which takes 6 ms or more. The minimum does
+    # not depend on the load of the machine.
+    assert min(durations) < 0.005
 
 
 def ttl_deletions(emulator: Emulator) -> None:
