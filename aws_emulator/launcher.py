@@ -29,6 +29,8 @@ MINISTACK: Final = "ministack"
 EVENT_SOURCES: Final = "event-sources"
 REST_API: Final = "rest-api"
 CLOUDFRONT: Final = "cloudfront"
+#: The prefix of the CloudFront server's warnings in its log.
+_WARNING_PREFIX: Final = "cloudfront: "
 
 
 @dataclass(frozen=True)
@@ -167,12 +169,12 @@ class Emulator:
         return f"http://localhost:{port}"
 
     def cloudfront_notices(self) -> list[str]:
-        """Return what the CloudFront servers reported at their start as not emulated."""
+        """Return the CloudFront servers' warnings, such as settings without an effect."""
         return [
             line
             for log in sorted((self.directory / "logs").glob(f"{CLOUDFRONT}*.log"))
             for line in log.read_text().splitlines()
-            if line.startswith(_NOTICES)
+            if line.startswith(_WARNING_PREFIX)
         ]
 
     def accepted_resources(self) -> dict[str, str]:
@@ -269,10 +271,6 @@ class Emulator:
 
         environment = {**self.in_region().environment(), "PYTHONPATH": str(ROOT)}
         self.processes.start(name, [str(python), "-m", module, *options], environment, is_ready)
-
-
-#: How the CloudFront server begins the lines about what it does not emulate.
-_NOTICES: Final = "cloudfront: "
 
 
 @contextlib.contextmanager
