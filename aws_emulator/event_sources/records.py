@@ -8,10 +8,11 @@ import json
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 #: The text around the records in an event: {"Records":[ … ]}
-ENVELOPE_OPEN, ENVELOPE_CLOSE = '{"Records":[', "]}"
+ENVELOPE_OPEN: Final = '{"Records":['
+ENVELOPE_CLOSE: Final = "]}"
 
 
 @dataclass(frozen=True, slots=True)
