@@ -48,3 +48,10 @@ def test_write_key_authenticates_in_any_position(sent: dict[str, Any], outcome: 
     assert result["status"] == "401"
     assert json.loads(result["body"])["code"] == outcome
     assert not collector.streams.calls
+
+
+def test_payload_key_that_is_not_a_string_is_invalid() -> None:
+    document = harness.settings_document()
+    document["sources"][0]["write_key"] = "7"
+    result = harness.Harness(document).send(body=ONE | {"writeKey": 7}, key=None)
+    assert json.loads(result["body"])["code"] == "invalid_write_key"

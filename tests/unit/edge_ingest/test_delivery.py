@@ -103,6 +103,15 @@ def test_region_in_cooldown_is_used_when_others_fail() -> None:
     assert case.deliver().region == "ap-south-1"
 
 
+def test_successful_delivery_ends_the_cooldown() -> None:
+    case = Case(unreachable("ap-south-1"))
+    case.deliver()
+    case.streams.fault = unreachable("eu-west-2", "us-east-1")
+    case.deliver()
+    case.streams.fault = None
+    assert case.deliver().region == "ap-south-1"
+
+
 def test_partly_stored_records_are_all_sent_to_next_region() -> None:
     def fault(region: str, entries: Sequence[RecordEntry]) -> list[str | None]:
         if region == "ap-south-1":

@@ -189,6 +189,21 @@ def test_arbitrary_bytes_give_a_response_or_a_transport_error(data: bytes) -> No
         assert len(response.body) < len(candidate)
 
 
+def test_connection_closes_when_data_follows_the_response() -> None:
+    def sends_more(server: ServerConnection) -> None:
+        server.request()
+        server.send(HEAD + b"content-length: 2\r\n\r\n{}" + HEAD)
+        server.socket.settimeout(5)
+        assert server.socket.recv(1) == b""
+
+    with network(sends_more, closes_after(1)) as connect:
+        connection = Connection(ENDPOINT, connect)
+        assert connection.post([], b"1", 2).body == b"{}"
+        assert connection.post([], b"2", 2).status == 200
+        connection.close()
+        assert len(connect.endpoints) == 2
+
+
 def test_connection_closes_after_connection_close_header() -> None:
     def closing(server: ServerConnection) -> None:
         server.request()

@@ -2,6 +2,8 @@
 
 import base64
 import gzip
+import tracemalloc
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -34,10 +36,22 @@ def test_body_over_the_limit_is_too_large(pack: object) -> None:
     assert caught.value.code == "body_too_large"
 
 
-def test_gzip_bomb_is_too_large() -> None:
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_byte_order_mark_is_removed(pack: Callable[[bytes], bytes]) -> None:
+    assert request_body.decode(body(pack(b"\xef\xbb\xbf{}")), LIMIT) == b"{}"
+
+
+def test_gzip_bomb_is_too_large_and_not_decompressed() -> None:
     bomb = gzip.compress(b" " * 200_000_000, 1)
-    with pytest.raises(ContentTooLargeError):
-        request_body.decode(body(bomb), LIMIT)
+    event_body = body(bomb)
+    tracemalloc.start()
+    try:
+        with pytest.raises(ContentTooLargeError):
+            request_body.decode(event_body, LIMIT)
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak_bytes < 3 * len(bomb)
 
 
 def test_truncated_body_is_too_large() -> None:
