@@ -7,6 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+import clickstream
 from tests import strategies
 from tests.unit.edge_ingest import harness
 
@@ -128,6 +129,14 @@ def test_resent_batch_has_same_partition_key_and_message_ids() -> None:
     assert ids[0] == ids[1]
     collector.send_ok(body={"batch": [harness.track(userId="u-2")]})
     assert collector.streams.stored[2][1].partition_key != first.partition_key
+
+
+def test_partition_key_uses_request_id_when_all_events_are_rejected() -> None:
+    collector = harness.Harness()
+    collector.send_ok(body={"batch": [7]})
+    ((_, entry),) = collector.streams.stored
+    request_id = collector.streams.records[0].header.request_id
+    assert entry.partition_key == clickstream.partition_key(harness.WRITE_KEY, request_id)
 
 
 # --- faults ---
