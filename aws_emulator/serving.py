@@ -32,6 +32,7 @@ class Server(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
+        """Leave signal handlers unchanged."""
         yield
 
     def end_on_signals(self) -> None:

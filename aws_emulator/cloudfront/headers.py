@@ -228,7 +228,7 @@ def hidden(headers: HeaderMap) -> HeaderMap:
 
 
 def size(headers: HeaderMap) -> int:
-    """Return the number of bytes in an HTTP/1.1 message ("name: value\\r\\n" each)."""
+    """Return the number of bytes in an HTTP/1.1 message: name, colon, space, value, CR, LF."""
     return sum(
         len(name.encode()) + len(value.encode()) + 4
         for pairs in headers.values()

@@ -19,7 +19,7 @@ class CheckpointTracker:
         self._finished: set[int] = set()
 
     def __len__(self) -> int:
-        """The number of records that were read and that the checkpoint has not passed."""
+        """Return the number of records after the checkpoint."""
         return len(self._open)
 
     def add(self, records: Iterable[Record]) -> None:

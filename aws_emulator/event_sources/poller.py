@@ -60,9 +60,11 @@ class AwsBackend:
 
     @property
     def target(self) -> Target:
+        """The client that invokes functions and sends to destinations."""
         return self._target
 
     def mappings(self, region: str) -> list[dict[str, Any]]:
+        """Return the event source mappings of a Region."""
         with domain_errors():
             pages = self._clients.lambda_control(region).get_paginator("list_event_source_mappings")
             listed: list[dict[str, Any]] = [
@@ -71,6 +73,7 @@ class AwsBackend:
         return [entry for entry in listed if _is_stream(entry.get("EventSourceArn", ""))]
 
     def stream(self, config: EventSourceMapping) -> Stream:
+        """Return a client of the mapping's stream."""
         return open_stream(self._clients, config)
 
 

@@ -98,6 +98,7 @@ class ShardPoller(threading.Thread):
         self._completions.put(None)
 
     def run(self) -> None:
+        """Poll the shard until it ends or the poller stops."""
         try:
             while not self._processor.finished and not (
                 self._stopping.is_set() and not self._running_actions

@@ -74,6 +74,7 @@ class KinesisStream:
         self._arn = config.source_arn.split("/consumer/")[0]
 
     def shards(self) -> list[ShardInfo]:
+        """Return the stream's shards."""
         with domain_errors():
             pages = self._control.get_paginator("list_shards").paginate(StreamARN=self._arn)
             return [
@@ -94,6 +95,7 @@ class KinesisStream:
             ]
 
     def iterator(self, shard_id: str, start: StartingPosition) -> str:
+        """Return a shard iterator."""
         request: GetShardIteratorInputTypeDef = {
             "StreamARN": self._arn,
             "ShardId": shard_id,
@@ -108,6 +110,7 @@ class KinesisStream:
             return self._client.get_shard_iterator(**request)["ShardIterator"]
 
     def page(self, shard_id: str, iterator: str) -> RecordPage:
+        """Return the next records of a shard."""
         with domain_errors():
             answer: Any = self._client.get_records(ShardIterator=iterator, Limit=self.MAX_RECORDS)
         records = [
@@ -136,6 +139,7 @@ class DynamoDbStream:
         self._arn = config.source_arn
 
     def shards(self) -> list[ShardInfo]:
+        """Return the stream's shards."""
         listed: list[ShardInfo] = []
         last = None
         while True:
@@ -153,6 +157,7 @@ class DynamoDbStream:
                 return listed
 
     def iterator(self, shard_id: str, start: StartingPosition) -> str:
+        """Return a shard iterator."""
         # DynamoDB Streams has no AT_TIMESTAMP: `ShardIterator` skips the older records.
         kind = "TRIM_HORIZON" if start.kind == "AT_TIMESTAMP" else start.kind
         request: TableIteratorTypeDef = {
@@ -170,6 +175,7 @@ class DynamoDbStream:
         shard_id: str,  # noqa: ARG002 -- only Kinesis records contain the shard ID
         iterator: str,
     ) -> RecordPage:
+        """Return the next records of a shard."""
         with domain_errors():
             answer: Any = self._client.get_records(ShardIterator=iterator)
         records = [dynamodb_record(record, stream_arn=self._arn) for record in answer["Records"]]

@@ -45,6 +45,7 @@ class LambdaTarget:
         self._clients = clients
 
     def invoke(self, config: EventSourceMapping, event: str) -> Outcome:
+        """Invoke the mapping's function."""
         try:
             answer = self._clients.lambda_invoke(config.region).invoke(
                 FunctionName=config.function_arn,
@@ -77,6 +78,7 @@ class LambdaTarget:
         event: str,
         now: float,
     ) -> None:
+        """Send an invocation record to the mapping's on-failure destination, if it has one."""
         arn = config.on_failure_destination
         if arn is None:
             return

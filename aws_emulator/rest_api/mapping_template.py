@@ -76,7 +76,7 @@ class Util:
 
     @staticmethod
     def escapeJavaScript(text: Any) -> str:  # noqa: N802 - the reference's name
-        """Escape as Java does: also single quotes and slashes, and \\uXXXX beyond ASCII."""
+        r"""Escape as Java does: also single quotes and slashes, and \uXXXX beyond ASCII."""
         return "null" if text is None else _SPECIAL.sub(_escaped, str(text))
 
     @staticmethod

@@ -1,5 +1,7 @@
-"""Validate request bodies against models: JSON schema draft 4 without the keywords that API Gateway
-ignores."""
+"""Validate request bodies against models.
+
+Models use JSON schema draft 4. The keywords that API Gateway ignores have no effect.
+"""
 
 import json
 import re

@@ -22,8 +22,11 @@ class Throttle:
     """A token bucket for each method. Times are in seconds of one monotonic clock."""
 
     def __init__(self, limits: Mapping[str, Limit]) -> None:
-        """`limits` maps a method of GetStage's `methodSettings`, such as "~1notes/POST", to its
-        limit; "*/*" applies to every other method."""
+        """Set the limits of a stage's methods.
+
+        `limits` maps a method of GetStage's `methodSettings`, such as "~1notes/POST", to its limit;
+        "*/*" applies to every other method.
+        """
         self._limits = limits
         self._buckets: dict[str, _Bucket] = {}
 

@@ -79,6 +79,7 @@ class Libcrypto:
         self.free_key = function("EVP_PKEY_free", None, c_void_p)
 
     def __call__(self, modulus: int) -> PublicKeyOperation:
+        """Return the public key operation for a modulus."""
         return _KeyContext(self, modulus)
 
 

@@ -164,8 +164,10 @@ def _error(response: Response) -> KinesisError:
 
 
 def _error_code(response: Response) -> str:
-    """Return the error's name, without the prefix of `com.amazonaws.kinesis#Name` or the suffix of
-    `Name:http://…`."""
+    """Return the error's name.
+
+    It has no prefix, as in `com.amazonaws.kinesis#Name`, and no suffix, as in `Name:http://…`.
+    """
     try:
         document: Any = msgspec.json.decode(response.body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):

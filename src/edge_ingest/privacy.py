@@ -78,10 +78,10 @@ class Policy(NamedTuple):
         return viewer
 
     def applies_to(self, body: bytes) -> bool:
-        """Return whether a rule can apply to any key in a JSON text, by a search in its bytes.
+        r"""Return whether a rule can apply to any key in a JSON text, by a search in its bytes.
 
         Most bodies contain none of the keys, and then no event has to be parsed. A key can contain
-        escape sequences, so any `\\u` counts as a match.
+        escape sequences, so any `\u` counts as a match.
         """
         if self.anonymous or (b"\\" in body and b"\\u" in body):
             return True

@@ -81,10 +81,10 @@ def validate_settings(component: str, settings: Mapping[str, object]) -> None:
 
 
 def parse_client_urls(properties: Mapping[str, object]) -> ClientUrlsProperties:
-    """Parse the properties of a Custom::ClientUrls. `Origins` have a scheme and a host, and no
-    path.
+    """Parse the properties of a Custom::ClientUrls.
 
-    Empty origins are skipped, so that a template can join an optional parameter.
+    `Origins` have a scheme and a host, and no path. Empty origins are skipped, so that a template
+    can join an optional parameter.
 
     Raises:
         MissingPropertyError: A property is missing or malformed.

@@ -1,7 +1,7 @@
-"""Parse Combined Log Format: `parse` returns a request, or the reason why it can't.
+r"""Parse Combined Log Format: `parse` returns a request, or the reason why it can't.
 
 Format: `%h %l %u %t "%r" %>s %b "%{Referer}i" "%{User-agent}i"` (Apache, "Log Files"). Inside a
-quoted field Apache escapes quotes and backslashes with a backslash and other bytes as `\\xhh`
+quoted field Apache escapes quotes and backslashes with a backslash and other bytes as `\xhh`
 (mod_log_config, "Format Notes"). Lines of the Common Log Format lack the last two fields, and
 some servers append more: the parser accepts both. It also accepts a line that was cut off inside
 its last quoted field, because the required fields come before the cut.

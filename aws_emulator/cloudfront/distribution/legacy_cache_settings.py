@@ -1,5 +1,6 @@
-"""Translate legacy cache settings (`ForwardedValues` and TTLs) into a cache policy and an origin
-request policy.
+"""Translate legacy cache settings into a cache policy and an origin request policy.
+
+Legacy cache settings are `ForwardedValues` and TTLs.
 
 Sources: API reference, "ForwardedValues", "CookiePreference" and "DefaultCacheBehavior"; "Cache
 content based on request headers", "... on cookies" and "... on query string parameters".

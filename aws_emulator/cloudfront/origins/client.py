@@ -80,7 +80,7 @@ class OriginClient:
     def __init__(
         self, endpoint: Endpoint, pool: ConnectionPool, api: tuple[str, int] | None = None
     ) -> None:
-        """`api` is the (host, port) that serves REST APIs, None for the emulated AWS."""
+        """Set `api` to the (host, port) that serves REST APIs, or None for the emulated AWS."""
         self._endpoint = endpoint
         self._api = api
         self._pool = pool

@@ -1,5 +1,8 @@
-"""Extend uvicorn's HTTP/1.1 protocol with data that ASGI omits: header names in their original
-case, the raw request target, and the size of the request head."""
+"""Extend uvicorn's HTTP/1.1 protocol with data that ASGI omits.
+
+These are header names in their original case, the raw request target, and the size of the request
+head.
+"""
 
 from typing import Any, Final
 
@@ -14,8 +17,11 @@ _MAX_PARSED_HEAD_BYTES: Final = 256 * 1024
 
 
 class ViewerProtocol(HttpToolsProtocol):
-    """Adds to `scope["state"]`: `target` (bytes), `pairs` (headers as sent), `length` (bytes of the
-    request head), and `gone` once the viewer has closed the connection."""
+    """Adds data about the request to `scope["state"]`.
+
+    `target` (bytes), `pairs` (headers as sent), `length` (bytes of the request head), and `gone`
+    once the viewer has closed the connection.
+    """
 
     _pairs: list[tuple[bytes, bytes]]
     _length: int

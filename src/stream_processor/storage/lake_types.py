@@ -11,12 +11,17 @@ from stream_processor.ingest.sequence_numbers import padded
 
 
 class SequencedRecord(Protocol):
-    """A stream record: its sequence number, and when the shard received it (Unix ms)."""
+    """A stream record: its sequence number and its arrival time."""
 
     @property
-    def sequence(self) -> int: ...
+    def sequence(self) -> int:
+        """The record's sequence number."""
+        ...
+
     @property
-    def arrived_ms(self) -> int: ...
+    def arrived_ms(self) -> int:
+        """The record's arrival time, in milliseconds since the epoch."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
