@@ -126,7 +126,9 @@ class OriginClient:
         if request.method == "OPTIONS":
             allowed = True
         else:
-            allowed = policy.allows(action, f"{resource}/{key}", principal)
+            allowed = policy.allows(action, f"{resource}/{key}", principal) or _may_be_public(
+                policy, principal, action
+            )
         if not allowed:
             return _denied("AccessDenied")
         response = await self._call_s3(origin, request, f"/{bucket}/{quote(key)}", region)
@@ -247,6 +249,13 @@ class OriginClient:
         policy = parse_bucket_policy(body.decode() if response.status == 200 else None)
         self._policies[bucket] = (now + _POLICY_TTL_S, policy)
         return policy
+
+
+def _may_be_public(policy: BucketPolicy, principal: Principal, action: str) -> bool:
+    # S3 also allows an anonymous read by an object's public-read ACL. The emulator doesn't evaluate
+    # ACLs, so it assumes one if nothing else grants access; the distribution's notes report such an
+    # origin.
+    return action == "s3:GetObject" and policy.document is None and principal == Principal()
 
 
 def _denied(code: str) -> OriginResponse:

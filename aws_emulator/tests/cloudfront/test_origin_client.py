@@ -206,3 +206,26 @@ def test_origin_access_identity_reads_bucket() -> None:
     assert send(FakePool(bucket_policy, FakeResponse(200)), origin, request()).status == 200
     assert send(FakePool(READ, FakeResponse(200)), origin, request()).status == 403
     assert send(FakePool(bucket_policy, FakeResponse(200)), BUCKET, request()).status == 403
+
+
+@pytest.mark.parametrize(
+    ("origin", "method", "status"),
+    [
+        (replace(BUCKET, signing_behavior=None), "GET", 200),
+        (replace(BUCKET, signing_behavior=None), "HEAD", 200),
+        (replace(BUCKET, signing_behavior=None), "PUT", 403),
+        (BUCKET, "GET", 403),
+        (
+            replace(
+                BUCKET, signing_behavior=None, access_identity=OriginAccessIdentity("E1", "c1")
+            ),
+            "GET",
+            403,
+        ),
+    ],
+)
+def test_origin_without_access_control_reads_bucket_without_policy(
+    origin: Origin, method: str, status: int
+) -> None:
+    pool = FakePool(None, FakeResponse(200))
+    assert send(pool, origin, request(method=method)).status == status
