@@ -1,0 +1,45 @@
+"""Options of the local commands."""
+
+import pytest
+
+from aws_emulator.errors import CommandError
+from tools.dev.options import DEFAULT_CLIENTS, MAX_CLIENTS, Options
+from tools.dev.system import Ports
+
+
+def test_options_without_variables_are_the_defaults() -> None:
+    options = Options.from_environment({})
+    assert options == Options(None, None, None, DEFAULT_CLIENTS, ("us-east-1",), None)
+    assert options.ports() == Ports()
+    assert options.ports(edge=8080, emulator=4566) == Ports(emulator=4566, edge=8080)
+
+
+def test_options_are_read_from_all_variables() -> None:
+    variables = {
+        "LOG": "a.log",
+        "PORT": "0",
+        "EMULATOR_PORT": "65535",
+        "CLIENTS": str(MAX_CLIENTS),
+        "REGIONS": "us-east-1, eu-west-2",
+        "SEED": "7",
+    }
+    options = Options.from_environment(variables)
+    assert options == Options("a.log", 0, 65535, MAX_CLIENTS, ("us-east-1", "eu-west-2"), 7)
+    assert options.ports(edge=8080, emulator=4566) == Ports(emulator=65535, edge=0)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("CLIENTS", "many"), ("CLIENTS", "0"), ("CLIENTS", str(MAX_CLIENTS + 1))),
+        *(("PORT", "65536"), ("PORT", "-1"), ("SEED", "x")),
+    ],
+)
+def test_invalid_number_is_rejected_with_its_range(name: str, value: str) -> None:
+    with pytest.raises(CommandError, match=f"{name} must be a number from .*, not '{value}'"):
+        Options.from_environment({name: value})
+
+
+def test_unknown_region_is_rejected_with_the_available_ones() -> None:
+    with pytest.raises(CommandError, match=r"REGIONS contains eu-central-1\. Available.*eu-west-2"):
+        Options.from_environment({"REGIONS": "eu-central-1"})
