@@ -115,8 +115,8 @@ def line(text: bytes) -> tuple[AcceptedLine, Event, bytes] | BadRow:
         event = event_schema.event(raw)
     except EventError as error:
         return BadRow(error.code, str(error), raw)
-    beside = AcceptedLine(whole.message_id, whole.timestamp, whole.original_timestamp, whole.event)
-    return beside, event, raw
+    accepted = AcceptedLine(whole.message_id, whole.timestamp, whole.original_timestamp, whole.event)
+    return accepted, event, raw
 
 
 def rejected(text: bytes) -> BadRow:

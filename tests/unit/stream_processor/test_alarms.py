@@ -79,7 +79,7 @@ def emit_all_metrics(
     """Return the metrics of both handlers after every failure that has an alarm."""
     changed = json.loads((SAMPLES / "dynamodb-changes.json").read_text())
     unknown = json.loads(json.dumps(changed).replace('"REMOVE"', '"VANISH"'))
-    scheduled = json.loads((SAMPLES / "scheduled-comparison.json").read_text())
+    scheduled = json.loads((SAMPLES / "scheduled-reconciliation.json").read_text())
     recent = time.time() - 60
     for record in changed["Records"] + unknown["Records"]:
         record["dynamodb"]["ApproximateCreationDateTime"] = recent

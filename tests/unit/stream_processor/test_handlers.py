@@ -107,7 +107,7 @@ def test_changes_handler_runs_scheduled_reconciliation(
     aws: FakeAws, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(time, "sleep", lambda _: None)
-    event = json.loads((SAMPLE_EVENTS / "scheduled-comparison.json").read_text())
+    event = json.loads((SAMPLE_EVENTS / "scheduled-reconciliation.json").read_text())
     answer = changes.lambda_handler(event, Context())
     assert (answer["items"], answer["repaired"]) == (0, 0)
 
