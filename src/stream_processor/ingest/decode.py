@@ -115,8 +115,8 @@ def line(text: bytes) -> tuple[AcceptedLine, Event, bytes] | BadRow:
         event = event_schema.event(raw)
     except EventError as error:
         return BadRow(error.code, str(error), raw)
-    accepted = AcceptedLine(whole.message_id, whole.timestamp, whole.original_timestamp, whole.event)
-    return accepted, event, raw
+    fields = AcceptedLine(whole.message_id, whole.timestamp, whole.original_timestamp, whole.event)
+    return fields, event, raw
 
 
 def rejected(text: bytes) -> BadRow:
