@@ -3,10 +3,11 @@
     python3.13 bytecode.py DIRECTORY
 
 `src/Makefile` runs this for edge_auth, whose package is limited to 64 KB and is loaded at every
-cold start before a page request. Docstrings, assertions, type annotations, line numbers and file
-names are removed. Python imports a `.pyc` file in the place of its source (Python reference,
-"Source-less imports"). The files are "unchecked hash-based" (PEP 552), so Python doesn't look for a
-source or compare timestamps. Equal sources give equal bytes.
+cold start before a page request. Docstrings, assertions, type annotations and line numbers are
+removed; a traceback names the file, the function and the function's first line. Python imports a
+`.pyc` file in the place of its source (Python reference, "Source-less imports"). The files are
+"unchecked hash-based" (PEP 552), so Python doesn't look for a source or compare timestamps. Equal
+sources give equal bytes.
 """
 
 import ast
@@ -20,6 +21,8 @@ from typing import Final
 #: PEP 552: bit 0 means hash-based, bit 1 means that the source is checked.
 _UNCHECKED_HASH: Final = (0b01).to_bytes(4, "little")
 _NO_DOCSTRINGS: Final = 2
+#: Location table entry with a line difference and no columns.
+_NO_COLUMN: Final = 13
 
 
 class _AnnotationRemover(ast.NodeTransformer):
@@ -66,29 +69,43 @@ def remove_annotations(tree: ast.Module) -> ast.Module:
     return ast.fix_missing_locations(tree)
 
 
-def strip_debug_info(code: CodeType) -> CodeType:
-    """Return the code object and its nested ones without line numbers and file names."""
+def strip_line_numbers(code: CodeType) -> CodeType:
+    """Return the code object and its nested ones with one line number each, their first one.
+
+    An empty line table would make the formatting of a traceback fail: `tb_lineno` is None then, and
+    AWS's runtime client formats the traceback of each unhandled exception.
+    """
     return code.replace(
-        co_linetable=b"",
-        co_filename="",
+        co_linetable=_first_line_only(len(code.co_code) // 2),
         co_consts=tuple(
-            strip_debug_info(it) if isinstance(it, CodeType) else it for it in code.co_consts
+            strip_line_numbers(it) if isinstance(it, CodeType) else it for it in code.co_consts
         ),
     )
 
 
-def compile_source(source: bytes) -> bytes:
-    """Return the content of a .pyc file for a module's source."""
+def _first_line_only(code_units: int) -> bytes:
+    """Return a location table that maps every instruction to `co_firstlineno`.
+
+    An entry covers up to 8 code units: a byte with bit 7 set, code 13 (line without column) and the
+    number of units minus 1, then the line's difference (CPython, InternalDocs/code_objects.md).
+    """
+    entries = [8] * (code_units // 8) + [code_units % 8] * (code_units % 8 > 0)
+    return b"".join(bytes([0x80 | _NO_COLUMN << 3 | units - 1, 0]) for units in entries)
+
+
+def compile_source(source: bytes, name: str) -> bytes:
+    """Return the content of a .pyc file for a source; tracebacks show `name` as its file."""
     tree = remove_annotations(ast.parse(source))
-    code = compile(tree, "", "exec", dont_inherit=True, optimize=_NO_DOCSTRINGS)
+    code = compile(tree, name, "exec", dont_inherit=True, optimize=_NO_DOCSTRINGS)
     head = importlib.util.MAGIC_NUMBER + _UNCHECKED_HASH + importlib.util.source_hash(source)
-    return head + marshal.dumps(strip_debug_info(code))
+    return head + marshal.dumps(strip_line_numbers(code))
 
 
 def main(directory: str) -> None:
     """Compile every module below `directory` and delete its source."""
     for source in sorted(Path(directory).rglob("*.py")):
-        source.with_suffix(".pyc").write_bytes(compile_source(source.read_bytes()))
+        name = source.relative_to(directory).as_posix()
+        source.with_suffix(".pyc").write_bytes(compile_source(source.read_bytes(), name))
         source.unlink()
 
 
