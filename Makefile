@@ -7,16 +7,20 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export MERIDIAN_UV := $(CURDIR)/.meridian/bin/uv
 export SAM_CLI_TELEMETRY := 0
 export __SAM_CLI_APP_DIR := $(CURDIR)/.meridian/sam
+export Q
 BENCHMARKS := auth ingest cost stream school
 
-.PHONY: help setup run up down redrive reconcile verify compact chaos prove check lint types unit build validate package integration test spark bench prose deploy requirements
+.PHONY: help setup run up down student sql redrive reconcile verify compact chaos prove check lint types unit build validate package integration test spark bench prose deploy requirements
 
 help: ## List the targets and their options
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
 	@echo "Options, as in: make run LOG=access.log CLIENTS=4"
-	@echo "  run        LOG=<path, URL or 'model'>  CLIENTS=<1-64, default 8>  PORT=, EMULATOR_PORT= (default: free ports)"
+	@echo "  run        LOG=<path, URL or 'model'>  CLIENTS=<1-64, default 8>  KEEP=1 (keep the lake for 'make sql')"
+	@echo "             PORT=, EMULATOR_PORT= (default: free ports)"
 	@echo "  up         REGIONS=eu-west-2,ap-south-1 (in addition to us-east-1)  PORT=8080  EMULATOR_PORT=4566"
+	@echo "  student    EMAIL=<address>  PAYING=1 (may read paid pages)  PASSWORD=<12 characters or more>"
+	@echo "  sql        Q='<statement>' (default: read statements from the terminal)"
 	@echo "  chaos      SEED=<number> (repeat a run)  PORT=  EMULATOR_PORT="
 	@echo "  redrive, reconcile, verify, compact"
 	@echo "             STAGE=<stage>  REGION=<Region> (a stack on AWS; default: the system of 'make up')"
@@ -24,7 +28,7 @@ help: ## List the targets and their options
 	@echo "  compact    NOW=1 (include the current hour)"
 	@echo "  prove      SEED=<number>"
 	@echo "  prose      LIST=1 (print each match)"
-	@echo "  deploy     CONFIG_ENV=<environment of samconfig.toml: default, london, mumbai>"
+	@echo "  deploy     PLACE=<environment of samconfig.toml: default, london, mumbai>"
 
 setup: ## Create the Python environments (uv, Python 3.13, the packages of uv.lock)
 	@$(PYTHON3) tools/setup/bootstrap.py
@@ -37,6 +41,12 @@ up: setup ## Build, deploy and serve the whole system until Ctrl-C
 
 down: setup ## Stop processes of an earlier run, up or chaos
 	@$(PY) -m tools.dev down
+
+student: setup ## Create a student in the system of 'make up'
+	@$(PY) -m tools.dev student
+
+sql: setup ## Query the local data lake with SQL (DuckDB)
+	@$(PY) -m tools.lake_sql $(if $(Q),"$$Q")
 
 redrive: setup ## Process discarded batches and invalid events again
 	@$(PY) -m tools.operations redrive
@@ -97,7 +107,7 @@ prose: setup ## Count stilted phrases per 1,000 words, by folder
 	@$(PY) -m tools.prose $(if $(LIST),--list)
 
 deploy: build ## Deploy to AWS and upload the portal's pages
-	@$(PY) -m tools.deployment $(or $(CONFIG_ENV),default)
+	@$(PY) -m tools.deployment $(or $(PLACE),default)
 
 requirements: setup ## Export each function's pinned requirements from uv.lock
 	@$(PY) -m tools.setup.requirements

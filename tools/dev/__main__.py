@@ -1,4 +1,4 @@
-"""`python -m tools.dev run | up | down`: the commands behind `make run`, `make up`, `make down`."""
+"""`python -m tools.dev run | up | down | student`: the commands behind the targets of `make`."""
 
 import argparse
 import os
@@ -7,16 +7,19 @@ import signal
 from tools.cli import exit_code
 from tools.dev import commands
 from tools.dev.options import Options
+from tools.dev.student import student
 
 
 def main() -> int:
     """Run one command and return its exit code."""
     parser = argparse.ArgumentParser(prog="python -m tools.dev", description=__doc__)
-    parser.add_argument("command", choices=["run", "up", "down"])
+    parser.add_argument("command", choices=["run", "up", "down", "student"])
     name = parser.parse_args().command
-    command = {"run": commands.run, "up": commands.up, "down": commands.down}[name]
     # A shell without job control starts background commands with SIGINT ignored.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    if name == "student":
+        return exit_code(lambda: student(os.environ))
+    command = {"run": commands.run, "up": commands.up, "down": commands.down}[name]
     return exit_code(lambda: command(Options.from_environment(os.environ)))
 
 

@@ -10,11 +10,13 @@ from aws_emulator import processes
 from tools.demo_students import PAYING_GROUP
 from tools.dev import system
 from tools.dev.options import Options
+from tools.lake_sql.lake_copy import KEPT, copy_lake
 from tools.paths import STATE
 from tools.progress import step
 from tools.replay import command as replay
 from tools.replay.access_check import PAYING
 from tools.report import command as report
+from tools.stack import client
 
 #: The default ports of `make up`.
 UP_EDGE_PORT: Final = 8080
@@ -39,7 +41,7 @@ def run(options: Options) -> int:
             tokens={PAYING: tokens[True], "non-paying student": tokens[False]},
             directory=running.directory,
         )
-        return report.run(
+        code = report.run(
             endpoint=running.target.endpoint,
             region=running.target.region,
             bucket=running.deployed.outputs["LakeBucket"],
@@ -47,6 +49,11 @@ def run(options: Options) -> int:
             summary=summary,
             directory=running.directory,
         )
+        if options.keep:
+            bucket = running.deployed.outputs["LakeBucket"]
+            number = copy_lake(client("s3", running.target), bucket, KEPT)
+            print(f"\nKept {number:,} objects of the data lake in {KEPT}. Query them: make sql")
+        return code
 
 
 def up(options: Options) -> int:

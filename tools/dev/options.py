@@ -16,7 +16,7 @@ MAX_CLIENTS: Final = 64
 
 @dataclass(frozen=True)
 class Options:
-    """LOG, PORT, EMULATOR_PORT, CLIENTS, REGIONS and SEED. None is the command's default."""
+    """LOG, PORT, EMULATOR_PORT, CLIENTS, REGIONS, SEED and KEEP. None is the command's default."""
 
     log: str | None
     edge_port: int | None
@@ -24,6 +24,7 @@ class Options:
     clients: int
     regions: tuple[str, ...]
     seed: int | None = None
+    keep: bool = False
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Options":
@@ -35,6 +36,7 @@ class Options:
             clients=_number(environment, "CLIENTS", 1, MAX_CLIENTS) or DEFAULT_CLIENTS,
             regions=_regions(environment),
             seed=_number(environment, "SEED", 0, 2**31 - 1),
+            keep=environment.get("KEEP", "") not in ("", "0"),
         )
 
     def ports(self, edge: int = 0, emulator: int = 0) -> Ports:

@@ -237,7 +237,7 @@ def test_regional_stack_rejects_the_default_of_required_parameters(
     given = load(ROOT / "stacks" / f"{stack}.yaml")["Parameters"][parameter]
     assert not re.fullmatch(given["AllowedPattern"], "none")
     assert re.fullmatch(given["AllowedPattern"], arn)
-    assert "`make deploy CONFIG_ENV=` looks it up" in given["ConstraintDescription"]
+    assert "`make deploy PLACE=` looks it up" in given["ConstraintDescription"]
 
 
 @pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.name)

@@ -1,0 +1,83 @@
+"""The command student: create a user of the running system, or change an existing one."""
+
+import re
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from botocore.exceptions import ClientError
+
+from aws_emulator.errors import CommandError
+from tools.demo_students import PAYING_GROUP
+from tools.paths import STATE
+from tools.stack import StackTarget, client, describe_stack, find_running_stack
+
+#: The user pool's password policy (stacks/foundation.yaml).
+MIN_PASSWORD_CHARACTERS: Final = 12
+_EMAIL: Final = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+
+
+@dataclass(frozen=True)
+class StudentOptions:
+    """EMAIL, PASSWORD and PAYING. `password` is generated if it isn't given."""
+
+    email: str
+    password: str = field(repr=False)
+    paying: bool
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> "StudentOptions":
+        """Read the options from environment variables. Raises CommandError if one is invalid."""
+        email = environment.get("EMAIL", "").strip()
+        if not _EMAIL.fullmatch(email):
+            raise CommandError(
+                f"EMAIL must be an email address, not {email!r}. "
+                "For example: make student EMAIL=asha@example.com PAYING=1"
+            )
+        password = environment.get("PASSWORD") or secrets.token_urlsafe(12)
+        if len(password) < MIN_PASSWORD_CHARACTERS:
+            raise CommandError(f"PASSWORD must have at least {MIN_PASSWORD_CHARACTERS} characters.")
+        return cls(email, password, paying=environment.get("PAYING", "") not in ("", "0"))
+
+
+def student(environment: Mapping[str, str]) -> int:
+    """Create the student in the user pool of the system that `make up` started, and print it.
+
+    An existing user gets the password and the group membership that the options say.
+
+    Raises:
+        CommandError: an option is invalid, or no system is running.
+    """
+    options = StudentOptions.from_environment(environment)
+    target = find_running_stack(STATE / "up")
+    if target is None:
+        raise CommandError("No system is running. Start `make up` in another terminal first.")
+    put_student(target, options)
+    group = f"in the group {PAYING_GROUP}" if options.paying else f"not in the group {PAYING_GROUP}"
+    print(f"{options.email}  password {options.password}  ({group})")
+    return 0
+
+
+def put_student(target: StackTarget, options: StudentOptions) -> None:
+    """Create or change a user of the emulator's user pool."""
+    cognito = client("cognito-idp", target)
+    pool = describe_stack(target).outputs["UserPoolId"]
+    user = {"UserPoolId": pool, "Username": options.email}
+    try:
+        cognito.admin_create_user(
+            **user,
+            MessageAction="SUPPRESS",
+            UserAttributes=[
+                {"Name": "email", "Value": options.email},
+                {"Name": "email_verified", "Value": "true"},
+            ],
+        )
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "UsernameExistsException":
+            raise CommandError(f"Can't create {options.email}: {error}") from error
+    cognito.admin_set_user_password(**user, Password=options.password, Permanent=True)
+    change = cognito.admin_add_user_to_group
+    if not options.paying:
+        change = cognito.admin_remove_user_from_group
+    change(**user, GroupName=PAYING_GROUP)

@@ -1,0 +1,1 @@
+"""Query the local data lake with SQL: `make sql`."""

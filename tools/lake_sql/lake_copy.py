@@ -1,0 +1,50 @@
+"""Copy the lake's objects to a folder."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from aws_emulator.errors import CommandError
+from tools.lake_sql.tables import FOLDERS
+from tools.paths import STATE
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+#: Where `make run KEEP=1` keeps the lake.
+KEPT: Final = STATE / "run" / "lake"
+
+
+def copy_lake(client: "S3Client", bucket: str, folder: Path) -> int:
+    """Make `folder` equal to the lake's Parquet objects; return their number.
+
+    Objects of the lake are never replaced, so a file that exists is kept.
+
+    Raises:
+        CommandError: S3 refused or didn't answer.
+    """
+    found: set[Path] = set()
+    try:
+        for prefix in FOLDERS.values():
+            pages = client.get_paginator("list_objects_v2").paginate(
+                Bucket=bucket, Prefix=f"{prefix}/"
+            )
+            for entry in (entry for page in pages for entry in page.get("Contents", [])):
+                if not entry["Key"].endswith(".parquet"):
+                    continue
+                target = folder / entry["Key"]
+                found.add(target)
+                if target.exists() and target.stat().st_size == entry["Size"]:
+                    continue
+                target.parent.mkdir(parents=True, exist_ok=True)
+                body = client.get_object(Bucket=bucket, Key=entry["Key"])["Body"].read()
+                partial = target.with_suffix(".part")
+                partial.write_bytes(body)
+                partial.replace(target)
+    except (ClientError, BotoCoreError) as error:
+        raise CommandError(f"Can't copy the data lake s3://{bucket}: {error}") from error
+    for path in folder.rglob("*.parquet"):
+        if path not in found:
+            path.unlink()
+    return len(found)

@@ -1,0 +1,74 @@
+"""The lake's tables and views in DuckDB, over copies of its objects in a folder.
+
+Athena's tables are in stacks/lake-catalog.yaml, and the views in lake/views. This module creates
+both for the same SQL.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import duckdb
+from samtranslator.yaml_helper import yaml_parse
+
+from tools.paths import ROOT
+
+CATALOG: Final = ROOT / "stacks" / "lake-catalog.yaml"
+VIEWS: Final = ROOT / "lake" / "views"
+#: The folder of each table's objects.
+FOLDERS: Final = {"events": "events", "events_compacted": "compacted", "changes": "changes"}
+#: Athena's types in DuckDB.
+_TYPES: Final = {
+    "string": "VARCHAR",
+    "boolean": "BOOLEAN",
+    "int": "INTEGER",
+    "bigint": "BIGINT",
+    "double": "DOUBLE",
+    "timestamp": "TIMESTAMPTZ",
+    "binary": "BLOB",
+}
+
+
+def columns() -> dict[str, dict[str, str]]:
+    """Return the columns of each table of the catalog, partition keys last, with DuckDB's types."""
+    return {
+        str(table["Name"]): {
+            str(column["Name"]): _TYPES[column["Type"]]
+            for column in [*table["StorageDescriptor"]["Columns"], *table["PartitionKeys"]]
+        }
+        for table in _catalog_tables()
+    }
+
+
+def _catalog_tables() -> Iterator[dict[str, Any]]:
+    for resource in yaml_parse(CATALOG.read_text())["Resources"].values():
+        if resource["Type"] == "AWS::Glue::Table":
+            yield resource["Properties"]["TableInput"]
+
+
+def open_lake(folder: Path) -> duckdb.DuckDBPyConnection:
+    """Return a connection with the lake's tables and views over the objects in a folder.
+
+    A table without objects is empty. Nothing is downloaded: DuckDB's extensions stay off.
+    """
+    connection = duckdb.connect(":memory:", config={"autoinstall_known_extensions": "false"})
+    # UTC makes the hours independent of the machine's time zone.
+    connection.execute("SET TimeZone = 'UTC'")
+    for name, typed in columns().items():
+        objects = folder / FOLDERS[name]
+        if any(objects.rglob("*.parquet")):
+            source = (
+                f"SELECT * FROM read_parquet('{_quoted(objects)}/**/*.parquet', "  # noqa: S608 - quoted
+                "hive_partitioning = true, hive_types_autocast = false, union_by_name = true)"
+            )
+        else:
+            empty = ", ".join(f'NULL::{kind} AS "{column}"' for column, kind in typed.items())
+            source = f"SELECT {empty} WHERE false"
+        connection.execute(f"CREATE VIEW {name} AS {source}")
+    for view in sorted(VIEWS.glob("*.sql")):
+        connection.execute(view.read_text())
+    return connection
+
+
+def _quoted(path: Path) -> str:
+    return str(path).replace("'", "''")
