@@ -14,6 +14,7 @@ from rich.progress import (
     SpinnerColumn,
     TextColumn,
     TimeElapsedColumn,
+    TimeRemainingColumn,
 )
 from rich.table import Column
 
@@ -44,17 +45,26 @@ class Step:
         raise NotImplementedError
 
 
+def remaining_s(done: int, total: int | None, elapsed_s: float) -> float | None:
+    """Return the estimated seconds until `done` reaches `total`, or None if unknown."""
+    if not total or not 0 < done <= total:
+        return None
+    return elapsed_s * (total - done) / done
+
+
 class _PlainStep(Step):
     def __init__(self, title: str, total: int | None = None) -> None:
         super().__init__(title, total)
-        self._last = time.monotonic()
+        self._started = self._last = time.monotonic()
 
     def _show(self) -> None:
         if time.monotonic() - self._last < PLAIN_INTERVAL_S:
             return
         self._last = time.monotonic()
         count = f" {self.done:,}/{self.total:,}" if self.total else ""
-        print(f"  {self.title}{count} {self.text}".rstrip(), flush=True)
+        left = remaining_s(self.done, self.total, self._last - self._started)
+        estimate = "" if left is None else f", about {left:,.0f} s left"
+        print(f"  {self.title}{count}{estimate} {self.text}".rstrip(), flush=True)
 
 
 class _BarStep(Step):
@@ -78,6 +88,7 @@ def step(title: str, total: int | None = None) -> Iterator[Step]:
             BarColumn(bar_width=24, table_column=Column(min_width=24)),
             *([MofNCompleteColumn()] if total else []),
             TimeElapsedColumn(table_column=Column(min_width=7)),
+            *([TimeRemainingColumn(compact=True)] if total else []),
             # A long note is cut off and doesn't shrink the bar.
             TextColumn("[dim]{task.fields[note]}", table_column=Column(ratio=1, no_wrap=True)),
         ]

@@ -11,7 +11,12 @@ from rich.text import Text
 from tools.report.results import Report
 
 MAX_WIDTH: Final = 100
+#: Narrower terminals show the tables of pages and files below each other.
+MIN_TWO_TABLES_WIDTH: Final = 80
 _BAR_WIDTH: Final = 24
+#: Columns of an hour and of the gaps after it and after its number.
+_HOUR_WIDTH: Final = 8
+_GAP: Final = 2
 _EIGHTHS: Final = " ▏▎▍▌▋▊▉█"
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 _SOURCES: Final = {
@@ -94,6 +99,10 @@ def _visitors(report: Report) -> list[tuple[str, str]]:
 
 def _top(console: Console, report: Report) -> None:
     files = report.stored - report.page_views
+    if console.width < MIN_TWO_TABLES_WIDTH:
+        _top_table(console, f"top pages ({report.page_views:,} views)", report.pages)
+        _top_table(console, f"files loaded by pages ({files:,})", report.files)
+        return
     table = _table()
     name = max(16, (console.width - 24) // 2)
     table.add_column(f"top pages ({report.page_views:,} views)", no_wrap=True, width=name)
@@ -110,18 +119,33 @@ def _top(console: Console, report: Report) -> None:
     console.print(table)
 
 
+def _top_table(console: Console, title: str, rows: Sequence[tuple[str, int]]) -> None:
+    table = _table()
+    name = max(10, console.width - 12)
+    table.add_column(title, no_wrap=True, width=name)
+    table.add_column("views", justify="right", no_wrap=True)
+    for path, views in rows:
+        table.add_row(_path(path, name), f"{views:,}")
+    console.print()
+    console.print(table)
+
+
 def _hours(console: Console, hours: Sequence[int]) -> None:
-    """Print two columns of twelve hours, each with a bar."""
+    """Print the hours in two columns with bars; in one column on a narrow terminal."""
     table = _table()
     maximum = max(hours, default=0)
-    for _ in range(2):
-        table.add_column("hour")
-        table.add_column("views", justify="right")
-        table.add_column("", width=_BAR_WIDTH)
-    for hour in range(12):
+    numbers = max(5, len(f"{maximum:,}"))
+    columns = 2 if console.width >= 2 * (_HOUR_WIDTH + numbers + _BAR_WIDTH) + _GAP else 1
+    width = min(_BAR_WIDTH, max(console.width - _HOUR_WIDTH - numbers, 1))
+    for _ in range(columns):
+        table.add_column("hour", no_wrap=True, min_width=4)
+        table.add_column("views", justify="right", no_wrap=True, min_width=numbers)
+        table.add_column("", width=width)
+    rows = 24 // columns
+    for hour in range(rows):
         cells = []
-        for each in (hour, hour + 12):
-            cells += [f"{each:02d}", f"{hours[each]:,}", bar(hours[each], maximum)]
+        for each in range(hour, 24, rows):
+            cells += [f"{each:02d}", f"{hours[each]:,}", bar(hours[each], maximum, width)]
         table.add_row(*cells)
     _heading(console, "Views by hour of day (UTC, event timestamps)")
     console.print(table)

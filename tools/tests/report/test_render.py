@@ -111,3 +111,13 @@ def test_bar_length_is_proportional_to_its_value(value: int, maximum: int) -> No
     assert len(bar(maximum, maximum)) == 24
     assert (len(drawn) - 1) * maximum <= 24 * min(value, maximum) + maximum
     assert bar(0, 0) == ""
+
+
+@pytest.mark.parametrize("width", [40, 60, 79, 80, 100])
+def test_every_hour_keeps_its_number_at_any_width(width: int) -> None:
+    hours = [1_000 + hour for hour in range(24)]
+    text = printed(replace(REPORT, hours=hours), width, terminal=True)
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", text)
+    section = plain.partition("Views by hour of day")[2]
+    for hour, views in enumerate(hours):
+        assert re.search(rf"\b{hour:02d} +{views:,}(?!\d)", section), (hour, views)

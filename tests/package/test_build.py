@@ -1,0 +1,52 @@
+"""src/Makefile builds without network after the first build, and in any path."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.support.paths import ROOT
+from tools.paths import UV
+
+pytestmark = pytest.mark.package
+
+#: A proxy that refuses every connection: a request to an index would fail.
+NO_NETWORK = dict.fromkeys(
+    ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), "http://127.0.0.1:9"
+)
+
+
+def build(source: Path, artifacts: Path, function: str = "EdgeIngestFunction") -> None:
+    """Build a function as `sam build` does, without network."""
+    artifacts.mkdir()
+    environment = {**os.environ, **NO_NETWORK, "NO_PROXY": "", "no_proxy": ""}
+    environment["PATH"] = f"{ROOT / '.venv' / 'bin'}:{os.environ['PATH']}"
+    environment |= {"ARTIFACTS_DIR": str(artifacts), "MERIDIAN_UV": str(UV)}
+    done = subprocess.run(
+        ["make", "-C", str(source), f"build-{function}"],
+        env=environment, capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2_000:]
+
+
+def test_second_build_needs_no_network(tmp_path: Path) -> None:
+    build(ROOT / "src", tmp_path / "artifacts")
+    assert (tmp_path / "artifacts" / "msgspec" / "__init__.py").exists()
+
+
+@pytest.mark.parametrize("folder", ["with space", "ünïcode नमस्ते", "quote's"])
+def test_build_works_in_a_path_with_other_characters(tmp_path: Path, folder: str) -> None:
+    place = tmp_path / folder
+    shutil.copytree(ROOT / "src", place / "src", ignore=shutil.ignore_patterns("__pycache__"))
+    build(place / "src", place / "artifacts")
+    assert (place / "artifacts" / "edge_ingest" / "handler.py").exists()
+    assert (place / "artifacts" / "msgspec" / "__init__.py").exists()
+
+
+def test_edge_auth_package_is_built_in_a_path_with_spaces(tmp_path: Path) -> None:
+    place = tmp_path / "with space"
+    shutil.copytree(ROOT / "src", place / "src", ignore=shutil.ignore_patterns("__pycache__"))
+    build(place / "src", place / "artifacts", "EdgeAuthFunction")
+    assert (place / "artifacts" / "edge_auth" / "handler.pyc").exists()
