@@ -1,4 +1,4 @@
-# `make run` shows the whole system at work, `make test` runs every check, `make help` lists the rest.
+# `make run` runs the whole system once, `make test` runs every check, `make help` lists the rest.
 MAKEFLAGS += --no-print-directory
 PYTHON3 ?= python3
 PY := .venv/bin/python

@@ -31,7 +31,7 @@ from aws_emulator.launcher import (
 from aws_emulator.processes import require_free_port
 from aws_emulator.sam_cli import SamProject
 
-#: Seconds between two looks for resources that need another server, after a later deployment.
+#: Seconds between two checks for resources that need another server, after a later deployment.
 DISCOVERY_INTERVAL_S: Final = 2.0
 STATE_FOLDER: Final = ".aws-emulator"
 
@@ -177,7 +177,7 @@ def _serve(emulator: Emulator, given: argparse.Namespace) -> None:
     """Start servers for resources of later deployments, until KeyboardInterrupt."""
     while True:
         time.sleep(DISCOVERY_INTERVAL_S)
-        # A busy MiniStack is asked again; a dead one ends the run through its supervisor.
+        # If MiniStack is busy, try again. If it has stopped, its supervisor ends the run.
         with contextlib.suppress(ClientError, BotoCoreError):
             for server in emulator.serve_deployed(given.port, given.rest_api_port):
                 _print_server(emulator, server)

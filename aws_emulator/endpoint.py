@@ -44,7 +44,7 @@ class Endpoint:
             # The SDK would send StartSyncExecution to "sync-127.0.0.1".
             "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
             "SAM_CLI_TELEMETRY": "0",
-            # Seconds between two looks at a deployment. The default of 5 is meant for AWS.
+            # Seconds between two polls of a deployment. The default of 5 is meant for AWS.
             "SAM_CLI_POLL_DELAY": "0.5",
             "PYTHONUNBUFFERED": "1",
         }

@@ -237,7 +237,7 @@ class Emulator:
             self.start_event_sources()
             self._servers[EVENT_SOURCES] = Server(EVENT_SOURCES, self.endpoint)
         if REST_API not in self._servers and (distributions or self._has_rest_api()):
-            # CloudFront is told at its start where API Gateway origins are.
+            # CloudFront receives the address of API Gateway origins at its start.
             self._servers[REST_API] = Server(REST_API, self.start_rest_api(rest_api_port))
         for index, distribution in enumerate(distributions):
             key = distribution if index else CLOUDFRONT
@@ -280,7 +280,7 @@ def start(
     regions: Sequence[str] = (DEFAULT_REGION,),
     interpreters: Interpreters | None = None,
 ) -> Iterator[Emulator]:
-    """Start MiniStack, give the emulator, and stop every part at the end.
+    """Start MiniStack, yield the emulator, and stop every part at the end.
 
     `directory` keeps logs and state; None takes a temporary folder. A `port` of 0 is a free one.
 

@@ -1,6 +1,6 @@
 """Supervision of the emulator's programs: start, watch, and stop them with all their children.
 
-`supervise` gives a `ProcessSupervisor` for a state directory. `aws_emulator.launcher` starts
+`supervise` yields a `ProcessSupervisor` for a state directory. `aws_emulator.launcher` starts
 MiniStack, the event source mappings, the REST APIs and CloudFront with it.
 """
 
@@ -28,7 +28,7 @@ from aws_emulator.errors import CommandError
 TERMINATION_GRACE_S: Final = 8.0
 #: Seconds between two checks that every process is alive.
 WATCH_INTERVAL_S: Final = 0.3
-#: How long an error in the caller's code waits for the death of a process that may have caused it:
+#: How long an error in the caller's code waits for the end of a process that may have caused it:
 #: the kernel closes the sockets of a killed process before its parent can reap it.
 CAUSE_WAIT_S: Final = 0.5
 PIDS_FILE: Final = "pids.json"
@@ -167,7 +167,7 @@ class ProcessSupervisor:
 
 @contextlib.contextmanager
 def supervise(directory: Path) -> Iterator[ProcessSupervisor]:
-    """Give a supervisor, and stop its processes at the end, also after an error or a signal.
+    """Yield a supervisor, and stop its processes at the end, also after an error or a signal.
 
     Call it from the main thread: it installs handlers for SIGTERM, SIGHUP and SIGUSR1. When a
     process ends by itself, the block ends with a CommandError that names the process, whether the
@@ -280,7 +280,7 @@ def _is_alive(pid: int, process: "subprocess.Popen[bytes] | None") -> bool:
 
 
 def _die_with_parent() -> None:
-    """Ask the kernel to send SIGTERM to this process when its parent dies (prctl(2))."""
+    """Ask the kernel to send SIGTERM to this process when its parent ends (prctl(2))."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 

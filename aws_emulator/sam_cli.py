@@ -169,7 +169,7 @@ def run(
 
 
 def _reason(output: str) -> str:
-    """Return the line of SAM's output that gives the reason of a failure."""
+    """Return the line of SAM's output that states the reason of a failure."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     # A failed resource's row is closer to the cause than SAM's closing line.
     failed = [line for line in lines if re.search(r"(CREATE|UPDATE)_FAILED", line)]

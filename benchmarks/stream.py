@@ -11,8 +11,8 @@ The events are the page views of the log that `make run` replays (see stream_inp
 every run: in packs of 100, in packs of 10, and one plain JSON record each. Each candidate runs in a
 process with the function's environment variables. The candidates take turns. A figure is the
 minimum CPU time of all rounds, because other processes can only add to it; a ratio compares two
-minima, with the quartiles of the per-round ratios in brackets. Prints each ratio with its demand
-and exits with code 1 if a demand isn't met.
+minima, with the quartiles of the per-round ratios in brackets. Prints each ratio with its limit
+and exits with code 1 if a ratio exceeds its limit.
 """
 
 import argparse
@@ -35,7 +35,7 @@ from benchmarks.stream_input import invocation, views  # noqa: E402
 from benchmarks.stream_package import cold_start, package_size  # noqa: E402
 from tests.unit.stacks.test_templates import load  # noqa: E402
 
-# Demand: CPU over the peer's.
+# Limit: CPU over the peer's.
 POWERTOOLS_DEMANDS: Final = {"packs of 100": 0.25, "single": 0.28}
 DUCKDB_DEMAND: Final = 1.0
 MEMORY_DEMAND: Final = 0.40
@@ -87,7 +87,7 @@ def peak(name: str, event: Path) -> float:
 
 # --- printing -----------------------------------------------------------------------------------
 class Report:
-    """Prints figures and counts the demands that aren't met."""
+    """Prints figures and counts those that exceed their limit."""
 
     def __init__(self) -> None:
         self.failed = 0
@@ -96,16 +96,16 @@ class Report:
         self,
         figure: str,
         value: float,
-        demand: float | None = None,
+        limit: float | None = None,
         between: tuple[float, float] | None = None,
     ) -> None:
         """Print one figure."""
         line = f"  {figure:<56}{value:8.3f}"
         if between is not None:
             line += f"   ({between[0]:.3f} to {between[1]:.3f})"
-        if demand is not None:
-            line += f"   demand {demand:.2f}   {'ok' if value <= demand else 'NOT MET'}"
-            self.failed += value > demand
+        if limit is not None:
+            line += f"   limit {limit:.2f}   {'ok' if value <= limit else 'NOT MET'}"
+            self.failed += value > limit
         print(line, flush=True)
 
 
@@ -118,7 +118,7 @@ def ratios(report: Report, events: dict[str, Path], rounds: int) -> None:
         for name, values in taken.items():
             report.show(f"{name}: µs of CPU an event", min(values) * 1e6 / EVENTS)
         gated = DUCKDB_DEMAND if kind in POWERTOOLS_DEMANDS else None
-        for figure, peer, demand in (
+        for figure, peer, limit in (
             (
                 "CPU over Powertools + json + from_pylist",
                 "powertools",
@@ -127,7 +127,7 @@ def ratios(report: Report, events: dict[str, Path], rounds: int) -> None:
             ("CPU over DuckDB read_json to Parquet", "duckdb", gated),
             ("CPU over DuckDB without the requests' columns", "duckdb, events only", None),
         ):
-            report.show(figure, ratio(taken, peer), demand, spread(taken, peer))
+            report.show(figure, ratio(taken, peer), limit, spread(taken, peer))
     for process in processes.values():
         process.end()
 
@@ -185,7 +185,7 @@ def freshness(report: Report, batch: float, cold: float) -> None:
 
 
 def main() -> int:
-    """Measure and print. Returns 1 if a demand isn't met."""
+    """Measure and print. Returns 1 if a ratio exceeds its limit."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=15)
     given = parser.parse_args()

@@ -5,7 +5,7 @@
 `src/Makefile` runs this for edge_auth, whose package is limited to 64 KB and is loaded at every
 cold start before a page request. Docstrings, assertions, type annotations and line numbers are
 removed; a traceback names the file, the function and the function's first line. Python imports a
-`.pyc` file in the place of its source (Python reference, "Source-less imports"). The files are
+`.pyc` file in place of its source (Python reference, "Source-less imports"). The files are
 "unchecked hash-based" (PEP 552), so Python doesn't look for a source or compare timestamps. Equal
 sources give equal bytes.
 """

@@ -1,6 +1,7 @@
 """Count stilted constructions in the prose of the repository.
 
-`make prose` prints the rate per 1,000 words and each finding; `make lint` fails above `LIMIT`.
+`make prose` prints the rate per 1,000 words, with LIST=1 also each finding; a test in
+tests/unit/docs fails above `LIMIT`.
 Prose is everything that a person reads: Markdown, docstrings, comments, messages, template
 descriptions, page texts. Code, fenced blocks and identifiers in backquotes are left out.
 

@@ -19,7 +19,7 @@ EVENT_TYPES: Final[tuple[EventType, ...]] = (
 class FunctionAssociation:
     """A Lambda@Edge function associated with one event type of a cache behavior.
 
-    `refusal` is the reason for which CloudFront would reject the association, else None.
+    `refusal` states why CloudFront would reject the association, else None.
     """
 
     event_type: EventType

@@ -66,7 +66,7 @@ def main() -> int:
         code = 1
     sys.stdout.flush()
     sys.stderr.flush()
-    # Threads of MiniStack may block for ever: the exit must not wait for them.
+    # Threads of MiniStack may block forever: the exit must not wait for them.
     os._exit(code)
 
 

@@ -112,7 +112,7 @@ class Rejected(msgspec.Struct, kw_only=True, frozen=True, gc=False):
 
 
 class Record(msgspec.Struct, kw_only=True, frozen=True):
-    """A decoded record. `header.accepted == len(accepted)`, and likewise for `rejected`."""
+    """A decoded record. `header.accepted == len(accepted)`, and the same for `rejected`."""
 
     header: Header
     accepted: list[Accepted]

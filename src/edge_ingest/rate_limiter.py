@@ -1,6 +1,6 @@
 """Token bucket rate limiting by source, inside one execution environment of the function.
 
-`aws_emulator/rest_api/throttle.py` implements API Gateway's token bucket separately: the emulator
+`aws_emulator/rest_api/throttling.py` implements API Gateway's token bucket separately: the emulator
 must not import this project, and its bucket has different rules (one token per request, no negative
 balance, one bucket per method).
 """

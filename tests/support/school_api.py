@@ -51,7 +51,7 @@ def resolve(node: Any) -> Any:
 
 @cache
 def document() -> dict[str, Any]:
-    """The OpenAPI document, as an export gives it."""
+    """The OpenAPI document, as an export returns it."""
     body = resources(STACK)["Api"]["Properties"]["DefinitionBody"]
     # Through JSON, as CloudFormation and an export do.
     found = json.loads(json.dumps(resolve(body)))

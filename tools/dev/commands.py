@@ -28,7 +28,7 @@ def run(options: Options) -> int:
 
     Returns 0 only if the data lake contains each accepted event and all checks pass.
     """
-    # A log that can't be read must not cost the time of a deployment.
+    # Before the deployment, so that an unreadable log fails within a second.
     log = replay.choose_log(options.log)
     with system.start(STATE / "run", options.ports()) as running:
         print(f"  system URL: {running.url}")

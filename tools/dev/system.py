@@ -26,7 +26,7 @@ from tools.stack import (
     parameters_of,
 )
 
-#: The default of 60 seconds would delay each look at the data lake by a minute.
+#: With the default of 60 seconds, rows would reach the data lake a minute later.
 LOCAL_PARAMETERS: Final = {"EventsBatchingWindow": "1"}
 
 

@@ -1,4 +1,8 @@
-"""HTTP/1.1 client with keep-alive for the replay's requests to CloudFront."""
+"""HTTP/1.1 client with keep-alive for the replay's requests to CloudFront.
+
+It uses http.client, because each thread of the replay sends one request at a time. The emulator's
+client streams bodies with asyncio.
+"""
 
 import http.client
 import time

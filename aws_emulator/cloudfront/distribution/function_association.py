@@ -19,7 +19,7 @@ def check_association(
     configuration: Mapping[str, Any] | None,
     trust: Mapping[str, Any] | None = None,
 ) -> str | None:
-    """Return the reason for which CloudFront rejects the association, or None if it accepts it.
+    """Return why CloudFront rejects the association, or None if it accepts it.
 
     `configuration` is the response of GetFunctionConfiguration for the version: None checks the ARN
     only, an empty mapping means that the version doesn't exist. `trust` is the trust policy of its
@@ -47,7 +47,7 @@ def check_association(
 
 
 def check_role(trust: Any) -> str | None:
-    """Return the reason for which Lambda@Edge rejects an execution role, or None.
+    """Return why Lambda@Edge rejects an execution role, or None if it accepts it.
 
     `trust` is the role's trust policy.
 

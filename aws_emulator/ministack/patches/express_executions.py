@@ -1,6 +1,6 @@
 """Discard an Express execution's data when it ends.
 
-Gap: input and history of Express executions stay readable for ever, while on AWS they "don't keep
+Gap: input and history of Express executions stay readable forever, while on AWS they "don't keep
 a history".
 Seen in: ministack 1.5.33, stepfunctions.py, _start_sync_execution and _run_distributed_map.
 Delete when: DescribeExecution does not return Express executions.

@@ -1,7 +1,7 @@
 """Leave Kinesis and DynamoDB Streams event source mappings to aws_emulator.event_sources.
 
 Gap: MiniStack's pollers ignore partial batch failures, bisection, retries, record age, destinations
-and batching windows, and a batch that keeps failing blocks its shard for ever.
+and batching windows, and a batch that keeps failing blocks its shard forever.
 Seen in: ministack 1.5.33, lambda_svc.py, _poll_kinesis and _poll_dynamodb_streams.
 Delete when: the pollers obey these settings as AWS documents them.
 """

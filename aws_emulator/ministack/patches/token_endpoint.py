@@ -4,7 +4,7 @@ Gap: tokens that /oauth2/token issues for a refresh token lack `cognito:groups`.
 enabled, no new refresh token is issued and the old one stays valid. /oauth2/revoke does not exist.
 Seen in: ministack 1.5.33, cognito.py, _oauth2_token, and app.py, _handle_cognito_body_request.
 Delete when: all three work. (Rotation happens at the token endpoint only. A rotated token's
-lifetime starts anew, while Cognito's ends with that of the first token.)
+lifetime restarts, while Cognito's ends with that of the first token.)
 """
 
 import json

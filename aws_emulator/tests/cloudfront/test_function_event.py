@@ -47,7 +47,7 @@ def pairs(shown: dict[str, list[dict[str, str]]]) -> h.HeaderMap:
 
 
 @pytest.mark.shared
-@pytest.mark.skipif(not FIXTURES.is_dir(), reason="the documented events lie beside the repository")
+@pytest.mark.skipif(not FIXTURES.is_dir(), reason="the shared CloudFront events are missing")
 @pytest.mark.parametrize(
     "event_type", ["viewer-request", "origin-request", "origin-response", "viewer-response"]
 )

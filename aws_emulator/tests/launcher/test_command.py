@@ -153,7 +153,7 @@ def run_up(*options: str) -> int:
     return command.main(["up", *options])
 
 
-@pytest.mark.integration  # it looks at ports
+@pytest.mark.integration  # it checks ports
 def test_up_rejects_folder_without_template(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -6,7 +6,7 @@ file named by the digest of its source keys; each row holds the number of rows o
 view `events_once` reads an hour from that file only while the hour has that many rows: rows that
 arrive late, by a retry or a redrive, are visible at once, and the next run writes another file.
 
-So compaction can't lose or repeat a row. A run that dies leaves no file or a complete one, two
+So compaction can't lose or repeat a row. An interrupted run leaves no file or a complete one, two
 concurrent runs write the same key once, and nothing is deleted.
 """
 

@@ -12,7 +12,7 @@ _COUNTS: Final = ("objects", "shards", "good", "bad", "duplicate", "restored", "
 _NEXT_STEP: Final = (
     "Records are missing. --restore restores them from the bucket's versions and the streams."
 )
-#: After these losses no object, checkpoint, version, marker or stream is left to detect them by.
+#: No remaining object, checkpoint, version, marker or stream shows these losses.
 _LIMITS: Final = (
     "Not detectable: the end of a shard that was lost with its checkpoint and every version and "
     "marker of its objects, if the stream no longer retains it (events: the stream's retention; "

@@ -49,7 +49,7 @@ class Bucket:
         return self._given if self._given is not None else client()
 
     def create(self, key: str, body: bytes, metadata: Mapping[str, str]) -> bool:
-        """Write the object and return True; False if the key exists, which is left as it is."""
+        """Write the object and return True; False if the key exists; its object is unchanged."""
         for _ in range(_CONFLICT_ATTEMPTS):
             try:
                 self._s3.put_object(

@@ -1,4 +1,4 @@
-"""Each student gets one email, whatever happens to the notifier; and the limit of that promise."""
+"""Each student gets one email under any failure of the notifier, with one documented exception."""
 
 import json
 import time

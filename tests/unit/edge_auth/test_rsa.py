@@ -64,7 +64,7 @@ def test_signature_equal_to_modulus_is_rejected() -> None:
     number = modulus(2_048)
     for backend in (python_backend, LIBCRYPTO):
         key = PublicKey(number, backend)
-        # (n-1)**65537 mod n = n-1, which isn't a valid block; n would give zero.
+        # (n-1)**65537 mod n = n-1, which isn't a valid block; n would result in zero.
         assert backend(number)((number - 1).to_bytes(256)) == (number - 1).to_bytes(256)
         assert not key.verify_signature(b"\0" * 32, number.to_bytes(256))
 

@@ -89,7 +89,7 @@ class FakeS3:
     objects: dict[tuple[str, str], tuple[bytes, dict[str, str]]] = field(default_factory=dict)
     #: Deleted objects, whose versions the bucket keeps.
     deleted: dict[tuple[str, str], tuple[bytes, dict[str, str]]] = field(default_factory=dict)
-    #: Keys of which only the delete marker is left.
+    #: Keys with a delete marker and no version.
     purged: set[tuple[str, str]] = field(default_factory=set)
     conflicts: int = 0
 

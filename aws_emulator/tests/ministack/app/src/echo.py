@@ -1,4 +1,4 @@
-"""A custom resource that gives back its Word."""
+"""A custom resource that returns its property Word."""
 
 import json
 import urllib.request
