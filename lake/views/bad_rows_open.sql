@@ -7,10 +7,10 @@ LEFT JOIN (
   SELECT DISTINCT shard_id, sequence_number, record_index
   FROM events
   WHERE verdict <> 'bad'
-) AS place
-  ON bad.shard_id = place.shard_id
-  AND bad.sequence_number = place.sequence_number
-  AND bad.record_index = place.record_index
+) AS same_row
+  ON bad.shard_id = same_row.shard_id
+  AND bad.sequence_number = same_row.sequence_number
+  AND bad.record_index = same_row.record_index
 LEFT JOIN (
   SELECT DISTINCT shard_id, sequence_number
   FROM events
@@ -21,5 +21,5 @@ LEFT JOIN (
   AND bad.reason_code LIKE 'record%'
   AND bad.reason_code <> 'record_line'
 WHERE bad.verdict = 'bad'
-  AND place.shard_id IS NULL
+  AND same_row.shard_id IS NULL
   AND record.shard_id IS NULL

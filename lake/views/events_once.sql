@@ -5,45 +5,57 @@
 -- (rows are never removed). Late rows are visible at once: the view reads the hour from its own
 -- objects until it is compacted again. Counting rows reads no column.
 CREATE OR REPLACE VIEW events_once AS
-WITH counted AS (
+WITH hour_counts AS (
   SELECT date, hour, count(*) AS hour_rows
   FROM events
   GROUP BY date, hour
 ),
-settled AS (
-  SELECT DISTINCT made.date, made.hour, made.hour_rows
-  FROM events_compacted AS made
-  JOIN counted
-    ON made.date = counted.date AND made.hour = counted.hour AND made.hour_rows = counted.hour_rows
+complete_hours AS (
+  SELECT DISTINCT compacted.date, compacted.hour, compacted.hour_rows
+  FROM events_compacted AS compacted
+  JOIN hour_counts
+    ON compacted.date = hour_counts.date
+    AND compacted.hour = hour_counts.hour
+    AND compacted.hour_rows = hour_counts.hour_rows
 ),
 good AS (
   SELECT
-    made.verdict, made.reason_code, made.reason, made.message_id, made.type, made.event, made.name,
-    made.user_id, made.anonymous_id, made.timestamp, made.original_timestamp, made.sent_at,
-    made.received_at, made.source, made.stream_region, made.edge_region, made.failover,
-    made.request_id, made.page_url, made.page_path, made.page_title, made.page_referrer,
-    made.page_search, made.campaign_source, made.campaign_medium, made.campaign_name,
-    made.campaign_term, made.campaign_content, made.country, made.region, made.city, made.time_zone,
-    made.device, made.bot, made.ip, made.user_agent, made.locale, made.library, made.event_json,
-    made.raw, made.shard_id, made.sequence_number, made.record_index, made.schema_version,
-    made.date, made.hour
-  FROM events_compacted AS made
-  JOIN settled
-    ON made.date = settled.date AND made.hour = settled.hour AND made.hour_rows = settled.hour_rows
+    compacted.verdict, compacted.reason_code, compacted.reason, compacted.message_id,
+    compacted.type, compacted.event, compacted.name, compacted.user_id, compacted.anonymous_id,
+    compacted.timestamp, compacted.original_timestamp, compacted.sent_at, compacted.received_at,
+    compacted.source, compacted.stream_region, compacted.edge_region, compacted.failover,
+    compacted.request_id, compacted.page_url, compacted.page_path, compacted.page_title,
+    compacted.page_referrer, compacted.page_search, compacted.campaign_source,
+    compacted.campaign_medium, compacted.campaign_name, compacted.campaign_term,
+    compacted.campaign_content, compacted.country, compacted.region, compacted.city,
+    compacted.time_zone, compacted.device, compacted.bot, compacted.ip, compacted.user_agent,
+    compacted.locale, compacted.library, compacted.event_json, compacted.raw, compacted.shard_id,
+    compacted.sequence_number, compacted.record_index, compacted.schema_version, compacted.date,
+    compacted.hour
+  FROM events_compacted AS compacted
+  JOIN complete_hours
+    ON compacted.date = complete_hours.date
+    AND compacted.hour = complete_hours.hour
+    AND compacted.hour_rows = complete_hours.hour_rows
   UNION ALL
   SELECT
-    came.verdict, came.reason_code, came.reason, came.message_id, came.type, came.event, came.name,
-    came.user_id, came.anonymous_id, came.timestamp, came.original_timestamp, came.sent_at,
-    came.received_at, came.source, came.stream_region, came.edge_region, came.failover,
-    came.request_id, came.page_url, came.page_path, came.page_title, came.page_referrer,
-    came.page_search, came.campaign_source, came.campaign_medium, came.campaign_name,
-    came.campaign_term, came.campaign_content, came.country, came.region, came.city, came.time_zone,
-    came.device, came.bot, came.ip, came.user_agent, came.locale, came.library, came.event_json,
-    came.raw, came.shard_id, came.sequence_number, came.record_index, came.schema_version,
-    came.date, came.hour
-  FROM events AS came
-  LEFT JOIN settled ON came.date = settled.date AND came.hour = settled.hour
-  WHERE came.verdict = 'good' AND settled.date IS NULL
+    uncompacted.verdict, uncompacted.reason_code, uncompacted.reason, uncompacted.message_id,
+    uncompacted.type, uncompacted.event, uncompacted.name, uncompacted.user_id,
+    uncompacted.anonymous_id, uncompacted.timestamp, uncompacted.original_timestamp,
+    uncompacted.sent_at, uncompacted.received_at, uncompacted.source, uncompacted.stream_region,
+    uncompacted.edge_region, uncompacted.failover, uncompacted.request_id, uncompacted.page_url,
+    uncompacted.page_path, uncompacted.page_title, uncompacted.page_referrer,
+    uncompacted.page_search, uncompacted.campaign_source, uncompacted.campaign_medium,
+    uncompacted.campaign_name, uncompacted.campaign_term, uncompacted.campaign_content,
+    uncompacted.country, uncompacted.region, uncompacted.city, uncompacted.time_zone,
+    uncompacted.device, uncompacted.bot, uncompacted.ip, uncompacted.user_agent, uncompacted.locale,
+    uncompacted.library, uncompacted.event_json, uncompacted.raw, uncompacted.shard_id,
+    uncompacted.sequence_number, uncompacted.record_index, uncompacted.schema_version,
+    uncompacted.date, uncompacted.hour
+  FROM events AS uncompacted
+  LEFT JOIN complete_hours
+    ON uncompacted.date = complete_hours.date AND uncompacted.hour = complete_hours.hour
+  WHERE uncompacted.verdict = 'good' AND complete_hours.date IS NULL
 )
 SELECT *
 FROM (

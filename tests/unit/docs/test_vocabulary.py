@@ -13,12 +13,15 @@ from tests.support.paths import ROOT
 from tools import prose
 
 RETIRED: Final = {
+    "cachestage": "cache_stage",
     "changerows": "change_rows",
     "door": "function, handler, shard writer",
     "gust": "fault phase",
     "house": "application context",
     "judge": "validate, evaluate, deduplicate, decide",
     "letter": "email, message",
+    "originstage": "origin_stage",
+    "resultparts": "result_fields",
     "room": "component, package",
     "shim": "patch",
     "storm": "fault injection, fault phase",

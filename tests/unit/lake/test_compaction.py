@@ -227,7 +227,7 @@ def test_compaction_raises_storage_error_when_s3_fails() -> None:
 def test_events_once_lists_every_column_of_events() -> None:
     text = (ROOT / "lake" / "views" / "events_once.sql").read_text()
     names = [*EVENTS.names, "date", "hour"]
-    for table in ("made", "came"):
+    for table in ("compacted", "uncompacted"):
         start = text.index(f"    {table}.verdict,")
         listed = text[start : text.index("  FROM ", start)]
         assert re.findall(rf"{table}\.(\w+)", listed) == names
