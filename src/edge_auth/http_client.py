@@ -74,14 +74,15 @@ def _request(method: str, url: str, form: bytes | None) -> tuple[int, bytes]:
     deadline = monotonic() + TIMEOUT_SECONDS
     try:
         connection.request(method, parts.path or "/", form, headers)
-        response = connection.getresponse()
         body = bytearray()
-        while chunk := response.read1(_READ_BYTES):
-            body += chunk
-            if len(body) > MAX_RESPONSE_BYTES:
-                raise FetchError(code="fetch_too_large")
-            if monotonic() >= deadline:
-                raise FetchError(code="fetch_timeout")
+        # The response owns the socket, because of "Connection: close".
+        with connection.getresponse() as response:
+            while chunk := response.read1(_READ_BYTES):
+                body += chunk
+                if len(body) > MAX_RESPONSE_BYTES:
+                    raise FetchError(code="fetch_too_large")
+                if monotonic() >= deadline:
+                    raise FetchError(code="fetch_timeout")
     except (OSError, HTTPException) as error:
         raise FetchError from error
     finally:

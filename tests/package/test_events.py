@@ -87,8 +87,10 @@ NO_AWS = {
     **NO_KINESIS,
     "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
     "AWS_MAX_ATTEMPTS": "1",
-    **dict.fromkeys(("ACCOUNTS_TABLE", "SENT_TABLE", "USER_POOL_ID", "BUS", "SENDER"), "named"),
-    **dict.fromkeys(("PORTAL_URL", "DEAD_LETTERS"), "https://school.example/"),
+    **dict.fromkeys(
+        ("ACCOUNTS_TABLE", "SENT_TABLE", "USER_POOL_ID", "EVENT_BUS_NAME", "SENDER"), "named"
+    ),
+    **dict.fromkeys(("PORTAL_URL", "DEAD_LETTER_QUEUE_URL"), "https://school.example/"),
 }
 
 
