@@ -21,6 +21,8 @@ from typing import Final
 #: PEP 552: bit 0 means hash-based, bit 1 means that the source is checked.
 _UNCHECKED_HASH: Final = (0b01).to_bytes(4, "little")
 _NO_DOCSTRINGS: Final = 2
+#: Modules that a source may import for its annotations only.
+_TYPE_MODULES: Final = frozenset({"typing", "collections.abc"})
 #: Location table entry with a line difference and no columns.
 _NO_COLUMN: Final = 13
 
@@ -54,7 +56,7 @@ class _AnnotationRemover(ast.NodeTransformer):
 
 
 def remove_annotations(tree: ast.Module) -> ast.Module:
-    """Remove annotations, and the imports from `typing` that only annotations used."""
+    """Remove annotations, and the imports of types that only annotations used."""
     tree = _AnnotationRemover().visit(tree)
     used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
     tree.body = [
@@ -62,7 +64,7 @@ def remove_annotations(tree: ast.Module) -> ast.Module:
         for node in tree.body
         if not (
             isinstance(node, ast.ImportFrom)
-            and node.module == "typing"
+            and node.module in _TYPE_MODULES
             and used.isdisjoint(alias.name for alias in node.names)
         )
     ]
@@ -72,7 +74,7 @@ def remove_annotations(tree: ast.Module) -> ast.Module:
 def strip_line_numbers(code: CodeType) -> CodeType:
     """Return the code object and its nested ones with one line number each, their first one.
 
-    An empty line table would make the formatting of a traceback fail: `tb_lineno` is None then, and
+    With an empty line table, formatting a traceback fails because `tb_lineno` becomes None, and
     AWS's runtime client formats the traceback of each unhandled exception.
     """
     return code.replace(

@@ -21,7 +21,7 @@ def handle_viewer_request(
 ) -> tuple[ViewerRequest | None, Outcome]:
     """Return the parsed request and its outcome. Every EdgeAuthError becomes an error response.
 
-    If the event can't be parsed, the first value is None.
+    A malformed event gives None instead of a request.
     """
     request: ViewerRequest | None = None
     try:
