@@ -1,8 +1,9 @@
 """Render terminal output as an SVG picture for the documents.
 
-    make run | tee /dev/stderr | .venv/bin/python -m tools.picture "make run" docs/make-run.svg
+    make run | .venv/bin/python -m tools.picture "make run" docs/make-run.svg
 
-Reads text from standard input. Escape sequences are removed.
+Reads text from standard input and prints it. Escape sequences, and lines of progress that a
+terminal overwrites, are removed.
 """
 
 import re
@@ -11,11 +12,13 @@ from pathlib import Path
 from typing import Final
 from xml.sax.saxutils import escape
 
-MAX_LINES: Final = 46
+MAX_LINES: Final = 60
 LINE_HEIGHT_PX: Final = 18
 CHARACTER_WIDTH_PX: Final = 8.1
 PADDING_PX: Final = 16
 _ESCAPE: Final = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+#: The beginnings of lines that a terminal overwrites, and of notes that would fill the picture.
+_PROGRESS: Final = ("… ", "  sam ", "  replaying ", "  accepted, not emulated", "  cloudfront:")
 _STYLE: Final = (
     "text{font:13.5px ui-monospace,Menlo,Consolas,'DejaVu Sans Mono',monospace;fill:#d6dde6;"
     "white-space:pre}.p{fill:#8fd18f}.h{fill:#ffffff;font-weight:bold}"
@@ -25,6 +28,7 @@ _STYLE: Final = (
 def picture(command: str, output: str) -> str:
     """Return an SVG document that shows a command and the first lines of its output."""
     lines = [line.rstrip() for line in _ESCAPE.sub("", output).replace("\r", "").splitlines()]
+    lines = [line for line in lines if not line.startswith(_PROGRESS)]
     shown = [f"$ {command}", *lines[:MAX_LINES]]
     if len(lines) > MAX_LINES:
         shown.append("…")
@@ -53,7 +57,11 @@ def main() -> int:
     if len(sys.argv) != 3:
         print("usage: python -m tools.picture COMMAND FILE < OUTPUT", file=sys.stderr)
         return 2
-    Path(sys.argv[2]).write_text(picture(sys.argv[1], sys.stdin.read()))
+    output = ""
+    for line in sys.stdin:
+        print(line, end="", flush=True)
+        output += line
+    Path(sys.argv[2]).write_text(picture(sys.argv[1], output))
     return 0
 
 

@@ -1,4 +1,7 @@
-"""`python -m tools.deployment CONFIG_ENV`: deploy one environment of samconfig.toml to AWS."""
+"""`python -m tools.deployment PLACE`: deploy one place to AWS.
+
+A place is an environment of samconfig.toml.
+"""
 
 import argparse
 
@@ -12,16 +15,14 @@ from tools.deployment.deploy import deploy
 def main() -> int:
     """Deploy one environment and return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m tools.deployment", description=__doc__)
-    parser.add_argument(
-        "config_env", help="an environment of samconfig.toml: default, london or mumbai"
-    )
-    config_env = parser.parse_args().config_env
+    parser.add_argument("place", help="an environment of samconfig.toml: default, london or mumbai")
+    place = parser.parse_args().place
 
     def command() -> int:
         try:
-            deploy(config_env)
+            deploy(place)
         except (ClientError, BotoCoreError) as error:
-            raise CommandError(f"Can't deploy {config_env}: {error}") from error
+            raise CommandError(f"Can't deploy {place}: {error}") from error
         return 0
 
     return exit_code(command)

@@ -3,10 +3,9 @@
 The seeded model draws from the statistics in `school_day.json`: visitors by user agent family, hour
 of day, requests per visit, popularity of paths and referrers. Paths are those of a school;
 addresses are from the ranges that RFC 5737 and RFC 3849 reserve for documentation.
-`python -m tools.replay.traffic_model --fit LOG` measures the statistics of a log again.
+`python -m tools.replay.traffic_model_command --fit LOG` measures the statistics of a log again.
 """
 
-import argparse
 import ipaddress
 import random
 import sys
@@ -14,16 +13,11 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
-from tools.cli import exit_code
-from tools.replay.combined_log_format import Request, parse
 from tools.replay.traffic_statistics import (
-    STATISTICS_FILE,
     VISITOR_CLASSES,
     Histogram,
     TrafficStatistics,
     load_statistics,
-    measure_traffic,
-    save_statistics,
 )
 from tools.replay.user_agents import EXAMPLE_USER_AGENTS
 
@@ -165,40 +159,3 @@ def _address(number: int) -> str:
     if network < len(_NETWORKS):
         return str(ipaddress.ip_network(_NETWORKS[network])[host + 1])
     return str(ipaddress.ip_network("2001:db8::/32")[number])
-
-
-def _measure(log: str) -> TrafficStatistics:
-    # log_source imports this module: an import above would be circular.
-    from tools.replay.log_source import find_log
-
-    source = find_log(log)
-    requests = [entry for line in source.open() if isinstance(entry := parse(line), Request)]
-    return measure_traffic(requests, {"sha256": source.digest, "lines": source.lines}, source.site)
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure the statistics of a log, or print a generated log."""
-    parser = argparse.ArgumentParser(
-        prog="python -m tools.replay.traffic_model", description=__doc__
-    )
-    parser.add_argument(
-        "--fit", metavar="LOG", help="measure the statistics of a log (path or URL)"
-    )
-    parser.add_argument("--seed", type=int, default=SEED)
-    parser.add_argument("--requests", type=int, default=REQUESTS)
-    options = parser.parse_args(arguments)
-    return exit_code(lambda: _measure_or_print(options))
-
-
-def _measure_or_print(options: argparse.Namespace) -> int:
-    if options.fit:
-        save_statistics(_measure(options.fit))
-        print(f"Wrote the statistics to {STATISTICS_FILE}.")
-    else:
-        lines = generate_log(load_statistics(), seed=options.seed, requests=options.requests)
-        sys.stdout.writelines(lines)
-    return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -1,4 +1,4 @@
-"""Import rules: dependencies of each package, no cycles, and file length."""
+"""Import rules: dependencies of each package, no cycles, and the length of files and templates."""
 
 import ast
 import re
@@ -31,6 +31,7 @@ SETTINGS_MODULES = {
     "edge_ingest.settings",
     "edge_ingest.errors",
 }
+MAX_TEMPLATE_LINES = 410
 #: Type stubs, which only annotations use.
 STUBS = re.compile(r"mypy_boto3_\w+")
 
@@ -70,6 +71,11 @@ def test_component_imports_only_its_declared_dependencies(component: str) -> Non
 @pytest.mark.parametrize("component", components())
 def test_component_has_no_import_cycle(component: str) -> None:
     assert find_cycle(module_graph(component)) is None
+
+
+@pytest.mark.parametrize("package", ["aws_emulator", "tools", "benchmarks", "tests"])
+def test_package_outside_src_has_no_import_cycle(package: str) -> None:
+    assert find_cycle(module_graph(package, ROOT)) is None
 
 
 def module_graph(component: str, root: Path = SRC) -> dict[str, set[str]]:
@@ -177,3 +183,9 @@ def test_python_file_has_at_most_400_lines() -> None:
         for path in (path for path in paths if "tests" not in path.parts):
             lines = len(path.read_text().splitlines())
             assert lines <= 400, f"{path.relative_to(ROOT)} has {lines} lines"
+
+
+def test_template_has_about_400_lines_at_most() -> None:
+    for path in [ROOT / "template.yaml", *sorted((ROOT / "stacks").glob("*.yaml"))]:
+        lines = len(path.read_text().splitlines())
+        assert lines <= MAX_TEMPLATE_LINES, f"{path.relative_to(ROOT)} has {lines} lines"

@@ -11,7 +11,7 @@ from tests.unit.stacks.test_templates import of_type, resources
 
 STACKS: Final = sorted(
     path
-    for pattern in ("accounts*.yaml", "school.yaml")
+    for pattern in ("accounts*.yaml", "school*.yaml")
     for path in (ROOT / "stacks").glob(pattern)
 )
 ALARMS: Final = [
@@ -62,4 +62,4 @@ def test_every_alarm_notifies_topic() -> None:
     assert len(ALARMS) == 18
     for parameter in ALARMS:
         actions = parameter.values[1]["AlarmActions"]  # type: ignore[index] # a dict
-        assert json.dumps(actions) in {'[{"Ref": "AlarmTopicArn"}]', '[{"Ref": "Alarms"}]'}
+        assert json.dumps(actions) in {'[{"Ref": "AlarmTopicArn"}]', '[{"Ref": "AlarmTopic"}]'}

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from aws_emulator.errors import CommandError
 from tools.replay.combined_log_format import Request, parse
 from tools.replay.page_paths import is_page
-from tools.replay.traffic_model import SITE, generate_log, main
+from tools.replay.traffic_model import SITE, generate_log
+from tools.replay.traffic_model_command import main
 from tools.replay.traffic_statistics import (
     STATISTICS_FILE,
     VISITOR_CLASSES,
