@@ -7,10 +7,10 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export MERIDIAN_UV := $(CURDIR)/.meridian/bin/uv
 export SAM_CLI_TELEMETRY := 0
 export __SAM_CLI_APP_DIR := $(CURDIR)/.meridian/sam
-export Q
+export Q FUNCTION EVENT
 BENCHMARKS := auth ingest cost stream school
 
-.PHONY: help setup run up down student sql redrive reconcile verify compact chaos prove check lint types unit build validate package integration test spark bench prose deploy requirements
+.PHONY: help setup run up down student sql invoke redrive reconcile verify compact chaos prove check lint types unit build validate package integration test spark bench prose deploy requirements
 
 help: ## List the targets and their options
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,6 +21,7 @@ help: ## List the targets and their options
 	@echo "  up         REGIONS=eu-west-2,ap-south-1 (in addition to us-east-1)  PORT=8080  EMULATOR_PORT=4566"
 	@echo "  student    EMAIL=<address>  PAYING=1 (may read paid pages)  PASSWORD=<12 characters or more>"
 	@echo "  sql        Q='<statement>' (default: read statements from the terminal)"
+	@echo "  invoke     FUNCTION=<logical ID>  EVENT=<JSON file>"
 	@echo "  chaos      SEED=<number> (repeat a run)  PORT=  EMULATOR_PORT="
 	@echo "  redrive, reconcile, verify, compact"
 	@echo "             STAGE=<stage>  REGION=<Region> (a stack on AWS; default: the system of 'make up')"
@@ -47,6 +48,10 @@ student: setup ## Create a student in the system of 'make up'
 
 sql: setup ## Query the local data lake with SQL (DuckDB)
 	@$(PY) -m tools.lake_sql $(if $(Q),"$$Q")
+
+invoke: setup ## Run a built function with an event, without Docker
+	@test -f .aws-sam/build/template.yaml || .venv/bin/sam build
+	@$(PY) -m tools.invoke
 
 redrive: setup ## Process discarded batches and invalid events again
 	@$(PY) -m tools.operations redrive
