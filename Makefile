@@ -7,10 +7,10 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export MERIDIAN_UV := $(CURDIR)/.meridian/bin/uv
 export SAM_CLI_TELEMETRY := 0
 export __SAM_CLI_APP_DIR := $(CURDIR)/.meridian/sam
-export Q FUNCTION EVENT
+export Q FUNCTION EVENT TRACE FOLLOW
 BENCHMARKS := auth ingest cost stream school
 
-.PHONY: help setup run up down student sql invoke redrive reconcile verify compact chaos prove check lint types unit build validate package integration test spark bench prose deploy requirements
+.PHONY: help setup run up down student sql invoke logs redrive reconcile verify compact chaos prove check lint types unit build validate package integration test spark bench prose deploy requirements
 
 help: ## List the targets and their options
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,6 +22,7 @@ help: ## List the targets and their options
 	@echo "  student    EMAIL=<address>  PAYING=1 (may read paid pages)  PASSWORD=<12 characters or more>"
 	@echo "  sql        Q='<statement>' (default: read statements from the terminal)"
 	@echo "  invoke     FUNCTION=<logical ID>  EVENT=<JSON file>"
+	@echo "  logs       FUNCTION=<logical ID or function name>  TRACE=<request ID>  FOLLOW=0 (end after the existing lines)"
 	@echo "  chaos      SEED=<number> (repeat a run)  PORT=  EMULATOR_PORT="
 	@echo "  redrive, reconcile, verify, compact"
 	@echo "             STAGE=<stage>  REGION=<Region> (a stack on AWS; default: the system of 'make up')"
@@ -52,6 +53,9 @@ sql: setup ## Query the local data lake with SQL (DuckDB)
 invoke: setup ## Run a built function with an event, without Docker
 	@test -f .aws-sam/build/template.yaml || .venv/bin/sam build
 	@$(PY) -m tools.invoke
+
+logs: setup ## Follow the logs of the system of 'make up'
+	@$(PY) -m tools.logs
 
 redrive: setup ## Process discarded batches and invalid events again
 	@$(PY) -m tools.operations redrive
