@@ -24,6 +24,17 @@ DEPENDENCIES: dict[str, set[str]] = {
     },
     "stepfunctions": {"aws_lambda_powertools", "boto3", "botocore"},
 }
+#: The dependencies of the packages outside src, besides themselves and the standard library.
+TOOL_DEPENDENCIES: dict[str, set[str]] = {
+    "aws_emulator": {
+        *("airspeed", "boto3", "botocore", "httptools", "httpx", "jsonschema", "jwt", "ministack"),
+        *("psutil", "samtranslator", "uvicorn", "uvloop", "yaml"),
+    },
+    "tools": {
+        *("aws_emulator", "clickstream", "boto3", "botocore", "duckdb", "psutil", "rich"),
+        "samtranslator",
+    },
+}
 #: edge_settings validates settings with the code of the functions that will read them.
 SETTINGS_MODULES = {
     "edge_auth.settings",
@@ -71,6 +82,17 @@ def test_component_imports_only_its_declared_dependencies(component: str) -> Non
 @pytest.mark.parametrize("component", components())
 def test_component_has_no_import_cycle(component: str) -> None:
     assert find_cycle(module_graph(component)) is None
+
+
+@pytest.mark.parametrize("package", sorted(TOOL_DEPENDENCIES))
+def test_tool_package_imports_only_its_declared_dependencies(package: str) -> None:
+    allowed = {package, *TOOL_DEPENDENCIES[package], *sys.stdlib_module_names}
+    for path in sorted((ROOT / package).rglob("*.py")):
+        if "tests" in path.relative_to(ROOT).parts:
+            continue
+        for name in imports(path):
+            top = name.partition(".")[0]
+            assert top in allowed or STUBS.fullmatch(top), f"{path} imports {name}"
 
 
 @pytest.mark.parametrize("package", ["aws_emulator", "tools", "benchmarks", "tests"])
