@@ -9,29 +9,11 @@ import msgspec
 from hypothesis import strategies as st
 
 import clickstream
+from aws_emulator.tests import strategies as emulator_strategies
 
 # --- clickstream ---
 
-_scalars = (
-    st.none()
-    | st.booleans()
-    | st.integers(-(2**63), 2**63)
-    | st.floats(allow_nan=False, allow_infinity=False)
-    | st.text(max_size=20)
-)
-
-
-def json_values(max_leaves: int = 8) -> st.SearchStrategy[Any]:
-    """Generate JSON values that Python and JSON represent equally."""
-    return st.recursive(
-        _scalars,
-        lambda inner: (
-            st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4)
-        ),
-        max_leaves=max_leaves,
-    )
-
-
+json_values = emulator_strategies.json_values
 json_objects = st.dictionaries(st.text(max_size=8), json_values(), max_size=5)
 
 
