@@ -258,14 +258,15 @@ def fifo_queues(emulator: Emulator) -> None:
 
     def shortest_s(url: str) -> float:
         durations = []
-        for _ in range(30):
+        for _ in range(60):
             started = time.perf_counter()
             # The received message blocks the others of its message group.
             assert "Messages" not in queues.receive_message(QueueUrl=url, WaitTimeSeconds=0)
             durations.append(time.perf_counter() - started)
         return min(durations)
 
-    assert shortest_s(full) < 3 * shortest_s(empty)
+    # Measured: 1.7 to 2.3 with the patch, 2.9 to 4.8 without it.
+    assert shortest_s(full) < 2.7 * shortest_s(empty)
     queues.delete_message(QueueUrl=full, ReceiptHandle=first["ReceiptHandle"])
     taken = queues.receive_message(QueueUrl=full, MaxNumberOfMessages=10)["Messages"]
     assert len(taken) == 10
