@@ -235,12 +235,12 @@ def cold() -> tuple[Figures, Figures, Figures]:
 
 # --- installing the peers, and building edge_auth's package----------------------------------------
 def uv() -> str:
-    own = ROOT / ".meridian" / "uv"
-    places = [shutil.which("uv"), own / "bin" / "uv", own / "target" / "bin" / "uv"]
-    for place in places:
-        if place and Path(place).exists():
-            return str(place)
-    sys.exit("benchmarks/auth.py needs uv. Run `make setup` first.")
+    """Return the path of the checkout's uv."""
+    from tools.paths import UV
+
+    if not UV.exists():
+        sys.exit("benchmarks/auth.py needs uv. Run `make setup` first.")
+    return str(UV)
 
 
 def install(given: dict[str, Any]) -> str:
