@@ -98,8 +98,8 @@ def read(text: bytes, limit: int) -> View:
     """Parse an event of at most `limit` bytes.
 
     Raises:
-        InvalidEventError: the event is too large, isn't JSON, is nested too deeply, or has a
-            field of the wrong type.
+        InvalidEventError: The event is too large, isn't JSON, is nested too deeply, or has a field
+            of the wrong type.
     """
     if len(text) > limit:
         raise InvalidEventError("event_too_large", f"the event is larger than {limit} bytes")
@@ -134,7 +134,7 @@ def validate_event(view: View, event_type: EventType | None) -> None:
     """Validate an event against the Segment spec; `event_type` is the type in its path, if any.
 
     Raises:
-        InvalidEventError: a required field is missing or invalid; `code` names it.
+        InvalidEventError: A required field is missing or invalid; `code` names it.
     """
     kind = event_type or view.type
     if kind is None:
@@ -161,7 +161,7 @@ def event_times(view: View, received_at: datetime, behind: timedelta) -> tuple[s
     takes precedence.
 
     Raises:
-        InvalidEventError: a time isn't ISO 8601, or exceeds the range of datetime.
+        InvalidEventError: A time isn't ISO 8601, or exceeds the range of datetime.
     """
     sent = view.original_timestamp or view.timestamp
     if not sent:

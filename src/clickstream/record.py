@@ -164,7 +164,7 @@ def encode(
     (`msgspec.json.format(event, indent=-1)` removes them without changing the value).
 
     Raises:
-        RecordError: one event with the header exceeds the limit (`record_size`).
+        RecordError: One event with the header exceeds the limit (`record_size`).
     """
     whole = _pack(header, accepted, rejected, 0, 1)
     if len(whole) <= limit:
@@ -179,7 +179,11 @@ type _Share = tuple[Sequence[Accepted], Sequence[Rejected]]
 def _shares(
     header: Header, accepted: Sequence[Accepted], rejected: Sequence[Rejected], limit: int
 ) -> list[_Share]:
-    """Halve the events until each part fits, in order."""
+    """Halve the events until each part fits, in order.
+
+    Raises:
+        RecordError: One event with the header exceeds the limit (`record_size`).
+    """
     # Measured with the longest `part` and `parts` (a request has at most 2,500 events), so that
     # the final numbers can't push a part over the limit.
     if len(_pack(header, accepted, rejected, 9999, 9999)) <= limit:
@@ -215,7 +219,7 @@ def unpack(data: bytes) -> Lines:
     """Inflate a record, decode its header and split its lines, without decoding the events.
 
     Raises:
-        RecordError: the record is invalid, with any reader's code except `line`.
+        RecordError: The record is invalid, with any reader's code except `line`.
     """
     lines = _inflate(data).split(b"\n")
     if not lines[-1]:
@@ -231,7 +235,7 @@ def decode(data: bytes) -> Record:
     """Decode a record.
 
     Raises:
-        RecordError: the record is invalid. Arbitrary bytes never raise another exception.
+        RecordError: The record is invalid. Arbitrary bytes never raise another exception.
     """
     lines = unpack(data)
     try:

@@ -13,7 +13,12 @@ from edge_auth.errors import FetchError
 from edge_auth.settings import Settings
 
 type Post = Callable[[str, dict[str, str]], dict[str, object]]
-"""(URL, form) -> the JSON object of a 200 response. Raises GrantError and FetchError."""
+"""(URL, form) -> the JSON object of a 200 response.
+
+Raises:
+    GrantError: Cognito rejects the form (RFC 6749, section 5.2).
+    FetchError: The response has another status or isn't a JSON object, or the request failed.
+"""
 
 TOKEN_PATTERN: Final = re.compile(r"[A-Za-z0-9._~+/=-]+")  # RFC 6750, section 2.1: b64token
 
@@ -75,7 +80,12 @@ class CognitoClient:
         return f"{self._base_url}/logout?{urlencode(query)}"
 
     def exchange_code(self, code: str, code_verifier: str, redirect_uri: str) -> TokenResponse:
-        """Exchange an authorization code for tokens. Raises GrantError and FetchError."""
+        """Exchange an authorization code for tokens.
+
+        Raises:
+            GrantError: Cognito rejects the code, for example because it was used before.
+            FetchError: The request failed, or the response isn't a valid token response.
+        """
         return self._request_tokens(
             grant_type="authorization_code",
             code=code,
@@ -86,14 +96,18 @@ class CognitoClient:
     def refresh_tokens(self, refresh_token: str) -> TokenResponse:
         """Return new tokens, with a new refresh token if the app client rotates them.
 
-        Raises GrantError and FetchError.
+        Raises:
+            GrantError: Cognito rejects the refresh token because it is revoked, expired or used.
+            FetchError: The request failed, or the response isn't a valid token response.
         """
         return self._request_tokens(grant_type="refresh_token", refresh_token=refresh_token)
 
     def revoke_token(self, refresh_token: str) -> None:
         """Revoke a refresh token and all tokens issued from it.
 
-        Raises GrantError and FetchError.
+        Raises:
+            GrantError: Cognito rejects the form.
+            FetchError: The request failed.
         """
         form = {"token": refresh_token, "client_id": self._client_id}
         self._post(f"{self._base_url}/oauth2/revoke", form)

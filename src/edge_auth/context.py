@@ -72,6 +72,7 @@ class AuthContext:
             AnonymousError: The request has no token.
             TokenError: The token is invalid or expired.
             KeysUnavailableError: The token's key is unknown and the issuer can't be reached.
+            RequestError: The Authorization header occurs twice.
         """
         token = request.bearer_token
         if token is None:

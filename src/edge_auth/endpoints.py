@@ -60,7 +60,11 @@ def _refresh(context: AuthContext, request: ViewerRequest) -> Outcome:
 
 
 def _session(context: AuthContext, request: ViewerRequest) -> Outcome:
-    """Return the session's state as JSON. Raises KeysUnavailableError."""
+    """Return the session's state as JSON.
+
+    Raises:
+        KeysUnavailableError: The token's key is unknown and the issuer can't be reached.
+    """
     try:
         claims = context.authenticate(request)
     except (AnonymousError, TokenError) as error:

@@ -32,7 +32,11 @@ def _post(url: str, form: dict[str, str]) -> dict[str, object]:
 
 @cache
 def auth_context() -> AuthContext:
-    """Return this process's context. Raises SettingsError."""
+    """Return this process's context.
+
+    Raises:
+        SettingsError: The file is missing, isn't JSON or has an invalid setting.
+    """
     try:
         with open(SETTINGS_PATH, "rb") as file:  # noqa: PTH123 # as above
             document = json.load(file)

@@ -20,7 +20,11 @@ from edge_auth.jws import MAX_KID_CHARS
 from edge_auth.rsa import EXPONENT, MAX_KEY_BITS, MIN_KEY_BITS, Backend, PublicKey
 
 type Fetch = Callable[[str], bytes]
-"""URL -> body of a 200 response. Raises FetchError. Bounded in size and time, no redirects."""
+"""URL -> body of a 200 response. Bounded in size and time, no redirects.
+
+Raises:
+    FetchError: The status isn't 200, or the request failed.
+"""
 
 # Minimum time between two fetches, failed ones included: limits what a forged `kid` can cause.
 FETCH_COOLDOWN_SECONDS: Final = 30
@@ -30,7 +34,11 @@ MAX_AGE_SECONDS: Final = 21_600
 
 
 def _public_key(jwk: object, backend: Backend) -> tuple[str, PublicKey]:
-    """Return `kid` and key of a key set's member. Raises TokenError unless it is an RS256 key."""
+    """Return `kid` and key of a key set's member.
+
+    Raises:
+        TokenError: The member isn't an RS256 key.
+    """
     if not isinstance(jwk, dict):
         raise TokenError
     kid, modulus, exponent = jwk.get("kid"), jwk.get("n"), jwk.get("e")

@@ -65,7 +65,11 @@ class Libcrypto:
     """The backend: modulus -> public-key operation."""
 
     def __init__(self) -> None:
-        """Look up OpenSSL's functions. Raises LibcryptoError if the library or one is missing."""
+        """Look up OpenSSL's functions.
+
+        Raises:
+            LibcryptoError: The library or one of the functions is missing.
+        """
         function = partial(_function, _load_library())
         text = POINTER(c_char_p)
         self.read_key = function("d2i_PUBKEY", c_void_p, c_void_p, text, c_long)
@@ -79,7 +83,11 @@ class Libcrypto:
         self.free_key = function("EVP_PKEY_free", None, c_void_p)
 
     def __call__(self, modulus: int) -> PublicKeyOperation:
-        """Return the public key operation for a modulus."""
+        """Return the public key operation for a modulus.
+
+        Raises:
+            LibcryptoError: OpenSSL rejects the key.
+        """
         return _KeyContext(self, modulus)
 
 

@@ -6,7 +6,11 @@ from edge_auth.settings import ClaimRequirement, ClaimValue, PathRule
 
 
 def match_rule(rules: tuple[PathRule, ...], path: str) -> PathRule:
-    """Return the first rule that matches the decoded path, or raise NotEntitledError."""
+    """Return the first rule that matches the decoded path.
+
+    Raises:
+        NotEntitledError: No rule matches the path (`no_rule`).
+    """
     for rule in rules:
         if rule.matches(path):
             return rule
@@ -29,6 +33,10 @@ def _is_met(requirement: ClaimRequirement, claims: Claims) -> bool:
 
 
 def check_requirements(rule: PathRule, claims: Claims) -> None:
-    """Check that the claims meet every requirement of the rule. Raises NotEntitledError if not."""
+    """Check that the claims meet every requirement of the rule.
+
+    Raises:
+        NotEntitledError: The claims don't meet a requirement.
+    """
     if not all(_is_met(requirement, claims) for requirement in rule.requirements):
         raise NotEntitledError

@@ -19,7 +19,11 @@ _HEX: Final = frozenset("0123456789abcdefABCDEF")
 
 
 def percent_decode(text: str) -> str:
-    """Decode %XX sequences once, as UTF-8. Raises PathError if a sequence is invalid."""
+    """Decode %XX sequences once, as UTF-8.
+
+    Raises:
+        PathError: A sequence is invalid, or the decoded bytes aren't UTF-8.
+    """
     if "%" not in text:
         return text
     first, *rest = text.split("%")
@@ -84,6 +88,9 @@ def encode_path(uri: str, path: str) -> str:
     """Encode a decoded path for the origin.
 
     The viewer's original `uri` is kept if it decodes to the same path.
+
+    Raises:
+        PathError: `uri` has an invalid percent sequence.
     """
     is_legal = uri.isascii() and " " not in uri
     return uri if is_legal and percent_decode(uri) == path else percent_encode(path)

@@ -83,7 +83,11 @@ class Settings:
     """The validated settings. Attributes have the names of the JSON keys."""
 
     def __init__(self, document: Document) -> None:
-        """Validate a document. Raises SettingsError, which names the invalid key."""
+        """Validate a document.
+
+        Raises:
+            SettingsError: A setting is missing, unknown or invalid; `key` names it.
+        """
         unknown = sorted(document.keys() - _KEYS)
         if unknown:
             raise SettingsError(unknown[0], "isn't a setting of edge_auth")
@@ -123,7 +127,11 @@ class Settings:
         self._check_upgrade_path()
 
     def _check_upgrade_path(self) -> None:
-        """Require that users without entitlement, who are redirected to the page, can open it."""
+        """Require that users without entitlement, who are redirected to the page, can open it.
+
+        Raises:
+            SettingsError: A path rule protects the page.
+        """
         if self.upgrade_path is None:
             return
         for rule in self.rules:
@@ -136,7 +144,11 @@ class Settings:
 
 
 def parse(document: object) -> Settings:
-    """Return the settings in a JSON document. Raises SettingsError."""
+    """Return the settings in a JSON document.
+
+    Raises:
+        SettingsError: The document isn't an object or has an invalid setting.
+    """
     if not isinstance(document, dict):
         raise SettingsError("settings.json", "must contain a JSON object")
     return Settings(document)
@@ -189,7 +201,11 @@ def _list(document: Document, key: str, default: list[str] | None) -> list[objec
 
 
 def _origin(key: str, value: object) -> str:
-    """Return scheme://host[:port] in lower case. Only a loopback host may use http."""
+    """Return scheme://host[:port] in lower case. Only a loopback host may use http.
+
+    Raises:
+        SettingsError: The value isn't an origin, or uses http for another host.
+    """
     match = _ORIGIN.fullmatch(value.lower()) if isinstance(value, str) else None
     if not match:
         raise SettingsError(key, "must be an origin such as https://school.example, without a path")
@@ -229,7 +245,11 @@ def _scope(value: object) -> str:
 
 
 def _key_set(document: Document) -> Document:
-    """Return the first key set, which must contain a key that can verify RS256 signatures."""
+    """Return the first key set, which must contain a key that can verify RS256 signatures.
+
+    Raises:
+        SettingsError: The value isn't a key set, or contains no such key.
+    """
     value = document.get("jwks")
     members = value.get("keys") if isinstance(value, dict) else None
     if not isinstance(value, dict) or not isinstance(members, list):

@@ -41,7 +41,11 @@ def start(
     *,
     set_cookies: list[str] | None = None,
 ) -> Outcome:
-    """Return a redirect to Cognito; the callback redirects to `return_to`. Raises HostError."""
+    """Return a redirect to Cognito; the callback redirects to `return_to`.
+
+    Raises:
+        HostError: The Host header isn't an origin of this site.
+    """
     origin = context.site_origin(request)
     now = context.clock()
     pending = SignInState(context.random(sign_in_state.SECRET_BYTES))
@@ -96,6 +100,7 @@ def handle_callback(context: AuthContext, request: ViewerRequest) -> Outcome:
 
     Raises:
         StateError: This browser didn't start the sign-in, or has completed it already.
+        HostError: The Host header isn't an origin of this site.
     """
     parameters = _query_parameters(request.query)
     state = parameters.get("state", "")
@@ -127,7 +132,10 @@ def handle_callback(context: AuthContext, request: ViewerRequest) -> Outcome:
 def _query_parameters(query: str) -> dict[str, str]:
     """Return the callback's parameters.
 
-    RFC 6749, section 3.1: parameters "MUST NOT be included more than once". Raises StateError.
+    RFC 6749, section 3.1: parameters "MUST NOT be included more than once".
+
+    Raises:
+        StateError: A parameter occurs twice, or the query string is invalid.
     """
     try:
         parsed = parse_qs(query, keep_blank_values=True, max_num_fields=20, errors="strict")
@@ -155,7 +163,12 @@ def _exchange_code(
 
 
 def _verify_tokens(context: AuthContext, tokens: TokenResponse, pending: SignInState) -> str:
-    """Return the session token after verifying that both tokens belong to this sign-in and user."""
+    """Return the session token after verifying that both tokens belong to this sign-in and user.
+
+    Raises:
+        SignInError: A token is invalid, or the tokens belong to another sign-in or user.
+        UpstreamError: A token is missing, or the issuer's keys can't be fetched.
+    """
     try:
         identity = context.verifier_for("id").verify(tokens.require("id"))
         token = tokens.require(context.settings.token_use)

@@ -78,12 +78,20 @@ class SignInState:
 
 
 def read_id(state: str) -> str:
-    """Return the id of the sign-in that a state belongs to. Raises StateError."""
+    """Return the id of the sign-in that a state belongs to.
+
+    Raises:
+        StateError: The state is malformed.
+    """
     return base64url_encode(_decode_state(state)[:ID_BYTES])
 
 
 def from_cookie(cookie_value: str) -> SignInState:
-    """Return the sign-in that a cookie's value contains. Raises StateError."""
+    """Return the sign-in that a cookie's value contains.
+
+    Raises:
+        StateError: The value is malformed.
+    """
     try:
         secret = base64url_decode(cookie_value.partition(".")[2].encode("ascii"))
     except (TokenError, UnicodeEncodeError) as error:

@@ -29,6 +29,7 @@ def refresh_or_sign_in(
     Raises:
         SignInLoopError: The browser has just signed in several times and keeps no session.
         UpstreamError: Cognito doesn't respond.
+        HostError: The Host header isn't an origin of this site.
     """
     if not session.read_refresh_token(request):
         return sign_in.start_automatically(context, request, return_to, error)
@@ -59,6 +60,7 @@ def refresh_now(context: AuthContext, request: ViewerRequest, return_to: str) ->
         TokenExpiredError: Cognito rejects a script's refresh token.
         SignInLoopError: The browser has just signed in several times and keeps no session.
         UpstreamError: Cognito doesn't respond.
+        HostError: The Host header isn't an origin of this site.
     """
     is_navigation = request.wants_html and request.method == "GET"
     if not session.read_refresh_token(request):

@@ -31,7 +31,11 @@ class ViewerRequest:
     )
 
     def __init__(self, event: object) -> None:
-        """Parse the event. Raises RequestError if it isn't a viewer-request event."""
+        """Parse the event.
+
+        Raises:
+            RequestError: The event isn't a viewer-request event.
+        """
         #: The path pattern of the rule that matched, for the log. Empty until a rule matches.
         self.rule = ""
         try:
@@ -65,7 +69,8 @@ class ViewerRequest:
     def bearer_token(self) -> str | None:
         """The token of `Authorization: Bearer` (RFC 6750, section 2.1); None for another scheme.
 
-        Raises RequestError if the header occurs twice.
+        Raises:
+            RequestError: The header occurs twice.
         """
         values = self.header_values("authorization")
         if not values:

@@ -36,7 +36,7 @@ class Stream(Protocol):
         """Return an error code or None for each record.
 
         Raises:
-            KinesisError: the call failed as a whole.
+            KinesisError: The call failed as a whole.
         """
 
 
@@ -81,7 +81,7 @@ class Delivery:
         The stream processor removes the duplicates by message id.
 
         Raises:
-            ServiceUnavailableError: no region acknowledged all records within `timeout` seconds.
+            ServiceUnavailableError: No region acknowledged all records within `timeout` seconds.
         """
         deadline = self._clock() + timeout
         regions = self._regions_in_order()

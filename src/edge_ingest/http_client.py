@@ -53,7 +53,7 @@ class Connect(Protocol):
         """Return a connected socket.
 
         Raises:
-            OSError: the connection can't be opened within `timeout` seconds.
+            OSError: The connection can't be opened within `timeout` seconds.
         """
 
 
@@ -75,7 +75,7 @@ class Connection:
         """Send a POST to `/` and return its response within `timeout` seconds.
 
         Raises:
-            TransportError: no complete response arrived in time.
+            TransportError: No complete response arrived in time.
         """
         deadline = time.monotonic() + timeout
         head = ["POST / HTTP/1.1", *(f"{name}: {value}" for name, value in headers)]

@@ -13,7 +13,7 @@ def set_type(text: bytes, view: View, event_type: EventType) -> bytes:
     """Return the event with `type` set to the type in the request path.
 
     Raises:
-        InvalidEventError: the text can't be parsed.
+        InvalidEventError: The text can't be parsed.
     """
     # Most such events have no type: inserting it is cheaper than parsing the event.
     if view.type is None and b'"type"' not in text and b"\\u" not in text:
@@ -27,7 +27,7 @@ def rewrite(text: bytes, change: Callable[[dict[str, Any]], dict[str, Any]]) -> 
     """Return the JSON of `change(parsed text)`. Numbers keep their original digits.
 
     Raises:
-        InvalidEventError: the text can't be parsed, so `change` can't be applied.
+        InvalidEventError: The text can't be parsed, so `change` can't be applied.
     """
     try:
         event = json.loads(

@@ -87,7 +87,7 @@ class KinesisClient:
         PutRecords: "A single record failure does not stop the processing of subsequent records".
 
         Raises:
-            KinesisError: the call failed as a whole, or took longer than `timeout` seconds.
+            KinesisError: The call failed as a whole, or took longer than `timeout` seconds.
         """
         body = msgspec.json.encode(
             {

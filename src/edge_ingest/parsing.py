@@ -60,8 +60,8 @@ def parse(route: Route, request: Request, query: Mapping[str, str], max_bytes: i
     """Return the payload of a request to a `batch`, `event` or `pixel` route.
 
     Raises:
-        BadRequestError: the body or the pixel's `data` can't be decoded or parsed.
-        ContentTooLargeError: the body exceeds `max_bytes`.
+        BadRequestError: The body or the pixel's `data` can't be decoded or parsed.
+        ContentTooLargeError: The body exceeds `max_bytes`.
     """
     if route.kind == "pixel" and route.event_type:
         return parse_event(pixel.event_json(request, query, route.event_type))
@@ -73,7 +73,7 @@ def parse_event(body: bytes) -> Payload:
     """Parse a body that is one event.
 
     Raises:
-        BadRequestError: the body isn't a JSON object in UTF-8.
+        BadRequestError: The body isn't a JSON object in UTF-8.
     """
     try:
         _check_utf8(body)
@@ -93,7 +93,7 @@ def parse_batch(body: bytes) -> Payload:
     structural characters, and only the rest must be valid JSON.
 
     Raises:
-        BadRequestError: the body without its events isn't valid JSON, or `batch` isn't a list.
+        BadRequestError: The body without its events isn't valid JSON, or `batch` isn't a list.
     """
     try:
         _check_utf8(body)

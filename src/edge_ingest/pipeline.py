@@ -75,7 +75,7 @@ class Pipeline:
         `deadline` is a reading of the monotonic clock, in seconds.
 
         Raises:
-            IngestError: the request fails as a whole, and no event counts as accepted.
+            IngestError: The request fails as a whole, and no event counts as accepted.
         """
         limits = self._settings.limits
         payload = parse(route, request, query, limits.batch_bytes)

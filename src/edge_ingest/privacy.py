@@ -109,7 +109,7 @@ class Policy(NamedTuple):
         """Apply the rules to an event's JSON text.
 
         Raises:
-            InvalidEventError: the text can't be parsed, so the rules can't be applied.
+            InvalidEventError: The text can't be parsed, so the rules can't be applied.
         """
         return rewrite(text, self.redact_object) if self.applies_to(text) else text
 

@@ -31,7 +31,7 @@ class RateLimiter:
         leaves a negative balance. Without this rule such a request could never pass.
 
         Raises:
-            TooManyRequestsError: too few tokens; `retry_after` is the wait in whole seconds.
+            TooManyRequestsError: Too few tokens; `retry_after` is the wait in whole seconds.
         """
         limit = source.rate_limit
         if limit is None:

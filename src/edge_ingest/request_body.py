@@ -22,8 +22,8 @@ def decode(body: dict[str, Any], max_bytes: int) -> bytes:
     as `text/plain` and gzip as a form.
 
     Raises:
-        ContentTooLargeError: the result exceeds `max_bytes`, or CloudFront truncated the body.
-        BadRequestError: the base64 or the gzip data is invalid.
+        ContentTooLargeError: The result exceeds `max_bytes`, or CloudFront truncated the body.
+        BadRequestError: The base64 or the gzip data is invalid.
     """
     # Lambda@Edge, "Accessing the request body": CloudFront truncates a body over 1 MB and sets
     # `inputTruncated`. The remaining bytes are unusable.

@@ -48,7 +48,7 @@ def match(path: str) -> Route:
     """Return the route of a path, with or without a trailing slash.
 
     Raises:
-        NotFoundError: no route matches.
+        NotFoundError: No route matches.
     """
     path = path.removesuffix("/")
     route = _ROUTES.get(path)

@@ -111,7 +111,7 @@ def load(text: str) -> Settings:
     """Return the settings in the text of `settings.json`.
 
     Raises:
-        SettingsError: the text isn't JSON or a setting is invalid.
+        SettingsError: The text isn't JSON or a setting is invalid.
     """
     try:
         document = json.loads(text)
@@ -124,7 +124,7 @@ def parse(document: object) -> Settings:
     """Return the settings in a parsed document.
 
     Raises:
-        SettingsError: a setting is invalid; `key` is its path.
+        SettingsError: A setting is invalid; `key` is its path.
     """
     top = _object(
         document,

@@ -30,7 +30,7 @@ def credentials() -> Credentials:
     """Return the current credentials from the environment, which the Lambda runtime can renew.
 
     Raises:
-        CredentialsError: a variable is missing.
+        CredentialsError: A variable is missing.
     """
     env = os.environ
     try:

@@ -31,7 +31,7 @@ class Connector:
         `timeout` in seconds applies to the TCP connection and to the handshake separately.
 
         Raises:
-            OSError: the connection failed or the certificate is invalid.
+            OSError: The connection failed or the certificate is invalid.
         """
         sock = socket.create_connection((endpoint.host, endpoint.port), timeout)
         try:

@@ -58,7 +58,7 @@ def check_batch_size(events: Sequence[bytes], limits: Limits) -> None:
     """Check the number of events in a request.
 
     Raises:
-        ContentTooLargeError: the batch exceeds `limits.batch_events`.
+        ContentTooLargeError: The batch exceeds `limits.batch_events`.
     """
     if len(events) > limits.batch_events:
         raise ContentTooLargeError(

@@ -36,7 +36,11 @@ def _cognito() -> "CognitoIdentityProviderClient":
 
 
 def download_package(version_arn: str) -> bytes:
-    """Download the zip archive of a numbered version. Raises PackageError."""
+    """Download the zip archive of a numbered version.
+
+    Raises:
+        PackageError: Lambda doesn't have the version, or the download failed.
+    """
     function, _, version = version_arn.rpartition(":")
     try:
         found = _lambda().get_function(FunctionName=function, Qualifier=version)
@@ -73,7 +77,11 @@ def publish(version_arn: str, package: bytes) -> str:
 
 
 def download_jwks(uri: str) -> dict[str, object]:
-    """Download the user pool's JWK set (RFC 7517, section 5). Raises SigningKeysError."""
+    """Download the user pool's JWK set (RFC 7517, section 5).
+
+    Raises:
+        SigningKeysError: The URL isn't secure, the download failed, or the body isn't a key set.
+    """
     if not uri.startswith(_SECURE_PREFIXES):
         raise SigningKeysError(f"jwks_uri must use https or a loopback host, not {uri}.")
     try:
@@ -120,8 +128,10 @@ def set_client_urls(urls: ClientUrlsProperties) -> None:
 def send_response(url: str, document: dict[str, object]) -> None:
     """PUT a custom resource's response to its presigned URL (CloudFormation, "Custom resources").
 
-    The content type is empty because the URL is signed without one. Raises OSError if the request
-    fails.
+    The content type is empty because the URL is signed without one.
+
+    Raises:
+        OSError: The request failed.
     """
     request = urllib.request.Request(  # noqa: S310 - a presigned URL from CloudFormation
         url, data=json.dumps(document).encode(), method="PUT", headers={"Content-Type": ""}

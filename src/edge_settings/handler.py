@@ -22,6 +22,9 @@ def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, object]
 
     Every request gets a response at ResponseURL; without one, CloudFormation waits for the service
     timeout. The log contains no setting's value.
+
+    Raises:
+        OSError: CloudFormation's URL doesn't accept the response. Lambda then retries the event.
     """
     response: dict[str, object] = {
         "StackId": event["StackId"],
@@ -41,7 +44,15 @@ def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, object]
 
 
 def _handle(event: Mapping[str, Any]) -> dict[str, object]:
-    """Apply one request. Return the response's PhysicalResourceId and Data."""
+    """Apply one request. Return the response's PhysicalResourceId and Data.
+
+    Raises:
+        UnknownResourceError: The resource has another type.
+        EdgeSettingsError: A property is invalid, or a service call failed; the class names the
+            cause.
+        InvalidSettingsError: Settings of edge_auth have no `jwks_uri`, or the parser rejects the
+            settings.
+    """
     resource_type, properties = event["ResourceType"], event["ResourceProperties"]
     if resource_type not in {"Custom::EdgeVersion", "Custom::ClientUrls"}:
         raise UnknownResourceError(f"Resource type {resource_type} isn't supported.")
