@@ -3,6 +3,7 @@
 import gc
 from typing import Final
 
+from aws_emulator.ministack import call_counts
 from aws_emulator.ministack.control_api import Application, ControlApi
 from aws_emulator.ministack.errors import EmulatorError
 from aws_emulator.ministack.patches import PATCHES
@@ -25,6 +26,7 @@ def build(settings: Settings) -> Application:
     if unknown:
         raise EmulatorError(f"--without: unknown patch {', '.join(sorted(unknown))}")
     control = ControlApi()
+    call_counts.install(control)
     application: Application = Symbols("ministack.app", "app")["app"]
     for name, patch in PATCHES.items():
         if name not in settings.without:

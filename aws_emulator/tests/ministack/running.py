@@ -8,6 +8,7 @@ import threading
 import urllib.error
 import urllib.request
 import uuid
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -74,6 +75,16 @@ class Emulator:
         except urllib.error.HTTPError as error:
             with error:
                 raise AssertionError(f"{method} {path}: {error.code}") from None
+
+    @contextmanager
+    def calls(self, module: str) -> Iterator[Counter[str]]:
+        """Count the calls that a module of MiniStack makes within the block, by function."""
+        counts: Counter[str] = Counter()
+        self.local(f"calls?module={module}", "POST")
+        try:
+            yield counts
+        finally:
+            counts.update(self.local("calls", "DELETE"))
 
     def deploy(self, template: dict[str, Any], stack: str, region: str = HOME, **given: str) -> Any:
         """Create or update a stack and return its outputs.

@@ -109,3 +109,17 @@ def test_logout_redirects_to_registered_uri_only(emulator: Emulator) -> None:
         assert (answer.status_code, answer.headers["location"]) == (302, SIGNED_OUT)
         query["logout_uri"] = "https://elsewhere.example/"
         assert browser.get("/logout", params=query).status_code == 400
+
+
+def test_call_count_refuses_a_module_outside_ministack(emulator: Emulator) -> None:
+    for module in ("os", "ministack.services.unknown"):
+        with pytest.raises(AssertionError, match="400"), emulator.calls(module):
+            pass
+
+
+def test_call_count_ends_with_its_block(emulator: Emulator) -> None:
+    with emulator.calls("ministack.services.sqs") as calls:
+        emulator.client("sqs").create_queue(QueueName=unique("counted"))
+    assert sum(calls.values()) > 0
+    emulator.client("sqs").create_queue(QueueName=unique("uncounted"))
+    assert emulator.local("calls") == {}
