@@ -34,10 +34,7 @@ class Account:
 
 
 class Accounts:
-    """The accounts table.
-
-    Every method raises TransientError or PermanentError if DynamoDB fails.
-    """
+    """The accounts table."""
 
     def __init__(self, table: str, dynamodb: "DynamoDBClient | None" = None) -> None:
         self._table = table
@@ -48,12 +45,22 @@ class Accounts:
         return self._given or client()
 
     def person(self, account_id: str) -> Person | None:
-        """Return the submitted form, or None if it was deleted or has expired."""
+        """Return the submitted form, or None if it was deleted or has expired.
+
+        Raises:
+            TransientError: DynamoDB failed temporarily.
+            PermanentError: DynamoDB rejected the request.
+        """
         item = self._item(f"ACCOUNT#{account_id}", "PERSON")
         return None if item is None else _person(item)
 
     def account_and_person(self, account_id: str) -> tuple[Account | None, Person | None]:
-        """Return the account and the submitted form, read in one consistent query."""
+        """Return the account and the submitted form, read in one consistent query.
+
+        Raises:
+            TransientError: DynamoDB failed temporarily.
+            PermanentError: DynamoDB rejected the request.
+        """
         with aws.translate_errors("DynamoDB"):
             answer = self._dynamodb.query(
                 TableName=self._table,
@@ -69,7 +76,12 @@ class Accounts:
         )
 
     def email_owner(self, email_key: str) -> str | None:
-        """Return the id of the account that owns the address, or None if it is available."""
+        """Return the id of the account that owns the address, or None if it is available.
+
+        Raises:
+            TransientError: DynamoDB failed temporarily.
+            PermanentError: DynamoDB rejected the request.
+        """
         item = self._item(f"EMAIL#{email_key}", "EMAIL")
         return None if item is None else str(item["account_id"]["S"])
 
@@ -78,6 +90,10 @@ class Accounts:
 
         The result omits unknown requests. DynamoDB, "BatchGetItem": "up to 16 MB of data, which
         can comprise as many as 100 items".
+
+        Raises:
+            TransientError: DynamoDB failed temporarily.
+            PermanentError: DynamoDB rejected the request.
         """
         pending = {
             self._table: {
@@ -107,6 +123,10 @@ class Accounts:
         """Return the HMAC secret of the email keys; the first call on a new table creates it.
 
         The table holds the secret beside the keys because one is useless without the other.
+
+        Raises:
+            TransientError: DynamoDB failed temporarily.
+            PermanentError: DynamoDB rejected the request.
         """
         item = self._item("SECRET", "EMAIL")
         if item is None:

@@ -43,10 +43,14 @@ def client(service: str) -> Any:
 
 @contextmanager
 def translate_errors(service: str) -> Iterator[None]:
-    """Raise TransientError or PermanentError in place of a botocore error.
+    """Translate a botocore error to TransientError or PermanentError.
 
     The new error omits the service's message, which may quote personal data from the request.
     `from None` keeps the original out of tracebacks in logs.
+
+    Raises:
+        TransientError: The service throttled the call, failed internally or did not respond.
+        PermanentError: The service rejected the request.
     """
     from botocore.exceptions import BotoCoreError, ClientError
 
@@ -65,7 +69,9 @@ def translate_errors(service: str) -> Iterator[None]:
 def ignore_error[T](ignored: str, service: str, call: Callable[[], T]) -> T | None:
     """Return the result of `call`, or None if the service answers with the code `ignored`.
 
-    Raises TransientError or PermanentError for any other error.
+    Raises:
+        TransientError: The service throttled the call, failed internally or did not respond.
+        PermanentError: The service rejected the request with another code.
     """
     from botocore.exceptions import ClientError
 

@@ -21,7 +21,9 @@ def client() -> "SQSClient":
 def send(queue_url: str, message_id: str, body: str) -> None:
     """Send a message; SQS drops a repetition of the same id within five minutes.
 
-    Raises TransientError or PermanentError.
+    Raises:
+        TransientError: SQS failed temporarily.
+        PermanentError: SQS rejected the request.
     """
     with aws.translate_errors("SQS"):
         client().send_message(

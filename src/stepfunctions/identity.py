@@ -13,13 +13,21 @@ from stepfunctions.users import Users
 
 @cache
 def accounts() -> Accounts:
-    """Return the process's accounts table."""
+    """Return the process's accounts table.
+
+    Raises:
+        SettingsError: ACCOUNTS_TABLE is missing.
+    """
     return Accounts(settings().require("accounts_table"))
 
 
 @cache
 def users() -> Users:
-    """Return the process's user pool."""
+    """Return the process's user pool.
+
+    Raises:
+        SettingsError: USER_POOL_ID is missing.
+    """
     return Users(settings().require("user_pool_id"))
 
 
@@ -27,9 +35,11 @@ def lambda_handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]
     """Take {"accountId", "action": "create" | "delete"}; return {"sub"}, "" after a deletion.
 
     Raises:
-        IdentityTakenError: another user has the address.
-        PersonNotFoundError: the account to create has no submitted form.
-        TransientError, PermanentError: DynamoDB or Cognito failed.
+        IdentityTakenError: Another user has the address.
+        PersonNotFoundError: The account to create has no submitted form.
+        TransientError: DynamoDB or Cognito failed temporarily.
+        PermanentError: DynamoDB or Cognito rejected the request.
+        SettingsError: An environment variable is missing.
     """
     account_id = str(event["accountId"])
     person = accounts().person(account_id)

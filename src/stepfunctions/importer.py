@@ -25,14 +25,21 @@ def s3() -> Any:
 
 @cache
 def accounts() -> Accounts:
-    """Return the process's accounts table."""
+    """Return the process's accounts table.
+
+    Raises:
+        SettingsError: ACCOUNTS_TABLE is missing.
+    """
     return Accounts(settings().require("accounts_table"))
 
 
 def lambda_handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
     """Take {"action": "inspect" | "report", "bucket", "key", …}; return the action's result.
 
-    Raises TransientError or PermanentError if S3 or DynamoDB fails.
+    Raises:
+        TransientError: S3 or DynamoDB failed temporarily.
+        PermanentError: S3 or DynamoDB rejected the request.
+        SettingsError: An environment variable is missing.
     """
     if event["action"] == "inspect":
         return inspect(str(event["bucket"]), str(event["key"]))
@@ -44,7 +51,11 @@ def inspect(bucket: str, key: str) -> dict[str, Any]:
 
     Writes the normalized copy, or for an invalid file a report with the reason. `known` is true if
     every row of a file with the same content was decided before: then there is nothing to import.
-    Raises TransientError or PermanentError.
+
+    Raises:
+        TransientError: S3 or DynamoDB failed temporarily.
+        PermanentError: S3 or DynamoDB rejected the request.
+        SettingsError: ACCOUNTS_TABLE is missing.
     """
     with aws.translate_errors("S3"):
         content = s3().get_object(Bucket=bucket, Key=key)["Body"].read()
@@ -66,7 +77,12 @@ def report(event: Mapping[str, Any]) -> dict[str, Any]:
     """Return {"done": false}, or {"done": true} with the count of each outcome.
 
     When done, it writes the report. It is done once no request is pending, or when the state
-    machine sets `last` after its final poll. Raises TransientError or PermanentError.
+    machine sets `last` after its final poll.
+
+    Raises:
+        TransientError: S3 or DynamoDB failed temporarily.
+        PermanentError: S3 or DynamoDB rejected the request.
+        SettingsError: ACCOUNTS_TABLE is missing.
     """
     file_id, rows = str(event["fileId"]), int(event["rows"])
     outcomes = _outcomes(file_id, rows, stop_at_pending=not event["last"])

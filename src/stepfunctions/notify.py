@@ -42,14 +42,21 @@ IDEMPOTENT_FUNCTION_NAME: Final = "_once.<locals>.by_document"
 
 @cache
 def accounts() -> Accounts:
-    """Return the process's accounts table."""
+    """Return the process's accounts table.
+
+    Raises:
+        SettingsError: ACCOUNTS_TABLE is missing.
+    """
     return Accounts(settings().require("accounts_table"))
 
 
 def send_email(message: Message) -> str:
     """Send the message's email; return "sent", or "withdrawn" or "unknown" if it was skipped.
 
-    Raises TransientError or PermanentError if DynamoDB or SES fails.
+    Raises:
+        TransientError: DynamoDB or SES failed temporarily.
+        PermanentError: DynamoDB or SES rejected the request.
+        SettingsError: An environment variable is missing.
     """
     account, person = accounts().account_and_person(message.account_id)
     if account is None or account.status != "active" or person is None:

@@ -23,7 +23,11 @@ class Message:
 
 
 def from_stream(record: Mapping[str, Any]) -> Message:
-    """Parse a DynamoDB stream record. Raises OutboxError if it isn't an outbox item."""
+    """Parse a DynamoDB stream record.
+
+    Raises:
+        OutboxError: The record isn't an outbox item.
+    """
     try:
         keys = record["dynamodb"]["Keys"]
         pk, sk = keys["pk"]["S"], keys["sk"]["S"]
@@ -36,7 +40,11 @@ def from_stream(record: Mapping[str, Any]) -> Message:
 
 
 def from_queue(body: object) -> Message:
-    """Parse a decoded SQS message body. Raises OutboxError if it is invalid."""
+    """Parse a decoded SQS message body.
+
+    Raises:
+        OutboxError: The body isn't a message of the relay.
+    """
     if not isinstance(body, dict):
         raise OutboxError("Can't parse a queue message: the body isn't a JSON object.")
     values = [body.get(name) for name in ("outboxId", "accountId", "kind")]

@@ -30,8 +30,10 @@ def lambda_handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]
     can receive an event twice, but the relay skips none.
 
     Raises:
-        OutboxError: a record isn't an outbox item.
-        TransientError, PermanentError: EventBridge failed.
+        OutboxError: A record isn't an outbox item.
+        TransientError: EventBridge failed temporarily.
+        PermanentError: EventBridge rejected the request.
+        SettingsError: EVENT_BUS_NAME is missing.
     """
     records = event["Records"]
     published = 0
@@ -48,8 +50,11 @@ def lambda_handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]
 def publish(records: Sequence[Mapping[str, Any]]) -> int:
     """Publish up to ten records; return how many EventBridge accepted before the first failure.
 
-    Raises OutboxError for a record that isn't an outbox item, and TransientError or PermanentError
-    if the whole call fails.
+    Raises:
+        OutboxError: A record isn't an outbox item.
+        TransientError: The whole call failed temporarily.
+        PermanentError: EventBridge rejected the whole call.
+        SettingsError: EVENT_BUS_NAME is missing.
     """
     messages = [outbox.from_stream(record) for record in records]
     bus = settings().require("event_bus_name")

@@ -48,7 +48,8 @@ class Roster:
 def parse(content: bytes) -> Roster:
     """Validate and normalize a file.
 
-    Raises RosterError with the broken rule; the message doesn't quote the file.
+    Raises:
+        RosterError: The file breaks a rule, which the message names without quoting the file.
     """
     if len(content) > MAX_BYTES:
         raise RosterError(f"The file is larger than {MAX_BYTES // 1024 // 1024} MB.")

@@ -30,7 +30,10 @@ def send(sender: str, recipient: str, email: Email, outbox_id: str) -> None:
     """Send an email, tagged with its outbox id.
 
     The tag lets an operator trace a bounce or a complaint without the address.
-    Raises TransientError if SES didn't respond, PermanentError if it rejected the email.
+
+    Raises:
+        TransientError: SES did not respond or throttled the call.
+        PermanentError: SES rejected the email.
     """
     with aws.translate_errors("SES"):
         client().send_email(

@@ -22,7 +22,11 @@ class Settings:
     dead_letter_queue_url: str = ""
 
     def require(self, name: str) -> str:
-        """Return a setting. Raises SettingsError if the environment has no value for it."""
+        """Return a setting.
+
+        Raises:
+            SettingsError: The environment has no value for it.
+        """
         value: str = getattr(self, name)
         if not value:
             raise SettingsError(f"The environment variable {name.upper()} is missing.")
@@ -30,7 +34,11 @@ class Settings:
 
 
 def parse(environment: Mapping[str, str]) -> Settings:
-    """Return the settings from environment variables. Raises SettingsError without a region."""
+    """Return the settings from environment variables.
+
+    Raises:
+        SettingsError: AWS_REGION is missing.
+    """
     region = environment.get("AWS_REGION", "")
     if not region:
         raise SettingsError("The environment variable AWS_REGION is missing.")
@@ -48,5 +56,9 @@ def parse(environment: Mapping[str, str]) -> Settings:
 
 @cache
 def settings() -> Settings:
-    """Return the process's settings. Raises SettingsError."""
+    """Return the process's settings.
+
+    Raises:
+        SettingsError: AWS_REGION is missing.
+    """
     return parse(os.environ)

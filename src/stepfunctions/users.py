@@ -17,7 +17,7 @@ OWNER_ATTRIBUTE: Final = "preferred_username"
 
 
 class Users:
-    """The user pool. Every method raises TransientError or PermanentError if Cognito fails."""
+    """The user pool."""
 
     def __init__(
         self, pool_id: str, cognito: "CognitoIdentityProviderClient | None" = None
@@ -33,6 +33,11 @@ class Users:
         """Return the `sub` of the account's user, or None if another account owns the address.
 
         AdminCreateUser isn't idempotent: if the user exists, the method reads its owner.
+
+        Raises:
+            TransientError: Cognito failed temporarily, or reported an existing user and returned
+                none.
+            PermanentError: Cognito rejected the request.
         """
         created = aws.ignore_error(
             "UsernameExistsException",
@@ -53,7 +58,12 @@ class Users:
         return _attribute(attributes, "sub") if _is_owned_by(account_id, attributes) else None
 
     def delete(self, account_id: str, email: str) -> None:
-        """Delete the account's user if it exists; never a user of another account."""
+        """Delete the account's user if it exists; never a user of another account.
+
+        Raises:
+            TransientError: Cognito failed temporarily.
+            PermanentError: Cognito rejected the request.
+        """
         attributes = self._find(email)
         if attributes is None or not _is_owned_by(account_id, attributes):
             return

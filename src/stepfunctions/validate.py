@@ -12,13 +12,23 @@ from stepfunctions.settings import settings
 
 @cache
 def accounts() -> Accounts:
-    """Return the process's accounts table."""
+    """Return the process's accounts table.
+
+    Raises:
+        SettingsError: ACCOUNTS_TABLE is missing.
+    """
     return Accounts(settings().require("accounts_table"))
 
 
 @cache
 def email_secret() -> bytes:
-    """Return the HMAC secret of the email keys, which never changes."""
+    """Return the HMAC secret of the email keys, which never changes.
+
+    Raises:
+        TransientError: DynamoDB failed temporarily.
+        PermanentError: DynamoDB rejected the request.
+        SettingsError: ACCOUNTS_TABLE is missing.
+    """
     return accounts().email_secret()
 
 
@@ -28,7 +38,11 @@ def lambda_handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]
     `valid`: the form breaks no rule. `free`: no other account owns the address; only the condition
     of the Create state guarantees this. `status`: the account's status, "" before Create, or
     `undone` after a complete compensation. Input and output contain no personal data.
-    Raises TransientError or PermanentError if DynamoDB fails.
+
+    Raises:
+        TransientError: DynamoDB failed temporarily.
+        PermanentError: DynamoDB rejected the request.
+        SettingsError: ACCOUNTS_TABLE is missing.
     """
     account_id = str(event["accountId"])
     account, person = accounts().account_and_person(account_id)

@@ -60,7 +60,7 @@ def parse(environment: Mapping[str, str]) -> Settings:
     """Parse the settings from environment variables.
 
     Raises:
-        SettingsError: a variable is missing or out of range; the message names it.
+        SettingsError: A variable is missing or out of range; the message names it.
     """
     texts: dict[str, str] = {}
     for field, variable in _TEXTS.items():

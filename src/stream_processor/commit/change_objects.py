@@ -15,7 +15,7 @@ def build(
     """Build an object of some changes of one shard.
 
     Raises:
-        ConservationError: the rows and the records disagree.
+        ConservationError: The rows and the records disagree.
     """
     table_name = batch.stream.partition("/")[0]
     rows = [change_rows.row(change, table_name, batch.shard) for change in taken]

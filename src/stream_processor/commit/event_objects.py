@@ -40,7 +40,7 @@ def build(
     Events whose key is in `window` become duplicates.
 
     Raises:
-        ConservationError: the rows and the records disagree.
+        ConservationError: The rows and the records disagree.
     """
     rows = EventRows(shard, window)
     with _gc_paused():

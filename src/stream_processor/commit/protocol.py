@@ -93,7 +93,7 @@ def commit[R: SequencedRecord, T](
     committed.
 
     Raises:
-        Exception: the first object failed, so nothing is committed.
+        Exception: The first object failed, so nothing is committed.
     """
     commits: list[Commit[T]] = []
     mark = checkpoints.high_water_mark()

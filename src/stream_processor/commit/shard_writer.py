@@ -51,23 +51,45 @@ class ShardWriter[T]:
         return mark
 
     def advance(self, mark: HighWaterMark) -> None:
-        """Store the mark, unless the stored one is equal or higher. Raises StorageError."""
+        """Store the mark, unless the stored one is equal or higher.
+
+        Raises:
+            StorageError: DynamoDB failed.
+        """
         self._checkpoint.advance(mark)
 
     def uncounted(self, mark: HighWaterMark, first: SequencedRecord) -> list[str]:
-        """List the shard's objects after the mark and before `first`. Raises StorageError."""
+        """List the shard's objects after the mark and before `first`.
+
+        Raises:
+            StorageError: S3 failed.
+        """
         return lake_keys.between(self._bucket, self.keys, mark, first)
 
     def existing(self, key: str) -> ExistingObject:
-        """Read an object's summary. Raises StorageError or ObjectMetadataError."""
+        """Read an object's summary.
+
+        Raises:
+            StorageError: S3 failed.
+            ObjectMetadataError: The object's metadata has no valid summary.
+        """
         return lake_keys.summary(self._bucket, key)
 
     def create(self, key: str, pending: PendingObject[T]) -> ExistingObject | None:
-        """Write an object if its key is free; else return the existing one."""
+        """Write an object if its key is free; else return the existing one.
+
+        Raises:
+            StorageError: S3 failed.
+            ObjectMetadataError: The metadata of the existing object has no valid summary.
+        """
         return object_writer.create(self._bucket, key, pending)
 
     def stats(self, key: str) -> T:
-        """Count the rows of an object in the lake. Raises StorageError."""
+        """Count the rows of an object in the lake.
+
+        Raises:
+            StorageError: S3 failed.
+        """
         return self._stats_of(parquet.read(self._bucket.read(key)))
 
 

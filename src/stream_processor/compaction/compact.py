@@ -61,7 +61,7 @@ class Compaction:
 
         Raises:
             StorageError: S3 failed.
-            ConservationError: the rows of a file don't match their sources.
+            ConservationError: The rows of a file don't match their sources.
         """
         result = Result()
         last = before - timedelta(hours=1)

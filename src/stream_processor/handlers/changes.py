@@ -27,7 +27,7 @@ def lambda_handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
     one role less.
 
     Raises:
-        StreamProcessorError: nothing was committed, so Lambda retries the whole batch.
+        StreamProcessorError: Nothing was committed, so Lambda retries the whole batch.
     """
     if "scheduled_time" in event:
         from stream_processor.repair import reconcile
@@ -56,8 +56,8 @@ class ChangesHandler:
         only because its events name their shard.
 
         Raises:
-            SourceError: the event doesn't come from DynamoDB Streams.
-            StreamProcessorError: the first object of a batch failed.
+            SourceError: The event doesn't come from DynamoDB Streams.
+            StreamProcessorError: The first object of a batch failed.
         """
         response = partial_batch.respond(
             invocation.change_batches(event), lambda batch: self.run(batch, has_time)
@@ -65,7 +65,11 @@ class ChangesHandler:
         return {"state": {}, **response}
 
     def run(self, batch: Batch[ChangeRecord], has_time: HasTime) -> int | None:
-        """Commit one batch; return the first sequence number that isn't committed, or None."""
+        """Commit one batch; return the first sequence number that isn't committed, or None.
+
+        Raises:
+            StreamProcessorError: The batch's first object failed, and nothing is committed.
+        """
         own = [c for c in batch.records if change_rows.own(c, self._app.settings.region)]
         telemetry.count("ChangesOfOtherRegions", len(batch.records) - len(own))
         name = f"{batch.stream}#{batch.shard}"

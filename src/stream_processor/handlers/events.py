@@ -36,7 +36,7 @@ def lambda_handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
     role less.
 
     Raises:
-        StreamProcessorError: nothing was committed, so Lambda retries the whole batch.
+        StreamProcessorError: Nothing was committed, so Lambda retries the whole batch.
     """
     if "scheduled_time" in event:
         from stream_processor.compaction import compact
@@ -61,15 +61,19 @@ class EventsHandler:
         """Commit the batches of an invocation event and return `batchItemFailures`.
 
         Raises:
-            SourceError: the event comes from neither Kinesis nor Kafka.
-            StreamProcessorError: the first object of a batch failed.
+            SourceError: The event comes from neither Kinesis nor Kafka.
+            StreamProcessorError: The first object of a batch failed.
         """
         return partial_batch.respond(
             invocation.stream_batches(event), lambda batch: self.run(batch, has_time)
         )
 
     def run(self, batch: Batch[StreamRecord], has_time: HasTime) -> int | None:
-        """Commit one batch; return the first sequence number that isn't committed, or None."""
+        """Commit one batch; return the first sequence number that isn't committed, or None.
+
+        Raises:
+            StreamProcessorError: The batch's first object failed, and nothing is committed.
+        """
         name = f"{batch.stream}#{batch.shard}"
         keys = ShardPrefix(lake_keys.EVENTS, batch.shard)
         shard = ShardWriter(self.app, name, keys, event_objects.stats_of)

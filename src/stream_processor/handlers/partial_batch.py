@@ -25,7 +25,7 @@ def respond[R: SequencedRecord](
     enough, and Lambda delivers it and every record after it again.
 
     Raises:
-        UnfinishedError: a batch isn't finished, and its source has no partial batch response.
+        UnfinishedError: A batch isn't finished, and its source has no partial batch response.
     """
     failures: list[str] = []
     telemetry.count("Batches", len(batches))

@@ -104,14 +104,18 @@ def event(text: bytes) -> Event:
     """Decode one event. Fields of another type than the spec's are converted or left out.
 
     Raises:
-        EventError: the event isn't UTF-8 (`event_utf8`), JSON (`event_json`) or an object
+        EventError: The event isn't UTF-8 (`event_utf8`), JSON (`event_json`) or an object
             (`event_object`), or it has no type (`event_type`).
     """
     return _one(_events, text) or Event(**_typed_fields(_loose(text)))
 
 
 def plain_event(text: bytes) -> PlainEvent:
-    """Decode one plain event, as `event` does. Raises EventError."""
+    """Decode one plain event, as `event` does.
+
+    Raises:
+        EventError: The event isn't valid; `code` as in `event`.
+    """
     found = _one(_plain, text)
     if found is not None:
         return found

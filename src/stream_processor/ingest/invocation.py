@@ -74,7 +74,7 @@ def stream_batches(event: Json) -> list[Batch[StreamRecord]]:
     """Parse a Kinesis or MSK invocation event.
 
     Raises:
-        SourceError: the event comes from neither of them, or a record lacks a field.
+        SourceError: The event comes from neither of them, or a record lacks a field.
     """
     records = event.get("Records")
     if isinstance(records, list):
@@ -100,7 +100,7 @@ def change_batches(event: Json) -> list[Batch[ChangeRecord]]:
     as a shard: the changes of an item arrive in order, even when its shard is split.
 
     Raises:
-        SourceError: the event has no DynamoDB records, or a record lacks a field.
+        SourceError: The event has no DynamoDB records, or a record lacks a field.
     """
     records = event.get("Records")
     if not isinstance(records, list):

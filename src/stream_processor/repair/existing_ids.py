@@ -35,7 +35,11 @@ def good_ids_around(
 
 
 def good_ids_in(bucket: Bucket, key: str) -> Iterator[MessageKey]:
-    """Yield the ids of the good rows of one object. Raises StorageError."""
+    """Yield the ids of the good rows of one object.
+
+    Raises:
+        StorageError: S3 failed.
+    """
     table = parquet.read(bucket.read(key), _COLUMNS)
     verdicts, sources, ids = (table.column(column).to_pylist() for column in _COLUMNS)
     good = [verdict == GOOD for verdict in verdicts]

@@ -47,7 +47,11 @@ class LakeInventory:
         self._streams = streams
 
     def shards(self) -> Shards:
-        """Read checkpoints and objects of all shards. Raises StorageError."""
+        """Read checkpoints and objects of all shards.
+
+        Raises:
+            StorageError: DynamoDB or S3 failed.
+        """
         shards = Shards()
         # Checkpoints first: an object that is written meanwhile is then beyond its checkpoint, and
         # not the other way round.
@@ -62,12 +66,20 @@ class LakeInventory:
         return shards
 
     def deleted(self) -> Iterator[Deleted]:
-        """Yield the deleted objects of the lake. Raises StorageError."""
+        """Yield the deleted objects of the lake.
+
+        Raises:
+            StorageError: S3 failed.
+        """
         for prefix in _LAKE_PREFIXES:
             yield from self._app.lake.deleted(f"{prefix}/")
 
     def stream_batches(self, hours: int) -> Iterator[tuple[ShardId, Batch[Any]]]:
-        """Yield the records that the streams retain; none for 0 hours. Raises StorageError."""
+        """Yield the records that the streams retain; none for 0 hours.
+
+        Raises:
+            StorageError: A stream can't be read.
+        """
         if hours:
             yield from (((lake_keys.EVENTS, it.shard), it) for it in self._streams.events(hours))
             yield from (((lake_keys.CHANGES, it.shard), it) for it in self._streams.changes())

@@ -46,6 +46,7 @@ class LateRecords:
 
         Raises:
             StorageError: S3 or DynamoDB failed. Written objects stay; run it again.
+            StreamProcessorError: An object can't be built or written.
         """
         limits = self._app.settings
 
@@ -73,6 +74,7 @@ class LateRecords:
 
         Raises:
             StorageError: S3 or DynamoDB failed. Written objects stay; run it again.
+            StreamProcessorError: An object can't be built or written.
         """
         own = [c for c in batch.records if change_rows.own(c, self._app.settings.region)]
         missing = self.missing(lake_keys.CHANGES, shards, own)
@@ -90,7 +92,12 @@ class LateRecords:
     def missing[R: SequencedRecord](
         self, prefix: str, shards: Sequence[str], records: Sequence[R]
     ) -> list[R]:
-        """Return the records that no object of these shards holds, redrive objects included."""
+        """Return the records that no object of these shards holds, redrive objects included.
+
+        Raises:
+            StorageError: S3 failed.
+            ObjectMetadataError: An object has no valid summary.
+        """
         left = list(records)
         for shard in shards:
             keys = ShardPrefix(prefix, shard)

@@ -87,7 +87,7 @@ class Reconciler:
 
         Raises:
             StorageError: DynamoDB or S3 failed.
-            ConservationError: the rows of the repair don't match their counts.
+            ConservationError: The rows of the repair don't match their counts.
         """
         found = Comparison()
         table = self._own_items()

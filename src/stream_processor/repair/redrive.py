@@ -56,6 +56,7 @@ class FailedBatches:
 
         Raises:
             StorageError: S3 or DynamoDB failed. Written objects stay; run it again.
+            ConservationError: The rows of an object don't match its records.
         """
         result = Result()
         for key in list(self._app.failures.keys(FAILURES)):

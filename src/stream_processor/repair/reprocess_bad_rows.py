@@ -69,6 +69,7 @@ class BadRowReprocessor:
 
         Raises:
             StorageError: S3 failed. Written objects stay; run it again.
+            ConservationError: The rows of an object don't match their counts.
         """
         result = ReprocessResult()
         done: set[MessageKey] = set()

@@ -39,7 +39,8 @@ def reread_streams(app: AppContext, inventory: LakeInventory, hours: int) -> int
     """Write the records of the last hours that no object has; return how many.
 
     Raises:
-        StorageError: a stream, S3 or DynamoDB failed. Written objects stay; run it again.
+        StorageError: A stream, S3 or DynamoDB failed. Written objects stay; run it again.
+        StreamProcessorError: An object can't be built or written.
     """
     coverage, written, late = inventory.shards().coverage, 0, LateRecords(app)
     before: dict[ShardId, int] = {}

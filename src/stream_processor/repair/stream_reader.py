@@ -68,7 +68,7 @@ class StreamReader:
         """Yield the records of the last hours that pass the filter of the events mapping.
 
         Raises:
-            StorageError: the stream can't be read.
+            StorageError: The stream can't be read.
         """
         kinesis = self._clients.kinesis
         stream = f"meridian-{self._settings.stage}-events"
@@ -94,7 +94,7 @@ class StreamReader:
         """Yield the changes of this region that the stream retains.
 
         Raises:
-            StorageError: the stream or its table can't be read.
+            StorageError: The stream or its table can't be read.
         """
         table, streams = self._settings.appointments_table, self._clients.changes
         described = _call(self._clients.dynamodb.describe_table, TableName=table)["Table"]

@@ -46,6 +46,7 @@ class Verifier:
 
         Raises:
             StorageError: S3, DynamoDB or a stream failed.
+            StreamProcessorError: A restored object can't be built or written.
         """
         reach = self._app.settings.retention_hours if hours is None else hours
         report = self._verify(reach)

@@ -64,7 +64,7 @@ class DedupWindow:
         first sequence number, `ids_of` an object's last sequence number and good ids.
 
         Raises:
-            StorageError: an object can't be listed or read.
+            StorageError: An object can't be listed or read.
         """
         if high is None or high == self.high or not self._limits.objects:
             return

@@ -16,16 +16,23 @@ class Checkpoint:
         self._name = name
 
     def read(self) -> HighWaterMark | None:
-        """Read the high-water mark; None if the item doesn't exist. Raises StorageError."""
+        """Read the high-water mark; None if the item doesn't exist.
+
+        Raises:
+            StorageError: DynamoDB failed.
+        """
         item = self._table.get({"chain": {"S": self._name}})
         if item is None:
             return None
         return HighWaterMark(int(item["high"]["S"]), int(item["arrived"]["N"]))
 
     def advance(self, mark: HighWaterMark) -> None:
-        """Store `mark`, unless the stored mark is equal or higher. Raises StorageError.
+        """Store `mark`, unless the stored mark is equal or higher.
 
         Padded sequence numbers have one width, so DynamoDB's string order is their numeric order.
+
+        Raises:
+            StorageError: DynamoDB failed.
         """
         high = {"S": padded(mark.high)}
         self._table.put_if(

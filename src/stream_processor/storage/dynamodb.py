@@ -25,7 +25,7 @@ def client() -> "DynamoDBClient":
 
 
 class Table:
-    """One table. Every method raises StorageError if DynamoDB fails."""
+    """One table."""
 
     def __init__(self, name: str, dynamodb: "DynamoDBClient | None" = None) -> None:
         self.name = name
@@ -36,7 +36,11 @@ class Table:
         return self._given if self._given is not None else client()
 
     def get(self, key: Item) -> Item | None:
-        """Read an item, strongly consistent, because writes depend on it; None if there is none."""
+        """Read an item, strongly consistent, because writes depend on it; None if there is none.
+
+        Raises:
+            StorageError: DynamoDB failed.
+        """
         try:
             answer = self._dynamodb.get_item(TableName=self.name, Key=key, ConsistentRead=True)
         except _failures() as error:
@@ -44,7 +48,11 @@ class Table:
         return answer.get("Item")
 
     def put_if(self, item: Item, condition: str, values: Item | None = None) -> bool:
-        """Write an item and return True; False if the condition doesn't hold."""
+        """Write an item and return True; False if the condition doesn't hold.
+
+        Raises:
+            StorageError: DynamoDB failed for another reason than the condition.
+        """
         values_given: dict[str, Any] = {"ExpressionAttributeValues": values} if values else {}
         try:
             self._dynamodb.put_item(
@@ -57,11 +65,19 @@ class Table:
         return True
 
     def query(self, condition: str, values: Item) -> Iterator[Item]:
-        """Yield the items of one partition in order."""
+        """Yield the items of one partition in order.
+
+        Raises:
+            StorageError: DynamoDB failed.
+        """
         yield from self._pages("query", KeyConditionExpression=condition, Values=values)
 
     def scan(self) -> Iterator[Item]:
-        """Yield every item, as of the read of its page (consistent reads)."""
+        """Yield every item, as of the read of its page (consistent reads).
+
+        Raises:
+            StorageError: DynamoDB failed.
+        """
         yield from self._pages("scan", ConsistentRead=True)
 
     def _pages(self, operation: str, **query: Any) -> Iterator[Item]:

@@ -56,7 +56,11 @@ class ShardPrefix:
         return int(key.rpartition("-")[2].removesuffix(SUFFIX))
 
     def within(self, bucket: Bucket, hour: str, after: int | None = None) -> list[str]:
-        """List the shard's keys of one hour prefix, oldest first. Raises StorageError."""
+        """List the shard's keys of one hour prefix, oldest first.
+
+        Raises:
+            StorageError: S3 failed.
+        """
         head = f"{hour}{self.shard}-"
         start = "" if after is None else f"{head}{padded(after)}"
         # Keys of another shard whose name starts with this one's are longer.
@@ -68,7 +72,7 @@ def summary(bucket: Bucket, key: str, version: str | None = None) -> ExistingObj
     """Read the summary of an object.
 
     Raises:
-        ObjectMetadataError: its metadata has no valid summary.
+        ObjectMetadataError: Its metadata has no valid summary.
         StorageError: S3 failed.
     """
     metadata = bucket.metadata(key, version)
@@ -137,7 +141,7 @@ def uncovered[R: SequencedRecord](
 
     Raises:
         StorageError: S3 failed.
-        ObjectMetadataError: an object has no valid summary.
+        ObjectMetadataError: An object has no valid summary.
     """
     if not records:
         return []
@@ -173,7 +177,7 @@ def last_committed(
 
     Raises:
         StorageError: S3 failed.
-        ObjectMetadataError: the newest object has no valid summary.
+        ObjectMetadataError: The newest object has no valid summary.
     """
     newest: list[str] = []
     for day in range(hours // 24 + 2):

@@ -59,8 +59,8 @@ class ObjectSummary:
         """Parse what `metadata` returned.
 
         Raises:
-            KeyError: a key is missing.
-            ValueError: a value isn't a number.
+            KeyError: A key is missing.
+            ValueError: A value isn't a number.
         """
         previous = metadata["previous"]
         return cls(

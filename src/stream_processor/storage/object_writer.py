@@ -84,7 +84,7 @@ def create[T](bucket: Bucket, key: str, pending: PendingObject[T]) -> ExistingOb
 
     Raises:
         StorageError: S3 failed.
-        ObjectMetadataError: the existing object has no summary.
+        ObjectMetadataError: The existing object has no summary.
     """
     metadata = pending.summary.metadata() | {"sha256": pending.digest}
     created = bucket.create(key, pending.body, metadata)

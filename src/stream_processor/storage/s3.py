@@ -38,7 +38,7 @@ class Deleted(NamedTuple):
 
 
 class Bucket:
-    """One bucket. Every method raises StorageError if S3 fails."""
+    """One bucket."""
 
     def __init__(self, name: str, s3: "S3Client | None" = None) -> None:
         self.name = name
@@ -49,7 +49,11 @@ class Bucket:
         return self._given if self._given is not None else client()
 
     def create(self, key: str, body: bytes, metadata: Mapping[str, str]) -> bool:
-        """Write the object and return True; False if the key exists; its object is unchanged."""
+        """Write the object and return True; False if the key exists; its object is unchanged.
+
+        Raises:
+            StorageError: S3 failed, or other writers conflicted with every attempt.
+        """
         for _ in range(_CONFLICT_ATTEMPTS):
             try:
                 self._s3.put_object(
@@ -74,7 +78,11 @@ class Bucket:
         )
 
     def metadata(self, key: str, version: str | None = None) -> Mapping[str, str]:
-        """Return the user metadata of an object, or of one of its versions."""
+        """Return the user metadata of an object, or of one of its versions.
+
+        Raises:
+            StorageError: The object or its version doesn't exist, or S3 failed.
+        """
         older: dict[str, Any] = {} if version is None else {"VersionId": version}
         try:
             return self._s3.head_object(Bucket=self.name, Key=key, **older)["Metadata"]
@@ -82,21 +90,33 @@ class Bucket:
             raise StorageError(self._failure("read the metadata of", key, error)) from error
 
     def read(self, key: str) -> bytes:
-        """Return the body of an object."""
+        """Return the body of an object.
+
+        Raises:
+            StorageError: The object doesn't exist, or S3 failed.
+        """
         try:
             return self._s3.get_object(Bucket=self.name, Key=key)["Body"].read()
         except _failures() as error:
             raise StorageError(self._failure("read", key, error)) from error
 
     def delete(self, key: str) -> None:
-        """Delete an object. The bucket keeps its versions for a while."""
+        """Delete an object. The bucket keeps its versions for a while.
+
+        Raises:
+            StorageError: S3 failed.
+        """
         try:
             self._s3.delete_object(Bucket=self.name, Key=key)
         except _failures() as error:
             raise StorageError(self._failure("delete", key, error)) from error
 
     def deleted(self, prefix: str) -> Iterator[Deleted]:
-        """Yield the deleted keys: those whose newest version is a delete marker."""
+        """Yield the deleted keys: those whose newest version is a delete marker.
+
+        Raises:
+            StorageError: S3 failed.
+        """
         query: dict[str, Any] = {"Bucket": self.name, "Prefix": prefix}
         marked: dict[str, Deleted] = {}
         while True:
@@ -119,20 +139,32 @@ class Bucket:
             query["VersionIdMarker"] = page["NextVersionIdMarker"]
 
     def undelete(self, deleted: Deleted) -> None:
-        """Remove a delete marker, which restores the version before it."""
+        """Remove a delete marker, which restores the version before it.
+
+        Raises:
+            StorageError: S3 failed.
+        """
         try:
             self._s3.delete_object(Bucket=self.name, Key=deleted.key, VersionId=deleted.marker)
         except _failures() as error:
             raise StorageError(self._failure("restore", deleted.key, error)) from error
 
     def keys(self, prefix: str, after: str = "") -> Iterator[str]:
-        """Yield the keys under a prefix in order, starting after `after`."""
+        """Yield the keys under a prefix in order, starting after `after`.
+
+        Raises:
+            StorageError: S3 failed.
+        """
         for page in self._pages(Prefix=prefix, StartAfter=after):
             for item in page.get("Contents", []):
                 yield item["Key"]
 
     def folders(self, prefix: str) -> Iterator[str]:
-        """Yield the common prefixes under a prefix, up to and including the next slash."""
+        """Yield the common prefixes under a prefix, up to and including the next slash.
+
+        Raises:
+            StorageError: S3 failed.
+        """
         for page in self._pages(Prefix=prefix, Delimiter="/"):
             for item in page.get("CommonPrefixes", []):
                 yield item["Prefix"]
