@@ -46,7 +46,7 @@ def find_function(build: Path, logical_id: str) -> BuiltFunction:
     """Return a function of the build output, also from a nested stack.
 
     Raises:
-        CommandError: the folder has no build output, or no such function.
+        CommandError: The folder has no build output, or no such function.
     """
     functions = {it.logical_id: it for it in built_functions(build)}
     if logical_id not in functions:
@@ -59,7 +59,7 @@ def built_functions(build: Path) -> list[BuiltFunction]:
     """Return all functions with a package in the build output, in template order.
 
     Raises:
-        CommandError: a template is missing or invalid.
+        CommandError: A template is missing or invalid.
     """
     return [
         _function(logical_id, resource, template)
@@ -86,7 +86,7 @@ def templates(path: Path) -> Iterator[Template]:
     """Yield a template of the build output and its nested templates.
 
     Raises:
-        CommandError: a template is missing or invalid.
+        CommandError: A template is missing or invalid.
     """
     try:
         document = yaml.safe_load(path.read_text())

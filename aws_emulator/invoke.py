@@ -77,7 +77,7 @@ def invoke(
     timeout or exits returns an error with the type that Lambda uses.
 
     Raises:
-        CommandError: the package or the interpreter is missing, or the runtime isn't Python.
+        CommandError: The package or the interpreter is missing, or the runtime isn't Python.
     """
     _check(function, python)
     deployment = deployment or Deployment.undeployed(function)

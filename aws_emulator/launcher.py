@@ -95,7 +95,7 @@ class Emulator:
         """Start MiniStack with its patches.
 
         Raises:
-            CommandError: an interpreter is missing, or MiniStack did not start.
+            CommandError: An interpreter is missing, or MiniStack did not start.
         """
         for python in (self.interpreters.ministack, self.interpreters.functions):
             if not python.exists():
@@ -115,7 +115,7 @@ class Emulator:
         """Start polling the Kinesis and DynamoDB event source mappings of all Regions.
 
         Raises:
-            CommandError: the poller did not start.
+            CommandError: The poller did not start.
         """
         status = self.event_sources_status
         status.unlink(missing_ok=True)
@@ -131,7 +131,7 @@ class Emulator:
         """Start the REST APIs' server and return its URL. Stages are the first part of the path.
 
         Raises:
-            CommandError: the server did not start.
+            CommandError: The server did not start.
         """
         url = f"http://127.0.0.1:{port or free_port()}"
         self._start(
@@ -152,7 +152,7 @@ class Emulator:
         required if several distributions exist.
 
         Raises:
-            CommandError: the server did not start.
+            CommandError: The server did not start.
         """
         port = port or free_port()
         name = CLOUDFRONT if distribution is None else f"{CLOUDFRONT}-{distribution}"
@@ -192,7 +192,11 @@ class Emulator:
         return {str(it["type"]): str(it["missing"]) for it in accepted}
 
     def build(self, project: SamProject, on_line: OnLine = lambda _: None) -> None:
-        """Run `sam build`. Raises CommandError if it fails."""
+        """Run `sam build`.
+
+        Raises:
+            CommandError: `sam build` failed.
+        """
         log = self.directory / "logs" / "sam-build.log"
         sam_cli.build(project, self.in_region().environment(), log, on_line)
 
@@ -207,7 +211,7 @@ class Emulator:
         """Run `sam deploy` of a built project and return the stack's outputs.
 
         Raises:
-            CommandError: the deployment failed; the message has CloudFormation's reason.
+            CommandError: The deployment failed; the message has CloudFormation's reason.
         """
         endpoint = self.in_region(region)
         log = self.directory / "logs" / f"sam-deploy-{stack_name}.log"
@@ -229,7 +233,7 @@ class Emulator:
         deployment.
 
         Raises:
-            CommandError: a server did not start.
+            CommandError: A server did not start.
         """
         before = set(self._servers)
         distributions = self._distributions()

@@ -79,7 +79,7 @@ class ProcessSupervisor:
         """Start a program and wait until `ready` returns True.
 
         Raises:
-            CommandError: the program ended first, or was not ready within `timeout_s` seconds.
+            CommandError: The program ended first, or was not ready within `timeout_s` seconds.
         """
         log = self.directory / "logs" / f"{name}.log"
         log.parent.mkdir(parents=True, exist_ok=True)
@@ -112,7 +112,7 @@ class ProcessSupervisor:
         """Kill a process with SIGKILL and stop watching it, so that the run continues.
 
         Raises:
-            CommandError: no process has this name.
+            CommandError: No process has this name.
         """
         found = [it for it in self.started if it.name == name]
         if not found:
@@ -174,7 +174,7 @@ def supervise(directory: Path) -> Iterator[ProcessSupervisor]:
     watching thread or the caller's own code noticed first.
 
     Raises:
-        CommandError: another live run uses `directory`, or a supervised process ended.
+        CommandError: Another live run uses `directory`, or a supervised process ended.
     """
     directory.mkdir(parents=True, exist_ok=True)
     owner = find_owner(directory)
@@ -297,7 +297,7 @@ def require_free_port(port: int, server: str, option: str) -> None:
     `option` is how the user chooses another port, for example "--port PORT".
 
     Raises:
-        CommandError: another program listens on the port.
+        CommandError: Another program listens on the port.
     """
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -60,7 +60,7 @@ def build(
     """Run `sam build`. `on_line` receives each line of its output; `log` receives all of it.
 
     Raises:
-        CommandError: the build failed or exceeded BUILD_TIMEOUT_S.
+        CommandError: The build failed or exceeded BUILD_TIMEOUT_S.
     """
     command = ["sam", "build", *project.config_arguments(log)]
     if project.build_dir is not None:
@@ -80,7 +80,7 @@ def deploy(
     """Run `sam deploy` of the built project to the endpoint's Region.
 
     Raises:
-        CommandError: the deployment failed, with the reason of the first failed resource, or it
+        CommandError: The deployment failed, with the reason of the first failed resource, or it
             exceeded DEPLOY_TIMEOUT_S.
     """
     command = [
@@ -130,7 +130,7 @@ def run(
     """Run a SAM command in `directory`, and copy its output to `log` and line by line to `on_line`.
 
     Raises:
-        CommandError: the command failed, or did not end within `timeout_s`.
+        CommandError: The command failed, or did not end within `timeout_s`.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     name = f"`sam {command[1]}`"

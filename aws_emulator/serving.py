@@ -15,7 +15,8 @@ from aws_emulator.errors import CommandError
 def bind(port: int) -> socket.socket:
     """Return a bound socket on a loopback port, 0 for a free one.
 
-    Raises CommandError if the port is in use.
+    Raises:
+        CommandError: The port is in use.
     """
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

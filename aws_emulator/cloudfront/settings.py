@@ -48,7 +48,11 @@ class Settings:
 
 
 def parse_endpoint(url: str, region: str, option: str = "--endpoint") -> Endpoint:
-    """Parse the emulator's address. Raises CommandError unless it is HTTP on the loopback."""
+    """Parse the emulator's address.
+
+    Raises:
+        CommandError: The address isn't HTTP on the loopback.
+    """
     parts = urlsplit(url)
     try:
         port = parts.port
@@ -73,7 +77,9 @@ def parse_endpoint(url: str, region: str, option: str = "--endpoint") -> Endpoin
 def parse(arguments: list[str] | None = None) -> Settings:
     """Parse the command line.
 
-    Raises CommandError for an invalid value; argparse exits the process for an unknown option.
+    Raises:
+        CommandError: A value is invalid.
+        SystemExit: The command line has an unknown option.
     """
     parser = argparse.ArgumentParser(
         prog="python -m aws_emulator.cloudfront",

@@ -32,7 +32,8 @@ ORIGIN_POLICY_ONLY: Final = frozenset(
 def read_viewer(headers: HeaderMap, peer: tuple[str, int] | None) -> Viewer:
     """Remove the simulated viewer from the headers and return it; by default, return the TCP peer.
 
-    Raises RequestRejectedError (400) if the simulated address isn't an IP address.
+    Raises:
+        RequestRejectedError: The simulated address isn't an IP address (400).
     """
     local = {
         name.removeprefix(VIEWER_HEADER_PREFIX): pairs[0][1]

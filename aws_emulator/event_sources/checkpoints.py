@@ -38,7 +38,8 @@ class CheckpointStore:
     "Lambda event source mappings process each event at least once"
     (invocation-eventsourcemapping).
 
-    Raises StateError if the file exists and can't be read.
+    Raises:
+        StateError: The file exists and can't be read.
     """
 
     def __init__(self, path: Path) -> None:
@@ -75,7 +76,11 @@ class CheckpointStore:
             return list(self._mappings)
 
     def flush(self) -> None:
-        """Write the file if a checkpoint has changed. Raises StateError if the write fails."""
+        """Write the file if a checkpoint has changed.
+
+        Raises:
+            StateError: The write failed.
+        """
         with self._lock:
             if not self._changed:
                 return
@@ -91,7 +96,11 @@ class CheckpointStore:
 
 
 def replace_json_file(path: Path, document: dict[str, Any]) -> None:
-    """Replace a JSON file atomically. Raises StateError if the write fails."""
+    """Replace a JSON file atomically.
+
+    Raises:
+        StateError: The write failed.
+    """
     temporary = path.with_name(path.name + ".new")
     try:
         temporary.write_text(json.dumps(document), encoding="utf-8")

@@ -175,7 +175,9 @@ def validate(config: EventSourceMapping) -> None:
 
     "Lambda throws an exception at the time of the event source mapping creation or update. The
     filter pattern for data properties must be in a valid JSON format." (invocation-eventfiltering)
-    Raises InvalidMappingError for an invalid pattern.
+
+    Raises:
+        InvalidMappingError: A pattern is invalid.
     """
     for pattern in config.filters:
         data = pattern.get("data" if config.source_kind == "kinesis" else "dynamodb", {})

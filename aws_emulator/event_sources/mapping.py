@@ -52,7 +52,8 @@ class EventSourceMapping:
     def from_api(cls, document: Mapping[str, Any]) -> "EventSourceMapping":
         """Parse an entry of ListEventSourceMappings, or a template's properties.
 
-        Raises InvalidMappingError if a value is outside the bounds of CreateEventSourceMapping.
+        Raises:
+            InvalidMappingError: A value is outside the bounds of CreateEventSourceMapping.
         """
         timestamp = document.get("StartingPositionTimestamp")
         if isinstance(timestamp, dt.datetime):
@@ -85,7 +86,8 @@ class EventSourceMapping:
     def validate(self) -> None:
         """Check the bounds of services-kinesis-parameters and services-ddb-params.
 
-        Raises InvalidMappingError.
+        Raises:
+            InvalidMappingError: A value is out of bounds.
         """
         bounds = {
             "BatchSize": (self.batch_size, 1, MAX_BATCH_SIZE),

@@ -51,8 +51,10 @@ class MappingPoller:
     def tick(self) -> None:
         """List the stream's shards, and start a poller for each that may be read now.
 
-        Logs an error response of the service and tries again later. Raises UnreachableError if the
-        endpoint doesn't respond.
+        Logs an error response of the service and tries again later.
+
+        Raises:
+            UnreachableError: The endpoint didn't respond.
         """
         # Check for ended shards before listing: only a later list contains their children.
         ended = [poller for poller in self._pollers.values() if not poller.is_alive()]

@@ -41,7 +41,12 @@ class Backend(Protocol):
     """The AWS calls that the poller makes."""
 
     def mappings(self, region: str) -> list[dict[str, Any]]:
-        """Return the entries of ListEventSourceMappings for streams. Raises PollerError."""
+        """Return the entries of ListEventSourceMappings for streams.
+
+        Raises:
+            ServiceError: Lambda returned an error.
+            UnreachableError: The endpoint didn't respond.
+        """
 
     def stream(self, config: EventSourceMapping) -> Stream:
         """Return the stream of a mapping."""
@@ -64,7 +69,12 @@ class AwsBackend:
         return self._target
 
     def mappings(self, region: str) -> list[dict[str, Any]]:
-        """Return the event source mappings of a Region."""
+        """Return the event source mappings of a Region.
+
+        Raises:
+            ServiceError: Lambda returned an error.
+            UnreachableError: The endpoint didn't respond.
+        """
         with domain_errors():
             pages = self._clients.lambda_control(region).get_paginator("list_event_source_mappings")
             listed: list[dict[str, Any]] = [

@@ -37,7 +37,9 @@ def read_status(state: Path) -> dict[str, Any] | None:
     Shape: {"updated_at": Unix seconds, "mappings": [{"region", "uuid", "source_arn",
     "function_arn", "state": "running"|"starting"|"stopping"|"invalid", "delivered", "discarded",
     "filtered", "undelivered_discards", "failures", "shards": [ShardStatus as an object]}]}.
-    Raises StateError if the file can't be read or has another shape.
+
+    Raises:
+        StateError: The file can't be read or has another shape.
     """
     path = state / STATUS_FILE
     try:

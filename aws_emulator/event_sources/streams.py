@@ -40,16 +40,31 @@ class RecordPage:
 
 
 class Stream(Protocol):
-    """A stream of shards. All methods raise the errors of `clients.domain_errors`."""
+    """A stream of shards."""
 
     def shards(self) -> list[ShardInfo]:
-        """Return all listed shards."""
+        """Return all listed shards.
+
+        Raises:
+            ServiceError: The service returned an error.
+            UnreachableError: The endpoint didn't respond.
+        """
 
     def iterator(self, shard_id: str, start: StartingPosition) -> str:
-        """Return a shard iterator for the position."""
+        """Return a shard iterator for the position.
+
+        Raises:
+            ServiceError: The service returned an error.
+            UnreachableError: The endpoint didn't respond.
+        """
 
     def page(self, shard_id: str, iterator: str) -> RecordPage:
-        """Return the next records of the shard."""
+        """Return the next records of the shard.
+
+        Raises:
+            ServiceError: The service returned an error.
+            UnreachableError: The endpoint didn't respond.
+        """
 
 
 def open_stream(clients: Clients, config: EventSourceMapping) -> Stream:
@@ -74,7 +89,12 @@ class KinesisStream:
         self._arn = config.source_arn.split("/consumer/")[0]
 
     def shards(self) -> list[ShardInfo]:
-        """Return the stream's shards."""
+        """Return the stream's shards.
+
+        Raises:
+            ServiceError: The service returned an error.
+            UnreachableError: The endpoint didn't respond.
+        """
         with domain_errors():
             pages = self._control.get_paginator("list_shards").paginate(StreamARN=self._arn)
             return [
@@ -95,7 +115,12 @@ class KinesisStream:
             ]
 
     def iterator(self, shard_id: str, start: StartingPosition) -> str:
-        """Return a shard iterator."""
+        """Return a shard iterator.
+
+        Raises:
+            ServiceError: The service returned an error.
+            UnreachableError: The endpoint didn't respond.
+        """
         request: GetShardIteratorInputTypeDef = {
             "StreamARN": self._arn,
             "ShardId": shard_id,
@@ -110,7 +135,12 @@ class KinesisStream:
             return self._client.get_shard_iterator(**request)["ShardIterator"]
 
     def page(self, shard_id: str, iterator: str) -> RecordPage:
-        """Return the next records of a shard."""
+        """Return the next records of a shard.
+
+        Raises:
+            ServiceError: The service returned an error.
+            UnreachableError: The endpoint didn't respond.
+        """
         with domain_errors():
             answer: Any = self._client.get_records(ShardIterator=iterator, Limit=self.MAX_RECORDS)
         records = [
@@ -139,7 +169,12 @@ class DynamoDbStream:
         self._arn = config.source_arn
 
     def shards(self) -> list[ShardInfo]:
-        """Return the stream's shards."""
+        """Return the stream's shards.
+
+        Raises:
+            ServiceError: The service returned an error.
+            UnreachableError: The endpoint didn't respond.
+        """
         listed: list[ShardInfo] = []
         last = None
         while True:
@@ -157,7 +192,12 @@ class DynamoDbStream:
                 return listed
 
     def iterator(self, shard_id: str, start: StartingPosition) -> str:
-        """Return a shard iterator."""
+        """Return a shard iterator.
+
+        Raises:
+            ServiceError: The service returned an error.
+            UnreachableError: The endpoint didn't respond.
+        """
         # DynamoDB Streams has no AT_TIMESTAMP: `ShardIterator` skips the older records.
         kind = "TRIM_HORIZON" if start.kind == "AT_TIMESTAMP" else start.kind
         request: TableIteratorTypeDef = {
@@ -175,7 +215,12 @@ class DynamoDbStream:
         shard_id: str,  # noqa: ARG002 -- only Kinesis records contain the shard ID
         iterator: str,
     ) -> RecordPage:
-        """Return the next records of a shard."""
+        """Return the next records of a shard.
+
+        Raises:
+            ServiceError: The service returned an error.
+            UnreachableError: The endpoint didn't respond.
+        """
         with domain_errors():
             answer: Any = self._client.get_records(ShardIterator=iterator)
         records = [dynamodb_record(record, stream_arn=self._arn) for record in answer["Records"]]

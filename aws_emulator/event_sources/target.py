@@ -34,7 +34,12 @@ class Target(Protocol):
     ) -> None:
         """Send the invocation record of a discarded batch to the mapping's destination, if any.
 
-        `event` is the event of the batch, `now` the time in Unix seconds. Raises PollerError.
+        `event` is the event of the batch, `now` the time in Unix seconds.
+
+        Raises:
+            ServiceError: The destination's service returned an error.
+            UnreachableError: The endpoint didn't respond.
+            InvalidMappingError: The destination isn't a queue, a topic or a bucket.
         """
 
 
@@ -78,7 +83,13 @@ class LambdaTarget:
         event: str,
         now: float,
     ) -> None:
-        """Send an invocation record to the mapping's on-failure destination, if it has one."""
+        """Send an invocation record to the mapping's on-failure destination, if it has one.
+
+        Raises:
+            ServiceError: The destination's service returned an error.
+            UnreachableError: The endpoint didn't respond.
+            InvalidMappingError: The destination isn't a queue, a topic or a bucket.
+        """
         arn = config.on_failure_destination
         if arn is None:
             return

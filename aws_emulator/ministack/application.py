@@ -36,5 +36,9 @@ def build(settings: Settings) -> Application:
 
 
 def stop() -> None:
-    """Stop the workers of all functions."""
+    """Stop the workers of all functions.
+
+    Raises:
+        MissingSymbolError: MiniStack lacks the function that stops them.
+    """
     Symbols("ministack.core.lambda_runtime", "reset")["reset"]()

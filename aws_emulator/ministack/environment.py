@@ -14,7 +14,8 @@ from aws_emulator.ministack.settings import HOST, Settings
 def lock(state: Path) -> IO[str]:
     """Lock the state directory for this process until the returned file is closed.
 
-    Raises StateBusyError if another emulator has locked it.
+    Raises:
+        StateBusyError: Another emulator has locked it.
     """
     state.mkdir(parents=True, exist_ok=True)
     file = (state / "lock").open("w")

@@ -16,7 +16,12 @@ _PROVISIONERS: Final = "ministack.services.cloudformation.provisioners"
 
 
 def extend(resource_type: str, after: After, before_delete: Before | None = None) -> None:
-    """Call `after` to apply properties that MiniStack's provisioner of the type ignores."""
+    """Call `after` to apply properties that MiniStack's provisioner of the type ignores.
+
+    Raises:
+        MissingSymbolError: MiniStack lacks the table of provisioners.
+        KeyError: MiniStack has no provisioner for the type.
+    """
     handlers = Symbols(_PROVISIONERS, "_RESOURCE_HANDLERS")["_RESOURCE_HANDLERS"]
     known = handlers[resource_type]
     create, update, delete = known["create"], known["update"], known["delete"]
@@ -42,7 +47,11 @@ def extend(resource_type: str, after: After, before_delete: Before | None = None
 
 
 def checked(response: tuple[int, Any, Any]) -> None:
-    """Raise ValueError, which fails the resource, if the operation for a property failed."""
+    """Check the response of the operation for a property.
+
+    Raises:
+        ValueError: The operation failed, which fails the resource.
+    """
     status, _headers, body = response
     if status >= 400:
         raise ValueError(f"the service rejected the property: {body!r}")

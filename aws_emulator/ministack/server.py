@@ -17,7 +17,11 @@ STOP_GRACE_S: Final = 1
 
 
 def listen(port: int) -> socket.socket:
-    """Bind the port on the loopback address. Raises PortBusyError if it is in use."""
+    """Bind the port on the loopback address.
+
+    Raises:
+        PortBusyError: Another program uses the port.
+    """
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:

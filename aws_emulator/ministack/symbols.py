@@ -15,7 +15,11 @@ class Symbols:
     """
 
     def __init__(self, module: str, *names: str) -> None:
-        """Import the module. Raises MissingSymbolError if the module or a name is missing."""
+        """Import the module.
+
+        Raises:
+            MissingSymbolError: The module or a name is missing.
+        """
         try:
             self._module: ModuleType = importlib.import_module(module)
         except ImportError as error:
@@ -26,11 +30,19 @@ class Symbols:
         self._names = frozenset(names)
 
     def __getitem__(self, name: str) -> Any:
-        """Return the current value of a declared name."""
+        """Return the current value of a declared name.
+
+        Raises:
+            MissingSymbolError: The name wasn't declared.
+        """
         return getattr(self._module, self._declared(name))
 
     def __setitem__(self, name: str, value: Any) -> None:
-        """Replace the value of a declared name."""
+        """Replace the value of a declared name.
+
+        Raises:
+            MissingSymbolError: The name wasn't declared.
+        """
         setattr(self._module, self._declared(name), value)
 
     def wrap(self, name: str, wrapper: Callable[[Any], Any]) -> None:

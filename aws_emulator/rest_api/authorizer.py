@@ -13,7 +13,8 @@ type Claims = dict[str, Any]
 def token_of(headers: Mapping[str, str]) -> str:
     """Return the token in the Authorization header, with or without the "Bearer" scheme.
 
-    Raises GatewayResponseError (UNAUTHORIZED) if the header is missing or empty.
+    Raises:
+        GatewayResponseError: The header is missing or empty (UNAUTHORIZED).
     """
     header = headers.get("authorization", "")
     scheme, _, rest = header.partition(" ")
@@ -30,7 +31,11 @@ def issuer_of(pool_arn: str) -> tuple[str, str]:
 
 
 def key_id(token: str) -> str:
-    """Return the unverified key ID of a token. Raises GatewayResponseError (UNAUTHORIZED)."""
+    """Return the unverified key ID of a token.
+
+    Raises:
+        GatewayResponseError: The token is malformed (UNAUTHORIZED).
+    """
     try:
         header = jwt.get_unverified_header(token)
     except jwt.InvalidTokenError as error:
@@ -43,10 +48,11 @@ def verify_token(
 ) -> Claims:
     """Return the claims of a valid token.
 
-    Raises GatewayResponseError: EXPIRED_TOKEN, or UNAUTHORIZED for any other problem.
-
     "When a method has scopes, the incoming token is treated as an access token, and the method is
     authorized if one of them matches"; otherwise, as an identity token.
+
+    Raises:
+        GatewayResponseError: The token has expired (EXPIRED_TOKEN) or is invalid (UNAUTHORIZED).
     """
     try:
         claims: Claims = jwt.decode(

@@ -36,7 +36,12 @@ _HEADER_PREFIX: Final = "method.response.header."
 
 
 def parse(document: Json) -> Definition:
-    """Parse an exported definition. Raises DefinitionError, which names the method."""
+    """Parse an exported definition.
+
+    Raises:
+        DefinitionError: API Gateway would reject the definition, or the emulator doesn't support
+            it; the message names the method.
+    """
     methods = {}
     for resource, item in document["paths"].items():
         for method, operation in item.items():
@@ -94,7 +99,11 @@ def _models(where: str, operation: Json, document: Json) -> dict[str, RequestMod
 def _security(
     where: str, operation: Json, document: Json
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the ARNs of the authorizer's user pools, and the authorization scopes."""
+    """Return the ARNs of the authorizer's user pools, and the authorization scopes.
+
+    Raises:
+        DefinitionError: The method has several authorizers, or one that isn't supported.
+    """
     required = operation.get("security", document.get("security", []))
     if not required:
         return (), ()

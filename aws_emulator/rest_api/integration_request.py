@@ -22,8 +22,9 @@ def build_integration_request(
 ) -> IntegrationRequest:
     """Return the request to the integration endpoint.
 
-    Raises GatewayResponseError: UNSUPPORTED_MEDIA_TYPE if the passthrough behavior rejects the
-    content type, DEFAULT_5XX if the template fails.
+    Raises:
+        GatewayResponseError: The passthrough behavior rejects the content type
+            (UNSUPPORTED_MEDIA_TYPE), or the template fails (DEFAULT_5XX).
     """
     headers = {
         name.removeprefix(_HEADER_PREFIX): static_value(value)
@@ -54,7 +55,8 @@ def _passes_through(integration: Integration) -> bool:
 def mock_response(request: IntegrationRequest) -> ServiceResponse:
     """Return the response of a mock integration, with the status that its request body contains.
 
-    Raises GatewayResponseError (DEFAULT_5XX) if the body has no `statusCode`.
+    Raises:
+        GatewayResponseError: The body has no `statusCode` (DEFAULT_5XX).
     """
     try:
         status = int(json.loads(request.body)["statusCode"])
@@ -68,7 +70,8 @@ def mock_response(request: IntegrationRequest) -> ServiceResponse:
 def static_value(value: str) -> str:
     """Return the text of a static mapping value, which is in single quotes.
 
-    Raises GatewayResponseError (API_CONFIGURATION_ERROR) for a mapping from the request.
+    Raises:
+        GatewayResponseError: The value is a mapping from the request (API_CONFIGURATION_ERROR).
     """
     if len(value) >= 2 and value[0] == value[-1] == "'":
         return value[1:-1]

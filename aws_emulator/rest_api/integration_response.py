@@ -27,8 +27,9 @@ def build_method_response(
 ) -> Response:
     """Return the response to the client.
 
-    Raises GatewayResponseError: API_CONFIGURATION_ERROR if no integration response matches the
-    service's status, DEFAULT_5XX if the template fails.
+    Raises:
+        GatewayResponseError: No integration response matches the service's status
+            (API_CONFIGURATION_ERROR), or the template fails (DEFAULT_5XX).
     """
     selected = _select(integration, service_response.status)
     text = service_response.body.decode("utf-8", "replace")

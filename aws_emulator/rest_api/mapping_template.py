@@ -32,7 +32,11 @@ class OverrideMap(dict[str, Any]):
     """
 
     def __setitem__(self, name: str, value: Any) -> None:
-        """Set an override. Raises ValueError if it is already set."""
+        """Set an override.
+
+        Raises:
+            ValueError: The override is already set.
+        """
         if name in self:
             raise ValueError(f"{name} is overridden twice")
         super().__setitem__(name, value)
@@ -48,12 +52,20 @@ class Input:
         self._parameters = parameters
 
     def json(self, path: str = "$") -> str:
-        """Evaluate a JSONPath expression; return the result as JSON text."""
+        """Evaluate a JSONPath expression; return the result as JSON text.
+
+        Raises:
+            ValueError: The body isn't JSON, or the expression isn't supported.
+        """
         found = _walk(self._document(), path)
         return '""' if found is None else json.dumps(found, ensure_ascii=False)
 
     def path(self, path: str = "$") -> Any:
-        """Evaluate a JSONPath expression; return the result as a value for the template."""
+        """Evaluate a JSONPath expression; return the result as a value for the template.
+
+        Raises:
+            ValueError: The body isn't JSON, or the expression isn't supported.
+        """
         return _walk(self._document(), path)
 
     def params(self, name: str | None = None) -> Any:
@@ -106,7 +118,11 @@ class Util:
 
 
 def render(template: str, given: Input, context: dict[str, Any]) -> str:
-    """Render a template. Raises GatewayResponseError (DEFAULT_5XX) if the template fails."""
+    """Render a template.
+
+    Raises:
+        GatewayResponseError: The template fails (DEFAULT_5XX).
+    """
     try:
         compiled = _compiled(template)
         return str(compiled.merge({"input": given, "util": Util(), "context": context}))

@@ -8,7 +8,9 @@ from aws_emulator.rest_api.request_model import parse_json
 def validate(method: Method, request: Request, parameters: Parameters) -> None:
     """Validate a request as the method's request validator does.
 
-    Raises GatewayResponseError: BAD_REQUEST_PARAMETERS or BAD_REQUEST_BODY.
+    Raises:
+        GatewayResponseError: A required parameter is missing (BAD_REQUEST_PARAMETERS), or the body
+            doesn't match its model (BAD_REQUEST_BODY).
     """
     for location, name in method.required_parameters:
         # "... the required request parameters ... are included and not blank."

@@ -28,7 +28,8 @@ class RequestModel:
     def __init__(self, schema: Mapping[str, Any], others: Mapping[str, Any]) -> None:
         """Compile a schema; `others` maps names to the API's other models.
 
-        Raises DefinitionError if it isn't a valid JSON schema.
+        Raises:
+            DefinitionError: It isn't a valid JSON schema.
         """
         document = {**_imported(schema), "definitions": _imported(others)}
         try:
@@ -46,7 +47,11 @@ class RequestModel:
 
 
 def parse_json(body: bytes) -> Any:
-    """Parse a body. Raises InvalidJsonError if it isn't JSON, or is nested too deeply."""
+    """Parse a body.
+
+    Raises:
+        InvalidJsonError: The body isn't JSON, or is nested too deeply.
+    """
     try:
         document = json.loads(body.decode("utf-8"), parse_constant=_reject_constant)
     except (ValueError, RecursionError) as error:

@@ -9,8 +9,10 @@ from aws_emulator.rest_api.model import Definition, Method
 def route(definition: Definition, method: str, path: str) -> tuple[Method, dict[str, str]]:
     """Return the method and its decoded path parameters.
 
-    A resource with fewer path parameters takes precedence if several match. Raises
-    GatewayResponseError (MISSING_AUTHENTICATION_TOKEN) if none matches.
+    A resource with fewer path parameters takes precedence if several match.
+
+    Raises:
+        GatewayResponseError: No resource matches (MISSING_AUTHENTICATION_TOKEN).
     """
     parts = path.split("/")
     for resource in sorted({resource for _, resource in definition.methods}, key=_parameters):

@@ -33,8 +33,10 @@ class ServiceClient:
     async def __call__(self, service: Service, request: IntegrationRequest) -> ServiceResponse:
         """Send a request to a service and return its response.
 
-        Raises GatewayResponseError: INTEGRATION_TIMEOUT, INTEGRATION_FAILURE, or
-        API_CONFIGURATION_ERROR if API Gateway can't assume the role.
+        Raises:
+            GatewayResponseError: The service didn't respond in time (INTEGRATION_TIMEOUT), can't be
+                reached (INTEGRATION_FAILURE), or API Gateway can't assume the role
+                (API_CONFIGURATION_ERROR).
         """
         headers = dict(request.headers)
         if service.action:

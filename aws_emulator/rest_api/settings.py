@@ -20,7 +20,9 @@ class Settings:
 def parse(arguments: list[str] | None = None) -> Settings:
     """Parse the command line.
 
-    Raises CommandError for an invalid value; argparse exits the process for an unknown option.
+    Raises:
+        CommandError: A value is invalid.
+        SystemExit: The command line has an unknown option.
     """
     parser = argparse.ArgumentParser(
         prog="python -m aws_emulator.rest_api",

@@ -28,7 +28,11 @@ class StageReader:
         self._cached: dict[tuple[str, str, str], tuple[float, str, Stage]] = {}
 
     def apis(self, region: str) -> list[str]:
-        """Return the IDs of the region's REST APIs. Raises DefinitionError if the call fails."""
+        """Return the IDs of the region's REST APIs.
+
+        Raises:
+            DefinitionError: The call failed.
+        """
         try:
             pages = self._client(region).get_paginator("get_rest_apis").paginate()
             return [str(api["id"]) for page in pages for api in page["items"]]
@@ -38,7 +42,9 @@ class StageReader:
     def stage(self, region: str, api: str, name: str) -> Stage | None:
         """Return a stage, or None if it doesn't exist.
 
-        Raises DefinitionError if it can't be read, or the emulator doesn't support its definition.
+        Raises:
+            DefinitionError: The stage can't be read, or the emulator doesn't support its
+                definition.
         """
         key = (region, api, name)
         until, deployed, cached = self._cached.get(key, (0.0, "", None))

@@ -30,8 +30,9 @@ class TokenVerifier:
     ) -> authorizer.Claims:
         """Return the claims of a token that one of the user pools (ARNs) issued.
 
-        Raises GatewayResponseError: UNAUTHORIZED, EXPIRED_TOKEN, or AUTHORIZER_FAILURE if the keys
-        can't be fetched.
+        Raises:
+            GatewayResponseError: The token is invalid (UNAUTHORIZED) or has expired
+                (EXPIRED_TOKEN), or the keys can't be fetched (AUTHORIZER_FAILURE).
         """
         key_id = authorizer.key_id(token)
         pool_of_issuer = dict(authorizer.issuer_of(arn) for arn in pools)

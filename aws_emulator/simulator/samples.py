@@ -20,7 +20,8 @@ SEQUENCE_STEP: Final = 1208925819614629174706176
 def mapping(settings: Mapping[str, Any] | None = None) -> EventSourceMapping:
     """Return a mapping from settings by their API names, with default ARNs.
 
-    Raises InvalidMappingError if a setting is out of bounds.
+    Raises:
+        InvalidMappingError: A setting is out of bounds.
     """
     defaults = {
         "UUID": "00000000-0000-4000-8000-000000000000",

@@ -47,7 +47,11 @@ class StuckError(PollerError):
 
 
 class Simulator:
-    """One run of a handler. `records` are the records of one shard, or several shards."""
+    """One run of a handler. `records` are the records of one shard, or several shards.
+
+    Raises:
+        InvalidMappingError: A setting of the mapping is out of bounds.
+    """
 
     def __init__(
         self,
@@ -72,7 +76,11 @@ class Simulator:
         self._calls = 0
 
     def run(self) -> Report:
-        """Deliver all records and return the report. Raises StuckError after MAX_STEPS steps."""
+        """Deliver all records and return the report.
+
+        Raises:
+            StuckError: The run doesn't end within MAX_STEPS steps.
+        """
         simulated = self._mapping
         steps = 0
         try:

@@ -114,7 +114,13 @@ class Task:
         self.ended = self.ended or "abandoned"
 
     def reach(self, label: str, error: Callable[[], Exception] | None) -> PointFault | None:
-        """Handle a fault point: pause, then raise or return the fault. See `fault_point`."""
+        """Handle a fault point: pause, then raise or return the fault. See `fault_point`.
+
+        Raises:
+            Crash: The process dies at this point.
+            Abandoned: The simulator ends the invocation.
+            Exception: The fault is the error of this fault point.
+        """
         if self._thread is threading.current_thread():
             self._paused_at = (label, error is not None)
             self._back.release()

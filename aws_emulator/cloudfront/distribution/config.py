@@ -60,7 +60,8 @@ def _items(section: Any) -> list[Any]:
 def parse_distribution(found: Json, lookup: ConfigLookup) -> Distribution:
     """Parse a Distribution of the CloudFront API.
 
-    Raises CommandError if CloudFront would reject it, or the emulator doesn't support it.
+    Raises:
+        CommandError: CloudFront would reject it, or the emulator doesn't support it.
     """
     config = found["DistributionConfig"]
     account = found["ARN"].split(":")[4]

@@ -33,8 +33,10 @@ def parse_legacy_cache_settings(
 ) -> tuple[CachePolicy, OriginRequestPolicy]:
     """Return the policies equivalent to a cache behavior's legacy cache settings.
 
-    `behavior` is a CacheBehavior of the CloudFront API. Raises CommandError if CloudFront would
-    reject the settings.
+    `behavior` is a CacheBehavior of the CloudFront API.
+
+    Raises:
+        CommandError: CloudFront would reject the settings.
     """
     forwarded = behavior["ForwardedValues"]
     headers = _items(forwarded.get("Headers"))

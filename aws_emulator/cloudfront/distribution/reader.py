@@ -49,7 +49,8 @@ class DistributionReader:
     def find(self, distribution_id: str | None) -> str:
         """Return the ID of the distribution to serve: `distribution_id`, or the only one deployed.
 
-        Raises CommandError if it doesn't exist, or if several exist and the argument is None.
+        Raises:
+            CommandError: The distribution doesn't exist, or several exist and the argument is None.
         """
         try:
             listed = [
@@ -83,8 +84,9 @@ class DistributionReader:
     def load(self, distribution_id: str) -> Distribution:
         """Read a distribution with its policies, access controls and functions.
 
-        Raises CommandError if the API call fails, if CloudFront would reject the configuration, or
-        if the emulator doesn't support it.
+        Raises:
+            CommandError: The API call failed, CloudFront would reject the configuration, or the
+                emulator doesn't support it.
         """
         try:
             found = self._cloudfront.get_distribution(Id=distribution_id)

@@ -43,8 +43,10 @@ class DistributionWatcher:
     async def deploy(self) -> None:
         """Read the distribution and start to serve it.
 
-        Keeps serving the same distribution ID after the first call. Raises CommandError if the
-        distribution can't be read or isn't supported.
+        Keeps serving the same distribution ID after the first call.
+
+        Raises:
+            CommandError: The distribution can't be read or isn't supported.
         """
         found = await asyncio.to_thread(self._deployed.find, self._id)
         distribution = await asyncio.to_thread(self._deployed.load, found)
@@ -55,7 +57,11 @@ class DistributionWatcher:
             print(f"cloudfront: {warning}", file=sys.stderr, flush=True)
 
     async def run(self) -> None:
-        """Poll until cancelled. Raises CommandError when the emulated AWS stops responding."""
+        """Poll until cancelled.
+
+        Raises:
+            CommandError: The emulated AWS stopped responding.
+        """
         failed = 0
         while True:
             await asyncio.sleep(POLL_INTERVAL_S)

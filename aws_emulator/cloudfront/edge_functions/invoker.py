@@ -40,9 +40,11 @@ class FunctionInvoker:
     async def invoke(self, association: FunctionAssociation, event: dict[str, Any]) -> Any:
         """Invoke the function version and return its result, any JSON value.
 
-        Raises FunctionExecutionError if the function fails or can't be associated,
-        FunctionLimitError if Lambda throttles it or it exceeds its timeout, FunctionResultError if
-        the result isn't JSON, and EdgeError (502) if the Lambda API is unreachable.
+        Raises:
+            FunctionExecutionError: The function failed or can't be associated.
+            FunctionLimitError: Lambda throttled the function, or it exceeded its timeout.
+            FunctionResultError: The result isn't JSON.
+            EdgeError: The Lambda API is unreachable (502).
         """
         if association.refusal is not None:
             raise FunctionExecutionError(association.refusal, code="FunctionNotAssociable")

@@ -68,7 +68,9 @@ def check_request_result(
     """Validate the result of a request function against its event.
 
     `sent` is `Records[0].cf.request` of the event, `origin` the origin of an origin-request event.
-    Raises FunctionResultError if the result breaks a rule.
+
+    Raises:
+        FunctionResultError: The result breaks a rule.
     """
     if not isinstance(result, dict):
         raise FunctionResultError("The result isn't an object.", code="NotAnObject")
@@ -97,7 +99,10 @@ def check_response_result(
     """Validate the result of a response function against its event.
 
     `sent` is `Records[0].cf.response` of the event. Returns the response, and whether the function
-    replaced its body. Raises FunctionResultError if the result breaks a rule.
+    replaced its body.
+
+    Raises:
+        FunctionResultError: The result breaks a rule.
     """
     if not isinstance(result, dict):
         raise FunctionResultError("The result isn't an object.", code="NotAnObject")

@@ -10,9 +10,12 @@ from aws_emulator.cloudfront.errors import FunctionResultError
 
 
 def checked_text(value: Any, what: str) -> str:
-    """Return a JSON string that UTF-8 can encode. Raises FunctionResultError for any other value.
+    """Return a JSON string that UTF-8 can encode.
 
     `what` names the field in the message.
+
+    Raises:
+        FunctionResultError: The value isn't such a string.
     """
     if not isinstance(value, str):
         raise FunctionResultError(f"{what} isn't a string.", code="NotAString")
@@ -26,7 +29,8 @@ def checked_text(value: Any, what: str) -> str:
 def parse_headers(value: Any) -> h.HeaderMap:
     """Parse the `headers` object of a result: lower-case name to a list of {key?, value}.
 
-    Raises FunctionResultError.
+    Raises:
+        FunctionResultError: A header breaks a rule.
     """
     if not isinstance(value, dict):
         raise FunctionResultError("headers isn't an object.", code="BadHeaders")
@@ -64,9 +68,12 @@ def _entry(name: str, entry: Any) -> tuple[str, str]:
 
 
 def check_read_only(changed: h.HeaderMap, sent: Mapping[str, Any], event_type: str) -> None:
-    """Raise FunctionResultError if the result adds, changes or deletes a read-only header.
+    """Check that the result leaves the read-only headers as they are.
 
     `sent` are the headers of the event.
+
+    Raises:
+        FunctionResultError: The result adds, changes or deletes a read-only header.
     """
     read_only = h.READ_ONLY[event_type]
     for name in read_only:
@@ -87,7 +94,11 @@ def check_read_only(changed: h.HeaderMap, sent: Mapping[str, Any], event_type: s
 
 
 def decode_body(text: str, encoding: str) -> bytes:
-    """Decode a body. `encoding` is text or base64. Raises FunctionResultError."""
+    """Decode a body. `encoding` is text or base64.
+
+    Raises:
+        FunctionResultError: The encoding is another one, or the body isn't valid base64.
+    """
     if encoding == "text":
         return text.encode()
     try:

@@ -29,7 +29,10 @@ def parse_origin(
 
     `sent` is the origin in the event, `headers` are the headers of the result. Lambda@Edge event
     structure, "origin": "The origin structure must contain exactly one origin, which can be a
-    custom origin or an Amazon S3 origin." Raises FunctionResultError.
+    custom origin or an Amazon S3 origin."
+
+    Raises:
+        FunctionResultError: The origin breaks a rule.
     """
     selected = result.get("origin")
     if selected == sent:

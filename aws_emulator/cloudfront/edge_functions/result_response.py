@@ -31,7 +31,10 @@ def parse_response(
     """Parse a response result.
 
     `sent` are the response headers of the event, empty for a request event: a read-only header in
-    the result then counts as added. Raises FunctionResultError.
+    the result then counts as added.
+
+    Raises:
+        FunctionResultError: The response breaks a rule.
     """
     status = _status(result)
     headers = result.get("headers")

@@ -53,7 +53,12 @@ class OriginResponse:
     timeout_s: float = _S3_TIMEOUT_S
 
     async def chunks(self) -> AsyncGenerator[bytes]:
-        """Stream the body. Raises TimeoutError or ConnectionError if the origin stops sending."""
+        """Stream the body.
+
+        Raises:
+            TimeoutError: The origin stopped sending for the read timeout.
+            ConnectionError: The origin closed the connection before the body was complete.
+        """
         if self.response is None:
             if self.body:
                 yield self.body
@@ -89,7 +94,8 @@ class OriginClient:
     async def send(self, origin: Origin, request: Request, distribution_arn: str) -> OriginResponse:
         """Send a request to an origin and return its response.
 
-        Raises OriginError: 502 if the origin is unreachable, 504 if it doesn't respond in time.
+        Raises:
+            OriginError: The origin is unreachable (502) or doesn't respond in time (504).
         """
         try:
             if origin.kind == "s3":

@@ -44,7 +44,11 @@ class CacheStage:
         self._origins = origins
 
     async def respond(self, context: RequestContext) -> CacheResult:
-        """Respond to a request that the viewer-request function passed on. Raises EdgeError."""
+        """Respond to a request that the viewer-request function passed on.
+
+        Raises:
+            EdgeError: A function or the origin failed.
+        """
         added_headers = cloudfront_headers(context.request, context.viewer)
         key = cache_key(context.behavior, context.request, added_headers)
         cached = self._store.get(key) if _may_use_cache(context) else None

@@ -33,14 +33,22 @@ class Invoker(Protocol):
     """Invokes functions. Implemented by `edge_functions.invoker.FunctionInvoker`."""
 
     async def invoke(self, association: FunctionAssociation, event: dict[str, Any]) -> Any:
-        """Return the function's result, any JSON value. Raises EdgeError."""
+        """Return the function's result, any JSON value.
+
+        Raises:
+            EdgeError: The function failed.
+        """
 
 
 class Sender(Protocol):
     """Sends origin requests. Implemented by `origins.client.OriginClient`."""
 
     async def send(self, origin: Origin, request: Request, distribution_arn: str) -> OriginResponse:
-        """Return the origin's response. Raises OriginError."""
+        """Return the origin's response.
+
+        Raises:
+            OriginError: The origin is unreachable (502) or doesn't respond in time (504).
+        """
 
 
 @dataclass(slots=True)
@@ -98,7 +106,9 @@ class OriginStage:
         """Fetch from the cache behavior's origin, with failover if it targets an origin group.
 
         `conditions` are the headers that revalidate a cached response; they replace the viewer's.
-        Raises EdgeError.
+
+        Raises:
+            EdgeError: A function or every origin failed.
         """
         distribution, behavior = context.distribution, context.behavior
         group = distribution.origin_groups.get(behavior.target_origin_id)
@@ -220,7 +230,8 @@ def _strip(response: Response, behavior: CacheBehavior) -> None:
 async def call(context: RequestContext, event_type: str, invocation: Any, check: Any) -> Any:
     """Await an invocation, validate its result with `check`, and record the outcome.
 
-    Raises EdgeError from the invocation or the check.
+    Raises:
+        EdgeError: The function failed, or the check rejects its result.
     """
     try:
         checked = check(await invocation)

@@ -98,8 +98,9 @@ class HttpResponse:
     async def chunks(self, timeout_s: float) -> AsyncGenerator[bytes]:
         """Stream the body.
 
-        Raises TimeoutError if a read takes longer than `timeout_s` seconds, and ConnectionError if
-        the server stops before the body is complete.
+        Raises:
+            TimeoutError: A read took longer than `timeout_s` seconds.
+            ConnectionError: The server stopped before the body was complete.
         """
         parsed = self._parsed
         try:
@@ -127,7 +128,12 @@ class HttpResponse:
         self._parsed.done = True
 
     async def read(self, timeout_s: float) -> bytes:
-        """Return the complete body. Raises as `chunks` does."""
+        """Return the complete body.
+
+        Raises:
+            TimeoutError: A read took longer than `timeout_s` seconds.
+            ConnectionError: The server stopped before the body was complete.
+        """
         return b"".join([chunk async for chunk in self.chunks(timeout_s)])
 
 
@@ -157,8 +163,10 @@ class ConnectionPool:
     ) -> HttpResponse:
         """Send a request and return the response as soon as its headers arrive.
 
-        Raises ConnectError if the client can't connect within `connect_s` seconds (it has sent
-        nothing), ConnectionError if the exchange fails, and TimeoutError after `timeout_s` seconds.
+        Raises:
+            ConnectError: The client can't connect within `connect_s` seconds; it has sent nothing.
+            ConnectionError: The exchange failed.
+            TimeoutError: The response didn't begin within `timeout_s` seconds.
         """
         connection = self._take(address) or await self._open(address, connect_s)
         try:

@@ -64,7 +64,8 @@ def install(_settings: Settings, _control: ControlApi, _application: Any) -> Non
 def _lifecycle_rule(rule: dict[str, Any]) -> dict[str, Any]:
     """Convert a lifecycle rule of a template to one of PutBucketLifecycleConfiguration.
 
-    Raises ValueError for a property that the conversion does not cover.
+    Raises:
+        ValueError: The rule has a property that the conversion doesn't cover.
     """
     known = {
         "Id",

@@ -73,7 +73,11 @@ class Rule:
 
     @classmethod
     def of(cls, query: Query) -> "Rule":
-        """Parse a rule. Raises ValueError if it is invalid."""
+        """Parse a rule.
+
+        Raises:
+            ValueError: The rule is invalid.
+        """
         kind, service = query.get("kind", ""), query.get("service", "")
         share, seconds = float(query.get("share", "1")), float(query.get("seconds", "0"))
         if kind not in _ANSWERS or not service or not 0 <= share <= 1 or seconds < 0:
