@@ -126,7 +126,11 @@ def event_of(body: bytes) -> dict[str, Any]:
 
 # --- worker processes -------------------------------------------------------------------------
 def work(name: str, directory: Path) -> None:
-    """Handle `count` requests for each input line `size count`; print CPU and wall seconds."""
+    """Handle `count` requests for each input line `size count`; print CPU and wall seconds.
+
+    Raises:
+        SystemExit: The handler returned another status than 200.
+    """
     handler = CANDIDATES[name]()
     events = {size: [event_of(body) for body in prepared_bodies(directory, size)] for size in SIZES}
     replies = os.fdopen(os.dup(1), "w", buffering=1)

@@ -53,7 +53,11 @@ def front(event: dict[str, Any], context: object) -> dict[str, Any]:
 
 
 def validate(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Validate address and name."""
+    """Validate address and name.
+
+    Raises:
+        ValueError: The address or the name is invalid.
+    """
     if not re.match(r"[^@\s]+@[^@\s]+\.[^@\s]+$", event["email"]) or not event["name"]:
         raise ValueError("invalid")
     return event

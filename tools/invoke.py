@@ -43,7 +43,7 @@ def run(options: Mapping[str, str], build: Path = BUILD, python: Path = PYTHON) 
     """Invoke FUNCTION with EVENT; return 0, or 1 if the function returned an error.
 
     Raises:
-        CommandError: an option is invalid, or the function can't be started.
+        CommandError: An option is invalid, or the function can't be started.
     """
     name = options.get("FUNCTION", "").strip()
     if not name:
@@ -77,7 +77,11 @@ def run(options: Mapping[str, str], build: Path = BUILD, python: Path = PYTHON) 
 
 
 def read_event(path: str) -> Any:
-    """Return the JSON document in a file. Raises CommandError if it can't be read."""
+    """Return the JSON document in a file.
+
+    Raises:
+        CommandError: The file can't be read, or isn't JSON.
+    """
     if not path:
         raise CommandError(f"EVENT is missing: a JSON file with the event. For example: {_EXAMPLE}")
     try:
@@ -90,7 +94,11 @@ def read_event(path: str) -> Any:
 
 
 def edge_functions(build: Path) -> set[str]:
-    """Return the logical IDs of the functions that the edge_settings function publishes."""
+    """Return the logical IDs of the functions that the edge_settings function publishes.
+
+    Raises:
+        CommandError: A template is missing or invalid.
+    """
     found = set()
     for template in templates(build / "template.yaml"):
         for resource in template.resources.values():
@@ -105,7 +113,7 @@ def read_deployment(target: StackTarget, function: BuiltFunction) -> Deployment:
     """Return the deployed function's name, ARN and environment from the running system.
 
     Raises:
-        CommandError: the running system has no such function.
+        CommandError: The running system has no such function.
     """
     try:
         names = function_names(client("cloudformation", target), target.stack_name)
@@ -131,7 +139,7 @@ def published_settings(target: StackTarget, function_name: str) -> bytes:
     """Return settings.json from the function version that the distribution runs.
 
     Raises:
-        CommandError: the distribution has no version of this function, or the version no settings.
+        CommandError: The distribution has no version of this function, or the version no settings.
     """
     cloudfront = client("cloudfront", target)
     try:
@@ -153,7 +161,7 @@ def associated_version(configs: list[dict[str, Any]], function_name: str) -> str
     """Return the version in the Lambda@Edge associations of distribution configurations.
 
     Raises:
-        CommandError: no association names the function.
+        CommandError: No association names the function.
     """
     pattern = re.compile(rf":function:{re.escape(function_name)}:(\d+)\"")
     for config in configs:

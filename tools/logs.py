@@ -97,7 +97,7 @@ def run(options: LogOptions) -> int:
     """Print the existing lines, then new ones until Ctrl-C or the end of the system.
 
     Raises:
-        CommandError: no system is running, or it has no such function.
+        CommandError: No system is running, or it has no such function.
     """
     target = find_running_stack(STATE / "up")
     if target is None:
@@ -121,7 +121,7 @@ def find_name(names: Mapping[str, str], function: str) -> str | None:
     """Return the function name for a logical ID or function name; None for an empty one.
 
     Raises:
-        CommandError: the stack has no such function.
+        CommandError: The stack has no such function.
     """
     if not function:
         return None

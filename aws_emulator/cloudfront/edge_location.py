@@ -72,7 +72,7 @@ class EdgeLocation:
 
         Turns every EdgeError into an error page, so that a viewer, a function or an origin can't
         cause an exception.
-        """
+        """  # noqa: DOC501 - it handles the error
         context: RequestContext | None = None
         try:
             context = self._admit(request, viewer, request_id)

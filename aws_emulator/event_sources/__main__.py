@@ -46,7 +46,7 @@ def parse(arguments: Sequence[str]) -> Settings:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Poll until SIGTERM or SIGINT, then return 0; return 1 after a fatal error."""
+    """Poll until SIGTERM or SIGINT, then return 0; return 1 after a fatal error."""  # noqa: DOC501 - it handles the error
     settings = parse(sys.argv[1:] if arguments is None else arguments)
     json_log = JsonLog()
     try:

@@ -43,6 +43,9 @@ def fault_point(label: str = "", error: Callable[[], Exception] | None = None) -
     `error`: before the effect, it did not happen; after the effect, it happened and the caller
     doesn't know. Returns "resent" if the caller must repeat its effect. Does nothing outside of a
     simulation.
+
+    Raises:
+        Exception: The injected fault is `error`.
     """
     task: Task | None = getattr(_here, "task", None)
     return None if task is None else task.reach(label, error)

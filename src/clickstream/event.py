@@ -100,7 +100,7 @@ def read(text: bytes, limit: int) -> View:
     Raises:
         InvalidEventError: The event is too large, isn't JSON, is nested too deeply, or has a field
             of the wrong type.
-    """
+    """  # noqa: DOC501 - `_mistyped` returns the error
     if len(text) > limit:
         raise InvalidEventError("event_too_large", f"the event is larger than {limit} bytes")
     try:

@@ -88,7 +88,7 @@ class KinesisClient:
 
         Raises:
             KinesisError: The call failed as a whole, or took longer than `timeout` seconds.
-        """
+        """  # noqa: DOC501 - `_error` returns the error
         body = msgspec.json.encode(
             {
                 "StreamName": stream,

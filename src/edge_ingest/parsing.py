@@ -74,7 +74,7 @@ def parse_event(body: bytes) -> Payload:
 
     Raises:
         BadRequestError: The body isn't a JSON object in UTF-8.
-    """
+    """  # noqa: DOC501 - `_bad_request` returns the error
     try:
         _check_utf8(body)
         found = _single_decoder.decode(body)
@@ -94,7 +94,7 @@ def parse_batch(body: bytes) -> Payload:
 
     Raises:
         BadRequestError: The body without its events isn't valid JSON, or `batch` isn't a list.
-    """
+    """  # noqa: DOC501 - `_bad_request` returns the error
     try:
         _check_utf8(body)
         found = _batch_decoder.decode(body)

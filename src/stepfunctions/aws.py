@@ -72,7 +72,7 @@ def ignore_error[T](ignored: str, service: str, call: Callable[[], T]) -> T | No
     Raises:
         TransientError: The service throttled the call, failed internally or did not respond.
         PermanentError: The service rejected the request with another code.
-    """
+    """  # noqa: DOC501 - `translate_errors` converts the error
     from botocore.exceptions import ClientError
 
     with translate_errors(service):

@@ -12,7 +12,11 @@ from tools.paths import STATE
 
 
 def chaos() -> int:
-    """Run one plan on a new system. Returns 0 only if every check passes."""
+    """Run one plan on a new system. Returns 0 only if every check passes.
+
+    Raises:
+        CommandError: The system can't be started, or didn't accept or process the data in time.
+    """
     options = Options.from_environment(os.environ)
     seed = randbelow(2**31) if options.seed is None else options.seed
     with system.start(STATE / "chaos", options.ports()) as running:

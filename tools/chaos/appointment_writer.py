@@ -62,7 +62,11 @@ class AppointmentWriter:
         self._thread.start()
 
     def finish(self) -> None:
-        """Wait for all changes but the reserved ones. Raises CommandError if a write failed."""
+        """Wait for all changes but the reserved ones.
+
+        Raises:
+            CommandError: A write failed.
+        """
         self._thread.join()
         if self._failure is not None:
             raise CommandError(f"Can't write to {self._table}: {self._failure}") from self._failure
@@ -73,7 +77,11 @@ class AppointmentWriter:
             self._change(version + 1)
 
     def expire_items(self) -> None:
-        """Write expired items and wait until DynamoDB deletes them. Raises CommandError."""
+        """Write expired items and wait until DynamoDB deletes them.
+
+        Raises:
+            CommandError: A write failed, or DynamoDB didn't delete the items in time.
+        """
         keys = [item_key(self._plan, ITEMS + number) for number in range(EXPIRING_ITEMS)]
         for key in keys:
             expiry = {"expires_at": {"N": str(int(time.time()) - 1)}, "version": {"N": "1"}}

@@ -141,7 +141,11 @@ class _Operator:
     def _run(
         self, command: str, purpose: str, expected: Callable[[Counts], bool], code: int = 0
     ) -> None:
-        """Run a command and record its result. Raises CommandError if it prints no counts."""
+        """Run a command and record its result.
+
+        Raises:
+            CommandError: The command prints no counts.
+        """
         name, *options = command.split()
         arguments = ["--restore"] if options else []
         with step(f"make {command}"):

@@ -68,7 +68,11 @@ class EventSender:
         ]
 
     def finish(self) -> None:
-        """Wait until all batches but the reserved ones are accepted. Raises CommandError."""
+        """Wait until all batches but the reserved ones are accepted.
+
+        Raises:
+            CommandError: The collector didn't accept them in time.
+        """
         try:
             for future in self._futures:
                 future.result()
@@ -76,7 +80,11 @@ class EventSender:
             self._pool.shutdown(cancel_futures=True)
 
     def send_reserved(self) -> None:
-        """Send the reserved batches. Raises CommandError if the collector doesn't accept them."""
+        """Send the reserved batches.
+
+        Raises:
+            CommandError: The collector didn't accept them.
+        """
         self._send(self._bodies[-self._reserved :], pause=0)
 
     def _send(self, bodies: list[Body], pause: float) -> None:

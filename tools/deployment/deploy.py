@@ -35,7 +35,11 @@ def deploy_parameters(config_env: str) -> dict[str, Any]:
 
 
 def stage_of(parameters: dict[str, Any]) -> str:
-    """Return the stage in the parameter overrides. Raises CommandError if they have none."""
+    """Return the stage in the parameter overrides.
+
+    Raises:
+        CommandError: The parameter overrides have no stage.
+    """
     for override in parameters.get("parameter_overrides", []):
         name, _, value = override.partition("=")
         if name == "Stage":
@@ -44,7 +48,11 @@ def stage_of(parameters: dict[str, Any]) -> str:
 
 
 def replica_stream_arn(region: str, stage: str) -> str:
-    """Return the stream ARN of the appointments replica. Raises CommandError if it has none."""
+    """Return the stream ARN of the appointments replica.
+
+    Raises:
+        CommandError: The replica has no stream.
+    """
     table = f"meridian-{stage}-appointments"
     described = boto3.client("dynamodb", region_name=region).describe_table(TableName=table)
     arn = described["Table"].get("LatestStreamArn")

@@ -27,6 +27,9 @@ def run(options: Options) -> int:
     """Start the system, replay an access log, print the report, stop the system.
 
     Returns 0 only if the data lake contains each accepted event and all checks pass.
+
+    Raises:
+        CommandError: The log can't be read, the system can't be started, or events are missing.
     """
     # Before the deployment, so that an unreadable log fails within a second.
     log = replay.choose_log(options.log)
@@ -57,7 +60,11 @@ def run(options: Options) -> int:
 
 
 def up(options: Options) -> int:
-    """Start the system and serve until Ctrl-C."""
+    """Start the system and serve until Ctrl-C.
+
+    Raises:
+        CommandError: The system can't be started.
+    """
     ports = options.ports(UP_EDGE_PORT, UP_EMULATOR_PORT)
     with system.start(STATE / "up", ports, options.regions) as running:
         _print_addresses(running)

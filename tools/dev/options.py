@@ -28,7 +28,11 @@ class Options:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Options":
-        """Read the options from environment variables. Raises CommandError if one is invalid."""
+        """Read the options from environment variables.
+
+        Raises:
+            CommandError: An option is invalid.
+        """
         return cls(
             log=environment.get("LOG") or None,
             edge_port=_number(environment, "PORT", 0, 65535),

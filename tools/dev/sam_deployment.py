@@ -13,7 +13,11 @@ from tools.stack import StackTarget
 
 
 def build(target: StackTarget, log: Path) -> None:
-    """Run `sam build` into .aws-sam/build. Raises CommandError if it fails."""
+    """Run `sam build` into .aws-sam/build.
+
+    Raises:
+        CommandError: `sam build` failed.
+    """
     with _build_lock(), step("sam build") as progress:
         sam_cli.build(SamProject(ROOT, "default"), target.environment(), log, _note(progress))
 

@@ -28,7 +28,11 @@ class StudentOptions:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "StudentOptions":
-        """Read the options from environment variables. Raises CommandError if one is invalid."""
+        """Read the options from environment variables.
+
+        Raises:
+            CommandError: An option is invalid.
+        """
         email = environment.get("EMAIL", "").strip()
         if not _EMAIL.fullmatch(email):
             raise CommandError(
@@ -47,7 +51,7 @@ def student(environment: Mapping[str, str]) -> int:
     An existing user gets the password and the group membership that the options say.
 
     Raises:
-        CommandError: an option is invalid, or no system is running.
+        CommandError: An option is invalid, or no system is running.
     """
     options = StudentOptions.from_environment(environment)
     target = find_running_stack(STATE / "up")
@@ -60,7 +64,11 @@ def student(environment: Mapping[str, str]) -> int:
 
 
 def put_student(target: StackTarget, options: StudentOptions) -> None:
-    """Create or change a user of the emulator's user pool."""
+    """Create or change a user of the emulator's user pool.
+
+    Raises:
+        CommandError: Cognito refused the user.
+    """
     cognito = client("cognito-idp", target)
     pool = describe_stack(target).outputs["UserPoolId"]
     user = {"UserPoolId": pool, "Username": options.email}

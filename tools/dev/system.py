@@ -38,7 +38,11 @@ class Ports:
     edge: int = 0
 
     def resolve(self) -> "Ports":
-        """Return the ports with a free one for each 0. Raises CommandError if a port is in use."""
+        """Return the ports with a free one for each 0.
+
+        Raises:
+            CommandError: A port is in use.
+        """
         if self.emulator:
             require_free_port(self.emulator, "MiniStack", "EMULATOR_PORT=<port>")
         if self.edge:

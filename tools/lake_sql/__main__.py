@@ -32,7 +32,7 @@ def find_lake() -> Path:
     """Return a folder with the lake's objects.
 
     Raises:
-        CommandError: no system is running and no lake was kept.
+        CommandError: No system is running and no lake was kept.
     """
     target = find_running_stack(STATE / "up")
     if target is not None:

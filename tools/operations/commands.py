@@ -55,7 +55,11 @@ class OperatedStack:
     base: Mapping[str, str]
 
     def environment(self) -> dict[str, str]:
-        """Return a command's environment variables. Raises CommandError if an output is missing."""
+        """Return a command's environment variables.
+
+        Raises:
+            CommandError: An output is missing.
+        """
         missing = _OUTPUT_VARIABLES.keys() - self.outputs.keys()
         if missing:
             raise CommandError(
@@ -79,14 +83,22 @@ class OperatedStack:
 
 
 def local_stack(target: StackTarget) -> OperatedStack:
-    """Return a stack of the emulator. Raises CommandError if it can't be described."""
+    """Return a stack of the emulator.
+
+    Raises:
+        CommandError: The stack can't be described, or isn't a Meridian stack.
+    """
     outputs, stage = _describe(client("cloudformation", target), target.stack_name)
     grace = {"RECONCILE_GRACE_SECONDS": str(LOCAL_GRACE_S)}
     return OperatedStack(outputs, stage, target.region, {**target.environment(), **grace})
 
 
 def aws_stack(name: str, region: str) -> OperatedStack:
-    """Return a stack on AWS. Raises CommandError if it can't be described."""
+    """Return a stack on AWS.
+
+    Raises:
+        CommandError: The stack can't be described, or isn't a Meridian stack.
+    """
     config = Config(retries={"mode": "standard"})
     try:
         cloudformation = boto3.client("cloudformation", region_name=region, config=config)
@@ -97,7 +109,11 @@ def aws_stack(name: str, region: str) -> OperatedStack:
 
 
 def _describe(cloudformation: Any, name: str) -> tuple[dict[str, str], str]:
-    """Return a stack's outputs and stage."""
+    """Return a stack's outputs and stage.
+
+    Raises:
+        CommandError: The stack can't be described, or isn't a Meridian stack.
+    """
     try:
         (stack,) = cloudformation.describe_stacks(StackName=name)["Stacks"]
     except (ClientError, BotoCoreError) as error:
@@ -132,7 +148,11 @@ def select_stack(
 def run(
     stack: OperatedStack, command: str, arguments: Sequence[str] = (), *, capture: bool = False
 ) -> "subprocess.CompletedProcess[str]":
-    """Run a command on a stack. `capture` returns its output instead of printing it."""
+    """Run a command on a stack. `capture` returns its output instead of printing it.
+
+    Raises:
+        CommandError: The stack lacks an output that the command needs.
+    """
     return subprocess.run(
         [
             *(str(BIN / "python"), "-m", _MODULES[command]),

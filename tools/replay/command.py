@@ -23,7 +23,11 @@ SUMMARY: Final = "replay.json"
 
 
 def connect(url: str) -> Client:
-    """Return a client of the distribution at `url`."""
+    """Return a client of the distribution at `url`.
+
+    Raises:
+        CommandError: `url` isn't a valid URL.
+    """
     return HttpClient(url)
 
 
@@ -82,7 +86,7 @@ def choose_log(log: str | None) -> LogSource:
     `log` is a path, a URL, "model", or None for the public log.
 
     Raises:
-        CommandError: the log can't be read, or has an unknown format.
+        CommandError: The log can't be read, or has an unknown format.
     """
     found = modelled_log() if log == MODEL else find_log(log)
     print(f"  access log: {found.label}, {found.lines:,} lines", flush=True)

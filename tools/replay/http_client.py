@@ -39,7 +39,11 @@ class Client(Protocol):
     def request(
         self, method: str, path: str, headers: Mapping[str, str], body: bytes | None = None
     ) -> Response:
-        """Send the request. Raises ConnectionLostError if no response arrives."""
+        """Send the request.
+
+        Raises:
+            ConnectionLostError: No response arrived.
+        """
         ...
 
     def close(self) -> None:
@@ -48,7 +52,11 @@ class Client(Protocol):
 
 
 class HttpClient:
-    """One keep-alive connection, opened by the first request."""
+    """One keep-alive connection, opened by the first request.
+
+    Raises:
+        CommandError: `url` isn't a valid URL.
+    """
 
     def __init__(self, url: str, *, timeout: float = TIMEOUT_S) -> None:
         parts = urlsplit(url)
@@ -63,7 +71,11 @@ class HttpClient:
     def request(
         self, method: str, path: str, headers: Mapping[str, str], body: bytes | None = None
     ) -> Response:
-        """Send the request. Raises ConnectionLostError if no response arrives."""
+        """Send the request.
+
+        Raises:
+            ConnectionLostError: No response arrived.
+        """
         try:
             return self._once(method, path, headers, body)
         except (OSError, http.client.HTTPException) as error:

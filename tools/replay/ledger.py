@@ -54,7 +54,11 @@ class Summary:
 
     @classmethod
     def read(cls, path: Path) -> "Summary":
-        """Read a summary. Raises CommandError if the file is missing or invalid."""
+        """Read a summary.
+
+        Raises:
+            CommandError: The file is missing or invalid.
+        """
         try:
             document = json.loads(path.read_text(encoding="utf-8"))
             for name in _COUNTERS:

@@ -54,7 +54,7 @@ def detect(lines: Sequence[bytes], file: str) -> tuple[LogFormat, list[Request]]
         file: The name of the log, for messages.
 
     Raises:
-        CommandError: the log is empty, or no format reads half of the lines.
+        CommandError: The log is empty, or no format reads half of the lines.
     """
     sample = [line for line in lines if line.strip()]
     if not sample:

@@ -91,7 +91,11 @@ def modelled_log(
     requests: int = traffic_model.REQUESTS,
     cache: Path | None = None,
 ) -> LogSource:
-    """Return the log of a school day, generated from the statistics of the public log."""
+    """Return the log of a school day, generated from the statistics of the public log.
+
+    Raises:
+        CommandError: The statistics can't be read, or the log can't be written.
+    """
     lines = traffic_model.generate_log(
         traffic_model.load_statistics(), seed=seed, requests=requests
     )
@@ -151,7 +155,7 @@ def _survey(kind: str, label: str, path: Path, site: str | None = None) -> LogSo
     """Read the log: detect its format, compute its digest and count its lines.
 
     Raises:
-        CommandError: the log can't be read, or has an unknown format.
+        CommandError: The log can't be read, or has an unknown format.
     """
     digest, lines = hashlib.sha256(), 0
     try:

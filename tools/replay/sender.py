@@ -51,7 +51,11 @@ class Sender:
         ]
 
     def run(self, batches: Iterable[Batch], summary: Summary) -> None:
-        """Send all batches and set the summary's times. Raises CommandError as `deliver` does."""
+        """Send all batches and set the summary's times.
+
+        Raises:
+            CommandError: The collector is unreachable, rejects the write key or keeps failing.
+        """
         started = time.monotonic()
         summary.first_request = iso(datetime.now(UTC))
         for thread in self._threads:
@@ -118,7 +122,11 @@ class Sender:
 
 
 def make_clients(count: int, make: Callable[[], Client]) -> list[Client]:
-    """Create `count` clients. Raises CommandError unless 1 <= count <= 64."""
+    """Create `count` clients.
+
+    Raises:
+        CommandError: `count` isn't between 1 and 64.
+    """
     if not 1 <= count <= 64:
         raise CommandError(f"--clients must be a number from 1 to 64, not {count}.")
     return [make() for _ in range(count)]

@@ -142,7 +142,11 @@ def referrer_class(referrer: str | None, site: str) -> str:
 
 
 def load_statistics(path: Path = STATISTICS_FILE) -> TrafficStatistics:
-    """Read the statistics file. Raises CommandError if it can't be read."""
+    """Read the statistics file.
+
+    Raises:
+        CommandError: The file can't be read.
+    """
     try:
         return TrafficStatistics(**json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError) as error:

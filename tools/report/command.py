@@ -60,7 +60,11 @@ def expected(summary: Summary) -> Expected:
 
 
 def count(lake: Lake, summary: Summary, directory: Path) -> Report:
-    """Download the lake's objects into `directory` and compute the report."""
+    """Download the lake's objects into `directory` and compute the report.
+
+    Raises:
+        CommandError: The lake or the ledger can't be read.
+    """
     ledger = directory / summary.ledger
     since = datetime.fromisoformat(summary.first_request)
     with (

@@ -46,14 +46,18 @@ class Counts:
 
 
 class Lake:
-    """The `events/` objects of one bucket. Methods raise CommandError if S3 fails."""
+    """The `events/` objects of one bucket."""
 
     def __init__(self, client: "S3Client", bucket: str) -> None:
         self._client = client
         self.bucket = bucket
 
     def objects(self) -> list[LakeObject]:
-        """Return the Parquet objects, sorted by key."""
+        """Return the Parquet objects, sorted by key.
+
+        Raises:
+            CommandError: S3 failed.
+        """
         with _s3_errors(self.bucket):
             pages = self._client.get_paginator("list_objects_v2").paginate(
                 Bucket=self.bucket, Prefix=PREFIX
@@ -67,13 +71,21 @@ class Lake:
         return sorted(found, key=lambda item: item.key)
 
     def counts(self, key: str) -> Counts:
-        """Return the row counts in the object's metadata."""
+        """Return the row counts in the object's metadata.
+
+        Raises:
+            CommandError: S3 failed, or the metadata has no valid row counts.
+        """
         with _s3_errors(self.bucket):
             metadata = self._client.head_object(Bucket=self.bucket, Key=key)["Metadata"]
         return _counts(key, metadata)
 
     def copy(self, key: str, target: Path) -> Counts:
-        """Download the object to `target`; return the row counts in its metadata."""
+        """Download the object to `target`; return the row counts in its metadata.
+
+        Raises:
+            CommandError: S3 failed, or the metadata has no valid row counts.
+        """
         with _s3_errors(self.bucket):
             answer = self._client.get_object(Bucket=self.bucket, Key=key)
             with target.open("wb") as file:
@@ -90,7 +102,11 @@ def _counts(key: str, metadata: Mapping[str, str]) -> Counts:
 
 @contextmanager
 def _s3_errors(bucket: str) -> Iterator[None]:
-    """Convert the SDK's errors to CommandError."""
+    """Convert the SDK's errors to CommandError.
+
+    Raises:
+        CommandError: S3 failed.
+    """
     try:
         yield
     except ClientError as error:
@@ -130,7 +146,11 @@ class Copy:
 
 @contextmanager
 def copies(lake: Lake, directory: Path) -> Iterator[list[Copy]]:
-    """Download all objects to a folder in `directory`; delete it at the end of the context."""
+    """Download all objects to a folder in `directory`; delete it at the end of the context.
+
+    Raises:
+        CommandError: S3 failed, or an object's metadata has no valid row counts.
+    """
     directory.mkdir(parents=True, exist_ok=True)
     folder = Path(mkdtemp(prefix="lake-", dir=directory))
     try:

@@ -20,7 +20,11 @@ class LedgerCounts:
 
 
 def count_ledger(path: Path) -> LedgerCounts:
-    """Count a ledger. Raises CommandError if the file is missing or invalid."""
+    """Count a ledger.
+
+    Raises:
+        CommandError: The file is missing or invalid.
+    """
     counts = LedgerCounts()
     try:
         with path.open(encoding="ascii", newline="") as file:

@@ -131,7 +131,11 @@ def _check_free_disk() -> None:
 
 
 def _python(uv: str, environment: dict[str, str]) -> None:
-    """Find Python 3.13 (the version in .python-version), or let uv download it."""
+    """Find Python 3.13 (the version in .python-version), or let uv download it.
+
+    Raises:
+        SetupError: Python 3.13 can't be downloaded.
+    """
     if _run([uv, "python", "find"], environment, quiet=True) == 0:
         return
     if _run([uv, "python", "install"], environment, quiet=False) != 0:
@@ -148,7 +152,11 @@ def _create(
     packages: list[str],
     environment: dict[str, str],
 ) -> None:
-    """Create an environment and check it; create it once more if files are missing."""
+    """Create an environment and check it; create it once more if files are missing.
+
+    Raises:
+        SetupError: Uv failed, or files are missing again.
+    """
     folder = ROOT / name
     command = [uv, *SYNC, *groups, *([] if sys.stderr.isatty() else ["--quiet"])]
     own = dict(environment, UV_PROJECT_ENVIRONMENT=str(folder))

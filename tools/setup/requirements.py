@@ -20,7 +20,11 @@ RUNTIME_PACKAGES: Final = (
 
 
 def export_requirements(group: str) -> str:
-    """Return the hash-pinned requirements of a dependency group. Raises CommandError."""
+    """Return the hash-pinned requirements of a dependency group.
+
+    Raises:
+        CommandError: `uv export` failed.
+    """
     command = [str(UV), "export", "--frozen", "--quiet", "--only-group", group]
     command += ["--no-header", "--no-annotate", "--format", "requirements.txt"]
     for name in RUNTIME_PACKAGES:
@@ -37,7 +41,11 @@ def requirements_file(package: str) -> Path:
 
 
 def main() -> None:
-    """Write the requirements of each package."""
+    """Write the requirements of each package.
+
+    Raises:
+        CommandError: `uv export` failed.
+    """
     for group, package in GROUPS.items():
         requirements_file(package).write_text(export_requirements(group))
         print(f"Wrote {requirements_file(package).relative_to(ROOT)}")

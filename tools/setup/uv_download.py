@@ -61,7 +61,7 @@ def install(target: Path) -> Path:
     """Install uv's executable as `target` unless it has the pinned version; return the path.
 
     Raises:
-        DownloadError: no wheel for this machine, no network, or a wrong checksum.
+        DownloadError: No wheel for this machine, no network, or a wrong checksum.
     """
     version = target.with_name("uv.version")
     if target.exists() and version.exists() and version.read_text() == VERSION:

@@ -33,7 +33,7 @@ def parse_origin(
 
     Raises:
         FunctionResultError: The origin breaks a rule.
-    """
+    """  # noqa: DOC501 - `_invalid` returns the error
     selected = result.get("origin")
     if selected == sent:
         return origin

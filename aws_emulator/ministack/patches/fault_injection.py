@@ -69,7 +69,7 @@ class Rule:
     region: str | None = None
     acted: int = 0
     seed: int = 0
-    draws: random.Random = field(default_factory=random.Random, repr=False)
+    draws: random.Random = field(default_factory=random.Random, repr=False)  # noqa: S311 - `seed` makes runs repeatable
 
     @classmethod
     def of(cls, query: Query) -> "Rule":

@@ -1,4 +1,4 @@
-"""Naming conventions that the linters don't check: constants and test names."""
+"""Conventions that the linters don't check: constants, test names and docstrings."""
 
 import ast
 import re
@@ -16,6 +16,8 @@ LIMIT_WORDS = {"MAXIMUM", "MINIMUM", "MOST", "LEAST", "LONGEST", "SHORTEST", "LA
 #: A test name states subject, condition and result, without these subjects.
 FORBIDDEN_WORDS = {"who", "what", "whose", "nobody", "somebody", "anybody", "everybody", "whoever"}
 MIN_WORDS = 3
+#: Raised exceptions have one form, the `Raises:` section: not "Raises StorageError if S3 fails."
+RAISES_SENTENCE = re.compile(r"\bRaises?\s|\b(?:methods? raises?|or raise) [A-Z]")
 TEST_FOLDERS = ("tests", "aws_emulator/tests", "tools/tests")
 
 
@@ -85,6 +87,23 @@ def misnamed_tests(text: str) -> list[str]:
     ]
 
 
+def documentation(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    """Yield the line and the text of each string statement: docstrings and notes on attributes."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Expr(value=ast.Constant(value=str(text))):
+                yield node.lineno, text
+
+
+def raises_sentences(text: str) -> list[int]:
+    """Return the lines of the docstrings that name an exception outside a `Raises:` section."""
+    return [
+        line
+        for line, document in documentation(ast.parse(text))
+        if RAISES_SENTENCE.search(document)
+    ]
+
+
 def test_simple_constants_are_annotated_final() -> None:
     found = {str(path): untyped_constants(path.read_text()) for path in sources()}
     assert {path: names for path, names in found.items() if names} == {}
@@ -93,6 +112,11 @@ def test_simple_constants_are_annotated_final() -> None:
 def test_constant_names_end_with_their_unit() -> None:
     found = {str(path): misnamed_constants(path.read_text()) for path in sources()}
     assert {path: names for path, names in found.items() if names} == {}
+
+
+def test_docstrings_name_exceptions_in_a_raises_section() -> None:
+    found = {str(path): raises_sentences(path.read_text()) for path in sources()}
+    assert {path: lines for path, lines in found.items() if lines} == {}
 
 
 @pytest.mark.parametrize("folder", TEST_FOLDERS)
@@ -110,6 +134,11 @@ def test_conventions_detect_each_violation() -> None:
     assert misnamed_constants("BYTES_MAX = 1\nMAX_BYTES = 1\nMOST_ROWS = 1\nWAIT_S = 1\n") == [
         *("BYTES_MAX", "MOST_ROWS")
     ]
+    assert raises_sentences(
+        'def a():\n  """Read. Raises OSError."""\nclass B:\n  """Every method raises OSError."""\n'
+        'def c():\n  """Read.\n\n  Raises:\n    OSError: It failed.\n  """\n'
+        'def d():\n  """Check a value, or raise ValueError."""\n'
+    ) == [2, 4, 12]
     assert misnamed_tests(
         "def test_two_words(): ...\ndef test_nobody_may_pass(): ...\ndef test_a_good_name(): ...\n"
     ) == ["test_two_words", "test_nobody_may_pass"]
