@@ -27,6 +27,8 @@ type Send = Callable[[Message], Awaitable[None]]
 #: emulator holds the body in memory.
 MAX_BODY_BYTES: Final = 64 * 1024 * 1024
 READY_PATH: Final = b"/_local/ready"
+#: POST empties the cache before the response, while an invalidation takes up to some seconds.
+INVALIDATION_PATH: Final = b"/_local/invalidation"
 
 
 class _DisconnectedError(Exception):
@@ -44,8 +46,13 @@ class App:
         """Serve one request, as ASGI defines."""
         if scope["type"] != "http":
             return
-        if scope["state"]["target"].partition(b"?")[0] == READY_PATH:
+        path = scope["state"]["target"].partition(b"?")[0]
+        if path == READY_PATH:
             await self._ready(send)
+            return
+        if path == INVALIDATION_PATH and scope["method"] == "POST":
+            self._edge.store.clear()
+            await _send_text(send, 200, b"invalidated\n")
             return
         started = time.perf_counter()
         request_id = secrets.token_urlsafe(42)
@@ -54,13 +61,12 @@ class App:
         except _DisconnectedError:
             return
         sent, complete = await _send(send, served, scope["state"])
-        path = scope["state"]["target"].partition(b"?")[0].decode("latin-1")
         self._log.write(
             {
                 "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
                 "id": request_id,
                 "method": scope["method"],
-                "path": path if request is None else request.uri,
+                "path": path.decode("latin-1") if request is None else request.uri,
                 "status": served.response.status,
                 "behavior": served.behavior,
                 "x_cache": served.x_cache,
@@ -74,8 +80,7 @@ class App:
 
     async def _ready(self, send: Send) -> None:
         ready = self._edge.distribution is not None
-        await send({"type": "http.response.start", "status": 200 if ready else 503, "headers": []})
-        await send({"type": "http.response.body", "body": b"ready\n" if ready else b"not yet\n"})
+        await _send_text(send, 200 if ready else 503, b"ready\n" if ready else b"not yet\n")
 
     async def _serve(
         self, scope: MutableMapping[str, Any], receive: Receive, request_id: str
@@ -88,6 +93,11 @@ class App:
             viewer_response.add_cloudfront_headers(response, request_id, error.result, None)
             return ServedResponse(response, error=error.code), None
         return await self._edge.serve(request, viewer, request_id), request
+
+
+async def _send_text(send: Send, status: int, text: bytes) -> None:
+    await send({"type": "http.response.start", "status": status, "headers": []})
+    await send({"type": "http.response.body", "body": text})
 
 
 async def _read_request(scope: MutableMapping[str, Any], receive: Receive) -> Request:

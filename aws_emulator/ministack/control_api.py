@@ -1,5 +1,6 @@
 """The emulator's own HTTP paths, /_local/..., beside those of AWS and MiniStack."""
 
+import asyncio
 import json
 import urllib.parse
 from collections.abc import Awaitable, Callable
@@ -7,6 +8,7 @@ from typing import Any
 
 type Query = dict[str, str]
 type Handler = Callable[[Query], Any]
+type DocumentHandler = Callable[[Query, Any], Any]
 type Message = dict[str, Any]
 type Receive = Callable[[], Awaitable[Message]]
 type Send = Callable[[Message], Awaitable[None]]
@@ -18,10 +20,18 @@ class ControlApi:
 
     def __init__(self) -> None:
         self._handlers: dict[tuple[str, str], Handler] = {}
+        self._threaded: dict[tuple[str, str], DocumentHandler] = {}
 
     def add(self, method: str, path: str, handler: Handler) -> None:
         """Answer `method path` with the JSON of `handler(query)`; a ValueError becomes a 400."""
         self._handlers[method, path] = handler
+
+    def add_threaded(self, method: str, path: str, handler: DocumentHandler) -> None:
+        """Answer `method path` with the JSON of `handler(query, document)`, called in a thread.
+
+        `document` is the request's JSON body, None without one. A ValueError becomes a 400.
+        """
+        self._threaded[method, path] = handler
 
     def wrap(self, application: Application) -> Application:
         """Return an ASGI application that answers /_local/ and passes on other requests."""
@@ -31,19 +41,34 @@ class ControlApi:
             if scope["type"] != "http" or not path.startswith("/_local/"):
                 await application(scope, receive, send)
                 return
-            handler = self._handlers.get((scope["method"], path))
-            if handler is None:
-                await answer(send, 404, {"message": f"no {scope['method']} {path}"})
-                return
+            key = (scope["method"], path)
             query = dict(urllib.parse.parse_qsl(scope["query_string"].decode()))
             try:
-                body = handler(query)
+                if key in self._threaded:
+                    content = await read_body(receive)
+                    document = json.loads(content) if content else None
+                    body = await asyncio.to_thread(self._threaded[key], query, document)
+                elif key in self._handlers:
+                    body = self._handlers[key](query)
+                else:
+                    await answer(send, 404, {"message": f"no {scope['method']} {path}"})
+                    return
             except ValueError as error:
                 await answer(send, 400, {"message": str(error)})
             else:
                 await answer(send, 200, body)
 
         return control
+
+
+async def read_body(receive: Receive) -> bytes:
+    """Return the whole body of a request."""
+    parts, more = [], True
+    while more:
+        message = await receive()
+        parts.append(message.get("body", b""))
+        more = message.get("more_body", False)
+    return b"".join(parts)
 
 
 async def answer(send: Send, status: int, body: Any, headers: dict[str, str] | None = None) -> None:

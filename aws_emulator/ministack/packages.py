@@ -1,6 +1,7 @@
 """Deployment packages on disk. Each is unpacked once for all workers."""
 
 import base64
+import contextlib
 import io
 import os
 import shutil
@@ -30,6 +31,9 @@ class Packages:
         self._root = root
         self._locks: dict[str, threading.Lock] = {}
         self._guard = threading.Lock()
+        #: Unpacked files by name, mode, size and CRC-32. A package that differs from an earlier one
+        #: in few files links the others, because unpacking 100 MB takes seconds.
+        self._files: dict[tuple[str, int, int, int], str] = {}
         root.mkdir(parents=True, exist_ok=True)
         self._bootstrap = root / "bootstrap"
         self._bootstrap.write_text(_BOOTSTRAP.format(python=python))
@@ -45,17 +49,32 @@ class Packages:
             if not directory.exists():
                 unfinished = self._root / f"{name}.unfinished"
                 shutil.rmtree(unfinished, ignore_errors=True)
-                _unpack(package, unfinished / "task")
+                self._unpack(package, unfinished / "task", directory / "task")
                 (unfinished / "bootstrap").symlink_to(self._bootstrap)
                 unfinished.rename(directory)
             return directory
 
+    def _unpack(self, package: bytes, target: Path, final: Path) -> None:
+        target.mkdir(parents=True)
+        unpacked: dict[tuple[str, int, int, int], str] = {}
+        with zipfile.ZipFile(io.BytesIO(package)) as archive:
+            for entry in archive.infolist():
+                mode = (entry.external_attr >> 16) & 0o777
+                key = (entry.filename, mode, entry.file_size, entry.CRC)
+                if entry.is_dir() or not _link(self._files.get(key), target / entry.filename):
+                    path = archive.extract(entry, target)
+                    if mode and not entry.is_dir():
+                        os.chmod(path, mode | 0o400)  # noqa: PTH101 - extract() names a str
+                unpacked[key] = str(final / entry.filename)
+        self._files |= unpacked
 
-def _unpack(package: bytes, target: Path) -> None:
-    target.mkdir(parents=True)
-    with zipfile.ZipFile(io.BytesIO(package)) as archive:
-        for entry in archive.infolist():
-            path = archive.extract(entry, target)
-            mode = (entry.external_attr >> 16) & 0o777
-            if mode and not entry.is_dir():
-                os.chmod(path, mode | 0o400)  # noqa: PTH101 - extract() names a str
+
+def _link(source: str | None, target: Path) -> bool:
+    """Create a hard link to an unpacked file. Return False if there is none, or it is gone."""
+    if source is None or ".." in target.parts:
+        return False
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with contextlib.suppress(OSError):
+        target.hardlink_to(source)
+        return True
+    return False

@@ -38,6 +38,7 @@ from aws_emulator.ministack.control_api import (
     Query,
     Receive,
     Send,
+    read_body,
 )
 from aws_emulator.ministack.settings import Settings
 
@@ -130,7 +131,7 @@ def install(_settings: Settings, control: ControlApi, application: Application) 
             return
         # Read the body first: the server would parse a remaining body as the next request, and a
         # client that has disconnected can't send it later.
-        body = await _body(receive)
+        body = await read_body(receive)
         if rule.kind == "late":
             await asyncio.sleep(rule.seconds)
         if rule.kind == "throttled":
@@ -154,15 +155,6 @@ def _call(scope: Message) -> Call | None:
     target = headers.get(b"x-amz-target", b"").rpartition(b".")[2]
     region, service = signed.group(2).decode(), signed.group(3).decode()
     return Call(region, service, target.decode() or scope["method"])
-
-
-async def _body(receive: Receive) -> bytes:
-    parts, more = [], True
-    while more:
-        message = await receive()
-        parts.append(message.get("body", b""))
-        more = message.get("more_body", False)
-    return b"".join(parts)
 
 
 async def _execute(application: Application, scope: Message, body: bytes) -> list[Message]:

@@ -1,8 +1,9 @@
 """Run Python functions under AWS's runtime interface client, with only their package importable.
 
 Gap: MiniStack runs a function with its own interpreter, environment and packages. It loses an
-exception's type, so a state machine can't match it. Each invocation without output waits 50 ms for
-output. Memory has no limit, and every worker unpacks the package again.
+exception's type, so a state machine can't match it, and the log of a failed start. Each invocation
+without output waits 50 ms for output. Memory has no limit, and every worker unpacks the package
+again.
 Seen in: ministack 1.5.33, core/lambda_runtime.py (Worker) and lambda_svc.py.
 Delete when: MiniStack runs Python functions with a given interpreter under awslambdaric.
 
@@ -30,6 +31,8 @@ _MAX_OUTPUT_WAIT_S: Final = 0.25
 _OUTPUT_SETTLE_S: Final = 0.001
 
 _digest: ContextVar[str | None] = ContextVar("code_sha256", default=None)
+#: The output of a process that could not start, for the log of the invocation.
+_failed_start: ContextVar[str] = ContextVar("failed_start", default="")
 
 
 def install(settings: Settings, _control: ControlApi, _application: Any) -> None:
@@ -58,7 +61,11 @@ def install(settings: Settings, _control: ControlApi, _application: Any) -> None
     def execute_warm(original: Callable[..., Any]) -> Callable[..., Any]:
         def execute(func: dict[str, Any], event: Any, request_id: str) -> Any:
             if _is_python(func.get("config") or func):
-                return service["_execute_function_provided_warm"](func, event, request_id)
+                token = _failed_start.set("")
+                result = service["_execute_function_provided_warm"](func, event, request_id)
+                result["log"] = result.get("log") or _failed_start.get()
+                _failed_start.reset(token)
+                return result
             return original(func, event, request_id)
 
         return execute
@@ -99,10 +106,15 @@ def _worker_class(runtime: Symbols) -> Any:
         def _await_init(self, init_timeout: float | None = None) -> None:
             try:
                 super()._await_init(init_timeout)
-            except RuntimeError:
+            except RuntimeError as caught:
+                log = self._drain_stderr_bounded()
+                _failed_start.set(log)
                 # The client reports an import error with its type, then exits.
                 if isinstance(reported := self._init_error, dict):
-                    raise error(reported["errorMessage"], reported["errorType"]) from None
+                    failure = error(reported["errorMessage"], reported["errorType"])
+                    failure.log = log
+                    raise failure from None
+                caught.log = log  # type: ignore[attr-defined]  # for Workers.start
                 raise
 
         def _build_handler_class(self, generation: int, pending: Any) -> Any:

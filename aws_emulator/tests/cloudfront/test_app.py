@@ -131,6 +131,18 @@ def test_ready_path_reports_whether_distribution_is_deployed(edge: EdgeLocation,
     assert not log.exists() or log.read_text() == ""
 
 
+def test_post_to_invalidation_path_empties_cache(edge: EdgeLocation, log: Path) -> None:
+    def x_cache() -> str:
+        return send(edge, log=log).headers["x-cache"].partition(" ")[0]
+
+    assert (x_cache(), x_cache()) == ("Miss", "Hit")
+    # A page may have this path; only POST is the control.
+    send(edge, b"/_local/invalidation", log=log)
+    assert x_cache() == "Hit"
+    assert send(edge, b"/_local/invalidation", log=log, method="POST").status == 200
+    assert x_cache() == "Miss"
+
+
 @pytest.mark.parametrize(("length", "status"), [(MAX_HEAD_BYTES, 200), (MAX_HEAD_BYTES + 1, 413)])
 def test_app_rejects_request_head_over_limit(
     edge: EdgeLocation, log: Path, length: int, status: int

@@ -66,11 +66,12 @@ class Emulator:
             ),
         )
 
-    def local(self, path: str, method: str = "GET") -> Any:
+    def local(self, path: str, method: str = "GET", body: Any = None) -> Any:
         """Return the JSON of a path under /_local/. Raises AssertionError for an error status."""
-        request = urllib.request.Request(f"{self.endpoint}/_local/{path}", method=method)
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(f"{self.endpoint}/_local/{path}", data, method=method)
         try:
-            with urllib.request.urlopen(request, timeout=10) as response:
+            with urllib.request.urlopen(request, timeout=60) as response:
                 return json.load(response)
         except urllib.error.HTTPError as error:
             with error:

@@ -65,6 +65,31 @@ def test_different_packages_have_different_directories(tmp_path: Path) -> None:
     assert [(path / "task" / "a.py").read_bytes() for path in (first, second)] == [b"1", b"2"]
 
 
+def test_package_links_files_that_an_earlier_package_contains(tmp_path: Path) -> None:
+    packages = Packages(tmp_path, Path("/venv/bin/python"))
+    first = packages.directory(*_package({"a.py": (b"1", 0o644), "b.py": (b"1", 0o644)}))
+    second = packages.directory(*_package({"a.py": (b"2", 0o644), "b.py": (b"1", 0o644)}))
+    assert (second / "task" / "a.py").read_bytes() == b"2"
+    assert (first / "task" / "a.py").read_bytes() == b"1"
+    assert (second / "task" / "b.py").samefile(first / "task" / "b.py")
+
+
+@given(_FILES, _FILES)
+def test_package_is_unpacked_with_its_own_contents_after_another(
+    earlier: dict[str, tuple[bytes, int]], files: dict[str, tuple[bytes, int]]
+) -> None:
+    with tempfile.TemporaryDirectory() as root:
+        packages = Packages(Path(root), Path("/venv/bin/python"))
+        packages.directory(*_package(earlier))
+        task = packages.directory(*_package(files)) / "task"
+        found = {
+            str(path.relative_to(task)): (path.read_bytes(), path.stat().st_mode & 0o777)
+            for path in task.rglob("*")
+            if path.is_file()
+        }
+        assert found == files
+
+
 def test_bootstrap_starts_runtime_interface_client(tmp_path: Path) -> None:
     packages = Packages(tmp_path, Path("/some where/python"))
     text = (packages.directory(*_package({})) / "bootstrap").read_text()

@@ -14,6 +14,7 @@ from aws_emulator.tests.ministack import (
     contracts_executions,
     contracts_functions,
     contracts_properties,
+    contracts_reload,
     contracts_services,
     contracts_state_machines,
 )
@@ -32,8 +33,11 @@ CONTRACTS: dict[str, Callable[[Emulator], None]] = {
     "ttl_deletions": contracts_services.ttl_deletions,
     "express_executions": contracts_executions.express_executions,
     "jsonata_parsing": contracts_executions.jsonata_parsing,
+    "custom_resource_failures": contracts_reload.custom_resource_failures,
     "fifo_queues": contracts_services.fifo_queues,
     "execution_environments": contracts_functions.execution_environments,
+    "function_files": contracts_reload.function_files,
+    "function_starts": contracts_reload.function_starts,
     "function_properties": contracts_properties.function_properties,
     "function_runtime": contracts_functions.function_runtime,
     "function_versions": contracts_functions.function_versions,
@@ -92,6 +96,24 @@ def test_contract_fails_without_patch(environments: None, tmp_path: Path, name: 
 
 def test_import_error_keeps_its_type(emulator: Emulator) -> None:
     contracts_functions.import_errors(emulator)
+
+
+def test_function_keeps_its_code_if_it_does_not_start_with_changed_files(
+    emulator: Emulator,
+) -> None:
+    contracts_reload.failed_replacements(emulator)
+
+
+def test_running_invocation_ends_in_old_process_when_files_change(emulator: Emulator) -> None:
+    contracts_reload.running_invocations(emulator)
+
+
+def test_failed_start_is_logged(emulator: Emulator) -> None:
+    contracts_reload.logged_failures(emulator)
+
+
+def test_start_of_function_with_other_python_version_is_refused(emulator: Emulator) -> None:
+    contracts_reload.other_runtimes(emulator)
 
 
 def test_throttled_function_has_error_name_of_aws(emulator: Emulator) -> None:
