@@ -4,7 +4,9 @@ import base64
 import json
 import os
 import time
+import uuid
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -70,6 +72,19 @@ def _sleep(event: Json, query: Json) -> Json:
     return _request(event)
 
 
+def _meet(_: Json, __: Json) -> Json:
+    """Wait until two invocations have started."""
+    directory = Path(os.environ["TMPDIR"], "meeting")
+    directory.mkdir(exist_ok=True)
+    (directory / uuid.uuid4().hex).touch()
+    until = time.monotonic() + 20
+    while len(list(directory.iterdir())) < 2:
+        if time.monotonic() > until:
+            return _response(500, "alone")
+        time.sleep(0.05)
+    return _response(200, "met")
+
+
 def _replace(event: Json, _: Json) -> Json:
     request = _request(event)
     data = base64.b64encode(b"replaced").decode()
@@ -98,6 +113,7 @@ DOES: dict[str, Callable[[Json, Json], Any]] = {
     "raise": _raise,
     "none": _none,
     "sleep": _sleep,
+    "meet": _meet,
     "replace": _replace,
     "result": _result,
 }

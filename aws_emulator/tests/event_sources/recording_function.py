@@ -1,8 +1,12 @@
 """The Lambda function of the integration tests: records its invocations in S3, fails on request.
 
-A record's data is JSON: {"n": int, "do"?: "raise" | "report" | "sleep", "times"?: int}. `raise` and
-`report` apply to the first `times` deliveries of the record, or to all. The function runs inside
-the emulator and can't import modules of this repository.
+A record's data is JSON: {"n": int, "do"?: str, "times"?: int}, where "do" is one of:
+
+raise, report  fail the invocation, or report the record, in the first `times` deliveries or in all
+sleep          wait for `seconds`
+meet           wait until two invocations with such a record have started; fail if it stays alone
+
+The function runs inside the emulator and can't import modules of this repository.
 """
 
 import base64
@@ -48,8 +52,9 @@ def lambda_handler(event: dict[str, Any], context: object) -> Any:
             failures.append((record["do"], sequence(source)))
         if record.get("do") == "sleep":
             time.sleep(record.get("seconds", 1.0))
+        if record.get("do") == "meet" and not _meets(s3, bucket):
+            raise ValueError("no other invocation started")
     note["failed"] = bool(failures)
-    note["ended"] = time.time()
     key = f"calls/{began:020.6f}-{uuid.uuid4()}"
     s3.put_object(Bucket=bucket, Key=key, Body=json.dumps(note).encode())
     if any(kind == "raise" for kind, _ in failures):
@@ -58,6 +63,17 @@ def lambda_handler(event: dict[str, Any], context: object) -> Any:
     if "state" in event:
         answer["state"] = {"count": event["state"].get("count", 0) + len(records)}
     return answer
+
+
+def _meets(s3: Any, bucket: str) -> bool:
+    """Note this invocation as an object; return whether there are two of them within 20 s."""
+    s3.put_object(Bucket=bucket, Key=f"meeting/{uuid.uuid4()}", Body=b"")
+    until = time.monotonic() + 20
+    while s3.list_objects_v2(Bucket=bucket, Prefix="meeting/")["KeyCount"] < 2:
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.05)
+    return True
 
 
 def _still_fails(s3: Any, bucket: str, record: dict[str, Any]) -> bool:

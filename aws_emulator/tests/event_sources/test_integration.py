@@ -1,6 +1,7 @@
 """Integration tests of the poller process against an emulator's APIs."""
 
 import json
+import re
 import signal
 import socket
 import time
@@ -9,6 +10,7 @@ from typing import Final
 
 import pytest
 
+from aws_emulator.event_sources.poller import MAX_UNREACHABLE_S
 from aws_emulator.tests.event_sources.deployment import Deployment
 from aws_emulator.tests.ministack.running import running
 
@@ -35,18 +37,15 @@ def test_records_are_delivered_in_order_and_in_batches(deployment: Deployment) -
 
 def test_batch_waits_for_the_batching_window(deployment: Deployment) -> None:
     arn = deployment.create_stream()
-    deployment.map(arn, BatchSize=100, MaximumBatchingWindowInSeconds=1)
+    deployment.map(arn, BatchSize=100, MaximumBatchingWindowInSeconds=4)
     with deployment.poller() as poller:
         deployment.put([{"n": -1}])  # warms the function up
         poller.drain(arn)
-        time.sleep(1.1)
-        put = time.time()
         for n in range(5):
             deployment.put([{"n": n}])
         poller.drain(arn)
-    call = deployment.calls()[-1]
-    assert call["numbers"] == list(range(5))
-    assert 0.95 <= call["began"] - put < 2.0
+    # Without the window, the first record would not wait for the others.
+    assert [call["numbers"] for call in deployment.calls()] == [[-1], list(range(5))]
 
 
 def test_reported_record_is_isolated_and_sent_to_queue(deployment: Deployment) -> None:
@@ -201,13 +200,10 @@ def test_tumbling_window_keeps_state_over_invocations_and_restarts(
 def test_parallelization_factor_runs_batches_concurrently(deployment: Deployment) -> None:
     arn = deployment.create_stream()
     deployment.map(arn, BatchSize=1, ParallelizationFactor=4)
-    deployment.put([{"n": n, "key": f"key-{n}", "do": "sleep", "seconds": 0.5} for n in range(12)])
+    deployment.put([{"n": n, "key": f"key-{n}", "do": "meet"} for n in range(12)])
     with deployment.poller() as poller:
         poller.drain(arn)
-    calls = deployment.calls()
     assert sorted(deployment.numbers()) == list(range(12))
-    most = max(sum(c["began"] <= at["began"] < c["ended"] for c in calls) for at in calls)
-    assert 2 <= most <= 4
 
 
 def test_killed_poller_resumes_from_checkpoint(deployment: Deployment) -> None:
@@ -369,12 +365,12 @@ def test_poller_exits_when_endpoint_goes_down(tmp_path: Path, deployment: Deploy
         with own.poller() as poller:
             own.put([{"n": 0}])
             poller.drain(arn)
-            killed = time.time()
             emulator.process.kill()
-            assert poller.process.wait(timeout=20) == 1
-            assert 9 <= time.time() - killed < 15
+            assert poller.process.wait(timeout=60) == 1
         (line,) = poller.errors().splitlines()
-        assert line.startswith("poller: The endpoint has not answered for")
+        silent = re.search(r"The endpoint has not answered for (\d+) seconds", line)
+        assert silent
+        assert int(silent[1]) >= MAX_UNREACHABLE_S
 
 
 def test_poller_exits_when_endpoint_never_answers(tmp_path: Path, deployment: Deployment) -> None:
