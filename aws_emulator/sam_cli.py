@@ -21,7 +21,7 @@ from aws_emulator.errors import CommandError
 BUILD_TIMEOUT_S: Final = 900
 #: A deployment to the emulator takes seconds; on AWS it may take an hour.
 DEPLOY_TIMEOUT_S: Final = 240
-_MESSAGE_LENGTH: Final = 400
+_MAX_MESSAGE_CHARS: Final = 400
 
 type OnLine = Callable[[str], None]
 
@@ -175,4 +175,4 @@ def _reason(output: str) -> str:
     failed = [line for line in lines if re.search(r"(CREATE|UPDATE)_FAILED", line)]
     errors = [line for line in lines if line.startswith(("Error", "Build Failed"))]
     chosen = failed[:1] or errors[-1:] or lines[-1:]
-    return re.sub(r"\s+", " ", chosen[0])[:_MESSAGE_LENGTH] if chosen else "no output"
+    return re.sub(r"\s+", " ", chosen[0])[:_MAX_MESSAGE_CHARS] if chosen else "no output"

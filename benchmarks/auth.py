@@ -25,19 +25,19 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT: Final = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "src")]
-CACHE = ROOT / ".meridian" / "bench"
-NODE_PEER = ROOT / "benchmarks" / "auth" / "peer.mjs"
-LAMBDA_PYTHON = ROOT / ".venv-lambda" / "bin" / "python"
+CACHE: Final = ROOT / ".meridian" / "bench"
+NODE_PEER: Final = ROOT / "benchmarks" / "auth" / "peer.mjs"
+LAMBDA_PYTHON: Final = ROOT / ".venv-lambda" / "bin" / "python"
 
-POOL = "us-east-1_Benchmark"
-ISSUER = f"https://cognito-idp.us-east-1.amazonaws.com/{POOL}"
-CLIENT = "6exampleclient7890abcdefgh"
-TOKENS = 2_000
-COLD_RUNS = 15
+POOL: Final = "us-east-1_Benchmark"
+ISSUER: Final = f"https://cognito-idp.us-east-1.amazonaws.com/{POOL}"
+CLIENT: Final = "6exampleclient7890abcdefgh"
+TOKENS: Final = 2_000
+COLD_RUNS: Final = 15
 
 type Figures = dict[str, float]
 
@@ -96,7 +96,7 @@ def settings(jwks: object) -> dict[str, object]:
 
 # --- the candidates ----------------------------------------------------------------------------
 # Each prints CPU microseconds per token: the first pass, and the best of three more.
-PASSES = """
+PASSES: Final = """
 def run_pass():
     before = time.process_time()
     for token in given["tokens"]:
@@ -105,7 +105,7 @@ def run_pass():
 def hot():
     print(run_pass(), min(run_pass(), run_pass(), run_pass()))
 """
-OURS_HOT = """
+OURS_HOT: Final = """
 import sys
 sys.path.insert(0, sys.argv[1])
 import json, time
@@ -128,8 +128,8 @@ verify = verifier.verify
 verify(given["tokens"][0])
 """
 # The cache has less capacity than a pass has tokens, so later passes verify all tokens again.
-OURS_FULL = OURS_HOT + PASSES + "hot()"
-OURS_CACHED = OURS_HOT + "given['tokens'] = given['tokens'][:1] * 20_000" + PASSES + "hot()"
+OURS_FULL: Final = OURS_HOT + PASSES + "hot()"
+OURS_CACHED: Final = OURS_HOT + "given['tokens'] = given['tokens'][:1] * 20_000" + PASSES + "hot()"
 
 
 def ours(mode: str) -> tuple[float, float]:
@@ -165,7 +165,7 @@ def openssl() -> float:
 
 
 # --- a new process to its first verification -----------------------------------------------------
-OURS = """
+OURS: Final = """
 import sys
 package, event = sys.argv[1:3]
 sys.path.insert(0, package)
@@ -175,7 +175,7 @@ with open(event) as file:
     result = lambda_handler(json.load(file), None)
 assert "status" not in result, result
 """
-PYJWT = """
+PYJWT: Final = """
 import sys
 sys.path.insert(0, sys.argv[1])
 import json, time
@@ -192,7 +192,7 @@ def verify(token):
     assert claims["token_use"] == "access" and claims["client_id"] == given["clientId"]
 verify(given["tokens"][0])
 """
-MEMORY = """
+MEMORY: Final = """
 import re
 with open("/proc/self/status") as file:
     print(re.search(r"VmHWM:\\s+(\\d+)", file.read())[1])

@@ -67,13 +67,13 @@ PRICES: Final = {
 }
 
 # Assumptions, not measured.
-EDGE_SECONDS: Final = 0.025  # mostly the round trip to Kinesis in the same region
+EDGE_S: Final = 0.025  # mostly the round trip to Kinesis in the same region
 PLATFORM_LOG_BYTES: Final = 330  # START, END and REPORT lines of one invocation
 RESPONSE_BYTES: Final = 450  # CloudFront's response with its headers
 EVENTS_PER_INVOCATION: Final = 5_000  # a batching window of one minute on a busy shard
 PROCESSOR_GB: Final = 1.0
-PROCESSOR_SECONDS_PER_EVENT: Final = 40e-6
-PROCESSOR_SECONDS: Final = 0.15  # per invocation, independent of its size
+PROCESSOR_EVENT_S: Final = 40e-6
+PROCESSOR_S: Final = 0.15  # per invocation, independent of its size
 WRITES_PER_INVOCATION: Final = 30  # the shard's checkpoint, and the live counters of a minute
 
 MAX_DOLLARS: Final = {1: 2.2, 10: 0.24, 100: 0.04}
@@ -115,12 +115,12 @@ def dollars(size: int, measured: Measured) -> dict[str, float]:
     price = {name: known.dollars for name, known in PRICES.items()}
     requests = MILLION / size
     invocations = MILLION / EVENTS_PER_INVOCATION
-    busy = PROCESSOR_SECONDS + EVENTS_PER_INVOCATION * PROCESSOR_SECONDS_PER_EVENT
+    busy = PROCESSOR_S + EVENTS_PER_INVOCATION * PROCESSOR_EVENT_S
     return {
         "CloudFront": requests
         * (price["cloudfront_request"] + RESPONSE_BYTES * price["cloudfront_out"]),
         "Lambda@Edge": requests
-        * (price["edge_request"] + edge_memory_gb() * EDGE_SECONDS * price["edge_gb_second"]),
+        * (price["edge_request"] + edge_memory_gb() * EDGE_S * price["edge_gb_second"]),
         "logs": requests * measured.log_bytes * price["log_byte"],
         "Kinesis": requests
         * (

@@ -43,7 +43,7 @@ MAX_CPU_RATIOS: Final = {10: 0.25, 100: 0.20, 500: 0.20}
 MAX_COLD_START_RATIO: Final = 0.15
 MAX_BILLED_KB: Final = {10: 0.30, 100: 0.12}
 # CPU time of one measurement.
-ROUND_SECONDS: Final = 0.25
+ROUND_S: Final = 0.25
 
 SETTINGS: Final = {
     "schema": 1,
@@ -68,7 +68,7 @@ def collector() -> Handler:
     return lambda event: str(ready.handle(event, 5.0)["status"])
 
 
-CANDIDATES: dict[str, Callable[[], Handler]] = {"collector": collector, "peer": peer}
+CANDIDATES: Final[dict[str, Callable[[], Handler]]] = {"collector": collector, "peer": peer}
 
 
 # --- traffic ----------------------------------------------------------------------------------
@@ -253,7 +253,7 @@ def steady(report: Report, workers: dict[str, Worker], rounds: int) -> None:
         counts = {}
         for name, worker in workers.items():
             worker.run(size, 3)
-            counts[name] = max(2, int(ROUND_SECONDS / (worker.run(size, 5)["cpu"] / 5)))
+            counts[name] = max(2, int(ROUND_S / (worker.run(size, 5)["cpu"] / 5)))
         cpu: dict[str, list[float]] = {name: [] for name in workers}
         walls: dict[str, list[float]] = {name: [] for name in workers}
         for _ in range(rounds):

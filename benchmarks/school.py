@@ -26,9 +26,9 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT: Final = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "src")]
 
 import httpx  # noqa: E402 - the path comes first
@@ -39,15 +39,15 @@ from tools.dev import system  # noqa: E402 - the path comes first
 from tools.stack import client  # noqa: E402 - the path comes first
 
 #: Maximum state transitions and Lambda invocations for one account.
-REQUIREMENTS = {"transitions": 5, "invocations": 4}
+REQUIREMENTS: Final = {"transitions": 5, "invocations": 4}
 #: Guarantees of our workflow that the peer lacks.
-GUARANTEES = """\
+GUARANTEES: Final = """\
 additional guarantees: concurrent requests for one address create one account (a transaction of four
 items), only created accounts get an email (outbox, stream, event bus, queue), failures are
 compensated, each account has a Cognito user, histories contain no names, and a repeated request has
 the same response (an Express workflow). Both send one email."""
-MACHINES = "arn:aws:states:us-east-1:000000000000:stateMachine"
-EXECUTIONS = "arn:aws:states:us-east-1:000000000000:execution"
+MACHINES: Final = "arn:aws:states:us-east-1:000000000000:stateMachine"
+EXECUTIONS: Final = "arn:aws:states:us-east-1:000000000000:execution"
 
 
 class Run(NamedTuple):

@@ -1,10 +1,11 @@
 """AWS cost of one account: list prices, and the calls that each side makes."""
 
 from collections.abc import Mapping
+from typing import Final
 
-MILLION = 1_000_000
+MILLION: Final = 1_000_000
 #: List prices of us-east-1 without a free tier, November 2026; units as on the pricing pages.
-PRICES = {
+PRICES: Final = {
     "api_request": 3.50 / MILLION,  # aws.amazon.com/api-gateway/pricing, REST
     "transition": 25.00 / MILLION,  # aws.amazon.com/step-functions/pricing, Standard
     "express_request": 1.00 / MILLION,  # the same page, Express
@@ -18,9 +19,10 @@ PRICES = {
     "email": 0.10 / 1000,  # aws.amazon.com/ses/pricing
 }
 #: Assumptions: duration and memory of a warm function that makes one AWS call.
-LAMBDA_SECONDS, LAMBDA_GB = 0.03, 0.5
+LAMBDA_S: Final = 0.03
+LAMBDA_GB: Final = 0.5
 #: Calls of our workflow for one account, counted in the definitions and functions.
-OUR_CALLS = {
+OUR_CALLS: Final = {
     "api_request": 1,
     "express_request": 1,
     "express_gb_second": 0.1 * 64 / 1024,
@@ -33,14 +35,14 @@ OUR_CALLS = {
     "fifo_request": 3,
     "email": 1,
 }
-OUR_FUNCTIONS = ("validate", "identity", "relay", "notify")
-PEER_CALLS = {"api_request": 1, "write_unit": 1, "read_unit": 1, "email": 1}
+OUR_FUNCTIONS: Final = ("validate", "identity", "relay", "notify")
+PEER_CALLS: Final = {"api_request": 1, "write_unit": 1, "read_unit": 1, "email": 1}
 
 
 def dollars(calls: Mapping[str, float], transitions: float, invocations: int) -> float:
     """Return the dollars for a million accounts."""
     of_functions = invocations * (
-        PRICES["lambda_request"] + LAMBDA_SECONDS * LAMBDA_GB * PRICES["lambda_gb_second"]
+        PRICES["lambda_request"] + LAMBDA_S * LAMBDA_GB * PRICES["lambda_gb_second"]
     )
     of_calls = sum(number * PRICES[name] for name, number in calls.items())
     return MILLION * (of_functions + of_calls + transitions * PRICES["transition"])

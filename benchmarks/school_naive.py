@@ -10,13 +10,13 @@ import os
 import re
 import uuid
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
-STEPS = ("validate", "check", "create", "notify")
-TABLE = "school-naive"
-SENDER = "school@meridian.example"
+STEPS: Final = ("validate", "check", "create", "notify")
+TABLE: Final = "school-naive"
+SENDER: Final = "school@meridian.example"
 
-DEFINITION: dict[str, Any] = {
+DEFINITION: Final[dict[str, Any]] = {
     "StartAt": "Validate",
     "States": {
         "Validate": {"Type": "Task", "Resource": "{validate}", "Next": "CheckExisting"},

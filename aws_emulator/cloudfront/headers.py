@@ -5,19 +5,20 @@ Functions take lower-case header names unless they say otherwise.
 
 import re
 from collections.abc import Iterable, Mapping
+from typing import Final
 
 #: Lower-case name to a list of (name as sent, value), in order of arrival.
 type HeaderMap = dict[str, list[tuple[str, str]]]
 
 #: RFC 9110 §5.6.2: token.
-TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+TOKEN: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 #: RFC 9110 §5.5: field values hold visible characters, space, tab and obs-text; never CR, LF, NUL.
-_UNSAFE_VALUE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+_UNSAFE_VALUE: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 # Restrictions on all edge functions, "Disallowed headers": "The following HTTP headers aren't
 # exposed to edge functions, and functions can't add them. If your function adds one of these
 # headers, it fails CloudFront validation and CloudFront returns HTTP status code 502".
-_DISALLOWED = frozenset(
+_DISALLOWED: Final = frozenset(
     {
         "connection",
         "expect",
@@ -46,11 +47,11 @@ _DISALLOWED = frozenset(
         "x-real-ip",
     }
 )
-_DISALLOWED_PREFIXES = ("x-amz-cf-", "x-edge-")
+_DISALLOWED_PREFIXES: Final = ("x-amz-cf-", "x-edge-")
 
 # Restrictions on all edge functions, "Read-only headers": "Your function can read them and use
 # them as input to the function logic, but it can't change the values."
-READ_ONLY: Mapping[str, frozenset[str]] = {
+READ_ONLY: Final[Mapping[str, frozenset[str]]] = {
     "viewer-request": frozenset({"cdn-loop", "content-length", "host", "transfer-encoding", "via"}),
     "origin-request": frozenset(
         {
@@ -74,7 +75,7 @@ READ_ONLY: Mapping[str, frozenset[str]] = {
 }
 
 # Add custom headers to origin requests, "Custom headers that CloudFront can't add".
-_NEVER_CUSTOM = frozenset(
+_NEVER_CUSTOM: Final = frozenset(
     {
         "cache-control",
         "connection",
@@ -103,7 +104,7 @@ _NEVER_CUSTOM = frozenset(
 
 # Request and response behavior for custom origins, "HTTP request headers and CloudFront
 # behavior": removed on the way to the origin.
-_NEVER_FORWARDED = frozenset(
+_NEVER_FORWARDED: Final = frozenset(
     {
         "connection",
         "expect",
@@ -122,7 +123,7 @@ _NEVER_FORWARDED = frozenset(
 )
 
 #: RFC 9110 §7.6.1: these apply to one connection, so CloudFront never copies them to the viewer.
-HOP_BY_HOP = frozenset(
+HOP_BY_HOP: Final = frozenset(
     {
         "connection",
         "keep-alive",

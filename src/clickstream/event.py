@@ -17,7 +17,7 @@ type EventType = Literal["track", "page", "screen", "identify", "group", "alias"
 TYPES: Final[tuple[EventType, ...]] = ("track", "page", "screen", "identify", "group", "alias")
 
 # Segment spec: a messageId is "less than 100 characters".
-MAX_MESSAGE_ID_CHARACTERS: Final = 99
+MAX_MESSAGE_ID_CHARS: Final = 99
 # No SDK nests this deep, and every reader of the lake can parse it.
 MAX_DEPTH: Final = 500
 
@@ -146,10 +146,10 @@ def validate_event(view: View, event_type: EventType | None) -> None:
     needed = _NEEDED.get(kind)
     if needed is not None and getattr(view, needed[0]) in (None, ""):
         raise InvalidEventError(needed[1], needed[2])
-    if view.message_id is not None and len(view.message_id) > MAX_MESSAGE_ID_CHARACTERS:
+    if view.message_id is not None and len(view.message_id) > MAX_MESSAGE_ID_CHARS:
         raise InvalidEventError(
             "message_id_too_long",
-            f"the messageId is longer than {MAX_MESSAGE_ID_CHARACTERS} characters",
+            f"the messageId is longer than {MAX_MESSAGE_ID_CHARS} characters",
         )
 
 

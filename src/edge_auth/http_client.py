@@ -18,7 +18,7 @@ from urllib.parse import urlencode, urlsplit
 from edge_auth.errors import FetchError, GrantError
 
 # CloudFront stops a viewer-request function after five seconds; a callback may need two requests.
-TIMEOUT_SECONDS: Final = 2.4
+TIMEOUT_S: Final = 2.4
 MAX_RESPONSE_BYTES: Final = 65_536
 _READ_BYTES: Final = 16_384
 _LOOPBACK_HOSTS: Final = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -59,9 +59,9 @@ def post_form(url: str, form: dict[str, str]) -> dict[str, object]:
 
 def _connect(scheme: str, host: str | None, port: int | None) -> HTTPConnection:
     if scheme == "https" and host:
-        return HTTPSConnection(host, port, timeout=TIMEOUT_SECONDS)
+        return HTTPSConnection(host, port, timeout=TIMEOUT_S)
     if scheme == "http" and host in _LOOPBACK_HOSTS:
-        return HTTPConnection(host, port, timeout=TIMEOUT_SECONDS)
+        return HTTPConnection(host, port, timeout=TIMEOUT_S)
     raise FetchError(code="fetch_insecure")
 
 
@@ -71,7 +71,7 @@ def _request(method: str, url: str, form: bytes | None) -> tuple[int, bytes]:
     headers = {"Accept": "application/json", "Connection": "close"}
     if form is not None:
         headers["Content-Type"] = "application/x-www-form-urlencoded"
-    deadline = monotonic() + TIMEOUT_SECONDS
+    deadline = monotonic() + TIMEOUT_S
     try:
         connection.request(method, parts.path or "/", form, headers)
         body = bytearray()

@@ -27,10 +27,10 @@ Raises:
 """
 
 # Minimum time between two fetches, failed ones included: limits what a forged `kid` can cause.
-FETCH_COOLDOWN_SECONDS: Final = 30
+FETCH_COOLDOWN_S: Final = 30
 # AWS, "Verifying JSON web tokens": "Amazon Cognito might rotate signing keys […] refresh the cache
 # periodically". A removed key stops working after this time if the issuer responds.
-MAX_AGE_SECONDS: Final = 21_600
+MAX_AGE_S: Final = 21_600
 
 
 def _public_key(jwk: object, backend: Backend) -> tuple[str, PublicKey]:
@@ -118,11 +118,11 @@ class JwksCache:
         self._fetch_lock = allocate_lock()
 
     def refresh_if_stale(self) -> None:
-        """Fetch the key set if it is older than MAX_AGE_SECONDS.
+        """Fetch the key set if it is older than MAX_AGE_S.
 
         If that fails, keep the old keys.
         """
-        if self._clock() - self._loaded_at >= MAX_AGE_SECONDS:
+        if self._clock() - self._loaded_at >= MAX_AGE_S:
             self._refresh()
 
     def contains(self, kid: str) -> bool:
@@ -154,7 +154,7 @@ class JwksCache:
                 return
             if (
                 self._last_attempt_at is not None
-                and self._clock() - self._last_attempt_at < FETCH_COOLDOWN_SECONDS
+                and self._clock() - self._last_attempt_at < FETCH_COOLDOWN_S
             ):
                 return
             self._last_attempt_at = self._clock()

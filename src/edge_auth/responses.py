@@ -23,7 +23,7 @@ _STATUS_DESCRIPTIONS: Final = {
     503: "Service Unavailable",
 }
 # The key cache doesn't fetch again before this time, so an earlier retry would fail too.
-_RETRY_AFTER_SECONDS: Final = "30"
+_RETRY_AFTER_S: Final = "30"
 
 
 class Outcome:
@@ -144,7 +144,7 @@ def _error_headers(error: EdgeAuthError) -> dict[str, str]:
     if isinstance(error, MethodError):
         return {"Allow": ", ".join(error.allowed)}
     if error.status == 503:
-        return {"Retry-After": _RETRY_AFTER_SECONDS}
+        return {"Retry-After": _RETRY_AFTER_S}
     if error.status != 401:
         return {}
     detail = ', error="invalid_token"' if isinstance(error, TokenError) else ""

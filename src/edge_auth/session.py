@@ -14,7 +14,7 @@ from edge_auth.viewer_request import ViewerRequest
 # KB. A larger session could make every request of the browser fail.
 MAX_SESSION_BYTES: Final = 9_216
 # Lifetime of the cookies that detect refresh and sign-in loops.
-LOOP_DETECTION_SECONDS: Final = 60
+LOOP_DETECTION_S: Final = 60
 
 
 def session_cookies(
@@ -56,7 +56,7 @@ def was_refresh_attempted(request: ViewerRequest) -> bool:
 def refresh_attempt_cookie(request: ViewerRequest) -> list[str]:
     """Return the Set-Cookie value that records which refresh token was used."""
     value = fingerprint(read_refresh_token(request))
-    return cookies.set_cookie(cookies.REFRESH_ATTEMPT_COOKIE, value, LOOP_DETECTION_SECONDS)
+    return cookies.set_cookie(cookies.REFRESH_ATTEMPT_COOKIE, value, LOOP_DETECTION_S)
 
 
 def count_sign_ins(request: ViewerRequest) -> int:
@@ -68,7 +68,7 @@ def count_sign_ins(request: ViewerRequest) -> int:
 def sign_in_count_cookie(request: ViewerRequest) -> list[str]:
     """Return the Set-Cookie value that counts one more completed sign-in."""
     count = min(count_sign_ins(request) + 1, 999)
-    return cookies.set_cookie(cookies.SIGN_IN_COUNT_COOKIE, str(count), LOOP_DETECTION_SECONDS)
+    return cookies.set_cookie(cookies.SIGN_IN_COUNT_COOKIE, str(count), LOOP_DETECTION_S)
 
 
 def describe(claims: Claims, now: float) -> dict[str, object]:

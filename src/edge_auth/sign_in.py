@@ -57,9 +57,7 @@ def start(
         code_challenge_method="S256",
     )
     name = f"{cookies.SIGN_IN_COOKIE_PREFIX}{pending.id}"
-    new_cookies = cookies.set_cookie(
-        name, pending.cookie_value(now), sign_in_state.LIFETIME_SECONDS
-    )
+    new_cookies = cookies.set_cookie(name, pending.cookie_value(now), sign_in_state.LIFETIME_S)
     new_cookies += cookies.delete_cookies(_oldest_pending(request))
     return redirect(
         request, location, reason, code=code, set_cookies=new_cookies + (set_cookies or [])

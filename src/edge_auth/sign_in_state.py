@@ -14,7 +14,7 @@ from edge_auth.encoding import base64url_decode, base64url_encode
 from edge_auth.errors import SignInExpiredError, StateError, TokenError
 
 SECRET_BYTES: Final = 32
-LIFETIME_SECONDS: Final = 600  # from the redirect to the callback
+LIFETIME_S: Final = 600  # from the redirect to the callback
 MAX_STATE_CHARS: Final = 4_096
 # Layout of the state: id, MAC, encrypted(start time, return URL).
 ID_BYTES: Final = 9
@@ -58,14 +58,14 @@ class SignInState:
 
         Raises:
             StateError: The state is malformed or belongs to another sign-in.
-            SignInExpiredError: The sign-in started more than LIFETIME_SECONDS ago.
+            SignInExpiredError: The sign-in started more than LIFETIME_S ago.
         """
         data = _decode_state(state)
         mac, sealed = data[ID_BYTES : ID_BYTES + MAC_BYTES], data[ID_BYTES + MAC_BYTES :]
         if not hmac.compare_digest(mac, self._mac(sealed)):
             raise StateError
         opened = self._encrypt(sealed)
-        if not 0 <= now - int.from_bytes(opened[:TIME_BYTES]) <= LIFETIME_SECONDS:
+        if not 0 <= now - int.from_bytes(opened[:TIME_BYTES]) <= LIFETIME_S:
             raise SignInExpiredError
         return opened[TIME_BYTES:].decode()
 

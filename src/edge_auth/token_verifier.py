@@ -14,7 +14,7 @@ from edge_auth.rsa import PublicKey
 # The cache has two generations of this size. A full generation replaces the older one.
 MAX_CACHED_TOKENS: Final = 512
 # A removed signing key stops working after this time at the latest.
-CACHE_SECONDS: Final = 300
+CACHE_S: Final = 300
 # All access tokens signed with one key have the same header segment, and so have all ID tokens.
 MAX_CACHED_HEADERS: Final = 8
 
@@ -80,7 +80,7 @@ class TokenVerifier:
             self._headers = {**self._headers, header: key} if has_space else {header: key}
         if len(self._recent) >= MAX_CACHED_TOKENS:
             self._older, self._recent = self._recent, {}
-        self._recent[digest] = (min(expires, now + CACHE_SECONDS), signature, claims)
+        self._recent[digest] = (min(expires, now + CACHE_S), signature, claims)
         return claims
 
     def _find_key(self, header: bytes, payload: bytes, now: float) -> PublicKey:

@@ -14,16 +14,16 @@ from edge_ingest.kinesis import KinesisError, RecordEntry
 from edge_ingest.regions import nearest_first
 
 MAX_ATTEMPTS: Final = 3  # in each region
-BACKOFF_SECONDS: Final = 0.05
-CALL_TIMEOUT_SECONDS: Final = 2.0
+BACKOFF_S: Final = 0.05
+CALL_TIMEOUT_S: Final = 2.0
 # After a region failed, requests try it last for this time instead of waiting for it again.
-REGION_COOLDOWN_SECONDS: Final = 10.0
+REGION_COOLDOWN_S: Final = 10.0
 # After a shard throttled a partition key, random suffixes spread it over shards for this time.
-HOT_KEY_SECONDS: Final = 60.0
+HOT_KEY_S: Final = 60.0
 HOT_KEY_SUFFIXES: Final = 16
 _MAX_HOT_KEYS: Final = 1024
 # Shorter than any call to Kinesis takes.
-_MIN_CALL_SECONDS: Final = 0.05
+_MIN_CALL_S: Final = 0.05
 _THROTTLED: Final = "ProvisionedThroughputExceededException"
 
 
@@ -87,7 +87,7 @@ class Delivery:
         regions = self._regions_in_order()
         for n, region in enumerate(regions):
             left = deadline - self._clock()
-            if left < _MIN_CALL_SECONDS:
+            if left < _MIN_CALL_S:
                 break
             failover = region != self._regions[0]
             records = pack(region, failover)
@@ -95,7 +95,7 @@ class Delivery:
             if self._put(region, records, key, self._clock() + left / (len(regions) - n)):
                 self._cooldowns.pop(region, None)
                 return Delivered(region, failover, len(records), sum(map(len, records)))
-            self._cooldowns[region] = self._clock() + REGION_COOLDOWN_SECONDS
+            self._cooldowns[region] = self._clock() + REGION_COOLDOWN_S
         raise ServiceUnavailableError(
             "unavailable", "no stream stored the events; send them again", 2 + int(8 * _random())
         )
@@ -109,13 +109,13 @@ class Delivery:
         pending = list(records)
         for attempt in range(MAX_ATTEMPTS):
             left = deadline - self._clock()
-            if left < _MIN_CALL_SECONDS:
+            if left < _MIN_CALL_S:
                 return False
             partition_key = self._spread(key)
             entries = [RecordEntry(data, partition_key) for data in pending]
             try:
                 codes = self._stream.put_records(
-                    region, self._stream_name, entries, min(left, CALL_TIMEOUT_SECONDS)
+                    region, self._stream_name, entries, min(left, CALL_TIMEOUT_S)
                 )
             except KinesisError as error:
                 if not error.retryable:
@@ -135,7 +135,7 @@ class Delivery:
         # Full jitter ("Exponential Backoff And Jitter", AWS Architecture Blog): clients that
         # failed together don't retry together.
         if attempt + 1 < MAX_ATTEMPTS:
-            pause = _random() * BACKOFF_SECONDS * 2 ** (attempt + 1)
+            pause = _random() * BACKOFF_S * 2 ** (attempt + 1)
             self._sleep(max(0.0, min(pause, deadline - self._clock())))
 
     def _spread(self, key: str) -> str:
@@ -151,7 +151,7 @@ class Delivery:
     def _mark_hot(self, key: str) -> None:
         if len(self._hot_keys) >= _MAX_HOT_KEYS:
             self._hot_keys.clear()
-        self._hot_keys[key] = self._clock() + HOT_KEY_SECONDS
+        self._hot_keys[key] = self._clock() + HOT_KEY_S
 
 
 def _random() -> float:

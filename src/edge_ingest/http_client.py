@@ -10,7 +10,7 @@ import socket
 import time
 from typing import Final, NamedTuple, Protocol
 
-CONNECT_TIMEOUT_SECONDS: Final = 1.0
+CONNECT_TIMEOUT_S: Final = 1.0
 # A PutRecords response has about 100 bytes per record, so valid responses are far smaller.
 MAX_RESPONSE_BYTES: Final = 4 * 1024 * 1024
 _READ_BYTES: Final = 64 * 1024
@@ -118,7 +118,7 @@ class Connection:
 
     def _open(self, deadline: float) -> socket.socket:
         try:
-            timeout = min(CONNECT_TIMEOUT_SECONDS, _seconds_left(deadline))
+            timeout = min(CONNECT_TIMEOUT_S, _seconds_left(deadline))
             self._socket = self._connect(self.endpoint, timeout)
         except OSError as error:
             raise TransportError(f"connection failed: {type(error).__name__}") from error

@@ -33,7 +33,7 @@ _CLOCK_SKEW_ERRORS: Final = {
     "RequestExpired",
     "RequestTimeTooSkewed",
 }
-_MIN_SKEW_SECONDS: Final = 60.0
+_MIN_SKEW_S: Final = 60.0
 
 
 class RecordEntry(NamedTuple):
@@ -134,7 +134,7 @@ class KinesisClient:
         if _error_code(response) not in _CLOCK_SKEW_ERRORS:
             return False
         skew = _server_time(response) - self._clock()
-        if abs(skew - self._skew) < _MIN_SKEW_SECONDS:
+        if abs(skew - self._skew) < _MIN_SKEW_S:
             return False
         self._skew = skew
         return True

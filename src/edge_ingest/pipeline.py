@@ -31,9 +31,9 @@ from edge_ingest.settings import Settings, Source
 from edge_ingest.validation import RequestContext, check_batch_size, validate
 
 # SDKs give up on a slow request and retry it. The function's timeout can end the request earlier.
-DELIVERY_TIMEOUT_SECONDS: Final = 8.0
+DELIVERY_TIMEOUT_S: Final = 8.0
 # Reserved for the response and the log entry before the function times out.
-_RESPONSE_SECONDS: Final = 0.5
+_RESPONSE_S: Final = 0.5
 
 
 class Ingested(NamedTuple):
@@ -121,7 +121,7 @@ class Pipeline:
             edge_region=self._edge_region,
         )
         key = clickstream.partition_key(source.write_key, redacted.visitor or request.request_id)
-        seconds_left = deadline - self._monotonic() - _RESPONSE_SECONDS
+        seconds_left = deadline - self._monotonic() - _RESPONSE_S
         return self._delivery.deliver(
-            partial(pack, redacted, provenance), key, min(DELIVERY_TIMEOUT_SECONDS, seconds_left)
+            partial(pack, redacted, provenance), key, min(DELIVERY_TIMEOUT_S, seconds_left)
         )

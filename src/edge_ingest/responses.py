@@ -28,8 +28,8 @@ _PHRASES: Final = {
     429: "Too Many Requests",
     503: "Service Unavailable",
 }
-PREFLIGHT_MAX_AGE_SECONDS: Final = 7200  # Chromium's upper limit
-SDK_SETTINGS_MAX_AGE_SECONDS: Final = 300
+PREFLIGHT_MAX_AGE_S: Final = 7200  # Chromium's upper limit
+SDK_SETTINGS_MAX_AGE_S: Final = 300
 
 _NO_STORE: Final = "no-store"
 # Request values that a response may repeat: an origin (RFC 6454 §6.2), a list of header names.
@@ -94,7 +94,7 @@ def preflight(request: Request) -> Response:
     headers = {
         **_cors_headers(request),
         "access-control-allow-methods": "GET, HEAD, POST, OPTIONS",
-        "access-control-max-age": str(PREFLIGHT_MAX_AGE_SECONDS),
+        "access-control-max-age": str(PREFLIGHT_MAX_AGE_S),
     }
     if re.fullmatch(_HEADER_NAMES, names):
         headers["access-control-allow-headers"] = names
@@ -108,7 +108,7 @@ def sdk_settings_response(document: object) -> Response:
     CloudFront and browsers cache it for all origins, so it allows any origin.
     """
     headers = {"access-control-allow-origin": "*"}
-    cache = f"public, max-age={SDK_SETTINGS_MAX_AGE_SECONDS}"
+    cache = f"public, max-age={SDK_SETTINGS_MAX_AGE_S}"
     return _json_response(200, document, headers, cache)
 
 

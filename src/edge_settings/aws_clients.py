@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 #: Cognito's key set has two keys, less than 1 KB.
 MAX_JWKS_BYTES: Final = 64 * 1024
-TIMEOUT_SECONDS: Final = 10
+TIMEOUT_S: Final = 10
 #: An attacker who could replace signing keys in transit could sign any token.
 _SECURE_PREFIXES: Final = ("https://", "http://127.0.0.1:", "http://localhost:")
 
@@ -44,7 +44,7 @@ def download_package(version_arn: str) -> bytes:
     function, _, version = version_arn.rpartition(":")
     try:
         found = _lambda().get_function(FunctionName=function, Qualifier=version)
-        with urllib.request.urlopen(found["Code"]["Location"], timeout=TIMEOUT_SECONDS) as response:  # noqa: S310 - a presigned URL from Lambda
+        with urllib.request.urlopen(found["Code"]["Location"], timeout=TIMEOUT_S) as response:  # noqa: S310 - a presigned URL from Lambda
             package: bytes = response.read()
     except (ClientError, BotoCoreError, OSError) as error:
         raise PackageError(f"Can't download the package of {version_arn}: {error}.") from error
@@ -85,7 +85,7 @@ def download_jwks(uri: str) -> dict[str, object]:
     if not uri.startswith(_SECURE_PREFIXES):
         raise SigningKeysError(f"jwks_uri must use https or a loopback host, not {uri}.")
     try:
-        with urllib.request.urlopen(uri, timeout=TIMEOUT_SECONDS) as response:  # noqa: S310 - checked above
+        with urllib.request.urlopen(uri, timeout=TIMEOUT_S) as response:  # noqa: S310 - checked above
             body: bytes = response.read(MAX_JWKS_BYTES + 1)
         document = json.loads(body) if len(body) <= MAX_JWKS_BYTES else None
     except (OSError, ValueError) as error:
@@ -136,5 +136,5 @@ def send_response(url: str, document: dict[str, object]) -> None:
     request = urllib.request.Request(  # noqa: S310 - a presigned URL from CloudFormation
         url, data=json.dumps(document).encode(), method="PUT", headers={"Content-Type": ""}
     )
-    with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS):  # noqa: S310 - as above
+    with urllib.request.urlopen(request, timeout=TIMEOUT_S):  # noqa: S310 - as above
         pass

@@ -8,7 +8,7 @@ from typing import Final
 
 from stepfunctions import email_address
 
-MAX_NAME_CHARACTERS: Final = 200
+MAX_NAME_CHARS: Final = 200
 PROGRAMME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 #: BCP 47, 2.1, simple forms: a language with an optional script and an optional region.
 LOCALE: Final = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z]{4})?(-([A-Za-z]{2}|[0-9]{3}))?")
@@ -74,8 +74,8 @@ def _email(text: str) -> Reason | None:
 def _name(text: str) -> Reason | None:
     if not text.strip():
         return Reason("missing", "name", "Name is required.")
-    if len(text) > MAX_NAME_CHARACTERS:
-        message = f"Name can't be longer than {MAX_NAME_CHARACTERS} characters."
+    if len(text) > MAX_NAME_CHARS:
+        message = f"Name can't be longer than {MAX_NAME_CHARS} characters."
         return Reason("too_long", "name", message)
     # Cc, Cs and Cn have no visible form. Cf is valid: Hindi and Persian names need the joiners.
     if any(unicodedata.category(character) in {"Cc", "Cs", "Cn"} for character in text):

@@ -88,7 +88,7 @@ def test_status_other_than_200_is_rejected(server: str, path: str) -> None:
 def test_slow_response_is_abandoned_at_timeout(
     server: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(http_client, "TIMEOUT_SECONDS", 0.4)
+    monkeypatch.setattr(http_client, "TIMEOUT_S", 0.4)
     with pytest.raises(FetchError) as raised:
         http_client.get(f"{server}/slow")
     assert raised.value.code in {"fetch_timeout", "fetch_failed"}

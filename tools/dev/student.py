@@ -14,7 +14,7 @@ from tools.paths import STATE
 from tools.stack import StackTarget, client, describe_stack, find_running_stack
 
 #: The user pool's password policy (stacks/foundation.yaml).
-MIN_PASSWORD_CHARACTERS: Final = 12
+MIN_PASSWORD_CHARS: Final = 12
 _EMAIL: Final = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
 
@@ -40,8 +40,8 @@ class StudentOptions:
                 "For example: make student EMAIL=asha@example.com PAYING=1"
             )
         password = environment.get("PASSWORD") or secrets.token_urlsafe(12)
-        if len(password) < MIN_PASSWORD_CHARACTERS:
-            raise CommandError(f"PASSWORD must have at least {MIN_PASSWORD_CHARACTERS} characters.")
+        if len(password) < MIN_PASSWORD_CHARS:
+            raise CommandError(f"PASSWORD must have at least {MIN_PASSWORD_CHARS} characters.")
         return cls(email, password, paying=environment.get("PAYING", "") not in ("", "0"))
 
 

@@ -17,22 +17,22 @@ from urllib.parse import urlsplit
 #: request line, a referrer and a user agent below this size.
 MAX_LINE_BYTES: Final = 32_768
 
-_MONTHS = {
+_MONTHS: Final = {
     name: number
     for number, name in enumerate(
         ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"), 1
     )
 }
-_CLIENT = re.compile(rb"(\S+) (\S+) ([^\[]*) ?(?=\[)")
-_TIME = re.compile(
+_CLIENT: Final = re.compile(rb"(\S+) (\S+) ([^\[]*) ?(?=\[)")
+_TIME: Final = re.compile(
     rb"\[([0-9]{2})/([A-Z][a-z]{2})/([0-9]{4}):([0-9]{2}):([0-9]{2}):([0-9]{2})"
     rb" ([+-])([0-9]{2})([0-9]{2})\] "
 )
-_QUOTED = re.compile(rb'"((?:[^"\\]|\\.)*)("(?= |$)|$)')
-_REQUEST = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]{1,32}) (\S.*?)(?: (HTTP/[0-9.]{1,5}))?")
-_NUMBERS = re.compile(rb" ([1-5][0-9]{2}) ([0-9]{1,18}|-)(?= |$)")
-_ESCAPE = re.compile(rb"\\(x[0-9A-Fa-f]{2}|.)", re.DOTALL)
-_CONTROLS = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"v": b"\v", b"b": b"\b", b"f": b"\f"}
+_QUOTED: Final = re.compile(rb'"((?:[^"\\]|\\.)*)("(?= |$)|$)')
+_REQUEST: Final = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]{1,32}) (\S.*?)(?: (HTTP/[0-9.]{1,5}))?")
+_NUMBERS: Final = re.compile(rb" ([1-5][0-9]{2}) ([0-9]{1,18}|-)(?= |$)")
+_ESCAPE: Final = re.compile(rb"\\(x[0-9A-Fa-f]{2}|.)", re.DOTALL)
+_CONTROLS: Final = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"v": b"\v", b"b": b"\b", b"f": b"\f"}
 
 
 class Request(NamedTuple):

@@ -22,7 +22,7 @@ MAX_LOST_CONNECTIONS: Final = 3
 FIRST_WAIT_S: Final = 0.1
 MAX_WAIT_S: Final = 5.0
 
-_CODE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+_CODE: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 
 class Delivery(NamedTuple):

@@ -19,7 +19,7 @@ LIBRARY: Final = {"name": "meridian-replay", "version": "1.0.0"}
 #: CloudFront accepts 20 KB for all headers of a request.
 MAX_USER_AGENT_BYTES: Final = 1_024
 
-_NOT_VISIBLE = re.compile(r"[^\x20-\x7e]")
+_NOT_VISIBLE: Final = re.compile(r"[^\x20-\x7e]")
 
 
 class Visitor(NamedTuple):

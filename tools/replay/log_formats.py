@@ -21,7 +21,7 @@ from tools.replay.combined_log_format import BadLine, Request
 #: The format must read at least this share of the sampled lines.
 MIN_READABLE_SHARE: Final = 0.5
 #: Characters of a refused line that a message shows.
-_SHOWN_CHARACTERS: Final = 120
+_SHOWN_CHARS: Final = 120
 _COMBINED_LINE: Final = (
     '203.0.113.7 - - [25/Nov/2026:10:00:00 +0000] "GET / HTTP/1.1" 200 512 "-" "Mozilla/5.0"'
 )
@@ -121,11 +121,11 @@ def formats() -> list[LogFormat]:
 
 def _shown(line: bytes) -> str:
     text = line.decode("utf-8", "replace").strip()
-    return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}…"
+    return text if len(text) <= _SHOWN_CHARS else f"{text[:_SHOWN_CHARS]}…"
 
 
 #: "%v:%p %h %l %u %t": a virtual host with its port comes before the client.
-_VHOST = re.compile(rb"[^\s:\[]+:[0-9]{1,5} (?=\S+ \S+ [^\[]*\[)")
+_VHOST: Final = re.compile(rb"[^\s:\[]+:[0-9]{1,5} (?=\S+ \S+ [^\[]*\[)")
 
 
 def _combined(line: bytes) -> Request | BadLine:
@@ -215,7 +215,7 @@ def _decoded(text: str | None) -> str | None:
     return None if text in (None, "-") else unquote(unquote(str(text)))
 
 
-_QUOTED_OR_WORD = re.compile(r'"((?:[^"\\]|\\.)*)"|(\S+)')
+_QUOTED_OR_WORD: Final = re.compile(r'"((?:[^"\\]|\\.)*)"|(\S+)')
 
 
 def _load_balancer(line: bytes) -> Request | BadLine:

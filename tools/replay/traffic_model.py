@@ -29,14 +29,23 @@ SITE: Final = "https://school.example"
 #: A Monday. The date is fixed, so that a seed always gives the same bytes.
 DAY: Final = datetime(2025, 9, 15, tzinfo=UTC)
 
-_SUBJECTS = (
+_SUBJECTS: Final = (
     "maths", "physics", "chemistry", "biology", "english", "history", "music", "drawing",
     "programming", "economics",
 )  # fmt: skip
-_PAGES = ("/", "/courses/", "/timetable/", "/teachers/", "/prices/", "/signup/", "/blog/", "/help/")
-_FILES = ("/favicon.ico", "/assets/style.css", "/assets/reset.css", "/assets/app.js")
-_NETWORKS = ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24")
-_REFERRERS = {"search": "https://www.google.com/", "elsewhere": "https://forum.example/"}
+_PAGES: Final = (
+    "/",
+    "/courses/",
+    "/timetable/",
+    "/teachers/",
+    "/prices/",
+    "/signup/",
+    "/blog/",
+    "/help/",
+)
+_FILES: Final = ("/favicon.ico", "/assets/style.css", "/assets/reset.css", "/assets/app.js")
+_NETWORKS: Final = ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24")
+_REFERRERS: Final = {"search": "https://www.google.com/", "elsewhere": "https://forum.example/"}
 
 
 class _Visitor(NamedTuple):

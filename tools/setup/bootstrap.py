@@ -35,7 +35,7 @@ NEEDED_BYTES: Final = 1_200_000_000
 # Compiled at installation: without bytecode, each first start takes seconds longer.
 SYNC: Final = ["sync", "--frozen", "--compile-bytecode"]
 #: Environment, dependency groups, packages to import as a check.
-ENVIRONMENTS: tuple[tuple[str, list[str], list[str]], ...] = (
+ENVIRONMENTS: Final[tuple[tuple[str, list[str], list[str]], ...]] = (
     (".venv", [], ["samcli", "boto3", "pytest", "hypothesis", "pyarrow", "duckdb", "uvicorn"]),
     (".venv-emulator", ["--only-group", "emulator"], ["ministack", "samtranslator", "uvicorn"]),
     (".venv-lambda", ["--only-group", "lambda-runtime"], ["awslambdaric", "boto3"]),

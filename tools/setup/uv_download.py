@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 VERSION: Final = "0.13.9"
 #: (system, machine, C library): file name and SHA-256 of the wheel, from the index.
-WHEELS: dict[tuple[str, str, str], tuple[str, str]] = {
+WHEELS: Final[dict[tuple[str, str, str], tuple[str, str]]] = {
     ("Linux", "x86_64", "glibc"): (
         "uv-0.13.9-py3-none-manylinux_2_17_x86_64.manylinux2014_x86_64.whl",
         "d7f459fe4fd247d830351c75686d3996ace3c6f3f728eb0e85a30b7ada0cef19",

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-_VERSION = re.compile(r"arn:aws:lambda:(?P<region>[a-z0-9-]+):\d{12}:function:[^:]+:\d+")
+_VERSION: Final = re.compile(r"arn:aws:lambda:(?P<region>[a-z0-9-]+):\d{12}:function:[^:]+:\d+")
 # Quotas on Lambda@Edge: timeout in seconds, memory in MB, and zipped package size in bytes, by
 # event. Newer pages state higher values; the emulator keeps the stricter ones.
 _QUOTAS: Final = {

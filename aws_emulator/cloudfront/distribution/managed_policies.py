@@ -19,18 +19,18 @@ from aws_emulator.cloudfront.policies import (
 
 _DAY_S: Final = 86_400
 _YEAR_S: Final = 31_536_000
-_ALL_VIEWER = NameSelection("allViewer")
+_ALL_VIEWER: Final = NameSelection("allViewer")
 
 
 def _whitelist(*names: str) -> NameSelection:
     return NameSelection("whitelist", frozenset(names))
 
 
-_ORIGIN_CONTROLS = _whitelist(
+_ORIGIN_CONTROLS: Final = _whitelist(
     "host", "origin", "x-http-method-override", "x-http-method", "x-method-override"
 )
 
-CACHE_POLICIES: dict[str, CachePolicy] = {
+CACHE_POLICIES: Final[dict[str, CachePolicy]] = {
     policy.id: policy
     for policy in (
         # Amplify
@@ -90,7 +90,7 @@ CACHE_POLICIES: dict[str, CachePolicy] = {
 }
 
 #: AllViewerAndCloudFrontHeaders-2022-06 lists these: "released through June 2022".
-_CLOUDFRONT_HEADERS_2022_06 = frozenset(
+_CLOUDFRONT_HEADERS_2022_06: Final = frozenset(
     {
         "cloudfront-forwarded-proto",
         "cloudfront-is-android-viewer",
@@ -115,9 +115,9 @@ _CLOUDFRONT_HEADERS_2022_06 = frozenset(
         "cloudfront-viewer-tls",
     }
 )
-_PREFLIGHT = ("access-control-request-headers", "access-control-request-method")
+_PREFLIGHT: Final = ("access-control-request-headers", "access-control-request-method")
 
-ORIGIN_REQUEST_POLICIES: dict[str, OriginRequestPolicy] = {
+ORIGIN_REQUEST_POLICIES: Final[dict[str, OriginRequestPolicy]] = {
     policy.id: policy
     for policy in (
         # AllViewer
@@ -157,11 +157,11 @@ ORIGIN_REQUEST_POLICIES: dict[str, OriginRequestPolicy] = {
     )
 }
 
-_SIMPLE_CORS = Cors(("*",))
-_PREFLIGHT_CORS = Cors(
+_SIMPLE_CORS: Final = Cors(("*",))
+_PREFLIGHT_CORS: Final = Cors(
     ("*",), ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"), expose=("*",)
 )
-_SECURITY = (
+_SECURITY: Final = (
     ("X-XSS-Protection", "1; mode=block", False),
     ("X-Frame-Options", "SAMEORIGIN", False),
     ("Referrer-Policy", "strict-origin-when-cross-origin", False),
@@ -169,7 +169,7 @@ _SECURITY = (
     ("Strict-Transport-Security", "max-age=31536000", False),
 )
 
-RESPONSE_HEADERS_POLICIES: dict[str, ResponseHeadersPolicy] = {
+RESPONSE_HEADERS_POLICIES: Final[dict[str, ResponseHeadersPolicy]] = {
     policy.id: policy
     for policy in (
         # CORS-and-SecurityHeadersPolicy

@@ -30,7 +30,7 @@ MAX_BASE64_BODY_BYTES: Final[dict[str, int]] = {
 }
 # Restrictions on all edge functions, "URI": "The total size of the URI, including the query string,
 # must be less than 8,192 characters."
-MAX_URI_CHARACTERS: Final = 8_192
+MAX_URI_CHARS: Final = 8_192
 
 # Query strings: "The query string can't include spaces, control characters, or the fragment
 # identifier (#)."
@@ -138,9 +138,9 @@ def _target(result: Mapping[str, Any], sent: Mapping[str, Any]) -> tuple[str, st
         raise FunctionResultError(
             "The querystring contains spaces, control characters or #.", code="BadQuerystring"
         )
-    if len(uri) + len(query) + bool(query) >= MAX_URI_CHARACTERS:
+    if len(uri) + len(query) + bool(query) >= MAX_URI_CHARS:
         raise FunctionResultError(
-            f"The uri has {MAX_URI_CHARACTERS:,} or more characters.", code="TooLarge"
+            f"The uri has {MAX_URI_CHARS:,} or more characters.", code="TooLarge"
         )
     return uri, query
 

@@ -18,7 +18,7 @@ from aws_emulator.ministack.symbols import Symbols
 #: A bound, because expressions come from deployed templates.
 _MAX_PARSED: Final = 4_096
 #: Evaluation steps between two readings of the thread's clock, which is a system call.
-_CLOCK_INTERVAL_STEPS: Final = 64
+_STEPS_PER_CLOCK_READ: Final = 64
 
 
 def install(_settings: Settings, _control: ControlApi, _application: Any) -> None:
@@ -55,7 +55,7 @@ def install(_settings: Settings, _control: ControlApi, _application: Any) -> Non
         if self.max_depth is not None and self.depth > self.max_depth:
             raise exceptions.JException("D1011", -1)
         self.steps += 1
-        if self.timeout is None or self.steps % _CLOCK_INTERVAL_STEPS:
+        if self.timeout is None or self.steps % _STEPS_PER_CLOCK_READ:
             return
         now = time.thread_time()
         # Another thread may have created the expression: time starts with the evaluation.

@@ -17,7 +17,7 @@ from aws_emulator.ministack.control_api import ControlApi, Query
 from aws_emulator.ministack.settings import Settings
 from aws_emulator.ministack.symbols import Symbols
 
-_SECONDS: Final = 3600
+_SESSION_S: Final = 3600
 
 
 def install(settings: Settings, control: ControlApi, _application: Any) -> None:
@@ -38,7 +38,7 @@ def install(settings: Settings, control: ControlApi, _application: Any) -> None:
             "SecretAccessKey": secrets.token_urlsafe(30),
             "SessionToken": secrets.token_urlsafe(60),
         }
-        expires = time.time() + _SECONDS
+        expires = time.time() + _SESSION_S
         sts["register_session"](
             key["AccessKeyId"],
             {

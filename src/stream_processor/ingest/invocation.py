@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -108,7 +108,7 @@ def change_batches(event: Json) -> list[Batch[ChangeRecord]]:
     return _grouped([_change(record, event.get("shardId")) for record in records])
 
 
-_SEQUENCE = attrgetter("sequence")
+_SEQUENCE: Final = attrgetter("sequence")
 
 
 def _grouped[R: (StreamRecord, ChangeRecord)](

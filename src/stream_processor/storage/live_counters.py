@@ -24,7 +24,7 @@ PARTITION: Final = "live"
 OTHER: Final = "(other)"
 #: Name of an empty value.
 NONE: Final = "(none)"
-_MAX_NAME_LENGTH: Final = 200
+_MAX_NAME_CHARS: Final = 200
 #: At most two invocations of a shard overlap, so one of these attempts succeeds.
 _MAX_ATTEMPTS: Final = 10
 
@@ -142,7 +142,7 @@ def _map(counts: Counter[str]) -> Item:
     for name, count in counts.items():
         # An item holds 400 KB and an attribute name needs a character; clients choose the length
         # of a page's path.
-        named[name[:_MAX_NAME_LENGTH] or NONE] += count
+        named[name[:_MAX_NAME_CHARS] or NONE] += count
     return {"M": {name: {"N": str(count)} for name, count in named.items()}}
 
 

@@ -10,7 +10,17 @@ import pytest
 from tests.support.paths import ROOT
 
 CONSTANT_NAME = re.compile(r"_?[A-Z][A-Z0-9_]*")
-UNITS = {"S", "MS", "US", "SECONDS", "MINUTES", "HOURS", "DAYS", "BYTES", "KB", "KIB", "MB", "MIB"}
+UNITS = {
+    *("S", "MS", "US", "NS", "MINUTES", "HOURS", "DAYS", "YEARS"),
+    *("BYTES", "KB", "KIB", "MB", "MIB", "GB", "GIB", "CHARS", "BITS"),
+}
+#: Other spellings of a unit.
+UNIT_SYNONYMS = {"SEC", "SECS", "SECONDS", "MILLIS", "MILLISECONDS", "CHARACTERS", "LENGTH"}
+#: A number with one of these words has a unit: TIMEOUT_S.
+DURATIONS = {
+    *("AGE", "COOLDOWN", "DELAY", "DURATION", "GRACE", "INTERVAL", "LIFETIME", "MARGIN"),
+    *("PAUSE", "PERIOD", "TIMEOUT", "TTL", "WAIT"),
+}
 #: Use MAX_ and MIN_.
 LIMIT_WORDS = {"MAXIMUM", "MINIMUM", "MOST", "LEAST", "LONGEST", "SHORTEST", "LARGEST"}
 #: A test name states subject, condition and result, without these subjects.
@@ -22,52 +32,53 @@ TEST_FOLDERS = ("tests", "aws_emulator/tests", "tools/tests")
 
 
 def sources() -> list[Path]:
-    """Return the Python files of the product, the emulator and the tools, without tests."""
-    folders = (ROOT / name for name in ("src", "aws_emulator", "tools"))
+    """Return the Python files of the product, the emulator, the tools and the benchmarks."""
+    folders = (ROOT / name for name in ("src", "aws_emulator", "tools", "benchmarks"))
     paths = [path for folder in folders for path in sorted(folder.rglob("*.py"))]
     return [path for path in paths if "tests" not in path.parts]
 
 
-def is_simple(value: ast.expr | None) -> bool:
-    """Return whether an expression consists of number, bytes and string literals."""
+def is_number(value: ast.expr | None) -> bool:
+    """Return whether an expression consists of number literals."""
     match value:
         case ast.Constant(value=bool()):
             return False
-        case ast.Constant(value=int() | float() | bytes() | str()) | ast.JoinedStr():
+        case ast.Constant(value=int() | float()):
             return True
         case ast.BinOp(left=left, right=right):
-            return is_simple(left) and is_simple(right)
+            return is_number(left) and is_number(right)
         case ast.UnaryOp(operand=operand):
-            return is_simple(operand)
+            return is_number(operand)
     return False
 
 
-def constants(tree: ast.Module) -> Iterator[tuple[str, ast.stmt]]:
+def constants(tree: ast.Module) -> Iterator[tuple[str, ast.Assign | ast.AnnAssign]]:
     """Yield the module's upper-case names with their assignments."""
     for node in tree.body:
-        targets = node.targets if isinstance(node, ast.Assign) else []
-        if isinstance(node, ast.AnnAssign):
-            targets = [node.target]
-        for target in targets:
-            if isinstance(target, ast.Name) and CONSTANT_NAME.fullmatch(target.id):
-                yield target.id, node
+        if not isinstance(node, ast.Assign | ast.AnnAssign):
+            continue
+        for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
+            for name in target.elts if isinstance(target, ast.Tuple) else [target]:
+                if isinstance(name, ast.Name) and CONSTANT_NAME.fullmatch(name.id):
+                    yield name.id, node
 
 
-def untyped_constants(text: str) -> list[str]:
-    """Return the number, bytes and string constants that aren't annotated."""
+def unfinal_constants(text: str) -> list[str]:
+    """Return the module-level constants that aren't annotated with Final."""
     return [
         name
         for name, node in constants(ast.parse(text))
-        if isinstance(node, ast.Assign) and is_simple(node.value)
+        if isinstance(node, ast.Assign) or not ast.unparse(node.annotation).startswith("Final")
     ]
 
 
 def misnamed_constants(text: str) -> list[str]:
-    """Return the constants whose unit isn't last, or that don't use MAX_ and MIN_."""
+    """Return the constants without their unit at the end, or with another word than MAX or MIN."""
     found = []
-    for name, _ in constants(ast.parse(text)):
-        *first, _last = words = name.strip("_").split("_")
-        if UNITS & set(first) or LIMIT_WORDS & set(words):
+    for name, node in constants(ast.parse(text)):
+        *first, last = words = name.strip("_").split("_")
+        lacks_unit = is_number(node.value) and DURATIONS & set(words) and last not in UNITS
+        if lacks_unit or UNITS & set(first) or (UNIT_SYNONYMS | LIMIT_WORDS) & set(words):
             found.append(name)
     return found
 
@@ -104,8 +115,8 @@ def raises_sentences(text: str) -> list[int]:
     ]
 
 
-def test_simple_constants_are_annotated_final() -> None:
-    found = {str(path): untyped_constants(path.read_text()) for path in sources()}
+def test_module_level_constants_are_annotated_final() -> None:
+    found = {str(path): unfinal_constants(path.read_text()) for path in sources()}
     assert {path: names for path, names in found.items() if names} == {}
 
 
@@ -128,12 +139,13 @@ def test_test_names_state_subject_condition_and_result(folder: str) -> None:
 
 
 def test_conventions_detect_each_violation() -> None:
-    assert untyped_constants('A = 1\nB = "b"\nC: Final = 1\nD = {}\n_E = 60 * 60\nf = 1\n') == [
-        *("A", "B", "_E")
-    ]
-    assert misnamed_constants("BYTES_MAX = 1\nMAX_BYTES = 1\nMOST_ROWS = 1\nWAIT_S = 1\n") == [
-        *("BYTES_MAX", "MOST_ROWS")
-    ]
+    assert unfinal_constants(
+        'A = 1\nB = "b"\nC: Final = 1\nD: dict[str, int] = {}\nE: Final[int] = 1\n_F, G = 1, 2\n'
+    ) == ["A", "B", "D", "_F", "G"]
+    assert misnamed_constants(
+        "BYTES_MAX = 1\nMAX_BYTES = 1\nMOST_ROWS = 1\nWAIT_S = 1\nTIMEOUT = 3\nWAIT_SECONDS = 1\n"
+        "MAX_AGE_YEARS = 9\nAGE = 'max-age'\n"
+    ) == ["BYTES_MAX", "MOST_ROWS", "TIMEOUT", "WAIT_SECONDS"]
     assert raises_sentences(
         'def a():\n  """Read. Raises OSError."""\nclass B:\n  """Every method raises OSError."""\n'
         'def c():\n  """Read.\n\n  Raises:\n    OSError: It failed.\n  """\n'

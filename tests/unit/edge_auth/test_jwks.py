@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from edge_auth.errors import EdgeAuthError, FetchError, KeysUnavailableError, UnknownKeyError
-from edge_auth.jwks import FETCH_COOLDOWN_SECONDS, MAX_AGE_SECONDS, JwksCache, parse_jwks
+from edge_auth.jwks import FETCH_COOLDOWN_S, MAX_AGE_S, JwksCache, parse_jwks
 from edge_auth.rsa import PublicKey
 from edge_auth.rsa_backend import select_backend
 from tests.unit.edge_auth import issuer
@@ -48,7 +48,7 @@ def test_seed_key_needs_no_fetch(clock: issuer.Clock) -> None:
 def test_unknown_kid_is_fetched_once_per_cooldown(clock: issuer.Clock) -> None:
     endpoint = JwksEndpoint("first")
     keys = create_cache(endpoint, clock, "first")
-    for moment, fetches in ((0, 1), (FETCH_COOLDOWN_SECONDS - 1, 1), (FETCH_COOLDOWN_SECONDS, 2)):
+    for moment, fetches in ((0, 1), (FETCH_COOLDOWN_S - 1, 1), (FETCH_COOLDOWN_S, 2)):
         clock.now = issuer.NOW + moment
         with pytest.raises(UnknownKeyError):
             keys.get_key("stranger")
@@ -64,7 +64,7 @@ def test_failed_fetch_has_cooldown_and_raises_keys_unavailable(clock: issuer.Clo
             keys.get_key("second")
     assert endpoint.fetches == 1
     endpoint.down = False
-    clock.now += FETCH_COOLDOWN_SECONDS
+    clock.now += FETCH_COOLDOWN_S
     keys.get_key("second")
     assert endpoint.fetches == 2
 
@@ -80,7 +80,7 @@ def test_key_rotation_needs_one_fetch(clock: issuer.Clock) -> None:
 def test_removed_key_expires_at_max_age(clock: issuer.Clock) -> None:
     endpoint = JwksEndpoint("second")
     keys = create_cache(endpoint, clock, "first")
-    clock.now += MAX_AGE_SECONDS - 1
+    clock.now += MAX_AGE_S - 1
     keys.refresh_if_stale()
     assert keys.contains("first")
     clock.now += 1
@@ -93,7 +93,7 @@ def test_stale_keys_work_during_outage(clock: issuer.Clock) -> None:
     endpoint = JwksEndpoint("first")
     endpoint.down = True
     keys = create_cache(endpoint, clock, "first")
-    clock.now += 10 * MAX_AGE_SECONDS
+    clock.now += 10 * MAX_AGE_S
     keys.refresh_if_stale()
     keys.get_key("first")
     assert endpoint.fetches == 1

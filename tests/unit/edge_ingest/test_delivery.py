@@ -58,7 +58,7 @@ def test_retry_sends_only_failed_records_after_backoff() -> None:
     assert case.deliver(3).region == "ap-south-1"
     assert [len(entries) for _, entries in case.streams.calls] == [3, 2]
     assert case.stored == [f"ap-south-1 False {n}" for n in range(3)]
-    assert 0 < case.clock.now - before <= delivery.BACKOFF_SECONDS * 2
+    assert 0 < case.clock.now - before <= delivery.BACKOFF_S * 2
 
 
 def test_failover_uses_next_region_by_distance() -> None:
@@ -92,7 +92,7 @@ def test_failed_region_is_tried_last_until_its_cooldown_ends() -> None:
     case.streams.fault = None
     case.streams.calls.clear()
     assert case.deliver() == Delivered("eu-west-2", failover=True, records=1, bytes=16)
-    case.clock.now += delivery.REGION_COOLDOWN_SECONDS
+    case.clock.now += delivery.REGION_COOLDOWN_S
     assert case.deliver().region == "ap-south-1"
 
 
@@ -136,14 +136,14 @@ def test_delivery_ends_by_its_deadline(seconds: float, call: float) -> None:
     case = Case()
 
     def fault(region: str, entries: Sequence[RecordEntry]) -> list[str | None]:
-        case.clock.now += min(call, delivery.CALL_TIMEOUT_SECONDS)
+        case.clock.now += min(call, delivery.CALL_TIMEOUT_S)
         raise KinesisError("unreachable", retryable=True)
 
     case.streams.fault = fault
     before = case.clock.now
     with pytest.raises(ServiceUnavailableError):
         case.deliver(timeout=seconds)
-    assert case.clock.now - before <= seconds + min(call, delivery.CALL_TIMEOUT_SECONDS) + 1e-6
+    assert case.clock.now - before <= seconds + min(call, delivery.CALL_TIMEOUT_S) + 1e-6
 
 
 def test_each_region_gets_a_share_of_the_timeout() -> None:
@@ -178,7 +178,7 @@ def test_throttled_key_gets_suffixes_until_its_spreading_ends() -> None:
     assert 8 < len(spread) <= delivery.HOT_KEY_SUFFIXES
     case.deliver(key="other")
     assert case.streams.calls[-1][1][0].partition_key == "other"
-    case.clock.now += delivery.HOT_KEY_SECONDS + 1
+    case.clock.now += delivery.HOT_KEY_S + 1
     hot.clear()
     case.deliver()
     assert case.streams.calls[-1][1][0].partition_key == "key"

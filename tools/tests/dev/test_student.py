@@ -4,13 +4,13 @@ import pytest
 
 from aws_emulator.errors import CommandError
 from tools.dev import student
-from tools.dev.student import MIN_PASSWORD_CHARACTERS, StudentOptions
+from tools.dev.student import MIN_PASSWORD_CHARS, StudentOptions
 
 
 def test_student_is_not_paying_and_gets_a_password_by_default() -> None:
     options = StudentOptions.from_environment({"EMAIL": "asha@example.com"})
     assert (options.email, options.paying) == ("asha@example.com", False)
-    assert len(options.password) >= MIN_PASSWORD_CHARACTERS
+    assert len(options.password) >= MIN_PASSWORD_CHARS
 
 
 @pytest.mark.parametrize(
@@ -28,10 +28,10 @@ def test_invalid_email_is_refused_with_an_example(email: str) -> None:
 
 
 def test_password_of_minimum_length_is_accepted_and_a_shorter_one_refused() -> None:
-    given = {"EMAIL": "asha@example.com", "PASSWORD": "x" * MIN_PASSWORD_CHARACTERS}
-    assert StudentOptions.from_environment(given).password == "x" * MIN_PASSWORD_CHARACTERS
+    given = {"EMAIL": "asha@example.com", "PASSWORD": "x" * MIN_PASSWORD_CHARS}
+    assert StudentOptions.from_environment(given).password == "x" * MIN_PASSWORD_CHARS
     with pytest.raises(CommandError, match="at least 12 characters"):
-        StudentOptions.from_environment(given | {"PASSWORD": "x" * (MIN_PASSWORD_CHARACTERS - 1)})
+        StudentOptions.from_environment(given | {"PASSWORD": "x" * (MIN_PASSWORD_CHARS - 1)})
 
 
 def test_password_is_not_in_the_options_representation() -> None:
