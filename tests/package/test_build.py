@@ -37,7 +37,7 @@ def test_second_build_needs_no_network(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("folder", ["with space", "ünïcode नमस्ते", "quote's"])
-def test_build_works_in_a_path_with_other_characters(tmp_path: Path, folder: str) -> None:
+def test_build_succeeds_in_path_with_other_characters(tmp_path: Path, folder: str) -> None:
     place = tmp_path / folder
     shutil.copytree(ROOT / "src", place / "src", ignore=shutil.ignore_patterns("__pycache__"))
     build(place / "src", place / "artifacts")

@@ -41,7 +41,7 @@ def test_missing_page_returns_403_without_list_bucket(web: httpx.Client) -> None
     assert answer.headers["x-cache"] == "Error from cloudfront"
 
 
-def test_range_and_condition_work_on_miss_and_hit(web: httpx.Client) -> None:
+def test_range_returns_206_and_condition_304_on_miss_and_hit(web: httpx.Client) -> None:
     # /premium/* has the CachingDisabled policy: each request goes to the bucket.
     for path in ("/premium/a.html", "/page.html"):
         whole = web.get(path)

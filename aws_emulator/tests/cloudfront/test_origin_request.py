@@ -55,7 +55,7 @@ def test_origin_request_without_policy_has_default_headers_only() -> None:
     }
 
 
-def test_all_viewer_forwards_everything_including_host() -> None:
+def test_all_viewer_forwards_all_headers_including_host() -> None:
     headers = sent(
         request(("User-Agent", "curl"), ("Cookie", "a=1"), ("X-Forwarded-For", "10.0.0.1")),
         ALL_VIEWER,

@@ -23,8 +23,12 @@ DURATIONS = {
 }
 #: Use MAX_ and MIN_.
 LIMIT_WORDS = {"MAXIMUM", "MINIMUM", "MOST", "LEAST", "LONGEST", "SHORTEST", "LARGEST"}
-#: A test name states subject, condition and result, without these subjects.
-FORBIDDEN_WORDS = {"who", "what", "whose", "nobody", "somebody", "anybody", "everybody", "whoever"}
+#: A test name states subject, condition and result. These words hide one of them.
+FORBIDDEN_WORDS = {
+    *("who", "whose", "whoever", "what", "whatever", "nobody", "somebody", "anybody", "everybody"),
+    *("something", "anything", "everything", "work", "works", "correctly", "properly"),
+}
+MAX_NAME_CHARS = 90
 MIN_WORDS = 3
 #: Raised exceptions have one form, the `Raises:` section: not "Raises StorageError if S3 fails."
 RAISES_SENTENCE = re.compile(r"\bRaises?\s|\b(?:methods? raises?|or raise) [A-Z]")
@@ -84,7 +88,7 @@ def misnamed_constants(text: str) -> list[str]:
 
 
 def misnamed_tests(text: str) -> list[str]:
-    """Return the test functions with fewer than three words or with a forbidden word."""
+    """Return the test functions whose name is too short or too long, or has a forbidden word."""
     names = [
         node.name
         for node in ast.walk(ast.parse(text))
@@ -94,7 +98,9 @@ def misnamed_tests(text: str) -> list[str]:
     return [
         name
         for name in names
-        if len(words := name.split("_")[1:]) < MIN_WORDS or FORBIDDEN_WORDS & set(words)
+        if len(words := name.split("_")[1:]) < MIN_WORDS
+        or len(name) > MAX_NAME_CHARS
+        or FORBIDDEN_WORDS & set(words)
     ]
 
 
@@ -151,6 +157,10 @@ def test_conventions_detect_each_violation() -> None:
         'def c():\n  """Read.\n\n  Raises:\n    OSError: It failed.\n  """\n'
         'def d():\n  """Check a value, or raise ValueError."""\n'
     ) == [2, 4, 12]
-    assert misnamed_tests(
-        "def test_two_words(): ...\ndef test_nobody_may_pass(): ...\ndef test_a_good_name(): ...\n"
-    ) == ["test_two_words", "test_nobody_may_pass"]
+    limit = "test_a_name_" + "a" * (MAX_NAME_CHARS - len("test_a_name_"))
+    names = ("test_two_words", "test_nobody_may_pass", "test_parser_works_with_lists")
+    names += ("test_parser_rejects_lists", limit, limit + "a")
+    assert misnamed_tests("".join(f"def {name}(): ...\n" for name in names)) == [
+        *(names[:3]),
+        limit + "a",
+    ]

@@ -89,7 +89,7 @@ def test_removed_key_expires_at_max_age(clock: issuer.Clock) -> None:
     assert keys.contains("second")
 
 
-def test_stale_keys_work_during_outage(clock: issuer.Clock) -> None:
+def test_stale_keys_stay_valid_during_outage(clock: issuer.Clock) -> None:
     endpoint = JwksEndpoint("first")
     endpoint.down = True
     keys = create_cache(endpoint, clock, "first")

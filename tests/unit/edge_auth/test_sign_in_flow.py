@@ -128,7 +128,7 @@ def test_expired_token_is_refreshed_with_one_redirect(
 
 
 @pytest.mark.parametrize("rotation", [False, True])
-def test_refresh_works_for_days(
+def test_session_is_refreshed_for_days_without_a_sign_in(
     browser: FakeBrowser, cognito: FakeCognito, clock: issuer.Clock, rotation: bool
 ) -> None:
     cognito.rotation = rotation
@@ -250,7 +250,7 @@ def test_sign_out_deletes_cookies_and_revokes_refresh_token(
     assert cognito.revoked == [token]
 
 
-def test_sign_out_works_with_invalid_tokens_during_cognito_outage(
+def test_sign_out_with_invalid_tokens_deletes_cookies_during_cognito_outage(
     browser: FakeBrowser, cognito: FakeCognito
 ) -> None:
     cognito.down = True
@@ -269,7 +269,7 @@ def test_cross_site_sign_out_is_rejected(browser: FakeBrowser) -> None:
     assert TOKEN in browser.cookies
 
 
-def test_sign_in_works_at_configured_localhost_origin(browser: FakeBrowser) -> None:
+def test_sign_in_at_configured_localhost_origin_returns_to_page(browser: FakeBrowser) -> None:
     page = "http://localhost:8080/premium/a.html"
     assert "status" not in browser.navigate(page)
     assert browser.visited[-1] == page

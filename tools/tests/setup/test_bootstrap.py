@@ -62,7 +62,7 @@ def test_settings_of_other_environments_do_not_reach_uv(monkeypatch: pytest.Monk
     assert "/elsewhere" not in bootstrap.uv_environment().values()
 
 
-def test_little_disk_is_refused_before_anything_is_written(
+def test_little_disk_is_refused_before_the_first_write(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     class Usage:
