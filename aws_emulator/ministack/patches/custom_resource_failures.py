@@ -15,7 +15,7 @@ from aws_emulator.ministack.settings import Settings
 from aws_emulator.ministack.symbols import Symbols
 
 #: CloudFormation shows up to this many characters of a reason.
-MAX_REASON_CHARACTERS: Final = 1_000
+MAX_REASON_CHARS: Final = 1_000
 _MAX_LOG_LINES: Final = 8
 
 
@@ -56,4 +56,4 @@ def failure_reason(function: str, result: dict[str, Any]) -> str:
     log = str(result.get("log") or "").replace("\r", "\n").splitlines()[-_MAX_LOG_LINES:]
     error_type, message = error.get("errorType", "an error"), error.get("errorMessage", "")
     text = f"The function {function} failed with {error_type}: {message}"
-    return "\n".join([text, *log])[:MAX_REASON_CHARACTERS]
+    return "\n".join([text, *log])[:MAX_REASON_CHARS]

@@ -39,7 +39,8 @@ class _FunctionFiles:
     def replace(self, query: Query, document: Any) -> dict[str, Any]:
         """Replace files, and return the versions that changed or the error of the start.
 
-        Raises ValueError if the function doesn't exist or the document is invalid.
+        Raises:
+            ValueError: The function doesn't exist, or the document is invalid.
         """
         files = _decode(document)
         with self._lock:
