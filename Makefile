@@ -7,10 +7,10 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export MERIDIAN_UV := $(CURDIR)/.meridian/bin/uv
 export SAM_CLI_TELEMETRY := 0
 export __SAM_CLI_APP_DIR := $(CURDIR)/.meridian/sam
-export Q FUNCTION EVENT TRACE FOLLOW
+export Q FUNCTION EVENT TRACE FOLLOW CONFIRM
 BENCHMARKS := auth ingest cost stream school
 
-.PHONY: help setup run up down student sql invoke logs redrive reconcile verify compact chaos prove check lint types unit build validate package integration test spark bench prose deploy requirements
+.PHONY: help setup run up down student sql invoke logs redrive reconcile verify compact chaos prove check lint types unit build validate package integration test spark bench prose preflight deploy smoke destroy requirements
 
 help: ## List the targets and their options
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,7 +30,9 @@ help: ## List the targets and their options
 	@echo "  compact    NOW=1 (include the current hour)"
 	@echo "  prove      SEED=<number>"
 	@echo "  prose      LIST=1 (print each match)"
-	@echo "  deploy     PLACE=<environment of samconfig.toml: default, london, mumbai>"
+	@echo "  preflight, deploy, smoke, destroy"
+	@echo "             PLACE=<environment of samconfig.toml: default, london, mumbai>"
+	@echo "  destroy    CONFIRM=<stack name> (without it, print what would be deleted and kept)"
 
 setup: ## Create the Python environments (uv, Python 3.13, the packages of uv.lock)
 	@$(PYTHON3) tools/setup/bootstrap.py
@@ -115,8 +117,17 @@ bench: build ## Run the benchmarks and check their targets
 prose: setup ## Count stilted phrases per 1,000 words, by folder
 	@$(PY) -m tools.prose $(if $(LIST),--list)
 
+preflight: build ## Check an AWS account before a deployment
+	@$(PY) -m tools.deployment preflight $(or $(PLACE),default)
+
 deploy: build ## Deploy to AWS and upload the portal's pages
-	@$(PY) -m tools.deployment $(or $(PLACE),default)
+	@$(PY) -m tools.deployment deploy $(or $(PLACE),default)
+
+smoke: setup ## Check a deployed system: the gate, an event, an account
+	@$(PY) -m tools.deployment smoke $(or $(PLACE),default)
+
+destroy: setup ## Delete a deployed system; data stays
+	@$(PY) -m tools.deployment destroy $(or $(PLACE),default)
 
 requirements: setup ## Export each function's pinned requirements from uv.lock
 	@$(PY) -m tools.setup.requirements

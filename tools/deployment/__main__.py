@@ -1,28 +1,47 @@
-"""`python -m tools.deployment PLACE`: deploy one place to AWS.
+"""`python -m tools.deployment COMMAND PLACE`: preflight, deploy, smoke or destroy a place.
 
-A place is an environment of samconfig.toml.
+A place is an environment of samconfig.toml. The commands use the credentials that boto3 finds.
 """
 
 import argparse
+from collections.abc import Callable
+from typing import Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from aws_emulator.errors import CommandError
 from tools.cli import exit_code
 from tools.deployment.deploy import deploy
+from tools.deployment.destroy import destroy
+from tools.deployment.places import Place, read_place
+from tools.deployment.preflight.command import preflight, require_no_errors
+from tools.deployment.smoke.command import smoke
+
+
+def _preflight(place: Place) -> None:
+    require_no_errors(place, preflight(place))
+
+
+COMMANDS: Final[dict[str, Callable[[Place], None]]] = {
+    "preflight": _preflight,
+    "deploy": deploy,
+    "smoke": smoke,
+    "destroy": destroy,
+}
 
 
 def main() -> int:
-    """Deploy one environment and return the exit code."""
+    """Run a command for one place and return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m tools.deployment", description=__doc__)
+    parser.add_argument("command", choices=COMMANDS)
     parser.add_argument("place", help="an environment of samconfig.toml: default, london or mumbai")
-    place = parser.parse_args().place
+    arguments = parser.parse_args()
 
     def command() -> int:
         try:
-            deploy(place)
+            COMMANDS[arguments.command](read_place(arguments.place))
         except (ClientError, BotoCoreError) as error:
-            raise CommandError(f"Can't deploy {place}: {error}") from error
+            raise CommandError(f"Can't {arguments.command} {arguments.place}: {error}") from error
         return 0
 
     return exit_code(command)

@@ -1,0 +1,106 @@
+"""`make preflight` and `make smoke` against the running system."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from aws_emulator.endpoint import Endpoint
+from aws_emulator.errors import CommandError
+from tools.deployment.places import Place, template_defaults
+from tools.deployment.preflight.account import Account
+from tools.deployment.preflight.command import preflight, require_no_errors
+from tools.deployment.preflight.findings import Severity
+from tools.deployment.smoke.command import check_target
+from tools.deployment.smoke.gate import check_gate
+from tools.deployment.smoke.target import Target
+from tools.dev.system import System
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def target(meridian: System) -> Target:
+    endpoint = meridian.target.regional_endpoint
+    return Target(meridian.url, meridian.target.stage, meridian.deployed, endpoint.client)
+
+
+@pytest.fixture
+def account(meridian: System) -> Account:
+    def client(service: str, region: str) -> Any:
+        return Endpoint(meridian.target.endpoint, region).client(service)
+
+    return Account(meridian.target.region, client)
+
+
+@pytest.fixture
+def place(meridian: System) -> Place:
+    target = meridian.target
+    overrides = {"Stage": target.stage}
+    return Place(
+        "local", target.region, target.stage, target.stack_name, overrides, template_defaults()
+    )
+
+
+def test_smoke_test_passes_on_the_running_system(
+    target: Target, capsys: pytest.CaptureFixture[str]
+) -> None:
+    users = target.client("cognito-idp").list_users
+    pool = target.stack.outputs["UserPoolId"]
+    before = len(users(UserPoolId=pool)["Users"])
+    check_target(target)
+    assert capsys.readouterr().out.count("✓") == 3
+    assert len(users(UserPoolId=pool)["Users"]) == before
+
+
+def test_smoke_test_reports_a_page_that_everyone_reads(target: Target, meridian: System) -> None:
+    """At the API's address the path has no gate, so the paying student's page is missing there."""
+    problems = check_gate(dataclasses.replace(target, url=meridian.api_url))
+    assert any(it.startswith("paying student: ") for it in problems)
+
+
+def test_smoke_test_fails_without_an_answer(target: Target) -> None:
+    with pytest.raises(CommandError, match="didn't answer"):
+        check_target(dataclasses.replace(target, url="http://127.0.0.1:9"))
+
+
+def test_preflight_of_the_running_system_finds_no_error(place: Place, account: Account) -> None:
+    findings = preflight(place, account)
+    assert {it.check for it in findings} >= {
+        "credentials", "Region", "stack", "reserved concurrency", "permissions", "edge quotas",
+        "sign-in domain", "email",
+    }  # fmt: skip
+    assert [it for it in findings if it.severity is Severity.ERROR] == []
+    require_no_errors(place, findings)
+
+
+def test_preflight_of_a_region_without_replica_stops_the_deployment(
+    place: Place, account: Account
+) -> None:
+    stockholm = dataclasses.replace(
+        place, name="stockholm", region="eu-north-1", stack_name="meridian-local-eu-north-1"
+    )
+    findings = preflight(stockholm, dataclasses.replace(account, region="eu-north-1"))
+    assert [it.check for it in findings if it.severity is Severity.ERROR] == ["table replica"]
+    with pytest.raises(CommandError, match="would fail: table replica"):
+        require_no_errors(stockholm, findings)
+
+
+def test_preflight_names_the_pool_that_has_the_domain(
+    place: Place, account: Account, meridian: System
+) -> None:
+    """Another stack name has no pool, so the running system's domain is foreign to it."""
+    other = dataclasses.replace(place, stack_name="meridian-local-other")
+    errors = [it for it in preflight(other, account) if it.severity is Severity.ERROR]
+    assert [it.check for it in errors] == ["sign-in domain"]
+    assert meridian.deployed.outputs["UserPoolId"] in errors[0].observation
+
+
+@pytest.mark.parametrize("call", [Account.caller, Account.region_is_enabled])
+def test_unreachable_aws_is_one_error_message(call: Callable[[Account], object]) -> None:
+    def client(service: str, region: str) -> Any:
+        return Endpoint("http://127.0.0.1:9", region).client(service)
+
+    with pytest.raises(CommandError, match="Could not connect"):
+        call(Account("us-east-1", client))

@@ -1,0 +1,203 @@
+"""Delete a place's stacks in order; keep the resources with data, and print them.
+
+The command can be repeated: it continues with what still exists. Regional stacks go before the home
+Region's, because they read its user pool and tables.
+"""
+
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import boto3
+from botocore.exceptions import ClientError
+from samtranslator.yaml_helper import yaml_parse
+
+from aws_emulator.errors import CommandError
+from tools.deployment.places import Place, places_of_stage
+
+_POLL_S: Final = 5.0
+#: Deleting a distribution takes up to 15 minutes, a global table's replica longer.
+DELETED_WITHIN_S: Final = 3600.0
+#: Why `make destroy` keeps a resource, by its type.
+REASONS: Final = {
+    "AWS::Cognito::UserPool": "it holds the users and their passwords",
+    "AWS::DynamoDB::GlobalTable": "it holds accounts, appointments or profiles",
+    "AWS::DynamoDB::Table": "it holds state that the data lake depends on",
+    "AWS::S3::Bucket": "it holds objects",
+    "AWS::Kinesis::Stream": "it can hold events that no function has processed",
+    "AWS::SQS::Queue": "it can hold messages that no function has processed",
+    "AWS::KMS::Key": "it encrypts resources that are kept",
+    "AWS::ApiGateway::Account": "other APIs of the account in this Region use it",
+    "AWS::IAM::Role": "API Gateway writes the logs of all APIs in this Region with it",
+}
+#: Lambda's error for a function whose replicas CloudFront hasn't removed yet (Amazon CloudFront
+#: Developer Guide, "Delete Lambda@Edge functions and replicas").
+_REPLICATED: Final = "replicated function"
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A resource that stays after its stack's deletion."""
+
+    type: str
+    physical_id: str
+
+    def line(self) -> str:
+        """Return the resource and the reason as one line of text."""
+        return f"  {self.type} {self.physical_id}: {REASONS.get(self.type, 'its template says so')}"
+
+
+class Stacks:
+    """The stacks of one Region."""
+
+    def __init__(self, cloudformation: Any, *, sleep: Callable[[float], None] = time.sleep) -> None:
+        self._client = cloudformation
+        self._sleep = sleep
+
+    def status(self, name: str) -> str | None:
+        """Return a stack's status, or None if it doesn't exist."""
+        try:
+            (stack,) = self._client.describe_stacks(StackName=name)["Stacks"]
+        except ClientError as error:
+            if "does not exist" in str(error):
+                return None
+            raise
+        status = str(stack["StackStatus"])
+        return None if status == "DELETE_COMPLETE" else status
+
+    def tree(self, name: str) -> Iterator[str]:
+        """Yield a stack and its nested stacks, parents first."""
+        yield name
+        for resource in self._resources(name):
+            if resource["ResourceType"] == "AWS::CloudFormation::Stack":
+                yield from self.tree(str(resource["PhysicalResourceId"]))
+
+    def kept(self, name: str) -> list[Kept]:
+        """Return the resources of a stack whose DeletionPolicy keeps them."""
+        template = self._client.get_template(StackName=name, TemplateStage="Processed")
+        resources: Mapping[str, Any] = _mapping(template["TemplateBody"])["Resources"]
+        physical = {
+            str(it["LogicalResourceId"]): str(it["PhysicalResourceId"])
+            for it in self._resources(name)
+        }
+        return [
+            Kept(str(it["Type"]), physical[logical_id])
+            for logical_id, it in resources.items()
+            if str(it.get("DeletionPolicy", "")).startswith("Retain")
+            and it["Type"] != "AWS::CloudFormation::Stack"
+            and logical_id in physical
+        ]
+
+    def delete(self, name: str, timeout_s: float = DELETED_WITHIN_S) -> None:
+        """Delete a stack and wait until it is gone.
+
+        Raises:
+            CommandError: CloudFormation couldn't delete a resource, or needed too long.
+        """
+        self._client.delete_stack(StackName=name)
+        deadline = time.monotonic() + timeout_s
+        while True:
+            status = self.status(name)
+            if status is None:
+                return
+            if status == "DELETE_FAILED":
+                raise CommandError(_failure(name, self._delete_failures(name)))
+            if time.monotonic() > deadline:
+                raise CommandError(
+                    f"{name} is still in {status} after {timeout_s / 60:.0f} minutes. Run the "
+                    "command again to continue."
+                )
+            self._sleep(_POLL_S)
+
+    def _resources(self, name: str) -> list[dict[str, Any]]:
+        pages = self._client.get_paginator("list_stack_resources").paginate(StackName=name)
+        return [
+            it
+            for page in pages
+            for it in page["StackResourceSummaries"]
+            if it["ResourceStatus"] != "DELETE_COMPLETE" and it.get("PhysicalResourceId")
+        ]
+
+    def _delete_failures(self, name: str) -> list[str]:
+        """Return the reasons of the failed resources in a stack and its nested stacks."""
+        reasons = []
+        for stack in self.tree(name):
+            for it in self._resources(stack):
+                nested = it["ResourceType"] == "AWS::CloudFormation::Stack"
+                if it["ResourceStatus"] == "DELETE_FAILED" and not nested:
+                    reason = str(it.get("ResourceStatusReason", "no reason"))
+                    reasons.append(f"{it['LogicalResourceId']}: {reason}")
+        return reasons
+
+
+def destroy(place: Place, confirmation: str | None = None) -> None:
+    """Delete a place's stacks; for the home Region, first the stage's regional stacks.
+
+    Args:
+        place: The stack to delete.
+        confirmation: The stack's name; by default the environment variable CONFIRM.
+
+    Raises:
+        CommandError: The confirmation is missing, or CloudFormation couldn't delete a resource.
+    """
+    order = [place]
+    if place.is_home:
+        order = [it for it in places_of_stage(place.stage) if not it.is_home] + order
+    regions = {it.region: Stacks(boto3.client("cloudformation", it.region)) for it in order}
+    existing = [it for it in order if regions[it.region].status(it.stack_name)]
+    if not existing:
+        print(f"Stage {place.stage} has no stack in {', '.join(it.region for it in order)}.")
+        return
+    kept = [_print_plan(it, regions[it.region]) for it in existing]
+    given = confirmation if confirmation is not None else os.environ.get("CONFIRM", "")
+    if given != place.stack_name:
+        raise CommandError(
+            f"Nothing was deleted. To delete the stacks above, run `make destroy "
+            f"PLACE={place.name} CONFIRM={place.stack_name}`."
+        )
+    for each in existing:
+        delete_place(each, regions[each.region])
+    print(f"Deleted {len(existing)} stacks. {sum(map(len, kept))} resources are kept; see above.")
+
+
+def delete_place(place: Place, stacks: Stacks) -> None:
+    """Delete a stack, then the nested stacks that CloudFormation kept.
+
+    A nested stack with `DeletionPolicy: Retain` stays as a stack without a parent.
+
+    Raises:
+        CommandError: CloudFormation couldn't delete a resource.
+    """
+    nested = list(stacks.tree(place.stack_name))[1:]
+    print(f"Deleting {place.stack_name} in {place.region}. It can take 30 minutes.", flush=True)
+    stacks.delete(place.stack_name)
+    for name in reversed(nested):
+        if stacks.status(name):
+            stacks.delete(name)
+
+
+def _print_plan(place: Place, stacks: Stacks) -> list[Kept]:
+    tree = list(stacks.tree(place.stack_name))
+    kept = [it for name in tree for it in stacks.kept(name)]
+    print(f"{place.stack_name} in {place.region}: {len(tree)} stacks will be deleted. Kept:")
+    for it in kept:
+        print(it.line())
+    return kept
+
+
+def _failure(name: str, reasons: list[str]) -> str:
+    listed = "; ".join(reasons) or "no reason"
+    if any(_REPLICATED in it for it in reasons):
+        return (
+            f"{name} is almost deleted. CloudFront removes the replicas of the edge functions "
+            f"within hours of the distribution; then run the command again. ({listed})"
+        )
+    return f"CloudFormation can't delete {name}: {listed}. Solve the cause and run it again."
+
+
+def _mapping(body: Any) -> Mapping[str, Any]:
+    """Return a template body as a mapping; GetTemplate returns YAML as text, JSON as a mapping."""
+    document: Mapping[str, Any] = yaml_parse(body) if isinstance(body, str) else body
+    return document

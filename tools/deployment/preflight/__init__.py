@@ -1,0 +1,1 @@
+"""Check an AWS account before a deployment: `make preflight`."""

@@ -1,0 +1,202 @@
+"""The checks of `make preflight`: pure functions from facts about an account to findings."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from tools.deployment.places import Place
+from tools.deployment.preflight.account import Caller, Concurrency, Sender, Stack
+from tools.deployment.preflight.findings import Finding, error, ok, warning
+
+#: The Regions of CloudFront's regional edge caches, where Lambda@Edge functions run (Amazon
+#: CloudFront Developer Guide, "Quotas on Lambda@Edge": the quota is per Region).
+EDGE_REGIONS: Final = (
+    "us-east-1", "us-east-2", "us-west-1", "us-west-2", "ap-south-1", "ap-northeast-1",
+    "ap-northeast-2", "ap-southeast-1", "ap-southeast-2", "eu-central-1", "eu-west-1",
+    "eu-west-2", "sa-east-1",
+)  # fmt: skip
+#: Lambda keeps this many executions unreserved (AWS Lambda Developer Guide, "Configuring reserved
+#: concurrency for a function").
+MIN_UNRESERVED_EXECUTIONS: Final = 100
+#: The default quota of an account that isn't new.
+DEFAULT_QUOTA_EXECUTIONS: Final = 1000
+_RAISE_QUOTA: Final = (
+    "Request a higher quota: aws service-quotas request-service-quota-increase --service-code "
+    "lambda --quota-code L-B99A9384 --desired-value 1000 --region {region}"
+)
+
+
+def check_caller(caller: Caller) -> Finding:
+    """Report the identity that will deploy; the account's root user isn't fit for it."""
+    if caller.arn.endswith(":root"):
+        return warning(
+            "credentials",
+            f"the root user of account {caller.account}",
+            "Use a role or an IAM Identity Center user; root credentials can't be restricted.",
+        )
+    return ok("credentials", f"{caller.arn}")
+
+
+def check_region(region: str, *, enabled: bool) -> Finding:
+    """Check that the account has enabled the Region."""
+    if enabled:
+        return ok("Region", f"{region} is enabled")
+    return error(
+        "Region",
+        f"{region} isn't enabled in this account",
+        f"Enable it, which takes minutes: aws account enable-region --region-name {region}",
+    )
+
+
+def check_stack(name: str, stack: Stack | None) -> Finding:
+    """Check that CloudFormation accepts a deployment in the stack's state."""
+    if stack is None:
+        return ok("stack", f"{name} doesn't exist yet")
+    if stack.status in ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED"):
+        return error(
+            "stack",
+            f"{name} is in {stack.status}, which accepts no update",
+            f"Delete the failed stack: aws cloudformation delete-stack --stack-name {name}",
+        )
+    if stack.status == "UPDATE_ROLLBACK_FAILED":
+        return error(
+            "stack",
+            f"{name} is in UPDATE_ROLLBACK_FAILED",
+            "Read the stack's events, solve the cause, then: "
+            f"aws cloudformation continue-update-rollback --stack-name {name}",
+        )
+    if stack.status == "REVIEW_IN_PROGRESS":
+        return ok("stack", f"{name} has a change set and no resources yet")
+    if stack.status.endswith("_IN_PROGRESS"):
+        return error(
+            "stack",
+            f"{name} is in {stack.status}",
+            "Another deployment is running. Wait until it ends.",
+        )
+    return ok("stack", f"{name} is in {stack.status}")
+
+
+def check_reserved_concurrency(
+    region: str, quota: Concurrency, needed: int, already_reserved: int
+) -> Finding:
+    """Check that Lambda accepts the reserved concurrency of the templates, in executions.
+
+    Args:
+        region: The Region of the place.
+        quota: The Region's quota.
+        needed: The sum that the place's templates reserve.
+        already_reserved: The part of it that the deployed functions have already.
+    """
+    check = "reserved concurrency"
+    free = quota.unreserved + already_reserved - MIN_UNRESERVED_EXECUTIONS
+    if needed <= max(free, 0):
+        return ok(check, f"{needed} of {quota.limit} executions in {region}")
+    return error(
+        check,
+        f"the functions reserve {needed} executions, but Lambda's quota in {region} is "
+        f"{quota.limit} with {quota.unreserved} unreserved, and Lambda keeps "
+        f"{MIN_UNRESERVED_EXECUTIONS} unreserved",
+        _RAISE_QUOTA.format(region=region),
+    )
+
+
+def check_edge_quotas(quotas: Mapping[str, Concurrency]) -> Finding:
+    """Check the Lambda quota in the Regions where CloudFront runs the edge functions."""
+    low = {region: it.limit for region, it in quotas.items() if it.limit < DEFAULT_QUOTA_EXECUTIONS}
+    if not low:
+        return ok("edge quotas", f"{len(quotas)} Regions allow {DEFAULT_QUOTA_EXECUTIONS} or more")
+    listed = ", ".join(f"{region} {limit}" for region, limit in sorted(low.items()))
+    return warning(
+        "edge quotas",
+        f"concurrent executions below {DEFAULT_QUOTA_EXECUTIONS}: {listed}. Above a Region's quota "
+        "CloudFront answers 503 to its viewers",
+        _RAISE_QUOTA.format(region="<region>"),
+    )
+
+
+def check_domain(domain: str, owner: str | None, own_pool: str | None) -> Finding:
+    """Check that the prefix of Cognito's sign-in domain is free or belongs to the stack's pool."""
+    if owner is None or owner == own_pool:
+        return ok("sign-in domain", f"{domain} is {'free' if owner is None else 'in use by us'}")
+    return error(
+        "sign-in domain",
+        f"the prefix {domain} belongs to the user pool {owner}",
+        f"Delete the domain of that pool, or deploy another Stage: aws cognito-idp "
+        f"delete-user-pool-domain --user-pool-id {owner} --domain {domain}",
+    )
+
+
+def check_sender(address: str, sender: Sender, region: str) -> list[Finding]:
+    """Check that Amazon SES sends emails from the address, and to everyone."""
+    if not address:
+        return [
+            warning(
+                "email",
+                "the parameter Sender is empty, so students get no emails from SES",
+                "Verify a domain in Amazon SES and set Sender=<address> in samconfig.toml.",
+            )
+        ]
+    findings = []
+    if sender.verified_identity is None:
+        findings.append(
+            warning(
+                "email",
+                f"Amazon SES in {region} has no verified identity for {address}, so it refuses "
+                "every email",
+                f"Verify the domain: aws sesv2 create-email-identity --email-identity "
+                f"{address.rpartition('@')[2]} --region {region}",
+            )
+        )
+    if not sender.production_access:
+        findings.append(
+            warning(
+                "email",
+                f"Amazon SES in {region} is in the sandbox: it sends 200 emails a day, and only to "
+                "verified recipients",
+                "Request production access: aws sesv2 put-account-details "
+                f"--production-access-enabled --region {region} (and its other options)",
+            )
+        )
+    return findings or [ok("email", f"{sender.verified_identity} is verified")]
+
+
+def check_regional_prerequisites(
+    place: Place, home: Stack | None, replica_stream: str | None
+) -> list[Finding]:
+    """Check what a regional stack takes from the home Region: the user pool and the replica."""
+    findings = []
+    if home is None or "UserPoolArn" not in home.outputs:
+        findings.append(
+            error(
+                "home stack",
+                f"stage {place.stage} isn't deployed in the home Region",
+                "Deploy the home Region first: make deploy PLACE=<its environment>",
+            )
+        )
+    if replica_stream is None:
+        findings.append(
+            error(
+                "table replica",
+                f"meridian-{place.stage}-appointments has no replica with a stream in "
+                f"{place.region}",
+                "Add the Region to Replicas in stacks/foundation.yaml and deploy the home Region.",
+            )
+        )
+    return findings or [ok("home Region", "the user pool and the table's replica exist")]
+
+
+def check_permissions(denied: Sequence[str]) -> Finding:
+    """Check the actions that the deployment needs, as IAM's policy simulator decided them."""
+    if not denied:
+        return ok("permissions", "the caller may do everything that a deployment needs")
+    shown = ", ".join(denied[:8]) + (f" and {len(denied) - 8} more" if len(denied) > 8 else "")
+    return warning(
+        "permissions",
+        f"IAM's policy simulator denies {shown}",
+        "Deploy with the role of stacks/deployer.yaml, or add these actions to the caller's "
+        "policies. The simulator ignores grants that are limited to single resources.",
+    )
+
+
+def check_unreadable(check: str, reason: str) -> Finding:
+    """Report a check that couldn't be made."""
+    return warning(check, f"couldn't be checked: {reason}", "Give the caller read permission.")

@@ -1,0 +1,115 @@
+"""Run all checks of a place and print their findings."""
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from aws_emulator.errors import CommandError
+from tools.deployment import deployer_actions
+from tools.deployment.built_templates import BUILD, read_built_templates, reserved_executions
+from tools.deployment.places import Place, places_of_stage
+from tools.deployment.preflight import checks
+from tools.deployment.preflight.account import Account, Caller
+from tools.deployment.preflight.findings import Finding, Severity, summary
+from tools.stack import HOME_REGION, stack_name
+
+
+def preflight(place: Place, account: Account | None = None, build: Path = BUILD) -> list[Finding]:
+    """Run the checks, print the findings, and return them.
+
+    Raises:
+        CommandError: There are no valid credentials, or the application isn't built.
+    """
+    account = account or Account(place.region)
+    caller = account.caller()
+    print(f"Preflight of {place.name} ({place.stack_name}, account {caller.account})")
+    findings = []
+    for finding in _findings(place, account, caller, build):
+        print("\n".join(finding.lines()), flush=True)
+        findings.append(finding)
+    print(summary(findings))
+    return findings
+
+
+def require_no_errors(place: Place, findings: Sequence[Finding]) -> None:
+    """Stop a deployment that would fail.
+
+    Raises:
+        CommandError: At least one finding is an error.
+    """
+    failed = [it.check for it in findings if it.severity is Severity.ERROR]
+    if failed:
+        raise CommandError(
+            f"The deployment of {place.name} would fail: {', '.join(failed)}. Follow the remedies "
+            f"above, then run `make deploy PLACE={place.name}` again."
+        )
+
+
+def _findings(place: Place, account: Account, caller: Caller, build: Path) -> Iterator[Finding]:
+    yield checks.check_caller(caller)
+    try:
+        enabled = account.region_is_enabled()
+    except CommandError as error:
+        yield checks.check_unreadable("Region", str(error))
+    else:
+        yield checks.check_region(place.region, enabled=enabled)
+        if not enabled:
+            return  # Every other call in the Region would fail.
+    parts: list[tuple[str, Callable[[], Any]]] = [
+        ("stack", lambda: [checks.check_stack(place.stack_name, account.stack(place.stack_name))]),
+        ("reserved concurrency", lambda: [_reserved(place, account, build)]),
+        ("permissions", lambda: [_permissions(account, caller)]),
+    ]
+    if place.is_home:
+        parts += [
+            ("edge quotas", lambda: [_edge_quotas(account)]),
+            ("sign-in domain", lambda: [_domain(place, account, caller)]),
+            ("email", lambda: _sender(place, account)),
+        ]
+    else:
+        parts.append(("home Region", lambda: _regional(place, account)))
+    for check, run in parts:
+        try:
+            yield from run()
+        except CommandError as error:
+            yield checks.check_unreadable(check, str(error))
+
+
+def _reserved(place: Place, account: Account, build: Path) -> Finding:
+    needed = reserved_executions(read_built_templates(home=place.is_home, build=build))
+    already = account.reserved_concurrency(f"meridian-{place.stage}-")
+    return checks.check_reserved_concurrency(place.region, account.concurrency(), needed, already)
+
+
+def _permissions(account: Account, caller: Caller) -> Finding:
+    actions = deployer_actions.needed_actions()
+    return checks.check_permissions(account.denied_actions(caller.policy_source_arn, actions))
+
+
+def _edge_quotas(account: Account) -> Finding:
+    return checks.check_edge_quotas(
+        {region: account.concurrency(region) for region in checks.EDGE_REGIONS}
+    )
+
+
+def _domain(place: Place, account: Account, caller: Caller) -> Finding:
+    # stacks/foundation.yaml names the domain.
+    domain = f"meridian-{place.stage}-{caller.account}"
+    stack = account.stack(place.stack_name)
+    own_pool = stack.outputs.get("UserPoolId") if stack else None
+    return checks.check_domain(domain, account.domain_owner(domain), own_pool)
+
+
+def _sender(place: Place, account: Account) -> list[Finding]:
+    address = place.parameter("Sender")
+    return checks.check_sender(address, account.sender(address), place.region)
+
+
+def _regional(place: Place, account: Account) -> list[Finding]:
+    home = next((it for it in places_of_stage(place.stage) if it.is_home), None)
+    name = home.stack_name if home else stack_name(place.stage, HOME_REGION)
+    return checks.check_regional_prerequisites(
+        place,
+        account.stack(name, HOME_REGION),
+        account.replica_stream_arn(f"meridian-{place.stage}-appointments"),
+    )

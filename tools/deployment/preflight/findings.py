@@ -1,0 +1,54 @@
+"""The result of one check of `make preflight`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Severity(Enum):
+    """What a finding means for the deployment; the value is the mark in the output."""
+
+    OK = "✓"
+    #: The deployment succeeds, but something that the operator expects won't work yet.
+    WARNING = "!"
+    #: The deployment would fail.
+    ERROR = "✗"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A check's result: the observation, and for a problem the action that solves it."""
+
+    severity: Severity
+    check: str
+    observation: str
+    remedy: str = ""
+
+    def lines(self) -> list[str]:
+        """Return the finding as lines of text."""
+        first = f"  {self.severity.value} {self.check}: {self.observation}"
+        return [first, f"      {self.remedy}"] if self.remedy else [first]
+
+
+def ok(check: str, observation: str) -> Finding:
+    """Return a finding without a problem."""
+    return Finding(Severity.OK, check, observation)
+
+
+def warning(check: str, observation: str, remedy: str) -> Finding:
+    """Return a finding that doesn't stop the deployment."""
+    return Finding(Severity.WARNING, check, observation, remedy)
+
+
+def error(check: str, observation: str, remedy: str) -> Finding:
+    """Return a finding that stops the deployment."""
+    return Finding(Severity.ERROR, check, observation, remedy)
+
+
+def summary(findings: Sequence[Finding]) -> str:
+    """Return one line with the number of findings of each severity."""
+    counts = {it: sum(1 for each in findings if each.severity is it) for it in Severity}
+    return (
+        f"{counts[Severity.OK]} checks passed, {counts[Severity.WARNING]} warnings, "
+        f"{counts[Severity.ERROR]} errors"
+    )

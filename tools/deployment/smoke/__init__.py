@@ -1,0 +1,1 @@
+"""Check a deployed system from outside: `make smoke`."""

@@ -1,0 +1,46 @@
+"""Run the smoke test of a deployed system and print its results."""
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+from aws_emulator.errors import CommandError
+from tools.deployment.places import Place
+from tools.deployment.smoke.account import check_account
+from tools.deployment.smoke.event import check_event
+from tools.deployment.smoke.gate import check_gate
+from tools.deployment.smoke.target import Target, target_of
+
+CHECKS: Final[dict[str, Callable[[Target], list[str]]]] = {
+    "only a paying student reads /premium/": check_gate,
+    "an event reaches the data lake": check_event,
+    "a form creates an account": check_account,
+}
+
+
+def smoke(place: Place) -> None:
+    """Check the system of a place through its public address.
+
+    Raises:
+        CommandError: A check failed, or the place has no address.
+    """
+    check_target(target_of(place))
+
+
+def check_target(target: Target) -> None:
+    """Run all checks and print one line for each.
+
+    Raises:
+        CommandError: At least one check failed.
+    """
+    print(f"Smoke test of {target.url}")
+    failed = 0
+    for name, check in CHECKS.items():
+        started = time.monotonic()
+        problems = check(target)
+        failed += bool(problems)
+        print(f"  {'✗' if problems else '✓'} {name} ({time.monotonic() - started:.1f} s)")
+        for problem in problems:
+            print(f"      {problem}")
+    if failed:
+        raise CommandError(f"{failed} of {len(CHECKS)} checks of {target.url} failed; see above.")

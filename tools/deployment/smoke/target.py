@@ -1,0 +1,40 @@
+"""The system that the smoke test checks: its address, stack outputs and clients."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import boto3
+
+from aws_emulator.errors import CommandError
+from tools.deployment.places import Place
+from tools.stack import DeployedStack, describe_stack_by_name
+
+
+@dataclass(frozen=True)
+class Target:
+    """A deployed system. `client` returns a client for a service in the stack's Region."""
+
+    url: str
+    stage: str
+    stack: DeployedStack
+    client: Callable[[str], Any] = field(repr=False)
+
+
+def target_of(place: Place) -> Target:
+    """Return the system of the home Region's place.
+
+    Raises:
+        CommandError: The place isn't the home Region's: only that one has an address.
+    """
+    if not place.is_home:
+        raise CommandError(
+            f"{place.name} has no address: CloudFront belongs to the home Region's stack. Run "
+            "`make smoke PLACE=<environment of the home Region>`."
+        )
+
+    def client(service: str) -> Any:
+        return boto3.client(service, region_name=place.region)  # type: ignore[call-overload]
+
+    stack = describe_stack_by_name(client("cloudformation"), place.stack_name)
+    return Target(f"https://{stack.outputs['DistributionDomainName']}", place.stage, stack, client)

@@ -1,0 +1,162 @@
+"""The checks of `make preflight`, as functions of facts about an account."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tools.deployment.places import Place, read_place
+from tools.deployment.preflight import checks
+from tools.deployment.preflight.account import Caller, Concurrency, Sender, Stack
+from tools.deployment.preflight.findings import Finding, Severity, error, ok, summary, warning
+
+EXECUTIONS = st.integers(min_value=0, max_value=5000)
+
+
+def place(name: str = "default") -> Place:
+    return read_place(name)
+
+
+def severities(findings: list[Finding]) -> list[Severity]:
+    return [it.severity for it in findings]
+
+
+@pytest.mark.parametrize(
+    ("arn", "source"),
+    [
+        ("arn:aws:iam::111122223333:user/asha", "arn:aws:iam::111122223333:user/asha"),
+        (
+            "arn:aws:sts::111122223333:assumed-role/meridian-deployer/run-7",
+            "arn:aws:iam::111122223333:role/meridian-deployer",
+        ),
+        (
+            "arn:aws-cn:sts::111122223333:assumed-role/r/s",
+            "arn:aws-cn:iam::111122223333:role/r",
+        ),
+    ],
+)
+def test_simulator_gets_the_role_of_a_session(arn: str, source: str) -> None:
+    assert Caller("111122223333", arn).policy_source_arn == source
+
+
+def test_root_user_is_a_warning() -> None:
+    caller = Caller("111122223333", "arn:aws:iam::111122223333:root")
+    assert checks.check_caller(caller).severity is Severity.WARNING
+
+
+@pytest.mark.parametrize(
+    ("status", "severity"),
+    [
+        ("CREATE_COMPLETE", Severity.OK),
+        ("UPDATE_COMPLETE", Severity.OK),
+        ("UPDATE_ROLLBACK_COMPLETE", Severity.OK),
+        ("REVIEW_IN_PROGRESS", Severity.OK),
+        ("ROLLBACK_COMPLETE", Severity.ERROR),
+        ("ROLLBACK_FAILED", Severity.ERROR),
+        ("DELETE_FAILED", Severity.ERROR),
+        ("UPDATE_ROLLBACK_FAILED", Severity.ERROR),
+        ("UPDATE_IN_PROGRESS", Severity.ERROR),
+        ("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", Severity.ERROR),
+    ],
+)
+def test_stack_status_decides_whether_a_deployment_can_start(
+    status: str, severity: Severity
+) -> None:
+    assert checks.check_stack("s", Stack(status, {})).severity is severity
+
+
+def test_missing_stack_is_no_problem() -> None:
+    assert checks.check_stack("s", None).severity is Severity.OK
+
+
+@given(limit=EXECUTIONS, needed=EXECUTIONS, others=EXECUTIONS, already=EXECUTIONS)
+def test_reserved_concurrency_is_accepted_exactly_when_lambda_accepts_it(
+    limit: int, needed: int, others: int, already: int
+) -> None:
+    """`others` is reserved by other functions, `already` by the deployed version of ours."""
+    quota = Concurrency(limit, max(limit - others - already, 0))
+    reserved_before = limit - quota.unreserved - already
+    finding = checks.check_reserved_concurrency("us-east-1", quota, needed, already)
+    accepted = needed == 0 or limit - reserved_before - needed >= 100
+    assert (finding.severity is Severity.OK) is accepted
+
+
+def test_young_account_is_told_how_to_raise_the_quota() -> None:
+    finding = checks.check_reserved_concurrency("us-east-1", Concurrency(10, 10), 67, 0)
+    assert finding.severity is Severity.ERROR
+    assert "reserve 67" in finding.observation
+    assert "--quota-code L-B99A9384" in finding.remedy
+
+
+def test_edge_quota_below_the_default_names_the_region() -> None:
+    quotas = dict.fromkeys(checks.EDGE_REGIONS, Concurrency(1000, 1000))
+    assert checks.check_edge_quotas(quotas).severity is Severity.OK
+    finding = checks.check_edge_quotas(quotas | {"eu-west-2": Concurrency(10, 10)})
+    assert finding.severity is Severity.WARNING
+    assert "eu-west-2 10" in finding.observation
+
+
+@pytest.mark.parametrize(
+    ("owner", "own_pool", "severity"),
+    [
+        (None, None, Severity.OK),
+        ("us-east-1_a", "us-east-1_a", Severity.OK),
+        ("us-east-1_b", "us-east-1_a", Severity.ERROR),
+        ("us-east-1_b", None, Severity.ERROR),
+    ],
+)
+def test_sign_in_domain_of_another_pool_is_an_error(
+    owner: str | None, own_pool: str | None, severity: Severity
+) -> None:
+    assert checks.check_domain("meridian-dev-1", owner, own_pool).severity is severity
+
+
+@pytest.mark.parametrize(
+    ("address", "sender", "expected"),
+    [
+        ("a@b.example", Sender(production_access=True, verified_identity="b.example"), ["OK"]),
+        ("a@b.example", Sender(production_access=True, verified_identity=None), ["WARNING"]),
+        ("a@b.example", Sender(production_access=False, verified_identity=None), ["WARNING"] * 2),
+        ("", Sender(production_access=False, verified_identity=None), ["WARNING"]),
+    ],
+)
+def test_email_findings_name_identity_and_sandbox(
+    address: str, sender: Sender, expected: list[str]
+) -> None:
+    findings = checks.check_sender(address, sender, "us-east-1")
+    assert [it.severity.name for it in findings] == expected
+
+
+def test_regional_place_needs_home_stack_and_replica() -> None:
+    london = place("london")
+    home = Stack("CREATE_COMPLETE", {"UserPoolArn": "arn"})
+    check = checks.check_regional_prerequisites
+    assert severities(check(london, home, "arn")) == [Severity.OK]
+    assert severities(check(london, None, "arn")) == [Severity.ERROR]
+    assert severities(check(london, home, None)) == [Severity.ERROR]
+    assert severities(check(london, None, None)) == [Severity.ERROR] * 2
+
+
+def test_denied_actions_are_listed_up_to_eight() -> None:
+    assert checks.check_permissions([]).severity is Severity.OK
+    finding = checks.check_permissions([f"s3:Action{it}" for it in range(10)])
+    assert finding.severity is Severity.WARNING
+    assert "s3:Action7 and 2 more" in finding.observation
+
+
+@given(st.lists(st.sampled_from(list(Severity))))
+def test_summary_counts_every_finding_once(kinds: list[Severity]) -> None:
+    make = {
+        Severity.OK: lambda: ok("c", "o"),
+        Severity.WARNING: lambda: warning("c", "o", "r"),
+        Severity.ERROR: lambda: error("c", "o", "r"),
+    }
+    numbers = [
+        int(word) for word in summary([make[it]() for it in kinds]).split() if word.isdigit()
+    ]
+    assert numbers == [kinds.count(it) for it in Severity]
+
+
+def test_problem_without_a_remedy_does_not_exist() -> None:
+    """The only constructors of problems, `warning` and `error`, require a remedy."""
+    for finding in (warning("c", "o", "r"), error("c", "o", "r")):
+        assert len(finding.lines()) == 2

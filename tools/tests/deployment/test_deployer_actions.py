@@ -1,0 +1,113 @@
+"""The pipeline's roles grant existing actions, cover every resource type, and can't escalate."""
+
+import json
+from typing import Any
+
+import pytest
+from cfnlint.data import AdditionalSpecs  # type: ignore[import-untyped]
+from cfnlint.helpers import load_resource  # type: ignore[import-untyped]
+from samtranslator.yaml_helper import yaml_parse
+
+from tools.deployment.deployer_actions import TEMPLATES, granted_actions, needed_actions
+from tools.paths import ROOT
+
+#: Services of resource types that need no permission or have another IAM prefix.
+PREFIXES = {
+    "ApiGateway": "apigateway",
+    "CloudFront": "cloudfront",
+    "CloudWatch": "cloudwatch",
+    "Cognito": "cognito-idp",
+    "DynamoDB": "dynamodb",
+    "Events": "events",
+    "Glue": "glue",
+    "IAM": "iam",
+    "KMS": "kms",
+    "Kinesis": "kinesis",
+    "Lambda": "lambda",
+    "Logs": "logs",
+    "S3": "s3",
+    "SNS": "sns",
+    "SQS": "sqs",
+    "Scheduler": "scheduler",
+    "WAFv2": "wafv2",
+}
+
+
+def templates() -> list[dict[str, Any]]:
+    paths = [ROOT / "template.yaml", *sorted((ROOT / "stacks").glob("*.yaml"))]
+    return [yaml_parse(it.read_text()) for it in paths if not it.name.startswith("deployer")]
+
+
+def resources(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for path in TEMPLATES:
+        found |= yaml_parse(path.read_text())["Resources"]
+    resource: dict[str, Any] = found[name]
+    return resource
+
+
+def test_needed_actions_have_no_wildcard() -> None:
+    assert needed_actions()
+    assert not [it for it in needed_actions() if "*" in it]
+
+
+def test_granted_actions_exist_in_iam() -> None:
+    services = load_resource(AdditionalSpecs, "Policies.json")
+    known = {
+        f"{prefix}:{action}".lower()
+        for prefix, service in services.items()
+        for action in service["Actions"]
+    }
+    assert [it for it in granted_actions() if "*" not in it and it.lower() not in known] == []
+
+
+def test_every_service_of_the_templates_is_granted() -> None:
+    services = {
+        resource["Type"].split("::")[1]
+        for template in templates()
+        for resource in template["Resources"].values()
+        if resource["Type"].startswith("AWS::")
+    } - {"Serverless", "CloudFormation"}
+    assert services <= PREFIXES.keys()
+    granted = {it.split(":")[0] for it in granted_actions()}
+    assert {PREFIXES[it] for it in services} <= granted
+
+
+def test_roles_are_created_only_with_the_boundary() -> None:
+    statements = resources("FunctionsPolicy")["Properties"]["PolicyDocument"]["Statement"]
+    dangerous = {"iam:CreateRole", "iam:PutRolePolicy", "iam:AttachRolePolicy"}
+    for statement in statements:
+        if statement["Effect"] == "Allow" and dangerous & set(statement["Action"]):
+            condition = statement["Condition"]["StringEquals"]
+            assert condition == {"iam:PermissionsBoundary": {"Ref": "BoundaryArn"}}
+    assert not granted_actions() & {"iam:*", "iam:DeleteRolePermissionsBoundary", "*"}
+
+
+def test_boundary_allows_no_action_of_iam() -> None:
+    document = json.dumps(resources("Boundary")["Properties"]["PolicyDocument"])
+    assert '"iam:' not in document
+    assert '"*"]' not in document.replace('"Resource": "*"', "")
+
+
+def test_deployment_deletes_no_object() -> None:
+    """A bucket with objects can't be deleted, so the roles can't delete the data lake."""
+    assert not granted_actions() & {"s3:DeleteObject", "s3:DeleteObjectVersion", "s3:*"}
+
+
+@pytest.mark.parametrize("name", ["FunctionsPolicy", "DataPolicy", "EdgePolicy", "Boundary"])
+def test_policy_fits_into_a_managed_policy(name: str) -> None:
+    document = resources(name)["Properties"]["PolicyDocument"]
+    # IAM and AWS STS quotas: 6,144 characters without white space. The longest ARN of a
+    # substitution is shorter than 60 characters.
+    text = json.dumps(document, separators=(",", ":"))
+    assert len(text) < 5_600
+
+
+def test_only_jobs_of_an_environment_assume_the_role() -> None:
+    (statement,) = resources("DeployRole")["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+    condition = statement["Condition"]
+    assert condition.keys() == {"StringEquals"}
+    subjects = condition["StringEquals"]["token.actions.githubusercontent.com:sub"]
+    assert all(
+        it["Fn::Sub"][0] == "repo:${GitHubRepository}:environment:${Environment}" for it in subjects
+    )
