@@ -10,6 +10,9 @@ export __SAM_CLI_APP_DIR := $(CURDIR)/.meridian/sam
 export Q FUNCTION EVENT TRACE FOLLOW CONFIRM
 BENCHMARKS := auth ingest cost stream school
 
+# BUILT=1 deploys the existing output of `sam build`, as the pipeline does with its artifact.
+BUILD := $(if $(BUILT),setup,build)
+
 .PHONY: help setup run up down student sql invoke logs redrive reconcile verify compact chaos prove check lint types unit build validate package integration test spark bench prose preflight deploy smoke destroy requirements
 
 help: ## List the targets and their options
@@ -32,6 +35,8 @@ help: ## List the targets and their options
 	@echo "  prose      LIST=1 (print each match)"
 	@echo "  preflight, deploy, smoke, destroy"
 	@echo "             PLACE=<environment of samconfig.toml: default, london, mumbai>"
+	@echo "  preflight, deploy"
+	@echo "             BUILT=1 (use the existing output of 'make build')"
 	@echo "  destroy    CONFIRM=<stack name> (without it, print what would be deleted and kept)"
 
 setup: ## Create the Python environments (uv, Python 3.13, the packages of uv.lock)
@@ -82,7 +87,7 @@ check: setup lint types unit ## Lint, type checks and unit tests
 lint: setup ## Run ruff, and cfn-lint on all templates
 	@.venv/bin/ruff check --no-cache .
 	@.venv/bin/ruff format --check --quiet .
-	@.venv/bin/cfn-lint template.yaml stacks/*.yaml
+	@.venv/bin/cfn-lint template.yaml stacks/*.yaml pipeline/*.yaml
 
 types: setup ## Run mypy in strict mode
 	@.venv/bin/mypy
@@ -117,10 +122,10 @@ bench: build ## Run the benchmarks and check their targets
 prose: setup ## Count stilted phrases per 1,000 words, by folder
 	@$(PY) -m tools.prose $(if $(LIST),--list)
 
-preflight: build ## Check an AWS account before a deployment
+preflight: $(BUILD) ## Check an AWS account before a deployment
 	@$(PY) -m tools.deployment preflight $(or $(PLACE),default)
 
-deploy: build ## Deploy to AWS and upload the portal's pages
+deploy: $(BUILD) ## Deploy to AWS and upload the portal's pages
 	@$(PY) -m tools.deployment deploy $(or $(PLACE),default)
 
 smoke: setup ## Check a deployed system: the gate, an event, an account

@@ -6,6 +6,7 @@ pool. In the home Region, the portal's pages are uploaded after the deployment h
 bucket.
 """
 
+import os
 import subprocess
 import time
 
@@ -34,8 +35,15 @@ def deploy(place: Place, *, check: bool = True) -> None:
         require_no_errors(place, preflight(place))
     started = time.monotonic()
     command = [str(BIN / "sam"), "deploy", "--config-env", place.name]
+    if os.environ.get("SERVICE_ROLE_ARN"):
+        # pipeline/deployer.yaml: CloudFormation acts with this role instead of the caller's rights.
+        command += ["--role-arn", os.environ["SERVICE_ROLE_ARN"]]
+    overrides = dict(place.overrides)
     if not place.is_home:
-        command += ["--parameter-overrides", *_regional_overrides(place)]
+        overrides |= _regional_overrides(place)
+    if os.environ.get("BOUNDARY_ARN"):
+        overrides["PermissionsBoundary"] = os.environ["BOUNDARY_ARN"]
+    command += ["--parameter-overrides", *(f"{name}={it}" for name, it in overrides.items())]
     if subprocess.run(command, cwd=ROOT, check=False).returncode != 0:
         raise CommandError(
             f"`sam deploy --config-env {place.name}` failed; its output is above. Solve the cause "
@@ -54,14 +62,15 @@ def describe(region: str, name: str) -> DeployedStack:
     return describe_stack_by_name(boto3.client("cloudformation", region_name=region), name)
 
 
-def _regional_overrides(place: Place) -> list[str]:
+def _regional_overrides(place: Place) -> dict[str, str]:
+    """Return the parameters that come from the home Region's stack and the table's replica.
+
+    Raises:
+        CommandError: The table has no replica in the Region.
+    """
     home = describe(HOME_REGION, stack_name(place.stage, HOME_REGION))
     table = f"meridian-{place.stage}-appointments"
     stream = Account(place.region).replica_stream_arn(table)
     if stream is None:
         raise CommandError(f"{table} has no replica with a stream in {place.region}.")
-    overrides = dict(place.overrides) | {
-        "AppointmentsStreamArn": stream,
-        "UserPoolArn": home.outputs["UserPoolArn"],
-    }
-    return [f"{name}={value}" for name, value in overrides.items()]
+    return {"AppointmentsStreamArn": stream, "UserPoolArn": home.outputs["UserPoolArn"]}

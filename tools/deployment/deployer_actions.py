@@ -1,4 +1,4 @@
-"""The actions that a deployment needs: those that stacks/deployer.yaml grants."""
+"""The actions that a deployment needs: those that pipeline/deployer.yaml grants."""
 
 from typing import Any, Final
 
@@ -7,7 +7,7 @@ from samtranslator.yaml_helper import yaml_parse
 from tools.paths import ROOT
 
 TEMPLATES: Final = tuple(
-    ROOT / "stacks" / name for name in ("deployer.yaml", "deployer-policies.yaml")
+    ROOT / "pipeline" / name for name in ("deployer.yaml", "policies.yaml")
 )
 
 

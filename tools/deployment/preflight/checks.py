@@ -192,7 +192,7 @@ def check_permissions(denied: Sequence[str]) -> Finding:
     return warning(
         "permissions",
         f"IAM's policy simulator denies {shown}",
-        "Deploy with the role of stacks/deployer.yaml, or add these actions to the caller's "
+        "Deploy with the role of pipeline/deployer.yaml, or add these actions to the caller's "
         "policies. The simulator ignores grants that are limited to single resources.",
     )
 

@@ -3,13 +3,14 @@
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
 
 from tools.demo_students import PAYING_GROUP
 from tools.deployment.smoke.target import Target
 from tools.replay.access_check import ANONYMOUS, PAID_PATH, PAYING, check_access
 
-NOT_PAYING = "student who hasn't paid"
-CHANGED = "token with a changed signature"
+NOT_PAYING: Final = "student who hasn't paid"
+CHANGED: Final = "token with a changed signature"
 
 
 def check_gate(target: Target) -> list[str]:

@@ -35,7 +35,7 @@ PREFIXES = {
 
 def templates() -> list[dict[str, Any]]:
     paths = [ROOT / "template.yaml", *sorted((ROOT / "stacks").glob("*.yaml"))]
-    return [yaml_parse(it.read_text()) for it in paths if not it.name.startswith("deployer")]
+    return [yaml_parse(it.read_text()) for it in paths]
 
 
 def resources(name: str) -> dict[str, Any]:

@@ -82,7 +82,7 @@ def names(endpoint: Endpoint) -> set[str]:
     return {it.rsplit("/", 1)[1] for it in urls}
 
 
-def test_destroy_deletes_all_stacks_and_keeps_what_it_announced(
+def test_destroy_deletes_all_stacks_and_keeps_announced_resources(
     stacks: Stacks, endpoint: Endpoint
 ) -> None:
     tree = list(stacks.tree(STACK))
@@ -150,6 +150,6 @@ class FailingStacks:
         ("Access denied", "can't delete .* EdgeAuthFunction: Access denied"),
     ],
 )
-def test_failed_deletion_says_what_to_do(reason: str, message: str) -> None:
+def test_failed_deletion_names_cause_and_next_step(reason: str, message: str) -> None:
     with pytest.raises(CommandError, match=message):
         Stacks(FailingStacks(reason)).delete("meridian-gone-us-east-1")

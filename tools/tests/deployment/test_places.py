@@ -9,15 +9,15 @@ from tools.deployment.places import places_of_stage, read_place
 from tools.stack import HOME_REGION, stack_name
 
 
-@pytest.mark.parametrize("name", ["default", "london", "mumbai"])
+@pytest.mark.parametrize("name", ["default", "staging", "london", "mumbai"])
 def test_place_names_its_stack_after_stage_and_region(name: str) -> None:
     place = read_place(name)
     assert place.stack_name == stack_name(place.stage, place.region)
-    assert place.is_home is (place.region == HOME_REGION) is (name == "default")
+    assert place.is_home is (place.region == HOME_REGION) is (name in ("default", "staging"))
 
 
 def test_unknown_place_is_rejected_with_the_known_ones() -> None:
-    with pytest.raises(CommandError, match=r"no environment 'paris'\. Use one of: default, london"):
+    with pytest.raises(CommandError, match=r"no environment 'paris'\. Use one of: default, staging, london"):
         read_place("paris")
 
 
