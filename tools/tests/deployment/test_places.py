@@ -17,7 +17,8 @@ def test_place_names_its_stack_after_stage_and_region(name: str) -> None:
 
 
 def test_unknown_place_is_rejected_with_the_known_ones() -> None:
-    with pytest.raises(CommandError, match=r"no environment 'paris'\. Use one of: default, staging, london"):
+    message = r"no environment 'paris'\. Use one of: default, staging, london"
+    with pytest.raises(CommandError, match=message):
         read_place("paris")
 
 
