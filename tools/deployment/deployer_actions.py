@@ -6,9 +6,7 @@ from samtranslator.yaml_helper import yaml_parse
 
 from tools.paths import ROOT
 
-TEMPLATES: Final = tuple(
-    ROOT / "pipeline" / name for name in ("deployer.yaml", "policies.yaml")
-)
+TEMPLATES: Final = tuple(ROOT / "pipeline" / name for name in ("deployer.yaml", "policies.yaml"))
 
 
 def needed_actions() -> list[str]:

@@ -57,7 +57,11 @@ class Stacks:
         self._sleep = sleep
 
     def status(self, name: str) -> str | None:
-        """Return a stack's status, or None if it doesn't exist."""
+        """Return a stack's status, or None if it doesn't exist.
+
+        Raises:
+            ClientError: CloudFormation refused the call.
+        """
         try:
             (stack,) = self._client.describe_stacks(StackName=name)["Stacks"]
         except ClientError as error:

@@ -69,7 +69,7 @@ def _aws_client(service: str, region: str) -> Any:
 
 @dataclass(frozen=True)
 class Account:
-    """Reads one AWS account. All methods raise CommandError if AWS refuses the call.
+    """Reads one AWS account.
 
     `region` is the Region of the place; `client` makes a client for a service and a Region.
     """
