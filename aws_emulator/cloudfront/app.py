@@ -72,6 +72,7 @@ class App:
                 "x_cache": served.x_cache,
                 "functions": served.outcomes,
                 **({"error": served.error} if served.error else {}),
+                **({"refusal": served.refusal} if served.refusal else {}),
                 **({} if complete else {"aborted": True}),
                 "bytes": sent,
                 "ms": round((time.perf_counter() - started) * 1000, 1),

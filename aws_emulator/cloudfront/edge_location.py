@@ -46,6 +46,7 @@ class ServedResponse:
     stream: AsyncGenerator[bytes] | None = None
     error: str | None = None
     source: OriginResult | None = None
+    refusal: str | None = None
 
     def close(self) -> None:
         """Release the origin connection, even if the body wasn't read to the end."""
@@ -99,6 +100,7 @@ class EdgeLocation:
                 context.outcomes,
                 reply.stream,
                 source=reply.source,
+                refusal=context.refusal,
             ),
             request,
         )

@@ -110,16 +110,16 @@ class DistributionReader:
             except ClientError as error:
                 if error.response["Error"]["Code"] != "NoSuchBucketPolicy":
                     continue
-                if origin.signing_behavior in {"always", "no-override"} or origin.access_identity:
-                    effect = "S3 returns 403 to every request of CloudFront."
-                else:
-                    effect = (
-                        "the emulator serves its objects, but S3 returns 403 unless they have a "
-                        "public-read ACL."
-                    )
+                signed = origin.signing_behavior in {"always", "no-override"}
+                exception = (
+                    ""
+                    if signed or origin.access_identity
+                    else (", except for objects with a public-read ACL")
+                )
                 yield (
-                    f"The bucket {bucket} of the origin {origin.id} has no bucket policy: {effect} "
-                    "Use an origin access control, and allow cloudfront.amazonaws.com s3:GetObject."
+                    f"The bucket {bucket} of the origin {origin.id} has no bucket policy: S3 "
+                    f"returns 403 to every request of CloudFront{exception}. Use an origin access "
+                    "control, and allow cloudfront.amazonaws.com s3:GetObject."
                 )
 
 

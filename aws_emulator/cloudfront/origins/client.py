@@ -43,7 +43,10 @@ _ACTIONS: Final = {
 
 @dataclass(slots=True)
 class OriginResponse:
-    """A response of an origin. Without `body`, `answer` streams the body."""
+    """A response of an origin. Without `body`, `answer` streams the body.
+
+    `refusal` says why S3 denied the request and how to allow it; only the access log shows it.
+    """
 
     status: int
     reason: str
@@ -51,6 +54,7 @@ class OriginResponse:
     body: bytes | None
     response: HttpResponse | None = None
     timeout_s: float = _S3_TIMEOUT_S
+    refusal: str | None = None
 
     async def chunks(self) -> AsyncGenerator[bytes]:
         """Stream the body.
@@ -123,31 +127,48 @@ class OriginClient:
         if h.first(request.headers, "host") != origin.domain:
             # CloudFront signs the Host header, and S3 looks up the bucket by it: S3 rejects the
             # viewer's Host, and the original origin's after a function changed the origin.
-            return _denied("SignatureDoesNotMatch")
+            return _denied(
+                "SignatureDoesNotMatch",
+                f"The Host header isn't {origin.domain}, the domain name of the origin "
+                f"{origin.id}: don't forward the viewer's Host header to an S3 origin.",
+            )
         signed = origin.signing_behavior in {"always", "no-override"}
         principal = Principal(distribution_arn if signed else None, origin.access_identity)
         policy = await self._bucket_policy(bucket, region)
         action = _ACTIONS.get(request.method, "s3:PutObject")
         resource = f"arn:aws:s3:::{bucket}"
-        if request.method == "OPTIONS":
-            allowed = True
-        else:
-            allowed = policy.allows(action, f"{resource}/{key}", principal) or _may_be_public(
-                policy, principal, action
-            )
-        if not allowed:
-            return _denied("AccessDenied")
-        response = await self._call_s3(origin, request, f"/{bucket}/{quote(key)}", region)
+        preflight = request.method == "OPTIONS"
+        anonymous = principal == Principal() and not preflight
+        if not (anonymous or preflight or policy.allows(action, f"{resource}/{key}", principal)):
+            return _denied("AccessDenied", _not_allowed(origin, bucket, action, distribution_arn))
+        # S3 itself applies policy, ACLs and Block Public Access to a request without a signature.
+        path = f"/{bucket}/{quote(key)}"
+        response = await self._call_s3(origin, request, path, region, anonymous=anonymous)
         if response.status == 404 and not policy.allows("s3:ListBucket", resource, principal):
             # S3 API reference, GetObject: "If you don't have the s3:ListBucket permission, Amazon
             # S3 returns an HTTP status code 403 (access denied) error."
             response.close()
-            return _denied("AccessDenied")
+            return _denied(
+                "AccessDenied",
+                f"The bucket {bucket} has no object {key}. S3 returns 403 instead of 404, because "
+                "the bucket policy doesn't allow CloudFront s3:ListBucket.",
+            )
         response.headers.setdefault("server", [("Server", "AmazonS3")])
-        return OriginResponse(response.status, response.reason, response.headers, None, response)
+        refusal = None
+        if anonymous and response.status == 403:
+            refusal = _not_public(origin, bucket, action)
+        return OriginResponse(
+            response.status, response.reason, response.headers, None, response, refusal=refusal
+        )
 
     async def _call_s3(
-        self, origin: Origin, request: Request, path: str, region: str
+        self,
+        origin: Origin,
+        request: Request,
+        path: str,
+        region: str,
+        *,
+        anonymous: bool = False,
     ) -> HttpResponse:
         endpoint = self._endpoint
         forwarded = {
@@ -157,7 +178,7 @@ class OriginClient:
                          "access-control-request-method", "access-control-request-headers")
             if (value := h.joined(request.headers, name)) is not None
         }  # fmt: skip
-        added = sign(
+        added = {} if anonymous else sign(
             endpoint.credentials, request.method, path, "", {"host": endpoint.netloc},
             request.body, region=region, service="s3", now=datetime.now(UTC),
         )  # fmt: skip
@@ -257,14 +278,29 @@ class OriginClient:
         return policy
 
 
-def _may_be_public(policy: BucketPolicy, principal: Principal, action: str) -> bool:
-    # S3 also allows an anonymous read by an object's public-read ACL. The emulator doesn't evaluate
-    # ACLs, so it assumes one if nothing else grants access; the distribution's notes report such an
-    # origin.
-    return action == "s3:GetObject" and policy.document is None and principal == Principal()
+def _not_allowed(origin: Origin, bucket: str, action: str, distribution_arn: str) -> str:
+    """Return why the bucket policy denies a request with an identity, and how to allow it."""
+    if origin.access_identity is not None:
+        caller, condition = f"the origin access identity {origin.access_identity.id}", ""
+    else:
+        caller, condition = "cloudfront.amazonaws.com", f" if aws:SourceArn is {distribution_arn}"
+    return (
+        f"The policy of the bucket {bucket} doesn't allow {caller} {action}. "
+        f"Add a statement that allows it{condition}."
+    )
 
 
-def _denied(code: str) -> OriginResponse:
+def _not_public(origin: Origin, bucket: str, action: str) -> str:
+    """Return why S3 denies an anonymous request, and how to allow it."""
+    return (
+        f"The origin {origin.id} has no origin access control, so CloudFront reads the bucket "
+        f"{bucket} anonymously, and neither the bucket policy nor an ACL allows everyone {action}, "
+        "or Block Public Access is on. Give the origin an origin access control, and allow "
+        "cloudfront.amazonaws.com in the bucket policy."
+    )
+
+
+def _denied(code: str, refusal: str) -> OriginResponse:
     """Return the response of S3 to a denied request. S3 API reference, "Error responses"."""
     body = (
         f'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>{code}</Code>'
@@ -278,4 +314,4 @@ def _denied(code: str) -> OriginResponse:
         ("Date", formatdate(usegmt=True)),
     ):
         h.put(headers, name, value)
-    return OriginResponse(403, "Forbidden", headers, body)
+    return OriginResponse(403, "Forbidden", headers, body, refusal=refusal)

@@ -53,7 +53,10 @@ class Sender(Protocol):
 
 @dataclass(slots=True)
 class RequestContext:
-    """A viewer request with its distribution, cache behavior, viewer and function outcomes."""
+    """A viewer request with its distribution, cache behavior, viewer and function outcomes.
+
+    `refusal` is the reason of an S3 origin that denied the request.
+    """
 
     id: str
     distribution: Distribution
@@ -61,6 +64,7 @@ class RequestContext:
     request: Request
     viewer: Viewer
     outcomes: dict[str, str] = field(default_factory=dict)
+    refusal: str | None = None
 
 
 @dataclass(slots=True)
@@ -145,6 +149,7 @@ class OriginStage:
             origin = called.origin or origin
         h.put(request.headers, "X-Amz-Cf-Id", context.id)
         origin_response = await self._origins.send(origin, request, context.distribution.arn)
+        context.refusal = origin_response.refusal
         response = Response(
             origin_response.status,
             origin_response.headers,

@@ -29,6 +29,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[httpx.Cli
             (outputs["Bucket"], "index.html"),
             (outputs["Bucket"], "soups/index.html"),
             (outputs["PublicBucket"], "public/a.html"),
+            (outputs["ClosedBucket"], "closed/a.html"),
         ):
             s3.put_object(Bucket=bucket, Key=key, Body=key.encode(), ContentType="text/html")
         url = emulator.start_cloudfront()
@@ -59,11 +60,18 @@ def test_query_string_cache_keys_select_cached_object(served: tuple[httpx.Client
     assert [each.headers["x-cache"].split()[0] for each in responses] == ["Miss", "Hit", "Miss"]
 
 
-def test_bucket_without_access_control_is_served_and_reported(
-    served: tuple[httpx.Client, str],
-) -> None:
+def test_public_bucket_is_served_without_access_control(served: tuple[httpx.Client, str]) -> None:
     client, printed = served
     assert client.get("/public/a.html").text == "public/a.html"
     assert client.get("/public/missing.html").status_code == 403
-    assert "of the origin public has no bucket policy" in printed
+    assert "of the origin public" not in printed
     assert "of the origin recipes" not in printed
+
+
+def test_bucket_without_policy_denies_access_and_is_reported(
+    served: tuple[httpx.Client, str],
+) -> None:
+    client, printed = served
+    answer = client.get("/closed/a.html")
+    assert (answer.status_code, "AccessDenied" in answer.text) == (403, True)
+    assert "of the origin closed has no bucket policy" in printed

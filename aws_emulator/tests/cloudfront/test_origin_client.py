@@ -104,8 +104,6 @@ def test_s3_request_is_signed() -> None:
     ("bucket_policy", "origin", "viewer_request", "code"),
     [
         (None, BUCKET, request(), b"AccessDenied"),
-        (READ, replace(BUCKET, signing_behavior=None), request(), b"AccessDenied"),
-        (READ, replace(BUCKET, signing_behavior="never"), request(), b"AccessDenied"),
         (READ, BUCKET, request(method="PUT"), b"AccessDenied"),
         (READ, BUCKET, request(method="DELETE"), b"AccessDenied"),
         (READ, BUCKET, request(method="POST"), b"AccessDenied"),
@@ -119,6 +117,7 @@ def test_denied_request_never_reaches_bucket(
     answer = send(pool, origin, viewer_request)
     assert answer.status == 403
     assert code in (answer.body or b"")
+    assert answer.refusal
     assert pool.sent == []
 
 
@@ -126,6 +125,7 @@ def test_missing_object_returns_404_only_with_list_bucket() -> None:
     gone = FakeResponse(404)
     assert send(FakePool(READ, gone), BUCKET, request()).status == 403
     assert gone.closed
+    assert "has no object a.html" in (send(FakePool(READ, gone), BUCKET, request()).refusal or "")
     may_list = policy("s3:GetObject", "s3:ListBucket")
     assert send(FakePool(may_list, FakeResponse(404)), BUCKET, request()).status == 404
 
@@ -208,24 +208,34 @@ def test_origin_access_identity_reads_bucket() -> None:
     assert send(FakePool(bucket_policy, FakeResponse(200)), BUCKET, request()).status == 403
 
 
+@pytest.mark.parametrize("signing_behavior", [None, "never"])
+@pytest.mark.parametrize("status", [200, 403])
+def test_origin_without_access_control_sends_anonymous_request(
+    signing_behavior: Any, status: int
+) -> None:
+    pool = FakePool(READ, FakeResponse(status))
+    answer = send(pool, replace(BUCKET, signing_behavior=signing_behavior), request())
+    ((_, _, target, headers, _),) = pool.sent
+    assert target == "/b/a.html"
+    assert "authorization" not in headers
+    assert answer.status == status
+    assert ("origin access control" in (answer.refusal or "")) == (status == 403)
+
+
 @pytest.mark.parametrize(
-    ("origin", "method", "status"),
+    ("origin", "named"),
     [
-        (replace(BUCKET, signing_behavior=None), "GET", 200),
-        (replace(BUCKET, signing_behavior=None), "HEAD", 200),
-        (replace(BUCKET, signing_behavior=None), "PUT", 403),
-        (BUCKET, "GET", 403),
+        (BUCKET, f"aws:SourceArn is {ARN}"),
         (
             replace(
                 BUCKET, signing_behavior=None, access_identity=OriginAccessIdentity("E1", "c1")
             ),
-            "GET",
-            403,
+            "the origin access identity E1",
         ),
     ],
 )
-def test_origin_without_access_control_reads_bucket_without_policy(
-    origin: Origin, method: str, status: int
-) -> None:
-    pool = FakePool(None, FakeResponse(200))
-    assert send(pool, origin, request(method=method)).status == status
+def test_refusal_names_bucket_action_and_caller(origin: Origin, named: str) -> None:
+    refusal = send(FakePool(None), origin, request()).refusal or ""
+    assert "The policy of the bucket b doesn't allow" in refusal
+    assert "s3:GetObject" in refusal
+    assert named in refusal
