@@ -163,18 +163,18 @@ def event_times(view: View, received_at: datetime, behind: timedelta) -> tuple[s
     Raises:
         InvalidEventError: A time isn't ISO 8601, or exceeds the range of datetime.
     """
-    sent = view.original_timestamp or view.timestamp
-    if not sent:
+    timestamp = view.original_timestamp or view.timestamp
+    if not timestamp:
         return times.text(received_at), None
-    original = times.parse(sent)
+    original = times.parse(timestamp)
     if original is None:
         raise InvalidEventError("invalid_timestamp", "the time is not ISO 8601")
-    if view.sent_at and (own := times.parse(view.sent_at)):
-        behind = times.skew(received_at, own)
+    if view.sent_at and (sender_clock := times.parse(view.sent_at)):
+        behind = times.skew(received_at, sender_clock)
     time = times.corrected(original, behind)
     if time is None:
         raise InvalidEventError("invalid_timestamp", "the corrected time is out of range")
-    return times.text(time), times.canonical(original, sent)
+    return times.text(time), times.canonical(original, timestamp)
 
 
 def _mistyped(error: msgspec.ValidationError) -> InvalidEventError:

@@ -32,10 +32,15 @@ def text(time: datetime) -> str:
     return encoded[1:20].decode() + ".000Z"
 
 
-def canonical(time: datetime, sent: str) -> str:
-    """Return `text(time)`, faster if `sent` has that format already, as most SDKs' times do."""
-    if len(sent) == 24 and sent[7] == "-" and sent[10] == "T" and sent[19::4] == ".Z":
-        return sent
+def canonical(time: datetime, timestamp: str) -> str:
+    """Return `text(time)`, faster if `timestamp` has that format, as most SDKs' times do."""
+    if (
+        len(timestamp) == 24
+        and timestamp[7] == "-"
+        and timestamp[10] == "T"
+        and timestamp[19::4] == ".Z"
+    ):
+        return timestamp
     return text(time)
 
 

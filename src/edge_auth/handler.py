@@ -59,9 +59,9 @@ def lambda_handler(event: object, context: object) -> object:  # noqa: ARG001 # 
         request, outcome = authorization.handle_viewer_request(auth_context(), event)
         print(request_log.format_line(request, outcome))
     except Exception as error:  # noqa: BLE001 # CloudFront would answer an exception with a 502 page
-        known = error if isinstance(error, EdgeAuthError) else EdgeAuthError()
+        reported = error if isinstance(error, EdgeAuthError) else EdgeAuthError()
         request = _parse_or_none(event)
-        outcome = error_response(request, known)
+        outcome = error_response(request, reported)
         print(request_log.format_line(request, outcome, type(error)))
     return outcome.result
 

@@ -35,11 +35,11 @@ def _function(
     library: ctypes.PyDLL, name: str, result: type | None, *arguments: type
 ) -> Callable[..., int]:
     try:
-        found = getattr(library, name)
+        function = getattr(library, name)
     except AttributeError as error:
         raise LibcryptoError from error
-    found.restype, found.argtypes = result, arguments
-    return found  # type: ignore[no-any-return]  # a library's attributes are untyped
+    function.restype, function.argtypes = result, arguments
+    return function  # type: ignore[no-any-return]  # a library's attributes are untyped
 
 
 def _der(tag: int, content: bytes) -> bytes:

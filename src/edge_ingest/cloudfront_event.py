@@ -80,11 +80,11 @@ def parse_query(text: str) -> dict[str, str]:
         return {}
     from urllib.parse import parse_qsl  # 3 ms of a cold start, and few requests have a query string
 
-    found: dict[str, str] = {}
+    parameters: dict[str, str] = {}
     # CloudFront limits a URL to 8,192 bytes, which bounds the number of fields too.
     for name, value in parse_qsl(text, keep_blank_values=True, errors="replace"):
-        found.setdefault(name, value)
-    return found
+        parameters.setdefault(name, value)
+    return parameters
 
 
 def viewer_of(request: Request) -> Viewer:

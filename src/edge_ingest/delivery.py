@@ -86,13 +86,13 @@ class Delivery:
         deadline = self._clock() + timeout
         regions = self._regions_in_order()
         for n, region in enumerate(regions):
-            left = deadline - self._clock()
-            if left < _MIN_CALL_S:
+            remaining_s = deadline - self._clock()
+            if remaining_s < _MIN_CALL_S:
                 break
             failover = region != self._regions[0]
             records = pack(region, failover)
             # Divide the remaining time equally among the remaining regions.
-            if self._put(region, records, key, self._clock() + left / (len(regions) - n)):
+            if self._put(region, records, key, self._clock() + remaining_s / (len(regions) - n)):
                 self._cooldowns.pop(region, None)
                 return Delivered(region, failover, len(records), sum(map(len, records)))
             self._cooldowns[region] = self._clock() + REGION_COOLDOWN_S
@@ -108,14 +108,14 @@ class Delivery:
         """Return whether the region acknowledged all records before the deadline."""
         pending = list(records)
         for attempt in range(MAX_ATTEMPTS):
-            left = deadline - self._clock()
-            if left < _MIN_CALL_S:
+            remaining_s = deadline - self._clock()
+            if remaining_s < _MIN_CALL_S:
                 return False
             partition_key = self._spread(key)
             entries = [RecordEntry(data, partition_key) for data in pending]
             try:
                 codes = self._stream.put_records(
-                    region, self._stream_name, entries, min(left, CALL_TIMEOUT_S)
+                    region, self._stream_name, entries, min(remaining_s, CALL_TIMEOUT_S)
                 )
             except KinesisError as error:
                 if not error.retryable:

@@ -167,16 +167,16 @@ class _Reader:
     def _until(self, delimiter: bytes) -> bytes:
         while delimiter not in self.rest:
             self._receive()
-        found, _, self.rest = self.rest.partition(delimiter)
-        return found
+        before, _, self.rest = self.rest.partition(delimiter)
+        return before
 
     def _exactly(self, size: int) -> bytes:
         if not 0 <= size <= MAX_RESPONSE_BYTES:
             raise TransportError("the response is too large")
         while len(self.rest) < size:
             self._receive()
-        found, self.rest = self.rest[:size], self.rest[size:]
-        return found
+        content, self.rest = self.rest[:size], self.rest[size:]
+        return content
 
     def _receive(self) -> None:
         if len(self.rest) > MAX_RESPONSE_BYTES:
@@ -190,7 +190,7 @@ class _Reader:
 
 
 def _seconds_left(deadline: float) -> float:
-    left = deadline - time.monotonic()
-    if left <= 0:
+    remaining_s = deadline - time.monotonic()
+    if remaining_s <= 0:
         raise TimeoutError("the deadline has passed")
-    return left
+    return remaining_s

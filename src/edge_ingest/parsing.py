@@ -77,12 +77,12 @@ def parse_event(body: bytes) -> Payload:
     """  # noqa: DOC501 - `_bad_request` returns the error
     try:
         _check_utf8(body)
-        found = _single_decoder.decode(body)
+        event = _single_decoder.decode(body)
     except msgspec.ValidationError as error:
         raise BadRequestError("invalid_event", "the body isn't a JSON object") from error
     except _DECODE_ERRORS as error:
         raise _bad_request(error) from error
-    return Payload(body, _one_line([body]), b"null", None, found.sent_at, found.write_key)
+    return Payload(body, _one_line([body]), b"null", None, event.sent_at, event.write_key)
 
 
 def parse_batch(body: bytes) -> Payload:
@@ -97,22 +97,22 @@ def parse_batch(body: bytes) -> Payload:
     """  # noqa: DOC501 - `_bad_request` returns the error
     try:
         _check_utf8(body)
-        found = _batch_decoder.decode(body)
-        events = list(map(bytes, found.batch))
+        document = _batch_decoder.decode(body)
+        events = list(map(bytes, document.batch))
     except _DECODE_ERRORS as error:
         events, skeleton = _split(body)
         try:
             _check_utf8(skeleton)
-            found = _batch_decoder.decode(skeleton)
+            document = _batch_decoder.decode(skeleton)
         except _DECODE_ERRORS:
             raise _bad_request(error) from error
-        if len(found.batch) != len(events):
+        if len(document.batch) != len(events):
             raise _bad_request(error) from error
-    context = bytes(found.context)
+    context = bytes(document.context)
     context_view = _decode_context(context)
     if b"\n" in body:
         events, context = _one_line(events), *_one_line([context])
-    return Payload(body, events, context, context_view, found.sent_at, found.write_key)
+    return Payload(body, events, context, context_view, document.sent_at, document.write_key)
 
 
 def _decode_context(text: bytes) -> Context | None:

@@ -85,14 +85,14 @@ class Pipeline:
 
         received_at = times.at(self._clock())
         policy = privacy.policy_for(source.privacy, request, self._settings.salt, received_at)
-        known = visitor.identify(request, source, policy, is_pixel=route.kind == "pixel")
+        identity = visitor.identify(request, source, policy, is_pixel=route.kind == "pixel")
         context = RequestContext(
             write_key=source.write_key,
             received_at=received_at,
             sent_at=times.parse(payload.sent_at),
             event_type=route.event_type,
             nonce=request.request_id if route.kind == "pixel" else "",
-            visitor_id=known.id,
+            visitor_id=identity.id,
         )
         validated = validate(
             payload.events, context, limits, policy.consent_check(payload.context_view)
@@ -100,7 +100,7 @@ class Pipeline:
         redacted = redact(validated, payload, policy, request, limits.event_bytes)
         delivered = self._deliver(redacted, source, request, context, deadline)
         return Ingested(
-            source.id, len(redacted.accepted), redacted.rejected, delivered, known.set_cookie
+            source.id, len(redacted.accepted), redacted.rejected, delivered, identity.set_cookie
         )
 
     def _deliver(

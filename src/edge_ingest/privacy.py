@@ -204,8 +204,8 @@ def _redact_ip(ip: str, rule: IpRule, daily_salt: str) -> str | None:
     if rule == "hash":
         return _digest(daily_salt, packed.hex())
     # Zero the last octet of IPv4, and the bits after the /48 of a site in IPv6 (RFC 6177).
-    kept = 3 if family == socket.AF_INET else 6
-    return socket.inet_ntop(family, packed[:kept] + bytes(len(packed) - kept))
+    prefix_bytes = 3 if family == socket.AF_INET else 6
+    return socket.inet_ntop(family, packed[:prefix_bytes] + bytes(len(packed) - prefix_bytes))
 
 
 def _digest(key: str, value: str) -> str:
@@ -227,13 +227,13 @@ def _quoted_keys(rules: Privacy) -> tuple[bytes, ...]:
 def _find(event: object, path: _Path) -> list[dict[str, Any]]:
     """Return the objects at a path. A list in the path matches with each of its items."""
     if isinstance(event, list):
-        return [found for item in event for found in _find(item, path)]
+        return [value for item in event for value in _find(item, path)]
     if not isinstance(event, dict):
         return []
     if not path:
         return [event]
     keys = list(event) if path[0] == "*" else [path[0]]
-    return [found for key in keys for found in _find(event.get(key), path[1:])]
+    return [value for key in keys for value in _find(event.get(key), path[1:])]
 
 
 def _targets(event: object, path: _Path) -> list[tuple[dict[str, Any], str]]:
@@ -265,7 +265,7 @@ def _answer(consent: object, management: object, category: str) -> bool | None:
             return bool(preferences[category])
     if isinstance(management, dict):
         for key, answer in (("deniedConsentIds", False), ("allowedConsentIds", True)):
-            listed = management.get(key)
-            if isinstance(listed, list) and category in listed:
+            categories = management.get(key)
+            if isinstance(categories, list) and category in categories:
                 return answer
     return None

@@ -54,7 +54,9 @@ def redact(
     viewer = cloudfront_event.viewer_of(request)
     return Redacted(
         accepted=accepted,
-        rejected=[_redact_rejection(each, policy, max_rejected_chars) for each in rejections],
+        rejected=[
+            _redact_rejection(rejection, policy, max_rejected_chars) for rejection in rejections
+        ],
         context=context,
         ip=policy.redact_ip(request.client_ip),
         viewer=policy.redact_viewer(viewer),
@@ -85,8 +87,8 @@ def _redact_context(context: bytes, policy: Policy) -> bytes:
         rewritten = rewrite(b'{"context":' + context + b"}", policy.redact_object)
     except InvalidEventError:
         return b"null"
-    found = msgspec.json.decode(rewritten, type=dict[str, msgspec.Raw]).get("context")
-    return b"null" if found is None else bytes(found)
+    raw_context = msgspec.json.decode(rewritten, type=dict[str, msgspec.Raw]).get("context")
+    return b"null" if raw_context is None else bytes(raw_context)
 
 
 def _redact_rejection(rejection: Rejection, policy: Policy, max_chars: int) -> Rejected:

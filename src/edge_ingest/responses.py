@@ -145,13 +145,13 @@ def _retry_headers(error: IngestError) -> Headers:
 def _response(
     status: int, headers: Headers, content_type: str | None, cache: str, body: str, encoding: str
 ) -> Response:
-    named = {**headers, "cache-control": cache, "x-content-type-options": "nosniff"}
+    all_headers = {**headers, "cache-control": cache, "x-content-type-options": "nosniff"}
     if content_type:
-        named["content-type"] = content_type
+        all_headers["content-type"] = content_type
     return {
         "status": str(status),
         "statusDescription": _PHRASES[status],
-        "headers": {name: [{"key": name, "value": value}] for name, value in named.items()},
+        "headers": {name: [{"key": name, "value": value}] for name, value in all_headers.items()},
         "body": body,
         "bodyEncoding": encoding,
     }

@@ -170,11 +170,11 @@ def _source(value: object, key: str, *, salted: bool) -> Source:
     rate: RateLimit | None = None
     if item.get("rate_limit") is not None:
         where = f"{key}.rate_limit"
-        given = _object(item["rate_limit"], where, {"events_per_second", "burst"})
+        rate_limit = _object(item["rate_limit"], where, {"events_per_second", "burst"})
         speed = _number(
-            given.get("events_per_second"), f"{where}.events_per_second", 0.001, 1_000_000
+            rate_limit.get("events_per_second"), f"{where}.events_per_second", 0.001, 1_000_000
         )
-        burst = _number(given.get("burst", max(1.0, speed)), f"{where}.burst", 1, 10_000_000)
+        burst = _number(rate_limit.get("burst", max(1.0, speed)), f"{where}.burst", 1, 10_000_000)
         rate = RateLimit(speed, burst)
     return Source(
         id=_text(item.get("id"), f"{key}.id", _NAME, 64),
@@ -248,11 +248,11 @@ def _paths(value: object, key: str) -> tuple[tuple[str, ...], ...]:
     return tuple(paths)
 
 
-def _object(value: object, key: str, known: set[str]) -> dict[str, Any]:
+def _object(value: object, key: str, allowed: set[str]) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise SettingsError(key, "must be an object")
     for name in value:
-        if name not in known:
+        if name not in allowed:
             raise SettingsError(f"{key}.{name}", "is an unknown setting")
     return value
 

@@ -47,16 +47,16 @@ def signed_headers(
     """Return all headers of the request, signed. `now` is in seconds since the epoch."""
     amz_date = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now))
     # The canonical request needs lower-case names in sorted order.
-    signed = [
+    pairs = [
         ("content-type", CONTENT_TYPE),
         ("host", host),
         ("x-amz-date", amz_date),
         *([("x-amz-security-token", credentials.token)] if credentials.token else []),
         ("x-amz-target", target),
     ]
-    names = ";".join(name for name, _ in signed)
+    names = ";".join(name for name, _ in pairs)
     canonical = "\n".join(
-        ["POST", "/", "", *(f"{name}:{value}" for name, value in signed), "", names, _sha256(body)]
+        ["POST", "/", "", *(f"{name}:{value}" for name, value in pairs), "", names, _sha256(body)]
     )
     scope = f"{amz_date[:8]}/{region}/{SERVICE}/aws4_request"
     to_sign = f"AWS4-HMAC-SHA256\n{amz_date}\n{scope}\n{_sha256(canonical.encode())}"
@@ -66,7 +66,7 @@ def signed_headers(
         f"AWS4-HMAC-SHA256 Credential={credentials.access_key}/{scope}, "
         f"SignedHeaders={names}, Signature={signature}"
     )
-    return [*signed, ("authorization", authorization)]
+    return [*pairs, ("authorization", authorization)]
 
 
 @lru_cache(maxsize=16)

@@ -35,11 +35,11 @@ def identify(request: Request, source: Source, policy: Policy, *, is_pixel: bool
 def _from_cookie(request: Request, cookie: Cookie) -> Visitor:
     """Return the id in the cookie, or a new one. Each response restarts the cookie's lifetime."""
     # RFC 6265 §4.2.1. The pattern accepts only ids in the format that this function creates.
-    found = re.search(
+    match = re.search(
         rf"(?:^|;\s*){re.escape(cookie.name)}=([0-9a-f]{{32}})(?:;|$)",
         request.header("cookie") or "",
     )
-    visitor_id = found[1] if found else os.urandom(16).hex()
+    visitor_id = match[1] if match else os.urandom(16).hex()
     return Visitor(
         visitor_id,
         f"{cookie.name}={visitor_id}; Max-Age={cookie.days * 86_400}; Path=/; "

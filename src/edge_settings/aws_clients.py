@@ -43,8 +43,9 @@ def download_package(version_arn: str) -> bytes:
     """
     function, _, version = version_arn.rpartition(":")
     try:
-        found = _lambda().get_function(FunctionName=function, Qualifier=version)
-        with urllib.request.urlopen(found["Code"]["Location"], timeout=TIMEOUT_S) as response:  # noqa: S310 - a presigned URL from Lambda
+        version_details = _lambda().get_function(FunctionName=function, Qualifier=version)
+        location = version_details["Code"]["Location"]
+        with urllib.request.urlopen(location, timeout=TIMEOUT_S) as response:  # noqa: S310 - a presigned URL from Lambda
             package: bytes = response.read()
     except (ClientError, BotoCoreError, OSError) as error:
         raise PackageError(f"Can't download the package of {version_arn}: {error}.") from error

@@ -38,11 +38,11 @@ class Accounts:
 
     def __init__(self, table: str, dynamodb: "DynamoDBClient | None" = None) -> None:
         self._table = table
-        self._given = dynamodb
+        self._injected = dynamodb
 
     @property
     def _dynamodb(self) -> "DynamoDBClient":
-        return self._given or client()
+        return self._injected or client()
 
     def person(self, account_id: str) -> Person | None:
         """Return the submitted form, or None if it was deleted or has expired.

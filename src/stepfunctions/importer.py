@@ -67,10 +67,10 @@ def inspect(bucket: str, key: str) -> dict[str, Any]:
             _write_report(bucket, key, roster.rejection_report(error))
         return {"ok": False, "known": False, "fileId": "", "rows": 0, "copy": ""}
     copy = f"read/{valid.file_id}.csv"
-    known = _is_decided(valid.file_id, valid.rows)
-    if not known:
+    decided = _is_decided(valid.file_id, valid.rows)
+    if not decided:
         _put(bucket, copy, valid.text)
-    return {"ok": True, "known": known, "fileId": valid.file_id, "rows": valid.rows, "copy": copy}
+    return {"ok": True, "known": decided, "fileId": valid.file_id, "rows": valid.rows, "copy": copy}
 
 
 def report(event: Mapping[str, Any]) -> dict[str, Any]:

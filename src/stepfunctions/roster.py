@@ -94,16 +94,20 @@ def _table(text: str) -> list[list[str]]:
 
 
 def _columns(header: list[str]) -> list[str]:
-    known = {name.casefold(): name for name in COLUMNS}
-    found = [known.get(cell.strip().casefold(), "") for cell in header]
-    if len(set(found)) != len(found) or "" in found or not set(REQUIRED_COLUMNS) <= set(found):
+    spellings = {name.casefold(): name for name in COLUMNS}
+    columns = [spellings.get(cell.strip().casefold(), "") for cell in header]
+    if (
+        len(set(columns)) != len(columns)
+        or "" in columns
+        or not set(REQUIRED_COLUMNS) <= set(columns)
+    ):
         required, optional = (
             ", ".join(names) for names in (REQUIRED_COLUMNS, COLUMNS[len(REQUIRED_COLUMNS) :])
         )
         raise RosterError(
             f"The first row must contain the columns {required}. Optional columns: {optional}."
         )
-    return found
+    return columns
 
 
 def request_id(file_id: str, index: int) -> str:

@@ -23,11 +23,11 @@ class Users:
         self, pool_id: str, cognito: "CognitoIdentityProviderClient | None" = None
     ) -> None:
         self._pool = pool_id
-        self._given = cognito
+        self._injected = cognito
 
     @property
     def _cognito(self) -> "CognitoIdentityProviderClient":
-        return self._given or client()
+        return self._injected or client()
 
     def create(self, account_id: str, person: Person, email: str) -> str | None:
         """Return the `sub` of the account's user, or None if another account owns the address.

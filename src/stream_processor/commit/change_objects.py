@@ -10,7 +10,7 @@ from stream_processor.storage.object_writer import RecordRange
 
 
 def build(
-    batch: Batch[ChangeRecord], taken: Sequence[ChangeRecord], previous: int | None
+    batch: Batch[ChangeRecord], changes: Sequence[ChangeRecord], previous: int | None
 ) -> PendingObject[None]:
     """Build an object of some changes of one shard.
 
@@ -18,11 +18,11 @@ def build(
         ConservationError: The rows and the records disagree.
     """
     table_name = batch.stream.partition("/")[0]
-    rows = [change_rows.row(change, table_name, batch.shard) for change in taken]
+    rows = [change_rows.row(change, table_name, batch.shard) for change in changes]
     return object_writer.build(
         change_rows.table(rows),
-        rows_in=len(taken),
+        rows_in=len(changes),
         counts=change_rows.counts(rows),
-        covers=RecordRange.of(taken, previous),
+        covers=RecordRange.of(changes, previous),
         stats=None,
     )

@@ -31,7 +31,7 @@ _STATS_COLUMNS: Final = (
 def build(
     limits: Settings,
     shard: str,
-    rest: Sequence[StreamRecord],
+    records: Sequence[StreamRecord],
     previous: int | None,
     window: Container[MessageKey],
 ) -> PendingObject[ObjectStats]:
@@ -44,7 +44,7 @@ def build(
     """
     rows = EventRows(shard, window)
     with _gc_paused():
-        taken = rows.take(rest, limits.object_events, limits.object_bytes)
+        record_count = rows.take(records, limits.object_events, limits.object_bytes)
         table = rows.finish()
     if rows.reasons:
         telemetry.warning("bad rows", shard=shard, reasons=rows.reasons)
@@ -52,7 +52,7 @@ def build(
         table,
         rows_in=rows.expected_rows,
         counts=rows.counts,
-        covers=RecordRange.of(rest[:taken], previous),
+        covers=RecordRange.of(records[:record_count], previous),
         stats=rows.stats,
     )
 

@@ -97,23 +97,23 @@ def commit[R: SequencedRecord, T](
     """
     commits: list[Commit[T]] = []
     mark = checkpoints.high_water_mark()
-    rest = _after(batch, mark)
-    while rest:
+    uncommitted = _after(batch, mark)
+    while uncommitted:
         if commits and not has_time():
-            return Outcome(tuple(commits), rest[0].sequence)
+            return Outcome(tuple(commits), uncommitted[0].sequence)
         try:
-            done = _adopt_uncounted(rest[0], mark, objects) or _write(
-                rest, mark, objects, build, name
+            newest = _adopt_uncounted(uncommitted[0], mark, objects) or _write(
+                uncommitted, mark, objects, build, name
             )
-            committed(done)
-            mark = HighWaterMark(done.summary.last, done.summary.arrived_ms)
+            committed(newest)
+            mark = HighWaterMark(newest.summary.last, newest.summary.arrived_ms)
             checkpoints.advance(mark)
         except Exception as error:
             if not commits:
                 raise
-            return Outcome(tuple(commits), rest[0].sequence, error)
-        commits.append(done)
-        rest = _after(rest, mark)
+            return Outcome(tuple(commits), uncommitted[0].sequence, error)
+        commits.append(newest)
+        uncommitted = _after(uncommitted, mark)
     return Outcome(tuple(commits), None)
 
 
@@ -141,14 +141,14 @@ def _adopt_uncounted[T](
 
 
 def _write[R: SequencedRecord, T](
-    rest: Sequence[R],
+    uncommitted: Sequence[R],
     mark: HighWaterMark | None,
     objects: ObjectStore[T],
     build: Callable[[Sequence[R], int | None], PendingObject[T]],
     name: Callable[[R], str],
 ) -> Commit[T]:
-    key = name(rest[0])
-    pending = build(rest, None if mark is None else mark.high)
+    key = name(uncommitted[0])
+    pending = build(uncommitted, None if mark is None else mark.high)
     existing = objects.create(key, pending)
     if existing is None:
         return Commit(key, pending.summary, pending.stats, len(pending.body), adopted=False)

@@ -154,10 +154,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--from", dest="first", type=day, default=now.date() - timedelta(days=DAYS))
     parser.add_argument("--to", dest="last", type=day, default=now.date())
     parser.add_argument("--now", action="store_true", help="compact the current hour too")
-    given = parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
     os.environ.setdefault("POWERTOOLS_METRICS_DISABLED", "true")
-    first, last = (datetime.combine(it, time.min, UTC) for it in (given.first, given.last))
-    before = min(last + timedelta(days=1), now + timedelta(hours=1 if given.now else 0))
+    first, last = (datetime.combine(it, time.min, UTC) for it in (options.first, options.last))
+    before = min(last + timedelta(days=1), now + timedelta(hours=1 if options.now else 0))
     try:
         app = AppContext.from_settings(settings.parse(os.environ))
         result = Compaction(app).run(first, before, lambda: True)

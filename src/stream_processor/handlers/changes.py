@@ -70,14 +70,14 @@ class ChangesHandler:
         Raises:
             StreamProcessorError: The batch's first object failed, and nothing is committed.
         """
-        own = [c for c in batch.records if change_rows.own(c, self._app.settings.region)]
-        telemetry.count("ChangesOfOtherRegions", len(batch.records) - len(own))
+        own_changes = [c for c in batch.records if change_rows.own(c, self._app.settings.region)]
+        telemetry.count("ChangesOfOtherRegions", len(batch.records) - len(own_changes))
         name = f"{batch.stream}#{batch.shard}"
         keys = ShardPrefix(lake_keys.CHANGES, batch.shard)
         shard: ShardWriter[None] = ShardWriter(self._app, name, keys, lambda _: None)
         limit = self._app.settings.object_events
         outcome = protocol.commit(
-            own,
+            own_changes,
             checkpoints=shard,
             objects=shard,
             build=lambda rest, previous: change_objects.build(batch, rest[:limit], previous),
@@ -85,5 +85,5 @@ class ChangesHandler:
             committed=lambda _: None,
             has_time=has_time,
         )
-        shard_writer.report(name, outcome, own)
+        shard_writer.report(name, outcome, own_changes)
         return outcome.unwritten

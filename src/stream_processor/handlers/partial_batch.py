@@ -30,15 +30,15 @@ def respond[R: SequencedRecord](
     failures: list[str] = []
     telemetry.count("Batches", len(batches))
     for batch in batches:
-        left = run(batch)
-        if left is None:
+        unwritten = run(batch)
+        if unwritten is None:
             continue
         if batch.item is None:
             raise UnfinishedError(
-                f"Batch of {batch.stream} {batch.shard} isn't finished from record {left} on. "
+                f"Batch of {batch.stream} {batch.shard} isn't finished from record {unwritten} on. "
                 "Lambda retries the whole batch."
             )
-        failures.append(batch.item(left))
+        failures.append(batch.item(unwritten))
     return {"batchItemFailures": [{"itemIdentifier": item} for item in failures]}
 
 

@@ -204,5 +204,5 @@ def _derived_id(event: PlainEvent, text: bytes, place: str) -> str:
     Two equal events without a timestamp can be two real events, so their id is their place.
     """
     timed = (event.timestamp or event.original_timestamp) is not None
-    named = text if timed else place.encode()
-    return "derived-" + hashlib.sha256(named).hexdigest()[:32]
+    hashed = text if timed else place.encode()
+    return "derived-" + hashlib.sha256(hashed).hexdigest()[:32]

@@ -116,9 +116,9 @@ def plain_event(text: bytes) -> PlainEvent:
     Raises:
         EventError: The event isn't valid; `code` as in `event`.
     """
-    found = _one(_plain, text)
-    if found is not None:
-        return found
+    event = _one(_plain, text)
+    if event is not None:
+        return event
     loose = _loose(text)
     return PlainEvent(
         **_typed_fields(loose),

@@ -84,8 +84,8 @@ def stream_batches(event: Json) -> list[Batch[StreamRecord]]:
     if isinstance(topics, Mapping):
         cluster = str(event.get("eventSourceArn", "kafka")).rsplit(":", 1)[-1]
         return [
-            Batch(cluster, partition, sorted(map(_kafka, listed), key=_SEQUENCE), None)
-            for partition, listed in topics.items()
+            Batch(cluster, partition, sorted(map(_kafka, partition_records), key=_SEQUENCE), None)
+            for partition, partition_records in topics.items()
         ]
     raise SourceError(
         "Can't read the invocation event: it has neither Kinesis Records nor Kafka records."
@@ -129,7 +129,7 @@ def _grouped[R: (StreamRecord, ChangeRecord)](
 
 def _all_kinesis(records: list[Json]) -> list[Batch[StreamRecord]]:
     try:
-        taken = [
+        stream_records = [
             StreamRecord(
                 int(kinesis["sequenceNumber"]),
                 round(kinesis["approximateArrivalTimestamp"] * 1000),
@@ -139,7 +139,7 @@ def _all_kinesis(records: list[Json]) -> list[Batch[StreamRecord]]:
         ]
         (stream,) = {record["eventSourceARN"] for record in records}
         (shard,) = {record["eventID"].partition(":")[0] for record in records}
-        return [Batch(stream.rpartition("/")[2], shard, sorted(taken, key=_SEQUENCE))]
+        return [Batch(stream.rpartition("/")[2], shard, sorted(stream_records, key=_SEQUENCE))]
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
         # Several shards, or not Kinesis records: parse them one by one.
         return _grouped(map(_kinesis, records))

@@ -25,12 +25,15 @@ def good_ids_around(
     Raises:
         StorageError: S3 failed.
     """
-    wanted = frozenset(among)
-    if not wanted:
+    candidates = frozenset(among)
+    if not candidates:
         return set()
     hours = lake_keys.hours(lake_keys.EVENTS, first_ms - seconds * 1000, last_ms + seconds * 1000)
     return {
-        key for name in _keys(bucket, hours) for key in good_ids_in(bucket, name) if key in wanted
+        key
+        for name in _keys(bucket, hours)
+        for key in good_ids_in(bucket, name)
+        if key in candidates
     }
 
 

@@ -76,8 +76,8 @@ class LateRecords:
             StorageError: S3 or DynamoDB failed. Written objects stay; run it again.
             StreamProcessorError: An object can't be built or written.
         """
-        own = [c for c in batch.records if change_rows.own(c, self._app.settings.region)]
-        missing = self.missing(lake_keys.CHANGES, shards, own)
+        own_changes = [c for c in batch.records if change_rows.own(c, self._app.settings.region)]
+        missing = self.missing(lake_keys.CHANGES, shards, own_changes)
         name = f"{batch.stream}#{batch.shard}"
         keys = ShardPrefix(lake_keys.CHANGES, batch.shard)
         shard: ShardWriter[None] = ShardWriter(self._app, name, keys, lambda _: None)
@@ -98,14 +98,14 @@ class LateRecords:
             StorageError: S3 failed.
             ObjectMetadataError: An object has no valid summary.
         """
-        left = list(records)
+        uncovered = list(records)
         for shard in shards:
             keys = ShardPrefix(prefix, shard)
-            left = lake_keys.uncovered(self._bucket, keys, left, _MAX_BATCH_HOURS)
-            if left:
-                redriven = self._redriven(ShardPrefix(prefix, REDRIVE_PREFIX + shard), left)
-                left = [record for record in left if record.sequence not in redriven]
-        return left
+            uncovered = lake_keys.uncovered(self._bucket, keys, uncovered, _MAX_BATCH_HOURS)
+            if uncovered:
+                redriven = self._redriven(ShardPrefix(prefix, REDRIVE_PREFIX + shard), uncovered)
+                uncovered = [record for record in uncovered if record.sequence not in redriven]
+        return uncovered
 
     def _redriven(self, keys: ShardPrefix, records: Sequence[SequencedRecord]) -> set[int]:
         """Return the sequence numbers in redrive objects, whose ranges can have gaps."""
@@ -119,10 +119,10 @@ class LateRecords:
         }
 
     def _copies(
-        self, pending: PendingObject[ObjectStats], rest: Sequence[StreamRecord]
+        self, pending: PendingObject[ObjectStats], records: Sequence[StreamRecord]
     ) -> set[MessageKey]:
         """Return the events that are good rows in the lake already: the client sent them twice."""
-        arrived = [record.arrived_ms for record in rest[: pending.summary.records]]
+        arrived = [record.arrived_ms for record in records[: pending.summary.records]]
         seconds = self._app.settings.window_seconds
         return existing_ids.good_ids_around(
             self._bucket, min(arrived), max(arrived), seconds, pending.stats.ids
@@ -151,19 +151,19 @@ class LateRecords:
         if outcome.error is not None:
             raise outcome.error
         keys = ShardPrefix(shard.keys.prefix, REDRIVE_PREFIX + shard.keys.shard)
-        rest: Sequence[R] = past
-        while rest:
-            pending = build(rest, previous)
-            key = keys.key(rest[0].sequence, rest[0].arrived_ms)
+        unwritten: Sequence[R] = past
+        while unwritten:
+            pending = build(unwritten, previous)
+            key = keys.key(unwritten[0].sequence, unwritten[0].arrived_ms)
             if object_writer.create(self._bucket, key, pending) is None:
                 previous = pending.summary.last
                 name = f"{shard.name}#{REDRIVE_PREFIX}{pending.summary.first}"
                 count(name, previous, pending.stats)
-                rest = rest[pending.summary.records :]
+                unwritten = unwritten[pending.summary.records :]
             else:
                 # Another operator wrote the object first: its records are done.
-                done = sequences(self._bucket.read(key))
-                rest = [record for record in rest if record.sequence not in done]
+                stored = sequences(self._bucket.read(key))
+                unwritten = [record for record in unwritten if record.sequence not in stored]
         return len(missing)
 
 

@@ -89,9 +89,9 @@ class Reconciler:
             StorageError: DynamoDB or S3 failed.
             ConservationError: The rows of the repair don't match their counts.
         """
-        found = Comparison()
+        comparison = Comparison()
         table = self._own_items()
-        found.items = len(table)
+        comparison.items = len(table)
         suspects = self._differences(table, self._states())
         if suspects:
             # A recent change can still be on its way through the stream: wait once and compare the
@@ -106,12 +106,12 @@ class Reconciler:
                 for key, kind in differing.items()
                 if _image(now[key]) == _image(table.get(key))
             }
-            self._repair(suspects, items, states, run_id, at, found)
-        found.agree = found.items - found.missing - found.stale
-        telemetry.count("ChangesRepaired", found.repaired)
-        telemetry.count("ItemsCompared", found.items)
-        telemetry.info("reconciliation finished", result=str(found))
-        return found
+            self._repair(suspects, items, states, run_id, at, comparison)
+        comparison.agree = comparison.items - comparison.missing - comparison.stale
+        telemetry.count("ChangesRepaired", comparison.repaired)
+        telemetry.count("ItemsCompared", comparison.items)
+        telemetry.info("reconciliation finished", result=str(comparison))
+        return comparison
 
     def _own_items(self) -> dict[str, Item]:
         region = self._app.settings.region
@@ -167,7 +167,7 @@ class Reconciler:
         states: Mapping[str, ItemState],
         run_id: str,
         at: datetime,
-        found: Comparison,
+        comparison: Comparison,
     ) -> None:
         if not suspects:
             return
@@ -177,7 +177,7 @@ class Reconciler:
             for key, kind in suspects.items()
         ]
         for kind in suspects.values():
-            setattr(found, kind, getattr(found, kind) + 1)
+            setattr(comparison, kind, getattr(comparison, kind) + 1)
         pending = object_writer.build(
             change_rows.table(rows),
             rows_in=len(suspects),
@@ -190,8 +190,8 @@ class Reconciler:
         hour = lake_keys.ShardPrefix(lake_keys.CHANGES, RECONCILER).hour(at)
         key = f"{hour}{RECONCILER}-{run_id}{lake_keys.SUFFIX}"
         if object_writer.create(self._app.lake, key, pending) is None:
-            found.repaired = len(rows)
-            found.key = key
+            comparison.repaired = len(rows)
+            comparison.key = key
             telemetry.error("changes missing in the lake were written", repaired=len(rows), key=key)
 
 
@@ -242,8 +242,8 @@ def scheduled(event: Mapping[str, Any], app: AppContext) -> dict[str, Any]:
         StreamProcessorError: Scheduler invokes the function again.
     """
     at = datetime.fromisoformat(event["scheduled_time"])
-    found = Reconciler(app).run(f"{at:%Y%m%dT%H%M%S}", at)
-    return {name: getattr(found, name) for name in found.__slots__}
+    comparison = Reconciler(app).run(f"{at:%Y%m%dT%H%M%S}", at)
+    return {name: getattr(comparison, name) for name in comparison.__slots__}
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -100,16 +100,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--from", dest="first", type=_day, default=today - timedelta(days=7))
     parser.add_argument("--to", dest="last", type=_day, default=today)
-    given = parser.parse_args(arguments)
-    if not (given.failures or given.bad):
+    options = parser.parse_args(arguments)
+    if not (options.failures or options.bad):
         parser.error("choose --failures, --bad or both")
     os.environ.setdefault("POWERTOOLS_METRICS_DISABLED", "true")
     try:
         app = AppContext.from_settings(settings.parse(os.environ))
-        if given.failures:
+        if options.failures:
             print("failures", FailedBatches(app).run())
-        if given.bad:
-            print("bad", BadRowReprocessor(app).run(given.first, given.last))
+        if options.bad:
+            print("bad", BadRowReprocessor(app).run(options.first, options.last))
     except StreamProcessorError as error:
         print(f"redrive: {error} ({error.code})", file=sys.stderr)
         return 1

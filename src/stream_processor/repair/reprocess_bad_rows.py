@@ -72,16 +72,16 @@ class BadRowReprocessor:
             ConservationError: The rows of an object don't match their counts.
         """
         result = ReprocessResult()
-        done: set[MessageKey] = set()
+        written_ids: set[MessageKey] = set()
         day = first
         while day <= last:
             for hour in self._bucket.folders(f"{lake_keys.EVENTS}/date={day:%Y-%m-%d}/"):
-                self._hour(hour, done, result)
+                self._hour(hour, written_ids, result)
             day += timedelta(days=1)
         return result
 
-    def _hour(self, hour: str, done: set[MessageKey], result: ReprocessResult) -> None:
-        """Reprocess one hour; `done` are the ids that this run has made good rows."""
+    def _hour(self, hour: str, written_ids: set[MessageKey], result: ReprocessResult) -> None:
+        """Reprocess one hour; `written_ids` are the ids that this run has made good rows."""
         open_rows: dict[str, list[Row]] = {}
         for key in list(self._bucket.keys(hour)):
             try:
@@ -95,13 +95,13 @@ class BadRowReprocessor:
                 result.bad += len(rows)
                 open_rows[key] = rows
         # The first pass collects the ids, the second marks those that the lake has as duplicates.
-        seen = [_readable(key, rows, frozenset()) for key, rows in open_rows.items()]
-        arrived = [_milliseconds(row["received_at"]) for one in seen for row in one.closed]
+        readable = [_readable(key, rows, frozenset()) for key, rows in open_rows.items()]
+        arrived = [_milliseconds(row["received_at"]) for one in readable for row in one.closed]
         if not arrived:
             return
-        ids = {key for one in seen for key in one.rows.stats.ids}
+        ids = {key for one in readable for key in one.rows.stats.ids}
         seconds = self._app.settings.window_seconds
-        window = done | existing_ids.good_ids_around(
+        window = written_ids | existing_ids.good_ids_around(
             self._bucket, min(arrived), max(arrived), seconds, ids
         )
         for key, rows in open_rows.items():
@@ -109,13 +109,15 @@ class BadRowReprocessor:
             if repair.closed:
                 result.closed += self._write(repair)
                 window |= set(existing_ids.good_ids_in(self._bucket, repair.key))
-        done |= window
+        written_ids |= window
 
     def _open(self, key: str) -> list[Row] | None:
         """Return the open bad rows of an object; None if it never had a bad row."""
         if not lake_keys.summary(self._bucket, key).summary.bad:
             return None
-        closed = {row_id for done in self._earlier(key) for row_id in self._row_ids(done)}
+        closed = {
+            row_id for earlier_key in self._earlier(key) for row_id in self._row_ids(earlier_key)
+        }
         records = {sequence for sequence, _ in closed}
         return [
             row

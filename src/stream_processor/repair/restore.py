@@ -27,8 +27,8 @@ def restore_versions(app: AppContext, inventory: LakeInventory) -> int:
         shard = shard_of(deleted.key)
         if shard is not None:
             with suppress(ObjectMetadataError):
-                found = lake_keys.summary(app.lake, deleted.key, deleted.version)
-                if not shards.coverage[shard].free_for(found.summary):
+                version = lake_keys.summary(app.lake, deleted.key, deleted.version)
+                if not shards.coverage[shard].free_for(version.summary):
                     continue
         app.lake.undelete(deleted)
         restored += 1
@@ -45,9 +45,9 @@ def reread_streams(app: AppContext, inventory: LakeInventory, hours: int) -> int
     coverage, written, late = inventory.shards().coverage, 0, LateRecords(app)
     before: dict[ShardId, int] = {}
     for shard, batch in inventory.stream_batches(hours):
-        held = partial(_held, coverage[shard])
-        for is_held, some in groupby(batch.records, key=held):
-            part = Batch(batch.stream, batch.shard, list(some))
+        is_stored = partial(_held, coverage[shard])
+        for is_held, group in groupby(batch.records, key=is_stored):
+            part = Batch(batch.stream, batch.shard, list(group))
             previous = before.get(shard)
             if not is_held and shard[0] == lake_keys.EVENTS:
                 written += late.events(part, previous)

@@ -29,12 +29,12 @@ def event(
     `place` is its id if it has none. `line`: the text is a whole line of a packed record.
     """
     if line:
-        found = decode.line(text)
+        decoded = decode.line(text)
     elif head.header is NO_HEADER:
-        found = decode.plain_event(text, place)
+        decoded = decode.plain_event(text, place)
     else:
-        found = _accepted(text, place, head)
-    return None if isinstance(found, BadRow) else found
+        decoded = _accepted(text, place, head)
+    return None if isinstance(decoded, BadRow) else decoded
 
 
 def _accepted(
@@ -50,10 +50,10 @@ def _accepted(
         timestamp, original = schema.event_times(view, received, behind)
     except schema.InvalidEventError as refusal:
         return BadRow(refusal.code, str(refusal), text)
-    found = decode.plain_event(text, place)
-    if isinstance(found, BadRow):
-        return found
-    line, fields, _ = found
+    decoded = decode.plain_event(text, place)
+    if isinstance(decoded, BadRow):
+        return decoded
+    line, fields, _ = decoded
     return (
         msgspec.structs.replace(line, timestamp=timestamp, original_timestamp=original),
         fields,
@@ -63,13 +63,13 @@ def _accepted(
 
 def head_of(row: Row) -> RecordHead:
     """Rebuild the head of the row's record from the row's columns."""
-    arrived, sent = round(row["received_at"].timestamp() * 1000), _text(row["sent_at"])
+    arrived, sent_at = round(row["received_at"].timestamp() * 1000), _text(row["sent_at"])
     if row["request_id"] is None:
-        return RecordHead(NO_HEADER, arrived, sent)
+        return RecordHead(NO_HEADER, arrived, sent_at)
     header = clickstream.Header(
         request_id=row["request_id"],
         received_at=times.text(row["received_at"].astimezone(UTC)),
-        sent_at=sent,
+        sent_at=sent_at,
         source=row["source"] or "",
         stream_region=row["stream_region"] or "",
         edge_region=row["edge_region"] or "",
@@ -80,7 +80,7 @@ def head_of(row: Row) -> RecordHead:
             for name in ("ip", "user_agent", "country", "region", "city", "time_zone", "device")
         },
     )
-    return RecordHead(header, arrived, sent)
+    return RecordHead(header, arrived, sent_at)
 
 
 def _text(at: datetime | None) -> str | None:

@@ -63,25 +63,25 @@ class ShardCoverage:
 
     def gaps(self) -> list[Gap]:
         """Return the gaps between the objects, or between the last one and the checkpoint."""
-        found: list[Gap] = []
+        gaps: list[Gap] = []
         end: int | None = None
         for summary in self.ordered:
             if summary.previous is not None and (end is None or summary.previous > end):
-                found.append(Gap(end, summary.previous))
+                gaps.append(Gap(end, summary.previous))
             end = summary.last if end is None else max(end, summary.last)
         if self.checkpoint is not None and (end is None or self.checkpoint.high > end):
-            found.append(Gap(end, self.checkpoint.high))
-        return [gap for gap in found if not self._redriven(gap)]
+            gaps.append(Gap(end, self.checkpoint.high))
+        return [gap for gap in gaps if not self._redriven(gap)]
 
     def overlaps(self) -> list[str]:
         """Return the keys of objects that start before the object before them ends."""
-        found: list[str] = []
+        keys: list[str] = []
         end: int | None = None
         for key, summary in sorted(self.objects.items(), key=lambda item: item[1].first):
             if end is not None and summary.first <= end:
-                found.append(key)
+                keys.append(key)
             end = summary.last if end is None else max(end, summary.last)
-        return found
+        return keys
 
     def free_for(self, summary: ObjectSummary) -> bool:
         """Return whether no object has any record of a deleted object's range."""

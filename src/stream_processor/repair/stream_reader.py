@@ -56,13 +56,13 @@ def clients() -> Clients:
 class StreamReader:
     """Reads the events stream and the appointments stream by shard, in pages."""
 
-    def __init__(self, settings: Settings, given: Clients | None = None) -> None:
+    def __init__(self, settings: Settings, sdk_clients: Clients | None = None) -> None:
         self._settings = settings
-        self._given = given
+        self._injected = sdk_clients
 
     @property
     def _clients(self) -> Clients:
-        return self._given if self._given is not None else clients()
+        return self._injected if self._injected is not None else clients()
 
     def events(self, hours: int) -> Iterator[Batch[StreamRecord]]:
         """Yield the records of the last hours that pass the filter of the events mapping.
@@ -73,9 +73,9 @@ class StreamReader:
         kinesis = self._clients.kinesis
         stream = f"meridian-{self._settings.stage}-events"
         start = time.time() - hours * 3_600
-        listed: dict[str, Any] = {"StreamName": stream}
+        query: dict[str, Any] = {"StreamName": stream}
         while True:
-            page = _call(kinesis.list_shards, **listed)
+            page = _call(kinesis.list_shards, **query)
             for shard in page["Shards"]:
                 iterator = _call(
                     kinesis.get_shard_iterator,
@@ -88,7 +88,7 @@ class StreamReader:
                     yield Batch(stream, shard["ShardId"], [_stream_record(it) for it in records])
             if not page.get("NextToken"):
                 return
-            listed = {"NextToken": page["NextToken"]}
+            query = {"NextToken": page["NextToken"]}
 
     def changes(self) -> Iterator[Batch[ChangeRecord]]:
         """Yield the changes of this region that the stream retains.
@@ -97,12 +97,12 @@ class StreamReader:
             StorageError: The stream or its table can't be read.
         """
         table, streams = self._settings.appointments_table, self._clients.changes
-        described = _call(self._clients.dynamodb.describe_table, TableName=table)["Table"]
-        arn = described["LatestStreamArn"]
+        description = _call(self._clients.dynamodb.describe_table, TableName=table)["Table"]
+        arn = description["LatestStreamArn"]
         name = f"{table}/{arn.rpartition('/')[2]}"
-        listed: dict[str, Any] = {"StreamArn": arn}
+        query: dict[str, Any] = {"StreamArn": arn}
         while True:
-            page = _call(streams.describe_stream, **listed)["StreamDescription"]
+            page = _call(streams.describe_stream, **query)["StreamDescription"]
             for shard in page["Shards"]:
                 place = {"StreamArn": arn, "ShardId": shard["ShardId"]}
                 iterator = _call(
@@ -110,11 +110,11 @@ class StreamReader:
                 )["ShardIterator"]
                 for records in _pages(streams.get_records, iterator):
                     changes = map(_change, records)
-                    own = [c for c in changes if change_rows.own(c, self._settings.region)]
-                    yield Batch(name, shard["ShardId"], own)
+                    own_changes = [c for c in changes if change_rows.own(c, self._settings.region)]
+                    yield Batch(name, shard["ShardId"], own_changes)
             if not page.get("LastEvaluatedShardId"):
                 return
-            listed["ExclusiveStartShardId"] = page["LastEvaluatedShardId"]
+            query["ExclusiveStartShardId"] = page["LastEvaluatedShardId"]
 
 
 def _pages(read: Callable[..., Any], iterator: str | None) -> Iterator[list[Mapping[str, Any]]]:

@@ -63,8 +63,8 @@ class Verifier:
         coverage = self._inventory.shards().coverage
         absent: dict[ShardId, list[int]] = defaultdict(list)
         for shard, batch in self._inventory.stream_batches(hours):
-            held = coverage[shard].holds
-            absent[shard] += [r.sequence for r in batch.records if not held(r.sequence)]
+            is_stored = coverage[shard].holds
+            absent[shard] += [r.sequence for r in batch.records if not is_stored(r.sequence)]
         report = self._report(absent)
         if not report.complete:
             self._sleep(self._app.settings.reconcile_grace_seconds)
@@ -101,11 +101,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--hours", type=int, help="hours of the streams to read (default: all, 0: none)"
     )
-    given = parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
     os.environ.setdefault("POWERTOOLS_METRICS_DISABLED", "true")
     try:
         app = AppContext.from_settings(settings.parse(os.environ))
-        report = Verifier(app, sleep=_sleep_aloud).run(restore=given.restore, hours=given.hours)
+        report = Verifier(app, sleep=_sleep_aloud).run(restore=options.restore, hours=options.hours)
     except StreamProcessorError as error:
         print(f"verify: {error} ({error.code})", file=sys.stderr)
         return 1

@@ -88,16 +88,16 @@ class VerifyReport:
             yield f"  {key} was deleted"
         for key in self.without_summary:
             yield f"  {key} has no valid summary in its metadata"
-        for (prefix, shard), found in self.lost.items():
+        for (prefix, shard), numbers in self.lost.items():
             yield (
-                f"  {prefix} {shard}: {len(found)} records in the stream, from {min(found)} to "
-                f"{max(found)}, are in no object"
+                f"  {prefix} {shard}: {len(numbers)} records in the stream, from {min(numbers)} to "
+                f"{max(numbers)}, are in no object"
             )
-        for (prefix, shard), found in self.waiting.items():
+        for (prefix, shard), numbers in self.waiting.items():
             yield (
-                f"  {prefix} {shard}: {len(found)} records in the stream, from {min(found)} on, "
-                "aren't written yet: the function is behind, or the newest objects were lost with "
-                "the checkpoint"
+                f"  {prefix} {shard}: {len(numbers)} records in the stream, from {min(numbers)} "
+                "on, aren't written yet: the function is behind, or the newest objects were lost "
+                "with the checkpoint"
             )
         for key in self.unrestorable:
             yield (

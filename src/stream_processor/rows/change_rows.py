@@ -84,12 +84,12 @@ def row(change: ChangeRecord, table_name: str, shard: str) -> dict[str, Any]:
     old, new = dynamodb.get("OldImage"), dynamodb.get("NewImage")
     image = new or old
     keys = dynamodb.get("Keys") or {}
-    known = op in _OPERATIONS and bool(keys)
+    is_valid = op in _OPERATIONS and bool(keys)
     return {
-        "verdict": GOOD if known else BAD,
-        "reason_code": None if known else "change_unknown",
-        "reason": None if known else "the record has no operation or no key",
-        "op": op if known else None,
+        "verdict": GOOD if is_valid else BAD,
+        "reason_code": None if is_valid else "change_unknown",
+        "reason": None if is_valid else "the record has no operation or no key",
+        "op": op if is_valid else None,
         "by_ttl": _by_ttl(record),
         "table_name": table_name,
         "pk": text(keys.get("pk")),
@@ -102,7 +102,7 @@ def row(change: ChangeRecord, table_name: str, shard: str) -> dict[str, Any]:
         "changed_at": change.arrived_ms,
         "source": STREAM,
         "event_id": record.get("eventID"),
-        "raw": None if known else compact(record).encode(),
+        "raw": None if is_valid else compact(record).encode(),
         "shard_id": shard,
         "sequence_number": padded(change.sequence),
         "record_index": 0,

@@ -125,8 +125,8 @@ class EventChunk:
                 for row in range(start, end):
                     if self.contexts[row] is NO_CONTEXT:
                         self.contexts[row] = shared
-        own = [(event.properties or NO_PAGE).path for event in self.rows.events]
-        self.paths = self._either(own, attrgetter("path"))
+        event_paths = [(event.properties or NO_PAGE).path for event in self.rows.events]
+        self.paths = self._either(event_paths, attrgetter("path"))
 
     def columns(self) -> pa.RecordBatch:
         """Return the rows as a record batch with `SCHEMA`."""
@@ -158,28 +158,32 @@ class EventChunk:
         return pa.RecordBatch.from_arrays(arrays, schema=SCHEMA)
 
     def _page_columns(self) -> dict[str, list[str | None]]:
-        own = [event.properties or NO_PAGE for event in self.rows.events]
+        pages = [event.properties or NO_PAGE for event in self.rows.events]
         return {
-            "page_url": self._either([page.url for page in own], attrgetter("url")),
-            "page_title": self._either([page.title for page in own], attrgetter("title")),
-            "page_referrer": self._either([page.referrer for page in own], attrgetter("referrer")),
-            "page_search": self._either([page.search for page in own], attrgetter("search")),
+            "page_url": self._either([page.url for page in pages], attrgetter("url")),
+            "page_title": self._either([page.title for page in pages], attrgetter("title")),
+            "page_referrer": self._either(
+                [page.referrer for page in pages], attrgetter("referrer")
+            ),
+            "page_search": self._either([page.search for page in pages], attrgetter("search")),
         }
 
-    def _either(self, own: list[str | None], of: Callable[[Page], str | None]) -> list[str | None]:
+    def _either(
+        self, values: list[str | None], of: Callable[[Page], str | None]
+    ) -> list[str | None]:
         """Return each event's own page field, or its context's if it has none."""
-        if None not in own:
-            return own
+        if None not in values:
+            return values
         return [
             of(context.page or NO_PAGE) if value is None else value
-            for value, context in zip(own, self.contexts, strict=True)
+            for value, context in zip(values, self.contexts, strict=True)
         ]
 
     def _campaign_columns(self) -> dict[str, Sequence[object]]:
-        given = [context.campaign for context in self.contexts]
-        if not any(given):
+        context_campaigns = [context.campaign for context in self.contexts]
+        if not any(context_campaigns):
             return {}  # most visits have no campaign
-        campaigns = [campaign or NO_CAMPAIGN for campaign in given]
+        campaigns = [campaign or NO_CAMPAIGN for campaign in context_campaigns]
         return {
             f"campaign_{name}": list(map(attrgetter(name), campaigns))
             for name in Campaign.__struct_fields__

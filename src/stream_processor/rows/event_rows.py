@@ -64,29 +64,29 @@ class EventRows:
 
     def take(self, records: Sequence[StreamRecord], max_rows: int, max_bytes: int) -> int:
         """Add records until a limit is reached; return how many were added."""
-        taken = 0
-        while taken < len(records):
-            some = records[taken : taken + CHUNK_EVENTS - self._waiting]
-            payloads = invocation.payloads(some)
+        count = 0
+        while count < len(records):
+            part = records[count : count + CHUNK_EVENTS - self._waiting]
+            payloads = invocation.payloads(part)
             size = sum(map(len, payloads))
             if (
-                self.size + len(some) < max_rows
+                self.size + len(part) < max_rows
                 and self.text_bytes + size < max_bytes
                 and not any(map(clickstream.is_packed, payloads))
             ):
-                self._add_plain(payloads, some)
-                taken += len(some)
+                self._add_plain(payloads, part)
+                count += len(part)
                 if self._waiting >= CHUNK_EVENTS:
                     self.flush()
                 if self.size >= max_rows:
-                    return taken
+                    return count
                 continue
-            for data, record in zip(payloads, some, strict=True):
+            for data, record in zip(payloads, part, strict=True):
                 self.add(data, record.sequence, record.arrived_ms)
-                taken += 1
+                count += 1
                 if self.size >= max_rows or self.text_bytes >= max_bytes:
-                    return taken
-        return taken
+                    return count
+        return count
 
     def add(self, data: bytes, sequence: int, arrived_ms: int) -> None:
         """Add one record with arbitrary bytes."""

@@ -112,13 +112,13 @@ class RecordColumns:
         if received.null_count:
             # No header, or an invalid time in it: use the stream's arrival time.
             received = received.fill_null(as_array(self.arrived, MILLI).take(record))
-        sent = instants([header.sent_at for header in self.headers]).take(header)
+        sent_times = instants([header.sent_at for header in self.headers]).take(header)
         if self._sent:
             sent_at = instants([self._sent.get(number) for number in range(len(self))])
-            sent = sent.fill_null(sent_at.take(record))
+            sent_times = sent_times.fill_null(sent_at.take(record))
         return {
             "received_at": received,
-            "sent_at": sent,
+            "sent_at": sent_times,
             "sequence_number": pa.DictionaryArray.from_arrays(record, numbers),
             **{name: _spread(values, header) for name, values in _facts(self.headers).items()},
         }

@@ -29,11 +29,11 @@ class Table:
 
     def __init__(self, name: str, dynamodb: "DynamoDBClient | None" = None) -> None:
         self.name = name
-        self._given = dynamodb
+        self._injected = dynamodb
 
     @property
     def _dynamodb(self) -> "DynamoDBClient":
-        return self._given if self._given is not None else client()
+        return self._injected if self._injected is not None else client()
 
     def get(self, key: Item) -> Item | None:
         """Read an item, strongly consistent, because writes depend on it; None if there is none.
@@ -53,10 +53,10 @@ class Table:
         Raises:
             StorageError: DynamoDB failed for another reason than the condition.
         """
-        values_given: dict[str, Any] = {"ExpressionAttributeValues": values} if values else {}
+        value_arguments: dict[str, Any] = {"ExpressionAttributeValues": values} if values else {}
         try:
             self._dynamodb.put_item(
-                TableName=self.name, Item=item, ConditionExpression=condition, **values_given
+                TableName=self.name, Item=item, ConditionExpression=condition, **value_arguments
             )
         except _failures() as error:
             if _code(error) == "ConditionalCheckFailedException":

@@ -122,13 +122,13 @@ def between(
     Raises:
         StorageError: S3 failed.
     """
-    found: list[str] = []
+    object_keys: list[str] = []
     hour = _hour(mark.arrived_ms - _MAX_CLOCK_ERROR_MS)
     while hour <= _hour(max(first.arrived_ms, mark.arrived_ms) + _MAX_CLOCK_ERROR_MS):
-        listed = keys.within(bucket, keys.hour(hour), after=mark.high)
-        found += [key for key in listed if mark.high < keys.first(key) < first.sequence]
+        hour_keys = keys.within(bucket, keys.hour(hour), after=mark.high)
+        object_keys += [key for key in hour_keys if mark.high < keys.first(key) < first.sequence]
         hour += timedelta(hours=1)
-    return sorted(found, key=keys.first)
+    return sorted(object_keys, key=keys.first)
 
 
 def uncovered[R: SequencedRecord](
@@ -147,13 +147,13 @@ def uncovered[R: SequencedRecord](
         return []
     hour = _hour(min(r.arrived_ms for r in records)) - timedelta(hours=hours)
     newest = _hour(max(r.arrived_ms for r in records) + _MAX_CLOCK_ERROR_MS)
-    listed: list[str] = []
+    object_keys: list[str] = []
     while hour <= newest:
-        listed += keys.within(bucket, keys.hour(hour))
+        object_keys += keys.within(bucket, keys.hour(hour))
         hour += timedelta(hours=1)
-    firsts = sorted((keys.first(key), key) for key in listed)
+    firsts = sorted((keys.first(key), key) for key in object_keys)
     ends: dict[str, int] = {}
-    left: list[R] = []
+    missing: list[R] = []
     for record in records:
         position = bisect_right(firsts, record.sequence, key=itemgetter(0))
         if position:
@@ -162,8 +162,8 @@ def uncovered[R: SequencedRecord](
                 ends[key] = summary(bucket, key).summary.last
             if record.sequence <= ends[key]:
                 continue
-        left.append(record)
-    return left
+        missing.append(record)
+    return missing
 
 
 def last_committed(
@@ -191,10 +191,12 @@ def last_committed(
     return _before_newest(bucket, keys, newest)
 
 
-def _before_newest(bucket: Bucket, keys: ShardPrefix, listed: list[str]) -> HighWaterMark | None:
-    if not listed:
+def _before_newest(
+    bucket: Bucket, keys: ShardPrefix, object_keys: list[str]
+) -> HighWaterMark | None:
+    if not object_keys:
         return None
-    newest = summary(bucket, max(listed, key=keys.first)).summary
+    newest = summary(bucket, max(object_keys, key=keys.first)).summary
     before = newest.first - 1 if newest.previous is None else newest.previous
     return HighWaterMark(before, newest.arrived_ms)
 

@@ -132,18 +132,18 @@ def since(table: Table, minute: str) -> Iterator[tuple[str, MinuteCounts]]:
 def _busiest(counts: Counter[str], limit: int) -> Counter[str]:
     if len(counts) <= limit:
         return counts
-    kept = Counter(dict(counts.most_common(limit)))
-    kept[OTHER] += counts.total() - kept.total()
-    return kept
+    busiest = Counter(dict(counts.most_common(limit)))
+    busiest[OTHER] += counts.total() - busiest.total()
+    return busiest
 
 
 def _map(counts: Counter[str]) -> Item:
-    named: Counter[str] = Counter()
+    shortened: Counter[str] = Counter()
     for name, count in counts.items():
         # An item holds 400 KB and an attribute name needs a character; clients choose the length
         # of a page's path.
-        named[name[:_MAX_NAME_CHARS] or NONE] += count
-    return {"M": {name: {"N": str(count)} for name, count in named.items()}}
+        shortened[name[:_MAX_NAME_CHARS] or NONE] += count
+    return {"M": {name: {"N": str(count)} for name, count in shortened.items()}}
 
 
 def _counter(attribute: Item) -> Counter[str]:

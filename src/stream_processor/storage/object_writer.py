@@ -104,9 +104,12 @@ def create_compacted(
         StorageError: S3 failed.
     """
     shape = parquet.shape(body)
-    written = -1 if shape is None else shape.rows
+    file_rows = -1 if shape is None else shape.rows
     _check(
-        rows_in == sum(counts.values()) and counts.get(GOOD, 0) == written, rows_in, counts, written
+        rows_in == sum(counts.values()) and counts.get(GOOD, 0) == file_rows,
+        rows_in,
+        counts,
+        file_rows,
     )
     return bucket.create(key, body, {"objects": str(objects), "rows": str(rows_in)})
 

@@ -85,5 +85,5 @@ def value_counts(table: pa.Table, column: str) -> Counter[str]:
 def read(body: bytes, columns: Sequence[str] | None = None) -> pa.Table:
     """Decode some or all columns of a Parquet file; columns that it lacks are left out."""
     file = pq.ParquetFile(pa.BufferReader(body))
-    known = file.schema_arrow.names
-    return file.read(columns=[c for c in columns if c in known] if columns is not None else None)
+    present = file.schema_arrow.names
+    return file.read(columns=[c for c in columns if c in present] if columns is not None else None)

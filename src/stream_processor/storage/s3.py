@@ -42,11 +42,11 @@ class Bucket:
 
     def __init__(self, name: str, s3: "S3Client | None" = None) -> None:
         self.name = name
-        self._given = s3
+        self._injected = s3
 
     @property
     def _s3(self) -> "S3Client":
-        return self._given if self._given is not None else client()
+        return self._injected if self._injected is not None else client()
 
     def create(self, key: str, body: bytes, metadata: Mapping[str, str]) -> bool:
         """Write the object and return True; False if the key exists; its object is unchanged.
@@ -129,9 +129,9 @@ class Bucket:
                     marked[marker["Key"]] = Deleted(marker["Key"], marker["VersionId"], None)
             # S3 lists the versions of a key newest first, after its delete marker.
             for version in page.get("Versions", []):
-                found = marked.get(version["Key"])
-                if found is not None and found.version is None:
-                    marked[found.key] = found._replace(version=version["VersionId"])
+                deleted_key = marked.get(version["Key"])
+                if deleted_key is not None and deleted_key.version is None:
+                    marked[deleted_key.key] = deleted_key._replace(version=version["VersionId"])
             if not page.get("IsTruncated"):
                 yield from marked.values()
                 return
