@@ -7,6 +7,7 @@ from typing import Final
 from uuid import uuid4
 
 from aws_emulator import processes
+from aws_emulator.deployed_functions import function_names
 from tools.demo_students import PAYING_GROUP
 from tools.dev import system
 from tools.dev.options import Options
@@ -21,6 +22,8 @@ from tools.stack import client
 #: The default ports of `make up`.
 UP_EDGE_PORT: Final = 8080
 UP_EMULATOR_PORT: Final = 4566
+#: The logical ID of the function that writes events to the data lake.
+EVENTS_FUNCTION: Final = "EventsFunction"
 
 
 def run(options: Options) -> int:
@@ -51,12 +54,19 @@ def run(options: Options) -> int:
             poller_status=running.event_sources_status,
             summary=summary,
             directory=running.directory,
+            log_group=log_group(running, EVENTS_FUNCTION),
         )
         if options.keep:
             bucket = running.deployed.outputs["LakeBucket"]
             number = copy_lake(client("s3", running.target), bucket, KEPT)
             print(f"\nKept {number:,} objects of the data lake in {KEPT}. Query them: make sql")
         return code
+
+
+def log_group(running: system.System, logical_id: str) -> str:
+    """Return the name of a function's log group."""
+    names = function_names(client("cloudformation", running.target), running.target.stack_name)
+    return f"/aws/lambda/{names[logical_id]}"
 
 
 def up(options: Options) -> int:

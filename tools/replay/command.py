@@ -16,6 +16,7 @@ from tools.replay.http_client import Client, HttpClient
 from tools.replay.ledger import Summary, ledger
 from tools.replay.log_source import LogSource, find_log, modelled_log
 from tools.replay.sender import Sender, make_clients
+from tools.replay.timed_client import TimedClient
 
 #: The value of LOG that selects the modelled school day.
 MODEL: Final = "model"
@@ -67,13 +68,16 @@ def replay(
         clients=clients,
         lines=source.lines,
     )
-    http_clients = make_clients(clients, lambda: (make or connect)(url))
+    http_clients = make_clients(clients, lambda: TimedClient((make or connect)(url)))
     views = page_views(source, summary.bad_lines)
     with (
         ledger(out, summary) as rows,
         step("replaying the access log", source.lines) as progress,
     ):
         Sender(http_clients, write_key, rows, progress).run(batches(views), summary)
+    for client in http_clients:
+        for latency_ms, count in client.latencies_ms.items():
+            summary.latencies_ms[str(latency_ms)] += count
     if not summary.accepted:
         codes = ", ".join(f"{code} {count:,}" for code, count in summary.rejected.items())
         raise CommandError(f"The collector accepted 0 of {summary.sent:,} events: {codes}.")

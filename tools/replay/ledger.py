@@ -22,7 +22,7 @@ from tools.replay.events import iso
 #: `path_json` is a JSON string in ASCII, because a path may contain line breaks.
 COLUMNS: Final = ("message_id", "line", "at", "anonymous_id", "outcome", "path_json")
 ACCEPTED: Final = "accepted"
-_COUNTERS: Final = ("bad_lines", "rejected", "statuses")
+_COUNTERS: Final = ("bad_lines", "rejected", "statuses", "latencies_ms")
 
 
 @dataclass
@@ -44,6 +44,8 @@ class Summary:
     retried: int = 0
     lost_connections: int = 0
     statuses: Counter[str] = field(default_factory=Counter)
+    #: Answered requests by their latency in whole milliseconds. JSON's keys are text.
+    latencies_ms: Counter[str] = field(default_factory=Counter)
     access_checks: list[dict[str, Any]] = field(default_factory=list)
     #: The name of the ledger's file, in the same folder.
     ledger: str = ""

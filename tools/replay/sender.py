@@ -2,7 +2,7 @@
 
 import base64
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from queue import Empty, Full, Queue
 from threading import Event, Lock, Thread
@@ -33,7 +33,7 @@ class Sender:
 
     def __init__(
         self,
-        clients: list[Client],
+        clients: Sequence[Client],
         write_key: str,
         ledger: Ledger,
         progress: Step,
@@ -121,7 +121,7 @@ class Sender:
             raise CommandError("Another client failed.")
 
 
-def make_clients(count: int, make: Callable[[], Client]) -> list[Client]:
+def make_clients[C: Client](count: int, make: Callable[[], C]) -> list[C]:
     """Create `count` clients.
 
     Raises:

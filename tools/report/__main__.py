@@ -26,6 +26,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--json", type=Path, help="output file for the numbers (default: report.json)"
     )
+    parser.add_argument(
+        "--log-group", help="log group of EventsFunction, from which the lag is measured"
+    )
     options = parser.parse_args(arguments)
     return exit_code(
         lambda: run(
@@ -36,6 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             summary=Summary.read(options.run / SUMMARY),
             directory=options.run,
             output=options.json,
+            log_group=options.log_group,
         )
     )
 

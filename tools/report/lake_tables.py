@@ -1,8 +1,8 @@
 """Query copies of the data lake's objects with DuckDB. Amazon Athena runs the same SQL files."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,6 +22,8 @@ COLUMNS: Final = {
     "received_at": "TIMESTAMPTZ",
     "page_path": "VARCHAR",
     "bot": "BOOLEAN",
+    "country": "VARCHAR",
+    "ip": "VARCHAR",
 }
 
 
@@ -43,8 +45,16 @@ class Tables:
 
 
 @contextmanager
-def open_tables(objects: Sequence[Path], ledger: Path, since: datetime) -> Iterator[Tables]:
+def open_tables(
+    objects: Sequence[Path],
+    ledger: Path,
+    since: datetime,
+    stored_at: Mapping[Path, datetime] | None = None,
+) -> Iterator[Tables]:
     """Open the objects and the ledger of a replay that began at `since`.
+
+    `stored_at` has the times at which objects were stored, as far as they are known. They become
+    the table `objects`.
 
     The lake may contain other rows too. `events` has the good rows with a message id of this
     replay, which an earlier replay of the same log may have stored, and the duplicate and bad rows
@@ -56,6 +66,7 @@ def open_tables(objects: Sequence[Path], ledger: Path, since: datetime) -> Itera
     with duckdb.connect(":memory:") as connection:
         try:
             _create(connection, objects, ledger, since)
+            _create_objects(connection, stored_at or {})
         except duckdb.Error as error:
             reason = str(error).partition("\n")[0][:200]
             raise CommandError(f"Can't read the data lake's objects: {reason}") from error
@@ -74,7 +85,8 @@ def _create(
     )
     if objects:
         connection.execute(
-            f"CREATE TABLE lake AS SELECT {columns} FROM read_parquet($1, union_by_name = true)",  # noqa: S608 - constant column names
+            f"CREATE TABLE lake AS SELECT {columns}, filename "  # noqa: S608 - constant column names
+            "FROM read_parquet($1, union_by_name = true, filename = true)",
             [[str(path) for path in objects]],
         )
     else:
@@ -82,7 +94,7 @@ def _create(
             f'"{name}" {"TIMESTAMP" if kind == "TIMESTAMPTZ" else kind}'
             for name, kind in COLUMNS.items()
         )
-        connection.execute(f"CREATE TABLE lake ({typed})")
+        connection.execute(f"CREATE TABLE lake ({typed}, filename VARCHAR)")
     connection.execute(
         "CREATE TABLE sent AS SELECT message_id, outcome FROM read_csv($1, header = true, "
         "all_varchar = true, delim = ',', quote = '\"', escape = '\"', new_line = '\\r\\n')",
@@ -105,3 +117,12 @@ def _create(
         """,
         [since.replace(tzinfo=None)],
     )
+
+
+def _create_objects(
+    connection: duckdb.DuckDBPyConnection, stored_at: Mapping[Path, datetime]
+) -> None:
+    connection.execute("CREATE TABLE objects (filename VARCHAR, stored_at TIMESTAMP)")
+    rows = [[str(path), at.astimezone(UTC).replace(tzinfo=None)] for path, at in stored_at.items()]
+    if rows:
+        connection.executemany("INSERT INTO objects VALUES ($1, $2)", rows)

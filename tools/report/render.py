@@ -1,7 +1,6 @@
 """Print the report: at most 100 columns, without colours unless standard output is a terminal."""
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from rich.console import Console
@@ -9,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tools.report.results import Report
+from tools.report.sections import lake_facts, replay_facts, safe_text, visitor_facts
 
 MAX_WIDTH: Final = 100
 #: Narrower terminals show the tables of pages and files below each other.
@@ -18,12 +18,6 @@ _BAR_WIDTH: Final = 24
 _HOUR_WIDTH: Final = 8
 _GAP: Final = 2
 _EIGHTHS: Final = " ▏▎▍▌▋▊▉█"
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
-_SOURCES: Final = {
-    "public": "real traffic (10,000 requests to a public site, May 2015)",
-    "own": "your own traffic",
-    "model": "generated from the statistics of the public log",
-}
 
 
 def render(report: Report, console: Console | None = None) -> None:
@@ -39,62 +33,15 @@ def render(report: Report, console: Console | None = None) -> None:
 
 def _print(report: Report, console: Console) -> None:
     _heading(console, "Replay")
-    _pairs(console, _replay(report))
+    _pairs(console, replay_facts(report))
     _heading(console, "Data lake")
-    _pairs(console, _lake(report))
+    _pairs(console, lake_facts(report))
     _heading(console, "Visitors")
-    _pairs(console, _visitors(report))
+    _pairs(console, visitor_facts(report))
     _top(console, report)
     _hours(console, report.hours)
     _sign_in(console, report)
     _checks(console, report)
-
-
-def _replay(report: Report) -> list[tuple[str, str]]:
-    source = report.source
-    bad = _counts(report.bad_lines)
-    rejected = sum(report.rejected.values())
-    return [
-        ("access log", f"{source['label']} - {_SOURCES.get(source['kind'], source['kind'])}"),
-        ("lines", f"{report.lines:,}" + (f", invalid: {bad}" if bad else ", all valid")),
-        ("events sent", (f"{report.sent:,} in {report.requests:,} requests by {report.clients} "
-                        f"concurrent clients, {report.retried:,} retried")),
-        ("accepted", f"{report.accepted:,}"),
-        ("rejected", f"{rejected:,}" + (f" ({_counts(report.rejected)})" if rejected else "")),
-        ("statuses", _counts(report.statuses)),
-    ]  # fmt: skip
-
-
-def _lake(report: Report) -> list[tuple[str, str]]:
-    bad = sum(report.bad.values())
-    return [
-        ("stored", f"{report.stored:,} events, {report.surplus:,} stored more than once"),
-        ("duplicates", f"{report.duplicates:,} (marked as duplicates, excluded from the counts)"),
-        ("bad", f"{bad:,}" + (f" ({_counts(report.bad)})" if bad else "")),
-        ("missing", f"{report.missing:,}"),
-        ("objects", f"{report.objects:,} Parquet objects, {_bytes(report.bytes)}"),
-        ("time", (f"{report.stored_s:.1f} s from the first request to the last row, "
-                 f"of which {report.replay_s:.1f} s sending")),
-        ("rate", f"{report.events_per_s:,.0f} events per second, from request to Parquet object"),
-    ]  # fmt: skip
-
-
-def _visitors(report: Report) -> list[tuple[str, str]]:
-    sessions = report.sessions
-    single = _share(sessions.single_view, sessions.sessions)
-    rows = [
-        ("visitors", (f"{report.visitors:,}, {_share(report.bot_visitors, report.visitors)} bots, "
-                     f"which made {_share(report.bot_views, report.stored)} of the requests")),
-        ("sessions", (f"{sessions.sessions:,} (a session ends after 30 minutes without a request), "
-                     f"{single} with a single request")),
-        ("per session",
-         f"median {sessions.median_views}, maximum {sessions.most_views:,} requests"),
-        ("duration", (f"mean {_time(sessions.mean_s)}, median {_time(sessions.median_s)}, "
-                   f"p90 {_time(sessions.p90_s)}, maximum {_time(sessions.longest_s)}")),
-    ]  # fmt: skip
-    if report.source["kind"] == "public":
-        rows.append(("", "(every time in the public log is in minute 05 of its hour)"))
-    return rows
 
 
 def _top(console: Console, report: Report) -> None:
@@ -167,7 +114,7 @@ def _sign_in(console: Console, report: Report) -> None:
         table.add_column(title)
     for row in report.access_checks:
         table.add_row(
-            row.user, row.path, str(row.status), Text(_safe(row.reason)),
+            row.user, row.path, str(row.status), Text(safe_text(row.reason)),
             "" if row.as_expected else Text("✗ unexpected", style="bold red"),
         )  # fmt: skip
     console.print(table)
@@ -203,38 +150,11 @@ def _pairs(console: Console, rows: Sequence[tuple[str, str]]) -> None:
     table.add_column(width=12)
     table.add_column(overflow="fold")
     for name, value in rows:
-        table.add_row(Text(name, style="dim"), Text(_safe(value)))
+        table.add_row(Text(name, style="dim"), Text(safe_text(value)))
     console.print(table)
 
 
-def _safe(text: str) -> str:
-    # A log contains untrusted text, which must not send control sequences to the terminal.
-    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
-
-
 def _path(path: str, width: int) -> Text:
-    text = Text(_safe(path))
+    text = Text(safe_text(path))
     text.truncate(width, overflow="ellipsis")
     return text
-
-
-def _counts(counts: Mapping[str, int]) -> str:
-    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    return ", ".join(f"{name} {count:,}" for name, count in ordered)
-
-
-def _share(part: int, whole: int) -> str:
-    return f"{part / whole:.1%}" if whole else "none"
-
-
-def _bytes(count: int) -> str:
-    return f"{count / 1_000_000:.1f} MB" if count >= 1_000_000 else f"{count / 1_000:.1f} kB"
-
-
-def _time(seconds: float) -> str:
-    """Format a duration: `12.5 s`, `3 min 20 s` or `1 h 05 min`."""
-    if seconds < 60:
-        return f"{seconds:.1f} s".replace(".0 s", " s")
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s"

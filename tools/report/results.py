@@ -9,11 +9,32 @@ from typing import Any, Final
 from tools.replay.access_check import AccessCheck
 from tools.replay.ledger import Summary
 from tools.replay.page_paths import is_page
+from tools.report.distribution import Distribution, distribution
 from tools.report.lake_objects import Copy
 from tools.report.lake_tables import Tables
 from tools.report.ledger_counts import LedgerCounts
+from tools.report.places import count_places
 
 TOP_PATHS: Final = 10
+#: Ranges of views per session, and of the sessions' lengths: columns of sessions.sql and labels.
+VIEW_RANGES: Final = {
+    "views_1": "1",
+    "views_2": "2",
+    "views_3": "3-5",
+    "views_6": "6-10",
+    "views_11": "11-20",
+    "views_21": "21-50",
+    "views_51": "over 50",
+}
+LENGTH_RANGES: Final = {
+    "length_0s": "0 s",
+    "length_1s": "under 1 min",
+    "length_1m": "1-5 min",
+    "length_5m": "5-15 min",
+    "length_15m": "15-30 min",
+    "length_30m": "30-60 min",
+    "length_60m": "over 1 h",
+}
 
 
 @dataclass(frozen=True)
@@ -32,7 +53,10 @@ class Check:
 
 @dataclass(frozen=True)
 class Sessions:
-    """Sessions of a replay; lengths in seconds."""
+    """Sessions of a replay; lengths in seconds.
+
+    `by_views` and `by_length` count the sessions by ranges of views and of length.
+    """
 
     sessions: int
     single_view: int
@@ -42,6 +66,8 @@ class Sessions:
     median_s: float
     p90_s: float
     longest_s: float
+    by_views: Mapping[str, int]
+    by_length: Mapping[str, int]
 
 
 @dataclass(frozen=True)
@@ -76,6 +102,11 @@ class Report:
     bot_visitors: int
     visitors: int
     sessions: Sessions
+    places: Mapping[str, int]
+    #: "country", or "registry" if no event has a country.
+    places_by: str
+    latency: Distribution
+    lag: Distribution
     access_checks: Sequence[AccessCheck]
     checks: Sequence[Check]
 
@@ -99,6 +130,8 @@ def measure(
     paths = {row["page_path"]: int(row["views"]) for row in tables.query("paths")}
     hours = {int(row["hour_of_day"]): int(row["views"]) for row in tables.query("hours")}
     bots = {bool(row["bot"]): row for row in tables.query("bots")}
+    places_by, places = count_places(tables.query("places"))
+    lags = {int(row["lag_ms"]): int(row["row_count"]) for row in tables.query("lag")}
     first = datetime.fromisoformat(summary.first_request)
     all_objects = [copy.original for copy in copies]
     recent = [item for item in all_objects if item.modified >= first.replace(microsecond=0)]
@@ -138,6 +171,10 @@ def measure(
         bot_visitors=bots[True]["visitors"] if True in bots else 0,
         visitors=sum(row["visitors"] for row in bots.values()),
         sessions=_sessions(tables.query("sessions")[0]),
+        places=places,
+        places_by=places_by,
+        latency=distribution({int(ms): n for ms, n in summary.latencies_ms.items()}),
+        lag=distribution(lags),
         access_checks=[AccessCheck(**row) for row in summary.access_checks],
         checks=_checks(summary, ledger, tables, copies, paths, hours),
     )
@@ -191,4 +228,6 @@ def _sessions(row: Mapping[str, Any]) -> Sessions:
         median_s=int(row["median_ms"] or 0) / 1000,
         p90_s=int(row["p90_ms"] or 0) / 1000,
         longest_s=int(row["longest_ms"] or 0) / 1000,
+        by_views={label: int(row[column] or 0) for column, label in VIEW_RANGES.items()},
+        by_length={label: int(row[column] or 0) for column, label in LENGTH_RANGES.items()},
     )

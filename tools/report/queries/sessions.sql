@@ -41,5 +41,19 @@ SELECT count(*)                                                                 
        sum(length_ms)                                                           AS total_ms,
        max(CASE WHEN length_rank = ceil(total * 0.5) THEN length_ms END)        AS median_ms,
        max(CASE WHEN length_rank = ceil(total * 0.9) THEN length_ms END)        AS p90_ms,
-       max(length_ms)                                                           AS longest_ms
+       max(length_ms)                                                           AS longest_ms,
+       sum(CASE WHEN views = 1 THEN 1 ELSE 0 END) AS views_1,
+       sum(CASE WHEN views = 2 THEN 1 ELSE 0 END) AS views_2,
+       sum(CASE WHEN views BETWEEN 3 AND 5 THEN 1 ELSE 0 END) AS views_3,
+       sum(CASE WHEN views BETWEEN 6 AND 10 THEN 1 ELSE 0 END) AS views_6,
+       sum(CASE WHEN views BETWEEN 11 AND 20 THEN 1 ELSE 0 END) AS views_11,
+       sum(CASE WHEN views BETWEEN 21 AND 50 THEN 1 ELSE 0 END) AS views_21,
+       sum(CASE WHEN views > 50 THEN 1 ELSE 0 END) AS views_51,
+       sum(CASE WHEN length_ms = 0 THEN 1 ELSE 0 END) AS length_0s,
+       sum(CASE WHEN length_ms > 0 AND length_ms < 60000 THEN 1 ELSE 0 END) AS length_1s,
+       sum(CASE WHEN length_ms >= 60000 AND length_ms < 300000 THEN 1 ELSE 0 END) AS length_1m,
+       sum(CASE WHEN length_ms >= 300000 AND length_ms < 900000 THEN 1 ELSE 0 END) AS length_5m,
+       sum(CASE WHEN length_ms >= 900000 AND length_ms < 1800000 THEN 1 ELSE 0 END) AS length_15m,
+       sum(CASE WHEN length_ms >= 1800000 AND length_ms <= 3600000 THEN 1 ELSE 0 END) AS length_30m,
+       sum(CASE WHEN length_ms > 3600000 THEN 1 ELSE 0 END) AS length_60m
 FROM ranked

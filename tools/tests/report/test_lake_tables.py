@@ -20,6 +20,15 @@ from tools.tests.report.lake_files import Row, parquet
 
 SINCE = datetime(2025, 9, 15, 8, tzinfo=UTC)
 GAP_MS = 30 * 60 * 1000
+#: The columns of ranges, each with its last value; the last range has no end.
+_VIEWS: dict[str, int | None] = {
+    "views_1": 1, "views_2": 2, "views_3": 5, "views_6": 10, "views_11": 20, "views_21": 50,
+    "views_51": None,
+}  # fmt: skip
+_LENGTHS: dict[str, int | None] = {
+    "length_0s": 0, "length_1s": 59_999, "length_1m": 299_999, "length_5m": 899_999,
+    "length_15m": 1_799_999, "length_30m": 3_600_000, "length_60m": None,
+}  # fmt: skip
 
 
 @contextmanager
@@ -89,7 +98,17 @@ def test_sessions_query_matches_python(found: list[tuple[int, int]]) -> None:
         "median_ms": lengths[-(-count // 2) - 1] if count else 0,
         "p90_ms": lengths[-(-9 * count // 10) - 1] if count else 0,
         "longest_ms": lengths[-1] if count else 0,
+        **_by_range(sizes, _VIEWS),
+        **_by_range(lengths, _LENGTHS),
     }
+
+
+def _by_range(values: list[int], last_of_range: dict[str, int | None]) -> dict[str, int]:
+    counts = dict.fromkeys(last_of_range, 0)
+    for value in values:
+        name = next(name for name, last in last_of_range.items() if last is None or value <= last)
+        counts[name] += 1
+    return counts
 
 
 @given(
@@ -188,3 +207,35 @@ def test_tables_reject_an_object_that_is_not_parquet(tmp_path: Path) -> None:
         open_tables([tmp_path / "x.parquet"], tmp_path / "ledger.csv", SINCE),
     ):
         pass
+
+
+def test_places_query_counts_views_by_country_and_address() -> None:
+    rows = [
+        good("1", ip="203.0.113.0", country="IN"),
+        good("2", ip="203.0.113.0", country="IN"),
+        good("2", ip="203.0.113.0", country="IN"),
+        good("3"),
+    ]
+    with opened([rows], dict.fromkeys("123", ACCEPTED)) as lake:
+        found = lake.query("places")
+
+    assert found == [
+        {"country": "IN", "ip": "203.0.113.0", "views": 2},
+        {"country": None, "ip": None, "views": 1},
+    ]
+
+
+def test_lag_query_counts_rows_by_time_until_their_object_was_stored() -> None:
+    arrived = SINCE + timedelta(seconds=1)
+    with TemporaryDirectory() as folder:
+        first, second = Path(folder, "1.parquet"), Path(folder, "2.parquet")
+        first.write_bytes(parquet([good("1"), good("2")]))
+        second.write_bytes(parquet([good("3")]))
+        ledger = Path(folder, "ledger.csv")
+        ledger.write_text(",".join(COLUMNS) + "\r\n" + '1,1,,,accepted,"""/"""\r\n')
+        # The second object's time is unknown: its row isn't measured.
+        stored_at = {first: arrived + timedelta(milliseconds=1_250)}
+        with open_tables([first, second], ledger, SINCE, stored_at) as lake:
+            found = lake.query("lag")
+
+    assert [row["lag_ms"] for row in found] == [1_250]

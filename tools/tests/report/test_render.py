@@ -11,6 +11,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from tools.replay.access_check import ANONYMOUS, PAYING, AccessCheck
+from tools.report.distribution import distribution
 from tools.report.render import MAX_WIDTH, bar, render
 from tools.report.results import Check, Report, Sessions
 
@@ -22,7 +23,10 @@ REPORT = Report(
     objects=3, bytes=2_400_000, replay_s=4.2, stored_s=6.6, events_per_s=150.0,
     pages=[("/", 600), ("/courses/", 90)], files=[("/favicon.ico", 300)], page_views=690,
     hours=[0] * 23 + [990], bot_views=99, bot_visitors=5, visitors=50,
-    sessions=Sessions(60, 30, 2, 40, 75.0, 0.0, 200.0, 4_000.0),
+    sessions=Sessions(60, 30, 2, 40, 75.0, 0.0, 200.0, 4_000.0,
+                      by_views={"1": 30, "2": 20, "over 50": 10}, by_length={"0 s": 60}),
+    places={"IN": 600, "GB": 300, "unknown": 90}, places_by="country",
+    latency=distribution({80: 90, 240: 30}), lag=distribution({900: 800, 2_100: 200}),
     access_checks=[AccessCheck(ANONYMOUS, "/premium/", 401, "no token"),
                    AccessCheck(PAYING, "/premium/", 200, "")],
     checks=[Check("accepted events stored", 990, 990)],
@@ -45,6 +49,9 @@ def test_report_prints_each_number() -> None:
         "accepted 990 rejected 10 (no_type 10) statuses 200 117, 503 3",
         "stored 990 events, 0 stored more than once duplicates 4",
         "bad 10 (no_type 10) missing 0 objects 3 Parquet objects, 2.4 MB",
+        "statuses 200 117, 503 3 latency median 80 ms, p90 240 ms, p95 240 ms, p99 240 ms",
+        "lag median 900 ms, p90 2.10 s, p95 2.10 s, p99 2.10 s, maximum 2.10 s",
+        "from IN 60.6%, GB 30.3%, unknown 9.1%",
         "6.6 s from the first request to the last row, of which 4.2 s sending",
         "150 events per second",
         "50, 10.0% bots, which made 10.0% of the requests",
