@@ -38,7 +38,11 @@ class Cast:
     outputs: list[tuple[float, str]] = field(default_factory=list)
 
     def write(self, path: Path) -> None:
-        """Write the recording. Raises CommandError if the file can't be written."""
+        """Write the recording.
+
+        Raises:
+            CommandError: The file can't be written.
+        """
         header: dict[str, Any] = {"version": _VERSION, "width": WIDTH, "height": HEIGHT}
         header |= {"command": self.command, "exit_code": self.exit_code}
         lines = [header, *([round(at, 3), "o", text] for at, text in self.outputs)]
@@ -50,7 +54,11 @@ class Cast:
 
     @classmethod
     def read(cls, path: Path) -> "Cast":
-        """Read a recording. Raises CommandError if the file is missing or invalid."""
+        """Read a recording.
+
+        Raises:
+            CommandError: The file is missing or invalid.
+        """
         try:
             header, *events = (json.loads(line) for line in path.read_text().splitlines())
             outputs = [(float(at), str(text)) for at, kind, text in events if kind == "o"]

@@ -17,7 +17,11 @@ class TimedClient:
     def request(
         self, method: str, path: str, headers: Mapping[str, str], body: bytes | None = None
     ) -> Response:
-        """Send the request and count its latency. Raises ConnectionLostError as the client does."""
+        """Send the request and count its latency.
+
+        Raises:
+            ConnectionLostError: No response arrived.
+        """
         started = time.perf_counter()
         response = self._client.request(method, path, headers, body)
         self.latencies_ms[round((time.perf_counter() - started) * 1000)] += 1

@@ -17,7 +17,7 @@ from tools.report.places import count_places
 
 TOP_PATHS: Final = 10
 #: Ranges of views per session, and of the sessions' lengths: columns of sessions.sql and labels.
-VIEW_RANGES: Final = {
+RANGES_BY_VIEWS: Final = {
     "views_1": "1",
     "views_2": "2",
     "views_3": "3-5",
@@ -26,7 +26,7 @@ VIEW_RANGES: Final = {
     "views_21": "21-50",
     "views_51": "over 50",
 }
-LENGTH_RANGES: Final = {
+RANGES_BY_DURATION: Final = {
     "length_0s": "0 s",
     "length_1s": "under 1 min",
     "length_1m": "1-5 min",
@@ -228,6 +228,6 @@ def _sessions(row: Mapping[str, Any]) -> Sessions:
         median_s=int(row["median_ms"] or 0) / 1000,
         p90_s=int(row["p90_ms"] or 0) / 1000,
         longest_s=int(row["longest_ms"] or 0) / 1000,
-        by_views={label: int(row[column] or 0) for column, label in VIEW_RANGES.items()},
-        by_length={label: int(row[column] or 0) for column, label in LENGTH_RANGES.items()},
+        by_views={label: int(row[column] or 0) for column, label in RANGES_BY_VIEWS.items()},
+        by_length={label: int(row[column] or 0) for column, label in RANGES_BY_DURATION.items()},
     )

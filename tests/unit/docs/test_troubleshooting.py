@@ -60,14 +60,15 @@ def texts() -> set[str]:
 
 @cache
 def errors() -> set[str]:
-    """Return the messages of the errors that the tools raise."""
+    """Return the messages of the errors that the tools raise, if they have own words."""
     return {
-        text_of(node.args[0])
+        message
         for tree in trees("tools")
         for node in ast.walk(tree)
         if isinstance(node, ast.Call)
         and getattr(node.func, "id", getattr(node.func, "attr", "")) in ERRORS
         and node.args
+        and re.search("[a-z]{3}", message := text_of(node.args[0]))
     }
 
 
