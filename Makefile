@@ -9,6 +9,12 @@ export SAM_CLI_TELEMETRY := 0
 export __SAM_CLI_APP_DIR := $(CURDIR)/.meridian/sam
 export Q FUNCTION EVENT TRACE FOLLOW CONFIRM
 BENCHMARKS := auth ingest cost stream school
+# Three processes on two cores: tests of a running system often wait. Tests that share a system run in
+# one process (tests/support/groups.py), in the order of the groups.
+PARALLEL := -n 3 --dist loadgroup --no-loadscope-reorder
+# Each process imports the test files of its folders, so the suites name theirs.
+UNIT_TESTS := tests/unit aws_emulator/tests tools/tests
+SYSTEM_TESTS := tests/package tests/system aws_emulator/tests tools/tests
 
 # BUILT=1 deploys the existing output of `sam build`, as the pipeline does with its artifact.
 BUILD := $(if $(BUILT),setup,build)
@@ -82,7 +88,8 @@ chaos: setup ## Run the whole system under injected faults, repair it, check the
 prove: setup ## Run the stream processor against 20,000 random fault histories and six broken variants
 	@PYTHONPATH=src:. $(PY) -m tests.unit.stream_processor.proof $(if $(SEED),--seed $(SEED))
 
-check: setup lint types unit ## Lint, type checks and unit tests
+check: setup ## Lint, type checks and unit tests, side by side
+	@$(MAKE) -j 3 lint types unit
 
 lint: setup ## Run ruff, and cfn-lint on all templates
 	@.venv/bin/ruff check --no-cache .
@@ -93,7 +100,7 @@ types: setup ## Run mypy in strict mode
 	@.venv/bin/mypy
 
 unit: setup ## Run unit and property tests on two cores
-	@$(PY) -m pytest -q -n 2 --dist worksteal -m "not package and not integration and not browser and not spark"
+	@$(PY) -m pytest -q -n 2 --dist worksteal -m "not package and not integration and not browser and not spark" $(UNIT_TESTS)
 
 build: setup ## Run sam build
 	@.venv/bin/sam build
@@ -101,14 +108,16 @@ build: setup ## Run sam build
 validate: setup ## Run sam validate
 	@.venv/bin/sam validate --lint
 
-package: build ## Test the packages that sam build created
-	@$(PY) -m pytest -q -m package
+package: setup ## Run sam build, and test the packages
+	@$(PY) -m pytest -q -m package tests/package
 
-integration: build ## Test the running system, also in a browser
+integration: setup ## Test the running system, also in a browser
 	@$(PY) -m tools.setup.browser
-	@$(PY) -m pytest -q -m "integration or browser"
+	@$(PY) -m pytest -q $(PARALLEL) -m "integration or browser" $(SYSTEM_TESTS)
 
-test: check validate package integration ## Run every check and test, then make run
+test: check validate ## Run every check and test, then make run
+	@$(PY) -m tools.setup.browser
+	@$(PY) -m pytest -q $(PARALLEL) -m "package or integration or browser" $(SYSTEM_TESTS)
 	@$(PY) -m tools.dev run
 
 spark: setup ## Run the lake's SQL in Spark and compare with DuckDB (needs Java 17)

@@ -1,4 +1,4 @@
-"""Block sockets in unit tests, and define the Hypothesis profiles quick, ci and deep."""
+"""Block sockets in unit tests, group the others, define the Hypothesis profiles quick, ci, deep."""
 
 import gc
 import os
@@ -6,6 +6,9 @@ import os
 import pytest
 from hypothesis import HealthCheck, settings
 from pytest_socket import disable_socket, enable_socket
+from xdist.remote import Producer  # type: ignore[import-untyped]
+
+from tests.support.groups import GroupScheduling, position
 
 settings.register_profile("quick", max_examples=25, deadline=None)
 settings.register_profile(
@@ -28,6 +31,16 @@ def pytest_unconfigure() -> None:
         for hook in gc.callbacks
         if getattr(hook, "__module__", "") != "hypothesis.internal.conjecture.junkdrawer"
     ]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Order tests by group."""
+    items.sort(key=lambda item: position(item.nodeid))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> GroupScheduling | None:
+    """Run each group of tests in one process."""
+    return GroupScheduling(config, log) if config.getvalue("dist") == "loadgroup" else None
 
 
 @pytest.fixture(autouse=True)

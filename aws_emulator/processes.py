@@ -8,6 +8,7 @@ import contextlib
 import ctypes
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -33,6 +34,10 @@ WATCH_INTERVAL_S: Final = 0.3
 CAUSE_WAIT_S: Final = 0.5
 PIDS_FILE: Final = "pids.json"
 _PR_SET_PDEATHSIG: Final = 1
+#: The choice of `free_port`: below the ephemeral ports of Linux (ip(7), ip_local_port_range, 32,768
+#: to 60,999) and of macOS (from 49,152).
+FREE_PORTS: Final = range(20_000, 32_768)
+_returned_ports: Final[set[int]] = set()
 
 
 @dataclass
@@ -285,10 +290,22 @@ def _die_with_parent() -> None:
 
 
 def free_port() -> int:
-    """Return a TCP port that is free on the loopback address now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a TCP port that is free on the loopback address now, another one at each call.
+
+    It isn't an ephemeral port: an outgoing connection could take such a port before a server that
+    starts later listens on it.
+
+    Raises:
+        CommandError: no port is free.
+    """
+    for port in random.SystemRandom().sample(FREE_PORTS, len(FREE_PORTS)):
+        if port in _returned_ports:
+            continue
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            _returned_ports.add(port)
+            return port
+    raise CommandError(f"No port from {FREE_PORTS[0]} to {FREE_PORTS[-1]} is free on 127.0.0.1.")
 
 
 def require_free_port(port: int, server: str, option: str) -> None:

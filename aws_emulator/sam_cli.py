@@ -20,7 +20,7 @@ from aws_emulator.errors import CommandError
 
 BUILD_TIMEOUT_S: Final = 900
 #: A deployment to the emulator takes seconds; on AWS it may take an hour.
-DEPLOY_TIMEOUT_S: Final = 240
+DEPLOY_TIMEOUT_S: Final = 600
 _MAX_MESSAGE_CHARS: Final = 400
 
 type OnLine = Callable[[str], None]

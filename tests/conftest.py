@@ -1,4 +1,4 @@
-"""The running system that the system tests share."""
+"""The build and the running system that tests share."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -11,12 +11,21 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="session")
-def meridian() -> "Iterator[System]":
+def sam_build() -> None:
+    """The output of `sam build`."""
+    # Imported here, because most tests don't need it.
+    from tests.support.running import build_once
+
+    build_once()
+
+
+@pytest.fixture(scope="session")
+def meridian(sam_build: None) -> "Iterator[System]":
     """One system for all tests, built and deployed with SAM, on free ports."""
     # Imported here, because most tests don't need it.
+    from tests.support.running import state_folder
     from tools.dev import system
-    from tools.paths import STATE
 
     enable_socket()
-    with system.start(STATE / "test", system.Ports()) as running:
+    with system.start(state_folder("test"), system.Ports(), build=False) as running:
         yield running

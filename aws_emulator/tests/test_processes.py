@@ -135,3 +135,23 @@ def test_require_free_port_names_option_for_busy_port() -> None:
         port = taken.getsockname()[1]
         with pytest.raises(CommandError, match=f"Port {port} for MiniStack is in use.*--port"):
             processes.require_free_port(port, "MiniStack", "--port PORT")
+
+
+@pytest.mark.integration  # it opens sockets
+def test_free_ports_are_not_ephemeral_and_differ() -> None:
+    """An ephemeral port could be taken by a connection before the server starts."""
+    ephemeral = Path("/proc/sys/net/ipv4/ip_local_port_range")
+    first = int(ephemeral.read_text().split()[0]) if ephemeral.exists() else 49_152
+    ports = [processes.free_port() for _ in range(200)]
+    assert len(set(ports)) == len(ports)
+    assert max(ports) < first
+
+
+@pytest.mark.integration  # it opens sockets
+def test_free_port_in_use_is_not_returned(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+        monkeypatch.setattr(processes, "FREE_PORTS", range(port, port + 1))
+        with pytest.raises(CommandError, match=f"No port from {port} to {port} is free"):
+            processes.free_port()

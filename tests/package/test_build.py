@@ -10,7 +10,7 @@ import pytest
 from tests.support.paths import ROOT
 from tools.paths import UV
 
-pytestmark = pytest.mark.package
+pytestmark = [pytest.mark.package, pytest.mark.usefixtures("sam_build")]
 
 #: A proxy that refuses every connection: a request to an index would fail.
 NO_NETWORK = dict.fromkeys(

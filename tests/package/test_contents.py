@@ -12,7 +12,7 @@ import pytest
 from tests.package.conftest import Package, package
 from tests.support.paths import ROOT
 
-pytestmark = pytest.mark.package
+pytestmark = [pytest.mark.package, pytest.mark.usefixtures("sam_build")]
 
 KB = 1024
 MB = 1024 * KB

@@ -9,7 +9,7 @@ import pytest
 from tests.package.conftest import events, package
 from tests.unit.edge_settings.fake_aws import JWKS
 
-pytestmark = pytest.mark.package
+pytestmark = [pytest.mark.package, pytest.mark.usefixtures("sam_build")]
 
 AUTH_SETTINGS: dict[str, object] = {
     "schema": 1,

@@ -3,11 +3,15 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from tools.setup.browser import find_chromium
+
+#: For `expect` instead of Playwright's 5 seconds: pages are slow on a busy machine.
+EXPECT_TIMEOUT_MS: Final = 60_000
 
 
 @contextmanager
@@ -22,5 +26,6 @@ def launched() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         flags = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
         browser = playwright.chromium.launch(executable_path=found, args=flags)
+        expect.set_options(timeout=EXPECT_TIMEOUT_MS)
         yield browser
         browser.close()

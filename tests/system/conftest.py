@@ -6,19 +6,20 @@ from collections.abc import Iterator
 import pytest
 from pytest_socket import enable_socket
 
+from tests.support.running import state_folder
 from tests.system.sdks import senders
 from tools.dev import system
-from tools.paths import STATE
 from tools.setup import browser
 
 LONDON = "eu-west-2"
 
 
 @pytest.fixture(scope="package")
-def regions() -> Iterator[system.System]:
+def regions(sam_build: None) -> Iterator[system.System]:
     """A system in the home Region and eu-west-2."""
     enable_socket()
-    with system.start(STATE / "test-regions", system.Ports(), ("us-east-1", LONDON)) as running:
+    folder, regions = state_folder("test-regions"), ("us-east-1", LONDON)
+    with system.start(folder, system.Ports(), regions, build=False) as running:
         yield running
 
 

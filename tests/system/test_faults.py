@@ -14,11 +14,12 @@ import pytest
 from tests.support.paths import ROOT
 from tests.support.waiting import wait_until
 
-pytestmark = pytest.mark.integration
+# The commands build too: they run in the process of the tests that read the build, one by one.
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("sam_build")]
 
 #: Includes the build and the deployment.
 STARTED_WITHIN_S = 180
-ENDED_WITHIN_S = 40
+ENDED_WITHIN_S = 120
 
 
 def start_command(state: Path, *arguments: str, **environment: str) -> "subprocess.Popen[str]":
@@ -66,8 +67,9 @@ def state(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.mark.parametrize("part", ["ministack", "cloudfront"])
 def test_run_fails_when_a_process_is_killed(part: str, state: Path) -> None:
+    """MiniStack dies during the deployment, CloudFront after it."""
     run = start_command(state, "run")
-    started = wait_for_process(state, "run", "cloudfront", run)
+    started = wait_for_process(state, "run", part, run)
     processes = process_trees(started)
     os.kill(started[part], signal.SIGKILL)
     _, errors = run.communicate(timeout=ENDED_WITHIN_S)
@@ -75,7 +77,7 @@ def test_run_fails_when_a_process_is_killed(part: str, state: Path) -> None:
     (message,) = [line for line in errors.splitlines() if line.startswith("error: ")]
     assert part in message
     assert "Traceback" not in errors
-    _, alive = psutil.wait_procs(processes, timeout=10)
+    _, alive = psutil.wait_procs(processes, timeout=60)
     assert not alive, [process.cmdline() for process in alive]
 
 
@@ -85,7 +87,7 @@ def test_killed_command_leaves_no_process_running(state: Path) -> None:
     processes = process_trees(started)
     up.kill()
     up.communicate()
-    _, alive = psutil.wait_procs(processes, timeout=20)
+    _, alive = psutil.wait_procs(processes, timeout=60)
     assert not alive, [process.cmdline() for process in alive]
 
 
@@ -107,7 +109,7 @@ def test_up_in_the_background_stops_after_sigint(state: Path) -> None:
     os.kill(up, signal.SIGINT)
     _, errors = shell.communicate(timeout=ENDED_WITHIN_S)
     assert "Interrupted." in errors
-    _, alive = psutil.wait_procs(processes, timeout=10)
+    _, alive = psutil.wait_procs(processes, timeout=60)
     assert not alive, [process.cmdline() for process in alive]
 
 

@@ -2,7 +2,6 @@
 
 import base64
 import socket
-import time
 import uuid
 from pathlib import Path
 from typing import Any
@@ -12,8 +11,9 @@ import httpx
 import pytest
 
 from tests.support.waiting import wait_until
+from tests.system.draining import wait_until_drained
 from tools.dev import system
-from tools.stack import client
+from tools.stack import HOME_REGION, client
 
 pytestmark = pytest.mark.integration
 
@@ -48,18 +48,23 @@ def rows(
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
+def lake_region(lake: str | None) -> str:
+    """Return the Region in the name of a regional lake bucket; the home Region for None."""
+    return HOME_REGION if lake is None else lake.partition("-000000000000-")[2]
+
+
 def stored(
     running: system.System, where: str, count: int, directory: Path, lake: str | None = None
 ) -> list[dict[str, Any]]:
-    """Wait until the lake has `count` rows and a moment longer; return all matching rows."""
+    """Wait until the lake has `count` rows and all sent records; return all matching rows."""
     wait_until(
         lambda: len(rows(running, where, directory, lake)) >= count,
         f"{count} rows where {where}",
         STORED_WITHIN_S,
         interval_s=0.5,
     )
-    # Unexpected further rows would arrive within the batching window.
-    time.sleep(1.5)
+    # Unexpected further rows would come from records that are in the stream now.
+    wait_until_drained(running, lake_region(lake))
     return rows(running, where, directory, lake)
 
 

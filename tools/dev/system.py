@@ -84,11 +84,12 @@ class System:
 
 @contextmanager
 def start(
-    directory: Path, ports: Ports, regions: Sequence[str] = (HOME_REGION,)
+    directory: Path, ports: Ports, regions: Sequence[str] = (HOME_REGION,), *, build: bool = True
 ) -> Iterator[System]:
     """Build, deploy and start the system; stop all processes at the end of the context.
 
-    The first of `regions` is the home Region; the others get a regional stack.
+    The first of `regions` is the home Region; the others get a regional stack. Without `build`, the
+    existing build is deployed.
 
     Raises:
         CommandError: A port is in use, the build or a deployment failed, or a process didn't start.
@@ -98,7 +99,8 @@ def start(
         emulator = Emulator(processes, ports.emulator, tuple(regions))
         target = StackTarget(emulator.endpoint)
         url = f"http://localhost:{ports.edge}"
-        sam_deployment.build(target, directory / "logs" / "sam-build.log")
+        if build:
+            sam_deployment.build(target, directory / "logs" / "sam-build.log")
         with step("MiniStack"):
             emulator.start_ministack()
         _deploy_home(target, url, regions, directory)

@@ -3,7 +3,6 @@
 import io
 import json
 import os
-import socket
 import subprocess
 import sys
 import tempfile
@@ -19,6 +18,7 @@ from typing import Any
 import boto3
 import pytest
 
+from aws_emulator.processes import free_port
 from aws_emulator.tests.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -44,13 +44,6 @@ INTEGRATION = [
 ]
 CACHING_DISABLED = "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"
 CACHING_OPTIMIZED = "658327ea-f89d-4fab-a63d-7e88639e58f6"
-
-
-def free_port() -> int:
-    """Return an unused TCP port of the loopback."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def returns_200(url: str) -> bool:

@@ -17,13 +17,13 @@ from aws_emulator.cloudfront.distribution.policy_config import (
     parse_origin_request_policy,
     parse_response_headers_policy,
 )
+from aws_emulator.processes import free_port
 from aws_emulator.tests.cloudfront.deployment import BUCKET, PAGES, deploy
 from aws_emulator.tests.cloudfront.harness import (
     INTEGRATION,
     ROOT,
     Environment,
     emulator,
-    free_port,
     running_edge_location,
 )
 from aws_emulator.tests.waiting import wait_until

@@ -7,7 +7,7 @@ import pytest
 
 from aws_emulator.cloudfront.headers import joined
 from aws_emulator.cloudfront.transport.http_client import ConnectError, ConnectionPool, HttpResponse
-from aws_emulator.tests.cloudfront.harness import free_port
+from aws_emulator.processes import free_port
 
 # The tests open sockets on the loopback only.
 pytestmark = pytest.mark.integration

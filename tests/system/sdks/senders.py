@@ -8,11 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from playwright.sync_api import Route, sync_playwright
+from playwright.sync_api import Request, Route, sync_playwright
 from rudderstack.analytics import Client as RudderClient
 from segment.analytics import Client as SegmentClient
 
 from tests.support.paths import ROOT
+from tests.support.running import exclusive
 from tools.setup import browser
 
 HERE = Path(__file__).resolve().parent
@@ -26,8 +27,8 @@ PACKAGES = (
     "@rudderstack/rudder-sdk-node@3.0.13",
     "@rudderstack/analytics-js@3.34.1",
 )
-TIMEOUT_S: Final = 60
-#: A browser SDK has sent all its events after this time without a response.
+TIMEOUT_S: Final = 240
+#: A browser SDK has sent all its events after this time without a request.
 QUIET_S: Final = 4
 #: The intercepted page has no address space, so Chromium would block its requests to loopback.
 FLAGS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-features=LocalNetworkAccessChecks"]
@@ -50,16 +51,17 @@ def install() -> None:
     """Install the npm packages, unless this version of the list is installed."""
     wanted = json.dumps(PACKAGES)
     marker = INSTALLED / "packages.json"
-    if marker.exists() and marker.read_text() == wanted:
-        return
-    INSTALLED.mkdir(parents=True, exist_ok=True)
-    subprocess.run(
-        [NPM, "install", "--silent", "--no-audit", "--no-fund", "--prefix", INSTALLED, *PACKAGES],
-        env={**os.environ, "PATH": f"{NODE.parent}:{os.environ['PATH']}"},
-        check=True,
-        timeout=240,
-    )
-    marker.write_text(wanted)
+    with exclusive(INSTALLED):
+        if marker.exists() and marker.read_text() == wanted:
+            return
+        options = ("--silent", "--no-audit", "--no-fund", "--prefix", INSTALLED)
+        subprocess.run(
+            [NPM, "install", *options, *PACKAGES],
+            env={**os.environ, "PATH": f"{NODE.parent}:{os.environ['PATH']}"},
+            check=True,
+            timeout=240,
+        )
+        marker.write_text(wanted)
 
 
 def python(client: Any, *, gzip: bool) -> Sender:
@@ -117,16 +119,26 @@ def page(script: str, html: str) -> Sender:
         with sync_playwright() as playwright:
             window = playwright.chromium.launch(executable_path=browser.find_chromium(), args=FLAGS)
             tab = window.new_page()
-            responses = [time.monotonic()]
-            tab.on("response", lambda _: responses.append(time.monotonic()))
+            tab.set_default_timeout(TIMEOUT_S * 1_000)
+            open_requests: list[Request] = []
+            ended = [time.monotonic()]
+
+            def end(request: Request) -> None:
+                if request in open_requests:
+                    open_requests.remove(request)
+                ended.append(time.monotonic())
+
+            tab.on("request", open_requests.append)
+            tab.on("requestfinished", end)
+            tab.on("requestfailed", end)
             tab.route(f"{site}/**", fulfill)
             tab.goto(f"{site}/lesson")
             tab.wait_for_function("window.sdk !== undefined")
             for number in range(task.events):
                 tab.evaluate("([visitor, n]) => window.step(visitor, n)", [task.visitor, number])
                 tab.wait_for_timeout(task.pause_s * 1_000)
-            # The SDK doesn't report an empty queue, so wait until no more responses arrive.
-            while time.monotonic() < responses[-1] + QUIET_S:
+            # The SDK doesn't report an empty queue, so wait until it sends no more requests.
+            while open_requests or time.monotonic() < ended[-1] + QUIET_S:
                 tab.wait_for_timeout(250)
             window.close()
 

@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -67,11 +68,17 @@ def constants(tree: ast.Module) -> Iterator[tuple[str, ast.Assign | ast.AnnAssig
                     yield name.id, node
 
 
+@cache
+def parsed(text: str) -> ast.Module:
+    """Return the syntax tree of a file, which several tests read."""
+    return ast.parse(text)
+
+
 def unfinal_constants(text: str) -> list[str]:
     """Return the module-level constants that aren't annotated with Final."""
     return [
         name
-        for name, node in constants(ast.parse(text))
+        for name, node in constants(parsed(text))
         if isinstance(node, ast.Assign) or not ast.unparse(node.annotation).startswith("Final")
     ]
 
@@ -79,7 +86,7 @@ def unfinal_constants(text: str) -> list[str]:
 def misnamed_constants(text: str) -> list[str]:
     """Return the constants without their unit at the end, or with another word than MAX or MIN."""
     found = []
-    for name, node in constants(ast.parse(text)):
+    for name, node in constants(parsed(text)):
         *first, last = words = name.strip("_").split("_")
         lacks_unit = is_number(node.value) and DURATIONS & set(words) and last not in UNITS
         if lacks_unit or UNITS & set(first) or (UNIT_SYNONYMS | LIMIT_WORDS) & set(words):
@@ -91,7 +98,7 @@ def misnamed_tests(text: str) -> list[str]:
     """Return the test functions whose name is too short or too long, or has a forbidden word."""
     names = [
         node.name
-        for node in ast.walk(ast.parse(text))
+        for node in ast.walk(parsed(text))
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         and node.name.startswith("test_")
     ]
@@ -158,8 +165,8 @@ def test_conventions_detect_each_violation() -> None:
         'def d():\n  """Check a value, or raise ValueError."""\n'
     ) == [2, 4, 12]
     limit = "test_a_name_" + "a" * (MAX_NAME_CHARS - len("test_a_name_"))
-    names = ("test_two_words", "test_nobody_may_pass", "test_parser_works_with_lists")
-    names += ("test_parser_rejects_lists", limit, limit + "a")
+    names = ["test_two_words", "test_nobody_may_pass", "test_parser_works_with_lists"]
+    names += ["test_parser_rejects_lists", limit, limit + "a"]
     assert misnamed_tests("".join(f"def {name}(): ...\n" for name in names)) == [
         *(names[:3]),
         limit + "a",

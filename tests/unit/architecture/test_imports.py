@@ -3,6 +3,7 @@
 import ast
 import re
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -51,7 +52,8 @@ def components() -> list[str]:
     return sorted(path.name for path in SRC.iterdir() if any(path.glob("*.py")))
 
 
-def imports(path: Path) -> set[str]:
+@cache
+def imports(path: Path) -> frozenset[str]:
     """Return the full dotted names that a file imports, `from a import b` as a.b."""
     found: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text())):
@@ -61,7 +63,7 @@ def imports(path: Path) -> set[str]:
             assert node.level == 0, f"{path}: relative imports hide where a name comes from"
             assert node.module is not None
             found |= {f"{node.module}.{name.name}" for name in node.names}
-    return found
+    return frozenset(found)
 
 
 def files(component: str) -> list[Path]:

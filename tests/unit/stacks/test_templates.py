@@ -3,6 +3,8 @@
 import hashlib
 import json
 import re
+from copy import deepcopy
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +16,11 @@ from tests.support.paths import ROOT
 TEMPLATES = [ROOT / "template.yaml", *sorted((ROOT / "stacks").glob("*.yaml"))]
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(yaml.CSafeLoader):
     """YAML with CloudFormation's short forms: !Ref x is {"Ref": x}, the rest {"Fn::Name": x}."""
 
 
-def _short_form(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> dict[str, Any]:
+def _short_form(loader: yaml.CSafeLoader, suffix: str, node: yaml.Node) -> dict[str, Any]:
     value: Any
     if isinstance(node, yaml.ScalarNode):
         value = loader.construct_scalar(node)
@@ -33,10 +35,16 @@ def _short_form(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> dict[s
 _Loader.add_multi_constructor("!", _short_form)
 
 
-def load(path: Path) -> dict[str, Any]:
+@cache
+def _document(path: Path) -> dict[str, Any]:
     document = yaml.load(path.read_text(), Loader=_Loader)
     assert isinstance(document, dict)
     return document
+
+
+def load(path: Path) -> dict[str, Any]:
+    """Return a copy of the template, which the caller may change."""
+    return deepcopy(_document(path))
 
 
 def resources(path: Path) -> dict[str, dict[str, Any]]:

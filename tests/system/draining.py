@@ -1,0 +1,21 @@
+"""Wait until the event source mappings of a running system have processed all records."""
+
+import time
+
+from aws_emulator.event_sources.status import drained, read_status
+from tests.support.waiting import wait_until
+from tools.dev.system import System
+from tools.stack import HOME_REGION
+
+
+def wait_until_drained(running: System, region: str = HOME_REGION) -> None:
+    """Wait until the Region's functions have processed all records that are in its streams now."""
+    since = time.time()
+
+    def look() -> bool:
+        status = read_status(running.event_sources_status.parent)
+        found = [it for it in status["mappings"] if it["region"] == region] if status else []
+        sources = {it["source_arn"] for it in found}
+        return bool(sources) and drained({"mappings": found}, since=since, sources=sources)
+
+    wait_until(look, f"the event source mappings of {region}")
