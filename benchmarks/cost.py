@@ -67,7 +67,7 @@ PRICES: Final = {
 }
 
 # Assumptions, not measured.
-EDGE_S: Final = 0.025  # mostly the round trip to Kinesis in the same region
+EDGE_S: Final = 0.025  # mostly the round trip to Kinesis in the same Region
 PLATFORM_LOG_BYTES: Final = 330  # START, END and REPORT lines of one invocation
 RESPONSE_BYTES: Final = 450  # CloudFront's response with its headers
 EVENTS_PER_INVOCATION: Final = 5_000  # a batching window of one minute on a busy shard

@@ -26,7 +26,7 @@ OUR_CALLS: Final = {
     "api_request": 1,
     "express_request": 1,
     "express_gb_second": 0.1 * 64 / 1024,
-    # Transactional writes: admit 2, Create 4, Activate 3. Idempotency records: 2. For one region;
+    # Transactional writes: admit 2, Create 4, Activate 3. Idempotency records: 2. For one Region;
     # each replica of the global table adds the same.
     "write_unit": 2 * (2 + 4 + 3) + 2,
     # Validate 2, identity 1, notify 1.

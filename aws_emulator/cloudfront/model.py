@@ -41,7 +41,7 @@ class Origin:
     """One origin. Timeouts are in seconds.
 
     `signing_behavior` is that of the origin access control, None without one. `access_identity` is
-    the origin access identity, None without one. `region` is the region of the bucket.
+    the origin access identity, None without one. `region` is the Region of the bucket.
     """
 
     id: str

@@ -12,7 +12,7 @@ from aws_emulator.errors import CommandError
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """The address of the emulated AWS, with the region and credentials for signing."""
+    """The address of the emulated AWS, with the Region and credentials for signing."""
 
     url: str
     host: str
@@ -89,7 +89,7 @@ def parse(arguments: list[str] | None = None) -> Settings:
     parser.add_argument(
         "--port", type=int, required=True, help="loopback port to serve on, 0 for any"
     )
-    parser.add_argument("--region", default="us-east-1", help="region for signing requests")
+    parser.add_argument("--region", default="us-east-1", help="Region for signing requests")
     parser.add_argument("--distribution", help="distribution ID, needed if several are deployed")
     parser.add_argument("--log", type=Path, help="access log file (default: stdout)")
     parser.add_argument(

@@ -32,7 +32,7 @@ def parse(arguments: Sequence[str]) -> Settings:
         prog="python -m aws_emulator.event_sources", description=__doc__
     )
     parser.add_argument("--endpoint", required=True, help="URL of the AWS API endpoint")
-    parser.add_argument("--regions", required=True, help="comma-separated list of regions to poll")
+    parser.add_argument("--regions", required=True, help="comma-separated list of Regions to poll")
     parser.add_argument(
         "--state", required=True, type=Path, help="directory for the checkpoint and status files"
     )
@@ -41,7 +41,7 @@ def parse(arguments: Sequence[str]) -> Settings:
         parser.error(f"--endpoint must be an http or https URL, not {options.endpoint!r}")
     regions = tuple(region for region in options.regions.split(",") if region)
     if not regions:
-        parser.error("--regions must list at least one region")
+        parser.error("--regions must list at least one Region")
     return Settings(options.endpoint, regions, options.state)
 
 

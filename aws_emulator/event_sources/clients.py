@@ -1,4 +1,4 @@
-"""The boto3 clients of the poller, one per service and region, shared by all threads."""
+"""The boto3 clients of the poller, one per service and Region, shared by all threads."""
 
 import functools
 import os

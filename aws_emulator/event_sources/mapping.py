@@ -45,7 +45,7 @@ class EventSourceMapping:
 
     @property
     def region(self) -> str:
-        """The region of the stream, which is also the mapping's region."""
+        """The Region of the stream, which is also the mapping's Region."""
         return self.source_arn.split(":")[3]
 
     @classmethod

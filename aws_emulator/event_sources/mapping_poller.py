@@ -195,5 +195,5 @@ class MappingPoller:
 
 
 def mapping_key(region: str, uuid: str) -> str:
-    """Return the key of a mapping in the state. UUIDs are unique within a region only."""
+    """Return the key of a mapping in the state. UUIDs are unique within a Region only."""
     return f"{region}/{uuid}"

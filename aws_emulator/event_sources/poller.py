@@ -1,4 +1,4 @@
-"""The poller: lists the mappings of its regions, and runs a `MappingPoller` for each enabled one.
+"""The poller: lists the mappings of its Regions, and runs a `MappingPoller` for each enabled one.
 
 It writes the checkpoints and the status file to its state directory. `__main__` runs it.
 """
@@ -88,7 +88,7 @@ class AwsBackend:
 
 
 class Poller:
-    """Runs the enabled mappings of all regions. `stop` may be called from any thread."""
+    """Runs the enabled mappings of all Regions. `stop` may be called from any thread."""
 
     def __init__(
         self, backend: Backend, regions: Sequence[str], state: Path, json_log: JsonLog
@@ -157,7 +157,7 @@ class Poller:
             return
 
     def _handle_list_error(self, region: str, error: PollerError) -> None:
-        # An error response proves that the endpoint is up: the region's mappings continue.
+        # An error response proves that the endpoint is up: the Region's mappings continue.
         if not isinstance(error, UnreachableError):
             self._last_response = time.monotonic()
         if self._last_errors.get(region) != str(error):

@@ -32,7 +32,7 @@ class App:
     def __init__(
         self, reader: StageReader, region: str, verify: Verifier, call_service: ServiceCaller
     ) -> None:
-        """`region` is the region of the APIs that the server's own address serves."""
+        """`region` is the Region of the APIs that the server's own address serves."""
         self._reader = reader
         self._region = region
         self._verify = verify

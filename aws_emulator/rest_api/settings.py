@@ -30,7 +30,7 @@ def parse(arguments: list[str] | None = None) -> Settings:
     )
     parser.add_argument("--endpoint", required=True, help="URL of the emulated AWS")
     parser.add_argument("--port", type=int, required=True, help="loopback port, 0 for any")
-    parser.add_argument("--region", default="us-east-1", help="region of directly addressed APIs")
+    parser.add_argument("--region", default="us-east-1", help="Region of directly addressed APIs")
     parser.add_argument("--account", default="000000000000", help="account ID of the emulated AWS")
     found = parser.parse_args(arguments)
     parts = urlsplit(found.endpoint)

@@ -28,7 +28,7 @@ class StageReader:
         self._cached: dict[tuple[str, str, str], tuple[float, str, Stage]] = {}
 
     def apis(self, region: str) -> list[str]:
-        """Return the IDs of the region's REST APIs.
+        """Return the IDs of the Region's REST APIs.
 
         Raises:
             DefinitionError: The call failed.
@@ -57,7 +57,7 @@ class StageReader:
             return None
         except (ClientError, BotoCoreError) as error:
             if cached is not None:
-                # The data plane keeps serving while the control plane of its region is down.
+                # The data plane keeps serving while the control plane of its Region is down.
                 return cached
             raise DefinitionError(f"Can't read the stage {name}: {error}.") from error
         if cached is None or described["deploymentId"] != deployed:

@@ -1,4 +1,4 @@
--- Every good event once, over all shards, regions and redrives: the copy that arrived first.
+-- Every good event once, over all shards, Regions and redrives: the copy that arrived first.
 -- The table `events` has every received row with its verdict.
 --
 -- An hour is read from its compacted file while that file's sources have as many rows as the hour

@@ -1,6 +1,6 @@
-"""Delivery: put a request's records on a stream, with retries and failover to other regions.
+"""Delivery: put a request's records on a stream, with retries and failover to other Regions.
 
-Input: a function that packs the records for a region. Output: `Delivered`, after Kinesis
+Input: a function that packs the records for a Region. Output: `Delivered`, after Kinesis
 acknowledged every record. `pipeline` calls it last, before the response.
 """
 
@@ -13,10 +13,10 @@ from edge_ingest.errors import ServiceUnavailableError
 from edge_ingest.kinesis import KinesisError, RecordEntry
 from edge_ingest.regions import nearest_first
 
-MAX_ATTEMPTS: Final = 3  # in each region
+MAX_ATTEMPTS: Final = 3  # in each Region
 BACKOFF_S: Final = 0.05
 CALL_TIMEOUT_S: Final = 2.0
-# After a region failed, requests try it last for this time instead of waiting for it again.
+# After a Region failed, requests try it last for this time instead of waiting for it again.
 REGION_COOLDOWN_S: Final = 10.0
 # After a shard throttled a partition key, random suffixes spread it over shards for this time.
 HOT_KEY_S: Final = 60.0
@@ -41,7 +41,7 @@ class Stream(Protocol):
 
 
 class Delivered(NamedTuple):
-    """The region whose stream acknowledged the records. `failover`: it isn't the nearest one."""
+    """The Region whose stream acknowledged the records. `failover`: it isn't the nearest one."""
 
     region: str
     failover: bool
@@ -52,7 +52,7 @@ class Delivered(NamedTuple):
 class Delivery:
     """Puts the records of a request on the nearest stream that accepts all of them.
 
-    Keeps the regions that failed and the partition keys that were throttled across requests.
+    Keeps the Regions that failed and the partition keys that were throttled across requests.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class Delivery:
         self._regions = nearest_first(edge_region, regions)
         self._clock = clock
         self._sleep = sleep
-        self._cooldowns: dict[str, float] = {}  # region: end of its cooldown
+        self._cooldowns: dict[str, float] = {}  # Region: end of its cooldown
         self._hot_keys: dict[str, float] = {}  # partition key: end of the spreading
 
     def deliver(
@@ -77,11 +77,11 @@ class Delivery:
     ) -> Delivered:
         """Store the records from `pack(region, failover)` under the partition key.
 
-        If a region stores only a part of the records, the next region gets all of them.
+        If a Region stores only a part of the records, the next Region gets all of them.
         The stream processor removes the duplicates by message id.
 
         Raises:
-            ServiceUnavailableError: No region acknowledged all records within `timeout` seconds.
+            ServiceUnavailableError: No Region acknowledged all records within `timeout` seconds.
         """
         deadline = self._clock() + timeout
         regions = self._regions_in_order()
@@ -91,7 +91,7 @@ class Delivery:
                 break
             failover = region != self._regions[0]
             records = pack(region, failover)
-            # Divide the remaining time equally among the remaining regions.
+            # Divide the remaining time equally among the remaining Regions.
             if self._put(region, records, key, self._clock() + remaining_s / (len(regions) - n)):
                 self._cooldowns.pop(region, None)
                 return Delivered(region, failover, len(records), sum(map(len, records)))
@@ -105,7 +105,7 @@ class Delivery:
         return sorted(self._regions, key=lambda region: self._cooldowns.get(region, 0.0) > now)
 
     def _put(self, region: str, records: Sequence[bytes], key: str, deadline: float) -> bool:
-        """Return whether the region acknowledged all records before the deadline."""
+        """Return whether the Region acknowledged all records before the deadline."""
         pending = list(records)
         for attempt in range(MAX_ATTEMPTS):
             remaining_s = deadline - self._clock()

@@ -45,7 +45,7 @@ class TooManyRequestsError(IngestError):
 
 
 class ServiceUnavailableError(IngestError):
-    """No region acknowledged all records. The client can send the whole request again."""
+    """No Region acknowledged all records. The client can send the whole request again."""
 
     def __init__(self, code: str, message: str, retry_after: int) -> None:
         super().__init__(code, message)

@@ -44,7 +44,7 @@ class RecordEntry(NamedTuple):
 
 
 class KinesisError(Exception):
-    """The call failed as a whole. `retryable`: a retry in the same region can succeed."""
+    """The call failed as a whole. `retryable`: a retry in the same Region can succeed."""
 
     def __init__(self, code: str, *, retryable: bool) -> None:
         super().__init__(code)
@@ -65,7 +65,7 @@ _output_decoder: Final = msgspec.json.Decoder(_PutRecordsOutput)
 
 
 class KinesisClient:
-    """Calls PutRecords in any region, with one keep-alive connection per region."""
+    """Calls PutRecords in any Region, with one keep-alive connection per Region."""
 
     def __init__(
         self,
@@ -141,7 +141,7 @@ class KinesisClient:
 
 
 def endpoint_of(region: str) -> Endpoint:
-    """Return the Kinesis endpoint of a region.
+    """Return the Kinesis endpoint of a Region.
 
     The environment variables of the AWS SDKs override it: `AWS_ENDPOINT_URL_KINESIS`, then
     `AWS_ENDPOINT_URL`.

@@ -1,4 +1,4 @@
-"""Packing: build the Kinesis records of a request for one region's stream.
+"""Packing: build the Kinesis records of a request for one Region's stream.
 
 Input: `Redacted` events and the request's `Provenance`. Output: record bytes for `delivery`. The
 record format is in `clickstream.record`.
@@ -15,7 +15,7 @@ from edge_ingest.redaction import Redacted
 
 
 class Provenance(NamedTuple):
-    """When, from which source and in which edge region the collector received the request."""
+    """When, from which source and in which edge Region the collector received the request."""
 
     request_id: str
     received_at: datetime

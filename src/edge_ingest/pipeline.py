@@ -6,7 +6,7 @@ Each stage is a module. It takes the output of the stage before it:
     authentication  write keys  -> Source      settings of the source that sent the request
     validation      Payload     -> Validated   accepted events, and rejections with a reason
     redaction       Validated   -> Redacted    without the personal data that the source withholds
-    packing         Redacted    -> records     bytes for one region's stream
+    packing         Redacted    -> records     bytes for one Region's stream
     delivery        records     -> Delivered   acknowledged by Kinesis
 
 Only `delivery` does I/O. `collector` calls `Pipeline.ingest` once per request.

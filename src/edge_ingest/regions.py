@@ -1,11 +1,11 @@
-"""Distances between AWS regions, for the order in which `delivery` tries the streams."""
+"""Distances between AWS Regions, for the order in which `delivery` tries the streams."""
 
 import math
 from collections.abc import Iterable
 from typing import Final
 
-# Latitude and longitude in degrees of the cities in the regions' names ("AWS Regions and
-# Availability Zones"). A tenth of a degree is precise enough: no two regions are that close.
+# Latitude and longitude in degrees of the cities in the Regions' names ("AWS Regions and
+# Availability Zones"). A tenth of a degree is precise enough: no two Regions are that close.
 _COORDINATES_DEGREES: Final[dict[str, tuple[float, float]]] = {
     "af-south-1": (-33.9, 18.4),
     "ap-east-1": (22.3, 114.2),
@@ -45,16 +45,16 @@ _COORDINATES_DEGREES: Final[dict[str, tuple[float, float]]] = {
 
 
 def nearest_first(edge_region: str, regions: Iterable[str]) -> tuple[str, ...]:
-    """Return the regions sorted by distance from the one in which the function runs.
+    """Return the Regions sorted by distance from the one in which the function runs.
 
     Regions without known coordinates come last, in their given order. If `edge_region` has none,
-    all regions keep their order.
+    all Regions keep their order.
     """
     return tuple(sorted(regions, key=lambda region: _distance(edge_region, region)))
 
 
 def _distance(one: str, other: str) -> float:
-    """Return the angle between two regions in radians (spherical law of cosines)."""
+    """Return the angle between two Regions in radians (spherical law of cosines)."""
     if one == other:
         return -1.0
     if one not in _COORDINATES_DEGREES or other not in _COORDINATES_DEGREES:

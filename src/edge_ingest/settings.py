@@ -7,8 +7,8 @@ shared module would save about 30 lines, and `edge_auth` uses regular expression
 avoids because compiling one adds 1 ms to a cold start. The document:
 
     {"schema": 1,
-     "stream": "meridian-prod-events",            the stream's name, the same in each region
-     "regions": ["us-east-1", "eu-west-2"],       regions with such a stream
+     "stream": "meridian-prod-events",            the stream's name, the same in each Region
+     "regions": ["us-east-1", "eu-west-2"],       Regions with such a stream
      "sources": [{
         "id": "portal",                           the source's name in the data lake
         "write_key": "…",
@@ -138,7 +138,7 @@ def parse(document: object) -> Settings:
         for n, region in enumerate(_list(top.get("regions"), "regions", min_items=1))
     )
     if len(set(regions)) != len(regions):
-        raise SettingsError("regions", "must not contain a region twice")
+        raise SettingsError("regions", "must not contain a Region twice")
     salt = top.get("salt")
     if salt is not None and (not isinstance(salt, str) or len(salt) < 16):
         raise SettingsError("salt", "must be a string of at least 16 characters")

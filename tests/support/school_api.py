@@ -1,4 +1,4 @@
-"""The school API as CloudFormation deploys it in one region, for tests without a deployment."""
+"""The school API as CloudFormation deploys it in one Region, for tests without a deployment."""
 
 import json
 import re
@@ -21,7 +21,7 @@ HOME: Final = "us-east-1"
 REGION: Final = "eu-west-2"
 POOL_ARN: Final = f"arn:aws:cognito-idp:{HOME}:{ACCOUNT}:userpool/{HOME}_School"
 ROLE_ARN: Final = f"arn:aws:iam::{ACCOUNT}:role/api"
-#: The values of pseudo parameters and references, in a region other than the home region.
+#: The values of pseudo parameters and references, in a Region other than the home Region.
 VALUES: Final = {
     "AWS::Partition": "aws",
     "AWS::Region": REGION,

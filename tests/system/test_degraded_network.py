@@ -1,4 +1,4 @@
-"""System tests with all SDKs at once while Kinesis throttles or regions are unreachable.
+"""System tests with all SDKs at once while Kinesis throttles or Regions are unreachable.
 
 Each accepted event must be in one data lake exactly once, and no SDK may resend an event after its
 final response.
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.integration
 
 EVENTS: Final = 24
 PAUSE_S: Final = 0.25
-#: Duration of the outage of all regions.
+#: Duration of the outage of all Regions.
 OUTAGE_S: Final = 3.0
 
 #: Query parameters of the emulator's fault injector.
@@ -95,7 +95,7 @@ def test_accepted_events_are_stored_exactly_once(
     assert recorder.resent_after_final_response() == []
     check_failed_responses(recorder, expected=fault is ALL_UNREACHABLE)
     accepted_by_sdk = Counter(visitors[visitor] for visitor in accepted.values())
-    # During an outage of all regions an SDK may drop events, but each SDK recovers.
+    # During an outage of all Regions an SDK may drop events, but each SDK recovers.
     assert accepted_by_sdk.keys() == set(sdks)
     if fault is not ALL_UNREACHABLE:
         assert set(accepted_by_sdk.values()) == {EVENTS}

@@ -1,4 +1,4 @@
-"""System tests with two regions: API requests in either region, and failover of events."""
+"""System tests with two Regions: API requests in either Region, and failover of events."""
 
 import uuid
 from pathlib import Path
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.integration
 
 
 def call_api(regions: system.System, region: str, method: str, path: str, body: Any = None) -> Any:
-    """Send a request to one region's API as the first student; return its status and body."""
+    """Send a request to one Region's API as the first student; return its status and body."""
     (stack,) = client(
         "cloudformation", StackTarget(regions.target.endpoint, region)
     ).describe_stacks(StackName=f"meridian-{regions.target.stage}-{region}")["Stacks"]
@@ -35,7 +35,7 @@ def call_api(regions: system.System, region: str, method: str, path: str, body: 
 
 
 def test_appointment_from_any_region_is_stored_in_home_region(regions: system.System) -> None:
-    """A condition expression applies to one region, so all APIs use the home region's table."""
+    """A condition expression applies to one Region, so all APIs use the home Region's table."""
     slot = {"advisorId": f"advisor-{uuid.uuid4().hex[:8]}", "start": "2026-12-01T09:30:00Z"}
     status, booked = call_api(regions, LONDON, "POST", "/appointments", slot)
     assert status == 201
@@ -72,7 +72,7 @@ def test_feedback_is_queued_in_the_region_that_received_it(regions: system.Syste
 def test_events_fail_over_when_nearest_stream_is_deleted(
     regions: system.System, tmp_path: Path
 ) -> None:
-    """Must run last among the tests with two regions, because it deletes the stream."""
+    """Must run last among the tests with two Regions, because it deletes the stream."""
     home, remote = tmp_path / "home", tmp_path / "remote"
     home.mkdir()
     remote.mkdir()

@@ -91,9 +91,9 @@ def _s3(
     method = fields.get("authMethod", "none")
     if method not in ("none", "origin-access-identity"):
         raise _invalid("authMethod must be none or origin-access-identity.")
-    region = checked_text(fields.get("region", ""), "the origin's region")
+    region = checked_text(fields.get("region", ""), "the origin's Region")
     if method == "origin-access-identity" and (not region or origin.kind != "s3"):
-        raise _invalid("origin-access-identity requires a region and an S3 origin.")
+        raise _invalid("origin-access-identity requires a Region and an S3 origin.")
     return Origin(
         id=origin.id,
         kind="s3",

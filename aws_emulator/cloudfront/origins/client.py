@@ -78,7 +78,7 @@ class OriginResponse:
 
 
 def bucket_of(domain: str) -> tuple[str, str] | None:
-    """Return (bucket, region) of an S3 domain name, or None for any other domain name."""
+    """Return (bucket, Region) of an S3 domain name, or None for any other domain name."""
     found = _BUCKET.fullmatch(domain)
     return (found["bucket"], found["region"] or "us-east-1") if found else None
 

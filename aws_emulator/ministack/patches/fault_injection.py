@@ -42,7 +42,7 @@ from aws_emulator.ministack.control_api import (
 )
 from aws_emulator.ministack.settings import Settings
 
-#: access key / date / region / service / aws4_request (Signature Version 4, credential scope)
+#: access key / date / Region / service / aws4_request (Signature Version 4, credential scope)
 _SCOPE: Final = re.compile(rb"([A-Z0-9]+)/\d{8}/([a-z0-9-]+)/([a-z0-9-]+)/aws4_request")
 #: The prefix of temporary access key ids (IAM, "Understanding unique ID prefixes").
 _TEMPORARY: Final = b"ASIA"

@@ -23,7 +23,7 @@ from aws_emulator.ministack.symbols import Symbols
 
 #: Global services, which a Region's outage does not affect.
 _GLOBAL: Final = frozenset({"iam", "sts", "cloudfront", "route53"})
-#: access key / date / region / service / aws4_request (Signature Version 4, credential scope)
+#: access key / date / Region / service / aws4_request (Signature Version 4, credential scope)
 _SCOPE: Final = re.compile(r"[^/=\s]+/\d{8}/([a-z0-9-]+)/([a-z0-9-]+)/aws4_request")
 _POOL_PATH: Final = re.compile(r"/([a-z]{2}(?:-[a-z]+)+-\d)_[A-Za-z0-9]+/")
 _API_PATH: Final = re.compile(r"/(?:_aws/execute-api|restapis)/([^/]+)/")

@@ -119,7 +119,7 @@ class FakeTarget:
 
 
 class FakeBackend:
-    """The mappings of one region. If `error` is set, listing them raises it."""
+    """The mappings of one Region. If `error` is set, listing them raises it."""
 
     def __init__(self, stream: FakeStream, target: FakeTarget) -> None:
         self._stream = stream

@@ -39,7 +39,7 @@ class Result:
         return json.dumps({name: getattr(self, name) for name in self.__slots__})
 
     def count(self, records: int, written: int) -> None:
-        """Count a batch. Records that weren't written are in the lake, or of another region."""
+        """Count a batch. Records that weren't written are in the lake, or of another Region."""
         self.written += written
         self.known += records - written
 

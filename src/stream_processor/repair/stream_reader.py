@@ -91,7 +91,7 @@ class StreamReader:
             query = {"NextToken": page["NextToken"]}
 
     def changes(self) -> Iterator[Batch[ChangeRecord]]:
-        """Yield the changes of this region that the stream retains.
+        """Yield the changes of this Region that the stream retains.
 
         Raises:
             StorageError: The stream or its table can't be read.

@@ -18,10 +18,10 @@ _OPERATIONS: Final = frozenset({"INSERT", "MODIFY", "REMOVE"})
 
 
 def own(change: ChangeRecord, region: str) -> bool:
-    """Return whether this region exports the change.
+    """Return whether this Region exports the change.
 
-    The stream of each replica of a global table has the writes of every region; the region in the
-    item's `origin_region` exports them. An item without one comes from a table with one region.
+    The stream of each replica of a global table has the writes of every Region; the Region in the
+    item's `origin_region` exports them. An item without one comes from a table with one Region.
     """
     dynamodb = change.image["dynamodb"]
     image = dynamodb.get("NewImage") or dynamodb.get("OldImage") or {}

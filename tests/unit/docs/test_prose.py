@@ -44,7 +44,7 @@ def test_stilted_construction_is_found(text: str) -> None:
         "Return the object's metadata.",
         "Lambda retries the batch until it expires.",
         "Raise ValueError if the name is empty.",
-        "What happens if the region fails?",
+        "What happens if the Region fails?",
         'Amazon says "a record is no longer available".',
     ],
 )

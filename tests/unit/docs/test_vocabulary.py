@@ -1,7 +1,8 @@
 """Retired words: private metaphors that earlier versions used for AWS's and the field's terms.
 
 Each entry is a word, as it appears in prose or as a part of an identifier (`ShardChain`,
-`shard_chain`, `shard-chain`), with the term to use instead.
+`shard_chain`, `shard-chain`), with the term to use instead. In prose, AWS's "Region" has a
+capital R.
 """
 
 import re
@@ -44,6 +45,13 @@ EXCLUDED: Final = (
     "tests/unit/docs/test_vocabulary.py",
     "src/edge_ingest/crawlers.txt",
 )
+#: "region" in prose, not in an option, a name or a value: --region, region=, region/UUID.
+_REGION: Final = re.compile(
+    r"(?:(?<![\w<{/=.$%-])|(?<=(?:cross|multi)-))regions?(?![\w>}=/(\[]|:(?!\s|$)|[.-]\w)"
+)
+_CODE: Final = re.compile(r"`[^`]*`|\"[^\"]*\"|“[^”]*”|https?://\S+|<[^<>]+>|\{[^{}]*\}")
+#: The region of a language tag or of a visitor's address, and an argument's name under "Args:".
+_OTHER_REGIONS: Final = re.compile(r"optional region|country, region|[.:] regions?: [A-Z]")
 _SPLIT: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[_\-./]")
 _IDENTIFIER: Final = re.compile(r"[A-Za-z]\w*(?:[-.]\w+)*")
 
@@ -65,6 +73,34 @@ def retired_words(text: str) -> list[str]:
             if word:
                 found.append(f"{token}: {RETIRED[word]}")
     return found
+
+
+def lower_case_regions(text: str) -> list[str]:
+    """Return the words of a prose text that should be AWS's "Region"."""
+    return _REGION.findall(_OTHER_REGIONS.sub(" ", _CODE.sub(" ", text)))
+
+
+def test_prose_writes_region_with_a_capital() -> None:
+    found = [
+        f"{path}:{passage.line}: {passage.text[:60]}"
+        for path in files()
+        for passage in prose.passages(ROOT / path)
+        if lower_case_regions(passage.text)
+    ]
+    assert found == []
+
+
+@pytest.mark.parametrize("text", ["the home region", "Two regions: one", "in a cross-region call"])
+def test_lower_case_region_is_found(text: str) -> None:
+    assert lower_case_regions(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["AWS Regions", "`region`", "--region eu-west-2", "?region=eu", "(region/UUID)", "aws.region"],
+)
+def test_region_in_code_passes(text: str) -> None:
+    assert lower_case_regions(text) == []
 
 
 def test_no_file_contains_a_retired_word() -> None:

@@ -83,7 +83,7 @@ def request(
     }
 
 
-#: Returns PutRecords' error codes for a region and its entries, or raises KinesisError.
+#: Returns PutRecords' error codes for a Region and its entries, or raises KinesisError.
 type Fault = Callable[[str, Sequence[RecordEntry]], list[str | None]]
 
 
@@ -114,7 +114,7 @@ class Streams:
 
 
 def unreachable(*regions: str) -> Fault:
-    """Return a fault: connections to these regions fail."""
+    """Return a fault: connections to these Regions fail."""
 
     def fault(region: str, entries: Sequence[RecordEntry]) -> list[str | None]:
         if region in regions:

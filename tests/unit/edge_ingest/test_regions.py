@@ -1,4 +1,4 @@
-"""Tests for `regions`: the order of regions by distance."""
+"""Tests for `regions`: the order of Regions by distance."""
 
 import pytest
 from hypothesis import given

@@ -158,7 +158,7 @@ REGION_BY_OWN: Final = {True: "us-east-1", False: "eu-west-2"}
 
 
 def change(rng: random.Random, place: int) -> dict[str, Any]:
-    """Return a change of an appointment, in this region or in another."""
+    """Return a change of an appointment, in this Region or in another."""
     op = rng.choice(["INSERT", "MODIFY", "REMOVE"])
     item = {
         "pk": {"S": f"A#{place % 5}"},

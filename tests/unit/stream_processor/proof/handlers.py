@@ -155,7 +155,7 @@ def _figures(rows: Iterable[dict[str, Any]]) -> Counter[tuple[str, str, str]]:
 
 
 class SimulatedChangesHandler(SimulatedHandler):
-    """The changes handler: changes of this and another region, in tumbling windows."""
+    """The changes handler: changes of this and another Region, in tumbling windows."""
 
     prefix = "changes"
     # As in stacks/stream.yaml: only the events of a tumbling window contain the shard ID.
