@@ -99,14 +99,14 @@ def edge_functions(build: Path) -> set[str]:
     Raises:
         CommandError: A template is missing or invalid.
     """
-    found = set()
+    logical_ids = set()
     for template in templates(build / "template.yaml"):
         for resource in template.resources.values():
             if resource.get("Type") == _EDGE_VERSION:
                 # SAM's reference to a published version: "EdgeAuthFunction.Version".
                 version = resource["Properties"].get("BuiltVersion") or {}
-                found.add(str(version.get("Ref", "")).partition(".")[0])
-    return found
+                logical_ids.add(str(version.get("Ref", "")).partition(".")[0])
+    return logical_ids
 
 
 def read_deployment(target: StackTarget, function: BuiltFunction) -> Deployment:
@@ -123,13 +123,13 @@ def read_deployment(target: StackTarget, function: BuiltFunction) -> Deployment:
                 f"The running system has no function {function.logical_id}. "
                 "Restart `make up` to deploy the current template."
             )
-        found = client("lambda", target).get_function_configuration(FunctionName=name)
+        configuration = client("lambda", target).get_function_configuration(FunctionName=name)
     except (ClientError, BotoCoreError) as error:
         raise CommandError(f"Can't read {function.logical_id} from `make up`: {error}") from error
     return Deployment(
         name,
-        str(found["FunctionArn"]),
-        (found.get("Environment") or {}).get("Variables") or {},
+        str(configuration["FunctionArn"]),
+        (configuration.get("Environment") or {}).get("Variables") or {},
         region=target.region,
         endpoint=target.endpoint,
     )
@@ -165,8 +165,8 @@ def associated_version(configs: list[dict[str, Any]], function_name: str) -> str
     """
     pattern = re.compile(rf":function:{re.escape(function_name)}:(\d+)\"")
     for config in configs:
-        if found := pattern.search(json.dumps(config["DistributionConfig"])):
-            return found[1]
+        if match := pattern.search(json.dumps(config["DistributionConfig"])):
+            return match[1]
     raise CommandError(
         f"The distribution of `make up` has no association with {function_name}. "
         "Restart `make up` to deploy the current template."

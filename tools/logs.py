@@ -128,8 +128,10 @@ def find_name(names: Mapping[str, str], function: str) -> str | None:
     if function in names.values():
         return function
     if function not in names:
-        known = ", ".join(sorted(names))
-        raise CommandError(f"FUNCTION={function} is not in the running system. Functions: {known}.")
+        available = ", ".join(sorted(names))
+        raise CommandError(
+            f"FUNCTION={function} is not in the running system. Functions: {available}."
+        )
     return names[function]
 
 

@@ -29,15 +29,15 @@ def picture(command: str, output: str) -> str:
     """Return an SVG document that shows a command and the first lines of its output."""
     lines = [line.rstrip() for line in _ESCAPE.sub("", output).replace("\r", "").splitlines()]
     lines = [line for line in lines if not line.startswith(_PROGRESS)]
-    shown = [f"$ {command}", *lines[:MAX_LINES]]
+    display = [f"$ {command}", *lines[:MAX_LINES]]
     if len(lines) > MAX_LINES:
-        shown.append("…")
-    width = PADDING_PX * 2 + max(map(len, shown)) * CHARACTER_WIDTH_PX
-    height = PADDING_PX * 2 + len(shown) * LINE_HEIGHT_PX
+        display.append("…")
+    width = PADDING_PX * 2 + max(map(len, display)) * CHARACTER_WIDTH_PX
+    height = PADDING_PX * 2 + len(display) * LINE_HEIGHT_PX
     rows = [
         f'<text x="{PADDING_PX}" y="{PADDING_PX + (number + 1) * LINE_HEIGHT_PX - 5}"'
         f' class="{_kind(line)}" xml:space="preserve">{escape(line)}</text>'
-        for number, line in enumerate(shown)
+        for number, line in enumerate(display)
     ]
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" height="{height}" role="img"'

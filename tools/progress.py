@@ -62,8 +62,8 @@ class _PlainStep(Step):
             return
         self._last = time.monotonic()
         count = f" {self.done:,}/{self.total:,}" if self.total else ""
-        left = remaining_s(self.done, self.total, self._last - self._started)
-        estimate = "" if left is None else f", about {left:,.0f} s left"
+        remaining = remaining_s(self.done, self.total, self._last - self._started)
+        estimate = "" if remaining is None else f", about {remaining:,.0f} s left"
         print(f"  {self.title}{count}{estimate} {self.text}".rstrip(), flush=True)
 
 

@@ -99,11 +99,11 @@ def _python(text: str) -> Iterator[Passage]:
     tree = ast.parse(text)
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            found = node.body[0] if node.body else None
-            if isinstance(found, ast.Expr) and isinstance(found.value, ast.Constant):
-                documented.add(found.value.lineno)
-                if isinstance(found.value.value, str):
-                    yield from _paragraphs(found.value.value, found.value.lineno)
+            first = node.body[0] if node.body else None
+            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
+                documented.add(first.value.lineno)
+                if isinstance(first.value.value, str):
+                    yield from _paragraphs(first.value.value, first.value.lineno)
     for node in ast.walk(tree):
         if (
             isinstance(node, ast.Constant)
@@ -122,20 +122,20 @@ def _python(text: str) -> Iterator[Passage]:
 
 def _hash_comments(text: str) -> Iterator[Passage]:
     lines = enumerate(text.splitlines(), 1)
-    found = ((n, re.search(r"(?:^|\s)#+ (.*)", line)) for n, line in lines)
-    yield from _grouped((n, match.group(1)) for n, match in found if match)
+    matches = ((n, re.search(r"(?:^|\s)#+ (.*)", line)) for n, line in lines)
+    yield from _grouped((n, match.group(1)) for n, match in matches if match)
 
 
 def _descriptions(text: str) -> Iterator[Passage]:
     """Yield Description, AlarmDescription, title, summary and the like of YAML."""
     lines = text.splitlines()
     for number, line in enumerate(lines):
-        found = re.match(r"(\s*)(?:- )?\w*(?:[Dd]escription|summary|title|Comment):\s*(.*)", line)
-        if not found:
+        match = re.match(r"(\s*)(?:- )?\w*(?:[Dd]escription|summary|title|Comment):\s*(.*)", line)
+        if not match:
             continue
-        words = [re.sub(r"^[>|][-+]?$", "", found.group(2))]
+        words = [re.sub(r"^[>|][-+]?$", "", match.group(2))]
         for below in lines[number + 1 :]:
-            if below.strip() and len(below) - len(below.lstrip()) <= len(found.group(1)):
+            if below.strip() and len(below) - len(below.lstrip()) <= len(match.group(1)):
                 break
             words.append(below.strip())
         yield Passage(number + 1, " ".join(words))
@@ -143,7 +143,7 @@ def _descriptions(text: str) -> Iterator[Passage]:
 
 def _markdown(text: str) -> Iterator[Passage]:
     fenced = False
-    kept: list[tuple[int, str]] = []
+    paragraphs: list[tuple[int, str]] = []
     for number, line in enumerate(text.splitlines(), 1):
         fence = line.lstrip().startswith("```")
         fenced ^= fence
@@ -151,8 +151,8 @@ def _markdown(text: str) -> Iterator[Passage]:
         if len(cells) > 1:
             yield from (Passage(number, cell.strip()) for cell in cells)
         bare = "" if fence or fenced or len(cells) > 1 else line
-        kept.append((number, re.sub(r"^\s*(?:[-*>#]+|\d+\.)\s+", "", bare)))
-    yield from _blocks(kept)
+        paragraphs.append((number, re.sub(r"^\s*(?:[-*>#]+|\d+\.)\s+", "", bare)))
+    yield from _blocks(paragraphs)
 
 
 def _html(text: str) -> Iterator[Passage]:
@@ -166,17 +166,17 @@ def _html(text: str) -> Iterator[Passage]:
 
 def _comments(text: str, pattern: re.Pattern[str]) -> Iterator[Passage]:
     yield from _grouped(
-        (text.count("\n", 0, found.start()) + 1 + offset, line.strip("/*- "))
-        for found in pattern.finditer(text)
-        for offset, line in enumerate(found.group().splitlines())
+        (text.count("\n", 0, match.start()) + 1 + offset, line.strip("/*- "))
+        for match in pattern.finditer(text)
+        for offset, line in enumerate(match.group().splitlines())
     )
 
 
 def _strings(text: str) -> Iterator[Passage]:
-    for found in re.finditer(r"\"([^\"\n]+)\"|'([^'\n]+)'|`([^`]+)`", text):
-        words = next(group for group in found.groups() if group)
+    for match in re.finditer(r"\"([^\"\n]+)\"|'([^'\n]+)'|`([^`]+)`", text):
+        words = next(group for group in match.groups() if group)
         if len(_WORD.findall(words)) >= MIN_MESSAGE_WORDS and " " in words:
-            yield Passage(text.count("\n", 0, found.start()) + 1, words)
+            yield Passage(text.count("\n", 0, match.start()) + 1, words)
 
 
 def _grouped(lines: Iterator[tuple[int, str]]) -> Iterator[Passage]:
@@ -207,23 +207,23 @@ def _blocks(lines: Sequence[tuple[int, str]]) -> Iterator[Passage]:
 def examine(path: str, passage: Passage) -> tuple[int, list[Finding]]:
     """Return the number of words of a passage, and its findings. Quoted text is not ours."""
     text = _CODE.sub("X", _QUOTED.sub("X", passage.text))
-    found: dict[int, Finding] = {}
+    findings: dict[int, Finding] = {}
     for name, pattern in PATTERNS.items():
         for match in pattern.finditer(text):
             around = text[max(match.start() - 30, 0) : match.end() + 30]
-            found.setdefault(match.start(), Finding(path, passage.line, name, around))
-    return len(_WORD.findall(text)), list(found.values())
+            findings.setdefault(match.start(), Finding(path, passage.line, name, around))
+    return len(_WORD.findall(text)), list(findings.values())
 
 
 def files(paths: Sequence[str]) -> list[str]:
     """Return the tracked files under the paths that hold prose."""
-    listed = subprocess.run(
+    tracked = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard", *paths],
         cwd=ROOT, text=True, capture_output=True, check=True,
     ).stdout.splitlines()  # fmt: skip
     return [
         path
-        for path in listed
+        for path in tracked
         if not path.startswith(EXCLUDED)
         and (ROOT / path).exists()
         and (Path(path).suffix in _SUFFIXES or Path(path).name == "Makefile")
@@ -235,17 +235,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.prose", description=__doc__)
     parser.add_argument("--list", action="store_true", help="print each finding")
     parser.add_argument("paths", nargs="*", help="files or folders; the whole repository if none")
-    given = parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
     words: dict[str, int] = {}
     counts: dict[str, int] = {}
-    for path in files(given.paths):
+    for path in files(options.paths):
         folder = "/".join(path.split("/")[:-1][:2]) or "."
         for passage in passages(ROOT / path):
-            number, found = examine(path, passage)
+            number, findings = examine(path, passage)
             words[folder] = words.get(folder, 0) + number
-            counts[folder] = counts.get(folder, 0) + len(found)
-            if given.list:
-                for it in found:
+            counts[folder] = counts.get(folder, 0) + len(findings)
+            if options.list:
+                for it in findings:
                     print(f"{it.path}:{it.line}: {it.pattern}: …{it.excerpt}…")
     for folder in sorted(words):
         rate = counts[folder] / max(words[folder], 1) * 1000

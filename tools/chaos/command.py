@@ -149,16 +149,18 @@ class _Operator:
         name, *options = command.split()
         arguments = ["--restore"] if options else []
         with step(f"make {command}"):
-            done = operations.run(self._stack, name, arguments, capture=True)
+            completed = operations.run(self._stack, name, arguments, capture=True)
         counts: Counts = {}
-        for line in done.stdout.splitlines():
-            if found := _COUNTS_LINE.fullmatch(line):
-                counts |= json.loads(found[1])
+        for line in completed.stdout.splitlines():
+            if match := _COUNTS_LINE.fullmatch(line):
+                counts |= json.loads(match[1])
         if not counts:
-            lines = [*done.stdout.splitlines(), *done.stderr.splitlines()] or ["no output"]
+            lines = [*completed.stdout.splitlines(), *completed.stderr.splitlines()] or [
+                "no output"
+            ]
             raise CommandError(f"`make {command}` failed: {'; '.join(lines[-3:])}")
         text = ", ".join(f"{key} {value}" for key, value in counts.items() if value) or "no changes"
-        passed = done.returncode == code and expected(counts)
+        passed = completed.returncode == code and expected(counts)
         self.results.append(CommandResult(command, purpose, text, passed))
 
 

@@ -152,7 +152,7 @@ class LakeChecks:
         unexpected = """
             SELECT count(*) FROM events WHERE verdict <> 'bad' AND message_id LIKE $1
             AND message_id NOT IN (SELECT message_id FROM accepted)"""
-        kept = """
+        query = """
             SELECT count(DISTINCT raw) FROM events WHERE verdict = 'bad' AND decode(raw) LIKE $1"""
         own, rejected = f"{plan.run}-%", f'%"{plan.run}-%'
         return [
@@ -165,12 +165,14 @@ class LakeChecks:
             Check("accepted events, counted more than once", 0, self._one(_ACCEPTED + "times > 1")),
             Check("events counted without acceptance", 0, self._one(unexpected, [own])),
             Check(
-                "rejected events, kept as bad rows", len(sent.rejected), self._one(kept, [rejected])
+                "rejected events, kept as bad rows",
+                len(sent.rejected),
+                self._one(query, [rejected]),
             ),
             Check(
                 "unreadable records, kept as bad rows",
                 unreadable,
-                self._one(kept, [f"{plan.run} unreadable %"]),
+                self._one(query, [f"{plan.run} unreadable %"]),
             ),
         ]
 
@@ -182,17 +184,17 @@ class LakeChecks:
             "WHERE verdict = 'good' AND source = 'stream' AND list_contains($1, pk)",
             [pks],
         )
-        found = Counter(Change(*row) for row in rows)
+        stored = Counter(Change(*row) for row in rows)
         expected = Counter(written.own)
         return [
-            Check("changes of this Region, in the lake", len(written.own), found.total()),
-            Check("changes of this Region, missing", 0, (expected - found).total()),
+            Check("changes of this Region, in the lake", len(written.own), stored.total()),
+            Check("changes of this Region, missing", 0, (expected - stored).total()),
             Check(
                 "removals by DynamoDB TTL, marked as such",
                 written.expired,
                 self._one(_TTL_REMOVALS, [pks]),
             ),
-            Check("changes stored twice or of another Region", 0, (found - expected).total()),
+            Check("changes stored twice or of another Region", 0, (stored - expected).total()),
         ]
 
     def check_table_agreement(

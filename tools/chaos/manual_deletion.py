@@ -62,8 +62,8 @@ class ManualDeletion:
             self._s3.delete_object(Bucket=self._bucket, Key=key)
             self.counts["object deleted"] += 1
             return
-        listed = self._s3.list_object_versions(Bucket=self._bucket, Prefix=key)
-        for version in [*listed.get("Versions", []), *listed.get("DeleteMarkers", [])]:
+        page = self._s3.list_object_versions(Bucket=self._bucket, Prefix=key)
+        for version in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]:
             self._s3.delete_object(Bucket=self._bucket, Key=key, VersionId=version["VersionId"])
         self.counts["object deleted with all versions"] += 1
 

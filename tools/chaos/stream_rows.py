@@ -24,7 +24,7 @@ class StreamRow:
 
 def read_stream_rows(kinesis: Any, stream: str, run: str) -> list[StreamRow]:
     """Return the rows of all records of a run that the stream contains."""
-    found: list[StreamRow] = []
+    stream_rows: list[StreamRow] = []
     for shard in kinesis.list_shards(StreamName=stream)["Shards"]:
         iterator = kinesis.get_shard_iterator(
             StreamName=stream, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
@@ -32,11 +32,11 @@ def read_stream_rows(kinesis: Any, stream: str, run: str) -> list[StreamRow]:
         while True:
             page = kinesis.get_records(ShardIterator=iterator)
             for record in page["Records"]:
-                found += _rows_of(shard["ShardId"], record, run.encode())
+                stream_rows += _rows_of(shard["ShardId"], record, run.encode())
             if page["MillisBehindLatest"] == 0 and not page["Records"]:
                 break
             iterator = page["NextShardIterator"]
-    return found
+    return stream_rows
 
 
 def _rows_of(shard: str, record: dict[str, Any], run: bytes) -> list[StreamRow]:

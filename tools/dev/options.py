@@ -64,6 +64,6 @@ def _regions(environment: Mapping[str, str]) -> tuple[str, ...]:
     names = [name.strip() for name in environment.get("REGIONS", "").split(",") if name.strip()]
     unknown = ", ".join(sorted(set(names) - REPLICA_REGIONS))
     if unknown:
-        known = ", ".join(sorted(REPLICA_REGIONS))
-        raise CommandError(f"REGIONS contains {unknown}. Available Regions: {known}.")
+        available = ", ".join(sorted(REPLICA_REGIONS))
+        raise CommandError(f"REGIONS contains {unknown}. Available Regions: {available}.")
     return (HOME_REGION, *(name for name in names if name != HOME_REGION))

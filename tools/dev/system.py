@@ -146,10 +146,10 @@ def _deploy_home(target: StackTarget, url: str, regions: Sequence[str], director
 def _deploy_regional_stack(target: StackTarget, directory: Path) -> None:
     """Deploy a regional stack. It reads the stream of its Region's appointments replica."""
     table = f"meridian-{target.stage}-appointments"
-    described = client("dynamodb", target).describe_table(TableName=table)["Table"]
+    description = client("dynamodb", target).describe_table(TableName=table)["Table"]
     home = describe_stack(StackTarget(target.endpoint, HOME_REGION, target.stage)).outputs
     parameters = {
-        "AppointmentsStreamArn": str(described["LatestStreamArn"]),
+        "AppointmentsStreamArn": str(description["LatestStreamArn"]),
         "UserPoolArn": home["UserPoolArn"],
     }
     log = directory / "logs" / f"sam-{target.region}.log"

@@ -24,7 +24,7 @@ def copy_lake(client: "S3Client", bucket: str, folder: Path) -> int:
     Raises:
         CommandError: S3 refused or didn't answer.
     """
-    found: set[Path] = set()
+    current: set[Path] = set()
     try:
         for prefix in FOLDERS.values():
             pages = client.get_paginator("list_objects_v2").paginate(
@@ -34,7 +34,7 @@ def copy_lake(client: "S3Client", bucket: str, folder: Path) -> int:
                 if not entry["Key"].endswith(".parquet"):
                     continue
                 target = folder / entry["Key"]
-                found.add(target)
+                current.add(target)
                 if target.exists() and target.stat().st_size == entry["Size"]:
                     continue
                 target.parent.mkdir(parents=True, exist_ok=True)
@@ -45,6 +45,6 @@ def copy_lake(client: "S3Client", bucket: str, folder: Path) -> int:
     except (ClientError, BotoCoreError) as error:
         raise CommandError(f"Can't copy the data lake s3://{bucket}: {error}") from error
     for path in folder.rglob("*.parquet"):
-        if path not in found:
+        if path not in current:
             path.unlink()
-    return len(found)
+    return len(current)

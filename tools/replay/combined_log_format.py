@@ -68,10 +68,10 @@ def parse(line: bytes) -> Request | BadLine:
         return BadLine("length")
     if not line.strip():
         return BadLine("blank")
-    found = _CLIENT.match(line)
-    if found is None:
+    client_match = _CLIENT.match(line)
+    if client_match is None:
         return BadLine("client")
-    time = _TIME.match(line, found.end())
+    time = _TIME.match(line, client_match.end())
     at = _moment(time) if time else None
     if time is None or at is None:
         return BadLine("time")
@@ -89,7 +89,7 @@ def parse(line: bytes) -> Request | BadLine:
     agent, after = _optional(line, after)
     if after < 0:
         return BadLine("quotes")
-    client = _text(found[1])
+    client = _text(client_match[1])
     return Request(
         client=client,
         address=canonical_address(client),
@@ -108,11 +108,11 @@ def _optional(line: bytes, position: int) -> tuple[str | None, int]:
     """Return the quoted field at `position` and its end, -1 if its quotes don't match."""
     if position < 0 or position >= len(line):
         return None, position
-    found = _QUOTED.match(line, position + 1)
-    if found is None:
+    match = _QUOTED.match(line, position + 1)
+    if match is None:
         return None, -1
-    value = _text(found[1])
-    return (None if value in {"", "-"} else value), found.end()
+    value = _text(match[1])
+    return (None if value in {"", "-"} else value), match.end()
 
 
 def _text(field: bytes) -> str:

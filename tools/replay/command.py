@@ -92,9 +92,9 @@ def choose_log(log: str | None) -> LogSource:
     Raises:
         CommandError: The log can't be read, or has an unknown format.
     """
-    found = modelled_log() if log == MODEL else find_log(log)
-    print(f"  access log: {found.label}, {found.lines:,} lines", flush=True)
-    return found
+    source = modelled_log() if log == MODEL else find_log(log)
+    print(f"  access log: {source.label}, {source.lines:,} lines", flush=True)
+    return source
 
 
 def run(

@@ -72,16 +72,16 @@ def detect(lines: Sequence[bytes], file: str) -> tuple[LogFormat, list[Request]]
         if best is None or len(requests) > len(best[1]):
             best = (candidate, requests, refused)
     assert best is not None
-    found, requests, refused = best
+    log_format, requests, refused = best
     if len(requests) < MIN_READABLE_SHARE * (len(requests) + len(refused)) or not requests:
         names = ", ".join(it.name for it in formats())
         line, bad = refused[0] if refused else (sample[0], BadLine("format"))
         raise CommandError(
             f"{file} isn't an access log in a known format ({names}). "
             f"First refused line, by its {bad.reason}:\n  {_shown(line)}\n"
-            f"Expected, for example:\n  {found.expected}"
+            f"Expected, for example:\n  {log_format.expected}"
         )
-    return found, requests
+    return log_format, requests
 
 
 def formats() -> list[LogFormat]:
@@ -136,8 +136,8 @@ def _combined(line: bytes) -> Request | BadLine:
 
 
 def _vhost_combined(line: bytes) -> Request | BadLine:
-    found = _VHOST.match(line)
-    return BadLine("virtual host") if found is None else combined.parse(line[found.end() :])
+    host = _VHOST.match(line)
+    return BadLine("virtual host") if host is None else combined.parse(line[host.end() :])
 
 
 _JSON_NAMES: Final[Mapping[str, tuple[str, ...]]] = {
@@ -220,8 +220,8 @@ _QUOTED_OR_WORD: Final = re.compile(r'"((?:[^"\\]|\\.)*)"|(\S+)')
 
 def _load_balancer(line: bytes) -> Request | BadLine:
     """Parse an entry (Elastic Load Balancing, "Access logs for your Application Load Balancer")."""
-    found = _QUOTED_OR_WORD.finditer(line.decode("utf-8", "replace"))
-    values = [match[1] if match[1] is not None else match[2] for match in found]
+    matches = _QUOTED_OR_WORD.finditer(line.decode("utf-8", "replace"))
+    values = [match[1] if match[1] is not None else match[2] for match in matches]
     if len(values) < 14 or values[0] not in {"http", "https", "h2", "grpcs", "ws", "wss"}:
         return BadLine("type")
     method, _, rest = values[12].partition(" ")
@@ -242,12 +242,12 @@ def _moment(value: object) -> datetime | None:
     """Return a time of ISO 8601, Apache's format or Unix seconds as UTC, without fractions."""
     try:
         if isinstance(value, int | float) or re.fullmatch(r"[0-9]+(\.[0-9]+)?", str(value)):
-            found = datetime.fromtimestamp(float(str(value)), UTC)
+            moment = datetime.fromtimestamp(float(str(value)), UTC)
         elif "/" in str(value):
-            found = datetime.strptime(str(value).strip("[]"), "%d/%b/%Y:%H:%M:%S %z")
+            moment = datetime.strptime(str(value).strip("[]"), "%d/%b/%Y:%H:%M:%S %z")
         else:
-            found = datetime.fromisoformat(str(value))
-        return found.astimezone(UTC).replace(microsecond=0) if found.tzinfo else None
+            moment = datetime.fromisoformat(str(value))
+        return moment.astimezone(UTC).replace(microsecond=0) if moment.tzinfo else None
     except (ValueError, OverflowError, OSError):
         return None
 

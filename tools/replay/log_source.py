@@ -161,17 +161,19 @@ def _survey(kind: str, label: str, path: Path, site: str | None = None) -> LogSo
     try:
         with _open(path) as file:
             sample = list(itertools.islice(file, _SAMPLE_LINES))
-        found, requests = log_formats.detect(sample, path.name)
+        log_format, requests = log_formats.detect(sample, path.name)
         with _open(path) as file:
             for line in file:
                 digest.update(line)
-                lines += not found.is_comment(line)
+                lines += not log_format.is_comment(line)
     except (OSError, EOFError) as error:
         reason = getattr(error, "strerror", None) or error
         raise CommandError(f"Can't read the log {path.name}: {reason}.") from error
     if kind == "own":
-        label = f"{label}, {found.name}"
-    return LogSource(kind, label, path, digest.hexdigest(), lines, site or _site(requests), found)
+        label = f"{label}, {log_format.name}"
+    return LogSource(
+        kind, label, path, digest.hexdigest(), lines, site or _site(requests), log_format
+    )
 
 
 def _site(requests: list[Request]) -> str:

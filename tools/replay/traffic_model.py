@@ -88,16 +88,16 @@ def _entries(statistics: TrafficStatistics, rng: random.Random) -> Iterator[_Ent
     hours = _Weighted(list(enumerate(statistics.hours)))
     lengths = {name: _Weighted(statistics.visit_requests[name]) for name in VISITOR_CLASSES}
     families = {name: _Weighted(list(statistics.agents[name].items())) for name in VISITOR_CLASSES}
-    known: dict[str, list[_Visitor]] = {name: [] for name in VISITOR_CLASSES}
+    visitors: dict[str, list[_Visitor]] = {name: [] for name in VISITOR_CLASSES}
     draw = _Lines(statistics, rng)
     order = 0
     for number in range(sys.maxsize):
         visitor_class = VISITOR_CLASSES[rng.random() < machines / statistics.visits]
         visitor = _Visitor(_address(number), families[visitor_class].draw(rng))
-        if known[visitor_class] and rng.random() >= statistics.visitors / statistics.visits:
-            visitor = rng.choice(known[visitor_class])
+        if visitors[visitor_class] and rng.random() >= statistics.visitors / statistics.visits:
+            visitor = rng.choice(visitors[visitor_class])
         else:
-            known[visitor_class].append(visitor)
+            visitors[visitor_class].append(visitor)
         at = DAY + timedelta(hours=hours.draw(rng), seconds=rng.randrange(3600))
         came_from: str | None = None
         for _ in range(lengths[visitor_class].draw(rng)):

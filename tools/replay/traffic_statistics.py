@@ -119,12 +119,12 @@ def measure_traffic(
 
 def visits(moments: Iterable[datetime]) -> list[list[datetime]]:
     """Split the request times of one visitor into visits, at gaps longer than VISIT_GAP."""
-    found: list[list[datetime]] = []
+    groups: list[list[datetime]] = []
     for moment in sorted(moments):
-        if not found or moment - found[-1][-1] > VISIT_GAP:
-            found.append([])
-        found[-1].append(moment)
-    return found
+        if not groups or moment - groups[-1][-1] > VISIT_GAP:
+            groups.append([])
+        groups[-1].append(moment)
+    return groups
 
 
 def referrer_class(referrer: str | None, site: str) -> str:

@@ -87,12 +87,12 @@ def count(
     since = datetime.fromisoformat(summary.first_request)
     with (
         step("querying the data lake"),
-        copies(lake, directory) as found,
+        copies(lake, directory) as lake_copies,
         open_tables(
-            [copy.path for copy in found],
+            [copy.path for copy in lake_copies],
             ledger,
             since,
-            {it.path: times[it.original.key] for it in found if it.original.key in times},
+            {it.path: times[it.original.key] for it in lake_copies if it.original.key in times},
         ) as opened,
     ):
-        return measure(summary, count_ledger(ledger), opened, found)
+        return measure(summary, count_ledger(ledger), opened, lake_copies)

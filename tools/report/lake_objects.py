@@ -62,13 +62,13 @@ class Lake:
             pages = self._client.get_paginator("list_objects_v2").paginate(
                 Bucket=self.bucket, Prefix=PREFIX
             )
-            found = [
+            objects = [
                 LakeObject(entry["Key"], entry["Size"], entry["LastModified"])
                 for page in pages
                 for entry in page.get("Contents", [])
                 if entry["Key"].endswith(".parquet")
             ]
-        return sorted(found, key=lambda item: item.key)
+        return sorted(objects, key=lambda item: item.key)
 
     def counts(self, key: str) -> Counts:
         """Return the row counts in the object's metadata.
@@ -154,10 +154,10 @@ def copies(lake: Lake, directory: Path) -> Iterator[list[Copy]]:
     directory.mkdir(parents=True, exist_ok=True)
     folder = Path(mkdtemp(prefix="lake-", dir=directory))
     try:
-        found = []
+        downloaded = []
         for number, item in enumerate(lake.objects()):
             path = folder / f"{number:06d}.parquet"
-            found.append(Copy(item, lake.copy(item.key, path), path))
-        yield found
+            downloaded.append(Copy(item, lake.copy(item.key, path), path))
+        yield downloaded
     finally:
         shutil.rmtree(folder, ignore_errors=True)

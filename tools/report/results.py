@@ -208,13 +208,15 @@ def _checks(
     ]  # fmt: skip
 
 
-def _differences[K](expected: Mapping[K, int], found: Mapping[K, int]) -> int:
-    return sum(expected.get(key, 0) != found.get(key, 0) for key in expected.keys() | found.keys())
+def _differences[K](expected: Mapping[K, int], actual: Mapping[K, int]) -> int:
+    return sum(
+        expected.get(key, 0) != actual.get(key, 0) for key in expected.keys() | actual.keys()
+    )
 
 
 def _top(paths: Mapping[str, int], *, page: bool) -> list[tuple[str, int]]:
-    chosen = Counter({path or "": n for path, n in paths.items() if is_page(path or "") == page})
-    return sorted(chosen.items(), key=lambda item: (-item[1], item[0]))[:TOP_PATHS]
+    selection = Counter({path or "": n for path, n in paths.items() if is_page(path or "") == page})
+    return sorted(selection.items(), key=lambda item: (-item[1], item[0]))[:TOP_PATHS]
 
 
 def _sessions(row: Mapping[str, Any]) -> Sessions:

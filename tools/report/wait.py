@@ -44,10 +44,10 @@ def wait_until_stored(
     Raises:
         CommandError: Events are missing after `timeout` seconds.
     """
-    known: dict[str, Counts] = {}
+    counts_by_key: dict[str, Counts] = {}
     # LastModified has whole seconds (Amazon S3 API Reference, "ListObjectsV2").
     since = expected.since.replace(microsecond=0)
-    wanted = expected.accepted + expected.rejected
+    expected_rows = expected.accepted + expected.rejected
     give_up = clock() + timeout
     rows = 0
     with step("waiting for the data lake", expected.accepted) as progress:
@@ -55,12 +55,12 @@ def wait_until_stored(
             # Read before the listing, so that the listing has the objects of drained mappings.
             finished = poller_status is not None and is_drained(poller_status, expected.last_answer)
             for item in lake.objects():
-                if item.modified >= since and item.key not in known:
-                    known[item.key] = lake.counts(item.key)
-            arrived = sum(counts.rows for counts in known.values())
+                if item.modified >= since and item.key not in counts_by_key:
+                    counts_by_key[item.key] = lake.counts(item.key)
+            arrived = sum(counts.rows for counts in counts_by_key.values())
             progress.advance(min(arrived, expected.accepted) - min(rows, expected.accepted))
             rows = arrived
-            if rows >= wanted or finished:
+            if rows >= expected_rows or finished:
                 return rows
             if clock() >= give_up:
                 break

@@ -64,9 +64,9 @@ def main() -> int:
 
 def _set_up() -> None:
     stamp = STATE / "environments.sha256"
-    wanted = _wanted()
+    wanted_stamp = _wanted()
     present = all((ROOT / name / "bin" / "python").exists() for name, _, _ in ENVIRONMENTS)
-    if present and UV.exists() and stamp.exists() and stamp.read_text() == wanted:
+    if present and UV.exists() and stamp.exists() and stamp.read_text() == wanted_stamp:
         return
     started = time.monotonic()
     print("… setting up the environments (once per lock file)", flush=True)
@@ -81,10 +81,10 @@ def _set_up() -> None:
     for name, groups, packages in ENVIRONMENTS:
         _create(uv, name, groups, packages, environment)
     temporary = stamp.with_suffix(".new")
-    temporary.write_text(wanted)
+    temporary.write_text(wanted_stamp)
     temporary.replace(stamp)
-    took = time.monotonic() - started
-    print(f"✓ {'setting up the environments':<44} {took:6.1f} s", flush=True)
+    elapsed_s = time.monotonic() - started
+    print(f"✓ {'setting up the environments':<44} {elapsed_s:6.1f} s", flush=True)
 
 
 def _wanted() -> str:
@@ -195,11 +195,11 @@ def damage(folder: Path, packages: list[str]) -> str:
     if not any(site.glob("*.dist-info/RECORD")):
         return "no installed packages"
     python = str(folder / "bin" / "python")
-    done = subprocess.run(
+    completed = subprocess.run(
         [python, "-I", "-c", f"import {', '.join(packages)}"],
         stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
     )  # fmt: skip
-    return done.stderr.strip().rsplit("\n", 1)[-1] if done.returncode else ""
+    return completed.stderr.strip().rsplit("\n", 1)[-1] if completed.returncode else ""
 
 
 def _run(command: list[str], environment: dict[str, str], *, quiet: bool) -> int:

@@ -29,10 +29,10 @@ def export_requirements(group: str) -> str:
     command += ["--no-header", "--no-annotate", "--format", "requirements.txt"]
     for name in RUNTIME_PACKAGES:
         command += ["--prune", name]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise CommandError(f"Can't export the group {group}: {done.stderr.strip()[-300:]}")
-    return done.stdout
+    completed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if completed.returncode != 0:
+        raise CommandError(f"Can't export the group {group}: {completed.stderr.strip()[-300:]}")
+    return completed.stdout
 
 
 def requirements_file(package: str) -> Path:

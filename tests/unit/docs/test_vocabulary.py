@@ -50,7 +50,7 @@ _REGION: Final = re.compile(
     r"(?:(?<![\w<{/=.$%-])|(?<=(?:cross|multi)-))regions?(?![\w>}=/(\[]|:(?!\s|$)|[.-]\w)"
 )
 _CODE: Final = re.compile(r"`[^`]*`|\"[^\"]*\"|“[^”]*”|https?://\S+|<[^<>]+>|\{[^{}]*\}")
-#: The Region of a language tag or of a visitor's address, and an argument's name under "Args:".
+#: The region of a language tag or of a visitor's address, and an argument's name under "Args:".
 _OTHER_REGIONS: Final = re.compile(r"optional region|country, region|[.:] regions?: [A-Z]")
 _SPLIT: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[_\-./]")
 _IDENTIFIER: Final = re.compile(r"[A-Za-z]\w*(?:[-.]\w+)*")
