@@ -128,7 +128,8 @@ def page(script: str, html: str) -> Sender:
                     open_requests.remove(request)
                 ended.append(time.monotonic())
 
-            tab.on("request", open_requests.append)
+            # A lambda, because Playwright can't wrap a built-in method.
+            tab.on("request", lambda request: open_requests.append(request))
             tab.on("requestfinished", end)
             tab.on("requestfailed", end)
             tab.route(f"{site}/**", fulfill)
