@@ -38,11 +38,11 @@ STATE_FOLDER: Final = ".aws-emulator"
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code: 0 after Ctrl-C, 1 after an error."""
-    given = _parser().parse_args(arguments)
+    options = _parser().parse_args(arguments)
     # A shell without job control starts background commands with SIGINT ignored.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        return _up(given)
+        return _up(options)
     except CommandError as error:
         print(f"aws_emulator: {error}", file=sys.stderr)
         return 1
@@ -122,27 +122,27 @@ def stack_name_of(folder: Path) -> str:
     return (name if name[:1].isalpha() else f"app-{name}".rstrip("-"))[:128]
 
 
-def _up(given: argparse.Namespace) -> int:
-    folder: Path = given.template_dir
-    if not given.no_deploy and not _has_template(folder):
+def _up(options: argparse.Namespace) -> int:
+    folder: Path = options.template_dir
+    if not options.no_deploy and not _has_template(folder):
         raise CommandError(f"{folder} contains no template.yaml. Name its folder: --template-dir.")
     for port, server, option in (
-        (given.endpoint_port, "MiniStack", "--endpoint-port PORT"),
-        (given.port, "CloudFront", "--port PORT"),
-        (given.rest_api_port, "REST APIs", "--rest-api-port PORT"),
+        (options.endpoint_port, "MiniStack", "--endpoint-port PORT"),
+        (options.port, "CloudFront", "--port PORT"),
+        (options.rest_api_port, "REST APIs", "--rest-api-port PORT"),
     ):
         if port:
             require_free_port(port, server, option)
-    state: Path = given.state or folder / STATE_FOLDER
-    interpreters = Interpreters(given.ministack_python, given.lambda_python)
-    with start(state.absolute(), given.endpoint_port, given.regions, interpreters) as emulator:
+    state: Path = options.state or folder / STATE_FOLDER
+    interpreters = Interpreters(options.ministack_python, options.lambda_python)
+    with start(state.absolute(), options.endpoint_port, options.regions, interpreters) as emulator:
         print(f"MiniStack: {emulator.endpoint}", flush=True)
-        if not given.no_deploy:
-            _deploy(emulator, given)
-        servers = emulator.serve_deployed(given.port, given.rest_api_port)
+        if not options.no_deploy:
+            _deploy(emulator, options)
+        servers = emulator.serve_deployed(options.port, options.rest_api_port)
         _print_addresses(emulator, servers)
         with contextlib.suppress(KeyboardInterrupt):
-            _serve(emulator, given)
+            _serve(emulator, options)
         print("\nStopping ...", flush=True)
     print("Stopped.", flush=True)
     return 0
@@ -152,13 +152,13 @@ def _has_template(folder: Path) -> bool:
     return any((folder / f"template.{kind}").is_file() for kind in ("yaml", "yml", "json"))
 
 
-def _deploy(emulator: Emulator, given: argparse.Namespace) -> None:
-    name = given.stack_name or stack_name_of(given.template_dir)
-    project = SamProject(given.template_dir, given.config_env, emulator.directory / "sam-build")
+def _deploy(emulator: Emulator, options: argparse.Namespace) -> None:
+    name = options.stack_name or stack_name_of(options.template_dir)
+    project = SamProject(options.template_dir, options.config_env, emulator.directory / "sam-build")
     with _timed("sam build"):
         emulator.build(project)
     with _timed(f"sam deploy of {name} to {emulator.regions[0]}"):
-        outputs = emulator.deploy(project, name, dict(given.parameter))
+        outputs = emulator.deploy(project, name, dict(options.parameter))
     for resource, gap in sorted(emulator.accepted_resources().items()):
         print(f"  accepted but not emulated: {resource} ({gap})")
     for key, value in sorted(outputs.items()):
@@ -173,13 +173,13 @@ def _timed(title: str) -> Iterator[None]:
     print(f"{title}: {time.monotonic() - started:.1f} s", flush=True)
 
 
-def _serve(emulator: Emulator, given: argparse.Namespace) -> None:
+def _serve(emulator: Emulator, options: argparse.Namespace) -> None:
     """Start servers for resources of later deployments, until KeyboardInterrupt."""
     while True:
         time.sleep(DISCOVERY_INTERVAL_S)
         # If MiniStack is busy, try again. If it has stopped, its supervisor ends the run.
         with contextlib.suppress(ClientError, BotoCoreError):
-            for server in emulator.serve_deployed(given.port, given.rest_api_port):
+            for server in emulator.serve_deployed(options.port, options.rest_api_port):
                 _print_server(emulator, server)
 
 

@@ -50,8 +50,10 @@ def find_function(build: Path, logical_id: str) -> BuiltFunction:
     """
     functions = {it.logical_id: it for it in built_functions(build)}
     if logical_id not in functions:
-        known = ", ".join(sorted(functions)) or "none"
-        raise CommandError(f"{build} contains no function {logical_id!r}. Its functions: {known}.")
+        available = ", ".join(sorted(functions)) or "none"
+        raise CommandError(
+            f"{build} contains no function {logical_id!r}. Its functions: {available}."
+        )
     return functions[logical_id]
 
 

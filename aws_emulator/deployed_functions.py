@@ -8,12 +8,12 @@ _STACK: Final = "AWS::CloudFormation::Stack"
 
 def function_names(cloudformation: Any, stack: str) -> dict[str, str]:
     """Return the function names of a stack and its nested stacks by logical ID."""
-    found: dict[str, str] = {}
+    names: dict[str, str] = {}
     resources = cloudformation.describe_stack_resources(StackName=stack)["StackResources"]
     for resource in resources:
         physical = str(resource.get("PhysicalResourceId") or "")
         if resource["ResourceType"] == _FUNCTION and physical:
-            found[str(resource["LogicalResourceId"])] = physical
+            names[str(resource["LogicalResourceId"])] = physical
         elif resource["ResourceType"] == _STACK and physical:
-            found |= function_names(cloudformation, physical)
-    return found
+            names |= function_names(cloudformation, physical)
+    return names

@@ -247,9 +247,9 @@ class Emulator:
             key = distribution if index else CLOUDFRONT
             if key not in self._servers:
                 # Without an id the server follows the only distribution when it is replaced.
-                chosen = distribution if len(distributions) > 1 else None
+                distribution_id = distribution if len(distributions) > 1 else None
                 url = self.start_cloudfront(
-                    0 if index else port, self._servers[REST_API].url, chosen
+                    0 if index else port, self._servers[REST_API].url, distribution_id
                 )
                 self._servers[key] = Server(CLOUDFRONT, url)
         return [it for name, it in self._servers.items() if name not in before]

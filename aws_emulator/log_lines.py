@@ -62,8 +62,8 @@ def parse_function_line(
 
 def invocation_of(text: str) -> tuple[str, str] | None:
     """Return START, END or REPORT and the request ID of a line that Lambda writes, else None."""
-    found = _REQUEST_ID.match(text)
-    return (found[1], found[2]) if found else None
+    match = _REQUEST_ID.match(text)
+    return (match[1], match[2]) if match else None
 
 
 def parse_access_line(source: str, text: str, now_ms: int) -> LogLine | None:

@@ -129,9 +129,9 @@ class MergeBuffer:
         """Return the lines that are old enough, the oldest first."""
         limit = now_ms - self.settle_ms
         self._lines.sort(key=lambda line: line.time_ms)
-        taken = [line for line in self._lines if line.time_ms <= limit]
-        del self._lines[: len(taken)]
-        return taken
+        lines = [line for line in self._lines if line.time_ms <= limit]
+        del self._lines[: len(lines)]
+        return lines
 
     def take_all(self) -> list[LogLine]:
         """Return the rest, the oldest first."""

@@ -119,12 +119,12 @@ class ProcessSupervisor:
         Raises:
             CommandError: No process has this name.
         """
-        found = [it for it in self.started if it.name == name]
-        if not found:
+        matching = [it for it in self.started if it.name == name]
+        if not matching:
             raise CommandError(f"Can't kill {name}: it is not running.")
         self.started = [it for it in self.started if it.name != name]
         self._write_pids()
-        for it in found:
+        for it in matching:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(it.process.pid, signal.SIGKILL)
             it.process.wait()

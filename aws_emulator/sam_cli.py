@@ -174,5 +174,5 @@ def _reason(output: str) -> str:
     # A failed resource's row is closer to the cause than SAM's closing line.
     failed = [line for line in lines if re.search(r"(CREATE|UPDATE)_FAILED", line)]
     errors = [line for line in lines if line.startswith(("Error", "Build Failed"))]
-    chosen = failed[:1] or errors[-1:] or lines[-1:]
-    return re.sub(r"\s+", " ", chosen[0])[:_MAX_MESSAGE_CHARS] if chosen else "no output"
+    candidates = failed[:1] or errors[-1:] or lines[-1:]
+    return re.sub(r"\s+", " ", candidates[0])[:_MAX_MESSAGE_CHARS] if candidates else "no output"

@@ -190,10 +190,10 @@ def title_case(name: str) -> str:
 
 def collect(pairs: Iterable[tuple[str, str]]) -> HeaderMap:
     """Build a header map from (name, value) pairs; names are case-insensitive."""
-    found: HeaderMap = {}
+    by_name: HeaderMap = {}
     for name, value in pairs:
-        found.setdefault(name.lower(), []).append((name, value))
-    return found
+        by_name.setdefault(name.lower(), []).append((name, value))
+    return by_name
 
 
 def flatten(headers: HeaderMap) -> list[tuple[str, str]]:

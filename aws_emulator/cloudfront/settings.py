@@ -96,20 +96,20 @@ def parse(arguments: list[str] | None = None) -> Settings:
         "--concurrency", type=int, default=32, help="maximum concurrent function invocations"
     )
     parser.add_argument("--api-url", help="URL of the REST API server (default: the emulated AWS)")
-    found = parser.parse_args(arguments)
-    if not 0 <= found.port <= 65_535:
-        raise CommandError(f"--port must be from 0 to 65535, not {found.port}.")
-    if found.concurrency < 1:
-        raise CommandError(f"--concurrency must be at least 1, not {found.concurrency}.")
+    options = parser.parse_args(arguments)
+    if not 0 <= options.port <= 65_535:
+        raise CommandError(f"--port must be from 0 to 65535, not {options.port}.")
+    if options.concurrency < 1:
+        raise CommandError(f"--concurrency must be at least 1, not {options.concurrency}.")
     return Settings(
-        endpoint=parse_endpoint(found.endpoint, found.region),
-        port=found.port,
-        distribution=found.distribution,
-        log=found.log,
-        concurrency=found.concurrency,
+        endpoint=parse_endpoint(options.endpoint, options.region),
+        port=options.port,
+        distribution=options.distribution,
+        log=options.log,
+        concurrency=options.concurrency,
         api=(
-            parse_endpoint(found.api_url, found.region, "--api-url").address
-            if found.api_url
+            parse_endpoint(options.api_url, options.region, "--api-url").address
+            if options.api_url
             else None
         ),
     )

@@ -67,7 +67,7 @@ def cloudfront_headers(request: Request, viewer: Viewer) -> dict[str, tuple[str,
     address = f"[{viewer.address}]" if ":" in viewer.address else viewer.address
     order = [name for pairs in request.headers.values() for name, _ in pairs]
     agent = first(request.headers, "user-agent").lower()
-    known: dict[str, str | None] = {
+    viewer_headers: dict[str, str | None] = {
         "CloudFront-Viewer-Address": f"{address}:{viewer.port}",
         "CloudFront-Viewer-Country": viewer.country,
         "CloudFront-Viewer-Country-Region": viewer.region,
@@ -79,12 +79,12 @@ def cloudfront_headers(request: Request, viewer: Viewer) -> dict[str, tuple[str,
         "CloudFront-Viewer-Header-Order": ":".join(order)[:7_680],
         # The emulator has no certificate: HTTP on the loopback represents HTTPS.
         "CloudFront-Forwarded-Proto": "https",
-        **{name: "true" if seen else "false" for name, seen in _devices(agent).items()},
+        **{name: "true" if matches else "false" for name, matches in _devices(agent).items()},
     }
     # "For non-ASCII characters in these headers' values, CloudFront percent-encodes the character."
     return {
         name.lower(): (name, quote(value, safe=_ASCII))
-        for name, value in known.items()
+        for name, value in viewer_headers.items()
         if value is not None
     }
 

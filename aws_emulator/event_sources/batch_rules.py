@@ -108,14 +108,14 @@ def decide_next(
     if outcome.kind == "not_invoked":
         throttles = replace(batch, throttles=batch.throttles + 1)
         return Decision((), (throttles,), backoff(throttles.throttles, rng))
-    done = count_succeeded(config, batch.records, outcome)
+    succeeded = count_succeeded(config, batch.records, outcome)
     # "by default Lambda checkpoints to the highest sequence number of a batch only when the batch
     # is a complete success" (services-kinesis-batchfailurereporting)
-    if done is None:
+    if succeeded is None:
         return Decision(batch.records)
-    passed, left = batch.records[:done], batch.records[done:]
-    tried = Batch(left, batch.retries, batch.invocations + 1, last=outcome)
-    if config.bisect_batch and (halves := _bisect(tried, partial=done > 0)):
+    passed, remaining = batch.records[:succeeded], batch.records[succeeded:]
+    tried = Batch(remaining, batch.retries, batch.invocations + 1, last=outcome)
+    if config.bisect_batch and (halves := _bisect(tried, partial=succeeded > 0)):
         return Decision(passed, halves)
     # "Lambda retries until the records in the batch expire, exceed the maximum age, or reach the
     # configured retry quota" (with-kinesis). The page does not say that progress renews the quota.

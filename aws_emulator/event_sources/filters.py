@@ -62,12 +62,12 @@ def _filter_document(config: EventSourceMapping, record: Record) -> dict[str, An
 
 def matches(pattern: Mapping[str, Any], document: Any) -> bool:
     """Tell whether the document matches every field of the pattern; other fields are ignored."""
-    for name, wanted in pattern.items():
+    for name, rules in pattern.items():
         if name == "$or":
             # "$or": [ { … }, { … } ] matches if any of its patterns does.
-            if not any(matches(option, document) for option in wanted):
+            if not any(matches(option, document) for option in rules):
                 return False
-        elif not _matches_field(wanted, _get(document, name)):
+        elif not _matches_field(rules, _get(document, name)):
             return False
     return True
 
@@ -76,15 +76,15 @@ def _get(document: Any, name: str) -> Any:
     return document.get(name, _ABSENT) if isinstance(document, Mapping) else _ABSENT
 
 
-def _matches_field(wanted: Any, value: Any) -> bool:
+def _matches_field(rules: Any, value: Any) -> bool:
     if value is _NOT_JSON:
         return False
-    if isinstance(wanted, Mapping):
+    if isinstance(rules, Mapping):
         # A nested pattern matches a list of objects if it matches any of them.
         if isinstance(value, list):
-            return any(matches(wanted, item) for item in value)
-        return matches(wanted, value if isinstance(value, Mapping) else {})
-    return any(_matches_value(rule, value) for rule in wanted)
+            return any(matches(rules, item) for item in value)
+        return matches(rules, value if isinstance(value, Mapping) else {})
+    return any(_matches_value(rule, value) for rule in rules)
 
 
 def _matches_value(rule: Any, value: Any) -> bool:
@@ -189,18 +189,18 @@ def validate(config: EventSourceMapping) -> None:
 
 
 def _validate_level(config: EventSourceMapping, pattern: Mapping[str, Any]) -> None:
-    for name, wanted in pattern.items():
-        if isinstance(wanted, Mapping):
-            _validate_level(config, wanted)
-        elif not isinstance(wanted, list) or not wanted:
+    for name, rules in pattern.items():
+        if isinstance(rules, Mapping):
+            _validate_level(config, rules)
+        elif not isinstance(rules, list) or not rules:
             raise InvalidMappingError(
                 f"Mapping {config.uuid}: {name!r} in its filter must be a non-empty list."
             )
         elif name == "$or":
-            for option in wanted:
+            for option in rules:
                 _validate_level(config, option)
         else:
-            for rule in wanted:
+            for rule in rules:
                 if not _is_valid_rule(rule):
                     raise InvalidMappingError(
                         f"Mapping {config.uuid}: {name!r} in its filter has an invalid rule."

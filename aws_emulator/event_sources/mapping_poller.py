@@ -79,10 +79,10 @@ class MappingPoller:
         self._drop_deleted_shards(shards)
         for poller in ended:
             self._remove_ended(poller)
-        known = self._store.shards(self.key)
-        finished = {shard_id for shard_id, checkpoint in known.items() if checkpoint.finished}
+        checkpoints = self._store.shards(self.key)
+        finished = {shard_id for shard_id, checkpoint in checkpoints.items() if checkpoint.finished}
         for info in startable_shards(shards, self._pollers, finished):
-            self._start(info.shard_id, known.get(info.shard_id), first=first)
+            self._start(info.shard_id, checkpoints.get(info.shard_id), first=first)
         running = set(self._pollers) | finished
         self._waiting_shard_ids = [info.shard_id for info in shards if info.shard_id not in running]
         self._listed = True
@@ -172,9 +172,9 @@ class MappingPoller:
         return StartingPosition("TRIM_HORIZON"), None
 
     def _drop_deleted_shards(self, shards: list[ShardInfo]) -> None:
-        listed = {info.shard_id for info in shards}
+        existing = {info.shard_id for info in shards}
         for shard_id in self._store.shards(self.key):
-            if shard_id not in listed and shard_id not in self._pollers:
+            if shard_id not in existing and shard_id not in self._pollers:
                 self._store.drop(self.key, shard_id)
 
     def _remove_ended(self, poller: ShardPoller) -> None:

@@ -77,10 +77,10 @@ class AwsBackend:
         """
         with domain_errors():
             pages = self._clients.lambda_control(region).get_paginator("list_event_source_mappings")
-            listed: list[dict[str, Any]] = [
+            entries: list[dict[str, Any]] = [
                 dict(entry) for page in pages.paginate() for entry in page["EventSourceMappings"]
             ]
-        return [entry for entry in listed if _is_stream(entry.get("EventSourceArn", ""))]
+        return [entry for entry in entries if _is_stream(entry.get("EventSourceArn", ""))]
 
     def stream(self, config: EventSourceMapping) -> Stream:
         """Return a client of the mapping's stream."""
@@ -171,27 +171,27 @@ class Poller:
 
     def _reconcile(self, region: str, documents: Sequence[Mapping[str, Any]]) -> None:
         """Start, stop and restart mapping pollers to match the listed mappings."""
-        wanted: dict[str, EventSourceMapping] = {}
-        listed = set()
+        configs: dict[str, EventSourceMapping] = {}
+        existing = set()
         for document in documents:
             key = mapping_key(region, str(document.get("UUID")))
-            listed.add(key)
+            existing.add(key)
             if config := self._config(key, document):
-                wanted[key] = config
+                configs[key] = config
         for key, poller in list(self._pollers.items()):
             if not key.startswith(f"{region}/"):
                 continue
-            if wanted.get(key) != poller.config:
+            if configs.get(key) != poller.config:
                 poller.stop()
                 if poller.stopped:
                     self._pollers.pop(key)
                     self._log_mapping("mapping_stop", poller.config)
-        for key, config in wanted.items():
+        for key, config in configs.items():
             if key not in self._pollers:
                 self._start(key, config)
         # A new mapping starts from its StartingPosition: drop the checkpoints of deleted mappings.
         for key in {*self._store.mappings(), *self._invalid}:
-            if key.startswith(f"{region}/") and key not in listed and key not in self._pollers:
+            if key.startswith(f"{region}/") and key not in existing and key not in self._pollers:
                 self._store.drop(key)
                 self._invalid.pop(key, None)
 

@@ -201,8 +201,8 @@ class ShardPoller(threading.Thread):
             if completion.outcome:
                 before = self._processor.counts.delivered
                 self._processor.complete_invocation(action, completion.outcome, now)
-                done = self._processor.counts.delivered - before
-                self._log_failure(action, completion.outcome, done)
+                delivered = self._processor.counts.delivered - before
+                self._log_failure(action, completion.outcome, delivered)
         elif completion.sent or not self._stopping.is_set():
             # A discard that a stop interrupted is not completed: it is repeated after a restart.
             self._log_discard(action, sent=completion.sent)

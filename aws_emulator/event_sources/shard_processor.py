@@ -144,12 +144,12 @@ class ShardProcessor:
         self._tracker.add(fresh)
         # "If you're using batching windows, Lambda applies your filter criteria to each new event
         # to determine whether to add it to the current batch." (invocation-eventfiltering)
-        kept = [record for record in fresh if filters.accepts(self.config, record)]
-        if len(kept) < len(fresh):
-            wanted = {record.number for record in kept}
-            self._tracker.finish(r for r in fresh if r.number not in wanted)
-            self.counts.filtered += len(fresh) - len(kept)
-        for record in kept:
+        accepted = [record for record in fresh if filters.accepts(self.config, record)]
+        if len(accepted) < len(fresh):
+            numbers = {record.number for record in accepted}
+            self._tracker.finish(r for r in fresh if r.number not in numbers)
+            self.counts.filtered += len(fresh) - len(accepted)
+        for record in accepted:
             self._queues[queue_index(record.key, len(self._queues))].add(record, now)
             self._bytes += len(record.text)
         if fresh:

@@ -175,7 +175,7 @@ class DynamoDbStream:
             ServiceError: The service returned an error.
             UnreachableError: The endpoint didn't respond.
         """
-        listed: list[ShardInfo] = []
+        shards: list[ShardInfo] = []
         last = None
         while True:
             request: Any = {"StreamArn": self._arn}
@@ -186,10 +186,10 @@ class DynamoDbStream:
             for shard in description.get("Shards", []):
                 parent = shard.get("ParentShardId")
                 closed = "EndingSequenceNumber" in shard.get("SequenceNumberRange", {})
-                listed.append(ShardInfo(shard["ShardId"], (parent,) if parent else (), closed))
+                shards.append(ShardInfo(shard["ShardId"], (parent,) if parent else (), closed))
             last = description.get("LastEvaluatedShardId")
             if not last:
-                return listed
+                return shards
 
     def iterator(self, shard_id: str, start: StartingPosition) -> str:
         """Return a shard iterator.

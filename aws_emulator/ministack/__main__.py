@@ -19,12 +19,12 @@ MINISTACK_VERSION: Final = "1.5.33"
 
 def _check_version() -> None:
     try:
-        found = importlib.metadata.version("ministack")
+        version = importlib.metadata.version("ministack")
     except importlib.metadata.PackageNotFoundError:
-        found = "none"
-    if found != MINISTACK_VERSION:
+        version = "none"
+    if version != MINISTACK_VERSION:
         raise VersionError(
-            f"ministack {MINISTACK_VERSION} is required, but {sys.executable} has {found}"
+            f"ministack {MINISTACK_VERSION} is required, but {sys.executable} has {version}"
         )
 
 
@@ -37,22 +37,22 @@ def _check_runtime(python: os.PathLike[str]) -> None:
         raise RuntimeMissingError(f"{python} can't import awslambdaric: {error}") from error
 
 
-def _run(given: settings.Settings) -> int:
+def _run(settings: settings.Settings) -> int:
     _check_version()
-    if "function_runtime" not in given.without:
-        _check_runtime(given.lambda_python)
-    lock = environment.lock(given.state)
-    listener = server.listen(given.port)
-    given = dataclasses.replace(given, port=listener.getsockname()[1])
-    environment.prepare(given)
-    lifetime.guard(given.temporary, close=(lock.fileno(), listener.fileno()))
+    if "function_runtime" not in settings.without:
+        _check_runtime(settings.lambda_python)
+    lock = environment.lock(settings.state)
+    listener = server.listen(settings.port)
+    settings = dataclasses.replace(settings, port=listener.getsockname()[1])
+    environment.prepare(settings)
+    lifetime.guard(settings.temporary, close=(lock.fileno(), listener.fileno()))
     lifetime.exit_with_parent()
-    environment.enter(given)
+    environment.enter(settings)
 
     # Imported here: MiniStack reads its settings from the environment during its import.
     from aws_emulator.ministack import application
 
-    served = server.serve(application.build(given), listener)
+    served = server.serve(application.build(settings), listener)
     application.stop()
     return 0 if served else 1
 

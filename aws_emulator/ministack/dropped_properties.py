@@ -27,7 +27,7 @@ from samtranslator.translator.transform import transform
 
 def used_properties(templates: Iterable[Path]) -> dict[str, set[str]]:
     """Return resource type -> properties of the templates after the SAM transform."""
-    found: dict[str, set[str]] = {}
+    by_type: dict[str, set[str]] = {}
     for path in templates:
         template = engine._parse_template(path.read_text())  # noqa: SLF001 - as MiniStack does
         for resource in template["Resources"].values():
@@ -43,15 +43,15 @@ def used_properties(templates: Iterable[Path]) -> dict[str, set[str]]:
         policies = SimpleNamespace(load=dict)
         transformed = transform(copy.deepcopy(template), parameters, policies)
         for resource in transformed["Resources"].values():
-            found.setdefault(resource["Type"], set()).update(resource.get("Properties", {}))
-    return found
+            by_type.setdefault(resource["Type"], set()).update(resource.get("Properties", {}))
+    return by_type
 
 
-def provisioner_source(function: FunctionType, seen: set[FunctionType]) -> str:
+def provisioner_source(function: FunctionType, visited: set[FunctionType]) -> str:
     """Return the source of a function, of the functions that it calls, and of their tables."""
-    if function in seen:
+    if function in visited:
         return ""
-    seen.add(function)
+    visited.add(function)
     source = inspect.getsource(function)
     text = [source]
     names = function.__globals__
@@ -60,7 +60,7 @@ def provisioner_source(function: FunctionType, seen: set[FunctionType]) -> str:
         if isinstance(value, ModuleType) and attribute:
             value = getattr(value, attribute, None)
         if isinstance(value, FunctionType) and value.__module__.startswith("ministack.services"):
-            text.append(provisioner_source(value, seen))
+            text.append(provisioner_source(value, visited))
         elif isinstance(value, dict | tuple | list | set | frozenset) and word.isupper():
             text.append(repr(value))
     return "\n".join(text)

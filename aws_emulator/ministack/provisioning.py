@@ -23,8 +23,8 @@ def extend(resource_type: str, after: After, before_delete: Before | None = None
         KeyError: MiniStack has no provisioner for the type.
     """
     handlers = Symbols(_PROVISIONERS, "_RESOURCE_HANDLERS")["_RESOURCE_HANDLERS"]
-    known = handlers[resource_type]
-    create, update, delete = known["create"], known["update"], known["delete"]
+    provisioner = handlers[resource_type]
+    create, update, delete = provisioner["create"], provisioner["update"], provisioner["delete"]
 
     def created(logical_id: str, props: dict[str, Any], stack_name: str) -> Any:
         physical_id, attributes = create(logical_id, props, stack_name)
@@ -43,7 +43,12 @@ def extend(resource_type: str, after: After, before_delete: Before | None = None
             before_delete(physical_id, props)
         return delete(physical_id, props, *rest)
 
-    handlers[resource_type] = {**known, "create": created, "update": updated, "delete": deleted}
+    handlers[resource_type] = {
+        **provisioner,
+        "create": created,
+        "update": updated,
+        "delete": deleted,
+    }
 
 
 def checked(response: tuple[int, Any, Any]) -> None:

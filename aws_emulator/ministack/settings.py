@@ -60,14 +60,14 @@ def parse(arguments: list[str] | None = None) -> Settings:
     parser.add_argument(
         "--without", action="append", default=[], help="do not install this patch; for tests"
     )
-    given = parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
     return Settings(
-        port=given.port,
-        state=given.state.absolute(),
+        port=options.port,
+        state=options.state.absolute(),
         # Unique: the guard of an earlier run may still be removing that run's directory.
-        temporary=given.state.absolute() / "tmp" / f"run-{os.getpid()}",
+        temporary=options.state.absolute() / "tmp" / f"run-{os.getpid()}",
         # Not resolved: a virtual environment's python is a link to another environment's.
-        lambda_python=given.lambda_python.absolute(),
-        account=given.account,
-        without=frozenset(given.without),
+        lambda_python=options.lambda_python.absolute(),
+        account=options.account,
+        without=frozenset(options.without),
     )

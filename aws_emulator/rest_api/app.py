@@ -81,9 +81,9 @@ class App:
         return await serve(stage, request, self._verify, self._call_service)
 
     def _stage(self, host: str, name: str, direct: bool) -> Stage | None:
-        found = _HOST.fullmatch(host)
-        if found:
-            return self._reader.stage(found["region"], found["api"], name)
+        match = _HOST.fullmatch(host)
+        if match:
+            return self._reader.stage(match["region"], match["api"], name)
         # API Gateway responds 403 Forbidden for any other Host header, such as one of a CloudFront
         # viewer that an origin request policy forwards.
         for api in self._reader.apis(self._region) if direct else ():

@@ -80,10 +80,10 @@ def _validator(where: str, operation: Json, document: Json) -> Json:
     name = operation.get(_VALIDATOR, document.get(_VALIDATOR))
     if name is None:
         return {}
-    known: dict[str, Json] = document.get(f"{_VALIDATOR}s", {})
-    if name not in known:
+    validators: dict[str, Json] = document.get(f"{_VALIDATOR}s", {})
+    if name not in validators:
         raise DefinitionError(f"{where}: the request validator {name} is not defined.")
-    return known[name]
+    return validators[name]
 
 
 def _models(where: str, operation: Json, document: Json) -> dict[str, RequestModel]:
@@ -121,13 +121,13 @@ def _security(
 
 
 def _integration(where: str, operation: Json) -> Integration:
-    given = operation.get(_INTEGRATION)
-    if given is None:
+    extension = operation.get(_INTEGRATION)
+    if extension is None:
         # API Gateway rejects the deployment: "No integration defined for method".
         raise DefinitionError(f"{where} has no integration.")
     # x-amazon-apigateway-integration: "passthroughBehavior … when_no_templates, when_no_match,
     # never"; Integration: the default is WHEN_NO_MATCH.
-    passthrough = given.get("passthroughBehavior", "when_no_match").lower()
+    passthrough = extension.get("passthroughBehavior", "when_no_match").lower()
     if passthrough not in _PASSTHROUGH_BEHAVIORS:
         raise DefinitionError(
             f"{where}: passthroughBehavior {passthrough} is invalid. Use when_no_match, "
@@ -140,21 +140,21 @@ def _integration(where: str, operation: Json) -> Integration:
     }
     responses = tuple(
         _integration_response(where, pattern, it, declared)
-        for pattern, it in given["responses"].items()
+        for pattern, it in extension["responses"].items()
     )
     return Integration(
-        service=None if given["type"].lower() == "mock" else _service(where, given),
-        parameters=given.get("requestParameters", {}),
-        templates={kind.lower(): it for kind, it in given.get("requestTemplates", {}).items()},
+        service=None if extension["type"].lower() == "mock" else _service(where, extension),
+        parameters=extension.get("requestParameters", {}),
+        templates={kind.lower(): it for kind, it in extension.get("requestTemplates", {}).items()},
         # The default integration response applies if no other pattern matches.
         responses=tuple(sorted(responses, key=lambda it: it.selection_pattern == "default")),
         passthrough_behavior=cast("PassthroughBehavior", passthrough),
     )
 
 
-def _service(where: str, given: Json) -> Service:
-    uri = _URI.fullmatch(given.get("uri", ""))
-    if given["type"].lower() != "aws" or uri is None or "credentials" not in given:
+def _service(where: str, extension: Json) -> Service:
+    uri = _URI.fullmatch(extension.get("uri", ""))
+    if extension["type"].lower() != "aws" or uri is None or "credentials" not in extension:
         raise DefinitionError(
             f"{where}: the integration is not supported. Use type aws with an action or path URI "
             "of an AWS service and with credentials, or type mock."
@@ -165,29 +165,29 @@ def _service(where: str, given: Json) -> Service:
         name=uri["service"],
         action=action,
         path="/" if action else f"/{uri['rest']}",
-        http_method=given["httpMethod"],
-        role=given["credentials"],
+        http_method=extension["httpMethod"],
+        role=extension["credentials"],
     )
 
 
 def _integration_response(
-    where: str, pattern: str, given: Json, declared: set[tuple[str, str]]
+    where: str, pattern: str, extension: Json, declared: set[tuple[str, str]]
 ) -> IntegrationResponse:
-    status = str(given["statusCode"])
-    parameters = given.get("responseParameters", {})
+    status = str(extension["statusCode"])
+    parameters = extension.get("responseParameters", {})
     for name in parameters:
         if (status, name.removeprefix(_HEADER_PREFIX)) not in declared:
             # PutIntegrationResponse: "Invalid mapping expression parameter specified".
             raise DefinitionError(f"{where}: the response {status} doesn't declare {name}.")
-    templates = given.get("responseTemplates", {})
+    templates = extension.get("responseTemplates", {})
     media_type, template = next(iter(templates.items()), ("application/json", None))
     return IntegrationResponse(pattern, int(status), parameters, template, media_type)
 
 
-def _gateway_response(given: Json) -> GatewayResponse:
-    status = given.get("statusCode")
+def _gateway_response(extension: Json) -> GatewayResponse:
+    status = extension.get("statusCode")
     return GatewayResponse(
         status=int(status) if status else None,
-        parameters=given.get("responseParameters", {}),
-        template=next(iter(given.get("responseTemplates", {}).values()), None),
+        parameters=extension.get("responseParameters", {}),
+        template=next(iter(extension.get("responseTemplates", {}).values()), None),
     )

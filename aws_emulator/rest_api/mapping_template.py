@@ -57,8 +57,8 @@ class Input:
         Raises:
             ValueError: The body isn't JSON, or the expression isn't supported.
         """
-        found = _walk(self._document(), path)
-        return '""' if found is None else json.dumps(found, ensure_ascii=False)
+        value = _walk(self._document(), path)
+        return '""' if value is None else json.dumps(value, ensure_ascii=False)
 
     def path(self, path: str = "$") -> Any:
         """Evaluate a JSONPath expression; return the result as a value for the template.
@@ -158,8 +158,8 @@ def _walk(document: Any, path: str) -> Any:
     return node
 
 
-def _escaped(found: re.Match[str]) -> str:
-    character = found[0]
+def _escaped(match: re.Match[str]) -> str:
+    character = match[0]
     if character in _JAVA_ESCAPES:
         return _JAVA_ESCAPES[character]
     units = character.encode("utf-16-be", "surrogatepass")

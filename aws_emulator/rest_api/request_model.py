@@ -82,15 +82,15 @@ def _is_deeper(document: Any, limit: int) -> bool:
 
 def _imported(schema: Any) -> Any:
     if isinstance(schema, dict):
-        kept = {}
+        converted = {}
         for name, value in schema.items():
             if name in _IGNORED_KEYWORDS and not isinstance(value, dict):
                 continue
             if name == "$ref" and isinstance(value, str):
-                kept[name] = value.replace(_REFERENCE, "#/definitions/")
+                converted[name] = value.replace(_REFERENCE, "#/definitions/")
             else:
-                kept[name] = _imported(value)
-        return kept
+                converted[name] = _imported(value)
+        return converted
     return [_imported(one) for one in schema] if isinstance(schema, list) else schema
 
 

@@ -16,12 +16,12 @@ def route(definition: Definition, method: str, path: str) -> tuple[Method, dict[
     """
     parts = path.split("/")
     for resource in sorted({resource for _, resource in definition.methods}, key=_parameters):
-        found = _match(resource.split("/"), parts)
-        if found is None:
+        parameters = _match(resource.split("/"), parts)
+        if parameters is None:
             continue
         method_found = definition.methods.get((method, resource))
         if method_found is not None:
-            return method_found, found
+            return method_found, parameters
     # API Gateway returns this type for an unknown path and for an unknown method of a known path.
     raise GatewayResponseError("MISSING_AUTHENTICATION_TOKEN")
 
@@ -33,12 +33,12 @@ def _parameters(resource: str) -> tuple[int, str]:
 def _match(resource: list[str], parts: list[str]) -> dict[str, str] | None:
     if len(resource) != len(parts):
         return None
-    found: dict[str, str] = {}
+    parameters: dict[str, str] = {}
     for expected, part in zip(resource, parts, strict=True):
         if expected.startswith("{") and expected.endswith("}"):
             if not part:
                 return None
-            found[expected[1:-1]] = unquote(part, errors="replace")
+            parameters[expected[1:-1]] = unquote(part, errors="replace")
         elif expected != part:
             return None
-    return found
+    return parameters

@@ -45,16 +45,16 @@ class ServiceClient:
             headers["X-Amz-Target"] = f"{target}.{service.action}"
             headers["Content-Type"] = f"application/x-amz-json-{version}"
         url = self._endpoint + quote(service.path)
-        signed = AWSRequest(service.http_method, url, headers=headers, data=request.body)
+        signed_request = AWSRequest(service.http_method, url, headers=headers, data=request.body)
         SigV4Auth(await self._credentials(service.role), service.name, service.region).add_auth(
-            signed
+            signed_request
         )
         try:
             response = await self._client.request(
                 service.http_method,
                 url,
                 content=request.body,
-                headers=dict(signed.headers.items()),
+                headers=dict(signed_request.headers.items()),
                 timeout=TIMEOUT_S,
             )
         except httpx.TimeoutException as error:

@@ -32,13 +32,13 @@ def parse(arguments: list[str] | None = None) -> Settings:
     parser.add_argument("--port", type=int, required=True, help="loopback port, 0 for any")
     parser.add_argument("--region", default="us-east-1", help="Region of directly addressed APIs")
     parser.add_argument("--account", default="000000000000", help="account ID of the emulated AWS")
-    found = parser.parse_args(arguments)
-    parts = urlsplit(found.endpoint)
+    options = parser.parse_args(arguments)
+    parts = urlsplit(options.endpoint)
     # The emulator sends test credentials and tokens to this address.
     if parts.scheme != "http" or parts.hostname not in {"127.0.0.1", "localhost"}:
         raise CommandError(
-            f"--endpoint must be an address such as http://127.0.0.1:4566, not {found.endpoint}."
+            f"--endpoint must be an address such as http://127.0.0.1:4566, not {options.endpoint}."
         )
-    if not 0 <= found.port <= 65_535:
-        raise CommandError(f"--port must be from 0 to 65535, not {found.port}.")
-    return Settings(found.endpoint.rstrip("/"), found.port, found.region, found.account)
+    if not 0 <= options.port <= 65_535:
+        raise CommandError(f"--port must be from 0 to 65535, not {options.port}.")
+    return Settings(options.endpoint.rstrip("/"), options.port, options.region, options.account)

@@ -52,7 +52,7 @@ class StageReader:
             return cached
         client = self._client(region)
         try:
-            described = client.get_stage(restApiId=api, stageName=name)
+            description = client.get_stage(restApiId=api, stageName=name)
         except client.exceptions.NotFoundException:
             return None
         except (ClientError, BotoCoreError) as error:
@@ -60,14 +60,14 @@ class StageReader:
                 # The data plane keeps serving while the control plane of its Region is down.
                 return cached
             raise DefinitionError(f"Can't read the stage {name}: {error}.") from error
-        if cached is None or described["deploymentId"] != deployed:
-            cached = self._read(client, api, described)
+        if cached is None or description["deploymentId"] != deployed:
+            cached = self._read(client, api, description)
         until = time.monotonic() + _TTL_S
-        self._cached[key] = (until, str(described["deploymentId"]), cached)
+        self._cached[key] = (until, str(description["deploymentId"]), cached)
         return cached
 
-    def _read(self, client: Any, api: str, described: dict[str, Any]) -> Stage:
-        name = str(described["stageName"])
+    def _read(self, client: Any, api: str, description: dict[str, Any]) -> Stage:
+        name = str(description["stageName"])
         exported = client.get_export(
             restApiId=api,
             stageName=name,
@@ -76,7 +76,7 @@ class StageReader:
             accepts="application/json",
         )
         document = json.loads(exported["body"].read())
-        settings = described.get("methodSettings", {})
+        settings = description.get("methodSettings", {})
         limits = {
             method: Limit(float(it["throttlingRateLimit"]), int(it["throttlingBurstLimit"]))
             for method, it in settings.items()

@@ -46,11 +46,11 @@ def kinesis_records(
     `arrived` is the arrival time of the first record in Unix seconds. `keys` are the partition
     keys; records without one use their position.
     """
-    named = list(keys)
+    partition_keys = list(keys)
     return [
         kinesis_record(
             sequence=str(first + place * SEQUENCE_STEP),
-            partition_key=named[place] if place < len(named) else str(place),
+            partition_key=partition_keys[place] if place < len(partition_keys) else str(place),
             data=base64.b64encode(data).decode(),
             arrived=round(arrived + place * spacing_s, 3),
             shard_id=shard_id,

@@ -107,8 +107,8 @@ class SimulatedMapping:
         before = reader.processor.counts.filtered
         reader.processor.read(chunk, self.now, caught_up=upto == arrived)
         if reader.processor.counts.filtered > before:
-            gone = [record for record in chunk if not accepts(self.config, record)]
-            self.report.filtered.update(sequence_numbers(gone))
+            filtered = [record for record in chunk if not accepts(self.config, record)]
+            self.report.filtered.update(sequence_numbers(filtered))
             self._save(reader)
         if reader.shard.closed and upto == len(reader.shard.records):
             reader.processor.close()
@@ -198,8 +198,8 @@ class SimulatedMapping:
         before = processor.counts.delivered
         processor.complete_invocation(call.action, outcome, self.now)
         count = processor.counts.delivered - before
-        done = self.report.delivered.setdefault(call.reader.shard.shard_id, [])
-        done.extend(call.log.sequence_numbers[:count])
+        delivered = self.report.delivered.setdefault(call.reader.shard.shard_id, [])
+        delivered.extend(call.log.sequence_numbers[:count])
         self._save(call.reader)
 
     # --- checkpoints ----------------------------------------------------------------------------
@@ -249,7 +249,7 @@ class SimulatedMapping:
     def close_report(self) -> None:
         """Compute the unaccounted records of the report."""
         report = self.report
-        accounted = {number for done in report.delivered.values() for number in done}
+        accounted = {number for numbers in report.delivered.values() for number in numbers}
         accounted.update(report.discarded, report.filtered)
         everything = {r.sequence for one in self.shards for r in one.records[one.trimmed :]}
         report.unaccounted = everything - accounted

@@ -57,14 +57,14 @@ def _items(section: Any) -> list[Any]:
     return list((section or {}).get("Items") or [])
 
 
-def parse_distribution(found: Json, lookup: ConfigLookup) -> Distribution:
+def parse_distribution(distribution: Json, lookup: ConfigLookup) -> Distribution:
     """Parse a Distribution of the CloudFront API.
 
     Raises:
         CommandError: CloudFront would reject it, or the emulator doesn't support it.
     """
-    config = found["DistributionConfig"]
-    account = found["ARN"].split(":")[4]
+    config = distribution["DistributionConfig"]
+    account = distribution["ARN"].split(":")[4]
     origins = {item["Id"]: _origin(item, lookup, account) for item in _items(config.get("Origins"))}
     groups = {item["Id"]: _group(item) for item in _items(config.get("OriginGroups"))}
     # "The default cache behavior is always the last to be processed."
@@ -81,9 +81,9 @@ def parse_distribution(found: Json, lookup: ConfigLookup) -> Distribution:
             )
         behaviors.append(_behavior(item, pattern, origin, lookup))
     return Distribution(
-        id=found["Id"],
-        arn=found["ARN"],
-        domain=found["DomainName"],
+        id=distribution["Id"],
+        arn=distribution["ARN"],
+        domain=distribution["DomainName"],
         enabled=bool(config.get("Enabled", True)),
         default_root_object=str(config.get("DefaultRootObject") or "").removeprefix("/"),
         behaviors=tuple(behaviors),
@@ -146,7 +146,7 @@ def _policies(
 def _associations(
     item: Json, pattern: str, lookup: ConfigLookup
 ) -> dict[EventType, FunctionAssociation]:
-    found: dict[EventType, FunctionAssociation] = {}
+    associations: dict[EventType, FunctionAssociation] = {}
     for each in _items(item.get("LambdaFunctionAssociations")):
         event_type = each["EventType"]
         if event_type not in EVENT_TYPES:
@@ -155,14 +155,14 @@ def _associations(
             )
         # Restrictions on all edge functions: "Each event type … can have only one edge function
         # association."
-        if event_type in found:
+        if event_type in associations:
             raise CommandError(f"The cache behavior {pattern} has two {event_type} functions.")
-        found[event_type] = lookup.association(
+        associations[event_type] = lookup.association(
             event_type, each["LambdaFunctionARN"], include_body=bool(each.get("IncludeBody"))
         )
     for each in _items(item.get("FunctionAssociations")):
         # "You can't combine CloudFront Functions and Lambda@Edge in viewer events."
-        if {"viewer-request", "viewer-response"} & found.keys():
+        if {"viewer-request", "viewer-response"} & associations.keys():
             raise CommandError(
                 f"The cache behavior {pattern} combines a CloudFront Function and Lambda@Edge in "
                 "viewer events."
@@ -171,7 +171,7 @@ def _associations(
             f"The cache behavior {pattern} has a CloudFront Function ({each['EventType']}). The "
             "emulator runs Lambda@Edge functions only."
         )
-    return found
+    return associations
 
 
 def _origin(item: Json, lookup: ConfigLookup, account: str) -> Origin:

@@ -25,14 +25,14 @@ def check_association(
     only, an empty mapping means that the version doesn't exist. `trust` is the trust policy of its
     execution role. Source: "Restrictions on Lambda@Edge".
     """
-    found = _VERSION.fullmatch(arn)
-    if found is None:
+    match = _VERSION.fullmatch(arn)
+    if match is None:
         # "You must use a numbered version of the Lambda function, not $LATEST or aliases."
         return (
             f"The {event_type} function {arn} is not a numbered version. Associate a published "
             "version, such as !Ref Function.Version."
         )
-    if found["region"] != "us-east-1":
+    if match["region"] != "us-east-1":
         # The page on Regions: "The Lambda function must be in the US East (N. Virginia) Region."
         return f"The {event_type} function {arn} is not in us-east-1."
     if configuration is None:
@@ -87,7 +87,7 @@ def _features(configuration: Mapping[str, Any]) -> list[str]:
             configuration.get("Runtime", "")
         ).startswith(("python", "nodejs")),
     }
-    return [problem for problem, found in checks.items() if found]
+    return [problem for problem, applies in checks.items() if applies]
 
 
 def _over_quota(event_type: str, configuration: Mapping[str, Any]) -> list[str]:
@@ -97,4 +97,4 @@ def _over_quota(event_type: str, configuration: Mapping[str, Any]) -> list[str]:
         f"its memory exceeds {memory} MB": configuration.get("MemorySize", 128) > memory,
         f"its package exceeds {code:,} bytes": configuration.get("CodeSize", 0) > code,
     }
-    return [problem for problem, found in checks.items() if found]
+    return [problem for problem, exceeds in checks.items() if exceeds]

@@ -53,7 +53,7 @@ class DistributionReader:
             CommandError: The distribution doesn't exist, or several exist and the argument is None.
         """
         try:
-            listed = [
+            summaries = [
                 item
                 for page in self._cloudfront.get_paginator("list_distributions").paginate()
                 for item in page["DistributionList"].get("Items", [])
@@ -63,7 +63,7 @@ class DistributionReader:
                 f"Can't list distributions at {self._endpoint.url}: {error}. Check that the "
                 "emulated AWS is running."
             ) from error
-        ids = [item["Id"] for item in listed]
+        ids = [item["Id"] for item in summaries]
         if distribution_id is not None:
             if distribution_id not in ids:
                 raise CommandError(
@@ -89,9 +89,9 @@ class DistributionReader:
                 emulator doesn't support it.
         """
         try:
-            found = self._cloudfront.get_distribution(Id=distribution_id)
+            response = self._cloudfront.get_distribution(Id=distribution_id)
             distribution = parse_distribution(
-                cast("dict[str, Any]", found["Distribution"]), _ApiLookup(self._endpoint)
+                cast("dict[str, Any]", response["Distribution"]), _ApiLookup(self._endpoint)
             )
             notes = (*distribution.notes, *self._access_notes(distribution))
         except (ClientError, BotoCoreError) as error:
@@ -133,27 +133,27 @@ class _ApiLookup:
     def cache_policy(self, policy_id: str) -> CachePolicy:
         if policy_id in managed_policies.CACHE_POLICIES:
             return managed_policies.CACHE_POLICIES[policy_id]
-        found = self._cloudfront.get_cache_policy(Id=policy_id)
-        config = found["CachePolicy"]["CachePolicyConfig"]
+        response = self._cloudfront.get_cache_policy(Id=policy_id)
+        config = response["CachePolicy"]["CachePolicyConfig"]
         return parse_cache_policy(policy_id, cast("dict[str, Any]", config))
 
     def origin_request_policy(self, policy_id: str) -> OriginRequestPolicy:
         if policy_id in managed_policies.ORIGIN_REQUEST_POLICIES:
             return managed_policies.ORIGIN_REQUEST_POLICIES[policy_id]
-        found = self._cloudfront.get_origin_request_policy(Id=policy_id)
-        config = found["OriginRequestPolicy"]["OriginRequestPolicyConfig"]
+        response = self._cloudfront.get_origin_request_policy(Id=policy_id)
+        config = response["OriginRequestPolicy"]["OriginRequestPolicyConfig"]
         return parse_origin_request_policy(policy_id, cast("dict[str, Any]", config))
 
     def response_headers_policy(self, policy_id: str) -> ResponseHeadersPolicy:
         if policy_id in managed_policies.RESPONSE_HEADERS_POLICIES:
             return managed_policies.RESPONSE_HEADERS_POLICIES[policy_id]
-        found = self._cloudfront.get_response_headers_policy(Id=policy_id)
-        config = found["ResponseHeadersPolicy"]["ResponseHeadersPolicyConfig"]
+        response = self._cloudfront.get_response_headers_policy(Id=policy_id)
+        config = response["ResponseHeadersPolicy"]["ResponseHeadersPolicyConfig"]
         return parse_response_headers_policy(policy_id, cast("dict[str, Any]", config))
 
     def access_control_signing(self, access_control_id: str) -> str:
-        found = self._cloudfront.get_origin_access_control(Id=access_control_id)
-        return found["OriginAccessControl"]["OriginAccessControlConfig"]["SigningBehavior"]
+        response = self._cloudfront.get_origin_access_control(Id=access_control_id)
+        return response["OriginAccessControl"]["OriginAccessControlConfig"]["SigningBehavior"]
 
     def association(
         self, event_type: EventType, arn: str, *, include_body: bool
@@ -178,9 +178,9 @@ class _ApiLookup:
     def _configuration(self, arn: str) -> dict[str, Any]:
         client = _client(self._endpoint, "lambda", "us-east-1")
         try:
-            found = client.get_function_configuration(FunctionName=arn)
+            response = client.get_function_configuration(FunctionName=arn)
         except ClientError as error:
             if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
                 return {}
             raise
-        return cast("dict[str, Any]", found)
+        return cast("dict[str, Any]", response)

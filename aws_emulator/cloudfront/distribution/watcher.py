@@ -48,9 +48,9 @@ class DistributionWatcher:
         Raises:
             CommandError: The distribution can't be read or isn't supported.
         """
-        found = await asyncio.to_thread(self._deployed.find, self._id)
-        distribution = await asyncio.to_thread(self._deployed.load, found)
-        self._id = found
+        distribution_id = await asyncio.to_thread(self._deployed.find, self._id)
+        distribution = await asyncio.to_thread(self._deployed.load, distribution_id)
+        self._id = distribution_id
         self._seen = {path: await self._poll(path) for path in _paths(distribution)}
         self._edge.deploy(distribution)
         for warning in _warnings(distribution):
@@ -143,8 +143,8 @@ def _paths(distribution: Distribution) -> list[str]:
         )
         paths += [
             f"{api}/{kind}/{policy.id}/config"
-            for kind, policy, known in policies
-            if policy is not None and policy.id and policy.id not in known
+            for kind, policy, managed in policies
+            if policy is not None and policy.id and policy.id not in managed
         ]
     return list(dict.fromkeys(paths))
 

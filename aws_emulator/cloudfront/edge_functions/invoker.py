@@ -51,23 +51,23 @@ class FunctionInvoker:
         payload = json.dumps(event, separators=(",", ":")).encode()
         path = f"/2015-03-31/functions/{quote(association.arn, safe='')}/invocations"
         endpoint = self._endpoint
-        signed = {
+        signed_headers = {
             "host": endpoint.netloc,
             "content-type": "application/json",
             "x-amz-invocation-type": "RequestResponse",
         }
-        signed |= sign(
+        signed_headers |= sign(
             endpoint.credentials,
             "POST",
             path,
             "",
-            signed,
+            signed_headers,
             payload,
             region=endpoint.region,
             service="lambda",
             now=datetime.now(UTC),
         )
-        headers = [*signed.items(), ("content-length", str(len(payload)))]
+        headers = [*signed_headers.items(), ("content-length", str(len(payload)))]
         limit = TIMEOUT_S[association.event_type]
         async with self._slots:
             try:

@@ -53,14 +53,14 @@ def parse_origin(
 
 
 def _custom_headers(fields: Mapping[str, Any], headers: h.HeaderMap) -> tuple[tuple[str, str], ...]:
-    found = parse_headers(fields.get("customHeaders", {}))
-    for name in found:
+    custom_headers = parse_headers(fields.get("customHeaders", {}))
+    for name in custom_headers:
         if not h.is_custom_allowed(name):
             raise _invalid(f"CloudFront can't add the custom header {name}.")
         # "A header with the same name can't be present in Records.cf.request.headers."
         if name in headers:
             raise _invalid(f"The header {name} is also a custom header.")
-    return tuple(h.flatten(found))
+    return tuple(h.flatten(custom_headers))
 
 
 def _path(fields: Mapping[str, Any]) -> str:

@@ -79,8 +79,8 @@ class OriginResponse:
 
 def bucket_of(domain: str) -> tuple[str, str] | None:
     """Return (bucket, Region) of an S3 domain name, or None for any other domain name."""
-    found = _BUCKET.fullmatch(domain)
-    return (found["bucket"], found["region"] or "us-east-1") if found else None
+    match = _BUCKET.fullmatch(domain)
+    return (match["bucket"], match["region"] or "us-east-1") if match else None
 
 
 class OriginClient:
@@ -258,9 +258,9 @@ class OriginClient:
 
     async def _bucket_policy(self, bucket: str, region: str) -> BucketPolicy:
         now = time.monotonic()
-        known = self._policies.get(bucket)
-        if known is not None and now < known[0]:
-            return known[1]
+        cached = self._policies.get(bucket)
+        if cached is not None and now < cached[0]:
+            return cached[1]
         path, query = f"/{bucket}", "policy="
         endpoint = self._endpoint
         headers = {"host": endpoint.netloc}

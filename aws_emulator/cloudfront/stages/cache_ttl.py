@@ -20,12 +20,12 @@ _DIRECTIVE: Final = re.compile(r"([a-z-]+)(?:\s*=\s*\"?([0-9]+)\"?)?")
 
 
 def _directives(headers: h.HeaderMap) -> dict[str, float | None]:
-    found: dict[str, float | None] = {}
+    directives: dict[str, float | None] = {}
     for part in (h.joined(headers, "cache-control") or "").lower().split(","):
         match = _DIRECTIVE.match(part.strip())
         if match:
-            found[match[1]] = float(match[2]) if match[2] else None
-    return found
+            directives[match[1]] = float(match[2]) if match[2] else None
+    return directives
 
 
 def _origin_ttl(headers: h.HeaderMap, now: float) -> float | None:

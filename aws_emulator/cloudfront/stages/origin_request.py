@@ -104,10 +104,10 @@ def _set_cloudfront_headers(
     # that have these names, and you configured CloudFront to add these headers … then CloudFront
     # overwrites the header values that were in the viewer request."
     policy = behavior.origin_request_policy
-    listed = set(behavior.cache_policy.headers.names) - ORIGIN_POLICY_ONLY
+    requested = set(behavior.cache_policy.headers.names) - ORIGIN_POLICY_ONLY
     if policy is not None and policy.headers.mode != "allExcept":
-        listed |= policy.headers.names
-    for name in listed:
+        requested |= policy.headers.names
+    for name in requested:
         if name.startswith("cloudfront-"):
             headers.pop(name, None)
             if name in added_headers:

@@ -23,9 +23,9 @@ def matches(pattern: str, path: str) -> bool:
     return matches_wildcards(rooted, path)
 
 
-def _decode_unreserved(found: re.Match[str]) -> str:
-    byte = unquote_to_bytes(found.group(0))[0]
-    return chr(byte) if byte in _UNRESERVED else found.group(0).upper()
+def _decode_unreserved(match: re.Match[str]) -> str:
+    byte = unquote_to_bytes(match.group(0))[0]
+    return chr(byte) if byte in _UNRESERVED else match.group(0).upper()
 
 
 def normalise(path: str) -> str:

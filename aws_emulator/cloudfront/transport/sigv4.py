@@ -53,8 +53,8 @@ def sign(
     added = {"x-amz-date": stamp, "x-amz-content-sha256": digest}
     if credentials.token:
         added["x-amz-security-token"] = credentials.token
-    signed = dict(sorted({**headers, **added}.items()))
-    names = ";".join(signed)
+    signed_headers = dict(sorted({**headers, **added}.items()))
+    names = ";".join(signed_headers)
     # "URI-encode each path segment twice" for every service but S3.
     canonical_path = path if service == "s3" else quote(path, safe="/~")
     canonical = "\n".join(
@@ -62,7 +62,7 @@ def sign(
             method,
             canonical_path,
             query,
-            *(f"{name}:{' '.join(value.split())}" for name, value in signed.items()),
+            *(f"{name}:{' '.join(value.split())}" for name, value in signed_headers.items()),
             "",
             names,
             digest,

@@ -67,7 +67,7 @@ def _lifecycle_rule(rule: dict[str, Any]) -> dict[str, Any]:
     Raises:
         ValueError: The rule has a property that the conversion doesn't cover.
     """
-    known = {
+    supported = {
         "Id",
         "Status",
         "Prefix",
@@ -77,7 +77,7 @@ def _lifecycle_rule(rule: dict[str, Any]) -> dict[str, Any]:
         "NoncurrentVersionExpiration",
         "Transitions",
     }
-    if unknown := rule.keys() - known:
+    if unknown := rule.keys() - supported:
         raise ValueError(f"unsupported in a lifecycle rule: {', '.join(sorted(unknown))}")
     expiration = {
         api: rule[word]

@@ -47,8 +47,8 @@ def install(_settings: Settings, _control: ControlApi, _application: Any) -> Non
             if status >= 400:
                 return status, headers, body
             mapping = service["_esms"][json.loads(body)["UUID"]]
-            asked = arguments[-1]
-            mapping.update({name: asked[name] for name in _DROPPED if name in asked})
+            request = arguments[-1]
+            mapping.update({name: request[name] for name in _DROPPED if name in request})
             return status, headers, json.dumps(service["_esm_response"](mapping)).encode()
 
         return save

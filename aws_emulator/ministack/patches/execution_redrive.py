@@ -108,7 +108,7 @@ def _entered(execution: Record) -> list[Record]:
     return [it for it in execution["events"] if it["type"].endswith("StateEntered")]
 
 
-def _start(service: Symbols, execution: Record, state: str, given: str) -> None:
+def _start(service: Symbols, execution: Record, state: str, input_text: str) -> None:
     """Run the state machine from `state` on, under a temporary ARN."""
     machines, arn, kept = (
         service["_state_machines"],
@@ -120,7 +120,7 @@ def _start(service: Symbols, execution: Record, state: str, given: str) -> None:
     machines[again] = {**machines[arn], "definition": json.dumps(definition)}
     for name in ("stopDate", "error", "cause", "output"):
         execution[name] = None
-    execution.update(status="RUNNING", stateMachineArn=again, input=given)
+    execution.update(status="RUNNING", stateMachineArn=again, input=input_text)
 
     def run() -> None:
         try:

@@ -135,10 +135,10 @@ def install(_settings: Settings, control: ControlApi, application: Application) 
         if rule.kind == "late":
             await asyncio.sleep(rule.seconds)
         if rule.kind == "throttled":
-            done = _throttled(call, body)
+            messages = _throttled(call, body)
         else:
-            done = [] if rule.kind == "refused" else await _execute(application, scope, body)
-        await _ANSWERS[rule.kind](send, done)
+            messages = [] if rule.kind == "refused" else await _execute(application, scope, body)
+        await _ANSWERS[rule.kind](send, messages)
 
     control.add("GET", "/_local/faults", state)
     control.add("POST", "/_local/faults", add)
@@ -149,11 +149,11 @@ def install(_settings: Settings, control: ControlApi, application: Application) 
 def _call(scope: Message) -> Call | None:
     """Return the target of a function's call, or None for another request."""
     headers = dict(scope["headers"])
-    signed = _SCOPE.search(headers.get(b"authorization", b""))
-    if signed is None or not signed.group(1).startswith(_TEMPORARY):
+    match = _SCOPE.search(headers.get(b"authorization", b""))
+    if match is None or not match.group(1).startswith(_TEMPORARY):
         return None
     target = headers.get(b"x-amz-target", b"").rpartition(b".")[2]
-    region, service = signed.group(2).decode(), signed.group(3).decode()
+    region, service = match.group(2).decode(), match.group(3).decode()
     return Call(region, service, target.decode() or scope["method"])
 
 

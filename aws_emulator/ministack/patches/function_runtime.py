@@ -158,7 +158,7 @@ def _environment(
             return inherited
         logging = config.get("LoggingConfig") or {}
         task = f"{code_dir}/task"
-        kept = {name: inherited[name] for name in _FROM_MINISTACK if name in inherited}
+        passed_on = {name: inherited[name] for name in _FROM_MINISTACK if name in inherited}
         return {
             "PATH": "/usr/local/bin:/usr/bin:/bin",
             "LANG": "en_US.UTF-8",
@@ -177,7 +177,7 @@ def _environment(
             "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
             "AWS_ENDPOINT_URL": settings.endpoint,
             **service["_runtime_env_vars"](config),
-            **kept,
+            **passed_on,
             "LAMBDA_TASK_ROOT": task,
         }
 

@@ -49,5 +49,5 @@ def install(settings: Settings, control: ControlApi, _application: Any) -> None:
 
 def _python_version(python: Path) -> str:
     code = "import sys; print('python%d.%d' % sys.version_info[:2])"
-    done = subprocess.run([python, "-c", code], check=True, capture_output=True, text=True)
-    return done.stdout.strip()
+    completed = subprocess.run([python, "-c", code], check=True, capture_output=True, text=True)
+    return completed.stdout.strip()

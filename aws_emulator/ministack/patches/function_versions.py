@@ -58,12 +58,12 @@ def _own_location(original: Callable[..., Response]) -> Callable[..., Response]:
         status, headers, body = original(name, qualifier)
         if status != 200:
             return status, headers, body
-        found = json.loads(body)
-        version = found["Configuration"]["Version"]
-        if version != "$LATEST" and "Location" in found["Code"]:
-            head, _, query = found["Code"]["Location"].partition("?")
-            found["Code"]["Location"] = f"{head}:{version}?{query}"
-        return status, headers, json.dumps(found).encode()
+        document = json.loads(body)
+        version = document["Configuration"]["Version"]
+        if version != "$LATEST" and "Location" in document["Code"]:
+            head, _, query = document["Code"]["Location"].partition("?")
+            document["Code"]["Location"] = f"{head}:{version}?{query}"
+        return status, headers, json.dumps(document).encode()
 
     return get_function
 

@@ -42,13 +42,13 @@ def install(_settings: Settings, _control: ControlApi, _application: Any) -> Non
 
     def replicate(name: str, props: dict[str, Any], _attributes: dict[str, Any]) -> None:
         home = responses["get_region"]()
-        wanted = {replica["Region"]: replica for replica in props["Replicas"]}
+        replicas = {replica["Region"]: replica for replica in props["Replicas"]}
         settings_of(name, props)
-        for region in others(name) - wanted.keys():
+        for region in others(name) - replicas.keys():
             update(name, "Delete", region)
-        for region in sorted(wanted.keys() - others(name) - {home}):
+        for region in sorted(replicas.keys() - others(name) - {home}):
             update(name, "Create", region)
-        for region, replica in wanted.items():
+        for region, replica in replicas.items():
             with responses["request_scope"](responses["get_account_id"](), region):
                 apply_to_replica(name, replica)
 

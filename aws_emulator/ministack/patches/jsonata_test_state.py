@@ -54,7 +54,7 @@ def install(_settings: Settings, _control: ControlApi, _application: Any) -> Non
 
 
 def _run(service: Symbols, data: Answer, state: Answer, name: str) -> Answer:
-    given = json.loads(data.get("input") or "{}")
+    state_input = json.loads(data.get("input") or "{}")
     ctx = {
         "Execution": {"Id": "test", "Name": "test", "StartTime": service["now_iso"]()},
         **json.loads(data.get("context") or "{}"),
@@ -62,21 +62,23 @@ def _run(service: Symbols, data: Answer, state: Answer, name: str) -> Answer:
         "QueryLanguage": "JSONata",
         "variables": json.loads(data.get("variables") or "{}"),
     }
-    seen: Answer = {"input": json.dumps(given)}
+    inspection: Answer = {"input": json.dumps(state_input)}
     try:
-        arguments = service["_apply_jsonata_arguments"](state, given, ctx)
-        seen["afterArguments"] = json.dumps(arguments)
+        arguments = service["_apply_jsonata_arguments"](state, state_input, ctx)
+        inspection["afterArguments"] = json.dumps(arguments)
         result = _result(service, data.get("mock"), state, arguments)
-        seen["result"] = json.dumps(result)
-        output = service["_apply_jsonata_output"](state, given, ctx, result=result, default=result)
+        inspection["result"] = json.dumps(result)
+        output = service["_apply_jsonata_output"](
+            state, state_input, ctx, result=result, default=result
+        )
         answer: Answer = {"status": "SUCCEEDED", "output": json.dumps(output)}
         following = service["_next_or_end"](state)
         if following:
             answer["nextState"] = following
     except service["_ExecutionError"] as error:
-        answer = _failed(service, data, state, given, ctx, error, seen)
+        answer = _failed(service, data, state, state_input, ctx, error, inspection)
     if data.get("inspectionLevel") in {"DEBUG", "TRACE"}:
-        answer["inspectionData"] = seen
+        answer["inspectionData"] = inspection
     return answer
 
 
@@ -93,30 +95,30 @@ def _failed(
     service: Symbols,
     data: Answer,
     state: Answer,
-    given: Any,
+    state_input: Any,
     ctx: Answer,
     error: Any,
-    seen: Answer,
+    inspection: Answer,
 ) -> Answer:
-    said = {"error": error.error, "cause": error.cause}
+    failure = {"error": error.error, "cause": error.cause}
     tried = int((data.get("stateConfiguration") or {}).get("retrierRetryCount") or 0)
     retriers = state.get("Retry", [])
     retrier, index = service["_find_matching_retrier"](retriers, error.error, {})
     if retrier is not None and tried < retrier.get("MaxAttempts", 3):
         wait = retrier.get("IntervalSeconds", 1) * retrier.get("BackoffRate", 2.0) ** tried
-        seen["errorDetails"] = {
+        inspection["errorDetails"] = {
             "retryBackoffIntervalSeconds": int(min(wait, retrier.get("MaxDelaySeconds", wait))),
             "retryIndex": index,
         }
-        return {"status": "RETRIABLE", **said}
+        return {"status": "RETRIABLE", **failure}
     catcher = service["_find_matching_catcher"](state.get("Catch", []), error.error)
     if catcher is None:
-        return {"status": "FAILED", **said}
+        return {"status": "FAILED", **failure}
     output = {"Error": error.error, "Cause": error.cause}
-    caught = service["_apply_catcher"](catcher, given, ctx, "JSONata", output)
+    caught_output = service["_apply_catcher"](catcher, state_input, ctx, "JSONata", output)
     return {
         "status": "CAUGHT_ERROR",
-        "output": json.dumps(caught),
+        "output": json.dumps(caught_output),
         "nextState": catcher["Next"],
-        **said,
+        **failure,
     }

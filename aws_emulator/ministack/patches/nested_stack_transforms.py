@@ -42,8 +42,10 @@ def install(_settings: Settings, _control: ControlApi, _application: Any) -> Non
             # "If your template contains macros, you must acknowledge CAPABILITY_AUTO_EXPAND"
             # (CreateStack): this check needs the template before the transform.
             provisioners["_check_nested_stack_capabilities"](parent, template)
-            given = [{"Key": name, "Value": str(value)} for name, value in parameters.items()]
-            return engine["_apply_transforms"](template, given)
+            parameter_list = [
+                {"Key": name, "Value": str(value)} for name, value in parameters.items()
+            ]
+            return engine["_apply_transforms"](template, parameter_list)
 
         return parse_template
 

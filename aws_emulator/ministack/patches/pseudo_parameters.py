@@ -29,8 +29,8 @@ def install(_settings: Settings, _control: ControlApi, _application: Any) -> Non
                 "AWS::Partition": "aws",
                 "AWS::URLSuffix": "amazonaws.com",
             }
-            known = {name: {"Value": value} for name, value in pseudo.items()}
-            return evaluate(template, {**known, **params})
+            pseudo_values = {name: {"Value": value} for name, value in pseudo.items()}
+            return evaluate(template, {**pseudo_values, **params})
 
         return evaluate_conditions
 

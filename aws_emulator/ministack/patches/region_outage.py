@@ -67,14 +67,14 @@ def _region(scope: Message, gateway: Symbols) -> str | None:
     """Return the Region of a request, or None if it is for no particular Region."""
     headers = {name.lower(): value.decode("latin-1") for name, value in scope["headers"]}
     query = urllib.parse.parse_qs(scope["query_string"].decode("latin-1"))
-    signed = headers.get(b"authorization", "") + " ".join(query.get("X-Amz-Credential", []))
-    if found := _SCOPE.search(signed):
-        region, service = found.groups()
+    credentials = headers.get(b"authorization", "") + " ".join(query.get("X-Amz-Credential", []))
+    if match := _SCOPE.search(credentials):
+        region, service = match.groups()
         return None if service in _GLOBAL else region
     path = scope["path"]
-    if found := _POOL_PATH.match(path):
-        return found.group(1)
-    if found := _API_PATH.match(path):
-        where = gateway["find_api_scope"](found.group(1))
+    if match := _POOL_PATH.match(path):
+        return match.group(1)
+    if match := _API_PATH.match(path):
+        where = gateway["find_api_scope"](match.group(1))
         return where[1] if where else None
     return None

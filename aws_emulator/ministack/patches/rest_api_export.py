@@ -38,8 +38,8 @@ def install(_settings: Settings, _control: ControlApi, _application: Any) -> Non
 
     def hide(view: Any) -> Any:
         def rest_api_view(api: Any) -> Any:
-            shown = view(api)
-            return shown and {name: it for name, it in shown.items() if name != _KEPT}
+            response = view(api)
+            return response and {name: it for name, it in response.items() if name != _KEPT}
 
         return rest_api_view
 
@@ -48,10 +48,10 @@ def install(_settings: Settings, _control: ControlApi, _application: Any) -> Non
             api_id: str, stage: str, kind: str, headers: Any, query: dict[str, Any]
         ) -> Any:
             answer = exported(api_id, stage, kind, headers, query)
-            asked = query.get("extensions", [])
-            asked = [asked] if isinstance(asked, str) else asked
+            extensions = query.get("extensions", [])
+            extensions = [extensions] if isinstance(extensions, str) else extensions
             spec = gateway["_rest_apis"].get(api_id, {}).get(_KEPT)
-            if answer[0] != 200 or kind != "oas30" or "apigateway" not in asked or not spec:
+            if answer[0] != 200 or kind != "oas30" or "apigateway" not in extensions or not spec:
                 return answer
             status, sent, _body = answer
             return status, {**sent, "Content-Type": "application/json"}, json.dumps(spec).encode()

@@ -60,7 +60,7 @@ def _named(name: str) -> str:
 
 def _is_throttle(cause: str) -> bool:
     try:
-        said = json.loads(cause)
+        document = json.loads(cause)
     except ValueError:
         return False
-    return isinstance(said, dict) and said.get("__type") == "TooManyRequestsException"
+    return isinstance(document, dict) and document.get("__type") == "TooManyRequestsException"

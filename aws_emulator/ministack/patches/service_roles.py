@@ -64,8 +64,8 @@ def _trusts(document: Any, service: str) -> bool:
     """Return whether a trust policy allows a service to assume the role."""
     policy = json.loads(document) if isinstance(document, str) else document
     for statement in policy["Statement"]:
-        named = statement["Principal"].get("Service", [])
+        services = statement["Principal"].get("Service", [])
         allowed = statement["Effect"] == "Allow" and statement["Action"] == "sts:AssumeRole"
-        if allowed and service in ([named] if isinstance(named, str) else named):
+        if allowed and service in ([services] if isinstance(services, str) else services):
             return True
     return False

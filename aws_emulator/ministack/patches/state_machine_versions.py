@@ -39,9 +39,9 @@ def install(_settings: Settings, _control: ControlApi, _application: Any) -> Non
         return answer
 
     def publish(_name: str, props: dict[str, Any], _stack: str) -> tuple[str, dict[str, str]]:
-        wanted = {"stateMachineArn": props["StateMachineArn"]}
-        wanted["description"] = props.get("Description", "")
-        arn = call("_publish_state_machine_version", wanted)["stateMachineVersionArn"]
+        request = {"stateMachineArn": props["StateMachineArn"]}
+        request["description"] = props.get("Description", "")
+        arn = call("_publish_state_machine_version", request)["stateMachineVersionArn"]
         return arn, {"Arn": arn}
 
     def keep(arn: str, _old: Any, _new: Any, _stack: str) -> tuple[str, dict[str, str]]:
@@ -51,13 +51,13 @@ def install(_settings: Settings, _control: ControlApi, _application: Any) -> Non
         call("_delete_state_machine_version", {"stateMachineVersionArn": arn})
 
     def point(_name: str, props: dict[str, Any], _stack: str) -> tuple[str, dict[str, str]]:
-        wanted = {"name": props["Name"], "routingConfiguration": _routing(props)}
-        arn = call("_create_state_machine_alias", wanted)["stateMachineAliasArn"]
+        request = {"name": props["Name"], "routingConfiguration": _routing(props)}
+        arn = call("_create_state_machine_alias", request)["stateMachineAliasArn"]
         return arn, {"Arn": arn}
 
     def repoint(arn: str, _old: Any, new: Any, _stack: str) -> tuple[str, dict[str, str]]:
-        wanted = {"stateMachineAliasArn": arn, "routingConfiguration": _routing(new)}
-        call("_update_state_machine_alias", wanted)
+        request = {"stateMachineAliasArn": arn, "routingConfiguration": _routing(new)}
+        call("_update_state_machine_alias", request)
         return arn, {"Arn": arn}
 
     def unpoint(arn: str, _props: Any) -> None:

@@ -100,9 +100,9 @@ def _tokens(service: Symbols, rotation: _Rotation, presented: str) -> dict[str, 
     settings = client.get("RefreshTokenRotation") or {}
     if settings.get("Feature") == "ENABLED":
         tokens["refresh_token"] = result["RefreshToken"]
-        known = service["_refresh_tokens"].get(presented)
-        if known:
-            service["_refresh_tokens"][result["RefreshToken"]] = dict(known)
+        session = service["_refresh_tokens"].get(presented)
+        if session:
+            service["_refresh_tokens"][result["RefreshToken"]] = dict(session)
         rotation.retire(presented, float(settings.get("RetryGracePeriodSeconds", 0)))
     return tokens
 

@@ -39,8 +39,8 @@ def install(_settings: Settings, _control: ControlApi, application: Application)
 
     def signed(build: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
         def record(*of: Any) -> dict[str, Any]:
-            made = build(*of)
-            return made | {"userIdentity": _BY_TTL} if by_ttl.get() else made
+            record = build(*of)
+            return record | {"userIdentity": _BY_TTL} if by_ttl.get() else record
 
         return record
 

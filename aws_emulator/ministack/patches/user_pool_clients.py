@@ -46,18 +46,18 @@ def install(_settings: Settings, _control: ControlApi, _application: Any) -> Non
             client_id = json.loads(body)["UserPoolClient"]["ClientId"]
             pool, _ = service["_resolve_pool"](data["UserPoolId"])
             pool["_clients"][client_id][_ROTATION] = data.get(_ROTATION)
-            described: Response = service["_describe_user_pool_client"](
+            response: Response = service["_describe_user_pool_client"](
                 {"UserPoolId": data["UserPoolId"], "ClientId": client_id}
             )
-            return described
+            return response
 
         return save
 
     def reset(original: Callable[..., Response]) -> Callable[..., Response]:
         # "If you don't provide a value for an attribute, Amazon Cognito sets it to its default
         # value." (API reference, UpdateUserPoolClient). Only the name is kept.
-        left = {name: value for name, value in defaults.items() if name != "ClientName"}
-        return lambda data: original({**left, **data})
+        unset = {name: value for name, value in defaults.items() if name != "ClientName"}
+        return lambda data: original({**unset, **data})
 
     service.wrap("_create_user_pool_client", kept)
     service.wrap("_update_user_pool_client", lambda original: reset(kept(original)))

@@ -38,8 +38,8 @@ def install(_settings: Settings, _control: ControlApi, _application: Any) -> Non
             users = pool["_users"]
             if username is None or username in users:
                 return original(pool, username)
-            found = indexes.setdefault(pool["Id"], Index()).having(users, username)
-            return original({**pool, "_users": found}, username)
+            candidates = indexes.setdefault(pool["Id"], Index()).having(users, username)
+            return original({**pool, "_users": candidates}, username)
 
         return resolve
 
@@ -61,8 +61,8 @@ class Index:
         all_users, self.stale = self.stale, False
         # Users are in order of creation: those before an indexed user are indexed, too.
         for name in reversed(list(users)):
-            known = self._learn(name, users[name].get("Attributes", []))
-            if known and not all_users:
+            is_indexed = self._learn(name, users[name].get("Attributes", []))
+            if is_indexed and not all_users:
                 break
         return {name: users[name] for name in self._names.get(value, ()) if name in users}
 
