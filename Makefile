@@ -1,11 +1,13 @@
 # `make run` runs the whole system once, `make test` runs every check, `make help` lists the rest.
 MAKEFLAGS += --no-print-directory
-PYTHON3 ?= python3
 PY := .venv/bin/python
 # `sam build` needs python3.13 on the PATH, and uses the checkout's uv (tools/setup/uv_download.py).
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export MERIDIAN_UV := $(CURDIR)/.meridian/bin/uv
 export SAM_CLI_TELEMETRY := 0
+export PYTHON3
+# A conda set-up may point these at another interpreter's library.
+unexport PYTHONHOME PYTHONPATH
 export __SAM_CLI_APP_DIR := $(CURDIR)/.meridian/sam
 export Q FUNCTION EVENT TRACE FOLLOW CONFIRM
 BENCHMARKS := auth ingest cost stream school
@@ -46,7 +48,7 @@ help: ## List the targets and their options
 	@echo "  destroy    CONFIRM=<stack name> (without it, print what would be deleted and kept)"
 
 setup: ## Create the Python environments (uv, Python 3.13, the packages of uv.lock)
-	@$(PYTHON3) tools/setup/bootstrap.py
+	@tools/setup/start.sh
 
 run: setup ## Build, deploy, replay an access log, print a report, stop
 	@$(PY) -m tools.dev run

@@ -30,8 +30,9 @@ from tools.setup import uv_download  # noqa: E402 - needs the path above
 
 STATE: Final = ROOT / ".meridian"
 UV: Final = STATE / "bin" / "uv"
-#: Free disk that a first set-up needs, environments and cache together.
-NEEDED_BYTES: Final = 1_200_000_000
+#: Free disk that a first set-up needs: environments 1,370 MB and uv's cache 30 MB, which shares the
+#: packages by hard links (`python -m tools.setup.disk_usage`), and 100 MB if uv downloads Python.
+NEEDED_BYTES: Final = 1_500_000_000
 # Compiled at installation: without bytecode, each first start takes seconds longer.
 SYNC: Final = ["sync", "--frozen", "--compile-bytecode"]
 #: Environment, dependency groups, packages to import as a check.
@@ -96,8 +97,12 @@ def uv_environment() -> dict[str, str]:
     """Return the environment for uv: with its folders in the checkout if home is read-only."""
     environment = dict(os.environ)
     environment.pop("VIRTUAL_ENV", None)
-    # A conda or pyenv set-up may name another interpreter or project.
-    for name in ("UV_PYTHON", "UV_PROJECT", "UV_PROJECT_ENVIRONMENT", "PYTHONHOME", "PYTHONPATH"):
+    # A conda or pyenv set-up may name another interpreter or project. uv prefers the interpreter of
+    # an active conda environment, which its owner may delete.
+    for name in (
+        *("UV_PYTHON", "UV_PROJECT", "UV_PROJECT_ENVIRONMENT", "PYTHONHOME", "PYTHONPATH"),
+        *("CONDA_PREFIX", "CONDA_DEFAULT_ENV", "CONDA_PYTHON_EXE", "PYENV_VERSION"),
+    ):
         environment.pop(name, None)
     home = Path(environment.get("HOME") or "/")
     for variable, folder, own in (

@@ -50,7 +50,9 @@ def _parse(*folders: str) -> Iterator[ast.Module]:
 @cache
 def texts() -> set[str]:
     """Return all string expressions of the tools and the emulator, without the prefix "error: "."""
-    return {
+    script = (ROOT / "tools" / "setup" / "start.sh").read_text()
+    echoed = re.findall(r'"error: ([^"]+)"', script)
+    return {re.sub(r"\$\{[^}]+\}", "{}", text) for text in echoed} | {
         text_of(node).strip().removeprefix("error: ").removeprefix("WARNING: ")
         for tree in trees("tools", "aws_emulator")
         for node in ast.walk(tree)

@@ -57,7 +57,14 @@ def test_read_only_home_moves_the_cache_into_the_checkout(monkeypatch: pytest.Mo
 
 
 def test_settings_of_other_environments_do_not_reach_uv(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("VIRTUAL_ENV", "UV_PYTHON", "UV_PROJECT", "PYTHONPATH", "PYTHONHOME"):
+    for name in (
+        "VIRTUAL_ENV",
+        "UV_PYTHON",
+        "UV_PROJECT",
+        "PYTHONPATH",
+        "PYTHONHOME",
+        "CONDA_PREFIX",
+    ):
         monkeypatch.setenv(name, "/elsewhere")
     assert "/elsewhere" not in bootstrap.uv_environment().values()
 
@@ -69,5 +76,5 @@ def test_little_disk_is_refused_before_the_first_write(
         free = bootstrap.NEEDED_BYTES - 1
 
     monkeypatch.setattr("shutil.disk_usage", lambda _path: Usage)
-    with pytest.raises(bootstrap.SetupError, match="needs 1200 MB of free disk"):
+    with pytest.raises(bootstrap.SetupError, match="needs 1500 MB of free disk"):
         bootstrap._check_free_disk()
