@@ -23,11 +23,12 @@ from tools.stack import (
     StackTarget,
     client,
     describe_stack,
-    parameters_of,
 )
 
 #: With the default of 60 seconds, rows would reach the data lake a minute later.
 LOCAL_PARAMETERS: Final = {"EventsBatchingWindow": "1"}
+#: From address of all local emails.
+SENDER: Final = "school@meridian.example"
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,7 @@ def start(
             sam_deployment.build(target, directory / "logs" / "sam-build.log")
         with step("MiniStack"):
             emulator.start_ministack()
+            _enable_email(target)
         _deploy_home(target, url, regions, directory)
         for region in regions[1:]:
             _deploy_regional_stack(StackTarget(target.endpoint, region), directory)
@@ -114,7 +116,6 @@ def start(
                 client("s3", target), deployed.outputs["PortalBucket"], deployed.write_key
             )
             students = create_demo_students(target, deployed.outputs)
-            _verify_email_sender(target)
         _start_event_sources(emulator)
         with step("REST API"):
             api_url = emulator.start_rest_api()
@@ -138,6 +139,7 @@ def _deploy_home(target: StackTarget, url: str, regions: Sequence[str], director
         "PortalOrigins": url,
         "PortalUrl": url,
         "Regions": ",".join(regions),
+        "Sender": SENDER,
     }
     log = directory / "logs" / "sam-deploy.log"
     sam_deployment.deploy(target, parameters | LOCAL_PARAMETERS, log)
@@ -156,12 +158,18 @@ def _deploy_regional_stack(target: StackTarget, directory: Path) -> None:
     sam_deployment.deploy(target, parameters | LOCAL_PARAMETERS, log)
 
 
-def _verify_email_sender(target: StackTarget) -> None:
-    """Create the sender's identity in Amazon SES, which is a manual step on AWS."""
-    (stack,) = client("cloudformation", target).describe_stacks(StackName=target.stack_name)[
-        "Stacks"
-    ]
-    client("sesv2", target).create_email_identity(EmailIdentity=parameters_of(stack)["Sender"])
+def _enable_email(target: StackTarget) -> None:
+    """Verify the sender and leave the sandbox of Amazon SES: manual steps before an AWS deployment.
+
+    Cognito refuses a user pool whose sender isn't verified.
+    """
+    ses = client("sesv2", target)
+    ses.create_email_identity(EmailIdentity=SENDER)
+    ses.put_account_details(
+        MailType="TRANSACTIONAL",
+        WebsiteURL="https://meridian.example",
+        ProductionAccessEnabled=True,
+    )
 
 
 def _start_event_sources(emulator: Emulator) -> None:

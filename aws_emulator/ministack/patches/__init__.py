@@ -27,6 +27,7 @@ from aws_emulator.ministack.patches import (
     jsonata_test_state,
     kinesis_retention,
     log_streams,
+    managed_login_branding,
     nested_stack_attributes,
     nested_stack_rollback,
     nested_stack_transforms,
@@ -46,9 +47,14 @@ from aws_emulator.ministack.patches import (
     token_endpoint,
     topic_encryption,
     ttl_deletions,
+    user_pool_account_states,
+    user_pool_attribute_permissions,
     user_pool_attributes,
+    user_pool_challenges,
     user_pool_clients,
+    user_pool_email,
     user_pool_lookups,
+    user_pool_web_acls,
     weighted_aliases,
     worker_regions,
 )
@@ -71,6 +77,12 @@ _ORDER: Final[tuple[ModuleType, ...]] = (
     topic_encryption,
     user_pool_attributes,
     user_pool_lookups,
+    managed_login_branding,
+    user_pool_account_states,
+    user_pool_attribute_permissions,
+    user_pool_challenges,
+    user_pool_email,
+    user_pool_web_acls,
     user_pool_clients,
     token_endpoint,
     function_runtime,
@@ -116,3 +128,8 @@ def applied_properties() -> dict[str, set[str]]:
         for resource_type, properties in getattr(patch, "PROPERTIES", {}).items():
             applied.setdefault(resource_type, set()).update(properties)
     return applied
+
+
+def provisioned_types() -> set[str]:
+    """Return the resource types that patches provision and MiniStack doesn't know."""
+    return {kind for patch in PATCHES.values() for kind in getattr(patch, "TYPES", ())}

@@ -176,7 +176,7 @@ def distributed_map(emulator: Emulator) -> None:
 
 
 def ses_identities(emulator: Emulator) -> None:
-    """A policy for one identity allows SendEmail from it, and from no other."""
+    """A policy for one identity allows SendEmail from it; the sandbox checks the recipient too."""
     sender, other = (f"{unique('sender')}@app.example" for _ in range(2))
     account = "arn:aws:ses:us-east-1:000000000000:identity"
     ses = emulator.client("sesv2")
@@ -202,6 +202,10 @@ def ses_identities(emulator: Emulator) -> None:
         "Destination": {"ToAddresses": ["user@app.example"]},
         "Content": {"Simple": {"Subject": {"Data": "x"}, "Body": {"Text": {"Data": "x"}}}},
     }
+    assert not ses.get_account()["ProductionAccessEnabled"]
+    with pytest.raises(ClientError, match=r"failed the check .*: user@app\.example"):
+        restricted_ses.send_email(FromEmailAddress=sender, **message)
+    ses.create_email_identity(EmailIdentity="user@app.example")
     assert restricted_ses.send_email(FromEmailAddress=sender, **message)["MessageId"]
     with pytest.raises(ClientError) as caught:
         restricted_ses.send_email(FromEmailAddress=other, **message)

@@ -17,6 +17,7 @@ from aws_emulator.tests.ministack import (
     contracts_reload,
     contracts_services,
     contracts_state_machines,
+    contracts_user_pools,
 )
 from aws_emulator.tests.ministack.running import ROOT, Emulator, running
 
@@ -67,6 +68,12 @@ CONTRACTS: dict[str, Callable[[Emulator], None]] = {
     "function_update_delay": contracts_functions.function_update_delay,
     "user_pool_lookups": contracts_cognito.user_pool_lookups,
     "user_pool_attributes": contracts_properties.user_pool_attributes,
+    "managed_login_branding": contracts_user_pools.managed_login_branding,
+    "user_pool_account_states": contracts_user_pools.user_pool_account_states,
+    "user_pool_attribute_permissions": contracts_user_pools.user_pool_attribute_permissions,
+    "user_pool_challenges": contracts_user_pools.user_pool_challenges,
+    "user_pool_email": contracts_user_pools.user_pool_email,
+    "user_pool_web_acls": contracts_user_pools.user_pool_web_acls,
     "weighted_aliases": contracts_functions.weighted_aliases,
     "worker_regions": contracts_functions.worker_regions,
 }
@@ -92,6 +99,10 @@ def test_contract_fails_without_patch(environments: None, tmp_path: Path, name: 
     ):
         CONTRACTS[name](without)
     print(f"without {name}: {caught.value}")
+
+
+def test_hosted_pages_sign_in_with_emailed_code(emulator: Emulator) -> None:
+    contracts_user_pools.hosted_sign_in_with_code(emulator)
 
 
 def test_import_error_keeps_its_type(emulator: Emulator) -> None:

@@ -1,0 +1,88 @@
+"""Serve managed login only to app clients with a branding style.
+
+Gap: there is no resource type AWS::Cognito::ManagedLoginBranding. The hosted pages of a domain with
+ManagedLoginVersion 2 work without a style, which Cognito answers with an error page.
+Seen in: ministack 1.5.33, cloudformation/provisioners.py, and cognito.py, handle_oauth2_authorize.
+Delete when: the type exists, and a client without a style has no login page.
+
+Sources: Amazon Cognito API reference, CreateUserPoolDomain (ManagedLoginVersion) and
+CreateManagedLoginBranding. The settings and assets of a style have no effect.
+"""
+
+import uuid
+from collections.abc import Callable
+from typing import Any, Final
+
+from aws_emulator.ministack.control_api import ControlApi
+from aws_emulator.ministack.settings import Settings
+from aws_emulator.ministack.symbols import Symbols
+
+type Response = tuple[int, dict[str, str], bytes]
+
+_TYPE: Final = "AWS::Cognito::ManagedLoginBranding"
+TYPES: Final = frozenset({_TYPE})
+#: Key of a pool's record: id of the branding style → app client.
+_STYLES: Final = "_managed_login_styles"
+_PAGE: Final = b"Login pages unavailable. Please contact an administrator."
+
+
+def install(_settings: Settings, _control: ControlApi, _application: Any) -> None:
+    """Provision styles, and require one for the login page."""
+    service = Symbols(
+        "ministack.services.cognito",
+        "_find_pool_by_client_id",
+        "_user_pools",
+        "handle_oauth2_authorize",
+    )
+    gateway = Symbols("ministack.services.cloudformation.provisioners", "_RESOURCE_HANDLERS")
+    gateway["_RESOURCE_HANDLERS"].setdefault(_TYPE, _provisioner(service))
+    service.wrap("handle_oauth2_authorize", lambda original: _requiring_style(service, original))
+
+
+def _provisioner(service: Symbols) -> dict[str, Any]:
+    def styles(props: dict[str, Any]) -> dict[str, str]:
+        pool = service["_user_pools"].get(props["UserPoolId"])
+        if pool is None:
+            raise ValueError(f"The user pool {props['UserPoolId']} does not exist.")
+        found: dict[str, str] = pool.setdefault(_STYLES, {})
+        return found
+
+    def check(props: dict[str, Any]) -> None:
+        if props.get("UseCognitoProvidedValues") and (props.get("Settings") or props.get("Assets")):
+            raise ValueError("UseCognitoProvidedValues excludes Settings and Assets.")
+
+    def create(_logical_id: str, props: dict[str, Any], _stack: str) -> Any:
+        check(props)
+        client = props.get("ClientId", "")
+        if client in styles(props).values():
+            raise ValueError(f"ManagedLoginBrandingExistsException: {client} has a style already.")
+        style = str(uuid.uuid4())
+        styles(props)[style] = client
+        return style, {"ManagedLoginBrandingId": style}
+
+    def update(style: str, _old: Any, props: dict[str, Any], _stack: str) -> Any:
+        check(props)
+        styles(props)[style] = props.get("ClientId", "")
+        return style, {"ManagedLoginBrandingId": style}
+
+    def delete(style: str, props: dict[str, Any]) -> None:
+        pool = service["_user_pools"].get(props["UserPoolId"]) or {}
+        pool.get(_STYLES, {}).pop(style, None)
+
+    return {"create": create, "update": update, "delete": delete}
+
+
+def _requiring_style(
+    service: Symbols, original: Callable[..., Response]
+) -> Callable[..., Response]:
+    def authorize(method: str, path: str, headers: Any, query: dict[str, Any]) -> Response:
+        status, answer_headers, body = original(method, path, headers, query)
+        given = query.get("client_id", "")
+        client_id = given[0] if isinstance(given, list) else given
+        pool = service["_find_pool_by_client_id"](client_id)[1] or {}
+        is_managed = 2 in (pool.get("_managed_login_versions") or {}).values()
+        if status == 200 and is_managed and client_id not in pool.get(_STYLES, {}).values():
+            return 403, {"Content-Type": "text/plain; charset=utf-8"}, _PAGE
+        return status, answer_headers, body
+
+    return authorize
