@@ -19,19 +19,20 @@ ACCOUNT_CREATED: Final = {
     "en": Email(
         "Welcome to Meridian School",
         "Hello $name,\n\nYour account is ready. Sign in with this email address:\n$url\n\n"
-        "The first time you sign in, choose “Forgot password”. We'll send a code to this address."
+        "You don't need a password: we'll send a code to this address each time you sign in."
         "\n\nIf you didn't create an account, you can ignore this email.\n",
     ),
     "hi": Email(
         "विद्यालय में आपका स्वागत है",
         "नमस्ते $name,\n\nआपका खाता तैयार है। इसी ई-मेल पते से साइन इन करें:\n$url\n\n"
-        "पहली बार “पासवर्ड भूल गए” चुनें: हम इस पते पर एक कोड भेजेंगे।\n\n"
+        "पासवर्ड की ज़रूरत नहीं है: हर बार साइन इन करने पर हम इस पते पर एक कोड भेजेंगे।\n\n"
         "यदि आपने खाता नहीं बनाया है, तो इस ई-मेल को अनदेखा करें।\n",
     ),
     "vi": Email(
         "Chào mừng bạn đến với trường",
         "Xin chào $name,\n\nTài khoản của bạn đã sẵn sàng. Hãy đăng nhập bằng địa chỉ email này:\n"
-        "$url\n\nLần đầu tiên, hãy chọn “Quên mật khẩu”: chúng tôi sẽ gửi mã đến địa chỉ này.\n\n"
+        "$url\n\nBạn không cần mật khẩu: mỗi lần đăng nhập, chúng tôi sẽ gửi mã đến địa chỉ này."
+        "\n\n"
         "Nếu bạn không tạo tài khoản, vui lòng bỏ qua email này.\n",
     ),
 }

@@ -29,6 +29,7 @@ MIN_REMAINING_MS: Final = 12_000
 #: Outcome of a message → CloudWatch metric. The idempotency table stores these outcomes.
 METRICS: Final = {
     "sent": "EmailsSent",
+    "no sender": "EmailsSkipped",
     "withdrawn": "EmailsSkipped",
     "unknown": "EmailsSkipped",
     "dead letter": "EmailsRejected",
@@ -51,13 +52,17 @@ def accounts() -> Accounts:
 
 
 def send_email(message: Message) -> str:
-    """Send the message's email; return "sent", or "withdrawn" or "unknown" if it was skipped.
+    """Send the message's email; return "sent", or why it was skipped.
+
+    The reasons are "no sender", "withdrawn" and "unknown".
 
     Raises:
         TransientError: DynamoDB or SES failed temporarily.
         PermanentError: DynamoDB or SES rejected the request.
         SettingsError: An environment variable is missing.
     """
+    if not settings().sender:
+        return "no sender"
     account, person = accounts().account_and_person(message.account_id)
     if account is None or account.status != "active" or person is None:
         return "withdrawn"
@@ -66,7 +71,7 @@ def send_email(message: Message) -> str:
     email = email_templates.render(message.kind, person.locale, person.name, url)
     if recipient is None or email is None:
         return "unknown"
-    ses.send(settings().require("sender"), recipient, email, message.outbox_id)
+    ses.send(settings().sender, recipient, email, message.outbox_id)
     return "sent"
 
 

@@ -1,6 +1,8 @@
 """Cognito adapter: create and delete the user of an account, both idempotent."""
 
+import secrets
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
@@ -11,6 +13,8 @@ from stepfunctions.validation_rules import Person
 if TYPE_CHECKING:
     from mypy_boto3_cognito_idp import CognitoIdentityProviderClient
 
+#: Bytes of the password that a user in FORCE_CHANGE_PASSWORD gets, which is not stored.
+RANDOM_PASSWORD_BYTES: Final = 32
 #: The standard attribute that holds the account id. The username can't hold it, because the pool
 #: uses the email address as username.
 OWNER_ATTRIBUTE: Final = "preferred_username"
@@ -32,12 +36,28 @@ class Users:
     def create(self, account_id: str, person: Person, email: str) -> str | None:
         """Return the `sub` of the account's user, or None if another account owns the address.
 
-        AdminCreateUser isn't idempotent: if the user exists, the method reads its owner.
+        The user can sign in with an emailed code. AdminCreateUser isn't idempotent: if the user
+        exists, the method reads its owner.
 
         Raises:
             TransientError: Cognito failed temporarily, or reported an existing user and returned
                 none.
             PermanentError: Cognito rejected the request.
+        """
+        user = self._create(account_id, person, email) or self._find(email)
+        if user is None:
+            raise TransientError("Cognito reported an existing user but returned none.")
+        if not _is_owned_by(account_id, user.attributes):
+            return None
+        if user.status == "FORCE_CHANGE_PASSWORD":
+            self._confirm(email)
+        return _attribute(user.attributes, "sub")
+
+    def _create(self, account_id: str, person: Person, email: str) -> "_User | None":
+        """Create a user without a password; return None if the address has a user.
+
+        "If you don't specify a value, Amazon Cognito generates one for you unless you have
+        passwordless options active for your user pool" (AdminCreateUser, TemporaryPassword).
         """
         created = aws.ignore_error(
             "UsernameExistsException",
@@ -50,12 +70,23 @@ class Users:
                 MessageAction="SUPPRESS",
             ),
         )
-        if created is not None:
-            return _attribute(created["User"]["Attributes"], "sub")
-        attributes = self._find(email)
-        if attributes is None:
-            raise TransientError("Cognito reported an existing user but returned none.")
-        return _attribute(attributes, "sub") if _is_owned_by(account_id, attributes) else None
+        if created is None:
+            return None
+        user = created["User"]
+        return _User(user["Attributes"], user["UserStatus"])
+
+    def _confirm(self, email: str) -> None:
+        """Leave FORCE_CHANGE_PASSWORD, in which a user can't sign in or reset the password.
+
+        AWS doesn't document the status of a user without a password, and users of an older version
+        have a temporary password that was never sent. "If you set a permanent password, their
+        status becomes Confirmed" (AdminSetUserPassword).
+        """
+        password = secrets.token_urlsafe(RANDOM_PASSWORD_BYTES)
+        with aws.translate_errors("Cognito"):
+            self._cognito.admin_set_user_password(
+                UserPoolId=self._pool, Username=email, Password=password, Permanent=True
+            )
 
     def delete(self, account_id: str, email: str) -> None:
         """Delete the account's user if it exists; never a user of another account.
@@ -64,8 +95,8 @@ class Users:
             TransientError: Cognito failed temporarily.
             PermanentError: Cognito rejected the request.
         """
-        attributes = self._find(email)
-        if attributes is None or not _is_owned_by(account_id, attributes):
+        user = self._find(email)
+        if user is None or not _is_owned_by(account_id, user.attributes):
             return
         aws.ignore_error(
             "UserNotFoundException",
@@ -73,13 +104,21 @@ class Users:
             lambda: self._cognito.admin_delete_user(UserPoolId=self._pool, Username=email),
         )
 
-    def _find(self, email: str) -> Sequence[Mapping[str, Any]] | None:
+    def _find(self, email: str) -> "_User | None":
         user = aws.ignore_error(
             "UserNotFoundException",
             "Cognito",
             lambda: self._cognito.admin_get_user(UserPoolId=self._pool, Username=email),
         )
-        return None if user is None else user["UserAttributes"]
+        return None if user is None else _User(user["UserAttributes"], user["UserStatus"])
+
+
+@dataclass(frozen=True, slots=True)
+class _User:
+    """A user of the pool. `status` is Cognito's UserStatus."""
+
+    attributes: Sequence[Mapping[str, Any]]
+    status: str
 
 
 def _attributes(account_id: str, person: Person, email: str) -> Any:

@@ -18,6 +18,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Response, expect
 
 from tests.support.chromium import launched
+from tests.support.managed_login import sign_in_with_password
 
 pytestmark = pytest.mark.browser
 
@@ -86,9 +87,7 @@ def cookie_names(context: BrowserContext) -> set[str]:
 def sign_in(page: Page, student: Student) -> None:
     """Fill in the managed login page."""
     expect(page).to_have_url(LOGIN_PAGE)
-    page.fill("input[name=username]", student.email)
-    page.fill("input[name=password]", student.password)
-    page.click("[type=submit]")
+    sign_in_with_password(page, student.email, student.password)
 
 
 def payload(token: str) -> str:

@@ -15,7 +15,9 @@ from aws_emulator.ministack.settings import Settings
 from aws_emulator.ministack.symbols import Symbols
 
 #: Type -> what the emulator does not do.
-ACCEPTED_TYPES: Final[dict[str, str]] = {}
+ACCEPTED_TYPES: Final[dict[str, str]] = {
+    "AWS::Cognito::LogDeliveryConfiguration": "no log is written",
+}
 
 
 def install(_settings: Settings, control: ControlApi, _application: Any) -> None:

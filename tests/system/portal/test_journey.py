@@ -10,6 +10,7 @@ from typing import Final
 import pytest
 from playwright.sync_api import Dialog, Page, Route, expect
 
+from tests.support.managed_login import sign_in_with_password
 from tests.system.portal.conftest import Student
 from tests.system.school.school_client import SchoolClient, unique_email
 from tools.dev.system import System
@@ -27,9 +28,7 @@ NAME: Final = 'O\'Brien "Ng\\uyễn" 🎓 <b>'
 def sign_in(page: Page, student: Student, path: str = "/app/") -> None:
     page.goto(path)
     expect(page).to_have_url(LOGIN_PAGE)
-    page.fill("input[name=username]", student.email)
-    page.fill("input[name=password]", student.password)
-    page.click("[type=submit]")
+    sign_in_with_password(page, student.email, student.password)
     page.wait_for_url(lambda url: url.endswith(path))
 
 

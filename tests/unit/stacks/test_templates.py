@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
+from botocore.session import get_session
 
 from tests.support.paths import ROOT
 
@@ -259,3 +260,48 @@ def test_each_bucket_denies_requests_without_tls(path: Path) -> None:
         and statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
     }
     assert of_type(path, "AWS::S3::Bucket").keys() == denied
+
+
+def test_web_acl_blocks_exactly_the_public_operations_of_user_pools() -> None:
+    """The public operations need no IAM credentials; the account workflow's operations do."""
+    model = get_session().get_service_model("cognito-idp")
+    public = {
+        name
+        for name in model.operation_names
+        if "smithy.api#noAuth" in (model.operation_model(name).auth or [])
+        or model.operation_model(name).auth_type == "none"
+    }
+    acl = resources(ROOT / "stacks" / "foundation.yaml")["UserPoolWebAcl"]["Properties"]
+    (rule,) = acl["Rules"]
+    patterns = [
+        statement["RegexMatchStatement"]["RegexString"]
+        for statement in rule["Statement"]["OrStatement"]["Statements"]
+    ]
+    # AWS WAF, "Regex match rule statement": RegexString has 1 to 512 characters.
+    assert max(map(len, patterns)) <= 512
+    blocked = {
+        name
+        for name in model.operation_names
+        if any(re.search(it, f"AWSCognitoIdentityProviderService.{name}") for it in patterns)
+    }
+    assert "InitiateAuth" in public
+    assert blocked == public
+
+
+@pytest.mark.parametrize("name", ["Schema", "AliasAttributes", "UsernameAttributes"])
+def test_user_pool_keeps_properties_that_cannot_be_updated(name: str) -> None:
+    """A new pool would have no users (CloudFormation, AWS::Cognito::UserPool)."""
+    pool = resources(ROOT / "stacks" / "foundation.yaml")["UserPool"]["Properties"]
+    assert pool.get(name) == {"UsernameAttributes": ["email"]}.get(name)
+    assert pool["UsernameConfiguration"] == {"CaseSensitive": False}
+
+
+def test_sender_parameter_accepts_address_or_nothing_in_every_stack() -> None:
+    root = load(ROOT / "template.yaml")["Parameters"]["Sender"]
+    assert root["Default"] == ""
+    for path in (ROOT / "template.yaml", *(ROOT / "stacks").glob("*.yaml")):
+        sender = load(path).get("Parameters", {}).get("Sender")
+        if sender:
+            for value in ("", "school@example.com"):
+                assert re.fullmatch(sender["AllowedPattern"], value), path
+            assert not re.fullmatch(sender["AllowedPattern"], "school")

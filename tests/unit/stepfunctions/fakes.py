@@ -80,9 +80,14 @@ class Table:
 
 
 class Pool:
-    """A Cognito user pool with the email address as username."""
+    """A Cognito user pool with the email address as username.
 
-    def __init__(self) -> None:
+    `status` is the status of new users: CONFIRMED if the pool accepts users without a password.
+    """
+
+    def __init__(self, status: str = "CONFIRMED") -> None:
+        self.status = status
+        self.statuses: dict[str, str] = {}
         self.users: dict[str, list[dict[str, str]]] = {}
         self.errors: list[ClientError] = []
 
@@ -93,13 +98,22 @@ class Pool:
             raise client_error("UsernameExistsException")
         attributes = [*given["UserAttributes"], {"Name": "sub", "Value": f"sub-{len(self.users)}"}]
         self.users[given["Username"]] = attributes
-        return {"User": {"Attributes": attributes}}
+        self.statuses[given["Username"]] = self.status
+        return {"User": {"Attributes": attributes, "UserStatus": self.status}}
+
+    def admin_set_user_password(self, **given: Any) -> Any:
+        self._fail()
+        assert given["Permanent"]
+        assert len(given["Password"]) >= 12
+        self.statuses[given["Username"]] = "CONFIRMED"
+        return {}
 
     def admin_get_user(self, **given: Any) -> Any:
         self._fail()
         if given["Username"] not in self.users:
             raise client_error("UserNotFoundException")
-        return {"UserAttributes": self.users[given["Username"]]}
+        email = given["Username"]
+        return {"UserAttributes": self.users[email], "UserStatus": self.statuses[email]}
 
     def admin_delete_user(self, **given: Any) -> Any:
         self._fail()

@@ -189,6 +189,43 @@ def test_create_retries_when_existing_user_disappears(monkeypatch: pytest.Monkey
         identity_result(monkeypatch, pool, "create")
 
 
+@pytest.mark.parametrize("attempts", [1, 2])
+def test_created_user_can_sign_in_although_pool_sets_temporary_password(
+    monkeypatch: pytest.MonkeyPatch, attempts: int
+) -> None:
+    pool = Pool("FORCE_CHANGE_PASSWORD")
+    for _ in range(attempts):
+        assert identity_result(monkeypatch, pool, "create")["sub"]
+    assert pool.statuses == {"anna@example.com": "CONFIRMED"}
+
+
+def test_retry_confirms_user_without_permanent_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    pool = Pool("FORCE_CHANGE_PASSWORD")
+    create = pool.admin_create_user
+
+    def fail_afterwards(**given: Any) -> Any:
+        created = create(**given)
+        pool.errors = [client_error("TooManyRequestsException")]
+        return created
+
+    monkeypatch.setattr(pool, "admin_create_user", fail_afterwards)
+    with pytest.raises(TransientError):
+        identity_result(monkeypatch, pool, "create")
+    assert pool.statuses == {"anna@example.com": "FORCE_CHANGE_PASSWORD"}
+    monkeypatch.setattr(pool, "admin_create_user", create)
+    identity_result(monkeypatch, pool, "create")
+    assert pool.statuses == {"anna@example.com": "CONFIRMED"}
+
+
+def test_user_of_another_account_keeps_temporary_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    pool = Pool()
+    identity_result(monkeypatch, pool, "create")
+    pool.statuses["anna@example.com"] = "FORCE_CHANGE_PASSWORD"
+    with pytest.raises(IdentityTakenError):
+        identity_result(monkeypatch, pool, "create", "a2")
+    assert pool.statuses == {"anna@example.com": "FORCE_CHANGE_PASSWORD"}
+
+
 # --- relay ----------------------------------------------------------------------------------------
 
 

@@ -1,6 +1,7 @@
 """NotifyFunction: every message is sent, skipped, retried or moved to the dead-letter queue."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from stepfunctions.outbox import Message
 from tests import strategies
 from tests.support.paths import ROOT
 from tests.unit.stacks.test_templates import resources
-from tests.unit.stepfunctions.fakes import ACTIVE, PERSON, Table
+from tests.unit.stepfunctions.fakes import ACTIVE, PERSON, SETTINGS, Table
 
 #: The examples of a property test share the function-scoped fixtures on purpose.
 shared = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -99,6 +100,15 @@ def test_one_email_fits_into_function_timeout() -> None:
     assert (
         ses.READ_TIMEOUT_S * 1000 + 2_000 < notify.MIN_REMAINING_MS < properties["Timeout"] * 1000
     )
+
+
+def test_notifier_skips_emails_without_sender(
+    monkeypatch: pytest.MonkeyPatch, sent: list[Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(notify, "settings", lambda: replace(SETTINGS, sender=""))
+    answer = notified(monkeypatch, sqs_record(GOOD), items=(PERSON, ACTIVE))
+    assert (answer, sent) == ({"batchItemFailures": []}, [])
+    assert '"outcome": "no sender"' in capsys.readouterr().out
 
 
 def test_active_account_gets_email(
