@@ -112,7 +112,11 @@ def _is_blocked(acl: dict[str, Any], target: str) -> bool:
 
 
 def _matches(statement: Statement, target: str) -> bool:
-    """Return whether a statement matches the x-amz-target. Raises ValueError if it can't tell."""
+    """Return whether a statement matches the x-amz-target.
+
+    Raises:
+        ValueError: The statement depends on another part of the request.
+    """
     ((kind, it),) = statement.items()
     match kind:
         case "AndStatement":
@@ -143,6 +147,11 @@ def _is_target(statement: Statement) -> bool:
 
 
 def _transformed(statement: Statement, text: str) -> str:
+    """Return the text as the statement's transformations leave it.
+
+    Raises:
+        ValueError: The emulator lacks a transformation.
+    """
     kinds = {it["Type"] for it in statement["TextTransformations"]}
     if not kinds <= {"NONE", "LOWERCASE"}:
         raise ValueError(f"The emulator lacks the text transformations {sorted(kinds)}.")
@@ -150,6 +159,11 @@ def _transformed(statement: Statement, text: str) -> str:
 
 
 def _compare(constraint: str, searched: str, text: str) -> bool:
+    """Return whether the text satisfies a positional constraint.
+
+    Raises:
+        ValueError: The emulator lacks the constraint.
+    """
     match constraint:
         case "EXACTLY":
             return text == searched
