@@ -101,7 +101,7 @@ def _places(report: Report) -> Plot:
     )
     figure.update_layout(height=_SHORT_PX)
     figure.update_xaxes(title="views")
-    # Two lines leave room for the bars on a phone.
+    # Two lines leave space for the bars on a phone.
     labels = [name.replace(" (", "<br>(") for name in names]
     figure.update_yaxes(type="category", automargin=True, tickvals=names, ticktext=labels)
     return Plot("places", "Geography", f"Views {by}: {places_text(report)}.", figure)

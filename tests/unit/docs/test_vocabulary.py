@@ -44,10 +44,11 @@ EXCLUDED: Final = (
     "CHANGELOG.md",
     "tests/unit/docs/test_vocabulary.py",
     "src/edge_ingest/crawlers.txt",
+    "tools/tests/setup/test_other_pythons.py",  # the shims of pyenv and asdf
 )
 #: "region" in prose, not in an option, a name or a value: --region, region=, region/UUID.
 _REGION: Final = re.compile(
-    r"(?:(?<![\w<{/=.$%-])|(?<=(?:cross|multi)-))regions?(?![\w>}=/(\[]|:(?!\s|$)|[.-]\w)"
+    r"(?:(?<![\w<{/='.$%-])|(?<=(?:cross|multi)-))regions?(?![\w>}=/(\[]|:(?!\s|$)|[.-]\w)"
 )
 _CODE: Final = re.compile(r"`[^`]*`|\"[^\"]*\"|“[^”]*”|https?://\S+|<[^<>]+>|\{[^{}]*\}")
 #: The region of a language tag or of a visitor's address, and an argument's name under "Args:".
