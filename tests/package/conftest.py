@@ -1,10 +1,11 @@
 """Find the packages that `sam build` created, and run their handlers as Lambda does."""
 
+import fcntl
 import json
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.support.paths import ROOT
+from tools.dev.sam_deployment import build_lock
 
 BUILT = ROOT / ".aws-sam" / "build"
 #: An interpreter with the packages of AWS's python3.13 image only.
@@ -41,6 +43,13 @@ for event in json.load(sys.stdin):
         responses.append({"error": type(error).__name__})
 sys.__stdout__.write("\\n" + json.dumps(responses) + "\\n")
 """
+
+
+@pytest.fixture(scope="package")
+def sam_build(sam_build: None) -> Iterator[None]:
+    """The output of `sam build`, which doesn't change during the tests of the packages."""
+    with build_lock(fcntl.LOCK_SH):
+        yield
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ GROUPS: Final[dict[str, tuple[str, ...]]] = {
     "regions": ("tests/system/test_degraded_network.py", "tests/system/test_regions.py"),
     "poller": ("aws_emulator/tests/event_sources/",),
     "edge": ("aws_emulator/tests/cloudfront/",),
-    # The commands build, and the tests of the packages read the build.
+    # The commands of test_faults.py build, and wait for the tests of the packages, which read it.
     "build": ("tests/package/", "tests/system/test_faults.py"),
     "emulator": ("aws_emulator/tests/ministack/",),
     "states": ("tests/system/stepfunctions/",),

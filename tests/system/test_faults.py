@@ -17,8 +17,8 @@ from tests.support.waiting import wait_until
 # The commands build too: they run in the process of the tests that read the build, one by one.
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("sam_build")]
 
-#: Includes the build and the deployment.
-STARTED_WITHIN_S = 180
+#: Includes the build, which waits for the deployments of other processes, and the deployment.
+STARTED_WITHIN_S = 600
 ENDED_WITHIN_S = 120
 
 

@@ -18,7 +18,7 @@ def build(target: StackTarget, log: Path) -> None:
     Raises:
         CommandError: `sam build` failed.
     """
-    with _build_lock(fcntl.LOCK_EX), step("sam build") as progress:
+    with build_lock(fcntl.LOCK_EX), step("sam build") as progress:
         sam_cli.build(SamProject(ROOT, "default"), target.environment(), log, _note(progress))
 
 
@@ -28,7 +28,7 @@ def deploy(target: StackTarget, parameters: Mapping[str, str], log: Path) -> Non
     Raises:
         CommandError: The deployment failed; the message contains CloudFormation's reason.
     """
-    with _build_lock(fcntl.LOCK_SH), step(f"sam deploy ({target.region})") as progress:
+    with build_lock(fcntl.LOCK_SH), step(f"sam deploy ({target.region})") as progress:
         sam_cli.deploy(
             SamProject(ROOT, "local"),
             target.regional_endpoint,
@@ -45,7 +45,7 @@ def _note(progress: Step) -> Callable[[str], None]:
 
 
 @contextmanager
-def _build_lock(kind: int) -> Iterator[None]:
+def build_lock(kind: int) -> Iterator[None]:
     """Hold the checkout's build lock: concurrent runs share .aws-sam/build.
 
     A build writes it (LOCK_EX), and deployments read it (LOCK_SH).
