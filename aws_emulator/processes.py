@@ -298,7 +298,8 @@ def free_port() -> int:
     Raises:
         CommandError: no port is free.
     """
-    for port in random.SystemRandom().sample(FREE_PORTS, len(FREE_PORTS)):
+    start = random.SystemRandom().randrange(len(FREE_PORTS))
+    for port in (*FREE_PORTS[start:], *FREE_PORTS[:start]):
         if port in _returned_ports:
             continue
         with socket.socket() as probe, contextlib.suppress(OSError):
