@@ -1,10 +1,16 @@
-"""Two demo students in the emulator's user pool: one in the paying group, one outside it."""
+"""Students in the emulator's user pool: create or change one, or create two for a demo."""
 
 import secrets
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
+from botocore.exceptions import ClientError
+
+from aws_emulator.errors import CommandError
 from tools.stack import StackTarget, client
+
+if TYPE_CHECKING:
+    from mypy_boto3_cognito_idp import CognitoIdentityProviderClient
 
 #: The group that may read /premium/ (stacks/foundation.yaml).
 PAYING_GROUP: Final = "paying"
@@ -20,13 +26,15 @@ class DemoStudent:
     token: str = field(repr=False)
 
 
-def create_demo_students(target: StackTarget, outputs: dict[str, str]) -> list[DemoStudent]:
-    """Create a paying and a non-paying student, and sign both in."""
-    cognito = client("cognito-idp", target)
-    pool, app_client = outputs["UserPoolId"], outputs["UserPoolClientId"]
-    students = []
-    for name, paying in (("paying.student", True), ("new.student", False)):
-        email, password = f"{name}@example.com", secrets.token_urlsafe(12)
+def put_user(
+    cognito: "CognitoIdentityProviderClient", pool: str, email: str, password: str, *, paying: bool
+) -> None:
+    """Create a user with a verified address, or change an existing one.
+
+    Raises:
+        CommandError: Cognito refused the user.
+    """
+    try:
         cognito.admin_create_user(
             UserPoolId=pool,
             Username=email,
@@ -36,11 +44,30 @@ def create_demo_students(target: StackTarget, outputs: dict[str, str]) -> list[D
                 {"Name": "email_verified", "Value": "true"},
             ],
         )
-        cognito.admin_set_user_password(
-            UserPoolId=pool, Username=email, Password=password, Permanent=True
-        )
-        if paying:
-            cognito.admin_add_user_to_group(UserPoolId=pool, Username=email, GroupName=PAYING_GROUP)
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "UsernameExistsException":
+            raise CommandError(f"Can't create {email}: {error}") from error
+    cognito.admin_set_user_password(
+        UserPoolId=pool, Username=email, Password=password, Permanent=True
+    )
+    change = cognito.admin_add_user_to_group
+    if not paying:
+        change = cognito.admin_remove_user_from_group
+    change(UserPoolId=pool, Username=email, GroupName=PAYING_GROUP)
+
+
+def create_demo_students(target: StackTarget, outputs: dict[str, str]) -> list[DemoStudent]:
+    """Create a paying and a non-paying student, and sign both in.
+
+    Raises:
+        CommandError: Cognito refused a user.
+    """
+    cognito = client("cognito-idp", target)
+    pool, app_client = outputs["UserPoolId"], outputs["UserPoolClientId"]
+    students = []
+    for name, paying in (("paying.student", True), ("new.student", False)):
+        email, password = f"{name}@example.com", secrets.token_urlsafe(12)
+        put_user(cognito, pool, email, password, paying=paying)
         response = cognito.admin_initiate_auth(
             UserPoolId=pool,
             ClientId=app_client,

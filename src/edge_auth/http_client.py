@@ -3,7 +3,7 @@
 Plain HTTP is allowed to the loopback host only, for the local emulator.
 
 The client is separate from edge_ingest's on purpose. edge_ingest sends every request to Kinesis, so
-it reuses connections over sockets and avoids http.client, which costs 25 ms of a cold start.
+it reuses connections over sockets and avoids http.client, which is slow to import.
 edge_auth sends a request only at sign-in, refresh, sign-out and for an unknown signing key, and
 imports this module only then. A shared module would add edge_ingest's code to every cold start and
 to a package that is limited to 64 KB (docs/decisions/0005).

@@ -78,7 +78,7 @@ def parse_query(text: str) -> dict[str, str]:
     """Parse a query string. The first value of a repeated name wins."""
     if not text:
         return {}
-    from urllib.parse import parse_qsl  # 3 ms of a cold start, and few requests have a query string
+    from urllib.parse import parse_qsl  # slow to import, and few requests have a query string
 
     parameters: dict[str, str] = {}
     # CloudFront limits a URL to 8,192 bytes, which bounds the number of fields too.

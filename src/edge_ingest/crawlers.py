@@ -8,7 +8,7 @@ import re
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-_LIST_FILE: Final = os.path.join(os.path.dirname(__file__), "crawlers.txt")  # noqa: PTH118, PTH120 - importing pathlib adds 6 ms to a cold start
+_LIST_FILE: Final = os.path.join(os.path.dirname(__file__), "crawlers.txt")  # noqa: PTH118, PTH120 - pathlib is slow to import
 
 
 class _Crawlers(NamedTuple):

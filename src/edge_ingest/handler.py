@@ -17,7 +17,7 @@ from edge_ingest.errors import SettingsError
 from edge_ingest.kinesis import KinesisClient, endpoint_of
 
 # Lambda@Edge doesn't support environment variables, so the deployment adds a file to the package.
-_SETTINGS_FILE: Final = os.path.join(os.path.dirname(os.path.dirname(__file__)), "settings.json")  # noqa: PTH118, PTH120 - importing pathlib adds 8 ms to a cold start
+_SETTINGS_FILE: Final = os.path.join(os.path.dirname(os.path.dirname(__file__)), "settings.json")  # noqa: PTH118, PTH120 - pathlib is slow to import
 
 
 class LambdaContext(Protocol):
@@ -60,7 +60,7 @@ def _warm_up() -> None:
     """Do the CPU-intensive setup during Lambda's init phase.
 
     Lambda runs the init phase with a full vCPU and invocations with a share that depends on the
-    memory size: creating a TLS context takes 45 ms during init, and a second at 128 MB.
+    memory size, so creating a TLS context during an invocation would take many times longer.
     """
     with suppress(SettingsError):  # the handler reports it in the response to each request
         collector()

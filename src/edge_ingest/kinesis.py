@@ -1,6 +1,6 @@
 """The Kinesis Data Streams adapter: PutRecords over HTTP, errors as `KinesisError`.
 
-`delivery` calls it. boto3 would add 350 ms to a cold start.
+`delivery` calls it. boto3 is too slow to import in a cold start.
 """
 
 import os

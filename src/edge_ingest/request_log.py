@@ -40,5 +40,5 @@ def write(entry: LogEntry, sample: float, print_line: Callable[[str], object] = 
 
 
 def _sampled(sample: float) -> bool:
-    # Importing the random module adds 6 ms to a cold start.
+    # The random module would slow down the cold start.
     return int.from_bytes(os.urandom(4)) < sample * 2**32

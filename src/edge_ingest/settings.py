@@ -4,7 +4,7 @@
 This module imports only the standard library and `errors`, so that `edge_settings` can include it
 without msgspec. It shares no code with `edge_auth.settings`: the functions are separate packages, a
 shared module would save about 30 lines, and `edge_auth` uses regular expressions, which this module
-avoids because compiling one adds 1 ms to a cold start. The document:
+avoids because compiling one slows down the cold start. The document:
 
     {"schema": 1,
      "stream": "meridian-prod-events",            the stream's name, the same in each Region
@@ -37,7 +37,7 @@ SCHEMA: Final = 1
 type IpRule = Literal["truncate", "hash", "drop"]
 type SignalRule = Literal["anonymise", "ignore"]
 
-# Sets of characters: compiling a regular expression adds 1 ms to a cold start.
+# Sets of characters: compiling a regular expression slows down the cold start.
 _LOWER: Final = "abcdefghijklmnopqrstuvwxyz0123456789-"
 _NAME: Final = _LOWER + _LOWER.upper() + "_."  # Kinesis, CreateStream: StreamName
 _COOKIE: Final = _NAME.replace(".", "")

@@ -6,10 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from botocore.exceptions import ClientError
-
 from aws_emulator.errors import CommandError
-from tools.demo_students import PAYING_GROUP
+from tools.demo_students import PAYING_GROUP, put_user
 from tools.paths import STATE
 from tools.stack import StackTarget, client, describe_stack, find_running_stack
 
@@ -71,21 +69,4 @@ def put_student(target: StackTarget, options: StudentOptions) -> None:
     """
     cognito = client("cognito-idp", target)
     pool = describe_stack(target).outputs["UserPoolId"]
-    user = {"UserPoolId": pool, "Username": options.email}
-    try:
-        cognito.admin_create_user(
-            **user,
-            MessageAction="SUPPRESS",
-            UserAttributes=[
-                {"Name": "email", "Value": options.email},
-                {"Name": "email_verified", "Value": "true"},
-            ],
-        )
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "UsernameExistsException":
-            raise CommandError(f"Can't create {options.email}: {error}") from error
-    cognito.admin_set_user_password(**user, Password=options.password, Permanent=True)
-    change = cognito.admin_add_user_to_group
-    if not options.paying:
-        change = cognito.admin_remove_user_from_group
-    change(**user, GroupName=PAYING_GROUP)
+    put_user(cognito, pool, options.email, options.password, paying=options.paying)
