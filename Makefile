@@ -92,6 +92,7 @@ prove: setup ## Run the stream processor against 20,000 random fault histories a
 
 check: setup ## Lint, type checks and unit tests, side by side
 	@$(MAKE) -j 3 lint types unit
+	@$(PY) -m aws_emulator.refusals
 
 lint: setup ## Run ruff, and cfn-lint on all templates
 	@.venv/bin/ruff check --no-cache .

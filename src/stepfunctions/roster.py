@@ -36,8 +36,8 @@ class Roster:
     """A valid roster.
 
     `file_id` is the SHA-256 of the uploaded content. `text` is the normalized CSV that the state
-    machine reads: UTF-8 without a byte order mark, commas, known columns, and no trailing empty
-    rows.
+    machine reads: UTF-8 without a byte order mark, commas, known columns, repeated backslashes, and
+    no trailing empty rows.
     """
 
     file_id: str
@@ -68,7 +68,12 @@ def parse(content: bytes) -> Roster:
         raise RosterError(f"The file has more than {MAX_ROWS} rows.")
     # A row with too many cells is ambiguous: clear it, so that the workflow rejects it.
     unambiguous = [row if len(row) <= len(columns) else [] for row in rows]
-    padded = [[*row, *[""] * (len(columns) - len(row))] for row in unambiguous]
+    # "How Step Functions parses input CSV files": "A backslash followed by any other character is
+    # silently removed. You can preserve backslashes by repeating them."
+    padded = [
+        [cell.replace("\\", "\\\\") for cell in (*row, *[""] * (len(columns) - len(row)))]
+        for row in unambiguous
+    ]
     return Roster(hashlib.sha256(content).hexdigest(), len(rows), _csv([columns, *padded]))
 
 

@@ -150,3 +150,22 @@ def express_executions(emulator: Emulator) -> None:
     assert machines.list_executions(mapRunArn=run["mapRunArn"])["executions"] == []
     counts = machines.describe_map_run(mapRunArn=run["mapRunArn"])["itemCounts"]
     assert (counts["succeeded"], counts["total"]) == (1, 1)
+
+
+def execution_limits(emulator: Emulator) -> None:
+    """An execution with an invalid name does not start."""
+    with pytest.raises(ClientError, match="InvalidName"):
+        emulator.client("stepfunctions").start_execution(
+            stateMachineArn="arn:aws:states:us-east-1:000000000000:stateMachine:any", name="a b"
+        )
+
+
+def state_machine_validation(emulator: Emulator) -> None:
+    """A definition with a transition to a missing state is refused."""
+    definition = {"StartAt": "A", "States": {"A": {"Type": "Pass", "Next": "B"}}}
+    with pytest.raises(ClientError, match="InvalidDefinition"):
+        emulator.client("stepfunctions").create_state_machine(
+            name=unique("invalid"),
+            definition=json.dumps(definition),
+            roleArn="arn:aws:iam::000000000000:role/any",
+        )

@@ -237,3 +237,26 @@ def stream_pollers(emulator: Emulator) -> None:
     assert groups["logGroups"] == []
     mappings = emulator.client("lambda").list_event_source_mappings(FunctionName=name)
     assert len(mappings["EventSourceMappings"]) == 1
+
+
+def payload_limits(emulator: Emulator) -> None:
+    """Lambda refuses an asynchronous request over 1 MB."""
+    with pytest.raises(ClientError, match="RequestTooLarge"):
+        emulator.client("lambda").invoke(
+            FunctionName="any", InvocationType="Event", Payload=b"{}" + b" " * 1_048_576
+        )
+
+
+def mapping_limits(emulator: Emulator) -> None:
+    """Lambda refuses a mapping whose batches are larger than those of its source."""
+    name = unique("limits")
+    emulator.deploy(
+        stack(Role=ROLE, Limits=function(name, "def handler(event, context):\n    pass\n")), name
+    )
+    emulator.client("sqs").create_queue(QueueName=name)
+    with pytest.raises(ClientError, match="MaximumBatchingWindowInSeconds"):
+        emulator.client("lambda").create_event_source_mapping(
+            FunctionName=name,
+            EventSourceArn=f"arn:aws:sqs:us-east-1:000000000000:{name}",
+            BatchSize=11,
+        )

@@ -175,6 +175,42 @@ def distributed_map(emulator: Emulator) -> None:
     assert json.loads(last["output"]) == {"all": ["w05", "w17"]}
 
 
+def delimited_items(emulator: Emulator) -> None:
+    """A Distributed Map removes backslashes from its CSV items, or takes them as escapes."""
+    bucket = unique("items")
+    storage = emulator.client("s3")
+    storage.create_bucket(Bucket=bucket)
+    text = 'name,more\nC:\\\\a,x\\y\nDan\\,music,{""a"":1}\n"two\nlines, ""quoted""",\n'
+    storage.put_object(Bucket=bucket, Key="a.csv", Body=text.encode())
+    rows = {
+        "Type": "Map",
+        "ItemReader": {
+            "Resource": "arn:aws:states:::s3:getObject",
+            "ReaderConfig": {"InputType": "CSV", "CSVHeaderLocation": "FIRST_ROW"},
+            "Parameters": {"Bucket": bucket, "Key": "a.csv"},
+        },
+        "ItemProcessor": {
+            "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "EXPRESS"},
+            "StartAt": "Child",
+            "States": {"Child": {"Type": "Pass", "End": True}},
+        },
+        "End": True,
+    }
+    name = unique("items")
+    made = machine(json.dumps({"StartAt": "Rows", "States": {"Rows": rows}}), StateMachineName=name)
+    emulator.deploy(stack(Role=ROLE, Machine=made), name)
+    started = emulator.client("stepfunctions").start_execution(
+        stateMachineArn=f"arn:aws:states:us-east-1:000000000000:stateMachine:{name}"
+    )["executionArn"]
+    last = ended(emulator, started)
+    assert last["status"] == "SUCCEEDED", last
+    assert json.loads(last["output"]) == [
+        {"name": "C:\\a", "more": "xy"},
+        {"name": "Dan,music", "more": '{"a":1}'},
+        {"name": 'two\nlines, "quoted"', "more": ""},
+    ]
+
+
 def ses_identities(emulator: Emulator) -> None:
     """A policy for one identity allows SendEmail from it; the sandbox checks the recipient too."""
     sender, other = (f"{unique('sender')}@app.example" for _ in range(2))

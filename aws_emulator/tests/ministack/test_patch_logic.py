@@ -1,11 +1,14 @@
 """Logic of the patches that needs no running MiniStack."""
 
+import csv
+import io
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aws_emulator.ministack import delimited_text
 from aws_emulator.ministack.patches import bucket_properties, region_outage, weighted_aliases
 
 _WEIGHTS = st.dictionaries(st.sampled_from(["1", "2", "3", "4"]), st.floats(0, 0.25), max_size=4)
@@ -71,3 +74,34 @@ def test_other_request_has_no_region(path: str) -> None:
 def test_unsupported_lifecycle_rule_is_rejected() -> None:
     with pytest.raises(ValueError, match="TagFilters"):
         bucket_properties._lifecycle_rule({"Status": "Enabled", "TagFilters": []})
+
+
+@pytest.mark.parametrize(
+    ("text", "records"),
+    [
+        # "How Step Functions parses input CSV files": its examples and rules.
+        ("path,size\nC:\\\\Program Files\\\\MyApp.exe,6534512\n",
+         [["path", "size"], ["C:\\Program Files\\MyApp.exe", "6534512"]]),
+        ('abc,123,"commas, (""), and a newline (\n)",{""MyKey"":""MyValue""},"[1,2,3]"\n',
+         [["abc", "123", 'commas, ("), and a newline (\n)', '{"MyKey":"MyValue"}', "[1,2,3]"]]),
+        ("a\\b,c\\,d\r\ne", [["ab", "c,d"], ["e"]]),
+        ("a,\n,b", [["a", ""], ["", "b"]]),
+        ('"",x\n', [["", "x"]]),
+        ("", []),
+    ],
+)  # fmt: skip
+def test_delimited_text_follows_rules_of_step_functions(
+    text: str, records: list[list[str]]
+) -> None:
+    assert delimited_text.parse(text) == records
+
+
+@given(st.lists(st.lists(st.text(), min_size=2, max_size=3), min_size=1, max_size=4))
+def test_delimited_text_with_repeated_backslashes_keeps_every_field(
+    records: list[list[str]],
+) -> None:
+    written = io.StringIO(newline="")
+    csv.writer(written).writerows(
+        [[field.replace("\\", "\\\\") for field in record] for record in records]
+    )
+    assert delimited_text.parse(written.getvalue()) == records

@@ -20,6 +20,7 @@ from aws_emulator.tests.ministack import (
     contracts_user_pools,
 )
 from aws_emulator.tests.ministack.running import ROOT, Emulator, running
+from aws_emulator.tests.refusals import test_kinesis, test_messaging, test_s3
 
 #: One contract per patch. Further contracts of a patch have separate tests below.
 CONTRACTS: dict[str, Callable[[Emulator], None]] = {
@@ -27,6 +28,14 @@ CONTRACTS: dict[str, Callable[[Emulator], None]] = {
     "accepted_types": contracts_deployment.accepted_types,
     "user_pool_clients": contracts_cognito.user_pool_clients,
     "bucket_properties": contracts_properties.bucket_properties,
+    "event_limits": test_messaging.test_eventbridge_rejects_detail_that_is_not_json_object,
+    "execution_limits": contracts_executions.execution_limits,
+    "state_machine_validation": contracts_executions.state_machine_validation,
+    "mapping_limits": contracts_functions.mapping_limits,
+    "object_limits": test_s3.test_s3_refuses_key_over_1024_bytes,
+    "payload_limits": contracts_functions.payload_limits,
+    "record_limits": test_kinesis.test_kinesis_refuses_record_over_1_mib,
+    "delimited_items": contracts_state_machines.delimited_items,
     "distributed_map": contracts_state_machines.distributed_map,
     "fault_injection": contracts_services.fault_injection,
     "execution_start_delay": contracts_services.execution_start_delay,

@@ -1,0 +1,37 @@
+"""Shared by the tests of refusals: the expected error of one call."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from aws_emulator.tests.ministack.running import Emulator, unique
+
+
+def refused(code: str | None, call: Callable[..., Any], **arguments: Any) -> str:
+    """Make a call that AWS refuses with this error code; return the error message.
+
+    `code` is None where the AWS page states no error code.
+    """
+    with pytest.raises(ClientError) as caught:
+        call(**arguments)
+    error = caught.value.response["Error"]
+    assert code in {error["Code"], None}, error
+    return str(error["Message"])
+
+
+def create_table(emulator: Emulator, *, sort_key: bool = False) -> str:
+    """Create a table with the string key `id`, and `at` as its sort key; return its name."""
+    keys = ["id", "at"] if sort_key else ["id"]
+    name = unique("table")
+    emulator.client("dynamodb").create_table(
+        TableName=name,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
+        KeySchema=[
+            {"AttributeName": key, "KeyType": kind}
+            for key, kind in zip(keys, ("HASH", "RANGE"), strict=False)
+        ],
+    )
+    return name

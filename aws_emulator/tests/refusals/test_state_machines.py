@@ -1,0 +1,181 @@
+"""Requests and executions that Step Functions refuses."""
+
+import json
+from typing import Any
+
+import pytest
+
+from aws_emulator.tests.ministack.running import Emulator, unique
+from aws_emulator.tests.refusals.refusing import refused
+from aws_emulator.tests.waiting import wait_until
+
+KIB = 1024
+PASS = {"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}}
+
+
+@pytest.fixture(scope="module")
+def role(emulator: Emulator) -> str:
+    """Create a role for state machines; return its ARN."""
+    trust = {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Principal": {"Service": "states.amazonaws.com"},
+                "Action": "sts:AssumeRole",
+            }
+        ],
+    }
+    made = emulator.client("iam").create_role(
+        RoleName=unique("states"), AssumeRolePolicyDocument=json.dumps(trust)
+    )
+    return str(made["Role"]["Arn"])
+
+
+def create(
+    emulator: Emulator, role: str, definition: dict[str, Any], kind: str = "STANDARD"
+) -> str:
+    """Create a state machine; return its ARN."""
+    made = emulator.client("stepfunctions").create_state_machine(
+        name=unique("machine"), definition=json.dumps(definition), roleArn=role, type=kind
+    )
+    return str(made["stateMachineArn"])
+
+
+def finished(emulator: Emulator, machine: str, given: str = "{}") -> dict[str, Any]:
+    """Run an execution to its end; return its description."""
+    client = emulator.client("stepfunctions")
+    arn = client.start_execution(stateMachineArn=machine, input=given)["executionArn"]
+
+    def ended() -> dict[str, Any] | None:
+        found: dict[str, Any] = client.describe_execution(executionArn=arn)
+        return None if found["status"] == "RUNNING" else found
+
+    return wait_until(ended, "the execution")
+
+
+@pytest.mark.parametrize("name", ["n" * 81, "with space", "a:b", "a#b"])
+def test_states_refuses_invalid_name(emulator: Emulator, role: str, name: str) -> None:
+    client = emulator.client("stepfunctions")
+    refused(
+        "InvalidName",
+        client.create_state_machine,
+        name=name,
+        definition=json.dumps(PASS),
+        roleArn=role,
+    )
+    machine = create(emulator, role, PASS)
+    refused("InvalidName", client.start_execution, stateMachineArn=machine, name=name)
+
+
+def test_states_refuses_input_over_256_kib(emulator: Emulator, role: str) -> None:
+    client, machine = emulator.client("stepfunctions"), create(emulator, role, PASS)
+    longest = 256 * KIB - len('""')
+    client.start_execution(stateMachineArn=machine, input=json.dumps("x" * longest))
+    refused(
+        "InvalidExecutionInput",
+        client.start_execution,
+        stateMachineArn=machine,
+        input=json.dumps("x" * (longest + 1)),
+    )
+
+
+def test_states_refuses_input_that_is_not_json(emulator: Emulator, role: str) -> None:
+    start = emulator.client("stepfunctions").start_execution
+    machine = create(emulator, role, PASS)
+    refused("InvalidExecutionInput", start, stateMachineArn=machine, input="{")
+
+
+def test_states_refuses_same_execution_name_with_other_input(emulator: Emulator, role: str) -> None:
+    wait = {"StartAt": "W", "States": {"W": {"Type": "Wait", "Seconds": 600, "End": True}}}
+    client, machine = emulator.client("stepfunctions"), create(emulator, role, wait)
+    first = client.start_execution(stateMachineArn=machine, name="one", input='{"a":1}')
+    again = client.start_execution(stateMachineArn=machine, name="one", input='{"a":1}')
+    assert first["executionArn"] == again["executionArn"]
+    refused(
+        "ExecutionAlreadyExists",
+        client.start_execution,
+        stateMachineArn=machine,
+        name="one",
+        input='{"a":2}',
+    )
+    client.stop_execution(executionArn=first["executionArn"])
+    refused(
+        "ExecutionAlreadyExists",
+        client.start_execution,
+        stateMachineArn=machine,
+        name="one",
+        input='{"a":1}',
+    )
+
+
+def test_states_fails_execution_whose_output_exceeds_256_kib(emulator: Emulator, role: str) -> None:
+    doubling = {
+        "QueryLanguage": "JSONata",
+        "StartAt": "Double",
+        "States": {
+            "Double": {
+                "Type": "Pass",
+                "Output": "{% {'a': $states.input.a & $states.input.a} %}",
+                "End": True,
+            }
+        },
+    }
+    machine = create(emulator, role, doubling)
+    small = finished(emulator, machine, json.dumps({"a": "x" * 100 * KIB}))
+    assert small["status"] == "SUCCEEDED"
+    large = finished(emulator, machine, json.dumps({"a": "x" * 140 * KIB}))
+    assert (large["status"], large.get("error")) == ("FAILED", "States.DataLimitExceeded")
+
+
+def test_states_refuses_definition_over_1_mb(emulator: Emulator, role: str) -> None:
+    definition = {**PASS, "Comment": "x" * 1_048_576}
+    refused(
+        "InvalidDefinition",
+        emulator.client("stepfunctions").create_state_machine,
+        name=unique("large"),
+        definition=json.dumps(definition),
+        roleArn=role,
+    )
+
+
+@pytest.mark.parametrize(
+    "definition",
+    [
+        {"States": {"Done": {"Type": "Succeed"}}},
+        {"StartAt": "Missing", "States": {"Done": {"Type": "Succeed"}}},
+        {"StartAt": "A", "States": {"A": {"Type": "Pass", "Next": "Missing"}}},
+        {"StartAt": "A", "States": {"A": {"Type": "Pass"}}},
+        {"StartAt": "A", "States": {"A": {"Type": "Unknown", "End": True}}},
+        {
+            "StartAt": "A",
+            "States": {
+                "A": {
+                    "Type": "Task",
+                    "Resource": "arn:aws:states:::lambda:invoke",
+                    "Retry": [
+                        {"ErrorEquals": ["States.ALL"]},
+                        {"ErrorEquals": ["States.Timeout"]},
+                    ],
+                    "End": True,
+                }
+            },
+        },
+        {
+            "QueryLanguage": "JSONata",
+            "StartAt": "A",
+            "States": {"A": {"Type": "Pass", "OutputPath": "$.a", "End": True}},
+        },
+    ],
+    ids=["no StartAt", "StartAt", "Next", "no End", "Type", "States.ALL", "JSONata"],
+)
+def test_states_refuses_invalid_definition(
+    emulator: Emulator, role: str, definition: dict[str, Any]
+) -> None:
+    refused(
+        "InvalidDefinition",
+        emulator.client("stepfunctions").create_state_machine,
+        name=unique("invalid"),
+        definition=json.dumps(definition),
+        roleArn=role,
+    )
