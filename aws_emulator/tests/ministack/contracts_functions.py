@@ -16,6 +16,7 @@ from botocore.exceptions import ClientError
 from aws_emulator.ministack.patches.execution_environments import MAX_PROCESSES
 from aws_emulator.tests.ministack.running import Emulator, unique
 from aws_emulator.tests.ministack.templates import ROLE, function, package, stack
+from aws_emulator.tests.refusals.refusing import refused
 
 _INSPECT = """
 import importlib.util, os, sys
@@ -241,10 +242,13 @@ def stream_pollers(emulator: Emulator) -> None:
 
 def payload_limits(emulator: Emulator) -> None:
     """Lambda refuses an asynchronous request over 1 MB."""
-    with pytest.raises(ClientError, match="RequestTooLarge"):
-        emulator.client("lambda").invoke(
-            FunctionName="any", InvocationType="Event", Payload=b"{}" + b" " * 1_048_576
-        )
+    refused(
+        "RequestTooLargeException",
+        emulator.client("lambda").invoke,
+        FunctionName="any",
+        InvocationType="Event",
+        Payload=b"{}" + b" " * 1_048_576,
+    )
 
 
 def mapping_limits(emulator: Emulator) -> None:
@@ -254,9 +258,10 @@ def mapping_limits(emulator: Emulator) -> None:
         stack(Role=ROLE, Limits=function(name, "def handler(event, context):\n    pass\n")), name
     )
     emulator.client("sqs").create_queue(QueueName=name)
-    with pytest.raises(ClientError, match="MaximumBatchingWindowInSeconds"):
-        emulator.client("lambda").create_event_source_mapping(
-            FunctionName=name,
-            EventSourceArn=f"arn:aws:sqs:us-east-1:000000000000:{name}",
-            BatchSize=11,
-        )
+    refused(
+        "InvalidParameterValueException",
+        emulator.client("lambda").create_event_source_mapping,
+        FunctionName=name,
+        EventSourceArn=f"arn:aws:sqs:us-east-1:000000000000:{name}",
+        BatchSize=11,
+    )

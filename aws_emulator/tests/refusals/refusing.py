@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import Any
 
-import pytest
 from botocore.exceptions import ClientError
 
 from aws_emulator.tests.ministack.running import Emulator, unique
@@ -13,10 +12,17 @@ def refused(code: str | None, call: Callable[..., Any], **arguments: Any) -> str
     """Make a call that AWS refuses with this error code; return the error message.
 
     `code` is None where the AWS page states no error code.
+
+    Raises:
+        AssertionError: The call succeeds, or fails with another error code.
     """
-    with pytest.raises(ClientError) as caught:
+    try:
         call(**arguments)
-    error = caught.value.response["Error"]
+    except ClientError as failure:
+        error = failure.response["Error"]
+    else:
+        # Not pytest.fail: the tests of the patches expect an AssertionError without the patch.
+        raise AssertionError(f"{getattr(call, '__name__', call)} was not refused")
     assert code in {error["Code"], None}, error
     return str(error["Message"])
 

@@ -109,7 +109,7 @@ def test_states_refuses_same_execution_name_with_other_input(emulator: Emulator,
     )
 
 
-def test_states_fails_execution_whose_output_exceeds_256_kib(emulator: Emulator, role: str) -> None:
+def test_states_fails_execution_over_256_kib_of_output(emulator: Emulator, role: str) -> None:
     doubling = {
         "QueryLanguage": "JSONata",
         "StartAt": "Double",
