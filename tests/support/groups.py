@@ -18,11 +18,11 @@ GROUPS: Final[dict[str, tuple[str, ...]]] = {
     ),
     "events": ("tests/system/",),
     "regions": ("tests/system/test_degraded_network.py", "tests/system/test_regions.py"),
-    "poller": ("aws_emulator/tests/event_sources/",),
-    "edge": ("aws_emulator/tests/cloudfront/",),
     # The commands of test_faults.py build, and wait for the tests of the packages, which read it.
     "build": ("tests/package/", "tests/system/test_faults.py"),
+    "poller": ("aws_emulator/tests/event_sources/",),
     "emulator": ("aws_emulator/tests/ministack/",),
+    "edge": ("aws_emulator/tests/cloudfront/",),
     "states": ("tests/system/stepfunctions/",),
     "legacy": ("aws_emulator/tests/cloudfront/test_legacy_app.py",),
 }
