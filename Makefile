@@ -9,7 +9,7 @@ export PYTHON3
 # A conda set-up may point these at another interpreter's library.
 unexport PYTHONHOME PYTHONPATH
 export __SAM_CLI_APP_DIR := $(CURDIR)/.meridian/sam
-export Q FUNCTION EVENT TRACE FOLLOW CONFIRM
+export Q FUNCTION EVENT TRACE FOLLOW ID DEBUG_PORT CONFIRM
 BENCHMARKS := auth ingest cost stream school
 # Three processes on two cores: tests of a running system often wait. Tests that share a system run in
 # one process (tests/support/groups.py), in the order of the groups.
@@ -21,7 +21,7 @@ SYSTEM_TESTS := tests/package tests/system aws_emulator/tests tools/tests
 # BUILT=1 deploys the existing output of `sam build`, as the pipeline does with its artifact.
 BUILD := $(if $(BUILT),setup,build)
 
-.PHONY: help setup run up down student sql invoke logs redrive reconcile verify compact chaos prove check lint types unit build validate package integration test spark bench prose preflight deploy smoke destroy requirements
+.PHONY: help setup run up down student sql invoke debug logs trace redrive reconcile verify compact chaos prove check lint types unit build validate package integration test spark bench prose preflight deploy smoke destroy requirements
 
 help: ## List the targets and their options
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +33,8 @@ help: ## List the targets and their options
 	@echo "  student    EMAIL=<address>  PAYING=1 (may read paid pages)  PASSWORD=<12 characters or more>"
 	@echo "  sql        Q='<statement>' (default: read statements from the terminal)"
 	@echo "  invoke     FUNCTION=<logical ID>  EVENT=<JSON file>"
+	@echo "  debug      FUNCTION=<logical ID>  EVENT=<JSON file> (one invocation; default: the requests of 'make up')  DEBUG_PORT=5678"
+	@echo "  trace      ID=<x-amz-cf-id of a response, or another ID of a request>"
 	@echo "  logs       FUNCTION=<logical ID or function name>  TRACE=<request ID>  FOLLOW=0 (end after the existing lines)"
 	@echo "  chaos      SEED=<number> (repeat a run)  PORT=  EMULATOR_PORT="
 	@echo "  redrive, reconcile, verify, compact"
@@ -68,6 +70,13 @@ sql: setup ## Query the local data lake with SQL (DuckDB)
 invoke: setup ## Run a built function with an event, without Docker
 	@test -f .aws-sam/build/template.yaml || .venv/bin/sam build
 	@$(PY) -m tools.invoke
+
+debug: setup ## Run a function from src/ under a debugger
+	@test -f .aws-sam/build/template.yaml || .venv/bin/sam build
+	@$(PY) -m tools.debug
+
+trace: setup ## Print the path of a request through the system of 'make up'
+	@$(PY) -m tools.trace
 
 logs: setup ## Follow the logs of the system of 'make up'
 	@$(PY) -m tools.logs

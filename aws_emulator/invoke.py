@@ -108,15 +108,21 @@ def invoke(
         try:
             outcome = _wait(api, process, function.timeout_s, max_init_s)
         finally:
-            process.terminate()
-            try:
-                process.wait(_STOP_TIMEOUT_S)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-            reader.join(_STOP_TIMEOUT_S)
-            process.stdout.close()
-    return _result(invocation.request_id, outcome)
+            stop(process, reader)
+    return result_of(invocation.request_id, outcome)
+
+
+def stop(process: "subprocess.Popen[bytes]", reader: threading.Thread) -> None:
+    """Stop a function's process, and the thread that reads its output."""
+    process.terminate()
+    try:
+        process.wait(_STOP_TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    reader.join(_STOP_TIMEOUT_S)
+    if process.stdout is not None:
+        process.stdout.close()
 
 
 def environment(
@@ -214,7 +220,8 @@ def _exited(code: int) -> Outcome:
     return Outcome(error=error)
 
 
-def _result(request_id: str, outcome: Outcome) -> Result:
+def result_of(request_id: str, outcome: Outcome) -> Result:
+    """Return the result of an invocation from the outcome that the runtime reported."""
     if outcome.error is not None:
         return Result(request_id, error=outcome.error)
     try:

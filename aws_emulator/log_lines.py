@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -24,7 +24,11 @@ _OMITTED: Final = frozenset(
 
 @dataclass(frozen=True)
 class LogLine:
-    """One log line. `text` is the original line, in which filters also search."""
+    """One log line. `text` is the original line, in which filters also search.
+
+    `invocation` is the request ID of the function's invocation. `request_id` is the ID that the
+    line itself names, otherwise the same. `fields` are the members of a line in JSON.
+    """
 
     time_ms: int
     source: str
@@ -32,6 +36,8 @@ class LogLine:
     message: str
     request_id: str = ""
     text: str = ""
+    invocation: str = ""
+    fields: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
 
 def parse_function_line(
@@ -47,7 +53,7 @@ def parse_function_line(
         if platform[1] != "REPORT":
             return None
         message = "REPORT " + "  ".join(text.split("\t")[1:])
-        return LogLine(time_ms, source, "DEBUG", message.strip(), platform[2], text)
+        return LogLine(time_ms, source, "DEBUG", message.strip(), platform[2], text, platform[2])
     document = _document(text)
     if document is not None:
         if "_aws" in document:
@@ -55,9 +61,9 @@ def parse_function_line(
         return _structured(source, time_ms, text, document, request_id)
     level = _TEXT_LEVEL.match(text)
     if level is None:
-        return LogLine(time_ms, source, "INFO", text, request_id, text)
+        return LogLine(time_ms, source, "INFO", text, request_id, text, request_id)
     name = _LEVELS.get(level[1], level[1])
-    return LogLine(time_ms, source, name, text[level.end() :], request_id, text)
+    return LogLine(time_ms, source, name, text[level.end() :], request_id, text, request_id)
 
 
 def invocation_of(text: str) -> tuple[str, str] | None:
@@ -80,7 +86,8 @@ def parse_access_line(source: str, text: str, now_ms: int) -> LogLine | None:
     ]
     level = "ERROR" if status >= 500 else "WARNING" if status >= 400 else "INFO"
     time_ms = _time_ms(document.get("time"), now_ms)
-    return LogLine(time_ms, source, level, " ".join(parts), str(document.get("id", "")), text)
+    own_id = str(document.get("id", ""))
+    return LogLine(time_ms, source, level, " ".join(parts), own_id, text, fields=document)
 
 
 def parse_server_line(source: str, text: str, now_ms: int) -> LogLine | None:
@@ -105,7 +112,7 @@ def _structured(
     level = str(document.get("level") or ("WARNING" if failed else "INFO")).upper()
     own_id = next((str(document[name]) for name in _ID_FIELDS if document.get(name)), request_id)
     level = _LEVELS.get(level, level)
-    return LogLine(time_ms, source, level, message.strip(), own_id, text)
+    return LogLine(time_ms, source, level, message.strip(), own_id, text, request_id, document)
 
 
 def _document(text: str) -> dict[str, Any] | None:

@@ -303,15 +303,16 @@ def records(size: int, print_line: Callable[[str], object]) -> Iterator[bytes]:
     from edge_ingest import settings
     from edge_ingest.collector import Collector
     from edge_ingest.delivery import Delivery
+    from edge_ingest.kinesis import PutResult
 
     stored: list[bytes] = []
 
     class MemoryStream:
         def put_records(
             self, region: str, stream: str, entries: Any, timeout: float
-        ) -> list[str | None]:
+        ) -> list[PutResult]:
             stored.extend(entry.data for entry in entries)
-            return [None] * len(entries)
+            return [PutResult()] * len(entries)
 
     parsed = settings.parse({**SETTINGS, "log_sample": 1})
     delivery = Delivery(MemoryStream(), STREAM, [REGION], REGION)

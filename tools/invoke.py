@@ -35,7 +35,7 @@ BUILD: Final = ROOT / ".aws-sam" / "build"
 PYTHON: Final = ROOT / ".venv-lambda" / "bin" / "python"
 #: The custom resource that publishes a Lambda@Edge function with its settings.
 _EDGE_VERSION: Final = "Custom::EdgeVersion"
-_SETTINGS: Final = "settings.json"
+SETTINGS_FILE: Final = "settings.json"
 _EXAMPLE: Final = "make invoke FUNCTION=ValidateFunction EVENT=events/stepfunctions/validate.json"
 
 
@@ -54,8 +54,8 @@ def run(options: Mapping[str, str], build: Path = BUILD, python: Path = PYTHON) 
     at_edge = name in edge_functions(build)
     if at_edge and target is None:
         raise CommandError(
-            f"{name} runs at the edge and reads {_SETTINGS}, which only a deployment adds to its "
-            "package. Start `make up` in another terminal first."
+            f"{name} runs at the edge and reads {SETTINGS_FILE}, which only a deployment adds to "
+            "its package. Start `make up` in another terminal first."
         )
     if target is None:
         deployment = Deployment.undeployed(function)
@@ -150,10 +150,11 @@ def published_settings(target: StackTarget, function_name: str) -> bytes:
         with urllib.request.urlopen(code["Code"]["Location"], timeout=30) as response:
             package = response.read()
         with zipfile.ZipFile(io.BytesIO(package)) as archive:
-            return archive.read(_SETTINGS)
+            return archive.read(SETTINGS_FILE)
     except (ClientError, BotoCoreError, OSError, KeyError, zipfile.BadZipFile) as error:
         raise CommandError(
-            f"Can't read {_SETTINGS} of {function_name} from `make up`: {error}. Restart `make up`."
+            f"Can't read {SETTINGS_FILE} of {function_name} from `make up`: {error}. Restart "
+            "`make up`."
         ) from error
 
 
@@ -179,7 +180,7 @@ def with_settings(function: BuiltFunction, settings: bytes) -> Iterator[BuiltFun
     with tempfile.TemporaryDirectory(prefix="invoke-package-") as folder:
         package = Path(folder) / function.logical_id
         shutil.copytree(function.directory, package)
-        (package / _SETTINGS).write_bytes(settings)
+        (package / SETTINGS_FILE).write_bytes(settings)
         yield replace(function, directory=package)
 
 

@@ -103,7 +103,7 @@ def run(options: LogOptions) -> int:
     if target is None:
         raise CommandError("No system is running. Start `make up` in another terminal first.")
     try:
-        return _print_logs(_open(target, options.function), options)
+        return _print_logs(open_logs(target, STATE / "up", options.function), options)
     except (ClientError, BotoCoreError) as error:
         if find_running_stack(STATE / "up") is None:
             print("The system has stopped.", file=sys.stderr)
@@ -135,15 +135,20 @@ def find_name(names: Mapping[str, str], function: str) -> str | None:
     return names[function]
 
 
-def _open(target: StackTarget, function: str) -> SystemLogs:
-    record = json.loads((STATE / "up" / RUNNING_SYSTEM_FILE).read_text())
+def open_logs(target: StackTarget, directory: Path, function: str = "") -> SystemLogs:
+    """Return the logs of the system that runs in `directory`, limited to a function if given.
+
+    Raises:
+        CommandError: the system has no such function.
+    """
+    record = json.loads((directory / RUNNING_SYSTEM_FILE).read_text())
     regions = [str(it) for it in record["regions"]]
     names: dict[str, str] = {}
     for region in regions:
         regional = StackTarget(target.endpoint, region, target.stage)
         names |= function_names(client("cloudformation", regional), regional.stack_name)
     clients = [(it, client("logs", StackTarget(target.endpoint, it))) for it in regions]
-    return SystemLogs(clients, names, STATE / "up" / "logs", find_name(names, function))
+    return SystemLogs(clients, names, directory / "logs", find_name(names, function))
 
 
 def _print_logs(logs: SystemLogs, options: LogOptions) -> int:

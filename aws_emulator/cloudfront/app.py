@@ -71,6 +71,8 @@ class App:
                 "behavior": served.behavior,
                 "x_cache": served.x_cache,
                 "functions": served.outcomes,
+                "function_ms": served.durations,
+                **_origin_request_id(served),
                 **({"error": served.error} if served.error else {}),
                 **({"refusal": served.refusal} if served.refusal else {}),
                 **({} if complete else {"aborted": True}),
@@ -156,6 +158,14 @@ async def _read_body(receive: Receive) -> bytes:
         parts.append(part)
         if not message.get("more_body"):
             return b"".join(parts)
+
+
+def _origin_request_id(served: ServedResponse) -> dict[str, str]:
+    """Return the ID that API Gateway or Amazon S3 gave the origin request, for the access log."""
+    headers = served.response.headers
+    found = h.first(headers, "x-amzn-requestid") or h.first(headers, "x-amz-request-id")
+    # A cached response has the ID of an earlier request.
+    return {} if not found or "Hit" in served.x_cache else {"origin_request_id": found}
 
 
 async def _send(send: Send, served: ServedResponse, state: dict[str, Any]) -> tuple[int, bool]:

@@ -43,6 +43,7 @@ class ServedResponse:
     behavior: str = ""
     x_cache: str = "Error"
     outcomes: dict[str, str] = field(default_factory=dict)
+    durations: dict[str, float] = field(default_factory=dict)
     stream: AsyncGenerator[bytes] | None = None
     error: str | None = None
     source: OriginResult | None = None
@@ -90,7 +91,7 @@ class EdgeLocation:
             served = ServedResponse(response, x_cache=error.result, error=error.code)
             if context is not None:
                 served.behavior = context.behavior.path_pattern
-                served.outcomes = context.outcomes
+                served.outcomes, served.durations = context.outcomes, context.durations
             return _without_body(served, request)
         return _without_body(
             ServedResponse(
@@ -98,6 +99,7 @@ class EdgeLocation:
                 context.behavior.path_pattern,
                 reply.x_cache,
                 context.outcomes,
+                context.durations,
                 reply.stream,
                 source=reply.source,
                 refusal=context.refusal,

@@ -36,6 +36,7 @@ class Completion:
     action: Invoke | Discard
     outcome: Outcome | None
     sent: bool = True
+    elapsed_ms: int = 0
 
 
 class ShardPoller(threading.Thread):
@@ -157,9 +158,10 @@ class ShardPoller(threading.Thread):
         """Run the actions of one concurrent batch, each until its outcome is known."""
         while (action := action_queue.get()) is not None:
             if isinstance(action, Invoke):
-                self._completions.put(
-                    Completion(action, self._target.invoke(self.config, action.event))
-                )
+                started = time.monotonic()
+                outcome = self._target.invoke(self.config, action.event)
+                elapsed_ms = round((time.monotonic() - started) * 1000)
+                self._completions.put(Completion(action, outcome, elapsed_ms=elapsed_ms))
             else:
                 self._completions.put(Completion(action, None, self._send(action)))
 
@@ -202,7 +204,7 @@ class ShardPoller(threading.Thread):
                 before = self._processor.counts.delivered
                 self._processor.complete_invocation(action, completion.outcome, now)
                 delivered = self._processor.counts.delivered - before
-                self._log_failure(action, completion.outcome, delivered)
+                self._log_invocation(action, completion.outcome, delivered, completion.elapsed_ms)
         elif completion.sent or not self._stopping.is_set():
             # A discard that a stop interrupted is not completed: it is repeated after a restart.
             self._log_discard(action, sent=completion.sent)
@@ -230,19 +232,24 @@ class ShardPoller(threading.Thread):
             Checkpoint(processor.position, self._since, self.finished, dict(processor.windows))
         )
 
-    def _log_failure(self, action: Invoke, outcome: Outcome, done: int) -> None:
-        if done == len(action.batch.records) and outcome.kind == "returned":
+    def _log_invocation(self, action: Invoke, outcome: Outcome, done: int, ms: int) -> None:
+        records = action.batch.records
+        # The last invocation of a tumbling window has no records, and isn't worth a line.
+        positions = {"first": records[0].sequence, "last": records[-1].sequence} if records else {}
+        fields: dict[str, object] = {
+            "records": len(records),
+            **positions,
+            "attempt": action.batch.invocations + 1,
+            "request_id": outcome.request_id,
+            "ms": ms,
+        }
+        if done == len(records) and outcome.kind == "returned":
+            if records:
+                self._log("invoked", **fields)
             return
         self.failures += 1
-        self._log(
-            "invoke_failed",
-            kind=outcome.kind,
-            error=outcome.error,
-            error_type=error_type(outcome),
-            records=len(action.batch.records),
-            done=done,
-            attempt=action.batch.invocations + 1,
-        )
+        failure = {"kind": outcome.kind, "error": outcome.error, "error_type": error_type(outcome)}
+        self._log("invoke_failed", **failure, **fields, done=done)
 
     def _log_discard(self, action: Discard, *, sent: bool) -> None:
         batch = action.discard.batch

@@ -1,11 +1,13 @@
 """`python -m aws_emulator.rest_api`: serve the deployed REST APIs on the loopback."""
 
+import functools
 import sys
 
 import httpx
 import uvicorn
 
 from aws_emulator import serving
+from aws_emulator.rest_api.access_log import AccessLog, logs_client
 from aws_emulator.rest_api.app import App
 from aws_emulator.rest_api.service_client import ServiceClient
 from aws_emulator.rest_api.settings import Settings, parse
@@ -17,12 +19,14 @@ async def _run(settings: Settings) -> None:
     listener = serving.bind(settings.port)
     limits = httpx.Limits(max_connections=64, max_keepalive_connections=64, keepalive_expiry=2)
     async with httpx.AsyncClient(limits=limits, trust_env=False) as client:
+        access_log = AccessLog(functools.partial(logs_client, settings.endpoint))
         reader = StageReader(settings.endpoint, settings.account)
         app = App(
             reader,
             settings.region,
             TokenVerifier(settings.endpoint, client),
             ServiceClient(settings.endpoint, client),
+            access_log,
         )
         server = serving.Server(
             uvicorn.Config(
@@ -45,6 +49,7 @@ async def _run(settings: Settings) -> None:
             await server.serve(sockets=[listener])
         finally:
             listener.close()
+            access_log.close()
 
 
 def main() -> int:

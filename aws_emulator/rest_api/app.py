@@ -10,7 +10,15 @@ from urllib.parse import parse_qsl
 from aws_emulator.rest_api.errors import DefinitionError
 from aws_emulator.rest_api.gateway_response import build_gateway_response
 from aws_emulator.rest_api.model import Request, Response
-from aws_emulator.rest_api.pipeline import ServiceCaller, Stage, Verifier, new_context, serve
+from aws_emulator.rest_api.pipeline import (
+    LogWriter,
+    ServiceCaller,
+    Stage,
+    Verifier,
+    new_context,
+    serve,
+    write_nothing,
+)
 from aws_emulator.rest_api.stage_reader import StageReader
 
 #: Quotas: "Payload size: 10 MB".
@@ -30,13 +38,19 @@ class App:
     """
 
     def __init__(
-        self, reader: StageReader, region: str, verify: Verifier, call_service: ServiceCaller
+        self,
+        reader: StageReader,
+        region: str,
+        verify: Verifier,
+        call_service: ServiceCaller,
+        write_log: LogWriter = write_nothing,
     ) -> None:
         """`region` is the Region of the APIs that the server's own address serves."""
         self._reader = reader
         self._region = region
         self._verify = verify
         self._call_service = call_service
+        self._write_log = write_log
 
     async def __call__(self, scope: Message, receive: Any, send: Any) -> None:
         """Serve one request, as ASGI defines."""
@@ -78,7 +92,7 @@ class App:
         if body is None:
             context = new_context(stage, request)
             return build_gateway_response(stage.definition, "REQUEST_TOO_LARGE", context)
-        return await serve(stage, request, self._verify, self._call_service)
+        return await serve(stage, request, self._verify, self._call_service, self._write_log)
 
     def _stage(self, host: str, name: str, direct: bool) -> Stage | None:
         match = _HOST.fullmatch(host)

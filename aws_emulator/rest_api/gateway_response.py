@@ -1,11 +1,11 @@
 """Build gateway responses: the responses that API Gateway returns without the integration."""
 
 import json
-import re
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Final
 
+from aws_emulator.rest_api.context_variables import replace_variables
 from aws_emulator.rest_api.model import Context, Definition, GatewayResponse, Response
 
 #: Response type to the status code that applies if the definition sets none. Source: "Gateway
@@ -29,7 +29,6 @@ DEFAULT_STATUS: Final[Mapping[str, int]] = {
     "UNSUPPORTED_MEDIA_TYPE": 415,
 }
 _HEADER_PREFIX: Final = "gatewayresponse.header."
-_VARIABLE: Final = re.compile(r"\$context\.([A-Za-z][A-Za-z0-9.]*)")
 
 
 def build_gateway_response(
@@ -54,13 +53,5 @@ def build_gateway_response(
     if response.template is None:
         body = json.dumps({"message": HTTPStatus(status).phrase})
     else:
-        body = _VARIABLE.sub(lambda found: _value(context, found[1]), response.template)
+        body = replace_variables(response.template, context)
     return Response(status, list(headers.items()), body.encode())
-
-
-def _value(context: Context, path: str) -> str:
-    # "The templates are not processed by the VTL engine": API Gateway only replaces variables.
-    node: object = context
-    for part in path.split("."):
-        node = node.get(part, "-") if isinstance(node, dict) else "-"
-    return str(node)

@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from aws_emulator.rest_api import authorizer, method_request, routing
+from aws_emulator.rest_api.access_log import AccessLogSetting
+from aws_emulator.rest_api.context_variables import replace_variables
 from aws_emulator.rest_api.errors import GatewayResponseError
 from aws_emulator.rest_api.gateway_response import build_gateway_response
 from aws_emulator.rest_api.integration_request import build_integration_request, mock_response
@@ -24,6 +26,7 @@ from aws_emulator.rest_api.model import (
 from aws_emulator.rest_api.throttling import Throttle
 
 type ServiceCaller = Callable[[Service, IntegrationRequest], Awaitable[ServiceResponse]]
+type LogWriter = Callable[[AccessLogSetting, str], None]
 type Verifier = Callable[[str, tuple[str, ...], tuple[str, ...]], Awaitable[authorizer.Claims]]
 
 
@@ -36,25 +39,40 @@ class Stage:
     account: str
     definition: Definition
     throttle: Throttle
+    access_log: AccessLogSetting | None = None
+
+
+def write_nothing(_setting: AccessLogSetting, _text: str) -> None:
+    """Write no access log."""
 
 
 async def serve(
-    stage: Stage, request: Request, verify: Verifier, call_service: ServiceCaller
+    stage: Stage,
+    request: Request,
+    verify: Verifier,
+    call_service: ServiceCaller,
+    write_log: LogWriter = write_nothing,
 ) -> Response:
     """Return the response to a request; a GatewayResponseError becomes a gateway response.
 
     `verify` authorizes a token and returns its claims. `call_service` sends the integration
-    request.
+    request. `write_log` receives the entry of the stage's access log.
     """
-    context = new_context(stage, request)
+    context, started = new_context(stage, request), time.monotonic()
     try:
-        return await _execute(stage, request, context, verify, call_service)
+        response = await _execute(stage, request, context, verify, call_service)
     except GatewayResponseError as error:
         response = build_gateway_response(stage.definition, error.response_type, context)
+        context["error"] = {"responseType": error.response_type}
         if response.status >= 500:
             resource = context.get("resourcePath", "?")
             print(f"rest_api: {request.method} {resource}: {error}", file=sys.stderr, flush=True)
-        return response
+    if stage.access_log is not None:
+        context["status"] = response.status
+        context["responseLength"] = len(response.body)
+        context["responseLatency"] = _elapsed_ms(started)
+        write_log(stage.access_log, replace_variables(stage.access_log.format, context))
+    return response
 
 
 async def _execute(
@@ -82,8 +100,18 @@ async def _execute(
     integration = method.integration
     sent = build_integration_request(integration, request, parameters, context)
     service = integration.service
+    started = time.monotonic()
     received = mock_response(sent) if service is None else await call_service(service, sent)
+    context["integration"] = {
+        "status": received.status,
+        "latency": _elapsed_ms(started),
+        "requestId": received.headers.get("x-amzn-requestid", "-"),
+    }
     return build_method_response(integration, received, parameters, context)
+
+
+def _elapsed_ms(started: float) -> int:
+    return round((time.monotonic() - started) * 1000)
 
 
 def new_context(stage: Stage, request: Request) -> Context:

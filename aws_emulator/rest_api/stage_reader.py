@@ -10,6 +10,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from aws_emulator.rest_api import definition
+from aws_emulator.rest_api.access_log import AccessLogSetting
 from aws_emulator.rest_api.errors import DefinitionError
 from aws_emulator.rest_api.pipeline import Stage
 from aws_emulator.rest_api.throttling import Limit, Throttle
@@ -83,7 +84,9 @@ class StageReader:
             if it.get("throttlingRateLimit", -1) >= 0
         }
         throttle = Throttle(limits)
-        return Stage(api, name, self._account, definition.parse(document), throttle)
+        access_log = AccessLogSetting.parse(description.get("accessLogSettings") or {})
+        parsed = definition.parse(document)
+        return Stage(api, name, self._account, parsed, throttle, access_log)
 
     @cache  # noqa: B019 - the program creates one reader
     def _client(self, region: str) -> Any:

@@ -52,9 +52,8 @@ class Collector:
             response = responses.error_response(error, request, kind)
             entry = LogEntry(responses.status_of(error), error.code, kind)
         milliseconds = int((self._monotonic() - started) * 1000)
-        request_log.write(
-            entry._replace(milliseconds=milliseconds), self._settings.log_sample, self._print_line
-        )
+        entry = entry._replace(milliseconds=milliseconds, request_id=request.request_id)
+        request_log.write(entry, self._settings.log_sample, self._print_line)
         return response
 
     def _dispatch(
@@ -87,6 +86,8 @@ class Collector:
                 bytes=delivered.bytes,
                 region=delivered.region,
                 failover=delivered.failover,
+                shard=delivered.shard,
+                sequence=delivered.sequence,
             )
         return responses.ingest_response(ingested, request, route.kind), entry
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple, Protocol
 
 from edge_ingest.errors import ServiceUnavailableError
-from edge_ingest.kinesis import KinesisError, RecordEntry
+from edge_ingest.kinesis import KinesisError, PutResult, RecordEntry
 from edge_ingest.regions import nearest_first
 
 MAX_ATTEMPTS: Final = 3  # in each Region
@@ -32,8 +32,8 @@ class Stream(Protocol):
 
     def put_records(
         self, region: str, stream: str, entries: Sequence[RecordEntry], timeout: float
-    ) -> list[str | None]:
-        """Return an error code or None for each record.
+    ) -> list[PutResult]:
+        """Return the result of each record.
 
         Raises:
             KinesisError: The call failed as a whole.
@@ -41,12 +41,17 @@ class Stream(Protocol):
 
 
 class Delivered(NamedTuple):
-    """The Region whose stream acknowledged the records. `failover`: it isn't the nearest one."""
+    """The Region whose stream acknowledged the records. `failover`: it isn't the nearest one.
+
+    `shard` and `sequence` are the position of one of the records, for the log.
+    """
 
     region: str
     failover: bool
     records: int
     bytes: int
+    shard: str = ""
+    sequence: str = ""
 
 
 class Delivery:
@@ -92,9 +97,14 @@ class Delivery:
             failover = region != self._regions[0]
             records = pack(region, failover)
             # Divide the remaining time equally among the remaining Regions.
-            if self._put(region, records, key, self._clock() + remaining_s / (len(regions) - n)):
+            stored = self._put(
+                region, records, key, self._clock() + remaining_s / (len(regions) - n)
+            )
+            if stored is not None:
                 self._cooldowns.pop(region, None)
-                return Delivered(region, failover, len(records), sum(map(len, records)))
+                size = sum(map(len, records))
+                position = stored.shard_id, stored.sequence_number
+                return Delivered(region, failover, len(records), size, *position)
             self._cooldowns[region] = self._clock() + REGION_COOLDOWN_S
         raise ServiceUnavailableError(
             "unavailable", "no stream stored the events; send them again", 2 + int(8 * _random())
@@ -104,32 +114,36 @@ class Delivery:
         now = self._clock()
         return sorted(self._regions, key=lambda region: self._cooldowns.get(region, 0.0) > now)
 
-    def _put(self, region: str, records: Sequence[bytes], key: str, deadline: float) -> bool:
-        """Return whether the Region acknowledged all records before the deadline."""
+    def _put(
+        self, region: str, records: Sequence[bytes], key: str, deadline: float
+    ) -> PutResult | None:
+        """Return the last result if the Region acknowledged all records before the deadline."""
         pending = list(records)
         for attempt in range(MAX_ATTEMPTS):
             remaining_s = deadline - self._clock()
             if remaining_s < _MIN_CALL_S:
-                return False
+                return None
             partition_key = self._spread(key)
             entries = [RecordEntry(data, partition_key) for data in pending]
             try:
-                codes = self._stream.put_records(
+                results = self._stream.put_records(
                     region, self._stream_name, entries, min(remaining_s, CALL_TIMEOUT_S)
                 )
             except KinesisError as error:
                 if not error.retryable:
-                    return False
-                codes = [error.code] * len(pending)
+                    return None
+                results = [PutResult(error.code)] * len(pending)
             # PutRecords: failed records have an ErrorCode, "reattempt failed records" only.
-            pending = [data for data, code in zip(pending, codes, strict=True) if code]
+            pending = [
+                data for data, result in zip(pending, results, strict=True) if result.error_code
+            ]
             if not pending:
-                return True
+                return results[-1]
             # The partition key selects the shard. Two throttled attempts suggest a hot key.
-            if attempt > 0 and _THROTTLED in codes:
+            if attempt > 0 and any(it.error_code == _THROTTLED for it in results):
                 self._mark_hot(key)
             self._back_off(attempt, deadline)
-        return False
+        return None
 
     def _back_off(self, attempt: int, deadline: float) -> None:
         # Full jitter ("Exponential Backoff And Jitter", AWS Architecture Blog): clients that

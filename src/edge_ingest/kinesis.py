@@ -52,13 +52,17 @@ class KinesisError(Exception):
         self.retryable = retryable
 
 
-class _ResultEntry(msgspec.Struct, rename="pascal"):
+class PutResult(msgspec.Struct, rename="pascal"):
+    """A PutRecordsResultEntry: an error code, or the position of the stored record."""
+
     error_code: str | None = None
+    shard_id: str = ""
+    sequence_number: str = ""
 
 
 class _PutRecordsOutput(msgspec.Struct, rename="pascal"):
     failed_record_count: int
-    records: list[_ResultEntry]
+    records: list[PutResult]
 
 
 _output_decoder: Final = msgspec.json.Decoder(_PutRecordsOutput)
@@ -81,8 +85,8 @@ class KinesisClient:
 
     def put_records(
         self, region: str, stream: str, entries: Sequence[RecordEntry], timeout: float
-    ) -> list[str | None]:
-        """Put records and return an error code for each, or None if it is stored.
+    ) -> list[PutResult]:
+        """Put records and return the result of each.
 
         PutRecords: "A single record failure does not stop the processing of subsequent records".
 
@@ -108,7 +112,7 @@ class KinesisClient:
             raise KinesisError("unreadable_response", retryable=True) from error
         if len(output.records) != len(entries):
             raise KinesisError("unreadable_response", retryable=True)
-        return [record.error_code for record in output.records]
+        return output.records
 
     def _post(self, region: str, body: bytes, timeout: float) -> Response:
         connection = self._connections.get(region)

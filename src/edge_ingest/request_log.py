@@ -11,7 +11,10 @@ import msgspec
 
 
 class LogEntry(NamedTuple):
-    """The fields of a line: numbers, and strings from fixed sets."""
+    """The fields of a line: numbers, strings from fixed sets, and ids that AWS assigned.
+
+    `request_id` is CloudFront's. `shard` and `sequence` are the position of a record in the stream.
+    """
 
     status: int
     code: str
@@ -24,6 +27,9 @@ class LogEntry(NamedTuple):
     region: str = ""
     failover: bool = False
     milliseconds: int = 0
+    shard: str = ""
+    sequence: str = ""
+    request_id: str = ""
 
 
 def write(entry: LogEntry, sample: float, print_line: Callable[[str], object] = print) -> None:

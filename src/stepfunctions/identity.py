@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from stepfunctions import email_address
+from stepfunctions import email_address, function_log
 from stepfunctions.accounts import Accounts
 from stepfunctions.errors import IdentityTakenError, PersonNotFoundError
 from stepfunctions.settings import settings
@@ -32,7 +32,9 @@ def users() -> Users:
 
 
 def lambda_handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
-    """Take {"accountId", "action": "create" | "delete"}; return {"sub"}, "" after a deletion.
+    """Create or delete the account's Cognito user; return {"sub"}, "" after a deletion.
+
+    The event is {"accountId", "action": "create" | "delete", "correlationId"}.
 
     Raises:
         IdentityTakenError: Another user has the address.
@@ -48,10 +50,16 @@ def lambda_handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]
         # The form is stored before the user exists and deleted after it: without a form, no user.
         if email is not None:
             users().delete(account_id, email)
+        _log("identity deleted", event)
         return {"sub": ""}
     if person is None or email is None:
         raise PersonNotFoundError("The account has no submitted form with a valid address.")
     sub = users().create(account_id, person, email)
     if sub is None:
         raise IdentityTakenError("The address belongs to a user of another account.")
+    _log("identity created", event)
     return {"sub": sub}
+
+
+def _log(message: str, event: Mapping[str, Any]) -> None:
+    function_log.info(message, event.get("correlationId"), account_id=event["accountId"])

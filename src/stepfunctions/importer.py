@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any, Final
 
-from stepfunctions import aws, roster
+from stepfunctions import aws, function_log, roster
 from stepfunctions.accounts import Accounts
 from stepfunctions.errors import RosterError
 from stepfunctions.settings import settings
@@ -36,14 +36,24 @@ def accounts() -> Accounts:
 def lambda_handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
     """Take {"action": "inspect" | "report", "bucket", "key", …}; return the action's result.
 
+    The log has the content's digest instead of the key, because a file name can be personal data.
+
     Raises:
         TransientError: S3 or DynamoDB failed temporarily.
         PermanentError: S3 or DynamoDB rejected the request.
         SettingsError: An environment variable is missing.
     """
+    correlation_id = event.get("correlationId")
     if event["action"] == "inspect":
-        return inspect(str(event["bucket"]), str(event["key"]))
-    return report(event)
+        found = inspect(str(event["bucket"]), str(event["key"]))
+        counts = {name: found[name] for name in ("ok", "known", "rows")}
+        function_log.info("roster inspected", correlation_id, file_id=found["fileId"], **counts)
+        return found
+    result = report(event)
+    message = "report written" if result["done"] else "requests pending"
+    counts = {name: value for name, value in result.items() if name != "done"}
+    function_log.info(message, correlation_id, file_id=event["fileId"], **counts)
+    return result
 
 
 def inspect(bucket: str, key: str) -> dict[str, Any]:

@@ -11,6 +11,7 @@ at once and the others continue.
 """
 
 import json
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
@@ -34,6 +35,8 @@ METRICS: Final = {
     "unknown": "EmailsSkipped",
     "dead letter": "EmailsRejected",
 }
+#: The ids of CloudFront and S3, and a row's number. Any other text in a message isn't logged.
+CORRELATION_ID: Final = re.compile(r"[A-Za-z0-9_=.-]{1,80}")
 #: How long a repetition is detected. The queue keeps a message for 4 days, its DLQ for 14.
 IDEMPOTENCY_TTL_S: Final = 30 * 86_400
 #: Powertools builds the records' keys from this name. With another name the notifier would not find
@@ -130,10 +133,10 @@ def lambda_handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
             try:
                 outcome = _deliver(record, context)
             except Exception as error:  # noqa: BLE001 - SQS redelivers the message after any error
-                _log("failed", record["messageId"], error)
+                _log("failed", record, error)
                 outcomes["EmailsFailed"] += 1
                 return _batch_item_failures(records[index:])
-            _log(outcome, record["messageId"])
+            _log(outcome, record)
             outcomes[METRICS[outcome]] += 1
         return _batch_item_failures([])
     finally:
@@ -151,7 +154,7 @@ def _deliver(record: Mapping[str, Any], context: Any) -> str:
     try:
         return _send_once()(outbox.from_queue(_json(record["body"])), context)
     except (PermanentError, OutboxError) as error:
-        _log("rejected", record["messageId"], error)
+        _log("rejected", record, error)
         url = settings().require("dead_letter_queue_url")
         dead_letter_queue.send(url, record["messageId"], record["body"])
         return "dead letter"
@@ -164,9 +167,13 @@ def _json(body: str) -> object:
         return None
 
 
-def _log(outcome: str, message_id: str, error: Exception | None = None) -> None:
+def _log(outcome: str, record: Mapping[str, Any], error: Exception | None = None) -> None:
     """Print one JSON line. Only messages of SchoolError are known to hold no personal data."""
-    line = {"outcome": outcome, "messageId": message_id}
+    line = {"outcome": outcome, "messageId": record["messageId"]}
+    body = _json(record["body"])
+    correlation_id = body.get("correlationId") if isinstance(body, dict) else None
+    if isinstance(correlation_id, str) and CORRELATION_ID.fullmatch(correlation_id):
+        line["correlation_id"] = correlation_id
     if error is not None:
         line["error"] = type(error).__name__
     if isinstance(error, SchoolError):

@@ -11,15 +11,22 @@ SORT_KEY_PREFIX: Final = "OUTBOX#"
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One notification for one account. `outbox_id` is the same for every delivery."""
+    """One notification for one account. `outbox_id` is the same for every delivery.
+
+    `correlation_id` is the id of the request that created the account, "" if it is unknown.
+    """
 
     outbox_id: str
     account_id: str
     kind: str
+    correlation_id: str = ""
 
     def document(self) -> dict[str, str]:
         """Return the EventBridge detail, which is also the SQS message body."""
-        return {"outboxId": self.outbox_id, "accountId": self.account_id, "kind": self.kind}
+        document = {"outboxId": self.outbox_id, "accountId": self.account_id, "kind": self.kind}
+        if self.correlation_id:
+            document["correlationId"] = self.correlation_id
+        return document
 
 
 def from_stream(record: Mapping[str, Any]) -> Message:
@@ -36,7 +43,9 @@ def from_stream(record: Mapping[str, Any]) -> Message:
     if not (isinstance(pk, str) and pk.startswith("ACCOUNT#") and sk.startswith(SORT_KEY_PREFIX)):
         raise OutboxError("Can't parse a stream record: its key isn't that of an outbox item.")
     account_id, kind = pk.removeprefix("ACCOUNT#"), sk.removeprefix(SORT_KEY_PREFIX)
-    return Message(f"{account_id}/{kind}", account_id, kind)
+    image = record["dynamodb"].get("NewImage") or {}
+    correlation_id = (image.get("correlation_id") or {}).get("S", "")
+    return Message(f"{account_id}/{kind}", account_id, kind, str(correlation_id))
 
 
 def from_queue(body: object) -> Message:
@@ -50,4 +59,6 @@ def from_queue(body: object) -> Message:
     values = [body.get(name) for name in ("outboxId", "accountId", "kind")]
     if not all(isinstance(value, str) and value for value in values):
         raise OutboxError("Can't parse a queue message: outboxId, accountId or kind is missing.")
-    return Message(*(str(value) for value in values))
+    # An item that an older version wrote has no correlation id.
+    outbox_id, account_id, kind = (str(value) for value in values)
+    return Message(outbox_id, account_id, kind, str(body.get("correlationId") or ""))

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, Final
 
-from stepfunctions import aws, outbox
+from stepfunctions import aws, function_log, outbox
 from stepfunctions.settings import settings
 
 SOURCE: Final = "meridian.accounts"
@@ -73,4 +73,8 @@ def publish(records: Sequence[Mapping[str, Any]]) -> int:
         )
     # PutEvents returns 200 even if some entries failed: each entry has its result.
     failed = [index for index, entry in enumerate(answer["Entries"]) if "EventId" not in entry]
-    return failed[0] if failed else len(messages)
+    accepted = failed[0] if failed else len(messages)
+    for message, entry in zip(messages[:accepted], answer["Entries"], strict=False):
+        ids = {"outbox_id": message.outbox_id, "event_id": entry["EventId"]}
+        function_log.info("published", message.correlation_id, **ids)
+    return accepted

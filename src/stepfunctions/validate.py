@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
-from stepfunctions import email_address, validation_rules
+from stepfunctions import email_address, function_log, validation_rules
 from stepfunctions.accounts import Accounts
 from stepfunctions.settings import settings
 
@@ -33,7 +33,7 @@ def email_secret() -> bytes:
 
 
 def lambda_handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
-    """Take {"accountId"}; return {"valid", "free", "reasons", "emailKey", "status"}.
+    """Take {"accountId", "correlationId"}; return valid, free, reasons, emailKey and status.
 
     `valid`: the form breaks no rule. `free`: no other account owns the address; only the condition
     of the Create state guarantees this. `status`: the account's status, "" before Create, or
@@ -62,4 +62,7 @@ def lambda_handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]
         result["emailKey"] = email_key
         result["free"] = accounts().email_owner(email_key) in {None, account_id}
         reasons = [] if result["free"] else [validation_rules.TAKEN]
+    codes = [reason.code for reason in reasons]
+    correlation_id = event.get("correlationId")
+    function_log.info("validated", correlation_id, account_id=account_id, reasons=codes)
     return {**result, "reasons": [reason.document() for reason in reasons]}

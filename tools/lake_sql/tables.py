@@ -46,9 +46,10 @@ def _catalog_tables() -> Iterator[dict[str, Any]]:
             yield resource["Properties"]["TableInput"]
 
 
-def open_lake(folder: Path) -> duckdb.DuckDBPyConnection:
+def open_lake(folder: Path, *, filenames: bool = False) -> duckdb.DuckDBPyConnection:
     """Return a connection with the lake's tables and views over the objects in a folder.
 
+    With `filenames`, the tables have another column: the path of a row's object in the folder.
     A table without objects is empty. Nothing is downloaded: DuckDB's extensions stay off.
     """
     connection = duckdb.connect(":memory:", config={"autoinstall_known_extensions": "false"})
@@ -59,10 +60,12 @@ def open_lake(folder: Path) -> duckdb.DuckDBPyConnection:
         if any(objects.rglob("*.parquet")):
             source = (
                 f"SELECT * FROM read_parquet('{_quoted(objects)}/**/*.parquet', "  # noqa: S608 - quoted
-                "hive_partitioning = true, hive_types_autocast = false, union_by_name = true)"
+                "hive_partitioning = true, hive_types_autocast = false, union_by_name = true, "
+                f"filename = {'true' if filenames else 'false'})"
             )
         else:
-            empty = ", ".join(f'NULL::{kind} AS "{column}"' for column, kind in typed.items())
+            types = {**typed, **({"filename": "VARCHAR"} if filenames else {})}
+            empty = ", ".join(f'NULL::{kind} AS "{column}"' for column, kind in types.items())
             source = f"SELECT {empty} WHERE false"
         connection.execute(f"CREATE VIEW {name} AS {source}")
     for view in sorted(VIEWS.glob("*.sql")):

@@ -29,6 +29,11 @@ TIMEOUT_S: Final[dict[str, float]] = {
 }
 
 
+#: The emulator lists functions that a debugger is attached to. They have no time limit.
+_DEBUGGED_PATH: Final = "/_local/debugged-functions"
+_DEBUG_TIMEOUT_S: Final = 86_400.0
+
+
 class FunctionInvoker:
     """Invokes edge functions, at most `concurrency` at once; further invocations wait."""
 
@@ -68,20 +73,42 @@ class FunctionInvoker:
             now=datetime.now(UTC),
         )
         headers = [*signed_headers.items(), ("content-length", str(len(payload)))]
-        limit = TIMEOUT_S[association.event_type]
+        limit_s = TIMEOUT_S[association.event_type]
         async with self._slots:
+            exchange = asyncio.create_task(self._exchange(path, headers, payload))
             try:
-                response = await self._pool.send(
-                    endpoint.address, "POST", path, headers, payload, timeout_s=limit
-                )
-                body = await response.read(limit)
-            except TimeoutError:
-                raise FunctionLimitError(
-                    f"The function exceeded {limit:g} seconds.", code="FunctionTimeout"
-                ) from None
+                done, _ = await asyncio.wait({exchange}, timeout=limit_s)
+                if not done and not await self._is_debugged(association.arn):
+                    raise FunctionLimitError(
+                        f"The function exceeded {limit_s:g} seconds.", code="FunctionTimeout"
+                    )
+                status, function_error, body = await exchange
             except ConnectionError as error:
                 raise EdgeError(f"The Lambda API is unreachable: {error}.") from error
-        return _outcome(response.status, first(response.headers, "x-amz-function-error"), body)
+            finally:
+                exchange.cancel()
+        return _outcome(status, function_error, body)
+
+    async def _exchange(
+        self, path: str, headers: list[tuple[str, str]], payload: bytes
+    ) -> tuple[int, str, bytes]:
+        response = await self._pool.send(
+            self._endpoint.address, "POST", path, headers, payload, timeout_s=_DEBUG_TIMEOUT_S
+        )
+        body = await response.read(_DEBUG_TIMEOUT_S)
+        return response.status, first(response.headers, "x-amz-function-error"), body
+
+    async def _is_debugged(self, arn: str) -> bool:
+        """Return whether the emulator sends the function's invocations to a debugger."""
+        headers = [("host", self._endpoint.netloc)]
+        try:
+            response = await self._pool.send(
+                self._endpoint.address, "GET", _DEBUGGED_PATH, headers, b"", timeout_s=1.0
+            )
+            debugged = json.loads(await response.read(1.0)) if response.status == 200 else []
+        except (TimeoutError, ConnectionError, ValueError):
+            return False
+        return ":".join(arn.split(":")[:7]) in debugged
 
 
 def _outcome(status: int, function_error: str, body: bytes) -> Any:

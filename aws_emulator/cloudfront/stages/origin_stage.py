@@ -1,5 +1,6 @@
 """The origin stage of a cache miss: origin-request function, origin, origin-response function."""
 
+import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -53,8 +54,9 @@ class Sender(Protocol):
 
 @dataclass(slots=True)
 class RequestContext:
-    """A viewer request with its distribution, cache behavior, viewer and function outcomes.
+    """A viewer request with its distribution, cache behavior and viewer.
 
+    `outcomes` and `durations` (in milliseconds) are those of the functions, by event type.
     `refusal` is the reason of an S3 origin that denied the request.
     """
 
@@ -64,6 +66,7 @@ class RequestContext:
     request: Request
     viewer: Viewer
     outcomes: dict[str, str] = field(default_factory=dict)
+    durations: dict[str, float] = field(default_factory=dict)
     refusal: str | None = None
 
 
@@ -233,16 +236,19 @@ def _strip(response: Response, behavior: CacheBehavior) -> None:
 
 
 async def call(context: RequestContext, event_type: str, invocation: Any, check: Any) -> Any:
-    """Await an invocation, validate its result with `check`, and record the outcome.
+    """Await an invocation, validate its result with `check`, and record outcome and duration.
 
     Raises:
         EdgeError: The function failed, or the check rejects its result.
     """
+    started = time.monotonic()
     try:
         checked = check(await invocation)
     except EdgeError as error:
         context.outcomes[event_type] = f"{error.result}:{error.code}"
         raise
+    finally:
+        context.durations[event_type] = round((time.monotonic() - started) * 1000, 1)
     context.outcomes[event_type] = (
         f"generated:{checked.response.status}"
         if isinstance(checked, GeneratedResponse)

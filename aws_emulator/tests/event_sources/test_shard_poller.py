@@ -104,6 +104,18 @@ def test_closed_shard_is_delivered_and_finished(
     assert reader.status.in_flight == 0
 
 
+def test_invocation_is_logged_with_positions_of_its_batch(
+    start_poller: StartPoller, log: io.StringIO
+) -> None:
+    records = kinesis_records([b"x"] * 3)
+    reader = start_poller(FakeStream(open_shard(records)), FakeTarget(), BatchSize=3)
+    wait_until(lambda: reader.status.delivered == 3)
+    (entry,) = entries(log)
+    assert (entry["event"], entry["records"], entry["attempt"]) == ("invoked", 3, 1)
+    assert (entry["first"], entry["last"]) == (records[0].sequence, records[-1].sequence)
+    assert {"request_id", "ms", "shard", "mapping"} <= set(entry)
+
+
 def test_open_shard_is_polled_for_new_records(start_poller: StartPoller) -> None:
     shard = open_shard()
     target = FakeTarget()
@@ -164,7 +176,7 @@ def test_trimmed_checkpoint_resumes_at_oldest_record(
     )
     wait_until(lambda: reader.status.delivered == 3)
     assert numbers(target) == [record.sequence for record in shard.records[3:]]
-    assert [entry["event"] for entry in entries(log)] == ["trimmed"]
+    assert [entry["event"] for entry in entries(log)] == ["trimmed", "invoked"]
 
 
 def test_failed_read_is_retried_and_logged_once(
@@ -174,7 +186,7 @@ def test_failed_read_is_retried_and_logged_once(
     stream.errors += [throughput_exceeded(), throughput_exceeded(), throughput_exceeded()]
     reader = start_poller(stream, target)
     wait_until(lambda: reader.status.delivered == 1)
-    assert [entry["event"] for entry in entries(log)] == ["read_failed"]
+    assert [entry["event"] for entry in entries(log)] == ["read_failed", "invoked"]
 
 
 def test_deleted_shard_ends_unfinished(start_poller: StartPoller, saved: list[Checkpoint]) -> None:

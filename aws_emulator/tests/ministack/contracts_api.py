@@ -76,6 +76,38 @@ def rest_api_export(emulator: Emulator) -> None:
         assert set(listed) <= set(gateway.meta.service_model.shape_for("RestApi").members)
 
 
+def stage_access_logs(emulator: Emulator) -> None:
+    """GetStage returns the access log of a stage in a template, also after an update."""
+    name = unique("logged")
+    gateway = emulator.client("apigateway")
+    arn = "arn:aws:logs:us-east-1:000000000000:log-group:logged"
+    for text in ("$context.requestId", "$context.requestId $context.status"):
+        resources = _stage_template(name, {"DestinationArn": arn, "Format": text})
+        api = emulator.deploy(resources, name)["Api"]
+        found = gateway.get_stage(restApiId=api, stageName="api")["accessLogSettings"]
+        assert found == {"destinationArn": arn, "format": text}
+
+
+def _stage_template(title: str, access_log: dict[str, str]) -> dict[str, Any]:
+    template = stack(
+        Api={"Type": "AWS::ApiGateway::RestApi", "Properties": {"Body": _document(title)}},
+        Deployment={
+            "Type": "AWS::ApiGateway::Deployment",
+            "Properties": {"RestApiId": {"Ref": "Api"}},
+        },
+        Stage={
+            "Type": "AWS::ApiGateway::Stage",
+            "Properties": {
+                "RestApiId": {"Ref": "Api"},
+                "DeploymentId": {"Ref": "Deployment"},
+                "StageName": "api",
+                "AccessLogSetting": access_log,
+            },
+        },
+    )
+    return {**template, "Outputs": {"Api": {"Value": {"Ref": "Api"}}}}
+
+
 def service_roles(emulator: Emulator) -> None:
     """A service gets credentials for a role that trusts it, with the role's permissions only."""
     name = unique("orders")

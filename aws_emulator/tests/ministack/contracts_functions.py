@@ -181,6 +181,20 @@ def function_versions(emulator: Emulator) -> None:
             assert archive.read("index.py").decode() == body
 
 
+def invocation_request_ids(emulator: Emulator) -> None:
+    """The response's request ID is that of the function's context, also for a failed function."""
+    name = unique("identified")
+    code = "def handler(event, context):\n    return event['id'] or context.aws_request_id\n"
+    emulator.deploy(stack(Role=ROLE, Identified=function(name, code)), name)
+    functions = emulator.client("lambda")
+    answer = functions.invoke(FunctionName=name, Payload=b'{"id": null}')
+    assert json.load(answer["Payload"]) == answer["ResponseMetadata"]["RequestId"]
+    failed = functions.invoke(FunctionName=name, Payload=b"{}")
+    logged = emulator.client("logs").filter_log_events(logGroupName=f"/aws/lambda/{name}")["events"]
+    started = [it["message"].split()[2] for it in logged if it["message"].startswith("START")]
+    assert started[-1] == failed["ResponseMetadata"]["RequestId"]
+
+
 def log_streams(emulator: Emulator) -> None:
     """All invocations of a version write to one log stream."""
     name = unique("logging")

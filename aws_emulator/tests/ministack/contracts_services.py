@@ -264,3 +264,27 @@ def fifo_queues(emulator: Emulator) -> None:
 
 def _at_most_two(scan: Callable[[], dict[str, Any]]) -> bool:
     return int(scan()["Count"]) <= 2
+
+
+def s3_request_ids(emulator: Emulator) -> None:
+    """An "Object Created" event has the ID in the response to PutObject."""
+    name = unique("events")
+    storage, queues, rules = (emulator.client(it) for it in ("s3", "sqs", "events"))
+    storage.create_bucket(Bucket=name)
+    storage.put_bucket_notification_configuration(
+        Bucket=name, NotificationConfiguration={"EventBridgeConfiguration": {}}
+    )
+    url = queues.create_queue(QueueName=name)["QueueUrl"]
+    pattern = {"source": ["aws.s3"], "detail": {"bucket": {"name": [name]}}}
+    rules.put_rule(Name=name, EventPattern=json.dumps(pattern))
+    arn = f"arn:aws:sqs:us-east-1:000000000000:{name}"
+    rules.put_targets(Rule=name, Targets=[{"Id": "queue", "Arn": arn}])
+    answer = storage.put_object(Bucket=name, Key="a", Body=b"x")
+
+    def events() -> list[Any]:
+        messages = queues.receive_message(QueueUrl=url, WaitTimeSeconds=1).get("Messages", [])
+        return [json.loads(message["Body"]) for message in messages]
+
+    (event,) = wait_until(events)
+    sent = answer["ResponseMetadata"]["HTTPHeaders"]["x-amz-request-id"]
+    assert event["detail"]["request-id"] == sent

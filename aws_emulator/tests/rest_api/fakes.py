@@ -17,7 +17,7 @@ from aws_emulator.rest_api.model import (
     Service,
     ServiceResponse,
 )
-from aws_emulator.rest_api.pipeline import Stage, serve
+from aws_emulator.rest_api.pipeline import LogWriter, Stage, serve, write_nothing
 from aws_emulator.rest_api.throttling import Limit, Throttle
 from aws_emulator.tests.rest_api import notes_api
 
@@ -74,6 +74,7 @@ def send(
     body: bytes = b"",
     services: Any = None,
     target: Stage | None = None,
+    write_log: LogWriter = write_nothing,
     **headers: str,
 ) -> Response:
     """Send a request through the pipeline, with an Authorization header by default."""
@@ -84,7 +85,7 @@ def send(
     pairs = tuple(tuple(pair.split("=", 1)) for pair in query.split("&")) if query else ()
     request = Request(method, path, pairs, sent, body)  # type: ignore[arg-type]  # pairs of two
     return asyncio.run(
-        serve(target or stage(), request, accept_any_token, services or FakeServices())
+        serve(target or stage(), request, accept_any_token, services or FakeServices(), write_log)
     )
 
 

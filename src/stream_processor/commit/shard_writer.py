@@ -116,6 +116,8 @@ def _report_commit[T](shard: str, commit: Commit[T]) -> None:
         "object adopted" if commit.adopted else "object written",
         shard=shard,
         key=commit.key,
+        first=str(summary.first),
+        last=str(summary.last),
         records=summary.records,
         good=summary.good,
         bad=summary.bad,

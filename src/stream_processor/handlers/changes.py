@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 import telemetry
 from stream_processor import settings
@@ -17,6 +17,9 @@ from stream_processor.rows import change_rows
 from stream_processor.storage import lake_keys
 from stream_processor.storage.app_context import AppContext
 from stream_processor.storage.lake_keys import ShardPrefix
+
+#: The changes of a batch that the log lists. A reconciliation or a bulk update has thousands.
+_MAX_LOGGED: Final = 100
 
 
 @telemetry.instrumented
@@ -39,6 +42,15 @@ def lambda_handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
 @cache
 def _app_context() -> AppContext:
     return AppContext.from_settings(settings.parse(os.environ))
+
+
+def _log_change(change: ChangeRecord, shard: str) -> None:
+    """Log the id of the request that caused a change, if its item has one."""
+    image = change.image["dynamodb"].get("NewImage") or {}
+    correlation_id = change_rows.text(image.get("correlation_id"))
+    if correlation_id is not None:
+        fields = {"shard": shard, "sequence": str(change.sequence)}
+        telemetry.info("change", correlation_id=correlation_id, **fields)
 
 
 class ChangesHandler:
@@ -86,4 +98,8 @@ class ChangesHandler:
             has_time=has_time,
         )
         shard_writer.report(name, outcome, own_changes)
+        end = outcome.unwritten
+        for change in own_changes[:_MAX_LOGGED]:
+            if end is None or change.sequence < end:
+                _log_change(change, name)
         return outcome.unwritten

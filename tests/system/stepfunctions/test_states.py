@@ -1,6 +1,7 @@
 """Every state of every machine with mocked results in TestState: next state and output."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -38,12 +39,18 @@ IMPORT = {
     "known": False,
     "copy": "read/f1.csv",
     "totals": {"done": True},
+    "correlationId": "s3-1",
 }
 INSPECTED = {
     "Payload": {"ok": True, "known": False, "fileId": "f1", "rows": 2, "copy": "read/f1.csv"}
 }
 PUT = {"bucket": {"name": "b"}, "object": {"key": "rosters/k.csv"}}
-ITEM = {"fileId": "f1", "index": 0, "row": {**BODY, "locale": "", "programme": "maths"}}
+ITEM = {
+    "correlationId": "s3-1",
+    "fileId": "f1",
+    "index": 0,
+    "row": {**BODY, "locale": "", "programme": "maths"},
+}
 ROW = {**BODY, "requestId": request_id("f1", 0), "programme": "maths"}
 VALIDATED = {
     "Payload": {"valid": True, "free": False, "status": "", "reasons": [], "emailKey": "k1"}
@@ -105,9 +112,11 @@ CASES: list[tuple[str, str, Any, Any, str | None, Any]] = [
     ("import", "IsValid", IMPORT, None, "Rows", {}),
     ("import", "IsValid", {**IMPORT, "ok": False}, None, "Rejected", {}),
     ("import", "IsValid", {**IMPORT, "known": True}, None, "Report", {}),
-    ("import", "BuildRequest", ITEM, None, "Admit", {"attempts": 0, "body": ROW}),
-    ("import", "Admit", {"attempts": 0, "body": ROW}, {"Status": "SUCCEEDED"}, "IsAdmitted",
-     {"status": "SUCCEEDED", "attempts": 1, "body": ROW}),
+    ("import", "BuildRequest", ITEM, None, "Admit",
+     {"attempts": 0, "name": "s3-1.0", "body": ROW}),
+    ("import", "Admit", {"attempts": 0, "name": "s3-1.0", "body": ROW}, {"Status": "SUCCEEDED"},
+     "IsAdmitted",
+     {"status": "SUCCEEDED", "attempts": 1, "name": "s3-1.0", "body": ROW}),
     ("import", "IsAdmitted", {"status": "SUCCEEDED"}, None, "RowAdmitted", {}),
     ("import", "IsAdmitted", {"status": "FAILED", "attempts": 4}, None, "WaitBeforeAdmit", {}),
     ("import", "IsAdmitted", {"status": "FAILED", "attempts": 5}, None, "RowNotAdmitted", {}),
@@ -207,6 +216,35 @@ def test_task_retries_and_catches_every_error(
                 json.loads(caught["output"]).items()
                 >= {**IDS, "emailKey": given["emailKey"]}.items()
             )
+
+
+@pytest.mark.parametrize(
+    ("machine", "state", "given", "expected"),
+    [
+        ("admit", "Start", ADMITTED, "test"),
+        *(
+            ("account", state, {**CARRIED, **given}, expected)
+            for state in ("Validate", "Create", "CreateIdentity", "DeleteIdentity", "Park")
+            # An operator starts an execution with the two ids only.
+            for given, expected in (({"correlationId": "cf-1"}, "cf-1"), ({}, "a1"))
+        ),
+        ("import", "Inspect", {**PUT, "request-id": "s3-1"}, "s3-1"),
+        ("import", "Inspect", PUT, "test"),
+        ("import", "Admit", {"attempts": 0, "name": "s3-1.0", "body": ROW}, "s3-1.0"),
+        ("import", "Report", IMPORT, "s3-1"),
+    ],
+)
+def test_state_passes_on_id_of_causing_request(
+    emulator: Emulator, machine: str, state: str, given: Any, expected: str
+) -> None:
+    results = {"Validate": VALIDATED, "CreateIdentity": CREATED_USER, "Inspect": INSPECTED}
+    answer = run_state(
+        emulator, machine, state, given, mock={"result": json.dumps(results.get(state, {}))}
+    )
+    arguments = json.dumps(json.loads(answer["inspectionData"]["afterArguments"]))
+    names = "|".join(("correlationId", "correlation_id", "Name"))
+    found = re.findall(rf'"(?:{names})": (?:{{"S": )?"([^"]*)"', arguments.replace('\\"', '"'))
+    assert expected in found
 
 
 def test_digest_is_independent_of_property_order(emulator: Emulator) -> None:

@@ -12,7 +12,7 @@ from edge_ingest import settings
 from edge_ingest.collector import Collector
 from edge_ingest.delivery import Delivery
 from edge_ingest.errors import STATUS
-from edge_ingest.kinesis import KinesisError, RecordEntry
+from edge_ingest.kinesis import KinesisError, PutResult, RecordEntry
 
 WRITE_KEY = "WK_portal"
 NOW = 1_795_262_400.0  # 2026-11-21T12:00:00Z
@@ -97,7 +97,7 @@ class Streams:
 
     def put_records(
         self, region: str, stream: str, entries: Sequence[RecordEntry], timeout: float
-    ) -> list[str | None]:
+    ) -> list[PutResult]:
         assert stream == "meridian-test-events"
         assert timeout > 0
         self.calls.append((region, tuple(entries)))
@@ -106,7 +106,8 @@ class Streams:
         self.stored += [
             (region, entry) for entry, code in zip(entries, codes, strict=True) if code is None
         ]
-        return codes
+        position = PutResult(shard_id="shardId-0", sequence_number="1")
+        return [position if code is None else PutResult(code) for code in codes]
 
     @property
     def records(self) -> list[clickstream.Record]:

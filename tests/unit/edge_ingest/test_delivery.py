@@ -44,7 +44,9 @@ class Case:
 
 def test_nearest_region_stores_the_records() -> None:
     case = Case()
-    assert case.deliver(2) == Delivered("ap-south-1", failover=False, records=2, bytes=36)
+    assert case.deliver(2) == Delivered(
+        "ap-south-1", failover=False, records=2, bytes=36, shard="shardId-0", sequence="1"
+    )
     assert case.stored == ["ap-south-1 False 0", "ap-south-1 False 1"]
 
 
@@ -63,7 +65,9 @@ def test_retry_sends_only_failed_records_after_backoff() -> None:
 
 def test_failover_uses_next_region_by_distance() -> None:
     case = Case(unreachable("ap-south-1"))
-    assert case.deliver() == Delivered("eu-west-2", failover=True, records=1, bytes=16)
+    assert case.deliver() == Delivered(
+        "eu-west-2", failover=True, records=1, bytes=16, shard="shardId-0", sequence="1"
+    )
     assert case.stored == ["eu-west-2 True 0"]
     case = Case(unreachable("ap-south-1", "eu-west-2"))
     assert case.deliver().region == "us-east-1"
@@ -91,7 +95,9 @@ def test_failed_region_is_tried_last_until_its_cooldown_ends() -> None:
     case.deliver()
     case.streams.fault = None
     case.streams.calls.clear()
-    assert case.deliver() == Delivered("eu-west-2", failover=True, records=1, bytes=16)
+    assert case.deliver() == Delivered(
+        "eu-west-2", failover=True, records=1, bytes=16, shard="shardId-0", sequence="1"
+    )
     case.clock.now += delivery.REGION_COOLDOWN_S
     assert case.deliver().region == "ap-south-1"
 

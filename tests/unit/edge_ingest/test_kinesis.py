@@ -8,7 +8,7 @@ import pytest
 
 from edge_ingest import sigv4
 from edge_ingest.http_client import Endpoint
-from edge_ingest.kinesis import KinesisClient, KinesisError, RecordEntry, endpoint_of
+from edge_ingest.kinesis import KinesisClient, KinesisError, PutResult, RecordEntry, endpoint_of
 from tests.unit.edge_ingest.harness import NOW, Clock
 from tests.unit.edge_ingest.http_server import (
     Network,
@@ -19,6 +19,7 @@ from tests.unit.edge_ingest.http_server import (
 )
 
 ENTRIES = [RecordEntry(b"one", "k1"), RecordEntry(b"two", "k2")]
+STORED = PutResult(shard_id="s", sequence_number="1")
 DATE = "Sat, 21 Nov 2026 12:00:00 GMT"
 THROTTLED = "ProvisionedThroughputExceededException"
 
@@ -31,7 +32,7 @@ def kinesis(connect: Network, clock: Clock | None = None) -> KinesisClient:
     return KinesisClient(connect, clock or Clock(), credentials)
 
 
-def put_once(script: Script, timeout: float = 2.0) -> list[str | None]:
+def put_once(script: Script, timeout: float = 2.0) -> list[PutResult]:
     with network(script) as connect:
         return kinesis(connect).put_records("eu-west-2", "events", ENTRIES, timeout)
 
@@ -59,7 +60,7 @@ def test_put_records_sends_signed_request() -> None:
         server.respond_put_records(None, None)
 
     with network(script) as connect:
-        assert kinesis(connect).put_records("eu-west-2", "events", ENTRIES, 2) == [None, None]
+        assert kinesis(connect).put_records("eu-west-2", "events", ENTRIES, 2) == [STORED, STORED]
         assert connect.endpoints == [
             Endpoint(tls=True, host="kinesis.eu-west-2.amazonaws.com", port=443)
         ]
@@ -75,12 +76,12 @@ def test_put_records_sends_signed_request() -> None:
     ] == ENTRIES
 
 
-def test_put_records_returns_error_code_of_each_record() -> None:
+def test_put_records_returns_position_or_error_code_of_each_record() -> None:
     def script(server: ServerConnection) -> None:
         server.request()
         server.respond_put_records(None, THROTTLED)
 
-    assert put_once(script) == [None, THROTTLED]
+    assert put_once(script) == [STORED, PutResult(THROTTLED)]
 
 
 @pytest.mark.parametrize(
@@ -148,8 +149,8 @@ def test_skewed_clock_is_corrected_by_the_date_header(skew: float, code: str) ->
 
     with network(script) as connect:
         client = kinesis(connect, Clock(NOW + skew))
-        assert client.put_records("eu-west-2", "events", ENTRIES, 2) == [None, None]
-        assert client.put_records("eu-west-2", "events", ENTRIES, 2) == [None, None]
+        assert client.put_records("eu-west-2", "events", ENTRIES, 2) == [STORED, STORED]
+        assert client.put_records("eu-west-2", "events", ENTRIES, 2) == [STORED, STORED]
     assert dates[0] == time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(NOW + skew))
     assert dates[1:] == ["20261121T120000Z"] * 2
 
@@ -169,7 +170,7 @@ def test_client_keeps_one_connection_per_region() -> None:
     with network(acknowledge(2), acknowledge(1)) as connect:
         client = kinesis(connect)
         for region in ("eu-west-2", "us-east-1", "eu-west-2"):
-            assert client.put_records(region, "events", ENTRIES, 2) == [None, None]
+            assert client.put_records(region, "events", ENTRIES, 2) == [STORED, STORED]
         assert [endpoint.host.split(".")[1] for endpoint in connect.endpoints] == [
             "eu-west-2",
             "us-east-1",

@@ -27,6 +27,15 @@ def test_line_contains_no_client_data() -> None:
     assert (first["accepted"], first["rejected"], first["status"]) == (1, 1, 200)
 
 
+def test_line_names_request_and_position_in_stream() -> None:
+    collector = harness.Harness()
+    collector.send_ok(body=ONE)
+    line = json.loads(collector.log[0])
+    (record,) = collector.streams.records
+    assert line["request_id"] == record.header.request_id
+    assert (line["shard"], line["sequence"]) == ("shardId-0", "1")
+
+
 def test_only_successful_requests_are_sampled() -> None:
     collector = harness.Harness(harness.settings_document() | {"log_sample": 0})
     collector.send_ok(body=ONE)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from aws_emulator.rest_api.model import Response
-from aws_emulator.rest_api.pipeline import Stage
+from aws_emulator.rest_api.pipeline import Stage, write_nothing
 from aws_emulator.rest_api.throttling import Limit, Throttle
 from aws_emulator.tests.rest_api import fakes
 from tests.support import school_api
@@ -24,4 +24,4 @@ def send(
     **headers: str,
 ) -> Response:
     """Send a request through the pipeline, with an Authorization header by default."""
-    return fakes.send(method, path, body, services, target or stage(), **headers)
+    return fakes.send(method, path, body, services, target or stage(), write_nothing, **headers)

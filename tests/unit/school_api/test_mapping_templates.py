@@ -33,12 +33,17 @@ def context(request: Request, sub: str = SUB) -> dict[str, Any]:
 
 
 def integration_body(
-    method: str, resource: str, body: Any = None, sub: str = SUB, **params: str
+    method: str,
+    resource: str,
+    body: Any = None,
+    sub: str = SUB,
+    headers: dict[str, str] | None = None,
+    **params: str,
 ) -> str:
     """Return the body of the integration request, without validation."""
     sent = b"" if body is None else json.dumps(body).encode()
     request = Request(method, resource, body=sent)
-    where = {"path": params, "querystring": params, "header": {}}
+    where = {"path": params, "querystring": params, "header": headers or {}}
     integration = method_of(method, resource).integration
     return build_integration_request(
         integration, request, where, context(request, sub)
@@ -64,9 +69,41 @@ def body_of(response: Response) -> Any:
 @given(strategies.json_values() | texts | st.dictionaries(texts, texts, max_size=4))
 def test_account_request_passes_body_only_to_workflow(body: Any) -> None:
     request = json.loads(integration_body("POST", "/accounts", {"body": body}))
-    assert set(request) == {"stateMachineArn", "input"}
+    assert set(request) == {"stateMachineArn", "name", "input"}
     assert json.loads(request["input"]) == {"body": body}
     assert request["stateMachineArn"].endswith(":stateMachine:meridian-test-admit")
+
+
+CLOUDFRONT_ID = "k6WGMNkEzR5BEM_SaF47gjtX9zBDO2m349OY2an0QPEaUum1ZOLrow=="
+SLOT = {"advisorId": "ms-gray", "start": "2026-12-01T09:00:00Z"}
+
+
+def correlation_ids(headers: dict[str, str]) -> list[str]:
+    """Return the id that each traced operation passes on."""
+    account = json.loads(integration_body("POST", "/accounts", {}, headers=headers))
+    changes = [
+        json.loads(integration_body(method, resource, SLOT, headers=headers, **SLOT))
+        for method, resource in (
+            ("POST", "/appointments"),
+            ("DELETE", "/appointments/{advisorId}/{start}"),
+        )
+    ]
+    for change in changes:
+        assert "correlation_id = :correlation" in change["UpdateExpression"]
+    values = [change["ExpressionAttributeValues"][":correlation"]["S"] for change in changes]
+    return [account["name"], *values]
+
+
+def test_request_id_of_cloudfront_is_passed_on() -> None:
+    assert correlation_ids({"x-amz-cf-id": CLOUDFRONT_ID}) == [CLOUDFRONT_ID] * 3
+
+
+@given(texts)
+def test_forged_request_id_is_replaced_by_id_of_api_gateway(forged: str) -> None:
+    # A client can call API Gateway without CloudFront, and send any header.
+    for found in correlation_ids({"x-amz-cf-id": forged}):
+        if not re.fullmatch(r"[A-Za-z0-9_=-]{1,80}", forged):
+            assert re.fullmatch(r"[0-9a-f-]{36}", found)
 
 
 @given(st.dictionaries(texts, strategies.json_values() | texts, max_size=4), texts)
@@ -118,7 +155,9 @@ def test_cancellation_decodes_start_time(start: str) -> None:
 
 @given(texts, texts)
 def test_list_queries_appointments_of_token_subject(since: str, sub: str) -> None:
-    request = json.loads(integration_body("GET", "/appointments", None, sub, **{"from": since}))
+    request = json.loads(
+        integration_body("GET", "/appointments", None, sub, None, **{"from": since})
+    )
     assert request["ExpressionAttributeValues"] == {
         ":student": {"S": sub},
         ":from": {"S": "SLOT#"},
@@ -127,7 +166,9 @@ def test_list_queries_appointments_of_token_subject(since: str, sub: str) -> Non
 
 def test_list_starts_at_from_parameter() -> None:
     since = "2026-12-01T09:30:00Z"
-    request = json.loads(integration_body("GET", "/appointments", **{"from": since}))
+    request = json.loads(
+        integration_body("GET", "/appointments", None, SUB, None, **{"from": since})
+    )
     assert request["ExpressionAttributeValues"][":from"] == {"S": f"SLOT#{since}"}
 
 

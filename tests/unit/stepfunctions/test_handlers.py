@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from stepfunctions import (
     identity,
+    outbox,
     relay,
     validate,
 )
@@ -248,6 +249,39 @@ def test_relay_publishes_every_record_before_reported_failure(
     assert len(failures) <= 1
     assert {f"a{it}" for it in range(first)} <= set(published)
     assert first == min((it for it in rejected if it < count), default=count)
+
+
+def test_relay_passes_on_and_logs_id_of_causing_request(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bus = EventBus(set())
+    monkeypatch.setattr(relay, "client", lambda: bus)
+    record = stream_record(1)
+    record["dynamodb"]["NewImage"] = {"correlation_id": {"S": "cf-1"}}
+    relay.lambda_handler({"Records": [record, stream_record(2)]}, None)
+    first, second = (json.loads(it) for it in bus.accepted)
+    assert outbox.from_queue(first).correlation_id == "cf-1"
+    assert "correlationId" not in second
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line.get("correlation_id") for line in lines] == ["cf-1", None]
+    assert lines[0]["outbox_id"] == "a1/AccountCreated"
+
+
+def test_functions_log_id_of_causing_request(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    accounts = Accounts("accounts", Table(PERSON))  # type: ignore[arg-type] # a fake
+    monkeypatch.setattr(validate, "accounts", lambda: accounts)
+    monkeypatch.setattr(validate, "email_secret", accounts.email_secret)
+    validate.lambda_handler({"accountId": "a1", "correlationId": "cf-1"}, None)
+    line = json.loads(capsys.readouterr().out)
+    assert line == {
+        "level": "INFO",
+        "message": "validated",
+        "correlation_id": "cf-1",
+        "account_id": "a1",
+        "reasons": [],
+    }
 
 
 @pytest.mark.parametrize(

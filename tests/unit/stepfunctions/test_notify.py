@@ -60,6 +60,22 @@ def notified(
     return notify.lambda_handler({"Records": list(records)}, Context(*left))
 
 
+@pytest.mark.parametrize(
+    ("sent_id", "logged"), [("cf-1=", "cf-1="), ("Anna Smith", None), (7, None)]
+)
+def test_log_line_names_causing_request_if_its_id_is_valid(
+    monkeypatch: pytest.MonkeyPatch,
+    sent: list[Any],
+    capsys: pytest.CaptureFixture[str],
+    sent_id: object,
+    logged: str | None,
+) -> None:
+    notified(monkeypatch, sqs_record({**GOOD, "correlationId": sent_id}), items=(ACTIVE, PERSON))
+    line = json.loads(capsys.readouterr().out.splitlines()[0])
+    assert (line["outcome"], line.get("correlation_id")) == ("sent", logged)
+    assert len(sent) == 1
+
+
 def test_metrics_count_outcomes_without_personal_data(
     monkeypatch: pytest.MonkeyPatch, sent: list[Any], capsys: pytest.CaptureFixture[str]
 ) -> None:

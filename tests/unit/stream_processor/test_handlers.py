@@ -103,6 +103,21 @@ def test_changes_handler_processes_every_sample_event(aws: FakeAws) -> None:
     assert first["shard_id"] == event["shardId"]
 
 
+def test_changes_handler_logs_id_of_causing_request(
+    aws: FakeAws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines: list[dict[str, Any]] = []
+    monkeypatch.setattr(telemetry, "info", lambda message, **fields: lines.append(fields))
+    event = json.loads((SAMPLE_EVENTS / "dynamodb-changes.json").read_text())
+    image = event["Records"][0]["dynamodb"]["NewImage"]
+    image["correlation_id"] = {"S": "cf-1"}
+    changes.lambda_handler(event, Context())
+    assert rows(aws, "changes/")
+    (line,) = [line for line in lines if "correlation_id" in line]
+    assert line["correlation_id"] == "cf-1"
+    assert line["sequence"] == event["Records"][0]["dynamodb"]["SequenceNumber"]
+
+
 def test_changes_handler_runs_scheduled_reconciliation(
     aws: FakeAws, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,0 +1,112 @@
+"""`make debug`: one invocation, and requests through CloudFront, stop at breakpoints in src/."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+import pytest
+
+from aws_emulator.cloudfront.edge_functions.invoker import TIMEOUT_S
+from aws_emulator.processes import free_port
+from aws_emulator.tests.invoke.dap_client import DapClient
+from tests.support.paths import ROOT
+from tools.debug import PACKAGE
+from tools.dev.system import System
+
+pytestmark = pytest.mark.integration
+
+SOURCE: Final = ROOT / "src"
+#: `make debug` for the system under test instead of that of `make up`.
+COMMAND: Final = (
+    "import os, pathlib; from tools import debug; "
+    "raise SystemExit(debug.run(os.environ, pathlib.Path(os.environ['SYSTEM'])))"
+)
+
+
+def line_of(path: Path, text: str) -> int:
+    """Return the number of the only line that contains a text."""
+    (number,) = (n for n, line in enumerate(path.read_text().splitlines(), 1) if text in line)
+    return number
+
+
+@contextmanager
+def debugged(
+    meridian: System, **options: str
+) -> Iterator[tuple["subprocess.Popen[str]", DapClient]]:
+    """Run the command and attach to it as VS Code does, with the mapping of launch.json."""
+    port = free_port()
+    variables = {"SYSTEM": str(meridian.directory), "DEBUG_PORT": str(port), **options}
+    process = subprocess.Popen(
+        [sys.executable, "-c", COMMAND],
+        cwd=ROOT,
+        env={**os.environ, **variables},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        client = DapClient(port, SOURCE, PACKAGE)
+        yield process, client
+        client.abandon()
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_launch_configuration_maps_source_to_debugged_package() -> None:
+    document = json.loads((ROOT / ".vscode" / "launch.json").read_text())
+    (attach,) = document["configurations"]
+    assert attach["connect"]["port"] == 5678
+    (mapping,) = attach["pathMappings"]
+    paths = {name: it.replace("${workspaceFolder}", str(ROOT)) for name, it in mapping.items()}
+    assert paths == {"localRoot": str(SOURCE), "remoteRoot": str(PACKAGE)}
+
+
+def test_invocation_with_event_stops_in_source_and_returns(meridian: System) -> None:
+    path = SOURCE / "stepfunctions" / "validate.py"
+    line = line_of(path, "account, person = accounts()")
+    event = "events/stepfunctions/validate.json"
+    with debugged(meridian, FUNCTION="ValidateFunction", EVENT=event) as (process, client):
+        client.set_breakpoint(path, line)
+        client.run()
+        assert client.wait_for_stop()[:2] == (str(path), line)
+        client.resume()
+        output, _ = process.communicate(timeout=120)
+    assert process.returncode == 0
+    assert json.loads(output)["reasons"][0]["code"] == "expired"
+
+
+def test_request_through_cloudfront_stops_in_source_beyond_the_time_limit(meridian: System) -> None:
+    path = SOURCE / "edge_auth" / "handler.py"
+    line = line_of(path, "authorization.handle_viewer_request(")
+    responses: list[Any] = []
+    before = httpx.get(f"{meridian.url}/premium/", timeout=120).status_code
+
+    def request() -> None:
+        responses.append(httpx.get(f"{meridian.url}/premium/", timeout=300))
+
+    with debugged(meridian, FUNCTION="EdgeAuthFunction") as (process, client):
+        client.set_breakpoint(path, line)
+        client.run()
+        sender = threading.Thread(target=request)
+        sender.start()
+        file, stopped_at, variables = client.wait_for_stop()
+        assert (file, stopped_at) == (str(path), line)
+        assert "Records" in variables["event"]
+        time.sleep(TIMEOUT_S["viewer-request"] + 1)
+        assert responses == []
+        client.resume()
+        sender.join(120)
+        assert responses[0].status_code == before
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 0
+    # The function of the system handles requests again.
+    assert httpx.get(f"{meridian.url}/premium/", timeout=120).status_code == before

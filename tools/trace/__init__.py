@@ -1,0 +1,1 @@
+"""The path of one request through the system, from its logs (`make trace`)."""

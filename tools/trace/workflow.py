@@ -1,0 +1,123 @@
+"""The part of a path in the account workflow: executions, states, functions and the email."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from aws_emulator.trace import Invocation, Span, summarize
+from tools.trace import streams
+from tools.trace.evidence import Evidence, Execution, epoch_ms
+from tools.trace.spans import invocation_span
+
+#: The function that a Task state invokes.
+_FUNCTIONS: Final = {
+    "Validate": "ValidateFunction",
+    "CreateIdentity": "IdentityFunction",
+    "DeleteIdentity": "IdentityFunction",
+    "Inspect": "ImportFunction",
+    "Report": "ImportFunction",
+}
+#: Rows of a roster that a tree shows in full.
+MAX_ROWS: Final = 10
+#: The clocks of a function's log and of the state machine's history differ by some milliseconds.
+_TOLERANCE_MS: Final = 100
+#: Between a request and the start of its workflow: API Gateway waits for at most 29 s.
+_START_MS: Final = 60_000
+
+
+def account_spans(evidence: Evidence, correlation_id: str, around_ms: float) -> Sequence[Span]:
+    """Return the spans of the account workflows that a request started at about this time."""
+    near = evidence.accounts_started(around_ms - _START_MS, around_ms + _START_MS)
+    started = [it for it in near if it.correlation_id == correlation_id]
+    spans = [execution_span(evidence, it) for it in started]
+    for span in spans:
+        span.add(*email_spans(evidence, correlation_id))
+    return spans
+
+
+def upload_tree(evidence: Evidence, execution: Execution) -> Span:
+    """Return the tree of an upload to the rosters bucket, from the import's execution."""
+    upload = execution.correlation_id
+    root = Span(f"S3 Object Created (EventBridge)  {upload}", execution.start_ms)
+    imported = root.add(execution_span(evidence, execution))
+    rows = [
+        it
+        for it in evidence.accounts_started(execution.start_ms)
+        if it.correlation_id.rpartition(".")[0] == upload
+    ]
+    spans = [_row_span(evidence, it) for it in rows]
+    places = [it for it in imported.children if it.name.startswith("state Rows")]
+    (places[0] if places else imported).add(*summarize(spans, MAX_ROWS))
+    return root
+
+
+def _row_span(evidence: Evidence, execution: Execution) -> Span:
+    span = Span(f"Step Functions admit  {execution.correlation_id}", execution.start_ms)
+    inner = span.add(execution_span(evidence, execution))
+    inner.add(*email_spans(evidence, execution.correlation_id))
+    return span
+
+
+def execution_span(evidence: Evidence, execution: Execution) -> Span:
+    """Return the span of an execution, with its states and the functions they invoked."""
+    duration_ms = None if execution.stop_ms is None else execution.stop_ms - execution.start_ms
+    title = f"Step Functions {execution.machine} {execution.status}  {execution.name}"
+    span = Span(title, execution.start_ms, duration_ms)
+    pages = evidence.states.get_paginator("get_execution_history").paginate(
+        executionArn=execution.arn
+    )
+    for state in _states([event for page in pages for event in page["events"]]):
+        function = _FUNCTIONS.get(state.name.split()[1])
+        for invocation in _invoked(evidence, execution, state, function):
+            state.add(invocation_span(invocation))
+        # A Choice or Pass state takes no time worth a line.
+        if state.children or not state.name.endswith(("Choice", "Pass")):
+            span.add(state)
+    return span
+
+
+def _states(history: Sequence[Any]) -> list[Span]:
+    states: list[Span] = []
+    for event in history:
+        at_ms, kind = epoch_ms(event["timestamp"]), str(event["type"])
+        if kind.endswith("StateEntered"):
+            name = event["stateEnteredEventDetails"]["name"]
+            states.append(Span(f"state {name} {kind.removesuffix('StateEntered')}", at_ms))
+        elif kind.endswith("StateExited") and states:
+            states[-1].duration_ms = at_ms - (states[-1].start_ms or at_ms)
+        elif kind in ("TaskFailed", "LambdaFunctionFailed", "TaskTimedOut") and states:
+            found = [it for key, it in event.items() if key.endswith("Details")]
+            details: dict[str, Any] = found[0] if found else {}
+            states[-1].add(Span(f"failed: {details.get('error', kind)}", at_ms))
+    return states
+
+
+def _invoked(
+    evidence: Evidence, execution: Execution, state: Span, function: str | None
+) -> list[Invocation]:
+    if function is None or state.start_ms is None:
+        return []
+    end_ms = None if state.duration_ms is None else state.start_ms + state.duration_ms
+    return [
+        it
+        for it in evidence.invocations_with(function, "correlation_id", execution.correlation_id)
+        if it.end_ms >= state.start_ms
+        and (end_ms is None or it.end_ms <= end_ms + _TOLERANCE_MS)
+        and it.start_ms >= state.start_ms - _TOLERANCE_MS
+    ]
+
+
+def email_spans(evidence: Evidence, correlation_id: str) -> Sequence[Span]:
+    """Return the spans from the outbox item to the email."""
+    spans = []
+    for relay in evidence.invocations_with("RelayFunction", "correlation_id", correlation_id):
+        published = invocation_span(relay, correlation_id=correlation_id)
+        event = Span("EventBridge, SQS notifications.fifo", relay.end_ms)
+        for notify in evidence.invocations_with("NotifyFunction", "correlation_id", correlation_id):
+            event.add(invocation_span(notify, correlation_id=correlation_id))
+        published.add(event)
+        batch = streams.relay_batch(evidence, relay.request_id)
+        if batch is not None:
+            batch.add(published)
+            published = batch
+        spans.append(published)
+    return spans
