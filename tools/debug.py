@@ -39,6 +39,7 @@ PACKAGE: Final = STATE / "debug" / "package"
 SOURCE: Final = ROOT / "src"
 DEBUGPY: Final = Path(sys.prefix, "lib", "python3.13", "site-packages", "debugpy")
 _POLL_S: Final = 0.5
+_EXAMPLE: Final = "make debug FUNCTION=EdgeAuthFunction"
 
 
 def run(options: Mapping[str, str], directory: Path = STATE / "up", build: Path = BUILD) -> int:
@@ -49,15 +50,16 @@ def run(options: Mapping[str, str], directory: Path = STATE / "up", build: Path 
     """
     name = options.get("FUNCTION", "").strip()
     if not name:
-        raise CommandError("FUNCTION is missing. For example: make debug FUNCTION=EdgeAuthFunction")
+        raise CommandError(f"FUNCTION is missing. For example: {_EXAMPLE}")
     path, port = options.get("EVENT", ""), _port(options.get("DEBUG_PORT", ""))
     event = read_event(path) if path else None
     function = find_function(build, name)
     target = find_running_stack(directory)
     at_edge = name in edge_functions(build)
+    subject = name if at_edge else f"{name} without EVENT"
     if target is None and (at_edge or not path):
         raise CommandError(
-            f"Debugging {name} {'' if at_edge else 'without EVENT '}needs a running system. Start "
+            f"Debugging {subject} needs a running system. Start "
             "`make up` in another terminal first."
         )
     deployment = Deployment.undeployed(function)
