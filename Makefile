@@ -21,7 +21,7 @@ SYSTEM_TESTS := tests/package tests/system aws_emulator/tests tools/tests
 # BUILT=1 deploys the existing output of `sam build`, as the pipeline does with its artifact.
 BUILD := $(if $(BUILT),setup,build)
 
-.PHONY: help setup run up down student sql invoke debug logs trace redrive reconcile verify compact chaos prove check lint types unit build validate package integration test spark bench prose preflight deploy smoke destroy requirements
+.PHONY: help setup run up dev down student sql invoke debug logs trace redrive reconcile verify compact chaos prove check lint types unit build validate package integration test spark bench prose preflight deploy smoke destroy requirements
 
 help: ## List the targets and their options
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,7 +29,7 @@ help: ## List the targets and their options
 	@echo "Options, as in: make run LOG=access.log CLIENTS=4"
 	@echo "  run        LOG=<path, URL or 'model'>  CLIENTS=<1-64, default 8>  KEEP=1 (keep the lake for 'make sql')"
 	@echo "             PORT=, EMULATOR_PORT= (default: free ports)"
-	@echo "  up         REGIONS=eu-west-2,ap-south-1 (in addition to us-east-1)  PORT=8080  EMULATOR_PORT=4566"
+	@echo "  up, dev    REGIONS=eu-west-2,ap-south-1 (in addition to us-east-1)  PORT=8080  EMULATOR_PORT=4566"
 	@echo "  student    EMAIL=<address>  PAYING=1 (may read paid pages)  PASSWORD=<12 characters or more>"
 	@echo "  sql        Q='<statement>' (default: read statements from the terminal)"
 	@echo "  invoke     FUNCTION=<logical ID>  EVENT=<JSON file>"
@@ -57,6 +57,9 @@ run: setup ## Build, deploy, replay an access log, print a report, stop
 
 up: setup ## Build, deploy and serve the whole system until Ctrl-C
 	@$(PY) -m tools.dev up
+
+dev: setup ## Serve like 'make up', and reload changed code, pages and templates
+	@$(PY) -m tools.dev dev
 
 down: setup ## Stop processes of an earlier run, up or chaos
 	@$(PY) -m tools.dev down

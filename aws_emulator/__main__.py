@@ -7,6 +7,7 @@ APIs, CloudFront distributions. It serves until Ctrl-C. README.md explains the o
 
 import argparse
 import contextlib
+import functools
 import re
 import signal
 import sys
@@ -29,6 +30,11 @@ from aws_emulator.launcher import (
     start,
 )
 from aws_emulator.processes import require_free_port
+from aws_emulator.reload.code_update import Deployed
+from aws_emulator.reload.file_tree import FileTree
+from aws_emulator.reload.follow import Sources, follow
+from aws_emulator.reload.pages import PagesFolder
+from aws_emulator.reload.reloader import Project, Reloader
 from aws_emulator.sam_cli import SamProject
 
 #: Seconds between two checks for resources that need another server, after a later deployment.
@@ -74,6 +80,15 @@ def _parser() -> argparse.ArgumentParser:
     )
     option("--config-env", help="use this samconfig.toml environment; by default none is read")
     option("--no-deploy", action="store_true", help="deploy nothing; serve later deployments")
+    option("--watch", action="store_true", help="follow the files: reload code and templates")
+    option(
+        "--pages",
+        type=_pages,
+        action="append",
+        default=[],
+        metavar="FOLDER=BUCKET",
+        help="with --watch: upload changed files of a folder; BUCKET may be a stack output",
+    )
     option("--port", type=_port, default=8080, help="port of CloudFront; 0 is a free one")
     option("--rest-api-port", type=_port, default=0, help="port of REST APIs; 0 is a free one")
     option("--endpoint-port", type=_port, default=4566, help="MiniStack's port; 0 is a free one")
@@ -103,6 +118,13 @@ def _parameter(text: str) -> tuple[str, str]:
     return name, value
 
 
+def _pages(text: str) -> tuple[Path, str]:
+    folder, separator, bucket = text.partition("=")
+    if not separator or not bucket or not Path(folder).is_dir():
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form FOLDER=BUCKET")
+    return Path(folder).resolve(), bucket
+
+
 def _stack_name(text: str) -> str:
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9-]{0,127}", text):
         raise argparse.ArgumentTypeError(f"{text!r} is not a valid stack name")
@@ -124,8 +146,10 @@ def stack_name_of(folder: Path) -> str:
 
 def _up(options: argparse.Namespace) -> int:
     folder: Path = options.template_dir
-    if not options.no_deploy and not _has_template(folder):
+    if not options.no_deploy and _template_in(folder) is None:
         raise CommandError(f"{folder} contains no template.yaml. Name its folder: --template-dir.")
+    if options.no_deploy and options.watch:
+        raise CommandError("--watch follows a deployed project, so --no-deploy excludes it.")
     for port, server, option in (
         (options.endpoint_port, "MiniStack", "--endpoint-port PORT"),
         (options.port, "CloudFront", "--port PORT"),
@@ -135,6 +159,8 @@ def _up(options: argparse.Namespace) -> int:
             require_free_port(port, server, option)
     state: Path = options.state or folder / STATE_FOLDER
     interpreters = Interpreters(options.ministack_python, options.lambda_python)
+    # The content that the build uses, so that a save during the start isn't lost.
+    followed = _followed(options)
     with start(state.absolute(), options.endpoint_port, options.regions, interpreters) as emulator:
         print(f"MiniStack: {emulator.endpoint}", flush=True)
         if not options.no_deploy:
@@ -142,23 +168,82 @@ def _up(options: argparse.Namespace) -> int:
         servers = emulator.serve_deployed(options.port, options.rest_api_port)
         _print_addresses(emulator, servers)
         with contextlib.suppress(KeyboardInterrupt):
-            _serve(emulator, options)
+            if followed is None:
+                _serve(emulator, options)
+            else:
+                _follow(emulator, options, followed, servers)
         print("\nStopping ...", flush=True)
     print("Stopped.", flush=True)
     return 0
 
 
-def _has_template(folder: Path) -> bool:
-    return any((folder / f"template.{kind}").is_file() for kind in ("yaml", "yml", "json"))
+def _followed(options: argparse.Namespace) -> tuple[Sources, FileTree] | None:
+    """Return the sources with their current content for --watch, else None."""
+    template = _template_in(options.template_dir)
+    if not options.watch or template is None:
+        return None
+    sources = Sources.of(template, [folder for folder, _ in options.pages])
+    return sources, sources.tree()
+
+
+def _follow(
+    emulator: Emulator,
+    options: argparse.Namespace,
+    followed: tuple[Sources, FileTree],
+    servers: Sequence[Server],
+) -> None:
+    """Reload changed files and serve new resources, until KeyboardInterrupt."""
+    template = _template_in(options.template_dir)
+    assert template is not None
+    name = _stack_name_of(options)
+    outputs = emulator.outputs(name)
+    distributions = [it.url for it in servers if it.kind == CLOUDFRONT]
+    project = Project(
+        root=template.parent,
+        template=template,
+        build=emulator.directory / "sam-build" / "template.yaml",
+        deployed=[Deployed(emulator.in_region(), name)],
+        rebuild=lambda: _deploy(emulator, options),
+        distributions=distributions,
+        pages=[
+            PagesFolder(folder, outputs.get(bucket, bucket), lambda: emulator.client("s3"))
+            for folder, bucket in options.pages
+        ],
+    )
+
+    def serve_new() -> None:
+        added = _serve_new(emulator, options)
+        distributions.extend(it.url for it in added if it.kind == CLOUDFRONT)
+
+    follow(
+        Reloader(project, functools.partial(print, flush=True)),
+        followed[1],
+        lambda: Sources.of(template, [folder for folder, _ in options.pages]),
+        serve_new,
+        DISCOVERY_INTERVAL_S,
+    )
+
+
+def _template_in(folder: Path) -> Path | None:
+    """Return the template of a project, or None if the folder has none."""
+    names = (f"template.{kind}" for kind in ("yaml", "yml", "json"))
+    found = (Path(folder, name).resolve() for name in names)
+    return next((it for it in found if it.is_file()), None)
+
+
+def _stack_name_of(options: argparse.Namespace) -> str:
+    return str(options.stack_name or stack_name_of(options.template_dir))
 
 
 def _deploy(emulator: Emulator, options: argparse.Namespace) -> None:
-    name = options.stack_name or stack_name_of(options.template_dir)
+    name = _stack_name_of(options)
     project = SamProject(options.template_dir, options.config_env, emulator.directory / "sam-build")
     with _timed("sam build"):
         emulator.build(project)
     with _timed(f"sam deploy of {name} to {emulator.regions[0]}"):
         outputs = emulator.deploy(project, name, dict(options.parameter))
+    for failure in emulator.start_functions(name):
+        print(f"✗ {failure.text()}")
     for resource, gap in sorted(emulator.accepted_resources().items()):
         print(f"  accepted but not emulated: {resource} ({gap})")
     for key, value in sorted(outputs.items()):
@@ -177,10 +262,18 @@ def _serve(emulator: Emulator, options: argparse.Namespace) -> None:
     """Start servers for resources of later deployments, until KeyboardInterrupt."""
     while True:
         time.sleep(DISCOVERY_INTERVAL_S)
-        # If MiniStack is busy, try again. If it has stopped, its supervisor ends the run.
-        with contextlib.suppress(ClientError, BotoCoreError):
-            for server in emulator.serve_deployed(options.port, options.rest_api_port):
-                _print_server(emulator, server)
+        _serve_new(emulator, options)
+
+
+def _serve_new(emulator: Emulator, options: argparse.Namespace) -> Sequence[Server]:
+    """Start servers for new resources, print their addresses, and return them."""
+    # If MiniStack is busy, try again. If it has stopped, its supervisor ends the run.
+    with contextlib.suppress(ClientError, BotoCoreError):
+        servers = emulator.serve_deployed(options.port, options.rest_api_port)
+        for server in servers:
+            _print_server(emulator, server)
+        return servers
+    return []
 
 
 def _print_addresses(emulator: Emulator, servers: Sequence[Server]) -> None:

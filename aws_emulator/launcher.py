@@ -7,17 +7,22 @@ one with their own supervisor.
 
 import contextlib
 import json
+import os
 import sys
 import tempfile
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from aws_emulator import sam_cli
+from aws_emulator.deployed_functions import function_names
 from aws_emulator.endpoint import Endpoint, responds
 from aws_emulator.errors import CommandError
+from aws_emulator.function_controls import StartFailure
+from aws_emulator.function_controls import start as start_function
 from aws_emulator.processes import ProcessSupervisor, free_port, supervise
 from aws_emulator.sam_cli import OnLine, SamProject
 
@@ -224,6 +229,20 @@ class Emulator:
         cloudformation = self.client("cloudformation", region)
         stack = cloudformation.describe_stacks(StackName=stack_name)["Stacks"][0]
         return {it["OutputKey"]: it["OutputValue"] for it in stack.get("Outputs", [])}
+
+    def start_functions(self, stack_name: str, region: str | None = None) -> list[StartFailure]:
+        """Start the functions of a stack and its nested stacks, and return those that can't start.
+
+        The processes serve the first invocations.
+
+        Raises:
+            CommandError: the emulator didn't answer.
+        """
+        endpoint = self.in_region(region)
+        names = function_names(endpoint.client("cloudformation"), stack_name)
+        with ThreadPoolExecutor(os.cpu_count()) as threads:
+            results = threads.map(lambda name: start_function(endpoint, name), names.values())
+            return [it for it in results if it is not None]
 
     def serve_deployed(self, port: int = 0, rest_api_port: int = 0) -> list[Server]:
         """Start the servers that the deployed resources need, and return those newly started.

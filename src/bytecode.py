@@ -95,12 +95,15 @@ def _first_line_only(code_units: int) -> bytes:
     return b"".join(bytes([0x80 | _NO_COLUMN << 3 | units - 1, 0]) for units in entries)
 
 
-def compile_source(source: bytes, name: str) -> bytes:
-    """Return the content of a .pyc file for a source; tracebacks show `name` as its file."""
+def compile_source(source: bytes, name: str, line_numbers: bool = False) -> bytes:
+    """Return the content of a .pyc file for a source; tracebacks show `name` as its file.
+
+    `line_numbers` keeps them, for a package that isn't deployed to AWS.
+    """
     tree = remove_annotations(ast.parse(source))
     code = compile(tree, name, "exec", dont_inherit=True, optimize=_NO_DOCSTRINGS)
     head = importlib.util.MAGIC_NUMBER + _UNCHECKED_HASH + importlib.util.source_hash(source)
-    return head + marshal.dumps(strip_line_numbers(code))
+    return head + marshal.dumps(code if line_numbers else strip_line_numbers(code))
 
 
 def main(directory: str) -> None:

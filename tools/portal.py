@@ -1,14 +1,16 @@
 """Upload the portal's pages to its S3 bucket."""
 
 import json
-import mimetypes
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+from aws_emulator.reload.pages import put_page
 from tools.paths import ROOT
 
+PAGES: Final = ROOT / "web"
 
-def upload_pages(s3: Any, bucket: str, write_key: str, folder: Path = ROOT / "web") -> int:
+
+def upload_pages(s3: Any, bucket: str, write_key: str, folder: Path = PAGES) -> int:
     """Upload all files of the portal, and return their number.
 
     The pages report page views to the collector with `write_key`, which is not a secret.
@@ -21,13 +23,5 @@ def upload_pages(s3: Any, bucket: str, write_key: str, folder: Path = ROOT / "we
     )
     files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
     for path in files:
-        content_type = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
-        if content_type.startswith("text/"):
-            content_type += "; charset=utf-8"
-        s3.put_object(
-            Bucket=bucket,
-            Key=path.relative_to(folder).as_posix(),
-            Body=path.read_bytes(),
-            ContentType=content_type,
-        )
+        put_page(s3, bucket, path.relative_to(folder).as_posix(), path.read_bytes())
     return len(files)

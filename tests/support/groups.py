@@ -23,6 +23,7 @@ GROUPS: Final[dict[str, tuple[str, ...]]] = {
     "poller": ("aws_emulator/tests/event_sources/",),
     "emulator": ("aws_emulator/tests/ministack/",),
     "edge": ("aws_emulator/tests/cloudfront/",),
+    "reload": ("aws_emulator/tests/reload/test_watch.py",),
     "states": ("tests/system/stepfunctions/",),
     "legacy": ("aws_emulator/tests/cloudfront/test_legacy_app.py",),
 }

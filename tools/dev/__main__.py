@@ -1,4 +1,4 @@
-"""`python -m tools.dev run | up | down | student`: the commands behind the targets of `make`."""
+"""`python -m tools.dev run | up | dev | down | student`: the commands behind targets of `make`."""
 
 import argparse
 import os
@@ -13,13 +13,18 @@ from tools.dev.student import student
 def main() -> int:
     """Run one command and return its exit code."""
     parser = argparse.ArgumentParser(prog="python -m tools.dev", description=__doc__)
-    parser.add_argument("command", choices=["run", "up", "down", "student"])
+    parser.add_argument("command", choices=["run", "up", "dev", "down", "student"])
     name = parser.parse_args().command
     # A shell without job control starts background commands with SIGINT ignored.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     if name == "student":
         return exit_code(lambda: student(os.environ))
-    command = {"run": commands.run, "up": commands.up, "down": commands.down}[name]
+    command = {
+        "run": commands.run,
+        "up": commands.up,
+        "dev": commands.dev,
+        "down": commands.down,
+    }[name]
     return exit_code(lambda: command(Options.from_environment(os.environ)))
 
 

@@ -1,4 +1,4 @@
-"""The commands run, up and down."""
+"""The commands run, up, dev and down."""
 
 import json
 import os
@@ -8,8 +8,9 @@ from uuid import uuid4
 
 from aws_emulator import processes
 from aws_emulator.deployed_functions import function_names
+from aws_emulator.reload.follow import follow
 from tools.demo_students import PAYING_GROUP
-from tools.dev import system
+from tools.dev import reload, system
 from tools.dev.options import Options
 from tools.lake_sql.lake_copy import KEPT, copy_lake
 from tools.paths import STATE
@@ -77,7 +78,7 @@ def up(options: Options) -> int:
     """
     ports = options.ports(UP_EDGE_PORT, UP_EMULATOR_PORT)
     with system.start(STATE / "up", ports, options.regions) as running:
-        _print_addresses(running)
+        print_addresses(running)
         try:
             while True:
                 signal.pause()
@@ -87,7 +88,33 @@ def up(options: Options) -> int:
     return 0
 
 
-def _print_addresses(running: system.System) -> None:
+def dev(options: Options) -> int:
+    """Start the system, serve until Ctrl-C, and let it follow the files."""
+    sources = reload.sources()
+    # The content that the build uses, so that a save during the start isn't lost.
+    tree = sources.tree()
+    ports = options.ports(UP_EDGE_PORT, UP_EMULATOR_PORT)
+    with system.start(
+        STATE / "up", ports, options.regions, on_start_failures=_show_failures
+    ) as running:
+        print_addresses(running)
+        reloader = reload.reloader(running)
+        print("Following src/, web/, stacks/ and template.yaml.", flush=True)
+        try:
+            follow(reloader, tree, reload.sources)
+        except KeyboardInterrupt:
+            print(f"\n{reloader.statistics()}")
+            with step("stopping"):
+                running.processes.stop()
+    return 0
+
+
+def _show_failures(failures: str) -> None:
+    print(f"✗ {failures}\n  Correct the files; they are followed.", flush=True)
+
+
+def print_addresses(running: system.System) -> None:
+    """Print the addresses of a running system, its students and examples of requests."""
     url, outputs = running.url, running.deployed.outputs
     print(f"\nMeridian is running: stack {running.target.stack_name} on the emulator.\n")
     print(f"  portal     {url}/   (sign up, sign in, book lessons, watch live events)")

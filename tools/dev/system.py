@@ -4,12 +4,13 @@
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from aws_emulator.errors import CommandError
 from aws_emulator.launcher import Emulator
 from aws_emulator.processes import ProcessSupervisor, free_port, require_free_port, supervise
 from tools import portal
@@ -29,6 +30,10 @@ from tools.stack import (
 LOCAL_PARAMETERS: Final = {"EventsBatchingWindow": "1"}
 #: From address of all local emails.
 SENDER: Final = "school@meridian.example"
+
+
+def _refuse(failures: str) -> None:
+    raise CommandError(failures)
 
 
 @dataclass(frozen=True)
@@ -78,6 +83,15 @@ class System:
         """The status file of the event source mappings."""
         return self.emulator.event_sources_status
 
+    def deploy_again(self) -> None:
+        """Build and deploy the current files.
+
+        Raises:
+            CommandError: the build or a deployment failed.
+        """
+        sam_deployment.build(self.target, self.directory / "logs" / "sam-build.log")
+        _deploy(self.target, self.url, self.regions, self.directory)
+
     def start_event_sources(self) -> None:
         """Start the event source mappings again after a test stopped them."""
         _start_event_sources(self.emulator)
@@ -85,15 +99,22 @@ class System:
 
 @contextmanager
 def start(
-    directory: Path, ports: Ports, regions: Sequence[str] = (HOME_REGION,), *, build: bool = True
+    directory: Path,
+    ports: Ports,
+    regions: Sequence[str] = (HOME_REGION,),
+    *,
+    build: bool = True,
+    on_start_failures: Callable[[str], None] = _refuse,
 ) -> Iterator[System]:
     """Build, deploy and start the system; stop all processes at the end of the context.
 
     The first of `regions` is the home Region; the others get a regional stack. Without `build`, the
-    existing build is deployed.
+    existing build is deployed. `on_start_failures` receives a message about functions that can't
+    start; by default it ends the start.
 
     Raises:
-        CommandError: A port is in use, the build or a deployment failed, or a process didn't start.
+        CommandError: A port is in use, the build or a deployment failed, or a process or a function
+            can't start.
     """
     with supervise(directory) as processes:
         ports = ports.resolve()
@@ -105,9 +126,8 @@ def start(
         with step("MiniStack"):
             emulator.start_ministack()
             _enable_email(target)
-        _deploy_home(target, url, regions, directory)
-        for region in regions[1:]:
-            _deploy_regional_stack(StackTarget(target.endpoint, region), directory)
+        _deploy(target, url, regions, directory)
+        _start_functions(emulator, on_start_failures)
         for resource_type, gap in sorted(emulator.accepted_resources().items()):
             print(f"  accepted, not emulated: {resource_type} ({gap})")
         deployed = describe_stack(target)
@@ -131,6 +151,23 @@ def start(
             )
         finally:
             record.unlink(missing_ok=True)
+
+
+def _deploy(target: StackTarget, url: str, regions: Sequence[str], directory: Path) -> None:
+    _deploy_home(target, url, regions, directory)
+    for region in regions[1:]:
+        _deploy_regional_stack(StackTarget(target.endpoint, region), directory)
+
+
+def _start_functions(emulator: Emulator, on_failures: Callable[[str], None]) -> None:
+    """Start all functions, so that one that can't start is reported before it is needed."""
+    failures = []
+    with step("functions"):
+        for region in emulator.regions:
+            name = StackTarget(emulator.endpoint, region).stack_name
+            failures += [it.text("src/") for it in emulator.start_functions(name, region)]
+    if failures:
+        on_failures("\n".join(failures))
 
 
 def _deploy_home(target: StackTarget, url: str, regions: Sequence[str], directory: Path) -> None:

@@ -13,6 +13,7 @@ with it; else the response's `error` has the reason, and the function keeps its 
 import base64
 import hashlib
 import threading
+from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -34,7 +35,10 @@ class _FunctionFiles:
     def __init__(self, account: str) -> None:
         self._account = account
         self._workers = Workers()
-        self._lock = threading.Lock()
+        self._guard = threading.Lock()
+        self._locks: defaultdict[tuple[str | None, str | None], threading.Lock] = defaultdict(
+            threading.Lock
+        )
 
     def replace(self, query: Query, document: Any) -> dict[str, Any]:
         """Replace files, and return the versions that changed or the error of the start.
@@ -43,7 +47,10 @@ class _FunctionFiles:
             ValueError: The function doesn't exist, or the document is invalid.
         """
         files = _decode(document)
-        with self._lock:
+        with self._guard:
+            # Several functions may start at the same time.
+            lock = self._locks[query.get("region"), query.get("function")]
+        with lock:
             return self._replace(self._workers.find(self._account, query), files)
 
     def _replace(

@@ -1,0 +1,1 @@
+"""Let a running emulator follow the files of a SAM project."""

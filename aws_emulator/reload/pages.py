@@ -1,0 +1,57 @@
+"""Keep the objects of a bucket equal to the files of a folder, and CloudFront's cache empty."""
+
+import mimetypes
+import urllib.request
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from aws_emulator.errors import CommandError
+
+
+def content_type(name: str) -> str:
+    """Return the Content-Type of a page by its name; text is UTF-8."""
+    found = mimetypes.guess_type(name)[0] or "application/octet-stream"
+    return f"{found}; charset=utf-8" if found.startswith("text/") else found
+
+
+@dataclass(frozen=True)
+class PagesFolder:
+    """A folder whose files are objects in `bucket`; their keys are relative to `folder`.
+
+    `s3` returns a client.
+    """
+
+    folder: Path
+    bucket: str
+    s3: Callable[[], Any]
+
+    def update(self, changes: Mapping[Path, bytes | None]) -> None:
+        """Upload changed files and delete the objects of deleted ones."""
+        client = self.s3()
+        for path, content in changes.items():
+            put_page(client, self.bucket, path.relative_to(self.folder).as_posix(), content)
+
+
+def put_page(s3: Any, bucket: str, key: str, content: bytes | None) -> None:
+    """Upload one page with its Content-Type, or delete its object if there is no `content`."""
+    if content is None:
+        s3.delete_object(Bucket=bucket, Key=key)
+    else:
+        s3.put_object(Bucket=bucket, Key=key, Body=content, ContentType=content_type(key))
+
+
+def empty_caches(distributions: Sequence[str]) -> None:
+    """Empty the caches of CloudFront servers by their URLs.
+
+    Raises:
+        CommandError: a server didn't answer.
+    """
+    for url in distributions:
+        request = urllib.request.Request(f"{url}/_local/invalidation", b"", method="POST")
+        try:
+            with urllib.request.urlopen(request, timeout=5):
+                pass
+        except OSError as error:
+            raise CommandError(f"Can't empty the cache of {url}: {error}.") from error
