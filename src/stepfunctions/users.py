@@ -78,9 +78,8 @@ class Users:
     def _confirm(self, email: str) -> None:
         """Leave FORCE_CHANGE_PASSWORD, in which a user can't sign in or reset the password.
 
-        AWS doesn't document the status of a user without a password, and users of an older version
-        have a temporary password that was never sent. "If you set a permanent password, their
-        status becomes Confirmed" (AdminSetUserPassword).
+        AWS doesn't document the status of a user without a password. "If you set a permanent
+        password, their status becomes Confirmed" (AdminSetUserPassword).
         """
         password = secrets.token_urlsafe(RANDOM_PASSWORD_BYTES)
         with aws.translate_errors("Cognito"):

@@ -74,6 +74,7 @@ def install(_settings: Settings, _control: ControlApi, _application: Any) -> Non
         "_respond_to_auth_challenge",
         "_send_email_otp",
         "_user_pool_tier",
+        "_user_pool_tier_error",
         "_user_pools",
         "_validate_password",
         "error_response_json",
@@ -85,6 +86,7 @@ def install(_settings: Settings, _control: ControlApi, _application: Any) -> Non
     for name in ("_respond_to_auth_challenge", "_admin_respond_to_auth_challenge"):
         service.wrap(name, authentication.responding)
     service.wrap("_password_auth_result", authentication.recording_new_password_sessions)
+    service.wrap("_user_pool_tier_error", lambda original: _checking_tier(service, original))
     service.wrap("_begin_user_auth_challenge", lambda original: _page(service, original))
     service.wrap("_handle_user_auth_submit", lambda original: _limited(service, original))
 
@@ -309,6 +311,22 @@ def send_code(service: Symbols, pool: dict[str, Any], username: str) -> str:
     attributes = service["_attr_list_to_dict"](user["Attributes"])
     service["_send_email_otp"](pool, user["Username"], attributes, code)
     return code
+
+
+def _checking_tier(service: Symbols, original: Callable[..., Any]) -> Callable[..., Any]:
+    """Refuse first factors other than the password in the LITE tier (SignInPolicyType)."""
+
+    def error(tier: str, add_ons: Any, policies: Any, current: str | None = None) -> Any:
+        policy = (policies or {}).get("SignInPolicy") or {}
+        if tier == "LITE" and set(policy.get("AllowedFirstAuthFactors") or ()) - {"PASSWORD"}:
+            return service["error_response_json"](
+                "FeatureUnavailableInTierException",
+                "AllowedFirstAuthFactors needs the ESSENTIALS tier or higher.",
+                400,
+            )
+        return original(tier, add_ons, policies, current)
+
+    return error
 
 
 def _page(service: Symbols, original: Callable[..., str]) -> Callable[..., str]:
