@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import pytest
 from botocore.exceptions import ClientError
 
 from aws_emulator.tests.ministack.contracts_cognito import CALLBACK, PASSWORD
@@ -28,12 +27,19 @@ VERIFIED = [{"Name": "email_verified", "Value": "true"}]
 
 @contextmanager
 def refused(code: str, message: str = "") -> Iterator[None]:
-    """Expect an error of the AWS API, with a part of its message."""
-    with pytest.raises(ClientError) as caught:
+    """Expect an error of the AWS API, with a part of its message.
+
+    Raises:
+        AssertionError: The call succeeded, or failed with another error.
+    """
+    try:
         yield
-    error = caught.value.response["Error"]
-    assert error["Code"] == code, error
-    assert message in error["Message"]
+    except ClientError as error:
+        found = error.response["Error"]
+        assert found["Code"] == code, found
+        assert message in found["Message"]
+    else:
+        raise AssertionError(f"The call was not refused with {code}.")
 
 
 class Pool:
