@@ -9,7 +9,6 @@ from aws_emulator.tests.ministack.conftest import emulator, environments
 __all__ = ["emulator", "environments"]
 
 HERE = Path(__file__).parent
-pytest.register_assert_rewrite("aws_emulator.tests.refusals.refusing")
 
 
 @pytest.hookimpl(tryfirst=True)
