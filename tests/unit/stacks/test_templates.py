@@ -231,6 +231,18 @@ def test_client_change_updates_its_urls_again() -> None:
     assert urls["ClientRevision"] == {"Ref": "UserPoolClientRevision"}
 
 
+def test_root_rule_refuses_regional_stack_without_its_parameters() -> None:
+    rule = load(ROOT / "template.yaml")["Rules"]["RegionalStack"]
+    outside = {"Fn::Not": [{"Fn::Equals": [{"Ref": "AWS::Region"}, "us-east-1"]}]}
+    assert rule["RuleCondition"] == outside
+    checked = {
+        assertion["Assert"]["Fn::Not"][0]["Fn::Equals"][0]["Ref"]
+        for assertion in rule["Assertions"]
+        if "make deploy PLACE=" in assertion["AssertDescription"]
+    }
+    assert checked == {"AppointmentsStreamArn", "UserPoolArn"}
+
+
 @pytest.mark.parametrize(
     ("stack", "parameter", "arn"),
     [

@@ -1,0 +1,64 @@
+"""The web ACL lets a school behind one address work, and blocks no request of our own pages."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+from tests.support.paths import ROOT
+from tests.unit.stacks.test_templates import resources
+
+WEB = ROOT / "web"
+#: Students behind one address, and how often each loads a page.
+STUDENTS = 200
+SECONDS_PER_PAGE = 10
+#: Bounds of the managed core rule set (AWS WAF, "Core rule set (CRS) managed rule group").
+MAX_CRS_QUERY_BYTES = 2_048
+MAX_CRS_COOKIE_BYTES = 10_240
+
+
+def rules() -> dict[str, dict[str, Any]]:
+    acl = resources(ROOT / "stacks" / "edge-firewall.yaml")["WebAcl"]["Properties"]
+    return {rule["Name"]: rule for rule in acl["Rules"]}
+
+
+def requests_of(page: Path) -> int:
+    """Return the requests of one load of a page: the page, its files, their imports and calls."""
+    text = page.read_text()
+    files = set(re.findall(r'<(?:link|script|img)[^>]*?(?:href|src)="(/[^"]+)"', text))
+    pending = [it for it in files if it.endswith(".js")]
+    calls: set[str] = set()
+    while pending:
+        script = (WEB / "public" / pending.pop().lstrip("/")).read_text()
+        found = {f"/js/{it}" for it in re.findall(r'from "\./([\w-]+\.js)"', script)}
+        pending += sorted(found - files)
+        files |= found
+        # The session is refreshed once an hour; a call of the API is counted once.
+        calls |= set(re.findall(r'fetch\([`"](/\w[\w./]*)', script)) - {"/auth/refresh"}
+    return 1 + len(files) + len(calls)
+
+
+def test_rate_limit_allows_200_students_behind_one_address() -> None:
+    statement = rules()["too-many-from-one-address"]["Statement"]["RateBasedStatement"]
+    loads = STUDENTS * statement["EvaluationWindowSec"] // SECONDS_PER_PAGE
+    pages = [*WEB.rglob("*.html")]
+    assert len(pages) > 3
+    most = max(map(requests_of, pages))
+    assert most >= 5
+    needed = loads * most
+    assert needed <= statement["Limit"] <= 2 * needed
+
+
+def test_size_rules_of_the_managed_group_only_count() -> None:
+    """The sign-in callback and session cookies exceed the group's bounds."""
+    group = rules()["common"]["Statement"]["ManagedRuleGroupStatement"]
+    counted = {
+        it["Name"] for it in group["RuleActionOverrides"] if it["ActionToUse"] == {"Count": {}}
+    }
+    assert counted == {"SizeRestrictions_QUERYSTRING", "SizeRestrictions_Cookie_HEADER"}
+
+
+def test_longest_session_is_near_the_bound_of_the_managed_group() -> None:
+    """With the cookies of a few other programs, a session exceeds the bound."""
+    source = (ROOT / "src" / "edge_auth" / "session.py").read_text()
+    (limit,) = re.findall(r"^MAX_SESSION_BYTES: Final = ([\d_]+)", source, re.MULTILINE)
+    assert int(limit) + MAX_CRS_QUERY_BYTES > MAX_CRS_COOKIE_BYTES
