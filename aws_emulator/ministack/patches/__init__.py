@@ -6,6 +6,8 @@ from typing import Final
 from aws_emulator.ministack.patches import (
     accepted_properties,
     accepted_types,
+    alarm_dimensions,
+    alarm_metric_math,
     bucket_properties,
     custom_resource_failures,
     debugged_functions,
@@ -79,6 +81,8 @@ _ORDER: Final[tuple[ModuleType, ...]] = (
     nested_stack_attributes,
     nested_stack_rollback,
     accepted_types,
+    alarm_dimensions,
+    alarm_metric_math,
     accepted_properties,
     table_properties,
     global_tables,

@@ -17,6 +17,7 @@ from aws_emulator.ministack.symbols import Symbols
 #: Type -> what the emulator does not do.
 ACCEPTED_TYPES: Final[dict[str, str]] = {
     "AWS::Cognito::LogDeliveryConfiguration": "no log is written",
+    "AWS::Logs::QueryDefinition": "CloudWatch Logs Insights has no saved queries",
 }
 
 
@@ -26,7 +27,7 @@ def install(_settings: Settings, control: ControlApi, _application: Any) -> None
     responses = Symbols("ministack.core.responses", "get_account_id", "get_region")
     for resource_type, missing in ACCEPTED_TYPES.items():
         handlers["_RESOURCE_HANDLERS"].setdefault(
-            resource_type, _provisioner(ACCEPTED, resource_type, missing, responses)
+            resource_type, provisioner(ACCEPTED, resource_type, missing, responses)
         )
     control.add("GET", "/_local/accepted", lambda _: ACCEPTED.listed())
 
@@ -43,6 +44,9 @@ class _AcceptedResources:
     def forget(self, physical_id: str) -> None:
         self._by_id.pop(physical_id, None)
 
+    def __contains__(self, physical_id: str) -> bool:
+        return physical_id in self._by_id
+
     def listed(self) -> list[dict[str, str]]:
         return sorted(self._by_id.values(), key=lambda use: tuple(use.values()))
 
@@ -51,9 +55,10 @@ class _AcceptedResources:
 ACCEPTED: Final = _AcceptedResources()
 
 
-def _provisioner(
+def provisioner(
     used: _AcceptedResources, resource_type: str, missing: str, responses: Symbols
 ) -> dict[str, Any]:
+    """Return the handlers create, update and delete of a type that is only recorded in `used`."""
     service, kind = resource_type.split("::")[1:]
 
     def attributes(physical_id: str) -> dict[str, str]:

@@ -8,6 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from aws_emulator.tests.ministack import (
+    contracts_alarms,
     contracts_api,
     contracts_cognito,
     contracts_debugging,
@@ -25,6 +26,8 @@ from aws_emulator.tests.refusals import test_kinesis, test_messaging, test_s3
 
 #: One contract per patch. Further contracts of a patch have separate tests below.
 CONTRACTS: dict[str, Callable[[Emulator], None]] = {
+    "alarm_dimensions": contracts_alarms.alarm_dimensions,
+    "alarm_metric_math": contracts_alarms.alarm_metric_math,
     "accepted_properties": contracts_deployment.accepted_properties,
     "accepted_types": contracts_deployment.accepted_types,
     "user_pool_clients": contracts_cognito.user_pool_clients,

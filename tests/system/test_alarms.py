@@ -1,0 +1,86 @@
+"""Every alarm of the deployed stacks fires on its metric, and its topic delivers the message."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.support.waiting import wait_until
+from tools.dev.system import System
+from tools.stack import client
+
+pytestmark = pytest.mark.integration
+
+#: Alarms on metric math, which the emulator doesn't evaluate.
+NOT_EVALUATED = {"TrafficAnomaly"}
+
+
+@pytest.fixture(scope="module")
+def alarms(meridian: System) -> list[dict[str, Any]]:
+    """The alarms of the running system, with single metrics."""
+    pages = client("cloudwatch", meridian.target).get_paginator("describe_alarms").paginate()
+    found = [alarm for page in pages for alarm in page["MetricAlarms"]]
+    return [it for it in found if it["AlarmName"].startswith("meridian-local")]
+
+
+@pytest.fixture
+def inbox(meridian: System, alarms: list[dict[str, Any]]) -> Iterator[str]:
+    """A queue that is subscribed to every topic of the alarms; its URL."""
+    sqs, sns = client("sqs", meridian.target), client("sns", meridian.target)
+    url = sqs.create_queue(QueueName="alarm-inbox")["QueueUrl"]
+    attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]
+    topics = {topic for alarm in alarms for topic in alarm["AlarmActions"]}
+    subscriptions = [
+        sns.subscribe(
+            TopicArn=it, Protocol="sqs", Endpoint=attributes["QueueArn"], ReturnSubscriptionArn=True
+        )["SubscriptionArn"]
+        for it in sorted(topics)
+    ]
+    yield url
+    for it in subscriptions:
+        sns.unsubscribe(SubscriptionArn=it)
+    sqs.delete_queue(QueueUrl=url)
+
+
+def breaching(alarm: dict[str, Any]) -> float:
+    """Return a value beyond the alarm's threshold."""
+    step = 1 if alarm["ComparisonOperator"].startswith("GreaterThan") else -1
+    return float(alarm["Threshold"]) + step
+
+
+def test_every_alarm_of_the_templates_is_deployed(alarms: list[dict[str, Any]]) -> None:
+    from tests.unit.stacks.test_alarm_metrics import ALARMS
+
+    deployed = [it["AlarmName"] for it in alarms]
+    for name in ALARMS.keys() - NOT_EVALUATED:
+        assert any(f"-{name}" in it for it in deployed), name
+
+
+def test_every_alarm_fires_on_its_metric_and_notifies(
+    meridian: System, alarms: list[dict[str, Any]], inbox: str
+) -> None:
+    cloudwatch, sqs = client("cloudwatch", meridian.target), client("sqs", meridian.target)
+    evaluated = [it for it in alarms if it.get("MetricName")]
+    for alarm in evaluated:
+        cloudwatch.set_alarm_state(
+            AlarmName=alarm["AlarmName"], StateValue="OK", StateReason="before the test"
+        )
+        metric = {
+            "MetricName": alarm["MetricName"],
+            "Dimensions": alarm.get("Dimensions", []),
+            "Value": breaching(alarm),
+        }
+        cloudwatch.put_metric_data(Namespace=alarm["Namespace"], MetricData=[metric])
+    notified: set[str] = set()
+
+    def all_notified() -> bool:
+        received = sqs.receive_message(QueueUrl=inbox, MaxNumberOfMessages=10)
+        for message in received.get("Messages", []):
+            sqs.delete_message(QueueUrl=inbox, ReceiptHandle=message["ReceiptHandle"])
+            event = json.loads(json.loads(message["Body"])["Message"])
+            if event["NewStateValue"] == "ALARM":
+                notified.add(event["AlarmName"])
+        return {it["AlarmName"] for it in evaluated} <= notified
+
+    wait_until(all_notified, "a message from every alarm", 60)

@@ -1,0 +1,92 @@
+"""Every alarm watches a metric that its service publishes, with the dimensions it has there."""
+
+import re
+from typing import Any, Final
+
+import pytest
+
+from tests.support.paths import ROOT
+from tests.unit.stacks.test_templates import TEMPLATES, of_type
+
+#: Namespace and metric -> dimension names and allowed statistics, as AWS's pages list them: Lambda
+#: "Types of metrics for Lambda functions", Kinesis "Monitor the Amazon Kinesis Data Streams
+#: service", CloudFront "Types of metrics for CloudFront", Step Functions "Monitoring Step Functions
+#: metrics using Amazon CloudWatch", SQS "Available CloudWatch metrics for Amazon SQS", API Gateway
+#: "Amazon API Gateway dimensions and metrics", DynamoDB "DynamoDB metrics and dimensions", SES
+#: "Creating reputation monitoring alarms using CloudWatch".
+_FUNCTION: Final = {"FunctionName"}
+_MAPPING: Final = {"EventSourceMappingUUID"}
+_STREAM: Final = {"StreamName"}
+_DISTRIBUTION: Final = {"DistributionId", "Region"}
+_MACHINE: Final = {"StateMachineArn"}
+_QUEUE: Final = {"QueueName"}
+_ANY: Final = {"Sum", "Average", "Maximum", "Minimum", "SampleCount"}
+PUBLISHED: Final[dict[tuple[str, str], tuple[list[set[str]], set[str]]]] = {
+    ("AWS/Lambda", "Errors"): ([_FUNCTION, set()], {"Sum"}),
+    ("AWS/Lambda", "Throttles"): ([_FUNCTION, set()], {"Sum"}),
+    ("AWS/Lambda", "IteratorAge"): ([_FUNCTION], {"Average", "Maximum"}),
+    ("AWS/Lambda", "OnFailureDestinationDeliveredEventCount"): ([_MAPPING], {"Sum"}),
+    ("AWS/Lambda", "DroppedEventCount"): ([_MAPPING], {"Sum"}),
+    ("AWS/Kinesis", "WriteProvisionedThroughputExceeded"): ([_STREAM], _ANY),
+    ("AWS/Kinesis", "ReadProvisionedThroughputExceeded"): ([_STREAM], _ANY),
+    ("AWS/CloudFront", "5xxErrorRate"): ([_DISTRIBUTION], {"Average"}),
+    ("AWS/CloudFront", "Requests"): ([_DISTRIBUTION], {"Sum"}),
+    ("AWS/CloudFront", "LambdaExecutionError"): ([_DISTRIBUTION], {"Sum"}),
+    ("AWS/CloudFront", "LambdaLimitExceededErrors"): ([_DISTRIBUTION], {"Sum"}),
+    ("AWS/States", "ExecutionsFailed"): ([_MACHINE], {"Sum"}),
+    ("AWS/States", "ExecutionsTimedOut"): ([_MACHINE], {"Sum"}),
+    ("AWS/States", "ExecutionsAborted"): ([_MACHINE], {"Sum"}),
+    ("AWS/SQS", "ApproximateNumberOfMessagesVisible"): ([_QUEUE], _ANY),
+    ("AWS/SQS", "ApproximateAgeOfOldestMessage"): ([_QUEUE], _ANY),
+    ("AWS/ApiGateway", "5XXError"): ([{"ApiName"}, {"ApiName", "Stage"}], {"Sum", "Average"}),
+    ("AWS/ApiGateway", "4XXError"): ([{"ApiName"}, {"ApiName", "Stage"}], {"Sum", "Average"}),
+    ("AWS/ApiGateway", "Latency"): ([{"ApiName"}, {"ApiName", "Stage"}], {"p50", "p90", "p99"}),
+    ("AWS/DynamoDB", "WriteThrottleEvents"): ([{"TableName"}], {"Sum", "SampleCount"}),
+    ("AWS/DynamoDB", "ReplicationLatency"): (
+        [{"TableName", "ReceivingRegion"}],
+        {"Average", "Minimum", "Maximum"},
+    ),
+    ("AWS/SES", "Reputation.BounceRate"): ([set()], {"Average", "Maximum"}),
+    ("AWS/SES", "Reputation.ComplaintRate"): ([set()], {"Average", "Maximum"}),
+}
+
+ALARMS: Final = {
+    name: it["Properties"]
+    for path in TEMPLATES
+    for name, it in of_type(path, "AWS::CloudWatch::Alarm").items()
+}
+
+
+def metrics(alarm: dict[str, Any]) -> list[tuple[Any, str, set[str], str]]:
+    """Return the namespace, name, dimension names and statistic of each metric of an alarm."""
+    if "MetricName" in alarm:
+        statistic = alarm.get("Statistic") or alarm["ExtendedStatistic"]
+        return [(alarm["Namespace"], alarm["MetricName"], names(alarm), statistic)]
+    stats = [it["MetricStat"] for it in alarm["Metrics"] if "MetricStat" in it]
+    return [
+        (it["Metric"]["Namespace"], it["Metric"]["MetricName"], names(it["Metric"]), it["Stat"])
+        for it in stats
+    ]
+
+
+def names(metric: dict[str, Any]) -> set[str]:
+    return {it["Name"] for it in metric.get("Dimensions", [])}
+
+
+@pytest.mark.parametrize("name", sorted(ALARMS))
+def test_alarm_watches_a_published_metric(name: str) -> None:
+    for namespace, metric, dimensions, statistic in metrics(ALARMS[name]):
+        if isinstance(namespace, str) and namespace.startswith("AWS/"):
+            published, statistics = PUBLISHED[namespace, metric]
+            assert dimensions in published
+            assert statistic in statistics
+        else:
+            # The project's own metrics: the code emits the name, with Powertools' dimension.
+            sources = [it.read_text() for it in (ROOT / "src").rglob("*.py")]
+            assert any(re.search(rf'"{metric}"', text) for text in sources), metric
+            assert dimensions == {"service"}
+
+
+@pytest.mark.parametrize("name", sorted(ALARMS))
+def test_alarm_notifies_a_topic(name: str) -> None:
+    assert ALARMS[name]["AlarmActions"], name
