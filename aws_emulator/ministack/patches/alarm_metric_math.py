@@ -1,7 +1,7 @@
 """Accept alarms on metric math without evaluating them, and list each.
 
 Gap: MiniStack rejects a template with an alarm whose property Metrics has expressions.
-Seen in: ministack 1.5.33, cloudformation/provisioners.py, the provisioner of AWS::CloudWatch::Alarm.
+Seen in: ministack 1.5.33, cloudformation/provisioners.py, AWS::CloudWatch::Alarm.
 Delete when: MiniStack evaluates metric math, anomaly detection bands included.
 """
 
