@@ -13,6 +13,7 @@ from aws_emulator.ministack.settings import Settings
 from aws_emulator.ministack.symbols import Symbols
 
 _TYPE: Final = "AWS::CloudWatch::Alarm"
+PROPERTIES: Final = {_TYPE: {"ThresholdMetricId"}}
 _MISSING: Final = "alarms on metric math (Metrics) are never evaluated"
 
 
