@@ -299,7 +299,8 @@ def free_port() -> int:
         CommandError: no port is free.
     """
     start = random.SystemRandom().randrange(len(FREE_PORTS))
-    for port in (*FREE_PORTS[start:], *FREE_PORTS[:start]):
+    ports: tuple[int, ...] = (*FREE_PORTS[start:], *FREE_PORTS[:start])
+    for port in ports:
         if port in _returned_ports:
             continue
         with socket.socket() as probe, contextlib.suppress(OSError):
