@@ -1,6 +1,7 @@
 """The pipeline's roles grant existing actions, cover every resource type, and can't escalate."""
 
 import json
+from fnmatch import fnmatchcase
 from typing import Any
 
 import pytest
@@ -111,3 +112,50 @@ def test_only_jobs_of_an_environment_assume_the_role() -> None:
     assert all(
         it["Fn::Sub"][0] == "repo:${GitHubRepository}:environment:${Environment}" for it in subjects
     )
+
+
+def roles() -> dict[str, dict[str, Any]]:
+    """Return the properties of every role of the application."""
+    return {
+        name: resource["Properties"]
+        for template in templates()
+        for name, resource in template["Resources"].items()
+        if resource["Type"] == "AWS::IAM::Role"
+    }
+
+
+def test_every_role_has_the_boundary_of_the_parameter() -> None:
+    choice = {"Fn::If": ["HasBoundary", {"Ref": "PermissionsBoundary"}, {"Ref": "AWS::NoValue"}]}
+    assert roles()
+    assert [name for name, it in roles().items() if it.get("PermissionsBoundary") != choice] == []
+
+
+def test_functions_and_state_machines_name_a_role() -> None:
+    """SAM would create a role without the boundary for a function or state machine without one."""
+    types = {"AWS::Serverless::Function", "AWS::Serverless::StateMachine"}
+    lacking = [
+        name
+        for template in templates()
+        for name, resource in template["Resources"].items()
+        if resource["Type"] in types and "Role" not in resource["Properties"]
+    ]
+    assert lacking == []
+
+
+def test_boundary_allows_every_action_of_the_roles() -> None:
+    allow, deny = resources("Boundary")["Properties"]["PolicyDocument"]["Statement"]
+    denied = [
+        f"{name}: {action}"
+        for name, role in roles().items()
+        for policy in role.get("Policies", [])
+        for statement in policy["PolicyDocument"]["Statement"]
+        for action in actions(statement)
+        if not any(fnmatchcase(action, it) for it in allow["Action"])
+        or any(fnmatchcase(action, it) for it in deny["Action"])
+    ]
+    assert denied == []
+
+
+def actions(statement: dict[str, Any]) -> list[str]:
+    value = statement["Action"]
+    return [value] if isinstance(value, str) else list(value)
