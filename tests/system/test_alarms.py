@@ -70,7 +70,8 @@ def test_every_alarm_fires_on_its_metric_and_notifies(
     meridian: System, alarms: list[dict[str, Any]], inbox: str
 ) -> None:
     cloudwatch, sqs = client("cloudwatch", meridian.target), client("sqs", meridian.target)
-    evaluated = [it for it in alarms if it.get("MetricName")]
+    # The emulator doesn't evaluate missing data, which is what these alarms wait for.
+    evaluated = [it for it in alarms if it.get("TreatMissingData") != "breaching"]
     for alarm in evaluated:
         cloudwatch.set_alarm_state(
             AlarmName=alarm["AlarmName"], StateValue="OK", StateReason="before the test"

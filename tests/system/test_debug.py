@@ -54,8 +54,10 @@ def debugged(
     )
     try:
         client = DapClient(port, SOURCE, PACKAGE)
-        yield process, client
-        client.abandon()
+        try:
+            yield process, client
+        finally:
+            client.abandon()
     finally:
         process.kill()
         process.communicate()
@@ -79,6 +81,7 @@ def test_invocation_with_event_stops_in_source_and_returns(meridian: System) -> 
         client.run()
         assert client.wait_for_stop()[:2] == (str(path), line)
         client.resume()
+        client.finish()
         output, _ = process.communicate(timeout=120)
     assert process.returncode == 0
     assert json.loads(output)["reasons"][0]["code"] == "expired"
@@ -107,6 +110,7 @@ def test_request_through_cloudfront_stops_in_source_beyond_the_time_limit(meridi
         sender.join(120)
         assert responses[0].status_code == before
         process.send_signal(signal.SIGINT)
+        client.finish()
         assert process.wait(60) == 0
     # The function of the system handles requests again.
     assert httpx.get(f"{meridian.url}/premium/", timeout=120).status_code == before

@@ -1,6 +1,7 @@
 """`make preflight` and `make smoke` against the running system."""
 
 import dataclasses
+import fcntl
 from collections.abc import Callable
 from typing import Any
 
@@ -11,10 +12,11 @@ from aws_emulator.errors import CommandError
 from tools.deployment.places import Place, template_defaults
 from tools.deployment.preflight.account import Account
 from tools.deployment.preflight.command import preflight, require_no_errors
-from tools.deployment.preflight.findings import Severity
+from tools.deployment.preflight.findings import Finding, Severity
 from tools.deployment.smoke.command import check_target
 from tools.deployment.smoke.gate import check_gate
 from tools.deployment.smoke.target import Target
+from tools.dev.sam_deployment import build_lock
 from tools.dev.system import System
 
 pytestmark = pytest.mark.integration
@@ -32,6 +34,12 @@ def account(meridian: System) -> Account:
         return Endpoint(meridian.target.endpoint, region).client(service)
 
     return Account(meridian.target.region, client)
+
+
+def checked(place: Place, account: Account) -> list[Finding]:
+    """Run preflight while no other test replaces the output of `sam build`."""
+    with build_lock(fcntl.LOCK_SH):
+        return preflight(place, account)
 
 
 @pytest.fixture
@@ -66,7 +74,7 @@ def test_smoke_test_fails_without_an_answer(target: Target) -> None:
 
 
 def test_preflight_of_the_running_system_finds_no_error(place: Place, account: Account) -> None:
-    findings = preflight(place, account)
+    findings = checked(place, account)
     assert {it.check for it in findings} >= {
         "credentials", "Region", "stack", "reserved concurrency", "permissions", "edge quotas",
         "sign-in domain", "email",
@@ -81,7 +89,7 @@ def test_preflight_of_a_region_without_replica_stops_the_deployment(
     stockholm = dataclasses.replace(
         place, name="stockholm", region="eu-north-1", stack_name="meridian-local-eu-north-1"
     )
-    findings = preflight(stockholm, dataclasses.replace(account, region="eu-north-1"))
+    findings = checked(stockholm, dataclasses.replace(account, region="eu-north-1"))
     assert [it.check for it in findings if it.severity is Severity.ERROR] == ["table replica"]
     with pytest.raises(CommandError, match="would fail: table replica"):
         require_no_errors(stockholm, findings)
@@ -92,7 +100,7 @@ def test_preflight_names_the_pool_that_has_the_domain(
 ) -> None:
     """Another stack name has no pool, so the running system's domain is foreign to it."""
     other = dataclasses.replace(place, stack_name="meridian-local-other")
-    errors = [it for it in preflight(other, account) if it.severity is Severity.ERROR]
+    errors = [it for it in checked(other, account) if it.severity is Severity.ERROR]
     assert [it.check for it in errors] == ["sign-in domain"]
     assert meridian.deployed.outputs["UserPoolId"] in errors[0].observation
 

@@ -99,7 +99,7 @@ def test_edge_function_that_cannot_start_shows_the_line(developer: Developer) ->
     assert "No module named 'jsno'" in message
     line = (developer.folder / RESPONSES).read_text().splitlines().index("import jsno") + 1
     assert f"{RESPONSES}:{line}: " in message
-    assert developer.get("/premium/").status_code == 303
+    assert developer.get("/premium/").status_code == 401
 
 
 def test_changed_api_description_answers_within_the_cache_time(developer: Developer) -> None:

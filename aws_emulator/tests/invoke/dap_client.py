@@ -1,5 +1,6 @@
 """A client of the Debug Adapter Protocol, as an editor has one."""
 
+import contextlib
 import json
 import socket
 import time
@@ -52,6 +53,12 @@ class DapClient:
     def close(self) -> None:
         """Disconnect; the process continues."""
         self.request("disconnect", terminateDebuggee=False)
+        self.abandon()
+
+    def finish(self) -> None:
+        """Wait until the process has ended, and disconnect, as an editor does."""
+        with contextlib.suppress(AssertionError, OSError):  # The adapter closed the connection.
+            self.wait_for("event", "terminated")
         self.abandon()
 
     def abandon(self) -> None:

@@ -93,7 +93,13 @@ def test_failed_compensation_is_parked_and_finished_by_restart(
         assert run_to_end(school, arn, given)["status"] == "FAILED"
     assert school.wait_for_outcome(given["requestId"])["status"] == "failed"
     (parked,) = [json.loads(it) for it in school.drain("parked")]
-    assert parked == {**given, "error": parked["error"], "undone": undone}
+    # The request came without an ID of CloudFront, so the account's ID correlates its log lines.
+    assert parked == {
+        **given,
+        "correlationId": given["accountId"],
+        "error": parked["error"],
+        "undone": undone,
+    }
     assert email not in json.dumps(parked)
     # The operator fixes the cause and starts the workflow again under another name.
     run_to_end(school, f"{MACHINES}-account:live", given)

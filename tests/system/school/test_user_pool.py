@@ -57,7 +57,27 @@ def test_botocore_lists_public_operations() -> None:
     assert not [name for name in PUBLIC if name.startswith("Admin")]
 
 
-@pytest.mark.parametrize("operation", PUBLIC)
+#: Public operations that MiniStack doesn't have. tests/unit/stacks checks that the patterns of the
+#: web ACL match every public operation.
+NOT_EMULATED = {
+    "CompleteWebAuthnRegistration",
+    "ConfirmDevice",
+    "DeleteUserAttributes",
+    "DeleteWebAuthnCredential",
+    "ForgetDevice",
+    "GetDevice",
+    "GetUserAttributeVerificationCode",
+    "GetUserAuthFactors",
+    "ListDevices",
+    "ListWebAuthnCredentials",
+    "SetUserSettings",
+    "StartWebAuthnRegistration",
+    "UpdateDeviceStatus",
+    "VerifyUserAttribute",
+}
+
+
+@pytest.mark.parametrize("operation", [it for it in PUBLIC if it not in NOT_EMULATED])
 def test_public_operation_is_blocked(
     school: SchoolClient, tokens: dict[str, str], operation: str
 ) -> None:

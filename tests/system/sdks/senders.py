@@ -30,6 +30,8 @@ PACKAGES = (
 TIMEOUT_S: Final = 240
 #: A browser SDK has sent all its events after this time without a request.
 QUIET_S: Final = 4
+#: A request without an end after this time got no response.
+OPEN_S: Final = 30
 #: The intercepted page has no address space, so Chromium would block its requests to loopback.
 FLAGS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-features=LocalNetworkAccessChecks"]
 
@@ -139,7 +141,8 @@ def page(script: str, html: str) -> Sender:
                 tab.evaluate("([visitor, n]) => window.step(visitor, n)", [task.visitor, number])
                 tab.wait_for_timeout(task.pause_s * 1_000)
             # The SDK doesn't report an empty queue, so wait until it sends no more requests.
-            while open_requests or time.monotonic() < ended[-1] + QUIET_S:
+            # Chromium reports no end of some requests, for example of beacons.
+            while time.monotonic() < ended[-1] + (OPEN_S if open_requests else QUIET_S):
                 tab.wait_for_timeout(250)
             window.close()
 

@@ -1,0 +1,153 @@
+"""`make destroy` deletes a stack with its nested stacks and keeps the resources with data."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from aws_emulator.endpoint import Endpoint
+from aws_emulator.errors import CommandError
+from aws_emulator.launcher import Emulator
+from aws_emulator.processes import free_port, supervise
+from tools.deployment.destroy import REASONS, Kept, Stacks, delete_place
+from tools.deployment.places import Place
+
+pytestmark = pytest.mark.integration
+
+STACK: Final = "meridian-gone-us-east-1"
+PLACE: Final = Place("gone", "us-east-1", "gone", STACK, {"Stage": "gone"})
+
+
+@pytest.fixture(scope="module")
+def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoint]:
+    """MiniStack without the other servers."""
+    directory: Path = tmp_path_factory.mktemp("destroy")
+    with supervise(directory) as processes:
+        emulator = Emulator(processes, free_port(), ("us-east-1",))
+        emulator.start_ministack()
+        yield Endpoint(emulator.endpoint)
+
+
+def queue(name: str, **attributes: str) -> dict[str, Any]:
+    return {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": name}, **attributes}
+
+
+def template(resources: dict[str, Any]) -> str:
+    return json.dumps({"AWSTemplateFormatVersion": "2010-09-09", "Resources": resources})
+
+
+@pytest.fixture
+def stacks(endpoint: Endpoint) -> Iterator[Stacks]:
+    """A stack with a kept nested stack, a deleted one, and kept and deleted queues in each."""
+    s3, cloudformation = endpoint.client("s3"), endpoint.client("cloudformation")
+    s3.create_bucket(Bucket="templates")
+    for name in ("kept", "deleted"):
+        resources = {"Work": queue(f"gone-{name}-work")}
+        if name == "kept":
+            resources["Data"] = queue("gone-kept-data", DeletionPolicy="Retain")
+        body = template(resources)
+        s3.put_object(Bucket="templates", Key=f"{name}.json", Body=body.encode())
+    nested = {
+        name: {
+            "Type": "AWS::CloudFormation::Stack",
+            "Properties": {"TemplateURL": f"{endpoint.url}/templates/{name}.json"},
+        }
+        for name in ("kept", "deleted")
+    }
+    nested["kept"]["DeletionPolicy"] = "Retain"
+    body = template(
+        {
+            "Kept": nested["kept"],
+            "Deleted": nested["deleted"],
+            "Data": queue("gone-data", DeletionPolicy="RetainExceptOnCreate"),
+            "Work": queue("gone-work"),
+        }
+    )
+    cloudformation.create_stack(StackName=STACK, TemplateBody=body)
+    cloudformation.get_waiter("stack_create_complete").wait(
+        StackName=STACK, WaiterConfig={"Delay": 1}
+    )
+    yield Stacks(cloudformation, sleep=lambda _: None)
+    sqs = endpoint.client("sqs")
+    for url in sqs.list_queues(QueueNamePrefix="gone-").get("QueueUrls", []):
+        sqs.delete_queue(QueueUrl=url)
+
+
+def names(endpoint: Endpoint) -> set[str]:
+    urls = endpoint.client("sqs").list_queues(QueueNamePrefix="gone-").get("QueueUrls", [])
+    return {it.rsplit("/", 1)[1] for it in urls}
+
+
+def test_destroy_deletes_all_stacks_and_keeps_announced_resources(
+    stacks: Stacks, endpoint: Endpoint
+) -> None:
+    tree = list(stacks.tree(STACK))
+    assert len(tree) == 3
+    announced = {it.physical_id.rsplit("/", 1)[-1] for name in tree for it in stacks.kept(name)}
+    delete_place(PLACE, stacks)
+    assert [it for it in tree if stacks.status(it)] == []
+    assert names(endpoint) == announced == {"gone-data", "gone-kept-data"}
+
+
+def test_destroy_continues_after_an_interruption(stacks: Stacks, endpoint: Endpoint) -> None:
+    """The first run was stopped after the root's deletion, so the kept nested stack remains."""
+    tree = list(stacks.tree(STACK))
+    stacks.delete(STACK)
+    assert stacks.status(STACK) is None
+    for name in reversed(tree[1:]):
+        if stacks.status(name):
+            stacks.delete(name)
+    assert not any(stacks.status(it) for it in tree)
+    assert "gone-kept-data" in names(endpoint)
+
+
+def test_missing_stack_has_no_status(endpoint: Endpoint) -> None:
+    assert Stacks(endpoint.client("cloudformation")).status("meridian-none-us-east-1") is None
+
+
+def test_kept_resource_is_printed_with_its_reason() -> None:
+    assert Kept("AWS::S3::Bucket", "b").line() == "  AWS::S3::Bucket b: it holds objects"
+    assert all(REASONS.values())
+
+
+class FailingStacks:
+    """A CloudFormation client whose deletion fails with a reason, as AWS's does for replicas."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+
+    def delete_stack(self, **_: str) -> None:
+        """Start the deletion."""
+
+    def describe_stacks(self, **_: str) -> dict[str, Any]:
+        return {"Stacks": [{"StackStatus": "DELETE_FAILED"}]}
+
+    def get_paginator(self, _: str) -> "FailingStacks":
+        return self
+
+    def paginate(self, **_: str) -> list[dict[str, Any]]:
+        resource = {
+            "LogicalResourceId": "EdgeAuthFunction",
+            "ResourceType": "AWS::Lambda::Function",
+            "PhysicalResourceId": "meridian-gone-edge-auth",
+            "ResourceStatus": "DELETE_FAILED",
+            "ResourceStatusReason": self.reason,
+        }
+        return [{"StackResourceSummaries": [resource]}]
+
+
+@pytest.mark.parametrize(
+    ("reason", "message"),
+    [
+        (
+            "Lambda was unable to delete arn:... because it is a replicated function.",
+            "within hours of the distribution; then run the command again",
+        ),
+        ("Access denied", "can't delete .* EdgeAuthFunction: Access denied"),
+    ],
+)
+def test_failed_deletion_names_cause_and_next_step(reason: str, message: str) -> None:
+    with pytest.raises(CommandError, match=message):
+        Stacks(FailingStacks(reason)).delete("meridian-gone-us-east-1")
