@@ -8,40 +8,50 @@ Delete when: the two IDs are equal.
 
 from collections.abc import Callable
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, Final
 
-from aws_emulator.ministack.control_api import ControlApi
+from aws_emulator.ministack.control_api import Application, ControlApi, Message, Receive, Send
 from aws_emulator.ministack.settings import Settings
 from aws_emulator.ministack.symbols import Symbols
 
+_HEADER: Final = b"x-amzn-requestid"
 #: Receives the ID of the invocation. The function runs in a thread with a copy of the context.
-_found: ContextVar[list[str] | None] = ContextVar("invocation_request_ids", default=None)
+_collected: ContextVar[list[str] | None] = ContextVar("invocation_request_ids", default=None)
 
 
-def install(_settings: Settings, _control: ControlApi, _application: Any) -> None:
-    """Collect the ID where the function runs, and add it to the response's headers."""
-    service = Symbols("ministack.services.lambda_svc", "_execute_function_dispatch", "_invoke")
+def install(_settings: Settings, _control: ControlApi, application: Application) -> Application:
+    """Collect the ID where the function runs, and replace the response's header by it.
 
-    def invoking(original: Callable[..., Any]) -> Callable[..., Any]:
-        async def invoke(*arguments: Any, **named: Any) -> Any:
-            collected: list[str] = []
-            token = _found.set(collected)
-            try:
-                status, headers, body = await original(*arguments, **named)
-            finally:
-                _found.reset(token)
-            identified = {"x-amzn-requestid": collected[0]} if collected else {}
-            return status, {**headers, **identified}, body
-
-        return invoke
+    MiniStack adds its own ID to every response after the service has answered, so only the
+    outermost application can replace it.
+    """
+    service = Symbols("ministack.services.lambda_svc", "_execute_function_dispatch")
 
     def dispatching(original: Callable[..., Any]) -> Callable[..., Any]:
         def dispatch(func: Any, config: Any, event: Any, request_id: str, started: float) -> Any:
-            if (collected := _found.get()) is not None:
+            if (collected := _collected.get()) is not None:
                 collected.append(request_id)
             return original(func, config, event, request_id, started)
 
         return dispatch
 
-    service.wrap("_invoke", invoking)
+    async def identifying(scope: Message, receive: Receive, send: Send) -> None:
+        if not str(scope.get("path", "")).endswith("/invocations"):
+            await application(scope, receive, send)
+            return
+        collected: list[str] = []
+        token = _collected.set(collected)
+
+        async def identified(message: Message) -> None:
+            if message["type"] == "http.response.start" and collected:
+                others = [it for it in message["headers"] if it[0].lower() != _HEADER]
+                message = {**message, "headers": [*others, (_HEADER, collected[0].encode())]}
+            await send(message)
+
+        try:
+            await application(scope, receive, identified)
+        finally:
+            _collected.reset(token)
+
     service.wrap("_execute_function_dispatch", dispatching)
+    return identifying
