@@ -45,7 +45,7 @@ class FunctionPackage:
         if name in self.sources:
             return False
         suffix = PurePosixPath(name).suffix
-        for folder in PurePosixPath(name).parents[:-1]:
+        for folder in PurePosixPath(name).parents:
             siblings = [
                 it
                 for it in self.sources

@@ -43,6 +43,10 @@ STRIPPED = package("auth/__init__.pyc", "auth/claims.pyc", "auth/rules/__init__.
 PARTIAL = package("auth/__init__.py", "mail/__init__.py", "mail/send.py")
 
 
+#: A package whose source folder has its modules at the root.
+FLAT = FunctionPackage("Flat", SOURCE, frozenset({"main.py"}), frozenset({"main.py", "Makefile"}))
+
+
 @pytest.mark.parametrize(
     ("built", "name", "contained"),
     [
@@ -56,6 +60,11 @@ PARTIAL = package("auth/__init__.py", "mail/__init__.py", "mail/send.py")
         (AUTH, "auth/new_package/new.py", True),
         (AUTH, "new/new.py", False),
         (AUTH, "auth/notes.md", False),
+        (AUTH, "new.py", False),
+        (FLAT, "new.py", True),
+        (FLAT, "new/new.py", True),
+        (FLAT, "new.yaml", False),
+        (FLAT, "Makefile", False),
         (STRIPPED, "auth/claims.py", True),
         (STRIPPED, "auth/new.py", True),
         (PARTIAL, "auth/claims.py", False),

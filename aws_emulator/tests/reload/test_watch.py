@@ -32,14 +32,15 @@ EDGE = "edge/edge.py"
 
 STATION = '"value": "north"'
 #: A module that the tests add to the application.
-#: A resource that CloudFormation can't create.
+NAMES = "edge/names.py"
+#: A resource that Lambda refuses: a batch of more than 10 messages needs a batching window.
 REFUSED = """\
   Extra:
-    Type: AWS::Lambda::Permission
+    Type: AWS::Lambda::EventSourceMapping
     Properties:
-      Action: lambda:InvokeFunction
-      FunctionName: absent
-      Principal: s3.amazonaws.com
+      BatchSize: 100
+      EventSourceArn: !Sub arn:aws:sqs:${AWS::Region}:${AWS::AccountId}:absent
+      FunctionName: !Ref StoreReadings
 
 """
 DEADLINE_S = 60.0
@@ -150,6 +151,8 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
         process.kill()
         process.wait()
         reader.join()
+        assert process.stdout is not None
+        process.stdout.close()
         print(app.output())
 
 
@@ -184,6 +187,61 @@ def test_code_that_cannot_start_is_reported_and_the_previous_code_serves(
     app.wait_for_station("mended")
     path.write_text(before)
     app.wait_for_station("north")
+
+
+def test_new_module_may_be_saved_after_the_code_that_imports_it(app: Watched) -> None:
+    before = app.edit(EDGE, STATION, '"value": names.VALUE')
+    since = len(app.lines)
+    app.edit(EDGE, "from typing import Any", "from typing import Any\n\nimport names")
+    app.wait_for_output("No module named 'names'", since)
+    assert app.station() == "200 north"
+    app.path(NAMES).write_text("VALUE = 'east'\n")
+    app.wait_for_station("east")
+    # An editor's atomic save.
+    temporary = app.path("edge/.names.py.new")
+    temporary.write_text("VALUE = 'west'\n")
+    temporary.rename(app.path(NAMES))
+    app.wait_for_station("west")
+    # A rename, saved in two steps.
+    app.path(NAMES).rename(app.path("edge/words.py"))
+    app.edit(EDGE, "import names", "import words as names")
+    app.wait_for_station("west")
+    # A deleted file that is still imported.
+    since = len(app.lines)
+    app.path("edge/words.py").unlink()
+    app.wait_for_output("No module named 'words'", since)
+    assert app.station() == "200 west"
+    app.path(EDGE).write_text(before)
+    app.wait_for_station("north")
+
+
+def test_last_save_of_a_burst_serves(app: Watched) -> None:
+    before = app.path(EDGE).read_text()
+    for number in range(30):
+        value = f'"value": "burst-{number}"'
+        app.path(EDGE).write_text(before.replace(STATION, value))
+    app.wait_for_station("burst-29")
+    app.path(EDGE).write_text(before)
+    app.wait_for_station("north")
+
+
+def test_checkout_of_fifty_files_is_applied(app: Watched) -> None:
+    folder = app.path("edge/many")
+    folder.mkdir()
+    before = app.path(EDGE).read_text()
+    for number in range(50):
+        (folder / f"part{number}.py").write_text(f"VALUE = {number}\n")
+    imports = "\nfrom many import part0, part49"
+    value = '"value": f"{part0.VALUE}-{part49.VALUE}"'
+    text = before.replace("from typing import Any", f"from typing import Any\n{imports}")
+    app.path(EDGE).write_text(text.replace(STATION, value))
+    app.wait_for_station("0-49")
+    for number in range(50):
+        (folder / f"part{number}.py").write_text(f"VALUE = {number + 100}\n")
+    app.wait_for_station("100-149")
+    app.path(EDGE).write_text(before)
+    app.wait_for_station("north")
+    shutil.rmtree(folder)
 
 
 def test_changed_page_replaces_the_cached_one(app: Watched) -> None:
