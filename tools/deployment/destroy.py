@@ -5,8 +5,9 @@ Region's, because they read its user pool and tables.
 """
 
 import os
+import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -16,6 +17,7 @@ from samtranslator.yaml_helper import yaml_parse
 
 from aws_emulator.errors import CommandError
 from tools.deployment.places import Place, places_of_stage
+from tools.paths import ROOT
 
 _POLL_S: Final = 5.0
 #: Deleting a distribution takes up to 15 minutes, a global table's replica longer.
@@ -77,6 +79,24 @@ class Stacks:
         for resource in self._resources(name):
             if resource["ResourceType"] == "AWS::CloudFormation::Stack":
                 yield from self.tree(str(resource["PhysicalResourceId"]))
+
+    def existing(self, name: str, kept: Collection[str]) -> list[str]:
+        """Return a stack with its nested stacks, parents first, or what remained of them.
+
+        Args:
+            name: The name of the root stack.
+            kept: Logical IDs of the nested stacks that stay after the root's deletion.
+
+        Raises:
+            ClientError: CloudFormation refused a call.
+        """
+        if self.status(name):
+            return list(self.tree(name))
+        # CloudFormation names a nested stack <parent>-<logical ID>-<random characters>.
+        nested = re.compile(rf"{re.escape(name)}-(?:{'|'.join(map(re.escape, kept))})-[\w-]+")
+        pages = self._client.get_paginator("describe_stacks").paginate()
+        names = [str(it["StackName"]) for page in pages for it in page["Stacks"]]
+        return sorted(it for it in names if nested.fullmatch(it) and self.status(it))
 
     def kept(self, name: str) -> list[Kept]:
         """Return the resources of a stack whose DeletionPolicy keeps them."""
@@ -150,11 +170,12 @@ def destroy(place: Place, confirmation: str | None = None) -> None:
     if place.is_home:
         order = [it for it in places_of_stage(place.stage) if not it.is_home] + order
     regions = {it.region: Stacks(boto3.client("cloudformation", it.region)) for it in order}
-    existing = [it for it in order if regions[it.region].status(it.stack_name)]
+    kept_stacks = _kept_stacks()
+    existing = [it for it in order if regions[it.region].existing(it.stack_name, kept_stacks)]
     if not existing:
         print(f"Stage {place.stage} has no stack in {', '.join(it.region for it in order)}.")
         return
-    kept = [_print_plan(it, regions[it.region]) for it in existing]
+    kept = [_print_plan(it, regions[it.region], kept_stacks) for it in existing]
     given = confirmation if confirmation is not None else os.environ.get("CONFIRM", "")
     if given != place.stack_name:
         raise CommandError(
@@ -162,28 +183,39 @@ def destroy(place: Place, confirmation: str | None = None) -> None:
             f"PLACE={place.name} CONFIRM={place.stack_name}`."
         )
     for each in existing:
-        delete_place(each, regions[each.region])
+        delete_place(each, regions[each.region], kept_stacks)
     print(f"Deleted {len(existing)} stacks. {sum(map(len, kept))} resources are kept; see above.")
 
 
-def delete_place(place: Place, stacks: Stacks) -> None:
+def delete_place(place: Place, stacks: Stacks, kept: Collection[str]) -> None:
     """Delete a stack, then the nested stacks that CloudFormation kept.
 
-    A nested stack with `DeletionPolicy: Retain` stays as a stack without a parent.
+    A nested stack with `DeletionPolicy: Retain` stays as a stack without a parent. The logical IDs
+    of these are `kept`.
 
     Raises:
         CommandError: CloudFormation couldn't delete a resource.
     """
-    nested = list(stacks.tree(place.stack_name))[1:]
     print(f"Deleting {place.stack_name} in {place.region}. It can take 30 minutes.", flush=True)
-    stacks.delete(place.stack_name)
-    for name in reversed(nested):
-        if stacks.status(name):
-            stacks.delete(name)
+    if stacks.status(place.stack_name):
+        stacks.delete(place.stack_name)
+    for name in reversed(stacks.existing(place.stack_name, kept)):
+        stacks.delete(name)
 
 
-def _print_plan(place: Place, stacks: Stacks) -> list[Kept]:
-    tree = list(stacks.tree(place.stack_name))
+def _kept_stacks() -> list[str]:
+    """Return the logical IDs of the nested stacks that stay after the root's deletion."""
+    resources = yaml_parse((ROOT / "template.yaml").read_text())["Resources"]
+    return [
+        name
+        for name, it in resources.items()
+        if it["Type"] == "AWS::Serverless::Application"
+        and str(it.get("DeletionPolicy", "")).startswith("Retain")
+    ]
+
+
+def _print_plan(place: Place, stacks: Stacks, kept_stacks: Collection[str]) -> list[Kept]:
+    tree = stacks.existing(place.stack_name, kept_stacks)
     kept = [it for name in tree for it in stacks.kept(name)]
     print(f"{place.stack_name} in {place.region}: {len(tree)} stacks will be deleted. Kept:")
     for it in kept:
