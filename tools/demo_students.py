@@ -26,10 +26,10 @@ class DemoStudent:
     token: str = field(repr=False)
 
 
-def put_user(
-    cognito: "CognitoIdentityProviderClient", pool: str, email: str, password: str, *, paying: bool
+def create_user(
+    cognito: "CognitoIdentityProviderClient", pool: str, email: str, password: str
 ) -> None:
-    """Create a user with a verified address, or change an existing one.
+    """Create a user with a verified address, or change the password of an existing one.
 
     Raises:
         CommandError: Cognito refused the user.
@@ -50,10 +50,38 @@ def put_user(
     cognito.admin_set_user_password(
         UserPoolId=pool, Username=email, Password=password, Permanent=True
     )
+
+
+def put_user(
+    cognito: "CognitoIdentityProviderClient", pool: str, email: str, password: str, *, paying: bool
+) -> None:
+    """Create a user with a verified address, or change an existing one.
+
+    Raises:
+        CommandError: Cognito refused the user.
+    """
+    create_user(cognito, pool, email, password)
     change = cognito.admin_add_user_to_group
     if not paying:
         change = cognito.admin_remove_user_from_group
     change(UserPoolId=pool, Username=email, GroupName=PAYING_GROUP)
+
+
+def access_token(
+    cognito: "CognitoIdentityProviderClient",
+    pool: str,
+    app_client: str,
+    email: str,
+    password: str,
+) -> str:
+    """Sign a user in as an administrator, and return an access token."""
+    response = cognito.admin_initiate_auth(
+        UserPoolId=pool,
+        ClientId=app_client,
+        AuthFlow="ADMIN_USER_PASSWORD_AUTH",
+        AuthParameters={"USERNAME": email, "PASSWORD": password},
+    )
+    return response["AuthenticationResult"]["AccessToken"]
 
 
 def create_demo_students(target: StackTarget, outputs: dict[str, str]) -> list[DemoStudent]:
@@ -68,12 +96,6 @@ def create_demo_students(target: StackTarget, outputs: dict[str, str]) -> list[D
     for name, paying in (("paying.student", True), ("new.student", False)):
         email, password = f"{name}@example.com", secrets.token_urlsafe(12)
         put_user(cognito, pool, email, password, paying=paying)
-        response = cognito.admin_initiate_auth(
-            UserPoolId=pool,
-            ClientId=app_client,
-            AuthFlow="ADMIN_USER_PASSWORD_AUTH",
-            AuthParameters={"USERNAME": email, "PASSWORD": password},
-        )
-        token = response["AuthenticationResult"]["AccessToken"]
+        token = access_token(cognito, pool, app_client, email, password)
         students.append(DemoStudent(email, password, paying, token))
     return students

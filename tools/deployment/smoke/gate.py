@@ -2,10 +2,10 @@
 
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Final
 
-from tools.demo_students import PAYING_GROUP
+from tools.demo_students import PAYING_GROUP, access_token, create_user
 from tools.deployment.smoke.target import Target
 from tools.replay.access_check import ANONYMOUS, PAID_PATH, PAYING, check_access
 
@@ -19,8 +19,8 @@ def check_gate(target: Target) -> list[str]:
     Creates two users in the user pool and deletes them.
 
     Raises:
-        CommandError: CloudFront didn't answer.
-        ClientError: Amazon Cognito refused a call.
+        CommandError: CloudFront didn't answer, or Amazon Cognito refused a user.
+        ClientError: Amazon Cognito refused another call.
     """
     with _user(target, paying=True) as paying, _user(target, paying=False) as unpaid:
         tokens = {PAYING: paying, NOT_PAYING: unpaid, CHANGED: _with_changed_signature(paying)}
@@ -50,22 +50,11 @@ def _user(target: Target, *, paying: bool) -> Iterator[str]:
     cognito = target.client("cognito-idp")
     pool, app_client = (target.stack.outputs[it] for it in ("UserPoolId", "UserPoolClientId"))
     email, password = f"smoke-{secrets.token_hex(8)}@example.com", secrets.token_urlsafe(24)
-    attributes = [{"Name": "email", "Value": email}, {"Name": "email_verified", "Value": "true"}]
-    cognito.admin_create_user(
-        UserPoolId=pool, Username=email, MessageAction="SUPPRESS", UserAttributes=attributes
-    )
     try:
-        cognito.admin_set_user_password(
-            UserPoolId=pool, Username=email, Password=password, Permanent=True
-        )
+        create_user(cognito, pool, email, password)
         if paying:
             cognito.admin_add_user_to_group(UserPoolId=pool, Username=email, GroupName=PAYING_GROUP)
-        response = cognito.admin_initiate_auth(
-            UserPoolId=pool,
-            ClientId=app_client,
-            AuthFlow="ADMIN_USER_PASSWORD_AUTH",
-            AuthParameters={"USERNAME": email, "PASSWORD": password},
-        )
-        yield response["AuthenticationResult"]["AccessToken"]
+        yield access_token(cognito, pool, app_client, email, password)
     finally:
-        cognito.admin_delete_user(UserPoolId=pool, Username=email)
+        with suppress(cognito.exceptions.UserNotFoundException):
+            cognito.admin_delete_user(UserPoolId=pool, Username=email)
