@@ -11,12 +11,11 @@ import os
 import queue
 import shutil
 import subprocess
-import sys
 import threading
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -25,7 +24,7 @@ from uuid import uuid4
 from aws_emulator.built_functions import BuiltFunction
 from aws_emulator.errors import CommandError
 from aws_emulator.invoke import Deployment, Result, environment, result_of, stop
-from aws_emulator.runtime_api import Invocation, Outcome, RuntimeApi
+from aws_emulator.runtime_api import Invocation, LoopbackServer, Outcome, RuntimeApi
 
 #: The value of `context.get_remaining_time_in_millis` at the start: a day.
 TIMEOUT_S: Final = 86_400
@@ -251,14 +250,7 @@ class _Forwarded(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-
+class _Server(LoopbackServer):
     def __init__(self, session: DebugSession) -> None:
-        super().__init__(("127.0.0.1", 0), _Forwarded)
+        super().__init__(_Forwarded)
         self.session = session
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Ignore a connection that the emulator closed."""
-        if not isinstance(sys.exception(), ConnectionError):
-            super().handle_error(request, client_address)

@@ -166,17 +166,24 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
 
-class _Server(ThreadingHTTPServer):
+class LoopbackServer(ThreadingHTTPServer):
+    """A server on a free loopback port. It ignores connections that the other side closed."""
+
     daemon_threads = True
 
-    def __init__(self, api: RuntimeApi) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.api = api
+    def __init__(self, handler: type[BaseHTTPRequestHandler]) -> None:
+        super().__init__(("127.0.0.1", 0), handler)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Ignore a connection that ended with its process."""
+        """Ignore a closed connection, and print other errors."""
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)
+
+
+class _Server(LoopbackServer):
+    def __init__(self, api: RuntimeApi) -> None:
+        super().__init__(_Handler)
+        self.api = api
 
 
 def _error_document(body: bytes) -> dict[str, Any]:
