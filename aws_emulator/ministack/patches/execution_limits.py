@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from aws_emulator.ministack import state_machine_rules
 from aws_emulator.ministack.control_api import ControlApi
+from aws_emulator.ministack.refusing import refuse
 from aws_emulator.ministack.settings import Settings
 from aws_emulator.ministack.symbols import Symbols
 
@@ -31,11 +32,8 @@ def install(_settings: Settings, _control: ControlApi, _application: Any) -> Non
         "_resolve_state_machine_arn",
     )
 
-    def checked(original: Operation) -> Operation:
+    def repeated(original: Operation) -> Operation:
         def start(data: dict[str, Any]) -> Any:
-            error = _error(data)
-            if error is not None:
-                return service["error_response_json"](*error, 400)
             running = _same_execution(service, data)
             if running is not None:
                 return service["json_response"](
@@ -60,8 +58,9 @@ def install(_settings: Settings, _control: ControlApi, _application: Any) -> Non
 
         return add
 
-    service.wrap("_start_execution", checked)
-    service.wrap("_start_sync_execution", checked)
+    for operation in ("_start_execution", "_start_sync_execution"):
+        service.wrap(operation, repeated)
+        refuse(service, operation, _error)
     service.wrap("_add_event", limited)
 
 

@@ -7,11 +7,12 @@ _lambda_esm_create.
 Delete when: CreateEventSourceMapping refuses them, from a template, too.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from aws_emulator.ministack.control_api import ControlApi
 from aws_emulator.ministack.provisioning import extend
+from aws_emulator.ministack.refusing import refuse
 from aws_emulator.ministack.settings import Settings
 from aws_emulator.ministack.symbols import Symbols
 
@@ -56,16 +57,11 @@ def install(_settings: Settings, _control: ControlApi, _application: Any) -> Non
             )
         return found
 
-    def checked(original: Callable[[dict[str, Any]], Any]) -> Callable[[dict[str, Any]], Any]:
-        def create(data: dict[str, Any]) -> Any:
-            found = errors(data)
-            if found:
-                return service["error_response_json"](
-                    "InvalidParameterValueException", f"Invalid request provided: {found[0]}", 400
-                )
-            return original(data)
-
-        return create
+    def error(data: dict[str, Any]) -> tuple[str, str] | None:
+        found = errors(data)
+        if not found:
+            return None
+        return "InvalidParameterValueException", f"Invalid request provided: {found[0]}"
 
     def after(physical_id: str, props: dict[str, Any], _attributes: dict[str, Any]) -> None:
         found = errors(props)
@@ -73,7 +69,7 @@ def install(_settings: Settings, _control: ControlApi, _application: Any) -> Non
             service["_esms"].pop(physical_id, None)
             raise ValueError(f"Invalid request provided: {found[0]}")
 
-    service.wrap("_create_esm", checked)
+    refuse(service, "_create_esm", error)
     extend("AWS::Lambda::EventSourceMapping", after)
 
 

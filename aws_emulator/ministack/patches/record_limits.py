@@ -10,10 +10,9 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from aws_emulator.ministack.control_api import ControlApi
+from aws_emulator.ministack.refusing import Request, refuse
 from aws_emulator.ministack.settings import Settings
 from aws_emulator.ministack.symbols import Symbols
-
-type Operation = Callable[[dict[str, Any]], Any]
 
 # CreateStream, MaxRecordSizeInKiB: 1,024 by default. PutRecord: "The record size limit applies to
 # the total size of the partition key and data blob."
@@ -28,25 +27,19 @@ def install(_settings: Settings, _control: ControlApi, _application: Any) -> Non
     names = ("_put_record", "_put_records", "_get_shard_iterator", "_get_records")
     service = Symbols("ministack.services.kinesis", "error_response_json", *names)
 
-    def checked(check: Callable[[dict[str, Any]], str | None], code: str) -> Callable[..., Any]:
-        def wrapper(original: Operation) -> Operation:
-            def operation(data: dict[str, Any]) -> Any:
-                message = check(data)
-                if message is not None:
-                    return service["error_response_json"](code, message, 400)
-                return original(data)
+    def refuse_with(code: str, operation: str, check: Callable[[Request], str | None]) -> None:
+        def error(request: Request) -> tuple[str, str] | None:
+            message = check(request)
+            return None if message is None else (code, message)
 
-            return operation
+        refuse(service, operation, error)
 
-        return wrapper
-
-    service.wrap("_put_record", checked(lambda data: _oversize([data]), "ValidationException"))
-    service.wrap(
-        "_put_records",
-        checked(lambda data: _oversize(data.get("Records", [])), "ValidationException"),
+    refuse_with("ValidationException", "_put_record", lambda data: _oversize([data]))
+    refuse_with(
+        "ValidationException", "_put_records", lambda data: _oversize(data.get("Records", []))
     )
-    service.wrap("_get_shard_iterator", checked(_invalid_number, "InvalidArgumentException"))
-    service.wrap("_get_records", checked(_invalid_limit, "InvalidArgumentException"))
+    refuse_with("InvalidArgumentException", "_get_shard_iterator", _invalid_number)
+    refuse_with("InvalidArgumentException", "_get_records", _invalid_limit)
 
 
 def _oversize(records: list[dict[str, Any]]) -> str | None:

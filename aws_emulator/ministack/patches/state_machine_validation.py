@@ -8,16 +8,14 @@ Delete when: CreateStateMachine refuses a transition to a missing state, from a 
 """
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 from aws_emulator.ministack import state_machine_rules
 from aws_emulator.ministack.control_api import ControlApi
 from aws_emulator.ministack.provisioning import extend
+from aws_emulator.ministack.refusing import refuse
 from aws_emulator.ministack.settings import Settings
 from aws_emulator.ministack.symbols import Symbols
-
-type Operation = Callable[[dict[str, Any]], Any]
 
 
 def install(_settings: Settings, _control: ControlApi, _application: Any) -> None:
@@ -27,15 +25,6 @@ def install(_settings: Settings, _control: ControlApi, _application: Any) -> Non
         *("_create_state_machine", "_update_state_machine", "_state_machines"),
         "error_response_json",
     )
-
-    def checked(original: Operation) -> Operation:
-        def save(data: dict[str, Any]) -> Any:
-            error = _error(data)
-            if error is not None:
-                return service["error_response_json"](*error, 400)
-            return original(data)
-
-        return save
 
     def after(physical_id: str, _props: dict[str, Any], _attributes: dict[str, Any]) -> None:
         machine = service["_state_machines"].get(physical_id)
@@ -47,8 +36,8 @@ def install(_settings: Settings, _control: ControlApi, _application: Any) -> Non
         if error is not None:
             raise ValueError(f"{error[0]}: {error[1]}")
 
-    service.wrap("_create_state_machine", checked)
-    service.wrap("_update_state_machine", checked)
+    refuse(service, "_create_state_machine", _error)
+    refuse(service, "_update_state_machine", _error)
     extend("AWS::StepFunctions::StateMachine", after)
 
 

@@ -1,0 +1,31 @@
+"""Refuse requests before MiniStack's operation runs. Used by the patches."""
+
+from collections.abc import Callable
+from typing import Any
+
+from aws_emulator.ministack.symbols import Symbols
+
+type Request = dict[str, Any]
+#: Returns the error code and the message for a request that AWS refuses, or None.
+type Check = Callable[[Request], tuple[str, str] | None]
+
+
+def refuse(service: Symbols, operation: str, check: Check) -> None:
+    """Let an operation answer 400 with the error that `check` returns.
+
+    `service` declares the operation and MiniStack's error_response_json.
+
+    Raises:
+        MissingSymbolError: `service` doesn't declare one of them.
+    """
+
+    def wrapper(original: Callable[[Request], Any]) -> Callable[[Request], Any]:
+        def checked(request: Request) -> Any:
+            error = check(request)
+            if error is not None:
+                return service["error_response_json"](*error, 400)
+            return original(request)
+
+        return checked
+
+    service.wrap(operation, wrapper)
