@@ -79,6 +79,7 @@ class ShardWriter[T]:
         """Write an object if its key is free; else return the existing one.
 
         Raises:
+            ConservationError: The summary doesn't count the rows of the body.
             StorageError: S3 failed.
             ObjectMetadataError: The metadata of the existing object has no valid summary.
         """

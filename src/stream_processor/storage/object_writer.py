@@ -1,15 +1,17 @@
 """The only writer of lake objects and of their metadata.
 
 Every object of `events/`, `changes/` and `compacted/` is built and written here, whether a handler,
-a repair command or the compaction makes it. Before the bytes exist, the conservation law is
-checked: rows in = good + bad + duplicate = rows written. An architecture test fails on any other
-code that builds an `ObjectSummary` or calls `Bucket.create`.
+a repair command or the compaction makes it. `build` checks the conservation law before it encodes
+the rows (rows in = good + bad + duplicate = rows written), and `create` checks the bytes that it
+writes against the summary again, because other code could have changed the pending object between
+the two. An architecture test fails on other code that builds an `ObjectSummary` or writes to S3.
 """
 
 import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, NoReturn
 
 import pyarrow as pa
 
@@ -83,9 +85,12 @@ def create[T](bucket: Bucket, key: str, pending: PendingObject[T]) -> ExistingOb
     """Write the object if the key is free and return None; else return the existing object.
 
     Raises:
+        ConservationError: The body isn't the one that `build` encoded, or the summary doesn't count
+            its rows.
         StorageError: S3 failed.
         ObjectMetadataError: The existing object has no summary.
     """
+    _check_pending(pending)
     metadata = pending.summary.metadata() | {"sha256": pending.digest}
     created = bucket.create(key, pending.body, metadata)
     return None if created else lake_keys.summary(bucket, key)
@@ -114,10 +119,25 @@ def create_compacted(
     return bucket.create(key, body, {"objects": str(objects), "rows": str(rows_in)})
 
 
+def _check_pending(pending: PendingObject[Any]) -> None:
+    summary = pending.summary
+    counts = {GOOD: summary.good, BAD: summary.bad, DUPLICATE: summary.duplicate}
+    verdicts = parquet.verdicts(pending.body)
+    # `Counter` equates a missing verdict with 0.
+    _check(Counter(counts) == verdicts, sum(counts.values()), counts, verdicts.total())
+    if hashlib.sha256(pending.body).hexdigest() != pending.digest:
+        _fail("its SHA-256 isn't the digest of the rows that were counted")
+
+
 def _check(holds: bool, rows_in: int, counts: Mapping[str, int], rows_out: int) -> None:
     if not holds:
-        telemetry.count("ConservationErrors", 1)
-        raise ConservationError(
-            f"Object not written: {rows_in} rows came in, {dict(counts)} were classified, "
-            f"{rows_out} would be written. This is a bug: keep the input and report it."
+        _fail(
+            f"{rows_in} rows came in, {dict(counts)} were classified, {rows_out} would be written"
         )
+
+
+def _fail(reason: str) -> NoReturn:
+    telemetry.count("ConservationErrors", 1)
+    raise ConservationError(
+        f"Object not written: {reason}. This is a bug: keep the input and report it."
+    )

@@ -82,6 +82,14 @@ def value_counts(table: pa.Table, column: str) -> Counter[str]:
     return counts
 
 
+def verdicts(body: bytes) -> Counter[str]:
+    """Return how many rows of a file have each verdict; empty if it isn't a Parquet file."""
+    try:
+        return value_counts(read(body, ["verdict"]), "verdict")
+    except (pa.ArrowInvalid, KeyError):
+        return Counter()
+
+
 def read(body: bytes, columns: Sequence[str] | None = None) -> pa.Table:
     """Decode some or all columns of a Parquet file; columns that it lacks are left out."""
     file = pq.ParquetFile(pa.BufferReader(body))

@@ -1,6 +1,5 @@
-"""Import directions between the packages of stream_processor, and its only writer of objects."""
+"""Import directions between the packages of stream_processor."""
 
-import ast
 from pathlib import Path
 from typing import Final
 
@@ -28,7 +27,6 @@ PURE: Final = (
     *("stream_processor.settings", "stream_processor.errors"),
 )
 IMPURE_IMPORTS: Final = {"boto3", "botocore", "telemetry", "aws_lambda_powertools"}
-OBJECT_WRITER: Final = "stream_processor.storage.object_writer"
 
 FILES: Final = sorted((SRC / ROOT_PACKAGE).rglob("*.py"))
 
@@ -64,23 +62,3 @@ def test_pure_module_reads_no_aws_telemetry_or_environment(path: Path) -> None:
         assert name.partition(".")[0] not in IMPURE_IMPORTS, f"{module_name(path)} imports {name}"
         assert name != "os.environ"
     assert "os.environ" not in path.read_text()
-
-
-@pytest.mark.parametrize("path", FILES, ids=module_name)
-def test_lake_objects_are_built_and_written_by_object_writer_only(path: Path) -> None:
-    """Other code can't skip the conservation check or write metadata of its own."""
-    module = module_name(path)
-    if module == OBJECT_WRITER:
-        return
-    assert "dataclasses.replace" not in imports(path), f"{module} can change a summary"
-    for call in (
-        node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)
-    ):
-        name = ast.unparse(call.func)
-        where = f"{module}:{call.lineno} calls {name}"
-        assert name.rpartition(".")[2] not in {"ObjectSummary", "PendingObject"}, where
-        if name.endswith((".create", ".put_object")):
-            # `Bucket.create` takes metadata; `create` of the protocol takes a pending object.
-            is_adapter = module == "stream_processor.storage.s3"
-            is_checked = name in {"object_writer.create", "objects.create"}
-            assert is_checked or is_adapter, where

@@ -1,6 +1,7 @@
 """Tests of the object writer: a wrong count in any caller prevents the write."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 import pytest
@@ -11,7 +12,7 @@ from stream_processor.handlers.events import EventsHandler
 from stream_processor.repair.redrive import FailedBatches
 from stream_processor.rows.lake_schema import BAD, DUPLICATE, GOOD
 from stream_processor.storage import object_writer, parquet
-from stream_processor.storage.lake_types import ObjectSummary
+from stream_processor.storage.lake_types import ObjectSummary, PendingObject
 from tests.unit.lake.test_compaction import compact
 from tests.unit.stream_processor.fakes import LAKE, FakeAws
 from tests.unit.stream_processor.sample_records import (
@@ -120,6 +121,40 @@ def test_object_with_wrong_count_is_not_written(
     assert aws.s3.list_keys() == before
     write(aws)
     assert len(aws.s3.list_keys()) == len(before) + 1
+
+
+#: Changes of an object between `build` and `create`. Two keep the number of rows.
+CHANGES: Final[dict[str, Callable[[PendingObject[Any]], PendingObject[Any]]]] = {
+    "one more good": lambda it: replace(it, summary=replace(it.summary, good=it.summary.good + 1)),
+    "good as bad": lambda it: replace(
+        it, summary=replace(it.summary, good=it.summary.good - 1, bad=it.summary.bad + 1)
+    ),
+    "other digest": lambda it: replace(it, digest="0" * 64),
+    "no rows": lambda it: replace(it, body=parquet.write(parquet.read(it.body).slice(0, 0))),
+    "other rows of the same verdicts": lambda it: replace(
+        it, body=parquet.write(parquet.read(it.body, ["verdict"]))
+    ),
+    "no Parquet file": lambda it: replace(it, body=b"PAR1"),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("writer", [name for name in WRITERS if name != "compact"])
+def test_object_changed_after_its_rows_were_counted_is_not_written(
+    writer: str, change: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    aws = FakeAws()
+    prepare, write = WRITERS[writer]
+    prepare(aws)
+    before = aws.s3.list_keys()
+    build = object_writer.build
+    with monkeypatch.context() as patched:
+        patched.setattr(
+            object_writer, "build", lambda table, **named: CHANGES[change](build(table, **named))
+        )
+        with pytest.raises(ConservationError):
+            write(aws)
+    assert aws.s3.list_keys() == before
 
 
 @pytest.mark.parametrize("writer", [name for name in WRITERS if name != "compact"])
