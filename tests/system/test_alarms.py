@@ -1,4 +1,4 @@
-"""Every alarm of the deployed stacks fires on its metric, and its topic delivers the message."""
+"""Every alarm on a single metric fires, and its topic delivers the message."""
 
 import json
 from collections.abc import Iterator

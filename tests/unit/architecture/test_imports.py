@@ -201,6 +201,29 @@ def test_emulator_imports_no_other_package_of_this_project() -> None:
         assert not tops & {"tools", "tests", "benchmarks", *components()}, path
 
 
+def test_deployment_and_operator_commands_do_not_need_the_emulator() -> None:
+    """Decision 0014: they and the modules that they import use three modules of its package."""
+    graph = module_graph("tools", ROOT)
+    reached = {it for it in graph if it.startswith(("tools.deployment", "tools.operations"))}
+    pending = list(reached)
+    while pending:
+        added = graph[pending.pop()] - reached
+        reached |= added
+        pending += added
+    emulator = module_graph("aws_emulator", ROOT)
+    allowed = {f"aws_emulator.{name}" for name in ("errors", "endpoint", "reload.pages")}
+    used = {
+        name if name in emulator else name.rpartition(".")[0]
+        for path in sorted((ROOT / "tools").rglob("*.py"))
+        if module_name(path, ROOT) in reached - {it for it in reached if ".tests" in it}
+        for name in imports(path)
+        if name.startswith("aws_emulator.")
+    }
+    assert used == allowed
+    imported = {target for name in allowed for target in emulator[name]}
+    assert imported <= allowed | {"aws_emulator", "aws_emulator.reload"}
+
+
 def test_python_file_has_at_most_400_lines() -> None:
     for folder in ("src", "aws_emulator", "tools", "benchmarks"):
         paths = sorted((ROOT / folder).rglob("*.py"))
