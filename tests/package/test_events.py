@@ -107,7 +107,10 @@ def test_workflow_function_fails_transiently_if_aws_is_unreachable(case: str) ->
 
 @pytest.mark.parametrize(
     "component",
-    ["edge_auth", "edge_ingest", "edge_settings", "stepfunctions", "stream_processor"],
+    [
+        *("edge_auth", "edge_ingest", "edge_settings", "reserved_concurrency", "stepfunctions"),
+        "stream_processor",
+    ],
 )
 def test_component_has_sample_events(component: str) -> None:
     assert events(component)

@@ -32,20 +32,14 @@ def read_built_templates(*, home: bool, build: Path = BUILD) -> dict[str, Templa
 
 
 def reserved_executions(templates: dict[str, Template]) -> int:
-    """Return the sum of the reserved concurrency in the templates."""
-    total = 0
-    for template in templates.values():
-        for resource in template["Resources"].values():
-            value = resource.get("Properties", {}).get("ReservedConcurrentExecutions")
-            total += _number(value)
-    return total
-
-
-def _number(value: Any) -> int:
-    """Return an integer, or the largest one inside an Fn::If."""
-    if isinstance(value, dict):
-        return max((_number(it) for it in value.get("Fn::If", [])[1:]), default=0)
-    return int(value) if isinstance(value, int) else 0
+    """Return the executions that the templates' Custom::ReservedConcurrency resources reserve."""
+    return sum(
+        int(function["Executions"])
+        for template in templates.values()
+        for resource in template["Resources"].values()
+        if resource["Type"] == "Custom::ReservedConcurrency"
+        for function in resource["Properties"]["Functions"]
+    )
 
 
 def _read(file: Path, path: str, *, home: bool) -> Iterator[tuple[str, Template]]:

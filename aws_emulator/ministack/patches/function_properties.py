@@ -24,13 +24,18 @@ def install(_settings: Settings, _control: ControlApi, _application: Any) -> Non
         "_delete_function_concurrency",
     )
 
+    reserved_by_template: set[str] = set()
+
     def apply(name: str, props: dict[str, Any], _attributes: dict[str, Any]) -> None:
         reserved = props.get("ReservedConcurrentExecutions")
-        if reserved is None:
-            checked(service["_delete_function_concurrency"](name))
-        else:
+        if reserved is not None:
             setting = {"ReservedConcurrentExecutions": int(reserved)}
             checked(service["_put_function_concurrency"](name, setting))
+            reserved_by_template.add(name)
+        elif name in reserved_by_template:
+            # A property that the template never had isn't reset: other callers may have set it.
+            checked(service["_delete_function_concurrency"](name))
+            reserved_by_template.remove(name)
         config = service["_functions"][name]["config"]
         if props.get("DeadLetterConfig"):
             config["DeadLetterConfig"] = props["DeadLetterConfig"]

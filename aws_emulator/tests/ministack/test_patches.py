@@ -22,7 +22,7 @@ from aws_emulator.tests.ministack import (
     contracts_user_pools,
 )
 from aws_emulator.tests.ministack.running import ROOT, Emulator, running
-from aws_emulator.tests.refusals import test_kinesis, test_messaging, test_s3
+from aws_emulator.tests.refusals import test_functions, test_kinesis, test_messaging, test_s3
 
 #: One contract per patch. Further contracts of a patch have separate tests below.
 CONTRACTS: dict[str, Callable[[Emulator], None]] = {
@@ -71,6 +71,7 @@ CONTRACTS: dict[str, Callable[[Emulator], None]] = {
     "nested_stack_transforms": contracts_deployment.nested_stack_transforms,
     "region_outage": contracts_services.region_outage,
     "pseudo_parameters": contracts_deployment.pseudo_parameters,
+    "reserved_concurrency": test_functions.test_lambda_keeps_100_executions_unreserved,
     "rest_api_export": contracts_api.rest_api_export,
     "stage_access_logs": contracts_api.stage_access_logs,
     "s3_request_ids": contracts_services.s3_request_ids,

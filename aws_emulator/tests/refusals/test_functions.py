@@ -10,7 +10,7 @@ from aws_emulator.ministack.patches.payload_limits import (
     MAX_SYNCHRONOUS_BYTES,
 )
 from aws_emulator.tests.ministack.running import Emulator, unique
-from aws_emulator.tests.ministack.templates import package, stack
+from aws_emulator.tests.ministack.templates import ROLE, function, package, stack
 from aws_emulator.tests.refusals.refusing import refused
 
 INVALID = "InvalidParameterValueException"
@@ -184,3 +184,37 @@ def test_template_with_invalid_mapping_fails(emulator: Emulator, name: str) -> N
     )
     with pytest.raises(AssertionError, match="MaximumBatchingWindowInSeconds must be 1 or more"):
         emulator.deploy(template, queue)
+
+
+def test_lambda_keeps_100_executions_unreserved(emulator: Emulator) -> None:
+    """The quota is the account's default, 1,000."""
+    client = emulator.client("lambda")
+    names = [unique("reserved"), unique("reserved")]
+    emulator.deploy(
+        stack(
+            Role=ROLE,
+            First=function(names[0], CODE),
+            Second=function(names[1], CODE, ReservedConcurrentExecutions=7),
+        ),
+        unique("reserved"),
+    )
+    free = client.get_account_settings()["AccountLimit"]["UnreservedConcurrentExecutions"] - 100
+
+    def reserve(executions: int) -> None:
+        client.put_function_concurrency(
+            FunctionName=names[0], ReservedConcurrentExecutions=executions
+        )
+
+    refused(INVALID, reserve, executions=free + 1)
+    try:
+        reserve(free)
+        refused(
+            INVALID,
+            client.put_function_concurrency,
+            FunctionName=names[1],
+            ReservedConcurrentExecutions=8,
+        )
+    finally:
+        client.delete_function_concurrency(FunctionName=names[0])
+    reserved = client.get_function_concurrency(FunctionName=names[1])
+    assert reserved["ReservedConcurrentExecutions"] == 7

@@ -11,11 +11,14 @@ import pytest
 from tests.support.paths import ROOT
 
 SRC = ROOT / "src"
-#: Packages that several components share: the wire format and the Powertools adapter.
-SHARED = {"clickstream", "telemetry"}
+#: Packages that several components share: the wire format, the Powertools adapter, and the
+#: responses to CloudFormation.
+SHARED = {"clickstream", "custom_resource", "telemetry"}
 #: The dependencies of each package, besides itself, the shared packages and the standard library.
 DEPENDENCIES: dict[str, set[str]] = {
     "clickstream": {"msgspec"},
+    "custom_resource": set(),
+    "reserved_concurrency": {"boto3", "botocore"},
     "telemetry": {"aws_lambda_powertools"},
     "edge_auth": set(),
     "edge_ingest": {"msgspec"},

@@ -100,12 +100,13 @@ def test_no_policy_grants_every_action_or_every_resource(path: Path) -> None:
                 assert "*" not in action, f"{name}: {action}"
             if statement.get("Resource") == "*":
                 # Service Authorization Reference: these actions don't support resource ARNs. X-Ray,
-                # CloudWatch metrics, and log delivery for Step Functions.
+                # CloudWatch metrics, Lambda's quota, and log delivery for Step Functions.
                 listed = [actions] if isinstance(actions, str) else actions
-                known = ("xray:", "cloudwatch:PutMetricData", *LOG_DELIVERY)
+                known = ("xray:", "cloudwatch:PutMetricData", *LAMBDA_QUOTA, *LOG_DELIVERY)
                 assert all(action.startswith(known) for action in listed), f"{name}: {actions}"
 
 
+LAMBDA_QUOTA = ("lambda:GetAccountSettings",)
 #: Step Functions, "Logging using CloudWatch Logs", IAM policies: "Resource": "*".
 LOG_DELIVERY = (
     "logs:CreateLogDelivery",

@@ -76,26 +76,31 @@ def check_stack(name: str, stack: Stack | None) -> Finding:
 
 
 def check_reserved_concurrency(
-    region: str, quota: Concurrency, needed: int, already_reserved: int
+    region: str, mode: str, quota: Concurrency, needed: int, already_reserved: int
 ) -> Finding:
     """Check that Lambda accepts the reserved concurrency of the templates, in executions.
 
     Args:
         region: The Region of the place.
+        mode: The parameter ReservedConcurrency: auto, all or none.
         quota: The Region's quota.
         needed: The sum that the place's templates reserve.
         already_reserved: The part of it that the deployed functions have already.
     """
     check = "reserved concurrency"
     free = quota.unreserved + already_reserved - MIN_UNRESERVED_EXECUTIONS
-    if needed <= max(free, 0):
-        return ok(check, f"{needed} of {quota.limit} executions in {region}")
-    return error(
+    if mode == "none" or needed <= max(free, 0):
+        reserved = 0 if mode == "none" else needed
+        return ok(check, f"{reserved} of {quota.limit} executions in {region}")
+    report = warning if mode == "auto" else error
+    return report(
         check,
         f"the functions reserve {needed} executions, but Lambda's quota in {region} is "
         f"{quota.limit} with {quota.unreserved} unreserved, and Lambda keeps "
         f"{MIN_UNRESERVED_EXECUTIONS} unreserved",
-        _RAISE_QUOTA.format(region=region),
+        _RAISE_QUOTA.format(region=region)
+        + ". Afterwards deploy with ReservedConcurrency=all. Until then auto reserves what the "
+        "quota allows.",
     )
 
 

@@ -78,7 +78,9 @@ def _findings(place: Place, account: Account, caller: Caller, build: Path) -> It
 def _reserved(place: Place, account: Account, build: Path) -> Finding:
     needed = reserved_executions(read_built_templates(home=place.is_home, build=build))
     already = account.reserved_concurrency(f"meridian-{place.stage}-")
-    return checks.check_reserved_concurrency(place.region, account.concurrency(), needed, already)
+    mode = place.parameter("ReservedConcurrency")
+    quota = account.concurrency()
+    return checks.check_reserved_concurrency(place.region, mode, quota, needed, already)
 
 
 def _permissions(account: Account, caller: Caller) -> Finding:

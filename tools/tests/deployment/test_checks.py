@@ -75,16 +75,24 @@ def test_reserved_concurrency_is_accepted_exactly_when_lambda_accepts_it(
     """`others` is reserved by other functions, `already` by the deployed version of ours."""
     quota = Concurrency(limit, max(limit - others - already, 0))
     reserved_before = limit - quota.unreserved - already
-    finding = checks.check_reserved_concurrency("us-east-1", quota, needed, already)
+    finding = checks.check_reserved_concurrency("us-east-1", "all", quota, needed, already)
     accepted = needed == 0 or limit - reserved_before - needed >= 100
     assert (finding.severity is Severity.OK) is accepted
 
 
-def test_young_account_is_told_how_to_raise_the_quota() -> None:
-    finding = checks.check_reserved_concurrency("us-east-1", Concurrency(10, 10), 67, 0)
-    assert finding.severity is Severity.ERROR
+@pytest.mark.parametrize(
+    ("mode", "severity"), [("auto", Severity.WARNING), ("all", Severity.ERROR)]
+)
+def test_young_account_is_told_how_to_raise_the_quota(mode: str, severity: Severity) -> None:
+    finding = checks.check_reserved_concurrency("us-east-1", mode, Concurrency(10, 10), 67, 0)
+    assert finding.severity is severity
     assert "reserve 67" in finding.observation
     assert "--quota-code L-B99A9384" in finding.remedy
+
+
+def test_account_that_reserves_nothing_needs_no_quota() -> None:
+    finding = checks.check_reserved_concurrency("us-east-1", "none", Concurrency(10, 10), 67, 0)
+    assert finding.severity is Severity.OK
 
 
 def test_edge_quota_below_the_default_names_the_region() -> None:

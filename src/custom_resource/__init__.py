@@ -1,0 +1,1 @@
+"""CloudFormation custom resources: one request in, exactly one response out."""

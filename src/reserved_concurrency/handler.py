@@ -1,0 +1,37 @@
+"""Handler of Custom::ReservedConcurrency."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from custom_resource.response import respond, send_response
+from reserved_concurrency import aws_clients
+from reserved_concurrency.plan import make_plan, parse_properties
+
+
+def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, object]:
+    """Handle Create, Update and Delete of Custom::ReservedConcurrency.
+
+    Its attribute Summary says what was reserved.
+
+    Raises:
+        OSError: CloudFormation's URL doesn't accept the response. Lambda then retries the event.
+    """
+    return respond(event, _apply, send_response)
+
+
+def _apply(event: Mapping[str, Any]) -> dict[str, object]:
+    """Apply one request. Return the response's PhysicalResourceId and Data.
+
+    Raises:
+        InvalidPropertyError: A property is missing or malformed.
+        QuotaError: The mode is all, and the quota doesn't allow all reservations.
+        LambdaApiError: Lambda refused a call.
+    """
+    if event["RequestType"] == "Delete":
+        # The reservation ends with its function, which the stack deletes too.
+        return {}
+    mode, wanted = parse_properties(event["ResourceProperties"])
+    plan = make_plan(mode, wanted, aws_clients.read_quota([it.function for it in wanted]))
+    aws_clients.set_reservations(plan.reserved)
+    data = {"Executions": plan.executions, "Summary": plan.summary}
+    return {"PhysicalResourceId": "reserved-concurrency", "Data": data}
