@@ -8,6 +8,20 @@ from tests.support.paths import ROOT
 from tests.unit.stacks.test_templates import TEMPLATES, of_type
 
 RUNBOOK = (ROOT / "docs" / "runbook.md").read_text()
+INTRODUCTION, _, _ENTRIES = RUNBOOK.partition("\n## ")
+PLACEHOLDER = re.compile(r"<[a-z][a-z ]*>")
+#: Placeholders that the table of the introduction explains.
+EXPLAINED = {
+    name
+    for cell in re.findall(r"^\| (`<.*?) \|", INTRODUCTION, re.MULTILINE)
+    for name in PLACEHOLDER.findall(cell)
+}
+#: Commands that only the local system understands.
+LOCAL_COMMAND = re.compile(
+    r"\bmake (?:run|up|dev|down|student|sql|invoke|debug|trace|logs|chaos)\b"
+)
+#: A name of a resource; the stack's name also has the Region.
+NAME = re.compile(r"meridian[-_](?:<stage>|\$\{Stage\})[-\w.]*")
 #: Heading and body of each entry.
 ENTRIES = dict(re.findall(r"^### ([^\n]+)\n(.*?)(?=^##|\Z)", RUNBOOK, re.MULTILINE | re.DOTALL))
 ALARMS = {
@@ -44,3 +58,24 @@ def test_runbook_entry_has_symptom_impact_and_first_command(name: str) -> None:
 
 def test_runbook_describes_existing_alarms_only() -> None:
     assert set(ENTRIES) == set(map(heading, ALARMS))
+
+
+def test_entries_use_explained_placeholders_only() -> None:
+    used = set(PLACEHOLDER.findall(_ENTRIES))
+    assert used - EXPLAINED == set()
+
+
+def test_introduction_explains_used_placeholders_only() -> None:
+    used = {it for it in EXPLAINED if RUNBOOK.count(it) > 1}
+    assert EXPLAINED - used == set()
+
+
+@pytest.mark.parametrize("name", sorted(ENTRIES))
+def test_entry_names_no_command_of_the_local_system(name: str) -> None:
+    assert LOCAL_COMMAND.findall(ENTRIES[name]) == []
+
+
+def test_entries_name_existing_resources_only() -> None:
+    templates = "".join(path.read_text() for path in TEMPLATES)
+    existing = {it.replace("${Stage}", "<stage>") for it in NAME.findall(templates)}
+    assert set(NAME.findall(_ENTRIES)) - existing == set()
