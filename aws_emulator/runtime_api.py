@@ -25,7 +25,7 @@ _INVALID_REQUEST_ID: Final = {
 
 @dataclass(frozen=True)
 class Invocation:
-    """What the function receives with its event."""
+    """The invocation data that the function receives."""
 
     request_id: str
     payload: bytes

@@ -43,7 +43,7 @@ _HOME_LINK: Final = '<a href="/">Home page</a>'
 _TEXTS: Final = {
     ANONYMOUS: (
         "You need to sign in",
-        "This page is for members. Sign in to see it.",
+        "This page requires an account. Sign in to see it.",
         _SIGN_IN_LINK + _HOME_LINK,
     ),
     EXPIRED: (
@@ -57,9 +57,9 @@ _TEXTS: Final = {
         _SIGN_IN_LINK + _HOME_LINK,
     ),
     NOT_ENTITLED: (
-        "Your membership doesn't include this page",
-        "If you've just upgraded your membership, refresh your session to use it.",
-        '<a href="/auth/refresh">Refresh my session</a>' + _HOME_LINK,
+        "This page requires a paid account",
+        "You're signed in, but your account doesn't include this page. Just paid? Refresh access.",
+        '<a href="/auth/refresh">Refresh access</a>' + _HOME_LINK,
     ),
     BAD_REQUEST: (
         "This address isn't valid",

@@ -32,7 +32,7 @@ def build(source: Path, artifacts: Path, function: str = "EdgeIngestFunction") -
 
 
 def python_with_pip() -> Path:
-    """Return the folder of a python3.13 with pip. The test is skipped if there is none."""
+    """Return the folder of a python3.13 with pip. Without one, the test is skipped."""
     folders = [Path(it) for it in os.environ["PATH"].split(os.pathsep)]
     for folder in folders:
         python = folder / "python3.13"

@@ -43,7 +43,7 @@ def find_lake() -> Path:
     if any(KEPT.rglob("*.parquet")):
         print(f"Data lake of the last `make run KEEP=1` ({KEPT}).", file=sys.stderr)
         return KEPT
-    raise CommandError("There is no data lake. Start `make up`, or run `make run KEEP=1`, first.")
+    raise CommandError("No data lake found. Start `make up`, or run `make run KEEP=1`, first.")
 
 
 def statements(lines: Iterable[str]) -> Iterator[str]:

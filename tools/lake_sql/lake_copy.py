@@ -12,7 +12,7 @@ from tools.paths import STATE
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-#: Where `make run KEEP=1` keeps the lake.
+#: The folder in which `make run KEEP=1` stores the lake.
 KEPT: Final = STATE / "run" / "lake"
 
 

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from edge_auth import error_pages
+from edge_auth.errors import NotEntitledError
 from tests.support import school_api
 from tests.support.paths import ROOT
 from tests.unit.stacks.test_templates import resources
@@ -220,3 +222,17 @@ def test_upload_sets_content_types_and_write_key() -> None:
         ".svg": "image/svg+xml",
         ".json": "application/json",
     }
+
+
+def test_portal_and_edge_auth_name_the_paid_account_in_the_same_words() -> None:
+    """A student can see either page: the portal's for lessons, the other for further rules."""
+    error_page = error_pages.render(NotEntitledError(), site_name="x", request_id="x")
+    for page in ((WEB / "public/upgrade.html").read_text(), error_page):
+        assert "requires a paid account</h1>" in page
+        assert ">Refresh access</a>" in page
+        assert "membership" not in page.lower()
+
+
+def test_portal_messages_do_not_speak_of_the_school_as_a_server() -> None:
+    for script in SCRIPTS:
+        assert not re.search(r"[Tt]he school is (?:\w+ )?(?:busy|unavailable)", script.read_text())

@@ -6,7 +6,7 @@ from enum import Enum
 
 
 class Severity(Enum):
-    """What a finding means for the deployment; the value is the mark in the output."""
+    """The effect of a finding on the deployment; the value is the mark in the output."""
 
     OK = "✓"
     #: The deployment succeeds, but something that the operator expects won't work yet.

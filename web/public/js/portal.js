@@ -63,11 +63,11 @@ const MESSAGES = {
   body_invalid: "Something in this form isn’t valid. Check your input and try again.",
   signed_out: "You’re signed out. Sign in and try again.",
   slot_taken: "This time is already booked. Choose another one.",
-  throttled: "The school is very busy right now. Try again in a few seconds.",
+  throttled: "We’re very busy right now. Try again in a few seconds.",
   timed_out: "The request took too long. Try again in a moment.",
   token_expired: "You’re signed out. Sign in and try again.",
   too_large: "Your message is too long. Shorten it and try again.",
-  unavailable: "The school is temporarily unavailable. Try again in a few seconds.",
+  unavailable: "This site is temporarily unavailable. Try again in a few seconds.",
 };
 
 /** Returns the message for a failed API call. */

@@ -67,7 +67,7 @@ async function sendRequest(body) {
     if (answer.status === 409) forgetRequest();
     else if (!retryable) return answer;
     if (attempt === MAX_ATTEMPTS) return answer;
-    showMessage(status, "The school is busy. Trying again…");
+    showMessage(status, "We’re busy right now. Trying again…");
     await pause(Math.max(1000 * answer.retryAfter, 500 * 2 ** attempt));
   }
 }
