@@ -6,6 +6,11 @@ from collections.abc import Callable
 from aws_emulator.errors import CommandError
 
 
+def reason_of(error: Exception) -> str:
+    """Return an exception's text without its final period, for the middle of a message."""
+    return str(error).rstrip(".")
+
+
 def exit_code(command: Callable[[], int]) -> int:
     """Run a command and return its exit code.
 

@@ -99,7 +99,10 @@ def _wait(session: DebugSession, directory: Path) -> int:
         while session.alive:
             time.sleep(_POLL_S)
             if find_running_stack(directory) is None:
-                raise CommandError("The system of `make up` has stopped.")
+                raise CommandError(
+                    "The system of `make up` has stopped. Start it again, then run this command "
+                    "again."
+                )
     except KeyboardInterrupt:
         return 0
     raise CommandError("The debugged process ended. Run the command again.")

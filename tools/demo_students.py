@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from botocore.exceptions import ClientError
 
 from aws_emulator.errors import CommandError
+from tools.cli import reason_of
 from tools.stack import StackTarget, client
 
 if TYPE_CHECKING:
@@ -46,7 +47,10 @@ def create_user(
         )
     except ClientError as error:
         if error.response["Error"]["Code"] != "UsernameExistsException":
-            raise CommandError(f"Can't create {email}: {error}") from error
+            raise CommandError(
+                f"Can't create {email}: {reason_of(error)}. Restart `make up`; on AWS, check that "
+                "your credentials allow cognito-idp:AdminCreateUser."
+            ) from error
     cognito.admin_set_user_password(
         UserPoolId=pool, Username=email, Password=password, Permanent=True
     )

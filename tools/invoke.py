@@ -27,7 +27,7 @@ from aws_emulator.built_functions import BuiltFunction, find_function, templates
 from aws_emulator.deployed_functions import function_names
 from aws_emulator.errors import CommandError
 from aws_emulator.invoke import Deployment, invoke
-from tools.cli import exit_code
+from tools.cli import exit_code, reason_of
 from tools.paths import ROOT, STATE
 from tools.stack import StackTarget, client, find_running_stack
 
@@ -72,7 +72,10 @@ def run(options: Mapping[str, str], build: Path = BUILD, python: Path = PYTHON) 
     if result.error is not None:
         # The client has logged the stack trace.
         error_type, message = result.error.get("errorType"), result.error.get("errorMessage")
-        raise CommandError(f"{name} failed: {error_type}: {message}")
+        raise CommandError(
+            f"{name} failed: {error_type}: {message}. Read its log above, then correct the "
+            "function or the event."
+        )
     return 0
 
 
@@ -90,7 +93,9 @@ def read_event(path: str) -> Any:
         reason = error.strerror or error
         raise CommandError(f"Can't read EVENT={path}: {reason}. Examples: events/") from error
     except ValueError as error:
-        raise CommandError(f"EVENT={path} is not valid JSON: {error}.") from error
+        raise CommandError(
+            f"EVENT={path} is not valid JSON: {error}. Correct the file. Examples: events/"
+        ) from error
 
 
 def edge_functions(build: Path) -> set[str]:
@@ -125,7 +130,10 @@ def read_deployment(target: StackTarget, function: BuiltFunction) -> Deployment:
             )
         configuration = client("lambda", target).get_function_configuration(FunctionName=name)
     except (ClientError, BotoCoreError) as error:
-        raise CommandError(f"Can't read {function.logical_id} from `make up`: {error}") from error
+        raise CommandError(
+            f"Can't read {function.logical_id} from `make up`: {reason_of(error)}. Restart `make "
+            "up`."
+        ) from error
     return Deployment(
         name,
         str(configuration["FunctionArn"]),

@@ -21,7 +21,7 @@ from aws_emulator.errors import CommandError
 from aws_emulator.launcher import CLOUDFRONT, EVENT_SOURCES, REST_API
 from aws_emulator.log_lines import LogLine, parse_access_line, parse_server_line
 from aws_emulator.logs import FileReader, LogGroupReader, MergeBuffer, Reader, format_line, matches
-from tools.cli import exit_code
+from tools.cli import exit_code, reason_of
 from tools.paths import STATE
 from tools.stack import HOME_REGION, RUNNING_SYSTEM_FILE, StackTarget, client, find_running_stack
 
@@ -108,7 +108,9 @@ def run(options: LogOptions) -> int:
         if find_running_stack(STATE / "up") is None:
             print("The system has stopped.", file=sys.stderr)
             return 0
-        raise CommandError(f"Can't read the logs of `make up`: {error}") from error
+        raise CommandError(
+            f"Can't read the logs of `make up`: {reason_of(error)}. Restart `make up`."
+        ) from error
     except KeyboardInterrupt:
         return 0
     except BrokenPipeError:

@@ -3,6 +3,7 @@
 import os
 from secrets import randbelow
 
+from aws_emulator.errors import CommandError
 from tools.chaos import command
 from tools.chaos.plan import Plan
 from tools.cli import exit_code
@@ -20,7 +21,12 @@ def chaos() -> int:
     options = Options.from_environment(os.environ)
     seed = randbelow(2**31) if options.seed is None else options.seed
     with system.start(STATE / "chaos", options.ports()) as running:
-        return command.run(running, Plan(seed))
+        try:
+            return command.run(running, Plan(seed))
+        except CommandError as error:
+            raise CommandError(
+                f"{error} Repeat the run with `make chaos SEED={seed}`. Logs: .meridian/chaos/logs/"
+            ) from error
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from aws_emulator.errors import CommandError
 from tools.chaos.plan import Plan
+from tools.cli import reason_of
 
 #: Few items, so that each one changes often.
 ITEMS: Final = 60
@@ -69,7 +70,9 @@ class AppointmentWriter:
         """
         self._thread.join()
         if self._failure is not None:
-            raise CommandError(f"Can't write to {self._table}: {self._failure}") from self._failure
+            raise CommandError(
+                f"Can't write to {self._table}: {reason_of(self._failure)}."
+            ) from self._failure
 
     def write_reserved(self) -> None:
         """Write the reserved changes."""

@@ -158,7 +158,7 @@ class _Operator:
             lines = [*completed.stdout.splitlines(), *completed.stderr.splitlines()] or [
                 "no output"
             ]
-            raise CommandError(f"`make {command}` failed: {'; '.join(lines[-3:])}")
+            raise CommandError(f"`make {command}` failed: {'; '.join(lines[-3:]).rstrip('.')}.")
         text = ", ".join(f"{key} {value}" for key, value in counts.items() if value) or "no changes"
         passed = completed.returncode == code and expected(counts)
         self.results.append(CommandResult(command, purpose, text, passed))

@@ -10,7 +10,7 @@ from typing import Final
 from botocore.exceptions import BotoCoreError, ClientError
 
 from aws_emulator.errors import CommandError
-from tools.cli import exit_code
+from tools.cli import exit_code, reason_of
 from tools.deployment.deploy import deploy
 from tools.deployment.destroy import destroy
 from tools.deployment.places import Place, read_place
@@ -41,7 +41,10 @@ def main() -> int:
         try:
             COMMANDS[arguments.command](read_place(arguments.place))
         except (ClientError, BotoCoreError) as error:
-            raise CommandError(f"Can't {arguments.command} {arguments.place}: {error}") from error
+            raise CommandError(
+                f"Can't {arguments.command} {arguments.place}: {reason_of(error)}. Check your "
+                "credentials with `aws sts get-caller-identity`, and their permissions."
+            ) from error
         return 0
 
     return exit_code(command)

@@ -72,5 +72,8 @@ def _regional_overrides(place: Place) -> dict[str, str]:
     table = f"meridian-{place.stage}-appointments"
     stream = Account(place.region).replica_stream_arn(table)
     if stream is None:
-        raise CommandError(f"{table} has no replica with a stream in {place.region}.")
+        raise CommandError(
+            f"{table} has no replica with a stream in {place.region}. Deploy the home Region "
+            "first, then wait until the replica is active."
+        )
     return {"AppointmentsStreamArn": stream, "UserPoolArn": home.outputs["UserPoolArn"]}

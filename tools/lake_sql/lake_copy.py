@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 from botocore.exceptions import BotoCoreError, ClientError
 
 from aws_emulator.errors import CommandError
+from tools.cli import reason_of
 from tools.lake_sql.tables import FOLDERS
 from tools.paths import STATE
 
@@ -43,7 +44,9 @@ def copy_lake(client: "S3Client", bucket: str, folder: Path) -> int:
                 partial.write_bytes(body)
                 partial.replace(target)
     except (ClientError, BotoCoreError) as error:
-        raise CommandError(f"Can't copy the data lake s3://{bucket}: {error}") from error
+        raise CommandError(
+            f"Can't copy the data lake s3://{bucket}: {reason_of(error)}. Restart `make up`."
+        ) from error
     for path in folder.rglob("*.parquet"):
         if path not in current:
             path.unlink()

@@ -16,6 +16,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from aws_emulator.errors import CommandError
+from tools.cli import reason_of
 from tools.paths import BIN, ROOT, STATE
 from tools.stack import (
     HOME_REGION,
@@ -103,7 +104,10 @@ def aws_stack(name: str, region: str) -> OperatedStack:
     try:
         cloudformation = boto3.client("cloudformation", region_name=region, config=config)
     except BotoCoreError as error:
-        raise CommandError(f"Can't connect to CloudFormation in {region}: {error}") from error
+        raise CommandError(
+            f"Can't connect to CloudFormation in {region}: {reason_of(error)}. Check your "
+            "credentials with `aws sts get-caller-identity`."
+        ) from error
     outputs, stage = _describe(cloudformation, name)
     return OperatedStack(outputs, stage, region, os.environ)
 
@@ -117,10 +121,15 @@ def _describe(cloudformation: Any, name: str) -> tuple[dict[str, str], str]:
     try:
         (stack,) = cloudformation.describe_stacks(StackName=name)["Stacks"]
     except (ClientError, BotoCoreError) as error:
-        raise CommandError(f"Can't describe the stack {name}: {error}") from error
+        raise CommandError(
+            f"Can't describe the stack {name}: {reason_of(error)}. Check STAGE= and REGION=."
+        ) from error
     stage = parameters_of(stack).get("Stage")
     if stage is None:
-        raise CommandError(f"The stack {name} isn't a Meridian stack: it has no parameter Stage.")
+        raise CommandError(
+            f"The stack {name} isn't a Meridian stack: it has no parameter Stage. Check STAGE= and "
+            "REGION=."
+        )
     return outputs_of(stack), stage
 
 

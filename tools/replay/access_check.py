@@ -56,7 +56,8 @@ def check_access(
                 rows.append(AccessCheck(user, path, answer.status, denial_reason(answer)))
     except ConnectionLostError as error:
         raise CommandError(
-            f"CloudFront didn't answer a request for a paid page: {error}."
+            f"CloudFront didn't answer a request for a paid page: {error}. "
+            "Read .meridian/run/logs/cloudfront.log."
         ) from error
     finally:
         client.close()

@@ -80,7 +80,10 @@ def replay(
             summary.latencies_ms[str(latency_ms)] += count
     if not summary.accepted:
         codes = ", ".join(f"{code} {count:,}" for code, count in summary.rejected.items())
-        raise CommandError(f"The collector accepted 0 of {summary.sent:,} events: {codes}.")
+        raise CommandError(
+            f"The collector accepted 0 of {summary.sent:,} events: {codes}. Compare the events "
+            "with docs/sdks.md."
+        )
     return summary
 
 

@@ -61,7 +61,10 @@ def deliver(
         except ConnectionLostError as error:
             lost += 1
             if lost >= MAX_LOST_CONNECTIONS:
-                raise CommandError(f"The collector stopped answering: {error}.") from error
+                raise CommandError(
+                    f"The collector stopped answering: {error}. "
+                    "Read .meridian/run/logs/cloudfront.log."
+                ) from error
             retry_after = None
         else:
             statuses.append(answer.status)
@@ -71,7 +74,8 @@ def deliver(
             if len(statuses) >= MAX_ATTEMPTS:
                 raise CommandError(
                     f"The collector answered the same batch {len(statuses)} times with "
-                    f"{answer.status} ({_code(answer)})."
+                    f"{answer.status} ({_code(answer)}). docs/sdks.md explains the code; see the "
+                    "logs in .meridian/run/logs/."
                 )
             retry_after = answer.retry_after
         # Jitter keeps the clients from retrying all at the same moment.
@@ -89,13 +93,17 @@ def _settle(answer: Response, count: int) -> dict[int, str]:
     document = _document(answer)
     if document is None:
         # SDKs treat only 200 with a JSON body as success.
-        raise CommandError("The collector answered 200, but the body isn't a JSON object.")
+        raise CommandError(
+            "The collector answered 200, but the body isn't a JSON object. "
+            "Check that the address is the collector's."
+        )
     rejected: dict[int, str] = {}
     for entry in _entries(document):
         index, code = entry.get("index"), entry.get("code")
         if not isinstance(index, int) or not 0 <= index < count:
             raise CommandError(
-                f"The collector rejected event {index!r} of a batch of {count} events."
+                f"The collector rejected event {index!r} of a batch of {count} events. "
+                "Check the response in src/edge_ingest."
             )
         rejected[index] = code if isinstance(code, str) and _CODE.fullmatch(code) else "unnamed"
     return rejected
@@ -104,7 +112,10 @@ def _settle(answer: Response, count: int) -> dict[int, str]:
 def _entries(document: dict[str, Any]) -> list[dict[str, Any]]:
     entries = document.get("rejected", [])
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-        raise CommandError("The collector's response doesn't list the rejected events.")
+        raise CommandError(
+            "The collector's response doesn't list the rejected events. "
+            "Check the response in src/edge_ingest."
+        )
     return entries
 
 

@@ -67,7 +67,9 @@ class Summary:
                 document[name] = Counter(document[name])
             return cls(**document)
         except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-            raise CommandError(f"Can't read {path}: not the summary of a replay.") from error
+            raise CommandError(
+                f"Can't read {path}: not the summary of a replay. Run the replay first."
+            ) from error
 
 
 class Ledger:
@@ -112,6 +114,8 @@ def ledger(path: Path, summary: Summary) -> Iterator[Ledger]:
         path.parent.mkdir(parents=True, exist_ok=True)
         file = rows.open("w", encoding="ascii", newline="")
     except OSError as error:
-        raise CommandError(f"Can't write {rows}: {error.strerror}.") from error
+        raise CommandError(
+            f"Can't write {rows}: {error.strerror}. Check the folder and the free space."
+        ) from error
     with file:
         yield Ledger(file, summary)

@@ -129,7 +129,10 @@ def _download(url: str, target: Path) -> Path:
     except (OSError, ValueError, HTTPException) as error:
         reason = getattr(error, "reason", None) or error
         reason = getattr(reason, "strerror", None) or reason
-        raise CommandError(f"Can't download the log at {_host(url)}: {reason}.") from error
+        raise CommandError(
+            f"Can't download the log at {_host(url)}: {reason}. Check the address, or use "
+            "LOG=<path>."
+        ) from error
     return target
 
 
@@ -168,7 +171,9 @@ def _survey(kind: str, label: str, path: Path, site: str | None = None) -> LogSo
                 lines += not log_format.is_comment(line)
     except (OSError, EOFError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise CommandError(f"Can't read the log {path.name}: {reason}.") from error
+        raise CommandError(
+            f"Can't read the log {path.name}: {reason}. Check the path in LOG=."
+        ) from error
     if kind == "own":
         label = f"{label}, {log_format.name}"
     return LogSource(

@@ -150,7 +150,10 @@ def load_statistics(path: Path = STATISTICS_FILE) -> TrafficStatistics:
     try:
         return TrafficStatistics(**json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError) as error:
-        raise CommandError(f"Can't read the traffic statistics in {path}: {error}.") from error
+        raise CommandError(
+            f"Can't read the traffic statistics in {path}: {error}. Run `git checkout {path.name}` "
+            "in its folder."
+        ) from error
 
 
 def save_statistics(statistics: TrafficStatistics, path: Path = STATISTICS_FILE) -> None:

@@ -97,7 +97,10 @@ def _counts(key: str, metadata: Mapping[str, str]) -> Counts:
     try:
         return Counts(*(int(metadata[name]) for name in ("good", "bad", "duplicate")))
     except (KeyError, ValueError) as error:
-        raise CommandError(f"The metadata of {key} has no valid row counts.") from error
+        raise CommandError(
+            f"The metadata of {key} has no valid row counts. Delete the object: another program "
+            "wrote it."
+        ) from error
 
 
 @contextmanager
@@ -111,10 +114,16 @@ def _s3_errors(bucket: str) -> Iterator[None]:
         yield
     except ClientError as error:
         code = error.response.get("Error", {}).get("Code", "unknown")
-        raise CommandError(f"Can't read the data lake s3://{bucket}: {code}.") from error
+        raise CommandError(
+            f"Can't read the data lake s3://{bucket}: {code}. Read "
+            ".meridian/run/logs/ministack.log."
+        ) from error
     except BotoCoreError as error:
         reason = type(error).__name__
-        raise CommandError(f"Can't read the data lake s3://{bucket}: {reason}.") from error
+        raise CommandError(
+            f"Can't read the data lake s3://{bucket}: {reason}. Read "
+            ".meridian/run/logs/ministack.log."
+        ) from error
 
 
 @cache

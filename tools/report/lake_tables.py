@@ -69,7 +69,10 @@ def open_tables(
             _create_objects(connection, stored_at or {})
         except duckdb.Error as error:
             reason = str(error).partition("\n")[0][:200]
-            raise CommandError(f"Can't read the data lake's objects: {reason}") from error
+            raise CommandError(
+                f"Can't read the data lake's objects: {reason.rstrip('.')}. Delete an object that "
+                "another program wrote."
+            ) from error
         yield Tables(connection)
 
 

@@ -36,5 +36,7 @@ def count_ledger(path: Path) -> LedgerCounts:
                 # ISO 8601: the hour is between T and the first colon.
                 counts.hours[int(row["at"].partition("T")[2][:2])] += 1
     except (OSError, ValueError, KeyError) as error:
-        raise CommandError(f"Can't read {path}: not the ledger of a replay.") from error
+        raise CommandError(
+            f"Can't read {path}: not the ledger of a replay. Run the replay again."
+        ) from error
     return counts

@@ -26,7 +26,9 @@ def write_page(report: Report, path: Path) -> None:
     try:
         path.write_text(page(report), encoding="utf-8")
     except OSError as error:
-        raise CommandError(f"Can't write the report {path}: {error.strerror}.") from error
+        raise CommandError(
+            f"Can't write the report {path}: {error.strerror}. Check the folder and the free space."
+        ) from error
 
 
 def page(report: Report) -> str:

@@ -11,6 +11,7 @@ from typing import Any, Final
 from botocore.exceptions import BotoCoreError, ClientError
 
 from aws_emulator.errors import CommandError
+from tools.cli import reason_of
 
 _MESSAGE: Final = "object written"
 
@@ -33,7 +34,10 @@ def stored_times(logs: Any, log_group: str) -> dict[str, datetime]:
                 if line.get("message") == _MESSAGE and isinstance(key, str):
                     found[key] = _time(line.get("timestamp"), event["timestamp"])
     except (ClientError, BotoCoreError) as error:
-        raise CommandError(f"Can't read the log group {log_group}: {error}") from error
+        raise CommandError(
+            f"Can't read the log group {log_group}: {reason_of(error)}. "
+            "Read .meridian/run/logs/ministack.log."
+        ) from error
     return found
 
 

@@ -70,7 +70,7 @@ def wait_until_stored(
     missing = expected.accepted - rows
     raise CommandError(
         f"{missing:,} of {expected.accepted:,} accepted events didn't reach the data lake within "
-        f"{timeout:.0f} s. Run `make verify` against a running system, or check the logs."
+        f"{timeout:.0f} s. Run `make verify` against a running system, or read .meridian/run/logs/."
     )
 
 

@@ -31,7 +31,8 @@ def export_requirements(group: str) -> str:
         command += ["--prune", name]
     completed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     if completed.returncode != 0:
-        raise CommandError(f"Can't export the group {group}: {completed.stderr.strip()[-300:]}")
+        reason = completed.stderr.strip()[-300:].rstrip(".")
+        raise CommandError(f"Can't export the group {group}: {reason}. Run `uv lock` first.")
     return completed.stdout
 
 

@@ -140,7 +140,9 @@ def _download(index: str, name: str) -> bytes:
     links = _Links()
     links.feed(_read(page_url).decode("utf-8", "replace"))
     if name not in links.targets:
-        raise DownloadError(f"The index at {_host(index)} has no {name}.")
+        raise DownloadError(
+            f"The index at {_host(index)} has no {name}. Use UV_DEFAULT_INDEX=https://pypi.org/simple"
+        )
     return _read(urllib.parse.urljoin(page_url, links.targets[name]))
 
 
@@ -172,7 +174,10 @@ def _read(url: str) -> bytes:
             "UV_DEFAULT_INDEX to an index that you can reach."
         ) from error
     if len(content) > MAX_WHEEL_BYTES:
-        raise DownloadError(f"The response from {parts.hostname} exceeds {MAX_WHEEL_BYTES} bytes.")
+        raise DownloadError(
+            f"The response from {parts.hostname} exceeds {MAX_WHEEL_BYTES} bytes. Check the "
+            "index's address and credentials."
+        )
     return bytes(content)
 
 

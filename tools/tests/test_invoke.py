@@ -65,7 +65,7 @@ def test_function_error_is_printed_and_ends_the_command(
     monkeypatch.setattr(invoke, "invoke", returning(Result("id", error=error)))
     with pytest.raises(CommandError) as raised:
         invoke.run({"FUNCTION": "Worker", "EVENT": event}, build)
-    assert str(raised.value) == "Worker failed: KeyError: 'id'"
+    assert str(raised.value).startswith("Worker failed: KeyError: 'id'. ")
     assert json.loads(capsys.readouterr().out) == error
 
 

@@ -16,7 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from aws_emulator.errors import CommandError
 from aws_emulator.trace import format_tree
-from tools.cli import exit_code
+from tools.cli import exit_code, reason_of
 from tools.lake_sql.lake_copy import copy_lake
 from tools.logs import open_logs
 from tools.paths import STATE
@@ -41,7 +41,9 @@ def run(options: Mapping[str, str], directory: Path = STATE / "up") -> int:
         evidence = collect(target, directory)
         text = report(evidence, wanted)
     except (ClientError, BotoCoreError) as error:
-        raise CommandError(f"Can't read the logs of `make up`: {error}") from error
+        raise CommandError(
+            f"Can't read the logs of `make up`: {reason_of(error)}. Restart `make up`."
+        ) from error
     print(text)
     return 0
 

@@ -14,6 +14,7 @@ PAGE = (ROOT / "docs" / "troubleshooting.md").read_text()
 ERRORS: Final = {"CommandError", "SetupError", "DownloadError"}
 #: Errors of tools/ without an entry, with the reason.
 EXEMPT: Final = {
+    "{} Repeat the run with make chaos SEED={}.": "appends the seed to another message",
     "Another client failed.": "only stops a client; the first failure is the message",
     "{} {} events had been answered before.": "repeats another message and adds a count",
     "{} isn't a valid URL.": "`python -m tools.replay` only; `make` passes its own address",
@@ -21,6 +22,41 @@ EXEMPT: Final = {
     "The command is missing, as in: record": "draws the recordings of the documents",
     "The recorded command failed:": "draws the recordings of the documents",
     "Can't read {}: not a recording": "draws the recordings of the documents",
+}
+
+
+#: Imperatives of a next step, lists of valid values, and examples.
+_STEPS: Final = (
+    "Add|Check|Choose|Clone|Compare|Correct|Delete|Deploy|Follow|Free|Give|Install|Name|Read|Record"
+    "|Repeat|Report|Restart|Run|See|Select|Set|Solve|Start|Stop|Use|Wait"
+)
+_VALUES: Final = (
+    "For example|Examples: |Available |Functions: |Supported: |as in: |Expected, for example"
+    "|must (?:be|have) "
+)
+NEXT_STEP: Final = re.compile(
+    rf"(?:^|[.:}}] )(?:{_STEPS})\b|[,;] (?:then )?(?:{_STEPS.lower()})\b|{_VALUES}"
+)
+#: Messages without a next step, with the reason.
+NO_STEP: Final = {
+    **dict.fromkeys(
+        (
+            "Can't write to {}:",
+            "DynamoDB didn't delete expired items within",
+            "The event source mappings still have records",
+            "make {} failed:",
+            "The collector rejected a batch with status",
+            "The collector didn't accept a batch within",
+            "The on-failure destination didn't receive a batch",
+        ),
+        "make chaos appends the seed and the folder of the logs",
+    ),
+    "Another client failed.": "only stops a client; the first failure is the message",
+    "{} {} events had been answered before.": "repeats another message and adds a count",
+    "Can't write {}: {}.": "draws the recordings of the documents",
+    "Can't read {}: not a recording": "draws the recordings of the documents",
+    "No log line and no row of the data lake": "lists the IDs to choose from",
+    "ID is missing": "lists the IDs to choose from",
 }
 
 
@@ -74,6 +110,11 @@ def errors() -> set[str]:
     }
 
 
+def lacks_next_step(message: str) -> bool:
+    """Return whether the reader of a message learns only what failed."""
+    return not NEXT_STEP.search(message) and not message.startswith(tuple(NO_STEP))
+
+
 def entries(page: str = PAGE) -> list[str]:
     """Return the quoted messages: the first column of the tables, with {} for each value."""
     cells = re.findall(r"^\| (`[^|]+`) \|", page, re.MULTILINE)
@@ -112,3 +153,20 @@ def test_message_of_an_expression_has_braces_for_its_values() -> None:
     (statement,) = ast.parse(source).body
     assert isinstance(statement, ast.Expr)
     assert text_of(statement.value) == "Can't read {}: {}. Next {}"
+
+
+@pytest.mark.parametrize("message", sorted(errors()))
+def test_error_of_the_tools_names_the_next_step(message: str) -> None:
+    assert not lacks_next_step(message)
+
+
+@pytest.mark.parametrize("message", sorted(NO_STEP))
+def test_exemption_from_next_step_is_of_an_existing_error(message: str) -> None:
+    assert any(error.startswith(message) for error in errors())
+
+
+@pytest.mark.parametrize(
+    "message", ["Can't create {}: {}", "Can't connect to {}: {}.", "The system has stopped."]
+)
+def test_message_without_next_step_is_found(message: str) -> None:
+    assert lacks_next_step(message)

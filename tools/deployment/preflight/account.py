@@ -9,6 +9,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from aws_emulator.errors import CommandError
+from tools.cli import reason_of
 from tools.stack import outputs_of
 
 _CONFIG: Final = Config(
@@ -230,4 +231,6 @@ class Account:
         try:
             return request(self.client(service, region or self.region))
         except (ClientError, BotoCoreError) as problem:
-            raise CommandError(f"{service}: {problem}") from problem
+            raise CommandError(
+                f"{service}: {reason_of(problem)}. Check your credentials and their permissions."
+            ) from problem

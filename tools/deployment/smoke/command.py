@@ -43,4 +43,7 @@ def check_target(target: Target) -> None:
         for problem in problems:
             print(f"      {problem}")
     if failed:
-        raise CommandError(f"{failed} of {len(CHECKS)} checks of {target.url} failed; see above.")
+        raise CommandError(
+            f"{failed} of {len(CHECKS)} checks of {target.url} failed; see above. Solve the "
+            "causes, then run `make smoke` again."
+        )

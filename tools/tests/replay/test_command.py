@@ -93,7 +93,7 @@ def test_command_line_prints_results_and_errors(
     assert capsys.readouterr().err.startswith("error: The collector rejected the write key")
     assert program.main([*wanted, "/no/such.log", "--write-key", WRITE_KEY]) == 1
     assert capsys.readouterr().err == (
-        "error: Can't read the log such.log: No such file or directory.\n"
+        "error: Can't read the log such.log: No such file or directory. Check the path in LOG=.\n"
     )
 
 
