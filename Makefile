@@ -17,6 +17,7 @@ PARALLEL := -n 3 --dist loadgroup --no-loadscope-reorder
 # Each process imports the test files of its folders, so the suites name theirs.
 UNIT_TESTS := tests/unit aws_emulator/tests tools/tests
 SYSTEM_TESTS := tests/package tests/system aws_emulator/tests tools/tests
+PROOF_TESTS := tests/unit/stream_processor/test_proof.py
 
 # BUILT=1 deploys the existing output of `sam build`, as the pipeline does with its artifact.
 BUILD := $(if $(BUILT),setup,build)
@@ -115,7 +116,7 @@ types: setup ## Run mypy in strict mode
 	@.venv/bin/mypy
 
 unit: setup ## Run unit and property tests on two cores
-	@$(PY) -m pytest -q -n 2 --dist worksteal -m "not package and not integration and not browser and not spark" $(UNIT_TESTS)
+	@$(PY) -m pytest -q -n 2 --dist worksteal -m "not package and not integration and not browser and not proof and not spark" $(UNIT_TESTS)
 
 build: setup ## Run sam build
 	@.venv/bin/sam build
@@ -132,7 +133,7 @@ integration: setup ## Test the running system, also in a browser
 
 test: check validate ## Run every check and test, then make run
 	@$(PY) -m tools.setup.browser
-	@$(PY) -m pytest -q $(PARALLEL) -m "package or integration or browser" $(SYSTEM_TESTS)
+	@$(PY) -m pytest -q $(PARALLEL) -m "package or integration or browser or proof" $(SYSTEM_TESTS) $(PROOF_TESTS)
 	@$(PY) -m tools.dev run
 
 spark: setup ## Run the lake's SQL in Spark and compare with DuckDB (needs Java 17)

@@ -63,6 +63,7 @@ def test_handler_neither_loses_nor_duplicates_rows(handler: str) -> None:
     assert machine.counts["rows"] > machine.counts["runs"]
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize(("design", "breach", "seed"), BREACHES)
 def test_alternative_design_breaks_invariant(design: str, breach: Breach, seed: int) -> None:
     with pytest.raises(InvariantError, match=MESSAGES[breach]):
@@ -74,6 +75,7 @@ def test_alternative_design_breaks_invariant(design: str, breach: Breach, seed: 
         )
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("name", MUTATION_SEEDS)
 def test_mutation_of_writer_is_detected(name: str) -> None:
     with pytest.raises(InvariantError):
