@@ -153,7 +153,7 @@ preflight: $(BUILD) ## Check an AWS account before a deployment
 deploy: $(BUILD) ## Deploy to AWS and upload the portal's pages
 	@$(PY) -m tools.deployment deploy $(or $(PLACE),default)
 
-smoke: setup ## Check a deployed system: the gate, an event, an account
+smoke: setup ## Check a deployed system: access to a paid page, an event, an account
 	@$(PY) -m tools.deployment smoke $(or $(PLACE),default)
 
 destroy: setup ## Delete a deployed system; data stays

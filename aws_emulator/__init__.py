@@ -1,1 +1,1 @@
-"""Runs AWS SAM applications without an AWS account. README.md explains command and library."""
+"""Run AWS SAM applications without an AWS account. README.md explains command and library."""

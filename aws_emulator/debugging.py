@@ -226,7 +226,7 @@ def _control(endpoint: str, method: str, query: dict[str, str]) -> None:
 
 
 class _Forwarded(BaseHTTPRequestHandler):
-    """Answers the invocations that the emulator forwards."""
+    """Answer the invocations that the emulator forwards."""
 
     server: "_Server"
 

@@ -1,4 +1,4 @@
-"""Starts the parts of the emulator and deploys SAM projects to them.
+"""Start the parts of the emulator and deploy SAM projects to them.
 
 Used as a library (`with launcher.start() as emulator: ...`, see README.md), by the command
 `python -m aws_emulator up`, and by a project's own tools, which call the `Emulator` methods one by

@@ -36,7 +36,7 @@ class Reader(Protocol):
 
 @dataclass
 class LogGroupReader:
-    """Reads a log group. `logs` is a CloudWatch Logs client, `source` the name in the lines."""
+    """Read a log group. `logs` is a CloudWatch Logs client, `source` the name in the lines."""
 
     logs: Any
     group: str
@@ -83,7 +83,7 @@ class LogGroupReader:
 
 @dataclass
 class FileReader:
-    """Reads a growing file. Incomplete last lines are returned when they are complete."""
+    """Read a growing file. Incomplete last lines are returned when they are complete."""
 
     path: Path
     source: str
@@ -116,7 +116,7 @@ class FileReader:
 
 @dataclass
 class MergeBuffer:
-    """Sorts lines by time. A line waits until it is `settle_ms` old, so that late ones precede."""
+    """Sort lines by time. A line waits until it is `settle_ms` old, so that late ones precede."""
 
     settle_ms: int = SETTLE_MS
     _lines: list[LogLine] = field(default_factory=list)

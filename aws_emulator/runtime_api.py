@@ -93,7 +93,7 @@ class RuntimeApi:
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """Answers requests for the `RuntimeApi` of its server."""
+    """Answer requests for the `RuntimeApi` of its server."""
 
     server: "_Server"
     protocol_version = "HTTP/1.1"

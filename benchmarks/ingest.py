@@ -234,7 +234,7 @@ def cold_seconds(name: str, directory: Path, environment: dict[str, str]) -> flo
 
 
 class Report:
-    """Prints each figure with its limit. `met`: all figures are within their limits."""
+    """Print each figure with its limit. `met`: all figures are within their limits."""
 
     def __init__(self) -> None:
         self.met = True

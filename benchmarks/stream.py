@@ -1,4 +1,4 @@
-"""Measures the CPU per event of the stream processor, next to two common alternatives.
+"""Measure the CPU per event of the stream processor, next to two common alternatives.
 
     .venv/bin/python benchmarks/stream.py [--rounds 15]
 
@@ -87,7 +87,7 @@ def peak(name: str, event: Path) -> float:
 
 # --- printing -----------------------------------------------------------------------------------
 class Report:
-    """Prints figures and counts those that exceed their limit."""
+    """Print figures and count those that exceed their limit."""
 
     def __init__(self) -> None:
         self.failed = 0
@@ -117,14 +117,14 @@ def ratios(report: Report, events: dict[str, Path], rounds: int) -> None:
         print(f"{kind}, {EVENTS:,} events")
         for name, values in taken.items():
             report.show(f"{name}: µs of CPU an event", min(values) * 1e6 / EVENTS)
-        gated = DUCKDB_DEMAND if kind in POWERTOOLS_DEMANDS else None
+        limit_of_duckdb = DUCKDB_DEMAND if kind in POWERTOOLS_DEMANDS else None
         for figure, peer, limit in (
             (
                 "CPU over Powertools + json + from_pylist",
                 "powertools",
                 POWERTOOLS_DEMANDS.get(kind),
             ),
-            ("CPU over DuckDB read_json to Parquet", "duckdb", gated),
+            ("CPU over DuckDB read_json to Parquet", "duckdb", limit_of_duckdb),
             ("CPU over DuckDB without the requests' columns", "duckdb, events only", None),
         ):
             report.show(figure, ratio(taken, peer), limit, spread(taken, peer))

@@ -1,4 +1,4 @@
-"""Runs one candidate of `benchmarks/stream.py` in a separate process.
+"""Run one candidate of `benchmarks/stream.py` in a separate process.
 
     python benchmarks/stream_candidate.py <name>
 

@@ -7,7 +7,7 @@ from typing import IO, Any
 
 
 class AccessLog:
-    """Writes lines to the end of a file, or to stdout without a `path`."""
+    """Write lines to the end of a file, or to stdout without a `path`."""
 
     def __init__(self, path: Path | None) -> None:
         self._file: IO[str] = path.open("a", encoding="utf-8") if path else sys.stdout

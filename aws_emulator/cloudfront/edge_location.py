@@ -56,7 +56,7 @@ class ServedResponse:
 
 
 class EdgeLocation:
-    """Serves one distribution. Before the first deployment, `distribution` equals None."""
+    """Serve one distribution. Before the first deployment, `distribution` equals None."""
 
     def __init__(self, functions: Invoker, origins: Sender) -> None:
         self.distribution: Distribution | None = None

@@ -1,4 +1,4 @@
-"""Computes the checkpoint of a shard whose records finish out of order."""
+"""Compute the checkpoint of a shard whose records finish out of order."""
 
 from collections import deque
 from collections.abc import Iterable
@@ -7,7 +7,7 @@ from aws_emulator.event_sources.records import Record
 
 
 class CheckpointTracker:
-    """Tracks the records in flight; `position` is the sequence number of the checkpoint.
+    """Track the records in flight; `position` is the sequence number of the checkpoint.
 
     With concurrent batches, a later record can finish first. The checkpoint must not pass an
     unfinished record: after a restart, the poller reads only the records after the checkpoint.

@@ -7,7 +7,7 @@ from typing import Any, TextIO
 
 
 class JsonLog:
-    """Writes events as JSON lines. One write per line keeps lines of different threads apart."""
+    """Write events as JSON lines. One write per line keeps lines of different threads apart."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = stream or sys.stdout

@@ -1,4 +1,4 @@
-"""Polls the stream of one mapping: lists its shards and runs a `ShardPoller` for each.
+"""Poll the stream of one mapping: list its shards and run a `ShardPoller` for each.
 
 `Poller` owns one `MappingPoller` per enabled mapping and calls `tick` in a loop.
 """
@@ -22,7 +22,7 @@ LIST_SHARDS_INTERVAL_S: Final = 2.0
 
 
 class MappingPoller:
-    """Starts, stops and reports on the shard pollers of one mapping. Use it from one thread."""
+    """Start, stop and report on the shard pollers of one mapping. Use it from one thread."""
 
     def __init__(
         self,

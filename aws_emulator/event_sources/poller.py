@@ -88,7 +88,7 @@ class AwsBackend:
 
 
 class Poller:
-    """Runs the enabled mappings of all Regions. `stop` may be called from any thread."""
+    """Run the enabled mappings of all Regions. `stop` may be called from any thread."""
 
     def __init__(
         self, backend: Backend, regions: Sequence[str], state: Path, json_log: JsonLog

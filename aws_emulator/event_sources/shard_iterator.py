@@ -1,4 +1,4 @@
-"""Reads one shard page by page, and renews the shard iterator when it expires or is trimmed."""
+"""Read one shard page by page, and renew the shard iterator when it expires or is trimmed."""
 
 import math
 
@@ -14,7 +14,7 @@ from aws_emulator.event_sources.streams import RecordPage, StartingPosition, Str
 
 
 class ShardIterator:
-    """Reads a shard from the position `start`.
+    """Read a shard from the position `start`.
 
     Records that arrived before `since` (Unix seconds) are skipped. After a failed read, `error`
     holds an event name and a reason for the log. `gone` is set once the shard no longer exists.

@@ -40,7 +40,7 @@ class Completion:
 
 
 class ShardPoller(threading.Thread):
-    """Polls one shard until the shard ends or `stop` is called.
+    """Poll one shard until the shard ends or `stop` is called.
 
     `status` is replaced after each step. `saved` is called with the current checkpoint.
     """

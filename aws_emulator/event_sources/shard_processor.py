@@ -61,7 +61,7 @@ class Counts:
 
 
 class ShardProcessor:
-    """Processes one shard from the checkpoint `position` (None for a new shard).
+    """Process one shard from the checkpoint `position` (None for a new shard).
 
     `windows` holds the tumbling windows that were open at the checkpoint, by queue index.
     """

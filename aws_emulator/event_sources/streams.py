@@ -1,4 +1,4 @@
-"""Reads Kinesis data streams and DynamoDB Streams over their public APIs."""
+"""Read Kinesis data streams and DynamoDB Streams over their public APIs."""
 
 import datetime as dt
 from collections.abc import Sequence

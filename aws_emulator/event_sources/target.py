@@ -44,7 +44,7 @@ class Target(Protocol):
 
 
 class LambdaTarget:
-    """Invokes functions and sends to destinations over AWS's public APIs."""
+    """Invoke functions and send to destinations over AWS's public APIs."""
 
     def __init__(self, clients: Clients) -> None:
         self._clients = clients

@@ -1,4 +1,4 @@
-"""Builds MiniStack's ASGI application with all patches installed."""
+"""Build MiniStack's ASGI application with all patches installed."""
 
 import gc
 from typing import Final

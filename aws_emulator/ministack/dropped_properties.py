@@ -1,4 +1,4 @@
-"""Lists the properties in templates that MiniStack's provisioners ignore.
+"""List the properties in templates that MiniStack's provisioners ignore.
 
 python -m aws_emulator.ministack.dropped_properties TEMPLATE...
 

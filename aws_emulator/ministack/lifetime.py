@@ -1,4 +1,4 @@
-"""Ends all processes with the emulator, and the emulator with its parent."""
+"""End all processes with the emulator, and the emulator with its parent."""
 
 import contextlib
 import os

@@ -1,4 +1,4 @@
-"""Extends MiniStack's CloudFormation provisioners. Used by the patches."""
+"""Extend MiniStack's CloudFormation provisioners. Used by the patches."""
 
 from collections.abc import Callable
 from typing import Any, Final

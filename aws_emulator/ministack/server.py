@@ -1,4 +1,4 @@
-"""Serves the ASGI application on one loopback port until a signal arrives."""
+"""Serve the ASGI application on one loopback port until a signal arrives."""
 
 import asyncio
 import contextlib

@@ -51,7 +51,7 @@ class CodeResult:
 
 @dataclass
 class CodeUpdater:
-    """Keeps the functions' code equal to the sources.
+    """Keep the functions' code equal to the sources.
 
     A change that a function can't start with stays pending: the function's next change is applied
     together with it, so that a change of two files may be saved one after the other.

@@ -82,7 +82,7 @@ def classify(
 
 
 class Reloader:
-    """Applies changes to the running system. A failed change leaves the previous version."""
+    """Apply changes to the running system. A failed change leaves the previous version."""
 
     def __init__(self, project: Project, show: Print) -> None:
         self._project = project

@@ -31,7 +31,7 @@ class TemplateError(CommandError):
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # by name
-    """Reads short forms such as !Ref as CloudFormation does, and dates as text."""
+    """Read short forms such as !Ref as CloudFormation does, and dates as text."""
 
 
 def _short_form(loader: Any, name: str, node: yaml.Node) -> dict[str, Any]:

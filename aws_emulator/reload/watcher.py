@@ -18,7 +18,7 @@ POLL_MS: Final = 300
 
 
 class Watcher:
-    """Collects changed paths of `folders` and `files`. Use it as a context manager.
+    """Collect changed paths of `folders` and `files`. Use it as a context manager.
 
     A thread watches, because the watch would hide the signal that ends a run from the main thread.
     """

@@ -53,7 +53,7 @@ class _Entry:
 
 
 class AccessLog:
-    """Sends entries to CloudWatch Logs. An entry that can't be stored is reported and dropped."""
+    """Send entries to CloudWatch Logs. An entry that can't be stored is reported and dropped."""
 
     def __init__(self, client: Callable[[str], Any]) -> None:
         """`client` returns the CloudWatch Logs client of a Region."""

@@ -32,7 +32,7 @@ type Message = dict[str, Any]
 
 
 class App:
-    """Serves the REST APIs of the emulated AWS, each by its execute-api host name.
+    """Serve the REST APIs of the emulated AWS, each by its execute-api host name.
 
     A client that uses the server's own address reaches the stage of that name in `region`.
     """

@@ -22,7 +22,7 @@ _PRINCIPAL: Final = "apigateway.amazonaws.com"
 
 
 class ServiceClient:
-    """Calls the services of the emulated AWS, and caches role credentials."""
+    """Call the services of the emulated AWS, and cache role credentials."""
 
     def __init__(self, endpoint: str, client: httpx.AsyncClient) -> None:
         """`endpoint` is the URL of the emulated AWS."""

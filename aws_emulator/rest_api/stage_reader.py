@@ -20,7 +20,7 @@ _TTL_S: Final = 2.0
 
 
 class StageReader:
-    """Reads stages, and caches each until its deployment changes."""
+    """Read stages, and cache each until its deployment changes."""
 
     def __init__(self, endpoint: str, account: str) -> None:
         """`endpoint` is the URL of the emulated AWS, `account` its account ID."""

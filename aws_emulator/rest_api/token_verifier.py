@@ -15,7 +15,7 @@ _MIN_FETCH_INTERVAL_S: Final = 5.0
 
 
 class TokenVerifier:
-    """Verifies tokens with the keys that user pools publish, and caches the keys."""
+    """Verify tokens with the keys that user pools publish, and cache the keys."""
 
     def __init__(self, endpoint: str, client: httpx.AsyncClient) -> None:
         """`endpoint` is the URL of the emulated AWS."""

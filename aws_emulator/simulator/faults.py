@@ -43,7 +43,7 @@ class Faults:
 
 
 class FaultInjector:
-    """Draws faults until the limit is reached, and records them in `trace`."""
+    """Draw faults until the limit is reached, and record them in `trace`."""
 
     def __init__(self, faults: Faults, rng: random.Random) -> None:
         self.faults = faults

@@ -1,4 +1,4 @@
-"""Runs a handler under a simulated mapping with seeded faults.
+"""Run a handler under a simulated mapping with seeded faults.
 
     from aws_emulator.simulator import Faults, Simulator, fault_point, kinesis_records
 

@@ -20,7 +20,7 @@ MAX_CACHED_HEADERS: Final = 8
 
 
 class TokenVerifier:
-    """Verifies the tokens of one issuer and one token use.
+    """Verify the tokens of one issuer and one token use.
 
     The cache key is the SHA-256 of the signing input, which verifying the signature needs anyway. A
     cache hit also compares the signature.

@@ -20,7 +20,7 @@ from edge_ingest.settings import Settings
 
 
 class Collector:
-    """Handles origin-request events for one deployment's settings."""
+    """Handle origin-request events for one deployment's settings."""
 
     def __init__(
         self,

@@ -55,7 +55,7 @@ class Delivered(NamedTuple):
 
 
 class Delivery:
-    """Puts the records of a request on the nearest stream that accepts all of them.
+    """Put the records of a request on the nearest stream that accepts all of them.
 
     Keeps the Regions that failed and the partition keys that were throttled across requests.
     """

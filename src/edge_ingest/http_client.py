@@ -48,7 +48,7 @@ class _StaleConnectionError(TransportError):
 
 
 class Connect(Protocol):
-    """Opens a connection to an endpoint; `tls.Connector` implements it."""
+    """Open a connection to an endpoint; `tls.Connector` implements it."""
 
     def __call__(self, endpoint: Endpoint, timeout: float) -> socket.socket:
         """Return a connected socket.
@@ -127,7 +127,7 @@ class Connection:
 
 
 class _Reader:
-    """Reads one response. `rest` contains any bytes after it."""
+    """Read one response. `rest` contains any bytes after it."""
 
     def __init__(self, sock: socket.socket, deadline: float) -> None:
         self._socket = sock

@@ -69,7 +69,7 @@ _output_decoder: Final = msgspec.json.Decoder(_PutRecordsOutput)
 
 
 class KinesisClient:
-    """Calls PutRecords in any Region, with one keep-alive connection per Region."""
+    """Call PutRecords in any Region, with one keep-alive connection per Region."""
 
     def __init__(
         self,

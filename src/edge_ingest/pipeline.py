@@ -50,7 +50,7 @@ class Ingested(NamedTuple):
 
 
 class Pipeline:
-    """Runs the stages with one deployment's settings. Keeps the rate limiter's state."""
+    """Run the stages with one deployment's settings. Keep the rate limiter's state."""
 
     def __init__(
         self,

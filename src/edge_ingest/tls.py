@@ -17,7 +17,7 @@ _ROOTS_FILE: Final = os.path.join(os.path.dirname(__file__), "amazon_roots.pem")
 
 
 class Connector:
-    """Opens connections, verified against Amazon's root certificates.
+    """Open connections, verified against Amazon's root certificates.
 
     If the verification fails, the following connections use the system's root certificates.
     """

@@ -122,7 +122,7 @@ def _set_anonymous_id(text: bytes, view: View, visitor_id: str) -> bytes:
 
 
 class _DerivedMessageIds:
-    """Derives message ids from event content, so that a resent event has the same id.
+    """Derive message ids from event content, so that a resent event has the same id.
 
     Equal events in one request get different ids: a counter is part of the hash. `sentAt` isn't
     part of it, because SDKs change it for each attempt.

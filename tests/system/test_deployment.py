@@ -14,7 +14,7 @@ from tools.deployment.preflight.account import Account
 from tools.deployment.preflight.command import preflight, require_no_errors
 from tools.deployment.preflight.findings import Finding, Severity
 from tools.deployment.smoke.command import check_target
-from tools.deployment.smoke.gate import check_gate
+from tools.deployment.smoke.paid_page import check_paid_page
 from tools.deployment.smoke.target import Target
 from tools.dev.sam_deployment import build_lock
 from tools.dev.system import System
@@ -63,8 +63,8 @@ def test_smoke_test_passes_on_the_running_system(
 
 
 def test_smoke_test_reports_a_page_that_everyone_reads(target: Target, meridian: System) -> None:
-    """At the API's address the path has no gate, so the paying student's page is missing there."""
-    problems = check_gate(dataclasses.replace(target, url=meridian.api_url))
+    """At the API's address edge_auth doesn't run, so the paying student's page is missing there."""
+    problems = check_paid_page(dataclasses.replace(target, url=meridian.api_url))
     assert any(it.startswith("paying student: ") for it in problems)
 
 

@@ -44,7 +44,7 @@ class WrittenChanges:
 
 
 class AppointmentWriter:
-    """Writes the plan's changes: call `start`, `finish`, `expire_items`, then `write_reserved`."""
+    """Write the plan's changes: call `start`, `finish`, `expire_items`, then `write_reserved`."""
 
     def __init__(self, plan: Plan, dynamodb: Any, table: str, region: str) -> None:
         self.written = WrittenChanges()

@@ -109,7 +109,7 @@ def _send_under_faults(
 
 
 class _Operator:
-    """Runs the operator's commands, each a second time to check that it then finds nothing."""
+    """Run the operator's commands, each a second time to check that it then finds nothing."""
 
     def __init__(self, stack: operations.OperatedStack) -> None:
         self.results: list[CommandResult] = []

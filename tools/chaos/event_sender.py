@@ -42,7 +42,7 @@ class SentEvents:
 
 
 class EventSender:
-    """Sends the plan's events: call `start`, `finish`, then `send_reserved`."""
+    """Send the plan's events: call `start`, `finish`, then `send_reserved`."""
 
     def __init__(self, plan: Plan, write_key: str, make_client: Callable[[], Client]) -> None:
         self.sent = SentEvents()

@@ -13,7 +13,7 @@ _DELETED_SHARE: Final = 0.25
 
 
 class ManualDeletion:
-    """Deletes data of a running system. `counts` counts the deletions by kind."""
+    """Delete data of a running system. `counts` counts the deletions by kind."""
 
     def __init__(self, running: System, rng: random.Random) -> None:
         self.counts: Counter[str] = Counter()

@@ -47,7 +47,7 @@ class PageView(NamedTuple):
 
 
 class EventMaker:
-    """Creates the events of one log.
+    """Create the events of one log.
 
     `site` is the scheme and host of the logged site, `digest` the log's SHA-256 in hexadecimal.
     `salt` is a secret of this run: without it, an anonymousId can't be traced to an address. The

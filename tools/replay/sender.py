@@ -29,7 +29,7 @@ def authorization(write_key: str) -> str:
 
 
 class Sender:
-    """Sends batches with one thread per client; the first failure stops all of them."""
+    """Send batches with one thread per client; the first failure stops all of them."""
 
     def __init__(
         self,

@@ -108,7 +108,7 @@ def _entries(statistics: TrafficStatistics, rng: random.Random) -> Iterator[_Ent
 
 
 class _Lines:
-    """Draws single log lines."""
+    """Draw single log lines."""
 
     def __init__(self, statistics: TrafficStatistics, rng: random.Random) -> None:
         self._rng = rng

@@ -122,7 +122,7 @@ def _wheel() -> tuple[str, str]:
 
 
 class _Links(HTMLParser):
-    """Collects the link targets of an index page by the file name that they show (PEP 503)."""
+    """Collect the link targets of an index page by the file name that they show (PEP 503)."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -10,7 +10,6 @@ from aws_emulator.trace import Span
 from tools.trace.evidence import Evidence, Row
 from tools.trace.spans import invocation_span
 
-_EVENTS: Final = "EventsFunction"
 _CHANGES: Final = "ChangesFunction"
 _WRITTEN: Final = frozenset({"object written", "object adopted"})
 

@@ -28,7 +28,7 @@ type Json = dict[str, Any]
 
 
 class ConfigLookup(Protocol):
-    """Resolves the IDs and ARNs in a distribution configuration."""
+    """Resolve the IDs and ARNs in a distribution configuration."""
 
     def cache_policy(self, policy_id: str) -> CachePolicy:
         """Return a cache policy."""

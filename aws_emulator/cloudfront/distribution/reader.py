@@ -40,7 +40,7 @@ def _client(endpoint: Endpoint, service: str, region: str) -> Any:
 
 
 class DistributionReader:
-    """Reads distributions from the CloudFront API. Its methods block: call them in a thread."""
+    """Read distributions from the CloudFront API. Its methods block: call them in a thread."""
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
@@ -124,7 +124,7 @@ class DistributionReader:
 
 
 class _ApiLookup:
-    """Implements `config.ConfigLookup` with the CloudFront, Lambda and IAM APIs."""
+    """Implement `config.ConfigLookup` with the CloudFront, Lambda and IAM APIs."""
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint

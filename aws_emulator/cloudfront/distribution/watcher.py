@@ -23,7 +23,7 @@ _POLL_TIMEOUT_S: Final = 20.0
 
 
 class DistributionWatcher:
-    """Polls the ETags of the distribution and of its policies."""
+    """Poll the ETags of the distribution and of its policies."""
 
     def __init__(
         self,

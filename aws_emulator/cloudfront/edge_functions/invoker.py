@@ -35,7 +35,7 @@ _DEBUG_TIMEOUT_S: Final = 86_400.0
 
 
 class FunctionInvoker:
-    """Invokes edge functions, at most `concurrency` at once; further invocations wait."""
+    """Invoke edge functions, at most `concurrency` at once; further invocations wait."""
 
     def __init__(self, endpoint: Endpoint, pool: ConnectionPool, concurrency: int) -> None:
         self._endpoint = endpoint

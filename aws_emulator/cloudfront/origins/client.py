@@ -84,7 +84,7 @@ def bucket_of(domain: str) -> tuple[str, str] | None:
 
 
 class OriginClient:
-    """Sends requests to origins, with the timeouts of each origin."""
+    """Send requests to origins, with the timeouts of each origin."""
 
     def __init__(
         self, endpoint: Endpoint, pool: ConnectionPool, api: tuple[str, int] | None = None

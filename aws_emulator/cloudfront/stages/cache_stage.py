@@ -37,7 +37,7 @@ class CacheResult:
 
 
 class CacheStage:
-    """Responds from the cache store, or from the origin stage on a miss."""
+    """Respond from the cache store, or from the origin stage on a miss."""
 
     def __init__(self, store: CacheStore, origins: OriginStage) -> None:
         self._store = store

@@ -31,7 +31,7 @@ from aws_emulator.cloudfront.stages.origin_request import build_origin_request
 
 
 class Invoker(Protocol):
-    """Invokes functions. Implemented by `edge_functions.invoker.FunctionInvoker`."""
+    """Invoke functions. Implemented by `edge_functions.invoker.FunctionInvoker`."""
 
     async def invoke(self, association: FunctionAssociation, event: dict[str, Any]) -> Any:
         """Return the function's result, any JSON value.
@@ -42,7 +42,7 @@ class Invoker(Protocol):
 
 
 class Sender(Protocol):
-    """Sends origin requests. Implemented by `origins.client.OriginClient`."""
+    """Send origin requests. Implemented by `origins.client.OriginClient`."""
 
     async def send(self, origin: Origin, request: Request, distribution_arn: str) -> OriginResponse:
         """Return the origin's response.
@@ -103,7 +103,7 @@ class OriginResult:
 
 
 class OriginStage:
-    """Sends requests to a cache behavior's origins and invokes its origin functions."""
+    """Send requests to a cache behavior's origins and invoke its origin functions."""
 
     def __init__(self, functions: Invoker, origins: Sender) -> None:
         self._functions = functions

@@ -25,7 +25,7 @@ class ConnectError(ConnectionError):
 
 @dataclass(slots=True)
 class _Parsed:
-    """Receives the parser's callbacks for one response."""
+    """Receive the parser's callbacks for one response."""
 
     head_only: bool
     parser: Any = None

@@ -17,7 +17,7 @@ _MAX_PARSED_HEAD_BYTES: Final = 256 * 1024
 
 
 class ViewerProtocol(HttpToolsProtocol):
-    """Adds data about the request to `scope["state"]`.
+    """Add data about the request to `scope["state"]`.
 
     `target` (bytes), `pairs` (headers as sent), `length` (bytes of the request head), and `gone`
     once the viewer has closed the connection.

@@ -71,6 +71,7 @@ def test_public_bucket_is_served_without_access_control(served: tuple[httpx.Clie
 def test_bucket_without_policy_denies_access_and_is_reported(
     served: tuple[httpx.Client, str],
 ) -> None:
+    """A bucket without a policy, behind an empty origin access identity, is private, as on AWS."""
     client, printed = served
     answer = client.get("/closed/a.html")
     assert (answer.status_code, "AccessDenied" in answer.text) == (403, True)

@@ -20,7 +20,7 @@ from stream_processor.storage.lake_types import (
 
 
 class ShardWriter[T]:
-    """Reads and writes one shard. Implements `CheckpointStore` and `ObjectStore`.
+    """Read and write one shard. Implement `CheckpointStore` and `ObjectStore`.
 
     `name` is "<stream>#<shard>"; `stats_of` counts the rows of an object.
     """

@@ -51,7 +51,7 @@ class Result:
 
 
 class Compaction:
-    """Compacts the hours of the lake's events."""
+    """Compact the hours of the lake's events."""
 
     def __init__(self, app: AppContext) -> None:
         self._bucket = app.lake

@@ -54,7 +54,7 @@ def _log_change(change: ChangeRecord, shard: str) -> None:
 
 
 class ChangesHandler:
-    """Commits batches of changes."""
+    """Commit batches of changes."""
 
     def __init__(self, app: AppContext) -> None:
         self._app = app

@@ -51,7 +51,7 @@ def _handler() -> "EventsHandler":
 
 
 class EventsHandler:
-    """Commits batches of events. Keeps the deduplication windows of recent shards in memory."""
+    """Commit batches of events. Keep the deduplication windows of recent shards in memory."""
 
     def __init__(self, app: AppContext) -> None:
         self.app = app

@@ -1,4 +1,4 @@
-"""Decodes record payloads into events: the collector's packed layout, or plain JSON.
+"""Decode record payloads into events: the collector's packed layout, or plain JSON.
 
 No input raises an exception: events that can't be decoded are returned as `BadRow`.
 """

@@ -1,4 +1,4 @@
-"""Parses invocation events of Kinesis, MSK and DynamoDB Streams into one batch per shard.
+"""Parse invocation events of Kinesis, MSK and DynamoDB Streams into one batch per shard.
 
 Shapes: "Using Lambda to process records from Amazon Kinesis Data Streams", "Using Lambda with
 Amazon MSK", "Using Lambda with DynamoDB" (AWS Lambda Developer Guide).

@@ -1,4 +1,4 @@
-"""Finds the events that are good rows in the lake already, to deduplicate late records.
+"""Find the events that are good rows in the lake already, to deduplicate late records.
 
 A handler looks back over its shard's recent objects (`DedupWindow`). A redrive runs after later
 objects exist, and the copy can be in any shard: it reads all shards before and after the arrival,

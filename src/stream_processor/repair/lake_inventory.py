@@ -1,4 +1,4 @@
-"""Reads what `verify` and `restore` compare: objects, checkpoints, delete markers and streams."""
+"""Read what `verify` and `restore` compare: objects, checkpoints, delete markers and streams."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -40,7 +40,7 @@ class Shards:
 
 
 class LakeInventory:
-    """Lists the lake, its checkpoints, its delete markers, and the streams."""
+    """List the lake, its checkpoints, its delete markers, and the streams."""
 
     def __init__(self, app: AppContext, streams: StreamReader) -> None:
         self._app = app

@@ -1,4 +1,4 @@
-"""Writes records that arrive late: discarded by Lambda, or lost and read from the stream again.
+"""Write records that arrive late: discarded by Lambda, or lost and read from the stream again.
 
 Records before the shard's high-water mark go to `redrive-<shard>-<first sequence number>.parquet`,
 in the hour of their arrival. Only records that no object holds are written, so every run is
@@ -29,7 +29,7 @@ _MAX_BATCH_HOURS: Final = 25
 
 
 class LateRecords:
-    """Writes late records with the commit protocol, or to a redrive object.
+    """Write late records with the commit protocol, or to a redrive object.
 
     Records after the shard's high-water mark go through the commit protocol, so that a concurrent
     invocation with the same records conflicts in the usual way. Records before it go to a redrive

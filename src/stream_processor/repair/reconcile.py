@@ -76,7 +76,7 @@ class Comparison:
 
 
 class Reconciler:
-    """Compares the appointments table with the lake, and repairs the lake."""
+    """Compare the appointments table with the lake, and repair the lake."""
 
     def __init__(self, app: AppContext, sleep: Callable[[float], None] = time.sleep) -> None:
         self._app = app

@@ -1,4 +1,4 @@
-"""Reads bad rows again and writes those that are valid now to new objects.
+"""Read bad rows again and write those that are valid now to new objects.
 
 The bad row stays in the lake. A row with the same shard, sequence number and record index that
 isn't bad closes it (or any such row of the same record, if the whole record was bad). The rows go
@@ -58,7 +58,7 @@ class _Repair:
 
 
 class BadRowReprocessor:
-    """Reprocesses the bad rows of the lake."""
+    """Reprocess the bad rows of the lake."""
 
     def __init__(self, app: AppContext) -> None:
         self._app = app

@@ -1,4 +1,4 @@
-"""Restores missing objects and records, for `verify --restore`."""
+"""Restore missing objects and records, for `verify --restore`."""
 
 from contextlib import suppress
 from functools import partial

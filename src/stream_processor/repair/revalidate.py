@@ -1,4 +1,4 @@
-"""Validates the event of a bad row again, by the rules of the producer that sent it.
+"""Validate the event of a bad row again, by the rules of the producer that sent it.
 
 Events that the collector rejected must pass the collector's schema (`clickstream.event`), so a
 redrive can't bypass it. Events of other producers must pass the reader's own schema.

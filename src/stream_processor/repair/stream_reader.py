@@ -1,4 +1,4 @@
-"""Reads the records that the streams still retain, for `verify`.
+"""Read the records that the streams still retain, for `verify`.
 
 Kinesis keeps a record for the stream's retention (a week here), DynamoDB keeps a change for a day.
 Only the stream can tell that a record is missing once no object and no checkpoint covers it.
@@ -54,7 +54,7 @@ def clients() -> Clients:
 
 
 class StreamReader:
-    """Reads the events stream and the appointments stream by shard, in pages."""
+    """Read the events stream and the appointments stream by shard, in pages."""
 
     def __init__(self, settings: Settings, sdk_clients: Clients | None = None) -> None:
         self._settings = settings

@@ -26,7 +26,7 @@ type Absent = Mapping[ShardId, Sequence[int]]
 
 
 class Verifier:
-    """Verifies a lake, and restores it."""
+    """Verify a lake, and restore it."""
 
     def __init__(
         self,

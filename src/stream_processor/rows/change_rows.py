@@ -1,4 +1,4 @@
-"""Converts DynamoDB stream records into rows of `changes/`; images keep DynamoDB's types."""
+"""Convert DynamoDB stream records into rows of `changes/`; images keep DynamoDB's types."""
 
 import base64
 import json

@@ -1,4 +1,4 @@
-"""Classifies rows as good, bad or duplicate, and counts them."""
+"""Classify rows as good, bad or duplicate, and count them."""
 
 from bisect import bisect_left
 from collections.abc import Container, Sequence
@@ -9,7 +9,7 @@ from stream_processor.rows.object_stats import MessageKey, ObjectStats
 
 
 class Deduplicator:
-    """Classifies the rows of one object. Keys in `window` are in earlier objects of the shard."""
+    """Classify the rows of one object. Keys in `window` are in earlier objects of the shard."""
 
     def __init__(self, window: Container[MessageKey]) -> None:
         self.stats = ObjectStats()

@@ -1,4 +1,4 @@
-"""Converts the records of one object into a table with the columns of the lake.
+"""Convert the records of one object into a table with the columns of the lake.
 
 Works on chunks of a thousand events, which keeps a few thousand Python objects alive instead of a
 few hundred thousand: half the time and a third of the memory of a whole batch at once.
@@ -35,7 +35,7 @@ class _Packed(NamedTuple):
 
 
 class EventRows:
-    """Collects records of one shard into one table.
+    """Collect records of one shard into one table.
 
     `expected_rows` is the number of rows that the records declare, counted independently of the
     rows that are made: the conservation check compares the two. Events in `window` are duplicates.

@@ -1,4 +1,4 @@
-"""Parses the timestamps that clients send into Arrow timestamps."""
+"""Parse the timestamps that clients send into Arrow timestamps."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""Encodes Arrow tables as Parquet (zstd level 1) that DuckDB, Athena and Spark read, and back.
+"""Encode Arrow tables as Parquet (zstd level 1) that DuckDB, Athena and Spark read, and back.
 
 Levels 3 and 6 made no smaller files of this data and cost two to three times the CPU.
 """

@@ -29,6 +29,16 @@ FORBIDDEN_WORDS = {
     *("who", "whose", "whoever", "what", "whatever", "nobody", "somebody", "anybody", "everybody"),
     *("something", "anything", "everything", "work", "works", "correctly", "properly"),
 }
+#: Verbs that begin a docstring in the third person: "Reads a log." The imperative is "Read".
+THIRD_PERSON = {
+    *("adds", "answers", "applies", "builds", "calls", "classifies", "collects"),
+    *("commits", "compacts", "compares", "computes", "converts", "creates", "decodes"),
+    *("deletes", "derives", "draws", "encodes", "ends", "extends", "finds", "handles"),
+    *("implements", "invokes", "keeps", "lists", "measures", "opens", "parses", "polls"),
+    *("prints", "processes", "puts", "reads", "receives", "reprocesses", "resolves"),
+    *("responds", "restores", "runs", "sends", "serves", "sorts", "starts", "tracks"),
+    *("validates", "verifies", "writes"),
+}
 MAX_NAME_CHARS = 90
 MIN_WORDS = 3
 #: Raised exceptions have one form, the `Raises:` section: not "Raises StorageError if S3 fails."
@@ -128,6 +138,24 @@ def raises_sentences(text: str) -> list[int]:
     ]
 
 
+def third_person_docstrings(text: str) -> list[str]:
+    """Return the first lines in the third person; ruff's D401 covers functions only."""
+    tree = parsed(text)
+    nodes = [tree, *(node for node in ast.walk(tree) if isinstance(node, ast.ClassDef))]
+    lines = [(ast.get_docstring(node) or "-").splitlines()[0] for node in nodes]
+    return [
+        line
+        for line in lines
+        if (words := line.split())[0].rstrip(",").lower() in THIRD_PERSON
+        and words[1] not in {"to", "of"}
+    ]
+
+
+def test_docstrings_of_modules_and_classes_begin_in_the_imperative() -> None:
+    found = {str(path): third_person_docstrings(path.read_text()) for path in sources()}
+    assert {path: lines for path, lines in found.items() if lines} == {}
+
+
 def test_module_level_constants_are_annotated_final() -> None:
     found = {str(path): unfinal_constants(path.read_text()) for path in sources()}
     assert {path: names for path, names in found.items() if names} == {}
@@ -159,6 +187,10 @@ def test_conventions_detect_each_violation() -> None:
         "BYTES_MAX = 1\nMAX_BYTES = 1\nMOST_ROWS = 1\nWAIT_S = 1\nTIMEOUT = 3\nWAIT_SECONDS = 1\n"
         "MAX_AGE_YEARS = 9\nAGE = 'max-age'\n"
     ) == ["BYTES_MAX", "MOST_ROWS", "TIMEOUT", "WAIT_SECONDS"]
+    assert third_person_docstrings(
+        '"""Reads a log."""\nclass A:\n  """Starts, stops."""\nclass B:\n  """Calls to Lambda."""\n'
+        'class C:\n  """Read a log."""\nclass D:\n  """Names of streams."""\n'
+    ) == ["Reads a log.", "Starts, stops."]
     assert raises_sentences(
         'def a():\n  """Read. Raises OSError."""\nclass B:\n  """Every method raises OSError."""\n'
         'def c():\n  """Read.\n\n  Raises:\n    OSError: It failed.\n  """\n'

@@ -70,3 +70,25 @@ def test_commit_subject_has_at_most_72_characters(
     # pre-commit appends the file's name to the entry.
     command = [*shlex.split(HOOKS["subject"]["entry"]), str(message)]
     assert subprocess.run(command, check=False).returncode == code
+
+
+@pytest.mark.parametrize(
+    ("message", "code"),
+    [
+        ("Read the log\n\nThe reader skipped the last line.\n", 0),
+        ("Read the log\n", 1),
+        ("Read the log\n\n# Please enter the commit message for your changes.\n", 1),
+        ("Read the log\n\n---\n", 1),
+    ],
+)
+def test_commit_message_has_a_body(message: str, code: int, tmp_path: Any) -> None:
+    path = tmp_path / "message"
+    path.write_text(message)
+    command = [*shlex.split(HOOKS["body"]["entry"]), str(path)]
+    assert subprocess.run(command, check=False).returncode == code
+
+
+def test_hooks_are_installed_for_commits_and_their_messages() -> None:
+    document = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())
+    assert document["default_install_hook_types"] == ["pre-commit", "commit-msg"]
+    assert "`pre-commit install`" in (ROOT / "CONTRIBUTING.md").read_text()

@@ -70,7 +70,7 @@ def _aws_client(service: str, region: str) -> Any:
 
 @dataclass(frozen=True)
 class Account:
-    """Reads one AWS account.
+    """Read one AWS account.
 
     `region` is the Region of the place; `client` makes a client for a service and a Region.
     """

@@ -8,11 +8,11 @@ from aws_emulator.errors import CommandError
 from tools.deployment.places import Place
 from tools.deployment.smoke.account import check_account
 from tools.deployment.smoke.event import check_event
-from tools.deployment.smoke.gate import check_gate
+from tools.deployment.smoke.paid_page import check_paid_page
 from tools.deployment.smoke.target import Target, target_of
 
 CHECKS: Final[dict[str, Callable[[Target], list[str]]]] = {
-    "only a paying student reads /premium/": check_gate,
+    "only a paying student reads /premium/": check_paid_page,
     "an event reaches the data lake": check_event,
     "a form creates an account": check_account,
 }

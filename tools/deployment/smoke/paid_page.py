@@ -13,8 +13,8 @@ NOT_PAYING: Final = "student who hasn't paid"
 CHANGED: Final = "token with a changed signature"
 
 
-def check_gate(target: Target) -> list[str]:
-    """Return the wrong decisions; an empty list if the gate decides correctly.
+def check_paid_page(target: Target) -> list[str]:
+    """Return the wrong decisions; an empty list if edge_auth decides correctly.
 
     Creates two users in the user pool and deletes them.
 
