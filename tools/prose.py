@@ -216,17 +216,21 @@ def examine(path: str, passage: Passage) -> tuple[int, list[Finding]]:
     return len(_WORD.findall(text)), list(findings.values())
 
 
-def files(paths: Sequence[str]) -> list[str]:
-    """Return the tracked files under the paths that hold prose."""
-    tracked = subprocess.run(
+def tracked(paths: Sequence[str]) -> list[str]:
+    """Return the files under the paths that git tracks or would add."""
+    listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard", *paths],
         cwd=ROOT, text=True, capture_output=True, check=True,
     ).stdout.splitlines()  # fmt: skip
+    return [path for path in listed if (ROOT / path).exists()]
+
+
+def files(paths: Sequence[str]) -> list[str]:
+    """Return the tracked files under the paths that hold prose."""
     return [
         path
-        for path in tracked
+        for path in tracked(paths)
         if not path.startswith(EXCLUDED)
-        and (ROOT / path).exists()
         and (Path(path).suffix in _SUFFIXES or Path(path).name == "Makefile")
     ]
 

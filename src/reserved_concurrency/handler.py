@@ -11,7 +11,7 @@ from reserved_concurrency.plan import make_plan, parse_properties
 def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, object]:
     """Handle Create, Update and Delete of Custom::ReservedConcurrency.
 
-    Its attribute Summary says what was reserved.
+    Its attribute Summary lists the reserved values.
 
     Raises:
         OSError: CloudFormation's URL doesn't accept the response. Lambda then retries the event.

@@ -28,8 +28,8 @@ class ManualDeletion:
         pages = self._dynamodb.get_paginator("scan").paginate(
             TableName=self._table, ConsistentRead=True
         )
-        for chain in [item["chain"] for page in pages for item in page["Items"]]:
-            self._dynamodb.delete_item(TableName=self._table, Key={"chain": chain})
+        for key in [{"chain": item["chain"]} for page in pages for item in page["Items"]]:
+            self._dynamodb.delete_item(TableName=self._table, Key=key)
             self.counts["checkpoint deleted"] += 1
 
     def delete_some_objects(self) -> None:

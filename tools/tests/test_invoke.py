@@ -14,12 +14,12 @@ from tools.paths import ROOT
 
 TEMPLATE = """
 Resources:
-  Gate:
+  Access:
     Type: AWS::Serverless::Function
-    Properties: {CodeUri: Gate, Handler: gate.handler, Runtime: python3.13}
-  GateVersion:
+    Properties: {CodeUri: Access, Handler: access.handler, Runtime: python3.13}
+  AccessVersion:
     Type: Custom::EdgeVersion
-    Properties: {BuiltVersion: {Ref: Gate.Version}}
+    Properties: {BuiltVersion: {Ref: Access.Version}}
   Worker:
     Type: AWS::Serverless::Function
     Properties:
@@ -71,7 +71,7 @@ def test_function_error_is_printed_and_ends_the_command(
 
 def test_edge_function_requires_the_running_system(build: Path, event: str) -> None:
     with pytest.raises(CommandError, match=r"Start `make up` in another terminal first"):
-        invoke.run({"FUNCTION": "Gate", "EVENT": event}, build)
+        invoke.run({"FUNCTION": "Access", "EVENT": event}, build)
 
 
 @pytest.mark.parametrize("options", [{}, {"FUNCTION": "Worker"}])
@@ -89,23 +89,23 @@ def test_unreadable_event_is_refused(tmp_path: Path) -> None:
 
 
 def test_version_is_the_one_associated_with_the_distribution() -> None:
-    arn = "arn:aws:lambda:us-east-1:000000000000:function:app-gate:7"
+    arn = "arn:aws:lambda:us-east-1:000000000000:function:app-access:7"
     associations = {"Items": [{"LambdaFunctionARN": arn, "EventType": "viewer-request"}]}
     behavior = {"LambdaFunctionAssociations": associations}
     configs = [{"DistributionConfig": {"DefaultCacheBehavior": behavior}}]
-    assert invoke.associated_version(configs, "app-gate") == "7"
+    assert invoke.associated_version(configs, "app-access") == "7"
     with pytest.raises(CommandError, match="no association with app"):
         invoke.associated_version(configs, "app")
 
 
 def test_settings_are_added_to_a_copy_of_the_package(tmp_path: Path) -> None:
-    package = tmp_path / "Gate"
+    package = tmp_path / "Access"
     package.mkdir()
-    (package / "gate.py").write_text("")
-    function = BuiltFunction("Gate", package, "gate.handler", "python3.13")
+    (package / "access.py").write_text("")
+    function = BuiltFunction("Access", package, "access.handler", "python3.13")
     with invoke.with_settings(function, b"{}") as changed:
-        assert {it.name for it in changed.directory.iterdir()} == {"gate.py", "settings.json"}
-    assert [it.name for it in package.iterdir()] == ["gate.py"]
+        assert {it.name for it in changed.directory.iterdir()} == {"access.py", "settings.json"}
+    assert [it.name for it in package.iterdir()] == ["access.py"]
 
 
 def test_example_names_a_file_of_the_repository() -> None:

@@ -10,7 +10,7 @@ from aws_emulator.errors import CommandError
 from tools import logs
 from tools.logs import LogOptions, SystemLogs
 
-NAMES = {"GateFunction": "app-gate", "WorkerFunction": "app-worker"}
+NAMES = {"AccessFunction": "app-access", "WorkerFunction": "app-worker"}
 
 
 class FakeLogs:
@@ -22,7 +22,7 @@ class FakeLogs:
 
     def paginate(self) -> list[dict[str, Any]]:
         names = [
-            "/aws/lambda/app-gate",
+            "/aws/lambda/app-access",
             "/aws/lambda/app-worker",
             "/aws/vendedlogs/states/app-flow",
         ]
@@ -49,35 +49,35 @@ def directory(tmp_path: Path) -> Path:
 def test_lines_of_functions_state_machines_and_servers_are_merged(directory: Path) -> None:
     system = SystemLogs([("us-east-1", FakeLogs())], NAMES, directory)
     assert sources(system) == [
-        *("cloudfront", "event-sources", "GateFunction", "WorkerFunction", "app-flow")
+        *("cloudfront", "event-sources", "AccessFunction", "WorkerFunction", "app-flow")
     ]
     assert sources(system) == []
 
 
 def test_source_names_the_region_of_a_regional_stack(directory: Path) -> None:
-    system = SystemLogs([("eu-west-2", FakeLogs())], NAMES, directory, function="app-gate")
-    assert sources(system) == ["GateFunction@eu-west-2"]
+    system = SystemLogs([("eu-west-2", FakeLogs())], NAMES, directory, function="app-access")
+    assert sources(system) == ["AccessFunction@eu-west-2"]
 
 
 @pytest.mark.parametrize(
     ("function", "name"),
-    [("GateFunction", "app-gate"), ("app-gate", "app-gate"), ("", None)],
+    [("AccessFunction", "app-access"), ("app-access", "app-access"), ("", None)],
 )
 def test_function_is_a_logical_id_or_a_function_name(function: str, name: str | None) -> None:
     assert logs.find_name(NAMES, function) == name
 
 
 def test_unknown_function_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(CommandError, match="Functions: GateFunction, WorkerFunction"):
-        logs.find_name(NAMES, "Gate")
+    with pytest.raises(CommandError, match="Functions: AccessFunction, WorkerFunction"):
+        logs.find_name(NAMES, "Access")
 
 
 def test_options_follow_by_default() -> None:
     assert LogOptions.from_environment({}) == LogOptions("", "", follow=True)
     # make exports options that aren't given as empty variables.
     assert LogOptions.from_environment({"FOLLOW": ""}).follow
-    given = {"FUNCTION": "GateFunction", "TRACE": "r1", "FOLLOW": "0"}
-    assert LogOptions.from_environment(given) == LogOptions("GateFunction", "r1", follow=False)
+    given = {"FUNCTION": "AccessFunction", "TRACE": "r1", "FOLLOW": "0"}
+    assert LogOptions.from_environment(given) == LogOptions("AccessFunction", "r1", follow=False)
 
 
 def test_command_without_a_running_system_is_refused(

@@ -15,8 +15,8 @@ def function_lines(source: str, request_id: str, *texts: str, end_ms: int = 1_00
 
 
 def test_lines_are_grouped_by_invocation_with_time_and_duration() -> None:
-    first = function_lines("Gate", "r1", '{"message": "in", "correlation_id": "cf-1"}', "text")
-    second = function_lines("Gate", "r2", '{"message": "in"}', end_ms=900)
+    first = function_lines("Access", "r1", '{"message": "in", "correlation_id": "cf-1"}', "text")
+    second = function_lines("Access", "r2", '{"message": "in"}', end_ms=900)
     found = invocations_of([*first, *second])
     assert [(it.request_id, it.start_ms, it.duration_ms) for it in found] == [
         ("r2", 650, 250),
@@ -27,29 +27,29 @@ def test_lines_are_grouped_by_invocation_with_time_and_duration() -> None:
 
 
 def test_line_that_names_another_request_keeps_its_invocation() -> None:
-    (line, _) = function_lines("Gate", "r1", '{"message": "in", "request_id": "cf-1"}')
+    (line, _) = function_lines("Access", "r1", '{"message": "in", "request_id": "cf-1"}')
     assert (line.request_id, line.invocation) == ("cf-1", "r1")
 
 
 def test_running_invocation_has_no_duration() -> None:
-    (line, _) = function_lines("Gate", "r1", "text")
+    (line, _) = function_lines("Access", "r1", "text")
     (found,) = invocations_of([line])
-    assert found == Invocation("Gate", "r1", 1_000, None, (line,))
+    assert found == Invocation("Access", "r1", 1_000, None, (line,))
 
 
 def test_tree_shows_offsets_and_durations() -> None:
     root = Span("edge", 1_000, 1_520)
-    gate = root.add(Span("gate", 1_002, 8))
-    gate.add(Span("log line"))
+    access = root.add(Span("access", 1_002, 8))
+    access.add(Span("log line"))
     root.add(Span("api", 999))
     assert format_tree(root).splitlines() == [
         "      offset     duration",
         "       +0 ms     1,520 ms  edge",
-        "       +2 ms         8 ms  ├─ gate",
+        "       +2 ms         8 ms  ├─ access",
         "                           │  └─ log line",
         "       -1 ms               └─ api",
     ]
-    assert root.names() == ["edge", "gate", "log line", "api"]
+    assert root.names() == ["edge", "access", "log line", "api"]
 
 
 spans = st.recursive(

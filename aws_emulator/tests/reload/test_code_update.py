@@ -47,9 +47,9 @@ def test_start_failure_shows_own_frames_with_paths_of_sources() -> None:
         '  File "/usr/lib/python3.13/importlib/__init__.py", line 88, in import_module\n'
         "    return _bootstrap._gcd_import(name[level:], package, level)\n"
     )
-    failure = StartFailure("gate", "NameError", "name 'x' is not defined", log)
+    failure = StartFailure("access", "NameError", "name 'x' is not defined", log)
     assert failure.text("src/").splitlines() == [
-        "gate can't start: NameError: name 'x' is not defined",
+        "access can't start: NameError: name 'x' is not defined",
         "    [ERROR] NameError: name 'x' is not defined",
         "    Traceback (most recent call last):",
         '      File "src/auth/handler.py", line 7, in <module>',
@@ -58,5 +58,5 @@ def test_start_failure_shows_own_frames_with_paths_of_sources() -> None:
 
 
 def test_start_failure_without_log_is_one_line() -> None:
-    failure = StartFailure("gate", "Runtime.ImportModuleError", "No module named 'x'", "")
-    assert failure.text() == "gate can't start: Runtime.ImportModuleError: No module named 'x'"
+    failure = StartFailure("access", "Runtime.ImportModuleError", "No module named 'x'", "")
+    assert failure.text() == "access can't start: Runtime.ImportModuleError: No module named 'x'"

@@ -141,7 +141,8 @@ def raises_sentences(text: str) -> list[int]:
 def third_person_docstrings(text: str) -> list[str]:
     """Return the first lines in the third person; ruff's D401 covers functions only."""
     tree = parsed(text)
-    nodes = [tree, *(node for node in ast.walk(tree) if isinstance(node, ast.ClassDef))]
+    classes = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
+    nodes: list[ast.Module | ast.ClassDef] = [tree, *classes]
     lines = [(ast.get_docstring(node) or "-").splitlines()[0] for node in nodes]
     return [
         line

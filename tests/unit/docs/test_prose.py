@@ -42,7 +42,7 @@ def test_count_covers_the_whole_repository(rates: dict[str, prose.Rate]) -> None
         "It has a queue of its own.",
         "Three records at the most.",
         "It waits so long that it fails.",
-        "The chain knows nothing of S3.",
+        "The protocol knows nothing of S3.",
     ],
 )
 def test_stilted_construction_is_found(text: str) -> None:

@@ -234,7 +234,7 @@ def test_live_counters_ignore_retry() -> None:
     aws = FakeAws()
     created = ObjectStats()
     created.minutes["2026-11-21T11:00"] = MinuteCounts(events=2, bots=1)
-    counters = live_counters.LiveCounters(aws.app().live, "chain", 48, 2)
+    counters = live_counters.LiveCounters(aws.app().live, "shard", 48, 2)
     now = datetime(2026, 11, 21, 12, tzinfo=UTC).timestamp()
     for last in (5, 5, 4):
         counters.count(last, created, now)
@@ -261,7 +261,7 @@ def test_live_counters_skip_minutes_that_would_expire_immediately() -> None:
     created.minutes["not a minute"] = MinuteCounts(events=1)
     expires = live_counters.expiry("2026-11-21T11:00", 3_600)
     assert expires is not None
-    counters = live_counters.LiveCounters(aws.app().live, "chain", 1, 9)
+    counters = live_counters.LiveCounters(aws.app().live, "shard", 1, 9)
     counters.count(1, created, expires)
     assert list(live_counters.since(aws.app().live, "")) == []
     counters.count(1, created, expires - 1)
