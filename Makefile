@@ -134,7 +134,7 @@ integration: setup ## Test the running system, also in a browser
 test: check validate ## Run every check and test, then make run
 	@$(PY) -m tools.setup.browser
 	@$(PY) -m pytest -q $(PARALLEL) -m "package or integration or browser or proof" $(SYSTEM_TESTS) $(PROOF_TESTS)
-	@$(PY) -m tools.dev run
+	@$(MAKE) run
 
 spark: setup ## Run the lake's SQL in Spark and compare with DuckDB (needs Java 17)
 	@test -x .venv-spark/bin/python || { "$(MERIDIAN_UV)" venv -q --python 3.13 .venv-spark && "$(MERIDIAN_UV)" pip install -q --python .venv-spark/bin/python pyspark==4.3.0; }

@@ -4,11 +4,10 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,11 +24,9 @@ from tools.dev.system import System
 pytestmark = pytest.mark.integration
 
 SOURCE: Final = ROOT / "src"
-#: `make debug` for the system under test instead of that of `make up`.
-COMMAND: Final = (
-    "import os, pathlib; from tools import debug; "
-    "raise SystemExit(debug.run(os.environ, pathlib.Path(os.environ['SYSTEM'])))"
-)
+#: The commands of docs/local.md.
+ONCE: Final = "make debug FUNCTION=ValidateFunction EVENT=events/stepfunctions/validate.json"
+REQUESTS: Final = "make debug FUNCTION=EdgeAuthFunction"
 
 
 def line_of(path: Path, text: str) -> int:
@@ -40,17 +37,23 @@ def line_of(path: Path, text: str) -> int:
 
 @contextmanager
 def debugged(
-    meridian: System, **options: str
+    meridian: System, command: str, state: Path
 ) -> Iterator[tuple["subprocess.Popen[str]", DapClient]]:
-    """Run the command and attach to it as VS Code does, with the mapping of launch.json."""
+    """Run a command for the system under test, and attach to it as VS Code does.
+
+    The mapping of paths is that of launch.json.
+    """
+    (state / "up").symlink_to(meridian.directory, target_is_directory=True)
     port = free_port()
-    variables = {"SYSTEM": str(meridian.directory), "DEBUG_PORT": str(port), **options}
+    inherited = {name: it for name, it in os.environ.items() if "MAKE" not in name}
     process = subprocess.Popen(
-        [sys.executable, "-c", COMMAND],
+        ["sh", "-c", command],
         cwd=ROOT,
-        env={**os.environ, **variables},
+        env={**inherited, "MERIDIAN_STATE": str(state), "DEBUG_PORT": str(port)},
         stdout=subprocess.PIPE,
         text=True,
+        # A terminal's Ctrl-C reaches `make` and its processes.
+        start_new_session=True,
     )
     try:
         client = DapClient(port, SOURCE, PACKAGE)
@@ -59,7 +62,8 @@ def debugged(
         finally:
             client.abandon()
     finally:
-        process.kill()
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
 
 
@@ -72,11 +76,12 @@ def test_launch_configuration_maps_source_to_debugged_package() -> None:
     assert paths == {"localRoot": str(SOURCE), "remoteRoot": str(PACKAGE)}
 
 
-def test_invocation_with_event_stops_in_source_and_returns(meridian: System) -> None:
+def test_invocation_with_event_stops_in_source_and_returns(
+    meridian: System, tmp_path: Path
+) -> None:
     path = SOURCE / "stepfunctions" / "validate.py"
     line = line_of(path, "account, person = accounts()")
-    event = "events/stepfunctions/validate.json"
-    with debugged(meridian, FUNCTION="ValidateFunction", EVENT=event) as (process, client):
+    with debugged(meridian, ONCE, tmp_path) as (process, client):
         client.set_breakpoint(path, line)
         client.run()
         assert client.wait_for_stop()[:2] == (str(path), line)
@@ -87,7 +92,9 @@ def test_invocation_with_event_stops_in_source_and_returns(meridian: System) -> 
     assert json.loads(output)["reasons"][0]["code"] == "expired"
 
 
-def test_request_through_cloudfront_stops_in_source_beyond_the_time_limit(meridian: System) -> None:
+def test_request_through_cloudfront_stops_in_source_beyond_the_time_limit(
+    meridian: System, tmp_path: Path
+) -> None:
     path = SOURCE / "edge_auth" / "handler.py"
     line = line_of(path, "authorization.handle_viewer_request(")
     responses: list[Any] = []
@@ -96,7 +103,7 @@ def test_request_through_cloudfront_stops_in_source_beyond_the_time_limit(meridi
     def request() -> None:
         responses.append(httpx.get(f"{meridian.url}/premium/", timeout=300))
 
-    with debugged(meridian, FUNCTION="EdgeAuthFunction") as (process, client):
+    with debugged(meridian, REQUESTS, tmp_path) as (process, client):
         client.set_breakpoint(path, line)
         client.run()
         sender = threading.Thread(target=request)
@@ -109,8 +116,8 @@ def test_request_through_cloudfront_stops_in_source_beyond_the_time_limit(meridi
         client.resume()
         sender.join(120)
         assert responses[0].status_code == before
-        process.send_signal(signal.SIGINT)
+        os.killpg(process.pid, signal.SIGINT)
         client.finish()
-        assert process.wait(60) == 0
+        process.wait(60)
     # The function of the system handles requests again.
     assert httpx.get(f"{meridian.url}/premium/", timeout=120).status_code == before

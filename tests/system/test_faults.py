@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from aws_emulator.processes import find_owner
 from tests.support.paths import ROOT
 from tests.support.waiting import wait_until
 
@@ -31,6 +32,27 @@ def start_command(state: Path, *arguments: str, **environment: str) -> "subproce
         stderr=subprocess.PIPE,
         text=True,
     )
+
+
+def start_make(state: Path, command: str) -> "subprocess.Popen[str]":
+    """Run `make` with a system on free ports, as a background command of a shell."""
+    inherited = {name: it for name, it in os.environ.items() if "MAKE" not in name}
+    ports = {"PORT": "0", "EMULATOR_PORT": "0"}
+    return subprocess.Popen(
+        ["sh", "-c", f"{command} & wait"],
+        cwd=ROOT,
+        env={**inherited, **ports, "MERIDIAN_STATE": str(state)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def owner(state: Path) -> int:
+    """Return the process of `make up`, which started the others."""
+    found = find_owner(state / "up")
+    assert found is not None
+    return found
 
 
 def pids(state: Path, run: str) -> dict[str, int]:
@@ -82,31 +104,21 @@ def test_run_fails_when_a_process_is_killed(part: str, state: Path) -> None:
 
 
 def test_killed_command_leaves_no_process_running(state: Path) -> None:
-    up = start_command(state, "up", PORT="0", EMULATOR_PORT="0")
+    up = start_make(state, "make up")
     started = wait_for_process(state, "up", "cloudfront", up)
     processes = process_trees(started)
-    up.kill()
+    os.kill(owner(state), signal.SIGKILL)
     up.communicate()
     _, alive = psutil.wait_procs(processes, timeout=60)
     assert not alive, [process.cmdline() for process in alive]
 
 
-def test_up_in_the_background_stops_after_sigint(state: Path) -> None:
+def test_dev_in_the_background_stops_after_sigint(state: Path) -> None:
     """A shell without job control starts background commands with SIGINT ignored."""
-    command = f"PORT=0 EMULATOR_PORT=0 {ROOT / '.venv/bin/python'} -m tools.dev up & echo $!; wait"
-    shell = subprocess.Popen(
-        ["sh", "-c", command],
-        cwd=ROOT,
-        env={**os.environ, "MERIDIAN_STATE": str(state)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert shell.stdout is not None
-    up = int(shell.stdout.readline())
+    shell = start_make(state, "make dev")
     started = wait_for_process(state, "up", "ministack", shell)
     processes = process_trees(started)
-    os.kill(up, signal.SIGINT)
+    os.kill(owner(state), signal.SIGINT)
     _, errors = shell.communicate(timeout=ENDED_WITHIN_S)
     assert "Interrupted." in errors
     _, alive = psutil.wait_procs(processes, timeout=60)

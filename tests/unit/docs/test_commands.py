@@ -1,14 +1,17 @@
 """Each command of the documents is in one class, and a test runs or checks it.
 
-make        a test runs the target (RUN_BY names it), and its options exist
+live        tests/system/test_document_commands.py runs it as it is written
+make        RUN_BY names a file that runs the target, BEHIND a test of the module that it runs
 sam         parsed by the SAM CLI's own parser
 aws         checked against botocore's service models, from which the AWS CLI is generated
 pytest      the paths exist, and the filter selects a test
 others      named in OTHERS with the test that runs them, or the reason why none does
 """
 
+import ast
 import re
 import subprocess
+from collections.abc import Iterable
 from functools import cache
 from typing import Any, Final
 
@@ -19,51 +22,47 @@ from botocore import xform_name
 from botocore.exceptions import UnknownServiceError
 
 from tests.support.document_commands import document_commands, words
+from tests.support.live_commands import LIVE
 from tests.support.paths import ROOT
 
 MAKEFILE: Final = (ROOT / "Makefile").read_text()
 CHECK: Final = ".github/workflows/check.yml"
-#: The test that runs the command behind each target, or the workflow that runs the target.
+#: Files that run `make <target>`, by target. The workflow's `make test` runs further targets.
 RUN_BY: Final = {
-    "bench": "tests/unit/architecture/test_imports.py",
-    "build": "tests/support/running.py",
-    "chaos": "tests/system/test_chaos.py",
     "check": CHECK,
-    "compact": "tests/system/test_compaction.py",
     "debug": "tests/system/test_debug.py",
-    "deploy": "tests/system/test_deployment.py",
-    "destroy": "tests/system/test_deployment.py",
-    "dev": "tests/system/test_reload.py",
-    "down": "tests/system/test_faults.py",
-    "help": "tests/unit/docs/test_commands.py",
-    "integration": CHECK,
-    "invoke": "tools/tests/test_invoke.py",
+    "dev": "tests/system/test_faults.py",
+    "down": "tests/system/test_document_commands.py",
     "lint": CHECK,
-    "logs": "tools/tests/test_logs.py",
-    "package": CHECK,
-    "preflight": "tests/system/test_deployment.py",
-    "prose": "tests/unit/docs/test_prose.py",
-    "prove": "tests/unit/stream_processor/test_proof.py",
-    "reconcile": "tests/system/test_operations.py",
-    "redrive": "tests/system/test_operations.py",
-    "requirements": "tests/unit/build/test_requirements.py",
-    "run": "tests/system/test_faults.py",
-    "setup": "tools/tests/setup/test_other_pythons.py",
-    "smoke": "tests/system/test_deployment.py",
-    "spark": "tests/unit/lake/test_engines.py",
-    "sql": "tools/tests/lake_sql/test_tables.py",
-    "student": "tools/tests/dev/test_student.py",
+    "run": CHECK,
     "test": CHECK,
-    "trace": "tests/system/test_trace.py",
+    "trace": "tests/system/test_document_commands.py",
     "types": CHECK,
     "unit": CHECK,
     "up": "tests/system/test_faults.py",
-    "validate": CHECK,
-    "verify": "tests/system/test_operations.py",
+}
+#: Targets that take long, need an AWS account or change files: the test that runs the same module,
+#: or text of its command.
+BEHIND: Final = {
+    "build": ("tests/support/running.py", "sam_deployment.build("),
+    "chaos": ("tests/system/test_chaos.py", "tools.chaos"),
+    "destroy": ("tools/tests/deployment/test_destroy.py", "tools.deployment.destroy"),
+    "integration": (CHECK, "make test"),
+    "package": (CHECK, "make test"),
+    "preflight": ("tests/system/test_deployment.py", "tools.deployment.preflight.command"),
+    "prove": ("tests/unit/stream_processor/test_proof.py", "tests.unit.stream_processor.proof"),
+    "requirements": ("tests/unit/build/test_requirements.py", "tools.setup.requirements"),
+    "smoke": ("tests/system/test_deployment.py", "tools.deployment.smoke.command"),
+    "spark": ("tests/unit/lake/test_engines.py", "pytest.mark.spark"),
+}
+#: Targets that no test runs, with the reason.
+NOT_RUN: Final = {
+    "bench": "takes half an hour",
+    "deploy": "needs an AWS account",
 }
 #: Commands of other programs by their beginning: the test that runs them, or why none does.
 OTHERS: Final = {
-    "curl -u portal-write-key: ": "tests/system/test_journey.py sends the same request",
+    "curl -u portal-write-key: ": "tests/system/test_document_commands.py",
     "git clone ": "tools/setup/bare_root.sh runs it, and then the two commands",
     "cd meridian": "tools/setup/bare_root.sh runs it",
     "git checkout ": "discards the developer's changes",
@@ -72,7 +71,6 @@ OTHERS: Final = {
     "python -m tools.report": "tools/tests/report/test_command.py",
     ".venv/bin/python -m tools.recording ": "tools/tests/recording/test_recording.py",
     "sam local invoke": "needs Docker, as the document says",
-    "sam sync ": "tests/system/test_reload.py covers the local system",
 }
 #: Options of `aws logs tail`, which isn't an operation (AWS CLI Command Reference, "logs tail").
 _LOGS_TAIL: Final = {"since", "follow", "format", "filter-pattern", "log-stream-names"}
@@ -107,36 +105,99 @@ def test_each_command_is_in_a_class() -> None:
     assert [it for it in others if not it.startswith(tuple(OTHERS))] == []
 
 
+def code_of(path: str) -> str:
+    """Return a file's text; of Python code, only the strings that aren't docstrings."""
+    text = (ROOT / path).read_text()
+    if not path.endswith(".py"):
+        return text
+    tree = ast.parse(text)
+    statements = {id(it.value) for it in ast.walk(tree) if isinstance(it, ast.Expr)}
+    constants = (it for it in ast.walk(tree) if isinstance(it, ast.Constant))
+    return "\n".join(str(it.value) for it in constants if id(it) not in statements)
+
+
+def targets_of_make_test() -> set[str]:
+    """Return the targets that `make test` runs, also through other targets."""
+    found: set[str] = set()
+    waiting = ["test"]
+    while waiting:
+        target = waiting.pop()
+        if target not in found:
+            found.add(target)
+            rule = re.search(rf"^{target}:(.*)\n((?:\t.*\n)*)", MAKEFILE, re.MULTILINE)
+            assert rule, target
+            waiting += rule[1].partition("##")[0].split()
+            for targets in re.findall(r"\$\(MAKE\)(?: -j \d)?((?: [a-z]+)+)", rule[2]):
+                waiting += targets.split()
+    return found
+
+
+def targets_of(commands: Iterable[str]) -> set[str]:
+    return {
+        it
+        for command in commands
+        if words(command)[1][:1] == ["make"]
+        for it in words(command)[1][1:]
+        if "=" not in it
+    }
+
+
+def test_make_command_is_live_or_its_target_is_in_one_class() -> None:
+    # A span such as `make student` names a target whose command with options is live.
+    others = targets_of(set(of_program("make")) - set(LIVE)) - targets_of(LIVE)
+    classes = [set(RUN_BY), set(BEHIND), set(NOT_RUN)]
+    assert others | targets_of(LIVE) >= set.union(*classes) >= others
+    assert sum(map(len, classes)) == len(set.union(*classes))
+
+
+@pytest.mark.parametrize("target", sorted(RUN_BY))
+def test_named_file_runs_the_target(target: str) -> None:
+    code = code_of(RUN_BY[target])
+    runs = re.search(rf"\bmake {target}\b", code)
+    assert runs or (RUN_BY[target] == CHECK and target in targets_of_make_test())
+
+
+def test_workflow_runs_make_test() -> None:
+    assert "make test" in code_of(CHECK)
+    assert {"check", "validate", "lint", "types", "unit", "run"} <= targets_of_make_test()
+
+
+@pytest.mark.parametrize("target", sorted(BEHIND))
+def test_named_file_has_the_module_behind_the_target(target: str) -> None:
+    path, text = BEHIND[target]
+    used = (ROOT / path).read_text()
+    module, _, name = text.rpartition(".")
+    assert text in used or f"from {module} import {name}" in used
+
+
+def test_live_commands_are_in_the_documents() -> None:
+    assert set(LIVE) <= set(COMMANDS)
+
+
 @pytest.mark.parametrize("command", of_program("make"))
-def test_make_target_has_a_test_and_its_options_exist(command: str) -> None:
+def test_make_target_and_its_options_exist(command: str) -> None:
     variables, (_, *rest) = words(command)
     targets = [it for it in rest if "=" not in it]
     options = [it.partition("=")[0] for it in rest if "=" in it]
     assert targets
+    text = "\n".join(re.findall(r'@echo "(.*)"', MAKEFILE))
     for target in targets:
         assert re.search(rf"^{target}:", MAKEFILE, re.MULTILINE), target
-        assert (ROOT / RUN_BY[target]).exists(), RUN_BY[target]
-        text = "\n".join(re.findall(r'@echo "(.*)"', MAKEFILE))
-        for option in (*options, *variables):
-            assert re.search(rf"\b{option}=", text), f"`make help` doesn't list {option}="
+    for option in (*options, *variables):
+        assert re.search(rf"\b{option}=", text), f"`make help` doesn't list {option}="
+
+
+def make(command: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        ["sh", "-c", command], cwd=ROOT, capture_output=True, text=True, check=True
+    )
 
 
 def test_make_help_lists_each_target_of_the_documents() -> None:
-    done = subprocess.run(
-        ["make", "-C", str(ROOT), "help"], capture_output=True, text=True, check=True
-    )
+    done = make("make help")
     listed = set(re.findall(r"^  make ([a-z]+) ", done.stdout, re.MULTILINE))
     used = {it for command in of_program("make") for it in words(command)[1][1:] if "=" not in it}
     assert used <= listed
-
-
-def test_workflow_runs_every_check() -> None:
-    """Targets of RUN_BY that the workflow reaches through `make test`."""
-    assert "make test" in (ROOT / CHECK).read_text()
-    recipe = MAKEFILE[MAKEFILE.index("\ntest:") : MAKEFILE.index("\nspark:")]
-    recipe += MAKEFILE[MAKEFILE.index("\ncheck:") : MAKEFILE.index("\nlint:")]
-    for target in ("check", "validate", "package", "integration", "lint", "types", "unit"):
-        assert re.search(rf"\b{target}\b", recipe), target
 
 
 @pytest.mark.parametrize("command", of_program("sam"))
@@ -221,5 +282,5 @@ def test_pytest_command_selects_a_test(command: str) -> None:
 @pytest.mark.parametrize("reason", sorted(OTHERS.values()))
 def test_test_that_a_class_names_exists(reason: str) -> None:
     path = reason.partition(" ")[0]
-    if path.endswith(".py") and "test_reload" not in path:
+    if path.endswith(".py"):
         assert (ROOT / path).exists()

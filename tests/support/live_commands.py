@@ -1,0 +1,39 @@
+"""The documents' commands that tests/system/test_document_commands.py runs as they are written."""
+
+from typing import Final
+
+#: Statements of `make sql` in the documents.
+_VISITORS: Final = "SELECT anonymous_id, count(*) FROM events GROUP BY ALL ORDER BY 2 DESC LIMIT 10"
+#: Command → a text of its output.
+LIVE: Final = {
+    "curl -u portal-write-key: http://localhost:8080/v1/track -d    "
+    '\'{"anonymousId": "visitor-1", "event": "Opened a lesson", "properties": {"lesson": 7}}\'': "",
+    "make compact": "",
+    "make help": "make run",
+    "make invoke FUNCTION=ValidateFunction EVENT=events/stepfunctions/validate.json": '"expired"',
+    "make logs": "cloudfront",
+    "make logs FUNCTION=EdgeAuthFunction": "EdgeAuthFunction",
+    "make logs FUNCTION=EventsFunction": "EventsFunction",
+    "make logs TRACE=<request ID> FOLLOW=0": "EdgeIngestFunction",
+    "make prose": "per 1,000 words",
+    "make prose LIST=1": "per 1,000 words",
+    "make reconcile STAGE=<stage> REGION=<region>": "",
+    "make reconcile": "",
+    "make redrive STAGE=<stage> REGION=<region>": "",
+    "make redrive": "",
+    "make setup": "",
+    "make sql Q=\"SELECT * FROM events_once WHERE message_id = '…'\"": "message_id",
+    "make sql": "",
+    f'make sql Q="{_VISITORS}"': "anonymous_id",
+    "make sql Q='SELECT reason_code, reason FROM bad_rows_open'": "reason_code",
+    "make sql Q='SELECT verdict, count(*) FROM events GROUP BY 1'": "good",
+    "make student EMAIL=asha@example.com": "(not in the group",
+    "make student EMAIL=asha@example.com PAYING=1": "(in the group",
+    "make trace ID=8sAFUMmlk8HM-iJUcCajKxfIMwedxCiq9poGVzQS2Y0mtNcsOeM2DA3n": "row good",
+    "make trace ID=<message ID>": "row good",
+    "make trace ID=<request ID>": "row good",
+    "make trace ID=…": "row good",
+    "make verify RESTORE=1 STAGE=<stage> REGION=<region>": "",
+    "make verify STAGE=<stage> REGION=<region>": "",
+    "make verify": "",
+}
