@@ -319,8 +319,8 @@ def main() -> int:
         developer(Path(folder).resolve() / "meridian") as running,
     ):
         for number in range(rounds):
-            for save in SAVES:
-                mark = f"saved-{number}"
+            for kind, save in enumerate(SAVES):
+                mark = f"saved-{kind}-{number}"
                 seconds = measure(running, save, originals[save.file], mark)
                 taken.setdefault(save.kind, []).append(seconds)
         taken[PEER.kind] = [measure(running, PEER, originals[PEER.file], "saved")]

@@ -20,6 +20,7 @@ from aws_emulator.reload.function_packages import (
     FunctionPackage,
     affected,
     compile_module,
+    importers_first,
 )
 
 #: The messages of an ImportError.
@@ -85,6 +86,7 @@ class CodeUpdater:
     ) -> list[CodeResult]:
         """Apply changes to the functions that contain them. Return one result per function.
 
+        Functions that import a changed module come first, so that the next request sees it soon.
         `with_pending` also tries the pending changes of other functions, for example after their
         environment changed.
         """
@@ -92,7 +94,7 @@ class CodeUpdater:
         for logical_id, own in concerned.items():
             self._pending.setdefault(logical_id, {}).update(own)
         ids = set(self._pending) if with_pending else set(concerned)
-        chosen = [it for it in self.packages if it.logical_id in ids]
+        chosen = importers_first((it for it in self.packages if it.logical_id in ids), changes)
         with ThreadPoolExecutor(os.cpu_count()) as threads:
             return list(threads.map(self._update, chosen))
 

@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from aws_emulator.reload.file_tree import IGNORED_FOLDERS
+from aws_emulator.reload.module_imports import imported_files
 from aws_emulator.reload.templates import CODE, NESTED, SourceTemplate, load
 
 #: PEP 552: bit 0 means hash-based, bit 1 means that the source is checked.
@@ -27,12 +28,14 @@ class FunctionPackage:
 
     `source` is the folder that CodeUri names, `names` the files of the package, and `sources` the
     files of `source` at the time of the build, both as POSIX paths relative to their root.
+    `handler` is the function's property Handler.
     """
 
     logical_id: str
     source: Path
     names: frozenset[str]
     sources: frozenset[str]
+    handler: str = ""
 
     def contains(self, name: str) -> bool:
         """Return whether the package has the source `name`, or would have it after a build.
@@ -119,6 +122,24 @@ def affected(
     return found
 
 
+def importers_first(
+    packages: Iterable[FunctionPackage], changes: Mapping[Path, bytes | None]
+) -> list[FunctionPackage]:
+    """Return the packages in the order in which a change applies to them.
+
+    A folder of sources is often part of several packages, and the next request is usually for a
+    function that imports the changed file. Of these, small packages start faster.
+    """
+
+    def key(package: FunctionPackage) -> tuple[bool, int]:
+        imported = imported_files(package.source, package.handler)
+        # The statements don't show which functions read a data file.
+        used = any(path.suffix != ".py" or path in imported for path in changes)
+        return not used, len(package.names)
+
+    return sorted(packages, key=key)
+
+
 def read_packages(template: SourceTemplate, build: Path) -> list[FunctionPackage]:
     """Return the packages of a template and its nested templates.
 
@@ -137,11 +158,17 @@ def read_packages(template: SourceTemplate, build: Path) -> list[FunctionPackage
             continue
         if kind in CODE and (source := template.code_directory(logical_id)) is not None:
             names = _names(Path(build.parent, location))
-            packages.append(FunctionPackage(logical_id, source, names, _names(source)))
+            handler = str(properties.get("Handler") or _shared_handler(built))
+            packages.append(FunctionPackage(logical_id, source, names, _names(source), handler))
         elif kind in NESTED and logical_id in template.nested():
             nested = load(template.nested()[logical_id])
             packages += read_packages(nested, Path(build.parent, location))
     return packages
+
+
+def _shared_handler(template: SourceTemplate) -> str:
+    shared = (template.document.get("Globals") or {}).get("Function") or {}
+    return str(shared.get("Handler") or "")
 
 
 def _names(folder: Path) -> frozenset[str]:

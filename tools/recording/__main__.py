@@ -1,10 +1,10 @@
 """`python -m tools.recording`: record commands, and draw recordings as an animated SVG.
 
-    python -m tools.recording record .meridian/recordings/run.cast make run
-    python -m tools.recording draw docs/make-run-recording.svg .meridian/recordings/run.cast
+    python -m tools.recording record docs/make-run.cast make run
+    python -m tools.recording draw docs/make-run.svg docs/make-run.cast
 
-`record` runs the command in a terminal of 100 columns and returns its exit code. `draw` shows
-recordings one after the other.
+`record` runs the command in a terminal of 100 columns and returns its exit code. It keeps the
+outputs that a picture shows. `draw` shows recordings one after the other.
 """
 
 import argparse
@@ -38,7 +38,7 @@ def _record(options: argparse.Namespace) -> int:
     if not options.command:
         raise CommandError("The command is missing, as in: record run.cast make run")
     cast = record(shlex.join(options.command), os.environ)
-    cast.write(options.cast)
+    cast.condensed().write(options.cast)
     return cast.exit_code
 
 

@@ -26,7 +26,12 @@ WIDTH: Final = 100
 HEIGHT: Final = 30
 #: The path that a recording shows instead of this checkout's.
 CHECKOUT: Final = "/home/you/meridian"
+#: Steps of a recording: equal parts of its time, of at least this length.
+MAX_STEPS: Final = 70
+MIN_STEP_S: Final = 0.1
 _VERSION: Final = 2
+#: A line that is erased and drawn again: rich's progress bars, ten times a second.
+_REDRAWN: Final = re.compile(r"\r\x1b\[2K[^\r\n]*(?=\r\x1b\[2K)")
 
 
 @dataclass
@@ -36,6 +41,28 @@ class Cast:
     command: str
     exit_code: int = 0
     outputs: list[tuple[float, str]] = field(default_factory=list)
+
+    def steps(self) -> Iterator[tuple[float, str]]:
+        """Yield the outputs of each step as one, with the time of the last, in seconds.
+
+        Equal steps, so that no part of a long recording is left out.
+        """
+        if not self.outputs:
+            return
+        interval = max(self.outputs[-1][0] / MAX_STEPS, MIN_STEP_S)
+        text, last = "", 0.0
+        for at, more in self.outputs:
+            text += more
+            if at - last >= interval:
+                yield at, text
+                text, last = "", at
+        if text:
+            yield self.outputs[-1][0], text
+
+    def condensed(self) -> "Cast":
+        """Return the recording with one output per step, and without lines that no step shows."""
+        outputs = [(at, _REDRAWN.sub("", text)) for at, text in self.steps()]
+        return Cast(self.command, self.exit_code, outputs)
 
     def write(self, path: Path) -> None:
         """Write the recording.

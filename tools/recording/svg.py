@@ -13,8 +13,7 @@ type Lines = tuple[tuple[Span, ...], ...]
 LINE_HEIGHT_PX: Final = 18
 CHARACTER_WIDTH_PX: Final = 8.1
 PADDING_PX: Final = 14
-#: Screens of a command, and the seconds for which the longest and the last one are shown.
-MAX_SCREENS: Final = 70
+#: The seconds for which the longest and the last screen of a command are shown.
 MAX_PAUSE_S: Final = 1.2
 LAST_SCREEN_S: Final = 5.0
 PROMPT_S: Final = 1.0
@@ -41,15 +40,9 @@ def frames(cast: Cast) -> list[Frame]:
     screen = Screen(WIDTH)
     screen.write(prompt)
     shown = [Frame(screen.last_lines(HEIGHT), PROMPT_S)]
-    end = cast.outputs[-1][0] if cast.outputs else 0.0
-    # Equal intervals of the recording, so that no part of a long one is left out.
-    interval = max(end / MAX_SCREENS, 0.1)
     last = 0.0
-    for number, (at, text) in enumerate(cast.outputs):
+    for at, text in cast.steps():
         screen.write(text)
-        final = number == len(cast.outputs) - 1
-        if at - last < interval and not final:
-            continue
         lines = screen.last_lines(HEIGHT)
         if lines != shown[-1].lines:
             shown.append(Frame(lines, min(max((at - last) / SPEED, 0.1), MAX_PAUSE_S)))

@@ -12,6 +12,7 @@ from aws_emulator.reload.function_packages import (
     FunctionPackage,
     affected,
     compile_module,
+    importers_first,
     is_build_input,
     read_packages,
 )
@@ -174,5 +175,23 @@ def test_packages_are_read_from_build_output_of_nested_stacks(tmp_path: Path) ->
             tmp_path / "src",
             frozenset({"auth/claims.py"}),
             frozenset({"auth/claims.py", "Makefile"}),
+            "a.b",
         )
     ]
+
+
+def test_functions_that_import_a_changed_module_come_first_the_smallest_of_them_before(
+    tmp_path: Path,
+) -> None:
+    for name, text in {"a.py": "import c", "b.py": "", "c.py": "", "d.py": "import c"}.items():
+        (tmp_path / name).write_text(text)
+    names = frozenset({"a.py", "b.py", "c.py", "d.py"})
+    packages = [
+        FunctionPackage("Other", tmp_path, names, names, "b.handle"),
+        FunctionPackage("Large", tmp_path, names | {"library.so"}, names, "d.handle"),
+        FunctionPackage("Small", tmp_path, names, names, "a.handle"),
+    ]
+    ordered = importers_first(packages, {tmp_path / "c.py": b""})
+    assert [it.logical_id for it in ordered] == ["Small", "Large", "Other"]
+    ordered = importers_first(packages, {tmp_path / "data.json": b""})
+    assert [it.logical_id for it in ordered] == ["Other", "Small", "Large"]

@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 
 from aws_emulator.errors import CommandError
 from tests.support.paths import ROOT
-from tools.recording.cast import CHECKOUT, HEIGHT, Cast, record, without_paths
+from tools.recording.cast import CHECKOUT, HEIGHT, MAX_STEPS, Cast, record, without_paths
 from tools.recording.svg import LAST_SCREEN_S, MAX_PAUSE_S, draw, frames
 
-PICTURES = sorted((ROOT / "docs").glob("*recording.svg"))
+PICTURE = ROOT / "docs" / "make-run.svg"
+CASTS = [ROOT / "docs" / "make-run.cast"]
 
 
 def test_command_is_recorded_with_its_exit_code_in_a_terminal() -> None:
@@ -86,8 +87,28 @@ def test_picture_respects_reduced_motion() -> None:
     assert "prefers-reduced-motion" in draw([Cast("make run", 0, [(1.0, "x")])])
 
 
-@pytest.mark.parametrize("picture", PICTURES, ids=lambda path: path.name)
-def test_picture_of_the_documents_shows_no_path_of_a_machine(picture: Path) -> None:
-    text = " ".join(ET.parse(picture).getroot().itertext())
+@given(outputs())
+def test_condensed_recording_has_the_same_picture(found: list[tuple[float, str]]) -> None:
+    bars = [
+        (at, f"\r\x1b[2K\x1b[32m{n}%\x1b[0m" + text * (n % 3)) for n, (at, text) in enumerate(found)
+    ]
+    cast = Cast("make run", 0, bars)
+    assert draw([cast.condensed()]) == draw([cast])
+    assert len(cast.condensed().outputs) <= MAX_STEPS + 1
+
+
+def test_condensed_recording_omits_redrawn_lines() -> None:
+    bars = [(n / 1000, f"\r\x1b[2K{n}%") for n in range(90)]
+    (output,) = Cast("make run", 0, bars).condensed().outputs
+    assert output == (0.089, "\r\x1b[2K89%")
+
+
+def test_picture_of_the_readme_is_drawn_from_its_recording() -> None:
+    assert PICTURE.read_text() == draw([Cast.read(path) for path in CASTS])
+    assert f"]({PICTURE.relative_to(ROOT)})" in (ROOT / "README.md").read_text()
+
+
+def test_picture_of_the_readme_shows_no_path_of_a_machine() -> None:
+    text = " ".join(ET.parse(PICTURE).getroot().itertext())
     paths = set(re.findall(r"/(?:home|root|work|tmp|Users|srv|mnt)/[^\s<]*", text))
     assert {path for path in paths if not path.startswith(CHECKOUT)} == set()
