@@ -20,6 +20,7 @@ from aws_emulator.tests.invoke.dap_client import DapClient
 from tests.support.paths import ROOT
 from tools.debug import PACKAGE
 from tools.dev.system import System
+from tools.paths import STATE
 
 pytestmark = pytest.mark.integration
 
@@ -56,7 +57,7 @@ def debugged(
         start_new_session=True,
     )
     try:
-        client = DapClient(port, SOURCE, PACKAGE)
+        client = DapClient(port, SOURCE, state / PACKAGE.relative_to(STATE))
         try:
             yield process, client
         finally:

@@ -50,6 +50,7 @@ BEHIND: Final = {
     "integration": (CHECK, "make test"),
     "package": (CHECK, "make test"),
     "preflight": ("tests/system/test_deployment.py", "tools.deployment.preflight.command"),
+    "prose": ("tests/unit/docs/test_prose.py", "tools.prose"),
     "prove": ("tests/unit/stream_processor/test_proof.py", "tests.unit.stream_processor.proof"),
     "requirements": ("tests/unit/build/test_requirements.py", "tools.setup.requirements"),
     "smoke": ("tests/system/test_deployment.py", "tools.deployment.smoke.command"),
