@@ -1,12 +1,12 @@
-"""Measures the time from a save until a request sees it, on the system of `make dev`.
+"""Measure the time from a save until a request sees it, on the system of `make dev`.
 
     .venv/bin/python benchmarks/reload.py [--rounds 5]
 
-Runs the command of `make dev` on free ports, in a copy of this checkout, so that the checkout's
+Run the command of `make dev` on free ports, in a copy of this checkout, so that the checkout's
 files stay as they are. Each round saves each kind of file once and repeats a request until its
 response shows the change. The peer is a build and a deployment after a change, `sam build` and
-`sam deploy`, which `make dev` runs for a build input. Prints median and maximum with the target of
-the maximum, and exits with code 1 if one exceeds its target.
+`sam deploy`, which `make dev` runs for a build input. Print median and maximum with the target of
+the maximum, and exit with code 1 if one exceeds its target.
 """
 
 import argparse

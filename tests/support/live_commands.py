@@ -2,8 +2,6 @@
 
 from typing import Final
 
-#: Statements of `make sql` in the documents.
-_VISITORS: Final = "SELECT anonymous_id, count(*) FROM events GROUP BY ALL ORDER BY 2 DESC LIMIT 10"
 #: Command → a text of its output.
 LIVE: Final = {
     "curl -u portal-write-key: http://localhost:8080/v1/track -d    "
@@ -21,7 +19,6 @@ LIVE: Final = {
     "make setup": "",
     "make sql Q=\"SELECT * FROM events_once WHERE message_id = '…'\"": "message_id",
     "make sql": "",
-    f'make sql Q="{_VISITORS}"': "anonymous_id",
     "make sql Q='SELECT reason_code, reason FROM bad_rows_open'": "reason_code",
     "make sql Q='SELECT verdict, count(*) FROM events GROUP BY 1'": "good",
     "make student EMAIL=asha@example.com": "(not in the group",

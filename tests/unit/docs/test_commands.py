@@ -66,6 +66,7 @@ OTHERS: Final = {
     "curl -u portal-write-key: ": "tests/system/test_document_commands.py",
     "git clone ": "tools/setup/bare_root.sh runs it, and then the two commands",
     "cd meridian": "tools/setup/bare_root.sh runs it",
+    "pre-commit install": "changes the checkout's hooks; test_editor_files.py checks them",
     "git checkout ": "discards the developer's changes",
     ".venv/bin/python -m tools.setup.disk_usage": "tools/tests/setup/test_disk_usage.py",
     "python -m tools.replay": "tools/tests/replay/test_command.py",
