@@ -227,8 +227,8 @@ def _follow(
 def _template_in(folder: Path) -> Path | None:
     """Return the template of a project, or None if the folder has none."""
     names = (f"template.{kind}" for kind in ("yaml", "yml", "json"))
-    found = (Path(folder, name).resolve() for name in names)
-    return next((it for it in found if it.is_file()), None)
+    candidates = (Path(folder, name).resolve() for name in names)
+    return next((it for it in candidates if it.is_file()), None)
 
 
 def _stack_name_of(options: argparse.Namespace) -> str:

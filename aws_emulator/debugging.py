@@ -235,9 +235,9 @@ class _Forwarded(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         """Invoke the function and answer with its result, in MiniStack's form."""
-        given = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        payload = json.dumps(given["event"]).encode()
-        invocation = Invocation(given["request_id"], payload, given["arn"], TIMEOUT_S)
+        forwarded = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        payload = json.dumps(forwarded["event"]).encode()
+        invocation = Invocation(forwarded["request_id"], payload, forwarded["arn"], TIMEOUT_S)
         session = self.server.session
         result = result_of(invocation.request_id, session.invoke(invocation))
         answer: dict[str, Any] = {"body": result.response, "log": session.take_lines()}

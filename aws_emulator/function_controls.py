@@ -84,13 +84,17 @@ def _call(endpoint: Endpoint, path: str, function: str, document: Any) -> StartF
 def _relevant(log: str, prefix: str) -> list[str]:
     """Return the log's lines without frames of the runtime, with paths of the sources."""
     lines = [_TASK.sub(prefix, line).rstrip() for line in log.splitlines()]
-    kept, skipping = [], False
+    relevant_lines, skipping = [], False
     for line in lines:
         if line.lstrip().startswith("File "):
             skipping = _OTHER_FRAMES.search(line) is not None
         elif not line.startswith((" ", "\t")):
             skipping = False
         if line and not skipping and _RUNTIME_NOTICE not in line:
-            kept.append(line)
+            relevant_lines.append(line)
     # The client writes this line also without a traceback.
-    return kept[:-1] if kept and kept[-1].startswith("Traceback ") else kept
+    return (
+        relevant_lines[:-1]
+        if relevant_lines and relevant_lines[-1].startswith("Traceback ")
+        else relevant_lines
+    )

@@ -124,16 +124,16 @@ class ProcessSupervisor:
             raise CommandError(f"Can't kill {name}: it is not running.")
         self.started = [it for it in self.started if it.name != name]
         self._write_pids()
-        for it in matching:
+        for process in matching:
             with contextlib.suppress(ProcessLookupError):
-                os.killpg(it.process.pid, signal.SIGKILL)
-            it.process.wait()
+                os.killpg(process.process.pid, signal.SIGKILL)
+            process.process.wait()
 
     def stop(self) -> None:
         """Stop every process with all its children, the most recently started first."""
         self.stopping = True
-        for it in reversed(self.started):
-            _stop_group(it.process.pid, it.process)
+        for process in reversed(self.started):
+            _stop_group(process.process.pid, process.process)
         self.started.clear()
         self._write_pids()
 
@@ -151,9 +151,9 @@ class ProcessSupervisor:
         `start` itself reports a process that ends before it is ready.
         """
         if self.failure is None:
-            for it in list(self.started):
-                if it.ready and it.process.poll() is not None:
-                    self.failure = f"{it.name} {it.exit_reason()} while it was in use."
+            for process in list(self.started):
+                if process.ready and process.process.poll() is not None:
+                    self.failure = f"{process.name} {process.exit_reason()} while it was in use."
                     break
         return self.failure
 

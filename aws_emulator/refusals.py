@@ -41,6 +41,6 @@ def read(path: Path = REGISTER) -> list[Refusal]:
 
 
 if __name__ == "__main__":
-    found = read()
-    services = len({row.service for row in found})
-    print(f"refusals of AWS that the emulator repeats: {len(found)}, of {services} services")
+    refusals = read()
+    services = len({row.service for row in refusals})
+    print(f"refusals of AWS that the emulator repeats: {len(refusals)}, of {services} services")

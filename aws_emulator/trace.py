@@ -63,15 +63,15 @@ def invocations_of(lines: Iterable[LogLine]) -> list[Invocation]:
     for line in lines:
         if line.invocation:
             groups.setdefault((line.source, line.invocation), []).append(line)
-    found = []
+    invocations = []
     for (source, request_id), group in groups.items():
         reports = [it for it in group if it.message.startswith("REPORT ")]
         matched = _DURATION.search(reports[0].text) if reports else None
         duration_ms = float(matched[1]) if matched else None
         end_ms = max(it.time_ms for it in group)
         rest = tuple(it for it in group if it not in reports)
-        found.append(Invocation(source, request_id, end_ms, duration_ms, rest))
-    return sorted(found, key=lambda it: it.start_ms)
+        invocations.append(Invocation(source, request_id, end_ms, duration_ms, rest))
+    return sorted(invocations, key=lambda it: it.start_ms)
 
 
 def format_tree(root: Span) -> str:

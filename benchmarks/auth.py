@@ -201,11 +201,11 @@ with open("/proc/self/status") as file:
 
 def cold_commands() -> dict[str, list[str]]:
     python = [sys.executable, "-E", "-s", "-c"]
-    given, own = str(CACHE / "given.json"), [str(CACHE / "package"), str(CACHE / "event.json")]
+    tokens, own = str(CACHE / "given.json"), [str(CACHE / "package"), str(CACHE / "event.json")]
     commands = {
         "ours": [*python, OURS + MEMORY, *own],
-        "pyjwt": [*python, PYJWT + MEMORY, str(CACHE / "python"), given],
-        "node": ["node", str(CACHE / "node" / "peer.mjs"), given, "once"],
+        "pyjwt": [*python, PYJWT + MEMORY, str(CACHE / "python"), tokens],
+        "node": ["node", str(CACHE / "node" / "peer.mjs"), tokens, "once"],
     }
     if LAMBDA_PYTHON.exists():
         client = "import awslambdaric.bootstrap\n"
@@ -243,7 +243,7 @@ def uv() -> str:
     return str(UV)
 
 
-def install(given: dict[str, Any]) -> str:
+def install(tokens: dict[str, Any]) -> str:
     """Install the peers, build the package and return the peers' versions."""
     for tool in ("node", "npm", "openssl"):
         if not shutil.which(tool):
@@ -255,8 +255,8 @@ def install(given: dict[str, Any]) -> str:
     quiet("npm", "install", "--silent", "--no-audit", "--no-fund", "--prefix", str(modules),
           "aws-jwt-verify@latest")  # fmt: skip
     shutil.copy(NODE_PEER, modules)
-    (CACHE / "given.json").write_text(json.dumps(given))
-    bearer = [{"key": "Authorization", "value": f"Bearer {given['tokens'][0]}"}]
+    (CACHE / "given.json").write_text(json.dumps(tokens))
+    bearer = [{"key": "Authorization", "value": f"Bearer {tokens['tokens'][0]}"}]
     request = {"uri": "/premium/a.html", "method": "GET", "querystring": ""}
     event = {"Records": [{"cf": {"request": request | {"headers": {"authorization": bearer}}}}]}
     (CACHE / "event.json").write_text(json.dumps(event))
@@ -264,10 +264,12 @@ def install(given: dict[str, Any]) -> str:
     shutil.rmtree(package, ignore_errors=True)
     package.mkdir()
     quiet("make", "-C", str(ROOT / "src"), "build-EdgeAuthFunction", f"ARTIFACTS_DIR={package}")
-    (package / "settings.json").write_text(json.dumps(settings(given["jwks"])))
+    (package / "settings.json").write_text(json.dumps(settings(tokens["jwks"])))
     metadata = json.loads((modules / "node_modules/aws-jwt-verify/package.json").read_text())
-    found = next(packages.glob("pyjwt-*.dist-info")).name.split("-")[1].removesuffix(".dist")
-    return f"aws-jwt-verify {metadata['version']}, PyJWT {found}"
+    pyjwt_version = (
+        next(packages.glob("pyjwt-*.dist-info")).name.split("-")[1].removesuffix(".dist")
+    )
+    return f"aws-jwt-verify {metadata['version']}, PyJWT {pyjwt_version}"
 
 
 def quiet(*command: str) -> None:
@@ -301,8 +303,8 @@ def main() -> int:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--rounds", type=int, default=7)
     rounds = options.parse_args().rounds
-    given = create_tokens()
-    print(f"peers: {install(given)}; Python {sys.version.split()[0]}\n")
+    tokens = create_tokens()
+    print(f"peers: {install(tokens)}; Python {sys.version.split()[0]}\n")
     hot, settled = measure(rounds)
     cpu, wall, memory = cold()
     rows = [

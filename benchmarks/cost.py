@@ -82,9 +82,9 @@ MAX_DOLLARS: Final = {1: 2.2, 10: 0.24, 100: 0.04}
 def edge_memory_gb() -> float:
     """Return the function's memory size in GB, from the template."""
     template = (ROOT / "stacks" / "edge.yaml").read_text()
-    found = re.search(r"(?s)  EdgeIngestFunction:.*?MemorySize: (\d+)", template)
-    assert found is not None
-    return int(found[1]) / 1024
+    match = re.search(r"(?s)  EdgeIngestFunction:.*?MemorySize: (\d+)", template)
+    assert match is not None
+    return int(match[1]) / 1024
 
 
 class Measured(NamedTuple):

@@ -78,7 +78,7 @@ def certificate(directory: Path) -> None:
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
     now = datetime.now(UTC)
-    made = (
+    paths = (
         x509.CertificateBuilder()
         .subject_name(name)
         .issuer_name(name)
@@ -90,7 +90,7 @@ def certificate(directory: Path) -> None:
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
     )
-    pem = made.public_bytes(serialization.Encoding.PEM)
+    pem = paths.public_bytes(serialization.Encoding.PEM)
     (directory / "server.pem").write_bytes(pem)
     (directory / "server.key").write_bytes(
         key.private_bytes(

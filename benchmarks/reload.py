@@ -107,8 +107,10 @@ class Developer:
 
     def description(self) -> str:
         """Return the Description of ValidateFunction."""
-        found = self.client("lambda").get_function_configuration(FunctionName=FUNCTION)
-        return str(found["Description"])
+        function_configuration = self.client("lambda").get_function_configuration(
+            FunctionName=FUNCTION
+        )
+        return str(function_configuration["Description"])
 
     def definition(self) -> str:
         """Return the definition of the account workflow."""

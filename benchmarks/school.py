@@ -247,15 +247,15 @@ def main() -> int:
     parser.add_argument("--accounts", type=int, default=150)
     parser.add_argument("--clients", type=int, default=8)
     parser.add_argument("--roster", type=int, default=0)
-    given = parser.parse_args()
+    options = parser.parse_args()
     with (
         tempfile.TemporaryDirectory() as folder,
         system.start(Path(folder), system.Ports()) as running,
     ):
         met = (
-            school_roster.run(running, given.roster)
-            if given.roster
-            else compare(running, given.accounts, given.clients)
+            school_roster.run(running, options.roster)
+            if options.roster
+            else compare(running, options.accounts, options.clients)
         )
     return 0 if met else 1
 

@@ -65,8 +65,8 @@ def validate(event: dict[str, Any], context: object) -> dict[str, Any]:
 
 def check(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Check whether the account exists."""
-    found = client("dynamodb").get_item(TableName=TABLE, Key={"email": {"S": event["email"]}})
-    return {**event, "exists": "Item" in found}
+    response = client("dynamodb").get_item(TableName=TABLE, Key={"email": {"S": event["email"]}})
+    return {**event, "exists": "Item" in response}
 
 
 def create(event: dict[str, Any], context: object) -> dict[str, Any]:

@@ -16,8 +16,10 @@ def run(running: System, rows: int) -> bool:
     text, tag = io.StringIO(newline=""), uuid.uuid4().hex[:8]
     writer = csv.writer(text)
     writer.writerow(["email", "name"])
-    for it in range(rows):
-        writer.writerow([f"{tag}.{it}@example.com" if it % 20 else "no address", f"Student {it}"])
+    for number in range(rows):
+        writer.writerow(
+            [f"{tag}.{number}@example.com" if number % 20 else "no address", f"Student {number}"]
+        )
     content = text.getvalue().encode()
     began = time.time()
     first = _imported(running, tag, content, rows)
@@ -56,5 +58,5 @@ def _imported(running: System, name: str, content: bytes, rows: int) -> Counter[
 def _users(running: System) -> int:
     """Return the user pool's estimated number of users."""
     pools = client("cognito-idp", running.target)
-    found = pools.describe_user_pool(UserPoolId=running.deployed.outputs["UserPoolId"])
-    return int(found["UserPool"]["EstimatedNumberOfUsers"])
+    pool = pools.describe_user_pool(UserPoolId=running.deployed.outputs["UserPoolId"])
+    return int(pool["UserPool"]["EstimatedNumberOfUsers"])

@@ -188,7 +188,7 @@ def main() -> int:
     """Measure and print. Returns 1 if a ratio exceeds its limit."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=15)
-    given = parser.parse_args()
+    options = parser.parse_args()
     report = Report()
     bodies = views()
     digest = hashlib.sha256(b"".join(bodies)).hexdigest()[:12]
@@ -201,7 +201,7 @@ def main() -> int:
             return path
 
         kinds = ("packs of 100", "packs of 10", "single")
-        ratios(report, {kind: written(EVENTS, kind) for kind in kinds}, given.rounds)
+        ratios(report, {kind: written(EVENTS, kind) for kind in kinds}, options.rounds)
         sizes = [(size, written(size, "packs of 100")) for size in SIZES]
         largest = growth(report, sizes)
         memory(report, sizes[-1][1])

@@ -23,8 +23,10 @@ SKEW_MS: Final = b"137"
 
 def views() -> list[bytes]:
     """Return the JSON of the log's page views, as the collector writes it to the stream."""
-    found = page_views(log_source.find_log(), Counter(), salt=b"the same visitors in each run")
-    return [view.body.encode() for view in found]
+    page_view_log = page_views(
+        log_source.find_log(), Counter(), salt=b"the same visitors in each run"
+    )
+    return [view.body.encode() for view in page_view_log]
 
 
 def invocation(bodies: list[bytes], count: int, kind: str) -> Event:

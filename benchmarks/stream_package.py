@@ -15,8 +15,8 @@ BUILT: Final = ROOT / ".aws-sam" / "build"
 
 def cold_start() -> tuple[float, float] | None:
     """Return CPU and wall seconds of the package's import and first use, without AWS."""
-    found = [path for path in BUILT.rglob("EventsFunction") if path.is_dir()]
-    if not found or not LAMBDA_PYTHON.exists():
+    folders = [path for path in BUILT.rglob("EventsFunction") if path.is_dir()]
+    if not folders or not LAMBDA_PYTHON.exists():
         return None
     program = (
         "import sys, time; sys.path.insert(0, sys.argv[1])\n"
@@ -36,7 +36,7 @@ def cold_start() -> tuple[float, float] | None:
     for _ in range(3):
         started = time.perf_counter()
         done = subprocess.run(
-            [str(LAMBDA_PYTHON), "-I", "-c", program, str(found[0])],
+            [str(LAMBDA_PYTHON), "-I", "-c", program, str(folders[0])],
             env=variables,
             capture_output=True,
             text=True,
@@ -48,12 +48,12 @@ def cold_start() -> tuple[float, float] | None:
 
 def package_size() -> tuple[int, int] | None:
     """Return the bytes of the built package, zipped and unzipped."""
-    found = [path for path in BUILT.rglob("EventsFunction") if path.is_dir()]
-    if not found:
+    folders = [path for path in BUILT.rglob("EventsFunction") if path.is_dir()]
+    if not folders:
         return None
-    files = [path for path in found[0].rglob("*") if path.is_file()]
+    files = [path for path in folders[0].rglob("*") if path.is_file()]
     with tempfile.TemporaryFile() as target:
         with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
             for path in files:
-                archive.write(path, path.relative_to(found[0]))
+                archive.write(path, path.relative_to(folders[0]))
         return target.tell(), sum(path.stat().st_size for path in files)

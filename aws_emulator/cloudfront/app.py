@@ -163,9 +163,9 @@ async def _read_body(receive: Receive) -> bytes:
 def _origin_request_id(served: ServedResponse) -> dict[str, str]:
     """Return the ID that API Gateway or Amazon S3 gave the origin request, for the access log."""
     headers = served.response.headers
-    found = h.first(headers, "x-amzn-requestid") or h.first(headers, "x-amz-request-id")
+    request_id = h.first(headers, "x-amzn-requestid") or h.first(headers, "x-amz-request-id")
     # A cached response has the ID of an earlier request.
-    return {} if not found or "Hit" in served.x_cache else {"origin_request_id": found}
+    return {} if not request_id or "Hit" in served.x_cache else {"origin_request_id": request_id}
 
 
 async def _send(send: Send, served: ServedResponse, state: dict[str, Any]) -> tuple[int, bool]:

@@ -114,14 +114,14 @@ def decide_next(
     if succeeded is None:
         return Decision(batch.records)
     passed, remaining = batch.records[:succeeded], batch.records[succeeded:]
-    tried = Batch(remaining, batch.retries, batch.invocations + 1, last=outcome)
-    if config.bisect_batch and (halves := _bisect(tried, partial=succeeded > 0)):
+    processed = Batch(remaining, batch.retries, batch.invocations + 1, last=outcome)
+    if config.bisect_batch and (halves := _bisect(processed, partial=succeeded > 0)):
         return Decision(passed, halves)
     # "Lambda retries until the records in the batch expire, exceed the maximum age, or reach the
     # configured retry quota" (with-kinesis). The page does not say that progress renews the quota.
-    if config.max_retry_attempts is not None and tried.retries >= config.max_retry_attempts:
-        return Decision(passed, (DiscardedBatch(tried, "RetryAttemptsExhausted"),))
-    retried = replace(tried, retries=tried.retries + 1)
+    if config.max_retry_attempts is not None and processed.retries >= config.max_retry_attempts:
+        return Decision(passed, (DiscardedBatch(processed, "RetryAttemptsExhausted"),))
+    retried = replace(processed, retries=processed.retries + 1)
     return Decision(passed, (retried,), backoff(retried.retries, rng))
 
 

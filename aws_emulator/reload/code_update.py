@@ -173,10 +173,10 @@ def import_place(message: str, modules: Mapping[Path, bytes | None]) -> tuple[Pa
 
     The runtime interface client reports an ImportError without a traceback.
     """
-    found = _IMPORT_ERROR.search(message)
-    if found is None:
+    match = _IMPORT_ERROR.search(message)
+    if match is None:
         return None
-    module, name, origin = found.groups()
+    module, name, origin = match.groups()
     for path, source in modules.items():
         try:
             tree = ast.parse(source or b"")

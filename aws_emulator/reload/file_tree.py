@@ -58,7 +58,7 @@ class FileTree:
         The value is the new content, None for a deleted file. A folder stands for all files that
         are or were below it, because a renamed folder is one event.
         """
-        found: dict[Path, bytes | None] = {}
+        changed_files: dict[Path, bytes | None] = {}
         for path in sorted(self._expanded(paths)):
             content = _read(path)
             digest = None if content is None else hashlib.sha256(content).digest()
@@ -68,8 +68,8 @@ class FileTree:
                 del self._digests[path]
             else:
                 self._digests[path] = digest
-            found[path] = content
-        return found
+            changed_files[path] = content
+        return changed_files
 
     def all_changes(self) -> dict[Path, bytes | None]:
         """Return all changes below the roots since the last call."""

@@ -75,8 +75,8 @@ def follow(
             while True:
                 if changes := _settled(tree, paths):
                     reloader.apply(changes)
-                    if (found := _sources_or(sources, current)) != current:
-                        current = found
+                    if (new_sources := _sources_or(sources, current)) != current:
+                        current = new_sources
                         break
                 idle()
                 paths = watcher.wait(interval_s)

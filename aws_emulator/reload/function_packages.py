@@ -109,7 +109,7 @@ def affected(
     packages: Iterable[FunctionPackage], changes: Mapping[Path, bytes | None]
 ) -> dict[str, dict[Path, bytes | None]]:
     """Return the changed sources in each function's package, by logical ID."""
-    found: dict[str, dict[Path, bytes | None]] = {}
+    changes_by_function: dict[str, dict[Path, bytes | None]] = {}
     for package in packages:
         own = {
             path: content
@@ -118,8 +118,8 @@ def affected(
             and package.contains(path.relative_to(package.source).as_posix())
         }
         if own:
-            found[package.logical_id] = own
-    return found
+            changes_by_function[package.logical_id] = own
+    return changes_by_function
 
 
 def importers_first(

@@ -34,14 +34,14 @@ def check(templates: Collection[Path], base: Path) -> None:
     # A late import, which takes about a second: cfn-lint is optional.
     config = importlib.import_module("cfnlint.config")
     runner = importlib.import_module("cfnlint.runner")
-    found = []
+    problems = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        given = config.ConfigMixIn([str(it) for it in sorted(templates)])
-        for match in runner.Runner(given).run() if templates else ():
+        configuration = config.ConfigMixIn([str(it) for it in sorted(templates)])
+        for match in runner.Runner(configuration).run() if templates else ():
             if match.rule.severity == "error":
                 path = relative(Path(match.filename), base)
                 place = f"{path}:{match.linenumber}:{match.columnnumber}"
-                found.append(f"{place}: {match.rule.id} {match.message}")
-    if found:
-        raise LintError("\n".join(found[:MAX_MATCHES]))
+                problems.append(f"{place}: {match.rule.id} {match.message}")
+    if problems:
+        raise LintError("\n".join(problems[:MAX_MATCHES]))

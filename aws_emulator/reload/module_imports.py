@@ -16,15 +16,15 @@ def imported_files(source: Path, handler: str) -> frozenset[Path]:
     `handler` is the function's property, for example `package/module.function` or
     `package.module.function`.
     """
-    found: set[Path] = set()
+    files: set[Path] = set()
     waiting = [*_files(source, handler.replace("/", ".").rpartition(".")[0])]
     while waiting:
         path = waiting.pop()
-        if path not in found:
-            found.add(path)
+        if path not in files:
+            files.add(path)
             for name in _imports(path, path.stat().st_mtime_ns, source):
                 waiting += _files(source, name)
-    return frozenset(found)
+    return frozenset(files)
 
 
 def _files(source: Path, name: str) -> list[Path]:

@@ -12,8 +12,8 @@ from aws_emulator.errors import CommandError
 
 def content_type(name: str) -> str:
     """Return the Content-Type of a page by its name; text is UTF-8."""
-    found = mimetypes.guess_type(name)[0] or "application/octet-stream"
-    return f"{found}; charset=utf-8" if found.startswith("text/") else found
+    media_type = mimetypes.guess_type(name)[0] or "application/octet-stream"
+    return f"{media_type}; charset=utf-8" if media_type.startswith("text/") else media_type
 
 
 @dataclass(frozen=True)

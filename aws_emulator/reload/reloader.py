@@ -234,11 +234,11 @@ def _grouped(results: Iterable[CodeResult]) -> list[list[CodeResult]]:
 
 def _saved(changes: Changes) -> float:
     """Return the time of the last save, as far as it can be known, else the current time."""
-    now, found = time.time(), []
+    now, saved_files = time.time(), []
     for path in changes:
         try:
-            found.append(path.stat().st_mtime)
+            saved_files.append(path.stat().st_mtime)
         except OSError:
             continue
-    recent = [it for it in found if 0 <= now - it < _MAX_SAVE_AGE_S]
+    recent = [it for it in saved_files if 0 <= now - it < _MAX_SAVE_AGE_S]
     return max(recent, default=now)

@@ -94,7 +94,7 @@ class StackUpdater:
     def _apply(self, packaged: StackNode, location: str) -> bool:
         stack = self._describe()
         declared = packaged.source.document.get("Parameters") or {}
-        kept = [it["ParameterKey"] for it in stack.get("Parameters", [])]
+        parameter_names = [it["ParameterKey"] for it in stack.get("Parameters", [])]
         seen = {event["EventId"] for _, event in self._failed_events(packaged)}
         try:
             self._cloudformation.update_stack(
@@ -102,7 +102,7 @@ class StackUpdater:
                 TemplateURL=location,
                 Parameters=[
                     {"ParameterKey": name, "UsePreviousValue": True}
-                    for name in kept
+                    for name in parameter_names
                     if name in declared
                 ],
                 Capabilities=["CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"],
@@ -143,20 +143,20 @@ class StackUpdater:
 
     def _failed_events(self, packaged: StackNode) -> list[tuple[StackNode, dict[str, Any]]]:
         """Return the failure events of the stack and its nested stacks, without cancellations."""
-        found = []
+        events = []
         for node in packaged.all():
             if node.stack is None:
                 continue
             with suppress(ClientError):
                 pages = self._cloudformation.get_paginator("describe_stack_events")
                 for page in pages.paginate(StackName=node.stack):
-                    found += [
+                    events += [
                         (node, event)
                         for event in page["StackEvents"]
                         if str(event["ResourceStatus"]).endswith("_FAILED")
                         and _CANCELLED not in str(event.get("ResourceStatusReason", "")).lower()
                     ]
-        return found
+        return events
 
     def _name_stacks(self, node: StackNode) -> None:
         """Set the names of nested stacks that the update has created."""

@@ -89,21 +89,21 @@ class SourceTemplate:
 
     def includes(self) -> list[Path]:
         """Return the local files that AWS::Include inserts."""
-        found = [self._local(it["Location"]) for it in include_parameters(self.document)]
-        return [it for it in found if it is not None]
+        paths = [self._local(it["Location"]) for it in include_parameters(self.document)]
+        return [it for it in paths if it is not None]
 
     def files(self) -> set[Path]:
         """Return the template and the files that it refers to, without nested templates."""
         return {self.path, *self.definitions().values(), *self.includes()}
 
     def _paths(self, properties: dict[str, str]) -> dict[str, Path]:
-        found = {}
+        paths = {}
         for name, resource in self.resources.items():
             property_name = properties.get(str(resource.get("Type")))
             value = (resource.get("Properties") or {}).get(property_name)
             if (path := self._local(value)) is not None:
-                found[name] = path
-        return found
+                paths[name] = path
+        return paths
 
     def _local(self, value: object) -> Path | None:
         if not isinstance(value, str) or "://" in value:
@@ -119,11 +119,11 @@ def include_parameters(value: Any) -> Iterator[dict[str, Any]]:
             parameters = transform.get("Parameters")
             if isinstance(parameters, dict) and isinstance(parameters.get("Location"), str):
                 yield parameters
-        for it in value.values():
-            yield from include_parameters(it)
+        for nested in value.values():
+            yield from include_parameters(nested)
     elif isinstance(value, list):
-        for it in value:
-            yield from include_parameters(it)
+        for nested in value:
+            yield from include_parameters(nested)
 
 
 def load(path: Path) -> SourceTemplate:

@@ -14,7 +14,7 @@ _VARIABLE: Final = re.compile(r"\$context\.([A-Za-z][A-Za-z0-9]*(?:\.[A-Za-z0-9]
 
 def replace_variables(text: str, context: Context) -> str:
     """Return the text with each variable replaced by its value, or by "-" if it has none."""
-    return _VARIABLE.sub(lambda found: _value(context, found[1]), text)
+    return _VARIABLE.sub(lambda match: _value(context, match[1]), text)
 
 
 def _value(context: Context, path: str) -> str:

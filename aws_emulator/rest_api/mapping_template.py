@@ -117,7 +117,7 @@ class Util:
         return base64.b64decode(str(text)).decode(errors="replace")
 
 
-def render(template: str, given: Input, context: dict[str, Any]) -> str:
+def render(template: str, template_input: Input, context: dict[str, Any]) -> str:
     """Render a template.
 
     Raises:
@@ -125,7 +125,7 @@ def render(template: str, given: Input, context: dict[str, Any]) -> str:
     """
     try:
         compiled = _compiled(template)
-        return str(compiled.merge({"input": given, "util": Util(), "context": context}))
+        return str(compiled.merge({"input": template_input, "util": Util(), "context": context}))
     except (airspeed.TemplateError, ValueError, TypeError, AttributeError) as error:
         # The reason omits the error's message, because it can quote values of the request.
         raise GatewayResponseError(

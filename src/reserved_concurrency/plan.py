@@ -83,10 +83,10 @@ def make_plan(mode: str, wanted: list[Reservation], quota: Quota) -> Plan:
         return Plan(dict.fromkeys((it.function for it in wanted), None), "No concurrency reserved.")
     free = quota.free
     reserved: dict[str, int | None] = {}
-    for it in wanted:
-        fits = it.executions <= free
-        reserved[it.function] = it.executions if fits else None
-        free -= it.executions if fits else 0
+    for function in wanted:
+        fits = function.executions <= free
+        reserved[function.function] = function.executions if fits else None
+        free -= function.executions if fits else 0
     missing = [name for name, executions in reserved.items() if executions is None]
     if not missing:
         return Plan(reserved, f"Reserved {total} of {quota.limit} executions.")

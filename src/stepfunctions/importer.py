@@ -45,10 +45,10 @@ def lambda_handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]
     """
     correlation_id = event.get("correlationId")
     if event["action"] == "inspect":
-        found = inspect(str(event["bucket"]), str(event["key"]))
-        counts = {name: found[name] for name in ("ok", "known", "rows")}
-        function_log.info("roster inspected", correlation_id, file_id=found["fileId"], **counts)
-        return found
+        upload = inspect(str(event["bucket"]), str(event["key"]))
+        counts = {name: upload[name] for name in ("ok", "known", "rows")}
+        function_log.info("roster inspected", correlation_id, file_id=upload["fileId"], **counts)
+        return upload
     result = report(event)
     message = "report written" if result["done"] else "requests pending"
     counts = {name: value for name, value in result.items() if name != "done"}

@@ -98,10 +98,10 @@ class Package:
 def package(function: str, handler: str) -> Package:
     """Return a built package. Fail if the function wasn't built."""
     nested = (BUILT.glob(f"{stacks}/{function}") for stacks in ("*", "*/*"))
-    found = [path for paths in nested for path in paths if path.is_dir()]
-    if not found:
+    folders = [path for paths in nested for path in paths if path.is_dir()]
+    if not folders:
         pytest.fail(f"{function} isn't built. Run `make build` first.")
-    return Package(found[0], handler)
+    return Package(folders[0], handler)
 
 
 def events(component: str) -> dict[str, dict[str, Any]]:

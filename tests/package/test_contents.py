@@ -76,24 +76,28 @@ def zipped_size(path: Path) -> int:
 
 
 def test_package_is_below_size_limit(built: tuple[str, Package]) -> None:
-    name, it = built
-    assert zipped_size(it.path) <= MAX_ZIPPED_BYTES[name]
-    assert sum(file.stat().st_size for file in files(it.path)) <= MAX_UNZIPPED_BYTES
+    name, built_package = built
+    assert zipped_size(built_package.path) <= MAX_ZIPPED_BYTES[name]
+    assert sum(file.stat().st_size for file in files(built_package.path)) <= MAX_UNZIPPED_BYTES
 
 
 def test_package_contains_only_required_packages(built: tuple[str, Package]) -> None:
-    name, it = built
-    entries = {entry.name for entry in it.path.iterdir() if not entry.name.endswith(".dist-info")}
+    name, built_package = built
+    entries = {
+        entry.name
+        for entry in built_package.path.iterdir()
+        if not entry.name.endswith(".dist-info")
+    }
     if name in TOP_LEVEL:
         assert entries == TOP_LEVEL[name]
     unwanted = {"boto3", "botocore", "pandas", "numpy", "tests", "bin", "Makefile"}
     assert not entries & unwanted
-    assert not [file for file in files(it.path) if file.name == "requirements.txt"]
+    assert not [file for file in files(built_package.path) if file.name == "requirements.txt"]
 
 
 def test_handler_imports_with_lambda_runtime_packages_only(built: tuple[str, Package]) -> None:
-    _, it = built
-    assert it.invoke([]) == []
+    _, built_package = built
+    assert built_package.invoke([]) == []
 
 
 def test_every_module_has_unchecked_bytecode(built: tuple[str, Package]) -> None:
@@ -102,14 +106,14 @@ def test_every_module_has_unchecked_bytecode(built: tuple[str, Package]) -> None
     The second word of a .pyc file contains its flags (PEP 552): 0b01 is "hash-based, unchecked". A
     timestamp would be stale, because zip archives round times to two seconds.
     """
-    name, it = built
-    modules = list(it.path.rglob("*.pyc"))
+    name, built_package = built
+    modules = list(built_package.path.rglob("*.pyc"))
     assert modules
     for compiled in modules:
         assert int.from_bytes(compiled.read_bytes()[4:8], "little") == 0b01, compiled
     if name in BYTECODE_ONLY:
-        assert not list(it.path.rglob("*.py"))
-    for source in it.path.rglob("*.py"):
+        assert not list(built_package.path.rglob("*.py"))
+    for source in built_package.path.rglob("*.py"):
         compiled = Path(importlib.util.cache_from_source(str(source)))
         assert compiled in modules, source
 
@@ -126,8 +130,11 @@ def test_second_build_gives_same_bytes(name: str, tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    it = package(name, HANDLERS[name])
-    first = {file.relative_to(it.path): file.read_bytes() for file in files(it.path)}
+    built_package = package(name, HANDLERS[name])
+    first = {
+        file.relative_to(built_package.path): file.read_bytes()
+        for file in files(built_package.path)
+    }
     second = {file.relative_to(rebuilt): file.read_bytes() for file in files(rebuilt)}
     assert first.keys() == second.keys()
     assert first == second

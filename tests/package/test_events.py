@@ -46,8 +46,8 @@ def invoke_with_samples(
     component: str, function: str, settings: dict[str, object], scratch: Path
 ) -> dict[str, dict[str, Any]]:
     cases = events(component)
-    it = package(function, f"{component}.handler.lambda_handler")
-    results = it.invoke(list(cases.values()), settings, NO_KINESIS, scratch)
+    built_package = package(function, f"{component}.handler.lambda_handler")
+    results = built_package.invoke(list(cases.values()), settings, NO_KINESIS, scratch)
     return dict(zip(cases, (one["response"] for one in results), strict=True))
 
 

@@ -17,15 +17,15 @@ EXPECT_TIMEOUT_MS: Final = 60_000
 @contextmanager
 def launched() -> Iterator[Browser]:
     """Launch Chromium, or skip the test. Playwright's event loop prevents asyncio.run meanwhile."""
-    found = find_chromium()
-    if found is None:
+    chromium = find_chromium()
+    if chromium is None:
         reason = "Chromium is not installed: browser tests did not run"
         if os.environ.get("CI"):
             pytest.fail(reason)
         pytest.skip(reason)
     with sync_playwright() as playwright:
         flags = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
-        browser = playwright.chromium.launch(executable_path=found, args=flags)
+        browser = playwright.chromium.launch(executable_path=chromium, args=flags)
         expect.set_options(timeout=EXPECT_TIMEOUT_MS)
         yield browser
         browser.close()

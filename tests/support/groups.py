@@ -39,8 +39,8 @@ _POSITIONS: Final = {name: number for number, name in enumerate(GROUPS)}
 
 def find_group(test_id: str) -> str | None:
     """Return the group of a test, or None if it shares nothing with other tests."""
-    found = [beginning for beginning in _GROUP_BY_BEGINNING if test_id.startswith(beginning)]
-    return _GROUP_BY_BEGINNING[max(found, key=len)] if found else None
+    beginnings = [beginning for beginning in _GROUP_BY_BEGINNING if test_id.startswith(beginning)]
+    return _GROUP_BY_BEGINNING[max(beginnings, key=len)] if beginnings else None
 
 
 def position(test_id: str) -> int:

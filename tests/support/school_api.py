@@ -40,7 +40,7 @@ def resolve(node: Any) -> Any:
             location = STACK.parent / node["Fn::Transform"]["Parameters"]["Location"]
             return resolve(yaml.safe_load(location.read_text()))
         if set(node) == {"Fn::Sub"}:
-            return re.sub(r"\$\{([A-Za-z:.]+)\}", lambda found: VALUES[found[1]], node["Fn::Sub"])
+            return re.sub(r"\$\{([A-Za-z:.]+)\}", lambda status: VALUES[status[1]], node["Fn::Sub"])
         if set(node) == {"Fn::GetAtt"}:
             return VALUES[".".join(node["Fn::GetAtt"])]
         if set(node) == {"Ref"}:
@@ -54,9 +54,9 @@ def document() -> dict[str, Any]:
     """The OpenAPI document, as an export returns it."""
     body = resources(STACK)["Api"]["Properties"]["DefinitionBody"]
     # Through JSON, as CloudFormation and an export do.
-    found = json.loads(json.dumps(resolve(body)))
-    assert isinstance(found, dict)
-    return found
+    resolved = json.loads(json.dumps(resolve(body)))
+    assert isinstance(resolved, dict)
+    return resolved
 
 
 @cache

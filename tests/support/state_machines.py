@@ -35,11 +35,11 @@ def definition(name: str) -> dict[str, Any]:
     Like CloudFormation's handler, it replaces the substitutions in the text before it parses YAML.
     Substitutions that refer to resources stay as they are.
     """
-    found = text(name).replace("${Partition}", "aws")
+    yaml_text = text(name).replace("${Partition}", "aws")
     for key, value in properties(name)["DefinitionSubstitutions"].items():
         if isinstance(value, str):
-            found = found.replace(f"${{{key}}}", value)
-    loaded = yaml.safe_load(found)
+            yaml_text = yaml_text.replace(f"${{{key}}}", value)
+    loaded = yaml.safe_load(yaml_text)
     assert isinstance(loaded, dict)
     return loaded
 
@@ -51,9 +51,9 @@ def machine_resources(name: str) -> dict[str, dict[str, Any]]:
 
 def properties(name: str) -> dict[str, Any]:
     """Return the properties of the state machine in its template."""
-    found = machine_resources(name)[MACHINES[name][1]]["Properties"]
-    assert isinstance(found, dict)
-    return found
+    machine_properties = machine_resources(name)[MACHINES[name][1]]["Properties"]
+    assert isinstance(machine_properties, dict)
+    return machine_properties
 
 
 def levels(machine: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -76,23 +76,23 @@ def tasks(name: str) -> list[tuple[str, dict[str, Any]]]:
 
 def next_states(state: dict[str, Any], *, caught: bool = True) -> list[str]:
     """Return the possible next states, with or without those of its catchers."""
-    found = [state["Next"]] if "Next" in state else []
-    found += [choice["Next"] for choice in state.get("Choices", [])]
-    found += [state["Default"]] if "Default" in state else []
+    following = [state["Next"]] if "Next" in state else []
+    following += [choice["Next"] for choice in state.get("Choices", [])]
+    following += [state["Default"]] if "Default" in state else []
     if caught:
-        found += [catcher["Next"] for catcher in state.get("Catch", [])]
-    return found
+        following += [catcher["Next"] for catcher in state.get("Catch", [])]
+    return following
 
 
 def reachable(level: dict[str, Any], *, without: frozenset[str] = frozenset()) -> set[str]:
     """Return the states that are reachable from StartAt on paths not through `without`."""
-    found: set[str] = set()
+    reached: set[str] = set()
     waiting = [level["StartAt"]]
     while waiting:
         name = waiting.pop()
-        if name in found:
+        if name in reached:
             continue
-        found.add(name)
+        reached.add(name)
         if name not in without:
             waiting += next_states(level["States"][name])
-    return found
+    return reached

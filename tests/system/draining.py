@@ -14,8 +14,8 @@ def wait_until_drained(running: System, region: str = HOME_REGION) -> None:
 
     def look() -> bool:
         status = read_status(running.event_sources_status.parent)
-        found = [it for it in status["mappings"] if it["region"] == region] if status else []
-        sources = {it["source_arn"] for it in found}
-        return bool(sources) and drained({"mappings": found}, since=since, sources=sources)
+        mappings = [it for it in status["mappings"] if it["region"] == region] if status else []
+        sources = {it["source_arn"] for it in mappings}
+        return bool(sources) and drained({"mappings": mappings}, since=since, sources=sources)
 
     wait_until(look, f"the event source mappings of {region}")

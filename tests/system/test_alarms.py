@@ -21,8 +21,8 @@ NOT_EVALUATED = {"TrafficAnomaly"}
 def alarms(meridian: System) -> list[dict[str, Any]]:
     """The alarms of the running system, with single metrics."""
     pages = client("cloudwatch", meridian.target).get_paginator("describe_alarms").paginate()
-    found = [alarm for page in pages for alarm in page["MetricAlarms"]]
-    return [it for it in found if it["AlarmName"].startswith("meridian-local")]
+    metrics = [alarm for page in pages for alarm in page["MetricAlarms"]]
+    return [it for it in metrics if it["AlarmName"].startswith("meridian-local")]
 
 
 @pytest.fixture
@@ -47,8 +47,8 @@ def inbox(meridian: System, alarms: list[dict[str, Any]]) -> Iterator[str]:
         for it in sorted(topics)
     ]
     yield url
-    for it in subscriptions:
-        sns.unsubscribe(SubscriptionArn=it)
+    for entry in subscriptions:
+        sns.unsubscribe(SubscriptionArn=entry)
     sqs.delete_queue(QueueUrl=url)
 
 

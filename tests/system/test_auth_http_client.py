@@ -63,12 +63,12 @@ class Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
-    it = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=it.serve_forever, daemon=True)
+    threading_httpserver = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=threading_httpserver.serve_forever, daemon=True)
     thread.start()
-    yield f"http://127.0.0.1:{it.server_port}"
-    it.shutdown()
-    it.server_close()
+    yield f"http://127.0.0.1:{threading_httpserver.server_port}"
+    threading_httpserver.shutdown()
+    threading_httpserver.server_close()
     thread.join()
 
 

@@ -82,9 +82,9 @@ def test_discarded_batch_is_redriven_once(meridian: system.System, tmp_path: Pat
     assert first.returncode == 0, first.stderr
     assert json.loads(first.stdout.removeprefix("failures "))["written"] == 1
     assert failure_documents(meridian) == []
-    found = stored(meridian, f"message_id IN ({ids})", 3, tmp_path)
-    assert sorted(row["event"] for row in found) == ["Step 0", "Step 1", "Step 2"]
-    assert {row["verdict"] for row in found} == {"good"}
+    stored_rows = stored(meridian, f"message_id IN ({ids})", 3, tmp_path)
+    assert sorted(row["event"] for row in stored_rows) == ["Step 0", "Step 1", "Step 2"]
+    assert {row["verdict"] for row in stored_rows} == {"good"}
 
     second = operations.run(stack, "redrive", ["--failures"], capture=True)
     assert json.loads(second.stdout.removeprefix("failures "))["objects"] == 0

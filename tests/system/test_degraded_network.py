@@ -108,9 +108,11 @@ def test_accepted_events_are_stored_exactly_once(
     failed_over = stored(
         regions, condition, len(accepted) if fault is NEAREST_UNREACHABLE else 0, remote, lake
     )
-    found = stored(regions, condition, len(accepted) - len(failed_over), home)
+    stored_rows = stored(regions, condition, len(accepted) - len(failed_over), home)
     failed_over = rows(regions, condition, remote, lake)
-    good = Counter(row["message_id"] for row in [*found, *failed_over] if row["verdict"] == "good")
+    good = Counter(
+        row["message_id"] for row in [*stored_rows, *failed_over] if row["verdict"] == "good"
+    )
     assert {it: good[it] for it in accepted if good[it] != 1} == {}
     assert {it: times for it, times in good.items() if times > 1} == {}
     if fault is NEAREST_UNREACHABLE:

@@ -50,9 +50,9 @@ def start_make(state: Path, command: str) -> "subprocess.Popen[str]":
 
 def owner(state: Path) -> int:
     """Return the process of `make up`, which started the others."""
-    found = find_owner(state / "up")
-    assert found is not None
-    return found
+    process_id = find_owner(state / "up")
+    assert process_id is not None
+    return process_id
 
 
 def pids(state: Path, run: str) -> dict[str, int]:

@@ -101,9 +101,9 @@ def test_batch_stores_accepted_and_rejected_events(meridian: system.System, tmp_
     assert answer.status_code == 200
     assert [it["index"] for it in answer.json()["rejected"]] == [1]
     ids = ", ".join(f"'{it['messageId']}'" for it in good)
-    found = stored(meridian, f"message_id IN ({ids})", 3, tmp_path)
-    assert [row["verdict"] for row in found] == ["good"] * 3
-    (request,) = {row["request_id"] for row in found}
+    stored_rows = stored(meridian, f"message_id IN ({ids})", 3, tmp_path)
+    assert [row["verdict"] for row in stored_rows] == ["good"] * 3
+    (request,) = {row["request_id"] for row in stored_rows}
     bad = rows(meridian, f"request_id = '{request}' AND verdict = 'bad'", tmp_path)
     assert [row["reason_code"] for row in bad] == [answer.json()["rejected"][0]["code"]]
 
@@ -114,8 +114,8 @@ def test_repeated_batch_becomes_duplicate_rows(meridian: system.System, tmp_path
     ids = ", ".join(f"'{it['messageId']}'" for it in batch["batch"])
     stored(meridian, f"message_id IN ({ids})", 5, tmp_path)
     assert post(meridian, "/v1/batch", batch).status_code == 200
-    found = stored(meridian, f"message_id IN ({ids})", 10, tmp_path)
-    assert sorted(row["verdict"] for row in found) == ["duplicate"] * 5 + ["good"] * 5
+    stored_rows = stored(meridian, f"message_id IN ({ids})", 10, tmp_path)
+    assert sorted(row["verdict"] for row in stored_rows) == ["duplicate"] * 5 + ["good"] * 5
 
 
 def test_unknown_write_key_is_rejected_and_stores_nothing(

@@ -70,9 +70,11 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture
 def context(chromium: Browser, site: Site) -> Iterator[BrowserContext]:
-    it = chromium.new_context(base_url=site.url, viewport={"width": 360, "height": 640})
-    yield it
-    it.close()
+    browser_context = chromium.new_context(
+        base_url=site.url, viewport={"width": 360, "height": 640}
+    )
+    yield browser_context
+    browser_context.close()
 
 
 @pytest.fixture

@@ -47,10 +47,10 @@ def missing_step(names: list[str], *steps: str) -> str | None:
     """Return the first step that no later name contains, or None."""
     position = 0
     for step in steps:
-        found = next((i for i in range(position, len(names)) if step in names[i]), None)
-        if found is None:
+        span_names = next((i for i in range(position, len(names)) if step in names[i]), None)
+        if span_names is None:
             return step
-        position = found + 1
+        position = span_names + 1
     return None
 
 
@@ -82,8 +82,8 @@ def test_event_is_traced_from_cloudfront_to_its_lake_row(meridian: System) -> No
     key = next(it for it in names if it.startswith("lake object")).rpartition(" ")[2]
     invocations = [it.rpartition(" ")[2] for it in names if "invocation" in it]
     for other in (message_id, sequence, *invocations):
-        found = [name for tree in trees(meridian, other) for name in tree.names()]
-        assert any(response.headers["x-amz-cf-id"] in name for name in found), other
+        span_names = [name for tree in trees(meridian, other) for name in tree.names()]
+        assert any(response.headers["x-amz-cf-id"] in name for name in span_names), other
     assert trees(meridian, key)
 
 

@@ -80,12 +80,12 @@ class Stacks:
             if resource["ResourceType"] == "AWS::CloudFormation::Stack":
                 yield from self.tree(str(resource["PhysicalResourceId"]))
 
-    def existing(self, name: str, kept: Collection[str]) -> list[str]:
+    def existing(self, name: str, kept_stacks: Collection[str]) -> list[str]:
         """Return a stack with its nested stacks, parents first, or what remained of them.
 
         Args:
             name: The name of the root stack.
-            kept: Logical IDs of the nested stacks that stay after the root's deletion.
+            kept_stacks: Logical IDs of the nested stacks that stay after the root's deletion.
 
         Raises:
             ClientError: CloudFormation refused a call.
@@ -93,7 +93,9 @@ class Stacks:
         if self.status(name):
             return list(self.tree(name))
         # CloudFormation names a nested stack <parent>-<logical ID>-<random characters>.
-        nested = re.compile(rf"{re.escape(name)}-(?:{'|'.join(map(re.escape, kept))})-[\w-]+")
+        nested = re.compile(
+            rf"{re.escape(name)}-(?:{'|'.join(map(re.escape, kept_stacks))})-[\w-]+"
+        )
         pages = self._client.get_paginator("describe_stacks").paginate()
         names = [str(it["StackName"]) for page in pages for it in page["Stacks"]]
         return sorted(it for it in names if nested.fullmatch(it) and self.status(it))
@@ -148,11 +150,11 @@ class Stacks:
         """Return the reasons of the failed resources in a stack and its nested stacks."""
         reasons = []
         for stack in self.tree(name):
-            for it in self._resources(stack):
-                nested = it["ResourceType"] == "AWS::CloudFormation::Stack"
-                if it["ResourceStatus"] == "DELETE_FAILED" and not nested:
-                    reason = str(it.get("ResourceStatusReason", "no reason"))
-                    reasons.append(f"{it['LogicalResourceId']}: {reason}")
+            for resource in self._resources(stack):
+                nested = resource["ResourceType"] == "AWS::CloudFormation::Stack"
+                if resource["ResourceStatus"] == "DELETE_FAILED" and not nested:
+                    reason = str(resource.get("ResourceStatusReason", "no reason"))
+                    reasons.append(f"{resource['LogicalResourceId']}: {reason}")
         return reasons
 
 
@@ -175,19 +177,22 @@ def destroy(place: Place, confirmation: str | None = None) -> None:
     if not existing:
         print(f"Stage {place.stage} has no stack in {', '.join(it.region for it in order)}.")
         return
-    kept = [_print_plan(it, regions[it.region], kept_stacks) for it in existing]
-    given = confirmation if confirmation is not None else os.environ.get("CONFIRM", "")
-    if given != place.stack_name:
+    kept_resources = [_print_plan(it, regions[it.region], kept_stacks) for it in existing]
+    confirmed_name = confirmation if confirmation is not None else os.environ.get("CONFIRM", "")
+    if confirmed_name != place.stack_name:
         raise CommandError(
             f"Nothing was deleted. To delete the stacks above, run `make destroy "
             f"PLACE={place.name} CONFIRM={place.stack_name}`."
         )
     for each in existing:
         delete_place(each, regions[each.region], kept_stacks)
-    print(f"Deleted {len(existing)} stacks. {sum(map(len, kept))} resources are kept; see above.")
+    print(
+        f"Deleted {len(existing)} stacks. {sum(map(len, kept_resources))} resources are kept; see "
+        "above."
+    )
 
 
-def delete_place(place: Place, stacks: Stacks, kept: Collection[str]) -> None:
+def delete_place(place: Place, stacks: Stacks, kept_stacks: Collection[str]) -> None:
     """Delete a stack, then the nested stacks that CloudFormation kept.
 
     A nested stack with `DeletionPolicy: Retain` stays as a stack without a parent. The logical IDs
@@ -199,7 +204,7 @@ def delete_place(place: Place, stacks: Stacks, kept: Collection[str]) -> None:
     print(f"Deleting {place.stack_name} in {place.region}. It can take 30 minutes.", flush=True)
     if stacks.status(place.stack_name):
         stacks.delete(place.stack_name)
-    for name in reversed(stacks.existing(place.stack_name, kept)):
+    for name in reversed(stacks.existing(place.stack_name, kept_stacks)):
         stacks.delete(name)
 
 
@@ -216,11 +221,11 @@ def _kept_stacks() -> list[str]:
 
 def _print_plan(place: Place, stacks: Stacks, kept_stacks: Collection[str]) -> list[Kept]:
     tree = stacks.existing(place.stack_name, kept_stacks)
-    kept = [it for name in tree for it in stacks.kept(name)]
+    kept_resources = [it for name in tree for it in stacks.kept(name)]
     print(f"{place.stack_name} in {place.region}: {len(tree)} stacks will be deleted. Kept:")
-    for it in kept:
-        print(it.line())
-    return kept
+    for resource in kept_resources:
+        print(resource.line())
+    return kept_resources
 
 
 def _failure(name: str, reasons: list[str]) -> str:

@@ -54,10 +54,10 @@ def count_places(rows: Iterable[Mapping[str, Any]]) -> tuple[str, dict[str, int]
 def registry(address: str) -> str:
     """Return the registry that administers an address or block, or "unknown"."""
     try:
-        found = ip_address(address.partition("/")[0])
+        ip = ip_address(address.partition("/")[0])
     except ValueError:
         return UNKNOWN
-    return next((name for block, name in _blocks() if found in block), UNKNOWN)
+    return next((name for block, name in _blocks() if ip in block), UNKNOWN)
 
 
 def _area(name: str) -> str:

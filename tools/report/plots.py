@@ -107,20 +107,20 @@ def _places(report: Report) -> Plot:
     return Plot("places", "Geography", f"Views {by}: {places_text(report)}.", figure)
 
 
-def _durations(name: str, title: str, description: str, found: Distribution) -> Plot:
+def _durations(name: str, title: str, description: str, distribution: Distribution) -> Plot:
     figure = go.Figure(
         go.Scatter(
-            x=list(range(1, len(found.curve) + 1)),
-            y=list(found.curve),
+            x=list(range(1, len(distribution.curve) + 1)),
+            y=list(distribution.curve),
             mode="lines",
             hovertemplate="%{x} % within %{y:,} ms<extra></extra>",
         )
     )
-    if found.count:
+    if distribution.count:
         figure.add_trace(
             go.Scatter(
                 x=list(PERCENTILES),
-                y=[found.percentile(number) for number in PERCENTILES],
+                y=[distribution.percentile(number) for number in PERCENTILES],
                 mode="markers",
                 hovertemplate="p%{x}: %{y:,} ms<extra></extra>",
             )
@@ -128,7 +128,9 @@ def _durations(name: str, title: str, description: str, found: Distribution) -> 
     figure.update_layout(height=_TALL_PX)
     figure.update_xaxes(title="percentile", range=[0, 101])
     figure.update_yaxes(title="milliseconds", rangemode="tozero")
-    return Plot(name, title, f"{description} {distribution_text(found).capitalize()}.", figure)
+    return Plot(
+        name, title, f"{description} {distribution_text(distribution).capitalize()}.", figure
+    )
 
 
 def _of_mapping(counts: Mapping[str, int], x_title: str, y_title: str) -> go.Figure:

@@ -72,13 +72,13 @@ def visitor_facts(report: Report) -> list[tuple[str, str]]:
     return rows
 
 
-def distribution_text(found: Distribution) -> str:
+def distribution_text(distribution: Distribution) -> str:
     """Format the percentiles of a duration; "not measured" without values."""
-    if not found.count:
+    if not distribution.count:
         return "not measured"
     named = {50: "median", 100: "maximum"}
     return ", ".join(
-        f"{named.get(number, f'p{number}')} {milliseconds_text(found.percentile(number))}"
+        f"{named.get(number, f'p{number}')} {milliseconds_text(distribution.percentile(number))}"
         for number in PERCENTILES
     )
 

@@ -22,7 +22,7 @@ def stored_times(logs: Any, log_group: str) -> dict[str, datetime]:
     Raises:
         CommandError: CloudWatch Logs refused or didn't answer.
     """
-    found: dict[str, datetime] = {}
+    times: dict[str, datetime] = {}
     try:
         pages = logs.get_paginator("filter_log_events").paginate(
             logGroupName=log_group, filterPattern=f'"{_MESSAGE}"'
@@ -32,13 +32,13 @@ def stored_times(logs: Any, log_group: str) -> dict[str, datetime]:
                 line = _line(event["message"])
                 key = line.get("key")
                 if line.get("message") == _MESSAGE and isinstance(key, str):
-                    found[key] = _time(line.get("timestamp"), event["timestamp"])
+                    times[key] = _time(line.get("timestamp"), event["timestamp"])
     except (ClientError, BotoCoreError) as error:
         raise CommandError(
             f"Can't read the log group {log_group}: {reason_of(error)}. "
             "Read .meridian/run/logs/ministack.log."
         ) from error
-    return found
+    return times
 
 
 def _line(message: str) -> dict[str, Any]:

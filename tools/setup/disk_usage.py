@@ -49,11 +49,11 @@ def _tree(folder: Path) -> Iterator[Path]:
 def main() -> None:
     """Print the figures."""
     names = [ROOT / name for name, _, _ in ENVIRONMENTS]
-    found = measure([*names, STATE / "bin", STATE / "python", STATE / "uv-cache"])
+    usage = measure([*names, STATE / "bin", STATE / "python", STATE / "uv-cache"])
     megabytes = 10**6
-    print(f"environments and uv          {found.total / megabytes:8,.0f} MB")
-    print(f"  shared with uv's cache     {found.shared / megabytes:8,.0f} MB")
-    print(f"  with a filled cache        {(found.total - found.shared) / megabytes:8,.0f} MB")
+    print(f"environments and uv          {usage.total / megabytes:8,.0f} MB")
+    print(f"  shared with uv's cache     {usage.shared / megabytes:8,.0f} MB")
+    print(f"  with a filled cache        {(usage.total - usage.shared) / megabytes:8,.0f} MB")
     print(f"required free disk           {NEEDED_BYTES / megabytes:8,.0f} MB")
 
 

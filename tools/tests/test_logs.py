@@ -76,8 +76,8 @@ def test_options_follow_by_default() -> None:
     assert LogOptions.from_environment({}) == LogOptions("", "", follow=True)
     # make exports options that aren't given as empty variables.
     assert LogOptions.from_environment({"FOLLOW": ""}).follow
-    given = {"FUNCTION": "AccessFunction", "TRACE": "r1", "FOLLOW": "0"}
-    assert LogOptions.from_environment(given) == LogOptions("AccessFunction", "r1", follow=False)
+    options = {"FUNCTION": "AccessFunction", "TRACE": "r1", "FOLLOW": "0"}
+    assert LogOptions.from_environment(options) == LogOptions("AccessFunction", "r1", follow=False)
 
 
 def test_command_without_a_running_system_is_refused(

@@ -38,12 +38,12 @@ class Execution:
     def correlation_id(self) -> str:
         """The ID of the causing request: CloudFront's, or S3's for an upload."""
         try:
-            given = json.loads(self.read_input())
+            input_document = json.loads(self.read_input())
         except ValueError:
             return ""
-        if not isinstance(given, dict):
+        if not isinstance(input_document, dict):
             return ""
-        return str(given.get("correlationId") or given.get("request-id") or "")
+        return str(input_document.get("correlationId") or input_document.get("request-id") or "")
 
 
 @dataclass
@@ -88,8 +88,8 @@ class Evidence:
     @cached_property
     def executions(self) -> list[Execution]:
         """The executions of the Standard state machines, the oldest first."""
-        found = [it for machine in ("account", "import") for it in self._executions(machine)]
-        return sorted(found, key=lambda it: it.start_ms)
+        executions = [it for machine in ("account", "import") for it in self._executions(machine)]
+        return sorted(executions, key=lambda it: it.start_ms)
 
     def _executions(self, machine: str) -> Iterator[Execution]:
         name = f"meridian-{self.stage}-{machine}"
@@ -97,15 +97,17 @@ class Evidence:
         arns = [it["stateMachineArn"] for page in pages for it in page["stateMachines"]]
         for arn in (it for it in arns if it.endswith(f":{name}")):
             listed = self.states.get_paginator("list_executions").paginate(stateMachineArn=arn)
-            for found in (it for page in listed for it in page["executions"]):
+            for listed_execution in (it for page in listed for it in page["executions"]):
                 yield Execution(
                     machine,
-                    str(found["executionArn"]),
-                    str(found["name"]),
-                    str(found["status"]),
-                    epoch_ms(found["startDate"]),
-                    epoch_ms(found["stopDate"]) if found.get("stopDate") else None,
-                    partial(self._input, str(found["executionArn"])),
+                    str(listed_execution["executionArn"]),
+                    str(listed_execution["name"]),
+                    str(listed_execution["status"]),
+                    epoch_ms(listed_execution["startDate"]),
+                    epoch_ms(listed_execution["stopDate"])
+                    if listed_execution.get("stopDate")
+                    else None,
+                    partial(self._input, str(listed_execution["executionArn"])),
                 )
 
     def _input(self, arn: str) -> str:
@@ -115,10 +117,10 @@ class Evidence:
         self, since_ms: float, until_ms: float | None = None
     ) -> Iterator[Execution]:
         """Yield the account workflow's executions that started between two times."""
-        for it in self.executions:
-            before_end = until_ms is None or it.start_ms <= until_ms
-            if it.machine == "account" and it.start_ms >= since_ms and before_end:
-                yield it
+        for execution in self.executions:
+            before_end = until_ms is None or execution.start_ms <= until_ms
+            if execution.machine == "account" and execution.start_ms >= since_ms and before_end:
+                yield execution
 
     def event_rows(self, column: str, value: str) -> list[Row]:
         """Return the rows of the events table whose column has this value, at most 1,000."""
@@ -141,8 +143,8 @@ class Evidence:
                     f"SELECT {', '.join(names)} FROM {table} "  # noqa: S608 - fixed names
                     f"WHERE {condition} ORDER BY filename, record_index LIMIT 1000"
                 )
-                found = connection.execute(statement, {"value": value}).fetchall()
-            rows += [dict(zip(names, row, strict=True)) for row in found]
+                fetched_rows = connection.execute(statement, {"value": value}).fetchall()
+            rows += [dict(zip(names, row, strict=True)) for row in fetched_rows]
         return rows
 
 

@@ -20,13 +20,13 @@ type Lookup = Callable[[Evidence, str], list[str]]
 
 def trees(evidence: Evidence, wanted: str) -> list[Span]:
     """Return the trees of the requests that an ID belongs to; none for an unknown ID."""
-    found = []
+    request_trees = []
     for request_id in correlation_ids(evidence, wanted):
         tree = tree_of(evidence, request_id)
         if tree is not None:
-            found.append(tree)
-    if found:
-        return found
+            request_trees.append(tree)
+    if request_trees:
+        return request_trees
     invocation = evidence.invocation_by_id(wanted)
     return [] if invocation is None else [paths.log_only_tree(invocation)]
 
@@ -43,9 +43,9 @@ def tree_of(evidence: Evidence, request_id: str) -> Span | None:
 def correlation_ids(evidence: Evidence, wanted: str) -> list[str]:
     """Return the CloudFront or S3 request IDs that an ID belongs to, without repetitions."""
     for lookup in _LOOKUPS:
-        found = [_without_row(evidence, it) for it in lookup(evidence, wanted) if it]
-        if found:
-            return list(dict.fromkeys(found))
+        request_ids = [_without_row(evidence, it) for it in lookup(evidence, wanted) if it]
+        if request_ids:
+            return list(dict.fromkeys(request_ids))
     return []
 
 

@@ -81,8 +81,8 @@ def _integration(evidence: Evidence, request_id: str, entry: LogLine) -> Sequenc
 
 def api_entry(evidence: Evidence, request_id: str) -> LogLine | None:
     """Return the API's access log entry with API Gateway's request ID."""
-    found = (it for it in evidence.lines if "integrationLatency" in it.fields)
-    return next((it for it in found if it.request_id == request_id), None)
+    entries = (it for it in evidence.lines if "integrationLatency" in it.fields)
+    return next((it for it in entries if it.request_id == request_id), None)
 
 
 def _number(value: Any) -> float:

@@ -25,10 +25,10 @@ def event_spans(evidence: Evidence, request_id: str) -> Sequence[Span]:
     ingest = evidence.invocation("EdgeIngestFunction", "request_id", request_id)
     if ingest is not None:
         span.start_ms = ingest.end_ms
-    found = _batches(evidence, shard, int(sequence), region)
-    if not found:
+    batches = _batches(evidence, shard, int(sequence), region)
+    if not batches:
         span.add(Span("no batch with this record yet: run the command again in a few seconds"))
-    for batch in found:
+    for batch in batches:
         inner = span.add(_batch_span(batch))
         function = evidence.invocation_by_id(str(batch.fields.get("request_id")))
         if function is not None:
@@ -131,9 +131,9 @@ def _object_spans(
 def _object_span(key: str, line: LogLine | None, rows: Sequence[Row]) -> Span:
     span = Span(f"lake object {key}", line.time_ms if line else None)
     for row in rows:
-        what = row.get("message_id") or row.get("op") or ""
+        row_name = row.get("message_id") or row.get("op") or ""
         reason = f" ({row['reason_code']})" if row.get("reason_code") else ""
-        span.add(Span(f"row {row['verdict']} {what}{reason}"))
+        span.add(Span(f"row {row['verdict']} {row_name}{reason}"))
     return span
 
 

@@ -85,8 +85,8 @@ def _states(history: Sequence[Any]) -> list[Span]:
         elif kind.endswith("StateExited") and states:
             states[-1].duration_ms = at_ms - (states[-1].start_ms or at_ms)
         elif kind in ("TaskFailed", "LambdaFunctionFailed", "TaskTimedOut") and states:
-            found = [it for key, it in event.items() if key.endswith("Details")]
-            details: dict[str, Any] = found[0] if found else {}
+            detail_fields = [it for key, it in event.items() if key.endswith("Details")]
+            details: dict[str, Any] = detail_fields[0] if detail_fields else {}
             states[-1].add(Span(f"failed: {details.get('error', kind)}", at_ms))
     return states
 

@@ -9,7 +9,7 @@ from aws_emulator.cloudfront import headers as h
 from aws_emulator.cloudfront.errors import FunctionResultError
 
 
-def checked_text(value: Any, what: str) -> str:
+def checked_text(value: Any, description: str) -> str:
     """Return a JSON string that UTF-8 can encode.
 
     `what` names the field in the message.
@@ -18,11 +18,11 @@ def checked_text(value: Any, what: str) -> str:
         FunctionResultError: The value isn't such a string.
     """
     if not isinstance(value, str):
-        raise FunctionResultError(f"{what} isn't a string.", code="NotAString")
+        raise FunctionResultError(f"{description} isn't a string.", code="NotAString")
     try:
         value.encode()
     except UnicodeEncodeError:
-        raise FunctionResultError(f"{what} isn't Unicode text.", code="NotAString") from None
+        raise FunctionResultError(f"{description} isn't Unicode text.", code="NotAString") from None
     return value
 
 

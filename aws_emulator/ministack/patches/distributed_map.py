@@ -35,26 +35,26 @@ def install(_settings: Settings, _control: ControlApi, _application: Any) -> Non
     def around_map(original: Callable[..., Any]) -> Callable[..., Any]:
         def run(
             state: dict[str, Any],
-            given: Any,
+            state_input: Any,
             effective: Any,
             iterator: Any,
             execution: Any,
             ctx: Any,
         ) -> Any:
             if service["_state_query_language"](state, ctx) != "JSONata":
-                return original(state, given, effective, iterator, execution, ctx)
+                return original(state, state_input, effective, iterator, execution, ctx)
             plain = {name: it for name, it in state.items() if name != "ItemSelector"}
             if "ItemReader" in plain:
                 plain["ItemReader"] = service["_apply_jsonata_template"](
-                    plain["ItemReader"], given, ctx
+                    plain["ItemReader"], state_input, ctx
                 )
-            token = _selector.set((state.get("ItemSelector"), given))
+            token = _selector.set((state.get("ItemSelector"), state_input))
             try:
-                results, _ = original(plain, given, effective, iterator, execution, ctx)
+                results, _ = original(plain, state_input, effective, iterator, execution, ctx)
             finally:
                 _selector.reset(token)
             output = service["_apply_jsonata_output"](
-                state, given, ctx, result=results, default=results
+                state, state_input, ctx, result=results, default=results
             )
             return output, service["_next_or_end"](state)
 
@@ -65,12 +65,12 @@ def install(_settings: Settings, _control: ControlApi, _application: Any) -> Non
             selected = _selector.get()
             if selected is None:
                 return original(states, start, item, execution, ctx)
-            selector, given = selected
+            selector, state_input = selected
             # A Parallel or Map state inside the child must not apply this selector.
             token = _selector.set(None)
             try:
                 if selector is not None:
-                    item = service["_apply_jsonata_template"](selector, given, ctx)
+                    item = service["_apply_jsonata_template"](selector, state_input, ctx)
                 return original(states, start, item, execution, ctx)
             finally:
                 _selector.reset(token)

@@ -66,15 +66,15 @@ def install(_settings: Settings, _control: ControlApi, _application: Any) -> Non
 
 def _error(data: dict[str, Any]) -> tuple[str, str] | None:
     """Return the error code and the message for a request that Step Functions refuses."""
-    name, given = data.get("name"), data.get("input") or "{}"
+    name, input_text = data.get("name"), data.get("input") or "{}"
     if name is not None and not state_machine_rules.is_valid_name(name):
         return "InvalidName", f"Invalid Name: '{name}'"
-    if not isinstance(given, str):
+    if not isinstance(input_text, str):
         return None  # MiniStack's own call, with data that was JSON
-    if len(given.encode()) > MAX_DATA_BYTES:
+    if len(input_text.encode()) > MAX_DATA_BYTES:
         return "InvalidExecutionInput", f"The input exceeds {MAX_DATA_BYTES} bytes."
     try:
-        json.loads(given)
+        json.loads(input_text)
     except ValueError as error:
         return "InvalidExecutionInput", f"Invalid State Machine Execution Input: '{error}'"
     return None

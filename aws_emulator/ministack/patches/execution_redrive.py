@@ -110,7 +110,7 @@ def _entered(execution: Record) -> list[Record]:
 
 def _start(service: Symbols, execution: Record, state: str, input_text: str) -> None:
     """Run the state machine from `state` on, under a temporary ARN."""
-    machines, arn, kept = (
+    machines, arn, original_input = (
         service["_state_machines"],
         execution["stateMachineArn"],
         execution["input"],
@@ -126,7 +126,7 @@ def _start(service: Symbols, execution: Record, state: str, input_text: str) -> 
         try:
             service["_run_execution"](execution["executionArn"])
         finally:
-            execution.update(stateMachineArn=arn, input=kept)
+            execution.update(stateMachineArn=arn, input=original_input)
             machines.pop(again, None)
 
     threading.Thread(target=contextvars.copy_context().run, args=(run,), daemon=True).start()

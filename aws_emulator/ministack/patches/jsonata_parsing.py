@@ -25,7 +25,7 @@ def install(_settings: Settings, _control: ControlApi, _application: Any) -> Non
     """Cache parsed expressions, and replace the clock of Timebox."""
     engine = Symbols("jsonata.jsonata", "Jsonata")["Jsonata"]
     parser_of_thread: Callable[[], Any] = engine.get_parser
-    kept: dict[tuple[Any, ...], Any] = {}
+    trees: dict[tuple[Any, ...], Any] = {}
 
     class CachingParser:
         """A parser with a cache. Evaluation only reads the tree, so threads may share it."""
@@ -33,12 +33,12 @@ def install(_settings: Settings, _control: ControlApi, _application: Any) -> Non
         dbg = False
 
         @staticmethod
-        def parse(*given: Any) -> Any:
-            tree = kept.get(given)
+        def parse(*expression: Any) -> Any:
+            tree = trees.get(expression)
             if tree is None:
-                tree = parser_of_thread().parse(*given)
-                if len(kept) < _MAX_PARSED:
-                    kept[given] = tree
+                tree = parser_of_thread().parse(*expression)
+                if len(trees) < _MAX_PARSED:
+                    trees[expression] = tree
             return tree
 
     engine.get_parser = staticmethod(lambda: CachingParser)
@@ -47,8 +47,8 @@ def install(_settings: Settings, _control: ControlApi, _application: Any) -> Non
     box, exceptions = clock["Timebox"], clock["jexception"]
     begin = box.__init__
 
-    def started(self: Any, *given: Any, **named: Any) -> None:
-        begin(self, *given, **named)
+    def started(self: Any, *arguments: Any, **named: Any) -> None:
+        begin(self, *arguments, **named)
         self.time, self.steps = None, 0
 
     def check(self: Any) -> None:

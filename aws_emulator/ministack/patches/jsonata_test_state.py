@@ -101,11 +101,11 @@ def _failed(
     inspection: Answer,
 ) -> Answer:
     failure = {"error": error.error, "cause": error.cause}
-    tried = int((data.get("stateConfiguration") or {}).get("retrierRetryCount") or 0)
+    retries = int((data.get("stateConfiguration") or {}).get("retrierRetryCount") or 0)
     retriers = state.get("Retry", [])
     retrier, index = service["_find_matching_retrier"](retriers, error.error, {})
-    if retrier is not None and tried < retrier.get("MaxAttempts", 3):
-        wait = retrier.get("IntervalSeconds", 1) * retrier.get("BackoffRate", 2.0) ** tried
+    if retrier is not None and retries < retrier.get("MaxAttempts", 3):
+        wait = retrier.get("IntervalSeconds", 1) * retrier.get("BackoffRate", 2.0) ** retries
         inspection["errorDetails"] = {
             "retryBackoffIntervalSeconds": int(min(wait, retrier.get("MaxDelaySeconds", wait))),
             "retryIndex": index,

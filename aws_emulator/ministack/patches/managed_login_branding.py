@@ -44,8 +44,8 @@ def _provisioner(service: Symbols) -> dict[str, Any]:
         pool = service["_user_pools"].get(props["UserPoolId"])
         if pool is None:
             raise ValueError(f"The user pool {props['UserPoolId']} does not exist.")
-        found: dict[str, str] = pool.setdefault(_STYLES, {})
-        return found
+        styles_by_client: dict[str, str] = pool.setdefault(_STYLES, {})
+        return styles_by_client
 
     def check(props: dict[str, Any]) -> None:
         if props.get("UseCognitoProvidedValues") and (props.get("Settings") or props.get("Assets")):
@@ -77,8 +77,8 @@ def _requiring_style(
 ) -> Callable[..., Response]:
     def authorize(method: str, path: str, headers: Any, query: dict[str, Any]) -> Response:
         status, answer_headers, body = original(method, path, headers, query)
-        given = query.get("client_id", "")
-        client_id = given[0] if isinstance(given, list) else given
+        requested_client = query.get("client_id", "")
+        client_id = requested_client[0] if isinstance(requested_client, list) else requested_client
         pool = service["_find_pool_by_client_id"](client_id)[1] or {}
         is_managed = 2 in (pool.get("_managed_login_versions") or {}).values()
         if status == 200 and is_managed and client_id not in pool.get(_STYLES, {}).values():

@@ -49,25 +49,25 @@ def install(_settings: Settings, _control: ControlApi, _application: Any) -> Non
         name = str(wanted.get("FunctionName")).rpartition(":function:")[2].partition(":")[0]
         function = service["_functions"].get(name)
         timeout_s = int(function["config"].get("Timeout", 3)) if function else 0
-        found = [*_invalid(wanted)]
+        problems = [*_invalid(wanted)]
         if visible_s is not None and visible_s < timeout_s:
-            found.append(
+            problems.append(
                 f"Queue visibility timeout: {visible_s} seconds is less than Function timeout: "
                 f"{timeout_s} seconds"
             )
-        return found
+        return problems
 
     def error(data: dict[str, Any]) -> tuple[str, str] | None:
-        found = errors(data)
-        if not found:
+        problems = errors(data)
+        if not problems:
             return None
-        return "InvalidParameterValueException", f"Invalid request provided: {found[0]}"
+        return "InvalidParameterValueException", f"Invalid request provided: {problems[0]}"
 
     def after(physical_id: str, props: dict[str, Any], _attributes: dict[str, Any]) -> None:
-        found = errors(props)
-        if found:
+        problems = errors(props)
+        if problems:
             service["_esms"].pop(physical_id, None)
-            raise ValueError(f"Invalid request provided: {found[0]}")
+            raise ValueError(f"Invalid request provided: {problems[0]}")
 
     refuse(service, "_create_esm", error)
     extend("AWS::Lambda::EventSourceMapping", after)

@@ -35,8 +35,8 @@ def install(_settings: Settings, _control: ControlApi, application: Application)
     service = Symbols("ministack.services.lambda_svc", "_invoke")
 
     def limited(original: Callable[..., Awaitable[Response]]) -> Callable[..., Awaitable[Response]]:
-        async def invoke(*given: Any, **named: Any) -> Response:
-            status, headers, body = await original(*given, **named)
+        async def invoke(*arguments: Any, **named: Any) -> Response:
+            status, headers, body = await original(*arguments, **named)
             size = len(body) if isinstance(body, bytes | str) else 0
             if size <= MAX_SYNCHRONOUS_BYTES:
                 return status, headers, body

@@ -28,9 +28,9 @@ def install(_settings: Settings, _control: ControlApi, _application: Any) -> Non
     execution_error = service["_ExecutionError"]
 
     def wrapper(original: Callable[[str, Any], Any]) -> Callable[[str, Any], Any]:
-        def start(resource: str, given: Any) -> Any:
+        def start(resource: str, parameters: Any) -> Any:
             try:
-                return original(resource, given)
+                return original(resource, parameters)
             except execution_error as error:
                 raise execution_error(_named(error.error), error.cause) from error
 

@@ -54,5 +54,7 @@ def _error(data: dict[str, Any]) -> tuple[str, str] | None:
         definition = json.loads(text)
     except ValueError as error:
         return "InvalidDefinition", f"Invalid State Machine Definition: '{error}'"
-    found = next(state_machine_rules.problems(definition), None)
-    return ("InvalidDefinition", f"Invalid State Machine Definition: '{found}'") if found else None
+    problem = next(state_machine_rules.problems(definition), None)
+    return (
+        ("InvalidDefinition", f"Invalid State Machine Definition: '{problem}'") if problem else None
+    )

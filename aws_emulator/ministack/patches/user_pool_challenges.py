@@ -117,8 +117,10 @@ class _Authentication:
         if "UserPoolId" in data:
             pool: dict[str, Any] | None = self._service["_user_pools"].get(data["UserPoolId"])
             return pool if pool and data.get("ClientId") in pool["_clients"] else None
-        found: dict[str, Any] | None = self._service["_pool_for_client"](data.get("ClientId"))[0]
-        return found
+        client_pool: dict[str, Any] | None = self._service["_pool_for_client"](
+            data.get("ClientId")
+        )[0]
+        return client_pool
 
     def _start(self, pool: dict[str, Any], data: dict[str, Any]) -> Response:
         parameters = data.get("AuthParameters") or {}
@@ -156,7 +158,7 @@ class _Authentication:
         return [name for name in factors if can.get(name, False)]
 
     def _choose(
-        self, pool: dict[str, Any], session: _Session, name: str, given: dict[str, str]
+        self, pool: dict[str, Any], session: _Session, name: str, responses: dict[str, str]
     ) -> Response:
         if name not in ("PASSWORD", "EMAIL_OTP"):
             return self._error("InvalidParameterException", _UNSUPPORTED.format(name=name))
@@ -166,8 +168,8 @@ class _Authentication:
             )
         session.challenge = name
         if name == "PASSWORD":
-            if "PASSWORD" in given:
-                return self._check_password(pool, session, given["PASSWORD"])
+            if "PASSWORD" in responses:
+                return self._check_password(pool, session, responses["PASSWORD"])
             return self._answer(session)
         session.code = send_code(self._service, pool, session.username)
         return self._answer(
@@ -194,14 +196,14 @@ class _Authentication:
             if time.monotonic() >= session.ends:
                 message = "Invalid session for the user, session is expired."
                 return self._error("NotAuthorizedException", message)
-            given = data.get("ChallengeResponses") or {}
+            responses = data.get("ChallengeResponses") or {}
             if name == "NEW_PASSWORD_REQUIRED":
                 return self._set_password(original, pool, session, token, data)
             if name == "SELECT_CHALLENGE":
-                return self._choose(pool, session, given.get("ANSWER", ""), given)
+                return self._choose(pool, session, responses.get("ANSWER", ""), responses)
             if name == "PASSWORD":
-                return self._check_password(pool, session, given.get("PASSWORD", ""))
-            return self._check_code(pool, session, token, given.get("EMAIL_OTP_CODE", ""))
+                return self._check_password(pool, session, responses.get("PASSWORD", ""))
+            return self._check_code(pool, session, token, responses.get("EMAIL_OTP_CODE", ""))
 
         return respond
 
@@ -233,12 +235,12 @@ class _Authentication:
         token: str,
         data: dict[str, Any],
     ) -> Response:
-        given = data.get("ChallengeResponses") or {}
-        user = self._service["_resolve_user"](pool, given.get("USERNAME"))[0]
+        responses = data.get("ChallengeResponses") or {}
+        user = self._service["_resolve_user"](pool, responses.get("USERNAME"))[0]
         if user is None or user["Username"] != session.username:
             return self._error("NotAuthorizedException", "Invalid session for the user.")
         refused: Response | None = self._service["_validate_password"](
-            pool, given.get("NEW_PASSWORD", "")
+            pool, responses.get("NEW_PASSWORD", "")
         )
         if refused:
             self._sessions[token] = session
@@ -287,8 +289,8 @@ class _Authentication:
 
 
 def _challenge(body: bytes) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(body)
-    return {"ChallengeParameters": found["ChallengeParameters"]}
+    challenge: dict[str, Any] = json.loads(body)
+    return {"ChallengeParameters": challenge["ChallengeParameters"]}
 
 
 def _can_receive(user: dict[str, Any]) -> bool:

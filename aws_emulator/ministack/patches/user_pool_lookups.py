@@ -26,10 +26,10 @@ def install(_settings: Settings, _control: ControlApi, _application: Any) -> Non
     indexes: dict[str, Index] = {}
 
     def noticed(original: Callable[..., Any]) -> Callable[..., Any]:
-        def change(*given: Any) -> Any:
+        def change(*arguments: Any) -> Any:
             for index in indexes.values():
                 index.stale = True
-            return original(*given)
+            return original(*arguments)
 
         return change
 

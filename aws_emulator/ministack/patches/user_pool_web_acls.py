@@ -117,19 +117,21 @@ def _matches(statement: Statement, target: str) -> bool:
     Raises:
         ValueError: The statement depends on another part of the request.
     """
-    ((kind, it),) = statement.items()
+    ((kind, condition),) = statement.items()
     match kind:
         case "AndStatement":
-            return False not in _each_matches(it["Statements"], target)
+            return False not in _each_matches(condition["Statements"], target)
         case "OrStatement":
-            return True in _each_matches(it["Statements"], target)
+            return True in _each_matches(condition["Statements"], target)
         case "NotStatement":
-            return not _matches(it["Statement"], target)
-        case "RegexMatchStatement" if _is_target(it):
-            return re.search(it["RegexString"], _transformed(it, target)) is not None
-        case "ByteMatchStatement" if _is_target(it):
+            return not _matches(condition["Statement"], target)
+        case "RegexMatchStatement" if _is_target(condition):
+            return re.search(condition["RegexString"], _transformed(condition, target)) is not None
+        case "ByteMatchStatement" if _is_target(condition):
             return _compare(
-                it["PositionalConstraint"], it["SearchString"], _transformed(it, target)
+                condition["PositionalConstraint"],
+                condition["SearchString"],
+                _transformed(condition, target),
             )
     raise ValueError(
         f"The emulator can't apply {kind} to a user pool: it inspects the header x-amz-target only."

@@ -217,10 +217,10 @@ def deploy(aws: str, live_port: int) -> tuple[str, str]:
             "OriginAccessControlOriginType": "s3",
         }
     )["OriginAccessControl"]["Id"]
-    made = cloudfront.create_distribution(
+    distribution = cloudfront.create_distribution(
         DistributionConfig=configuration(
             viewer, origin, control, live_port, deploy_api(aws, viewer)
         )
     )["Distribution"]
-    allow_distribution(aws, BUCKET, made["ARN"])
-    return made["Id"], made["ARN"]
+    allow_distribution(aws, BUCKET, distribution["ARN"])
+    return distribution["Id"], distribution["ARN"]

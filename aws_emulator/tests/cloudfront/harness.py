@@ -120,7 +120,7 @@ def deploy_function(aws: str, name: str, **settings: Any) -> str:
     iam, functions = client(aws, "iam"), client(aws, "lambda")
     with suppress(iam.exceptions.EntityAlreadyExistsException):
         iam.create_role(RoleName="edge", AssumeRolePolicyDocument=json.dumps(EDGE_ROLE))
-    found = functions.create_function(
+    function = functions.create_function(
         FunctionName=name,
         Runtime="python3.13",
         Handler="probe.lambda_handler",
@@ -129,7 +129,7 @@ def deploy_function(aws: str, name: str, **settings: Any) -> str:
         Publish=True,
         **{"Timeout": 5, "MemorySize": 128, **settings},
     )
-    return f"{found['FunctionArn'].removesuffix(':1')}:1"
+    return f"{function['FunctionArn'].removesuffix(':1')}:1"
 
 
 @contextmanager

@@ -32,8 +32,8 @@ def _deny(_: Json, __: Json) -> Json:
 
 
 def _cache(_: Json, __: Json) -> Json:
-    made = f"{os.getpid()} {time.time()}"
-    return _response(200, made, {"cache-control": [{"value": "max-age=60"}]})
+    stamp = f"{os.getpid()} {time.time()}"
+    return _response(200, stamp, {"cache-control": [{"value": "max-age=60"}]})
 
 
 def _size(_: Json, query: Json) -> Json:

@@ -58,7 +58,7 @@ def send(
         "state": held,
     }
     parts = [b""] if body is None else list(body)
-    found = Received()
+    received = Received()
 
     async def receive() -> dict[str, Any]:
         if not parts:
@@ -68,18 +68,18 @@ def send(
 
     async def reply(message: Any) -> None:
         if message["type"] == "http.response.start":
-            found.status = message["status"]
-            found.headers = {k.decode().lower(): v.decode() for k, v in message["headers"]}
+            received.status = message["status"]
+            received.headers = {k.decode().lower(): v.decode() for k, v in message["headers"]}
             return
-        found.body += message.get("body", b"")
-        found.complete = not message.get("more_body", False)
-        if gone_after is not None and len(found.body) >= gone_after:
+        received.body += message.get("body", b"")
+        received.complete = not message.get("more_body", False)
+        if gone_after is not None and len(received.body) >= gone_after:
             held["gone"] = True
 
     access = AccessLog(log)
     asyncio.run(App(edge, access)(scope, receive, reply))
     access.close()
-    return found
+    return received
 
 
 @pytest.fixture
@@ -101,8 +101,8 @@ def test_app_serves_and_logs_request(edge: EdgeLocation, log: Path) -> None:
         (b"Authorization", b"Bearer secret-token"),
         (b"X-Local-Viewer-Address", b"203.0.113.9"),
     ]
-    found = send(edge, b"/a?q=secret-query", log=log, pairs=pairs)
-    assert (found.status, found.body, found.complete) == (200, b"ab", True)
+    received = send(edge, b"/a?q=secret-query", log=log, pairs=pairs)
+    assert (received.status, received.body, received.complete) == (200, b"ab", True)
     (line,) = log.read_text().splitlines()
     for secret in ("secret", "203.0.113.9", "127.0.0.1"):
         assert secret not in line
@@ -114,7 +114,7 @@ def test_app_serves_and_logs_request(edge: EdgeLocation, log: Path) -> None:
         "bytes": 2,
         "x_cache": "Miss",
     }
-    assert written["id"] == found.headers["x-amz-cf-id"]
+    assert written["id"] == received.headers["x-amz-cf-id"]
     assert written["behavior"] == "*"
     assert written["ms"] >= 0
 
@@ -147,9 +147,9 @@ def test_post_to_invalidation_path_empties_cache(edge: EdgeLocation, log: Path) 
 def test_app_rejects_request_head_over_limit(
     edge: EdgeLocation, log: Path, length: int, status: int
 ) -> None:
-    found = send(edge, log=log, length=length)
-    assert found.status == status
-    assert found.headers.get("connection") == ("close" if status == 413 else None)
+    received = send(edge, log=log, length=length)
+    assert received.status == status
+    assert received.headers.get("connection") == ("close" if status == 413 else None)
 
 
 def test_request_head_limit_matches_quota() -> None:
@@ -162,8 +162,8 @@ def test_app_rejects_body_over_limit(
 ) -> None:
     # The application reads a body within the limit; CloudFront then rejects a GET with a body.
     half = b"x" * (length // 2)
-    found = send(edge, log=log, body=[half, half, b"x" * (length % 2)])
-    assert found.status == status
+    received = send(edge, log=log, body=[half, half, b"x" * (length % 2)])
+    assert received.status == status
 
 
 @pytest.mark.parametrize(
@@ -178,9 +178,9 @@ def test_app_rejects_body_over_limit(
 def test_app_returns_400_for_malformed_request(
     edge: EdgeLocation, log: Path, pairs: list[tuple[bytes, bytes]]
 ) -> None:
-    found = send(edge, log=log, pairs=pairs)
-    assert found.status == 400
-    assert found.headers["x-cache"] == "Error from cloudfront"
+    received = send(edge, log=log, pairs=pairs)
+    assert received.status == 400
+    assert received.headers["x-cache"] == "Error from cloudfront"
 
 
 @pytest.mark.parametrize(
@@ -230,17 +230,17 @@ def test_event_keeps_header_names_as_sent(log: Path) -> None:
 def test_app_ignores_request_when_viewer_disconnects_during_body(
     edge: EdgeLocation, log: Path
 ) -> None:
-    found = send(edge, log=log, body=[])
-    assert found.status == 0
+    received = send(edge, log=log, body=[])
+    assert received.status == 0
     assert log.read_text() == ""
 
 
 def test_app_stops_streaming_when_viewer_disconnects(log: Path) -> None:
     streamed = origin_response(200, b"a" * 10, b"b" * 10, b"c" * 10)
     edge = edge_location(distribution(), origins=FakeOrigins(site=[lambda: streamed]))
-    found = send(edge, log=log, gone_after=1)
-    assert found.body == b"a" * 10
-    assert not found.complete
+    received = send(edge, log=log, gone_after=1)
+    assert received.body == b"a" * 10
+    assert not received.complete
     assert json.loads(log.read_text())["aborted"] is True
     assert len(edge.store) == 0
 
@@ -258,6 +258,6 @@ def test_app_leaves_response_incomplete_when_origin_stops(
         distribution(),
         origins=FakeOrigins(site=[lambda: Broken(200, "", {}, None)]),
     )
-    found = send(edge, log=log)
-    assert (found.status, found.body, found.complete) == (200, b"half", False)
+    received = send(edge, log=log)
+    assert (received.status, received.body, received.complete) == (200, b"half", False)
     assert len(edge.store) == 0

@@ -34,23 +34,25 @@ pytestmark = INTEGRATION
 def test_managed_policies_equal_those_of_ministack(environment: Environment) -> None:
     cloudfront = environment.client("cloudfront")
     for policy_id, cache in managed_policies.CACHE_POLICIES.items():
-        found = cloudfront.get_cache_policy(Id=policy_id)["CachePolicy"]["CachePolicyConfig"]
-        assert parse_cache_policy(policy_id, found) == cache
+        policy = cloudfront.get_cache_policy(Id=policy_id)["CachePolicy"]["CachePolicyConfig"]
+        assert parse_cache_policy(policy_id, policy) == cache
     for policy_id, request in managed_policies.ORIGIN_REQUEST_POLICIES.items():
         config = cloudfront.get_origin_request_policy(Id=policy_id)["OriginRequestPolicy"]
         parsed = parse_origin_request_policy(policy_id, config["OriginRequestPolicyConfig"])
         assert parsed == request
     for policy_id, response in managed_policies.RESPONSE_HEADERS_POLICIES.items():
         config = cloudfront.get_response_headers_policy(Id=policy_id)["ResponseHeadersPolicy"]
-        made = parse_response_headers_policy(policy_id, config["ResponseHeadersPolicyConfig"])
-        assert made.cors == response.cors
-        assert set(made.added) == set(response.added)
+        parsed_policy = parse_response_headers_policy(
+            policy_id, config["ResponseHeadersPolicyConfig"]
+        )
+        assert parsed_policy.cors == response.cors
+        assert set(parsed_policy.added) == set(response.added)
 
 
 def test_new_deployment_is_served(environment: Environment, web: httpx.Client) -> None:
     cloudfront = environment.client("cloudfront")
-    found = cloudfront.get_distribution_config(Id=environment.distribution)
-    config = found["DistributionConfig"]
+    distribution_config = cloudfront.get_distribution_config(Id=environment.distribution)
+    config = distribution_config["DistributionConfig"]
 
     def serves(key: str) -> bool:
         return web.get("/").content == PAGES[key]

@@ -55,13 +55,13 @@ NO_FORWARDING = {"QueryString": False, "Cookies": {"Forward": "none"}}
 
 def build(**changes: Any) -> Distribution:
     config = {**configuration(VIEWER, ORIGIN, "control", 8000), **changes}
-    found = {
+    entries_by_id = {
         "Id": "E1",
         "ARN": "arn:aws:cloudfront::000000000000:distribution/E1",
         "DomainName": "d.cloudfront.net",
         "DistributionConfig": config,
     }
-    return parse_distribution(found, FakeLookup())
+    return parse_distribution(entries_by_id, FakeLookup())
 
 
 def default(**changes: Any) -> dict[str, Any]:

@@ -96,9 +96,9 @@ def test_origin_request_function_changes_origin() -> None:
 def test_edge_location_invokes_four_functions_in_order() -> None:
     def mark(cf: dict[str, Any]) -> Any:
         name = f"x-{cf['config']['eventType']}"
-        found = unchanged(cf)
-        found["headers"][name] = [{"value": "seen"}]
-        return found
+        result_fields = unchanged(cf)
+        result_fields["headers"][name] = [{"value": "seen"}]
+        return result_fields
 
     functions = FakeFunctions(
         viewer_request=mark, origin_request=mark, origin_response=mark, viewer_response=mark

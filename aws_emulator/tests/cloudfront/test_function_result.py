@@ -50,8 +50,8 @@ def shown(
             "POST", "/a", "b=c", h.collect([("Host", "x"), ("Content-Length", "2")]), b"hi"
         )
     event = request_event(DISTRIBUTION, association, "id", request, Viewer("192.0.2.1"), origin)
-    found: dict[str, Any] = event["Records"][0]["cf"]["request"]
-    return found
+    request_fields: dict[str, Any] = event["Records"][0]["cf"]["request"]
+    return request_fields
 
 
 def check(result: Any, sent: dict[str, Any] | None = None) -> GeneratedResponse | ModifiedRequest:

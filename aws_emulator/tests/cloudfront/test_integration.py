@@ -161,10 +161,10 @@ def test_request_over_limits_is_rejected(web: httpx.Client) -> None:
 def test_generated_response_is_cached_by_policy(
     web: httpx.Client,
 ) -> None:
-    made = web.get("/kept/x?do=cache")
-    kept = web.get("/kept/x?do=cache")
-    assert kept.text == made.text
-    assert kept.headers["x-cache"] == "Hit from cloudfront"
+    first = web.get("/kept/x?do=cache")
+    second = web.get("/kept/x?do=cache")
+    assert second.text == first.text
+    assert second.headers["x-cache"] == "Hit from cloudfront"
     assert web.get("/origin/x?do=cache").text != web.get("/origin/x?do=cache").text
 
 

@@ -111,13 +111,13 @@ def test_all_headers_are_forwarded_and_nothing_is_cached() -> None:
 def test_cookies_are_forwarded_and_cached_by_preference(
     cookies: dict[str, Any], expected: str | None, results: list[str]
 ) -> None:
-    sent, found = exchange(
+    sent, cache_results = exchange(
         parse(cookies=cookies),
         {"cookie": "a=1; sess_1=1; b=1"},
         {"cookie": "a=2; sess_1=1; b=1"},
         {"cookie": "a=1; sess_1=2; b=1"},
     )
-    assert found == results
+    assert cache_results == results
     assert h.joined(sent[0].headers, "cookie") == expected
 
 
@@ -134,10 +134,10 @@ def test_cookies_are_forwarded_and_cached_by_preference(
 def test_query_strings_are_forwarded_and_cached_by_keys(
     values: dict[str, Any], forwarded_query: str, results: list[str]
 ) -> None:
-    sent, found = exchange(
+    sent, cache_results = exchange(
         parse(**values), {"query": "a=1&b=1"}, {"query": "a=2&b=1"}, {"query": "a=1&b=2"}
     )
-    assert found == results
+    assert cache_results == results
     assert sent[0].query == forwarded_query
 
 
@@ -153,8 +153,10 @@ def test_compression_normalises_accept_encoding_unless_it_is_listed(
     headers: list[str], compress: bool, forwarded_encoding: str | None, results: list[str]
 ) -> None:
     behavior = parse(headers=headers, settings={"Compress": compress})
-    sent, found = exchange(behavior, {"accept_encoding": "gzip, br"}, {"accept_encoding": "gzip"})
-    assert found == results
+    sent, cache_results = exchange(
+        behavior, {"accept_encoding": "gzip, br"}, {"accept_encoding": "gzip"}
+    )
+    assert cache_results == results
     assert h.joined(sent[0].headers, "accept-encoding") == forwarded_encoding
 
 

@@ -64,10 +64,10 @@ class FakePool:
             return FakeResponse(404 if missing else 200, self._policy or b"<Error/>")
         named = {name.lower(): value for name, value in headers}
         self.sent.append((address, method, target, named, body))
-        given = self._responses.pop(0)
-        if isinstance(given, Exception):
-            raise given
-        return given
+        response = self._responses.pop(0)
+        if isinstance(response, Exception):
+            raise response
+        return response
 
 
 def request(uri: str = "/a.html", method: str = "GET", query: str = "", **headers: str) -> Request:

@@ -30,12 +30,12 @@ def rows(title: str) -> dict[str, tuple[str, str, str]]:
 
 def literals() -> set[str]:
     """Return the string literals of the modules that parse the configuration."""
-    found: set[str] = set()
+    names: set[str] = set()
     for path in (PACKAGE / "distribution").glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
-                found.add(node.value)
-    return found
+                names.add(node.value)
+    return names
 
 
 @pytest.mark.parametrize("shape", SHAPES)

@@ -38,8 +38,8 @@ def test_unchanged_origin_is_same_object() -> None:
 
 
 def test_changed_bucket_keeps_access_control() -> None:
-    made = parse(BUCKET, bucket(domainName="c.s3.eu-west-2.amazonaws.com", region="eu-west-2"))
-    assert (made.domain, made.region, made.signing_behavior) == (
+    parsed = parse(BUCKET, bucket(domainName="c.s3.eu-west-2.amazonaws.com", region="eu-west-2"))
+    assert (parsed.domain, parsed.region, parsed.signing_behavior) == (
         "c.s3.eu-west-2.amazonaws.com",
         "eu-west-2",
         "always",
@@ -47,17 +47,17 @@ def test_changed_bucket_keeps_access_control() -> None:
 
 
 def test_bucket_instead_of_custom_origin_has_no_access_control() -> None:
-    made = parse(CUSTOM, bucket())
-    assert (made.kind, made.signing_behavior) == ("s3", None)
+    parsed = parse(CUSTOM, bucket())
+    assert (parsed.kind, parsed.signing_behavior) == ("s3", None)
 
 
 def test_custom_origin_instead_of_bucket_has_defaults() -> None:
-    made = parse(BUCKET, {"custom": {"domainName": "api.example"}})
-    assert (made.kind, made.protocol, made.port, made.path) == ("custom", "https", 443, "")
+    parsed = parse(BUCKET, {"custom": {"domainName": "api.example"}})
+    assert (parsed.kind, parsed.protocol, parsed.port, parsed.path) == ("custom", "https", 443, "")
 
 
 def test_custom_origin_fields_are_applied() -> None:
-    made = parse(
+    parsed = parse(
         CUSTOM,
         custom(
             domainName="other.example",
@@ -70,7 +70,7 @@ def test_custom_origin_fields_are_applied() -> None:
             customHeaders={"x-new": [{"value": "1"}]},
         ),
     )
-    assert made == Origin(
+    assert parsed == Origin(
         "live",
         "custom",
         "other.example",

@@ -22,8 +22,8 @@ def poller_emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulat
 @pytest.fixture
 def deployment(poller_emulator: Emulator, tmp_path: Path) -> Iterator[Deployment]:
     """Create a function with its bucket; delete its mappings at the end."""
-    made = Deployment(poller_emulator, tmp_path / "state")
-    made.create_function()
-    yield made
-    for mapping in made.functions.list_event_source_mappings()["EventSourceMappings"]:
-        made.functions.delete_event_source_mapping(UUID=mapping["UUID"])
+    mapped = Deployment(poller_emulator, tmp_path / "state")
+    mapped.create_function()
+    yield mapped
+    for mapping in mapped.functions.list_event_source_mappings()["EventSourceMappings"]:
+        mapped.functions.delete_event_source_mapping(UUID=mapping["UUID"])

@@ -113,9 +113,9 @@ class Deployment:
 
     def map(self, source: str, **settings: Any) -> str:
         """Create a mapping from the source to the function; return its UUID."""
-        given = {"StartingPosition": "TRIM_HORIZON", "BatchSize": 10, **settings}
+        options = {"StartingPosition": "TRIM_HORIZON", "BatchSize": 10, **settings}
         created = self.functions.create_event_source_mapping(
-            EventSourceArn=source, FunctionName=self.name, **given
+            EventSourceArn=source, FunctionName=self.name, **options
         )
         return str(created["UUID"])
 

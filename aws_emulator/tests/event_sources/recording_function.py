@@ -79,6 +79,6 @@ def _meets(s3: Any, bucket: str) -> bool:
 def _still_fails(s3: Any, bucket: str, record: dict[str, Any]) -> bool:
     """Count a delivery of the record as an object; return whether this delivery fails."""
     prefix = f"deliveries/{record['n']}/"
-    found = s3.list_objects_v2(Bucket=bucket, Prefix=prefix)["KeyCount"]
+    count = s3.list_objects_v2(Bucket=bucket, Prefix=prefix)["KeyCount"]
     s3.put_object(Bucket=bucket, Key=f"{prefix}{uuid.uuid4()}", Body=b"")
-    return "times" not in record or bool(found < record["times"])
+    return "times" not in record or bool(count < record["times"])

@@ -175,8 +175,8 @@ DOCUMENTS: Final = st.dictionaries(st.sampled_from("abc"), LEAVES | st.lists(LEA
 @given(DOCUMENTS, st.dictionaries(st.sampled_from("abc"), st.lists(RULES, min_size=1, max_size=3)))
 def test_more_alternatives_never_match_fewer_documents(document: Any, pattern: Any) -> None:
     for name, rules in pattern.items():
-        for kept in range(1, len(rules)):
-            if filters.matches({**pattern, name: rules[:kept]}, document):
+        for length in range(1, len(rules)):
+            if filters.matches({**pattern, name: rules[:length]}, document):
                 assert filters.matches(pattern, document)
 
 

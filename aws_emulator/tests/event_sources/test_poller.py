@@ -77,8 +77,8 @@ class PollerEnvironment:
         return read_status(self.state) or {"mappings": []}
 
     def mapping(self) -> dict[str, Any]:
-        found = self.status()["mappings"]
-        return found[0] if found else {"state": None, "delivered": 0, "shards": []}
+        status = self.status()["mappings"]
+        return status[0] if status else {"state": None, "delivered": 0, "shards": []}
 
     def until(self, holds: Callable[[dict[str, Any]], bool]) -> None:
         wait_until(lambda: holds(self.mapping()))
@@ -117,14 +117,14 @@ def test_enabled_mapping_is_polled_and_reported(environment: PollerEnvironment) 
         wait_until(lambda: drained(environment.status(), since=0, sources=[STREAM_ARN]))
         since = time.time()
         wait_until(lambda: drained(environment.status(), since=since, sources=[STREAM_ARN]))
-    found = environment.mapping()
-    assert (found["delivered"], found["discarded"], found["filtered"]) == (5, 0, 0)
-    assert found["shards"][0]["checkpoint"] == environment.sequence_numbers()[-1]
+    status = environment.mapping()
+    assert (status["delivered"], status["discarded"], status["filtered"]) == (5, 0, 0)
+    assert status["shards"][0]["checkpoint"] == environment.sequence_numbers()[-1]
 
 
 def test_restarted_poller_resumes_from_checkpoint(environment: PollerEnvironment) -> None:
     with environment.poller():
-        environment.until(lambda found: found["delivered"] == 5)
+        environment.until(lambda status: status["delivered"] == 5)
     environment.stream.by_id["shard-0"].records += kinesis_records([b"x"], first=10**56)
     with environment.poller():
         wait_until(lambda: len(environment.sequence_numbers()) == 6)
@@ -135,16 +135,16 @@ def test_recreated_mapping_starts_at_starting_position(
     environment: PollerEnvironment,
 ) -> None:
     with environment.poller():
-        environment.until(lambda found: found["delivered"] == 5)
+        environment.until(lambda status: status["delivered"] == 5)
         environment.backend.documents[:] = [document("u-2")]
-        environment.until(lambda found: found.get("uuid") == "u-2" and found["delivered"] == 5)
+        environment.until(lambda status: status.get("uuid") == "u-2" and status["delivered"] == 5)
     assert len(environment.sequence_numbers()) == 10
     assert CheckpointStore(environment.state / CHECKPOINT_FILE).mappings() == [f"{REGION}/u-2"]
 
 
 def test_reenabled_mapping_resumes_from_checkpoint(environment: PollerEnvironment) -> None:
     with environment.poller():
-        environment.until(lambda found: found["delivered"] == 5)
+        environment.until(lambda status: status["delivered"] == 5)
         environment.backend.documents[:] = [document(State="Disabled")]
         wait_until(lambda: environment.status()["mappings"] == [])
         environment.stream.by_id["shard-0"].records += kinesis_records([b"x"], first=10**56)
@@ -159,7 +159,7 @@ def test_updated_mapping_restarts_without_repeating_a_record(
     environment: PollerEnvironment,
 ) -> None:
     with environment.poller():
-        environment.until(lambda found: found["delivered"] == 5)
+        environment.until(lambda status: status["delivered"] == 5)
         environment.backend.documents[:] = [document(BatchSize=7)]
         wait_until(lambda: len(environment.events("mapping_start")) == 2)
         environment.stream.by_id["shard-0"].records += kinesis_records([b"x"] * 7, first=10**56)
@@ -175,7 +175,7 @@ def test_invalid_mapping_is_logged_once_and_others_run(environment: PollerEnviro
     assert [entry["reason"] for entry in environment.events("mapping_invalid")] == [
         "Mapping u-0: BatchSize must be from 1 to 10000, not 10001."
     ]
-    states = {found["uuid"]: found["state"] for found in environment.status()["mappings"]}
+    states = {status["uuid"]: status["state"] for status in environment.status()["mappings"]}
     assert states["u-0"] == "invalid"
 
 
@@ -183,7 +183,7 @@ def test_child_shards_are_found_and_read_after_parent(tmp_path: Path) -> None:
     parent = open_shard(kinesis_records([b"x"] * 20))
     environment = PollerEnvironment(tmp_path, parent)
     with environment.poller():
-        environment.until(lambda found: found["delivered"] == 20)
+        environment.until(lambda status: status["delivered"] == 20)
         for name, first in (("shard-1", 10**56), ("shard-2", 2 * 10**56)):
             environment.stream.by_id[name] = FakeShard(
                 ShardInfo(name, ("shard-0",)), kinesis_records([b"x"] * 3, first=first)
@@ -205,7 +205,7 @@ def test_mapping_at_latest_reads_only_later_records(tmp_path: Path) -> None:
     environment = PollerEnvironment(tmp_path, shard)
     environment.backend.documents[:] = [document(StartingPosition="LATEST")]
     with environment.poller():
-        environment.until(lambda found: any(s["caught_up_at"] for s in found["shards"]))
+        environment.until(lambda status: any(s["caught_up_at"] for s in status["shards"]))
     # No record was read, but the checkpoint's time covers records that arrive before the restart.
     new = kinesis_records([b"x"] * 2, first=10**56, arrived=time.time())
     shard.records += new
@@ -221,7 +221,7 @@ def test_mapping_at_latest_skips_shards_of_earlier_split(tmp_path: Path) -> None
     )
     environment.backend.documents[:] = [document(StartingPosition="LATEST")]
     with environment.poller():
-        environment.until(lambda found: any(s["caught_up_at"] for s in found["shards"]))
+        environment.until(lambda status: any(s["caught_up_at"] for s in status["shards"]))
         child.records += kinesis_records([b"x"], first=2 * 10**56, arrived=time.time())
         wait_until(lambda: len(environment.sequence_numbers()) == 1)
     assert environment.sequence_numbers() == [child.records[-1].sequence]
@@ -240,7 +240,7 @@ def test_mapping_at_timestamp_reads_records_since_then(tmp_path: Path) -> None:
 
 def test_recreated_stream_is_read_from_start(environment: PollerEnvironment) -> None:
     with environment.poller():
-        environment.until(lambda found: found["delivered"] == 5)
+        environment.until(lambda status: status["delivered"] == 5)
         gone = dict(environment.stream.by_id)
         environment.stream.by_id.clear()
         wait_until(lambda: len(environment.events("shard_end")) == 1)
@@ -254,7 +254,7 @@ def test_mappings_continue_when_region_returns_errors(
 ) -> None:
     monkeypatch.setattr(poller_module, "MAX_UNREACHABLE_S", 0.1)
     with environment.poller():
-        environment.until(lambda found: found["delivered"] == 5)
+        environment.until(lambda status: status["delivered"] == 5)
         environment.backend.error = ServiceError("ListEventSourceMappings failed: 503.")
         environment.stream.by_id["shard-0"].records += kinesis_records([b"x"], first=10**56)
         wait_until(lambda: len(environment.sequence_numbers()) == 6)
@@ -281,7 +281,7 @@ def test_poller_survives_short_outage(
 ) -> None:
     monkeypatch.setattr(poller_module, "MAX_UNREACHABLE_S", 60)
     with environment.poller():
-        environment.until(lambda found: found["delivered"] == 5)
+        environment.until(lambda status: status["delivered"] == 5)
         environment.backend.error = UnreachableError(
             "The endpoint did not respond: EndpointConnectionError."
         )
@@ -296,7 +296,7 @@ def test_failed_list_shards_is_retried_while_reading_continues(
     environment: PollerEnvironment, error: PollerError
 ) -> None:
     with environment.poller():
-        environment.until(lambda found: found["delivered"] == 5)
+        environment.until(lambda status: status["delivered"] == 5)
         environment.stream.list_error = error
         before = environment.stream.lists
         wait_until(lambda: environment.stream.lists > before + 2)

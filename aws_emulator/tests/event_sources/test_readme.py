@@ -68,12 +68,12 @@ def test_readme_marks_parsed_properties_as_supported_and_others_as_ignored() -> 
 
 
 def bounds() -> list[tuple[str, int, int]]:
-    found = []
+    marked_bounds = []
     for name, _, refused, _ in rows():
         if match := re.fullmatch(r"outside (-?[\d,]+) to ([\d,]+)", refused):
             low, high = (int(number.replace(",", "")) for number in match.groups())
-            found.append((name, low, high))
-    return found
+            marked_bounds.append((name, low, high))
+    return marked_bounds
 
 
 @pytest.mark.parametrize(("name", "low", "high"), bounds())

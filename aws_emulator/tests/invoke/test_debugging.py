@@ -66,11 +66,11 @@ def built(tmp_path: Path, source: Path) -> BuiltFunction:
 def test_package_has_source_dependencies_and_added_files(
     tmp_path: Path, source: Path, built: BuiltFunction
 ) -> None:
-    found = debug_package(built, source, tmp_path / "debug", {"settings.json": b"{}"})
-    assert (found.directory / "shop" / "orders.py").read_text() == HANDLER
-    assert (found.directory / "dependency.py").read_text() == "VALUE = 1\n"
-    assert (found.directory / "settings.json").read_bytes() == b"{}"
-    assert found.timeout_s > 3_600
+    package = debug_package(built, source, tmp_path / "debug", {"settings.json": b"{}"})
+    assert (package.directory / "shop" / "orders.py").read_text() == HANDLER
+    assert (package.directory / "dependency.py").read_text() == "VALUE = 1\n"
+    assert (package.directory / "settings.json").read_bytes() == b"{}"
+    assert package.timeout_s > 3_600
     again = debug_package(built, source, tmp_path / "debug")
     assert not (again.directory / "settings.json").exists()
     assert not list(source.rglob("settings.json"))
@@ -87,9 +87,9 @@ def session(
 ) -> Iterator[DebugSession]:
     function = debug_package(built, source, tmp_path / "debug", {"settings.json": b'{"unit": "m"}'})
     debugger = Debugger(LAMBDA_PYTHON, DEBUGPY, port)
-    found = DebugSession(function, Deployment.undeployed(function), debugger, print)
-    with found.start(tmp_path / "temporary"):
-        yield found
+    debug_session = DebugSession(function, Deployment.undeployed(function), debugger, print)
+    with debug_session.start(tmp_path / "temporary"):
+        yield debug_session
 
 
 def test_breakpoint_in_source_is_hit_and_invocation_returns(

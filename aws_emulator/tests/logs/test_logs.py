@@ -24,8 +24,8 @@ class FakeLogs:
 
     def filter_log_events(self, *, logGroupName: str, startTime: int, limit: int) -> dict[str, Any]:  # noqa: N803
         assert logGroupName == "/aws/lambda/app"
-        found = [it for it in self.events if it["timestamp"] >= startTime]
-        return {"events": sorted(found, key=lambda it: int(it["timestamp"]))[:limit]}
+        events = [it for it in self.events if it["timestamp"] >= startTime]
+        return {"events": sorted(events, key=lambda it: int(it["timestamp"]))[:limit]}
 
 
 def messages(reader: LogGroupReader | FileReader, now_ms: int = 0) -> list[str]:

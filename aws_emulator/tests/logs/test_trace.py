@@ -17,13 +17,13 @@ def function_lines(source: str, request_id: str, *texts: str, end_ms: int = 1_00
 def test_lines_are_grouped_by_invocation_with_time_and_duration() -> None:
     first = function_lines("Access", "r1", '{"message": "in", "correlation_id": "cf-1"}', "text")
     second = function_lines("Access", "r2", '{"message": "in"}', end_ms=900)
-    found = invocations_of([*first, *second])
-    assert [(it.request_id, it.start_ms, it.duration_ms) for it in found] == [
+    span_names = invocations_of([*first, *second])
+    assert [(it.request_id, it.start_ms, it.duration_ms) for it in span_names] == [
         ("r2", 650, 250),
         ("r1", 750, 250),
     ]
-    assert found[1].values("correlation_id") == {"cf-1"}
-    assert [line.message for line in found[1].lines] == ["in correlation_id=cf-1", "text"]
+    assert span_names[1].values("correlation_id") == {"cf-1"}
+    assert [line.message for line in span_names[1].lines] == ["in correlation_id=cf-1", "text"]
 
 
 def test_line_that_names_another_request_keeps_its_invocation() -> None:
@@ -33,8 +33,8 @@ def test_line_that_names_another_request_keeps_its_invocation() -> None:
 
 def test_running_invocation_has_no_duration() -> None:
     (line, _) = function_lines("Access", "r1", "text")
-    (found,) = invocations_of([line])
-    assert found == Invocation("Access", "r1", 1_000, None, (line,))
+    (span_names,) = invocations_of([line])
+    assert span_names == Invocation("Access", "r1", 1_000, None, (line,))
 
 
 def test_tree_shows_offsets_and_durations() -> None:
@@ -67,9 +67,9 @@ def test_tree_has_one_line_per_span_in_order(root: Span) -> None:
 
 @given(st.integers(0, 30), st.integers(1, 10))
 def test_summary_counts_omitted_spans(number: int, limit: int) -> None:
-    found = summarize([Span(str(i)) for i in range(number)], limit)
+    span_names = summarize([Span(str(i)) for i in range(number)], limit)
     if number <= limit:
-        assert [it.name for it in found] == [str(i) for i in range(number)]
+        assert [it.name for it in span_names] == [str(i) for i in range(number)]
     else:
-        assert len(found) == limit + 1
-        assert found[-1].name == f"and {number - limit} more"
+        assert len(span_names) == limit + 1
+        assert span_names[-1].name == f"and {number - limit} more"

@@ -84,8 +84,8 @@ def stage_access_logs(emulator: Emulator) -> None:
     for text in ("$context.requestId", "$context.requestId $context.status"):
         resources = _stage_template(name, {"DestinationArn": arn, "Format": text})
         api = emulator.deploy(resources, name)["Api"]
-        found = gateway.get_stage(restApiId=api, stageName="api")["accessLogSettings"]
-        assert found == {"destinationArn": arn, "format": text}
+        access_log_settings = gateway.get_stage(restApiId=api, stageName="api")["accessLogSettings"]
+        assert access_log_settings == {"destinationArn": arn, "format": text}
 
 
 def _stage_template(title: str, access_log: dict[str, str]) -> dict[str, Any]:
@@ -131,14 +131,14 @@ def service_roles(emulator: Emulator) -> None:
             }
         ),
     )
-    given = _assume(emulator, "apigateway.amazonaws.com", role)["Credentials"]
+    credentials = _assume(emulator, "apigateway.amazonaws.com", role)["Credentials"]
     sqs = boto3.client(
         "sqs",
         region_name=HOME,
         endpoint_url=emulator.endpoint,
-        aws_access_key_id=given["AccessKeyId"],
-        aws_secret_access_key=given["SecretAccessKey"],
-        aws_session_token=given["SessionToken"],
+        aws_access_key_id=credentials["AccessKeyId"],
+        aws_secret_access_key=credentials["SecretAccessKey"],
+        aws_session_token=credentials["SessionToken"],
     )
     assert sqs.send_message(QueueUrl=url, MessageBody="hello")["MessageId"]
     with pytest.raises(ClientError, match="AccessDenied"):

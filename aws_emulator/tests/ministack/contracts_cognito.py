@@ -136,10 +136,10 @@ def redeem(browser: httpx.Client, client: str) -> dict[str, Any]:
 def claims(text: str) -> dict[str, Any]:
     """Return a token's claims without verification."""
     payload = text.split(".")[1]
-    found: dict[str, Any] = json.loads(
+    document: dict[str, Any] = json.loads(
         base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4))
     )
-    return found
+    return document
 
 
 def user_pool_clients(emulator: Emulator) -> None:
@@ -204,7 +204,7 @@ def user_pool_lookups(emulator: Emulator) -> None:
         "UserPool"
     ]["Id"]
     for number in range(50):
-        made = users.admin_create_user(
+        created_user = users.admin_create_user(
             UserPoolId=full,
             Username=f"user-{number}@app.example",
             MessageAction="SUPPRESS",
@@ -220,10 +220,10 @@ def user_pool_lookups(emulator: Emulator) -> None:
     last = "user-49@app.example"
     changed = {"Name": "email", "Value": "renamed@app.example"}
     users.admin_update_user_attributes(
-        UserPoolId=full, Username=made["Username"], UserAttributes=[changed]
+        UserPoolId=full, Username=created_user["Username"], UserAttributes=[changed]
     )
-    found = users.admin_get_user(UserPoolId=full, Username="renamed@app.example")
-    assert found["Username"] == made["Username"]
+    renamed_user = users.admin_get_user(UserPoolId=full, Username="renamed@app.example")
+    assert renamed_user["Username"] == created_user["Username"]
     users.admin_delete_user(UserPoolId=full, Username="user-0@app.example")
     for gone in ("user-0@app.example", last):
         with pytest.raises(users.exceptions.UserNotFoundException):

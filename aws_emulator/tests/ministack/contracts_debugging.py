@@ -15,10 +15,10 @@ class _Debugged(BaseHTTPRequestHandler):
     """Answers as a debugged process: with its input, or with an error."""
 
     def do_POST(self) -> None:
-        given = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        failed = given["event"] == "fail"
+        forwarded = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        failed = forwarded["event"] == "fail"
         error = {"errorType": "KeyError", "errorMessage": "x"}
-        answer = {"body": error if failed else given, "error": failed, "log": "a line"}
+        answer = {"body": error if failed else forwarded, "error": failed, "log": "a line"}
         body = json.dumps(answer).encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
@@ -46,8 +46,8 @@ def debugged_functions(emulator: Emulator) -> None:
             assert invoke(emulator, qualified, {"n": 1})["event"] == {"n": 1}
         assert invoke(emulator, name, "fail")["errorType"] == "KeyError"
         group = f"/aws/lambda/{name}"
-        found = emulator.client("logs").filter_log_events(logGroupName=group)["events"]
-        assert "a line" in [event["message"] for event in found]
+        events = emulator.client("logs").filter_log_events(logGroupName=group)["events"]
+        assert "a line" in [event["message"] for event in events]
 
         assert emulator.local(f"debugged-functions?arn={arn}", "DELETE") == []
         assert invoke(emulator, name, {}) == "own"

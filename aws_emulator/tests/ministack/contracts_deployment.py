@@ -130,7 +130,7 @@ def nested_stack_rollback(emulator: Emulator) -> None:
     policy = {"Bucket": {"Fn::GetAtt": ["Bucket", "Nothing"]}, "PolicyDocument": {}}
     with pytest.raises(AssertionError, match="Nothing"):
         emulator.deploy(parent({"Type": "AWS::S3::BucketPolicy", "Properties": policy}), name)
-    buckets = {found["Name"] for found in emulator.client("s3").list_buckets()["Buckets"]}
+    buckets = {listed["Name"] for listed in emulator.client("s3").list_buckets()["Buckets"]}
     assert name not in buckets
     emulator.delete(name)
     emulator.deploy(parent(), name)

@@ -31,8 +31,8 @@ def execution_redrive(emulator: Emulator) -> None:
         },
     }
     definition = {"QueryLanguage": "JSONata", "StartAt": "Before", "States": states}
-    made = machine(json.dumps(definition), StateMachineName=name)
-    emulator.deploy(stack(Role=ROLE, Machine=made), name)
+    machine_arn = machine(json.dumps(definition), StateMachineName=name)
+    emulator.deploy(stack(Role=ROLE, Machine=machine_arn), name)
     machines = emulator.client("stepfunctions")
     started = machines.start_execution(stateMachineArn=f"{ARN}:{name}", input='{"n": 1}')[
         "executionArn"
@@ -54,8 +54,8 @@ def stopped_executions(emulator: Emulator) -> None:
         "Slow": {"Type": "Wait", "Seconds": 1, "Next": "After"},
         "After": {"Type": "Pass", "End": True},
     }
-    made = machine(json.dumps({"StartAt": "Slow", "States": states}), StateMachineName=name)
-    emulator.deploy(stack(Role=ROLE, Machine=made), name)
+    machine_arn = machine(json.dumps({"StartAt": "Slow", "States": states}), StateMachineName=name)
+    emulator.deploy(stack(Role=ROLE, Machine=machine_arn), name)
     machines = emulator.client("stepfunctions")
     started = machines.start_execution(stateMachineArn=f"{ARN}:{name}")["executionArn"]
     time.sleep(0.2)
@@ -84,8 +84,8 @@ def late_failures(emulator: Emulator) -> None:
         "End": True,
     }
     definition = {"QueryLanguage": "JSONata", "StartAt": "All", "States": {"All": slow}}
-    made = machine(json.dumps(definition), StateMachineName=name)
-    emulator.deploy(stack(Role=ROLE, Machine=made), name)
+    machine_arn = machine(json.dumps(definition), StateMachineName=name)
+    emulator.deploy(stack(Role=ROLE, Machine=machine_arn), name)
     machines = emulator.client("stepfunctions")
     started = machines.start_execution(stateMachineArn=f"{ARN}:{name}")["executionArn"]
     time.sleep(0.2)

@@ -171,12 +171,12 @@ def function_versions(emulator: Emulator) -> None:
 
     functions.update_function_code(FunctionName=name, ZipFile=package(index="# unpublished"))
     for version, body in (("1", code), ("2", code.replace("1", "2"))):
-        found = functions.get_function(FunctionName=name, Qualifier=version)
-        assert found["Configuration"]["Version"] == version
-        with urllib.request.urlopen(found["Code"]["Location"], timeout=10) as response:
+        version_details = functions.get_function(FunctionName=name, Qualifier=version)
+        assert version_details["Configuration"]["Version"] == version
+        with urllib.request.urlopen(version_details["Code"]["Location"], timeout=10) as response:
             content = response.read()
         digest = base64.b64encode(hashlib.sha256(content).digest()).decode()
-        assert digest == found["Configuration"]["CodeSha256"]
+        assert digest == version_details["Configuration"]["CodeSha256"]
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             assert archive.read("index.py").decode() == body
 

@@ -77,8 +77,8 @@ def global_tables(emulator: Emulator) -> None:
     home.put_item(TableName=name, Item={"id": {"S": "from home"}})
     london.put_item(TableName=name, Item={"id": {"S": "from London"}})
     for table in (home, london):
-        found = {item["id"]["S"] for item in table.scan(TableName=name)["Items"]}
-        assert found == {"from home", "from London"}
+        ids = {item["id"]["S"] for item in table.scan(TableName=name)["Items"]}
+        assert ids == {"from home", "from London"}
 
     emulator.delete(name)
     with pytest.raises(ClientError, match="not found"):
@@ -205,25 +205,32 @@ def event_source_mapping_properties(emulator: Emulator) -> None:
     metrics, functions = {"Metrics": ["EventCount"]}, emulator.client("lambda")
 
     def described() -> dict[str, Any]:
-        found = functions.list_event_source_mappings(FunctionName=name)["EventSourceMappings"]
-        first: dict[str, Any] = found[0]
+        mapping_properties = functions.list_event_source_mappings(FunctionName=name)[
+            "EventSourceMappings"
+        ]
+        first: dict[str, Any] = mapping_properties[0]
         return first
 
     tags = [{"Key": "stage", "Value": "test"}]
     emulator.deploy(
         template(TumblingWindowInSeconds=60, MetricsConfig=metrics, Tags=tags, Enabled=False), name
     )
-    found = described()
-    assert found.get("TumblingWindowInSeconds") == 60
-    assert (found["MetricsConfig"], found["State"]) == (metrics, "Disabled")
-    listed = functions.list_tags(Resource=found["EventSourceMappingArn"])["Tags"]
+    mapping_properties = described()
+    assert mapping_properties.get("TumblingWindowInSeconds") == 60
+    assert (mapping_properties["MetricsConfig"], mapping_properties["State"]) == (
+        metrics,
+        "Disabled",
+    )
+    listed = functions.list_tags(Resource=mapping_properties["EventSourceMappingArn"])["Tags"]
     assert listed == {"stage": "test"}
 
     emulator.deploy(template(), name)
-    found = described()
-    assert found["State"] == "Enabled"
-    assert found.keys() & {"TumblingWindowInSeconds", "MetricsConfig"} == set()
-    functions.update_event_source_mapping(UUID=found["UUID"], TumblingWindowInSeconds=30)
+    mapping_properties = described()
+    assert mapping_properties["State"] == "Enabled"
+    assert mapping_properties.keys() & {"TumblingWindowInSeconds", "MetricsConfig"} == set()
+    functions.update_event_source_mapping(
+        UUID=mapping_properties["UUID"], TumblingWindowInSeconds=30
+    )
     assert described()["TumblingWindowInSeconds"] == 30
 
 

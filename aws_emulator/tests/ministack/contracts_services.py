@@ -214,16 +214,16 @@ def _client_with_role(emulator: Emulator, service: str = "s3", region: str = "us
         PolicyName="all",
         PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [permissions]}),
     )
-    given = emulator.client("sts").assume_role(RoleArn=role, RoleSessionName="function")[
+    credentials = emulator.client("sts").assume_role(RoleArn=role, RoleSessionName="function")[
         "Credentials"
     ]
     return boto3.client(  # type: ignore[call-overload]  # any service, by name
         service,
         region_name=region,
         endpoint_url=emulator.endpoint,
-        aws_access_key_id=given["AccessKeyId"],
-        aws_secret_access_key=given["SecretAccessKey"],
-        aws_session_token=given["SessionToken"],
+        aws_access_key_id=credentials["AccessKeyId"],
+        aws_secret_access_key=credentials["SecretAccessKey"],
+        aws_session_token=credentials["SessionToken"],
         config=Config(
             retries={"total_max_attempts": 1}, read_timeout=0.5, s3={"addressing_style": "path"}
         ),

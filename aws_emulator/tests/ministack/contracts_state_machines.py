@@ -27,20 +27,20 @@ DEFINITION = json.dumps({"StartAt": "Done", "States": {"Done": {"Type": "Succeed
 
 
 def machine(definition: str, **properties: Any) -> dict[str, Any]:
-    given = {
+    arguments = {
         "DefinitionString": definition,
         "RoleArn": {"Fn::GetAtt": ["Role", "Arn"]},
         **properties,
     }
-    return {"Type": "AWS::StepFunctions::StateMachine", "Properties": given}
+    return {"Type": "AWS::StepFunctions::StateMachine", "Properties": arguments}
 
 
 def ended(emulator: Emulator, execution: str, timeout_s: float = 5) -> dict[str, Any]:
     machines = emulator.client("stepfunctions")
 
     def result() -> dict[str, Any] | None:
-        found: dict[str, Any] = machines.describe_execution(executionArn=execution)
-        return found if found["status"] != "RUNNING" else None
+        description: dict[str, Any] = machines.describe_execution(executionArn=execution)
+        return description if description["status"] != "RUNNING" else None
 
     return wait_until(result, f"the end of {execution}", timeout_s, interval_s=0.05)
 
@@ -129,8 +129,8 @@ def throttled_functions(emulator: Emulator) -> None:
         "End": True,
     }
     states = {"Call": task, "Caught": {"Type": "Pass", "Result": "caught", "End": True}}
-    made = machine(json.dumps({"StartAt": "Call", "States": states}), StateMachineName=name)
-    emulator.deploy(stack(Role=ROLE_OF_FUNCTIONS, Never=never, Machine=made), name)
+    machine_arn = machine(json.dumps({"StartAt": "Call", "States": states}), StateMachineName=name)
+    emulator.deploy(stack(Role=ROLE_OF_FUNCTIONS, Never=never, Machine=machine_arn), name)
     started = emulator.client("stepfunctions").start_execution(
         stateMachineArn=f"arn:aws:states:us-east-1:000000000000:stateMachine:{name}"
     )["executionArn"]
@@ -164,8 +164,8 @@ def distributed_map(emulator: Emulator) -> None:
         "End": True,
     }
     definition = {"QueryLanguage": "JSONata", "StartAt": "Rows", "States": {"Rows": rows}}
-    made = machine(json.dumps(definition), StateMachineName=name)
-    emulator.deploy(stack(Role=ROLE, Machine=made), name)
+    machine_arn = machine(json.dumps(definition), StateMachineName=name)
+    emulator.deploy(stack(Role=ROLE, Machine=machine_arn), name)
     started = emulator.client("stepfunctions").start_execution(
         stateMachineArn=f"arn:aws:states:us-east-1:000000000000:stateMachine:{name}",
         input=json.dumps({"bucket": bucket, "word": "w"}),
@@ -197,8 +197,10 @@ def delimited_items(emulator: Emulator) -> None:
         "End": True,
     }
     name = unique("items")
-    made = machine(json.dumps({"StartAt": "Rows", "States": {"Rows": rows}}), StateMachineName=name)
-    emulator.deploy(stack(Role=ROLE, Machine=made), name)
+    machine_arn = machine(
+        json.dumps({"StartAt": "Rows", "States": {"Rows": rows}}), StateMachineName=name
+    )
+    emulator.deploy(stack(Role=ROLE, Machine=machine_arn), name)
     started = emulator.client("stepfunctions").start_execution(
         stateMachineArn=f"arn:aws:states:us-east-1:000000000000:stateMachine:{name}"
     )["executionArn"]

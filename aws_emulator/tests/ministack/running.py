@@ -87,19 +87,24 @@ class Emulator:
         finally:
             counts.update(self.local("calls", "DELETE"))
 
-    def deploy(self, template: dict[str, Any], stack: str, region: str = HOME, **given: str) -> Any:
+    def deploy(
+        self, template: dict[str, Any], stack: str, region: str = HOME, **parameters: str
+    ) -> Any:
         """Create or update a stack and return its outputs.
 
         Raises AssertionError with the events' reasons if it fails.
         """
         cloudformation = self.client("cloudformation", region)
-        existing = {found["StackName"] for found in cloudformation.describe_stacks()["Stacks"]}
+        existing = {
+            stack_description["StackName"]
+            for stack_description in cloudformation.describe_stacks()["Stacks"]
+        }
         act = cloudformation.update_stack if stack in existing else cloudformation.create_stack
         act(
             StackName=stack,
             TemplateBody=json.dumps(template),
             Capabilities=["CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"],
-            Parameters=[{"ParameterKey": k, "ParameterValue": v} for k, v in given.items()],
+            Parameters=[{"ParameterKey": k, "ParameterValue": v} for k, v in parameters.items()],
         )
         return self._wait_for_outputs(stack, region)
 
@@ -107,10 +112,12 @@ class Emulator:
         cloudformation = self.client("cloudformation", region)
 
         def completed() -> dict[str, Any] | None:
-            found: dict[str, Any] = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
-            status = found["StackStatus"]
+            stack_description: dict[str, Any] = cloudformation.describe_stacks(StackName=stack)[
+                "Stacks"
+            ][0]
+            status = stack_description["StackStatus"]
             if status in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}:
-                return found
+                return stack_description
             if not status.endswith("_IN_PROGRESS"):
                 events = cloudformation.describe_stack_events(StackName=stack)["StackEvents"]
                 reasons = [e.get("ResourceStatusReason", "") for e in events]
@@ -127,7 +134,7 @@ class Emulator:
 
         def deleted() -> bool:
             stacks = cloudformation.describe_stacks()["Stacks"]
-            return stack not in {found["StackName"] for found in stacks}
+            return stack not in {stack_description["StackName"] for stack_description in stacks}
 
         wait_until(deleted, f"the deletion of {stack}", interval_s=0.05)
 

@@ -137,8 +137,8 @@ def test_cloudfront_api_returns_configuration_of_template(emulator: Emulator) ->
     }
     outputs = emulator.deploy(template, name)
     front = emulator.client("cloudfront")
-    found = front.get_distribution(Id=outputs["Id"])["Distribution"]
-    assert found["DomainName"] == outputs["DomainName"]
+    distribution = front.get_distribution(Id=outputs["Id"])["Distribution"]
+    assert distribution["DomainName"] == outputs["DomainName"]
 
     config = front.get_distribution_config(Id=outputs["Id"])["DistributionConfig"]
     assert config["DefaultRootObject"] == "index.html"
@@ -148,10 +148,10 @@ def test_cloudfront_api_returns_configuration_of_template(emulator: Emulator) ->
     group = config["OriginGroups"]["Items"][0]
     assert group["FailoverCriteria"]["StatusCodes"]["Items"] == [500, 503]
     assert [member["OriginId"] for member in group["Members"]["Items"]] == ["first", "second"]
-    for it in (config["DefaultCacheBehavior"], config["CacheBehaviors"]["Items"][0]):
-        assert it["CachePolicyId"] == outputs["Cache"]
-        assert it["OriginRequestPolicyId"] == outputs["Request"]
-        assert it["ResponseHeadersPolicyId"] == outputs["Headers"]
+    for cache_behavior in (config["DefaultCacheBehavior"], config["CacheBehaviors"]["Items"][0]):
+        assert cache_behavior["CachePolicyId"] == outputs["Cache"]
+        assert cache_behavior["OriginRequestPolicyId"] == outputs["Request"]
+        assert cache_behavior["ResponseHeadersPolicyId"] == outputs["Headers"]
     behavior_v1 = config["CacheBehaviors"]["Items"][0]
     assert behavior_v1["PathPattern"] == "/v1/*"
     assert set(behavior_v1["AllowedMethods"]["Items"]) == {"GET", "HEAD", "OPTIONS"}

@@ -20,8 +20,8 @@ def dropped(*templates: Path) -> dict[str, list[str]]:
         check=True,
         timeout=60,
     )
-    found: dict[str, list[str]] = json.loads(result.stdout)
-    return found
+    document: dict[str, list[str]] = json.loads(result.stdout)
+    return document
 
 
 def test_dropped_property_is_listed_and_applied_by_patch(

@@ -38,12 +38,12 @@ def test_package_is_unpacked_with_contents_and_modes(files: dict[str, tuple[byte
     with tempfile.TemporaryDirectory() as root:
         directory = Packages(Path(root), Path("/venv/bin/python")).directory(*_package(files))
         task = directory / "task"
-        found = {
+        contents = {
             str(path.relative_to(task)): (path.read_bytes(), path.stat().st_mode & 0o777)
             for path in task.rglob("*")
             if path.is_file()
         }
-        assert found == files
+        assert contents == files
         # The bootstrap is beside the package, not in it.
         assert {path.name for path in directory.iterdir()} == {"task", "bootstrap"}
 
@@ -52,10 +52,10 @@ def test_simultaneous_workers_share_one_directory(tmp_path: Path) -> None:
     packages = Packages(tmp_path, Path("/venv/bin/python"))
     digest, package = _package({"big.bin": (os.urandom(2_000_000), 0o644)})
     with ThreadPoolExecutor(8) as workers:
-        found = set(workers.map(lambda _: packages.directory(digest, package), range(8)))
-    assert len(found) == 1
+        contents = set(workers.map(lambda _: packages.directory(digest, package), range(8)))
+    assert len(contents) == 1
     # A known hash is not unpacked again.
-    assert packages.directory(digest, b"no zip") in found
+    assert packages.directory(digest, b"no zip") in contents
 
 
 def test_different_packages_have_different_directories(tmp_path: Path) -> None:
@@ -82,12 +82,12 @@ def test_package_is_unpacked_with_its_own_contents_after_another(
         packages = Packages(Path(root), Path("/venv/bin/python"))
         packages.directory(*_package(earlier))
         task = packages.directory(*_package(files)) / "task"
-        found = {
+        contents = {
             str(path.relative_to(task)): (path.read_bytes(), path.stat().st_mode & 0o777)
             for path in task.rglob("*")
             if path.is_file()
         }
-        assert found == files
+        assert contents == files
 
 
 def test_bootstrap_starts_runtime_interface_client(tmp_path: Path) -> None:

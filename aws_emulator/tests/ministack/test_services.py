@@ -82,12 +82,12 @@ def test_browser_signs_in_with_pkce(emulator: Emulator) -> None:
         by_id = {key["kid"]: jwt.PyJWK(key) for key in keys}
         for kind, audience in (("id_token", client), ("access_token", None)):
             key = by_id[jwt.get_unverified_header(tokens[kind])["kid"]]
-            found = jwt.decode(tokens[kind], key, ["RS256"], audience=audience, issuer=issuer)
-            assert found["cognito:groups"] == ["members"]
+            claims = jwt.decode(tokens[kind], key, ["RS256"], audience=audience, issuer=issuer)
+            assert claims["cognito:groups"] == ["members"]
             if kind == "id_token":
-                assert (found["nonce"], found["email"]) == ("n once", "user@app.example")
+                assert (claims["nonce"], claims["email"]) == ("n once", "user@app.example")
             else:
-                assert found["client_id"] == client
+                assert claims["client_id"] == client
 
 
 def test_sign_in_fails_for_wrong_redirect_uri_or_password(emulator: Emulator) -> None:

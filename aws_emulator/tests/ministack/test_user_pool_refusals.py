@@ -106,11 +106,11 @@ def test_cognito_refuses_self_service_without_its_scope(emulator: Emulator, oper
     _, client = user_pool_client(emulator)
     with httpx.Client(base_url=emulator.endpoint) as browser:
         token = redeem(browser, client)["access_token"]
-    given: dict[str, Any] = {"AccessToken": token}
+    arguments: dict[str, Any] = {"AccessToken": token}
     if operation == "update_user_attributes":
-        given["UserAttributes"] = [{"Name": "name", "Value": "x"}]
+        arguments["UserAttributes"] = [{"Name": "name", "Value": "x"}]
     with refused("NotAuthorizedException", "does not have required scopes"):
-        getattr(emulator.client("cognito-idp"), operation)(**given)
+        getattr(emulator.client("cognito-idp"), operation)(**arguments)
 
 
 def test_cognito_hides_unknown_users_of_client(pool: Pool) -> None:

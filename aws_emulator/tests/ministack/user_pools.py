@@ -35,9 +35,9 @@ def refused(code: str, message: str = "") -> Iterator[None]:
     try:
         yield
     except ClientError as error:
-        found = error.response["Error"]
-        assert found["Code"] == code, found
-        assert message in found["Message"]
+        error_details = error.response["Error"]
+        assert error_details["Code"] == code, error_details
+        assert message in error_details["Message"]
     else:
         raise AssertionError(f"The call was not refused with {code}.")
 
@@ -79,14 +79,14 @@ class Pool:
         outputs = emulator.deploy(template, unique("pool"))
         self.id, self.client = outputs["Pool"], outputs["Client"]
 
-    def create(self, email: str, *, verified: bool = True, **given: str) -> dict[str, Any]:
+    def create(self, email: str, *, verified: bool = True, **attributes: str) -> dict[str, Any]:
         """Create a user as an administrator, without a message."""
         user: dict[str, Any] = self.api.admin_create_user(
             UserPoolId=self.id,
             Username=email,
             MessageAction="SUPPRESS",
             UserAttributes=VERIFIED if verified else [],
-            **given,
+            **attributes,
         )["User"]
         return user
 
@@ -133,6 +133,6 @@ class Pool:
 
     def code(self, recipient: str) -> str:
         """Return the code in the last message to an address."""
-        found = re.search(r"\b\d{6,8}\b", json.dumps(self.emails(recipient)[-1]))
-        assert found
-        return found[0]
+        match = re.search(r"\b\d{6,8}\b", json.dumps(self.emails(recipient)[-1]))
+        assert match
+        return match[0]

@@ -26,30 +26,30 @@ def role(emulator: Emulator) -> str:
             }
         ],
     }
-    made = emulator.client("iam").create_role(
+    created_role = emulator.client("iam").create_role(
         RoleName=unique("states"), AssumeRolePolicyDocument=json.dumps(trust)
     )
-    return str(made["Role"]["Arn"])
+    return str(created_role["Role"]["Arn"])
 
 
 def create(
     emulator: Emulator, role: str, definition: dict[str, Any], kind: str = "STANDARD"
 ) -> str:
     """Create a state machine; return its ARN."""
-    made = emulator.client("stepfunctions").create_state_machine(
+    state_machine = emulator.client("stepfunctions").create_state_machine(
         name=unique("machine"), definition=json.dumps(definition), roleArn=role, type=kind
     )
-    return str(made["stateMachineArn"])
+    return str(state_machine["stateMachineArn"])
 
 
-def finished(emulator: Emulator, machine: str, given: str = "{}") -> dict[str, Any]:
+def finished(emulator: Emulator, machine: str, input_text: str = "{}") -> dict[str, Any]:
     """Run an execution to its end; return its description."""
     client = emulator.client("stepfunctions")
-    arn = client.start_execution(stateMachineArn=machine, input=given)["executionArn"]
+    arn = client.start_execution(stateMachineArn=machine, input=input_text)["executionArn"]
 
     def ended() -> dict[str, Any] | None:
-        found: dict[str, Any] = client.describe_execution(executionArn=arn)
-        return None if found["status"] == "RUNNING" else found
+        description: dict[str, Any] = client.describe_execution(executionArn=arn)
+        return None if description["status"] == "RUNNING" else description
 
     return wait_until(ended, "the execution")
 

@@ -168,8 +168,8 @@ def test_packages_are_read_from_build_output_of_nested_stacks(tmp_path: Path) ->
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-    found = read_packages(load(tmp_path / "template.yaml"), tmp_path / "build" / "template.yaml")
-    assert found == [
+    packages = read_packages(load(tmp_path / "template.yaml"), tmp_path / "build" / "template.yaml")
+    assert packages == [
         FunctionPackage(
             "Inner",
             tmp_path / "src",

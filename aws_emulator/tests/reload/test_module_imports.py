@@ -51,8 +51,8 @@ MAIL = ["shop/mail/__init__.py", "shop/mail/send.py", "shop/mail/text.py"]
 def test_imports_are_followed_from_the_handler(
     source: Path, handler: str, expected: list[str]
 ) -> None:
-    found = sorted(it.relative_to(source).as_posix() for it in imported_files(source, handler))
-    assert found == expected
+    names = sorted(it.relative_to(source).as_posix() for it in imported_files(source, handler))
+    assert names == expected
 
 
 def test_changed_module_is_read_again(source: Path) -> None:

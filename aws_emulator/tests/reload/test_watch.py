@@ -264,10 +264,10 @@ def environment(app: Watched) -> dict[str, str]:
         for it in functions.list_functions()["Functions"]
         if "StoreReadings" in it["FunctionName"]
     ]
-    found: dict[str, str] = functions.get_function_configuration(FunctionName=name)["Environment"][
-        "Variables"
-    ]
-    return found
+    variables: dict[str, str] = functions.get_function_configuration(FunctionName=name)[
+        "Environment"
+    ]["Variables"]
+    return variables
 
 
 def test_template_change_keeps_changed_code_and_data(app: Watched) -> None:

@@ -21,8 +21,8 @@ FORMAT = (
 
 @pytest.mark.parametrize("arn", [ARN, f"{ARN}:*"])
 def test_setting_names_log_group_and_region(arn: str) -> None:
-    found = AccessLogSetting.parse({"destinationArn": arn, "format": "x"})
-    assert found == AccessLogSetting("/aws/apigateway/notes", "us-east-1", "x")
+    parsed = AccessLogSetting.parse({"destinationArn": arn, "format": "x"})
+    assert parsed == AccessLogSetting("/aws/apigateway/notes", "us-east-1", "x")
 
 
 @pytest.mark.parametrize(

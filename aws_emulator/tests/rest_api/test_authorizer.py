@@ -16,10 +16,10 @@ from aws_emulator.tests.rest_api import fakes, notes_api
 from aws_emulator.tests.rest_api.fakes import KEY, OTHER_KEY, SCOPES, token
 
 
-def check(given: str, scopes: tuple[str, ...] = SCOPES) -> str:
+def check(encoded: str, scopes: tuple[str, ...] = SCOPES) -> str:
     """Return the subject of a token, or the gateway response type."""
     try:
-        claims = authorizer.verify_token(given, fakes.public_key(), {fakes.ISSUER}, scopes)
+        claims = authorizer.verify_token(encoded, fakes.public_key(), {fakes.ISSUER}, scopes)
     except GatewayResponseError as error:
         return error.response_type
     return str(claims["sub"])
@@ -94,15 +94,15 @@ def verified(*tokens: str, at_once: bool = False) -> tuple[list[str], int]:
         async with httpx.AsyncClient(transport=httpx.MockTransport(respond)) as client:
             verify = TokenVerifier("http://127.0.0.1:1", client)
 
-            async def one(given: str) -> str:
+            async def one(text: str) -> str:
                 try:
-                    return str((await verify(given, (notes_api.POOL_ARN,), SCOPES))["sub"])
+                    return str((await verify(text, (notes_api.POOL_ARN,), SCOPES))["sub"])
                 except GatewayResponseError as error:
                     return error.response_type
 
             if at_once:
                 return await asyncio.gather(*map(one, tokens))
-            return [await one(given) for given in tokens]
+            return [await one(text) for text in tokens]
 
     return asyncio.run(run()), fetched
 

@@ -32,13 +32,13 @@ def rows(title: str) -> dict[str, tuple[str, str, str]]:
 
 def literals() -> set[str]:
     """Return the string literals of the modules that read definitions and stages."""
-    found: set[str] = set()
+    names: set[str] = set()
     for module in ("definition", "stage_reader"):
         for node in ast.walk(ast.parse((PACKAGE / f"{module}.py").read_text())):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
-                found.add(node.value)
+                names.add(node.value)
     # The name of the validators' section is formed from the name of the validator property.
-    return found | {"x-amazon-apigateway-request-validators"}
+    return names | {"x-amazon-apigateway-request-validators"}
 
 
 @pytest.mark.parametrize("title", TABLES)

@@ -38,24 +38,24 @@ def student(meridian: System) -> Callable[[], Student]:
     """Return a factory of students who can sign in but don't pay."""
 
     def make() -> Student:
-        it = Student(f"pupil-{uuid.uuid4().hex[:12]}@example.com", secrets.token_urlsafe(12))
+        created = Student(f"pupil-{uuid.uuid4().hex[:12]}@example.com", secrets.token_urlsafe(12))
         users, pool = (
             client("cognito-idp", meridian.target),
             meridian.deployed.outputs["UserPoolId"],
         )
         users.admin_create_user(
             UserPoolId=pool,
-            Username=it.email,
+            Username=created.email,
             MessageAction="SUPPRESS",
             UserAttributes=[
-                {"Name": "email", "Value": it.email},
+                {"Name": "email", "Value": created.email},
                 {"Name": "email_verified", "Value": "true"},
             ],
         )
         users.admin_set_user_password(
-            UserPoolId=pool, Username=it.email, Password=it.password, Permanent=True
+            UserPoolId=pool, Username=created.email, Password=created.password, Permanent=True
         )
-        return it
+        return created
 
     return make
 

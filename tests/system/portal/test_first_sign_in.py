@@ -31,18 +31,18 @@ class Mailbox:
         """Wait for the next email and return it."""
 
         def look() -> list[dict[str, Any]] | None:
-            found = self._school.emails(self._address)
-            return found if len(found) > self._read else None
+            emails = self._school.emails(self._address)
+            return emails if len(emails) > self._read else None
 
-        found = wait_until(look, f"email {self._read + 1} to {self._address}", TIMEOUT_S)
+        arrived = wait_until(look, f"email {self._read + 1} to {self._address}", TIMEOUT_S)
         self._read += 1
-        return found[self._read - 1]
+        return arrived[self._read - 1]
 
     def code(self) -> str:
         """Wait for the next email and return the code in its text."""
-        found = CODE.search(str(self.next()))
-        assert found
-        return found[0]
+        match = CODE.search(str(self.next()))
+        assert match
+        return match[0]
 
 
 def test_student_signs_up_and_signs_in_with_emailed_codes(

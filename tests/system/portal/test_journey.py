@@ -33,9 +33,9 @@ def sign_in(page: Page, student: Student, path: str = "/app/") -> None:
 
 
 def status(page: Page, path: str, options: str = "{}") -> int:
-    found = page.evaluate(f"fetch('{path}', {options}).then(it => it.status)")
-    assert isinstance(found, int)
-    return found
+    status_code = page.evaluate(f"fetch('{path}', {options}).then(it => it.status)")
+    assert isinstance(status_code, int)
+    return status_code
 
 
 def assert_fits(page: Page) -> None:

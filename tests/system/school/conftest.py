@@ -24,11 +24,11 @@ def traced() -> Iterator[list[str] | None]:
     """Yield the received X-Ray segments; None if another test run has bound the daemon's port."""
     enable_socket()
     daemon = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    found: list[str] = []
+    trace_ids: list[str] = []
 
     def listen() -> None:
         while data := daemon.recv(65_536):
-            found.append(data.decode(errors="replace"))
+            trace_ids.append(data.decode(errors="replace"))
 
     with daemon:
         try:
@@ -38,7 +38,7 @@ def traced() -> Iterator[list[str] | None]:
             return
         listener = threading.Thread(target=listen)
         listener.start()
-        yield found
+        yield trace_ids
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as last:
             last.sendto(b"", DAEMON)
         listener.join(timeout=10)

@@ -88,8 +88,8 @@ class SchoolClient:
         answer = self.dynamodb.get_item(
             TableName=TABLE, Key={"pk": {"S": pk}, "sk": {"S": sk}}, ConsistentRead=True
         )
-        found: dict[str, Any] | None = answer.get("Item")
-        return found
+        stored_item: dict[str, Any] | None = answer.get("Item")
+        return stored_item
 
     def items(self) -> list[dict[str, Any]]:
         """Return every item of the accounts table."""
@@ -109,8 +109,8 @@ class SchoolClient:
         url = f"{self.running.target.endpoint}/_ministack/ses/messages"
         with urllib.request.urlopen(url, timeout=10) as answer:
             by_account = json.load(answer)["messages"]
-        found = [email for emails in by_account.values() for email in emails]
-        return [it for it in found if recipient is None or recipient in it["To"]]
+        sent_emails = [email for emails in by_account.values() for email in emails]
+        return [it for it in sent_emails if recipient is None or recipient in it["To"]]
 
     def wait_for_emails(self, recipient: str, count: int = 1) -> list[dict[str, Any]]:
         """Wait for `count` emails and one more second; return every email to the recipient."""
@@ -122,10 +122,10 @@ class SchoolClient:
 
     def users_with(self, email: str) -> list[dict[str, Any]]:
         """Return the Cognito users with an email address."""
-        found = self.cognito.list_users(UserPoolId=self.user_pool_id, Filter=f'email = "{email}"')[
+        users = self.cognito.list_users(UserPoolId=self.user_pool_id, Filter=f'email = "{email}"')[
             "Users"
         ]
-        return list(found)
+        return list(users)
 
     def execution_arn(self, request_id: str) -> str:
         """Return the ARN of the account workflow's execution for a request."""
@@ -135,8 +135,8 @@ class SchoolClient:
         """Wait for the end of an execution; return its description."""
 
         def look() -> dict[str, Any] | None:
-            found = self.stepfunctions.describe_execution(executionArn=execution)
-            return None if found["status"] == "RUNNING" else dict(found)
+            description = self.stepfunctions.describe_execution(executionArn=execution)
+            return None if description["status"] == "RUNNING" else dict(description)
 
         return wait_until(look, f"the end of {execution}", timeout_s)
 
@@ -181,14 +181,14 @@ class SchoolClient:
 
     def drain(self, name: str) -> list[str]:
         """Receive and delete every visible message of a queue; return the bodies."""
-        url, found = self.queue_url(name), []
+        url, messages = self.queue_url(name), []
         while True:
             answer = self.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)
             for message in answer.get("Messages", []):
-                found.append(message["Body"])
+                messages.append(message["Body"])
                 self.sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
             if not answer.get("Messages"):
-                return found
+                return messages
 
 
 def unique_email() -> str:
@@ -206,5 +206,5 @@ def report_of(school: SchoolClient, key: str) -> bytes | None:
     """Return a report, or None if it doesn't exist yet."""
     if not school.s3.list_objects_v2(Bucket=ROSTERS, Prefix=key).get("Contents"):
         return None
-    found: bytes = school.s3.get_object(Bucket=ROSTERS, Key=key)["Body"].read()
-    return found
+    body: bytes = school.s3.get_object(Bucket=ROSTERS, Key=key)["Body"].read()
+    return body

@@ -37,8 +37,8 @@ def test_submitted_form_creates_account_and_sends_one_email(school: SchoolClient
     link = f"{school.running.url}{answer.json()['link']}"
 
     def ready() -> dict[str, Any] | None:
-        found: dict[str, Any] = httpx.get(link, timeout=30).json()
-        return found if found["status"] != "pending" else None
+        request_status: dict[str, Any] = httpx.get(link, timeout=30).json()
+        return request_status if request_status["status"] != "pending" else None
 
     assert wait_until(ready, "the account")["status"] == "created"
     account = school.account_of(body["requestId"])

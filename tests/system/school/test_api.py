@@ -41,20 +41,20 @@ class ApiClient:
 
 @pytest.fixture
 def paying(meridian: System) -> Iterator[ApiClient]:
-    with api_client(meridian, meridian.students[0].token) as it:
-        yield it
+    with api_client(meridian, meridian.students[0].token) as api:
+        yield api
 
 
 @pytest.fixture
 def new(meridian: System) -> Iterator[ApiClient]:
-    with api_client(meridian, meridian.students[1].token) as it:
-        yield it
+    with api_client(meridian, meridian.students[1].token) as api:
+        yield api
 
 
 @pytest.fixture
 def anonymous(meridian: System) -> Iterator[ApiClient]:
-    with api_client(meridian) as it:
-        yield it
+    with api_client(meridian) as api:
+        yield api
 
 
 @contextmanager
@@ -99,8 +99,8 @@ def row(system: System, table: str, pk: str, sk: str) -> dict[str, Any]:
     dynamodb = client("dynamodb", system.target)
     key = {"pk": {"S": pk}, "sk": {"S": sk}}
     item = dynamodb.get_item(TableName=f"meridian-local-{table}", Key=key, ConsistentRead=True)
-    found: dict[str, Any] = item["Item"]
-    return found
+    attributes: dict[str, Any] = item["Item"]
+    return attributes
 
 
 def test_concurrent_bookings_have_one_winner(paying: ApiClient, new: ApiClient) -> None:
@@ -167,8 +167,10 @@ def test_feedback_message_names_its_sender(
     assert anonymous.send("POST", "/feedback", json=message)[0] == 401
     status, received = paying.send("POST", "/feedback", json=message)
     assert status == 202
-    found = [it for it in messages(meridian, "feedback") if json.loads(it["Body"]) == message]
-    (one,) = found
+    own_messages = [
+        it for it in messages(meridian, "feedback") if json.loads(it["Body"]) == message
+    ]
+    (one,) = own_messages
     attributes = {name: it["StringValue"] for name, it in one["MessageAttributes"].items()}
     assert attributes["request_id"] == received["feedbackId"]
     assert str(uuid.UUID(attributes["student"])) == attributes["student"]
@@ -177,10 +179,10 @@ def test_feedback_message_names_its_sender(
 def messages(system: System, queue: str) -> Iterator[dict[str, Any]]:
     sqs = client("sqs", system.target)
     url = sqs.get_queue_url(QueueName=f"meridian-local-{queue}")["QueueUrl"]
-    while found := sqs.receive_message(
+    while received := sqs.receive_message(
         QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["All"]
     ).get("Messages"):
-        yield from found
+        yield from received
 
 
 @pytest.fixture
@@ -272,8 +274,8 @@ def test_session_cookie_of_portal_page_authorizes_request(meridian: System) -> N
     with httpx.Client(base_url=f"{meridian.url}/api", timeout=30) as http:
 
         def listed(**headers: str) -> tuple[int, str]:
-            given = {name.replace("_", "-"): value for name, value in headers.items()}
-            response = http.get("/appointments", headers=given)
+            header_pairs = {name.replace("_", "-"): value for name, value in headers.items()}
+            response = http.get("/appointments", headers=header_pairs)
             return response.status_code, response.json().get("code", "")
 
         assert listed(Cookie=whole, **same_origin) == (200, "")

@@ -79,8 +79,8 @@ def histories(school: SchoolClient, start: Start) -> Iterator[tuple[str, str]]:
     listing = school.stepfunctions.get_paginator("list_executions")
 
     def executions(**of: Any) -> Iterator[tuple[str, str]]:
-        found = (it for page in listing.paginate(**of) for it in page["executions"])
-        for execution in (it for it in found if it["startDate"] >= start.at):
+        listed_executions = (it for page in listing.paginate(**of) for it in page["executions"])
+        for execution in (it for it in listed_executions if it["startDate"] >= start.at):
             arn = execution["executionArn"]
             pages = school.stepfunctions.get_paginator("get_execution_history").paginate(
                 executionArn=arn, PaginationConfig={"PageSize": 1000}
@@ -118,8 +118,8 @@ def objects(school: SchoolClient, start: Start) -> Iterator[tuple[str, str]]:
     """Yield key and content of every new object in every bucket."""
     for bucket in (it["Name"] for it in school.s3.list_buckets()["Buckets"]):
         pages = school.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket)
-        found = (it for page in pages for it in page.get("Contents", []))
-        for key in (it["Key"] for it in found if it["LastModified"] >= start.at):
+        listed_objects = (it for page in pages for it in page.get("Contents", []))
+        for key in (it["Key"] for it in listed_objects if it["LastModified"] >= start.at):
             if bucket == ROSTERS and key.startswith(ALLOWED_PREFIXES):
                 continue
             body = school.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
@@ -128,8 +128,8 @@ def objects(school: SchoolClient, start: Start) -> Iterator[tuple[str, str]]:
 
 def metrics(school: SchoolClient, _: Start) -> Iterator[tuple[str, str]]:
     """Yield names and dimensions of metrics; the values are in the logs (EMF)."""
-    found = client("cloudwatch", school.running.target).list_metrics()["Metrics"]
-    yield "metrics", json.dumps(found, default=str)
+    listed_metrics = client("cloudwatch", school.running.target).list_metrics()["Metrics"]
+    yield "metrics", json.dumps(listed_metrics, default=str)
 
 
 def files(school: SchoolClient, start: Start) -> Iterator[tuple[str, str]]:
@@ -142,11 +142,11 @@ def files(school: SchoolClient, start: Start) -> Iterator[tuple[str, str]]:
 
 def forms(word: str) -> re.Pattern[str]:
     """Match the word in any case, in base64 (three offsets) and in hex."""
-    found = [re.escape(word), word.encode().hex()]
+    encodings = [re.escape(word), word.encode().hex()]
     for offset in range(3):
         encoded = base64.b64encode(b"\0" * offset + word.encode()).decode()
-        found.append(re.escape(encoded[4 if offset else 0 : -4]))
-    return re.compile("|".join(found), re.IGNORECASE)
+        encodings.append(re.escape(encoded[4 if offset else 0 : -4]))
+    return re.compile("|".join(encodings), re.IGNORECASE)
 
 
 def test_personal_data_is_only_in_allowed_places(
@@ -154,15 +154,15 @@ def test_personal_data_is_only_in_allowed_places(
 ) -> None:
     start = Start.now(school)
     words = [canary() for _ in range(8)]
-    made, name, refused, taken, broken, posted, listed, unlisted = words
-    first = school.request_account(f"{made}@example.com", f"{name} Canaryson", locale="hi")
+    created, name, refused, taken, broken, posted, listed, unlisted = words
+    first = school.request_account(f"{created}@example.com", f"{name} Canaryson", locale="hi")
     assert school.wait_for_outcome(first)["status"] == "created"
     for request in (
         school.request_account(f"{refused}@nowhere", f"{refused}\n", programme=refused.upper()),
-        school.request_account(f"{made}@example.com", taken),
+        school.request_account(f"{created}@example.com", taken),
     ):
         assert school.wait_for_outcome(request)["status"] == "rejected"
-    assert len(school.wait_for_emails(f"{made}@example.com")) == 1
+    assert len(school.wait_for_emails(f"{created}@example.com")) == 1
     # A request that the API rejects, and one that it accepts.
     url = f"{school.running.url}/api/accounts"
     bad: dict[str, Any] = {"requestId": str(uuid.uuid4()), "email": broken, "more": broken}
@@ -184,14 +184,14 @@ def test_personal_data_is_only_in_allowed_places(
     for source in (logs, histories, queues, tables, objects, metrics, files):
         for place, text in source(school, start):
             places += 1
-            found = pattern.search(text)
-            assert found is None, f"{place}: …{text[max(0, found.start() - 80) : found.end() + 20]}"
+            match = pattern.search(text)
+            assert match is None, f"{place}: …{text[max(0, match.start() - 80) : match.end() + 20]}"
     assert places > 20
     # The search works: it finds the canary in its allowed place.
-    kept = [row for row in school.items() if row["sk"]["S"] in ALLOWED_SORT_KEYS]
-    assert pattern.search(json.dumps(kept))
+    allowed_rows = [row for row in school.items() if row["sk"]["S"] in ALLOWED_SORT_KEYS]
+    assert pattern.search(json.dumps(allowed_rows))
     gone = (refused, taken, unlisted)
-    assert not [row for row in kept if any(word in json.dumps(row) for word in gone)]
+    assert not [row for row in allowed_rows if any(word in json.dumps(row) for word in gone)]
     if traced is None:
         pytest.skip("ANOTHER TEST RUN RECEIVES THE TRACES: THEY WERE NOT SEARCHED")
     assert any("## email" in it for it in traced)

@@ -18,10 +18,12 @@ pytestmark = pytest.mark.integration
 INTERNAL_FAILURE = {"status": "failed", "codes": ["internal"]}
 
 
-def assert_compensated(school: SchoolClient, given: dict[str, str], email: str) -> None:
-    rows = [it for it in school.items() if it["pk"]["S"] == f"ACCOUNT#{given['accountId']}"]
+def assert_compensated(school: SchoolClient, request: dict[str, str], email: str) -> None:
+    rows = [it for it in school.items() if it["pk"]["S"] == f"ACCOUNT#{request['accountId']}"]
     assert [(row["sk"]["S"], row["status"]["S"]) for row in rows] == [("ACCOUNT", "withdrawn")]
-    owned = [it for it in school.items() if it.get("account_id", {}).get("S") == given["accountId"]]
+    owned = [
+        it for it in school.items() if it.get("account_id", {}).get("S") == request["accountId"]
+    ]
     assert owned == []
     assert school.users_with(email) == []
     assert school.emails(email) == []
@@ -62,17 +64,17 @@ def broken(*names: str) -> Any:
 @pytest.mark.parametrize("name", ["CreateIdentity", "Activate"])
 def test_failed_creation_is_compensated(school: SchoolClient, name: str) -> None:
     email = unique_email()
-    given = stored_request(school, email)
+    request = stored_request(school, email)
     with modified_machine(school, broken(name)) as arn:
-        assert run_to_end(school, arn, given)["status"] == "FAILED"
-    assert school.wait_for_outcome(given["requestId"]) == {
+        assert run_to_end(school, arn, request)["status"] == "FAILED"
+    assert school.wait_for_outcome(request["requestId"]) == {
         "status": "failed",
         "codes": ["internal"],
     }
-    assert_compensated(school, given, email)
+    assert_compensated(school, request, email)
     # A restart finds nothing to do and keeps the outcome.
-    assert run_to_end(school, f"{MACHINES}-account:live", given)["status"] == "SUCCEEDED"
-    assert school.wait_for_outcome(given["requestId"]) == {
+    assert run_to_end(school, f"{MACHINES}-account:live", request)["status"] == "SUCCEEDED"
+    assert school.wait_for_outcome(request["requestId"]) == {
         "status": "failed",
         "codes": ["internal"],
     }
@@ -88,29 +90,29 @@ def test_failed_compensation_is_parked_and_finished_by_restart(
     school: SchoolClient, names: tuple[str, ...], undone: str
 ) -> None:
     email = unique_email()
-    given = stored_request(school, email)
+    request = stored_request(school, email)
     with modified_machine(school, broken(*names)) as arn:
-        assert run_to_end(school, arn, given)["status"] == "FAILED"
-    assert school.wait_for_outcome(given["requestId"])["status"] == "failed"
+        assert run_to_end(school, arn, request)["status"] == "FAILED"
+    assert school.wait_for_outcome(request["requestId"])["status"] == "failed"
     (parked,) = [json.loads(it) for it in school.drain("parked")]
     # The request came without an ID of CloudFront, so the account's ID correlates its log lines.
     assert parked == {
-        **given,
-        "correlationId": given["accountId"],
+        **request,
+        "correlationId": request["accountId"],
         "error": parked["error"],
         "undone": undone,
     }
     assert email not in json.dumps(parked)
     # The operator fixes the cause and starts the workflow again under another name.
-    run_to_end(school, f"{MACHINES}-account:live", given)
-    assert school.wait_for_outcome(given["requestId"])["status"] == "failed"
-    assert_compensated(school, given, email)
+    run_to_end(school, f"{MACHINES}-account:live", request)
+    assert school.wait_for_outcome(request["requestId"])["status"] == "failed"
+    assert_compensated(school, request, email)
 
 
 def test_active_account_is_not_compensated(school: SchoolClient) -> None:
     """Activate was committed, but its response was lost."""
     email = unique_email()
-    given = stored_request(school, email)
+    request = stored_request(school, email)
 
     def lose_response(definition: Any) -> None:
         activate = definition["States"]["Activate"]
@@ -118,8 +120,8 @@ def test_active_account_is_not_compensated(school: SchoolClient) -> None:
         activate.update(Next="Withdraw", Output="{% $states.input %}")
 
     with modified_machine(school, lose_response) as arn:
-        assert run_to_end(school, arn, given)["status"] == "SUCCEEDED"
-    assert_created_once(school, given, email)
+        assert run_to_end(school, arn, request)["status"] == "SUCCEEDED"
+    assert_created_once(school, request, email)
 
 
 def test_execution_name_is_request_id(school: SchoolClient) -> None:

@@ -28,7 +28,7 @@ PATH = ("Validate", "CheckExisting", "Create", "CreateIdentity", "Activate")
 def test_repeating_state_after_crash_creates_one_account(school: SchoolClient, last: str) -> None:
     """Like a redrive: the interrupted state runs again with its input, then the following ones."""
     email = unique_email()
-    given = stored_request(school, email)
+    request = stored_request(school, email)
 
     def cut(definition: Any) -> None:
         state = definition["States"][last]
@@ -39,12 +39,14 @@ def test_repeating_state_after_crash_creates_one_account(school: SchoolClient, l
         state.update(End=True)
 
     with modified_machine(school, cut) as arn:
-        started = school.stepfunctions.start_execution(stateMachineArn=arn, input=json.dumps(given))
+        started = school.stepfunctions.start_execution(
+            stateMachineArn=arn, input=json.dumps(request)
+        )
         assert school.wait_for_end(started["executionArn"])["status"] == "SUCCEEDED"
         lost = json.loads(last_inputs(school, started["executionArn"])[last])
     with modified_machine(school, lambda definition: definition.update(StartAt=last)) as arn:
         assert run_to_end(school, arn, lost)["status"] == "SUCCEEDED"
-    assert_created_once(school, given, email)
+    assert_created_once(school, request, email)
 
 
 @pytest.mark.parametrize("last", ["Create", "CreateIdentity", "Activate"])
@@ -52,17 +54,17 @@ def test_repeating_workflow_after_crash_creates_one_account(
     school: SchoolClient, last: str
 ) -> None:
     email = unique_email()
-    given = stored_request(school, email)
+    request = stored_request(school, email)
 
     def cut(definition: Any) -> None:
         definition["States"][last].pop("Next", None)
         definition["States"][last].update(End=True)
 
     with modified_machine(school, cut) as arn:
-        assert run_to_end(school, arn, given)["status"] == "SUCCEEDED"
+        assert run_to_end(school, arn, request)["status"] == "SUCCEEDED"
     again = f"{MACHINES}-account:live"
-    assert run_to_end(school, again, given)["status"] == "SUCCEEDED"
-    assert_created_once(school, given, email)
+    assert run_to_end(school, again, request)["status"] == "SUCCEEDED"
+    assert_created_once(school, request, email)
 
 
 @pytest.mark.parametrize("after", PATH[:-1])
@@ -71,7 +73,7 @@ def test_redrive_after_stop_between_states_creates_one_account(
 ) -> None:
     """An inserted Wait state keeps the execution running until the test stops it."""
     email = unique_email()
-    given = stored_request(school, email)
+    request = stored_request(school, email)
 
     def hold(definition: Any) -> None:
         state = definition["States"][after]
@@ -82,9 +84,11 @@ def test_redrive_after_stop_between_states_creates_one_account(
         leads["Next"] = "Hold"
 
     with modified_machine(school, hold) as arn:
-        started = school.stepfunctions.start_execution(stateMachineArn=arn, input=json.dumps(given))
+        started = school.stepfunctions.start_execution(
+            stateMachineArn=arn, input=json.dumps(request)
+        )
         stop_and_redrive(school, started["executionArn"], "Hold")
-    assert_created_once(school, given, email)
+    assert_created_once(school, request, email)
 
 
 @pytest.mark.parametrize(

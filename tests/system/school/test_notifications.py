@@ -23,8 +23,10 @@ FUNCTION_TIMEOUT_S: Final = 20
 def mapping_uuid(school: SchoolClient) -> str:
     """Return the UUID of the notifier's event source mapping."""
     functions = client("lambda", school.running.target)
-    found = functions.list_event_source_mappings(FunctionName=NOTIFIER)["EventSourceMappings"]
-    uuid_: str = found[0]["UUID"]
+    event_source_mappings = functions.list_event_source_mappings(FunctionName=NOTIFIER)[
+        "EventSourceMappings"
+    ]
+    uuid_: str = event_source_mappings[0]["UUID"]
     return uuid_
 
 
@@ -45,8 +47,10 @@ def wait_until_empty(school: SchoolClient) -> None:
     names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
 
     def look() -> bool | None:
-        found = school.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
-        return True if all(found[name] == "0" for name in names) else None
+        attributes = school.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)[
+            "Attributes"
+        ]
+        return True if all(attributes[name] == "0" for name in names) else None
 
     wait_until(look, "an empty queue")
 

@@ -26,9 +26,11 @@ def modified_machine(school: SchoolClient, change: Any) -> Iterator[str]:
         school.stepfunctions.delete_state_machine(stateMachineArn=created)
 
 
-def run_to_end(school: SchoolClient, arn: str, given: Any) -> dict[str, Any]:
+def run_to_end(school: SchoolClient, arn: str, execution_input: Any) -> dict[str, Any]:
     """Run an execution; return its description."""
-    started = school.stepfunctions.start_execution(stateMachineArn=arn, input=json.dumps(given))
+    started = school.stepfunctions.start_execution(
+        stateMachineArn=arn, input=json.dumps(execution_input)
+    )
     return school.wait_for_end(started["executionArn"])
 
 
@@ -60,17 +62,17 @@ def stored_request(school: SchoolClient, email: str, **fields: str) -> dict[str,
         stateMachineArn=created, input=json.dumps(body)
     )
     school.stepfunctions.delete_state_machine(stateMachineArn=created)
-    given: dict[str, str] = json.loads(answer["output"])
-    assert given["requestId"] == body["requestId"]
-    return given
+    document: dict[str, str] = json.loads(answer["output"])
+    assert document["requestId"] == body["requestId"]
+    return document
 
 
-def assert_created_once(school: SchoolClient, given: dict[str, str], email: str) -> None:
+def assert_created_once(school: SchoolClient, request: dict[str, str], email: str) -> None:
     """Assert that the request led to one account, one user and one email."""
-    assert school.wait_for_outcome(given["requestId"]) == {"status": "created", "codes": []}
+    assert school.wait_for_outcome(request["requestId"]) == {"status": "created", "codes": []}
     assert len(school.wait_for_emails(email)) == 1
     assert len(school.users_with(email)) == 1
-    rows = [it for it in school.items() if it["pk"]["S"] == f"ACCOUNT#{given['accountId']}"]
+    rows = [it for it in school.items() if it["pk"]["S"] == f"ACCOUNT#{request['accountId']}"]
     by_kind = {row["sk"]["S"]: row for row in rows}
     assert by_kind.keys() == {"ACCOUNT", "OUTBOX#AccountCreated", "PERSON"}
     assert by_kind["ACCOUNT"]["status"]["S"] == "active"
@@ -78,4 +80,4 @@ def assert_created_once(school: SchoolClient, given: dict[str, str], email: str)
     key = by_kind["ACCOUNT"]["email_key"]["S"]
     email_item = school.item(f"EMAIL#{key}", "EMAIL")
     assert email_item is not None
-    assert email_item["account_id"]["S"] == given["accountId"]
+    assert email_item["account_id"]["S"] == request["accountId"]

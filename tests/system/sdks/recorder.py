@@ -58,10 +58,10 @@ class Recorder(ThreadingHTTPServer):
         """Return the ids of events that an SDK sent again after a final response."""
         final: set[str] = set()
         resent = []
-        for it in self.exchanges:
-            resent += [message_id for message_id in it.message_ids if message_id in final]
-            if it.status != 429 and it.status < 500:
-                final.update(it.message_ids)
+        for entry in self.exchanges:
+            resent += [message_id for message_id in entry.message_ids if message_id in final]
+            if entry.status != 429 and entry.status < 500:
+                final.update(entry.message_ids)
         return resent
 
 

@@ -137,17 +137,21 @@ CASES: list[tuple[str, str, Any, Any, str | None, Any]] = [
 
 def state_definition(machine: str, state: str) -> str:
     """Return the definition of a single state for TestState."""
-    (found,) = [it for level in levels(definition(machine)) for key, it in level["States"].items()
-                if key == state]  # fmt: skip
-    return json.dumps({"QueryLanguage": "JSONata", **found})
+    (fields,) = [
+        it
+        for level in levels(definition(machine))
+        for key, it in level["States"].items()
+        if key == state
+    ]
+    return json.dumps({"QueryLanguage": "JSONata", **fields})
 
 
 def run_state(
-    emulator: Emulator, machine: str, state: str, given: Any, **more: Any
+    emulator: Emulator, machine: str, state: str, state_input: Any, **more: Any
 ) -> dict[str, Any]:
     answer: dict[str, Any] = emulator.client("stepfunctions").test_state(
         definition=state_definition(machine, state),
-        input=json.dumps(given),
+        input=json.dumps(state_input),
         inspectionLevel="DEBUG",
         **more,
     )
@@ -161,16 +165,18 @@ def test_every_state_has_case() -> None:
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case[0]}-{case[1]}")
 def test_state_returns_next_state_and_output(emulator: Emulator, case: Any) -> None:
-    machine, state, given, result, following, output = case
+    machine, state, state_input, result, following, output = case
     mock = {} if result is None else {"mock": {"result": json.dumps(result)}}
-    answer = run_state(emulator, machine, state, given, **mock)
+    answer = run_state(emulator, machine, state, state_input, **mock)
     if output is None:
         assert answer["status"] == "FAILED"
         return
     assert answer["status"] == "SUCCEEDED", answer
     assert answer.get("nextState") == following
-    found = json.loads(answer["output"])
-    assert found == output if not isinstance(output, dict) else found.items() >= output.items()
+    document = json.loads(answer["output"])
+    assert (
+        document == output if not isinstance(output, dict) else document.items() >= output.items()
+    )
 
 
 TASKS = [
@@ -210,23 +216,23 @@ def test_task_retries_and_catches_every_error(
         caught = fail(error, 0)
         assert (caught["status"], caught["nextState"]) == ("CAUGHT_ERROR", catcher["Next"])
         assert "canary" not in caught["output"]
-        given = GIVEN[machine, key]
+        state_input = GIVEN[machine, key]
         if machine == "account" and key != "Validate":
             assert (
                 json.loads(caught["output"]).items()
-                >= {**IDS, "emailKey": given["emailKey"]}.items()
+                >= {**IDS, "emailKey": state_input["emailKey"]}.items()
             )
 
 
 @pytest.mark.parametrize(
-    ("machine", "state", "given", "expected"),
+    ("machine", "state", "state_input", "expected"),
     [
         ("admit", "Start", ADMITTED, "test"),
         *(
-            ("account", state, {**CARRIED, **given}, expected)
+            ("account", state, {**CARRIED, **state_input}, expected)
             for state in ("Validate", "Create", "CreateIdentity", "DeleteIdentity", "Park")
             # An operator starts an execution with the two ids only.
-            for given, expected in (({"correlationId": "cf-1"}, "cf-1"), ({}, "a1"))
+            for state_input, expected in (({"correlationId": "cf-1"}, "cf-1"), ({}, "a1"))
         ),
         ("import", "Inspect", {**PUT, "request-id": "s3-1"}, "s3-1"),
         ("import", "Inspect", PUT, "test"),
@@ -235,16 +241,16 @@ def test_task_retries_and_catches_every_error(
     ],
 )
 def test_state_passes_on_id_of_causing_request(
-    emulator: Emulator, machine: str, state: str, given: Any, expected: str
+    emulator: Emulator, machine: str, state: str, state_input: Any, expected: str
 ) -> None:
     results = {"Validate": VALIDATED, "CreateIdentity": CREATED_USER, "Inspect": INSPECTED}
     answer = run_state(
-        emulator, machine, state, given, mock={"result": json.dumps(results.get(state, {}))}
+        emulator, machine, state, state_input, mock={"result": json.dumps(results.get(state, {}))}
     )
     arguments = json.dumps(json.loads(answer["inspectionData"]["afterArguments"]))
     names = "|".join(("correlationId", "correlation_id", "Name"))
-    found = re.findall(rf'"(?:{names})": (?:{{"S": )?"([^"]*)"', arguments.replace('\\"', '"'))
-    assert expected in found
+    matches = re.findall(rf'"(?:{names})": (?:{{"S": )?"([^"]*)"', arguments.replace('\\"', '"'))
+    assert expected in matches
 
 
 def test_digest_is_independent_of_property_order(emulator: Emulator) -> None:
@@ -258,16 +264,16 @@ def test_digest_is_independent_of_property_order(emulator: Emulator) -> None:
 
 
 def test_request_omits_empty_fields_of_row(emulator: Emulator) -> None:
-    found = json.loads(run_state(emulator, "import", "BuildRequest", ITEM)["output"])["body"]
-    assert found.keys() == {"requestId", "email", "name", "programme"}
+    body = json.loads(run_state(emulator, "import", "BuildRequest", ITEM)["output"])["body"]
+    assert body.keys() == {"requestId", "email", "name", "programme"}
 
 
 @pytest.mark.parametrize(
     "optional", [{}, {"dateOfBirth": "2010-01-01", "programme": "m", "locale": "hi"}]
 )
 def test_store_writes_every_form_field(emulator: Emulator, optional: dict[str, str]) -> None:
-    given = {"request": {**BODY, **optional}, "accountId": "a1", "digest": "d1"}
-    answer = run_state(emulator, "admit", "Store", given, mock={"result": "{}"})
+    state_input = {"request": {**BODY, **optional}, "accountId": "a1", "digest": "d1"}
+    answer = run_state(emulator, "admit", "Store", state_input, mock={"result": "{}"})
     arguments = json.loads(answer["inspectionData"]["afterArguments"])
     request, person = (it["Put"]["Item"] for it in arguments["TransactItems"])
     assert not {"email", "name"} & request.keys()
@@ -275,7 +281,7 @@ def test_store_writes_every_form_field(emulator: Emulator, optional: dict[str, s
         name: it["S"] for name, it in person.items() if "S" in it and name not in ("pk", "sk")
     }
     names = {"dateOfBirth": "date_of_birth"}
-    expected = {names.get(name, name): value for name, value in given["request"].items()}  # type: ignore[attr-defined] # a dict
+    expected = {names.get(name, name): value for name, value in state_input["request"].items()}  # type: ignore[attr-defined] # a dict
     del expected["requestId"]
     assert stored.items() >= expected.items()
     assert "expires_at" in person

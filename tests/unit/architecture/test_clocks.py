@@ -74,12 +74,12 @@ def test_tests_never_assert_a_duration(folder: str) -> None:
     # The commands among the test files (__main__.py) print durations.
     paths = [path for path in sorted((ROOT / folder).rglob("*.py")) if path.stem != "__main__"]
     assert paths
-    found = {
+    violations = {
         str(path.relative_to(ROOT)): lines
         for path in paths
         if (lines := list(timed_assertions(path.read_text())))
     }
-    assert found == {}, "these lines measure a duration: see the docstring of this file"
+    assert violations == {}, "these lines measure a duration: see the docstring of this file"
 
 
 @pytest.mark.parametrize(

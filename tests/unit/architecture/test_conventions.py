@@ -39,6 +39,8 @@ THIRD_PERSON = {
     *("responds", "restores", "runs", "sends", "serves", "sorts", "starts", "tracks"),
     *("validates", "verifies", "writes"),
 }
+#: Names that say how a variable got its value, not what the value is.
+VAGUE_NAMES = {"found", "given", "got", "kept", "made", "thing", "things", "tried", "what"}
 MAX_NAME_CHARS = 90
 MIN_WORDS = 3
 #: Raised exceptions have one form, the `Raises:` section: not "Raises StorageError if S3 fails."
@@ -95,13 +97,13 @@ def unfinal_constants(text: str) -> list[str]:
 
 def misnamed_constants(text: str) -> list[str]:
     """Return the constants without their unit at the end, or with another word than MAX or MIN."""
-    found = []
+    misnamed = []
     for name, node in constants(parsed(text)):
         *first, last = words = name.strip("_").split("_")
         lacks_unit = is_number(node.value) and DURATIONS & set(words) and last not in UNITS
         if lacks_unit or UNITS & set(first) or (UNIT_SYNONYMS | LIMIT_WORDS) & set(words):
-            found.append(name)
-    return found
+            misnamed.append(name)
+    return misnamed
 
 
 def misnamed_tests(text: str) -> list[str]:
@@ -152,32 +154,78 @@ def third_person_docstrings(text: str) -> list[str]:
     ]
 
 
+def vague_names(text: str) -> list[str]:
+    """Return the variables and arguments with a vague name.
+
+    `it` is the element of a comprehension or the argument of a lambda expression. Fields of classes
+    are exempt.
+    """
+    tree = parsed(text)
+    parents = {child: node for node in ast.walk(tree) for child in ast.iter_child_nodes(node)}
+    return [
+        f"{getattr(node, 'lineno', 0)}: {name}"
+        for node in ast.walk(tree)
+        if (name := bound_name(node)) in VAGUE_NAMES or name == "it"
+        if not is_field(node, parents) and not (name == "it" and is_in_expression(node, parents))
+    ]
+
+
+def bound_name(node: ast.AST) -> str | None:
+    """Return the name that a node binds, or None."""
+    match node:
+        case ast.Name(id=name, ctx=ast.Store()) | ast.arg(arg=name):
+            return name
+    return None
+
+
+def is_field(node: ast.AST, parents: dict[ast.AST, ast.AST]) -> bool:
+    """Return whether a name is annotated in the body of a class."""
+    return isinstance(parent := parents[node], ast.AnnAssign) and isinstance(
+        parents[parent], ast.ClassDef
+    )
+
+
+def is_in_expression(node: ast.AST, parents: dict[ast.AST, ast.AST]) -> bool:
+    """Return whether a comprehension or a lambda expression binds the name."""
+    while not isinstance(node := parents[node], ast.stmt):
+        if isinstance(node, ast.comprehension | ast.Lambda):
+            return True
+    return False
+
+
+@pytest.mark.parametrize("folder", ["src", "aws_emulator", "tools", "benchmarks", "tests"])
+def test_variables_have_a_noun_for_their_value(folder: str) -> None:
+    paths = sorted((ROOT / folder).rglob("*.py"))
+    violations = {str(path): vague_names(path.read_text()) for path in paths}
+    assert {path: names for path, names in violations.items() if names} == {}
+
+
 def test_docstrings_of_modules_and_classes_begin_in_the_imperative() -> None:
-    found = {str(path): third_person_docstrings(path.read_text()) for path in sources()}
-    assert {path: lines for path, lines in found.items() if lines} == {}
+    violations = {str(path): third_person_docstrings(path.read_text()) for path in sources()}
+    assert {path: lines for path, lines in violations.items() if lines} == {}
 
 
 def test_module_level_constants_are_annotated_final() -> None:
-    found = {str(path): unfinal_constants(path.read_text()) for path in sources()}
-    assert {path: names for path, names in found.items() if names} == {}
+    violations = {str(path): unfinal_constants(path.read_text()) for path in sources()}
+    assert {path: names for path, names in violations.items() if names} == {}
 
 
 def test_constant_names_end_with_their_unit() -> None:
-    found = {str(path): misnamed_constants(path.read_text()) for path in sources()}
-    assert {path: names for path, names in found.items() if names} == {}
+    violations = {str(path): misnamed_constants(path.read_text()) for path in sources()}
+    assert {path: names for path, names in violations.items() if names} == {}
 
 
 def test_docstrings_name_exceptions_in_a_raises_section() -> None:
-    found = {str(path): raises_sentences(path.read_text()) for path in sources()}
-    assert {path: lines for path, lines in found.items() if lines} == {}
+    violations = {str(path): raises_sentences(path.read_text()) for path in sources()}
+    assert {path: lines for path, lines in violations.items() if lines} == {}
 
 
 @pytest.mark.parametrize("folder", TEST_FOLDERS)
 def test_test_names_state_subject_condition_and_result(folder: str) -> None:
     paths = sorted((ROOT / folder).rglob("*.py"))
     assert paths
-    found = {str(path): misnamed_tests(path.read_text()) for path in paths}
-    assert {path: names for path, names in found.items() if names} == {}
+    violations = {str(path): misnamed_tests(path.read_text()) for path in paths}
+    assert {path: names for path, names in violations.items() if names} == {}
 
 
 def test_conventions_detect_each_violation() -> None:
@@ -188,6 +236,11 @@ def test_conventions_detect_each_violation() -> None:
         "BYTES_MAX = 1\nMAX_BYTES = 1\nMOST_ROWS = 1\nWAIT_S = 1\nTIMEOUT = 3\nWAIT_SECONDS = 1\n"
         "MAX_AGE_YEARS = 9\nAGE = 'max-age'\n"
     ) == ["BYTES_MAX", "MOST_ROWS", "TIMEOUT", "WAIT_SECONDS"]
+    assert vague_names(
+        "found = [it for it in rows if it]\nkey = lambda it: it.id\n"
+        "def f(given, *made, kept=1):\n  for it in rows: pass\n  (it, b) = x\n"
+        "class Check:\n  found: int\nmatches = 1\n"
+    ) == ["1: found", "3: given", "3: made", "3: kept", "4: it", "5: it"]
     assert third_person_docstrings(
         '"""Reads a log."""\nclass A:\n  """Starts, stops."""\nclass B:\n  """Calls to Lambda."""\n'
         'class C:\n  """Read a log."""\nclass D:\n  """Names of streams."""\n'

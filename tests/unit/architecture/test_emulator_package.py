@@ -11,11 +11,11 @@ SUFFIXES: Final = {".py", ".md", ".yaml", ".json", ".toml"}
 
 
 def test_emulator_package_contains_no_word_of_this_project() -> None:
-    found = [
+    violations = [
         f"{path.relative_to(ROOT)}:{number}: {line.strip()}"
         for path in sorted((ROOT / "aws_emulator").rglob("*"))
         if path.suffix in SUFFIXES and ".aws-sam" not in path.parts
         for number, line in enumerate(path.read_text().splitlines(), 1)
         if PROJECT_WORDS.search(line)
     ]
-    assert found == []
+    assert violations == []

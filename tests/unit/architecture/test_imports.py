@@ -58,15 +58,15 @@ def components() -> list[str]:
 @cache
 def imports(path: Path) -> frozenset[str]:
     """Return the full dotted names that a file imports, `from a import b` as a.b."""
-    found: set[str] = set()
+    dotted_names: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
-            found |= {name.name for name in node.names}
+            dotted_names |= {name.name for name in node.names}
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: relative imports hide where a name comes from"
             assert node.module is not None
-            found |= {f"{node.module}.{name.name}" for name in node.names}
-    return frozenset(found)
+            dotted_names |= {f"{node.module}.{name.name}" for name in node.names}
+    return frozenset(dotted_names)
 
 
 def files(component: str) -> list[Path]:

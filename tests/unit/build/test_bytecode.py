@@ -78,10 +78,10 @@ def code_objects(code: CodeType) -> list[CodeType]:
 )
 def test_every_instruction_of_edge_auth_has_a_location(path: Path) -> None:
     code = bytecode.strip_line_numbers(compile(path.read_text(), "x", "exec"))
-    for it in code_objects(code):
-        positions = list(it.co_positions())
-        assert len(positions) == len(it.co_code) // 2
-        assert {line for line, *_ in positions} == {it.co_firstlineno}
+    for code_object in code_objects(code):
+        positions = list(code_object.co_positions())
+        assert len(positions) == len(code_object.co_code) // 2
+        assert {line for line, *_ in positions} == {code_object.co_firstlineno}
 
 
 @given(st.integers(0, 2_000))

@@ -48,11 +48,11 @@ def random_text(size: int) -> str:
 def test_decode_returns_encoded_request(packed: Packed) -> None:
     header, accepted, rejected = packed
     (data,) = clickstream.encode(header, accepted, rejected)
-    got = clickstream.decode(data)
-    assert got.accepted == accepted
-    assert got.rejected == rejected
-    assert [bytes(a.event) for a in got.accepted] == [bytes(a.event) for a in accepted]
-    assert got.header == msgspec.structs.replace(
+    decoded = clickstream.decode(data)
+    assert decoded.accepted == accepted
+    assert decoded.rejected == rejected
+    assert [bytes(a.event) for a in decoded.accepted] == [bytes(a.event) for a in accepted]
+    assert decoded.header == msgspec.structs.replace(
         header, accepted=len(accepted), rejected=len(rejected), part=0, parts=1
     )
 
@@ -86,11 +86,11 @@ def test_parts_of_split_request_contain_all_events(packed: Packed, limit: int) -
     )
     # A single event must fit with the longest part numbers: 6 more digits, uncompressed.
     parts = clickstream.encode(header, accepted, rejected, max(limit, smallest + 16))
-    got = [clickstream.decode(part) for part in parts]
+    decoded = [clickstream.decode(part) for part in parts]
     assert all(len(part) <= max(limit, smallest + 16) for part in parts)
-    assert [e for r in got for e in r.accepted] == accepted
-    assert [e for r in got for e in r.rejected] == rejected
-    assert [(r.header.part, r.header.parts) for r in got] == [
+    assert [e for r in decoded for e in r.accepted] == accepted
+    assert [e for r in decoded for e in r.rejected] == rejected
+    assert [(r.header.part, r.header.parts) for r in decoded] == [
         (n, len(parts)) for n in range(len(parts))
     ]
 

@@ -120,18 +120,18 @@ def code_of(path: str) -> str:
 
 def targets_of_make_test() -> set[str]:
     """Return the targets that `make test` runs, also through other targets."""
-    found: set[str] = set()
+    reached: set[str] = set()
     waiting = ["test"]
     while waiting:
         target = waiting.pop()
-        if target not in found:
-            found.add(target)
+        if target not in reached:
+            reached.add(target)
             rule = re.search(rf"^{target}:(.*)\n((?:\t.*\n)*)", MAKEFILE, re.MULTILINE)
             assert rule, target
             waiting += rule[1].partition("##")[0].split()
             for targets in re.findall(r"\$\(MAKE\)(?: -j \d)?((?: [a-z]+)+)", rule[2]):
                 waiting += targets.split()
-    return found
+    return reached
 
 
 def targets_of(commands: Iterable[str]) -> set[str]:
@@ -231,9 +231,9 @@ def service_model(name: str) -> Any:
 def check_aws(command: str) -> None:
     """Fail unless the operation, its options and its required options exist."""
     _, (_, service, operation, *rest) = words(command)
-    given = {it[2:] for it in rest if it.startswith("--")} - _GLOBAL
+    options = {it[2:] for it in rest if it.startswith("--")} - _GLOBAL
     if (service, operation) == ("logs", "tail"):
-        assert given <= _LOGS_TAIL
+        assert options <= _LOGS_TAIL
         assert not rest[0].startswith("--")
         return
     model = service_model(service)
@@ -241,8 +241,8 @@ def check_aws(command: str) -> None:
     shape = model.operation_model(operations[operation]).input_shape
     members = {xform_name(it, "-") for it in shape.members} if shape else set()
     required = {xform_name(it, "-") for it in shape.required_members} if shape else set()
-    assert given <= members, given - members
-    assert required <= given, required - given
+    assert options <= members, options - members
+    assert required <= options, required - options
 
 
 @pytest.mark.parametrize("command", of_program("aws"))

@@ -34,8 +34,8 @@ def model() -> ET.Element:
 
 def nodes() -> dict[str, str]:
     """Return the nodes that stand for a resource: node ID to logical ID."""
-    found = {it.attrib["id"]: it.attrib["resource"] for it in model().iter("object")}
-    return {node: resource for node, resource in found.items() if resource}
+    resources_by_id = {it.attrib["id"]: it.attrib["resource"] for it in model().iter("object")}
+    return {node: resource for node, resource in resources_by_id.items() if resource}
 
 
 def deployed() -> dict[str, str]:

@@ -46,8 +46,8 @@ def test_glossary_explains_a_term_that_documents_use(term: str) -> None:
 
 @pytest.mark.parametrize("title", [title for title, _ in TABLES])
 def test_terms_of_a_table_are_sorted(title: str) -> None:
-    found = [re.sub(r"[^a-z ]", "", term.lower()) for term in terms(dict(TABLES)[title])]
-    assert found == sorted(found)
+    sort_keys = [re.sub(r"[^a-z ]", "", term.lower()) for term in terms(dict(TABLES)[title])]
+    assert sort_keys == sorted(sort_keys)
 
 
 def test_each_term_is_explained_once_in_one_line() -> None:

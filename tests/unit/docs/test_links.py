@@ -52,8 +52,8 @@ def test_paths_in_code_spans_exist(document: str) -> None:
         if not code.startswith(TOP_FOLDERS) or re.search(r"[\s<>{}…]", code):
             continue
         path = code.split("::")[0].rstrip("/")
-        found = any(ROOT.glob(path)) or any(here.glob(path))
-        assert found, f"{document}: {code}"
+        exists = any(ROOT.glob(path)) or any(here.glob(path))
+        assert exists, f"{document}: {code}"
 
 
 @pytest.mark.parametrize("document", [it for it in DOCUMENTS if "CHANGELOG" not in it])

@@ -150,13 +150,13 @@ def lower_case_regions(text: str) -> list[str]:
 
 
 def test_prose_writes_region_with_a_capital() -> None:
-    found = [
+    violations = [
         f"{path}:{passage.line}: {passage.text[:60]}"
         for path in files()
         for passage in prose.passages(ROOT / path)
         if lower_case_regions(passage.text)
     ]
-    assert found == []
+    assert violations == []
 
 
 @pytest.mark.parametrize("text", ["the home region", "Two regions: one", "in a cross-region call"])
@@ -173,7 +173,7 @@ def test_region_in_code_passes(text: str) -> None:
 
 
 def test_no_file_contains_a_retired_word() -> None:
-    found = [
+    violations = [
         f"{path}:{number}: {word}"
         for path, text in texts().items()
         if _ANY.search(text)
@@ -181,7 +181,7 @@ def test_no_file_contains_a_retired_word() -> None:
         if _ANY.search(line)
         for word in retired_words(line, path)
     ]
-    assert found == []
+    assert violations == []
 
 
 def test_no_path_contains_a_retired_word() -> None:

@@ -157,7 +157,7 @@ def test_concurrent_callers_share_one_fetch(clock: issuer.Clock) -> None:
     arrives, because of the cooldown."""
     endpoint = JwksEndpoint("first", "second")
     fetch_started, response_allowed = threading.Event(), threading.Event()
-    found: list[object] = []
+    fetched: list[object] = []
 
     def slow_fetch(url: str) -> bytes:
         fetch_started.set()
@@ -175,9 +175,9 @@ def test_concurrent_callers_share_one_fetch(clock: issuer.Clock) -> None:
 
     def find_key() -> None:
         try:
-            found.append(keys.get_key("second"))
+            fetched.append(keys.get_key("second"))
         except EdgeAuthError as error:
-            found.append(error)
+            fetched.append(error)
 
     threads = [threading.Thread(target=find_key) for _ in range(8)]
     threads[0].start()
@@ -186,9 +186,9 @@ def test_concurrent_callers_share_one_fetch(clock: issuer.Clock) -> None:
         thread.start()
     for thread in threads[1:]:
         thread.join(0.05)
-        assert thread.is_alive(), found
+        assert thread.is_alive(), fetched
     response_allowed.set()
     for thread in threads:
         thread.join(10)
     assert endpoint.fetches == 1
-    assert [type(it) for it in found] == [PublicKey] * 8
+    assert [type(it) for it in fetched] == [PublicKey] * 8

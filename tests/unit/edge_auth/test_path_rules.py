@@ -15,9 +15,9 @@ def rules(*documents: dict[str, Any]) -> tuple[PathRule, ...]:
 
 
 def entitled(rule: dict[str, Any], **claims: Any) -> bool:
-    (it,) = rules({"path": "/*", **rule})
+    (rule_of_path,) = rules({"path": "/*", **rule})
     try:
-        check_requirements(it, claims)
+        check_requirements(rule_of_path, claims)
     except NotEntitledError:
         return False
     return True

@@ -33,13 +33,13 @@ def vector(name: str) -> Any:
 
 @pytest.mark.parametrize("backend", [python_backend, Libcrypto()], ids=["pure", "libcrypto"])
 def test_rfc_7520_4_1_rs256_verifies(backend: Backend) -> None:
-    it = vector("4_1")
-    token = it["output"]["compact"].encode()
+    test_vector = vector("4_1")
+    token = test_vector["output"]["compact"].encode()
     message, _, signature = token.rpartition(b".")
     header, payload = jws.split_signing_input(message, signature)
-    keys = parse_jwks({"keys": [it["input"]["key"]]}, backend)
+    keys = parse_jwks({"keys": [test_vector["input"]["key"]]}, backend)
     key = keys[jws.parse_key_id(header)]
-    assert base64url_decode(payload).decode() == it["input"]["payload"]
+    assert base64url_decode(payload).decode() == test_vector["input"]["payload"]
     assert key.verify_signature(hashlib.sha256(message).digest(), base64url_decode(signature))
     assert not key.verify_signature(
         hashlib.sha256(message + b"A").digest(), base64url_decode(signature)
@@ -48,11 +48,11 @@ def test_rfc_7520_4_1_rs256_verifies(backend: Backend) -> None:
 
 @pytest.mark.parametrize("name", ["4_1", "4_2", "4_3", "4_4"])
 def test_rfc_7520_tokens_with_other_algorithm_or_without_claims_are_rejected(name: str) -> None:
-    it = vector(name)
+    test_vector = vector(name)
     context = create_context(Clock())
-    context.keys._keys = parse_jwks({"keys": [it["input"]["key"]]}, select_backend())
+    context.keys._keys = parse_jwks({"keys": [test_vector["input"]["key"]]}, select_backend())
     with pytest.raises(EdgeAuthError) as raised:
-        context.verifier.verify(it["output"]["compact"])
+        context.verifier.verify(test_vector["output"]["compact"])
     assert raised.value.code == ("token_malformed" if name == "4_1" else "algorithm_refused")
 
 

@@ -13,10 +13,10 @@ RULE = {"path": "/*", "public": True}
 
 
 def test_defaults_are_applied() -> None:
-    it = parse(json.loads(json.dumps(issuer.settings())))
-    assert it.token_use == "access"
-    assert it.jwks_uri == f"{issuer.ISSUER}/.well-known/jwks.json"
-    assert it.scopes == ("openid",)
+    settings = parse(json.loads(json.dumps(issuer.settings())))
+    assert settings.token_use == "access"
+    assert settings.jwks_uri == f"{issuer.ISSUER}/.well-known/jwks.json"
+    assert settings.scopes == ("openid",)
 
 
 @pytest.mark.parametrize("key", ["schema", "issuer", "client_id", "jwks", "hosted_ui", "rules"])

@@ -232,33 +232,33 @@ def test_configured_issuer_form_is_required() -> None:
 
 
 def test_cached_token_expires_at_exp(clock: issuer.Clock) -> None:
-    it = create_context(clock).verifier
+    verifier = create_context(clock).verifier
     token = issuer.token(issuer.access_claims(exp=issuer.NOW + 100))
-    assert it.verify(token) is it.verify(token)
+    assert verifier.verify(token) is verifier.verify(token)
     clock.now += 100
     with pytest.raises(TokenExpiredError):
-        it.verify(token)
+        verifier.verify(token)
 
 
 def test_cached_token_is_verified_again_after_five_minutes(clock: issuer.Clock) -> None:
-    it = create_context(clock).verifier
+    verifier = create_context(clock).verifier
     token = issuer.token()
-    first = it.verify(token)
+    first = verifier.verify(token)
     clock.now += token_verifier.CACHE_S - 1
-    assert it.verify(token) is first
+    assert verifier.verify(token) is first
     clock.now += 1
-    assert it.verify(token) is not first
+    assert verifier.verify(token) is not first
 
 
 def test_cache_hit_requires_same_signature() -> None:
-    it = create_verifier()
+    verifier = create_verifier()
     token = issuer.token()
-    it.verify(token)
+    verifier.verify(token)
     message, _, signature = token.rpartition(".")
     other = issuer.token(issuer.access_claims(jti="other")).rpartition(".")[2]
     assert signature != other
     with pytest.raises(TokenError):
-        it.verify(f"{message}.{other}")
+        verifier.verify(f"{message}.{other}")
 
 
 def test_keys_of_another_issuer_are_rejected() -> None:
@@ -269,10 +269,10 @@ def test_keys_of_another_issuer_are_rejected() -> None:
 
 
 def test_caches_are_bounded() -> None:
-    it = create_verifier()
+    verifier = create_verifier()
     for number in range(2 * token_verifier.MAX_CACHED_TOKENS + 10):
-        it.verify(issuer.token(issuer.access_claims(jti=str(number))))
-    assert len(it._recent) + len(it._older) <= 2 * token_verifier.MAX_CACHED_TOKENS
+        verifier.verify(issuer.token(issuer.access_claims(jti=str(number))))
+    assert len(verifier._recent) + len(verifier._older) <= 2 * token_verifier.MAX_CACHED_TOKENS
     for number in range(20):
-        it.verify(issuer.token(None, "first", n=number))
-    assert len(it._headers) <= token_verifier.MAX_CACHED_HEADERS
+        verifier.verify(issuer.token(None, "first", n=number))
+    assert len(verifier._headers) <= token_verifier.MAX_CACHED_HEADERS

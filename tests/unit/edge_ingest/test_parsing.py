@@ -35,10 +35,10 @@ def test_batch_events_are_equal_to_the_sent_events(
     events: list[dict[str, Any]], indent: int | None
 ) -> None:
     body = json.dumps({"batch": events, "writeKey": "k", "sentAt": "s"}, indent=indent).encode()
-    found = parsing.parse_batch(body)
-    assert [json.loads(text) for text in found.events] == events
-    assert (found.write_key, found.sent_at, found.context) == ("k", "s", b"null")
-    assert not any(b"\n" in text for text in found.events)
+    batch = parsing.parse_batch(body)
+    assert [json.loads(text) for text in batch.events] == events
+    assert (batch.write_key, batch.sent_at, batch.context) == ("k", "s", b"null")
+    assert not any(b"\n" in text for text in batch.events)
 
 
 @pytest.mark.parametrize("invalid", INVALID, ids=lambda text: repr(text[:16]))
@@ -46,10 +46,10 @@ def test_batch_events_are_equal_to_the_sent_events(
 def test_invalid_event_leaves_its_neighbours_unchanged(invalid: bytes, index: int) -> None:
     texts = [b'{"type":"track"}', '{"name":"é, [\\"x\\"] {"}'.encode()]
     texts.insert(index, invalid)
-    found = parsing.parse_batch(batch_of(*texts))
-    assert found.events == texts
-    assert found.context == b'{"a":1}'
-    assert found.sent_at == "2026-11-21T12:00:00Z"
+    batch = parsing.parse_batch(batch_of(*texts))
+    assert batch.events == texts
+    assert batch.context == b'{"a":1}'
+    assert batch.sent_at == "2026-11-21T12:00:00Z"
 
 
 @given(st.lists(strategies.json_objects, max_size=4), st.integers(0, 4), st.sampled_from(INVALID))

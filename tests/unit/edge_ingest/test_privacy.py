@@ -230,9 +230,9 @@ def test_opt_out_signal_removes_identifying_fields(signal: dict[str, str]) -> No
     (record,) = collector.streams.records
     assert (record.header.country, record.header.ip) == ("IN", None)
     (accepted,) = record.accepted
-    kept = json.loads(bytes(accepted.event))
-    assert kept["context"] == {"device": {"type": "ios"}, "page": {"path": "/kept"}}
-    assert len(kept["anonymousId"]) == 32
+    stored_event = json.loads(bytes(accepted.event))
+    assert stored_event["context"] == {"device": {"type": "ios"}, "page": {"path": "/kept"}}
+    assert len(stored_event["anonymousId"]) == 32
     without = harness.settings_document()
     del without["salt"]
     collector = harness.Harness(without)

@@ -25,22 +25,22 @@ def test_batch_path_matches(path: str, slash: str) -> None:
 @pytest.mark.parametrize("slash", ["", "/"])
 @pytest.mark.parametrize(("path", "name"), EVENTS)
 def test_event_path_matches_with_its_type(path: str, name: str, slash: str) -> None:
-    found = routes.match(path + slash)
-    assert (found.kind, found.event_type, found.methods) == ("event", name, ("POST",))
+    match = routes.match(path + slash)
+    assert (match.kind, match.event_type, match.methods) == ("event", name, ("POST",))
 
 
 @pytest.mark.parametrize(("path", "name"), PIXELS)
 def test_pixel_path_matches_with_its_type(path: str, name: str) -> None:
-    found = routes.match(path)
-    assert (found.kind, found.event_type, found.methods) == ("pixel", name, ("GET", "HEAD"))
+    match = routes.match(path)
+    assert (match.kind, match.event_type, match.methods) == ("pixel", name, ("GET", "HEAD"))
 
 
 def test_settings_paths_match() -> None:
     assert routes.match("/sourceConfig/").kind == "source_config"
     assert routes.match("/sourceConfig").kind == "source_config"
-    found = routes.match("/v1/projects/WK/settings")
-    assert (found.kind, found.write_key) == ("project_settings", "WK")
-    assert routes.match("/v1/projects/WK/settings/") == found
+    match = routes.match("/v1/projects/WK/settings")
+    assert (match.kind, match.write_key) == ("project_settings", "WK")
+    assert routes.match("/v1/projects/WK/settings/") == match
 
 
 @pytest.mark.parametrize(

@@ -20,15 +20,15 @@ def test_cookie_becomes_anonymous_id_of_events_without_one() -> None:
     )
     result = collector.send(body={"batch": [{"type": "page"}]})
     cookie = harness.header(result, "set-cookie") or ""
-    found = re.fullmatch(
+    match = re.fullmatch(
         r"v=([0-9a-f]{32}); Max-Age=2592000; Path=/; Secure; HttpOnly; SameSite=Lax", cookie
     )
-    assert found is not None
-    headers = {"Cookie": f"xv={'0' * 32}; v={found[1]}; a=b"}
+    assert match is not None
+    headers = {"Cookie": f"xv={'0' * 32}; v={match[1]}; a=b"}
     again = collector.send(body={"batch": [{"type": "page"}]}, headers=headers)
     assert harness.header(again, "set-cookie") == cookie
     stored = [json.loads(bytes(r.accepted[0].event)) for r in collector.streams.records]
-    assert [event["anonymousId"] for event in stored] == [found[1]] * 2
+    assert [event["anonymousId"] for event in stored] == [match[1]] * 2
 
 
 @pytest.mark.parametrize("value", ["v=", "v=x", "v=" + "0" * 31, "v=" + "g" * 32, "xv=" + "0" * 32])

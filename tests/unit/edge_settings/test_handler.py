@@ -27,9 +27,9 @@ def empty_package() -> bytes:
 
 @pytest.fixture
 def fake(monkeypatch: pytest.MonkeyPatch) -> FakeAws:
-    it = FakeAws(packages={EVENT["ResourceProperties"]["BuiltVersion"]: empty_package()})
-    install(monkeypatch, it)
-    return it
+    aws = FakeAws(packages={EVENT["ResourceProperties"]["BuiltVersion"]: empty_package()})
+    install(monkeypatch, aws)
+    return aws
 
 
 def event_with(**properties: object) -> dict[str, Any]:

@@ -36,9 +36,9 @@ def unzipped(package: bytes) -> dict[str, bytes]:
 def test_add_settings_keeps_other_files(
     files: dict[str, bytes], settings: dict[str, object]
 ) -> None:
-    made = unzipped(add_settings(zipped(files), settings))
-    assert json.loads(made.pop(SETTINGS_NAME)) == settings
-    assert made == files
+    files_in_package = unzipped(add_settings(zipped(files), settings))
+    assert json.loads(files_in_package.pop(SETTINGS_NAME)) == settings
+    assert files_in_package == files
 
 
 @given(files=FILES, settings=json_objects)

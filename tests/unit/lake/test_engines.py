@@ -43,7 +43,7 @@ def always() -> bool:
 @pytest.fixture(scope="module")
 def aws() -> FakeAws:
     """Return a lake with copies, bad and reprocessed rows, a compacted hour and a late row."""
-    made = FakeAws()
+    fake_aws = FakeAws()
     rng = random.Random(3)
     for turn in range(12):
         campaign = {"campaign": {"source": rng.choice(["mail", "search"])}}
@@ -57,19 +57,19 @@ def aws() -> FakeAws:
         arrived = datetime(2026, 11, 21, 11 + turn % 3, tzinfo=UTC).timestamp()
         shard = f"shardId-{turn % 2:012d}"
         event = kinesis_event(records, first=1 + 10 * turn, shard=shard, arrived=arrived)
-        EventsHandler(made.app()).handle(event, always)
+        EventsHandler(fake_aws.app()).handle(event, always)
         if turn == 8:
-            compact(made)
-    BadRowReprocessor(made.app()).run(DAY, DAY)
-    appointments = AppointmentsTable(made)
+            compact(fake_aws)
+    BadRowReprocessor(fake_aws.app()).run(DAY, DAY)
+    appointments = AppointmentsTable(fake_aws)
     for _ in range(60):
         appointments.apply_random_change(rng)
     half = dynamodb_records(appointments.changes[:30])
-    ChangesHandler(made.app()).handle(
+    ChangesHandler(fake_aws.app()).handle(
         {"shardId": "s", "Records": [json.loads(record.text) for record in half]}, always
     )
-    reconcile(made)
-    return made
+    reconcile(fake_aws)
+    return fake_aws
 
 
 def compact(aws: FakeAws) -> None:

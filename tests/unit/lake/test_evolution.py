@@ -96,6 +96,6 @@ def test_table_reads_files_of_older_current_and_newer_schema(tmp_path: Path) -> 
             ("tomorrow", None, "new"),
         ]
         own = "json_extract_string(event_json, '$.of_its_own')"
-        kept = lake.execute(f"SELECT {own} FROM events_once ORDER BY message_id").fetchall()
-        assert kept == [("kept",), ("kept",), (None,), (None,), ("kept",)]
+        own_rows = lake.execute(f"SELECT {own} FROM events_once ORDER BY message_id").fetchall()
+        assert own_rows == [("kept",), ("kept",), (None,), (None,), ("kept",)]
     assert parquet.read(parquet.write(less), ["verdict", "library"]).schema.names == ["verdict"]

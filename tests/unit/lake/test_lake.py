@@ -113,7 +113,9 @@ def glue_type(kind: pa.DataType) -> str:
     [("EventsTable", EVENTS), ("ChangesTable", CHANGES), ("CompactedTable", COMPACTED)],
 )
 def test_glue_table_has_columns_of_schema(table: str, schema: pa.Schema) -> None:
-    given = resources(ROOT / "stacks" / "lake-catalog.yaml")[table]["Properties"]["TableInput"]
-    columns = [(it["Name"], it["Type"]) for it in given["StorageDescriptor"]["Columns"]]
+    table_input = resources(ROOT / "stacks" / "lake-catalog.yaml")[table]["Properties"][
+        "TableInput"
+    ]
+    columns = [(it["Name"], it["Type"]) for it in table_input["StorageDescriptor"]["Columns"]]
     assert columns == [(field.name, glue_type(field.type)) for field in schema]
-    assert [it["Name"] for it in given["PartitionKeys"]] == ["date", "hour"]
+    assert [it["Name"] for it in table_input["PartitionKeys"]] == ["date", "hour"]

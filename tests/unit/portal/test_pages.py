@@ -121,21 +121,21 @@ def test_script_uses_no_markup_sinks(path: Path) -> None:
 
 
 def schema(name: str) -> dict[str, Any]:
-    found = school_api.document()["components"]["schemas"][name]["properties"]
-    assert isinstance(found, dict)
-    return found
+    schema_properties = school_api.document()["components"]["schemas"][name]["properties"]
+    assert isinstance(schema_properties, dict)
+    return schema_properties
 
 
 def values(page: Page, after: str) -> list[str]:
     """Return the option values of the select element with a name."""
     names = [(tag, it) for tag, it in page.elements if tag in {"select", "option"}]
     start = next(i for i, (tag, it) in enumerate(names) if tag == "select" and it["name"] == after)
-    found = []
-    for tag, it in names[start + 1 :]:
+    option_values = []
+    for tag, attributes in names[start + 1 :]:
         if tag == "select":
             break
-        found.append(it["value"])
-    return found
+        option_values.append(attributes["value"])
+    return option_values
 
 
 def test_forms_match_schemas() -> None:
@@ -194,20 +194,20 @@ def test_content_security_policy_is_strict() -> None:
     policy = resources(ROOT / "stacks" / "edge.yaml")["SecurityHeaders"]["Properties"]
     headers = policy["ResponseHeadersPolicyConfig"]["SecurityHeadersConfig"]
     directives = headers["ContentSecurityPolicy"]["ContentSecurityPolicy"].split(";")
-    found = {it.split()[0]: it.split()[1:] for it in directives}
-    assert found["default-src"] == ["'self'"]
-    assert not {"script-src", "style-src", "connect-src"} & found.keys()
-    assert found["require-trusted-types-for"] == ["'script'"]
+    directives_by_name = {it.split()[0]: it.split()[1:] for it in directives}
+    assert directives_by_name["default-src"] == ["'self'"]
+    assert not {"script-src", "style-src", "connect-src"} & directives_by_name.keys()
+    assert directives_by_name["require-trusted-types-for"] == ["'script'"]
     for name in ("object-src", "base-uri", "frame-ancestors"):
-        assert found[name] == ["'none'"]
+        assert directives_by_name[name] == ["'none'"]
 
 
 def test_upload_sets_content_types_and_write_key() -> None:
     put: dict[str, dict[str, Any]] = {}
 
     class Bucket:
-        def put_object(self, **given: Any) -> None:
-            put[given["Key"]] = given
+        def put_object(self, **arguments: Any) -> None:
+            put[arguments["Key"]] = arguments
 
     count = portal.upload_pages(Bucket(), "portal", "a-key")
     files = [path for path in WEB.rglob("*") if path.is_file()]

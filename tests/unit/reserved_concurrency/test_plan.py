@@ -30,9 +30,9 @@ def test_auto_never_exceeds_quota_and_reserves_every_function_that_fits(
     assert plan.executions <= free
     assert list(plan.reserved) == [it.function for it in wanted]
     before = 0
-    for it in wanted:
-        reserved = plan.reserved[it.function]
-        assert reserved == (it.executions if before + it.executions <= free else None)
+    for function in wanted:
+        reserved = plan.reserved[function.function]
+        assert reserved == (function.executions if before + function.executions <= free else None)
         before += reserved or 0
     for name, reserved in plan.reserved.items():
         assert (name in plan.summary) is (reserved is None)

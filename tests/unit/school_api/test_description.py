@@ -120,15 +120,15 @@ def test_templates_escape_every_request_value() -> None:
             assert "$util.escapeJavaScript($input.json('$'))" in line or "$util.urlEncode(" in line
         if "$input.params(" in line:
             assert line.strip().startswith("#set(")
-        for found in re.finditer(r"\$util\.escapeJavaScript\(", line):
-            assert '.replaceAll("\\\\\'","\'")' in line[found.end() :], line
+        for match in re.finditer(r"\$util\.escapeJavaScript\(", line):
+            assert '.replaceAll("\\\\\'","\'")' in line[match.end() :], line
 
 
 def test_gateway_responses_are_problems_without_request_data() -> None:
     """They "are not processed by the VTL engine", so a template can't escape request data."""
-    given = school_api.document()["x-amazon-apigateway-gateway-responses"]
-    assert set(given) <= set(DEFAULT_STATUS)
-    for kind, response in given.items():
+    responses = school_api.document()["x-amazon-apigateway-gateway-responses"]
+    assert set(responses) <= set(DEFAULT_STATUS)
+    for kind, response in responses.items():
         (body,) = response["responseTemplates"].values()
         assert set(re.findall(r"\$[a-zA-Z.]+", body)) == {"$context.requestId"}
         problem = json.loads(body)
@@ -173,9 +173,9 @@ def test_role_grants_exactly_the_actions_of_the_operations() -> None:
         if service.name == "sqs":
             needed.add(("sqs:SendMessage", f"{where}:{service.path.rpartition('/')[2]}"))
         elif service.name == "states":
-            found = re.search(r'"stateMachineArn": "([^"]+)"', template)
-            assert found
-            needed.add((f"states:{service.action}", found[1]))
+            match = re.search(r'"stateMachineArn": "([^"]+)"', template)
+            assert match
+            needed.add((f"states:{service.action}", match[1]))
         else:
             table = re.search(r'"TableName": "([^"]+)"', template)
             index = re.search(r'"IndexName": "([^"]+)"', template)

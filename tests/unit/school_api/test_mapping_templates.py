@@ -101,9 +101,9 @@ def test_request_id_of_cloudfront_is_passed_on() -> None:
 @given(texts)
 def test_forged_request_id_is_replaced_by_id_of_api_gateway(forged: str) -> None:
     # A client can call API Gateway without CloudFront, and send any header.
-    for found in correlation_ids({"x-amz-cf-id": forged}):
+    for identifier in correlation_ids({"x-amz-cf-id": forged}):
         if not re.fullmatch(r"[A-Za-z0-9_=-]{1,80}", forged):
-            assert re.fullmatch(r"[0-9a-f-]{36}", found)
+            assert re.fullmatch(r"[0-9a-f-]{36}", identifier)
 
 
 @given(st.dictionaries(texts, strategies.json_values() | texts, max_size=4), texts)
@@ -276,9 +276,9 @@ def test_booking_returns_stored_fields(advisor: str, start: str, note: str) -> N
 @given(st.dictionaries(texts, texts, min_size=1, max_size=4))
 def test_profile_returns_stored_preferences(preferences: dict[str, str]) -> None:
     stored = {"S": json.dumps(preferences)}
-    got = method_response("GET", "/profile", {"Item": {"preferences": stored}})
+    response = method_response("GET", "/profile", {"Item": {"preferences": stored}})
     put = method_response("PUT", "/profile", {"Attributes": {"preferences": stored}})
-    assert body_of(got) == body_of(put) == preferences
+    assert body_of(response) == body_of(put) == preferences
 
 
 def admitted(status: str, outcome: str = "accepted") -> Response:

@@ -10,15 +10,15 @@ from tests.unit.stacks.test_templates import resources
 
 def cache_behaviors() -> list[Any]:
     """Return every cache behavior of the edge stack, the default one first."""
-    found: list[Any] = []
+    behaviors: list[Any] = []
     for resource in resources(ROOT / "stacks" / "edge.yaml").values():
         if resource["Type"] == "AWS::CloudFront::Distribution":
             config = resource["Properties"]["DistributionConfig"]
-            found += [
+            behaviors += [
                 pytest.param(behavior, id=behavior.get("PathPattern", "default"))
                 for behavior in [config["DefaultCacheBehavior"], *config["CacheBehaviors"]]
             ]
-    return found
+    return behaviors
 
 
 @pytest.mark.parametrize("behavior", cache_behaviors())

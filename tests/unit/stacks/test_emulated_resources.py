@@ -33,9 +33,9 @@ def run_with_ministack(*arguments: str) -> str:
 def used_types() -> set[str]:
     """Return the resource types in the templates, before the SAM transform."""
     text = "\n".join(template.read_text() for template in TEMPLATES)
-    found = set(re.findall(r"^\s+Type: ['\"]?((?:AWS|Custom)::[\w:]+)", text, re.MULTILINE))
-    assert "AWS::Serverless::Function" in found
-    return found
+    types = set(re.findall(r"^\s+Type: ['\"]?((?:AWS|Custom)::[\w:]+)", text, re.MULTILINE))
+    assert "AWS::Serverless::Function" in types
+    return types
 
 
 def test_every_resource_type_is_emulated_or_accepted(used_types: set[str]) -> None:

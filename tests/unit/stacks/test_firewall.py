@@ -29,9 +29,9 @@ def requests_of(page: Path) -> int:
     calls: set[str] = set()
     while pending:
         script = (WEB / "public" / pending.pop().lstrip("/")).read_text()
-        found = {f"/js/{it}" for it in re.findall(r'from "\./([\w-]+\.js)"', script)}
-        pending += sorted(found - files)
-        files |= found
+        requests = {f"/js/{it}" for it in re.findall(r'from "\./([\w-]+\.js)"', script)}
+        pending += sorted(requests - files)
+        files |= requests
         # The session is refreshed once an hour; a call of the API is counted once.
         calls |= set(re.findall(r'fetch\([`"](/\w[\w./]*)', script)) - {"/auth/refresh"}
     return 1 + len(files) + len(calls)

@@ -41,7 +41,11 @@ def resource_names(namespace: str) -> set[str]:
 def metric_filters() -> list[tuple[Any, str]]:
     """Return the namespace and the name of each metric that a metric filter publishes."""
     filters = of_type(ROOT / "stacks" / "foundation.yaml", "AWS::Logs::MetricFilter").values()
-    metrics = [it for found in filters for it in found["Properties"]["MetricTransformations"]]
+    metrics = [
+        it
+        for metric_filter in filters
+        for it in metric_filter["Properties"]["MetricTransformations"]
+    ]
     return [(it["MetricNamespace"], it["MetricName"]) for it in metrics]
 
 
@@ -49,8 +53,8 @@ def dimension_name(value: dict[str, Any]) -> str | None:
     """Return the resource name in a dimension's value; None if CloudFormation resolves it."""
     if "Fn::Sub" not in value:
         return None
-    found: str = value["Fn::Sub"].rpartition(":")[2]
-    return found
+    name: str = value["Fn::Sub"].rpartition(":")[2]
+    return name
 
 
 @pytest.mark.parametrize(("name", "alarm"), ALARMS)

@@ -74,14 +74,14 @@ def test_resources_with_data_are_retained(path: Path) -> None:
         "AWS::Kinesis::Stream",
         "AWS::Cognito::UserPool",
     }
-    for name, it in resources(path).items():
-        if it["Type"] in data_types:
-            assert it.get("DeletionPolicy") == "Retain", name
-            assert it.get("UpdateReplacePolicy") == "Retain", name
+    for name, resource in resources(path).items():
+        if resource["Type"] in data_types:
+            assert resource.get("DeletionPolicy") == "Retain", name
+            assert resource.get("UpdateReplacePolicy") == "Retain", name
 
 
-def statements(it: dict[str, Any]) -> list[dict[str, Any]]:
-    policies = it["Properties"].get("Policies", [])
+def statements(resource: dict[str, Any]) -> list[dict[str, Any]]:
+    policies = resource["Properties"].get("Policies", [])
     documents = [p.get("PolicyDocument", p) for p in policies if isinstance(p, dict)]
     return [one for document in documents for one in document.get("Statement", [])]
 
@@ -89,10 +89,10 @@ def statements(it: dict[str, Any]) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.name)
 def test_no_policy_grants_every_action_or_every_resource(path: Path) -> None:
     kinds = {"AWS::IAM::Role", "AWS::Serverless::Function", "AWS::Serverless::StateMachine"}
-    for name, it in resources(path).items():
-        if it["Type"] not in kinds:
+    for name, resource in resources(path).items():
+        if resource["Type"] not in kinds:
             continue
-        for statement in statements(it):
+        for statement in statements(resource):
             if statement["Effect"] != "Allow":
                 continue
             actions = statement["Action"]
@@ -122,9 +122,11 @@ LOG_DELIVERY = (
 
 @pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.name)
 def test_each_bucket_is_private_and_encrypted(path: Path) -> None:
-    for name, it in of_type(path, "AWS::S3::Bucket").items():
-        assert it["Properties"]["BucketEncryption"], name
-        assert set(it["Properties"]["PublicAccessBlockConfiguration"].values()) == {True}, name
+    for name, resource in of_type(path, "AWS::S3::Bucket").items():
+        assert resource["Properties"]["BucketEncryption"], name
+        assert set(resource["Properties"]["PublicAccessBlockConfiguration"].values()) == {True}, (
+            name
+        )
 
 
 @pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.name)
@@ -132,10 +134,10 @@ def test_each_function_is_built_by_the_makefile(path: Path) -> None:
     makefile = (ROOT / "src" / "Makefile").read_text()
     document = load(path)
     common = document.get("Globals", {}).get("Function", {})
-    for name, it in of_type(path, "AWS::Serverless::Function").items():
-        assert it["Metadata"]["BuildMethod"] == "makefile", name
+    for name, resource in of_type(path, "AWS::Serverless::Function").items():
+        assert resource["Metadata"]["BuildMethod"] == "makefile", name
         assert f"build-{name}:" in makefile, name
-        properties = {**common, **it["Properties"]}
+        properties = {**common, **resource["Properties"]}
         assert properties["CodeUri"] == "../src/", name
         assert properties["Runtime"] == "python3.13", name
 
@@ -171,9 +173,9 @@ def test_rules_for_edge_functions_apply_to_existing_functions() -> None:
 
 @pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.name)
 def test_custom_resource_timeout_is_at_most_five_minutes(path: Path) -> None:
-    for name, it in resources(path).items():
-        if it["Type"].startswith("Custom::"):
-            assert int(it["Properties"]["ServiceTimeout"]) <= 300, name
+    for name, resource in resources(path).items():
+        if resource["Type"].startswith("Custom::"):
+            assert int(resource["Properties"]["ServiceTimeout"]) <= 300, name
 
 
 def cache_behaviors() -> dict[str, dict[str, Any]]:
@@ -256,10 +258,10 @@ def test_regional_stack_rejects_the_default_of_required_parameters(
 ) -> None:
     """The root's default is `none`. The nested stack rejects it with the next step."""
     assert load(ROOT / "template.yaml")["Parameters"][parameter]["Default"] == "none"
-    given = load(ROOT / "stacks" / f"{stack}.yaml")["Parameters"][parameter]
-    assert not re.fullmatch(given["AllowedPattern"], "none")
-    assert re.fullmatch(given["AllowedPattern"], arn)
-    assert "`make deploy PLACE=` looks it up" in given["ConstraintDescription"]
+    parameter_definition = load(ROOT / "stacks" / f"{stack}.yaml")["Parameters"][parameter]
+    assert not re.fullmatch(parameter_definition["AllowedPattern"], "none")
+    assert re.fullmatch(parameter_definition["AllowedPattern"], arn)
+    assert "`make deploy PLACE=` looks it up" in parameter_definition["ConstraintDescription"]
 
 
 @pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.name)

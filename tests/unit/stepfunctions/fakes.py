@@ -68,8 +68,8 @@ class Table:
         self._fail()
         ((name, wanted),) = RequestItems.items()
         now, later = wanted["Keys"][:2], wanted["Keys"][2:]
-        found = [self.items.get((key["pk"]["S"], key["sk"]["S"])) for key in now]
-        answer: dict[str, Any] = {"Responses": {name: [it for it in found if it]}}
+        items = [self.items.get((key["pk"]["S"], key["sk"]["S"])) for key in now]
+        answer: dict[str, Any] = {"Responses": {name: [it for it in items if it]}}
         if later:
             answer["UnprocessedKeys"] = {name: {**wanted, "Keys": later}}
         return answer
@@ -91,33 +91,36 @@ class Pool:
         self.users: dict[str, list[dict[str, str]]] = {}
         self.errors: list[ClientError] = []
 
-    def admin_create_user(self, **given: Any) -> Any:
+    def admin_create_user(self, **arguments: Any) -> Any:
         self._fail()
-        assert given["MessageAction"] == "SUPPRESS"
-        if given["Username"] in self.users:
+        assert arguments["MessageAction"] == "SUPPRESS"
+        if arguments["Username"] in self.users:
             raise client_error("UsernameExistsException")
-        attributes = [*given["UserAttributes"], {"Name": "sub", "Value": f"sub-{len(self.users)}"}]
-        self.users[given["Username"]] = attributes
-        self.statuses[given["Username"]] = self.status
+        attributes = [
+            *arguments["UserAttributes"],
+            {"Name": "sub", "Value": f"sub-{len(self.users)}"},
+        ]
+        self.users[arguments["Username"]] = attributes
+        self.statuses[arguments["Username"]] = self.status
         return {"User": {"Attributes": attributes, "UserStatus": self.status}}
 
-    def admin_set_user_password(self, **given: Any) -> Any:
+    def admin_set_user_password(self, **arguments: Any) -> Any:
         self._fail()
-        assert given["Permanent"]
-        assert len(given["Password"]) >= 12
-        self.statuses[given["Username"]] = "CONFIRMED"
+        assert arguments["Permanent"]
+        assert len(arguments["Password"]) >= 12
+        self.statuses[arguments["Username"]] = "CONFIRMED"
         return {}
 
-    def admin_get_user(self, **given: Any) -> Any:
+    def admin_get_user(self, **arguments: Any) -> Any:
         self._fail()
-        if given["Username"] not in self.users:
+        if arguments["Username"] not in self.users:
             raise client_error("UserNotFoundException")
-        email = given["Username"]
+        email = arguments["Username"]
         return {"UserAttributes": self.users[email], "UserStatus": self.statuses[email]}
 
-    def admin_delete_user(self, **given: Any) -> Any:
+    def admin_delete_user(self, **arguments: Any) -> Any:
         self._fail()
-        if self.users.pop(given["Username"], None) is None:
+        if self.users.pop(arguments["Username"], None) is None:
             raise client_error("UserNotFoundException")
         return {}
 

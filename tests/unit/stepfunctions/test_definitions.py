@@ -133,8 +133,8 @@ def test_every_state_has_next_or_end(name: str) -> None:
 
 @every_machine
 def test_template_defines_exactly_the_used_substitutions(name: str) -> None:
-    given = properties(name)["DefinitionSubstitutions"]
-    assert set(SUBSTITUTION.findall(text(name))) == given.keys()
+    substitutions = properties(name)["DefinitionSubstitutions"]
+    assert set(SUBSTITUTION.findall(text(name))) == substitutions.keys()
 
 
 @every_machine
@@ -151,20 +151,20 @@ def test_log_excludes_execution_data(name: str) -> None:
 
 def required_actions(name: str) -> set[str]:
     """Return the IAM actions that a definition needs."""
-    found: set[str] = set()
+    actions: set[str] = set()
     for _, state in states(name):
         if state["Type"] == "Map":
             reader = state["ItemReader"]["Resource"].split(":::")[1]
-            found |= MAP_RUN_ACTIONS | ACTIONS[reader]
+            actions |= MAP_RUN_ACTIONS | ACTIONS[reader]
         if state["Type"] != "Task":
             continue
         kind = state["Resource"].split(":::")[1]
         if kind == TRANSACTION:
             items = state["Arguments"]["TransactItems"]
-            found |= {TRANSACTION_ACTIONS[part] for item in items for part in item}
+            actions |= {TRANSACTION_ACTIONS[part] for item in items for part in item}
         else:
-            found |= ACTIONS[kind]
-    return found
+            actions |= ACTIONS[kind]
+    return actions
 
 
 @every_machine

@@ -22,10 +22,10 @@ def test_normalize_maps_casings_and_unicode_forms_to_one_address(
 
 @given(st.text() | st.text("a@.é-１ß\u212aÅ", max_size=12))
 def test_normalize_returns_ascii_and_is_idempotent(text: str) -> None:
-    found = email_address.normalize(text)
-    if found is not None:
-        assert found.isascii()
-        assert email_address.normalize(found) == found
+    normalized = email_address.normalize(text)
+    if normalized is not None:
+        assert normalized.isascii()
+        assert email_address.normalize(normalized) == normalized
 
 
 @pytest.mark.parametrize(

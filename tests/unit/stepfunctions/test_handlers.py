@@ -88,9 +88,9 @@ def test_concurrent_creation_of_secret_returns_first_one(monkeypatch: pytest.Mon
     read = table.get_item
     seen: list[int] = []
 
-    def late(**given: Any) -> Any:
-        answer = read(**given)
-        if given["Key"]["pk"]["S"] == "SECRET" and not seen:
+    def late(**arguments: Any) -> Any:
+        answer = read(**arguments)
+        if arguments["Key"]["pk"]["S"] == "SECRET" and not seen:
             seen.append(1)
             Accounts("accounts", table).email_secret()  # type: ignore[arg-type] # a fake
             return {}
@@ -204,8 +204,8 @@ def test_retry_confirms_user_without_permanent_password(monkeypatch: pytest.Monk
     pool = Pool("FORCE_CHANGE_PASSWORD")
     create = pool.admin_create_user
 
-    def fail_afterwards(**given: Any) -> Any:
-        created = create(**given)
+    def fail_afterwards(**arguments: Any) -> Any:
+        created = create(**arguments)
         pool.errors = [client_error("TooManyRequestsException")]
         return created
 

@@ -23,8 +23,8 @@ class S3:
     def get_object(self, **_given: str) -> Any:
         return {"Body": BytesIO(self.content)}
 
-    def put_object(self, **given: Any) -> None:
-        self.put[given["Key"]] = given["Body"].decode()
+    def put_object(self, **arguments: Any) -> None:
+        self.put[arguments["Key"]] = arguments["Body"].decode()
 
 
 INVALID = {"ok": False, "known": False, "fileId": "", "rows": 0, "copy": ""}

@@ -149,7 +149,7 @@ def test_account_without_active_status_gets_no_email(
 def test_failure_returns_later_messages_too(
     monkeypatch: pytest.MonkeyPatch, sent: list[Any]
 ) -> None:
-    monkeypatch.setattr(ses, "send", lambda *given: _fail_second(sent))
+    monkeypatch.setattr(ses, "send", lambda *arguments: _fail_second(sent))
     records = [sqs_record(GOOD, number) for number in range(4)]
     answer = notified(monkeypatch, *records, items=(PERSON, ACTIVE))
     assert [it["itemIdentifier"] for it in answer["batchItemFailures"]] == ["m1", "m2", "m3"]

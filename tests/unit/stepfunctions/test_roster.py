@@ -61,21 +61,21 @@ PLAIN = "email,name\r\na@b.c,Anna\r\n"
     ],
 )
 def test_parse_normalizes_spreadsheet_variants(content: bytes) -> None:
-    found = roster.parse(content)
-    assert (found.text, found.rows) == (PLAIN, 1)
+    parsed = roster.parse(content)
+    assert (parsed.text, parsed.rows) == (PLAIN, 1)
 
 
 def test_parse_keeps_row_positions() -> None:
     content = HEADER + b'a@b.c,"A\nB, C"\n\nonly\none,too,many\nd@e.f,"=1+1"\n'
-    found = roster.parse(content)
-    assert [tuple(row) for row in delimited_text.parse(found.text)[1:]] == [
+    parsed = roster.parse(content)
+    assert [tuple(row) for row in delimited_text.parse(parsed.text)[1:]] == [
         ("a@b.c", "A\nB, C"),
         ("", ""),
         ("only", ""),
         ("", ""),
         ("d@e.f", "=1+1"),
     ]
-    assert found.rows == 5
+    assert parsed.rows == 5
 
 
 @given(st.lists(st.tuples(st.text(), st.text()), min_size=1, max_size=8))
@@ -93,8 +93,8 @@ def test_state_machine_reads_any_cell_unchanged(rows: list[tuple[str, str]]) -> 
         with pytest.raises(RosterError, match="no student"):
             roster.parse(content)
         return
-    found = roster.parse(content)
-    read = [tuple(row) for row in delimited_text.parse(found.text)][1:]
+    parsed = roster.parse(content)
+    read = [tuple(row) for row in delimited_text.parse(parsed.text)][1:]
     assert read == clean[: len(read)]
     assert not any(cell.strip() for row in clean[len(read) :] for cell in row)
 
@@ -117,20 +117,20 @@ def test_parse_limits_rows_and_bytes(
 
 @given(st.text("0123456789abcdef", min_size=64, max_size=64), st.integers(0, 50_000))
 def test_request_id_is_unique_uuid_of_version_8(file_id: str, index: int) -> None:
-    found = roster.request_id(file_id, index)
-    assert str(uuid.UUID(found)) == found
-    assert uuid.UUID(found).version == 8
-    assert found != roster.request_id(file_id, index + 1)
+    identifier = roster.request_id(file_id, index)
+    assert str(uuid.UUID(identifier)) == identifier
+    assert uuid.UUID(identifier).version == 8
+    assert identifier != roster.request_id(file_id, index + 1)
 
 
 def test_report_has_line_for_every_row_and_reason() -> None:
     reason = {"code": "invalid", "field": "email", "message": "Not valid."}
-    found: dict[str, dict[str, Any]] = {
+    lines_by_id: dict[str, dict[str, Any]] = {
         roster.request_id("f", 0): {"status": "created", "reasons": []},
         roster.request_id("f", 1): {"status": "rejected", "reasons": [reason, reason]},
         roster.request_id("f", 3): {"status": "pending", "reasons": []},
     }
-    lines = list(csv.reader(io.StringIO(roster.report(4, "f", found), newline="")))
+    lines = list(csv.reader(io.StringIO(roster.report(4, "f", lines_by_id), newline="")))
     assert lines[0] == list(roster.REPORT_COLUMNS)
     # Spreadsheet numbers: the header is row 1.
     assert [line[:3] for line in lines[1:]] == [

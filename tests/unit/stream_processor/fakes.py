@@ -216,21 +216,21 @@ class FakeDynamoDB:
     def query(self, **query: Any) -> dict[str, Any]:
         values = query["ExpressionAttributeValues"]
         assert query["KeyConditionExpression"] == "board = :live AND slot >= :from"
-        found = [
+        items = [
             item
             for (board, slot), item in sorted(self._table(query).items())
             if board == values[":live"]["S"] and slot >= values[":from"]["S"]
         ]
-        return self._paged(found, query)
+        return self._paged(items, query)
 
     def scan(self, **query: Any) -> dict[str, Any]:
         return self._paged([item for _, item in sorted(self._table(query).items())], query)
 
     @staticmethod
-    def _paged(found: list[dict[str, Any]], query: Mapping[str, Any]) -> dict[str, Any]:
+    def _paged(items: list[dict[str, Any]], query: Mapping[str, Any]) -> dict[str, Any]:
         start = int(query.get("ExclusiveStartKey", {}).get("at", {}).get("N", 0))
-        page: dict[str, Any] = {"Items": found[start : start + 7]}
-        if len(found) > start + 7:
+        page: dict[str, Any] = {"Items": items[start : start + 7]}
+        if len(items) > start + 7:
             page["LastEvaluatedKey"] = {"at": {"N": str(start + 7)}}
         return page
 

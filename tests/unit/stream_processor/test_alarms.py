@@ -86,33 +86,33 @@ def emit_all_metrics(
 
     def metrics_of(service: str, first: Any, last: Any) -> dict[tuple[str, str], float]:
         aws = FakeAws()
-        found = emitted_metrics(service, aws, first)
+        metrics = emitted_metrics(service, aws, first)
         aws.dynamodb.items.pop("checkpoints")
-        return found | {
+        return metrics | {
             key: value for key, value in emitted_metrics(service, aws, last).items() if value
         }
 
     def good(sequence: int) -> Any:
         return kinesis_event([packed(header(), [accepted("m")])], sequence, arrived=recent)
 
-    found = metrics_of("events", kinesis_event([b"\xff"], 1, arrived=recent), good(2))
-    found |= metrics_of("changes", unknown, changed)
+    all_metrics = metrics_of("events", kinesis_event([b"\xff"], 1, arrived=recent), good(2))
+    all_metrics |= metrics_of("changes", unknown, changed)
     missed = FakeAws(settings=replace(SETTINGS, reconcile_grace_seconds=0))
     missed.dynamodb.items["appointments"] = {("A", "x"): {"pk": {"S": "A"}, "sk": {"S": "x"}}}
-    found |= emitted_metrics("changes", missed, scheduled)
+    all_metrics |= emitted_metrics("changes", missed, scheduled)
     with monkeypatch.context() as patch:
         finish = EventRows.finish
         patch.setattr(EventRows, "finish", lambda self: finish(self).slice(1))
-        found |= emitted_metrics("events", FakeAws(), good(1))
+        all_metrics |= emitted_metrics("events", FakeAws(), good(1))
         patch.setattr("stream_processor.rows.change_rows.counts", lambda _: {"good": 0})
-        found |= emitted_metrics("changes", FakeAws(), changed)
-    return found
+        all_metrics |= emitted_metrics("changes", FakeAws(), changed)
+    return all_metrics
 
 
 def test_every_alarm_watches_a_metric_that_a_handler_emits(
     emitted_metrics: Callable[..., dict[tuple[str, str], float]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = emit_all_metrics(emitted_metrics, monkeypatch)
+    metrics = emit_all_metrics(emitted_metrics, monkeypatch)
     watched = {
         (it["MetricName"], it["Dimensions"][0]["Value"])
         for it in alarms().values()
@@ -128,7 +128,7 @@ def test_every_alarm_watches_a_metric_that_a_handler_emits(
         ("ItemsCompared", "changes"),
     }
     for metric in watched:
-        assert found.get(metric), f"{metric} has an alarm but isn't emitted"
+        assert metrics.get(metric), f"{metric} has an alarm but isn't emitted"
 
 
 def test_alarm_uses_dimension_of_its_metric() -> None:

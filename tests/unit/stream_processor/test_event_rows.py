@@ -130,10 +130,10 @@ _PAGE: Final = b'{"type":"page"}'
 def test_records_decoded_together_do_not_affect_each_other(payloads: list[bytes]) -> None:
     _, together = table_of(*payloads)
     separately = [row for payload in payloads for row in table_of(payload)[1].to_pylist()]
-    kept = ("verdict", "reason_code", "type", "event_json", "raw", "record_index")
+    columns = ("verdict", "reason_code", "type", "event_json", "raw", "record_index")
     assert [
-        [row[name] for name in kept] for row in in_order(together) if row["verdict"] == BAD
-    ] == [[row[name] for name in kept] for row in separately if row["verdict"] == BAD]
+        [row[name] for name in columns] for row in in_order(together) if row["verdict"] == BAD
+    ] == [[row[name] for name in columns] for row in separately if row["verdict"] == BAD]
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(decode, "inflated", lambda _: None)
         patched.setattr(decode, "plain_together", lambda *_: None)

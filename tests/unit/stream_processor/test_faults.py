@@ -115,8 +115,8 @@ def test_recent_objects_are_listed_newest_first_over_overlapping_hours() -> None
     for sequence, seconds in places:
         EventsHandler(aws.app()).handle(page_view(sequence, HOUR_START + seconds), always)
     until = int((HOUR_START + 3_599.9) * 1000)
-    found = lake_keys.recent(aws.app().lake, ShardPrefix(lake_keys.EVENTS, SHARD), until, 3 * 3_600)
-    assert [ShardPrefix.first(key) for key in found] == [8, 7, 6, 5, 4, 3, 2, 1]
+    keys = lake_keys.recent(aws.app().lake, ShardPrefix(lake_keys.EVENTS, SHARD), until, 3 * 3_600)
+    assert [ShardPrefix.first(key) for key in keys] == [8, 7, 6, 5, 4, 3, 2, 1]
 
 
 @pytest.mark.parametrize(
@@ -132,8 +132,8 @@ def test_object_after_mark_is_found_when_arrival_returns_to_previous_hour(
     bucket: Bucket = aws.app().lake
     for first in (arrived, object_arrived):
         record = StreamRecord(7, int(first * 1000), "")
-        found = lake_keys.between(bucket, ShardPrefix(lake_keys.EVENTS, SHARD), mark, record)
-        assert [ShardPrefix.first(key) for key in found] == [6]
+        keys = lake_keys.between(bucket, ShardPrefix(lake_keys.EVENTS, SHARD), mark, record)
+        assert [ShardPrefix.first(key) for key in keys] == [6]
 
 
 def test_put_that_sdk_sends_twice_adopts_its_own_object() -> None:
@@ -194,5 +194,5 @@ def test_changes_without_tumbling_window_are_written_once(seed: int) -> None:
     report = Simulator(records, settings, handler, seed, Faults.heavy()).run()
     assert not report.unaccounted
     own = [r.number for r in records if '"origin_region":{"S":"us-east-1"}' in r.text]
-    found = Counter(int(row["sequence_number"]) for row in rows(aws, "changes/"))
-    assert found == Counter(own)
+    counts = Counter(int(row["sequence_number"]) for row in rows(aws, "changes/"))
+    assert counts == Counter(own)

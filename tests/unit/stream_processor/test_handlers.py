@@ -86,13 +86,13 @@ def test_changes_handler_processes_every_sample_event(aws: FakeAws) -> None:
     end = json.loads((SAMPLE_EVENTS / "dynamodb-window-end.json").read_text())
     for one in (event, event, end):
         assert changes.lambda_handler(one, Context()) == {"state": {}, "batchItemFailures": []}
-    found = rows(aws, "changes/")
-    assert [(row["op"], row["version"], row["by_ttl"]) for row in found] == [
+    stored_rows = rows(aws, "changes/")
+    assert [(row["op"], row["version"], row["by_ttl"]) for row in stored_rows] == [
         ("INSERT", 1, False),
         ("MODIFY", 2, False),
         ("REMOVE", 2, True),
     ]
-    first, second, last = found
+    first, second, last = stored_rows
     assert json.loads(first["keys_json"]) == {
         "pk": {"S": "STUDENT#42"},
         "sk": {"S": "2026-12-01T09:00"},

@@ -171,8 +171,8 @@ def test_reconcile_repairs_lake_after_random_losses(seed: int) -> None:
     for key in rng.sample(aws.s3.list_keys(), len(aws.s3.list_keys()) // 4):
         aws.s3.objects.pop((LAKE, key))
 
-    found = reconcile(aws)
-    assert found.repaired == found.missing + found.stale + found.removed > 0
+    counts = reconcile(aws)
+    assert counts.repaired == counts.missing + counts.stale + counts.removed > 0
     after = reconcile(aws, "again")
     assert (after.items, after.agree, after.repaired) == (len(appointments.table), after.items, 0)
 
@@ -190,8 +190,8 @@ def test_reconcile_ignores_items_of_other_region() -> None:
     aws = FakeAws()
     item = appointment(1, 1, origin_region={"S": "eu-west-2"})
     aws.dynamodb.items["appointments"] = {("A#1", "meeting"): item}
-    found = reconcile(aws)
-    assert (found.items, found.repaired) == (0, 0)
+    counts = reconcile(aws)
+    assert (counts.items, counts.repaired) == (0, 0)
 
 
 def test_reconcile_does_not_repair_late_change() -> None:

@@ -214,12 +214,12 @@ def test_concurrent_reprocess_runs_write_event_once(monkeypatch: pytest.MonkeyPa
         return None if b'"late"' in text else read(text, *more, **named)
 
     def after_other_run(key: str) -> str:
-        found = lookup(key)
+        existing = lookup(key)
         monkeypatch.setattr(first_run, "_next", lookup)
         with monkeypatch.context() as patched:
             patched.setattr("stream_processor.repair.revalidate.event", fail_on_event)
             assert reprocess(aws).closed == 1
-        return found
+        return existing
 
     monkeypatch.setattr(first_run, "_next", after_other_run)
     assert first_run.run(DAY, DAY).closed == 1

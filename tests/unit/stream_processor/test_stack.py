@@ -33,12 +33,12 @@ def test_mapping_has_one_writer_per_shard_and_keeps_discarded_batches(name: str)
 
 
 def test_records_are_discarded_before_retention_ends() -> None:
-    kept = properties("EventsStream")["RetentionPeriodHours"]
-    assert properties("EventsMapping")["MaximumRecordAgeInSeconds"] < kept * 3_600
+    retention_hours = properties("EventsStream")["RetentionPeriodHours"]
+    assert properties("EventsMapping")["MaximumRecordAgeInSeconds"] < retention_hours * 3_600
     # DynamoDB Streams: 24 hours.
     assert properties("ChangesMapping")["MaximumRecordAgeInSeconds"] < 24 * 3_600
     variables = load(STACK)["Globals"]["Function"]["Environment"]["Variables"]
-    assert variables["RETENTION_HOURS"] == str(kept)
+    assert variables["RETENTION_HOURS"] == str(retention_hours)
 
 
 def test_rows_can_be_queried_within_90_seconds() -> None:

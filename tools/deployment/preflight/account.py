@@ -145,8 +145,8 @@ class Account:
                 raise
             return Stack(str(stack["StackStatus"]), outputs_of(stack))
 
-        found: Stack | None = self._call("cloudformation", read, region)
-        return found
+        deployed_stack: Stack | None = self._call("cloudformation", read, region)
+        return deployed_stack
 
     def domain_owner(self, domain: str) -> str | None:
         """Return the ID of the user pool that has a Cognito domain prefix; None if it is free.
@@ -178,8 +178,8 @@ class Account:
                     return Sender(production, identity)
             return Sender(production, None)
 
-        found: Sender = self._call("sesv2", read)
-        return found
+        sender: Sender = self._call("sesv2", read)
+        return sender
 
     def replica_stream_arn(self, table: str) -> str | None:
         """Return the stream of a table's replica in the Region; None if either doesn't exist.
@@ -196,8 +196,8 @@ class Account:
             arn = described.get("LatestStreamArn")
             return str(arn) if arn else None
 
-        found: str | None = self._call("dynamodb", read)
-        return found
+        stream_arn: str | None = self._call("dynamodb", read)
+        return stream_arn
 
     def denied_actions(self, source_arn: str, actions: Sequence[str]) -> list[str]:
         """Return the actions that the caller's policies don't allow (SimulatePrincipalPolicy).
@@ -224,8 +224,8 @@ class Account:
                 ]
             return denied
 
-        found: list[str] = self._call("iam", read)
-        return found
+        denied_actions: list[str] = self._call("iam", read)
+        return denied_actions
 
     def _call(self, service: str, request: Callable[[Any], Any], region: str | None = None) -> Any:
         try:

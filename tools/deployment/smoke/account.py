@@ -81,10 +81,10 @@ def _delete(target: Target, email: str) -> None:
 
 
 def _items(dynamodb: Any, table: str, pk: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = dynamodb.query(
+    items: list[dict[str, Any]] = dynamodb.query(
         TableName=table,
         KeyConditionExpression="pk = :pk",
         ExpressionAttributeValues={":pk": {"S": pk}},
         ProjectionExpression="pk, sk",
     )["Items"]
-    return found
+    return items

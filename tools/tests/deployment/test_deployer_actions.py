@@ -40,10 +40,10 @@ def templates() -> list[dict[str, Any]]:
 
 
 def resources(name: str) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    resources_by_id: dict[str, Any] = {}
     for path in TEMPLATES:
-        found |= yaml_parse(path.read_text())["Resources"]
-    resource: dict[str, Any] = found[name]
+        resources_by_id |= yaml_parse(path.read_text())["Resources"]
+    resource: dict[str, Any] = resources_by_id[name]
     return resource
 
 

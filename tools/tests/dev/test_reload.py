@@ -74,9 +74,9 @@ def test_changed_file_has_kind(name: str, kind: Kind) -> None:
 
 
 def test_sources_are_the_folders_that_are_deployed() -> None:
-    found = reload.sources()
-    assert found.folders == (ROOT / "src", ROOT / "stacks", ROOT / "web")
-    assert found.files == (ROOT / "template.yaml",)
+    project_sources = reload.sources()
+    assert project_sources.folders == (ROOT / "src", ROOT / "stacks", ROOT / "web")
+    assert project_sources.files == (ROOT / "template.yaml",)
 
 
 def test_bytecode_of_edge_function_is_compiled_as_in_the_build_with_line_numbers() -> None:

@@ -17,8 +17,8 @@ def test_student_is_not_paying_and_gets_a_password_by_default() -> None:
     ("paying", "expected"), [("1", True), ("yes", True), ("0", False), ("", False)]
 )
 def test_paying_is_any_value_except_zero(paying: str, expected: bool) -> None:
-    given = {"EMAIL": "asha@example.com", "PAYING": paying}
-    assert StudentOptions.from_environment(given).paying is expected
+    options = {"EMAIL": "asha@example.com", "PAYING": paying}
+    assert StudentOptions.from_environment(options).paying is expected
 
 
 @pytest.mark.parametrize("email", ["", "asha", "asha@", "@example.com", "asha@example", "a b@c.de"])
@@ -28,10 +28,10 @@ def test_invalid_email_is_refused_with_an_example(email: str) -> None:
 
 
 def test_password_of_minimum_length_is_accepted_and_a_shorter_one_refused() -> None:
-    given = {"EMAIL": "asha@example.com", "PASSWORD": "x" * MIN_PASSWORD_CHARS}
-    assert StudentOptions.from_environment(given).password == "x" * MIN_PASSWORD_CHARS
+    options = {"EMAIL": "asha@example.com", "PASSWORD": "x" * MIN_PASSWORD_CHARS}
+    assert StudentOptions.from_environment(options).password == "x" * MIN_PASSWORD_CHARS
     with pytest.raises(CommandError, match="at least 12 characters"):
-        StudentOptions.from_environment(given | {"PASSWORD": "x" * (MIN_PASSWORD_CHARS - 1)})
+        StudentOptions.from_environment(options | {"PASSWORD": "x" * (MIN_PASSWORD_CHARS - 1)})
 
 
 def test_password_is_not_in_the_options_representation() -> None:

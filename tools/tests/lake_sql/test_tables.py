@@ -93,8 +93,8 @@ class FakeS3:
         return self
 
     def paginate(self, Bucket: str, Prefix: str) -> list[dict[str, object]]:  # noqa: N803 - as boto3
-        found = {key: it for key, it in self.objects.items() if key.startswith(Prefix)}
-        return [{"Contents": [{"Key": key, "Size": len(it)} for key, it in found.items()]}]
+        matching = {key: it for key, it in self.objects.items() if key.startswith(Prefix)}
+        return [{"Contents": [{"Key": key, "Size": len(it)} for key, it in matching.items()]}]
 
     def get_object(self, Bucket: str, Key: str) -> dict[str, object]:  # noqa: N803 - as boto3
         self.downloads.append(Key)

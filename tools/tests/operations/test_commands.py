@@ -65,9 +65,9 @@ def test_running_stack_is_found_by_its_file(
     record = {"endpoint": "http://127.0.0.1:1", "regions": ["us-east-1"]}
     (tmp_path / RUNNING_SYSTEM_FILE).write_text(json.dumps(record))
     monkeypatch.setattr(stack, "responds", lambda _url: True)
-    found = find_running_stack(tmp_path)
-    assert found is not None
-    assert found.stack_name == "meridian-local-us-east-1"
+    running_stack = find_running_stack(tmp_path)
+    assert running_stack is not None
+    assert running_stack.stack_name == "meridian-local-us-east-1"
     with pytest.raises(CommandError, match="make up REGIONS=us-east-1,eu-west-2"):
         find_running_stack(tmp_path, "eu-west-2")
     monkeypatch.setattr(stack, "responds", lambda _url: False)

@@ -60,20 +60,24 @@ def outputs() -> st.SearchStrategy[list[tuple[float, str]]]:
 
 @given(outputs())
 def test_frames_end_with_the_last_screen_and_have_no_long_pause(
-    found: list[tuple[float, str]],
+    cast_frames: list[tuple[float, str]],
 ) -> None:
-    shown = frames(Cast("make run", 0, found))
+    shown = frames(Cast("make run", 0, cast_frames))
     assert all(0 < frame.seconds <= MAX_PAUSE_S for frame in shown[:-1])
     assert shown[-1].seconds == LAST_SCREEN_S
     text = [" ".join(span.text for span in line) for line in shown[-1].lines]
     assert len(text) <= HEIGHT
-    if found:
-        assert f"line {len(found) - 1} <&>" in text
+    if cast_frames:
+        assert f"line {len(cast_frames) - 1} <&>" in text
 
 
 @given(outputs())
-def test_picture_is_well_formed_and_each_row_is_defined(found: list[tuple[float, str]]) -> None:
-    root = ET.fromstring(draw([Cast("make run", 0, found), Cast("make <test>", 0, found)]))
+def test_picture_is_well_formed_and_each_row_is_defined(
+    cast_frames: list[tuple[float, str]],
+) -> None:
+    root = ET.fromstring(
+        draw([Cast("make run", 0, cast_frames), Cast("make <test>", 0, cast_frames)])
+    )
     namespace = "{http://www.w3.org/2000/svg}"
     defined = {it.attrib["id"] for it in root.iter(f"{namespace}text")}
     used = {it.attrib["href"].removeprefix("#") for it in root.iter(f"{namespace}use")}
@@ -88,9 +92,10 @@ def test_picture_respects_reduced_motion() -> None:
 
 
 @given(outputs())
-def test_condensed_recording_has_the_same_picture(found: list[tuple[float, str]]) -> None:
+def test_condensed_recording_has_the_same_picture(cast_frames: list[tuple[float, str]]) -> None:
     bars = [
-        (at, f"\r\x1b[2K\x1b[32m{n}%\x1b[0m" + text * (n % 3)) for n, (at, text) in enumerate(found)
+        (at, f"\r\x1b[2K\x1b[32m{n}%\x1b[0m" + text * (n % 3))
+        for n, (at, text) in enumerate(cast_frames)
     ]
     cast = Cast("make run", 0, bars)
     assert draw([cast.condensed()]) == draw([cast])

@@ -24,15 +24,15 @@ def test_batches_contain_each_view_once_in_order(
     views: list[PageView], flush_at: int, seconds: int
 ) -> None:
     interval = timedelta(seconds=seconds)
-    found = list(batches(views, flush_at=flush_at, flush_interval=interval))
+    sent_batches = list(batches(views, flush_at=flush_at, flush_interval=interval))
 
-    assert sorted(each.line for batch in found for each in batch.views) == [
+    assert sorted(each.line for batch in sent_batches for each in batch.views) == [
         each.line for each in views
     ]
     for visitor in {each.visitor for each in views}:
-        sent = [v.line for batch in found for v in batch.views if batch.visitor == visitor]
+        sent = [v.line for batch in sent_batches for v in batch.views if batch.visitor == visitor]
         assert sent == [each.line for each in views if each.visitor == visitor]
-    for batch in found:
+    for batch in sent_batches:
         assert 1 <= len(batch.views) <= flush_at
         assert {each.visitor for each in batch.views} == {batch.visitor}
         assert all(abs(each.at - batch.views[0].at) <= interval for each in batch.views)

@@ -114,9 +114,9 @@ def test_reason_names_the_first_invalid_field(text: bytes, reason: str) -> None:
 def test_parser_accepts_variations_of_the_format(text: bytes, changed: dict[str, object]) -> None:
     plain = parse(GOOD)
     assert isinstance(plain, Request)
-    found = parse(text)
-    assert isinstance(found, Request)
-    assert found._replace(client="") == plain._replace(client="", **changed)  # type: ignore[arg-type] # field names
+    parsed_lines = parse(text)
+    assert isinstance(parsed_lines, Request)
+    assert parsed_lines._replace(client="") == plain._replace(client="", **changed)  # type: ignore[arg-type] # field names
 
 
 @pytest.mark.parametrize(
@@ -131,6 +131,6 @@ def test_parser_rejects_a_line_over_32_kib(length: int, kind: type) -> None:
 @pytest.mark.shared
 def test_every_line_of_the_public_log_is_read(public_log: Path) -> None:
     with public_log.open("rb") as file:
-        found = [parse(each) for each in file]
-    assert len(found) == 10_000
-    assert all(isinstance(each, Request) for each in found)
+        parsed_lines = [parse(each) for each in file]
+    assert len(parsed_lines) == 10_000
+    assert all(isinstance(each, Request) for each in parsed_lines)

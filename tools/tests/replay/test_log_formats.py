@@ -50,9 +50,9 @@ LOAD_BALANCER = (
 
 
 def only_request(lines: list[bytes]) -> tuple[str, Request]:
-    found, requests = detect(lines, "access.log")
+    log_format, requests = detect(lines, "access.log")
     (request,) = requests
-    return found.name, request
+    return log_format.name, request
 
 
 @pytest.mark.parametrize(
@@ -66,8 +66,8 @@ def only_request(lines: list[bytes]) -> tuple[str, Request]:
     ],
 )
 def test_each_format_is_detected_and_gives_the_same_request(name: str, lines: list[bytes]) -> None:
-    found, request = only_request(lines)
-    assert found == name
+    log_format, request = only_request(lines)
+    assert log_format == name
     assert (request.client, request.address, request.at) == ("203.0.113.7", "203.0.113.7", AT)
     assert (request.method, request.path, request.search) == ("GET", "/a", "?b=1")
     assert (request.status, request.size, request.agent) == (200, 512, "Mozilla/5.0 (X11)")
@@ -102,8 +102,8 @@ def test_cloudfront_field_order_comes_from_the_header() -> None:
 
 
 def test_cloudfront_comments_are_not_requests() -> None:
-    found, _ = detect(CLOUDFRONT, "x.log")
-    assert [found.is_comment(line) for line in CLOUDFRONT] == [True, True, False]
+    log_format, _ = detect(CLOUDFRONT, "x.log")
+    assert [log_format.is_comment(line) for line in CLOUDFRONT] == [True, True, False]
 
 
 @pytest.mark.parametrize(

@@ -36,12 +36,12 @@ def publish(monkeypatch: pytest.MonkeyPatch, path: Path, content: bytes = LOG) -
     monkeypatch.setattr(log_source, "PUBLIC_SHA256", hashlib.sha256(content).hexdigest())
 
 
-def check(found: log_source.LogSource, kind: str) -> None:
-    assert found.kind == kind
-    assert found.digest == hashlib.sha256(LOG).hexdigest()
-    assert found.lines == 4
-    assert found.site == "http://school.example"
-    assert b"".join(found.open()) == LOG
+def check(source: log_source.LogSource, kind: str) -> None:
+    assert source.kind == kind
+    assert source.digest == hashlib.sha256(LOG).hexdigest()
+    assert source.lines == 4
+    assert source.site == "http://school.example"
+    assert b"".join(source.open()) == LOG
 
 
 def test_find_log_reads_a_path(log: Path) -> None:
@@ -144,11 +144,11 @@ def test_model_replaces_an_unavailable_public_log(
     publish(monkeypatch, log, b"expected content")
     if not reachable:
         log.unlink()
-    found = log_source.find_log()
+    source = log_source.find_log()
 
-    assert found.kind == "model"
-    assert found.lines == 10_000
+    assert source.kind == "model"
+    assert source.lines == 10_000
     output = capsys.readouterr().out
     assert ("another SHA-256" if reachable else "Can't download") in output
     # A download with another digest is deleted.
-    assert [path.name for path in log_source.CACHE.iterdir()] == [found.path.name]
+    assert [path.name for path in log_source.CACHE.iterdir()] == [source.path.name]

@@ -40,21 +40,21 @@ def statistics() -> TrafficStatistics:
 
 @pytest.fixture(scope="module")
 def requests(statistics: TrafficStatistics) -> list[Request]:
-    found = [parse(line.encode()) for line in generate_log(statistics)]
-    return [entry for entry in found if isinstance(entry, Request)]
+    parsed_requests = [parse(line.encode()) for line in generate_log(statistics)]
+    return [entry for entry in parsed_requests if isinstance(entry, Request)]
 
 
-def totals(found: TrafficStatistics) -> set[int]:
+def totals(model: TrafficStatistics) -> set[int]:
     """Return each sum of the statistics that counts all requests."""
     return {
-        found.requests,
-        sum(found.hours),
-        sum(times * paths for pairs in found.popularity.values() for times, paths in pairs),
-        sum(sum(counts.values()) for counts in found.kinds.values()),
-        sum(length * visits for pairs in found.visit_requests.values() for length, visits in pairs),
-        sum(sum(counts.values()) for counts in found.referrers.values()),
-        sum(found.methods.values()),
-        sum(found.statuses.values()),
+        model.requests,
+        sum(model.hours),
+        sum(times * paths for pairs in model.popularity.values() for times, paths in pairs),
+        sum(sum(counts.values()) for counts in model.kinds.values()),
+        sum(length * visits for pairs in model.visit_requests.values() for length, visits in pairs),
+        sum(sum(counts.values()) for counts in model.referrers.values()),
+        sum(model.methods.values()),
+        sum(model.statuses.values()),
     }
 
 
@@ -68,17 +68,18 @@ def test_statistics_sum_to_the_number_of_requests(statistics: TrafficStatistics)
 
 
 @given(st.lists(log_requests(), max_size=30))
-def test_statistics_of_any_log_sum_to_its_requests(found: list[Request]) -> None:
-    assert totals(measure_traffic(found, {}, SITE)) == {len(found)}
+def test_statistics_of_any_log_sum_to_its_requests(own_requests: list[Request]) -> None:
+    assert totals(measure_traffic(own_requests, {}, SITE)) == {len(own_requests)}
 
 
 @pytest.mark.shared
 def test_statistics_file_matches_the_public_log(public_log: Path, tmp_path: Path) -> None:
     with public_log.open("rb") as file:
-        found = [entry for line in file if isinstance(entry := parse(line), Request)]
+        own_requests = [entry for line in file if isinstance(entry := parse(line), Request)]
     source = load_statistics().source
     save_statistics(
-        measure_traffic(found, source, "http://www.semicomplete.com"), tmp_path / "measured.json"
+        measure_traffic(own_requests, source, "http://www.semicomplete.com"),
+        tmp_path / "measured.json",
     )
 
     assert (tmp_path / "measured.json").read_bytes() == STATISTICS_FILE.read_bytes()
@@ -113,20 +114,20 @@ def test_generated_log_is_valid_and_sorted(requests: list[Request]) -> None:
 def test_generated_log_follows_the_statistics(
     statistics: TrafficStatistics, requests: list[Request]
 ) -> None:
-    found = measure_traffic(requests, {}, SITE)
+    measured = measure_traffic(requests, {}, SITE)
 
     def close(one: int, other: int) -> bool:
         return abs(one - other) < 0.04 * 10_000
 
     for name in VISITOR_CLASSES:
-        assert close(sum(found.kinds[name].values()), sum(statistics.kinds[name].values()))
+        assert close(sum(measured.kinds[name].values()), sum(statistics.kinds[name].values()))
         for source, count in statistics.referrers[name].items():
-            assert close(found.referrers[name].get(source, 0), count)
+            assert close(measured.referrers[name].get(source, 0), count)
     for status, count in statistics.statuses.items():
-        assert close(found.statuses.get(status, 0), count)
-    assert abs(found.visitors - statistics.visitors) < 0.2 * statistics.visitors
+        assert close(measured.statuses.get(status, 0), count)
+    assert abs(measured.visitors - statistics.visitors) < 0.2 * statistics.visitors
     # As in the public log, afternoons have more requests than nights.
-    assert sum(found.hours[13:21]) > sum(found.hours[0:8])
+    assert sum(measured.hours[13:21]) > sum(measured.hours[0:8])
     most = Counter(request.path for request in requests).most_common(3)
     assert {path for path, _ in most} >= {"/favicon.ico", "/"}
 

@@ -96,7 +96,7 @@ def test_expected_counts_come_from_the_summary() -> None:
     summary.accepted = 7
     summary.rejected.update(no_type=2, no_id=1)
 
-    found = command.expected(summary)
+    counts = command.expected(summary)
 
-    assert (found.accepted, found.rejected) == (7, 3)
-    assert (found.last_answer - found.since).total_seconds() == 60
+    assert (counts.accepted, counts.rejected) == (7, 3)
+    assert (counts.last_answer - counts.since).total_seconds() == 60

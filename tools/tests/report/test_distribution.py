@@ -12,12 +12,12 @@ from tools.report.distribution import Distribution, distribution
 
 @given(st.lists(st.integers(0, 10_000), min_size=1, max_size=300))
 def test_percentile_is_the_smallest_value_that_covers_its_share(values: list[int]) -> None:
-    found = distribution(Counter(values))
+    percentiles = distribution(Counter(values))
     ordered = sorted(values)
-    assert found.count == len(values)
+    assert percentiles.count == len(values)
     for number in range(1, 101):
         rank = math.ceil(len(values) * number / 100)
-        assert found.percentile(number) == ordered[rank - 1]
+        assert percentiles.percentile(number) == ordered[rank - 1]
 
 
 @given(st.lists(st.integers(0, 10_000), min_size=1, max_size=50))

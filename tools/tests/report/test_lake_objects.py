@@ -46,10 +46,10 @@ def test_copies_exist_only_inside_the_context(tmp_path: Path) -> None:
     keys = [bucket.put([{"verdict": "good"}], NOW), bucket.put([], NOW)]
     lake = bucket.lake
 
-    with copies(lake, tmp_path) as found:
-        assert [copy.original.key for copy in found] == keys
-        assert [copy.path.read_bytes() for copy in found] == [bucket.objects[k][0] for k in keys]
-        assert [copy.counts.good for copy in found] == [1, 0]
+    with copies(lake, tmp_path) as copied:
+        assert [copy.original.key for copy in copied] == keys
+        assert [copy.path.read_bytes() for copy in copied] == [bucket.objects[k][0] for k in keys]
+        assert [copy.counts.good for copy in copied] == [1, 0]
     assert list(tmp_path.iterdir()) == []
 
 

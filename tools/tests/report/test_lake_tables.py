@@ -43,8 +43,8 @@ def opened(objects: Sequence[Sequence[Row]], sent: dict[str, str]) -> Iterator[T
             writer = csv.writer(file)
             writer.writerow(COLUMNS)
             writer.writerows((name, 1, "", "", outcome, '"/"') for name, outcome in sent.items())
-        with open_tables(paths, ledger, SINCE) as found:
-            yield found
+        with open_tables(paths, ledger, SINCE) as tables:
+            yield tables
 
 
 def good(name: str, visitor: str = "v", at: datetime = SINCE, **more: Any) -> Row:
@@ -65,9 +65,9 @@ views = st.lists(
 
 
 @given(views)
-def test_sessions_query_matches_python(found: list[tuple[int, int]]) -> None:
+def test_sessions_query_matches_python(argument: list[tuple[int, int]]) -> None:
     moments: dict[int, list[int]] = {}
-    for visitor, ms in found:
+    for visitor, ms in argument:
         moments.setdefault(visitor, []).append(ms)
     sessions: list[list[int]] = []
     for each in moments.values():
@@ -82,7 +82,7 @@ def test_sessions_query_matches_python(found: list[tuple[int, int]]) -> None:
 
     rows = [
         good(str(number), str(visitor), SINCE + timedelta(milliseconds=ms))
-        for number, (visitor, ms) in enumerate(found)
+        for number, (visitor, ms) in enumerate(argument)
     ]
     with opened([rows, rows[:3]], dict.fromkeys(map(str, range(len(rows))), ACCEPTED)) as lake:
         (row,) = lake.query("sessions")
@@ -91,7 +91,7 @@ def test_sessions_query_matches_python(found: list[tuple[int, int]]) -> None:
     assert {name: int(value or 0) for name, value in row.items()} == {
         "sessions": count,
         "single_view": sizes.count(1),
-        "views": len(found),
+        "views": len(argument),
         "median_views": sizes[-(-count // 2) - 1] if count else 0,
         "most_views": sizes[-1] if count else 0,
         "total_ms": sum(lengths),
@@ -122,11 +122,11 @@ def _by_range(values: list[int], last_of_range: dict[str, int | None]) -> dict[s
     )
 )
 def test_paths_hours_and_bots_queries_match_python(
-    found: list[tuple[str | None, datetime, bool | None]],
+    page_views: list[tuple[str | None, datetime, bool | None]],
 ) -> None:
     rows = [
         good(str(number), str(number % 3), at.replace(tzinfo=UTC), page_path=path, bot=bot)
-        for number, (path, at, bot) in enumerate(found)
+        for number, (path, at, bot) in enumerate(page_views)
     ]
     ids = dict.fromkeys(map(str, range(len(rows))), ACCEPTED)
     with opened([rows, rows[1:2]], ids) as lake:
@@ -134,11 +134,11 @@ def test_paths_hours_and_bots_queries_match_python(
         hours = {int(row["hour_of_day"]): row["views"] for row in lake.query("hours")}
         bots = {row["bot"]: (row["views"], row["visitors"]) for row in lake.query("bots")}
 
-    assert dict(paths) == Counter(path for path, _, _ in found)
+    assert dict(paths) == Counter(path for path, _, _ in page_views)
     assert [count for _, count in paths] == sorted((n for _, n in paths), reverse=True)
-    assert hours == Counter(at.hour for _, at, _ in found)
+    assert hours == Counter(at.hour for _, at, _ in page_views)
     for bot in (True, False):
-        ids_of = [number for number, each in enumerate(found) if bool(each[2]) == bot]
+        ids_of = [number for number, each in enumerate(page_views) if bool(each[2]) == bot]
         assert bots.get(bot, (0, 0)) == (len(ids_of), len({number % 3 for number in ids_of}))
 
 
@@ -184,9 +184,9 @@ def test_events_table_separates_an_earlier_replay_of_the_same_log() -> None:
     with opened([rows], {"a": ACCEPTED, "b": ACCEPTED}) as lake:
         assert lake.query("stored") == [{"good_rows": 2, "stored": 2}]
         assert lake.query("missing") == [{"missing": 0}]
-        found = lake.run("SELECT message_id, anonymous_id, verdict FROM events ORDER BY ALL")
+        stored_rows = lake.run("SELECT message_id, anonymous_id, verdict FROM events ORDER BY ALL")
         assert lake.run("SELECT count(*) AS rows FROM lake") == [{"rows": 8}]
-    assert [tuple(row.values()) for row in found] == [
+    assert [tuple(row.values()) for row in stored_rows] == [
         ("a", "second", "good"),
         ("a", "third", "duplicate"),
         ("b", "third", "good"),
@@ -217,9 +217,9 @@ def test_places_query_counts_views_by_country_and_address() -> None:
         good("3"),
     ]
     with opened([rows], dict.fromkeys("123", ACCEPTED)) as lake:
-        found = lake.query("places")
+        items = lake.query("places")
 
-    assert found == [
+    assert items == [
         {"country": "IN", "ip": "203.0.113.0", "views": 2},
         {"country": None, "ip": None, "views": 1},
     ]
@@ -236,6 +236,6 @@ def test_lag_query_counts_rows_by_time_until_their_object_was_stored() -> None:
         # The second object's time is unknown: its row isn't measured.
         stored_at = {first: arrived + timedelta(milliseconds=1_250)}
         with open_tables([first, second], ledger, SINCE, stored_at) as lake:
-            found = lake.query("lag")
+            items = lake.query("lag")
 
-    assert [row["lag_ms"] for row in found] == [1_250]
+    assert [row["lag_ms"] for row in items] == [1_250]

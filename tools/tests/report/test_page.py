@@ -55,8 +55,8 @@ def parsed(report: Report) -> Elements:
 
 
 def figures(report: Report) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(parsed(report).scripts["figures"])
-    return found
+    document: dict[str, Any] = json.loads(parsed(report).scripts["figures"])
+    return document
 
 
 def numbers(text: str) -> list[str]:
@@ -96,17 +96,17 @@ def test_page_has_each_name_of_the_terminal() -> None:
 
 
 def test_plots_have_the_numbers_of_the_report() -> None:
-    found = figures(REPORT)
-    (hours,) = found["hours"]["data"]
+    plots = figures(REPORT)
+    (hours,) = plots["hours"]["data"]
     assert list(hours["y"]) == list(REPORT.hours)
-    (sessions,) = found["sessions"]["data"]
+    (sessions,) = plots["sessions"]["data"]
     assert dict(zip(sessions["x"], sessions["y"], strict=True)) == REPORT.sessions.by_views
-    (lengths,) = found["session-lengths"]["data"]
+    (lengths,) = plots["session-lengths"]["data"]
     assert dict(zip(lengths["x"], lengths["y"], strict=True)) == REPORT.sessions.by_length
-    (places,) = found["places"]["data"]
+    (places,) = plots["places"]["data"]
     assert dict(zip(places["y"], places["x"], strict=True)) == REPORT.places
     for name, measured in (("latency", REPORT.latency), ("lag", REPORT.lag)):
-        line, points = found[name]["data"]
+        line, points = plots[name]["data"]
         assert list(line["y"]) == list(measured.curve)
         assert list(points["y"]) == [measured.percentile(int(each)) for each in points["x"]]
 

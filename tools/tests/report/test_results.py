@@ -50,8 +50,8 @@ def report(replayed: tuple[Summary, FakeCollector], directory: Path, *objects: l
     return count(bucket.lake, replayed[0], directory)
 
 
-def failed_checks(found: Report) -> set[str]:
-    return {check.name for check in found.checks if not check.passed}
+def failed_checks(replay_report: Report) -> set[str]:
+    return {check.name for check in replay_report.checks if not check.passed}
 
 
 def test_report_passes_when_all_events_are_stored(
@@ -59,14 +59,19 @@ def test_report_passes_when_all_events_are_stored(
 ) -> None:
     stored = rows(replayed[1])
 
-    found = report(replayed, directory, stored[:100], stored[100:])
+    replay_report = report(replayed, directory, stored[:100], stored[100:])
 
-    assert found.passed
-    assert (found.sent, found.accepted, found.stored, found.missing) == (600, 588, 588, 0)
-    assert found.rejected == {"no_reason": 12}
-    assert found.bad == {"no_reason": 12}
-    assert found.objects == 2
-    assert sum(found.hours) == 588
+    assert replay_report.passed
+    assert (
+        replay_report.sent,
+        replay_report.accepted,
+        replay_report.stored,
+        replay_report.missing,
+    ) == (600, 588, 588, 0)
+    assert replay_report.rejected == {"no_reason": 12}
+    assert replay_report.bad == {"no_reason": 12}
+    assert replay_report.objects == 2
+    assert sum(replay_report.hours) == 588
 
 
 def test_report_fails_when_an_event_is_lost(
@@ -75,11 +80,11 @@ def test_report_fails_when_an_event_is_lost(
     stored = rows(replayed[1])
     lost = next(index for index, each in enumerate(stored) if each["verdict"] == "good")
 
-    found = report(replayed, directory, stored[:lost] + stored[lost + 1 :])
+    replay_report = report(replayed, directory, stored[:lost] + stored[lost + 1 :])
 
-    assert not found.passed
-    assert found.missing == 1
-    assert "accepted events missing from the lake" in failed_checks(found)
+    assert not replay_report.passed
+    assert replay_report.missing == 1
+    assert "accepted events missing from the lake" in failed_checks(replay_report)
 
 
 def test_report_fails_when_an_event_is_stored_twice(
@@ -88,10 +93,10 @@ def test_report_fails_when_an_event_is_stored_twice(
     stored = rows(replayed[1])
     twice = next(each for each in stored if each["verdict"] == "good")
 
-    found = report(replayed, directory, stored, [twice])
+    replay_report = report(replayed, directory, stored, [twice])
 
-    assert found.surplus == 1
-    assert failed_checks(found) == {"accepted events stored more than once"}
+    assert replay_report.surplus == 1
+    assert failed_checks(replay_report) == {"accepted events stored more than once"}
 
 
 def test_report_passes_with_rows_marked_as_duplicates(
@@ -99,12 +104,12 @@ def test_report_passes_with_rows_marked_as_duplicates(
 ) -> None:
     stored = rows(replayed[1])
 
-    found = report(
+    replay_report = report(
         replayed, directory, stored, [each | {"verdict": "duplicate"} for each in stored]
     )
 
-    assert found.passed
-    assert found.duplicates == 600
+    assert replay_report.passed
+    assert replay_report.duplicates == 600
 
 
 def test_report_fails_when_a_path_or_hour_differs(
@@ -115,9 +120,9 @@ def test_report_fails_when_a_path_or_hour_differs(
     stored[good]["page_path"] = "/somewhere/else/"
     stored[good]["timestamp"] += timedelta(hours=1)
 
-    found = report(replayed, directory, stored)
+    replay_report = report(replayed, directory, stored)
 
-    assert failed_checks(found) == {
+    assert failed_checks(replay_report) == {
         "paths with a different number of views",
         "hours with a different number of views",
     }
@@ -126,7 +131,7 @@ def test_report_fails_when_a_path_or_hour_differs(
 def test_report_of_an_empty_lake_misses_all_events(
     replayed: tuple[Summary, FakeCollector], directory: Path
 ) -> None:
-    found = report(replayed, directory)
+    replay_report = report(replayed, directory)
 
-    assert found.missing == found.accepted == 588
-    assert not found.passed
+    assert replay_report.missing == replay_report.accepted == 588
+    assert not replay_report.passed

@@ -37,10 +37,12 @@ def create(folder: Path) -> Path:
     bootstrap = folder / "tools" / "setup" / "bootstrap.py"
     lines = bootstrap.read_text().splitlines(keepends=True)
     others = ('    (".venv", ', '    (".venv-emulator", ')
-    kept = [line for line in lines if not line.startswith(others)]
-    assert len(lines) - len(kept) == 2
+    own_lines = [line for line in lines if not line.startswith(others)]
+    assert len(lines) - len(own_lines) == 2
     # The test decides how much disk there is.
-    text = "".join(kept).replace("NEEDED_BYTES: Final = 1_500_000_000", "NEEDED_BYTES: Final = 0")
+    text = "".join(own_lines).replace(
+        "NEEDED_BYTES: Final = 1_500_000_000", "NEEDED_BYTES: Final = 0"
+    )
     assert "NEEDED_BYTES: Final = 0" in text
     bootstrap.write_text(text)
     return folder

@@ -51,9 +51,9 @@ def test_read_only_home_moves_the_cache_into_the_checkout(monkeypatch: pytest.Mo
     monkeypatch.setattr(bootstrap, "_can_write", lambda _folder: False)
     for name in ("UV_CACHE_DIR", "UV_PYTHON_INSTALL_DIR"):
         monkeypatch.delenv(name, raising=False)
-    found = bootstrap.uv_environment()
-    assert found["UV_CACHE_DIR"] == str(bootstrap.STATE / "uv-cache")
-    assert found["UV_PYTHON_INSTALL_DIR"] == str(bootstrap.STATE / "python")
+    variables = bootstrap.uv_environment()
+    assert variables["UV_CACHE_DIR"] == str(bootstrap.STATE / "uv-cache")
+    assert variables["UV_PYTHON_INSTALL_DIR"] == str(bootstrap.STATE / "python")
 
 
 def test_settings_of_other_environments_do_not_reach_uv(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,8 +26,8 @@ def test_variable_names_the_index(home: dict[str, str], variable: str) -> None:
 
 
 def test_named_index_of_uv_is_read_without_its_name(home: dict[str, str]) -> None:
-    given = home | {"UV_DEFAULT_INDEX": "corp=https://mirror.test/simple"}
-    assert index_url(given) == "https://mirror.test/simple"
+    variables = home | {"UV_DEFAULT_INDEX": "corp=https://mirror.test/simple"}
+    assert index_url(variables) == "https://mirror.test/simple"
 
 
 @pytest.mark.parametrize("place", [".config/pip/pip.conf", ".pip/pip.conf"])
@@ -41,5 +41,5 @@ def test_pip_configuration_names_the_index(home: dict[str, str], place: str) -> 
 def test_malformed_pip_configuration_is_skipped(home: dict[str, str]) -> None:
     file = Path(home["HOME"], "pip.conf")
     file.write_text("index-url without a section")
-    given = home | {"PIP_CONFIG_FILE": str(file)}
-    assert index_url(given).startswith("http")
+    variables = home | {"PIP_CONFIG_FILE": str(file)}
+    assert index_url(variables).startswith("http")

@@ -81,9 +81,9 @@ def test_machine_without_a_python_that_starts_gets_one_sentence(tmp_path: Path) 
     tools = tmp_path / "bin"
     tools.mkdir()
     for name in ("sh", "dirname", "basename", "tail", "make"):
-        found = shutil.which(name)
-        assert found is not None
-        (tools / name).symlink_to(found)
+        program = shutil.which(name)
+        assert program is not None
+        (tools / name).symlink_to(program)
     folder = small_checkout.create(tmp_path / "checkout")
     start = folder / "tools" / "setup" / "start.sh"
     # Without the machine's own Python outside of the PATH.

@@ -33,8 +33,8 @@ class Index:
 
     def open(self, request: Any, timeout: float = 0) -> io.BytesIO:
         self.requests.append(request)
-        found = ".whl" in request.full_url
-        return io.BytesIO(self.content if found else self.page.encode())
+        is_wheel = ".whl" in request.full_url
+        return io.BytesIO(self.content if is_wheel else self.page.encode())
 
 
 @pytest.fixture(autouse=True)

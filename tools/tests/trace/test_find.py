@@ -74,15 +74,17 @@ class History:
         return [{"events": [entered, failed]}]
 
 
-def execution(machine: str, name: str, given: dict[str, str]) -> Execution:
+def execution(machine: str, name: str, input_document: dict[str, str]) -> Execution:
     arn = f"arn:aws:states:us-east-1:000000000000:execution:{machine}:{name}"
-    return Execution(machine, arn, name, "RUNNING", START_MS, None, lambda: json.dumps(given))
+    return Execution(
+        machine, arn, name, "RUNNING", START_MS, None, lambda: json.dumps(input_document)
+    )
 
 
 def evidence(*lines: LogLine, executions: tuple[Execution, ...] = ()) -> Evidence:
-    found = Evidence(list(lines), History(), "local")
-    found.__dict__["executions"] = list(executions)
-    return found
+    test_evidence = Evidence(list(lines), History(), "local")
+    test_evidence.__dict__["executions"] = list(executions)
+    return test_evidence
 
 
 EVENTS = evidence(
@@ -148,10 +150,10 @@ def test_failed_state_shows_its_error() -> None:
     }  # fmt: skip
     line = parsed(parse_function_line("meridian-local", START_MS, json.dumps(entry)))
     account = execution("account", "r1", {"requestId": "r1", "correlationId": FIRST})
-    found = evidence(api, line, executions=(account,))
-    (tree,) = find.trees(found, "r1")
+    test_evidence = evidence(api, line, executions=(account,))
+    (tree,) = find.trees(test_evidence, "r1")
     assert tree.names()[-2:] == ["state Validate Task", "failed: TransientError"]
-    assert find.correlation_ids(found, account.arn) == [FIRST]
+    assert find.correlation_ids(test_evidence, account.arn) == [FIRST]
 
 
 def test_row_of_upload_belongs_to_its_upload() -> None:
@@ -159,17 +161,17 @@ def test_row_of_upload_belongs_to_its_upload() -> None:
     rows = tuple(
         execution("account", f"r{row}", {"correlationId": f"S3ID.{row}"}) for row in range(12)
     )
-    found = evidence(executions=(upload, *rows))
-    assert find.correlation_ids(found, "S3ID.3") == ["S3ID"]
-    assert find.correlation_ids(found, "r11") == ["S3ID"]
-    (tree,) = find.trees(found, "S3ID")
+    test_evidence = evidence(executions=(upload, *rows))
+    assert find.correlation_ids(test_evidence, "S3ID.3") == ["S3ID"]
+    assert find.correlation_ids(test_evidence, "r11") == ["S3ID"]
+    (tree,) = find.trees(test_evidence, "S3ID")
     assert sum(name.startswith("Step Functions admit") for name in tree.names()) == 10
     assert tree.names()[-1] == "and 2 more"
 
 
 def test_scheduled_invocation_has_tree_without_request() -> None:
-    found = evidence(*function("ChangesFunction", "nightly", message="reconciled"))
-    (tree,) = find.trees(found, "nightly")
+    test_evidence = evidence(*function("ChangesFunction", "nightly", message="reconciled"))
+    (tree,) = find.trees(test_evidence, "nightly")
     assert tree.names() == ["ChangesFunction  invocation nightly", "info: reconciled"]
 
 

@@ -71,8 +71,8 @@ def _run_handlers(pool: Executor, job_count: int, seed: int) -> tuple[Counter[st
         for number in range(job_count)
     ]
     with progress.step(f"{job_count * RUNS_PER_JOB:,} histories", job_count * RUNS_PER_JOB) as step:
-        for job_arguments, (found, breach) in _run_jobs(pool, worker.run_histories, jobs):
-            counts += found
+        for job_arguments, (seeds, breach) in _run_jobs(pool, worker.run_histories, jobs):
+            counts += seeds
             if breach:
                 breaches.append(breach)
                 print(f"\n{job_arguments}\n{breach}", file=sys.stderr, flush=True)
@@ -84,17 +84,17 @@ def _run_handlers(pool: Executor, job_count: int, seed: int) -> tuple[Counter[st
 def _run_mutations(pool: Executor, seed: int) -> list[str]:
     names = [*EVENTS_MUTATIONS, *CHANGES_MUTATIONS]
     with progress.step("mutations of the writer", len(names)) as step:
-        found = {}
+        breaches = {}
         for (name, _), (_, breach) in _run_jobs(
             pool, worker.run_mutation, [(name, seed) for name in names]
         ):
-            found[name] = breach
+            breaches[name] = breach
             step.advance()
     print("\nmutations of the writer, and the violation that detects each")
     for name in names:
-        print(f"  {name.replace('_', ' '):<36} {found[name][:90] or 'NOT DETECTED'}")
+        print(f"  {name.replace('_', ' '):<36} {breaches[name][:90] or 'NOT DETECTED'}")
     print(flush=True)
-    return [name for name in names if not found[name]]
+    return [name for name in names if not breaches[name]]
 
 
 def _run_alternatives(pool: Executor, seed: int) -> list[str]:

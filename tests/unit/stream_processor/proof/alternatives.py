@@ -109,10 +109,10 @@ def adopt_without_mark(batch: Sequence[Any], **arguments: Any) -> Outcome[Any]:
     while rest := [record for record in batch if record.sequence > high]:
         key = commit_arguments.name(rest[0])
         pending = commit_arguments.build(rest, None)
-        found = commit_arguments.objects.create(key, pending)
-        if found is None:
+        existing = commit_arguments.objects.create(key, pending)
+        if existing is None:
             commit_arguments.report(key, pending)
-        high = (found or pending).summary.last
+        high = (existing or pending).summary.last
     return Outcome((), None)
 
 

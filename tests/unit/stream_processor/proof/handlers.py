@@ -144,14 +144,14 @@ class SimulatedEventsHandler(SimulatedHandler):
 
 
 def _figures(rows: Iterable[dict[str, Any]]) -> Counter[tuple[str, str, str]]:
-    found: Counter[tuple[str, str, str]] = Counter()
+    figures: Counter[tuple[str, str, str]] = Counter()
     for row in rows:
         minute = f"{row['received_at']:%Y-%m-%dT%H:%M}"
-        found[minute, "all", ""] += 1
-        found[minute, "bots", ""] += row["bot"]
+        figures[minute, "all", ""] += 1
+        figures[minute, "bots", ""] += row["bot"]
         for field in ("source", "country", "page_path"):
-            found[minute, field, row[field]] += 1
-    return found
+            figures[minute, field, row[field]] += 1
+    return figures
 
 
 class SimulatedChangesHandler(SimulatedHandler):
