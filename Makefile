@@ -6,8 +6,9 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export MERIDIAN_UV := $(CURDIR)/.meridian/bin/uv
 export SAM_CLI_TELEMETRY := 0
 export PYTHON3
-# A conda set-up may point these at another interpreter's library.
-unexport PYTHONHOME PYTHONPATH
+# A conda set-up may point the first two at another interpreter's library. Without bytecode, each process
+# compiles its modules again, and the unit tests take a minute longer.
+unexport PYTHONHOME PYTHONPATH PYTHONDONTWRITEBYTECODE
 export __SAM_CLI_APP_DIR := $(CURDIR)/.meridian/sam
 export Q FUNCTION EVENT TRACE FOLLOW ID DEBUG_PORT CONFIRM
 BENCHMARKS := auth ingest cost stream school reload
