@@ -69,12 +69,12 @@ def _pack(number: int, events: list[tuple[str, bytes]]) -> bytes:
         device="desktop",
     )
     accepted = []
-    for place, (message_id, body) in enumerate(events):
+    for position, (message_id, body) in enumerate(events):
         start = body.index(b'"timestamp":"') + 13
         original = body[start : start + 24]
         accepted.append(
             clickstream.Accepted(
-                i=place,
+                i=position,
                 message_id=message_id,
                 message_id_source="client",
                 timestamp=(original[:20] + SKEW_MS + b"Z").decode(),

@@ -47,7 +47,7 @@ def powertools() -> Candidate:
 
     campaigns = ("source", "medium", "name", "term", "content")
 
-    def row(event: Event, header: Event, line: Event, place: tuple[str, int]) -> Event:
+    def row(event: Event, header: Event, line: Event, record_position: tuple[str, int]) -> Event:
         page = event.get("properties", {})
         context = event.get("context", {})
         campaign = context.get("campaign", {})
@@ -71,8 +71,8 @@ def powertools() -> Candidate:
             "library": context.get("library", {}).get("name"),
             "event_json": json.dumps(event),
             "shard_id": "shardId-000000000000",
-            "sequence_number": place[0],
-            "record_index": place[1],
+            "sequence_number": record_position[0],
+            "record_index": record_position[1],
             "schema_version": 1,
         }
 

@@ -78,12 +78,12 @@ def packed_requests(
 ) -> tuple[clickstream.Header, list[clickstream.Accepted], list[clickstream.Rejected]]:
     """Generate a header with its accepted and rejected events, as the collector packs them."""
     accepted = [
-        msgspec.structs.replace(one, i=place)
-        for place, one in enumerate(draw(st.lists(_accepted, max_size=6)))
+        msgspec.structs.replace(one, i=position)
+        for position, one in enumerate(draw(st.lists(_accepted, max_size=6)))
     ]
     rejected = [
-        msgspec.structs.replace(one, i=place)
-        for place, one in enumerate(draw(st.lists(_rejected, max_size=3)), len(accepted))
+        msgspec.structs.replace(one, i=position)
+        for position, one in enumerate(draw(st.lists(_rejected, max_size=3)), len(accepted))
     ]
     return draw(_headers), accepted, rejected
 
@@ -248,8 +248,8 @@ def stream_payloads(draw: st.DrawFn) -> bytes:
     if kind == "plain":
         return msgspec.json.encode(draw(_any_json))
     events = [
-        msgspec.structs.replace(one, i=place)
-        for place, one in enumerate(draw(st.lists(_events, max_size=3)))
+        msgspec.structs.replace(one, i=position)
+        for position, one in enumerate(draw(st.lists(_events, max_size=3)))
     ]
     refused = [
         clickstream.Rejected(i=9, code="type_unknown", message="no", raw=draw(st.text(max_size=9)))
@@ -257,8 +257,8 @@ def stream_payloads(draw: st.DrawFn) -> bytes:
     ]
     (record,) = clickstream.encode(draw(headers()), events, refused)
     if kind == "damaged":
-        place = draw(st.integers(0, len(record) - 1))
-        return record[:place] + draw(st.binary(max_size=3)) + record[place + 1 :]
+        position = draw(st.integers(0, len(record) - 1))
+        return record[:position] + draw(st.binary(max_size=3)) + record[position + 1 :]
     return record
 
 

@@ -136,8 +136,12 @@ class CodeUpdater:
         failure = self._replace(package, files)
         if failure is not None:
             text = failure.text(f"{relative(package.source, self.base)}/")
-            place = import_place(failure.message, _modules(package, changes))
-            return text if place is None else f"{relative(place[0], self.base)}:{place[1]}: {text}"
+            location = import_location(failure.message, _modules(package, changes))
+            return (
+                text
+                if location is None
+                else f"{relative(location[0], self.base)}:{location[1]}: {text}"
+            )
         self._applied.setdefault(package.logical_id, {}).update(files)
         return None
 
@@ -168,7 +172,7 @@ def _modules(
     return {path: it for path, it in changes.items() if path.suffix == ".py"} | others
 
 
-def import_place(message: str, modules: Mapping[Path, bytes | None]) -> tuple[Path, int] | None:
+def import_location(message: str, modules: Mapping[Path, bytes | None]) -> tuple[Path, int] | None:
     """Return the file and line of the import that `message` complains about, or None.
 
     The runtime interface client reports an ImportError without a traceback.

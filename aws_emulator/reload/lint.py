@@ -41,7 +41,7 @@ def check(templates: Collection[Path], base: Path) -> None:
         for match in runner.Runner(configuration).run() if templates else ():
             if match.rule.severity == "error":
                 path = relative(Path(match.filename), base)
-                place = f"{path}:{match.linenumber}:{match.columnnumber}"
-                problems.append(f"{place}: {match.rule.id} {match.message}")
+                location = f"{path}:{match.linenumber}:{match.columnnumber}"
+                problems.append(f"{location}: {match.rule.id} {match.message}")
     if problems:
         raise LintError("\n".join(problems[:MAX_MATCHES]))

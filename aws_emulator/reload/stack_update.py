@@ -80,8 +80,8 @@ class StackUpdater:
     def _upload(self, name: str, content: bytes) -> str:
         if not self._uploaded:
             region = self.endpoint.region
-            place = {} if region == "us-east-1" else {"LocationConstraint": region}
-            configuration = {"CreateBucketConfiguration": place} if place else {}
+            location = {} if region == "us-east-1" else {"LocationConstraint": region}
+            configuration = {"CreateBucketConfiguration": location} if location else {}
             with suppress(self._s3.exceptions.BucketAlreadyOwnedByYou):
                 self._s3.create_bucket(Bucket=self.bucket, **configuration)
         if name not in self._uploaded:
@@ -137,9 +137,9 @@ class StackUpdater:
         name = str(event["LogicalResourceId"])
         path = relative(node.source.path, self.base)
         line = node.source.lines.get(name)
-        place = path if line is None else f"{path}:{line}"
+        location = path if line is None else f"{path}:{line}"
         reason = str(event.get("ResourceStatusReason", status)).strip()
-        return f"{place}: {name}: {reason}"
+        return f"{location}: {name}: {reason}"
 
     def _failed_events(self, packaged: StackNode) -> list[tuple[StackNode, dict[str, Any]]]:
         """Return the failure events of the stack and its nested stacks, without cancellations."""

@@ -49,14 +49,16 @@ def kinesis_records(
     partition_keys = list(keys)
     return [
         kinesis_record(
-            sequence=str(first + place * SEQUENCE_STEP),
-            partition_key=partition_keys[place] if place < len(partition_keys) else str(place),
+            sequence=str(first + position * SEQUENCE_STEP),
+            partition_key=partition_keys[position]
+            if position < len(partition_keys)
+            else str(position),
             data=base64.b64encode(data).decode(),
-            arrived=round(arrived + place * spacing_s, 3),
+            arrived=round(arrived + position * spacing_s, 3),
             shard_id=shard_id,
             stream_arn=stream_arn,
         )
-        for place, data in enumerate(payloads)
+        for position, data in enumerate(payloads)
     ]
 
 
@@ -73,21 +75,21 @@ def dynamodb_records(
     values in DynamoDB JSON.
     """
     records = []
-    for place, change in enumerate(changes):
+    for position, change in enumerate(changes):
         images = {
             name: change[name] for name in ("Keys", "NewImage", "OldImage") if change.get(name)
         }
         document: dict[str, Any] = {
-            "eventID": f"{place:032x}",
+            "eventID": f"{position:032x}",
             "eventName": change["eventName"],
             "eventVersion": "1.1",
             "eventSource": "aws:dynamodb",
             "awsRegion": stream_arn.split(":")[3],
             "dynamodb": {
                 # DynamoDB Streams reports times in whole seconds.
-                "ApproximateCreationDateTime": float(int(arrived + place * 0.01)),
+                "ApproximateCreationDateTime": float(int(arrived + position * 0.01)),
                 **images,
-                "SequenceNumber": str(first + place * 7),
+                "SequenceNumber": str(first + position * 7),
                 "SizeBytes": len(str(images)),
                 "StreamViewType": "NEW_AND_OLD_IMAGES",
             },

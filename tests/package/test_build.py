@@ -82,15 +82,15 @@ def test_second_build_needs_no_network(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("folder", ["with space", "ünïcode नमस्ते", "quote's"])
 def test_build_succeeds_in_path_with_other_characters(tmp_path: Path, folder: str) -> None:
-    place = tmp_path / folder
-    shutil.copytree(ROOT / "src", place / "src", ignore=shutil.ignore_patterns("__pycache__"))
-    build(place / "src", place / "artifacts")
-    assert (place / "artifacts" / "edge_ingest" / "handler.py").exists()
-    assert (place / "artifacts" / "msgspec" / "__init__.py").exists()
+    checkout = tmp_path / folder
+    shutil.copytree(ROOT / "src", checkout / "src", ignore=shutil.ignore_patterns("__pycache__"))
+    build(checkout / "src", checkout / "artifacts")
+    assert (checkout / "artifacts" / "edge_ingest" / "handler.py").exists()
+    assert (checkout / "artifacts" / "msgspec" / "__init__.py").exists()
 
 
 def test_edge_auth_package_is_built_in_a_path_with_spaces(tmp_path: Path) -> None:
-    place = tmp_path / "with space"
-    shutil.copytree(ROOT / "src", place / "src", ignore=shutil.ignore_patterns("__pycache__"))
-    build(place / "src", place / "artifacts", "EdgeAuthFunction")
-    assert (place / "artifacts" / "edge_auth" / "handler.pyc").exists()
+    checkout = tmp_path / "with space"
+    shutil.copytree(ROOT / "src", checkout / "src", ignore=shutil.ignore_patterns("__pycache__"))
+    build(checkout / "src", checkout / "artifacts", "EdgeAuthFunction")
+    assert (checkout / "artifacts" / "edge_auth" / "handler.pyc").exists()

@@ -19,17 +19,17 @@ _PROGRAM: Final = re.compile(
 
 def document_commands() -> dict[str, set[str]]:
     """Return each command with the documents that contain it, without comments."""
-    places_by_command: dict[str, set[str]] = {}
+    documents_by_command: dict[str, set[str]] = {}
     for document in (path for path in files([]) if _is_document(path)):
         text = (ROOT / document).read_text()
         for language, body in _FENCED.findall(text):
             if language in _SHELLS:
                 for command in _lines(body):
-                    places_by_command.setdefault(command, set()).add(document)
+                    documents_by_command.setdefault(command, set()).add(document)
         for span in _SPAN.findall(_FENCED.sub("", text)):
             if _PROGRAM.match(span) and " " in span:
-                places_by_command.setdefault(span, set()).add(document)
-    return places_by_command
+                documents_by_command.setdefault(span, set()).add(document)
+    return documents_by_command
 
 
 def _is_document(path: str) -> bool:

@@ -8,7 +8,7 @@ from plotly import graph_objects as go  # type: ignore[import-untyped]
 
 from tools.report.distribution import PERCENTILES, Distribution
 from tools.report.results import Report
-from tools.report.sections import MAX_PLACES, distribution_text, places_text, share_text
+from tools.report.sections import MAX_LOCATIONS, distribution_text, locations_text, share_text
 
 OTHERS: Final = "others"
 _SHORT_PX: Final = 260
@@ -36,7 +36,7 @@ def plots(report: Report) -> list[Plot]:
         _hours(report),
         _sessions(report),
         _session_lengths(report),
-        _places(report),
+        _locations(report),
         _durations(
             "latency",
             "Latency of requests",
@@ -85,13 +85,13 @@ def _session_lengths(report: Report) -> Plot:
     )
 
 
-def _places(report: Report) -> Plot:
+def _locations(report: Report) -> Plot:
     by = {
         "country": "by the country that CloudFront determined",
         "registry": "by the Internet registry that administers the viewer's address",
-    }[report.places_by]
-    shown = dict(list(report.places.items())[:MAX_PLACES])
-    rest = sum(report.places.values()) - sum(shown.values())
+    }[report.locations_by]
+    shown = dict(list(report.locations.items())[:MAX_LOCATIONS])
+    rest = sum(report.locations.values()) - sum(shown.values())
     if rest:
         shown[OTHERS] = rest
     # Plotly draws the first bar at the bottom.
@@ -104,7 +104,7 @@ def _places(report: Report) -> Plot:
     # Two lines leave space for the bars on a phone.
     labels = [name.replace(" (", "<br>(") for name in names]
     figure.update_yaxes(type="category", automargin=True, tickvals=names, ticktext=labels)
-    return Plot("places", "Geography", f"Views {by}: {places_text(report)}.", figure)
+    return Plot("locations", "Geography", f"Views {by}: {locations_text(report)}.", figure)
 
 
 def _durations(name: str, title: str, description: str, distribution: Distribution) -> Plot:

@@ -13,7 +13,7 @@ from tools.report.distribution import Distribution, distribution
 from tools.report.lake_objects import Copy
 from tools.report.lake_tables import Tables
 from tools.report.ledger_counts import LedgerCounts
-from tools.report.places import count_places
+from tools.report.view_locations import count_view_locations
 
 TOP_PATHS: Final = 10
 #: Ranges of views per session, and of the sessions' lengths: columns of sessions.sql and labels.
@@ -102,9 +102,9 @@ class Report:
     bot_visitors: int
     visitors: int
     sessions: Sessions
-    places: Mapping[str, int]
+    locations: Mapping[str, int]
     #: "country", or "registry" if no event has a country.
-    places_by: str
+    locations_by: str
     latency: Distribution
     lag: Distribution
     access_checks: Sequence[AccessCheck]
@@ -130,7 +130,7 @@ def measure(
     paths = {row["page_path"]: int(row["views"]) for row in tables.query("paths")}
     hours = {int(row["hour_of_day"]): int(row["views"]) for row in tables.query("hours")}
     bots = {bool(row["bot"]): row for row in tables.query("bots")}
-    places_by, places = count_places(tables.query("places"))
+    locations_by, locations = count_view_locations(tables.query("view_locations"))
     lags = {int(row["lag_ms"]): int(row["row_count"]) for row in tables.query("lag")}
     first = datetime.fromisoformat(summary.first_request)
     all_objects = [copy.original for copy in copies]
@@ -171,8 +171,8 @@ def measure(
         bot_visitors=bots[True]["visitors"] if True in bots else 0,
         visitors=sum(row["visitors"] for row in bots.values()),
         sessions=_sessions(tables.query("sessions")[0]),
-        places=places,
-        places_by=places_by,
+        locations=locations,
+        locations_by=locations_by,
         latency=distribution({int(ms): n for ms, n in summary.latencies_ms.items()}),
         lag=distribution(lags),
         access_checks=[AccessCheck(**row) for row in summary.access_checks],

@@ -7,8 +7,8 @@ from typing import Final
 from tools.report.distribution import PERCENTILES, Distribution
 from tools.report.results import Report
 
-#: The places that the report lists by name; the page plots as many.
-MAX_PLACES: Final = 6
+#: The locations that the report lists by name; the page plots as many.
+MAX_LOCATIONS: Final = 6
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 _SOURCES: Final = {
     "public": "real traffic (10,000 requests to a public site, May 2015)",
@@ -66,7 +66,7 @@ def visitor_facts(report: Report) -> list[tuple[str, str]]:
         ("duration", (f"mean {time_text(sessions.mean_s)}, median {time_text(sessions.median_s)}, "
                    f"p90 {time_text(sessions.p90_s)}, maximum {time_text(sessions.longest_s)}")),
     ]  # fmt: skip
-    rows.append(("from", places_text(report)))
+    rows.append(("from", locations_text(report)))
     if report.source["kind"] == "public":
         rows.append(("", "(every time in the public log is in minute 05 of its hour)"))
     return rows
@@ -88,9 +88,9 @@ def milliseconds_text(value: int) -> str:
     return f"{value} ms" if value < 1_000 else f"{value / 1_000:.2f} s"
 
 
-def places_text(report: Report) -> str:
-    """Format the shares of the first places of the views."""
-    shown = list(report.places.items())[:MAX_PLACES]
+def locations_text(report: Report) -> str:
+    """Format the shares of the first locations of the views."""
+    shown = list(report.locations.items())[:MAX_LOCATIONS]
     rest = report.stored - sum(views for _, views in shown)
     parts = [f"{name} {share_text(views, report.stored)}" for name, views in shown]
     if rest > 0:

@@ -45,8 +45,8 @@ def upload_tree(evidence: Evidence, execution: Execution) -> Span:
         if it.correlation_id.rpartition(".")[0] == upload
     ]
     spans = [_row_span(evidence, it) for it in rows]
-    places = [it for it in imported.children if it.name.startswith("state Rows")]
-    (places[0] if places else imported).add(*summarize(spans, MAX_ROWS))
+    row_states = [it for it in imported.children if it.name.startswith("state Rows")]
+    (row_states[0] if row_states else imported).add(*summarize(spans, MAX_ROWS))
     return root
 
 

@@ -63,9 +63,9 @@ def install(_settings: Settings, _control: ControlApi, application: Application)
         nonlocal next_scan
         began = time.monotonic()
         if began >= next_scan:
-            for place, setting in list(tables["_ttl_settings"].all_items()):
+            for key, setting in list(tables["_ttl_settings"].all_items()):
                 if setting.get("TimeToLiveStatus") == "ENABLED":
-                    account, region, name = place
+                    account, region, name = key
                     context, attribute = contextvars.copy_context(), setting["AttributeName"]
                     context.run(expire, account, region, name, attribute)
             next_scan = began + max(INTERVAL_S, (time.monotonic() - began) / MAX_SCAN_SHARE)

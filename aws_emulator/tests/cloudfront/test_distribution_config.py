@@ -211,7 +211,7 @@ def test_distribution_without_lists_has_default_behavior_only() -> None:
 
 
 @pytest.mark.parametrize(
-    ("domain", "place"),
+    ("domain", "expected"),
     [
         ("b.s3.eu-west-2.amazonaws.com", ("b", "eu-west-2")),
         ("b.s3-eu-west-2.amazonaws.com", ("b", "eu-west-2")),
@@ -220,5 +220,5 @@ def test_distribution_without_lists_has_default_behavior_only() -> None:
         ("example.org", None),
     ],
 )
-def test_bucket_of_parses_domain_name(domain: str, place: tuple[str, str] | None) -> None:
-    assert bucket_of(domain) == place
+def test_bucket_of_parses_domain_name(domain: str, expected: tuple[str, str] | None) -> None:
+    assert bucket_of(domain) == expected

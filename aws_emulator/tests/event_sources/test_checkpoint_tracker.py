@@ -13,9 +13,9 @@ def test_checkpoint_is_before_first_unfinished_record(order: list[int]) -> None:
     tracker = CheckpointTracker("start")
     tracker.add(records)
     finished: set[int] = set()
-    for place in order:
-        tracker.finish([records[place]])
-        finished.add(place)
+    for position in order:
+        tracker.finish([records[position]])
+        finished.add(position)
         first_open = next((n for n in range(8) if n not in finished), 8)
         expected = records[first_open - 1].sequence if first_open else "start"
         assert tracker.position == expected

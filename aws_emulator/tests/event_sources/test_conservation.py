@@ -133,11 +133,11 @@ def test_every_record_finishes_once_without_restarts(
 
 def test_bisect_discards_only_poison_records() -> None:
     payloads: list[dict[str, Any]] = [{"do": "", "times": 0, "key": "k"} for _ in range(40)]
-    for place in (3, 17, 18):
-        payloads[place] = {"do": "raise", "times": 10_000, "key": "k"}
+    for position in (3, 17, 18):
+        payloads[position] = {"do": "raise", "times": 10_000, "key": "k"}
     settings = {"BatchSize": 40, "BisectBatchOnFunctionError": True, "MaximumRetryAttempts": 1}
     report, records, _ = simulate(settings, payloads, 1, Faults())
-    assert report.discarded == [records[place].sequence for place in (3, 17, 18)]
+    assert report.discarded == [records[position].sequence for position in (3, 17, 18)]
 
 
 def test_simulated_batches_differ_by_seed() -> None:

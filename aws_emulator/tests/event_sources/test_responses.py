@@ -61,13 +61,13 @@ def test_failed_invocation_is_complete_failure(kind: Any) -> None:
 
 
 def test_lowest_reported_sequence_number_is_the_checkpoint() -> None:
-    failures = [{"itemIdentifier": RECORDS[place].sequence} for place in (3, 1, 2)]
+    failures = [{"itemIdentifier": RECORDS[position].sequence} for position in (3, 1, 2)]
     assert count_succeeded(REPORTING, RECORDS, answered({"batchItemFailures": failures})) == 1
 
 
 def test_reported_sequence_numbers_may_differ_in_length() -> None:
     records = kinesis_records([b"x"] * 2, first=9 * 10**20) + kinesis_records([b"x"], first=10**56)
-    failures = [{"itemIdentifier": records[place].sequence} for place in (2, 1)]
+    failures = [{"itemIdentifier": records[position].sequence} for position in (2, 1)]
     assert count_succeeded(REPORTING, records, answered({"batchItemFailures": failures})) == 1
 
 

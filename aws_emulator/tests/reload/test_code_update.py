@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from aws_emulator.function_controls import StartFailure
-from aws_emulator.reload.code_update import import_place, syntax_message
+from aws_emulator.reload.code_update import import_location, syntax_message
 
 FILES = {
     Path("deleted.py"): None,
@@ -16,7 +16,7 @@ FILES = {
 
 
 @pytest.mark.parametrize(
-    ("message", "place"),
+    ("message", "expected"),
     [
         ("No module named 'missing'", (Path("a.py"), 5)),
         ("Unable to import module 'a': No module named 'other.part'", (Path("a.py"), 2)),
@@ -26,8 +26,10 @@ FILES = {
         ("name 'x' is not defined", None),
     ],
 )
-def test_import_error_has_place_of_import(message: str, place: tuple[Path, int] | None) -> None:
-    assert import_place(message, FILES) == place
+def test_import_error_has_location_of_import(
+    message: str, expected: tuple[Path, int] | None
+) -> None:
+    assert import_location(message, FILES) == expected
 
 
 def test_syntax_error_has_file_line_and_text() -> None:

@@ -187,13 +187,13 @@ def test_missing_file_is_named(node: StackNode, folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "place"),
+    ("text", "line_suffix"),
     [("a: [1,\nb: }\n", ":2:4:"), ("- 1\n", ":1:"), ("a: !Ref\n  - {\n", ":3:1:")],
 )
-def test_invalid_template_is_reported_with_its_line(text: str, place: str) -> None:
+def test_invalid_template_is_reported_with_its_line(text: str, line_suffix: str) -> None:
     with pytest.raises(TemplateError) as caught:
         parse(text, Path("stacks/a.yaml"))
-    assert str(caught.value).startswith(f"stacks/a.yaml{place}")
+    assert str(caught.value).startswith(f"stacks/a.yaml{line_suffix}")
 
 
 def test_short_forms_are_read_as_cloudformation_does() -> None:

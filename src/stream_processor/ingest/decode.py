@@ -128,10 +128,10 @@ def rejected(text: bytes) -> BadRow:
     return BadRow(refused.code, refused.message, refused.raw.encode())
 
 
-def plain_together(texts: Sequence[bytes], place: Callable[[int], str]) -> DecodedRows | None:
+def plain_together(texts: Sequence[bytes], name_of: Callable[[int], str]) -> DecodedRows | None:
     """Decode many records of one plain event each; None if any record is something else.
 
-    `place` returns a unique name for the record at a position.
+    `name_of` returns a unique name for the record at a position.
     """
     # As in `_objects`: an object that ends at the end of its line can't continue in the next.
     if {text[:1] for text in texts} != {b"{"} or {text[-1:] for text in texts} != {b"}"}:
@@ -141,7 +141,7 @@ def plain_together(texts: Sequence[bytes], place: Callable[[int], str]) -> Decod
         return None
     return DecodedRows(
         [
-            event.message_id or _derived_id(event, texts[row], f"{place(row)}:0")
+            event.message_id or _derived_id(event, texts[row], f"{name_of(row)}:0")
             for row, event in enumerate(events)
         ],
         [event.timestamp or event.original_timestamp for event in events],
@@ -153,10 +153,10 @@ def plain_together(texts: Sequence[bytes], place: Callable[[int], str]) -> Decod
     )
 
 
-def plain(data: bytes, place: str) -> tuple[DecodedRows, str | None]:
+def plain(data: bytes, record_name: str) -> tuple[DecodedRows, str | None]:
     """Decode one plain JSON record: an event, a batch, a list, or one document per line.
 
-    `place` is a unique name of the record, for events without an id. Returns the rows and the
+    `record_name` is unique, for events without an id. Returns the rows and the
     record's `sentAt`, if it has one.
     """
     rows = DecodedRows.none()
@@ -170,18 +170,18 @@ def plain(data: bytes, place: str) -> tuple[DecodedRows, str | None]:
         # JSON Lines, as log shippers write them.
         parts, sent_at = [part for part in text.split(b"\n") if part.strip(_SPACE)], None
     for number, part in enumerate(parts):
-        rows.add(plain_event(part, f"{place}:{number}"))
+        rows.add(plain_event(part, f"{record_name}:{number}"))
     return rows, sent_at
 
 
-def plain_event(text: bytes, place: str) -> tuple[AcceptedLine, Event, bytes] | BadRow:
-    """Decode one plain event. `place` is its id if it has none."""
+def plain_event(text: bytes, record_name: str) -> tuple[AcceptedLine, Event, bytes] | BadRow:
+    """Decode one plain event. `record_name` is its id if it has none."""
     try:
         event = event_schema.plain_event(text)
     except EventError as error:
         return BadRow(error.code, str(error), text)
     line = AcceptedLine(
-        event.message_id or _derived_id(event, text, place),
+        event.message_id or _derived_id(event, text, record_name),
         event.timestamp or event.original_timestamp,
         event.original_timestamp or event.timestamp,
         NOTHING,
@@ -198,11 +198,12 @@ def _parts(text: bytes) -> tuple[list[bytes], str | None]:
     return [text], whole.sent_at
 
 
-def _derived_id(event: PlainEvent, text: bytes, place: str) -> str:
+def _derived_id(event: PlainEvent, text: bytes, record_name: str) -> str:
     """Return an id for an event without one, equal for copies that were certainly re-sent.
 
-    Two equal events without a timestamp can be two real events, so their id is their place.
+    Two equal events without a timestamp can be two real events, so their id is
+    their record's name.
     """
     timed = (event.timestamp or event.original_timestamp) is not None
-    hashed = text if timed else place.encode()
+    hashed = text if timed else record_name.encode()
     return "derived-" + hashlib.sha256(hashed).hexdigest()[:32]

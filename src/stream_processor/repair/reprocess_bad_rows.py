@@ -200,8 +200,8 @@ def _reread_record(row: Row, rows: EventRows) -> Sequence[int]:
 def _reread_event(row: Row, rows: EventRows) -> Sequence[int]:
     """Add one event if it is valid now; return its record index, or nothing."""
     head = revalidate.head_of(row)
-    place = f"{row['shard_id']}:{int(row['sequence_number'])}:{row['record_index']}"
-    event = revalidate.event(row["raw"], place, head, line=row["reason_code"] == _LINE_REASON)
+    record_name = f"{row['shard_id']}:{int(row['sequence_number'])}:{row['record_index']}"
+    event = revalidate.event(row["raw"], record_name, head, line=row["reason_code"] == _LINE_REASON)
     if event is None:
         return ()
     rows.add_event(event, head, int(row["sequence_number"]))

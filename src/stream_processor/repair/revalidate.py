@@ -22,23 +22,23 @@ type Row = Mapping[str, Any]
 
 
 def event(
-    text: bytes, place: str, head: RecordHead, *, line: bool
+    text: bytes, record_name: str, head: RecordHead, *, line: bool
 ) -> tuple[AcceptedLine, Event, bytes] | None:
     """Decode the event of a bad row; None if it is still invalid.
 
-    `place` is its id if it has none. `line`: the text is a whole line of a packed record.
+    `record_name` is its id if it has none. `line`: the text is a whole line of a packed record.
     """
     if line:
         decoded = decode.line(text)
     elif head.header is NO_HEADER:
-        decoded = decode.plain_event(text, place)
+        decoded = decode.plain_event(text, record_name)
     else:
-        decoded = _accepted(text, place, head)
+        decoded = _accepted(text, record_name, head)
     return None if isinstance(decoded, BadRow) else decoded
 
 
 def _accepted(
-    text: bytes, place: str, head: RecordHead
+    text: bytes, record_name: str, head: RecordHead
 ) -> tuple[AcceptedLine, Event, bytes] | BadRow:
     """Decode the event as the collector would have accepted it when it arrived."""
     received = datetime.fromtimestamp(head.arrived_ms / 1000, UTC)
@@ -50,7 +50,7 @@ def _accepted(
         timestamp, original = schema.event_times(view, received, behind)
     except schema.InvalidEventError as refusal:
         return BadRow(refusal.code, str(refusal), text)
-    decoded = decode.plain_event(text, place)
+    decoded = decode.plain_event(text, record_name)
     if isinstance(decoded, BadRow):
         return decoded
     line, fields, _ = decoded

@@ -104,9 +104,9 @@ class StreamReader:
         while True:
             page = _call(streams.describe_stream, **query)["StreamDescription"]
             for shard in page["Shards"]:
-                place = {"StreamArn": arn, "ShardId": shard["ShardId"]}
+                shard_of_stream = {"StreamArn": arn, "ShardId": shard["ShardId"]}
                 iterator = _call(
-                    streams.get_shard_iterator, **place, ShardIteratorType="TRIM_HORIZON"
+                    streams.get_shard_iterator, **shard_of_stream, ShardIteratorType="TRIM_HORIZON"
                 )["ShardIterator"]
                 for records in _pages(streams.get_records, iterator):
                     changes = map(_change, records)

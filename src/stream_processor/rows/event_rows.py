@@ -197,7 +197,7 @@ class EventRows:
 
     def _plain_chunk(self) -> EventChunk:
         chunk = EventChunk()
-        decoded = decode.plain_together(self._texts, self._place)
+        decoded = decode.plain_together(self._texts, self._record_name)
         if decoded is not None:
             chunk.rows = decoded
             arrived = self._records.arrived
@@ -205,7 +205,7 @@ class EventRows:
             self.expected_rows += len(decoded)
             return chunk
         for row, record in enumerate(self._plain):
-            rows, sent_at = decode.plain(self._texts[row], self._place(row))
+            rows, sent_at = decode.plain(self._texts[row], self._record_name(row))
             self.expected_rows += len(rows)
             chunk.rows.extend(rows)
             if sent_at is not None:
@@ -213,7 +213,7 @@ class EventRows:
             self._close_record(chunk, record)
         return chunk
 
-    def _place(self, row: int) -> str:
+    def _record_name(self, row: int) -> str:
         """Return a unique name for the plain record of a row."""
         return f"{self._shard}:{self._records.sequence(self._plain[row])}"
 

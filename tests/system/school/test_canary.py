@@ -180,13 +180,15 @@ def test_personal_data_is_only_in_allowed_places(
     assert len(school.wait_for_emails(f"{listed}@example.com")) == 1
 
     pattern = re.compile("|".join(forms(word).pattern for word in words), re.IGNORECASE)
-    places = 0
+    searched = 0
     for source in (logs, histories, queues, tables, objects, metrics, files):
-        for place, text in source(school, start):
-            places += 1
+        for source_name, text in source(school, start):
+            searched += 1
             match = pattern.search(text)
-            assert match is None, f"{place}: …{text[max(0, match.start() - 80) : match.end() + 20]}"
-    assert places > 20
+            assert match is None, (
+                f"{source_name}: …{text[max(0, match.start() - 80) : match.end() + 20]}"
+            )
+    assert searched > 20
     # The search works: it finds the canary in its allowed place.
     allowed_rows = [row for row in school.items() if row["sk"]["S"] in ALLOWED_SORT_KEYS]
     assert pattern.search(json.dumps(allowed_rows))

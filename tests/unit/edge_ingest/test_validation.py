@@ -128,8 +128,8 @@ def test_event_too_deep_for_the_parser_is_rejected() -> None:
 @given(st.lists(strategies.json_values() | st.just(harness.track()), max_size=8))
 def test_every_event_is_accepted_or_rejected_unchanged(sent: list[object]) -> None:
     validated = validate(*sent)
-    places = [a.i for a in validated.accepted] + [r.i for r in validated.rejected]
-    assert sorted(places) == list(range(len(sent)))
+    positions = [a.i for a in validated.accepted] + [r.i for r in validated.rejected]
+    assert sorted(positions) == list(range(len(sent)))
     for accepted in validated.accepted:
         assert json.loads(bytes(accepted.event)) == sent[accepted.i]
     for rejected in validated.rejected:

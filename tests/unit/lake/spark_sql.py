@@ -35,9 +35,9 @@ def main(folder: str) -> None:
         .getOrCreate()
     )
     spark.sparkContext.setLogLevel("ERROR")
-    for name, place in FOLDERS.items():
+    for name, prefix in FOLDERS.items():
         # Columns that older files lack are null.
-        table = spark.read.option("mergeSchema", "true").parquet(f"{folder}/{place}")
+        table = spark.read.option("mergeSchema", "true").parquet(f"{folder}/{prefix}")
         table.createOrReplaceTempView(name)
     statements = {}
     for path in sorted((LAKE / "views").glob("*.sql")):

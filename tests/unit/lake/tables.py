@@ -34,12 +34,12 @@ def create_tables(folder: Path) -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect()
     connection.execute("SET TimeZone = 'UTC'")
     for name, schema in TABLES.items():
-        place = folder / FOLDERS.get(name, name)
-        empty = place / "date=2026-01-01" / "hour=00"
+        table_folder = folder / FOLDERS.get(name, name)
+        empty = table_folder / "date=2026-01-01" / "hour=00"
         empty.mkdir(parents=True, exist_ok=True)
         (empty / "none.parquet").write_bytes(parquet.write(schema.empty_table()))
         connection.execute(
-            f"CREATE VIEW {name} AS SELECT * FROM read_parquet('{place}/**/*.parquet', "
+            f"CREATE VIEW {name} AS SELECT * FROM read_parquet('{table_folder}/**/*.parquet', "
             "hive_partitioning = true, hive_types_autocast = false, union_by_name = true)"
         )
     for view in VIEWS:

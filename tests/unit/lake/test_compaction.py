@@ -46,9 +46,9 @@ def compact(aws: FakeAws, *, before: datetime = END) -> Result:
 def arrive(aws: FakeAws, *payloads: bytes, first: int, hour: int = 0, shard: int = 0) -> None:
     """Write each record to a separate object."""
     at = (START + timedelta(hours=hour)).timestamp()
-    for place, payload in enumerate(payloads):
+    for position, payload in enumerate(payloads):
         event = kinesis_event(
-            [payload], first=first + place, shard=f"shardId-{shard:012d}", arrived=at
+            [payload], first=first + position, shard=f"shardId-{shard:012d}", arrived=at
         )
         EventsHandler(aws.app()).handle(event, always)
 
@@ -68,8 +68,8 @@ def first_copies(aws: FakeAws) -> list[tuple[Any, ...]]:
         for row in parquet.read(body).to_pylist():
             if row["verdict"] != GOOD:
                 continue
-            place = (row["received_at"], row["shard_id"], row["sequence_number"])
-            copy = (*place, row["record_index"], row["message_id"], row["event_json"])
+            record_key = (row["received_at"], row["shard_id"], row["sequence_number"])
+            copy = (*record_key, row["record_index"], row["message_id"], row["event_json"])
             key = (row["source"], row["message_id"])
             first[key] = min(copy, first.get(key, copy))
     return sorted(first.values())
@@ -110,15 +110,15 @@ def test_events_once_has_each_event_once_after_any_history(
     for _ in range(14):
         act = rng.choice(["arrive", "arrive", "bad", "reprocess", "compact", "crash", "twice"])
         sequence += 10
-        place = {"first": sequence, "hour": rng.randrange(3), "shard": rng.randrange(2)}
+        position = {"first": sequence, "hour": rng.randrange(3), "shard": rng.randrange(2)}
         if act == "arrive":
             ids = rng.sample(range(12), 3)
             at = f"2026-11-21T1{rng.randrange(1, 4)}:00:00.000Z"
-            arrive(aws, *[page(f"m{n}", at) for n in ids], **place)
+            arrive(aws, *[page(f"m{n}", at) for n in ids], **position)
         elif act == "bad":
             raw = json.dumps({"type": "page", "messageId": f"m{rng.randrange(15)}"})
             late = rejected("properties_size", raw=raw[:-1] + ',"anonymousId":"a"}')
-            arrive(aws, packed(header(), [], [late]), **place)
+            arrive(aws, packed(header(), [], [late]), **position)
         elif act == "reprocess":
             BadRowReprocessor(aws.app()).run(date(2026, 11, 21), date(2026, 11, 21))
         elif act == "crash":
@@ -142,8 +142,8 @@ def test_hour_is_read_from_compacted_file_until_row_arrives_late(tmp_path: Path)
     assert table.column("message_id").to_pylist() == ["a", "b"]
     assert set(table.column("hour_rows").to_pylist()) == {3}
     (key,) = [key for key, _, _ in aws.objects("compacted/")]
-    place = table.schema.get_field_index("name")
-    marked = table.set_column(place, "name", pa.array(["from the file"] * 2))
+    position = table.schema.get_field_index("name")
+    marked = table.set_column(position, "name", pa.array(["from the file"] * 2))
     aws.s3.objects[LAKE, key] = (parquet.write(marked), {})
     connection = open_lake(aws, tmp_path)
 

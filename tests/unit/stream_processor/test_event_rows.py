@@ -58,11 +58,11 @@ def test_rows_in_equal_good_plus_bad_plus_duplicate(payloads: list[bytes]) -> No
         assert (row["verdict"] == BAD) == (row["raw"] is not None)
         assert (row["verdict"] == GOOD) == (row["reason_code"] is None)
         assert (row["verdict"] == BAD) == (row["event_json"] is None)
-    places = Counter(zip(*(table.column(n).to_pylist() for n in _PLACE), strict=True))
-    assert not places or max(places.values()) == 1
+    positions = Counter(zip(*(table.column(n).to_pylist() for n in _POSITION), strict=True))
+    assert not positions or max(positions.values()) == 1
 
 
-_PLACE: Final = ("sequence_number", "record_index")
+_POSITION: Final = ("sequence_number", "record_index")
 
 
 @given(st.lists(stream_payloads(), max_size=12))
@@ -201,7 +201,7 @@ def test_object_ends_at_record_that_reaches_its_limit(
 
 
 def in_order(table: pa.Table) -> list[dict[str, Any]]:
-    return sorted(table.to_pylist(), key=lambda row: [row[name] for name in _PLACE])
+    return sorted(table.to_pylist(), key=lambda row: [row[name] for name in _POSITION])
 
 
 @given(json_values())

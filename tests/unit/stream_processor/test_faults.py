@@ -111,8 +111,8 @@ def test_window_catches_up_when_arrival_returns_to_previous_hour() -> None:
 
 def test_recent_objects_are_listed_newest_first_over_overlapping_hours() -> None:
     aws = FakeAws()
-    places = [(1, -3_700), (2, -3_599), (3, -3_601), (4, -2), (5, 1), (6, -1), (7, 2), (8, 3_601)]
-    for sequence, seconds in places:
+    arrivals = [(1, -3_700), (2, -3_599), (3, -3_601), (4, -2), (5, 1), (6, -1), (7, 2), (8, 3_601)]
+    for sequence, seconds in arrivals:
         EventsHandler(aws.app()).handle(page_view(sequence, HOUR_START + seconds), always)
     until = int((HOUR_START + 3_599.9) * 1000)
     keys = lake_keys.recent(aws.app().lake, ShardPrefix(lake_keys.EVENTS, SHARD), until, 3 * 3_600)
@@ -157,13 +157,13 @@ def test_put_that_sdk_sends_twice_adopts_its_own_object() -> None:
 REGION_BY_OWN: Final = {True: "us-east-1", False: "eu-west-2"}
 
 
-def change(rng: random.Random, place: int) -> dict[str, Any]:
+def change(rng: random.Random, position: int) -> dict[str, Any]:
     """Return a change of an appointment, in this Region or in another."""
     op = rng.choice(["INSERT", "MODIFY", "REMOVE"])
     item = {
-        "pk": {"S": f"A#{place % 5}"},
+        "pk": {"S": f"A#{position % 5}"},
         "sk": {"S": "x"},
-        "version": {"N": str(place)},
+        "version": {"N": str(position)},
         "origin_region": {"S": REGION_BY_OWN[rng.random() < 0.7]},
     }
     return {
@@ -178,7 +178,7 @@ def change(rng: random.Random, place: int) -> dict[str, Any]:
 def test_changes_without_tumbling_window_are_written_once(seed: int) -> None:
     """Without a tumbling window, events don't contain the shard ID; each item is its own shard."""
     rng, aws = random.Random(seed), FakeAws()
-    records = dynamodb_records([change(rng, place) for place in range(15)])
+    records = dynamodb_records([change(rng, position) for position in range(15)])
 
     def handler(event: dict[str, Any]) -> Any:
         fault_point("start")

@@ -42,8 +42,8 @@ def rows(aws: FakeAws) -> list[dict[str, Any]]:
 
 def write_records(aws: FakeAws, *payloads: bytes, first: int = 1) -> None:
     """Write each record to a separate object, each in a new process."""
-    for place, payload in enumerate(payloads):
-        EventsHandler(aws.app()).handle(kinesis_event([payload], first=first + place), always)
+    for position, payload in enumerate(payloads):
+        EventsHandler(aws.app()).handle(kinesis_event([payload], first=first + position), always)
 
 
 def rejected_record(code: str = "too_strict", **event: Any) -> bytes:
@@ -205,7 +205,9 @@ def test_concurrent_reprocess_runs_write_event_once(monkeypatch: pytest.MonkeyPa
     """The other run writes first, with a reader that can't read one of the events."""
     aws = FakeAws()
     other = EVENT | {"messageId": "other"}
-    both = [rejected(raw=json.dumps(it), index=place) for place, it in enumerate((EVENT, other))]
+    both = [
+        rejected(raw=json.dumps(it), index=position) for position, it in enumerate((EVENT, other))
+    ]
     write_records(aws, packed(header(), [], both), rejected_record(**EVENT))
     first_run = BadRowReprocessor(aws.app())
     lookup, read = first_run._next, bad_event

@@ -209,7 +209,7 @@ def test_tables_reject_an_object_that_is_not_parquet(tmp_path: Path) -> None:
         pass
 
 
-def test_places_query_counts_views_by_country_and_address() -> None:
+def test_location_query_counts_views_by_country_and_address() -> None:
     rows = [
         good("1", ip="203.0.113.0", country="IN"),
         good("2", ip="203.0.113.0", country="IN"),
@@ -217,7 +217,7 @@ def test_places_query_counts_views_by_country_and_address() -> None:
         good("3"),
     ]
     with opened([rows], dict.fromkeys("123", ACCEPTED)) as lake:
-        items = lake.query("places")
+        items = lake.query("view_locations")
 
     assert items == [
         {"country": "IN", "ip": "203.0.113.0", "views": 2},

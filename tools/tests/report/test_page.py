@@ -19,7 +19,7 @@ from tools.report.distribution import Distribution
 from tools.report.plots import OTHERS
 from tools.report.render import render
 from tools.report.results import Check, Report
-from tools.report.sections import MAX_PLACES
+from tools.report.sections import MAX_LOCATIONS
 from tools.tests.report.test_render import REPORT
 
 
@@ -103,20 +103,20 @@ def test_plots_have_the_numbers_of_the_report() -> None:
     assert dict(zip(sessions["x"], sessions["y"], strict=True)) == REPORT.sessions.by_views
     (lengths,) = plots["session-lengths"]["data"]
     assert dict(zip(lengths["x"], lengths["y"], strict=True)) == REPORT.sessions.by_length
-    (places,) = plots["places"]["data"]
-    assert dict(zip(places["y"], places["x"], strict=True)) == REPORT.places
+    (locations,) = plots["locations"]["data"]
+    assert dict(zip(locations["y"], locations["x"], strict=True)) == REPORT.locations
     for name, measured in (("latency", REPORT.latency), ("lag", REPORT.lag)):
         line, points = plots[name]["data"]
         assert list(line["y"]) == list(measured.curve)
         assert list(points["y"]) == [measured.percentile(int(each)) for each in points["x"]]
 
 
-def test_places_beyond_the_first_are_plotted_as_others() -> None:
-    many = {f"{chr(65 + number)}Z": 100 - number for number in range(MAX_PLACES + 3)}
-    (places,) = figures(replace(REPORT, places=many))["places"]["data"]
-    shown = dict(zip(places["y"], places["x"], strict=True))
-    assert len(shown) == MAX_PLACES + 1
-    assert shown[OTHERS] == sum(many.values()) - sum(list(many.values())[:MAX_PLACES])
+def test_locations_beyond_the_first_are_plotted_as_others() -> None:
+    many = {f"{chr(65 + number)}Z": 100 - number for number in range(MAX_LOCATIONS + 3)}
+    (locations,) = figures(replace(REPORT, locations=many))["locations"]["data"]
+    shown = dict(zip(locations["y"], locations["x"], strict=True))
+    assert len(shown) == MAX_LOCATIONS + 1
+    assert shown[OTHERS] == sum(many.values()) - sum(list(many.values())[:MAX_LOCATIONS])
 
 
 def test_report_without_durations_has_a_page() -> None:
@@ -159,13 +159,13 @@ def test_text_of_the_log_is_escaped() -> None:
     report = replace(
         REPORT,
         pages=[(hostile, 1)],
-        places={hostile: 1},
+        locations={hostile: 1},
         access_checks=[AccessCheck(ANONYMOUS, hostile, 401, hostile)],
     )
     page = parsed(report)
     assert sum(tag == "script" for tag, _ in page.tags) == 3
     assert "\x1b" not in html.page(report)
-    assert json.loads(page.scripts["figures"])["places"]["data"][0]["y"] == [hostile]
+    assert json.loads(page.scripts["figures"])["locations"]["data"][0]["y"] == [hostile]
 
 
 def test_page_that_cannot_be_written_is_reported(tmp_path: Path) -> None:

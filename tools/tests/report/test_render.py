@@ -25,7 +25,7 @@ REPORT = Report(
     hours=[0] * 23 + [990], bot_views=99, bot_visitors=5, visitors=50,
     sessions=Sessions(60, 30, 2, 40, 75.0, 0.0, 200.0, 4_000.0,
                       by_views={"1": 30, "2": 20, "over 50": 10}, by_length={"0 s": 60}),
-    places={"IN": 600, "GB": 300, "unknown": 90}, places_by="country",
+    locations={"IN": 600, "GB": 300, "unknown": 90}, locations_by="country",
     latency=distribution({80: 90, 240: 30}), lag=distribution({900: 800, 2_100: 200}),
     access_checks=[AccessCheck(ANONYMOUS, "/premium/", 401, "no token"),
                    AccessCheck(PAYING, "/premium/", 200, "")],

@@ -30,9 +30,9 @@ def test_named_index_of_uv_is_read_without_its_name(home: dict[str, str]) -> Non
     assert index_url(variables) == "https://mirror.test/simple"
 
 
-@pytest.mark.parametrize("place", [".config/pip/pip.conf", ".pip/pip.conf"])
-def test_pip_configuration_names_the_index(home: dict[str, str], place: str) -> None:
-    file = Path(home["HOME"], place)
+@pytest.mark.parametrize("configuration_path", [".config/pip/pip.conf", ".pip/pip.conf"])
+def test_pip_configuration_names_the_index(home: dict[str, str], configuration_path: str) -> None:
+    file = Path(home["HOME"], configuration_path)
     file.parent.mkdir(parents=True)
     file.write_text("[global]\nindex-url = https://mirror.test/simple\n")
     assert index_url(home) == "https://mirror.test/simple"

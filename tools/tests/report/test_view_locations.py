@@ -1,4 +1,4 @@
-"""The places of views: country codes, or the registries of addresses."""
+"""The locations of views: country codes, or the registries of addresses."""
 
 from ipaddress import ip_network
 from itertools import pairwise
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tools.report.places import AREAS, UNKNOWN, _blocks, count_places, registry
+from tools.report.view_locations import AREAS, UNKNOWN, _blocks, count_view_locations, registry
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_views_are_counted_by_country_if_one_has_a_country() -> None:
         {"country": "<b>", "ip": "8.8.8.0", "views": 4},
         {"country": None, "ip": None, "views": 1},
     ]
-    assert count_places(rows) == ("country", {UNKNOWN: 5, "IN": 3})
+    assert count_view_locations(rows) == ("country", {UNKNOWN: 5, "IN": 3})
 
 
 def test_views_are_counted_by_registry_if_none_has_a_country() -> None:
@@ -68,6 +68,6 @@ def test_views_are_counted_by_registry_if_none_has_a_country() -> None:
         {"country": None, "ip": "8.8.8.0", "views": 3},
         {"country": None, "ip": None, "views": 1},
     ]
-    by, places = count_places(rows)
+    by, locations = count_view_locations(rows)
     assert by == "registry"
-    assert places == {"North America (ARIN)": 3, "Asia-Pacific (APNIC)": 2, UNKNOWN: 1}
+    assert locations == {"North America (ARIN)": 3, "Asia-Pacific (APNIC)": 2, UNKNOWN: 1}

@@ -1,4 +1,4 @@
-"""Places of the views: countries, or the Internet registries of the viewers' addresses.
+"""Locations of the views: countries, or the Internet registries of the viewers' addresses.
 
 CloudFront tells the collector a viewer's country. The emulator has no database of addresses, so a
 replay's events have no country unless its requests carry one. The report then groups views by the
@@ -29,14 +29,14 @@ _BLOCKS: Final = Path(__file__).with_name("address_blocks.csv")
 _COUNTRY: Final = re.compile("[A-Z]{2}")
 
 
-def count_places(rows: Iterable[Mapping[str, Any]]) -> tuple[str, dict[str, int]]:
-    """Count views by place, most views first.
+def count_view_locations(rows: Iterable[Mapping[str, Any]]) -> tuple[str, dict[str, int]]:
+    """Count views by location, most views first.
 
     Args:
-        rows: `country`, `ip` and `views`, as queries/places.sql returns them.
+        rows: `country`, `ip` and `views`, as queries/view_locations.sql returns them.
 
     Returns:
-        "country" or "registry", and the views by place.
+        "country" or "registry", and the views by location.
     """
     countries: Counter[str] = Counter()
     registries: Counter[str] = Counter()
