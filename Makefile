@@ -23,7 +23,7 @@ PROOF_TESTS := tests/unit/stream_processor/test_proof.py
 # BUILT=1 deploys the existing output of `sam build`, as the pipeline does with its artifact.
 BUILD := $(if $(BUILT),setup,build)
 
-.PHONY: help setup run up dev down student sql invoke debug logs trace redrive reconcile verify compact chaos prove check lint types unit build validate package integration test spark bench prose preflight deploy smoke destroy requirements
+.PHONY: help setup run up dev down student sql invoke debug logs trace redrive reconcile verify compact chaos prove check lint types unit build validate package integration test spark bench prose preflight deploy leftovers smoke destroy requirements
 
 help: ## List the targets and their options
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,10 +45,11 @@ help: ## List the targets and their options
 	@echo "  compact    NOW=1 (include the current hour)"
 	@echo "  prove      SEED=<number>"
 	@echo "  prose      LIST=1 (print each match)"
-	@echo "  preflight, deploy, smoke, destroy"
+	@echo "  preflight, deploy, leftovers, smoke, destroy"
 	@echo "             PLACE=<environment of samconfig.toml: default, london, mumbai>"
 	@echo "  preflight, deploy"
 	@echo "             BUILT=1 (use the existing output of 'make build')"
+	@echo "  leftovers  REMOVE=1 (delete the empty ones)"
 	@echo "  destroy    CONFIRM=<stack name> (without it, print what would be deleted and kept)"
 
 setup: ## Create the Python environments (uv, Python 3.13, the packages of uv.lock)
@@ -153,6 +154,9 @@ preflight: $(BUILD) ## Check an AWS account before a deployment
 
 deploy: $(BUILD) ## Deploy to AWS and upload the portal's pages
 	@$(PY) -m tools.deployment deploy $(or $(PLACE),default)
+
+leftovers: setup ## List resources that a failed or deleted stack left behind
+	@$(PY) -m tools.deployment.recovery $(or $(PLACE),default) $(if $(REMOVE),--remove)
 
 smoke: setup ## Check a deployed system: access to a paid page, an event, an account
 	@$(PY) -m tools.deployment smoke $(or $(PLACE),default)

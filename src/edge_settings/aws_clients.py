@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from edge_settings.errors import EdgeSettingsError, PackageError, SigningKeysError
-from edge_settings.resource_properties import ClientUrlsProperties
+from edge_settings.errors import AppClientError, PackageError, SigningKeysError
+from edge_settings.resource_properties import AppClientProperties
 
 if TYPE_CHECKING:
     from mypy_boto3_cognito_idp import CognitoIdentityProviderClient
@@ -20,9 +20,6 @@ MAX_JWKS_BYTES: Final = 64 * 1024
 TIMEOUT_S: Final = 10
 #: An attacker who could replace signing keys in transit could sign any token.
 _SECURE_PREFIXES: Final = ("https://", "http://127.0.0.1:", "http://localhost:")
-
-#: Fields that DescribeUserPoolClient returns and UpdateUserPoolClient doesn't accept.
-_READ_ONLY_FIELDS: Final = {"ClientSecret", "LastModifiedDate", "CreationDate"}
 
 
 @functools.cache
@@ -96,34 +93,31 @@ def download_jwks(uri: str) -> dict[str, object]:
     return document
 
 
-def set_client_urls(urls: ClientUrlsProperties) -> None:
-    """Set the callback and sign-out URLs of an app client; other attributes stay the same.
+def update_app_client(client: AppClientProperties) -> None:
+    """Replace all settings of an app client; its name stays.
 
     "If you don't provide a value for an attribute, Amazon Cognito sets it to its default value"
-    (API reference, UpdateUserPoolClient), so the update sends the existing attributes again.
+    (API reference, UpdateUserPoolClient), so no setting of an earlier update remains.
 
     Raises:
-        EdgeSettingsError: The app client can't be read or updated.
+        AppClientError: The app client can't be read or updated.
     """
-    client = _cognito()
+    cognito = _cognito()
     try:
-        present: dict[str, Any] = dict(
-            client.describe_user_pool_client(UserPoolId=urls.user_pool_id, ClientId=urls.client_id)[
-                "UserPoolClient"
-            ]
-        )
-        # Cognito may return an unset attribute as an empty string, which an update must not
-        # contain.
-        attributes = {
-            name: value
-            for name, value in present.items()
-            if name not in _READ_ONLY_FIELDS and value != ""
+        present = cognito.describe_user_pool_client(
+            UserPoolId=client.user_pool_id, ClientId=client.client_id
+        )["UserPoolClient"]
+        attributes: dict[str, Any] = {
+            **client.settings,
+            "UserPoolId": client.user_pool_id,
+            "ClientId": client.client_id,
+            "ClientName": present["ClientName"],
+            "CallbackURLs": list(client.callback_urls),
+            "LogoutURLs": list(client.logout_urls),
         }
-        attributes["CallbackURLs"] = list(urls.callback_urls)
-        attributes["LogoutURLs"] = list(urls.logout_urls)
-        client.update_user_pool_client(**attributes)
+        cognito.update_user_pool_client(**attributes)
     except (ClientError, BotoCoreError) as error:
-        raise EdgeSettingsError(f"Can't update app client {urls.client_id}: {error}.") from error
+        raise AppClientError(f"Can't update app client {client.client_id}: {error}.") from error
 
 
 def send_response(url: str, document: dict[str, object]) -> None:

@@ -25,6 +25,12 @@ class InvalidSettingsError(EdgeSettingsError):
     code = "invalid_settings"
 
 
+class AppClientError(EdgeSettingsError):
+    """Raised when the app client can't be read or updated."""
+
+    code = "app_client"
+
+
 class PackageError(EdgeSettingsError):
     """Raised when the built package can't be downloaded, read or published."""
 

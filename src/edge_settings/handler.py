@@ -8,7 +8,7 @@ from edge_settings import aws_clients
 from edge_settings.errors import EdgeSettingsError, InvalidSettingsError, UnknownResourceError
 from edge_settings.package import add_settings
 from edge_settings.resource_properties import (
-    parse_client_urls,
+    parse_app_client,
     parse_edge_version,
     validate_settings,
 )
@@ -18,7 +18,7 @@ MAX_REASON_CHARS: Final = 1_000
 
 
 def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, object]:
-    """Handle Create, Update and Delete of Custom::EdgeVersion and Custom::ClientUrls.
+    """Handle Create, Update and Delete of Custom::EdgeVersion and Custom::AppClientSettings.
 
     Every request gets a response at ResponseURL; without one, CloudFormation waits for the service
     timeout. The log contains no setting's value.
@@ -54,16 +54,17 @@ def _handle(event: Mapping[str, Any]) -> dict[str, object]:
             settings.
     """
     resource_type, properties = event["ResourceType"], event["ResourceProperties"]
-    if resource_type not in {"Custom::EdgeVersion", "Custom::ClientUrls"}:
-        raise UnknownResourceError(f"Resource type {resource_type} isn't supported.")
     if event["RequestType"] == "Delete":
         # CloudFront removes the replicas of an edge function hours after the distribution, and a
-        # version with replicas can't be deleted. An operator deletes old versions later.
+        # version with replicas can't be deleted. An operator deletes old versions later. Types of
+        # earlier templates are deleted too, so the type isn't checked.
         return {}
-    if resource_type == "Custom::ClientUrls":
-        urls = parse_client_urls(properties)
-        aws_clients.set_client_urls(urls)
-        return {"PhysicalResourceId": f"{urls.client_id}-urls"}
+    if resource_type not in {"Custom::EdgeVersion", "Custom::AppClientSettings"}:
+        raise UnknownResourceError(f"Resource type {resource_type} isn't supported.")
+    if resource_type == "Custom::AppClientSettings":
+        client = parse_app_client(properties)
+        aws_clients.update_app_client(client)
+        return {"PhysicalResourceId": f"{client.client_id}-settings"}
     version = parse_edge_version(properties)
     settings = version.settings
     if version.component == "edge_auth":

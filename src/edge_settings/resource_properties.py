@@ -17,6 +17,9 @@ PARSERS: Final[Mapping[str, Callable[[object], object]]] = {
     "edge_ingest": ingest_settings.parse,
 }
 
+#: Parameters of UpdateUserPoolClient that other properties of Custom::AppClientSettings set.
+_OWN_ATTRIBUTES: Final = {"UserPoolId", "ClientId", "ClientName", "CallbackURLs", "LogoutURLs"}
+
 
 @dataclass(frozen=True)
 class EdgeVersionProperties:
@@ -29,11 +32,13 @@ class EdgeVersionProperties:
 
 
 @dataclass(frozen=True)
-class ClientUrlsProperties:
-    """Custom::ClientUrls: the URLs to which Cognito may redirect users of the app client."""
+class AppClientProperties:
+    """Custom::AppClientSettings: the settings of an app client, and the URLs of its origins."""
 
     user_pool_id: str
     client_id: str
+    #: Parameters of UpdateUserPoolClient, without identifiers and URLs.
+    settings: dict[str, object]
     callback_urls: tuple[str, ...]
     logout_urls: tuple[str, ...]
 
@@ -53,15 +58,7 @@ def parse_edge_version(properties: Mapping[str, object]) -> EdgeVersionPropertie
         raise MissingPropertyError(
             f"Component must be one of {sorted(PARSERS)}, not {component!r}."
         )
-    text = _string(properties, "Settings")
-    try:
-        settings = json.loads(text)
-    except ValueError as error:
-        raise InvalidSettingsError(
-            f"Settings of {component} aren't valid JSON: {error}."
-        ) from error
-    if not isinstance(settings, dict):
-        raise InvalidSettingsError(f"Settings of {component} must be a JSON object.")
+    settings = _settings(properties, component)
     built_version = _string(properties, "BuiltVersion")
     if not built_version.rpartition(":")[2].isdigit():
         raise MissingPropertyError("BuiltVersion must be the ARN of a numbered version.")
@@ -80,14 +77,15 @@ def validate_settings(component: str, settings: Mapping[str, object]) -> None:
         raise InvalidSettingsError(f"Settings of {component}: {error}") from error
 
 
-def parse_client_urls(properties: Mapping[str, object]) -> ClientUrlsProperties:
-    """Parse the properties of a Custom::ClientUrls.
+def parse_app_client(properties: Mapping[str, object]) -> AppClientProperties:
+    """Parse the properties of a Custom::AppClientSettings.
 
     `Origins` have a scheme and a host, and no path. Empty origins are skipped, so that a template
-    can join an optional parameter.
+    can join an optional parameter. `Settings` is a JSON string, as in Custom::EdgeVersion.
 
     Raises:
         MissingPropertyError: A property is missing or malformed.
+        InvalidSettingsError: `Settings` isn't a JSON object, or contains what other properties set.
     """
     origins = properties.get("Origins")
     if not isinstance(origins, list) or not all(isinstance(origin, str) for origin in origins):
@@ -95,12 +93,34 @@ def parse_client_urls(properties: Mapping[str, object]) -> ClientUrlsProperties:
     origins = [origin.rstrip("/") for origin in origins if origin]
     if not origins:
         raise MissingPropertyError("Origins must contain at least one origin.")
-    return ClientUrlsProperties(
+    settings = _settings(properties, "the app client")
+    if owned := _OWN_ATTRIBUTES & settings.keys():
+        raise InvalidSettingsError(
+            f"Settings of the app client can't contain {', '.join(sorted(owned))}: other "
+            "properties of the custom resource set them."
+        )
+    return AppClientProperties(
         user_pool_id=_string(properties, "UserPoolId"),
         client_id=_string(properties, "ClientId"),
+        settings=settings,
         callback_urls=tuple(origin + _string(properties, "CallbackPath") for origin in origins),
         logout_urls=tuple(origin + _string(properties, "LogoutPath") for origin in origins),
     )
+
+
+def _settings(properties: Mapping[str, object], owner: str) -> dict[str, object]:
+    """Return the JSON object of the property Settings.
+
+    Raises:
+        InvalidSettingsError: The property isn't a JSON object.
+    """
+    try:
+        settings = json.loads(_string(properties, "Settings"))
+    except ValueError as error:
+        raise InvalidSettingsError(f"Settings of {owner} aren't valid JSON: {error}.") from error
+    if not isinstance(settings, dict):
+        raise InvalidSettingsError(f"Settings of {owner} must be a JSON object.")
+    return settings
 
 
 def _string(properties: Mapping[str, object], name: str) -> str:

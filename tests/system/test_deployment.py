@@ -76,8 +76,8 @@ def test_smoke_test_fails_without_an_answer(target: Target) -> None:
 def test_preflight_of_the_running_system_finds_no_error(place: Place, account: Account) -> None:
     findings = checked(place, account)
     assert {it.check for it in findings} >= {
-        "credentials", "Region", "stack", "reserved concurrency", "permissions", "edge quotas",
-        "sign-in domain", "email",
+        "credentials", "Region", "stack", "leftovers", "reserved concurrency", "permissions",
+        "edge quotas", "sign-in domain", "email",
     }  # fmt: skip
     assert [it for it in findings if it.severity is Severity.ERROR] == []
     require_no_errors(place, findings)
@@ -95,14 +95,17 @@ def test_preflight_of_a_region_without_replica_stops_the_deployment(
         require_no_errors(stockholm, findings)
 
 
-def test_preflight_names_the_pool_that_has_the_domain(
+def test_preflight_names_resources_that_another_stack_owns(
     place: Place, account: Account, meridian: System
 ) -> None:
-    """Another stack name has no pool, so the running system's domain is foreign to it."""
+    """Another stack name owns nothing, so the running system's resources are foreign to it."""
     other = dataclasses.replace(place, stack_name="meridian-local-other")
-    errors = [it for it in checked(other, account) if it.severity is Severity.ERROR]
-    assert [it.check for it in errors] == ["sign-in domain"]
-    assert meridian.deployed.outputs["UserPoolId"] in errors[0].observation
+    errors = {
+        it.check: it.observation for it in checked(other, account) if it.severity is Severity.ERROR
+    }
+    assert errors.keys() == {"leftovers", "sign-in domain"}
+    assert meridian.deployed.outputs["UserPoolId"] in errors["sign-in domain"]
+    assert f"meridian-{place.stage}-accounts" in errors["leftovers"]
 
 
 @pytest.mark.parametrize("call", [Account.caller, Account.region_is_enabled])

@@ -14,6 +14,7 @@ import boto3
 
 from aws_emulator.errors import CommandError
 from tools import portal
+from tools.deployment import recovery
 from tools.deployment.places import Place
 from tools.deployment.preflight.account import Account
 from tools.deployment.preflight.command import preflight, require_no_errors
@@ -24,15 +25,20 @@ from tools.stack import HOME_REGION, DeployedStack, describe_stack_by_name, stac
 def deploy(place: Place, *, check: bool = True) -> None:
     """Deploy the built application; in the home Region, upload the portal's pages too.
 
+    A stack whose creation failed is deleted first, with empty resources that it left behind.
+
     Args:
         place: The stack to deploy.
         check: Whether to run the preflight checks first.
 
     Raises:
-        CommandError: A check found an error, or `sam deploy` failed.
+        CommandError: A check found an error, an earlier stack left data behind, or `sam deploy`
+            failed.
     """
     if check:
         require_no_errors(place, preflight(place))
+    account = Account(place.region)
+    recovery.prepare(place, account.client, account.caller().account)
     started = time.monotonic()
     command = [str(BIN / "sam"), "deploy", "--config-env", place.name]
     if os.environ.get("SERVICE_ROLE_ARN"):
@@ -49,12 +55,26 @@ def deploy(place: Place, *, check: bool = True) -> None:
             f"`sam deploy --config-env {place.name}` failed; its output is above. Solve the cause "
             f"and run `make deploy PLACE={place.name}` again."
         )
+    stack = describe(place.region, place.stack_name)
+    print(alarm_notice(stack.outputs["AlarmRecipient"], place.name))
     if place.is_home:
-        stack = describe(place.region, place.stack_name)
         s3, bucket = boto3.client("s3", region_name=place.region), stack.outputs["PortalBucket"]
         count = portal.upload_pages(s3, bucket, stack.write_key)
         print(f"Uploaded {count} files to https://{stack.outputs['DistributionDomainName']}/")
     print(f"Deployed {place.name} in {time.monotonic() - started:.0f} s.")
+
+
+def alarm_notice(recipient: str, place: str) -> str:
+    """Return one line that says which address receives the alarms of a place, if any."""
+    if "@" in recipient:
+        return (
+            f"Alarms go to {recipient}, once the owner of the address has confirmed each "
+            "subscription by email."
+        )
+    return (
+        "No address receives the alarms of this deployment. Add OperatorEmail=<address> to the "
+        f"parameter_overrides of {place} in samconfig.toml and deploy again."
+    )
 
 
 def describe(region: str, name: str) -> DeployedStack:

@@ -31,6 +31,10 @@ REASONS: Final = {
     "AWS::Kinesis::Stream": "it can hold events that no function has processed",
     "AWS::SQS::Queue": "it can hold messages that no function has processed",
     "AWS::KMS::Key": "it encrypts resources that are kept",
+    "AWS::Lambda::Function": (
+        "CloudFront removes the replicas of an edge function within hours; delete it after that"
+    ),
+    "AWS::Lambda::Version": "it is deleted with its function",
     "AWS::ApiGateway::Account": "other APIs of the account in this Region use it",
     "AWS::IAM::Role": "API Gateway writes the logs of all APIs in this Region with it",
 }

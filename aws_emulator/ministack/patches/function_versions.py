@@ -2,7 +2,7 @@
 
 Gap: GetFunction with a version number returns the package of $LATEST. Publishing unchanged code
 creates another version. UpdateFunctionCode with Publish creates a version without a number in its
-ARN. PublishVersion ignores CodeSha256.
+ARN. PublishVersion ignores CodeSha256. An AWS::Lambda::Version of unchanged code is created.
 Seen in: ministack 1.5.33, lambda_svc.py, _get_function, _publish_version, _update_code.
 Delete when: the package of a version can be downloaded, and PublishVersion compares configuration
 and code with the latest version.
@@ -51,6 +51,13 @@ def install(_settings: Settings, _control: ControlApi, _application: Any) -> Non
     service.wrap("serve_function_code", lambda original: _own_package(service, original))
     service.wrap("_publish_version", lambda original: _once(service, responses, original))
     service.wrap("_update_code", lambda original: _then_publish(service, original))
+    provisioners = Symbols(
+        "ministack.services.cloudformation.provisioners",
+        "_RESOURCE_HANDLERS",
+        "_lambda_version_function",
+    )
+    handler = provisioners["_RESOURCE_HANDLERS"]["AWS::Lambda::Version"]
+    handler["create"] = _new_only(provisioners, handler["create"])
 
 
 def _own_location(original: Callable[..., Response]) -> Callable[..., Response]:
@@ -103,6 +110,23 @@ def _once(service: Symbols, responses: Symbols, original: Callable[..., Any]) ->
         return original(name, data)
 
     return publish_version
+
+
+def _new_only(provisioners: Symbols, original: Callable[..., Any]) -> Callable[..., Any]:
+    """Refuse a version that exists, as CloudFormation does if PublishVersion returns one."""
+
+    def create(logical_id: str, props: dict[str, Any], stack_name: str) -> Any:
+        function, _name = provisioners["_lambda_version_function"](props)
+        before = set(function["versions"]) if function else set()
+        arn, attributes = original(logical_id, props, stack_name)
+        if (version := attributes["Version"]) in before:
+            raise ValueError(
+                f"A version for this Lambda function exists ( {version} ). Modify the function to "
+                "create a new version."
+            )
+        return arn, attributes
+
+    return create
 
 
 def _content(config: dict[str, Any]) -> dict[str, Any]:

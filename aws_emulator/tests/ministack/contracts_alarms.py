@@ -73,3 +73,89 @@ def alarm_metric_math(emulator: Emulator) -> None:
     assert accepted()
     cloudformation.delete_stack(StackName=stack)
     wait_until(lambda: not accepted(), "the deletion", 30)
+
+
+def _key_policy(service: str) -> str:
+    allow: dict[str, Any] = {"Effect": "Allow", "Resource": "*"}
+    use = ["kms:Decrypt", "kms:GenerateDataKey*"]
+    statements = [
+        {**allow, "Principal": {"AWS": "arn:aws:iam::000000000000:root"}, "Action": "kms:*"},
+        {**allow, "Principal": {"Service": service}, "Action": use},
+    ]
+    return json.dumps({"Version": "2012-10-17", "Statement": statements})
+
+
+class _Alarm:
+    """An alarm, its topic and a queue that receives the topic's messages."""
+
+    def __init__(self, emulator: Emulator, key: str) -> None:
+        self.name = unique("alarm")
+        self._emulator = emulator
+        sqs, sns = emulator.client("sqs"), emulator.client("sns")
+        self._queue = sqs.create_queue(QueueName=self.name)["QueueUrl"]
+        attributes = sqs.get_queue_attributes(QueueUrl=self._queue, AttributeNames=["QueueArn"])
+        encryption = {"KmsMasterKeyId": key} if key else {}
+        topic = sns.create_topic(Name=self.name, Attributes=encryption)["TopicArn"]
+        queue_arn = attributes["Attributes"]["QueueArn"]
+        statement = {
+            "Effect": "Allow",
+            "Principal": {"Service": "sns.amazonaws.com"},
+            "Action": "sqs:SendMessage",
+            "Resource": queue_arn,
+        }
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        sqs.set_queue_attributes(QueueUrl=self._queue, Attributes={"Policy": policy})
+        sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue_arn)
+        emulator.client("cloudwatch").put_metric_alarm(
+            AlarmName=self.name,
+            Namespace="test",
+            MetricName="m",
+            Statistic="Sum",
+            Period=60,
+            EvaluationPeriods=1,
+            Threshold=1,
+            ComparisonOperator="GreaterThanThreshold",
+            AlarmActions=[topic],
+        )
+
+    def raise_alarm(self) -> None:
+        """Set the state ALARM."""
+        self._emulator.client("cloudwatch").set_alarm_state(
+            AlarmName=self.name, StateValue="ALARM", StateReason="test"
+        )
+
+    def messages(self) -> int:
+        """Receive the messages and return their number."""
+        sqs = self._emulator.client("sqs")
+        received = sqs.receive_message(QueueUrl=self._queue, MaxNumberOfMessages=10)
+        return len(received.get("Messages", []))
+
+    def failures(self) -> list[str]:
+        """Return the history's entries about actions."""
+        history = self._emulator.client("cloudwatch").describe_alarm_history(
+            AlarmName=self.name, HistoryItemType="Action"
+        )
+        return [it["HistorySummary"] for it in history["AlarmHistoryItems"]]
+
+
+def topic_keys(emulator: Emulator) -> None:
+    """CloudWatch publishes only with a key whose policy allows it."""
+    kms = emulator.client("kms")
+    refused = ["alias/aws/sns"]
+    for service in ("events.amazonaws.com", "cloudwatch.amazonaws.com"):
+        key = kms.create_key(Policy=_key_policy(service))["KeyMetadata"]["KeyId"]
+        if service.startswith("cloudwatch"):
+            allowed = [key, ""]
+        else:
+            refused.append(key)
+    for key in allowed:
+        alarm = _Alarm(emulator, key)
+        alarm.raise_alarm()
+        wait_until(lambda it=alarm: it.messages() == 1, f"the alarm's message with key {key!r}")
+        assert alarm.failures() == []
+    for key in refused:
+        alarm = _Alarm(emulator, key)
+        alarm.raise_alarm()
+        (failure,) = alarm.failures() or ["the alarm published"]
+        assert "does not have authorization to access the SNS topic encryption key" in failure
+        assert alarm.messages() == 0

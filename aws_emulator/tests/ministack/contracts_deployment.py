@@ -1,12 +1,16 @@
 """Contracts of the patches for CloudFormation and the SAM transform."""
 
 import json
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from aws_emulator.tests.ministack.running import Emulator, unique
 from aws_emulator.tests.ministack.templates import ROLE, stack
+from aws_emulator.tests.waiting import wait_until
 
 _SAM = "AWS::Serverless-2016-10-31"
 _CODE = "def handler(event, context):\n    return None\n"
@@ -116,24 +120,187 @@ def nested_stack_attributes(emulator: Emulator) -> None:
     assert second == first
 
 
+def _bucket(name: str, **attributes: str) -> dict[str, Any]:
+    return {"Type": "AWS::S3::Bucket", **attributes, "Properties": {"BucketName": name}}
+
+
+def _failing(**references: Any) -> dict[str, Any]:
+    """Return a resource whose creation fails, after those that it refers to."""
+    policy = {"Bucket": {"Fn::GetAtt": ["Bucket", "Nothing"]}, "PolicyDocument": references}
+    return {"Type": "AWS::S3::BucketPolicy", "Properties": policy}
+
+
+def _nesting(emulator: Emulator, **resources: Any) -> dict[str, Any]:
+    url = _stored(emulator, stack(**resources))
+    return {"Type": "AWS::CloudFormation::Stack", "Properties": {"TemplateURL": url}}
+
+
+def _buckets(emulator: Emulator, prefix: str) -> set[str]:
+    """Return the parts of bucket names after the prefix."""
+    names = {bucket["Name"] for bucket in emulator.client("s3").list_buckets()["Buckets"]}
+    return {name.removeprefix(f"{prefix}-") for name in names if name.startswith(f"{prefix}-")}
+
+
+_POLICIES: dict[str, dict[str, str]] = {
+    "default": {},
+    "retain": {"DeletionPolicy": "Retain"},
+    "except": {"DeletionPolicy": "RetainExceptOnCreate"},
+}
+
+
+def _three_buckets(prefix: str) -> dict[str, Any]:
+    """Return a bucket for each deletion policy; the failing resource needs the first."""
+    return {
+        {"default": "Bucket"}.get(name, name.title()): _bucket(f"{prefix}-{name}", **policy)
+        for name, policy in _POLICIES.items()
+    }
+
+
 def nested_stack_rollback(emulator: Emulator) -> None:
-    """A stack can be created after a creation that failed in a nested stack."""
-    name = unique("failing")
-
-    def parent(*failing: dict[str, Any]) -> dict[str, Any]:
-        bucket = {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": name}}
-        broken = {f"Broken{index}": resource for index, resource in enumerate(failing)}
-        url = _stored(emulator, stack(Bucket=bucket, **broken))
-        child = {"Type": "AWS::CloudFormation::Stack", "Properties": {"TemplateURL": url}}
-        return stack(Child=child)
-
-    policy = {"Bucket": {"Fn::GetAtt": ["Bucket", "Nothing"]}, "PolicyDocument": {}}
+    """A nested stack that fails deletes what it created, except with Retain."""
+    prefix = unique("failing")
+    broken = {
+        **_three_buckets(prefix),
+        "Broken": _failing(all=[{"Ref": "Retain"}, {"Ref": "Except"}]),
+    }
     with pytest.raises(AssertionError, match="Nothing"):
-        emulator.deploy(parent({"Type": "AWS::S3::BucketPolicy", "Properties": policy}), name)
-    buckets = {listed["Name"] for listed in emulator.client("s3").list_buckets()["Buckets"]}
-    assert name not in buckets
+        emulator.deploy(stack(Child=_nesting(emulator, **broken)), prefix)
+    assert _buckets(emulator, prefix) == {"retain"}
+    emulator.delete(prefix)
+    emulator.client("s3").delete_bucket(Bucket=f"{prefix}-retain")
+    emulator.deploy(stack(Child=_nesting(emulator, **_three_buckets(prefix))), prefix)
+    # The deletion of a stack is not the operation that created the resources.
+    emulator.delete(prefix)
+    assert _buckets(emulator, prefix) == {"retain", "except"}
+
+
+def parent_rollback(emulator: Emulator, outcome: str) -> set[str]:
+    """Fail a parent after its nested stack is complete; return the buckets that remain."""
+    emulator.local(f"nested-rollback?outcome={outcome}", "POST")
+    prefix = unique("parent")
+    broken = {**_failing(), "DependsOn": "Child"}
+    own = _bucket(f"{prefix}-own", DeletionPolicy="RetainExceptOnCreate")
+    with pytest.raises(AssertionError, match="Nothing"):
+        emulator.deploy(
+            stack(Bucket=own, Child=_nesting(emulator, **_three_buckets(prefix)), Broken=broken),
+            prefix,
+        )
+    emulator.local("nested-rollback?outcome=retain", "POST")
+    return _buckets(emulator, prefix)
+
+
+def failed_update(emulator: Emulator) -> set[str]:
+    """Fail an update that adds buckets to a nested stack; return the buckets that remain."""
+    prefix = unique("updated")
+    first = {"Bucket": _bucket(f"{prefix}-default")}
+    emulator.deploy(stack(Child=_nesting(emulator, **first)), prefix)
+    broken = {
+        **_three_buckets(prefix),
+        "Broken": _failing(all=[{"Ref": "Retain"}, {"Ref": "Except"}]),
+    }
+    with pytest.raises(AssertionError, match="Nothing"):
+        emulator.deploy(stack(Child=_nesting(emulator, **broken)), prefix)
+    return _buckets(emulator, prefix)
+
+
+def failed_update_in_nested_stack_of_nested_stack(emulator: Emulator) -> tuple[str, str]:
+    """Fail an update that changes a queue two levels down; return its timeouts before and after."""
+    name = unique("grandchild")
+
+    def parent(timeout_s: int, **others: Any) -> dict[str, Any]:
+        properties = {"QueueName": name, "VisibilityTimeout": timeout_s}
+        grandchild = {"Queue": {"Type": "AWS::SQS::Queue", "Properties": properties}, **others}
+        return stack(Child=_nesting(emulator, Grandchild=_nesting(emulator, **grandchild)))
+
+    def timeout() -> str:
+        sqs = emulator.client("sqs")
+        url = sqs.get_queue_url(QueueName=name)["QueueUrl"]
+        answer = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["VisibilityTimeout"])
+        return str(answer["Attributes"]["VisibilityTimeout"])
+
+    emulator.deploy(parent(30), name)
+    before = timeout()
+    missing = {"Fn::GetAtt": ["Queue", "Nothing"]}
+    broken = {
+        "Type": "AWS::S3::BucketPolicy",
+        "Properties": {"Bucket": {"Ref": "Queue"}, "PolicyDocument": missing},
+    }
+    with pytest.raises(AssertionError, match="Nothing"):
+        emulator.deploy(parent(60, Broken=broken), name)
+    return before, timeout()
+
+
+def _error(call: Callable[[], Any]) -> str:
+    """Return the message of a refused call, or an empty string if it succeeds."""
+    try:
+        call()
+    except (AssertionError, ClientError) as error:
+        return str(error)
+    return ""
+
+
+def deletion_protection(emulator: Emulator) -> None:
+    """A stack with a protected table or user pool can't be deleted."""
+    name = unique("protected")
+    table = {
+        "Type": "AWS::DynamoDB::Table",
+        "Properties": {
+            "TableName": name,
+            "BillingMode": "PAY_PER_REQUEST",
+            "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
+            "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
+            "DeletionProtectionEnabled": True,
+        },
+    }
+    pool = {"Type": "AWS::Cognito::UserPool", "Properties": {"DeletionProtection": "ACTIVE"}}
+    outputs = {"PoolId": {"Value": {"Ref": "Pool"}}}
+    outputs_by_name = emulator.deploy({**stack(Table=table, Pool=pool), "Outputs": outputs}, name)
+    cognito = emulator.client("cognito-idp")
+    refusal = _error(lambda: cognito.delete_user_pool(UserPoolId=outputs_by_name["PoolId"]))
+    assert "deletion protection" in refusal
+    emulator.client("cloudformation").delete_stack(StackName=name)
+    resources = _settled_resources(emulator, name)
+    assert {it["LogicalResourceId"] for it in resources} == {"Table", "Pool"}
+    assert {it["ResourceStatus"] for it in resources} == {"DELETE_FAILED"}
+    # Without protection, both can be deleted.
+    emulator.client("dynamodb").update_table(TableName=name, DeletionProtectionEnabled=False)
+    cognito.update_user_pool(UserPoolId=outputs_by_name["PoolId"], DeletionProtection="INACTIVE")
     emulator.delete(name)
-    emulator.deploy(parent(), name)
+
+
+def _settled_resources(emulator: Emulator, name: str) -> list[dict[str, Any]]:
+    """Wait until the stack's deletion has failed, and return its resources."""
+    cloudformation = emulator.client("cloudformation")
+
+    def failed() -> bool:
+        (described,) = cloudformation.describe_stacks(StackName=name)["Stacks"]
+        return bool(described["StackStatus"] == "DELETE_FAILED")
+
+    wait_until(failed, f"the failed deletion of {name}", interval_s=0.05)
+    resources: list[dict[str, Any]] = cloudformation.describe_stack_resources(StackName=name)[
+        "StackResources"
+    ]
+    return resources
+
+
+def name_collisions(emulator: Emulator) -> None:
+    """A stack can't take over an existing resource with the name in its template."""
+    name = unique("taken")
+    emulator.client("sqs").create_queue(QueueName=name)
+    emulator.client("kinesis").create_stream(StreamName=name, ShardCount=1)
+    emulator.client("logs").create_log_group(logGroupName=name)
+    emulator.client("sns").create_topic(Name=name)
+    emulator.client("glue").create_database(DatabaseInput={"Name": name})
+    kinds: dict[str, dict[str, Any]] = {
+        "AWS::SQS::Queue": {"QueueName": name},
+        "AWS::Kinesis::Stream": {"Name": name, "ShardCount": 1},
+        "AWS::Logs::LogGroup": {"LogGroupName": name},
+        "AWS::SNS::Topic": {"TopicName": name},
+        "AWS::Glue::Database": {"CatalogId": "000000000000", "DatabaseInput": {"Name": name}},
+    }
+    for kind, properties in kinds.items():
+        template = stack(It={"Type": kind, "Properties": properties})
+        assert "AlreadyExists" in _error(partial(emulator.deploy, template, unique("second")))
 
 
 def accepted_types(emulator: Emulator) -> None:

@@ -169,6 +169,10 @@ def function_versions(emulator: Emulator) -> None:
     with pytest.raises(ClientError, match="CodeSHA256"):
         functions.publish_version(FunctionName=name, CodeSha256=first["CodeSha256"])
 
+    version = {"Type": "AWS::Lambda::Version", "Properties": {"FunctionName": name}}
+    with pytest.raises(AssertionError, match="A version for this Lambda function exists"):
+        emulator.deploy(stack(Again=version), unique("again"))
+
     functions.update_function_code(FunctionName=name, ZipFile=package(index="# unpublished"))
     for version, body in (("1", code), ("2", code.replace("1", "2"))):
         version_details = functions.get_function(FunctionName=name, Qualifier=version)

@@ -40,6 +40,7 @@ CONTRACTS: dict[str, Callable[[Emulator], None]] = {
     "payload_limits": contracts_functions.payload_limits,
     "record_limits": test_kinesis.test_kinesis_refuses_record_over_1_mib,
     "delimited_items": contracts_state_machines.delimited_items,
+    "deletion_protection": contracts_deployment.deletion_protection,
     "distributed_map": contracts_state_machines.distributed_map,
     "fault_injection": contracts_services.fault_injection,
     "execution_start_delay": contracts_services.execution_start_delay,
@@ -66,6 +67,7 @@ CONTRACTS: dict[str, Callable[[Emulator], None]] = {
     "state_machine_definitions": contracts_state_machines.state_machine_definitions,
     "state_machine_versions": contracts_state_machines.state_machine_versions,
     "event_source_mapping_properties": contracts_properties.event_source_mapping_properties,
+    "name_collisions": contracts_deployment.name_collisions,
     "nested_stack_attributes": contracts_deployment.nested_stack_attributes,
     "nested_stack_rollback": contracts_deployment.nested_stack_rollback,
     "nested_stack_transforms": contracts_deployment.nested_stack_transforms,
@@ -83,6 +85,7 @@ CONTRACTS: dict[str, Callable[[Emulator], None]] = {
     "table_properties": contracts_properties.table_properties,
     "token_endpoint": contracts_cognito.token_endpoint,
     "topic_encryption": contracts_properties.topic_encryption,
+    "topic_keys": contracts_alarms.topic_keys,
     "function_update_delay": contracts_functions.function_update_delay,
     "user_pool_lookups": contracts_cognito.user_pool_lookups,
     "user_pool_attributes": contracts_properties.user_pool_attributes,
@@ -155,6 +158,26 @@ def test_stopped_execution_stays_stopped(emulator: Emulator) -> None:
 
 def test_redrive_starts_after_stopped_state_has_ended(emulator: Emulator) -> None:
     contracts_executions.stopped_executions(emulator)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "remaining"), [("retain", {"retain", "except"}), ("delete", {"retain"})]
+)
+def test_parent_rollback_treats_complete_nested_stack_as_selected(
+    emulator: Emulator, outcome: str, remaining: set[str]
+) -> None:
+    assert contracts_deployment.parent_rollback(emulator, outcome) == remaining
+
+
+def test_failed_update_of_nested_stack_deletes_new_resources(emulator: Emulator) -> None:
+    assert contracts_deployment.failed_update(emulator) == {"default", "retain"}
+
+
+def test_failed_update_of_nested_stack_in_nested_stack_restores_properties(
+    emulator: Emulator,
+) -> None:
+    before, after = contracts_deployment.failed_update_in_nested_stack_of_nested_stack(emulator)
+    assert after == before == "30"
 
 
 def test_every_patch_has_a_contract() -> None:

@@ -48,6 +48,7 @@ BEHIND: Final = {
     "chaos": ("tests/system/test_chaos.py", "tools.chaos"),
     "destroy": ("tools/tests/deployment/test_destroy.py", "tools.deployment.destroy"),
     "integration": (CHECK, "make test"),
+    "leftovers": ("tests/system/test_failed_deployments.py", "recovery.recover"),
     "package": (CHECK, "make test"),
     "preflight": ("tests/system/test_deployment.py", "tools.deployment.preflight.command"),
     "prose": ("tests/unit/docs/test_prose.py", "tools.prose"),

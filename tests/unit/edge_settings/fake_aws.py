@@ -8,7 +8,7 @@ import pytest
 
 from edge_settings import aws_clients
 from edge_settings.errors import PackageError, SigningKeysError
-from edge_settings.resource_properties import ClientUrlsProperties
+from edge_settings.resource_properties import AppClientProperties
 
 JWKS: Final[dict[str, object]] = {
     "keys": [
@@ -34,7 +34,7 @@ class FakeAws:
 
     packages: dict[str, bytes] = field(default_factory=dict)
     published: list[bytes] = field(default_factory=list)
-    urls: list[ClientUrlsProperties] = field(default_factory=list)
+    app_clients: list[AppClientProperties] = field(default_factory=list)
     responses: list[dict[str, object]] = field(default_factory=list)
     jwks_available: bool = True
 
@@ -55,8 +55,8 @@ class FakeAws:
             raise SigningKeysError(f"Can't download the signing keys from {uri}.")
         return JWKS
 
-    def set_client_urls(self, urls: ClientUrlsProperties) -> None:
-        self.urls.append(urls)
+    def update_app_client(self, client: AppClientProperties) -> None:
+        self.app_clients.append(client)
 
     def send_response(self, _url: str, document: dict[str, object]) -> None:
         self.responses.append(json.loads(json.dumps(document)))
@@ -68,7 +68,7 @@ def install(monkeypatch: pytest.MonkeyPatch, fake: FakeAws) -> None:
         "download_package",
         "publish",
         "download_jwks",
-        "set_client_urls",
+        "update_app_client",
         "send_response",
     ):
         monkeypatch.setattr(aws_clients, name, getattr(fake, name))

@@ -117,30 +117,52 @@ def test_log_contains_no_setting_value(fake: FakeAws, capsys: pytest.CaptureFixt
     assert "canary" not in capsys.readouterr().out
 
 
-def test_client_urls_are_origins_with_paths(fake: FakeAws) -> None:
-    event = EVENT | {
-        "ResourceType": "Custom::ClientUrls",
+def app_client_event(**properties: object) -> dict[str, Any]:
+    event: dict[str, Any] = EVENT | {
+        "ResourceType": "Custom::AppClientSettings",
         "ResourceProperties": {
             "UserPoolId": "us-east-1_Example",
             "ClientId": "exampleclient",
             "CallbackPath": "/auth/callback",
             "LogoutPath": "/",
             "Origins": ["https://d1.cloudfront.net", "", "http://localhost:8080/"],
-        },
+            "Settings": '{"AccessTokenValidity": 60, "AllowedOAuthFlows": ["code"]}',
+        }
+        | properties,
     }
-    lambda_handler(event, None)
+    return event
+
+
+def test_app_client_gets_urls_of_all_origins_and_settings_with_types(fake: FakeAws) -> None:
+    lambda_handler(app_client_event(), None)
     assert fake.responses[0]["Status"] == "SUCCESS"
-    (urls,) = fake.urls
-    assert urls.callback_urls == (
+    (client,) = fake.app_clients
+    assert client.callback_urls == (
         "https://d1.cloudfront.net/auth/callback",
         "http://localhost:8080/auth/callback",
     )
-    assert urls.logout_urls == ("https://d1.cloudfront.net/", "http://localhost:8080/")
+    assert client.logout_urls == ("https://d1.cloudfront.net/", "http://localhost:8080/")
+    assert client.settings == {"AccessTokenValidity": 60, "AllowedOAuthFlows": ["code"]}
+
+
+def test_settings_of_app_client_can_not_contain_its_urls(fake: FakeAws) -> None:
+    lambda_handler(app_client_event(Settings='{"CallbackURLs": ["https://a.example/"]}'), None)
+    (response,) = fake.responses
+    assert str(response["Reason"]).startswith("[invalid_settings]")
+    assert "CallbackURLs" in str(response["Reason"])
+    assert fake.app_clients == []
+
+
+def test_resource_type_of_an_earlier_template_can_be_deleted(fake: FakeAws) -> None:
+    event = app_client_event() | {"ResourceType": "Custom::ClientUrls", "RequestType": "Delete"}
+    lambda_handler(event | {"PhysicalResourceId": "exampleclient-urls"}, None)
+    assert fake.responses[0]["Status"] == "SUCCESS"
+    assert fake.app_clients == []
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    kind=st.sampled_from(["Custom::EdgeVersion", "Custom::ClientUrls", "Custom::Other"]),
+    kind=st.sampled_from(["Custom::EdgeVersion", "Custom::AppClientSettings", "Custom::Other"]),
     request_type=st.sampled_from(["Create", "Update", "Delete"]),
     properties=st.dictionaries(
         st.sampled_from(

@@ -1,6 +1,5 @@
 """Rules for all CloudFormation templates of the project."""
 
-import hashlib
 import json
 import re
 from copy import deepcopy
@@ -13,6 +12,7 @@ import yaml
 from botocore.session import get_session
 
 from tests.support.paths import ROOT
+from tools.deployment.templates import fixed_name
 
 TEMPLATES = [ROOT / "template.yaml", *sorted((ROOT / "stacks").glob("*.yaml"))]
 
@@ -65,19 +65,38 @@ def test_only_the_region_controls_resource_conditions(path: Path) -> None:
         assert conditions[name] == {"Fn::Equals": [{"Ref": "AWS::Region"}, "us-east-1"]}, name
 
 
+#: Types whose resources hold data or messages.
+DATA_TYPES = {
+    "AWS::S3::Bucket",
+    "AWS::DynamoDB::Table",
+    "AWS::DynamoDB::GlobalTable",
+    "AWS::Kinesis::Stream",
+    "AWS::Cognito::UserPool",
+    "AWS::SQS::Queue",
+}
+
+
 @pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.name)
-def test_resources_with_data_are_retained(path: Path) -> None:
-    data_types = {
-        "AWS::S3::Bucket",
-        "AWS::DynamoDB::Table",
-        "AWS::DynamoDB::GlobalTable",
-        "AWS::Kinesis::Stream",
-        "AWS::Cognito::UserPool",
-    }
+def test_resources_with_data_are_retained_unless_their_creation_fails(path: Path) -> None:
     for name, resource in resources(path).items():
-        if resource["Type"] in data_types:
-            assert resource.get("DeletionPolicy") == "Retain", name
+        if resource["Type"] in DATA_TYPES:
+            assert resource.get("DeletionPolicy") == "RetainExceptOnCreate", name
             assert resource.get("UpdateReplacePolicy") == "Retain", name
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.name)
+def test_resource_with_fixed_name_does_not_outlive_its_failed_creation(path: Path) -> None:
+    """With `Retain`, it would stay, and the next deployment would find its name taken."""
+    values = {"Stage": "dev", "AWS::Region": "us-east-1", "AWS::AccountId": "123456789012"}
+    for name, resource in resources(path).items():
+        if fixed_name(resource, values) is not None:
+            assert resource.get("DeletionPolicy") != "Retain", name
+
+
+def test_nested_stack_with_data_is_retained_unless_its_creation_fails() -> None:
+    foundation = resources(ROOT / "template.yaml")["Foundation"]
+    assert foundation["DeletionPolicy"] == "RetainExceptOnCreate"
+    assert foundation["UpdateReplacePolicy"] == "Retain"
 
 
 def statements(resource: dict[str, Any]) -> list[dict[str, Any]]:
@@ -224,14 +243,17 @@ def test_origins_receive_session_cookies_only_through_edge_auth() -> None:
     assert collected == {"/v1/*", "/beacon/*", "/pixel/*", "/sourceConfig/*"}
 
 
-def test_client_change_updates_its_urls_again() -> None:
-    """A CloudFormation update of the client silently resets the URLs that edge_settings set."""
-    path = ROOT / "stacks" / "foundation.yaml"
-    properties = json.dumps(resources(path)["UserPoolClient"]["Properties"], sort_keys=True)
-    revision = hashlib.sha256(properties.encode()).hexdigest()[:12]
-    assert load(path)["Outputs"]["UserPoolClientRevision"]["Value"] == revision
-    urls = resources(ROOT / "stacks" / "edge.yaml")["PortalUrls"]["Properties"]
-    assert urls["ClientRevision"] == {"Ref": "UserPoolClientRevision"}
+def test_app_client_has_one_owner_of_its_settings() -> None:
+    """An update of the client by CloudFormation, or its rollback, would reset the settings."""
+    client = resources(ROOT / "stacks" / "foundation.yaml")["UserPoolClient"]["Properties"]
+    # Each of these properties is immutable or never changes.
+    assert client.keys() == {"UserPoolId", "ClientName", "GenerateSecret"}
+    owner = resources(ROOT / "stacks" / "edge-client.yaml")["PortalClientSettings"]
+    settings = json.loads(owner["Properties"]["Settings"])
+    assert settings["AllowedOAuthFlows"] == ["code"]
+    # Rotation needs a client without ALLOW_REFRESH_TOKEN_AUTH ("Refresh tokens").
+    assert settings["RefreshTokenRotation"]["Feature"] == "ENABLED"
+    assert "ALLOW_REFRESH_TOKEN_AUTH" not in settings["ExplicitAuthFlows"]
 
 
 def test_root_rule_refuses_regional_stack_without_its_parameters() -> None:

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from tools.deployment import leftovers
+from tools.deployment.leftovers import ExistingResource
 from tools.deployment.places import Place
 from tools.deployment.preflight.account import Caller, Concurrency, Sender, Stack
 from tools.deployment.preflight.findings import Finding, error, ok, warning
@@ -17,6 +19,9 @@ EDGE_REGIONS: Final = (
 #: Lambda keeps this many executions unreserved (AWS Lambda Developer Guide, "Configuring reserved
 #: concurrency for a function").
 MIN_UNRESERVED_EXECUTIONS: Final = 100
+#: The statuses of a stack whose creation failed. CloudFormation can only delete such a stack
+#: (AWS CloudFormation User Guide, "Troubleshooting CloudFormation", ROLLBACK_COMPLETE).
+NEVER_COMPLETE: Final = frozenset({"CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED"})
 #: The default quota of an account that isn't new.
 DEFAULT_QUOTA_EXECUTIONS: Final = 1000
 _RAISE_QUOTA: Final = (
@@ -51,7 +56,14 @@ def check_stack(name: str, stack: Stack | None) -> Finding:
     """Check that CloudFormation accepts a deployment in the stack's state."""
     if stack is None:
         return ok("stack", f"{name} doesn't exist yet")
-    if stack.status in ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED"):
+    if stack.status in NEVER_COMPLETE:
+        return warning(
+            "stack",
+            f"{name} is in {stack.status}: its creation failed",
+            "`make deploy` deletes the failed stack first. Or delete it now: "
+            f"aws cloudformation delete-stack --stack-name {name}",
+        )
+    if stack.status == "DELETE_FAILED":
         return error(
             "stack",
             f"{name} is in {stack.status}, which accepts no update",
@@ -73,6 +85,26 @@ def check_stack(name: str, stack: Stack | None) -> Finding:
             "Another deployment is running. Wait until it ends.",
         )
     return ok("stack", f"{name} is in {stack.status}")
+
+
+def check_leftovers(present: Sequence[ExistingResource]) -> Finding:
+    """Check that no resource of an earlier stack has a name that the templates need."""
+    if full := leftovers.with_data(present):
+        listed = "; ".join(leftovers.describe(it) for it in full)
+        return error(
+            "leftovers",
+            f"an earlier stack left data behind: {listed}",
+            "Deploy with another Stage, or back up the data and delete the resources: "
+            "docs/deploying.md#repeat-a-failed-deployment",
+        )
+    if present:
+        listed = "; ".join(leftovers.describe(it) for it in present)
+        return warning(
+            "leftovers",
+            f"an earlier stack left empty resources behind: {listed}",
+            "`make deploy` deletes them. Or delete them now: make leftovers REMOVE=1 PLACE=...",
+        )
+    return ok("leftovers", "no resource of an earlier stack is in the way")
 
 
 def check_reserved_concurrency(

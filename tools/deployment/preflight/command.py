@@ -4,8 +4,10 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from aws_emulator.errors import CommandError
-from tools.deployment import deployer_actions
+from tools.deployment import deployer_actions, recovery
 from tools.deployment.built_templates import BUILD, read_built_templates, reserved_executions
 from tools.deployment.places import Place, places_of_stage
 from tools.deployment.preflight import checks
@@ -57,6 +59,7 @@ def _findings(place: Place, account: Account, caller: Caller, build: Path) -> It
             return  # Every other call in the Region would fail.
     parts: list[tuple[str, Callable[[], Any]]] = [
         ("stack", lambda: [checks.check_stack(place.stack_name, account.stack(place.stack_name))]),
+        ("leftovers", lambda: [_leftovers(place, account, caller)]),
         ("reserved concurrency", lambda: [_reserved(place, account, build)]),
         ("permissions", lambda: [_permissions(account, caller)]),
     ]
@@ -73,6 +76,14 @@ def _findings(place: Place, account: Account, caller: Caller, build: Path) -> It
             yield from run()
         except CommandError as error:
             yield checks.check_unreadable(check, str(error))
+
+
+def _leftovers(place: Place, account: Account, caller: Caller) -> Finding:
+    try:
+        present = recovery.find_leftovers(place, account.client, caller.account)
+    except (ClientError, BotoCoreError) as problem:
+        raise CommandError(str(problem)) from problem
+    return checks.check_leftovers(present)
 
 
 def _reserved(place: Place, account: Account, build: Path) -> Finding:

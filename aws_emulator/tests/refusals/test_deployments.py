@@ -1,0 +1,22 @@
+"""Deployments and alarm actions that AWS refuses."""
+
+from aws_emulator.tests.ministack import contracts_alarms, contracts_deployment
+from aws_emulator.tests.ministack.running import Emulator
+
+
+def test_cloudformation_refuses_name_that_exists(emulator: Emulator) -> None:
+    contracts_deployment.name_collisions(emulator)
+
+
+def test_cloudformation_refuses_deletion_of_protected_table_and_user_pool(
+    emulator: Emulator,
+) -> None:
+    contracts_deployment.deletion_protection(emulator)
+
+
+def test_rollback_of_nested_stack_keeps_resource_with_retain(emulator: Emulator) -> None:
+    contracts_deployment.nested_stack_rollback(emulator)
+
+
+def test_alarm_does_not_publish_with_key_that_cloudwatch_may_not_use(emulator: Emulator) -> None:
+    contracts_alarms.topic_keys(emulator)

@@ -1,0 +1,187 @@
+"""The packaged application on the emulator, with a resource that fails in one nested stack."""
+
+import copy
+import fcntl
+import functools
+import json
+import shutil
+import subprocess
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from aws_emulator.launcher import Emulator
+from tests.support.waiting import wait_until
+from tools.deployment.built_templates import BUILD
+from tools.deployment.retained_resources import Clients
+from tools.dev.sam_deployment import build_lock
+from tools.paths import BIN
+from tools.stack import HOME_REGION, StackTarget, client, outputs_of
+
+BUCKET: Final = "packaged-application"
+#: The logical ID of the resource that fails, and the text of its reason.
+FAILING: Final = "Failing"
+MAX_PACKAGE_BYTES: Final = 1_000_000
+_NESTED: Final = {"AWS::CloudFormation::Stack", "AWS::Serverless::Application"}
+_MISSING_FUNCTION: Final = "arn:aws:lambda:us-east-1:000000000000:function:missing"
+
+
+def package(target: StackTarget, directory: Path) -> dict[str, Any]:
+    """Run `sam package` for the built application and return the root template.
+
+    Only custom resources run during a deployment. Their packages are small; a large one becomes a
+    stub.
+    """
+    client("s3", target).create_bucket(Bucket=BUCKET)
+    output = directory / "packaged.yaml"
+    with build_lock(fcntl.LOCK_SH):
+        # As deep in the checkout as the build: its templates refer to files of src/.
+        build = _copy_with_stubs(BUILD, directory.with_name(f"{directory.name}-build"))
+    command = [str(BIN / "sam"), "package", "--template-file", str(build / "template.yaml")]
+    command += ["--s3-bucket", BUCKET, "--output-template-file", str(output)]
+    done = subprocess.run(
+        [*command, "--region", HOME_REGION],
+        env=target.environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    packaged: dict[str, Any] = yaml.safe_load(output.read_text())
+    return packaged
+
+
+def _copy_with_stubs(build: Path, copy: Path) -> Path:
+    """Copy the output of `sam build`; each package over MAX_PACKAGE_BYTES becomes a stub."""
+
+    def ignored(directory: str, names: list[str]) -> list[str]:
+        if "template.yaml" in names:
+            return []
+        files = [it for it in Path(directory).rglob("*") if it.is_file()]
+        return names if sum(it.stat().st_size for it in files) > MAX_PACKAGE_BYTES else []
+
+    shutil.rmtree(copy, ignore_errors=True)
+    shutil.copytree(build, copy, ignore=ignored)
+    for directory in [it for it in copy.rglob("*") if it.is_dir() and not any(it.iterdir())]:
+        (directory / "stub.py").touch()
+    return copy
+
+
+@dataclass
+class PackagedStack:
+    """A stack of the packaged application."""
+
+    target: StackTarget
+    clients: Clients
+    root: dict[str, Any]
+    _seen: set[str] = field(default_factory=set)
+
+    def nested_stacks(self) -> list[tuple[str, ...]]:
+        """Return the logical IDs that lead from the root to each nested stack."""
+        return self._nested(self.root, ())
+
+    def _nested(self, template: dict[str, Any], path: tuple[str, ...]) -> list[tuple[str, ...]]:
+        paths = []
+        for name, resource in template["Resources"].items():
+            if resource["Type"] in _NESTED:
+                paths.append((*path, name))
+                paths += self._nested(self._child(resource), (*path, name))
+        return paths
+
+    def failing_in(self, path: tuple[str, ...]) -> dict[str, Any]:
+        """Return the root template with a failing resource, the last one of a nested stack."""
+        return self._with_failure(copy.deepcopy(self.root), path)
+
+    def _with_failure(self, template: dict[str, Any], path: tuple[str, ...]) -> dict[str, Any]:
+        resources = template["Resources"]
+        if not path:
+            others = [name for name, it in resources.items() if "Condition" not in it]
+            properties = {"ServiceToken": _MISSING_FUNCTION, "ServiceTimeout": 1}
+            resources[FAILING] = {
+                "Type": "Custom::Failing",
+                "DependsOn": others,
+                "Properties": properties,
+            }
+            return template
+        nested = resources[path[0]]
+        child = self._with_failure(self._child(nested), path[1:])
+        key = f"failing/{'-'.join(path)}-{len(json.dumps(child))}.json"
+        body = json.dumps(child).encode()
+        self.clients("s3", HOME_REGION).put_object(Bucket=BUCKET, Key=key, Body=body)
+        property_name = "TemplateURL" if "TemplateURL" in nested["Properties"] else "Location"
+        nested["Properties"][property_name] = f"{self.target.endpoint}/{BUCKET}/{key}"
+        return template
+
+    def _child(self, resource: dict[str, Any]) -> dict[str, Any]:
+        properties = resource["Properties"]
+        location = properties.get("TemplateURL") or properties["Location"]
+        key = location.partition(f"{BUCKET}/")[2]
+        stored = self.clients("s3", HOME_REGION).get_object(Bucket=BUCKET, Key=key)
+        loaded: dict[str, Any] = yaml.safe_load(stored["Body"].read())
+        return loaded
+
+    def deploy(self, template: dict[str, Any], parameters: dict[str, str]) -> str:
+        """Create or update the stack and return its status at the end."""
+        cloudformation = self.clients("cloudformation", HOME_REGION)
+        body = json.dumps(template)
+        self.clients("s3", HOME_REGION).put_object(
+            Bucket=BUCKET, Key="root.json", Body=body.encode()
+        )
+        listed = cloudformation.describe_stacks()["Stacks"]
+        exists = self.target.stack_name in {it["StackName"] for it in listed}
+        act = cloudformation.update_stack if exists else cloudformation.create_stack
+        act(
+            StackName=self.target.stack_name,
+            TemplateURL=f"{self.target.endpoint}/{BUCKET}/root.json",
+            Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
+            Parameters=[
+                {"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()
+            ],
+        )
+
+        def ended() -> str | None:
+            status = str(self.describe()["StackStatus"])
+            return None if status.endswith("_IN_PROGRESS") else status
+
+        subject = f"the end of a deployment of {self.target.stack_name}"
+        return wait_until(ended, subject, 120, interval_s=0.2)
+
+    def describe(self) -> dict[str, Any]:
+        """Return the stack's description."""
+        cloudformation = self.clients("cloudformation", HOME_REGION)
+        (stack,) = cloudformation.describe_stacks(StackName=self.target.stack_name)["Stacks"]
+        return dict(stack)
+
+    def outputs(self) -> dict[str, str]:
+        """Return the outputs of the stack."""
+        return outputs_of(self.describe())
+
+    def failures(self) -> set[str]:
+        """Return the resources that failed since the last call, by logical ID, without stacks."""
+        cloudformation = self.clients("cloudformation", HOME_REGION)
+        pages = cloudformation.get_paginator("list_stacks").paginate()
+        stacks = {it["StackId"] for page in pages for it in page["StackSummaries"]} - self._seen
+        self._seen |= stacks
+        events = [
+            event
+            for stack in sorted(stacks)
+            for event in cloudformation.describe_stack_events(StackName=stack)["StackEvents"]
+        ]
+        return {
+            event["LogicalResourceId"]
+            for event in events
+            if event["ResourceStatus"] in {"CREATE_FAILED", "UPDATE_FAILED"}
+            and event["ResourceType"] not in _NESTED
+        }
+
+
+def clients_of(emulator: Emulator) -> Any:
+    """Return a function that creates the emulator's clients, as `recovery` needs it."""
+
+    @functools.cache
+    def connect(service: str, region: str = HOME_REGION) -> Any:
+        return emulator.client(service, region)
+
+    return connect

@@ -1,0 +1,91 @@
+"""Leftovers of failed and deleted stacks: found, described, and never removed with data."""
+
+import pytest
+
+from aws_emulator.errors import CommandError
+from tools.deployment import leftovers, recovery
+from tools.deployment.leftovers import ExistingResource
+from tools.deployment.preflight import checks
+from tools.deployment.preflight.findings import Severity
+from tools.deployment.retained_resources import RETAINED_TYPES
+from tools.deployment.templates import NamedResource, fixed_name, named_resources
+
+ACCOUNT = "123456789012"
+
+
+def existing(name: str, content: str = "") -> ExistingResource:
+    resource = NamedResource(
+        "AWS::DynamoDB::Table", name, "us-east-1", "stacks/stream.yaml: LiveTable", retained=True
+    )
+    return ExistingResource(resource, name, content)
+
+
+def test_resource_of_a_stack_is_not_looked_up() -> None:
+    """A deployment of a complete stack then needs no permission to read its data."""
+    expected = named_resources("dev", "us-east-1", ACCOUNT)
+    retained = [it for it in expected if it.retained]
+    owned = {(it.type, it.logical_id) for it in retained[1:]}
+    assert leftovers.without_owner(expected, owned) == retained[:1]
+
+
+def test_type_and_logical_id_name_one_retained_resource() -> None:
+    expected = [it for it in named_resources("dev", "us-east-1", ACCOUNT) if it.retained]
+    assert len({(it.type, it.logical_id) for it in expected}) == len(expected)
+
+
+def test_leftover_with_data_is_refused_with_the_next_step() -> None:
+    message = leftovers.refusal([existing("empty"), existing("full", "items")])
+    assert "Table full in us-east-1: items (stacks/stream.yaml: LiveTable)" in message
+    assert "empty" not in message
+    assert "Deploy with another Stage" in message
+
+
+def test_no_leftover_is_removed_while_one_holds_data() -> None:
+    def clients(service: str, region: str) -> object:
+        raise AssertionError(f"{service} in {region} was called")
+
+    with pytest.raises(CommandError, match="hold data"):
+        recovery.remove([existing("empty"), existing("full", "items")], clients)
+
+
+def test_names_of_a_stage_differ_by_region_only_where_the_template_says_so() -> None:
+    def names(region: str) -> set[str]:
+        return {it.name for it in named_resources("dev", region, ACCOUNT)}
+
+    home, london = names("us-east-1"), names("eu-west-2")
+    assert f"meridian-dev-lake-{ACCOUNT}-eu-west-2" in london
+    assert "meridian-dev-events" in home & london
+    # Resources of the home Region only.
+    assert "meridian-dev-accounts" in home - london
+
+
+def test_every_retained_type_can_be_looked_up() -> None:
+    """Without a lookup, a leftover of that type would only show as a failed deployment."""
+    retained = {it.type for it in named_resources("dev", "us-east-1", ACCOUNT) if it.retained}
+    assert retained == RETAINED_TYPES
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("plain", "plain"),
+        ({"Fn::Sub": "a-${Stage}-b"}, "a-dev-b"),
+        ({"Fn::Sub": "a-${Stage}-${AWS::StackId}"}, None),
+        ({"Ref": "Other"}, None),
+        (None, None),
+    ],
+)
+def test_name_is_fixed_only_with_known_references(name: object, expected: str | None) -> None:
+    resource = {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": name}}
+    assert fixed_name(resource, {"Stage": "dev"}) == expected
+
+
+@pytest.mark.parametrize(
+    ("contents", "severity"),
+    [([], Severity.OK), ([""], Severity.WARNING), (["", "items"], Severity.ERROR)],
+)
+def test_preflight_stops_a_deployment_only_for_leftovers_with_data(
+    contents: list[str], severity: Severity
+) -> None:
+    present = [existing(f"table-{index}", content) for index, content in enumerate(contents)]
+    assert checks.check_leftovers(present).severity is severity
