@@ -12,7 +12,6 @@ the maximum, and exit with code 1 if one exceeds its target.
 import argparse
 import os
 import queue
-import shutil
 import signal
 import statistics
 import subprocess
@@ -34,6 +33,7 @@ import httpx  # noqa: E402 - the path comes first
 from aws_emulator.endpoint import Endpoint  # noqa: E402 - the path comes first
 from aws_emulator.errors import CommandError  # noqa: E402 - the path comes first
 from aws_emulator.processes import free_port  # noqa: E402 - the path comes first
+from benchmarks.checkout_copy import copy_checkout  # noqa: E402 - the path comes first
 from tools.stack import describe_stack_by_name, stack_name  # noqa: E402 - the path comes first
 
 CODE_TARGET_S: Final = 2.0
@@ -43,8 +43,6 @@ SAVE_TIMEOUT_S: Final = 300.0
 #: The pause between two requests, and before each save.
 REQUEST_PAUSE_S: Final = 0.01
 SAVE_PAUSE_S: Final = 1.5
-#: The environments and uv are those of this checkout.
-LINKED: Final = (".venv", ".venv-emulator", ".venv-lambda", ".meridian/bin")
 FUNCTION: Final = "meridian-local-validate"
 MACHINE: Final = "arn:aws:states:us-east-1:000000000000:stateMachine:meridian-local-account"
 
@@ -204,21 +202,6 @@ PEER: Final = Save(
     "# {}\n# Package contents: one line",
     lambda _: "",
 )
-
-
-def copy_checkout(folder: Path) -> None:
-    """Copy the files of this checkout that git tracks or would add, and link its environments."""
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT, text=True, capture_output=True, check=True,
-    ).stdout  # fmt: skip
-    for name in filter(None, listed.split("\0")):
-        if (ROOT / name).is_file():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, folder / name)
-    for name in LINKED:
-        (folder / name).parent.mkdir(exist_ok=True)
-        (folder / name).symlink_to((ROOT / name).resolve(), target_is_directory=True)
 
 
 @contextmanager
