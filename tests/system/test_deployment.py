@@ -9,7 +9,7 @@ import pytest
 
 from aws_emulator.endpoint import Endpoint
 from aws_emulator.errors import CommandError
-from tools.deployment.places import Place, template_defaults
+from tools.deployment.environments import Environment, template_defaults
 from tools.deployment.preflight.account import Account
 from tools.deployment.preflight.command import preflight, require_no_errors
 from tools.deployment.preflight.findings import Finding, Severity
@@ -36,17 +36,17 @@ def account(meridian: System) -> Account:
     return Account(meridian.target.region, client)
 
 
-def checked(place: Place, account: Account) -> list[Finding]:
+def checked(environment: Environment, account: Account) -> list[Finding]:
     """Run preflight while no other test replaces the output of `sam build`."""
     with build_lock(fcntl.LOCK_SH):
-        return preflight(place, account)
+        return preflight(environment, account)
 
 
 @pytest.fixture
-def place(meridian: System) -> Place:
+def environment(meridian: System) -> Environment:
     target = meridian.target
     overrides = {"Stage": target.stage}
-    return Place(
+    return Environment(
         "local", target.region, target.stage, target.stack_name, overrides, template_defaults()
     )
 
@@ -73,21 +73,23 @@ def test_smoke_test_fails_without_an_answer(target: Target) -> None:
         check_target(dataclasses.replace(target, url="http://127.0.0.1:9"))
 
 
-def test_preflight_of_the_running_system_finds_no_error(place: Place, account: Account) -> None:
-    findings = checked(place, account)
+def test_preflight_of_the_running_system_finds_no_error(
+    environment: Environment, account: Account
+) -> None:
+    findings = checked(environment, account)
     assert {it.check for it in findings} >= {
         "credentials", "Region", "stack", "leftovers", "reserved concurrency", "permissions",
         "edge quotas", "sign-in domain", "email",
     }  # fmt: skip
     assert [it for it in findings if it.severity is Severity.ERROR] == []
-    require_no_errors(place, findings)
+    require_no_errors(environment, findings)
 
 
 def test_preflight_of_a_region_without_replica_stops_the_deployment(
-    place: Place, account: Account
+    environment: Environment, account: Account
 ) -> None:
     stockholm = dataclasses.replace(
-        place, name="stockholm", region="eu-north-1", stack_name="meridian-local-eu-north-1"
+        environment, name="stockholm", region="eu-north-1", stack_name="meridian-local-eu-north-1"
     )
     findings = checked(stockholm, dataclasses.replace(account, region="eu-north-1"))
     assert [it.check for it in findings if it.severity is Severity.ERROR] == ["table replica"]
@@ -96,16 +98,16 @@ def test_preflight_of_a_region_without_replica_stops_the_deployment(
 
 
 def test_preflight_names_resources_that_another_stack_owns(
-    place: Place, account: Account, meridian: System
+    environment: Environment, account: Account, meridian: System
 ) -> None:
     """Another stack name owns nothing, so the running system's resources are foreign to it."""
-    other = dataclasses.replace(place, stack_name="meridian-local-other")
+    other = dataclasses.replace(environment, stack_name="meridian-local-other")
     errors = {
         it.check: it.observation for it in checked(other, account) if it.severity is Severity.ERROR
     }
     assert errors.keys() == {"leftovers", "sign-in domain"}
     assert meridian.deployed.outputs["UserPoolId"] in errors["sign-in domain"]
-    assert f"meridian-{place.stage}-accounts" in errors["leftovers"]
+    assert f"meridian-{environment.stage}-accounts" in errors["leftovers"]
 
 
 @pytest.mark.parametrize("call", [Account.caller, Account.region_is_enabled])

@@ -15,7 +15,7 @@ from aws_emulator.processes import free_port, supervise
 from tests.support.running import state_folder
 from tests.system.packaged_stack import FAILING, PackagedStack, clients_of, package
 from tools.deployment import recovery
-from tools.deployment.places import Place
+from tools.deployment.environments import Environment
 from tools.deployment.retained_resources import Clients
 from tools.stack import HOME_REGION, StackTarget
 
@@ -38,9 +38,9 @@ class Deployment:
         return self.stack.clients
 
     @property
-    def place(self) -> Place:
-        """The place that `make deploy` would deploy."""
-        return Place("test", HOME_REGION, STAGE, self.stack.target.stack_name, {})
+    def environment(self) -> Environment:
+        """The environment that `make deploy` would deploy."""
+        return Environment("test", HOME_REGION, STAGE, self.stack.target.stack_name, {})
 
     def parameters(self, **changed: str) -> dict[str, str]:
         """Return the template's parameters, with changes."""
@@ -54,7 +54,7 @@ class Deployment:
 
     def recover(self) -> recovery.Recovery:
         """Delete the failed stack and its leftovers; return what was found."""
-        result = recovery.recover(self.place, self.clients, ACCOUNT, poll_s=0.1)
+        result = recovery.recover(self.environment, self.clients, ACCOUNT, poll_s=0.1)
         recovery.remove(result.leftovers, self.clients)
         return result
 
@@ -177,5 +177,5 @@ def test_failed_update_of_each_nested_stack_keeps_sign_in(deployment: Deployment
 
 def _is_complete(deployment: Deployment) -> bool:
     cloudformation = deployment.clients("cloudformation", HOME_REGION)
-    status = recovery.stack_status(cloudformation, deployment.place.stack_name)
+    status = recovery.stack_status(cloudformation, deployment.environment.stack_name)
     return bool(status and status.endswith("_COMPLETE") and not status.startswith("ROLLBACK"))

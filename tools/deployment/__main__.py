@@ -1,6 +1,6 @@
-"""`python -m tools.deployment COMMAND PLACE`: preflight, deploy, smoke or destroy a place.
+"""`python -m tools.deployment COMMAND PLACE`: preflight, deploy, smoke or destroy an environment.
 
-A place is an environment of samconfig.toml. The commands use the credentials that boto3 finds.
+The commands use the credentials that boto3 finds.
 """
 
 import argparse
@@ -13,16 +13,16 @@ from aws_emulator.errors import CommandError
 from tools.cli import exit_code, reason_of
 from tools.deployment.deploy import deploy
 from tools.deployment.destroy import destroy
-from tools.deployment.places import Place, read_place
+from tools.deployment.environments import Environment, read_environment
 from tools.deployment.preflight.command import preflight, require_no_errors
 from tools.deployment.smoke.command import smoke
 
 
-def _preflight(place: Place) -> None:
-    require_no_errors(place, preflight(place))
+def _preflight(environment: Environment) -> None:
+    require_no_errors(environment, preflight(environment))
 
 
-COMMANDS: Final[dict[str, Callable[[Place], None]]] = {
+COMMANDS: Final[dict[str, Callable[[Environment], None]]] = {
     "preflight": _preflight,
     "deploy": deploy,
     "smoke": smoke,
@@ -31,19 +31,21 @@ COMMANDS: Final[dict[str, Callable[[Place], None]]] = {
 
 
 def main() -> int:
-    """Run a command for one place and return the exit code."""
+    """Run a command for one environment and return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m tools.deployment", description=__doc__)
     parser.add_argument("command", choices=COMMANDS)
-    parser.add_argument("place", help="an environment of samconfig.toml: default, london or mumbai")
+    parser.add_argument(
+        "environment", help="an environment of samconfig.toml: default, london or mumbai"
+    )
     arguments = parser.parse_args()
 
     def command() -> int:
         try:
-            COMMANDS[arguments.command](read_place(arguments.place))
+            COMMANDS[arguments.command](read_environment(arguments.environment))
         except (ClientError, BotoCoreError) as error:
             raise CommandError(
-                f"Can't {arguments.command} {arguments.place}: {reason_of(error)}. Check your "
-                "credentials with `aws sts get-caller-identity`, and their permissions."
+                f"Can't {arguments.command} {arguments.environment}: {reason_of(error)}. Check "
+                "your credentials with `aws sts get-caller-identity`, and their permissions."
             ) from error
         return 0
 

@@ -1,4 +1,4 @@
-"""Deploy a place to AWS, with parameters from other stacks.
+"""Deploy an environment to AWS, with parameters from other stacks.
 
 samconfig.toml can't contain two parameters of a regional stack: the stream ARN of the Region's
 appointments replica, which is not an attribute of any stack, and the ARN of the home Region's user
@@ -15,20 +15,20 @@ import boto3
 from aws_emulator.errors import CommandError
 from tools import portal
 from tools.deployment import recovery
-from tools.deployment.places import Place
+from tools.deployment.environments import Environment
 from tools.deployment.preflight.account import Account
 from tools.deployment.preflight.command import preflight, require_no_errors
 from tools.paths import BIN, ROOT
 from tools.stack import HOME_REGION, DeployedStack, describe_stack_by_name, stack_name
 
 
-def deploy(place: Place, *, check: bool = True) -> None:
+def deploy(environment: Environment, *, check: bool = True) -> None:
     """Deploy the built application; in the home Region, upload the portal's pages too.
 
     A stack whose creation failed is deleted first, with empty resources that it left behind.
 
     Args:
-        place: The stack to deploy.
+        environment: The stack to deploy.
         check: Whether to run the preflight checks first.
 
     Raises:
@@ -36,36 +36,39 @@ def deploy(place: Place, *, check: bool = True) -> None:
             failed.
     """
     if check:
-        require_no_errors(place, preflight(place))
-    account = Account(place.region)
-    recovery.prepare(place, account.client, account.caller().account)
+        require_no_errors(environment, preflight(environment))
+    account = Account(environment.region)
+    recovery.prepare(environment, account.client, account.caller().account)
     started = time.monotonic()
-    command = [str(BIN / "sam"), "deploy", "--config-env", place.name]
+    command = [str(BIN / "sam"), "deploy", "--config-env", environment.name]
     if os.environ.get("SERVICE_ROLE_ARN"):
         # pipeline/deployer.yaml: CloudFormation acts with this role instead of the caller's rights.
         command += ["--role-arn", os.environ["SERVICE_ROLE_ARN"]]
-    overrides = dict(place.overrides)
-    if not place.is_home:
-        overrides |= _regional_overrides(place)
+    overrides = dict(environment.overrides)
+    if not environment.is_home:
+        overrides |= _regional_overrides(environment)
     if os.environ.get("BOUNDARY_ARN"):
         overrides["PermissionsBoundary"] = os.environ["BOUNDARY_ARN"]
     command += ["--parameter-overrides", *(f"{name}={it}" for name, it in overrides.items())]
     if subprocess.run(command, cwd=ROOT, check=False).returncode != 0:
         raise CommandError(
-            f"`sam deploy --config-env {place.name}` failed; its output is above. Solve the cause "
-            f"and run `make deploy PLACE={place.name}` again."
+            f"`sam deploy --config-env {environment.name}` failed; its output is above. Solve the "
+            f"cause and run `make deploy PLACE={environment.name}` again."
         )
-    stack = describe(place.region, place.stack_name)
-    print(alarm_notice(stack.outputs["AlarmRecipient"], place.name))
-    if place.is_home:
-        s3, bucket = boto3.client("s3", region_name=place.region), stack.outputs["PortalBucket"]
+    stack = describe(environment.region, environment.stack_name)
+    print(alarm_notice(stack.outputs["AlarmRecipient"], environment.name))
+    if environment.is_home:
+        s3, bucket = (
+            boto3.client("s3", region_name=environment.region),
+            stack.outputs["PortalBucket"],
+        )
         count = portal.upload_pages(s3, bucket, stack.write_key)
         print(f"Uploaded {count} files to https://{stack.outputs['DistributionDomainName']}/")
-    print(f"Deployed {place.name} in {time.monotonic() - started:.0f} s.")
+    print(f"Deployed {environment.name} in {time.monotonic() - started:.0f} s.")
 
 
-def alarm_notice(recipient: str, place: str) -> str:
-    """Return one line that says which address receives the alarms of a place, if any."""
+def alarm_notice(recipient: str, environment: str) -> str:
+    """Return one line that says which address receives the alarms of an environment, if any."""
     if "@" in recipient:
         return (
             f"Alarms go to {recipient}, once the owner of the address has confirmed each "
@@ -73,7 +76,7 @@ def alarm_notice(recipient: str, place: str) -> str:
         )
     return (
         "No address receives the alarms of this deployment. Add OperatorEmail=<address> to the "
-        f"parameter_overrides of {place} in samconfig.toml and deploy again."
+        f"parameter_overrides of {environment} in samconfig.toml and deploy again."
     )
 
 
@@ -82,18 +85,18 @@ def describe(region: str, name: str) -> DeployedStack:
     return describe_stack_by_name(boto3.client("cloudformation", region_name=region), name)
 
 
-def _regional_overrides(place: Place) -> dict[str, str]:
+def _regional_overrides(environment: Environment) -> dict[str, str]:
     """Return the parameters that come from the home Region's stack and the table's replica.
 
     Raises:
         CommandError: The table has no replica in the Region.
     """
-    home = describe(HOME_REGION, stack_name(place.stage, HOME_REGION))
-    table = f"meridian-{place.stage}-appointments"
-    stream = Account(place.region).replica_stream_arn(table)
+    home = describe(HOME_REGION, stack_name(environment.stage, HOME_REGION))
+    table = f"meridian-{environment.stage}-appointments"
+    stream = Account(environment.region).replica_stream_arn(table)
     if stream is None:
         raise CommandError(
-            f"{table} has no replica with a stream in {place.region}. Deploy the home Region "
+            f"{table} has no replica with a stream in {environment.region}. Deploy the home Region "
             "first, then wait until the replica is active."
         )
     return {"AppointmentsStreamArn": stream, "UserPoolArn": home.outputs["UserPoolArn"]}

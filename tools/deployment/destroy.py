@@ -1,4 +1,4 @@
-"""Delete a place's stacks in order; keep the resources with data, and print them.
+"""Delete an environment's stacks in order; keep the resources with data, and print them.
 
 The command can be repeated: it continues with what still exists. Regional stacks go before the home
 Region's, because they read its user pool and tables.
@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 from samtranslator.yaml_helper import yaml_parse
 
 from aws_emulator.errors import CommandError
-from tools.deployment.places import Place, places_of_stage
+from tools.deployment.environments import Environment, environments_of_stage
 from tools.paths import ROOT
 
 _POLL_S: Final = 5.0
@@ -162,41 +162,43 @@ class Stacks:
         return reasons
 
 
-def destroy(place: Place, confirmation: str | None = None) -> None:
-    """Delete a place's stacks; for the home Region, first the stage's regional stacks.
+def destroy(environment: Environment, confirmation: str | None = None) -> None:
+    """Delete an environment's stacks; for the home Region, first the stage's regional stacks.
 
     Args:
-        place: The stack to delete.
+        environment: The stack to delete.
         confirmation: The stack's name; by default the environment variable CONFIRM.
 
     Raises:
         CommandError: The confirmation is missing, or CloudFormation couldn't delete a resource.
     """
-    order = [place]
-    if place.is_home:
-        order = [it for it in places_of_stage(place.stage) if not it.is_home] + order
+    order = [environment]
+    if environment.is_home:
+        order = [it for it in environments_of_stage(environment.stage) if not it.is_home] + order
     regions = {it.region: Stacks(boto3.client("cloudformation", it.region)) for it in order}
     kept_stacks = _kept_stacks()
     existing = [it for it in order if regions[it.region].existing(it.stack_name, kept_stacks)]
     if not existing:
-        print(f"Stage {place.stage} has no stack in {', '.join(it.region for it in order)}.")
+        print(f"Stage {environment.stage} has no stack in {', '.join(it.region for it in order)}.")
         return
     kept_resources = [_print_plan(it, regions[it.region], kept_stacks) for it in existing]
     confirmed_name = confirmation if confirmation is not None else os.environ.get("CONFIRM", "")
-    if confirmed_name != place.stack_name:
+    if confirmed_name != environment.stack_name:
         raise CommandError(
             f"Nothing was deleted. To delete the stacks above, run `make destroy "
-            f"PLACE={place.name} CONFIRM={place.stack_name}`."
+            f"PLACE={environment.name} CONFIRM={environment.stack_name}`."
         )
     for each in existing:
-        delete_place(each, regions[each.region], kept_stacks)
+        delete_environment(each, regions[each.region], kept_stacks)
     print(
         f"Deleted {len(existing)} stacks. {sum(map(len, kept_resources))} resources are kept; see "
         "above."
     )
 
 
-def delete_place(place: Place, stacks: Stacks, kept_stacks: Collection[str]) -> None:
+def delete_environment(
+    environment: Environment, stacks: Stacks, kept_stacks: Collection[str]
+) -> None:
     """Delete a stack, then the nested stacks that CloudFormation kept.
 
     A nested stack with `DeletionPolicy: Retain` stays as a stack without a parent. The logical IDs
@@ -205,10 +207,13 @@ def delete_place(place: Place, stacks: Stacks, kept_stacks: Collection[str]) -> 
     Raises:
         CommandError: CloudFormation couldn't delete a resource.
     """
-    print(f"Deleting {place.stack_name} in {place.region}. It can take 30 minutes.", flush=True)
-    if stacks.status(place.stack_name):
-        stacks.delete(place.stack_name)
-    for name in reversed(stacks.existing(place.stack_name, kept_stacks)):
+    print(
+        f"Deleting {environment.stack_name} in {environment.region}. It can take 30 minutes.",
+        flush=True,
+    )
+    if stacks.status(environment.stack_name):
+        stacks.delete(environment.stack_name)
+    for name in reversed(stacks.existing(environment.stack_name, kept_stacks)):
         stacks.delete(name)
 
 
@@ -223,10 +228,15 @@ def _kept_stacks() -> list[str]:
     ]
 
 
-def _print_plan(place: Place, stacks: Stacks, kept_stacks: Collection[str]) -> list[Kept]:
-    tree = stacks.existing(place.stack_name, kept_stacks)
+def _print_plan(
+    environment: Environment, stacks: Stacks, kept_stacks: Collection[str]
+) -> list[Kept]:
+    tree = stacks.existing(environment.stack_name, kept_stacks)
     kept_resources = [it for name in tree for it in stacks.kept(name)]
-    print(f"{place.stack_name} in {place.region}: {len(tree)} stacks will be deleted. Kept:")
+    print(
+        f"{environment.stack_name} in {environment.region}: {len(tree)} stacks will be deleted. "
+        "Kept:"
+    )
     for resource in kept_resources:
         print(resource.line())
     return kept_resources

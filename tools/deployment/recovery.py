@@ -1,4 +1,4 @@
-"""`python -m tools.deployment.recovery PLACE`: make a place deployable again after a failure.
+"""`python -m tools.deployment.recovery PLACE`: prepare an environment for a new deployment.
 
 List what failed and deleted stacks left behind. With --remove, delete a stack whose creation failed
 and the leftovers without data, as `make deploy` does before it deploys.
@@ -13,8 +13,8 @@ from botocore.exceptions import BotoCoreError, ClientError, WaiterError
 from aws_emulator.errors import CommandError
 from tools.cli import exit_code
 from tools.deployment import leftovers
+from tools.deployment.environments import Environment, read_environment
 from tools.deployment.leftovers import ExistingResource
-from tools.deployment.places import Place, read_place
 from tools.deployment.preflight.account import Account
 from tools.deployment.preflight.checks import NEVER_COMPLETE
 from tools.deployment.retained_resources import Clients, RetainedResources
@@ -35,11 +35,13 @@ class Recovery:
     leftovers: list[ExistingResource]
 
 
-def recover(place: Place, clients: Clients, account: str, *, poll_s: float = _POLL_S) -> Recovery:
-    """Delete the place's stack if its creation failed, and find leftovers.
+def recover(
+    environment: Environment, clients: Clients, account: str, *, poll_s: float = _POLL_S
+) -> Recovery:
+    """Delete the environment's stack if its creation failed, and find leftovers.
 
     Args:
-        place: The place of the stack.
+        environment: The environment of the stack.
         clients: Makes a client for a service and a Region.
         account: The account's ID, which is part of bucket names.
         poll_s: The time between two reads of the stack's status during the deletion.
@@ -48,23 +50,25 @@ def recover(place: Place, clients: Clients, account: str, *, poll_s: float = _PO
         ClientError: A call failed.
         CommandError: The failed stack can't be deleted.
     """
-    cloudformation = clients("cloudformation", place.region)
-    status = stack_status(cloudformation, place.stack_name)
+    cloudformation = clients("cloudformation", environment.region)
+    status = stack_status(cloudformation, environment.stack_name)
     deleted = status if status in NEVER_COMPLETE else None
     if deleted:
-        delete_stack(cloudformation, place.stack_name, poll_s)
-    return Recovery(deleted, find_leftovers(place, clients, account))
+        delete_stack(cloudformation, environment.stack_name, poll_s)
+    return Recovery(deleted, find_leftovers(environment, clients, account))
 
 
-def find_leftovers(place: Place, clients: Clients, account: str) -> list[ExistingResource]:
-    """Return the resources with names of the place's templates that no stack of it owns.
+def find_leftovers(
+    environment: Environment, clients: Clients, account: str
+) -> list[ExistingResource]:
+    """Return the resources with names of the environment's templates that no stack of it owns.
 
     Raises:
         ClientError: A call failed.
     """
     resources = RetainedResources(clients)
-    expected = named_resources(place.stage, place.region, account)
-    owned = owned_resources(clients("cloudformation", place.region), place.stack_name)
+    expected = named_resources(environment.stage, environment.region, account)
+    owned = owned_resources(clients("cloudformation", environment.region), environment.stack_name)
     return [
         ExistingResource(it, identifier, resources.content(it, identifier))
         for it in leftovers.without_owner(expected, owned)
@@ -115,15 +119,15 @@ def remove(present: list[ExistingResource], clients: Clients) -> None:
         print(f"Deleted {leftovers.describe(leftover)}")
 
 
-def prepare(place: Place, clients: Clients, account: str) -> None:
-    """Make the place deployable: delete a failed stack and the leftovers without data.
+def prepare(environment: Environment, clients: Clients, account: str) -> None:
+    """Make the environment deployable: delete a failed stack and the leftovers without data.
 
     Raises:
         CommandError: A leftover holds data, or the stack or a leftover can't be deleted.
     """
-    recovery = recover(place, clients, account)
+    recovery = recover(environment, clients, account)
     if recovery.deleted_stack:
-        print(f"Deleted the stack {place.stack_name}, whose creation had failed.")
+        print(f"Deleted the stack {environment.stack_name}, whose creation had failed.")
     remove(recovery.leftovers, clients)
 
 
@@ -170,18 +174,20 @@ def delete_stack(cloudformation: Any, name: str, poll_s: float = _POLL_S) -> Non
 
 
 def main() -> int:
-    """List or remove the leftovers of a place and return the exit code."""
+    """List or remove the leftovers of an environment and return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m tools.deployment.recovery")
-    parser.add_argument("place", help="an environment of samconfig.toml: default, london or mumbai")
+    parser.add_argument(
+        "environment", help="an environment of samconfig.toml: default, london or mumbai"
+    )
     parser.add_argument("--remove", action="store_true", help="delete leftovers without data")
     arguments = parser.parse_args()
 
     def command() -> int:
         try:
-            return _command(arguments.place, removes=arguments.remove)
+            return _command(arguments.environment, removes=arguments.remove)
         except (ClientError, BotoCoreError) as error:
             raise CommandError(
-                f"Can't look up {arguments.place}: {error}. Check your credentials and their "
+                f"Can't look up {arguments.environment}: {error}. Check your credentials and their "
                 "permissions."
             ) from error
 
@@ -189,16 +195,16 @@ def main() -> int:
 
 
 def _command(name: str, *, removes: bool) -> int:
-    place = read_place(name)
-    reader = Account(place.region)
+    environment = read_environment(name)
+    reader = Account(environment.region)
     clients, account = reader.client, reader.caller().account
     if removes:
-        prepare(place, clients, account)
+        prepare(environment, clients, account)
         return 0
-    present = find_leftovers(place, clients, account)
+    present = find_leftovers(environment, clients, account)
     for leftover in present:
         print(leftovers.describe(leftover))
-    print(f"{len(present)} resources of the place have no stack.")
+    print(f"{len(present)} resources of the environment have no stack.")
     return 1 if leftovers.with_data(present) else 0
 
 

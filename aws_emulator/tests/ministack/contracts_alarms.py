@@ -2,6 +2,7 @@
 
 import json
 import urllib.request
+from functools import partial
 from typing import Any
 
 from aws_emulator.tests.ministack.running import Emulator, unique
@@ -138,6 +139,10 @@ class _Alarm:
         return [it["HistorySummary"] for it in history["AlarmHistoryItems"]]
 
 
+def _has_one_message(alarm: _Alarm) -> bool:
+    return alarm.messages() == 1
+
+
 def topic_keys(emulator: Emulator) -> None:
     """CloudWatch publishes only with a key whose policy allows it."""
     kms = emulator.client("kms")
@@ -151,7 +156,7 @@ def topic_keys(emulator: Emulator) -> None:
     for key in allowed:
         alarm = _Alarm(emulator, key)
         alarm.raise_alarm()
-        wait_until(lambda it=alarm: it.messages() == 1, f"the alarm's message with key {key!r}")
+        wait_until(partial(_has_one_message, alarm), f"the alarm's message with key {key!r}")
         assert alarm.failures() == []
     for key in refused:
         alarm = _Alarm(emulator, key)

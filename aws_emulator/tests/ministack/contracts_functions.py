@@ -174,9 +174,9 @@ def function_versions(emulator: Emulator) -> None:
         emulator.deploy(stack(Again=version), unique("again"))
 
     functions.update_function_code(FunctionName=name, ZipFile=package(index="# unpublished"))
-    for version, body in (("1", code), ("2", code.replace("1", "2"))):
-        version_details = functions.get_function(FunctionName=name, Qualifier=version)
-        assert version_details["Configuration"]["Version"] == version
+    for number, body in (("1", code), ("2", code.replace("1", "2"))):
+        version_details = functions.get_function(FunctionName=name, Qualifier=number)
+        assert version_details["Configuration"]["Version"] == number
         with urllib.request.urlopen(version_details["Code"]["Location"], timeout=10) as response:
             content = response.read()
         digest = base64.b64encode(hashlib.sha256(content).digest()).decode()

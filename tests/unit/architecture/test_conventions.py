@@ -45,8 +45,6 @@ VAGUE_NAMES = {
     # A position, a location, a path, or an environment of samconfig.toml.
     *("place", "places"),
 }
-#: These read the variable PLACE of `make`.
-READERS_OF_PLACE = ("tools/deployment/", "tools/tests/deployment/", "tests/system/test_deployment")
 MAX_NAME_CHARS = 90
 MIN_WORDS = 3
 #: Raised exceptions have one form, the `Raises:` section: not "Raises StorageError if S3 fails."
@@ -202,10 +200,7 @@ def is_in_expression(node: ast.AST, parents: dict[ast.AST, ast.AST]) -> bool:
 @pytest.mark.parametrize("folder", ["src", "aws_emulator", "tools", "benchmarks", "tests"])
 def test_variables_have_a_noun_for_their_value(folder: str) -> None:
     paths = sorted((ROOT / folder).rglob("*.py"))
-    checked = [
-        path for path in paths if not path.relative_to(ROOT).as_posix().startswith(READERS_OF_PLACE)
-    ]
-    violations = {str(path): vague_names(path.read_text()) for path in checked}
+    violations = {str(path): vague_names(path.read_text()) for path in paths}
     assert {path: names for path, names in violations.items() if names} == {}
 
 

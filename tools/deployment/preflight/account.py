@@ -72,7 +72,7 @@ def _aws_client(service: str, region: str) -> Any:
 class Account:
     """Read one AWS account.
 
-    `region` is the Region of the place; `client` makes a client for a service and a Region.
+    `region` is the Region of the environment; `client` makes a client for a service and a Region.
     """
 
     region: str

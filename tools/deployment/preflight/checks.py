@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from tools.deployment import leftovers
+from tools.deployment.environments import Environment
 from tools.deployment.leftovers import ExistingResource
-from tools.deployment.places import Place
 from tools.deployment.preflight.account import Caller, Concurrency, Sender, Stack
 from tools.deployment.preflight.findings import Finding, error, ok, warning
 
@@ -113,10 +113,10 @@ def check_reserved_concurrency(
     """Check that Lambda accepts the reserved concurrency of the templates, in executions.
 
     Args:
-        region: The Region of the place.
+        region: The Region of the environment.
         mode: The parameter ReservedConcurrency: auto, all or none.
         quota: The Region's quota.
-        needed: The sum that the place's templates reserve.
+        needed: The sum that the environment's templates reserve.
         already_reserved: The part of it that the deployed functions have already.
     """
     check = "reserved concurrency"
@@ -197,7 +197,7 @@ def check_sender(address: str, sender: Sender, region: str) -> list[Finding]:
 
 
 def check_regional_prerequisites(
-    place: Place, home: Stack | None, replica_stream: str | None
+    environment: Environment, home: Stack | None, replica_stream: str | None
 ) -> list[Finding]:
     """Check what a regional stack takes from the home Region: the user pool and the replica."""
     findings = []
@@ -205,7 +205,7 @@ def check_regional_prerequisites(
         findings.append(
             error(
                 "home stack",
-                f"stage {place.stage} isn't deployed in the home Region",
+                f"stage {environment.stage} isn't deployed in the home Region",
                 "Deploy the home Region first: make deploy PLACE=<its environment>",
             )
         )
@@ -213,8 +213,8 @@ def check_regional_prerequisites(
         findings.append(
             error(
                 "table replica",
-                f"meridian-{place.stage}-appointments has no replica with a stream in "
-                f"{place.region}",
+                f"meridian-{environment.stage}-appointments has no replica with a stream in "
+                f"{environment.region}",
                 "Add the Region to Replicas in stacks/foundation.yaml and deploy the home Region.",
             )
         )

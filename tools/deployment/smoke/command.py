@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Final
 
 from aws_emulator.errors import CommandError
-from tools.deployment.places import Place
+from tools.deployment.environments import Environment
 from tools.deployment.smoke.account import check_account
 from tools.deployment.smoke.event import check_event
 from tools.deployment.smoke.paid_page import check_paid_page
@@ -18,13 +18,13 @@ CHECKS: Final[dict[str, Callable[[Target], list[str]]]] = {
 }
 
 
-def smoke(place: Place) -> None:
-    """Check the system of a place through its public address.
+def smoke(environment: Environment) -> None:
+    """Check the system of an environment through its public address.
 
     Raises:
-        CommandError: A check failed, or the place has no address.
+        CommandError: A check failed, or the environment has no address.
     """
-    check_target(target_of(place))
+    check_target(target_of(environment))
 
 
 def check_target(target: Target) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import boto3
 
 from aws_emulator.errors import CommandError
-from tools.deployment.places import Place
+from tools.deployment.environments import Environment
 from tools.stack import DeployedStack, describe_stack_by_name
 
 
@@ -21,20 +21,22 @@ class Target:
     client: Callable[[str], Any] = field(repr=False)
 
 
-def target_of(place: Place) -> Target:
-    """Return the system of the home Region's place.
+def target_of(environment: Environment) -> Target:
+    """Return the system of the home Region's environment.
 
     Raises:
-        CommandError: The place isn't the home Region's: only that one has an address.
+        CommandError: The environment isn't the home Region's: only that one has an address.
     """
-    if not place.is_home:
+    if not environment.is_home:
         raise CommandError(
-            f"{place.name} has no address: CloudFront belongs to the home Region's stack. Run "
-            "`make smoke PLACE=<environment of the home Region>`."
+            f"{environment.name} has no address: CloudFront belongs to the home Region's stack. "
+            "Run `make smoke PLACE=<environment of the home Region>`."
         )
 
     def client(service: str) -> Any:
-        return boto3.client(service, region_name=place.region)  # type: ignore[call-overload]
+        return boto3.client(service, region_name=environment.region)  # type: ignore[call-overload]
 
-    stack = describe_stack_by_name(client("cloudformation"), place.stack_name)
-    return Target(f"https://{stack.outputs['DistributionDomainName']}", place.stage, stack, client)
+    stack = describe_stack_by_name(client("cloudformation"), environment.stack_name)
+    return Target(
+        f"https://{stack.outputs['DistributionDomainName']}", environment.stage, stack, client
+    )

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tools.deployment.places import Place, read_place
+from tools.deployment.environments import Environment, read_environment
 from tools.deployment.preflight import checks
 from tools.deployment.preflight.account import Caller, Concurrency, Sender, Stack
 from tools.deployment.preflight.findings import Finding, Severity, error, ok, summary, warning
@@ -12,8 +12,8 @@ from tools.deployment.preflight.findings import Finding, Severity, error, ok, su
 EXECUTIONS = st.integers(min_value=0, max_value=5000)
 
 
-def place(name: str = "default") -> Place:
-    return read_place(name)
+def environment(name: str = "default") -> Environment:
+    return read_environment(name)
 
 
 def severities(findings: list[Finding]) -> list[Severity]:
@@ -134,8 +134,8 @@ def test_email_findings_name_identity_and_sandbox(
     assert [it.severity.name for it in findings] == expected
 
 
-def test_regional_place_needs_home_stack_and_replica() -> None:
-    london = place("london")
+def test_regional_environment_needs_home_stack_and_replica() -> None:
+    london = environment("london")
     home = Stack("CREATE_COMPLETE", {"UserPoolArn": "arn"})
     check = checks.check_regional_prerequisites
     assert severities(check(london, home, "arn")) == [Severity.OK]

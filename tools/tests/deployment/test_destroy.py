@@ -11,13 +11,13 @@ from aws_emulator.endpoint import Endpoint
 from aws_emulator.errors import CommandError
 from aws_emulator.launcher import Emulator
 from aws_emulator.processes import free_port, supervise
-from tools.deployment.destroy import REASONS, Kept, Stacks, delete_place
-from tools.deployment.places import Place
+from tools.deployment.destroy import REASONS, Kept, Stacks, delete_environment
+from tools.deployment.environments import Environment
 
 pytestmark = pytest.mark.integration
 
 STACK: Final = "meridian-gone-us-east-1"
-PLACE: Final = Place("gone", "us-east-1", "gone", STACK, {"Stage": "gone"})
+GONE: Final = Environment("gone", "us-east-1", "gone", STACK, {"Stage": "gone"})
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +86,7 @@ def test_destroy_deletes_all_stacks_and_keeps_announced_resources(
     tree = list(stacks.tree(STACK))
     assert len(tree) == 3
     announced = {it.physical_id.rsplit("/", 1)[-1] for name in tree for it in stacks.kept(name)}
-    delete_place(PLACE, stacks, ["Kept"])
+    delete_environment(GONE, stacks, ["Kept"])
     assert [it for it in tree if stacks.status(it)] == []
     assert names(endpoint) == announced == {"gone-data", "gone-kept-data"}
 
@@ -98,7 +98,7 @@ def test_destroy_continues_after_an_interruption(stacks: Stacks, endpoint: Endpo
     assert stacks.status(STACK) is None
     (remaining,) = stacks.existing(STACK, ["Kept"])
     assert remaining in {it.split("/")[1] if it.startswith("arn:") else it for it in tree}
-    delete_place(PLACE, stacks, ["Kept"])
+    delete_environment(GONE, stacks, ["Kept"])
     assert stacks.existing(STACK, ["Kept"]) == []
     assert not any(stacks.status(it) for it in tree)
     assert "gone-kept-data" in names(endpoint)

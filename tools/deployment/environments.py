@@ -1,4 +1,4 @@
-"""Read a place, which is an environment of samconfig.toml: its Region, stage and parameters."""
+"""Read an environment of samconfig.toml: its Region, stage and parameters."""
 
 import tomllib
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ _TEMPLATE: Final = ROOT / "template.yaml"
 
 
 @dataclass(frozen=True)
-class Place:
+class Environment:
     """A stack that `make deploy` deploys. `overrides` are the values that differ from defaults."""
 
     name: str
@@ -29,7 +29,7 @@ class Place:
 
     @property
     def is_home(self) -> bool:
-        """Whether the place is in the home Region."""
+        """Whether the environment is in the home Region."""
         return self.region == HOME_REGION
 
     def parameter(self, name: str) -> str:
@@ -37,7 +37,7 @@ class Place:
         return self.overrides.get(name, self.defaults.get(name, ""))
 
 
-def read_place(name: str, config: Path = _CONFIG) -> Place:
+def read_environment(name: str, config: Path = _CONFIG) -> Environment:
     """Read an environment of samconfig.toml and the defaults of template.yaml.
 
     Raises:
@@ -56,7 +56,7 @@ def read_place(name: str, config: Path = _CONFIG) -> Place:
             f"The environment {name!r} of samconfig.toml has no Stage. Add Stage=<stage> to its "
             "parameter_overrides."
         )
-    return Place(
+    return Environment(
         name,
         str(parameters["region"]),
         overrides["Stage"],
@@ -66,13 +66,13 @@ def read_place(name: str, config: Path = _CONFIG) -> Place:
     )
 
 
-def places_of_stage(stage: str, config: Path = _CONFIG) -> list[Place]:
-    """Return the places of a stage in samconfig.toml, in the order of the file."""
-    places = []
+def environments_of_stage(stage: str, config: Path = _CONFIG) -> list[Environment]:
+    """Return the environments of a stage in samconfig.toml, in the order of the file."""
+    environments = []
     for name, parameters in _environments(config).items():
         if f"Stage={stage}" in parameters.get("parameter_overrides", []):
-            places.append(read_place(name, config))
-    return places
+            environments.append(read_environment(name, config))
+    return environments
 
 
 def template_defaults(template: Path = _TEMPLATE) -> dict[str, str]:
