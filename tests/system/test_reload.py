@@ -3,7 +3,10 @@
 aws_emulator/tests/reload/test_watch.py tests `up --watch` with a small project.
 """
 
+import io
 import shutil
+import subprocess
+import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +24,7 @@ from tools.stack import client
 
 pytestmark = pytest.mark.integration
 
+VALIDATE = "meridian-local-validate"
 RESPONSES = "src/edge_auth/responses.py"
 REASON = '"X-Meridian-Reason": reason,'
 
@@ -117,3 +121,35 @@ def test_changed_page_is_served(developer: Developer) -> None:
         "web/public/index.html", "</title>", " reloaded</title>"
     )
     assert developer.get("/").text == before.replace("</title>", " reloaded</title>")
+
+
+def test_sam_sync_updates_a_function_and_its_alias(meridian: system.System, tmp_path: Path) -> None:
+    """`--watch` does the same for each function after a save, and takes as long for each."""
+    folder = tmp_path / "meridian"
+    # SAM writes into .aws-sam of the folder in which it runs.
+    for name in ("src", "stacks"):
+        shutil.copytree(ROOT / name, folder / name)
+    shutil.copy(ROOT / "template.yaml", folder)
+    with (folder / "src/stepfunctions/validate.py").open("a") as module:
+        module.write("# saved\n")
+    functions = client("lambda", meridian.target)
+    before = functions.get_alias(FunctionName=VALIDATE, Name="live")["FunctionVersion"]
+    subprocess.run(
+        [
+            *("sam", "sync", "--code", "--stack-name", meridian.target.stack_name),
+            *("--base-dir", "stacks", "--no-dependency-layer"),
+            *("--resource-id", "Accounts/AccountWorkflow/ValidateFunction"),
+        ],
+        cwd=folder,
+        env=meridian.target.environment(),
+        # The confirmation that this is a development stack.
+        input="y\n",
+        text=True,
+        check=True,
+        timeout=300,
+    )
+    after = functions.get_alias(FunctionName=VALIDATE, Name="live")["FunctionVersion"]
+    assert int(after) > int(before)
+    location = functions.get_function(FunctionName=VALIDATE, Qualifier="live")["Code"]["Location"]
+    with zipfile.ZipFile(io.BytesIO(httpx.get(location).content)) as package:
+        assert package.read("stepfunctions/validate.py").endswith(b"# saved\n")
