@@ -23,7 +23,7 @@ PROOF_TESTS := tests/unit/stream_processor/test_proof.py
 # BUILT=1 deploys the existing output of `sam build`, as the pipeline does with its artifact.
 BUILD := $(if $(BUILT),setup,build)
 
-.PHONY: help setup run up dev down student sql invoke debug logs trace redrive reconcile verify compact chaos prove check lint types unit build validate package integration test spark bench prose preflight deploy leftovers smoke destroy requirements
+.PHONY: help setup run up dev down student sql invoke debug logs trace redrive reconcile verify compact chaos prove check lint lint-templates types unit build validate package integration test spark bench prose preflight deploy leftovers smoke destroy requirements
 
 help: ## List the targets and their options
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -114,6 +114,10 @@ lint: setup ## Run ruff, and cfn-lint on all templates
 	@.venv/bin/ruff format --check --quiet .
 	@.venv/bin/cfn-lint template.yaml stacks/*.yaml pipeline/*.yaml
 
+lint-templates: setup ## Run checkov on the transformed templates, and zizmor on the workflows
+	@test -x .venv-checks/bin/zizmor || { "$(MERIDIAN_UV)" venv -q --clear --python 3.13 .venv-checks && "$(MERIDIAN_UV)" pip install -q --python .venv-checks/bin/python checkov==3.3.30 zizmor==1.32.0; }
+	@$(PY) -m tools.deployment.static_analysis
+
 types: setup ## Run mypy in strict mode
 	@.venv/bin/mypy
 
@@ -133,7 +137,7 @@ integration: setup ## Test the running system, also in a browser
 	@$(PY) -m tools.setup.browser
 	@$(PY) -m pytest -q $(PARALLEL) -m "integration or browser" $(SYSTEM_TESTS)
 
-test: check validate ## Run every check and test, then make run
+test: check lint-templates validate ## Run every check and test, then make run
 	@$(PY) -m tools.setup.browser
 	@$(PY) -m pytest -q $(PARALLEL) -m "package or integration or browser or proof" $(SYSTEM_TESTS) $(PROOF_TESTS)
 	@$(MAKE) run

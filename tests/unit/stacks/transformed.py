@@ -1,45 +1,21 @@
 """The project's templates after the SAM transform, for rules about what CloudFormation deploys."""
 
-import copy
 import re
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-import boto3
-from samtranslator.parser.parser import Parser
-from samtranslator.translator.translator import Translator
-
 from tests.support.paths import ROOT
 from tools.deployment.templates import load
+from tools.deployment.transformed import transformed, translate
+
+__all__ = ["ROOT_TEMPLATE", "all_stacks", "nested", "resolve", "transformed", "translate"]
 
 ROOT_TEMPLATE: Final = ROOT / "template.yaml"
 _NESTED: Final = "AWS::CloudFormation::Stack"
 
 
 _load = cache(load)
-
-
-@cache
-def transformed(path: Path) -> dict[str, Any]:
-    """Return a template after the SAM transform. Callers don't change it."""
-    return translate(copy.deepcopy(load(path)))
-
-
-def translate(template: dict[str, Any]) -> dict[str, Any]:
-    """Apply the SAM transform to a template, and return the result."""
-    for resource in template["Resources"].values():
-        properties = resource.get("Properties", {})
-        if resource["Type"] == "AWS::Serverless::Function":
-            properties["CodeUri"] = "s3://bucket/package.zip"
-        if resource["Type"] == "AWS::Serverless::StateMachine":
-            properties["DefinitionUri"] = "s3://bucket/definition.json"
-        if resource["Type"] == "AWS::Serverless::Application":
-            properties["Location"] = f"https://bucket.s3.amazonaws.com/{properties['Location']}"
-    template.get("Globals", {}).get("Function", {}).pop("CodeUri", None)
-    translator = Translator({}, Parser(), [], boto3.Session(region_name="us-east-1"))
-    result: dict[str, Any] = translator.translate(template, {})
-    return result
 
 
 def nested(path: Path, logical_id: str) -> Path:

@@ -1,0 +1,34 @@
+"""Apply the SAM transform to the project's templates, without calling AWS."""
+
+import copy
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import boto3
+from samtranslator.parser.parser import Parser
+from samtranslator.translator.translator import Translator
+
+from tools.deployment.templates import load
+
+
+@cache
+def transformed(path: Path) -> dict[str, Any]:
+    """Return a template after the SAM transform. Callers don't change it."""
+    return translate(copy.deepcopy(load(path)))
+
+
+def translate(template: dict[str, Any]) -> dict[str, Any]:
+    """Apply the SAM transform to a template, and return the result."""
+    for resource in template["Resources"].values():
+        properties = resource.get("Properties", {})
+        if resource["Type"] == "AWS::Serverless::Function":
+            properties["CodeUri"] = "s3://bucket/package.zip"
+        if resource["Type"] == "AWS::Serverless::StateMachine":
+            properties["DefinitionUri"] = "s3://bucket/definition.json"
+        if resource["Type"] == "AWS::Serverless::Application":
+            properties["Location"] = f"https://bucket.s3.amazonaws.com/{properties['Location']}"
+    template.get("Globals", {}).get("Function", {}).pop("CodeUri", None)
+    translator = Translator({}, Parser(), [], boto3.Session(region_name="us-east-1"))
+    result: dict[str, Any] = translator.translate(template, {})
+    return result
