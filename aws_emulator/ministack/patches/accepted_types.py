@@ -16,6 +16,8 @@ from aws_emulator.ministack.symbols import Symbols
 
 #: Type -> what the emulator does not do.
 ACCEPTED_TYPES: Final[dict[str, str]] = {
+    "AWS::Budgets::Budget": "costs aren't counted, and no message is sent",
+    "AWS::CloudTrail::Trail": "no event is recorded",
     "AWS::Cognito::LogDeliveryConfiguration": "no log is written",
     "AWS::Logs::QueryDefinition": "CloudWatch Logs Insights has no saved queries",
 }

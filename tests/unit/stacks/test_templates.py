@@ -56,12 +56,18 @@ def of_type(path: Path, kind: str) -> dict[str, dict[str, Any]]:
     return {name: it for name, it in resources(path).items() if it["Type"] == kind}
 
 
+#: Stacks that a parameter may remove, with their conditions. Their data stays.
+OPTIONAL_STACKS = {"Audit": "HasAuditTrail", "Budget": "HasBudget"}
+
+
 @pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.name)
 def test_only_the_region_controls_resource_conditions(path: Path) -> None:
-    """A mistyped parameter can't delete a resource."""
+    """A mistyped parameter can't delete a resource on which the system depends."""
     conditions = load(path).get("Conditions", {})
-    used = {it["Condition"] for it in resources(path).values() if "Condition" in it}
-    for name in used:
+    used = {name: it["Condition"] for name, it in resources(path).items() if "Condition" in it}
+    if path == ROOT / "template.yaml":
+        assert {name: used.pop(name) for name in OPTIONAL_STACKS} == OPTIONAL_STACKS
+    for name in used.values():
         assert conditions[name] == {"Fn::Equals": [{"Ref": "AWS::Region"}, "us-east-1"]}, name
 
 

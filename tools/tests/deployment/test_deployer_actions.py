@@ -15,7 +15,9 @@ from tools.paths import ROOT
 #: Services of resource types that need no permission or have another IAM prefix.
 PREFIXES = {
     "ApiGateway": "apigateway",
+    "Budgets": "budgets",
     "CloudFront": "cloudfront",
+    "CloudTrail": "cloudtrail",
     "CloudWatch": "cloudwatch",
     "Cognito": "cognito-idp",
     "DynamoDB": "dynamodb",
