@@ -118,18 +118,3 @@ def update_app_client(client: AppClientProperties) -> None:
         cognito.update_user_pool_client(**attributes)
     except (ClientError, BotoCoreError) as error:
         raise AppClientError(f"Can't update app client {client.client_id}: {error}.") from error
-
-
-def send_response(url: str, document: dict[str, object]) -> None:
-    """PUT a custom resource's response to its presigned URL (CloudFormation, "Custom resources").
-
-    The content type is empty because the URL is signed without one.
-
-    Raises:
-        OSError: The request failed.
-    """
-    request = urllib.request.Request(  # noqa: S310 - a presigned URL from CloudFormation
-        url, data=json.dumps(document).encode(), method="PUT", headers={"Content-Type": ""}
-    )
-    with urllib.request.urlopen(request, timeout=TIMEOUT_S):  # noqa: S310 - as above
-        pass

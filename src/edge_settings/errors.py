@@ -1,8 +1,10 @@
 """The errors that fail a deployment: each has a stable code and a message that names the cause."""
 
+from custom_resource.response import CustomResourceError
 
-class EdgeSettingsError(Exception):
-    """Base class. CloudFormation shows the message as the resource's failure reason."""
+
+class EdgeSettingsError(CustomResourceError):
+    """Base class of this package's errors."""
 
     code = "edge_settings"
 

@@ -1,11 +1,11 @@
 """Custom resource handler: one CloudFormation request in, exactly one response out."""
 
-import json
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
+from custom_resource.response import respond, send_response
 from edge_settings import aws_clients
-from edge_settings.errors import EdgeSettingsError, InvalidSettingsError, UnknownResourceError
+from edge_settings.errors import InvalidSettingsError, UnknownResourceError
 from edge_settings.package import add_settings
 from edge_settings.resource_properties import (
     parse_app_client,
@@ -13,34 +13,14 @@ from edge_settings.resource_properties import (
     validate_settings,
 )
 
-#: CloudFormation limits a response body to 4 KB ("Custom resource response objects").
-MAX_REASON_CHARS: Final = 1_000
-
 
 def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, object]:
     """Handle Create, Update and Delete of Custom::EdgeVersion and Custom::AppClientSettings.
 
-    Every request gets a response at ResponseURL; without one, CloudFormation waits for the service
-    timeout. The log contains no setting's value.
-
     Raises:
         OSError: CloudFormation's URL doesn't accept the response. Lambda then retries the event.
     """
-    response: dict[str, object] = {
-        "StackId": event["StackId"],
-        "RequestId": event["RequestId"],
-        "LogicalResourceId": event["LogicalResourceId"],
-        "PhysicalResourceId": event.get("PhysicalResourceId") or event["LogicalResourceId"],
-    }
-    try:
-        response |= {"Status": "SUCCESS", **_handle(event)}
-    except EdgeSettingsError as error:
-        response |= {"Status": "FAILED", "Reason": f"[{error.code}] {error}"[:MAX_REASON_CHARS]}
-    except Exception as error:  # noqa: BLE001 - without a response, the deployment would wait
-        response |= {"Status": "FAILED", "Reason": f"[unexpected] {type(error).__name__}"}
-    _log(event, response)
-    aws_clients.send_response(event["ResponseURL"], response)
-    return response
+    return respond(event, _handle, send_response)
 
 
 def _handle(event: Mapping[str, Any]) -> dict[str, object]:
@@ -78,14 +58,3 @@ def _handle(event: Mapping[str, Any]) -> dict[str, object]:
     # The physical ID never changes, so CloudFormation doesn't send a Delete for the old version
     # while the distribution still uses it.
     return {"PhysicalResourceId": f"{version.component}-version", "Data": {"VersionArn": arn}}
-
-
-def _log(event: Mapping[str, Any], response: Mapping[str, object]) -> None:
-    line = {
-        "request": event["RequestType"],
-        "resource": event["LogicalResourceId"],
-        "status": response["Status"],
-        "reason": response.get("Reason"),
-        "data": response.get("Data"),
-    }
-    print(json.dumps(line))

@@ -47,7 +47,7 @@ MAX_UNZIPPED_BYTES = 250 * MB
 TOP_LEVEL = {
     "EdgeAuthFunction": {"edge_auth"},
     "EdgeIngestFunction": {"edge_ingest", "clickstream", "msgspec"},
-    "EdgeSettingsFunction": {"edge_settings", "edge_auth", "edge_ingest"},
+    "EdgeSettingsFunction": {"edge_settings", "custom_resource", "edge_auth", "edge_ingest"},
     "ReservedConcurrencyFunction": {"reserved_concurrency", "custom_resource"},
     "ValidateFunction": {"stepfunctions", "telemetry"},
     "IdentityFunction": {"stepfunctions", "telemetry"},

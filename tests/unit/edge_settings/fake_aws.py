@@ -6,7 +6,7 @@ from typing import Final
 
 import pytest
 
-from edge_settings import aws_clients
+from edge_settings import aws_clients, handler
 from edge_settings.errors import PackageError, SigningKeysError
 from edge_settings.resource_properties import AppClientProperties
 
@@ -69,6 +69,6 @@ def install(monkeypatch: pytest.MonkeyPatch, fake: FakeAws) -> None:
         "publish",
         "download_jwks",
         "update_app_client",
-        "send_response",
     ):
         monkeypatch.setattr(aws_clients, name, getattr(fake, name))
+    monkeypatch.setattr(handler, "send_response", fake.send_response)
