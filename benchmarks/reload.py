@@ -117,8 +117,8 @@ class Developer:
 
     def variables(self) -> str:
         """Return the environment variables of ValidateFunction."""
-        found = self.client("lambda").get_function_configuration(FunctionName=FUNCTION)
-        return str(found["Environment"]["Variables"])
+        configuration = self.client("lambda").get_function_configuration(FunctionName=FUNCTION)
+        return str(configuration["Environment"]["Variables"])
 
     def definition(self) -> str:
         """Return the definition of the account workflow."""
