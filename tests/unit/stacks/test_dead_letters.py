@@ -1,0 +1,83 @@
+"""Each target, mapping and state machine keeps what fails after the last retry."""
+
+from typing import Any
+
+import pytest
+
+from tests.unit.stacks.transformed import all_stacks, resolve, transformed
+
+
+def of_type(*kinds: str) -> dict[str, tuple[Any, Any, dict[str, Any]]]:
+    """Return "template: logical ID" -> template, the stacks around it, and properties."""
+    return {
+        f"{path.name}: {name}": (path, parents, resource["Properties"])
+        for path, parents in all_stacks()
+        for name, resource in transformed(path)["Resources"].items()
+        if resource["Type"] in kinds
+    }
+
+
+RULES = of_type("AWS::Events::Rule")
+SCHEDULES = of_type("AWS::Scheduler::Schedule")
+MAPPINGS = of_type("AWS::Lambda::EventSourceMapping")
+MACHINES = of_type("AWS::StepFunctions::StateMachine")
+ALARMS = of_type("AWS::CloudWatch::Alarm")
+
+
+def resource_of(path: Any, value: Any, parents: Any) -> dict[str, Any]:
+    """Return the resource to which a value refers, through parameters and outputs."""
+    template, logical_id = resolve(path, value, parents)
+    resource: dict[str, Any] = transformed(template)["Resources"][logical_id]
+    return resource
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_target_of_rule_has_dead_letter_queue(rule: str) -> None:
+    path, parents, properties = RULES[rule]
+    for target in properties["Targets"]:
+        queue = resource_of(path, target["DeadLetterConfig"]["Arn"], parents)
+        assert queue["Type"] == "AWS::SQS::Queue"
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_target_of_schedule_has_dead_letter_queue_that_its_role_may_use(schedule: str) -> None:
+    """The execution role sends the message (EventBridge Scheduler, "Dead-letter queue")."""
+    path, parents, properties = SCHEDULES[schedule]
+    destination = properties["Target"]["DeadLetterConfig"]["Arn"]
+    queue = resource_of(path, destination, parents)
+    assert queue["Type"] == "AWS::SQS::Queue"
+    assert "FifoQueue" not in queue["Properties"]
+    role = resource_of(path, properties["Target"]["RoleArn"], parents)["Properties"]
+    statements = [it for policy in role["Policies"] for it in policy["PolicyDocument"]["Statement"]]
+    assert {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": destination} in statements
+
+
+@pytest.mark.parametrize("mapping", MAPPINGS)
+def test_mapping_keeps_what_its_function_can_not_process(mapping: str) -> None:
+    path, parents, properties = MAPPINGS[mapping]
+    if "StartingPosition" in properties:
+        destination = properties["DestinationConfig"]["OnFailure"]["Destination"]
+        assert resource_of(path, destination, parents)["Type"] in {
+            "AWS::S3::Bucket",
+            "AWS::SQS::Queue",
+        }
+    else:
+        queue = resource_of(path, properties["EventSourceArn"], parents)
+        assert "deadLetterTargetArn" in queue["Properties"]["RedrivePolicy"]
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_failed_execution_of_state_machine_raises_alarm(machine: str) -> None:
+    """Step Functions has no dead-letter queues: the history keeps a failed execution's input."""
+    properties = MACHINES[machine][2]
+    if properties["StateMachineType"] == "EXPRESS":
+        assert "LoggingConfiguration" in properties
+        return
+    watched = [
+        dimension["Value"]["Fn::Sub"]
+        for _, _, alarm in ALARMS.values()
+        if alarm.get("MetricName") == "ExecutionsFailed"
+        for dimension in alarm["Dimensions"]
+    ]
+    name = properties["StateMachineName"]["Fn::Sub"]
+    assert [it for it in watched if it.endswith(f":stateMachine:{name}")]
