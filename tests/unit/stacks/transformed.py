@@ -28,7 +28,8 @@ def resolve(path: Path, value: Any, parents: tuple[tuple[Path, str], ...]) -> tu
     """Follow references through parameters and outputs to a resource.
 
     `parents` are the stacks around the template `path`, outermost first, each with the logical ID
-    of the nested stack in it. Returns the resource's template and logical ID.
+    of the nested stack in it. Returns the resource's template and logical ID; of Fn::If, those of
+    the first value.
 
     Raises:
         LookupError: The value doesn't refer to a resource.
@@ -36,6 +37,8 @@ def resolve(path: Path, value: Any, parents: tuple[tuple[Path, str], ...]) -> tu
     if not isinstance(value, dict) or len(value) != 1:
         raise LookupError(f"{value!r} in {path.name} is no reference")
     ((function, target),) = value.items()
+    if function == "Fn::If":
+        return resolve(path, target[1], parents)
     name, _, attribute = (target if isinstance(target, str) else ".".join(target)).partition(".")
     resources = transformed(path)["Resources"]
     if function in {"Ref", "Fn::GetAtt"} and name in resources:

@@ -1,0 +1,177 @@
+"""Each action that a function's role grants is used: by its code, or by Lambda on its behalf."""
+
+import ast
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+import botocore.session
+import pytest
+from botocore import xform_name
+
+from tests.support.paths import ROOT
+from tests.unit.stacks.transformed import all_stacks, resolve, transformed
+
+SRC: Final = ROOT / "src"
+LOGS: Final = {"logs:CreateLogStream", "logs:PutLogEvents"}
+TRACES: Final = {"xray:PutTelemetryRecords", "xray:PutTraceSegments"}
+#: Type of an event source -> what Lambda does with the function's role to read it (AWS managed
+#: policies AWSLambdaKinesisExecutionRole, AWSLambdaDynamoDBExecutionRole, AWSLambdaSQSQueue...).
+READS: Final = {
+    "AWS::Kinesis::Stream": {
+        *("kinesis:DescribeStream", "kinesis:DescribeStreamSummary", "kinesis:GetRecords"),
+        *("kinesis:GetShardIterator", "kinesis:ListShards"),
+    },
+    "AWS::DynamoDB::GlobalTable": {
+        *("dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"),
+        "dynamodb:ListStreams",
+    },
+    "AWS::SQS::Queue": {
+        *("sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes"),
+        "sqs:ReceiveMessage",
+    },
+}
+#: Type of a failure destination -> what Lambda does with the function's role to write to it.
+WRITES: Final = {
+    "AWS::S3::Bucket": {"s3:ListBucket", "s3:PutObject"},
+    "AWS::SQS::Queue": {"sqs:SendMessage"},
+}
+#: Operations whose action has another name, and operations of waiters.
+ACTIONS: Final = {
+    "s3:HeadObject": {"s3:GetObject"},
+    "s3:ListObjectsV2": {"s3:ListBucket"},
+    "sesv2:SendEmail": {"ses:SendEmail"},
+    "lambda:GetFunction": {"lambda:GetFunction", "lambda:GetFunctionConfiguration"},
+}
+#: Function -> actions that neither the SDK's calls nor Lambda show, with the reason.
+OTHERS: Final[dict[str, dict[str, str]]] = {
+    "NotifyFunction": {
+        "dynamodb:DeleteItem": "Powertools deletes the record of a failed invocation",
+        "dynamodb:UpdateItem": "Powertools completes the record of an invocation",
+    },
+    "EdgeAuthFunction": {"logs:CreateLogGroup": "Lambda@Edge, in each Region of the visitors"},
+    "EdgeIngestFunction": {
+        "logs:CreateLogGroup": "Lambda@Edge, in each Region of the visitors",
+        "kinesis:PutRecords": "signed by edge_ingest itself, without the SDK",
+        "kms:GenerateDataKey": "Kinesis, to encrypt the records",
+    },
+}
+
+
+def functions() -> dict[str, tuple[Path, Any, dict[str, Any]]]:
+    """Return logical ID -> template, the stacks around it, and properties."""
+    return {
+        name: (path, parents, resource["Properties"])
+        for path, parents in all_stacks()
+        for name, resource in transformed(path)["Resources"].items()
+        if resource["Type"] == "AWS::Lambda::Function"
+    }
+
+
+FUNCTIONS: Final = functions()
+
+
+def resource_of(path: Path, value: Any, parents: Any) -> dict[str, Any]:
+    template, logical_id = resolve(path, value, parents)
+    resource: dict[str, Any] = transformed(template)["Resources"][logical_id]
+    return resource
+
+
+def granted(name: str) -> set[str]:
+    """Return the actions that the policies of a function's role allow."""
+    path, parents, properties = FUNCTIONS[name]
+    role = resource_of(path, properties["Role"], parents)["Properties"]
+    assert "ManagedPolicyArns" not in role
+    actions: set[str] = set()
+    for policy in role["Policies"]:
+        for statement in policy["PolicyDocument"]["Statement"]:
+            action = statement["Action"]
+            actions |= {action} if isinstance(action, str) else set(action)
+    return actions
+
+
+def used_by_lambda(name: str) -> set[str]:
+    """Return the actions that Lambda performs with the role of a function."""
+    actions = set(LOGS)
+    if FUNCTIONS[name][2].get("TracingConfig") == {"Mode": "Active"}:
+        actions |= TRACES
+    for path, parents in all_stacks():
+        for resource in transformed(path)["Resources"].values():
+            mapping = resource.get("Properties", {})
+            if resource["Type"] != "AWS::Lambda::EventSourceMapping" or name not in str(
+                mapping["FunctionName"]
+            ):
+                continue
+            source = resource_of(path, mapping["EventSourceArn"], parents)
+            actions |= READS[source["Type"]]
+            if "DestinationConfig" in mapping:
+                destination = mapping["DestinationConfig"]["OnFailure"]["Destination"]
+                actions |= WRITES[resource_of(path, destination, parents)["Type"]]
+    return actions
+
+
+@cache
+def trees(module: str) -> dict[Path, ast.Module]:
+    """Return the syntax trees of a module of src and of everything that it imports from src."""
+    parsed: dict[Path, ast.Module] = {}
+    pending = [module]
+    while pending:
+        base = SRC / pending.pop().replace(".", "/")
+        path = next(
+            (it for it in (base.with_suffix(".py"), base / "__init__.py") if it.exists()), None
+        )
+        if path is None or path in parsed:
+            continue
+        parsed[path] = tree = ast.parse(path.read_text())
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Import):
+                pending += [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                pending += [node.module, *(f"{node.module}.{it.name}" for it in node.names)]
+    return parsed
+
+
+def calls(module: str) -> Iterator[tuple[str, str]]:
+    """Yield the name of each called method, and its first argument if that is a string."""
+    for tree in trees(module).values():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+                first = node.args[0] if node.args else None
+                text = first.value if isinstance(first, ast.Constant) else ""
+                yield node.func.attr, str(text)
+
+
+def used_by_code(name: str) -> set[str]:
+    """Return the actions of the SDK's operations that the function's modules call."""
+    module = FUNCTIONS[name][2]["Handler"].rpartition(".")[0]
+    pairs = set(calls(module))
+    services = {text for method, text in pairs if method in {"client", "resource"} and text}
+    methods = {method for method, _ in pairs} | {
+        text for method, text in pairs if method == "get_paginator"
+    }
+    session = botocore.session.get_session()
+    actions: set[str] = set()
+    for service in services:
+        for operation in session.get_service_model(service).operation_names:
+            if xform_name(operation) in methods:
+                action = f"{service}:{operation}"
+                actions |= ACTIONS.get(action, {action})
+    return actions
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_each_granted_action_of_role_is_used(name: str) -> None:
+    used = used_by_code(name) | used_by_lambda(name) | OTHERS.get(name, {}).keys()
+    assert granted(name) - used == set()
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_exempt_action_of_role_is_granted(name: str) -> None:
+    assert OTHERS[name].keys() <= granted(name)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_role_of_function_grants_what_lambda_needs(name: str) -> None:
+    optional = {"s3:ListBucket"}
+    assert used_by_lambda(name) - optional <= granted(name)
