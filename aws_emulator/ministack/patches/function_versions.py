@@ -21,7 +21,6 @@ type Response = tuple[int, dict[str, str], bytes]
 #: Fields that differ between two versions with the same configuration and code.
 _VERSION_FIELDS: Final = frozenset(
     {
-        "Description",
         "FunctionArn",
         "LastModified",
         "LastUpdateStatus",
@@ -34,6 +33,11 @@ _VERSION_FIELDS: Final = frozenset(
         "Version",
     }
 )
+
+
+#: The key of a version's record: the function's configuration when the version was published. The
+#: version itself may have another description.
+_PUBLISHED: Final = "published_configuration"
 
 
 def install(_settings: Settings, _control: ControlApi, _application: Any) -> None:
@@ -105,9 +109,12 @@ def _once(service: Symbols, responses: Symbols, original: Callable[..., Any]) ->
         # "Lambda doesn't publish a version if the function's configuration and code haven't changed
         # since the last version." (API reference, PublishVersion)
         latest = function["versions"].get(max(function["versions"], key=int, default=""))
-        if latest and _content(latest["config"]) == _content(config):
+        if latest and latest.get(_PUBLISHED) == _content(config):
             return responses["json_response"](latest["config"], 201)
-        return original(name, data)
+        response = original(name, data)
+        newest = function["versions"][max(function["versions"], key=int)]
+        newest.setdefault(_PUBLISHED, _content(config))
+        return response
 
     return publish_version
 

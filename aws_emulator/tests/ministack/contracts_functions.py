@@ -173,6 +173,12 @@ def function_versions(emulator: Emulator) -> None:
     with pytest.raises(AssertionError, match="A version for this Lambda function exists"):
         emulator.deploy(stack(Again=version), unique("again"))
 
+    # The description is part of the configuration; a version's own description isn't.
+    functions.update_function_configuration(FunctionName=name, Description="described")
+    third = functions.publish_version(FunctionName=name, Description="of the version")
+    assert (third["Version"], third["Description"]) == ("3", "of the version")
+    assert functions.publish_version(FunctionName=name)["Version"] == "3"
+
     functions.update_function_code(FunctionName=name, ZipFile=package(index="# unpublished"))
     for number, body in (("1", code), ("2", code.replace("1", "2"))):
         version_details = functions.get_function(FunctionName=name, Qualifier=number)
