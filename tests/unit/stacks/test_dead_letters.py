@@ -53,7 +53,7 @@ def test_target_of_schedule_has_dead_letter_queue_that_its_role_may_use(schedule
 
 
 @pytest.mark.parametrize("mapping", MAPPINGS)
-def test_mapping_keeps_what_its_function_can_not_process(mapping: str) -> None:
+def test_mapping_has_destination_for_failed_batches(mapping: str) -> None:
     path, parents, properties = MAPPINGS[mapping]
     if "StartingPosition" in properties:
         destination = properties["DestinationConfig"]["OnFailure"]["Destination"]

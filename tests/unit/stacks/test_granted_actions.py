@@ -172,6 +172,6 @@ def test_exempt_action_of_role_is_granted(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_role_of_function_grants_what_lambda_needs(name: str) -> None:
+def test_role_of_function_grants_reads_of_its_event_sources(name: str) -> None:
     optional = {"s3:ListBucket"}
     assert used_by_lambda(name) - optional <= granted(name)
