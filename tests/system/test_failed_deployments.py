@@ -49,6 +49,10 @@ class Deployment:
             "EmulatorUrl": self.stack.target.endpoint,
             "PortalOrigins": PORTAL,
             "Regions": HOME_REGION,
+            # With these, the root has every optional stack.
+            "AuditTrail": "true",
+            "MonthlyBudgetUsd": "10",
+            "OperatorEmail": "operator@example.org",
         }
         return unchanged | changed
 

@@ -17,10 +17,12 @@ from tools.stack import HOME_REGION
 
 #: Resource type -> the property with its name. A second resource with the name can't be created.
 NAME_PROPERTIES: Final[Mapping[str, str]] = {
+    "AWS::Budgets::Budget": "Budget.BudgetName",
     "AWS::CloudFront::CachePolicy": "CachePolicyConfig.Name",
     "AWS::CloudFront::OriginAccessControl": "OriginAccessControlConfig.Name",
     "AWS::CloudFront::OriginRequestPolicy": "OriginRequestPolicyConfig.Name",
     "AWS::CloudFront::ResponseHeadersPolicy": "ResponseHeadersPolicyConfig.Name",
+    "AWS::CloudTrail::Trail": "TrailName",
     "AWS::Cognito::UserPool": "UserPoolName",
     "AWS::Cognito::UserPoolDomain": "Domain",
     "AWS::DynamoDB::GlobalTable": "TableName",
@@ -75,7 +77,7 @@ def templates_of(region: str, root: Path = ROOT / "template.yaml") -> Iterator[P
     """Yield the root template and the nested ones that a Region gets."""
     yield root
     for resource in load(root)["Resources"].values():
-        # The root has one condition on resources, the home Region; a test checks that.
+        # Stacks that a parameter selects are included: their names may be needed.
         skipped = resource.get("Condition") == "IsHome" and region != HOME_REGION
         if resource["Type"] == _APPLICATION and not skipped:
             yield from templates_of(region, root.parent / resource["Properties"]["Location"])
