@@ -115,7 +115,7 @@ lint: setup ## Run ruff, and cfn-lint on all templates
 	@.venv/bin/cfn-lint template.yaml stacks/*.yaml pipeline/*.yaml
 
 lint-templates: setup ## Run checkov on the transformed templates, and zizmor on the workflows
-	@if test -x .venv-checks/bin/zizmor || { "$(MERIDIAN_UV)" venv -q --clear --python 3.13 .venv-checks && "$(MERIDIAN_UV)" pip install -q --python .venv-checks/bin/python checkov==3.3.30 zizmor==1.32.0; }; then \
+	@if test -x .venv-checks/bin/zizmor || { "$(MERIDIAN_UV)" venv -q --clear --python .venv/bin/python .venv-checks && "$(MERIDIAN_UV)" pip install -q --python .venv-checks/bin/python checkov==3.3.30 zizmor==1.32.0; }; then \
 	$(PY) -m tools.deployment.static_analysis; \
 	else echo "WARNING: checkov and zizmor can't be installed, so they don't check the templates and the workflows. Run 'make lint-templates' with a network."; $(if $(filter test,$(MAKECMDGOALS)),true,false); fi
 
@@ -144,7 +144,7 @@ test: check lint-templates validate ## Run every check and test, then make run
 	@$(MAKE) run
 
 spark: setup ## Run the lake's SQL in Spark and compare with DuckDB (needs Java 17)
-	@test -x .venv-spark/bin/python || { "$(MERIDIAN_UV)" venv -q --python 3.13 .venv-spark && "$(MERIDIAN_UV)" pip install -q --python .venv-spark/bin/python pyspark==4.3.0; }
+	@test -x .venv-spark/bin/python || { "$(MERIDIAN_UV)" venv -q --python .venv/bin/python .venv-spark && "$(MERIDIAN_UV)" pip install -q --python .venv-spark/bin/python pyspark==4.3.0; }
 	@$(PY) -m pytest -q -m spark tests/unit/lake
 
 bench: build ## Run the benchmarks and check their targets
