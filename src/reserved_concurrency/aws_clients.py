@@ -1,7 +1,7 @@
 """Calls to Lambda."""
 
 import functools
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import boto3
@@ -20,7 +20,7 @@ def _lambda() -> "LambdaClient":
 
 
 def read_quota(functions: Iterable[str]) -> Quota:
-    """Return the Region's quota, as if `functions` had no reserved concurrency.
+    """Return the Region's quota, and the present reserved concurrency of `functions`.
 
     Raises:
         LambdaApiError: Lambda refused a call.
@@ -28,31 +28,39 @@ def read_quota(functions: Iterable[str]) -> Quota:
     client = _lambda()
     try:
         limits = client.get_account_settings()["AccountLimit"]
-        own = sum(
-            client.get_function_concurrency(FunctionName=it).get("ReservedConcurrentExecutions", 0)
-            for it in functions
-        )
+        reserved = {
+            name: client.get_function_concurrency(FunctionName=name).get(
+                "ReservedConcurrentExecutions", 0
+            )
+            for name in functions
+        }
     except (ClientError, BotoCoreError) as error:
-        raise LambdaApiError(f"Can't read Lambda's quota: {error}.") from error
-    unreserved = limits["UnreservedConcurrentExecutions"] + own
-    return Quota(limits["ConcurrentExecutions"], max(0, unreserved - MIN_UNRESERVED_EXECUTIONS))
+        raise LambdaApiError(
+            f"Can't read Lambda's quota: {error}. Check the permissions of the role of this "
+            "function, then deploy again."
+        ) from error
+    unreserved = limits["UnreservedConcurrentExecutions"] + sum(reserved.values())
+    free = max(0, unreserved - MIN_UNRESERVED_EXECUTIONS)
+    return Quota(limits["ConcurrentExecutions"], free, reserved)
 
 
-def set_reservations(reserved: Mapping[str, int | None]) -> None:
-    """Set or delete the reserved concurrency of functions. Deletions come first, to free the quota.
+def set_reservation(function: str, executions: int | None) -> None:
+    """Set the reserved concurrency of a function; None deletes it.
 
     Raises:
-        LambdaApiError: Lambda refused a call, for example because another deployment took the rest
-            of the quota.
+        LambdaApiError: Lambda refused the call, for example because another deployment took the
+            rest of the quota.
     """
     client = _lambda()
-    for name, executions in sorted(reserved.items(), key=lambda it: it[1] or 0):
-        try:
-            if executions is None:
-                client.delete_function_concurrency(FunctionName=name)
-            else:
-                client.put_function_concurrency(
-                    FunctionName=name, ReservedConcurrentExecutions=executions
-                )
-        except (ClientError, BotoCoreError) as error:
-            raise LambdaApiError(f"Can't reserve concurrency for {name}: {error}.") from error
+    try:
+        if executions is None:
+            client.delete_function_concurrency(FunctionName=function)
+        else:
+            client.put_function_concurrency(
+                FunctionName=function, ReservedConcurrentExecutions=executions
+            )
+    except (ClientError, BotoCoreError) as error:
+        raise LambdaApiError(
+            f"Can't reserve concurrency for {function}: {error}. Deploy again, or deploy with "
+            "ReservedConcurrency=none."
+        ) from error

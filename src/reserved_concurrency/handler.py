@@ -5,7 +5,7 @@ from typing import Any
 
 from custom_resource.response import respond, send_response
 from reserved_concurrency import aws_clients
-from reserved_concurrency.plan import make_plan, parse_properties
+from reserved_concurrency.plan import make_plan, ordered_changes, parse_properties
 
 
 def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, object]:
@@ -31,7 +31,9 @@ def _apply(event: Mapping[str, Any]) -> dict[str, object]:
         # The reservation ends with its function, which the stack deletes too.
         return {}
     mode, wanted = parse_properties(event["ResourceProperties"])
-    plan = make_plan(mode, wanted, aws_clients.read_quota([it.function for it in wanted]))
-    aws_clients.set_reservations(plan.reserved)
+    quota = aws_clients.read_quota([it.function for it in wanted])
+    plan = make_plan(mode, wanted, quota)
+    for function, executions in ordered_changes(plan, quota):
+        aws_clients.set_reservation(function, executions)
     data = {"Executions": plan.executions, "Summary": plan.summary}
     return {"PhysicalResourceId": "reserved-concurrency", "Data": data}

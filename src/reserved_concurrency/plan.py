@@ -1,7 +1,7 @@
 """Decide which functions get reserved concurrency. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from reserved_concurrency.errors import InvalidPropertyError, QuotaError
@@ -22,10 +22,14 @@ class Reservation:
 
 @dataclass(frozen=True)
 class Quota:
-    """A Region's Lambda quota, in executions. `free` is neither used nor kept unreserved."""
+    """A Region's Lambda quota, in executions. `free` is neither used nor kept unreserved.
+
+    `reserved` has the present reservations of the functions to plan; `free` includes them.
+    """
 
     limit: int
     free: int
+    reserved: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,16 @@ class Plan:
     def executions(self) -> int:
         """The sum of the reservations."""
         return sum(it or 0 for it in self.reserved.values())
+
+
+def ordered_changes(plan: Plan, quota: Quota) -> list[tuple[str, int | None]]:
+    """Return the reservations to set, decreases before increases: the quota holds at each step."""
+
+    def increase(change: tuple[str, int | None]) -> int:
+        name, executions = change
+        return (executions or 0) - quota.reserved.get(name, 0)
+
+    return sorted(plan.reserved.items(), key=increase)
 
 
 def parse_properties(properties: Mapping[str, object]) -> tuple[str, list[Reservation]]:

@@ -24,6 +24,9 @@ _NOT_FOUND: Final = {
     "ResourceNotFoundException",
     "ValidationError",
 }
+_ACCESS_DENIED: Final = {"AccessDenied", "AccessDeniedException", "403"}
+#: The content of a resource that the caller may not read. It counts as data.
+UNKNOWN_CONTENT: Final = "content unknown, access denied"
 #: GetRecords may return no records before it reaches the first one.
 MAX_READS_PER_SHARD: Final = 20
 
@@ -143,11 +146,18 @@ class RetainedResources:
     def content(self, resource: NamedResource, physical_id: str) -> str:
         """Return what a resource contains, as in "items"; '' if it contains nothing.
 
+        A caller who may not read it, such as the pipeline's role, gets UNKNOWN_CONTENT.
+
         Raises:
             ClientError: A call failed.
         """
         kind = _TYPES[resource.type]
-        return kind.content if kind.has_content(self._client(resource), physical_id) else ""
+        try:
+            return kind.content if kind.has_content(self._client(resource), physical_id) else ""
+        except ClientError as error:
+            if _code(error) not in _ACCESS_DENIED:
+                raise
+            return UNKNOWN_CONTENT
 
     def _client(self, resource: NamedResource) -> Any:
         return self._clients(_TYPES[resource.type].service, resource.region)

@@ -12,6 +12,7 @@ from reserved_concurrency.plan import (
     Quota,
     Reservation,
     make_plan,
+    ordered_changes,
     parse_properties,
 )
 from tests.strategies import json_values
@@ -53,6 +54,21 @@ def test_strict_mode_reserves_all_executions_or_fails(wanted: list[Reservation],
 def test_none_deletes_every_reservation(wanted: list[Reservation], free: int) -> None:
     plan = make_plan("none", wanted, Quota(1_000, free))
     assert plan.reserved == {it.function: None for it in wanted}
+
+
+@given(wanted=WANTED, present=st.lists(st.integers(0, 200), min_size=6, max_size=6), data=st.data())
+def test_quota_holds_after_each_change(
+    wanted: list[Reservation], present: list[int], data: st.DataObject
+) -> None:
+    """Lambda refuses a reservation that exceeds the quota at its moment."""
+    reserved = {it.function: number for it, number in zip(wanted, present, strict=False)}
+    free = data.draw(st.integers(sum(reserved.values()), 2_000))
+    quota = Quota(free + MIN_UNRESERVED_EXECUTIONS, free, reserved)
+    plan = make_plan("auto", wanted, quota)
+    for function, executions in ordered_changes(plan, quota):
+        reserved[function] = executions or 0
+        assert sum(reserved.values()) <= free
+    assert reserved == {name: number or 0 for name, number in plan.reserved.items()}
 
 
 def test_new_account_reserves_nothing_and_says_how_to_change_that() -> None:

@@ -49,11 +49,13 @@ def test_trail_records_access_to_each_table_with_personal_data() -> None:
         assert f"table/{name}" in arns
 
 
-def test_trail_records_access_to_objects_of_the_lake_and_of_failures() -> None:
+def test_trail_records_access_to_each_bucket_with_personal_data() -> None:
     arns = recorded("AWS::S3::Object")
     assert "StartsWith" in arns
     assert "${LakeBucket}/" in arns
     assert "${FailuresBucket}/" in arns
+    rosters = resources(ROOT / "stacks" / "accounts.yaml")["RostersBucket"]["Properties"]
+    assert f"s3:::{rosters['BucketName']['Fn::Sub']}/" in arns
 
 
 def test_only_this_trail_writes_to_the_bucket_and_uses_the_key() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from cfnlint.data import AdditionalSpecs  # type: ignore[import-untyped]
 from cfnlint.helpers import load_resource  # type: ignore[import-untyped]
+from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER  # type: ignore[import-untyped]
 from samtranslator.yaml_helper import yaml_parse
 
 from tools.deployment.deployer_actions import TEMPLATES, granted_actions, needed_actions
@@ -74,6 +75,43 @@ def test_every_service_of_the_templates_is_granted() -> None:
     assert services <= PREFIXES.keys()
     granted = {it.split(":")[0] for it in granted_actions()}
     assert {PREFIXES[it] for it in services} <= granted
+
+
+#: Types that SAM generates.
+GENERATED_TYPES = {
+    "AWS::ApiGateway::RestApi",
+    "AWS::ApiGateway::Stage",
+    "AWS::Lambda::Alias",
+    "AWS::Lambda::Function",
+    "AWS::StepFunctions::StateMachine",
+}
+
+
+def test_deployment_may_tag_each_resource() -> None:
+    """CloudFormation gives each resource the tags of samconfig.toml."""
+    types = {
+        resource["Type"]
+        for template in templates()
+        for resource in template["Resources"].values()
+        if resource["Type"].startswith("AWS::")
+        and resource["Type"].split("::")[1] not in {"Serverless", "CloudFormation"}
+    }
+    granted = {it.lower() for it in granted_actions()}
+    missing = {
+        f"{name}: {action}"
+        for name in types | GENERATED_TYPES
+        for action in tagging_permissions(name)
+        if not any(fnmatchcase(action.lower(), it) for it in granted)
+    }
+    assert missing == set()
+
+
+def tagging_permissions(resource_type: str) -> list[str]:
+    """Return the actions that CloudFormation calls to tag a resource, by the type's schema."""
+    schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", resource_type).schema
+    permissions: list[str] = schema.get("tagging", {}).get("permissions", [])
+    # IAM checks s3:PutBucketTagging for the operation DeleteBucketTagging.
+    return [it for it in permissions if it != "s3:DeleteBucketTagging"]
 
 
 def test_roles_are_created_only_with_the_boundary() -> None:

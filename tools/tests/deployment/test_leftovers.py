@@ -1,13 +1,14 @@
 """Leftovers of failed and deleted stacks: found, described, and never removed with data."""
 
 import pytest
+from botocore.exceptions import ClientError
 
 from aws_emulator.errors import CommandError
 from tools.deployment import leftovers, recovery
 from tools.deployment.leftovers import ExistingResource
 from tools.deployment.preflight import checks
 from tools.deployment.preflight.findings import Severity
-from tools.deployment.retained_resources import RETAINED_TYPES
+from tools.deployment.retained_resources import RETAINED_TYPES, RetainedResources
 from tools.deployment.templates import NamedResource, fixed_name, named_resources
 
 ACCOUNT = "123456789012"
@@ -38,6 +39,20 @@ def test_leftover_with_data_is_refused_with_the_next_step() -> None:
     assert "Table full in us-east-1: items (stacks/stream.yaml: LiveTable)" in message
     assert "empty" not in message
     assert "Deploy with another Stage" in message
+
+
+class DeniedTable:
+    """A DynamoDB client of a caller who may not read items."""
+
+    def scan(self, **_: object) -> None:
+        raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "Scan")
+
+
+def test_leftover_that_the_caller_may_not_read_counts_as_data() -> None:
+    resources = RetainedResources(lambda _service, _region: DeniedTable())
+    content = resources.content(existing("live").resource, "live")
+    message = leftovers.refusal([existing("live", content)])
+    assert "Table live in us-east-1: content unknown, access denied" in message
 
 
 def test_no_leftover_is_removed_while_one_holds_data() -> None:
