@@ -136,6 +136,13 @@ class _Reader:
         self.started = False
 
     def response(self) -> Response:
+        """Return the final response.
+
+        Raises:
+            OSError: The connection failed, or the deadline has passed.
+            TransportError: The response is incomplete, too large or not HTTP/1.
+            ValueError: A length or the status isn't a number.
+        """
         status, headers = self._head()
         while 100 <= status < 200:  # RFC 9110 §15.2: interim responses precede the final one
             status, headers = self._head()

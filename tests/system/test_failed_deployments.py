@@ -150,7 +150,7 @@ def test_failed_creation_of_each_nested_stack_can_be_repeated(deployment: Deploy
             assert status.startswith("ROLLBACK_"), path
             # A name that is taken would fail another resource first.
             assert stack.failures() == {FAILING}, path
-            assert deployment.recover().deleted_stack == status
+            assert deployment.recover().deleted_status == status
     _control(deployment, "retain")
     assert stack.deploy(stack.root, deployment.parameters()) == "CREATE_COMPLETE"
     assert deployment.sign_in_status() == 200

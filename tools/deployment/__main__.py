@@ -1,4 +1,4 @@
-"""`python -m tools.deployment COMMAND PLACE`: preflight, deploy, smoke or destroy an environment.
+"""`python -m tools.deployment COMMAND ENVIRONMENT`: check, deploy or destroy an environment.
 
 The commands use the credentials that boto3 finds.
 """

@@ -44,7 +44,7 @@ _REPLICATED: Final = "replicated function"
 
 
 @dataclass(frozen=True)
-class Kept:
+class KeptResource:
     """A resource that stays after its stack's deletion."""
 
     type: str
@@ -104,7 +104,7 @@ class Stacks:
         names = [str(it["StackName"]) for page in pages for it in page["Stacks"]]
         return sorted(it for it in names if nested.fullmatch(it) and self.status(it))
 
-    def kept(self, name: str) -> list[Kept]:
+    def kept_resources(self, name: str) -> list[KeptResource]:
         """Return the resources of a stack whose DeletionPolicy keeps them."""
         template = self._client.get_template(StackName=name, TemplateStage="Processed")
         resources: Mapping[str, Any] = _mapping(template["TemplateBody"])["Resources"]
@@ -113,7 +113,7 @@ class Stacks:
             for it in self._resources(name)
         }
         return [
-            Kept(str(it["Type"]), physical[logical_id])
+            KeptResource(str(it["Type"]), physical[logical_id])
             for logical_id, it in resources.items()
             if str(it.get("DeletionPolicy", "")).startswith("Retain")
             and it["Type"] != "AWS::CloudFormation::Stack"
@@ -201,8 +201,8 @@ def delete_environment(
 ) -> None:
     """Delete a stack, then the nested stacks that CloudFormation kept.
 
-    A nested stack with `DeletionPolicy: Retain` stays as a stack without a parent. The logical IDs
-    of these are `kept`.
+    A nested stack with `DeletionPolicy: RetainExceptOnCreate` stays as a stack without a parent.
+    The logical IDs of these are `kept_stacks`.
 
     Raises:
         CommandError: CloudFormation couldn't delete a resource.
@@ -230,9 +230,9 @@ def _kept_stacks() -> list[str]:
 
 def _print_plan(
     environment: Environment, stacks: Stacks, kept_stacks: Collection[str]
-) -> list[Kept]:
+) -> list[KeptResource]:
     tree = stacks.existing(environment.stack_name, kept_stacks)
-    kept_resources = [it for name in tree for it in stacks.kept(name)]
+    kept_resources = [it for name in tree for it in stacks.kept_resources(name)]
     print(
         f"{environment.stack_name} in {environment.region}: {len(tree)} stacks will be deleted. "
         "Kept:"

@@ -20,7 +20,7 @@ class ExistingResource:
     resource: NamedResource
     #: The physical ID in CloudFormation: a name, a queue's URL or a user pool's ID.
     physical_id: str
-    #: What it contains, as in "3 items"; empty if it contains nothing.
+    #: What it contains, as in "items"; empty if it contains nothing.
     content: str
 
 

@@ -1,23 +1,23 @@
-"""`python -m tools.deployment.recovery PLACE`: prepare an environment for a new deployment.
+"""`python -m tools.deployment.recovery ENVIRONMENT`: prepare an environment for a new deployment.
 
 List what failed and deleted stacks left behind. With --remove, delete a stack whose creation failed
 and the leftovers without data, as `make deploy` does before it deploys.
 """
 
 import argparse
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError, WaiterError
 
 from aws_emulator.errors import CommandError
-from tools.cli import exit_code
+from tools.cli import exit_code, reason_of
 from tools.deployment import leftovers
 from tools.deployment.environments import Environment, read_environment
 from tools.deployment.leftovers import ExistingResource
 from tools.deployment.preflight.account import Account
 from tools.deployment.preflight.checks import NEVER_COMPLETE
-from tools.deployment.retained_resources import Clients, RetainedResources
+from tools.deployment.retained_resources import Clients, DataError, RetainedResources
 from tools.deployment.templates import named_resources
 
 #: CloudFormation deletes a distribution in minutes. The waiter gives up after an hour.
@@ -29,9 +29,9 @@ _GONE: Final = frozenset({"DELETE_COMPLETE", "DELETE_SKIPPED"})
 
 @dataclass(frozen=True)
 class Recovery:
-    """Hold the result of a recovery. `deleted_stack` is the status of the stack that it deleted."""
+    """Hold the result of a recovery. `deleted_status` is the status of the deleted stack."""
 
-    deleted_stack: str | None
+    deleted_status: str | None
     leftovers: list[ExistingResource]
 
 
@@ -111,10 +111,13 @@ def remove(present: list[ExistingResource], clients: Clients) -> None:
     for leftover in leftovers.removable(present):
         try:
             resources.delete(leftover)
-        except (ClientError, WaiterError, ValueError) as error:
+        except DataError as error:
+            refusal = leftovers.refusal([replace(leftover, content=str(error))])
+            raise CommandError(refusal) from error
+        except (ClientError, WaiterError) as error:
             raise CommandError(
-                f"Can't delete {leftovers.describe(leftover)}: {error} Repeat the command later, "
-                "or deploy with another Stage."
+                f"Can't delete {leftovers.describe(leftover)}: {reason_of(error)}. Repeat the "
+                "command later, or deploy with another Stage."
             ) from error
         print(f"Deleted {leftovers.describe(leftover)}")
 
@@ -123,10 +126,11 @@ def prepare(environment: Environment, clients: Clients, account: str) -> None:
     """Make the environment deployable: delete a failed stack and the leftovers without data.
 
     Raises:
+        ClientError: A call failed.
         CommandError: A leftover holds data, or the stack or a leftover can't be deleted.
     """
     recovery = recover(environment, clients, account)
-    if recovery.deleted_stack:
+    if recovery.deleted_status:
         print(f"Deleted the stack {environment.stack_name}, whose creation had failed.")
     remove(recovery.leftovers, clients)
 
@@ -168,8 +172,8 @@ def delete_stack(cloudformation: Any, name: str, poll_s: float = _POLL_S) -> Non
         waiter.wait(StackName=name, WaiterConfig=waiting)
     except WaiterError as error:
         raise CommandError(
-            f"Can't delete the stack {name}, whose creation failed: {error}. Delete it in the "
-            "CloudFormation console, then repeat the command."
+            f"Can't delete the stack {name}, whose creation failed: {reason_of(error)}. Delete it "
+            "in the CloudFormation console, then repeat the command."
         ) from error
 
 
@@ -187,8 +191,8 @@ def main() -> int:
             return _command(arguments.environment, removes=arguments.remove)
         except (ClientError, BotoCoreError) as error:
             raise CommandError(
-                f"Can't look up {arguments.environment}: {error}. Check your credentials and their "
-                "permissions."
+                f"Can't look up {arguments.environment}: {reason_of(error)}. Check your "
+                "credentials and their permissions."
             ) from error
 
     return exit_code(command)

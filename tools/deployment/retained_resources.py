@@ -124,8 +124,12 @@ _TYPES: Final[Mapping[str, _RetainedType]] = {
 RETAINED_TYPES: Final = frozenset(_TYPES)
 
 
+class DataError(Exception):
+    """Raised when a resource that looked empty holds data; the text says which, for messages."""
+
+
 class RetainedResources:
-    """The retained resources of an account. Methods raise ClientError if a call fails."""
+    """The retained resources of an account."""
 
     def __init__(self, clients: Clients) -> None:
         self._clients = clients
@@ -163,7 +167,13 @@ class RetainedResources:
         return self._clients(_TYPES[resource.type].service, resource.region)
 
     def delete(self, leftover: ExistingResource) -> None:
-        """Delete a resource without data. Its deletion protection is disabled first."""
+        """Delete a resource without data. Its deletion protection is disabled first.
+
+        Raises:
+            ClientError: A call failed.
+            DataError: A replica of a table holds data.
+            WaiterError: A table didn't reach the expected status in time.
+        """
         resource, identifier = leftover.resource, leftover.physical_id
         client = self._clients
         if resource.type in _TABLES:
@@ -181,7 +191,7 @@ class RetainedResources:
         """Delete the replicas of a table, and then the table.
 
         Raises:
-            ValueError: A replica has items.
+            DataError: A replica has items.
         """
         home = self._clients("dynamodb", resource.region)
         described = home.describe_table(TableName=resource.name)["Table"]
@@ -189,7 +199,7 @@ class RetainedResources:
         for region in [*sorted(replicas), resource.region]:
             dynamodb = self._clients("dynamodb", region)
             if dynamodb.scan(TableName=resource.name, Limit=1)["Count"]:
-                raise ValueError(f"The replica of {resource.name} in {region} has items.")
+                raise DataError(f"items in {region}")
             dynamodb.update_table(TableName=resource.name, DeletionProtectionEnabled=False)
             dynamodb.get_waiter("table_exists").wait(TableName=resource.name)
         for region in sorted(replicas):

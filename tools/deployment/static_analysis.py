@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from aws_emulator.errors import CommandError
 from tools.cli import exit_code
-from tools.deployment.transformed import transformed
+from tools.deployment.sam_transform import transformed
 from tools.paths import ROOT, STATE
 
 BIN: Final = ROOT / ".venv-checks" / "bin"

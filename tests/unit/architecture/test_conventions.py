@@ -48,7 +48,7 @@ VAGUE_NAMES = {
 MAX_NAME_CHARS = 90
 MIN_WORDS = 3
 #: Raised exceptions have one form, the `Raises:` section: not "Raises StorageError if S3 fails."
-RAISES_SENTENCE = re.compile(r"\bRaises?\s|\b(?:methods? raises?|or raise) [A-Z]")
+RAISES_SENTENCE = re.compile(r"\bRaises?\s|\b(?:[Mm]ethods? raises?|or raise) [A-Z]")
 TEST_FOLDERS = ("tests", "aws_emulator/tests", "tools/tests")
 
 
@@ -253,9 +253,10 @@ def test_conventions_detect_each_violation() -> None:
     ) == ["Reads a log.", "Starts, stops."]
     assert raises_sentences(
         'def a():\n  """Read. Raises OSError."""\nclass B:\n  """Every method raises OSError."""\n'
+        'class D:\n  """A file. Methods raise OSError if a call fails."""\n'
         'def c():\n  """Read.\n\n  Raises:\n    OSError: It failed.\n  """\n'
         'def d():\n  """Check a value, or raise ValueError."""\n'
-    ) == [2, 4, 12]
+    ) == [2, 4, 6, 14]
     limit = "test_a_name_" + "a" * (MAX_NAME_CHARS - len("test_a_name_"))
     names = ["test_two_words", "test_nobody_may_pass", "test_parser_works_with_lists"]
     names += ["test_parser_rejects_lists", limit, limit + "a"]

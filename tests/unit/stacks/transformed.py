@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from tests.support.paths import ROOT
+from tools.deployment.sam_transform import transformed, translate
 from tools.deployment.templates import load
-from tools.deployment.transformed import transformed, translate
 
 __all__ = ["ROOT_TEMPLATE", "all_stacks", "nested", "resolve", "transformed", "translate"]
 

@@ -11,7 +11,7 @@ from aws_emulator.endpoint import Endpoint
 from aws_emulator.errors import CommandError
 from aws_emulator.launcher import Emulator
 from aws_emulator.processes import free_port, supervise
-from tools.deployment.destroy import REASONS, Kept, Stacks, delete_environment
+from tools.deployment.destroy import REASONS, KeptResource, Stacks, delete_environment
 from tools.deployment.environments import Environment
 
 pytestmark = pytest.mark.integration
@@ -85,7 +85,9 @@ def test_destroy_deletes_all_stacks_and_keeps_announced_resources(
 ) -> None:
     tree = list(stacks.tree(STACK))
     assert len(tree) == 3
-    announced = {it.physical_id.rsplit("/", 1)[-1] for name in tree for it in stacks.kept(name)}
+    announced = {
+        it.physical_id.rsplit("/", 1)[-1] for name in tree for it in stacks.kept_resources(name)
+    }
     delete_environment(GONE, stacks, ["Kept"])
     assert [it for it in tree if stacks.status(it)] == []
     assert names(endpoint) == announced == {"gone-data", "gone-kept-data"}
@@ -109,7 +111,7 @@ def test_missing_stack_has_no_status(endpoint: Endpoint) -> None:
 
 
 def test_kept_resource_is_printed_with_its_reason() -> None:
-    assert Kept("AWS::S3::Bucket", "b").line() == "  AWS::S3::Bucket b: it holds objects"
+    assert KeptResource("AWS::S3::Bucket", "b").line() == "  AWS::S3::Bucket b: it holds objects"
     assert all(REASONS.values())
 
 

@@ -1,5 +1,7 @@
 """Leftovers of failed and deleted stacks: found, described, and never removed with data."""
 
+from typing import Any
+
 import pytest
 from botocore.exceptions import ClientError
 
@@ -61,6 +63,49 @@ def test_no_leftover_is_removed_while_one_holds_data() -> None:
 
     with pytest.raises(CommandError, match="hold data"):
         recovery.remove([existing("empty"), existing("full", "items")], clients)
+
+
+class TableWithReplica:
+    """A DynamoDB client for a table that is empty in us-east-1, with a replica that has items."""
+
+    def __init__(self, region: str) -> None:
+        self.region = region
+
+    def describe_table(self, **_: object) -> dict[str, Any]:
+        return {"Table": {"Replicas": [{"RegionName": "eu-west-2"}]}}
+
+    def scan(self, **_: object) -> dict[str, int]:
+        return {"Count": int(self.region == "eu-west-2")}
+
+    def update_table(self, **change: object) -> None:
+        assert change == {"TableName": "accounts", "DeletionProtectionEnabled": False}
+
+    def get_waiter(self, _: str) -> "TableWithReplica":
+        return self
+
+    def wait(self, **_: object) -> None:
+        """Return at once."""
+
+
+def test_leftover_with_data_in_a_replica_only_is_refused_with_the_next_step() -> None:
+    with pytest.raises(CommandError, match="hold data") as refusal:
+        recovery.remove([existing("accounts")], lambda _, region: TableWithReplica(region))
+    assert "Table accounts in us-east-1: items in eu-west-2 (stacks/" in str(refusal.value)
+    assert "Deploy with another Stage" in str(refusal.value)
+    assert "Repeat" not in str(refusal.value)
+
+
+class RefusedTable:
+    """A DynamoDB client that the caller's policies don't allow to read the table."""
+
+    def describe_table(self, **_: object) -> None:
+        refusal = {"Error": {"Code": "AccessDeniedException", "Message": "not authorized"}}
+        raise ClientError(refusal, "DescribeTable")  # type: ignore[arg-type]
+
+
+def test_refused_deletion_names_cause_and_next_step_in_two_sentences() -> None:
+    with pytest.raises(CommandError, match=r"not authorized\. Repeat the command later"):
+        recovery.remove([existing("accounts")], lambda *_: RefusedTable())
 
 
 def test_names_of_a_stage_differ_by_region_only_where_the_template_says_so() -> None:
