@@ -208,12 +208,12 @@ class PollerProcess:
         self._err.close()
         return code
 
-    def drain(self, *sources: str, seconds: float = 30) -> dict[str, Any]:
+    def drain(self, *sources: str, seconds: float = 90) -> dict[str, Any]:
         """Wait until all records in the sources are processed; return the status."""
         since = time.time()
         return self.until(lambda status: drained(status, since=since, sources=sources), seconds)
 
-    def until(self, holds: Callable[[dict[str, Any]], bool], seconds: float = 30) -> dict[str, Any]:
+    def until(self, holds: Callable[[dict[str, Any]], bool], seconds: float = 90) -> dict[str, Any]:
         """Wait until the status that the poller writes satisfies `holds`; return the status."""
 
         def current() -> dict[str, Any] | None:
