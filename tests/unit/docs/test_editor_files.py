@@ -57,7 +57,8 @@ def test_hook_runs_a_program_of_the_locked_environment_that_make_runs_too(name: 
 
 def test_cfn_lint_hook_covers_each_template() -> None:
     pattern = re.compile(HOOKS["cfn-lint"]["files"])
-    templates = [ROOT / "template.yaml", *(ROOT / "stacks").glob("*.yaml")]
+    folders = (ROOT / "stacks", ROOT / "pipeline")
+    templates = [ROOT / "template.yaml", *(path for it in folders for path in it.glob("*.yaml"))]
     assert all(pattern.search(path.relative_to(ROOT).as_posix()) for path in templates)
 
 

@@ -16,6 +16,7 @@ TERMS: Final = {
     "delete marker": "delete marker",
     "failures bucket": "failures bucket",
     "hot key": "hot",
+    "leftover": "leftover",
     "ledger": "ledger",
     "live counters": "live counters",
     "mutation": "mutation",

@@ -20,6 +20,12 @@ EXPLAINED = {
 LOCAL_COMMAND = re.compile(
     r"\bmake (?:run|up|dev|down|student|sql|invoke|debug|trace|logs|chaos)\b"
 )
+#: Commands that act on the local system unless they have these variables, and the variables.
+VARIABLES = {
+    **dict.fromkeys(("redrive", "reconcile", "verify", "compact"), ("STAGE=<", "REGION=<")),
+    **dict.fromkeys(("preflight", "deploy", "smoke", "leftovers"), ("PLACE=<",)),
+}
+OPERATOR_COMMAND = re.compile(rf"\bmake ({'|'.join(VARIABLES)})\b([^`\n]*)")
 #: A name of a resource; the stack's name also has the Region.
 NAME = re.compile(r"meridian[-_](?:<stage>|\$\{Stage\})[-\w.]*")
 #: Heading and body of each entry.
@@ -73,6 +79,29 @@ def test_introduction_explains_used_placeholders_only() -> None:
 @pytest.mark.parametrize("name", sorted(ENTRIES))
 def test_entry_names_no_command_of_the_local_system(name: str) -> None:
     assert LOCAL_COMMAND.findall(ENTRIES[name]) == []
+
+
+def incomplete_commands(text: str) -> list[str]:
+    """Return the operator's commands that lack the variables of the deployment."""
+    return [
+        f"make {target}{arguments}"
+        for target, arguments in OPERATOR_COMMAND.findall(text)
+        if not all(variable in arguments for variable in VARIABLES[target])
+    ]
+
+
+@pytest.mark.parametrize("name", sorted(ENTRIES))
+def test_commands_of_an_entry_name_the_deployment(name: str) -> None:
+    assert incomplete_commands(ENTRIES[name]) == []
+
+
+def test_command_without_the_deployment_is_detected() -> None:
+    text = (
+        "`make redrive`, `make verify STAGE=<stage>`, `make compact STAGE=<stage> REGION=<region>`"
+    )
+    assert incomplete_commands(text) == ["make redrive", "make verify STAGE=<stage>"]
+    assert incomplete_commands("`make preflight`") == ["make preflight"]
+    assert incomplete_commands("`make preflight PLACE=<environment>`") == []
 
 
 def test_entries_name_existing_resources_only() -> None:

@@ -1,18 +1,20 @@
 """Statements of the documents that the code can contradict: counts, platforms, stacks."""
 
+import json
 import re
 from typing import Final
 
 import pytest
 
+from reserved_concurrency.plan import Quota, Reservation, make_plan
 from tests.support.paths import ROOT
 from tests.unit.docs.test_links import DOCUMENTS
-from tests.unit.stacks.test_templates import load
+from tests.unit.stacks.test_templates import DATA_TYPES, TEMPLATES, load, of_type, resources
 from tests.unit.stream_processor.proof.alternatives import ALTERNATIVES
 from tests.unit.stream_processor.proof.mutations import CHANGES_MUTATIONS, EVENTS_MUTATIONS
 
 MUTATIONS: Final = len(EVENTS_MUTATIONS) + len(CHANGES_MUTATIONS)
-NUMBERS: Final = {6: "six", 18: "eighteen", 19: "nineteen", 20: "twenty"}
+NUMBERS: Final = {3: "three", 6: "six", 11: "eleven", 18: "eighteen", 19: "nineteen", 20: "twenty"}
 #: A resource that a sentence locates in a stack: "The state machine is in `stacks/x.yaml`".
 LOCATED: Final = re.compile(
     r"\b(state machine|user pool|data stream|distribution)s? (?:is|are) in `(stacks/[^`]+)`"
@@ -61,3 +63,47 @@ def test_document_limits_enforced_web_acls_to_user_pool(path: str) -> None:
     """The emulator enforces the user pool's web ACL (its patch user_pool_web_acls)."""
     assert (ROOT / "aws_emulator/ministack/patches/user_pool_web_acls.py").exists()
     assert re.search(r"enforce[^.]*user pool|user pool[^.]*enforce", joined(path))
+
+
+@pytest.mark.parametrize("path", DOCUMENTS)
+def test_document_says_that_the_initial_lambda_quota_suffices(path: str) -> None:
+    plan = make_plan("auto", [Reservation("validate", 50)], Quota(limit=10, free=0))
+    assert plan.executions == 0
+    for sentence in re.findall(r"[^.]*\bquota of 10\b[^.]*", joined(path)):
+        assert re.search(r"\bcan deploy\b|\bsucceeds\b", sentence), sentence
+
+
+def test_contributing_names_the_policies_of_resources_with_data() -> None:
+    """CONTRIBUTING.md states the policies that all such resources in the templates have."""
+    retained = [
+        it for path in TEMPLATES for it in resources(path).values() if it["Type"] in DATA_TYPES
+    ]
+    for policy in ("DeletionPolicy", "UpdateReplacePolicy"):
+        (value,) = {it[policy] for it in retained}
+        assert re.findall(rf"`{policy}: (\w+)`", joined("CONTRIBUTING.md")) == [value]
+
+
+def test_documents_name_each_shared_package() -> None:
+    architecture = (ROOT / "docs" / "architecture.md").read_text()
+    shared = re.findall(r"^\| `src/(\w+)` \|.*\| shared package \|$", architecture, re.MULTILINE)
+    assert f"the {NUMBERS[len(shared)]} shared packages" in architecture
+    (row,) = re.findall(r"^\| `src/` \|.*", (ROOT / "CONTRIBUTING.md").read_text(), re.MULTILINE)
+    assert re.findall(r"`(\w+)`", row.partition("shared packages")[2]) == shared
+
+
+def test_local_run_is_described_with_its_number_of_functions() -> None:
+    count = sum(len(of_type(path, "AWS::Serverless::Function")) for path in TEMPLATES)
+    assert f"builds and packages all {NUMBERS[count]}." in joined("docs/local.md")
+
+
+def test_deploying_lists_the_default_of_each_parameter() -> None:
+    section = (ROOT / "docs" / "deploying.md").read_text().partition("\n## Parameters\n")[2]
+    rows = re.findall(r"^\| `(\w+)` \| ([^|]+) \|", section.partition("\n## ")[0], re.MULTILINE)
+    assert rows
+    parameters = load(ROOT / "template.yaml")["Parameters"]
+    for name, default in rows:
+        value = str(parameters[name]["Default"])
+        if name == "CollectorSources":
+            assert default == f"one source, `{json.loads(value)[0]['id']}`"
+        else:
+            assert default == (f"`{value}`" if value else "empty"), name
