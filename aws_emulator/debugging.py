@@ -114,7 +114,7 @@ class DebugSession:
         """Start the process, and stop it at the end. It runs no code until a client attaches.
 
         Raises:
-            CommandError: debugpy or the interpreter is missing.
+            CommandError: The interpreter or debugpy is missing.
         """
         debugger = self._debugger
         for path in (debugger.python, debugger.debugpy):
@@ -196,7 +196,7 @@ def take_over(session: DebugSession, endpoint: str, function_arn: str) -> Iterat
     """Send the function's invocations of a running emulator to the session, until the end.
 
     Raises:
-        CommandError: the emulator doesn't answer.
+        CommandError: The emulator doesn't answer.
     """
     server = _Server(session)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": _POLL_S})

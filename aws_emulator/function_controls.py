@@ -45,7 +45,7 @@ def replace_files(
     """Replace files in a deployed function, or return why it can't start with them.
 
     Raises:
-        CommandError: the emulator has no such function, or didn't answer.
+        CommandError: The emulator has no such function, or didn't answer.
     """
     encoded = {
         name: None if content is None else base64.b64encode(content).decode()
@@ -58,7 +58,7 @@ def start(endpoint: Endpoint, function: str) -> StartFailure | None:
     """Start a deployed function, or return why it can't start.
 
     Raises:
-        CommandError: the emulator has no such function, or didn't answer.
+        CommandError: The emulator has no such function, or didn't answer.
     """
     return _call(endpoint, "function-start", function, None)
 

@@ -236,7 +236,7 @@ class Emulator:
         The processes serve the first invocations.
 
         Raises:
-            CommandError: the emulator didn't answer.
+            CommandError: The emulator didn't answer.
         """
         endpoint = self.in_region(region)
         names = function_names(endpoint.client("cloudformation"), stack_name)

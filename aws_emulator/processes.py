@@ -296,7 +296,7 @@ def free_port() -> int:
     starts later listens on it.
 
     Raises:
-        CommandError: no port is free.
+        CommandError: No port is free.
     """
     start = random.SystemRandom().randrange(len(FREE_PORTS))
     ports: tuple[int, ...] = (*FREE_PORTS[start:], *FREE_PORTS[:start])

@@ -50,7 +50,7 @@ MACHINE: Final = "arn:aws:states:us-east-1:000000000000:stateMachine:meridian-lo
 
 
 @dataclass
-class Developer:
+class DevSystem:
     """A copy of the checkout, and the command of `make dev` that follows it."""
 
     folder: Path
@@ -71,7 +71,7 @@ class Developer:
         """Return the next line of the command's output with one of these beginnings.
 
         Raises:
-            CommandError: the command ended, or printed no such line in time.
+            CommandError: The command ended, or printed no such line in time.
         """
         deadline = time.monotonic() + timeout_s
         read: list[str] = []
@@ -91,7 +91,7 @@ class Developer:
         """Wait until `make dev` reports the reload.
 
         Raises:
-            CommandError: the reload failed. The text has the reason.
+            CommandError: The reload failed. The text has the reason.
         """
         line = self.wait_for_line("✓", "✗")
         if line.startswith("✗"):
@@ -134,7 +134,7 @@ class Save(NamedTuple):
     file: str
     old: str
     new: str
-    look: Callable[[Developer], str]
+    look: Callable[[DevSystem], str]
 
 
 SAVES: Final = (
@@ -160,7 +160,7 @@ SAVES: Final = (
         "src/stepfunctions/validate.py",
         "return {**result,",
         'return {**result, "saved": "{}",',
-        Developer.invoke,
+        DevSystem.invoke,
     ),
     Save(
         "module of the collector and the stream processor",
@@ -168,7 +168,7 @@ SAVES: Final = (
         "src/clickstream/event.py",
         "a track event needs an event name",
         "a track event needs an event name {}",
-        Developer.send_invalid_event,
+        DevSystem.send_invalid_event,
     ),
     Save(
         "API description",
@@ -184,7 +184,7 @@ SAVES: Final = (
         "src/stepfunctions/account.asl.yaml",
         "Creates an account from a request",
         "Creates an account from a request {}",
-        Developer.definition,
+        DevSystem.definition,
     ),
     Save(
         "template: an environment variable of a function",
@@ -193,7 +193,7 @@ SAVES: Final = (
         "LogGroup: !Ref ValidateFunctionLogGroup\n      Environment:\n        Variables:\n",
         "LogGroup: !Ref ValidateFunctionLogGroup\n      Environment:\n        Variables:\n"
         "          SAVED: {}\n",
-        Developer.variables,
+        DevSystem.variables,
     ),
     Save(
         "template: a property of the distribution's policy",
@@ -216,11 +216,11 @@ PEER: Final = Save(
 
 
 @contextmanager
-def developer(folder: Path) -> Iterator[Developer]:
+def dev_system(folder: Path) -> Iterator[DevSystem]:
     """Start the command of `make dev` in a copy of the checkout, and stop it at the end.
 
     Raises:
-        CommandError: the command ended.
+        CommandError: The command ended.
     """
     copy_checkout(folder)
     edge, emulator = free_port(), free_port()
@@ -232,7 +232,7 @@ def developer(folder: Path) -> Iterator[Developer]:
         stderr=subprocess.STDOUT,
         text=True,
     )
-    running = Developer(
+    running = DevSystem(
         folder, process, f"http://localhost:{edge}", Endpoint(f"http://127.0.0.1:{emulator}")
     )
     reader = threading.Thread(target=_read, args=(running,), daemon=True)
@@ -249,17 +249,17 @@ def developer(folder: Path) -> Iterator[Developer]:
         reader.join()
 
 
-def _read(running: Developer) -> None:
+def _read(running: DevSystem) -> None:
     assert running.process.stdout is not None
     for line in running.process.stdout:
         running.lines.put(line)
 
 
-def measure(running: Developer, save: Save, original: str, mark: str) -> float:
+def measure(running: DevSystem, save: Save, original: str, mark: str) -> float:
     """Save a change, and return the seconds until a response shows it.
 
     Raises:
-        CommandError: no response showed it in time, or the reload failed.
+        CommandError: No response showed it in time, or the reload failed.
     """
     assert save.old in original, f"{save.file} has no {save.old!r}"
     text = original.replace(save.old, save.new.replace("{}", mark))
@@ -309,7 +309,7 @@ def main() -> int:
     originals: dict[str, Any] = {it.file: (ROOT / it.file).read_text() for it in (*SAVES, PEER)}
     with (
         tempfile.TemporaryDirectory() as folder,
-        developer(Path(folder).resolve() / "meridian") as running,
+        dev_system(Path(folder).resolve() / "meridian") as running,
     ):
         for number in range(rounds):
             for kind, save in enumerate(SAVES):

@@ -46,7 +46,7 @@ def run(options: Mapping[str, str], directory: Path = STATE / "up", build: Path 
     """Debug FUNCTION; return 0, or 1 if an invocation with EVENT returned an error.
 
     Raises:
-        CommandError: an option is invalid, the function needs `make up`, or its process ended.
+        CommandError: An option is invalid, the function needs `make up`, or its process ended.
     """
     name = options.get("FUNCTION", "").strip()
     if not name:
@@ -93,7 +93,7 @@ def _wait(session: DebugSession, directory: Path) -> int:
     """Wait for Ctrl-C.
 
     Raises:
-        CommandError: the process or the system ended.
+        CommandError: The process or the system ended.
     """
     try:
         while session.alive:

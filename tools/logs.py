@@ -141,7 +141,7 @@ def open_logs(target: StackTarget, directory: Path, function: str = "") -> Syste
     """Return the logs of the system that runs in `directory`, limited to a function if given.
 
     Raises:
-        CommandError: the system has no such function.
+        CommandError: The system has no such function.
     """
     record = json.loads((directory / RUNNING_SYSTEM_FILE).read_text())
     regions = [str(it) for it in record["regions"]]

@@ -50,7 +50,7 @@ class Workers:
         """Return MiniStack's record of the function in `query`, or of its published version.
 
         Raises:
-            ValueError: the function or the version doesn't exist, or has no package.
+            ValueError: The function or the version doesn't exist, or has no package.
         """
         name, region = query.get("function", ""), query.get("region", DEFAULT_REGION)
         function: dict[str, Any] | None = self._service["_functions"].get_scoped(

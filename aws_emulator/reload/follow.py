@@ -30,7 +30,7 @@ class Sources:
         has caches and logs; its files are.
 
         Raises:
-            TemplateError: a template can't be read.
+            TemplateError: A template can't be read.
         """
         folders, files = set(others), set[Path]()
         for each in _templates(load(template)):

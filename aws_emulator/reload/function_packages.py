@@ -67,7 +67,7 @@ class FunctionPackage:
         removed, because Python doesn't compare an unchecked one with the source (PEP 552).
 
         Raises:
-            SyntaxError: the module can't be compiled.
+            SyntaxError: The module can't be compiled.
         """
         if not name.endswith(".py"):
             return {name: content}
@@ -98,7 +98,7 @@ def compile_module(source: bytes, name: str) -> bytes:
     """Return the content of a .pyc file for a module.
 
     Raises:
-        SyntaxError: the module can't be compiled.
+        SyntaxError: The module can't be compiled.
     """
     code = compile(source, name, "exec", dont_inherit=True)
     head = importlib.util.MAGIC_NUMBER + _UNCHECKED_HASH + importlib.util.source_hash(source)
@@ -146,7 +146,7 @@ def read_packages(template: SourceTemplate, build: Path) -> list[FunctionPackage
     `build` is the build output's template of the same stack.
 
     Raises:
-        TemplateError: a template is missing or invalid.
+        TemplateError: A template is missing or invalid.
     """
     built = load(build)
     packages = []

@@ -27,7 +27,7 @@ def check(templates: Collection[Path], base: Path) -> None:
     """Check templates, if cfn-lint is installed. Warnings are ignored.
 
     Raises:
-        LintError: a template has errors: `file:line:column: rule message`.
+        LintError: A template has errors: `file:line:column: rule message`.
     """
     if not is_installed():
         return

@@ -57,8 +57,8 @@ class StackNode:
         """Return the node with a new packaged document, or None if nothing in it changed.
 
         Raises:
-            TemplateError: a changed template can't be read.
-            BuildNeededError: a function needs a build.
+            TemplateError: A changed template can't be read.
+            BuildNeededError: A function needs a build.
         """
         template = load(self.source.path) if self.source.path in changed else self.source
         nested = template.nested()
@@ -144,7 +144,7 @@ def upload_file(upload: Upload, path: Path) -> str:
     """Upload a file under a name made of its content and return its location.
 
     Raises:
-        TemplateError: the file can't be read.
+        TemplateError: The file can't be read.
     """
     try:
         content = path.read_bytes()
@@ -157,7 +157,7 @@ def read_stacks(cloudformation: Any, stack: str, source: SourceTemplate) -> Stac
     """Return the node of a deployed stack, with its nested stacks.
 
     Raises:
-        TemplateError: a source template can't be read.
+        TemplateError: A source template can't be read.
     """
     body = cloudformation.get_template(StackName=stack, TemplateStage="Original")["TemplateBody"]
     deployed = body if isinstance(body, dict) else parse(str(body), source.path).document

@@ -46,7 +46,7 @@ def empty_caches(distributions: Sequence[str]) -> None:
     """Empty the caches of CloudFront servers by their URLs.
 
     Raises:
-        CommandError: a server didn't answer.
+        CommandError: A server didn't answer.
     """
     for url in distributions:
         request = urllib.request.Request(f"{url}/_local/invalidation", b"", method="POST")

@@ -61,9 +61,9 @@ class StackUpdater:
         CloudFormation rolls a failed update back.
 
         Raises:
-            TemplateError: a template can't be read.
+            TemplateError: A template can't be read.
             UpdateError: CloudFormation rejected or rolled back the update.
-            BuildNeededError: a function needs `sam build`.
+            BuildNeededError: A function needs `sam build`.
         """
         packaged = self.node.package(changed, self._upload)
         if packaged is None:

@@ -130,7 +130,7 @@ def load(path: Path) -> SourceTemplate:
     """Read a template.
 
     Raises:
-        TemplateError: the file is missing or isn't valid YAML.
+        TemplateError: The file is missing or isn't valid YAML.
     """
     try:
         text = path.read_text()
@@ -143,7 +143,7 @@ def parse(text: str, path: Path) -> SourceTemplate:
     """Parse a template in YAML or JSON; `path` is for messages and relative locations.
 
     Raises:
-        TemplateError: the text isn't valid YAML, or isn't a mapping.
+        TemplateError: The text isn't valid YAML, or isn't a mapping.
     """
     loader = _Loader(text)
     try:

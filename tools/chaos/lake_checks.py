@@ -21,12 +21,12 @@ class Check(NamedTuple):
 
     name: str
     expected: int
-    found: int
+    actual: int
 
     @property
     def passed(self) -> bool:
         """Whether the count is as expected."""
-        return self.expected == self.found
+        return self.expected == self.actual
 
 
 #: Objects with other row counts than in their metadata.

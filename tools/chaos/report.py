@@ -45,7 +45,7 @@ def show(
     print(f"\n{'Data lake after the repairs, by SQL':<{_WIDTH - 10}}{'expected':>9}{'found':>9}")
     for check in checks:
         print(
-            f"  {check.name:<{_WIDTH - 12}}{check.expected:>9,}{check.found:>9,}"
+            f"  {check.name:<{_WIDTH - 12}}{check.expected:>9,}{check.actual:>9,}"
             f"  {_mark(check.passed)}"
         )
 

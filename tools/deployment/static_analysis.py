@@ -111,7 +111,7 @@ def _checkov(directory: Path) -> str:
     """Return checkov's report as JSON.
 
     Raises:
-        CommandError: checkov isn't installed or ended without a report.
+        CommandError: There is no checkov, or it ended without a report.
     """
     command = [str(BIN / "python"), str(BIN / "checkov"), "--directory", str(directory)]
     command += ["--framework", "cloudformation", "--output", "json", "--skip-download"]

@@ -28,7 +28,7 @@ def sources() -> Sources:
     """Return the files that `make dev` follows.
 
     Raises:
-        TemplateError: a template can't be read.
+        TemplateError: A template can't be read.
     """
     return Sources.of(TEMPLATE, [PAGES])
 
@@ -37,7 +37,7 @@ def reloader(running: System) -> Reloader:
     """Return the reloader of a running system, which prints each reload.
 
     Raises:
-        TemplateError: a template can't be read.
+        TemplateError: A template can't be read.
     """
     return Reloader(project(running), partial(print, flush=True))
 

@@ -87,7 +87,7 @@ class System:
         """Build and deploy the current files.
 
         Raises:
-            CommandError: the build or a deployment failed.
+            CommandError: The build or a deployment failed.
         """
         sam_deployment.build(self.target, self.directory / "logs" / "sam-build.log")
         _deploy(self.target, self.url, self.regions, self.directory)

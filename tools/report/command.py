@@ -57,7 +57,7 @@ def run(
     render(report)
     for check in report.checks:
         if not check.passed:
-            print(f"error: {check.name}: expected {check.expected:,}, found {check.found:,}")
+            print(f"error: {check.name}: expected {check.expected:,}, found {check.actual:,}")
     print(f"Plots: {page.resolve().as_uri()}", flush=True)
     return 0 if report.passed else 1
 

@@ -22,7 +22,7 @@ class Distribution:
         """Return a percentile from 1 to 100 in milliseconds; 100 is the maximum.
 
         Raises:
-            IndexError: the distribution is empty.
+            IndexError: The distribution is empty.
         """
         return self.curve[number - 1]
 

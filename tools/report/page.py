@@ -21,7 +21,7 @@ def write_page(report: Report, path: Path) -> None:
     """Write the page.
 
     Raises:
-        CommandError: the file can't be written.
+        CommandError: The file can't be written.
     """
     try:
         path.write_text(page(report), encoding="utf-8")
@@ -88,7 +88,7 @@ def _tables(report: Report) -> Iterable[str]:
     yield _table(
         "Checks: SQL over Parquet against the replay's ledger",
         ("check", "expected", "found", "result"),
-        [(it.name, it.expected, it.found, _mark(it.passed, "differs")) for it in report.checks],
+        [(it.name, it.expected, it.actual, _mark(it.passed, "differs")) for it in report.checks],
     )
 
 

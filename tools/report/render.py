@@ -129,7 +129,7 @@ def _checks(console: Console, report: Report) -> None:
     table.add_column("")
     for check in report.checks:
         table.add_row(
-            check.name, f"{check.expected:,}", f"{check.found:,}",
+            check.name, f"{check.expected:,}", f"{check.actual:,}",
             Text("✓", style="green") if check.passed else Text("✗ differs", style="bold red"),
         )  # fmt: skip
     console.print(table)

@@ -39,16 +39,16 @@ RANGES_BY_DURATION: Final = {
 
 @dataclass(frozen=True)
 class Check:
-    """Two independent counts of the same thing. `found` is the report's."""
+    """Two independent counts of the same thing. `actual` is the report's."""
 
     name: str
     expected: int
-    found: int
+    actual: int
 
     @property
     def passed(self) -> bool:
         """Whether the counts agree."""
-        return self.expected == self.found
+        return self.expected == self.actual
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ def run(options: Mapping[str, str], directory: Path = STATE / "up") -> int:
     """Print the trees of the requests that ID belongs to.
 
     Raises:
-        CommandError: no system is running, or ID is missing or unknown.
+        CommandError: No system is running, or ID is missing or unknown.
     """
     wanted = options.get("ID", "").strip()
     target = find_running_stack(directory)

@@ -87,7 +87,7 @@ class DapClient:
         """Return the body of the next response or event with this name.
 
         Raises:
-            AssertionError: the request failed, or the adapter closed the connection.
+            AssertionError: The request failed, or the adapter closed the connection.
         """
         while True:
             for message in self._messages:

@@ -62,7 +62,7 @@ def build[T](
     the caller made, by verdict.
 
     Raises:
-        ConservationError: rows_in, counts and the table's own verdicts disagree.
+        ConservationError: The table's own verdicts, rows_in and counts disagree.
     """
     verdicts = parquet.value_counts(table, "verdict")
     _check(rows_in == sum(counts.values()) == len(table), rows_in, counts, len(table))
@@ -105,7 +105,7 @@ def create_compacted(
     of rows that were read from them, by verdict. The file holds the good ones.
 
     Raises:
-        ConservationError: rows_in, counts and the rows of the file disagree.
+        ConservationError: The rows of the file, rows_in and counts disagree.
         StorageError: S3 failed.
     """
     shape = parquet.shape(body)

@@ -49,6 +49,10 @@ MAX_NAME_CHARS = 90
 MIN_WORDS = 3
 #: Raised exceptions have one form, the `Raises:` section: not "Raises StorageError if S3 fails."
 RAISES_SENTENCE = re.compile(r"\bRaises?\s|\b(?:[Mm]ethods? raises?|or raise) [A-Z]")
+#: An entry of a `Raises:` section whose sentence begins in lower case: "OSError: it failed."
+LOWER_CASE_ENTRY = re.compile(
+    r"^ +\w+(?:Error|Exception|Failed|Exit|Interrupt): (?=[a-z])(.*)", re.MULTILINE
+)
 TEST_FOLDERS = ("tests", "aws_emulator/tests", "tools/tests")
 
 
@@ -144,6 +148,15 @@ def raises_sentences(text: str) -> list[int]:
     ]
 
 
+def lower_case_raises(text: str) -> list[str]:
+    """Return the entries of `Raises:` sections that begin in lower case."""
+    return [
+        entry
+        for _, document in documentation(parsed(text))
+        for entry in LOWER_CASE_ENTRY.findall(document.partition("Raises:")[2])
+    ]
+
+
 def third_person_docstrings(text: str) -> list[str]:
     """Return the first lines in the third person; ruff's D401 covers functions only."""
     tree = parsed(text)
@@ -159,10 +172,9 @@ def third_person_docstrings(text: str) -> list[str]:
 
 
 def vague_names(text: str) -> list[str]:
-    """Return the variables and arguments with a vague name.
+    """Return the variables, arguments and fields with a vague name.
 
-    `it` is the element of a comprehension or the argument of a lambda expression. Fields of classes
-    are exempt.
+    `it` is the element of a comprehension or the argument of a lambda expression.
     """
     tree = parsed(text)
     parents = {child: node for node in ast.walk(tree) for child in ast.iter_child_nodes(node)}
@@ -170,7 +182,7 @@ def vague_names(text: str) -> list[str]:
         f"{getattr(node, 'lineno', 0)}: {name}"
         for node in ast.walk(tree)
         if (name := bound_name(node)) in VAGUE_NAMES or name == "it"
-        if not is_field(node, parents) and not (name == "it" and is_in_expression(node, parents))
+        if not (name == "it" and is_in_expression(node, parents))
     ]
 
 
@@ -180,13 +192,6 @@ def bound_name(node: ast.AST) -> str | None:
         case ast.Name(id=name, ctx=ast.Store()) | ast.arg(arg=name):
             return name
     return None
-
-
-def is_field(node: ast.AST, parents: dict[ast.AST, ast.AST]) -> bool:
-    """Return whether a name is annotated in the body of a class."""
-    return isinstance(parent := parents[node], ast.AnnAssign) and isinstance(
-        parents[parent], ast.ClassDef
-    )
 
 
 def is_in_expression(node: ast.AST, parents: dict[ast.AST, ast.AST]) -> bool:
@@ -224,6 +229,11 @@ def test_docstrings_name_exceptions_in_a_raises_section() -> None:
     assert {path: lines for path, lines in violations.items() if lines} == {}
 
 
+def test_sentences_of_raises_sections_begin_in_upper_case() -> None:
+    violations = {str(path): lower_case_raises(path.read_text()) for path in sources()}
+    assert {path: entries for path, entries in violations.items() if entries} == {}
+
+
 @pytest.mark.parametrize("folder", TEST_FOLDERS)
 def test_test_names_state_subject_condition_and_result(folder: str) -> None:
     paths = sorted((ROOT / folder).rglob("*.py"))
@@ -246,7 +256,9 @@ def test_conventions_detect_each_violation() -> None:
             "def f(given, *made, kept=1):\n  for it in rows: pass\n  (it, b) = x\n"
             "class Check:\n  found: int\nmatches = 1\nplace = 2\n"
         )
-    ) == sorted(["1: found", "3: given", "3: made", "3: kept", "4: it", "5: it", "9: place"])
+    ) == sorted(
+        ["1: found", "3: given", "3: made", "3: kept", "4: it", "5: it", "7: found", "9: place"]
+    )
     assert third_person_docstrings(
         '"""Reads a log."""\nclass A:\n  """Starts, stops."""\nclass B:\n  """Calls to Lambda."""\n'
         'class C:\n  """Read a log."""\nclass D:\n  """Names of streams."""\n'
@@ -257,6 +269,10 @@ def test_conventions_detect_each_violation() -> None:
         'def c():\n  """Read.\n\n  Raises:\n    OSError: It failed.\n  """\n'
         'def d():\n  """Check a value, or raise ValueError."""\n'
     ) == [2, 4, 6, 14]
+    assert lower_case_raises(
+        'def a():\n  """Read.\n\n  Raises:\n    OSError: it failed.\n'
+        '    ValueError: It failed.\n  """\n'
+    ) == ["it failed."]
     limit = "test_a_name_" + "a" * (MAX_NAME_CHARS - len("test_a_name_"))
     names = ["test_two_words", "test_nobody_may_pass", "test_parser_works_with_lists"]
     names += ["test_parser_rejects_lists", limit, limit + "a"]
