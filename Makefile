@@ -161,7 +161,7 @@ deploy: $(BUILD) ## Deploy to AWS and upload the portal's pages
 	@$(PY) -m tools.deployment deploy $(or $(PLACE),default)
 
 leftovers: setup ## List resources that a failed or deleted stack left behind
-	@$(PY) -m tools.deployment.recovery $(or $(PLACE),default) $(if $(REMOVE),--remove)
+	@$(PY) -m tools.deployment leftovers $(or $(PLACE),default) $(if $(REMOVE),--remove)
 
 smoke: setup ## Check a deployed system: access to a paid page, an event, an account
 	@$(PY) -m tools.deployment smoke $(or $(PLACE),default)

@@ -17,6 +17,7 @@ from tests.system.packaged_stack import FAILING, PackagedStack, clients_of, pack
 from tools.deployment import recovery
 from tools.deployment.environments import Environment
 from tools.deployment.retained_resources import Clients
+from tools.deployment.stacks import Stacks
 from tools.stack import HOME_REGION, StackTarget
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
@@ -181,5 +182,5 @@ def test_failed_update_of_each_nested_stack_keeps_sign_in(deployment: Deployment
 
 def _is_complete(deployment: Deployment) -> bool:
     cloudformation = deployment.clients("cloudformation", HOME_REGION)
-    status = recovery.stack_status(cloudformation, deployment.environment.stack_name)
+    status = Stacks(cloudformation).status(deployment.environment.stack_name)
     return bool(status and status.endswith("_COMPLETE") and not status.startswith("ROLLBACK"))

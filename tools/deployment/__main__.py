@@ -5,6 +5,7 @@ The commands use the credentials that boto3 finds.
 
 import argparse
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -15,6 +16,7 @@ from tools.deployment.deploy import deploy
 from tools.deployment.destroy import destroy
 from tools.deployment.environments import Environment, read_environment
 from tools.deployment.preflight.command import preflight, require_no_errors
+from tools.deployment.recovery import leftovers_command
 from tools.deployment.smoke.command import smoke
 
 
@@ -22,12 +24,17 @@ def _preflight(environment: Environment) -> None:
     require_no_errors(environment, preflight(environment))
 
 
-COMMANDS: Final[dict[str, Callable[[Environment], None]]] = {
+#: A command returns its exit code, or None for 0.
+COMMANDS: Final[dict[str, Callable[[Environment], int | None]]] = {
     "preflight": _preflight,
     "deploy": deploy,
+    "leftovers": partial(leftovers_command, removes=False),
     "smoke": smoke,
     "destroy": destroy,
 }
+
+#: Verbs for messages, if a command is a noun.
+_VERBS: Final = {"leftovers": "look up the leftovers of"}
 
 
 def main() -> int:
@@ -37,17 +44,25 @@ def main() -> int:
     parser.add_argument(
         "environment", help="an environment of samconfig.toml: default, london or mumbai"
     )
+    parser.add_argument(
+        "--remove", action="store_true", help="leftovers: delete those without data"
+    )
     arguments = parser.parse_args()
+    run = COMMANDS[arguments.command]
+    if arguments.remove:
+        if arguments.command != "leftovers":
+            parser.error("--remove belongs to the command leftovers")
+        run = partial(leftovers_command, removes=True)
 
     def command() -> int:
         try:
-            COMMANDS[arguments.command](read_environment(arguments.environment))
+            return run(read_environment(arguments.environment)) or 0
         except (ClientError, BotoCoreError) as error:
+            verb = _VERBS.get(arguments.command, arguments.command)
             raise CommandError(
-                f"Can't {arguments.command} {arguments.environment}: {reason_of(error)}. Check "
-                "your credentials with `aws sts get-caller-identity`, and their permissions."
+                f"Can't {verb} {arguments.environment}: {reason_of(error)}. Check your "
+                "credentials with `aws sts get-caller-identity`, and their permissions."
             ) from error
-        return 0
 
     return exit_code(command)
 

@@ -1,30 +1,23 @@
-"""`python -m tools.deployment.recovery ENVIRONMENT`: prepare an environment for a new deployment.
+"""Prepare an environment for a new deployment.
 
-List what failed and deleted stacks left behind. With --remove, delete a stack whose creation failed
-and the leftovers without data, as `make deploy` does before it deploys.
+List what failed and deleted stacks left behind. Delete a stack whose creation failed, and the
+leftovers without data, as `make deploy` does before it deploys.
 """
 
-import argparse
 from dataclasses import dataclass, replace
-from typing import Any, Final
 
-from botocore.exceptions import BotoCoreError, ClientError, WaiterError
+from botocore.exceptions import ClientError, WaiterError
 
 from aws_emulator.errors import CommandError
-from tools.cli import exit_code, reason_of
+from tools.cli import reason_of
 from tools.deployment import leftovers
-from tools.deployment.environments import Environment, read_environment
+from tools.deployment.environments import Environment
 from tools.deployment.leftovers import ExistingResource
 from tools.deployment.preflight.account import Account
 from tools.deployment.preflight.checks import NEVER_COMPLETE
 from tools.deployment.retained_resources import Clients, DataError, RetainedResources
+from tools.deployment.stacks import POLL_S, Stacks
 from tools.deployment.templates import named_resources
-
-#: CloudFormation deletes a distribution in minutes. The waiter gives up after an hour.
-_DELETED_WITHIN_S: Final = 3600
-_POLL_S: Final = 2.0
-#: Statuses of resources that a stack no longer has.
-_GONE: Final = frozenset({"DELETE_COMPLETE", "DELETE_SKIPPED"})
 
 
 @dataclass(frozen=True)
@@ -36,7 +29,7 @@ class Recovery:
 
 
 def recover(
-    environment: Environment, clients: Clients, account: str, *, poll_s: float = _POLL_S
+    environment: Environment, clients: Clients, account: str, *, poll_s: float = POLL_S
 ) -> Recovery:
     """Delete the environment's stack if its creation failed, and find leftovers.
 
@@ -50,11 +43,11 @@ def recover(
         ClientError: A call failed.
         CommandError: The failed stack can't be deleted.
     """
-    cloudformation = clients("cloudformation", environment.region)
-    status = stack_status(cloudformation, environment.stack_name)
+    stacks = Stacks(clients("cloudformation", environment.region), poll_s)
+    status = stacks.status(environment.stack_name)
     deleted = status if status in NEVER_COMPLETE else None
     if deleted:
-        delete_stack(cloudformation, environment.stack_name, poll_s)
+        stacks.delete_failed_creation(environment.stack_name)
     return Recovery(deleted, find_leftovers(environment, clients, account))
 
 
@@ -68,35 +61,13 @@ def find_leftovers(
     """
     resources = RetainedResources(clients)
     expected = named_resources(environment.stage, environment.region, account)
-    owned = owned_resources(clients("cloudformation", environment.region), environment.stack_name)
+    stacks = Stacks(clients("cloudformation", environment.region))
+    owned = stacks.owned(environment.stack_name)
     return [
         ExistingResource(it, identifier, resources.content(it, identifier))
         for it in leftovers.without_owner(expected, owned)
         for identifier in resources.find(it)
     ]
-
-
-def owned_resources(cloudformation: Any, stack_name: str) -> set[tuple[str, str]]:
-    """Return the types and logical IDs of the resources of a stack and its nested stacks.
-
-    Raises:
-        ClientError: A call failed.
-    """
-    try:
-        pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack_name)
-        resources = [it for page in pages for it in page["StackResourceSummaries"]]
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "ValidationError":
-            raise
-        return set()
-    owned: set[tuple[str, str]] = set()
-    for resource in resources:
-        if resource["ResourceStatus"] in _GONE or not resource.get("PhysicalResourceId"):
-            continue
-        owned.add((resource["ResourceType"], resource["LogicalResourceId"]))
-        if resource["ResourceType"] == "AWS::CloudFormation::Stack":
-            owned |= owned_resources(cloudformation, resource["PhysicalResourceId"])
-    return owned
 
 
 def remove(present: list[ExistingResource], clients: Clients) -> None:
@@ -135,71 +106,13 @@ def prepare(environment: Environment, clients: Clients, account: str) -> None:
     remove(recovery.leftovers, clients)
 
 
-def stack_status(cloudformation: Any, name: str) -> str | None:
-    """Return a stack's status, or None if it does not exist.
+def leftovers_command(environment: Environment, *, removes: bool) -> int:
+    """List or remove the leftovers of an environment; return 1 if a listed one holds data.
 
     Raises:
-        ClientError: The call failed.
+        ClientError: A call failed.
+        CommandError: A leftover holds data, or the stack or a leftover can't be deleted.
     """
-    try:
-        (stack,) = cloudformation.describe_stacks(StackName=name)["Stacks"]
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "ValidationError":
-            raise
-        return None
-    return str(stack["StackStatus"])
-
-
-def delete_stack(cloudformation: Any, name: str, poll_s: float = _POLL_S) -> None:
-    """Delete a stack. Resources that can't be deleted stay, and the stack doesn't.
-
-    Raises:
-        CommandError: The stack still exists.
-    """
-    waiter = cloudformation.get_waiter("stack_delete_complete")
-    waiting = {"Delay": poll_s, "MaxAttempts": round(_DELETED_WITHIN_S / poll_s)}
-    cloudformation.delete_stack(StackName=name)
-    try:
-        waiter.wait(StackName=name, WaiterConfig=waiting)
-    except WaiterError:
-        resources = cloudformation.describe_stack_resources(StackName=name)["StackResources"]
-    else:
-        return
-    failed = [it for it in resources if it["ResourceStatus"] == "DELETE_FAILED"]
-    retained = [it["LogicalResourceId"] for it in failed]
-    cloudformation.delete_stack(StackName=name, RetainResources=retained)
-    try:
-        waiter.wait(StackName=name, WaiterConfig=waiting)
-    except WaiterError as error:
-        raise CommandError(
-            f"Can't delete the stack {name}, whose creation failed: {reason_of(error)}. Delete it "
-            "in the CloudFormation console, then repeat the command."
-        ) from error
-
-
-def main() -> int:
-    """List or remove the leftovers of an environment and return the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m tools.deployment.recovery")
-    parser.add_argument(
-        "environment", help="an environment of samconfig.toml: default, london or mumbai"
-    )
-    parser.add_argument("--remove", action="store_true", help="delete leftovers without data")
-    arguments = parser.parse_args()
-
-    def command() -> int:
-        try:
-            return _command(arguments.environment, removes=arguments.remove)
-        except (ClientError, BotoCoreError) as error:
-            raise CommandError(
-                f"Can't look up {arguments.environment}: {reason_of(error)}. Check your "
-                "credentials and their permissions."
-            ) from error
-
-    return exit_code(command)
-
-
-def _command(name: str, *, removes: bool) -> int:
-    environment = read_environment(name)
     reader = Account(environment.region)
     clients, account = reader.client, reader.caller().account
     if removes:
@@ -210,7 +123,3 @@ def _command(name: str, *, removes: bool) -> int:
         print(leftovers.describe(leftover))
     print(f"{len(present)} resources of the environment have no stack.")
     return 1 if leftovers.with_data(present) else 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -1,7 +1,7 @@
 """`make destroy` deletes a stack with its nested stacks and keeps the resources with data."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,8 +11,9 @@ from aws_emulator.endpoint import Endpoint
 from aws_emulator.errors import CommandError
 from aws_emulator.launcher import Emulator
 from aws_emulator.processes import free_port, supervise
-from tools.deployment.destroy import REASONS, KeptResource, Stacks, delete_environment
+from tools.deployment.destroy import delete_environment
 from tools.deployment.environments import Environment
+from tools.deployment.stacks import REASONS, KeptResource, Stacks
 
 pytestmark = pytest.mark.integration
 
@@ -69,7 +70,7 @@ def stacks(endpoint: Endpoint) -> Iterator[Stacks]:
     cloudformation.get_waiter("stack_create_complete").wait(
         StackName=STACK, WaiterConfig={"Delay": 1}
     )
-    yield Stacks(cloudformation, sleep=lambda _: None)
+    yield Stacks(cloudformation, poll_s=0.1)
     sqs = endpoint.client("sqs")
     for url in sqs.list_queues(QueueNamePrefix="gone-").get("QueueUrls", []):
         sqs.delete_queue(QueueUrl=url)
@@ -120,9 +121,11 @@ class FailingStacks:
 
     def __init__(self, reason: str) -> None:
         self.reason = reason
+        self.retained: list[str] = []
 
-    def delete_stack(self, **_: str) -> None:
+    def delete_stack(self, RetainResources: Sequence[str] = (), **_: str) -> None:  # noqa: N803 - boto3's name
         """Start the deletion."""
+        self.retained += RetainResources
 
     def describe_stacks(self, **_: str) -> dict[str, Any]:
         return {"Stacks": [{"StackStatus": "DELETE_FAILED"}]}
@@ -154,3 +157,23 @@ class FailingStacks:
 def test_failed_deletion_names_cause_and_next_step(reason: str, message: str) -> None:
     with pytest.raises(CommandError, match=message):
         Stacks(FailingStacks(reason)).delete("meridian-gone-us-east-1")
+
+
+def test_failed_creation_that_cannot_be_deleted_names_cause_and_next_step() -> None:
+    """The second attempt keeps the resources that the first one couldn't delete."""
+    client = FailingStacks("Access denied.")
+    expected = r"creation failed: EdgeAuthFunction: Access denied\. Delete it in the CloudFormation"
+    with pytest.raises(CommandError, match=expected):
+        Stacks(client).delete_failed_creation("meridian-gone-us-east-1")
+    assert client.retained == ["EdgeAuthFunction"]
+
+
+def test_missing_stack_owns_no_resources(endpoint: Endpoint) -> None:
+    assert Stacks(endpoint.client("cloudformation")).owned("meridian-none-us-east-1") == set()
+
+
+def test_stack_owns_the_resources_of_its_nested_stacks(stacks: Stacks) -> None:
+    owned = stacks.owned(STACK)
+    assert {name for kind, name in owned if kind == "AWS::SQS::Queue"} == {"Data", "Work"}
+    assert ("AWS::CloudFormation::Stack", "Kept") in owned
+    delete_environment(GONE, stacks, ["Kept"])
