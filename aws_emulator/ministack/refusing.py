@@ -6,8 +6,9 @@ from typing import Any
 from aws_emulator.ministack.symbols import Symbols
 
 type Request = dict[str, Any]
-#: Returns the error code and the message for a request that AWS refuses, or None.
-type Check = Callable[[Request], tuple[str, str] | None]
+#: Called with the operation's arguments, of which a request is usually the only one. Returns the
+#: error code and the message if AWS refuses it, or None.
+type Check = Callable[..., tuple[str, str] | None]
 
 
 def refuse(service: Symbols, operation: str, check: Check) -> None:
@@ -19,12 +20,12 @@ def refuse(service: Symbols, operation: str, check: Check) -> None:
         MissingSymbolError: `service` doesn't declare one of them.
     """
 
-    def wrapper(original: Callable[[Request], Any]) -> Callable[[Request], Any]:
-        def checked(request: Request) -> Any:
-            error = check(request)
+    def wrapper(original: Callable[..., Any]) -> Callable[..., Any]:
+        def checked(*arguments: Any) -> Any:
+            error = check(*arguments)
             if error is not None:
                 return service["error_response_json"](*error, 400)
-            return original(request)
+            return original(*arguments)
 
         return checked
 

@@ -92,24 +92,23 @@ def make_plan(mode: str, wanted: list[Reservation], quota: Quota) -> Plan:
     Raises:
         QuotaError: The mode is all, and Lambda would refuse a reservation.
     """
-    total = sum(it.executions for it in wanted)
     if mode == "none":
         return Plan(dict.fromkeys((it.function for it in wanted), None), "No concurrency reserved.")
     free = quota.free
     reserved: dict[str, int | None] = {}
-    for function in wanted:
-        fits = function.executions <= free
-        reserved[function.function] = function.executions if fits else None
-        free -= function.executions if fits else 0
-    missing = [name for name, executions in reserved.items() if executions is None]
-    if not missing:
+    for reservation in wanted:
+        fits = reservation.executions <= free
+        reserved[reservation.function] = reservation.executions if fits else None
+        free -= reservation.executions if fits else 0
+    total, granted = sum(it.executions for it in wanted), quota.free - free
+    if granted == total:
         return Plan(reserved, f"Reserved {total} of {quota.limit} executions.")
-    summary = (
-        f"Reserved {total - sum(it.executions for it in wanted if it.function in missing)} of "
-        f"{total} executions: Lambda's quota is {quota.limit} and {MIN_UNRESERVED_EXECUTIONS} stay "
-        f"unreserved. Without a reservation: {', '.join(missing)}. Request a higher quota "
-        "(L-B99A9384), then deploy with ReservedConcurrency=all."
+    missing = ", ".join(name for name, executions in reserved.items() if executions is None)
+    explanation = (
+        f"{granted} of {total} executions: Lambda's quota is {quota.limit} and "
+        f"{MIN_UNRESERVED_EXECUTIONS} stay unreserved. Without a reservation: {missing}. Request a "
+        "higher quota (L-B99A9384), then deploy with ReservedConcurrency=all."
     )
     if mode == "all":
-        raise QuotaError(summary.replace("Reserved ", "Lambda can reserve only ", 1))
-    return Plan(reserved, summary)
+        raise QuotaError(f"Lambda can reserve only {explanation}")
+    return Plan(reserved, f"Reserved {explanation}")

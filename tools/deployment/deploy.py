@@ -58,11 +58,8 @@ def deploy(environment: Environment, *, check: bool = True) -> None:
     stack = describe(environment.region, environment.stack_name)
     print(alarm_notice(stack.outputs["AlarmRecipient"], environment.name))
     if environment.is_home:
-        s3, bucket = (
-            boto3.client("s3", region_name=environment.region),
-            stack.outputs["PortalBucket"],
-        )
-        count = portal.upload_pages(s3, bucket, stack.write_key)
+        s3 = boto3.client("s3", region_name=environment.region)
+        count = portal.upload_pages(s3, stack.outputs["PortalBucket"], stack.write_key)
         print(f"Uploaded {count} files to https://{stack.outputs['DistributionDomainName']}/")
     print(f"Deployed {environment.name} in {time.monotonic() - started:.0f} s.")
 

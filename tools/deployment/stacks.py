@@ -68,7 +68,7 @@ class Stacks:
         try:
             (stack,) = self._client.describe_stacks(StackName=name)["Stacks"]
         except ClientError as error:
-            if _is_missing(error):
+            if is_missing(error):
                 return None
             raise
         status = str(stack["StackStatus"])
@@ -126,7 +126,7 @@ class Stacks:
         try:
             resources = self._resources(name)
         except ClientError as error:
-            if _is_missing(error):
+            if is_missing(error):
                 return set()
             raise
         owned: set[tuple[str, str]] = set()
@@ -212,7 +212,7 @@ class Stacks:
         return reasons
 
 
-def _is_missing(error: ClientError) -> bool:
+def is_missing(error: ClientError) -> bool:
     """Return whether there is no stack with the name; CloudFormation has no code for that."""
     return "does not exist" in str(error)
 

@@ -10,16 +10,15 @@ Delete when: deleting a stack with a protected table or user pool ends in DELETE
 protection"); "your user pool can't be deleted" (Amazon Cognito, "User pool deletion protection").
 """
 
-import json
-from collections.abc import Callable
 from typing import Any, Final
 
 from aws_emulator.ministack.control_api import ControlApi
+from aws_emulator.ministack.provisioning import extend
+from aws_emulator.ministack.refusing import refuse
 from aws_emulator.ministack.settings import Settings
 from aws_emulator.ministack.symbols import Symbols
 
 _TABLES: Final = ("AWS::DynamoDB::Table", "AWS::DynamoDB::GlobalTable")
-_USER_POOL: Final = "AWS::Cognito::UserPool"
 _POOL_MESSAGE: Final = (
     "The user pool cannot be deleted because deletion protection is activated. Deletion protection "
     "must be inactivated first."
@@ -28,13 +27,12 @@ _POOL_MESSAGE: Final = (
 
 def install(_settings: Settings, _control: ControlApi, _application: Any) -> None:
     """Check the protection before each deletion."""
-    handlers = Symbols("ministack.services.cloudformation.provisioners", "_RESOURCE_HANDLERS")[
-        "_RESOURCE_HANDLERS"
-    ]
     tables = Symbols("ministack.services.dynamodb", "_tables")
-    pools = Symbols("ministack.services.cognito", "_user_pools", "_delete_user_pool")
+    pools = Symbols(
+        "ministack.services.cognito", "_user_pools", "_delete_user_pool", "error_response_json"
+    )
 
-    def check_table(name: str) -> None:
+    def check_table(name: str, _properties: dict[str, Any]) -> None:
         if (tables["_tables"].get(name) or {}).get("DeletionProtectionEnabled"):
             raise ValueError(
                 f"Table {name} is protected against deletion. To delete the table, disable "
@@ -44,36 +42,15 @@ def install(_settings: Settings, _control: ControlApi, _application: Any) -> Non
     def protected(pool_id: str) -> bool:
         return (pools["_user_pools"].get(pool_id) or {}).get("DeletionProtection") == "ACTIVE"
 
-    def check_pool(pool_id: str) -> None:
+    def check_pool(pool_id: str, _properties: dict[str, Any]) -> None:
         if protected(pool_id):
             raise ValueError(_POOL_MESSAGE)
 
+    def error(request: dict[str, Any]) -> tuple[str, str] | None:
+        is_refused = protected(str(request.get("UserPoolId")))
+        return ("InvalidParameterException", _POOL_MESSAGE) if is_refused else None
+
     for resource_type in _TABLES:
-        _guard(handlers[resource_type], check_table)
-    _guard(handlers[_USER_POOL], check_pool)
-
-    def guarded(original: Callable[[dict[str, Any]], Any]) -> Callable[[dict[str, Any]], Any]:
-        def delete_user_pool(data: dict[str, Any]) -> Any:
-            if protected(str(data.get("UserPoolId"))):
-                body = {"__type": "InvalidParameterException", "message": _POOL_MESSAGE}
-                return (
-                    400,
-                    {"Content-Type": "application/x-amz-json-1.1"},
-                    json.dumps(body).encode(),
-                )
-            return original(data)
-
-        return delete_user_pool
-
-    pools.wrap("_delete_user_pool", guarded)
-
-
-def _guard(handler: dict[str, Any], check: Callable[[str], None]) -> None:
-    """Call `check` with the physical ID before the deletion."""
-    original = handler["delete"]
-
-    def delete(physical_id: str, *rest: Any) -> Any:
-        check(physical_id)
-        return original(physical_id, *rest)
-
-    handler["delete"] = delete
+        extend(resource_type, before_delete=check_table)
+    extend("AWS::Cognito::UserPool", before_delete=check_pool)
+    refuse(pools, "_delete_user_pool", error)

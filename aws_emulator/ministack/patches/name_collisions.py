@@ -10,10 +10,10 @@ Delete when: creating a stack with the name of an existing resource fails for th
 taken (CloudFormation, "Troubleshooting", and each type's "Name" property).
 """
 
-from collections.abc import Callable
 from typing import Any, Final
 
 from aws_emulator.ministack.control_api import ControlApi
+from aws_emulator.ministack.provisioning import BeforeCreate, extend
 from aws_emulator.ministack.settings import Settings
 from aws_emulator.ministack.symbols import Symbols
 
@@ -43,42 +43,29 @@ _STORES: Final[dict[str, tuple[str, str, str, str]]] = {
 
 def install(_settings: Settings, _control: ControlApi, _application: Any) -> None:
     """Look the name up in the service's store before each creation."""
-    handlers = Symbols("ministack.services.cloudformation.provisioners", "_RESOURCE_HANDLERS")[
-        "_RESOURCE_HANDLERS"
-    ]
     responses = Symbols("ministack.core.responses", "get_account_id", "get_region")
     for resource_type, (path, module, store, key) in _STORES.items():
         service = Symbols(f"ministack.services.{module}", store)
-
-        def exists(
-            name: str, service: Symbols = service, store: str = store, key: str = key
-        ) -> bool:
-            values = {
-                "name": name,
-                "region": responses["get_region"](),
-                "account": responses["get_account_id"](),
-            }
-            return key.format(**values) in service[store]
-
-        handler = handlers[resource_type]
-        handler["create"] = _refusing(handler["create"], resource_type, path.split("."), exists)
+        extend(
+            resource_type,
+            before_create=_check(resource_type, path.split("."), service, store, key, responses),
+        )
 
 
-def _refusing(
-    original: Callable[..., Any],
-    resource_type: str,
-    path: list[str],
-    exists: Callable[[str], bool],
-) -> Callable[..., Any]:
-    def create(logical_id: str, props: dict[str, Any], stack_name: str) -> Any:
+def _check(
+    resource_type: str, path: list[str], service: Symbols, store: str, key: str, responses: Symbols
+) -> BeforeCreate:
+    def check(props: dict[str, Any]) -> None:
         name: Any = props
         for part in path:
             name = name.get(part) if isinstance(name, dict) else None
-        if isinstance(name, str) and exists(name):
+        if not isinstance(name, str):
+            return
+        region, account = responses["get_region"](), responses["get_account_id"]()
+        if key.format(name=name, region=region, account=account) in service[store]:
             raise ValueError(
                 f"Resource of type '{resource_type}' with identifier '{name}' already exists. "
                 "(HandlerErrorCode: AlreadyExists)"
             )
-        return original(logical_id, props, stack_name)
 
-    return create
+    return check

@@ -12,12 +12,17 @@ AWS account has 10.
 from typing import Any, Final
 
 from aws_emulator.ministack.control_api import ControlApi, Query
+from aws_emulator.ministack.refusing import refuse
 from aws_emulator.ministack.settings import Settings
 from aws_emulator.ministack.symbols import Symbols
 
 # AWS Lambda Developer Guide, "Configuring reserved concurrency for a function".
 _MIN_UNRESERVED: Final = 100
 _DEFAULT_QUOTA: Final = 1_000
+_MESSAGE: Final = (
+    "Specified ReservedConcurrentExecutions for function decreases account's "
+    f"UnreservedConcurrentExecution below its minimum value of [{_MIN_UNRESERVED}]."
+)
 
 
 def install(_settings: Settings, control: ControlApi, _application: Any) -> None:
@@ -29,29 +34,20 @@ def install(_settings: Settings, control: ControlApi, _application: Any) -> None
     )
     service["_ACCOUNT_CONCURRENCY_CAP"] = _DEFAULT_QUOTA
 
-    def wrapper(original: Any) -> Any:
-        def checked(func_name: str, data: dict[str, Any]) -> Any:
-            functions = service["_functions"]
-            others = sum(
-                int(functions[name].get("concurrency") or 0)
-                for name in functions
-                if name != func_name
-            )
-            wanted = int(data.get("ReservedConcurrentExecutions", 0))
-            if service["_ACCOUNT_CONCURRENCY_CAP"] - others - wanted >= _MIN_UNRESERVED:
-                return original(func_name, data)
-            if wanted == 0 or func_name not in functions:
-                return original(func_name, data)
-            return service["error_response_json"](
-                "InvalidParameterValueException",
-                "Specified ReservedConcurrentExecutions for function decreases account's "
-                f"UnreservedConcurrentExecution below its minimum value of [{_MIN_UNRESERVED}].",
-                400,
-            )
+    def error(func_name: str, data: dict[str, Any]) -> tuple[str, str] | None:
+        functions = service["_functions"]
+        wanted = int(data.get("ReservedConcurrentExecutions", 0))
+        # 0 disables the function. MiniStack answers for a function that doesn't exist.
+        if wanted == 0 or func_name not in functions:
+            return None
+        others = sum(
+            int(functions[name].get("concurrency") or 0) for name in functions if name != func_name
+        )
+        if service["_ACCOUNT_CONCURRENCY_CAP"] - others - wanted >= _MIN_UNRESERVED:
+            return None
+        return "InvalidParameterValueException", _MESSAGE
 
-        return checked
-
-    service.wrap("_put_function_concurrency", wrapper)
+    refuse(service, "_put_function_concurrency", error)
 
     def set_quota(query: Query) -> dict[str, int]:
         service["_ACCOUNT_CONCURRENCY_CAP"] = int(query["limit"])

@@ -10,6 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from aws_emulator.errors import CommandError
 from tools.cli import reason_of
+from tools.deployment.stacks import is_missing
 from tools.stack import outputs_of
 
 _CONFIG: Final = Config(
@@ -140,7 +141,7 @@ class Account:
             try:
                 (stack,) = client.describe_stacks(StackName=name)["Stacks"]
             except ClientError as problem:
-                if "does not exist" in str(problem):
+                if is_missing(problem):
                     return None
                 raise
             return Stack(str(stack["StackStatus"]), outputs_of(stack))
