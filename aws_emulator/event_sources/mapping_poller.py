@@ -18,7 +18,7 @@ from aws_emulator.event_sources.streams import StartingPosition, Stream
 from aws_emulator.event_sources.target import Target
 
 #: Seconds between two ListShards calls, unless a shard has ended in between.
-LIST_SHARDS_INTERVAL_S: Final = 2.0
+LIST_SHARDS_INTERVAL_S: Final = 5.0
 
 
 class MappingPoller:

@@ -27,7 +27,7 @@ from aws_emulator.event_sources.target import LambdaTarget, Target
 
 CHECKPOINT_FILE: Final = "poller-checkpoints.json"
 #: Seconds between two ListEventSourceMappings calls.
-LIST_MAPPINGS_INTERVAL_S: Final = 0.5
+LIST_MAPPINGS_INTERVAL_S: Final = 1.0
 #: Seconds without any response after which the poller ends with EndpointDownError.
 MAX_UNREACHABLE_S: Final = 10.0
 #: Seconds between two writes of the checkpoints.

@@ -19,9 +19,12 @@ from aws_emulator.event_sources.status import ShardStatus
 from aws_emulator.event_sources.streams import StartingPosition, Stream
 from aws_emulator.event_sources.target import Target, error_type
 
-#: Seconds between two reads at the tip of the shard. "Each shard can support up to five read
-#: transactions per second" (Kinesis, service-sizes-and-limits).
+#: Seconds between two reads at the tip of a shard that returns records. "Each shard can support up
+#: to five read transactions per second" (Kinesis, service-sizes-and-limits).
 POLL_INTERVAL_S: Final = 0.2
+#: Seconds between two reads of a shard that returns no records. "Lambda polls each shard [...] at a
+#: base rate of once per second" (with-kinesis). Idle systems need little CPU then.
+IDLE_POLL_INTERVAL_S: Final = 1.0
 #: Seconds between two attempts of a failed read.
 READ_RETRY_INTERVAL_S: Final = 0.5
 #: Attempts to send a discarded batch to its destination. AWS emits DestinationDeliveryFailures and
@@ -37,6 +40,16 @@ class Completion:
     outcome: Outcome | None
     sent: bool = True
     elapsed_ms: int = 0
+
+
+def next_interval(interval: float, *, records: bool) -> float:
+    """Return the seconds to the next read of a shard after a read at the interval `interval`.
+
+    The interval doubles with each read without records, up to `IDLE_POLL_INTERVAL_S`.
+    """
+    if records:
+        return POLL_INTERVAL_S
+    return min(2 * interval, IDLE_POLL_INTERVAL_S)
 
 
 class ShardPoller(threading.Thread):
@@ -76,6 +89,7 @@ class ShardPoller(threading.Thread):
         )
         self._shard_ended = False
         self._next_read = 0.0
+        self._interval = POLL_INTERVAL_S
         self._behind_ms: int | None = None
         self._last_error: tuple[str, str] | None = None
         self._running_actions = 0
@@ -127,7 +141,8 @@ class ShardPoller(threading.Thread):
         else:
             self._processor.read(page.records, now, caught_up=page.caught_up)
             self._behind_ms = page.behind_ms
-            self._next_read = now + POLL_INTERVAL_S if page.caught_up else now
+            self._interval = next_interval(self._interval, records=bool(page.records))
+            self._next_read = now + self._interval if page.caught_up else now
         # "NextShardIterator: … If set to null, the shard has been closed and the requested iterator
         # does not return any more data." (API_GetRecords)
         if self._iterator.gone or (page and page.next is None):

@@ -99,6 +99,7 @@ class PollerEnvironment:
 def _short_intervals(monkeypatch: pytest.MonkeyPatch) -> None:
     for module, name, value in (
         (shard_poller, "POLL_INTERVAL_S", 0.01),
+        (shard_poller, "IDLE_POLL_INTERVAL_S", 0.01),
         (shard_poller, "READ_RETRY_INTERVAL_S", 0.01),
         (mapping_poller, "LIST_SHARDS_INTERVAL_S", 0.01),
         (poller_module, "LIST_MAPPINGS_INTERVAL_S", 0.01),

@@ -7,13 +7,20 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from aws_emulator.event_sources import shard_poller as shard_poller_module
 from aws_emulator.event_sources.checkpoints import Checkpoint
 from aws_emulator.event_sources.errors import ServiceError
 from aws_emulator.event_sources.json_log import JsonLog
 from aws_emulator.event_sources.responses import Outcome
-from aws_emulator.event_sources.shard_poller import ShardPoller
+from aws_emulator.event_sources.shard_poller import (
+    IDLE_POLL_INTERVAL_S,
+    POLL_INTERVAL_S,
+    ShardPoller,
+    next_interval,
+)
 from aws_emulator.event_sources.streams import StartingPosition
 from aws_emulator.simulator.samples import kinesis_records, mapping
 from aws_emulator.tests.event_sources.fakes import (
@@ -48,6 +55,7 @@ def start_poller(
 ) -> Iterator[StartPoller]:
     """Return a function that starts a poller of shard-0; stop all pollers at the end."""
     monkeypatch.setattr(shard_poller_module, "POLL_INTERVAL_S", 0.01)
+    monkeypatch.setattr(shard_poller_module, "IDLE_POLL_INTERVAL_S", 0.01)
     monkeypatch.setattr(shard_poller_module, "READ_RETRY_INTERVAL_S", 0.01)
     started = []
 
@@ -89,6 +97,20 @@ def numbers(target: FakeTarget) -> list[str]:
 
 def entries(log: io.StringIO) -> list[dict[str, Any]]:
     return [json.loads(line) for line in log.getvalue().splitlines()]
+
+
+@given(st.lists(st.booleans()))
+def test_shard_is_read_at_lambda_base_rate_when_idle_and_within_kinesis_limit(
+    reads: list[bool],
+) -> None:
+    interval = POLL_INTERVAL_S
+    for records in reads:
+        before, interval = interval, next_interval(interval, records=records)
+        assert POLL_INTERVAL_S <= interval <= IDLE_POLL_INTERVAL_S
+        assert interval == POLL_INTERVAL_S if records else interval >= before
+    for _ in range(10):
+        interval = next_interval(interval, records=False)
+    assert interval == IDLE_POLL_INTERVAL_S
 
 
 def test_closed_shard_is_delivered_and_finished(
