@@ -14,7 +14,7 @@ The client's event is stored as the bytes that it sent (`msgspec.Raw`): events a
 client keys can't collide with server keys, and readers decode only the fields that they need.
 """
 
-import hashlib
+import hmac
 import zlib
 from collections.abc import Sequence
 from typing import Final, Literal
@@ -138,13 +138,14 @@ _accepted_decoder: Final = msgspec.json.Decoder(Accepted)
 _rejected_decoder: Final = msgspec.json.Decoder(Rejected)
 
 
-def partition_key(write_key: str, visitor: str) -> str:
-    """Return the partition key of a visitor's records: 32 hexadecimal digits.
+def partition_key(salt: str, day: str, visitor: str) -> str:
+    """Return the partition key of a visitor's records of one day: 32 hexadecimal digits.
 
-    A visitor of a source always has the same key, so a batch that is sent again goes to the shard
-    of its first copy. The digest keeps identifiers out of Kinesis' metadata.
+    A batch that is sent again goes to the shard of its first copy: `day` is the date of its first
+    event, which doesn't change. Kinesis' metadata contains no identifier, and no pseudonym that
+    lasts longer than a day; only who knows `salt` can compute the key of a known visitor.
     """
-    return hashlib.sha256(f"{write_key}\0{visitor}".encode()).hexdigest()[:32]
+    return hmac.digest(salt.encode(), f"{day}\0{visitor}".encode(), "sha256").hex()[:32]
 
 
 def is_packed(data: bytes) -> bool:

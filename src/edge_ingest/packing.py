@@ -27,25 +27,34 @@ class Provenance(NamedTuple):
 def pack(redacted: Redacted, origin: Provenance, region: str, failover: bool) -> list[bytes]:
     """Return the request's records for the stream in `region`: one, unless it exceeds 1 MiB.
 
+    Denied events get a record of their own, whose header states nothing about the visitor.
     `failover` is True if `region` isn't the nearest one.
     """
-    viewer = redacted.viewer
-    header = clickstream.Header(
+    records: list[bytes] = []
+    facts = clickstream.Header(
         request_id=origin.request_id,
         received_at=times.text(origin.received_at),
-        sent_at=None if origin.sent_at is None else times.text(origin.sent_at),
         source=origin.source_id,
         stream_region=region,
         edge_region=origin.edge_region,
         failover=failover,
-        ip=redacted.ip,
-        user_agent=viewer.user_agent,
-        bot=redacted.bot,
-        country=viewer.country,
-        region=viewer.region,
-        city=viewer.city,
-        time_zone=viewer.time_zone,
-        device=viewer.device,
-        context=msgspec.Raw(redacted.context),
     )
-    return clickstream.encode(header, redacted.accepted, redacted.rejected)
+    if redacted.accepted or redacted.rejected:
+        viewer = redacted.viewer
+        header = msgspec.structs.replace(
+            facts,
+            sent_at=None if origin.sent_at is None else times.text(origin.sent_at),
+            ip=redacted.ip,
+            user_agent=viewer.user_agent,
+            bot=redacted.bot,
+            country=viewer.country,
+            region=viewer.region,
+            city=viewer.city,
+            time_zone=viewer.time_zone,
+            device=viewer.device,
+            context=msgspec.Raw(redacted.context),
+        )
+        records += clickstream.encode(header, redacted.accepted, redacted.rejected)
+    if redacted.denied:
+        records += clickstream.encode(facts, [], redacted.denied)
+    return records

@@ -99,9 +99,9 @@ class Pipeline:
         )
         redacted = redact(validated, payload, policy, request, limits.event_bytes)
         delivered = self._deliver(redacted, source, request, context, deadline)
-        return Ingested(
-            source.id, len(redacted.accepted), redacted.rejected, delivered, identity.set_cookie
-        )
+        # Without consent, the visitor's browser gets no cookie either.
+        set_cookie = None if redacted.denied else identity.set_cookie
+        return Ingested(source.id, len(redacted.accepted), redacted.refused, delivered, set_cookie)
 
     def _deliver(
         self,
@@ -111,7 +111,7 @@ class Pipeline:
         context: RequestContext,
         deadline: float,
     ) -> Delivered | None:
-        if not redacted.accepted and not redacted.rejected:
+        if not redacted.accepted and not redacted.refused:
             return None
         provenance = Provenance(
             request_id=request.request_id,
@@ -120,7 +120,9 @@ class Pipeline:
             source_id=source.id,
             edge_region=self._edge_region,
         )
-        key = clickstream.partition_key(source.write_key, redacted.visitor or request.request_id)
+        salt = f"{self._settings.salt or ''}\0{source.write_key}"
+        visitor = redacted.visitor or request.request_id
+        key = clickstream.partition_key(salt, redacted.day, visitor)
         seconds_left = deadline - self._monotonic() - _RESPONSE_S
         return self._delivery.deliver(
             partial(pack, redacted, provenance), key, min(DELIVERY_TIMEOUT_S, seconds_left)

@@ -7,12 +7,13 @@
 import hmac
 import re
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from clickstream import times
 from clickstream.event import Context, InvalidEventError, View
 from edge_ingest.cloudfront_event import Request, Viewer
 from edge_ingest.json_rewrite import rewrite
@@ -30,21 +31,27 @@ _ADDRESS_PARENTS: Final[tuple[_Path, ...]] = (
     ("traits",),
     ("context", "traits"),
 )
-# Fields that identify or locate a person; dropped if the visitor opts out of tracking.
-_IDENTIFYING: Final[tuple[_Path, ...]] = (
-    ("userId",),
-    ("previousId",),
-    ("rudderId",),
-    ("traits",),
-    ("context", "traits"),
-    ("context", "userAgent"),
-    ("context", "userAgentData"),
-    ("context", "location"),
-    ("context", "network"),
-    ("context", "device", "id"),
-    ("context", "device", "advertisingId"),
-    ("context", "device", "name"),
-    ("context", "sessionId"),
+# Fields that remain if the visitor opts out of tracking, as plain values. Every other field is
+# removed, because any key of an SDK, a plugin or a page can identify a person. A source's `keep`
+# adds paths.
+_ANONYMOUS: Final[tuple[_Path, ...]] = (
+    *((name,) for name in ("type", "event", "name", "category", "messageId", "channel")),
+    *(("context", "app", name) for name in ("name", "version", "build")),
+    *(("context", "library", name) for name in ("name", "version")),
+    *(("context", "campaign", name) for name in ("source", "medium", "name")),
+    ("context", "os", "name"),
+    ("context", "device", "type"),
+    ("context", "page", "path"),
+    ("properties", "path"),
+)
+# Times remain if they are times, and addresses of pages without user, query and fragment.
+_ANONYMOUS_TIMES: Final[tuple[_Path, ...]] = tuple(
+    (name,) for name in ("timestamp", "originalTimestamp", "sentAt")
+)
+_ANONYMOUS_URLS: Final[tuple[_Path, ...]] = tuple(
+    (*parent, name)
+    for parent in (("context", "page"), ("properties",))
+    for name in ("url", "referrer")
 )
 # Bounded quantifiers: longer runs aren't addresses, and matching stays linear in the text's size.
 _ADDRESSES: Final = (
@@ -81,9 +88,12 @@ class Policy(NamedTuple):
         r"""Return whether a rule can apply to any key in a JSON text, by a search in its bytes.
 
         Most bodies contain none of the keys, and then no event has to be parsed. A key can contain
-        escape sequences, so any `\u` counts as a match.
+        escape sequences, so any `\u` counts as a match, and any `\/` if a rule's key contains `/`
+        (RFC 8259 §7: every other character has one escape sequence besides `\u`).
         """
         if self.anonymous or (b"\\" in body and b"\\u" in body):
+            return True
+        if b"\\/" in body and any("/" in key for key in _keys(self.rules)):
             return True
         # Both address keys end alike: most bodies need only this search.
         if b'ip"' in body and any(key in body for key in _QUOTED_ADDRESS_KEYS):
@@ -91,7 +101,10 @@ class Policy(NamedTuple):
         return any(name in body for name in _quoted_keys(self.rules))
 
     def redact_object(self, event: dict[str, Any]) -> dict[str, Any]:
-        """Apply the rules, in place, to an event or to `{"context": ...}` of a batch."""
+        """Return an event, or `{"context": ...}` of a batch, as the rules permit storing it.
+
+        The function changes `event`, and returns a new object if the visitor opts out.
+        """
         for path in _ADDRESS_PARENTS:
             for parent in _find(event, path):
                 self._redact_addresses(parent)
@@ -101,9 +114,7 @@ class Policy(NamedTuple):
         for path in self.rules.hash:
             for parent, key in _targets(event, path):
                 parent[key] = _digest(self.salt or "", _as_text(parent[key]))
-        if self.anonymous:
-            self._anonymise(event)
-        return event
+        return self._anonymised(event) if self.anonymous else event
 
     def redact_event(self, text: bytes) -> bytes:
         """Apply the rules to an event's JSON text.
@@ -133,17 +144,26 @@ class Policy(NamedTuple):
         raises InvalidEventError if the visitor denied a category, or stated nothing and the source
         denies in this case.
         """
-        categories, deny_missing = self.rules.consent
-        if not categories:
+        if not self.rules.consent.categories:
             return None
 
         def check(view: View) -> None:
-            for category in categories:
-                answer = _consent(view, batch, category)
-                if answer is False or (answer is None and deny_missing):
-                    raise InvalidEventError("consent_denied", "the visitor didn't give consent")
+            if not self._permitted(view.context, batch):
+                raise InvalidEventError("consent_denied", "the visitor didn't give consent")
 
         return check
+
+    def permits_context(self, batch: Context | None) -> bool:
+        """Return whether consent permits storing the context of a batch.
+
+        Without it, events are accepted by the consent in their own context only.
+        """
+        return self._permitted(batch)
+
+    def _permitted(self, *contexts: Context | None) -> bool:
+        categories, deny_missing = self.rules.consent
+        answers = [_consent(contexts, category) for category in categories]
+        return not (False in answers or (deny_missing and None in answers))
 
     def daily_visitor_id(self, request: Request, write_key: str) -> str:
         """Return an id for a visitor without one. It changes daily and can't be reversed."""
@@ -170,14 +190,22 @@ class Policy(NamedTuple):
                 else:
                     parent[key] = redacted
 
-    def _anonymise(self, event: dict[str, Any]) -> None:
-        for path in _IDENTIFYING:
-            for parent, key in _targets(event, path):
-                del parent[key]
-        anonymous_id = event.pop("anonymousId", None)
+    def _anonymised(self, event: dict[str, Any]) -> dict[str, Any]:
+        """Return the fields that remain if the visitor opts out of tracking."""
+        remaining: dict[str, Any] = {}
+        for path in _ANONYMOUS:
+            _copy(event, remaining, path, _plain)
+        for path in _ANONYMOUS_TIMES:
+            _copy(event, remaining, path, _time)
+        for path in _ANONYMOUS_URLS:
+            _copy(event, remaining, path, _page_address)
+        for path in self.rules.keep:
+            _copy(event, remaining, path, lambda value: value)
+        anonymous_id = event.get("anonymousId")
         if anonymous_id is not None and self.salt:
             # Joins a visitor's events within a day only.
-            event["anonymousId"] = _digest(self._daily_salt, _as_text(anonymous_id))
+            remaining["anonymousId"] = _digest(self._daily_salt, _as_text(anonymous_id))
+        return remaining
 
 
 def policy_for(rules: Privacy, request: Request, salt: str | None, now: datetime) -> Policy:
@@ -216,12 +244,49 @@ def _as_text(value: object) -> str:
     return value if isinstance(value, str) else msgspec.json.encode(value).decode()
 
 
-def _quoted_keys(rules: Privacy) -> tuple[bytes, ...]:
+def _keys(rules: Privacy) -> list[str]:
     """Return one key per rule that a text must contain: the last key of its path except `*`."""
-    keys = [
+    return [
         next((key for key in reversed(path) if key != "*"), "") for path in rules.drop + rules.hash
     ]
-    return tuple(msgspec.json.encode(key) if key else b"{" for key in keys)
+
+
+def _quoted_keys(rules: Privacy) -> tuple[bytes, ...]:
+    return tuple(msgspec.json.encode(key) if key else b"{" for key in _keys(rules))
+
+
+def _copy(
+    event: dict[str, Any], remaining: dict[str, Any], path: _Path, storable: Callable[[Any], Any]
+) -> None:
+    """Copy `storable(value)` of the fields at a path to `remaining`. A None isn't copied."""
+    keys = list(event) if path[0] == "*" else [path[0]]
+    for key in keys:
+        value = event.get(key)
+        if len(path) == 1:
+            if (copy := storable(value)) is not None:
+                remaining[key] = copy
+        elif isinstance(value, dict):
+            inner = remaining.get(key, {})
+            _copy(value, inner, path[1:], storable)
+            if inner:
+                remaining[key] = inner
+
+
+def _plain(value: object) -> object:
+    return None if isinstance(value, dict | list) else value
+
+
+def _time(value: object) -> object:
+    return value if times.parse(value) is not None else None
+
+
+def _page_address(value: object) -> str | None:
+    """Return a URL without its user, query and fragment (RFC 3986 §3)."""
+    if not isinstance(value, str):
+        return None
+    scheme, mark, rest = value.partition("#")[0].partition("?")[0].rpartition("://")
+    authority, slash, path = rest.partition("/")
+    return f"{scheme}{mark}{authority.rpartition('@')[2]}{slash}{path}"
 
 
 def _find(event: object, path: _Path) -> list[dict[str, Any]]:
@@ -250,8 +315,8 @@ def _unspecified_address(match: re.Match[str]) -> str:
     return "0.0.0.0" if match["four"] else "::"  # noqa: S104 - a placeholder, not an address to bind
 
 
-def _consent(view: View, batch: Context | None, category: str) -> bool | None:
-    for context in (view.context, batch):
+def _consent(contexts: Iterable[Context | None], category: str) -> bool | None:
+    for context in contexts:
         answer = _answer(context.consent, context.consent_management, category) if context else None
         if answer is not None:
             return answer

@@ -3,6 +3,7 @@
 Input: `Validated` and the request. Output: `Redacted`; `packing` reads nothing else of the visitor.
 """
 
+from operator import attrgetter
 from typing import NamedTuple
 
 import msgspec
@@ -18,19 +19,28 @@ from edge_ingest.validation import Rejection, Validated
 
 
 class Redacted(NamedTuple):
-    """The storable parts of a request. Accepted plus rejected events are all its events.
+    """The storable parts of a request. Accepted, rejected and denied events are all its events.
 
+    `denied` events have no consent, so none of the request's facts may be stored with them.
     `context` is the batch's context as JSON. `bot` is derived before the user agent is removed.
     `visitor` isn't redacted: it goes into the hash of the partition key only, never into a record.
+    `day` is the date of the first event by its sender's clock, which a re-sent event repeats.
     """
 
     accepted: list[Accepted]
     rejected: list[Rejected]
+    denied: list[Rejected]
     context: bytes
     ip: str | None
     viewer: Viewer
     bot: bool
     visitor: str
+    day: str
+
+    @property
+    def refused(self) -> list[Rejected]:
+        """The rejected and denied events in the order of the request."""
+        return sorted(self.rejected + self.denied, key=attrgetter("i"))
 
 
 def redact(
@@ -50,18 +60,28 @@ def redact(
     if policy.applies_to(payload.body):
         accepted, views, rejections = _redact_events(validated, payload.events, policy)
         context = _redact_context(context, policy)
+    if not policy.permits_context(payload.context_view):
+        context = b"null"
     first = views[0] if views else None
     viewer = cloudfront_event.viewer_of(request)
     return Redacted(
         accepted=accepted,
         rejected=[
-            _redact_rejection(rejection, policy, max_rejected_chars) for rejection in rejections
+            _redact_rejection(rejection, policy, max_rejected_chars)
+            for rejection in rejections
+            if rejection.text is not None
+        ],
+        denied=[
+            Rejected(i=rejection.i, code=rejection.code, message=rejection.message, raw="")
+            for rejection in rejections
+            if rejection.text is None
         ],
         context=context,
         ip=policy.redact_ip(request.client_ip),
         viewer=policy.redact_viewer(viewer),
         bot=crawlers.is_bot((first.agent if first else None) or viewer.user_agent),
         visitor=first.visitor if first else "",
+        day=(accepted[0].original_timestamp or policy.day)[:10] if accepted else policy.day,
     )
 
 
@@ -93,5 +113,5 @@ def _redact_context(context: bytes, policy: Policy) -> bytes:
 
 def _redact_rejection(rejection: Rejection, policy: Policy, max_chars: int) -> Rejected:
     i, code, message, text = rejection
-    raw = "" if text is None else policy.redact_rejected(text, max_chars)
+    raw = policy.redact_rejected(text or b"", max_chars)
     return Rejected(i=i, code=code, message=message, raw=raw)

@@ -15,6 +15,7 @@ avoids because compiling one slows down the cold start. The document:
         "privacy": {
            "ip": "truncate",                      or "hash" (daily salt), "drop"
            "gpc": "anonymise", "dnt": "anonymise",    or "ignore"
+           "keep": ["properties.lesson"],         fields that anonymised events keep besides a few
            "drop": ["context.traits.email"],      dotted paths; `*` matches any key
            "hash": ["traits.phone"],
            "consent": {"categories": ["analytics"], "missing": "allow"}},    or "deny"
@@ -53,13 +54,14 @@ class Consent(NamedTuple):
 
 
 class Privacy(NamedTuple):
-    """A source's privacy rules. `drop` and `hash` are paths of keys."""
+    """A source's privacy rules. `drop`, `hash` and `keep` are paths of keys."""
 
     ip: IpRule = "truncate"
     gpc: SignalRule = "anonymise"
     dnt: SignalRule = "anonymise"
     drop: tuple[tuple[str, ...], ...] = ()
     hash: tuple[tuple[str, ...], ...] = ()
+    keep: tuple[tuple[str, ...], ...] = ()
     consent: Consent = Consent()
 
 
@@ -186,7 +188,7 @@ def _source(value: object, key: str, *, salted: bool) -> Source:
 
 
 def _privacy(value: object, key: str, *, salted: bool) -> Privacy:
-    item = _object(value, key, {"ip", "gpc", "dnt", "drop", "hash", "consent"})
+    item = _object(value, key, set(Privacy._fields))
     ip = _choice(item.get("ip", "truncate"), f"{key}.ip", ("truncate", "hash", "drop"))
     hashed = _paths(item.get("hash", []), f"{key}.hash")
     if (ip == "hash" or hashed) and not salted:
@@ -201,6 +203,7 @@ def _privacy(value: object, key: str, *, salted: bool) -> Privacy:
         dnt=cast("SignalRule", _choice(item.get("dnt", "anonymise"), f"{key}.dnt", signals)),
         drop=_paths(item.get("drop", []), f"{key}.drop"),
         hash=hashed,
+        keep=_paths(item.get("keep", []), f"{key}.keep"),
         consent=Consent(
             categories=tuple(
                 _text(category, f"{key}.consent.categories[{n}]")

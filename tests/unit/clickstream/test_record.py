@@ -183,9 +183,15 @@ def test_decode_rejects_record_that_inflates_one_byte_over_limit(over: int, code
 
 
 @given(st.text(max_size=30), st.text(max_size=30))
-def test_partition_key_is_stable_per_visitor(write_key: str, visitor: str) -> None:
-    key = clickstream.partition_key(write_key, visitor)
-    assert key == clickstream.partition_key(write_key, visitor)
+def test_partition_key_is_stable_for_a_visitor_and_day(salt: str, visitor: str) -> None:
+    key = clickstream.partition_key(salt, "2026-11-21", visitor)
+    assert key == clickstream.partition_key(salt, "2026-11-21", visitor)
     assert len(key) == 32
     assert set(key) <= set("0123456789abcdef")
-    assert key != clickstream.partition_key(write_key, visitor + "x")
+    others = {
+        clickstream.partition_key(salt, "2026-11-21", visitor + "x"),
+        clickstream.partition_key(salt, "2026-11-22", visitor),
+        clickstream.partition_key(salt + "x", "2026-11-21", visitor),
+    }
+    assert key not in others
+    assert len(others) == 3

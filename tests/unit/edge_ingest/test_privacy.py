@@ -1,6 +1,5 @@
 """Tests for `privacy` and `redaction`: canary values must not reach a record or the log."""
 
-import gzip
 import json
 from typing import Any
 
@@ -8,23 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clickstream import times
-from edge_ingest import cloudfront_event, privacy, settings
+from edge_ingest import settings
 from tests.unit.edge_ingest import harness
-
-IP, IP6 = "203.0.113.77", "2001:db8:aaaa:bbbb:cccc::77"
-NOW = times.at(harness.NOW)
-
-
-def policy_for(
-    rules: settings.Privacy = settings.Privacy(),  # noqa: B008 - immutable
-    *,
-    headers: dict[str, str] | None = None,
-    day: float = harness.NOW,
-    salt: str | None = "a salt for the tests",
-) -> privacy.Policy:
-    request = cloudfront_event.parse_request(harness.request(headers=headers))
-    return privacy.policy_for(rules, request, salt, times.at(day))
+from tests.unit.edge_ingest.canaries import IP, IP6, policy_for, stored
 
 
 @pytest.mark.parametrize(
@@ -139,14 +124,6 @@ TEXTS = [
 ]
 
 
-def stored(collector: harness.Harness) -> str:
-    """Return everything that left the function: unpacked records, partition keys and the log."""
-    records = [gzip.decompress(entry.data).decode() for _, entry in collector.streams.stored]
-    keys = [entry.partition_key for _, entry in collector.streams.stored]
-    assert records
-    return "\n".join([*records, *keys, *collector.log]).encode().decode("unicode_escape", "ignore")
-
-
 @pytest.mark.parametrize("rule", ["truncate", "hash", "drop"])
 @pytest.mark.parametrize("location", [*LOCATIONS, *TEXTS], ids=lambda p: str(p)[:70])
 def test_full_address_is_not_stored_in_any_location(
@@ -201,111 +178,38 @@ def test_dropped_and_hashed_fields_are_not_stored(fault: str | None) -> None:
     assert "/kept" in output
 
 
-@pytest.mark.parametrize("signal", [{"Sec-GPC": "1"}, {"DNT": "1"}])
-def test_opt_out_signal_removes_identifying_fields(signal: dict[str, str]) -> None:
-    event = harness.track(
-        userId="canary-user",
-        anonymousId="canary-anonymous",
-        traits={"email": "canary-email"},
-        context={
-            "ip": IP,
-            "userAgent": "canary-agent",
-            "traits": {"name": "canary-name"},
-            "device": {"id": "canary-device", "type": "ios"},
-            "page": {"path": "/kept"},
-        },
-    )
-    headers = signal | {
-        "User-Agent": "canary-agent",
-        "CloudFront-Viewer-City": "canary-city",
-        "CloudFront-Viewer-Country": "IN",
-        "Cookie": "mid=" + "0" * 32,
-    }
-    collector = harness.Harness(harness.settings_document(cookie={"enabled": True}))
-    result = collector.send(body={"batch": [event]}, headers=headers, ip=IP)
-    assert harness.header(result, "set-cookie") is None
-    output = stored(collector)
-    assert "canary" not in output
-    assert "0" * 32 not in output
-    (record,) = collector.streams.records
-    assert (record.header.country, record.header.ip) == ("IN", None)
-    (accepted,) = record.accepted
-    stored_event = json.loads(bytes(accepted.event))
-    assert stored_event["context"] == {"device": {"type": "ios"}, "page": {"path": "/kept"}}
-    assert len(stored_event["anonymousId"]) == 32
-    without = harness.settings_document()
-    del without["salt"]
-    collector = harness.Harness(without)
-    collector.send_ok(body={"batch": [event]}, headers=headers)
-    (record,) = collector.streams.records
-    assert "anonymousId" not in json.loads(bytes(record.accepted[0].event))
-
-
-@pytest.mark.parametrize("headers", [{}, {"Sec-GPC": "0"}, {"DNT": "0"}, {"DNT": "unspecified"}])
-def test_other_signal_values_are_not_an_opt_out(headers: dict[str, str]) -> None:
-    assert not policy_for(headers=headers).anonymous
-
-
-def test_source_can_ignore_opt_out_signals() -> None:
-    rules = settings.Privacy(gpc="ignore", dnt="ignore")
-    assert not policy_for(rules, headers={"Sec-GPC": "1", "DNT": "1"}).anonymous
-
-
-STATEMENTS: list[tuple[dict[str, Any], bool | None]] = [
-    ({}, None),
-    ({"consent": {"categoryPreferences": {"analytics": True}}}, True),
-    ({"consent": {"categoryPreferences": {"analytics": False}}}, False),
-    ({"consent": {"categoryPreferences": {"analytics": "yes"}}}, None),
-    ({"consent": {"categoryPreferences": {"other": False}}}, None),
-    ({"consent": []}, None),
-    ({"consentManagement": {"deniedConsentIds": ["analytics"]}}, False),
-    ({"consentManagement": {"allowedConsentIds": ["analytics"]}}, True),
-    ({"consentManagement": {"allowedConsentIds": "analytics"}}, None),
-]
-
-
-@pytest.mark.parametrize("missing", ["allow", "deny"])
-@pytest.mark.parametrize("in_batch", [False, True])
-@pytest.mark.parametrize(("context", "statement"), STATEMENTS)
-def test_event_without_consent_is_rejected_and_not_stored(
-    context: dict[str, Any], statement: bool | None, in_batch: bool, missing: str
-) -> None:
-    rules = {"consent": {"categories": ["analytics"], "missing": missing}}
-    collector = harness.Harness(harness.settings_document(privacy=rules))
-    event = harness.track(properties={"x": "canary"})
-    body = {"batch": [event], "context": context}
-    if not in_batch:
-        body = {"batch": [event | {"context": context}], "context": {"consent": {}}}
-    response = collector.send_ok(body=body)
-    allowed = statement if statement is not None else missing == "allow"
-    if allowed:
-        assert response["accepted"] == 1
-    else:
-        assert [rejected["code"] for rejected in response["rejected"]] == ["consent_denied"]
-        assert "canary" not in stored(collector)
-
-
-def test_consent_in_event_overrides_consent_in_batch() -> None:
-    collector = harness.Harness(
-        harness.settings_document(privacy={"consent": {"categories": ["a"]}})
-    )
-    no, yes = ({"consent": {"categoryPreferences": {"a": answer}}} for answer in (False, True))
-    response = collector.send_ok(
-        body={"batch": [harness.track(context=yes), harness.track()], "context": no}
-    )
-    assert (response["accepted"], [r["index"] for r in response["rejected"]]) == (1, [1])
-
-
 @pytest.mark.parametrize(
-    "fault", [{"event": None}, {"userId": "", "anonymousId": ""}, {"userId": ["unreadable"]}]
+    "text",
+    [
+        b'{"type":"page","userId":"u","traits":{"a\\/b\\/c":"canary"}}',
+        b'{"type":"page","userId":"u","traits":{"a/b\\/c":"canary"}}',
+        b'{"type":"page","userId":"u","traits":{"a/b\\u002fc":"canary"}}',
+        b'{"type":"page","userId":"u","traits":{"a/b/c":"canary"}}',
+    ],
 )
-def test_invalid_event_without_consent_is_not_stored(fault: dict[str, Any]) -> None:
-    """A bad row can be reprocessed into a good one, so it must not contain the text either."""
-    collector = harness.Harness(
-        harness.settings_document(privacy={"consent": {"categories": ["a"]}})
-    )
-    no = {"consent": {"categoryPreferences": {"a": False}}}
-    event = harness.track(properties={"x": "canary"}, context=no) | fault
-    response = collector.send_ok(body={"batch": [event]})
-    assert len(response["rejected"]) == 1
+def test_dropped_field_is_found_if_its_key_has_escape_sequences(text: bytes) -> None:
+    rules = {"drop": ["traits.a/b/c"]}
+    collector = harness.Harness(harness.settings_document(privacy=rules))
+    assert collector.send_ok(body=b'{"batch":[%s]}' % text)["accepted"] == 1
     assert "canary" not in stored(collector)
+
+
+def test_partition_key_of_a_visitor_changes_daily_and_with_the_salt() -> None:
+    def key(day: str, salt: str = "a salt for the tests") -> str:
+        collector = harness.Harness(harness.settings_document() | {"salt": salt})
+        collector.send_ok(body={"batch": [harness.track(timestamp=f"{day}T10:00:00Z")]})
+        return collector.streams.stored[0][1].partition_key
+
+    assert key("2026-11-20") == key("2026-11-20")
+    keys = {key("2026-11-20"), key("2026-11-21"), key("2026-11-20", "another salt for tests")}
+    assert len(keys) == 3
+
+
+def test_resent_batch_keeps_its_partition_key_after_midnight() -> None:
+    collector = harness.Harness()
+    body = {"batch": [harness.track(timestamp="2026-11-21T10:00:00Z")]}
+    collector.send_ok(body=body)
+    collector.clock.now += 24 * 3600
+    collector.send_ok(body=body)
+    first, second = (entry.partition_key for _, entry in collector.streams.stored)
+    assert first == second

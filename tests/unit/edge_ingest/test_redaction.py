@@ -21,7 +21,10 @@ SECRET_RULE = settings.Privacy(drop=(("properties", "secret"),))
 
 
 def redact(
-    *events: bytes | Rejection, rules: settings.Privacy = SECRET_RULE, context: bytes = b"null"
+    *events: bytes | Rejection,
+    rules: settings.Privacy = SECRET_RULE,
+    context: bytes = b"null",
+    gpc: str = "0",
 ) -> redaction.Redacted:
     """Redact events of which `bytes` are accepted; event n has the user id `u-n`."""
     accepted, views, rejected = [], [], []
@@ -36,7 +39,7 @@ def redact(
             Accepted(i=i, message_id=f"m-{i}", timestamp="", original_timestamp=None, event=raw)
         )
     request = cloudfront_event.parse_request(
-        harness.request(headers={"User-Agent": "Googlebot/2.1", "Sec-GPC": "1"})
+        harness.request(headers={"User-Agent": "Googlebot/2.1", "Sec-GPC": gpc})
     )
     policy = privacy.policy_for(rules, request, None, times.at(harness.NOW))
     payload = Payload(b",".join(texts), texts, context, None, None, None)
@@ -71,9 +74,11 @@ def test_rejections_of_validation_and_redaction_are_sorted_by_index() -> None:
     ]
 
 
-def test_rejection_without_storable_text_has_empty_raw() -> None:
-    redacted = redact(REJECTION._replace(text=None))
-    assert [event.raw for event in redacted.rejected] == [""]
+def test_rejection_without_storable_text_is_denied_and_has_empty_raw() -> None:
+    redacted = redact(REJECTION._replace(text=None), REJECTION)
+    assert [(event.i, event.raw) for event in redacted.denied] == [(0, "")]
+    assert [event.i for event in redacted.rejected] == [1]
+    assert [event.i for event in redacted.refused] == [0, 1]
 
 
 def test_visitor_is_first_accepted_event_and_empty_without_one() -> None:
@@ -82,11 +87,11 @@ def test_visitor_is_first_accepted_event_and_empty_without_one() -> None:
 
 
 def test_bot_flag_is_set_although_user_agent_is_redacted() -> None:
-    redacted = redact(REDACTABLE)
+    redacted = redact(REDACTABLE, gpc="1")
     assert redacted.viewer.user_agent is None
     assert redacted.bot is True
 
 
 def test_context_that_can_not_be_redacted_becomes_null() -> None:
     assert redact(REDACTABLE, context=NOT_REDACTABLE).context == b"null"
-    assert redact(REDACTABLE, context=b'{"ip":"203.0.113.77","x":1}').context == b'{"x":1}'
+    assert redact(REDACTABLE, context=b'{"ip":[],"x":1}').context == b'{"x":1}'
