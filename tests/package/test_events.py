@@ -108,8 +108,8 @@ def test_workflow_function_fails_transiently_if_aws_is_unreachable(case: str) ->
 @pytest.mark.parametrize(
     "component",
     [
-        *("edge_auth", "edge_ingest", "edge_settings", "reserved_concurrency", "stepfunctions"),
-        "stream_processor",
+        *("edge_auth", "edge_ingest", "edge_logs", "edge_settings", "reserved_concurrency"),
+        *("stepfunctions", "stream_processor"),
     ],
 )
 def test_component_has_sample_events(component: str) -> None:

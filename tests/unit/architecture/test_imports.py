@@ -23,6 +23,7 @@ DEPENDENCIES: dict[str, set[str]] = {
     "edge_auth": set(),
     "edge_ingest": {"msgspec"},
     "edge_settings": {"boto3", "botocore"},
+    "edge_logs": {"boto3", "botocore"},
     "stream_processor": {
         *("msgspec", "zlib_ng", "pyarrow", "aws_lambda_powertools", "boto3", "botocore"),
     },

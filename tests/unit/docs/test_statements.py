@@ -14,7 +14,14 @@ from tests.unit.stream_processor.proof.alternatives import ALTERNATIVES
 from tests.unit.stream_processor.proof.mutations import CHANGES_MUTATIONS, EVENTS_MUTATIONS
 
 MUTATIONS: Final = len(EVENTS_MUTATIONS) + len(CHANGES_MUTATIONS)
-NUMBERS: Final = {3: "three", 6: "six", 11: "eleven", 18: "eighteen", 19: "nineteen", 20: "twenty"}
+NUMBERS: Final = {
+    3: "three",
+    6: "six",
+    12: "twelve",
+    18: "eighteen",
+    19: "nineteen",
+    20: "twenty",
+}
 #: A resource that a sentence locates in a stack: "The state machine is in `stacks/x.yaml`".
 LOCATED: Final = re.compile(
     r"\b(state machine|user pool|data stream|distribution)s? (?:is|are) in `(stacks/[^`]+)`"
