@@ -1,14 +1,15 @@
-"""Calls to Lambda, Cognito, the user pool's JWKS endpoint and CloudFormation."""
+"""Calls to Lambda, Cognito, Systems Manager and the user pool's JWKS endpoint."""
 
 import functools
 import json
+import secrets
 import urllib.request
 from typing import TYPE_CHECKING, Any, Final
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from edge_settings.errors import AppClientError, PackageError, SigningKeysError
+from edge_settings.errors import AppClientError, PackageError, SecretError, SigningKeysError
 from edge_settings.resource_properties import AppClientProperties
 
 if TYPE_CHECKING:
@@ -25,6 +26,11 @@ _SECURE_PREFIXES: Final = ("https://", "http://127.0.0.1:", "http://localhost:")
 @functools.cache
 def _lambda() -> "LambdaClient":
     return boto3.client("lambda")
+
+
+@functools.cache
+def _ssm() -> Any:
+    return boto3.client("ssm")
 
 
 @functools.cache
@@ -91,6 +97,46 @@ def download_jwks(uri: str) -> dict[str, object]:
     if not isinstance(document, dict) or not document.get("keys"):
         raise SigningKeysError(f"{uri} didn't return a key set.")
     return document
+
+
+def secret(name: str, generation: str) -> str:
+    """Return the secret in the parameter `name`; create it if it has another generation.
+
+    A replaced secret is deleted first, because Parameter Store keeps earlier values of a parameter
+    that is overwritten (Systems Manager, "Working with parameter versions").
+
+    Raises:
+        SecretError: The parameter can't be read or replaced.
+    """
+    try:
+        try:
+            parameter = _ssm().get_parameter(Name=name, WithDecryption=True)["Parameter"]
+        except _ssm().exceptions.ParameterNotFound:
+            pass
+        else:
+            stored_generation, _, value = str(parameter["Value"]).partition(":")
+            if stored_generation == generation:
+                return value
+            _ssm().delete_parameter(Name=name)
+        value = secrets.token_hex(32)
+        _ssm().put_parameter(Name=name, Value=f"{generation}:{value}", Type="SecureString")
+    except (ClientError, BotoCoreError) as error:
+        raise SecretError(f"Can't read or replace the parameter {name}: {error}.") from error
+    return value
+
+
+def delete_secret(name: str) -> None:
+    """Delete the parameter of a secret, if it exists.
+
+    Raises:
+        SecretError: The parameter can't be deleted.
+    """
+    try:
+        _ssm().delete_parameter(Name=name)
+    except _ssm().exceptions.ParameterNotFound:
+        return
+    except (ClientError, BotoCoreError) as error:
+        raise SecretError(f"Can't delete the parameter {name}: {error}.") from error
 
 
 def update_app_client(client: AppClientProperties) -> None:

@@ -43,3 +43,9 @@ class SigningKeysError(EdgeSettingsError):
     """Raised when the user pool's signing keys can't be downloaded."""
 
     code = "signing_keys"
+
+
+class SecretError(EdgeSettingsError):
+    """Raised when the collector's secret can't be read, created or deleted."""
+
+    code = "secret"

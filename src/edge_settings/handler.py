@@ -38,6 +38,8 @@ def _handle(event: Mapping[str, Any]) -> dict[str, object]:
         # CloudFront removes the replicas of an edge function hours after the distribution, and a
         # version with replicas can't be deleted. An operator deletes old versions later. Types of
         # earlier templates are deleted too, so the type isn't checked.
+        if properties.get("SecretName"):
+            aws_clients.delete_secret(str(properties["SecretName"]))
         return {}
     if resource_type not in {"Custom::EdgeVersion", "Custom::AppClientSettings"}:
         raise UnknownResourceError(f"Resource type {resource_type} isn't supported.")
@@ -52,6 +54,9 @@ def _handle(event: Mapping[str, Any]) -> dict[str, object]:
         if not isinstance(uri, str):
             raise InvalidSettingsError("Settings of edge_auth: jwks_uri is missing.")
         settings = settings | {"jwks": aws_clients.download_jwks(uri)}
+    if version.secret_name:
+        salt = aws_clients.secret(version.secret_name, version.secret_generation)
+        settings = settings | {"salt": salt}
     validate_settings(version.component, settings)
     package = add_settings(aws_clients.download_package(version.built_version), settings)
     arn = aws_clients.publish(version.built_version, package)

@@ -29,6 +29,10 @@ class EdgeVersionProperties:
     #: ARN of the version that contains the package as built, `…:function:<name>:<number>`.
     built_version: str
     settings: dict[str, object]
+    #: Name of the parameter with the secret that becomes the setting `salt`. Empty: no secret.
+    secret_name: str = ""
+    #: Another value than at the last deployment replaces the secret.
+    secret_generation: str = ""
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,11 @@ def parse_edge_version(properties: Mapping[str, object]) -> EdgeVersionPropertie
     built_version = _string(properties, "BuiltVersion")
     if not built_version.rpartition(":")[2].isdigit():
         raise MissingPropertyError("BuiltVersion must be the ARN of a numbered version.")
-    return EdgeVersionProperties(component, built_version, settings)
+    secret_name = secret_generation = ""
+    if "SecretName" in properties:
+        secret_name = _string(properties, "SecretName")
+        secret_generation = _string(properties, "SecretGeneration")
+    return EdgeVersionProperties(component, built_version, settings, secret_name, secret_generation)
 
 
 def validate_settings(component: str, settings: Mapping[str, object]) -> None:

@@ -51,6 +51,15 @@ def environment(meridian: System) -> Environment:
     )
 
 
+def test_deployment_generates_the_secret_of_the_collector(target: Target) -> None:
+    parameter = target.client("ssm").get_parameter(
+        Name=f"/meridian/{target.stage}/collector-secret", WithDecryption=True
+    )["Parameter"]
+    generation, _, secret = parameter["Value"].partition(":")
+    assert (parameter["Type"], generation) == ("SecureString", "1")
+    assert len(bytes.fromhex(secret)) == 32
+
+
 def test_smoke_test_passes_on_the_running_system(
     target: Target, capsys: pytest.CaptureFixture[str]
 ) -> None:

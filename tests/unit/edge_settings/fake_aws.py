@@ -37,6 +37,9 @@ class FakeAws:
     app_clients: list[AppClientProperties] = field(default_factory=list)
     responses: list[dict[str, object]] = field(default_factory=list)
     jwks_available: bool = True
+    #: Name of a parameter -> generation and secret.
+    secrets: dict[str, tuple[str, str]] = field(default_factory=dict)
+    created_secrets: int = 0
 
     def download_package(self, version_arn: str) -> bytes:
         try:
@@ -55,6 +58,15 @@ class FakeAws:
             raise SigningKeysError(f"Can't download the signing keys from {uri}.")
         return JWKS
 
+    def secret(self, name: str, generation: str) -> str:
+        if self.secrets.get(name, ("", ""))[0] != generation:
+            self.created_secrets += 1
+            self.secrets[name] = (generation, f"{self.created_secrets:064x}")
+        return self.secrets[name][1]
+
+    def delete_secret(self, name: str) -> None:
+        self.secrets.pop(name, None)
+
     def update_app_client(self, client: AppClientProperties) -> None:
         self.app_clients.append(client)
 
@@ -69,6 +81,8 @@ def install(monkeypatch: pytest.MonkeyPatch, fake: FakeAws) -> None:
         "publish",
         "download_jwks",
         "update_app_client",
+        "secret",
+        "delete_secret",
     ):
         monkeypatch.setattr(aws_clients, name, getattr(fake, name))
     monkeypatch.setattr(handler, "send_response", fake.send_response)

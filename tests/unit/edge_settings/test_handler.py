@@ -111,6 +111,55 @@ def test_delete_succeeds_without_changes(fake: FakeAws) -> None:
     assert fake.published == []
 
 
+INGEST_SETTINGS = {
+    "schema": 1,
+    "stream": "meridian-dev-events",
+    "regions": ["us-east-1"],
+    "sources": [{"id": "portal", "write_key": "k", "privacy": {"ip": "hash", "hash": ["userId"]}}],
+}
+SECRET_NAME = "/meridian/dev/collector-secret"
+
+
+def collector_event(generation: str = "1", **event: str) -> dict[str, Any]:
+    return (
+        event_with(
+            Component="edge_ingest",
+            Settings=json.dumps(INGEST_SETTINGS),
+            SecretName=SECRET_NAME,
+            SecretGeneration=generation,
+        )
+        | event
+    )
+
+
+def test_collector_with_hash_rules_is_published_with_a_generated_secret(fake: FakeAws) -> None:
+    lambda_handler(collector_event(), None)
+    assert fake.responses[0]["Status"] == "SUCCESS", fake.responses
+    salt = settings_in(fake.published[0])["salt"]
+    assert salt == fake.secrets[SECRET_NAME][1]
+    lambda_handler(collector_event(RequestType="Update", PhysicalResourceId="x"), None)
+    assert len(fake.published) == 1
+
+
+def test_another_generation_publishes_another_secret(fake: FakeAws) -> None:
+    for generation in ("1", "2"):
+        lambda_handler(collector_event(generation), None)
+    first, second = (settings_in(package)["salt"] for package in fake.published)
+    assert first != second
+
+
+def test_deleted_collector_version_deletes_its_secret(fake: FakeAws) -> None:
+    lambda_handler(collector_event(), None)
+    lambda_handler(collector_event(RequestType="Delete", PhysicalResourceId="x"), None)
+    assert fake.responses[-1]["Status"] == "SUCCESS"
+    assert fake.secrets == {}
+
+
+def test_secret_is_in_no_response(fake: FakeAws) -> None:
+    lambda_handler(collector_event(), None)
+    assert fake.secrets[SECRET_NAME][1] not in json.dumps(fake.responses)
+
+
 def test_log_contains_no_setting_value(fake: FakeAws, capsys: pytest.CaptureFixture[str]) -> None:
     lambda_handler(event_with_settings(site_name="canary-of-the-settings"), None)
     assert fake.responses[0]["Status"] == "SUCCESS", fake.responses
@@ -166,7 +215,16 @@ def test_resource_type_of_an_earlier_template_can_be_deleted(fake: FakeAws) -> N
     request_type=st.sampled_from(["Create", "Update", "Delete"]),
     properties=st.dictionaries(
         st.sampled_from(
-            ["Component", "BuiltVersion", "Settings", "Origins", "UserPoolId", "ClientId"]
+            [
+                "Component",
+                "BuiltVersion",
+                "Settings",
+                "Origins",
+                "UserPoolId",
+                "ClientId",
+                "SecretName",
+                "SecretGeneration",
+            ]
         ),
         json_values() | st.just("edge_auth") | st.just("{}"),
     ),
