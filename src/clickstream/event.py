@@ -6,7 +6,7 @@ again when an operator reprocesses them.
 
 import re
 from datetime import datetime, timedelta
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, NamedTuple
 
 import msgspec
 
@@ -21,7 +21,12 @@ MAX_MESSAGE_ID_CHARS: Final = 99
 # No SDK nests this deep, and every reader of the lake can parse it.
 MAX_DEPTH: Final = 500
 
-type _Id = str | int | float | None
+# Rivals bound ids, too: a longer one is an error of the sender, and it would be in every row.
+MAX_ID_CHARS: Final = 512
+
+type _Id = Annotated[str, msgspec.Meta(max_length=MAX_ID_CHARS)] | int | float | None
+# PHP encodes an empty associative array as an empty list.
+type _Empty = Annotated[list[msgspec.Raw], msgspec.Meta(max_length=0)]
 
 
 class _Object(msgspec.Struct, gc=False):
@@ -43,16 +48,16 @@ class View(msgspec.Struct, rename="camel", gc=False):
     user_id: _Id = None
     anonymous_id: _Id = None
     message_id: str | None = None
-    timestamp: str | None = None
-    original_timestamp: str | None = None
+    timestamp: Any = None
+    original_timestamp: Any = None
     sent_at: Any = None
     event: str | None = None
     name: str | None = None
     group_id: _Id = None
     previous_id: _Id = None
-    context: Context | None = None
-    properties: _Object | None = None
-    traits: _Object | None = None
+    context: Context | _Empty | None = None
+    properties: _Object | _Empty | None = None
+    traits: _Object | _Empty | None = None
 
     @property
     def visitor(self) -> str:
@@ -67,8 +72,20 @@ class View(msgspec.Struct, rename="camel", gc=False):
     @property
     def agent(self) -> str | None:
         """The user agent in the event's context, which server SDKs send for their visitors."""
-        agent = self.context.user_agent if self.context else None
+        agent = self.context.user_agent if isinstance(self.context, Context) else None
         return agent[:1024] if isinstance(agent, str) and agent else None
+
+
+class EventTimes(NamedTuple):
+    """An event's time by the server's clock and by its sender's, as text.
+
+    `repair` is the code of what was wrong with the sender's times, or None: `invalid_timestamp`
+    (the event has the time of its receipt) or `invalid_sent_at` (its time isn't corrected).
+    """
+
+    timestamp: str
+    original: str | None
+    repair: str | None = None
 
 
 class InvalidEventError(Exception):
@@ -153,28 +170,31 @@ def validate_event(view: View, event_type: EventType | None) -> None:
         )
 
 
-def event_times(view: View, received_at: datetime, behind: timedelta) -> tuple[str, str | None]:
-    """Return the event's corrected time and its original time, both as text.
+def event_times(view: View, received_at: datetime, behind: timedelta) -> EventTimes:
+    """Return the event's time by the server's clock, and by its sender's.
 
-    The original time is `originalTimestamp`, else `timestamp`: Segment's SDKs send only one,
-    RudderStack's only the other. `behind` is the clock skew of the batch; the event's own `sentAt`
-    takes precedence.
-
-    Raises:
-        InvalidEventError: A time isn't ISO 8601, or exceeds the range of datetime.
+    Segment's SDKs send one time, which is corrected by the clock skew `behind` of the batch; the
+    event's own `sentAt` takes precedence. RudderStack's SDKs send `originalTimestamp`; a
+    `timestamp` beside it was given by the caller and is kept (RudderStack, "Common fields").
+    A time that can't be parsed or corrected is repaired, not refused: the event matters more.
     """
-    timestamp = view.original_timestamp or view.timestamp
-    if not timestamp:
-        return times.text(received_at), None
-    original = times.parse(timestamp)
-    if original is None:
-        raise InvalidEventError("invalid_timestamp", "the time is not ISO 8601")
+    text = view.original_timestamp or view.timestamp
+    if not text:
+        return EventTimes(times.text(received_at), None)
+    time = times.parse(text)
+    if view.original_timestamp and view.timestamp and (time_given := times.parse(view.timestamp)):
+        return EventTimes(times.text(time_given), None if time is None else times.text(time))
+    if time is None:
+        return EventTimes(times.text(received_at), None, "invalid_timestamp")
     if view.sent_at and (sender_clock := times.parse(view.sent_at)):
         behind = times.skew(received_at, sender_clock)
-    time = times.corrected(original, behind)
-    if time is None:
-        raise InvalidEventError("invalid_timestamp", "the corrected time is out of range")
-    return times.text(time), times.canonical(original, timestamp)
+    canonical = times.canonical(time, text)
+    if not times.is_plausible(time, received_at, behind):
+        return EventTimes(canonical, canonical, "invalid_sent_at")
+    corrected = times.corrected(time, behind)
+    if corrected is None:
+        return EventTimes(times.text(received_at), canonical, "invalid_timestamp")
+    return EventTimes(times.text(corrected), canonical)
 
 
 def _mistyped(error: msgspec.ValidationError) -> InvalidEventError:

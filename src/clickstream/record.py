@@ -27,8 +27,7 @@ VERSION: Final = 1
 # partition key included. The key is 32 characters; a suffix against hot keys adds a few.
 MAX_RECORD_BYTES: Final = 1024 * 1024 - 64
 
-# A request is at most 1 MiB of JSON. Escaping its text at most doubles it, and each of 2,500 events
-# adds about 300 bytes: 8 MiB is more than any request needs, and limits the memory of a reader.
+# Limits the memory of a reader. The collector divides a request that needs more.
 MAX_INFLATED_BYTES: Final = 8 * 1024 * 1024
 
 _GZIP_MAGIC: Final = b"\x1f\x8b"
@@ -90,8 +89,9 @@ class Accepted(msgspec.Struct, kw_only=True, frozen=True, gc=False, omit_default
 
     `timestamp` is the event's time by the server's clock, `original_timestamp` by the client's
     (null if it sent none), in the format of the header's times. A derived `message_id` is a hash of
-    the event, so a copy that is sent again has the same id. `message_id_source` is omitted for ids
-    that the client chose, which is the usual case.
+    the event: a copy that is sent again has the same id if the event has a time of its own.
+    `message_id_source` is omitted for ids that the client chose, which is the usual case. `repair`
+    is the code of an invalid value that the collector replaced; see `event.EventTimes`.
     """
 
     i: int
@@ -99,11 +99,15 @@ class Accepted(msgspec.Struct, kw_only=True, frozen=True, gc=False, omit_default
     message_id_source: MessageIdSource = "client"
     timestamp: str
     original_timestamp: str | None
+    repair: str | None = None
     event: msgspec.Raw
 
 
 class Rejected(msgspec.Struct, kw_only=True, frozen=True, gc=False):
-    """A rejected event: its stable `code`, a message, and the start of its text."""
+    """A rejected event: its stable `code`, a message, and its text.
+
+    Only a text that exceeds a record is cut.
+    """
 
     i: int
     code: str
@@ -161,6 +165,8 @@ def encode(
 ) -> list[bytes]:
     """Pack one request into as few records as possible of at most `limit` bytes each.
 
+    A rejected event that exceeds the limit alone is cut until it fits.
+
     Sets the header's counts, `part` and `parts`. Events must not contain a line feed
     (`msgspec.json.format(event, indent=-1)` removes them without changing the value).
 
@@ -168,10 +174,11 @@ def encode(
         RecordError: One event with the header exceeds the limit (`record_size`).
     """
     whole = _pack(header, accepted, rejected, 0, 1)
-    if len(whole) <= limit:
+    if whole is not None and len(whole) <= limit:
         return [whole]
     shares = _shares(header, accepted, rejected, limit)
-    return [_pack(header, *share, part, len(shares)) for part, share in enumerate(shares)]
+    records = [_pack(header, *share, part, len(shares)) for part, share in enumerate(shares)]
+    return [record for record in records if record is not None]
 
 
 type _Share = tuple[Sequence[Accepted], Sequence[Rejected]]
@@ -185,12 +192,17 @@ def _shares(
     Raises:
         RecordError: One event with the header exceeds the limit (`record_size`).
     """
-    # Measured with the longest `part` and `parts` (a request has at most 2,500 events), so that
+    # Measured with the longest `part` and `parts` (a request has at most 5,000 events), so that
     # the final numbers can't push a part over the limit.
-    if len(_pack(header, accepted, rejected, 9999, 9999)) <= limit:
+    measured = _pack(header, accepted, rejected, 9999, 9999)
+    if measured is not None and len(measured) <= limit:
         return [(accepted, rejected)]
     size = len(accepted) + len(rejected)
     if size <= 1:
+        if rejected and rejected[0].raw:
+            raw = rejected[0].raw
+            cut = msgspec.structs.replace(rejected[0], raw=raw[: len(raw) // 2])
+            return _shares(header, [], [cut], limit)
         raise RecordError("record_size", "one event with its header is past the record limit")
     half = size // 2
     a, r = half, max(0, half - len(accepted))
@@ -206,11 +218,14 @@ def _pack(
     rejected: Sequence[Rejected],
     part: int,
     parts: int,
-) -> bytes:
+) -> bytes | None:
+    """Return one record, or None if it would inflate to more than a reader accepts."""
     counted = msgspec.structs.replace(
         header, accepted=len(accepted), rejected=len(rejected), part=part, parts=parts
     )
     lines = _encoder.encode_lines([counted, *accepted, *rejected])
+    if len(lines) > MAX_INFLATED_BYTES:
+        return None
     # Level 1 takes a third of level 6's time and is 8 % larger. The gzip header has no time, so
     # the same request packs to the same bytes.
     return zlib.compress(lines, 1, _GZIP_WBITS)

@@ -6,6 +6,10 @@ from typing import Final
 import msgspec
 
 _encoder: Final = msgspec.json.Encoder()
+# Clocks that are set from a network differ by seconds; a day includes a wrong time zone.
+_MAX_SKEW: Final = timedelta(days=1)
+# SDKs keep events of a device without a network, for weeks.
+_MAX_QUEUED: Final = timedelta(days=60)
 _WITH_FRACTION: Final = len('"2026-11-21T12:00:00.000000Z"')
 
 
@@ -14,7 +18,8 @@ def parse(text: object) -> datetime | None:
     if not isinstance(text, str):
         return None
     try:
-        time = datetime.fromisoformat(text)
+        # RFC 3339 §5.6 permits `t` and `z` in lower case.
+        time = datetime.fromisoformat(text if text[-1:] != "z" else text.upper())
         if time.tzinfo is None:
             return time.replace(tzinfo=UTC)
         # Conversion to UTC can exceed the range of datetime.
@@ -50,6 +55,19 @@ def skew(received_at: datetime, sent_at: datetime | None) -> timedelta:
     Zero without `sentAt`: imported history keeps its times.
     """
     return timedelta(0) if sent_at is None else received_at - sent_at
+
+
+def is_plausible(original: datetime, received_at: datetime, behind: timedelta) -> bool:
+    """Return whether a clock skew can be the sender's.
+
+    A sender whose clock is years off states both times by that clock. If only `sentAt` is years
+    off, it is wrong itself: a correction by it would move the event by years.
+    """
+    if -_MAX_SKEW <= behind <= _MAX_SKEW:
+        return True
+    # The sender's clock at the time of sending, minus the event's time by the same clock.
+    queued = (received_at - original) - behind
+    return -_MAX_SKEW <= queued <= _MAX_QUEUED
 
 
 def corrected(original: datetime, behind: timedelta) -> datetime | None:

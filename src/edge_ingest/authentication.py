@@ -17,7 +17,8 @@ def authenticate(sources: Mapping[str, Source], keys: Iterable[object]) -> Sourc
     `keys` may contain any JSON values, because the payload's key is client input.
 
     Raises:
-        UnauthorizedError: `missing_write_key` or `invalid_write_key`.
+        UnauthorizedError: `missing_write_key` or `invalid_write_key`. RudderStack's mobile SDKs
+            stop only if the response contains "invalid write key".
     """
     found_key = False
     for key in keys:
@@ -25,7 +26,7 @@ def authenticate(sources: Mapping[str, Source], keys: Iterable[object]) -> Sourc
         if isinstance(key, str) and key in sources:
             return sources[key]
     if found_key:
-        raise UnauthorizedError("invalid_write_key", "no source has this write key")
+        raise UnauthorizedError("invalid_write_key", "invalid write key: no source has it")
     raise UnauthorizedError("missing_write_key", "the request has no write key")
 
 

@@ -47,8 +47,16 @@ class Payload(NamedTuple):
 
 _batch_decoder: Final = msgspec.json.Decoder(_Batch)
 _single_decoder: Final = msgspec.json.Decoder(_Single)
-_context_decoder: Final[msgspec.json.Decoder[Context | None]] = msgspec.json.Decoder(Context | None)
+_context_decoder: Final[msgspec.json.Decoder[Any]] = msgspec.json.Decoder(
+    Context | list[Any] | None
+)
 _DECODE_ERRORS: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+
+# A UTF-16 surrogate escape, alone or as a pair, or an escaped backslash, which can precede `u`.
+_SURROGATES: Final = (
+    rb"\\\\|(\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})"
+    rb"|\\u[dD][89a-fA-F][0-9a-fA-F]{2}"
+)
 
 # A JSON string or a structural character. An unterminated string matches to the end of the text.
 # Possessive quantifiers prevent backtracking.
@@ -69,6 +77,22 @@ def parse(route: Route, request: Request, query: Mapping[str, str], max_bytes: i
     return parse_batch(body) if route.kind == "batch" else parse_event(body)
 
 
+def replace_lone_surrogates(text: bytes) -> bytes:
+    r"""Return a JSON text with `\ufffd` in place of each escaped surrogate without its pair.
+
+    JavaScript's strings can end inside an emoji, and `JSON.stringify` then escapes its first half.
+    No decoder accepts it (RFC 8259 §8.2), so the alternative would be to lose the event.
+    """
+    if b"\\u" not in text:
+        return text
+
+    def repaired(match: re.Match[bytes]) -> bytes:
+        escape = match.group()
+        return escape if match[1] or escape == rb"\\" else rb"\ufffd"
+
+    return re.sub(_SURROGATES, repaired, text)
+
+
 def parse_event(body: bytes) -> Payload:
     """Parse a body that is one event.
 
@@ -81,6 +105,8 @@ def parse_event(body: bytes) -> Payload:
     except msgspec.ValidationError as error:
         raise BadRequestError("invalid_event", "the body isn't a JSON object") from error
     except _DECODE_ERRORS as error:
+        if (repaired := replace_lone_surrogates(body)) != body:
+            return parse_event(repaired)
         raise _bad_request(error) from error
     return Payload(body, _one_line([body]), b"null", None, event.sent_at, event.write_key)
 
@@ -88,7 +114,7 @@ def parse_event(body: bytes) -> Payload:
 def parse_batch(body: bytes) -> Payload:
     """Parse a body that is a batch: an object with a list of events under `batch`.
 
-    One invalid event (lone surrogate, NaN, invalid UTF-8, deep nesting) doesn't invalidate the
+    One invalid event (NaN, invalid UTF-8, deep nesting) doesn't invalidate the
     batch: if the body as a whole can't be decoded, this function splits it at the events by its
     structural characters, and only the rest must be valid JSON.
 
@@ -100,6 +126,7 @@ def parse_batch(body: bytes) -> Payload:
         document = _batch_decoder.decode(body)
         events = list(map(bytes, document.batch))
     except _DECODE_ERRORS as error:
+        body = replace_lone_surrogates(body)
         events, skeleton = _split(body)
         try:
             _check_utf8(skeleton)
@@ -110,16 +137,27 @@ def parse_batch(body: bytes) -> Payload:
             raise _bad_request(error) from error
     context = bytes(document.context)
     context_view = _decode_context(context)
+    if context_view is None:
+        context = b"null"
     if b"\n" in body:
         events, context = _one_line(events), *_one_line([context])
     return Payload(body, events, context, context_view, document.sent_at, document.write_key)
 
 
 def _decode_context(text: bytes) -> Context | None:
+    """Return the batch's context. PHP encodes an empty associative array as an empty list.
+
+    Raises:
+        BadRequestError: The context isn't an object, or nests too deeply.
+    """
     try:
-        context = _context_decoder.decode(text)
+        context: Context | list[Any] | None = _context_decoder.decode(text)
     except msgspec.ValidationError as error:
         raise BadRequestError("invalid_context", "`context` isn't an object") from error
+    if isinstance(context, list):
+        if context:
+            raise BadRequestError("invalid_context", "`context` isn't an object")
+        return None
     if too_deep(text):
         raise BadRequestError(
             "invalid_context", f"`context` has more than {MAX_DEPTH} nested levels"

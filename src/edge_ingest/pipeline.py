@@ -40,6 +40,7 @@ class Ingested(NamedTuple):
     """The outcome of one request: `accepted` plus `rejected` is the number of its events.
 
     `delivered` is None for an empty batch. `set_cookie` is the value of a `Set-Cookie` header.
+    `repaired` contains the positions and codes of accepted events with an invalid value.
     """
 
     source_id: str
@@ -47,6 +48,7 @@ class Ingested(NamedTuple):
     rejected: list[clickstream.Rejected]
     delivered: Delivered | None
     set_cookie: str | None
+    repaired: list[tuple[int, str]]
 
 
 class Pipeline:
@@ -77,10 +79,10 @@ class Pipeline:
         Raises:
             IngestError: The request fails as a whole, and no event counts as accepted.
         """
-        limits = self._settings.limits
-        payload = parse(route, request, query, limits.batch_bytes)
+        payload = parse(route, request, query, self._settings.max_body_bytes)
         source = authenticate(self._settings.sources, write_keys(request, query, payload.write_key))
-        check_batch_size(payload.events, limits)
+        limits = source.limits
+        check_batch_size(payload, limits)
         self._rate_limiter.take(source, len(payload.events))
 
         received_at = times.at(self._clock())
@@ -89,19 +91,27 @@ class Pipeline:
         context = RequestContext(
             write_key=source.write_key,
             received_at=received_at,
+            request_id=request.request_id,
             sent_at=times.parse(payload.sent_at),
             event_type=route.event_type,
-            nonce=request.request_id if route.kind == "pixel" else "",
+            salt=self._settings.salt or "",
             visitor_id=identity.id,
         )
         validated = validate(
             payload.events, context, limits, policy.consent_check(payload.context_view)
         )
-        redacted = redact(validated, payload, policy, request, limits.event_bytes)
+        redacted = redact(validated, payload, policy, request)
         delivered = self._deliver(redacted, source, request, context, deadline)
         # Without consent, the visitor's browser gets no cookie either.
         set_cookie = None if redacted.denied else identity.set_cookie
-        return Ingested(source.id, len(redacted.accepted), redacted.refused, delivered, set_cookie)
+        return Ingested(
+            source_id=source.id,
+            accepted=len(redacted.accepted),
+            rejected=redacted.refused,
+            delivered=delivered,
+            set_cookie=set_cookie,
+            repaired=[(event.i, event.repair) for event in redacted.accepted if event.repair],
+        )
 
     def _deliver(
         self,

@@ -124,17 +124,15 @@ class Policy(NamedTuple):
         """
         return rewrite(text, self.redact_object) if self.applies_to(text) else text
 
-    def redact_rejected(self, text: bytes, max_chars: int) -> str:
-        """Return the storable part of a rejected event's text, at most `max_chars` characters."""
+    def redact_rejected(self, text: bytes) -> str:
+        """Return the storable part of a rejected event's text."""
         try:
-            return rewrite(text, self._redact_if_object).decode()[:max_chars]
+            return rewrite(text, self._redact_if_object).decode()
         except InvalidEventError:
             pass  # not a JSON object, so field rules can't be applied
         if self.anonymous or self.rules.drop or self.rules.hash or b"\\u" in text:
             return _WITHHELD
-        # Search beyond the limit, so that an address across the limit still matches.
-        start = text[: max_chars + 64].decode("utf-8", "backslashreplace")
-        return re.sub(_ADDRESSES, _unspecified_address, start)[:max_chars]
+        return re.sub(_ADDRESSES, _unspecified_address, text.decode("utf-8", "backslashreplace"))
 
     def consent_check(self, batch: Context | None) -> Callable[[View], None] | None:
         """Return a function that checks an event's consent, or None if the source needs none.
@@ -148,7 +146,8 @@ class Policy(NamedTuple):
             return None
 
         def check(view: View) -> None:
-            if not self._permitted(view.context, batch):
+            context = view.context if isinstance(view.context, Context) else None
+            if not self._permitted(context, batch):
                 raise InvalidEventError("consent_denied", "the visitor didn't give consent")
 
         return check

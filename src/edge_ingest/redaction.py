@@ -48,12 +48,10 @@ def redact(
     payload: Payload,
     policy: Policy,
     request: Request,
-    max_rejected_chars: int,
 ) -> Redacted:
     """Return the request's data as the source's policy permits storing it.
 
     An accepted event that the policy can't be applied to becomes a rejected one.
-    `max_rejected_chars` bounds the stored text of each rejected event.
     """
     accepted, views, rejections = validated
     context = payload.context
@@ -67,7 +65,7 @@ def redact(
     return Redacted(
         accepted=accepted,
         rejected=[
-            _redact_rejection(rejection, policy, max_rejected_chars)
+            _redact_rejection(rejection, policy)
             for rejection in rejections
             if rejection.text is not None
         ],
@@ -111,7 +109,7 @@ def _redact_context(context: bytes, policy: Policy) -> bytes:
     return b"null" if raw_context is None else bytes(raw_context)
 
 
-def _redact_rejection(rejection: Rejection, policy: Policy, max_chars: int) -> Rejected:
+def _redact_rejection(rejection: Rejection, policy: Policy) -> Rejected:
     i, code, message, text = rejection
-    raw = policy.redact_rejected(text or b"", max_chars)
+    raw = policy.redact_rejected(text or b"")
     return Rejected(i=i, code=code, message=message, raw=raw)

@@ -49,11 +49,24 @@ def _decode_base64(body: dict[str, Any]) -> bytes:
 
 
 def _decompress(data: bytes, max_bytes: int) -> bytes:
-    decompressor = zlib.decompressobj(_GZIP_WBITS)
-    try:
-        decompressed = decompressor.decompress(data, max_bytes + 1)
-    except zlib.error as error:
-        raise BadRequestError("invalid_gzip", "the body isn't valid gzip data") from error
-    if len(decompressed) <= max_bytes and (not decompressor.eof or decompressor.unused_data):
-        raise BadRequestError("invalid_gzip", "the body isn't exactly one gzip member")
-    return decompressed
+    """Return the concatenated members of gzip data, up to one byte more than `max_bytes`.
+
+    RFC 1952 §2.2: "A gzip file consists of a series of "members"".
+
+    Raises:
+        BadRequestError: A member is invalid or truncated.
+    """
+    parts: list[bytes] = []
+    left = max_bytes + 1
+    while data and left > 0:
+        decompressor = zlib.decompressobj(_GZIP_WBITS)
+        try:
+            part = decompressor.decompress(data, left)
+        except zlib.error as error:
+            raise BadRequestError("invalid_gzip", "the body isn't valid gzip data") from error
+        parts.append(part)
+        left -= len(part)
+        if left > 0 and not decompressor.eof:
+            raise BadRequestError("invalid_gzip", "the body's gzip data is truncated")
+        data = decompressor.unused_data
+    return parts[0] if len(parts) == 1 else b"".join(parts)

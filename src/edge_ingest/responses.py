@@ -38,13 +38,13 @@ _HEADER_NAMES: Final = r"[A-Za-z0-9!#$%&'*+.^_`|~, \t-]{1,2048}"
 
 
 def ingest_response(ingested: Ingested, request: Request, kind: str) -> Response:
-    """Return the 200 response that lists the rejected events; a pixel gets the GIF."""
+    """Return the 200 response that lists rejected and repaired events; a pixel gets the GIF."""
     headers = _cors_headers(request)
     if ingested.set_cookie:
         headers["set-cookie"] = ingested.set_cookie
     if kind == "pixel":
         return _pixel_response(200, headers)
-    document = {
+    document: dict[str, object] = {
         "success": True,
         "accepted": ingested.accepted,
         "rejected": [
@@ -52,6 +52,8 @@ def ingest_response(ingested: Ingested, request: Request, kind: str) -> Response
             for rejected in ingested.rejected
         ],
     }
+    if ingested.repaired:
+        document["repaired"] = [{"index": i, "code": code} for i, code in ingested.repaired]
     return _json_response(200, document, headers)
 
 

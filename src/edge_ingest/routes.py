@@ -40,6 +40,8 @@ _ROUTES: Final[dict[str, Route]] = {
     },
     "/sourceConfig": Route("source_config", _GET),
 }
+#: Every path of the table. The distribution's cache behaviors and the web ACL must match them.
+PATHS: Final = tuple(_ROUTES)
 _PROJECTS_PREFIX: Final = "/v1/projects/"
 _SETTINGS_SUFFIX: Final = "/settings"
 

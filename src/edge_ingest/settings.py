@@ -20,9 +20,10 @@ avoids because compiling one slows down the cold start. The document:
            "hash": ["traits.phone"],
            "consent": {"categories": ["analytics"], "missing": "allow"}},    or "deny"
         "rate_limit": {"events_per_second": 100, "burst": 500},    optional, per environment
+        "limits": {"event_bytes": 65536, "batch_bytes": 4194304, "batch_events": 2500},
         "cookie": {"enabled": false, "name": "mid", "days": 365, "same_site": "Lax"}}],
      "salt": "…",                                 at least 16 characters; required for "hash"
-     "limits": {"event_bytes": 32768, "batch_bytes": 512000, "batch_events": 2500},
+     "limits": {…},                               of sources without a limit of their own
      "log_sample": 0.01}                          share of successful requests in the log
 
 Unknown keys are errors: with a typing error in a privacy rule, the rule would have no effect.
@@ -80,6 +81,19 @@ class Cookie(NamedTuple):
     same_site: str = "Lax"
 
 
+class Limits(NamedTuple):
+    """Request limits of a source. `batch_bytes` applies to the decompressed body.
+
+    Segment's API accepts 32 KB an event and 500 KB a batch; RudderStack's SDKs send 64 KB and, in
+    browsers, 512 KB. CloudFront passes at most 1 MB of a body to the function. JSON compresses to a
+    fourth at least, and four times 1 MB fits into the function's 128 MB with all its copies.
+    """
+
+    event_bytes: int = 64 * 1024
+    batch_bytes: int = 4 * 1024 * 1024
+    batch_events: int = 2500
+
+
 class Source(NamedTuple):
     """A sender of events, such as a website. `cookie` and `rate_limit` are None if disabled."""
 
@@ -88,24 +102,17 @@ class Source(NamedTuple):
     privacy: Privacy = Privacy()
     rate_limit: RateLimit | None = None
     cookie: Cookie | None = None
-
-
-class Limits(NamedTuple):
-    """Request limits. The defaults are the limits of the Segment HTTP API."""
-
-    event_bytes: int = 32 * 1024
-    batch_bytes: int = 500 * 1024
-    batch_events: int = 2500
+    limits: Limits = Limits()
 
 
 class Settings(NamedTuple):
-    """A deployment's validated settings."""
+    """A deployment's validated settings. `max_body_bytes` is the largest of the sources'."""
 
     stream: str
     regions: tuple[str, ...]
     sources: dict[str, Source]  # by write key
     salt: str | None = None
-    limits: Limits = Limits()
+    max_body_bytes: int = Limits().batch_bytes
     log_sample: float = 0.01
 
 
@@ -145,20 +152,22 @@ def parse(document: object) -> Settings:
     if salt is not None and (not isinstance(salt, str) or len(salt) < 16):
         raise SettingsError("salt", "must be a string of at least 16 characters")
     sample = _number(top.get("log_sample", 0.01), "log_sample", 0, 1)
+    limits = _limits(top.get("limits", {}), "limits", Limits())
+    sources = _sources(top.get("sources"), limits, salted=salt is not None)
     return Settings(
         stream=_text(top.get("stream"), "stream", _NAME),
         regions=regions,
-        sources=_sources(top.get("sources"), salted=salt is not None),
+        sources=sources,
         salt=salt,
-        limits=_limits(top.get("limits", {})),
+        max_body_bytes=max(source.limits.batch_bytes for source in sources.values()),
         log_sample=sample,
     )
 
 
-def _sources(value: object, *, salted: bool) -> dict[str, Source]:
+def _sources(value: object, limits: Limits, *, salted: bool) -> dict[str, Source]:
     sources: dict[str, Source] = {}
     for n, item in enumerate(_list(value, "sources", min_items=1)):
-        source = _source(item, f"sources[{n}]", salted=salted)
+        source = _source(item, f"sources[{n}]", limits, salted=salted)
         if source.write_key in sources:
             raise SettingsError(f"sources[{n}].write_key", "must be unique among the sources")
         if source.id in {other.id for other in sources.values()}:
@@ -167,8 +176,8 @@ def _sources(value: object, *, salted: bool) -> dict[str, Source]:
     return sources
 
 
-def _source(value: object, key: str, *, salted: bool) -> Source:
-    item = _object(value, key, {"id", "write_key", "privacy", "rate_limit", "cookie"})
+def _source(value: object, key: str, limits: Limits, *, salted: bool) -> Source:
+    item = _object(value, key, set(Source._fields))
     rate: RateLimit | None = None
     if item.get("rate_limit") is not None:
         where = f"{key}.rate_limit"
@@ -184,6 +193,7 @@ def _source(value: object, key: str, *, salted: bool) -> Source:
         privacy=_privacy(item.get("privacy", {}), f"{key}.privacy", salted=salted),
         rate_limit=rate,
         cookie=_cookie(item.get("cookie", {}), f"{key}.cookie"),
+        limits=_limits(item.get("limits", {}), f"{key}.limits", limits),
     )
 
 
@@ -228,15 +238,15 @@ def _cookie(value: object, key: str) -> Cookie | None:
     return cookie if enabled else None
 
 
-def _limits(value: object) -> Limits:
-    item = _object(value, "limits", set(Limits._fields))
+def _limits(value: object, key: str, defaults: Limits) -> Limits:
+    item = _object(value, key, set(Limits._fields))
     # Lambda@Edge quotas: CloudFront truncates the body of an origin request at 1 MB. A generated
     # response can have 1 MB, which is enough to list 5,000 rejected events.
-    maximums = {"event_bytes": 256 * 1024, "batch_bytes": 1024 * 1024, "batch_events": 5000}
+    maximums = {"event_bytes": 256 * 1024, "batch_bytes": 4 * 1024 * 1024, "batch_events": 5000}
     return Limits(
         **{
-            name: int(_number(item.get(name, default), f"limits.{name}", 1, maximums[name]))
-            for name, default in zip(Limits._fields, Limits(), strict=True)
+            name: int(_number(item.get(name, default), f"{key}.{name}", 1, maximums[name]))
+            for name, default in zip(Limits._fields, defaults, strict=True)
         }
     )
 

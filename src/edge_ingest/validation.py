@@ -8,7 +8,7 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -16,21 +16,24 @@ from clickstream import Accepted, times
 from clickstream.event import EventType, InvalidEventError, View, event_times, read, validate_event
 from edge_ingest.errors import ContentTooLargeError
 from edge_ingest.json_rewrite import rewrite, set_type
+from edge_ingest.parsing import Payload
 from edge_ingest.settings import Limits
 
 
 class RequestContext(NamedTuple):
     """Values of the request that apply to each of its events.
 
-    `event_type` is the type in the path, if any. `nonce` makes derived message ids unique to the
-    request. `visitor_id` is the `anonymousId` for events that have no user or anonymous id.
+    `event_type` is the type in the path, if any. `request_id` makes derived message ids unique if
+    nothing shows whether an event is sent again. `salt` keys them. `visitor_id` is the
+    `anonymousId` for events that have no user or anonymous id.
     """
 
     write_key: str
     received_at: datetime
+    request_id: str
     sent_at: datetime | None = None
     event_type: EventType | None = None
-    nonce: str = ""
+    salt: str = ""
     visitor_id: str | None = None
 
 
@@ -54,15 +57,22 @@ class Validated(NamedTuple):
     rejected: list[Rejection]
 
 
-def check_batch_size(events: Sequence[bytes], limits: Limits) -> None:
-    """Check the number of events in a request.
+def check_batch_size(payload: Payload, limits: Limits) -> None:
+    """Check the size of a request, its number of events, and the size of the batch's context.
 
     Raises:
-        ContentTooLargeError: The batch exceeds `limits.batch_events`.
+        ContentTooLargeError: The request exceeds a limit of its source.
     """
-    if len(events) > limits.batch_events:
+    if len(payload.body) > limits.batch_bytes:
+        raise ContentTooLargeError("body_too_large", f"the body exceeds {limits.batch_bytes} bytes")
+    if len(payload.events) > limits.batch_events:
         raise ContentTooLargeError(
             "too_many_events", f"the batch exceeds {limits.batch_events} events"
+        )
+    # Every record of the request repeats the context, and must fit into one with it.
+    if len(payload.context) > limits.event_bytes:
+        raise ContentTooLargeError(
+            "context_too_large", f"the batch's context exceeds {limits.event_bytes} bytes"
         )
 
 
@@ -79,10 +89,10 @@ def validate(
     accepted: list[Accepted] = []
     views: list[View] = []
     rejected: list[Rejection] = []
-    derived = _DerivedMessageIds(context.write_key, context.nonce)
+    derived = _DerivedMessageIds(context)
     clock_skew = times.skew(context.received_at, context.sent_at)
-    # A batch can have 2,500 events, so attribute lookups stay outside the loop.
-    _, received_at, _, event_type, _, visitor_id = context
+    # A batch can have 5,000 events, so attribute lookups stay outside the loop.
+    _, received_at, _, _, event_type, _, visitor_id = context
     max_bytes = limits.event_bytes
     for i, text in enumerate(events):
         storable = check_consent is None
@@ -95,10 +105,12 @@ def validate(
             if visitor_id and not view.identified:
                 event = _set_anonymous_id(text, view, visitor_id)
             validate_event(view, event_type)
-            timestamp, original = event_times(view, received_at, clock_skew)
+            timestamp, original, repair = event_times(view, received_at, clock_skew)
             if event_type is not None and view.type != event_type:
                 event = set_type(event, view, event_type)
-            message_id = view.message_id or derived.message_id(text)
+            if [] in (view.context, view.properties, view.traits):
+                event = rewrite(event, _with_objects)
+            message_id = view.message_id or derived.message_id(view, text)
         except InvalidEventError as error:
             rejected.append(Rejection(i, error.code, str(error), text if storable else None))
             continue
@@ -110,6 +122,7 @@ def validate(
                 message_id_source="client" if view.message_id else "derived",
                 timestamp=timestamp,
                 original_timestamp=original,
+                repair=repair,
                 event=msgspec.Raw(event),
             )
         )
@@ -121,22 +134,34 @@ def _set_anonymous_id(text: bytes, view: View, visitor_id: str) -> bytes:
     return rewrite(text, lambda event: {**event, "anonymousId": visitor_id})
 
 
+def _with_objects(event: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: {} if value == [] and name in ("context", "properties", "traits") else value
+        for name, value in event.items()
+    }
+
+
 class _DerivedMessageIds:
     """Derive message ids from event content, so that a resent event has the same id.
 
-    Equal events in one request get different ids: a counter is part of the hash. `sentAt` isn't
-    part of it, because SDKs change it for each attempt.
+    Two equal events without a time can be two visits, so their ids differ between requests. Equal
+    events in one request get different ids: a counter is part of the hash. `sentAt` isn't part of
+    it, because SDKs change it for each attempt.
     """
 
-    def __init__(self, write_key: str, nonce: str) -> None:
-        self._prefix = f"{write_key}\0{nonce}\0"
+    def __init__(self, context: RequestContext) -> None:
+        self._prefix = f"{context.salt}\0{context.write_key}\0"
+        self._request_id = context.request_id
         self._counts: dict[str, int] = {}
 
-    def message_id(self, text: bytes) -> str:
+    def message_id(self, view: View, text: bytes) -> str:
+        timed = view.original_timestamp or view.timestamp
+        request_id = "" if timed else self._request_id
         event = json.loads(text, parse_float=str, parse_int=str)
         event.pop("sentAt", None)
         event.pop("messageId", None)
         canonical = json.dumps(event, sort_keys=True, separators=(",", ":"))
         count = self._counts[canonical] = self._counts.get(canonical, 0) + 1
-        digest = hashlib.sha256(f"{self._prefix}{count}\0{canonical}".encode())
+        key = f"{self._prefix}{request_id}\0{count}\0{canonical}"
+        digest = hashlib.sha256(key.encode("utf-8", "surrogatepass"))
         return f"derived-{digest.hexdigest()[:32]}"

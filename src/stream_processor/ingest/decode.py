@@ -101,7 +101,8 @@ def together(records: Iterable[tuple[memoryview | bytes, int]]) -> DecodedRows |
     ids = [line.message_id for line in lines]
     timestamps = [line.timestamp for line in lines]
     originals = [line.original_timestamp for line in lines]
-    return DecodedRows(ids, timestamps, originals, events, [*raws], {}, joined)
+    repairs = {row: line.repair for row, line in enumerate(lines) if line.repair is not None}
+    return DecodedRows(ids, timestamps, originals, events, [*raws], {}, joined, repairs)
 
 
 def line(text: bytes) -> tuple[AcceptedLine, Event, bytes] | BadRow:
@@ -115,7 +116,9 @@ def line(text: bytes) -> tuple[AcceptedLine, Event, bytes] | BadRow:
         event = event_schema.event(raw)
     except EventError as error:
         return BadRow(error.code, str(error), raw)
-    fields = AcceptedLine(whole.message_id, whole.timestamp, whole.original_timestamp, whole.event)
+    fields = AcceptedLine(
+        whole.message_id, whole.timestamp, whole.original_timestamp, whole.event, whole.repair
+    )
     return fields, event, raw
 
 

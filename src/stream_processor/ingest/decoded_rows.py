@@ -1,7 +1,7 @@
 """Decoded rows as columns: one list per field of a row."""
 
 from array import array
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Final, cast
 
@@ -27,13 +27,15 @@ class AcceptedLine(msgspec.Struct, frozen=True, gc=False):
     timestamp: str | None
     original_timestamp: str | None
     event: msgspec.Raw
+    repair: str | None = None
 
 
 @dataclass(slots=True)
 class DecodedRows:
     """Rows in order, one list per field. A bad row has placeholders and an entry in `bad`.
 
-    `joined` is the concatenation of all texts, if they were decoded together.
+    `joined` is the concatenation of all texts, if they were decoded together. `repairs` are the
+    codes of values that the collector replaced, by row.
     """
 
     ids: list[str]
@@ -43,6 +45,7 @@ class DecodedRows:
     texts: list[bytes | None]
     bad: dict[int, BadRow]
     joined: bytes | None = None
+    repairs: dict[int, str] = field(default_factory=dict)
 
     @classmethod
     def none(cls) -> "DecodedRows":
@@ -56,6 +59,8 @@ class DecodedRows:
         """Append one row."""
         if isinstance(row, BadRow):
             self.bad[len(self)] = row
+        elif row[0].repair is not None:
+            self.repairs[len(self)] = row[0].repair
         line, event, text = (NO_LINE, NO_EVENT, None) if isinstance(row, BadRow) else row
         self.ids.append(line.message_id)
         self.timestamps.append(line.timestamp)
@@ -72,6 +77,7 @@ class DecodedRows:
         self.originals += other.originals
         self.events += other.events
         self.texts += other.texts
+        self.repairs |= {start + row: code for row, code in other.repairs.items()}
         self.bad |= {start + row: bad for row, bad in other.bad.items()}
         self.joined = None
 

@@ -43,11 +43,10 @@ def _accepted(
     """Decode the event as the collector would have accepted it when it arrived."""
     received = datetime.fromtimestamp(head.arrived_ms / 1000, UTC)
     try:
-        # The collector truncates events that are too large, so they aren't valid JSON.
         view = schema.read(text, len(text))
         schema.validate_event(view, None)
         behind = times.skew(received, times.parse(head.sent_at))
-        timestamp, original = schema.event_times(view, received, behind)
+        timestamp, original, repair = schema.event_times(view, received, behind)
     except schema.InvalidEventError as refusal:
         return BadRow(refusal.code, str(refusal), text)
     decoded = decode.plain_event(text, record_name)
@@ -55,7 +54,9 @@ def _accepted(
         return decoded
     line, fields, _ = decoded
     return (
-        msgspec.structs.replace(line, timestamp=timestamp, original_timestamp=original),
+        msgspec.structs.replace(
+            line, timestamp=timestamp, original_timestamp=original, repair=repair
+        ),
         fields,
         text,
     )

@@ -26,6 +26,8 @@ from stream_processor.rows.record_columns import NO_HEADER, as_array, minute_of
 from stream_processor.rows.timestamps import instants
 
 _GOOD: Final = pa.scalar(GOOD)
+#: The reason of a good row with a reason code.
+_REPAIRED: Final = "the collector replaced or ignored an invalid value of the event"
 
 
 class Span(NamedTuple):
@@ -132,11 +134,13 @@ class EventChunk:
         """Return the rows as a record batch with `SCHEMA`."""
         events, contexts = self.rows.events, self.contexts
         bad = self.rows.bad
+        repaired = {row: (code, _REPAIRED) for row, code in self.rows.repairs.items()}
         reasons = {row: (one.code, one.reason) for row, one in bad.items()} | self.duplicate
+        stated = repaired | reasons
         values: dict[str, Sequence[object] | pa.Array | None] = {
             "verdict": self._verdicts() if reasons else pa.repeat(_GOOD, len(self)),
-            "reason_code": self._sparse({row: why[0] for row, why in reasons.items()}),
-            "reason": self._sparse({row: why[1] for row, why in reasons.items()}),
+            "reason_code": self._sparse({row: why[0] for row, why in stated.items()}),
+            "reason": self._sparse({row: why[1] for row, why in stated.items()}),
             "message_id": [message_id or None for message_id in self.rows.ids],
             "type": [event.type or None for event in events],
             "event": [event.event for event in events],

@@ -56,14 +56,68 @@ def test_status_table_has_every_error() -> None:
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress])
 @pytest.mark.parametrize(("over", "status"), [(0, "200"), (1, "413")])
-def test_batch_over_500_kb_is_too_large(
+def test_batch_over_the_limit_of_its_source_is_too_large(
     pack: Callable[[bytes], bytes], over: int, status: str
 ) -> None:
     texts = [json.dumps(harness.track(p="x" * 30_000)).encode() for _ in range(16)]
     body = b'{"batch":[' + b",".join(texts) + b"]"
     body += b" " * (500 * 1024 + over - len(body) - 1) + b"}"
     assert len(body) == 500 * 1024 + over
-    assert harness.Harness().send(body=pack(body))["status"] == status
+    document = harness.settings_document(limits={"batch_bytes": 500 * 1024})
+    document["sources"].append({"id": "other", "write_key": "other"})
+    assert harness.Harness(document).send(body=pack(body))["status"] == status
+    assert harness.Harness(document).send(body=pack(body), key="other")["status"] == "200"
+
+
+@pytest.mark.parametrize(("over", "status"), [(0, "200"), (1, "413")])
+def test_body_over_4_mib_is_too_large(over: int, status: str) -> None:
+    text = json.dumps(harness.track(p="x" * 60_000)).encode()
+    body = b'{"batch":[' + b",".join([text] * 69) + b"]"
+    body += b" " * (4 * 1024 * 1024 + over - len(body) - 1) + b"}"
+    result = harness.Harness().send(body=gzip.compress(body))
+    assert result["status"] == status
+    if status == "200":
+        assert json.loads(result["body"])["accepted"] == 69
+
+
+def test_batch_of_rudderstack_browser_sdk_is_accepted() -> None:
+    """Its queue sends up to 512 KiB; 63 events of 8 KB are a little more with the envelope."""
+    texts = [json.dumps(harness.track(messageId=f"m-{n}", p="x" * 8_300)) for n in range(63)]
+    body = '{"batch":[' + ",".join(texts) + '],"sentAt":"2026-11-21T12:00:00.000Z"}'
+    assert len(body) > 512 * 1024
+    assert harness.Harness().send_ok(body=body)["accepted"] == 63
+
+
+@pytest.mark.parametrize(("over", "status"), [(0, "200"), (1, "413")])
+def test_context_of_batch_over_the_limit_of_an_event_is_too_large(over: int, status: str) -> None:
+    context = b'{"x":"' + b"x" * (65_536 + over - 8) + b'"}'
+    body = b'{"context":%s,"batch":[{"type":"page","userId":"u"}]}' % context
+    assert harness.Harness().send(body=body)["status"] == status
+
+
+@pytest.mark.parametrize("filler", [b"x", b'\\"', b"\x01", b"\xff", "é".encode()])
+def test_largest_rejected_event_is_kept_whole_or_as_far_as_a_record_permits(filler: bytes) -> None:
+    size = 4 * 1024 * 1024 - 40
+    event = b'{"type":"page","x":"' + filler * ((size - 30) // len(filler)) + b'"}'
+    collector = harness.Harness()
+    response = collector.send_ok(body=gzip.compress(b'{"batch":[%s]}' % event, 1))
+    assert len(response["rejected"]) == 1
+    ((rejected,),) = (record.rejected for record in collector.streams.records)
+    assert rejected.raw
+    if filler in (b"x", "é".encode()):
+        assert rejected.raw.encode() == event
+
+
+def test_incompressible_rejected_event_does_not_fail_the_request() -> None:
+    noise = base64.b85encode(random.Random(2).randbytes(900_000)).replace(b"\\", b"/")
+    event = b'{"type":"page","x":"' + noise.replace(b'"', b"'") + b'"}'
+    body = gzip.compress(b'{"batch":[%s]}' % event)
+    assert len(body) < 1_000_000
+    collector = harness.Harness()
+    assert len(collector.send_ok(body=body)["rejected"]) == 1
+    ((rejected,),) = (record.rejected for record in collector.streams.records)
+    assert rejected.raw
+    assert event.startswith(rejected.raw.encode())
 
 
 @pytest.mark.parametrize(("count", "status"), [(2500, "200"), (2501, "413")])
@@ -88,17 +142,16 @@ def test_response_with_5000_rejections_fits_the_quota() -> None:
 
 
 def test_request_over_1_mib_packed_is_split_into_records() -> None:
-    document = harness.settings_document() | {"limits": {"batch_bytes": 1024 * 1024}}
-    collector = harness.Harness(document)
+    collector = harness.Harness()
     generator = random.Random(1)  # random text, because it does not compress
     texts = []
-    for n in range(34):
+    for n in range(44):
         noise = (
             base64.b85encode(generator.randbytes(24_000)).replace(b'"', b"'").replace(b"\\", b"/")
         )
         texts.append(b'{"type":"page","userId":"u","messageId":"%d","p":"%s"}' % (n, noise))
     body = b'{"batch":[' + b",".join(texts) + b"]}"
-    assert len(body) < 1024 * 1024
     response = collector.send_ok(body=body)
-    assert response["accepted"] == 34
+    assert response["accepted"] == 44
+    assert len(collector.streams.records) == 2
     assert [bytes(a.event) for r in collector.streams.records for a in r.accepted] == texts

@@ -43,9 +43,7 @@ def redact(
     )
     policy = privacy.policy_for(rules, request, None, times.at(harness.NOW))
     payload = Payload(b",".join(texts), texts, context, None, None, None)
-    return redaction.redact(
-        Validated(accepted, views, rejected), payload, policy, request, max_rejected_chars=100
-    )
+    return redaction.redact(Validated(accepted, views, rejected), payload, policy, request)
 
 
 REJECTION = Rejection(0, "invalid_event", "the event isn't an object", b"7")

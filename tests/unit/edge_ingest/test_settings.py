@@ -24,8 +24,9 @@ def test_omitted_settings_have_documented_defaults() -> None:
             "sources": [{"id": "portal", "write_key": "k"}],
         }
     )
-    assert parsed.limits == settings.Limits(32_768, 512_000, 2_500)
     source = parsed.sources["k"]
+    assert source.limits == settings.Limits(65_536, 4_194_304, 2_500)
+    assert parsed.max_body_bytes == 4_194_304
     assert source.privacy.ip == "truncate"
     assert (source.privacy.gpc, source.privacy.dnt) == ("anonymise", "anonymise")
     assert source.cookie is None
@@ -57,6 +58,15 @@ def test_every_setting_is_parsed() -> None:
     assert source.cookie == settings.Cookie("v", 30, "None")
 
 
+def test_source_has_its_own_limits_before_the_common_ones() -> None:
+    document = harness.settings_document(limits={"event_bytes": 7}) | {
+        "limits": {"event_bytes": 8, "batch_bytes": 9}
+    }
+    parsed = settings.parse(document)
+    assert parsed.sources[harness.WRITE_KEY].limits == settings.Limits(7, 9, 2_500)
+    assert parsed.max_body_bytes == 9
+
+
 INVALID: list[tuple[str, dict[str, Any]]] = [
     ("schema", {"schema": 2}),
     ("stream", {"stream": ""}),
@@ -70,7 +80,7 @@ INVALID: list[tuple[str, dict[str, Any]]] = [
     ("salt", {"salt": "short"}),
     ("log_sample", {"log_sample": 1.1}),
     ("log_sample", {"log_sample": True}),
-    ("limits.batch_bytes", {"limits": {"batch_bytes": 2_000_000}}),
+    ("limits.batch_bytes", {"limits": {"batch_bytes": 4_194_305}}),
     ("limits.event_bytes", {"limits": {"event_bytes": 0}}),
     ("limits.colour", {"limits": {"colour": 1}}),
 ]
@@ -87,6 +97,8 @@ INVALID_SOURCE: list[tuple[str, dict[str, Any]]] = [
     ("sources[0].rate_limit.events_per_second", {"rate_limit": {"burst": 5}}),
     ("sources[0].cookie.enabled", {"cookie": {"enabled": "yes"}}),
     ("sources[0].cookie.days", {"cookie": {"enabled": True, "days": 401}}),
+    ("sources[0].limits.event_bytes", {"limits": {"event_bytes": 300_000}}),
+    ("sources[0].limits.events", {"limits": {"events": 1}}),
     ("sources[0].cookie.same_site", {"cookie": {"same_site": "Strict"}}),
 ]
 

@@ -1,6 +1,7 @@
 """Tests for `validation`: rejection codes, limits, timestamps and derived message ids."""
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -22,7 +23,7 @@ def validate(*sent: object, limits: Limits | None = None, **context: Any) -> val
         text if isinstance(text, bytes) else json.dumps(text, ensure_ascii=False).encode()
         for text in sent
     ]
-    fields: dict[str, Any] = {"write_key": "k", "received_at": NOW} | context
+    fields: dict[str, Any] = {"write_key": "k", "received_at": NOW, "request_id": "r"} | context
     return validation.validate(
         texts, validation.RequestContext(**fields), limits or Limits(), check_consent=None
     )
@@ -70,12 +71,15 @@ CODES: list[tuple[object, str]] = [
     (harness.track(userId={}), "invalid_user_id"),
     (harness.track(anonymousId=[]), "invalid_anonymous_id"),
     (harness.track(messageId=7), "invalid_message_id"),
-    (harness.track(properties=[]), "invalid_properties"),
+    (harness.track(properties=[1]), "invalid_properties"),
+    (harness.track(context=[{}]), "invalid_context"),
+    (harness.track(userId="u" * 512), "accepted"),
+    (harness.track(userId="u" * 513), "invalid_user_id"),
+    ({"type": "page", "anonymousId": "é" * 513}, "invalid_anonymous_id"),
+    ({"type": "group", "userId": "u", "groupId": "g" * 513}, "invalid_group_id"),
+    ({"type": "alias", "userId": "u", "previousId": "p" * 513}, "invalid_previous_id"),
     (harness.track(traits="x"), "invalid_traits"),
     (harness.track(context="x"), "invalid_context"),
-    (harness.track(timestamp="yesterday"), "invalid_timestamp"),
-    (harness.track(timestamp=1_795_262_400_000), "invalid_timestamp"),
-    (harness.track(originalTimestamp="2026-02-30T00:00:00Z"), "invalid_original_timestamp"),
     (b'{"type":"page","userId":1e999}', "invalid_user_id"),
     (b'{"type":"page","userId":"\xff"}', "invalid_utf8"),
     (b'{"type":"page","userId":"\\ud800"}', "invalid_json"),
@@ -86,8 +90,7 @@ CODES: list[tuple[object, str]] = [
 
 @pytest.mark.parametrize(("sent", "code"), CODES, ids=lambda value: str(value)[:60])
 def test_event_gets_its_rejection_code(sent: object, code: str) -> None:
-    # Both time fields have the same code.
-    assert code_of(sent) == code.replace("original_timestamp", "timestamp")
+    assert code_of(sent) == code
 
 
 @pytest.mark.parametrize(("length", "code"), [(99, "accepted"), (100, "message_id_too_long")])
@@ -96,12 +99,12 @@ def test_message_id_over_99_characters_is_rejected(length: int, code: str) -> No
 
 
 @pytest.mark.parametrize(("over", "code"), [(0, "accepted"), (1, "event_too_large")])
-def test_event_over_32_kb_is_rejected(over: int, code: str) -> None:
+def test_event_over_64_kb_is_rejected(over: int, code: str) -> None:
     empty = json.dumps(harness.track(padding="")).encode()
     text = empty.replace(
-        b'"padding": ""', b'"padding": "%s"' % (b"x" * (32_768 + over - len(empty)))
+        b'"padding": ""', b'"padding": "%s"' % (b"x" * (65_536 + over - len(empty)))
     )
-    assert len(text) == 32_768 + over
+    assert len(text) == 65_536 + over
     assert code_of(text) == code
 
 
@@ -170,14 +173,82 @@ def test_timestamp_is_corrected_by_sent_at() -> None:
     ).accepted
     assert accepted.timestamp == "2026-11-21T11:59:50.000Z"
     assert accepted.original_timestamp == "2026-11-21T11:00:00.000Z"
-    both = harness.track(originalTimestamp="2026-11-21T11:00:05Z", timestamp="2026-11-21T11:00:00Z")
-    (accepted,) = validate(both, sent_at=sent_at).accepted
+    event = harness.track(originalTimestamp="2026-11-21T11:00:05Z")
+    (accepted,) = validate(event, sent_at=sent_at).accepted
     assert accepted.timestamp == "2026-11-21T11:59:55.000Z"
     # The event's sentAt overrides the batch's; an invalid one is ignored.
-    (accepted,) = validate(both | {"sentAt": "2026-11-21T11:00:06Z"}, sent_at=sent_at).accepted
+    (accepted,) = validate(event | {"sentAt": "2026-11-21T11:00:06Z"}, sent_at=sent_at).accepted
     assert accepted.timestamp == "2026-11-21T11:59:59.000Z"
-    (accepted,) = validate(both | {"sentAt": ["now"]}, sent_at=sent_at).accepted
+    (accepted,) = validate(event | {"sentAt": ["now"]}, sent_at=sent_at).accepted
     assert accepted.timestamp == "2026-11-21T11:59:55.000Z"
+
+
+def test_timestamp_beside_original_timestamp_is_kept() -> None:
+    """RudderStack's SDKs send both if the caller gives a time."""
+    event = harness.track(timestamp="2020-01-02T03:04:05Z", originalTimestamp="2026-11-21T11:00Z")
+    (accepted,) = validate(event, sent_at=times.parse("2026-11-21T11:00:10Z")).accepted
+    assert accepted.timestamp == "2020-01-02T03:04:05.000Z"
+    assert accepted.original_timestamp == "2026-11-21T11:00:00.000Z"
+    (accepted,) = validate(event | {"originalTimestamp": "no time"}).accepted
+    assert (accepted.timestamp, accepted.repair) == ("2020-01-02T03:04:05.000Z", None)
+    (accepted,) = validate(event | {"timestamp": "no time"}).accepted
+    assert accepted.timestamp == "2026-11-21T11:00:00.000Z"
+
+
+@pytest.mark.parametrize("name", ["timestamp", "originalTimestamp"])
+@pytest.mark.parametrize(
+    "value",
+    ["yesterday", "2016-12-31T23:59:60Z", "2026-11-26T24:00:01Z", "2026-02-30T00:00:00Z",
+     "Thu, 26 Nov 2026 12:00:00 GMT", 1_795_262_400_000, 1.5, {"$date": 7}, ["now"], True],
+)  # fmt: skip
+def test_unreadable_time_becomes_received_at_with_a_mark(name: str, value: object) -> None:
+    (accepted,) = validate(harness.track(**{name: value})).accepted
+    assert accepted.timestamp == "2026-11-21T12:00:00.000Z"
+    assert (accepted.original_timestamp, accepted.repair) == (None, "invalid_timestamp")
+
+
+def test_corrected_time_out_of_range_becomes_received_at_with_a_mark() -> None:
+    (accepted,) = validate(
+        harness.track(timestamp="9999-12-31T23:59:59Z"), sent_at=NOW - timedelta(hours=1)
+    ).accepted
+    assert accepted.timestamp == "2026-11-21T12:00:00.000Z"
+    assert accepted.repair == "invalid_timestamp"
+
+
+def test_time_in_lower_case_is_parsed() -> None:
+    (accepted,) = validate(harness.track(timestamp="2026-11-21t11:00:00z")).accepted
+    assert (accepted.timestamp, accepted.repair) == ("2026-11-21T11:00:00.000Z", None)
+
+
+@pytest.mark.parametrize(
+    ("timestamp", "sent_at", "expected"),
+    [
+        # Only `sentAt` is wrong.
+        ("2026-11-21T11:00:00Z", "2099-01-01T00:00:00Z", "2026-11-21T11:00:00.000Z"),
+        ("2026-11-21T11:00:00Z", "1970-01-01T00:00:00Z", "2026-11-21T11:00:00.000Z"),
+        # The sender's clock is wrong.
+        ("2099-01-01T00:00:00Z", "2099-01-01T01:00:00Z", "2026-11-21T11:00:00.000Z"),
+        ("1970-01-01T00:00:00Z", "1970-01-31T00:00:00Z", "2026-10-22T12:00:00.000Z"),
+        # A time zone is wrong, and an old event is imported.
+        ("2015-05-17T10:00:00Z", "2026-11-21T17:30:00Z", "2015-05-17T04:30:00.000Z"),
+    ],
+)
+def test_correction_by_an_implausible_sent_at_is_left_out(
+    timestamp: str, sent_at: str, expected: str
+) -> None:
+    event = harness.track(timestamp=timestamp)
+    for sent in (event, event | {"sentAt": sent_at}):
+        batch_sent_at = None if "sentAt" in sent else times.parse(sent_at)
+        (accepted,) = validate(sent, sent_at=batch_sent_at).accepted
+        assert accepted.timestamp == expected
+        assert accepted.repair == ("invalid_sent_at" if expected[:19] in timestamp else None)
+
+
+def test_empty_list_of_php_becomes_an_object() -> None:
+    event = harness.track(context=[], properties=[], traits=[], other=[], n=1.50)
+    (accepted,) = validate(event).accepted
+    expected = event | {"context": {}, "properties": {}, "traits": {}}
+    assert json.loads(bytes(accepted.event)) == expected
 
 
 def test_timestamp_is_kept_without_sent_at() -> None:
@@ -202,6 +273,7 @@ def test_resent_event_has_same_derived_message_id() -> None:
     resent = dict(reversed(EVENT.items())) | {"sentAt": "2026-11-21T11:00:09Z"}
     assert ids(resent) == [first]
     assert ids(EVENT | {"messageId": ""}) == [first]
+    assert ids(EVENT, request_id="other") == [first]
     assert len(first) <= 99
     assert [a.message_id_source for a in validate(EVENT).accepted] == ["derived"]
     assert [a.message_id_source for a in validate(harness.track()).accepted] == ["client"]
@@ -213,10 +285,17 @@ def test_equal_events_in_one_request_have_different_ids() -> None:
     assert ids(EVENT, EVENT) == [first, second]
 
 
-def test_derived_id_depends_on_event_source_and_nonce() -> None:
+def test_event_without_time_has_another_derived_id_in_each_request() -> None:
+    event = {"type": "page", "userId": "u"}
+    first, second = ids(event, event)
+    assert len({first, second, *ids(event, request_id="other")}) == 3
+    assert ids(event) == [first]
+
+
+def test_derived_id_depends_on_event_source_and_salt() -> None:
     others = {
         *ids(EVENT, EVENT | {"n": 1}, EVENT | {"n": "one"}),
         *ids(EVENT, write_key="other"),
-        *ids(EVENT, nonce="request"),
+        *ids(EVENT, salt="salt"),
     }
     assert len(others) == 5

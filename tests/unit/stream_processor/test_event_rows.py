@@ -56,6 +56,7 @@ def test_rows_in_equal_good_plus_bad_plus_duplicate(payloads: list[bytes]) -> No
     assert parquet.read(parquet.write(table)).schema.equals(EVENTS)
     for row in table.to_pylist():
         assert (row["verdict"] == BAD) == (row["raw"] is not None)
+        # Only repaired events are good rows with a reason, and this strategy makes none.
         assert (row["verdict"] == GOOD) == (row["reason_code"] is None)
         assert (row["verdict"] == BAD) == (row["event_json"] is None)
     positions = Counter(zip(*(table.column(n).to_pylist() for n in _POSITION), strict=True))
@@ -72,6 +73,21 @@ def test_stats_of_written_rows_equal_stats_of_writer(payloads: list[bytes]) -> N
     recomputed = stats_of(parquet.read(parquet.write(table)))
     assert Counter(recomputed.ids) == Counter(rows.stats.ids)
     assert recomputed.minutes == rows.stats.minutes
+
+
+def test_repaired_event_is_good_with_the_code_of_its_repair() -> None:
+    repaired = msgspec.structs.replace(accepted("a"), repair="invalid_timestamp")
+    records = [
+        packed(header("1"), [repaired, accepted("b", index=1)]),
+        packed(header("2"), [msgspec.structs.replace(repaired, message_id="c")], [rejected()]),
+        packed(header("3"), [repaired]),
+    ]
+    rows = {(row["request_id"], row["message_id"]): row for row in rows_of(*records)}
+    reasons = {key: (row["verdict"], row["reason_code"]) for key, row in rows.items() if key[1]}
+    assert reasons[("1", "a")] == reasons[("2", "c")] == (GOOD, "invalid_timestamp")
+    assert rows[("1", "a")]["reason"]
+    assert reasons[("1", "b")] == (GOOD, None)
+    assert reasons[("3", "a")] == (DUPLICATE, "duplicate_in_object")
 
 
 def test_request_without_events_counts_in_no_minute() -> None:

@@ -99,7 +99,6 @@ def test_wrongly_rejected_event_becomes_good_with_request_fields() -> None:
         {"type": "track", "messageId": "late", "anonymousId": "a"},  # without name
         {"type": "party", "messageId": "late", "anonymousId": "a"},
         {"messageId": "late", "anonymousId": "a"},
-        EVENT | {"timestamp": "yesterday"},
         EVENT | {"properties": [1]},
     ],
 )
