@@ -7,6 +7,7 @@ resource.
 import re
 import signal
 import subprocess
+import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ BUILD_TIMEOUT_S: Final = 900
 #: A deployment to the emulator takes seconds; on AWS it may take an hour.
 DEPLOY_TIMEOUT_S: Final = 600
 _MAX_MESSAGE_CHARS: Final = 400
+#: The command of SAM CLI, which is installed in this Python environment.
+SAM: Final = (sys.executable, "-P", str(Path(__file__).with_name("sam_launcher.py").absolute()))
 
 type OnLine = Callable[[str], None]
 
@@ -62,7 +65,7 @@ def build(
     Raises:
         CommandError: The build failed or exceeded BUILD_TIMEOUT_S.
     """
-    command = ["sam", "build", *project.config_arguments(log)]
+    command = [*SAM, "build", *project.config_arguments(log)]
     if project.build_dir is not None:
         command += ["--build-dir", str(project.build_dir.absolute())]
     run(command, project.directory, environment, log, BUILD_TIMEOUT_S, on_line)
@@ -84,7 +87,7 @@ def deploy(
             exceeded DEPLOY_TIMEOUT_S.
     """
     command = [
-        *("sam", "deploy", *project.config_arguments(log)),
+        *(*SAM, "deploy", *project.config_arguments(log)),
         *("--stack-name", stack_name, "--region", endpoint.region),
     ]
     if project.config_env is None:
@@ -133,7 +136,7 @@ def run(
         CommandError: The command failed, or did not end within `timeout_s`.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
-    name = f"`sam {command[1]}`"
+    name = f"`sam {command[len(SAM)]}`" if command[: len(SAM)] == [*SAM] else f"`{command[0]}`"
     try:
         process = subprocess.Popen(
             command,

@@ -32,7 +32,7 @@ def test_run_passes_on_and_logs_output(tmp_path: Path) -> None:
 
 
 def test_run_reports_missing_command(tmp_path: Path) -> None:
-    with pytest.raises(CommandError, match="Can't run `sam build`"):
+    with pytest.raises(CommandError, match="Can't run `no-such-sam`"):
         sam_cli.run(["no-such-sam", "build"], tmp_path, {"PATH": ""}, tmp_path / "log", 30)
 
 

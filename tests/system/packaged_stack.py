@@ -13,11 +13,11 @@ from typing import Any, Final
 import yaml
 
 from aws_emulator.launcher import Emulator
+from aws_emulator.sam_cli import SAM
 from tests.support.waiting import wait_until
 from tools.deployment.built_templates import BUILD
 from tools.deployment.retained_resources import Clients
 from tools.dev.sam_deployment import build_lock
-from tools.paths import BIN
 from tools.stack import HOME_REGION, StackTarget, client, outputs_of
 
 BUCKET: Final = "packaged-application"
@@ -39,7 +39,7 @@ def package(target: StackTarget, directory: Path) -> dict[str, Any]:
     with build_lock(fcntl.LOCK_SH):
         # As deep in the checkout as the build: its templates refer to files of src/.
         build = _copy_with_stubs(BUILD, directory.with_name(f"{directory.name}-build"))
-    command = [str(BIN / "sam"), "package", "--template-file", str(build / "template.yaml")]
+    command = [*SAM, "package", "--template-file", str(build / "template.yaml")]
     command += ["--s3-bucket", BUCKET, "--output-template-file", str(output)]
     done = subprocess.run(
         [*command, "--region", HOME_REGION],

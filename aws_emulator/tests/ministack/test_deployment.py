@@ -3,13 +3,13 @@
 import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
+from aws_emulator.sam_cli import SAM
 from aws_emulator.tests.ministack.contracts_functions import invoke
 from aws_emulator.tests.ministack.running import CREDENTIALS, ROOT, Emulator, unique
 from aws_emulator.tests.ministack.templates import ROLE, function, stack
@@ -100,7 +100,7 @@ def test_function_needs_permission_of_its_role(emulator: Emulator) -> None:
 def _sam(emulator: Emulator, folder: Path, *arguments: str) -> str:
     """Run the SAM CLI against the emulator and return its output."""
     result = subprocess.run(
-        [str(Path(sys.executable).parent / "sam"), *arguments],
+        [*SAM, *arguments],
         cwd=folder,
         env={
             "PATH": os.environ["PATH"],

@@ -33,7 +33,7 @@ DEPENDENCIES: dict[str, set[str]] = {
 TOOL_DEPENDENCIES: dict[str, set[str]] = {
     "aws_emulator": {
         *("airspeed", "boto3", "botocore", "httptools", "httpx", "jsonschema", "jwt", "ministack"),
-        *("psutil", "samtranslator", "uvicorn", "uvloop", "watchfiles", "yaml"),
+        *("psutil", "samcli", "samtranslator", "uvicorn", "uvloop", "watchfiles", "yaml"),
     },
     "tools": {
         *("aws_emulator", "clickstream", "boto3", "botocore", "duckdb", "psutil", "rich"),
