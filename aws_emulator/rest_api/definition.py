@@ -26,6 +26,8 @@ _METHODS: Final = frozenset({"get", "put", "post", "delete", "options", "head", 
 _LOCATIONS: Final = {"path": "path", "query": "querystring", "header": "header"}
 _INTEGRATION: Final = "x-amazon-apigateway-integration"
 _VALIDATOR: Final = "x-amazon-apigateway-request-validator"
+_KEY_SOURCE: Final = "x-amazon-apigateway-api-key-source"
+_API_KEY_HEADER: Final = "x-api-key"
 _PASSTHROUGH_BEHAVIORS: Final = frozenset({"when_no_match", "when_no_templates", "never"})
 #: arn:aws:apigateway:{region}:{service}:{path|action}/{service_api}
 _URI: Final = re.compile(
@@ -42,6 +44,8 @@ def parse(document: Json) -> Definition:
         DefinitionError: API Gateway would reject the definition, or the emulator doesn't support
             it; the message names the method.
     """
+    if document.get(_KEY_SOURCE, "HEADER").upper() != "HEADER":
+        raise DefinitionError(f"{_KEY_SOURCE} {document[_KEY_SOURCE]} is not supported.")
     methods = {}
     for resource, item in document["paths"].items():
         for method, operation in item.items():
@@ -60,7 +64,7 @@ def parse(document: Json) -> Definition:
 def _method(where: str, operation: Json, document: Json) -> Method:
     http_method, _, resource = where.partition(" ")
     validator = _validator(where, operation, document)
-    pools, scopes = _security(where, operation, document)
+    key_required, pools, scopes = _security(where, operation, document)
     return Method(
         http_method=http_method,
         resource=resource,
@@ -73,6 +77,7 @@ def _method(where: str, operation: Json, document: Json) -> Method:
         user_pools=pools,
         scopes=scopes,
         integration=_integration(where, operation),
+        api_key_required=key_required,
     )
 
 
@@ -98,26 +103,43 @@ def _models(where: str, operation: Json, document: Json) -> dict[str, RequestMod
 
 def _security(
     where: str, operation: Json, document: Json
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the ARNs of the authorizer's user pools, and the authorization scopes.
+) -> tuple[bool, tuple[str, ...], tuple[str, ...]]:
+    """Return whether a key is required, the ARNs of the user pools, and the authorization scopes.
+
+    API Gateway requires both an API key and an authorizer if a method lists both.
 
     Raises:
         DefinitionError: The method has several authorizers, or one that isn't supported.
     """
     required = operation.get("security", document.get("security", []))
-    if not required:
-        return (), ()
-    if len(required) != 1 or len(required[0]) != 1:
+    schemes = document.get("components", {}).get("securitySchemes", {})
+    listed = [(name, scopes) for it in required for name, scopes in it.items()]
+    authorizers = [
+        (name, scopes) for name, scopes in listed if not _is_api_key(schemes.get(name, {}))
+    ]
+    key_required = len(authorizers) < len(listed)
+    if not authorizers:
+        return key_required, (), ()
+    if len(authorizers) != 1:
         raise DefinitionError(f"{where}: a method can have one authorizer only.")
-    ((name, scopes),) = required[0].items()
-    scheme = document["components"]["securitySchemes"][name]
+    ((name, scopes),) = authorizers
+    scheme = schemes.get(name, {})
     authorizer = scheme.get("x-amazon-apigateway-authorizer", {})
-    if authorizer.get("type") != "cognito_user_pools" or scheme["name"] != "Authorization":
+    if authorizer.get("type") != "cognito_user_pools" or scheme.get("name") != "Authorization":
         raise DefinitionError(
             f"{where}: the authorizer {name} is not supported. Use a Cognito user pool authorizer "
             "with the Authorization header."
         )
-    return tuple(authorizer["providerARNs"]), tuple(scopes)
+    return key_required, tuple(authorizer["providerARNs"]), tuple(scopes)
+
+
+def _is_api_key(scheme: Json) -> bool:
+    return (
+        scheme.get("type") == "apiKey"
+        and scheme.get("in") == "header"
+        and str(scheme.get("name")).lower() == _API_KEY_HEADER
+        and "x-amazon-apigateway-authorizer" not in scheme
+    )
 
 
 def _integration(where: str, operation: Json) -> Integration:

@@ -100,7 +100,7 @@ class Method:
     """A method of a resource.
 
     `required_parameters` holds (location, name). `user_pools` are the ARNs of the authorizer's user
-    pools, `scopes` the authorization scopes.
+    pools, `scopes` the authorization scopes. `api_key_required` demands a key of a usage plan.
     """
 
     http_method: str
@@ -110,6 +110,7 @@ class Method:
     user_pools: tuple[str, ...]
     scopes: tuple[str, ...]
     integration: Integration
+    api_key_required: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,8 @@ class Stage:
     definition: Definition
     throttle: Throttle
     access_log: AccessLogSetting | None = None
+    #: The enabled API keys of the usage plans that contain the stage.
+    api_keys: frozenset[str] = frozenset()
 
 
 def write_nothing(_setting: AccessLogSetting, _text: str) -> None:
@@ -90,6 +92,8 @@ async def _execute(
         token = authorizer.token_of(request.headers)
         claims = await verify(token, method.user_pools, method.scopes)
         context["authorizer"] = {"claims": {name: str(it) for name, it in claims.items()}}
+    if method.api_key_required and request.headers.get("x-api-key") not in stage.api_keys:
+        raise GatewayResponseError("INVALID_API_KEY", "no key of a usage plan of the stage")
     parameters = {
         "path": path_parameters,
         # $input.params() returns the last value of a repeated query parameter.

@@ -63,6 +63,9 @@ class StageReader:
             raise DefinitionError(f"Can't read the stage {name}: {error}.") from error
         if cached is None or description["deploymentId"] != deployed:
             cached = self._read(client, api, description)
+        # A key can change without a deployment.
+        if any(method.api_key_required for method in cached.definition.methods.values()):
+            cached.api_keys = _api_keys(client, api, name)
         until = time.monotonic() + _TTL_S
         self._cached[key] = (until, str(description["deploymentId"]), cached)
         return cached
@@ -96,3 +99,29 @@ class StageReader:
             endpoint_url=self._endpoint,
             config=Config(retries={"total_max_attempts": 2}),
         )
+
+
+def _api_keys(client: Any, api: str, stage: str) -> frozenset[str]:
+    """Return the enabled API keys of the usage plans that contain a stage.
+
+    Raises:
+        DefinitionError: A call failed.
+    """
+    try:
+        plans = [
+            plan["id"]
+            for page in client.get_paginator("get_usage_plans").paginate()
+            for plan in page["items"]
+            if any((it["apiId"], it["stage"]) == (api, stage) for it in plan.get("apiStages", []))
+        ]
+        listed = {
+            key["id"]
+            for plan in plans
+            for page in client.get_paginator("get_usage_plan_keys").paginate(usagePlanId=plan)
+            for key in page["items"]
+        }
+        pages = client.get_paginator("get_api_keys").paginate(includeValues=True)
+        keys = [key for page in pages for key in page["items"]]
+    except (ClientError, BotoCoreError) as error:
+        raise DefinitionError(f"Can't read the API keys of the stage {stage}: {error}.") from error
+    return frozenset(str(it["value"]) for it in keys if it["id"] in listed and it["enabled"])

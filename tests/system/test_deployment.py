@@ -14,6 +14,7 @@ from tools.deployment.preflight.account import Account
 from tools.deployment.preflight.command import preflight, require_no_errors
 from tools.deployment.preflight.findings import Finding, Severity
 from tools.deployment.smoke.command import check_target
+from tools.deployment.smoke.direct_request import check_direct_request
 from tools.deployment.smoke.paid_page import check_paid_page
 from tools.deployment.smoke.target import Target
 from tools.dev.sam_deployment import build_lock
@@ -25,7 +26,13 @@ pytestmark = pytest.mark.integration
 @pytest.fixture
 def target(meridian: System) -> Target:
     endpoint = meridian.target.regional_endpoint
-    return Target(meridian.url, meridian.target.stage, meridian.deployed, endpoint.client)
+    return Target(
+        meridian.url,
+        meridian.api_url,
+        meridian.target.stage,
+        meridian.deployed,
+        endpoint.client,
+    )
 
 
 @pytest.fixture
@@ -67,7 +74,7 @@ def test_smoke_test_passes_on_the_running_system(
     pool = target.stack.outputs["UserPoolId"]
     before = len(users(UserPoolId=pool)["Users"])
     check_target(target)
-    assert capsys.readouterr().out.count("✓") == 3
+    assert capsys.readouterr().out.count("✓") == 4
     assert len(users(UserPoolId=pool)["Users"]) == before
 
 
@@ -75,6 +82,12 @@ def test_smoke_test_reports_a_page_that_everyone_reads(target: Target, meridian:
     """At the API's address edge_auth doesn't run, so the paying student's page is missing there."""
     problems = check_paid_page(dataclasses.replace(target, url=meridian.api_url))
     assert any(it.startswith("paying student: ") for it in problems)
+
+
+def test_smoke_test_reports_an_api_that_answers_everyone(target: Target, meridian: System) -> None:
+    """CloudFront adds the key to each request, so its address answers without one."""
+    problems = check_direct_request(dataclasses.replace(target, api_url=meridian.url))
+    assert len(problems) == 2
 
 
 def test_smoke_test_fails_without_an_answer(target: Target) -> None:

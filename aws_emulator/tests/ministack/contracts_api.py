@@ -150,3 +150,16 @@ def service_roles(emulator: Emulator) -> None:
 def _assume(emulator: Emulator, service: str, role: str) -> Any:
     query = urlencode({"service": service, "role": role})
     return emulator.local(f"service-role?{query}", "POST")
+
+
+def generated_secrets(emulator: Emulator) -> None:
+    """A generated secret has the characters and the length that the template allows."""
+    name = unique("secret")
+    properties = {"GenerateSecretString": {"PasswordLength": 200, "ExcludePunctuation": True}}
+    template = stack(Key={"Type": "AWS::SecretsManager::Secret", "Properties": properties})
+    template["Outputs"] = {"Key": {"Value": {"Ref": "Key"}}}
+    outputs = emulator.deploy(template, name)
+    secret_id = outputs["Key"]
+    text = emulator.client("secretsmanager").get_secret_value(SecretId=secret_id)["SecretString"]
+    assert len(text) == 200
+    assert text.isalnum()

@@ -120,6 +120,43 @@ def nested_stack_attributes(emulator: Emulator) -> None:
     assert second == first
 
 
+def nested_stack_references(emulator: Emulator) -> None:
+    """A resource of a nested stack has the value of a secret, also after an update."""
+    name, parameters = unique("reference"), emulator.client("ssm")
+
+    def deploy(secret: str, description: str) -> str:
+        emulator.deploy(
+            stack(
+                Child=_nesting(
+                    emulator,
+                    **{
+                        f"Secret{secret}": {
+                            "Type": "AWS::SecretsManager::Secret",
+                            "Properties": {"SecretString": f"the value {secret}"},
+                        },
+                        "Parameter": {
+                            "Type": "AWS::SSM::Parameter",
+                            "Properties": {
+                                "Name": name,
+                                "Type": "String",
+                                "Description": description,
+                                "Value": {
+                                    "Fn::Sub": f"{{{{resolve:secretsmanager:${{Secret{secret}}}}}}}"
+                                },
+                            },
+                        },
+                    },
+                )
+            ),
+            name,
+        )
+        return str(parameters.get_parameter(Name=name)["Parameter"]["Value"])
+
+    assert deploy("One", "first") == "the value One"
+    assert deploy("One", "changed") == "the value One"
+    assert deploy("Two", "changed") == "the value Two"
+
+
 def _bucket(name: str, **attributes: str) -> dict[str, Any]:
     return {"Type": "AWS::S3::Bucket", **attributes, "Properties": {"BucketName": name}}
 

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import string
 from typing import Any
 
 import pytest
@@ -9,7 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aws_emulator.ministack import delimited_text
-from aws_emulator.ministack.patches import bucket_properties, region_outage, weighted_aliases
+from aws_emulator.ministack.patches import (
+    bucket_properties,
+    generated_secrets,
+    region_outage,
+    weighted_aliases,
+)
 
 _WEIGHTS = st.dictionaries(st.sampled_from(["1", "2", "3", "4"]), st.floats(0, 0.25), max_size=4)
 _REGIONS = st.sampled_from(["us-east-1", "eu-west-2", "ap-south-1", "ap-southeast-3"])
@@ -105,3 +111,33 @@ def test_delimited_text_with_repeated_backslashes_keeps_every_field(
         [[field.replace("\\", "\\\\") for field in record] for record in records]
     )
     assert delimited_text.parse(written.getvalue()) == records
+
+
+_EXCLUSIONS = st.fixed_dictionaries(
+    {
+        name: st.booleans()
+        for name in ("ExcludeLowercase", "ExcludeUppercase", "ExcludeNumbers", "ExcludePunctuation")
+    }
+)
+
+
+@given(_EXCLUSIONS, st.text(string.printable[:94], max_size=20), st.integers(4, 60))
+def test_generated_secret_contains_each_allowed_type_and_nothing_else(
+    exclusions: dict[str, bool], excluded: str, length: int
+) -> None:
+    types = {
+        "ExcludeLowercase": string.ascii_lowercase,
+        "ExcludeUppercase": string.ascii_uppercase,
+        "ExcludeNumbers": string.digits,
+        "ExcludePunctuation": string.punctuation,
+    }
+    left = [set(it) - set(excluded) for name, it in types.items() if not exclusions[name]]
+    settings = {**exclusions, "ExcludeCharacters": excluded, "PasswordLength": length}
+    if not any(left):
+        with pytest.raises(ValueError, match="leaves no characters"):
+            generated_secrets.generate(settings)
+        return
+    text = generated_secrets.generate(settings)
+    assert len(text) == length
+    assert set(text) <= set().union(*left)
+    assert all(characters & set(text) for characters in left if characters)

@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from aws_emulator.rest_api.authorizer import issuer_of
 from aws_emulator.rest_api.model import (
+    Definition,
     IntegrationRequest,
     Request,
     Response,
@@ -63,9 +64,14 @@ async def accept_any_token(
     return {"sub": SUB}
 
 
-def stage(limits: Mapping[str, Limit] | None = None) -> Stage:
-    """Return a stage of the notes API."""
-    return Stage("abc123", "v1", notes_api.ACCOUNT, notes_api.api(), Throttle(limits or {}))
+def stage(
+    limits: Mapping[str, Limit] | None = None, api: Definition | None = None, *api_keys: str
+) -> Stage:
+    """Return a stage of the notes API, or of another one."""
+    throttle = Throttle(limits or {})
+    stage = Stage("abc123", "v1", notes_api.ACCOUNT, api or notes_api.api(), throttle)
+    stage.api_keys = frozenset(api_keys)
+    return stage
 
 
 def send(

@@ -58,6 +58,19 @@ def test_passthrough_behavior_defaults_to_when_no_match() -> None:
     assert messages.integration.passthrough_behavior == "when_no_match"
 
 
+@pytest.mark.parametrize("security", [[{"users": []}, {"key": []}], [{"users": [], "key": []}]])
+def test_method_can_require_an_api_key_and_an_authorizer(security: list[dict[str, Any]]) -> None:
+    known = notes_api.document()["components"]["securitySchemes"]
+    key = {"type": "apiKey", "name": "x-api-key", "in": "header"}
+    document = with_components(securitySchemes={**known, "key": key})
+    document["paths"] = deepcopy(document["paths"])
+    document["paths"]["/notes"]["get"]["security"] = security
+    method = definition.parse(document).methods["GET", "/notes"]
+    assert method.api_key_required
+    assert method.user_pools == (notes_api.POOL_ARN,)
+    assert not definition.parse(document).methods["POST", "/notes"].api_key_required
+
+
 def test_default_integration_response_is_last() -> None:
     responses = notes_api.api().methods["POST", "/orders"].integration.responses
     assert [each.selection_pattern for each in responses] == ["200", "default"]
@@ -87,6 +100,10 @@ REJECTED: list[tuple[dict[str, Any], str]] = [
     (
         notes_api.document() | {"security": [{"users": []}, {"others": []}]},
         "one authorizer",
+    ),
+    (
+        notes_api.document() | {"x-amazon-apigateway-api-key-source": "AUTHORIZER"},
+        "api-key-source AUTHORIZER",
     ),
     (with_components(schemas={"not-alphanumeric": {}}), "not-alphanumeric"),
     (

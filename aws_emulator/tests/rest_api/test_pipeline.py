@@ -1,6 +1,7 @@
 """Tests of the pipeline: order of steps, validation, authorization, throttling, errors."""
 
 import json
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aws_emulator.rest_api.errors import GatewayResponseError
-from aws_emulator.rest_api.model import Response, ServiceResponse
+from aws_emulator.rest_api.model import Definition, Response, ServiceResponse
 from aws_emulator.rest_api.throttling import Limit
 from aws_emulator.tests.rest_api import fakes, notes_api, strategies
 from aws_emulator.tests.rest_api.fakes import send
@@ -130,6 +131,36 @@ def test_missing_token_is_rejected_before_validation(method: str, path: str) -> 
     response = send(method, path, b"not JSON", services, authorization="")
     assert (response.status, services.requests) == (401, [])
     assert dict(response.headers)["www-authenticate"] == "Bearer"
+
+
+def api_with_key() -> Definition:
+    """Return the notes API with methods that require a key."""
+    api = notes_api.api()
+    methods = {key: replace(it, api_key_required=True) for key, it in api.methods.items()}
+    return replace(api, methods=methods)
+
+
+@pytest.mark.parametrize("key", [None, "", "another key", "the ke", "THE KEY"])
+@pytest.mark.parametrize("path", ["/orders", "/notes"])
+def test_request_without_key_of_usage_plan_is_forbidden(key: str | None, path: str) -> None:
+    services = fakes.FakeServices()
+    target = fakes.stage(None, api_with_key(), "the key", "next key")
+    headers: dict[str, Any] = {} if key is None else {"x_api_key": key}
+    response = send("POST", path, b"not JSON", services, target, **headers)
+    assert (response.status, services.requests) == (403, [])
+    assert dict(response.headers)["x-amzn-errortype"] == "INVALID_API_KEY"
+
+
+@pytest.mark.parametrize("key", ["the key", "next key"])
+def test_request_with_a_key_of_usage_plan_reaches_the_service(key: str) -> None:
+    target = fakes.stage(None, api_with_key(), "the key", "next key")
+    body = json.dumps(ORDER).encode()
+    assert send("POST", "/orders", body, target=target, x_api_key=key).status == 202
+
+
+def test_stage_without_usage_plan_forbids_methods_that_require_a_key() -> None:
+    response = send("POST", "/orders", target=fakes.stage(None, api_with_key()), x_api_key="")
+    assert response.status == 403
 
 
 def test_template_reads_claims_of_token() -> None:

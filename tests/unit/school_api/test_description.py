@@ -69,13 +69,16 @@ def test_every_pattern_is_anchored() -> None:
 
 
 @pytest.mark.parametrize(("method", "resource", "operation"), OPERATIONS)
-def test_operation_requires_token_unless_public(
+def test_operation_requires_key_of_cloudfront_and_a_token_unless_public(
     method: str, resource: str, operation: dict[str, Any]
 ) -> None:
     if method == "options" or (method, resource) in PUBLIC:
-        assert operation["security"] == []
+        assert operation["security"] == [{"api_key": []}]
     else:
-        assert operation["security"] == [{"students": ["openid", "aws.cognito.signin.user.admin"]}]
+        assert operation["security"] == [
+            {"students": ["openid", "aws.cognito.signin.user.admin"]},
+            {"api_key": []},
+        ]
 
 
 @pytest.mark.parametrize(("method", "resource", "operation"), OPERATIONS)

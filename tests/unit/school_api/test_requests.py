@@ -13,7 +13,7 @@ from aws_emulator.rest_api.throttling import Limit
 from aws_emulator.tests.rest_api import fakes
 from tests import strategies
 from tests.support import school_api
-from tests.unit.school_api.sending import send, stage
+from tests.unit.school_api.sending import KEY, send, stage
 
 ID = "0b0e7a94-3c9c-4f6e-9a3e-0d4a2c7b9f10"
 ACCOUNT = {"requestId": ID, "email": "o'brien@example.com", "name": "O'Brien"}
@@ -250,3 +250,16 @@ def test_failure_returns_problem_without_reason(
     assert problem["code"] in {"timed_out", "unavailable", "internal"}
     assert "the reason" not in response.body.decode()
     assert "the reason" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("key", ["", "guessed", KEY.upper()])
+@pytest.mark.parametrize(
+    ("method", "resource"),
+    [(it.http_method, it.resource) for it in school_api.api().methods.values()],
+)
+def test_request_past_cloudfront_is_forbidden(method: str, resource: str, key: str) -> None:
+    services = fakes.FakeServices()
+    path = resource.replace("{", "").replace("}", "")
+    response = send(method, path, services=services, x_api_key=key)
+    assert (response.status, code(response)) == (403, "not_through_cloudfront")
+    assert services.requests == []

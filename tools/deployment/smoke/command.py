@@ -7,6 +7,7 @@ from typing import Final
 from aws_emulator.errors import CommandError
 from tools.deployment.environments import Environment
 from tools.deployment.smoke.account import check_account
+from tools.deployment.smoke.direct_request import check_direct_request
 from tools.deployment.smoke.event import check_event
 from tools.deployment.smoke.paid_page import check_paid_page
 from tools.deployment.smoke.target import Target, target_of
@@ -15,6 +16,7 @@ CHECKS: Final[dict[str, Callable[[Target], list[str]]]] = {
     "only a paying student reads /premium/": check_paid_page,
     "an event reaches the data lake": check_event,
     "a form creates an account": check_account,
+    "the API refuses requests past CloudFront": check_direct_request,
 }
 
 

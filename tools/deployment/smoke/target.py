@@ -13,9 +13,13 @@ from tools.stack import DeployedStack, describe_stack_by_name
 
 @dataclass(frozen=True)
 class Target:
-    """A deployed system. `client` returns a client for a service in the stack's Region."""
+    """A deployed system. `client` returns a client for a service in the stack's Region.
+
+    `url` is CloudFront's address, `api_url` the API's own.
+    """
 
     url: str
+    api_url: str
     stage: str
     stack: DeployedStack
     client: Callable[[str], Any] = field(repr=False)
@@ -38,5 +42,9 @@ def target_of(environment: Environment) -> Target:
 
     stack = describe_stack_by_name(client("cloudformation"), environment.stack_name)
     return Target(
-        f"https://{stack.outputs['DistributionDomainName']}", environment.stage, stack, client
+        url=f"https://{stack.outputs['DistributionDomainName']}",
+        api_url=f"https://{stack.outputs['ApiId']}.execute-api.{environment.region}.amazonaws.com",
+        stage=environment.stage,
+        stack=stack,
+        client=client,
     )

@@ -33,6 +33,7 @@ PREFIXES = {
     "SNS": "sns",
     "SQS": "sqs",
     "Scheduler": "scheduler",
+    "SecretsManager": "secretsmanager",
     "WAFv2": "wafv2",
 }
 
