@@ -15,9 +15,12 @@ from edge_ingest.regions import nearest_first
 
 MAX_ATTEMPTS: Final = 3  # in each Region
 BACKOFF_S: Final = 0.05
-CALL_TIMEOUT_S: Final = 2.0
-# After a Region failed, requests try it last for this time instead of waiting for it again.
-REGION_COOLDOWN_S: Final = 10.0
+# After a Region failed, requests try it last for this time instead of waiting for it again. Each
+# further failure doubles the time.
+FIRST_AVOIDANCE_S: Final = 10.0
+MAX_AVOIDANCE_S: Final = 320.0
+# A Region that hangs costs a visitor this time whenever its avoidance ends.
+PROBE_TIMEOUT_S: Final = 0.5
 # After a shard throttled a partition key, random suffixes spread it over shards for this time.
 HOT_KEY_S: Final = 60.0
 HOT_KEY_SUFFIXES: Final = 16
@@ -39,6 +42,9 @@ class Stream(Protocol):
             KinesisError: The call failed as a whole.
         """
 
+    def is_reachable(self, region: str, stream: str, timeout: float) -> bool:
+        """Return whether the Region answers a request that stores nothing."""
+
 
 class Delivered(NamedTuple):
     """The Region whose stream acknowledged the records. `failover`: it isn't the nearest one.
@@ -52,6 +58,20 @@ class Delivered(NamedTuple):
     bytes: int
     shard: str = ""
     sequence: str = ""
+
+
+class _Avoidance(NamedTuple):
+    """When the avoidance of a Region ends, by the monotonic clock, and how long it is."""
+
+    until: float
+    seconds: float
+
+
+class _Outcome(NamedTuple):
+    """The positions of the records that a Region didn't acknowledge, and its last result."""
+
+    pending: list[int]
+    last: PutResult | None
 
 
 class Delivery:
@@ -74,7 +94,7 @@ class Delivery:
         self._regions = nearest_first(edge_region, regions)
         self._clock = clock
         self._sleep = sleep
-        self._cooldowns: dict[str, float] = {}  # Region: end of its cooldown
+        self._avoidances: dict[str, _Avoidance] = {}
         self._hot_keys: dict[str, float] = {}  # partition key: end of the spreading
 
     def deliver(
@@ -82,68 +102,105 @@ class Delivery:
     ) -> Delivered:
         """Store the records from `pack(region, failover)` under the partition key.
 
-        If a Region stores only a part of the records, the next Region gets all of them.
-        The stream processor removes the duplicates by message id.
+        If a Region acknowledges only a part of the records, the next Region gets the others. A
+        Region may have stored a record whose acknowledgement was lost or came too late. Therefore
+        the nearest Region gets half of the time, and the time of a single call isn't limited
+        further: a second call would store a second copy.
 
         Raises:
             ServiceUnavailableError: No Region acknowledged all records within `timeout` seconds.
         """
         deadline = self._clock() + timeout
         regions = self._regions_in_order()
+        count = size = 0
+        pending: list[int] = []
         for n, region in enumerate(regions):
             remaining_s = deadline - self._clock()
             if remaining_s < _MIN_CALL_S:
                 break
             failover = region != self._regions[0]
             records = pack(region, failover)
-            # Divide the remaining time equally among the remaining Regions.
-            stored = self._put(
-                region, records, key, self._clock() + remaining_s / (len(regions) - n)
-            )
-            if stored is not None:
-                self._cooldowns.pop(region, None)
-                size = sum(map(len, records))
-                position = stored.shard_id, stored.sequence_number
-                return Delivered(region, failover, len(records), size, *position)
-            self._cooldowns[region] = self._clock() + REGION_COOLDOWN_S
+            if len(records) != count:
+                # The Region's name is part of a record, so the division could differ.
+                count, pending = len(records), list(range(len(records)))
+            size = sum(map(len, records))
+            is_last = n + 1 == len(regions)
+            region_deadline = deadline if is_last else self._clock() + remaining_s / 2
+            pending, last = self._put(region, records, pending, key, region_deadline)
+            if last is not None and not pending:
+                self._avoidances.pop(region, None)
+                position = last.shard_id, last.sequence_number
+                return Delivered(region, failover, count, size, *position)
+            self._avoid(region)
         raise ServiceUnavailableError(
             "unavailable", "no stream stored the events; send them again", 2 + int(8 * _random())
         )
 
     def _regions_in_order(self) -> list[str]:
-        now = self._clock()
-        return sorted(self._regions, key=lambda region: self._cooldowns.get(region, 0.0) > now)
+        """Return the Regions nearest first, and those to be avoided last."""
+        if not self._avoidances:
+            return list(self._regions)
+        usable: list[str] = []
+        avoided: list[str] = []
+        for region in self._regions:
+            # Only the first Region gets the request, so no other needs a probe.
+            is_usable = self._is_usable(region, probe=not usable)
+            (usable if is_usable else avoided).append(region)
+        return usable + avoided
+
+    def _is_usable(self, region: str, *, probe: bool) -> bool:
+        """Return whether to try a Region. After its avoidance, a probe decides.
+
+        An execution environment handles one request at a time, so one visitor waits for the probe.
+        """
+        avoidance = self._avoidances.get(region)
+        if avoidance is None:
+            return True
+        if avoidance.until > self._clock():
+            return False
+        if not probe or self._stream.is_reachable(region, self._stream_name, PROBE_TIMEOUT_S):
+            return True
+        self._avoid(region)
+        return False
+
+    def _avoid(self, region: str) -> None:
+        avoidance = self._avoidances.get(region)
+        seconds = (
+            FIRST_AVOIDANCE_S if avoidance is None else min(2 * avoidance.seconds, MAX_AVOIDANCE_S)
+        )
+        self._avoidances[region] = _Avoidance(self._clock() + seconds, seconds)
 
     def _put(
-        self, region: str, records: Sequence[bytes], key: str, deadline: float
-    ) -> PutResult | None:
-        """Return the last result if the Region acknowledged all records before the deadline."""
-        pending = list(records)
+        self, region: str, records: Sequence[bytes], pending: list[int], key: str, deadline: float
+    ) -> _Outcome:
+        """Put the records at the positions `pending`, with retries until the deadline."""
+        last: PutResult | None = None
         for attempt in range(MAX_ATTEMPTS):
             remaining_s = deadline - self._clock()
             if remaining_s < _MIN_CALL_S:
-                return None
+                break
             partition_key = self._spread(key)
-            entries = [RecordEntry(data, partition_key) for data in pending]
+            entries = [RecordEntry(records[position], partition_key) for position in pending]
             try:
-                results = self._stream.put_records(
-                    region, self._stream_name, entries, min(remaining_s, CALL_TIMEOUT_S)
-                )
+                results = self._stream.put_records(region, self._stream_name, entries, remaining_s)
             except KinesisError as error:
                 if not error.retryable:
-                    return None
+                    break
                 results = [PutResult(error.code)] * len(pending)
             # PutRecords: failed records have an ErrorCode, "reattempt failed records" only.
             pending = [
-                data for data, result in zip(pending, results, strict=True) if result.error_code
+                position
+                for position, result in zip(pending, results, strict=True)
+                if result.error_code
             ]
+            last = results[-1]
             if not pending:
-                return results[-1]
+                break
             # The partition key selects the shard. Two throttled attempts suggest a hot key.
             if attempt > 0 and any(it.error_code == _THROTTLED for it in results):
                 self._mark_hot(key)
             self._back_off(attempt, deadline)
-        return None
+        return _Outcome(pending, last)
 
     def _back_off(self, attempt: int, deadline: float) -> None:
         # Full jitter ("Exponential Backoff And Jitter", AWS Architecture Blog): clients that

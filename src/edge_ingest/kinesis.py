@@ -114,6 +114,18 @@ class KinesisClient:
             raise KinesisError("unreadable_response", retryable=True)
         return output.records
 
+    def is_reachable(self, region: str, stream: str, timeout: float) -> bool:
+        """Return whether the Region answers within `timeout` seconds, by a call without records.
+
+        Kinesis refuses it (PutRecords, `Records`: "Minimum number of 1 item"), so the probe stores
+        nothing and costs nothing.
+        """
+        body = msgspec.json.encode({"StreamName": stream, "Records": []})
+        try:
+            return self._post(region, body, timeout).status < 500
+        except KinesisError:
+            return False
+
     def _post(self, region: str, body: bytes, timeout: float) -> Response:
         connection = self._connections.get(region)
         if connection is None:

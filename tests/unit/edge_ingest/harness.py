@@ -94,6 +94,16 @@ class Streams:
         self.stored: list[tuple[str, RecordEntry]] = []
         self.calls: list[tuple[str, tuple[RecordEntry, ...]]] = []
         self.fault = fault
+        self.probes: list[str] = []
+
+    def is_reachable(self, region: str, stream: str, timeout: float) -> bool:
+        self.probes.append(region)
+        try:
+            if self.fault:
+                self.fault(region, [])
+        except KinesisError:
+            return False
+        return True
 
     def put_records(
         self, region: str, stream: str, entries: Sequence[RecordEntry], timeout: float

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from edge_ingest import delivery
 from edge_ingest.delivery import Delivered, Delivery
 from edge_ingest.errors import ServiceUnavailableError
-from edge_ingest.kinesis import KinesisError, RecordEntry
+from edge_ingest.kinesis import KinesisError, PutResult, RecordEntry
 from tests.unit.edge_ingest.harness import Clock, Fault, Streams, unreachable
 
 REGIONS = ("us-east-1", "eu-west-2", "ap-south-1")
@@ -90,7 +90,7 @@ def test_final_error_fails_over_without_retry() -> None:
     assert [region for region, _ in case.streams.calls] == ["ap-south-1", "eu-west-2"]
 
 
-def test_failed_region_is_tried_last_until_its_cooldown_ends() -> None:
+def test_failed_region_is_tried_last_until_its_avoidance_ends() -> None:
     case = Case(unreachable("ap-south-1"))
     case.deliver()
     case.streams.fault = None
@@ -98,18 +98,18 @@ def test_failed_region_is_tried_last_until_its_cooldown_ends() -> None:
     assert case.deliver() == Delivered(
         "eu-west-2", failover=True, records=1, bytes=16, shard="shardId-0", sequence="1"
     )
-    case.clock.now += delivery.REGION_COOLDOWN_S
+    case.clock.now += delivery.FIRST_AVOIDANCE_S
     assert case.deliver().region == "ap-south-1"
 
 
-def test_region_in_cooldown_is_used_when_others_fail() -> None:
+def test_avoided_region_is_used_when_others_fail() -> None:
     case = Case(unreachable("ap-south-1"))
     case.deliver()
     case.streams.fault = unreachable("eu-west-2", "us-east-1")
     assert case.deliver().region == "ap-south-1"
 
 
-def test_successful_delivery_ends_the_cooldown() -> None:
+def test_successful_delivery_ends_the_avoidance() -> None:
     case = Case(unreachable("ap-south-1"))
     case.deliver()
     case.streams.fault = unreachable("eu-west-2", "us-east-1")
@@ -118,15 +118,126 @@ def test_successful_delivery_ends_the_cooldown() -> None:
     assert case.deliver().region == "ap-south-1"
 
 
-def test_partly_stored_records_are_all_sent_to_next_region() -> None:
+def test_next_region_gets_only_the_records_that_are_not_stored() -> None:
     def fault(region: str, entries: Sequence[RecordEntry]) -> list[str | None]:
         if region == "ap-south-1":
             return [None if entry.data.endswith(b"0") else "InternalFailure" for entry in entries]
         return [None] * len(entries)
 
     case = Case(fault)
-    assert case.deliver(2).region == "eu-west-2"
-    assert case.stored == ["ap-south-1 False 0", "eu-west-2 True 0", "eu-west-2 True 1"]
+    delivered = case.deliver(2)
+    assert (delivered.region, delivered.records) == ("eu-west-2", 2)
+    assert case.stored == ["ap-south-1 False 0", "eu-west-2 True 1"]
+
+
+def test_next_region_gets_all_records_if_they_are_divided_otherwise() -> None:
+    def fault(region: str, entries: Sequence[RecordEntry]) -> list[str | None]:
+        failed = "InternalFailure" if region == "ap-south-1" else None
+        return [None, *[failed] * (len(entries) - 1)] if len(entries) > 1 else [failed]
+
+    case = Case(fault)
+
+    def pack(region: str, failover: bool) -> list[bytes]:
+        return [f"{region} {n}".encode() for n in range(3 if failover else 2)]
+
+    case.delivery.deliver(pack, "key", 5.0)
+    assert case.stored == ["ap-south-1 0", *(f"eu-west-2 {n}" for n in range(3))]
+
+
+def slow(case: Case, regions: dict[str, float]) -> None:
+    """Make Regions answer after some seconds: the records are stored, also if nobody waits."""
+    put = case.streams.put_records
+
+    def put_records(
+        region: str, stream: str, entries: Sequence[RecordEntry], timeout: float
+    ) -> list[PutResult]:
+        results = put(region, stream, entries, timeout)
+        seconds = regions.get(region, 0.0)
+        case.clock.now += min(seconds, timeout)
+        if seconds > timeout:
+            raise KinesisError("unreachable", retryable=True)
+        return results
+
+    def is_reachable(region: str, stream: str, timeout: float) -> bool:
+        seconds = regions.get(region, 0.0)
+        case.clock.now += min(seconds, timeout)
+        return seconds <= timeout
+
+    case.streams.put_records = put_records  # type: ignore[method-assign]
+    case.streams.is_reachable = is_reachable  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize("seconds", [0.5, 2.5, 3.9])
+def test_slow_region_stores_the_records_once(seconds: float) -> None:
+    case = Case()
+    slow(case, {"ap-south-1": seconds})
+    assert case.deliver(timeout=8.0).region == "ap-south-1"
+    assert case.stored == ["ap-south-1 False 0"]
+
+
+def test_region_that_is_too_slow_stores_one_copy_and_is_avoided() -> None:
+    case = Case()
+    slow(case, {"ap-south-1": 30.0})
+    for _ in range(5):
+        assert case.deliver(timeout=8.0).region == "eu-west-2"
+    assert case.stored.count("ap-south-1 False 0") == 1
+    assert case.stored.count("eu-west-2 True 0") == 5
+
+
+def test_lost_answer_is_repeated_in_the_same_region() -> None:
+    case = Case()
+    lost = [True, True]
+    put = case.streams.put_records
+
+    def put_records(
+        region: str, stream: str, entries: Sequence[RecordEntry], timeout: float
+    ) -> list[PutResult]:
+        results = put(region, stream, entries, timeout)
+        if lost:
+            lost.pop()
+            raise KinesisError("unreachable", retryable=True)
+        return results
+
+    case.streams.put_records = put_records  # type: ignore[method-assign]
+    assert case.deliver().region == "ap-south-1"
+    # The stream processor removes the copies of one Region.
+    assert case.stored == ["ap-south-1 False 0"] * 3
+
+
+def test_hanging_region_costs_less_and_less() -> None:
+    case = Case()
+    slow(case, {"ap-south-1": 1_000.0})
+    waits = []
+    started = case.clock.now
+    while case.clock.now < started + 1_800:
+        before = case.clock.now
+        assert case.deliver(timeout=8.0).region == "eu-west-2"
+        waits.append(case.clock.now - before)
+        case.clock.now += 1.0
+    assert waits[0] == pytest.approx(4.0)
+    long = [wait for wait in waits[1:] if wait > 0]
+    assert len(long) <= 10
+    assert max(long) <= delivery.PROBE_TIMEOUT_S
+    assert case.stored.count("ap-south-1 False 0") == 1
+
+
+def test_region_is_used_again_after_a_successful_probe() -> None:
+    case = Case(unreachable("ap-south-1"))
+    case.deliver()
+    case.clock.now += delivery.FIRST_AVOIDANCE_S
+    assert case.deliver().region == "eu-west-2"
+    case.streams.fault = None
+    case.clock.now += delivery.FIRST_AVOIDANCE_S
+    assert case.deliver().region == "eu-west-2"
+    case.clock.now += delivery.FIRST_AVOIDANCE_S
+    assert case.deliver().region == "ap-south-1"
+    assert case.streams.probes == ["ap-south-1"] * 2
+    # A new failure starts with the first avoidance again.
+    case.streams.fault = unreachable("ap-south-1")
+    case.deliver()
+    case.streams.fault = None
+    case.clock.now += delivery.FIRST_AVOIDANCE_S
+    assert case.deliver().region == "ap-south-1"
 
 
 def test_delivery_fails_with_retry_after_when_all_regions_fail() -> None:
@@ -142,27 +253,22 @@ def test_delivery_ends_by_its_deadline(seconds: float, call: float) -> None:
     case = Case()
 
     def fault(region: str, entries: Sequence[RecordEntry]) -> list[str | None]:
-        case.clock.now += min(call, delivery.CALL_TIMEOUT_S)
+        case.clock.now += call
         raise KinesisError("unreachable", retryable=True)
 
     case.streams.fault = fault
     before = case.clock.now
     with pytest.raises(ServiceUnavailableError):
         case.deliver(timeout=seconds)
-    assert case.clock.now - before <= seconds + min(call, delivery.CALL_TIMEOUT_S) + 1e-6
+    assert case.clock.now - before <= seconds + call + 1e-6
 
 
 def test_each_region_gets_a_share_of_the_timeout() -> None:
     case = Case()
-
-    def fault(region: str, entries: Sequence[RecordEntry]) -> list[str | None]:
-        case.clock.now += 2.0
-        raise KinesisError("unreachable", retryable=True)
-
-    case.streams.fault = fault
+    slow(case, dict.fromkeys(REGIONS, 30.0))
     with pytest.raises(ServiceUnavailableError):
         case.deliver(timeout=6.0)
-    assert {region for region, _ in case.streams.calls} == set(REGIONS)
+    assert [region for region, _ in case.streams.calls] == ["ap-south-1", "eu-west-2", "us-east-1"]
 
 
 def test_throttled_key_gets_suffixes_until_its_spreading_ends() -> None:

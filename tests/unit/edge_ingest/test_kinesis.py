@@ -76,6 +76,26 @@ def test_put_records_sends_signed_request() -> None:
     ] == ENTRIES
 
 
+@pytest.mark.parametrize(("status", "reachable"), [(400, True), (200, True), (503, False)])
+def test_probe_sends_no_record_and_accepts_any_answer_but_a_server_error(
+    status: int, reachable: bool
+) -> None:
+    bodies: list[bytes] = []
+
+    def script(server: ServerConnection) -> None:
+        bodies.append(server.request()[1])
+        server.respond(status, b'{"__type":"ValidationException"}')
+
+    with network(script) as connect:
+        assert kinesis(connect).is_reachable("eu-west-2", "events", 2.0) is reachable
+    assert json.loads(bodies[0]) == {"StreamName": "events", "Records": []}
+
+
+def test_probe_of_unreachable_region_fails() -> None:
+    with network(None) as connect:
+        assert not kinesis(connect).is_reachable("eu-west-2", "events", 1.0)
+
+
 def test_put_records_returns_position_or_error_code_of_each_record() -> None:
     def script(server: ServerConnection) -> None:
         server.request()
