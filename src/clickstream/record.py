@@ -91,7 +91,7 @@ class Accepted(msgspec.Struct, kw_only=True, frozen=True, gc=False, omit_default
     (null if it sent none), in the format of the header's times. A derived `message_id` is a hash of
     the event: a copy that is sent again has the same id if the event has a time of its own.
     `message_id_source` is omitted for ids that the client chose, which is the usual case. `repair`
-    is the code of an invalid value that the collector replaced; see `event.EventTimes`.
+    is the code of an invalid value that the collector replaced; see `event.event_times`.
     """
 
     i: int

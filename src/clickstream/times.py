@@ -1,7 +1,7 @@
 """Timestamps of the wire format, and the correction of clock skew."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -10,6 +10,8 @@ _encoder: Final = msgspec.json.Encoder()
 _MAX_SKEW: Final = timedelta(days=1)
 # SDKs keep events of a device without a network, for weeks.
 _MAX_QUEUED: Final = timedelta(days=60)
+_EARLIEST: Final = datetime.min.replace(tzinfo=UTC)
+_LATEST: Final = datetime.max.replace(tzinfo=UTC)
 _WITH_FRACTION: Final = len('"2026-11-21T12:00:00.000000Z"')
 
 
@@ -18,14 +20,14 @@ def parse(text: object) -> datetime | None:
     if not isinstance(text, str):
         return None
     try:
-        # RFC 3339 §5.6 permits `t` and `z` in lower case.
-        time = datetime.fromisoformat(text if text[-1:] != "z" else text.upper())
+        time = datetime.fromisoformat(text)
         if time.tzinfo is None:
             return time.replace(tzinfo=UTC)
         # Conversion to UTC can exceed the range of datetime.
         return time if time.tzinfo is UTC else time.astimezone(UTC)
     except (ValueError, OverflowError):
-        return None
+        # RFC 3339 §5.6 permits `t` and `z` in lower case.
+        return parse(text.upper()) if text[-1:] == "z" else None
 
 
 def text(time: datetime) -> str:
@@ -49,33 +51,43 @@ def canonical(time: datetime, timestamp: str) -> str:
     return text(time)
 
 
-def skew(received_at: datetime, sent_at: datetime | None) -> timedelta:
-    """Return how far the client's clock is behind the server's: `receivedAt - sentAt`.
+class Skew(NamedTuple):
+    """How far a client's clock is behind the server's, and the event times that it can apply to.
+
+    A client whose clock is years off states both times by that clock. If only `sentAt` is years
+    off, it is wrong itself, and a correction by it would move the event by years.
+    """
+
+    behind: timedelta
+    earliest: datetime = _EARLIEST
+    latest: datetime = _LATEST
+
+
+_NO_SKEW: Final = Skew(timedelta(0))
+
+
+def skew(received_at: datetime, sent_at: datetime | None) -> Skew:
+    """Return the skew `receivedAt - sentAt` of a client's clock.
 
     Zero without `sentAt`: imported history keeps its times.
     """
-    return timedelta(0) if sent_at is None else received_at - sent_at
-
-
-def is_plausible(original: datetime, received_at: datetime, behind: timedelta) -> bool:
-    """Return whether a clock skew can be the sender's.
-
-    A sender whose clock is years off states both times by that clock. If only `sentAt` is years
-    off, it is wrong itself: a correction by it would move the event by years.
-    """
+    if sent_at is None:
+        return _NO_SKEW
+    behind = received_at - sent_at
     if -_MAX_SKEW <= behind <= _MAX_SKEW:
-        return True
-    # The sender's clock at the time of sending, minus the event's time by the same clock.
-    queued = (received_at - original) - behind
-    return -_MAX_SKEW <= queued <= _MAX_QUEUED
+        return Skew(behind)
+    try:
+        return Skew(behind, sent_at - _MAX_QUEUED, sent_at + _MAX_SKEW)
+    except OverflowError:
+        return Skew(behind, _LATEST, _EARLIEST)
 
 
 def corrected(original: datetime, behind: timedelta) -> datetime | None:
     """Return `receivedAt - (sentAt - originalTimestamp)`, the event's time by the server's clock.
 
     Segment spec, common fields: the difference between two readings of the client's clock is
-    correct even if the clock is not. `behind` is the result of `skew`. Returns None if the time
-    exceeds the range of datetime.
+    correct even if the clock is not. `behind` is part of the result of `skew`. Returns None if the
+    time exceeds the range of datetime.
     """
     try:
         return original + behind

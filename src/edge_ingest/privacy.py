@@ -91,9 +91,12 @@ class Policy(NamedTuple):
         escape sequences, so any `\u` counts as a match, and any `\/` if a rule's key contains `/`
         (RFC 8259 §7: every other character has one escape sequence besides `\u`).
         """
-        if self.anonymous or (b"\\" in body and b"\\u" in body):
+        if self.anonymous:
             return True
-        if b"\\/" in body and any("/" in key for key in _keys(self.rules)):
+        # The search for a single byte is several times as fast as the others.
+        if b"\\" in body and (
+            b"\\u" in body or (any("/" in key for key in _keys(self.rules)) and b"\\/" in body)
+        ):
             return True
         # Both address keys end alike: most bodies need only this search.
         if b'ip"' in body and any(key in body for key in _QUOTED_ADDRESS_KEYS):
@@ -146,8 +149,7 @@ class Policy(NamedTuple):
             return None
 
         def check(view: View) -> None:
-            context = view.context if isinstance(view.context, Context) else None
-            if not self._permitted(context, batch):
+            if not self._permitted(view.context, batch):
                 raise InvalidEventError("consent_denied", "the visitor didn't give consent")
 
         return check

@@ -40,6 +40,8 @@ class Redacted(NamedTuple):
     @property
     def refused(self) -> list[Rejected]:
         """The rejected and denied events in the order of the request."""
+        if not self.denied:
+            return self.rejected
         return sorted(self.rejected + self.denied, key=attrgetter("i"))
 
 

@@ -8,7 +8,7 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -18,6 +18,9 @@ from edge_ingest.errors import ContentTooLargeError
 from edge_ingest.json_rewrite import rewrite, set_type
 from edge_ingest.parsing import Payload
 from edge_ingest.settings import Limits
+
+# Fields that must be objects -> the code of an error in them.
+_OBJECTS: Final = {name: f"invalid_{name}" for name in ("context", "properties", "traits")}
 
 
 class RequestContext(NamedTuple):
@@ -97,7 +100,10 @@ def validate(
     for i, text in enumerate(events):
         storable = check_consent is None
         try:
-            view = read(text, max_bytes)
+            try:
+                view = read(text, max_bytes)
+            except InvalidEventError as error:
+                text, view = _read_repaired(text, max_bytes, error)  # noqa: PLW2901
             if check_consent is not None:
                 check_consent(view)
                 storable = True
@@ -108,8 +114,6 @@ def validate(
             timestamp, original, repair = event_times(view, received_at, clock_skew)
             if event_type is not None and view.type != event_type:
                 event = set_type(event, view, event_type)
-            if [] in (view.context, view.properties, view.traits):
-                event = rewrite(event, _with_objects)
             message_id = view.message_id or derived.message_id(view, text)
         except InvalidEventError as error:
             rejected.append(Rejection(i, error.code, str(error), text if storable else None))
@@ -134,11 +138,23 @@ def _set_anonymous_id(text: bytes, view: View, visitor_id: str) -> bytes:
     return rewrite(text, lambda event: {**event, "anonymousId": visitor_id})
 
 
-def _with_objects(event: dict[str, Any]) -> dict[str, Any]:
-    return {
-        name: {} if value == [] and name in ("context", "properties", "traits") else value
-        for name, value in event.items()
-    }
+def _read_repaired(text: bytes, max_bytes: int, error: InvalidEventError) -> tuple[bytes, View]:
+    """Return an event with objects in place of PHP's empty lists, and its view.
+
+    PHP encodes an empty associative array as an empty list.
+
+    Raises:
+        InvalidEventError: The event is invalid for another reason.
+    """
+    if error.code not in _OBJECTS.values():
+        raise error
+    repaired = rewrite(
+        text,
+        lambda event: {
+            name: {} if value == [] and name in _OBJECTS else value for name, value in event.items()
+        },
+    )
+    return repaired, read(repaired, max_bytes)
 
 
 class _DerivedMessageIds:
