@@ -7,19 +7,26 @@ from pathlib import Path
 
 from aws_emulator import sam_cli
 from aws_emulator.sam_cli import SamProject
+from tools.dev import build_inputs
 from tools.paths import ROOT
 from tools.progress import Step, step
 from tools.stack import StackTarget
 
 
 def build(target: StackTarget, log: Path) -> None:
-    """Run `sam build` into .aws-sam/build.
+    """Run `sam build` into .aws-sam/build, unless the output is that of the current files.
 
     Raises:
         CommandError: `sam build` failed.
     """
-    with build_lock(fcntl.LOCK_EX), step("sam build") as progress:
-        sam_cli.build(SamProject(ROOT, "default"), target.environment(), log, _note(progress))
+    with build_lock(fcntl.LOCK_EX):
+        if build_inputs.is_current(ROOT):
+            print("✓ sam build (no change since the last one)", flush=True)
+            return
+        inputs = build_inputs.begin(ROOT)
+        with step("sam build") as progress:
+            sam_cli.build(SamProject(ROOT, "default"), target.environment(), log, _note(progress))
+        build_inputs.record(ROOT, inputs)
 
 
 def deploy(target: StackTarget, parameters: Mapping[str, str], log: Path) -> None:
