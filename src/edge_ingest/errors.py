@@ -24,6 +24,10 @@ class UnauthorizedError(IngestError):
     """The request has no write key, or no source has its write key."""
 
 
+class ForbiddenError(IngestError):
+    """The source doesn't allow the origin of the page that sent the request."""
+
+
 class NotFoundError(IngestError):
     """No route matches the path."""
 
@@ -66,6 +70,7 @@ class SettingsError(IngestError, ValueError):
 STATUS: Final[dict[type[IngestError], int]] = {
     BadRequestError: 400,
     UnauthorizedError: 401,
+    ForbiddenError: 403,
     NotFoundError: 404,
     MethodNotAllowedError: 405,
     ContentTooLargeError: 413,

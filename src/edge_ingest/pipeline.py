@@ -22,6 +22,7 @@ from edge_ingest import privacy, visitor
 from edge_ingest.authentication import authenticate, write_keys
 from edge_ingest.cloudfront_event import Request
 from edge_ingest.delivery import Delivered, Delivery
+from edge_ingest.origins import check_origin
 from edge_ingest.packing import Provenance, pack
 from edge_ingest.parsing import parse
 from edge_ingest.rate_limiter import RateLimiter
@@ -81,6 +82,7 @@ class Pipeline:
         """
         payload = parse(route, request, query, self._settings.max_body_bytes)
         source = authenticate(self._settings.sources, write_keys(request, query, payload.write_key))
+        check_origin(request, source)
         limits = source.limits
         check_batch_size(payload, limits)
         self._rate_limiter.take(source, len(payload.events))

@@ -22,6 +22,7 @@ _PHRASES: Final = {
     200: "OK",
     400: "Bad Request",
     401: "Unauthorized",
+    403: "Forbidden",
     404: "Not Found",
     405: "Method Not Allowed",
     413: "Content Too Large",
@@ -32,8 +33,9 @@ PREFLIGHT_MAX_AGE_S: Final = 7200  # Chromium's upper limit
 SDK_SETTINGS_MAX_AGE_S: Final = 300
 
 _NO_STORE: Final = "no-store"
-# Request values that a response may repeat: an origin (RFC 6454 §6.2), a list of header names.
-_ORIGIN: Final = r"[A-Za-z][A-Za-z0-9+.-]*://[A-Za-z0-9._~\[\]:-]{1,255}|null"
+# Request values that a response may repeat: an origin (RFC 6454 §6.2; Android's web views send
+# `file://`), a list of header names.
+_ORIGIN: Final = r"[A-Za-z][A-Za-z0-9+.-]*://[A-Za-z0-9._~\[\]:-]{0,255}|null"
 _HEADER_NAMES: Final = r"[A-Za-z0-9!#$%&'*+.^_`|~, \t-]{1,2048}"
 
 

@@ -20,6 +20,7 @@ avoids because compiling one slows down the cold start. The document:
            "hash": ["traits.phone"],
            "consent": {"categories": ["analytics"], "missing": "allow"}},    or "deny"
         "rate_limit": {"events_per_second": 100, "burst": 500},    optional, per environment
+        "origins": ["https://school.example"],    pages that may send events; default: any
         "limits": {"event_bytes": 65536, "batch_bytes": 4194304, "batch_events": 2500},
         "cookie": {"enabled": false, "name": "mid", "days": 365, "same_site": "Lax"}}],
      "salt": "…",                                 at least 16 characters; required for "hash"
@@ -95,7 +96,11 @@ class Limits(NamedTuple):
 
 
 class Source(NamedTuple):
-    """A sender of events, such as a website. `cookie` and `rate_limit` are None if disabled."""
+    """A sender of events, such as a website. `cookie` and `rate_limit` are None if disabled.
+
+    `origins` is empty if any page may send events. It can contain `null`, the origin of sandboxed
+    frames and local files, and `file://`, which Android's web views send.
+    """
 
     id: str
     write_key: str
@@ -103,6 +108,7 @@ class Source(NamedTuple):
     rate_limit: RateLimit | None = None
     cookie: Cookie | None = None
     limits: Limits = Limits()
+    origins: tuple[str, ...] = ()
 
 
 class Settings(NamedTuple):
@@ -194,7 +200,23 @@ def _source(value: object, key: str, limits: Limits, *, salted: bool) -> Source:
         rate_limit=rate,
         cookie=_cookie(item.get("cookie", {}), f"{key}.cookie"),
         limits=_limits(item.get("limits", {}), f"{key}.limits", limits),
+        origins=tuple(
+            _origin(origin, f"{key}.origins[{n}]")
+            for n, origin in enumerate(_list(item.get("origins", []), f"{key}.origins"))
+        ),
     )
+
+
+def _origin(value: object, key: str) -> str:
+    origin = _text(value, key)
+    scheme, _, host = origin.partition("://")
+    host = host.removeprefix("*.")
+    is_web = scheme in ("http", "https") and host and set(host) <= set(_LOWER + ".:[]")
+    if not is_web and origin not in ("null", "file://"):
+        raise SettingsError(
+            key, "must be an origin such as https://school.example, in lower case without a path"
+        )
+    return origin
 
 
 def _privacy(value: object, key: str, *, salted: bool) -> Privacy:

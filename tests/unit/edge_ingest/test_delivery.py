@@ -145,7 +145,7 @@ def test_next_region_gets_all_records_if_they_are_divided_otherwise() -> None:
 
 
 def slow(case: Case, regions: dict[str, float]) -> None:
-    """Make Regions answer after some seconds: the records are stored, also if nobody waits."""
+    """Make Regions answer after some seconds: the records are stored, also after the timeout."""
     put = case.streams.put_records
 
     def put_records(
