@@ -1,4 +1,7 @@
-"""Error pages for browsers: one self-contained HTML document that loads no other resource."""
+"""Pages for browsers: errors and confirmations, as self-contained HTML documents.
+
+A page loads no other resource.
+"""
 
 from binascii import b2a_base64
 from html import escape
@@ -22,20 +25,19 @@ _STYLE: Final = (
     "place-items:center;background:Canvas;color:CanvasText}"
     "main{max-width:34rem;padding:1.5rem}"
     "h1{font-size:1.5rem;line-height:1.25;margin:0 0 .75rem}"
-    "a{font:inherit;display:inline-block;margin:.5rem .75rem .5rem 0;padding:.5rem 1rem;"
-    "border:2px solid;border-radius:.5rem;color:LinkText;"
-    "text-decoration:none}"
-    "a:focus-visible{outline:3px solid Highlight;outline-offset:2px}"
+    "a,button{font:inherit;display:inline-block;margin:.5rem .75rem .5rem 0;padding:.5rem 1rem;"
+    "border:2px solid;border-radius:.5rem;color:LinkText;background:Canvas;"
+    "text-decoration:none;cursor:pointer}"
+    ":focus-visible{outline:3px solid Highlight;outline-offset:2px}"
     "small{display:block;margin-top:1.5rem;overflow-wrap:anywhere}"
 )
 _STYLE_HASH: Final = b2a_base64(sha256(_STYLE.encode()).digest(), newline=False).decode()
-CSP: Final = (
-    f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; base-uri 'none'; form-action 'none';"
-    " frame-ancestors 'none'"
+_CSP_WITHOUT_FORMS: Final = (
+    f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; base-uri 'none'; frame-ancestors 'none'"
 )
+CSP: Final = f"{_CSP_WITHOUT_FORMS}; form-action 'none'"
 
 _SIGN_IN_LINK: Final = '<a href="/auth/sign-in">Sign in</a>'
-# A link, not a form: Chromium applies form-action to redirects, and this one goes to Cognito.
 _SIGN_OUT_LINK: Final = '<a href="/auth/sign-out">Sign out</a>'
 _HOME_LINK: Final = '<a href="/">Home page</a>'
 
@@ -78,10 +80,23 @@ _SIGN_IN_LOOP: Final = (
     _SIGN_IN_LINK + _SIGN_OUT_LINK,
 )
 _CROSS_SITE: Final = (
-    "Do you want to sign out?",
-    "Another site sent you here. You haven't been signed out.",
+    "Nothing has changed",
+    "Another site sent this request. You're still signed in if you were before.",
     _SIGN_OUT_LINK + _HOME_LINK,
 )
+# endpoint -> heading, sentence, button
+_CONFIRMATIONS: Final = {
+    "/auth/sign-out": (
+        "Do you want to sign out?",
+        "You can sign in again at any time.",
+        "Sign out",
+    ),
+    "/auth/refresh": (
+        "Refresh your access?",
+        "Have you just paid? Then this page updates what your account includes.",
+        "Refresh access",
+    ),
+}
 
 
 def _text(error: EdgeAuthError) -> tuple[str, str, str]:
@@ -95,13 +110,43 @@ def _text(error: EdgeAuthError) -> tuple[str, str, str]:
 def render(error: EdgeAuthError, *, site_name: str, request_id: str) -> str:
     """Return the HTML page of an error: heading, explanation, links, and a code for support."""
     heading, sentence, links = _text(error)
+    footer = (
+        f"<small>Code: {escape(error.reason)} ({escape(error.code)})<br>"
+        f"Request: {escape(request_id[:200])}</small>"
+    )
+    return _document(heading, f"<p>{escape(sentence)}</p><p>{links}</p>{footer}", site_name)
+
+
+def render_confirmation(endpoint: str, query: str, *, site_name: str) -> str:
+    """Return the HTML page whose button sends a POST request to the endpoint."""
+    heading, sentence, button = _CONFIRMATIONS[endpoint]
+    action = escape(f"{endpoint}?{query}" if query else endpoint)
+    content = (
+        f'<p>{escape(sentence)}</p><form method="post" action="{action}">'
+        f"<button>{escape(button)}</button>{_HOME_LINK}</form>"
+    )
+    return _document(heading, content, site_name)
+
+
+def confirmation_headers(sign_in_origin: str) -> dict[str, str]:
+    """Return the headers of a confirmation page.
+
+    Chromium applies form-action to redirects of the response too, and these go to Cognito
+    (`sign_in_origin`). With the policy `no-referrer`, a browser would send "Origin: null".
+    """
+    return {
+        "Content-Type": "text/html; charset=utf-8",
+        "Content-Security-Policy": f"{_CSP_WITHOUT_FORMS}; form-action 'self' {sign_in_origin}",
+        "Referrer-Policy": "same-origin",
+    }
+
+
+def _document(heading: str, content: str, site_name: str) -> str:
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         '<meta name="robots" content="noindex">'
         f"<title>{escape(heading)} - {escape(site_name or 'Sign-in')}</title>"
         f"<style>{_STYLE}</style></head><body><main>"
-        f"<h1>{escape(heading)}</h1><p>{escape(sentence)}</p><p>{links}</p>"
-        f"<small>Code: {escape(error.reason)} ({escape(error.code)})<br>"
-        f"Request: {escape(request_id[:200])}</small></main></body></html>"
+        f"<h1>{escape(heading)}</h1>{content}</main></body></html>"
     )

@@ -80,8 +80,18 @@ class MethodError(RequestError):
         self.allowed = allowed
 
 
+class SpeculativeError(RequestError):
+    """Raised when a prefetch or prerender requests an endpoint that changes state.
+
+    The status isn't 503, which would count as a failure of the distribution.
+    """
+
+    code = "speculative_request"
+    status = 403
+
+
 class CrossSiteError(RequestError):
-    """Raised when a page of another site requests a sign-out."""
+    """Raised when a page of another origin sends a form to an endpoint that changes state."""
 
     code = "cross_site"
     status = 403

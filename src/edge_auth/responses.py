@@ -82,11 +82,12 @@ def redirect(
     *,
     code: str = "",
     set_cookies: Iterable[str] = (),
+    headers: Mapping[str, str] | None = None,
 ) -> Outcome:
     """Return a 303: the browser follows it with GET for any method (RFC 9110, section 15.4.4)."""
-    headers = {"Location": location}
+    fields = {**(headers or {}), "Location": location}
     return generate_response(
-        request, 303, reason, code=code, headers=headers, set_cookies=set_cookies
+        request, 303, reason, code=code, headers=fields, set_cookies=set_cookies
     )
 
 
@@ -95,12 +96,15 @@ def json_response(
     document: Mapping[str, object],
     reason: str,
     set_cookies: Iterable[str] = (),
+    *,
+    code: str = "",
+    headers: Mapping[str, str] | None = None,
 ) -> Outcome:
     """Return a 200 response with a JSON document."""
-    headers = {"Content-Type": "application/json"}
+    fields = {**(headers or {}), "Content-Type": "application/json"}
     body = json.dumps(document)
     return generate_response(
-        request, 200, reason, headers=headers, set_cookies=set_cookies, body=body
+        request, 200, reason, code=code, headers=fields, set_cookies=set_cookies, body=body
     )
 
 

@@ -62,7 +62,7 @@ def refresh_now(context: AuthContext, request: ViewerRequest, return_to: str) ->
         UpstreamError: Cognito doesn't respond.
         HostError: The Host header isn't an origin of this site.
     """
-    is_navigation = request.wants_html and request.method == "GET"
+    is_navigation = request.wants_html
     if not session.read_refresh_token(request):
         if is_navigation:
             return sign_in.start_automatically(context, request, return_to, AnonymousError())

@@ -11,6 +11,13 @@ from edge_auth.errors import RequestError
 # request.
 IDENTITY_HEADER_PREFIX: Final = "x-meridian-"
 
+# How software marks a request for a page that the visitor may never open: HTML, "speculative
+# loading" (Sec-Purpose); Chromium and Safari before it (Purpose, X-Purpose), Firefox (X-Moz).
+_PURPOSE_HEADERS: Final = ("sec-purpose", "purpose", "x-purpose", "x-moz")
+_SPECULATIVE_PURPOSES: Final = ("prefetch", "prerender", "preview")
+# Next.js's router sends it with each prefetch.
+_NEXT_PREFETCH_HEADER: Final = "next-router-prefetch"
+
 type Headers = dict[str, list[dict[str, str]]]
 """lower-case name -> entries with "key" and "value", as in CloudFront's events."""
 
@@ -92,8 +99,23 @@ class ViewerRequest:
         return (
             self.method in ("GET", "HEAD")
             and self.wants_html
-            and "prefetch" not in self.header("sec-purpose")
+            and not self.is_speculative
             and self.bearer_token is None
+        )
+
+    @property
+    def is_speculative(self) -> bool:
+        """True if software requests a page that the visitor may never open.
+
+        Such a request must not change any state: no sign-in, refresh or sign-out.
+        """
+        if _NEXT_PREFETCH_HEADER in self.headers:
+            return True
+        return any(
+            purpose in value.lower()
+            for name in _PURPOSE_HEADERS
+            for value in self.header_values(name)
+            for purpose in _SPECULATIVE_PURPOSES
         )
 
     @property

@@ -25,7 +25,12 @@ def launched() -> Iterator[Browser]:
         pytest.skip(reason)
     with sync_playwright() as playwright:
         flags = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
-        browser = playwright.chromium.launch(executable_path=chromium, args=flags)
+        browser = playwright.chromium.launch(
+            executable_path=chromium,
+            args=flags,
+            # Visitors' browsers have the back/forward cache; Playwright disables it.
+            ignore_default_args=["--disable-back-forward-cache"],
+        )
         expect.set_options(timeout=EXPECT_TIMEOUT_MS)
         yield browser
         browser.close()

@@ -130,9 +130,11 @@ def test_paying_student_signs_in_reads_refreshes_and_signs_out(
     assert session["groups"] == ["paying"]
 
     page.goto("/auth/refresh?return_to=/premium/%3Fweek%3D4")
+    page.get_by_role("button", name="Refresh access").click()
     expect(page).to_have_url(f"{site.url}/premium/?week=4")
 
     page.goto("/auth/sign-out")
+    page.get_by_role("button", name="Sign out").click()
     expect(page).to_have_url(f"{site.url}/")
     assert cookie_names(context) == set()
     status = page.evaluate("fetch('/premium/').then(it => it.status)")
@@ -216,7 +218,7 @@ def test_purchase_takes_effect_after_refresh(
     expect(page).to_have_url(f"{site.url}/upgrade.html?return_to=%2Fpremium%2F%3Fweek%3D3")
     assert page.evaluate("fetch('/premium/').then(it => it.status)") == 403
     join_group("paying")
-    page.goto("/auth/refresh?return_to=%2Fpremium%2F%3Fweek%3D3")
+    page.get_by_role("link", name="Refresh access").click()
     expect(page).to_have_url(f"{site.url}/premium/?week=3")
     expect(page.locator("h1")).to_be_visible()
 

@@ -72,7 +72,8 @@ def test_student_signs_up_and_signs_in_with_emailed_codes(
     school.cognito.admin_add_user_to_group(
         UserPoolId=school.user_pool_id, Username=email, GroupName=PAYING_GROUP
     )
-    page.goto("/auth/refresh?return_to=/premium/")
+    page.goto("/upgrade.html")
+    page.get_by_role("link", name="Refresh access").click()
     expect(page).to_have_url(f"{meridian.url}/premium/")
     expect(page.locator("h1")).to_be_visible()
 

@@ -96,7 +96,7 @@ def test_return_url_stays_on_this_site(address: str) -> None:
     query = f"return_to={quote(address, safe='', errors='replace')}"
     context = create_context(issuer.Clock(), post=refreshing_post)
     event = viewer_request(
-        "/auth/refresh", query=query, headers=NAVIGATION_HEADERS, cookies=cookies
+        "/auth/refresh", query=query, method="POST", headers=NAVIGATION_HEADERS, cookies=cookies
     )
     result = handle(event, context)
     assert result["status"] == "303"

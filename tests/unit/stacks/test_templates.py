@@ -249,6 +249,19 @@ def test_origins_receive_session_cookies_only_through_edge_auth() -> None:
     assert collected == {"/v1/*", "/beacon/*", "/pixel/*", "/sourceConfig*"}
 
 
+def test_browsers_do_not_reuse_pages_behind_edge_auth() -> None:
+    """A stored page is shown only after edge_auth has allowed the request again."""
+    policies = of_type(ROOT / "stacks" / "edge.yaml", "AWS::CloudFront::ResponseHeadersPolicy")
+    for pattern, behavior in cache_behaviors().items():
+        # edge_auth generates every response below /auth/ with Cache-Control: no-store.
+        if edge_functions(behavior) != {EDGE_AUTH} or pattern == "/auth/*":
+            continue
+        policy = policies[behavior["ResponseHeadersPolicyId"]["Ref"]]["Properties"]
+        headers = policy["ResponseHeadersPolicyConfig"]["CustomHeadersConfig"]["Items"]
+        cache_control = {"Header": "Cache-Control", "Value": "private, no-cache", "Override": True}
+        assert cache_control in headers, pattern
+
+
 def test_app_client_has_one_owner_of_its_settings() -> None:
     """An update of the client by CloudFormation, or its rollback, would reset the settings."""
     client = resources(ROOT / "stacks" / "foundation.yaml")["UserPoolClient"]["Properties"]

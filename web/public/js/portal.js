@@ -134,6 +134,19 @@ async function showAccount() {
   const account = $("account");
   account.textContent = "Sign out";
   account.href = "/auth/sign-out";
+  account.addEventListener("click", signOut);
+}
+
+// The link's own page asks for confirmation: GET requests don't sign out. `replace` removes this
+// page from the history, so that the back button can't show it.
+async function signOut(event) {
+  event.preventDefault();
+  try {
+    const answer = await fetch("/auth/sign-out", { method: "POST", cache: "no-store" });
+    location.replace((await answer.json()).sign_out_at);
+  } catch {
+    location.replace("/auth/sign-out");
+  }
 }
 
 // --- page views --------------------------------------------------------------------------------
