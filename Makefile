@@ -18,7 +18,7 @@ PARALLEL := -n 3 --dist loadgroup --no-loadscope-reorder
 # Each process imports the test files of its folders, so the suites name theirs.
 UNIT_TESTS := tests/unit aws_emulator/tests tools/tests
 SYSTEM_TESTS := tests/package tests/system aws_emulator/tests tools/tests
-PROOF_TESTS := tests/unit/stream_processor/test_proof.py
+PROOF_TESTS := tests/unit/stream_processor tests/unit/lake
 
 # BUILT=1 deploys the existing output of `sam build`, as the pipeline does with its artifact.
 BUILD := $(if $(BUILT),setup,build)

@@ -21,6 +21,7 @@ from stream_processor.repair.reprocess_bad_rows import BadRowReprocessor
 from stream_processor.rows.lake_schema import EVENTS, GOOD
 from stream_processor.storage import parquet
 from tests.support.paths import ROOT
+from tests.support.seeds import seeds
 from tests.unit.lake.tables import copy_objects, open_lake
 from tests.unit.stream_processor.fakes import LAKE, FakeAws
 from tests.unit.stream_processor.sample_records import (
@@ -99,7 +100,7 @@ def crash_at_call(monkeypatch: pytest.MonkeyPatch, points: int) -> Iterator[None
             yield
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", seeds(8))
 def test_events_once_has_each_event_once_after_any_history(
     seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -19,6 +19,7 @@ from stream_processor.storage import lake_keys, live_counters, parquet
 from stream_processor.storage.lake_keys import ShardPrefix
 from stream_processor.storage.lake_types import HighWaterMark, ObjectSummary
 from stream_processor.storage.s3 import Bucket
+from tests.support.seeds import seeds
 from tests.unit.stream_processor.fakes import FakeAws
 from tests.unit.stream_processor.sample_records import accepted, header, kinesis_event, packed
 
@@ -174,7 +175,7 @@ def change(rng: random.Random, position: int) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", seeds(5))
 def test_changes_without_tumbling_window_are_written_once(seed: int) -> None:
     """Without a tumbling window, events don't contain the shard ID; each item is its own shard."""
     rng, aws = random.Random(seed), FakeAws()

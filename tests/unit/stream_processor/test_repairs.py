@@ -19,6 +19,7 @@ from stream_processor.repair.reconcile import Comparison, Reconciler
 from stream_processor.repair.redrive import FailedBatches
 from stream_processor.rows.lake_schema import DUPLICATE, GOOD
 from stream_processor.storage import parquet
+from tests.support.seeds import seeds
 from tests.unit.stream_processor.fakes import FAILURES, LAKE, SETTINGS, FakeAws
 from tests.unit.stream_processor.sample_records import (
     accepted,
@@ -151,7 +152,7 @@ def reconcile(aws: FakeAws, run_id: str = "run") -> Comparison:
     return Reconciler(aws.app(), sleep=lambda _: None).run(run_id, AT)
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", seeds(5))
 def test_reconcile_repairs_lake_after_random_losses(seed: int) -> None:
     """Of 1,000 changes, some don't reach the stream; the handler crashes, objects are deleted."""
     rng, aws = random.Random(seed), FakeAws()

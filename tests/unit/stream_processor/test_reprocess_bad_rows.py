@@ -18,6 +18,7 @@ from stream_processor.repair.revalidate import event as bad_event
 from stream_processor.rows.lake_schema import BAD, DUPLICATE, GOOD
 from stream_processor.storage import parquet
 from tests.strategies import json_values
+from tests.support.seeds import seeds
 from tests.unit.stream_processor.fakes import LAKE, FakeAws
 from tests.unit.stream_processor.sample_records import (
     accepted,
@@ -229,7 +230,7 @@ def test_concurrent_reprocess_runs_write_event_once(monkeypatch: pytest.MonkeyPa
     assert verdicts(aws, of="other") == {GOOD: 1}
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", seeds(12))
 def test_reprocess_resumes_after_crash_at_any_point(
     seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -16,6 +16,7 @@ from stream_processor.handlers.events import EventsHandler
 from stream_processor.repair.verify import Verifier
 from stream_processor.repair.verify_report import VerifyReport
 from stream_processor.storage import parquet
+from tests.support.seeds import seeds
 from tests.unit.stream_processor.fake_streams import FakeStreams
 from tests.unit.stream_processor.fakes import LAKE, FakeAws
 from tests.unit.stream_processor.sample_records import (
@@ -275,7 +276,7 @@ def test_verify_reports_overlapping_object() -> None:
     assert lake.verify().overlaps == [second]
 
 
-@pytest.mark.parametrize("seed", range(25))
+@pytest.mark.parametrize("seed", seeds(25))
 def test_verify_restores_random_deletions_once(seed: int) -> None:
     rng, lake = random.Random(seed), FilledLake()
     for _ in range(rng.randint(1, 4)):

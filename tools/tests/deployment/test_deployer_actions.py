@@ -5,9 +5,6 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 import pytest
-from cfnlint.data import AdditionalSpecs  # type: ignore[import-untyped]
-from cfnlint.helpers import load_resource  # type: ignore[import-untyped]
-from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER  # type: ignore[import-untyped]
 from samtranslator.yaml_helper import yaml_parse
 
 from tools.deployment.deployer_actions import TEMPLATES, granted_actions, needed_actions
@@ -57,6 +54,10 @@ def test_needed_actions_have_no_wildcard() -> None:
 
 
 def test_granted_actions_exist_in_iam() -> None:
+    # cfn-lint takes seconds to import, in each process that collects this file.
+    from cfnlint.data import AdditionalSpecs  # type: ignore[import-untyped]
+    from cfnlint.helpers import load_resource  # type: ignore[import-untyped]
+
     services = load_resource(AdditionalSpecs, "Policies.json")
     known = {
         f"{prefix}:{action}".lower()
@@ -109,6 +110,8 @@ def test_deployment_may_tag_each_resource() -> None:
 
 def tagging_permissions(resource_type: str) -> list[str]:
     """Return the actions that CloudFormation calls to tag a resource, by the type's schema."""
+    from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER  # type: ignore[import-untyped]
+
     schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", resource_type).schema
     permissions: list[str] = schema.get("tagging", {}).get("permissions", [])
     # IAM checks s3:PutBucketTagging for the operation DeleteBucketTagging.
