@@ -7,11 +7,19 @@ from edge_auth.claims import Claims
 from edge_auth.context import AuthContext
 from edge_auth.errors import PASSED, AnonymousError, EdgeAuthError, NotEntitledError, TokenError
 from edge_auth.path_rules import check_requirements, match_rule
-from edge_auth.paths import AUTH_PATH_PREFIX, decode_path, encode_path, quote, return_url
+from edge_auth.paths import (
+    AUTH_PATH_PREFIX,
+    decode_path,
+    encode_path,
+    page_url,
+    quote,
+    return_url,
+)
 from edge_auth.responses import Outcome, error_response, redirect
 from edge_auth.settings import PathRule
 from edge_auth.viewer_request import ViewerRequest
 
+DIRECTORY: Final = "directory"
 # CloudFront, "Quotas": the maximum length of a custom header's value.
 MAX_IDENTITY_HEADER_CHARS: Final = 1_783
 
@@ -37,8 +45,10 @@ def _route(context: AuthContext, request: ViewerRequest) -> Outcome:
         from edge_auth import endpoints  # sign-in is rare: most cold starts don't need the import
 
         return endpoints.dispatch(context, request, path)
-    rule = match_rule(context.settings.rules, path)
+    rule = match_rule(context.settings, path)
     request.rule = rule.path
+    if f"{path}/*" == rule.path and request.method in ("GET", "HEAD"):
+        return _redirect_to_directory(context, request, path)
     if rule.forwards_token:
         uri = encode_path(request.uri, path)
         token = token_forwarding.session_token(request)
@@ -46,6 +56,12 @@ def _route(context: AuthContext, request: ViewerRequest) -> Outcome:
     if rule.public:
         return _allow(context, request, rule, path)
     return _authorize(context, request, rule, path)
+
+
+def _redirect_to_directory(context: AuthContext, request: ViewerRequest, path: str) -> Outcome:
+    """Redirect /premium to /premium/, where relative links of the index document work."""
+    url = page_url(encode_path(request.uri, path) + "/", request.query)
+    return redirect(request, f"{context.site_origin(request)}{url}", DIRECTORY)
 
 
 def _authorize(context: AuthContext, request: ViewerRequest, rule: PathRule, path: str) -> Outcome:

@@ -2,18 +2,18 @@
 
 from edge_auth.claims import Claims
 from edge_auth.errors import NotEntitledError
-from edge_auth.settings import ClaimRequirement, ClaimValue, PathRule
+from edge_auth.settings import ClaimRequirement, ClaimValue, PathRule, Settings
 
 
-def match_rule(rules: tuple[PathRule, ...], path: str) -> PathRule:
+def match_rule(settings: Settings, path: str) -> PathRule:
     """Return the first rule that matches the decoded path.
 
     Raises:
         NotEntitledError: No rule matches the path (`no_rule`).
     """
-    for rule in rules:
-        if rule.matches(path):
-            return rule
+    rule = settings.find_rule(path)
+    if rule is not None:
+        return rule
     raise NotEntitledError(code="no_rule")
 
 

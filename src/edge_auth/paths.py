@@ -116,14 +116,18 @@ def encode_query(query: str) -> str:
     )
 
 
+def page_url(path: str, query: str) -> str:
+    """Return the site-relative URL of an encoded path and a viewer's query string."""
+    return f"{path}?{encode_query(query)}" if query else path
+
+
 def return_url(path: str, query: str) -> str:
     """Return the site-relative URL to come back to after sign-in.
 
     The URL has path and query if they fit into MAX_RETURN_URL_CHARS, otherwise the path, otherwise
     "/".
     """
-    url = f"{path}?{encode_query(query)}" if query else path
-    return next((text for text in (url, path) if is_local_url(text)), "/")
+    return next((text for text in (page_url(path, query), path) if is_local_url(text)), "/")
 
 
 def is_local_url(url: str) -> bool:

@@ -24,6 +24,9 @@ _HOST: Final = r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[::1\])"
 _ORIGIN: Final = re.compile(rf"(https?)://({_HOST})(?::[0-9]{{1,5}})?")
 _LOOPBACK_HOSTS: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _PATH_PATTERN: Final = re.compile(r"/[A-Za-z0-9._~!$&'()+,=:@/*-]*")  # decoded; "*" is a wildcard
+_AUTH_PREFIX: Final = "/auth/"  # paths.AUTH_PATH_PREFIX, in a package without that module
+# A character that no pattern contains, so that only a wildcard matches it.
+_ANY_CHARACTER: Final = "\uffff"
 _SCOPE: Final = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")  # RFC 6749, section 3.3
 
 type Document = dict[str, object]
@@ -79,6 +82,18 @@ class PathRule:
         return self._expression.fullmatch(path) is not None
 
 
+def sample_paths(pattern: str) -> list[str]:
+    """Return paths that stand for all paths of a pattern.
+
+    Another pattern matches every path of `pattern` if and only if it matches all of them: each
+    wildcard is replaced by a character that only a wildcard matches.
+    """
+    samples = [pattern.replace("*", _ANY_CHARACTER)]
+    if pattern.endswith("/*") and len(pattern) > 2:
+        samples.append(pattern[:-2].replace("*", _ANY_CHARACTER))
+    return samples
+
+
 class Settings:
     """The validated settings. Attributes have the names of the JSON keys."""
 
@@ -124,7 +139,32 @@ class Settings:
         )
         if not self.rules:
             raise SettingsError("rules", "must contain at least one rule")
+        self._check_rules()
         self._check_upgrade_path()
+
+    def find_rule(self, path: str) -> PathRule | None:
+        """Return the first rule that matches a decoded path, or None: the path is denied."""
+        return next((rule for rule in self.rules if rule.matches(path)), None)
+
+    def _check_rules(self) -> None:
+        """Require that each rule decides about some path, and that paths are closed by default.
+
+        Raises:
+            SettingsError: A rule never applies, or makes every remaining path public.
+        """
+        for index, rule in enumerate(self.rules):
+            key, samples = f"rules[{index}].path", sample_paths(rule.path)
+            if all(f"{path}/".startswith(_AUTH_PREFIX) for path in samples):
+                raise SettingsError(key, "is below /auth/, where no rule applies")
+            earlier = self.rules[:index]
+            if all(any(it.matches(path) for it in earlier) for path in samples):
+                raise SettingsError(
+                    key, f"is never reached: earlier rules match every path of {rule.path}"
+                )
+            if rule.public and rule.matches(f"/{_ANY_CHARACTER}"):
+                raise SettingsError(
+                    key, "makes every other path public, also mistyped ones: name the public paths"
+                )
 
     def _check_upgrade_path(self) -> None:
         """Require that users without entitlement, who are redirected to the page, can open it.

@@ -57,7 +57,7 @@ def _handle(event: Mapping[str, Any]) -> dict[str, object]:
     if version.secret_name:
         salt = aws_clients.secret(version.secret_name, version.secret_generation)
         settings = settings | {"salt": salt}
-    validate_settings(version.component, settings)
+    validate_settings(version, settings)
     package = add_settings(aws_clients.download_package(version.built_version), settings)
     arn = aws_clients.publish(version.built_version, package)
     # The physical ID never changes, so CloudFormation doesn't send a Delete for the old version

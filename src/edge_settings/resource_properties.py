@@ -10,6 +10,7 @@ from edge_auth.errors import SettingsError as AuthSettingsError
 from edge_ingest import settings as ingest_settings
 from edge_ingest.errors import SettingsError as IngestSettingsError
 from edge_settings.errors import InvalidSettingsError, MissingPropertyError
+from edge_settings.rule_coverage import check_coverage
 
 #: Component -> the parser that its handler uses, so that a deployment validates the same rules.
 PARSERS: Final[Mapping[str, Callable[[object], object]]] = {
@@ -33,6 +34,9 @@ class EdgeVersionProperties:
     secret_name: str = ""
     #: Another value than at the last deployment replaces the secret.
     secret_generation: str = ""
+    #: Path patterns of the cache behaviors that invoke edge_auth before pages, and before an API.
+    page_paths: tuple[str, ...] = ()
+    api_paths: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -70,19 +74,31 @@ def parse_edge_version(properties: Mapping[str, object]) -> EdgeVersionPropertie
     if "SecretName" in properties:
         secret_name = _string(properties, "SecretName")
         secret_generation = _string(properties, "SecretGeneration")
-    return EdgeVersionProperties(component, built_version, settings, secret_name, secret_generation)
+    is_auth = component == "edge_auth"
+    return EdgeVersionProperties(
+        component,
+        built_version,
+        settings,
+        secret_name,
+        secret_generation,
+        page_paths=_patterns(properties, "PagePaths") if is_auth else (),
+        api_paths=_patterns(properties, "ApiPaths") if is_auth else (),
+    )
 
 
-def validate_settings(component: str, settings: Mapping[str, object]) -> None:
-    """Validate settings with the component's own parser.
+def validate_settings(version: EdgeVersionProperties, settings: Mapping[str, object]) -> None:
+    """Validate settings with the component's own parser, and edge_auth's rules with the paths.
 
     Raises:
-        InvalidSettingsError: The parser rejects the settings. The message names the setting.
+        InvalidSettingsError: The parser rejects the settings, or the rules differ from the cache
+            behaviors. The message names the setting.
     """
     try:
-        PARSERS[component](dict(settings))
+        parsed = PARSERS[version.component](dict(settings))
     except (AuthSettingsError, IngestSettingsError) as error:
-        raise InvalidSettingsError(f"Settings of {component}: {error}") from error
+        raise InvalidSettingsError(f"Settings of {version.component}: {error}") from error
+    if isinstance(parsed, auth_settings.Settings):
+        check_coverage(parsed, version.page_paths, version.api_paths)
 
 
 def parse_app_client(properties: Mapping[str, object]) -> AppClientProperties:
@@ -129,6 +145,13 @@ def _settings(properties: Mapping[str, object], owner: str) -> dict[str, object]
     if not isinstance(settings, dict):
         raise InvalidSettingsError(f"Settings of {owner} must be a JSON object.")
     return settings
+
+
+def _patterns(properties: Mapping[str, object], name: str) -> tuple[str, ...]:
+    value = properties.get(name)
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise MissingPropertyError(f"{name} must be a list of path patterns.")
+    return tuple(item for item in value if item)
 
 
 def _string(properties: Mapping[str, object], name: str) -> str:

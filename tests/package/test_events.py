@@ -23,7 +23,7 @@ AUTH_SETTINGS: dict[str, object] = {
         {"path": "/premium/*", "groups": {"any": ["paying"]}},
         {"path": "/app/*", "signed_in": True},
         {"path": "/api/*", "forwards_token": True},
-        {"path": "/*", "public": True},
+        {"path": "/courses/*", "public": True},
     ],
     "upgrade_path": "/upgrade.html",
 }

@@ -143,6 +143,13 @@ def test_paying_student_signs_in_reads_refreshes_and_signs_out(
     expect(page).to_have_url(LOGIN_PAGE)
 
 
+def test_directory_without_slash_leads_to_page(page: Page, site: Site) -> None:
+    page.goto("/premium?week=3")
+    sign_in(page, site.student(paying=True))
+    expect(page).to_have_url(f"{site.url}/premium/?week=3")
+    expect(page.locator("h1")).to_be_visible()
+
+
 def test_missing_token_is_refreshed_with_one_redirect(
     context: BrowserContext, page: Page, site: Site
 ) -> None:

@@ -106,7 +106,8 @@ def settings(**changes: object) -> dict[str, object]:
             {"path": "/premium/*", "groups": {"any": ["paying"]}},
             {"path": "/app/*", "signed_in": True},
             {"path": "/api/*", "forwards_token": True},
-            {"path": "/*", "public": True},
+            {"path": "/courses/*", "public": True},
+            {"path": "/upgrade.html", "public": True},
         ],
     } | changes
 

@@ -65,6 +65,24 @@ def test_index_document_is_appended_to_directory(context: AuthContext) -> None:
     assert handle(context, viewer_request("/app/", headers=bearer()))["uri"] == "/app/index.html"
 
 
+@pytest.mark.parametrize(
+    ("uri", "query", "target"),
+    [
+        ("/premium", "", "/premium/"),
+        ("/app", "a=b&c=%20", "/app/?a=b&c=%20"),
+        ("/%70remium", "", "/%70remium/"),
+        ("/x/../premium", "", "/premium/"),
+    ],
+)
+def test_directory_without_slash_is_redirected(
+    context: AuthContext, uri: str, query: str, target: str
+) -> None:
+    result = handle(context, viewer_request(uri, query=query))
+    assert result["status"] == "303"
+    assert result["headers"]["location"][0]["value"] == f"https://{issuer.HOST}{target}"
+    assert "set-cookie" not in result["headers"]
+
+
 def test_path_without_rule_is_denied(
     make_context: Callable[..., AuthContext],
 ) -> None:

@@ -162,7 +162,8 @@ def test_log_line_contains_no_visitor_data(
     assert len(lines) == 12
     for line in lines:
         entry = json.loads(line)
-        assert entry["reason"] in {"passed", "anonymous", "invalid", "bad_request", "expired"}
+        reasons = {"passed", "anonymous", "invalid", "bad_request", "expired", "not_entitled"}
+        assert entry["reason"] in reasons
         assert entry["request_id"]
         assert set(entry) <= {"level", "message", "reason", "code", "status", "rule", "request_id"}
         assert not re.search("secret|eyJ|subject|a-name|visitor|203.0.113", line)

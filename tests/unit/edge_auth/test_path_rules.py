@@ -3,15 +3,21 @@
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from edge_auth.errors import NotEntitledError
 from edge_auth.path_rules import check_requirements, match_rule
-from edge_auth.settings import PathRule, parse
+from edge_auth.settings import PathRule, Settings, parse, sample_paths
 from tests.unit.edge_auth import issuer
 
 
+def settings(*documents: dict[str, Any]) -> Settings:
+    return parse(issuer.settings(rules=list(documents), upgrade_path=None))
+
+
 def rules(*documents: dict[str, Any]) -> tuple[PathRule, ...]:
-    return parse(issuer.settings(rules=list(documents), upgrade_path=None)).rules
+    return settings(*documents).rules
 
 
 def entitled(rule: dict[str, Any], **claims: Any) -> bool:
@@ -42,18 +48,39 @@ def entitled(rule: dict[str, Any], **claims: Any) -> bool:
     ],
 )
 def test_pattern_matches_path(pattern: str, path: str, matches: bool) -> None:
-    (rule,) = rules({"path": pattern, "public": True})
+    (rule,) = rules({"path": pattern, "signed_in": True})
     assert rule.matches(path) is matches
 
 
 def test_first_matching_rule_wins_and_no_match_is_denied() -> None:
-    all_rules = rules(
+    all_rules = settings(
         {"path": "/premium/free/*", "public": True}, {"path": "/premium/*", "signed_in": True}
     )
     assert match_rule(all_rules, "/premium/free/a").public
     assert not match_rule(all_rules, "/premium/a").public
     with pytest.raises(NotEntitledError):
         match_rule(all_rules, "/other")
+
+
+_patterns = st.lists(st.sampled_from(["a", "b", "/", "*", "a*", "/*"]), max_size=5).map(
+    lambda parts: "/" + "".join(parts).replace("//", "/").lstrip("/")
+)
+
+
+@given(_patterns, _patterns, st.lists(st.sampled_from("ab/c"), max_size=6))
+def test_pattern_that_matches_all_samples_matches_every_path(
+    inner: str, outer: str, characters: list[str]
+) -> None:
+    (inside,), (around,) = ([it] for it in map(_rule_of, (inner, outer)))
+    if all(around.matches(sample) for sample in sample_paths(inner)):
+        for path in (f"/{''.join(characters)}", inner.replace("*", "".join(characters))):
+            assert not inside.matches(path) or around.matches(path)
+    else:
+        assert any(inside.matches(sample) for sample in sample_paths(inner))
+
+
+def _rule_of(pattern: str) -> PathRule:
+    return PathRule(pattern, public=False, requirements=())
 
 
 GROUPS = "cognito:groups"

@@ -9,7 +9,8 @@ from edge_auth.errors import SettingsError
 from edge_auth.settings import parse
 from tests.unit.edge_auth import issuer
 
-RULE = {"path": "/*", "public": True}
+RULE = {"path": "/free/*", "public": True}
+PAID = {"path": "/premium/*", "groups": {"any": ["paying"]}}
 
 
 def test_defaults_are_applied() -> None:
@@ -71,6 +72,37 @@ def test_missing_setting_is_named_in_error(key: str) -> None:
         ({"rules": [{"path": "/a%20b", "public": True}]}, "rules[0].path"),
         ({"rules": [{"path": "/a?b", "public": True}]}, "rules[0].path"),
         ({"rules": [{"path": "/a;b", "public": True}]}, "rules[0].path"),
+        # A rule that is never reached.
+        ({"rules": [PAID, RULE, PAID]}, "rules[2].path"),
+        ({"rules": [RULE, {"path": "/free/a/*", "signed_in": True}]}, "rules[1].path"),
+        ({"rules": [{"path": "/*", "signed_in": True}, PAID]}, "rules[1].path"),
+        (
+            {
+                "rules": [
+                    {"path": "/*.mp4", "signed_in": True},
+                    RULE,
+                    {"path": "/a.mp4", "public": True},
+                ]
+            },
+            "rules[2].path",
+        ),
+        (
+            {
+                "rules": [
+                    {"path": "/p", "public": True},
+                    {"path": "/p/*", "public": True},
+                    {"path": "/p*x", "public": True},
+                    {"path": "/p/*y", "signed_in": True},
+                ]
+            },
+            "rules[3].path",
+        ),
+        ({"rules": [PAID, {"path": "/auth/*", "public": True}]}, "rules[1].path"),
+        ({"rules": [PAID, {"path": "/auth", "public": True}]}, "rules[1].path"),
+        ({"rules": [PAID, {"path": "/auth/x", "signed_in": True}]}, "rules[1].path"),
+        # A rule that opens every path that no other rule names.
+        ({"rules": [PAID, {"path": "/*", "public": True}]}, "rules[1].path"),
+        ({"rules": [{"path": "/*", "public": True}, PAID]}, "rules[0].path"),
         ({"rules": [{"path": "/*"}]}, "rules[0]"),
         ({"rules": [{"path": "/*", "public": False}]}, "rules[0]"),
         ({"rules": [{"path": "/*", "public": "true"}]}, "rules[0].public"),
@@ -103,6 +135,10 @@ def test_invalid_setting_is_named_in_error(changes: dict[str, Any], key: str) ->
         {"jwks_uri": "http://127.0.0.1:4566/us-east-1_x/.well-known/jwks.json"},
         {"hosted_ui": "http://127.0.0.1:4566"},
         {"origins": ["http://localhost:8080", "https://school.example", "", "http://[::1]:1"]},
+        {"rules": [{"path": "/premium", "public": True}, PAID]},
+        {"rules": [PAID, {"path": "/premium*", "signed_in": True}]},
+        {"rules": [PAID, {"path": "/*", "signed_in": True}], "upgrade_path": None},
+        {"rules": [{"path": "/*.html", "signed_in": True}, {"path": "/a*", "public": True}]},
         {"leeway": 0},
         {"leeway": 300},
         {"session_seconds": 3_600},

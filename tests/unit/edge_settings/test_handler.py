@@ -99,6 +99,23 @@ def test_invalid_property_fails_with_error_code(
     assert str(response["Reason"]).startswith(f"[{code}]")
 
 
+@pytest.mark.parametrize(
+    ("properties", "message"),
+    [
+        ({"PagePaths": None}, "[missing_property] PagePaths"),
+        ({"ApiPaths": "/api/*"}, "[missing_property] ApiPaths"),
+        ({"PagePaths": ["/Premium/*", "/auth/*"]}, "[invalid_settings] The rule /premium/*"),
+        ({"PagePaths": ["/premium/*", "/app/*", "/auth/*"]}, "[invalid_settings] No rule covers"),
+    ],
+)
+def test_paths_that_differ_from_rules_fail_deployment(
+    properties: dict[str, object], message: str, fake: FakeAws
+) -> None:
+    lambda_handler(event_with(**properties), None)
+    assert str(fake.responses[0]["Reason"]).startswith(message)
+    assert fake.published == []
+
+
 def test_unavailable_signing_keys_fail_deployment(fake: FakeAws) -> None:
     fake.jwks_available = False
     lambda_handler(EVENT, None)

@@ -245,7 +245,8 @@ def test_origins_receive_session_cookies_only_through_edge_auth() -> None:
         elif "OriginRequestPolicyId" in behavior:
             assert functions == {EDGE_INGEST}
             collected.add(pattern)
-    assert authorized == {"/premium/*", "/app/*", "/auth/*", "/api/*"}
+    pages = {"/premium/*", "/premium", "/app/*", "/app"}
+    assert authorized == pages | {"/auth/*", "/api/*"}
     assert collected == {"/v1/*", "/beacon/*", "/pixel/*", "/sourceConfig*"}
 
 

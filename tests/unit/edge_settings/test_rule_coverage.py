@@ -1,0 +1,124 @@
+"""A slip in the rules or in the cache behaviors fails the deployment."""
+
+import json
+from typing import Any
+
+import pytest
+
+from edge_auth.settings import Settings, parse
+from edge_settings.errors import InvalidSettingsError
+from edge_settings.rule_coverage import check_coverage
+from tests.support.paths import ROOT
+from tests.unit.edge_auth import issuer
+from tests.unit.stacks.test_templates import EDGE_AUTH, cache_behaviors, edge_functions, resources
+
+PAID = {"path": "/premium/*", "groups": {"any": ["paying"]}}
+APP = {"path": "/app/*", "signed_in": True}
+API = {"path": "/api/*", "forwards_token": True}
+FREE = {"path": "/premium/free/*", "public": True}
+PAGES = ["/premium/*", "/premium", "/app/*", "/auth/*"]
+APIS = ["/api/*"]
+
+
+def settings(*rules: dict[str, Any], **changes: object) -> Settings:
+    return parse(issuer.settings(rules=list(rules), **changes))
+
+
+@pytest.mark.parametrize(
+    ("rules", "pages", "apis"),
+    [
+        ([PAID, APP, API], PAGES, APIS),
+        ([FREE, PAID, APP, API], PAGES, APIS),
+        (
+            [PAID, {"path": "/", "public": True}, {"path": "/*", "signed_in": True}],
+            ["/auth/*", "*"],
+            [],
+        ),
+        ([PAID], ["premium/*", "auth/*"], []),
+        ([{"path": "/course-*", "signed_in": True}], ["/course-?", "/course-*", "/auth/*"], []),
+    ],
+)
+def test_complete_rules_are_accepted(
+    rules: list[dict[str, Any]], pages: list[str], apis: list[str]
+) -> None:
+    check_coverage(settings(*rules, upgrade_path=None), pages, apis)
+
+
+@pytest.mark.parametrize(
+    ("rules", "pages", "apis", "message"),
+    [
+        ([{**PAID, "path": "/Premium/*"}, APP, API], PAGES, APIS, "/Premium/"),
+        ([{**PAID, "path": "/premium/*.html"}, APP, API], PAGES, APIS, "No rule covers"),
+        ([APP, API], PAGES, APIS, "No rule covers the cache behavior /premium/"),
+        ([PAID, APP], PAGES, APIS, "/api/"),
+        ([PAID, APP, API, {"path": "/courses/*", "signed_in": True}], PAGES, APIS, "/courses/"),
+        ([{**PAID, "path": "/prem*"}, APP, API], PAGES, APIS, "/prem"),
+        ([{"path": "/premium/*", "public": True}, APP, API], PAGES, APIS, "opens the whole"),
+        ([{"path": "/premium/*", "forwards_token": True}, APP, API], PAGES, APIS, "for an API"),
+        ([PAID, APP, {"path": "/api/*", "signed_in": True}], PAGES, APIS, "for pages"),
+        ([PAID, APP, API], ["/premium/*", "/app/*"], APIS, "sign-in"),
+        ([PAID, APP, API], PAGES, [], "none"),
+    ],
+)
+def test_slip_is_refused_with_its_pattern(
+    rules: list[dict[str, Any]], pages: list[str], apis: list[str], message: str
+) -> None:
+    with pytest.raises(InvalidSettingsError) as raised:
+        check_coverage(settings(*rules, upgrade_path=None), pages, apis)
+    assert message in str(raised.value)
+
+
+def test_protected_page_after_sign_out_is_refused() -> None:
+    document = settings(PAID, APP, API, signed_out_path="/app/bye.html")
+    with pytest.raises(InvalidSettingsError, match="signed_out_path"):
+        check_coverage(document, PAGES, APIS)
+    page = {"path": "/app/bye.html", "public": True}
+    check_coverage(settings(PAID, page, APP, API, signed_out_path="/app/bye.html"), PAGES, APIS)
+
+
+def deployed() -> tuple[dict[str, Any], list[str], list[str]]:
+    """Return the template's settings, and the path patterns that it passes to edge_settings."""
+    version = resources(ROOT / "stacks" / "edge-functions.yaml")["EdgeAuthVersion"]["Properties"]
+    document = json.loads(version["Settings"]["Fn::Sub"][0])
+    values = resources(ROOT / "stacks" / "edge.yaml")["Functions"]["Properties"]["Parameters"]
+    for name in ("PagePaths", "ApiPaths"):
+        assert version[name] == {"Fn::Split": [",", {"Ref": name}]}
+    return document, values["PagePaths"].split(","), values["ApiPaths"].split(",")
+
+
+def test_template_passes_all_behaviors_with_edge_auth() -> None:
+    _, pages, apis = deployed()
+    by_origin: dict[str, set[str]] = {}
+    for pattern, behavior in cache_behaviors().items():
+        if edge_functions(behavior) == {EDGE_AUTH}:
+            by_origin.setdefault(behavior["TargetOriginId"], set()).add(pattern)
+    assert by_origin == {"members": set(pages), "api": set(apis)}
+
+
+def test_template_rules_cover_the_behaviors() -> None:
+    document, pages, apis = deployed()
+    rules, upgrade = document["rules"], document["upgrade_path"]
+    check_coverage(settings(*rules, upgrade_path=upgrade), pages, apis)
+    assert not any(rule.get("public") for rule in rules)
+
+
+def test_protected_origins_have_no_behavior_without_edge_auth() -> None:
+    """CloudFront uses the first behavior that matches, so one without edge_auth could hide one."""
+    behaviors = [(pattern, it) for pattern, it in cache_behaviors().items() if pattern != "*"]
+    for pattern, behavior in [*behaviors, ("*", cache_behaviors()["*"])]:
+        if behavior["TargetOriginId"] in {"members", "api"}:
+            assert edge_functions(behavior) == {EDGE_AUTH}, pattern
+    hidden = [
+        (earlier, pattern)
+        for index, (pattern, behavior) in enumerate(behaviors)
+        if edge_functions(behavior) == {EDGE_AUTH}
+        for earlier, other in behaviors[:index]
+        if edge_functions(other) != {EDGE_AUTH} and _overlap(earlier, pattern)
+    ]
+    assert hidden == []
+
+
+def _overlap(first: str, second: str) -> bool:
+    """Return whether one pattern's fixed beginning continues the other's."""
+    beginnings = [pattern.partition("*")[0] for pattern in (first, second)]
+    return beginnings[0].startswith(beginnings[1]) or beginnings[1].startswith(beginnings[0])
