@@ -2,28 +2,30 @@
 
     .venv/bin/python benchmarks/cost.py
 
-The program measures the records and log lines that the collector writes for real page views. Prices
-are AWS's list prices, each with its page and month, without free tiers and without fixed costs
-(stream hours, alarms). The program prints each figure with its limit, and exits with 1 if a figure
-exceeds its limit.
+The program measures the requests, records and log lines of real page views, and reads from the
+templates what is charged: the web ACL, memory sizes, the share of logged requests, the retention of
+the stream. Prices are AWS's list prices, each with its page and month, without free tiers. Charges
+per month that don't depend on the number of events are printed separately. Not counted: the storage
+of the lake, and queries. The program prints each figure with its limit, and exits with 1 if a
+figure exceeds its limit.
 """
 
 import json
 import math
-import re
 import sys
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "src")]
 
 GB: Final = 1024**3
 MILLION: Final = 1_000_000
+MONTH_HOURS: Final = 730
 
 
 class Price(NamedTuple):
-    """The price of one unit in USD, in us-east-1 (CloudFront: North America and Europe)."""
+    """The price of one unit in USD, in us-east-1."""
 
     dollars: float
     unit: str
@@ -32,11 +34,8 @@ class Price(NamedTuple):
 
 
 PRICES: Final = {
-    "cloudfront_request": Price(
-        1.00 / MILLION, "HTTPS request", "aws.amazon.com/cloudfront/pricing", "2026-11"
-    ),
-    "cloudfront_out": Price(
-        0.085 / GB, "byte to the viewer", "aws.amazon.com/cloudfront/pricing", "2026-11"
+    "waf_request": Price(
+        0.60 / MILLION, "request that the web ACL inspects", "aws.amazon.com/waf/pricing", "2026-11"
     ),
     "edge_request": Price(
         0.60 / MILLION, "Lambda@Edge request", "aws.amazon.com/lambda/pricing", "2026-11"
@@ -53,6 +52,15 @@ PRICES: Final = {
         "kinesis/data-streams/pricing",
         "2026-11",
     ),
+    "kinesis_retention": Price(
+        0.10 / GB / MONTH_HOURS,
+        "byte and hour after the first day",
+        "kinesis/data-streams/pricing",
+        "2026-11",
+    ),
+    "kinesis_stream_hour": Price(
+        0.04, "hour of an on-demand stream", "kinesis/data-streams/pricing", "2026-11"
+    ),
     "kinesis_out": Price(0.04 / GB, "byte out", "kinesis/data-streams/pricing", "2026-11"),
     "lambda_request": Price(
         0.20 / MILLION, "Lambda request", "aws.amazon.com/lambda/pricing", "2026-11"
@@ -66,66 +74,151 @@ PRICES: Final = {
     ),
 }
 
+
+class Delivery(NamedTuple):
+    """CloudFront's prices in USD where a viewer is: an HTTPS request, and bytes out.
+
+    `to_function` is the price of "data transfer out to origin": CloudFront charges it for request
+    bodies that go to an edge function, too.
+    """
+
+    request: float
+    to_viewer: float
+    to_function: float
+
+
+# aws.amazon.com/cloudfront/pricing, 2026-11, first tier.
+CLOUDFRONT: Final = {
+    "United States, Canada, Mexico": Delivery(1.00 / MILLION, 0.085 / GB, 0.020 / GB),
+    "Europe, Israel": Delivery(1.20 / MILLION, 0.085 / GB, 0.020 / GB),
+    "India": Delivery(1.20 / MILLION, 0.109 / GB, 0.160 / GB),
+    "Japan": Delivery(1.20 / MILLION, 0.114 / GB, 0.060 / GB),
+    "Australia, New Zealand": Delivery(1.25 / MILLION, 0.114 / GB, 0.080 / GB),
+    "South Africa, Kenya, Middle East": Delivery(1.20 / MILLION, 0.110 / GB, 0.060 / GB),
+    "South America": Delivery(2.20 / MILLION, 0.110 / GB, 0.125 / GB),
+}
+# The limits apply to these viewers.
+REFERENCE: Final = "United States, Canada, Mexico"
+
 # Assumptions, not measured.
 EDGE_S: Final = 0.025  # mostly the round trip to Kinesis in the same Region
+PREFLIGHT_S: Final = 0.002
+# Pages of the distribution's own domain send none; others one in two hours (its maximum age).
+PREFLIGHTS_PER_REQUEST: Final = 0.01
 PLATFORM_LOG_BYTES: Final = 330  # START, END and REPORT lines of one invocation
 RESPONSE_BYTES: Final = 450  # CloudFront's response with its headers
+REQUEST_HEADER_BYTES: Final = 600
 EVENTS_PER_INVOCATION: Final = 5_000  # a batching window of one minute on a busy shard
 PROCESSOR_GB: Final = 1.0
 PROCESSOR_EVENT_S: Final = 40e-6
 PROCESSOR_S: Final = 0.15  # per invocation, independent of its size
 WRITES_PER_INVOCATION: Final = 30  # the shard's checkpoint, and the live counters of a minute
 
-MAX_DOLLARS: Final = {1: 2.2, 10: 0.24, 100: 0.04}
+# With every charge above, and bodies that the SDK doesn't compress, as in browsers.
+MAX_DOLLARS: Final = {1: 2.75, 10: 0.31, 100: 0.06}
 
 
-def edge_memory_gb() -> float:
-    """Return the function's memory size in GB, from the template."""
-    template = (ROOT / "stacks" / "edge.yaml").read_text()
-    match = re.search(r"(?s)  EdgeIngestFunction:.*?MemorySize: (\d+)", template)
-    assert match is not None
-    return int(match[1]) / 1024
+class Components(NamedTuple):
+    """What the templates say about charges. `regions` have a stream each."""
+
+    edge_memory_gb: float
+    has_web_acl: bool
+    web_acl_rules: int
+    log_sample: float
+    retention_hours: int
+    regions: int
+
+
+def components() -> Components:
+    """Read the components from the templates.
+
+    Raises:
+        ValueError: The stream isn't in on-demand mode, whose prices this program has.
+    """
+    from tools.deployment.templates import load
+
+    def resources(name: str) -> dict[str, Any]:
+        declared: dict[str, Any] = load(ROOT / name)["Resources"]
+        return {key: it.get("Properties", {}) for key, it in declared.items()}
+
+    functions, edge = resources("stacks/edge-functions.yaml"), resources("stacks/edge.yaml")
+    stream = resources("stacks/stream.yaml")["EventsStream"]
+    if stream["StreamModeDetails"]["StreamMode"] != "ON_DEMAND":
+        raise ValueError("EventsStream isn't in on-demand mode. Add the prices of its mode.")
+    _, values = functions["EdgeIngestVersion"]["Settings"]["Fn::Sub"]
+    acl = resources("stacks/edge-firewall.yaml")["WebAcl"]
+    regions = load(ROOT / "template.yaml")["Parameters"]["Regions"]["Default"]
+    return Components(
+        edge_memory_gb=functions["EdgeIngestFunction"]["MemorySize"] / 1024,
+        has_web_acl="WebACLId" in edge["Distribution"]["DistributionConfig"],
+        web_acl_rules=len(acl["Rules"]),
+        log_sample=values["LogSample"]["Fn::If"][2],
+        retention_hours=stream["RetentionPeriodHours"],
+        regions=len(regions.split(",")),
+    )
 
 
 class Measured(NamedTuple):
-    """Bytes per request: its records, the billed size of the records, and the log."""
+    """Bytes per request: its body, its records, the billed size of the records, and the log."""
 
+    body_bytes: float
     record_bytes: float
     billed_bytes: float
     log_bytes: float
 
 
-def measure(size: int) -> Measured:
-    """Measure the records and log lines for requests of `size` events."""
+def measure(size: int, log_sample: float) -> Measured:
+    """Measure the bodies, records and log lines for requests of `size` events."""
     from benchmarks import ingest
-    from edge_ingest import settings
 
     lines: list[str] = []
     records = list(ingest.records(size, lines.append))
-    sample = settings.parse(ingest.SETTINGS).log_sample
+    sent = ingest.bodies(size, 10_000)
     return Measured(
+        body_bytes=sum(map(len, sent)) / len(sent),
         record_bytes=sum(map(len, records)) / len(records),
         billed_bytes=sum(math.ceil(len(data) / 1024) * 1024 for data in records) / len(records),
-        log_bytes=PLATFORM_LOG_BYTES + sample * sum(map(len, lines)) / len(lines),
+        log_bytes=PLATFORM_LOG_BYTES + log_sample * sum(map(len, lines)) / len(lines),
     )
 
 
-def dollars(size: int, measured: Measured) -> dict[str, float]:
+def dollars(
+    size: int, measured: Measured, deployed: Components, delivery: Delivery
+) -> dict[str, float]:
     """Return the cost of a million events in USD by service, with `size` events per request."""
     price = {name: known.dollars for name, known in PRICES.items()}
     requests = MILLION / size
     invocations = MILLION / EVENTS_PER_INVOCATION
     busy = PROCESSOR_S + EVENTS_PER_INVOCATION * PROCESSOR_EVENT_S
+    web_acl = price["waf_request"] if deployed.has_web_acl else 0.0
+    edge_second = deployed.edge_memory_gb * price["edge_gb_second"]
+    # A stream keeps each byte for a day without a charge.
+    retained_hours = max(0, deployed.retention_hours - 24)
+    preflight = (
+        delivery.request
+        + REQUEST_HEADER_BYTES * delivery.to_function
+        + RESPONSE_BYTES * delivery.to_viewer
+        + web_acl
+        + price["edge_request"]
+        + PREFLIGHT_S * edge_second
+        + PLATFORM_LOG_BYTES * price["log_byte"]
+    )
     return {
         "CloudFront": requests
-        * (price["cloudfront_request"] + RESPONSE_BYTES * price["cloudfront_out"]),
-        "Lambda@Edge": requests
-        * (price["edge_request"] + edge_memory_gb() * EDGE_S * price["edge_gb_second"]),
+        * (
+            delivery.request
+            + RESPONSE_BYTES * delivery.to_viewer
+            + (measured.body_bytes + REQUEST_HEADER_BYTES) * delivery.to_function
+        ),
+        "AWS WAF": requests * web_acl,
+        "Lambda@Edge": requests * (price["edge_request"] + EDGE_S * edge_second),
+        "preflights": requests * PREFLIGHTS_PER_REQUEST * preflight,
         "logs": requests * measured.log_bytes * price["log_byte"],
         "Kinesis": requests
         * (
             measured.billed_bytes * price["kinesis_in"]
             + measured.record_bytes * price["kinesis_out"]
+            + measured.billed_bytes * retained_hours * price["kinesis_retention"]
         ),
         "processor and S3": invocations
         * (
@@ -137,16 +230,32 @@ def dollars(size: int, measured: Measured) -> dict[str, float]:
     }
 
 
+def fixed_dollars(deployed: Components) -> dict[str, float]:
+    """Return the charges of a month in USD that don't depend on the number of events."""
+    stream = MONTH_HOURS * PRICES["kinesis_stream_hour"].dollars
+    # AWS WAF pricing: 5 USD for a web ACL, 1 USD for a rule or rule group.
+    web_acl = 5.0 + deployed.web_acl_rules if deployed.has_web_acl else 0.0
+    return {f"{deployed.regions} streams": deployed.regions * stream, "web ACL": web_acl}
+
+
 def main() -> int:
     met = True
+    deployed = components()
     print("dollars for a million events, from the viewer to the data lake")
     for size, limit in MAX_DOLLARS.items():
-        parts = dollars(size, measure(size))
+        measured = measure(size, deployed.log_sample)
+        parts = dollars(size, measured, deployed, CLOUDFRONT[REFERENCE])
         total = sum(parts.values())
         result = "ok" if total <= limit else "EXCEEDED"
         met = met and total <= limit
         print(f"  {size:>3} events per request {total:>9.3f}    limit {limit:g}  {result}")
         print("      " + ", ".join(f"{name} {part:.4f}" for name, part in parts.items()))
+        for location, delivery in CLOUDFRONT.items():
+            total = sum(dollars(size, measured, deployed, delivery).values())
+            print(f"      viewers in {location:<34}{total:>9.3f}")
+    print("dollars per month, independent of the number of events")
+    for name, amount in fixed_dollars(deployed).items():
+        print(f"  {name:<30}{amount:>9.2f}")
     print("prices in USD")
     for known in PRICES.values():
         print(f"  {known.dollars:.3e} per {known.unit} ({known.page}, {known.month})")
@@ -155,7 +264,7 @@ def main() -> int:
         for name, value in globals().items()
         if name.isupper() and isinstance(value, int | float) and name not in ("GB", "MILLION")
     }
-    print(f"memory size of EdgeIngestFunction: {edge_memory_gb()} GB")
+    print(f"from the templates: {deployed._asdict()}")
     print(f"assumptions: {json.dumps(assumed)}")
     return 0 if met else 1
 

@@ -314,6 +314,9 @@ def records(size: int, print_line: Callable[[str], object]) -> Iterator[bytes]:
             stored.extend(entry.data for entry in entries)
             return [PutResult()] * len(entries)
 
+        def is_reachable(self, region: str, stream: str, timeout: float) -> bool:
+            return True
+
     parsed = settings.parse({**SETTINGS, "log_sample": 1})
     delivery = Delivery(MemoryStream(), STREAM, [REGION], REGION)
     ready = Collector(parsed, delivery, REGION, print_line=print_line)
