@@ -18,6 +18,7 @@ from edge_auth.errors import (
     EdgeAuthError,
     SignInLoopError,
 )
+from edge_auth.paths import quote
 
 _STYLE: Final = (
     ":root{color-scheme:light dark}"
@@ -107,9 +108,12 @@ def _text(error: EdgeAuthError) -> tuple[str, str, str]:
     return _TEXTS.get(error.reason, _UNAVAILABLE)
 
 
-def render(error: EdgeAuthError, *, site_name: str, request_id: str) -> str:
+def render(error: EdgeAuthError, *, site_name: str, request_id: str, return_to: str = "") -> str:
     """Return the HTML page of an error: heading, explanation, links, and a code for support."""
     heading, sentence, links = _text(error)
+    if return_to:
+        target = f"/auth/sign-in?return_to={quote(return_to)}"
+        links = links.replace(_SIGN_IN_LINK, _SIGN_IN_LINK.replace("/auth/sign-in", target))
     footer = (
         f"<small>Code: {escape(error.reason)} ({escape(error.code)})<br>"
         f"Request: {escape(request_id[:200])}</small>"

@@ -18,16 +18,35 @@ from edge_auth.viewer_request import ViewerRequest
 SETTINGS_PATH: Final = os.path.join(os.path.dirname(os.path.dirname(__file__)), "settings.json")  # noqa: PTH118, PTH120
 
 
-def _fetch(url: str) -> bytes:
-    from edge_auth.http_client import get  # http.client takes longer to import than this package
+# CloudFront stops the function after five seconds (CloudFront, "Quotas"). The rest is for the CPU
+# time of the first exchange, at 128 MB of memory.
+EXCHANGES_S: Final = 4.0
 
-    return get(url)
+
+class Exchanges:
+    """The requests to Cognito. Those of one invocation end EXCHANGES_S after its start."""
+
+    def __init__(self) -> None:
+        self.until = 0.0
+
+    def begin(self) -> None:
+        """Begin an invocation. An execution environment handles one at a time."""
+        self.until = time.monotonic() + EXCHANGES_S
+
+    def fetch(self, url: str) -> bytes:
+        """Return the body of a 200 response (`jwks.Fetch`)."""
+        from edge_auth.http_client import get  # http.client takes longer to import than all else
+
+        return get(url, self.until)
+
+    def post(self, url: str, form: dict[str, str]) -> dict[str, object]:
+        """Return the JSON object of a 200 response (`cognito.Post`)."""
+        from edge_auth.http_client import post_form  # as above
+
+        return post_form(url, form, self.until)
 
 
-def _post(url: str, form: dict[str, str]) -> dict[str, object]:
-    from edge_auth.http_client import post_form  # as above
-
-    return post_form(url, form)
+EXCHANGES: Final = Exchanges()
 
 
 @cache
@@ -45,8 +64,8 @@ def auth_context() -> AuthContext:
     return AuthContext(
         parse(document),
         backend=select_backend(),
-        fetch=_fetch,
-        post=_post,
+        fetch=EXCHANGES.fetch,
+        post=EXCHANGES.post,
         clock=time.time,
         monotonic=time.monotonic,
         random=os.urandom,
@@ -55,6 +74,7 @@ def auth_context() -> AuthContext:
 
 def lambda_handler(event: object, context: object) -> object:  # noqa: ARG001 # Lambda's signature
     """Return a CloudFront viewer-request result. Any failure denies the request."""
+    EXCHANGES.begin()
     try:
         request, outcome = authorization.handle_viewer_request(auth_context(), event)
         print(request_log.format_line(request, outcome))

@@ -114,13 +114,19 @@ def error_response(
     *,
     site_name: str = "",
     set_cookies: Iterable[str] = (),
+    return_to: str = "",
 ) -> Outcome:
-    """Return the response to an error: HTML for a navigation, otherwise problem details."""
+    """Return the response to an error: HTML for a navigation, otherwise problem details.
+
+    The page's sign-in link leads to `return_to`, a URL of this site.
+    """
     headers = _error_headers(error)
     if request is not None and request.wants_html:
         from edge_auth import error_pages  # only navigations need it
 
-        body = error_pages.render(error, site_name=site_name, request_id=request.id)
+        body = error_pages.render(
+            error, site_name=site_name, request_id=request.id, return_to=return_to
+        )
         headers |= {
             "Content-Type": "text/html; charset=utf-8",
             "Content-Security-Policy": error_pages.CSP,

@@ -10,13 +10,17 @@ from edge_auth.context import AuthContext
 from edge_auth.digest import compare_digest, sha256
 from edge_auth.encoding import base64url_encode
 from edge_auth.errors import (
+    AccessError,
     EdgeAuthError,
+    FetchError,
     GrantError,
     SignInDeniedError,
     SignInError,
+    SignInExpiredError,
     SignInLoopError,
     StateError,
     TokenError,
+    UpstreamError,
 )
 from edge_auth.responses import Outcome, error_response, redirect
 from edge_auth.sign_in_state import SignInState
@@ -38,8 +42,6 @@ def start(
     return_to: str,
     reason: str,
     code: str = "",
-    *,
-    set_cookies: list[str] | None = None,
 ) -> Outcome:
     """Return a redirect to Cognito; the callback redirects to `return_to`.
 
@@ -57,11 +59,11 @@ def start(
         code_challenge_method="S256",
     )
     name = f"{cookies.SIGN_IN_COOKIE_PREFIX}{pending.id}"
-    new_cookies = cookies.set_cookie(name, pending.cookie_value(now), sign_in_state.LIFETIME_S)
-    new_cookies += cookies.delete_cookies(_oldest_pending(request))
-    return redirect(
-        request, location, reason, code=code, set_cookies=new_cookies + (set_cookies or [])
+    new_cookies = cookies.set_cookie(
+        name, pending.cookie_value(now), sign_in_state.COOKIE_LIFETIME_S
     )
+    new_cookies += cookies.delete_cookies(_oldest_pending(request))
+    return redirect(request, location, reason, code=code, set_cookies=new_cookies)
 
 
 def start_automatically(
@@ -69,8 +71,6 @@ def start_automatically(
     request: ViewerRequest,
     return_to: str,
     error: EdgeAuthError,
-    *,
-    set_cookies: list[str] | None = None,
 ) -> Outcome:
     """Start a sign-in because a page requires it, not because the visitor chose to.
 
@@ -80,7 +80,7 @@ def start_automatically(
     """
     if session.count_sign_ins(request) >= MAX_SIGN_INS_PER_MINUTE:
         raise SignInLoopError
-    return start(context, request, return_to, error.reason, error.code, set_cookies=set_cookies)
+    return start(context, request, return_to, error.reason, error.code)
 
 
 def _oldest_pending(request: ViewerRequest) -> list[str]:
@@ -96,8 +96,11 @@ def _oldest_pending(request: ViewerRequest) -> list[str]:
 def handle_callback(context: AuthContext, request: ViewerRequest) -> Outcome:
     """Exchange the code, verify the tokens, set the session cookies, redirect to the page.
 
+    A completed or expired sign-in of a browser with a valid session only redirects.
+
     Raises:
-        StateError: This browser didn't start the sign-in, or has completed it already.
+        StateError: This browser didn't start the sign-in.
+        UpstreamError: Cognito doesn't respond. The visitor can reload the page.
         HostError: The Host header isn't an origin of this site.
     """
     parameters = _query_parameters(request.query)
@@ -107,24 +110,53 @@ def handle_callback(context: AuthContext, request: ViewerRequest) -> Outcome:
     if cookie_value is None:
         # Login CSRF or a replayed callback: the code isn't exchanged.
         raise StateError
-    delete_pending = cookies.delete_cookies([name])
-    try:
-        pending = sign_in_state.from_cookie(cookie_value)
-        return_to = pending.open(state, context.clock())
-        tokens = _exchange_code(context, request, parameters, pending)
-        token = _verify_tokens(context, tokens, pending)
-        set_cookies = session.session_cookies(
-            request, token, tokens.refresh, context.settings.session_seconds
-        )
-    except EdgeAuthError as error:
-        return error_response(
-            request, error, site_name=context.settings.site_name, set_cookies=delete_pending
-        )
-    set_cookies += delete_pending
-    set_cookies += session.sign_in_count_cookie(request)
-    set_cookies += cookies.delete_cookies([cookies.REFRESH_ATTEMPT_COOKIE])
+    pending = sign_in_state.from_cookie(cookie_value)
+    _, return_to = pending.unseal(state)
+    completed = cookies.set_cookie(
+        name, pending.completed_cookie_value(), sign_in_state.COMPLETED_LIFETIME_S
+    )
     location = f"{context.site_origin(request)}{return_to}"
-    return redirect(request, location, SIGNED_IN, set_cookies=set_cookies)
+    try:
+        if sign_in_state.is_completed(cookie_value):
+            raise StateError
+        pending.open(state, context.clock())
+        set_cookies = _complete(context, request, parameters, pending)
+    except UpstreamError:
+        # The pending sign-in is kept: Cognito may not have used the code.
+        raise
+    except EdgeAuthError as error:
+        is_past = isinstance(error, (StateError, SignInExpiredError))
+        if is_past and _has_session(context, request):
+            return redirect(request, location, SIGNED_IN, code=error.code)
+        return error_response(
+            request,
+            error,
+            site_name=context.settings.site_name,
+            set_cookies=completed,
+            return_to=return_to,
+        )
+    return redirect(request, location, SIGNED_IN, set_cookies=set_cookies + completed)
+
+
+def _complete(
+    context: AuthContext, request: ViewerRequest, parameters: dict[str, str], pending: SignInState
+) -> list[str]:
+    """Return the Set-Cookie values of the new session."""
+    tokens = _exchange_code(context, request, parameters, pending)
+    token = _verify_tokens(context, tokens, pending)
+    set_cookies = session.session_cookies(
+        request, token, tokens.refresh, context.settings.session_seconds
+    )
+    set_cookies += session.sign_in_count_cookie(request)
+    return set_cookies + cookies.delete_cookies([cookies.REFRESH_ATTEMPT_COOKIE])
+
+
+def _has_session(context: AuthContext, request: ViewerRequest) -> bool:
+    try:
+        context.authenticate(request)
+    except AccessError:
+        return False
+    return True
 
 
 def _query_parameters(query: str) -> dict[str, str]:
@@ -155,7 +187,11 @@ def _exchange_code(
         raise SignInDeniedError
     redirect_uri = f"{context.site_origin(request)}{CALLBACK_PATH}"
     try:
-        return context.cognito.exchange_code(code, pending.code_verifier, redirect_uri)
+        try:
+            return context.cognito.exchange_code(code, pending.code_verifier, redirect_uri)
+        except FetchError:
+            # Once more, within the invocation's time: a failed connection used no code.
+            return context.cognito.exchange_code(code, pending.code_verifier, redirect_uri)
     except GrantError as error:
         raise SignInError(code="code_refused") from error
 

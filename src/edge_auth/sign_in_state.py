@@ -15,6 +15,11 @@ from edge_auth.errors import SignInExpiredError, StateError, TokenError
 
 SECRET_BYTES: Final = 32
 LIFETIME_S: Final = 600  # from the redirect to the callback
+# A visitor who returns later, for example the next morning, gets the page that they requested.
+COOKIE_LIFETIME_S: Final = 86_400
+# A completed sign-in keeps its cookie, for the back button and for a reloaded callback.
+COMPLETED_LIFETIME_S: Final = 600
+_COMPLETED_PREFIX: Final = "x"
 MAX_STATE_CHARS: Final = 4_096
 # Layout of the state: id, MAC, encrypted(start time, return URL).
 ID_BYTES: Final = 9
@@ -60,14 +65,23 @@ class SignInState:
             StateError: The state is malformed or belongs to another sign-in.
             SignInExpiredError: The sign-in started more than LIFETIME_S ago.
         """
+        started, return_to = self.unseal(state)
+        if not 0 <= now - started <= LIFETIME_S:
+            raise SignInExpiredError
+        return return_to
+
+    def unseal(self, state: str) -> tuple[int, str]:
+        """Return start time and return URL of a state that this sign-in sealed, of any age.
+
+        Raises:
+            StateError: The state is malformed or belongs to another sign-in.
+        """
         data = _decode_state(state)
         mac, sealed = data[ID_BYTES : ID_BYTES + MAC_BYTES], data[ID_BYTES + MAC_BYTES :]
         if not hmac.compare_digest(mac, self._mac(sealed)):
             raise StateError
         opened = self._encrypt(sealed)
-        if not 0 <= now - int.from_bytes(opened[:TIME_BYTES]) <= LIFETIME_S:
-            raise SignInExpiredError
-        return opened[TIME_BYTES:].decode()
+        return int.from_bytes(opened[:TIME_BYTES]), opened[TIME_BYTES:].decode()
 
     def cookie_value(self, now: float) -> str:
         """Return the cookie's value: start time in hexadecimal, and the secret.
@@ -75,6 +89,15 @@ class SignInState:
         The time lets `sign_in` delete the oldest cookies first.
         """
         return f"{int(now):x}.{base64url_encode(self._secret)}"
+
+    def completed_cookie_value(self) -> str:
+        """Return the cookie's value after the callback: it opens the state, but no exchange."""
+        return f"{_COMPLETED_PREFIX}.{base64url_encode(self._secret)}"
+
+
+def is_completed(cookie_value: str) -> bool:
+    """Return True if the sign-in's callback was handled."""
+    return cookie_value.startswith(_COMPLETED_PREFIX)
 
 
 def read_id(state: str) -> str:

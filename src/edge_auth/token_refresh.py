@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from edge_auth import cookies, session, sign_in
+from edge_auth import session, sign_in
 from edge_auth.claims import Claims
 from edge_auth.context import AuthContext
 from edge_auth.errors import (
@@ -34,10 +34,10 @@ def refresh_or_sign_in(
     if not session.read_refresh_token(request):
         return sign_in.start_automatically(context, request, return_to, error)
     if session.was_refresh_attempted(request):
-        # The browser returned with a refresh token that it has just used: the token is invalid.
-        deleted = cookies.delete_session(request.cookies)
-        deleted += cookies.delete_cookies([cookies.REFRESH_ATTEMPT_COOKIE])
-        return sign_in.start_automatically(context, request, return_to, error, set_cookies=deleted)
+        # The browser returned with a refresh token that it has just used: the token is invalid. The
+        # cookies stay until the sign-in replaces them, because another tab may just have stored a
+        # new session.
+        return sign_in.start_automatically(context, request, return_to, error)
     try:
         _, set_cookies = _refresh(context, request)
     except (GrantError, TokenError):
@@ -72,10 +72,7 @@ def refresh_now(context: AuthContext, request: ViewerRequest, return_to: str) ->
     except (GrantError, TokenError) as error:
         rejected = TokenExpiredError(code="refresh_refused")
         if is_navigation:
-            deleted = cookies.delete_session(request.cookies)
-            return sign_in.start_automatically(
-                context, request, return_to, rejected, set_cookies=deleted
-            )
+            return sign_in.start_automatically(context, request, return_to, rejected)
         raise rejected from error
     if is_navigation:
         location = f"{context.site_origin(request)}{return_to}"

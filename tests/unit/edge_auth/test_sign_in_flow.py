@@ -21,13 +21,18 @@ def reason(result: Result) -> str:
     return text
 
 
+def session_cookies(browser: FakeBrowser) -> set[str]:
+    """Return the names of the cookies, without those of single sign-ins."""
+    return {name for name in browser.cookies if not name.startswith("__Host-meridian-login-")}
+
+
 def test_sign_in_returns_to_exact_page(browser: FakeBrowser) -> None:
     result = browser.navigate(LESSON)
     assert "status" not in result
     assert browser.visited[-1] == LESSON
     assert result["uri"] == "/premium/lesson%20one.html"
     assert result["querystring"] == "week=3&q=a%26b"
-    assert set(browser.cookies) == {TOKEN, REFRESH, "__Host-meridian-sign-ins"}
+    assert session_cookies(browser) == {TOKEN, REFRESH, "__Host-meridian-sign-ins"}
 
 
 def test_state_parameter_hides_return_url(browser: FakeBrowser) -> None:
@@ -48,11 +53,16 @@ def test_own_cookies_do_not_reach_origin(browser: FakeBrowser) -> None:
     assert [entry["value"] for entry in result["headers"]["cookie"]] == ["theme=dark"]
 
 
-def test_callback_cannot_be_replayed(browser: FakeBrowser) -> None:
+def test_callback_cannot_be_replayed(browser: FakeBrowser, cognito: FakeCognito) -> None:
     browser.navigate(LESSON)
     callback = next(address for address in browser.visited if "/auth/callback" in address)
-    result = browser.send(callback)
+    posted = len(cognito.posted)
+    without_session = {
+        name: value for name, value in browser.cookies.items() if name not in {TOKEN, REFRESH}
+    }
+    result = browser.send(callback, cookies=without_session)
     assert (result["status"], reason(result)) == ("400", "invalid")
+    assert len(cognito.posted) == posted
 
 
 def test_callback_of_another_browser_is_rejected_before_code_exchange(
@@ -87,7 +97,7 @@ def test_denied_sign_in_shows_page_without_loop(browser: FakeBrowser, cognito: F
     cognito.sign_in_works = False
     result = browser.navigate(LESSON)
     assert result["status"] == "403"
-    assert browser.cookies == {}
+    assert session_cookies(browser) == set()
 
 
 def test_hundred_tabs_sign_in_concurrently(browser: FakeBrowser, cognito: FakeCognito) -> None:
