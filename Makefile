@@ -20,6 +20,11 @@ UNIT_TESTS := tests/unit aws_emulator/tests tools/tests
 SYSTEM_TESTS := tests/package tests/system aws_emulator/tests tools/tests
 PROOF_TESTS := tests/unit/stream_processor tests/unit/lake
 
+# Property-based tests draw more examples than in `make check` (conftest.py).
+ifneq ($(filter test,$(MAKECMDGOALS)),)
+export HYPOTHESIS_PROFILE ?= full
+endif
+
 # BUILT=1 deploys the existing output of `sam build`, as the pipeline does with its artifact.
 BUILD := $(if $(BUILT),setup,build)
 

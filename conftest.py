@@ -1,22 +1,29 @@
-"""Block sockets in unit tests, group the others, define the Hypothesis profiles quick, ci, deep."""
+"""Block sockets in unit tests, group the others, define the Hypothesis profiles quick to deep."""
 
 import gc
 import os
 
 import pytest
+import yaml
 from hypothesis import HealthCheck, settings
 from pytest_socket import disable_socket, enable_socket
 from xdist.remote import Producer  # type: ignore[import-untyped]
 
 from tests.support.groups import GroupScheduling, position
 
-settings.register_profile("quick", max_examples=25, deadline=None)
+# `make check` uses the profile quick, `make test` full, the workflow ci.
+settings.register_profile("quick", max_examples=10, deadline=None)
+settings.register_profile("full", max_examples=25, deadline=None)
 settings.register_profile(
     "ci", max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.register_profile(
     "deep", max_examples=2_000, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
+# libyaml parses the templates ten times faster than Python does.
+if yaml.__with_libyaml__:
+    yaml.SafeLoader = yaml.CSafeLoader  # type: ignore[misc, assignment]
+
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 

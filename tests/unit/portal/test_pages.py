@@ -180,6 +180,7 @@ def test_scripts_have_message_for_every_error_code() -> None:
         "parameters_invalid",
         "not_allowed",
         "refused",
+        "not_through_cloudfront",
     }
     assert codes - with_message - never == {
         "internal",

@@ -14,7 +14,9 @@ from tests.unit.stream_processor.proof.mutations import CHANGES_MUTATIONS, EVENT
 from tests.unit.stream_processor.proof.state_machine import ChangesProof, EventsProof, Proof
 
 #: Runs of each handler in the unit tests.
-RUNS: Final = {"quick": 40, "ci": 400, "deep": 2_000}[os.environ.get("HYPOTHESIS_PROFILE", "quick")]
+RUNS: Final = {"quick": 16, "full": 40, "ci": 400, "deep": 2_000}[
+    os.environ.get("HYPOTHESIS_PROFILE", "quick")
+]
 #: Steps of a run, before the remaining records are delivered without faults.
 STEPS: Final = 14
 #: Runs within which a mutation or an alternative must be detected.
