@@ -18,6 +18,8 @@ from aws_emulator.ministack.symbols import Symbols
 ACCEPTED_TYPES: Final[dict[str, str]] = {
     "AWS::Budgets::Budget": "costs aren't counted, and no message is sent",
     "AWS::CloudTrail::Trail": "no event is recorded",
+    "AWS::CodeDeploy::Application": "an alias points to a new version at once",
+    "AWS::CodeDeploy::DeploymentGroup": "an alias points to a new version at once, without alarms",
     "AWS::Cognito::LogDeliveryConfiguration": "no log is written",
     "AWS::Logs::QueryDefinition": "CloudWatch Logs Insights has no saved queries",
 }

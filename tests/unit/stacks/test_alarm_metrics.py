@@ -22,7 +22,7 @@ _MACHINE: Final = {"StateMachineArn"}
 _QUEUE: Final = {"QueueName"}
 _ANY: Final = {"Sum", "Average", "Maximum", "Minimum", "SampleCount"}
 PUBLISHED: Final[dict[tuple[str, str], tuple[list[set[str]], set[str]]]] = {
-    ("AWS/Lambda", "Errors"): ([_FUNCTION, set()], {"Sum"}),
+    ("AWS/Lambda", "Errors"): ([_FUNCTION, _FUNCTION | {"Resource"}, set()], {"Sum"}),
     ("AWS/Lambda", "Throttles"): ([_FUNCTION, set()], {"Sum"}),
     ("AWS/Lambda", "IteratorAge"): ([_FUNCTION], {"Average", "Maximum"}),
     ("AWS/Lambda", "OnFailureDestinationDeliveredEventCount"): ([_MAPPING], {"Sum"}),

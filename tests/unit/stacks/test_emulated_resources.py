@@ -10,6 +10,7 @@ from aws_emulator.launcher import Interpreters
 from aws_emulator.ministack.patches import applied_properties, provisioned_types
 from aws_emulator.ministack.patches.accepted_types import ACCEPTED_TYPES
 from tests.support.paths import ROOT
+from tests.unit.stacks.transformed import all_stacks, transformed
 
 TEMPLATES = [ROOT / "template.yaml", *sorted((ROOT / "stacks").glob("*.yaml"))]
 _PROVISIONED_TYPES = (
@@ -46,7 +47,12 @@ def test_every_resource_type_is_emulated_or_accepted(used_types: set[str]) -> No
 
 
 def test_accepted_types_contain_only_types_of_templates(used_types: set[str]) -> None:
-    assert set(ACCEPTED_TYPES) <= used_types
+    generated = {
+        resource["Type"]
+        for path, _ in all_stacks()
+        for resource in transformed(path)["Resources"].values()
+    }
+    assert set(ACCEPTED_TYPES) <= used_types | generated
 
 
 def test_patches_apply_every_property_that_ministack_drops() -> None:

@@ -127,10 +127,11 @@ def test_no_policy_grants_every_action_or_every_resource(path: Path) -> None:
                 # Service Authorization Reference: these actions don't support resource ARNs. X-Ray,
                 # CloudWatch metrics, Lambda's quota, and log delivery for Step Functions.
                 listed = [actions] if isinstance(actions, str) else actions
-                known = ("xray:", "cloudwatch:PutMetricData", *LAMBDA_QUOTA, *LOG_DELIVERY)
+                known = ("xray:", *METRICS, *LAMBDA_QUOTA, *LOG_DELIVERY)
                 assert all(action.startswith(known) for action in listed), f"{name}: {actions}"
 
 
+METRICS = ("cloudwatch:DescribeAlarms", "cloudwatch:PutMetricData")
 LAMBDA_QUOTA = ("lambda:GetAccountSettings",)
 #: Step Functions, "Logging using CloudWatch Logs", IAM policies: "Resource": "*".
 LOG_DELIVERY = (

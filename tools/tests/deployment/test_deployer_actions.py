@@ -17,6 +17,7 @@ PREFIXES = {
     "CloudFront": "cloudfront",
     "CloudTrail": "cloudtrail",
     "CloudWatch": "cloudwatch",
+    "CodeDeploy": "codedeploy",
     "Cognito": "cognito-idp",
     "DynamoDB": "dynamodb",
     "Events": "events",
