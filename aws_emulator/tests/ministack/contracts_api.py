@@ -163,3 +163,19 @@ def generated_secrets(emulator: Emulator) -> None:
     text = emulator.client("secretsmanager").get_secret_value(SecretId=secret_id)["SecretString"]
     assert len(text) == 200
     assert text.isalnum()
+
+
+def identity_providers(emulator: Emulator) -> None:
+    """A stack creates an OIDC provider once, and deletes it."""
+    name, iam = unique("provider"), emulator.client("iam")
+    properties = {"Url": f"https://{name}.example", "ClientIdList": ["sts.amazonaws.com"]}
+    template = stack(Provider={"Type": "AWS::IAM::OIDCProvider", "Properties": properties})
+    template["Outputs"] = {"Arn": {"Value": {"Ref": "Provider"}}}
+    arn = emulator.deploy(template, name)["Arn"]
+    described = iam.get_open_id_connect_provider(OpenIDConnectProviderArn=arn)
+    assert described["ClientIDList"] == ["sts.amazonaws.com"]
+    with pytest.raises(AssertionError, match="already exists"):
+        emulator.deploy(template, f"{name}-again")
+    emulator.delete(name)
+    with pytest.raises(ClientError, match="NoSuchEntity"):
+        iam.get_open_id_connect_provider(OpenIDConnectProviderArn=arn)

@@ -57,6 +57,7 @@ CONTRACTS: dict[str, Callable[[Emulator], None]] = {
     "function_properties": contracts_properties.function_properties,
     "function_runtime": contracts_functions.function_runtime,
     "function_versions": contracts_functions.function_versions,
+    "identity_providers": contracts_api.identity_providers,
     "invocation_request_ids": contracts_functions.invocation_request_ids,
     "generated_secrets": contracts_api.generated_secrets,
     "global_tables": contracts_properties.global_tables,

@@ -1,0 +1,155 @@
+"""The documented commands create the pipeline's roles, which can do what they need and no more."""
+
+import json
+import re
+import shlex
+import subprocess
+import urllib.parse
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+from pytest_socket import enable_socket
+
+from aws_emulator.launcher import Emulator
+from aws_emulator.processes import free_port, supervise
+from aws_emulator.sam_cli import SAM
+from tests.support.paths import ROOT
+from tests.support.running import state_folder
+from tools.stack import HOME_REGION, StackTarget, outputs_of
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
+
+STACK: Final = "meridian-deployer"
+TRUST: Final = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {
+            "Effect": "Allow",
+            "Principal": {"Service": "lambda.amazonaws.com"},
+            "Action": "sts:AssumeRole",
+        }
+    ],
+}
+
+
+@dataclass
+class Deployer:
+    """The deployed stack: its outputs, and clients with the rights of one of its roles."""
+
+    emulator: Emulator
+    outputs: dict[str, str]
+
+    def as_cloudformation(self, service: str, region: str = HOME_REGION) -> Any:
+        """Return a client with the role that CloudFormation assumes."""
+        role = self.outputs["ServiceRoleArn"]
+        query = urllib.parse.urlencode({"service": "cloudformation.amazonaws.com", "role": role})
+        url = f"{self.emulator.endpoint}/_local/service-role?{query}"
+        request = urllib.request.Request(url, method="POST")
+        with urllib.request.urlopen(request, timeout=10) as response:
+            issued = json.load(response)["Credentials"]
+        return boto3.client(  # type: ignore[call-overload]  # any service, by name
+            service,
+            region_name=region,
+            endpoint_url=self.emulator.endpoint,
+            aws_access_key_id=issued["AccessKeyId"],
+            aws_secret_access_key=issued["SecretAccessKey"],
+            aws_session_token=issued["SessionToken"],
+        )
+
+
+def commands() -> list[list[str]]:
+    """Return the commands of docs/deploying.md that create the stack, as argument lists."""
+    text = (ROOT / "docs" / "deploying.md").read_text()
+    lines = re.findall(r"^sam (?:build|deploy) -t .*deployer.*$", text, re.MULTILINE)
+    return [[*SAM, *shlex.split(line)[1:]] for line in lines]
+
+
+@pytest.fixture(scope="module")
+def deployer() -> Iterator[Deployer]:
+    enable_socket()
+    folder = state_folder("test-deployer-stack")
+    with supervise(folder) as processes:
+        emulator = Emulator(processes, free_port())
+        emulator.start_ministack()
+        environment = StackTarget(emulator.endpoint, HOME_REGION, "deployer").environment()
+        assert [it[len(SAM)] for it in commands()] == ["build", "deploy"]
+        # The second deployment finds nothing to change.
+        for command in [*commands(), [*commands()[1], "--no-fail-on-empty-changeset"]]:
+            done = subprocess.run(
+                command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+            )
+            assert done.returncode == 0, done.stdout + done.stderr
+        (stack,) = emulator.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"]
+        yield Deployer(emulator, outputs_of(stack))
+
+
+def test_outputs_name_existing_roles_and_the_boundary(deployer: Deployer) -> None:
+    iam = deployer.emulator.client("iam")
+    for output, name in (("DeployRoleArn", "deployer"), ("ServiceRoleArn", "cloudformation")):
+        role = iam.get_role(RoleName=f"meridian-{name}")["Role"]
+        assert role["Arn"] == deployer.outputs[output]
+    boundary = iam.get_policy(PolicyArn=deployer.outputs["BoundaryArn"])["Policy"]
+    assert boundary["PolicyName"] == "meridian-boundary"
+    attached = iam.list_attached_role_policies(RoleName="meridian-cloudformation")
+    assert {it["PolicyName"] for it in attached["AttachedPolicies"]} == {
+        "meridian-cloudformation-data",
+        "meridian-cloudformation-edge",
+        "meridian-cloudformation-functions",
+    }
+
+
+def test_github_assumes_the_role_with_a_token_of_its_provider(deployer: Deployer) -> None:
+    iam = deployer.emulator.client("iam")
+    (provider,) = iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]
+    role = iam.get_role(RoleName="meridian-deployer")["Role"]
+    (statement,) = role["AssumeRolePolicyDocument"]["Statement"]
+    assert statement["Principal"] == {"Federated": provider["Arn"]}
+    condition = statement["Condition"]["StringEquals"]
+    assert condition["token.actions.githubusercontent.com:sub"] == [
+        "repo:owner/name:environment:staging",
+        "repo:owner/name:environment:production",
+    ]
+
+
+def refused(call: Callable[..., Any], **arguments: Any) -> bool:
+    """Return whether IAM refuses a call."""
+    try:
+        call(**arguments)
+    except ClientError as error:
+        return error.response["Error"]["Code"].startswith(("AccessDenied", "UnauthorizedOperation"))
+    return False
+
+
+def test_cloudformation_creates_no_role_without_the_boundary(deployer: Deployer) -> None:
+    """The emulator refuses the boundary, too: it has no condition key iam:PermissionsBoundary."""
+    iam = deployer.as_cloudformation("iam")
+    role = {"RoleName": "meridian-test", "AssumeRolePolicyDocument": json.dumps(TRUST)}
+    assert refused(iam.create_role, **role)
+    boundary = deployer.outputs["BoundaryArn"]
+    assert refused(iam.create_role, **role | {"RoleName": "other"}, PermissionsBoundary=boundary)
+
+
+def test_cloudformation_cannot_change_the_pipelines_roles(deployer: Deployer) -> None:
+    iam = deployer.as_cloudformation("iam")
+    for name in ("meridian-deployer", "meridian-cloudformation"):
+        assert refused(iam.delete_role, RoleName=name)
+        assert refused(
+            iam.attach_role_policy,
+            RoleName=name,
+            PolicyArn="arn:aws:iam::aws:policy/AdministratorAccess",
+        )
+
+
+def test_cloudformation_creates_resources_of_the_application_only(deployer: Deployer) -> None:
+    queues = deployer.as_cloudformation("sqs")
+    queues.create_queue(QueueName="meridian-test-queue")
+    assert refused(queues.create_queue, QueueName="other")
+    secrets = deployer.as_cloudformation("secretsmanager")
+    secrets.create_secret(Name="meridian-test-secret", SecretString="text")
+    assert refused(secrets.create_secret, Name="other", SecretString="text")
+    assert refused(deployer.as_cloudformation("ec2").create_vpc, CidrBlock="10.0.0.0/16")
