@@ -11,7 +11,7 @@ _ALIAS: Final = "AWS::Lambda::Alias"
 
 def invoked() -> dict[str, tuple[Any, Any, dict[str, Any]]]:
     """Return template, the stacks around it and resource of what state machines invoke."""
-    found = {}
+    targets = {}
     for path, parents in all_stacks():
         for resource in transformed(path)["Resources"].values():
             if resource["Type"] != "AWS::StepFunctions::StateMachine":
@@ -20,8 +20,8 @@ def invoked() -> dict[str, tuple[Any, Any, dict[str, Any]]]:
                 if name.endswith("Function"):
                     template, logical_id = resolve(path, value, parents)
                     target = transformed(template)["Resources"][logical_id]
-                    found[name] = (template, parents, target)
-    return found
+                    targets[name] = (template, parents, target)
+    return targets
 
 
 INVOKED: Final = invoked()
