@@ -110,8 +110,8 @@ chaos: setup ## Run the whole system under injected faults, repair it, check the
 prove: setup ## Run the stream processor against 20,000 random fault histories, and check that they detect 6 other designs and 19 mutations
 	@PYTHONPATH=src:. $(PY) -m tests.unit.stream_processor.proof $(if $(SEED),--seed $(SEED))
 
-check: setup ## Lint, type checks and unit tests, side by side
-	@$(MAKE) -j 3 lint types unit
+check: setup ## Lint, checkov, type checks and unit tests, side by side
+	@$(MAKE) -j 3 lint lint-templates types unit
 	@$(PY) -m aws_emulator.refusals
 
 lint: setup ## Run ruff, and cfn-lint on all templates
@@ -122,7 +122,7 @@ lint: setup ## Run ruff, and cfn-lint on all templates
 lint-templates: setup ## Run checkov on the transformed templates, and zizmor on the workflows
 	@if test -x .venv-checks/bin/zizmor || { "$(MERIDIAN_UV)" venv -q --clear --python .venv/bin/python .venv-checks && "$(MERIDIAN_UV)" pip install -q --python .venv-checks/bin/python checkov==3.3.30 zizmor==1.32.0; }; then \
 	$(PY) -m tools.deployment.static_analysis; \
-	else echo "WARNING: checkov and zizmor can't be installed, so they don't check the templates and the workflows. Run 'make lint-templates' with a network."; $(if $(filter test,$(MAKECMDGOALS)),true,false); fi
+	else echo "WARNING: checkov and zizmor can't be installed, so they don't check the templates and the workflows. Run 'make lint-templates' with a network."; $(if $(filter unit,$(MAKECMDGOALS)),true,false); fi
 
 types: setup ## Run mypy in strict mode
 	@.venv/bin/mypy
@@ -143,7 +143,7 @@ integration: setup ## Test the running system, also in a browser
 	@$(PY) -m tools.setup.browser
 	@$(PY) -m pytest -q $(PARALLEL) -m "integration or browser" $(SYSTEM_TESTS)
 
-test: check lint-templates validate ## Run every check and test, then make run
+test: check validate ## Run every check and test, then make run
 	@$(PY) -m tools.setup.browser
 	@$(PY) -m pytest -q $(PARALLEL) -m "package or integration or browser or proof" $(SYSTEM_TESTS) $(PROOF_TESTS)
 	@$(MAKE) run
