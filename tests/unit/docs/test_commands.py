@@ -131,7 +131,7 @@ def targets_of_make_test() -> set[str]:
             rule = re.search(rf"^{target}:(.*)\n((?:\t.*\n)*)", MAKEFILE, re.MULTILINE)
             assert rule, target
             waiting += rule[1].partition("##")[0].split()
-            for targets in re.findall(r"\$\(MAKE\)(?: -j \d)?((?: [a-z]+)+)", rule[2]):
+            for targets in re.findall(r"\$\(MAKE\)(?: -j \d)?((?: [a-z-]+)+)", rule[2]):
                 waiting += targets.split()
     return reached
 
