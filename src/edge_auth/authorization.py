@@ -5,7 +5,14 @@ from typing import Final
 from edge_auth import token_forwarding
 from edge_auth.claims import Claims
 from edge_auth.context import AuthContext
-from edge_auth.errors import PASSED, AnonymousError, EdgeAuthError, NotEntitledError, TokenError
+from edge_auth.errors import (
+    PASSED,
+    AnonymousError,
+    EdgeAuthError,
+    NotEntitledError,
+    PathError,
+    TokenError,
+)
 from edge_auth.path_rules import check_requirements, match_rule
 from edge_auth.paths import (
     AUTH_PATH_PREFIX,
@@ -14,6 +21,7 @@ from edge_auth.paths import (
     page_url,
     quote,
     return_url,
+    without_parameters,
 )
 from edge_auth.responses import Outcome, error_response, redirect
 from edge_auth.settings import PathRule
@@ -46,6 +54,9 @@ def _route(context: AuthContext, request: ViewerRequest) -> Outcome:
 
         return endpoints.dispatch(context, request, path)
     rule = match_rule(context.settings, path)
+    if ";" in path and context.settings.find_rule(without_parameters(path)) is not rule:
+        # An origin that supports path parameters would serve a path of another rule.
+        raise PathError
     request.rule = rule.path
     if f"{path}/*" == rule.path and request.method in ("GET", "HEAD"):
         return _redirect_to_directory(context, request, path)
@@ -75,8 +86,9 @@ def _authorize(context: AuthContext, request: ViewerRequest, rule: PathRule, pat
             raise
         from edge_auth import token_refresh  # as above
 
-        return_to = return_url(encode_path(request.uri, path), request.query)
-        return token_refresh.refresh_or_sign_in(context, request, return_to, error)
+        uri = encode_path(request.uri, path)
+        url, return_to = page_url(uri, request.query), return_url(uri, request.query)
+        return token_refresh.refresh_or_sign_in(context, request, url, return_to, error)
     return _allow(context, request, rule, path, claims)
 
 

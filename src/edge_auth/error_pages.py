@@ -70,6 +70,11 @@ _TEXTS: Final = {
         _HOME_LINK,
     ),
 }
+_TOO_LARGE: Final = (
+    "Your account has too many groups",
+    "Its sign-in data is too large for a browser. Ask the site's support to remove some groups.",
+    _SIGN_OUT_LINK + _HOME_LINK,
+)
 _UNAVAILABLE: Final = (
     "Please try again in a moment",
     "We couldn't check your sign-in. Please reload this page in a moment.",
@@ -100,11 +105,17 @@ _CONFIRMATIONS: Final = {
 }
 
 
+# Cookies can't store the tokens, or a token exceeds the verifier's limit.
+_TOO_LARGE_CODES: Final = ("session_too_large", "token_too_long")
+
+
 def _text(error: EdgeAuthError) -> tuple[str, str, str]:
     if isinstance(error, SignInLoopError):
         return _SIGN_IN_LOOP
     if isinstance(error, CrossSiteError):
         return _CROSS_SITE
+    if error.code in _TOO_LARGE_CODES:
+        return _TOO_LARGE
     return _TEXTS.get(error.reason, _UNAVAILABLE)
 
 

@@ -39,6 +39,12 @@ class SettingsError(EdgeAuthError):
         self.key = key
 
 
+class ResponseTooLargeError(EdgeAuthError):
+    """Raised when a generated response exceeds CloudFront's quota."""
+
+    code = "response_too_large"
+
+
 # --- the request
 
 

@@ -1,8 +1,8 @@
 """Decode and encode request paths, and validate the URLs to return to after sign-in.
 
-A path is decoded once, without dot segments, empty segments and path parameters (RFC 3986, sections
-3.3 and 6.2.2). Path rules match the decoded path, and the origin receives the same path, so that no
-server behind CloudFront can interpret the request as another path than the one that was authorized.
+A path is decoded once, without dot segments and empty segments (RFC 3986, sections 3.3 and 6.2.2).
+Path rules match the decoded path, and the origin receives the same path, so that no server behind
+CloudFront can interpret the request as another path than the one that was authorized.
 """
 
 from typing import Final
@@ -13,8 +13,8 @@ AUTH_PATH_PREFIX: Final = "/auth/"
 _UNRESERVED: Final = frozenset(
     b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
 )
-# The bytes that RFC 3986, section 3.3, allows in a path, without ";".
-_PATH: Final = _UNRESERVED | frozenset(b"!$&'()*+,=:@/")
+# The bytes that RFC 3986, section 3.3, allows in a path.
+_PATH: Final = _UNRESERVED | frozenset(b"!$&'()*+,;=:@/")
 _HEX: Final = frozenset("0123456789abcdefABCDEF")
 
 
@@ -50,7 +50,18 @@ def _is_ambiguous(text: str) -> bool:
     Some servers treat a backslash as a slash, drop control characters, or decode a remaining
     percent sequence a second time.
     """
-    return "\\" in text or not text.isprintable() or _has_escape(text)
+    # isprintable is fast, and False for every control character, but also for other characters.
+    has_control = not text.isprintable() and any(map(_is_control, text))
+    return has_control or "\\" in text or _has_escape(text)
+
+
+def _is_control(character: str) -> bool:
+    """Return True for C0, DEL and C1 (Unicode category Cc), and for lone surrogates.
+
+    Other invisible characters, such as the joiners of Persian, Malayalam and emoji, are parts of
+    names.
+    """
+    return character < " " or "\x7f" <= character <= "\x9f" or "\ud800" <= character <= "\udfff"
 
 
 def _has_escape(text: str) -> bool:
@@ -60,7 +71,7 @@ def _has_escape(text: str) -> bool:
 def decode_path(uri: str) -> str:
     """Return the decoded, normalized path that path rules match.
 
-    `/a/%2e%2e/b`, `//b`, `/./b` and `/b;x=1` all return `/b`.
+    `/a/%2e%2e/b`, `//b` and `/./b` all return `/b`.
 
     Raises:
         PathError: Servers could decode the path differently.
@@ -71,10 +82,20 @@ def decode_path(uri: str) -> str:
         raise PathError from error
     if not path.startswith("/") or _is_ambiguous(path):
         raise PathError
-    if "//" not in path and "/." not in path and ";" not in path:
-        return path
+    return _normalize(path.split("/")[1:]) if "//" in path or "/." in path else path
+
+
+def without_parameters(path: str) -> str:
+    """Return a decoded path without path parameters, as some servers interpret it.
+
+    `/b;x=1` is a file name for S3, and `/b` for servers that support parameters (RFC 3986, section
+    3.3).
+    """
+    return _normalize([segment.partition(";")[0] for segment in path.split("/")[1:]])
+
+
+def _normalize(segments: list[str]) -> str:
     normalized: list[str] = []
-    segments = [segment.partition(";")[0] for segment in path.split("/")[1:]]
     for segment in segments:
         if segment == "..":
             del normalized[-1:]
@@ -144,4 +165,5 @@ def is_local_url(url: str) -> bool:
         path = decode_path(url.partition("?")[0])
     except PathError:
         return False
-    return not f"{path}/".startswith(AUTH_PATH_PREFIX)
+    readings = (path, without_parameters(path))
+    return not any(f"{reading}/".startswith(AUTH_PATH_PREFIX) for reading in readings)

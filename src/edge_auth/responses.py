@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from edge_auth.errors import EdgeAuthError, MethodError, TokenError
+from edge_auth.errors import EdgeAuthError, MethodError, ResponseTooLargeError, TokenError
 from edge_auth.viewer_request import ViewerRequest
 
 _STATUS_DESCRIPTIONS: Final = {
@@ -22,6 +22,8 @@ _STATUS_DESCRIPTIONS: Final = {
     500: "Internal Server Error",
     503: "Service Unavailable",
 }
+# CloudFront, "Quotas on Lambda@Edge": headers and body of a response at viewer request.
+MAX_RESPONSE_BYTES: Final = 40_960
 # The key cache doesn't fetch again before this time, so an earlier retry would fail too.
 _RETRY_AFTER_S: Final = "30"
 
@@ -51,7 +53,11 @@ def generate_response(
     set_cookies: Iterable[str] = (),
     body: str = "",
 ) -> Outcome:
-    """Return a generated response, which browsers and CloudFront don't store."""
+    """Return a generated response, which browsers and CloudFront don't store.
+
+    Raises:
+        ResponseTooLargeError: CloudFront would replace the response by a 502 page.
+    """
     fields = {
         "Cache-Control": "no-store",
         "X-Content-Type-Options": "nosniff",
@@ -72,7 +78,20 @@ def generate_response(
         result["headers"]["set-cookie"] = entries  # type: ignore[index]  # the dict made above
     if body and (request is None or request.method != "HEAD"):
         result["body"] = body
+    if _size(result) > MAX_RESPONSE_BYTES:
+        raise ResponseTooLargeError
     return Outcome(result, reason, code=code, status=status)
+
+
+def _size(result: dict[str, object]) -> int:
+    """Return the bytes of a response, with a colon, a space and a line end for each header."""
+    entries = [
+        entry
+        for values in result["headers"].values()  # type: ignore[attr-defined]  # a dict
+        for entry in values
+    ]
+    headers = sum(len(entry["key"]) + len(entry["value"].encode()) + 4 for entry in entries)
+    return headers + len(str(result.get("body", "")).encode())
 
 
 def redirect(

@@ -10,10 +10,11 @@ except `schema`, and because shared code would count towards this package's limi
 """
 
 import re
-from binascii import Error, a2b_base64
 from typing import Final
 
 from edge_auth.errors import SettingsError
+from edge_auth.jwks import parse_jwks
+from edge_auth.rsa import python_backend
 
 SCHEMA: Final = 1
 _ISSUER: Final = re.compile(
@@ -294,24 +295,11 @@ def _key_set(document: Document) -> Document:
     members = value.get("keys") if isinstance(value, dict) else None
     if not isinstance(value, dict) or not isinstance(members, list):
         raise SettingsError("jwks", 'must be a JWK set: {"keys": [...]}')
-    if not any(_is_signing_key(member) for member in members):
+    if not parse_jwks(value, python_backend):
         raise SettingsError(
-            "jwks", "must contain an RSA signing key with at least 2048 bits and e = 65537"
+            "jwks", "must contain an RS256 signing key with 2048 to 4096 bits and e = 65537"
         )
     return value
-
-
-def _is_signing_key(jwk: object) -> bool:
-    if not isinstance(jwk, dict) or jwk.get("kty") != "RSA" or jwk.get("e") != "AQAB":
-        return False
-    modulus, kid = jwk.get("n"), jwk.get("kid")
-    if not isinstance(modulus, str) or not isinstance(kid, str) or not kid:
-        return False
-    try:
-        number = a2b_base64(modulus.replace("-", "+").replace("_", "/") + "==")
-    except (Error, ValueError):
-        return False
-    return int.from_bytes(number).bit_length() >= 2_048
 
 
 def _rule(key: str, value: object, token_use: str) -> PathRule:

@@ -19,12 +19,12 @@ REFRESHED: Final = "refreshed"
 
 
 def refresh_or_sign_in(
-    context: AuthContext, request: ViewerRequest, return_to: str, error: EdgeAuthError
+    context: AuthContext, request: ViewerRequest, url: str, return_to: str, error: EdgeAuthError
 ) -> Outcome:
     """Handle a navigation whose token is missing, expired or invalid.
 
-    If the browser has a refresh token, refresh the session and redirect to the same page; otherwise
-    start a sign-in.
+    If the browser has a refresh token, refresh the session and redirect to the same page, at `url`;
+    otherwise start a sign-in. `return_to` is `url` if it fits into the sign-in's state.
 
     Raises:
         SignInLoopError: The browser has just signed in several times and keeps no session.
@@ -46,7 +46,7 @@ def refresh_or_sign_in(
         set_cookies, reason = session.refresh_attempt_cookie(request), error.reason
     else:
         reason = REFRESHED
-    location = f"{context.site_origin(request)}{return_to}"
+    location = f"{context.site_origin(request)}{url}"
     return redirect(request, location, reason, code=error.code, set_cookies=set_cookies)
 
 

@@ -80,6 +80,13 @@ def publish(version_arn: str, package: bytes) -> str:
     return f"{function}:{published['Version']}"
 
 
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    """A redirect becomes an HTTPError: only the address that was checked may answer."""
+
+    def redirect_request(self, *_: object) -> None:
+        """Return no request for the redirect's target."""
+
+
 def download_jwks(uri: str) -> dict[str, object]:
     """Download the user pool's JWK set (RFC 7517, section 5).
 
@@ -89,7 +96,8 @@ def download_jwks(uri: str) -> dict[str, object]:
     if not uri.startswith(_SECURE_PREFIXES):
         raise SigningKeysError(f"jwks_uri must use https or a loopback host, not {uri}.")
     try:
-        with urllib.request.urlopen(uri, timeout=TIMEOUT_S) as response:  # noqa: S310 - checked above
+        opener = urllib.request.build_opener(_NoRedirects)
+        with opener.open(uri, timeout=TIMEOUT_S) as response:
             body: bytes = response.read(MAX_JWKS_BYTES + 1)
         document = json.loads(body) if len(body) <= MAX_JWKS_BYTES else None
     except (OSError, ValueError) as error:

@@ -83,6 +83,27 @@ def test_directory_without_slash_is_redirected(
     assert "set-cookie" not in result["headers"]
 
 
+@pytest.mark.parametrize(
+    ("uri", "status"),
+    [
+        ("/app/notes;2026.pdf", None),
+        ("/app/%F0%9F%91%A9%E2%80%8D%F0%9F%8F%AB.mp4", None),
+        # A server with path parameters would serve a path of another rule.
+        ("/app/..;/premium/a", "400"),
+        ("/app/..;x=1/premium/a", "400"),
+        ("/app/;/..;/auth/callback", "400"),
+        ("/premium;v=1/a", "403"),
+    ],
+)
+def test_semicolon_is_a_character_unless_it_hides_another_rule(
+    context: AuthContext, uri: str, status: str | None
+) -> None:
+    result = handle(context, viewer_request(uri, headers=bearer(**{"cognito:groups": []})))
+    assert result.get("status") == status
+    if status is None:
+        assert result["uri"] == uri
+
+
 def test_path_without_rule_is_denied(
     make_context: Callable[..., AuthContext],
 ) -> None:

@@ -39,7 +39,7 @@ def call(event: object) -> Any:
         ("premium-anonymous-page", "303"),
         ("premium-anonymous-fetch", "401"),
         ("premium-broken-bearer", "401"),
-        ("premium-hidden-path", "401"),
+        ("premium-hidden-path", "403"),
         ("app-post-anonymous", "401"),
         ("public-page", None),
         ("api-from-our-page", None),

@@ -153,6 +153,22 @@ def test_refused_refresh_does_not_delete_session_of_another_tab(
     assert "status" not in browser.send(LESSON)
 
 
+@pytest.mark.parametrize("length", [2_048, 4_096, 7_000])
+def test_refresh_keeps_long_query(browser: FakeBrowser, clock: issuer.Clock, length: int) -> None:
+    browser.navigate(LESSON)
+    clock.now += 3_600
+    url = f"{SITE}/premium/search.html?q={'%20x' * (length // 4)}"
+    assert location(browser.send(url)) == url
+
+
+def test_account_with_too_many_groups_gets_clear_page(
+    browser: FakeBrowser, cognito: FakeCognito
+) -> None:
+    cognito.groups = [f"course-{number:03}-{'x' * 100}" for number in range(60)]
+    result = browser.navigate(LESSON)
+    assert "too many groups" in result["body"]
+
+
 def test_refused_forced_refresh_keeps_valid_token(
     browser: FakeBrowser, cognito: FakeCognito
 ) -> None:

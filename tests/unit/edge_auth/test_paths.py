@@ -4,7 +4,14 @@ import pytest
 from hypothesis import given
 
 from edge_auth.errors import PathError
-from edge_auth.paths import decode_path, encode_path, is_local_url, percent_encode, return_url
+from edge_auth.paths import (
+    decode_path,
+    encode_path,
+    is_local_url,
+    percent_encode,
+    return_url,
+    without_parameters,
+)
 from tests import strategies
 
 
@@ -18,10 +25,15 @@ from tests import strategies
         ("/x/%2E%2E/%70remium/a", "/premium/a"),
         ("//premium//a", "/premium/a"),
         ("/./premium/./a", "/premium/a"),
-        ("/premium;v=1/a;b", "/premium/a"),
-        ("/premium%3Bv=1/a", "/premium/a"),
-        ("/..;/premium/a", "/premium/a"),
-        ("/a/..;x/premium/", "/premium/"),
+        ("/premium;v=1/a;b", "/premium;v=1/a;b"),
+        ("/premium%3Bv=1/a", "/premium;v=1/a"),
+        (
+            "/\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",
+            "/\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",
+        ),
+        ("/%F0%9F%91%A9%E2%80%8D%F0%9F%8F%AB.mp4", "/\U0001f469\u200d\U0001f3eb.mp4"),
+        ("/a%C2%A0b", "/a\u00a0b"),
+        ("/a%C2%ADb", "/a\u00adb"),
         ("/premium%2fa", "/premium/a"),
         ("/../../..", "/"),
         ("/a/.", "/a/"),
@@ -32,6 +44,20 @@ from tests import strategies
 )
 def test_decode_path_normalizes(uri: str, path: str) -> None:
     assert decode_path(uri) == path
+
+
+@pytest.mark.parametrize(
+    ("path", "reading"),
+    [
+        ("/premium;v=1/a;b", "/premium/a"),
+        ("/..;/premium/a", "/premium/a"),
+        ("/a/..;x/premium/", "/premium/"),
+        ("/;x/;y/a", "/a"),
+        ("/a;x/", "/a/"),
+    ],
+)
+def test_parameters_are_removed_as_some_servers_do(path: str, reading: str) -> None:
+    assert without_parameters(path) == reading
 
 
 AMBIGUOUS = [
@@ -52,7 +78,7 @@ AMBIGUOUS = [
 ]
 
 
-@pytest.mark.parametrize("uri", ["", "/\x7f", "/\u2028", "/\ud800", *AMBIGUOUS])
+@pytest.mark.parametrize("uri", ["", "/\x7f", "/\x1f", "/\x80", "/%C2%9F", "/\ud800", *AMBIGUOUS])
 def test_ambiguous_path_is_rejected(uri: str) -> None:
     with pytest.raises(PathError):
         decode_path(uri)

@@ -19,7 +19,7 @@ JWKS: Final[dict[str, object]] = {
             "kid": "one",
             "e": "AQAB",
             # 2048 bits: the highest and the lowest are set, as in every RSA modulus.
-            "n": "gAAA" + "A" * 334 + "AAAB",
+            "n": "gAAA" + "A" * 334 + "AAAQ",
         }
     ]
 }

@@ -1,0 +1,54 @@
+"""The download of signing keys at deployment, against servers on the loopback interface."""
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from pytest_socket import enable_socket
+
+from edge_settings import aws_clients
+from edge_settings.errors import SigningKeysError
+
+pytestmark = pytest.mark.integration
+
+KEYS = {"keys": [{"kid": "one"}]}
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Responds with a key set at /keys, and with the redirect that another path names."""
+
+    def do_GET(self) -> None:
+        if self.path == "/keys":
+            body = json.dumps(KEYS).encode()
+            self.send_response(200)
+        else:
+            body = b""
+            self.send_response(int(self.path.strip("/")))
+            self.send_header("Location", "/keys")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Don't log requests."""
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    enable_socket()
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as httpd:
+        threading.Thread(target=httpd.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{httpd.server_port}"
+        httpd.shutdown()
+
+
+def test_key_set_is_returned(server: str) -> None:
+    assert aws_clients.download_jwks(f"{server}/keys") == KEYS
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_redirect_is_refused(server: str, status: int) -> None:
+    with pytest.raises(SigningKeysError):
+        aws_clients.download_jwks(f"{server}/{status}")
