@@ -97,7 +97,7 @@ class Package:
 
 def package(function: str, handler: str) -> Package:
     """Return a built package. Fail if the function wasn't built."""
-    nested = (BUILT.glob(f"{stacks}/{function}") for stacks in ("*", "*/*"))
+    nested = (BUILT.glob(f"{stacks}/{function}") for stacks in ("*", "*/*", "*/*/*"))
     folders = [path for paths in nested for path in paths if path.is_dir()]
     if not folders:
         pytest.fail(f"{function} isn't built. Run `make build` first.")
