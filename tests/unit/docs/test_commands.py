@@ -206,7 +206,7 @@ def test_make_help_lists_each_target_of_the_documents() -> None:
 
 @pytest.mark.parametrize("command", of_program("sam"))
 def test_sam_command_is_accepted_by_the_parser_of_the_sam_cli(command: str) -> None:
-    from samcli.cli.main import cli  # type: ignore[import-untyped]
+    from samcli.cli.main import cli
 
     _, (_, *arguments) = words(command)
     group: Any = cli
