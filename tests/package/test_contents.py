@@ -34,7 +34,7 @@ HANDLERS = {
 MAX_ZIPPED_BYTES = {
     "EdgeAuthFunction": 64 * KB,
     "EdgeIngestFunction": 1 * MB,
-    "EdgeSettingsFunction": 64 * KB,
+    "EdgeSettingsFunction": 128 * KB,
     "EdgeLogsFunction": 32 * KB,
     "ReservedConcurrencyFunction": 32 * KB,
     "EventsFunction": 50 * MB,

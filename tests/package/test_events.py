@@ -56,6 +56,8 @@ def test_edge_auth_denies_samples_without_valid_token(tmp_path: Path) -> None:
     statuses = {case: response.get("status", "passed") for case, response in responses.items()}
     assert statuses.pop("public-page") == "passed"
     assert statuses.pop("api-from-our-page") == "passed"
+    # The path has several meanings.
+    assert statuses.pop("premium-hidden-path") == "403"
     # A navigation is redirected to the sign-in; a fetch gets 401.
     assert set(statuses.values()) <= {"303", "401"}, statuses
     assert statuses["premium-anonymous-fetch"] == "401"

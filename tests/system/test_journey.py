@@ -18,7 +18,7 @@ from tools.stack import HOME_REGION, client
 pytestmark = pytest.mark.integration
 
 #: The local batching window is one second.
-STORED_WITHIN_S = 30
+STORED_WITHIN_S = 120
 
 
 def post(running: system.System, path: str, body: object, key: str | None = None) -> httpx.Response:

@@ -95,11 +95,8 @@ class Emulator:
         Raises AssertionError with the events' reasons if it fails.
         """
         cloudformation = self.client("cloudformation", region)
-        existing = {
-            stack_description["StackName"]
-            for stack_description in cloudformation.describe_stacks()["Stacks"]
-        }
-        act = cloudformation.update_stack if stack in existing else cloudformation.create_stack
+        exists = stack in self.stacks(region)
+        act = cloudformation.update_stack if exists else cloudformation.create_stack
         act(
             StackName=stack,
             TemplateBody=json.dumps(template),
@@ -132,11 +129,14 @@ class Emulator:
         cloudformation = self.client("cloudformation", region)
         cloudformation.delete_stack(StackName=stack)
 
-        def deleted() -> bool:
-            stacks = cloudformation.describe_stacks()["Stacks"]
-            return stack not in {stack_description["StackName"] for stack_description in stacks}
+        wait_until(
+            lambda: stack not in self.stacks(region), f"the deletion of {stack}", interval_s=0.05
+        )
 
-        wait_until(deleted, f"the deletion of {stack}", interval_s=0.05)
+    def stacks(self, region: str = HOME) -> set[str]:
+        """Return the names of all stacks of a Region."""
+        pages = self.client("cloudformation", region).get_paginator("describe_stacks").paginate()
+        return {description["StackName"] for page in pages for description in page["Stacks"]}
 
 
 @contextmanager

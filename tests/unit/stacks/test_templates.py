@@ -255,8 +255,8 @@ def test_browsers_do_not_reuse_pages_behind_edge_auth() -> None:
     """A stored page is shown only after edge_auth has allowed the request again."""
     policies = of_type(ROOT / "stacks" / "edge.yaml", "AWS::CloudFront::ResponseHeadersPolicy")
     for pattern, behavior in cache_behaviors().items():
-        # edge_auth generates every response below /auth/ with Cache-Control: no-store.
-        if edge_functions(behavior) != {EDGE_AUTH} or pattern == "/auth/*":
+        # The responses of edge_auth below /auth/ and of the API have Cache-Control: no-store.
+        if edge_functions(behavior) != {EDGE_AUTH} or pattern in {"/auth/*", "/api/*"}:
             continue
         policy = policies[behavior["ResponseHeadersPolicyId"]["Ref"]]["Properties"]
         headers = policy["ResponseHeadersPolicyConfig"]["CustomHeadersConfig"]["Items"]
