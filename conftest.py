@@ -4,11 +4,11 @@ import gc
 import os
 
 import pytest
-import yaml
 from hypothesis import HealthCheck, settings
 from pytest_socket import disable_socket, enable_socket
 from xdist.remote import Producer  # type: ignore[import-untyped]
 
+from aws_emulator.sam_launcher import use_libyaml
 from tests.support.groups import GroupScheduling, position
 
 # `make check` uses the profile quick, `make test` full, the workflow ci.
@@ -20,9 +20,7 @@ settings.register_profile(
 settings.register_profile(
     "deep", max_examples=2_000, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
-# libyaml parses the templates ten times faster than Python does.
-if yaml.__with_libyaml__:
-    yaml.SafeLoader = yaml.CSafeLoader  # type: ignore[misc, assignment]
+use_libyaml()
 
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 

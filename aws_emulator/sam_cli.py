@@ -68,7 +68,7 @@ def build(
     command = [*SAM, "build", *project.config_arguments(log)]
     if project.build_dir is not None:
         command += ["--build-dir", str(project.build_dir.absolute())]
-    run(command, project.directory, environment, log, BUILD_TIMEOUT_S, on_line)
+    run("`sam build`", command, project.directory, environment, log, BUILD_TIMEOUT_S, on_line)
 
 
 def deploy(
@@ -98,7 +98,7 @@ def deploy(
     if parameters:
         command += ["--parameter-overrides", *(f"{name}={it}" for name, it in parameters.items())]
     try:
-        run(command, project.directory, environment, log, DEPLOY_TIMEOUT_S, on_line)
+        run("`sam deploy`", command, project.directory, environment, log, DEPLOY_TIMEOUT_S, on_line)
     except CommandError as error:
         # SAM wraps the reason into a table column; the stack's events have it in one piece.
         cause = failure_reason(endpoint, stack_name)
@@ -123,6 +123,7 @@ def failure_reason(endpoint: Endpoint, stack_name: str) -> str | None:
 
 
 def run(
+    name: str,
     command: Sequence[str],
     directory: Path,
     environment: Mapping[str, str],
@@ -130,13 +131,14 @@ def run(
     timeout_s: float,
     on_line: OnLine = _ignore,
 ) -> None:
-    """Run a SAM command in `directory`, and copy its output to `log` and line by line to `on_line`.
+    """Run a command in `directory`, and copy its output to `log` and line by line to `on_line`.
+
+    Errors call it `name`.
 
     Raises:
         CommandError: The command failed, or did not end within `timeout_s`.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
-    name = f"`sam {command[len(SAM)]}`" if command[: len(SAM)] == [*SAM] else f"`{command[0]}`"
     try:
         process = subprocess.Popen(
             command,

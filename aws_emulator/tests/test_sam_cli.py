@@ -12,7 +12,9 @@ from aws_emulator.sam_cli import SamProject
 
 def run(code: str, log: Path, timeout_s: float) -> list[str]:
     lines: list[str] = []
-    sam_cli.run([sys.executable, "-c", code], log.parent, {}, log, timeout_s, lines.append)
+    sam_cli.run(
+        "`sam build`", [sys.executable, "-c", code], log.parent, {}, log, timeout_s, lines.append
+    )
     return lines
 
 
@@ -32,8 +34,9 @@ def test_run_passes_on_and_logs_output(tmp_path: Path) -> None:
 
 
 def test_run_reports_missing_command(tmp_path: Path) -> None:
-    with pytest.raises(CommandError, match="Can't run `no-such-sam`"):
-        sam_cli.run(["no-such-sam", "build"], tmp_path, {"PATH": ""}, tmp_path / "log", 30)
+    command = ["no-such-sam", "build"]
+    with pytest.raises(CommandError, match="Can't run `sam build`"):
+        sam_cli.run("`sam build`", command, tmp_path, {"PATH": ""}, tmp_path / "log", 30)
 
 
 def test_project_ignores_samconfig_without_config_env(tmp_path: Path) -> None:

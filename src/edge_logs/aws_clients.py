@@ -1,6 +1,7 @@
 """Calls to AWS Account Management, and to CloudWatch Logs in each Region."""
 
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, Final
 
 import boto3
@@ -41,15 +42,12 @@ def set_retention(region: str, groups: list[str], days: int) -> None:
     Raises:
         LogsApiError: CloudWatch Logs refused a call or isn't reachable.
     """
-    client = _logs(region)
-    try:
+    with _logs(region) as client:
         for group in groups:
             # Lambda@Edge or an earlier run may have created it.
             with suppress(client.exceptions.ResourceAlreadyExistsException):
                 client.create_log_group(logGroupName=group)
             client.put_retention_policy(logGroupName=group, retentionInDays=days)
-    except (ClientError, BotoCoreError) as error:
-        raise LogsApiError(str(error)) from error
 
 
 def delete_groups(region: str, groups: list[str]) -> None:
@@ -58,15 +56,22 @@ def delete_groups(region: str, groups: list[str]) -> None:
     Raises:
         LogsApiError: CloudWatch Logs refused a call or isn't reachable.
     """
-    client = _logs(region)
-    try:
+    with _logs(region) as client:
         for group in groups:
             # An earlier deletion of the stack may have been interrupted.
             with suppress(client.exceptions.ResourceNotFoundException):
                 client.delete_log_group(logGroupName=group)
+
+
+@contextmanager
+def _logs(region: str) -> Iterator[Any]:
+    """Provide a client of CloudWatch Logs.
+
+    Raises:
+        LogsApiError: CloudWatch Logs refused a call or isn't reachable.
+    """
+    client = boto3.client("logs", region_name=region, config=_CONFIG)
+    try:
+        yield client
     except (ClientError, BotoCoreError) as error:
         raise LogsApiError(str(error)) from error
-
-
-def _logs(region: str) -> Any:
-    return boto3.client("logs", region_name=region, config=_CONFIG)

@@ -1,16 +1,16 @@
 """edge_auth's HTTP client against a real server on the loopback interface."""
 
 import json
-import threading
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from urllib.parse import parse_qs
 
 import pytest
 
 from edge_auth import http_client
 from edge_auth.errors import FetchError, GrantError
+from tests.support.http_server import serving
 
 pytestmark = pytest.mark.integration
 
@@ -63,13 +63,8 @@ class Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
-    threading_httpserver = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=threading_httpserver.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{threading_httpserver.server_port}"
-    threading_httpserver.shutdown()
-    threading_httpserver.server_close()
-    thread.join()
+    with serving(Handler) as url:
+        yield url
 
 
 def test_response_limit_is_64_kb(server: str) -> None:

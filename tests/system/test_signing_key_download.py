@@ -1,15 +1,15 @@
 """The download of signing keys at deployment, against servers on the loopback interface."""
 
 import json
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 from pytest_socket import enable_socket
 
 from edge_settings import aws_clients
 from edge_settings.errors import SigningKeysError
+from tests.support.http_server import serving
 
 pytestmark = pytest.mark.integration
 
@@ -38,10 +38,8 @@ class Handler(BaseHTTPRequestHandler):
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
     enable_socket()
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as httpd:
-        threading.Thread(target=httpd.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{httpd.server_port}"
-        httpd.shutdown()
+    with serving(Handler) as url:
+        yield url
 
 
 def test_key_set_is_returned(server: str) -> None:

@@ -19,24 +19,26 @@ RECORD: Final = ".meridian/build-inputs.sha256"
 VARIABLES: Final = ("ARCHITECTURE",)
 
 
-def is_current(root: Path) -> bool:
-    """Whether `root`/.aws-sam/build is complete, unchanged and made from the current files."""
+def is_current(root: Path, inputs: str) -> bool:
+    """Whether `root`/.aws-sam/build is complete, unchanged and made from `inputs`.
+
+    `inputs` is the result of `hash_inputs`.
+    """
     try:
         recorded = (root / RECORD).read_text()
     except FileNotFoundError:
         return False
     complete = (root / OUTPUT / "template.yaml").exists()
-    return complete and recorded == _record(root, hash_inputs(root))
+    return complete and recorded == _record(root, inputs)
 
 
-def begin(root: Path) -> str:
-    """Delete the record, because a build may fail, and return the hash of the inputs."""
+def forget(root: Path) -> None:
+    """Delete the record. Call it before a build, which may fail."""
     (root / RECORD).unlink(missing_ok=True)
-    return hash_inputs(root)
 
 
 def record(root: Path, inputs: str) -> None:
-    """Record that .aws-sam/build was made from `inputs`, the result of `begin`."""
+    """Record that .aws-sam/build was made from `inputs`, which were hashed before."""
     (root / RECORD).parent.mkdir(exist_ok=True)
     (root / RECORD).write_text(_record(root, inputs))
 

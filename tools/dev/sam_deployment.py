@@ -20,10 +20,11 @@ def build(target: StackTarget, log: Path) -> None:
         CommandError: `sam build` failed.
     """
     with build_lock(fcntl.LOCK_EX):
-        if build_inputs.is_current(ROOT):
+        inputs = build_inputs.hash_inputs(ROOT)
+        if build_inputs.is_current(ROOT, inputs):
             print("✓ sam build (no change since the last one)", flush=True)
             return
-        inputs = build_inputs.begin(ROOT)
+        build_inputs.forget(ROOT)
         with step("sam build") as progress:
             sam_cli.build(SamProject(ROOT, "default"), target.environment(), log, _note(progress))
         build_inputs.record(ROOT, inputs)

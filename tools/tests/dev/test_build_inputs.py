@@ -20,8 +20,12 @@ def checkout(tmp_path: Path) -> Path:
     output.mkdir(parents=True)
     (output.parent / "template.yaml").write_text("built")
     (output / "b.pyc").write_text("built")
-    build_inputs.record(tmp_path, build_inputs.begin(tmp_path))
+    build_inputs.record(tmp_path, build_inputs.hash_inputs(tmp_path))
     return tmp_path
+
+
+def is_current(checkout: Path) -> bool:
+    return build_inputs.is_current(checkout, build_inputs.hash_inputs(checkout))
 
 
 def add_function(checkout: Path) -> None:
@@ -49,11 +53,11 @@ def delete_output(checkout: Path) -> None:
 
 
 def start_other_build(checkout: Path) -> None:
-    build_inputs.begin(checkout)
+    build_inputs.forget(checkout)
 
 
 def test_recorded_build_is_current(checkout: Path) -> None:
-    assert build_inputs.is_current(checkout)
+    assert is_current(checkout)
 
 
 @pytest.mark.parametrize(
@@ -70,7 +74,7 @@ def test_recorded_build_is_current(checkout: Path) -> None:
 )
 def test_build_is_not_current_after_change(checkout: Path, change: Callable[[Path], None]) -> None:
     change(checkout)
-    assert not build_inputs.is_current(checkout)
+    assert not is_current(checkout)
 
 
 @pytest.mark.parametrize("name", INPUTS)
@@ -79,27 +83,27 @@ def test_build_is_not_current_after_change_of_input(checkout: Path, name: str) -
     if changed.is_dir():
         changed = next(path for path in changed.rglob("*") if path.is_file())
     changed.write_text("changed")
-    assert not build_inputs.is_current(checkout)
+    assert not is_current(checkout)
 
 
 def test_build_is_not_current_for_other_architecture(
     checkout: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ARCHITECTURE", "arm64")
-    assert not build_inputs.is_current(checkout)
+    assert not is_current(checkout)
 
 
 def test_build_is_not_current_after_change_during_build(checkout: Path) -> None:
-    inputs = build_inputs.begin(checkout)
+    inputs = build_inputs.hash_inputs(checkout)
     (checkout / "template.yaml").write_text("changed")
     build_inputs.record(checkout, inputs)
-    assert not build_inputs.is_current(checkout)
+    assert not is_current(checkout)
 
 
 def test_bytecode_cache_does_not_count(checkout: Path) -> None:
     (checkout / "src/a/__pycache__").mkdir()
     (checkout / "src/a/__pycache__/b.cpython-313.pyc").touch()
-    assert build_inputs.is_current(checkout)
+    assert is_current(checkout)
 
 
 def test_all_inputs_are_in_checkout() -> None:
