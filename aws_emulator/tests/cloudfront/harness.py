@@ -106,6 +106,15 @@ class Environment:
         """Return a boto3 client of the emulated AWS."""
         return client(self.aws, service)
 
+    def logged(self, request_id: str) -> dict[str, Any]:
+        """Return the access log's line of a request. CloudFront writes it after the response."""
+
+        def line() -> dict[str, Any] | None:
+            written = self.log.read_text().rpartition("\n")[0].splitlines()
+            return next((e for e in map(json.loads, written) if e["id"] == request_id), None)
+
+        return wait_until(line, f"the access log's line of {request_id}")
+
 
 def package(source: str) -> bytes:
     """Return a zipped function package with one module."""
