@@ -52,6 +52,48 @@ def test_target_of_schedule_has_dead_letter_queue_that_its_role_may_use(schedule
     assert {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": destination} in statements
 
 
+#: Type of a target -> the action with which EventBridge or Scheduler invokes it.
+INVOCATIONS = {
+    "AWS::Lambda::Function": "lambda:InvokeFunction",
+    "AWS::StepFunctions::StateMachineAlias": "states:StartExecution",
+}
+
+
+def granted(path: Any, role_arn: Any, parents: Any) -> list[tuple[Any, Any]]:
+    """Return each action of a role's statements with its resource."""
+    role = resource_of(path, role_arn, parents)["Properties"]
+    return [
+        (statement["Action"], statement["Resource"])
+        for policy in role["Policies"]
+        for statement in policy["PolicyDocument"]["Statement"]
+    ]
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_role_of_schedule_grants_exactly_its_target_and_queue(schedule: str) -> None:
+    path, parents, properties = SCHEDULES[schedule]
+    target = properties["Target"]
+    invocation = INVOCATIONS[resource_of(path, target["Arn"], parents)["Type"]]
+    expected = [
+        (invocation, target["Arn"]),
+        ("sqs:SendMessage", target["DeadLetterConfig"]["Arn"]),
+    ]
+    assert granted(path, target["RoleArn"], parents) == expected
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_role_of_rule_grants_exactly_its_targets(rule: str) -> None:
+    """EventBridge sends to a queue, also a dead-letter queue, by the queue's policy."""
+    path, parents, properties = RULES[rule]
+    for target in properties["Targets"]:
+        kind = resource_of(path, target["Arn"], parents)["Type"]
+        if kind == "AWS::SQS::Queue":
+            assert "RoleArn" not in target
+            continue
+        invocation = INVOCATIONS[kind]
+        assert granted(path, target["RoleArn"], parents) == [(invocation, target["Arn"])]
+
+
 @pytest.mark.parametrize("mapping", MAPPINGS)
 def test_mapping_has_destination_for_failed_batches(mapping: str) -> None:
     path, parents, properties = MAPPINGS[mapping]
