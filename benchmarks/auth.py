@@ -89,6 +89,7 @@ def settings(jwks: object) -> dict[str, object]:
         "issuer": ISSUER,
         "client_id": CLIENT,
         "jwks": jwks,
+        "jwks_time": int(time.time()),
         "hosted_ui": "https://school.auth.us-east-1.amazoncognito.com",
         "rules": [{"path": "/premium/*", "groups": {"any": ["paying"]}}],
     }
@@ -111,7 +112,7 @@ sys.path.insert(0, sys.argv[1])
 import json, time
 from edge_auth.rsa_backend import select_backend
 from edge_auth.claims import ExpectedClaims
-from edge_auth.jwks import JwksCache
+from edge_auth.jwks import JwksCache, parse_moduli
 from edge_auth.rsa import python_backend
 from edge_auth.token_verifier import TokenVerifier
 with open(sys.argv[2]) as file:
@@ -121,7 +122,8 @@ backend = python_backend if sys.argv[3] == "python" else select_backend()
 if sys.argv[3] != "python" and backend is python_backend:
     print("This interpreter can't load libcrypto.", file=sys.stderr)
 keys = JwksCache(
-    issuer, "", given["jwks"], backend=backend, fetch=lambda _: b"", clock=time.monotonic
+    issuer, "", parse_moduli(given["jwks"]), backend=backend,
+    fetch=lambda _: b"", clock=time.monotonic,
 )
 verifier = TokenVerifier(keys, ExpectedClaims(issuer, given["clientId"], "access", 60), time.time)
 verify = verifier.verify

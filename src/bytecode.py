@@ -30,9 +30,12 @@ _NO_COLUMN: Final = 13
 class _AnnotationRemover(ast.NodeTransformer):
     """Remove the code that only type checkers use.
 
-    That is annotations and `if TYPE_CHECKING:` blocks. Type aliases stay, because modules import
-    them by name.
+    That is annotations and `if TYPE_CHECKING:` blocks. The name of a type alias stays, because
+    modules import it; its value, which Python evaluates on demand, becomes None.
     """
+
+    def visit_TypeAlias(self, node: ast.TypeAlias) -> ast.stmt:
+        return ast.copy_location(ast.Assign([node.name], ast.Constant(None)), node)
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.stmt:
         if node.value is None:
@@ -74,10 +77,12 @@ def remove_annotations(tree: ast.Module) -> ast.Module:
 def strip_line_numbers(code: CodeType) -> CodeType:
     """Return the code object and its nested ones with one line number each, their first one.
 
-    With an empty line table, formatting a traceback fails because `tb_lineno` becomes None, and
+    A nested function's qualified name becomes its name, because a second name takes space. With an
+    empty line table, formatting a traceback fails because `tb_lineno` becomes None, and
     AWS's runtime client formats the traceback of each unhandled exception.
     """
     return code.replace(
+        co_qualname=code.co_name,
         co_linetable=_first_line_only(len(code.co_code) // 2),
         co_consts=tuple(
             strip_line_numbers(it) if isinstance(it, CodeType) else it for it in code.co_consts

@@ -82,12 +82,15 @@ def _authorize(context: AuthContext, request: ViewerRequest, rule: PathRule, pat
     except NotEntitledError as error:
         return _redirect_to_upgrade(context, request, error, path)
     except (AnonymousError, TokenError) as error:
-        if not request.is_navigation:
+        if not (request.is_navigation or request.is_subresource):
             raise
         from edge_auth import token_refresh  # as above
 
         uri = encode_path(request.uri, path)
-        url, return_to = page_url(uri, request.query), return_url(uri, request.query)
+        url = page_url(uri, request.query)
+        if request.is_subresource:
+            return token_refresh.refresh_or_deny(context, request, url, error)
+        return_to = return_url(uri, request.query)
         return token_refresh.refresh_or_sign_in(context, request, url, return_to, error)
     return _allow(context, request, rule, path, claims)
 

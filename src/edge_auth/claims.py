@@ -17,14 +17,24 @@ _NOT_BEFORE_CLAIMS: Final = ("nbf", "iat")
 class ExpectedClaims:
     """The claim values that one kind of token must have."""
 
-    __slots__ = ("audience_claim", "client_id", "issuer", "leeway_seconds", "token_use")
+    __slots__ = ("audience", "client_id", "issuer", "leeway_seconds", "token_use")
 
-    def __init__(self, issuer: str, client_id: str, token_use: str, leeway_seconds: int) -> None:
-        """`token_use` is "access" or "id". The leeway applies to `nbf` and `iat` only."""
+    def __init__(
+        self,
+        issuer: str,
+        client_id: str,
+        token_use: str,
+        leeway_seconds: int,
+        audience: str | None = None,
+    ) -> None:
+        """`token_use` is "access" or "id". The leeway applies to `nbf` and `iat` only.
+
+        `audience` is the resource that access tokens must be bound to, if there is one.
+        """
         self.issuer = issuer
         self.client_id = client_id
         self.token_use = token_use
-        self.audience_claim = "aud" if token_use == "id" else "client_id"  # noqa: S105 # token type
+        self.audience = audience
         self.leeway_seconds = leeway_seconds
 
 
@@ -45,6 +55,28 @@ def numeric_date(value: object, name: str) -> float:
     raise ClaimError(code=f"{name}_refused")
 
 
+def _is_audience(claims: Claims, expected: ExpectedClaims) -> bool:
+    """Return True if the token was issued to the app client, for this site.
+
+    Cognito adds `aud` to an access token that is bound to a resource (RFC 8707); a token for
+    another resource isn't valid here. A pre-token-generation trigger can add it too, but only with
+    the app client's ID (AWS, "Understanding the access token" and "Pre token generation Lambda
+    trigger").
+    """
+    client = expected.client_id
+    audience = claims.get("aud")
+    if expected.token_use == "access":  # noqa: S105 # a token type
+        if claims.get("client_id") not in (client, [client]):
+            return False
+        if expected.audience is not None:
+            return audience == expected.audience or (
+                isinstance(audience, list) and expected.audience in audience
+            )
+        if audience is None:
+            return True
+    return audience in (client, [client])
+
+
 def verify_claims(claims: Claims, expected: ExpectedClaims, now: float) -> float:
     """Verify every claim and return `exp` in seconds since the epoch.
 
@@ -58,8 +90,7 @@ def verify_claims(claims: Claims, expected: ExpectedClaims, now: float) -> float
         raise ClaimError(code="issuer_refused")
     if claims.get("token_use") != expected.token_use:
         raise ClaimError(code="token_use_refused")
-    audience = claims.get(expected.audience_claim)
-    if audience != expected.client_id and audience != [expected.client_id]:
+    if not _is_audience(claims, expected):
         raise ClaimError(code="audience_refused")
     if "exp" not in claims:
         raise ClaimError(code="exp_missing")

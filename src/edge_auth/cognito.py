@@ -64,6 +64,7 @@ class CognitoClient:
         self._base_url = settings.hosted_ui
         self._client_id = settings.client_id
         self._scopes = " ".join(settings.scopes)
+        self._resource = {"resource": settings.audience} if settings.audience else {}
         self._post = post
 
     def authorize_url(self, **parameters: str) -> str:
@@ -72,7 +73,7 @@ class CognitoClient:
         `parameters` belong to one sign-in: redirect_uri, state, nonce and the PKCE challenge.
         """
         query = {"response_type": "code", "client_id": self._client_id, "scope": self._scopes}
-        return f"{self._base_url}/oauth2/authorize?{urlencode(query | parameters)}"
+        return f"{self._base_url}/oauth2/authorize?{urlencode(query | self._resource | parameters)}"
 
     def logout_url(self, logout_uri: str) -> str:
         """Return the logout URL, which ends Cognito's session and redirects to `logout_uri`."""

@@ -47,6 +47,7 @@ class AuthContext:
             backend=backend,
             fetch=fetch,
             clock=monotonic,
+            seed_age_s=max(0, clock() - settings.jwks_time) if settings.jwks_time else 0,
         )
         self.verifier = self.verifier_for(settings.token_use)
 
@@ -60,7 +61,10 @@ class AuthContext:
     def verifier_for(self, token_use: str) -> TokenVerifier:
         """Return a verifier for the user pool's "access" or "id" tokens."""
         settings = self.settings
-        expected = ExpectedClaims(settings.issuer, settings.client_id, token_use, settings.leeway)
+        audience = settings.audience if token_use == "access" else None  # noqa: S105 # token type
+        expected = ExpectedClaims(
+            settings.issuer, settings.client_id, token_use, settings.leeway, audience
+        )
         return TokenVerifier(self.keys, expected, self.clock)
 
     def authenticate(self, request: ViewerRequest) -> Claims:

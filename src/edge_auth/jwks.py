@@ -1,7 +1,8 @@
 """Cache of the user pool's signing keys (JWK set, RFC 7517).
 
-The deployment stores a first key set in the settings. The cache fetches the set again if a token
-has an unknown `kid`, or if the cached set is too old.
+The deployment stores a first key set in the settings, with the time of its download. The cache
+fetches the set again if a token has an unknown `kid`, or if the cached set is too old: a first set
+is as old in each new process.
 """
 
 from _thread import allocate_lock
@@ -33,8 +34,8 @@ FETCH_COOLDOWN_S: Final = 30
 MAX_AGE_S: Final = 21_600
 
 
-def _public_key(jwk: object, backend: Backend) -> tuple[str, PublicKey]:
-    """Return `kid` and key of a key set's member.
+def _key_modulus(jwk: object) -> tuple[str, int]:
+    """Return `kid` and modulus of a key set's member.
 
     Raises:
         TokenError: The member isn't an RS256 key.
@@ -62,7 +63,7 @@ def _public_key(jwk: object, backend: Backend) -> tuple[str, PublicKey]:
         or int.from_bytes(base64url_decode(exponent.encode())) != EXPONENT
     ):
         raise TokenError
-    return kid, PublicKey(number, backend)
+    return kid, number
 
 
 def _allows_verify(key_ops: object) -> bool:
@@ -70,21 +71,26 @@ def _allows_verify(key_ops: object) -> bool:
     return isinstance(key_ops, list) and "verify" in key_ops
 
 
-def parse_jwks(document: Mapping[str, object], backend: Backend) -> dict[str, PublicKey]:
-    """Return kid -> key of a JWK set (RFC 7517, section 5).
+def parse_moduli(document: Mapping[str, object]) -> dict[str, int]:
+    """Return kid -> modulus of the usable keys in a JWK set (RFC 7517, section 5).
 
     Members that aren't RS256 signing keys are skipped. If a `kid` occurs twice, the first key
     counts.
     """
     members = document.get("keys")
-    keys: dict[str, PublicKey] = {}
+    moduli: dict[str, int] = {}
     for jwk in members if isinstance(members, list) else ():
         try:
-            kid, key = _public_key(jwk, backend)
+            kid, modulus = _key_modulus(jwk)
         except TokenError:
             continue
-        keys.setdefault(kid, key)
-    return keys
+        moduli.setdefault(kid, modulus)
+    return moduli
+
+
+def public_keys(moduli: Mapping[str, int], backend: Backend) -> dict[str, PublicKey]:
+    """Return kid -> key for the moduli of a key set."""
+    return {kid: PublicKey(modulus, backend) for kid, modulus in moduli.items()}
 
 
 class JwksCache:
@@ -94,15 +100,17 @@ class JwksCache:
         self,
         issuer: str,
         jwks_uri: str,
-        seed: Mapping[str, object],
+        seed: Mapping[str, int],
         *,
         backend: Backend,
         fetch: Fetch,
         clock: Callable[[], float],
+        seed_age_s: float = 0,
     ) -> None:
-        """`seed` is the first JWK set. `clock` returns monotonic seconds.
+        """`seed` has the moduli of the first key set, which was downloaded `seed_age_s` ago.
 
-        A monotonic clock, because Lambda freezes the execution environment between requests.
+        `clock` returns monotonic seconds, because Lambda freezes the execution environment between
+        requests.
         """
         self.issuer = issuer
         #: Increases with each new key set, so that a caller can drop results of an older one.
@@ -111,8 +119,8 @@ class JwksCache:
         self._backend = backend
         self._fetch = fetch
         self._clock = clock
-        self._keys = parse_jwks(seed, backend)
-        self._loaded_at = clock()
+        self._keys = public_keys(seed, backend)
+        self._loaded_at = clock() - seed_age_s
         self._last_attempt_at: float | None = None
         self._last_attempt_failed = False
         self._fetch_lock = allocate_lock()
@@ -159,14 +167,14 @@ class JwksCache:
                 return
             self._last_attempt_at = self._clock()
             try:
-                keys = parse_jwks(parse_json_object(self._fetch(self._jwks_uri)), self._backend)
-                if not keys:
+                moduli = parse_moduli(parse_json_object(self._fetch(self._jwks_uri)))
+                if not moduli:
                     raise FetchError(code="keys_empty")
             except EdgeAuthError:
                 # Keep the cached keys: users stay signed in during an outage of the issuer.
                 self._last_attempt_failed = True
                 return
             self._last_attempt_failed = False
-            self._keys = keys
+            self._keys = public_keys(moduli, self._backend)
             self._loaded_at = self._clock()
             self.generation += 1

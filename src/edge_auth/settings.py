@@ -13,8 +13,7 @@ import re
 from typing import Final
 
 from edge_auth.errors import SettingsError
-from edge_auth.jwks import parse_jwks
-from edge_auth.rsa import python_backend
+from edge_auth.jwks import parse_moduli
 
 SCHEMA: Final = 1
 _ISSUER: Final = re.compile(
@@ -24,6 +23,7 @@ _CLIENT_ID: Final = re.compile(r"[\w+]{1,128}")  # API_UserPoolClientType, Clien
 _HOST: Final = r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[::1\])"
 _ORIGIN: Final = re.compile(rf"(https?)://({_HOST})(?::[0-9]{{1,5}})?")
 _LOOPBACK_HOSTS: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
+_RESOURCE: Final = re.compile(r"(?:https://|http://localhost\b)[!-~]{1,2000}")
 _PATH_PATTERN: Final = re.compile(r"/[A-Za-z0-9._~!$&'()+,=:@/*-]*")  # decoded; "*" is a wildcard
 _AUTH_PREFIX: Final = "/auth/"  # paths.AUTH_PATH_PREFIX, in a package without that module
 # A character that no pattern contains, so that only a wildcard matches it.
@@ -118,7 +118,10 @@ class Settings:
             raise SettingsError("token_use", 'must be "access" or "id"')
         default = f"{self.issuer}/.well-known/jwks.json"
         self.jwks_uri = _jwks_uri(document, "jwks_uri", default)
-        self.jwks = _key_set(document)
+        self.jwks = _key_moduli(document)
+        #: When the key set was downloaded, in seconds since the epoch; 0 if unknown.
+        self.jwks_time = _integer(document, "jwks_time", 0, 0, 2**53)
+        self.audience = _audience(document)
         self.hosted_ui = _origin("hosted_ui", document.get("hosted_ui"))
         # Empty entries are skipped, so that a template can join an optional parameter.
         origins = filter(None, _list(document, "origins", []))
@@ -197,7 +200,8 @@ def parse(document: object) -> Settings:
 
 _KEYS: Final = frozenset(
     [
-        *("schema", "issuer", "client_id", "token_use", "jwks_uri", "jwks", "hosted_ui"),
+        *("schema", "issuer", "client_id", "token_use", "jwks_uri", "jwks", "jwks_time"),
+        *("audience", "hosted_ui"),
         *("origins", "rules", "upgrade_path", "signed_out_path", "index", "site_name"),
         *("scopes", "leeway", "session_seconds"),
     ]
@@ -285,7 +289,27 @@ def _scope(value: object) -> str:
     return value
 
 
-def _key_set(document: Document) -> Document:
+def _audience(document: Document) -> str | None:
+    """Return the resource that access tokens must be bound to (RFC 8707), if there is one.
+
+    AWS, "Authorize endpoint", `resource`: a URL that begins with https:// or http://localhost.
+
+    Raises:
+        SettingsError: The value isn't such a URL, or the session's token is an ID token.
+    """
+    value = document.get("audience")
+    if value is None:
+        return None
+    if not isinstance(value, str) or not _RESOURCE.fullmatch(value):
+        raise SettingsError("audience", "must be a URL such as https://school.example/pages")
+    if document.get("token_use") == "id":
+        raise SettingsError(
+            "audience", "requires token_use access, because an ID token's audience is the client"
+        )
+    return value
+
+
+def _key_moduli(document: Document) -> dict[str, int]:
     """Return the first key set, which must contain a key that can verify RS256 signatures.
 
     Raises:
@@ -295,11 +319,12 @@ def _key_set(document: Document) -> Document:
     members = value.get("keys") if isinstance(value, dict) else None
     if not isinstance(value, dict) or not isinstance(members, list):
         raise SettingsError("jwks", 'must be a JWK set: {"keys": [...]}')
-    if not parse_jwks(value, python_backend):
+    moduli = parse_moduli(value)
+    if not moduli:
         raise SettingsError(
             "jwks", "must contain an RS256 signing key with 2048 to 4096 bits and e = 65537"
         )
-    return value
+    return moduli
 
 
 def _rule(key: str, value: object, token_use: str) -> PathRule:

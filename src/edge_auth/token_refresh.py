@@ -38,6 +38,32 @@ def refresh_or_sign_in(
         # cookies stay until the sign-in replaces them, because another tab may just have stored a
         # new session.
         return sign_in.start_automatically(context, request, return_to, error)
+    return _refresh_and_repeat(context, request, url, error)
+
+
+def refresh_or_deny(
+    context: AuthContext, request: ViewerRequest, url: str, error: EdgeAuthError
+) -> Outcome:
+    """Handle a request of a page for an image, a media segment or data, as refresh_or_sign_in.
+
+    Without a usable refresh token, `error` is raised: a sign-in needs a page. Several requests of a
+    page refresh at the same time. If the token was rotated by one of them, the others repeat with
+    the cookies that the browser has then.
+
+    Raises:
+        EdgeAuthError: `error`, because the browser has no refresh token or has just used it.
+        UpstreamError: Cognito doesn't respond.
+        HostError: The Host header isn't an origin of this site.
+    """
+    if not session.read_refresh_token(request) or session.was_refresh_attempted(request):
+        raise error
+    return _refresh_and_repeat(context, request, url, error)
+
+
+def _refresh_and_repeat(
+    context: AuthContext, request: ViewerRequest, url: str, error: EdgeAuthError
+) -> Outcome:
+    """Return a redirect to the same URL, with the new session if Cognito accepts the token."""
     try:
         _, set_cookies = _refresh(context, request)
     except (GrantError, TokenError):

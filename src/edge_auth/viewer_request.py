@@ -104,6 +104,22 @@ class ViewerRequest:
         )
 
     @property
+    def is_subresource(self) -> bool:
+        """True if a page of this origin loads an image, a script, a media segment or data.
+
+        Such a request can be repeated after a redirect. Browsers follow redirects for each
+        destination, with the cookies that the redirect sets (Fetch, "HTTP-redirect fetch"), and a
+        page of another origin can't set Sec-Fetch headers.
+        """
+        return (
+            self.method in ("GET", "HEAD")
+            and self.header("sec-fetch-site") == "same-origin"
+            and self.header("sec-fetch-mode") in ("no-cors", "cors", "same-origin")
+            and not self.is_speculative
+            and self.bearer_token is None
+        )
+
+    @property
     def is_speculative(self) -> bool:
         """True if software requests a page that the visitor may never open.
 

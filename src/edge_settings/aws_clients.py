@@ -3,6 +3,7 @@
 import functools
 import json
 import secrets
+import time
 import urllib.request
 from typing import TYPE_CHECKING, Any, Final
 
@@ -87,14 +88,17 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
         """Return no request for the redirect's target."""
 
 
-def download_jwks(uri: str) -> dict[str, object]:
+def download_jwks(uri: str) -> tuple[dict[str, object], int]:
     """Download the user pool's JWK set (RFC 7517, section 5).
+
+    Return it with the time of the download, in seconds since the epoch.
 
     Raises:
         SigningKeysError: The URL isn't secure, the download failed, or the body isn't a key set.
     """
     if not uri.startswith(_SECURE_PREFIXES):
         raise SigningKeysError(f"jwks_uri must use https or a loopback host, not {uri}.")
+    started = int(time.time())
     try:
         opener = urllib.request.build_opener(_NoRedirects)
         with opener.open(uri, timeout=TIMEOUT_S) as response:
@@ -104,7 +108,7 @@ def download_jwks(uri: str) -> dict[str, object]:
         raise SigningKeysError(f"Can't download the signing keys from {uri}: {error}.") from error
     if not isinstance(document, dict) or not document.get("keys"):
         raise SigningKeysError(f"{uri} didn't return a key set.")
-    return document
+    return document, started
 
 
 def secret(name: str, generation: str) -> str:

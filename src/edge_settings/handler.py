@@ -53,7 +53,8 @@ def _handle(event: Mapping[str, Any]) -> dict[str, object]:
         uri = settings.get("jwks_uri")
         if not isinstance(uri, str):
             raise InvalidSettingsError("Settings of edge_auth: jwks_uri is missing.")
-        settings = settings | {"jwks": aws_clients.download_jwks(uri)}
+        keys, time_s = aws_clients.download_jwks(uri)
+        settings = settings | {"jwks": keys, "jwks_time": time_s}
     if version.secret_name:
         salt = aws_clients.secret(version.secret_name, version.secret_generation)
         settings = settings | {"salt": salt}

@@ -165,6 +165,38 @@ def test_missing_token_is_refreshed_with_one_redirect(
     ]
 
 
+def test_images_and_data_of_open_page_are_renewed_silently(
+    context: BrowserContext, page: Page, site: Site
+) -> None:
+    """The page asks for several files at once after its token has ended."""
+    page.goto("/premium/")
+    sign_in(page, site.student(paying=True))
+    expect(page).to_have_url(f"{site.url}/premium/")
+    responses: list[Response] = []
+    page.on("response", lambda it: responses.append(it))
+    for kind in ("fetch", "script"):
+        context.clear_cookies(name=TOKEN)
+        outcomes = page.evaluate(
+            """kind => Promise.all([1, 2, 3].map(number => {
+              const url = `/premium/?${kind}=${number}`
+              if (kind === "fetch") return fetch(url).then(it => it.status)
+              const link = document.createElement("link")
+              Object.assign(link, {rel: "preload", as: kind, href: url})
+              return new Promise(done => {
+                link.onload = () => done(200)
+                link.onerror = () => done(0)
+                document.head.append(link)
+              })
+            }))""",
+            kind,
+        )
+        assert outcomes == [200, 200, 200]
+        assert TOKEN in {cookie["name"] for cookie in context.cookies()}
+        statuses = [it.status for it in responses if f"?{kind}=" in it.url]
+        assert 303 in statuses
+        assert not {401, 403} & set(statuses)
+
+
 def test_revoked_refresh_token_starts_sign_in(
     context: BrowserContext, page: Page, site: Site
 ) -> None:

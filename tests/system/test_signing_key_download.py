@@ -43,7 +43,10 @@ def server() -> Iterator[str]:
 
 
 def test_key_set_is_returned(server: str) -> None:
-    assert aws_clients.download_jwks(f"{server}/keys") == KEYS
+    keys, time_s = aws_clients.download_jwks(f"{server}/keys")
+    assert keys == KEYS
+    # A time of another unit, such as milliseconds, would make the keys look new for ever.
+    assert 1_700_000_000 < time_s < 17_000_000_000
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])

@@ -32,6 +32,7 @@ class FakeCognito:
             "http://localhost:8080/auth/callback",
         }
         self.logouts = {f"https://{issuer.HOST}/", "http://localhost:8080/"}
+        self.resource = ""
         self.codes: dict[str, dict[str, str]] = {}
         self.refresh_tokens: set[str] = set()
         self.revoked: list[str] = []
@@ -57,6 +58,7 @@ class FakeCognito:
         assert query["code_challenge_method"] == "S256"
         assert "openid" in query["scope"].split()
         assert query["nonce"]
+        self.resource = query.get("resource", "")
         back = query["redirect_uri"]
         if not self.sign_in_works:
             return f"{back}?{urlencode({'error': 'access_denied', 'state': query['state']})}"
@@ -118,7 +120,8 @@ class FakeCognito:
     def _tokens(self, nonce: str | None) -> dict[str, object]:
         now = self.clock()
         claims = {"cognito:groups": self.groups, "exp": int(now) + self.token_lifetime}
-        access = issuer.token(issuer.access_claims(now) | claims, self.kid)
+        bound = {"aud": self.resource} if self.resource else {}
+        access = issuer.token(issuer.access_claims(now) | claims | bound, self.kid)
         at_hash = issuer.b64url(hashlib.sha256(access.encode()).digest()[:16])
         identity = issuer.id_claims(now) | claims | {"at_hash": at_hash}
         if nonce is not None:

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from edge_auth.errors import EdgeAuthError, FetchError, KeysUnavailableError, UnknownKeyError
-from edge_auth.jwks import FETCH_COOLDOWN_S, MAX_AGE_S, JwksCache, parse_jwks
+from edge_auth.jwks import FETCH_COOLDOWN_S, MAX_AGE_S, JwksCache, parse_moduli, public_keys
 from edge_auth.rsa import PublicKey
 from edge_auth.rsa_backend import select_backend
 from tests.unit.edge_auth import issuer
+from tests.unit.edge_auth.conftest import create_context
 
 
 class JwksEndpoint:
@@ -32,7 +33,7 @@ def create_cache(endpoint: JwksEndpoint, clock: issuer.Clock, *seed: str) -> Jwk
     return JwksCache(
         issuer.ISSUER,
         "https://keys.example/",
-        issuer.jwks(*seed),
+        parse_moduli(issuer.jwks(*seed)),
         backend=select_backend(),
         fetch=endpoint,
         clock=clock,
@@ -89,6 +90,45 @@ def test_removed_key_expires_at_max_age(clock: issuer.Clock) -> None:
     assert keys.contains("second")
 
 
+@pytest.mark.parametrize(
+    ("age_s", "fetches"), [(0, 0), (MAX_AGE_S - 1, 0), (MAX_AGE_S, 1), (MAX_AGE_S * 1_000, 1)]
+)
+def test_key_set_of_deployment_ages_across_cold_starts(
+    clock: issuer.Clock, age_s: int, fetches: int
+) -> None:
+    """Each process downloads the set once, if the set was old when the process started."""
+    endpoint = JwksEndpoint("first", "second")
+    for _ in range(2):
+        endpoint.fetches = 0
+        context = create_context(clock, fetch=endpoint, jwks_time=int(issuer.NOW - age_s))
+        for _ in range(3):
+            context.verifier.verify(issuer.token())
+        assert endpoint.fetches == fetches
+
+
+def test_removed_key_of_old_deployment_is_refused_after_cold_start(clock: issuer.Clock) -> None:
+    endpoint = JwksEndpoint("second")
+    context = create_context(clock, fetch=endpoint, jwks_time=int(issuer.NOW - MAX_AGE_S))
+    with pytest.raises(UnknownKeyError):
+        context.verifier.verify(issuer.token())
+
+
+def test_old_key_set_of_deployment_is_used_during_outage(clock: issuer.Clock) -> None:
+    endpoint = JwksEndpoint("first")
+    endpoint.down = True
+    context = create_context(clock, fetch=endpoint, jwks_time=1)
+    context.verifier.verify(issuer.token())
+    assert endpoint.fetches == 1
+
+
+def test_key_set_of_future_is_as_old_as_the_process(clock: issuer.Clock) -> None:
+    endpoint = JwksEndpoint("second")
+    context = create_context(clock, fetch=endpoint, jwks_time=int(issuer.NOW + 10 * MAX_AGE_S))
+    clock.now += MAX_AGE_S
+    with pytest.raises(UnknownKeyError):
+        context.verifier.verify(issuer.token(issuer.access_claims(clock.now)))
+
+
 def test_stale_keys_stay_valid_during_outage(clock: issuer.Clock) -> None:
     endpoint = JwksEndpoint("first")
     endpoint.down = True
@@ -135,14 +175,13 @@ def test_response_without_keys_keeps_cached_keys(clock: issuer.Clock, body: byte
 )
 def test_unusable_key_is_skipped(changes: dict[str, Any], good: bool) -> None:
     members = [changes, None, {**issuer.jwk("second"), **changes, "kid": changes.get("kid", "odd")}]
-    keys = parse_jwks({"keys": [*members, issuer.jwk("first")]}, select_backend())
+    keys = public_keys(parse_moduli({"keys": [*members, issuer.jwk("first")]}), select_backend())
     assert "first" in keys
     assert (len(keys) >= 2) is good
 
 
 def test_token_with_invalid_claims_causes_no_fetch() -> None:
     from edge_auth.errors import ClaimError
-    from tests.unit.edge_auth.conftest import create_context
 
     endpoint = JwksEndpoint("first")
     verifier = create_context(issuer.Clock(), fetch=endpoint).verifier
@@ -167,7 +206,7 @@ def test_concurrent_callers_share_one_fetch(clock: issuer.Clock) -> None:
     keys = JwksCache(
         issuer.ISSUER,
         "https://keys.example/",
-        issuer.jwks("first"),
+        parse_moduli(issuer.jwks("first")),
         backend=select_backend(),
         fetch=slow_fetch,
         clock=clock,

@@ -280,6 +280,15 @@ def test_unknown_host_is_rejected(browser: FakeBrowser) -> None:
     assert browser.send("https://evil.example/premium/a.html")["status"] == "400"
 
 
+def test_sign_in_requests_token_for_configured_resource(
+    make_browser: Callable[..., FakeBrowser],
+) -> None:
+    """AWS, "Authorize endpoint": `resource` becomes the access token's audience (RFC 8707)."""
+    browser = make_browser(audience="https://school.example/pages")
+    assert "status" not in browser.navigate(LESSON)
+    assert "resource=" not in location(make_browser().send(LESSON))
+
+
 def test_id_token_can_be_session_token(
     make_browser: Callable[..., FakeBrowser], clock: issuer.Clock
 ) -> None:

@@ -224,6 +224,38 @@ def test_id_token_audience_is_aud() -> None:
     assert code_of(other, token_use="id") == "audience_refused"
 
 
+RESOURCE = "https://school.example/pages"
+
+
+@pytest.mark.parametrize(
+    ("audience", "claim", "code"),
+    [
+        (None, None, "good"),
+        # A pre-token-generation trigger can add the claim with this value only.
+        (None, issuer.CLIENT, "good"),
+        (None, "https://other.example", "audience_refused"),
+        (None, ["https://other.example", issuer.CLIENT], "audience_refused"),
+        (RESOURCE, RESOURCE, "good"),
+        (RESOURCE, [RESOURCE], "good"),
+        (RESOURCE, ["https://other.example", RESOURCE], "good"),
+        (RESOURCE, RESOURCE + "/", "audience_refused"),
+        (RESOURCE, [[RESOURCE]], "audience_refused"),
+        (RESOURCE, issuer.CLIENT, "audience_refused"),
+        (RESOURCE, None, "audience_refused"),
+        (RESOURCE, {RESOURCE: 1}, "audience_refused"),
+    ],
+)
+def test_access_token_for_another_resource_is_rejected(
+    audience: str | None, claim: object, code: str
+) -> None:
+    """A token that is bound to an API (RFC 8707) doesn't open pages."""
+    claims = issuer.access_claims()
+    token = issuer.token(claims if claim is None else claims | {"aud": claim})
+    assert code_of(token, audience=audience) == code
+    foreign = issuer.token(claims | {"aud": audience or issuer.CLIENT, "client_id": "other"})
+    assert code_of(foreign, audience=audience) == "audience_refused"
+
+
 def test_configured_issuer_form_is_required() -> None:
     newer = issuer.ISSUER.replace("cognito-idp", "issuer-cognito-idp")
     token = issuer.token(issuer.access_claims(iss=newer))

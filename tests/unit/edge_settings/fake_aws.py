@@ -23,6 +23,7 @@ JWKS: Final[dict[str, object]] = {
         }
     ]
 }
+JWKS_TIME: Final = 1_790_000_000
 
 
 @dataclass
@@ -53,10 +54,10 @@ class FakeAws:
             self.published.append(package)
         return f"{version_arn.rpartition(':')[0]}:{len(self.published) + 1}"
 
-    def download_jwks(self, uri: str) -> dict[str, object]:
+    def download_jwks(self, uri: str) -> tuple[dict[str, object], int]:
         if not self.jwks_available:
             raise SigningKeysError(f"Can't download the signing keys from {uri}.")
-        return JWKS
+        return JWKS, JWKS_TIME
 
     def secret(self, name: str, generation: str) -> str:
         if self.secrets.get(name, ("", ""))[0] != generation:

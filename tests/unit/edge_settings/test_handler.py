@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from edge_settings.handler import lambda_handler
 from tests.strategies import json_values
 from tests.support.paths import ROOT
-from tests.unit.edge_settings.fake_aws import JWKS, FakeAws, install
+from tests.unit.edge_settings.fake_aws import JWKS, JWKS_TIME, FakeAws, install
 
 EVENT = json.loads((ROOT / "events/edge_settings/create-auth-version.json").read_text())
 
@@ -59,6 +59,7 @@ def test_create_publishes_package_with_settings_and_signing_keys(fake: FakeAws) 
     }
     (package,) = fake.published
     assert settings_in(package)["jwks"] == JWKS
+    assert settings_in(package)["jwks_time"] == JWKS_TIME
     assert settings_in(package)["client_id"] == "exampleclient"
 
 
