@@ -5,7 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from aws_emulator.tests.ministack.running import LAMBDA_PYTHON, PYTHON, Emulator, running
+from aws_emulator.tests.ministack.running import (
+    LAMBDA_PYTHON,
+    PYTHON,
+    Emulator,
+    Preloaded,
+    running,
+)
+from aws_emulator.tests.ministack.running import preloaded as start_preloaded
 
 for path in Path(__file__).parent.glob("contracts_*.py"):
     pytest.register_assert_rewrite(f"aws_emulator.tests.ministack.{path.stem}")
@@ -33,4 +40,11 @@ def environments() -> None:
 def emulator(environments: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
     """MiniStack with every patch."""
     with running(tmp_path_factory.mktemp("emulator")) as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def preloaded(environments: None) -> Iterator[Preloaded]:
+    """The process that starts MiniStack without a patch, many times."""
+    with start_preloaded() as started:
         yield started

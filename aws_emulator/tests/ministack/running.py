@@ -153,6 +153,49 @@ def running(state: Path, *without: str, root: Path = ROOT) -> Iterator[Emulator]
         process.communicate(timeout=10)
 
 
+@dataclass(eq=False)
+class Preloaded:
+    """Starts MiniStack in forks of a process that has imported the libraries."""
+
+    process: subprocess.Popen[str]
+
+    @contextmanager
+    def running(self, state: Path, *without: str) -> Iterator[Emulator]:
+        """Start MiniStack without some patches, and stop it. There is one at a time."""
+        arguments = ["--port=0", f"--state={state}", f"--lambda-python={LAMBDA_PYTHON}"]
+        arguments += [f"--without={name}" for name in without]
+        line = self._answer(json.dumps(arguments))
+        # MiniStack that can't start prints its reason on the standard error.
+        assert line.startswith("ministack: http"), f"MiniStack ended with exit code {line}"
+        try:
+            yield Emulator(line.removeprefix("ministack: "), self.process, state)
+        finally:
+            assert self._answer("") == "0"
+
+    def _answer(self, line: str) -> str:
+        assert self.process.stdin
+        assert self.process.stdout
+        self.process.stdin.write(f"{line}\n")
+        self.process.stdin.flush()
+        return self.process.stdout.readline().strip()
+
+
+@contextmanager
+def preloaded() -> Iterator[Preloaded]:
+    """Start the process that starts MiniStack in forks, and stop both."""
+    # A file, not a module: the package needs pytest, which the emulator's environment lacks.
+    command = [str(PYTHON), "-P", str(Path(__file__).with_name("preloaded.py"))]
+    with subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        text=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as process:
+        yield Preloaded(process)
+
+
 def start(state: Path, *arguments: str, port: int = 0, root: Path = ROOT) -> subprocess.Popen[str]:
     """Start the process. Its standard error goes to `log(state)`."""
     command = [str(PYTHON), "-m", "aws_emulator.ministack", f"--port={port}", f"--state={state}"]

@@ -16,6 +16,7 @@ from aws_emulator.tests.ministack.running import (
     PYTHON,
     ROOT,
     Emulator,
+    Preloaded,
     changed_copy,
     log,
     running,
@@ -179,3 +180,15 @@ def test_start_fails_when_ministack_lacks_name_of_patch(tmp_path: Path) -> None:
     copy = changed_copy(tmp_path / "copy", patch, '"_expire_records"', '"_renamed"')
     message = _start_error(tmp_path, root=copy)
     assert message == "ministack: MiniStack's ministack.services.kinesis lacks _renamed"
+
+
+def test_failed_start_in_a_fork_does_not_affect_the_next(
+    preloaded: Preloaded, tmp_path: Path
+) -> None:
+    with (
+        pytest.raises(AssertionError, match="exit code 1"),
+        preloaded.running(tmp_path / "state", "unknown"),
+    ):
+        pass
+    with preloaded.running(tmp_path / "state") as emulator:
+        emulator.local("accepted")

@@ -21,7 +21,7 @@ from aws_emulator.tests.ministack import (
     contracts_state_machines,
     contracts_user_pools,
 )
-from aws_emulator.tests.ministack.running import ROOT, Emulator, running
+from aws_emulator.tests.ministack.running import ROOT, Emulator, Preloaded
 from aws_emulator.tests.refusals import test_functions, test_kinesis, test_messaging, test_s3
 
 #: One contract per patch. Further contracts of a patch have separate tests below.
@@ -115,10 +115,10 @@ def test_contract_holds_with_patch(emulator: Emulator, name: str) -> None:
 
 @pytest.mark.integration
 @pytest.mark.parametrize("name", CONTRACTS)
-def test_contract_fails_without_patch(environments: None, tmp_path: Path, name: str) -> None:
+def test_contract_fails_without_patch(preloaded: Preloaded, tmp_path: Path, name: str) -> None:
     """When this test fails, MiniStack has closed the gap and the patch can be deleted."""
     with (
-        running(tmp_path / "state", name) as without,
+        preloaded.running(tmp_path / "state", name) as without,
         pytest.raises((AssertionError, ClientError, pytest.fail.Exception)) as caught,
     ):
         CONTRACTS[name](without)
