@@ -28,7 +28,7 @@ endif
 # BUILT=1 deploys the existing output of `sam build`, as the pipeline does with its artifact.
 BUILD := $(if $(BUILT),setup,build)
 
-.PHONY: help setup run up dev down student sql invoke debug logs trace redrive reconcile verify compact chaos prove check lint lint-templates types unit build validate package integration test spark bench prose preflight deploy leftovers smoke destroy requirements
+.PHONY: help setup run up dev down student sql invoke debug logs trace redrive reconcile verify compact revoke chaos prove check lint lint-templates types unit build validate package integration test spark bench prose preflight deploy leftovers smoke destroy requirements
 
 help: ## List the targets and their options
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +46,8 @@ help: ## List the targets and their options
 	@echo "  chaos      SEED=<number> (repeat a run)  PORT=  EMULATOR_PORT="
 	@echo "  redrive, reconcile, verify, compact"
 	@echo "             STAGE=<stage>  REGION=<Region> (a stack on AWS; default: the system of 'make up')"
+	@echo "  revoke     USER=<email address or sub>  SESSION=<origin_jti>  EVERYONE=1 (one of them)"
+	@echo "             STAGE=<stage> (a stage on AWS; default: the system of 'make up')"
 	@echo "  verify     RESTORE=1 (restore deleted objects)  HOURS=<number> (how far back to read the streams; default 168, 0: not at all)"
 	@echo "  compact    NOW=1 (include the current hour)"
 	@echo "  prove      SEED=<number>"
@@ -100,6 +102,11 @@ reconcile: setup ## Compare the appointments table with the data lake, and repai
 
 verify: setup ## Check that the data lake has no gaps
 	@$(PY) -m tools.operations verify $(if $(RESTORE),--restore) $(if $(HOURS),--hours $(HOURS))
+
+# The shell sets USER, too.
+revoke: export USER_NAME = $(if $(filter command,$(firstword $(origin USER))),$(USER))
+revoke: setup ## Refuse the tokens of a user, a session or everyone within a minute
+	@$(PY) -m tools.operations.revoke
 
 compact: setup ## Merge the lake's objects of each past hour
 	@$(PY) -m tools.operations compact $(if $(NOW),--now)

@@ -68,6 +68,7 @@ PRICES: Final = {
     "lambda_gb_second": Price(
         0.0000166667, "Lambda GB-second, x86", "aws.amazon.com/lambda/pricing", "2026-11"
     ),
+    "s3_get": Price(0.0004 / 1000, "GET", "aws.amazon.com/s3/pricing", "2026-11"),
     "s3_put": Price(0.005 / 1000, "PUT", "aws.amazon.com/s3/pricing", "2026-11"),
     "dynamodb_write": Price(
         0.625 / MILLION, "write unit, on demand", "dynamodb/pricing/on-demand", "2026-11"
@@ -112,6 +113,9 @@ EVENTS_PER_INVOCATION: Final = 5_000  # a batching window of one minute on a bus
 PROCESSOR_GB: Final = 1.0
 PROCESSOR_EVENT_S: Final = 40e-6
 PROCESSOR_S: Final = 0.15  # per invocation, independent of its size
+# A process of edge_auth reads the deny-list: a TLS connection, and the verification.
+SNAPSHOT_READ_S: Final = 0.1
+SNAPSHOT_BYTES: Final = 2_000  # some users, with the response's headers
 WRITES_PER_INVOCATION: Final = 30  # the shard's checkpoint, and the live counters of a minute
 
 # With every charge above, and bodies that the SDK doesn't compress, as in browsers.
@@ -127,6 +131,7 @@ class Components(NamedTuple):
     log_sample: float
     retention_hours: int
     regions: int
+    snapshot_age_s: int
 
 
 def components() -> Components:
@@ -146,6 +151,7 @@ def components() -> Components:
     if stream["StreamModeDetails"]["StreamMode"] != "ON_DEMAND":
         raise ValueError("EventsStream isn't in on-demand mode. Add the prices of its mode.")
     _, values = functions["EdgeIngestVersion"]["Settings"]["Fn::Sub"]
+    _, auth = functions["EdgeAuthVersion"]["Settings"]["Fn::Sub"]
     acl = resources("stacks/edge-firewall.yaml")["WebAcl"]
     regions = load(ROOT / "template.yaml")["Parameters"]["Regions"]["Default"]
     return Components(
@@ -155,6 +161,7 @@ def components() -> Components:
         log_sample=values["LogSample"]["Fn::If"][2],
         retention_hours=stream["RetentionPeriodHours"],
         regions=len(regions.split(",")),
+        snapshot_age_s=auth["SnapshotAge"]["Fn::If"][2],
     )
 
 
@@ -230,12 +237,35 @@ def dollars(
     }
 
 
+def revocation_dollars(requests_per_minute: float, deployed: Components) -> float:
+    """Return the cost in USD of the deny-list for a million page requests.
+
+    A process of edge_auth serves `requests_per_minute`, and reads the list once a minute.
+    """
+    price = {name: known.dollars for name, known in PRICES.items()}
+    delivery = CLOUDFRONT[REFERENCE]
+    read = (
+        delivery.request
+        + SNAPSHOT_BYTES * delivery.to_viewer
+        + (price["waf_request"] if deployed.has_web_acl else 0.0)
+        + price["s3_get"]
+        + SNAPSHOT_READ_S * deployed.edge_memory_gb * price["edge_gb_second"]
+    )
+    reads_per_request = min(1.0, 60 / deployed.snapshot_age_s / requests_per_minute)
+    return MILLION * reads_per_request * read
+
+
 def fixed_dollars(deployed: Components) -> dict[str, float]:
     """Return the charges of a month in USD that don't depend on the number of events."""
     stream = MONTH_HOURS * PRICES["kinesis_stream_hour"].dollars
     # AWS WAF pricing: 5 USD for a web ACL, 1 USD for a rule or rule group.
     web_acl = 5.0 + deployed.web_acl_rules if deployed.has_web_acl else 0.0
-    return {f"{deployed.regions} streams": deployed.regions * stream, "web ACL": web_acl}
+    # AWS KMS pricing: 1 USD for a key.
+    return {
+        f"{deployed.regions} streams": deployed.regions * stream,
+        "web ACL": web_acl,
+        "key of the deny-list": 1.0,
+    }
 
 
 def main() -> int:
@@ -253,6 +283,11 @@ def main() -> int:
         for location, delivery in CLOUDFRONT.items():
             total = sum(dollars(size, measured, deployed, delivery).values())
             print(f"      viewers in {location:<34}{total:>9.3f}")
+    print(
+        "dollars for the deny-list of a million page requests, by requests per process and minute"
+    )
+    for requests in (1, 10, 100):
+        print(f"  {requests:>3} requests {revocation_dollars(requests, deployed):>19.3f}")
     print("dollars per month, independent of the number of events")
     for name, amount in fixed_dollars(deployed).items():
         print(f"  {name:<30}{amount:>9.2f}")

@@ -3,11 +3,11 @@
     python3.13 bytecode.py DIRECTORY
 
 `src/Makefile` runs this for edge_auth, whose package is limited to 64 KB and is loaded at every
-cold start before a page request. Docstrings, assertions, type annotations and line numbers are
-removed; a traceback names the file, the function and the function's first line. Python imports a
-`.pyc` file in place of its source (Python reference, "Source-less imports"). The files are
-"unchecked hash-based" (PEP 552), so Python doesn't look for a source or compare timestamps. Equal
-sources give equal bytes.
+cold start before a page request. Docstrings, assertions, type annotations, line numbers and the
+names of local variables are removed; a traceback names the file, the function and the function's
+first line. Python imports a `.pyc` file in place of its source (Python reference, "Source-less
+imports"). The files are "unchecked hash-based" (PEP 552), so Python doesn't look for a source or
+compare timestamps. Equal sources give equal bytes.
 """
 
 import ast
@@ -21,8 +21,9 @@ from typing import Final
 #: PEP 552: bit 0 means hash-based, bit 1 means that the source is checked.
 _UNCHECKED_HASH: Final = (0b01).to_bytes(4, "little")
 _NO_DOCSTRINGS: Final = 2
-#: Modules that a source may import for its annotations only.
-_TYPE_MODULES: Final = frozenset({"typing", "collections.abc"})
+#: Python compares the hash of a source only if bit 1 is set.
+_NO_HASH: Final = bytes(8)
+_VARIADIC: Final = (0x04, 0x08)  # CO_VARARGS, CO_VARKEYWORDS
 #: Location table entry with a line difference and no columns.
 _NO_COLUMN: Final = 13
 
@@ -36,6 +37,11 @@ class _AnnotationRemover(ast.NodeTransformer):
 
     def visit_TypeAlias(self, node: ast.TypeAlias) -> ast.stmt:
         return ast.copy_location(ast.Assign([node.name], ast.Constant(None)), node)
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> ast.ClassDef:
+        node.type_params = []
+        self.generic_visit(node)
+        return node
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.stmt:
         if node.value is None:
@@ -59,19 +65,43 @@ class _AnnotationRemover(ast.NodeTransformer):
 
 
 def remove_annotations(tree: ast.Module) -> ast.Module:
-    """Remove annotations, and the imports of types that only annotations used."""
+    """Remove annotations, and the imported names that only annotations used.
+
+    A module doesn't import another one's imports (mypy, "no_implicit_reexport"), unless `__all__`
+    names them.
+    """
     tree = _AnnotationRemover().visit(tree)
     used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-    tree.body = [
-        node
-        for node in tree.body
-        if not (
-            isinstance(node, ast.ImportFrom)
-            and node.module in _TYPE_MODULES
-            and used.isdisjoint(alias.name for alias in node.names)
-        )
-    ]
+    used |= {
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+    imports = [node for node in tree.body if isinstance(node, ast.ImportFrom)]
+    for node in imports:
+        node.names = [alias for alias in node.names if (alias.asname or alias.name) in used]
+    tree.body = [node for node in tree.body if node not in imports or node.names]
     return ast.fix_missing_locations(tree)
+
+
+def shorten_locals(code: CodeType) -> CodeType:
+    """Return the code object and its nested ones with short names of local variables.
+
+    Python finds local variables by their position. Parameters keep their names, and so do the
+    variables that nested functions use.
+    """
+    parameters = code.co_argcount + code.co_kwonlyargcount
+    parameters += sum(code.co_flags & flag > 0 for flag in _VARIADIC)
+    fixed_names = {*code.co_varnames[:parameters], *code.co_cellvars, *code.co_freevars}
+    alphabet = "abcdefghijklmnopqrstuvwxyz"
+    names = [*alphabet, *(first + second for first in alphabet for second in alphabet)]
+    short = (name for name in names if name not in fixed_names)
+    return code.replace(
+        co_varnames=tuple(it if it in fixed_names else next(short) for it in code.co_varnames),
+        co_consts=tuple(
+            shorten_locals(it) if isinstance(it, CodeType) else it for it in code.co_consts
+        ),
+    )
 
 
 def strip_line_numbers(code: CodeType) -> CodeType:
@@ -107,8 +137,8 @@ def compile_source(source: bytes, name: str, line_numbers: bool = False) -> byte
     """
     tree = remove_annotations(ast.parse(source))
     code = compile(tree, name, "exec", dont_inherit=True, optimize=_NO_DOCSTRINGS)
-    head = importlib.util.MAGIC_NUMBER + _UNCHECKED_HASH + importlib.util.source_hash(source)
-    return head + marshal.dumps(code if line_numbers else strip_line_numbers(code))
+    head = importlib.util.MAGIC_NUMBER + _UNCHECKED_HASH + _NO_HASH
+    return head + marshal.dumps(code if line_numbers else shorten_locals(strip_line_numbers(code)))
 
 
 def main(directory: str) -> None:

@@ -91,7 +91,7 @@ async def _execute(
     if method.user_pools:
         token = authorizer.token_of(request.headers)
         claims = await verify(token, method.user_pools, method.scopes)
-        context["authorizer"] = {"claims": {name: str(it) for name, it in claims.items()}}
+        context["authorizer"] = {"claims": {name: claim_text(it) for name, it in claims.items()}}
     if method.api_key_required and request.headers.get("x-api-key") not in stage.api_keys:
         raise GatewayResponseError("INVALID_API_KEY", "no key of a usage plan of the stage")
     parameters = {
@@ -112,6 +112,11 @@ async def _execute(
         "requestId": received.headers.get("x-amzn-requestid", "-"),
     }
     return build_method_response(integration, received, parameters, context)
+
+
+def claim_text(value: object) -> str:
+    """Return a claim as `$context.authorizer.claims` has it: a list is joined with commas."""
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _elapsed_ms(started: float) -> int:

@@ -11,6 +11,7 @@ from edge_auth.errors import (
     EdgeAuthError,
     NotEntitledError,
     PathError,
+    RevokedError,
     TokenError,
 )
 from edge_auth.path_rules import check_requirements, match_rule
@@ -24,7 +25,7 @@ from edge_auth.paths import (
     without_parameters,
 )
 from edge_auth.responses import Outcome, error_response, redirect
-from edge_auth.settings import PathRule
+from edge_auth.rule_settings import PathRule
 from edge_auth.viewer_request import ViewerRequest
 
 DIRECTORY: Final = "directory"
@@ -63,6 +64,9 @@ def _route(context: AuthContext, request: ViewerRequest) -> Outcome:
     if rule.forwards_token:
         uri = encode_path(request.uri, path)
         token = token_forwarding.session_token(request)
+        presented = token or request.bearer_token
+        if presented and context.revocations is not None:
+            context.revocations.check_unverified(request, presented)
         return Outcome(request.to_api_request(uri, token), PASSED)
     if rule.public:
         return _allow(context, request, rule, path)
@@ -84,6 +88,8 @@ def _authorize(context: AuthContext, request: ViewerRequest, rule: PathRule, pat
     except (AnonymousError, TokenError) as error:
         if not (request.is_navigation or request.is_subresource):
             raise
+        if isinstance(error, RevokedError):
+            return _end_session(context, request, error)
         from edge_auth import token_refresh  # as above
 
         uri = encode_path(request.uri, path)
@@ -93,6 +99,15 @@ def _authorize(context: AuthContext, request: ViewerRequest, rule: PathRule, pat
         return_to = return_url(uri, request.query)
         return token_refresh.refresh_or_sign_in(context, request, url, return_to, error)
     return _allow(context, request, rule, path, claims)
+
+
+def _end_session(context: AuthContext, request: ViewerRequest, error: EdgeAuthError) -> Outcome:
+    """Sign a browser with a revoked token out, at Cognito too: its session could sign in again."""
+    if not request.is_navigation:
+        raise error
+    from edge_auth.sign_out import sign_out  # as above
+
+    return sign_out(context, request)
 
 
 def _redirect_to_upgrade(

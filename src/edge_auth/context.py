@@ -8,6 +8,7 @@ from edge_auth import cookies
 from edge_auth.claims import Claims, ExpectedClaims
 from edge_auth.errors import AnonymousError, HostError
 from edge_auth.jwks import Fetch, JwksCache
+from edge_auth.revocations import Revocations
 from edge_auth.rsa import Backend
 from edge_auth.settings import Settings
 from edge_auth.token_verifier import TokenVerifier
@@ -50,6 +51,9 @@ class AuthContext:
             seed_age_s=max(0, clock() - settings.jwks_time) if settings.jwks_time else 0,
         )
         self.verifier = self.verifier_for(settings.token_use)
+        self.revocations: Revocations | None = None
+        if settings.revocations is not None:
+            self.revocations = Revocations(settings.revocations, backend, fetch, clock)
 
     @cached_property
     def cognito(self) -> "CognitoClient":
@@ -76,6 +80,7 @@ class AuthContext:
             AnonymousError: The request has no token.
             TokenError: The token is invalid or expired.
             KeysUnavailableError: The token's key is unknown and the issuer can't be reached.
+            SnapshotUnavailableError: The deny-list of revoked tokens can't be read.
             RequestError: The Authorization header occurs twice.
         """
         token = request.bearer_token
@@ -83,7 +88,10 @@ class AuthContext:
             token = cookies.read_chunked(request.cookies, cookies.TOKEN_COOKIE)
             if not token:
                 raise AnonymousError
-        return self.verifier.verify(token)
+        claims = self.verifier.verify(token)
+        if self.revocations is not None:
+            self.revocations.check(request, claims)
+        return claims
 
     def site_origin(self, request: ViewerRequest) -> str:
         """Return this site's scheme://host[:port] that the request was sent to.

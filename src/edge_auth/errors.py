@@ -155,6 +155,12 @@ class SignatureError(TokenError):
     code = "signature_mismatch"
 
 
+class RevokedError(TokenError):
+    """Raised when a valid token was revoked. Only a new sign-in helps."""
+
+    code = "token_revoked"
+
+
 class ClaimError(TokenError):
     """Raised when a claim is missing, has the wrong type, or names another issuer or audience."""
 
@@ -174,6 +180,12 @@ class FetchError(UpstreamError):
     """Raised when an HTTP request fails or exceeds the time or size limit."""
 
     code = "fetch_failed"
+
+
+class SnapshotUnavailableError(UpstreamError):
+    """Raised when the deny-list of revoked tokens couldn't be read for ten minutes."""
+
+    code = "snapshot_unavailable"
 
 
 class KeysUnavailableError(UpstreamError):

@@ -2,7 +2,8 @@
 
 from edge_auth.claims import Claims
 from edge_auth.errors import NotEntitledError
-from edge_auth.settings import ClaimRequirement, ClaimValue, PathRule, Settings
+from edge_auth.rule_settings import ClaimRequirement, ClaimValue, PathRule
+from edge_auth.settings import Settings
 
 
 def match_rule(settings: Settings, path: str) -> PathRule:

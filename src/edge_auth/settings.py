@@ -14,6 +14,7 @@ from typing import Final
 
 from edge_auth.errors import SettingsError
 from edge_auth.jwks import parse_moduli
+from edge_auth.rule_settings import ANY_CHARACTER, PATH_PATTERN, PathRule, parse_rule, sample_paths
 
 SCHEMA: Final = 1
 _ISSUER: Final = re.compile(
@@ -24,75 +25,22 @@ _HOST: Final = r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[::1\])"
 _ORIGIN: Final = re.compile(rf"(https?)://({_HOST})(?::[0-9]{{1,5}})?")
 _LOOPBACK_HOSTS: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _RESOURCE: Final = re.compile(r"(?:https://|http://localhost\b)[!-~]{1,2000}")
-_PATH_PATTERN: Final = re.compile(r"/[A-Za-z0-9._~!$&'()+,=:@/*-]*")  # decoded; "*" is a wildcard
 _AUTH_PREFIX: Final = "/auth/"  # paths.AUTH_PATH_PREFIX, in a package without that module
-# A character that no pattern contains, so that only a wildcard matches it.
-_ANY_CHARACTER: Final = "\uffff"
 _SCOPE: Final = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")  # RFC 6749, section 3.3
 
 type Document = dict[str, object]
-type ClaimValue = str | bool
 
 
-class ClaimRequirement:
-    """The values that a claim must contain: at least one of `any_of`, and each of `all_of`.
+class SnapshotSettings:
+    """Where a signed snapshot is, and the keys that sign it."""
 
-    None means that the set isn't required.
-    """
+    __slots__ = ("jwks", "max_age_s", "origin")
 
-    __slots__ = ("all_of", "any_of", "claim")
-
-    def __init__(
-        self, claim: str, any_of: frozenset[ClaimValue] | None, all_of: frozenset[ClaimValue] | None
-    ) -> None:
-        self.claim = claim
-        self.any_of = any_of
-        self.all_of = all_of
-
-
-class PathRule:
-    """A path pattern and its access requirements."""
-
-    __slots__ = ("_expression", "forwards_token", "path", "public", "requirements")
-
-    def __init__(
-        self,
-        path: str,
-        *,
-        public: bool,
-        requirements: tuple[ClaimRequirement, ...],
-        forwards_token: bool = False,
-    ) -> None:
-        self.path = path
-        self.public = public
-        #: The origin authorizes requests itself and receives the session's token.
-        self.forwards_token = forwards_token
-        self.requirements = requirements
-        expression = ".*".join(map(re.escape, path.split("*")))
-        # /premium/* also matches /premium, so that both require the same.
-        if path.endswith("/*"):
-            expression = f"{expression[:-3]}(?:/.*)?"
-        self._expression = re.compile(expression, re.DOTALL)
-
-    def matches(self, path: str) -> bool:
-        """Return True if the pattern matches the whole decoded path.
-
-        "*" matches any characters including "/", as in a cache behavior (CloudFront, "Path
-        pattern").
-        """
-        return self._expression.fullmatch(path) is not None
-
-
-def sample_paths(pattern: str) -> list[str]:
-    """Return paths that stand for all paths of a pattern.
-
-    Another pattern matches every path of `pattern` if and only if it matches all of them: each
-    wildcard is replaced by a character that only a wildcard matches.
-    """
-    samples = [pattern.replace("*", _ANY_CHARACTER)]
-    if pattern.endswith("/*") and len(pattern) > 2:
-        samples.append(pattern[:-2].replace("*", _ANY_CHARACTER))
-    return samples
+    def __init__(self, jwks: dict[str, int], origin: str, max_age_s: int) -> None:
+        self.jwks = jwks
+        self.max_age_s = max_age_s
+        #: Scheme and host; empty for the distribution's own domain name.
+        self.origin = origin
 
 
 class Settings:
@@ -118,10 +66,11 @@ class Settings:
             raise SettingsError("token_use", 'must be "access" or "id"')
         default = f"{self.issuer}/.well-known/jwks.json"
         self.jwks_uri = _jwks_uri(document, "jwks_uri", default)
-        self.jwks = _key_moduli(document)
+        self.jwks = _key_moduli("jwks", document.get("jwks"))
         #: When the key set was downloaded, in seconds since the epoch; 0 if unknown.
         self.jwks_time = _integer(document, "jwks_time", 0, 0, 2**53)
         self.audience = _audience(document)
+        self.revocations = _snapshot(document, "revocations")
         self.hosted_ui = _origin("hosted_ui", document.get("hosted_ui"))
         # Empty entries are skipped, so that a template can join an optional parameter.
         origins = filter(None, _list(document, "origins", []))
@@ -138,7 +87,7 @@ class Settings:
         self.leeway = _integer(document, "leeway", 60, 0, 300)
         self.session_seconds = _integer(document, "session_seconds", 2_592_000, 3_600, 315_360_000)
         self.rules = tuple(
-            _rule(f"rules[{index}]", value, self.token_use)
+            parse_rule(f"rules[{index}]", value, self.token_use)
             for index, value in enumerate(_list(document, "rules", None))
         )
         if not self.rules:
@@ -165,7 +114,7 @@ class Settings:
                 raise SettingsError(
                     key, f"is never reached: earlier rules match every path of {rule.path}"
                 )
-            if rule.public and rule.matches(f"/{_ANY_CHARACTER}"):
+            if rule.public and rule.matches(f"/{ANY_CHARACTER}"):
                 raise SettingsError(
                     key, "makes every other path public, also mistyped ones: name the public paths"
                 )
@@ -201,13 +150,10 @@ def parse(document: object) -> Settings:
 _KEYS: Final = frozenset(
     [
         *("schema", "issuer", "client_id", "token_use", "jwks_uri", "jwks", "jwks_time"),
-        *("audience", "hosted_ui"),
+        *("audience", "hosted_ui", "revocations"),
         *("origins", "rules", "upgrade_path", "signed_out_path", "index", "site_name"),
         *("scopes", "leeway", "session_seconds"),
     ]
-)
-_RULE_KEYS: Final = frozenset(
-    ["path", "public", "forwards_token", "signed_in", "groups", "scopes", "claims"]
 )
 
 
@@ -275,7 +221,7 @@ def _path(document: Document, key: str) -> str | None:
         return None
     if (
         not isinstance(value, str)
-        or not _PATH_PATTERN.fullmatch(value)
+        or not PATH_PATTERN.fullmatch(value)
         or "//" in value
         or "*" in value
     ):
@@ -309,87 +255,38 @@ def _audience(document: Document) -> str | None:
     return value
 
 
-def _key_moduli(document: Document) -> dict[str, int]:
-    """Return the first key set, which must contain a key that can verify RS256 signatures.
+def _snapshot(document: Document, key: str) -> SnapshotSettings | None:
+    """Return the settings of a signed snapshot, or None if the site has none.
+
+    Raises:
+        SettingsError: The value has another key than `jwks` and `origin`, or one is invalid.
+    """
+    value = document.get(key)
+    if value is None:
+        return None
+    if not isinstance(value, dict) or value.keys() - {"jwks", "origin", "max_age_s"}:
+        raise SettingsError(key, 'must be {"jwks": {"keys": [...]}, "origin": "https://..."}')
+    origin = value.get("origin")
+    return SnapshotSettings(
+        _key_moduli(f"{key}.jwks", value.get("jwks")),
+        _origin(f"{key}.origin", origin) if origin else "",
+        # With the time to publish, a change takes effect within a minute.
+        _integer(value, "max_age_s", 55, 1, 55),
+    )
+
+
+def _key_moduli(key: str, value: object) -> dict[str, int]:
+    """Return a key set, which must contain a key that can verify RS256 signatures.
 
     Raises:
         SettingsError: The value isn't a key set, or contains no such key.
     """
-    value = document.get("jwks")
     members = value.get("keys") if isinstance(value, dict) else None
     if not isinstance(value, dict) or not isinstance(members, list):
-        raise SettingsError("jwks", 'must be a JWK set: {"keys": [...]}')
+        raise SettingsError(key, 'must be a JWK set: {"keys": [...]}')
     moduli = parse_moduli(value)
     if not moduli:
         raise SettingsError(
-            "jwks", "must contain an RS256 signing key with 2048 to 4096 bits and e = 65537"
+            key, "must contain an RS256 signing key with 2048 to 4096 bits and e = 65537"
         )
     return moduli
-
-
-def _rule(key: str, value: object, token_use: str) -> PathRule:
-    if not isinstance(value, dict):
-        raise SettingsError(key, "must be a JSON object")
-    path = value.get("path")
-    if (
-        not isinstance(path, str)
-        or not _PATH_PATTERN.fullmatch(path)
-        or any(part in path for part in ("//", "/./", "/../"))
-        or path.endswith(("/.", "/.."))
-    ):
-        raise SettingsError(f"{key}.path", "must be a decoded path pattern such as /premium/*")
-    unknown = sorted(value.keys() - _RULE_KEYS)
-    if unknown:
-        raise SettingsError(f"{key}.{unknown[0]}", "isn't a key of a rule")
-    public, signed_in = _flag(key, value, "public"), _flag(key, value, "signed_in")
-    forwards = _flag(key, value, "forwards_token")
-    requirements = tuple(_requirements(key, value, token_use))
-    if public + forwards + (signed_in or bool(requirements)) != 1:
-        raise SettingsError(
-            key,
-            "must be public, forwards_token, or require signed_in, groups, scopes or claims",
-        )
-    return PathRule(path, public=public, requirements=requirements, forwards_token=forwards)
-
-
-def _flag(key: str, rule: Document, name: str) -> bool:
-    value = rule.get(name, False)
-    if not isinstance(value, bool):
-        raise SettingsError(f"{key}.{name}", "must be true or false")
-    return value
-
-
-def _requirements(key: str, rule: Document, token_use: str) -> list[ClaimRequirement]:
-    requirements = []
-    if rule.get("groups") is not None:
-        requirements.append(_requirement(f"{key}.groups", "cognito:groups", rule["groups"]))
-    if rule.get("scopes") is not None:
-        if token_use == "id":  # noqa: S105 # a token type
-            raise SettingsError(
-                f"{key}.scopes", "require token_use access, because an ID token has no scope"
-            )
-        requirements.append(_requirement(f"{key}.scopes", "scope", rule["scopes"]))
-    claims = rule.get("claims")
-    if claims is not None:
-        if not isinstance(claims, dict) or not claims:
-            raise SettingsError(f"{key}.claims", "must be a JSON object of claim names")
-        for name, expected in claims.items():
-            is_value = isinstance(expected, (str, bool))
-            condition = {"any": [expected]} if is_value else expected
-            requirements.append(_requirement(f"{key}.claims.{name}", name, condition))
-    return requirements
-
-
-def _requirement(key: str, claim: str, value: object) -> ClaimRequirement:
-    if not isinstance(value, dict) or not value or value.keys() - {"any", "all"}:
-        raise SettingsError(key, 'must be {"any": [...]} or {"all": [...]}')
-    sets: dict[str, frozenset[ClaimValue]] = {}
-    for quantifier, members in value.items():
-        if (
-            not isinstance(members, list)
-            or not members
-            or not all(isinstance(member, (str, bool)) and member != "" for member in members)
-        ):
-            raise SettingsError(f"{key}.{quantifier}", "must be a list of values that isn't empty")
-        sets[quantifier] = frozenset(members)
-    return ClaimRequirement(claim, sets.get("any"), sets.get("all"))

@@ -8,7 +8,8 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from edge_auth.settings import PathRule, Settings, sample_paths
+from edge_auth.rule_settings import PathRule, sample_paths
+from edge_auth.settings import Settings
 from edge_settings.errors import InvalidSettingsError
 
 #: edge_auth generates the responses below this path, without a rule.

@@ -21,6 +21,7 @@ HANDLERS = {
     "EdgeIngestFunction": "edge_ingest.handler.lambda_handler",
     "EdgeSettingsFunction": "edge_settings.handler.lambda_handler",
     "EdgeLogsFunction": "edge_logs.handler.lambda_handler",
+    "RevocationsFunction": "revocations.handler.lambda_handler",
     "ReservedConcurrencyFunction": "reserved_concurrency.handler.lambda_handler",
     "EventsFunction": "stream_processor.handlers.events.lambda_handler",
     "ChangesFunction": "stream_processor.handlers.changes.lambda_handler",
@@ -36,6 +37,7 @@ MAX_ZIPPED_BYTES = {
     "EdgeIngestFunction": 1 * MB,
     "EdgeSettingsFunction": 128 * KB,
     "EdgeLogsFunction": 32 * KB,
+    "RevocationsFunction": 64 * KB,
     "ReservedConcurrencyFunction": 32 * KB,
     "EventsFunction": 50 * MB,
     "ChangesFunction": 50 * MB,
@@ -47,10 +49,11 @@ MAX_ZIPPED_BYTES = {
 }
 MAX_UNZIPPED_BYTES = 250 * MB
 TOP_LEVEL = {
-    "EdgeAuthFunction": {"edge_auth"},
+    "EdgeAuthFunction": {"edge_auth", "signed_snapshot"},
     "EdgeIngestFunction": {"edge_ingest", "clickstream", "msgspec"},
     "EdgeSettingsFunction": {"edge_settings", "custom_resource", "edge_auth", "edge_ingest"},
     "EdgeLogsFunction": {"edge_logs", "custom_resource"},
+    "RevocationsFunction": {"revocations", "signed_snapshot", "custom_resource", "edge_auth"},
     "ReservedConcurrencyFunction": {"reserved_concurrency", "custom_resource"},
     "ValidateFunction": {"stepfunctions", "telemetry"},
     "IdentityFunction": {"stepfunctions", "telemetry"},

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aws_emulator.rest_api import pipeline
 from aws_emulator.rest_api.errors import GatewayResponseError
 from aws_emulator.rest_api.model import Definition, Response, ServiceResponse
 from aws_emulator.rest_api.throttling import Limit
@@ -169,6 +170,14 @@ def test_template_reads_claims_of_token() -> None:
     ((service, request),) = services.requests
     assert json.loads(request.body)["Item"]["author"] == {"S": fakes.SUB}
     assert (service.name, service.action, service.region) == ("dynamodb", "PutItem", "eu-west-2")
+
+
+@pytest.mark.parametrize(
+    ("claim", "text"),
+    [(["a"], "a"), (["a", "b"], "a,b"), ([], ""), ("x", "x"), (7, "7"), (True, "True")],
+)
+def test_template_reads_list_of_claim_joined_with_commas(claim: object, text: str) -> None:
+    assert pipeline.claim_text(claim) == text
 
 
 def test_mock_integration_responds_without_token() -> None:

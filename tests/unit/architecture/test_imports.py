@@ -20,10 +20,13 @@ DEPENDENCIES: dict[str, set[str]] = {
     "custom_resource": set(),
     "reserved_concurrency": {"boto3", "botocore"},
     "telemetry": {"aws_lambda_powertools"},
-    "edge_auth": set(),
+    "edge_auth": {"signed_snapshot"},
     "edge_ingest": {"msgspec"},
     "edge_settings": {"boto3", "botocore"},
     "edge_logs": {"boto3", "botocore"},
+    "revocations": {"signed_snapshot", "boto3", "botocore"},
+    # The edge reads a snapshot with edge_auth's verification of signatures.
+    "signed_snapshot": {"edge_auth", "botocore"},
     "stream_processor": {
         *("msgspec", "zlib_ng", "pyarrow", "aws_lambda_powertools", "boto3", "botocore"),
     },
@@ -43,6 +46,7 @@ TOOL_DEPENDENCIES: dict[str, set[str]] = {
 #: edge_settings validates settings with the code of the functions that will read them.
 SETTINGS_MODULES = {
     "edge_auth.settings",
+    "edge_auth.rule_settings",
     "edge_auth.errors",
     "edge_ingest.settings",
     "edge_ingest.errors",

@@ -70,4 +70,6 @@ def test_every_yaml_file_of_stacks_and_src_is_included_by_a_template() -> None:
 def test_every_component_has_a_function() -> None:
     components = {handler.partition(".")[0] for handler in functions().values()}
     packages = {path.name for path in SRC.iterdir() if any(path.glob("*.py"))}
-    assert packages - components == {"clickstream", "custom_resource", "telemetry"}
+    assert packages - components == {
+        *("clickstream", "custom_resource", "signed_snapshot", "telemetry"),
+    }

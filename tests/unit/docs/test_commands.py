@@ -50,6 +50,7 @@ BEHIND: Final = {
     "integration": (CHECK, "make test"),
     "leftovers": ("tests/system/test_failed_deployments.py", "recovery.recover"),
     "lint-templates": (CHECK, "make test"),
+    "revoke": ("tests/system/test_revocation.py", "tools.operations.revoke"),
     "package": (CHECK, "make test"),
     "preflight": ("tests/system/test_deployment.py", "tools.deployment.preflight.command"),
     "prose": ("tests/unit/docs/test_prose.py", "tools.prose"),

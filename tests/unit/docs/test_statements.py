@@ -16,8 +16,10 @@ from tests.unit.stream_processor.proof.mutations import CHANGES_MUTATIONS, EVENT
 MUTATIONS: Final = len(EVENTS_MUTATIONS) + len(CHANGES_MUTATIONS)
 NUMBERS: Final = {
     3: "three",
+    4: "four",
     6: "six",
     12: "twelve",
+    13: "thirteen",
     18: "eighteen",
     19: "nineteen",
     20: "twenty",

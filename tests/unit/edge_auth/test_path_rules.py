@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from edge_auth.errors import NotEntitledError
 from edge_auth.path_rules import check_requirements, match_rule
-from edge_auth.settings import PathRule, Settings, parse, sample_paths
+from edge_auth.rule_settings import PathRule, sample_paths
+from edge_auth.settings import Settings, parse
 from tests.unit.edge_auth import issuer
 
 

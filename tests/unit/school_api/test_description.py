@@ -179,6 +179,10 @@ def test_role_grants_exactly_the_actions_of_the_operations() -> None:
             match = re.search(r'"stateMachineArn": "([^"]+)"', template)
             assert match
             needed.add((f"states:{service.action}", match[1]))
+        elif service.name == "lambda":
+            function = re.fullmatch(r"/2015-03-31/functions/(.+)/invocations", service.path)
+            assert function
+            needed.add(("lambda:InvokeFunction", function[1]))
         else:
             table = re.search(r'"TableName": "([^"]+)"', template)
             index = re.search(r'"IndexName": "([^"]+)"', template)

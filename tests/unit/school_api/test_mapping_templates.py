@@ -28,8 +28,8 @@ def method_of(method: str, resource: str) -> Method:
     return school_api.api().methods[method, resource]
 
 
-def context(request: Request, sub: str = SUB) -> dict[str, Any]:
-    return {**new_context(stage(), request), "authorizer": {"claims": {"sub": sub}}}
+def context(request: Request, sub: str = SUB, **claims: str) -> dict[str, Any]:
+    return {**new_context(stage(), request), "authorizer": {"claims": {"sub": sub, **claims}}}
 
 
 def integration_body(
@@ -370,3 +370,53 @@ def test_live_minutes_return_stored_counts() -> None:
         ]
     }
     assert body_of(method_response("GET", "/live", {"Items": [], "Count": 0})) == {"minutes": []}
+
+
+# --- revocations ---
+
+
+@given(strategies.json_values() | texts, texts)
+def test_revocation_passes_groups_and_body_apart(body: Any, groups: str) -> None:
+    request = Request("POST", "/revocations", body=json.dumps({"user": body}).encode())
+    nothing: dict[str, dict[str, str]] = {"path": {}, "querystring": {}, "header": {}}
+    integration = method_of("POST", "/revocations").integration
+    claims = {"cognito:groups": groups}
+    sent = build_integration_request(
+        integration, request, nothing, context(request, SUB, **claims)
+    ).body.decode()
+    event = json.loads(sent)
+    assert set(event) == {"groups", "request"}
+    assert event["groups"] == groups
+    assert json.loads(event["request"]) == {"user": body}
+
+
+def test_revocation_by_user_without_groups_has_empty_groups() -> None:
+    assert json.loads(integration_body("POST", "/revocations", {"everyone": True}))["groups"] == ""
+
+
+TITLES = {400: "Bad Request", 403: "Forbidden", 404: "Not Found", 409: "Conflict"}
+
+
+@given(st.sampled_from(sorted(TITLES)), texts)
+def test_refused_revocation_becomes_problem_with_its_status(status: int, detail: str) -> None:
+    result = {"status": status, "body": {"code": "some_code", "detail": detail}}
+    response = method_response("POST", "/revocations", result)
+    assert response.status == status
+    assert dict(response.headers)["content-type"] == "application/problem+json"
+    problem = body_of(response)
+    assert (problem["title"], problem["code"]) == (TITLES[status], "some_code")
+    assert problem["detail"] == detail
+
+
+def test_revocation_returns_when_it_takes_effect() -> None:
+    body = {"revoked": "user", "effective_within_seconds": 60, "entries": 3}
+    response = method_response("POST", "/revocations", {"status": 200, "body": body})
+    assert response.status == 200
+    assert body_of(response) == {"revoked": "user", "effectiveWithinSeconds": 60, "entries": 3}
+
+
+@pytest.mark.parametrize(
+    "result", [{"errorMessage": "x", "errorType": "KeyError"}, {"status": 503}]
+)
+def test_failed_revocation_returns_503(result: dict[str, Any]) -> None:
+    assert method_response("POST", "/revocations", result).status == 503

@@ -41,6 +41,7 @@ WRITES: Final = {
 ACTIONS: Final = {
     "s3:HeadObject": {"s3:GetObject"},
     "s3:ListObjectsV2": {"s3:ListBucket"},
+    "s3:ListObjectVersions": {"s3:ListBucketVersions"},
     "sesv2:SendEmail": {"ses:SendEmail"},
     "lambda:GetFunction": {"lambda:GetFunction", "lambda:GetFunctionConfiguration"},
 }
@@ -49,6 +50,10 @@ OTHERS: Final[dict[str, dict[str, str]]] = {
     "NotifyFunction": {
         "dynamodb:DeleteItem": "Powertools deletes the record of a failed invocation",
         "dynamodb:UpdateItem": "Powertools completes the record of an invocation",
+    },
+    "RevocationsFunction": {
+        "s3:DeleteObjectVersion": "DeleteObject with a version ID",
+        "s3:ListBucket": "without it, S3 answers 403 for an object that doesn't exist",
     },
     "EdgeAuthFunction": {"logs:CreateLogGroup": "Lambda@Edge, in each Region of the visitors"},
     "EdgeIngestFunction": {
@@ -63,12 +68,13 @@ UNREACHED: Final[dict[str, dict[str, str]]] = {
     "EventsFunction": {
         "dynamodb:Query": "only local tools read the live counters",
         "s3:DeleteObject": "only operators delete: make redrive",
-        "s3:ListObjectVersions": "only operators restore: make verify RESTORE=1",
+        "s3:ListBucketVersions": "only operators restore: make verify RESTORE=1",
     },
     "ChangesFunction": {
         "s3:DeleteObject": "only operators delete: make redrive",
-        "s3:ListObjectVersions": "only operators restore: make verify RESTORE=1",
+        "s3:ListBucketVersions": "only operators restore: make verify RESTORE=1",
     },
+    "RevocationsFunction": {"s3:DeleteObject": "it deletes versions only"},
     "ValidateFunction": {"dynamodb:BatchGetItem": ROSTER},
     "IdentityFunction": {
         "dynamodb:BatchGetItem": ROSTER,

@@ -1,0 +1,1 @@
+"""Revoke tokens before their expiry: sign users out everywhere, and publish the deny-list."""
