@@ -1,12 +1,15 @@
 """Each sample event gets the expected response from the built package."""
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.package.conftest import events, package
+from tests.unit.edge_auth import issuer
+from tests.unit.edge_auth.viewer_events import viewer_request
 from tests.unit.edge_settings.fake_aws import JWKS
 
 pytestmark = [pytest.mark.package, pytest.mark.usefixtures("sam_build")]
@@ -64,6 +67,21 @@ def test_edge_auth_denies_samples_without_valid_token(tmp_path: Path) -> None:
     assert statuses["premium-broken-bearer"] == "401"
 
 
+def test_edge_auth_without_deny_list_denies_valid_token(tmp_path: Path) -> None:
+    """A new process reads the list before it opens a protected page."""
+    token = issuer.token(issuer.access_claims(time.time()))
+    event = viewer_request("/premium/", headers={"Authorization": f"Bearer {token}"})
+    unreachable = {"jwks": issuer.jwks(), "origin": "http://127.0.0.1:9"}
+    built_package = package("EdgeAuthFunction", "edge_auth.handler.lambda_handler")
+    statuses = []
+    for name, changes in {"without": {}, "with": {"revocations": unreachable}}.items():
+        (tmp_path / name).mkdir()
+        document = issuer.settings(jwks_time=int(time.time()), **changes)
+        (result,) = built_package.invoke([event], document, NO_KINESIS, tmp_path / name)
+        statuses.append(result["response"].get("status", "passed"))
+    assert statuses == ["passed", "503"]
+
+
 def test_collector_returns_503_if_kinesis_is_unreachable(tmp_path: Path) -> None:
     responses = invoke_with_samples("edge_ingest", "EdgeIngestFunction", INGEST_SETTINGS, tmp_path)
     statuses = {case: response["status"] for case, response in responses.items()}
@@ -111,7 +129,7 @@ def test_workflow_function_fails_transiently_if_aws_is_unreachable(case: str) ->
     "component",
     [
         *("edge_auth", "edge_ingest", "edge_logs", "edge_settings", "reserved_concurrency"),
-        *("stepfunctions", "stream_processor"),
+        *("revocations", "stepfunctions", "stream_processor"),
     ],
 )
 def test_component_has_sample_events(component: str) -> None:
