@@ -1,11 +1,11 @@
 """Run SAM CLI with less waiting: `sam_launcher.py deploy ...`.
 
-SAM CLI parses each template several times with PyYAML's Python parser, compresses each function's
-folder at zlib's default level, and asks CloudFormation every 5 to 15 seconds whether it is done.
-Against an emulator, that is most of the time of `sam deploy`. The templates, the files in the
-archives and the output of SAM CLI stay the same. Run the file by its path and with `python -P`: the
-project's folder needs no package `aws_emulator`, and the modules beside this file don't hide those
-of the standard library.
+SAM CLI parses each template several times with PyYAML's Python parser, validates its own policy
+templates for each, compresses each function's folder at zlib's default level, and asks
+CloudFormation every 5 to 15 seconds whether it is done. Against an emulator, that is most of the
+time of `sam deploy`. The templates, the files in the archives and the output of SAM CLI stay the
+same. Run the file by its path and with `python -P`: the project's folder needs no package
+`aws_emulator`, and the modules beside this file don't hide those of the standard library.
 """
 
 import functools
@@ -16,8 +16,8 @@ from typing import Any, Final
 import botocore.waiter
 import yaml
 
-#: zlib's fastest level: a third of the time of level 6 for an archive that is an eighth larger.
-COMPRESSION_LEVEL: Final = 1
+#: No compression: the archive goes to the same machine, and is unpacked there at once.
+COMPRESSION_LEVEL: Final = 0
 #: Seconds between two attempts of a boto3 waiter.
 WAITER_DELAY_S: Final = 0.5
 
@@ -28,12 +28,31 @@ def use_libyaml() -> None:
         yaml.SafeLoader = yaml.CSafeLoader  # type: ignore[misc, assignment]
 
 
+def validate_policy_templates_once() -> None:
+    """Let the SAM translator validate its own policy templates once, not for each template."""
+    # Imported here: the import takes half a second, which callers of `use_libyaml` don't need.
+    from samtranslator.policy_template_processor.processor import PolicyTemplatesProcessor
+
+    # The translator has no public setting for it.
+    validate = PolicyTemplatesProcessor._is_valid_templates_dict  # noqa: SLF001
+    valid: list[Any] = []
+
+    def validate_once(templates: dict[str, Any], schema: dict[str, Any] | None = None) -> bool:
+        if (templates, schema) not in valid:
+            validate(templates, schema)
+            valid.append((templates, schema))
+        return True
+
+    PolicyTemplatesProcessor._is_valid_templates_dict = staticmethod(validate_once)  # noqa: SLF001
+
+
 def speed_up() -> None:
-    """Change PyYAML, `zipfile` and botocore in this process.
+    """Change PyYAML, `zipfile`, botocore and the SAM translator in this process.
 
     Call it before SAM CLI is imported: SAM CLI registers its tags with `yaml.SafeLoader`.
     """
     use_libyaml()
+    validate_policy_templates_once()
     zipfile.ZipFile.writestr = functools.partialmethod(  # type: ignore[method-assign, assignment]
         zipfile.ZipFile.writestr, compresslevel=COMPRESSION_LEVEL
     )

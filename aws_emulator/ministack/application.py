@@ -9,6 +9,7 @@ from aws_emulator.ministack.errors import EmulatorError
 from aws_emulator.ministack.patches import PATCHES
 from aws_emulator.ministack.settings import Settings
 from aws_emulator.ministack.symbols import Symbols
+from aws_emulator.sam_launcher import use_libyaml, validate_policy_templates_once
 
 #: gc.set_threshold: MiniStack keeps all data in memory and creates few cycles, so frequent
 #: collections of the whole heap would cause most of its pauses.
@@ -25,6 +26,9 @@ def build(settings: Settings) -> Application:
     unknown = settings.without - PATCHES.keys()
     if unknown:
         raise EmulatorError(f"--without: unknown patch {', '.join(sorted(unknown))}")
+    # MiniStack's loader of templates derives from `yaml.SafeLoader` during its import.
+    use_libyaml()
+    validate_policy_templates_once()
     control = ControlApi()
     call_counts.install(control)
     application: Application = Symbols("ministack.app", "app")["app"]

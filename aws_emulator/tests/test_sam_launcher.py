@@ -47,6 +47,21 @@ template = yaml_parse(open(sys.argv[2]).read())
 make_zip_with_lambda_permissions(sys.argv[4], sys.argv[3])
 print(json.dumps([template, yaml_dump(template)]))
 """
+#: Validates the SAM translator's policy templates twice, then invalid ones. The second validation
+#: would fail, because the schema rejects everything by then.
+VALIDATING: Final = """
+import runpy, sys
+runpy.run_path(sys.argv[1])["speed_up"]()
+from samtranslator.policy_template_processor.processor import PolicyTemplatesProcessor
+templates = PolicyTemplatesProcessor.get_default_policy_templates_json()
+PolicyTemplatesProcessor(templates)
+PolicyTemplatesProcessor._read_schema = staticmethod(lambda: False)
+PolicyTemplatesProcessor(PolicyTemplatesProcessor.get_default_policy_templates_json())
+try:
+    PolicyTemplatesProcessor({"Templates": {}})
+except ValueError as error:
+    print("refused:", error)
+"""
 #: Calls a waiter like SAM CLI does, with answers instead of a service. At a delay of 15 seconds the
 #: program exceeds its time limit.
 WAITING: Final = """
@@ -121,6 +136,18 @@ def test_launcher_is_sam_and_ignores_modules_beside_it(tmp_path: Path) -> None:
 def test_waiter_of_sped_up_sam_ignores_long_delay(tmp_path: Path) -> None:
     command = [sys.executable, "-P", "-c", WAITING, str(LAUNCHER)]
     subprocess.run(command, cwd=tmp_path, check=True, timeout=60)
+
+
+def test_policy_templates_are_validated_once_each(tmp_path: Path) -> None:
+    completed = subprocess.run(
+        [sys.executable, "-P", "-c", VALIDATING, str(LAUNCHER)],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert completed.stdout.startswith("refused: ")
 
 
 @given(st.integers(0, 60), st.integers(1, 200))
