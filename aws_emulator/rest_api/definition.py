@@ -10,6 +10,7 @@ from typing import Any, Final, cast
 
 from aws_emulator.rest_api.errors import DefinitionError
 from aws_emulator.rest_api.model import (
+    ANY,
     Definition,
     GatewayResponse,
     Integration,
@@ -23,6 +24,7 @@ from aws_emulator.rest_api.request_model import RequestModel
 type Json = Mapping[str, Any]
 
 _METHODS: Final = frozenset({"get", "put", "post", "delete", "options", "head", "patch"})
+_ANY_METHOD: Final = "x-amazon-apigateway-any-method"
 _LOCATIONS: Final = {"path": "path", "query": "querystring", "header": "header"}
 _INTEGRATION: Final = "x-amazon-apigateway-integration"
 _VALIDATOR: Final = "x-amazon-apigateway-request-validator"
@@ -48,11 +50,11 @@ def parse(document: Json) -> Definition:
         raise DefinitionError(f"{_KEY_SOURCE} {document[_KEY_SOURCE]} is not supported.")
     methods = {}
     for resource, item in document["paths"].items():
-        for method, operation in item.items():
-            if method not in _METHODS:
-                raise DefinitionError(f"{resource}: {method} is not supported.")
-            where = f"{method.upper()} {resource}"
-            methods[method.upper(), resource] = _method(where, operation, document)
+        for name, operation in item.items():
+            if name not in _METHODS and name != _ANY_METHOD:
+                raise DefinitionError(f"{resource}: {name} is not supported.")
+            method = ANY if name == _ANY_METHOD else name.upper()
+            methods[method, resource] = _method(f"{method} {resource}", operation, document)
     gateway = document.get("x-amazon-apigateway-gateway-responses", {})
     return Definition(
         title=document["info"]["title"],

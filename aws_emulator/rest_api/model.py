@@ -2,9 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from aws_emulator.rest_api.request_model import RequestModel
+
+#: The HTTP method of a Method that serves each method without a Method of its own.
+ANY: Final = "ANY"
 
 type Headers = list[tuple[str, str]]
 type Context = dict[str, Any]

@@ -3,13 +3,14 @@
 from urllib.parse import unquote
 
 from aws_emulator.rest_api.errors import GatewayResponseError
-from aws_emulator.rest_api.model import Definition, Method
+from aws_emulator.rest_api.model import ANY, Definition, Method
 
 
 def route(definition: Definition, method: str, path: str) -> tuple[Method, dict[str, str]]:
     """Return the method and its decoded path parameters.
 
-    A resource with fewer path parameters takes precedence if several match.
+    A resource with fewer path parameters takes precedence if several match. The ANY method of a
+    resource serves "all methods not previously defined" (x-amazon-apigateway-any-method).
 
     Raises:
         GatewayResponseError: No resource matches (MISSING_AUTHENTICATION_TOKEN).
@@ -19,7 +20,8 @@ def route(definition: Definition, method: str, path: str) -> tuple[Method, dict[
         parameters = _match(resource.split("/"), parts)
         if parameters is None:
             continue
-        method_found = definition.methods.get((method, resource))
+        methods = definition.methods
+        method_found = methods.get((method, resource)) or methods.get((ANY, resource))
         if method_found is not None:
             return method_found, parameters
     # API Gateway returns this type for an unknown path and for an unknown method of a known path.

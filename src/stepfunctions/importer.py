@@ -15,6 +15,7 @@ from stepfunctions.settings import settings
 
 #: DynamoDB, "BatchGetItem": at most 100 items.
 BATCH_SIZE: Final = 100
+REPORT_SUFFIX: Final = ".report.csv"
 
 
 @cache
@@ -76,10 +77,10 @@ def inspect(bucket: str, key: str) -> dict[str, Any]:
         if not key.endswith("/"):
             _write_report(bucket, key, roster.rejection_report(error))
         return {"ok": False, "known": False, "fileId": "", "rows": 0, "copy": ""}
-    copy = f"read/{valid.file_id}.csv"
+    copy = f"read/{valid.file_id}.jsonl"
     decided = _is_decided(valid.file_id, valid.rows)
     if not decided:
-        _put(bucket, copy, valid.text)
+        _put(bucket, copy, valid.text, "application/jsonl")
     return {"ok": True, "known": decided, "fileId": valid.file_id, "rows": valid.rows, "copy": copy}
 
 
@@ -103,7 +104,7 @@ def report(event: Mapping[str, Any]) -> dict[str, Any]:
     ids = (roster.request_id(file_id, index) for index in range(rows))
     return {
         "done": True,
-        **roster.count(outcomes[it]["status"] if it in outcomes else "failed" for it in ids),
+        **roster.count(roster.row_status(outcomes.get(it)) for it in ids),
     }
 
 
@@ -133,13 +134,20 @@ def _outcomes(
     return outcomes
 
 
-def _write_report(bucket: str, key: str, text: str) -> None:
+def report_key(key: str) -> str:
+    """Return the report's key: "rosters/a.csv" has the report "reports/a.csv".
+
+    Other names get ".report.csv" appended, so that no two uploads have the same report.
+    """
     name = key.removeprefix("rosters/")
-    _put(bucket, f"reports/{name}" if name.endswith(".csv") else f"reports/{name}.csv", text)
+    keeps = name.endswith(".csv") and not name.endswith(REPORT_SUFFIX)
+    return f"reports/{name if keeps else name + REPORT_SUFFIX}"
 
 
-def _put(bucket: str, key: str, text: str) -> None:
+def _write_report(bucket: str, key: str, text: str) -> None:
+    _put(bucket, report_key(key), text, "text/csv; charset=utf-8")
+
+
+def _put(bucket: str, key: str, text: str, content_type: str) -> None:
     with aws.translate_errors("S3"):
-        s3().put_object(
-            Bucket=bucket, Key=key, Body=text.encode(), ContentType="text/csv; charset=utf-8"
-        )
+        s3().put_object(Bucket=bucket, Key=key, Body=text.encode(), ContentType=content_type)

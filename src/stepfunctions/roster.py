@@ -4,9 +4,11 @@ Pure functions. They reject only files whose every row would be wrong, and they 
 differences between spreadsheet programs. The account workflow validates the single rows.
 """
 
+import codecs
 import csv
 import hashlib
 import io
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -15,12 +17,24 @@ from stepfunctions.errors import RosterError
 
 REQUIRED_COLUMNS: Final = ("email", "name")
 COLUMNS: Final = (*REQUIRED_COLUMNS, "dateOfBirth", "programme", "locale")
+#: Column titles that spreadsheets use, in lower case without spaces and punctuation.
+ALIASES: Final = {
+    "email": ("email", "emailaddress", "mail"),
+    "name": ("name", "fullname", "student", "studentname"),
+    "dateOfBirth": ("dateofbirth", "birthdate", "birthday", "dob"),
+    "programme": ("programme", "program", "course"),
+    "locale": ("locale", "language"),
+}
 #: Spreadsheet programs choose the delimiter by the locale.
 DELIMITERS: Final = (",", ";", "\t")
 #: SES needs some hours for this number at its initial quota. The result of the Map state also stays
 #: far below the payload limit of 256 KiB.
 MAX_ROWS: Final = 50_000
 MAX_BYTES: Final = 20 * 1024 * 1024
+#: The account workflow rejects each field that is longer. Step Functions limits an item to 256 KiB.
+MAX_CELL_CHARS: Final = 1_000
+#: Invisible characters that copied cells have around their text, besides white space.
+INVISIBLE: Final = "\u200b\u200c\u200d\u2060\ufeff"
 REPORT_COLUMNS: Final = ("row", "status", "code", "field", "message")
 #: The first student's row number in a spreadsheet: the header is row 1.
 FIRST_ROW: Final = 2
@@ -29,15 +43,21 @@ DEFAULT_REASONS: Final = {
     "failed": ("not_taken", "", "This row couldn't be processed. Upload the file again."),
     "pending": ("pending", "", "This row is still being processed."),
 }
+#: (code, field, message) of a row whose only fault is that its address has an account.
+EXISTS: Final = (
+    "exists",
+    "email",
+    "This address already has an account. The import didn't change it.",
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Roster:
     """A valid roster.
 
-    `file_id` is the SHA-256 of the uploaded content. `text` is the normalized CSV that the state
-    machine reads: UTF-8 without a byte order mark, commas, known columns, repeated backslashes, and
-    no trailing empty rows.
+    `file_id` is the SHA-256 of the uploaded content. `text` is the normalized copy that the state
+    machine reads: one JSON object per row, in ASCII, without empty cells and trailing empty rows.
+    JSON has no characters that Step Functions reads differently, unlike CSV with its backslashes.
     """
 
     file_id: str
@@ -68,39 +88,65 @@ def parse(content: bytes) -> Roster:
         raise RosterError(f"The file has more than {MAX_ROWS} rows.")
     # A row with too many cells is ambiguous: clear it, so that the workflow rejects it.
     unambiguous = [row if len(row) <= len(columns) else [] for row in rows]
-    # "How Step Functions parses input CSV files": "A backslash followed by any other character is
-    # silently removed. You can preserve backslashes by repeating them."
-    padded = [
-        [cell.replace("\\", "\\\\") for cell in (*row, *[""] * (len(columns) - len(row)))]
+    lines = [
+        json.dumps(
+            {name: cell[:MAX_CELL_CHARS] for name, cell in zip(columns, row, strict=False) if cell}
+        )
         for row in unambiguous
     ]
-    return Roster(hashlib.sha256(content).hexdigest(), len(rows), _csv([columns, *padded]))
+    text = "".join(f"{line}\n" for line in lines)
+    return Roster(hashlib.sha256(content).hexdigest(), len(rows), text)
 
 
 def _text(content: bytes) -> str:
+    # Excel saves "Unicode Text" in UTF-16, and its "CSV UTF-8" begins with a byte order mark.
+    utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     try:
-        # Excel's "CSV UTF-8" begins with a byte order mark.
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise RosterError("The file isn't encoded in UTF-8. Save it as “CSV UTF-8”.") from None
+        text = content.decode("utf-16" if utf16 else "utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise RosterError(
+            f"Line {line} of the file isn't encoded in UTF-8. Save the file as “CSV UTF-8”."
+        ) from None
     if "\0" in text:
         raise RosterError("The file isn't a text file. Save it as “CSV UTF-8”.")
     return text
 
 
 def _table(text: str) -> list[list[str]]:
-    line = text.partition("\n")[0]
-    delimiter = max(DELIMITERS, key=line.count)
+    """Return the rows, with each cell stripped; the header is the first.
+
+    Raises:
+        RosterError: The text isn't valid CSV; the message names the row.
+    """
+    first, _, rest = text.partition("\n")
+    delimiter = max(DELIMITERS, key=first.count)
+    # Excel reads the delimiter from a first line such as "sep=;", and doesn't show the line.
+    directive = first.strip().casefold().removeprefix("sep=")
+    if directive != first.strip().casefold() and len(directive) <= 1:
+        text, delimiter = rest, directive or "\t"
+    rows: list[list[str]] = []
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=delimiter)
     try:
-        rows = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=delimiter)
-        return list(rows)
+        rows.extend([_stripped(cell) for cell in row] for row in reader)
     except csv.Error:
-        raise RosterError("The file isn't valid CSV: a quote is misplaced or unclosed.") from None
+        raise RosterError(
+            f"The file isn't valid CSV: row {len(rows) + 1} has a misplaced or unclosed quote, or "
+            f"a cell of more than {csv.field_size_limit():,} characters."
+        ) from None
+    return rows
+
+
+def _stripped(cell: str) -> str:
+    """Return a cell without white space and invisible characters around its text."""
+    while (shorter := cell.strip().strip(INVISIBLE)) != cell:
+        cell = shorter
+    return cell
 
 
 def _columns(header: list[str]) -> list[str]:
-    spellings = {name.casefold(): name for name in COLUMNS}
-    columns = [spellings.get(cell.strip().casefold(), "") for cell in header]
+    known = {alias: name for name, aliases in ALIASES.items() for alias in aliases}
+    columns = [known.get("".join(filter(str.isalpha, it.casefold())), "") for it in header]
     if (
         len(set(columns)) != len(columns)
         or "" in columns
@@ -133,13 +179,30 @@ def report(rows: int, file_id: str, outcomes: Mapping[str, Mapping[str, Any]]) -
     lines: list[list[object]] = [[*REPORT_COLUMNS]]
     for index in range(rows):
         outcome = outcomes.get(request_id(file_id, index))
-        status = "failed" if outcome is None else str(outcome["status"])
+        status = row_status(outcome)
         reasons = [
             (reason.get("code", ""), reason.get("field", ""), reason.get("message", ""))
             for reason in (outcome["reasons"] if outcome else [])
         ] or [DEFAULT_REASONS.get(status, ("", "", ""))]
+        if status == "exists":
+            reasons = [EXISTS]
         lines.extend([index + FIRST_ROW, status, *reason] for reason in reasons)
     return _csv(lines)
+
+
+def row_status(outcome: Mapping[str, Any] | None) -> str:
+    """Return a row's status in the report: created, exists, rejected, failed or pending.
+
+    A row exists if the workflow rejected it only because its address has an account: the office
+    uploads the whole list again after it has corrected a row. `outcome` is the request's item, or
+    None without one.
+    """
+    if outcome is None:
+        return "failed"
+    codes = {reason.get("code") for reason in outcome["reasons"]}
+    if outcome["status"] == "rejected" and codes == {"taken"}:
+        return "exists"
+    return str(outcome["status"])
 
 
 def rejection_report(reason: RosterError) -> str:
@@ -148,8 +211,8 @@ def rejection_report(reason: RosterError) -> str:
 
 
 def count(statuses: Iterable[str]) -> dict[str, int]:
-    """Return the number of requests by status, zeros included."""
-    totals = {"created": 0, "rejected": 0, "failed": 0, "pending": 0}
+    """Return the number of rows by status, zeros included."""
+    totals = {"created": 0, "exists": 0, "rejected": 0, "failed": 0, "pending": 0}
     for status in statuses:
         totals[status] += 1
     return totals

@@ -94,8 +94,8 @@ REJECTED: list[tuple[dict[str, Any], str]] = [
         "GET /x has no integration",
     ),
     (
-        notes_api.document() | {"paths": {"/x": {"x-amazon-apigateway-any-method": {}}}},
-        "any-method",
+        notes_api.document() | {"paths": {"/x": {"trace": {}}}},
+        "trace",
     ),
     (
         notes_api.document() | {"security": [{"users": []}, {"others": []}]},

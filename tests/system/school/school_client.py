@@ -91,6 +91,11 @@ class SchoolClient:
         stored_item: dict[str, Any] | None = answer.get("Item")
         return stored_item
 
+    def forget_request(self, request_id: str) -> None:
+        """Delete a request's item, as DynamoDB does when it expires."""
+        key = {"pk": {"S": f"REQUEST#{request_id}"}, "sk": {"S": "REQUEST"}}
+        self.dynamodb.delete_item(TableName=TABLE, Key=key)
+
     def items(self) -> list[dict[str, Any]]:
         """Return every item of the accounts table."""
         pages = self.dynamodb.get_paginator("scan").paginate(TableName=TABLE, ConsistentRead=True)

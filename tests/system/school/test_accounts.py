@@ -70,6 +70,20 @@ def test_repeated_request_gets_same_response(school: SchoolClient) -> None:
     assert len(school.wait_for_emails(email)) == 1
 
 
+def test_request_repeated_after_its_item_expired_gets_its_outcome(school: SchoolClient) -> None:
+    email = unique_email()
+    body = {"requestId": str(uuid.uuid4()), "email": email, "name": "Anna", "locale": "hi"}
+    url = f"{school.running.url}/api/accounts"
+    first = httpx.post(url, json=body, timeout=30)
+    assert school.wait_for_outcome(body["requestId"])["status"] == "created"
+    school.forget_request(body["requestId"])
+    assert httpx.post(url, json=body | {"name": "Bert"}, timeout=30).status_code == 409
+    again = httpx.post(url, json=body, timeout=30)
+    assert (again.status_code, again.text) == (202, first.text)
+    assert school.wait_for_outcome(body["requestId"]) == {"status": "created", "codes": []}
+    assert len(school.wait_for_emails(email)) == 1
+
+
 def test_concurrent_copies_of_one_request_create_one_account(school: SchoolClient) -> None:
     body = {"requestId": str(uuid.uuid4()), "email": unique_email(), "name": "Anna"}
     with ThreadPoolExecutor(12) as executor:

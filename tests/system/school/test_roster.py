@@ -67,7 +67,7 @@ def test_roster_creates_accounts_and_report(school: SchoolClient) -> None:
     # The same students in a different file already have accounts.
     other = content + b"Late,late@b,,\r\n"
     lines = import_roster(school, f"{tag}-more", other)
-    assert Counter(line["code"] for line in lines) == {"taken": ROWS - bad, "invalid": bad + 1}
+    assert Counter(line["code"] for line in lines) == {"exists": ROWS - bad, "invalid": bad + 1}
 
     emails = [f"{tag}-{it}@example.com" for it in range(ROWS) if it % BAD_EVERY != BAD_EVERY - 1]
 
@@ -82,15 +82,17 @@ def test_roster_creates_accounts_and_report(school: SchoolClient) -> None:
 def test_roster_in_excel_format_is_imported(school: SchoolClient) -> None:
     tag = f"excel-{uuid.uuid4().hex[:8]}"
     rows = (
-        ("Email", "Name"),
+        ("E-mail address", "Full name"),
         (f"{tag}@example.com", 'Zoë; "the second"'),
         ("", ""),
         ("x", "=1+1"),
         (f"{tag}-2@example.com", "two\nlines"),
+        (f"\u00a0{tag}-3@example.com\u00a0", "Anna\\Maria\u2028"),
     )
     text = io.StringIO(newline="")
     csv.writer(text, delimiter=";").writerows(rows)
-    lines = import_roster(school, tag, b"\xef\xbb\xbf" + text.getvalue().encode() + b"\r\n;\r\n")
+    content = f"sep=;\r\n{text.getvalue()}\r\n;\r\n".encode("utf-8-sig")
+    lines = import_roster(school, tag, content)
     assert [(line["row"], line["status"], line["code"]) for line in lines] == [
         ("2", "created", ""),
         ("3", "rejected", "missing"),
@@ -98,20 +100,35 @@ def test_roster_in_excel_format_is_imported(school: SchoolClient) -> None:
         ("4", "rejected", "invalid"),
         ("4", "rejected", "invalid"),
         ("5", "rejected", "invalid"),
+        ("6", "created", ""),
     ]
     (message,) = school.wait_for_emails(f"{tag}@example.com")
     assert 'Zoë; "the second"' in message["BodyText"]
+    (message,) = school.wait_for_emails(f"{tag}-3@example.com")
+    assert "Anna\\Maria" in message["BodyText"]
+
+
+def test_same_roster_after_90_days_creates_nothing(school: SchoolClient) -> None:
+    """DynamoDB deletes the requests' items after 90 days."""
+    tag = f"later-{uuid.uuid4().hex[:8]}"
+    content = f"email,name\n{tag}-1@example.com,Ann\n{tag}-2@example.com,Bob\n".encode()
+    lines = import_roster(school, tag, content)
+    for index in range(2):
+        school.forget_request(request_id(parse(content).file_id, index))
+    assert import_roster(school, f"{tag}-again", content) == lines
+    assert [line["status"] for line in lines] == ["created", "created"]
+    assert len(school.wait_for_emails(f"{tag}-1@example.com")) == 1
 
 
 def test_binary_file_gets_report_under_its_name(school: SchoolClient) -> None:
     name = f"rosters/{uuid.uuid4().hex[:8]}.xlsx"
     school.s3.put_object(Bucket=ROSTERS, Key=name, Body=b"PK\x03\x04\0\0")
-    key = name.replace("rosters/", "reports/") + ".csv"
+    key = name.replace("rosters/", "reports/") + ".report.csv"
     report = wait_until(lambda: report_of(school, key), "the report").decode()
     assert "refused,file,,The file isn't a text file" in report
 
 
-@pytest.mark.parametrize("content", [b"", b"e-mail,name\na@example.com,A\n", b"\xff\xfe"])
+@pytest.mark.parametrize("content", [b"", b"address,name\na@example.com,A\n", b"\xff\xfe"])
 def test_invalid_file_is_rejected_with_reason(school: SchoolClient, content: bytes) -> None:
     name = f"refused-{uuid.uuid4().hex[:8]}"
     (line,) = import_roster(school, name, content)

@@ -1,5 +1,6 @@
 """Every state of every machine with mocked results in TestState: next state and output."""
 
+import hashlib
 import json
 import re
 from typing import Any
@@ -29,6 +30,15 @@ CARRIED = {
 }
 BODY = {"requestId": "r1", "email": "a@example.com", "name": "Anna"}
 ADMITTED = {**IDS, "digest": "d1", "there": True, "same": True, "pending": True}
+#: The digest of BODY, as DeriveIds computes it.
+FORGOTTEN = {
+    **IDS,
+    "digest": hashlib.sha256(b'{"email":"a@example.com","name":"Anna"}').hexdigest(),
+}
+RESTORED = {**FORGOTTEN, "known": True, "same": True, "status": "created"}
+ACCOUNT = {"sk": {"S": "ACCOUNT"}, "status": {"S": "active"}}
+PARKED = {"sk": {"S": "ACCOUNT"}, "status": {"S": "withdrawn"}}
+PERSON = {"sk": {"S": "PERSON"}, "email": {"S": "a@example.com"}, "name": {"S": "Anna"}}
 IMPORT = {
     "bucket": "b",
     "key": "rosters/k.csv",
@@ -99,7 +109,24 @@ CASES: list[tuple[str, str, Any, Any, str | None, Any]] = [
      "CompareDigest", {"there": True, "same": True, "pending": True}),
     ("admit", "ReadBack", ADMITTED, {"Item": {"digest": {"S": "d2"}, "status": {"S": "created"}}},
      "CompareDigest", {"there": True, "same": False, "pending": False}),
-    ("admit", "CompareDigest", {**ADMITTED, "there": False}, None, "Busy", {}),
+    ("admit", "CompareDigest", {**ADMITTED, "there": False}, None, "ReadAccount", {}),
+    ("admit", "ReadAccount", FORGOTTEN, {"Items": [ACCOUNT, PERSON]}, "CompareForm",
+     {**FORGOTTEN, "known": True, "same": True, "status": "created"}),
+    ("admit", "ReadAccount", FORGOTTEN, {"Items": [PARKED, PERSON]}, "CompareForm",
+     {"known": True, "same": True, "status": "pending"}),
+    ("admit", "ReadAccount", {**FORGOTTEN, "digest": "d1"}, {"Items": [ACCOUNT, PERSON]},
+     "CompareForm", {"known": True, "same": False}),
+    ("admit", "ReadAccount", FORGOTTEN, {"Items": [PERSON]}, "CompareForm", {"known": False}),
+    ("admit", "ReadAccount", FORGOTTEN, {"Items": []}, "CompareForm",
+     {"known": False, "same": False}),
+    ("admit", "CompareForm", {**RESTORED, "known": False}, None, "Busy", {}),
+    ("admit", "CompareForm", {**RESTORED, "same": False}, None, "Conflict", {}),
+    ("admit", "CompareForm", RESTORED, None, "RestoreRequest", {}),
+    ("admit", "RestoreRequest", RESTORED, {}, "IsRestoredPending", {**IDS, "pending": False}),
+    ("admit", "RestoreRequest", {**RESTORED, "status": "pending"}, {}, "IsRestoredPending",
+     {"pending": True}),
+    ("admit", "IsRestoredPending", {**IDS, "pending": True}, None, "Start", IDS),
+    ("admit", "IsRestoredPending", {**IDS, "pending": False}, None, "Accepted", {}),
     ("admit", "CompareDigest", {**ADMITTED, "same": False}, None, "Conflict", {}),
     ("admit", "CompareDigest", ADMITTED, None, "Start", {}),
     ("admit", "CompareDigest", {**ADMITTED, "pending": False}, None, "Accepted", {}),

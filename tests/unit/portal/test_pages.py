@@ -178,6 +178,7 @@ def test_scripts_have_message_for_every_error_code() -> None:
         "operation_unknown",
         "media_type_unknown",
         "parameters_invalid",
+        "method_unknown",
         "not_allowed",
         "refused",
         "not_through_cloudfront",

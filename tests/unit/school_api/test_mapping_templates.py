@@ -218,7 +218,9 @@ def test_live_minutes_query_valid_minute_only(since: str) -> None:
     values = request["ExpressionAttributeValues"]
     assert values[":board"] == {"S": "live"}
     is_minute = re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}", since, re.ASCII)
-    assert values[":since"] == {"S": since if is_minute else "~"}
+    assert values[":since"] == {"S": since if is_minute else ""}
+    # Query: "Limit … Valid Range: Minimum value of 1": DynamoDB rejects the request.
+    assert request["Limit"] == (1000 if is_minute else 0)
     # Pages and countries could identify the only visitor of a minute.
     assert request["ProjectionExpression"] == "board, slot, events, bots"
 
@@ -257,11 +259,12 @@ def test_list_returns_stored_appointments(
         | ({} if note is None else {"note": {"S": note}})
         for advisor, start, note in rows
     ]
-    page = {} if after is None else {"LastEvaluatedKey": {"sk": {"S": f"SLOT#{after}"}}}
+    last = {"sk": {"S": f"SLOT#{after}"}, "pk": {"S": "ADVISOR#dr-who"}}
+    page = {} if after is None else {"LastEvaluatedKey": last}
     response = body_of(method_response("GET", "/appointments", {"Items": items, **page}))
     listed = [(it["advisorId"], it["start"], it["note"]) for it in response["appointments"]]
     assert listed == [(advisor, start, note or "") for advisor, start, note in rows]
-    assert response.get("next") == after
+    assert response.get("next") == (None if after is None else f"{after}/dr-who")
 
 
 @given(texts, texts, texts)

@@ -1,20 +1,22 @@
 """Tests of requests to the school API: validation, limits, authorization, error responses."""
 
 import json
-from typing import Any
+from datetime import date
+from typing import Any, Final
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from aws_emulator.rest_api.errors import GatewayResponseError
-from aws_emulator.rest_api.model import Response, ServiceResponse
+from aws_emulator.rest_api.model import ANY, Response, ServiceResponse
 from aws_emulator.rest_api.throttling import Limit
 from aws_emulator.tests.rest_api import fakes
 from tests import strategies
 from tests.support import school_api
 from tests.unit.school_api.sending import KEY, send, stage
 
+METHODS: Final = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 ID = "0b0e7a94-3c9c-4f6e-9a3e-0d4a2c7b9f10"
 ACCOUNT = {"requestId": ID, "email": "o'brien@example.com", "name": "O'Brien"}
 BOOKING = {"advisorId": "dr-who", "start": "2026-12-01T09:30:00Z"}
@@ -128,6 +130,7 @@ def test_text_over_maximum_length_is_rejected(
         ("2026-12-01T24:00:00Z", False),
         ("2026-11-31T09:30:00Z", False),
         ("2026-02-30T09:30:00Z", False),
+        ("2027-02-29T11:00:00Z", False),
         ("2026-12-01T09:30:00Z\n", False),
         ("१९२६-12-01T09:30:00Z", False),
     ],
@@ -135,6 +138,16 @@ def test_text_over_maximum_length_is_rejected(
 def test_start_time_has_one_format(start: str, bookable: bool) -> None:
     """With two formats, two students could book the same time."""
     assert (at(BOOKING, start=start) != 400) is bookable
+
+
+@given(st.dates(date(2000, 1, 1), date(2099, 12, 31)), st.integers(1, 12), st.integers(1, 31))
+def test_start_time_is_a_date_of_the_calendar(valid: date, month: int, day: int) -> None:
+    """JavaScript's Date turns 29 February 2027 into 1 March 2027: a second text for a time."""
+    assert at(BOOKING, start=f"{valid:%Y-%m-%d}T11:00:00Z") != 400
+    try:
+        date(valid.year, month, day)
+    except ValueError:
+        assert at(BOOKING, start=f"{valid.year}-{month:02}-{day:02}T11:00:00Z") == 400
 
 
 def test_unknown_or_repeated_interest_is_rejected() -> None:
@@ -162,12 +175,45 @@ def test_media_type_ignores_case_and_parameters(kind: str) -> None:
 
 @pytest.mark.parametrize(
     ("method", "path"),
-    [("GET", "/"), ("GET", "/accounts"), ("PATCH", "/profile"), ("GET", "/accounts/requests/"),
-     ("GET", "/profile/x"), ("DELETE", "/appointments"), ("HEAD", "/profile"), ("GET", "/../x")],
+    [("GET", "/"), ("PATCH", "/profiles"), ("GET", "/accounts/requests/"), ("GET", "/profile/x"),
+     ("DELETE", "/appointments/dr-who"), ("HEAD", "/../x")],
 )  # fmt: skip
-def test_unknown_operation_returns_404(method: str, path: str) -> None:
+def test_unknown_path_returns_404(method: str, path: str) -> None:
     response = send(method, path)
     assert (response.status, code(response)) == (404, "operation_unknown")
+
+
+@pytest.mark.parametrize("resource", school_api.document()["paths"])
+@pytest.mark.parametrize("method", METHODS)
+def test_unknown_method_returns_405_with_allowed_methods(method: str, resource: str) -> None:
+    """RFC 9110, section 15.5.6."""
+    known = {name for name, path in school_api.api().methods if path == resource} - {ANY}
+    response = send(method, resource.replace("{", "").replace("}", ""), authorization="")
+    if method in known:
+        assert response.status != 405
+    else:
+        assert (response.status, code(response)) == (405, "method_unknown")
+        assert set(dict(response.headers)["allow"].split(",")) == known
+
+
+@pytest.mark.parametrize(
+    "query", ["from=x", "from=2026-12-01", "from=2026-12-01T09:30:00Z%0A", "after=x",
+              "after=2026-12-01T09:30:00Z", "after=2026-12-01T09:30:00Z/", "from=x&after=x"],
+)  # fmt: skip
+def test_list_rejects_invalid_parameter(query: str) -> None:
+    rejected = fakes.FakeServices(ServiceResponse(400, {}, b'{"__type":"x#ValidationException"}'))
+    response = send("GET", f"/appointments?{query}", services=rejected)
+    ((_, sent),) = rejected.requests
+    assert json.loads(sent.body)["Limit"] == 0
+    assert (response.status, code(response)) == (400, "parameters_invalid")
+
+
+@pytest.mark.parametrize("path", ["/appointments", "/live?since=2026-12-01T09:30"])
+def test_throttled_read_returns_503(path: str) -> None:
+    error = b'{"__type":"x#ProvisionedThroughputExceededException"}'
+    response = send("GET", path, services=fakes.FakeServices(ServiceResponse(400, {}, error)))
+    assert (response.status, code(response)) == (503, "unavailable")
+    assert dict(response.headers)["retry-after"] == "2"
 
 
 @pytest.mark.parametrize("query", ["", "?since=", "?since=%20", "?from=2026-12-01T09:30"])

@@ -27,7 +27,9 @@ PERMANENT: Final = re.compile(
 )
 #: Integration of a task → permissions that its role needs.
 ACTIONS: Final = {
+    "aws-sdk:dynamodb:query": {"dynamodb:Query"},
     "dynamodb:getItem": {"dynamodb:GetItem"},
+    "dynamodb:putItem": {"dynamodb:PutItem"},
     "dynamodb:updateItem": {"dynamodb:UpdateItem"},
     "lambda:invoke": {"lambda:InvokeFunction"},
     "sqs:sendMessage": {"sqs:SendMessage"},

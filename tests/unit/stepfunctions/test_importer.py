@@ -4,6 +4,8 @@ from io import BytesIO
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from stepfunctions import (
     importer,
@@ -43,7 +45,7 @@ def inspect(
 
 @pytest.mark.parametrize(
     ("key", "report"),
-    [("rosters/x.csv", "reports/x.csv"), ("rosters/a/x.xlsx", "reports/a/x.xlsx.csv")],
+    [("rosters/x.csv", "reports/x.csv"), ("rosters/a/x.xlsx", "reports/a/x.xlsx.report.csv")],
 )
 def test_inspect_writes_report_for_invalid_file(
     monkeypatch: pytest.MonkeyPatch, key: str, report: str
@@ -52,6 +54,13 @@ def test_inspect_writes_report_for_invalid_file(
     assert answer == INVALID
     assert put.keys() == {report}
     assert "UTF-8" in put[report]
+
+
+@given(st.lists(st.sampled_from(["a", ".csv", ".report", "/", ".xlsx"]), max_size=5).map("".join))
+def test_each_upload_has_a_report_of_its_own(name: str) -> None:
+    others = (name + ".csv", name + ".report.csv", name.removesuffix(".csv"))
+    keys = {importer.report_key(f"rosters/{it}") for it in (name, *others)}
+    assert len(keys) == len({name, *others})
 
 
 def test_inspect_ignores_folder_placeholder(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -65,7 +74,7 @@ def row(file_id: str, index: int, status: str) -> dict[str, str]:
 def test_inspect_writes_normalized_copy(monkeypatch: pytest.MonkeyPatch) -> None:
     answer, put = inspect(monkeypatch, b"\xef\xbb\xbfname;email\r\nAnna;a@b.c\r\n")
     assert (answer["ok"], answer["known"], answer["rows"]) == (True, False, 1)
-    assert put == {answer["copy"]: "name,email\r\nAnna,a@b.c\r\n"}
+    assert put == {answer["copy"]: '{"name": "Anna", "email": "a@b.c"}\n'}
     assert answer["fileId"] in answer["copy"]
 
 
@@ -101,6 +110,6 @@ def test_report_waits_for_pending_requests_until_last_poll(
     event = {"action": "report", "bucket": "b", "key": "rosters/x.csv", "fileId": "f", "rows": 5}
     answer = importer.lambda_handler({**event, "last": last}, None)
     # The fifth row has no request, because it was never admitted.
-    totals = {"created": 1, "rejected": 1, "failed": 2, "pending": 1} if last else {}
+    totals = {"created": 1, "exists": 0, "rejected": 1, "failed": 2, "pending": 1} if last else {}
     assert answer == {"done": last, **totals}
     assert (len(s3.put) == 1) == last

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import uuid
 from typing import Any
 
@@ -9,7 +10,6 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from aws_emulator.ministack import delimited_text
 from stepfunctions import roster
 from stepfunctions.errors import RosterError
 
@@ -32,11 +32,15 @@ def test_file_id_depends_on_content_only() -> None:
         (b"email\na@b.c\n", "columns"),
         (b"email,name,email\n", "columns"),
         (b"email,name,password\n", "columns"),
-        (b"e-mail,name\n", "columns"),
-        ("email,name\nü,ü\n".encode("latin-1"), "UTF-8"),
-        ("email,name\na,b\n".encode("utf-16"), "UTF-8"),
+        (b"address,name\n", "columns"),
+        (b"email,name,e-mail address\n", "columns"),
+        ("email,name\nü,ü\n".encode("latin-1"), "Line 2 .* UTF-8"),
+        (b"\xff\xfe", "empty"),
+        (b"\xff\xfea", "UTF-8"),
         (b"PK\x03\x04\x14\x00\x06\x00", "text file"),
-        (HEADER + b'a,"b\n', "quote"),
+        (HEADER + b'a,"b\n', "row 2 has a .* quote"),
+        (HEADER + b"a," + b"b" * 131_073 + b"\n", "row 2 has .* more than 131,072 characters"),
+        (HEADER + b'a,b\nc,"d"e\n', "row 3 has a .* quote"),
     ],
 )
 def test_parse_rejects_invalid_file(content: bytes, word: str) -> None:
@@ -44,7 +48,13 @@ def test_parse_rejects_invalid_file(content: bytes, word: str) -> None:
         roster.parse(content)
 
 
-PLAIN = "email,name\r\na@b.c,Anna\r\n"
+PLAIN = '{"email": "a@b.c", "name": "Anna"}\n'
+
+
+def read(parsed: roster.Roster) -> list[dict[str, str]]:
+    """Return the rows that the state machine reads."""
+    lines: list[dict[str, str]] = [json.loads(line) for line in parsed.text.splitlines()]
+    return lines
 
 
 @pytest.mark.parametrize(
@@ -57,6 +67,12 @@ PLAIN = "email,name\r\na@b.c,Anna\r\n"
         b'"email";"name"\r\na@b.c;Anna\r\n',
         b"email\tname\na@b.c\tAnna\n",
         b" Email ,NAME\na@b.c,Anna\n",
+        b"E-mail address,Full name\na@b.c,Anna\n",
+        b"sep=;\r\nemail;name\r\na@b.c;Anna\r\n",
+        b"SEP=\t\r\nemail\tname\r\na@b.c\tAnna\r\n",
+        "email,name\n\u00a0a@b.c\u00a0\u200b,\u2003Anna \n".encode(),
+        "email,name\na@b.c,Anna\n".encode("utf-16"),
+        b"\xfe\xff" + "email\tname\r\na@b.c\tAnna\r\n".encode("utf-16-be"),
         b"email,name\na@b.c,Anna\n,\n\n \n",
     ],
 )
@@ -68,12 +84,12 @@ def test_parse_normalizes_spreadsheet_variants(content: bytes) -> None:
 def test_parse_keeps_row_positions() -> None:
     content = HEADER + b'a@b.c,"A\nB, C"\n\nonly\none,too,many\nd@e.f,"=1+1"\n'
     parsed = roster.parse(content)
-    assert [tuple(row) for row in delimited_text.parse(parsed.text)[1:]] == [
-        ("a@b.c", "A\nB, C"),
-        ("", ""),
-        ("only", ""),
-        ("", ""),
-        ("d@e.f", "=1+1"),
+    assert read(parsed) == [
+        {"email": "a@b.c", "name": "A\nB, C"},
+        {},
+        {"email": "only"},
+        {},
+        {"email": "d@e.f", "name": "=1+1"},
     ]
     assert parsed.rows == 5
 
@@ -81,22 +97,33 @@ def test_parse_keeps_row_positions() -> None:
 @given(st.lists(st.tuples(st.text(), st.text()), min_size=1, max_size=8))
 @example([("ann@app.example", "Anna\\Maria"), ("dan@app.example", "Dan\\")])
 @example([("bob@app.example", 'Smith, Bob\\"'), ("SCHOOL\\lee@app.example", '"Lee"')])
-def test_state_machine_reads_any_cell_unchanged(rows: list[tuple[str, str]]) -> None:
-    clean = [tuple(cell.replace("\0", "") for cell in row) for row in rows]
+@example([("ann@app.example", "one\u2028two\x85three")])
+def test_state_machine_reads_text_of_any_cell(rows: list[tuple[str, str]]) -> None:
+    clean = [[cell.replace("\0", "") for cell in row] for row in rows]
     text = io.StringIO(newline="")
     csv.writer(text).writerows([("email", "name"), *clean])
     try:
         content = text.getvalue().encode()
     except UnicodeEncodeError:
         return  # a lone surrogate can't be encoded
-    if not any(cell.strip() for row in clean for cell in row):
-        with pytest.raises(RosterError, match="no student"):
-            roster.parse(content)
+    invisible = roster.INVISIBLE + "".join(map(chr, range(33)))
+    if not any(cell.strip().strip(invisible) for row in clean for cell in row):
         return
     parsed = roster.parse(content)
-    read = [tuple(row) for row in delimited_text.parse(parsed.text)][1:]
-    assert read == clean[: len(read)]
-    assert not any(cell.strip() for row in clean[len(read) :] for cell in row)
+    assert parsed.text.isascii()
+    for row, cells in zip(read(parsed), clean, strict=False):
+        for name, cell in zip(("email", "name"), cells, strict=True):
+            expected = row.get(name, "")
+            before, _, after = cell.partition(expected) if expected else (cell, "", "")
+            assert expected in cell
+            assert not (before + after).strip(roster.INVISIBLE).strip() or not expected
+            assert expected == expected.strip() == expected.strip(roster.INVISIBLE)
+
+
+def test_parse_shortens_cell_to_item_size() -> None:
+    """Step Functions limits an item to 256 KiB; the workflow rejects the long name."""
+    (row,) = read(roster.parse(HEADER + b"a@b.c," + b"x" * 100_000 + b"\n"))
+    assert row == {"email": "a@b.c", "name": "x" * roster.MAX_CELL_CHARS}
 
 
 @pytest.mark.parametrize(("excess", "valid"), [(0, True), (1, False)])
@@ -144,6 +171,21 @@ def test_report_has_line_for_every_row_and_reason() -> None:
     assert all(line[4] for line in lines[2:])
 
 
+def test_report_says_that_address_exists_only_without_other_reasons() -> None:
+    taken = {"code": "taken", "field": "email", "message": "Taken."}
+    invalid = {"code": "invalid", "field": "name", "message": "Invalid."}
+    lines_by_id: dict[str, dict[str, Any]] = {
+        roster.request_id("f", 0): {"status": "rejected", "reasons": [taken]},
+        roster.request_id("f", 1): {"status": "rejected", "reasons": [invalid, taken]},
+    }
+    lines = list(csv.reader(io.StringIO(roster.report(2, "f", lines_by_id), newline="")))[1:]
+    assert [tuple(line[:3]) for line in lines] == [
+        ("2", "exists", "exists"),
+        ("3", "rejected", "invalid"),
+        ("3", "rejected", "taken"),
+    ]
+
+
 def test_rejection_report_has_one_line_with_reason() -> None:
     error = RosterError("One, two, and “three”.")
     (line,) = csv.DictReader(io.StringIO(roster.rejection_report(error), newline=""))
@@ -158,4 +200,4 @@ def test_rejection_report_has_one_line_with_reason() -> None:
 
 def test_count_includes_zeros() -> None:
     totals = roster.count(["created", "created", "rejected", "pending"])
-    assert totals == {"created": 2, "rejected": 1, "failed": 0, "pending": 1}
+    assert totals == {"created": 2, "exists": 0, "rejected": 1, "failed": 0, "pending": 1}

@@ -52,14 +52,11 @@ async function cancelAppointment(appointment, item, button) {
   return showMessage(appointmentsStatus, "Your appointment was cancelled.", "good");
 }
 
-async function list(from) {
-  const answer = await call("GET", `/appointments?from=${encodeURIComponent(from)}`);
+async function list(query) {
+  const answer = await call("GET", `/appointments?${new URLSearchParams(query)}`);
   if (!answer.ok) return showError(appointmentsStatus, answer);
-  if (from !== next) $("booked").replaceChildren();
-  // A page starts at the last time of the previous one, so its first items can be repeated.
-  const there = new Set([...$("booked").children].map((item) => item.dataset.link));
-  const further = answer.data.appointments.filter(({ link }) => !there.has(link));
-  $("booked").append(...further.map(listItem));
+  if (!query.after) $("booked").replaceChildren();
+  $("booked").append(...answer.data.appointments.map(listItem));
   next = answer.data.next ?? null;
   $("more").hidden = next === null;
   $("none").hidden = $("booked").children.length > 0;
@@ -67,7 +64,7 @@ async function list(from) {
 }
 
 // Includes an appointment that has started.
-const reloadAppointments = () => list(toApiTime(new Date(Date.now() - HALF_HOUR_MS)));
+const reloadAppointments = () => list({ from: toApiTime(new Date(Date.now() - HALF_HOUR_MS)) });
 
 // Offers the half hours in UTC that start on the chosen date in the visitor's time zone.
 function offerTimes() {
@@ -107,7 +104,7 @@ onSubmit($("book"), async () => {
   return showMessage(appointmentsStatus, `Booked: ${when.format(new Date(booking.start))}.`, "good");
 });
 
-$("more").addEventListener("click", () => list(next));
+$("more").addEventListener("click", () => list({ after: next }));
 
 // --- preferences ---------------------------------------------------------------------------------
 
