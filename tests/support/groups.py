@@ -21,11 +21,6 @@ GROUPS: Final[dict[str, tuple[str, ...]]] = {
         "tests/system/test_deployer_stack.py",
         "tests/system/test_failed_deployments.py",
     ),
-    # Before the other tests of Regions: the collector avoids a Region for minutes after outages.
-    "slow-regions": (
-        "tests/system/test_degraded_network.py::test_slow_region",
-        "tests/system/test_regions.py::test_events_fail_over",
-    ),
     "regions": ("tests/system/test_degraded_network.py", "tests/system/test_regions.py"),
     # The commands of test_faults.py build, and wait for the tests of the packages, which read it.
     "build": ("tests/package/", "tests/system/test_build.py", "tests/system/test_faults.py"),

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 import pytest
 
 from tests.system.conftest import LONDON
@@ -78,6 +79,22 @@ def test_feedback_is_queued_in_the_region_that_received_it(regions: system.Syste
     assert message["Body"] == '{"message": "It\'s fine"}'
 
 
+def end_collectors(running: system.System) -> None:
+    """End the collector's execution environments: after outages, they avoid a Region for minutes.
+
+    Lambda ends environments at any time, too; the next request starts a new one.
+    """
+    ended = [
+        process
+        for parent in running.processes.started
+        for process in psutil.Process(parent.process.pid).children(recursive=True)
+        if "edge_ingest.handler.lambda_handler" in process.cmdline()
+    ]
+    for process in ended:
+        process.kill()
+    psutil.wait_procs(ended, timeout=30)
+
+
 def test_events_fail_over_when_nearest_stream_is_deleted(
     regions: system.System, tmp_path: Path
 ) -> None:
@@ -85,6 +102,7 @@ def test_events_fail_over_when_nearest_stream_is_deleted(
     home, remote = tmp_path / "home", tmp_path / "remote"
     home.mkdir()
     remote.mkdir()
+    end_collectors(regions)
     before, after = event("track", "regions", event="Before"), event("track", "regions", event="On")
     assert post(regions, "/v1/track", before).status_code == 200
     (row,) = stored(regions, f"message_id = '{before['messageId']}'", 1, home)
