@@ -8,9 +8,17 @@ import urllib.request
 from typing import TYPE_CHECKING, Any, Final
 
 import boto3
+from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from edge_settings.errors import AppClientError, PackageError, SecretError, SigningKeysError
+from edge_settings.consumers import region_of
+from edge_settings.errors import (
+    AppClientError,
+    ConsumerReadError,
+    PackageError,
+    SecretError,
+    SigningKeysError,
+)
 from edge_settings.resource_properties import AppClientProperties
 
 if TYPE_CHECKING:
@@ -22,6 +30,13 @@ MAX_JWKS_BYTES: Final = 64 * 1024
 TIMEOUT_S: Final = 10
 #: An attacker who could replace signing keys in transit could sign any token.
 _SECURE_PREFIXES: Final = ("https://", "http://127.0.0.1:", "http://localhost:")
+#: A Region that hangs costs half a minute of the function's timeout.
+_OTHER_REGION: Final = Config(
+    connect_timeout=3, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 2}
+)
+#: States of an event source mapping that reads its stream, or will soon (Lambda API reference,
+#: EventSourceMappingConfiguration). The others are Disabling, Disabled and Deleting.
+READING_STATES: Final = frozenset({"Creating", "Enabling", "Enabled", "Updating"})
 
 
 @functools.cache
@@ -79,6 +94,25 @@ def publish(version_arn: str, package: bytes) -> str:
     except (ClientError, BotoCoreError) as error:
         raise PackageError(f"Can't publish a version of {function}: {error}.") from error
     return f"{function}:{published['Version']}"
+
+
+def has_consumer(stream_arn: str) -> bool:
+    """Return whether an event source mapping in the stream's Region reads the stream.
+
+    Raises:
+        ConsumerReadError: Lambda refused the call, or the Region doesn't answer.
+    """
+    region = region_of(stream_arn)
+    try:
+        pages = (
+            boto3.client("lambda", region_name=region, config=_OTHER_REGION)
+            .get_paginator("list_event_source_mappings")
+            .paginate(EventSourceArn=stream_arn)
+        )
+        states = [it["State"] for page in pages for it in page["EventSourceMappings"]]
+    except (ClientError, BotoCoreError) as error:
+        raise ConsumerReadError(f"Can't read the mappings of {stream_arn}: {error}.") from error
+    return any(state in READING_STATES for state in states)
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):

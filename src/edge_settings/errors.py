@@ -49,3 +49,15 @@ class SecretError(EdgeSettingsError):
     """Raised when the collector's secret can't be read, created or deleted."""
 
     code = "secret"
+
+
+class ConsumerReadError(EdgeSettingsError):
+    """Raised when a Region's event source mappings can't be read."""
+
+    code = "consumer_read"
+
+
+class UnconsumedStreamError(EdgeSettingsError):
+    """Raised when the collector would write, or writes, to a stream without a consumer."""
+
+    code = "unconsumed_stream"

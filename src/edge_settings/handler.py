@@ -1,10 +1,21 @@
-"""Custom resource handler: one CloudFormation request in, exactly one response out."""
+"""Custom resource handler: one CloudFormation request in, exactly one response out.
+
+A schedule invokes it too, and checks that the collector's streams have consumers.
+"""
 
 from collections.abc import Mapping
 from typing import Any
 
 from custom_resource.response import respond, send_response
 from edge_settings import aws_clients
+from edge_settings.consumers import (
+    Streams,
+    find_consumed,
+    parse_stream_arns,
+    require_all,
+    require_one,
+    stream_arns,
+)
 from edge_settings.errors import InvalidSettingsError, UnknownResourceError
 from edge_settings.package import add_settings
 from edge_settings.resource_properties import (
@@ -17,9 +28,17 @@ from edge_settings.resource_properties import (
 def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, object]:
     """Handle Create, Update and Delete of Custom::EdgeVersion and Custom::AppClientSettings.
 
+    An invocation by EventBridge Scheduler checks the streams of the event's `StreamArns`; its error
+    raises the alarm StreamWithoutConsumer.
+
     Raises:
+        MissingPropertyError: The schedule's input has no stream ARNs.
         OSError: CloudFormation's URL doesn't accept the response. Lambda then retries the event.
+        UnconsumedStreamError: In a run of the schedule, a stream has no consumer.
     """
+    if "RequestType" not in event:
+        streams = find_consumed(parse_stream_arns(event), aws_clients.has_consumer)
+        return {"Regions": require_all(streams).regions}
     return respond(event, _handle, send_response)
 
 
@@ -32,6 +51,7 @@ def _handle(event: Mapping[str, Any]) -> dict[str, object]:
             cause.
         InvalidSettingsError: Settings of edge_auth have no `jwks_uri`, or the parser rejects the
             settings.
+        UnconsumedStreamError: No stream of the collector has a consumer.
     """
     resource_type, properties = event["ResourceType"], event["ResourceProperties"]
     if event["RequestType"] == "Delete":
@@ -59,8 +79,30 @@ def _handle(event: Mapping[str, Any]) -> dict[str, object]:
         salt = aws_clients.secret(version.secret_name, version.secret_generation)
         settings = settings | {"salt": salt}
     validate_settings(version, settings)
+    data: dict[str, object] = {}
+    if version.component == "edge_ingest":
+        streams = _streams_with_consumers(version.built_version, settings)
+        settings = settings | {"regions": streams.regions}
+        data = {
+            "Regions": ",".join(streams.regions),
+            "SkippedRegions": streams.skipped_summary,
+            "StreamArns": ",".join(streams.consumed),
+        }
     package = add_settings(aws_clients.download_package(version.built_version), settings)
     arn = aws_clients.publish(version.built_version, package)
     # The physical ID never changes, so CloudFormation doesn't send a Delete for the old version
     # while the distribution still uses it.
-    return {"PhysicalResourceId": f"{version.component}-version", "Data": {"VersionArn": arn}}
+    return {
+        "PhysicalResourceId": f"{version.component}-version",
+        "Data": data | {"VersionArn": arn},
+    }
+
+
+def _streams_with_consumers(function_arn: str, settings: Mapping[str, Any]) -> Streams:
+    """Return the streams of validated collector settings, sorted by whether they have a consumer.
+
+    Raises:
+        UnconsumedStreamError: None has one.
+    """
+    arns = stream_arns(function_arn, settings["stream"], settings["regions"])
+    return require_one(find_consumed(arns, aws_clients.has_consumer))

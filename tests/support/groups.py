@@ -21,7 +21,11 @@ GROUPS: Final[dict[str, tuple[str, ...]]] = {
         "tests/system/test_deployer_stack.py",
         "tests/system/test_failed_deployments.py",
     ),
-    "regions": ("tests/system/test_degraded_network.py", "tests/system/test_regions.py"),
+    "regions": (
+        "tests/system/test_collector_regions.py",
+        "tests/system/test_degraded_network.py",
+        "tests/system/test_regions.py",
+    ),
     # The commands of test_faults.py build, and wait for the tests of the packages, which read it.
     "build": ("tests/package/", "tests/system/test_build.py", "tests/system/test_faults.py"),
     "poller": ("aws_emulator/tests/event_sources/",),

@@ -14,8 +14,8 @@ import boto3
 
 from aws_emulator.errors import CommandError
 from tools import portal
-from tools.deployment import recovery
-from tools.deployment.environments import Environment
+from tools.deployment import collector, recovery
+from tools.deployment.environments import Environment, edge_environment
 from tools.deployment.preflight.account import Account
 from tools.deployment.preflight.command import preflight, require_no_errors
 from tools.paths import BIN, ROOT
@@ -25,6 +25,8 @@ from tools.stack import HOME_REGION, DeployedStack, describe_stack_by_name, stac
 def deploy(environment: Environment, *, check: bool = True) -> None:
     """Deploy the built application; in the home Region, upload the portal's pages too.
 
+    Afterwards the collector writes to the Region.
+
     A stack whose creation failed is deleted first, with empty resources that it left behind.
 
     Args:
@@ -32,8 +34,8 @@ def deploy(environment: Environment, *, check: bool = True) -> None:
         check: Whether to run the preflight checks first.
 
     Raises:
-        CommandError: A check found an error, an earlier stack left data behind, or `sam deploy`
-            failed.
+        CommandError: A check found an error, an earlier stack left data behind, `sam deploy`
+            failed, or the Region's stream has no consumer.
     """
     if check:
         require_no_errors(environment, preflight(environment))
@@ -61,6 +63,9 @@ def deploy(environment: Environment, *, check: bool = True) -> None:
         s3 = boto3.client("s3", region_name=environment.region)
         count = portal.upload_pages(s3, stack.outputs["PortalBucket"], stack.write_key)
         print(f"Uploaded {count} files to https://{stack.outputs['DistributionDomainName']}/")
+    else:
+        edge = edge_environment(environment.stage)
+        collector.add_region(edge, environment, account.client)
     print(f"Deployed {environment.name} in {time.monotonic() - started:.0f} s.")
 
 

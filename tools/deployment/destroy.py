@@ -1,18 +1,23 @@
 """Delete an environment's stacks in order; keep the resources with data, and print them.
 
 The command can be repeated: it continues with what still exists. Regional stacks go before the home
-Region's, because they read its user pool and tables.
+Region's, because they read its user pool and tables. Before a regional stack goes, the collector
+stops to write to its stream, and the stream's events reach the data lake.
 """
 
 import os
+import time
 from collections.abc import Collection
 
 import boto3
 from samtranslator.yaml_helper import yaml_parse
 
 from aws_emulator.errors import CommandError
-from tools.deployment.environments import Environment, environments_of_stage
+from tools.deployment import collector
+from tools.deployment.environments import Environment, edge_environment, environments_of_stage
+from tools.deployment.preflight.account import Account
 from tools.deployment.stacks import KeptResource, Stacks
+from tools.operations.commands import aws_stack
 from tools.paths import ROOT
 
 
@@ -24,7 +29,8 @@ def destroy(environment: Environment, confirmation: str | None = None) -> None:
         confirmation: The stack's name; by default the environment variable CONFIRM.
 
     Raises:
-        CommandError: The confirmation is missing, or CloudFormation couldn't delete a resource.
+        CommandError: The confirmation is missing, events of a Region didn't reach its lake, or
+            CloudFormation couldn't delete a resource.
     """
     order = [environment]
     if environment.is_home:
@@ -43,6 +49,8 @@ def destroy(environment: Environment, confirmation: str | None = None) -> None:
             f"PLACE={environment.name} CONFIRM={environment.stack_name}`."
         )
     for each in existing:
+        if not each.is_home:
+            release(edge_environment(each.stage), each, Account(each.region).client)
         delete_environment(each, regions[each.region], kept_stacks)
     print(
         f"Deleted {len(existing)} stacks. {sum(map(len, kept_resources))} resources are kept; see "
@@ -69,6 +77,34 @@ def delete_environment(
         stacks.delete(environment.stack_name)
     for name in reversed(stacks.existing(environment.stack_name, kept_stacks)):
         stacks.delete(name)
+
+
+def release(
+    edge: Environment,
+    environment: Environment,
+    clients: collector.Clients,
+    in_flight_s: float = collector.IN_FLIGHT_S,
+) -> None:
+    """Leave no event in the stream of a Region whose stack will be deleted.
+
+    A stack that an earlier run began to delete was released before.
+
+    Args:
+        edge: The environment with the distribution.
+        environment: The environment of the Region.
+        clients: Makes a client for a service and a Region.
+        in_flight_s: How long requests can last that the collector received before, in seconds.
+
+    Raises:
+        CommandError: The collector can't be updated, or events don't reach the lake.
+    """
+    status = Stacks(clients("cloudformation", environment.region)).status(environment.stack_name)
+    if status is None or status.startswith("DELETE_"):
+        return
+    is_deployed = Stacks(clients("cloudformation", edge.region)).status(edge.stack_name)
+    if is_deployed and collector.remove_region(edge, environment, clients):
+        time.sleep(in_flight_s)
+    collector.wait_until_drained(aws_stack(environment.stack_name, environment.region))
 
 
 def _kept_stacks() -> list[str]:

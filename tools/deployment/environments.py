@@ -75,6 +75,21 @@ def environments_of_stage(stage: str, config: Path = _CONFIG) -> list[Environmen
     return environments
 
 
+def edge_environment(stage: str, config: Path = _CONFIG) -> Environment:
+    """Return a stage's environment with the distribution.
+
+    Raises:
+        CommandError: There is no such environment in samconfig.toml.
+    """
+    for environment in environments_of_stage(stage, config):
+        if environment.is_home:
+            return environment
+    raise CommandError(
+        f"The stage {stage} has no environment in {HOME_REGION}, where the distribution is. Add "
+        "one to samconfig.toml."
+    )
+
+
 def template_defaults(template: Path = _TEMPLATE) -> dict[str, str]:
     """Return the default of each template parameter that has one."""
     document = yaml_parse(template.read_text())

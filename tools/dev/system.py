@@ -15,6 +15,8 @@ from aws_emulator.launcher import Emulator
 from aws_emulator.processes import ProcessSupervisor, free_port, require_free_port, supervise
 from tools import portal
 from tools.demo_students import DemoStudent, create_demo_students
+from tools.deployment import collector
+from tools.deployment.environments import Environment
 from tools.dev import sam_deployment
 from tools.progress import step
 from tools.stack import (
@@ -154,9 +156,11 @@ def start(
 
 
 def _deploy(target: StackTarget, url: str, regions: Sequence[str], directory: Path) -> None:
-    _deploy_home(target, url, regions, directory)
+    _deploy_home(target, url, directory)
     for region in regions[1:]:
         _deploy_regional_stack(StackTarget(target.endpoint, region), directory)
+    if regions[1:]:
+        _let_collector_use(target, regions)
 
 
 def _start_functions(emulator: Emulator, on_failures: Callable[[str], None]) -> None:
@@ -170,12 +174,11 @@ def _start_functions(emulator: Emulator, on_failures: Callable[[str], None]) -> 
         on_failures("\n".join(failures))
 
 
-def _deploy_home(target: StackTarget, url: str, regions: Sequence[str], directory: Path) -> None:
+def _deploy_home(target: StackTarget, url: str, directory: Path) -> None:
     parameters = {
         "EmulatorUrl": target.endpoint,
         "PortalOrigins": url,
         "PortalUrl": url,
-        "Regions": ",".join(regions),
         "Sender": SENDER,
     }
     log = directory / "logs" / "sam-deploy.log"
@@ -193,6 +196,15 @@ def _deploy_regional_stack(target: StackTarget, directory: Path) -> None:
     }
     log = directory / "logs" / f"sam-{target.region}.log"
     sam_deployment.deploy(target, parameters | LOCAL_PARAMETERS, log)
+
+
+def _let_collector_use(target: StackTarget, regions: Sequence[str]) -> None:
+    """Add the Regions of the regional stacks to the collector, as `make deploy` does."""
+    edge = Environment("local", target.region, target.stage, target.stack_name, {})
+    with step(f"collector ({', '.join(regions)})"):
+        collector.set_regions(
+            edge, regions, lambda name, region: client(name, StackTarget(target.endpoint, region))
+        )
 
 
 def _enable_email(target: StackTarget) -> None:

@@ -7,7 +7,7 @@ from typing import Final
 import pytest
 
 from edge_settings import aws_clients, handler
-from edge_settings.errors import PackageError, SigningKeysError
+from edge_settings.errors import ConsumerReadError, PackageError, SigningKeysError
 from edge_settings.resource_properties import AppClientProperties
 
 JWKS: Final[dict[str, object]] = {
@@ -41,6 +41,9 @@ class FakeAws:
     #: Name of a parameter -> generation and secret.
     secrets: dict[str, tuple[str, str]] = field(default_factory=dict)
     created_secrets: int = 0
+    #: Regions whose stream no event source mapping reads, and Regions that don't answer.
+    without_consumer: set[str] = field(default_factory=set)
+    unavailable: set[str] = field(default_factory=set)
 
     def download_package(self, version_arn: str) -> bytes:
         try:
@@ -68,6 +71,12 @@ class FakeAws:
     def delete_secret(self, name: str) -> None:
         self.secrets.pop(name, None)
 
+    def has_consumer(self, stream_arn: str) -> bool:
+        region = stream_arn.split(":")[3]
+        if region in self.unavailable:
+            raise ConsumerReadError(f"Can't read the mappings of {stream_arn}.")
+        return region not in self.without_consumer
+
     def update_app_client(self, client: AppClientProperties) -> None:
         self.app_clients.append(client)
 
@@ -84,6 +93,7 @@ def install(monkeypatch: pytest.MonkeyPatch, fake: FakeAws) -> None:
         "update_app_client",
         "secret",
         "delete_secret",
+        "has_consumer",
     ):
         monkeypatch.setattr(aws_clients, name, getattr(fake, name))
     monkeypatch.setattr(handler, "send_response", fake.send_response)

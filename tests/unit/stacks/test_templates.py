@@ -127,12 +127,14 @@ def test_no_policy_grants_every_action_or_every_resource(path: Path) -> None:
                 # Service Authorization Reference: these actions don't support resource ARNs. X-Ray,
                 # CloudWatch metrics, Lambda's quota, and log delivery for Step Functions.
                 listed = [actions] if isinstance(actions, str) else actions
-                known = ("xray:", *METRICS, *LAMBDA_QUOTA, *LOG_DELIVERY)
+                known = ("xray:", *METRICS, *LAMBDA_QUOTA, *LAMBDA_MAPPINGS, *LOG_DELIVERY)
                 assert all(action.startswith(known) for action in listed), f"{name}: {actions}"
 
 
 METRICS = ("cloudwatch:DescribeAlarms", "cloudwatch:PutMetricData")
 LAMBDA_QUOTA = ("lambda:GetAccountSettings",)
+#: Service Authorization Reference, "AWS Lambda": the action has no resource types.
+LAMBDA_MAPPINGS = ("lambda:ListEventSourceMappings",)
 #: Step Functions, "Logging using CloudWatch Logs", IAM policies: "Resource": "*".
 LOG_DELIVERY = (
     "logs:CreateLogDelivery",
