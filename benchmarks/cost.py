@@ -140,6 +140,7 @@ def components() -> Components:
     Raises:
         ValueError: The stream isn't in on-demand mode, whose prices this program has.
     """
+    from tools.deployment.environments import environments_of_stage
     from tools.deployment.templates import load
 
     def resources(name: str) -> dict[str, Any]:
@@ -153,14 +154,14 @@ def components() -> Components:
     _, values = functions["EdgeIngestVersion"]["Settings"]["Fn::Sub"]
     _, auth = functions["EdgeAuthVersion"]["Settings"]["Fn::Sub"]
     acl = resources("stacks/edge-firewall.yaml")["WebAcl"]
-    regions = load(ROOT / "template.yaml")["Parameters"]["Regions"]["Default"]
     return Components(
         edge_memory_gb=functions["EdgeIngestFunction"]["MemorySize"] / 1024,
         has_web_acl="WebACLId" in edge["Distribution"]["DistributionConfig"],
         web_acl_rules=len(acl["Rules"]),
         log_sample=values["LogSample"]["Fn::If"][2],
         retention_hours=stream["RetentionPeriodHours"],
-        regions=len(regions.split(",")),
+        # Each environment of the stage has a stream.
+        regions=len(environments_of_stage("dev")),
         snapshot_age_s=auth["SnapshotAge"]["Fn::If"][2],
     )
 
