@@ -96,7 +96,7 @@ def deploy(
     if project.build_dir is not None:
         command += ["--template-file", str(project.build_dir.absolute() / "template.yaml")]
     if parameters:
-        command += ["--parameter-overrides", *(f"{name}={it}" for name, it in parameters.items())]
+        command += ["--parameter-overrides", *(_override(*it) for it in parameters.items())]
     try:
         run("`sam deploy`", command, project.directory, environment, log, DEPLOY_TIMEOUT_S, on_line)
     except CommandError as error:
@@ -105,6 +105,14 @@ def deploy(
         if cause is None:
             raise
         raise CommandError(f"`sam deploy` failed: {cause}. Log: {log}") from error
+
+
+def _override(name: str, value: str) -> str:
+    """Return a parameter as `sam deploy` reads it: JSON, for example, needs quotation marks."""
+    if '"' not in value:
+        return f"{name}={value}"
+    escaped = value.replace('"', r"\"")
+    return f'{name}="{escaped}"'
 
 
 def failure_reason(endpoint: Endpoint, stack_name: str) -> str | None:

@@ -1,5 +1,6 @@
 """The build and the running system that tests share."""
 
+import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -21,11 +22,17 @@ def sam_build() -> None:
 
 @pytest.fixture(scope="session")
 def meridian(sam_build: None) -> "Iterator[System]":
-    """One system for all tests, built and deployed with SAM, on free ports."""
+    """One system for all tests, built and deployed with SAM, on free ports.
+
+    Its collector has a source with allowed origins besides the portal's.
+    """
     # Imported here, because most tests don't need it.
     from tests.support.running import state_folder
+    from tests.support.sources import SOURCES
     from tools.dev import system
 
     enable_socket()
-    with system.start(state_folder("test"), system.Ports(), build=False) as running:
+    parameters = {"CollectorSources": json.dumps(SOURCES)}
+    folder, ports = state_folder("test"), system.Ports()
+    with system.start(folder, ports, build=False, parameters=parameters) as running:
         yield running

@@ -1,7 +1,7 @@
 """The Lambda@Edge handler for origin-request events.
 
 Input: CloudFront's origin-request event. Output: a generated response, so CloudFront never calls
-the origin for these paths.
+the origin for these paths. A request for a page of the portal goes on to the origin.
 """
 
 import os
@@ -9,7 +9,7 @@ from contextlib import suppress
 from functools import lru_cache
 from typing import Any, Final, Protocol
 
-from edge_ingest import crawlers, responses, tls
+from edge_ingest import crawlers, responses, routes, tls
 from edge_ingest import settings as settings_module
 from edge_ingest.collector import Collector
 from edge_ingest.delivery import Delivery
@@ -48,7 +48,14 @@ def collector() -> Collector:
 
 
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Return the response to one request, after a stream acknowledged its events."""
+    """Return the response to one request, after a stream acknowledged its events.
+
+    A request for a page is returned unchanged, which sends it to the origin, even if the
+    collector's settings are invalid.
+    """
+    request: dict[str, Any] = event["Records"][0]["cf"]["request"]
+    if routes.is_page(request["method"], request["uri"]):
+        return request
     try:
         ready = collector()
     except SettingsError as error:

@@ -9,7 +9,7 @@ import re
 from typing import Any, Final
 
 from edge_ingest.cloudfront_event import Request
-from edge_ingest.errors import STATUS, IngestError
+from edge_ingest.errors import STATUS, IngestError, NotFoundError
 from edge_ingest.pipeline import Ingested
 
 type Response = dict[str, Any]
@@ -65,6 +65,9 @@ def error_response(error: IngestError, request: Request, kind: str) -> Response:
     The document has a `code`, because one SDK retries a 400 without it indefinitely.
     """
     headers = {**_cors_headers(request), **_retry_headers(error)}
+    if isinstance(error, NotFoundError):
+        # Any page may read it. The default cache behavior doesn't forward the viewer's `Origin`.
+        headers.setdefault("access-control-allow-origin", "*")
     status = status_of(error)
     if kind == "pixel":
         return _pixel_response(status, headers)

@@ -42,6 +42,8 @@ _ROUTES: Final[dict[str, Route]] = {
 }
 #: Every path of the table. The distribution's cache behaviors and the web ACL must match them.
 PATHS: Final = tuple(_ROUTES)
+#: The beginnings of the paths that the distribution's cache behaviors reserve for the collector.
+_RESERVED: Final = ("/v1/", "/beacon/", "/pixel/", "/sourceConfig")
 _PROJECTS_PREFIX: Final = "/v1/projects/"
 _SETTINGS_SUFFIX: Final = "/settings"
 
@@ -60,4 +62,14 @@ def match(path: str) -> Route:
         key = path[len(_PROJECTS_PREFIX) : -len(_SETTINGS_SUFFIX)]
         if key and "/" not in key:
             return Route("project_settings", _GET, write_key=key)
-    raise NotFoundError("not_found", "no endpoint has this path")
+    raise NotFoundError(
+        "not_found", "no endpoint has this path: send events to the paths of Segment's HTTP API"
+    )
+
+
+def is_page(method: str, path: str) -> bool:
+    """Return whether a request is for a page of the portal, which the origin has.
+
+    The default cache behavior has the collector, too: other SDKs post to paths of their own.
+    """
+    return method in _GET and not path.startswith(_RESERVED)

@@ -4,9 +4,9 @@
 """
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -63,7 +63,7 @@ class System:
     """A running system.
 
     `url` is the CloudFront distribution. `api_url` serves the REST APIs of all Regions, selected by
-    host name.
+    host name. `parameters` are the home Region's besides those of the local run.
     """
 
     target: StackTarget
@@ -74,6 +74,7 @@ class System:
     students: list[DemoStudent]
     api_url: str
     regions: tuple[str, ...] = (HOME_REGION,)
+    parameters: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def processes(self) -> ProcessSupervisor:
@@ -92,7 +93,7 @@ class System:
             CommandError: The build or a deployment failed.
         """
         sam_deployment.build(self.target, self.directory / "logs" / "sam-build.log")
-        _deploy(self.target, self.url, self.regions, self.directory)
+        _deploy(self.target, self.url, self.regions, self.directory, self.parameters)
 
     def start_event_sources(self) -> None:
         """Start the event source mappings again after a test stopped them."""
@@ -107,12 +108,13 @@ def start(
     *,
     build: bool = True,
     on_start_failures: Callable[[str], None] = _refuse,
+    parameters: Mapping[str, str] | None = None,
 ) -> Iterator[System]:
     """Build, deploy and start the system; stop all processes at the end of the context.
 
     The first of `regions` is the home Region; the others get a regional stack. Without `build`, the
     existing build is deployed. `on_start_failures` receives a message about functions that can't
-    start; by default it ends the start.
+    start; by default it ends the start. `parameters` are further ones of the home Region's stack.
 
     Raises:
         CommandError: A port is in use, the build or a deployment failed, or a process or a function
@@ -128,7 +130,7 @@ def start(
         with step("MiniStack"):
             emulator.start_ministack()
             _enable_email(target)
-        _deploy(target, url, regions, directory)
+        _deploy(target, url, regions, directory, parameters or {})
         _start_functions(emulator, on_start_failures)
         for resource_type, gap in sorted(emulator.accepted_resources().items()):
             print(f"  accepted, not emulated: {resource_type} ({gap})")
@@ -149,14 +151,28 @@ def start(
         record.write_text(json.dumps({"endpoint": target.endpoint, "regions": list(regions)}))
         try:
             yield System(
-                target, emulator, url, directory, deployed, students, api_url, tuple(regions)
+                target=target,
+                emulator=emulator,
+                url=url,
+                directory=directory,
+                deployed=deployed,
+                students=students,
+                api_url=api_url,
+                regions=tuple(regions),
+                parameters=parameters or {},
             )
         finally:
             record.unlink(missing_ok=True)
 
 
-def _deploy(target: StackTarget, url: str, regions: Sequence[str], directory: Path) -> None:
-    _deploy_home(target, url, directory)
+def _deploy(
+    target: StackTarget,
+    url: str,
+    regions: Sequence[str],
+    directory: Path,
+    further: Mapping[str, str],
+) -> None:
+    _deploy_home(target, url, directory, further)
     for region in regions[1:]:
         _deploy_regional_stack(StackTarget(target.endpoint, region), directory)
     if regions[1:]:
@@ -174,7 +190,9 @@ def _start_functions(emulator: Emulator, on_failures: Callable[[str], None]) -> 
         on_failures("\n".join(failures))
 
 
-def _deploy_home(target: StackTarget, url: str, directory: Path) -> None:
+def _deploy_home(
+    target: StackTarget, url: str, directory: Path, further: Mapping[str, str]
+) -> None:
     parameters = {
         "EmulatorUrl": target.endpoint,
         "PortalOrigins": url,
@@ -182,7 +200,7 @@ def _deploy_home(target: StackTarget, url: str, directory: Path) -> None:
         "Sender": SENDER,
     }
     log = directory / "logs" / "sam-deploy.log"
-    sam_deployment.deploy(target, parameters | LOCAL_PARAMETERS, log)
+    sam_deployment.deploy(target, parameters | LOCAL_PARAMETERS | dict(further), log)
 
 
 def _deploy_regional_stack(target: StackTarget, directory: Path) -> None:

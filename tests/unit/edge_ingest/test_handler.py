@@ -12,6 +12,7 @@ import pytest
 import clickstream
 from edge_ingest import handler
 from edge_ingest.kinesis import KinesisClient
+from tests.support.sdk_paths import PATHS_OF_OTHER_SDKS
 from tests.unit.edge_ingest import harness
 from tests.unit.edge_ingest.http_server import Network, acknowledge
 
@@ -114,3 +115,21 @@ def test_import_warms_up_only_in_the_lambda_runtime(tmp_path: Path, runtime: boo
         [sys.executable, "-c", program], capture_output=True, check=True, text=True, env=environment
     )
     assert out.stdout.split() == (["1", "1", "True"] if runtime else ["0", "0", "False"])
+
+
+def test_request_for_a_page_goes_on_to_the_origin_without_settings(package: Path) -> None:
+    """Pages don't depend on the collector's settings."""
+    for method in ("GET", "HEAD"):
+        event = harness.request(method, "/index.html", key=None)
+        assert handler.lambda_handler(event, Context()) == event["Records"][0]["cf"]["request"]
+
+
+@pytest.mark.parametrize("method", ["POST", "OPTIONS", "PUT", "DELETE"])
+@pytest.mark.parametrize("path", PATHS_OF_OTHER_SDKS)
+def test_event_of_another_sdk_gets_a_json_refusal(method: str, path: str, package: Path) -> None:
+    write_settings(package)
+    result = handler.lambda_handler(harness.request(method, path, key=None), Context())
+    harness.assert_valid_response(result)
+    assert (result["status"], harness.header(result, "content-type")) == ("404", "application/json")
+    assert json.loads(result["body"])["code"] == "not_found"
+    assert harness.header(result, "access-control-allow-origin") == "*"

@@ -1,4 +1,4 @@
-"""The collector's paths reach the function, and no managed rule of the web ACL.
+"""The collector's requests reach the function, and no managed rule of the web ACL.
 
 AWS WAF evaluates the scope-down statement; CloudFront selects the first cache behavior whose path
 pattern matches.
@@ -11,7 +11,9 @@ import pytest
 
 from aws_emulator.cloudfront.wildcards import matches_wildcards
 from edge_ingest import routes
+from edge_ingest.errors import NotFoundError
 from tests.support.paths import ROOT
+from tests.support.sdk_paths import PATHS_OF_OTHER_SDKS
 from tests.unit.stacks.test_templates import resources
 
 PATHS = sorted(
@@ -20,43 +22,95 @@ PATHS = sorted(
     for slash in ("", "/")
 )
 DISTRIBUTION = resources(ROOT / "stacks" / "edge.yaml")["Distribution"]["Properties"]
+CONFIG = DISTRIBUTION["DistributionConfig"]
 RULES = resources(ROOT / "stacks" / "edge-firewall.yaml")["WebAcl"]["Properties"]["Rules"]
+METHODS = ("GET", "HEAD", "POST", "OPTIONS", "PUT", "PATCH", "DELETE")
 
 
 def behavior_of(path: str) -> dict[str, Any]:
     """Return the cache behavior that CloudFront selects for a path."""
-    config = DISTRIBUTION["DistributionConfig"]
-    behaviors: list[dict[str, Any]] = config["CacheBehaviors"]
+    behaviors: list[dict[str, Any]] = CONFIG["CacheBehaviors"]
     return next(
         (one for one in behaviors if matches_wildcards(one["PathPattern"], path)),
-        config["DefaultCacheBehavior"],
+        CONFIG["DefaultCacheBehavior"],
     )
 
 
-@pytest.mark.parametrize("path", PATHS)
-def test_path_of_a_route_has_a_cache_behavior_with_the_collector(path: str) -> None:
-    behavior = behavior_of(path)
+def function_of(behavior: dict[str, Any]) -> tuple[str, bool]:
+    """Return the event type of a behavior's association with the collector, and `IncludeBody`."""
     (association,) = behavior["LambdaFunctionAssociations"]
     assert "EdgeIngestVersionArn" in str(association["LambdaFunctionARN"])
-    assert (association["EventType"], association["IncludeBody"]) == ("origin-request", True)
-    assert {*routes.match(path).methods, "OPTIONS"} <= set(behavior["AllowedMethods"])
+    return association["EventType"], association.get("IncludeBody", False)
 
 
-@pytest.mark.parametrize("path", PATHS)
-def test_path_of_a_route_is_outside_the_managed_rules(path: str) -> None:
+def matches(statement: dict[str, Any], method: str, path: str) -> bool:
+    """Evaluate a statement of AWS WAF ("Using logical rule statements in AWS WAF")."""
+    ((kind, body),) = statement.items()
+    if kind == "NotStatement":
+        return not matches(body["Statement"], method, path)
+    if kind == "OrStatement":
+        return any(matches(one, method, path) for one in body["Statements"])
+    assert kind == "RegexMatchStatement", kind
+    assert body["TextTransformations"] == [{"Priority": 0, "Type": "NONE"}]
+    value = {"UriPath": path, "Method": method}[next(iter(body["FieldToMatch"]))]
+    return re.search(body["RegexString"], value) is not None
+
+
+def inspected(method: str, path: str) -> bool:
+    """Return whether the managed rule groups inspect a request; they must agree."""
     groups = [
         rule["Statement"]["ManagedRuleGroupStatement"]
         for rule in RULES
         if "ManagedRuleGroupStatement" in rule["Statement"]
     ]
     assert len(groups) == 2
-    for group in groups:
-        outside = group["ScopeDownStatement"]["NotStatement"]["Statement"]["RegexMatchStatement"]
-        assert re.search(outside["RegexString"], path)
+    (answer,) = {matches(group["ScopeDownStatement"], method, path) for group in groups}
+    return answer
 
 
-@pytest.mark.parametrize("path", ["/", "/index.html", "/premium/v1/batch", "/api/appointments"])
-def test_other_path_is_inside_the_managed_rules(path: str) -> None:
-    text = str(RULES)
-    (pattern,) = set(re.findall(r"'RegexString': '([^']+)'", text))
-    assert not re.search(pattern, path)
+@pytest.mark.parametrize("path", PATHS)
+def test_path_of_a_route_has_a_cache_behavior_with_the_collector(path: str) -> None:
+    behavior = behavior_of(path)
+    assert function_of(behavior) == ("origin-request", True)
+    assert {*routes.match(path).methods, "OPTIONS"} <= set(behavior["AllowedMethods"])
+    assert not routes.is_page("GET", path)
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_path_of_a_route_is_outside_the_managed_rules(path: str) -> None:
+    assert not any(inspected(method, path) for method in METHODS)
+
+
+@pytest.mark.parametrize("path", PATHS_OF_OTHER_SDKS)
+def test_event_of_another_sdk_reaches_the_collector_uninspected(path: str) -> None:
+    """The managed rules would answer a body over 8 KB with CloudFront's HTML."""
+    behavior = behavior_of(path)
+    function_of(behavior)
+    assert {"POST", "OPTIONS"} <= set(behavior["AllowedMethods"])
+    assert not inspected("POST", path)
+    assert not inspected("OPTIONS", path)
+    assert not routes.is_page("POST", path)
+    with pytest.raises(NotFoundError):
+        routes.match(path)
+
+
+def test_default_behavior_passes_no_body_to_the_collector() -> None:
+    """The function refuses each request with a body, and never reads it."""
+    assert function_of(CONFIG["DefaultCacheBehavior"]) == ("origin-request", False)
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("GET", "/"), ("GET", "/index.html"), ("HEAD", "/e/"), ("POST", "/premium/v1/batch"),
+     ("POST", "/api/appointments"), ("POST", "/app"), ("DELETE", "/auth/sign-out")],
+)  # fmt: skip
+def test_other_request_is_inside_the_managed_rules(method: str, path: str) -> None:
+    assert inspected(method, path)
+
+
+def test_managed_rules_inspect_each_behavior_without_the_collector() -> None:
+    """A new behavior with another function must join the scope-down statement."""
+    for behavior in CONFIG["CacheBehaviors"]:
+        path = behavior["PathPattern"].replace("*", "x")
+        collects = "EdgeIngestVersionArn" in str(behavior)
+        assert [inspected(method, path) for method in METHODS] == [not collects] * len(METHODS)
