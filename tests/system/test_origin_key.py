@@ -57,8 +57,9 @@ def test_new_version_of_the_key_replaces_the_old_key(meridian: System) -> None:
     assert old != new
     # The servers read a changed configuration within seconds.
     wait_until(lambda: get(meridian.url + PATH).status_code == 404, "CloudFront's new key", 20)
-    wait_until(lambda: get(meridian.api_url + PATH, new).status_code == 404, "the API's new key", 20)
-    assert get(meridian.api_url + PATH, old).status_code == 403
+    url = meridian.api_url + PATH
+    wait_until(lambda: get(url, new).status_code == 404, "the API's new key", 20)
+    assert get(url, old).status_code == 403
 
 
 def update_parameter(system: System, name: str, value: str) -> None:
