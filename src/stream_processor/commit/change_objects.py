@@ -10,9 +10,13 @@ from stream_processor.storage.object_writer import RecordRange
 
 
 def build(
-    batch: Batch[ChangeRecord], changes: Sequence[ChangeRecord], previous: int | None
+    batch: Batch[ChangeRecord],
+    changes: Sequence[ChangeRecord],
+    previous: int | None,
+    *,
+    late: bool = False,
 ) -> PendingObject[None]:
-    """Build an object of some changes of one shard.
+    """Build an object of some changes of one shard. `late`: they are behind the shard's mark.
 
     Raises:
         ConservationError: The rows and the records disagree.
@@ -23,6 +27,6 @@ def build(
         change_rows.table(rows),
         rows_in=len(changes),
         counts=change_rows.counts(rows),
-        covers=RecordRange.of(changes, previous),
+        covers=RecordRange.of(changes, previous, late=late),
         stats=None,
     )

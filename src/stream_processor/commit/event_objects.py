@@ -34,10 +34,12 @@ def build(
     records: Sequence[StreamRecord],
     previous: int | None,
     window: Container[MessageKey],
+    *,
+    late: bool = False,
 ) -> PendingObject[ObjectStats]:
     """Build an object of the first records, up to the limits of one object.
 
-    Events whose key is in `window` become duplicates.
+    Events whose key is in `window` become duplicates. `late`: the records are behind the mark.
 
     Raises:
         ConservationError: The rows and the records disagree.
@@ -52,7 +54,7 @@ def build(
         table,
         rows_in=rows.expected_rows,
         counts=rows.counts,
-        covers=RecordRange.of(records[:record_count], previous),
+        covers=RecordRange.of(records[:record_count], previous, late=late),
         stats=rows.stats,
     )
 

@@ -7,6 +7,9 @@ its first record, and the first record of an object is the one after the last of
 The invocation that creates the name first has committed; any other adopts the existing object and
 continues after it.
 
+The mark says which objects exist, not that they hold every record below it. So a batch ends only
+when each of its records was written, or was found, in an object (`write_missing`).
+
 The protocol reads and writes through `CheckpointStore` and `ObjectStore` only. `ShardWriter`
 implements both over DynamoDB and S3.
 """
@@ -26,13 +29,17 @@ from stream_processor.storage.lake_types import (
 
 @dataclass(frozen=True, slots=True)
 class Commit[T]:
-    """An object that is in the lake. `adopted`: another invocation wrote it."""
+    """An object that is in the lake. `adopted`: another invocation wrote it.
+
+    `same_rows`: it has the rows that this invocation would have written.
+    """
 
     key: str
     summary: ObjectSummary
     stats: T
     size: int
     adopted: bool
+    same_rows: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +88,15 @@ def commit[R: SequencedRecord, T](
     build: Callable[[Sequence[R], int | None], PendingObject[T]],
     name: Callable[[R], str],
     committed: Callable[[Commit[T]], None],
+    write_missing: Callable[[Sequence[R], HighWaterMark], object],
     has_time: Callable[[], bool],
 ) -> Outcome[T]:
     """Commit a batch of one shard to the lake, each record once, after any earlier failure.
 
     `build` makes an object of the first records that it gets (at least one) and can leave the rest
     for the next object. `committed` must be idempotent: it runs before the checkpoint advances, so
-    that a crash between the two runs it again instead of skipping it.
+    that a crash between the two runs it again instead of skipping it. `write_missing` gets records
+    and the mark that they are behind, and writes those that no object holds.
 
     An error after the first object is returned in the `Outcome`, with the first record that isn't
     committed.
@@ -98,6 +107,8 @@ def commit[R: SequencedRecord, T](
     commits: list[Commit[T]] = []
     mark = checkpoints.high_water_mark()
     uncommitted = _after(batch, mark)
+    if mark is not None and len(uncommitted) < len(batch):
+        write_missing(_without(batch, uncommitted), mark)
     while uncommitted:
         if commits and not has_time():
             return Outcome(tuple(commits), uncommitted[0].sequence)
@@ -108,13 +119,22 @@ def commit[R: SequencedRecord, T](
             committed(newest)
             mark = HighWaterMark(newest.summary.last, newest.summary.arrived_ms)
             checkpoints.advance(mark)
+            rest = _after(uncommitted, mark)
+            if not newest.same_rows:
+                write_missing(_without(uncommitted, rest), mark)
         except Exception as error:
             if not commits:
                 raise
             return Outcome(tuple(commits), uncommitted[0].sequence, error)
         commits.append(newest)
-        uncommitted = _after(uncommitted, mark)
+        uncommitted = rest
     return Outcome(tuple(commits), None)
+
+
+def _without[R: SequencedRecord](batch: Sequence[R], rest: Sequence[R]) -> Sequence[R]:
+    """Return the records of a batch that aren't in its rest."""
+    sequences = {record.sequence for record in rest}
+    return [record for record in batch if record.sequence not in sequences]
 
 
 def _after[R: SequencedRecord](batch: Sequence[R], mark: HighWaterMark | None) -> Sequence[R]:
@@ -136,7 +156,7 @@ def _adopt_uncounted[T](
         return None
     for key in objects.uncounted(mark, first):
         summary = objects.existing(key).summary
-        return Commit(key, summary, objects.stats(key), 0, adopted=True)
+        return Commit(key, summary, objects.stats(key), 0, adopted=True, same_rows=False)
     return None
 
 
@@ -155,4 +175,4 @@ def _write[R: SequencedRecord, T](
     if existing.digest == pending.digest:
         # The PUT timed out but succeeded, or the same batch was delivered again: same rows.
         return Commit(key, existing.summary, pending.stats, len(pending.body), adopted=True)
-    return Commit(key, existing.summary, objects.stats(key), 0, adopted=True)
+    return Commit(key, existing.summary, objects.stats(key), 0, adopted=True, same_rows=False)

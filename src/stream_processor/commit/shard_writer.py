@@ -7,9 +7,10 @@ import pyarrow as pa
 
 import telemetry
 from stream_processor.commit.protocol import Commit, Outcome
-from stream_processor.storage import lake_keys, object_writer, parquet
+from stream_processor.storage import held_records, lake_keys, object_writer, parquet
 from stream_processor.storage.app_context import AppContext
 from stream_processor.storage.checkpoints import Checkpoint
+from stream_processor.storage.held_records import Lookup
 from stream_processor.storage.lake_keys import ShardPrefix
 from stream_processor.storage.lake_types import (
     ExistingObject,
@@ -66,6 +67,23 @@ class ShardWriter[T]:
         """
         return lake_keys.between(self._bucket, self.keys, mark, first)
 
+    def look_up[R: SequencedRecord](self, records: Sequence[R]) -> Lookup[R]:
+        """Look records up in the shard's objects.
+
+        Raises:
+            StorageError: S3 failed.
+            ObjectMetadataError: An object has no valid summary.
+        """
+        return held_records.look_up(self._bucket, self.keys, records)
+
+    def read(self, key: str) -> bytes:
+        """Return the body of an object.
+
+        Raises:
+            StorageError: S3 failed.
+        """
+        return self._bucket.read(key)
+
     def existing(self, key: str) -> ExistingObject:
         """Read an object's summary.
 
@@ -97,7 +115,7 @@ class ShardWriter[T]:
 def report[T](shard: str, outcome: Outcome[T], batch: Sequence[SequencedRecord]) -> None:
     """Log the outcome of a batch and emit its metrics."""
     for commit in outcome.commits:
-        _report_commit(shard, commit)
+        report_commit(shard, commit)
     if outcome.unwritten is not None:
         telemetry.warning(
             "batch not finished",
@@ -111,7 +129,8 @@ def report[T](shard: str, outcome: Outcome[T], batch: Sequence[SequencedRecord])
         telemetry.seconds("ArrivalToLake", max(age, 0.0))
 
 
-def _report_commit[T](shard: str, commit: Commit[T]) -> None:
+def report_commit[T](shard: str, commit: Commit[T]) -> None:
+    """Log one object and emit its metrics."""
     summary = commit.summary
     telemetry.info(
         "object adopted" if commit.adopted else "object written",

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import telemetry
 from stream_processor import settings
-from stream_processor.commit import change_objects, protocol, shard_writer
+from stream_processor.commit import change_objects, late_objects, protocol, shard_writer
 from stream_processor.commit.shard_writer import ShardWriter
 from stream_processor.handlers import partial_batch
 from stream_processor.handlers.partial_batch import HasTime
@@ -95,6 +95,12 @@ class ChangesHandler:
             build=lambda rest, previous: change_objects.build(batch, rest[:limit], previous),
             name=lambda first: keys.key(first.sequence, first.arrived_ms),
             committed=lambda _: None,
+            write_missing=lambda records, _: late_objects.write_missing(
+                shard,
+                records,
+                lambda missing: change_objects.build(batch, missing[:limit], None, late=True),
+                lambda *_: None,
+            ),
             has_time=has_time,
         )
         shard_writer.report(name, outcome, own_changes)

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import telemetry
 from stream_processor import settings
-from stream_processor.commit import event_objects, protocol, shard_writer
+from stream_processor.commit import event_objects, late_objects, protocol, shard_writer
 from stream_processor.commit.protocol import Commit
 from stream_processor.commit.shard_writer import ShardWriter
 from stream_processor.handlers import partial_batch
@@ -21,7 +21,7 @@ from stream_processor.rows.object_stats import MessageKey, ObjectStats
 from stream_processor.storage import lake_keys
 from stream_processor.storage.app_context import AppContext
 from stream_processor.storage.lake_keys import ShardPrefix
-from stream_processor.storage.lake_types import PendingObject
+from stream_processor.storage.lake_types import HighWaterMark, PendingObject
 from stream_processor.storage.live_counters import LiveCounters
 
 #: Shards whose deduplication windows a process keeps: Lambda sends it several shards in turn.
@@ -74,10 +74,12 @@ class EventsHandler:
         Raises:
             StreamProcessorError: The batch's first object failed, and nothing is committed.
         """
-        name = f"{batch.stream}#{batch.shard}"
-        keys = ShardPrefix(lake_keys.EVENTS, batch.shard)
-        shard = ShardWriter(self.app, name, keys, event_objects.stats_of)
         limits = self.app.settings
+        name = f"{batch.stream}#{batch.shard}"
+        keys = ShardPrefix(
+            lake_keys.EVENTS, lake_keys.events_shard(limits.stage, batch.stream, batch.shard)
+        )
+        shard = ShardWriter(self.app, name, keys, event_objects.stats_of)
         live = LiveCounters(self.app.live, name, limits.live_hours, limits.live_pages)
         window = self._window(name)
 
@@ -92,6 +94,20 @@ class EventsHandler:
             if window.high == commit.summary.previous:
                 window.add(commit.summary.last, commit.stats.ids)
 
+        def count_late(late_name: str, last: int, stats: ObjectStats) -> None:
+            counters = LiveCounters(self.app.live, late_name, limits.live_hours, limits.live_pages)
+            counters.count(last, stats, time.time())
+            if window.high is not None:
+                window.add(window.high, stats.ids)
+
+        def write_missing(records: Sequence[StreamRecord], mark: HighWaterMark) -> int:
+            def build_late(missing: Sequence[StreamRecord]) -> PendingObject[ObjectStats]:
+                newest = max(mark.arrived_ms, missing[-1].arrived_ms)
+                self._catch_up(window, shard, mark.high, newest)
+                return event_objects.build(limits, batch.shard, missing, None, window, late=True)
+
+            return late_objects.write_missing(shard, records, build_late, count_late)
+
         outcome = protocol.commit(
             batch.records,
             checkpoints=shard,
@@ -99,6 +115,7 @@ class EventsHandler:
             build=build,
             name=lambda first: keys.key(first.sequence, first.arrived_ms),
             committed=committed,
+            write_missing=write_missing,
             has_time=has_time,
         )
         shard_writer.report(name, outcome, batch.records)

@@ -1,47 +1,46 @@
 """Write records that arrive late: discarded by Lambda, or lost and read from the stream again.
 
-Records before the shard's high-water mark go to `redrive-<shard>-<first sequence number>.parquet`,
-in the hour of their arrival. Only records that no object holds are written, so every run is
+They are written by the function's own commit protocol, so that operators and invocations can write
+the same records at the same time. Only records that no object holds are written, so every run is
 idempotent.
 """
 
 import time
 from collections.abc import Callable, Sequence
+from itertools import takewhile
 from typing import Final
 
-from stream_processor.commit import change_objects, event_objects, protocol
+from stream_processor.commit import change_objects, event_objects, late_objects, protocol
 from stream_processor.commit.shard_writer import ShardWriter
 from stream_processor.ingest.invocation import Batch, ChangeRecord, StreamRecord
 from stream_processor.repair import existing_ids
 from stream_processor.rows import change_rows
 from stream_processor.rows.object_stats import MessageKey, ObjectStats
-from stream_processor.storage import lake_keys, object_writer, parquet
+from stream_processor.storage import held_records, lake_keys
 from stream_processor.storage.app_context import AppContext
+from stream_processor.storage.held_records import MAX_BATCH_HOURS
 from stream_processor.storage.lake_keys import ShardPrefix
-from stream_processor.storage.lake_types import PendingObject, SequencedRecord
+from stream_processor.storage.lake_types import HighWaterMark, PendingObject, SequencedRecord
 from stream_processor.storage.live_counters import LiveCounters
 
-#: Prefix of these objects' names, before the shard's.
-REDRIVE_PREFIX: Final = "redrive-"
-#: An object can be named after a record that arrived this many hours before its others: Lambda
-#: discards records that are older.
-_MAX_BATCH_HOURS: Final = 25
+#: Within this age (seconds) an invocation can still hold a record: Lambda discards older ones, and
+#: stops the last invocation that has them at the function's timeout.
+_MAX_HELD_S: Final = MAX_BATCH_HOURS * 3_600
 
 
 class LateRecords:
-    """Write late records with the commit protocol, or to a redrive object.
+    """Write the late records of a shard by the commit protocol.
 
-    Records after the shard's high-water mark go through the commit protocol, so that a concurrent
-    invocation with the same records conflicts in the usual way. Records before it go to a redrive
-    object. `previous` is the sequence number before the first record in the stream, if it is known:
-    with it `verify` can tell that nothing is missing between the two.
+    A record that an invocation can still hold is written alone: then an object of the operator
+    never has a record in common with one of the invocation, unless both start with that record and
+    S3 accepts only one of them. Older records share objects.
     """
 
     def __init__(self, app: AppContext) -> None:
         self._app = app
         self._bucket = app.lake
 
-    def events(self, batch: Batch[StreamRecord], previous: int | None = None) -> int:
+    def events(self, batch: Batch[StreamRecord]) -> int:
         """Write the records of one shard that no object holds; return how many.
 
         Raises:
@@ -49,125 +48,98 @@ class LateRecords:
             StreamProcessorError: An object can't be built or written.
         """
         limits = self._app.settings
+        # The events of this batch that are good rows in the lake, once an object is built.
+        good: set[MessageKey] | None = None
 
-        def build(rest: Sequence[StreamRecord], before: int | None) -> PendingObject[ObjectStats]:
-            pending = event_objects.build(limits, batch.shard, rest, before, frozenset())
-            copies = self._copies(pending, rest)
-            if not copies:
-                return pending
-            return event_objects.build(limits, batch.shard, rest, before, copies)
+        def build(
+            rest: Sequence[StreamRecord], before: int | None, *, late: bool = False
+        ) -> PendingObject[ObjectStats]:
+            nonlocal good
+            if good is None:
+                good = self._good_copies(batch)
+            return event_objects.build(limits, batch.shard, _apart(rest), before, good, late=late)
 
         def count(name: str, last: int, stats: ObjectStats) -> None:
             live = LiveCounters(self._app.live, name, limits.live_hours, limits.live_pages)
             live.count(last, stats, time.time())
+            if good is not None:
+                good.update(stats.ids)
 
-        missing = self.missing(lake_keys.EVENTS, [batch.shard], batch.records)
+        shard_id = lake_keys.events_shard(limits.stage, batch.stream, batch.shard)
+        keys = ShardPrefix(lake_keys.EVENTS, shard_id)
         name = f"{batch.stream}#{batch.shard}"
-        keys = ShardPrefix(lake_keys.EVENTS, batch.shard)
         shard = ShardWriter(self._app, name, keys, event_objects.stats_of)
-        return self._write(shard, missing, build, count, previous)
+        return _write(shard, batch.records, build, count)
 
-    def changes(
-        self, batch: Batch[ChangeRecord], shards: Sequence[str], previous: int | None = None
-    ) -> int:
+    def changes(self, batch: Batch[ChangeRecord], shards: Sequence[str]) -> int:
         """Write the changes that no object of these shards holds; return how many.
 
         Raises:
             StorageError: S3 or DynamoDB failed. Written objects stay; run it again.
             StreamProcessorError: An object can't be built or written.
         """
-        own_changes = [c for c in batch.records if change_rows.own(c, self._app.settings.region)]
-        missing = self.missing(lake_keys.CHANGES, shards, own_changes)
+        missing = [c for c in batch.records if change_rows.own(c, self._app.settings.region)]
+        for shard_id in shards:
+            keys = ShardPrefix(lake_keys.CHANGES, shard_id)
+            missing = held_records.look_up(self._bucket, keys, missing).missing
+
+        def build(
+            rest: Sequence[ChangeRecord], before: int | None, *, late: bool = False
+        ) -> PendingObject[None]:
+            limit = self._app.settings.object_events
+            return change_objects.build(batch, _apart(rest)[:limit], before, late=late)
+
         name = f"{batch.stream}#{batch.shard}"
         keys = ShardPrefix(lake_keys.CHANGES, batch.shard)
         shard: ShardWriter[None] = ShardWriter(self._app, name, keys, lambda _: None)
-        return self._write(
-            shard,
-            missing,
-            lambda rest, before: change_objects.build(batch, rest, before),
-            lambda *_: None,
-            previous,
-        )
+        return _write(shard, missing, build, lambda *_: None)
 
-    def missing[R: SequencedRecord](
-        self, prefix: str, shards: Sequence[str], records: Sequence[R]
-    ) -> list[R]:
-        """Return the records that no object of these shards holds, redrive objects included.
-
-        Raises:
-            StorageError: S3 failed.
-            ObjectMetadataError: An object has no valid summary.
-        """
-        uncovered = list(records)
-        for shard in shards:
-            keys = ShardPrefix(prefix, shard)
-            uncovered = lake_keys.uncovered(self._bucket, keys, uncovered, _MAX_BATCH_HOURS)
-            if uncovered:
-                redriven = self._redriven(ShardPrefix(prefix, REDRIVE_PREFIX + shard), uncovered)
-                uncovered = [record for record in uncovered if record.sequence not in redriven]
-        return uncovered
-
-    def _redriven(self, keys: ShardPrefix, records: Sequence[SequencedRecord]) -> set[int]:
-        """Return the sequence numbers in redrive objects, whose ranges can have gaps."""
-        arrived = [record.arrived_ms for record in records]
-        since = min(arrived) - _MAX_BATCH_HOURS * 3_600_000
-        return {
-            sequence
-            for hour in lake_keys.hours(keys.prefix, since, max(arrived))
-            for key in keys.within(self._bucket, hour)
-            for sequence in sequences(self._bucket.read(key))
-        }
-
-    def _copies(
-        self, pending: PendingObject[ObjectStats], records: Sequence[StreamRecord]
-    ) -> set[MessageKey]:
+    def _good_copies(self, batch: Batch[StreamRecord]) -> set[MessageKey]:
         """Return the events that are good rows in the lake already: the client sent them twice."""
-        arrived = [record.arrived_ms for record in records[: pending.summary.records]]
-        seconds = self._app.settings.window_seconds
+        limits, rest = self._app.settings, batch.records
+        arrived = [record.arrived_ms for record in rest]
+        ids: set[MessageKey] = set()
+        while rest:
+            pending = event_objects.build(limits, batch.shard, rest, None, frozenset())
+            ids.update(pending.stats.ids)
+            rest = rest[pending.summary.records :]
         return existing_ids.good_ids_around(
-            self._bucket, min(arrived), max(arrived), seconds, pending.stats.ids
+            self._bucket, min(arrived), max(arrived), limits.window_seconds, ids
         )
 
-    def _write[R: SequencedRecord, T](
-        self,
-        shard: ShardWriter[T],
-        missing: Sequence[R],
-        build: Callable[[Sequence[R], int | None], PendingObject[T]],
-        count: Callable[[str, int, T], None],
-        previous: int | None,
-    ) -> int:
-        mark = shard.high_water_mark() if missing else None
-        past = [r for r in missing if mark is not None and r.sequence <= mark.high]
-        ahead = missing[len(past) :]
-        outcome = protocol.commit(
-            ahead,
-            checkpoints=shard,
-            objects=shard,
-            build=build,
-            name=lambda first: shard.keys.key(first.sequence, first.arrived_ms),
-            committed=lambda it: count(shard.name, it.summary.last, it.stats),
-            has_time=lambda: True,
+
+def _apart[R: SequencedRecord](records: Sequence[R]) -> Sequence[R]:
+    """Return the first record alone, if an invocation can hold it; else the older records."""
+    held_since = (time.time() - _MAX_HELD_S) * 1000
+    if records[0].arrived_ms > held_since:
+        return records[:1]
+    return list(takewhile(lambda record: record.arrived_ms <= held_since, records))
+
+
+def _write[R: SequencedRecord, T](
+    shard: ShardWriter[T],
+    records: Sequence[R],
+    build: Callable[..., PendingObject[T]],
+    count: Callable[[str, int, T], None],
+) -> int:
+    written = 0
+
+    def write_missing(behind: Sequence[R], _: HighWaterMark) -> None:
+        nonlocal written
+        written += late_objects.write_missing(
+            shard, behind, lambda rest: build(rest, None, late=True), count
         )
-        if outcome.error is not None:
-            raise outcome.error
-        keys = ShardPrefix(shard.keys.prefix, REDRIVE_PREFIX + shard.keys.shard)
-        unwritten: Sequence[R] = past
-        while unwritten:
-            pending = build(unwritten, previous)
-            key = keys.key(unwritten[0].sequence, unwritten[0].arrived_ms)
-            if object_writer.create(self._bucket, key, pending) is None:
-                previous = pending.summary.last
-                name = f"{shard.name}#{REDRIVE_PREFIX}{pending.summary.first}"
-                count(name, previous, pending.stats)
-                unwritten = unwritten[pending.summary.records :]
-            else:
-                # Another operator wrote the object first: its records are done.
-                stored = sequences(self._bucket.read(key))
-                unwritten = [record for record in unwritten if record.sequence not in stored]
-        return len(missing)
 
-
-def sequences(body: bytes) -> set[int]:
-    """Return the sequence numbers of an object's rows."""
-    column = parquet.read(body, ["sequence_number"]).column("sequence_number")
-    return set(map(int, column.unique().to_pylist()))
+    outcome = protocol.commit(
+        records,
+        checkpoints=shard,
+        objects=shard,
+        build=build,
+        name=lambda first: shard.keys.key(first.sequence, first.arrived_ms),
+        committed=lambda it: count(shard.name, it.summary.last, it.stats),
+        write_missing=write_missing,
+        has_time=lambda: True,
+    )
+    if outcome.error is not None:
+        raise outcome.error
+    return written + sum(it.summary.records for it in outcome.commits if not it.adopted)

@@ -8,7 +8,7 @@ from stream_processor.errors import ObjectMetadataError
 from stream_processor.ingest.invocation import Batch
 from stream_processor.repair.lake_inventory import LakeInventory, shard_of
 from stream_processor.repair.late_records import LateRecords
-from stream_processor.repair.shard_coverage import ShardCoverage, ShardId
+from stream_processor.repair.shard_coverage import ShardCoverage
 from stream_processor.storage import lake_keys
 from stream_processor.storage.app_context import AppContext
 from stream_processor.storage.lake_types import SequencedRecord
@@ -43,17 +43,14 @@ def reread_streams(app: AppContext, inventory: LakeInventory, hours: int) -> int
         StreamProcessorError: An object can't be built or written.
     """
     coverage, written, late = inventory.shards().coverage, 0, LateRecords(app)
-    before: dict[ShardId, int] = {}
     for shard, batch in inventory.stream_batches(hours):
         is_stored = partial(_held, coverage[shard])
         for is_held, group in groupby(batch.records, key=is_stored):
             part = Batch(batch.stream, batch.shard, list(group))
-            previous = before.get(shard)
             if not is_held and shard[0] == lake_keys.EVENTS:
-                written += late.events(part, previous)
+                written += late.events(part)
             elif not is_held:
-                written += late.changes(part, [batch.shard], previous)
-            before[shard] = part.records[-1].sequence
+                written += late.changes(part, [batch.shard])
     return written
 
 

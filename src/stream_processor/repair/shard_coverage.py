@@ -1,7 +1,9 @@
 """Which sequence numbers of a shard the lake covers, and where it has gaps. Pure."""
 
 from bisect import bisect_right
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Literal
 
 from stream_processor.storage.lake_types import HighWaterMark, ObjectSummary
@@ -25,26 +27,34 @@ class Gap:
 class ShardCoverage:
     """The objects, checkpoint and redrive objects of one shard.
 
-    `held` contains the sequence numbers in redrive objects, whose ranges can have gaps.
+    `held` contains the sequence numbers in redrive objects, whose ranges can have gaps. `rows`
+    contains those of other objects that were read, by key: without them an object is taken to hold
+    every record from its first to its last.
     """
 
     objects: dict[str, ObjectSummary] = field(default_factory=dict)
     checkpoint: HighWaterMark | None = None
     redriven: list[ObjectSummary] = field(default_factory=list)
     held: set[int] = field(default_factory=set)
-    _ordered: list[ObjectSummary] | None = None
+    rows: dict[str, set[int]] = field(default_factory=dict)
+    _sorted: list[tuple[str, ObjectSummary]] | None = None
+    _ends: list[int] = field(default_factory=list)
 
     @property
     def ordered(self) -> list[ObjectSummary]:
         """The objects in sequence order. Read it only after the last object is added."""
-        if self._ordered is None:
-            self._ordered = sorted(self.objects.values(), key=_first)
-        return self._ordered
+        return [summary for _, summary in self._by_first()]
+
+    def _by_first(self) -> list[tuple[str, ObjectSummary]]:
+        if self._sorted is None:
+            self._sorted = sorted(self.objects.items(), key=lambda item: item[1].first)
+            self._ends = list(accumulate((it.last for _, it in self._sorted), max))
+        return self._sorted
 
     @property
     def written(self) -> int:
         """The highest sequence number that is certainly written, by an object or the checkpoint."""
-        ends = [summary.last for summary in self.ordered]
+        ends = [summary.last for summary in self.objects.values()]
         if self.checkpoint is not None:
             ends.append(self.checkpoint.high)
         return max(ends, default=-1)
@@ -57,9 +67,28 @@ class ShardCoverage:
 
     def holds(self, sequence: int) -> bool:
         """Return whether an object has the record."""
-        position = bisect_right(self.ordered, sequence, key=_first)
-        covered = position > 0 and sequence <= self.ordered[position - 1].last
-        return covered or sequence in self.held
+        return sequence in self.held or any(
+            key not in self.rows or sequence in self.rows[key] for key in self.around(sequence)
+        )
+
+    def around(self, sequence: int) -> Iterator[str]:
+        """Yield the keys of the objects whose range contains the record."""
+        ordered = self._by_first()
+        position = bisect_right(ordered, sequence, key=lambda item: item[1].first)
+        while position and self._ends[position - 1] >= sequence:
+            position -= 1
+            if ordered[position][1].last >= sequence:
+                yield ordered[position][0]
+
+    def sharing_ranges(self) -> list[tuple[str, str]]:
+        """Return the pairs of objects whose ranges have a record in common."""
+        pairs: list[tuple[str, str]] = []
+        open_objects: list[tuple[str, ObjectSummary]] = []
+        for key, summary in self._by_first():
+            open_objects = [item for item in open_objects if item[1].last >= summary.first]
+            pairs += [(other, key) for other, _ in open_objects]
+            open_objects.append((key, summary))
+        return pairs
 
     def gaps(self) -> list[Gap]:
         """Return the gaps between the objects, or between the last one and the checkpoint."""
@@ -74,14 +103,18 @@ class ShardCoverage:
         return [gap for gap in gaps if not self._redriven(gap)]
 
     def overlaps(self) -> list[str]:
-        """Return the keys of objects that start before the object before them ends."""
-        keys: list[str] = []
-        end: int | None = None
-        for key, summary in sorted(self.objects.items(), key=lambda item: item[1].first):
-            if end is not None and summary.first <= end:
-                keys.append(key)
-            end = summary.last if end is None else max(end, summary.last)
-        return keys
+        """Return the keys of objects that have a record of an object before them.
+
+        Objects whose rows weren't read have every record of their range.
+        """
+        return sorted(
+            {
+                key
+                for other, key in self.sharing_ranges()
+                if not (other in self.rows and key in self.rows)
+                or self.rows[other] & self.rows[key]
+            }
+        )
 
     def free_for(self, summary: ObjectSummary) -> bool:
         """Return whether no object has any record of a deleted object's range."""

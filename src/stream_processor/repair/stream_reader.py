@@ -15,6 +15,7 @@ from stream_processor.errors import StorageError
 from stream_processor.ingest.invocation import Batch, ChangeRecord, StreamRecord
 from stream_processor.rows import change_rows
 from stream_processor.settings import Settings
+from stream_processor.storage import lake_keys
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -71,7 +72,7 @@ class StreamReader:
             StorageError: The stream can't be read.
         """
         kinesis = self._clients.kinesis
-        stream = f"meridian-{self._settings.stage}-events"
+        stream = lake_keys.events_stream(self._settings.stage)
         start = time.time() - hours * 3_600
         query: dict[str, Any] = {"StreamName": stream}
         while True:

@@ -10,14 +10,14 @@ import argparse
 import os
 import sys
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 
 from stream_processor import settings
 from stream_processor.errors import StreamProcessorError
 from stream_processor.repair import restore as restoring
 from stream_processor.repair.lake_inventory import LakeInventory, shard_of
-from stream_processor.repair.shard_coverage import ShardId
+from stream_processor.repair.shard_coverage import ShardCoverage, ShardId
 from stream_processor.repair.stream_reader import StreamReader
 from stream_processor.repair.verify_report import VerifyReport
 from stream_processor.storage.app_context import AppContext
@@ -61,15 +61,27 @@ class Verifier:
     def _verify(self, hours: int) -> VerifyReport:
         """Verify, and verify again after a grace period: records can still be on their way."""
         coverage = self._inventory.shards().coverage
-        absent: dict[ShardId, list[int]] = defaultdict(list)
-        for shard, batch in self._inventory.stream_batches(hours):
-            is_stored = coverage[shard].holds
-            absent[shard] += [r.sequence for r in batch.records if not is_stored(r.sequence)]
+        absent, streamed = self._absent(coverage, hours)
+        if self._inventory.read_sparse(coverage, streamed):
+            absent, _ = self._absent(coverage, hours)
         report = self._report(absent)
         if not report.complete:
             self._sleep(self._app.settings.reconcile_grace_seconds)
             report = self._report(absent)
         return report
+
+    def _absent(
+        self, coverage: Mapping[ShardId, ShardCoverage], hours: int
+    ) -> tuple[Absent, Counter[tuple[ShardId, str]]]:
+        """Return the stream's records that no object holds, and the others' count by object."""
+        absent: dict[ShardId, list[int]] = defaultdict(list)
+        streamed: Counter[tuple[ShardId, str]] = Counter()
+        for shard, batch in self._inventory.stream_batches(hours):
+            for record in batch.records:
+                streamed.update((shard, key) for key in coverage[shard].around(record.sequence))
+                if not coverage[shard].holds(record.sequence):
+                    absent[shard].append(record.sequence)
+        return absent, streamed
 
     def _report(self, absent: Absent) -> VerifyReport:
         shards = self._inventory.shards()

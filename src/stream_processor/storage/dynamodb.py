@@ -109,5 +109,5 @@ def _failures() -> tuple[type[Exception], ...]:
 
 
 def _code(error: Exception) -> str:
-    response: Mapping[str, Any] = getattr(error, "response", {})
+    response: Mapping[str, Any] = getattr(error, "response", None) or {}
     return str(response.get("Error", {}).get("Code") or type(error).__name__)

@@ -3,11 +3,10 @@
 `<prefix>/date=YYYY-MM-DD/hour=HH/<shard>-<first sequence number>.parquet`
 """
 
-from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from operator import itemgetter
 from typing import Final
 
 from stream_processor.errors import ObjectMetadataError
@@ -23,11 +22,28 @@ from stream_processor.storage.s3 import Bucket
 EVENTS: Final = "events"
 CHANGES: Final = "changes"
 SUFFIX: Final = ".parquet"
+_UNSAFE: Final = re.compile(r"[^A-Za-z0-9._-]")
 
 #: "There are no guarantees about the time stamp accuracy, or that the time stamp is always
 #: increasing" (Kinesis, API_GetRecords). Around a full hour a record can belong to the hour before
 #: or after its neighbours' hour, so listings read both within this time.
-_MAX_CLOCK_ERROR_MS: Final = 60_000
+MAX_CLOCK_ERROR_MS: Final = 60_000
+
+
+def events_stream(stage: str) -> str:
+    """Return the name of the stage's own Kinesis stream."""
+    return f"meridian-{stage}-events"
+
+
+def events_shard(stage: str, stream: str, shard: str) -> str:
+    """Return the name of a shard in the keys of `events/`, unique among all streams.
+
+    Every Kinesis stream has a `shardId-000000000000`, and two Kafka clusters can have the same
+    topic. So a shard of another stream than the stage's own is named after its stream too.
+    """
+    if stream == events_stream(stage):
+        return shard
+    return f"{_UNSAFE.sub('.', stream)}.{shard}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +117,7 @@ def recent(bucket: Bucket, keys: ShardPrefix, until_ms: int, seconds: int) -> It
     Raises:
         StorageError: S3 failed.
     """
-    hour = _hour(until_ms + _MAX_CLOCK_ERROR_MS)
+    hour = _hour(until_ms + MAX_CLOCK_ERROR_MS)
     oldest = _hour(until_ms - seconds * 1000)
     pending: list[str] = []
     while hour >= oldest:
@@ -123,47 +139,12 @@ def between(
         StorageError: S3 failed.
     """
     object_keys: list[str] = []
-    hour = _hour(mark.arrived_ms - _MAX_CLOCK_ERROR_MS)
-    while hour <= _hour(max(first.arrived_ms, mark.arrived_ms) + _MAX_CLOCK_ERROR_MS):
+    hour = _hour(mark.arrived_ms - MAX_CLOCK_ERROR_MS)
+    while hour <= _hour(max(first.arrived_ms, mark.arrived_ms) + MAX_CLOCK_ERROR_MS):
         hour_keys = keys.within(bucket, keys.hour(hour), after=mark.high)
         object_keys += [key for key in hour_keys if mark.high < keys.first(key) < first.sequence]
         hour += timedelta(hours=1)
     return sorted(object_keys, key=keys.first)
-
-
-def uncovered[R: SequencedRecord](
-    bucket: Bucket, keys: ShardPrefix, records: Sequence[R], hours: int
-) -> list[R]:
-    """Return the records that no object with these keys holds.
-
-    An object holds every record of its shard from its first to its last. Its key can name a record
-    that arrived up to `hours` before the others.
-
-    Raises:
-        StorageError: S3 failed.
-        ObjectMetadataError: An object has no valid summary.
-    """
-    if not records:
-        return []
-    hour = _hour(min(r.arrived_ms for r in records)) - timedelta(hours=hours)
-    newest = _hour(max(r.arrived_ms for r in records) + _MAX_CLOCK_ERROR_MS)
-    object_keys: list[str] = []
-    while hour <= newest:
-        object_keys += keys.within(bucket, keys.hour(hour))
-        hour += timedelta(hours=1)
-    firsts = sorted((keys.first(key), key) for key in object_keys)
-    ends: dict[str, int] = {}
-    missing: list[R] = []
-    for record in records:
-        position = bisect_right(firsts, record.sequence, key=itemgetter(0))
-        if position:
-            key = firsts[position - 1][1]
-            if key not in ends:
-                ends[key] = summary(bucket, key).summary.last
-            if record.sequence <= ends[key]:
-                continue
-        missing.append(record)
-    return missing
 
 
 def last_committed(
@@ -173,32 +154,36 @@ def last_committed(
 
     The protocol adopts the newest object again, because its writer can have crashed before it was
     counted. The search covers the hours that the stream retains, newest first, and one hour before
-    the newest object's, because arrival times are approximate.
+    the newest object's, because arrival times are approximate. Only its end depends on this
+    process's clock: records can have arrived after `now`, by the clock of the stream.
 
     Raises:
         StorageError: S3 failed.
         ObjectMetadataError: The newest object has no valid summary.
     """
+    oldest = f"{keys.prefix}/date={now - timedelta(days=hours // 24 + 2):%Y-%m-%d}/"
+    dates = sorted(bucket.folders(f"{keys.prefix}/"), reverse=True)
     newest: list[str] = []
-    for day in range(hours // 24 + 2):
-        date = now - timedelta(days=day)
-        folders = sorted(bucket.folders(f"{keys.prefix}/date={date:%Y-%m-%d}/"), reverse=True)
-        for folder in folders:
+    for date in dates:
+        if date < oldest:
+            break
+        for folder in sorted(bucket.folders(date), reverse=True):
             enough = bool(newest)
-            newest += keys.within(bucket, folder)[-1:]
-            if enough:
-                return _before_newest(bucket, keys, newest)
+            newest += keys.within(bucket, folder)
+            if enough and (mark := _before_newest(bucket, keys, newest)) is not None:
+                return mark
     return _before_newest(bucket, keys, newest)
 
 
 def _before_newest(
     bucket: Bucket, keys: ShardPrefix, object_keys: list[str]
 ) -> HighWaterMark | None:
-    if not object_keys:
-        return None
-    newest = summary(bucket, max(object_keys, key=keys.first)).summary
-    before = newest.first - 1 if newest.previous is None else newest.previous
-    return HighWaterMark(before, newest.arrived_ms)
+    for key in sorted(object_keys, key=keys.first, reverse=True):
+        newest = summary(bucket, key).summary
+        if not newest.late:
+            before = newest.first - 1 if newest.previous is None else newest.previous
+            return HighWaterMark(before, newest.arrived_ms)
+    return None
 
 
 def _hour(at_ms: int) -> datetime:

@@ -29,7 +29,9 @@ class ObjectSummary:
     """Contents of one object, as stored in its S3 user metadata.
 
     `first` and `last` are sequence numbers, and `previous` is the last sequence number of the
-    object before it in the shard: with it `verify` finds an object that is missing.
+    object before it in the shard: with it `verify` finds an object that is missing. A `late`
+    object holds records that were behind the mark when they were written; it is named like any
+    other, and isn't part of the sequence of objects that the mark follows.
     """
 
     first: int
@@ -40,6 +42,7 @@ class ObjectSummary:
     good: int
     bad: int
     duplicate: int
+    late: bool = False
 
     def metadata(self) -> dict[str, str]:
         """Return the summary as S3 user metadata, which is text."""
@@ -52,6 +55,7 @@ class ObjectSummary:
             "good": str(self.good),
             "bad": str(self.bad),
             "duplicate": str(self.duplicate),
+            **({"late": "yes"} if self.late else {}),
         }
 
     @classmethod
@@ -72,6 +76,7 @@ class ObjectSummary:
             good=int(metadata["good"]),
             bad=int(metadata["bad"]),
             duplicate=int(metadata["duplicate"]),
+            late=metadata.get("late") == "yes",
         )
 
 

@@ -32,7 +32,8 @@ from stream_processor.storage.s3 import Bucket
 class RecordRange:
     """The records that an object holds: first and last sequence number, arrival, and count.
 
-    `previous` is the last sequence number of the object before it, if it is known.
+    `previous` is the last sequence number of the object before it, if it is known. `late`: the
+    records are behind the shard's mark.
     """
 
     first: int
@@ -40,12 +41,15 @@ class RecordRange:
     arrived_ms: int
     records: int
     previous: int | None = None
+    late: bool = False
 
     @classmethod
-    def of(cls, records: Sequence[SequencedRecord], previous: int | None) -> "RecordRange":
+    def of(
+        cls, records: Sequence[SequencedRecord], previous: int | None, *, late: bool = False
+    ) -> "RecordRange":
         """Return the range of records in sequence order (at least one)."""
         first, last = records[0], records[-1]
-        return cls(first.sequence, last.sequence, first.arrived_ms, len(records), previous)
+        return cls(first.sequence, last.sequence, first.arrived_ms, len(records), previous, late)
 
 
 def build[T](
@@ -77,6 +81,7 @@ def build[T](
         good=verdicts[GOOD],
         bad=verdicts[BAD],
         duplicate=verdicts[DUPLICATE],
+        late=covers.late,
     )
     return PendingObject(summary, body, hashlib.sha256(body).hexdigest(), stats)
 

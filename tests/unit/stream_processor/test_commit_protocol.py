@@ -81,6 +81,7 @@ def commit(shard: FakeShard, records: Sequence[StreamRecord]) -> int | None:
         build=pending_object,
         name=name_of,
         committed=lambda _: None,
+        write_missing=lambda *_: None,
         has_time=lambda: True,
     ).unwritten
 
@@ -103,6 +104,7 @@ def test_commit_without_time_reports_first_unwritten_record() -> None:
         build=lambda rest, previous: pending_object(rest[:1], previous),
         name=name_of,
         committed=lambda _: None,
+        write_missing=lambda *_: None,
         has_time=lambda: len(shard.objects) < 2,
     )
     assert (len(outcome.commits), outcome.unwritten) == (2, 3)
@@ -124,6 +126,7 @@ def test_commit_raises_error_before_first_object_and_reports_it_after() -> None:
             build=lambda rest, previous: pending_object(rest[:1], previous),
             name=name_of,
             committed=lambda _: None,
+            write_missing=lambda *_: None,
             has_time=lambda: True,
         )
 

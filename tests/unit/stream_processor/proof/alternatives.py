@@ -25,6 +25,7 @@ class CommitArguments:
         build: Callable[[Sequence[Any], int | None], PendingObject[Any]],
         name: Callable[[Any], str],
         committed: Callable[[Commit[Any]], None],
+        write_missing: Callable[..., object],
         has_time: Callable[[], bool],
     ) -> None:
         self.checkpoints, self.objects, self.build = checkpoints, objects, build

@@ -6,9 +6,9 @@ from typing import Any, Final, Literal
 
 from stream_processor.rows.lake_schema import BAD, DUPLICATE, GOOD
 from stream_processor.storage import parquet
-from stream_processor.storage.lake_keys import ShardPrefix
+from stream_processor.storage.lake_keys import EVENTS, ShardPrefix, events_shard
 from stream_processor.storage.lake_types import HighWaterMark, ObjectSummary
-from tests.unit.stream_processor.fakes import FakeAws
+from tests.unit.stream_processor.fakes import SETTINGS, FakeAws
 
 #: The columns of both kinds of rows; a file has one kind.
 COLUMNS: Final = [
@@ -48,6 +48,8 @@ class ShardState:
     object_keys: dict[int, str] = field(default_factory=dict)
     #: Arrival time of the object in which an identity is good, in milliseconds.
     good: dict[str, int] = field(default_factory=dict)
+    #: Identities in late objects, whose verdicts follow what is known when they are written.
+    late: set[str] = field(default_factory=set)
 
 
 @dataclass
@@ -121,17 +123,17 @@ class LakeChecker:
         state = self._state_of(summary.first)
         shard = next(name for name, one in self.shards.items() if one is state)
         within = [s for s in state.expected if summary.first <= s <= summary.last]
+        if self.prefix == EVENTS:
+            shard = events_shard(SETTINGS.stage, "simulated", shard)
         named = ShardPrefix(self.prefix, shard).key(
             summary.first, state.expected[summary.first].arrived_ms
         )
-        end = state.objects[-1][1].last if state.objects else None
         here = _short_key(key)
         self.require(key == named, f"{here} should be {_short_key(named)}")
-        self.require(end is None or end < summary.first, f"{here} overlaps the object before it")
-        self.require(
-            summary.previous == end, f"{here} doesn't name the last record of the object before it"
-        )
-        state.objects.append((key, summary))
+        if summary.late:
+            self._check_late(state, summary, rows, here)
+        else:
+            self._check_order(state, key, summary)
         verdicts = Counter(row["verdict"] for row in rows)
         counted = (verdicts[GOOD], verdicts[BAD], verdicts[DUPLICATE])
         self.require(
@@ -144,11 +146,37 @@ class LakeChecker:
         for row in rows:
             self._check_row(state, row, summary.arrived_ms)
 
+    def _check_order(self, state: ShardState, key: str, summary: ObjectSummary) -> None:
+        """Check that an object follows the object before it."""
+        end = state.objects[-1][1].last if state.objects else None
+        here = _short_key(key)
+        self.require(end is None or end < summary.first, f"{here} overlaps the object before it")
+        self.require(
+            summary.previous == end, f"{here} doesn't name the last record of the object before it"
+        )
+        state.objects.append((key, summary))
+
+    def _check_late(
+        self, state: ShardState, summary: ObjectSummary, rows: list[dict[str, Any]], here: str
+    ) -> None:
+        """Check that a late object is behind another. Its events can be good a second time."""
+        ends = [one.last for _, one in state.objects]
+        self.require(
+            summary.last < max(ends, default=0), f"{here} is late and no object is after it"
+        )
+        for row in rows:
+            index, sequence = row["record_index"], int(row["sequence_number"])
+            row_identity = state.expected[sequence].identities[index]
+            if row_identity is not None:
+                state.late.add(row_identity)
+
     def _check_row(self, state: ShardState, row: dict[str, Any], arrived_ms: int) -> None:
         sequence, index = int(row["sequence_number"]), row["record_index"]
         row_identity = state.expected[sequence].identities[index]
         if row_identity is None:
             verdicts = {BAD}
+        elif row_identity in state.late:
+            verdicts = {GOOD, DUPLICATE}
         elif row_identity not in state.good:
             verdicts = {GOOD}
         elif arrived_ms - state.good[row_identity] <= self.aws.settings.window_seconds * 1000:

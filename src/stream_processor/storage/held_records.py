@@ -1,0 +1,121 @@
+"""Find the records of a shard that an object holds, by the sequence numbers of its rows.
+
+An object's first and last record don't tell: records between them can be in another object or in
+none, if two batches of the shard ran at once or if the mapping's filter was changed.
+"""
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from stream_processor.storage import lake_keys, parquet
+from stream_processor.storage.lake_keys import ShardPrefix
+from stream_processor.storage.lake_types import ObjectSummary, SequencedRecord
+from stream_processor.storage.s3 import Bucket
+
+#: Redrives once wrote objects with this prefix before the shard's name.
+REDRIVE_PREFIX: Final = "redrive-"
+#: An object can be named after a record that arrived this many hours before its others: Lambda
+#: discards records that are older.
+MAX_BATCH_HOURS: Final = 25
+#: Batches of one shard run at once at most ("ParallelizationFactor", API_EventSourceMapping
+#: Configuration: 10), so at most this many consecutive objects begin before a record that an
+#: earlier one holds.
+_MAX_OVERLAPS: Final = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup[R: SequencedRecord]:
+    """The records that no object holds, and the keys of late objects that hold others."""
+
+    missing: list[R]
+    late_keys: list[str]
+
+
+def look_up[R: SequencedRecord](
+    bucket: Bucket, keys: ShardPrefix, records: Sequence[R]
+) -> Lookup[R]:
+    """Look records up in the objects of their shard.
+
+    A record without a row counts as missing, unless its object is named after it.
+
+    Raises:
+        StorageError: S3 failed.
+        ObjectMetadataError: An object has no valid summary.
+    """
+    missing, late = list(records), set[str]()
+    if not missing:
+        return Lookup([], [])
+    since = min(record.arrived_ms for record in records) - lake_keys.MAX_CLOCK_ERROR_MS
+    until = max(record.arrived_ms for record in records) + lake_keys.MAX_CLOCK_ERROR_MS
+    # Nearly always the record's own hour has its object: the others are listed only without it.
+    for first_ms in (since, since - MAX_BATCH_HOURS * 3_600_000):
+        for shard in (keys, ShardPrefix(keys.prefix, REDRIVE_PREFIX + keys.shard)):
+            if missing:
+                missing = _look_up(bucket, shard, missing, first_ms, until, late)
+    return Lookup(missing, sorted(late))
+
+
+def sequences(body: bytes) -> set[int]:
+    """Return the sequence numbers of an object's rows."""
+    column = parquet.read(body, ["sequence_number"]).column("sequence_number")
+    return set(map(int, column.unique().to_pylist()))
+
+
+def _look_up[R: SequencedRecord](
+    bucket: Bucket,
+    keys: ShardPrefix,
+    records: Sequence[R],
+    since: int,
+    until: int,
+    late: set[str],
+) -> list[R]:
+    hours = lake_keys.hours(keys.prefix, since, until)
+    object_keys = [key for hour in hours for key in keys.within(bucket, hour)]
+    objects = _Objects(bucket, keys, sorted(object_keys, key=keys.first))
+    missing: list[R] = []
+    for record in records:
+        key = objects.holding(record.sequence)
+        if key is None:
+            missing.append(record)
+        elif objects.summary(key).late:
+            late.add(key)
+    return missing
+
+
+@dataclass(slots=True)
+class _Objects:
+    """The objects of some hours in the order of their first records, read on demand."""
+
+    bucket: Bucket
+    keys: ShardPrefix
+    ordered: Sequence[str]
+    _summaries: dict[str, ObjectSummary] = field(default_factory=dict)
+    _sequences: dict[str, set[int]] = field(default_factory=dict)
+
+    def summary(self, key: str) -> ObjectSummary:
+        if key not in self._summaries:
+            self._summaries[key] = lake_keys.summary(self.bucket, key).summary
+        return self._summaries[key]
+
+    def holding(self, sequence: int) -> str | None:
+        """Return the key of the object that holds the record; None without one."""
+        ended = 0
+        for position in range(bisect_right(self.ordered, sequence, key=self.keys.first), 0, -1):
+            key = self.ordered[position - 1]
+            summary = self.summary(key)
+            if sequence <= summary.last:
+                if sequence in self._rows_of(key):
+                    return key
+            elif not summary.late:
+                ended += 1
+            if ended == _MAX_OVERLAPS:
+                return None
+        return None
+
+    def _rows_of(self, key: str) -> set[int]:
+        if key not in self._sequences:
+            body = self.bucket.read(key)
+            self._sequences[key] = sequences(body) | {self.keys.first(key)}
+        return self._sequences[key]

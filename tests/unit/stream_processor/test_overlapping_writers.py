@@ -1,0 +1,243 @@
+"""Operators, a second batch, a new filter or a second stream beside a running invocation.
+
+Each test interleaves two writers at one call; every record must be in the lake once.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Any, Final
+
+import pytest
+
+from aws_emulator.simulator import dynamodb_records
+from stream_processor.commit import shard_writer
+from stream_processor.handlers.changes import ChangesHandler
+from stream_processor.handlers.events import EventsHandler
+from stream_processor.ingest import invocation
+from stream_processor.repair.late_records import LateRecords
+from stream_processor.repair.redrive import FailedBatches
+from stream_processor.repair.verify import Verifier
+from stream_processor.storage import live_counters
+from stream_processor.storage.s3 import Bucket
+from tests.unit.stream_processor.fake_streams import FakeStreams
+from tests.unit.stream_processor.fakes import FAILURES, FakeAws
+from tests.unit.stream_processor.sample_records import accepted, header, kinesis_event, packed
+from tests.unit.stream_processor.test_repairs import always, put_discarded_batch, rows
+
+ARRIVED: Final = time.time() - 60
+
+
+def payload(number: int) -> bytes:
+    return packed(header(f"r{number}"), [accepted(f"m{number}")])
+
+
+def batch(*numbers: int, arrived: float = ARRIVED, stream: str = "") -> dict[str, Any]:
+    """Return an invocation event with the records of these numbers."""
+    event = kinesis_event(
+        [payload(number) for number in range(max(numbers) + 1)], first=0, arrived=arrived
+    )
+    records = [event["Records"][number] for number in numbers]
+    if stream:
+        arn = f"arn:aws:kinesis:us-east-1:000000000000:stream/{stream}"
+        records = [{**record, "eventSourceARN": arn} for record in records]
+    return {"Records": records}
+
+
+def deliver(aws: FakeAws, event: Mapping[str, Any]) -> None:
+    response = EventsHandler(aws.app()).handle(event, always)
+    assert response == {"batchItemFailures": []}
+
+
+def redrive(aws: FakeAws, *numbers: int) -> int:
+    """Write records as `redrive` and `verify --restore` do."""
+    (records,) = invocation.stream_batches(batch(*numbers))
+    return LateRecords(aws.app()).events(records)
+
+
+def written_records(aws: FakeAws) -> list[int]:
+    return sorted(int(row["message_id"][1:]) for row in rows(aws))
+
+
+@contextmanager
+def once_before(
+    monkeypatch: pytest.MonkeyPatch, owner: type, method: str, other: Callable[[], object]
+) -> Iterator[None]:
+    """Run another writer before the first call of a method."""
+    original, pending = getattr(owner, method), [other]
+
+    def interrupted(self: Any, *arguments: Any) -> Any:
+        if pending:
+            pending.pop()()
+        return original(self, *arguments)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(owner, method, interrupted)
+        yield
+    assert not pending
+
+
+def test_redrive_keeps_record_that_function_passes_between_its_reads(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Lambda gave record 0 up; the function writes records 1 and 2 while the redrive begins."""
+    aws = FakeAws()
+    put_discarded_batch(aws, batch(0), "a")
+    writer = shard_writer.ShardWriter
+    with once_before(monkeypatch, writer, "high_water_mark", lambda: deliver(aws, batch(1, 2))):
+        result = FailedBatches(aws.app()).run()
+    assert (result.written, aws.s3.list_keys(FAILURES)) == (1, [])
+    assert written_records(aws) == [0, 1, 2]
+
+
+@pytest.mark.parametrize("method", ["high_water_mark", "look_up", "create", "advance"])
+def test_redrive_and_function_write_same_records_once(
+    method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    aws = FakeAws()
+    deliver(aws, batch(0, 1, 2))
+    owner = shard_writer.ShardWriter
+    if method == "look_up":
+        deliver(aws, batch(6))
+    with once_before(monkeypatch, owner, method, lambda: deliver(aws, batch(3, 4, 5))):
+        redrive(aws, 3, 4, 5)
+    assert written_records(aws)[:6] == [0, 1, 2, 3, 4, 5]
+    counts = [figures.events for _, figures in live_counters.since(aws.app().live, "")]
+    assert sum(counts) == len(written_records(aws))
+
+
+def test_redrive_beside_timed_out_invocation_writes_batch_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The code of the discarded batch still runs, and the mapping went on behind it."""
+    aws = FakeAws()
+    deliver(aws, batch(0, 1, 2))
+
+    def others() -> None:
+        deliver(aws, batch(6, 7))
+        redrive(aws, 4, 5)
+        redrive(aws, 3)
+
+    with once_before(monkeypatch, Bucket, "create", others):
+        deliver(aws, batch(3, 4, 5))
+    assert written_records(aws) == list(range(8))
+
+
+def test_restore_beside_function_that_begins_later_writes_records_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """`verify --restore` reads records 0 to 5; the mapping has given 0 to 2 up."""
+    aws = FakeAws()
+    with once_before(monkeypatch, Bucket, "create", lambda: deliver(aws, batch(3, 4, 5))):
+        redrive(aws, 0, 1, 2, 3, 4, 5)
+    assert written_records(aws) == list(range(6))
+
+
+def test_restore_of_changes_beside_function_writes_them_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    aws = FakeAws()
+    keys = {"pk": {"S": "A"}, "sk": {"S": "x"}}
+    inserted = [{"eventName": "INSERT", "Keys": keys, "NewImage": keys} for _ in range(6)]
+    records = [record.event for record in dynamodb_records(inserted, arrived=ARRIVED)]
+    event = {"Records": records[3:], "shardId": "shardId-1"}
+
+    def function(shown: Mapping[str, Any]) -> None:
+        ChangesHandler(aws.app()).handle(shown, always)
+
+    function({"Records": records[:3], "shardId": "shardId-1"})
+    (changes,) = invocation.change_batches(event)
+    writer = shard_writer.ShardWriter
+    with once_before(monkeypatch, writer, "high_water_mark", lambda: function(event)):
+        assert LateRecords(aws.app()).changes(changes, ["shardId-1"]) == 0
+    assert len(rows(aws, "changes/")) == 6
+
+
+def test_concurrent_batches_of_one_shard_lose_nothing() -> None:
+    """With a ParallelizationFactor of 2, Lambda splits a shard's records by partition key."""
+    aws = FakeAws()
+    deliver(aws, batch(0, 2, 4, 6))
+    deliver(aws, batch(1, 3, 5, 7))
+    deliver(aws, batch(1, 3, 5, 7))
+    deliver(aws, batch(0, 2, 4, 6))
+    assert written_records(aws) == list(range(8))
+
+
+def test_concurrent_batches_that_interleave_lose_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    for method in ("create", "keys", "read"):
+        aws = FakeAws()
+        deliver(aws, batch(0))
+        with once_before(monkeypatch, Bucket, "create", lambda: deliver(aws, batch(2, 4, 6))):  # noqa: B023
+            deliver(aws, batch(1, 3, 5))
+        assert written_records(aws) == list(range(7)), method
+
+
+def test_verify_finds_concurrent_batches_complete_and_names_a_lost_record() -> None:
+    aws, streams = FakeAws(), FakeStreams()
+    streams.put(batch(*range(8)))
+    deliver(aws, batch(0, 2, 4, 6))
+    deliver(aws, batch(1, 3, 7))
+    report = Verifier(aws.app(), streams.streams(), lambda _: None).run()
+    assert list(report.lost.values()) == [[5]]
+    report = Verifier(aws.app(), streams.streams(), lambda _: None).run(restore=True)
+    assert (report.complete, report.reread) == (True, 1), str(report)
+    assert written_records(aws) == list(range(8))
+
+
+def test_widened_filter_delivers_record_below_mark() -> None:
+    """Records 0 and 2 passed the old filter; the mapping was recreated with a wider one."""
+    aws = FakeAws()
+    deliver(aws, batch(0, 2))
+    deliver(aws, batch(0, 1, 2, 3))
+    assert written_records(aws) == [0, 1, 2, 3]
+
+
+def test_function_with_slow_clock_finds_objects_of_lost_checkpoint(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The checkpoint is lost, and the objects are in tomorrow's folder by this clock."""
+    midnight = datetime(2026, 11, 27, tzinfo=UTC)
+
+    class SlowClock(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Any:
+            return midnight - timedelta(hours=3)
+
+    aws = FakeAws()
+    event = batch(0, 1, 2, 3, 4, arrived=midnight.timestamp())
+    deliver(aws, event)
+    aws.dynamodb.items.pop("checkpoints")
+    monkeypatch.setattr(shard_writer, "datetime", SlowClock)
+    deliver(aws, {"Records": event["Records"][3:]})
+    assert written_records(aws) == list(range(5))
+
+
+def test_two_streams_with_same_shard_id_keep_their_records() -> None:
+    aws = FakeAws()
+    deliver(aws, batch(5, 6))
+    deliver(aws, batch(3, 4, 5, 6, stream="partner-events"))
+    deliver(aws, batch(3, 4, 5, 6, stream="partner-events"))
+    assert Counter(written_records(aws)) == Counter([3, 4, 5, 5, 6, 6])
+    assert Verifier(aws.app(), FakeStreams().streams(), lambda _: None).run(hours=0).complete
+
+
+def test_two_kafka_clusters_with_same_topic_keep_their_records() -> None:
+    aws = FakeAws()
+    for cluster in ("one/uuid-1", "two/uuid-2"):
+        arn = f"arn:aws:kafka:us-east-1:000000000000:cluster/{cluster}"
+        record = {"offset": 0, "timestamp": int(ARRIVED * 1000), "value": ""}
+        deliver(aws, {"eventSourceArn": arn, "records": {"clicks-0": [record]}})
+    assert len(rows(aws)) == 2
+    assert Verifier(aws.app(), FakeStreams().streams(), lambda _: None).run(hours=0).complete
+
+
+def test_record_in_late_object_is_counted_if_its_writer_crashed() -> None:
+    aws = FakeAws()
+    deliver(aws, batch(0, 2))
+    deliver(aws, batch(1))
+    aws.dynamodb.items["live"].clear()
+    deliver(aws, batch(1))
+    (counts,) = [figures.events for _, figures in live_counters.since(aws.app().live, "")]
+    assert counts == 1
