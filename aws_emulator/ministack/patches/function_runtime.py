@@ -25,6 +25,9 @@ from aws_emulator.ministack.packages import Packages
 from aws_emulator.ministack.settings import Settings
 from aws_emulator.ministack.symbols import Symbols
 
+#: Lambda allows 10 s for the Init phase. On a busy machine with two cores, the start of ten processes
+#: at once takes longer, and MiniStack then ends the function's other starting processes as well.
+_MIN_INIT_TIMEOUT_S: Final = 30.0
 #: How long an invocation waits for a function that keeps writing output.
 _MAX_OUTPUT_WAIT_S: Final = 0.25
 #: Between a line's arrival in the pipe and in the queue.
@@ -105,7 +108,7 @@ def _worker_class(runtime: Symbols) -> Any:
 
         def _await_init(self, init_timeout: float | None = None) -> None:
             try:
-                super()._await_init(init_timeout)
+                super()._await_init(max(init_timeout or 0.0, _MIN_INIT_TIMEOUT_S))
             except RuntimeError as caught:
                 log = self._drain_stderr_bounded()
                 _failed_start.set(log)
