@@ -25,8 +25,8 @@ from aws_emulator.ministack.packages import Packages
 from aws_emulator.ministack.settings import Settings
 from aws_emulator.ministack.symbols import Symbols
 
-#: Lambda allows 10 s for the Init phase. On a busy machine with two cores, the start of ten processes
-#: at once takes longer, and MiniStack then ends the function's other starting processes as well.
+#: Lambda allows 10 s for the Init phase. On a busy machine, ten processes that start at once take
+#: longer, and MiniStack then ends the function's other starting processes as well.
 _MIN_INIT_TIMEOUT_S: Final = 30.0
 #: How long an invocation waits for a function that keeps writing output.
 _MAX_OUTPUT_WAIT_S: Final = 0.25
