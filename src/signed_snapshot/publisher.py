@@ -4,7 +4,6 @@ The object is the only copy. It is replaced only if it hasn't changed meanwhile 
 writes" of Amazon S3), so that concurrent changes are all kept.
 """
 
-import base64
 import hashlib
 import json
 from collections.abc import Callable
@@ -12,6 +11,8 @@ from typing import Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from edge_auth.encoding import base64url_decode, base64url_encode, parse_json_object
+from edge_auth.errors import TokenError
 from signed_snapshot.errors import SnapshotConflictError, SnapshotStoreError
 
 ATTEMPTS: Final = 5
@@ -79,7 +80,7 @@ class Publisher:
         if der != _DER_START + modulus + _DER_END or len(modulus) != 256:
             raise SnapshotStoreError(f"The KMS key {self._key_id} must have the spec RSA_2048.")
         jwk = {"kty": "RSA", "use": "sig", "alg": "RS256", "kid": self._key_id, "e": "AQAB"}
-        return {"keys": [jwk | {"n": _base64url(modulus)}]}
+        return {"keys": [jwk | {"n": base64url_encode(modulus)}]}
 
     def delete(self) -> None:
         """Delete all versions of the object.
@@ -125,7 +126,8 @@ class Publisher:
         header = {"alg": "RS256", "kid": self._key_id}
         document = {"name": self._name, "issued_at": issued_at, "content": content}
         signing_input = ".".join(
-            _base64url(json.dumps(it, separators=(",", ":")).encode()) for it in (header, document)
+            base64url_encode(json.dumps(it, separators=(",", ":")).encode())
+            for it in (header, document)
         )
         signature = self._kms.sign(
             KeyId=self._key_id,
@@ -133,7 +135,7 @@ class Publisher:
             MessageType="DIGEST",
             SigningAlgorithm="RSASSA_PKCS1_V1_5_SHA_256",
         )["Signature"]
-        return f"{signing_input}.{_base64url(signature)}".encode()
+        return f"{signing_input}.{base64url_encode(signature)}".encode()
 
     def _store(self, data: bytes, condition: dict[str, str]) -> bool:
         """Replace the object. Return False if it has changed meanwhile.
@@ -157,15 +159,9 @@ class Publisher:
         return True
 
 
-def _base64url(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).decode().rstrip("=")
-
-
 def _parse(data: bytes) -> dict[str, Any]:
     """Return a snapshot's document; empty if the data isn't a snapshot."""
     try:
-        payload = data.split(b".")[1]
-        document = json.loads(base64.urlsafe_b64decode(payload + b"=" * (-len(payload) % 4)))
-    except (IndexError, ValueError):
+        return parse_json_object(base64url_decode(data.split(b".")[1]))
+    except (IndexError, TokenError):
         return {}
-    return document if isinstance(document, dict) else {}
