@@ -3,12 +3,12 @@
 import secrets
 import uuid
 from dataclasses import dataclass
-from typing import Any
 
 import httpx
 import pytest
 
 from tests.support.waiting import wait_until
+from tools.demo_students import access_token, create_user
 from tools.dev import system
 from tools.operations.revoke import revoke
 from tools.stack import client
@@ -32,31 +32,16 @@ class Account:
     def sign_in(self) -> str:
         """Return a new access token."""
         outputs = self.running.deployed.outputs
-        response: dict[str, Any] = client("cognito-idp", self.running.target).admin_initiate_auth(
-            UserPoolId=outputs["UserPoolId"],
-            ClientId=outputs["UserPoolClientId"],
-            AuthFlow="ADMIN_USER_PASSWORD_AUTH",
-            AuthParameters={"USERNAME": self.email, "PASSWORD": self.password},
-        )
-        return str(response["AuthenticationResult"]["AccessToken"])
+        cognito = client("cognito-idp", self.running.target)
+        pool, app_client = outputs["UserPoolId"], outputs["UserPoolClientId"]
+        return access_token(cognito, pool, app_client, self.email, self.password)
 
 
 def create_account(running: system.System, group: str) -> Account:
     """Create a user in a group."""
     account = Account(running, f"{uuid.uuid4().hex[:12]}@example.com", secrets.token_urlsafe(12))
     users, pool = client("cognito-idp", running.target), running.deployed.outputs["UserPoolId"]
-    users.admin_create_user(
-        UserPoolId=pool,
-        Username=account.email,
-        MessageAction="SUPPRESS",
-        UserAttributes=[
-            {"Name": "email", "Value": account.email},
-            {"Name": "email_verified", "Value": "true"},
-        ],
-    )
-    users.admin_set_user_password(
-        UserPoolId=pool, Username=account.email, Password=account.password, Permanent=True
-    )
+    create_user(users, pool, account.email, account.password)
     users.admin_add_user_to_group(UserPoolId=pool, Username=account.email, GroupName=group)
     return account
 

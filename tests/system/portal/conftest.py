@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, BrowserContext, Page
 
 from tests.support.chromium import launched
 from tests.system.school.school_client import SchoolClient
+from tools.demo_students import create_user
 from tools.dev.system import System
 from tools.stack import client
 
@@ -39,22 +40,9 @@ def student(meridian: System) -> Callable[[], Student]:
 
     def make() -> Student:
         created = Student(f"pupil-{uuid.uuid4().hex[:12]}@example.com", secrets.token_urlsafe(12))
-        users, pool = (
-            client("cognito-idp", meridian.target),
-            meridian.deployed.outputs["UserPoolId"],
-        )
-        users.admin_create_user(
-            UserPoolId=pool,
-            Username=created.email,
-            MessageAction="SUPPRESS",
-            UserAttributes=[
-                {"Name": "email", "Value": created.email},
-                {"Name": "email_verified", "Value": "true"},
-            ],
-        )
-        users.admin_set_user_password(
-            UserPoolId=pool, Username=created.email, Password=created.password, Permanent=True
-        )
+        users = client("cognito-idp", meridian.target)
+        pool = meridian.deployed.outputs["UserPoolId"]
+        create_user(users, pool, created.email, created.password)
         return created
 
     return make
