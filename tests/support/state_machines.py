@@ -19,6 +19,7 @@ MACHINES: Final[dict[str, tuple[Path, str]]] = {
     "account": (WORKFLOW, "AccountMachine"),
     "admit": (WORKFLOW, "AdmitMachine"),
     "import": (STACKS / "accounts-import.yaml", "ImportMachine"),
+    "recover": (STACKS / "accounts-recovery.yaml", "RecoverMachine"),
 }
 SUBSTITUTION: Final = re.compile(r"\$\{([A-Za-z]+)\}")
 

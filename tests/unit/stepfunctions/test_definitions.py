@@ -240,3 +240,29 @@ def test_taken_message_matches_validation_rules() -> None:
 
 def test_workflow_input_excludes_digest() -> None:
     assert "digest" not in str(definition("admit")["States"]["Start"]["Arguments"])
+
+
+# --- the recovery workflow ------------------------------------------------------------------------
+
+
+def test_recovery_has_the_failure_reason_of_the_account_workflow() -> None:
+    reason = "InternalErrorReason"
+    substitutions = [properties(it)["DefinitionSubstitutions"] for it in ("account", "recover")]
+    assert substitutions[0][reason].split() == substitutions[1][reason].split()
+
+
+def test_recovery_starts_a_request_once() -> None:
+    """Only the name of the started execution bounds the number of starts."""
+    machine = definition("recover")["States"]
+    assert "'stopped-' & $states.input.requestId" in machine["Start"]["Arguments"]["Name"]
+    assert "$substring($states.input.name, 0, 8) = 'stopped-'" in machine["ReadRequest"]["Output"]
+    assert [it["Next"] for it in machine["IsPending"]["Choices"]] == ["Decided", "MarkParked"]
+
+
+def test_rule_of_recovery_matches_every_end_without_success() -> None:
+    pattern = machine_resources("recover")["AccountStoppedRule"]["Properties"]["EventPattern"]
+    assert pattern["source"] == ["aws.states"]
+    assert set(pattern["detail"]["status"]) == {"ABORTED", "FAILED", "TIMED_OUT"}
+    (machine,) = pattern["detail"]["stateMachineArn"]
+    name = properties("account")["Name"]["Fn::Sub"]
+    assert machine["Fn::Sub"].endswith(f":stateMachine:{name}")
