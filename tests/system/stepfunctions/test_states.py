@@ -67,6 +67,16 @@ VALIDATED = {
 }
 CREATED_USER = {"Payload": {"sub": "s2"}}
 
+#: The detail of an event, and the recovery workflow's state input after ReadRequest.
+STOPPED = {"name": "r1", "status": "ABORTED", "input": json.dumps({**IDS, "correlationId": "cf-1"})}
+RECOVERED = {
+    **IDS,
+    "correlationId": "cf-1",
+    "error": "Execution ABORTED",
+    "pending": True,
+    "again": False,
+}
+
 #: machine, state, input, mocked result, next state (None: the end), part of the output.
 CASES: list[tuple[str, str, Any, Any, str | None, Any]] = [
     ("account", "Validate", IDS, VALIDATED, "CheckExisting",
@@ -159,6 +169,20 @@ CASES: list[tuple[str, str, Any, Any, str | None, Any]] = [
     ("import", "Imported", IMPORT, None, None, {"done": True}),
     ("import", "Rejected", IMPORT, None, None, {"refused": True}),
     ("import", "Failed", {}, None, None, None),
+    ("recover", "ReadRequest", STOPPED, {"Item": {"status": {"S": "pending"}}}, "IsPending",
+     RECOVERED),
+    ("recover", "ReadRequest", {**STOPPED, "name": "stopped-r1"}, {}, "IsPending",
+     {**RECOVERED, "pending": False, "again": True}),
+    ("recover", "ReadRequest", STOPPED, {"Item": {"status": {"S": "failed"}}}, "IsPending",
+     {**RECOVERED, "pending": False}),
+    ("recover", "IsPending", RECOVERED, None, "Start", {}),
+    ("recover", "IsPending", {**RECOVERED, "again": True}, None, "MarkParked", {}),
+    ("recover", "IsPending", {**RECOVERED, "again": True, "pending": False}, None, "Decided", {}),
+    ("recover", "Start", RECOVERED, {"ExecutionArn": "arn"}, "Decided", {}),
+    ("recover", "MarkParked", RECOVERED, {}, "Park", RECOVERED),
+    ("recover", "Park", RECOVERED, {"MessageId": "m"}, "Decided", {}),
+    ("recover", "Decided", {}, None, None, {}),
+    ("recover", "Failed", {}, None, None, None),
 ]  # fmt: skip
 
 
@@ -265,6 +289,8 @@ def test_task_retries_and_catches_every_error(
         ("import", "Inspect", PUT, "test"),
         ("import", "Admit", {"attempts": 0, "name": "s3-1.0", "body": ROW}, "s3-1.0"),
         ("import", "Report", IMPORT, "s3-1"),
+        ("recover", "Start", RECOVERED, "cf-1"),
+        ("recover", "Park", RECOVERED, "cf-1"),
     ],
 )
 def test_state_passes_on_id_of_causing_request(
