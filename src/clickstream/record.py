@@ -56,9 +56,10 @@ class Header(msgspec.Struct, kw_only=True, frozen=True):
     """The server's facts about the request, once per record. Clients can't set them.
 
     Times are UTC, ISO 8601 with milliseconds and a `Z`, 24 characters. `sent_at` is the client's
-    `sentAt` in that form, null if it was invalid. `bot` and `device` describe the visitor of the
-    first event; `ip` is the address after the source's privacy rules. `context` is the batch's
-    context, used for events without one; `null` if the batch has none either.
+    `sentAt` in that form, null if it was invalid. The fields of `Visitor` are those of the browser
+    or app that sent the request, and null if a server did; `ip` is the address after the source's
+    privacy rules. `context` is the batch's context, used for events without one; `null` if the
+    batch has none either.
     """
 
     v: int = VERSION
@@ -84,6 +85,22 @@ class Header(msgspec.Struct, kw_only=True, frozen=True):
     parts: int = 1
 
 
+class Visitor(msgspec.Struct, kw_only=True, frozen=True, gc=False, omit_defaults=True):
+    """The facts about an event's visitor, if they aren't those of the request's sender.
+
+    They replace all of these fields of the header. A server states them in the event's context.
+    """
+
+    ip: str | None = None
+    user_agent: str | None = None
+    bot: bool = False
+    country: str | None = None
+    region: str | None = None
+    city: str | None = None
+    time_zone: str | None = None
+    device: Device | None = None
+
+
 class Accepted(msgspec.Struct, kw_only=True, frozen=True, gc=False, omit_defaults=True):
     """An accepted event: `i` is its position in the request, `event` its JSON as sent.
 
@@ -91,7 +108,8 @@ class Accepted(msgspec.Struct, kw_only=True, frozen=True, gc=False, omit_default
     (null if it sent none), in the format of the header's times. A derived `message_id` is a hash of
     the event: a copy that is sent again has the same id if the event has a time of its own.
     `message_id_source` is omitted for ids that the client chose, which is the usual case. `repair`
-    is the code of an invalid value that the collector replaced; see `event.event_times`.
+    is the code of an invalid value that the collector replaced; see `event.event_times`. `visitor`
+    is null if the header's facts are the visitor's.
     """
 
     i: int
@@ -100,6 +118,7 @@ class Accepted(msgspec.Struct, kw_only=True, frozen=True, gc=False, omit_default
     timestamp: str
     original_timestamp: str | None
     repair: str | None = None
+    visitor: Visitor | None = None
     event: msgspec.Raw
 
 

@@ -40,13 +40,13 @@ def pack(redacted: Redacted, origin: Provenance, region: str, failover: bool) ->
         failover=failover,
     )
     if redacted.accepted or redacted.rejected:
-        viewer = redacted.viewer
+        viewer = redacted.facts.viewer
         header = msgspec.structs.replace(
             facts,
             sent_at=None if origin.sent_at is None else times.text(origin.sent_at),
-            ip=redacted.ip,
+            ip=redacted.facts.ip,
             user_agent=viewer.user_agent,
-            bot=redacted.bot,
+            bot=redacted.facts.bot,
             country=viewer.country,
             region=viewer.region,
             city=viewer.city,

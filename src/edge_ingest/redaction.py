@@ -10,20 +10,22 @@ import msgspec
 
 from clickstream import Accepted, Rejected
 from clickstream.event import InvalidEventError, View
-from edge_ingest import cloudfront_event, crawlers
-from edge_ingest.cloudfront_event import Request, Viewer
+from edge_ingest import cloudfront_event, visitor_facts
+from edge_ingest.cloudfront_event import Request
 from edge_ingest.json_rewrite import rewrite
 from edge_ingest.parsing import Payload
 from edge_ingest.privacy import Policy
 from edge_ingest.validation import Rejection, Validated
+from edge_ingest.visitor_facts import RequestFacts
 
 
 class Redacted(NamedTuple):
     """The storable parts of a request. Accepted, rejected and denied events are all its events.
 
     `denied` events have no consent, so none of the request's facts may be stored with them.
-    `context` is the batch's context as JSON. `bot` is derived before the user agent is removed.
-    `visitor` isn't redacted: it goes into the hash of the partition key only, never into a record.
+    `context` is the batch's context as JSON. `facts` are empty if a server sent the request; its
+    events have facts of their own. `visitor` isn't redacted: it goes into the hash of the partition
+    key only, never into a record.
     `day` is the date of the first event by its sender's clock, which a re-sent event repeats.
     """
 
@@ -31,9 +33,7 @@ class Redacted(NamedTuple):
     rejected: list[Rejected]
     denied: list[Rejected]
     context: bytes
-    ip: str | None
-    viewer: Viewer
-    bot: bool
+    facts: RequestFacts
     visitor: str
     day: str
 
@@ -63,7 +63,11 @@ def redact(
     if not policy.permits_context(payload.context_view):
         context = b"null"
     first = views[0] if views else None
-    viewer = cloudfront_event.viewer_of(request)
+    facts = _facts_of(request, policy)
+    from_device = visitor_facts.is_from_device(request)
+    accepted = visitor_facts.add_facts(
+        accepted, views, payload, context, facts, from_device=from_device
+    )
     return Redacted(
         accepted=accepted,
         rejected=[
@@ -77,11 +81,19 @@ def redact(
             if rejection.text is None
         ],
         context=context,
-        ip=policy.redact_ip(request.client_ip),
-        viewer=policy.redact_viewer(viewer),
-        bot=crawlers.is_bot((first.agent if first else None) or viewer.user_agent),
+        facts=facts if from_device else RequestFacts(),
         visitor=first.visitor if first else "",
         day=(accepted[0].original_timestamp or policy.day)[:10] if accepted else policy.day,
+    )
+
+
+def _facts_of(request: Request, policy: Policy) -> RequestFacts:
+    viewer = cloudfront_event.viewer_of(request)
+    return RequestFacts(
+        ip=policy.redact_ip(request.client_ip),
+        viewer=policy.redact_viewer(viewer),
+        bot=visitor_facts.is_bot(viewer.user_agent),
+        agent=viewer.user_agent,
     )
 
 

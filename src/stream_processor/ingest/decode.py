@@ -102,7 +102,8 @@ def together(records: Iterable[tuple[memoryview | bytes, int]]) -> DecodedRows |
     timestamps = [line.timestamp for line in lines]
     originals = [line.original_timestamp for line in lines]
     repairs = {row: line.repair for row, line in enumerate(lines) if line.repair is not None}
-    return DecodedRows(ids, timestamps, originals, events, [*raws], {}, joined, repairs)
+    visitors = {row: line.visitor for row, line in enumerate(lines) if line.visitor is not None}
+    return DecodedRows(ids, timestamps, originals, events, [*raws], {}, joined, repairs, visitors)
 
 
 def line(text: bytes) -> tuple[AcceptedLine, Event, bytes] | BadRow:
@@ -117,7 +118,12 @@ def line(text: bytes) -> tuple[AcceptedLine, Event, bytes] | BadRow:
     except EventError as error:
         return BadRow(error.code, str(error), raw)
     fields = AcceptedLine(
-        whole.message_id, whole.timestamp, whole.original_timestamp, whole.event, whole.repair
+        whole.message_id,
+        whole.timestamp,
+        whole.original_timestamp,
+        whole.event,
+        whole.repair,
+        whole.visitor,
     )
     return fields, event, raw
 

@@ -8,6 +8,7 @@ from typing import Final, cast
 import msgspec
 import pyarrow as pa
 
+import clickstream
 from stream_processor.ingest.event_schema import NO_EVENT, Event
 
 
@@ -28,6 +29,7 @@ class AcceptedLine(msgspec.Struct, frozen=True, gc=False):
     original_timestamp: str | None
     event: msgspec.Raw
     repair: str | None = None
+    visitor: clickstream.Visitor | None = None
 
 
 @dataclass(slots=True)
@@ -35,7 +37,8 @@ class DecodedRows:
     """Rows in order, one list per field. A bad row has placeholders and an entry in `bad`.
 
     `joined` is the concatenation of all texts, if they were decoded together. `repairs` are the
-    codes of values that the collector replaced, by row.
+    codes of values that the collector replaced, by row; `visitors` are facts that replace those in
+    the record's header, by row.
     """
 
     ids: list[str]
@@ -46,6 +49,7 @@ class DecodedRows:
     bad: dict[int, BadRow]
     joined: bytes | None = None
     repairs: dict[int, str] = field(default_factory=dict)
+    visitors: dict[int, clickstream.Visitor] = field(default_factory=dict)
 
     @classmethod
     def none(cls) -> "DecodedRows":
@@ -59,9 +63,11 @@ class DecodedRows:
         """Append one row."""
         if isinstance(row, BadRow):
             self.bad[len(self)] = row
-        elif row[0].repair is not None:
-            self.repairs[len(self)] = row[0].repair
         line, event, text = (NO_LINE, NO_EVENT, None) if isinstance(row, BadRow) else row
+        if line.repair is not None:
+            self.repairs[len(self)] = line.repair
+        if line.visitor is not None:
+            self.visitors[len(self)] = line.visitor
         self.ids.append(line.message_id)
         self.timestamps.append(line.timestamp)
         self.originals.append(line.original_timestamp)
@@ -78,6 +84,7 @@ class DecodedRows:
         self.events += other.events
         self.texts += other.texts
         self.repairs |= {start + row: code for row, code in other.repairs.items()}
+        self.visitors |= {start + row: facts for row, facts in other.visitors.items()}
         self.bad |= {start + row: bad for row, bad in other.bad.items()}
         self.joined = None
 

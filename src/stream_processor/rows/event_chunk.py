@@ -85,16 +85,21 @@ class EventChunk:
         return len(self.rows)
 
     def close_record(
-        self, record: int, header: clickstream.Header, minute: Minute, count: int | None = None
+        self,
+        record: int,
+        header: clickstream.Header,
+        minute: Minute,
+        count: int | None = None,
+        first: int = 0,
     ) -> None:
         """Assign the rows since the last closed record, all or `count` of them, to a record.
 
-        `record_index` is a row's position in its record.
+        `record_index` is a row's position in its record, `first` the position of the first of them.
         """
         start = len(self.record)
         count = len(self) - start if count is None else count
         self.record.extend([record] * count)
-        self.index.extend(range(count))
+        self.index.extend(range(first, first + count))
         self.spans.append(Span(header, minute, start, start + count))
 
     def close_singles(self, records: Sequence[int], minutes: Sequence[int]) -> None:

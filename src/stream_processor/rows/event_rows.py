@@ -5,8 +5,10 @@ few hundred thousand: half the time and a third of the memory of a whole batch a
 """
 
 from collections.abc import Container, Sequence
+from itertools import groupby
 from typing import Final, NamedTuple
 
+import msgspec
 import pyarrow as pa
 
 import clickstream
@@ -219,7 +221,20 @@ class EventRows:
 
     def _close_record(self, chunk: EventChunk, record: int, count: int | None = None) -> None:
         of = self._records
-        chunk.close_record(record, of.header(record), of.minute(record), count)
+        header, minute = of.header(record), of.minute(record)
+        if not chunk.rows.visitors:
+            chunk.close_record(record, header, minute, count)
+            return
+        start = len(chunk.record)
+        end = len(chunk) if count is None else start + count
+        for visitor, group in groupby(range(start, end), chunk.rows.visitors.get):
+            rows = list(group)
+            if visitor is None:
+                of_rows, facts = record, header
+            else:
+                facts = msgspec.structs.replace(header, **msgspec.structs.asdict(visitor))
+                of_rows = of.add_variant(record, facts)
+            chunk.close_record(of_rows, facts, minute, len(rows), rows[0] - start)
 
     def _close(self, chunk: EventChunk) -> None:
         if len(chunk):

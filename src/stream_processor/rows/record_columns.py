@@ -55,26 +55,40 @@ class RecordColumns:
     def __init__(self) -> None:
         self.headers: list[clickstream.Header] = [NO_HEADER]
         self.arrived = array("q")
+        # Each sequence number once, and the position of each record's: a writer of dictionary pages
+        # relies on distinct values.
         self._sequences: list[int] = []
+        self._sequence = array("i")
         self._header = array("i")
         self._sent: dict[int, str] = {}
 
     def __len__(self) -> int:
-        return len(self._sequences)
+        return len(self.arrived)
 
     def add(self, sequence: int, arrived_ms: int, header: clickstream.Header | None = None) -> int:
         """Add a record and return its number."""
         if header is not None:
             self.headers.append(header)
         self._header.append(0 if header is None else len(self.headers) - 1)
+        self._sequence.append(len(self._sequences))
         self._sequences.append(sequence)
         self.arrived.append(arrived_ms)
+        return len(self) - 1
+
+    def add_variant(self, record: int, header: clickstream.Header) -> int:
+        """Add a record again, with other facts about the visitor, and return the new number."""
+        self.headers.append(header)
+        self._header.append(len(self.headers) - 1)
+        self._sequence.append(self._sequence[record])
+        self.arrived.append(self.arrived[record])
         return len(self) - 1
 
     def add_plain(self, records: Sequence[StreamRecord]) -> range:
         """Add records without headers and return their numbers."""
         first = len(self)
         self._header.extend([0] * len(records))
+        of = len(self._sequences)
+        self._sequence.extend(range(of, of + len(records)))
         self._sequences += [record.sequence for record in records]
         self.arrived.extend([record.arrived_ms for record in records])
         return range(first, len(self))
@@ -98,7 +112,7 @@ class RecordColumns:
 
     def sequence(self, record: int) -> int:
         """Return the sequence number of a record."""
-        return self._sequences[record]
+        return self._sequences[self._sequence[record]]
 
     def minute(self, record: int) -> str:
         """Return the minute in which a record was received, as "YYYY-MM-DDTHH:MM"."""
@@ -107,6 +121,7 @@ class RecordColumns:
     def columns(self, record: pa.Array) -> dict[str, pa.Array]:
         """Return the shared columns; `record` holds the record number of each row."""
         header = as_array(self._header, pa.int32()).take(record)
+        sequence = as_array(self._sequence, pa.int32()).take(record)
         numbers = pa.array(list(map(padded, self._sequences)), pa.string())
         received = instants([header.received_at or None for header in self.headers]).take(header)
         if received.null_count:
@@ -119,7 +134,7 @@ class RecordColumns:
         return {
             "received_at": received,
             "sent_at": sent_times,
-            "sequence_number": pa.DictionaryArray.from_arrays(record, numbers),
+            "sequence_number": pa.DictionaryArray.from_arrays(sequence, numbers),
             **{name: _spread(values, header) for name, values in _facts(self.headers).items()},
         }
 

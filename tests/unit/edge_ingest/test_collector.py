@@ -111,13 +111,6 @@ def test_user_agent_of_cloudfront_is_not_stored() -> None:
     assert collector.streams.records[0].header.bot is False
 
 
-def test_bot_flag_uses_user_agent_in_server_event() -> None:
-    collector = harness.Harness()
-    bot = harness.track(context={"userAgent": "Googlebot/2.1"})
-    collector.send_ok(body={"batch": [bot]}, headers={"User-Agent": "analytics-python/2.4.0"})
-    assert collector.streams.records[0].header.bot is True
-
-
 def test_resent_batch_has_same_partition_key_and_message_ids() -> None:
     collector = harness.Harness()
     batch = {"batch": [{"type": "page", "anonymousId": "a"}, harness.track(userId="other")]}

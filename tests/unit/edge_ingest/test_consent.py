@@ -43,7 +43,7 @@ def test_event_without_consent_is_rejected_and_not_stored(
 
 
 FACTS = {
-    "User-Agent": "canary-agent",
+    "User-Agent": "Mozilla/5.0 (canary)",
     "CloudFront-Viewer-City": "canary-city",
     "CloudFront-Viewer-Country": "canary-country",
     "CloudFront-Viewer-Country-Region": "canary-region",

@@ -18,7 +18,7 @@ def test_opt_out_signal_removes_identifying_fields(signal: dict[str, str]) -> No
         traits={"email": "canary-email"},
         context={
             "ip": IP,
-            "userAgent": "canary-agent",
+            "userAgent": "Mozilla/5.0 (canary)",
             "traits": {"name": "canary-name"},
             "device": {"id": "canary-device", "type": "ios"},
             "page": {"path": "/kept"},
@@ -26,7 +26,7 @@ def test_opt_out_signal_removes_identifying_fields(signal: dict[str, str]) -> No
         properties={"lesson": "canary-lesson"},
     )
     headers = signal | {
-        "User-Agent": "canary-agent",
+        "User-Agent": "Mozilla/5.0 (canary)",
         "CloudFront-Viewer-City": "canary-city",
         "CloudFront-Viewer-Country": "IN",
         "Cookie": "mid=" + "0" * 32,

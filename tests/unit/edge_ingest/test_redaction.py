@@ -39,7 +39,9 @@ def redact(
             Accepted(i=i, message_id=f"m-{i}", timestamp="", original_timestamp=None, event=raw)
         )
     request = cloudfront_event.parse_request(
-        harness.request(headers={"User-Agent": "Googlebot/2.1", "Sec-GPC": gpc})
+        harness.request(
+            headers={"User-Agent": "Mozilla/5.0 (compatible; Googlebot/2.1)", "Sec-GPC": gpc}
+        )
     )
     policy = privacy.policy_for(rules, request, None, times.at(harness.NOW))
     payload = Payload(b",".join(texts), texts, context, None, None, None)
@@ -86,8 +88,8 @@ def test_visitor_is_first_accepted_event_and_empty_without_one() -> None:
 
 def test_bot_flag_is_set_although_user_agent_is_redacted() -> None:
     redacted = redact(REDACTABLE, gpc="1")
-    assert redacted.viewer.user_agent is None
-    assert redacted.bot is True
+    assert redacted.facts.viewer.user_agent is None
+    assert redacted.facts.bot is True
 
 
 def test_context_that_can_not_be_redacted_becomes_null() -> None:

@@ -427,3 +427,37 @@ def test_plain_event_with_timestamp_shares_message_id_with_its_copy() -> None:
     rows = rows_of(timed, timed, plain(type="page"), plain(type="page"))
     assert [row["verdict"] for row in rows] == [GOOD, DUPLICATE, GOOD, GOOD]
     assert len({row["message_id"] for row in rows}) == 3
+
+
+def test_rows_of_server_batch_have_facts_of_their_own_visitors() -> None:
+    bot = clickstream.Visitor(ip="198.51.100.0", user_agent="Googlebot", bot=True, country="US")
+    phone = clickstream.Visitor(device="mobile", city="Patan", time_zone="Asia/Kathmandu")
+    facts = [bot, None, phone, phone, bot]
+    good = [
+        msgspec.structs.replace(accepted(f"m-{n}", index=n), visitor=visitor)
+        for n, visitor in enumerate(facts)
+    ]
+    payload = packed(header(ip="203.0.113.0", device="desktop"), good, [rejected(index=5)])
+    alone = packed(header("other"), [accepted("m-9")])
+    names = ("ip", "user_agent", "bot", "country", "city", "time_zone", "device")
+    own = [
+        tuple(getattr(visitor or header(ip="203.0.113.0", device="desktop"), n) for n in names)
+        for visitor in (*facts, None)
+    ]
+    for payloads in ([payload, alone], [payload], [packed(header(ip="203.0.113.0"), good[:1])]):
+        rows = rows_of(*payloads)
+        table_rows = [row for row in rows if row["request_id"] == "request"]
+        assert [tuple(row[name] for name in names) for row in table_rows] == own[: len(table_rows)]
+        assert [row["record_index"] for row in table_rows] == list(range(len(table_rows)))
+        assert len({row["sequence_number"] for row in table_rows}) == 1
+    assert [row["request_id"] for row in rows_of(payload, alone)] == ["request"] * 6 + ["other"]
+    assert len({row["sequence_number"] for row in rows_of(payload, alone)}) == 2
+
+
+def test_visitors_of_server_batch_are_counted_by_their_own_facts() -> None:
+    bot = clickstream.Visitor(bot=True, country="US")
+    good = [accepted("m-0"), msgspec.structs.replace(accepted("m-1", index=1), visitor=bot)]
+    rows, table = table_of(packed(header(), good))
+    (minute,) = rows.stats.minutes.values()
+    assert (minute.events, minute.bots, minute.countries) == (2, 1, {"GB": 1, "US": 1})
+    assert stats_of(parquet.read(parquet.write(table))).minutes == rows.stats.minutes
