@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import boto3
 import botocore.session
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError
 from botocore.parsers import ResponseParserError
 
 from aws_emulator.event_sources.errors import (
@@ -145,4 +145,7 @@ def domain_errors() -> Iterator[None]:
     except ResponseParserError as error:
         raise ServiceError("The service returned a malformed response.") from error
     except BotoCoreError as error:
-        raise UnreachableError(f"The endpoint did not respond: {type(error).__name__}.") from error
+        raise UnreachableError(
+            f"The endpoint did not respond: {type(error).__name__}.",
+            refused=isinstance(error, EndpointConnectionError),
+        ) from error

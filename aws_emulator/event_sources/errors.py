@@ -10,7 +10,7 @@ class PollerError(CommandError):
 
 
 class EndpointDownError(PollerError):
-    """Raised when the endpoint has not answered any call for `poller.MAX_UNREACHABLE_S`."""
+    """Raised when the endpoint has refused or not answered every call for too long."""
 
     code = "endpoint_down"
 
@@ -28,9 +28,17 @@ class StateError(PollerError):
 
 
 class UnreachableError(PollerError):
-    """Raised when one call gets no response: the connection failed or timed out."""
+    """Raised when one call gets no response: the connection failed or timed out.
+
+    `refused` tells that nothing listens at the address. A busy endpoint accepts connections, and
+    answers later than the call waits.
+    """
 
     code = "unreachable"
+
+    def __init__(self, message: str, *, refused: bool = False) -> None:
+        super().__init__(message)
+        self.refused = refused
 
 
 class ServiceError(PollerError):

@@ -28,8 +28,10 @@ from aws_emulator.event_sources.target import LambdaTarget, Target
 CHECKPOINT_FILE: Final = "poller-checkpoints.json"
 #: Seconds between two ListEventSourceMappings calls.
 LIST_MAPPINGS_INTERVAL_S: Final = 1.0
-#: Seconds without any response after which the poller ends with EndpointDownError.
-MAX_UNREACHABLE_S: Final = 10.0
+#: Seconds of refused connections after which the poller ends with EndpointDownError.
+MAX_REFUSED_S: Final = 10.0
+#: The same for an endpoint that accepts connections and doesn't answer: a busy machine is slow.
+MAX_UNREACHABLE_S: Final = 300.0
 #: Seconds between two writes of the checkpoints.
 WRITE_INTERVAL_S: Final = 0.1
 #: Seconds that a stop waits for running invocations, normally and after EndpointDownError.
@@ -103,7 +105,8 @@ class Poller:
         self._stopping = threading.Event()
         self._run_ended = threading.Event()
         self._write_error: PollerError | None = None
-        self._last_response = time.monotonic()
+        #: The last response, and the last call that was not refused.
+        self._last_response = self._last_accepted = time.monotonic()
         self._last_errors: dict[str, str] = {}
 
     def stop(self) -> None:
@@ -114,10 +117,11 @@ class Poller:
         """Poll until `stop` is called.
 
         Raises:
-            EndpointDownError: The endpoint did not respond for MAX_UNREACHABLE_S.
+            EndpointDownError: The endpoint refused connections for MAX_REFUSED_S, or did not
+                respond for MAX_UNREACHABLE_S.
             StateError: The state directory isn't writable.
         """
-        self._last_response = time.monotonic()
+        self._last_response = self._last_accepted = time.monotonic()
         writer = threading.Thread(target=self._write_state, name="state", daemon=True)
         writer.start()
         timeout = STOP_TIMEOUT_S
@@ -144,7 +148,7 @@ class Poller:
             except PollerError as error:
                 self._handle_list_error(region, error)
                 continue
-            self._last_response = time.monotonic()
+            self._last_response = self._last_accepted = time.monotonic()
             self._last_errors.pop(region, None)
             self._reconcile(region, documents)
         try:
@@ -163,8 +167,12 @@ class Poller:
         if self._last_errors.get(region) != str(error):
             self._last_errors[region] = str(error)
             self._json_log.write("list_mappings_failed", region=region, reason=str(error))
-        silent = time.monotonic() - self._last_response
-        if silent >= MAX_UNREACHABLE_S:
+        now = time.monotonic()
+        refused = isinstance(error, UnreachableError) and error.refused
+        if not refused:
+            self._last_accepted = now
+        silent = now - self._last_response
+        if silent >= MAX_UNREACHABLE_S or now - self._last_accepted >= MAX_REFUSED_S:
             raise EndpointDownError(
                 f"The endpoint has not answered for {silent:.0f} seconds. Check that it is running."
             )

@@ -121,7 +121,7 @@ def test_stop_leftovers_spares_process_that_reuses_a_pid(tmp_path: Path) -> None
             content = {"owner": {"pid": 1, "start_time": 0.0}, "services": services}
             (tmp_path / processes.PIDS_FILE).write_text(json.dumps(content))
             assert processes.stop_leftovers(tmp_path) == ["left"]
-            assert left.wait(10) == -signal.SIGTERM
+            assert left.wait(60) == -signal.SIGTERM
             assert unrelated.poll() is None
         finally:
             unrelated.kill()

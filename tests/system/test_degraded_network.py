@@ -43,7 +43,7 @@ def control_faults(running: system.System, method: str, fault: Fault) -> Any:
     """Call the fault injector for Kinesis: POST adds a fault, GET lists, DELETE removes."""
     query = urllib.parse.urlencode({"service": "kinesis", **fault})
     url = f"{running.target.endpoint}/_local/faults?{query}"
-    with urllib.request.urlopen(urllib.request.Request(url, method=method), timeout=10) as response:
+    with urllib.request.urlopen(urllib.request.Request(url, method=method), timeout=60) as response:
         return json.load(response)
 
 

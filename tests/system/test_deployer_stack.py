@@ -50,7 +50,7 @@ class Deployer:
         query = urllib.parse.urlencode({"service": "cloudformation.amazonaws.com", "role": role})
         url = f"{self.emulator.endpoint}/_local/service-role?{query}"
         request = urllib.request.Request(url, method="POST")
-        with urllib.request.urlopen(request, timeout=10) as response:
+        with urllib.request.urlopen(request, timeout=60) as response:
             issued = json.load(response)["Credentials"]
         return boto3.client(  # type: ignore[call-overload]  # any service, by name
             service,

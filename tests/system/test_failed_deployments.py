@@ -76,7 +76,7 @@ class Deployment:
             "code_challenge_method": "S256",
         }
         url = f"{self.stack.target.endpoint}/oauth2/authorize?{urllib.parse.urlencode(query)}"
-        with urllib.request.urlopen(url, timeout=10) as response:
+        with urllib.request.urlopen(url, timeout=60) as response:
             return int(response.status)
 
     def callback_urls(self) -> list[str]:
@@ -121,7 +121,7 @@ def deployment(sam_build: None) -> Iterator[Deployment]:
 def _control(deployment: Deployment, outcome: str) -> None:
     url = f"{deployment.stack.target.endpoint}/_local/nested-rollback?outcome={outcome}"
     request = urllib.request.Request(url, method="POST")
-    urllib.request.urlopen(request, timeout=10).close()
+    urllib.request.urlopen(request, timeout=60).close()
 
 
 def test_leftover_with_data_stops_the_next_deployment(deployment: Deployment) -> None:

@@ -56,9 +56,9 @@ def test_new_version_of_the_key_replaces_the_old_key(meridian: System) -> None:
     assert old_id != new_id
     assert old != new
     # The servers read a changed configuration within seconds.
-    wait_until(lambda: get(meridian.url + PATH).status_code == 404, "CloudFront's new key", 20)
+    wait_until(lambda: get(meridian.url + PATH).status_code == 404, "CloudFront's new key")
     url = meridian.api_url + PATH
-    wait_until(lambda: get(url, new).status_code == 404, "the API's new key", 20)
+    wait_until(lambda: get(url, new).status_code == 404, "the API's new key")
     assert get(url, old).status_code == 403
 
 

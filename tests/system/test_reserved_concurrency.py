@@ -32,7 +32,7 @@ def reserved(meridian: System) -> Callable[[], dict[str, int | None]]:
 
 def set_quota(running: System, executions: int) -> None:
     url = f"{running.target.endpoint}/_local/concurrency-quota?limit={executions}"
-    urllib.request.urlopen(urllib.request.Request(url, method="PUT"), timeout=10).close()
+    urllib.request.urlopen(urllib.request.Request(url, method="PUT"), timeout=60).close()
 
 
 @pytest.fixture

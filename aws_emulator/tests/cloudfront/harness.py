@@ -49,7 +49,7 @@ CACHING_OPTIMIZED = "658327ea-f89d-4fab-a63d-7e88639e58f6"
 def returns_200(url: str) -> bool:
     """Return whether a GET request to the URL returns 200."""
     try:
-        with urllib.request.urlopen(url, timeout=2) as answer:
+        with urllib.request.urlopen(url, timeout=60) as answer:
             return bool(answer.status == 200)
     except (OSError, urllib.error.URLError):
         return False
@@ -67,7 +67,7 @@ def process(command: list[str], environment: dict[str, str], log: Path) -> Itera
         finally:
             started.terminate()
             try:
-                started.wait(15)
+                started.wait(60)
             except subprocess.TimeoutExpired:
                 started.kill()
                 started.wait()

@@ -63,7 +63,7 @@ def test_new_deployment_is_served(environment: Environment, web: httpx.Client) -
         cloudfront.update_distribution(
             Id=environment.distribution, IfMatch=etag, DistributionConfig=config
         )
-        wait_until(partial(serves, root), "the new deployment", 10)
+        wait_until(partial(serves, root), "the new deployment")
 
 
 def test_invalidation_clears_cache(environment: Environment, web: httpx.Client) -> None:
@@ -74,7 +74,7 @@ def test_invalidation_clears_cache(environment: Environment, web: httpx.Client) 
         DistributionId=environment.distribution,
         InvalidationBatch={"Paths": {"Quantity": 1, "Items": ["/*"]}, "CallerReference": "1"},
     )
-    wait_until(lambda: web.get("/page.html").content == b"new", "the invalidation", 10)
+    wait_until(lambda: web.get("/page.html").content == b"new", "the invalidation")
     environment.client("s3").put_object(Bucket=BUCKET, Key="page.html", Body=PAGES["page.html"])
 
 
@@ -147,7 +147,7 @@ def test_sigterm_stops_process_with_exit_code_0(environment: Environment, tmp_pa
         _,
     ):
         process.send_signal(signal.SIGTERM)
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0
 
 
 def test_lost_emulator_ends_process_with_one_line(tmp_path: Path) -> None:

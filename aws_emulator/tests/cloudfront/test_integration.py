@@ -224,7 +224,7 @@ def test_requests_are_served_concurrently(environment: Environment) -> None:
 def raw(environment: Environment, request: bytes) -> bytes:
     """Send raw bytes; return everything received until the connection closes."""
     host, port = environment.edge.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port)), timeout=20) as connection:
+    with socket.create_connection((host, int(port)), timeout=60) as connection:
         connection.sendall(request)
         received = b""
         while part := connection.recv(65_536):
@@ -296,7 +296,7 @@ def test_disconnecting_client_does_not_affect_others(
         b"GET /big.bin HTTP/1.1\r\nHost: x\r\n\r\n",
         b"nonsense\r\n\r\n",
     ):
-        with socket.create_connection((host, int(port)), timeout=20) as connection:
+        with socket.create_connection((host, int(port)), timeout=60) as connection:
             connection.sendall(request)
     time.sleep(1.5)
     assert web.get("/page.html").status_code == 200

@@ -102,7 +102,7 @@ class FakeTarget:
     def invoke(self, config: EventSourceMapping, event: str) -> Outcome:
         self.events.append(event)
         outcome = self.answer(event)
-        assert self.held.wait(10)
+        assert self.held.wait(60)
         return outcome
 
     def send_to_destination(

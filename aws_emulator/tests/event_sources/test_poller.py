@@ -70,7 +70,7 @@ class PollerEnvironment:
             yield poller
         finally:
             poller.stop()
-            thread.join(20)
+            thread.join(60)
             assert not thread.is_alive()
 
     def status(self) -> dict[str, Any]:
@@ -264,28 +264,30 @@ def test_mappings_continue_when_region_returns_errors(
     assert len(environment.events("list_mappings_failed")) == 1
 
 
-def test_poller_ends_when_endpoint_is_down(
-    environment: PollerEnvironment, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("limit", "refused"), [("MAX_REFUSED_S", True), ("MAX_UNREACHABLE_S", False)]
+)
+def test_poller_ends_when_endpoint_refuses_or_never_answers(
+    environment: PollerEnvironment, monkeypatch: pytest.MonkeyPatch, limit: str, refused: bool
 ) -> None:
-    monkeypatch.setattr(poller_module, "MAX_UNREACHABLE_S", 0.1)
-    environment.backend.error = UnreachableError(
-        "The endpoint did not respond: EndpointConnectionError."
-    )
+    monkeypatch.setattr(poller_module, limit, 0.1)
+    environment.backend.error = UnreachableError("No response.", refused=refused)
     poller = Poller(environment.backend, [REGION], environment.state, JsonLog(environment.log))
     with pytest.raises(EndpointDownError, match="has not answered"):
         poller.run()
     assert environment.events("stop")
 
 
-def test_poller_survives_short_outage(
-    environment: PollerEnvironment, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("refused", [True, False])
+def test_poller_survives_short_outage_and_busy_endpoint(
+    environment: PollerEnvironment, monkeypatch: pytest.MonkeyPatch, refused: bool
 ) -> None:
-    monkeypatch.setattr(poller_module, "MAX_UNREACHABLE_S", 60)
+    # Only refused connections count against the short limit.
+    monkeypatch.setattr(poller_module, "MAX_REFUSED_S", 60 if refused else 0.01)
     with environment.poller():
         environment.until(lambda status: status["delivered"] == 5)
-        environment.backend.error = UnreachableError(
-            "The endpoint did not respond: EndpointConnectionError."
-        )
+        environment.backend.error = UnreachableError("No response.", refused=refused)
+        wait_until(lambda: environment.events("list_mappings_failed"))
         time.sleep(0.1)
         environment.backend.error = None
         environment.stream.by_id["shard-0"].records += kinesis_records([b"x"], first=10**56)

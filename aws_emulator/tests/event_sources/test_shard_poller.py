@@ -83,7 +83,7 @@ def start_poller(
     yield start
     for reader in started:
         reader.stop()
-        reader.join(10)
+        reader.join(60)
         assert not reader.is_alive()
 
 
@@ -119,7 +119,7 @@ def test_closed_shard_is_delivered_and_finished(
     records = kinesis_records([b"x"] * 10)
     target = FakeTarget()
     reader = start_poller(FakeStream(open_shard(records, closed=True)), target, BatchSize=4)
-    reader.join(10)
+    reader.join(60)
     assert numbers(target) == [record.sequence for record in records]
     assert reader.finished
     assert saved[-1] == Checkpoint(records[-1].sequence, finished=True)
@@ -216,7 +216,7 @@ def test_deleted_shard_ends_unfinished(start_poller: StartPoller, saved: list[Ch
     reader = start_poller(stream, target)
     wait_until(lambda: reader.status.delivered == 3)
     stream.by_id.clear()
-    reader.join(10)
+    reader.join(60)
     assert reader.gone
     assert not reader.finished
     assert not saved[-1].finished
@@ -266,7 +266,7 @@ def test_stop_waits_for_running_invocation_and_starts_no_other(
     reader.join(0.1)
     assert reader.is_alive()
     target.held.set()
-    reader.join(10)
+    reader.join(60)
     assert len(target.events) == 1
     assert saved[-1].position == records[0].sequence
 
@@ -281,7 +281,7 @@ def test_stop_does_not_complete_unsent_discard(
     )
     wait_until(lambda: len(target.errors) < 100)
     reader.stop()
-    reader.join(10)
+    reader.join(60)
     assert saved[-1].position is None
     assert reader.status.discarded == 0
 
@@ -314,7 +314,7 @@ def test_tumbling_window_continues_after_restart(
     # The window's time has passed, so that it ends once the shard is idle.
     wait_until(lambda: len(target.events) == 2)
     first.stop()
-    first.join(10)
+    first.join(60)
     assert json.loads(target.events[1])["isFinalInvokeForWindow"] is True
     with_state = next(point for point in saved if point.windows and point.position)
     shard.records += records[1:]

@@ -124,7 +124,7 @@ def test_up_serves_project_and_stops_every_process_on_ctrl_c(tmp_path: Path) -> 
         rest, _ = served.process.communicate(timeout=60)
         assert served.process.returncode == 0
         assert rest.endswith("Stopped.\n")
-    _, alive = psutil.wait_procs(family, timeout=10)
+    _, alive = psutil.wait_procs(family, timeout=60)
     assert not alive
     assert sorted(it.name for it in folder.iterdir()) == [".aws-emulator", "src", "template.yaml"]
 

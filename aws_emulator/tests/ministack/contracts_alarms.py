@@ -63,7 +63,7 @@ def alarm_metric_math(emulator: Emulator) -> None:
     )
 
     def accepted() -> bool:
-        with urllib.request.urlopen(f"{emulator.endpoint}/_local/accepted", timeout=10) as answer:
+        with urllib.request.urlopen(f"{emulator.endpoint}/_local/accepted", timeout=60) as answer:
             return any(it.get("stack") == stack for it in json.load(answer))
 
     def status() -> str:

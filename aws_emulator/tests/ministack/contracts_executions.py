@@ -51,7 +51,7 @@ def stopped_executions(emulator: Emulator) -> None:
     """A redrive of a stopped execution starts after the stopped state has ended."""
     name = unique("stopped")
     states = {
-        "Slow": {"Type": "Wait", "Seconds": 1, "Next": "After"},
+        "Slow": {"Type": "Wait", "Seconds": 3, "Next": "After"},
         "After": {"Type": "Pass", "End": True},
     }
     machine_arn = machine(json.dumps({"StartAt": "Slow", "States": states}), StateMachineName=name)
@@ -107,7 +107,7 @@ def jsonata_parsing(emulator: Emulator) -> None:
     started = [
         machines.start_execution(stateMachineArn=f"{ARN}:{name}")["executionArn"] for _ in range(24)
     ]
-    lasts = [ended(emulator, it, 60) for it in started]
+    lasts = [ended(emulator, it) for it in started]
     assert {(it["status"], it.get("output")) for it in lasts} == {("SUCCEEDED", "100010000")}
 
 

@@ -183,7 +183,7 @@ def function_versions(emulator: Emulator) -> None:
     for number, body in (("1", code), ("2", code.replace("1", "2"))):
         version_details = functions.get_function(FunctionName=name, Qualifier=number)
         assert version_details["Configuration"]["Version"] == number
-        with urllib.request.urlopen(version_details["Code"]["Location"], timeout=10) as response:
+        with urllib.request.urlopen(version_details["Code"]["Location"], timeout=60) as response:
             content = response.read()
         digest = base64.b64encode(hashlib.sha256(content).digest()).decode()
         assert digest == version_details["Configuration"]["CodeSha256"]

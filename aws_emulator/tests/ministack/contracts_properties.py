@@ -157,7 +157,7 @@ def bucket_properties(emulator: Emulator) -> None:
     ]
     storage.put_object(Bucket=name, Key="a", Body=b"copied")
     copy = f"{name}-copy"
-    wait_until(lambda: "Contents" in storage.list_objects_v2(Bucket=copy), "the replica", 5)
+    wait_until(lambda: "Contents" in storage.list_objects_v2(Bucket=copy), "the replica")
 
 
 def function_properties(emulator: Emulator) -> None:

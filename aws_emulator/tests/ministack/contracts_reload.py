@@ -50,7 +50,7 @@ def function_files(emulator: Emulator) -> None:
     assert replace(emulator, name, word="VALUE = 'changed'\n")["versions"] == []
 
     location = functions.get_function(FunctionName=name)["Code"]["Location"]
-    with urllib.request.urlopen(location, timeout=10) as response:
+    with urllib.request.urlopen(location, timeout=60) as response:
         package = zipfile.ZipFile(io.BytesIO(response.read()))
     assert package.read("word.py") == b"VALUE = 'changed'\n"
 

@@ -54,7 +54,7 @@ def ttl_deletions(emulator: Emulator) -> None:
         tables.put_item(TableName=name, Item={"id": {"S": "never"}})
         tables.delete_item(TableName=name, Key={"id": {"S": "deleted"}})
         scan = partial(tables.scan, TableName=name)
-        wait_until(partial(_at_most_two, scan), "the expiry", 10, interval_s=0.2)
+        wait_until(partial(_at_most_two, scan), "the expiry", interval_s=0.2)
         assert {it["id"]["S"] for it in tables.scan(TableName=name)["Items"]} == {"kept", "never"}
         streams = emulator.client("dynamodbstreams", region)
         (shard,) = streams.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"]

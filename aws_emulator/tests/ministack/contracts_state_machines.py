@@ -35,14 +35,14 @@ def machine(definition: str, **properties: Any) -> dict[str, Any]:
     return {"Type": "AWS::StepFunctions::StateMachine", "Properties": arguments}
 
 
-def ended(emulator: Emulator, execution: str, timeout_s: float = 5) -> dict[str, Any]:
+def ended(emulator: Emulator, execution: str) -> dict[str, Any]:
     machines = emulator.client("stepfunctions")
 
     def result() -> dict[str, Any] | None:
         description: dict[str, Any] = machines.describe_execution(executionArn=execution)
         return description if description["status"] != "RUNNING" else None
 
-    return wait_until(result, f"the end of {execution}", timeout_s, interval_s=0.05)
+    return wait_until(result, f"the end of {execution}", interval_s=0.05)
 
 
 def state_machine_versions(emulator: Emulator) -> None:

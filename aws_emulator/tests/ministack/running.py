@@ -150,7 +150,7 @@ def running(state: Path, *without: str, root: Path = ROOT) -> Iterator[Emulator]
         yield Emulator(line.removeprefix("ministack: ").strip(), process, state)
     finally:
         process.terminate()
-        process.communicate(timeout=10)
+        process.communicate(timeout=60)
 
 
 @dataclass(eq=False)

@@ -52,11 +52,11 @@ def _busy(emulator: Emulator) -> list[psutil.Process]:
         # The guard, two workers and a child process of each.
         return below if len(below) >= 5 else None
 
-    return wait_until(children, "two workers with a child each", 10)
+    return wait_until(children, "two workers with a child each")
 
 
 def _assert_ended(processes: list[psutil.Process]) -> None:
-    _, alive = psutil.wait_procs(processes, timeout=5)
+    _, alive = psutil.wait_procs(processes, timeout=60)
     assert alive == []
 
 
@@ -64,7 +64,7 @@ def test_sigterm_ends_all_processes_and_removes_files(tmp_path: Path) -> None:
     with running(tmp_path / "state") as emulator:
         below = _busy(emulator)
         emulator.process.send_signal(signal.SIGTERM)
-        assert emulator.process.wait(timeout=10) == 0
+        assert emulator.process.wait(timeout=60) == 0
         _assert_ended(below)
         assert not any((tmp_path / "state" / "tmp").iterdir())
 

@@ -126,7 +126,7 @@ class Pool:
     def emails(self, recipient: str) -> list[dict[str, Any]]:
         """Return the messages that were sent to an address."""
         url = f"{self.endpoint}/_ministack/ses/messages"
-        with urllib.request.urlopen(url, timeout=10) as answer:
+        with urllib.request.urlopen(url, timeout=60) as answer:
             by_account = json.load(answer)["messages"]
         sent = [email for emails in by_account.values() for email in emails]
         return [email for email in sent if recipient in email["To"]]

@@ -41,4 +41,4 @@ def traced() -> Iterator[list[str] | None]:
         yield trace_ids
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as last:
             last.sendto(b"", DAEMON)
-        listener.join(timeout=10)
+        listener.join(timeout=60)

@@ -112,7 +112,7 @@ class SchoolClient:
     def emails(self, recipient: str | None = None) -> list[dict[str, Any]]:
         """Return the sent emails: all of them, or one student's."""
         url = f"{self.running.target.endpoint}/_ministack/ses/messages"
-        with urllib.request.urlopen(url, timeout=10) as answer:
+        with urllib.request.urlopen(url, timeout=60) as answer:
             by_account = json.load(answer)["messages"]
         sent_emails = [email for emails in by_account.values() for email in emails]
         return [it for it in sent_emails if recipient is None or recipient in it["To"]]
@@ -154,7 +154,7 @@ class SchoolClient:
 
         def send(method: str, query: str = "") -> None:
             request = urllib.request.Request(f"{path}{query}", method=method)
-            urllib.request.urlopen(request, timeout=10).close()
+            urllib.request.urlopen(request, timeout=60).close()
 
         send("POST", f"?{urllib.parse.urlencode(rule)}")
         try:
@@ -165,7 +165,7 @@ class SchoolClient:
     def faulted_calls(self) -> int:
         """Return the number of calls that the current fault rules affected."""
         path = f"{self.running.target.endpoint}/_local/faults"
-        with urllib.request.urlopen(path, timeout=10) as answer:
+        with urllib.request.urlopen(path, timeout=60) as answer:
             return sum(rule["acted"] for rule in json.load(answer))
 
     def kill_function(self, handler: str) -> int:

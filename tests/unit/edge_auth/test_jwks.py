@@ -200,7 +200,7 @@ def test_concurrent_callers_share_one_fetch(clock: issuer.Clock) -> None:
 
     def slow_fetch(url: str) -> bytes:
         fetch_started.set()
-        assert response_allowed.wait(10)
+        assert response_allowed.wait(60)
         return endpoint(url)
 
     keys = JwksCache(
@@ -220,7 +220,7 @@ def test_concurrent_callers_share_one_fetch(clock: issuer.Clock) -> None:
 
     threads = [threading.Thread(target=find_key) for _ in range(8)]
     threads[0].start()
-    assert fetch_started.wait(10)
+    assert fetch_started.wait(60)
     for thread in threads[1:]:
         thread.start()
     for thread in threads[1:]:
@@ -228,6 +228,6 @@ def test_concurrent_callers_share_one_fetch(clock: issuer.Clock) -> None:
         assert thread.is_alive(), fetched
     response_allowed.set()
     for thread in threads:
-        thread.join(10)
+        thread.join(60)
     assert endpoint.fetches == 1
     assert [type(it) for it in fetched] == [PublicKey] * 8

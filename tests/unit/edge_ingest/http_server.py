@@ -86,7 +86,7 @@ class Network:
         for sock in self._sockets:
             sock.close()
         for thread in self._threads:
-            thread.join(5)
+            thread.join(60)
             assert not thread.is_alive()
         assert not self._scripts
 

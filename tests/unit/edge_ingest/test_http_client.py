@@ -24,7 +24,7 @@ def raw(data: bytes) -> Script:
     return script
 
 
-def response_from(data: bytes, timeout: float = 2.0) -> Response:
+def response_from(data: bytes, timeout: float = 30.0) -> Response:
     """Return the response that the client parses from the bytes."""
     with network(raw(data)) as connect:
         connection = Connection(ENDPOINT, connect)
@@ -99,7 +99,7 @@ def test_request_times_out_when_server_sends_nothing() -> None:
         server.request()
         server.respond()
         server.request()
-        server.socket.settimeout(5)
+        server.socket.settimeout(60)
         if server.socket.recv(1) == b"":  # the end of the stream
             closed_by_client.set()
 
@@ -109,7 +109,7 @@ def test_request_times_out_when_server_sends_nothing() -> None:
         with pytest.raises(TransportError):
             connection.post([], b"2", 0.2)
         # The server sends nothing and closes nothing, so only the client's timeout sets the event.
-        assert closed_by_client.wait(5)
+        assert closed_by_client.wait(60)
 
 
 def test_request_times_out_when_response_is_slow() -> None:
@@ -193,7 +193,7 @@ def test_connection_closes_when_data_follows_the_response() -> None:
     def sends_more(server: ServerConnection) -> None:
         server.request()
         server.send(HEAD + b"content-length: 2\r\n\r\n{}" + HEAD)
-        server.socket.settimeout(5)
+        server.socket.settimeout(60)
         assert server.socket.recv(1) == b""
 
     with network(sends_more, closes_after(1)) as connect:
@@ -208,7 +208,7 @@ def test_connection_closes_after_connection_close_header() -> None:
     def closing(server: ServerConnection) -> None:
         server.request()
         server.respond(Connection="close")
-        server.socket.settimeout(5)
+        server.socket.settimeout(60)
         assert server.socket.recv(1) == b""
 
     with network(closing, closes_after(1)) as connect:

@@ -32,7 +32,7 @@ def kinesis(connect: Network, clock: Clock | None = None) -> KinesisClient:
     return KinesisClient(connect, clock or Clock(), credentials)
 
 
-def put_once(script: Script, timeout: float = 2.0) -> list[PutResult]:
+def put_once(script: Script, timeout: float = 30.0) -> list[PutResult]:
     with network(script) as connect:
         return kinesis(connect).put_records("eu-west-2", "events", ENTRIES, timeout)
 

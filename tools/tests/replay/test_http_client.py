@@ -40,7 +40,7 @@ class Server:
 
     def close(self) -> None:
         self._socket.close()
-        self._thread.join(5)
+        self._thread.join(60)
 
 
 @pytest.fixture

@@ -25,4 +25,4 @@ def lambda_handler(event: dict[str, Any], context: Any) -> None:
         method="PUT",
         headers={"Content-Type": ""},
     )
-    urllib.request.urlopen(request, timeout=10).read()
+    urllib.request.urlopen(request, timeout=30).read()
