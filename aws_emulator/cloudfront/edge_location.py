@@ -3,6 +3,7 @@
 `app.App` calls `EdgeLocation.serve` for each request; `distribution.watcher` calls `deploy`.
 """
 
+import time
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -30,6 +31,7 @@ from aws_emulator.cloudfront.stages.origin_stage import (
     call,
 )
 from aws_emulator.cloudfront.stages.path_pattern import select_behavior
+from aws_emulator.cloudfront.stages.signed_request import check_signature, without_signature
 
 # Quotas, "General quotas on distributions": "Maximum length of a URL: 8,192 bytes".
 MAX_URL_BYTES: Final = 8_192
@@ -135,6 +137,10 @@ class EdgeLocation:
             # "If a viewer GET request includes a body, CloudFront returns an HTTP status code 403
             # (Forbidden) to the viewer."
             raise RequestRejectedError("A GET request has a body.", status=403, code="GetWithBody")
+        if behavior.key_groups:
+            # Before the cache and the functions, as before all other work on the request.
+            check_signature(behavior.trusted_keys, request, viewer, time.time())
+            request = replace(request, query=without_signature(request.query))
         return RequestContext(request_id, distribution, behavior, request, viewer)
 
     async def _respond(self, context: RequestContext) -> CacheResult:

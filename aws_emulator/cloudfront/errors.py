@@ -2,6 +2,7 @@
 
 EdgeError                       any error response that CloudFront generates
 ├── RequestRejectedError        the viewer's request breaks a CloudFront rule
+│   └── SignedRequestError      403, no valid signed URL or signed cookies
 ├── FunctionError               a Lambda@Edge invocation or its result failed
 │   ├── FunctionResultError     502, LambdaValidationError
 │   ├── FunctionExecutionError  503, LambdaExecutionError
@@ -35,6 +36,16 @@ class RequestRejectedError(EdgeError):
 
     code = "RequestRefused"
     status = 400
+
+
+class SignedRequestError(RequestRejectedError):
+    """Raised when no valid signed URL or signed cookies open a restricted file.
+
+    CloudFront responds with an XML document, which contains `code` and the message.
+    """
+
+    code = "AccessDenied"
+    status = 403
 
 
 class FunctionError(EdgeError):

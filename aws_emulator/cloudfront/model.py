@@ -1,5 +1,6 @@
 """The deployed distribution, and the requests and responses that it serves, as plain values."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -70,9 +71,17 @@ class OriginGroup:
     statuses: frozenset[int]
 
 
+#: The public keys of a behavior's trusted key groups: ID to PEM.
+type TrustedKeys = Mapping[str, str]
+
+
 @dataclass(frozen=True, slots=True)
 class CacheBehavior:
-    """One cache behavior. `path_pattern` is "*" for the default cache behavior."""
+    """One cache behavior. `path_pattern` is "*" for the default cache behavior.
+
+    `key_groups` are the IDs of the trusted key groups, and `trusted_keys` their public keys. With a
+    group, requests need a signed URL or signed cookies.
+    """
 
     path_pattern: str
     target_origin_id: str
@@ -83,6 +92,8 @@ class CacheBehavior:
     allowed_methods: frozenset[str] = frozenset({"GET", "HEAD"})
     cached_methods: frozenset[str] = frozenset({"GET", "HEAD"})
     associations: dict[EventType, FunctionAssociation] = field(default_factory=dict)
+    key_groups: tuple[str, ...] = ()
+    trusted_keys: TrustedKeys = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

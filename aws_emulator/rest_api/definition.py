@@ -37,6 +37,9 @@ _URI: Final = re.compile(
     r"(?P<kind>path|action)/(?P<rest>.*)"
 )
 _HEADER_PREFIX: Final = "method.response.header."
+_FUNCTION_PATH: Final = re.compile(
+    r"/2015-03-31/functions/arn:[a-z-]+:lambda:[a-z0-9-]+:[0-9]{12}:function:[^/]+/invocations"
+)
 
 
 def parse(document: Json) -> Definition:
@@ -164,10 +167,13 @@ def _integration(where: str, operation: Json) -> Integration:
     }
     responses = tuple(
         _integration_response(where, pattern, it, declared)
-        for pattern, it in extension["responses"].items()
+        for pattern, it in extension.get("responses", {}).items()
     )
+    kind = extension["type"].lower()
+    if kind == "aws_proxy":
+        return _lambda_proxy(where, extension)
     return Integration(
-        service=None if extension["type"].lower() == "mock" else _service(where, extension),
+        service=None if kind == "mock" else _service(where, extension),
         parameters=extension.get("requestParameters", {}),
         templates={kind.lower(): it for kind, it in extension.get("requestTemplates", {}).items()},
         # The default integration response applies if no other pattern matches.
@@ -176,12 +182,28 @@ def _integration(where: str, operation: Json) -> Integration:
     )
 
 
+def _lambda_proxy(where: str, extension: Json) -> Integration:
+    service = _service(where, extension)
+    if not _FUNCTION_PATH.fullmatch(service.path) or service.http_method != "POST":
+        # "For Lambda integrations, you must use the HTTP method of POST for the integration
+        # request, according to the specification of the Lambda service action".
+        raise DefinitionError(
+            f"{where}: an integration of type aws_proxy needs the URI of a Lambda function's "
+            "invocations and the httpMethod POST."
+        )
+    return Integration(
+        service=service, parameters={}, templates={}, responses=(), is_lambda_proxy=True
+    )
+
+
 def _service(where: str, extension: Json) -> Service:
     uri = _URI.fullmatch(extension.get("uri", ""))
-    if extension["type"].lower() != "aws" or uri is None or "credentials" not in extension:
+    supported = extension["type"].lower() in {"aws", "aws_proxy"}
+    if not supported or uri is None or "credentials" not in extension:
         raise DefinitionError(
             f"{where}: the integration is not supported. Use type aws with an action or path URI "
-            "of an AWS service and with credentials, or type mock."
+            "of an AWS service and with credentials, type aws_proxy with a Lambda function and "
+            "with credentials, or type mock."
         )
     action = uri["rest"] if uri["kind"] == "action" else None
     return Service(

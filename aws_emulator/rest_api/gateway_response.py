@@ -33,13 +33,17 @@ _HEADER_PREFIX: Final = "gatewayresponse.header."
 
 
 def build_gateway_response(
-    definition: Definition | None, response_type: str, context: Context
+    definition: Definition | None,
+    response_type: str,
+    context: Context,
+    default_status: int | None = None,
 ) -> Response:
     """Return the gateway response of a type, as the definition customizes it.
 
-    Without a definition, the response has API Gateway's default body.
+    Without a definition, the response has API Gateway's default body. `default_status` replaces the
+    type's status code.
     """
-    status = DEFAULT_STATUS[response_type]
+    status = default_status or DEFAULT_STATUS[response_type]
     customized = definition.gateway_responses if definition else {}
     default = "DEFAULT_4XX" if status < 500 else "DEFAULT_5XX"
     response = customized.get(

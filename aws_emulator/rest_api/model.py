@@ -89,13 +89,17 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class Integration:
-    """The integration of a method. A mock integration has no `service`."""
+    """The integration of a method. A mock integration has no `service`.
+
+    A Lambda proxy integration (aws_proxy) has no parameters, templates and responses.
+    """
 
     service: Service | None
     parameters: Mapping[str, str]
     templates: Mapping[str, str]
     responses: tuple[IntegrationResponse, ...]
     passthrough_behavior: PassthroughBehavior = "when_no_match"
+    is_lambda_proxy: bool = False
 
 
 @dataclass(frozen=True, slots=True)

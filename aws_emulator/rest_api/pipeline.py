@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from aws_emulator.rest_api import authorizer, method_request, routing
+from aws_emulator.rest_api import authorizer, lambda_proxy, method_request, routing
 from aws_emulator.rest_api.access_log import AccessLogSetting
 from aws_emulator.rest_api.context_variables import replace_variables
 from aws_emulator.rest_api.errors import GatewayResponseError
@@ -64,7 +64,9 @@ async def serve(
     try:
         response = await _execute(stage, request, context, verify, call_service)
     except GatewayResponseError as error:
-        response = build_gateway_response(stage.definition, error.response_type, context)
+        response = build_gateway_response(
+            stage.definition, error.response_type, context, error.status
+        )
         context["error"] = {"responseType": error.response_type}
         if response.status >= 500:
             resource = context.get("resourcePath", "?")
@@ -102,7 +104,11 @@ async def _execute(
     }
     method_request.validate(method, request, parameters)
     integration = method.integration
-    sent = build_integration_request(integration, request, parameters, context)
+    sent = (
+        lambda_proxy.build_event(request, path_parameters, context)
+        if integration.is_lambda_proxy
+        else build_integration_request(integration, request, parameters, context)
+    )
     service = integration.service
     started = time.monotonic()
     received = mock_response(sent) if service is None else await call_service(service, sent)
@@ -111,6 +117,8 @@ async def _execute(
         "latency": _elapsed_ms(started),
         "requestId": received.headers.get("x-amzn-requestid", "-"),
     }
+    if integration.is_lambda_proxy:
+        return lambda_proxy.build_response(received, context)
     return build_method_response(integration, received, parameters, context)
 
 

@@ -19,8 +19,10 @@ from tools.stack import HOME_REGION
 NAME_PROPERTIES: Final[Mapping[str, str]] = {
     "AWS::Budgets::Budget": "Budget.BudgetName",
     "AWS::CloudFront::CachePolicy": "CachePolicyConfig.Name",
+    "AWS::CloudFront::KeyGroup": "KeyGroupConfig.Name",
     "AWS::CloudFront::OriginAccessControl": "OriginAccessControlConfig.Name",
     "AWS::CloudFront::OriginRequestPolicy": "OriginRequestPolicyConfig.Name",
+    "AWS::CloudFront::PublicKey": "PublicKeyConfig.Name",
     "AWS::CloudFront::ResponseHeadersPolicy": "ResponseHeadersPolicyConfig.Name",
     "AWS::CloudTrail::Trail": "TrailName",
     "AWS::Cognito::UserPool": "UserPoolName",

@@ -46,6 +46,14 @@ class ConfigLookup(Protocol):
         """Return the signing behavior of an origin access control."""
         ...
 
+    def trusted_keys(self, key_group_id: str) -> dict[str, str]:
+        """Return the public keys of a key group: ID to PEM.
+
+        Raises:
+            CommandError: The key group doesn't exist.
+        """
+        ...
+
     def association(
         self, event_type: EventType, arn: str, *, include_body: bool
     ) -> FunctionAssociation:
@@ -99,6 +107,7 @@ def parse_distribution(distribution: Json, lookup: ConfigLookup) -> Distribution
 
 def _behavior(item: Json, pattern: str, origin: Origin, lookup: ConfigLookup) -> CacheBehavior:
     cache_policy, origin_request_policy = _policies(item, pattern, origin, lookup)
+    key_groups = _key_groups(item, pattern)
     methods = item.get("AllowedMethods") or {}
     response_headers = item.get("ResponseHeadersPolicyId")
     return CacheBehavior(
@@ -113,7 +122,25 @@ def _behavior(item: Json, pattern: str, origin: Origin, lookup: ConfigLookup) ->
         allowed_methods=frozenset(_items(methods) or ["GET", "HEAD"]),
         cached_methods=frozenset(_items(methods.get("CachedMethods")) or ["GET", "HEAD"]),
         associations=_associations(item, pattern, lookup),
+        key_groups=key_groups,
+        trusted_keys={
+            key_id: pem
+            for group in key_groups
+            for key_id, pem in lookup.trusted_keys(group).items()
+        },
     )
+
+
+def _key_groups(item: Json, pattern: str) -> tuple[str, ...]:
+    if (item.get("TrustedSigners") or {}).get("Enabled"):
+        raise CommandError(
+            f"The cache behavior {pattern} trusts AWS accounts (TrustedSigners), whose key pairs "
+            "have no API. Use TrustedKeyGroups."
+        )
+    groups = item.get("TrustedKeyGroups") or {}
+    # API reference, TrustedKeyGroups: "Enabled: This field is true if any of the key groups in the
+    # list have public keys that CloudFront can use to verify the signatures".
+    return tuple(_items(groups)) if groups.get("Enabled") else ()
 
 
 def _policies(
@@ -271,11 +298,6 @@ def _notes(config: Mapping[str, Any]) -> Iterable[str]:
         ),
         "Compression at the edge isn't emulated: responses keep the origin's encoding.": any(
             each.get("Compress") for each in behaviors
-        ),
-        "Signed URLs and signed cookies aren't verified.": any(
-            (each.get(name) or {}).get("Enabled")
-            for each in behaviors
-            for name in ("TrustedKeyGroups", "TrustedSigners")
         ),
         "Field-level encryption isn't emulated.": any(
             each.get("FieldLevelEncryptionId") for each in behaviors

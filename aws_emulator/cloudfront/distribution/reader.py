@@ -155,6 +155,21 @@ class _ApiLookup:
         response = self._cloudfront.get_origin_access_control(Id=access_control_id)
         return response["OriginAccessControl"]["OriginAccessControlConfig"]["SigningBehavior"]
 
+    def trusted_keys(self, key_group_id: str) -> dict[str, str]:
+        try:
+            group = self._cloudfront.get_key_group(Id=key_group_id)["KeyGroup"]
+        except self._cloudfront.exceptions.NoSuchResource as error:
+            # UpdateDistribution: "TrustedKeyGroupDoesNotExist".
+            raise CommandError(
+                f"The trusted key group {key_group_id} does not exist. Create it before the cache "
+                "behavior that trusts it."
+            ) from error
+        keys = {}
+        for key_id in group["KeyGroupConfig"]["Items"]:
+            key = self._cloudfront.get_public_key(Id=key_id)["PublicKey"]
+            keys[key_id] = key["PublicKeyConfig"]["EncodedKey"]
+        return keys
+
     def association(
         self, event_type: EventType, arn: str, *, include_body: bool
     ) -> FunctionAssociation:

@@ -122,7 +122,7 @@ class DistributionWatcher:
 
 
 def _paths(distribution: Distribution) -> list[str]:
-    """Return the API paths to poll: the configuration, the invalidations, the custom policies."""
+    """Return the API paths to poll: configuration, invalidations, custom policies, key groups."""
     api = "/2020-05-31"
     paths = [f"{api}/distribution/{distribution.id}/config"]
     # "Invalidate files": the emulator invalidates the whole cache, whatever paths are listed.
@@ -146,6 +146,7 @@ def _paths(distribution: Distribution) -> list[str]:
             for kind, policy, managed in policies
             if policy is not None and policy.id and policy.id not in managed
         ]
+        paths += [f"{api}/key-group/{group}/config" for group in behavior.key_groups]
     return list(dict.fromkeys(paths))
 
 

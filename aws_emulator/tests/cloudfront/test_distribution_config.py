@@ -43,6 +43,11 @@ class FakeLookup:
         assert access_control_id == "control"
         return "always"
 
+    def trusted_keys(self, key_group_id: str) -> dict[str, str]:
+        if key_group_id == "missing":
+            raise CommandError("The trusted key group missing does not exist.")
+        return {f"key-of-{key_group_id}": "pem"}
+
     def association(
         self, event_type: EventType, arn: str, *, include_body: bool
     ) -> FunctionAssociation:
@@ -113,14 +118,27 @@ def test_parser_reads_whole_distribution() -> None:
     assert parsed.behaviors[-1].allowed_methods == {"GET", "HEAD"}
 
 
+def test_parser_reads_keys_of_trusted_key_groups() -> None:
+    groups = {"Enabled": True, "Quantity": 2, "Items": ["one", "two"]}
+    (parsed,) = build(**default(TrustedKeyGroups=groups)).behaviors[-1:]
+    assert parsed.key_groups == ("one", "two")
+    assert parsed.trusted_keys == {"key-of-one": "pem", "key-of-two": "pem"}
+
+
+@pytest.mark.parametrize("groups", [None, {"Enabled": False, "Quantity": 0}])
+def test_behavior_without_key_group_needs_no_signature(groups: dict[str, Any] | None) -> None:
+    (parsed,) = build(**default(TrustedKeyGroups=groups)).behaviors[-1:]
+    assert parsed.key_groups == ()
+
+
 def test_parser_notes_ignored_settings() -> None:
     parsed = build(
         WebACLId="arn:aws:wafv2:us-east-1:000000000000:global/webacl/x",
         Restrictions={"GeoRestriction": {"RestrictionType": "whitelist"}},
-        **default(Compress=True, TrustedKeyGroups={"Enabled": True}),
+        **default(Compress=True),
     )
     notes = " ".join(parsed.notes)
-    for word in ("WAF", "geographic", "Compression", "Signed"):
+    for word in ("WAF", "geographic", "Compression"):
         assert word in notes
     assert build().notes == ()
 

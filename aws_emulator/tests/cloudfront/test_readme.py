@@ -57,8 +57,6 @@ def test_code_reads_exactly_supported_refused_and_reported_properties(shape: str
 def example(name: str) -> dict[str, Any]:
     """Return a cache behavior with one ignored property that the parser reports."""
     values: dict[str, Any] = {
-        "TrustedSigners": {"Enabled": True},
-        "TrustedKeyGroups": {"Enabled": True},
         "Compress": True,
         "FieldLevelEncryptionId": "f",
     }
@@ -88,6 +86,12 @@ REFUSED: Final[dict[str, dict[str, Any]]] = {
     "CacheBehavior.TargetOriginId": default(TargetOriginId="missing"),
     "CacheBehavior.LambdaFunctionAssociations": default(
         LambdaFunctionAssociations=items([{"EventType": "x", "LambdaFunctionARN": "a"}])
+    ),
+    "CacheBehavior.TrustedSigners": default(
+        TrustedSigners={"Enabled": True, "Quantity": 1, "Items": ["self"]}
+    ),
+    "CacheBehavior.TrustedKeyGroups": default(
+        TrustedKeyGroups={"Enabled": True, "Quantity": 1, "Items": ["missing"]}
     ),
     "CacheBehavior.FunctionAssociations": default(
         FunctionAssociations=items([{"EventType": "viewer-request"}])

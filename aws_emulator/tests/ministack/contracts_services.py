@@ -17,7 +17,21 @@ from botocore.exceptions import (
 )
 
 from aws_emulator.tests.ministack.running import Emulator, unique
+from aws_emulator.tests.ministack.templates import stack
 from aws_emulator.tests.waiting import wait_until
+
+#: A public key whose private key wasn't kept.
+RSA_KEY = """\
+-----BEGIN PUBLIC KEY-----
+MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEA2d9Bl1s24dV2sA0Po2on
+qB5P4YUcP1BL8jC3xRxEQumwXGqa3HgSvjiJmPdif1nON4am+fRGEFSQ6lw21zFF
+0KE2q+ydzUvhO2Oci81s0yYe27VtfbQbPVlMeiahjI1+OiQDnVg+UuFzQq1RsO+H
+50WAjSwzuDtp9C5dEJDhyqLqXNbJHhXNfTVAl4jJyLc0Tsn4RFh7DgZpctbzE97s
+IMegiHwhOwyLKTy0VkdwpnH9Hi3rIL9ym9A/saLN6tHLEboMwkFFQ6X8Amu69Y5c
+qgotVggfPN4Wz5aaT1OZ9AAlpcVn/guMkj8o4O6R5DIaltNrIl5FMyTRpCMGw3j2
+ywIDAQAB
+-----END PUBLIC KEY-----
+"""
 
 
 def kinesis_retention(emulator: Emulator) -> None:
@@ -288,3 +302,45 @@ def s3_request_ids(emulator: Emulator) -> None:
     (event,) = wait_until(events)
     sent = answer["ResponseMetadata"]["HTTPHeaders"]["x-amz-request-id"]
     assert event["detail"]["request-id"] == sent
+
+
+def distribution_keys(emulator: Emulator) -> None:
+    """A template creates public keys and a key group; a key in use isn't deleted."""
+    name, front = unique("keys"), emulator.client("cloudfront")
+
+    def template(*names: str, key: str = RSA_KEY) -> dict[str, Any]:
+        keys = {
+            it: {
+                "Type": "AWS::CloudFront::PublicKey",
+                "Properties": {
+                    "PublicKeyConfig": {
+                        "CallerReference": f"{name}-{it}",
+                        "Name": f"{name}-{it}",
+                        "EncodedKey": key,
+                    }
+                },
+            }
+            for it in names
+        }
+        items = [{"Ref": it} for it in names]
+        group = {
+            "Type": "AWS::CloudFront::KeyGroup",
+            "Properties": {"KeyGroupConfig": {"Name": name, "Items": items}},
+        }
+        document = stack(Group=group, **keys)
+        document["Outputs"] = {"Group": {"Value": {"Ref": "Group"}}}
+        return document
+
+    for names in (("One",), ("One", "Two"), ("Two",)):
+        outputs = emulator.deploy(template(*names), name)
+        group = front.get_key_group(Id=outputs["Group"])["KeyGroup"]["KeyGroupConfig"]
+        keys = [
+            front.get_public_key(Id=it)["PublicKey"]["PublicKeyConfig"] for it in group["Items"]
+        ]
+        assert [it["Name"] for it in keys] == [f"{name}-{it}" for it in names]
+        assert {it["EncodedKey"] for it in keys} == {RSA_KEY}
+    listed = front.list_public_keys()["PublicKeyList"]["Items"]
+    assert [it["Name"] for it in listed if it["Name"].startswith(name)] == [f"{name}-Two"]
+    for key in ("no PEM", RSA_KEY.replace("MIIBIjANBg", "MIIBIjANBh")):
+        with pytest.raises(AssertionError, match="RSA 2048 or ECDSA"):
+            emulator.deploy(template("Three", key=key), unique("refused"))

@@ -41,6 +41,7 @@ CONTRACTS: dict[str, Callable[[Emulator], None]] = {
     "record_limits": test_kinesis.test_kinesis_refuses_record_over_1_mib,
     "delimited_items": contracts_state_machines.delimited_items,
     "deletion_protection": contracts_deployment.deletion_protection,
+    "distribution_keys": contracts_services.distribution_keys,
     "distributed_map": contracts_state_machines.distributed_map,
     "fault_injection": contracts_services.fault_injection,
     "execution_start_delay": contracts_services.execution_start_delay,

@@ -78,7 +78,8 @@ def test_default_integration_response_is_last() -> None:
 
 REJECTED: list[tuple[dict[str, Any], str]] = [
     (changed(passthroughBehavior="sometimes"), "passthroughBehavior"),
-    (changed(type="aws_proxy"), "not supported"),
+    (changed(type="http_proxy"), "not supported"),
+    (changed(type="aws_proxy"), "Lambda function's invocations"),
     (changed(uri="https://example.org/"), "not supported"),
     (
         changed(responses={"default": {"statusCode": "200", "responseParameters": {

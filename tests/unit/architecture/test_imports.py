@@ -35,8 +35,18 @@ DEPENDENCIES: dict[str, set[str]] = {
 #: The dependencies of the packages outside src, besides themselves and the standard library.
 TOOL_DEPENDENCIES: dict[str, set[str]] = {
     "aws_emulator": {
-        *("airspeed", "boto3", "botocore", "httptools", "httpx", "jsonschema", "jwt", "ministack"),
-        *("psutil", "samcli", "samtranslator", "uvicorn", "uvloop", "watchfiles", "yaml"),
+        *("airspeed", "boto3", "botocore", "cryptography", "httptools", "httpx", "jsonschema"),
+        *(
+            "jwt",
+            "ministack",
+            "psutil",
+            "samcli",
+            "samtranslator",
+            "uvicorn",
+            "uvloop",
+            "watchfiles",
+            "yaml",
+        ),
     },
     "tools": {
         *("aws_emulator", "clickstream", "boto3", "botocore", "duckdb", "psutil", "rich"),
