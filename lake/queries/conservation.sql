@@ -1,5 +1,5 @@
 -- Rows in = good + bad + duplicate, by hour. `copies_elsewhere` counts the good rows that
--- `events_once` leaves out: copies from other shards or Regions.
+-- `events_once` leaves out: copies from other shards or older hours.
 SELECT
   day.date,
   day.hour,

@@ -1,4 +1,5 @@
--- Every good event once, over all shards, Regions and redrives: the copy that arrived first.
+-- Every good event of this lake once, over all shards and redrives: the copy that arrived first.
+-- Each Region has a separate lake and table.
 -- The table `events` has every received row with its verdict.
 --
 -- An hour is read from its compacted file while that file's sources have as many rows as the hour

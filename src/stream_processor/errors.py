@@ -43,6 +43,6 @@ class ConservationError(StreamProcessorError):
 
 
 class UnfinishedError(StreamProcessorError):
-    """Raised when a batch isn't finished and its source has no partial response (Kafka)."""
+    """Raised when a batch isn't finished and its mapping accepts no partial response (Kafka)."""
 
     code: ClassVar[str] = "unfinished"

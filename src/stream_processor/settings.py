@@ -13,6 +13,7 @@ class Settings:
 
     `window_seconds`, `window_objects` and `window_ids` limit the deduplication window of a shard;
     `object_events` and `object_bytes` (of inflated JSON) limit one object in memory.
+    `kafka_partial_response`: Kafka's event source mapping has `ReportBatchItemFailures`.
     """
 
     lake_bucket: str
@@ -31,6 +32,7 @@ class Settings:
     object_events: int = 40_000
     object_bytes: int = 128 * 1024 * 1024
     reconcile_grace_seconds: int = 120
+    kafka_partial_response: bool = False
 
 
 _TEXTS: Final = {
@@ -78,4 +80,8 @@ def parse(environment: Mapping[str, str]) -> Settings:
                 f"Environment variable {variable} must be an integer from {least} to {most}."
             )
         numbers[field] = int(text)
-    return Settings(**texts, **numbers)  # type: ignore[arg-type] # two dicts, one of str, one of int
+    partial_response = environment.get("KAFKA_PARTIAL_RESPONSE", "false")
+    if partial_response not in ("true", "false"):
+        raise SettingsError("Environment variable KAFKA_PARTIAL_RESPONSE must be true or false.")
+    flags = {"kafka_partial_response": partial_response == "true"}
+    return Settings(**texts, **numbers, **flags)  # type: ignore[arg-type] # two dicts, one of str, one of int

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from stream_processor.ingest.invocation import Batch, ChangeRecord
+from stream_processor.ingest.records import Batch, ChangeRecord
 from stream_processor.rows import change_rows
 from stream_processor.storage import object_writer
 from stream_processor.storage.lake_types import PendingObject

@@ -8,12 +8,12 @@ from typing import Final
 import pyarrow as pa
 
 import telemetry
-from stream_processor.ingest.invocation import StreamRecord
+from stream_processor.ingest.records import StreamRecord
 from stream_processor.rows import object_stats
 from stream_processor.rows.event_rows import EventRows
 from stream_processor.rows.object_stats import MessageKey, ObjectStats
 from stream_processor.settings import Settings
-from stream_processor.storage import object_writer
+from stream_processor.storage import lake_keys, object_writer
 from stream_processor.storage.lake_types import PendingObject
 from stream_processor.storage.object_writer import RecordRange
 
@@ -45,6 +45,7 @@ def build(
         ConservationError: The rows and the records disagree.
     """
     rows = EventRows(shard, window)
+    records = lake_keys.of_one_object(records)
     with _gc_paused():
         record_count = rows.take(records, limits.object_events, limits.object_bytes)
         table = rows.finish()

@@ -34,6 +34,7 @@ class ShardWriter[T]:
         self._bucket = app.lake
         self._checkpoint = Checkpoint(app.checkpoints, name)
         self._hours = app.settings.retention_hours
+        self._live_seconds = app.settings.live_hours * 3_600
         self._stats_of = stats_of
 
     def high_water_mark(self) -> HighWaterMark | None:
@@ -62,10 +63,12 @@ class ShardWriter[T]:
     def uncounted(self, mark: HighWaterMark, first: SequencedRecord) -> list[str]:
         """List the shard's objects after the mark and before `first`.
 
+        An older object than the live counters has nothing left to count.
+
         Raises:
             StorageError: S3 failed.
         """
-        return lake_keys.between(self._bucket, self.keys, mark, first)
+        return lake_keys.between(self._bucket, self.keys, mark, first, self._live_seconds)
 
     def look_up[R: SequencedRecord](self, records: Sequence[R]) -> Lookup[R]:
         """Look records up in the shard's objects.

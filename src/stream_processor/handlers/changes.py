@@ -12,7 +12,7 @@ from stream_processor.commit.shard_writer import ShardWriter
 from stream_processor.handlers import partial_batch
 from stream_processor.handlers.partial_batch import HasTime
 from stream_processor.ingest import invocation
-from stream_processor.ingest.invocation import Batch, ChangeRecord
+from stream_processor.ingest.records import Batch, ChangeRecord
 from stream_processor.rows import change_rows
 from stream_processor.storage import lake_keys
 from stream_processor.storage.app_context import AppContext

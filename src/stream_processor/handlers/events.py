@@ -15,7 +15,7 @@ from stream_processor.commit.shard_writer import ShardWriter
 from stream_processor.handlers import partial_batch
 from stream_processor.handlers.partial_batch import HasTime
 from stream_processor.ingest import invocation
-from stream_processor.ingest.invocation import Batch, StreamRecord
+from stream_processor.ingest.records import Batch, StreamRecord
 from stream_processor.rows.dedup_window import DedupLimits, DedupWindow
 from stream_processor.rows.object_stats import MessageKey, ObjectStats
 from stream_processor.storage import lake_keys
@@ -64,9 +64,10 @@ class EventsHandler:
             SourceError: The event comes from neither Kinesis nor Kafka.
             StreamProcessorError: The first object of a batch failed.
         """
-        return partial_batch.respond(
-            invocation.stream_batches(event), lambda batch: self.run(batch, has_time)
+        batches = invocation.stream_batches(
+            event, kafka_partial_response=self.app.settings.kafka_partial_response
         )
+        return partial_batch.respond(batches, lambda batch: self.run(batch, has_time))
 
     def run(self, batch: Batch[StreamRecord], has_time: HasTime) -> int | None:
         """Commit one batch; return the first sequence number that isn't committed, or None.

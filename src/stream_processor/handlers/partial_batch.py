@@ -1,11 +1,11 @@
 """Lambda's partial batch response: which records an event source mapping must deliver again."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import telemetry
 from stream_processor.errors import UnfinishedError
-from stream_processor.ingest.invocation import Batch
+from stream_processor.ingest.records import Batch
 from stream_processor.storage.lake_types import SequencedRecord
 
 #: Reserved for the object that is being written when time runs out, and for the response.
@@ -25,9 +25,9 @@ def respond[R: SequencedRecord](
     enough, and Lambda delivers it and every record after it again.
 
     Raises:
-        UnfinishedError: A batch isn't finished, and its source has no partial batch response.
+        UnfinishedError: A batch isn't finished, and its mapping accepts no partial batch response.
     """
-    failures: list[str] = []
+    failures: list[str | Mapping[str, Any]] = []
     telemetry.count("Batches", len(batches))
     for batch in batches:
         unwritten = run(batch)

@@ -11,7 +11,7 @@ import msgspec
 from zlib_ng import zlib_ng
 
 import clickstream
-from stream_processor.ingest import event_schema
+from stream_processor.ingest import event_schema, kpl
 from stream_processor.ingest.decoded_rows import NOTHING, AcceptedLine, BadRow, DecodedRows
 from stream_processor.ingest.event_schema import UNREADABLE, Event, EventError, PlainEvent
 
@@ -165,10 +165,12 @@ def plain_together(texts: Sequence[bytes], name_of: Callable[[int], str]) -> Dec
 def plain(data: bytes, record_name: str) -> tuple[DecodedRows, str | None]:
     """Decode one plain JSON record: an event, a batch, a list, or one document per line.
 
-    `record_name` is unique, for events without an id. Returns the rows and the
-    record's `sentAt`, if it has one.
+    A record that the Kinesis Producer Library aggregated has several of these. `record_name` is
+    unique, for events without an id. Returns the rows and the record's `sentAt`, if it has one.
     """
     rows = DecodedRows.none()
+    if kpl.is_aggregate(data):
+        return _aggregate(data, record_name), None
     text = data.strip(_SPACE)
     if text[:1] not in (b"{", b"["):
         rows.add(BadRow("record_unknown", "the record is neither packed nor JSON", data))
@@ -181,6 +183,43 @@ def plain(data: bytes, record_name: str) -> tuple[DecodedRows, str | None]:
     for number, part in enumerate(parts):
         rows.add(plain_event(part, f"{record_name}:{number}"))
     return rows, sent_at
+
+
+def _aggregate(data: bytes, record_name: str) -> DecodedRows:
+    rows = DecodedRows.none()
+    try:
+        records = kpl.user_records(data)
+    except kpl.AggregateError as error:
+        rows.add(BadRow("record_kpl", f"{error} (Kinesis Producer Library)", data))
+        return rows
+    for number, record in enumerate(records):
+        name = f"{record_name}:{number}"
+        if kpl.is_aggregate(record):
+            rows.add(BadRow("record_kpl", "the aggregate is in another aggregate", record))
+        elif clickstream.is_packed(record):
+            inner = gzip_of_json(record, name)
+            if inner is not None:
+                rows.extend(inner[0])
+            else:
+                rows.add(
+                    BadRow("record_kpl", "a record of the aggregate is gzip of no JSON", record)
+                )
+        else:
+            rows.extend(plain(record, name)[0])
+    return rows
+
+
+def gzip_of_json(data: bytes, record_name: str) -> tuple[DecodedRows, str | None] | None:
+    """Decode a gzip record of another producer as `plain` does; None if it has no valid event."""
+    inflater = zlib_ng.decompressobj(_GZIP)
+    try:
+        text = inflater.decompress(data, clickstream.record.MAX_INFLATED_BYTES)
+    except zlib_ng.error:  # type: ignore[misc] # its stub says "Exception"
+        return None
+    if not inflater.eof or inflater.unused_data:
+        return None
+    rows, sent_at = plain(text, record_name)
+    return (rows, sent_at) if len(rows) > len(rows.bad) else None
 
 
 def plain_event(text: bytes, record_name: str) -> tuple[AcceptedLine, Event, bytes] | BadRow:

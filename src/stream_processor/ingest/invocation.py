@@ -4,74 +4,24 @@ Shapes: "Using Lambda to process records from Amazon Kinesis Data Streams", "Usi
 Amazon MSK", "Using Lambda with DynamoDB" (AWS Lambda Developer Guide).
 """
 
-import binascii
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from operator import attrgetter
-from typing import Any, Final
-
-import msgspec
+from typing import Final
 
 from stream_processor.errors import SourceError
-
-type Json = Mapping[str, Any]
-
-
-class StreamRecord(msgspec.Struct, frozen=True, gc=False):
-    """A record of Kinesis or Kafka. `payload` is base64 text, decoded on demand."""
-
-    sequence: int
-    arrived_ms: int
-    payload: str
-
-    def data(self) -> bytes:
-        """Decode the payload. Text that isn't base64 is returned as it is: it becomes a bad row."""
-        try:
-            # A third of binascii's time, and stricter: binascii decides on texts that it rejects.
-            return msgspec.convert(self.payload, bytes)
-        except (msgspec.MsgspecError, ValueError):
-            pass
-        try:
-            return binascii.a2b_base64(self.payload)
-        except (binascii.Error, ValueError):
-            return self.payload.encode("utf-8", "surrogatepass")
+from stream_processor.ingest import arrival_times, kafka
+from stream_processor.ingest.records import Batch, ChangeRecord, Json, StreamRecord
 
 
-def payloads(records: Sequence[StreamRecord]) -> list[bytes]:
-    """Decode the payloads of many records, in one call if all are valid base64."""
-    try:
-        return msgspec.convert([record.payload for record in records], list[bytes])
-    except (msgspec.MsgspecError, ValueError):
-        return [record.data() for record in records]
+def stream_batches(
+    event: Json, *, kafka_partial_response: bool = False
+) -> list[Batch[StreamRecord]]:
+    """Parse a Kinesis or Kafka invocation event.
 
-
-@dataclass(frozen=True, slots=True)
-class ChangeRecord:
-    """A record of a DynamoDB stream; `image` is the record, with DynamoDB's types."""
-
-    sequence: int
-    arrived_ms: int
-    image: Json
-
-
-@dataclass(frozen=True, slots=True)
-class Batch[R]:
-    """The records of one shard, in sequence order.
-
-    `item` formats a sequence number for `batchItemFailures`; None if the source has no partial
-    batch response.
-    """
-
-    stream: str
-    shard: str
-    records: Sequence[R]
-    item: Callable[[int], str] | None = str
-
-
-def stream_batches(event: Json) -> list[Batch[StreamRecord]]:
-    """Parse a Kinesis or MSK invocation event.
+    `kafka_partial_response`: Kafka's mapping has `ReportBatchItemFailures`. Without it Lambda
+    ignores a partial response and goes on after the whole batch.
 
     Raises:
         SourceError: The event comes from neither of them, or a record lacks a field.
@@ -82,11 +32,7 @@ def stream_batches(event: Json) -> list[Batch[StreamRecord]]:
     # MSK and self-managed Kafka: {"records": {"<topic>-<partition>": [...]}}
     topics = event.get("records")
     if isinstance(topics, Mapping):
-        cluster = str(event.get("eventSourceArn", "kafka")).rsplit(":", 1)[-1]
-        return [
-            Batch(cluster, partition, sorted(map(_kafka, partition_records), key=_SEQUENCE), None)
-            for partition, partition_records in topics.items()
-        ]
+        return kafka.batches(event, topics, partial_response=kafka_partial_response)
     raise SourceError(
         "Can't read the invocation event: it has neither Kinesis Records nor Kafka records."
     )
@@ -158,27 +104,31 @@ def _kinesis(record: Json) -> tuple[str, str, StreamRecord]:
     return stream, shard, packet
 
 
-def _kafka(record: Json) -> StreamRecord:
-    try:
-        # A tombstone has no value: it becomes a bad row.
-        return StreamRecord(
-            int(record["offset"]), int(record["timestamp"]), record.get("value") or ""
-        )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise SourceError(f"Can't parse a Kafka record: {error!r}") from error
-
-
 def _change(record: Json, shard: str | None) -> tuple[str, str, ChangeRecord]:
     try:
         dynamodb = record["dynamodb"]
-        # arn:aws:dynamodb:<region>:<account>:table/<table>/stream/<label>. A stream that was
-        # disabled and enabled again has a new label, and so a separate checkpoint.
-        _, table, _, label = record["eventSourceARN"].split(":", 5)[5].split("/")
-        arrived = round(float(dynamodb["ApproximateCreationDateTime"]) * 1000)
+        # A stream has seconds, Kinesis Data Streams for DynamoDB milliseconds or microseconds.
+        arrived = arrival_times.milliseconds(dynamodb["ApproximateCreationDateTime"])
         change = ChangeRecord(int(dynamodb["SequenceNumber"]), arrived, record)
+        stream = _table_stream(str(record["eventSourceARN"]))
         if shard is None:
             keys = json.dumps(dynamodb["Keys"], sort_keys=True)
             shard = f"item-{hashlib.sha256(keys.encode()).hexdigest()[:32]}"
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise SourceError(f"Can't parse a DynamoDB record: {error!r}") from error
-    return f"{table}/{label}", shard, change
+    return stream, shard, change
+
+
+def _table_stream(arn: str) -> str:
+    """Return "<table>/<label>", the name of a table's stream.
+
+    arn:aws:dynamodb:<region>:<account>:table/<table>/stream/<label>. A stream that was disabled and
+    enabled again has a new label, and so a separate checkpoint. Any other ARN is the name of one
+    stream, too: its records have to reach the lake.
+    """
+    resource = arn.split(":", 5)[-1]
+    kind, _, rest = resource.partition("/")
+    table, _, stream = rest.partition("/stream/")
+    if kind != "table" or not table:
+        return f"{resource.replace('/', '.')}/unknown"
+    return f"{table.replace('/', '.')}/{stream.replace('/', '.') or 'unknown'}"

@@ -7,7 +7,7 @@ from itertools import chain
 from typing import Any, Final
 
 from stream_processor.errors import ObjectMetadataError
-from stream_processor.ingest.invocation import Batch
+from stream_processor.ingest.records import Batch
 from stream_processor.ingest.sequence_numbers import SEQUENCE_DIGITS
 from stream_processor.repair.shard_coverage import ShardCoverage, ShardId
 from stream_processor.repair.stream_reader import StreamReader

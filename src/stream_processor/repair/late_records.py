@@ -12,20 +12,19 @@ from typing import Final
 
 from stream_processor.commit import change_objects, event_objects, late_objects, protocol
 from stream_processor.commit.shard_writer import ShardWriter
-from stream_processor.ingest.invocation import Batch, ChangeRecord, StreamRecord
+from stream_processor.ingest.records import Batch, ChangeRecord, StreamRecord
 from stream_processor.repair import existing_ids
 from stream_processor.rows import change_rows
 from stream_processor.rows.object_stats import MessageKey, ObjectStats
 from stream_processor.storage import held_records, lake_keys
 from stream_processor.storage.app_context import AppContext
-from stream_processor.storage.held_records import MAX_BATCH_HOURS
 from stream_processor.storage.lake_keys import ShardPrefix
 from stream_processor.storage.lake_types import HighWaterMark, PendingObject, SequencedRecord
 from stream_processor.storage.live_counters import LiveCounters
 
 #: Within this age (seconds) an invocation can still hold a record: Lambda discards older ones, and
 #: stops the last invocation that has them at the function's timeout.
-_MAX_HELD_S: Final = MAX_BATCH_HOURS * 3_600
+_MAX_HELD_S: Final = lake_keys.MAX_OBJECT_SPAN_MS // 1000
 
 
 class LateRecords:

@@ -118,7 +118,7 @@ class Reconciler:
         return {
             _key(item): item
             for item in self._app.appointments.scan()
-            if change_rows.text(item.get("origin_region")) in (None, region)
+            if change_rows.exported(item, region)
         }
 
     def _item(self, key: str) -> Item | None:

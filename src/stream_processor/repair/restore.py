@@ -5,7 +5,7 @@ from functools import partial
 from itertools import groupby
 
 from stream_processor.errors import ObjectMetadataError
-from stream_processor.ingest.invocation import Batch
+from stream_processor.ingest.records import Batch
 from stream_processor.repair.lake_inventory import LakeInventory, shard_of
 from stream_processor.repair.late_records import LateRecords
 from stream_processor.repair.shard_coverage import ShardCoverage

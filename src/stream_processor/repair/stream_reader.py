@@ -12,7 +12,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from stream_processor.errors import StorageError
-from stream_processor.ingest.invocation import Batch, ChangeRecord, StreamRecord
+from stream_processor.ingest.records import Batch, ChangeRecord, StreamRecord
 from stream_processor.rows import change_rows
 from stream_processor.settings import Settings
 from stream_processor.storage import lake_keys

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-from stream_processor.ingest.invocation import ChangeRecord
+from stream_processor.ingest.records import ChangeRecord
 from stream_processor.ingest.sequence_numbers import padded
 from stream_processor.rows.lake_schema import BAD, CHANGES, DUPLICATE, GOOD, SCHEMA_VERSION
 
@@ -21,11 +21,19 @@ def own(change: ChangeRecord, region: str) -> bool:
     """Return whether this Region exports the change.
 
     The stream of each replica of a global table has the writes of every Region; the Region in the
-    item's `origin_region` exports them. An item without one comes from a table with one Region.
+    item's `origin_region` exports them.
     """
     dynamodb = change.image["dynamodb"]
-    image = dynamodb.get("NewImage") or dynamodb.get("OldImage") or {}
-    origin = text(image.get("origin_region"))
+    return exported(dynamodb.get("NewImage") or dynamodb.get("OldImage") or {}, region)
+
+
+def exported(item: Json, region: str) -> bool:
+    """Return whether a Region exports the changes of an item.
+
+    An item without `origin_region` comes from a table with one Region. One whose `origin_region`
+    isn't text names no Region, so every Region exports it: otherwise none would.
+    """
+    origin = (item.get("origin_region") or {}).get("S")
     return origin is None or origin == region
 
 
@@ -90,7 +98,7 @@ def row(change: ChangeRecord, table_name: str, shard: str) -> dict[str, Any]:
         "reason_code": None if is_valid else "change_unknown",
         "reason": None if is_valid else "the record has no operation or no key",
         "op": op if is_valid else None,
-        "by_ttl": _by_ttl(record),
+        "by_ttl": _by_ttl(record, change.arrived_ms),
         "table_name": table_name,
         "pk": text(keys.get("pk")),
         "sk": text(keys.get("sk")),
@@ -110,11 +118,23 @@ def row(change: ChangeRecord, table_name: str, shard: str) -> dict[str, Any]:
     }
 
 
-def _by_ttl(record: Json) -> bool:
-    # "userIdentity": {"type": "Service", "principalId": "dynamodb.amazonaws.com"} ("DynamoDB
-    # Streams and Time to Live"); some producers capitalise the keys.
+def _by_ttl(record: Json, arrived_ms: int) -> bool | None:
+    """Return whether DynamoDB deleted the item at the end of its life; None if it isn't known.
+
+    "userIdentity": {"type": "Service", "principalId": "dynamodb.amazonaws.com"} ("DynamoDB Streams
+    and Time to Live"); some producers capitalise the keys. In a global table only the Region where
+    DynamoDB deleted the item has it: the streams of the other replicas show a removal like any
+    other.
+    """
     identity = record.get("userIdentity") or {}
-    return (identity.get("principalId") or identity.get("PrincipalId")) == "dynamodb.amazonaws.com"
+    if (identity.get("principalId") or identity.get("PrincipalId")) == "dynamodb.amazonaws.com":
+        return True
+    old = record.get("dynamodb", {}).get("OldImage") or {}
+    if record.get("eventName") != "REMOVE" or "origin_region" not in old:
+        return False
+    expires = str((old.get("expires_at") or {}).get("N", ""))
+    # DynamoDB deletes no item before it expires.
+    return False if expires.isdecimal() and int(expires) * 1000 > arrived_ms else None
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> pa.Table:

@@ -12,10 +12,11 @@ import msgspec
 import pyarrow as pa
 
 import clickstream
-from stream_processor.ingest import decode, invocation
+from stream_processor.ingest import decode
+from stream_processor.ingest import records as stream_records
 from stream_processor.ingest.decoded_rows import AcceptedLine, BadRow
 from stream_processor.ingest.event_schema import Event
-from stream_processor.ingest.invocation import StreamRecord
+from stream_processor.ingest.records import StreamRecord
 from stream_processor.rows.deduplicate import Deduplicator
 from stream_processor.rows.event_chunk import SCHEMA as CHUNK_SCHEMA
 from stream_processor.rows.event_chunk import EventChunk
@@ -69,7 +70,7 @@ class EventRows:
         count = 0
         while count < len(records):
             part = records[count : count + CHUNK_EVENTS - self._waiting]
-            payloads = invocation.payloads(part)
+            payloads = stream_records.payloads(part)
             size = sum(map(len, payloads))
             if (
                 self.size + len(part) < max_rows
@@ -121,9 +122,7 @@ class EventRows:
             try:
                 lines = clickstream.unpack(data)
             except clickstream.RecordError as error:
-                # A record that can't be read becomes one bad row with all its bytes.
-                bad = BadRow(f"record_{error.code}", str(error), data)
-                self._add_row(bad, self._records.add(sequence, arrived_ms))
+                self._add_unpacked(data, sequence, arrived_ms, error)
                 return
             header, whole = lines.header, None
             self.text_bytes += sum(map(len, lines.accepted)) + sum(map(len, lines.rejected))
@@ -132,6 +131,26 @@ class EventRows:
         self._packed.append(_Packed(record, header.accepted, whole, lines))
         self.expected_rows += count
         self._waiting += count
+
+    def _add_unpacked(
+        self, data: bytes, sequence: int, arrived_ms: int, error: clickstream.RecordError
+    ) -> None:
+        """Add a gzip record that isn't the collector's: JSON of another producer, or unreadable."""
+        record = self._records.add(sequence, arrived_ms)
+        other = decode.gzip_of_json(data, f"{self._shard}:{sequence}")
+        if error.code != "header" or other is None:
+            # A record that can't be read becomes one bad row with all its bytes.
+            self._add_row(BadRow(f"record_{error.code}", str(error), data), record)
+            return
+        rows, sent_at = other
+        if sent_at is not None:
+            self._records.set_sent_at(record, sent_at)
+        chunk = EventChunk()
+        chunk.rows.extend(rows)
+        self._close_record(chunk, record)
+        self.expected_rows += len(rows)
+        self.text_bytes += sum(len(text or b"") for text in rows.texts)
+        self._close(chunk)
 
     def _add_row(self, row: tuple[AcceptedLine, Event, bytes] | BadRow, record: int) -> None:
         chunk = EventChunk()

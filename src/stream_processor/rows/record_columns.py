@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 import pyarrow as pa
 
 import clickstream
-from stream_processor.ingest.invocation import StreamRecord
+from stream_processor.ingest.records import StreamRecord
 from stream_processor.ingest.sequence_numbers import padded
 from stream_processor.rows.timestamps import MILLI, instants
 

@@ -16,9 +16,6 @@ from stream_processor.storage.s3 import Bucket
 
 #: Redrives once wrote objects with this prefix before the shard's name.
 REDRIVE_PREFIX: Final = "redrive-"
-#: An object can be named after a record that arrived this many hours before its others: Lambda
-#: discards records that are older.
-MAX_BATCH_HOURS: Final = 25
 #: Batches of one shard run at once at most ("ParallelizationFactor", API_EventSourceMapping
 #: Configuration: 10), so at most this many consecutive objects begin before a record that an
 #: earlier one holds.
@@ -47,13 +44,11 @@ def look_up[R: SequencedRecord](
     missing, late = list(records), set[str]()
     if not missing:
         return Lookup([], [])
-    since = min(record.arrived_ms for record in records) - lake_keys.MAX_CLOCK_ERROR_MS
-    until = max(record.arrived_ms for record in records) + lake_keys.MAX_CLOCK_ERROR_MS
     # Nearly always the record's own hour has its object: the others are listed only without it.
-    for first_ms in (since, since - MAX_BATCH_HOURS * 3_600_000):
+    for before_ms in (0, lake_keys.MAX_OBJECT_SPAN_MS):
         for shard in (keys, ShardPrefix(keys.prefix, REDRIVE_PREFIX + keys.shard)):
             if missing:
-                missing = _look_up(bucket, shard, missing, first_ms, until, late)
+                missing = _look_up(bucket, shard, missing, before_ms, late)
     return Lookup(missing, sorted(late))
 
 
@@ -67,11 +62,10 @@ def _look_up[R: SequencedRecord](
     bucket: Bucket,
     keys: ShardPrefix,
     records: Sequence[R],
-    since: int,
-    until: int,
+    before_ms: int,
     late: set[str],
 ) -> list[R]:
-    hours = lake_keys.hours(keys.prefix, since, until)
+    hours = lake_keys.around(keys.prefix, records, before_ms)
     object_keys = [key for hour in hours for key in keys.within(bucket, hour)]
     objects = _Objects(bucket, keys, sorted(object_keys, key=keys.first))
     missing: list[R] = []

@@ -4,7 +4,7 @@
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -22,12 +22,17 @@ from stream_processor.storage.s3 import Bucket
 EVENTS: Final = "events"
 CHANGES: Final = "changes"
 SUFFIX: Final = ".parquet"
+#: Up to this number of hours is listed without a look at which of them have objects.
+_FEW_HOURS: Final = 3
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9._-]")
 
 #: "There are no guarantees about the time stamp accuracy, or that the time stamp is always
 #: increasing" (Kinesis, API_GetRecords). Around a full hour a record can belong to the hour before
 #: or after its neighbours' hour, so listings read both within this time.
 MAX_CLOCK_ERROR_MS: Final = 60_000
+#: An object can be named after a record that arrived this long before its others: Lambda discards
+#: records that are older than a day.
+MAX_OBJECT_SPAN_MS: Final = 25 * 3_600_000
 
 
 def events_stream(stage: str) -> str:
@@ -130,21 +135,69 @@ def recent(bucket: Bucket, keys: ShardPrefix, until_ms: int, seconds: int) -> It
     yield from pending
 
 
+def around(prefix: str, records: Sequence[SequencedRecord], before_ms: int) -> list[str]:
+    """Return the key prefixes of the hours in which objects can hold the records, sorted.
+
+    Such an object is named after a record that arrived up to `before_ms` earlier. The hours between
+    the records aren't included: the producers of a Kafka topic choose its timestamps.
+    """
+    spans = {
+        (_hour_ms(at - before_ms - MAX_CLOCK_ERROR_MS), _hour_ms(at + MAX_CLOCK_ERROR_MS))
+        for at in {record.arrived_ms for record in records}
+    }
+    return sorted({hour for first, last in spans for hour in hours(prefix, first, last)})
+
+
+def of_one_object[R: SequencedRecord](records: Sequence[R]) -> Sequence[R]:
+    """Return the first records whose arrival times let `around` find them in one object."""
+    arrived = [record.arrived_ms for record in records]
+    first, last = arrived[0] - MAX_CLOCK_ERROR_MS, arrived[0] + MAX_OBJECT_SPAN_MS
+    if first <= min(arrived) and max(arrived) <= last:
+        return records
+    count = next(number for number, at in enumerate(arrived) if not first <= at <= last)
+    return records[:count]
+
+
 def between(
-    bucket: Bucket, keys: ShardPrefix, mark: HighWaterMark, first: SequencedRecord
+    bucket: Bucket, keys: ShardPrefix, mark: HighWaterMark, first: SequencedRecord, seconds: int
 ) -> list[str]:
     """List the shard's keys after the mark that start before `first`, in order.
+
+    Only the hours of the last `seconds`, and at least those in which an object can hold `first`,
+    are listed: a shard that was idle for a year costs as many listings as one that was idle for
+    days.
 
     Raises:
         StorageError: S3 failed.
     """
+    reach = first.arrived_ms - max(seconds * 1000, MAX_OBJECT_SPAN_MS)
+    start, end = reach, first.arrived_ms
+    if mark.arrived_ms <= first.arrived_ms + MAX_CLOCK_ERROR_MS:
+        start = min(max(reach, mark.arrived_ms), first.arrived_ms)
+        end = max(first.arrived_ms, mark.arrived_ms)
     object_keys: list[str] = []
-    hour = _hour(mark.arrived_ms - MAX_CLOCK_ERROR_MS)
-    while hour <= _hour(max(first.arrived_ms, mark.arrived_ms) + MAX_CLOCK_ERROR_MS):
-        hour_keys = keys.within(bucket, keys.hour(hour), after=mark.high)
+    since, until = start - MAX_CLOCK_ERROR_MS, end + MAX_CLOCK_ERROR_MS
+    for hour in _existing_hours(bucket, keys.prefix, since, until):
+        hour_keys = keys.within(bucket, hour, after=mark.high)
         object_keys += [key for key in hour_keys if mark.high < keys.first(key) < first.sequence]
-        hour += timedelta(hours=1)
     return sorted(object_keys, key=keys.first)
+
+
+def _existing_hours(bucket: Bucket, prefix: str, since_ms: int, until_ms: int) -> Iterable[str]:
+    """Return the key prefixes of the hours between two times, without hours that have no object.
+
+    One listing shows the dates, and one per date its hours. For a few hours it isn't worth it.
+    """
+    if until_ms - since_ms < _FEW_HOURS * 3_600_000:
+        return hours(prefix, since_ms, until_ms)
+    first, last = (ShardPrefix(prefix, "").hour(_hour(at)) for at in (since_ms, until_ms))
+    dates = [
+        date
+        for date in bucket.folders(f"{prefix}/")
+        if first[: len(date)] <= date <= last[: len(date)]
+    ]
+    folders = [folder for date in dates for folder in bucket.folders(date)]
+    return [folder for folder in folders if first <= folder <= last]
 
 
 def last_committed(
@@ -184,6 +237,10 @@ def _before_newest(
             before = newest.first - 1 if newest.previous is None else newest.previous
             return HighWaterMark(before, newest.arrived_ms)
     return None
+
+
+def _hour_ms(at_ms: int) -> int:
+    return at_ms - at_ms % 3_600_000
 
 
 def _hour(at_ms: int) -> datetime:

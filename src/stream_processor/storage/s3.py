@@ -3,7 +3,9 @@
 SDK errors become `StorageError`.
 """
 
-from collections.abc import Iterator, Mapping
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -13,8 +15,10 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 #: S3 returns 409 to a PUT that conflicts with a concurrent PUT of the same key; the client can send
-#: it again ("How to prevent object overwrites with conditional writes", Amazon S3 User Guide).
-_CONFLICT_ATTEMPTS: Final = 5
+#: it again ("How to prevent object overwrites with conditional writes", Amazon S3 User Guide). The
+#: attempts end after about six seconds; the other PUT takes a fraction of one.
+_CONFLICT_ATTEMPTS: Final = 8
+_CONFLICT_WAIT_S: Final = 0.05
 
 
 @cache
@@ -40,9 +44,15 @@ class Deleted(NamedTuple):
 class Bucket:
     """One bucket."""
 
-    def __init__(self, name: str, s3: "S3Client | None" = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        s3: "S3Client | None" = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
         self.name = name
         self._injected = s3
+        self._sleep = sleep
 
     @property
     def _s3(self) -> "S3Client":
@@ -54,7 +64,12 @@ class Bucket:
         Raises:
             StorageError: S3 failed, or other writers conflicted with every attempt.
         """
-        for _ in range(_CONFLICT_ATTEMPTS):
+        for attempt in range(_CONFLICT_ATTEMPTS):
+            if attempt:
+                # Writers that conflicted once must not meet again: "full jitter" ("Exponential
+                # Backoff And Jitter", AWS Architecture Blog), with at least half of the wait.
+                wait = _CONFLICT_WAIT_S * 2 ** (attempt - 1)
+                self._sleep(random.uniform(wait / 2, wait))  # noqa: S311 - no secret
             try:
                 self._s3.put_object(
                     Bucket=self.name,

@@ -249,11 +249,11 @@ class FakeAws:
         dynamodb: Any = NetworkClient("dynamodb", self.dynamodb)
         return AppContext(
             self.settings,
-            Bucket(LAKE, s3),
+            Bucket(LAKE, s3, lambda _: None),
             Table("checkpoints", dynamodb),
             Table("live", dynamodb),
             Table("appointments", dynamodb),
-            Bucket(FAILURES, s3),
+            Bucket(FAILURES, s3, lambda _: None),
         )
 
     def objects(self, prefix: str = "") -> Iterator[tuple[str, bytes, dict[str, str]]]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from stream_processor.commit import protocol
-from stream_processor.ingest.invocation import StreamRecord
+from stream_processor.ingest.records import StreamRecord
 from stream_processor.ingest.sequence_numbers import SEQUENCE_DIGITS, padded
 from stream_processor.storage.lake_types import (
     ExistingObject,

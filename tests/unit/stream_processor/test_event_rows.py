@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 import clickstream
 from stream_processor.commit.event_objects import stats_of
 from stream_processor.ingest import decode
-from stream_processor.ingest.invocation import StreamRecord
+from stream_processor.ingest.records import StreamRecord
 from stream_processor.rows.event_rows import CHUNK_EVENTS, EventRows
 from stream_processor.rows.lake_schema import BAD, DUPLICATE, EVENTS, GOOD
 from stream_processor.storage import parquet

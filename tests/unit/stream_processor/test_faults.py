@@ -13,7 +13,7 @@ import pytest
 from aws_emulator.simulator import Crash, Faults, Simulator, dynamodb_records, fault_point
 from stream_processor.handlers.changes import ChangesHandler
 from stream_processor.handlers.events import EventsHandler
-from stream_processor.ingest.invocation import StreamRecord
+from stream_processor.ingest.records import StreamRecord
 from stream_processor.rows.lake_schema import DUPLICATE, GOOD
 from stream_processor.storage import lake_keys, live_counters, parquet
 from stream_processor.storage.lake_keys import ShardPrefix
@@ -133,7 +133,7 @@ def test_object_after_mark_is_found_when_arrival_returns_to_previous_hour(
     bucket: Bucket = aws.app().lake
     for first in (arrived, object_arrived):
         record = StreamRecord(7, int(first * 1000), "")
-        keys = lake_keys.between(bucket, ShardPrefix(lake_keys.EVENTS, SHARD), mark, record)
+        keys = lake_keys.between(bucket, ShardPrefix(lake_keys.EVENTS, SHARD), mark, record, 0)
         assert [ShardPrefix.first(key) for key in keys] == [6]
 
 

@@ -17,7 +17,6 @@ from stream_processor.errors import (
     SettingsError,
     SourceError,
     StorageError,
-    UnfinishedError,
 )
 from stream_processor.handlers import changes, events, partial_batch
 from stream_processor.handlers.events import EventsHandler
@@ -154,17 +153,6 @@ def test_has_time_until_reserve_is_reached() -> None:
     assert not partial_batch.has_time(Context(RESERVE_MS))()
 
 
-def test_kafka_batch_without_time_raises_unfinished_error() -> None:
-    aws = FakeAws(settings=replace(SETTINGS, object_events=1))
-    event = json.loads((SAMPLE_EVENTS / "kafka.json").read_text())
-    (records,) = event["records"].values()
-    records.append(records[0] | {"offset": 16})
-    with pytest.raises(UnfinishedError):
-        EventsHandler(aws.app()).handle(event, lambda: False)
-    assert EventsHandler(aws.app()).handle(event, always) == {"batchItemFailures": []}
-    assert len(rows(aws)) == 2
-
-
 @pytest.mark.parametrize("event", [{}, {"Records": [{}]}, {"records": {"t-0": [{}]}}])
 def test_stream_batches_rejects_unknown_event(event: dict[str, Any]) -> None:
     with pytest.raises(SourceError):
@@ -280,16 +268,23 @@ def test_settings_error_names_invalid_variable() -> None:
     for invalid in ("0", "8761", "-1", "1.5", "many", ""):
         with pytest.raises(SettingsError, match="RETENTION_HOURS"):
             settings.parse(ENVIRONMENT | {"RETENTION_HOURS": invalid})
+    assert settings.parse(ENVIRONMENT | {"KAFKA_PARTIAL_RESPONSE": "true"}).kafka_partial_response
+    with pytest.raises(SettingsError, match="KAFKA_PARTIAL_RESPONSE"):
+        settings.parse(ENVIRONMENT | {"KAFKA_PARTIAL_RESPONSE": "yes"})
     app = AppContext.from_settings(settings.parse(ENVIRONMENT))
     assert (app.lake.name, app.live.name) == ("lake", "live")
 
 
-def test_conflicting_put_is_retried_a_limited_number_of_times() -> None:
-    s3: Any = FakeS3(conflicts=4)
-    assert Bucket(LAKE, s3).create("key", b"", {})
-    s3 = FakeS3(conflicts=5)
-    with pytest.raises(StorageError):
-        Bucket(LAKE, s3).create("key", b"", {})
+def test_conflicting_put_is_retried_with_growing_waits() -> None:
+    waits: list[float] = []
+    s3: Any = FakeS3(conflicts=7)
+    assert Bucket(LAKE, s3, waits.append).create("key", b"", {})
+    limits = [0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2]
+    assert len(waits) == len(limits)
+    assert all(most / 2 <= wait <= most for wait, most in zip(waits, limits, strict=True))
+    s3 = FakeS3(conflicts=8)
+    with pytest.raises(StorageError, match="conflicts"):
+        Bucket(LAKE, s3, waits.append).create("key", b"", {})
 
 
 def test_aws_error_becomes_storage_error(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,8 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, Final
 
 import pytest
+from hypothesis import assume, event, given, settings
+from hypothesis import strategies as st
 
 from aws_emulator.simulator import dynamodb_records
 from stream_processor.commit import shard_writer
@@ -63,20 +65,29 @@ def written_records(aws: FakeAws) -> list[int]:
 
 @contextmanager
 def once_before(
-    monkeypatch: pytest.MonkeyPatch, owner: type, method: str, other: Callable[[], object]
-) -> Iterator[None]:
-    """Run another writer before the first call of a method."""
-    original, pending = getattr(owner, method), [other]
+    monkeypatch: pytest.MonkeyPatch,
+    owner: type,
+    method: str,
+    other: Callable[[], object],
+    skipped: int | None = None,
+) -> Iterator[Callable[[], bool]]:
+    """Run another writer before the first call of a method, or before the one after `skipped`.
 
-    def interrupted(self: Any, *arguments: Any) -> Any:
-        if pending:
+    Yields a function that tells whether the call was made. Without `skipped` it has to be.
+    """
+    original, pending, left = getattr(owner, method), [other], skipped or 0
+
+    def interrupted(self: Any, *arguments: Any, **named: Any) -> Any:
+        nonlocal left
+        left -= 1
+        if pending and left < 0:
             pending.pop()()
-        return original(self, *arguments)
+        return original(self, *arguments, **named)
 
     with monkeypatch.context() as patched:
         patched.setattr(owner, method, interrupted)
-        yield
-    assert not pending
+        yield lambda: not pending
+    assert skipped is not None or not pending
 
 
 def test_redrive_keeps_record_that_function_passes_between_its_reads(
@@ -165,13 +176,34 @@ def test_concurrent_batches_of_one_shard_lose_nothing() -> None:
     assert written_records(aws) == list(range(8))
 
 
-def test_concurrent_batches_that_interleave_lose_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    for method in ("create", "keys", "read"):
-        aws = FakeAws()
-        deliver(aws, batch(0))
-        with once_before(monkeypatch, Bucket, "create", lambda: deliver(aws, batch(2, 4, 6))):  # noqa: B023
-            deliver(aws, batch(1, 3, 5))
-        assert written_records(aws) == list(range(7)), method
+CALLS: Final = [
+    *((shard_writer.ShardWriter, it) for it in ("high_water_mark", "uncounted", "advance")),
+    *((Bucket, it) for it in ("create", "keys")),
+]
+
+
+@settings(max_examples=40)
+@given(st.sampled_from(CALLS), st.integers(0, 3), st.lists(st.booleans(), min_size=2, max_size=6))
+def test_concurrent_batches_that_interleave_lose_nothing(
+    call: tuple[type, str], skipped: int, in_first: list[bool]
+) -> None:
+    """The shard's records are divided by key; the second batch starts at a drawn call."""
+    assume(len(set(in_first)) == 2)
+    aws = FakeAws()
+    deliver(aws, batch(0))
+    first, second = (
+        [number for number, chosen in enumerate(in_first, 1) if chosen == wanted]
+        for wanted in (True, False)
+    )
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        once_before(patch, *call, lambda: deliver(aws, batch(*second)), skipped=skipped) as ran,
+    ):
+        deliver(aws, batch(*first))
+    event("interrupted" if ran() else "the first batch made fewer calls")
+    if not ran():
+        deliver(aws, batch(*second))
+    assert written_records(aws) == [0, *range(1, len(in_first) + 1)]
 
 
 def test_verify_finds_concurrent_batches_complete_and_names_a_lost_record() -> None:
@@ -220,16 +252,6 @@ def test_two_streams_with_same_shard_id_keep_their_records() -> None:
     deliver(aws, batch(3, 4, 5, 6, stream="partner-events"))
     deliver(aws, batch(3, 4, 5, 6, stream="partner-events"))
     assert Counter(written_records(aws)) == Counter([3, 4, 5, 5, 6, 6])
-    assert Verifier(aws.app(), FakeStreams().streams(), lambda _: None).run(hours=0).complete
-
-
-def test_two_kafka_clusters_with_same_topic_keep_their_records() -> None:
-    aws = FakeAws()
-    for cluster in ("one/uuid-1", "two/uuid-2"):
-        arn = f"arn:aws:kafka:us-east-1:000000000000:cluster/{cluster}"
-        record = {"offset": 0, "timestamp": int(ARRIVED * 1000), "value": ""}
-        deliver(aws, {"eventSourceArn": arn, "records": {"clicks-0": [record]}})
-    assert len(rows(aws)) == 2
     assert Verifier(aws.app(), FakeStreams().streams(), lambda _: None).run(hours=0).complete
 
 
