@@ -1,23 +1,20 @@
 -- Every good event of this lake once, over all shards and redrives: the copy that arrived first.
--- Each Region has a separate lake and table.
--- The table `events` has every received row with its verdict.
+-- Each Region has a separate lake and table. The table `events` has every received row with its
+-- verdict.
 --
--- An hour is read from its compacted file while that file's sources have as many rows as the hour
--- (rows are never removed). Late rows are visible at once: the view reads the hour from its own
--- objects until it is compacted again. Counting rows reads no column.
+-- An object is read from its compacted file while the object is in the lake; `object_id` is a digest
+-- of its rows. Late rows are visible at once: the view reads an object itself until it is compacted.
+-- Rows of a deleted object are gone at once. The column `object_id` has one value per object.
 CREATE OR REPLACE VIEW events_once AS
-WITH hour_counts AS (
-  SELECT date, hour, count(*) AS hour_rows
+WITH present AS (
+  SELECT DISTINCT date, hour, object_id
   FROM events
-  GROUP BY date, hour
+  WHERE object_id IS NOT NULL
 ),
-complete_hours AS (
-  SELECT DISTINCT compacted.date, compacted.hour, compacted.hour_rows
-  FROM events_compacted AS compacted
-  JOIN hour_counts
-    ON compacted.date = hour_counts.date
-    AND compacted.hour = hour_counts.hour
-    AND compacted.hour_rows = hour_counts.hour_rows
+compacted_objects AS (
+  SELECT DISTINCT date, hour, object_id
+  FROM events_compacted
+  WHERE object_id IS NOT NULL
 ),
 good AS (
   SELECT
@@ -31,13 +28,13 @@ good AS (
     compacted.campaign_content, compacted.country, compacted.region, compacted.city,
     compacted.time_zone, compacted.device, compacted.bot, compacted.ip, compacted.user_agent,
     compacted.locale, compacted.library, compacted.event_json, compacted.raw, compacted.shard_id,
-    compacted.sequence_number, compacted.record_index, compacted.schema_version, compacted.date,
-    compacted.hour
+    compacted.sequence_number, compacted.record_index, compacted.schema_version,
+    compacted.object_id, compacted.date, compacted.hour
   FROM events_compacted AS compacted
-  JOIN complete_hours
-    ON compacted.date = complete_hours.date
-    AND compacted.hour = complete_hours.hour
-    AND compacted.hour_rows = complete_hours.hour_rows
+  JOIN present
+    ON compacted.date = present.date
+    AND compacted.hour = present.hour
+    AND compacted.object_id = present.object_id
   UNION ALL
   SELECT
     uncompacted.verdict, uncompacted.reason_code, uncompacted.reason, uncompacted.message_id,
@@ -52,11 +49,13 @@ good AS (
     uncompacted.device, uncompacted.bot, uncompacted.ip, uncompacted.user_agent, uncompacted.locale,
     uncompacted.library, uncompacted.event_json, uncompacted.raw, uncompacted.shard_id,
     uncompacted.sequence_number, uncompacted.record_index, uncompacted.schema_version,
-    uncompacted.date, uncompacted.hour
+    uncompacted.object_id, uncompacted.date, uncompacted.hour
   FROM events AS uncompacted
-  LEFT JOIN complete_hours
-    ON uncompacted.date = complete_hours.date AND uncompacted.hour = complete_hours.hour
-  WHERE uncompacted.verdict = 'good' AND complete_hours.date IS NULL
+  LEFT JOIN compacted_objects
+    ON uncompacted.date = compacted_objects.date
+    AND uncompacted.hour = compacted_objects.hour
+    AND uncompacted.object_id = compacted_objects.object_id
+  WHERE uncompacted.verdict = 'good' AND compacted_objects.date IS NULL
 )
 SELECT *
 FROM (

@@ -57,16 +57,16 @@ def open_lake(folder: Path, *, filenames: bool = False) -> duckdb.DuckDBPyConnec
     connection.execute("SET TimeZone = 'UTC'")
     for name, typed in columns().items():
         objects = folder / FOLDERS[name]
+        types = {**typed, **({"filename": "VARCHAR"} if filenames else {})}
+        columns_of = ", ".join(f'NULL::{kind} AS "{column}"' for column, kind in types.items())
+        # Objects of an earlier version can lack columns.
+        source = f"SELECT {columns_of} WHERE false"
         if any(objects.rglob("*.parquet")):
             source = (
                 f"SELECT * FROM read_parquet('{_quoted(objects)}/**/*.parquet', "  # noqa: S608 - quoted
                 "hive_partitioning = true, hive_types_autocast = false, union_by_name = true, "
-                f"filename = {'true' if filenames else 'false'})"
+                f"filename = {'true' if filenames else 'false'}) UNION ALL BY NAME {source}"
             )
-        else:
-            types = {**typed, **({"filename": "VARCHAR"} if filenames else {})}
-            empty = ", ".join(f'NULL::{kind} AS "{column}"' for column, kind in types.items())
-            source = f"SELECT {empty} WHERE false"
         connection.execute(f"CREATE VIEW {name} AS {source}")
     for view in sorted(VIEWS.glob("*.sql")):
         connection.execute(view.read_text())

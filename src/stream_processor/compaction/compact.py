@@ -1,10 +1,15 @@
-"""Compaction: one file of good rows per hour of events, which a query reads instead of all objects.
+"""Compaction: few files of good rows per hour of events, which a query reads instead of objects.
 
 `python -m stream_processor.compaction.compact [--from DAY] [--to DAY] [--now]`; on AWS a schedule
-invokes EventsFunction every hour. The good rows of an hour go to `compacted/date=…/hour=…/`, in a
-file named by the digest of its source keys; each row holds the number of rows of those sources. The
-view `events_once` reads an hour from that file only while the hour has that many rows: rows that
-arrive late, by a retry or a redrive, are visible at once, and the next run writes another file.
+invokes EventsFunction every hour. The good rows of an hour go to `compacted/date=…/hour=…/`, in
+files named by the digest of the keys and ETags of the objects that they were made from. Each row
+keeps the `object_id` of its object. The view `events_once` reads an object from such a file while
+the object is in the lake, and any other object itself: rows that arrive late, by a retry or a
+redrive, are visible at once, and a deleted object is gone at once.
+
+The sizes in the listing divide an hour into parts that fit into memory, so the rate of events
+doesn't matter, and one run reads at most `MAX_RUN_BYTES`. Objects are taken in the order of their
+creation: a late one extends no file, and no object is read again.
 
 So compaction can't lose or repeat a row. An interrupted run leaves no file or a complete one, two
 concurrent runs write the same key once, and nothing is deleted.
@@ -14,10 +19,12 @@ import argparse
 import hashlib
 import json
 import os
+import re
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Set as AbstractSet
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
 
@@ -29,25 +36,39 @@ from stream_processor.errors import StreamProcessorError
 from stream_processor.rows.lake_schema import COMPACTED, EVENTS, GOOD
 from stream_processor.storage import lake_keys, object_writer, parquet
 from stream_processor.storage.app_context import AppContext
+from stream_processor.storage.s3 import ListedObject
 
 PREFIX: Final = "compacted"
 #: Wait after the end of an hour until its objects have arrived.
 SETTLED: Final = timedelta(hours=1)
 #: The stream keeps a record for 7 days, so an object can arrive that late.
 DAYS: Final = 8
-#: Maximum size of an hour's objects, held in memory. Larger hours have large files anyway.
-MAX_OBJECTS_BYTES: Final = 64 * 1024 * 1024
+#: Maximum size of the objects in one file. They are held in memory.
+MAX_PART_BYTES: Final = 64 * 1024 * 1024
+#: Maximum size of the objects that one run reads: about a minute on AWS. The next run goes on.
+MAX_RUN_BYTES: Final = 1024 * 1024 * 1024
 #: A reader decodes one row group at a time.
 ROW_GROUP_ROWS: Final = 40_000
+#: Characters of the digest in a file's name.
+_DIGEST_CHARS: Final = 32
+
+#: Files of earlier versions have no number.
+_COUNTED: Final = re.compile(r"\d+-[0-9a-f]+\.parquet")
+
+type Part = Sequence[ListedObject]
 
 
 @dataclass(slots=True)
 class Result:
-    """Counts of one run, in hours. `left`: too large, of a newer schema, or no time left."""
+    """Counts of one run: files written, hours without anything new, and parts left.
+
+    `left`: of a newer schema, unreadable, or no time or bytes left. `bytes_read` of the objects.
+    """
 
     compacted: int = 0
     known: int = 0
     left: int = 0
+    bytes_read: int = field(default=0, compare=False)
 
 
 class Compaction:
@@ -66,50 +87,90 @@ class Compaction:
         result = Result()
         last = before - timedelta(hours=1)
         for hour in lake_keys.hours(lake_keys.EVENTS, _milliseconds(since), _milliseconds(last)):
-            objects = [key for key in self._bucket.keys(hour) if key.endswith(lake_keys.SUFFIX)]
+            objects = [it for it in self._bucket.objects(hour) if it.key.endswith(lake_keys.SUFFIX)]
             if len(objects) < 2:
                 continue  # one object is as good as one compacted file
             folder = f"{PREFIX}/{hour.partition('/')[2]}"
-            digest = hashlib.sha256("\n".join(objects).encode()).hexdigest()[:32]
-            target = f"{folder}{digest}{lake_keys.SUFFIX}"
-            if target in self._bucket.keys(folder):
-                result.known += 1
-            elif has_time() and self._compact(objects, target):
-                result.compacted += 1
-            else:
-                result.left += 1
+            files = {key.removeprefix(folder) for key in self._bucket.keys(folder)}
+            parts = list(new_parts(sorted(objects), files))
+            result.known += not parts
+            for part in parts:
+                fits = result.bytes_read + _size(part) <= MAX_RUN_BYTES
+                if fits and has_time() and self._compact(part, folder + file_name(part), result):
+                    result.compacted += 1
+                else:
+                    result.left += 1
         return result
 
-    def _compact(self, objects: Sequence[str], target: str) -> bool:
-        bodies, size, hour_rows = [], 0, 0
-        for key in objects:
-            body = self._bucket.read(key)
+    def _compact(self, part: Part, target: str, result: Result) -> bool:
+        bodies, rows_in = [], 0
+        for listed in part:
+            body = self._bucket.read(listed.key)
+            result.bytes_read += len(body)
             shape = parquet.shape(body)
             # A newer version's columns would be dropped from the compacted file.
             if shape is None or not shape.names <= set(EVENTS.names):
-                telemetry.warning("hour not compacted", key=key)
+                telemetry.warning("objects not compacted", key=listed.key)
                 return False
             bodies.append(body)
-            size += len(body)
-            hour_rows += shape.rows
-        if size > MAX_OBJECTS_BYTES:
-            return False
+            rows_in += shape.rows
         counts: Counter[str] = Counter()
-        tables = _groups(bodies, hour_rows, counts)
-        whole = parquet.write_all(tables, COMPACTED, ROW_GROUP_ROWS)
+        whole = parquet.write_all(_groups(bodies, counts), COMPACTED, ROW_GROUP_ROWS)
         object_writer.create_compacted(
-            self._bucket, target, whole, objects=len(objects), rows_in=hour_rows, counts=counts
+            self._bucket, target, whole, objects=len(part), rows_in=rows_in, counts=counts
         )
         return True
 
 
-def _groups(bodies: Sequence[bytes], hour_rows: int, counts: Counter[str]) -> Iterator[pa.Table]:
+def file_name(part: Part) -> str:
+    """Return the name of the file of these objects: their number, and a digest of their bodies."""
+    text = "\n".join(f"{it.key} {it.etag}" for it in part)
+    digest = hashlib.sha256(text.encode()).hexdigest()[:_DIGEST_CHARS]
+    return f"{len(part)}-{digest}{lake_keys.SUFFIX}"
+
+
+def new_parts(objects: Part, files: AbstractSet[str]) -> Iterator[Part]:
+    """Yield the parts of an hour's objects, in the order of creation, that have no file yet.
+
+    A part has at least two objects and at most `MAX_PART_BYTES`.
+    """
+    sizes = sorted({int(it.partition("-")[0]) for it in files if _COUNTED.match(it)})
+    waiting: list[ListedObject] = []
+    at = 0
+    while at < len(objects):
+        covered = next((n for n in sizes if file_name(objects[at : at + n]) in files), 0)
+        if covered:
+            yield from _parts(waiting)
+            waiting = []
+        else:
+            waiting.append(objects[at])
+        at += covered or 1
+    yield from _parts(waiting)
+
+
+def _parts(objects: Part) -> Iterator[Part]:
+    part: list[ListedObject] = []
+    for listed in objects:
+        if part and _size(part) + listed.size > MAX_PART_BYTES:
+            if len(part) > 1:
+                yield part
+            part = []
+        part.append(listed)
+    if len(part) > 1:
+        yield part
+
+
+def _size(part: Part) -> int:
+    return sum(it.size for it in part)
+
+
+def _groups(bodies: Sequence[bytes], counts: Counter[str]) -> Iterator[pa.Table]:
     """Yield the good rows, about one row group at a time; add all rows to `counts` by verdict."""
     waiting: list[pa.Table] = []
     for body in bodies:
         table = parquet.read(body)
         counts.update(parquet.value_counts(table, "verdict"))
-        waiting.append(_good(table, hour_rows))
+        waiting.append(_good(table))
         if sum(map(len, waiting)) >= ROW_GROUP_ROWS:
             yield pa.concat_tables(waiting)
             waiting.clear()
@@ -117,14 +178,13 @@ def _groups(bodies: Sequence[bytes], hour_rows: int, counts: Counter[str]) -> It
         yield pa.concat_tables(waiting)
 
 
-def _good(table: pa.Table, hour_rows: int) -> pa.Table:
+def _good(table: pa.Table) -> pa.Table:
     verdicts = table.column("verdict").to_pylist()
     good = table.filter(pa.array([verdict == GOOD for verdict in verdicts], pa.bool_()))
     columns = {name: good.column(name) for name in good.schema.names}
-    columns["hour_rows"] = pa.repeat(pa.scalar(hour_rows, pa.int64()), len(good))
     # A file of an older schema lacks the columns that were added later: they are null.
     return pa.table(
-        [columns.get(field.name, pa.nulls(len(good), field.type)) for field in COMPACTED],
+        [columns.get(it.name, pa.nulls(len(good), it.type)) for it in COMPACTED],
         schema=COMPACTED,
     )
 
@@ -139,8 +199,9 @@ def scheduled(
     """Run for EventBridge Scheduler. A retry skips hours that are compacted already."""
     at = datetime.fromisoformat(event["scheduled_time"]) - SETTLED
     result = Compaction(app).run(at - timedelta(days=DAYS), at, has_time)
-    telemetry.count("HoursCompacted", result.compacted)
-    telemetry.count("HoursLeftUncompacted", result.left)
+    telemetry.count("FilesCompacted", result.compacted)
+    telemetry.count("PartsLeftUncompacted", result.left)
+    telemetry.count("CompactionBytesRead", result.bytes_read)
     return asdict(result)
 
 
@@ -164,7 +225,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except StreamProcessorError as error:
         print(f"compact: {error} ({error.code})", file=sys.stderr)
         return 1
-    print("hours", json.dumps(asdict(result)))
+    print("compacted", json.dumps(asdict(result)))
     return 0
 
 

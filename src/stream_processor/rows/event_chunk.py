@@ -135,6 +135,12 @@ class EventChunk:
         event_paths = [(event.properties or NO_PAGE).path for event in self.rows.events]
         self.paths = self._either(event_paths, attrgetter("path"))
 
+    def identity(self) -> bytes:
+        """Return what distinguishes these rows from those of another object of the same records."""
+        left_out = f"{sorted(self.rows.bad)} {sorted(self.duplicate)}"
+        ids = "\0".join(self.rows.ids)
+        return f"{left_out} {ids}".encode("utf-8", "surrogatepass") + self.index.tobytes()
+
     def columns(self) -> pa.RecordBatch:
         """Return the rows as a record batch with `SCHEMA`."""
         events, contexts = self.rows.events, self.contexts

@@ -61,10 +61,12 @@ EVENTS: Final = pa.schema(
         ("sequence_number", pa.string()),
         ("record_index", pa.int32()),
         ("schema_version", pa.int32()),
+        # The same in all rows of an object: the first 64 bits of a digest of its rows.
+        ("object_id", pa.int64()),
     ]
 )
 
-#: A compacted file. `hour_rows`: the number of rows, of any verdict, in its source objects.
+#: A compacted file. `hour_rows` was used by earlier versions; it is null.
 COMPACTED: Final = EVENTS.append(pa.field("hour_rows", pa.int64()))
 
 CHANGES: Final = pa.schema(

@@ -114,6 +114,10 @@ class RecordColumns:
         """Return the sequence number of a record."""
         return self._sequences[self._sequence[record]]
 
+    def sequences_text(self) -> bytes:
+        """Return the sequence numbers of all records as one text."""
+        return ",".join(map(str, self._sequences)).encode()
+
     def minute(self, record: int) -> str:
         """Return the minute in which a record was received, as "YYYY-MM-DDTHH:MM"."""
         return self.header(record).received_at[:16] or minute_of(self.arrived[record] // 60_000)

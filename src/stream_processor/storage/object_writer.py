@@ -104,7 +104,7 @@ def create[T](bucket: Bucket, key: str, pending: PendingObject[T]) -> ExistingOb
 def create_compacted(
     bucket: Bucket, key: str, body: bytes, *, objects: int, rows_in: int, counts: Mapping[str, int]
 ) -> bool:
-    """Write one compacted file; False if it exists already, by another run of the same hour.
+    """Write one compacted file; False if it exists already, by another run with the same objects.
 
     `rows_in` is the number of rows in the `objects` that it was made from, and `counts` the number
     of rows that were read from them, by verdict. The file holds the good ones.

@@ -26,7 +26,7 @@ _PRUNED: Final = frozenset(
         "country",
         "changed_at",
         "op",
-        "hour_rows",
+        "object_id",
     }
 )
 

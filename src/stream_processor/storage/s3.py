@@ -6,6 +6,7 @@ SDK errors become `StorageError`.
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -39,6 +40,15 @@ class Deleted(NamedTuple):
     key: str
     marker: str
     version: str | None
+
+
+class ListedObject(NamedTuple):
+    """An object as a listing shows it: when it was created, and the digest and size of its body."""
+
+    created: datetime
+    key: str
+    etag: str
+    size: int
 
 
 class Bucket:
@@ -173,6 +183,16 @@ class Bucket:
         for page in self._pages(Prefix=prefix, StartAfter=after):
             for item in page.get("Contents", []):
                 yield item["Key"]
+
+    def objects(self, prefix: str) -> Iterator[ListedObject]:
+        """Yield the objects under a prefix in the order of their keys.
+
+        Raises:
+            StorageError: S3 failed.
+        """
+        for page in self._pages(Prefix=prefix):
+            for item in page.get("Contents", []):
+                yield ListedObject(item["LastModified"], item["Key"], item["ETag"], item["Size"])
 
     def folders(self, prefix: str) -> Iterator[str]:
         """Yield the common prefixes under a prefix, up to and including the next slash.

@@ -3,7 +3,7 @@
 import json
 import random
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -12,14 +12,17 @@ from typing import Any, Final
 import duckdb
 import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from aws_emulator.simulator import Crash
-from stream_processor.compaction.compact import Compaction, Result
+from stream_processor.compaction.compact import Compaction, Result, file_name, new_parts
 from stream_processor.errors import StorageError
 from stream_processor.handlers.events import EventsHandler
 from stream_processor.repair.reprocess_bad_rows import BadRowReprocessor
 from stream_processor.rows.lake_schema import EVENTS, GOOD
 from stream_processor.storage import parquet
+from stream_processor.storage.s3 import Bucket, ListedObject
 from tests.support.paths import ROOT
 from tests.support.seeds import seeds
 from tests.unit.lake.tables import copy_objects, open_lake
@@ -33,6 +36,7 @@ from tests.unit.stream_processor.sample_records import (
 )
 
 START: Final = datetime(2026, 11, 21, 11, tzinfo=UTC)
+ACTS: Final = ("arrive", "bad", "reprocess", "compact", "crash", "twice", "delete")
 END: Final = START + timedelta(hours=9)
 
 
@@ -104,12 +108,12 @@ def crash_at_call(monkeypatch: pytest.MonkeyPatch, points: int) -> Iterator[None
 def test_events_once_has_each_event_once_after_any_history(
     seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Histories of copies, late rows, reprocessed rows, crashed and repeated compactions."""
+    """Histories of copies, late, reprocessed and deleted rows, crashed and repeated compactions."""
     rng, aws = random.Random(seed), FakeAws()
     connection = open_lake(aws, tmp_path)
     sequence = 0
     for _ in range(14):
-        act = rng.choice(["arrive", "arrive", "bad", "reprocess", "compact", "crash", "twice"])
+        act = rng.choice([*ACTS, "arrive"])
         sequence += 10
         position = {"first": sequence, "hour": rng.randrange(3), "shard": rng.randrange(2)}
         if act == "arrive":
@@ -125,13 +129,18 @@ def test_events_once_has_each_event_once_after_any_history(
         elif act == "crash":
             with crash_at_call(monkeypatch, rng.randrange(1, 30)):
                 compact(aws)
+        elif act == "delete" and aws.s3.list_keys():
+            key = rng.choice(aws.s3.list_keys())
+            if key.startswith("events/"):
+                del aws.s3.objects[LAKE, key]
+                (tmp_path / key).unlink(missing_ok=True)
         else:
             compact(aws)
             if act == "twice":
                 assert compact(aws).compacted == 0
         copy_objects(aws, tmp_path)
         assert query_events_once(connection) == first_copies(aws), act
-    assert first_copies(aws)
+    assert sequence
 
 
 def test_hour_is_read_from_compacted_file_until_row_arrives_late(tmp_path: Path) -> None:
@@ -141,7 +150,10 @@ def test_hour_is_read_from_compacted_file_until_row_arrives_late(tmp_path: Path)
     assert compact(aws) == Result(compacted=1)
     (table,) = compacted(aws)
     assert table.column("message_id").to_pylist() == ["a", "b"]
-    assert set(table.column("hour_rows").to_pylist()) == {3}
+    written_ids = [
+        parquet.read(body)["object_id"][0].as_py() for _, body, _ in aws.objects("events/")
+    ]
+    assert table.column("object_id").to_pylist() == written_ids[:2]
     (key,) = [key for key, _, _ in aws.objects("compacted/")]
     position = table.schema.get_field_index("name")
     marked = table.set_column(position, "name", pa.array(["from the file"] * 2))
@@ -154,7 +166,86 @@ def test_hour_is_read_from_compacted_file_until_row_arrives_late(tmp_path: Path)
     assert names() == [("a", "from the file"), ("b", "from the file")]
     arrive(aws, page("c"), first=10)
     copy_objects(aws, tmp_path)
-    assert names() == [("a", None), ("b", None), ("c", None)]
+    assert names() == [("a", "from the file"), ("b", "from the file"), ("c", None)]
+
+
+def test_deleted_rows_are_gone_although_as_many_arrive_late(tmp_path: Path) -> None:
+    """The number of an hour's rows doesn't tell whether they are the compacted ones."""
+    aws = FakeAws()
+    arrive(aws, page("a"), page("b"), page("c"), first=1)
+    compact(aws)
+    deleted = aws.s3.list_keys()[-1]
+    del aws.s3.objects[LAKE, deleted]
+    arrive(aws, page("d"), first=10)
+    for number in range(2):
+        folder = tmp_path / str(number)
+        with open_lake(aws, folder) as connection:
+            ids = connection.execute("SELECT message_id FROM events_once ORDER BY 1").fetchall()
+        assert ids == [("a",), ("b",), ("d",)]
+        compact(aws)
+
+
+def test_late_objects_get_a_file_and_no_object_is_read_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    aws = FakeAws()
+    read: list[str] = []
+    original = Bucket.read
+
+    def recorded(bucket: Bucket, key: str) -> bytes:
+        read.append(key)
+        return original(bucket, key)
+
+    monkeypatch.setattr(Bucket, "read", recorded)
+    for first in (10, 1):
+        arrive(aws, page(f"a{first}"), page(f"b{first}"), first=first)
+        read.clear()
+        assert compact(aws) == Result(compacted=1)
+    assert compact(aws) == Result(known=1)
+    assert len(compacted(aws)) == 2
+    assert len(read) == len(set(read)) == 2
+
+
+@settings(max_examples=60)
+@given(st.lists(st.integers(1, 9), max_size=14), st.integers(1, 20), st.data())
+def test_parts_cover_each_object_once_in_bounded_files(
+    sizes: list[int], limit: int, data: st.DataObject
+) -> None:
+    """Objects arrive between the runs; runs stop after any part."""
+    objects = [
+        ListedObject(datetime(2026, 11, 21, tzinfo=UTC), f"{number:02d}", str(number), size)
+        for number, size in enumerate(sizes)
+    ]
+    files: dict[str, Sequence[ListedObject]] = {}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("stream_processor.compaction.compact.MAX_PART_BYTES", limit)
+        seen = 0
+        while seen < len(objects):
+            seen = data.draw(st.integers(seen + 1, len(objects)))
+            parts = list(new_parts(objects[:seen], files.keys()))
+            files |= {file_name(part): part for part in parts[: data.draw(st.integers(0, 9))]}
+        files |= {file_name(part): part for part in new_parts(objects, files.keys())}
+        assert not list(new_parts(objects, files.keys()))
+    for part in files.values():
+        assert len(part) > 1
+        assert sum(it.size for it in part) <= limit
+    covered = [it.key for part in files.values() for it in part]
+    assert len(covered) == len(set(covered))
+
+
+@pytest.mark.parametrize(("limit", "compacted_files"), [(100, 0), (25_000, 1), (10**9, 3)])
+def test_run_reads_at_most_its_bytes(
+    limit: int, compacted_files: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three hours, each with two objects of about 7 KB; the listing tells the sizes."""
+    monkeypatch.setattr("stream_processor.compaction.compact.MAX_RUN_BYTES", limit)
+    aws = FakeAws()
+    for hour in range(3):
+        arrive(aws, page(f"a{hour}"), page(f"b{hour}"), first=1 + 10 * hour, hour=hour)
+    result = compact(aws)
+    assert result == Result(compacted=compacted_files, left=3 - compacted_files)
+    assert result.bytes_read <= limit
+    assert bool(result.bytes_read) == bool(compacted_files)
 
 
 def test_compaction_skips_hour_that_has_not_ended(tmp_path: Path) -> None:
@@ -179,19 +270,14 @@ def test_compaction_counts_hour_as_left_without_time(time_left: bool) -> None:
     assert result == (Result(compacted=1) if time_left else Result(left=1))
 
 
-@pytest.mark.parametrize("name", ["newer column", "not Parquet", "too large"])
-def test_compaction_leaves_hour_that_it_cannot_read_or_hold(
-    name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize("name", ["newer column", "not Parquet"])
+def test_compaction_leaves_objects_that_it_cannot_read(name: str) -> None:
     aws = FakeAws()
     arrive(aws, page("a"), page("b"), first=1)
     key = aws.s3.list_keys()[0]
-    if name == "too large":
-        monkeypatch.setattr("stream_processor.compaction.compact.MAX_OBJECTS_BYTES", 100)
-    else:
-        newer = EVENTS.append(pa.field("of_tomorrow", pa.string())).empty_table()
-        body = parquet.write(newer) if name == "newer column" else b"hello"
-        aws.s3.objects[LAKE, key] = (body, {})
+    newer = EVENTS.append(pa.field("of_tomorrow", pa.string())).empty_table()
+    body = parquet.write(newer) if name == "newer column" else b"hello"
+    aws.s3.objects[LAKE, key] = (body, {})
     assert compact(aws) == Result(left=1)
     assert not compacted(aws)
 

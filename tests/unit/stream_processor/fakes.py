@@ -3,9 +3,11 @@
 They have boto3's client methods, so that tests include the adapters of stream_processor.
 """
 
+import hashlib
 import io
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from botocore.exceptions import ClientError, ReadTimeoutError
@@ -92,6 +94,8 @@ class FakeS3:
     #: Keys with a delete marker and no version.
     purged: set[tuple[str, str]] = field(default_factory=set)
     conflicts: int = 0
+    #: Order in which the objects were created.
+    created: dict[tuple[str, str], int] = field(default_factory=dict)
 
     def put_object(self, **query: Any) -> dict[str, Any]:
         location = (query["Bucket"], query["Key"])
@@ -101,6 +105,7 @@ class FakeS3:
         if query.get("IfNoneMatch") == "*" and location in self.objects:
             raise client_error(412, "PreconditionFailed")
         self.objects[location] = (bytes(query["Body"]), dict(query.get("Metadata", {})))
+        self.created[location] = len(self.created)
         self.deleted.pop(location, None)
         self.purged.discard(location)
         return {}
@@ -153,10 +158,21 @@ class FakeS3:
             return {"CommonPrefixes": [{"Prefix": head} for head in sorted(heads)]}
         # Short pages make most listings take several calls.
         page, more = keys[:7], keys[7:]
-        response: dict[str, Any] = {"Contents": [{"Key": key} for key in page]}
+        contents = [self._listed(query["Bucket"], key) for key in page]
+        response: dict[str, Any] = {"Contents": contents}
         if more:
             response |= {"IsTruncated": True, "NextContinuationToken": page[-1]}
         return response
+
+    def _listed(self, bucket: str, key: str) -> dict[str, Any]:
+        body = self.objects[bucket, key][0]
+        created = self.created.setdefault((bucket, key), len(self.created))
+        return {
+            "Key": key,
+            "Size": len(body),
+            "ETag": hashlib.sha256(body).hexdigest(),
+            "LastModified": datetime.fromtimestamp(created, UTC),
+        }
 
     def _find(self, query: Mapping[str, Any]) -> tuple[bytes, dict[str, str]]:
         try:
