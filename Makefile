@@ -48,7 +48,7 @@ help: ## List the targets and their options
 	@echo "             STAGE=<stage>  REGION=<Region> (a stack on AWS; default: the system of 'make up')"
 	@echo "  revoke     USER=<email address or sub>  SESSION=<origin_jti>  EVERYONE=1 (one of them)"
 	@echo "             STAGE=<stage> (a stage on AWS; default: the system of 'make up')"
-	@echo "  verify     RESTORE=1 (restore deleted objects)  HOURS=<number> (how far back to read the streams; default 168, 0: not at all)"
+	@echo "  verify     RESTORE=1 (restore deleted objects)  HOURS=<number> (how far back to read the streams; default 168, 0: not at all)  FROM=<date> (first date of the objects; default: 9 days before the last complete run)"
 	@echo "  compact    NOW=1 (include the current hour)"
 	@echo "  prove      SEED=<number>"
 	@echo "  prose      LIST=1 (print each match)"
@@ -101,7 +101,7 @@ reconcile: setup ## Compare the appointments table with the data lake, and repai
 	@$(PY) -m tools.operations reconcile
 
 verify: setup ## Check that the data lake has no gaps
-	@$(PY) -m tools.operations verify $(if $(RESTORE),--restore) $(if $(HOURS),--hours $(HOURS))
+	@$(PY) -m tools.operations verify $(if $(RESTORE),--restore) $(if $(HOURS),--hours $(HOURS)) $(if $(FROM),--from $(FROM))
 
 # The shell sets USER, too.
 revoke: export USER_NAME = $(if $(filter command,$(firstword $(origin USER))),$(USER))

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import chain
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
 
 from stream_processor.errors import ObjectMetadataError
@@ -13,11 +13,15 @@ from stream_processor.repair.shard_coverage import ShardCoverage, ShardId
 from stream_processor.repair.stream_reader import StreamReader
 from stream_processor.storage import held_records, lake_keys
 from stream_processor.storage.app_context import AppContext
-from stream_processor.storage.lake_types import HighWaterMark
+from stream_processor.storage.lake_types import HighWaterMark, ObjectSummary
 from stream_processor.storage.s3 import Deleted
 
 #: Names of objects that aren't named after a stream's shard.
 _OTHER_PREFIXES: Final = ("again-", "reconciler-")
+#: The item of the checkpoints table with the time up to which `verify` found the lake complete.
+VERIFIED: Final = "#verified"
+#: From so many days on, one listing of all versions costs less than one per day.
+_MANY_DAYS: Final = 60
 _LAKE_PREFIXES: Final = (lake_keys.EVENTS, lake_keys.CHANGES)
 
 
@@ -46,6 +50,10 @@ class LakeInventory:
         self._streams = streams
         #: Objects that hold fewer records than the stream has in their range.
         self._sparse: set[tuple[ShardId, str]] = set()
+        #: The summaries that were read: objects are never overwritten.
+        self._summaries: dict[str, ObjectSummary] = {}
+        #: Objects of earlier dates aren't read.
+        self.since: date | None = None
 
     def shards(self) -> Shards:
         """Read checkpoints and objects of all shards.
@@ -57,6 +65,8 @@ class LakeInventory:
         # Checkpoints first: an object that is written meanwhile is then beyond its checkpoint, and
         # not the other way round.
         for item in self._app.checkpoints.scan():
+            if item["chain"]["S"] == VERIFIED:
+                continue
             stream, _, shard = item["chain"]["S"].rpartition("#")
             # A table's stream is "<table>/<label>". The name of a Kinesis stream has no slash, that
             # of a Kafka cluster two ("cluster/<name>/<UUID>").
@@ -65,9 +75,11 @@ class LakeInventory:
                 shard = lake_keys.events_shard(self._app.settings.stage, stream, shard)
             mark = HighWaterMark(int(item["high"]["S"]), int(item["arrived"]["N"]))
             shards.coverage[prefix, shard].checkpoint = mark
-        for key in chain.from_iterable(self._app.lake.keys(f"{it}/") for it in _LAKE_PREFIXES):
-            self._add_object(shards, key)
+        for folder in self._folders():
+            for key in self._app.lake.keys(folder):
+                self._add_object(shards, key)
         for shard, coverage in shards.coverage.items():
+            coverage.since_ms = self._since_ms()
             keys = {key for pair in coverage.sharing_ranges() for key in pair}
             keys |= {key for of, key in self._sparse if of == shard}
             for key in keys & coverage.objects.keys():
@@ -108,8 +120,8 @@ class LakeInventory:
         Raises:
             StorageError: S3 failed.
         """
-        for prefix in _LAKE_PREFIXES:
-            yield from self._app.lake.deleted(f"{prefix}/")
+        for folder in self._folders(deleted=True):
+            yield from self._app.lake.deleted(folder)
 
     def stream_batches(self, hours: int) -> Iterator[tuple[ShardId, Batch[Any]]]:
         """Yield the records that the streams retain; none for 0 hours.
@@ -121,12 +133,39 @@ class LakeInventory:
             yield from (((lake_keys.EVENTS, it.shard), it) for it in self._streams.events(hours))
             yield from (((lake_keys.CHANGES, it.shard), it) for it in self._streams.changes())
 
+    def _since_ms(self) -> int | None:
+        if self.since is None:
+            return None
+        return round(datetime.combine(self.since, time.min, UTC).timestamp() * 1000)
+
+    def _folders(self, *, deleted: bool = False) -> Iterator[str]:
+        """Yield the key prefixes to list: those of the dates since `since`, or of all objects.
+
+        A date whose every object is `deleted` isn't in a listing of folders.
+        """
+        for prefix in _LAKE_PREFIXES:
+            if self.since is None:
+                yield f"{prefix}/"
+                continue
+            first = f"{prefix}/date={self.since}/"
+            if not deleted:
+                yield from (it for it in self._app.lake.folders(f"{prefix}/") if it >= first)
+                continue
+            days = (datetime.now(UTC).date() - self.since).days + 2
+            if days > _MANY_DAYS:
+                yield f"{prefix}/"
+                continue
+            for number in range(days):
+                yield f"{prefix}/date={self.since + timedelta(days=number)}/"
+
     def _add_object(self, shards: Shards, key: str) -> None:
         shard = shard_of(key)
         if shard is None:
             return
         try:
-            summary = lake_keys.summary(self._app.lake, key).summary
+            if key not in self._summaries:
+                self._summaries[key] = lake_keys.summary(self._app.lake, key).summary
+            summary = self._summaries[key]
         except ObjectMetadataError:
             shards.without_summary.append(key)
             return

@@ -29,7 +29,7 @@ class ShardCoverage:
 
     `held` contains the sequence numbers in redrive objects, whose ranges can have gaps. `rows`
     contains those of other objects that were read, by key: without them an object is taken to hold
-    every record from its first to its last.
+    every record from its first to its last. Objects that begin before `since_ms` aren't known.
     """
 
     objects: dict[str, ObjectSummary] = field(default_factory=dict)
@@ -37,6 +37,7 @@ class ShardCoverage:
     redriven: list[ObjectSummary] = field(default_factory=list)
     held: set[int] = field(default_factory=set)
     rows: dict[str, set[int]] = field(default_factory=dict)
+    since_ms: int | None = None
     _sorted: list[tuple[str, ObjectSummary]] | None = None
     _ends: list[int] = field(default_factory=list)
 
@@ -95,12 +96,23 @@ class ShardCoverage:
         gaps: list[Gap] = []
         end: int | None = None
         for summary in self.ordered:
+            if end is None and self.since_ms is not None:
+                end = summary.previous
             if summary.previous is not None and (end is None or summary.previous > end):
                 gaps.append(Gap(end, summary.previous))
             end = summary.last if end is None else max(end, summary.last)
-        if self.checkpoint is not None and (end is None or self.checkpoint.high > end):
+        if self._is_behind_checkpoint(end):
+            assert self.checkpoint is not None
             gaps.append(Gap(end, self.checkpoint.high))
         return [gap for gap in gaps if not self._redriven(gap)]
+
+    def _is_behind_checkpoint(self, end: int | None) -> bool:
+        """Return whether the last known object, which ends at `end`, lacks records of the mark."""
+        if self.checkpoint is None:
+            return False
+        if end is None and self.since_ms is not None:
+            return self.checkpoint.arrived_ms >= self.since_ms
+        return end is None or self.checkpoint.high > end
 
     def overlaps(self) -> list[str]:
         """Return the keys of objects that have a record of an object before them.

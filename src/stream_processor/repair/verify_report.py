@@ -4,6 +4,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Final
 
 from stream_processor.repair.shard_coverage import Gap, RecordState, ShardCoverage, ShardId
@@ -36,6 +37,7 @@ class VerifyReport:
     restored: int = 0
     reread: int = 0
     streams_read: bool = True
+    since: date | None = None
     gaps: list[tuple[ShardId, Gap]] = field(default_factory=list)
     overlaps: list[str] = field(default_factory=list)
     deleted: list[str] = field(default_factory=list)
@@ -110,6 +112,8 @@ class VerifyReport:
                 "the objects before it writes"
             )
         yield "No record is missing." if self.complete else _NEXT_STEP
+        if self.since is not None:
+            yield f"Objects before {self.since} were checked by an earlier run: --from checks them."
         if not self.streams_read:
             yield "The streams were not read: records that only they have are not checked."
         yield _LIMITS

@@ -6,6 +6,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Sequence
+from datetime import UTC, date, datetime
 from typing import Any, Final
 
 import pytest
@@ -18,7 +19,7 @@ from stream_processor.repair.verify_report import VerifyReport
 from stream_processor.storage import parquet
 from tests.support.seeds import seeds
 from tests.unit.stream_processor.fake_streams import FakeStreams
-from tests.unit.stream_processor.fakes import LAKE, FakeAws
+from tests.unit.stream_processor.fakes import LAKE, FakeAws, FakeS3
 from tests.unit.stream_processor.sample_records import (
     accepted,
     header,
@@ -28,6 +29,7 @@ from tests.unit.stream_processor.sample_records import (
 )
 
 SHARD: Final = "shardId-000000000000"
+DAY: Final = 86_400
 EVENTS: Final = 5
 CHANGES: Final = 4
 
@@ -190,9 +192,10 @@ def test_verify_detects_deletion_without_streams() -> None:
         assert not lake.verify(hours=0).complete
 
 
-@pytest.mark.parametrize("name", ["events/date=x/again-a-000000", "changes/date=x/reconciler-a"])
+@pytest.mark.parametrize("name", ["events/{day}/again-a-000000", "changes/{day}/reconciler-a"])
 def test_verify_restores_objects_of_repair_tools(name: str) -> None:
     lake = FilledLake()
+    name = name.format(day=f"date={datetime.now(UTC).date()}")
     lake.aws.s3.objects[LAKE, f"{name}.parquet"] = (b"made", {})
     assert lake.verify().complete
     lake.delete(f"{name}.parquet")
@@ -294,3 +297,60 @@ def test_verify_restores_random_deletions_once(seed: int) -> None:
     report = lake.verify(restore=True)
     assert report.complete, str(report)
     assert lake.rows() == expected_rows(lake)
+
+
+def count_calls(monkeypatch: pytest.MonkeyPatch, operation: str) -> list[str]:
+    keys: list[str] = []
+    original = getattr(FakeS3, operation)
+
+    def counted(self: FakeS3, **query: Any) -> Any:
+        keys.append(query.get("Key", query.get("Prefix", "")))
+        return original(self, **query)
+
+    monkeypatch.setattr(FakeS3, operation, counted)
+    return keys
+
+
+@pytest.mark.parametrize("days", [20, 60])
+def test_verify_reads_only_objects_since_its_last_complete_run(
+    days: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A busy shard with an object each day, and one that has been idle since the first day."""
+    aws, streams = FakeAws(), FakeStreams()
+    now = time.time()
+    idle = kinesis_event([packed(header(), [accepted("idle")])], 1, "shardId-9", now - days * DAY)
+    EventsHandler(aws.app()).handle(idle, lambda: True)
+    for number in range(days):
+        payload = packed(header(), [accepted(f"m{number}")])
+        event = kinesis_event([payload], number + 1, SHARD, now - (days - number) * DAY)
+        EventsHandler(aws.app()).handle(event, lambda: True)
+    first = Verifier(aws.app(), streams.streams(), lambda _: None).run()
+    assert (first.complete, first.objects, first.since) == (True, days + 1, None)
+    heads = count_calls(monkeypatch, "head_object")
+    listings = count_calls(monkeypatch, "list_objects_v2")
+    second = Verifier(aws.app(), streams.streams(), lambda _: None).run()
+    assert second.complete
+    assert second.objects == len(heads) <= 10
+    assert len(listings) < 30
+    full = Verifier(aws.app(), streams.streams(), lambda _: None).run(since=date(2020, 1, 1))
+    assert (full.complete, full.objects) == (True, days + 1)
+
+
+def test_verify_finds_new_gap_after_its_last_complete_run() -> None:
+    filled = FilledLake()
+    assert filled.verify().complete
+    for _ in range(3):
+        filled.event()
+    key = [it for it in filled.aws.s3.list_keys() if it.startswith("events/")][-2]
+    filled.aws.s3.delete_object(Bucket=LAKE, Key=key)
+    report = filled.verify()
+    assert (report.deleted, report.complete) == ([key], False)
+    # An incomplete run saves nothing, so the next one looks at the same dates.
+    assert filled.verify().deleted == [key]
+
+
+def test_verify_heads_each_object_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    filled = FilledLake()
+    heads = count_calls(monkeypatch, "head_object")
+    assert filled.verify().complete
+    assert sorted(heads) == sorted(filled.aws.s3.list_keys())
