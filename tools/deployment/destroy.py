@@ -2,23 +2,27 @@
 
 The command can be repeated: it continues with what still exists. Regional stacks go before the home
 Region's, because they read its user pool and tables. Before a regional stack goes, the collector
-stops to write to its stream, and the stream's events reach the data lake.
+stops to write to its stream, and the stream's events reach the data lake. The edge functions are
+deleted when CloudFront has removed their replicas.
 """
 
 import os
 import time
 from collections.abc import Collection
+from typing import Any
 
 import boto3
 from samtranslator.yaml_helper import yaml_parse
 
 from aws_emulator.errors import CommandError
 from tools.deployment import collector
+from tools.deployment.edge_functions import delete_functions, left_behind
 from tools.deployment.environments import Environment, edge_environment, environments_of_stage
 from tools.deployment.preflight.account import Account
 from tools.deployment.stacks import KeptResource, Stacks
 from tools.operations.commands import aws_stack
 from tools.paths import ROOT
+from tools.stack import HOME_REGION
 
 
 def destroy(environment: Environment, confirmation: str | None = None) -> None:
@@ -38,7 +42,8 @@ def destroy(environment: Environment, confirmation: str | None = None) -> None:
     regions = {it.region: Stacks(boto3.client("cloudformation", it.region)) for it in order}
     kept_stacks = _kept_stacks()
     existing = [it for it in order if regions[it.region].existing(it.stack_name, kept_stacks)]
-    if not existing:
+    functions = boto3.client("lambda", HOME_REGION) if environment.is_home else None
+    if not existing and not (functions and left_behind(environment.stage, functions)):
         print(f"Stage {environment.stage} has no stack in {', '.join(it.region for it in order)}.")
         return
     kept_resources = [_print_plan(it, regions[it.region], kept_stacks) for it in existing]
@@ -56,6 +61,29 @@ def destroy(environment: Environment, confirmation: str | None = None) -> None:
         f"Deleted {len(existing)} stacks. {sum(map(len, kept_resources))} resources are kept; see "
         "above."
     )
+    if functions:
+        print(delete_edge_functions(environment, functions))
+
+
+def delete_edge_functions(environment: Environment, functions: Any) -> str:
+    """Delete the edge functions that the stacks of a stage left behind; return what happened.
+
+    Args:
+        environment: The deleted environment of the distribution.
+        functions: boto3's Lambda client in its Region.
+
+    Raises:
+        ClientError: Lambda refused a call.
+    """
+    names = left_behind(environment.stage, functions)
+    replicated = delete_functions(names, functions)
+    text = f"Deleted {len(names) - len(replicated)} edge functions."
+    if replicated:
+        text += (
+            f" CloudFront still has replicas of {', '.join(replicated)}. In some hours, run `make "
+            f"destroy PLACE={environment.name} CONFIRM={environment.stack_name}` again."
+        )
+    return text
 
 
 def delete_environment(

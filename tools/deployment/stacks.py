@@ -24,7 +24,7 @@ REASONS: Final = {
     "AWS::SQS::Queue": "it can hold messages that no function has processed",
     "AWS::KMS::Key": "it encrypts resources that are kept",
     "AWS::Lambda::Function": (
-        "CloudFront removes the replicas of an edge function within hours; delete it after that"
+        "CloudFront removes the replicas of an edge function within hours; repeat the command then"
     ),
     "AWS::Lambda::Version": "it is deleted with its function",
     "AWS::ApiGateway::Account": "other APIs of the account in this Region use it",

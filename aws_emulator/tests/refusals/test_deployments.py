@@ -1,6 +1,6 @@
 """Deployments and alarm actions that AWS refuses."""
 
-from aws_emulator.tests.ministack import contracts_alarms, contracts_deployment
+from aws_emulator.tests.ministack import contracts_alarms, contracts_deployment, contracts_edge
 from aws_emulator.tests.ministack.running import Emulator
 
 
@@ -12,6 +12,10 @@ def test_cloudformation_refuses_deletion_of_protected_table_and_user_pool(
     emulator: Emulator,
 ) -> None:
     contracts_deployment.deletion_protection(emulator)
+
+
+def test_lambda_refuses_deletion_of_replicated_function(emulator: Emulator) -> None:
+    contracts_edge.edge_replicas(emulator)
 
 
 def test_rollback_of_nested_stack_keeps_resource_with_retain(emulator: Emulator) -> None:

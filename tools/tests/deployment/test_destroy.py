@@ -1,6 +1,8 @@
 """`make destroy` deletes a stack with its nested stacks and keeps the resources with data."""
 
+import io
 import json
+import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -11,7 +13,8 @@ from aws_emulator.endpoint import Endpoint
 from aws_emulator.errors import CommandError
 from aws_emulator.launcher import Emulator
 from aws_emulator.processes import free_port, supervise
-from tools.deployment.destroy import delete_environment
+from tools.deployment.destroy import delete_edge_functions, delete_environment
+from tools.deployment.edge_functions import left_behind
 from tools.deployment.environments import Environment
 from tools.deployment.stacks import REASONS, KeptResource, Stacks
 
@@ -177,3 +180,86 @@ def test_stack_owns_the_resources_of_its_nested_stacks(stacks: Stacks) -> None:
     assert {name for kind, name in owned if kind == "AWS::SQS::Queue"} == {"Data", "Work"}
     assert ("AWS::CloudFormation::Stack", "Kept") in owned
     delete_environment(GONE, stacks, ["Kept"])
+
+
+def test_edge_functions_are_deleted_when_their_replicas_are_gone(endpoint: Endpoint) -> None:
+    functions, front = endpoint.client("lambda"), endpoint.client("cloudfront")
+    names = [f"meridian-gone-edge-{kind}-0123abcd" for kind in ("auth", "ingest")]
+    others = ["meridian-gone-edge-settings", "meridian-gone-2-edge-auth-0123abcd", "meridian-gone"]
+    arns = {it: create_function(endpoint, it) for it in (*names, *others)}
+    distribution = front.create_distribution(DistributionConfig=config(arns[names[0]]))
+    assert left_behind("gone", functions) == names
+
+    text = delete_edge_functions(GONE, functions)
+    assert text.startswith("Deleted 1 edge functions. CloudFront still has replicas of")
+    assert f"{names[0]}." in text
+    assert f"`make destroy PLACE=gone CONFIRM={STACK}`" in text
+    assert left_behind("gone", functions) == names[:1]
+
+    identity = distribution["Distribution"]["Id"]
+    disabled = front.update_distribution(
+        Id=identity,
+        IfMatch=distribution["ETag"],
+        DistributionConfig=config(arns[names[0]], enabled=False),
+    )
+    front.delete_distribution(Id=identity, IfMatch=disabled["ETag"])
+    assert delete_edge_functions(GONE, functions) == "Deleted 1 edge functions."
+    assert delete_edge_functions(GONE, functions) == "Deleted 0 edge functions."
+    assert {it["FunctionName"] for it in functions.list_functions()["Functions"]} == set(others)
+    for name in others:
+        functions.delete_function(FunctionName=name)
+
+
+def create_function(endpoint: Endpoint, name: str) -> str:
+    """Create a function; return the ARN of its first version."""
+    trust = {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Principal": {"Service": ["lambda.amazonaws.com", "edgelambda.amazonaws.com"]},
+                "Action": "sts:AssumeRole",
+            }
+        ],
+    }
+    role = endpoint.client("iam").create_role(
+        RoleName=name, AssumeRolePolicyDocument=json.dumps(trust)
+    )
+    package = io.BytesIO()
+    with zipfile.ZipFile(package, "w") as archive:
+        archive.writestr("index.py", "def handler(event, context):\n    return event\n")
+    created = endpoint.client("lambda").create_function(
+        FunctionName=name,
+        Runtime="python3.13",
+        Handler="index.handler",
+        Role=role["Role"]["Arn"],
+        Code={"ZipFile": package.getvalue()},
+        Publish=True,
+    )
+    return str(created["FunctionArn"]).removesuffix(":1") + ":1"
+
+
+def config(version: str, *, enabled: bool = True) -> Any:
+    """Return the configuration of a distribution that runs a function."""
+    association = {"EventType": "viewer-request", "LambdaFunctionARN": version}
+    origin = {
+        "Id": "site",
+        "DomainName": "site.example",
+        "CustomOriginConfig": {
+            "HTTPPort": 80,
+            "HTTPSPort": 443,
+            "OriginProtocolPolicy": "https-only",
+        },
+    }
+    return {
+        "CallerReference": "replicas",
+        "Comment": "",
+        "Enabled": enabled,
+        "Origins": {"Quantity": 1, "Items": [origin]},
+        "DefaultCacheBehavior": {
+            "TargetOriginId": "site",
+            "ViewerProtocolPolicy": "redirect-to-https",
+            "CachePolicyId": "4135ea2d-6df8-44a3-9df3-4b5a84be39ad",
+            "LambdaFunctionAssociations": {"Quantity": 1, "Items": [association]},
+        },
+    }
