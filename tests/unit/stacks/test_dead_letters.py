@@ -1,5 +1,6 @@
 """Each target, mapping and state machine keeps what fails after the last retry."""
 
+import re
 from typing import Any
 
 import pytest
@@ -90,8 +91,54 @@ def test_role_of_rule_grants_exactly_its_targets(rule: str) -> None:
         if kind == "AWS::SQS::Queue":
             assert "RoleArn" not in target
             continue
-        invocation = INVOCATIONS[kind]
-        assert granted(path, target["RoleArn"], parents) == [(invocation, target["Arn"])]
+        arn = target["Arn"]
+        if kind == "AWS::StepFunctions::StateMachineAlias":
+            arn = machine_of_alias(path, arn, parents)
+        assert granted(path, target["RoleArn"], parents) == [(INVOCATIONS[kind], arn)]
+
+
+def machine_of_alias(path: Any, alias_arn: Any, parents: Any) -> dict[str, str]:
+    """Return the reference to an alias's state machine, by which Step Functions authorizes."""
+    template, _ = resolve(path, alias_arn, parents)
+    properties = resource_of(path, alias_arn, parents)["Properties"]
+    version = properties.get("DeploymentPreference", {}).get("StateMachineVersionArn")
+    version = version or properties["RoutingConfiguration"][0]["StateMachineVersionArn"]
+    machine: dict[str, str] = resource_of(template, version, parents)["Properties"][
+        "StateMachineArn"
+    ]
+    return machine
+
+
+def starts() -> dict[str, tuple[Any, Any, dict[str, Any]]]:
+    """Return "template: role: resource" -> template, the stacks around it, and a statement."""
+    return {
+        f"{name}: {statement['Resource']}": (path, parents, statement)
+        for name, (path, parents, properties) in of_type("AWS::IAM::Role").items()
+        for policy in properties.get("Policies", [])
+        for statement in policy["PolicyDocument"]["Statement"]
+        if "states:Start" in str(statement["Action"])
+    }
+
+
+STARTS = starts()
+
+
+@pytest.mark.parametrize("start", STARTS)
+def test_statement_starts_state_machine_by_its_own_arn(start: str) -> None:
+    """AWS denies a start by a statement with the ARN of an alias or a version.
+
+    "Step Functions uses the state machine's ARN instead of using the version ARN or alias ARN"
+    (Step Functions, "Authorization for versions and aliases").
+    """
+    path, parents, statement = STARTS[start]
+    resource = statement["Resource"]
+    if "Fn::Sub" in resource:
+        name = resource["Fn::Sub"].rpartition(":stateMachine:")[2]
+        assert re.fullmatch(r"meridian-\$\{Stage\}-[a-z]+", name)
+    else:
+        assert resource_of(path, resource, parents)["Type"] == "AWS::StepFunctions::StateMachine"
+    qualifier = {"StringEquals": {"states:StateMachineQualifier": "live"}}
+    assert statement.get("Condition", qualifier) == qualifier
 
 
 @pytest.mark.parametrize("mapping", MAPPINGS)
