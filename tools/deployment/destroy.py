@@ -12,7 +12,6 @@ from collections.abc import Collection
 from typing import Any
 
 import boto3
-from samtranslator.yaml_helper import yaml_parse
 
 from aws_emulator.errors import CommandError
 from tools.deployment import collector
@@ -20,8 +19,8 @@ from tools.deployment.edge_functions import delete_functions, left_behind
 from tools.deployment.environments import Environment, edge_environment, environments_of_stage
 from tools.deployment.preflight.account import Account
 from tools.deployment.stacks import KeptResource, Stacks
+from tools.deployment.templates import kept_stacks
 from tools.operations.commands import aws_stack
-from tools.paths import ROOT
 from tools.stack import HOME_REGION
 
 
@@ -40,13 +39,13 @@ def destroy(environment: Environment, confirmation: str | None = None) -> None:
     if environment.is_home:
         order = [it for it in environments_of_stage(environment.stage) if not it.is_home] + order
     regions = {it.region: Stacks(boto3.client("cloudformation", it.region)) for it in order}
-    kept_stacks = _kept_stacks()
-    existing = [it for it in order if regions[it.region].existing(it.stack_name, kept_stacks)]
+    nested_stacks = kept_stacks()
+    existing = [it for it in order if regions[it.region].existing(it.stack_name, nested_stacks)]
     functions = boto3.client("lambda", HOME_REGION) if environment.is_home else None
     if not existing and not (functions and left_behind(environment.stage, functions)):
         print(f"Stage {environment.stage} has no stack in {', '.join(it.region for it in order)}.")
         return
-    kept_resources = [_print_plan(it, regions[it.region], kept_stacks) for it in existing]
+    kept_resources = [_print_plan(it, regions[it.region], nested_stacks) for it in existing]
     confirmed_name = confirmation if confirmation is not None else os.environ.get("CONFIRM", "")
     if confirmed_name != environment.stack_name:
         raise CommandError(
@@ -56,7 +55,7 @@ def destroy(environment: Environment, confirmation: str | None = None) -> None:
     for each in existing:
         if not each.is_home:
             release(edge_environment(each.stage), each, Account(each.region).client)
-        delete_environment(each, regions[each.region], kept_stacks)
+        delete_environment(each, regions[each.region], nested_stacks)
     print(
         f"Deleted {len(existing)} stacks. {sum(map(len, kept_resources))} resources are kept; see "
         "above."
@@ -87,12 +86,12 @@ def delete_edge_functions(environment: Environment, functions: Any) -> str:
 
 
 def delete_environment(
-    environment: Environment, stacks: Stacks, kept_stacks: Collection[str]
+    environment: Environment, stacks: Stacks, nested_stacks: Collection[str]
 ) -> None:
     """Delete a stack, then the nested stacks that CloudFormation kept.
 
     A nested stack with `DeletionPolicy: RetainExceptOnCreate` stays as a stack without a parent.
-    The logical IDs of these are `kept_stacks`.
+    The logical IDs of these are `nested_stacks`.
 
     Raises:
         CommandError: CloudFormation couldn't delete a resource.
@@ -103,7 +102,7 @@ def delete_environment(
     )
     if stacks.status(environment.stack_name):
         stacks.delete(environment.stack_name)
-    for name in reversed(stacks.existing(environment.stack_name, kept_stacks)):
+    for name in reversed(stacks.existing(environment.stack_name, nested_stacks)):
         stacks.delete(name)
 
 
@@ -135,21 +134,10 @@ def release(
     collector.wait_until_drained(aws_stack(environment.stack_name, environment.region))
 
 
-def _kept_stacks() -> list[str]:
-    """Return the logical IDs of the nested stacks that stay after the root's deletion."""
-    resources = yaml_parse((ROOT / "template.yaml").read_text())["Resources"]
-    return [
-        name
-        for name, it in resources.items()
-        if it["Type"] == "AWS::Serverless::Application"
-        and str(it.get("DeletionPolicy", "")).startswith("Retain")
-    ]
-
-
 def _print_plan(
-    environment: Environment, stacks: Stacks, kept_stacks: Collection[str]
+    environment: Environment, stacks: Stacks, nested_stacks: Collection[str]
 ) -> list[KeptResource]:
-    tree = stacks.existing(environment.stack_name, kept_stacks)
+    tree = stacks.existing(environment.stack_name, nested_stacks)
     kept_resources = [it for name in tree for it in stacks.kept_resources(name)]
     print(
         f"{environment.stack_name} in {environment.region}: {len(tree)} stacks will be deleted. "

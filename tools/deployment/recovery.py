@@ -4,6 +4,7 @@ List what failed and deleted stacks left behind. Delete a stack whose creation f
 leftovers without data, as `make deploy` does before it deploys.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from botocore.exceptions import ClientError, WaiterError
@@ -17,7 +18,7 @@ from tools.deployment.preflight.account import Account
 from tools.deployment.preflight.checks import NEVER_COMPLETE
 from tools.deployment.retained_resources import Clients, DataError, RetainedResources
 from tools.deployment.stacks import POLL_S, Stacks
-from tools.deployment.templates import named_resources
+from tools.deployment.templates import kept_stacks, named_resources
 
 
 @dataclass(frozen=True)
@@ -29,25 +30,39 @@ class Recovery:
 
 
 def recover(
-    environment: Environment, clients: Clients, account: str, *, poll_s: float = POLL_S
+    environment: Environment,
+    clients: Clients,
+    account: str,
+    *,
+    poll_s: float = POLL_S,
+    nested_stacks: Collection[str] | None = None,
 ) -> Recovery:
     """Delete the environment's stack if its creation failed, and find leftovers.
+
+    `sam delete` keeps nested stacks whose DeletionPolicy says so; they are deleted, too.
 
     Args:
         environment: The environment of the stack.
         clients: Makes a client for a service and a Region.
         account: The account's ID, which is part of bucket names.
         poll_s: The time between two reads of the stack's status during the deletion.
+        nested_stacks: Logical IDs of the nested stacks that stay after the root's deletion; by
+            default those of template.yaml.
 
     Raises:
         ClientError: A call failed.
         CommandError: The failed stack can't be deleted.
     """
     stacks = Stacks(clients("cloudformation", environment.region), poll_s)
+    nested_stacks = kept_stacks() if nested_stacks is None else nested_stacks
     status = stacks.status(environment.stack_name)
     deleted = status if status in NEVER_COMPLETE else None
     if deleted:
         stacks.delete_failed_creation(environment.stack_name)
+    if deleted or status is None:
+        # A nested stack that CloudFormation kept owns names that the next deployment needs.
+        for name in reversed(stacks.existing(environment.stack_name, nested_stacks)):
+            stacks.delete(name)
     return Recovery(deleted, find_leftovers(environment, clients, account))
 
 

@@ -17,6 +17,7 @@ DELETED_WITHIN_S: Final = 3600.0
 #: Why `make destroy` keeps a resource, by its type.
 REASONS: Final = {
     "AWS::Cognito::UserPool": "it holds the users and their passwords",
+    "AWS::Cognito::UserPoolGroup": "it holds who belongs to it",
     "AWS::DynamoDB::GlobalTable": "it holds accounts, appointments or profiles",
     "AWS::DynamoDB::Table": "it holds state that the data lake depends on",
     "AWS::S3::Bucket": "it holds objects",

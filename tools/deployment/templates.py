@@ -86,6 +86,17 @@ def templates_of(region: str, root: Path = ROOT / "template.yaml") -> Iterator[P
 
 
 @functools.cache
+def kept_stacks() -> tuple[str, ...]:
+    """Return the logical IDs of the nested stacks that stay after the root's deletion."""
+    return tuple(
+        name
+        for name, it in load(ROOT / "template.yaml")["Resources"].items()
+        if it["Type"] == "AWS::Serverless::Application"
+        and str(it.get("DeletionPolicy", "")).startswith("Retain")
+    )
+
+
+@functools.cache
 def named_resources(stage: str, region: str, account: str) -> tuple[NamedResource, ...]:
     """Return the resources with a fixed name that a stage has in a Region."""
     values = {"Stage": stage, "AWS::Region": region, "AWS::AccountId": account}

@@ -29,9 +29,9 @@ def install(_settings: Settings, _control: ControlApi, _application: Any) -> Non
     def refusal(name: str, version: str | None = None) -> str | None:
         pattern = re.compile(rf"arn:[\w:-]+:function:{re.escape(name)}:{version or '[0-9]+'}(?!\w)")
         for text in _strings(list(distributions["_distributions"].values())):
-            if found := pattern.search(text):
+            if match := pattern.search(text):
                 return (
-                    f"Lambda was unable to delete {found[0]} because it is a replicated function. "
+                    f"Lambda was unable to delete {match[0]} because it is a replicated function. "
                     "Please see our documentation for Deleting Lambda@Edge Functions and Replicas."
                 )
         return None
@@ -39,8 +39,8 @@ def install(_settings: Settings, _control: ControlApi, _application: Any) -> Non
     def error(
         name: str, query: dict[str, Any], qualifier: str | None = None
     ) -> tuple[str, str] | None:
-        given = query.get("Qualifier")
-        version = qualifier or (given[0] if isinstance(given, list) else given)
+        qualifiers = query.get("Qualifier")
+        version = qualifier or (qualifiers[0] if isinstance(qualifiers, list) else qualifiers)
         message = refusal(name, version)
         return ("InvalidParameterValueException", message) if message else None
 

@@ -175,10 +175,10 @@ def check_sender(address: str, sender: Sender, region: str) -> list[Finding]:
     findings = []
     if sender.verified_identity is None:
         findings.append(
-            warning(
+            error(
                 "email",
-                f"Amazon SES in {region} has no verified identity for {address}, so it refuses "
-                "every email",
+                f"Amazon SES in {region} has no verified identity for {address}, so Cognito "
+                "refuses the user pool",
                 f"Verify the domain: aws sesv2 create-email-identity --email-identity "
                 f"{address.rpartition('@')[2]} --region {region}",
             )

@@ -122,8 +122,12 @@ def test_sign_in_domain_of_another_pool_is_an_error(
     ("address", "sender", "expected"),
     [
         ("a@b.example", Sender(production_access=True, verified_identity="b.example"), ["OK"]),
-        ("a@b.example", Sender(production_access=True, verified_identity=None), ["WARNING"]),
-        ("a@b.example", Sender(production_access=False, verified_identity=None), ["WARNING"] * 2),
+        ("a@b.example", Sender(production_access=True, verified_identity=None), ["ERROR"]),
+        (
+            "a@b.example",
+            Sender(production_access=False, verified_identity=None),
+            ["ERROR", "WARNING"],
+        ),
         ("", Sender(production_access=False, verified_identity=None), ["WARNING"]),
     ],
 )

@@ -16,6 +16,8 @@ from aws_emulator.processes import free_port, supervise
 from tools.deployment.destroy import delete_edge_functions, delete_environment
 from tools.deployment.edge_functions import left_behind
 from tools.deployment.environments import Environment
+from tools.deployment.recovery import recover
+from tools.deployment.retained_resources import Clients
 from tools.deployment.stacks import REASONS, KeptResource, Stacks
 
 pytestmark = pytest.mark.integration
@@ -32,6 +34,10 @@ def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoint]:
         emulator = Emulator(processes, free_port(), ("us-east-1",))
         emulator.start_ministack()
         yield Endpoint(emulator.endpoint)
+
+
+def clients_of(endpoint: Endpoint) -> Clients:
+    return lambda service, _region: endpoint.client(service)
 
 
 def queue(name: str, **attributes: str) -> dict[str, Any]:
@@ -108,6 +114,24 @@ def test_destroy_continues_after_an_interruption(stacks: Stacks, endpoint: Endpo
     assert stacks.existing(STACK, ["Kept"]) == []
     assert not any(stacks.status(it) for it in tree)
     assert "gone-kept-data" in names(endpoint)
+
+
+def test_recovery_deletes_nested_stack_that_sam_delete_kept(
+    stacks: Stacks, endpoint: Endpoint
+) -> None:
+    stacks.delete(STACK)
+    assert stacks.existing(STACK, ["Kept"])
+    result = recover(GONE, clients_of(endpoint), "000000000000", poll_s=0.1, nested_stacks=["Kept"])
+    assert result.deleted_status is None
+    assert stacks.existing(STACK, ["Kept"]) == []
+    assert names(endpoint) == {"gone-data", "gone-kept-data"}
+
+
+def test_recovery_keeps_nested_stacks_of_complete_stack(stacks: Stacks, endpoint: Endpoint) -> None:
+    tree = list(stacks.tree(STACK))
+    recover(GONE, clients_of(endpoint), "000000000000", poll_s=0.1, nested_stacks=["Kept"])
+    assert all(stacks.status(it) for it in tree)
+    delete_environment(GONE, stacks, ["Kept"])
 
 
 def test_missing_stack_has_no_status(endpoint: Endpoint) -> None:
