@@ -49,6 +49,7 @@ help: ## List the targets and their options
 	@echo "  revoke     USER=<email address or sub>  SESSION=<origin_jti>  EVERYONE=1 (one of them)"
 	@echo "             STAGE=<stage> (a stage on AWS; default: the system of 'make up')"
 	@echo "  verify     RESTORE=1 (restore deleted objects)  HOURS=<number> (how far back to read the streams; default 168, 0: not at all)  FROM=<date> (first date of the objects; default: 9 days before the last complete run)"
+	@echo "  reconcile  FROM=<date> (read every object from this date on; default: only new objects)"
 	@echo "  compact    NOW=1 (include the current hour)"
 	@echo "  prove      SEED=<number>"
 	@echo "  prose      LIST=1 (print each match)"
@@ -98,7 +99,7 @@ redrive: setup ## Process discarded batches and invalid events again
 	@$(PY) -m tools.operations redrive
 
 reconcile: setup ## Compare the appointments table with the data lake, and repair the lake
-	@$(PY) -m tools.operations reconcile
+	@$(PY) -m tools.operations reconcile $(if $(FROM),--from $(FROM))
 
 verify: setup ## Check that the data lake has no gaps
 	@$(PY) -m tools.operations verify $(if $(RESTORE),--restore) $(if $(HOURS),--hours $(HOURS)) $(if $(FROM),--from $(FROM))

@@ -18,6 +18,8 @@ from stream_processor.storage import lake_keys
 from stream_processor.storage.app_context import AppContext
 from stream_processor.storage.lake_keys import ShardPrefix
 
+#: Reserved of the function's 15 minutes for the comparison, its wait and the repair.
+_COMPARISON_MS: Final = 300_000
 #: The changes of a batch that the log lists. A reconciliation or a bulk update has thousands.
 _MAX_LOGGED: Final = 100
 
@@ -35,8 +37,13 @@ def lambda_handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
     if "scheduled_time" in event:
         from stream_processor.repair import reconcile
 
-        return reconcile.scheduled(event, _app_context())
+        return reconcile.scheduled(event, _app_context(), _has_time_to_compare(context))
     return ChangesHandler(_app_context()).handle(event, partial_batch.has_time(context))
+
+
+def _has_time_to_compare(context: Any) -> HasTime:
+    """Return a function that tells whether the invocation has time to read another object."""
+    return lambda: context.get_remaining_time_in_millis() > _COMPARISON_MS
 
 
 @cache

@@ -5,8 +5,9 @@ differs from the table, and writes rows with `source = 'reconciler'`: the state 
 and queries can tell a repair from a change that came from the stream.
 
 A repair has the sequence number of the item's newest change in the lake and the next record index,
-so that a late change still sorts after it. A schedule invokes ChangesFunction every night; an
-operator runs `python -m stream_processor.repair.reconcile`.
+so that a late change still sorts after it. The states are saved, so a run reads only the objects
+that are new since the last one; `--from DAY` reads all from a day on. A schedule invokes
+ChangesFunction every night; an operator runs `python -m stream_processor.repair.reconcile`.
 """
 
 import argparse
@@ -16,52 +17,33 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any, Final
 
 import telemetry
 from stream_processor import settings
 from stream_processor.errors import StreamProcessorError
 from stream_processor.ingest.sequence_numbers import padded
+from stream_processor.repair.item_states import ItemState, ItemStates
 from stream_processor.rows import change_rows
 from stream_processor.rows.change_rows import compact
-from stream_processor.rows.lake_schema import BAD, GOOD, SCHEMA_VERSION
-from stream_processor.storage import lake_keys, object_writer, parquet
+from stream_processor.rows.lake_schema import GOOD, SCHEMA_VERSION
+from stream_processor.storage import lake_keys, object_writer
 from stream_processor.storage.app_context import AppContext
 from stream_processor.storage.object_writer import RecordRange
 
 type Item = Mapping[str, Any]
 
 RECONCILER: Final = "reconciler"
-_COLUMNS: Final = (
-    "verdict",
-    "op",
-    "keys_json",
-    "version",
-    "new_image_json",
-    "sequence_number",
-    "record_index",
-    "source",
-)
-
-
-@dataclass(frozen=True, slots=True)
-class ItemState:
-    """The newest state of an item in the lake; `image` is None if the item was removed."""
-
-    image: str | None
-    sequence: str
-    index: int
-
-    @property
-    def position(self) -> tuple[str, int]:
-        """Sort key of the row that the state comes from."""
-        return (self.sequence, self.index)
 
 
 @dataclass(slots=True)
 class Comparison:
-    """Counts of one run, in items. `repaired` rows were written to `key`."""
+    """Counts of one run, in items. `repaired` rows were written to `key`.
+
+    `objects_read` and `bytes_read` of the lake. `finished` is False if the time ended before every
+    object was read: nothing was compared, and the next run goes on.
+    """
 
     items: int = 0
     agree: int = 0
@@ -70,6 +52,9 @@ class Comparison:
     removed: int = 0
     repaired: int = 0
     key: str | None = None
+    objects_read: int = 0
+    bytes_read: int = 0
+    finished: bool = True
 
     def __str__(self) -> str:
         return json.dumps({name: getattr(self, name) for name in self.__slots__})
@@ -82,36 +67,61 @@ class Reconciler:
         self._app = app
         self._sleep = sleep
 
-    def run(self, run_id: str, at: datetime) -> Comparison:
+    def run(
+        self,
+        run_id: str,
+        at: datetime,
+        *,
+        since: date | None = None,
+        has_time: Callable[[], bool] = lambda: True,
+    ) -> Comparison:
         """Compare and repair. `run_id` is part of the key: a retried run writes nothing twice.
+
+        Reads the objects that the saved states of an earlier run don't contain; with `since`, every
+        object from that date on.
 
         Raises:
             StorageError: DynamoDB or S3 failed.
             ConservationError: The rows of the repair don't match their counts.
         """
         comparison = Comparison()
-        table = self._own_items()
-        comparison.items = len(table)
-        suspects = self._differences(table, self._states())
-        if suspects:
-            # A recent change can still be on its way through the stream: wait once and compare the
-            # differing items again. The stream delivers changes that were made during the wait.
-            self._sleep(self._app.settings.reconcile_grace_seconds)
-            states = self._states()
-            now = {key: self._item(key) for key in suspects}
-            items = {key: item for key, item in now.items() if item is not None}
-            differing = self._differences(items, states, suspects)
-            suspects = {
-                key: kind
-                for key, kind in differing.items()
-                if _image(now[key]) == _image(table.get(key))
-            }
-            self._repair(suspects, items, states, run_id, at, comparison)
+        bucket = self._app.lake
+        states = (
+            ItemStates.saved(bucket, at) if since is None else ItemStates.since(bucket, since, at)
+        )
+        comparison.finished = states.update(has_time)
+        if comparison.finished:
+            self._compare(states, run_id, at, comparison)
+        states.save(run_id, at, finished=comparison.finished)
+        comparison.objects_read, comparison.bytes_read = states.objects_read, states.bytes_read
         comparison.agree = comparison.items - comparison.missing - comparison.stale
         telemetry.count("ChangesRepaired", comparison.repaired)
         telemetry.count("ItemsCompared", comparison.items)
+        telemetry.count("ReconciliationsUnfinished", int(not comparison.finished))
         telemetry.info("reconciliation finished", result=str(comparison))
         return comparison
+
+    def _compare(
+        self, states: ItemStates, run_id: str, at: datetime, comparison: Comparison
+    ) -> None:
+        table = self._own_items()
+        comparison.items = len(table)
+        suspects = self._differences(table, states.by_key)
+        if not suspects:
+            return
+        # A recent change can still be on its way through the stream: wait once and compare the
+        # differing items again. The stream delivers changes that were made during the wait.
+        self._sleep(self._app.settings.reconcile_grace_seconds)
+        states.update(lambda: True)
+        now = {key: self._item(key) for key in suspects}
+        items = {key: item for key, item in now.items() if item is not None}
+        differing = self._differences(items, states.by_key, suspects)
+        confirmed = {
+            key: kind
+            for key, kind in differing.items()
+            if _image(now[key]) == _image(table.get(key))
+        }
+        self._repair(confirmed, items, states.by_key, run_id, at, comparison)
 
     def _own_items(self) -> dict[str, Item]:
         region = self._app.settings.region
@@ -123,22 +133,6 @@ class Reconciler:
 
     def _item(self, key: str) -> Item | None:
         return self._app.appointments.get(json.loads(key))
-
-    def _states(self) -> dict[str, ItemState]:
-        """Return the newest state of every item, from all objects of `changes/`."""
-        states: dict[str, ItemState] = {}
-        for key in self._app.lake.keys(f"{lake_keys.CHANGES}/"):
-            table = parquet.read(self._app.lake.read(key), _COLUMNS)
-            for row in table.to_pylist():
-                if row["verdict"] == BAD:
-                    continue
-                state = ItemState(
-                    row["new_image_json"], row["sequence_number"], row["record_index"]
-                )
-                old = states.get(row["keys_json"])
-                if old is None or old.position < state.position:
-                    states[row["keys_json"]] = state
-        return states
 
     def _differences(
         self,
@@ -235,26 +229,35 @@ def _row(
     }
 
 
-def scheduled(event: Mapping[str, Any], app: AppContext) -> dict[str, Any]:
+def scheduled(
+    event: Mapping[str, Any], app: AppContext, has_time: Callable[[], bool] = lambda: True
+) -> dict[str, Any]:
     """Run for EventBridge Scheduler; a retry has the same scheduled time.
 
     Raises:
         StreamProcessorError: Scheduler invokes the function again.
     """
     at = datetime.fromisoformat(event["scheduled_time"])
-    comparison = Reconciler(app).run(f"{at:%Y%m%dT%H%M%S}", at)
+    comparison = Reconciler(app).run(f"{at:%Y%m%dT%H%M%S}", at, has_time=has_time)
     return {name: getattr(comparison, name) for name in comparison.__slots__}
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Compare and repair now, and print the counts. Returns 1 after an error."""
     parser = argparse.ArgumentParser(prog="stream_processor.repair.reconcile", description=__doc__)
-    parser.parse_args(arguments)
+    parser.add_argument(
+        "--from",
+        dest="since",
+        type=date.fromisoformat,
+        help="read every object from this date on, and ignore the saved states",
+    )
+    options = parser.parse_args(arguments)
     os.environ.setdefault("POWERTOOLS_METRICS_DISABLED", "true")
     at = datetime.now(UTC)
     try:
         app = AppContext.from_settings(settings.parse(os.environ))
-        print("reconciled", Reconciler(app).run(f"{at:%Y%m%dT%H%M%S%f}", at))
+        result = Reconciler(app).run(f"{at:%Y%m%dT%H%M%S%f}", at, since=options.since)
+        print("reconciled", result)
     except StreamProcessorError as error:
         print(f"reconcile: {error} ({error.code})", file=sys.stderr)
         return 1

@@ -1,10 +1,11 @@
 """The only writer of lake objects and of their metadata.
 
-Every object of `events/`, `changes/` and `compacted/` is built and written here, whether a handler,
-a repair command or the compaction makes it. `build` checks the conservation law before it encodes
-the rows (rows in = good + bad + duplicate = rows written), and `create` checks the bytes that it
-writes against the summary again, because other code could have changed the pending object between
-the two. An architecture test fails on other code that builds an `ObjectSummary` or writes to S3.
+Every object of `events/`, `changes/`, `compacted/` and `reconciled/` is built and written here,
+whether a handler, a repair command or the compaction makes it. `build` checks the conservation law
+before it encodes the rows (rows in = good + bad + duplicate = rows written), and `create` checks
+the bytes that it writes against the summary again, because other code could have changed the
+pending object between the two. An architecture test fails on other code that builds an
+`ObjectSummary` or writes to S3.
 """
 
 import hashlib
@@ -122,6 +123,19 @@ def create_compacted(
         file_rows,
     )
     return bucket.create(key, body, {"objects": str(objects), "rows": str(rows_in)})
+
+
+def create_states(bucket: Bucket, key: str, body: bytes, *, rows: int) -> bool:
+    """Write the saved states of a reconciliation; False if it exists already, by the same run.
+
+    Raises:
+        ConservationError: The file hasn't that many rows.
+        StorageError: S3 failed.
+    """
+    shape = parquet.shape(body)
+    file_rows = -1 if shape is None else shape.rows
+    _check(rows == file_rows, rows, {}, file_rows)
+    return bucket.create(key, body, {"rows": str(rows)})
 
 
 def _check_pending(pending: PendingObject[Any]) -> None:

@@ -6,7 +6,7 @@ import random
 import time
 from collections import Counter
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
 import pytest
@@ -207,6 +207,73 @@ def test_reconcile_does_not_repair_late_change() -> None:
     assert Reconciler(aws.app(), sleep=update_item).run("run", AT).repaired == 0
 
 
+def write_changes(aws: FakeAws, numbers: range, seed: int = 1) -> AppointmentsTable:
+    """Write random changes, each to an object of an hour of its own, oldest first."""
+    appointments, rng = AppointmentsTable(aws), random.Random(seed)
+    for _ in numbers:
+        appointments.apply_random_change(rng)
+    for record in dynamodb_records(appointments.changes, arrived=AT.timestamp() - 86_400):
+        event = {"Records": [json.loads(record.text)], "shardId": "s"}
+        ChangesHandler(aws.app()).handle(event, always)
+    return appointments
+
+
+def test_reconcile_reads_only_objects_since_its_last_run() -> None:
+    aws = FakeAws()
+    appointments = write_changes(aws, range(30))
+    first = reconcile(aws, "1")
+    assert (first.objects_read, first.repaired, first.finished) == (30, 0, True)
+    assert reconcile(aws, "2").objects_read == 0
+    appointments.table["B", "meeting"] = appointment(99, 1) | {"pk": {"S": "B"}}
+    third = reconcile(aws, "3")
+    assert (third.objects_read, third.missing, third.repaired) == (0, 1, 1)
+    # The next run reads the object with the repair.
+    fourth = reconcile(aws, "4")
+    assert (fourth.objects_read, fourth.agree) == (1, fourth.items)
+    full = Reconciler(aws.app(), lambda _: None).run("5", AT, since=date(2026, 1, 1))
+    assert (full.objects_read, full.agree) == (31, full.items)
+
+
+@pytest.mark.parametrize("budget", [1, 7, 29, 30])
+def test_reconcile_without_time_continues_in_next_run(budget: int) -> None:
+    aws = FakeAws()
+    write_changes(aws, range(30))
+    counts = []
+    for number in range(40):
+        left = iter([True] * budget + [False])
+        at = AT + timedelta(days=number)
+        run = Reconciler(aws.app(), lambda _: None).run
+        comparison = run(f"{number}", at, has_time=lambda left=left: next(left, False))  # type: ignore[misc] # its default
+        counts.append(comparison.objects_read)
+        if comparison.finished:
+            break
+        assert (comparison.items, comparison.repaired) == (0, 0)
+    assert sum(counts) == 30
+    assert len(counts) == -(-30 // budget)
+    assert (comparison.agree, comparison.repaired) == (comparison.items, 0)
+
+
+def test_reconcile_from_first_date_ignores_saved_states() -> None:
+    """The saved states are of objects that were deleted with all their versions since."""
+    aws = FakeAws()
+    write_changes(aws, range(10))
+    reconcile(aws, "1")
+    for key in [key for key in aws.s3.list_keys() if key.startswith("changes/")]:
+        del aws.s3.objects[LAKE, key]
+    assert reconcile(aws, "2").repaired == 0
+    full = Reconciler(aws.app(), lambda _: None).run("3", AT, since=date(2026, 1, 1))
+    assert full.repaired == full.items > 0
+
+
+def test_reconcile_reads_every_object_without_recent_saved_states() -> None:
+    aws = FakeAws()
+    write_changes(aws, range(10))
+    reconcile(aws, "1")
+    run = Reconciler(aws.app(), lambda _: None).run
+    assert run("2", AT + timedelta(days=6)).objects_read == 0
+    assert run("3", AT + timedelta(days=14)).objects_read == 10
+
+
 def test_late_change_after_repair_needs_no_second_repair() -> None:
     aws = FakeAws()
     appointments = AppointmentsTable(aws)
@@ -214,7 +281,7 @@ def test_late_change_after_repair_needs_no_second_repair() -> None:
     reconcile(aws)
     late = appointment(1, 2)
     appointments._emit("MODIFY", appointment(1, 1), late)
-    (record,) = dynamodb_records(appointments.changes)
+    (record,) = dynamodb_records(appointments.changes, arrived=AT.timestamp())
     ChangesHandler(aws.app()).handle({"Records": [json.loads(record.text)]}, always)
     appointments.table["A#1", "meeting"] = late
     assert reconcile(aws, "next").repaired == 0
