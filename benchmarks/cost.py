@@ -68,6 +68,12 @@ PRICES: Final = {
     "lambda_gb_second": Price(
         0.0000166667, "Lambda GB-second, x86", "aws.amazon.com/lambda/pricing", "2026-11"
     ),
+    "api_request": Price(
+        3.50 / MILLION, "REST API request", "aws.amazon.com/api-gateway/pricing", "2026-11"
+    ),
+    "kms_sign": Price(
+        0.03 / 10_000, "request with an RSA 2048 key", "aws.amazon.com/kms/pricing", "2026-11"
+    ),
     "s3_get": Price(0.0004 / 1000, "GET", "aws.amazon.com/s3/pricing", "2026-11"),
     "s3_put": Price(0.005 / 1000, "PUT", "aws.amazon.com/s3/pricing", "2026-11"),
     "dynamodb_write": Price(
@@ -115,6 +121,9 @@ PROCESSOR_EVENT_S: Final = 40e-6
 PROCESSOR_S: Final = 0.15  # per invocation, independent of its size
 # A process of edge_auth reads the deny-list: a TLS connection, and the verification.
 SNAPSHOT_READ_S: Final = 0.1
+# A renewal: edge_auth, then a call of S3 and one of KMS.
+RENEWAL_EDGE_S: Final = 0.005
+RENEWAL_S: Final = 0.1
 SNAPSHOT_BYTES: Final = 2_000  # some users, with the response's headers
 WRITES_PER_INVOCATION: Final = 30  # the shard's checkpoint, and the live counters of a minute
 
@@ -132,6 +141,7 @@ class Components(NamedTuple):
     retention_hours: int
     regions: int
     snapshot_age_s: int
+    media_memory_gb: float
 
 
 def components() -> Components:
@@ -163,6 +173,7 @@ def components() -> Components:
         # Each environment of the stage has a stream.
         regions=len(environments_of_stage("dev")),
         snapshot_age_s=auth["SnapshotAge"]["Fn::If"][2],
+        media_memory_gb=resources("stacks/edge-media.yaml")["MediaFunction"]["MemorySize"] / 1024,
     )
 
 
@@ -256,6 +267,22 @@ def revocation_dollars(requests_per_minute: float, deployed: Components) -> floa
     return MILLION * reads_per_request * read
 
 
+def renewal_dollars(deployed: Components) -> float:
+    """Return the cost in USD of a million renewals of the media's cookies (src/media)."""
+    price = {name: known.dollars for name, known in PRICES.items()}
+    edge = (
+        price["edge_request"] + RENEWAL_EDGE_S * deployed.edge_memory_gb * price["edge_gb_second"]
+    )
+    function = (
+        price["lambda_request"]
+        + RENEWAL_S * deployed.media_memory_gb * price["lambda_gb_second"]
+        + price["s3_get"]
+        + price["kms_sign"]
+    )
+    waf = price["waf_request"] if deployed.has_web_acl else 0.0
+    return MILLION * (CLOUDFRONT[REFERENCE].request + waf + edge + price["api_request"] + function)
+
+
 def fixed_dollars(deployed: Components) -> dict[str, float]:
     """Return the charges of a month in USD that don't depend on the number of events."""
     stream = MONTH_HOURS * PRICES["kinesis_stream_hour"].dollars
@@ -266,6 +293,7 @@ def fixed_dollars(deployed: Components) -> dict[str, float]:
         f"{deployed.regions} streams": deployed.regions * stream,
         "web ACL": web_acl,
         "key of the deny-list": 1.0,
+        "key of the media's cookies": 1.0,
     }
 
 
@@ -289,6 +317,7 @@ def main() -> int:
     )
     for requests in (1, 10, 100):
         print(f"  {requests:>3} requests {revocation_dollars(requests, deployed):>19.3f}")
+    print(f"dollars for a million renewals of media cookies{renewal_dollars(deployed):>9.3f}")
     print("dollars per month, independent of the number of events")
     for name, amount in fixed_dollars(deployed).items():
         print(f"  {name:<30}{amount:>9.2f}")

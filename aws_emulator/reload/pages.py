@@ -5,14 +5,18 @@ import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from aws_emulator.errors import CommandError
+
+#: Types that the module mimetypes doesn't know: segments of HLS and DASH (ISO/IEC 23009-1).
+_TYPES: Final = {".m4s": "video/iso.segment"}
 
 
 def content_type(name: str) -> str:
     """Return the Content-Type of a page by its name; text is UTF-8."""
-    media_type = mimetypes.guess_type(name)[0] or "application/octet-stream"
+    suffix = Path(name).suffix
+    media_type = _TYPES.get(suffix) or mimetypes.guess_type(name)[0] or "application/octet-stream"
     return f"{media_type}; charset=utf-8" if media_type.startswith("text/") else media_type
 
 

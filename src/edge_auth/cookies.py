@@ -113,6 +113,17 @@ def delete_all(received: Iterable[str]) -> list[str]:
     return session + delete_cookies(name for name in others[:MAX_DELETED_COOKIES] if is_own(name))
 
 
+def delete_media() -> list[str]:
+    """Return the Set-Cookie values that delete CloudFront's signed cookies, which src/media sets.
+
+    A browser sends them with requests for the media only.
+    """
+    return [
+        f"CloudFront-{name}=; Path=/media/; Secure; Max-Age=0"
+        for name in ("Policy", "Signature", "Key-Pair-Id", "Hash-Algorithm")
+    ]
+
+
 def is_own(name: str) -> bool:
     """Return True if the whole name has the form of an edge_auth cookie.
 

@@ -25,7 +25,7 @@ def sign_out(context: AuthContext, request: ViewerRequest) -> Outcome:
     """
     signed_out_url = f"{context.site_origin(request)}{context.settings.signed_out_path}"
     location = context.cognito.logout_url(signed_out_url)
-    set_cookies = cookies.delete_all(request.cookies)
+    set_cookies = cookies.delete_all(request.cookies) + cookies.delete_media()
     code = _revoke(context, session.read_refresh_token(request))
     if request.wants_html:
         return redirect(

@@ -13,6 +13,8 @@ from tools.cli import exit_code, reason_of
 from tools.paths import STATE
 from tools.stack import HOME_REGION, client, find_running_stack
 
+#: The lifetime of the media's cookies (stacks/edge-media.yaml).
+MEDIA_MINUTES: Final = 10
 _NAMES: Final = ("USER_NAME", "SESSION", "EVERYONE")
 
 
@@ -54,7 +56,8 @@ def revoke(functions: Any, stage: str, request: Mapping[str, object]) -> str:
     body = result["body"]
     return (
         f"Revoked ({body['revoked']}). edge_auth refuses the tokens within "
-        f"{body['effective_within_seconds']} seconds. The deny-list has {body['entries']} entries."
+        f"{body['effective_within_seconds']} seconds. Media that is open closes within "
+        f"{MEDIA_MINUTES} minutes. The deny-list has {body['entries']} entries."
     )
 
 

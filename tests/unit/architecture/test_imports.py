@@ -24,6 +24,7 @@ DEPENDENCIES: dict[str, set[str]] = {
     "edge_ingest": {"msgspec"},
     "edge_settings": {"boto3", "botocore"},
     "edge_logs": {"boto3", "botocore"},
+    "media": {"edge_auth", "signed_snapshot", "boto3", "botocore"},
     "revocations": {"signed_snapshot", "boto3", "botocore"},
     # The edge reads a snapshot with edge_auth's verification of signatures.
     "signed_snapshot": {"edge_auth", "botocore"},

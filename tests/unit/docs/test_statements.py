@@ -20,6 +20,7 @@ NUMBERS: Final = {
     6: "six",
     12: "twelve",
     13: "thirteen",
+    15: "fifteen",
     18: "eighteen",
     19: "nineteen",
     20: "twenty",

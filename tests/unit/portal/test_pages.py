@@ -10,6 +10,7 @@ import pytest
 
 from edge_auth import error_pages
 from edge_auth.errors import NotEntitledError
+from media import errors as media_errors
 from tests.support import school_api
 from tests.support.paths import ROOT
 from tests.unit.stacks.test_templates import resources
@@ -173,6 +174,7 @@ def test_scripts_have_message_for_every_error_code() -> None:
     )
     document = json.dumps(school_api.document()).replace("\\", "")
     codes = set(re.findall(r'"code": "([a-z_]+)"', document))
+    codes |= {error.code for error in media_errors.MediaError.__subclasses__()}
     # No page sends such a request.
     never = {
         "operation_unknown",
@@ -199,6 +201,7 @@ def test_content_security_policy_is_strict() -> None:
     directives_by_name = {it.split()[0]: it.split()[1:] for it in directives}
     assert directives_by_name["default-src"] == ["'self'"]
     assert not {"script-src", "style-src", "connect-src"} & directives_by_name.keys()
+    assert directives_by_name["media-src"] == ["'self'", "blob:"]
     assert directives_by_name["require-trusted-types-for"] == ["'script'"]
     for name in ("object-src", "base-uri", "frame-ancestors"):
         assert directives_by_name[name] == ["'none'"]
@@ -223,6 +226,9 @@ def test_upload_sets_content_types_and_write_key() -> None:
         ".js": "text/javascript; charset=utf-8",
         ".svg": "image/svg+xml",
         ".json": "application/json",
+        ".m3u8": "application/vnd.apple.mpegurl",
+        ".m4s": "video/iso.segment",
+        ".mp4": "video/mp4",
     }
 
 

@@ -75,6 +75,10 @@ UNREACHED: Final[dict[str, dict[str, str]]] = {
         "s3:ListBucketVersions": "only operators restore: make verify RESTORE=1",
     },
     "RevocationsFunction": {"s3:DeleteObject": "it deletes versions only"},
+    "MediaKeyFunction": {
+        "kms:Sign": "only MediaFunction signs",
+        "s3:GetObject": "only MediaFunction reads the deny-list",
+    },
     "ValidateFunction": {"dynamodb:BatchGetItem": ROSTER},
     "IdentityFunction": {
         "dynamodb:BatchGetItem": ROSTER,

@@ -61,11 +61,13 @@ export async function call(method, path, body) {
 const MESSAGES = {
   appointment_unknown: "You don’t have this appointment anymore.",
   body_invalid: "Something in this form isn’t valid. Check your input and try again.",
+  not_entitled: "This video needs a paid account.",
   signed_out: "You’re signed out. Sign in and try again.",
   slot_taken: "This time is already booked. Choose another one.",
   throttled: "We’re very busy right now. Try again in a few seconds.",
   timed_out: "The request took too long. Try again in a moment.",
   token_expired: "You’re signed out. Sign in and try again.",
+  token_revoked: "You’re signed out. Sign in and try again.",
   too_large: "Your message is too long. Shorten it and try again.",
   unavailable: "This site is temporarily unavailable. Try again in a few seconds.",
 };
