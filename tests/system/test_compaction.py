@@ -61,9 +61,11 @@ def test_events_view_has_each_row_once_before_and_after_compaction(
     with create_tables(lake) as connection:
         before = count_distinct_events(connection)
         assert before >= 2
-        send(meridian, query_folder)
-        copy_lake(meridian, lake)
-        assert count_distinct_events(connection) == before + 1
+        # One late object isn't worth a file.
+        for number in (1, 2):
+            send(meridian, query_folder)
+            copy_lake(meridian, lake)
+            assert count_distinct_events(connection) == before + number
 
         # Invoke the function as the schedule does, at a time when the hour has ended.
         at = datetime.now(UTC) + timedelta(hours=3)
@@ -75,4 +77,4 @@ def test_events_view_has_each_row_once_before_and_after_compaction(
         assert "FunctionError" not in answer, result
         assert result["compacted"] >= 1
         copy_lake(meridian, lake)
-        assert count_distinct_events(connection) >= before + 1
+        assert count_distinct_events(connection) >= before + 2
