@@ -38,7 +38,7 @@ from tests.unit.stacks.test_templates import load  # noqa: E402
 # Limit: CPU over the peer's.
 POWERTOOLS_DEMANDS: Final = {"packs of 100": 0.25, "single": 0.28}
 DUCKDB_DEMAND: Final = 1.0
-MEMORY_DEMAND: Final = 0.40
+MEMORY_DEMAND: Final = 0.35
 FRESHNESS_DEMAND_S: Final = 90.0
 POLLING_S: Final = 1.0
 EVENTS: Final = 10_000

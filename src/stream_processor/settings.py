@@ -29,7 +29,7 @@ class Settings:
     window_seconds: int = 1_800
     window_objects: int = 128
     window_ids: int = 200_000
-    object_events: int = 40_000
+    object_events: int = 20_000
     object_bytes: int = 128 * 1024 * 1024
     reconcile_grace_seconds: int = 120
     kafka_partial_response: bool = False
