@@ -3,24 +3,30 @@
 Gap: MiniStack runs a function with its own interpreter, environment and packages. It loses an
 exception's type, so a state machine can't match it, and the log of a failed start. Each invocation
 without output waits 50 ms for output. Memory has no limit, and every worker unpacks the package
-again.
+again and starts an interpreter.
 Seen in: ministack 1.5.33, core/lambda_runtime.py (Worker) and lambda_svc.py.
 Delete when: MiniStack runs Python functions with a given interpreter under awslambdaric.
 
 MiniStack's worker for custom runtimes already serves the Lambda Runtime API. This patch gives it a
-bootstrap that starts the client, and an environment like that of AWS's image.
+bootstrap that starts the client, and an environment like that of AWS's image. The process is a fork
+of one that has imported AWS's packages (`fork_server.py`), or else the bootstrap.
 """
 
 import fcntl
 import os
 import struct
+import subprocess
+import sys
 import termios
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Final
 
 from aws_emulator.ministack.control_api import ControlApi
+from aws_emulator.ministack.forked_process import ForkedProcess, ForkServer
 from aws_emulator.ministack.packages import Packages
 from aws_emulator.ministack.settings import Settings
 from aws_emulator.ministack.symbols import Symbols
@@ -45,6 +51,7 @@ def install(settings: Settings, _control: ControlApi, _application: Any) -> None
         "ProvidedWorker",
         "ProvidedRuntimeError",
         "_worker_class_for",
+        "subprocess",
     )
     service = Symbols(
         "ministack.services.lambda_svc",
@@ -81,9 +88,29 @@ def install(settings: Settings, _control: ControlApi, _application: Any) -> None
         return directory
 
     runtime.wrap("_worker_class_for", worker_class_for)
+    if sys.platform == "linux":  # system libraries of macOS don't work in forks
+        forks = ForkServer(settings.lambda_python, _interpreter_environment())
+        runtime["subprocess"] = _with_forks(forks)
     service.wrap("_execute_function_warm", execute_warm)
     service.wrap("_provided_runtime_code_dir", code_directory)
     service.wrap("_provided_worker_env", lambda original: _environment(settings, service, original))
+
+
+def _with_forks(forks: ForkServer) -> SimpleNamespace:
+    """Return the module `subprocess` with a Popen that starts Python functions as forks."""
+
+    def start(
+        command: list[str], *, cwd: str, env: Mapping[str, str], **options: Any
+    ) -> ForkedProcess | subprocess.Popen[bytes]:
+        if _digest.get() is not None:
+            task = Path(env["LAMBDA_TASK_ROOT"])
+            data_bytes = int(env["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"]) * 1024**2
+            process = forks.start(task, env["_HANDLER"], env, data_bytes)
+            if process is not None:
+                return process
+        return subprocess.Popen(command, cwd=cwd, env=env, **options)
+
+    return SimpleNamespace(**{**vars(subprocess), "Popen": start})
 
 
 def _is_python(config: dict[str, Any]) -> bool:
@@ -145,6 +172,18 @@ def _worker_class(runtime: Symbols) -> Any:
     return ClientWorker
 
 
+def _interpreter_environment() -> dict[str, str]:
+    """Return the variables that an interpreter reads at its start, the same for all functions."""
+    return {
+        "PATH": "/usr/local/bin:/usr/bin:/bin",
+        "LANG": "en_US.UTF-8",
+        "TZ": ":UTC",
+        "HOME": os.environ["HOME"],
+        "TMPDIR": os.environ["TMPDIR"],
+        "PYTHONNOUSERSITE": "1",
+    }
+
+
 def _environment(
     settings: Settings, service: Symbols, original: Callable[..., dict[str, str]]
 ) -> Callable[..., dict[str, str]]:
@@ -163,13 +202,8 @@ def _environment(
         task = f"{code_dir}/task"
         passed_on = {name: inherited[name] for name in _FROM_MINISTACK if name in inherited}
         return {
-            "PATH": "/usr/local/bin:/usr/bin:/bin",
-            "LANG": "en_US.UTF-8",
-            "TZ": ":UTC",
-            "HOME": os.environ["HOME"],
-            "TMPDIR": os.environ["TMPDIR"],
+            **_interpreter_environment(),
             "PYTHONPATH": task,
-            "PYTHONNOUSERSITE": "1",
             "AWS_EXECUTION_ENV": f"AWS_Lambda_{config['Runtime']}",
             "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
             "AWS_LAMBDA_LOG_FORMAT": logging.get("LogFormat", "Text"),

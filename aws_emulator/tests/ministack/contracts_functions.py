@@ -110,6 +110,28 @@ def execution_environments(emulator: Emulator) -> None:
     assert len(set(processes)) <= MAX_PROCESSES
 
 
+def forked_processes(emulator: Emulator) -> None:
+    """Functions are forks of one process, except one with a module of the runtime."""
+    code = "import os, six\ndef handler(*_):\n    return [os.getppid(), six.__file__]\n"
+    first, second, other = unique("first"), unique("second"), unique("other")
+    emulator.deploy(
+        stack(Role=ROLE, First=function(first, code), Second=function(second, code)), first
+    )
+    (parent, six), (parent_of_second, _) = (invoke(emulator, it, {}) for it in (first, second))
+    assert parent == parent_of_second != emulator.process.pid
+    assert ".venv-lambda" in six
+    emulator.client("lambda").create_function(
+        FunctionName=other,
+        Runtime="python3.13",
+        Handler="index.handler",
+        Role=emulator.client("iam").list_roles()["Roles"][0]["Arn"],
+        Code={"ZipFile": package(index=code, six="")},
+    )
+    parent_of_other, six = invoke(emulator, other, {})
+    assert parent_of_other != parent
+    assert str(emulator.state) in six
+
+
 def import_errors(emulator: Emulator) -> None:
     """A failed import is reported with its error type."""
     name = unique("broken")

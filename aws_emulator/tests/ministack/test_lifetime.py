@@ -49,8 +49,8 @@ def _busy(emulator: Emulator) -> list[psutil.Process]:
 
     def children() -> list[psutil.Process] | None:
         below = psutil.Process(emulator.process.pid).children(recursive=True)
-        # The guard, two workers and a child process of each.
-        return below if len(below) >= 5 else None
+        # The guard, the fork server, two workers and a child process of each.
+        return below if len(below) >= 6 else None
 
     return wait_until(children, "two workers with a child each")
 

@@ -132,6 +132,10 @@ def test_hosted_pages_sign_in_with_emailed_code(emulator: Emulator) -> None:
     contracts_user_pools.hosted_sign_in_with_code(emulator)
 
 
+def test_functions_are_forks_of_one_process(emulator: Emulator) -> None:
+    contracts_functions.forked_processes(emulator)
+
+
 def test_import_error_keeps_its_type(emulator: Emulator) -> None:
     contracts_functions.import_errors(emulator)
 
