@@ -1,5 +1,6 @@
 """Static checks of the portal's pages and scripts, without a browser."""
 
+import gzip
 import json
 import re
 from html.parser import HTMLParser
@@ -119,6 +120,14 @@ def test_script_uses_no_markup_sinks(path: Path) -> None:
         assert sink not in text, sink
     for imported in re.findall(r'from "([^"]+)"', text):
         assert (path.parent / imported).is_file()
+
+
+def test_script_tag_is_on_every_page_and_at_most_5_kb_as_sent() -> None:
+    script = WEB / "public/js/meridian.js"
+    for path in PAGES:
+        assert "/js/meridian.js" in {it["src"] for it in Page(path).all("script")}
+    # CloudFront compresses text of 1,000 bytes or more ("Serve compressed files").
+    assert len(gzip.compress(script.read_bytes(), 6, mtime=0)) <= 5 * 1024
 
 
 def schema(name: str) -> dict[str, Any]:

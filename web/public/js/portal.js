@@ -1,4 +1,4 @@
-// Shared by all pages: API calls, messages, the sign-in state, page views.
+// Shared by all pages: API calls, messages, the sign-in state, visit statistics.
 
 /** Returns the element with an id. */
 export const $ = (id) => document.getElementById(id);
@@ -151,53 +151,88 @@ async function signOut(event) {
   }
 }
 
-// --- page views --------------------------------------------------------------------------------
+// --- visit statistics --------------------------------------------------------------------------
 
-// sessionStorage keeps the anonymous id until the tab is closed.
-function anonymousId() {
-  const known = sessionStorage.getItem("visitor");
-  if (known) return known;
-  const made = crypto.randomUUID();
-  sessionStorage.setItem("visitor", made);
-  return made;
+const CHOICE_KEY = "visit-statistics";
+const CHOICES = [["allowed", "Allow"], ["denied", "Don’t allow"]];
+const STATISTICS = new Map([
+  [null, "May we count your visits? The numbers help us improve this site. We set no cookies for it."],
+  ["allowed", "You allow us to count your visits."],
+  ["denied", "We don’t count your visits."],
+  ["signal", "Your browser asks sites not to track you, so we don’t count your visits."],
+]);
+
+// The first entries wait in an array until meridian.js has loaded.
+function tell(...entry) {
+  window.meridian ??= [];
+  window.meridian.push(entry);
 }
 
-// Without the query, which can contain a return path.
-function withoutQuery(address) {
-  const found = address ? new URL(address) : null;
-  return found ? found.origin + found.pathname : "";
+// Without storage, the choice lasts until the next page.
+function readChoice() {
+  try {
+    const choice = localStorage.getItem(CHOICE_KEY);
+    return choice === "allowed" || choice === "denied" ? choice : null;
+  } catch {
+    return null;
+  }
 }
 
-async function reportView() {
-  if (navigator.globalPrivacyControl || navigator.doNotTrack === "1") return;
+function saveChoice(choice) {
+  try {
+    localStorage.setItem(CHOICE_KEY, choice);
+  } catch {
+    // The page asks again.
+  }
+}
+
+function choiceButton([value, label], choose) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "second";
+  button.textContent = label;
+  button.value = value;
+  button.addEventListener("click", () => choose(value));
+  return button;
+}
+
+// No visit is counted before the visitor has agreed.
+function askForStatistics() {
+  const section = document.createElement("section");
+  section.setAttribute("aria-label", "Visit statistics");
+  const text = document.createElement("p");
+  text.setAttribute("role", "status");
+  section.append(text);
+  document.querySelector("footer").append(section);
+  if (navigator.globalPrivacyControl || navigator.doNotTrack === "1") {
+    text.textContent = STATISTICS.get("signal");
+    return;
+  }
+  const buttons = CHOICES.map((choice) => choiceButton(choice, choose));
+  const row = document.createElement("div");
+  row.className = "buttons";
+  row.append(...buttons);
+  section.append(row);
+  show(readChoice());
+
+  function show(choice) {
+    text.textContent = STATISTICS.get(choice);
+    for (const button of buttons) button.setAttribute("aria-pressed", String(button.value === choice));
+    if (choice) tell("consent", { analytics: choice === "allowed" });
+  }
+
+  function choose(choice) {
+    saveChoice(choice);
+    show(choice);
+  }
+}
+
+async function countVisits() {
   const { writeKey } = await (await fetch("/portal.json")).json();
-  const page = {
-    path: location.pathname,
-    url: withoutQuery(location.href),
-    referrer: withoutQuery(document.referrer),
-    title: document.title,
-  };
-  const now = new Date().toISOString();
-  const view = {
-    type: "page",
-    messageId: crypto.randomUUID(),
-    anonymousId: anonymousId(),
-    name: document.title,
-    properties: page,
-    context: { page, locale: navigator.language, library: { name: "meridian-portal", version: "1" } },
-    timestamp: now,
-    sentAt: now,
-    writeKey,
-  };
-  await fetch("/v1/page", {
-    method: "POST",
-    credentials: "omit",
-    keepalive: true,
-    headers: { "Content-Type": "application/json" },
-    body: JSON.stringify(view),
-  });
+  tell("init", { writeKey, consent: "required" });
 }
 
 showAccount();
+askForStatistics();
 // A lost page view must not disturb the visitor.
-reportView().catch(() => {});
+countVisits().catch(() => {});
