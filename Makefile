@@ -37,7 +37,7 @@ help: ## List the targets and their options
 	@echo "  run        LOG=<path, URL or 'model'>  CLIENTS=<1-64, default 8>  KEEP=1 (keep the lake for 'make sql')"
 	@echo "             PORT=, EMULATOR_PORT= (default: free ports)"
 	@echo "  up, dev    REGIONS=eu-west-2,ap-south-1 (in addition to us-east-1)  PORT=8080  EMULATOR_PORT=4566"
-	@echo "  student    EMAIL=<address>  PAYING=1 (may read paid pages)  PASSWORD=<12 characters or more>"
+	@echo "  student    EMAIL=<address>  PAYING=1 (may read paid pages)  STAFF=1 (may see events)  PASSWORD=<12 characters or more>"
 	@echo "  sql        Q='<statement>' (default: read statements from the terminal)"
 	@echo "  invoke     FUNCTION=<logical ID>  EVENT=<JSON file>"
 	@echo "  debug      FUNCTION=<logical ID>  EVENT=<JSON file> (one invocation; default: the requests of 'make up')  DEBUG_PORT=5678"

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 #: The group that may read /premium/ (stacks/foundation.yaml).
 PAYING_GROUP: Final = "paying"
+#: The group that may revoke tokens and see the verdicts of events.
+STAFF_GROUP: Final = "staff"
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,13 @@ def create_user(
 
 
 def put_user(
-    cognito: "CognitoIdentityProviderClient", pool: str, email: str, password: str, *, paying: bool
+    cognito: "CognitoIdentityProviderClient",
+    pool: str,
+    email: str,
+    password: str,
+    *,
+    paying: bool,
+    staff: bool = False,
 ) -> None:
     """Create a user with a verified address, or change an existing one.
 
@@ -65,10 +73,11 @@ def put_user(
         CommandError: Cognito refused the user.
     """
     create_user(cognito, pool, email, password)
-    change = cognito.admin_add_user_to_group
-    if not paying:
-        change = cognito.admin_remove_user_from_group
-    change(UserPoolId=pool, Username=email, GroupName=PAYING_GROUP)
+    for group, member in ((PAYING_GROUP, paying), (STAFF_GROUP, staff)):
+        change = cognito.admin_add_user_to_group
+        if not member:
+            change = cognito.admin_remove_user_from_group
+        change(UserPoolId=pool, Username=email, GroupName=group)
 
 
 def access_token(

@@ -23,6 +23,7 @@ LIVE: Final = {
     "make sql Q='SELECT verdict, count(*) FROM events GROUP BY 1'": "good",
     "make student EMAIL=asha@example.com": "(not in the group",
     "make student EMAIL=asha@example.com PAYING=1": "(in the group",
+    "make student EMAIL=kofi@example.com STAFF=1": "in the group staff",
     "make trace ID=<request ID>": "row good",
     "make verify RESTORE=1 STAGE=<stage> REGION=<region>": "",
     "make verify STAGE=<stage> REGION=<region>": "",

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from aws_emulator.errors import CommandError
-from tools.demo_students import PAYING_GROUP, put_user
+from tools.demo_students import PAYING_GROUP, STAFF_GROUP, put_user
 from tools.paths import STATE
 from tools.stack import StackTarget, client, describe_stack, find_running_stack
 
@@ -18,11 +18,12 @@ _EMAIL: Final = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
 @dataclass(frozen=True)
 class StudentOptions:
-    """EMAIL, PASSWORD and PAYING. `password` is generated if it isn't given."""
+    """EMAIL, PASSWORD, PAYING and STAFF. `password` is generated if it isn't given."""
 
     email: str
     password: str = field(repr=False)
     paying: bool
+    staff: bool = False
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "StudentOptions":
@@ -40,7 +41,8 @@ class StudentOptions:
         password = environment.get("PASSWORD") or secrets.token_urlsafe(12)
         if len(password) < MIN_PASSWORD_CHARS:
             raise CommandError(f"PASSWORD must have at least {MIN_PASSWORD_CHARS} characters.")
-        return cls(email, password, paying=environment.get("PAYING", "") not in ("", "0"))
+        paying, staff = (environment.get(name, "") not in ("", "0") for name in ("PAYING", "STAFF"))
+        return cls(email, password, paying=paying, staff=staff)
 
 
 def student(environment: Mapping[str, str]) -> int:
@@ -57,6 +59,8 @@ def student(environment: Mapping[str, str]) -> int:
         raise CommandError("No system is running. Start `make up` in another terminal first.")
     put_student(target, options)
     group = f"in the group {PAYING_GROUP}" if options.paying else f"not in the group {PAYING_GROUP}"
+    if options.staff:
+        group += f", in the group {STAFF_GROUP}"
     print(f"{options.email}  password {options.password}  ({group})")
     return 0
 
@@ -69,4 +73,11 @@ def put_student(target: StackTarget, options: StudentOptions) -> None:
     """
     cognito = client("cognito-idp", target)
     pool = describe_stack(target).outputs["UserPoolId"]
-    put_user(cognito, pool, options.email, options.password, paying=options.paying)
+    put_user(
+        cognito,
+        pool,
+        options.email,
+        options.password,
+        paying=options.paying,
+        staff=options.staff,
+    )

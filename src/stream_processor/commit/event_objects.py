@@ -9,7 +9,7 @@ import pyarrow as pa
 
 import telemetry
 from stream_processor.ingest.records import StreamRecord
-from stream_processor.rows import object_stats
+from stream_processor.rows import object_stats, verdicts
 from stream_processor.rows.event_rows import EventRows
 from stream_processor.rows.object_stats import MessageKey, ObjectStats
 from stream_processor.settings import Settings
@@ -49,6 +49,7 @@ def build(
     with _gc_paused():
         record_count = rows.take(records, limits.object_events, limits.object_bytes)
         table = rows.finish()
+    rows.stats.verdicts = verdicts.newest(table)
     if rows.reasons:
         telemetry.warning("bad rows", shard=shard, reasons=rows.reasons)
     return object_writer.build(
@@ -78,9 +79,11 @@ def _gc_paused() -> Iterator[None]:
 def stats_of(table: pa.Table) -> ObjectStats:
     """Count the rows of an object that another invocation wrote."""
     columns = [table.column(name).to_pylist() for name in _STATS_COLUMNS]
-    return object_stats.of_rows(
+    stats = object_stats.of_rows(
         (verdict, source_id or "", message_id, f"{received:%Y-%m-%dT%H:%M}", page, country, bot)
         for verdict, source_id, message_id, received, page, country, bot in zip(
             *columns, strict=True
         )
     )
+    stats.verdicts = verdicts.newest(table)
+    return stats

@@ -1,4 +1,4 @@
-"""Counts of an object's good rows: their message ids, and the live counters per minute."""
+"""What an object's rows add to the live data: message ids, counts per minute, newest verdicts."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import clickstream
 from stream_processor.rows.lake_schema import GOOD
+from stream_processor.rows.verdicts import Verdict
 
 #: "<source>\0<message id>". The source keeps a client, whose write key is public, from suppressing
 #: another source's events by guessing their ids. Text instead of a tuple: a hundred thousand tuples
@@ -29,10 +30,14 @@ class MinuteCounts:
 
 @dataclass(slots=True)
 class ObjectStats:
-    """The good rows of one object: their ids, and their counts by minute of arrival."""
+    """The good rows of one object: their ids, and their counts by minute of arrival.
+
+    `verdicts` are the newest of all rows by source.
+    """
 
     ids: list[MessageKey] = field(default_factory=list)
     minutes: dict[Minute, MinuteCounts] = field(default_factory=dict)
+    verdicts: dict[str, list[Verdict]] = field(default_factory=dict)
 
     def minute(self, name: Minute) -> MinuteCounts:
         """Return the counts of a minute, created if they don't exist."""

@@ -17,6 +17,7 @@ from typing import Any, Final
 from stream_processor.errors import StorageError
 from stream_processor.ingest.sequence_numbers import padded
 from stream_processor.rows.object_stats import MinuteCounts, ObjectStats
+from stream_processor.storage import recent_verdicts
 from stream_processor.storage.dynamodb import Table
 
 PARTITION: Final = "live"
@@ -43,6 +44,8 @@ class LiveCounters:
     def count(self, last: int, stats: ObjectStats, now: float) -> None:
         """Add the counts of the object that ends at `last`, unless they are counted already.
 
+        The newest verdicts of its rows are written beside them.
+
         Raises:
             StorageError: DynamoDB failed, or other writers won every attempt.
         """
@@ -51,6 +54,7 @@ class LiveCounters:
             # An expired minute isn't live any more: DynamoDB would delete its item at once.
             if expires is not None and expires > now:
                 self._add(minute, last, figures, expires)
+        recent_verdicts.add(self._table, self._name, last, stats.verdicts, int(now) + self._seconds)
 
     def _add(self, minute: str, last: int, figures: MinuteCounts, expires: int) -> None:
         key = {"board": {"S": PARTITION}, "slot": {"S": f"{minute}#{self._name}"}}

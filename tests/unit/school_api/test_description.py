@@ -207,7 +207,7 @@ def test_role_limits_reads_to_keys_and_attributes() -> None:
         for it in statements(resources(STACK)["ApiRole"])
         if "Condition" in it
     }
-    assert conditions.keys() == {"ReadAccountRequest", "ReadLiveCounts"}
+    assert conditions.keys() == {"ReadAccountRequest", "ReadLiveCounts", "ReadVerdicts"}
     for condition in conditions.values():
         keys = {name for operator in condition.values() for name in operator}
         assert keys == {"dynamodb:LeadingKeys", "dynamodb:Attributes", "dynamodb:Select"}

@@ -225,6 +225,27 @@ def test_live_minutes_query_valid_minute_only(since: str) -> None:
     assert request["ProjectionExpression"] == "board, slot, events, bots"
 
 
+@given(texts | st.just("portal") | st.from_regex(r"\A[a-z._-]{1,70}\Z"), st.booleans())
+def test_verdicts_query_valid_source_for_staff_only(source: str, staff: bool) -> None:
+    groups = "paying,staff" if staff else "paying,staffless"
+    received = Request("GET", "/verdicts")
+    params: dict[str, dict[str, str]] = {
+        "path": {},
+        "querystring": {"source": source},
+        "header": {},
+    }
+    where = context(received, SUB, **{"cognito:groups": groups})
+    integration = method_of("GET", "/verdicts").integration
+    request = json.loads(build_integration_request(integration, received, params, where).body)
+    assert request["TableName"] == "meridian-test-live"
+    allowed = staff and re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", source, re.ASCII) is not None
+    board = f"source:{source}" if allowed else "source:"
+    assert request["ExpressionAttributeValues"] == {":board": {"S": board}}
+    # Query: "Limit … Valid Range: Minimum value of 1": DynamoDB rejects the request.
+    assert request["Limit"] == (100 if allowed else 0)
+    assert request["ProjectionExpression"] == "board, slot, verdicts"
+
+
 # --- responses ---
 
 
@@ -377,6 +398,60 @@ def test_live_minutes_return_stored_counts() -> None:
         ]
     }
     assert body_of(method_response("GET", "/live", {"Items": [], "Count": 0})) == {"minutes": []}
+
+
+VERDICT_NAMES = ("received_at", "verdict", "type", "code", "reason", "request_id")
+
+
+VERDICT_LISTS = st.lists(
+    st.lists(st.tuples(*[texts] * 6, st.integers(0, 5_000)), max_size=3), max_size=3
+)
+
+
+@pytest.mark.parametrize(
+    ("groups", "status", "code"),
+    [
+        ("paying,staff", 400, "parameters_invalid"),
+        ("paying", 403, "not_staff"),
+        (None, 403, "not_staff"),
+    ],
+)
+def test_refused_query_of_verdicts_returns_its_reason(
+    groups: str | None, status: int, code: str
+) -> None:
+    request = Request("GET", "/verdicts")
+    refused = {"__type": "com.amazon.coral.validate#ValidationException"}
+    received = ServiceResponse(400, {}, json.dumps(refused).encode())
+    nothing: dict[str, dict[str, str]] = {"path": {}, "querystring": {}, "header": {}}
+    claims = {} if groups is None else {"cognito:groups": groups}
+    where = context(request, SUB, **claims)
+    integration = method_of("GET", "/verdicts").integration
+    assert_problem(build_method_response(integration, received, nothing, where), status, code)
+
+
+@given(VERDICT_LISTS)
+def test_verdicts_of_all_shards_are_returned(shards: list[list[tuple[Any, ...]]]) -> None:
+    items = [
+        {
+            "verdicts": {
+                "L": [
+                    {
+                        "M": {
+                            name: {"S": value}
+                            for name, value in zip(VERDICT_NAMES, row, strict=False)
+                        }
+                        | {"position": {"N": str(row[6])}}
+                    }
+                    for row in rows
+                ]
+            }
+        }
+        for rows in shards
+    ]
+    response = method_response("GET", "/verdicts", {"Items": items, "Count": len(items)})
+    names = ("receivedAt", "verdict", "type", "code", "reason", "requestId", "index")
+    expected = [dict(zip(names, row, strict=True)) for rows in shards for row in rows]
+    assert body_of(response) == {"verdicts": expected}
 
 
 # --- revocations ---

@@ -208,7 +208,9 @@ def test_list_rejects_invalid_parameter(query: str) -> None:
     assert (response.status, code(response)) == (400, "parameters_invalid")
 
 
-@pytest.mark.parametrize("path", ["/appointments", "/live?since=2026-12-01T09:30"])
+@pytest.mark.parametrize(
+    "path", ["/appointments", "/live?since=2026-12-01T09:30", "/verdicts?source=a"]
+)
 def test_throttled_read_returns_503(path: str) -> None:
     error = b'{"__type":"x#ProvisionedThroughputExceededException"}'
     response = send("GET", path, services=fakes.FakeServices(ServiceResponse(400, {}, error)))

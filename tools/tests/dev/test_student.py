@@ -17,8 +17,9 @@ def test_student_is_not_paying_and_gets_a_password_by_default() -> None:
     ("paying", "expected"), [("1", True), ("yes", True), ("0", False), ("", False)]
 )
 def test_paying_is_any_value_except_zero(paying: str, expected: bool) -> None:
-    options = {"EMAIL": "asha@example.com", "PAYING": paying}
+    options = {"EMAIL": "asha@example.com", "PAYING": paying, "STAFF": paying}
     assert StudentOptions.from_environment(options).paying is expected
+    assert StudentOptions.from_environment(options).staff is expected
 
 
 @pytest.mark.parametrize("email", ["", "asha", "asha@", "@example.com", "asha@example", "a b@c.de"])
