@@ -125,7 +125,10 @@ SNAPSHOT_READ_S: Final = 0.1
 RENEWAL_EDGE_S: Final = 0.005
 RENEWAL_S: Final = 0.1
 SNAPSHOT_BYTES: Final = 2_000  # some users, with the response's headers
-WRITES_PER_INVOCATION: Final = 30  # the shard's checkpoint, and the live counters of a minute
+# The shard's checkpoint, the live counters of a minute, and the verdicts of one source (8 KB).
+WRITES_PER_INVOCATION: Final = 38
+# A page that isn't in CloudFront's cache invokes the collector, which passes the request on.
+PAGE_S: Final = 0.002
 
 # With every charge above, and bodies that the SDK doesn't compress, as in browsers.
 MAX_DOLLARS: Final = {1: 2.75, 10: 0.31, 100: 0.06}
@@ -142,6 +145,7 @@ class Components(NamedTuple):
     regions: int
     snapshot_age_s: int
     media_memory_gb: float
+    pages_invoke_collector: bool
 
 
 def components() -> Components:
@@ -163,10 +167,11 @@ def components() -> Components:
         raise ValueError("EventsStream isn't in on-demand mode. Add the prices of its mode.")
     _, values = functions["EdgeIngestVersion"]["Settings"]["Fn::Sub"]
     _, auth = functions["EdgeAuthVersion"]["Settings"]["Fn::Sub"]
+    distribution = edge["Distribution"]["DistributionConfig"]
     acl = resources("stacks/edge-firewall.yaml")["WebAcl"]
     return Components(
         edge_memory_gb=functions["EdgeIngestFunction"]["MemorySize"] / 1024,
-        has_web_acl="WebACLId" in edge["Distribution"]["DistributionConfig"],
+        has_web_acl="WebACLId" in distribution,
         web_acl_rules=len(acl["Rules"]),
         log_sample=values["LogSample"]["Fn::If"][2],
         retention_hours=stream["RetentionPeriodHours"],
@@ -174,6 +179,10 @@ def components() -> Components:
         regions=len(environments_of_stage("dev")),
         snapshot_age_s=auth["SnapshotAge"]["Fn::If"][2],
         media_memory_gb=resources("stacks/edge-media.yaml")["MediaFunction"]["MemorySize"] / 1024,
+        pages_invoke_collector=any(
+            it["EventType"] == "origin-request"
+            for it in distribution["DefaultCacheBehavior"].get("LambdaFunctionAssociations", [])
+        ),
     )
 
 
@@ -283,6 +292,25 @@ def renewal_dollars(deployed: Components) -> float:
     return MILLION * (CLOUDFRONT[REFERENCE].request + waf + edge + price["api_request"] + function)
 
 
+def page_dollars(miss_ratio: float, deployed: Components) -> float:
+    """Return the collector's cost in USD for a million requests of public pages and their files.
+
+    `miss_ratio` is the share of requests that CloudFront's cache can't answer.
+    """
+    if not deployed.pages_invoke_collector:
+        return 0.0
+    price = {name: known.dollars for name, known in PRICES.items()}
+    return (
+        MILLION
+        * miss_ratio
+        * (
+            price["edge_request"]
+            + PAGE_S * deployed.edge_memory_gb * price["edge_gb_second"]
+            + PLATFORM_LOG_BYTES * price["log_byte"]
+        )
+    )
+
+
 def fixed_dollars(deployed: Components) -> dict[str, float]:
     """Return the charges of a month in USD that don't depend on the number of events."""
     stream = MONTH_HOURS * PRICES["kinesis_stream_hour"].dollars
@@ -318,6 +346,9 @@ def main() -> int:
     for requests in (1, 10, 100):
         print(f"  {requests:>3} requests {revocation_dollars(requests, deployed):>19.3f}")
     print(f"dollars for a million renewals of media cookies{renewal_dollars(deployed):>9.3f}")
+    print("dollars for the collector at a million requests of pages, by the share of cache misses")
+    for share in (0.01, 0.1, 1.0):
+        print(f"  {share:>6.0%} misses {page_dollars(share, deployed):>17.3f}")
     print("dollars per month, independent of the number of events")
     for name, amount in fixed_dollars(deployed).items():
         print(f"  {name:<30}{amount:>9.2f}")
