@@ -22,7 +22,7 @@ BREACHES: Final[list[tuple[str, Breach, int]]] = [
     ("key first-last", "duplicated", 2),
     ("key first, overwrite", "duplicated", 0),
     ("key first, 412 means done", "duplicated", 2),
-    ("key first, 412 means done", "lost", 1),
+    ("key first, 412 means done", "lost", 9),
     ("high-water mark, random key", "duplicated", 0),
     ("no high-water mark", "duplicated", 2),
 ]
