@@ -98,6 +98,7 @@ def test_outputs_name_existing_roles_and_the_boundary(deployer: Deployer) -> Non
     attached = iam.list_attached_role_policies(RoleName="meridian-cloudformation")
     assert {it["PolicyName"] for it in attached["AttachedPolicies"]} == {
         "meridian-cloudformation-data",
+        "meridian-cloudformation-deployment",
         "meridian-cloudformation-edge",
         "meridian-cloudformation-functions",
     }
@@ -111,8 +112,8 @@ def test_github_assumes_the_role_with_a_token_of_its_provider(deployer: Deployer
     assert statement["Principal"] == {"Federated": provider["Arn"]}
     condition = statement["Condition"]["StringEquals"]
     assert condition["token.actions.githubusercontent.com:sub"] == [
-        "repo:owner/name:environment:staging",
-        "repo:owner/name:environment:production",
+        "repo:owner@1234/name@5678:environment:staging",
+        "repo:owner@1234/name@5678:environment:production",
     ]
 
 

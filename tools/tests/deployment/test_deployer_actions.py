@@ -1,7 +1,7 @@
 """The pipeline's roles grant existing actions, cover every resource type, and can't escalate."""
 
 import json
-from fnmatch import fnmatchcase
+import re
 from typing import Any
 
 import pytest
@@ -9,31 +9,7 @@ from samtranslator.yaml_helper import yaml_parse
 
 from tools.deployment.deployer_actions import TEMPLATES, granted_actions, needed_actions
 from tools.paths import ROOT
-
-#: Services of resource types that need no permission or have another IAM prefix.
-PREFIXES = {
-    "ApiGateway": "apigateway",
-    "Budgets": "budgets",
-    "CloudFront": "cloudfront",
-    "CloudTrail": "cloudtrail",
-    "CloudWatch": "cloudwatch",
-    "CodeDeploy": "codedeploy",
-    "Cognito": "cognito-idp",
-    "DynamoDB": "dynamodb",
-    "Events": "events",
-    "Glue": "glue",
-    "IAM": "iam",
-    "KMS": "kms",
-    "Kinesis": "kinesis",
-    "Lambda": "lambda",
-    "Logs": "logs",
-    "S3": "s3",
-    "SNS": "sns",
-    "SQS": "sqs",
-    "Scheduler": "scheduler",
-    "SecretsManager": "secretsmanager",
-    "WAFv2": "wafv2",
-}
+from tools.tests.deployment.policy_statements import allows, listed
 
 
 def templates() -> list[dict[str, Any]]:
@@ -68,57 +44,6 @@ def test_granted_actions_exist_in_iam() -> None:
     assert [it for it in granted_actions() if "*" not in it and it.lower() not in known] == []
 
 
-def test_every_service_of_the_templates_is_granted() -> None:
-    services = {
-        resource["Type"].split("::")[1]
-        for template in templates()
-        for resource in template["Resources"].values()
-        if resource["Type"].startswith("AWS::")
-    } - {"Serverless", "CloudFormation"}
-    assert services <= PREFIXES.keys()
-    granted = {it.split(":")[0] for it in granted_actions()}
-    assert {PREFIXES[it] for it in services} <= granted
-
-
-#: Types that SAM generates.
-GENERATED_TYPES = {
-    "AWS::ApiGateway::RestApi",
-    "AWS::ApiGateway::Stage",
-    "AWS::Lambda::Alias",
-    "AWS::Lambda::Function",
-    "AWS::StepFunctions::StateMachine",
-}
-
-
-def test_deployment_may_tag_each_resource() -> None:
-    """CloudFormation gives each resource the tags of samconfig.toml."""
-    types = {
-        resource["Type"]
-        for template in templates()
-        for resource in template["Resources"].values()
-        if resource["Type"].startswith("AWS::")
-        and resource["Type"].split("::")[1] not in {"Serverless", "CloudFormation"}
-    }
-    granted = {it.lower() for it in granted_actions()}
-    missing = {
-        f"{name}: {action}"
-        for name in types | GENERATED_TYPES
-        for action in tagging_permissions(name)
-        if not any(fnmatchcase(action.lower(), it) for it in granted)
-    }
-    assert missing == set()
-
-
-def tagging_permissions(resource_type: str) -> list[str]:
-    """Return the actions that CloudFormation calls to tag a resource, by the type's schema."""
-    from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER  # type: ignore[import-untyped]
-
-    schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", resource_type).schema
-    permissions: list[str] = schema.get("tagging", {}).get("permissions", [])
-    # IAM checks s3:PutBucketTagging for the operation DeleteBucketTagging.
-    return [it for it in permissions if it != "s3:DeleteBucketTagging"]
-
-
 def test_roles_are_created_only_with_the_boundary() -> None:
     statements = resources("FunctionsPolicy")["Properties"]["PolicyDocument"]["Statement"]
     dangerous = {"iam:CreateRole", "iam:PutRolePolicy", "iam:AttachRolePolicy"}
@@ -140,7 +65,9 @@ def test_deployment_deletes_no_object() -> None:
     assert not granted_actions() & {"s3:DeleteObject", "s3:DeleteObjectVersion", "s3:*"}
 
 
-@pytest.mark.parametrize("name", ["FunctionsPolicy", "DataPolicy", "EdgePolicy", "Boundary"])
+@pytest.mark.parametrize(
+    "name", ["FunctionsPolicy", "DeploymentPolicy", "DataPolicy", "EdgePolicy", "Boundary"]
+)
 def test_policy_fits_into_a_managed_policy(name: str) -> None:
     document = resources(name)["Properties"]["PolicyDocument"]
     # IAM and AWS STS quotas: 6,144 characters without white space. The longest ARN of a
@@ -152,11 +79,38 @@ def test_policy_fits_into_a_managed_policy(name: str) -> None:
 def test_only_jobs_of_an_environment_assume_the_role() -> None:
     (statement,) = resources("DeployRole")["Properties"]["AssumeRolePolicyDocument"]["Statement"]
     condition = statement["Condition"]
+    # StringEquals has no wildcards, so the subject belongs to one repository and environment.
     assert condition.keys() == {"StringEquals"}
     subjects = condition["StringEquals"]["token.actions.githubusercontent.com:sub"]
     assert all(
         it["Fn::Sub"][0] == "repo:${GitHubRepository}:environment:${Environment}" for it in subjects
     )
+
+
+@pytest.mark.parametrize(
+    ("repository", "accepted"),
+    [
+        ("octo-org/octo-repo", True),
+        ("octo_acme/octo.repo", True),
+        # OpenID Connect reference of GitHub, "Immutable subject claims".
+        ("octo-org@123456/octo-repo@456789", True),
+        ("octo-org@123456/octo-repo", False),
+        ("octo-org/octo-repo@456789", False),
+        ("octo-org@123456/octo-repo@", False),
+        ("octo-org/*", False),
+        ("octo-org@*/octo-repo@456789", False),
+        ("repo:octo-org/octo-repo", False),
+        ("octo-org", False),
+    ],
+)
+def test_repository_is_named_with_both_ids_or_without_ids(repository: str, accepted: bool) -> None:
+    (parameters,) = [
+        it["Parameters"]
+        for it in (yaml_parse(path.read_text()) for path in TEMPLATES)
+        if "GitHubRepository" in it["Parameters"]
+    ]
+    pattern = parameters["GitHubRepository"]["AllowedPattern"]
+    assert bool(re.fullmatch(pattern, repository)) == accepted
 
 
 def roles() -> dict[str, dict[str, Any]]:
@@ -187,20 +141,89 @@ def test_functions_and_state_machines_name_a_role() -> None:
     assert lacking == []
 
 
-def test_boundary_allows_every_action_of_the_roles() -> None:
-    allow, deny = resources("Boundary")["Properties"]["PolicyDocument"]["Statement"]
-    denied = [
-        f"{name}: {action}"
-        for name, role in roles().items()
+#: AWS managed policies of the roles: AWS Managed Policy Reference.
+MANAGED_POLICIES = {
+    "service-role/AmazonAPIGatewayPushToCloudWatchLogs": [
+        "logs:CreateLogGroup",
+        "logs:CreateLogStream",
+        "logs:DescribeLogGroups",
+        "logs:DescribeLogStreams",
+        "logs:FilterLogEvents",
+        "logs:GetLogEvents",
+        "logs:PutLogEvents",
+    ]
+}
+
+
+def role_statements() -> list[dict[str, Any]]:
+    """Return the statements of every role of the application."""
+    return [
+        statement
+        for role in roles().values()
         for policy in role.get("Policies", [])
         for statement in policy["PolicyDocument"]["Statement"]
-        for action in actions(statement)
-        if not any(fnmatchcase(action, it) for it in allow["Action"])
-        or any(fnmatchcase(action, it) for it in deny["Action"])
     ]
-    assert denied == []
 
 
-def actions(statement: dict[str, Any]) -> list[str]:
-    value = statement["Action"]
-    return [value] if isinstance(value, str) else list(value)
+def test_boundary_allows_exactly_the_actions_of_the_roles() -> None:
+    boundary = resources("Boundary")["Properties"]["PolicyDocument"]["Statement"]
+    arns = {str(it) for role in roles().values() for it in role.get("ManagedPolicyArns", [])}
+    managed = [
+        action
+        for name, policy_actions in MANAGED_POLICIES.items()
+        for action in policy_actions
+        if any(name in arn for arn in arns)
+    ]
+    assert len(arns) == len(MANAGED_POLICIES)
+    used = {it for statement in role_statements() for it in listed(statement["Action"])}
+    assert {it["Effect"] for it in boundary} == {"Allow"}
+    # The policies of AWS managed keys grant these to each role.
+    of_keys = {"kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"}
+    allowed = {it for statement in boundary for it in listed(statement["Action"])}
+    assert allowed == used | set(managed) | of_keys
+
+
+def test_boundary_allows_the_named_resources_of_the_roles() -> None:
+    boundary = resources("Boundary")["Properties"]["PolicyDocument"]["Statement"]
+    samples = {
+        "${AWS::Partition}": "aws",
+        "${AWS::AccountId}": "123456789012",
+        "${AWS::Region}": "eu-west-2",
+        "${HomeRegion}": "us-east-1",
+        "${Stage}": "dev",
+    }
+    checked = 0
+    for statement in role_statements():
+        for value in listed(statement["Resource"]):
+            arn = value["Fn::Sub"] if isinstance(value, dict) and "Fn::Sub" in value else value
+            if not isinstance(arn, str):
+                continue
+            for name, sample in samples.items():
+                arn = arn.replace(name, sample)
+            if "${" in arn:
+                continue
+            checked += 1
+            for action in listed(statement["Action"]):
+                assert allows(boundary, action, arn), f"{action} on {arn}"
+    assert checked > 20
+
+
+@pytest.mark.parametrize(
+    ("action", "arn"),
+    [
+        ("lambda:UpdateFunctionCode", "arn:aws:lambda:eu-west-2:123456789012:function:other"),
+        ("lambda:InvokeFunction", "arn:aws:lambda:eu-west-2:123456789012:function:other"),
+        ("s3:GetObject", "arn:aws:s3:::other/key"),
+        ("dynamodb:DeleteItem", "arn:aws:dynamodb:eu-west-2:123456789012:table/other"),
+        ("states:StartExecution", "arn:aws:states:eu-west-2:123456789012:stateMachine:other"),
+        ("sqs:ReceiveMessage", "arn:aws:sqs:eu-west-2:123456789012:other"),
+        ("ssm:GetParameter", "arn:aws:ssm:eu-west-2:123456789012:parameter/other"),
+        ("logs:DeleteLogGroup", "arn:aws:logs:eu-west-2:123456789012:log-group:/aws/lambda/other"),
+        # A function with this action could act with the role of another application's function.
+        ("lambda:UpdateFunctionConfiguration", "arn:aws:lambda:eu-west-2:1:function:meridian-dev"),
+        ("iam:PassRole", "arn:aws:iam::123456789012:role/meridian-dev"),
+    ],
+)
+def test_boundary_excludes_other_applications(action: str, arn: str) -> None:
+    boundary = resources("Boundary")["Properties"]["PolicyDocument"]["Statement"]
+    assert not allows(boundary, action, arn)
