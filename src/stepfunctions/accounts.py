@@ -2,10 +2,13 @@
 
 | pk | sk | attributes |
 |---|---|---|
-| REQUEST#<requestId> | REQUEST | status, reasons and digest of a request; no personal data |
+| REQUEST#<requestId> | REQUEST | status, reasons, digest and proof of a request; no personal data |
 | ACCOUNT#<accountId> | PERSON | the submitted form; expires unless the account is created |
 | ACCOUNT#<accountId> | ACCOUNT | status of the account |
 | ACCOUNT#<accountId> | OUTBOX#AccountCreated | the pending notification, held until activation |
+| ACCOUNT#<accountId> | OUTBOX#ProofRequested | the proof for the form's address; expires |
+| ACCOUNT#<accountId> | OUTBOX#AccountExists | the same for an address with an account; expires |
+| PROOF#<key> | DAY#<date> | number of emails that asked an address for a proof; expires |
 | EMAIL#<key> | EMAIL | the account that owns the address; prevents a second account |
 | SECRET | EMAIL | the HMAC secret of the email keys |
 """
@@ -61,18 +64,25 @@ class Accounts:
             TransientError: DynamoDB failed temporarily.
             PermanentError: DynamoDB rejected the request.
         """
-        with aws.translate_errors("DynamoDB"):
-            answer = self._dynamodb.query(
-                TableName=self._table,
-                KeyConditionExpression="pk = :pk",
-                ExpressionAttributeValues={":pk": {"S": f"ACCOUNT#{account_id}"}},
-                ConsistentRead=True,
-            )
-        rows: dict[str, Any] = {item["sk"]["S"]: item for item in answer["Items"]}
+        rows = self._account_rows(account_id)
         account, person = rows.get("ACCOUNT"), rows.get("PERSON")
         return (
             None if account is None else Account(account_id, str(account["status"]["S"])),
             None if person is None else _person(person),
+        )
+
+    def person_and_proof(self, account_id: str) -> tuple[Person | None, str]:
+        """Return the submitted form, and the proof to send to its address, "" without a proof.
+
+        Raises:
+            TransientError: DynamoDB failed temporarily.
+            PermanentError: DynamoDB rejected the request.
+        """
+        rows = self._account_rows(account_id)
+        person, item = rows.get("PERSON"), rows.get("OUTBOX#ProofRequested", {})
+        return (
+            None if person is None else _person(person),
+            str(item.get("proof", {}).get("S", "")),
         )
 
     def email_owner(self, email_key: str) -> str | None:
@@ -144,6 +154,17 @@ class Accounts:
             item = self._item("SECRET", "EMAIL")
             assert item is not None
         return bytes.fromhex(item["secret"]["S"])
+
+    def _account_rows(self, account_id: str) -> dict[str, Any]:
+        """Return the account's items by sort key."""
+        with aws.translate_errors("DynamoDB"):
+            answer = self._dynamodb.query(
+                TableName=self._table,
+                KeyConditionExpression="pk = :pk",
+                ExpressionAttributeValues={":pk": {"S": f"ACCOUNT#{account_id}"}},
+                ConsistentRead=True,
+            )
+        return {item["sk"]["S"]: item for item in answer["Items"]}
 
     def _item(self, pk: str, sk: str) -> Mapping[str, Any] | None:
         with aws.translate_errors("DynamoDB"):

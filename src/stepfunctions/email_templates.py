@@ -9,7 +9,7 @@ FALLBACK_LANGUAGE: Final = "en"
 
 @dataclass(frozen=True, slots=True)
 class Email:
-    """Subject and plain text; a template's text has the placeholders $name and $url."""
+    """Subject and plain text; a template's text has the placeholder $url, and may have $name."""
 
     subject: str
     text: str
@@ -36,7 +36,53 @@ ACCOUNT_CREATED: Final = {
         "Nếu bạn không tạo tài khoản, vui lòng bỏ qua email này.\n",
     ),
 }
-TEMPLATES: Final = {"AccountCreated": ACCOUNT_CREATED}
+# The next two go to addresses that the student hasn't proved: they contain none of the form's text.
+PROOF_REQUESTED: Final = {
+    "en": Email(
+        "Confirm your email address",
+        "Hello,\n\nThe sign-up form of Meridian School was sent with this email address. To create "
+        "the account, open this link within 24 hours:\n$url\n\nIf you didn't send the form, ignore "
+        "this email: no account will be created.\n",
+    ),
+    "hi": Email(
+        "अपने ई-मेल पते की पुष्टि करें",
+        "नमस्ते,\n\nMeridian School का साइन-अप फ़ॉर्म इस ई-मेल पते के साथ भेजा गया है। खाता बनाने के लिए "
+        "यह लिंक 24 घंटे के भीतर खोलें:\n$url\n\nयदि आपने फ़ॉर्म नहीं भेजा है, तो इस ई-मेल को अनदेखा करें: "
+        "कोई खाता नहीं बनाया जाएगा।\n",
+    ),
+    "vi": Email(
+        "Xác nhận địa chỉ email của bạn",
+        "Xin chào,\n\nBiểu mẫu đăng ký của Meridian School đã được gửi với địa chỉ email này. "
+        "Để tạo tài khoản, hãy mở liên kết này trong vòng 24 giờ:\n$url\n\n"
+        "Nếu bạn không gửi biểu mẫu, vui lòng bỏ qua email này: sẽ không có tài khoản nào được tạo."
+        "\n",
+    ),
+}
+ACCOUNT_EXISTS: Final = {
+    "en": Email(
+        "You already have an account",
+        "Hello,\n\nThe sign-up form of Meridian School was sent with this email address, which "
+        "already has an account. Sign in with it:\n$url\n\nIf you didn't send the form, you can "
+        "ignore this email.\n",
+    ),
+    "hi": Email(
+        "आपका खाता पहले से मौजूद है",
+        "नमस्ते,\n\nMeridian School का साइन-अप फ़ॉर्म इस ई-मेल पते के साथ भेजा गया है, जिसका खाता पहले से "
+        "मौजूद है। इसी पते से साइन इन करें:\n$url\n\nयदि आपने फ़ॉर्म नहीं भेजा है, तो इस ई-मेल को "
+        "अनदेखा करें।\n",
+    ),
+    "vi": Email(
+        "Bạn đã có tài khoản",
+        "Xin chào,\n\nBiểu mẫu đăng ký của Meridian School đã được gửi với địa chỉ email này, "
+        "và địa chỉ này đã có tài khoản. Hãy đăng nhập:\n$url\n\n"
+        "Nếu bạn không gửi biểu mẫu, vui lòng bỏ qua email này.\n",
+    ),
+}
+TEMPLATES: Final = {
+    "AccountCreated": ACCOUNT_CREATED,
+    "ProofRequested": PROOF_REQUESTED,
+    "AccountExists": ACCOUNT_EXISTS,
+}
 
 
 def language(locale: str | None) -> str:

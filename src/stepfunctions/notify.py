@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any, Final
+from urllib.parse import urljoin
 
 import telemetry
 from stepfunctions import dead_letter_queue, email_address, email_templates, outbox, ses
@@ -23,7 +24,13 @@ from stepfunctions.accounts import Accounts
 from stepfunctions.errors import OutboxError, PermanentError, SchoolError
 from stepfunctions.outbox import Message
 from stepfunctions.settings import settings
+from stepfunctions.validation_rules import Person
 
+#: Kinds of messages about a request without an account; any other kind is about an account.
+PROOF_REQUESTED: Final = "ProofRequested"
+ACCOUNT_EXISTS: Final = "AccountExists"
+#: The portal's page that sends a proof to the API.
+PROOF_PAGE: Final = "/confirm.html"
 #: Milliseconds that one email can take: connect, SES's read timeout, and the idempotency record.
 #: With less time left, Lambda could stop the function between sending and recording.
 MIN_REMAINING_MS: Final = 12_000
@@ -66,16 +73,29 @@ def send_email(message: Message) -> str:
     """
     if not settings().sender:
         return "no sender"
-    account, person = accounts().account_and_person(message.account_id)
-    if account is None or account.status != "active" or person is None:
+    person, url = _person_and_link(message)
+    if person is None:
         return "withdrawn"
     recipient = email_address.normalize(person.email)
-    url = settings().require("portal_url")
     email = email_templates.render(message.kind, person.locale, person.name, url)
     if recipient is None or email is None:
         return "unknown"
     ses.send(settings().sender, recipient, email, message.outbox_id)
     return "sent"
+
+
+def _person_and_link(message: Message) -> tuple[Person | None, str]:
+    """Return the student, None if the message no longer applies, and the email's link."""
+    url = settings().require("portal_url")
+    if message.kind == PROOF_REQUESTED:
+        person, proof = accounts().person_and_proof(message.account_id)
+        # In the fragment, which browsers don't send: no access log has the proof.
+        return (person if proof else None), f"{urljoin(url, PROOF_PAGE)}#{proof}"
+    account, person = accounts().account_and_person(message.account_id)
+    if message.kind == ACCOUNT_EXISTS:
+        return (person if account is None else None), url
+    active = account is not None and account.status == "active"
+    return (person if active else None), url
 
 
 @cache

@@ -123,7 +123,7 @@ class _User:
 def _attributes(account_id: str, person: Person, email: str) -> Any:
     values = {
         "email": email,
-        # The first sign-in needs a code that Cognito sends to the address: that proves ownership.
+        # The student sent the proof from an email to the address, or the office listed the address.
         "email_verified": "true",
         "name": person.name,
         "locale": person.locale,

@@ -1,13 +1,17 @@
 """ValidateFunction: check the submitted form and whether its email address is available."""
 
+import secrets
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 from stepfunctions import email_address, function_log, validation_rules
 from stepfunctions.accounts import Accounts
 from stepfunctions.settings import settings
+
+#: 256 bits, so that a proof can't be guessed.
+TOKEN_BYTES: Final = 32
 
 
 @cache
@@ -35,6 +39,9 @@ def email_secret() -> bytes:
 def lambda_handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
     """Take {"accountId", "correlationId"}; return valid, free, reasons, emailKey and status.
 
+    With `proof`, the result also has a new random `token` for the email that asks for the proof.
+    Only Express workflows ask for it, because Standard workflows keep results for 90 days.
+
     `valid`: the form breaks no rule. `free`: no other account owns the address; only the condition
     of the Create state guarantees this. `status`: the account's status, "" before Create, or
     `undone` after a complete compensation. Input and output contain no personal data.
@@ -50,6 +57,8 @@ def lambda_handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]
     if status == "withdrawn" and person is None:
         status = "undone"
     result = {"valid": True, "free": True, "emailKey": "", "status": status}
+    if event.get("proof"):
+        result["token"] = secrets.token_urlsafe(TOKEN_BYTES)
     if person is None:
         reasons = [validation_rules.EXPIRED]
     else:

@@ -19,7 +19,8 @@ MACHINES: Final[dict[str, tuple[Path, str]]] = {
     "account": (WORKFLOW, "AccountMachine"),
     "admit": (WORKFLOW, "AdmitMachine"),
     "import": (STACKS / "accounts-import.yaml", "ImportMachine"),
-    "recover": (STACKS / "accounts-recovery.yaml", "RecoverMachine"),
+    "prove": (STACKS / "accounts-starts.yaml", "ProveMachine"),
+    "recover": (STACKS / "accounts-starts.yaml", "RecoverMachine"),
 }
 SUBSTITUTION: Final = re.compile(r"\$\{([A-Za-z]+)\}")
 

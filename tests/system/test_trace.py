@@ -9,7 +9,7 @@ import pytest
 from aws_emulator.errors import CommandError
 from aws_emulator.trace import Span
 from tests.support.waiting import wait_until
-from tests.system.school.school_client import ROSTERS
+from tests.system.school.school_client import ROSTERS, SchoolClient
 from tests.system.test_journey import post
 from tools.dev.system import System
 from tools.stack import client
@@ -92,11 +92,27 @@ def test_account_request_is_traced_to_its_email(meridian: System) -> None:
     body = {"requestId": request_id, "email": f"{request_id}@example.com", "name": "Asha Menon"}
     response = api(meridian, "POST", "/accounts", body)
     assert response.status_code == 202
-    steps = (
+    steps: tuple[str, ...] = (
         "CloudFront POST /api/accounts 202",
         "EdgeAuthFunction (viewer-request)",
         "API Gateway POST /accounts 202",
         "Step Functions admit",
+        "ValidateFunction",
+        "event source mapping invoked",
+        "RelayFunction",
+        "EventBridge, SQS",
+        "NotifyFunction",
+        "outcome=sent",
+    )
+    trace(meridian, response.headers["x-amz-cf-id"], *steps)
+    proof = SchoolClient(meridian).proof_in_email(body["email"])
+    response = api(meridian, "POST", "/accounts/proofs", proof)
+    assert response.status_code == 202
+    steps = (
+        "CloudFront POST /api/accounts/proofs 202",
+        "EdgeAuthFunction (viewer-request)",
+        "API Gateway POST /accounts/proofs 202",
+        "Step Functions prove",
         "Step Functions account SUCCEEDED",
         "state Validate",
         "ValidateFunction",

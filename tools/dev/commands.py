@@ -128,7 +128,8 @@ def print_addresses(running: system.System) -> None:
     print(f"  collector  {url}/v1/batch   write key {running.deployed.write_key}")
     print(f"  data lake  s3://{outputs['LakeBucket']}/events/")
     print(f"  logs       {running.directory / 'logs'}/")
-    print(f"\nCreate an account with the API:\n{account_example(url, str(uuid4()))}")
+    print("\nRequest an account with the API; then open the link in its email:")
+    print(account_example(url, str(uuid4())))
     print(f"\nUse the AWS CLI and SDKs with this system:\n{exports(running.target.endpoint)}")
     print("\nPress Ctrl-C to stop.", flush=True)
 

@@ -68,10 +68,14 @@ def _integration(evidence: Evidence, request_id: str, entry: LogLine) -> Sequenc
     latency_ms = _number(fields.get("integrationLatency"))
     start_ms = entry.time_ms - latency_ms
     status, operation = fields["integrationStatus"], str(fields["operation"])
-    if operation == "/accounts":
-        admit = Span(f"Step Functions admit {status}  {request_id}", start_ms, latency_ms)
-        admit.add(*workflow.account_spans(evidence, request_id, start_ms))
-        return [admit]
+    if operation in ("/accounts", "/accounts/proofs"):
+        machine = "admit" if operation == "/accounts" else "prove"
+        express = Span(f"Step Functions {machine} {status}  {request_id}", start_ms, latency_ms)
+        if operation == "/accounts":
+            express.add(*workflow.proof_spans(evidence, request_id))
+        else:
+            express.add(*workflow.account_spans(evidence, request_id, start_ms))
+        return [express]
     service = "SQS SendMessage" if operation == "/feedback" else "DynamoDB"
     span = Span(f"{service} {status}", start_ms, latency_ms)
     if operation.startswith("/appointments"):

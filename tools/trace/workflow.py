@@ -24,6 +24,13 @@ _TOLERANCE_MS: Final = 100
 _START_MS: Final = 60_000
 
 
+def proof_spans(evidence: Evidence, correlation_id: str) -> Sequence[Span]:
+    """Return the spans of a form's validation and of the email that asks for the proof."""
+    validations = evidence.invocations_with("ValidateFunction", "correlation_id", correlation_id)
+    spans = [invocation_span(it) for it in validations]
+    return [*spans, *email_spans(evidence, correlation_id)]
+
+
 def account_spans(evidence: Evidence, correlation_id: str, around_ms: float) -> Sequence[Span]:
     """Return the spans of the account workflows that a request started at about this time."""
     near = evidence.accounts_started(around_ms - _START_MS, around_ms + _START_MS)

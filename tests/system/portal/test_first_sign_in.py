@@ -46,6 +46,13 @@ class Mailbox:
         return match[0]
 
 
+def proof_link(text: str, meridian: System) -> str:
+    """Return the link in the email that asks for the proof."""
+    match = re.search(rf"{re.escape(meridian.url)}/confirm\.html#\S+", text)
+    assert match
+    return match[0]
+
+
 def test_student_signs_up_and_signs_in_with_emailed_codes(
     visit: Visit, meridian: System, school: SchoolClient, page_errors: list[str]
 ) -> None:
@@ -55,6 +62,12 @@ def test_student_signs_up_and_signs_in_with_emailed_codes(
     page.get_by_label("Email address").fill(email)
     page.get_by_label("Full name").fill("Asha Menon")
     page.get_by_role("button", name="Create account").click()
+    expect(page.get_by_role("heading", name="Check your email")).to_be_focused(timeout=SLOW_MS)
+    neutral = inbox.next()["BodyText"]
+    assert "Asha" not in neutral
+    assert school.users_with(email) == []
+    page.goto(proof_link(neutral, meridian))
+    page.get_by_role("button", name="Confirm and create account").click()
     expect(page.get_by_role("heading", name="Your account is ready")).to_be_focused(timeout=SLOW_MS)
     welcome = inbox.next()
     assert welcome["Source"] == SENDER

@@ -23,6 +23,8 @@ EXECUTIONS: Final = f"arn:aws:states:us-east-1:{ACCOUNT}:execution:meridian-loca
 TABLE: Final = "meridian-local-accounts"
 SENT: Final = "meridian-local-sent"
 ROSTERS: Final = f"meridian-local-rosters-{ACCOUNT}"
+#: The text before the proof in an email.
+PROOF_LINK: Final = "/confirm.html#"
 #: Limit for asynchronous results.
 TIMEOUT_S: Final = 60
 
@@ -52,9 +54,10 @@ class SchoolClient:
     # --- requests -------------------------------------------------------------------------------
 
     def admit(self, body: Mapping[str, Any]) -> str:
-        """Run the admit workflow as the API does; return accepted, conflict or busy."""
+        """Run the admit workflow as the import does; return accepted, conflict or busy."""
         answer = self.stepfunctions.start_sync_execution(
-            stateMachineArn=f"{MACHINES}-admit", input=json.dumps(body)
+            stateMachineArn=f"{MACHINES}-admit",
+            input=json.dumps({"trusted": True, "form": body}),
         )
         if answer["status"] != "SUCCEEDED":
             return "busy"
@@ -62,18 +65,35 @@ class SchoolClient:
         return outcome
 
     def request_account(self, email: str, name: str = "Anna O'Brien", **fields: str) -> str:
-        """Send an account request with a new id; return the id."""
+        """Send an account request with a new id, without a proof; return the id."""
         request_id = str(uuid.uuid4())
         body = {"requestId": request_id, "email": email, "name": name, **fields}
         assert self.admit(body) == "accepted"
         return request_id
+
+    def proof_in_email(self, recipient: str) -> dict[str, str]:
+        """Wait for the email that asks for a proof; return the proof in its link's fragment."""
+
+        proofs = wait_until(
+            lambda: self.proofs_in_emails(recipient), f"a proof for {recipient}", TIMEOUT_S
+        )
+        return proofs[0]
+
+    def proofs_in_emails(self, recipient: str) -> list[dict[str, str]]:
+        """Return the proofs in the emails to a student."""
+        texts = [str(it["BodyText"]) for it in self.emails(recipient)]
+        fragments = [it.partition(PROOF_LINK)[2].split()[0] for it in texts if PROOF_LINK in it]
+        return [
+            dict(zip(("requestId", "token"), fragment.split("."), strict=True))
+            for fragment in fragments
+        ]
 
     def wait_for_outcome(self, request_id: str) -> dict[str, Any]:
         """Wait until a request is decided; return its {"status", "codes"}."""
 
         def look() -> dict[str, Any] | None:
             item = self.item(f"REQUEST#{request_id}", "REQUEST")
-            if item is None or item["status"]["S"] == "pending":
+            if item is None or item["status"]["S"] in {"pending", "unproved"}:
                 return None
             reasons = item.get("reasons", {}).get("L", [])
             codes = [reason["M"]["code"]["S"] for reason in reasons]

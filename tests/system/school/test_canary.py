@@ -26,8 +26,8 @@ from tools.stack import client
 
 pytestmark = pytest.mark.integration
 
-#: Allowed sort keys: the submitted form, encrypted at rest.
-ALLOWED_SORT_KEYS = ("PERSON",)
+#: Allowed sort keys: the submitted form and the proof of its address, encrypted at rest.
+ALLOWED_SORT_KEYS = ("PERSON", "OUTBOX#ProofRequested")
 #: Allowed queue and prefixes: feedback texts and uploaded rosters, for a limited time.
 ALLOWED_QUEUE = "feedback"
 ALLOWED_PREFIXES = ("rosters/", "read/")
@@ -169,8 +169,11 @@ def test_personal_data_is_only_in_allowed_places(
     assert httpx.post(url, json=bad, timeout=30).status_code == 400
     good = {"requestId": str(uuid.uuid4()), "email": f"{posted}@example.com", "name": posted}
     assert httpx.post(url, json=good, timeout=30).status_code == 202
+    proof = school.proof_in_email(f"{posted}@example.com")
+    assert httpx.post(f"{url}/proofs", json=proof, timeout=30).status_code == 202
     assert school.wait_for_outcome(good["requestId"])["status"] == "created"
-    assert len(school.wait_for_emails(f"{posted}@example.com")) == 1
+    assert len(school.wait_for_emails(f"{posted}@example.com", 2)) == 2
+    words.append(proof["token"])
 
     # A roster with a valid and an invalid row.
     rows = f"email,name\n{listed}@example.com,=cmd|{listed}\n{unlisted},{unlisted}\n"

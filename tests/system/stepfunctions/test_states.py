@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+import time
 from typing import Any
 
 import pytest
@@ -29,7 +30,27 @@ CARRIED = {
     "reasons": [{"code": "c", "field": "f", "message": "m"}],
 }
 BODY = {"requestId": "r1", "email": "a@example.com", "name": "Anna"}
-ADMITTED = {**IDS, "digest": "d1", "there": True, "same": True, "pending": True}
+ADMITTED = {
+    **IDS,
+    "digest": "d1",
+    "trusted": True,
+    "there": True,
+    "same": True,
+    "pending": True,
+    "proved": False,
+}
+#: The admit workflow's state input after its Validate.
+TO_PROVE = {
+    **IDS,
+    "valid": True,
+    "free": True,
+    "emailKey": "k1",
+    "token": "t1",
+    "reasons": [{"code": "c", "field": "f", "message": "m"}],
+}
+TOKEN = {"Payload": {"valid": True, "free": True, "emailKey": "k1", "token": "t1", "reasons": []}}
+PROOF = {"requestId": "r1", "token": "t1"}
+DIGEST = hashlib.sha256(b"t1").hexdigest()
 #: The digest of BODY, as DeriveIds computes it.
 FORGOTTEN = {
     **IDS,
@@ -111,12 +132,24 @@ CASES: list[tuple[str, str, Any, Any, str | None, Any]] = [
     ("account", "Outcome", {**CARRIED, "outcome": "failed"}, None, "Failed", {}),
     ("account", "Rejected", CARRIED, None, None, {"status": "rejected", "codes": ["c"]}),
     ("account", "Failed", CARRIED, None, None, None),
-    ("admit", "DeriveIds", BODY, None, "Store", {"request": BODY}),
-    ("admit", "Store", {"request": BODY, "accountId": "a1", "digest": "d1"}, {}, "Start", IDS),
+    ("admit", "DeriveIds", {"form": BODY}, None, "Store", {"request": BODY, "trusted": False}),
+    ("admit", "DeriveIds", {"form": BODY, "trusted": True}, None, "Store",
+     {"request": BODY, "trusted": True}),
+    ("admit", "Store", {"request": BODY, "accountId": "a1", "digest": "d1", "trusted": False}, {},
+     "IsTrusted", {**IDS, "trusted": False}),
+    ("admit", "IsTrusted", {**IDS, "trusted": True}, None, "Start", IDS),
+    ("admit", "IsTrusted", {**IDS, "trusted": False}, None, "Validate", IDS),
+    ("admit", "Validate", {**IDS, "trusted": False}, TOKEN, "IsValid", {**TO_PROVE, "reasons": []}),
+    ("admit", "IsValid", TO_PROVE, None, "CountEmail", TO_PROVE),
+    ("admit", "IsValid", {**TO_PROVE, "valid": False}, None, "Reject", {}),
+    ("admit", "CountEmail", TO_PROVE, {}, "SendProof", TO_PROVE),
+    ("admit", "SendProof", TO_PROVE, {}, "Accepted", {}),
+    ("admit", "Withhold", TO_PROVE, {}, "Accepted", {}),
+    ("admit", "Reject", TO_PROVE, {}, "Accepted", {}),
     ("admit", "ReadBack", ADMITTED, {}, "CompareDigest",
      {"there": False, "same": False, "pending": False}),
     ("admit", "ReadBack", ADMITTED, {"Item": {"digest": {"S": "d1"}, "status": {"S": "pending"}}},
-     "CompareDigest", {"there": True, "same": True, "pending": True}),
+     "CompareDigest", {"there": True, "same": True, "pending": True, "proved": False}),
     ("admit", "ReadBack", ADMITTED, {"Item": {"digest": {"S": "d2"}, "status": {"S": "created"}}},
      "CompareDigest", {"there": True, "same": False, "pending": False}),
     ("admit", "CompareDigest", {**ADMITTED, "there": False}, None, "ReadAccount", {}),
@@ -138,7 +171,8 @@ CASES: list[tuple[str, str, Any, Any, str | None, Any]] = [
     ("admit", "IsRestoredPending", {**IDS, "pending": True}, None, "Start", IDS),
     ("admit", "IsRestoredPending", {**IDS, "pending": False}, None, "Accepted", {}),
     ("admit", "CompareDigest", {**ADMITTED, "same": False}, None, "Conflict", {}),
-    ("admit", "CompareDigest", ADMITTED, None, "Start", {}),
+    ("admit", "CompareDigest", ADMITTED, None, "IsTrusted", {}),
+    ("admit", "CompareDigest", {**ADMITTED, "proved": True}, None, "Start", {}),
     ("admit", "CompareDigest", {**ADMITTED, "pending": False}, None, "Accepted", {}),
     ("admit", "Start", ADMITTED, {"ExecutionArn": "arn"}, "Accepted", {}),
     ("admit", "Accepted", {}, None, None, {"outcome": "accepted"}),
@@ -169,10 +203,44 @@ CASES: list[tuple[str, str, Any, Any, str | None, Any]] = [
     ("import", "Imported", IMPORT, None, None, {"done": True}),
     ("import", "Rejected", IMPORT, None, None, {"refused": True}),
     ("import", "Failed", {}, None, None, None),
+    ("prove", "Prove", PROOF, {}, "Start", {"requestId": "r1"}),
+    ("prove", "ReadProof", PROOF, {}, "CompareProof", {"valid": False, "pending": False}),
+    ("prove", "ReadProof", PROOF, {"Item": {"status": {"S": "unproved"}, "proof": {"S": DIGEST}}},
+     "CompareProof", {"valid": False}),
+    ("prove", "ReadProof", PROOF, {"Item": {"status": {"S": "created"}, "proof": {"S": "other"}}},
+     "CompareProof", {"valid": False}),
+    ("prove", "ReadProof", PROOF, {"Item": {"status": {"S": "pending"}, "proof": {"S": DIGEST}}},
+     "CompareProof", {"requestId": "r1", "valid": True, "pending": True}),
+    ("prove", "ReadProof", PROOF, {"Item": {"status": {"S": "created"}, "proof": {"S": DIGEST}}},
+     "CompareProof", {"valid": True, "pending": False}),
+    ("prove", "CompareProof", {"valid": False, "pending": False}, None, "Invalid", {}),
+    ("prove", "CompareProof", {"valid": True, "pending": True}, None, "Start", {}),
+    ("prove", "CompareProof", {"valid": True, "pending": False}, None, "Accepted", {}),
+    ("prove", "Start", {"requestId": "r1"}, {"ExecutionArn": "arn"}, "Accepted", {}),
+    ("prove", "Accepted", {}, None, None, {"outcome": "accepted"}),
+    ("prove", "Invalid", {}, None, None, {"outcome": "invalid"}),
+    ("prove", "Busy", {}, None, None, None),
     ("recover", "ReadRequest", STOPPED, {"Item": {"status": {"S": "pending"}}}, "IsPending",
      RECOVERED),
     ("recover", "ReadRequest", {**STOPPED, "name": "stopped-r1"}, {}, "IsPending",
      {**RECOVERED, "pending": False, "again": True}),
+    ("prove", "Prove", PROOF, {}, "Start", {"requestId": "r1"}),
+    ("prove", "ReadProof", PROOF, {}, "CompareProof", {"valid": False, "pending": False}),
+    ("prove", "ReadProof", PROOF, {"Item": {"status": {"S": "unproved"}, "proof": {"S": DIGEST}}},
+     "CompareProof", {"valid": False}),
+    ("prove", "ReadProof", PROOF, {"Item": {"status": {"S": "created"}, "proof": {"S": "other"}}},
+     "CompareProof", {"valid": False}),
+    ("prove", "ReadProof", PROOF, {"Item": {"status": {"S": "pending"}, "proof": {"S": DIGEST}}},
+     "CompareProof", {"requestId": "r1", "valid": True, "pending": True}),
+    ("prove", "ReadProof", PROOF, {"Item": {"status": {"S": "created"}, "proof": {"S": DIGEST}}},
+     "CompareProof", {"valid": True, "pending": False}),
+    ("prove", "CompareProof", {"valid": False, "pending": False}, None, "Invalid", {}),
+    ("prove", "CompareProof", {"valid": True, "pending": True}, None, "Start", {}),
+    ("prove", "CompareProof", {"valid": True, "pending": False}, None, "Accepted", {}),
+    ("prove", "Start", {"requestId": "r1"}, {"ExecutionArn": "arn"}, "Accepted", {}),
+    ("prove", "Accepted", {}, None, None, {"outcome": "accepted"}),
+    ("prove", "Invalid", {}, None, None, {"outcome": "invalid"}),
+    ("prove", "Busy", {}, None, None, None),
     ("recover", "ReadRequest", STOPPED, {"Item": {"status": {"S": "failed"}}}, "IsPending",
      {**RECOVERED, "pending": False}),
     ("recover", "IsPending", RECOVERED, None, "Start", {}),
@@ -279,6 +347,9 @@ def test_task_retries_and_catches_every_error(
     ("machine", "state", "state_input", "expected"),
     [
         ("admit", "Start", ADMITTED, "test"),
+        ("admit", "Validate", {**IDS, "trusted": False}, "test"),
+        ("admit", "SendProof", TO_PROVE, "test"),
+        ("prove", "Start", {"requestId": "r1"}, "test"),
         *(
             ("account", state, {**CARRIED, **state_input}, expected)
             for state in ("Validate", "Create", "CreateIdentity", "DeleteIdentity", "Park")
@@ -296,7 +367,11 @@ def test_task_retries_and_catches_every_error(
 def test_state_passes_on_id_of_causing_request(
     emulator: Emulator, machine: str, state: str, state_input: Any, expected: str
 ) -> None:
-    results = {"Validate": VALIDATED, "CreateIdentity": CREATED_USER, "Inspect": INSPECTED}
+    results = {
+        "Validate": TOKEN if machine == "admit" else VALIDATED,
+        "CreateIdentity": CREATED_USER,
+        "Inspect": INSPECTED,
+    }
     answer = run_state(
         emulator, machine, state, state_input, mock={"result": json.dumps(results.get(state, {}))}
     )
@@ -308,7 +383,7 @@ def test_state_passes_on_id_of_causing_request(
 
 def test_digest_is_independent_of_property_order(emulator: Emulator) -> None:
     one, other, changed = (
-        json.loads(run_state(emulator, "admit", "DeriveIds", body)["output"])
+        json.loads(run_state(emulator, "admit", "DeriveIds", {"form": body})["output"])
         for body in (BODY, dict(reversed(BODY.items())), {**BODY, "locale": "hi"})
     )
     assert one["digest"] == other["digest"] != changed["digest"]
@@ -325,7 +400,8 @@ def test_request_omits_empty_fields_of_row(emulator: Emulator) -> None:
     "optional", [{}, {"dateOfBirth": "2010-01-01", "programme": "m", "locale": "hi"}]
 )
 def test_store_writes_every_form_field(emulator: Emulator, optional: dict[str, str]) -> None:
-    state_input = {"request": {**BODY, **optional}, "accountId": "a1", "digest": "d1"}
+    request_input = {**BODY, **optional}
+    state_input = {"request": request_input, "accountId": "a1", "digest": "d1", "trusted": False}
     answer = run_state(emulator, "admit", "Store", state_input, mock={"result": "{}"})
     arguments = json.loads(answer["inspectionData"]["afterArguments"])
     request, person = (it["Put"]["Item"] for it in arguments["TransactItems"])
@@ -334,7 +410,7 @@ def test_store_writes_every_form_field(emulator: Emulator, optional: dict[str, s
         name: it["S"] for name, it in person.items() if "S" in it and name not in ("pk", "sk")
     }
     names = {"dateOfBirth": "date_of_birth"}
-    expected = {names.get(name, name): value for name, value in state_input["request"].items()}  # type: ignore[attr-defined] # a dict
+    expected = {names.get(name, name): value for name, value in request_input.items()}
     del expected["requestId"]
     assert stored.items() >= expected.items()
     assert "expires_at" in person
@@ -351,3 +427,28 @@ def test_reasons_are_stored_as_list(emulator: Emulator, count: int) -> None:
     assert [it["M"]["code"]["S"] for it in values[":reasons"]["L"]] == [
         it["code"] for it in reasons
     ]
+
+
+@pytest.mark.parametrize(("free", "kind"), [(True, "ProofRequested"), (False, "AccountExists")])
+def test_proof_of_taken_address_is_stored_expired(
+    emulator: Emulator, free: bool, kind: str
+) -> None:
+    """The response is the same; only the email differs, and the proof isn't valid."""
+    answer = run_state(
+        emulator, "admit", "SendProof", {**TO_PROVE, "free": free}, mock={"result": "{}"}
+    )
+    arguments = json.loads(answer["inspectionData"]["afterArguments"])
+    update, put = (arguments["TransactItems"][0]["Update"], arguments["TransactItems"][1]["Put"])
+    values = update["ExpressionAttributeValues"]
+    assert values[":proof"] == {"S": DIGEST}
+    assert (int(values[":expires"]["N"]) > time.time()) == free
+    assert put["Item"]["sk"] == {"S": f"OUTBOX#{kind}"}
+    assert put["Item"]["proof"] == {"S": "r1.t1"}
+
+
+def test_proof_starts_the_account_that_admit_stored(emulator: Emulator) -> None:
+    stored = json.loads(run_state(emulator, "admit", "DeriveIds", {"form": BODY})["output"])
+    answer = run_state(emulator, "prove", "Start", {"requestId": "r1"}, mock={"result": "{}"})
+    arguments = json.loads(answer["inspectionData"]["afterArguments"])
+    assert arguments["Input"]["accountId"] == stored["accountId"]
+    assert arguments["Name"] == "r1"

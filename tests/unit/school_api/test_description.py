@@ -22,7 +22,11 @@ OPERATIONS = [
     if method != ANY_METHOD
 ]
 #: Operations for people without an account.
-PUBLIC = {("post", "/accounts"), ("get", "/accounts/requests/{requestId}")}
+PUBLIC = {
+    ("post", "/accounts"),
+    ("post", "/accounts/proofs"),
+    ("get", "/accounts/requests/{requestId}"),
+}
 
 
 def sent_schemas() -> Iterator[dict[str, Any]]:

@@ -70,8 +70,17 @@ def body_of(response: Response) -> Any:
 def test_account_request_passes_body_only_to_workflow(body: Any) -> None:
     request = json.loads(integration_body("POST", "/accounts", {"body": body}))
     assert set(request) == {"stateMachineArn", "name", "input"}
-    assert json.loads(request["input"]) == {"body": body}
+    assert json.loads(request["input"]) == {"form": {"body": body}}
     assert request["stateMachineArn"].endswith(":stateMachine:meridian-test-admit")
+
+
+@given(texts)
+def test_proof_passes_body_only_to_workflow(token: str) -> None:
+    proof = {"requestId": ID, "token": token}
+    request = json.loads(integration_body("POST", "/accounts/proofs", proof))
+    assert set(request) == {"stateMachineArn", "name", "input"}
+    assert json.loads(request["input"]) == proof
+    assert request["stateMachineArn"].endswith(":stateMachine:meridian-test-prove")
 
 
 CLOUDFRONT_ID = "k6WGMNkEzR5BEM_SaF47gjtX9zBDO2m349OY2an0QPEaUum1ZOLrow=="
@@ -204,7 +213,7 @@ def test_feedback_sends_one_message_with_token_subject(message: str, sub: str) -
 def test_templates_render_256_kb(unit: str) -> None:
     text = unit * (KB256 // len(unit.encode()))
     account = json.loads(integration_body("POST", "/accounts", {"name": text}))
-    assert json.loads(account["input"]) == {"name": text}
+    assert json.loads(account["input"]) == {"form": {"name": text}}
     booking = json.loads(integration_body("POST", "/appointments", {"note": text}))
     assert booking["ExpressionAttributeValues"][":note"] == {"S": text}
     form = parse_qs(integration_body("POST", "/feedback", {"message": text}))
@@ -306,15 +315,23 @@ def test_profile_returns_stored_preferences(preferences: dict[str, str]) -> None
 
 
 def admitted(status: str, outcome: str = "accepted") -> Response:
-    workflow_input = json.dumps({"requestId": ID, "name": "O'Brien"})
+    workflow_input = json.dumps({"form": {"requestId": ID, "name": "O'Brien"}})
     output = json.dumps({"outcome": outcome})
     return method_response(
         "POST", "/accounts", {"status": status, "input": workflow_input, "output": output}
     )
 
 
-def test_account_request_returns_link() -> None:
-    response = admitted("SUCCEEDED")
+def proved(status: str, outcome: str = "accepted") -> Response:
+    workflow_input = json.dumps({"requestId": ID, "token": "t"})
+    output = json.dumps({"outcome": outcome})
+    return method_response(
+        "POST", "/accounts/proofs", {"status": status, "input": workflow_input, "output": output}
+    )
+
+
+@pytest.mark.parametrize("response", [admitted("SUCCEEDED"), proved("SUCCEEDED")])
+def test_account_request_and_proof_return_link(response: Response) -> None:
     link = f"/api/accounts/requests/{ID}"
     assert response.status == 202
     assert body_of(response) == {"requestId": ID, "status": "pending", "link": link}
@@ -328,6 +345,9 @@ def test_account_request_returns_link() -> None:
         (admitted("SUCCEEDED", "something else"), 503, "unavailable"),
         (admitted("FAILED"), 503, "unavailable"),
         (admitted("TIMED_OUT"), 503, "unavailable"),
+        (proved("SUCCEEDED", "invalid"), 404, "proof_invalid"),
+        (proved("SUCCEEDED", "something else"), 503, "unavailable"),
+        (proved("FAILED"), 503, "unavailable"),
         (method_response("GET", "/profile", {}), 404, "profile_unknown"),
         (method_response("GET", "/accounts/requests/{requestId}", {}), 404, "request_unknown"),
     ],

@@ -19,11 +19,13 @@ from tests.unit.school_api.sending import KEY, send, stage
 METHODS: Final = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 ID = "0b0e7a94-3c9c-4f6e-9a3e-0d4a2c7b9f10"
 ACCOUNT = {"requestId": ID, "email": "o'brien@example.com", "name": "O'Brien"}
+PROOF = {"requestId": ID, "token": "t" * 43}
 BOOKING = {"advisorId": "dr-who", "start": "2026-12-01T09:30:00Z"}
 PREFERENCES = {"locale": "hi", "timeZone": "Asia/Kolkata"}
 FEEDBACK = {"message": "It's fine"}
 BODIES: list[tuple[str, str, dict[str, Any]]] = [
     ("POST", "/accounts", ACCOUNT),
+    ("POST", "/accounts/proofs", PROOF),
     ("POST", "/appointments", BOOKING),
     ("PUT", "/profile", PREFERENCES),
     ("POST", "/feedback", FEEDBACK),

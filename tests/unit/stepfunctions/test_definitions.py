@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import pytest
 
+from tests.support.paths import ROOT
 from tests.support.state_machines import (
     MACHINES,
     SUBSTITUTION,
@@ -236,6 +237,24 @@ def test_taken_message_matches_validation_rules() -> None:
     from stepfunctions.validation_rules import TAKEN
 
     assert f"'message': '{TAKEN.message}'" in text("account")
+
+
+def test_only_trusted_or_proved_request_starts_the_account_workflow() -> None:
+    """The states before Start in the admit workflow, and what decides about the way to it."""
+    machine = definition("admit")["States"]
+    before = {key for key, it in machine.items() if "Start" in next_states(it)}
+    assert before == {"IsTrusted", "CompareDigest", "IsRestoredPending"}
+    trusted, compared = machine["IsTrusted"], machine["CompareDigest"]
+    assert [it["Condition"] for it in trusted["Choices"]] == ["{% $states.input.trusted %}"]
+    (choice,) = [it for it in compared["Choices"] if it["Next"] == "Start"]
+    assert "$states.input.proved" in choice["Condition"]
+
+
+def test_roster_is_the_only_source_of_trusted_requests() -> None:
+    assert "'trusted': true" in str(definition("import"))
+    api = (ROOT / "src/stepfunctions/api/accounts.yaml").read_text()
+    assert "trusted" not in api
+    assert '"input": "{\\"form\\": $input_text}"' in api
 
 
 def test_workflow_input_excludes_digest() -> None:

@@ -25,11 +25,16 @@ def test_language_returns_supported_language_of_locale(locale: str | None, langu
     assert email_templates.language(locale) == language
 
 
-def test_every_template_has_name_and_url_placeholders() -> None:
-    for by_language in email_templates.TEMPLATES.values():
+#: Kinds of emails to addresses that the student hasn't proved.
+UNPROVED = ("ProofRequested", "AccountExists")
+
+
+def test_every_template_has_placeholders_of_its_kind() -> None:
+    for kind, by_language in email_templates.TEMPLATES.items():
         assert by_language.keys() == {"en", "hi", "vi"}
+        expected = ["url"] if kind in UNPROVED else ["name", "url"]
         for template in by_language.values():
-            assert string.Template(template.text).get_identifiers() == ["name", "url"]
+            assert string.Template(template.text).get_identifiers() == expected
             assert string.Template(template.text).is_valid()
             assert "$" not in template.subject
 
@@ -40,6 +45,15 @@ def test_render_inserts_any_name_unchanged(name: str, locale: str) -> None:
     assert email is not None
     assert " ".join(name.split()) in email.text
     assert email.text.count("https://school.example") >= 1
+
+
+@given(st.text(min_size=1), st.sampled_from(["en", "hi", "vi"]), st.sampled_from(UNPROVED))
+def test_email_to_unproved_address_is_the_same_for_every_name(
+    name: str, locale: str, kind: str
+) -> None:
+    url = "https://school.example/"
+    rendered = email_templates.render(kind, locale, name, url)
+    assert rendered == email_templates.render(kind, locale, "Anna", url)
 
 
 def test_render_replaces_line_breaks_in_name() -> None:

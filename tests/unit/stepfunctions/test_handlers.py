@@ -1,6 +1,7 @@
 """Handlers of the workflow: a valid event returns a valid result or raises a SchoolError."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -80,6 +81,16 @@ def test_validate_returns_account_status(monkeypatch: pytest.MonkeyPatch, status
     alone = validation(monkeypatch, Table(account))["status"]
     assert alone == ("undone" if status == "withdrawn" else status)
     assert validation(monkeypatch, Table(PERSON))["status"] == ""
+
+
+def test_validate_returns_token_only_on_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The histories of Standard workflows keep the result, so the account workflow gets none."""
+    assert "token" not in validation(monkeypatch, Table(PERSON))
+    event = {"accountId": "a1", "proof": True}
+    tokens = {validate.lambda_handler(event, None)["token"] for _ in range(100)}
+    assert len(tokens) == 100
+    # The pattern of the API's AccountProof.
+    assert all(re.fullmatch(r"[A-Za-z0-9_-]{43}", it) for it in tokens)
 
 
 def test_concurrent_creation_of_secret_returns_first_one(monkeypatch: pytest.MonkeyPatch) -> None:

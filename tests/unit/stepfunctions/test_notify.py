@@ -146,6 +146,53 @@ def test_account_without_active_status_gets_no_email(
     assert sent == []
 
 
+#: The form's proof, in the outbox item.
+PROOF = {"pk": "ACCOUNT#a1", "sk": "OUTBOX#ProofRequested", "proof": "r1.t1"}
+
+
+def unproved(kind: str) -> dict[str, Any]:
+    return sqs_record(Message(f"a1/{kind}", "a1", kind).document())
+
+
+def test_form_gets_email_with_proof_in_fragment(
+    monkeypatch: pytest.MonkeyPatch, sent: list[Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    texts: list[str] = []
+    monkeypatch.setattr(ses, "send", lambda _from, _to, email, _id: texts.append(email.text))
+    assert notified(monkeypatch, unproved("ProofRequested"), items=(PERSON, PROOF)) == {
+        "batchItemFailures": []
+    }
+    (text,) = texts
+    assert "https://school.example/confirm.html#r1.t1\n" in text
+    # Neither the name of the form reaches the address, nor the proof a log.
+    assert "Anna" not in text
+    assert "t1" not in capsys.readouterr().out
+
+
+def test_form_of_address_with_account_gets_email_without_proof(
+    monkeypatch: pytest.MonkeyPatch, sent: list[Any]
+) -> None:
+    notified(monkeypatch, unproved("AccountExists"), items=(PERSON,))
+    assert sent == [("anna@example.com", "Bạn đã có tài khoản")]
+
+
+@pytest.mark.parametrize(
+    ("kind", "items"),
+    [
+        ("ProofRequested", ()),
+        ("ProofRequested", (PERSON,)),
+        ("ProofRequested", (PROOF,)),
+        ("AccountExists", ()),
+        ("AccountExists", (PERSON, ACTIVE)),
+    ],
+)
+def test_expired_form_gets_no_email(
+    monkeypatch: pytest.MonkeyPatch, sent: list[Any], kind: str, items: Any
+) -> None:
+    notified(monkeypatch, unproved(kind), items=items)
+    assert sent == []
+
+
 def test_failure_returns_later_messages_too(
     monkeypatch: pytest.MonkeyPatch, sent: list[Any]
 ) -> None:

@@ -143,9 +143,9 @@ def test_tree_of_event_names_discarded_batch_and_its_destination() -> None:
 
 
 def test_failed_state_shows_its_error() -> None:
-    api = access(FIRST, 0, path="/api/accounts", functions={}, origin_request_id="api-1")
+    api = access(FIRST, 0, path="/api/accounts/proofs", functions={}, origin_request_id="api-1")
     entry = {
-        "requestId": "api-1", "method": "POST", "operation": "/accounts", "status": "202",
+        "requestId": "api-1", "method": "POST", "operation": "/accounts/proofs", "status": "202",
         "latency": "30", "integrationStatus": "200", "integrationLatency": "20", "errorType": "-",
     }  # fmt: skip
     line = parsed(parse_function_line("meridian-local", START_MS, json.dumps(entry)))

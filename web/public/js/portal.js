@@ -56,6 +56,37 @@ export async function call(method, path, body) {
   return answer.status === 401 && (await refreshSession()) ? send(method, path, body) : answer;
 }
 
+const MAX_ATTEMPTS = 4;
+
+/**
+ * Calls the API like `call`, and repeats a request that failed temporarily or that `repeat` names.
+ * Only for requests that have the same result when they are repeated.
+ */
+export async function callRepeatedly(method, path, body, note, repeat = () => false) {
+  for (let attempt = 1; ; attempt += 1) {
+    const answer = await call(method, path, typeof body === "function" ? body() : body);
+    const retryable = answer.status === 0 || answer.status === 429 || answer.status >= 500;
+    if (!(retryable || repeat(answer)) || attempt === MAX_ATTEMPTS) return answer;
+    showMessage(note, "We’re busy right now. Trying again…");
+    await pause(Math.max(1000 * answer.retryAfter, 500 * 2 ** attempt));
+  }
+}
+
+const POLL_TIMEOUT_MS = 60_000;
+
+/** Reads an account request until it is no longer pending; returns the last answer. */
+export async function waitForOutcome(link) {
+  const end = Date.now() + POLL_TIMEOUT_MS;
+  let wait = 400;
+  let answer;
+  do {
+    await pause(wait);
+    wait = Math.min(wait * 1.5, 4000);
+    answer = await call("GET", link.replace(/^\/api/, ""));
+  } while (Date.now() < end && (!answer.ok || answer.data.status === "pending"));
+  return answer;
+}
+
 // --- messages ----------------------------------------------------------------------------------
 
 const MESSAGES = {
@@ -63,6 +94,7 @@ const MESSAGES = {
   body_invalid: "Something in this form isn’t valid. Check your input and try again.",
   not_entitled: "This video needs a paid account.",
   not_staff: "Only staff can see these events. Ask an operator for membership of the group staff.",
+  proof_invalid: "This link doesn’t work. Fill in the form again.",
   signed_out: "You’re signed out. Sign in and try again.",
   slot_taken: "This time is already booked. Choose another one.",
   throttled: "We’re very busy right now. Try again in a few seconds.",

@@ -1,9 +1,9 @@
-// The sign-up form: sends an account request idempotently and polls its outcome.
-import { $, call, errorMessage, onSubmit, pause, setFieldError, showMessage } from "./portal.js";
+// The sign-up form: sends an account request idempotently, and tells the visitor to read the email.
+import {
+  $, callRepeatedly, errorMessage, onSubmit, setFieldError, showMessage, waitForOutcome,
+} from "./portal.js";
 
 const FIELDS = ["email", "name", "dateOfBirth", "programme", "locale"];
-const POLL_TIMEOUT_MS = 60_000;
-const MAX_ATTEMPTS = 4;
 const STORAGE_KEY = "account-request";
 
 const form = $("sign-up");
@@ -60,41 +60,25 @@ function showReasons(reasons) {
   (first ? $(first) : status).focus();
 }
 
-async function sendRequest(body) {
-  for (let attempt = 1; ; attempt += 1) {
-    const answer = await call("POST", "/accounts", { requestId: requestFor(body), ...body });
-    const retryable = answer.status === 0 || answer.status === 429 || answer.status >= 500;
-    if (answer.status === 409) forgetRequest();
-    else if (!retryable) return answer;
-    if (attempt === MAX_ATTEMPTS) return answer;
-    showMessage(status, "We’re busy right now. Trying again…");
-    await pause(Math.max(1000 * answer.retryAfter, 500 * 2 ** attempt));
-  }
-}
-
-async function waitForOutcome(link) {
-  const end = Date.now() + POLL_TIMEOUT_MS;
-  let wait = 400;
-  let answer;
-  do {
-    await pause(wait);
-    wait = Math.min(wait * 1.5, 4000);
-    answer = await call("GET", link.replace(/^\/api/, ""));
-  } while (Date.now() < end && (!answer.ok || answer.data.status === "pending"));
-  return answer;
+// The API answers 409 if the requestId was used with other values: the next attempt has a new one.
+function sendRequest(body, note) {
+  return callRepeatedly("POST", "/accounts", () => ({ requestId: requestFor(body), ...body }), note,
+    (answer) => {
+      if (answer.status === 409) forgetRequest();
+      return answer.status === 409;
+    });
 }
 
 function show(answer, body) {
-  if (answer.data.status === "created") {
-    forgetRequest();
-    $("to").textContent = body.email;
-    form.hidden = true;
-    $("done").hidden = false;
-    $("ready").focus();
-  } else if (answer.data.status === "rejected" || answer.data.status === "failed") {
+  if (answer.data.status === "rejected" || answer.data.status === "failed") {
     // The request is decided: the next submission needs a new requestId.
     forgetRequest();
     showReasons(answer.data.reasons);
+  } else if (answer.ok && answer.data.status !== "pending") {
+    $("to").textContent = body.email;
+    form.hidden = true;
+    $("done").hidden = false;
+    $("sent").focus();
   } else if (answer.ok) {
     showMessage(status, "This is taking longer than usual. Your request is saved. Press the button to check again.", "bad");
   } else {
@@ -107,8 +91,27 @@ onSubmit(form, async () => {
   const body = formValues();
   const reasons = localReasons(body);
   if (reasons.length) return showReasons(reasons);
-  showMessage(status, "Creating your account…");
-  const answer = await sendRequest(body);
+  showMessage(status, "Sending…");
+  const answer = await sendRequest(body, status);
   if (!answer.ok) return showMessage(status, errorMessage(answer), "bad");
   return show(await waitForOutcome(answer.data.link), body);
+});
+
+// A new request with the same values sends a new email. The links of earlier emails stay valid.
+$("resend").addEventListener("click", async () => {
+  const note = $("resend-status");
+  $("resend").disabled = true;
+  forgetRequest();
+  showMessage(note, "Sending…");
+  const answer = await sendRequest(formValues(), note);
+  $("resend").disabled = false;
+  showMessage(note, answer.ok ? "Sent. It can take a few minutes." : errorMessage(answer), answer.ok ? "good" : "bad");
+});
+
+$("change").addEventListener("click", () => {
+  showMessage(status, "");
+  showMessage($("resend-status"), "");
+  $("done").hidden = true;
+  form.hidden = false;
+  $("email").focus();
 });
