@@ -125,7 +125,7 @@ check: setup ## Lint, checkov, type checks and unit tests, side by side
 lint: setup ## Run ruff, and cfn-lint on all templates
 	@.venv/bin/ruff check --no-cache .
 	@.venv/bin/ruff format --check --quiet .
-	@.venv/bin/cfn-lint template.yaml stacks/*.yaml pipeline/*.yaml
+	@.venv/bin/cfn-lint template.yaml stacks/*.yaml stacks/*/template.yaml pipeline/*.yaml
 
 lint-templates: setup ## Run checkov on the transformed templates, and zizmor on the workflows
 	@if test -x .venv-checks/bin/zizmor || { "$(MERIDIAN_UV)" venv -q --clear --python .venv/bin/python .venv-checks && "$(MERIDIAN_UV)" pip install -q --python .venv-checks/bin/python checkov==3.3.30 zizmor==1.32.0; }; then \
