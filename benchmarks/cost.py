@@ -175,8 +175,7 @@ def components() -> Components:
         web_acl_rules=len(acl["Rules"]),
         log_sample=values["LogSample"]["Fn::If"][2],
         retention_hours=stream["RetentionPeriodHours"],
-        # Each environment of the stage has a stream.
-        regions=len(environments_of_stage("dev")),
+        regions=sum(it.is_serving for it in environments_of_stage("prod")),
         snapshot_age_s=auth["SnapshotAge"]["Fn::If"][2],
         media_memory_gb=resources("stacks/edge-media.yaml")["MediaFunction"]["MemorySize"] / 1024,
         pages_invoke_collector=any(

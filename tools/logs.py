@@ -23,7 +23,14 @@ from aws_emulator.log_lines import LogLine, parse_access_line, parse_server_line
 from aws_emulator.logs import FileReader, LogGroupReader, MergeBuffer, Reader, format_line, matches
 from tools.cli import exit_code, reason_of
 from tools.paths import STATE
-from tools.stack import HOME_REGION, RUNNING_SYSTEM_FILE, StackTarget, client, find_running_stack
+from tools.stack import (
+    DEFAULT_HOME_REGION,
+    EDGE_REGION,
+    RUNNING_SYSTEM_FILE,
+    StackTarget,
+    client,
+    find_running_stack,
+)
 
 INTERVAL_S: Final = 0.5
 _FUNCTION_GROUP: Final = "/aws/lambda/"
@@ -51,13 +58,15 @@ class LogOptions:
 class SystemLogs:
     """The readers of a running system. Log groups appear when a function first runs.
 
-    `names` has the function names by logical ID. `function` limits the output to that name.
+    `names` has the function names by logical ID. `function` limits the output to that name. Sources
+    outside `home` have their Region behind the name.
     """
 
     clients: list[tuple[str, Any]]
     names: Mapping[str, str]
     directory: Path
     function: str | None = None
+    home: str = DEFAULT_HOME_REGION
     _readers: dict[tuple[str, str], Reader] = field(default_factory=dict)
 
     def read(self, now_ms: int) -> list[LogLine]:
@@ -79,8 +88,10 @@ class SystemLogs:
                     name = path.removeprefix(_FUNCTION_GROUP)
                     if self.function not in (None, name):
                         continue
+                    # A replica of an edge function: /aws/lambda/us-east-1.<name>.
+                    name = name.removeprefix(f"{EDGE_REGION}.")
                     source = logical.get(name, name.rpartition("/")[2])
-                    if region != HOME_REGION:
+                    if region != self.home:
                         source = f"{source}@{region}"
                     self._readers.setdefault((region, path), LogGroupReader(logs, path, source))
 
@@ -150,7 +161,7 @@ def open_logs(target: StackTarget, directory: Path, function: str = "") -> Syste
         regional = StackTarget(target.endpoint, region, target.stage)
         names |= function_names(client("cloudformation", regional), regional.stack_name)
     clients = [(it, client("logs", StackTarget(target.endpoint, it))) for it in regions]
-    return SystemLogs(clients, names, directory / "logs", find_name(names, function))
+    return SystemLogs(clients, names, directory / "logs", find_name(names, function), regions[0])
 
 
 def _print_logs(logs: SystemLogs, options: LogOptions) -> int:

@@ -9,8 +9,10 @@ from aws_emulator.endpoint import Endpoint, responds
 from aws_emulator.errors import CommandError
 from tools.paths import BIN, ROOT, UV
 
-#: The Region of CloudFront, AWS WAF and the Lambda@Edge functions.
-HOME_REGION: Final = "us-east-1"
+#: The Region of CloudFront, its web ACLs and the Lambda@Edge functions.
+EDGE_REGION: Final = "us-east-1"
+#: The default of the parameter HomeRegion (template.yaml): the Region of the data and the users.
+DEFAULT_HOME_REGION: Final = "us-east-1"
 #: `make up` writes this file into the folder of the running system.
 RUNNING_SYSTEM_FILE: Final = "system.json"
 
@@ -20,7 +22,7 @@ class StackTarget:
     """The endpoint, Region and stage of a stack on the emulator."""
 
     endpoint: str
-    region: str = HOME_REGION
+    region: str = DEFAULT_HOME_REGION
     stage: str = "local"
 
     @property
@@ -83,8 +85,12 @@ def parameters_of(stack: dict[str, Any]) -> dict[str, str]:
     return {it["ParameterKey"]: it["ParameterValue"] for it in stack.get("Parameters", [])}
 
 
-def find_running_stack(directory: Path, region: str = HOME_REGION) -> StackTarget | None:
+def find_running_stack(directory: Path, region: str | None = None) -> StackTarget | None:
     """Return the stack of the system that runs in `directory`, or None if it isn't running.
+
+    Args:
+        directory: The folder of the running system.
+        region: The Region of the stack; by default the home Region.
 
     Raises:
         CommandError: The system runs, but without this Region.
@@ -96,6 +102,7 @@ def find_running_stack(directory: Path, region: str = HOME_REGION) -> StackTarge
     # A killed system leaves its file behind.
     if not responds(f"{record['endpoint']}/_ministack/ready"):
         return None
+    region = region or str(record["regions"][0])
     if region not in record["regions"]:
         regions = ",".join([*record["regions"], region])
         raise CommandError(

@@ -20,13 +20,15 @@ EVENT_TYPES: Final[tuple[EventType, ...]] = (
 class FunctionAssociation:
     """A Lambda@Edge function associated with one event type of a cache behavior.
 
-    `refusal` states why CloudFront would reject the association, else None.
+    `refusal` states why CloudFront would reject the association, else None. `replica` is the ARN of
+    the version's replica in the Region of the edge location; None in the function's own Region.
     """
 
     event_type: EventType
     arn: str
     include_body: bool = False
     refusal: str | None = None
+    replica: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,8 +50,8 @@ def _ssm() -> Any:
 
 
 @functools.cache
-def _cognito() -> "CognitoIdentityProviderClient":
-    return boto3.client("cognito-idp")
+def _cognito(region: str) -> "CognitoIdentityProviderClient":
+    return boto3.client("cognito-idp", region_name=region)
 
 
 def download_package(version_arn: str) -> bytes:
@@ -194,7 +194,8 @@ def update_app_client(client: AppClientProperties) -> None:
     Raises:
         AppClientError: The app client can't be read or updated.
     """
-    cognito = _cognito()
+    # A pool's ID starts with its Region. The home may be another Region than this function's.
+    cognito = _cognito(client.user_pool_id.partition("_")[0])
     try:
         present = cognito.describe_user_pool_client(
             UserPoolId=client.user_pool_id, ClientId=client.client_id

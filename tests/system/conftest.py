@@ -1,4 +1,4 @@
-"""Fixtures for system tests: a system in two Regions, and the analytics SDKs."""
+"""Fixtures for system tests: a system in several Regions, and the analytics SDKs."""
 
 import os
 from collections.abc import Iterator
@@ -11,15 +11,16 @@ from tests.system.sdks import senders
 from tools.dev import system
 from tools.setup import browser
 
-LONDON = "eu-west-2"
+#: The Regions of production: home, further Region, edge.
+LONDON, MUMBAI, EDGE = "eu-west-2", "ap-south-1", "us-east-1"
 
 
 @pytest.fixture(scope="package")
 def regions(sam_build: None) -> Iterator[system.System]:
-    """A system in the home Region and eu-west-2."""
+    """A system with the home in London, a further Region in Mumbai and the edge in us-east-1."""
     enable_socket()
-    folder, regions = state_folder("test-regions"), ("us-east-1", LONDON)
-    with system.start(folder, system.Ports(), regions, build=False) as running:
+    folder = state_folder("test-regions")
+    with system.start(folder, system.Ports(), (LONDON, MUMBAI), build=False) as running:
         yield running
 
 

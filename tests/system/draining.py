@@ -5,11 +5,14 @@ import time
 from aws_emulator.event_sources.status import drained, read_status
 from tests.support.waiting import wait_until
 from tools.dev.system import System
-from tools.stack import HOME_REGION
 
 
-def wait_until_drained(running: System, region: str = HOME_REGION) -> None:
-    """Wait until the Region's functions have processed all records that are in its streams now."""
+def wait_until_drained(running: System, region: str | None = None) -> None:
+    """Wait until a Region's functions have processed all records that are in its streams now.
+
+    The default is the home Region.
+    """
+    region = region or running.target.region
     since = time.time()
 
     def look() -> bool:

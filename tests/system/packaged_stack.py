@@ -18,7 +18,7 @@ from tests.support.waiting import wait_until
 from tools.deployment.built_templates import BUILD
 from tools.deployment.retained_resources import Clients
 from tools.dev.sam_deployment import build_lock
-from tools.stack import HOME_REGION, StackTarget, client, outputs_of
+from tools.stack import DEFAULT_HOME_REGION, StackTarget, client, outputs_of
 
 BUCKET: Final = "packaged-application"
 #: The logical ID of the resource that fails, and the text of its reason.
@@ -42,7 +42,7 @@ def package(target: StackTarget, directory: Path) -> dict[str, Any]:
     command = [*SAM, "package", "--template-file", str(build / "template.yaml")]
     command += ["--s3-bucket", BUCKET, "--output-template-file", str(output)]
     done = subprocess.run(
-        [*command, "--region", HOME_REGION],
+        [*command, "--region", DEFAULT_HOME_REGION],
         env=target.environment(),
         capture_output=True,
         text=True,
@@ -109,7 +109,7 @@ class PackagedStack:
         child = self._with_failure(self._child(nested), path[1:])
         key = f"failing/{'-'.join(path)}-{len(json.dumps(child))}.json"
         body = json.dumps(child).encode()
-        self.clients("s3", HOME_REGION).put_object(Bucket=BUCKET, Key=key, Body=body)
+        self.clients("s3", DEFAULT_HOME_REGION).put_object(Bucket=BUCKET, Key=key, Body=body)
         property_name = "TemplateURL" if "TemplateURL" in nested["Properties"] else "Location"
         nested["Properties"][property_name] = f"{self.target.endpoint}/{BUCKET}/{key}"
         return template
@@ -118,15 +118,15 @@ class PackagedStack:
         properties = resource["Properties"]
         location = properties.get("TemplateURL") or properties["Location"]
         key = location.partition(f"{BUCKET}/")[2]
-        stored = self.clients("s3", HOME_REGION).get_object(Bucket=BUCKET, Key=key)
+        stored = self.clients("s3", DEFAULT_HOME_REGION).get_object(Bucket=BUCKET, Key=key)
         loaded: dict[str, Any] = yaml.safe_load(stored["Body"].read())
         return loaded
 
     def deploy(self, template: dict[str, Any], parameters: dict[str, str]) -> str:
         """Create or update the stack and return its status at the end."""
-        cloudformation = self.clients("cloudformation", HOME_REGION)
+        cloudformation = self.clients("cloudformation", DEFAULT_HOME_REGION)
         body = json.dumps(template)
-        self.clients("s3", HOME_REGION).put_object(
+        self.clients("s3", DEFAULT_HOME_REGION).put_object(
             Bucket=BUCKET, Key="root.json", Body=body.encode()
         )
         listed = cloudformation.describe_stacks()["Stacks"]
@@ -150,7 +150,7 @@ class PackagedStack:
 
     def describe(self) -> dict[str, Any]:
         """Return the stack's description."""
-        cloudformation = self.clients("cloudformation", HOME_REGION)
+        cloudformation = self.clients("cloudformation", DEFAULT_HOME_REGION)
         (stack,) = cloudformation.describe_stacks(StackName=self.target.stack_name)["Stacks"]
         return dict(stack)
 
@@ -160,7 +160,7 @@ class PackagedStack:
 
     def failures(self) -> set[str]:
         """Return the resources that failed since the last call, by logical ID, without stacks."""
-        cloudformation = self.clients("cloudformation", HOME_REGION)
+        cloudformation = self.clients("cloudformation", DEFAULT_HOME_REGION)
         pages = cloudformation.get_paginator("list_stacks").paginate()
         stacks = {it["StackId"] for page in pages for it in page["StackSummaries"]} - self._seen
         self._seen |= stacks
@@ -181,7 +181,7 @@ def clients_of(emulator: Emulator) -> Any:
     """Return a function that creates the emulator's clients, as `recovery` needs it."""
 
     @functools.cache
-    def connect(service: str, region: str = HOME_REGION) -> Any:
+    def connect(service: str, region: str = DEFAULT_HOME_REGION) -> Any:
         return emulator.client(service, region)
 
     return connect

@@ -7,7 +7,7 @@ import pytest
 
 from aws_emulator.errors import CommandError
 from tests.support.waiting import wait_until
-from tests.system.conftest import LONDON
+from tests.system.conftest import EDGE, LONDON, MUMBAI
 from tests.system.test_journey import event, post, rows
 from tools.deployment import collector
 from tools.deployment.destroy import release
@@ -17,10 +17,14 @@ from tools.stack import StackTarget, client, outputs_of
 
 pytestmark = pytest.mark.integration
 
+#: A Region without a stack.
+FRANKFURT = "eu-central-1"
+
 
 def environment(regions: system.System, region: str) -> Environment:
     stage = regions.target.stage
-    return Environment(region, region, stage, f"meridian-{stage}-{region}", {"Stage": stage})
+    overrides = {"Stage": stage, "HomeRegion": LONDON}
+    return Environment(region, region, stage, f"meridian-{stage}-{region}", overrides)
 
 
 def clients_of(regions: system.System) -> collector.Clients:
@@ -56,67 +60,65 @@ def test_removed_region_keeps_no_event_in_its_stream(
 ) -> None:
     """`make destroy` of a Region: the collector stops, the lake gets the rest, then it may go."""
     target = regions.target
-    for name, value in StackTarget(target.endpoint, LONDON, target.stage).environment().items():
+    for name, value in StackTarget(target.endpoint, MUMBAI, target.stage).environment().items():
         monkeypatch.setenv(name, value)
-    edge, london = environment(regions, "us-east-1"), environment(regions, LONDON)
+    edge, mumbai = environment(regions, EDGE), environment(regions, MUMBAI)
     clients = clients_of(regions)
-    assert collector.collector_regions(edge, clients) == ["us-east-1", LONDON]
-    collector.set_regions(edge, [LONDON], clients)
-    wait_until_collector_writes_to(regions, LONDON)
+    assert collector.collector_regions(edge, clients) == [LONDON, MUMBAI]
+    collector.set_regions(edge, [MUMBAI], clients)
+    wait_until_collector_writes_to(regions, MUMBAI)
     with pytest.raises(CommandError, match="only Region of the collector"):
-        release(edge, london, clients, in_flight_s=0)
+        release(edge, mumbai, clients, in_flight_s=0)
 
-    collector.set_regions(edge, [LONDON, "us-east-1"], clients)
-    release(edge, london, clients, in_flight_s=5)
+    collector.set_regions(edge, [MUMBAI, LONDON], clients)
+    release(edge, mumbai, clients, in_flight_s=5)
     assert rows(
         regions,
-        f"stream_region = '{LONDON}'",
+        f"stream_region = '{MUMBAI}'",
         tmp_path,
-        f"meridian-{target.stage}-lake-000000000000-{LONDON}",
+        f"meridian-{target.stage}-lake-000000000000-{MUMBAI}",
     )
-    assert collector.collector_regions(edge, clients) == ["us-east-1"]
-    written = records(regions, LONDON)
-    wait_until_collector_writes_to(regions, "us-east-1")
-    assert records(regions, LONDON) == written
-    collector.add_region(edge, london, clients)
-    assert collector.collector_regions(edge, clients) == ["us-east-1", LONDON]
+    assert collector.collector_regions(edge, clients) == [LONDON]
+    written = records(regions, MUMBAI)
+    wait_until_collector_writes_to(regions, LONDON)
+    assert records(regions, MUMBAI) == written
+    collector.add_region(edge, mumbai, clients)
+    assert collector.collector_regions(edge, clients) == [LONDON, MUMBAI]
 
 
 def test_region_without_a_consumer_gets_no_events(regions: system.System) -> None:
     """A deleted regional stack leaves its stream; its mapping is gone."""
-    edge, mumbai = environment(regions, "us-east-1"), environment(regions, "ap-south-1")
+    edge, frankfurt = environment(regions, EDGE), environment(regions, FRANKFURT)
     clients = clients_of(regions)
     stream = regions.deployed.outputs["StreamName"]
-    clients("kinesis", "ap-south-1").create_stream(StreamName=stream, ShardCount=1)
+    clients("kinesis", FRANKFURT).create_stream(StreamName=stream, ShardCount=1)
     with pytest.raises(CommandError, match="No enabled event source mapping"):
-        collector.add_region(edge, mumbai, clients)
-    collector.update_parameters(edge, {"Regions": f"us-east-1,{LONDON},ap-south-1"}, clients)
-    (stack,) = clients("cloudformation", "us-east-1").describe_stacks(StackName=edge.stack_name)[
-        "Stacks"
-    ]
+        collector.add_region(edge, frankfurt, clients)
+    collector.update_parameters(edge, {"Regions": f"{LONDON},{MUMBAI},{FRANKFURT}"}, clients)
+    (stack,) = clients("cloudformation", EDGE).describe_stacks(StackName=edge.stack_name)["Stacks"]
     outputs = outputs_of(stack)
-    assert outputs["CollectorRegions"] == f"us-east-1,{LONDON}"
-    assert outputs["SkippedRegions"].startswith("ap-south-1: no enabled event source mapping")
-    clients("kinesis", "ap-south-1").delete_stream(StreamName=stream)
+    assert outputs["CollectorRegions"] == f"{LONDON},{MUMBAI}"
+    assert outputs["SkippedRegions"].startswith(f"{FRANKFURT}: no enabled event source mapping")
+    clients("kinesis", FRANKFURT).delete_stream(StreamName=stream)
 
 
 def test_stream_that_lost_its_consumer_fails_the_scheduled_check(regions: system.System) -> None:
     """The check finds a deleted or disabled mapping of any Region."""
     account = "000000000000"
     stream = regions.deployed.outputs["StreamName"]
-    arns = [f"arn:aws:kinesis:{it}:{account}:stream/{stream}" for it in ("us-east-1", LONDON)]
+    arns = [f"arn:aws:kinesis:{it}:{account}:stream/{stream}" for it in (LONDON, MUMBAI)]
 
     def check() -> str | None:
-        answer = client("lambda", regions.target).invoke(
+        answer = regions.clients("lambda", EDGE).invoke(
             FunctionName=f"meridian-{regions.target.stage}-edge-settings",
             Payload=json.dumps({"StreamArns": ",".join(arns)}),
         )
         return None if "FunctionError" not in answer else answer["Payload"].read().decode()
 
     assert check() is None
-    lambda_ = client("lambda", StackTarget(regions.target.endpoint, LONDON))
+    lambda_ = regions.clients("lambda", MUMBAI)
     (mapping,) = lambda_.list_event_source_mappings(EventSourceArn=arns[1])["EventSourceMappings"]
     lambda_.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
-    assert f"{LONDON}: no enabled event source mapping" in str(check())
+    assert f"{MUMBAI}: no enabled event source mapping" in str(check())
     lambda_.update_event_source_mapping(UUID=mapping["UUID"], Enabled=True)
     assert check() is None

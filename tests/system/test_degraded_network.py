@@ -18,7 +18,7 @@ from typing import Any, Final
 
 import pytest
 
-from tests.system.conftest import LONDON
+from tests.system.conftest import LONDON, MUMBAI
 from tests.system.sdks import senders
 from tests.system.sdks.recorder import Recorder, recording
 from tests.system.test_journey import event, post, rows, stored
@@ -35,7 +35,7 @@ OUTAGE_S: Final = 3.0
 type Fault = dict[str, str]
 
 THROTTLED: Fault = {"kind": "throttled", "operation": "PutRecords", "share": "0.6"}
-NEAREST_UNREACHABLE: Fault = {"kind": "refused", "region": "us-east-1"}
+NEAREST_UNREACHABLE: Fault = {"kind": "refused", "region": LONDON}
 ALL_UNREACHABLE: Fault = {"kind": "refused"}
 
 
@@ -93,14 +93,14 @@ def test_slow_region_and_lost_answers_lead_to_one_row(
     home.mkdir()
     remote.mkdir()
     sent = [event("track", "slow", event=f"Step {n}") for n in range(3)]
-    nearest = {"region": "us-east-1", "operation": "PutRecords"}
+    nearest = {"region": LONDON, "operation": "PutRecords"}
     with injected_fault(regions, fault | nearest, None):
         assert post(regions, "/v1/batch", {"batch": sent}).status_code == 200
     condition = f"message_id IN ({', '.join(repr(it['messageId']) for it in sent)})"
     stored_rows = stored(regions, condition, len(sent), home)
     good = Counter(row["message_id"] for row in stored_rows if row["verdict"] == "good")
     assert good == {str(it["messageId"]): 1 for it in sent}
-    lake = f"meridian-{regions.target.stage}-lake-000000000000-{LONDON}"
+    lake = f"meridian-{regions.target.stage}-lake-000000000000-{MUMBAI}"
     assert rows(regions, condition, remote, lake) == []
 
 
@@ -134,7 +134,7 @@ def test_accepted_events_are_stored_exactly_once(
     home.mkdir()
     remote.mkdir()
     condition = f"anonymous_id IN ({', '.join(repr(it) for it in visitors)})"
-    lake = f"meridian-{regions.target.stage}-lake-000000000000-{LONDON}"
+    lake = f"meridian-{regions.target.stage}-lake-000000000000-{MUMBAI}"
     failed_over = stored(
         regions, condition, len(accepted) if fault is NEAREST_UNREACHABLE else 0, remote, lake
     )

@@ -20,7 +20,7 @@ from aws_emulator.processes import free_port, supervise
 from aws_emulator.sam_cli import SAM
 from tests.support.paths import ROOT
 from tests.support.running import state_folder
-from tools.stack import HOME_REGION, StackTarget, outputs_of
+from tools.stack import DEFAULT_HOME_REGION, StackTarget, outputs_of
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
@@ -44,7 +44,7 @@ class Deployer:
     emulator: Emulator
     outputs: dict[str, str]
 
-    def as_cloudformation(self, service: str, region: str = HOME_REGION) -> Any:
+    def as_cloudformation(self, service: str, region: str = DEFAULT_HOME_REGION) -> Any:
         """Return a client with the role that CloudFormation assumes."""
         role = self.outputs["ServiceRoleArn"]
         query = urllib.parse.urlencode({"service": "cloudformation.amazonaws.com", "role": role})
@@ -76,7 +76,7 @@ def deployer() -> Iterator[Deployer]:
     with supervise(folder) as processes:
         emulator = Emulator(processes, free_port())
         emulator.start_ministack()
-        environment = StackTarget(emulator.endpoint, HOME_REGION, "deployer").environment()
+        environment = StackTarget(emulator.endpoint, DEFAULT_HOME_REGION, "deployer").environment()
         assert [it[len(SAM)] for it in commands()] == ["build", "deploy"]
         # The second deployment finds nothing to change.
         for command in [*commands(), [*commands()[1], "--no-fail-on-empty-changeset"]]:

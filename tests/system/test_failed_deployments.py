@@ -18,7 +18,7 @@ from tools.deployment import recovery
 from tools.deployment.environments import Environment
 from tools.deployment.retained_resources import Clients
 from tools.deployment.stacks import Stacks
-from tools.stack import HOME_REGION, StackTarget
+from tools.stack import DEFAULT_HOME_REGION, StackTarget
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
@@ -41,7 +41,7 @@ class Deployment:
     @property
     def environment(self) -> Environment:
         """The environment that `make deploy` would deploy."""
-        return Environment("test", HOME_REGION, STAGE, self.stack.target.stack_name, {})
+        return Environment("test", DEFAULT_HOME_REGION, STAGE, self.stack.target.stack_name, {})
 
     def parameters(self, **changed: str) -> dict[str, str]:
         """Return the template's parameters, with changes."""
@@ -49,7 +49,7 @@ class Deployment:
             "Stage": STAGE,
             "EmulatorUrl": self.stack.target.endpoint,
             "PortalOrigins": PORTAL,
-            "Regions": HOME_REGION,
+            "Regions": DEFAULT_HOME_REGION,
             # With these, the root has every optional stack.
             "AuditTrail": "true",
             "MonthlyBudgetUsd": "10",
@@ -82,7 +82,7 @@ class Deployment:
     def callback_urls(self) -> list[str]:
         """Return the app client's callback URLs."""
         outputs = self.stack.outputs()
-        described = self.clients("cognito-idp", HOME_REGION).describe_user_pool_client(
+        described = self.clients("cognito-idp", DEFAULT_HOME_REGION).describe_user_pool_client(
             UserPoolId=outputs["UserPoolId"], ClientId=outputs["UserPoolClientId"]
         )
         return list(described["UserPoolClient"].get("CallbackURLs", []))
@@ -90,7 +90,7 @@ class Deployment:
     def edge_versions_exist(self) -> bool:
         """Return whether Lambda has each version that the distribution uses."""
         outputs = self.stack.outputs()
-        cloudfront = self.clients("cloudfront", HOME_REGION)
+        cloudfront = self.clients("cloudfront", DEFAULT_HOME_REGION)
         config = cloudfront.get_distribution_config(Id=outputs["DistributionId"])
         behaviors = config["DistributionConfig"]["CacheBehaviors"]["Items"]
         arns = {
@@ -98,7 +98,7 @@ class Deployment:
             for behavior in behaviors
             for it in behavior.get("LambdaFunctionAssociations", {}).get("Items", [])
         }
-        functions = self.clients("lambda", HOME_REGION)
+        functions = self.clients("lambda", DEFAULT_HOME_REGION)
         return bool(arns) and all(
             functions.get_function(FunctionName=arn)["Configuration"]["State"] == "Active"
             for arn in arns
@@ -113,7 +113,7 @@ def deployment(sam_build: None) -> Iterator[Deployment]:
     with supervise(folder) as processes:
         emulator = Emulator(processes, free_port())
         emulator.start_ministack()
-        target = StackTarget(emulator.endpoint, HOME_REGION, STAGE)
+        target = StackTarget(emulator.endpoint, DEFAULT_HOME_REGION, STAGE)
         root = package(target, folder)
         yield Deployment(PackagedStack(target, clients_of(emulator), root))
 
@@ -130,7 +130,7 @@ def test_leftover_with_data_stops_the_next_deployment(deployment: Deployment) ->
     assert status.startswith("ROLLBACK_")
     table = f"meridian-{STAGE}-accounts"
     key = {"pk": {"S": "account"}, "sk": {"S": "profile"}}
-    dynamodb = deployment.clients("dynamodb", HOME_REGION)
+    dynamodb = deployment.clients("dynamodb", DEFAULT_HOME_REGION)
     dynamodb.put_item(TableName=table, Item=key)
     with pytest.raises(CommandError, match=f"GlobalTable {table} in us-east-1: items"):
         deployment.recover()
@@ -181,6 +181,6 @@ def test_failed_update_of_each_nested_stack_keeps_sign_in(deployment: Deployment
 
 
 def _is_complete(deployment: Deployment) -> bool:
-    cloudformation = deployment.clients("cloudformation", HOME_REGION)
+    cloudformation = deployment.clients("cloudformation", DEFAULT_HOME_REGION)
     status = Stacks(cloudformation).status(deployment.environment.stack_name)
     return bool(status and status.endswith("_COMPLETE") and not status.startswith("ROLLBACK"))

@@ -13,7 +13,7 @@ import pytest
 from tests.support.waiting import wait_until
 from tests.system.draining import wait_until_drained
 from tools.dev import system
-from tools.stack import HOME_REGION, client
+from tools.stack import client
 
 pytestmark = pytest.mark.integration
 
@@ -48,9 +48,9 @@ def rows(
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
-def lake_region(lake: str | None) -> str:
-    """Return the Region in the name of a regional lake bucket; the home Region for None."""
-    return HOME_REGION if lake is None else lake.partition("-000000000000-")[2]
+def lake_region(lake: str | None) -> str | None:
+    """Return the Region in the name of a regional lake bucket; None for the home Region's."""
+    return None if lake is None else lake.partition("-000000000000-")[2]
 
 
 def stored(

@@ -1,4 +1,4 @@
-"""System tests with two Regions: API requests in either Region, and failover of events."""
+"""System tests with several Regions: API requests in either Region, and failover of events."""
 
 import uuid
 from pathlib import Path
@@ -8,12 +8,15 @@ import httpx
 import psutil
 import pytest
 
-from tests.system.conftest import LONDON
+from tests.system.conftest import LONDON, MUMBAI
 from tests.system.test_journey import event, post, stored
 from tools.dev import system
 from tools.stack import StackTarget, client
 
 pytestmark = pytest.mark.integration
+
+#: The handlers of the edge functions.
+EDGE_AUTH, EDGE_INGEST = "edge_auth.handler.lambda_handler", "edge_ingest.handler.lambda_handler"
 
 
 def api_key(endpoint: str, region: str) -> str:
@@ -36,7 +39,7 @@ def call_api(regions: system.System, region: str, method: str, path: str, body: 
         headers={
             "Authorization": f"Bearer {regions.students[0].token}",
             "Host": f"{outputs['ApiId']}.execute-api.{region}.amazonaws.com",
-            # No Region but the home Region's has a distribution that adds the key.
+            # Only the home Region's API has a distribution that adds the key.
             "x-api-key": api_key(regions.target.endpoint, region),
         },
         timeout=30,
@@ -47,13 +50,13 @@ def call_api(regions: system.System, region: str, method: str, path: str, body: 
 def test_appointment_from_any_region_is_stored_in_home_region(regions: system.System) -> None:
     """A condition expression applies to one Region, so all APIs use the home Region's table."""
     slot = {"advisorId": f"advisor-{uuid.uuid4().hex[:8]}", "start": "2026-12-01T09:30:00Z"}
-    status, booked = call_api(regions, LONDON, "POST", "/appointments", slot)
+    status, booked = call_api(regions, MUMBAI, "POST", "/appointments", slot)
     assert status == 201
     table = f"meridian-{regions.target.stage}-appointments"
     key = {"pk": {"S": f"ADVISOR#{slot['advisorId']}"}, "sk": {"S": f"SLOT#{slot['start']}"}}
     item = client("dynamodb", regions.target).get_item(TableName=table, Key=key)["Item"]
-    assert item["origin_region"] == {"S": "us-east-1"}
-    assert booked in call_api(regions, "us-east-1", "GET", "/appointments")[1]["appointments"]
+    assert item["origin_region"] == {"S": LONDON}
+    assert booked in call_api(regions, LONDON, "GET", "/appointments")[1]["appointments"]
 
 
 def test_account_request_is_idempotent_across_regions(
@@ -61,34 +64,43 @@ def test_account_request_is_idempotent_across_regions(
 ) -> None:
     request_id = str(uuid.uuid4())
     body = {"requestId": request_id, "email": f"{request_id}@example.com", "name": "Zoë O'Brien"}
-    first = call_api(regions, LONDON, "POST", "/accounts", body)
+    first = call_api(regions, MUMBAI, "POST", "/accounts", body)
     assert first[0] == 202
-    assert call_api(regions, "us-east-1", "POST", "/accounts", body) == first
+    assert call_api(regions, LONDON, "POST", "/accounts", body) == first
     changed = body | {"name": "Another Name"}
-    assert call_api(regions, LONDON, "POST", "/accounts", changed)[0] == 409
-    for region in ("us-east-1", LONDON):
+    assert call_api(regions, MUMBAI, "POST", "/accounts", changed)[0] == 409
+    for region in (LONDON, MUMBAI):
         assert call_api(regions, region, "GET", f"/accounts/requests/{request_id}")[0] == 200
 
 
 def test_feedback_is_queued_in_the_region_that_received_it(regions: system.System) -> None:
-    assert call_api(regions, LONDON, "POST", "/feedback", {"message": "It's fine"})[0] == 202
+    assert call_api(regions, MUMBAI, "POST", "/feedback", {"message": "It's fine"})[0] == 202
     queue = f"meridian-{regions.target.stage}-feedback"
-    sqs = client("sqs", StackTarget(regions.target.endpoint, LONDON))
+    sqs = client("sqs", StackTarget(regions.target.endpoint, MUMBAI))
     url = sqs.get_queue_url(QueueName=queue)["QueueUrl"]
     (message,) = sqs.receive_message(QueueUrl=url)["Messages"]
     assert message["Body"] == '{"message": "It\'s fine"}'
 
 
-def end_collectors(running: system.System) -> None:
-    """End the collector's execution environments: after outages, they avoid a Region for minutes.
+def command_line(process: psutil.Process) -> set[str]:
+    """Return the words of a process's command line; none if it has ended."""
+    try:
+        return set(process.cmdline())
+    except psutil.NoSuchProcess:
+        return set()
 
-    Lambda ends environments at any time, too; the next request starts a new one.
+
+def end_functions(running: system.System, *handlers: str) -> None:
+    """End the execution environments of edge functions; the next requests start new ones.
+
+    Lambda ends environments at any time, too. After outages, a collector avoids a Region for
+    minutes.
     """
     ended = [
         process
         for parent in running.processes.started
         for process in psutil.Process(parent.process.pid).children(recursive=True)
-        if "edge_ingest.handler.lambda_handler" in process.cmdline()
+        if set(handlers) & command_line(process)
     ]
     for process in ended:
         process.kill()
@@ -98,20 +110,20 @@ def end_collectors(running: system.System) -> None:
 def test_events_fail_over_when_nearest_stream_is_deleted(
     regions: system.System, tmp_path: Path
 ) -> None:
-    """Must run last among the tests with two Regions, because it deletes the stream."""
+    """Must run last among the tests with several Regions, because it deletes the stream."""
     home, remote = tmp_path / "home", tmp_path / "remote"
     home.mkdir()
     remote.mkdir()
-    end_collectors(regions)
+    end_functions(regions, EDGE_INGEST)
     before, after = event("track", "regions", event="Before"), event("track", "regions", event="On")
     assert post(regions, "/v1/track", before).status_code == 200
     (row,) = stored(regions, f"message_id = '{before['messageId']}'", 1, home)
-    assert (row["stream_region"], row["failover"]) == ("us-east-1", False)
+    assert (row["stream_region"], row["failover"]) == (LONDON, False)
 
     client("kinesis", regions.target).delete_stream(
         StreamName=regions.deployed.outputs["StreamName"]
     )
     assert post(regions, "/v1/track", after).status_code == 200
-    lake = f"meridian-{regions.target.stage}-lake-000000000000-{LONDON}"
+    lake = f"meridian-{regions.target.stage}-lake-000000000000-{MUMBAI}"
     (row,) = stored(regions, f"message_id = '{after['messageId']}'", 1, remote, lake)
-    assert (row["stream_region"], row["failover"]) == (LONDON, True)
+    assert (row["stream_region"], row["failover"]) == (MUMBAI, True)

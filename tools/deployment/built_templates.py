@@ -7,19 +7,21 @@ from typing import Any, Final
 from samtranslator.yaml_helper import yaml_parse
 
 from aws_emulator.errors import CommandError
+from tools.deployment.conditions import may_exist
 from tools.paths import ROOT
 
 BUILD: Final = ROOT / ".aws-sam" / "build"
 type Template = dict[str, Any]
 
 
-def read_built_templates(*, home: bool, build: Path = BUILD) -> dict[str, Template]:
-    """Return the root template and its nested templates by path of logical IDs.
+def read_built_templates(region: str, home_region: str, build: Path = BUILD) -> dict[str, Template]:
+    """Return the root template and the nested ones that a Region gets, by path of logical IDs.
 
     The root's path is ''; a nested stack's path is e.g. `Accounts/Import`.
 
     Args:
-        home: Whether to include the stacks that only the home Region has.
+        region: The Region of the stack.
+        home_region: The stack's parameter HomeRegion.
         build: The output folder of `sam build`.
 
     Raises:
@@ -28,7 +30,7 @@ def read_built_templates(*, home: bool, build: Path = BUILD) -> dict[str, Templa
     root = build / "template.yaml"
     if not root.exists():
         raise CommandError(f"{root} doesn't exist. Run `make build` first.")
-    return dict(_read(root, "", home=home))
+    return dict(_read(root, "", region, home_region))
 
 
 def reserved_executions(templates: dict[str, Template]) -> int:
@@ -42,15 +44,15 @@ def reserved_executions(templates: dict[str, Template]) -> int:
     )
 
 
-def _read(file: Path, path: str, *, home: bool) -> Iterator[tuple[str, Template]]:
+def _read(file: Path, path: str, region: str, home_region: str) -> Iterator[tuple[str, Template]]:
     template: Template = yaml_parse(file.read_text())
     yield path, template
     for logical_id, resource in template["Resources"].items():
         if resource["Type"] not in ("AWS::Serverless::Application", "AWS::CloudFormation::Stack"):
             continue
-        if not home and resource.get("Condition") == "IsHome":
+        if not may_exist(template, resource, region, home_region):
             continue
         properties = resource["Properties"]
         location = properties.get("Location") or properties.get("TemplateURL")
         nested = f"{path}/{logical_id}" if path else logical_id
-        yield from _read(file.parent / str(location), nested, home=home)
+        yield from _read(file.parent / str(location), nested, region, home_region)

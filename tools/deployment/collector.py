@@ -46,6 +46,15 @@ def _has_consumer(environment: Environment, clients: Clients) -> bool:
     )
 
 
+def consumed_regions(environments: Sequence[Environment], clients: Clients) -> list[str]:
+    """Return the Regions of the environments whose event stream has a consumer.
+
+    Raises:
+        ClientError: A call failed.
+    """
+    return [it.region for it in environments if _has_consumer(it, clients)]
+
+
 def collector_regions(edge: Environment, clients: Clients) -> list[str]:
     """Return the Regions to which the deployed collector writes; none without a stack.
 

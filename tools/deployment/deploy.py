@@ -1,31 +1,45 @@
 """Deploy an environment to AWS, with parameters from other stacks.
 
-samconfig.toml can't contain two parameters of a regional stack: the stream ARN of the Region's
-appointments replica, which is not an attribute of any stack, and the ARN of the home Region's user
-pool. In the home Region, the portal's pages are uploaded after the deployment has created their
-bucket.
+samconfig.toml can't contain the parameters that come from stacks of other Regions: see
+`region_values`. In the home Region, the portal's pages are uploaded after the deployment has
+created their bucket.
 """
 
 import os
 import subprocess
 import time
+from collections.abc import Sequence
 
 import boto3
 
 from aws_emulator.errors import CommandError
 from tools import portal
-from tools.deployment import collector, recovery
-from tools.deployment.environments import Environment, edge_environment
+from tools.deployment import recovery, region_values
+from tools.deployment.environments import Environment, layout_of
 from tools.deployment.preflight.account import Account
 from tools.deployment.preflight.command import preflight, require_no_errors
 from tools.paths import BIN, ROOT
-from tools.stack import HOME_REGION, DeployedStack, describe_stack_by_name, stack_name
+from tools.stack import DeployedStack, describe_stack_by_name
+
+
+def deploy_all(environments: Sequence[Environment]) -> None:
+    """Check all environments, then deploy one after another.
+
+    Raises:
+        CommandError: A check found an error, or a deployment failed.
+    """
+    if len(environments) > 1:
+        deploys_home = any(it.is_home for it in environments)
+        for environment in environments:
+            require_no_errors(environment, preflight(environment, deploys_home=deploys_home))
+    for environment in environments:
+        deploy(environment)
 
 
 def deploy(environment: Environment, *, check: bool = True) -> None:
     """Deploy the built application; in the home Region, upload the portal's pages too.
 
-    Afterwards the collector writes to the Region.
+    Afterwards the collector writes to the Region, and the stage's other stacks have its values.
 
     A stack whose creation failed is deleted first, with empty resources that it left behind.
 
@@ -46,12 +60,12 @@ def deploy(environment: Environment, *, check: bool = True) -> None:
     if os.environ.get("SERVICE_ROLE_ARN"):
         # pipeline/deployer.yaml: CloudFormation acts with this role instead of the caller's rights.
         command += ["--role-arn", os.environ["SERVICE_ROLE_ARN"]]
+    layout = layout_of(environment)
     overrides = dict(environment.overrides)
-    if not environment.is_home:
-        overrides |= _regional_overrides(environment)
+    overrides |= region_values.needed_values(environment, layout, account.client)
     if os.environ.get("BOUNDARY_ARN"):
         overrides["PermissionsBoundary"] = os.environ["BOUNDARY_ARN"]
-    command += ["--parameter-overrides", *(f"{name}={it}" for name, it in overrides.items())]
+    command += ["--parameter-overrides", *(_override(*it) for it in overrides.items())]
     if subprocess.run(command, cwd=ROOT, check=False).returncode != 0:
         raise CommandError(
             f"`sam deploy --config-env {environment.name}` failed; its output is above. Solve the "
@@ -62,11 +76,19 @@ def deploy(environment: Environment, *, check: bool = True) -> None:
     if environment.is_home:
         s3 = boto3.client("s3", region_name=environment.region)
         count = portal.upload_pages(s3, stack.outputs["PortalBucket"], stack.write_key)
-        print(f"Uploaded {count} files to https://{stack.outputs['DistributionDomainName']}/")
-    else:
-        edge = edge_environment(environment.stage)
-        collector.add_region(edge, environment, account.client)
+        print(f"Uploaded {count} files to s3://{stack.outputs['PortalBucket']}/")
+    region_values.pass_on(environment, layout, account.client)
+    if environment.is_edge:
+        print(f"The portal is at https://{stack.outputs['DistributionDomainName']}/")
     print(f"Deployed {environment.name} in {time.monotonic() - started:.0f} s.")
+
+
+def _override(name: str, value: str) -> str:
+    """Return a parameter as `sam deploy` reads it: JSON, for example, needs quotation marks."""
+    if '"' not in value:
+        return f"{name}={value}"
+    escaped = value.replace('"', r"\"")
+    return f'{name}="{escaped}"'
 
 
 def alarm_notice(recipient: str, environment: str) -> str:
@@ -85,20 +107,3 @@ def alarm_notice(recipient: str, environment: str) -> str:
 def describe(region: str, name: str) -> DeployedStack:
     """Read a deployed stack."""
     return describe_stack_by_name(boto3.client("cloudformation", region_name=region), name)
-
-
-def _regional_overrides(environment: Environment) -> dict[str, str]:
-    """Return the parameters that come from the home Region's stack and the table's replica.
-
-    Raises:
-        CommandError: The table has no replica in the Region.
-    """
-    home = describe(HOME_REGION, stack_name(environment.stage, HOME_REGION))
-    table = f"meridian-{environment.stage}-appointments"
-    stream = Account(environment.region).replica_stream_arn(table)
-    if stream is None:
-        raise CommandError(
-            f"{table} has no replica with a stream in {environment.region}. Deploy the home Region "
-            "first, then wait until the replica is active."
-        )
-    return {"AppointmentsStreamArn": stream, "UserPoolArn": home.outputs["UserPoolArn"]}

@@ -1,9 +1,9 @@
 """Delete an environment's stacks in order; keep the resources with data, and print them.
 
-The command can be repeated: it continues with what still exists. Regional stacks go before the home
-Region's, because they read its user pool and tables. Before a regional stack goes, the collector
-stops to write to its stream, and the stream's events reach the data lake. The edge functions are
-deleted when CloudFront has removed their replicas.
+The command can be repeated: it continues with what still exists. The order is the reverse of a
+deployment: edge, further Regions, home. Before a stream's stack goes, the collector stops to write
+to the stream, and the stream's events reach the data lake. The edge functions are deleted when
+CloudFront has removed their replicas.
 """
 
 import os
@@ -16,16 +16,16 @@ import boto3
 from aws_emulator.errors import CommandError
 from tools.deployment import collector
 from tools.deployment.edge_functions import delete_functions, left_behind
-from tools.deployment.environments import Environment, edge_environment, environments_of_stage
+from tools.deployment.environments import Environment, layout_of
 from tools.deployment.preflight.account import Account
 from tools.deployment.stacks import KeptResource, Stacks
 from tools.deployment.templates import kept_stacks
 from tools.operations.commands import aws_stack
-from tools.stack import HOME_REGION
+from tools.stack import EDGE_REGION
 
 
 def destroy(environment: Environment, confirmation: str | None = None) -> None:
-    """Delete an environment's stacks; for the home Region, first the stage's regional stacks.
+    """Delete an environment's stacks; for the home Region, first the stage's other stacks.
 
     Args:
         environment: The stack to delete.
@@ -35,13 +35,13 @@ def destroy(environment: Environment, confirmation: str | None = None) -> None:
         CommandError: The confirmation is missing, events of a Region didn't reach its lake, or
             CloudFormation couldn't delete a resource.
     """
-    order = [environment]
-    if environment.is_home:
-        order = [it for it in environments_of_stage(environment.stage) if not it.is_home] + order
+    layout = layout_of(environment)
+    order = layout.in_order()[::-1] if environment.is_home else [environment]
     regions = {it.region: Stacks(boto3.client("cloudformation", it.region)) for it in order}
     nested_stacks = kept_stacks()
     existing = [it for it in order if regions[it.region].existing(it.stack_name, nested_stacks)]
-    functions = boto3.client("lambda", HOME_REGION) if environment.is_home else None
+    deletes_edge = environment.is_home or environment.is_edge
+    functions = boto3.client("lambda", EDGE_REGION) if deletes_edge else None
     if not existing and not (functions and left_behind(environment.stage, functions)):
         print(f"Stage {environment.stage} has no stack in {', '.join(it.region for it in order)}.")
         return
@@ -53,8 +53,8 @@ def destroy(environment: Environment, confirmation: str | None = None) -> None:
             f"PLACE={environment.name} CONFIRM={environment.stack_name}`."
         )
     for each in existing:
-        if not each.is_home:
-            release(edge_environment(each.stage), each, Account(each.region).client)
+        if not each.is_edge:
+            release(layout.edge, each, Account(each.region).client)
         delete_environment(each, regions[each.region], nested_stacks)
     print(
         f"Deleted {len(existing)} stacks. {sum(map(len, kept_resources))} resources are kept; see "

@@ -1,8 +1,8 @@
 """Read an environment of samconfig.toml: its Region, stage and parameters."""
 
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,7 +10,7 @@ from samtranslator.yaml_helper import yaml_parse
 
 from aws_emulator.errors import CommandError
 from tools.paths import ROOT
-from tools.stack import HOME_REGION
+from tools.stack import DEFAULT_HOME_REGION, EDGE_REGION, stack_name
 
 _CONFIG: Final = ROOT / "samconfig.toml"
 _TEMPLATE: Final = ROOT / "template.yaml"
@@ -28,13 +28,46 @@ class Environment:
     defaults: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
+    def home_region(self) -> str:
+        """The Region of the stage's data and users."""
+        return self.parameter("HomeRegion") or DEFAULT_HOME_REGION
+
+    @property
     def is_home(self) -> bool:
         """Whether the environment is in the home Region."""
-        return self.region == HOME_REGION
+        return self.region == self.home_region
+
+    @property
+    def is_edge(self) -> bool:
+        """Whether the environment is in the Region of the distribution."""
+        return self.region == EDGE_REGION
+
+    @property
+    def is_serving(self) -> bool:
+        """Whether the environment has an event stream and an API (template.yaml, IsServing)."""
+        return self.is_home or not self.is_edge
 
     def parameter(self, name: str) -> str:
         """Return the value of a template parameter; '' if the template has no default."""
         return self.overrides.get(name, self.defaults.get(name, ""))
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The environments of a stage by their task. A home in us-east-1 is also the edge."""
+
+    home: Environment
+    edge: Environment
+    #: Further Regions with an event stream and an API.
+    others: tuple[Environment, ...] = ()
+
+    def in_order(self) -> list[Environment]:
+        """Return the environments in the order of a deployment: home, further Regions, edge.
+
+        The edge needs values of the home, and the collector needs streams with a consumer.
+        """
+        edge = () if self.edge == self.home else (self.edge,)
+        return [self.home, *self.others, *edge]
 
 
 def read_environment(name: str, config: Path = _CONFIG) -> Environment:
@@ -75,19 +108,55 @@ def environments_of_stage(stage: str, config: Path = _CONFIG) -> list[Environmen
     return environments
 
 
-def edge_environment(stage: str, config: Path = _CONFIG) -> Environment:
-    """Return a stage's environment with the distribution.
+def layout_of(environment: Environment, config: Path = _CONFIG) -> Layout:
+    """Return the environments of an environment's stage by their task.
+
+    A Region without an environment in samconfig.toml has a stack with the usual name.
 
     Raises:
-        CommandError: There is no such environment in samconfig.toml.
+        CommandError: The environments of the stage name several home Regions.
     """
-    for environment in environments_of_stage(stage, config):
-        if environment.is_home:
-            return environment
-    raise CommandError(
-        f"The stage {stage} has no environment in {HOME_REGION}, where the distribution is. Add "
-        "one to samconfig.toml."
+    siblings = environments_of_stage(environment.stage, config)
+    homes = sorted({it.home_region for it in (*siblings, environment)})
+    if len(homes) > 1:
+        raise CommandError(
+            f"The environments of the stage {environment.stage} in samconfig.toml have several "
+            f"home Regions: {', '.join(homes)}. Set the same HomeRegion in the parameter_overrides "
+            "of each."
+        )
+    return Layout(
+        _environment_in(environment.home_region, environment, siblings),
+        _environment_in(EDGE_REGION, environment, siblings),
+        tuple(it for it in siblings if it.is_serving and not it.is_home),
     )
+
+
+def home_region_of(stage: str | None, config: Path = _CONFIG) -> str:
+    """Return the home Region of a stage in samconfig.toml, or the template's default."""
+    siblings = environments_of_stage(stage, config) if stage else []
+    return siblings[0].home_region if siblings else DEFAULT_HOME_REGION
+
+
+def read_environments(name: str, config: Path = _CONFIG) -> list[Environment]:
+    """Return an environment, or the environments of a stage in the order of a deployment.
+
+    Raises:
+        CommandError: No environment and no stage has the name, or the stage has several homes.
+    """
+    siblings = environments_of_stage(name, config)
+    if name in _environments(config) or not siblings:
+        return [read_environment(name, config)]
+    return [it for it in layout_of(siblings[0], config).in_order() if it in siblings]
+
+
+def _environment_in(
+    region: str, environment: Environment, siblings: Sequence[Environment]
+) -> Environment:
+    for candidate in (environment, *siblings):
+        if candidate.region == region:
+            return candidate
+    name = stack_name(environment.stage, region)
+    return replace(environment, name=name, region=region, stack_name=name)
 
 
 def template_defaults(template: Path = _TEMPLATE) -> dict[str, str]:

@@ -75,7 +75,9 @@ def find_leftovers(
         ClientError: A call failed.
     """
     resources = RetainedResources(clients)
-    expected = named_resources(environment.stage, environment.region, account)
+    expected = named_resources(
+        environment.stage, environment.region, account, environment.home_region
+    )
     stacks = Stacks(clients("cloudformation", environment.region))
     owned = stacks.owned(environment.stack_name)
     return [

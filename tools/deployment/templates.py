@@ -12,8 +12,9 @@ from typing import Any, Final
 
 from samtranslator.yaml_helper import yaml_parse
 
+from tools.deployment.conditions import may_exist
 from tools.paths import ROOT
-from tools.stack import HOME_REGION
+from tools.stack import DEFAULT_HOME_REGION
 
 #: Resource type -> the property with its name. A second resource with the name can't be created.
 NAME_PROPERTIES: Final[Mapping[str, str]] = {
@@ -75,14 +76,22 @@ def load(path: Path) -> dict[str, Any]:
     return document
 
 
-def templates_of(region: str, root: Path = ROOT / "template.yaml") -> Iterator[Path]:
-    """Yield the root template and the nested ones that a Region gets."""
+def templates_of(
+    region: str,
+    home_region: str = DEFAULT_HOME_REGION,
+    root: Path = ROOT / "template.yaml",
+) -> Iterator[Path]:
+    """Yield the root template and the nested ones that a Region gets.
+
+    Stacks that another parameter selects are included: their names may be needed.
+    """
     yield root
-    for resource in load(root)["Resources"].values():
-        # Stacks that a parameter selects are included: their names may be needed.
-        skipped = resource.get("Condition") == "IsHome" and region != HOME_REGION
-        if resource["Type"] == _APPLICATION and not skipped:
-            yield from templates_of(region, root.parent / resource["Properties"]["Location"])
+    template = load(root)
+    for resource in template["Resources"].values():
+        exists = may_exist(template, resource, region, home_region)
+        if resource["Type"] == _APPLICATION and exists:
+            location = root.parent / resource["Properties"]["Location"]
+            yield from templates_of(region, home_region, location)
 
 
 @functools.cache
@@ -97,11 +106,13 @@ def kept_stacks() -> tuple[str, ...]:
 
 
 @functools.cache
-def named_resources(stage: str, region: str, account: str) -> tuple[NamedResource, ...]:
+def named_resources(
+    stage: str, region: str, account: str, home_region: str = DEFAULT_HOME_REGION
+) -> tuple[NamedResource, ...]:
     """Return the resources with a fixed name that a stage has in a Region."""
     values = {"Stage": stage, "AWS::Region": region, "AWS::AccountId": account}
     resources = []
-    for path in templates_of(region):
+    for path in templates_of(region, home_region):
         for logical_id, resource in load(path)["Resources"].items():
             name = fixed_name(resource, values)
             if name is not None:

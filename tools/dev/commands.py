@@ -8,6 +8,7 @@ from uuid import uuid4
 
 from aws_emulator import processes
 from aws_emulator.deployed_functions import function_names
+from aws_emulator.errors import CommandError
 from aws_emulator.reload.follow import follow
 from tools.demo_students import PAYING_GROUP
 from tools.dev import reload, system
@@ -18,7 +19,7 @@ from tools.progress import step
 from tools.replay import command as replay
 from tools.replay.access_check import PAYING
 from tools.report import command as report
-from tools.stack import client
+from tools.stack import EDGE_REGION, client
 
 #: The default ports of `make up`.
 UP_EDGE_PORT: Final = 8080
@@ -37,7 +38,8 @@ def run(options: Options) -> int:
     """
     # Before the deployment, so that an unreadable log fails within a second.
     log = replay.choose_log(options.log)
-    with system.start(STATE / "run", options.ports()) as running:
+    # Without further Regions: their lakes would have a part of the events.
+    with system.start(STATE / "run", options.ports(), options.regions[:1]) as running:
         print(f"  system URL: {running.url}")
         tokens = {student.paying: student.token for student in running.students}
         summary = replay.run(
@@ -89,7 +91,16 @@ def up(options: Options) -> int:
 
 
 def dev(options: Options) -> int:
-    """Start the system, serve until Ctrl-C, and let it follow the files."""
+    """Start the system, serve until Ctrl-C, and let it follow the files.
+
+    Raises:
+        CommandError: The home Region isn't us-east-1, or the system can't be started.
+    """
+    if options.regions[0] != EDGE_REGION:
+        raise CommandError(
+            f"The edge functions can't be reloaded with the home in {options.regions[0]}: they run "
+            "as replicas of published versions. Use `make up`, or `make dev` without HOME_REGION."
+        )
     sources = reload.sources()
     # The content that the build uses, so that a save during the start isn't lost.
     tree = sources.tree()
@@ -117,6 +128,8 @@ def print_addresses(running: system.System) -> None:
     """Print the addresses of a running system, its students and examples of requests."""
     url, outputs = running.url, running.deployed.outputs
     print(f"\nMeridian is running: stack {running.target.stack_name} on the emulator.\n")
+    if running.target.region != EDGE_REGION:
+        print(f"  Regions    home {running.target.region}, edge {EDGE_REGION}")
     print(f"  portal     {url}/   (sign up, sign in, book lessons, watch live events)")
     print(f"  lesson     {url}/premium/   (requires the group {PAYING_GROUP})")
     for student in running.students:
@@ -130,11 +143,12 @@ def print_addresses(running: system.System) -> None:
     print(f"  logs       {running.directory / 'logs'}/")
     print("\nRequest an account with the API; then open the link in its email:")
     print(account_example(url, str(uuid4())))
-    print(f"\nUse the AWS CLI and SDKs with this system:\n{exports(running.target.endpoint)}")
+    commands = exports(running.target.endpoint, running.target.region)
+    print(f"\nUse the AWS CLI and SDKs with this system:\n{commands}")
     print("\nPress Ctrl-C to stop.", flush=True)
 
 
-def exports(endpoint: str) -> str:
+def exports(endpoint: str, region: str) -> str:
     """Return shell commands that point AWS tools at the emulator.
 
     The emulator accepts the access key "test" (account 000000000000), or a 12-digit account ID.
@@ -143,7 +157,7 @@ def exports(endpoint: str) -> str:
         "AWS_ENDPOINT_URL": endpoint,
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_DEFAULT_REGION": region,
     }
     return "\n".join(f"  export {name}={value}" for name, value in values.items())
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from aws_emulator.errors import CommandError
 from tools.dev.system import Ports
-from tools.stack import HOME_REGION
+from tools.stack import DEFAULT_HOME_REGION, EDGE_REGION
 
 #: The Regions with replicas of the global tables (stacks/foundation.yaml).
 REPLICA_REGIONS: Final = frozenset({"us-east-1", "eu-west-2", "ap-south-1"})
@@ -16,7 +16,10 @@ MAX_CLIENTS: Final = 64
 
 @dataclass(frozen=True)
 class Options:
-    """LOG, PORT, EMULATOR_PORT, CLIENTS, REGIONS, SEED and KEEP. None is the command's default."""
+    """LOG, PORT, EMULATOR_PORT, CLIENTS, HOME_REGION, REGIONS, SEED and KEEP.
+
+    None is the command's default. The first of `regions` is the home Region.
+    """
 
     log: str | None
     edge_port: int | None
@@ -66,4 +69,13 @@ def _regions(environment: Mapping[str, str]) -> tuple[str, ...]:
     if unknown:
         available = ", ".join(sorted(REPLICA_REGIONS))
         raise CommandError(f"REGIONS contains {unknown}. Available Regions: {available}.")
-    return (HOME_REGION, *(name for name in names if name != HOME_REGION))
+    home = environment.get("HOME_REGION") or DEFAULT_HOME_REGION
+    if home not in REPLICA_REGIONS:
+        available = ", ".join(sorted(REPLICA_REGIONS))
+        raise CommandError(f"HOME_REGION is {home}. Available Regions: {available}.")
+    if EDGE_REGION in names and home != EDGE_REGION:
+        raise CommandError(
+            f"REGIONS contains {EDGE_REGION}, which has only the edge if the home is {home}. "
+            "Set REGIONS without it."
+        )
+    return (home, *(name for name in names if name != home))

@@ -8,24 +8,26 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from aws_emulator.errors import CommandError
 from aws_emulator.launcher import Emulator
 from aws_emulator.processes import ProcessSupervisor, free_port, require_free_port, supervise
 from tools import portal
 from tools.demo_students import DemoStudent, create_demo_students
-from tools.deployment import collector
-from tools.deployment.environments import Environment
+from tools.deployment import collector, region_values
+from tools.deployment.environments import Environment, Layout
 from tools.dev import sam_deployment
 from tools.progress import step
 from tools.stack import (
-    HOME_REGION,
+    DEFAULT_HOME_REGION,
+    EDGE_REGION,
     RUNNING_SYSTEM_FILE,
     DeployedStack,
     StackTarget,
     client,
     describe_stack,
+    stack_name,
 )
 
 #: With the default of 60 seconds, rows would reach the data lake a minute later.
@@ -63,7 +65,9 @@ class System:
     """A running system.
 
     `url` is the CloudFront distribution. `api_url` serves the REST APIs of all Regions, selected by
-    host name. `parameters` are the home Region's besides those of the local run.
+    host name. `regions` begins with the home Region, and has us-east-1 only as the home: otherwise
+    it is the edge, whose outputs `deployed` has, too. `parameters` are those of the home Region and
+    of the edge besides those of the local run.
     """
 
     target: StackTarget
@@ -73,8 +77,17 @@ class System:
     deployed: DeployedStack
     students: list[DemoStudent]
     api_url: str
-    regions: tuple[str, ...] = (HOME_REGION,)
+    regions: tuple[str, ...] = (DEFAULT_HOME_REGION,)
     parameters: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def layout(self) -> Layout:
+        """The environments of the system by their task."""
+        return _layout(self.target.stage, self.regions)
+
+    def clients(self, service: str, region: str) -> Any:
+        """Return a client of a service in a Region."""
+        return client(service, StackTarget(self.target.endpoint, region))
 
     @property
     def processes(self) -> ProcessSupervisor:
@@ -104,7 +117,7 @@ class System:
 def start(
     directory: Path,
     ports: Ports,
-    regions: Sequence[str] = (HOME_REGION,),
+    regions: Sequence[str] = (DEFAULT_HOME_REGION,),
     *,
     build: bool = True,
     on_start_failures: Callable[[str], None] = _refuse,
@@ -112,9 +125,10 @@ def start(
 ) -> Iterator[System]:
     """Build, deploy and start the system; stop all processes at the end of the context.
 
-    The first of `regions` is the home Region; the others get a regional stack. Without `build`, the
-    existing build is deployed. `on_start_failures` receives a message about functions that can't
-    start; by default it ends the start. `parameters` are further ones of the home Region's stack.
+    The first of `regions` is the home Region; the others get a regional stack. us-east-1 gets the
+    edge. Without `build`, the existing build is deployed. `on_start_failures` receives a message
+    about functions that can't start; by default it ends the start. `parameters` are further ones of
+    the home Region's stack and of the edge's.
 
     Raises:
         CommandError: A port is in use, the build or a deployment failed, or a process or a function
@@ -122,8 +136,9 @@ def start(
     """
     with supervise(directory) as processes:
         ports = ports.resolve()
-        emulator = Emulator(processes, ports.emulator, tuple(regions))
-        target = StackTarget(emulator.endpoint)
+        stack_regions = tuple(dict.fromkeys((*regions, EDGE_REGION)))
+        emulator = Emulator(processes, ports.emulator, stack_regions)
+        target = StackTarget(emulator.endpoint, regions[0])
         url = f"http://localhost:{ports.edge}"
         if build:
             sam_deployment.build(target, directory / "logs" / "sam-build.log")
@@ -134,7 +149,7 @@ def start(
         _start_functions(emulator, on_start_failures)
         for resource_type, gap in sorted(emulator.accepted_resources().items()):
             print(f"  accepted, not emulated: {resource_type} ({gap})")
-        deployed = describe_stack(target)
+        deployed = _describe(target)
         with step("portal pages and demo students"):
             portal.upload_pages(
                 client("s3", target), deployed.outputs["PortalBucket"], deployed.write_key
@@ -148,7 +163,7 @@ def start(
         for line in emulator.cloudfront_notices():
             print(f"  {line}")
         record = directory / RUNNING_SYSTEM_FILE
-        record.write_text(json.dumps({"endpoint": target.endpoint, "regions": list(regions)}))
+        record.write_text(json.dumps({"endpoint": target.endpoint, "regions": list(stack_regions)}))
         try:
             yield System(
                 target=target,
@@ -165,6 +180,18 @@ def start(
             record.unlink(missing_ok=True)
 
 
+def _layout(stage: str, regions: Sequence[str]) -> Layout:
+    """Return the environments of a local system; the first of `regions` is the home."""
+
+    def environment(region: str) -> Environment:
+        overrides = {"Stage": stage, "HomeRegion": regions[0]}
+        return Environment("local", region, stage, stack_name(stage, region), overrides)
+
+    return Layout(
+        environment(regions[0]), environment(EDGE_REGION), tuple(map(environment, regions[1:]))
+    )
+
+
 def _deploy(
     target: StackTarget,
     url: str,
@@ -172,11 +199,46 @@ def _deploy(
     directory: Path,
     further: Mapping[str, str],
 ) -> None:
-    _deploy_home(target, url, directory, further)
-    for region in regions[1:]:
-        _deploy_regional_stack(StackTarget(target.endpoint, region), directory)
-    if regions[1:]:
-        _let_collector_use(target, regions)
+    """Deploy the home, the further Regions and the edge, as `make deploy` does."""
+    layout = _layout(target.stage, regions)
+
+    def clients(service: str, region: str) -> Any:
+        return client(service, StackTarget(target.endpoint, region))
+
+    for environment in layout.in_order():
+        parameters = {
+            **environment.overrides,
+            **region_values.needed_values(environment, layout, clients),
+            **LOCAL_PARAMETERS,
+        }
+        if environment not in layout.others:
+            parameters |= _parameters(target, url) | dict(further)
+        log = directory / "logs" / f"sam-{environment.region}.log"
+        stack_target = StackTarget(target.endpoint, environment.region, target.stage)
+        sam_deployment.deploy(stack_target, parameters, log)
+    if layout.edge != layout.home:
+        with step(f"values between {layout.edge.region} and {layout.home.region}"):
+            region_values.pass_on(layout.edge, layout, clients)
+    elif layout.others:
+        with step(f"collector ({', '.join(regions)})"):
+            collector.set_regions(layout.edge, regions, clients)
+
+
+def _parameters(target: StackTarget, url: str) -> dict[str, str]:
+    """Return the parameters of the home and of the edge in a local run."""
+    return {
+        "EmulatorUrl": target.endpoint,
+        "PortalOrigins": url,
+        "PortalUrl": url,
+        "Sender": SENDER,
+    }
+
+
+def _describe(target: StackTarget) -> DeployedStack:
+    """Read the home's stack, with the outputs of the edge's."""
+    home = describe_stack(target)
+    edge = describe_stack(StackTarget(target.endpoint, EDGE_REGION, target.stage))
+    return DeployedStack(edge.outputs | home.outputs, edge.write_key)
 
 
 def _start_functions(emulator: Emulator, on_failures: Callable[[str], None]) -> None:
@@ -188,41 +250,6 @@ def _start_functions(emulator: Emulator, on_failures: Callable[[str], None]) -> 
             failures += [it.text("src/") for it in emulator.start_functions(name, region)]
     if failures:
         on_failures("\n".join(failures))
-
-
-def _deploy_home(
-    target: StackTarget, url: str, directory: Path, further: Mapping[str, str]
-) -> None:
-    parameters = {
-        "EmulatorUrl": target.endpoint,
-        "PortalOrigins": url,
-        "PortalUrl": url,
-        "Sender": SENDER,
-    }
-    log = directory / "logs" / "sam-deploy.log"
-    sam_deployment.deploy(target, parameters | LOCAL_PARAMETERS | dict(further), log)
-
-
-def _deploy_regional_stack(target: StackTarget, directory: Path) -> None:
-    """Deploy a regional stack. It reads the stream of its Region's appointments replica."""
-    table = f"meridian-{target.stage}-appointments"
-    description = client("dynamodb", target).describe_table(TableName=table)["Table"]
-    home = describe_stack(StackTarget(target.endpoint, HOME_REGION, target.stage)).outputs
-    parameters = {
-        "AppointmentsStreamArn": str(description["LatestStreamArn"]),
-        "UserPoolArn": home["UserPoolArn"],
-    }
-    log = directory / "logs" / f"sam-{target.region}.log"
-    sam_deployment.deploy(target, parameters | LOCAL_PARAMETERS, log)
-
-
-def _let_collector_use(target: StackTarget, regions: Sequence[str]) -> None:
-    """Add the Regions of the regional stacks to the collector, as `make deploy` does."""
-    edge = Environment("local", target.region, target.stage, target.stack_name, {})
-    with step(f"collector ({', '.join(regions)})"):
-        collector.set_regions(
-            edge, regions, lambda name, region: client(name, StackTarget(target.endpoint, region))
-        )
 
 
 def _enable_email(target: StackTarget) -> None:

@@ -17,9 +17,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from aws_emulator.errors import CommandError
 from tools.cli import reason_of
+from tools.deployment.environments import home_region_of
 from tools.paths import BIN, ROOT, STATE
 from tools.stack import (
-    HOME_REGION,
     StackTarget,
     client,
     find_running_stack,
@@ -141,9 +141,10 @@ def select_stack(
     Raises:
         CommandError: The stack doesn't exist, or no system is running.
     """
-    region = environment.get("REGION") or HOME_REGION
+    region = environment.get("REGION")
     stage = environment.get("STAGE")
     if name or stage:
+        region = region or home_region_of(stage)
         return aws_stack(name or stack_name(str(stage), region), region)
     target = find_running_stack(up, region)
     if target is None:

@@ -10,8 +10,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from aws_emulator.errors import CommandError
 from tools.cli import exit_code, reason_of
+from tools.deployment.environments import home_region_of
 from tools.paths import STATE
-from tools.stack import HOME_REGION, client, find_running_stack
+from tools.stack import client, find_running_stack
 
 #: The lifetime of the media's cookies (stacks/edge-media.yaml).
 MEDIA_MINUTES: Final = 10
@@ -70,9 +71,9 @@ def main(environment: Mapping[str, str] = os.environ) -> int:
     request = request_of(environment)
     stage = environment.get("STAGE")
     if stage:
-        functions = boto3.client("lambda", region_name=HOME_REGION)
+        functions = boto3.client("lambda", region_name=home_region_of(stage))
     else:
-        target = find_running_stack(STATE / "up", HOME_REGION)
+        target = find_running_stack(STATE / "up")
         if target is None:
             raise CommandError(
                 "No system is running. Start `make up` in another terminal, or set STAGE=<stage> "

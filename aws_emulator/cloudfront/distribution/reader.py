@@ -1,9 +1,12 @@
 """Read the deployed distribution, and everything that it refers to, from the AWS APIs."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final, cast
+from urllib.parse import urlencode
+from urllib.request import Request, urlopen
 
 import boto3
 from botocore.config import Config
@@ -27,6 +30,9 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudfront import CloudFrontClient
 
 
+_REPLICA_TIMEOUT_S: Final = 20.0
+
+
 @lru_cache(maxsize=8)
 def _client(endpoint: Endpoint, service: str, region: str) -> Any:
     session = boto3.session.Session(
@@ -37,6 +43,17 @@ def _client(endpoint: Endpoint, service: str, region: str) -> Any:
     )
     config = Config(connect_timeout=3, read_timeout=20, retries={"max_attempts": 1})
     return session.client(service, endpoint_url=endpoint.url, config=config)  # type: ignore[call-overload]  # the service name is a variable
+
+
+class UnavailableError(CommandError):
+    """Raised when a control plane fails (5xx) or isn't reachable; the distribution may exist."""
+
+
+def _error_of(error: ClientError | BotoCoreError) -> type[CommandError]:
+    if isinstance(error, ClientError):
+        is_refusal = error.response["ResponseMetadata"]["HTTPStatusCode"] < 500
+        return CommandError if is_refusal else UnavailableError
+    return UnavailableError
 
 
 class DistributionReader:
@@ -51,6 +68,7 @@ class DistributionReader:
 
         Raises:
             CommandError: The distribution doesn't exist, or several exist and the argument is None.
+            UnavailableError: The control plane fails or isn't reachable.
         """
         try:
             summaries = [
@@ -59,7 +77,7 @@ class DistributionReader:
                 for item in page["DistributionList"].get("Items", [])
             ]
         except (ClientError, BotoCoreError) as error:
-            raise CommandError(
+            raise _error_of(error)(
                 f"Can't list distributions at {self._endpoint.url}: {error}. Check that the "
                 "emulated AWS is running."
             ) from error
@@ -85,8 +103,9 @@ class DistributionReader:
         """Read a distribution with its policies, access controls and functions.
 
         Raises:
-            CommandError: The API call failed, CloudFront would reject the configuration, or the
+            CommandError: An API call was refused, CloudFront would reject the configuration, or the
                 emulator doesn't support it.
+            UnavailableError: A control plane fails or isn't reachable.
         """
         try:
             response = self._cloudfront.get_distribution(Id=distribution_id)
@@ -95,7 +114,9 @@ class DistributionReader:
             )
             notes = (*distribution.notes, *self._access_notes(distribution))
         except (ClientError, BotoCoreError) as error:
-            raise CommandError(f"Can't read the distribution {distribution_id}: {error}") from error
+            raise _error_of(error)(
+                f"Can't read the distribution {distribution_id}: {error}"
+            ) from error
         return replace(distribution, notes=notes)
 
     def _access_notes(self, distribution: Distribution) -> Iterator[str]:
@@ -178,7 +199,27 @@ class _ApiLookup:
             configuration = self._configuration(arn)
             trust = self._trust(configuration["Role"]) if configuration else None
             refusal = check_association(event_type, arn, configuration, trust)
-        return FunctionAssociation(event_type, arn, include_body, refusal)
+        replica = self._replica(arn) if refusal is None else None
+        return FunctionAssociation(event_type, arn, include_body, refusal, replica)
+
+    def _replica(self, arn: str) -> str | None:
+        """Return the ARN of a version's replica in the edge location's Region; None in its own.
+
+        Raises:
+            UnavailableError: The emulated AWS didn't create the replica.
+        """
+        if arn.split(":")[3] == self._endpoint.region:
+            return None
+        query = urlencode({"arn": arn, "region": self._endpoint.region})
+        request = Request(f"{self._endpoint.url}/_local/function-replica?{query}", method="POST")
+        try:
+            with urlopen(request, timeout=_REPLICA_TIMEOUT_S) as response:
+                return str(json.load(response)["arn"])
+        except OSError as error:
+            raise UnavailableError(
+                f"Can't replicate {arn} to {self._endpoint.region}: {error}. Use --region "
+                f"{arn.split(':')[3]} if {self._endpoint.url} has no replicas."
+            ) from error
 
     def _trust(self, role_arn: str) -> dict[str, Any] | None:
         client = _client(self._endpoint, "iam", "us-east-1")

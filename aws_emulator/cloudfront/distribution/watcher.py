@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from aws_emulator.cloudfront.distribution import managed_policies
-from aws_emulator.cloudfront.distribution.reader import DistributionReader
+from aws_emulator.cloudfront.distribution.reader import DistributionReader, UnavailableError
 from aws_emulator.cloudfront.edge_location import EdgeLocation
 from aws_emulator.cloudfront.headers import first
 from aws_emulator.cloudfront.model import Distribution
@@ -47,6 +47,7 @@ class DistributionWatcher:
 
         Raises:
             CommandError: The distribution can't be read or isn't supported.
+            UnavailableError: A control plane fails or isn't reachable.
         """
         distribution_id = await asyncio.to_thread(self._deployed.find, self._id)
         distribution = await asyncio.to_thread(self._deployed.load, distribution_id)
@@ -75,8 +76,9 @@ class DistributionWatcher:
                     raise CommandError(
                         f"The emulated AWS at {self._settings.endpoint.url} stopped responding."
                     ) from error
-            except TimeoutError:
-                # A busy machine responds late; only a refused connection means that it stopped.
+            except (TimeoutError, UnavailableError):
+                # A busy machine responds late, and a control plane can fail: edge locations serve
+                # on, and see no change meanwhile. Only a refused connection means that it stopped.
                 failed = 0
 
     async def _has_changed(self) -> bool:
@@ -92,6 +94,8 @@ class DistributionWatcher:
     async def _redeploy(self) -> None:
         try:
             await self.deploy()
+        except UnavailableError:
+            raise
         except CommandError as error:
             # During a deployment the edge location responds 503 until the next successful read.
             if self._edge.distribution is not None:
@@ -118,6 +122,8 @@ class DistributionWatcher:
             endpoint.address, "GET", path, list(headers.items()), timeout_s=_POLL_TIMEOUT_S
         )
         body = await response.read(_POLL_TIMEOUT_S)
+        if response.status >= 500:
+            raise UnavailableError(f"{endpoint.url}{path} answered {response.status}.")
         return first(response.headers, "etag") or hashlib.sha256(body).hexdigest()
 
 

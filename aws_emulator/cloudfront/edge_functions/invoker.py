@@ -35,7 +35,10 @@ _DEBUG_TIMEOUT_S: Final = 86_400.0
 
 
 class FunctionInvoker:
-    """Invoke edge functions, at most `concurrency` at once; further invocations wait."""
+    """Invoke edge functions, at most `concurrency` at once; further invocations wait.
+
+    They run in the Region of the endpoint: as a replica, or in their own Region.
+    """
 
     def __init__(self, endpoint: Endpoint, pool: ConnectionPool, concurrency: int) -> None:
         self._endpoint = endpoint
@@ -54,7 +57,8 @@ class FunctionInvoker:
         if association.refusal is not None:
             raise FunctionExecutionError(association.refusal, code="FunctionNotAssociable")
         payload = json.dumps(event, separators=(",", ":")).encode()
-        path = f"/2015-03-31/functions/{quote(association.arn, safe='')}/invocations"
+        name = quote(association.replica or association.arn, safe="")
+        path = f"/2015-03-31/functions/{name}/invocations"
         endpoint = self._endpoint
         signed_headers = {
             "host": endpoint.netloc,

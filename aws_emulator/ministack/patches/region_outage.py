@@ -21,8 +21,16 @@ from aws_emulator.ministack.control_api import (
 from aws_emulator.ministack.settings import Settings
 from aws_emulator.ministack.symbols import Symbols
 
-#: Global services, which a Region's outage does not affect.
-_GLOBAL: Final = frozenset({"iam", "sts", "cloudfront", "route53"})
+#: Global services. Their control planes are in us-east-1 (AWS Fault Isolation Boundaries, "Global
+#: services"); their data planes, such as a distribution's edge locations, are not.
+_GLOBAL: Final = frozenset({"iam", "cloudfront", "route53"})
+_GLOBAL_REGION: Final = "us-east-1"
+#: Its endpoints are regional, but clients may sign for any Region.
+_EVERYWHERE: Final = frozenset({"sts"})
+#: Services whose clients expect XML: a body in JSON would hide the status.
+_XML: Final = frozenset(
+    {"cloudformation", "cloudfront", "email", "iam", "monitoring", "route53", "s3", "sns", "sts"}
+)
 #: access key / date / Region / service / aws4_request (Signature Version 4, credential scope)
 _SCOPE: Final = re.compile(r"[^/=\s]+/\d{8}/([a-z0-9-]+)/([a-z0-9-]+)/aws4_request")
 _POOL_PATH: Final = re.compile(r"/([a-z]{2}(?:-[a-z]+)+-\d)_[A-Za-z0-9]+/")
@@ -49,12 +57,7 @@ def install(_settings: Settings, control: ControlApi, application: Application) 
 
     async def with_outage(scope: Message, receive: Receive, send: Send) -> None:
         if down and scope["type"] == "http" and _region(scope, gateway) in down:
-            await answer(
-                send,
-                503,
-                {"__type": "ServiceUnavailable", "message": "simulated regional outage"},
-                {"x-amzn-errortype": "ServiceUnavailable"},
-            )
+            await _refuse(scope, send)
             return
         await application(scope, receive, send)
 
@@ -63,14 +66,37 @@ def install(_settings: Settings, control: ControlApi, application: Application) 
     return with_outage
 
 
+async def _refuse(scope: Message, send: Send) -> None:
+    """Answer 503 in the service's protocol."""
+    match = _SCOPE.search(_credentials(scope))
+    if match and match.group(2) in _XML:
+        await send({"type": "http.response.start", "status": 503, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+        return
+    await answer(
+        send,
+        503,
+        {"__type": "ServiceUnavailable", "message": "simulated regional outage"},
+        {"x-amzn-errortype": "ServiceUnavailable"},
+    )
+
+
+def _credentials(scope: Message) -> str:
+    """Return the credential scope of a request's signature, and other parts of it."""
+    headers: dict[bytes, str] = {
+        name.lower(): value.decode("latin-1") for name, value in scope["headers"]
+    }
+    query = urllib.parse.parse_qs(scope["query_string"].decode("latin-1"))
+    return " ".join([headers.get(b"authorization", ""), *query.get("X-Amz-Credential", [])])
+
+
 def _region(scope: Message, gateway: Symbols) -> str | None:
     """Return the Region of a request, or None if it is for no particular Region."""
-    headers = {name.lower(): value.decode("latin-1") for name, value in scope["headers"]}
-    query = urllib.parse.parse_qs(scope["query_string"].decode("latin-1"))
-    credentials = headers.get(b"authorization", "") + " ".join(query.get("X-Amz-Credential", []))
-    if match := _SCOPE.search(credentials):
+    if match := _SCOPE.search(_credentials(scope)):
         region, service = match.groups()
-        return None if service in _GLOBAL else region
+        if service in _EVERYWHERE:
+            return None
+        return _GLOBAL_REGION if service in _GLOBAL else region
     path = scope["path"]
     if match := _POOL_PATH.match(path):
         return match.group(1)

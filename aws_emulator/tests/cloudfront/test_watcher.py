@@ -7,7 +7,9 @@ import pytest
 
 from aws_emulator.cloudfront import headers as h
 from aws_emulator.cloudfront.distribution import watcher
+from aws_emulator.cloudfront.distribution.reader import UnavailableError
 from aws_emulator.cloudfront.distribution.watcher import DistributionWatcher
+from aws_emulator.cloudfront.edge_location import EdgeLocation
 from aws_emulator.cloudfront.model import Distribution
 from aws_emulator.cloudfront.settings import parse
 from aws_emulator.errors import CommandError
@@ -28,17 +30,18 @@ class FakeReader:
 
 
 class FakeApiResponse:
-    def __init__(self, etag: str) -> None:
+    def __init__(self, etag: str, status: int = 200) -> None:
         self.headers = h.collect([("ETag", etag)])
+        self.status = status
 
     async def read(self, _timeout_s: float) -> bytes:
         return b""
 
 
 class FakePool:
-    """Returns an ETag for each poll, or raises an exception; repeats the last item."""
+    """Returns an ETag or a status for each poll, or raises an exception; repeats the last item."""
 
-    def __init__(self, *items: str | Exception) -> None:
+    def __init__(self, *items: str | int | Exception) -> None:
         self._items = list(items)
         self.polls = 0
 
@@ -47,21 +50,26 @@ class FakePool:
         item = self._items.pop(0) if len(self._items) > 1 else self._items[0]
         if isinstance(item, Exception):
             raise item
-        return FakeApiResponse(item)
+        return FakeApiResponse("", item) if isinstance(item, int) else FakeApiResponse(item)
 
 
-def watch(pool: FakePool, monkeypatch: pytest.MonkeyPatch) -> None:
+def watch(
+    pool: FakePool, monkeypatch: pytest.MonkeyPatch, fake_reader: FakeReader | None = None
+) -> EdgeLocation:
+    """Deploy the distribution, and poll until the emulated AWS is gone; return the location."""
     monkeypatch.setattr(watcher, "POLL_INTERVAL_S", 0)
     edge = serve_distribution(distribution(), FakeFunctions(), FakeOrigins())
-    reader: Any = FakeReader()
+    reader: Any = fake_reader or FakeReader()
     connections: Any = pool
 
     async def run() -> None:
         watching = DistributionWatcher(reader, SETTINGS, edge, connections)
         await watching.deploy()
-        await watching.run()
+        with pytest.raises(CommandError, match="stopped responding"):
+            await watching.run()
 
     asyncio.run(run())
+    return edge
 
 
 #: A deployment polls the configuration, the invalidations and one cache policy.
@@ -72,8 +80,7 @@ def test_watcher_gives_up_after_three_refused_connections(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     pool = FakePool(*DEPLOYMENT, ConnectionError("refused"))
-    with pytest.raises(CommandError, match="stopped responding"):
-        watch(pool, monkeypatch)
+    watch(pool, monkeypatch)
     assert pool.polls == len(DEPLOYMENT) + 3
 
 
@@ -82,6 +89,46 @@ def test_slow_response_restarts_count_of_refused_connections(
 ) -> None:
     refused = ConnectionError("refused")
     pool = FakePool(*DEPLOYMENT, refused, refused, TimeoutError(), refused)
-    with pytest.raises(CommandError, match="stopped responding"):
-        watch(pool, monkeypatch)
+    watch(pool, monkeypatch)
     assert pool.polls == len(DEPLOYMENT) + 6
+
+
+#: Refused connections, which end the watcher.
+GONE = ConnectionError("refused")
+
+
+def test_failing_control_plane_does_not_stop_distribution(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """An answer with 503 isn't a new ETag: edge locations need no control plane."""
+    pool = FakePool(*DEPLOYMENT, 503, 503, "1", "1", GONE)
+    assert watch(pool, monkeypatch).distribution == distribution()
+
+
+class ReaderWithErrors(FakeReader):
+    """Reads the distribution once, then raises the errors; the last one at each further read."""
+
+    def __init__(self, *errors: Exception) -> None:
+        self.errors = list(errors)
+        self.reads = 0
+
+    def load(self, distribution_id: str) -> Distribution:
+        self.reads += 1
+        if self.reads > 1:
+            raise self.errors.pop(0) if len(self.errors) > 1 else self.errors[0]
+        return super().load(distribution_id)
+
+
+def test_outage_during_a_change_keeps_the_previous_distribution(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    reader = ReaderWithErrors(UnavailableError("503"))
+    pool = FakePool(*DEPLOYMENT, "2", GONE)
+    assert watch(pool, monkeypatch, reader).distribution == distribution()
+    assert reader.reads == 2
+
+
+def test_refused_distribution_is_not_served(monkeypatch: pytest.MonkeyPatch) -> None:
+    reader = ReaderWithErrors(CommandError("not supported"), GONE)
+    pool = FakePool(*DEPLOYMENT, "2", GONE)
+    assert watch(pool, monkeypatch, reader).distribution is None

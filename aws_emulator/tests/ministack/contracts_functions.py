@@ -311,3 +311,34 @@ def mapping_limits(emulator: Emulator) -> None:
         EventSourceArn=f"arn:aws:sqs:us-east-1:000000000000:{name}",
         BatchSize=11,
     )
+
+
+_WHERE = """
+import os
+def handler(event, context):
+    print("ran")
+    return [os.environ["AWS_REGION"], context.function_name, context.function_version]
+"""
+
+
+def edge_function_replicas(emulator: Emulator) -> None:
+    """A replica runs in its Region, logs there, and needs nothing of the function's Region."""
+    name, region = unique("edge"), "eu-west-2"
+    emulator.deploy(stack(Role=ROLE, Where=function(name, _WHERE)), unique("edge"))
+    published = emulator.client("lambda").publish_version(FunctionName=name)
+    arn = f"{published['FunctionArn'].removesuffix(':1')}:1"
+    control = f"function-replica?arn={arn}&region={region}"
+    replica = emulator.local(control, "POST")["arn"]
+    assert replica == f"arn:aws:lambda:{region}:000000000000:function:us-east-1.{name}:1"
+    assert emulator.local(control, "POST") == {"arn": replica}
+    emulator.local("outage?region=us-east-1&on=1", "POST")
+    try:
+        assert invoke(emulator, replica, {}, region) == [region, f"us-east-1.{name}", "1"]
+    finally:
+        emulator.local("outage?region=us-east-1&on=0", "POST")
+    logs = emulator.client("logs", region).filter_log_events(
+        logGroupName=f"/aws/lambda/us-east-1.{name}"
+    )
+    assert "ran" in "".join(it["message"] for it in logs["events"])
+    with pytest.raises(AssertionError, match="400"):
+        emulator.local(f"function-replica?arn={arn.removesuffix(':1')}:9&region={region}", "POST")

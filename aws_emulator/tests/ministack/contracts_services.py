@@ -127,6 +127,10 @@ def region_outage(emulator: Emulator) -> None:
         with pytest.raises(ClientError) as caught:
             london.put_record(StreamName=name, Data=b"x", PartitionKey="x")
         assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 503
+        for service, operation in {"s3": "list_buckets", "cloudformation": "list_stacks"}.items():
+            with pytest.raises(ClientError) as caught:
+                getattr(emulator.client(service, "eu-west-2"), operation)()
+            assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 503
         home.put_record(StreamName=name, Data=b"x", PartitionKey="x")
     finally:
         assert emulator.local("outage?region=eu-west-2&on=0", "POST") == {"down": []}

@@ -56,9 +56,16 @@ def test_region_of_signed_request_is_that_of_credential_scope(region: str, servi
     assert _region(query=presigned) == region
 
 
-@given(_REGIONS, st.sampled_from(["iam", "sts", "cloudfront", "route53"]))
-def test_global_service_has_no_region(region: str, service: str) -> None:
+@given(_REGIONS, st.sampled_from(["iam", "cloudfront", "route53"]))
+def test_control_plane_of_global_service_is_in_us_east_1(region: str, service: str) -> None:
     scope = f"AKIA/20261121/{region}/{service}/aws4_request"
+    signature = f"AWS4-HMAC-SHA256 Credential={scope}, Signature=ab"
+    assert _region(authorization=signature) == "us-east-1"
+
+
+@given(_REGIONS)
+def test_security_token_service_fails_with_no_region(region: str) -> None:
+    scope = f"AKIA/20261121/{region}/sts/aws4_request"
     assert _region(authorization=f"AWS4-HMAC-SHA256 Credential={scope}, Signature=ab") is None
 
 

@@ -1,5 +1,6 @@
 """Rules for all CloudFormation templates of the project."""
 
+import itertools
 import json
 import re
 from copy import deepcopy
@@ -12,7 +13,11 @@ import yaml
 from botocore.session import get_session
 
 from tests.support.paths import ROOT
+from tests.unit.stacks.transformed import all_stacks, resolve
+from tools.deployment.conditions import evaluate
+from tools.deployment.region_values import HOME_VALUES
 from tools.deployment.templates import fixed_name
+from tools.deployment.templates import load as long_form
 
 TEMPLATES = [ROOT / "template.yaml", *sorted((ROOT / "stacks").glob("*.yaml"))]
 
@@ -64,19 +69,25 @@ OPTIONAL_STACKS = {"Audit": "HasAuditTrail", "Budget": "HasBudget"}
 ROTATED_KEYS = {
     f"{kind}{key}": f"Has{key}" for kind in ("Key", "EncodedKey", "PublicKey") for key in "AB"
 }
+#: The Regions that can be the home: those with replicas of the global tables.
+HOME_REGIONS = ("us-east-1", "eu-west-2", "ap-south-1")
 
 
 @pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.name)
-def test_only_the_region_controls_resource_conditions(path: Path) -> None:
-    """A mistyped parameter can't delete a resource on which the system depends."""
-    conditions = load(path).get("Conditions", {})
+def test_only_regions_control_resource_conditions(path: Path) -> None:
+    """A mistyped parameter can't delete a resource on which the system depends.
+
+    The only parameter is HomeRegion, which `make preflight` compares with the deployed stacks.
+    """
+    template = long_form(path)
     used = {name: it["Condition"] for name, it in resources(path).items() if "Condition" in it}
     if path == ROOT / "template.yaml":
         assert {name: used.pop(name) for name in OPTIONAL_STACKS} == OPTIONAL_STACKS
     if path.name == "edge-media.yaml":
         assert {name: used.pop(name) for name in ROTATED_KEYS} == ROTATED_KEYS
-    for name in used.values():
-        assert conditions[name] == {"Fn::Equals": [{"Ref": "AWS::Region"}, "us-east-1"]}, name
+    for name, condition in used.items():
+        for region, home in itertools.product(HOME_REGIONS, repeat=2):
+            assert evaluate(template, {"Condition": condition}, region, home) is not None, name
 
 
 #: Types whose resources hold data or messages.
@@ -287,16 +298,30 @@ def test_app_client_has_one_owner_of_its_settings() -> None:
     assert "ALLOW_REFRESH_TOKEN_AUTH" not in settings["ExplicitAuthFlows"]
 
 
-def test_root_rule_refuses_regional_stack_without_its_parameters() -> None:
-    rule = load(ROOT / "template.yaml")["Rules"]["RegionalStack"]
-    outside = {"Fn::Not": [{"Fn::Equals": [{"Ref": "AWS::Region"}, "us-east-1"]}]}
-    assert rule["RuleCondition"] == outside
+@pytest.mark.parametrize(
+    ("name", "region_and_home", "parameters"),
+    [
+        ("RegionalStack", ("ap-south-1", "eu-west-2"), {"AppointmentsStreamArn", "UserPoolArn"}),
+        ("EdgeStack", ("us-east-1", "eu-west-2"), set(HOME_VALUES)),
+    ],
+)
+def test_root_rule_refuses_stack_without_values_of_other_stacks(
+    name: str, region_and_home: tuple[str, str], parameters: set[str]
+) -> None:
+    """The rule applies to one kind of stack."""
+    template = long_form(ROOT / "template.yaml")
+    rule = template["Rules"][name]
+    for region, home in [region_and_home, ("us-east-1", "us-east-1"), ("eu-west-2", "eu-west-2")]:
+        applies = evaluate(template, rule["RuleCondition"], region, home)
+        assert applies is ((region, home) == region_and_home)
+    (assertion,) = rule["Assertions"]
+    assert "make deploy PLACE=" in " ".join(assertion["AssertDescription"].split())
     checked = {
-        assertion["Assert"]["Fn::Not"][0]["Fn::Equals"][0]["Ref"]
-        for assertion in rule["Assertions"]
-        if "make deploy PLACE=" in assertion["AssertDescription"]
+        it["Fn::Not"][0]["Fn::Equals"][0]["Ref"]: it["Fn::Not"][0]["Fn::Equals"][1]
+        for it in assertion["Assert"]["Fn::And"]
     }
-    assert checked == {"AppointmentsStreamArn", "UserPoolArn"}
+    assert checked == dict.fromkeys(parameters, "none")
+    assert {template["Parameters"][it]["Default"] for it in parameters} == {"none"}
 
 
 @pytest.mark.parametrize(
@@ -317,17 +342,18 @@ def test_regional_stack_rejects_the_default_of_required_parameters(
     assert "`make deploy PLACE=` looks it up" in parameter_definition["ConstraintDescription"]
 
 
-@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.name)
-def test_each_bucket_denies_requests_without_tls(path: Path) -> None:
+def test_each_bucket_denies_requests_without_tls() -> None:
     denied = {
-        policy["Properties"]["Bucket"]["Ref"]
+        resolve(path, policy["Properties"]["Bucket"], parents)
+        for path, parents in all_stacks()
         for policy in of_type(path, "AWS::S3::BucketPolicy").values()
         for statement in policy["Properties"]["PolicyDocument"]["Statement"]
         if statement["Effect"] == "Deny"
         and statement["Action"] == "s3:*"
         and statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
     }
-    assert of_type(path, "AWS::S3::Bucket").keys() == denied
+    buckets = {(path, name) for path in TEMPLATES for name in of_type(path, "AWS::S3::Bucket")}
+    assert buckets == denied
 
 
 def test_web_acl_blocks_exactly_the_public_operations_of_user_pools() -> None:

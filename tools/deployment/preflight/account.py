@@ -1,7 +1,7 @@
 """Read the facts about an AWS account that the checks need. Each method makes read-only calls."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import boto3
@@ -11,7 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from aws_emulator.errors import CommandError
 from tools.cli import reason_of
 from tools.deployment.stacks import is_missing
-from tools.stack import outputs_of
+from tools.stack import outputs_of, parameters_of
 
 _CONFIG: Final = Config(
     retries={"mode": "standard"}, connect_timeout=5, read_timeout=30, user_agent_extra="preflight"
@@ -51,10 +51,11 @@ class Concurrency:
 
 @dataclass(frozen=True)
 class Stack:
-    """A CloudFormation stack's status and outputs."""
+    """A CloudFormation stack's status, outputs and parameters."""
 
     status: str
     outputs: dict[str, str]
+    parameters: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -144,7 +145,7 @@ class Account:
                 if is_missing(problem):
                     return None
                 raise
-            return Stack(str(stack["StackStatus"]), outputs_of(stack))
+            return Stack(str(stack["StackStatus"]), outputs_of(stack), parameters_of(stack))
 
         deployed_stack: Stack | None = self._call("cloudformation", read, region)
         return deployed_stack

@@ -8,6 +8,7 @@ from tools.deployment.environments import Environment
 from tools.deployment.leftovers import ExistingResource
 from tools.deployment.preflight.account import Caller, Concurrency, Sender, Stack
 from tools.deployment.preflight.findings import Finding, error, ok, warning
+from tools.stack import DEFAULT_HOME_REGION
 
 #: The Regions of CloudFront's regional edge caches, where Lambda@Edge functions run (Amazon
 #: CloudFront Developer Guide, "Quotas on Lambda@Edge": the quota is per Region).
@@ -85,6 +86,34 @@ def check_stack(name: str, stack: Stack | None) -> Finding:
             "Another deployment is running. Wait until it ends.",
         )
     return ok("stack", f"{name} is in {stack.status}")
+
+
+def check_home(environment: Environment, deployed: Mapping[str, Stack]) -> Finding:
+    """Check that the environment has the home Region of the stage's deployed stacks.
+
+    Another home would get an empty user pool and empty tables, and the stacks of the first home
+    would lose their tasks.
+
+    Args:
+        environment: The environment to deploy.
+        deployed: The stage's existing stacks by name.
+    """
+    homes = {
+        name: it.parameters.get("HomeRegion", DEFAULT_HOME_REGION)
+        for name, it in deployed.items()
+        if it.parameters and it.status not in NEVER_COMPLETE | {"REVIEW_IN_PROGRESS"}
+    }
+    others = {name: it for name, it in homes.items() if it != environment.home_region}
+    if not others:
+        return ok("home", f"{environment.home_region} has the data and the users")
+    listed = ", ".join(f"{name} has HomeRegion={it}" for name, it in sorted(others.items()))
+    return error(
+        "home",
+        f"{environment.name} has HomeRegion={environment.home_region}, but {listed}. A parameter "
+        "doesn't move users and tables",
+        f"Set HomeRegion={next(iter(others.values()))} in the parameter_overrides of all "
+        "environments of the stage, or deploy another Stage: docs/deploying.md#another-home",
+    )
 
 
 def check_leftovers(present: Sequence[ExistingResource]) -> Finding:
@@ -199,7 +228,10 @@ def check_sender(address: str, sender: Sender, region: str) -> list[Finding]:
 def check_regional_prerequisites(
     environment: Environment, home: Stack | None, replica_stream: str | None
 ) -> list[Finding]:
-    """Check what a regional stack takes from the home Region: the user pool and the replica."""
+    """Check what a stack takes from the home Region: the user pool, and a replica of the table.
+
+    An edge without the home needs no replica.
+    """
     findings = []
     if home is None or "UserPoolArn" not in home.outputs:
         findings.append(
@@ -209,7 +241,7 @@ def check_regional_prerequisites(
                 "Deploy the home Region first: make deploy PLACE=<its environment>",
             )
         )
-    if replica_stream is None:
+    if replica_stream is None and environment.is_serving:
         findings.append(
             error(
                 "table replica",
@@ -218,7 +250,8 @@ def check_regional_prerequisites(
                 "Add the Region to Replicas in stacks/foundation.yaml and deploy the home Region.",
             )
         )
-    return findings or [ok("home Region", "the user pool and the table's replica exist")]
+    replica = " and the table's replica" if environment.is_serving else ""
+    return findings or [ok("home Region", f"the user pool{replica} can be used")]
 
 
 def check_permissions(denied: Sequence[str]) -> Finding:

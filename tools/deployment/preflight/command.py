@@ -9,17 +9,27 @@ from botocore.exceptions import BotoCoreError, ClientError
 from aws_emulator.errors import CommandError
 from tools.deployment import deployer_actions, recovery
 from tools.deployment.built_templates import BUILD, read_built_templates, reserved_executions
-from tools.deployment.environments import Environment, environments_of_stage
+from tools.deployment.environments import Environment, layout_of
 from tools.deployment.preflight import checks
 from tools.deployment.preflight.account import Account, Caller
 from tools.deployment.preflight.findings import Finding, Severity, summary
-from tools.stack import HOME_REGION, stack_name
 
 
 def preflight(
-    environment: Environment, account: Account | None = None, build: Path = BUILD
+    environment: Environment,
+    account: Account | None = None,
+    build: Path = BUILD,
+    *,
+    deploys_home: bool = False,
 ) -> list[Finding]:
     """Run the checks, print the findings, and return them.
+
+    Args:
+        environment: The environment to check.
+        account: The AWS account; by default that of the credentials.
+        build: The output folder of `sam build`.
+        deploys_home: Whether the same command deploys the home Region first, so that its stack
+            need not exist yet.
 
     Raises:
         CommandError: There are no valid credentials, or the application isn't built.
@@ -28,7 +38,7 @@ def preflight(
     caller = account.caller()
     print(f"Preflight of {environment.name} ({environment.stack_name}, account {caller.account})")
     findings = []
-    for finding in _findings(environment, account, caller, build):
+    for finding in _findings(environment, account, caller, build, deploys_home):
         print("\n".join(finding.lines()), flush=True)
         findings.append(finding)
     print(summary(findings))
@@ -50,7 +60,11 @@ def require_no_errors(environment: Environment, findings: Sequence[Finding]) -> 
 
 
 def _findings(
-    environment: Environment, account: Account, caller: Caller, build: Path
+    environment: Environment,
+    account: Account,
+    caller: Caller,
+    build: Path,
+    deploys_home: bool,
 ) -> Iterator[Finding]:
     yield checks.check_caller(caller)
     try:
@@ -68,17 +82,19 @@ def _findings(
                 checks.check_stack(environment.stack_name, account.stack(environment.stack_name))
             ],
         ),
+        ("home", lambda: [_home(environment, account)]),
         ("leftovers", lambda: [_leftovers(environment, account, caller)]),
         ("reserved concurrency", lambda: [_reserved(environment, account, build)]),
         ("permissions", lambda: [_permissions(account, caller)]),
     ]
+    if environment.is_edge:
+        parts.append(("edge quotas", lambda: [_edge_quotas(account)]))
     if environment.is_home:
         parts += [
-            ("edge quotas", lambda: [_edge_quotas(account)]),
             ("sign-in domain", lambda: [_domain(environment, account, caller)]),
             ("email", lambda: _sender(environment, account)),
         ]
-    else:
+    elif not deploys_home:
         parts.append(("home Region", lambda: _regional(environment, account)))
     for check, run in parts:
         try:
@@ -96,7 +112,8 @@ def _leftovers(environment: Environment, account: Account, caller: Caller) -> Fi
 
 
 def _reserved(environment: Environment, account: Account, build: Path) -> Finding:
-    needed = reserved_executions(read_built_templates(home=environment.is_home, build=build))
+    built = read_built_templates(environment.region, environment.home_region, build)
+    needed = reserved_executions(built)
     already = account.reserved_concurrency(f"meridian-{environment.stage}-")
     mode = environment.parameter("ReservedConcurrency")
     quota = account.concurrency()
@@ -128,10 +145,18 @@ def _sender(environment: Environment, account: Account) -> list[Finding]:
 
 
 def _regional(environment: Environment, account: Account) -> list[Finding]:
-    home = next((it for it in environments_of_stage(environment.stage) if it.is_home), None)
-    name = home.stack_name if home else stack_name(environment.stage, HOME_REGION)
+    home = layout_of(environment).home
     return checks.check_regional_prerequisites(
         environment,
-        account.stack(name, HOME_REGION),
+        account.stack(home.stack_name, home.region),
         account.replica_stream_arn(f"meridian-{environment.stage}-appointments"),
     )
+
+
+def _home(environment: Environment, account: Account) -> Finding:
+    layout = layout_of(environment)
+    stacks = {
+        it.stack_name: account.stack(it.stack_name, it.region)
+        for it in (*layout.in_order(), environment)
+    }
+    return checks.check_home(environment, {name: it for name, it in stacks.items() if it})

@@ -8,7 +8,13 @@ import boto3
 
 from aws_emulator.errors import CommandError
 from tools.deployment.environments import Environment
-from tools.stack import DeployedStack, describe_stack_by_name
+from tools.stack import (
+    EDGE_REGION,
+    DeployedStack,
+    describe_stack_by_name,
+    outputs_of,
+    parameters_of,
+)
 
 
 @dataclass(frozen=True)
@@ -29,12 +35,12 @@ def target_of(environment: Environment) -> Target:
     """Return the system of the home Region's environment.
 
     Raises:
-        CommandError: The environment isn't the home Region's: only that one has an address.
+        CommandError: The environment isn't the home Region's, or the stage has no distribution yet.
     """
     if not environment.is_home:
         raise CommandError(
-            f"{environment.name} has no address: CloudFront belongs to the home Region's stack. "
-            "Run `make smoke PLACE=<environment of the home Region>`."
+            f"{environment.name} isn't the home Region of its stage, which has the users and the "
+            "data lake of the test. Run `make smoke PLACE=<environment of the home Region>`."
         )
 
     def client(service: str) -> Any:
@@ -42,9 +48,27 @@ def target_of(environment: Environment) -> Target:
 
     stack = describe_stack_by_name(client("cloudformation"), environment.stack_name)
     return Target(
-        url=f"https://{stack.outputs['DistributionDomainName']}",
+        url=f"https://{_domain_name(client('cloudformation'), environment)}",
         api_url=f"https://{stack.outputs['ApiId']}.execute-api.{environment.region}.amazonaws.com",
         stage=environment.stage,
         stack=stack,
         client=client,
     )
+
+
+def _domain_name(cloudformation: Any, environment: Environment) -> str:
+    """Return the distribution's domain name, from the home's stack only.
+
+    A home without the edge has it as a parameter, so that the test needs nothing of us-east-1.
+
+    Raises:
+        CommandError: The stage has no distribution yet.
+    """
+    (stack,) = cloudformation.describe_stacks(StackName=environment.stack_name)["Stacks"]
+    name = (parameters_of(stack) | outputs_of(stack)).get("DistributionDomainName", "none")
+    if name == "none":
+        raise CommandError(
+            f"The stage {environment.stage} has no distribution yet. Run `make deploy "
+            f"PLACE=<environment in {EDGE_REGION}>` first."
+        )
+    return str(name)

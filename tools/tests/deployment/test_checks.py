@@ -138,6 +138,39 @@ def test_email_findings_name_identity_and_sandbox(
     assert [it.severity.name for it in findings] == expected
 
 
+def test_edge_needs_home_stack_and_no_replica() -> None:
+    home = Stack("CREATE_COMPLETE", {"UserPoolArn": "arn"})
+    check = checks.check_regional_prerequisites
+    assert severities(check(environment("edge"), home, None)) == [Severity.OK]
+    assert severities(check(environment("edge"), None, None)) == [Severity.ERROR]
+
+
+@pytest.mark.parametrize(
+    ("parameters", "status", "severity"),
+    [
+        ({"Stage": "prod", "HomeRegion": "eu-west-2"}, "UPDATE_COMPLETE", Severity.OK),
+        ({"Stage": "prod", "HomeRegion": "us-east-1"}, "UPDATE_COMPLETE", Severity.ERROR),
+        # Deployed before the parameter existed.
+        ({"Stage": "prod"}, "UPDATE_COMPLETE", Severity.ERROR),
+        # Nothing of it remains.
+        ({"Stage": "prod", "HomeRegion": "us-east-1"}, "ROLLBACK_COMPLETE", Severity.OK),
+    ],
+)
+def test_another_home_than_the_deployed_one_is_refused(
+    parameters: dict[str, str], status: str, severity: Severity
+) -> None:
+    deployed = {"meridian-prod-us-east-1": Stack(status, {}, parameters)}
+    finding = checks.check_home(environment("london"), deployed)
+    assert finding.severity is severity
+    if severity is Severity.ERROR:
+        assert "meridian-prod-us-east-1 has HomeRegion=us-east-1" in finding.observation
+        assert "Set HomeRegion=us-east-1" in finding.remedy
+
+
+def test_stage_without_stacks_can_have_any_home() -> None:
+    assert checks.check_home(environment("london"), {}).severity is Severity.OK
+
+
 def test_regional_environment_needs_home_stack_and_replica() -> None:
     london = environment("london")
     home = Stack("CREATE_COMPLETE", {"UserPoolArn": "arn"})

@@ -119,6 +119,13 @@ def test_names_of_a_stage_differ_by_region_only_where_the_template_says_so() -> 
     assert "meridian-dev-accounts" in home - london
 
 
+def test_edge_without_the_home_has_names_of_the_edge_only() -> None:
+    names = {it.name for it in named_resources("dev", "us-east-1", ACCOUNT, "eu-west-2")}
+    assert {"meridian-dev-edge-settings", "meridian-dev-edge-schedule-dead-letters"} <= names
+    assert not names & {"meridian-dev-events", "meridian-dev-accounts"}
+    assert f"meridian-dev-portal-{ACCOUNT}" not in names
+
+
 def test_every_retained_type_can_be_looked_up() -> None:
     """Without a lookup, a leftover of that type would only show as a failed deployment."""
     retained = {it.type for it in named_resources("dev", "us-east-1", ACCOUNT) if it.retained}

@@ -141,10 +141,6 @@ UNUSED: Final = {
         "s3:PutObject",
     ],
     "topics have no data protection policy": ["sns:PutDataProtectionPolicy"],
-    "the secret has no replica": [
-        "secretsmanager:RemoveRegionsFromReplication",
-        "secretsmanager:ReplicateSecretToRegions",
-    ],
     "the web ACLs have no rule group of AWS Marketplace or of another account": [
         "payments:GetConnectedAccount",
         "wafv2:GetPermissionPolicy",

@@ -43,3 +43,23 @@ def test_invalid_number_is_rejected_with_its_range(name: str, value: str) -> Non
 def test_unknown_region_is_rejected_with_the_available_ones() -> None:
     with pytest.raises(CommandError, match=r"REGIONS contains eu-central-1\. Available.*eu-west-2"):
         Options.from_environment({"REGIONS": "eu-central-1"})
+
+
+def test_home_region_is_the_first_region() -> None:
+    options = Options.from_environment({"HOME_REGION": "eu-west-2", "REGIONS": "ap-south-1"})
+    assert options.regions == ("eu-west-2", "ap-south-1")
+
+
+@pytest.mark.parametrize(
+    ("environment", "message"),
+    [
+        ({"HOME_REGION": "eu-west-3"}, "HOME_REGION is eu-west-3. Available Regions: ap-south-1"),
+        (
+            {"HOME_REGION": "eu-west-2", "REGIONS": "us-east-1"},
+            "REGIONS contains us-east-1, which has only the edge if the home is eu-west-2",
+        ),
+    ],
+)
+def test_invalid_home_region_is_refused(environment: dict[str, str], message: str) -> None:
+    with pytest.raises(CommandError, match=message):
+        Options.from_environment(environment)

@@ -1,0 +1,132 @@
+"""The values that a stage's stacks in different Regions need of each other.
+
+CloudFormation's Fn::GetAtt ends at the Region, so `make deploy` and the local run pass them as
+parameters: from the home to the further Regions and to the edge, and from the edge to the home.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from aws_emulator.errors import CommandError
+from tools.deployment import collector
+from tools.deployment.environments import Environment, Layout
+from tools.deployment.stacks import Stacks
+from tools.stack import outputs_of, parameters_of
+
+#: Outputs of the home's stack that are parameters of an edge without the home.
+HOME_VALUES: Final = (
+    *("UserPoolId", "UserPoolClientId", "ApiDomainName", "OriginKeyName"),
+    *("RevocationKeySet", "MediaKeyGroupId"),
+)
+#: Outputs of the edge's stack that are parameters of a home without the edge.
+EDGE_VALUES: Final = ("DistributionId", "DistributionDomainName")
+
+
+def needed_values(
+    environment: Environment, layout: Layout, clients: collector.Clients
+) -> dict[str, str]:
+    """Return the parameters of an environment that come from other stacks of its stage.
+
+    Raises:
+        ClientError: A call failed.
+        CommandError: A stack lacks a value, or the table has no replica in the Region.
+    """
+    if environment.is_home:
+        is_deployed = not environment.is_edge and _exists(layout.edge, clients)
+        return _outputs(layout.edge, EDGE_VALUES, clients) if is_deployed else {}
+    if environment.is_edge:
+        values = _outputs(layout.home, HOME_VALUES, clients)
+        if not _exists(environment, clients):
+            regions = collector.consumed_regions((layout.home, *layout.others), clients)
+            values["Regions"] = ",".join(regions)
+        return values
+    stream = _replica_stream(environment, clients)
+    return {"AppointmentsStreamArn": stream} | _outputs(layout.home, ("UserPoolArn",), clients)
+
+
+def pass_on(environment: Environment, layout: Layout, clients: collector.Clients) -> None:
+    """Pass the values of a deployed environment on to the stacks that exist already.
+
+    The edge gets those of the home and the Regions of the streams, the home those of the edge.
+
+    Raises:
+        ClientError: A call failed.
+        CommandError: An update failed, or the Region's stream has no consumer.
+    """
+    if environment.is_home and environment.is_edge:
+        return
+    if environment.is_edge:
+        _update(layout.home, _outputs(environment, EDGE_VALUES, clients), clients)
+    elif not _exists(layout.edge, clients):
+        print(
+            f"The collector doesn't write to {environment.region} yet. Deploy the edge last: make "
+            f"deploy PLACE={layout.edge.name}"
+        )
+    elif environment.is_home:
+        _update(layout.edge, _outputs(environment, HOME_VALUES, clients), clients)
+    else:
+        collector.add_region(layout.edge, environment, clients)
+
+
+def _update(
+    environment: Environment, values: Mapping[str, str], clients: collector.Clients
+) -> None:
+    """Update the parameters of a stack that differ from `values`."""
+    present = parameters_of(_describe(environment, clients))
+    changed = {name: it for name, it in values.items() if present.get(name) != it}
+    if changed:
+        print(f"Passing {', '.join(changed)} to {environment.stack_name}.", flush=True)
+        collector.update_parameters(environment, changed, clients)
+
+
+def _outputs(
+    environment: Environment, names: tuple[str, ...], clients: collector.Clients
+) -> dict[str, str]:
+    """Return outputs of a stack.
+
+    Raises:
+        ClientError: CloudFormation refused the call, or the stack doesn't exist.
+        CommandError: The stack lacks an output.
+    """
+    outputs = outputs_of(_describe(environment, clients))
+    missing = [name for name in names if name not in outputs]
+    if missing:
+        raise CommandError(
+            f"{environment.stack_name} has no output {', '.join(missing)}. Deploy it again first: "
+            f"make deploy PLACE={environment.name}"
+        )
+    return {name: outputs[name] for name in names}
+
+
+def _describe(environment: Environment, clients: collector.Clients) -> dict[str, Any]:
+    cloudformation = clients("cloudformation", environment.region)
+    (stack,) = cloudformation.describe_stacks(StackName=environment.stack_name)["Stacks"]
+    description: dict[str, Any] = stack
+    return description
+
+
+def _exists(environment: Environment, clients: collector.Clients) -> bool:
+    """Return whether a stack was deployed; a stack without a complete creation has no outputs."""
+    if Stacks(clients("cloudformation", environment.region)).status(environment.stack_name) is None:
+        return False
+    return bool(outputs_of(_describe(environment, clients)))
+
+
+def _replica_stream(environment: Environment, clients: collector.Clients) -> str:
+    """Return the stream of the appointments table's replica in a Region.
+
+    Raises:
+        CommandError: The table has no replica with a stream in the Region.
+    """
+    table = f"meridian-{environment.stage}-appointments"
+    dynamodb = clients("dynamodb", environment.region)
+    try:
+        stream = dynamodb.describe_table(TableName=table)["Table"].get("LatestStreamArn")
+    except dynamodb.exceptions.ResourceNotFoundException:
+        stream = None
+    if not stream:
+        raise CommandError(
+            f"{table} has no replica with a stream in {environment.region}. Deploy the home Region "
+            "first, then wait until the replica is active."
+        )
+    return str(stream)

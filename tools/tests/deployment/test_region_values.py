@@ -1,0 +1,168 @@
+"""Values between the stacks of a stage, with CloudFormation, Lambda and DynamoDB in memory."""
+
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from aws_emulator.errors import CommandError
+from tools.deployment import collector, region_values
+from tools.deployment.environments import Environment, Layout
+from tools.stack import stack_name
+
+LONDON, MUMBAI, EDGE = "eu-west-2", "ap-south-1", "us-east-1"
+HOME_OUTPUTS = {name: f"{name} of the home" for name in region_values.HOME_VALUES}
+EDGE_OUTPUTS = {name: f"{name} of the edge" for name in region_values.EDGE_VALUES}
+
+
+def environment_in(region: str, home: str = LONDON) -> Environment:
+    overrides = {"Stage": "prod", "HomeRegion": home}
+    return Environment(region, region, "prod", stack_name("prod", region), overrides)
+
+
+LAYOUT = Layout(environment_in(LONDON), environment_in(EDGE), (environment_in(MUMBAI),))
+SINGLE = Layout(environment_in(EDGE, EDGE), environment_in(EDGE, EDGE))
+
+
+class FakeRegion:
+    """CloudFormation, Lambda and DynamoDB of one Region, with at most one stack."""
+
+    class exceptions:  # noqa: N801 - as of a boto3 client
+        ResourceNotFoundException = KeyError
+
+    def __init__(self, stack: dict[str, Any] | None, *, has_consumer: bool) -> None:
+        self.stack, self.has_consumer = stack, has_consumer
+
+    def describe_stacks(self, **names: str) -> dict[str, Any]:
+        if self.stack is None:
+            message = f"Stack with id {names['StackName']} does not exist"
+            error = {"Error": {"Code": "ValidationError", "Message": message}}
+            raise ClientError(error, "DescribeStacks")  # type: ignore[arg-type]
+        return {"Stacks": [self.stack]}
+
+    def get_paginator(self, _: str) -> "FakeRegion":
+        return self
+
+    def paginate(self) -> list[dict[str, Any]]:
+        mapping = {"State": "Enabled", "EventSourceArn": "arn::stream/meridian-prod-events"}
+        return [{"EventSourceMappings": [mapping] if self.has_consumer else []}]
+
+    def describe_table(self, **_: str) -> dict[str, Any]:
+        if self.has_consumer:
+            return {"Table": {"LatestStreamArn": "arn:stream"}}
+        raise KeyError
+
+
+class FakeStage:
+    """The Regions of a stage; `stacks` has the outputs of each deployed stack by Region."""
+
+    def __init__(self, stacks: dict[str, dict[str, str]], consumers: set[str]) -> None:
+        self.regions = {
+            region: FakeRegion(self._stack(stacks.get(region)), has_consumer=region in consumers)
+            for region in (LONDON, MUMBAI, EDGE)
+        }
+
+    def _stack(self, outputs: dict[str, str] | None) -> dict[str, Any] | None:
+        if outputs is None:
+            return None
+        listed = [{"OutputKey": key, "OutputValue": value} for key, value in outputs.items()]
+        return {"StackStatus": "CREATE_COMPLETE", "Outputs": listed, "Parameters": []}
+
+    def client(self, _service: str, region: str) -> Any:
+        return self.regions[region]
+
+
+@pytest.fixture
+def updates(monkeypatch: pytest.MonkeyPatch) -> dict[str, dict[str, str]]:
+    """The parameters that were updated, by stack."""
+    updated: dict[str, dict[str, str]] = {}
+
+    def update(environment: Environment, changed: dict[str, str], _clients: object) -> None:
+        updated[environment.stack_name] = changed
+
+    monkeypatch.setattr(collector, "update_parameters", update)
+    return updated
+
+
+def test_home_in_us_east_1_needs_no_value_of_another_stack() -> None:
+    stage = FakeStage({}, set())
+    assert region_values.needed_values(SINGLE.home, SINGLE, stage.client) == {}
+
+
+def test_first_deployment_of_the_home_has_no_distribution_yet() -> None:
+    stage = FakeStage({}, set())
+    assert region_values.needed_values(LAYOUT.home, LAYOUT, stage.client) == {}
+
+
+def test_later_deployment_of_the_home_keeps_the_distribution() -> None:
+    stage = FakeStage({EDGE: EDGE_OUTPUTS}, set())
+    assert region_values.needed_values(LAYOUT.home, LAYOUT, stage.client) == EDGE_OUTPUTS
+
+
+def test_new_edge_gets_values_of_the_home_and_regions_with_a_consumer() -> None:
+    stage = FakeStage({LONDON: HOME_OUTPUTS}, {LONDON})
+    values = region_values.needed_values(LAYOUT.edge, LAYOUT, stage.client)
+    assert values == HOME_OUTPUTS | {"Regions": LONDON}
+
+
+def test_deployed_edge_keeps_its_regions() -> None:
+    """A Region that `make destroy` removed stays removed."""
+    stage = FakeStage({LONDON: HOME_OUTPUTS, EDGE: EDGE_OUTPUTS}, {LONDON, MUMBAI})
+    assert region_values.needed_values(LAYOUT.edge, LAYOUT, stage.client) == HOME_OUTPUTS
+
+
+def test_edge_of_a_home_without_the_outputs_is_refused_with_the_next_step() -> None:
+    stage = FakeStage({LONDON: {"UserPoolId": "p"}}, set())
+    with pytest.raises(CommandError, match=r"has no output UserPoolClientId.*PLACE=eu-west-2"):
+        region_values.needed_values(LAYOUT.edge, LAYOUT, stage.client)
+
+
+def test_further_region_gets_user_pool_and_stream_of_its_replica() -> None:
+    stage = FakeStage({LONDON: {"UserPoolArn": "arn:pool"}}, {MUMBAI})
+    expected = {"AppointmentsStreamArn": "arn:stream", "UserPoolArn": "arn:pool"}
+    assert region_values.needed_values(LAYOUT.others[0], LAYOUT, stage.client) == expected
+
+
+def test_further_region_without_replica_is_refused_with_the_next_step() -> None:
+    stage = FakeStage({LONDON: {"UserPoolArn": "arn:pool"}}, set())
+    with pytest.raises(CommandError, match=r"no replica with a stream.*Deploy the home"):
+        region_values.needed_values(LAYOUT.others[0], LAYOUT, stage.client)
+
+
+def test_deployed_edge_passes_the_distribution_to_the_home(
+    updates: dict[str, dict[str, str]],
+) -> None:
+    stage = FakeStage({LONDON: HOME_OUTPUTS, EDGE: EDGE_OUTPUTS}, {LONDON})
+    region_values.pass_on(LAYOUT.edge, LAYOUT, stage.client)
+    assert updates == {"meridian-prod-eu-west-2": EDGE_OUTPUTS}
+
+
+def test_deployed_home_passes_changed_values_to_the_edge(
+    updates: dict[str, dict[str, str]],
+) -> None:
+    """For example a new version of CloudFront's key."""
+    stage = FakeStage({LONDON: HOME_OUTPUTS, EDGE: EDGE_OUTPUTS}, {LONDON})
+    edge = stage.regions[EDGE].stack
+    assert edge is not None
+    unchanged = {**HOME_OUTPUTS, "OriginKeyName": "key-1"}
+    edge["Parameters"] = [
+        {"ParameterKey": key, "ParameterValue": value} for key, value in unchanged.items()
+    ]
+    region_values.pass_on(LAYOUT.home, LAYOUT, stage.client)
+    expected = {"OriginKeyName": HOME_OUTPUTS["OriginKeyName"]}
+    assert updates == {"meridian-prod-us-east-1": expected}
+
+
+@pytest.mark.parametrize("environment", [LAYOUT.home, LAYOUT.others[0]], ids=["home", "further"])
+def test_value_waits_for_an_edge_that_does_not_exist(
+    environment: Environment, updates: dict[str, dict[str, str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    stage = FakeStage({LONDON: HOME_OUTPUTS}, {LONDON, MUMBAI})
+    region_values.pass_on(environment, LAYOUT, stage.client)
+    assert updates == {}
+    assert "Deploy the edge last: make deploy PLACE=us-east-1" in capsys.readouterr().out
+
+
+def test_home_in_us_east_1_passes_nothing_on(updates: dict[str, dict[str, str]]) -> None:
+    region_values.pass_on(SINGLE.home, SINGLE, FakeStage({}, set()).client)
+    assert updates == {}
