@@ -158,7 +158,7 @@ def test_retention_covers_each_function_of_the_distribution() -> None:
     used = {
         association["LambdaFunctionARN"]["Fn::GetAtt"][-1]
         for behavior in distribution["Properties"]["DistributionConfig"]["CacheBehaviors"]
-        for association in behavior["LambdaFunctionAssociations"]
+        for association in behavior.get("LambdaFunctionAssociations", [])
     }
     functions = {it.removeprefix("Outputs.").replace("VersionArn", "Function") for it in used}
     stack = transformed(ROOT / "stacks" / "edge-logs.yaml")["Resources"]

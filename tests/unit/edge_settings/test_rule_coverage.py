@@ -105,12 +105,16 @@ def test_template_rules_cover_the_behaviors() -> None:
     assert not any(rule.get("public") for rule in rules)
 
 
-def test_protected_origins_have_no_behavior_without_edge_auth() -> None:
-    """CloudFront uses the first behavior that matches, so one without edge_auth could hide one."""
+def test_protected_origins_have_no_behavior_without_edge_auth_or_signed_cookies() -> None:
+    """CloudFront itself verifies the signed cookies of a behavior with a trusted key group.
+
+    CloudFront uses the first behavior that matches, so one without edge_auth could hide one.
+    """
     behaviors = [(pattern, it) for pattern, it in cache_behaviors().items() if pattern != "*"]
     for pattern, behavior in [*behaviors, ("*", cache_behaviors()["*"])]:
         if behavior["TargetOriginId"] in {"members", "api"}:
-            assert edge_functions(behavior) == {EDGE_AUTH}, pattern
+            is_signed = bool(behavior.get("TrustedKeyGroups"))
+            assert edge_functions(behavior) == (set() if is_signed else {EDGE_AUTH}), pattern
     hidden = [
         (earlier, pattern)
         for index, (pattern, behavior) in enumerate(behaviors)

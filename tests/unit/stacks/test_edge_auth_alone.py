@@ -28,9 +28,9 @@ def properties(path: Any, name: str) -> dict[str, Any]:
 def test_functions_have_the_properties_of_the_whole_project() -> None:
     for name in FUNCTIONS:
         assert properties(ALONE, name) == properties(WHOLE, name), name
-        kept = ("DeletionPolicy", "UpdateReplacePolicy", "Metadata")
+        attributes = ("DeletionPolicy", "UpdateReplacePolicy", "Metadata")
         alone, whole = resources(ALONE)[name], resources(WHOLE)[name]
-        assert [alone.get(it) for it in kept] == [whole.get(it) for it in kept], name
+        assert [alone.get(it) for it in attributes] == [whole.get(it) for it in attributes], name
 
 
 def test_role_allows_no_more_than_the_role_of_the_whole_project() -> None:
