@@ -16,6 +16,7 @@ import gc
 import importlib
 import json
 import os
+import pathlib
 import resource
 import runpy
 import selectors
@@ -137,6 +138,11 @@ def _send(connection: socket.socket, number: int) -> None:
         connection.send(NUMBER.pack(number))
 
 
+def process_name(handler: str) -> str:
+    """Return the name of a function's process: the end of its module's name, in 15 characters."""
+    return handler.rpartition(".")[0][-15:]
+
+
 def _enter(request: dict[str, Any]) -> None:
     """Give this process the environment, limit, folder and path of `python -m awslambdaric`."""
     # Python sets LC_CTYPE at its start if the locale of LANG isn't installed.
@@ -151,6 +157,9 @@ def _enter(request: dict[str, Any]) -> None:
     # `-m` adds the current folder, PYTHONPATH the package.
     sys.path[:0] = [folder, *request["environment"]["PYTHONPATH"].split(os.pathsep)]
     sys.argv = ["-m", request["handler"]]
+    # For `ps` and `top`: the command line stays the server's.
+    with pathlib.Path("/proc/self/comm").open("w") as name:
+        name.write(process_name(request["handler"]))
 
 
 def main() -> None:

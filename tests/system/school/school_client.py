@@ -13,6 +13,7 @@ import boto3
 import psutil
 from botocore.config import Config
 
+from aws_emulator.ministack.fork_server import process_name
 from tests.support.waiting import wait_until
 from tools.dev.system import System
 from tools.stack import client
@@ -194,7 +195,8 @@ class SchoolClient:
         killed = 0
         for process in psutil.Process(emulator.process.pid).children(recursive=True):
             with suppress(psutil.Error):
-                if process.cmdline()[-1:] == [handler]:
+                # A fork has the command line of the server that it comes from.
+                if process.cmdline()[-1:] == [handler] or process.name() == process_name(handler):
                     process.kill()
                     killed += 1
         return killed
