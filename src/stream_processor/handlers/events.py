@@ -102,7 +102,14 @@ class EventsHandler:
                 window.add(window.high, stats.ids)
 
         def write_missing(records: Sequence[StreamRecord], mark: HighWaterMark) -> int:
+            is_current = False
+
             def build_late(missing: Sequence[StreamRecord]) -> PendingObject[ObjectStats]:
+                nonlocal is_current
+                if not is_current:
+                    # The records can be those of a deleted object that the window still has.
+                    window.clear()
+                    is_current = True
                 newest = max(mark.arrived_ms, missing[-1].arrived_ms)
                 self._catch_up(window, shard, mark.high, newest)
                 return event_objects.build(limits, batch.shard, missing, None, window, late=True)

@@ -2,7 +2,8 @@
 
 The window is read from committed objects only, and isn't stored. So an event can be a
 duplicate only of a good row in the lake: a crash, a retry or a second execution environment can't
-make it a duplicate of itself, or of an event that was never written.
+make it a duplicate of itself, or of an event that was never written. An object can be deleted after
+the window read it: a mark behind the window's shows that, and `clear` forgets what it read.
 """
 
 from collections import deque
@@ -51,6 +52,12 @@ class DedupWindow:
                     del self._newest_of[key]
             self._first += 1
 
+    def clear(self) -> None:
+        """Forget all objects: some of them may no longer exist."""
+        self.high = None
+        self._objects.clear()
+        self._newest_of.clear()
+
     def catch_up(
         self,
         high: int | None,
@@ -60,12 +67,16 @@ class DedupWindow:
     ) -> None:
         """Add the objects up to `high` that other execution environments wrote.
 
+        Before the shard's first object, `high` is None.
+
         `newest_first` lists the keys of the shard's recent objects, `first_of` returns a key's
         first sequence number, `ids_of` an object's last sequence number and good ids.
 
         Raises:
             StorageError: An object can't be listed or read.
         """
+        if self.high is not None and (high is None or high < self.high):
+            self.clear()
         if high is None or high == self.high or not self._limits.objects:
             return
         missed: list[tuple[int, Sequence[MessageKey]]] = []

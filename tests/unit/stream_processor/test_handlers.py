@@ -192,6 +192,31 @@ def test_second_copy_is_duplicate_in_every_execution_environment() -> None:
     assert minute[1].events == 1
 
 
+@pytest.mark.parametrize("deleted", [[0], [1], [0, 1], [2], [1, 2], [0, 1, 2]])
+@pytest.mark.parametrize("is_checkpoint_deleted", [False, True])
+def test_redelivered_record_is_no_duplicate_of_its_own_deleted_object(
+    deleted: list[int], is_checkpoint_deleted: bool
+) -> None:
+    """The same execution environment writes objects again that were deleted in between."""
+    aws = FakeAws()
+    handler = EventsHandler(aws.app())
+    batches = [
+        kinesis_event([packed(header(f"r{number}"), [accepted(f"m{number}")])], first=number)
+        for number in range(1, 4)
+    ]
+    for event in batches:
+        handler.handle(event, always)
+    keys = [key for key, _, _ in aws.objects("events/")]
+    for position in deleted:
+        aws.app().lake.delete(keys[position])
+    if is_checkpoint_deleted:
+        aws.dynamodb.items.pop("checkpoints")
+    handler.handle({"Records": [it for event in batches for it in event["Records"]]}, always)
+    assert sorted((row["message_id"], row["verdict"]) for row in rows(aws)) == [
+        (f"m{number}", GOOD) for number in range(1, 4)
+    ]
+
+
 @pytest.mark.parametrize(("seconds", "verdict"), [(3_600, DUPLICATE), (0, GOOD)])
 def test_window_covers_its_seconds(seconds: int, verdict: str) -> None:
     aws = FakeAws(settings=replace(SETTINGS, window_seconds=seconds))
