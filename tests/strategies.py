@@ -190,7 +190,7 @@ _BODIES = (
     st.binary(max_size=60)
     | json_values().map(msgspec.json.encode)
     | st.lists(json_values(), max_size=5).map(lambda b: msgspec.json.encode({"batch": b}))
-    | json_objects.map(lambda o: gzip.compress(msgspec.json.encode(o)))
+    | json_objects.map(lambda o: gzip.compress(msgspec.json.encode(o), mtime=0))
 )
 
 

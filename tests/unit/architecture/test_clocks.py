@@ -2,6 +2,9 @@
 
 A deadline for a condition is allowed, because it fails only when the condition never holds. Measure
 work instead: count calls (aws_emulator, `/_local/calls`), or let two parties wait for each other.
+
+No test compresses with gzip's own time either: two calls in two seconds give different bytes
+(RFC 1952 section 2.3, MTIME).
 """
 
 import ast
@@ -110,3 +113,41 @@ def test_duration_assertion_is_detected(violation: str) -> None:
 )
 def test_deadline_or_timestamp_is_allowed(allowed: str) -> None:
     assert list(timed_assertions(allowed)) == []
+
+
+def timed_gzip(text: str) -> Iterator[int]:
+    """Yield the lines that use `gzip.compress` without `mtime`."""
+    tree = ast.parse(text)
+    timeless = {
+        node.func
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and any(word.arg == "mtime" for word in node.keywords)
+    }
+    for node in ast.walk(tree):
+        match node:
+            case ast.Attribute(value=ast.Name(id="gzip"), attr="compress" | "GzipFile"):
+                if node not in timeless:
+                    yield node.lineno
+
+
+@pytest.mark.parametrize("folder", TEST_FOLDERS)
+def test_tests_never_compress_with_the_time(folder: str) -> None:
+    violations = {
+        str(path.relative_to(ROOT)): lines
+        for path in sorted((ROOT / folder).rglob("*.py"))
+        if (lines := list(timed_gzip(path.read_text())))
+    }
+    assert violations == {}, "pass mtime=0: see the docstring of this file"
+
+
+@pytest.mark.parametrize(
+    "violation",
+    ["gzip.compress(data)", "pack = gzip.compress", "gzip.GzipFile(fileobj=file, mode='wb')"],
+)
+def test_gzip_with_the_time_is_detected(violation: str) -> None:
+    assert list(timed_gzip(violation))
+
+
+@pytest.mark.parametrize("allowed", ["gzip.compress(data, mtime=0)", "gzip.decompress(data)"])
+def test_gzip_without_the_time_is_allowed(allowed: str) -> None:
+    assert list(timed_gzip(allowed)) == []

@@ -109,7 +109,7 @@ def test_bulk_and_line_by_line_decoding_agree(payloads: list[bytes]) -> None:
 def record_of_lines(*lines: bytes, accepted: int) -> bytes:
     """Return a record with arbitrary lines and a header that claims `accepted` events."""
     head = msgspec.structs.replace(header(), accepted=accepted)
-    return gzip.compress(b"\n".join([msgspec.json.encode(head), *lines]))
+    return gzip.compress(b"\n".join([msgspec.json.encode(head), *lines]), mtime=0)
 
 
 _LINE: Final = msgspec.json.encode(accepted("a"))
@@ -323,7 +323,9 @@ def test_events_without_context_use_context_of_batch() -> None:
         (gzip.compress(b"not json\n", mtime=0), "record_header"),
         (gzip.compress(b'{"v":2}\n', mtime=0), "record_version"),
         (
-            gzip.compress(zlib.decompress(packed(header(), [accepted("m")]), 31) + b"{}\n"),
+            gzip.compress(
+                zlib.decompress(packed(header(), [accepted("m")]), 31) + b"{}\n", mtime=0
+            ),
             "record_count",
         ),
         (
@@ -353,7 +355,7 @@ def test_invalid_line_becomes_one_bad_row() -> None:
     record = zlib.decompress(packed(head, [accepted("a"), accepted("b"), accepted("c")]), 31)
     lines = record.split(b"\n")
     lines[2] = b'{"i":1,"message_id":7}'
-    rows = rows_of(gzip.compress(b"\n".join(lines)))
+    rows = rows_of(gzip.compress(b"\n".join(lines), mtime=0))
     assert [(row["verdict"], row["reason_code"]) for row in rows] == [
         (GOOD, None),
         (BAD, "record_line"),

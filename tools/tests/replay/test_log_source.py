@@ -49,12 +49,12 @@ def test_find_log_reads_a_path(log: Path) -> None:
 
 
 def test_find_log_detects_gzip_by_content(log: Path) -> None:
-    log.write_bytes(gzip.compress(LOG))
+    log.write_bytes(gzip.compress(LOG, mtime=0))
     check(log_source.find_log(str(log)), "own")
 
 
 def test_find_log_downloads_a_url(log: Path) -> None:
-    log.write_bytes(gzip.compress(LOG))
+    log.write_bytes(gzip.compress(LOG, mtime=0))
     check(log_source.find_log(log.as_uri()), "own")
 
 
@@ -82,7 +82,7 @@ def test_interrupted_download_raises_an_error(log: Path, monkeypatch: pytest.Mon
         (".", None, "Can't read the log .*: Is a directory"),
         ("empty.log", b"", "is empty"),
         ("other.log", b"a\nb\n", "isn't an access log in a known format"),
-        ("cut.gz", gzip.compress(LOG)[:-9], "Can't read the log"),
+        ("cut.gz", gzip.compress(LOG, mtime=0)[:-9], "Can't read the log"),
         ("bad.gz", b"\x1f\x8bjunk", "Can't read the log"),
     ],
 )
