@@ -109,6 +109,14 @@ class Workers:
         if busy:
             threading.Thread(target=self._retire, args=(busy,), daemon=True).start()
 
+    def remove(self, config: Mapping[str, Any], worker: Any) -> None:
+        """Stop a process that an invocation has chosen and not used yet."""
+        with self._runtime["_lock"]:
+            entries = self._runtime["_workers"].get(self._key(config), [])
+            if worker in entries:
+                entries.remove(worker)
+        self._runtime["kill_workers"]([worker])
+
     def _retire(self, workers: list[Any]) -> None:
         while any(it.in_use for it in workers):
             time.sleep(_POLL_S)

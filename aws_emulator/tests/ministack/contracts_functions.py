@@ -7,6 +7,7 @@ import json
 import time
 import urllib.request
 import zipfile
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -17,6 +18,7 @@ from aws_emulator.ministack.patches.execution_environments import MAX_PROCESSES
 from aws_emulator.tests.ministack.running import Emulator, unique
 from aws_emulator.tests.ministack.templates import ROLE, function, package, stack
 from aws_emulator.tests.refusals.refusing import refused
+from aws_emulator.tests.waiting import wait_until
 
 _INSPECT = """
 import importlib.util, os, sys
@@ -254,6 +256,46 @@ def function_update_delay(emulator: Emulator) -> None:
         FunctionName=name, WaiterConfig={"MaxAttempts": 1}
     )
     assert invoke(emulator, name, {}) == 2
+
+
+_WAITS = """
+import os, time
+def handler(event, context):
+    open(f"{event['folder']}/{context.aws_request_id}", "w").close()
+    while not os.path.exists(event["until"]):
+        time.sleep(0.01)
+    return os.environ["VALUE"]
+"""
+
+
+def function_updates(emulator: Emulator) -> None:
+    """Invocations that run during an update end as before it; waiting and later ones see it."""
+    name, waiting = unique("updated"), 2
+    variables = {"Environment": {"Variables": {"VALUE": "old"}}, "Timeout": 90}
+    emulator.deploy(stack(Role=ROLE, Updated=function(name, _WAITS, **variables)), name)
+    started = emulator.state / name
+    started.mkdir()
+    event = {"folder": str(started), "until": str(started / "until")}
+    functions = emulator.client("lambda")
+    with ThreadPoolExecutor(MAX_PROCESSES + waiting) as clients:
+        results = [
+            clients.submit(invoke, emulator, name, event) for _ in range(MAX_PROCESSES + waiting)
+        ]
+        try:
+            wait_until(lambda: len(list(started.iterdir())) >= MAX_PROCESSES, "the invocations")
+            functions.update_function_configuration(
+                FunctionName=name, Environment={"Variables": {"VALUE": "new"}}
+            )
+        finally:
+            (started / "until").touch()
+        values = Counter(str(it.result()) for it in results)
+    assert values == {"old": MAX_PROCESSES, "new": waiting}
+    assert {invoke(emulator, name, event) for _ in range(3)} == {"new"}
+    (started / "until").unlink()
+    with ThreadPoolExecutor(MAX_PROCESSES) as clients:
+        results = [clients.submit(invoke, emulator, name, event) for _ in range(MAX_PROCESSES)]
+        (started / "until").touch()
+        assert {it.result() for it in results} == {"new"}
 
 
 def stream_pollers(emulator: Emulator) -> None:
