@@ -25,6 +25,8 @@ from tools.stack import DEFAULT_HOME_REGION, StackTarget, outputs_of
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
 STACK: Final = "meridian-deployer"
+#: The prefix of the stack's outputs for each stage.
+STAGES: Final = {"Staging": "staging", "Production": "prod"}
 TRUST: Final = {
     "Version": "2012-10-17",
     "Statement": [
@@ -39,14 +41,14 @@ TRUST: Final = {
 
 @dataclass
 class Deployer:
-    """The deployed stack: its outputs, and clients with the rights of one of its roles."""
+    """The deployed stack: its outputs, and clients with the rights of staging's roles."""
 
     emulator: Emulator
     outputs: dict[str, str]
 
     def as_cloudformation(self, service: str, region: str = DEFAULT_HOME_REGION) -> Any:
         """Return a client with the role that CloudFormation assumes."""
-        role = self.outputs["ServiceRoleArn"]
+        role = self.outputs["StagingServiceRoleArn"]
         query = urllib.parse.urlencode({"service": "cloudformation.amazonaws.com", "role": role})
         url = f"{self.emulator.endpoint}/_local/service-role?{query}"
         request = urllib.request.Request(url, method="POST")
@@ -88,33 +90,44 @@ def deployer() -> Iterator[Deployer]:
         yield Deployer(emulator, outputs_of(stack))
 
 
-def test_outputs_name_existing_roles_and_the_boundary(deployer: Deployer) -> None:
+@pytest.mark.parametrize(("prefix", "stage"), STAGES.items())
+def test_outputs_name_existing_roles_and_the_boundary(
+    deployer: Deployer, prefix: str, stage: str
+) -> None:
     iam = deployer.emulator.client("iam")
     for output, name in (("DeployRoleArn", "deployer"), ("ServiceRoleArn", "cloudformation")):
-        role = iam.get_role(RoleName=f"meridian-{name}")["Role"]
-        assert role["Arn"] == deployer.outputs[output]
-    boundary = iam.get_policy(PolicyArn=deployer.outputs["BoundaryArn"])["Policy"]
-    assert boundary["PolicyName"] == "meridian-boundary"
-    attached = iam.list_attached_role_policies(RoleName="meridian-cloudformation")
+        role = iam.get_role(RoleName=f"meridian-{name}-{stage}")["Role"]
+        assert role["Arn"] == deployer.outputs[f"{prefix}{output}"]
+    boundary = iam.get_policy(PolicyArn=deployer.outputs[f"{prefix}BoundaryArn"])["Policy"]
+    assert boundary["PolicyName"] == f"meridian-boundary-{stage}"
+    attached = iam.list_attached_role_policies(RoleName=f"meridian-cloudformation-{stage}")
     assert {it["PolicyName"] for it in attached["AttachedPolicies"]} == {
-        "meridian-cloudformation-data",
-        "meridian-cloudformation-deployment",
-        "meridian-cloudformation-edge",
-        "meridian-cloudformation-functions",
+        f"meridian-cloudformation-{stage}-data",
+        f"meridian-cloudformation-{stage}-deployment",
+        f"meridian-cloudformation-{stage}-edge",
+        f"meridian-cloudformation-{stage}-functions",
     }
 
 
-def test_github_assumes_the_role_with_a_token_of_its_provider(deployer: Deployer) -> None:
+@pytest.mark.parametrize(("environment", "stage"), [("staging", "staging"), ("production", "prod")])
+def test_github_assumes_a_role_with_a_token_of_its_environment(
+    deployer: Deployer, environment: str, stage: str
+) -> None:
     iam = deployer.emulator.client("iam")
     (provider,) = iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]
-    role = iam.get_role(RoleName="meridian-deployer")["Role"]
+    role = iam.get_role(RoleName=f"meridian-deployer-{stage}")["Role"]
     (statement,) = role["AssumeRolePolicyDocument"]["Statement"]
     assert statement["Principal"] == {"Federated": provider["Arn"]}
     condition = statement["Condition"]["StringEquals"]
-    assert condition["token.actions.githubusercontent.com:sub"] == [
-        "repo:owner@1234/name@5678:environment:staging",
-        "repo:owner@1234/name@5678:environment:production",
-    ]
+    subject = f"repo:owner@1234/name@5678:environment:{environment}"
+    assert condition["token.actions.githubusercontent.com:sub"] == subject
+
+
+def test_only_production_has_the_policy_of_sams_buckets(deployer: Deployer) -> None:
+    iam = deployer.emulator.client("iam")
+    for stage, policies in (("staging", ["deploy"]), ("prod", ["deploy", "sam-buckets"])):
+        names = iam.list_role_policies(RoleName=f"meridian-deployer-{stage}")["PolicyNames"]
+        assert sorted(names) == policies
 
 
 def refused(call: Callable[..., Any], **arguments: Any) -> bool:
@@ -129,15 +142,15 @@ def refused(call: Callable[..., Any], **arguments: Any) -> bool:
 def test_cloudformation_creates_no_role_without_the_boundary(deployer: Deployer) -> None:
     """The emulator refuses the boundary, too: it has no condition key iam:PermissionsBoundary."""
     iam = deployer.as_cloudformation("iam")
-    role = {"RoleName": "meridian-test", "AssumeRolePolicyDocument": json.dumps(TRUST)}
+    role = {"RoleName": "meridian-staging-test", "AssumeRolePolicyDocument": json.dumps(TRUST)}
     assert refused(iam.create_role, **role)
-    boundary = deployer.outputs["BoundaryArn"]
+    boundary = deployer.outputs["StagingBoundaryArn"]
     assert refused(iam.create_role, **role | {"RoleName": "other"}, PermissionsBoundary=boundary)
 
 
 def test_cloudformation_cannot_change_the_pipelines_roles(deployer: Deployer) -> None:
     iam = deployer.as_cloudformation("iam")
-    for name in ("meridian-deployer", "meridian-cloudformation"):
+    for name in ("meridian-deployer-staging", "meridian-cloudformation-prod"):
         assert refused(iam.delete_role, RoleName=name)
         assert refused(
             iam.attach_role_policy,
@@ -146,11 +159,13 @@ def test_cloudformation_cannot_change_the_pipelines_roles(deployer: Deployer) ->
         )
 
 
-def test_cloudformation_creates_resources_of_the_application_only(deployer: Deployer) -> None:
+def test_cloudformation_creates_resources_of_its_stage_only(deployer: Deployer) -> None:
     queues = deployer.as_cloudformation("sqs")
-    queues.create_queue(QueueName="meridian-test-queue")
+    queues.create_queue(QueueName="meridian-staging-test")
     assert refused(queues.create_queue, QueueName="other")
+    assert refused(queues.create_queue, QueueName="meridian-prod-test")
     secrets = deployer.as_cloudformation("secretsmanager")
-    secrets.create_secret(Name="meridian-test-secret", SecretString="text")
+    secrets.create_secret(Name="meridian-staging-test", SecretString="text")
     assert refused(secrets.create_secret, Name="other", SecretString="text")
+    assert refused(secrets.create_secret, Name="meridian-prod-test", SecretString="text")
     assert refused(deployer.as_cloudformation("ec2").create_vpc, CidrBlock="10.0.0.0/16")

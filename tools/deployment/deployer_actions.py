@@ -1,12 +1,17 @@
-"""The actions that a deployment needs: those that pipeline/deployer.yaml grants."""
+"""The actions that a deployment needs: those that the templates in pipeline/ grant."""
 
+from collections.abc import Iterator
 from typing import Any, Final
 
 from samtranslator.yaml_helper import yaml_parse
 
 from tools.paths import ROOT
 
-TEMPLATES: Final = tuple(ROOT / "pipeline" / name for name in ("deployer.yaml", "policies.yaml"))
+#: The stack, the roles of one GitHub environment, and the policies of CloudFormation's role.
+TEMPLATES: Final = tuple(
+    ROOT / "pipeline" / f"{name}.yaml"
+    for name in ("deployer", "environment", "function-policies", "data-policies")
+)
 
 
 def needed_actions() -> list[str]:
@@ -25,14 +30,23 @@ def granted_actions() -> set[str]:
             continue
         if resource.get("Metadata", {}).get("Boundary"):
             continue
-        properties = resource["Properties"]
-        documents = [it["PolicyDocument"] for it in properties.get("Policies", [])]
-        documents += [properties["PolicyDocument"]] if "PolicyDocument" in properties else []
-        for document in documents:
-            for statement in document["Statement"]:
-                if statement["Effect"] == "Allow":
-                    actions |= set(_list(statement["Action"]))
+        for statement in statements_of(resource):
+            if statement["Effect"] == "Allow":
+                actions |= set(_list(statement["Action"]))
     return actions
+
+
+def statements_of(resource: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the statements of a role's policies or of a managed policy.
+
+    They include policies that a condition selects.
+    """
+    properties = resource["Properties"]
+    policies = [it["Fn::If"][1] if "Fn::If" in it else it for it in properties.get("Policies", [])]
+    documents = [it["PolicyDocument"] for it in policies]
+    documents += [properties["PolicyDocument"]] if "PolicyDocument" in properties else []
+    for document in documents:
+        yield from document["Statement"]
 
 
 def _resources() -> list[dict[str, Any]]:
