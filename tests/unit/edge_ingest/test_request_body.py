@@ -43,7 +43,7 @@ def test_body_over_the_limit_is_too_large(pack: object) -> None:
     assert caught.value.code == "body_too_large"
 
 
-@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+@pytest.mark.parametrize("pack", [bytes, lambda data: gzip.compress(data, mtime=0)])
 def test_byte_order_mark_is_removed(pack: Callable[[bytes], bytes]) -> None:
     assert request_body.decode(body(pack(b"\xef\xbb\xbf{}")), LIMIT) == b"{}"
 
@@ -79,7 +79,7 @@ def test_damaged_gzip_is_rejected(data: st.DataObject) -> None:
 
 @given(st.lists(st.binary(max_size=40), min_size=1, max_size=4))
 def test_gzip_members_are_concatenated(parts: list[bytes]) -> None:
-    members = b"".join(map(gzip.compress, parts))
+    members = b"".join(gzip.compress(part, mtime=0) for part in parts)
     whole = b"".join(parts).removeprefix(b"\xef\xbb\xbf")
     if len(b"".join(parts)) <= LIMIT:
         assert request_body.decode(body(members), LIMIT) == whole
