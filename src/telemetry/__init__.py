@@ -1,8 +1,8 @@
 """Logs, metrics and traces: the adapter for AWS Lambda Powertools and its X-Ray SDK.
 
-The regional functions of `stream_processor` and `stepfunctions` import it. Support for the X-Ray
-daemon ends in February 2027; replacing the SDK changes this file only. Each utility is created at
-its first use, not at import: creating the tracer takes 0.5 s of CPU.
+The functions of `stream_processor` and the notifier use it. The X-Ray SDK is in maintenance mode;
+replacing it changes this file only (docs/decisions/0029-what-follows-the-x-ray-sdk.md). Each
+utility is created at its first use, not at import: the tracer imports the SDK.
 """
 
 import os
