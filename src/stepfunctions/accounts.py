@@ -15,7 +15,7 @@
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
@@ -84,6 +84,24 @@ class Accounts:
             None if person is None else _person(person),
             str(item.get("proof", {}).get("S", "")),
         )
+
+    def update_person(self, account_id: str, person: Person) -> None:
+        """Change the stored data of a student, whose item must exist.
+
+        Raises:
+            TransientError: DynamoDB failed temporarily.
+            PermanentError: DynamoDB rejected the request, or the item doesn't exist.
+        """
+        fields = {name: value for name, value in asdict(person).items() if value is not None}
+        with aws.translate_errors("DynamoDB"):
+            self._dynamodb.update_item(
+                TableName=self._table,
+                Key=_key(f"ACCOUNT#{account_id}", "PERSON"),
+                ConditionExpression="attribute_exists(pk)",
+                UpdateExpression="SET " + ", ".join(f"#{name} = :{name}" for name in fields),
+                ExpressionAttributeNames={f"#{name}": name for name in fields},
+                ExpressionAttributeValues={f":{name}": {"S": it} for name, it in fields.items()},
+            )
 
     def email_owner(self, email_key: str) -> str | None:
         """Return the id of the account that owns the address, or None if it is available.

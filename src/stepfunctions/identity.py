@@ -9,6 +9,7 @@ from stepfunctions.accounts import Accounts
 from stepfunctions.errors import IdentityTakenError, PersonNotFoundError
 from stepfunctions.settings import settings
 from stepfunctions.users import Users
+from stepfunctions.validation_rules import merged
 
 
 @cache
@@ -32,18 +33,23 @@ def users() -> Users:
 
 
 def lambda_handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
-    """Create or delete the account's Cognito user; return {"sub"}, "" after a deletion.
+    """Create, delete or update an account's Cognito user; return {"sub"}, "" unless created.
 
-    The event is {"accountId", "action": "create" | "delete", "correlationId"}.
+    The event is {"accountId", "action": "create" | "delete" | "update", "correlationId"}. An update
+    copies the form of `accountId`, a row of a roster, to the student of `changedAccount`.
 
     Raises:
         IdentityTakenError: Another user has the address.
-        PersonNotFoundError: The account to create has no submitted form.
+        PersonNotFoundError: The account has no submitted form, or the one to change isn't active.
         TransientError: DynamoDB or Cognito failed temporarily.
         PermanentError: DynamoDB or Cognito rejected the request.
         SettingsError: An environment variable is missing.
     """
     account_id = str(event["accountId"])
+    if event["action"] == "update":
+        _update(account_id, str(event["changedAccount"]))
+        _log("identity updated", event)
+        return {"sub": ""}
     person = accounts().person(account_id)
     email = None if person is None else email_address.normalize(person.email)
     if event["action"] == "delete":
@@ -59,6 +65,18 @@ def lambda_handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]
         raise IdentityTakenError("The address belongs to a user of another account.")
     _log("identity created", event)
     return {"sub": sub}
+
+
+def _update(listed_id: str, account_id: str) -> None:
+    listed = accounts().person(listed_id)
+    account, stored = accounts().account_and_person(account_id)
+    email = None if stored is None else email_address.normalize(stored.email)
+    if not (listed and stored and email and account and account.status == "active"):
+        raise PersonNotFoundError("The row or the account that it changes doesn't exist any more.")
+    person = merged(stored, listed)
+    users().update(account_id, person, email)
+    # Last: a repetition after a failure finds the row changed, and updates the user again.
+    accounts().update_person(account_id, person)
 
 
 def _log(message: str, event: Mapping[str, Any]) -> None:

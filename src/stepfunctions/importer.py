@@ -4,6 +4,7 @@ The state machine reads a normalized copy whose key is the content's digest. So 
 that were validated, even if another file replaces the upload in the meantime.
 """
 
+import json
 from collections.abc import Mapping
 from functools import cache
 from typing import Any, Final
@@ -60,7 +61,8 @@ def lambda_handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]
 def inspect(bucket: str, key: str) -> dict[str, Any]:
     """Validate the uploaded file; return {"ok", "known", "fileId", "rows", "copy"}.
 
-    Writes the normalized copy, or for an invalid file a report with the reason. `known` is true if
+    Writes the normalized copy and notes the file as the last one of its name, or writes a report
+    with the reason for an invalid file. `known` is true if
     every row of a file with the same content was decided before: then there is nothing to import.
 
     Raises:
@@ -77,18 +79,20 @@ def inspect(bucket: str, key: str) -> dict[str, Any]:
         if not key.endswith("/"):
             _write_report(bucket, key, roster.rejection_report(error))
         return {"ok": False, "known": False, "fileId": "", "rows": 0, "copy": ""}
-    copy = f"read/{valid.file_id}.jsonl"
+    copy = copy_key(valid.file_id)
     decided = _is_decided(valid.file_id, valid.rows)
-    if not decided:
-        _put(bucket, copy, valid.text, "application/jsonl")
+    # Also of a known file: the report compares it with the next list of the same name.
+    _put(bucket, copy, valid.text, "application/jsonl")
+    _remember_list(bucket, key, valid.file_id)
     return {"ok": True, "known": decided, "fileId": valid.file_id, "rows": valid.rows, "copy": copy}
 
 
 def report(event: Mapping[str, Any]) -> dict[str, Any]:
-    """Return {"done": false}, or {"done": true} with the count of each outcome.
+    """Return {"done": false, "missing": …}, or {"done": true} with the count of each outcome.
 
     When done, it writes the report. It is done once no request is pending, or when the state
-    machine sets `last` after its final poll.
+    machine sets `last` after its final poll. `missing` is true if rows have no request: the state
+    machine sends them again, until it sets `lastRound`.
 
     Raises:
         TransientError: S3 or DynamoDB failed temporarily.
@@ -96,16 +100,19 @@ def report(event: Mapping[str, Any]) -> dict[str, Any]:
         SettingsError: ACCOUNTS_TABLE is missing.
     """
     file_id, rows = str(event["fileId"]), int(event["rows"])
-    outcomes = _outcomes(file_id, rows, stop_at_pending=not event["last"])
-    if outcomes is None:
-        return {"done": False}
-    text = roster.report(rows, file_id, outcomes)
-    _write_report(str(event["bucket"]), str(event["key"]), text)
-    ids = (roster.request_id(file_id, index) for index in range(rows))
-    return {
-        "done": True,
-        **roster.count(roster.row_status(outcomes.get(it)) for it in ids),
-    }
+    # The first poll after a round reads every row, because a missing one can be anywhere.
+    outcomes = _outcomes(file_id, rows, stop_at_pending=event["polls"] > 0 and not event["last"])
+    if outcomes is not None and len(outcomes) < rows and not event["lastRound"]:
+        return {"done": False, "missing": True}
+    pending = outcomes is None or "pending" in {it["status"] for it in outcomes.values()}
+    if outcomes is None or (pending and not event["last"]):
+        return {"done": False, "missing": False}
+    bucket, key = str(event["bucket"]), str(event["key"])
+    left_rows = _left_rows(bucket, key, file_id)
+    _write_report(bucket, key, roster.report(rows, file_id, outcomes, left_rows))
+    ids = [roster.request_id(file_id, index) for index in range(rows)]
+    statuses = [roster.row_status(outcomes.get(it)) for it in ids]
+    return {"done": True, **roster.count([*statuses, *("left" for _ in left_rows)])}
 
 
 def _is_decided(file_id: str, rows: int) -> bool:
@@ -132,6 +139,43 @@ def _outcomes(
             return None
         outcomes |= batch
     return outcomes
+
+
+def copy_key(file_id: str) -> str:
+    """Return the key of a file's normalized copy."""
+    return f"read/{file_id}.jsonl"
+
+
+def list_key(key: str) -> str:
+    """Return the key of the object that names the last two files uploaded as `key`."""
+    return f"lists/{key.removeprefix('rosters/')}.json"
+
+
+def _remember_list(bucket: str, key: str, file_id: str) -> None:
+    """Note the file as the last one of this name; the same file again changes nothing."""
+    last = json.loads(_content(bucket, list_key(key)) or "{}")
+    if last.get("fileId") != file_id:
+        files = {"fileId": file_id, "previous": last.get("fileId", "")}
+        _put(bucket, list_key(key), json.dumps(files), "application/json")
+
+
+def _left_rows(bucket: str, key: str, file_id: str) -> list[int]:
+    """Return the previous list's rows that aren't in this one; none if the copies have expired."""
+    files = json.loads(_content(bucket, list_key(key)) or "{}")
+    if files.get("fileId") != file_id or not files["previous"]:
+        return []
+    previous, text = (_content(bucket, copy_key(it)) for it in (files["previous"], file_id))
+    return [] if previous is None or text is None else roster.left(previous, text)
+
+
+def _content(bucket: str, key: str) -> str | None:
+    """Return an object's text, or None if it doesn't exist."""
+    with aws.translate_errors("S3"):
+        listed = s3().list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=1).get("Contents", [])
+        if [it["Key"] for it in listed] != [key]:
+            return None
+        content: bytes = s3().get_object(Bucket=bucket, Key=key)["Body"].read()
+    return content.decode()
 
 
 def report_key(key: str) -> str:

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from stepfunctions import email_address
 from stepfunctions.errors import RosterError
 
 REQUIRED_COLUMNS: Final = ("email", "name")
@@ -42,12 +43,24 @@ FIRST_ROW: Final = 2
 DEFAULT_REASONS: Final = {
     "failed": ("not_taken", "", "This row couldn't be processed. Upload the file again."),
     "pending": ("pending", "", "This row is still being processed."),
+    "updated": (
+        "updated",
+        "",
+        "This address already had an account. The import changed its data to that of this row.",
+    ),
 }
 #: (code, field, message) of a row whose only fault is that its address has an account.
 EXISTS: Final = (
     "exists",
     "email",
     "This address already has an account. The import didn't change it.",
+)
+
+
+#: Message about a student who is in the previous list only.
+LEFT: Final = (
+    "The student of row {} of the previous list with this name isn't in this list. The account "
+    "wasn't changed."
 )
 
 
@@ -170,11 +183,32 @@ def request_id(file_id: str, index: int) -> str:
     return f"{digest[:8]}-{digest[8:12]}-8{digest[13:16]}-8{digest[17:20]}-{digest[20:32]}"
 
 
-def report(rows: int, file_id: str, outcomes: Mapping[str, Mapping[str, Any]]) -> str:
+def left(previous: str, text: str) -> list[int]:
+    """Return the spreadsheet rows of a previous list whose students aren't in `text`.
+
+    Both arguments are normalized copies. Rows without a valid address don't count.
+    """
+    listed = set(_addresses(text))
+    rows = enumerate(_addresses(previous), FIRST_ROW)
+    return [row for row, address in rows if address is not None and address not in listed]
+
+
+def _addresses(text: str) -> list[str | None]:
+    rows = [json.loads(line) for line in text.splitlines()]
+    return [email_address.normalize(row.get("email", "")) for row in rows]
+
+
+def report(
+    rows: int,
+    file_id: str,
+    outcomes: Mapping[str, Mapping[str, Any]],
+    left_rows: Iterable[int] = (),
+) -> str:
     """Return the report as CSV, with one line for each row and for each further reason.
 
-    Rows have their spreadsheet numbers. The report repeats no cell of the roster: no personal data
-    and no formula that a spreadsheet program would run.
+    Rows have their spreadsheet numbers. `left_rows` are rows of the previous list with this name
+    that have left it. The report repeats no cell of the roster: no personal data and no formula
+    that a spreadsheet program would run.
     """
     lines: list[list[object]] = [[*REPORT_COLUMNS]]
     for index in range(rows):
@@ -187,11 +221,12 @@ def report(rows: int, file_id: str, outcomes: Mapping[str, Mapping[str, Any]]) -
         if status == "exists":
             reasons = [EXISTS]
         lines.extend([index + FIRST_ROW, status, *reason] for reason in reasons)
+    lines.extend(["", "left", "left", "email", LEFT.format(row)] for row in left_rows)
     return _csv(lines)
 
 
 def row_status(outcome: Mapping[str, Any] | None) -> str:
-    """Return a row's status in the report: created, exists, rejected, failed or pending.
+    """Return a row's status in the report: created, exists, updated, rejected, failed or pending.
 
     A row exists if the workflow rejected it only because its address has an account: the office
     uploads the whole list again after it has corrected a row. `outcome` is the request's item, or
@@ -212,7 +247,8 @@ def rejection_report(reason: RosterError) -> str:
 
 def count(statuses: Iterable[str]) -> dict[str, int]:
     """Return the number of rows by status, zeros included."""
-    totals = {"created": 0, "exists": 0, "rejected": 0, "failed": 0, "pending": 0}
+    names = ("created", "exists", "updated", "rejected", "failed", "pending", "left")
+    totals = dict.fromkeys(names, 0)
     for status in statuses:
         totals[status] += 1
     return totals

@@ -7,7 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from stepfunctions import aws
-from stepfunctions.errors import TransientError
+from stepfunctions.errors import PermanentError, TransientError
 from stepfunctions.validation_rules import Person
 
 if TYPE_CHECKING:
@@ -87,6 +87,23 @@ class Users:
                 UserPoolId=self._pool, Username=email, Password=password, Permanent=True
             )
 
+    def update(self, account_id: str, person: Person, email: str) -> None:
+        """Set the attributes of the account's user; never of a user of another account.
+
+        Raises:
+            TransientError: Cognito failed temporarily.
+            PermanentError: Cognito rejected the request, or has no user of the account.
+        """
+        user = self._find(email)
+        if user is None or not _is_owned_by(account_id, user.attributes):
+            raise PermanentError("The account has no user in the user pool.")
+        with aws.translate_errors("Cognito"):
+            self._cognito.admin_update_user_attributes(
+                UserPoolId=self._pool,
+                Username=email,
+                UserAttributes=_attribute_list(_student_attributes(person)),
+            )
+
     def delete(self, account_id: str, email: str) -> None:
         """Delete the account's user if it exists; never a user of another account.
 
@@ -125,11 +142,16 @@ def _attributes(account_id: str, person: Person, email: str) -> Any:
         "email": email,
         # The student sent the proof from an email to the address, or the office listed the address.
         "email_verified": "true",
-        "name": person.name,
-        "locale": person.locale,
-        "birthdate": person.date_of_birth,
         OWNER_ATTRIBUTE: account_id,
     }
+    return _attribute_list({**values, **_student_attributes(person)})
+
+
+def _student_attributes(person: Person) -> dict[str, str | None]:
+    return {"name": person.name, "locale": person.locale, "birthdate": person.date_of_birth}
+
+
+def _attribute_list(values: Mapping[str, str | None]) -> Any:
     return [{"Name": name, "Value": value} for name, value in values.items() if value]
 
 

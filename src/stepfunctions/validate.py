@@ -9,6 +9,7 @@ from typing import Any, Final
 from stepfunctions import email_address, function_log, validation_rules
 from stepfunctions.accounts import Accounts
 from stepfunctions.settings import settings
+from stepfunctions.validation_rules import Person, merged
 
 #: 256 bits, so that a proof can't be guessed.
 TOKEN_BYTES: Final = 32
@@ -44,7 +45,9 @@ def lambda_handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]
 
     `valid`: the form breaks no rule. `free`: no other account owns the address; only the condition
     of the Create state guarantees this. `status`: the account's status, "" before Create, or
-    `undone` after a complete compensation. Input and output contain no personal data.
+    `undone` after a complete compensation. With `trusted`, for a row of a roster, the result has
+    `changedAccount`: the active account of the address, if the row changes its student. Input and
+    output contain no personal data.
 
     Raises:
         TransientError: DynamoDB failed temporarily.
@@ -69,9 +72,18 @@ def lambda_handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]
     else:
         email_key = email_address.email_key(normalized, email_secret())
         result["emailKey"] = email_key
-        result["free"] = accounts().email_owner(email_key) in {None, account_id}
+        owner = accounts().email_owner(email_key)
+        result["free"] = owner in {None, account_id}
         reasons = [] if result["free"] else [validation_rules.TAKEN]
+        if owner and reasons and event.get("trusted") and _changes(owner, person):
+            result["changedAccount"] = owner
     codes = [reason.code for reason in reasons]
     correlation_id = event.get("correlationId")
     function_log.info("validated", correlation_id, account_id=account_id, reasons=codes)
     return {**result, "reasons": [reason.document() for reason in reasons]}
+
+
+def _changes(account_id: str, listed: Person | None) -> bool:
+    account, stored = accounts().account_and_person(account_id)
+    active = account is not None and account.status == "active"
+    return bool(active and stored and listed and merged(stored, listed) != stored)

@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from typing import Final
 
@@ -25,6 +25,12 @@ class Person:
     date_of_birth: str | None = None
     programme: str | None = None
     locale: str | None = None
+
+
+def merged(stored: Person, listed: Person) -> Person:
+    """Return a student's data with the fields of a roster's row, which omits unchanged ones."""
+    fields = {name: value for name, value in asdict(listed).items() if value is not None}
+    return replace(stored, **{**fields, "email": stored.email})
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from tests.system.school.school_client import (
 
 pytestmark = pytest.mark.integration
 
-ROWS = 200
+ROWS = 60
 BAD_EVERY = 20
 
 
@@ -119,6 +119,28 @@ def test_same_roster_after_90_days_creates_nothing(school: SchoolClient) -> None
     assert import_roster(school, f"{tag}-again", content) == lines
     assert [line["status"] for line in lines] == ["created", "created"]
     assert len(school.wait_for_emails(f"{tag}-1@example.com")) == 1
+
+
+def test_mended_roster_updates_changed_rows_and_names_missing_ones(school: SchoolClient) -> None:
+    tag = f"mended-{uuid.uuid4().hex[:8]}"
+
+    def lines_of(*rows: str) -> list[tuple[str, str]]:
+        content = "email,name,programme\n" + "".join(f"{tag}-{row}\n" for row in rows)
+        school.s3.delete_object(Bucket=ROSTERS, Key=f"reports/{tag}.csv")
+        lines = import_roster(school, tag, content.encode())
+        return [(line["row"], line["status"]) for line in lines]
+
+    first = ("1@example.com,Ann,", "2@example.com,,", "3@example.com,Cy,", "4@example.com,Di,")
+    assert [status for _, status in lines_of(*first)] == ["created", "rejected", *["created"] * 2]
+    mended = ("1@example.com,Ann Lee,music", "2@example.com,Bo,", "3@example.com,Cy,")
+    expected = [("2", "updated"), ("3", "created"), ("4", "exists"), ("", "left")]
+    assert lines_of(*mended) == expected
+    assert lines_of(*mended) == expected
+    (user,) = school.users_with(f"{tag}-1@example.com")
+    attributes = {it["Name"]: it["Value"] for it in user["Attributes"]}
+    assert (attributes["name"], attributes["email_verified"]) == ("Ann Lee", "true")
+    assert len(school.wait_for_emails(f"{tag}-1@example.com")) == 1
+    assert len(school.users_with(f"{tag}-4@example.com")) == 1
 
 
 def test_binary_file_gets_report_under_its_name(school: SchoolClient) -> None:

@@ -66,10 +66,11 @@ IMPORT = {
     "fileId": "f1",
     "rows": 2,
     "polls": 3,
+    "rounds": 0,
     "ok": True,
     "known": False,
     "copy": "read/f1.csv",
-    "totals": {"done": True},
+    "totals": {"done": True, "missing": False},
     "correlationId": "s3-1",
 }
 INSPECTED = {
@@ -93,6 +94,7 @@ STOPPED = {"name": "r1", "status": "ABORTED", "input": json.dumps({**IDS, "corre
 RECOVERED = {
     **IDS,
     "correlationId": "cf-1",
+    "trusted": False,
     "error": "Execution ABORTED",
     "pending": True,
     "again": False,
@@ -116,6 +118,13 @@ CASES: list[tuple[str, str, Any, Any, str | None, Any]] = [
     ("account", "CheckExisting", {**CARRIED, "attempts": 6}, None, "GiveUp", {}),
     ("account", "CheckExisting", {**CARRIED, "free": False}, None, "CloseRequest", {}),
     ("account", "CheckExisting", {**CARRIED, "valid": False}, None, "CloseRequest", {}),
+    ("account", "CheckExisting", {**CARRIED, "free": False, "changedAccount": "a2"}, None,
+     "UpdateStudent", {}),
+    ("account", "UpdateStudent", {**CARRIED, "changedAccount": "a2"}, {"Payload": {"sub": ""}},
+     "CloseRequest", {"outcome": "updated", "reasons": [], "emailKey": "k1"}),
+    ("account", "Outcome", {**CARRIED, "outcome": "updated"}, None, "Updated", {}),
+    ("account", "Updated", {**CARRIED, "changedAccount": "a2"}, None, None,
+     {"status": "updated", "accountId": "a2"}),
     ("account", "GiveUp", CARRIED, None, "Withdraw", {"outcome": "failed", "error": "GivenUp"}),
     ("account", "Create", CARRIED, {}, "CreateIdentity", CARRIED),
     ("account", "WaitBeforeRevalidation", {**CARRIED, "attempts": 0}, None, "Validate", {}),
@@ -179,10 +188,12 @@ CASES: list[tuple[str, str, Any, Any, str | None, Any]] = [
     ("admit", "Conflict", {}, None, None, {"outcome": "conflict"}),
     ("admit", "Busy", {}, None, None, None),
     ("import", "Inspect", PUT, INSPECTED, "IsValid",
-     {"polls": 0, "known": False, "copy": "read/f1.csv", "key": "rosters/k.csv", "rows": 2}),
+     {"polls": 0, "rounds": 0, "known": False, "copy": "read/f1.csv", "key": "rosters/k.csv",
+      "rows": 2}),
     ("import", "IsValid", IMPORT, None, "Rows", {}),
     ("import", "IsValid", {**IMPORT, "ok": False}, None, "Rejected", {}),
     ("import", "IsValid", {**IMPORT, "known": True}, None, "Report", {}),
+    ("import", "Pace", ITEM, None, "BuildRequest", ITEM),
     ("import", "BuildRequest", ITEM, None, "Admit",
      {"attempts": 0, "name": "s3-1.0", "body": ROW}),
     ("import", "Admit", {"attempts": 0, "name": "s3-1.0", "body": ROW}, {"Status": "SUCCEEDED"},
@@ -194,10 +205,14 @@ CASES: list[tuple[str, str, Any, Any, str | None, Any]] = [
     ("import", "WaitBeforeAdmit", {"attempts": 0}, None, "Admit", {}),
     ("import", "RowAdmitted", {}, None, None, 1),
     ("import", "RowNotAdmitted", {}, None, None, None),
-    ("import", "Report", IMPORT, {"Payload": {"done": False}}, "IsComplete",
-     {"polls": 4, "totals": {"done": False}}),
+    ("import", "Report", IMPORT, {"Payload": {"done": False, "missing": True}}, "IsComplete",
+     {"polls": 4, "totals": {"done": False, "missing": True}}),
     ("import", "IsComplete", IMPORT, None, "Imported", {}),
-    ("import", "IsComplete", {**IMPORT, "totals": {"done": False}}, None, "WaitBeforeReport", {}),
+    ("import", "IsComplete", {**IMPORT, "totals": {"done": False, "missing": False}}, None,
+     "WaitBeforeReport", {}),
+    ("import", "IsComplete", {**IMPORT, "totals": {"done": False, "missing": True}}, None,
+     "WaitBeforeRows", {}),
+    ("import", "WaitBeforeRows", IMPORT, None, "Rows", {"polls": 0, "rounds": 1, "fileId": "f1"}),
     ("import", "Rows", IMPORT, [1, 1], "Report", IMPORT),
     ("import", "WaitBeforeReport", IMPORT, None, "Report", {}),
     ("import", "Imported", IMPORT, None, None, {"done": True}),
@@ -306,16 +321,19 @@ def test_task_retries_and_catches_every_error(
             stateConfiguration={"retrierRetryCount": tries},
         )
 
-    last = state["Catch"][-1]["Next"]
     for retrier in state["Retry"]:
         for error in retrier["ErrorEquals"]:
+            caught_by = next(
+                it for it in state["Catch"] if {error, "States.ALL"} & set(it["ErrorEquals"])
+            )
             assert fail(error, retrier["MaxAttempts"] - 1)["status"] == "RETRIABLE"
             after = fail(error, retrier["MaxAttempts"])
-            assert (after["status"], after["nextState"]) == ("CAUGHT_ERROR", last)
+            assert (after["status"], after["nextState"]) == ("CAUGHT_ERROR", caught_by["Next"])
             assert "canary" not in after["output"]
     for catcher in state["Catch"]:
         error = catcher["ErrorEquals"][0].replace("States.ALL", "Some.Error")
-        caught = fail(error, 0)
+        tries = [it["MaxAttempts"] for it in state["Retry"] if error in it["ErrorEquals"]]
+        caught = fail(error, *tries or [0])
         assert (caught["status"], caught["nextState"]) == ("CAUGHT_ERROR", catcher["Next"])
         assert "canary" not in caught["output"]
         state_input = GIVEN[machine, key]

@@ -2,11 +2,12 @@
 
 import json
 import re
+from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from aws_emulator.rest_api.integration_request import build_integration_request
@@ -22,6 +23,12 @@ ID = "0b0e7a94-3c9c-4f6e-9a3e-0d4a2c7b9f10"
 KB256 = 256 * 1024
 
 texts = strategies.api_texts
+#: Times, and texts that differ from one in a few digits.
+near_times = st.builds(
+    "20{:02}-{:02}-{:02}T{:02}:{:02}:{:02}Z{}".format,
+    *(st.integers(0, most) for most in (99, 13, 32, 24, 60, 60)),
+    st.sampled_from(["", "/ms-gray", "\n", "x"]),
+)
 
 
 def method_of(method: str, resource: str) -> Method:
@@ -181,6 +188,34 @@ def test_list_starts_at_from_parameter() -> None:
     assert request["ExpressionAttributeValues"][":from"] == {"S": f"SLOT#{since}"}
 
 
+def is_time(text: str, form: str) -> bool:
+    """Return whether a text is a time of this century in exactly this format."""
+    try:
+        return (
+            text.startswith("20")
+            and datetime.strptime(f"{text}+0000", f"{form}%z").strftime(form) == text
+        )
+    except ValueError:
+        return False
+
+
+@given(st.sampled_from(["from", "after"]), near_times)
+@example("from", "")
+@example("after", "")
+@example("from", "2027-02-29T10:00:00Z")
+@example("from", "2028-02-29T10:00:00Z")
+@example("from", "9999-99-99T99:99:99Z")
+@example("after", "2027-02-29T10:00:00Z/ms-gray")
+@example("after", "2028-02-29T10:00:00Z/ms-gray")
+@example("after", "2028-02-29T10:00:00Z/-gray")
+def test_list_rejects_malformed_parameter(name: str, text: str) -> None:
+    """DynamoDB rejects the Limit of 0, which becomes the status 400."""
+    request = json.loads(integration_body("GET", "/appointments", None, SUB, None, **{name: text}))
+    time, _, advisor = text.partition("/") if name == "after" else (text, "/", "a")
+    valid = is_time(time, "%Y-%m-%dT%H:%M:%SZ") and re.fullmatch(r"[a-z0-9][a-z0-9-]*", advisor)
+    assert request["Limit"] == (100 if valid else 0)
+
+
 @given(texts)
 def test_account_status_ignores_invalid_id(request_id: str) -> None:
     request = json.loads(
@@ -226,7 +261,7 @@ def test_live_minutes_query_valid_minute_only(since: str) -> None:
     assert request["TableName"] == "meridian-test-live"
     values = request["ExpressionAttributeValues"]
     assert values[":board"] == {"S": "live"}
-    is_minute = re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}", since, re.ASCII)
+    is_minute = is_time(since, "%Y-%m-%dT%H:%M")
     assert values[":since"] == {"S": since if is_minute else ""}
     # Query: "Limit … Valid Range: Minimum value of 1": DynamoDB rejects the request.
     assert request["Limit"] == (1000 if is_minute else 0)

@@ -79,17 +79,20 @@ UNREACHED: Final[dict[str, dict[str, str]]] = {
         "kms:Sign": "only MediaFunction signs",
         "s3:GetObject": "only MediaFunction reads the deny-list",
     },
-    "ValidateFunction": {"dynamodb:BatchGetItem": ROSTER},
+    "ValidateFunction": {
+        "dynamodb:BatchGetItem": ROSTER,
+        "dynamodb:UpdateItem": "only IdentityFunction changes a student",
+    },
     "IdentityFunction": {
         "dynamodb:BatchGetItem": ROSTER,
         "dynamodb:PutItem": "only ValidateFunction creates the secret of email keys",
-        "dynamodb:Query": "only ValidateFunction and NotifyFunction read accounts",
     },
     "NotifyFunction": {"dynamodb:BatchGetItem": ROSTER},
     "ImportFunction": {
         "dynamodb:GetItem": "only ValidateFunction reads the owner of an address",
         "dynamodb:PutItem": "only ValidateFunction creates the secret of email keys",
         "dynamodb:Query": "only ValidateFunction and NotifyFunction read accounts",
+        "dynamodb:UpdateItem": "only IdentityFunction changes a student",
     },
 }
 

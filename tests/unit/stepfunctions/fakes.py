@@ -63,6 +63,22 @@ class Table:
         self.items[key] = Item
         return {}
 
+    def update_item(self, **arguments: Any) -> Any:
+        """Set attributes of an existing item."""
+        assert arguments["ConditionExpression"] == "attribute_exists(pk)"
+        self._fail()
+        key = (arguments["Key"]["pk"]["S"], arguments["Key"]["sk"]["S"])
+        if key not in self.items:
+            raise client_error("ConditionalCheckFailedException")
+        names, values = (
+            arguments["ExpressionAttributeNames"],
+            arguments["ExpressionAttributeValues"],
+        )
+        for part in arguments["UpdateExpression"].removeprefix("SET ").split(", "):
+            name, value = part.split(" = ")
+            self.items[key] = {**self.items[key], names[name]: values[value]}
+        return {}
+
     def batch_get_item(self, RequestItems: Any) -> Any:  # noqa: N803 - boto3's
         """Return two items per call and the other keys as unprocessed, as DynamoDB can."""
         self._fail()
@@ -117,6 +133,14 @@ class Pool:
             raise client_error("UserNotFoundException")
         email = arguments["Username"]
         return {"UserAttributes": self.users[email], "UserStatus": self.statuses[email]}
+
+    def admin_update_user_attributes(self, **arguments: Any) -> Any:
+        self._fail()
+        email = arguments["Username"]
+        attributes = [*self.users[email], *arguments["UserAttributes"]]
+        values = {it["Name"]: it["Value"] for it in attributes}
+        self.users[email] = [{"Name": name, "Value": values[name]} for name in values]
+        return {}
 
     def admin_delete_user(self, **arguments: Any) -> Any:
         self._fail()

@@ -26,6 +26,12 @@ every_machine = pytest.mark.parametrize("name", MACHINES)
 PERMANENT: Final = re.compile(
     r"ConditionalCheckFailed|TransactionCanceled|AlreadyExists|Permanent|NotFound"
 )
+#: Attempts of the account workflow while a service has no capacity.
+MAX_WAITS: Final = 1_000
+#: Errors of a function that fails whenever it runs.
+CRASHES: Final = frozenset({"Lambda.Unknown", "Runtime.ExitError", "Sandbox.Timedout"})
+#: Step Functions, "Service quotas": events in the history of a Standard execution.
+MAX_HISTORY_EVENTS: Final = 25_000
 #: Integration of a task → permissions that its role needs.
 ACTIONS: Final = {
     "aws-sdk:dynamodb:query": {"dynamodb:Query"},
@@ -97,9 +103,10 @@ def test_retries_are_bounded_and_jittered(name: str) -> None:
     for key, state in tasks(name):
         for retrier in state["Retry"]:
             assert retrier["JitterStrategy"] == "FULL", key
-            assert 1 <= retrier["MaxAttempts"] <= 5, key
-            assert retrier["MaxDelaySeconds"] <= 60, key
             errors = retrier["ErrorEquals"]
+            waits = name == "account" and not CRASHES & set(errors)
+            assert 1 <= retrier["MaxAttempts"] <= (MAX_WAITS if waits else 5), key
+            assert retrier["MaxDelaySeconds"] <= 60, key
             assert not {"States.ALL", "States.TaskFailed"} & set(errors), key
             assert not [error for error in errors if PERMANENT.search(error)], key
 
@@ -217,6 +224,31 @@ def keys(item: dict[str, Any]) -> tuple[str, str]:
     (part,) = item.values()
     row = part.get("Key") or part["Item"]
     return row["pk"]["S"], row["sk"]["S"]
+
+
+def test_waiting_for_capacity_fits_into_execution() -> None:
+    """An attempt has three events, and waits half of its limit on average with full jitter."""
+    machine = definition("account")
+    wait = machine["States"]["CreateIdentity"]["Retry"][0]
+    mean_s = wait["MaxDelaySeconds"] / 2
+    assert wait["MaxAttempts"] * mean_s < machine["TimeoutSeconds"]
+    assert machine["TimeoutSeconds"] / mean_s * 3 < MAX_HISTORY_EVENTS
+
+
+def test_missing_capacity_is_never_compensated_by_the_same_function() -> None:
+    state = definition("account")["States"]["CreateIdentity"]
+    waited = set(state["Retry"][0]["ErrorEquals"])
+    (catcher,) = [it for it in state["Catch"] if waited & set(it["ErrorEquals"])]
+    assert set(catcher["ErrorEquals"]) == waited
+    assert (catcher["Next"], state["Catch"][-1]["Next"]) == ("Park", "Withdraw")
+
+
+def test_roster_starts_fewer_accounts_a_second_than_cognito_creates() -> None:
+    """Cognito, "Quotas": UserCreation, 50 a second; students sign up meanwhile."""
+    rows = definition("import")["States"]["Rows"]
+    first = rows["ItemProcessor"]["States"][rows["ItemProcessor"]["StartAt"]]
+    assert (first["Type"], first["Seconds"]) == ("Wait", 1)
+    assert 1 <= rows["MaxConcurrency"] <= 25
 
 
 def test_compensation_covers_every_created_item() -> None:

@@ -147,6 +147,43 @@ def test_error_omits_message_of_dynamodb(
     assert caught.value.__suppress_context__
 
 
+@pytest.mark.parametrize("trusted", [True, False])
+@pytest.mark.parametrize(
+    ("stored", "listed", "changes"),
+    [
+        ({"name": "Anna"}, {"name": "Anna"}, False),
+        ({"name": "Anna", "locale": "vi"}, {"name": "Anna"}, False),
+        ({"name": "Anna"}, {"name": "Ann Lee"}, True),
+        ({"name": "Anna"}, {"name": "Anna", "programme": "music"}, True),
+    ],
+)
+def test_only_changed_row_of_roster_changes_account(
+    monkeypatch: pytest.MonkeyPatch,
+    trusted: bool,
+    stored: dict[str, str],
+    listed: dict[str, str],
+    changes: bool,
+) -> None:
+    email = {"email": "anna@example.com"}
+    table = Table(
+        {"pk": "ACCOUNT#a1", "sk": "PERSON", **email, **listed},
+        {"pk": "ACCOUNT#a2", "sk": "PERSON", **email, **stored},
+        {"pk": "ACCOUNT#a2", "sk": "ACCOUNT", "status": "active"},
+    )
+    key = validation(monkeypatch, table)["emailKey"]
+    table.items[f"EMAIL#{key}", "EMAIL"] = to_item({"account_id": "a2"})
+    answer = validate.lambda_handler({"accountId": "a1", "trusted": trusted}, None)
+    assert (answer["free"], answer.get("changedAccount")) == (
+        False,
+        "a2" if trusted and changes else None,
+    )
+    # An account that isn't created yet, or withdrawn, keeps its own data.
+    table.items["ACCOUNT#a2", "ACCOUNT"] = to_item({**ACTIVE, "status": "pending"})
+    assert "changedAccount" not in validate.lambda_handler(
+        {"accountId": "a1", "trusted": True}, None
+    )
+
+
 # --- identity -------------------------------------------------------------------------------------
 
 
@@ -186,6 +223,50 @@ def test_delete_is_idempotent(monkeypatch: pytest.MonkeyPatch) -> None:
     for _ in range(2):
         assert identity_result(monkeypatch, pool, "delete") == {"sub": ""}
     assert pool.users == {}
+
+
+def test_update_changes_student_and_user_but_not_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    pool = Pool()
+    identity_result(monkeypatch, pool, "create")
+    row = {"pk": "ACCOUNT#a9", "sk": "PERSON", "email": "anna@example.com", "name": "Ann Lee"}
+    table = Table(PERSON, ACTIVE, {**row, "programme": "music"})
+    accounts = Accounts("accounts", table)  # type: ignore[arg-type] # a fake
+    monkeypatch.setattr(identity, "accounts", lambda: accounts)
+    event = {"action": "update", "accountId": "a9", "changedAccount": "a1"}
+    for _ in range(2):
+        assert identity.lambda_handler(event, None) == {"sub": ""}
+    attributes = {it["Name"]: it["Value"] for it in pool.users["anna@example.com"]}
+    assert (attributes["name"], attributes["locale"]) == ("Ann Lee", "vi")
+    changed = {"name": "Ann Lee", "programme": "music"}
+    assert table.items["ACCOUNT#a1", "PERSON"] == to_item({**PERSON, **changed})
+
+
+@pytest.mark.parametrize("missing", ["PERSON", "ACCOUNT"])
+def test_update_of_missing_account_is_refused(
+    monkeypatch: pytest.MonkeyPatch, missing: str
+) -> None:
+    pool = Pool()
+    identity_result(monkeypatch, pool, "create")
+    table = Table(PERSON, ACTIVE, {**PERSON, "pk": "ACCOUNT#a9", "name": "Ann Lee"})
+    del table.items["ACCOUNT#a1", missing]
+    accounts = Accounts("accounts", table)  # type: ignore[arg-type] # a fake
+    monkeypatch.setattr(identity, "accounts", lambda: accounts)
+    event = {"action": "update", "accountId": "a9", "changedAccount": "a1"}
+    with pytest.raises(PersonNotFoundError):
+        identity.lambda_handler(event, None)
+    assert "Ann Lee" not in str(pool.users)
+
+
+def test_update_never_changes_user_of_another_account(monkeypatch: pytest.MonkeyPatch) -> None:
+    pool = Pool()
+    identity_result(monkeypatch, pool, "create", "a2")
+    table = Table(PERSON, ACTIVE, {**PERSON, "pk": "ACCOUNT#a9", "name": "Ann Lee"})
+    accounts = Accounts("accounts", table)  # type: ignore[arg-type] # a fake
+    monkeypatch.setattr(identity, "accounts", lambda: accounts)
+    event = {"action": "update", "accountId": "a9", "changedAccount": "a1"}
+    with pytest.raises(PermanentError):
+        identity.lambda_handler(event, None)
+    assert "Ann Lee" not in str(pool.users)
 
 
 def test_invalid_address_has_no_user(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -178,12 +178,16 @@ def test_report_says_that_address_exists_only_without_other_reasons() -> None:
     lines_by_id: dict[str, dict[str, Any]] = {
         roster.request_id("f", 0): {"status": "rejected", "reasons": [taken]},
         roster.request_id("f", 1): {"status": "rejected", "reasons": [invalid, taken]},
+        roster.request_id("f", 2): {"status": "updated", "reasons": []},
     }
-    lines = list(csv.reader(io.StringIO(roster.report(2, "f", lines_by_id), newline="")))[1:]
+    text = roster.report(3, "f", lines_by_id, [7])
+    lines = list(csv.reader(io.StringIO(text, newline="")))[1:]
     assert [tuple(line[:3]) for line in lines] == [
         ("2", "exists", "exists"),
         ("3", "rejected", "invalid"),
         ("3", "rejected", "taken"),
+        ("4", "updated", "updated"),
+        ("", "left", "left"),
     ]
 
 
@@ -201,4 +205,5 @@ def test_rejection_report_has_one_line_with_reason() -> None:
 
 def test_count_includes_zeros() -> None:
     totals = roster.count(["created", "created", "rejected", "pending"])
-    assert totals == {"created": 2, "exists": 0, "rejected": 1, "failed": 0, "pending": 1}
+    zeros = dict.fromkeys(("exists", "updated", "failed", "left"), 0)
+    assert totals == {"created": 2, "rejected": 1, "pending": 1, **zeros}
