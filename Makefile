@@ -28,7 +28,7 @@ endif
 # BUILT=1 deploys the existing output of `sam build`, as the pipeline does with its artifact.
 BUILD := $(if $(BUILT),setup,build)
 
-.PHONY: help setup run up dev down student sql invoke debug logs trace redrive reconcile verify compact revoke chaos prove check lint lint-templates types unit build validate package integration test spark bench prose preflight deploy leftovers smoke destroy requirements
+.PHONY: help setup run up dev down student sql invoke debug logs trace redrive reconcile verify compact revoke source suppress chaos prove check lint lint-templates types unit build validate package integration test spark bench prose preflight deploy leftovers smoke destroy requirements
 
 help: ## List the targets and their options
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,10 @@ help: ## List the targets and their options
 	@echo "  redrive, reconcile, verify, compact"
 	@echo "             STAGE=<stage>  REGION=<Region> (a stack on AWS; default: the system of 'make up')"
 	@echo "  revoke     USER=<email address or sub>  SESSION=<origin_jti>  EVERYONE=1 (one of them)"
+	@echo "             STAGE=<stage> (a stage on AWS; default: the system of 'make up')"
+	@echo "  source     ID=<source>  ACTION=create|configure|rotate|retire|disable|enable|remove  SETTINGS='<JSON>' (without: list the sources)"
+	@echo "  suppress   PERSON=<userId or anonymousId>  RELEASE=1 (store the person's events again)"
+	@echo "  source, suppress"
 	@echo "             STAGE=<stage> (a stage on AWS; default: the system of 'make up')"
 	@echo "  verify     RESTORE=1 (restore deleted objects)  HOURS=<number> (how far back to read the streams; default 168, 0: not at all)  FROM=<date> (first date of the objects; default: 9 days before the last complete run)"
 	@echo "  reconcile  FROM=<date> (read every object from this date on; default: only new objects)"
@@ -109,6 +113,12 @@ verify: setup ## Check that the data lake has no gaps
 revoke: export USER_NAME = $(if $(filter command,$(firstword $(origin USER))),$(USER))
 revoke: setup ## Refuse the tokens of a user, a session or everyone within a minute
 	@$(PY) -m tools.operations.revoke
+
+source: setup ## List, create and change the collector's sources and write keys, without a deployment
+	@$(PY) -m tools.operations.source
+
+suppress: setup ## Store no more events of a person
+	@$(PY) -m tools.operations.source suppress
 
 compact: setup ## Merge the lake's objects of each past hour
 	@$(PY) -m tools.operations compact $(if $(NOW),--now)

@@ -124,7 +124,7 @@ SNAPSHOT_READ_S: Final = 0.1
 # A renewal: edge_auth, then a call of S3 and one of KMS.
 RENEWAL_EDGE_S: Final = 0.005
 RENEWAL_S: Final = 0.1
-SNAPSHOT_BYTES: Final = 2_000  # some users, with the response's headers
+SNAPSHOT_BYTES: Final = 2_000  # some users or sources, with the response's headers
 # The shard's checkpoint, the live counters of a minute, and the verdicts of one source (8 KB).
 WRITES_PER_INVOCATION: Final = 38
 # A page that isn't in CloudFront's cache invokes the collector, which passes the request on.
@@ -258,9 +258,10 @@ def dollars(
 
 
 def revocation_dollars(requests_per_minute: float, deployed: Components) -> float:
-    """Return the cost in USD of the deny-list for a million page requests.
+    """Return the cost in USD of a snapshot for a million requests.
 
-    A process of edge_auth serves `requests_per_minute`, and reads the list once a minute.
+    A process of edge_auth or of the collector serves `requests_per_minute`, and reads the snapshot
+    once a minute.
     """
     price = {name: known.dollars for name, known in PRICES.items()}
     delivery = CLOUDFRONT[REFERENCE]
@@ -340,7 +341,8 @@ def main() -> int:
             total = sum(dollars(size, measured, deployed, delivery).values())
             print(f"      viewers in {location:<34}{total:>9.3f}")
     print(
-        "dollars for the deny-list of a million page requests, by requests per process and minute"
+        "dollars for the snapshot of a million requests of pages or SDKs,"
+        " by requests per process and minute"
     )
     for requests in (1, 10, 100):
         print(f"  {requests:>3} requests {revocation_dollars(requests, deployed):>19.3f}")

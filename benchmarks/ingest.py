@@ -45,30 +45,38 @@ MAX_BILLED_KB: Final = {10: 0.30, 100: 0.12}
 # CPU time of one measurement.
 ROUND_S: Final = 0.25
 
-SETTINGS: Final = {
+SETTINGS: Final[dict[str, Any]] = {
     "schema": 1,
     "stream": STREAM,
     "regions": [REGION],
     "sources": [{"id": "portal", "write_key": KEY}],
 }
+#: In the directory of a run: the settings with the snapshot, as deployed.
+DEPLOYED_SETTINGS: Final = "settings.json"
 Handler = Callable[[dict[str, Any]], str]
 
 
 # --- candidates -------------------------------------------------------------------------------
-def collector() -> Handler:
+def collector(directory: Path) -> Handler:
     """Return the collector as a function from event to status."""
     from edge_ingest import settings, tls
     from edge_ingest.collector import Collector
     from edge_ingest.delivery import Delivery
     from edge_ingest.kinesis import KinesisClient
+    from edge_ingest.sources import SnapshotFetch
 
-    parsed = settings.parse(SETTINGS)
-    delivery = Delivery(KinesisClient(tls.Connector()), parsed.stream, parsed.regions, REGION)
-    ready = Collector(parsed, delivery, REGION)
+    parsed = settings.load((directory / DEPLOYED_SETTINGS).read_text())
+    connect = tls.Connector()
+    delivery = Delivery(KinesisClient(connect), parsed.stream, parsed.regions, REGION)
+    fetch = SnapshotFetch(connect, time.time)
+    ready = Collector(parsed, delivery, REGION, fetch=fetch)
     return lambda event: str(ready.handle(event, 5.0)["status"])
 
 
-CANDIDATES: Final[dict[str, Callable[[], Handler]]] = {"collector": collector, "peer": peer}
+CANDIDATES: Final[dict[str, Callable[[Path], Handler]]] = {
+    "collector": collector,
+    "peer": lambda _: peer(),
+}
 
 
 # --- traffic ----------------------------------------------------------------------------------
@@ -131,7 +139,7 @@ def work(name: str, directory: Path) -> None:
     Raises:
         SystemExit: The handler returned another status than 200.
     """
-    handler = CANDIDATES[name]()
+    handler = CANDIDATES[name](directory)
     events = {size: [event_of(body) for body in prepared_bodies(directory, size)] for size in SIZES}
     replies = os.fdopen(os.dup(1), "w", buffering=1)
     sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115 - drops the candidate's log; stays open
@@ -180,9 +188,9 @@ def packages(directory: Path) -> None:
 
     collector_package = directory / "collector"
     shutil.copytree(Path(msgspec.__file__).parent, collector_package / "msgspec")
-    for package in ("edge_ingest", "clickstream"):
+    for package in ("edge_ingest", "clickstream", "edge_auth", "signed_snapshot"):
         shutil.copytree(ROOT / "src" / package, collector_package / package)
-    (collector_package / "settings.json").write_text(json.dumps(SETTINGS))
+    shutil.copy(directory / DEPLOYED_SETTINGS, collector_package / "settings.json")
     peer_package = directory / "peer"
     peer_package.mkdir()
     shutil.copy(ROOT / "benchmarks" / "ingest_peer.py", peer_package / "peer_app.py")
@@ -191,6 +199,21 @@ def packages(directory: Path) -> None:
         package_path.mkdir(exist_ok=True)
         (package_path / "event.json").write_text(event)
         compileall.compile_dir(package_path, quiet=1)
+
+
+def publish_sources(directory: Path, port: int) -> None:
+    """Write a signed snapshot with the source, and settings that read it from the stub."""
+    from collector_sources.registry import merge_deployed
+    from signed_snapshot.publisher import Publisher
+    from tests.unit.signed_snapshot.fake_aws import FakeKms, FakeS3
+
+    s3 = FakeS3()
+    publisher = Publisher(s3, FakeKms(), bucket="b", key="k", name="sources", key_id="key")
+    publisher.update(lambda content: merge_deployed(content, SETTINGS["sources"]), int(time.time()))
+    (directory / "sources.jws").write_bytes(s3.objects["k"])
+    snapshot = {"jwks": publisher.public_keys(), "origin": f"https://localhost:{port}"}
+    document = SETTINGS | {"snapshot": snapshot}
+    (directory / DEPLOYED_SETTINGS).write_text(json.dumps(document))
 
 
 # --- measurement ------------------------------------------------------------------------------
@@ -333,9 +356,10 @@ def main(rounds: int) -> int:
         for size in SIZES:
             prepared = [body.decode() for body in bodies(size, 40)]
             (directory / f"{size}.json").write_text(json.dumps(prepared))
-        packages(directory)
         stub = Stub(directory)
         try:
+            publish_sources(directory, stub.port)
+            packages(directory)
             environment = {
                 **os.environ,
                 "AWS_ENDPOINT_URL": f"https://localhost:{stub.port}",

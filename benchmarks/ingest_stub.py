@@ -1,4 +1,6 @@
-"""A Kinesis stub for the benchmarks: PutRecords over TLS; it acknowledges every record.
+"""A stub for the benchmarks: PutRecords of Kinesis over TLS, and the snapshot of the sources.
+
+It acknowledges every record, and serves DIRECTORY/sources.jws.
 
 `python ingest_stub.py DIRECTORY` prints the port and serves until the process is killed.
 """
@@ -39,10 +41,10 @@ def serve(directory: Path) -> None:
     print(listener.getsockname()[1], flush=True)
     while True:
         raw, _ = listener.accept()
-        threading.Thread(target=_serve_one, args=(context, raw), daemon=True).start()
+        threading.Thread(target=_serve_one, args=(context, raw, directory), daemon=True).start()
 
 
-def _serve_one(context: ssl.SSLContext, raw: Any) -> None:
+def _serve_one(context: ssl.SSLContext, raw: Any, directory: Path) -> None:
     try:
         with context.wrap_socket(raw, server_side=True) as connection:
             data = b""
@@ -52,6 +54,11 @@ def _serve_one(context: ssl.SSLContext, raw: Any) -> None:
                         return
                     data += more
                 head, _, data = data.partition(b"\r\n\r\n")
+                if head.startswith(b"GET "):
+                    snapshot = (directory / "sources.jws").read_bytes()
+                    start = f"HTTP/1.1 200 OK\r\ncontent-length: {len(snapshot)}\r\n\r\n"
+                    connection.sendall(start.encode() + snapshot)
+                    continue
                 fields = dict(line.split(b": ", 1) for line in head.lower().split(b"\r\n")[1:])
                 parts, length = [data], int(fields[b"content-length"]) - len(data)
                 while length > 0:

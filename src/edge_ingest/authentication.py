@@ -4,27 +4,28 @@ SDKs send the key as Basic credentials, in the query string, in a header or in t
 """
 
 import binascii
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from edge_ingest.cloudfront_event import Request
 from edge_ingest.errors import UnauthorizedError
 from edge_ingest.settings import Source
 
 
-def authenticate(sources: Mapping[str, Source], keys: Iterable[object]) -> Source:
-    """Return the source of the first known write key.
+def authenticate(find: Callable[[str], Source | None], keys: Iterable[object]) -> Source:
+    """Return the source of the first known write key. `find` returns the source of a key.
 
     `keys` may contain any JSON values, because the payload's key is client input.
 
     Raises:
+        ServiceUnavailableError: `find` doesn't know all sources now.
         UnauthorizedError: `missing_write_key` or `invalid_write_key`. RudderStack's mobile SDKs
             stop only if the response contains "invalid write key".
     """
     found_key = False
     for key in keys:
         found_key = True
-        if isinstance(key, str) and key in sources:
-            return sources[key]
+        if isinstance(key, str) and (source := find(key)) is not None:
+            return source
     if found_key:
         raise UnauthorizedError("invalid_write_key", "invalid write key: no source has it")
     raise UnauthorizedError("missing_write_key", "the request has no write key")

@@ -17,6 +17,7 @@ from edge_ingest.request_log import LogEntry
 from edge_ingest.responses import Response
 from edge_ingest.routes import Route
 from edge_ingest.settings import Settings
+from edge_ingest.sources import Fetch, SourceDirectory
 
 
 class Collector:
@@ -30,9 +31,12 @@ class Collector:
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
         print_line: Callable[[str], object] = print,
+        fetch: Fetch | None = None,
     ) -> None:
+        """`fetch` reads the snapshot of the sources, if the settings have one."""
         self._settings = settings
-        self._pipeline = Pipeline(settings, delivery, edge_region, clock, monotonic)
+        self._sources = SourceDirectory(settings, fetch, clock)
+        self._pipeline = Pipeline(settings, self._sources, delivery, edge_region, clock, monotonic)
         self._monotonic = monotonic
         self._print_line = print_line
 
@@ -95,7 +99,7 @@ class Collector:
         self, route: Route, request: Request, query: dict[str, str]
     ) -> tuple[Response, LogEntry]:
         keys = [route.write_key] if route.write_key else write_keys(request, query)
-        source = authenticate(self._settings.sources, keys)
+        source = authenticate(self._sources.current(request.domain).find, keys)
         if route.kind == "source_config":
             document = sdk_settings.source_config(source)
         else:

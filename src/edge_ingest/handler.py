@@ -5,6 +5,7 @@ the origin for these paths. A request for a page of the portal goes on to the or
 """
 
 import os
+import time
 from contextlib import suppress
 from functools import lru_cache
 from typing import Any, Final, Protocol
@@ -15,6 +16,7 @@ from edge_ingest.collector import Collector
 from edge_ingest.delivery import Delivery
 from edge_ingest.errors import SettingsError
 from edge_ingest.kinesis import KinesisClient, endpoint_of
+from edge_ingest.sources import SnapshotFetch
 
 # Lambda@Edge doesn't support environment variables, so the deployment adds a file to the package.
 _SETTINGS_FILE: Final = os.path.join(os.path.dirname(os.path.dirname(__file__)), "settings.json")  # noqa: PTH118, PTH120 - pathlib is slow to import
@@ -41,10 +43,10 @@ def collector() -> Collector:
         raise SettingsError("settings.json", "can't be read as UTF-8 text") from error
     settings = settings_module.load(text)
     edge_region = os.environ.get("AWS_REGION", "")
-    delivery = Delivery(
-        KinesisClient(tls.Connector()), settings.stream, settings.regions, edge_region
-    )
-    return Collector(settings, delivery, edge_region)
+    connect = tls.Connector()
+    delivery = Delivery(KinesisClient(connect), settings.stream, settings.regions, edge_region)
+    fetch = SnapshotFetch(connect, time.time)
+    return Collector(settings, delivery, edge_region, fetch=fetch)
 
 
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A minimal HTTP/1.1 client (RFC 9112) for Kinesis: POST over one keep-alive connection.
+"""A minimal HTTP/1.1 client (RFC 9112) for Kinesis and snapshots, with a keep-alive connection.
 
 The function has its own client because http.client and boto3 are slow to import (`python -X
 importtime -c "import http.client"`), and use more CPU time for a call. The other clients have other
@@ -29,6 +29,17 @@ class Endpoint(NamedTuple):
         """The Host header's value: without the scheme's default port (RFC 9110 §7.2)."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == (443 if self.tls else 80) else f"{host}:{self.port}"
+
+
+def endpoint_of_url(url: str) -> Endpoint:
+    """Return the endpoint in a URL's scheme and authority (RFC 3986 §3)."""
+    scheme, _, rest = url.partition("://")
+    authority = rest.partition("/")[0]
+    host, colon, port = authority.rpartition(":")
+    if not colon or "]" in port:
+        host, port = authority, ""
+    tls = scheme == "https"
+    return Endpoint(tls=tls, host=host.strip("[]"), port=int(port or (443 if tls else 80)))
 
 
 class Response(NamedTuple):
@@ -78,11 +89,22 @@ class Connection:
         Raises:
             TransportError: No complete response arrived in time.
         """
-        deadline = time.monotonic() + timeout
         head = ["POST / HTTP/1.1", *(f"{name}: {value}" for name, value in headers)]
         head.append(f"content-length: {len(body)}\r\n\r\n")
         # One write: sent separately, a small body would wait for the server's delayed ACK.
-        message = "\r\n".join(head).encode("latin-1") + body
+        return self._send("\r\n".join(head).encode("latin-1") + body, timeout)
+
+    def get(self, path: str, timeout: float) -> Response:
+        """Send a GET for a path and return its response within `timeout` seconds.
+
+        Raises:
+            TransportError: No complete response arrived in time.
+        """
+        head = f"GET {path} HTTP/1.1\r\nhost: {self.endpoint.authority}\r\n\r\n"
+        return self._send(head.encode("latin-1"), timeout)
+
+    def _send(self, message: bytes, timeout: float) -> Response:
+        deadline = time.monotonic() + timeout
         try:
             return self._exchange(message, deadline)
         except _StaleConnectionError:

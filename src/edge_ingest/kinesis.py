@@ -11,7 +11,14 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from edge_ingest import sigv4
-from edge_ingest.http_client import Connect, Connection, Endpoint, Response, TransportError
+from edge_ingest.http_client import (
+    Connect,
+    Connection,
+    Endpoint,
+    Response,
+    TransportError,
+    endpoint_of_url,
+)
 
 _TARGET: Final = "Kinesis_20131202.PutRecords"
 # Kinesis API, "Common Errors" and PutRecords: transient errors. For an expired token, the next
@@ -165,13 +172,7 @@ def endpoint_of(region: str) -> Endpoint:
     url = os.environ.get("AWS_ENDPOINT_URL_KINESIS") or os.environ.get("AWS_ENDPOINT_URL")
     if not url:
         return Endpoint(tls=True, host=f"kinesis.{region}.amazonaws.com", port=443)
-    scheme, _, rest = url.partition("://")
-    authority = rest.partition("/")[0]
-    host, colon, port = authority.rpartition(":")
-    if not colon or "]" in port:
-        host, port = authority, ""
-    tls = scheme == "https"
-    return Endpoint(tls=tls, host=host.strip("[]"), port=int(port or (443 if tls else 80)))
+    return endpoint_of_url(url)
 
 
 def _error(response: Response) -> KinesisError:

@@ -29,7 +29,8 @@ from edge_ingest.rate_limiter import RateLimiter
 from edge_ingest.redaction import Redacted, redact
 from edge_ingest.routes import Route
 from edge_ingest.settings import Settings, Source
-from edge_ingest.validation import RequestContext, check_batch_size, validate
+from edge_ingest.sources import SourceDirectory
+from edge_ingest.validation import RequestContext, StorageRules, check_batch_size, validate
 
 # SDKs give up on a slow request and retry it. The function's timeout can end the request earlier.
 DELIVERY_TIMEOUT_S: Final = 8.0
@@ -58,12 +59,14 @@ class Pipeline:
     def __init__(
         self,
         settings: Settings,
+        sources: SourceDirectory,
         delivery: Delivery,
         edge_region: str,
         clock: Callable[[], float],
         monotonic: Callable[[], float],
     ) -> None:
         self._settings = settings
+        self._sources = sources
         self._delivery = delivery
         self._edge_region = edge_region
         self._clock = clock
@@ -80,8 +83,9 @@ class Pipeline:
         Raises:
             IngestError: The request fails as a whole, and no event counts as accepted.
         """
-        payload = parse(route, request, query, self._settings.max_body_bytes)
-        source = authenticate(self._settings.sources, write_keys(request, query, payload.write_key))
+        sources = self._sources.current(request.domain)
+        payload = parse(route, request, query, sources.max_body_bytes)
+        source = authenticate(sources.find, write_keys(request, query, payload.write_key))
         check_origin(request, source)
         limits = source.limits
         check_batch_size(payload, limits)
@@ -99,12 +103,11 @@ class Pipeline:
             salt=self._settings.salt or "",
             visitor_id=identity.id,
         )
-        validated = validate(
-            payload.events, context, limits, policy.consent_check(payload.context_view)
-        )
+        rules = StorageRules.of(policy.consent_check(payload.context_view), sources.suppressed)
+        validated = validate(payload.events, context, limits, rules)
         redacted = redact(validated, payload, policy, request)
         delivered = self._deliver(redacted, source, request, context, deadline)
-        # Without consent, the visitor's browser gets no cookie either.
+        # Without consent, and for a suppressed person, the browser gets no cookie either.
         set_cookie = None if redacted.denied else identity.set_cookie
         return Ingested(
             source_id=source.id,

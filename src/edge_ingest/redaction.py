@@ -15,6 +15,7 @@ from edge_ingest.cloudfront_event import Request
 from edge_ingest.json_rewrite import rewrite
 from edge_ingest.parsing import Payload
 from edge_ingest.privacy import Policy
+from edge_ingest.suppression import CODE
 from edge_ingest.validation import Rejection, Validated
 from edge_ingest.visitor_facts import RequestFacts
 
@@ -22,7 +23,8 @@ from edge_ingest.visitor_facts import RequestFacts
 class Redacted(NamedTuple):
     """The storable parts of a request. Accepted, rejected and denied events are all its events.
 
-    `denied` events have no consent, so none of the request's facts may be stored with them.
+    `denied` events have no consent, or are of suppressed persons: none of the request's facts may
+    be stored with them.
     `context` is the batch's context as JSON. `facts` are empty if a server sent the request; its
     events have facts of their own. `visitor` isn't redacted: it goes into the hash of the partition
     key only, never into a record.
@@ -60,10 +62,12 @@ def redact(
     if policy.applies_to(payload.body):
         accepted, views, rejections = _redact_events(validated, payload.events, policy)
         context = _redact_context(context, policy)
-    if not policy.permits_context(payload.context_view):
+    # The context and the request's facts can describe the suppressed person.
+    of_suppressed = any(rejection.code == CODE for rejection in rejections)
+    if of_suppressed or not policy.permits_context(payload.context_view):
         context = b"null"
     first = views[0] if views else None
-    facts = _facts_of(request, policy)
+    facts = RequestFacts() if of_suppressed else _facts_of(request, policy)
     from_device = visitor_facts.is_from_device(request)
     accepted = visitor_facts.add_facts(
         accepted, views, payload, context, facts, from_device=from_device

@@ -25,6 +25,10 @@ avoids because compiling one slows down the cold start. The document:
         "cookie": {"enabled": false, "name": "mid", "days": 365, "same_site": "Lax"}}],
      "salt": "…",                                 at least 16 characters; required for "hash"
      "limits": {…},                               of sources without a limit of their own
+     "snapshot": {                                optional: sources that change without a deployment
+        "jwks": {…}, "max_age_s": 55,             its public keys, and how often it is read
+        "origin": "https://school.example"},      default: the distribution's domain name
+     "suppression_key": "…",                      keys the fingerprints of suppressed persons
      "log_sample": 0.01}                          share of successful requests in the log
 
 Unknown keys are errors: with a typing error in a privacy rule, the rule would have no effect.
@@ -36,6 +40,9 @@ from typing import Any, Final, Literal, NamedTuple, cast
 from edge_ingest.errors import SettingsError
 
 SCHEMA: Final = 1
+
+#: Fields of a source in the snapshot that aren't settings: `deployed` and `changed` are notes.
+PUBLISHED_FIELDS: Final = ("keys", "enabled", "deployed", "changed")
 
 type IpRule = Literal["truncate", "hash", "drop"]
 type SignalRule = Literal["anonymise", "ignore"]
@@ -111,15 +118,24 @@ class Source(NamedTuple):
     origins: tuple[str, ...] = ()
 
 
+class Snapshot(NamedTuple):
+    """Where the collector reads the signed snapshot of its sources, and how often."""
+
+    jwks: dict[str, Any]
+    origin: str
+    max_age_s: float
+
+
 class Settings(NamedTuple):
-    """A deployment's validated settings. `max_body_bytes` is the largest of the sources'."""
+    """A deployment's validated settings."""
 
     stream: str
     regions: tuple[str, ...]
     sources: dict[str, Source]  # by write key
     salt: str | None = None
-    max_body_bytes: int = Limits().batch_bytes
     log_sample: float = 0.01
+    snapshot: Snapshot | None = None
+    suppression_key: str = ""
 
 
 def load(text: str) -> Settings:
@@ -144,7 +160,10 @@ def parse(document: object) -> Settings:
     top = _object(
         document,
         "settings",
-        {"schema", "stream", "regions", "sources", "salt", "limits", "log_sample"},
+        {
+            *("schema", "stream", "regions", "sources", "salt", "limits", "log_sample"),
+            *("snapshot", "suppression_key"),
+        },
     )
     if top.get("schema") != SCHEMA:
         raise SettingsError("schema", f"must be {SCHEMA}")
@@ -165,9 +184,49 @@ def parse(document: object) -> Settings:
         regions=regions,
         sources=sources,
         salt=salt,
-        max_body_bytes=max(source.limits.batch_bytes for source in sources.values()),
         log_sample=sample,
+        snapshot=_snapshot(top.get("snapshot")),
+        suppression_key=_optional_text(top.get("suppression_key"), "suppression_key"),
     )
+
+
+def parse_published(document: object, *, salted: bool = True) -> dict[str, Source]:
+    """Return the enabled sources in a snapshot's content, by the fingerprints of their write keys.
+
+    Each has the settings of a source, `keys` in place of `write_key`, `enabled`, and notes of its
+    publisher. A returned source has no write key.
+
+    Raises:
+        SettingsError: A setting is invalid; `key` is its path.
+    """
+    sources: dict[str, Source] = {}
+    for n, entry in enumerate(_list(document, "sources")):
+        where = f"sources[{n}]"
+        fields = dict(_object(entry, where, {*Source._fields, *PUBLISHED_FIELDS} - {"write_key"}))
+        keys = _list(fields.pop("keys", None), f"{where}.keys")
+        enabled = fields.pop("enabled", True)
+        for name in PUBLISHED_FIELDS:
+            fields.pop(name, None)
+        source = _source(fields | {"write_key": "-"}, where, Limits(), salted=salted)
+        if enabled is True:
+            published = source._replace(write_key="")
+            sources |= {_text(key, f"{where}.keys[{i}]"): published for i, key in enumerate(keys)}
+    return sources
+
+
+def _snapshot(value: object) -> Snapshot | None:
+    if value is None:
+        return None
+    item = _object(value, "snapshot", set(Snapshot._fields))
+    return Snapshot(
+        jwks=_object(item.get("jwks"), "snapshot.jwks", {"keys"}),
+        origin=_optional_text(item.get("origin"), "snapshot.origin"),
+        max_age_s=_number(item.get("max_age_s", 55), "snapshot.max_age_s", 1, 3600),
+    )
+
+
+def _optional_text(value: object, key: str) -> str:
+    return "" if value in (None, "") else _text(value, key)
 
 
 def _sources(value: object, limits: Limits, *, salted: bool) -> dict[str, Source]:

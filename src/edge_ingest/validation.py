@@ -18,6 +18,7 @@ from edge_ingest.errors import ContentTooLargeError
 from edge_ingest.json_rewrite import rewrite, set_type
 from edge_ingest.parsing import Payload
 from edge_ingest.settings import Limits
+from edge_ingest.suppression import Suppressed
 
 # Fields that must be objects -> the code of an error in them.
 _OBJECTS: Final = {name: f"invalid_{name}" for name in ("context", "properties", "traits")}
@@ -38,6 +39,40 @@ class RequestContext(NamedTuple):
     event_type: EventType | None = None
     salt: str = ""
     visitor_id: str | None = None
+
+
+class StorageRules(NamedTuple):
+    """Rules that decide whether anything of an event may be stored. None: no such rule.
+
+    `consent` raises InvalidEventError if the visitor's consent is missing.
+    """
+
+    consent: Callable[[View], None] | None
+    suppressed: Suppressed | None
+
+    @classmethod
+    def of(
+        cls, consent: Callable[[View], None] | None, suppressed: Suppressed | None
+    ) -> "StorageRules | None":
+        """Return the rules, or None without any."""
+        return cls(consent, suppressed) if consent or suppressed else None
+
+    def check(self, view: View) -> None:
+        """Check an event.
+
+        Raises:
+            InvalidEventError: Nothing of the event may be stored.
+        """
+        if self.suppressed is not None:
+            self.suppressed.check(view)
+        if self.consent is not None:
+            self.consent(view)
+
+    def permit_unread(self, text: bytes) -> bool:
+        """Return whether a text may be stored that isn't a valid event."""
+        if self.consent is not None:
+            return False
+        return self.suppressed is None or not self.suppressed.occurs_in(text)
 
 
 class Rejection(NamedTuple):
@@ -83,12 +118,9 @@ def validate(
     events: Sequence[bytes],
     context: RequestContext,
     limits: Limits,
-    check_consent: Callable[[View], None] | None,
+    rules: StorageRules | None,
 ) -> Validated:
-    """Validate each event separately, and add the type, id and time that it lacks.
-
-    `check_consent` raises InvalidEventError if the visitor's consent is missing.
-    """
+    """Validate each event separately, and add the type, id and time that it lacks."""
     accepted: list[Accepted] = []
     views: list[View] = []
     rejected: list[Rejection] = []
@@ -98,24 +130,28 @@ def validate(
     _, received_at, _, _, event_type, _, visitor_id = context
     max_bytes = limits.event_bytes
     for i, text in enumerate(events):
-        storable = check_consent is None
+        storable = rules is None
+        is_read = False
         try:
             try:
                 view = read(text, max_bytes)
             except InvalidEventError as error:
                 text, view = _read_repaired(text, max_bytes, error)  # noqa: PLW2901
-            if check_consent is not None:
-                check_consent(view)
-                storable = True
             event = text
             if visitor_id and not view.identified:
                 event = _set_anonymous_id(text, view, visitor_id)
+            if rules is not None:
+                is_read = True
+                rules.check(view)
+                storable = True
             validate_event(view, event_type)
             timestamp, original, repair = event_times(view, received_at, clock_skew)
             if event_type is not None and view.type != event_type:
                 event = set_type(event, view, event_type)
             message_id = view.message_id or derived.message_id(view, text)
         except InvalidEventError as error:
+            if rules is not None and not is_read:
+                storable = rules.permit_unread(text)
             rejected.append(Rejection(i, error.code, str(error), text if storable else None))
             continue
         views.append(view)

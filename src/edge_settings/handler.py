@@ -78,6 +78,10 @@ def _handle(event: Mapping[str, Any]) -> dict[str, object]:
     if version.secret_name:
         salt = aws_clients.secret(version.secret_name, version.secret_generation)
         settings = settings | {"salt": salt}
+    if version.suppression_key_name:
+        # Another key would make the list of suppressed persons useless, so it has one generation.
+        key = aws_clients.secret(version.suppression_key_name, "1")
+        settings = settings | {"suppression_key": key}
     validate_settings(version, settings)
     data: dict[str, object] = {}
     if version.component == "edge_ingest":

@@ -34,6 +34,8 @@ class EdgeVersionProperties:
     secret_name: str = ""
     #: Another value than at the last deployment replaces the secret.
     secret_generation: str = ""
+    #: Name of the parameter with the secret that becomes the setting `suppression_key`.
+    suppression_key_name: str = ""
     #: Path patterns of the cache behaviors that invoke edge_auth before pages, and before an API.
     page_paths: tuple[str, ...] = ()
     api_paths: tuple[str, ...] = ()
@@ -74,6 +76,9 @@ def parse_edge_version(properties: Mapping[str, object]) -> EdgeVersionPropertie
     if "SecretName" in properties:
         secret_name = _string(properties, "SecretName")
         secret_generation = _string(properties, "SecretGeneration")
+    suppression_key_name = ""
+    if "SuppressionKeyName" in properties:
+        suppression_key_name = _string(properties, "SuppressionKeyName")
     is_auth = component == "edge_auth"
     return EdgeVersionProperties(
         component,
@@ -81,6 +86,7 @@ def parse_edge_version(properties: Mapping[str, object]) -> EdgeVersionPropertie
         settings,
         secret_name,
         secret_generation,
+        suppression_key_name,
         page_paths=_patterns(properties, "PagePaths") if is_auth else (),
         api_paths=_patterns(properties, "ApiPaths") if is_auth else (),
     )

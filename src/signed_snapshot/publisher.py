@@ -66,6 +66,18 @@ class Publisher:
             f"The snapshot {self._name} changed {ATTEMPTS} times during this change. Try again."
         )
 
+    def read(self) -> dict[str, Any]:
+        """Return the published content, empty for a new snapshot.
+
+        Raises:
+            SnapshotStoreError: S3 refused the call, or the object isn't a snapshot.
+        """
+        try:
+            content: dict[str, Any] = self._load()[0].get("content", {})
+        except (ClientError, BotoCoreError) as error:
+            raise SnapshotStoreError(f"Can't read the snapshot {self._name}: {error}.") from error
+        return content
+
     def public_keys(self) -> dict[str, Any]:
         """Return the JWK set with the key that verifies the snapshots.
 

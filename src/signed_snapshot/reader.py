@@ -69,8 +69,11 @@ class SnapshotReader[Content]:
         parse: Callable[[dict[str, object]], Content],
         clock: Callable[[], float],
         max_age_s: float,
+        max_failure_s: float = MAX_AGE_DURING_FAILURES_S,
     ) -> None:
         """`clock` returns seconds since the epoch: a monotonic one can stop with the environment.
+
+        While reads fail, the last content counts for `max_failure_s`.
 
         `fetch` returns the body of a 200 response, as `edge_auth.jwks.Fetch`. `parse` raises
         TokenError for malformed content.
@@ -81,6 +84,7 @@ class SnapshotReader[Content]:
         self._parse = parse
         self._clock = clock
         self._max_age_s = max_age_s
+        self._max_failure_s = max_failure_s
         self._data = b""
         self._issued_at = 0.0
         self._content: Content | None = None
@@ -89,7 +93,7 @@ class SnapshotReader[Content]:
     def read(self, url: str) -> Content:
         """Return the content of the snapshot at `url`, read at most `max_age_s` ago.
 
-        If reading fails, return the last content for MAX_AGE_DURING_FAILURES_S.
+        If reading fails, return the last content for `max_failure_s`.
 
         Raises:
             SnapshotUnavailableError: No snapshot was read in that time.
@@ -100,7 +104,7 @@ class SnapshotReader[Content]:
         if not is_fresh and not 0 <= now - self._tried_at < RETRY_S:
             self._tried_at = now
             self._update(url, now)
-        is_usable = 0 <= now - self._read_at < MAX_AGE_DURING_FAILURES_S
+        is_usable = 0 <= now - self._read_at < self._max_failure_s
         if self._content is None or not is_usable:
             raise SnapshotUnavailableError
         return self._content

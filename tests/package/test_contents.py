@@ -24,6 +24,7 @@ HANDLERS = {
     "MediaFunction": "media.handler.lambda_handler",
     "MediaKeyFunction": "media.public_key.lambda_handler",
     "RevocationsFunction": "revocations.handler.lambda_handler",
+    "SourcesFunction": "collector_sources.handler.lambda_handler",
     "ReservedConcurrencyFunction": "reserved_concurrency.handler.lambda_handler",
     "EventsFunction": "stream_processor.handlers.events.lambda_handler",
     "ChangesFunction": "stream_processor.handlers.changes.lambda_handler",
@@ -42,6 +43,7 @@ MAX_ZIPPED_BYTES = {
     "MediaFunction": 128 * KB,
     "MediaKeyFunction": 128 * KB,
     "RevocationsFunction": 64 * KB,
+    "SourcesFunction": 96 * KB,
     "ReservedConcurrencyFunction": 32 * KB,
     "EventsFunction": 50 * MB,
     "ChangesFunction": 50 * MB,
@@ -54,13 +56,16 @@ MAX_ZIPPED_BYTES = {
 MAX_UNZIPPED_BYTES = 250 * MB
 TOP_LEVEL = {
     "EdgeAuthFunction": {"edge_auth", "signed_snapshot"},
-    "EdgeIngestFunction": {"edge_ingest", "clickstream", "msgspec"},
+    "EdgeIngestFunction": {"edge_ingest", "clickstream", "edge_auth", "msgspec", "signed_snapshot"},
     "EdgeSettingsFunction": {"edge_settings", "custom_resource", "edge_auth", "edge_ingest"},
     "EdgeLogsFunction": {"edge_logs", "custom_resource"},
     "MediaFunction": {"media", "signed_snapshot", "custom_resource", "edge_auth"},
     "MediaKeyFunction": {"media", "signed_snapshot", "custom_resource", "edge_auth"},
     "RevocationsFunction": {"revocations", "signed_snapshot", "custom_resource", "edge_auth"},
     "ReservedConcurrencyFunction": {"reserved_concurrency", "custom_resource"},
+    "SourcesFunction": {
+        *("collector_sources", "signed_snapshot", "custom_resource", "edge_auth", "edge_ingest"),
+    },
     "ValidateFunction": {"stepfunctions", "telemetry"},
     "IdentityFunction": {"stepfunctions", "telemetry"},
     "ImportFunction": {"stepfunctions", "telemetry"},

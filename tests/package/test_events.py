@@ -129,7 +129,7 @@ def test_workflow_function_fails_transiently_if_aws_is_unreachable(case: str) ->
     "component",
     [
         *("edge_auth", "edge_ingest", "edge_logs", "edge_settings", "reserved_concurrency"),
-        *("revocations", "stepfunctions", "stream_processor"),
+        *("collector_sources", "revocations", "stepfunctions", "stream_processor"),
     ],
 )
 def test_component_has_sample_events(component: str) -> None:

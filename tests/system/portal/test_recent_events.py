@@ -80,7 +80,7 @@ def test_student_sees_no_verdicts(
 ) -> None:
     page = visit()
     sign_in(page, student(), "/app/events.html")
-    expect(page.locator("#events-status")).to_contain_text("Only staff can see these events.")
+    expect(page.locator("#events-status")).to_contain_text("Only staff can use this page.")
     expect(page.locator("#rows tr")).to_have_count(0)
     status = page.evaluate("fetch('/api/verdicts?source=portal').then(it => it.status)")
     assert status == 403

@@ -50,6 +50,8 @@ BEHIND: Final = {
     "integration": (CHECK, "make test"),
     "leftovers": ("tests/system/test_failed_deployments.py", "recovery.recover"),
     "lint-templates": (CHECK, "make test"),
+    "source": ("tests/system/test_sources.py", "tools.operations.source"),
+    "suppress": ("tests/system/test_sources.py", "tools.operations.source"),
     "revoke": ("tests/system/test_revocation.py", "tools.operations.revoke"),
     "package": (CHECK, "make test"),
     "preflight": ("tests/system/test_deployment.py", "tools.deployment.preflight.command"),

@@ -21,6 +21,7 @@ NUMBERS: Final = {
     12: "twelve",
     13: "thirteen",
     15: "fifteen",
+    16: "sixteen",
     18: "eighteen",
     19: "nineteen",
     20: "twenty",

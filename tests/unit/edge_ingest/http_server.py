@@ -26,7 +26,7 @@ class ServerConnection:
         head, _, self._rest = self._rest.partition(b"\r\n\r\n")
         line, *fields = head.decode().split("\r\n")
         headers = {":line": line} | dict(field.split(": ", 1) for field in fields)
-        length = int(headers["content-length"])
+        length = int(headers.get("content-length", "0"))
         while len(self._rest) < length:
             self._receive()
         body, self._rest = self._rest[:length], self._rest[length:]

@@ -26,7 +26,6 @@ def test_omitted_settings_have_documented_defaults() -> None:
     )
     source = parsed.sources["k"]
     assert source.limits == settings.Limits(65_536, 4_194_304, 2_500)
-    assert parsed.max_body_bytes == 4_194_304
     assert source.privacy.ip == "truncate"
     assert (source.privacy.gpc, source.privacy.dnt) == ("anonymise", "anonymise")
     assert source.cookie is None
@@ -64,7 +63,6 @@ def test_source_has_its_own_limits_before_the_common_ones() -> None:
     }
     parsed = settings.parse(document)
     assert parsed.sources[harness.WRITE_KEY].limits == settings.Limits(7, 9, 2_500)
-    assert parsed.max_body_bytes == 9
 
 
 INVALID: list[tuple[str, dict[str, Any]]] = [

@@ -25,7 +25,7 @@ def validate(*sent: object, limits: Limits | None = None, **context: Any) -> val
     ]
     fields: dict[str, Any] = {"write_key": "k", "received_at": NOW, "request_id": "r"} | context
     return validation.validate(
-        texts, validation.RequestContext(**fields), limits or Limits(), check_consent=None
+        texts, validation.RequestContext(**fields), limits or Limits(), rules=None
     )
 
 

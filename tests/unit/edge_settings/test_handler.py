@@ -173,6 +173,20 @@ def test_deleted_collector_version_deletes_its_secret(fake: FakeAws) -> None:
     assert fake.secrets == {}
 
 
+def test_collector_is_published_with_a_suppression_key_that_stays(fake: FakeAws) -> None:
+    name = "/meridian/dev/suppression-key"
+    keys = set()
+    event = collector_event()
+    event["ResourceProperties"]["SuppressionKeyName"] = name
+    for generation in ("1", "2"):
+        event["ResourceProperties"]["SecretGeneration"] = generation
+        lambda_handler(event, None)
+        keys.add(settings_in(fake.published[-1])["suppression_key"])
+    assert keys == {fake.secrets[name][1]}
+    lambda_handler(event | {"RequestType": "Delete", "PhysicalResourceId": "x"}, None)
+    assert set(fake.secrets) == {name}
+
+
 def test_secret_is_in_no_response(fake: FakeAws) -> None:
     lambda_handler(collector_event(), None)
     assert fake.secrets[SECRET_NAME][1] not in json.dumps(fake.responses)

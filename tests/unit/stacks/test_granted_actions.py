@@ -51,6 +51,10 @@ OTHERS: Final[dict[str, dict[str, str]]] = {
         "dynamodb:DeleteItem": "Powertools deletes the record of a failed invocation",
         "dynamodb:UpdateItem": "Powertools completes the record of an invocation",
     },
+    "SourcesFunction": {
+        "s3:DeleteObjectVersion": "DeleteObject with a version ID",
+        "s3:ListBucket": "without it, S3 answers 403 for an object that doesn't exist",
+    },
     "RevocationsFunction": {
         "s3:DeleteObjectVersion": "DeleteObject with a version ID",
         "s3:ListBucket": "without it, S3 answers 403 for an object that doesn't exist",
@@ -75,6 +79,10 @@ UNREACHED: Final[dict[str, dict[str, str]]] = {
         "s3:ListBucketVersions": "only operators restore: make verify RESTORE=1",
     },
     "RevocationsFunction": {"s3:DeleteObject": "it deletes versions only"},
+    "SourcesFunction": {
+        "s3:DeleteObject": "it deletes versions only",
+        "kms:GetPublicKey": "RevocationsFunction returns the public key",
+    },
     "MediaKeyFunction": {
         "kms:Sign": "only MediaFunction signs",
         "s3:GetObject": "only MediaFunction reads the deny-list",

@@ -93,7 +93,7 @@ const MESSAGES = {
   appointment_unknown: "You don’t have this appointment anymore.",
   body_invalid: "Something in this form isn’t valid. Check your input and try again.",
   not_entitled: "This video needs a paid account.",
-  not_staff: "Only staff can see these events. Ask an operator for membership of the group staff.",
+  not_staff: "Only staff can use this page. Ask an operator for membership of the group staff.",
   proof_invalid: "This link doesn’t work. Fill in the form again.",
   signed_out: "You’re signed out. Sign in and try again.",
   slot_taken: "This time is already booked. Choose another one.",

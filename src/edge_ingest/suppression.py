@@ -1,0 +1,61 @@
+"""Suppression: refuse the events of persons who must not be stored, for example after an erasure.
+
+The snapshot of the sources contains keyed fingerprints of their ids. An event belongs to a person
+if its `userId`, `anonymousId` or `previousId` is one of them. Nothing of it is stored but its
+position and a code.
+"""
+
+import json
+import re
+from collections.abc import Iterable
+from typing import Final
+
+from clickstream.event import InvalidEventError, View
+from signed_snapshot.keyed import keyed_fingerprint
+
+CODE: Final = "suppressed"
+# The ids in a text that can't be parsed: too long, not JSON, or with a field of a wrong type.
+_ID: Final = rb'"(?:userId|anonymousId|previousId)"\s*:\s*("(?:[^"\\]|\\.)*"|-?[0-9.eE+-]+)'
+# Fingerprints of ids that are kept, so that an active visitor's are computed once.
+_MAX_KNOWN: Final = 2_000
+
+
+class Suppressed:
+    """The suppressed persons."""
+
+    def __init__(self, key: str, persons: Iterable[str]) -> None:
+        """`persons` are fingerprints with the secret `key`."""
+        self._key = key
+        self._persons = frozenset(persons)
+        self._known: dict[str, bool] = {}
+
+    def __contains__(self, identifier: str) -> bool:
+        """Return whether an id belongs to a suppressed person."""
+        known = self._known.get(identifier)
+        if known is None:
+            if len(self._known) >= _MAX_KNOWN:
+                self._known.clear()
+            known = keyed_fingerprint(self._key, identifier) in self._persons
+            self._known[identifier] = known
+        return known
+
+    def check(self, view: View) -> None:
+        """Check an event.
+
+        Raises:
+            InvalidEventError: The event belongs to a suppressed person.
+        """
+        for identifier in (view.user_id, view.anonymous_id, view.previous_id):
+            if identifier is not None and str(identifier) in self:
+                raise InvalidEventError(CODE, "the person's events must not be stored")
+
+    def occurs_in(self, text: bytes) -> bool:
+        """Return whether a text that isn't a valid event contains the id of a suppressed person."""
+        for match in re.finditer(_ID, text):
+            try:
+                identifier = json.loads(match[1])
+            except (ValueError, RecursionError):
+                continue
+            if str(identifier) in self:
+                return True
+        return False
