@@ -17,6 +17,7 @@ from aws_emulator.ministack.settings import Settings
 #: Type -> property -> what the emulator does not do.
 ACCEPTED_PROPERTIES: Final[dict[str, dict[str, str]]] = {
     "AWS::ApiGateway::RestApi": {"Parameters": "the endpoint type has no effect"},
+    "AWS::Kinesis::Stream": {"DesiredShardLevelMetrics": "no shard-level metrics are published"},
     "AWS::StepFunctions::StateMachine": {"TracingConfiguration": "no trace is sent to X-Ray"},
 }
 PROPERTIES: Final = {kind: set(names) for kind, names in ACCEPTED_PROPERTIES.items()}

@@ -4,6 +4,7 @@ import os
 import time
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from functools import cache
 from typing import Any, Final
 
@@ -39,10 +40,19 @@ def lambda_handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
         StreamProcessorError: Nothing was committed, so Lambda retries the whole batch.
     """
     if "scheduled_time" in event:
-        from stream_processor.compaction import compact
-
-        return compact.scheduled(event, _handler().app, partial_batch.has_time(context))
+        return _hourly(event, _handler().app, partial_batch.has_time(context))
     return _handler().handle(event, partial_batch.has_time(context))
+
+
+def _hourly(event: Mapping[str, Any], app: AppContext, has_time: HasTime) -> dict[str, Any]:
+    """Compact, and check the other schedule: a run that didn't start can't report itself."""
+    from stream_processor.compaction import compact
+    from stream_processor.repair.overdue import is_overdue
+
+    result = compact.scheduled(event, app, has_time)
+    overdue = is_overdue(app.lake, datetime.fromisoformat(event["scheduled_time"]))
+    telemetry.count("ReconciliationsOverdue", int(overdue))
+    return result
 
 
 @cache

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import pytest
@@ -20,7 +21,7 @@ from tests.unit.stacks.test_templates import of_type
 from tests.unit.stream_processor.fakes import SETTINGS, Context, FakeAws
 from tests.unit.stream_processor.sample_records import accepted, header, kinesis_event, packed
 
-STACK: Final = ROOT / "stacks" / "stream-alarms.yaml"
+STACKS: Final = tuple(ROOT / "stacks" / f"{name}-alarms.yaml" for name in ("stream", "schedule"))
 SAMPLES: Final = ROOT / "events" / "stream_processor"
 NAMESPACE: Final = {"Fn::Sub": "meridian-${Stage}"}
 
@@ -31,7 +32,8 @@ type Emitted = tuple[str, str, float]
 def alarms() -> dict[str, dict[str, Any]]:
     return {
         name: dict(it["Properties"])
-        for name, it in of_type(STACK, "AWS::CloudWatch::Alarm").items()
+        for path in STACKS
+        for name, it in of_type(path, "AWS::CloudWatch::Alarm").items()
     }
 
 
@@ -55,7 +57,9 @@ def emitted_metrics(
 ) -> Iterator[Callable[..., dict[tuple[str, str], float]]]:
     """Return a function that invokes a handler and returns its metrics by name and service."""
 
-    def invoke(service: str, aws: FakeAws, event: Any) -> dict[tuple[str, str], float]:
+    def invoke(
+        service: str, aws: FakeAws, event: Any, context: Context | None = None
+    ) -> dict[tuple[str, str], float]:
         monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", service)
         monkeypatch.setattr(events, "_handler", lambda: EventsHandler(aws.app()))
         monkeypatch.setattr(changes, "_app_context", aws.app)
@@ -65,7 +69,7 @@ def emitted_metrics(
         capsys.readouterr()
         handler = events if service == "events" else changes
         with suppress(ConservationError):
-            handler.lambda_handler(event, Context())
+            handler.lambda_handler(event, context or Context())
         return {(name, of): value for name, of, value in emitted(capsys.readouterr().out)}
 
     telemetry._metrics.cache_clear()
@@ -100,6 +104,8 @@ def emit_all_metrics(
     missed = FakeAws(settings=replace(SETTINGS, reconcile_grace_seconds=0))
     missed.dynamodb.items["appointments"] = {("A", "x"): {"pk": {"S": "A"}, "sk": {"S": "x"}}}
     all_metrics |= emitted_metrics("changes", missed, scheduled)
+    behind = schedules_behind(emitted_metrics, changed)
+    all_metrics |= {key: value for key, value in behind.items() if value}
     with monkeypatch.context() as patch:
         finish = EventRows.finish
         patch.setattr(EventRows, "finish", lambda self: finish(self).slice(1))
@@ -107,6 +113,24 @@ def emit_all_metrics(
         patch.setattr("stream_processor.rows.change_rows.counts", lambda _: {"good": 0})
         all_metrics |= emitted_metrics("changes", FakeAws(), changed)
     return all_metrics
+
+
+def schedules_behind(
+    emitted_metrics: Callable[..., dict[tuple[str, str], float]], changed: Any
+) -> dict[tuple[str, str], float]:
+    """Return the metrics of both schedules without time, and with a missed reconciliation."""
+    compaction = json.loads((SAMPLES / "scheduled-compaction.json").read_text())
+    reconciliation = json.loads((SAMPLES / "scheduled-reconciliation.json").read_text())
+    arrived = datetime.fromisoformat(compaction["scheduled_time"]) - timedelta(days=1)
+    aws = FakeAws()
+    for sequence in (1, 2):
+        event = kinesis_event(
+            [packed(header(), [accepted("m")])], sequence, arrived=arrived.timestamp()
+        )
+        emitted_metrics("events", aws, event)
+    emitted_metrics("changes", aws, changed)
+    metrics = emitted_metrics("events", aws, compaction, Context(0))
+    return metrics | emitted_metrics("changes", aws, reconciliation, Context(0))
 
 
 def test_every_alarm_watches_a_metric_that_a_handler_emits(
@@ -125,7 +149,9 @@ def test_every_alarm_watches_a_metric_that_a_handler_emits(
             for handler in ("events", "changes")
         ),
         ("ChangesRepaired", "changes"),
-        ("ItemsCompared", "changes"),
+        ("ReconciliationsOverdue", "events"),
+        ("ReconciliationsUnfinished", "changes"),
+        ("PartsLeftUncompacted", "events"),
     }
     for metric in watched:
         assert metrics.get(metric), f"{metric} has an alarm but isn't emitted"
@@ -140,6 +166,7 @@ def test_alarm_uses_dimension_of_its_metric() -> None:
             "DroppedEventCount": "EventSourceMappingUUID",
             "IteratorAge": "FunctionName",
             "Errors": "FunctionName",
+            "ApproximateAgeOfOldestMessage": "QueueName",
         }.get(alarm["MetricName"], "service")
         assert dimension == expected, name
         assert alarm["AlarmActions"] == [{"Ref": "AlarmTopic"}], name
@@ -156,7 +183,7 @@ def test_alarm_description_links_its_runbook_entry() -> None:
 def test_alarm_on_own_metric_has_threshold_zero_except_bad_events() -> None:
     """BadEvents tolerates up to 100: clients send some bad events every day."""
     for name, alarm in alarms().items():
-        if alarm["Namespace"] == NAMESPACE and alarm["MetricName"] != "ItemsCompared":
+        if alarm["Namespace"] == NAMESPACE:
             expected = 100 if name == "BadEvents" else 0
             assert (alarm["Threshold"], alarm["Statistic"]) == (expected, "Sum"), name
             assert alarm["TreatMissingData"] == "notBreaching", name

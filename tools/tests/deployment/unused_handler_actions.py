@@ -73,9 +73,7 @@ UNUSED: Final = {
         "kms:DisableKeyRotation",
         "kms:EnableKey",
     ],
-    "the stream stays encrypted, with default metrics and record sizes": [
-        "kinesis:DisableEnhancedMonitoring",
-        "kinesis:EnableEnhancedMonitoring",
+    "the stream stays encrypted, with default record sizes": [
         "kinesis:StopStreamEncryption",
         "kinesis:UpdateMaxRecordSize",
         "kinesis:UpdateStreamRecordDistributionStrategy",
