@@ -126,7 +126,7 @@ compact: setup ## Merge the lake's objects of each past hour
 chaos: setup ## Run the whole system under injected faults, repair it, check the data lake
 	@$(PY) -m tools.chaos
 
-prove: setup ## Run the stream processor against 20,000 random fault histories, and check that they detect 6 other designs and 19 mutations
+prove: setup ## Run the stream processor against 20,000 random fault histories, and check that they detect 6 other designs, 22 mutations and 16 breaks of a numbered log
 	@PYTHONPATH=src:. $(PY) -m tests.unit.stream_processor.proof $(if $(SEED),--seed $(SEED))
 
 check: setup ## Lint, checkov, type checks and unit tests, side by side

@@ -50,6 +50,9 @@ MUTATION_SEEDS: Final = {
     "ids_added_before_put": 3,
     "dedup_window_not_caught_up": 0,
     "every_region_exports_changes": 0,
+    "adopted_object_counted_by_own_rows": 0,
+    "shard_matched_by_prefix_without_length": 2,
+    "no_time_reserve": 5,
 }
 #: Mutations that only `make prove` detects: they need hundreds of runs, or a run that gets stuck.
 FULL_PROOF_ONLY: Final = {"mark_decreases", "unreadable_record_raises"}

@@ -1,6 +1,7 @@
 """`make prove`: check both handlers under 20,000 histories of faults, and check the check itself.
 
-Every mutation of the writer and every alternative design must be detected.
+Every mutation of the writer and every alternative design must be detected. The design of the next
+protocol, a numbered log (decision 0031), is run under disruptions of its own, with its breaks.
 """
 
 import argparse
@@ -17,12 +18,17 @@ from typing import Final
 from tests.unit.stream_processor.proof import fault_plan, worker
 from tests.unit.stream_processor.proof.alternatives import ALTERNATIVES
 from tests.unit.stream_processor.proof.mutations import CHANGES_MUTATIONS, EVENTS_MUTATIONS
+from tests.unit.stream_processor.proof.numbered_log.breaks import BREAKS
+from tests.unit.stream_processor.proof.numbered_log.disruptions import DISRUPTIONS
 from tests.unit.stream_processor.proof.worker import RUNS_PER_JOB, Result
 from tools import progress
 
 RUNS: Final = 20_000
 #: Jobs of ten that run the events handler, which has more states than the changes handler.
 EVENTS_JOBS_OF_TEN: Final = 7
+
+#: One history of the numbered log for so many of the handlers.
+HISTORIES_PER_LOG_HISTORY: Final = 4
 
 FAULTS: Final = [
     *fault_plan.NAMES.values(),
@@ -51,6 +57,8 @@ def main(arguments: list[str] | None = None) -> int:
         counts, breaches = _run_handlers(pool, max(1, options.runs // RUNS_PER_JOB), options.seed)
         undetected = _run_mutations(pool, options.seed)
         unbroken = _run_alternatives(pool, options.seed)
+        jobs = max(1, options.runs // HISTORIES_PER_LOG_HISTORY // RUNS_PER_JOB)
+        log_breaches = _run_numbered_log(pool, jobs, options.seed)
     print("\nfaults")
     for name in FAULTS:
         print(f"  {counts[name]:>9,}  {name}")
@@ -60,7 +68,7 @@ def main(arguments: list[str] | None = None) -> int:
         f"{counts['rows']:,} rows, violations {len(breaches)}, "
         f"{time.monotonic() - started:.0f} s"
     )
-    return 1 if breaches or undetected or unbroken else 0
+    return 1 if breaches or undetected or unbroken or log_breaches else 0
 
 
 def _run_handlers(pool: Executor, job_count: int, seed: int) -> tuple[Counter[str], list[str]]:
@@ -111,6 +119,37 @@ def _run_alternatives(pool: Executor, seed: int) -> list[str]:
         lost, duplicated = counts["runs with loss"], counts["runs with duplicates"]
         print(f"{name:<27} {counts['runs']:>5} {lost:>10} {duplicated:>16}  {example[:70]}")
     return [name for name, (_, example) in results.items() if not example]
+
+
+def _run_numbered_log(pool: Executor, job_count: int, seed: int) -> list[str]:
+    """Run the design of decision 0031; return its breaches, and the breaks that none detected."""
+    counts: Counter[str] = Counter()
+    breaches: list[str] = []
+    first = seed * 1_000_000
+    starts = [(first + number * RUNS_PER_JOB,) for number in range(job_count)]
+    total = job_count * RUNS_PER_JOB
+    with progress.step(f"{total:,} histories of the numbered log", total) as step:
+        for _, (job_counts, breach) in _run_jobs(pool, worker.run_log_histories, starts):
+            counts += job_counts
+            breaches += [breach] if breach else []
+            step.advance(RUNS_PER_JOB)
+            step.note(f"violations {len(breaches)}")
+    names = [it.__name__ for it in BREAKS]
+    violations: dict[str, str] = {}
+    with progress.step("breaks of the numbered log", len(names)) as step:
+        jobs = [(name, first) for name in names]
+        for (name, _), (_, breach) in _run_jobs(pool, worker.run_log_break, jobs):
+            violations[name] = breach
+            step.advance()
+    print("\nnumbered log: disruptions, and breaks with the violation that detects each")
+    for name in DISRUPTIONS:
+        print(f"  {counts[name]:>9,}  {name}")
+    for name in names:
+        print(f"  {name:<36} {violations[name][:90] or 'NOT DETECTED'}")
+    for breach in breaches:
+        print(f"  VIOLATION {breach}")
+    print(f"{counts['histories']:,} histories, violations {len(breaches)}", flush=True)
+    return breaches + [name for name in names if not violations[name]]
 
 
 def _run_jobs[*P](

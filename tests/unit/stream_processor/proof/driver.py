@@ -234,7 +234,8 @@ class Driver:
         for shard in parents:
             shard.closed = True
         for _ in range(1 if merge or isinstance(self.handler, SimulatedChangesHandler) else 2):
-            name = f"shardId-{len(self.shards):012d}"
+            # As in Kafka, the name of a partition can be the beginning of another one's.
+            name = f"{self.shards[-1].shard_id}-{len(self.shards)}"
             parent_ids = tuple(shard.shard_id for shard in parents)
             self.shards.append(SimulatedShard(name, [], parent_ids, closed=False))
         self.counts["shards merged" if merge else "shards split"] += 1

@@ -1,7 +1,8 @@
 """The two handlers as the proof runs them, with their records and mapping settings."""
 
+import threading
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
@@ -9,6 +10,7 @@ import pytest
 
 from aws_emulator.event_sources.records import Record
 from aws_emulator.simulator import dynamodb_records, fault_point, kinesis_records
+from stream_processor.commit import shard_writer
 from stream_processor.handlers import changes, events
 from stream_processor.handlers.changes import ChangesHandler
 from stream_processor.handlers.events import EventsHandler
@@ -17,7 +19,7 @@ from stream_processor.rows.lake_schema import GOOD
 from stream_processor.storage import live_counters
 from stream_processor.storage.app_context import AppContext
 from tests.unit.stream_processor.fakes import SETTINGS, Context, FakeAws
-from tests.unit.stream_processor.proof.lake_checker import LakeChecker
+from tests.unit.stream_processor.proof.lake_checker import InvariantError, LakeChecker
 from tests.unit.stream_processor.sample_records import accepted, header, packed, rejected
 
 
@@ -48,10 +50,14 @@ class SimulatedHandler:
         self.objects = 99
         self._monkeypatch = monkeypatch
         self._idle: list[Any] = []
+        #: The objects that the invocation of a thread has time for.
+        self._allowed = threading.local()
+        monkeypatch.setattr(shard_writer, "report", self._check_time(shard_writer.report))
 
     def __call__(self, event: dict[str, Any]) -> Any:
         """Run one invocation. A process is reused unless its invocation crashed."""
         context = ContextWithTimeForObjects(self.objects)
+        self._allowed.objects = 1 + self.objects
         fault_point("start")
         warm = self._idle and not self.cold
         process = self._idle.pop() if warm else self.process(self.aws.app())
@@ -63,6 +69,16 @@ class SimulatedHandler:
         fault_point("end")
         self._idle.append(process)
         return response
+
+    def _check_time(self, report: Callable[..., None]) -> Callable[..., None]:
+        """Return `report` with a check that no object was begun within the time reserve."""
+
+        def checked(shard: str, outcome: Any, batch: Any) -> None:
+            if len(outcome.commits) > self._allowed.objects:
+                raise InvariantError("an object was written within the time reserve")
+            report(shard, outcome, batch)
+
+        return checked
 
     def process(self, app: AppContext) -> Any:
         """Return the objects that a new process creates once."""

@@ -8,6 +8,7 @@ import pytest
 from stream_processor.commit import event_objects, protocol, shard_writer
 from stream_processor.commit.protocol import Commit, Outcome
 from stream_processor.handlers import partial_batch
+from stream_processor.ingest.sequence_numbers import padded
 from stream_processor.rows import change_rows
 from stream_processor.rows.dedup_window import DedupWindow
 from stream_processor.storage import lake_keys
@@ -193,6 +194,31 @@ def unreadable_record_raises(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(event_objects, "build", strict)
 
 
+def adopted_object_counted_by_own_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    def write(rest: Any, mark: Any, objects: Any, build: Any, name: Any) -> Commit[Any]:
+        pending = build(rest, None if mark is None else mark.high)
+        existing = objects.create(name(rest[0]), pending)
+        if existing is None:
+            return Commit(name(rest[0]), pending.summary, pending.stats, 0, adopted=False)
+        same = existing.digest == pending.digest
+        summary, stats = existing.summary, pending.stats
+        return Commit(name(rest[0]), summary, stats, 0, adopted=True, same_rows=same)
+
+    monkeypatch.setattr(protocol, "_write", write)
+
+
+def shard_matched_by_prefix_without_length(monkeypatch: pytest.MonkeyPatch) -> None:
+    def within(self: ShardPrefix, bucket: Bucket, hour: str, after: int | None = None) -> list[str]:
+        head = f"{hour}{self.shard}-"
+        return list(bucket.keys(head, "" if after is None else f"{head}{padded(after)}"))
+
+    monkeypatch.setattr(ShardPrefix, "within", within)
+
+
+def no_time_reserve(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(partial_batch, "RESERVE_MS", 0)
+
+
 def every_region_exports_changes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(change_rows, "own", lambda *_: True)
 
@@ -219,6 +245,9 @@ EVENTS_MUTATIONS: Final[dict[str, Mutation]] = {
         ids_added_before_put,
         dedup_window_not_caught_up,
         unreadable_record_raises,
+        adopted_object_counted_by_own_rows,
+        shard_matched_by_prefix_without_length,
+        no_time_reserve,
     )
 }
 CHANGES_MUTATIONS: Final[dict[str, Mutation]] = {

@@ -69,4 +69,4 @@ def mutation_proof(name: str) -> type[Proof]:
 
 
 def _machine(base: type[Proof], **members: Any) -> type[Proof]:
-    return type(base.__name__, (base,), {"counted": Counter(), **members})
+    return type(base.__name__, (base,), {"counts": Counter(), **members})

@@ -11,6 +11,9 @@ import pyarrow as pa
 
 from tests.unit.stream_processor.proof import runs
 from tests.unit.stream_processor.proof.lake_checker import InvariantError
+from tests.unit.stream_processor.proof.numbered_log.breaks import BREAKS
+from tests.unit.stream_processor.proof.numbered_log.history import History
+from tests.unit.stream_processor.proof.numbered_log.writer import NumberedLog
 from tests.unit.stream_processor.proof.state_machine import Proof
 
 #: Runs of one job with the real writer, and of each alternative design.
@@ -41,6 +44,33 @@ def run_alternative(name: str, seed: int) -> Result:
 def run_mutation(name: str, seed: int) -> Result:
     """Run a mutation until it is detected."""
     return Counter(), _first_breach(runs.mutation_proof(name), seed)
+
+
+def run_log_histories(first: int) -> Result:
+    """Run histories of the numbered log from the seed `first` on; stop at a breach."""
+    counts: Counter[str] = Counter()
+    for seed in range(first, first + RUNS_PER_JOB):
+        if breach := _log_breach(seed, NumberedLog, counts):
+            return counts, breach
+    return counts, ""
+
+
+def run_log_break(name: str, first: int) -> Result:
+    """Run a break of the numbered log until it is detected."""
+    counts: Counter[str] = Counter()
+    (broken,) = [it for it in BREAKS if it.__name__ == name]
+    for seed in range(first, first + runs.MAX_RUNS_TO_BREACH):
+        if breach := _log_breach(seed, broken, counts):
+            return counts, breach
+    return counts, ""
+
+
+def _log_breach(seed: int, writer: type[NumberedLog], counts: Counter[str]) -> str:
+    try:
+        History(seed, writer, counts).run()
+    except InvariantError as error:
+        return f"history {seed}: {error}"
+    return ""
 
 
 def _first_breach(machine: type[Proof], seed: int) -> str:

@@ -1,0 +1,375 @@
+"""One history: streams, their mappings, operators and faults, drawn from a seed.
+
+The mappings obey the emulator's batching rules (aws_emulator/simulator). An invocation or an
+operator's command can pause at any call and continue at any later time, even after its mapping gave
+up waiting: that covers a request that takes effect after its sender is gone.
+"""
+
+import json
+import random
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from aws_emulator.event_sources.shard_processor import Discard
+from aws_emulator.simulator import (
+    PointFault,
+    ShardReader,
+    SimulatedMapping,
+    SimulatedShard,
+    Task,
+    kinesis_records,
+)
+from tests.unit.stream_processor.fakes import FakeAws
+from tests.unit.stream_processor.proof import fault_plan
+from tests.unit.stream_processor.proof.fault_plan import FaultPlan
+from tests.unit.stream_processor.proof.lake_checker import InvariantError
+from tests.unit.stream_processor.proof.numbered_log import checker
+from tests.unit.stream_processor.proof.numbered_log.disruptions import (
+    DISRUPTIONS,
+    MAX_AGE_S,
+    ONCE_PER_HISTORY,
+    draw_config,
+)
+from tests.unit.stream_processor.proof.numbered_log.writer import (
+    LogRecord,
+    LogTable,
+    NumberedLog,
+    count_newest_entries,
+)
+
+#: 3 seconds before a full hour.
+START: Final = 1_795_305_597.0
+SHARD: Final = "shardId-000000000000"
+STREAMS: Final = ("clicks", "other")
+#: Steps of a history, before everything that is left runs without faults.
+STEPS: Final = 26
+MAX_DRAIN_STEPS: Final = 200
+#: More than the attempts of one PUT, so that some series outlast it.
+MAX_CONFLICTS: Final = 12
+
+
+@dataclass(slots=True)
+class Reading:
+    """One mapping with the name of its stream, and the discards that were stored as documents."""
+
+    stream: str
+    simulation: SimulatedMapping
+    stored: int = 0
+
+
+@dataclass
+class Failure:
+    """A failure document: the records of a discarded batch."""
+
+    stream: str
+    numbers: list[str]
+
+
+@dataclass
+class History:
+    """A history of `writer_type` with the seed `seed`; `run` executes it.
+
+    `counts` gets the number of faults by name.
+    """
+
+    seed: int
+    writer_type: type[NumberedLog] = NumberedLog
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def __post_init__(self) -> None:
+        self.rng = random.Random(self.seed)
+        self.drawn = {name for name in DISRUPTIONS if self.rng.random() < 0.6}
+        self.aws = FakeAws()
+        self.table = LogTable()
+        self.now = START
+        self.shards = {name: SimulatedShard(SHARD, [], closed=False) for name in STREAMS}
+        self.plans: dict[int, FaultPlan] = {}
+        self.operators: list[tuple[Task, str, list[str]]] = []
+        self.documents: list[Failure] = []
+        self.acknowledged: set[tuple[str, int]] = set()
+        self.idle: dict[str, list[NumberedLog]] = {}
+        two_streams = "two streams with equal shards and sequence numbers" in self.drawn
+        streams = [STREAMS[0], *STREAMS[1:] * two_streams]
+        streams += [STREAMS[0]] * ("two mappings of a stream" in self.drawn)
+        self.readings = [Reading(name, self._mapping(name)) for name in streams]
+        self.counts.update(self.drawn & ONCE_PER_HISTORY)
+
+    def run(self) -> None:
+        """Run the history to its end and check the lake.
+
+        Raises:
+            InvariantError: An invariant of the log doesn't hold.
+        """
+        try:
+            self._put_records()
+            for _ in range(STEPS):
+                self._step()
+                checker.check_entries(self.aws)
+            self._drain()
+            checker.check_end(self.aws, self.table, self.acknowledged)
+        finally:
+            for task in self._open_tasks():
+                task.abandon()
+        self.counts["histories"] += 1
+
+    # --- steps ------------------------------------------------------------------------------------
+
+    def _step(self) -> None:
+        steps: list[tuple[str, int, Callable[[], None]]] = [
+            ("", 4, self._put_records),
+            ("", 10, self._deliver),
+            ("", 6, self._continue),
+            ("redrives beside the function", 2, self._redrive),
+            ("restores beside the function", 1, self._restore),
+            ("filters changed", 1, self._change_filter),
+            ("waits around the maximum record age", 2, self._wait),
+            ("series of 409 responses", 1, self._conflict),
+            ("rows lost", 1, self.table.rows.clear),
+            ("mappings restarted from an older checkpoint", 1, self._restart),
+            ("mappings recreated at TRIM_HORIZON", 1, self._recreate),
+            ("batches delivered twice at once", 2, lambda: self._deliver(twice=True)),
+            ("invocations timed out", 2, self._time_out),
+        ]
+        possible = [step for step in steps if not step[0] or step[0] in self.drawn]
+        ((name, _, act),) = self.rng.choices(possible, [weight for _, weight, _ in possible])
+        act()
+        self.counts[name or "other steps"] += 1
+
+    def _put_records(self) -> None:
+        for name, shard in self.shards.items():
+            for _ in range(self.rng.randint(1, 4)):
+                number = len(shard.records)
+                # The first record of a retry of a client has the same event as an earlier one.
+                identity = f"{name}-{self.rng.randint(max(number - 3, 0), number)}"
+                (record,) = kinesis_records(
+                    [json.dumps(identity).encode()],
+                    keys=[f"key-{self.rng.randrange(4)}"],
+                    first=10**55 - 4 + number,
+                    arrived=self.now + self._drift(),
+                    stream_arn=f"arn:aws:kinesis:us-east-1:000000000000:stream/{name}",
+                )
+                shard.records = [*shard.records, record]
+                self.now += 0.4
+
+    def _drift(self) -> float:
+        name = "arrival times of other hours and days"
+        if name in self.drawn and self.rng.random() < 0.3:
+            self.counts[name] += 1
+            return self.rng.choice([-3.0, -3_600.0, -7_200.0, -86_400.0, -40 * 86_400.0, 7_200.0])
+        return self.rng.choice([0.0, 0.0, -1.0])
+
+    def _deliver(self, *, twice: bool = False) -> None:
+        reading = self.rng.choice(self.readings)
+        for reader in self._readers(reading):
+            self._read(reading, reader, self.rng.randint(0, 7), faulty=True, twice=twice)
+
+    def _read(
+        self,
+        reading: Reading,
+        reader: ShardReader,
+        count: int,
+        *,
+        faulty: bool = False,
+        twice: bool = False,
+    ) -> None:
+        simulation = reading.simulation
+        wake = reader.processor.wake_at() or 0.0
+        self.now = max(self.now, wake, *(it.arrived for it in reader.shard.records), 0.0)
+        simulation.now = self.now
+        simulation.read(reader, reader.next + count)
+        for action in reader.processor.due_actions(self.now):
+            if isinstance(action, Discard):
+                simulation.send_discard(reader, action)
+                continue
+            call = simulation.call(reader, action)
+            if twice:
+                self._run(simulation.call_duplicate(reader, action), faulty=faulty)
+            self._run(call.task, faulty=faulty)
+        self._settle(reading)
+
+    def _continue(self) -> None:
+        if tasks := self._open_tasks():
+            self._run(self.rng.choice(tasks), faulty=True)
+            self._settle_all()
+
+    def _time_out(self) -> None:
+        calls = [(it, call) for it in self.readings for call in it.simulation.running]
+        if calls:
+            reading, call = self.rng.choice(calls)
+            reading.simulation.time_out(call)
+
+    def _wait(self) -> None:
+        waits = (31, 900, 3_600, MAX_AGE_S - 600, MAX_AGE_S - 1, MAX_AGE_S + 1)
+        self.now += self.rng.choice(waits)
+
+    def _conflict(self) -> None:
+        self.aws.s3.conflicts = self.rng.randint(1, MAX_CONFLICTS)
+
+    def _restart(self) -> None:
+        behind = self.rng.randint(1, 4)
+        self.rng.choice(self.readings).simulation.restart(lambda: behind)
+
+    def _recreate(self) -> None:
+        self.rng.choice(self.readings).simulation.recreate()
+
+    def _change_filter(self) -> None:
+        reading = self.rng.choice(self.readings)
+        reading.simulation.config = draw_config(self.rng, self.drawn)
+        reading.simulation.restart(lambda: 1)
+
+    # --- operators --------------------------------------------------------------------------------
+
+    def _redrive(self) -> None:
+        self._store_documents()
+        if self.documents:
+            document = self.rng.choice(self.documents)
+            self._operate(document.stream, document.numbers, faulty=True)
+
+    def _restore(self) -> None:
+        stream = self.rng.choice(self.readings).stream
+        records = self.shards[stream].records
+        first, last = sorted(self.rng.sample(range(len(records) + 1), 2))
+        self._operate(stream, [it.sequence for it in records[first:last]], faulty=True)
+
+    def _operate(self, stream: str, numbers: list[str], *, faulty: bool) -> None:
+        records = [it for it in self.shards[stream].records if it.sequence in set(numbers)]
+        event = json.dumps({"Records": [it.event for it in records]})
+        task = Task(-1, self._handle, event, self._decide)
+        self.operators.append((task, stream, numbers))
+        self._run(task, faulty=faulty)
+        self._settle_all()
+
+    def _store_documents(self) -> None:
+        for reading in self.readings:
+            discards = reading.simulation.report.discards
+            for discard in discards[reading.stored :]:
+                self.documents.append(Failure(reading.stream, discard.sequence_numbers))
+                self.counts["batches discarded"] += 1
+            reading.stored = len(discards)
+
+    # --- the function -----------------------------------------------------------------------------
+
+    def _handle(self, event: dict[str, Any]) -> dict[str, Any]:
+        """Write the records of an event, as the function and an operator's command do."""
+        source = event["Records"][0]["eventSourceARN"].rpartition("/")[2]
+        shard = f"{source}.{event['Records'][0]['eventID'].partition(':')[0]}"
+        idle = self.idle.setdefault(shard, [])
+        warm = bool(idle) and self.rng.random() < 0.5
+        writer = idle.pop() if warm else self._new_writer(shard)
+        objects = iter([True] * self.rng.choice([0, 1, 99]))
+        unwritten = writer.write(
+            [_log_record(it) for it in event["Records"]], lambda: next(objects, False)
+        )
+        idle.append(writer)
+        failures = [] if unwritten is None else [{"itemIdentifier": str(unwritten)}]
+        return {"batchItemFailures": failures}
+
+    def _new_writer(self, shard: str) -> NumberedLog:
+        return self.writer_type(self.aws.app().lake, self.table, shard)
+
+    def _run(self, task: Task, *, faulty: bool) -> None:
+        """Run a task until it ends, or until it pauses at a `stop` fault."""
+        kind, where, moment = self.rng.choice(fault_plan.KINDS) if faulty else (None, "", "")
+        plan = self.plans[id(task)] = FaultPlan(kind, where, moment, self.rng.choice([0, 0, 1]))
+        if kind != "stop" and not task.threaded:
+            task.run()
+            return
+        while not task.done:
+            task.step()
+            if kind == "stop" and task.paused_at and plan.matches(task.paused_at):
+                self.counts[fault_plan.NAMES["stop", moment]] += 1
+                return
+
+    def _decide(self, task: Task, label: str, _: bool) -> PointFault | None:
+        plan = self.plans.get(id(task))
+        return plan.fault(label, self.counts) if plan else None
+
+    # --- outcomes ---------------------------------------------------------------------------------
+
+    def _settle_all(self) -> None:
+        for reading in self.readings:
+            self._settle(reading)
+        for operation in list(self.operators):
+            task, stream, numbers = operation
+            if not task.done:
+                continue
+            self.operators.remove(operation)
+            if task.ended == "returned" and not json.loads(task.outcome.body)["batchItemFailures"]:
+                self.acknowledged |= {(stream, int(number)) for number in numbers}
+                self.documents = [
+                    it for it in self.documents if (it.stream, it.numbers) != (stream, numbers)
+                ]
+
+    def _settle(self, reading: Reading) -> None:
+        simulation = reading.simulation
+        for call in list(simulation.running):
+            simulation.settle(call)
+        simulation.zombies[:] = [task for task in simulation.zombies if not task.done]
+        for reader in list(simulation.readers.values()):
+            simulation.retire(reader)
+        delivered = simulation.report.delivered.get(SHARD, [])
+        self.acknowledged |= {(reading.stream, int(number)) for number in delivered}
+
+    def _open_tasks(self) -> list[Task]:
+        tasks = [task for task, _, _ in self.operators if not task.done]
+        for reading in self.readings:
+            tasks += reading.simulation.zombies
+            tasks += [call.task for call in reading.simulation.running]
+        return [task for task in tasks if not task.done]
+
+    def _readers(self, reading: Reading) -> Iterator[ShardReader]:
+        reading.simulation.start_shards()
+        yield from list(reading.simulation.readers.values())
+
+    # --- the end ----------------------------------------------------------------------------------
+
+    def _drain(self) -> None:
+        """Run everything that is left without faults: paused tasks first, last or between."""
+        for shard in self.shards.values():
+            shard.closed = True
+        self.aws.s3.conflicts = 0
+        running = [call.task for it in self.readings for call in it.simulation.running]
+        late = [task for task in self._open_tasks() if task not in running]
+        late = late if self.rng.random() < 0.5 else self._finish(late)
+        self._finish(running)
+        for _ in range(MAX_DRAIN_STEPS):
+            self._settle_all()
+            self._store_documents()
+            if self.documents:
+                self._operate(self.documents[0].stream, self.documents[0].numbers, faulty=False)
+            elif all(reading.simulation.done for reading in self.readings):
+                break
+            for reading in self.readings:
+                for reader in self._readers(reading):
+                    self._read(reading, reader, 99)
+            self.now += 31
+        else:
+            raise InvariantError("stuck: the streams weren't processed to their ends")
+        self._finish(late)
+        self._settle_all()
+        count_newest_entries(self.aws.app().lake, self.table)
+
+    def _finish(self, tasks: list[Task]) -> list[Task]:
+        for task in tasks:
+            self._run(task, faulty=False)
+        return []
+
+    # --- mappings ---------------------------------------------------------------------------------
+
+    def _mapping(self, stream: str) -> SimulatedMapping:
+        shards = [self.shards[stream]]
+        simulation = SimulatedMapping(
+            shards, draw_config(self.rng, self.drawn), self._handle, self._decide
+        )
+        simulation.now = START
+        return simulation
+
+
+def _log_record(document: dict[str, Any]) -> LogRecord:
+    kinesis = document["kinesis"]
+    # The event has seconds with a fraction; the stream's API has milliseconds. Rounded to
+    # milliseconds both are one number, so each delivery of a record gives the same hour.
+    arrived_ms = round(kinesis["approximateArrivalTimestamp"] * 1000)
+    return LogRecord(int(kinesis["sequenceNumber"]), arrived_ms, kinesis["data"])
