@@ -149,23 +149,30 @@ class Emulator:
         return url
 
     def start_cloudfront(
-        self, port: int = 0, rest_api_url: str | None = None, distribution: str | None = None
+        self,
+        port: int = 0,
+        rest_api_url: str | None = None,
+        distribution: str | None = None,
+        region: str | None = None,
     ) -> str:
-        """Start the server of a distribution and return its URL.
+        """Start the server of a distribution in an edge location, and return its URL.
 
         `rest_api_url` serves the distribution's API Gateway origins. `distribution` is an id; it is
-        required if several distributions exist.
+        required if several distributions exist. Edge functions run in `region`, by default the home
+        Region.
 
         Raises:
             CommandError: The server did not start.
         """
         port = port or free_port()
-        name = CLOUDFRONT if distribution is None else f"{CLOUDFRONT}-{distribution}"
+        region = region or self.regions[0]
+        parts = [distribution, None if region == self.regions[0] else region]
+        name = "-".join([CLOUDFRONT, *filter(None, parts)])
         self._start(
             name,
             self.interpreters.servers,
             *("aws_emulator.cloudfront", "--endpoint", self.endpoint),
-            *("--port", str(port), "--region", self.regions[0]),
+            *("--port", str(port), "--region", region),
             *("--log", str(self.directory / "logs" / f"{name}-access.jsonl")),
             *(("--api-url", rest_api_url) if rest_api_url else ()),
             *(("--distribution", distribution) if distribution else ()),

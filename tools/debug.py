@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -30,6 +31,7 @@ from tools.invoke import (
     published_settings,
     read_deployment,
     read_event,
+    running_stacks,
 )
 from tools.paths import ROOT, STATE
 from tools.stack import find_running_stack
@@ -54,8 +56,8 @@ def run(options: Mapping[str, str], directory: Path = STATE / "up", build: Path 
     path, port = options.get("EVENT", ""), _port(options.get("DEBUG_PORT", ""))
     event = read_event(path) if path else None
     function = find_function(build, name)
-    target = find_running_stack(directory)
     at_edge = name in edge_functions(build)
+    home, target = running_stacks(directory, at_edge=at_edge)
     subject = name if at_edge else f"{name} without EVENT"
     if target is None and (at_edge or not path):
         raise CommandError(
@@ -63,8 +65,8 @@ def run(options: Mapping[str, str], directory: Path = STATE / "up", build: Path 
             "`make up` in another terminal first."
         )
     deployment = Deployment.undeployed(function)
-    if target is not None:
-        deployment = read_deployment(target, function)
+    if home is not None and target is not None:
+        deployment = replace(read_deployment(target, function), region=home.region)
     added = {}
     if at_edge and target is not None:
         added[SETTINGS_FILE] = published_settings(target, deployment.function_name)

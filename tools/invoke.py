@@ -29,7 +29,7 @@ from aws_emulator.errors import CommandError
 from aws_emulator.invoke import Deployment, invoke
 from tools.cli import exit_code, reason_of
 from tools.paths import ROOT, STATE
-from tools.stack import StackTarget, client, find_running_stack
+from tools.stack import EDGE_REGION, StackTarget, client, find_running_stack
 
 BUILD: Final = ROOT / ".aws-sam" / "build"
 PYTHON: Final = ROOT / ".venv-lambda" / "bin" / "python"
@@ -50,18 +50,19 @@ def run(options: Mapping[str, str], build: Path = BUILD, python: Path = PYTHON) 
         raise CommandError(f"FUNCTION is missing. For example: {_EXAMPLE}")
     event = read_event(options.get("EVENT", ""))
     function = find_function(build, name)
-    target = find_running_stack(STATE / "up")
     at_edge = name in edge_functions(build)
+    home, target = running_stacks(STATE / "up", at_edge=at_edge)
     if at_edge and target is None:
         raise CommandError(
             f"{name} runs at the edge and reads {SETTINGS_FILE}, which only a deployment adds to "
             "its package. Start `make up` in another terminal first."
         )
-    if target is None:
+    if home is None or target is None:
         deployment = Deployment.undeployed(function)
         _print_log(_undeployed_notice(function))
     else:
-        deployment = read_deployment(target, function)
+        # An edge function runs near the visitor, as a replica.
+        deployment = replace(read_deployment(target, function), region=home.region)
     with contextlib.ExitStack() as stack:
         if at_edge and target is not None:
             settings = published_settings(target, deployment.function_name)
@@ -112,6 +113,21 @@ def edge_functions(build: Path) -> set[str]:
                 version = resource["Properties"].get("BuiltVersion") or {}
                 logical_ids.add(str(version.get("Ref", "")).partition(".")[0])
     return logical_ids
+
+
+def running_stacks(
+    directory: Path, *, at_edge: bool
+) -> tuple[StackTarget | None, StackTarget | None]:
+    """Return the home's stack and the one with the function, or None if no system runs.
+
+    Args:
+        directory: The folder of the running system.
+        at_edge: Whether the function is one of Lambda@Edge, which the edge's stack has.
+    """
+    home = find_running_stack(directory)
+    if home is None or not at_edge:
+        return home, home
+    return home, replace(home, region=EDGE_REGION)
 
 
 def read_deployment(target: StackTarget, function: BuiltFunction) -> Deployment:

@@ -97,11 +97,19 @@ class SystemLogs:
 
     def _find_files(self) -> None:
         for path in self.directory.glob("*-access.jsonl"):
-            name = path.name.removesuffix("-access.jsonl")
+            name = _source(path.name.removesuffix("-access.jsonl"))
             self._readers.setdefault(("", path.name), FileReader(path, name, parse_access_line))
-        for name in (EVENT_SOURCES, REST_API, CLOUDFRONT):
-            path = self.directory / f"{name}.log"
-            self._readers.setdefault(("", path.name), FileReader(path, name, parse_server_line))
+        for path in (
+            *(self.directory / f"{name}.log" for name in (EVENT_SOURCES, REST_API, CLOUDFRONT)),
+            *self.directory.glob(f"{CLOUDFRONT}-*.log"),
+        ):
+            reader = FileReader(path, _source(path.stem), parse_server_line)
+            self._readers.setdefault(("", path.name), reader)
+
+
+def _source(name: str) -> str:
+    """Return the source of a server's log; a further edge location has its Region behind it."""
+    return name.replace(f"{CLOUDFRONT}-", f"{CLOUDFRONT}@")
 
 
 def run(options: LogOptions) -> int:

@@ -1,6 +1,9 @@
-"""System tests with several Regions: API requests in either Region, and failover of events."""
+"""System tests with several Regions: edge locations, API requests, and failover of events."""
 
+import base64
+import json
 import uuid
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +11,15 @@ import httpx
 import psutil
 import pytest
 
+from aws_emulator.reload.reloader import Reloader
+from tests.support.paths import ROOT
 from tests.system.conftest import LONDON, MUMBAI
-from tests.system.test_journey import event, post, stored
-from tools.dev import system
+from tests.system.test_journey import event, get, post, stored
+from tools import invoke
+from tools.dev import reload, system
 from tools.stack import StackTarget, client
+from tools.trace import __main__ as trace
+from tools.trace import find
 
 pytestmark = pytest.mark.integration
 
@@ -105,6 +113,68 @@ def end_functions(running: system.System, *handlers: str) -> None:
     for process in ended:
         process.kill()
     psutil.wait_procs(ended, timeout=30)
+
+
+def test_edge_functions_run_in_the_region_of_the_edge_location(
+    regions: system.System, tmp_path: Path
+) -> None:
+    """Each address is an edge location of one Region, from which the nearest stream is seen."""
+    paying = next(it for it in regions.students if it.paying)
+    assert set(regions.urls) == {LONDON, MUMBAI}
+    end_functions(regions, EDGE_INGEST)
+    near_mumbai = replace(regions, urls={LONDON: regions.urls[MUMBAI]})
+    sent = event("track", "regions", event="Near Mumbai")
+    assert post(near_mumbai, "/v1/track", sent).status_code == 200
+    lake = f"meridian-{regions.target.stage}-lake-000000000000-{MUMBAI}"
+    (row,) = stored(regions, f"message_id = '{sent['messageId']}'", 1, tmp_path, lake)
+    assert (row["edge_region"], row["stream_region"], row["failover"]) == (MUMBAI, MUMBAI, False)
+    assert get(near_mumbai, "/premium/").status_code == 401
+    assert get(near_mumbai, "/premium/", paying.token).status_code == 200
+
+
+def test_reload_changes_the_replicas_of_an_edge_function(regions: system.System) -> None:
+    """`make dev HOME_REGION=`: the functions' stack is the edge's, and replicas run."""
+    path, mark = ROOT / "src" / "edge_auth" / "responses.py", b'"X-Meridian-Reason": reason,'
+    source = path.read_bytes()
+    assert mark in source
+    messages: list[str] = []
+    reloader = Reloader(reload.project(regions), messages.append)
+    try:
+        reloader.apply({path: source.replace(mark, b'"X-Reloaded": "yes", ' + mark)})
+        assert "EdgeAuthFunction" in "".join(messages), messages
+        for url in regions.urls.values():
+            assert httpx.get(f"{url}/premium/", timeout=30).headers["X-Reloaded"] == "yes"
+    finally:
+        reloader.apply({path: source})
+
+
+def test_invoked_edge_function_runs_in_the_home_region(
+    regions: system.System,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """`make invoke` finds the function in the edge's stack."""
+    (tmp_path / "up").symlink_to(regions.directory, target_is_directory=True)
+    monkeypatch.setattr(invoke, "STATE", tmp_path)
+    sample = json.loads((ROOT / "events" / "edge_ingest" / "track.json").read_text())
+    secret = base64.b64encode(f"{regions.deployed.write_key}:".encode()).decode()
+    headers = sample["Records"][0]["cf"]["request"]["headers"]
+    headers["authorization"] = [{"key": "Authorization", "value": f"Basic {secret}"}]
+    path = tmp_path / "event.json"
+    path.write_text(json.dumps(sample))
+    assert invoke.run({"FUNCTION": "EdgeIngestFunction", "EVENT": str(path)}) == 0
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)["status"] == "200", printed.err
+    assert f'"region":"{LONDON}"' in printed.err
+
+
+def test_trace_finds_a_request_of_any_edge_location(regions: system.System) -> None:
+    answer = httpx.get(f"{regions.urls[MUMBAI]}/premium/", timeout=30)
+    (tree,) = find.trees(
+        trace.collect(regions.target, regions.directory), answer.headers["x-amz-cf-id"]
+    )
+    assert any("EdgeAuthFunction" in name for name in tree.names())
 
 
 def test_events_fail_over_when_nearest_stream_is_deleted(

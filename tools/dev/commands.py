@@ -8,7 +8,6 @@ from uuid import uuid4
 
 from aws_emulator import processes
 from aws_emulator.deployed_functions import function_names
-from aws_emulator.errors import CommandError
 from aws_emulator.reload.follow import follow
 from tools.demo_students import PAYING_GROUP
 from tools.dev import reload, system
@@ -94,13 +93,8 @@ def dev(options: Options) -> int:
     """Start the system, serve until Ctrl-C, and let it follow the files.
 
     Raises:
-        CommandError: The home Region isn't us-east-1, or the system can't be started.
+        CommandError: The system can't be started.
     """
-    if options.regions[0] != EDGE_REGION:
-        raise CommandError(
-            f"The edge functions can't be reloaded with the home in {options.regions[0]}: they run "
-            "as replicas of published versions. Use `make up`, or `make dev` without HOME_REGION."
-        )
     sources = reload.sources()
     # The content that the build uses, so that a save during the start isn't lost.
     tree = sources.tree()
@@ -131,6 +125,9 @@ def print_addresses(running: system.System) -> None:
     if running.target.region != EDGE_REGION:
         print(f"  Regions    home {running.target.region}, edge {EDGE_REGION}")
     print(f"  portal     {url}/   (sign up, sign in, book lessons, watch live events)")
+    if len(running.urls) > 1:
+        for region, address in running.urls.items():
+            print(f"  visitor    {address}/   (of an edge location in {region})")
     print(f"  lesson     {url}/premium/   (requires the group {PAYING_GROUP})")
     for student in running.students:
         group = "paying" if student.paying else "not paying"

@@ -14,7 +14,7 @@ from aws_emulator.reload.reloader import BUILD_INPUTS, Project, Reloader
 from tools.dev.system import System
 from tools.paths import ROOT
 from tools.portal import PAGES
-from tools.stack import StackTarget, client
+from tools.stack import EDGE_REGION, StackTarget, client
 
 TEMPLATE: Final = ROOT / "template.yaml"
 BUILD: Final = ROOT / ".aws-sam" / "build" / "template.yaml"
@@ -44,7 +44,8 @@ def reloader(running: System) -> Reloader:
 
 def project(running: System) -> Project:
     """Return the project and its deployment in all Regions of the running system."""
-    targets = [StackTarget(running.target.endpoint, region) for region in running.regions]
+    regions = dict.fromkeys((*running.regions, EDGE_REGION))
+    targets = [StackTarget(running.target.endpoint, region) for region in regions]
     bucket = running.deployed.outputs["PortalBucket"]
     return Project(
         root=ROOT,
@@ -52,7 +53,7 @@ def project(running: System) -> Project:
         build=BUILD,
         deployed=[Deployed(it.regional_endpoint, it.stack_name) for it in targets],
         rebuild=running.deploy_again,
-        distributions=[running.url],
+        distributions=list(running.urls.values()),
         pages=[PagesFolder(PAGES, bucket, lambda: client("s3", running.target))],
         compilers=bytecode_compilers(),
         build_inputs=(*BUILD_INPUTS, *PROJECT_BUILD_INPUTS),

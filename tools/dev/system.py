@@ -59,26 +59,46 @@ class Ports:
             require_free_port(self.edge, "CloudFront", "PORT=<port>")
         return Ports(self.emulator or free_port(), self.edge or free_port())
 
+    def of_places(self, regions: Sequence[str]) -> dict[str, int]:
+        """Return the port of each Region's edge location: `edge`, and the next free ones after it.
+
+        Any free port if the next one is in use.
+        """
+        ports = {regions[0]: self.edge}
+        for number, region in enumerate(regions[1:], start=1):
+            try:
+                require_free_port(self.edge + number, "CloudFront", "PORT=<port>")
+                ports[region] = self.edge + number
+            except CommandError:
+                ports[region] = free_port()
+        return ports
+
 
 @dataclass(frozen=True)
 class System:
     """A running system.
 
-    `url` is the CloudFront distribution. `api_url` serves the REST APIs of all Regions, selected by
-    host name. `regions` begins with the home Region, and has us-east-1 only as the home: otherwise
-    it is the edge, whose outputs `deployed` has, too. `parameters` are those of the home Region and
-    of the edge besides those of the local run.
+    `urls` has the distribution's address in each Region with an edge location: edge functions run
+    in the location's Region. `api_url` serves the REST APIs of all Regions, selected by host name.
+    `regions` begins with the home Region, and has us-east-1 only as the home: otherwise it is the
+    edge, whose outputs `deployed` has, too. `parameters` are those of the home Region and of the
+    edge besides those of the local run.
     """
 
     target: StackTarget
     emulator: Emulator
-    url: str
+    urls: Mapping[str, str]
     directory: Path
     deployed: DeployedStack
     students: list[DemoStudent]
     api_url: str
     regions: tuple[str, ...] = (DEFAULT_HOME_REGION,)
     parameters: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def url(self) -> str:
+        """The distribution's address near the home Region."""
+        return self.urls[self.regions[0]]
 
     @property
     def layout(self) -> Layout:
@@ -106,7 +126,7 @@ class System:
             CommandError: The build or a deployment failed.
         """
         sam_deployment.build(self.target, self.directory / "logs" / "sam-build.log")
-        _deploy(self.target, self.url, self.regions, self.directory, self.parameters)
+        _deploy(self.target, self.urls, self.regions, self.directory, self.parameters)
 
     def start_event_sources(self) -> None:
         """Start the event source mappings again after a test stopped them."""
@@ -139,13 +159,14 @@ def start(
         stack_regions = tuple(dict.fromkeys((*regions, EDGE_REGION)))
         emulator = Emulator(processes, ports.emulator, stack_regions)
         target = StackTarget(emulator.endpoint, regions[0])
-        url = f"http://localhost:{ports.edge}"
+        edge_ports = ports.of_places(regions)
+        urls = {region: f"http://localhost:{port}" for region, port in edge_ports.items()}
         if build:
             sam_deployment.build(target, directory / "logs" / "sam-build.log")
         with step("MiniStack"):
             emulator.start_ministack()
             _enable_email(target)
-        _deploy(target, url, regions, directory, parameters or {})
+        _deploy(target, urls, regions, directory, parameters or {})
         _start_functions(emulator, on_start_failures)
         for resource_type, gap in sorted(emulator.accepted_resources().items()):
             print(f"  accepted, not emulated: {resource_type} ({gap})")
@@ -159,7 +180,8 @@ def start(
         with step("REST API"):
             api_url = emulator.start_rest_api()
         with step("CloudFront"):
-            emulator.start_cloudfront(ports.edge, api_url)
+            for region, port in edge_ports.items():
+                emulator.start_cloudfront(port, api_url, region=region)
         for line in emulator.cloudfront_notices():
             print(f"  {line}")
         record = directory / RUNNING_SYSTEM_FILE
@@ -168,7 +190,7 @@ def start(
             yield System(
                 target=target,
                 emulator=emulator,
-                url=url,
+                urls=urls,
                 directory=directory,
                 deployed=deployed,
                 students=students,
@@ -185,6 +207,8 @@ def _layout(stage: str, regions: Sequence[str]) -> Layout:
 
     def environment(region: str) -> Environment:
         overrides = {"Stage": stage, "HomeRegion": regions[0]}
+        if region == regions[0]:
+            overrides["ReplicaRegions"] = ",".join(regions[1:])
         return Environment("local", region, stage, stack_name(stage, region), overrides)
 
     return Layout(
@@ -194,7 +218,7 @@ def _layout(stage: str, regions: Sequence[str]) -> Layout:
 
 def _deploy(
     target: StackTarget,
-    url: str,
+    urls: Mapping[str, str],
     regions: Sequence[str],
     directory: Path,
     further: Mapping[str, str],
@@ -212,7 +236,7 @@ def _deploy(
             **LOCAL_PARAMETERS,
         }
         if environment not in layout.others:
-            parameters |= _parameters(target, url) | dict(further)
+            parameters |= _parameters(target, list(urls.values())) | dict(further)
         log = directory / "logs" / f"sam-{environment.region}.log"
         stack_target = StackTarget(target.endpoint, environment.region, target.stage)
         sam_deployment.deploy(stack_target, parameters, log)
@@ -224,12 +248,12 @@ def _deploy(
             collector.set_regions(layout.edge, regions, clients)
 
 
-def _parameters(target: StackTarget, url: str) -> dict[str, str]:
+def _parameters(target: StackTarget, urls: Sequence[str]) -> dict[str, str]:
     """Return the parameters of the home and of the edge in a local run."""
     return {
         "EmulatorUrl": target.endpoint,
-        "PortalOrigins": url,
-        "PortalUrl": url,
+        "PortalOrigins": ",".join(urls),
+        "PortalUrl": urls[0],
         "Sender": SENDER,
     }
 

@@ -1,6 +1,7 @@
 """The options, messages and template lookup of `make invoke`."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from aws_emulator.errors import CommandError
 from aws_emulator.invoke import Result
 from tools import invoke
 from tools.paths import ROOT
+from tools.stack import StackTarget
 
 TEMPLATE = """
 Resources:
@@ -106,6 +108,18 @@ def test_settings_are_added_to_a_copy_of_the_package(tmp_path: Path) -> None:
     with invoke.with_settings(function, b"{}") as changed:
         assert {it.name for it in changed.directory.iterdir()} == {"access.py", "settings.json"}
     assert [it.name for it in package.iterdir()] == ["access.py"]
+
+
+def test_edge_function_is_in_the_stack_of_the_edge(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = StackTarget("http://127.0.0.1:1", "eu-west-2")
+    monkeypatch.setattr(invoke, "find_running_stack", lambda _directory: home)
+    edge = replace(home, region="us-east-1")
+    assert invoke.running_stacks(tmp_path, at_edge=False) == (home, home)
+    assert invoke.running_stacks(tmp_path, at_edge=True) == (home, edge)
+    monkeypatch.setattr(invoke, "find_running_stack", lambda _directory: None)
+    assert invoke.running_stacks(tmp_path, at_edge=True) == (None, None)
 
 
 def test_example_names_a_file_of_the_repository() -> None:

@@ -54,6 +54,13 @@ def test_lines_of_functions_state_machines_and_servers_are_merged(directory: Pat
     assert sources(system) == []
 
 
+def test_source_names_the_region_of_a_further_edge_location(directory: Path) -> None:
+    access = {"time": "1970-01-01T00:00:00.001+00:00", "id": "cf", "status": 200}
+    (directory / "cloudfront-ap-south-1-access.jsonl").write_text(json.dumps(access) + "\n")
+    found_sources = sources(SystemLogs([], NAMES, directory))
+    assert sorted(found_sources) == ["cloudfront", "cloudfront@ap-south-1", "event-sources"]
+
+
 def test_source_names_the_region_of_a_regional_stack(directory: Path) -> None:
     system = SystemLogs([("eu-west-2", FakeLogs())], NAMES, directory, function="app-access")
     assert sources(system) == ["AccessFunction@eu-west-2"]

@@ -62,8 +62,12 @@ class Evidence:
 
     @property
     def requests(self) -> list[LogLine]:
-        """The lines of CloudFront's access log."""
-        return [it for it in self.lines if it.source == CLOUDFRONT and "behavior" in it.fields]
+        """The lines of CloudFront's access logs, one log for each edge location."""
+        return [
+            it
+            for it in self.lines
+            if it.source.partition("@")[0] == CLOUDFRONT and "behavior" in it.fields
+        ]
 
     def request(self, request_id: str) -> LogLine | None:
         """Return the access log's line of a CloudFront request."""

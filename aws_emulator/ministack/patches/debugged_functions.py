@@ -5,6 +5,7 @@ Seen in: ministack 1.5.33, lambda_svc.py, _execute_function_warm.
 Delete when: MiniStack can send a function's invocations to an address.
 
 POST /_local/debugged-functions?arn=ARN&url=URL begins, DELETE with `arn` ends, GET lists the ARNs.
+The ARN of a function includes its replicas of Lambda@Edge.
 `aws_emulator.debugging` serves the URL.
 """
 
@@ -38,7 +39,7 @@ def install(_settings: Settings, control: ControlApi, _application: Any) -> None
     def forwarding(original: Callable[..., Any]) -> Callable[..., Any]:
         def execute(func: dict[str, Any], event: Any, request_id: str) -> Any:
             config = func.get("config") or func
-            arn = _unqualified(str(config.get("FunctionArn", "")))
+            arn = _replicated(_unqualified(str(config.get("FunctionArn", ""))))
             if (url := addresses.get(arn)) is not None:
                 try:
                     return _forward(url, event, request_id, str(config["FunctionArn"]))
@@ -61,6 +62,16 @@ def _forward(url: str, event: Any, request_id: str, arn: str) -> Any:
     # A developer may stop at a breakpoint for hours.
     with urllib.request.urlopen(request, timeout=None) as response:
         return json.load(response)
+
+
+def _replicated(arn: str) -> str:
+    """Return the ARN of a replica's function, or the ARN of a function that isn't a replica."""
+    # The names of other functions have no dot.
+    home, dot, own_name = arn.rpartition(":")[2].partition(".")
+    if not dot:
+        return arn
+    *start, _region, account, kind, _name = arn.split(":")
+    return ":".join([*start, home, account, kind, own_name])
 
 
 def _unqualified(arn: str) -> str:

@@ -11,13 +11,17 @@ ARN. A version doesn't change, so a second call has no effect.
 """
 
 import re
+from collections import defaultdict
 from typing import Any, Final
 
 from aws_emulator.ministack.control_api import ControlApi, Query
 from aws_emulator.ministack.settings import Settings
 from aws_emulator.ministack.symbols import Symbols
+from aws_emulator.ministack.workers import DEFAULT_REGION
 
 PATH: Final = "/_local/function-replica"
+#: (account, Region, name) of a function -> the Regions of its replicas.
+_replica_regions: Final[defaultdict[tuple[str, str, str], set[str]]] = defaultdict(set)
 _VERSION: Final = re.compile(r"arn:aws:lambda:([a-z0-9-]+):(\d{12}):function:([^:]+):(\d+)")
 
 
@@ -42,10 +46,18 @@ def install(_settings: Settings, control: ControlApi, _application: Any) -> None
             replica = {**function, "config": config, "versions": {}, "aliases": {}}
             service["_functions"].set_scoped(account, region, replica_name, replica)
         config = _renamed(record["config"], replica_name, f"{arn}:{version}")
+        _replica_regions[account, home, name].add(region)
         replica["versions"].setdefault(version, {**record, "config": config})
         return {"arn": f"{arn}:{version}"}
 
     control.add("POST", PATH, replicate)
+
+
+def replicas_of(account: str, query: Query) -> list[Query]:
+    """Return queries for the replicas of the function in `query`, one for each of their Regions."""
+    home, name = query.get("region", DEFAULT_REGION), query.get("function", "")
+    regions = sorted(_replica_regions[account, home, name])
+    return [{"region": region, "function": f"{home}.{name}"} for region in regions]
 
 
 def _renamed(config: dict[str, Any], name: str, arn: str) -> dict[str, Any]:

@@ -6,8 +6,9 @@ Seen in: ministack 1.5.33, lambda_svc.py, _update_code; AWS has no such operatio
 Delete when: never; this is a control for development, not a repair.
 
 The request's body is `{"files": {"package/module.py": BASE64 or null}}`; null removes a file. The
-change applies to $LATEST and to all published versions. It takes effect only if the function starts
-with it; else the response's `error` has the reason, and the function keeps its code.
+change applies to $LATEST, to all published versions and to their replicas. It takes effect only if
+the function starts with it; else the response's `error` has the reason, and the function keeps its
+code.
 """
 
 import base64
@@ -19,6 +20,7 @@ from typing import Any, Final
 
 from aws_emulator.ministack.control_api import ControlApi, Query
 from aws_emulator.ministack.package_files import replace_files, unchanged
+from aws_emulator.ministack.patches.edge_function_replicas import replicas_of
 from aws_emulator.ministack.settings import Settings
 from aws_emulator.ministack.workers import StartFailure, Workers
 
@@ -51,12 +53,20 @@ class _FunctionFiles:
             # Several functions may start at the same time.
             lock = self._locks[query.get("region"), query.get("function")]
         with lock:
-            return self._replace(self._workers.find(self._account, query), files)
+            function = self._workers.find(self._account, query)
+            replicas = [
+                self._workers.find(self._account, it) for it in replicas_of(self._account, query)
+            ]
+            return self._replace(function, replicas, files)
 
     def _replace(
-        self, function: dict[str, Any], files: Mapping[str, bytes | None]
+        self,
+        function: dict[str, Any],
+        replicas: list[dict[str, Any]],
+        files: Mapping[str, bytes | None],
     ) -> dict[str, Any]:
-        records = [function, *function.get("versions", {}).values()]
+        own = [function, *function.get("versions", {}).values()]
+        records = own + [version for it in replicas for version in it["versions"].values()]
         packages: dict[int, bytes] = {}
         for record in records:
             package = record["code_zip"]
@@ -74,23 +84,28 @@ class _FunctionFiles:
         for record, package in changed:
             record["code_zip"] = package
             record["config"].update(_code(package))
-            version = record["config"]["Version"]
-            self._workers.replace(record["config"], started.get(version))
-        return {"error": None, "versions": [it["config"]["Version"] for it, _ in changed]}
+            self._workers.replace(record["config"], started.get(_identity(record["config"])))
+        versions = [it["config"]["Version"] for it, _ in changed if any(it is one for one in own)]
+        return {"error": None, "versions": versions}
 
     def _start(
         self, changed: list[tuple[dict[str, Any], bytes]]
-    ) -> tuple[dict[str, Any], StartFailure | None]:
-        """Start the versions that are in use, at least one. Return workers by version."""
+    ) -> tuple[dict[tuple[str, str], Any], StartFailure | None]:
+        """Start the versions that are in use, at least one. Return workers by identity."""
         in_use = [it for it in changed if self._workers.has_any(it[0]["config"])]
-        started: dict[str, Any] = {}
+        started: dict[tuple[str, str], Any] = {}
         for record, package in in_use or changed[:1]:
             config = {**record["config"], **_code(package)}
             worker = self._workers.start(config, package)
             if isinstance(worker, StartFailure):
                 return started, worker
-            started[config["Version"]] = worker
+            started[_identity(config)] = worker
         return started, None
+
+
+def _identity(config: Mapping[str, Any]) -> tuple[str, str]:
+    """Return what tells a version from those of replicas: its function's ARN, and its number."""
+    return str(config["FunctionArn"]), str(config["Version"])
 
 
 def _decode(document: Any) -> dict[str, bytes | None]:

@@ -36,6 +36,8 @@ def debugged_functions(emulator: Emulator) -> None:
     emulator.deploy(stack(Role=ROLE, Debugged=function(name, code)), name)
     version = emulator.client("lambda").publish_version(FunctionName=name)["Version"]
     arn = f"arn:aws:lambda:us-east-1:000000000000:function:{name}"
+    path, region = f"function-replica?arn={arn}:{version}&region=eu-west-2", "eu-west-2"
+    replica = emulator.local(path, "POST")["arn"]
     server = HTTPServer(("127.0.0.1", 0), _Debugged)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
@@ -44,6 +46,7 @@ def debugged_functions(emulator: Emulator) -> None:
         assert emulator.local(f"debugged-functions?{query}", "POST") == [arn]
         for qualified in (name, f"{name}:{version}"):
             assert invoke(emulator, qualified, {"n": 1})["event"] == {"n": 1}
+        assert invoke(emulator, replica, {"n": 2}, region)["event"] == {"n": 2}
         assert invoke(emulator, name, "fail")["errorType"] == "KeyError"
         group = f"/aws/lambda/{name}"
         events = emulator.client("logs").filter_log_events(logGroupName=group)["events"]

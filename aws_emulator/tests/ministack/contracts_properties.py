@@ -80,9 +80,26 @@ def global_tables(emulator: Emulator) -> None:
         ids = {item["id"]["S"] for item in table.scan(TableName=name)["Items"]}
         assert ids == {"from home", "from London"}
 
-    emulator.delete(name)
+    replicas = template["Resources"]["Table"]["Properties"]["Replicas"]
+    replicas.append({"Region": "ap-south-1"})
+    emulator.deploy(template, name)
+    mumbai = emulator.client("dynamodb", "ap-south-1")
+    assert len(mumbai.scan(TableName=name)["Items"]) == 2
+    replicas.append({"Region": "eu-west-1"})
+    replicas.append({"Region": "eu-west-3"})
+    with pytest.raises(AssertionError, match="Only one replica"):
+        emulator.deploy(template, name)
+    del replicas[1], replicas[2:]
+    with pytest.raises(AssertionError, match="protected against deletion"):
+        emulator.deploy(template, name)
+    london.update_table(TableName=name, DeletionProtectionEnabled=False)
+    emulator.deploy(template, name)
     with pytest.raises(ClientError, match="not found"):
         london.describe_table(TableName=name)
+
+    emulator.delete(name)
+    with pytest.raises(ClientError, match="not found"):
+        mumbai.describe_table(TableName=name)
 
 
 def bucket_properties(emulator: Emulator) -> None:

@@ -55,6 +55,21 @@ def function_files(emulator: Emulator) -> None:
     assert package.read("word.py") == b"VALUE = 'changed'\n"
 
 
+def replaced_replicas(emulator: Emulator) -> None:
+    """A changed file takes effect in the replicas of a version, too."""
+    name = deploy(emulator, "def handler(event, context):\n    return 1\n")
+    arn = emulator.client("lambda").publish_version(FunctionName=name)["FunctionArn"]
+    region = "ap-south-1"
+    path = f"function-replica?arn={arn.removesuffix(':1')}:1&region={region}"
+    replica = emulator.local(path, "POST")["arn"]
+    assert invoke(emulator, replica, {}, region) == 1
+    answer = replace(emulator, name, index="def handler(event, context):\n    return 2\n")
+    assert answer == {"error": None, "versions": ["$LATEST", "1"]}
+    assert invoke(emulator, replica, {}, region) == 2
+    assert "No module" in replace(emulator, name, index="import missing\n")["error"]["message"]
+    assert invoke(emulator, replica, {}, region) == 2
+
+
 def failed_replacements(emulator: Emulator) -> None:
     """A function that does not start with the changed files keeps its code."""
     name = deploy(emulator, "def handler(event, context):\n    return 1\n")

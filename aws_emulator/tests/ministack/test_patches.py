@@ -148,6 +148,10 @@ def test_function_keeps_its_code_if_it_does_not_start_with_changed_files(
     contracts_reload.failed_replacements(emulator)
 
 
+def test_changed_file_takes_effect_in_replicas(emulator: Emulator) -> None:
+    contracts_reload.replaced_replicas(emulator)
+
+
 def test_running_invocation_ends_in_old_process_when_files_change(emulator: Emulator) -> None:
     contracts_reload.running_invocations(emulator)
 
