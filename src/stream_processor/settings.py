@@ -13,6 +13,7 @@ class Settings:
 
     `window_seconds`, `window_objects` and `window_ids` limit the deduplication window of a shard;
     `object_events` and `object_bytes` (of inflated JSON) limit one object in memory.
+    `adopted_region`: the lost Region whose changes of appointments this Region exports, too; or ''.
     `kafka_partial_response`: Kafka's event source mapping has `ReportBatchItemFailures`.
     """
 
@@ -33,6 +34,12 @@ class Settings:
     object_bytes: int = 128 * 1024 * 1024
     reconcile_grace_seconds: int = 120
     kafka_partial_response: bool = False
+    adopted_region: str = ""
+
+    @property
+    def exported_regions(self) -> frozenset[str]:
+        """The values of `origin_region` whose items this Region exports."""
+        return frozenset({self.region, self.adopted_region} - {""})
 
 
 _TEXTS: Final = {
@@ -84,4 +91,5 @@ def parse(environment: Mapping[str, str]) -> Settings:
     if partial_response not in ("true", "false"):
         raise SettingsError("Environment variable KAFKA_PARTIAL_RESPONSE must be true or false.")
     flags = {"kafka_partial_response": partial_response == "true"}
+    texts["adopted_region"] = environment.get("ADOPTED_REGION", "").strip()
     return Settings(**texts, **numbers, **flags)  # type: ignore[arg-type] # two dicts, one of str, one of int

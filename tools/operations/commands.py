@@ -54,6 +54,7 @@ class OperatedStack:
     stage: str
     region: str
     base: Mapping[str, str]
+    adopted_region: str = ""
 
     def environment(self) -> dict[str, str]:
         """Return a command's environment variables.
@@ -70,6 +71,7 @@ class OperatedStack:
             **self.base,
             **{variable: self.outputs[name] for name, variable in _OUTPUT_VARIABLES.items()},
             "APPOINTMENTS_TABLE": f"meridian-{self.stage}-appointments",
+            "ADOPTED_REGION": self.adopted_region,
             "STAGE": self.stage,
             "AWS_REGION": self.region,
             "AWS_DEFAULT_REGION": self.region,
@@ -89,9 +91,10 @@ def local_stack(target: StackTarget) -> OperatedStack:
     Raises:
         CommandError: The stack can't be described, or isn't a Meridian stack.
     """
-    outputs, stage = _describe(client("cloudformation", target), target.stack_name)
+    outputs, parameters = _describe(client("cloudformation", target), target.stack_name)
     grace = {"RECONCILE_GRACE_SECONDS": str(LOCAL_GRACE_S)}
-    return OperatedStack(outputs, stage, target.region, {**target.environment(), **grace})
+    base = {**target.environment(), **grace}
+    return OperatedStack(outputs, parameters["Stage"], target.region, base, _adopted(parameters))
 
 
 def aws_stack(name: str, region: str) -> OperatedStack:
@@ -108,12 +111,16 @@ def aws_stack(name: str, region: str) -> OperatedStack:
             f"Can't connect to CloudFormation in {region}: {reason_of(error)}. Check your "
             "credentials with `aws sts get-caller-identity`."
         ) from error
-    outputs, stage = _describe(cloudformation, name)
-    return OperatedStack(outputs, stage, region, os.environ)
+    outputs, parameters = _describe(cloudformation, name)
+    return OperatedStack(outputs, parameters["Stage"], region, os.environ, _adopted(parameters))
 
 
-def _describe(cloudformation: Any, name: str) -> tuple[dict[str, str], str]:
-    """Return a stack's outputs and stage.
+def _adopted(parameters: Mapping[str, str]) -> str:
+    return parameters.get("AdoptedRegion", "")
+
+
+def _describe(cloudformation: Any, name: str) -> tuple[dict[str, str], dict[str, str]]:
+    """Return a stack's outputs and parameters.
 
     Raises:
         CommandError: The stack can't be described, or isn't a Meridian stack.
@@ -124,13 +131,13 @@ def _describe(cloudformation: Any, name: str) -> tuple[dict[str, str], str]:
         raise CommandError(
             f"Can't describe the stack {name}: {reason_of(error)}. Check STAGE= and REGION=."
         ) from error
-    stage = parameters_of(stack).get("Stage")
-    if stage is None:
+    parameters = parameters_of(stack)
+    if "Stage" not in parameters:
         raise CommandError(
             f"The stack {name} isn't a Meridian stack: it has no parameter Stage. Check STAGE= and "
             "REGION=."
         )
-    return outputs_of(stack), stage
+    return outputs_of(stack), parameters
 
 
 def select_stack(

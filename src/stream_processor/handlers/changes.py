@@ -89,7 +89,8 @@ class ChangesHandler:
         Raises:
             StreamProcessorError: The batch's first object failed, and nothing is committed.
         """
-        own_changes = [c for c in batch.records if change_rows.own(c, self._app.settings.region)]
+        regions = self._app.settings.exported_regions
+        own_changes = [c for c in batch.records if change_rows.own(c, regions)]
         telemetry.count("ChangesOfOtherRegions", len(batch.records) - len(own_changes))
         name = f"{batch.stream}#{batch.shard}"
         keys = ShardPrefix(lake_keys.CHANGES, batch.shard)

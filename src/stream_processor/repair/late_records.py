@@ -77,7 +77,8 @@ class LateRecords:
             StorageError: S3 or DynamoDB failed. Written objects stay; run it again.
             StreamProcessorError: An object can't be built or written.
         """
-        missing = [c for c in batch.records if change_rows.own(c, self._app.settings.region)]
+        regions = self._app.settings.exported_regions
+        missing = [c for c in batch.records if change_rows.own(c, regions)]
         for shard_id in shards:
             keys = ShardPrefix(lake_keys.CHANGES, shard_id)
             missing = held_records.look_up(self._bucket, keys, missing).missing

@@ -124,11 +124,11 @@ class Reconciler:
         self._repair(confirmed, items, states.by_key, run_id, at, comparison)
 
     def _own_items(self) -> dict[str, Item]:
-        region = self._app.settings.region
+        regions = self._app.settings.exported_regions
         return {
             _key(item): item
             for item in self._app.appointments.scan()
-            if change_rows.exported(item, region)
+            if change_rows.exported(item, regions)
         }
 
     def _item(self, key: str) -> Item | None:

@@ -102,6 +102,7 @@ class StreamReader:
         arn = description["LatestStreamArn"]
         name = f"{table}/{arn.rpartition('/')[2]}"
         query: dict[str, Any] = {"StreamArn": arn}
+        regions = self._settings.exported_regions
         while True:
             page = _call(streams.describe_stream, **query)["StreamDescription"]
             for shard in page["Shards"]:
@@ -111,7 +112,7 @@ class StreamReader:
                 )["ShardIterator"]
                 for records in _pages(streams.get_records, iterator):
                     changes = map(_change, records)
-                    own_changes = [c for c in changes if change_rows.own(c, self._settings.region)]
+                    own_changes = [c for c in changes if change_rows.own(c, regions)]
                     yield Batch(name, shard["ShardId"], own_changes)
             if not page.get("LastEvaluatedShardId"):
                 return

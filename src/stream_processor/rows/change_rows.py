@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 import pyarrow as pa
@@ -17,24 +17,28 @@ STREAM: Final = "stream"
 _OPERATIONS: Final = frozenset({"INSERT", "MODIFY", "REMOVE"})
 
 
-def own(change: ChangeRecord, region: str) -> bool:
+def own(change: ChangeRecord, regions: Collection[str]) -> bool:
     """Return whether this Region exports the change.
 
     The stream of each replica of a global table has the writes of every Region; the Region in the
-    item's `origin_region` exports them.
+    item's `origin_region` exports them, or the one that adopted it.
+
+    Args:
+        change: A record of a replica's stream.
+        regions: This Region, and the one that it adopted (`Settings.exported_regions`).
     """
     dynamodb = change.image["dynamodb"]
-    return exported(dynamodb.get("NewImage") or dynamodb.get("OldImage") or {}, region)
+    return exported(dynamodb.get("NewImage") or dynamodb.get("OldImage") or {}, regions)
 
 
-def exported(item: Json, region: str) -> bool:
-    """Return whether a Region exports the changes of an item.
+def exported(item: Json, regions: Collection[str]) -> bool:
+    """Return whether a Region exports the changes of an item; `regions` as for `own`.
 
     An item without `origin_region` comes from a table with one Region. One whose `origin_region`
     isn't text names no Region, so every Region exports it: otherwise none would.
     """
     origin = (item.get("origin_region") or {}).get("S")
-    return origin is None or origin == region
+    return origin is None or origin in regions
 
 
 def text(attribute: Json | None) -> str | None:
