@@ -1,6 +1,7 @@
 """The collector writes only to streams with a consumer; a Region is removed without lost events."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from aws_emulator.errors import CommandError
 from tests.support.waiting import wait_until
 from tests.system.conftest import EDGE, LONDON, MUMBAI
 from tests.system.test_journey import event, post, rows
-from tools.deployment import collector
+from tools.deployment import collector, replicas
 from tools.deployment.destroy import release
 from tools.deployment.environments import Environment
 from tools.dev import system
@@ -17,8 +18,8 @@ from tools.stack import StackTarget, client, outputs_of
 
 pytestmark = pytest.mark.integration
 
-#: A Region without a stack.
-FRANKFURT = "eu-central-1"
+#: Regions without a stack.
+FRANKFURT, PARIS = "eu-central-1", "eu-west-3"
 
 
 def environment(regions: system.System, region: str) -> Environment:
@@ -84,6 +85,39 @@ def test_removed_region_keeps_no_event_in_its_stream(
     assert records(regions, MUMBAI) == written
     collector.add_region(edge, mumbai, clients)
     assert collector.collector_regions(edge, clients) == [LONDON, MUMBAI]
+
+
+def test_region_is_added_and_removed_with_the_replicas_of_the_tables(
+    regions: system.System,
+) -> None:
+    """`make deploy` adds the replicas Region by Region, and `make destroy` removes them."""
+    home, clients = regions.layout.home, clients_of(regions)
+    listed = {"ReplicaRegions": f"{MUMBAI},{FRANKFURT},{PARIS}"}
+    larger = replace(home, overrides={**home.overrides, **listed})
+    assert replicas.kept(larger, clients) == {"ReplicaRegions": MUMBAI}
+    replicas.add_missing(larger, clients)
+    assert replicas.deployed(home, clients) == [MUMBAI, FRANKFURT, PARIS]
+    with pytest.raises(CommandError, match=f"replicas in {FRANKFURT}, {PARIS}, which"):
+        replicas.kept(home, clients)
+    tables = [f"meridian-{regions.target.stage}-{name}" for name in replicas.TABLES]
+    for table in tables:
+        streams = [
+            clients("dynamodb", it).describe_table(TableName=table)["Table"]["LatestStreamArn"]
+            for it in (LONDON, MUMBAI, FRANKFURT, PARIS)
+        ]
+        assert len(set(streams)) == 4
+
+    for region, remaining in ((FRANKFURT, [MUMBAI, PARIS]), (PARIS, [MUMBAI])):
+        further = environment(regions, region)
+        assert replicas.has_replicas(further, regions.layout, clients)
+        replicas.remove(further, regions.layout, clients)
+        assert replicas.deployed(home, clients) == remaining
+        assert not replicas.has_replicas(further, regions.layout, clients)
+        assert clients("dynamodb", region).list_tables()["TableNames"] == []
+    for table in tables:
+        described = clients("dynamodb", MUMBAI).describe_table(TableName=table)["Table"]
+        assert described["DeletionProtectionEnabled"] is True
+    assert not replicas.has_replicas(home, regions.layout, clients)
 
 
 def test_region_without_a_consumer_gets_no_events(regions: system.System) -> None:

@@ -14,7 +14,7 @@ import boto3
 
 from aws_emulator.errors import CommandError
 from tools import portal
-from tools.deployment import recovery, region_values
+from tools.deployment import recovery, region_values, replicas
 from tools.deployment.environments import Environment, layout_of
 from tools.deployment.preflight.account import Account
 from tools.deployment.preflight.command import preflight, require_no_errors
@@ -39,7 +39,8 @@ def deploy_all(environments: Sequence[Environment]) -> None:
 def deploy(environment: Environment, *, check: bool = True) -> None:
     """Deploy the built application; in the home Region, upload the portal's pages too.
 
-    Afterwards the collector writes to the Region, and the stage's other stacks have its values.
+    The tables of a deployed home get the replicas that they lack, one after the other. Afterwards
+    the collector writes to the Region, and the stage's other stacks have its values.
 
     A stack whose creation failed is deleted first, with empty resources that it left behind.
 
@@ -56,7 +57,8 @@ def deploy(environment: Environment, *, check: bool = True) -> None:
     account = Account(environment.region)
     recovery.prepare(environment, account.client, account.caller().account)
     started = time.monotonic()
-    command = [str(BIN / "sam"), "deploy", "--config-env", environment.name]
+    command = [str(BIN / "sam"), "deploy", "--config-env", environment.settings]
+    command += ["--region", environment.region, "--stack-name", environment.stack_name]
     if os.environ.get("SERVICE_ROLE_ARN"):
         # pipeline/deployer.yaml: CloudFormation acts with this role instead of the caller's rights.
         command += ["--role-arn", os.environ["SERVICE_ROLE_ARN"]]
@@ -68,12 +70,13 @@ def deploy(environment: Environment, *, check: bool = True) -> None:
     command += ["--parameter-overrides", *(_override(*it) for it in overrides.items())]
     if subprocess.run(command, cwd=ROOT, check=False).returncode != 0:
         raise CommandError(
-            f"`sam deploy --config-env {environment.name}` failed; its output is above. Solve the "
-            f"cause and run `make deploy PLACE={environment.name}` again."
+            f"`sam deploy --config-env {environment.settings}` failed; its output is above. Solve "
+            f"the cause and run `make deploy PLACE={environment.name}` again."
         )
     stack = describe(environment.region, environment.stack_name)
     print(alarm_notice(stack.outputs["AlarmRecipient"], environment.name))
     if environment.is_home:
+        replicas.add_missing(environment, account.client)
         s3 = boto3.client("s3", region_name=environment.region)
         count = portal.upload_pages(s3, stack.outputs["PortalBucket"], stack.write_key)
         print(f"Uploaded {count} files to s3://{stack.outputs['PortalBucket']}/")

@@ -2,8 +2,9 @@
 
 The command can be repeated: it continues with what still exists. The order is the reverse of a
 deployment: edge, further Regions, home. Before a stream's stack goes, the collector stops to write
-to the stream, and the stream's events reach the data lake. The edge functions are deleted when
-CloudFront has removed their replicas.
+to the stream, and the stream's events reach the data lake. A further Region that is removed alone
+has no replicas of the tables afterwards. The edge functions are deleted when CloudFront has removed
+their replicas.
 """
 
 import os
@@ -14,7 +15,7 @@ from typing import Any
 import boto3
 
 from aws_emulator.errors import CommandError
-from tools.deployment import collector
+from tools.deployment import collector, replicas
 from tools.deployment.edge_functions import delete_functions, left_behind
 from tools.deployment.environments import Environment, layout_of
 from tools.deployment.preflight.account import Account
@@ -42,7 +43,10 @@ def destroy(environment: Environment, confirmation: str | None = None) -> None:
     existing = [it for it in order if regions[it.region].existing(it.stack_name, nested_stacks)]
     deletes_edge = environment.is_home or environment.is_edge
     functions = boto3.client("lambda", EDGE_REGION) if deletes_edge else None
-    if not existing and not (functions and left_behind(environment.stage, functions)):
+    clients = Account(environment.region).client
+    has_replicas = replicas.has_replicas(environment, layout, clients)
+    remains = has_replicas or (functions and left_behind(environment.stage, functions))
+    if not existing and not remains:
         print(f"Stage {environment.stage} has no stack in {', '.join(it.region for it in order)}.")
         return
     kept_resources = [_print_plan(it, regions[it.region], nested_stacks) for it in existing]
@@ -60,6 +64,8 @@ def destroy(environment: Environment, confirmation: str | None = None) -> None:
         f"Deleted {len(existing)} stacks. {sum(map(len, kept_resources))} resources are kept; see "
         "above."
     )
+    if has_replicas:
+        replicas.remove(environment, layout, clients)
     if functions:
         print(delete_edge_functions(environment, functions))
 

@@ -26,6 +26,13 @@ class Environment:
     stack_name: str
     overrides: Mapping[str, str]
     defaults: Mapping[str, str] = field(default_factory=dict, repr=False)
+    #: The environment of samconfig.toml with the settings, if it has another name.
+    settings_of: str = ""
+
+    @property
+    def settings(self) -> str:
+        """The environment of samconfig.toml with the settings of `sam deploy`."""
+        return self.settings_of or self.name
 
     @property
     def home_region(self) -> str:
@@ -46,6 +53,11 @@ class Environment:
     def is_serving(self) -> bool:
         """Whether the environment has an event stream and an API (template.yaml, IsServing)."""
         return self.is_home or not self.is_edge
+
+    @property
+    def replica_regions(self) -> list[str]:
+        """The further Regions of the stage, of which the home's tables have replicas."""
+        return [it for it in self.parameter("ReplicaRegions").split(",") if it]
 
     def parameter(self, name: str) -> str:
         """Return the value of a template parameter; '' if the template has no default."""
@@ -73,11 +85,16 @@ class Layout:
 def read_environment(name: str, config: Path = _CONFIG) -> Environment:
     """Read an environment of samconfig.toml and the defaults of template.yaml.
 
+    `<stage>-<Region>` is a Region in ReplicaRegions of the stage's home without an own environment.
+
     Raises:
         CommandError: The environment doesn't exist or has no Stage.
     """
     environments = _environments(config)
     if name not in environments:
+        for further in _further_environments(name.partition("-")[0], config):
+            if further.name == name:
+                return further
         raise CommandError(
             f"samconfig.toml has no environment {name!r}. Use one of: {', '.join(environments)}."
         )
@@ -111,7 +128,8 @@ def environments_of_stage(stage: str, config: Path = _CONFIG) -> list[Environmen
 def layout_of(environment: Environment, config: Path = _CONFIG) -> Layout:
     """Return the environments of an environment's stage by their task.
 
-    A Region without an environment in samconfig.toml has a stack with the usual name.
+    A Region without an environment in samconfig.toml has a stack with the usual name. The further
+    Regions are those with an environment, then the others in ReplicaRegions of the home.
 
     Raises:
         CommandError: The environments of the stage name several home Regions.
@@ -127,8 +145,30 @@ def layout_of(environment: Environment, config: Path = _CONFIG) -> Layout:
     return Layout(
         _environment_in(environment.home_region, environment, siblings),
         _environment_in(EDGE_REGION, environment, siblings),
-        tuple(it for it in siblings if it.is_serving and not it.is_home),
+        (
+            *(it for it in siblings if it.is_serving and not it.is_home),
+            *_further_environments(environment.stage, config),
+        ),
     )
+
+
+def _further_environments(stage: str, config: Path) -> list[Environment]:
+    """Return environments for the Regions in ReplicaRegions of a home that have no own one."""
+    siblings = environments_of_stage(stage, config)
+    known = {it.region for it in siblings}
+    return [
+        replace(
+            home,
+            name=f"{stage}-{region}",
+            region=region,
+            stack_name=stack_name(stage, region),
+            settings_of=home.name,
+        )
+        for home in siblings
+        if home.is_home
+        for region in home.replica_regions
+        if region not in known
+    ]
 
 
 def home_region_of(stage: str | None, config: Path = _CONFIG) -> str:
@@ -146,7 +186,8 @@ def read_environments(name: str, config: Path = _CONFIG) -> list[Environment]:
     siblings = environments_of_stage(name, config)
     if name in _environments(config) or not siblings:
         return [read_environment(name, config)]
-    return [it for it in layout_of(siblings[0], config).in_order() if it in siblings]
+    layout = layout_of(siblings[0], config)
+    return [it for it in layout.in_order() if it in siblings or it in layout.others]
 
 
 def _environment_in(

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from aws_emulator.errors import CommandError
-from tools.deployment import collector
+from tools.deployment import collector, replicas
 from tools.deployment.environments import Environment, Layout
 from tools.deployment.stacks import Stacks
 from tools.stack import outputs_of, parameters_of
@@ -29,11 +29,13 @@ def needed_values(
 
     Raises:
         ClientError: A call failed.
-        CommandError: A stack lacks a value, or the table has no replica in the Region.
+        CommandError: A stack lacks a value, the table has no replica in the Region, or the home has
+            a Region that samconfig.toml lacks.
     """
     if environment.is_home:
+        values = replicas.kept(environment, clients)
         is_deployed = not environment.is_edge and _exists(layout.edge, clients)
-        return _outputs(layout.edge, EDGE_VALUES, clients) if is_deployed else {}
+        return values | (_outputs(layout.edge, EDGE_VALUES, clients) if is_deployed else {})
     if environment.is_edge:
         values = _outputs(layout.home, HOME_VALUES, clients)
         if not _exists(environment, clients):

@@ -4,12 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+import boto3
+
 from aws_emulator.errors import CommandError
 from tools.dev.system import Ports
 from tools.stack import DEFAULT_HOME_REGION, EDGE_REGION
 
-#: The Regions with replicas of the global tables (stacks/foundation.yaml).
-REPLICA_REGIONS: Final = frozenset({"us-east-1", "eu-west-2", "ap-south-1"})
+#: Further Regions of a stage, at most (template.yaml, ReplicaRegions).
+MAX_FURTHER_REGIONS: Final = 4
 DEFAULT_CLIENTS: Final = 8
 MAX_CLIENTS: Final = 64
 
@@ -65,17 +67,23 @@ def _number(environment: Mapping[str, str], name: str, minimum: int, maximum: in
 
 def _regions(environment: Mapping[str, str]) -> tuple[str, ...]:
     names = [name.strip() for name in environment.get("REGIONS", "").split(",") if name.strip()]
-    unknown = ", ".join(sorted(set(names) - REPLICA_REGIONS))
-    if unknown:
-        available = ", ".join(sorted(REPLICA_REGIONS))
-        raise CommandError(f"REGIONS contains {unknown}. Available Regions: {available}.")
     home = environment.get("HOME_REGION") or DEFAULT_HOME_REGION
-    if home not in REPLICA_REGIONS:
-        available = ", ".join(sorted(REPLICA_REGIONS))
-        raise CommandError(f"HOME_REGION is {home}. Available Regions: {available}.")
+    known = boto3.Session().get_available_regions("kinesis")
+    for option, values in (("REGIONS", names), ("HOME_REGION", [home])):
+        unknown = ", ".join(it for it in values if it not in known)
+        if unknown:
+            raise CommandError(
+                f"{option} has {unknown}, which AWS doesn't have. Use names such as eu-west-2."
+            )
     if EDGE_REGION in names and home != EDGE_REGION:
         raise CommandError(
             f"REGIONS contains {EDGE_REGION}, which has only the edge if the home is {home}. "
             "Set REGIONS without it."
         )
-    return (home, *(name for name in names if name != home))
+    further = [it for it in dict.fromkeys(names) if it != home]
+    if len(further) > MAX_FURTHER_REGIONS:
+        raise CommandError(
+            f"REGIONS has {len(further)} Regions besides the home, and a stage has at most "
+            f"{MAX_FURTHER_REGIONS}. Use fewer."
+        )
+    return (home, *further)

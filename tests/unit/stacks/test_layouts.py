@@ -5,13 +5,14 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.support.paths import ROOT
-from tests.unit.stacks.test_templates import HOME_REGIONS
+from tools.deployment import replicas
 from tools.deployment.conditions import evaluate, may_exist
 from tools.deployment.region_values import EDGE_VALUES, HOME_VALUES
 from tools.deployment.templates import load
-from tools.dev.options import REPLICA_REGIONS
 
 TEMPLATE: Final = load(ROOT / "template.yaml")
 EVERYWHERE: Final = {"AlarmKey", "Audit"}
@@ -27,6 +28,13 @@ LAYOUTS: Final = {
     ("ap-south-1", "eu-west-2"): REGIONAL,
     ("us-east-1", "eu-west-2"): EVERYWHERE | {"Edge"},
 }
+FOUNDATION: Final = load(ROOT / "stacks" / "foundation.yaml")
+TABLES: Final = {
+    name: it
+    for name, it in FOUNDATION["Resources"].items()
+    if it["Type"] == "AWS::DynamoDB::GlobalTable"
+}
+FURTHER: Final = ["eu-west-2", "ap-south-1", "eu-central-1", "ap-southeast-2", "sa-east-1"]
 CASES: Final = [pytest.param(*it, id=f"{it[0]}-home-{it[1]}") for it in LAYOUTS]
 
 
@@ -92,30 +100,66 @@ def test_values_between_stacks_are_outputs_and_parameters() -> None:
     assert {*HOME_VALUES, *EDGE_VALUES} <= TEMPLATE["Parameters"].keys()
 
 
-def test_each_home_region_has_replicas_of_the_global_tables() -> None:
-    assert tuple(TEMPLATE["Parameters"]["HomeRegion"]["AllowedValues"]) == HOME_REGIONS
-    assert set(HOME_REGIONS) == REPLICA_REGIONS
-    foundation = load(ROOT / "stacks" / "foundation.yaml")
-    tables = [
-        it["Properties"]["Replicas"]
-        for it in foundation["Resources"].values()
-        if it["Type"] == "AWS::DynamoDB::GlobalTable"
-    ]
-    assert len(tables) == 3
-    for replicas in tables:
-        for home in HOME_REGIONS:
-            chosen = []
-            for replica in replicas:
-                branch = replica
-                if "Fn::If" in replica:
-                    condition, if_true, if_false = replica["Fn::If"]
-                    holds = evaluate(foundation, {"Condition": condition}, home, home)
-                    branch = if_true if holds else if_false
-                if "Region" in branch:
-                    chosen.append(branch["Region"])
-                    recovery = branch["PointInTimeRecoverySpecification"]
-                    assert recovery == {"PointInTimeRecoveryEnabled": True}
-                    assert branch["DeletionProtectionEnabled"] is True
-            # An edge without the home has no table.
-            expected = set(HOME_REGIONS) if home == "us-east-1" else {"eu-west-2", "ap-south-1"}
-            assert set(chosen) == expected
+def replica_parameters(listed: str) -> dict[str, str]:
+    """Return the parameters of the foundation for a value of ReplicaRegions."""
+    parts = {}
+    for name, value in TEMPLATE["Resources"]["Foundation"]["Properties"]["Parameters"].items():
+        if name.startswith("Replica"):
+            index, split = value["Fn::Select"]
+            separator, text = split["Fn::Split"]
+            expanded = text["Fn::Sub"].replace("${ReplicaRegions}", listed)
+            parts[name] = expanded.split(separator)[index]
+    return parts
+
+
+@given(st.lists(st.sampled_from(FURTHER), max_size=4, unique=True))
+def test_tables_have_a_replica_in_the_home_and_each_further_region(further: list[str]) -> None:
+    listed = ",".join(further)
+    assert re.fullmatch(TEMPLATE["Parameters"]["ReplicaRegions"]["AllowedPattern"], listed)
+    values = replica_parameters(listed)
+    assert values == replica_parameters(listed)
+    for table in TABLES.values():
+        chosen = []
+        for replica in table["Properties"]["Replicas"]:
+            branch = replica
+            if "Fn::If" in replica:
+                condition, if_true, if_false = replica["Fn::If"]
+                parameter = condition.removeprefix("Has")
+                expected = {"Fn::Not": [{"Fn::Equals": [{"Ref": parameter}, ""]}]}
+                assert FOUNDATION["Conditions"][condition] == expected
+                branch = if_true if values[parameter] else if_false
+            if "Region" in branch:
+                chosen.append(values.get(branch["Region"]["Ref"], "home"))
+                recovery = branch["PointInTimeRecoverySpecification"]
+                assert recovery == {"PointInTimeRecoveryEnabled": True}
+                assert branch["DeletionProtectionEnabled"] is True
+        assert chosen == ["home", *further]
+
+
+def test_each_further_region_has_alarms_on_its_replicas() -> None:
+    alarms = load(ROOT / "stacks" / "home-alarms.yaml")
+    stacks = {
+        name: it
+        for name, it in alarms["Resources"].items()
+        if it["Type"] == "AWS::Serverless::Application"
+    }
+    regions = {
+        it["Condition"]: it["Properties"]["Parameters"]["ReplicaRegion"] for it in stacks.values()
+    }
+    assert regions == {f"HasReplica{n}": {"Ref": f"Replica{n}"} for n in range(1, 5)}
+    parameters = TEMPLATE["Resources"]["HomeAlarms"]["Properties"]["Parameters"]
+    foundation = TEMPLATE["Resources"]["Foundation"]["Properties"]["Parameters"]
+    for name in (f"Replica{n}" for n in range(1, 5)):
+        assert parameters[name] == foundation[name]
+
+
+@pytest.mark.parametrize("value", ["eu-west-2,", ",eu-west-2", "london", "a-b-1 ,eu-west-2"])
+def test_invalid_list_of_further_regions_is_refused(value: str) -> None:
+    pattern = TEMPLATE["Parameters"]["ReplicaRegions"]["AllowedPattern"]
+    assert not re.fullmatch(pattern, value)
+    assert not re.fullmatch(pattern, ",".join(FURTHER[:5]))
+
+
+def test_tool_knows_the_global_tables() -> None:
+    names = {it["Properties"]["TableName"]["Fn::Sub"] for it in TABLES.values()}
+    assert names == {f"meridian-${{Stage}}-{it}" for it in replicas.TABLES}

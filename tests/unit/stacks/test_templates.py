@@ -69,7 +69,9 @@ OPTIONAL_STACKS = {"Audit": "HasAuditTrail", "Budget": "HasBudget"}
 ROTATED_KEYS = {
     f"{kind}{key}": f"Has{key}" for kind in ("Key", "EncodedKey", "PublicKey") for key in "AB"
 }
-#: The Regions that can be the home: those with replicas of the global tables.
+#: Alarms on replication, one stack for each Region in the parameter ReplicaRegions.
+REPLICA_ALARMS = {f"Replication{n}": f"HasReplica{n}" for n in range(1, 5)}
+#: Some Regions that can be the home.
 HOME_REGIONS = ("us-east-1", "eu-west-2", "ap-south-1")
 
 
@@ -83,6 +85,8 @@ def test_only_regions_control_resource_conditions(path: Path) -> None:
     used = {name: it["Condition"] for name, it in resources(path).items() if "Condition" in it}
     if path == ROOT / "template.yaml":
         assert {name: used.pop(name) for name in OPTIONAL_STACKS} == OPTIONAL_STACKS
+    if path.name == "home-alarms.yaml":
+        assert {name: used.pop(name) for name in REPLICA_ALARMS} == REPLICA_ALARMS
     if path.name == "edge-media.yaml":
         assert {name: used.pop(name) for name in ROTATED_KEYS} == ROTATED_KEYS
     for name, condition in used.items():

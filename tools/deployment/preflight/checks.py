@@ -247,7 +247,8 @@ def check_regional_prerequisites(
                 "table replica",
                 f"meridian-{environment.stage}-appointments has no replica with a stream in "
                 f"{environment.region}",
-                "Add the Region to Replicas in stacks/foundation.yaml and deploy the home Region.",
+                "Add the Region to ReplicaRegions of the home's environment, and deploy the stage: "
+                f"make deploy PLACE={environment.stage}",
             )
         )
     replica = " and the table's replica" if environment.is_serving else ""

@@ -110,6 +110,27 @@ def test_region_without_environment_has_a_stack_with_the_usual_name(tmp_path: Pa
     assert [it.name for it in read_environments("s", path)] == ["mumbai"]
 
 
+def test_region_in_the_home_s_list_needs_no_environment(tmp_path: Path) -> None:
+    path = config(
+        tmp_path, ("london", "eu-west-2", "eu-west-2"), ("mumbai", "ap-south-1", "eu-west-2")
+    )
+    text = path.read_text().replace(
+        '"HomeRegion=eu-west-2"]',
+        '"HomeRegion=eu-west-2", "ReplicaRegions=ap-south-1,sa-east-1"]',
+        1,
+    )
+    path.write_text(text)
+    environments = read_environments("s", path)
+    assert [it.name for it in environments] == ["london", "mumbai", "s-sa-east-1"]
+    further = environments[2]
+    assert (further.region, further.stack_name) == ("sa-east-1", "meridian-s-sa-east-1")
+    assert (further.settings, further.home_region) == ("london", "eu-west-2")
+    assert further.is_serving
+    assert not further.is_home
+    assert read_environment("s-sa-east-1", path) == further
+    assert environments[1].settings == "mumbai"
+
+
 def test_home_region_of_a_stage_is_that_of_its_environments() -> None:
     assert home_region_of("prod") == "eu-west-2"
     assert home_region_of("dev") == home_region_of("unknown") == home_region_of(None) == "us-east-1"

@@ -40,9 +40,24 @@ def test_invalid_number_is_rejected_with_its_range(name: str, value: str) -> Non
         Options.from_environment({name: value})
 
 
-def test_unknown_region_is_rejected_with_the_available_ones() -> None:
-    with pytest.raises(CommandError, match=r"REGIONS contains eu-central-1\. Available.*eu-west-2"):
-        Options.from_environment({"REGIONS": "eu-central-1"})
+def test_any_region_of_aws_is_accepted_once() -> None:
+    options = Options.from_environment({"REGIONS": "eu-central-1,sa-east-1,eu-central-1"})
+    assert options.regions == ("us-east-1", "eu-central-1", "sa-east-1")
+
+
+def test_unknown_region_is_rejected() -> None:
+    with pytest.raises(CommandError, match=r"REGIONS has london, which AWS doesn't have"):
+        Options.from_environment({"REGIONS": "london"})
+
+
+def test_more_further_regions_than_a_stage_has_are_rejected() -> None:
+    further = ["eu-west-1", "eu-west-2", "eu-west-3", "eu-central-1"]
+    home = ["us-east-1"]
+    assert Options.from_environment({"REGIONS": ",".join(home + further)}).regions[1:] == (
+        tuple(further)
+    )
+    with pytest.raises(CommandError, match="5 Regions besides the home"):
+        Options.from_environment({"REGIONS": ",".join([*further, "sa-east-1"])})
 
 
 def test_home_region_is_the_first_region() -> None:
@@ -53,7 +68,7 @@ def test_home_region_is_the_first_region() -> None:
 @pytest.mark.parametrize(
     ("environment", "message"),
     [
-        ({"HOME_REGION": "eu-west-3"}, "HOME_REGION is eu-west-3. Available Regions: ap-south-1"),
+        ({"HOME_REGION": "eu-west-9"}, "HOME_REGION has eu-west-9, which AWS doesn't have"),
         (
             {"HOME_REGION": "eu-west-2", "REGIONS": "us-east-1"},
             "REGIONS contains us-east-1, which has only the edge if the home is eu-west-2",
