@@ -8,7 +8,7 @@ created their bucket.
 import os
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import boto3
 
@@ -67,7 +67,7 @@ def deploy(environment: Environment, *, check: bool = True) -> None:
     overrides |= region_values.needed_values(environment, layout, account.client)
     if os.environ.get("BOUNDARY_ARN"):
         overrides["PermissionsBoundary"] = os.environ["BOUNDARY_ARN"]
-    command += ["--parameter-overrides", *(_override(*it) for it in overrides.items())]
+    command += ["--parameter-overrides", *parameter_overrides(overrides)]
     if subprocess.run(command, cwd=ROOT, check=False).returncode != 0:
         raise CommandError(
             f"`sam deploy --config-env {environment.settings}` failed; its output is above. Solve "
@@ -84,6 +84,15 @@ def deploy(environment: Environment, *, check: bool = True) -> None:
     if environment.is_edge:
         print(f"The portal is at https://{stack.outputs['DistributionDomainName']}/")
     print(f"Deployed {environment.name} in {time.monotonic() - started:.0f} s.")
+
+
+def parameter_overrides(overrides: Mapping[str, str]) -> list[str]:
+    """Return the arguments of `sam deploy` for parameters.
+
+    SAM can't read an empty value. It deploys a parameter without an argument with its previous
+    value, or its default.
+    """
+    return [_override(name, value) for name, value in overrides.items() if value]
 
 
 def _override(name: str, value: str) -> str:

@@ -207,7 +207,7 @@ def _layout(stage: str, regions: Sequence[str]) -> Layout:
 
     def environment(region: str) -> Environment:
         overrides = {"Stage": stage, "HomeRegion": regions[0]}
-        if region == regions[0]:
+        if region == regions[0] and regions[1:]:
             overrides["ReplicaRegions"] = ",".join(regions[1:])
         return Environment("local", region, stage, stack_name(stage, region), overrides)
 
@@ -239,7 +239,9 @@ def _deploy(
             parameters |= _parameters(target, list(urls.values())) | dict(further)
         log = directory / "logs" / f"sam-{environment.region}.log"
         stack_target = StackTarget(target.endpoint, environment.region, target.stage)
-        sam_deployment.deploy(stack_target, parameters, log)
+        # SAM can't read an empty value; the previous one stays.
+        passed = {name: it for name, it in parameters.items() if it}
+        sam_deployment.deploy(stack_target, passed, log)
     if layout.edge != layout.home:
         with step(f"values between {layout.edge.region} and {layout.home.region}"):
             region_values.pass_on(layout.edge, layout, clients)
