@@ -19,13 +19,18 @@ _NOT_FORWARDED: Final = frozenset(
 
 
 class Exchange(NamedTuple):
-    """A request with events and its response. `rejected`: indices of the rejected events."""
+    """A request with events and its response. `rejected`: indices of the rejected events.
+
+    `encoding` is `gzip` or empty.
+    """
 
     visitors: tuple[str, ...]
     message_ids: tuple[str, ...]
     status: int
     retry_after: str | None
     rejected: tuple[int, ...]
+    path: str = ""
+    encoding: str = ""
 
 
 class Recorder(ThreadingHTTPServer):
@@ -81,7 +86,9 @@ class _Handler(BaseHTTPRequestHandler):
         edge.close()
         if self.command == "POST":
             self.server.exchanges.append(
-                _exchange(body, response.status, response.getheader("Retry-After"), content)
+                _exchange(
+                    self.path, body, response.status, response.getheader("Retry-After"), content
+                )
             )
         self.send_response(response.status)
         for name, text in response.getheaders():
@@ -97,7 +104,9 @@ class _Handler(BaseHTTPRequestHandler):
         """Don't print a line per request."""
 
 
-def _exchange(body: bytes, status: int, retry_after: str | None, content: bytes) -> Exchange:
+def _exchange(
+    path: str, body: bytes, status: int, retry_after: str | None, content: bytes
+) -> Exchange:
     text = gzip.decompress(body) if body[:2] == b"\x1f\x8b" else body
     sent = json.loads(text)
     events = sent.get("batch", [sent])
@@ -108,6 +117,8 @@ def _exchange(body: bytes, status: int, retry_after: str | None, content: bytes)
         status,
         retry_after,
         tuple(it["index"] for it in rejected),
+        path.partition("?")[0],
+        "gzip" if body[:2] == b"\x1f\x8b" else "",
     )
 
 

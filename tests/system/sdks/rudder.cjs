@@ -2,12 +2,12 @@
 const RudderAnalytics = require("@rudderstack/rudder-sdk-node");
 const { setTimeout: pause } = require("node:timers/promises");
 
-const { host, writeKey, visitor, events, pauseMs } = JSON.parse(process.argv[2]);
+const { host, writeKey, visitor, events, pauseMs, options: more } = JSON.parse(process.argv[2]);
 
 (async () => {
   // The recorder counts failed requests. Without a handler an error would end the process.
   const errorHandler = () => {};
-  const options = { dataPlaneUrl: host, flushInterval: 500, retryCount: 6, errorHandler };
+  const options = { dataPlaneUrl: host, flushInterval: 500, retryCount: 6, errorHandler, ...more };
   const sdk = new RudderAnalytics(writeKey, options);
   const callbacks = [];
   for (let n = 0; n < events; n += 1) {

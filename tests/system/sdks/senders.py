@@ -26,6 +26,9 @@ PACKAGES = (
     "@segment/analytics-next@1.84.3",
     "@rudderstack/rudder-sdk-node@3.0.13",
     "@rudderstack/analytics-js@3.34.1",
+    "analytics-node@6.2.0",
+    "@customerio/cdp-analytics-node@0.5.9",
+    "rudder-sdk-js@2.52.21",
 )
 TIMEOUT_S: Final = 240
 #: A browser SDK has sent all its events after this time without a request.
@@ -66,22 +69,24 @@ def install() -> None:
         marker.write_text(wanted)
 
 
-def python(client: Any, *, gzip: bool) -> Sender:
-    """Return a sender for a Python SDK."""
+def python(client: Any, **options: Any) -> Sender:
+    """Return a sender for a Python SDK with options of its client."""
 
     def send(task: Task) -> None:
-        sdk = client(task.write_key, host=task.host, gzip=gzip, on_error=lambda *_: None)
+        sdk = client(task.write_key, host=task.host, on_error=lambda *_: None, **options)
         for number in range(task.events):
             sdk.track(anonymous_id=task.visitor, event=f"Step {number}", properties={"n": number})
             time.sleep(task.pause_s)
-        sdk.flush()
-        sdk.join()
+        # In this mode, the SDK has no queue.
+        if not options.get("sync_mode"):
+            sdk.flush()
+            sdk.join()
 
     return send
 
 
-def node(program: str) -> Sender:
-    """Return a sender for a Node.js SDK; `program` is a file in this folder."""
+def node(program: str, name: str = "@segment/analytics-node", **options: Any) -> Sender:
+    """Return a sender for a Node.js SDK with options; `program` is a file in this folder."""
 
     def send(task: Task) -> None:
         arguments = {
@@ -90,6 +95,8 @@ def node(program: str) -> Sender:
             "visitor": task.visitor,
             "events": task.events,
             "pauseMs": task.pause_s * 1_000,
+            "name": name,
+            "options": options,
         }
         subprocess.run(
             [NODE, HERE / program, json.dumps(arguments)],
@@ -102,14 +109,15 @@ def node(program: str) -> Sender:
     return send
 
 
-def page(script: str, html: str) -> Sender:
+def page(script: str, html: str, **options: Any) -> Sender:
     """Return a sender for a browser SDK, in Chromium on a page of another origin."""
 
     def send(task: Task) -> None:
         site = task.host.replace("localhost", "127.0.0.1")
         host = task.host.partition("//")[2]
         body = html
-        for name, value in {"KEY": task.write_key, "URL": task.host, "HOST": host}.items():
+        values = {"KEY": task.write_key, "URL": task.host, "HOST": host}
+        for name, value in (values | {"OPTIONS": json.dumps(options)}).items():
             body = body.replace(f"${name}", value)
 
         def fulfill(route: Route) -> None:
@@ -149,8 +157,11 @@ def page(script: str, html: str) -> Sender:
     return send
 
 
+SEGMENT_SCRIPT: Final = "@segment/analytics-next/dist/umd/index.js"
+RUDDER_SCRIPT: Final = "@rudderstack/analytics-js/dist/npm/modern/bundled/umd/index.js"
+
 SEGMENT_PAGE = """<!doctype html><title>A lesson</title><script src="/sdk.js"></script><script>
-const endpoint = {apiHost: "$HOST/v1", protocol: "http"};
+const endpoint = {apiHost: "$HOST/v1", protocol: "http", ...$OPTIONS};
 const sdk = AnalyticsNext.AnalyticsBrowser.load(
   {writeKey: "$KEY", cdnURL: "$URL"}, {integrations: {"Segment.io": endpoint}});
 window.sdk = sdk;
@@ -159,7 +170,15 @@ window.step = (visitor, n) => { sdk.track(`Step ${n}`, {n}, {anonymousId: visito
 
 RUDDER_PAGE = """<!doctype html><title>A lesson</title><script src="/sdk.js"></script><script>
 const sdk = new rudderanalytics.RudderAnalytics();
-sdk.load("$KEY", "$URL", {configUrl: "$URL"});
+sdk.load("$KEY", "$URL", {configUrl: "$URL", ...$OPTIONS});
+window.sdk = sdk;
+window.step = (visitor, n) => { sdk.setAnonymousId(visitor); sdk.track(`Step ${n}`, {n}); };
+</script>"""
+
+EARLIER_RUDDER_PAGE = """<!doctype html><title>A lesson</title>
+<script src="/sdk.js"></script><script>
+const sdk = rudderanalytics;
+sdk.load("$KEY", "$URL", {configUrl: "$URL", ...$OPTIONS});
 window.sdk = sdk;
 window.step = (visitor, n) => { sdk.setAnonymousId(visitor); sdk.track(`Step ${n}`, {n}); };
 </script>"""
@@ -173,8 +192,6 @@ SENDERS: dict[str, Sender] = {
     "@rudderstack/rudder-sdk-node": node("rudder.cjs"),
 }
 BROWSERS: dict[str, Sender] = {
-    "@segment/analytics-next": page("@segment/analytics-next/dist/umd/index.js", SEGMENT_PAGE),
-    "@rudderstack/analytics-js": page(
-        "@rudderstack/analytics-js/dist/npm/modern/bundled/umd/index.js", RUDDER_PAGE
-    ),
+    "@segment/analytics-next": page(SEGMENT_SCRIPT, SEGMENT_PAGE),
+    "@rudderstack/analytics-js": page(RUDDER_SCRIPT, RUDDER_PAGE),
 }

@@ -1,0 +1,152 @@
+"""The compatibility table of docs/sdks.md: SDKs with their documented options.
+
+`tests/system/test_sdks.py` runs each variant against the running system, and checks its requests.
+`python -m tests.system.sdks.variants` writes the table into the document.
+"""
+
+import re
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from rudderstack.analytics import Client as RudderClient
+from segment.analytics import Client as SegmentClient
+
+from tests.support.paths import ROOT
+from tests.system.sdks import senders
+from tests.system.sdks.senders import Sender, node, page, python
+
+DOCUMENT: Final = ROOT / "docs" / "sdks.md"
+START: Final = "<!-- compatibility table: python -m tests.system.sdks.variants -->\n"
+END: Final = "<!-- end of the table -->\n"
+
+
+class Variant(NamedTuple):
+    """An SDK with an option. `requests`: path and encoding of its requests with events."""
+
+    sdk: str
+    option: str
+    requests: str
+    send: Sender
+
+    @property
+    def name(self) -> str:
+        """The name in test IDs."""
+        return f"{self.sdk}, {self.option}"
+
+    @property
+    def in_browser(self) -> bool:
+        """Whether the SDK runs in Chromium."""
+        return self.sdk in BROWSER_SDKS
+
+
+#: Also sent under injected faults (tests/system/test_degraded_network.py).
+WITH_FAULTS: Final = frozenset(
+    name.partition(",")[0] for name in (*senders.SENDERS, *senders.BROWSERS)
+)
+BROWSER_SDKS: Final = frozenset({*senders.BROWSERS, "rudder-sdk-js"})
+PLATFORMS: Final = {
+    "segment-analytics-python": "Python",
+    "rudder-sdk-python": "Python",
+    **dict.fromkeys(BROWSER_SDKS, "browser"),
+}
+SEGMENT_NODE: Final = "@segment/analytics-node"
+RUDDER_NODE: Final = "@rudderstack/rudder-sdk-node"
+CUSTOMER_IO: Final = "@customerio/cdp-analytics-node"
+SEGMENT_WEB: Final = "@segment/analytics-next"
+RUDDER_WEB: Final = "@rudderstack/analytics-js"
+BATCHING: Final = {"strategy": "batching", "config": {"size": 10, "timeout": 500}}
+QUEUE: Final = {"batch": {"enabled": True, "maxItems": 10, "flushInterval": 500}}
+
+VARIANTS: Final = (
+    Variant("segment-analytics-python", "defaults", "/v1/batch", python(SegmentClient, gzip=False)),
+    Variant(
+        "segment-analytics-python", "gzip=True", "/v1/batch, gzip", python(SegmentClient, gzip=True)
+    ),
+    Variant(
+        "segment-analytics-python",
+        "sync_mode=True",
+        "/v1/batch",
+        python(SegmentClient, sync_mode=True),
+    ),
+    Variant(
+        "segment-analytics-python",
+        "upload_size=1",
+        "/v1/batch",
+        python(SegmentClient, upload_size=1),
+    ),
+    Variant("rudder-sdk-python", "gzip=True", "/v1/batch, gzip", python(RudderClient, gzip=True)),
+    Variant("rudder-sdk-python", "gzip=False", "/v1/batch", python(RudderClient, gzip=False)),
+    Variant(
+        "rudder-sdk-python",
+        "sync_mode=True",
+        "/v1/batch, gzip",
+        python(RudderClient, gzip=True, sync_mode=True),
+    ),
+    Variant(SEGMENT_NODE, "defaults", "/v1/batch", node("segment.cjs")),
+    Variant(SEGMENT_NODE, "flushAt: 1", "/v1/batch", node("segment.cjs", flushAt=1)),
+    Variant("analytics-node", "defaults", "/v1/batch", node("legacy-segment.cjs")),
+    Variant("analytics-node", "flushAt: 1", "/v1/batch", node("legacy-segment.cjs", flushAt=1)),
+    Variant(CUSTOMER_IO, "defaults", "/v1/batch", node("segment.cjs", CUSTOMER_IO)),
+    Variant(RUDDER_NODE, "defaults", "/v1/batch, gzip", node("rudder.cjs")),
+    Variant(RUDDER_NODE, "gzip: false", "/v1/batch", node("rudder.cjs", gzip=False)),
+    Variant(RUDDER_NODE, "flushAt: 1", "/v1/batch, gzip", node("rudder.cjs", flushAt=1)),
+    Variant(SEGMENT_WEB, "defaults", "/v1/t", page(senders.SEGMENT_SCRIPT, senders.SEGMENT_PAGE)),
+    Variant(
+        SEGMENT_WEB,
+        "deliveryStrategy: batching",
+        "/v1/b",
+        page(senders.SEGMENT_SCRIPT, senders.SEGMENT_PAGE, deliveryStrategy=BATCHING),
+    ),
+    Variant(RUDDER_WEB, "defaults", "/v1/track", page(senders.RUDDER_SCRIPT, senders.RUDDER_PAGE)),
+    Variant(
+        RUDDER_WEB,
+        "queueOptions.batch",
+        "/v1/batch",
+        page(senders.RUDDER_SCRIPT, senders.RUDDER_PAGE, queueOptions=QUEUE),
+    ),
+    Variant(
+        RUDDER_WEB,
+        "useBeacon: true",
+        "/beacon/v1/batch",
+        page(senders.RUDDER_SCRIPT, senders.RUDDER_PAGE, useBeacon=True),
+    ),
+    Variant(
+        "rudder-sdk-js",
+        "defaults",
+        "/v1/track",
+        page("rudder-sdk-js/dist/npm/index.js", senders.EARLIER_RUDDER_PAGE),
+    ),
+)
+
+
+def version_of(sdk: str) -> str:
+    """Return the tested version of an SDK."""
+    pinned = dict(package.rsplit("@", 1) for package in senders.PACKAGES)
+    return pinned[sdk] if sdk in pinned else version(sdk)
+
+
+def table() -> str:
+    """Return the table as Markdown."""
+    lines = [
+        "| platform | SDK | version | option | requests | also tested with faults |\n",
+        "|---|---|---|---|---|---|\n",
+    ]
+    for variant in VARIANTS:
+        platform = PLATFORMS.get(variant.sdk, "Node.js")
+        faults = "yes" if variant.sdk in WITH_FAULTS else "no"
+        option = variant.option if variant.option == "defaults" else f"`{variant.option}`"
+        lines.append(
+            f"| {platform} | `{variant.sdk}` | {version_of(variant.sdk)} | {option} "
+            f"| {variant.requests} | {faults} |\n"
+        )
+    return "".join(lines)
+
+
+def rewritten(text: str) -> str:
+    """Return the document's text with the present table."""
+    return re.sub(f"(?s){re.escape(START)}.*{re.escape(END)}", f"{START}{table()}{END}", text)
+
+
+if __name__ == "__main__":
+    Path(DOCUMENT).write_text(rewritten(DOCUMENT.read_text()))
