@@ -7,10 +7,8 @@ import time
 import urllib.parse
 import urllib.request
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
-from operator import itemgetter
 from typing import Any, Final
 
 import psutil
@@ -20,32 +18,10 @@ from aws_emulator.event_sources.poller import CHECKPOINT_FILE
 from aws_emulator.launcher import EVENT_SOURCES, MINISTACK
 from tools.chaos.manual_deletion import ManualDeletion
 from tools.chaos.plan import Plan
+from tools.chaos.schedule import FaultRule, Step, draw_schedule
 from tools.dev.system import System
 from tools.stack import client
 
-#: Service, operation (None: any), kind, share of calls, seconds, maximum number of calls.
-type FaultRule = tuple[str, str | None, str, float, float, int | None]
-
-#: Each phase replaces the one before it; the injector draws their order. A "late" call takes effect
-#: after the function's client has timed out (S3 after 15 s, DynamoDB after 5 s).
-_FAULT_PHASES: Final[tuple[tuple[FaultRule, ...], ...]] = (
-    (("s3", "PUT", "refused", 0.7, 0, None),),
-    (("s3", "PUT", "lost", 0.7, 0, None),),
-    (("s3", "PUT", "cut", 0.7, 0, None),),
-    (("dynamodb", "PutItem", "refused", 0.7, 0, None), ("s3", "GET", "refused", 0.5, 0, None)),
-    (("dynamodb", "PutItem", "lost", 0.7, 0, None), ("s3", "HEAD", "refused", 0.5, 0, None)),
-    (("dynamodb", "PutItem", "late", 1.0, 5.5, 3), ("dynamodb", None, "cut", 0.4, 0, None)),
-    (
-        ("kinesis", None, "lost", 0.3, 0, None),
-        ("kinesis", None, "refused", 0.2, 0, None),
-        ("kinesis", None, "throttled", 0.2, 0, None),
-    ),
-)
-#: Always the first phase: its late calls must take effect before the operator's repairs.
-_LATE_WRITES: Final[tuple[FaultRule, ...]] = (
-    ("s3", "PUT", "late", 1.0, 15.5, 1),
-    ("s3", "PUT", "lost", 0.5, 0, None),
-)
 _KINDS: Final = {
     "refused": "refused",
     "throttled": "throttled",
@@ -65,28 +41,31 @@ class FaultInjector:
         self.counts: Counter[str] = Counter()
         self._plan = plan
         self._running = running
-        self._rng = random.Random(plan.seed)  # noqa: S311 - not a secret
-        self.deletion = ManualDeletion(running, self._rng)
+        # Its draws depend on the number of objects, so it has a generator of its own.
+        self.deletion = ManualDeletion(running, random.Random(plan.seed))  # noqa: S311 - not a secret
 
     def run(self) -> None:
-        """Inject all faults in random order within the plan's duration."""
+        """Inject the faults of the plan's schedule within its duration."""
         began, seconds = time.monotonic(), self._plan.seconds
-        phases = [_LATE_WRITES, *self._rng.sample(_FAULT_PHASES, len(_FAULT_PHASES))]
-        actions: list[tuple[float, Callable[[], None]]] = [
-            *(
-                (number / len(phases), partial(self._start_phase, phase))
-                for number, phase in enumerate(phases)
-            ),
-            *((self._rng.random(), self._kill_functions) for _ in range(4)),
-            (self._rng.uniform(0.2, 0.8), self._restart_mappings),
-            (self._rng.uniform(0.3, 0.7), self.deletion.delete_checkpoints),
-            (self._rng.uniform(0.4, 0.8), self._restart_mappings_at_trim_horizon),
-            (self._rng.uniform(0.3, 0.6), self.deletion.delete_some_objects),
-        ]
-        for moment, action in sorted(actions, key=itemgetter(0)):
-            time.sleep(max(0.0, began + moment * seconds - time.monotonic()))
-            action()
+        for step in draw_schedule(self._plan.seed):
+            time.sleep(max(0.0, began + step.moment * seconds - time.monotonic()))
+            self._execute(step)
         time.sleep(max(0.0, began + seconds - time.monotonic()))
+
+    def _execute(self, step: Step) -> None:
+        match step.action:
+            case "start phase":
+                self._start_phase(step.rules, step.seeds)
+            case "kill functions":
+                self._kill_functions()
+            case "restart mappings":
+                self._restart_mappings(step.wait_s)
+            case "restart mappings at TRIM_HORIZON":
+                self._restart_mappings_at_trim_horizon()
+            case "delete checkpoints":
+                self.deletion.delete_checkpoints()
+            case "delete some objects":
+                self.deletion.delete_some_objects()
 
     def clear(self) -> None:
         """Remove all fault rules, and count the calls that they failed."""
@@ -114,7 +93,7 @@ class FaultInjector:
             )["EventSourceMappings"]
         ]
         before = self._failed_batches()
-        self._start_phase([("s3", "PUT", "refused", 1.0, 0, None)])
+        self._start_phase([("s3", "PUT", "refused", 1.0, 0, None)], [self._plan.seed])
         for mapping in mappings:
             lambdas.update_event_source_mapping(
                 UUID=mapping["UUID"], MaximumRetryAttempts=0, BisectBatchOnFunctionError=False
@@ -149,13 +128,15 @@ class FaultInjector:
         pages = paginator.paginate(Bucket=bucket, Prefix="aws/lambda/")
         return {item["Key"] for page in pages for item in page.get("Contents", [])}
 
-    def _start_phase(self, phase: Sequence[FaultRule]) -> None:
+    def _start_phase(self, rules: Sequence[FaultRule], seeds: Sequence[int]) -> None:
         self.clear()
-        for service, operation, kind, share, seconds, times in phase:
+        for (service, operation, kind, share, seconds, times), seed in zip(
+            rules, seeds, strict=True
+        ):
             rule = {"service": service, "kind": kind, "share": share, "seconds": seconds}
             rule |= {"operation": operation} if operation else {}
             rule |= {"times": times} if times else {}
-            self._call_faults_api("POST", rule | {"seed": self._rng.randrange(2**31)})
+            self._call_faults_api("POST", rule | {"seed": seed})
 
     def _call_faults_api(self, method: str, rule: dict[str, Any]) -> Any:
         url = f"{self._running.target.endpoint}/_local/faults?{urllib.parse.urlencode(rule)}"
@@ -173,10 +154,10 @@ class FaultInjector:
                     child.kill()
                     self.counts["function process killed"] += 1
 
-    def _restart_mappings(self) -> None:
+    def _restart_mappings(self, wait_s: float) -> None:
         """Kill the event source mappings; they resume from their checkpoints."""
         self._running.processes.kill(EVENT_SOURCES)
-        time.sleep(self._rng.uniform(0.5, 2.0))
+        time.sleep(wait_s)
         self._running.start_event_sources()
         self.counts["event source mappings restarted from their checkpoints"] += 1
 
