@@ -16,6 +16,7 @@ from aws_emulator.errors import CommandError
 from tools import portal
 from tools.deployment import recovery, region_values, replicas
 from tools.deployment.environments import Environment, layout_of
+from tools.deployment.leftovers import ExistingResource
 from tools.deployment.preflight.account import Account
 from tools.deployment.preflight.command import preflight, require_no_errors
 from tools.paths import BIN, ROOT
@@ -52,10 +53,12 @@ def deploy(environment: Environment, *, check: bool = True) -> None:
         CommandError: A check found an error, an earlier stack left data behind, `sam deploy`
             failed, or the Region's stream has no consumer.
     """
+    leftovers: list[ExistingResource] | None = None
     if check:
-        require_no_errors(environment, preflight(environment))
+        leftovers = []
+        require_no_errors(environment, preflight(environment, present=leftovers))
     account = Account(environment.region)
-    recovery.prepare(environment, account.client, account.caller().account)
+    recovery.prepare(environment, account.client, account.caller().account, leftovers)
     started = time.monotonic()
     command = [str(BIN / "sam"), "deploy", "--config-env", environment.settings]
     command += ["--region", environment.region, "--stack-name", environment.stack_name]

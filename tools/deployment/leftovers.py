@@ -9,8 +9,30 @@ that `without_owner` returns, and removes those without data.
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from typing import Final
 
 from tools.deployment.templates import NamedResource
+
+_DELETE_TABLE: Final = (
+    "aws dynamodb update-table --table-name {name} --no-deletion-protection-enabled --region "
+    "{region} && aws dynamodb delete-table --table-name {name} --region {region}"
+)
+#: Type -> how an operator deletes a resource with its data.
+_DELETIONS: Final = {
+    "AWS::Cognito::UserPool": (
+        "aws cognito-idp update-user-pool --user-pool-id {id} --deletion-protection INACTIVE "
+        "--region {region} && aws cognito-idp delete-user-pool --user-pool-id {id} "
+        "--region {region}"
+    ),
+    "AWS::DynamoDB::GlobalTable": f"delete its replicas, then {_DELETE_TABLE}",
+    "AWS::DynamoDB::Table": _DELETE_TABLE,
+    "AWS::Kinesis::Stream": "aws kinesis delete-stream --stream-name {name} --region {region}",
+    "AWS::S3::Bucket": (
+        "Empty in the S3 console, which deletes all versions, then aws s3api delete-bucket "
+        "--bucket {name} --region {region}"
+    ),
+    "AWS::SQS::Queue": "aws sqs delete-queue --queue-url {id} --region {region}",
+}
 
 
 @dataclass(frozen=True)
@@ -49,9 +71,17 @@ def describe(leftover: ExistingResource) -> str:
     return f"{kind} {resource.name} in {resource.region}: {content} ({resource.source})"
 
 
+def deletion(leftover: ExistingResource) -> str:
+    """Return how an operator deletes a resource with its data, with the names filled in."""
+    resource = leftover.resource
+    return _DELETIONS[resource.type].format(
+        name=resource.name, region=resource.region, id=leftover.physical_id
+    )
+
+
 def refusal(leftovers: Iterable[ExistingResource]) -> str:
     """Return the message for leftovers with data, or an empty string if there are none."""
-    lines = [f"  {describe(it)}" for it in with_data(leftovers)]
+    lines = [f"  {describe(it)}. Delete: {deletion(it)}" for it in with_data(leftovers)]
     if not lines:
         return ""
     return "\n".join(

@@ -13,12 +13,13 @@ from aws_emulator.errors import CommandError
 from tools.cli import reason_of
 from tools.deployment import leftovers
 from tools.deployment.environments import Environment
+from tools.deployment.fixed_names import TakenName, describe_taken_name, taken_names
 from tools.deployment.leftovers import ExistingResource
 from tools.deployment.preflight.account import Account
 from tools.deployment.preflight.checks import NEVER_COMPLETE
 from tools.deployment.retained_resources import Clients, DataError, RetainedResources
 from tools.deployment.stacks import POLL_S, Stacks
-from tools.deployment.templates import kept_stacks, named_resources
+from tools.deployment.templates import NamedResource, kept_stacks, named_resources
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ def recover(
     *,
     poll_s: float = POLL_S,
     nested_stacks: Collection[str] | None = None,
+    present: list[ExistingResource] | None = None,
 ) -> Recovery:
     """Delete the environment's stack if its creation failed, and find leftovers.
 
@@ -48,6 +50,8 @@ def recover(
         poll_s: The time between two reads of the stack's status during the deletion.
         nested_stacks: Logical IDs of the nested stacks that stay after the root's deletion; by
             default those of template.yaml.
+        present: The leftovers that the caller found, which are still right if no stack is deleted;
+            None to look for them.
 
     Raises:
         ClientError: A call failed.
@@ -57,13 +61,17 @@ def recover(
     nested_stacks = kept_stacks() if nested_stacks is None else nested_stacks
     status = stacks.status(environment.stack_name)
     deleted = status if status in NEVER_COMPLETE else None
+    kept_names: list[str] = []
     if deleted:
         stacks.delete_failed_creation(environment.stack_name)
     if deleted or status is None:
         # A nested stack that CloudFormation kept owns names that the next deployment needs.
-        for name in reversed(stacks.existing(environment.stack_name, nested_stacks)):
+        kept_names = stacks.existing(environment.stack_name, nested_stacks)
+        for name in reversed(kept_names):
             stacks.delete(name)
-    return Recovery(deleted, find_leftovers(environment, clients, account))
+    if present is None or deleted or kept_names:
+        present = find_leftovers(environment, clients, account)
+    return Recovery(deleted, present)
 
 
 def find_leftovers(
@@ -75,16 +83,27 @@ def find_leftovers(
         ClientError: A call failed.
     """
     resources = RetainedResources(clients)
-    expected = named_resources(
-        environment.stage, environment.region, account, environment.home_region
-    )
-    stacks = Stacks(clients("cloudformation", environment.region))
-    owned = stacks.owned(environment.stack_name)
+    expected = _expected(environment, account)
+    owned = Stacks(clients("cloudformation", environment.region)).owned(environment.stack_name)
     return [
         ExistingResource(it, identifier, resources.content(it, identifier))
         for it in leftovers.without_owner(expected, owned)
         for identifier in resources.find(it)
     ]
+
+
+def find_taken_names(environment: Environment, clients: Clients, account: str) -> list[TakenName]:
+    """Return the other fixed names of the environment's templates that no stack of it owns.
+
+    Raises:
+        ClientError: A call failed.
+    """
+    owned = Stacks(clients("cloudformation", environment.region)).owned(environment.stack_name)
+    return taken_names(environment, _expected(environment, account), owned, clients, account)
+
+
+def _expected(environment: Environment, account: str) -> tuple[NamedResource, ...]:
+    return named_resources(environment.stage, environment.region, account, environment.home_region)
 
 
 def remove(present: list[ExistingResource], clients: Clients) -> None:
@@ -110,14 +129,21 @@ def remove(present: list[ExistingResource], clients: Clients) -> None:
         print(f"Deleted {leftovers.describe(leftover)}")
 
 
-def prepare(environment: Environment, clients: Clients, account: str) -> None:
+def prepare(
+    environment: Environment,
+    clients: Clients,
+    account: str,
+    present: list[ExistingResource] | None = None,
+) -> None:
     """Make the environment deployable: delete a failed stack and the leftovers without data.
+
+    `present` are the leftovers that preflight found; None to look for them.
 
     Raises:
         ClientError: A call failed.
         CommandError: A leftover holds data, or the stack or a leftover can't be deleted.
     """
-    recovery = recover(environment, clients, account)
+    recovery = recover(environment, clients, account, present=present)
     if recovery.deleted_status:
         print(f"Deleted the stack {environment.stack_name}, whose creation had failed.")
     remove(recovery.leftovers, clients)
@@ -138,5 +164,8 @@ def leftovers_command(environment: Environment, *, removes: bool) -> int:
     present = find_leftovers(environment, clients, account)
     for leftover in present:
         print(leftovers.describe(leftover))
-    print(f"{len(present)} resources of the environment have no stack.")
+    names = find_taken_names(environment, clients, account)
+    for taken in names:
+        print(f"{describe_taken_name(taken)}. Delete: {taken.deletion}")
+    print(f"{len(present) + len(names)} resources of the environment have no stack.")
     return 1 if leftovers.with_data(present) else 0

@@ -5,6 +5,7 @@ from typing import Final
 
 from tools.deployment import leftovers
 from tools.deployment.environments import Environment
+from tools.deployment.fixed_names import TakenName, describe_taken_name
 from tools.deployment.leftovers import ExistingResource
 from tools.deployment.preflight.account import Caller, Concurrency, Sender, Stack
 from tools.deployment.preflight.findings import Finding, error, ok, warning
@@ -123,8 +124,9 @@ def check_leftovers(present: Sequence[ExistingResource]) -> Finding:
         return error(
             "leftovers",
             f"an earlier stack left data behind: {listed}",
-            "Deploy with another Stage, or back up the data and delete the resources: "
-            "docs/deploying.md#repeat-a-failed-deployment",
+            "Deploy with another Stage, or back up the data "
+            "(docs/deploying.md#repeat-a-failed-deployment), and delete the resources: "
+            + "; ".join(leftovers.deletion(it) for it in full),
         )
     if present:
         listed = "; ".join(leftovers.describe(it) for it in present)
@@ -134,6 +136,18 @@ def check_leftovers(present: Sequence[ExistingResource]) -> Finding:
             "`make deploy` deletes them. Or delete them now: make leftovers REMOVE=1 PLACE=...",
         )
     return ok("leftovers", "no resource of an earlier stack is in the way")
+
+
+def check_fixed_names(taken: Sequence[TakenName]) -> Finding:
+    """Check that no other resource has a name that the deployment needs."""
+    if not taken:
+        return ok("fixed names", "all other names of the templates are free or in use by us")
+    listed = "; ".join(describe_taken_name(it) for it in taken)
+    return error(
+        "fixed names",
+        f"resources without a stack have names that the templates need: {listed}",
+        "Deploy with another Stage, or delete them: " + "; ".join(it.deletion for it in taken),
+    )
 
 
 def check_reserved_concurrency(

@@ -10,6 +10,7 @@ from aws_emulator.errors import CommandError
 from tools.deployment import deployer_actions, recovery
 from tools.deployment.built_templates import BUILD, read_built_templates, reserved_executions
 from tools.deployment.environments import Environment, layout_of
+from tools.deployment.leftovers import ExistingResource
 from tools.deployment.preflight import checks
 from tools.deployment.preflight.account import Account, Caller
 from tools.deployment.preflight.findings import Finding, Severity, summary
@@ -21,6 +22,7 @@ def preflight(
     build: Path = BUILD,
     *,
     deploys_home: bool = False,
+    present: list[ExistingResource] | None = None,
 ) -> list[Finding]:
     """Run the checks, print the findings, and return them.
 
@@ -30,6 +32,7 @@ def preflight(
         build: The output folder of `sam build`.
         deploys_home: Whether the same command deploys the home Region first, so that its stack
             need not exist yet.
+        present: An empty list, to which the check adds the leftovers that it finds.
 
     Raises:
         CommandError: There are no valid credentials, or the application isn't built.
@@ -38,7 +41,8 @@ def preflight(
     caller = account.caller()
     print(f"Preflight of {environment.name} ({environment.stack_name}, account {caller.account})")
     findings = []
-    for finding in _findings(environment, account, caller, build, deploys_home):
+    present = [] if present is None else present
+    for finding in _findings(environment, account, caller, build, deploys_home, present):
         print("\n".join(finding.lines()), flush=True)
         findings.append(finding)
     print(summary(findings))
@@ -65,6 +69,7 @@ def _findings(
     caller: Caller,
     build: Path,
     deploys_home: bool,
+    present: list[ExistingResource],
 ) -> Iterator[Finding]:
     yield checks.check_caller(caller)
     try:
@@ -83,7 +88,8 @@ def _findings(
             ],
         ),
         ("home", lambda: [_home(environment, account)]),
-        ("leftovers", lambda: [_leftovers(environment, account, caller)]),
+        ("leftovers", lambda: [_leftovers(environment, account, caller, present)]),
+        ("fixed names", lambda: [_fixed_names(environment, account, caller)]),
         ("reserved concurrency", lambda: [_reserved(environment, account, build)]),
         ("permissions", lambda: [_permissions(account, caller)]),
     ]
@@ -103,12 +109,22 @@ def _findings(
             yield checks.check_unreadable(check, str(error))
 
 
-def _leftovers(environment: Environment, account: Account, caller: Caller) -> Finding:
+def _leftovers(
+    environment: Environment, account: Account, caller: Caller, present: list[ExistingResource]
+) -> Finding:
     try:
-        present = recovery.find_leftovers(environment, account.client, caller.account)
+        present += recovery.find_leftovers(environment, account.client, caller.account)
     except (ClientError, BotoCoreError) as problem:
         raise CommandError(str(problem)) from problem
     return checks.check_leftovers(present)
+
+
+def _fixed_names(environment: Environment, account: Account, caller: Caller) -> Finding:
+    try:
+        taken = recovery.find_taken_names(environment, account.client, caller.account)
+    except (ClientError, BotoCoreError) as problem:
+        raise CommandError(str(problem)) from problem
+    return checks.check_fixed_names(taken)
 
 
 def _reserved(environment: Environment, account: Account, build: Path) -> Finding:

@@ -6,13 +6,17 @@ Authorization Reference, which cfn-lint contains too.
 """
 
 import json
+import re
 from fnmatch import fnmatchcase
 from functools import cache
 from typing import Any, Final
 
+import pytest
 from samcli.lib.bootstrap.bootstrap import _get_stack_template  # the template of SAM's own bucket
 
+from tools.deployment.fixed_names import TRANSFORMED
 from tools.deployment.sam_transform import transformed, translate
+from tools.deployment.templates import named_resources
 from tools.paths import ROOT
 from tools.tests.deployment.policy_statements import (
     allows,
@@ -67,10 +71,10 @@ SAMPLES: Final = {
     "AWS::Cognito::UserPool": ("userpool", _arn("cognito-idp", "userpool/eu-west-2_Ab1")),
     "AWS::DynamoDB::GlobalTable": ("table", _arn("dynamodb", "table/meridian-dev-accounts")),
     "AWS::DynamoDB::Table": ("table", _arn("dynamodb", "table/meridian-dev-sent")),
-    "AWS::Events::EventBus": ("event-bus", _arn("events", "event-bus/meridian-dev-accounts")),
+    "AWS::Events::EventBus": ("event-bus", _arn("events", "event-bus/meridian-dev")),
     "AWS::Events::Rule": (
         "rule-on-custom-event-bus",
-        _arn("events", "rule/meridian-dev-accounts/meridian-dev-created"),
+        _arn("events", "rule/meridian-dev/meridian-dev-notifications"),
     ),
     "AWS::Glue::Database": ("database", _arn("glue", "database/meridian_dev")),
     "AWS::Glue::Table": ("table", _arn("glue", "table/meridian_dev/events")),
@@ -86,10 +90,13 @@ SAMPLES: Final = {
         "log-group",
         _arn("logs", "log-group:/aws/lambda/meridian-dev-events:*"),
     ),
-    "AWS::S3::Bucket": ("bucket", "arn:aws:s3:::meridian-dev-lake-eu-west-2-123456789012"),
-    "AWS::SNS::Topic": ("topic", _arn("sns", "meridian-dev-alarms")),
+    "AWS::S3::Bucket": ("bucket", "arn:aws:s3:::meridian-dev-lake-123456789012-eu-west-2"),
+    "AWS::SNS::Topic": ("topic", _arn("sns", "meridian-dev-stream-alarms")),
     "AWS::SQS::Queue": ("queue", _arn("sqs", "meridian-dev-feedback")),
-    "AWS::Scheduler::Schedule": ("schedule", _arn("scheduler", "schedule/default/meridian-dev-a")),
+    "AWS::Scheduler::Schedule": (
+        "schedule",
+        _arn("scheduler", "schedule/default/meridian-dev-hourly-compaction"),
+    ),
     "AWS::SecretsManager::Secret": (
         "Secret",
         _arn("secretsmanager", "secret:meridian-dev-origin-key-Ab1"),
@@ -189,6 +196,36 @@ def test_service_role_allows_the_handlers_actions_on_the_resources_arn() -> None
         if not allows(statements, action, arn)
     )
     assert missing == []
+
+
+@pytest.mark.parametrize(
+    ("action", "arn"),
+    [
+        ("events:PutTargets", _arn("events", "rule/meridian-dev-account-stopped")),
+        ("wafv2:UpdateWebACL", _arn("wafv2", "global/webacl/meridian-dev/0a", region="us-east-1")),
+        ("logs:PutRetentionPolicy", _arn("logs", "log-group:/aws/apigateway/meridian-dev:*")),
+        ("logs:CreateLogGroup", _arn("logs", "log-group:/aws/apigateway/meridian-dev")),
+    ],
+)
+def test_service_role_reaches_names_that_end_with_the_stage(action: str, arn: str) -> None:
+    assert allows(service_role_statements(), action, arn)
+
+
+def test_samples_have_names_of_the_templates() -> None:
+    """A sample with another name would prove nothing about the deployment."""
+    names: dict[str, set[str]] = {}
+    for region in ("us-east-1", "eu-west-2"):
+        for named in named_resources("dev", region, "123456789012", region):
+            names.setdefault(TRANSFORMED.get(named.type, named.type), set()).add(named.name)
+    generated = {"AWS::Cognito::UserPool", "AWS::CloudFront::CachePolicy"}
+    foreign = {
+        kind: arn
+        for kind, (_, arn) in SAMPLES.items()
+        if kind in names
+        and kind not in generated
+        and not any(re.search(rf"[:/]{re.escape(name)}(?![\w-])", arn) for name in names[kind])
+    }
+    assert foreign == {}
 
 
 def test_each_deployed_type_with_an_arn_has_a_sample() -> None:

@@ -1,0 +1,242 @@
+"""Look up the resources with a fixed name that no template retains, and name their deletion.
+
+CloudFormation deletes them with their stack. One that exists without a stack is of a failed
+deletion, or of another application, and the deployment would fail with "already exists".
+`retained_resources` looks up the types with data.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from botocore.exceptions import ClientError
+
+from tools.deployment.environments import Environment
+from tools.deployment.retained_resources import Clients
+from tools.deployment.templates import NamedResource
+from tools.stack import EDGE_REGION
+
+#: (client, name, start of ARNs as arn:aws:<service>:<Region>:<account>) -> true if it exists.
+type Lookup = Callable[[Any, str, str], object]
+
+_NOT_FOUND: Final = {
+    *("EntityNotFoundException", "NotFound", "NotFoundException", "ResourceNotFoundException"),
+    *("StateMachineDoesNotExist", "TrailNotFoundException"),
+}
+#: Templates that a parameter selects -> the parameter, and the value that selects none of it.
+_OPTIONAL: Final = {
+    "stacks/audit.yaml": ("AuditTrail", "false"),
+    "stacks/budget.yaml": ("MonthlyBudgetUsd", "0"),
+}
+
+
+@dataclass(frozen=True)
+class TakenName:
+    """A resource that has the name of a resource in the templates, and its deletion."""
+
+    resource: NamedResource
+    #: A command of the AWS CLI, or two.
+    deletion: str
+
+
+@dataclass(frozen=True)
+class _NamedType:
+    """Describe a type: boto3's service, how to find a name, and how to delete the resource."""
+
+    service: str
+    lookup: Lookup
+    deletion: str
+
+
+def _log_group(logs: Any, name: str, _arn: str) -> bool:
+    groups = logs.describe_log_groups(logGroupNamePrefix=name)["logGroups"]
+    return any(it["logGroupName"] == name for it in groups)
+
+
+def _rule(events: Any, name: str, _arn: str) -> bool:
+    """Look the rule up on each bus: its template refers to the bus."""
+    return any(
+        rule["Name"] == name
+        for bus in events.list_event_buses()["EventBuses"]
+        for rule in events.list_rules(NamePrefix=name, EventBusName=bus["Name"])["Rules"]
+    )
+
+
+def _web_acl(wafv2: Any, name: str, arn: str) -> bool:
+    scopes = ["REGIONAL", "CLOUDFRONT"] if f":{EDGE_REGION}:" in arn else ["REGIONAL"]
+    acls = (acl for scope in scopes for acl in wafv2.list_web_acls(Scope=scope)["WebACLs"])
+    return any(acl["Name"] == name for acl in acls)
+
+
+def _budget(budgets: Any, name: str, arn: str) -> object:
+    return budgets.describe_budget(AccountId=arn.rpartition(":")[2], BudgetName=name)
+
+
+def _cloudfront(kind: str, plural: str, *path: str) -> _NamedType:
+    """Describe a type of CloudFront, which has IDs and lists instead of a lookup by name.
+
+    `path` leads from an item of the list to its name.
+    """
+
+    def lookup(cloudfront: Any, name: str, _arn: str) -> bool:
+        only_own = {"Type": "custom"} if plural.endswith("policies") else {}
+        answer = getattr(cloudfront, f"list_{plural.replace('-', '_')}")(**only_own)
+        (listed,) = (it for key, it in answer.items() if key.endswith("List"))
+        return any(_at(item, path) == name for item in listed.get("Items", []))
+
+    deletion = (
+        f"aws cloudfront list-{plural}, then aws cloudfront delete-{kind} --id <ID of {{name}}> "
+        f"--if-match <ETag of aws cloudfront get-{kind} --id <ID>>"
+    )
+    return _NamedType("cloudfront", lookup, deletion)
+
+
+def _at(item: Any, path: tuple[str, ...]) -> Any:
+    for part in path:
+        item = item[part]
+    return item
+
+
+#: The types of `named_resources` that the templates don't retain.
+NAMED_TYPES: Final[Mapping[str, _NamedType]] = {
+    "AWS::Budgets::Budget": _NamedType(
+        "budgets", _budget, "aws budgets delete-budget --account-id {account} --budget-name {name}"
+    ),
+    "AWS::CloudFront::CachePolicy": _cloudfront(
+        *("cache-policy", "cache-policies", "CachePolicy", "CachePolicyConfig", "Name")
+    ),
+    "AWS::CloudFront::KeyGroup": _cloudfront(
+        *("key-group", "key-groups", "KeyGroup", "KeyGroupConfig", "Name")
+    ),
+    "AWS::CloudFront::OriginAccessControl": _cloudfront(
+        *("origin-access-control", "origin-access-controls", "Name")
+    ),
+    "AWS::CloudFront::OriginRequestPolicy": _cloudfront(
+        *("origin-request-policy", "origin-request-policies", "OriginRequestPolicy"),
+        *("OriginRequestPolicyConfig", "Name"),
+    ),
+    "AWS::CloudFront::ResponseHeadersPolicy": _cloudfront(
+        *("response-headers-policy", "response-headers-policies", "ResponseHeadersPolicy"),
+        *("ResponseHeadersPolicyConfig", "Name"),
+    ),
+    "AWS::CloudTrail::Trail": _NamedType(
+        "cloudtrail",
+        lambda client, name, _arn: client.get_trail(Name=name),
+        "aws cloudtrail delete-trail --name {name} --region {region}",
+    ),
+    "AWS::Events::EventBus": _NamedType(
+        "events",
+        lambda client, name, _arn: client.describe_event_bus(Name=name),
+        "aws events delete-event-bus --name {name} --region {region}",
+    ),
+    "AWS::Events::Rule": _NamedType(
+        "events",
+        _rule,
+        "aws events remove-targets and aws events delete-rule, each with --event-bus-name <bus> "
+        "--region {region}, for the rule {name}",
+    ),
+    "AWS::Glue::Database": _NamedType(
+        "glue",
+        lambda client, name, _arn: client.get_database(Name=name),
+        "aws glue delete-database --name {name} --region {region}",
+    ),
+    "AWS::Logs::LogGroup": _NamedType(
+        "logs", _log_group, "aws logs delete-log-group --log-group-name {name} --region {region}"
+    ),
+    "AWS::SNS::Topic": _NamedType(
+        "sns",
+        lambda client, name, arn: client.get_topic_attributes(TopicArn=f"{arn}:{name}"),
+        "aws sns delete-topic --topic-arn {arn}:{name} --region {region}",
+    ),
+    "AWS::Scheduler::Schedule": _NamedType(
+        "scheduler",
+        lambda client, name, _arn: client.get_schedule(Name=name),
+        "aws scheduler delete-schedule --name {name} --region {region}",
+    ),
+    "AWS::Serverless::Function": _NamedType(
+        "lambda",
+        lambda client, name, _arn: client.get_function_configuration(FunctionName=name),
+        "aws lambda delete-function --function-name {name} --region {region}",
+    ),
+    "AWS::Serverless::StateMachine": _NamedType(
+        "stepfunctions",
+        lambda client, name, arn: client.describe_state_machine(
+            stateMachineArn=f"{arn}:stateMachine:{name}"
+        ),
+        "aws stepfunctions delete-state-machine --state-machine-arn {arn}:stateMachine:{name} "
+        "--region {region}",
+    ),
+    "AWS::WAFv2::WebACL": _NamedType(
+        "wafv2",
+        _web_acl,
+        "aws wafv2 list-web-acls, then aws wafv2 delete-web-acl --name {name} with its ID, scope "
+        "and lock token, each with --region {region}",
+    ),
+}
+#: Services whose name in an ARN isn't boto3's.
+_ARN_SERVICES: Final = {"stepfunctions": "states"}
+#: SAM's types, and those that CloudFormation creates from them.
+TRANSFORMED: Final = {
+    "AWS::Serverless::Function": "AWS::Lambda::Function",
+    "AWS::Serverless::StateMachine": "AWS::StepFunctions::StateMachine",
+}
+
+
+def taken_names(
+    environment: Environment,
+    expected: Iterable[NamedResource],
+    owned: set[tuple[str, str]],
+    clients: Clients,
+    account: str,
+) -> list[TakenName]:
+    """Return the names of resources to create that another resource has.
+
+    Args:
+        environment: Its parameters tell which optional stacks the deployment creates.
+        expected: The resources with a fixed name of the environment.
+        owned: Types and logical IDs of the resources that its stack has already.
+        clients: Makes a client for a service and a Region.
+        account: The account's ID.
+
+    Raises:
+        ClientError: A call failed.
+    """
+    taken = []
+    for resource in expected:
+        kind = NAMED_TYPES.get(resource.type)
+        is_owned = (TRANSFORMED.get(resource.type, resource.type), resource.logical_id) in owned
+        if kind is None or resource.retained or is_owned or _is_deselected(environment, resource):
+            continue
+        arn = ":".join(
+            ("arn:aws", _ARN_SERVICES.get(kind.service, kind.service), resource.region, account)
+        )
+        if _exists(kind, clients(kind.service, resource.region), resource.name, arn):
+            values = {"name": resource.name, "region": resource.region, "arn": arn}
+            taken.append(TakenName(resource, kind.deletion.format(account=account, **values)))
+    return taken
+
+
+def describe_taken_name(taken: TakenName) -> str:
+    """Return one line: type, name, Region and the template that has the name."""
+    resource = taken.resource
+    kind = resource.type.rpartition("::")[2]
+    return f"{kind} {resource.name} in {resource.region} ({resource.source})"
+
+
+def _is_deselected(environment: Environment, resource: NamedResource) -> bool:
+    parameter, none = _OPTIONAL.get(resource.source.partition(":")[0], ("", ""))
+    return bool(parameter) and environment.parameter(parameter) in ("", none)
+
+
+def _exists(kind: _NamedType, client: Any, name: str, arn: str) -> bool:
+    """Return whether a resource has the name.
+
+    Raises:
+        ClientError: The call failed for another reason than a missing resource.
+    """
+    try:
+        return bool(kind.lookup(client, name, arn))
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in _NOT_FOUND:
+            raise
+        return False
