@@ -28,7 +28,7 @@ endif
 # BUILT=1 deploys the existing output of `sam build`, as the pipeline does with its artifact.
 BUILD := $(if $(BUILT),setup,build)
 
-.PHONY: help setup run up dev down student sql invoke debug logs trace redrive reconcile verify compact revoke source suppress chaos prove check lint lint-templates types unit build validate package integration test spark bench prose preflight deploy leftovers smoke destroy requirements
+.PHONY: help setup run up dev down student region sql invoke debug logs trace redrive reconcile verify compact revoke source suppress chaos prove check lint lint-templates types unit build validate package integration test spark bench prose preflight deploy leftovers smoke destroy requirements
 
 help: ## List the targets and their options
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +40,7 @@ help: ## List the targets and their options
 	@echo "  run, up, dev"
 	@echo "             HOME_REGION=eu-west-2 (Region of the data and users, default us-east-1; the edge is in us-east-1)"
 	@echo "  student    EMAIL=<address>  PAYING=1 (may read paid pages)  STAFF=1 (may see events)  PASSWORD=<12 characters or more>"
+	@echo "  region     ADD=<Region> or REMOVE=<Region>"
 	@echo "  sql        Q='<statement>' (default: read statements from the terminal)"
 	@echo "  invoke     FUNCTION=<logical ID>  EVENT=<JSON file>"
 	@echo "  debug      FUNCTION=<logical ID>  EVENT=<JSON file> (one invocation; default: the requests of 'make up')  DEBUG_PORT=5678"
@@ -83,6 +84,9 @@ down: setup ## Stop processes of an earlier run, up or chaos
 
 student: setup ## Create a student in the system of 'make up'
 	@$(PY) -m tools.dev student
+
+region: setup ## Add a Region to the system of 'make up', or remove one
+	@$(PY) -m tools.dev region
 
 sql: setup ## Query the local data lake with SQL (DuckDB)
 	@$(PY) -m tools.lake_sql $(if $(Q),"$$Q")

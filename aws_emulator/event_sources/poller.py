@@ -3,15 +3,17 @@
 It writes the checkpoints and the status file to its state directory. `__main__` runs it.
 """
 
+import json
 import threading
 import time
+import urllib.request
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Protocol
 
 from aws_emulator.event_sources import filters
 from aws_emulator.event_sources.checkpoints import CheckpointStore, replace_json_file
-from aws_emulator.event_sources.clients import Clients, domain_errors
+from aws_emulator.event_sources.clients import CONTROL_TIMEOUT_S, Clients, domain_errors
 from aws_emulator.event_sources.errors import (
     EndpointDownError,
     InvalidMappingError,
@@ -42,6 +44,9 @@ ENDPOINT_DOWN_STOP_TIMEOUT_S: Final = 1.0
 class Backend(Protocol):
     """The AWS calls that the poller makes."""
 
+    def regions(self) -> list[str]:
+        """Return the Regions with event source mappings, if the endpoint is the emulator's."""
+
     def mappings(self, region: str) -> list[dict[str, Any]]:
         """Return the entries of ListEventSourceMappings for streams.
 
@@ -70,6 +75,15 @@ class AwsBackend:
         """The client that invokes functions and sends to destinations."""
         return self._target
 
+    def regions(self) -> list[str]:
+        """Return the Regions with event source mappings, if the endpoint is the emulator's."""
+        url = f"{self._clients.endpoint}/_local/event-source-regions"
+        try:
+            with urllib.request.urlopen(url, timeout=CONTROL_TIMEOUT_S) as response:
+                return [str(it) for it in json.load(response)]
+        except (OSError, ValueError):
+            return []  # the calls to Lambda report an endpoint that doesn't answer
+
     def mappings(self, region: str) -> list[dict[str, Any]]:
         """Return the event source mappings of a Region.
 
@@ -90,7 +104,10 @@ class AwsBackend:
 
 
 class Poller:
-    """Run the enabled mappings of all Regions. `stop` may be called from any thread."""
+    """Run the enabled mappings of all Regions. `stop` may be called from any thread.
+
+    `regions` are polled from the start, and each further Region as soon as it has a mapping.
+    """
 
     def __init__(
         self, backend: Backend, regions: Sequence[str], state: Path, json_log: JsonLog
@@ -142,7 +159,7 @@ class Poller:
     # --- watching ---------------------------------------------------------------------------------
 
     def _poll_mappings(self) -> None:
-        for region in self._regions:
+        for region in dict.fromkeys((*self._regions, *self._backend.regions())):
             try:
                 documents = self._backend.mappings(region)
             except PollerError as error:

@@ -1,8 +1,13 @@
 """The collector writes only to streams with a consumer; a Region is removed without lost events."""
 
 import json
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,12 +19,13 @@ from tools.deployment import collector, replicas
 from tools.deployment.destroy import release
 from tools.deployment.environments import Environment
 from tools.dev import system
+from tools.dev.region import change_regions
 from tools.stack import StackTarget, client, outputs_of
 
 pytestmark = pytest.mark.integration
 
 #: Regions without a stack.
-FRANKFURT, PARIS = "eu-central-1", "eu-west-3"
+FRANKFURT, PARIS, IRELAND = "eu-central-1", "eu-west-3", "eu-west-1"
 
 
 def environment(regions: system.System, region: str) -> Environment:
@@ -120,20 +126,110 @@ def test_region_is_added_and_removed_with_the_replicas_of_the_tables(
     assert not replicas.has_replicas(home, regions.layout, clients)
 
 
+@contextmanager
+def sending(regions: system.System) -> Iterator[list[str]]:
+    """Send an event after the other within the block; yield the IDs of the accepted ones."""
+    sent: list[str] = []
+    is_over = threading.Event()
+
+    def send() -> None:
+        while not is_over.wait(0.1):
+            each = event("track", "load", event="Under load")
+            if post(regions, "/v1/track", each).status_code == 200:
+                sent.append(str(each["messageId"]))
+
+    thread = threading.Thread(target=send)
+    thread.start()
+    try:
+        yield sent
+    finally:
+        is_over.set()
+        thread.join()
+
+
+def test_region_is_added_and_removed_while_events_arrive(
+    regions: system.System, tmp_path: Path
+) -> None:
+    """`make region`: each accepted event is in one lake, once, and none is left in the stream."""
+    edge, clients = environment(regions, EDGE), clients_of(regions)
+    with sending(regions) as sent:
+        assert change_regions({"ADD": FRANKFURT}, regions.directory) == 0
+        assert collector.collector_regions(edge, clients) == [LONDON, MUMBAI, FRANKFURT]
+        # Another Region is nearer.
+        collector.set_regions(edge, [FRANKFURT], clients)
+        wait_until_collector_writes_to(regions, FRANKFURT)
+        collector.set_regions(edge, [LONDON, MUMBAI, FRANKFURT], clients)
+        assert change_regions({"REMOVE": FRANKFURT}, regions.directory) == 0
+        wait_until_collector_writes_to(regions, LONDON)
+    assert collector.collector_regions(edge, clients) == [LONDON, MUMBAI]
+    assert clients("dynamodb", FRANKFURT).list_tables()["TableNames"] == [
+        f"meridian-{regions.target.stage}-checkpoints",
+        f"meridian-{regions.target.stage}-live",
+    ]
+    condition = "event = 'Under load'"
+    wait_until(
+        lambda: (
+            set(sent)
+            <= {
+                row["message_id"]
+                for name in (LONDON, FRANKFURT)
+                for row in all_rows(regions, condition, tmp_path / name, name)
+            }
+        ),
+        "all events in the lakes",
+        120,
+        interval_s=1,
+    )
+    stored_ids = [
+        row["message_id"]
+        for name in (LONDON, FRANKFURT)
+        for row in all_rows(regions, condition, tmp_path / name, name)
+    ]
+    assert sorted(stored_ids) == sorted(sent)
+    assert all_rows(regions, condition, tmp_path / FRANKFURT, FRANKFURT)
+
+
+def all_rows(
+    regions: system.System, condition: str, folder: Path, name: str
+) -> list[dict[str, Any]]:
+    """Return the rows of a Region's lake."""
+    folder.mkdir(exist_ok=True)
+    lake = f"meridian-{regions.target.stage}-lake-000000000000-{name}"
+    return rows(regions, condition, folder, lake)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({}, "Set one of ADD and REMOVE"),
+        ({"ADD": MUMBAI, "REMOVE": MUMBAI}, "Set one of ADD and REMOVE"),
+        ({"ADD": MUMBAI}, "has ap-south-1 already"),
+        ({"ADD": EDGE}, "has only the edge"),
+        ({"ADD": "frankfurt"}, "which AWS doesn't have"),
+        ({"REMOVE": LONDON}, "no further Region eu-west-2. Name one of: ap-south-1"),
+    ],
+)
+def test_region_command_refuses_invalid_option(
+    regions: system.System, options: dict[str, str], message: str
+) -> None:
+    with pytest.raises(CommandError, match=re.escape(message)):
+        change_regions(options, regions.directory)
+
+
 def test_region_without_a_consumer_gets_no_events(regions: system.System) -> None:
     """A deleted regional stack leaves its stream; its mapping is gone."""
-    edge, frankfurt = environment(regions, EDGE), environment(regions, FRANKFURT)
+    edge, ireland = environment(regions, EDGE), environment(regions, IRELAND)
     clients = clients_of(regions)
     stream = regions.deployed.outputs["StreamName"]
-    clients("kinesis", FRANKFURT).create_stream(StreamName=stream, ShardCount=1)
+    clients("kinesis", IRELAND).create_stream(StreamName=stream, ShardCount=1)
     with pytest.raises(CommandError, match="No enabled event source mapping"):
-        collector.add_region(edge, frankfurt, clients)
-    collector.update_parameters(edge, {"Regions": f"{LONDON},{MUMBAI},{FRANKFURT}"}, clients)
+        collector.add_region(edge, ireland, clients)
+    collector.update_parameters(edge, {"Regions": f"{LONDON},{MUMBAI},{IRELAND}"}, clients)
     (stack,) = clients("cloudformation", EDGE).describe_stacks(StackName=edge.stack_name)["Stacks"]
     outputs = outputs_of(stack)
     assert outputs["CollectorRegions"] == f"{LONDON},{MUMBAI}"
-    assert outputs["SkippedRegions"].startswith(f"{FRANKFURT}: no enabled event source mapping")
-    clients("kinesis", FRANKFURT).delete_stream(StreamName=stream)
+    assert outputs["SkippedRegions"].startswith(f"{IRELAND}: no enabled event source mapping")
+    clients("kinesis", IRELAND).delete_stream(StreamName=stream)
 
 
 def test_stream_that_lost_its_consumer_fails_the_scheduled_check(regions: system.System) -> None:

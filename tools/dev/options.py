@@ -1,6 +1,6 @@
 """Options of the local commands, from the variables that `make` exports."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -68,13 +68,31 @@ def _number(environment: Mapping[str, str], name: str, minimum: int, maximum: in
 def _regions(environment: Mapping[str, str]) -> tuple[str, ...]:
     names = [name.strip() for name in environment.get("REGIONS", "").split(",") if name.strip()]
     home = environment.get("HOME_REGION") or DEFAULT_HOME_REGION
+    require_regions("HOME_REGION", [home])
+    return (home, *further_regions(home, names))
+
+
+def require_regions(option: str, names: Sequence[str]) -> None:
+    """Check that AWS has the Regions.
+
+    Raises:
+        CommandError: AWS has no Region of a name.
+    """
     known = boto3.Session().get_available_regions("kinesis")
-    for option, values in (("REGIONS", names), ("HOME_REGION", [home])):
-        unknown = ", ".join(it for it in values if it not in known)
-        if unknown:
-            raise CommandError(
-                f"{option} has {unknown}, which AWS doesn't have. Use names such as eu-west-2."
-            )
+    unknown = ", ".join(it for it in names if it not in known)
+    if unknown:
+        raise CommandError(
+            f"{option} has {unknown}, which AWS doesn't have. Use names such as eu-west-2."
+        )
+
+
+def further_regions(home: str, names: Sequence[str]) -> list[str]:
+    """Return the Regions besides the home, each once.
+
+    Raises:
+        CommandError: A Region can't be one of the stage, or there are too many.
+    """
+    require_regions("REGIONS", names)
     if EDGE_REGION in names and home != EDGE_REGION:
         raise CommandError(
             f"REGIONS contains {EDGE_REGION}, which has only the edge if the home is {home}. "
@@ -86,4 +104,4 @@ def _regions(environment: Mapping[str, str]) -> tuple[str, ...]:
             f"REGIONS has {len(further)} Regions besides the home, and a stage has at most "
             f"{MAX_FURTHER_REGIONS}. Use fewer."
         )
-    return (home, *further)
+    return further

@@ -103,7 +103,7 @@ class System:
     @property
     def layout(self) -> Layout:
         """The environments of the system by their task."""
-        return _layout(self.target.stage, self.regions)
+        return layout_of_regions(self.target.stage, self.regions)
 
     def clients(self, service: str, region: str) -> Any:
         """Return a client of a service in a Region."""
@@ -202,7 +202,7 @@ def start(
             record.unlink(missing_ok=True)
 
 
-def _layout(stage: str, regions: Sequence[str]) -> Layout:
+def layout_of_regions(stage: str, regions: Sequence[str]) -> Layout:
     """Return the environments of a local system; the first of `regions` is the home."""
 
     def environment(region: str) -> Environment:
@@ -224,7 +224,7 @@ def _deploy(
     further: Mapping[str, str],
 ) -> None:
     """Deploy the home, the further Regions and the edge, as `make deploy` does."""
-    layout = _layout(target.stage, regions)
+    layout = layout_of_regions(target.stage, regions)
 
     def clients(service: str, region: str) -> Any:
         return client(service, StackTarget(target.endpoint, region))

@@ -126,6 +126,10 @@ class FakeBackend:
         self.target = target
         self.documents: list[dict[str, Any]] = []
         self.error: PollerError | None = None
+        self.further_regions: list[str] = []
+
+    def regions(self) -> list[str]:
+        return list(self.further_regions)
 
     def mappings(self, region: str) -> list[dict[str, Any]]:
         if self.error:

@@ -95,6 +95,13 @@ class PollerEnvironment:
         ]
 
 
+def test_region_with_a_first_mapping_is_polled(tmp_path: Path) -> None:
+    environment = PollerEnvironment(tmp_path, open_shard(kinesis_records([b"x"] * 2)))
+    environment.backend.further_regions.append("eu-west-2")
+    with environment.poller():
+        wait_until(lambda: len(environment.status()["mappings"]) == 2)
+
+
 @pytest.fixture(autouse=True)
 def _short_intervals(monkeypatch: pytest.MonkeyPatch) -> None:
     for module, name, value in (

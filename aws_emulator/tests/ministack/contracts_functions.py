@@ -326,6 +326,7 @@ def stream_pollers(emulator: Emulator) -> None:
     assert groups["logGroups"] == []
     mappings = emulator.client("lambda").list_event_source_mappings(FunctionName=name)
     assert len(mappings["EventSourceMappings"]) == 1
+    assert "us-east-1" in emulator.local("event-source-regions")
 
 
 def payload_limits(emulator: Emulator) -> None:

@@ -57,6 +57,7 @@ BEHIND: Final = {
     "preflight": ("tests/system/test_deployment.py", "tools.deployment.preflight.command"),
     "prose": ("tests/unit/docs/test_prose.py", "tools.prose"),
     "prove": ("tests/unit/stream_processor/test_proof.py", "tests.unit.stream_processor.proof"),
+    "region": ("tests/system/test_collector_regions.py", "tools.dev.region"),
     "requirements": ("tests/unit/build/test_requirements.py", "tools.setup.requirements"),
     "smoke": ("tests/system/test_deployment.py", "tools.deployment.smoke.command"),
     "spark": ("tests/unit/lake/test_engines.py", "pytest.mark.spark"),
