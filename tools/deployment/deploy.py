@@ -18,7 +18,7 @@ from tools.deployment import recovery, region_values, replicas
 from tools.deployment.environments import Environment, layout_of
 from tools.deployment.leftovers import ExistingResource
 from tools.deployment.preflight.account import Account
-from tools.deployment.preflight.command import preflight, require_no_errors
+from tools.deployment.preflight.command import known_leftovers, preflight, require_no_errors
 from tools.paths import BIN, ROOT
 from tools.stack import DeployedStack, describe_stack_by_name
 
@@ -55,8 +55,10 @@ def deploy(environment: Environment, *, check: bool = True) -> None:
     """
     leftovers: list[ExistingResource] | None = None
     if check:
-        leftovers = []
-        require_no_errors(environment, preflight(environment, present=leftovers))
+        present: list[ExistingResource] = []
+        findings = preflight(environment, present=present)
+        require_no_errors(environment, findings)
+        leftovers = known_leftovers(findings, present)
     account = Account(environment.region)
     recovery.prepare(environment, account.client, account.caller().account, leftovers)
     started = time.monotonic()

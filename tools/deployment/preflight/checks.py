@@ -26,6 +26,8 @@ MIN_UNRESERVED_EXECUTIONS: Final = 100
 NEVER_COMPLETE: Final = frozenset({"CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED"})
 #: The default quota of an account that isn't new.
 DEFAULT_QUOTA_EXECUTIONS: Final = 1000
+#: The observation of a check that couldn't be made begins with it.
+UNREADABLE: Final = "couldn't be checked"
 _RAISE_QUOTA: Final = (
     "Request a higher quota: aws service-quotas request-service-quota-increase --service-code "
     "lambda --quota-code L-B99A9384 --desired-value 1000 --region {region}"
@@ -284,4 +286,4 @@ def check_permissions(denied: Sequence[str]) -> Finding:
 
 def check_unreadable(check: str, reason: str) -> Finding:
     """Report a check that couldn't be made."""
-    return warning(check, f"couldn't be checked: {reason}", "Give the caller read permission.")
+    return warning(check, f"{UNREADABLE}: {reason}", "Give the caller read permission.")

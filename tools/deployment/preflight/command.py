@@ -49,6 +49,17 @@ def preflight(
     return findings
 
 
+def known_leftovers(
+    findings: Sequence[Finding], present: list[ExistingResource]
+) -> list[ExistingResource] | None:
+    """Return the leftovers that the check added to `present`, or None if it couldn't be made."""
+    made = any(
+        it.check == "leftovers" and not it.observation.startswith(checks.UNREADABLE)
+        for it in findings
+    )
+    return present if made else None
+
+
 def require_no_errors(environment: Environment, findings: Sequence[Finding]) -> None:
     """Stop a deployment that would fail.
 

@@ -11,6 +11,7 @@ from tools.deployment.environments import Environment, template_defaults
 from tools.deployment.fixed_names import NAMED_TYPES, TakenName, taken_names
 from tools.deployment.leftovers import ExistingResource
 from tools.deployment.preflight import checks
+from tools.deployment.preflight.command import known_leftovers
 from tools.deployment.preflight.findings import Severity
 from tools.deployment.retained_resources import RETAINED_TYPES
 from tools.deployment.templates import NamedResource, named_resources
@@ -109,6 +110,13 @@ class NoStacks:
 
     def paginate(self) -> list[dict[str, Any]]:
         return [{"Stacks": []}]
+
+
+def test_leftovers_that_preflight_could_not_read_are_unknown() -> None:
+    """The deployment then looks for them itself, and stops with the reason."""
+    unreadable = checks.check_unreadable("leftovers", "access denied")
+    assert known_leftovers([unreadable], []) is None
+    assert known_leftovers([checks.check_leftovers([])], []) == []
 
 
 def test_deployment_looks_for_leftovers_once() -> None:
