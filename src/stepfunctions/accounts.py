@@ -10,6 +10,7 @@
 | ACCOUNT#<accountId> | OUTBOX#AccountExists | the same for an address with an account; expires |
 | PROOF#<key> | DAY#<date> | number of emails that asked an address for a proof; expires |
 | EMAIL#<key> | EMAIL | the account that owns the address; prevents a second account |
+| SUPPRESSED#<key> | EMAIL | bounce or complaint: the address gets no emails until it expires |
 | SECRET | EMAIL | the HMAC secret of the email keys |
 """
 
@@ -112,6 +113,39 @@ class Accounts:
         """
         item = self._item(f"EMAIL#{email_key}", "EMAIL")
         return None if item is None else str(item["account_id"]["S"])
+
+    def is_suppressed(self, email_key: str) -> bool:
+        """Return whether the address gets no emails because of a bounce or a complaint.
+
+        Raises:
+            TransientError: DynamoDB failed temporarily.
+            PermanentError: DynamoDB rejected the request.
+        """
+        return self._item(f"SUPPRESSED#{email_key}", "EMAIL") is not None
+
+    def suppress(self, email_key: str, reason: str, account_id: str, expires_at: int) -> None:
+        """Send no further emails to an address, until DynamoDB deletes the item.
+
+        `account_id`: the request whose email came back, by which an operator finds the item.
+        `expires_at` is in seconds since the epoch. The first reason stays.
+
+        Raises:
+            TransientError: DynamoDB failed temporarily.
+            PermanentError: DynamoDB rejected the request.
+        """
+        item = {
+            **_key(f"SUPPRESSED#{email_key}", "EMAIL"),
+            "reason": {"S": reason},
+            "account_id": {"S": account_id},
+            "expires_at": {"N": str(expires_at)},
+        }
+        aws.ignore_error(
+            "ConditionalCheckFailedException",
+            "DynamoDB",
+            lambda: self._dynamodb.put_item(
+                TableName=self._table, Item=item, ConditionExpression="attribute_not_exists(pk)"
+            ),
+        )
 
     def request_statuses(self, request_ids: list[str]) -> dict[str, dict[str, Any]]:
         """Return {request id: {"status": …, "reasons": […]}} for at most 100 requests.

@@ -12,6 +12,7 @@ at once and the others continue.
 
 import json
 import re
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
@@ -31,6 +32,10 @@ PROOF_REQUESTED: Final = "ProofRequested"
 ACCOUNT_EXISTS: Final = "AccountExists"
 #: The portal's page that sends a proof to the API.
 PROOF_PAGE: Final = "/confirm.html"
+#: The kinds of SES events that a rule sends to the queue ("Event publishing", eventType).
+FEEDBACK: Final = frozenset({"Bounce", "Complaint"})
+#: How long an address gets no emails after a bounce or a complaint.
+SUPPRESSION_S: Final = 90 * 86_400
 #: Milliseconds that one email can take: connect, SES's read timeout, and the idempotency record.
 #: With less time left, Lambda could stop the function between sending and recording.
 MIN_REMAINING_MS: Final = 12_000
@@ -39,6 +44,8 @@ METRICS: Final = {
     "sent": "EmailsSent",
     "no sender": "EmailsSkipped",
     "withdrawn": "EmailsSkipped",
+    "suppressed": "EmailsSuppressed",
+    "returned": "EmailsReturned",
     "unknown": "EmailsSkipped",
     "dead letter": "EmailsRejected",
 }
@@ -61,16 +68,31 @@ def accounts() -> Accounts:
     return Accounts(settings().require("accounts_table"))
 
 
+@cache
+def email_secret() -> bytes:
+    """Return the HMAC secret of the email keys, which never changes.
+
+    Raises:
+        TransientError: DynamoDB failed temporarily.
+        PermanentError: DynamoDB rejected the request.
+        SettingsError: ACCOUNTS_TABLE is missing.
+    """
+    return accounts().email_secret()
+
+
 def send_email(message: Message) -> str:
     """Send the message's email; return "sent", or why it was skipped.
 
-    The reasons are "no sender", "withdrawn" and "unknown".
+    The reasons are "no sender", "withdrawn", "unknown" and "suppressed". An event about a bounce or
+    a complaint suppresses the address instead, and returns "returned".
 
     Raises:
         TransientError: DynamoDB or SES failed temporarily.
         PermanentError: DynamoDB or SES rejected the request.
         SettingsError: An environment variable is missing.
     """
+    if message.kind in FEEDBACK:
+        return _suppress(message)
     if not settings().sender:
         return "no sender"
     person, url = _person_and_link(message)
@@ -80,8 +102,23 @@ def send_email(message: Message) -> str:
     email = email_templates.render(message.kind, person.locale, person.name, url)
     if recipient is None or email is None:
         return "unknown"
-    ses.send(settings().sender, recipient, email, message.outbox_id)
+    if accounts().is_suppressed(email_address.email_key(recipient, email_secret())):
+        return "suppressed"
+    sender, configuration_set = settings().sender, settings().require("configuration_set")
+    ses.send(sender, configuration_set, recipient, email, message.outbox_id)
     return "sent"
+
+
+def _suppress(message: Message) -> str:
+    """Stop emails to the address of a returned email, which the rule names by its tag."""
+    _, person = accounts().account_and_person(message.account_id)
+    address = None if person is None else email_address.normalize(person.email)
+    if address is None:
+        return "unknown"
+    email_key = email_address.email_key(address, email_secret())
+    expires_at = int(time.time()) + SUPPRESSION_S
+    accounts().suppress(email_key, message.kind, message.account_id, expires_at)
+    return "returned"
 
 
 def _person_and_link(message: Message) -> tuple[Person | None, str]:

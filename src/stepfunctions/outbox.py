@@ -48,14 +48,34 @@ def from_stream(record: Mapping[str, Any]) -> Message:
     return Message(f"{account_id}/{kind}", account_id, kind, str(correlation_id))
 
 
+def tag_value(outbox_id: str) -> str:
+    """Return an email's tag: SES allows letters, digits, "-" and "_" in a tag's value."""
+    return outbox_id.replace("/", "_")
+
+
+def _returned(body: Mapping[str, Any]) -> Message:
+    """Parse the message of the rule about an email that came back: its kind and tags.
+
+    Raises:
+        OutboxError: The email wasn't sent by the notifier.
+    """
+    tags, kind = body["tags"], body.get("kind")
+    if not (isinstance(tags, list) and len(tags) == 1 and isinstance(kind, str)):
+        raise OutboxError("Can't parse a queue message: the returned email has no outbox tag.")
+    tag = str(tags[0])
+    return Message(f"{tag}/{kind}", tag.partition("_")[0], kind)
+
+
 def from_queue(body: object) -> Message:
     """Parse a decoded SQS message body.
 
     Raises:
-        OutboxError: The body isn't a message of the relay.
+        OutboxError: The body is neither a message of the relay nor of the rule of SES events.
     """
     if not isinstance(body, dict):
         raise OutboxError("Can't parse a queue message: the body isn't a JSON object.")
+    if "tags" in body:
+        return _returned(body)
     values = [body.get(name) for name in ("outboxId", "accountId", "kind")]
     if not all(isinstance(value, str) and value for value in values):
         raise OutboxError("Can't parse a queue message: outboxId, accountId or kind is missing.")

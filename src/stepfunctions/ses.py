@@ -3,7 +3,7 @@
 from functools import cache
 from typing import Any, Final
 
-from stepfunctions import aws
+from stepfunctions import aws, outbox
 from stepfunctions.email_templates import Email
 
 #: Seconds to wait for the response of SES.
@@ -26,10 +26,10 @@ def client() -> Any:
     return boto3.client("sesv2", config=config)
 
 
-def send(sender: str, recipient: str, email: Email, outbox_id: str) -> None:
+def send(sender: str, configuration_set: str, recipient: str, email: Email, outbox_id: str) -> None:
     """Send an email, tagged with its outbox id.
 
-    The tag lets an operator trace a bounce or a complaint without the address.
+    The tag identifies the email in the events of the configuration set, without the address.
 
     Raises:
         TransientError: SES did not respond or throttled the call.
@@ -38,6 +38,7 @@ def send(sender: str, recipient: str, email: Email, outbox_id: str) -> None:
     with aws.translate_errors("SES"):
         client().send_email(
             FromEmailAddress=sender,
+            ConfigurationSetName=configuration_set,
             Destination={"ToAddresses": [recipient]},
             Content={
                 "Simple": {
@@ -45,6 +46,5 @@ def send(sender: str, recipient: str, email: Email, outbox_id: str) -> None:
                     "Body": {"Text": {"Data": email.text, "Charset": "UTF-8"}},
                 }
             },
-            # SES allows letters, digits, "-" and "_" in a tag's value.
-            EmailTags=[{"Name": "outbox", "Value": outbox_id.replace("/", "_")}],
+            EmailTags=[{"Name": "outbox", "Value": outbox.tag_value(outbox_id)}],
         )

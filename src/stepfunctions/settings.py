@@ -18,6 +18,7 @@ class Settings:
     user_pool_id: str = ""
     event_bus_name: str = ""
     sender: str = ""
+    configuration_set: str = ""
     portal_url: str = ""
     dead_letter_queue_url: str = ""
 
@@ -49,6 +50,7 @@ def parse(environment: Mapping[str, str]) -> Settings:
         user_pool_id=environment.get("USER_POOL_ID", ""),
         event_bus_name=environment.get("EVENT_BUS_NAME", ""),
         sender=environment.get("SENDER", ""),
+        configuration_set=environment.get("CONFIGURATION_SET", ""),
         portal_url=environment.get("PORTAL_URL", ""),
         dead_letter_queue_url=environment.get("DEAD_LETTER_QUEUE_URL", ""),
     )

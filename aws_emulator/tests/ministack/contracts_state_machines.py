@@ -213,6 +213,55 @@ def delimited_items(emulator: Emulator) -> None:
     ]
 
 
+def ses_events(emulator: Emulator) -> None:
+    """The mailbox simulator's bounces and complaints reach a rule of the default event bus."""
+    events, queues, ses = (emulator.client(it) for it in ("events", "sqs", "sesv2"))
+    name, sender = unique("feedback"), f"{unique('sender')}@app.example"
+    ses.create_email_identity(EmailIdentity=sender)
+    ses.put_account_details(
+        ProductionAccessEnabled=True, MailType="TRANSACTIONAL", WebsiteURL="https://app.example"
+    )
+    ses.create_configuration_set(ConfigurationSetName=name)
+    bus = "arn:aws:events:us-east-1:000000000000:event-bus/default"
+    ses.create_configuration_set_event_destination(
+        ConfigurationSetName=name,
+        EventDestinationName="feedback",
+        EventDestination={
+            "Enabled": True,
+            "MatchingEventTypes": ["BOUNCE"],
+            "EventBridgeDestination": {"EventBusArn": bus},
+        },
+    )
+    url = queues.create_queue(QueueName=name)["QueueUrl"]
+    tags = {"ses:configuration-set": [name]}
+    pattern = {"source": ["aws.ses"], "detail": {"mail": {"tags": tags}}}
+    events.put_rule(Name=name, EventPattern=json.dumps(pattern))
+    arn = f"arn:aws:sqs:us-east-1:000000000000:{name}"
+    events.put_targets(Rule=name, Targets=[{"Id": "queue", "Arn": arn}])
+    message: dict[str, Any] = {
+        "FromEmailAddress": sender,
+        "Content": {"Simple": {"Subject": {"Data": "x"}, "Body": {"Text": {"Data": "x"}}}},
+        "EmailTags": [{"Name": "outbox", "Value": "o1"}],
+    }
+    # The set has no destination for complaints; a usual address causes no event.
+    for recipient in ("complaint@simulator", "success@simulator", "bounce+o1@simulator"):
+        address = {"ToAddresses": [f"{recipient}.amazonses.com"]}
+        ses.send_email(ConfigurationSetName=name, Destination=address, **message)
+        ses.send_email(Destination=address, **message)
+    (received,) = wait_until(
+        lambda: queues.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"),
+        "the event",
+    )
+    event = json.loads(received["Body"])
+    assert event["detail-type"] == "Email Bounced"
+    detail = event["detail"]
+    assert (detail["eventType"], detail["bounce"]["bounceType"]) == ("Bounce", "Permanent")
+    assert detail["mail"]["tags"]["outbox"] == ["o1"]
+    with pytest.raises(ClientError) as caught:
+        ses.send_email(ConfigurationSetName=f"no-{name}", Destination=address, **message)
+    assert caught.value.response["Error"]["Code"] == "NotFoundException"
+
+
 def ses_identities(emulator: Emulator) -> None:
     """A policy for one identity allows SendEmail from it; the sandbox checks the recipient too."""
     sender, other = (f"{unique('sender')}@app.example" for _ in range(2))

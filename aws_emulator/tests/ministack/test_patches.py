@@ -66,6 +66,7 @@ CONTRACTS: dict[str, Callable[[Emulator], None]] = {
     "global_tables": contracts_properties.global_tables,
     "service_integration_errors": contracts_state_machines.service_integration_errors,
     "kinesis_retention": contracts_services.kinesis_retention,
+    "ses_events": contracts_state_machines.ses_events,
     "ses_identities": contracts_state_machines.ses_identities,
     "log_streams": contracts_functions.log_streams,
     "secure_transport": contracts_services.secure_transport,

@@ -179,3 +179,24 @@ def test_withdrawn_account_gets_no_email(school: SchoolClient) -> None:
     send_again(school, account)
     wait_until_empty(school)
     assert len(school.emails()) == before
+
+
+def test_address_that_bounced_gets_no_further_email(school: SchoolClient) -> None:
+    """The mailbox simulator of Amazon SES returns emails to this address."""
+    email = f"bounce+{uuid.uuid4().hex[:12]}@simulator.amazonses.com"
+    account = school.account_of(school.request_account(email))
+    school.wait_for_emails(email)
+    item = wait_until(
+        lambda: next(
+            (it for it in school.items() if it["pk"]["S"].startswith("SUPPRESSED#")), None
+        ),
+        "the suppressed address",
+        30,
+    )
+    assert item["reason"] == {"S": "Bounce"}
+    assert email not in json.dumps(item)
+    # The school has an account for the address; another kind of email has another outbox id.
+    send_again(school, account, "WelcomeBack")
+    send_again(school, account, "AccountCreated")
+    wait_until_empty(school)
+    assert len(school.emails(email)) == 1

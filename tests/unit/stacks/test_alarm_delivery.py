@@ -18,7 +18,11 @@ PUBLISHERS = {
     "ses.amazonaws.com": {"AWS::SES::ConfigurationSetEventDestination"},
 }
 #: Types that publish to a topic only if a property names one.
-MAY_PUBLISH = {"AWS::Budgets::Budget", "AWS::Events::Rule"}
+MAY_PUBLISH = {
+    "AWS::Budgets::Budget",
+    "AWS::Events::Rule",
+    "AWS::SES::ConfigurationSetEventDestination",
+}
 ALARM_TYPES = PUBLISHERS["cloudwatch.amazonaws.com"]
 
 type Parents = tuple[tuple[Path, str], ...]

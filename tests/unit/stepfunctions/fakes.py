@@ -21,6 +21,7 @@ SETTINGS = Settings(
     user_pool_id="pool",
     event_bus_name="bus",
     sender="school@example.com",
+    configuration_set="meridian-test",
     portal_url="https://school.example",
     dead_letter_queue_url="https://queue",
 )

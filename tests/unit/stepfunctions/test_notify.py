@@ -9,13 +9,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import telemetry
-from stepfunctions import dead_letter_queue, notify, ses
+from stepfunctions import dead_letter_queue, notify, outbox, ses
 from stepfunctions.accounts import Accounts
 from stepfunctions.errors import TransientError
 from stepfunctions.outbox import Message
 from tests import strategies
 from tests.support.paths import ROOT
-from tests.unit.stacks.test_templates import resources
+from tests.unit.stacks.test_templates import resources, statements
 from tests.unit.stepfunctions.fakes import ACTIVE, PERSON, SETTINGS, Table
 
 #: The examples of a property test share the function-scoped fixtures on purpose.
@@ -29,12 +29,17 @@ def sqs_record(body: object, number: int = 1) -> dict[str, Any]:
 GOOD = Message("a1/AccountCreated", "a1", "AccountCreated").document()
 
 
+def returned(kind: str, account: str = "a1") -> dict[str, Any]:
+    """Return the message of the rule about an email that came back."""
+    return {"kind": kind, "tags": [outbox.tag_value(f"{account}/AccountCreated")]}
+
+
 @pytest.fixture
 def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
     """Return the sent emails as (recipient, subject); replaces the idempotency table."""
     emails: list[tuple[str, str]] = []
     monkeypatch.setattr(
-        ses, "send", lambda _from, to, email, _id: emails.append((to, email.subject))
+        ses, "send", lambda _from, _set, to, email, _id: emails.append((to, email.subject))
     )
     monkeypatch.setattr(
         notify, "_send_once", lambda: lambda message, _context: notify.send_email(message)
@@ -57,6 +62,7 @@ def notified(
 ) -> Any:
     accounts = Accounts("accounts", Table(*items))  # type: ignore[arg-type] # a fake
     monkeypatch.setattr(notify, "accounts", lambda: accounts)
+    monkeypatch.setattr(notify, "email_secret", accounts.email_secret)
     return notify.lambda_handler({"Records": list(records)}, Context(*left))
 
 
@@ -82,7 +88,13 @@ def test_metrics_count_outcomes_without_personal_data(
     monkeypatch.setattr(dead_letter_queue, "send", lambda *_given: None)
     withdrawn = {**ACTIVE, "pk": "ACCOUNT#a2", "status": "withdrawn"}
     other = Message("a2/AccountCreated", "a2", "AccountCreated").document()
-    records = [sqs_record(GOOD, 1), sqs_record("not an object", 2), sqs_record(other, 3)]
+    records = [
+        sqs_record(GOOD, 1),
+        sqs_record("not an object", 2),
+        sqs_record(other, 3),
+        sqs_record(returned("Complaint"), 4),
+        sqs_record(GOOD, 5),
+    ]
     notified(monkeypatch, *records, items=(PERSON, ACTIVE, withdrawn))
     output = capsys.readouterr().out
     counted = json.loads(next(line for line in output.splitlines() if "_aws" in line))
@@ -90,6 +102,8 @@ def test_metrics_count_outcomes_without_personal_data(
         "EmailsSent": [1],
         "EmailsSkipped": [1],
         "EmailsRejected": [1],
+        "EmailsReturned": [1],
+        "EmailsSuppressed": [1],
     }
     assert "anna" not in output.lower()
 
@@ -158,7 +172,7 @@ def test_form_gets_email_with_proof_in_fragment(
     monkeypatch: pytest.MonkeyPatch, sent: list[Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
     texts: list[str] = []
-    monkeypatch.setattr(ses, "send", lambda _from, _to, email, _id: texts.append(email.text))
+    monkeypatch.setattr(ses, "send", lambda _from, _set, _to, email, _id: texts.append(email.text))
     assert notified(monkeypatch, unproved("ProofRequested"), items=(PERSON, PROOF)) == {
         "batchItemFailures": []
     }
@@ -232,3 +246,37 @@ def test_any_body_is_processed_or_moved_to_dead_letter_queue(
     assert notified(monkeypatch, *records) == {"batchItemFailures": []}
     assert len(dead) <= len(bodies)
     assert sent == []
+
+
+@pytest.mark.parametrize("kind", sorted(notify.FEEDBACK))
+def test_address_of_returned_email_gets_no_further_email(
+    monkeypatch: pytest.MonkeyPatch, sent: list[Any], kind: str
+) -> None:
+    other = {**PERSON, "pk": "ACCOUNT#a2", "email": "ben@example.com"}
+    active = {**ACTIVE, "pk": "ACCOUNT#a2"}
+    # The same mailbox in upper case, in a later request.
+    again = {**PERSON, "pk": "ACCOUNT#a3", "email": " ANNA@EXAMPLE.com"}
+    messages = [
+        Message(f"{it}/AccountCreated", it, "AccountCreated").document() for it in ("a3", "a2")
+    ]
+    records = [sqs_record(it) for it in (returned(kind), returned(kind), *messages)]
+    items = (PERSON, ACTIVE, other, active, again, {**ACTIVE, "pk": "ACCOUNT#a3"})
+    answer = notified(monkeypatch, *records, items=items)
+    assert answer == {"batchItemFailures": []}
+    assert [to for to, _ in sent] == ["ben@example.com"]
+
+
+def test_returned_email_of_expired_form_suppresses_nothing(
+    monkeypatch: pytest.MonkeyPatch, sent: list[Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    answer = notified(monkeypatch, sqs_record(returned("Bounce", "a7")))
+    assert (answer, sent) == ({"batchItemFailures": []}, [])
+    assert '"outcome": "unknown"' in capsys.readouterr().out
+
+
+def test_role_allows_sending_with_the_configuration_set() -> None:
+    """SendEmail has two resources: identity and configuration set (Service Authorization)."""
+    stack = resources(ROOT / "stacks" / "accounts-notifications.yaml")
+    name = stack["EmailConfigurationSet"]["Properties"]["Name"]["Fn::Sub"]
+    (statement,) = [it for it in statements(stack["NotifyRole"]) if it["Sid"] == "Emails"]
+    assert any(str(it).endswith(f":configuration-set/{name}'}}") for it in statement["Resource"])

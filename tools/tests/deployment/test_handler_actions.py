@@ -91,6 +91,10 @@ SAMPLES: Final = {
         _arn("logs", "log-group:/aws/lambda/meridian-dev-events:*"),
     ),
     "AWS::S3::Bucket": ("bucket", "arn:aws:s3:::meridian-dev-lake-123456789012-eu-west-2"),
+    "AWS::SES::ConfigurationSet": (
+        "configuration-set",
+        _arn("ses", "configuration-set/meridian-dev"),
+    ),
     "AWS::SNS::Topic": ("topic", _arn("sns", "meridian-dev-stream-alarms")),
     "AWS::SQS::Queue": ("queue", _arn("sqs", "meridian-dev-feedback")),
     "AWS::Scheduler::Schedule": (

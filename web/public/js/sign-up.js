@@ -93,6 +93,10 @@ onSubmit(form, async () => {
   if (reasons.length) return showReasons(reasons);
   showMessage(status, "Sending…");
   const answer = await sendRequest(body, status);
+  // AWS WAF answers 405 without a valid token of its puzzle, which this page shows when it loads.
+  if (answer.status === 405) {
+    return showMessage(status, "Please reload this page, solve the puzzle, and send the form again.", "bad");
+  }
   if (!answer.ok) return showMessage(status, errorMessage(answer), "bad");
   return show(await waitForOutcome(answer.data.link), body);
 });
