@@ -60,18 +60,11 @@ class Delivered(NamedTuple):
     sequence: str = ""
 
 
-class _Avoidance(NamedTuple):
-    """When the avoidance of a Region ends, by the monotonic clock, and how long it is."""
-
-    until: float
-    seconds: float
-
-
-class _Outcome(NamedTuple):
-    """The positions of the records that a Region didn't acknowledge, and its last result."""
-
-    pending: list[int]
-    last: PutResult | None
+# When the avoidance of a Region ends, by the monotonic clock, and how long it is, in seconds. The
+# class of a named tuple would slow down the cold start.
+type _Avoidance = tuple[float, float]
+# The positions of the records that a Region didn't acknowledge, and its last result.
+type _Outcome = tuple[list[int], PutResult | None]
 
 
 class Delivery:
@@ -156,7 +149,7 @@ class Delivery:
         avoidance = self._avoidances.get(region)
         if avoidance is None:
             return True
-        if avoidance.until > self._clock():
+        if avoidance[0] > self._clock():
             return False
         if not probe or self._stream.is_reachable(region, self._stream_name, PROBE_TIMEOUT_S):
             return True
@@ -165,10 +158,8 @@ class Delivery:
 
     def _avoid(self, region: str) -> None:
         avoidance = self._avoidances.get(region)
-        seconds = (
-            FIRST_AVOIDANCE_S if avoidance is None else min(2 * avoidance.seconds, MAX_AVOIDANCE_S)
-        )
-        self._avoidances[region] = _Avoidance(self._clock() + seconds, seconds)
+        seconds = FIRST_AVOIDANCE_S if avoidance is None else min(2 * avoidance[1], MAX_AVOIDANCE_S)
+        self._avoidances[region] = (self._clock() + seconds, seconds)
 
     def _put(
         self, region: str, records: Sequence[bytes], pending: list[int], key: str, deadline: float
@@ -200,7 +191,7 @@ class Delivery:
             if attempt > 0 and any(it.error_code == _THROTTLED for it in results):
                 self._mark_hot(key)
             self._back_off(attempt, deadline)
-        return _Outcome(pending, last)
+        return pending, last
 
     def _back_off(self, attempt: int, deadline: float) -> None:
         # Full jitter ("Exponential Backoff And Jitter", AWS Architecture Blog): clients that

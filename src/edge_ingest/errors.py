@@ -5,6 +5,9 @@
 
 from typing import Final
 
+#: The code of the events of suppressed persons, in a response with status 200.
+SUPPRESSED: Final = "suppressed"
+
 
 class IngestError(Exception):
     """Base class: the request fails as a whole. `retry_after` is in seconds, None if final."""

@@ -102,6 +102,7 @@ class Pipeline:
             event_type=route.event_type,
             salt=self._settings.salt or "",
             visitor_id=identity.id,
+            plan=source.plan,
         )
         rules = StorageRules.of(policy.consent_check(payload.context_view), sources.suppressed)
         validated = validate(payload.events, context, limits, rules)

@@ -12,10 +12,10 @@ from clickstream import Accepted, Rejected
 from clickstream.event import InvalidEventError, View
 from edge_ingest import cloudfront_event, visitor_facts
 from edge_ingest.cloudfront_event import Request
+from edge_ingest.errors import SUPPRESSED
 from edge_ingest.json_rewrite import rewrite
 from edge_ingest.parsing import Payload
 from edge_ingest.privacy import Policy
-from edge_ingest.suppression import CODE
 from edge_ingest.validation import Rejection, Validated
 from edge_ingest.visitor_facts import RequestFacts
 
@@ -63,7 +63,7 @@ def redact(
         accepted, views, rejections = _redact_events(validated, payload.events, policy)
         context = _redact_context(context, policy)
     # The context and the request's facts can describe the suppressed person.
-    of_suppressed = any(rejection.code == CODE for rejection in rejections)
+    of_suppressed = any(rejection.code == SUPPRESSED for rejection in rejections)
     if of_suppressed or not policy.permits_context(payload.context_view):
         context = b"null"
     first = views[0] if views else None

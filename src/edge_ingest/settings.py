@@ -1,10 +1,10 @@
 """The deployment's settings: parse and validate `settings.json` at the root of the package.
 
 `handler` loads them at a cold start; `edge_settings` validates them before it publishes a version.
-This module imports only the standard library and `errors`, so that `edge_settings` can include it
-without msgspec. It shares no code with `edge_auth.settings`: the functions are separate packages, a
-shared module would save about 30 lines, and `edge_auth` uses regular expressions, which this module
-avoids because compiling one slows down the cold start. The document:
+This module imports only the standard library, `errors` and the parser of plans, so that
+`edge_settings` can include it without msgspec. It shares no code with `edge_auth.settings`: the
+functions are separate packages, a shared module would save about 30 lines, and `edge_auth` uses
+regular expressions, which this module avoids: compiling one slows down the cold start. Format:
 
     {"schema": 1,
      "stream": "meridian-prod-events",            the stream's name, the same in each Region
@@ -22,6 +22,7 @@ avoids because compiling one slows down the cold start. The document:
         "rate_limit": {"events_per_second": 100, "burst": 500},    optional, per environment
         "origins": ["https://school.example"],    pages that may send events; default: any
         "limits": {"event_bytes": 65536, "batch_bytes": 4194304, "batch_events": 2500},
+        "plan": {…},                             optional tracking plan, see `plan_settings`
         "cookie": {"enabled": false, "name": "mid", "days": 365, "same_site": "Lax"}}],
      "salt": "…",                                 at least 16 characters; required for "hash"
      "limits": {…},                               of sources without a limit of their own
@@ -35,9 +36,12 @@ Unknown keys are errors: with a typing error in a privacy rule, the rule would h
 """
 
 import json
-from typing import Any, Final, Literal, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, cast
 
 from edge_ingest.errors import SettingsError
+
+if TYPE_CHECKING:
+    from edge_ingest.plan_settings import Plan
 
 SCHEMA: Final = 1
 
@@ -116,14 +120,18 @@ class Source(NamedTuple):
     cookie: Cookie | None = None
     limits: Limits = Limits()
     origins: tuple[str, ...] = ()
+    plan: "Plan | None" = None
 
 
-class Snapshot(NamedTuple):
+class Snapshot:
     """Where the collector reads the signed snapshot of its sources, and how often."""
 
-    jwks: dict[str, Any]
-    origin: str
-    max_age_s: float
+    __slots__ = ("jwks", "max_age_s", "origin")
+
+    def __init__(self, jwks: dict[str, Any], origin: str, max_age_s: float) -> None:
+        self.jwks = jwks
+        self.origin = origin
+        self.max_age_s = max_age_s
 
 
 class Settings(NamedTuple):
@@ -217,7 +225,7 @@ def parse_published(document: object, *, salted: bool = True) -> dict[str, Sourc
 def _snapshot(value: object) -> Snapshot | None:
     if value is None:
         return None
-    item = _object(value, "snapshot", set(Snapshot._fields))
+    item = _object(value, "snapshot", set(Snapshot.__slots__))
     return Snapshot(
         jwks=_object(item.get("jwks"), "snapshot.jwks", {"keys"}),
         origin=_optional_text(item.get("origin"), "snapshot.origin"),
@@ -263,7 +271,19 @@ def _source(value: object, key: str, limits: Limits, *, salted: bool) -> Source:
             _origin(origin, f"{key}.origins[{n}]")
             for n, origin in enumerate(_list(item.get("origins", []), f"{key}.origins"))
         ),
+        plan=_plan(item.get("plan"), f"{key}.plan"),
     )
+
+
+def _plan(value: object, key: str) -> "Plan | None":
+    if value is None:
+        return None
+    from edge_ingest.plan_settings import SchemaError, parse_plan
+
+    try:
+        return parse_plan(value)
+    except SchemaError as error:
+        raise SettingsError(key, str(error)) from error
 
 
 def _origin(value: object, key: str) -> str:

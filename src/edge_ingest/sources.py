@@ -7,7 +7,7 @@ keys: an SDK drops the events of a request that gets 401.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from edge_auth.errors import FetchError, SnapshotUnavailableError, TokenError
 from edge_auth.jwks import parse_moduli, public_keys
@@ -16,9 +16,11 @@ from edge_ingest import settings as settings_module
 from edge_ingest.errors import ServiceUnavailableError, SettingsError
 from edge_ingest.http_client import Connect, Connection, TransportError, endpoint_of_url
 from edge_ingest.settings import Limits, Settings, Source
-from edge_ingest.suppression import Suppressed
 from signed_snapshot import fingerprint
 from signed_snapshot.reader import SnapshotReader
+
+if TYPE_CHECKING:
+    from edge_ingest.suppression import Suppressed
 
 NAME: Final = "sources"
 PATH: Final = "/snapshots/sources"
@@ -40,7 +42,7 @@ class Sources:
         self,
         by_key: Mapping[str, Source],
         by_fingerprint: Mapping[str, Source] | None = None,
-        suppressed: Suppressed | None = None,
+        suppressed: "Suppressed | None" = None,
         *,
         is_complete: bool = True,
     ) -> None:
@@ -121,8 +123,12 @@ class SourceDirectory:
         persons = content.get("suppressed", [])
         if not isinstance(persons, list) or not all(isinstance(one, str) for one in persons):
             raise TokenError
-        key = self._settings.suppression_key
-        suppressed = Suppressed(key, persons) if persons and key else None
+        suppressed = None
+        if persons and (key := self._settings.suppression_key):
+            # Without a list, cold starts don't pay for it.
+            from edge_ingest.suppression import Suppressed
+
+            suppressed = Suppressed(key, persons)
         return Sources({}, published, suppressed)
 
 

@@ -11,9 +11,9 @@ from collections.abc import Iterable
 from typing import Final
 
 from clickstream.event import InvalidEventError, View
+from edge_ingest.errors import SUPPRESSED
 from signed_snapshot.keyed import keyed_fingerprint
 
-CODE: Final = "suppressed"
 # The ids in a text that can't be parsed: too long, not JSON, or with a field of a wrong type.
 _ID: Final = rb'"(?:userId|anonymousId|previousId)"\s*:\s*("(?:[^"\\]|\\.)*"|-?[0-9.eE+-]+)'
 # Fingerprints of ids that are kept, so that an active visitor's are computed once.
@@ -47,7 +47,7 @@ class Suppressed:
         """
         for identifier in (view.user_id, view.anonymous_id, view.previous_id):
             if identifier is not None and str(identifier) in self:
-                raise InvalidEventError(CODE, "the person's events must not be stored")
+                raise InvalidEventError(SUPPRESSED, "the person's events must not be stored")
 
     def occurs_in(self, text: bytes) -> bool:
         """Return whether a text that isn't a valid event contains the id of a suppressed person."""

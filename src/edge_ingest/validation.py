@@ -8,7 +8,7 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 
@@ -18,7 +18,10 @@ from edge_ingest.errors import ContentTooLargeError
 from edge_ingest.json_rewrite import rewrite, set_type
 from edge_ingest.parsing import Payload
 from edge_ingest.settings import Limits
-from edge_ingest.suppression import Suppressed
+
+if TYPE_CHECKING:
+    from edge_ingest.plan_settings import Plan
+    from edge_ingest.suppression import Suppressed
 
 # Fields that must be objects -> the code of an error in them.
 _OBJECTS: Final = {name: f"invalid_{name}" for name in ("context", "properties", "traits")}
@@ -29,7 +32,7 @@ class RequestContext(NamedTuple):
 
     `event_type` is the type in the path, if any. `request_id` makes derived message ids unique if
     nothing shows whether an event is sent again. `salt` keys them. `visitor_id` is the
-    `anonymousId` for events that have no user or anonymous id.
+    `anonymousId` for events that have no user or anonymous id. `plan` is the source's.
     """
 
     write_key: str
@@ -39,20 +42,26 @@ class RequestContext(NamedTuple):
     event_type: EventType | None = None
     salt: str = ""
     visitor_id: str | None = None
+    plan: "Plan | None" = None
 
 
-class StorageRules(NamedTuple):
+class StorageRules:
     """Rules that decide whether anything of an event may be stored. None: no such rule.
 
     `consent` raises InvalidEventError if the visitor's consent is missing.
     """
 
-    consent: Callable[[View], None] | None
-    suppressed: Suppressed | None
+    __slots__ = ("consent", "suppressed")
+
+    def __init__(
+        self, consent: Callable[[View], None] | None, suppressed: "Suppressed | None"
+    ) -> None:
+        self.consent = consent
+        self.suppressed = suppressed
 
     @classmethod
     def of(
-        cls, consent: Callable[[View], None] | None, suppressed: Suppressed | None
+        cls, consent: Callable[[View], None] | None, suppressed: "Suppressed | None"
     ) -> "StorageRules | None":
         """Return the rules, or None without any."""
         return cls(consent, suppressed) if consent or suppressed else None
@@ -127,8 +136,11 @@ def validate(
     derived = _DerivedMessageIds(context)
     clock_skew = times.skew(context.received_at, context.sent_at)
     # A batch can have 5,000 events, so attribute lookups stay outside the loop.
-    _, received_at, _, _, event_type, _, visitor_id = context
+    _, received_at, _, _, event_type, _, visitor_id, plan = context
     max_bytes = limits.event_bytes
+    if plan is not None:
+        # Few sources have a plan, and the other cold starts don't pay for it.
+        from edge_ingest.tracking_plan import check as check_plan
     for i, text in enumerate(events):
         storable = rules is None
         is_read = False
@@ -146,6 +158,8 @@ def validate(
                 storable = True
             validate_event(view, event_type)
             timestamp, original, repair = event_times(view, received_at, clock_skew)
+            if plan is not None and (event_type or view.type) == "track":
+                repair = check_plan(plan, view, text) or repair
             if event_type is not None and view.type != event_type:
                 event = set_type(event, view, event_type)
             message_id = view.message_id or derived.message_id(view, text)

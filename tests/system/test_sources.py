@@ -3,12 +3,14 @@
 import base64
 import json
 import uuid
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
 from tests.support.waiting import wait_until
+from tests.system.test_journey import stored
 from tests.system.test_revocation import create_account
 from tools.dev import system
 from tools.operations.source import change
@@ -87,6 +89,38 @@ def test_events_of_a_suppressed_person_are_refused_by_the_running_collector(
     assert key not in content
     request(meridian, "release", person=person)
     wait_until(lambda: codes() == [], "the person's events are stored again", WITHIN_S)
+
+
+def test_events_that_violate_the_plan_are_marked_or_refused_and_stored(
+    meridian: system.System, tmp_path: Path
+) -> None:
+    name = f"plan-{uuid.uuid4().hex[:8]}"
+    schema = {"required": ["total"], "properties": {"total": {"type": "number"}}}
+    plan = {"events": {"Order": schema}}
+    key = key_in(request(meridian, "create", id=name, settings={"plan": plan}))
+    wait_for_status(meridian, key, 200)
+
+    def codes(part: str, message_id: str) -> list[str]:
+        answer = send(meridian, key, event="Order", messageId=message_id, properties={"n": 1})
+        return [one["code"] for one in answer.json().get(part, [])]
+
+    wait_until(
+        lambda: codes("repaired", f"{name}-marked") == ["plan_violation"],
+        "the plan marks violations",
+        WITHIN_S,
+        interval_s=0.5,
+    )
+    request(meridian, "configure", id=name, settings={"plan": plan | {"violations": "refuse"}})
+    wait_until(
+        lambda: codes("rejected", f"{name}-refused") == ["plan_violation"],
+        "the plan refuses violations",
+        WITHIN_S,
+        interval_s=0.5,
+    )
+    rows = stored(meridian, f"message_id = '{name}-marked'", 1, tmp_path)
+    # A process of the collector without the new source refuses the request, and stores nothing.
+    assert [row["reason_code"] for row in rows if row["verdict"] == "good"] == ["plan_violation"]
+    request(meridian, "remove", id=name)
 
 
 def call(

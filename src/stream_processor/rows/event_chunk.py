@@ -28,6 +28,8 @@ from stream_processor.rows.timestamps import instants
 _GOOD: Final = pa.scalar(GOOD)
 #: The reason of a good row with a reason code.
 _REPAIRED: Final = "the collector replaced or ignored an invalid value of the event"
+#: Codes of accepted events that have a reason besides a repair.
+_MARKED: Final = {"plan_violation": "the event violates the tracking plan of its source"}
 
 
 class Span(NamedTuple):
@@ -145,7 +147,9 @@ class EventChunk:
         """Return the rows as a record batch with `SCHEMA`."""
         events, contexts = self.rows.events, self.contexts
         bad = self.rows.bad
-        repaired = {row: (code, _REPAIRED) for row, code in self.rows.repairs.items()}
+        repaired = {
+            row: (code, _MARKED.get(code, _REPAIRED)) for row, code in self.rows.repairs.items()
+        }
         reasons = {row: (one.code, one.reason) for row, one in bad.items()} | self.duplicate
         stated = repaired | reasons
         values: dict[str, Sequence[object] | pa.Array | None] = {

@@ -90,6 +90,13 @@ def test_repaired_event_is_good_with_the_code_of_its_repair() -> None:
     assert reasons[("3", "a")] == (DUPLICATE, "duplicate_in_object")
 
 
+def test_event_that_violates_a_plan_is_good_with_the_reason_of_its_mark() -> None:
+    marked = msgspec.structs.replace(accepted("a"), repair="plan_violation")
+    (row,) = rows_of(packed(header("1"), [marked]))
+    assert (row["verdict"], row["reason_code"]) == (GOOD, "plan_violation")
+    assert "tracking plan" in row["reason"]
+
+
 def test_request_without_events_counts_in_no_minute() -> None:
     rows, _ = table_of(packed(header(), []), packed(header(), [], [rejected()]), b"[]")
     assert not rows.stats.minutes
