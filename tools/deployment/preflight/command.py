@@ -53,11 +53,11 @@ def known_leftovers(
     findings: Sequence[Finding], present: list[ExistingResource]
 ) -> list[ExistingResource] | None:
     """Return the leftovers that the check added to `present`, or None if it couldn't be made."""
-    made = any(
+    readable = any(
         it.check == "leftovers" and not it.observation.startswith(checks.UNREADABLE)
         for it in findings
     )
-    return present if made else None
+    return present if readable else None
 
 
 def require_no_errors(environment: Environment, findings: Sequence[Finding]) -> None:
