@@ -15,6 +15,7 @@ import pytest
 from aws_emulator import processes
 from aws_emulator.errors import CommandError
 from aws_emulator.processes import ProcessSupervisor, SupervisedProcess, supervise
+from aws_emulator.tests.waiting import wait_until
 
 _SLEEP = [sys.executable, "-c", "import time; time.sleep(600)"]
 
@@ -25,6 +26,14 @@ def start_sleep(supervisor: ProcessSupervisor, name: str = "server") -> Supervis
 
 def kill(process: SupervisedProcess) -> None:
     os.kill(process.process.pid, signal.SIGKILL)
+
+
+def has_ended(process: psutil.Process) -> bool:
+    """Return whether an orphan has ended; no program of a container may collect its status."""
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 def run_with_killed_process(directory: Path, error: Exception | None) -> None:
@@ -68,7 +77,7 @@ def test_supervise_stops_processes_with_their_children(tmp_path: Path) -> None:
         )
         (child,) = psutil.Process(parent.process.pid).children()
     assert parent.process.returncode is not None
-    assert not child.is_running() or child.status() == psutil.STATUS_ZOMBIE
+    wait_until(lambda: has_ended(child), "the end of the killed child")
     assert not (tmp_path / processes.PIDS_FILE).exists()
 
 
