@@ -72,8 +72,10 @@ def _publish_deployed(event: Mapping[str, Any]) -> dict[str, object]:
     """
     publisher = aws_clients.publisher()
     if event["RequestType"] == "Delete":
-        # CloudFormation can't delete the bucket of a failed first deployment with objects in it.
-        publisher.delete()
+        # CloudFormation can't delete the bucket of a failed first deployment with objects in it. A
+        # list that requests have changed stays in the bucket, which the stack retains.
+        if not registry.has_changes(publisher.read()):
+            publisher.delete()
         return {}
     try:
         deployed = json.loads(event["ResourceProperties"]["Sources"])

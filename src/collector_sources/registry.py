@@ -195,6 +195,14 @@ def summary(content: Content) -> dict[str, Any]:
     }
 
 
+def has_changes(content: Content) -> bool:
+    """Return whether a request has changed what deployments published."""
+    sources = content.get("sources", [])
+    return bool(_suppressed(content)) or any(
+        source.get("changed") or not source.get("deployed") for source in sources
+    )
+
+
 def _change(content: Content, name: str, change: Any) -> Content:
     """Return the content with one changed source."""
     _find(content, name)

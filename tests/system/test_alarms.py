@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.paths import ROOT
 from tests.support.waiting import wait_until
 from tools.dev.system import System
 from tools.stack import client
@@ -18,8 +19,26 @@ NOT_EVALUATED = {"TrafficAnomaly"}
 
 
 @pytest.fixture(scope="module")
-def alarms(meridian: System) -> list[dict[str, Any]]:
-    """The alarms of the running system, with single metrics."""
+def replication(meridian: System) -> Iterator[None]:
+    """The alarms on a replica: the running system has one Region, and none of its own."""
+    cloudformation, sns = client("cloudformation", meridian.target), client("sns", meridian.target)
+    topic = sns.create_topic(Name="replication-alarms")["TopicArn"]
+    values = {"Stage": "local", "AlarmTopic": topic, "ReplicaRegion": "ap-south-1"}
+    name = "meridian-local-replication"
+    cloudformation.create_stack(
+        StackName=name,
+        TemplateBody=(ROOT / "stacks" / "replication-alarms.yaml").read_text(),
+        Parameters=[{"ParameterKey": it, "ParameterValue": values[it]} for it in values],
+    )
+    cloudformation.get_waiter("stack_create_complete").wait(StackName=name)
+    yield
+    cloudformation.delete_stack(StackName=name)
+    sns.delete_topic(TopicArn=topic)
+
+
+@pytest.fixture(scope="module")
+def alarms(meridian: System, replication: None) -> list[dict[str, Any]]:
+    """The alarms of the running system and of a replica, with single metrics."""
     pages = client("cloudwatch", meridian.target).get_paginator("describe_alarms").paginate()
     metrics = [alarm for page in pages for alarm in page["MetricAlarms"]]
     return [it for it in metrics if it["AlarmName"].startswith("meridian-local")]

@@ -222,6 +222,29 @@ def test_deployment_with_invalid_sources_fails_and_changes_nothing(
     assert aws.content == {}
 
 
+DELETE = CREATE | {"RequestType": "Delete", "PhysicalResourceId": "sources"}
+
+
 def test_failed_first_deployment_deletes_the_list(aws: FakeAws) -> None:
-    handler.lambda_handler(CREATE | {"RequestType": "Delete", "PhysicalResourceId": "x"}, None)
-    assert aws.calls == ["delete"]
+    """Its bucket may be retained, and the next first deployment refuses one with data."""
+    handler.lambda_handler(CREATE, None)
+    handler.lambda_handler(DELETE, None)
+    assert aws.calls == ["publish", "delete"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"action": "create", "id": "shop"},
+        {"action": "disable", "id": "portal"},
+        {"action": "suppress", "person": PERSON},
+    ],
+)
+def test_deleted_stack_keeps_a_list_that_a_request_has_changed(
+    change: dict[str, Any], aws: FakeAws
+) -> None:
+    handler.lambda_handler(CREATE, None)
+    assert invoke(change)[0] == 200
+    handler.lambda_handler(DELETE, None)
+    assert "delete" not in aws.calls
+    assert aws.sent[-1]["Status"] == "SUCCESS"
