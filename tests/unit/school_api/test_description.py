@@ -238,3 +238,13 @@ def test_included_file_has_no_short_forms_and_no_anchors(path: Path) -> None:
     for line in path.read_text().splitlines():
         code = re.sub(r"'[^']*'|\"[^\"]*\"", "", line.partition("# ")[0])
         assert not re.search(r"(^|[\s\[{,:-])(![A-Z]\w+|[&*][A-Za-z]\w*)(\s|$)", code), line
+
+
+def test_cursor_has_the_same_pattern_in_description_and_mapping_template() -> None:
+    """API Gateway doesn't check a parameter's pattern, so the mapping template does."""
+    document = school_api.document()
+    operation = document["paths"]["/appointments"]["get"]
+    template = json.dumps(operation[INTEGRATION]["requestTemplates"])
+    (time,) = re.findall(r'#set\(\$time = \\+"(.+?)\\+"\)', template)
+    (rest,) = re.findall(r"\$after\.matches\(\\+\"\$time(.+?)\\+\"\)", template)
+    assert document["components"]["schemas"]["Cursor"]["pattern"] == f"^{time}{rest}$"
