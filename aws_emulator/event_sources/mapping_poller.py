@@ -94,6 +94,11 @@ class MappingPoller:
             poller.stop()
 
     @property
+    def stopping(self) -> bool:
+        """Whether `stop` was called."""
+        return self._stopping
+
+    @property
     def stopped(self) -> bool:
         """Whether all shard pollers have ended."""
         return not any(poller.is_alive() for poller in self._pollers.values())

@@ -206,7 +206,8 @@ class Poller:
         for key, poller in list(self._pollers.items()):
             if not key.startswith(f"{region}/"):
                 continue
-            if configs.get(key) != poller.config:
+            # A mapping that was enabled again in the meantime starts anew after the end.
+            if poller.stopping or configs.get(key) != poller.config:
                 poller.stop()
                 if poller.stopped:
                     self._pollers.pop(key)

@@ -163,6 +163,21 @@ def test_reenabled_mapping_resumes_from_checkpoint(environment: PollerEnvironmen
     assert len(set(environment.sequence_numbers())) == 6
 
 
+def test_mapping_that_is_reenabled_while_it_stops_is_polled_again(
+    environment: PollerEnvironment,
+) -> None:
+    environment.target.held.clear()
+    with environment.poller():
+        wait_until(lambda: environment.target.events)
+        environment.backend.documents[:] = [document(State="Disabled")]
+        environment.until(lambda status: status["state"] == "stopping")
+        environment.backend.documents[:] = [document()]
+        time.sleep(0.1)  # The poller lists the mapping again before the invocation ends.
+        environment.target.held.set()
+        wait_until(lambda: len(set(environment.sequence_numbers())) == 5)
+        environment.until(lambda status: status["state"] == "running")
+
+
 def test_updated_mapping_restarts_without_repeating_a_record(
     environment: PollerEnvironment,
 ) -> None:
