@@ -47,10 +47,10 @@ MAX_ZIPPED_BYTES = {
     "ReservedConcurrencyFunction": 32 * KB,
     "EventsFunction": 50 * MB,
     "ChangesFunction": 50 * MB,
-    "ValidateFunction": 96 * KB,
-    "IdentityFunction": 96 * KB,
-    "ImportFunction": 96 * KB,
-    "RelayFunction": 96 * KB,
+    "ValidateFunction": 112 * KB,
+    "IdentityFunction": 112 * KB,
+    "ImportFunction": 112 * KB,
+    "RelayFunction": 112 * KB,
     "NotifyFunction": 4 * MB,
 }
 MAX_UNZIPPED_BYTES = 250 * MB

@@ -79,13 +79,17 @@ class PackagedStack:
     _seen: set[str] = field(default_factory=set)
 
     def nested_stacks(self) -> list[tuple[str, ...]]:
-        """Return the logical IDs that lead from the root to each nested stack."""
+        """Return the logical IDs that lead from the root to each nested stack.
+
+        The stacks of replicas don't exist: the application is deployed in one Region.
+        """
         return self._nested(self.root, ())
 
     def _nested(self, template: dict[str, Any], path: tuple[str, ...]) -> list[tuple[str, ...]]:
         paths = []
         for name, resource in template["Resources"].items():
-            if resource["Type"] in _NESTED:
+            is_of_replica = resource.get("Condition", "").startswith("HasReplica")
+            if resource["Type"] in _NESTED and not is_of_replica:
                 paths.append((*path, name))
                 paths += self._nested(self._child(resource), (*path, name))
         return paths
