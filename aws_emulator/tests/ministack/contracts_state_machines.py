@@ -218,9 +218,6 @@ def ses_events(emulator: Emulator) -> None:
     events, queues, ses = (emulator.client(it) for it in ("events", "sqs", "sesv2"))
     name, sender = unique("feedback"), f"{unique('sender')}@app.example"
     ses.create_email_identity(EmailIdentity=sender)
-    ses.put_account_details(
-        ProductionAccessEnabled=True, MailType="TRANSACTIONAL", WebsiteURL="https://app.example"
-    )
     ses.create_configuration_set(ConfigurationSetName=name)
     bus = "arn:aws:events:us-east-1:000000000000:event-bus/default"
     ses.create_configuration_set_event_destination(
