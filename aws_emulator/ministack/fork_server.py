@@ -64,7 +64,8 @@ class _Server:
         """Return the request in a new process; None if the control socket is closed."""
         signal.set_wakeup_fd(self._wakeup.fileno(), warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        # A command in the background of a shell ignores it already (POSIX, "Asynchronous Lists").
+        self._interrupt_handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
         while True:
             for key, _ in self._selector.select():
                 if key.fileobj is self._control:
@@ -127,7 +128,7 @@ class _Server:
         """Restore the signal handlers of an interpreter's start, and close the sockets."""
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGINT, self._interrupt_handler)
         self._selector.close()
         for connection in (self._control, self._ended, self._wakeup, *self._channels.values()):
             connection.close()
