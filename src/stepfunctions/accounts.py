@@ -43,6 +43,7 @@ class Accounts:
     def __init__(self, table: str, dynamodb: "DynamoDBClient | None" = None) -> None:
         self._table = table
         self._injected = dynamodb
+        self._email_secret = b""
 
     @property
     def _dynamodb(self) -> "DynamoDBClient":
@@ -182,14 +183,17 @@ class Accounts:
         return statuses
 
     def email_secret(self) -> bytes:
-        """Return the HMAC secret of the email keys; the first call on a new table creates it.
+        """Return the HMAC secret of the email keys, which never changes.
 
-        The table holds the secret beside the keys because one is useless without the other.
+        The first call on a new table creates it. The table holds the secret beside the keys
+        because one is useless without the other.
 
         Raises:
             TransientError: DynamoDB failed temporarily.
             PermanentError: DynamoDB rejected the request.
         """
+        if self._email_secret:
+            return self._email_secret
         item = self._item("SECRET", "EMAIL")
         if item is None:
             new = {**_key("SECRET", "EMAIL"), "secret": {"S": secrets.token_hex(SECRET_BYTES)}}
@@ -205,7 +209,8 @@ class Accounts:
             # A concurrent call may have won the condition: read the stored secret.
             item = self._item("SECRET", "EMAIL")
             assert item is not None
-        return bytes.fromhex(item["secret"]["S"])
+        self._email_secret = bytes.fromhex(item["secret"]["S"])
+        return self._email_secret
 
     def _account_rows(self, account_id: str) -> dict[str, Any]:
         """Return the account's items by sort key."""

@@ -68,18 +68,6 @@ def accounts() -> Accounts:
     return Accounts(settings().require("accounts_table"))
 
 
-@cache
-def email_secret() -> bytes:
-    """Return the HMAC secret of the email keys, which never changes.
-
-    Raises:
-        TransientError: DynamoDB failed temporarily.
-        PermanentError: DynamoDB rejected the request.
-        SettingsError: ACCOUNTS_TABLE is missing.
-    """
-    return accounts().email_secret()
-
-
 def send_email(message: Message) -> str:
     """Send the message's email; return "sent", or why it was skipped.
 
@@ -102,7 +90,7 @@ def send_email(message: Message) -> str:
     email = email_templates.render(message.kind, person.locale, person.name, url)
     if recipient is None or email is None:
         return "unknown"
-    if accounts().is_suppressed(email_address.email_key(recipient, email_secret())):
+    if accounts().is_suppressed(email_address.email_key(recipient, accounts().email_secret())):
         return "suppressed"
     sender, configuration_set = settings().sender, settings().require("configuration_set")
     ses.send(sender, configuration_set, recipient, email, message.outbox_id)
@@ -115,7 +103,7 @@ def _suppress(message: Message) -> str:
     address = None if person is None else email_address.normalize(person.email)
     if address is None:
         return "unknown"
-    email_key = email_address.email_key(address, email_secret())
+    email_key = email_address.email_key(address, accounts().email_secret())
     expires_at = int(time.time()) + SUPPRESSION_S
     accounts().suppress(email_key, message.kind, message.account_id, expires_at)
     return "returned"

@@ -25,18 +25,6 @@ def accounts() -> Accounts:
     return Accounts(settings().require("accounts_table"))
 
 
-@cache
-def email_secret() -> bytes:
-    """Return the HMAC secret of the email keys, which never changes.
-
-    Raises:
-        TransientError: DynamoDB failed temporarily.
-        PermanentError: DynamoDB rejected the request.
-        SettingsError: ACCOUNTS_TABLE is missing.
-    """
-    return accounts().email_secret()
-
-
 def lambda_handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
     """Take {"accountId", "correlationId"}; return valid, free, reasons, emailKey and status.
 
@@ -70,7 +58,7 @@ def lambda_handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]
     if reasons or normalized is None:
         result["valid"] = False
     else:
-        email_key = email_address.email_key(normalized, email_secret())
+        email_key = email_address.email_key(normalized, accounts().email_secret())
         result["emailKey"] = email_key
         owner = accounts().email_owner(email_key)
         result["free"] = owner in {None, account_id}

@@ -47,7 +47,6 @@ shared = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def validation(monkeypatch: pytest.MonkeyPatch, table: Table) -> dict[str, Any]:
     accounts = Accounts("accounts", table)  # type: ignore[arg-type] # a fake
     monkeypatch.setattr(validate, "accounts", lambda: accounts)
-    monkeypatch.setattr(validate, "email_secret", accounts.email_secret)
     return validate.lambda_handler({"accountId": "a1"}, None)
 
 
@@ -364,7 +363,6 @@ def test_functions_log_id_of_causing_request(
 ) -> None:
     accounts = Accounts("accounts", Table(PERSON))  # type: ignore[arg-type] # a fake
     monkeypatch.setattr(validate, "accounts", lambda: accounts)
-    monkeypatch.setattr(validate, "email_secret", accounts.email_secret)
     validate.lambda_handler({"accountId": "a1", "correlationId": "cf-1"}, None)
     line = json.loads(capsys.readouterr().out)
     assert line == {

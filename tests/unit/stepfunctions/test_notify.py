@@ -62,7 +62,6 @@ def notified(
 ) -> Any:
     accounts = Accounts("accounts", Table(*items))  # type: ignore[arg-type] # a fake
     monkeypatch.setattr(notify, "accounts", lambda: accounts)
-    monkeypatch.setattr(notify, "email_secret", accounts.email_secret)
     return notify.lambda_handler({"Records": list(records)}, Context(*left))
 
 
