@@ -1,26 +1,11 @@
-"""The publisher of the snapshot, and the key of the suppressed persons' fingerprints."""
+"""The key of the suppressed persons' fingerprints."""
 
-import functools
 import os
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from collector_sources.errors import SuppressionKeyError
-from signed_snapshot.publisher import Publisher
-
-
-@functools.cache
-def publisher() -> Publisher:
-    """Return the publisher of the sources, which CloudFront serves as /snapshots/sources."""
-    return Publisher(
-        boto3.client("s3"),
-        boto3.client("kms"),
-        bucket=os.environ["BUCKET"],
-        key="public/snapshots/sources",
-        name="sources",
-        key_id=os.environ["KEY_ID"],
-    )
 
 
 def suppression_key() -> str:

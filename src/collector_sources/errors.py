@@ -17,13 +17,6 @@ class InvalidRequestError(SourcesError):
     status = 400
 
 
-class NotStaffError(SourcesError):
-    """Raised when the caller of the API isn't in the group of the staff."""
-
-    code = "not_staff"
-    status = 403
-
-
 class UnknownSourceError(SourcesError):
     """Raised when no source has the id."""
 

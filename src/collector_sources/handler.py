@@ -13,13 +13,11 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from collector_sources import aws_clients, registry
-from collector_sources.errors import InvalidRequestError, NotStaffError
+from collector_sources.errors import InvalidRequestError
 from custom_resource.response import CustomResourceError, respond, send_response
+from signed_snapshot.changes import EFFECTIVE_WITHIN_S, check_staff, publisher_of
 from signed_snapshot.keyed import keyed_fingerprint
 
-STAFF_GROUP: Final = "staff"
-#: A published change reaches every execution environment after this time (signed_snapshot.reader).
-EFFECTIVE_WITHIN_S: Final = 60
 #: The collector's ids have at most 512 characters (clickstream.event).
 MAX_PERSON_CHARS: Final = 512
 #: Random bytes of a write key.
@@ -46,7 +44,7 @@ def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, object]
     action = None
     try:
         if is_api:
-            _check_staff(str(event["groups"]))
+            check_staff(str(event["groups"]), "see and change sources")
         # API Gateway has validated the JSON text of the API's request.
         request = json.loads(event["request"]) if is_api else event
         action = _validate(request)
@@ -70,7 +68,7 @@ def _publish_deployed(event: Mapping[str, Any]) -> dict[str, object]:
         SnapshotStoreError: S3 or KMS refused a call.
         SnapshotConflictError: Other changes were faster.
     """
-    publisher = aws_clients.publisher()
+    publisher = publisher_of("sources")
     if event["RequestType"] == "Delete":
         # CloudFormation can't delete the bucket of a failed first deployment with objects in it. A
         # list that requests have changed stays in the bucket, which the stack retains.
@@ -96,10 +94,10 @@ def _apply(action: str, request: Mapping[str, Any]) -> dict[str, Any]:
         SnapshotConflictError: Other changes were faster.
     """
     if action == "list":
-        return registry.summary(aws_clients.publisher().read())
+        return registry.summary(publisher_of("sources").read())
     write_key = secrets.token_urlsafe(_KEY_BYTES) if action in ("create", "rotate") else ""
     change = _change_of(action, request, write_key)
-    content = aws_clients.publisher().update(change, int(time.time()))
+    content = publisher_of("sources").update(change, int(time.time()))
     body = {"effectiveWithinSeconds": EFFECTIVE_WITHIN_S, **registry.summary(content)}
     # Only fingerprints are stored, so this is the only response with the key.
     return body | {"writeKey": write_key} if write_key else body
@@ -123,16 +121,6 @@ def _change_of(
         "remove": lambda content: registry.remove(content, name),
     }
     return changes[action]
-
-
-def _check_staff(groups: str) -> None:
-    """Check the caller's groups, as API Gateway joins them.
-
-    Raises:
-        NotStaffError: The caller isn't in the group staff.
-    """
-    if STAFF_GROUP not in groups.split(","):
-        raise NotStaffError("Only members of the group staff can see and change sources.")
 
 
 def _validate(request: Mapping[str, Any]) -> str:

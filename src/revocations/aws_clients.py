@@ -1,4 +1,4 @@
-"""Calls to Cognito, and the publisher of the deny-list."""
+"""Calls to Cognito."""
 
 import functools
 import os
@@ -8,7 +8,6 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from revocations.errors import UnknownUserError, UserPoolError
-from signed_snapshot.publisher import Publisher
 
 if TYPE_CHECKING:
     from mypy_boto3_cognito_idp import CognitoIdentityProviderClient
@@ -17,19 +16,6 @@ if TYPE_CHECKING:
 @functools.cache
 def _cognito() -> "CognitoIdentityProviderClient":
     return boto3.client("cognito-idp")
-
-
-@functools.cache
-def publisher() -> Publisher:
-    """Return the publisher of the deny-list, which CloudFront serves as /snapshots/revocations."""
-    return Publisher(
-        boto3.client("s3"),
-        boto3.client("kms"),
-        bucket=os.environ["BUCKET"],
-        key="public/snapshots/revocations",
-        name="revocations",
-        key_id=os.environ["KEY_ID"],
-    )
 
 
 def sign_out_everywhere(user: str) -> str:

@@ -17,13 +17,6 @@ class InvalidRequestError(RevocationError):
     status = 400
 
 
-class NotStaffError(RevocationError):
-    """Raised when the caller of the API isn't in the group of the staff."""
-
-    code = "not_staff"
-    status = 403
-
-
 class UnknownUserError(RevocationError):
     """Raised when the user pool has no such user."""
 

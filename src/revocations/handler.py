@@ -13,11 +13,9 @@ from typing import Any, Final
 
 from custom_resource.response import CustomResourceError, respond, send_response
 from revocations import aws_clients, deny_list
-from revocations.errors import InvalidRequestError, NotStaffError
+from revocations.errors import InvalidRequestError
+from signed_snapshot.changes import EFFECTIVE_WITHIN_S, check_staff, publisher_of
 
-STAFF_GROUP: Final = "staff"
-#: A published change reaches every execution environment after this time (signed_snapshot.reader).
-EFFECTIVE_WITHIN_S: Final = 60
 _USER: Final = re.compile(r"[!-~]{1,254}")
 _SESSION: Final = re.compile(r"[0-9a-f-]{36}")
 _KINDS: Final = ("user", "session", "everyone")
@@ -36,7 +34,7 @@ def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, object]
     request = json.loads(event["request"]) if is_api else event
     try:
         if is_api:
-            _check_staff(str(event["groups"]))
+            check_staff(str(event["groups"]), "revoke tokens")
         status, body = 200, _revoke(request)
     except CustomResourceError as error:
         # The publisher's errors have no status: the previous list stays.
@@ -55,7 +53,7 @@ def _publish_first(event: Mapping[str, Any]) -> dict[str, object]:
         SnapshotStoreError: S3 or KMS refused a call.
         SnapshotConflictError: Other changes were faster.
     """
-    publisher = aws_clients.publisher()
+    publisher = publisher_of("revocations")
     if event["RequestType"] == "Delete":
         # CloudFormation can't delete the bucket of a failed first deployment with objects in it.
         publisher.delete()
@@ -88,22 +86,12 @@ def _revoke(request: Mapping[str, Any]) -> dict[str, object]:
             return deny_list.revoke_session(content, request["session"], now)
         return deny_list.revoke_everyone(content, now)
 
-    content = aws_clients.publisher().update(change, now)
+    content = publisher_of("revocations").update(change, now)
     return {
         "revoked": kind,
         "effective_within_seconds": EFFECTIVE_WITHIN_S,
         "entries": deny_list.count(content),
     }
-
-
-def _check_staff(groups: str) -> None:
-    """Check the caller's groups, as API Gateway joins them.
-
-    Raises:
-        NotStaffError: The caller isn't in the group staff.
-    """
-    if STAFF_GROUP not in groups.split(","):
-        raise NotStaffError("Only members of the group staff can revoke tokens.")
 
 
 def _validate(request: Mapping[str, Any]) -> str:

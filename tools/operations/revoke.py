@@ -1,18 +1,12 @@
 """`make revoke`: revoke the tokens of a user, of a session, or of everyone."""
 
-import json
 import os
 from collections.abc import Mapping
 from typing import Any, Final
 
-import boto3
-from botocore.exceptions import BotoCoreError, ClientError
-
 from aws_emulator.errors import CommandError
-from tools.cli import exit_code, reason_of
-from tools.deployment.environments import home_region_of
-from tools.paths import STATE
-from tools.stack import client, find_running_stack
+from tools.cli import exit_code
+from tools.operations.staff_functions import find_stage, invoke
 
 #: The lifetime of the media's cookies (stacks/edge-media.yaml).
 MEDIA_MINUTES: Final = 10
@@ -43,18 +37,7 @@ def revoke(functions: Any, stage: str, request: Mapping[str, object]) -> str:
     Raises:
         CommandError: The function can't be invoked, or refused the revocation.
     """
-    name = f"meridian-{stage}-revocations"
-    try:
-        response = functions.invoke(FunctionName=name, Payload=json.dumps(request).encode())
-    except (ClientError, BotoCoreError) as error:
-        raise CommandError(
-            f"Can't invoke {name}: {reason_of(error)}. Check STAGE= and your credentials."
-        ) from error
-    result = json.loads(response["Payload"].read() or b"{}")
-    if "FunctionError" in response or result.get("status") != 200:
-        detail = result.get("body", {}).get("detail", "The function failed.")
-        raise CommandError(f"Nothing was revoked: {detail} Read the log of {name}.")
-    body = result["body"]
+    body = invoke(functions, f"meridian-{stage}-revocations", request)
     return (
         f"Revoked ({body['revoked']}). edge_auth refuses the tokens within "
         f"{body['effective_within_seconds']} seconds. Media that is open closes within "
@@ -69,17 +52,7 @@ def main(environment: Mapping[str, str] = os.environ) -> int:
         CommandError: No system is running, or the revocation failed.
     """
     request = request_of(environment)
-    stage = environment.get("STAGE")
-    if stage:
-        functions = boto3.client("lambda", region_name=home_region_of(stage))
-    else:
-        target = find_running_stack(STATE / "up")
-        if target is None:
-            raise CommandError(
-                "No system is running. Start `make up` in another terminal, or set STAGE=<stage> "
-                "for a stage on AWS."
-            )
-        functions, stage = client("lambda", target), target.stage
+    functions, stage = find_stage(environment)
     print(revoke(functions, stage, request))
     return 0
 

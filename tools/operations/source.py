@@ -6,14 +6,9 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-import boto3
-from botocore.exceptions import BotoCoreError, ClientError
-
 from aws_emulator.errors import CommandError
-from tools.cli import exit_code, reason_of
-from tools.deployment.environments import home_region_of
-from tools.paths import STATE
-from tools.stack import client, find_running_stack
+from tools.cli import exit_code
+from tools.operations.staff_functions import find_stage, invoke
 
 ACTIONS: Final = ("create", "configure", "rotate", "retire", "disable", "enable", "remove")
 
@@ -62,18 +57,8 @@ def change(functions: Any, stage: str, request: Mapping[str, object]) -> str:
     Raises:
         CommandError: The function can't be invoked, or refused the change.
     """
-    name = f"meridian-{stage}-sources"
-    try:
-        response = functions.invoke(FunctionName=name, Payload=json.dumps(request).encode())
-    except (ClientError, BotoCoreError) as error:
-        raise CommandError(
-            f"Can't invoke {name}: {reason_of(error)}. Check STAGE= and your credentials."
-        ) from error
-    result = json.loads(response["Payload"].read() or b"{}")
-    if "FunctionError" in response or result.get("status") != 200:
-        detail = result.get("body", {}).get("detail", "The function failed.")
-        raise CommandError(f"No source was changed: {detail} Read the log of {name}.")
-    return "\n".join(_lines(result["body"]))
+    body = invoke(functions, f"meridian-{stage}-sources", request)
+    return "\n".join(_lines(body))
 
 
 def _lines(body: Mapping[str, Any]) -> list[str]:
@@ -102,17 +87,7 @@ def main(arguments: Sequence[str], environment: Mapping[str, str] = os.environ) 
         CommandError: No system is running, or the change failed.
     """
     request = (suppression_of if "suppress" in arguments else request_of)(environment)
-    stage = environment.get("STAGE")
-    if stage:
-        functions = boto3.client("lambda", region_name=home_region_of(stage))
-    else:
-        target = find_running_stack(STATE / "up")
-        if target is None:
-            raise CommandError(
-                "No system is running. Start `make up` in another terminal, or set STAGE=<stage> "
-                "for a stage on AWS."
-            )
-        functions, stage = client("lambda", target), target.stage
+    functions, stage = find_stage(environment)
     print(change(functions, stage, request))
     return 0
 

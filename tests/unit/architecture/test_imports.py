@@ -28,7 +28,7 @@ DEPENDENCIES: dict[str, set[str]] = {
     "media": {"edge_auth", "signed_snapshot", "boto3", "botocore"},
     "revocations": {"signed_snapshot", "boto3", "botocore"},
     # The edge reads a snapshot with edge_auth's verification of signatures.
-    "signed_snapshot": {"edge_auth", "botocore"},
+    "signed_snapshot": {"edge_auth", "boto3", "botocore"},
     "stream_processor": {
         *("msgspec", "zlib_ng", "pyarrow", "aws_lambda_powertools", "boto3", "botocore"),
     },

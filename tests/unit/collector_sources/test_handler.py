@@ -28,7 +28,8 @@ class FakeAws:
     has_key: bool = True
     sent: list[dict[str, object]] = field(default_factory=list)
 
-    def publisher(self) -> "FakeAws":
+    def publisher_of(self, name: str) -> "FakeAws":
+        assert name == "sources"
         return self
 
     def update(self, change: Change, now: int) -> dict[str, Any]:
@@ -56,7 +57,7 @@ class FakeAws:
 @pytest.fixture
 def aws(monkeypatch: pytest.MonkeyPatch) -> FakeAws:
     fake = FakeAws()
-    monkeypatch.setattr(aws_clients, "publisher", fake.publisher)
+    monkeypatch.setattr(handler, "publisher_of", fake.publisher_of)
     monkeypatch.setattr(aws_clients, "suppression_key", fake.suppression_key)
     monkeypatch.setattr(handler, "send_response", fake.send)
     return fake

@@ -34,7 +34,8 @@ class FakeAws:
             raise UnknownUserError("No such user.")
         return self.users[user]
 
-    def publisher(self) -> "FakeAws":
+    def publisher_of(self, name: str) -> "FakeAws":
+        assert name == "revocations"
         return self
 
     def update(self, change: Change, now: int) -> dict[str, Any]:
@@ -56,7 +57,7 @@ class FakeAws:
 def aws(monkeypatch: pytest.MonkeyPatch) -> FakeAws:
     fake = FakeAws()
     monkeypatch.setattr(aws_clients, "sign_out_everywhere", fake.sign_out_everywhere)
-    monkeypatch.setattr(aws_clients, "publisher", fake.publisher)
+    monkeypatch.setattr(handler, "publisher_of", fake.publisher_of)
     monkeypatch.setattr(handler, "send_response", fake.send)
     assert response.send_response is not fake.send
     return fake

@@ -55,7 +55,7 @@ def test_published_revocation_is_reported() -> None:
 
 def test_refusal_and_failure_say_that_nothing_was_published() -> None:
     refused = Functions({"status": 404, "body": {"code": "unknown_user", "detail": "No user."}})
-    with pytest.raises(CommandError, match=r"Nothing was revoked: No user\."):
+    with pytest.raises(CommandError, match=r"Nothing was changed: No user\."):
         revoke(refused, "prod", {"user": "a@example.com"})
     failed = Functions({"errorMessage": "x"}, FunctionError="Unhandled")
     with pytest.raises(CommandError, match="Read the log of meridian-prod-revocations"):

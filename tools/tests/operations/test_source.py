@@ -69,7 +69,7 @@ def test_change_prints_sources_and_the_new_key() -> None:
 
 def test_refusal_and_failure_say_that_no_source_was_changed() -> None:
     refused = Functions({"status": 404, "body": {"code": "unknown_source", "detail": "No source."}})
-    with pytest.raises(CommandError, match=r"No source was changed: No source\."):
+    with pytest.raises(CommandError, match=r"Nothing was changed: No source\."):
         change(refused, "prod", {"action": "rotate", "id": "shop"})
     failed = Functions(json.loads('{"errorMessage": "x"}'), FunctionError="Unhandled")
     with pytest.raises(CommandError, match="Read the log of meridian-prod-sources"):
