@@ -26,7 +26,7 @@ from aws_emulator.reload.stack_update import StackUpdater
 from aws_emulator.reload.templates import load
 
 #: Files that a build reads, although they are in no package.
-BUILD_INPUTS: Final = ("Makefile", "requirements.txt", "pyproject.toml")
+BUILD_INPUTS: Final = ("Makefile", "*requirements.txt", "pyproject.toml")
 #: An older time of a file isn't the time at which it was saved: a renamed file keeps its time.
 _MAX_SAVE_AGE_S: Final = 10.0
 

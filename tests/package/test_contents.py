@@ -47,9 +47,9 @@ MAX_ZIPPED_BYTES = {
     "ReservedConcurrencyFunction": 32 * KB,
     "EventsFunction": 50 * MB,
     "ChangesFunction": 50 * MB,
-    "ValidateFunction": 112 * KB,
-    "IdentityFunction": 112 * KB,
-    "ImportFunction": 112 * KB,
+    "ValidateFunction": 256 * KB,
+    "IdentityFunction": 256 * KB,
+    "ImportFunction": 256 * KB,
     "RelayFunction": 112 * KB,
     "NotifyFunction": 4 * MB,
 }
@@ -66,9 +66,9 @@ TOP_LEVEL = {
     "SourcesFunction": {
         *("collector_sources", "signed_snapshot", "custom_resource", "edge_auth", "edge_ingest"),
     },
-    "ValidateFunction": {"stepfunctions", "telemetry"},
-    "IdentityFunction": {"stepfunctions", "telemetry"},
-    "ImportFunction": {"stepfunctions", "telemetry"},
+    "ValidateFunction": {"stepfunctions", "telemetry", "idna"},
+    "IdentityFunction": {"stepfunctions", "telemetry", "idna"},
+    "ImportFunction": {"stepfunctions", "telemetry", "idna"},
     "RelayFunction": {"stepfunctions", "telemetry"},
 }
 #: docs/decisions/0005
@@ -109,7 +109,9 @@ def test_package_contains_only_required_packages(built: tuple[str, Package]) -> 
         assert entries == TOP_LEVEL[name]
     unwanted = {"boto3", "botocore", "pandas", "numpy", "tests", "bin", "Makefile"}
     assert not entries & unwanted
-    assert not [file for file in files(built_package.path) if file.name == "requirements.txt"]
+    assert not [
+        file for file in files(built_package.path) if file.name.endswith("requirements.txt")
+    ]
 
 
 def test_handler_imports_with_lambda_runtime_packages_only(built: tuple[str, Package]) -> None:

@@ -1,17 +1,17 @@
 """`make requirements`: export each function package's requirements from uv.lock."""
 
 import subprocess
-from pathlib import Path
 from typing import Final
 
 from aws_emulator.errors import CommandError
 from tools.paths import ROOT, UV
 
-#: Dependency groups of pyproject.toml, and the packages in src that install them.
+#: Dependency groups of pyproject.toml, and their files in src, which src/Makefile reads.
 GROUPS: Final = {
-    "edge-ingest": "edge_ingest",
-    "stream-processor": "stream_processor",
-    "stepfunctions": "stepfunctions",
+    "edge-ingest": "edge_ingest/requirements.txt",
+    "stream-processor": "stream_processor/requirements.txt",
+    "stepfunctions": "stepfunctions/requirements.txt",
+    "stepfunctions-notify": "stepfunctions/notify-requirements.txt",
 }
 #: Lambda's Python image already contains these (AWS, "Building Lambda functions with Python").
 RUNTIME_PACKAGES: Final = (
@@ -36,20 +36,15 @@ def export_requirements(group: str) -> str:
     return completed.stdout
 
 
-def requirements_file(package: str) -> Path:
-    """Return the path of a package's requirements, which src/Makefile reads."""
-    return ROOT / "src" / package / "requirements.txt"
-
-
 def main() -> None:
-    """Write the requirements of each package.
+    """Write the requirements of each group.
 
     Raises:
         CommandError: `uv export` failed.
     """
-    for group, package in GROUPS.items():
-        requirements_file(package).write_text(export_requirements(group))
-        print(f"Wrote {requirements_file(package).relative_to(ROOT)}")
+    for group, name in GROUPS.items():
+        (ROOT / "src" / name).write_text(export_requirements(group))
+        print(f"Wrote src/{name}")
 
 
 if __name__ == "__main__":

@@ -60,6 +60,7 @@ PACKAGES = [
         ("src/bytecode.py", Kind.BUILD),
         ("src/prune-EventsFunction.txt", Kind.BUILD),
         ("src/stepfunctions/requirements.txt", Kind.BUILD),
+        ("src/stepfunctions/notify-requirements.txt", Kind.BUILD),
         ("web/public/index.html", Kind.PAGE),
         ("src/notes.md", Kind.UNUSED),
         ("stacks/notes.md", Kind.UNUSED),
