@@ -1,5 +1,6 @@
 """A deployment that fails in any nested stack can be repeated, and sign-in answers afterwards."""
 
+import json
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
@@ -13,9 +14,9 @@ from aws_emulator.errors import CommandError
 from aws_emulator.launcher import Emulator
 from aws_emulator.processes import free_port, supervise
 from tests.support.running import state_folder
-from tests.system.packaged_stack import FAILING, PackagedStack, clients_of, package
-from tools.deployment import recovery
-from tools.deployment.environments import Environment
+from tests.system.packaged_stack import BUCKET, FAILING, PackagedStack, clients_of, package
+from tools.deployment import adoption, recovery
+from tools.deployment.environments import Environment, template_defaults
 from tools.deployment.retained_resources import Clients
 from tools.deployment.stacks import Stacks
 from tools.stack import DEFAULT_HOME_REGION, StackTarget
@@ -41,7 +42,8 @@ class Deployment:
     @property
     def environment(self) -> Environment:
         """The environment that `make deploy` would deploy."""
-        return Environment("test", DEFAULT_HOME_REGION, STAGE, self.stack.target.stack_name, {})
+        name = self.stack.target.stack_name
+        return Environment("test", DEFAULT_HOME_REGION, STAGE, name, {}, template_defaults())
 
     def parameters(self, **changed: str) -> dict[str, str]:
         """Return the template's parameters, with changes."""
@@ -58,9 +60,12 @@ class Deployment:
         return unchanged | changed
 
     def recover(self) -> recovery.Recovery:
-        """Delete the failed stack and its leftovers; return what was found."""
+        """Delete the failed stack and empty leftovers, adopt the others; return what was found."""
         result = recovery.recover(self.environment, self.clients, ACCOUNT, poll_s=0.1)
         recovery.remove(result.leftovers, self.clients)
+        adoption.adopt(
+            self.environment, self.clients, ACCOUNT, result.leftovers, bucket=BUCKET, poll_s=0.1
+        )
         return result
 
     def sign_in_status(self) -> int:
@@ -124,20 +129,35 @@ def _control(deployment: Deployment, outcome: str) -> None:
     urllib.request.urlopen(request, timeout=60).close()
 
 
-def test_leftover_with_data_stops_the_next_deployment(deployment: Deployment) -> None:
-    stack = deployment.stack
-    status = stack.deploy(stack.failing_in(("Foundation",)), deployment.parameters())
-    assert status.startswith("ROLLBACK_")
-    table = f"meridian-{STAGE}-accounts"
-    key = {"pk": {"S": "account"}, "sk": {"S": "profile"}}
-    dynamodb = deployment.clients("dynamodb", DEFAULT_HOME_REGION)
-    dynamodb.put_item(TableName=table, Item=key)
-    with pytest.raises(CommandError, match=f"GlobalTable {table} in us-east-1: items"):
+def test_leftover_that_cannot_be_adopted_stops_the_next_deployment(
+    deployment: Deployment,
+) -> None:
+    """CloudFormation imports into one level of nested stacks, and this queue is in the second."""
+    sqs, name = (
+        deployment.clients("sqs", DEFAULT_HOME_REGION),
+        f"meridian-{STAGE}-schedule-dead-letters",
+    )
+    url = sqs.create_queue(QueueName=name)["QueueUrl"]
+    sqs.send_message(QueueUrl=url, MessageBody="{}")
+    with pytest.raises(CommandError, match=f"Queue {name} in us-east-1: messages .*nested twice"):
         deployment.recover()
-    assert dynamodb.scan(TableName=table)["Items"] == [key]
-    dynamodb.delete_item(TableName=table, Key=key)
+    sqs.purge_queue(QueueUrl=url)
     deployment.recover()
-    assert table not in dynamodb.list_tables()["TableNames"]
+    with pytest.raises(sqs.exceptions.QueueDoesNotExist):
+        sqs.get_queue_url(QueueName=name)
+
+
+def test_resource_of_another_stack_is_neither_adopted_nor_removed(deployment: Deployment) -> None:
+    cloudformation = deployment.clients("cloudformation", DEFAULT_HOME_REGION)
+    queue = {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": f"meridian-{STAGE}-feedback"}}
+    template = json.dumps({"Resources": {"Queue": queue}})
+    cloudformation.create_stack(StackName="other", TemplateBody=template)
+    cloudformation.get_waiter("stack_create_complete").wait(StackName="other")
+    with pytest.raises(CommandError, match=r"Queue meridian-.*belongs to the stack other"):
+        deployment.recover()
+    cloudformation.delete_stack(StackName="other")
+    cloudformation.get_waiter("stack_delete_complete").wait(StackName="other")
+    assert deployment.recover().leftovers == []
 
 
 def test_failed_creation_of_each_nested_stack_can_be_repeated(deployment: Deployment) -> None:
@@ -178,6 +198,88 @@ def test_failed_update_of_each_nested_stack_keeps_sign_in(deployment: Deployment
     assert status == "UPDATE_COMPLETE"
     assert "https://second.example/auth/callback" in deployment.callback_urls()
     assert deployment.sign_in_status() == 200
+
+
+def test_leftovers_with_data_are_adopted_by_the_next_deployment(deployment: Deployment) -> None:
+    if not _is_complete(deployment):
+        assert deployment.stack.deploy(deployment.stack.root, deployment.parameters()).endswith(
+            "_COMPLETE"
+        )
+    data = _Data(deployment)
+    data.write()
+    # As `sam delete` does: the nested stack with the users stays.
+    name = deployment.environment.stack_name
+    cloudformation = deployment.clients("cloudformation", DEFAULT_HOME_REGION)
+    Stacks(cloudformation, 0.1).delete(name)
+    contents = {it.content for it in deployment.recover().leftovers}
+    assert contents >= {"items", "objects", "records", "messages", "users"}
+    # An interrupted adoption can be repeated: the nested stacks exist, and the root doesn't.
+    Stacks(cloudformation, 0.1).delete(name)
+    assert {it.content for it in deployment.recover().leftovers} >= contents - {""}
+    assert Stacks(cloudformation).status(name) == "IMPORT_COMPLETE"
+    status = deployment.stack.deploy(deployment.stack.root, deployment.parameters())
+    assert (status, deployment.stack.failures()) == ("UPDATE_COMPLETE", set())
+    data.check()
+    assert deployment.stack.outputs()["UserPoolId"] == data.pool
+    assert deployment.sign_in_status() == 200
+    # A complete stack owns what it adopted.
+    assert recovery.find_leftovers(deployment.environment, deployment.clients, ACCOUNT) == []
+
+
+class _Data:
+    """One datum in a resource of each type that the templates retain."""
+
+    _KEY: Final = {"pk": {"S": "account"}, "sk": {"S": "profile"}}
+
+    def __init__(self, deployment: Deployment) -> None:
+        self._clients = deployment.clients
+        outputs = deployment.stack.outputs()
+        self.pool, self._bucket = outputs["UserPoolId"], outputs["LakeBucket"]
+        self._queue = self._of("sqs").get_queue_url(QueueName=f"meridian-{STAGE}-parked")[
+            "QueueUrl"
+        ]
+
+    def _of(self, service: str) -> Any:
+        return self._clients(service, DEFAULT_HOME_REGION)
+
+    def write(self) -> None:
+        """Write the data."""
+        self._of("dynamodb").put_item(TableName=f"meridian-{STAGE}-accounts", Item=self._KEY)
+        self._of("s3").put_object(Bucket=self._bucket, Key="kept", Body=b"kept")
+        self._of("kinesis").put_record(
+            StreamName=f"meridian-{STAGE}-events", Data=b"{}", PartitionKey="kept"
+        )
+        self._of("sqs").send_message(QueueUrl=self._queue, MessageBody="kept")
+        cognito = self._of("cognito-idp")
+        user = cognito.admin_create_user(
+            UserPoolId=self.pool, Username="kept@example.org", MessageAction="SUPPRESS"
+        )
+        cognito.admin_add_user_to_group(
+            UserPoolId=self.pool, Username=user["User"]["Username"], GroupName="paying"
+        )
+
+    def check(self) -> None:
+        """Read the data."""
+        table = f"meridian-{STAGE}-accounts"
+        assert self._of("dynamodb").get_item(TableName=table, Key=self._KEY)["Item"] == self._KEY
+        assert self._of("s3").get_object(Bucket=self._bucket, Key="kept")["Body"].read() == b"kept"
+        received = self._of("sqs").receive_message(QueueUrl=self._queue)["Messages"]
+        assert [it["Body"] for it in received] == ["kept"]
+        assert self._has_record()
+        members = self._of("cognito-idp").list_users_in_group(
+            UserPoolId=self.pool, GroupName="paying"
+        )["Users"]
+        assert len(members) == 1
+
+    def _has_record(self) -> bool:
+        kinesis, stream = self._of("kinesis"), f"meridian-{STAGE}-events"
+        for shard in kinesis.list_shards(StreamName=stream)["Shards"]:
+            iterator = kinesis.get_shard_iterator(
+                StreamName=stream, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
+            )["ShardIterator"]
+            if kinesis.get_records(ShardIterator=iterator)["Records"]:
+                return True
+        return False
 
 
 def _is_complete(deployment: Deployment) -> bool:

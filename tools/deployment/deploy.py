@@ -43,15 +43,16 @@ def deploy(environment: Environment, *, check: bool = True) -> None:
     The tables of a deployed home get the replicas that they lack, one after the other. Afterwards
     the collector writes to the Region, and the stage's other stacks have its values.
 
-    A stack whose creation failed is deleted first, with empty resources that it left behind.
+    A stack whose creation failed is deleted first, with empty resources that it left behind. Those
+    with data become part of the new stack.
 
     Args:
         environment: The stack to deploy.
         check: Whether to run the preflight checks first.
 
     Raises:
-        CommandError: A check found an error, an earlier stack left data behind, `sam deploy`
-            failed, or the Region's stream has no consumer.
+        CommandError: A check found an error, a leftover can't be adopted, `sam deploy` failed, or
+            the Region's stream has no consumer.
     """
     leftovers: list[ExistingResource] | None = None
     if check:

@@ -4,11 +4,11 @@ A template retains data: `DeletionPolicy: RetainExceptOnCreate` deletes a resour
 operation that created it is rolled back. CloudFormation may keep resources of a nested stack that
 was complete when its parent failed, and it can't delete a table or user pool that has deletion
 protection. The next deployment then fails with "already exists". `recovery` looks for the resources
-that `without_owner` returns, and removes those without data.
+that `without_owner` returns. It removes those without data, and `adoption` imports the others.
 """
 
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 from tools.deployment.templates import NamedResource
@@ -44,6 +44,12 @@ class ExistingResource:
     physical_id: str
     #: What it contains, as in "items"; empty if it contains nothing.
     content: str
+    #: Another stack that has it, as in "the stack other"; empty for none.
+    owner: str = ""
+    #: The further Regions of a global table.
+    replicas: tuple[str, ...] = ()
+    #: Why it can be neither adopted nor removed; empty if it can.
+    obstacle: str = ""
 
 
 def without_owner(
@@ -53,14 +59,52 @@ def without_owner(
     return [it for it in expected if it.retained and (it.type, it.logical_id) not in owned]
 
 
+def with_obstacles(
+    leftovers: Sequence[ExistingResource], *, adopting: Collection[str], is_new: bool
+) -> list[ExistingResource]:
+    """Return the leftovers with the reason why CloudFormation can't import one.
+
+    Args:
+        leftovers: The leftovers of one environment.
+        adopting: The templates of the root's own nested stacks.
+        is_new: Whether the environment has no stack yet.
+    """
+    full = [it for it in leftovers if it.content]
+    names = [(it.resource.type, it.resource.name) for it in full]
+    replicas = {it.replicas for it in full if it.resource.type == "AWS::DynamoDB::GlobalTable"}
+
+    def obstacle(leftover: ExistingResource) -> str:
+        resource = leftover.resource
+        if leftover.owner:
+            return f"it belongs to {leftover.owner}"
+        if not leftover.content:
+            return ""
+        if not is_new:
+            return "the environment has a stack already, and CloudFormation imports into new ones"
+        if resource.template not in adopting:
+            return "its stack is nested twice, and CloudFormation imports into one level only"
+        if names.count((resource.type, resource.name)) > 1:
+            return "several of this name hold data"
+        if leftover.replicas and len(replicas) > 1:
+            return "the tables have replicas in different Regions"
+        return ""
+
+    return [replace(it, obstacle=obstacle(it)) for it in leftovers]
+
+
 def removable(leftovers: Iterable[ExistingResource]) -> list[ExistingResource]:
     """Return the resources without data, which a deployment removes and creates again."""
-    return [it for it in leftovers if not it.content]
+    return [it for it in leftovers if not it.content and not it.obstacle]
 
 
-def with_data(leftovers: Iterable[ExistingResource]) -> list[ExistingResource]:
-    """Return the resources with data, which only an operator may remove."""
-    return [it for it in leftovers if it.content]
+def adoptable(leftovers: Iterable[ExistingResource]) -> list[ExistingResource]:
+    """Return the resources with data, which a deployment imports into the new stack."""
+    return [it for it in leftovers if it.content and not it.obstacle]
+
+
+def refused(leftovers: Iterable[ExistingResource]) -> list[ExistingResource]:
+    """Return the resources that only an operator may remove."""
+    return [it for it in leftovers if it.obstacle]
 
 
 def describe(leftover: ExistingResource) -> str:
@@ -68,7 +112,8 @@ def describe(leftover: ExistingResource) -> str:
     resource = leftover.resource
     content = leftover.content or "empty"
     kind = resource.type.rpartition("::")[2]
-    return f"{kind} {resource.name} in {resource.region}: {content} ({resource.source})"
+    line = f"{kind} {resource.name} in {resource.region}: {content} ({resource.source})"
+    return f"{line}, can't be adopted because {leftover.obstacle}" if leftover.obstacle else line
 
 
 def deletion(leftover: ExistingResource) -> str:
@@ -80,13 +125,13 @@ def deletion(leftover: ExistingResource) -> str:
 
 
 def refusal(leftovers: Iterable[ExistingResource]) -> str:
-    """Return the message for leftovers with data, or an empty string if there are none."""
-    lines = [f"  {describe(it)}. Delete: {deletion(it)}" for it in with_data(leftovers)]
+    """Return the message for leftovers that stop a deployment, or '' if there are none."""
+    lines = [f"  {describe(it)}. Delete: {deletion(it)}" for it in refused(leftovers)]
     if not lines:
         return ""
     return "\n".join(
         [
-            "These resources of an earlier stack hold data, so the deployment can't create them:",
+            "These resources have names that the deployment needs, and it can't adopt them:",
             *lines,
             "Deploy with another Stage, or back up the data and delete the resources:",
             "docs/deploying.md#repeat-a-failed-deployment",

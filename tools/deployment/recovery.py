@@ -1,7 +1,7 @@
 """Prepare an environment for a new deployment.
 
-List what failed and deleted stacks left behind. Delete a stack whose creation failed, and the
-leftovers without data, as `make deploy` does before it deploys.
+List what failed and deleted stacks left behind. Delete a stack whose creation failed and the
+leftovers without data, and adopt those with data, as `make deploy` does before it deploys.
 """
 
 from collections.abc import Collection
@@ -11,14 +11,15 @@ from botocore.exceptions import ClientError, WaiterError
 
 from aws_emulator.errors import CommandError
 from tools.cli import reason_of
-from tools.deployment import leftovers
+from tools.deployment import adoption, leftovers
 from tools.deployment.environments import Environment
 from tools.deployment.fixed_names import TakenName, describe_taken_name, taken_names
+from tools.deployment.import_templates import nested_stacks as own_nested_stacks
 from tools.deployment.leftovers import ExistingResource
 from tools.deployment.preflight.account import Account
 from tools.deployment.preflight.checks import NEVER_COMPLETE
 from tools.deployment.retained_resources import Clients, DataError, RetainedResources
-from tools.deployment.stacks import POLL_S, Stacks
+from tools.deployment.stacks import POLL_S, UNKNOWN_OWNER, Stacks
 from tools.deployment.templates import NamedResource, kept_stacks, named_resources
 
 
@@ -84,12 +85,34 @@ def find_leftovers(
     """
     resources = RetainedResources(clients)
     expected = _expected(environment, account)
-    owned = Stacks(clients("cloudformation", environment.region)).owned(environment.stack_name)
-    return [
-        ExistingResource(it, identifier, resources.content(it, identifier))
-        for it in leftovers.without_owner(expected, owned)
+    cloudformation = clients("cloudformation", environment.region)
+    stacks, name = Stacks(cloudformation), environment.stack_name
+    of_root = set(stacks.existing(name, kept_stacks()))
+    present = [
+        ExistingResource(
+            it,
+            identifier,
+            resources.content(it, identifier),
+            _other_owner(stacks.owner(identifier), name, of_root),
+            resources.replicas(it),
+        )
+        for it in leftovers.without_owner(expected, stacks.owned(name))
         for identifier in resources.find(it)
     ]
+    status = stacks.status(name)
+    is_new = status is None or status in NEVER_COMPLETE | {"REVIEW_IN_PROGRESS"}
+    return leftovers.with_obstacles(
+        present,
+        adopting=own_nested_stacks(),
+        is_new=is_new or adoption.begins_adoption(cloudformation, name),
+    )
+
+
+def _other_owner(owner: str, root: str, nested: Collection[str]) -> str:
+    """Return the owner of a resource, or '' for a stack that `recover` deletes first."""
+    if not owner or owner in {root, *nested} or owner.startswith(f"{root}-"):
+        return ""
+    return owner if owner == UNKNOWN_OWNER else f"the stack {owner}"
 
 
 def find_taken_names(environment: Environment, clients: Clients, account: str) -> list[TakenName]:
@@ -110,7 +133,7 @@ def remove(present: list[ExistingResource], clients: Clients) -> None:
     """Delete leftovers without data.
 
     Raises:
-        CommandError: A leftover holds data, or AWS refuses to delete one.
+        CommandError: A leftover can be neither adopted nor removed, or AWS refuses to delete one.
     """
     if refusal := leftovers.refusal(present):
         raise CommandError(refusal)
@@ -119,7 +142,8 @@ def remove(present: list[ExistingResource], clients: Clients) -> None:
         try:
             resources.delete(leftover)
         except DataError as error:
-            refusal = leftovers.refusal([replace(leftover, content=str(error))])
+            refused = replace(leftover, content=str(error), obstacle="only a replica holds data")
+            refusal = leftovers.refusal([refused])
             raise CommandError(refusal) from error
         except (ClientError, WaiterError) as error:
             raise CommandError(
@@ -134,32 +158,37 @@ def prepare(
     clients: Clients,
     account: str,
     present: list[ExistingResource] | None = None,
+    *,
+    adopts: bool = True,
 ) -> None:
-    """Make the environment deployable: delete a failed stack and the leftovers without data.
+    """Make the environment deployable: delete a failed stack, remove and adopt leftovers.
 
     `present` are the leftovers that preflight found; None to look for them.
 
     Raises:
         ClientError: A call failed.
-        CommandError: A leftover holds data, or the stack or a leftover can't be deleted.
+        CommandError: The stack or a leftover can't be deleted, or a leftover can't be adopted.
     """
     recovery = recover(environment, clients, account, present=present)
     if recovery.deleted_status:
         print(f"Deleted the stack {environment.stack_name}, whose creation had failed.")
     remove(recovery.leftovers, clients)
+    if adopts:
+        for leftover in adoption.adopt(environment, clients, account, recovery.leftovers):
+            print(f"Adopted {leftovers.describe(leftover)}")
 
 
 def leftovers_command(environment: Environment, *, removes: bool) -> int:
-    """List or remove the leftovers of an environment; return 1 if a listed one holds data.
+    """List leftovers, or remove those without data; return 1 if a listed one can't be adopted.
 
     Raises:
         ClientError: A call failed.
-        CommandError: A leftover holds data, or the stack or a leftover can't be deleted.
+        CommandError: The stack or a leftover can't be deleted, or a leftover can't be adopted.
     """
     reader = Account(environment.region)
     clients, account = reader.client, reader.caller().account
     if removes:
-        prepare(environment, clients, account)
+        prepare(environment, clients, account, adopts=False)
         return 0
     present = find_leftovers(environment, clients, account)
     for leftover in present:
@@ -168,4 +197,4 @@ def leftovers_command(environment: Environment, *, removes: bool) -> int:
     for taken in names:
         print(f"{describe_taken_name(taken)}. Delete: {taken.deletion}")
     print(f"{len(present) + len(names)} resources of the environment have no stack.")
-    return 1 if leftovers.with_data(present) else 0
+    return 1 if leftovers.refused(present) else 0

@@ -10,6 +10,7 @@ from typing import Any, Final
 from botocore.exceptions import ClientError
 
 from tools.deployment.leftovers import ExistingResource
+from tools.deployment.stacks import ACCESS_DENIED
 from tools.deployment.templates import NamedResource
 
 #: (service, Region) -> boto3 client.
@@ -24,7 +25,6 @@ _NOT_FOUND: Final = {
     "ResourceNotFoundException",
     "ValidationError",
 }
-_ACCESS_DENIED: Final = {"AccessDenied", "AccessDeniedException", "403"}
 #: The content of a resource that the caller may not read. It counts as data.
 UNKNOWN_CONTENT: Final = "content unknown, access denied"
 #: GetRecords may return no records before it reaches the first one.
@@ -159,9 +159,21 @@ class RetainedResources:
         try:
             return kind.content if kind.has_content(self._client(resource), physical_id) else ""
         except ClientError as error:
-            if _code(error) not in _ACCESS_DENIED:
+            if _code(error) not in ACCESS_DENIED:
                 raise
             return UNKNOWN_CONTENT
+
+    def replicas(self, resource: NamedResource) -> tuple[str, ...]:
+        """Return the further Regions of a global table, sorted; () for other types.
+
+        Raises:
+            ClientError: A call failed.
+        """
+        if resource.type != "AWS::DynamoDB::GlobalTable":
+            return ()
+        table = self._client(resource).describe_table(TableName=resource.name)["Table"]
+        regions = {str(it["RegionName"]) for it in table.get("Replicas", [])}
+        return tuple(sorted(regions - {resource.region}))
 
     def _client(self, resource: NamedResource) -> Any:
         return self._clients(_TYPES[resource.type].service, resource.region)

@@ -31,6 +31,9 @@ REASONS: Final = {
     "AWS::ApiGateway::Account": "other APIs of the account in this Region use it",
     "AWS::IAM::Role": "API Gateway writes the logs of all APIs in this Region with it",
 }
+#: The owner of a resource whose stack the caller may not read.
+UNKNOWN_OWNER: Final = "a stack that the caller may not read"
+ACCESS_DENIED: Final = {"AccessDenied", "AccessDeniedException", "403"}
 #: Lambda's error for a function whose replicas CloudFront hasn't removed yet (Amazon CloudFront
 #: Developer Guide, "Delete Lambda@Edge functions and replicas").
 _REPLICATED: Final = "replicated function"
@@ -138,6 +141,30 @@ class Stacks:
             if resource["ResourceType"] == "AWS::CloudFormation::Stack":
                 owned |= self.owned(str(resource["PhysicalResourceId"]))
         return owned
+
+    def owner(self, physical_id: str) -> str:
+        """Return the name of the stack that has a resource; '' for none.
+
+        UNKNOWN_OWNER if the caller may not look for it.
+
+        Raises:
+            ClientError: CloudFormation refused the call.
+        """
+        try:
+            described = self._client.describe_stack_resources(PhysicalResourceId=physical_id)
+        except ClientError as error:
+            if is_missing(error):
+                return ""
+            if error.response["Error"]["Code"] in ACCESS_DENIED:
+                return UNKNOWN_OWNER
+            raise
+        # A deleted stack is found, too, for 90 days.
+        owners = {
+            str(it["StackName"]): str(it["StackId"])
+            for it in described["StackResources"]
+            if it["ResourceStatus"] not in ("DELETE_COMPLETE", "DELETE_SKIPPED")
+        }
+        return next((name for name, it in owners.items() if self.status(it)), "")
 
     def delete(self, name: str) -> None:
         """Delete a stack and wait until it is gone.

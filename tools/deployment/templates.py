@@ -63,6 +63,11 @@ class NamedResource:
         """The logical ID in its template."""
         return self.source.rpartition(": ")[2]
 
+    @property
+    def template(self) -> str:
+        """The path of its template, as in "stacks/stream.yaml"."""
+        return self.source.partition(": ")[0]
+
 
 def load(path: Path) -> dict[str, Any]:
     """Return a template with intrinsic functions in their long form.

@@ -1,6 +1,11 @@
 """Deployments and alarm actions that AWS refuses."""
 
-from aws_emulator.tests.ministack import contracts_alarms, contracts_deployment, contracts_edge
+from aws_emulator.tests.ministack import (
+    contracts_alarms,
+    contracts_deployment,
+    contracts_edge,
+    contracts_imports,
+)
 from aws_emulator.tests.ministack.running import Emulator
 
 
@@ -24,3 +29,13 @@ def test_rollback_of_nested_stack_keeps_resource_with_retain(emulator: Emulator)
 
 def test_alarm_does_not_publish_with_key_that_cloudwatch_may_not_use(emulator: Emulator) -> None:
     contracts_alarms.topic_keys(emulator)
+
+
+def test_cloudformation_refuses_import_without_policy_or_of_another_stack(
+    emulator: Emulator,
+) -> None:
+    contracts_imports.refused_imports(emulator)
+
+
+def test_cloudformation_refuses_to_nest_a_different_stack(emulator: Emulator) -> None:
+    contracts_imports.refused_nesting(emulator)

@@ -121,21 +121,22 @@ def check_home(environment: Environment, deployed: Mapping[str, Stack]) -> Findi
 
 def check_leftovers(present: Sequence[ExistingResource]) -> Finding:
     """Check that no resource of an earlier stack has a name that the templates need."""
-    if full := leftovers.with_data(present):
-        listed = "; ".join(leftovers.describe(it) for it in full)
+    if stopping := leftovers.refused(present):
+        listed = "; ".join(leftovers.describe(it) for it in stopping)
         return error(
             "leftovers",
-            f"an earlier stack left data behind: {listed}",
+            f"resources of an earlier stack can't be adopted: {listed}",
             "Deploy with another Stage, or back up the data "
             "(docs/deploying.md#repeat-a-failed-deployment), and delete the resources: "
-            + "; ".join(leftovers.deletion(it) for it in full),
+            + "; ".join(leftovers.deletion(it) for it in stopping),
         )
     if present:
         listed = "; ".join(leftovers.describe(it) for it in present)
         return warning(
             "leftovers",
-            f"an earlier stack left empty resources behind: {listed}",
-            "`make deploy` deletes them. Or delete them now: make leftovers REMOVE=1 PLACE=...",
+            f"an earlier stack left resources behind: {listed}",
+            "`make deploy` adopts those with data and deletes the empty ones. Or delete the empty "
+            "ones now: make leftovers REMOVE=1 PLACE=...",
         )
     return ok("leftovers", "no resource of an earlier stack is in the way")
 

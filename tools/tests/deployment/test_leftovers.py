@@ -16,11 +16,11 @@ from tools.deployment.templates import NamedResource, fixed_name, named_resource
 ACCOUNT = "123456789012"
 
 
-def existing(name: str, content: str = "") -> ExistingResource:
+def existing(name: str, content: str = "", obstacle: str = "") -> ExistingResource:
     resource = NamedResource(
         "AWS::DynamoDB::Table", name, "us-east-1", "stacks/stream.yaml: LiveTable", retained=True
     )
-    return ExistingResource(resource, name, content)
+    return ExistingResource(resource, name, content, obstacle=obstacle)
 
 
 def test_resource_of_a_stack_is_not_looked_up() -> None:
@@ -36,9 +36,10 @@ def test_type_and_logical_id_name_one_retained_resource() -> None:
     assert len({(it.type, it.logical_id) for it in expected}) == len(expected)
 
 
-def test_leftover_with_data_is_refused_with_the_next_step() -> None:
-    message = leftovers.refusal([existing("empty"), existing("full", "items")])
-    assert "Table full in us-east-1: items (stacks/stream.yaml: LiveTable)" in message
+def test_leftover_with_an_obstacle_is_refused_with_the_next_step() -> None:
+    message = leftovers.refusal([existing("empty"), existing("full", "items", "of a cause")])
+    assert "Table full in us-east-1: items (stacks/stream.yaml: LiveTable), can't be" in message
+    assert "because of a cause" in message
     assert "empty" not in message
     assert "Deploy with another Stage" in message
 
@@ -53,16 +54,16 @@ class DeniedTable:
 def test_leftover_that_the_caller_may_not_read_counts_as_data() -> None:
     resources = RetainedResources(lambda _service, _region: DeniedTable())
     content = resources.content(existing("live").resource, "live")
-    message = leftovers.refusal([existing("live", content)])
-    assert "Table live in us-east-1: content unknown, access denied" in message
+    assert content == "content unknown, access denied"
+    assert leftovers.removable([existing("live", content)]) == []
 
 
-def test_no_leftover_is_removed_while_one_holds_data() -> None:
+def test_no_leftover_is_removed_while_one_has_an_obstacle() -> None:
     def clients(service: str, region: str) -> object:
         raise AssertionError(f"{service} in {region} was called")
 
-    with pytest.raises(CommandError, match="hold data"):
-        recovery.remove([existing("empty"), existing("full", "items")], clients)
+    with pytest.raises(CommandError, match="can't adopt them"):
+        recovery.remove([existing("empty"), existing("full", "items", "a cause")], clients)
 
 
 class TableWithReplica:
@@ -88,7 +89,7 @@ class TableWithReplica:
 
 
 def test_leftover_with_data_in_a_replica_only_is_refused_with_the_next_step() -> None:
-    with pytest.raises(CommandError, match="hold data") as refusal:
+    with pytest.raises(CommandError, match="can't adopt them") as refusal:
         recovery.remove([existing("accounts")], lambda _, region: TableWithReplica(region))
     assert "Table accounts in us-east-1: items in eu-west-2 (stacks/" in str(refusal.value)
     assert "Deploy with another Stage" in str(refusal.value)
@@ -148,11 +149,11 @@ def test_name_is_fixed_only_with_known_references(name: object, expected: str | 
 
 
 @pytest.mark.parametrize(
-    ("contents", "severity"),
-    [([], Severity.OK), ([""], Severity.WARNING), (["", "items"], Severity.ERROR)],
+    ("obstacles", "severity"),
+    [([], Severity.OK), ([""], Severity.WARNING), (["", "a cause"], Severity.ERROR)],
 )
-def test_preflight_stops_a_deployment_only_for_leftovers_with_data(
-    contents: list[str], severity: Severity
+def test_preflight_stops_a_deployment_only_for_leftovers_with_an_obstacle(
+    obstacles: list[str], severity: Severity
 ) -> None:
-    present = [existing(f"table-{index}", content) for index, content in enumerate(contents)]
+    present = [existing(f"table-{index}", "items", it) for index, it in enumerate(obstacles)]
     assert checks.check_leftovers(present).severity is severity
