@@ -34,6 +34,7 @@ MINISTACK: Final = "ministack"
 EVENT_SOURCES: Final = "event-sources"
 REST_API: Final = "rest-api"
 CLOUDFRONT: Final = "cloudfront"
+ROUTE53: Final = "route53"
 #: The prefix of the CloudFront server's warnings in its log.
 _WARNING_PREFIX: Final = "cloudfront: "
 
@@ -132,8 +133,10 @@ class Emulator:
             ready=status,
         )
 
-    def start_rest_api(self, port: int = 0) -> str:
+    def start_rest_api(self, port: int = 0, domain_regions: Sequence[str] = ()) -> str:
         """Start the REST APIs' server and return its URL. Stages are the first part of the path.
+
+        Custom domain names of `domain_regions` are served at a loopback address for each Region.
 
         Raises:
             CommandError: The server did not start.
@@ -144,9 +147,36 @@ class Emulator:
             self.interpreters.servers,
             *("aws_emulator.rest_api", "--endpoint", self.endpoint),
             *("--port", url.rpartition(":")[2], "--region", self.regions[0]),
+            *("--regions", ",".join(domain_regions)),
             ready=f"{url}/_local/ready",
         )
         return url
+
+    def start_route53(
+        self, rest_api_url: str | None = None, port: int = 0, speed: float = 1
+    ) -> int:
+        """Start the DNS server of the hosted zones, and return its port on 127.0.0.1.
+
+        Clients of unknown networks are near the home Region. `rest_api_url` serves custom domain
+        names, and its port stands for 443. `speed` divides the intervals of health checks and the
+        TTLs.
+
+        Raises:
+            CommandError: The server did not start.
+        """
+        port = port or free_port()
+        state = self.directory / ROUTE53
+        (state / "status.json").unlink(missing_ok=True)
+        https = ("--https-port", rest_api_url.rpartition(":")[2]) if rest_api_url else ()
+        self._start(
+            ROUTE53,
+            self.interpreters.servers,
+            *("aws_emulator.route53", "--endpoint", self.endpoint, "--port", str(port)),
+            *("--location", self.regions[0], "--state", str(state), "--speed", str(speed)),
+            *https,
+            ready=state / "status.json",
+        )
+        return port
 
     def start_cloudfront(
         self,
@@ -154,12 +184,13 @@ class Emulator:
         rest_api_url: str | None = None,
         distribution: str | None = None,
         region: str | None = None,
+        dns_port: int | None = None,
     ) -> str:
         """Start the server of a distribution in an edge location, and return its URL.
 
         `rest_api_url` serves the distribution's API Gateway origins. `distribution` is an id; it is
         required if several distributions exist. Edge functions run in `region`, by default the home
-        Region.
+        Region. `dns_port` is the DNS server's, for origins with a name of a hosted zone.
 
         Raises:
             CommandError: The server did not start.
@@ -176,6 +207,7 @@ class Emulator:
             *("--log", str(self.directory / "logs" / f"{name}-access.jsonl")),
             *(("--api-url", rest_api_url) if rest_api_url else ()),
             *(("--distribution", distribution) if distribution else ()),
+            *(("--dns-port", str(dns_port)) if dns_port else ()),
             ready=f"http://127.0.0.1:{port}/_local/ready",
         )
         return f"http://localhost:{port}"

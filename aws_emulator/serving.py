@@ -1,6 +1,7 @@
 """Shared by the REST API and CloudFront servers: loopback listeners and a clean stop on signals."""
 
 import asyncio
+import errno
 import signal
 import socket
 import sys
@@ -12,18 +13,23 @@ import uvicorn
 from aws_emulator.errors import CommandError
 
 
-def bind(port: int) -> socket.socket:
+def bind(port: int, address: str = "127.0.0.1") -> socket.socket:
     """Return a bound socket on a loopback port, 0 for a free one.
 
     Raises:
-        CommandError: The port is in use.
+        CommandError: The port is in use, or the machine doesn't have the address.
     """
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listener.bind(("127.0.0.1", port))
+        listener.bind((address, port))
     except OSError as error:
         listener.close()
+        if error.errno == errno.EADDRNOTAVAIL:
+            raise CommandError(
+                f"This machine has no address {address}. On macOS, add it: sudo ifconfig lo0 alias "
+                f"{address}"
+            ) from error
         raise CommandError(f"Port {port} is in use. Choose another with --port.") from error
     return listener
 

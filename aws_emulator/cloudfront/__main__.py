@@ -13,18 +13,23 @@ from aws_emulator.cloudfront.distribution.watcher import DistributionWatcher
 from aws_emulator.cloudfront.edge_functions.invoker import FunctionInvoker
 from aws_emulator.cloudfront.edge_location import EdgeLocation
 from aws_emulator.cloudfront.origins.client import OriginClient
+from aws_emulator.cloudfront.origins.resolver import Resolver
 from aws_emulator.cloudfront.settings import Settings, parse
 from aws_emulator.cloudfront.transport.http_client import ConnectionPool
 from aws_emulator.cloudfront.transport.viewer_protocol import ViewerProtocol
+from aws_emulator.route53.locations import network_of
 
 
 async def _run(settings: Settings) -> None:
     listener = serving.bind(settings.port)
     log = AccessLog(settings.log)
     pool = ConnectionPool()
+    resolver = None
+    if settings.dns is not None:
+        resolver = Resolver(settings.dns, network_of(settings.endpoint.region))
     edge = EdgeLocation(
         FunctionInvoker(settings.endpoint, pool, settings.concurrency),
-        OriginClient(settings.endpoint, pool, settings.api),
+        OriginClient(settings.endpoint, pool, settings.api, resolver),
     )
     try:
         watch = DistributionWatcher(DistributionReader(settings.endpoint), settings, edge, pool)

@@ -36,7 +36,8 @@ class Settings:
     """The validated command line.
 
     Without `log`, the access log goes to stdout. `api` is the (host, port) that serves REST APIs;
-    without it, the emulated AWS serves them.
+    without it, the emulated AWS serves them. `dns` is the (host, port) of the server that resolves
+    the domain names of other origins.
     """
 
     endpoint: Endpoint
@@ -45,6 +46,7 @@ class Settings:
     log: Path | None
     concurrency: int
     api: tuple[str, int] | None = None
+    dns: tuple[str, int] | None = None
 
 
 def parse_endpoint(url: str, region: str, option: str = "--endpoint") -> Endpoint:
@@ -96,6 +98,7 @@ def parse(arguments: list[str] | None = None) -> Settings:
         "--concurrency", type=int, default=32, help="maximum concurrent function invocations"
     )
     parser.add_argument("--api-url", help="URL of the REST API server (default: the emulated AWS)")
+    parser.add_argument("--dns-port", type=int, help="loopback port of the DNS server, if any")
     options = parser.parse_args(arguments)
     if not 0 <= options.port <= 65_535:
         raise CommandError(f"--port must be from 0 to 65535, not {options.port}.")
@@ -112,4 +115,5 @@ def parse(arguments: list[str] | None = None) -> Settings:
             if options.api_url
             else None
         ),
+        dns=("127.0.0.1", options.dns_port) if options.dns_port else None,
     )

@@ -13,10 +13,13 @@ from aws_emulator.rest_api.service_client import ServiceClient
 from aws_emulator.rest_api.settings import Settings, parse
 from aws_emulator.rest_api.stage_reader import StageReader
 from aws_emulator.rest_api.token_verifier import TokenVerifier
+from aws_emulator.route53.locations import service_address
 
 
 async def _run(settings: Settings) -> None:
     listener = serving.bind(settings.port)
+    port = listener.getsockname()[1]
+    listeners = [listener, *(serving.bind(port, service_address(it)) for it in settings.regions)]
     limits = httpx.Limits(max_connections=64, max_keepalive_connections=64, keepalive_expiry=2)
     async with httpx.AsyncClient(limits=limits, trust_env=False) as client:
         access_log = AccessLog(functools.partial(logs_client, settings.endpoint))
@@ -43,12 +46,12 @@ async def _run(settings: Settings) -> None:
             )
         )
         server.end_on_signals()
-        port = listener.getsockname()[1]
         print(f"Serving REST APIs at http://127.0.0.1:{port}/.", file=sys.stderr, flush=True)
         try:
-            await server.serve(sockets=[listener])
+            await server.serve(sockets=listeners)
         finally:
-            listener.close()
+            for each in listeners:
+                each.close()
             access_log.close()
 
 

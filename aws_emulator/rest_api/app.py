@@ -20,6 +20,7 @@ from aws_emulator.rest_api.pipeline import (
     write_nothing,
 )
 from aws_emulator.rest_api.stage_reader import StageReader
+from aws_emulator.route53.locations import region_at
 
 #: Quotas: "Payload size: 10 MB".
 MAX_BODY_BYTES: Final = 10 * 1024 * 1024
@@ -33,6 +34,9 @@ type Message = dict[str, Any]
 
 class App:
     """Serve the REST APIs of the emulated AWS, each by its execute-api host name.
+
+    A request to the address of a Region can have a custom domain name of the Region as host, and a
+    base path instead of a stage.
 
     A client that uses the server's own address reaches the stage of that name in `region`.
     """
@@ -69,11 +73,10 @@ class App:
     async def _respond(
         self, scope: Message, headers: dict[str, str], path: str, receive: Any
     ) -> Response:
-        stage_name, _, rest = path.removeprefix("/").partition("/")
+        first, _, rest = path.removeprefix("/").partition("/")
         try:
-            host, _, port = headers.get("host", "").partition(":")
-            direct = port == str((scope.get("server") or ("", 0))[1])
-            stage = await asyncio.to_thread(self._stage, host, stage_name, direct)
+            server = scope.get("server") or ("", 0)
+            stage = await asyncio.to_thread(self._stage, headers.get("host", ""), first, server)
         except DefinitionError as error:
             print(f"rest_api: {error}", file=sys.stderr, flush=True)
             return Response(500, [("content-type", "application/json")], _message(str(error)))
@@ -94,14 +97,26 @@ class App:
             return build_gateway_response(stage.definition, "REQUEST_TOO_LARGE", context)
         return await serve(stage, request, self._verify, self._call_service, self._write_log)
 
-    def _stage(self, host: str, name: str, direct: bool) -> Stage | None:
+    def _stage(self, authority: str, first: str, server: tuple[str, int]) -> Stage | None:
+        """Return the stage of a request.
+
+        Args:
+            authority: The Host header.
+            first: The first segment of the path: a stage name or a base path.
+            server: The address and port that received the request.
+        """
+        host, _, port = authority.partition(":")
         match = _HOST.fullmatch(host)
         if match:
-            return self._reader.stage(match["region"], match["api"], name)
+            return self._reader.stage(match["region"], match["api"], first)
+        if region := region_at(server[0]):
+            mapped = self._reader.mapping(region, host, first)
+            return self._reader.stage(region, *mapped) if mapped else None
+        direct = port == str(server[1])
         # API Gateway responds 403 Forbidden for any other Host header, such as one of a CloudFront
         # viewer that an origin request policy forwards.
         for api in self._reader.apis(self._region) if direct else ():
-            stage = self._reader.stage(self._region, api, name)
+            stage = self._reader.stage(self._region, api, first)
             if stage is not None:
                 return stage
         return None

@@ -9,12 +9,16 @@ from aws_emulator.errors import CommandError
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The validated command line."""
+    """The validated command line.
+
+    `regions` are those with custom domain names, each at an address of its own.
+    """
 
     endpoint: str
     port: int
     region: str
     account: str
+    regions: tuple[str, ...] = ()
 
 
 def parse(arguments: list[str] | None = None) -> Settings:
@@ -32,6 +36,11 @@ def parse(arguments: list[str] | None = None) -> Settings:
     parser.add_argument("--port", type=int, required=True, help="loopback port, 0 for any")
     parser.add_argument("--region", default="us-east-1", help="Region of directly addressed APIs")
     parser.add_argument("--account", default="000000000000", help="account ID of the emulated AWS")
+    parser.add_argument(
+        "--regions",
+        default="",
+        help="Regions whose custom domain names are served, comma-separated",
+    )
     options = parser.parse_args(arguments)
     parts = urlsplit(options.endpoint)
     # The emulator sends test credentials and tokens to this address.
@@ -41,4 +50,6 @@ def parse(arguments: list[str] | None = None) -> Settings:
         )
     if not 0 <= options.port <= 65_535:
         raise CommandError(f"--port must be from 0 to 65535, not {options.port}.")
-    return Settings(options.endpoint.rstrip("/"), options.port, options.region, options.account)
+    regions = tuple(it for it in options.regions.split(",") if it)
+    endpoint = options.endpoint.rstrip("/")
+    return Settings(endpoint, options.port, options.region, options.account, regions)

@@ -27,6 +27,7 @@ class StageReader:
         self._endpoint = endpoint
         self._account = account
         self._cached: dict[tuple[str, str, str], tuple[float, str, Stage]] = {}
+        self._mappings: dict[tuple[str, str], tuple[float, dict[str, tuple[str, str]]]] = {}
 
     def apis(self, region: str) -> list[str]:
         """Return the IDs of the Region's REST APIs.
@@ -69,6 +70,30 @@ class StageReader:
         until = time.monotonic() + _TTL_S
         self._cached[key] = (until, str(description["deploymentId"]), cached)
         return cached
+
+    def mapping(self, region: str, domain: str, base_path: str) -> tuple[str, str] | None:
+        """Return the API and the stage of a base path of a custom domain name, or None.
+
+        Raises:
+            DefinitionError: The mappings can't be read.
+        """
+        until, mappings = self._mappings.get((region, domain), (0.0, {}))
+        if time.monotonic() >= until:
+            client = self._client(region)
+            try:
+                pages = client.get_paginator("get_base_path_mappings").paginate(domainName=domain)
+                items = [it for page in pages for it in page["items"]]
+                mappings = {it["basePath"]: (it["restApiId"], it["stage"]) for it in items}
+            except client.exceptions.NotFoundException:
+                mappings = {}
+            except (ClientError, BotoCoreError) as error:
+                # The data plane keeps serving while the control plane of its Region is down.
+                if not mappings:
+                    raise DefinitionError(
+                        f"Can't read the domain name {domain}: {error}."
+                    ) from error
+            self._mappings[region, domain] = (time.monotonic() + _TTL_S, mappings)
+        return mappings.get(base_path)
 
     def _read(self, client: Any, api: str, description: dict[str, Any]) -> Stage:
         name = str(description["stageName"])

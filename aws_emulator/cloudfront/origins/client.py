@@ -19,6 +19,7 @@ from aws_emulator.cloudfront.origins.bucket_policy import (
     Principal,
     parse_bucket_policy,
 )
+from aws_emulator.cloudfront.origins.resolver import Resolver
 from aws_emulator.cloudfront.settings import Endpoint
 from aws_emulator.cloudfront.transport.http_client import ConnectError, ConnectionPool, HttpResponse
 from aws_emulator.cloudfront.transport.sigv4 import sign
@@ -87,9 +88,21 @@ class OriginClient:
     """Send requests to origins, with the timeouts of each origin."""
 
     def __init__(
-        self, endpoint: Endpoint, pool: ConnectionPool, api: tuple[str, int] | None = None
+        self,
+        endpoint: Endpoint,
+        pool: ConnectionPool,
+        api: tuple[str, int] | None = None,
+        resolver: Resolver | None = None,
     ) -> None:
-        """Set `api` to the (host, port) that serves REST APIs, or None for the emulated AWS."""
+        """Set up the client.
+
+        Args:
+            endpoint: The emulated AWS.
+            pool: Connections to servers.
+            api: The (host, port) that serves REST APIs; None for the emulated AWS.
+            resolver: Resolves the domain names of other origins, which the API's server serves.
+        """
+        self._resolver = resolver
         self._endpoint = endpoint
         self._api = api
         self._pool = pool
@@ -236,6 +249,8 @@ class OriginClient:
             target = f"/_aws/execute-api/{api['api']}{target}"
         elif origin.domain in _LOOPBACK:
             address = (origin.domain, origin.port)
+        elif self._resolver is not None and self._api is not None:
+            address = (await self._resolver.lookup(origin.domain), self._api[1])
         else:
             # The emulator sends no traffic to remote hosts.
             raise OriginError(

@@ -6,13 +6,17 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from dnslib import RR, DNSRecord
 
 from aws_emulator.cloudfront import headers as h
 from aws_emulator.cloudfront.errors import OriginError
 from aws_emulator.cloudfront.model import Origin, OriginAccessIdentity, Request
 from aws_emulator.cloudfront.origins.client import OriginClient, OriginResponse
+from aws_emulator.cloudfront.origins.resolver import Resolver
 from aws_emulator.cloudfront.settings import parse_endpoint
 from aws_emulator.cloudfront.transport.http_client import ConnectError
+from aws_emulator.route53.locations import network_of
+from aws_emulator.route53.messages import query
 from aws_emulator.tests.cloudfront.fakes import ARN
 
 DOMAIN = "b.s3.eu-west-2.amazonaws.com"
@@ -239,3 +243,57 @@ def test_refusal_names_bucket_action_and_caller(origin: Origin, named: str) -> N
     assert "The policy of the bucket b doesn't allow" in refusal
     assert "s3:GetObject" in refusal
     assert named in refusal
+
+
+class FakeResolver(Resolver):
+    """Answers each name with a fixed answer, without a server."""
+
+    def __init__(self, record: str) -> None:
+        super().__init__(("127.0.0.1", 5353), network_of("eu-west-2"))
+        self.record = record
+        self.asked: list[DNSRecord] = []
+
+    def _ask(self, domain: str) -> DNSRecord:
+        request = query(domain, "A", self._network)
+        self.asked.append(request)
+        reply = request.reply()
+        reply.add_answer(*RR.fromZone(self.record))
+        return reply
+
+
+def test_name_of_a_hosted_zone_is_resolved_near_the_edge_location() -> None:
+    resolver = FakeResolver("api.example.com. 60 A 127.0.10.1")
+    pool: Any = FakePool(None, FakeResponse(200), FakeResponse(200))
+    client = OriginClient(ENDPOINT, pool, ("127.0.0.1", 9000), resolver)
+    origin = replace(API, domain="api.example.com")
+    request = Request("GET", "/notes", "", {"host": [("Host", "api.example.com")]})
+    for _ in range(2):
+        assert asyncio.run(client.send(origin, request, ARN)).status == 200
+    assert [it[0] for it in pool.sent] == [("127.0.10.1", 9000)] * 2
+    assert {it[3]["host"] for it in pool.sent} == {"api.example.com"}
+    # The resolver keeps the answer for its TTL, and names the network of the edge location.
+    (asked,) = resolver.asked
+    assert asked.ar[0].rdata[0].data[4:] == network_of("eu-west-2").network_address.packed[:2]
+
+
+def test_expired_answer_is_asked_for_again() -> None:
+    resolver = FakeResolver("api.example.com. 0 A 127.0.10.1")
+    assert asyncio.run(resolver.lookup("api.example.com")) == "127.0.10.1"
+    resolver.record = "api.example.com. 0 A 127.0.21.1"
+    assert asyncio.run(resolver.lookup("api.example.com")) == "127.0.21.1"
+
+
+def test_name_with_a_remote_address_is_refused() -> None:
+    resolver = FakeResolver("api.example.com. 60 A 192.0.2.1")
+    with pytest.raises(OriginError, match="no loopback address"):
+        asyncio.run(resolver.lookup("api.example.com"))
+
+
+def test_silent_dns_server_is_an_origin_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def silent(*_: object, **__: object) -> bytes:
+        raise TimeoutError("no answer")
+
+    monkeypatch.setattr(DNSRecord, "send", silent)
+    resolver = Resolver(("127.0.0.1", 5353), network_of("eu-west-2"))
+    with pytest.raises(OriginError, match="doesn't answer"):
+        asyncio.run(resolver.lookup("api.example.com"))

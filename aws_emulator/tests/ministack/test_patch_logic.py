@@ -13,6 +13,8 @@ from aws_emulator.ministack import delimited_text
 from aws_emulator.ministack.patches import (
     bucket_properties,
     generated_secrets,
+    health_checks,
+    record_sets,
     region_outage,
     weighted_aliases,
 )
@@ -148,3 +150,74 @@ def test_generated_secret_contains_each_allowed_type_and_nothing_else(
     assert len(text) == length
     assert set(text) <= set().union(*left)
     assert all(characters & set(text) for characters in left if characters)
+
+
+_CHECK: dict[str, Any] = {"Type": "HTTPS", "FullyQualifiedDomainName": "api.example.com"}
+_CALCULATED: dict[str, Any] = {"Type": "CALCULATED", "ChildHealthChecks": ["known"]}
+
+
+@pytest.mark.parametrize(
+    ("config", "reason"),
+    [
+        (_CHECK, None),
+        (_CHECK | {"RequestInterval": "10", "Regions": ["a", "b", "c"]}, None),
+        (_CHECK | {"RequestInterval": 20}, "RequestInterval"),
+        (_CHECK | {"FailureThreshold": 11}, "FailureThreshold"),
+        (_CHECK | {"Regions": ["us-east-1"]}, "Regions"),
+        (_CHECK | {"ResourcePath": "/" * 256}, "ResourcePath"),
+        (_CHECK | {"SearchString": "ok"}, "SearchString"),
+        (_CHECK | {"Type": "HTTPS_STR_MATCH"}, "SearchString"),
+        ({"Type": "HTTPS"}, "FullyQualifiedDomainName"),
+        ({"Type": "CLOUDWATCH_METRIC"}, "CLOUDWATCH_METRIC"),
+        (_CALCULATED | {"HealthThreshold": 1}, None),
+        (_CALCULATED | {"ChildHealthChecks": ["unknown"]}, "ChildHealthChecks"),
+        (_CALCULATED | {"FullyQualifiedDomainName": "x"}, "FullyQualifiedDomainName"),
+    ],
+)
+def test_route_53_refuses_invalid_health_check(config: dict[str, Any], reason: str | None) -> None:
+    refused = health_checks.refusal(config, {"known"})
+    assert refused is None if reason is None else reason in (refused or "")
+
+
+_ALIAS: dict[str, Any] = {
+    "Name": "api.example.com.",
+    "Type": "A",
+    "AliasTarget": {"HostedZoneId": "Z1", "DNSName": "x.", "EvaluateTargetHealth": False},
+}
+_VALUES: dict[str, Any] = {
+    "Name": "api.example.com.",
+    "Type": "A",
+    "TTL": "60",
+    "ResourceRecords": ["192.0.2.1"],
+}
+_NEAREST: dict[str, Any] = {**_ALIAS, "SetIdentifier": "eu-west-2", "Region": "eu-west-2"}
+_DISTRIBUTION: dict[str, Any] = {
+    "HostedZoneId": record_sets.CLOUDFRONT_ZONE,
+    "DNSName": "d1.cloudfront.net.",
+    "EvaluateTargetHealth": True,
+}
+
+
+@pytest.mark.parametrize(
+    ("record", "others", "reason"),
+    [
+        (_ALIAS, [], None),
+        (_VALUES, [], None),
+        (_NEAREST | {"HealthCheckId": "known"}, [], None),
+        (_NEAREST, [_NEAREST | {"SetIdentifier": "x", "Region": "ap-south-1"}], None),
+        (_ALIAS | {"TTL": "60"}, [], "can't have a TTL"),
+        (_VALUES | {"TTL": None}, [], "needs a TTL"),
+        (_ALIAS | {"Name": "api.example.org."}, [], "not permitted in zone"),
+        (_ALIAS | {"AliasTarget": _DISTRIBUTION}, [], "CloudFront distribution"),
+        (_NEAREST | {"Weight": 1}, [], "several routing policies"),
+        (_ALIAS | {"Region": "eu-west-2"}, [], "SetIdentifier"),
+        (_NEAREST, [_ALIAS | {"SetIdentifier": "x", "Weight": 1}], "another routing policy"),
+        (_NEAREST, [_NEAREST | {"SetIdentifier": "x"}], "latency record for eu-west-2"),
+        (_NEAREST | {"HealthCheckId": "unknown"}, [], "No health check"),
+    ],
+)
+def test_route_53_refuses_invalid_record_set(
+    record: dict[str, Any], others: list[dict[str, Any]], reason: str | None
+) -> None:
+    refused = record_sets.refusal(record, "example.com.", others, {"known"})
+    assert refused is None if reason is None else reason in (refused or "")

@@ -95,12 +95,19 @@ def send(
     )
 
 
-async def send_asgi(app: Any, method: str, target: str, *chunks: bytes, **headers: str) -> Response:
+async def send_asgi(
+    app: Any,
+    method: str,
+    target: str,
+    *chunks: bytes,
+    server: tuple[str, int] = ("127.0.0.1", 9000),
+    **headers: str,
+) -> Response:
     """Send a request to an ASGI application."""
     path, _, query = target.partition("?")
     scope = {
         "type": "http", "method": method, "path": path, "raw_path": path.encode(),
-        "query_string": query.encode(), "server": ("127.0.0.1", 9000),
+        "query_string": query.encode(), "server": server,
         "headers": [(name.replace("_", "-").encode(), it.encode()) for name, it in headers.items()],
     }  # fmt: skip
     parts = list(chunks) or [b""]

@@ -12,6 +12,7 @@ from aws_emulator.rest_api.app import MAX_BODY_BYTES, App
 from aws_emulator.rest_api.errors import DefinitionError
 from aws_emulator.rest_api.model import Response
 from aws_emulator.rest_api.pipeline import Stage
+from aws_emulator.route53.locations import service_address
 from aws_emulator.tests.rest_api import fakes
 
 HOST = "abc123.execute-api.us-east-1.amazonaws.com"
@@ -26,6 +27,10 @@ class FakeReader:
     def apis(self, region: str) -> list[str]:
         return ["abc123"] if region == "us-east-1" else []
 
+    def mapping(self, region: str, domain: str, base_path: str) -> tuple[str, str] | None:
+        known = (region, domain, base_path) == ("us-east-1", "api.example.com", "notes-v1")
+        return ("abc123", "v1") if known else None
+
     def stage(self, region: str, api: str, name: str) -> Stage | None:
         if self.failing:
             raise DefinitionError("GET /x has no integration.")
@@ -38,7 +43,8 @@ def send(
 ) -> Response:
     reader: Any = FakeReader(failing)
     app = App(reader, "us-east-1", fakes.accept_any_token, fakes.FakeServices())
-    return asyncio.run(fakes.send_asgi(app, method, target, *chunks, **headers))
+    server = ("127.0.0.1", 9000)
+    return asyncio.run(fakes.send_asgi(app, method, target, *chunks, server=server, **headers))
 
 
 def test_ready_path_returns_200() -> None:
@@ -68,6 +74,25 @@ def test_own_address_serves_api_of_home_region() -> None:
 def test_unknown_host_or_stage_is_forbidden(target: str, host: str) -> None:
     response = send("GET", target, host=host, authorization="t")
     assert (response.status, json.loads(response.body)) == (403, {"message": "Forbidden"})
+
+
+@pytest.mark.parametrize(
+    ("region", "host", "path", "status"),
+    [
+        ("us-east-1", "api.example.com", "/notes-v1/notes", 204),
+        ("us-east-1", "api.example.com", "/v1/notes", 403),
+        ("us-east-1", "other.example.com", "/notes-v1/notes", 403),
+        ("eu-west-2", "api.example.com", "/notes-v1/notes", 403),
+    ],
+)
+def test_custom_domain_name_selects_api_by_region_and_base_path(
+    region: str, host: str, path: str, status: int
+) -> None:
+    """Several Regions can have the same domain name; the address tells which one is asked."""
+    app = App(FakeReader(), "us-east-1", fakes.accept_any_token, fakes.FakeServices())  # type: ignore[arg-type]
+    server = (service_address(region), 9000)
+    response = asyncio.run(fakes.send_asgi(app, "OPTIONS", path, server=server, host=host))
+    assert response.status == status
 
 
 @pytest.mark.parametrize(("size", "status"), [(MAX_BODY_BYTES, 400), (MAX_BODY_BYTES + 1, 413)])

@@ -37,8 +37,9 @@ DEPENDENCIES: dict[str, set[str]] = {
 #: The dependencies of the packages outside src, besides themselves and the standard library.
 TOOL_DEPENDENCIES: dict[str, set[str]] = {
     "aws_emulator": {
-        *("airspeed", "boto3", "botocore", "cryptography", "httptools", "httpx", "jsonschema"),
+        *("airspeed", "boto3", "botocore", "cryptography", "dnslib", "httptools", "httpx"),
         *(
+            "jsonschema",
             "jwt",
             "ministack",
             "psutil",
