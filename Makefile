@@ -144,7 +144,7 @@ lint: setup ## Run ruff, and cfn-lint on all templates
 	@.venv/bin/cfn-lint template.yaml stacks/*.yaml stacks/*/template.yaml pipeline/*.yaml
 
 lint-templates: setup ## Run checkov on the transformed templates, and zizmor on the workflows
-	@if test -x .venv-checks/bin/zizmor || { "$(MERIDIAN_UV)" venv -q --clear --python .venv/bin/python .venv-checks && "$(MERIDIAN_UV)" pip install -q --python .venv-checks/bin/python checkov==3.3.30 zizmor==1.32.0; }; then \
+	@if cmp -s tools/setup/checks.txt .venv-checks/checks.txt || { "$(MERIDIAN_UV)" venv -q --clear --python .venv/bin/python .venv-checks && "$(MERIDIAN_UV)" pip install -q --require-hashes --python .venv-checks/bin/python -r tools/setup/checks.txt && cp tools/setup/checks.txt .venv-checks/; }; then \
 	$(PY) -m tools.deployment.static_analysis; \
 	else echo "WARNING: checkov and zizmor can't be installed, so they don't check the templates and the workflows. Run 'make lint-templates' with a network."; $(if $(filter unit,$(MAKECMDGOALS)),true,false); fi
 

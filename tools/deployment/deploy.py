@@ -29,15 +29,24 @@ def deploy_all(environments: Sequence[Environment]) -> None:
     Raises:
         CommandError: A check found an error, or a deployment failed.
     """
+    known: dict[str, list[ExistingResource] | None] = {}
     if len(environments) > 1:
         deploys_home = any(it.is_home for it in environments)
         for environment in environments:
-            require_no_errors(environment, preflight(environment, deploys_home=deploys_home))
+            present: list[ExistingResource] = []
+            findings = preflight(environment, deploys_home=deploys_home, present=present)
+            require_no_errors(environment, findings)
+            known[environment.name] = known_leftovers(findings, present)
     for environment in environments:
-        deploy(environment)
+        deploy(environment, leftovers=known.get(environment.name))
 
 
-def deploy(environment: Environment, *, check: bool = True) -> None:
+def deploy(
+    environment: Environment,
+    *,
+    check: bool = True,
+    leftovers: list[ExistingResource] | None = None,
+) -> None:
     """Deploy the built application; in the home Region, upload the portal's pages too.
 
     The tables of a deployed home get the replicas that they lack, one after the other. Afterwards
@@ -49,17 +58,18 @@ def deploy(environment: Environment, *, check: bool = True) -> None:
     Args:
         environment: The stack to deploy.
         check: Whether to run the preflight checks first.
+        leftovers: What a check of all environments found, so that this one doesn't look again.
 
     Raises:
         CommandError: A check found an error, a leftover can't be adopted, `sam deploy` failed, or
             the Region's stream has no consumer.
     """
-    leftovers: list[ExistingResource] | None = None
     if check:
         present: list[ExistingResource] = []
-        findings = preflight(environment, present=present)
+        looks_up_names = leftovers is None
+        findings = preflight(environment, present=present, looks_up_names=looks_up_names)
         require_no_errors(environment, findings)
-        leftovers = known_leftovers(findings, present)
+        leftovers = known_leftovers(findings, present) if looks_up_names else leftovers
     account = Account(environment.region)
     recovery.prepare(environment, account.client, account.caller().account, leftovers)
     started = time.monotonic()

@@ -1,11 +1,14 @@
 """Contracts of the patches for CloudWatch alarms."""
 
 import json
-import urllib.request
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
+import pytest
+
 from aws_emulator.tests.ministack.running import Emulator, unique
+from aws_emulator.tests.ministack.templates import stack
 from aws_emulator.tests.waiting import wait_until
 
 
@@ -42,38 +45,52 @@ def alarm_dimensions(emulator: Emulator) -> None:
 
 
 def alarm_metric_math(emulator: Emulator) -> None:
-    """A stack with an alarm on metric math is created, and the alarm is listed as accepted."""
-    stack = unique("metric-math")
-    requests = {"Namespace": "AWS/CloudFront", "MetricName": "Requests"}
+    """An alarm fires above and below the band of its metric's history, and only there."""
+    name, namespace = unique("metric-math"), unique("namespace")
+    metric = {"Namespace": namespace, "MetricName": "Requests"}
     alarm = {
         "Type": "AWS::CloudWatch::Alarm",
         "Properties": {
+            "AlarmName": name,
             "Metrics": [
-                {"Id": "m", "MetricStat": {"Metric": requests, "Period": 300, "Stat": "Sum"}},
+                {"Id": "m", "MetricStat": {"Metric": metric, "Period": 300, "Stat": "Sum"}},
                 {"Id": "band", "Expression": "ANOMALY_DETECTION_BAND(m, 4)"},
             ],
             "ThresholdMetricId": "band",
             "ComparisonOperator": "LessThanLowerOrGreaterThanUpperThreshold",
-            "EvaluationPeriods": 1,
+            "EvaluationPeriods": 2,
         },
     }
-    cloudformation = emulator.client("cloudformation")
-    cloudformation.create_stack(
-        StackName=stack, TemplateBody=json.dumps({"Resources": {"Anomaly": alarm}})
-    )
+    emulator.deploy(stack(Anomaly=alarm), name)
+    cloudwatch, now = emulator.client("cloudwatch"), datetime.now(UTC)
 
-    def accepted() -> bool:
-        with urllib.request.urlopen(f"{emulator.endpoint}/_local/accepted", timeout=60) as answer:
-            return any(it.get("stack") == stack for it in json.load(answer))
+    def state_after(*values: float, age: int = 0) -> str:
+        """Publish values of consecutive periods, the first the newest, and return the state."""
+        data = [
+            {
+                "MetricName": "Requests",
+                "Value": value,
+                "Timestamp": now - timedelta(seconds=300 * (age + index) + 10),
+            }
+            for index, value in enumerate(values)
+        ]
+        cloudwatch.put_metric_data(Namespace=namespace, MetricData=data)
+        (described,) = cloudwatch.describe_alarms(AlarmNames=[name])["MetricAlarms"]
+        assert described["Metrics"][1]["Expression"] == "ANOMALY_DETECTION_BAND(m, 4)"
+        return str(described["StateValue"])
 
-    def status() -> str:
-        return str(cloudformation.describe_stacks(StackName=stack)["Stacks"][0]["StackStatus"])
-
-    wait_until(lambda: not status().endswith("IN_PROGRESS"), "the end of the creation", 30)
-    assert status() == "CREATE_COMPLETE"
-    assert accepted()
-    cloudformation.delete_stack(StackName=stack)
-    wait_until(lambda: not accepted(), "the deletion", 30)
+    # The band of a young metric isn't known.
+    assert state_after(100, 101, age=20) == "INSUFFICIENT_DATA"
+    assert state_after(*[99, 100, 101] * 4, age=2) == "OK"
+    assert state_after(0, 0) == "ALARM"
+    # The values of a period add up.
+    assert state_after(100, 100) == "OK"
+    assert state_after(500) == "OK"
+    assert state_after(0, 500) == "ALARM"
+    # Other metric math is refused instead of ignored.
+    alarm["Properties"]["Metrics"][1]["Expression"] = "m * 2"  # type: ignore[index]
+    with pytest.raises(AssertionError, match="isn't supported"):
+        emulator.deploy(stack(Anomaly=alarm), unique("other-math"))
 
 
 def _key_policy(service: str) -> str:

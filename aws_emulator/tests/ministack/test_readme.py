@@ -12,7 +12,7 @@ from aws_emulator.tests.ministack.running import ROOT
 
 README: Final = (ROOT / "aws_emulator" / "README.md").read_text()
 PATCHES: Final = sorted(Path(patches.__file__).parent.glob("[a-z]*.py"))
-#: "Accept alarms on metric math without evaluating them": the accepted feature.
+#: "Accept state machine definitions in YAML.": the accepted feature.
 ACCEPTED: Final = re.compile(r"^Accept (\w+ \w+ .+?)(?: without| that|,|\.)")
 
 
@@ -34,5 +34,5 @@ def test_readme_does_not_list_an_accepted_feature_as_refused(path: Path) -> None
     assert [row for row in rows if feature in row] == []
 
 
-def test_alarms_on_metric_math_are_an_accepted_feature() -> None:
-    assert "alarms on metric math" in map(accepted_feature, PATCHES)
+def test_definitions_in_yaml_are_an_accepted_feature() -> None:
+    assert "state machine definitions in YAML" in map(accepted_feature, PATCHES)

@@ -28,10 +28,46 @@ QUERIES: Final = of_type("AWS::Logs::QueryDefinition")
 
 
 def widgets(name: str) -> list[dict[str, Any]]:
-    """Return the widgets of a dashboard; a reference is a word."""
-    body = re.sub(r"\$\{[^}]+\}", "reference", text_of(DASHBOARDS[name]["DashboardBody"]))
+    """Return the widgets of a dashboard, with each optional part; a reference is a word."""
+    body = re.sub(r"\$\{[^}]+\}", "reference", body_of(DASHBOARDS[name]["DashboardBody"]))
     listed: list[dict[str, Any]] = json.loads(body)["widgets"]
     return listed
+
+
+def body_of(value: Any, *, has_replicas: bool = True) -> str:
+    """Return a dashboard's body with references in braces."""
+    if isinstance(value, dict) and "Fn::Join" in value:
+        separator, parts = value["Fn::Join"]
+        return str(separator).join(body_of(it, has_replicas=has_replicas) for it in parts)
+    if isinstance(value, dict) and "Fn::If" in value:
+        _, first, second = value["Fn::If"]
+        return body_of(first if has_replicas else second, has_replicas=has_replicas)
+    return text_of(value)
+
+
+STAGE: Final = "home-dashboards.yaml: Regions"
+
+
+@pytest.mark.parametrize(("has_replicas", "rows"), [(True, 5), (False, 1)])
+def test_dashboard_of_the_stage_has_a_row_for_each_region(has_replicas: bool, rows: int) -> None:
+    body = json.loads(body_of(DASHBOARDS[STAGE]["DashboardBody"], has_replicas=has_replicas))
+    by_region: dict[str, set[str]] = {}
+    for widget in body["widgets"]:
+        for metric in widget["properties"].get("metrics", []):
+            by_region.setdefault(widget["properties"]["region"], set()).add(metric[1])
+    assert by_region.pop("us-east-1") >= {"Requests", "5xxErrorRate", "EstimatedCharges"}
+    replicas = {f"${{Replica{number}}}" for number in range(1, 5)} if has_replicas else set()
+    assert by_region.keys() == {"${AWS::Region}", *replicas}
+    assert len(by_region) == rows
+    for metrics in by_region.values():
+        assert metrics >= {
+            "IncomingRecords",
+            "Count",
+            "IteratorAge",
+            "Errors",
+            "5XXError",
+            "Latency",
+        }
 
 
 @pytest.mark.parametrize("name", DASHBOARDS)

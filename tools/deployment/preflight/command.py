@@ -23,6 +23,7 @@ def preflight(
     *,
     deploys_home: bool = False,
     present: list[ExistingResource] | None = None,
+    looks_up_names: bool = True,
 ) -> list[Finding]:
     """Run the checks, print the findings, and return them.
 
@@ -33,6 +34,7 @@ def preflight(
         deploys_home: Whether the same command deploys the home Region first, so that its stack
             need not exist yet.
         present: An empty list, to which the check adds the leftovers that it finds.
+        looks_up_names: Whether to look for leftovers and taken names; False after a check.
 
     Raises:
         CommandError: There are no valid credentials, or the application isn't built.
@@ -42,7 +44,8 @@ def preflight(
     print(f"Preflight of {environment.name} ({environment.stack_name}, account {caller.account})")
     findings = []
     present = [] if present is None else present
-    for finding in _findings(environment, account, caller, build, deploys_home, present):
+    skipped = () if looks_up_names else ("leftovers", "fixed names")
+    for finding in _findings(environment, account, caller, build, deploys_home, present, skipped):
         print("\n".join(finding.lines()), flush=True)
         findings.append(finding)
     print(summary(findings))
@@ -81,6 +84,7 @@ def _findings(
     build: Path,
     deploys_home: bool,
     present: list[ExistingResource],
+    skipped: Sequence[str],
 ) -> Iterator[Finding]:
     yield checks.check_caller(caller)
     try:
@@ -114,6 +118,8 @@ def _findings(
     elif not deploys_home:
         parts.append(("home Region", lambda: _regional(environment, account)))
     for check, run in parts:
+        if check in skipped:
+            continue
         try:
             yield from run()
         except CommandError as error:

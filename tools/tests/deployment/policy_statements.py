@@ -75,11 +75,18 @@ def allows(statements: list[dict[str, Any]], action: str, arn: str) -> bool:
 
 
 def decision(
-    statements: list[dict[str, Any]], action: str, arn: str, stage: str, tag: str | None
+    statements: list[dict[str, Any]],
+    action: str,
+    arn: str,
+    stage: str,
+    tag: str | None,
+    *,
+    requested: str | None = None,
 ) -> bool:
     """Evaluate the policies of a stage's role as IAM does: an explicit denial wins.
 
-    IAM User Guide, "Policy evaluation logic". The only context key is the resource's tag.
+    IAM User Guide, "Policy evaluation logic". The context keys are the tags of the resource and of
+    the request.
 
     Args:
         statements: The statements of all policies of the role.
@@ -87,11 +94,14 @@ def decision(
         arn: The resource of the request.
         stage: The parameter Stage of the role's template.
         tag: The value of the resource's tag `stage`; None without one.
+        requested: The value of the tag `stage` in the request; None without one.
 
     Returns:
         Whether IAM allows the request.
     """
     context = {} if tag is None else {"aws:ResourceTag/stage": tag}
+    if requested is not None:
+        context["aws:RequestTag/stage"] = requested
 
     def applies(effect: str) -> bool:
         return any(

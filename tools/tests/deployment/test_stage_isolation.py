@@ -118,6 +118,21 @@ def test_service_role_neither_marks_nor_uses_a_key_of_another_stage(action: str)
     assert not decision(service_role_statements(), action, arn, "staging", "prod")
 
 
+@pytest.mark.parametrize(
+    ("requested", "expected"), [("prod", True), ("staging", False), (None, False)]
+)
+def test_service_role_creates_only_keys_with_the_tag_of_its_stage(
+    requested: str | None, expected: bool
+) -> None:
+    statements = service_role_statements()
+    allowed = decision(statements, "kms:CreateKey", "*", "prod", None, requested=requested)
+    assert allowed == expected
+    # The key has no tag yet when AWS KMS authorizes its tags.
+    new_key = f"arn:aws:kms:eu-west-2:{_ACCOUNT}:key/0a"
+    tags = decision(statements, "kms:TagResource", new_key, "prod", None, requested=requested)
+    assert tags or not expected
+
+
 def test_service_role_associates_no_web_acl_across_stages() -> None:
     pool = f"arn:aws:cognito-idp:eu-west-2:{_ACCOUNT}:userpool/eu-west-2_a"
     acl = f"arn:aws:wafv2:eu-west-2:{_ACCOUNT}:regional/webacl/meridian-prod-user-pool/0a"

@@ -1,8 +1,11 @@
 """The report of checkov, and the metadata of generated stages."""
 
+import re
+
 import pytest
 
 from tools.deployment.static_analysis import parse, with_stage_metadata
+from tools.paths import ROOT
 
 
 def check(comment: str | None = None) -> dict[str, object]:
@@ -48,3 +51,18 @@ def test_generated_stage_gets_metadata_of_its_api() -> None:
     template = {"Resources": {"Api": api, "Stage": stage}}
     assert with_stage_metadata(template)["Resources"]["Stage"]["Metadata"] == {"checkov": {}}
     assert "Metadata" not in stage
+
+
+def test_programs_and_their_dependencies_are_locked_with_hashes() -> None:
+    folder = ROOT / "tools" / "setup"
+    pinned = [it for it in (folder / "checks.in").read_text().splitlines() if it[:1].isalpha()]
+    locked = re.findall(
+        r"^(\S+==\S+)(?: ; .+)? \\\n((?:    --hash=sha256:\w{64}(?: \\)?\n)+)",
+        (folder / "checks.txt").read_text(),
+        re.MULTILINE,
+    )
+    names = [name for name, _ in locked]
+    assert set(pinned) <= set(names)
+    text = (folder / "checks.txt").read_text()
+    # Each line belongs to a package with a hash.
+    assert len(names) == len(re.findall(r"^\S", text, re.MULTILINE)) > 50
