@@ -10,7 +10,7 @@ from typing import Any
 from edge_ingest import cloudfront_event, request_log, responses, routes, sdk_settings
 from edge_ingest.authentication import authenticate, write_keys
 from edge_ingest.cloudfront_event import Request
-from edge_ingest.delivery import Delivery
+from edge_ingest.delivery import NOTHING_DELIVERED, Delivery
 from edge_ingest.errors import IngestError, MethodNotAllowedError
 from edge_ingest.pipeline import Pipeline
 from edge_ingest.request_log import LogEntry
@@ -55,9 +55,10 @@ class Collector:
         except IngestError as error:
             response = responses.error_response(error, request, kind)
             entry = LogEntry(responses.status_of(error), error.code, kind)
-        milliseconds = int((self._monotonic() - started) * 1000)
-        entry = entry._replace(milliseconds=milliseconds, request_id=request.request_id)
-        request_log.write(entry, self._settings.log_sample, self._print_line)
+        if request_log.is_wanted(entry, self._settings.log_sample):
+            milliseconds = int((self._monotonic() - started) * 1000)
+            entry = entry._replace(milliseconds=milliseconds, request_id=request.request_id)
+            request_log.write(entry, self._print_line)
         return response
 
     def _dispatch(
@@ -76,6 +77,7 @@ class Collector:
         self, route: Route, request: Request, query: dict[str, str], deadline: float
     ) -> tuple[Response, LogEntry]:
         ingested = self._pipeline.ingest(route, request, query, deadline)
+        delivered = ingested.delivered or NOTHING_DELIVERED
         entry = LogEntry(
             200,
             "ok",
@@ -83,16 +85,13 @@ class Collector:
             ingested.source_id,
             accepted=ingested.accepted,
             rejected=len(ingested.rejected),
+            records=delivered.records,
+            bytes=delivered.bytes,
+            region=delivered.region,
+            failover=delivered.failover,
+            shard=delivered.shard,
+            sequence=delivered.sequence,
         )
-        if delivered := ingested.delivered:
-            entry = entry._replace(
-                records=delivered.records,
-                bytes=delivered.bytes,
-                region=delivered.region,
-                failover=delivered.failover,
-                shard=delivered.shard,
-                sequence=delivered.sequence,
-            )
         return responses.ingest_response(ingested, request, route.kind), entry
 
     def _sdk_settings(

@@ -60,6 +60,9 @@ class Delivered(NamedTuple):
     sequence: str = ""
 
 
+#: Of a request without events.
+NOTHING_DELIVERED: Final = Delivered("", failover=False, records=0, bytes=0)
+
 # When the avoidance of a Region ends, by the monotonic clock, and how long it is, in seconds. The
 # class of a named tuple would slow down the cold start.
 type _Avoidance = tuple[float, float]

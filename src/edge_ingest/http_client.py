@@ -76,10 +76,12 @@ class Connection:
         self.endpoint = endpoint
         self._connect = connect
         self._socket: socket.socket | None = None
+        self._poll = select.poll()
 
     def close(self) -> None:
         """Close the connection. The next request opens a new one."""
         if self._socket is not None:
+            self._poll.unregister(self._socket)
             self._socket.close()
             self._socket = None
 
@@ -133,9 +135,7 @@ class Connection:
         """Return the open socket, or None. An idle socket that is readable is at its end."""
         if self._socket is None:
             return None
-        poll = select.poll()
-        poll.register(self._socket, select.POLLIN)
-        if poll.poll(0):
+        if self._poll.poll(0):
             self.close()
         return self._socket
 
@@ -143,6 +143,7 @@ class Connection:
         try:
             timeout = min(CONNECT_TIMEOUT_S, _seconds_left(deadline))
             self._socket = self._connect(self.endpoint, timeout)
+            self._poll.register(self._socket, select.POLLIN)
         except OSError as error:
             raise TransportError(f"connection failed: {type(error).__name__}") from error
         return self._socket
@@ -178,12 +179,15 @@ class _Reader:
 
     def _head(self) -> tuple[int, dict[str, str]]:
         lines = self._until(b"\r\n\r\n").decode("latin-1").split("\r\n")
-        version, _, rest = lines[0].partition(" ")
-        status = int(rest[:3]) if version.startswith("HTTP/1.") else 0
+        start = lines[0]
+        status = int(start[9:12]) if start.startswith("HTTP/1.") else 0
         if not 100 <= status <= 599:
             raise TransportError("the server didn't send an HTTP/1 response")
-        fields = (line.partition(":") for line in lines[1:])
-        return status, {name.strip().lower(): value.strip() for name, _, value in fields}
+        headers: dict[str, str] = {}
+        for line in lines[1:]:
+            name, _, value = line.partition(":")
+            headers[name.strip().lower()] = value.strip()
+        return status, headers
 
     def _chunked(self) -> bytes:
         chunks: list[bytes] = []

@@ -31,18 +31,15 @@ def pack(redacted: Redacted, origin: Provenance, region: str, failover: bool) ->
     `failover` is True if `region` isn't the nearest one.
     """
     records: list[bytes] = []
-    facts = clickstream.Header(
-        request_id=origin.request_id,
-        received_at=times.text(origin.received_at),
-        source=origin.source_id,
-        stream_region=region,
-        edge_region=origin.edge_region,
-        failover=failover,
-    )
     if redacted.accepted or redacted.rejected:
         viewer = redacted.facts.viewer
-        header = msgspec.structs.replace(
-            facts,
+        header = clickstream.Header(
+            request_id=origin.request_id,
+            received_at=times.text(origin.received_at),
+            source=origin.source_id,
+            stream_region=region,
+            edge_region=origin.edge_region,
+            failover=failover,
             sent_at=None if origin.sent_at is None else times.text(origin.sent_at),
             ip=redacted.facts.ip,
             user_agent=viewer.user_agent,
@@ -56,5 +53,13 @@ def pack(redacted: Redacted, origin: Provenance, region: str, failover: bool) ->
         )
         records += clickstream.encode(header, redacted.accepted, redacted.rejected)
     if redacted.denied:
-        records += clickstream.encode(facts, [], redacted.denied)
+        header = clickstream.Header(
+            request_id=origin.request_id,
+            received_at=times.text(origin.received_at),
+            source=origin.source_id,
+            stream_region=region,
+            edge_region=origin.edge_region,
+            failover=failover,
+        )
+        records += clickstream.encode(header, [], redacted.denied)
     return records

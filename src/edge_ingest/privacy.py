@@ -4,7 +4,6 @@
 `redaction` applies the rest before anything is stored or logged.
 """
 
-import hmac
 import re
 import socket
 from collections.abc import Callable, Iterable
@@ -14,6 +13,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from clickstream import times
+from clickstream.digest import hmac_digest
 from clickstream.event import Context, InvalidEventError, View
 from edge_ingest.cloudfront_event import Request, Viewer
 from edge_ingest.json_rewrite import rewrite
@@ -238,7 +238,7 @@ def _redact_ip(ip: str, rule: IpRule, daily_salt: str) -> str | None:
 
 
 def _digest(key: str, value: str) -> str:
-    return hmac.digest(key.encode(), value.encode("utf-8", "replace"), "sha256").hex()[:32]
+    return hmac_digest(key.encode(), value.encode("utf-8", "replace"), "sha256").hex()[:32]
 
 
 def _as_text(value: object) -> str:

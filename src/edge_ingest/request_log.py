@@ -32,15 +32,18 @@ class LogEntry(NamedTuple):
     request_id: str = ""
 
 
-def write(entry: LogEntry, sample: float, print_line: Callable[[str], object] = print) -> None:
-    """Write the entry as a line, without empty and zero fields.
+def is_wanted(entry: LogEntry, sample: float) -> bool:
+    """Return whether to log a request.
 
     Failed requests, rejected events and failovers are always logged, the rest with the probability
     `sample`: CloudWatch Logs costs more than the function, and 1.5 KB per request would be a third
     of the bill.
     """
-    if entry.status < 400 and entry.rejected == 0 and not entry.failover and not _sampled(sample):
-        return
+    return entry.status >= 400 or entry.rejected > 0 or entry.failover or _sampled(sample)
+
+
+def write(entry: LogEntry, print_line: Callable[[str], object] = print) -> None:
+    """Write the entry as a line, without empty and zero fields."""
     fields = {name: value for name, value in entry._asdict().items() if value}
     print_line(msgspec.json.encode(fields).decode())
 

@@ -3,12 +3,12 @@
 IAM User Guide, "Create a signed AWS API request". A property test compares it with botocore.
 """
 
-import hashlib
-import hmac
 import os
 import time
 from functools import lru_cache
 from typing import Final, NamedTuple
+
+from clickstream.digest import hmac_digest, sha256
 
 SERVICE: Final = "kinesis"
 CONTENT_TYPE: Final = "application/x-amz-json-1.1"
@@ -45,7 +45,7 @@ def signed_headers(
     credentials: Credentials, *, region: str, host: str, target: str, body: bytes, now: float
 ) -> list[tuple[str, str]]:
     """Return all headers of the request, signed. `now` is in seconds since the epoch."""
-    amz_date = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now))
+    amz_date = _date(int(now))
     # The canonical request needs lower-case names in sorted order.
     pairs = [
         ("content-type", CONTENT_TYPE),
@@ -61,7 +61,7 @@ def signed_headers(
     scope = f"{amz_date[:8]}/{region}/{SERVICE}/aws4_request"
     to_sign = f"AWS4-HMAC-SHA256\n{amz_date}\n{scope}\n{_sha256(canonical.encode())}"
     key = _signing_key(credentials.secret_key, amz_date[:8], region)
-    signature = hmac.digest(key, to_sign.encode(), "sha256").hex()
+    signature = hmac_digest(key, to_sign.encode(), "sha256").hex()
     authorization = (
         f"AWS4-HMAC-SHA256 Credential={credentials.access_key}/{scope}, "
         f"SignedHeaders={names}, Signature={signature}"
@@ -69,13 +69,18 @@ def signed_headers(
     return [*pairs, ("authorization", authorization)]
 
 
+@lru_cache(maxsize=4)
+def _date(seconds: int) -> str:
+    return time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(seconds))
+
+
 @lru_cache(maxsize=16)
 def _signing_key(secret_key: str, date: str, region: str) -> bytes:
     key = f"AWS4{secret_key}".encode()
     for part in (date, region, SERVICE, "aws4_request"):
-        key = hmac.digest(key, part.encode(), "sha256")
+        key = hmac_digest(key, part.encode(), "sha256")
     return key
 
 
 def _sha256(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
+    return sha256(data).hexdigest()

@@ -4,7 +4,6 @@ Input: a payload's events. Output: `Validated`, the accepted events and the reje
 for one event are in `clickstream.event`, which the stream processor shares.
 """
 
-import hashlib
 import json
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import msgspec
 
 from clickstream import Accepted, times
+from clickstream.digest import sha256
 from clickstream.event import EventType, InvalidEventError, View, event_times, read, validate_event
 from edge_ingest.errors import ContentTooLargeError
 from edge_ingest.json_rewrite import rewrite, set_type
@@ -229,5 +229,5 @@ class _DerivedMessageIds:
         canonical = json.dumps(event, sort_keys=True, separators=(",", ":"))
         count = self._counts[canonical] = self._counts.get(canonical, 0) + 1
         key = f"{self._prefix}{request_id}\0{count}\0{canonical}"
-        digest = hashlib.sha256(key.encode("utf-8", "surrogatepass"))
+        digest = sha256(key.encode("utf-8", "surrogatepass"))
         return f"derived-{digest.hexdigest()[:32]}"

@@ -28,6 +28,7 @@ _MOBILE: Final = (
 )
 # RudderStack, "Common fields": `channel` is mobile, web, server or sources.
 _SERVER_CHANNELS: Final = ("server", "sources")
+_QUOTED_CHANNEL: Final = b'"channel"'
 _QUOTED_SERVER_CHANNELS: Final = (b'"server"', b'"sources"')
 # `context.device.type` of Segment's and RudderStack's mobile SDKs.
 _DEVICE_TYPES: Final[dict[str, Device]] = {
@@ -112,7 +113,7 @@ def add_facts(
     The header of a device's request has `of_request`, the header of a server's request has none.
     `context` is the batch's, for events without one.
     """
-    if from_device and not any(channel in payload.body for channel in _QUOTED_SERVER_CHANNELS):
+    if from_device and not _may_be_from_server(payload.body):
         return accepted
     batch_agent = payload.context_view.user_agent if payload.context_view else None
     result: list[Accepted] = []
@@ -129,6 +130,12 @@ def add_facts(
             visitor = _of_request(of_request)
         result.append(msgspec.structs.replace(event, visitor=visitor) if visitor else event)
     return result
+
+
+def _may_be_from_server(body: bytes) -> bool:
+    """Return whether an event can have a server's channel, by a search in the body."""
+    # Most bodies have no channel, and need one search.
+    return _QUOTED_CHANNEL in body and any(name in body for name in _QUOTED_SERVER_CHANNELS)
 
 
 def _is_mobile(agent: str) -> bool:

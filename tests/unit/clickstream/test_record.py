@@ -73,6 +73,14 @@ def test_record_is_gzip_of_json_lines(packed: Packed) -> None:
 
 
 @given(strategies.packed_requests())
+def test_small_text_is_no_larger_than_with_the_longest_window(packed: Packed) -> None:
+    """A text of at most 16 KiB is compressed with a window of that length."""
+    for data in clickstream.encode(*packed):
+        text = gzip.decompress(data)
+        assert len(data) <= len(zlib.compress(text, 1, 31)) * 1.02 + 16
+
+
+@given(strategies.packed_requests())
 def test_encode_is_deterministic(packed: Packed) -> None:
     assert clickstream.encode(*packed) == clickstream.encode(*packed)
 

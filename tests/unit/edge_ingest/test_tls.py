@@ -60,8 +60,8 @@ def test_failed_verification_uses_all_roots_for_next_connection(
             all_roots_used.append(all_roots)
             self._all_roots = all_roots
 
-        def wrap_socket(self, sock: socket.socket, *, server_hostname: str) -> socket.socket:
-            assert server_hostname == "kinesis.test"
+        def wrap_socket(self, sock: socket.socket, *, server_hostname: bytes) -> socket.socket:
+            assert server_hostname == b"kinesis.test"
             if not self._all_roots:
                 raise ssl.SSLCertVerificationError("unable to get local issuer certificate")
             return sock
@@ -77,8 +77,8 @@ def test_failed_verification_uses_all_roots_for_next_connection(
 
     sockets: list[FakeSocket] = []
 
-    def connect(address: tuple[str, int], timeout: float) -> FakeSocket:
-        assert (address, timeout) == (("kinesis.test", 443), 1)
+    def connect(address: tuple[bytes, int], timeout: float) -> FakeSocket:
+        assert (address, timeout) == ((b"kinesis.test", 443), 1)
         sockets.append(FakeSocket())
         return sockets[-1]
 
