@@ -115,6 +115,8 @@ class EdgeLocation:
             raise RequestRejectedError("A deployment is in progress.", status=503)
         if not distribution.enabled:
             raise RequestRejectedError("The distribution is disabled.", status=403)
+        if distribution.web_acl is not None:
+            distribution.web_acl.inspect(request, viewer)
         host = h.first(request.headers, "host")
         length = len("https://") + len(host) + len(request.uri) + len(request.query) + 1
         if length > MAX_URL_BYTES:

@@ -4,7 +4,7 @@ import html
 from http import HTTPStatus
 
 from aws_emulator.cloudfront import headers as h
-from aws_emulator.cloudfront.errors import EdgeError, SignedRequestError
+from aws_emulator.cloudfront.errors import EdgeError, SignedRequestError, WebAclBlockError
 from aws_emulator.cloudfront.model import Response
 
 
@@ -16,6 +16,8 @@ def error_response(error: EdgeError, request_id: str) -> Response:
         phrase = HTTPStatus(error.status).phrase
     except ValueError:
         phrase = ""
+    if isinstance(error, WebAclBlockError) and error.custom:
+        return _page(error.status, phrase, "text/plain", b"")
     body = (
         "<!DOCTYPE html>\n<html><head><title>ERROR: The request could not be satisfied</title>"
         f"</head><body>\n<h1>{error.status} ERROR</h1>\n"

@@ -2,7 +2,8 @@
 
 EdgeError                       any error response that CloudFront generates
 ├── RequestRejectedError        the viewer's request breaks a CloudFront rule
-│   └── SignedRequestError      403, no valid signed URL or signed cookies
+│   ├── SignedRequestError      403, no valid signed URL or signed cookies
+│   └── WebAclBlockError        a rule of AWS WAF blocks the request
 ├── FunctionError               a Lambda@Edge invocation or its result failed
 │   ├── FunctionResultError     502, LambdaValidationError
 │   ├── FunctionExecutionError  503, LambdaExecutionError
@@ -46,6 +47,20 @@ class SignedRequestError(RequestRejectedError):
 
     code = "AccessDenied"
     status = 403
+
+
+class WebAclBlockError(RequestRejectedError):
+    """Raised when a web ACL blocks a request: 403 with CloudFront's page, or a custom response.
+
+    `custom` is the status of the rule's custom response, which has no body here.
+    """
+
+    code = "WebAclBlock"
+    status = 403
+
+    def __init__(self, rule: str, custom: int | None) -> None:
+        super().__init__(f"Request blocked by {rule}.", status=custom)
+        self.custom = custom
 
 
 class FunctionError(EdgeError):

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Final, Literal, Protocol
 
 from aws_emulator.cloudfront.headers import HeaderMap
 from aws_emulator.cloudfront.policies import CachePolicy, OriginRequestPolicy, ResponseHeadersPolicy
@@ -108,6 +108,21 @@ class CustomErrorResponse:
     response_code: int | None = None
 
 
+class WebAclRules(Protocol):
+    """A web ACL of AWS WAF; `web_acl.acl.WebAcl` implements it."""
+
+    @property
+    def arn(self) -> str:
+        """The ARN of the web ACL."""
+
+    def inspect(self, request: "Request", viewer: "Viewer") -> None:
+        """Evaluate the rules.
+
+        Raises:
+            WebAclBlockError: A rule or the default action blocks the request.
+        """
+
+
 @dataclass(frozen=True, slots=True)
 class Distribution:
     """A deployed distribution.
@@ -125,6 +140,7 @@ class Distribution:
     origins: dict[str, Origin]
     origin_groups: dict[str, OriginGroup] = field(default_factory=dict)
     custom_error_responses: dict[int, CustomErrorResponse] = field(default_factory=dict)
+    web_acl: WebAclRules | None = None
     notes: tuple[str, ...] = ()
 
 

@@ -195,7 +195,8 @@ def _connect(scheme: str, host: str | None, port: int | None, deadline: float) -
 def _request(method: str, url: str, form: bytes | None, until: float) -> tuple[int, bytes]:
     deadline = min(monotonic() + TIMEOUT_S, until)
     parts = urlsplit(url)
-    headers = {"Accept": "application/json", "Connection": "close"}
+    # AWS WAF's core rule set blocks requests without a user agent (NoUserAgent_HEADER).
+    headers = {"Accept": "application/json", "Connection": "close", "User-Agent": "meridian"}
     if form is not None:
         headers["Content-Type"] = "application/x-www-form-urlencoded"
     connection: HTTPConnection | None = None

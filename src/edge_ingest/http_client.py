@@ -102,7 +102,11 @@ class Connection:
         Raises:
             TransportError: No complete response arrived in time.
         """
-        head = f"GET {path} HTTP/1.1\r\nhost: {self.endpoint.authority}\r\n\r\n"
+        # AWS WAF's core rule set blocks requests without a user agent (NoUserAgent_HEADER).
+        head = (
+            f"GET {path} HTTP/1.1\r\nhost: {self.endpoint.authority}\r\n"
+            "user-agent: meridian\r\n\r\n"
+        )
         return self._send(head.encode("latin-1"), timeout)
 
     def _send(self, message: bytes, timeout: float) -> Response:

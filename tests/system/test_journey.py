@@ -169,7 +169,9 @@ def test_paid_page_rejects_each_method_without_a_token(meridian: system.System) 
 def test_paid_page_rejects_each_encoding_of_its_path(meridian: system.System, path: str) -> None:
     """The test uses a socket, because HTTP clients normalise paths."""
     with socket.create_connection(("127.0.0.1", httpx.URL(meridian.url).port)) as connection:
-        head = f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+        # Without a user agent, the web ACL would block the request.
+        headers = "Host: localhost\r\nUser-Agent: test\r\nConnection: close"
+        head = f"GET {path} HTTP/1.1\r\n{headers}\r\n\r\n"
         connection.sendall(head.encode())
         answer = b"".join(iter(lambda: connection.recv(65536), b""))
     status = int(answer.split(b" ", 2)[1])

@@ -22,6 +22,7 @@ from aws_emulator.cloudfront.model import (
 )
 from aws_emulator.cloudfront.origins.client import bucket_of
 from aws_emulator.cloudfront.policies import CachePolicy, OriginRequestPolicy, ResponseHeadersPolicy
+from aws_emulator.cloudfront.web_acl.acl import WebAcl
 from aws_emulator.errors import CommandError
 
 type Json = dict[str, Any]
@@ -51,6 +52,14 @@ class ConfigLookup(Protocol):
 
         Raises:
             CommandError: The key group doesn't exist.
+        """
+        ...
+
+    def web_acl(self, arn: str) -> WebAcl:
+        """Return a web ACL.
+
+        Raises:
+            CommandError: It doesn't exist, or the emulator doesn't support a rule.
         """
         ...
 
@@ -101,8 +110,19 @@ def parse_distribution(distribution: Json, lookup: ConfigLookup) -> Distribution
             each.error_code: each
             for each in map(_error_response, _items(config.get("CustomErrorResponses")))
         },
+        web_acl=_web_acl(config.get("WebACLId"), lookup),
         notes=tuple(_notes(config)),
     )
+
+
+def _web_acl(arn: str | None, lookup: ConfigLookup) -> WebAcl | None:
+    if not arn:
+        return None
+    if not arn.startswith("arn:"):
+        raise CommandError(
+            f"The web ACL {arn} is one of AWS WAF Classic. Use the ARN of an AWS::WAFv2::WebACL."
+        )
+    return lookup.web_acl(arn)
 
 
 def _behavior(item: Json, pattern: str, origin: Origin, lookup: ConfigLookup) -> CacheBehavior:
@@ -292,7 +312,6 @@ def _notes(config: Mapping[str, Any]) -> Iterable[str]:
     behaviors = [config["DefaultCacheBehavior"], *_items(config.get("CacheBehaviors"))]
     restriction = (config.get("Restrictions") or {}).get("GeoRestriction") or {}
     ignored = {
-        "The emulator doesn't enforce the web ACL (WAF).": config.get("WebACLId"),
         "The emulator doesn't enforce the geographic restriction.": (
             restriction.get("RestrictionType", "none") != "none"
         ),

@@ -24,7 +24,9 @@ from aws_emulator.cloudfront.model import Distribution, EventType, FunctionAssoc
 from aws_emulator.cloudfront.origins.client import bucket_of
 from aws_emulator.cloudfront.policies import CachePolicy, OriginRequestPolicy, ResponseHeadersPolicy
 from aws_emulator.cloudfront.settings import Endpoint
-from aws_emulator.errors import CommandError
+from aws_emulator.cloudfront.web_acl.acl import WebAcl
+from aws_emulator.cloudfront.web_acl.reader import read_document, read_web_acl
+from aws_emulator.errors import CommandError, UnavailableError
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudfront import CloudFrontClient
@@ -43,10 +45,6 @@ def _client(endpoint: Endpoint, service: str, region: str) -> Any:
     )
     config = Config(connect_timeout=3, read_timeout=20, retries={"max_attempts": 1})
     return session.client(service, endpoint_url=endpoint.url, config=config)  # type: ignore[call-overload]  # the service name is a variable
-
-
-class UnavailableError(CommandError):
-    """Raised when a control plane fails (5xx) or isn't reachable; the distribution may exist."""
 
 
 def _error_of(error: ClientError | BotoCoreError) -> type[CommandError]:
@@ -119,6 +117,15 @@ class DistributionReader:
             ) from error
         return replace(distribution, notes=notes)
 
+    def web_acl_document(self, arn: str) -> str:
+        """Return the document of a web ACL, which changes with each update.
+
+        Raises:
+            CommandError: AWS WAF refused the call.
+            UnavailableError: The control plane fails or isn't reachable.
+        """
+        return read_document(self._endpoint, arn)
+
     def _access_notes(self, distribution: Distribution) -> Iterator[str]:
         for origin in distribution.origins.values():
             location = bucket_of(origin.domain)
@@ -190,6 +197,9 @@ class _ApiLookup:
             key = self._cloudfront.get_public_key(Id=key_id)["PublicKey"]
             keys[key_id] = key["PublicKeyConfig"]["EncodedKey"]
         return keys
+
+    def web_acl(self, arn: str) -> WebAcl:
+        return read_web_acl(self._endpoint, arn)
 
     def association(
         self, event_type: EventType, arn: str, *, include_body: bool

@@ -7,14 +7,14 @@ from datetime import UTC, datetime
 from typing import Final
 
 from aws_emulator.cloudfront.distribution import managed_policies
-from aws_emulator.cloudfront.distribution.reader import DistributionReader, UnavailableError
+from aws_emulator.cloudfront.distribution.reader import DistributionReader
 from aws_emulator.cloudfront.edge_location import EdgeLocation
 from aws_emulator.cloudfront.headers import first
 from aws_emulator.cloudfront.model import Distribution
 from aws_emulator.cloudfront.settings import Settings
 from aws_emulator.cloudfront.transport.http_client import ConnectionPool
 from aws_emulator.cloudfront.transport.sigv4 import sign
-from aws_emulator.errors import CommandError
+from aws_emulator.errors import CommandError, UnavailableError
 
 POLL_INTERVAL_S: Final = 1.0
 #: Consecutive connection failures (about 4 seconds) that end the process.
@@ -105,6 +105,8 @@ class DistributionWatcher:
             self._id = self._settings.distribution
 
     async def _poll(self, path: str) -> str:
+        if path.startswith("arn:"):
+            return await asyncio.to_thread(self._deployed.web_acl_document, path)
         endpoint = self._settings.endpoint
         headers = {"host": endpoint.netloc}
         headers |= sign(
@@ -128,7 +130,7 @@ class DistributionWatcher:
 
 
 def _paths(distribution: Distribution) -> list[str]:
-    """Return the API paths to poll: configuration, invalidations, custom policies, key groups."""
+    """Return what to poll: configuration, invalidations, custom policies, key groups, web ACL."""
     api = "/2020-05-31"
     paths = [f"{api}/distribution/{distribution.id}/config"]
     # "Invalidate files": the emulator invalidates the whole cache, whatever paths are listed.
@@ -153,6 +155,8 @@ def _paths(distribution: Distribution) -> list[str]:
             if policy is not None and policy.id and policy.id not in managed
         ]
         paths += [f"{api}/key-group/{group}/config" for group in behavior.key_groups]
+    if distribution.web_acl is not None:
+        paths.append(distribution.web_acl.arn)
     return list(dict.fromkeys(paths))
 
 

@@ -68,7 +68,6 @@ def reported() -> Iterator[Any]:
         if "†" in ignored:
             yield pytest.param(example(name), id=name)
     values: dict[str, Any] = {
-        "WebACLId": "arn:aws:wafv2:us-east-1:000000000000:global/webacl/x",
         "Restrictions": {"GeoRestriction": {"RestrictionType": "blacklist"}},
     }
     for name, (_, _, ignored) in rows("DistributionConfig").items():
@@ -83,6 +82,7 @@ def test_marked_property_is_reported(changes: dict[str, Any]) -> None:
 
 LEGACY: Final = {"QueryString": False, "Cookies": {"Forward": "none"}}
 REFUSED: Final[dict[str, dict[str, Any]]] = {
+    "DistributionConfig.WebACLId": {"WebACLId": "473e64fd-f30b-4765-81a0-62ad96dd167a"},
     "CacheBehavior.TargetOriginId": default(TargetOriginId="missing"),
     "CacheBehavior.LambdaFunctionAssociations": default(
         LambdaFunctionAssociations=items([{"EventType": "x", "LambdaFunctionARN": "a"}])

@@ -7,12 +7,11 @@ import pytest
 
 from aws_emulator.cloudfront import headers as h
 from aws_emulator.cloudfront.distribution import watcher
-from aws_emulator.cloudfront.distribution.reader import UnavailableError
 from aws_emulator.cloudfront.distribution.watcher import DistributionWatcher
 from aws_emulator.cloudfront.edge_location import EdgeLocation
 from aws_emulator.cloudfront.model import Distribution
 from aws_emulator.cloudfront.settings import parse
-from aws_emulator.errors import CommandError
+from aws_emulator.errors import CommandError, UnavailableError
 from aws_emulator.tests.cloudfront.fakes import FakeFunctions, FakeOrigins, distribution
 from aws_emulator.tests.cloudfront.fakes import edge_location as serve_distribution
 

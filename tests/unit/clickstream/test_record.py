@@ -88,14 +88,13 @@ def test_encode_is_deterministic(packed: Packed) -> None:
 @given(strategies.packed_requests(), st.integers(400, 3000))
 def test_parts_of_split_request_contain_all_events(packed: Packed, limit: int) -> None:
     header, accepted, rejected = packed
-    smallest = max(
-        len(clickstream.encode(header, list(a), list(r))[0])
-        for a, r in [((), ()), *(((e,), ()) for e in accepted), *(((), (e,)) for e in rejected)]
-    )
-    # A single event must fit with the longest part numbers: 6 more digits, uncompressed.
-    parts = clickstream.encode(header, accepted, rejected, max(limit, smallest + 16))
+    # A single event must fit with the longest part numbers, by which the parts are measured.
+    singles: list[tuple[list[clickstream.Accepted], list[clickstream.Rejected]]] = [([], [])]
+    singles += [*(([one], []) for one in accepted), *(([], [one]) for one in rejected)]
+    smallest = max(len(record._pack(header, a, r, 9999, 9999) or b"") for a, r in singles)
+    parts = clickstream.encode(header, accepted, rejected, max(limit, smallest))
     decoded = [clickstream.decode(part) for part in parts]
-    assert all(len(part) <= max(limit, smallest + 16) for part in parts)
+    assert all(len(part) <= max(limit, smallest) + 8 for part in parts)
     assert [e for r in decoded for e in r.accepted] == accepted
     assert [e for r in decoded for e in r.rejected] == rejected
     assert [(r.header.part, r.header.parts) for r in decoded] == [

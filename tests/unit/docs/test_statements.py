@@ -71,10 +71,12 @@ def test_documents_locate_some_resources() -> None:
 
 
 @pytest.mark.parametrize("path", ["SECURITY.md", "docs/features.md", "docs/local.md"])
-def test_document_limits_enforced_web_acls_to_user_pool(path: str) -> None:
-    """The emulator enforces the user pool's web ACL (its patch user_pool_web_acls)."""
+def test_document_names_both_web_acls_that_a_laptop_enforces(path: str) -> None:
+    """The emulator enforces the web ACLs of the distribution and of the user pool."""
     assert (ROOT / "aws_emulator/ministack/patches/user_pool_web_acls.py").exists()
+    assert (ROOT / "aws_emulator/cloudfront/web_acl/acl.py").exists()
     assert re.search(r"enforce[^.]*user pool|user pool[^.]*enforce", joined(path))
+    assert re.search(r"enforce[^.]*distribution|distribution[^.]*enforce", joined(path))
 
 
 @pytest.mark.parametrize("path", DOCUMENTS)

@@ -227,7 +227,9 @@ def test_fetch_returns_the_body_over_one_connection() -> None:
         url = f"https://site.example{PATH}"
         assert [fetch(url), fetch(url)] == [b"one", b"two"]
         assert connect.endpoints == [Endpoint(tls=True, host="site.example", port=443)]
-    assert requests == [{":line": f"GET {PATH} HTTP/1.1", "host": "site.example"}] * 2
+    # AWS WAF's core rule set blocks requests without a user agent.
+    head = {":line": f"GET {PATH} HTTP/1.1", "host": "site.example", "user-agent": "meridian"}
+    assert requests == [head] * 2
 
 
 @pytest.mark.parametrize("status", [204, 301, 403, 404, 500, 503])
