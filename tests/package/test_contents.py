@@ -25,6 +25,7 @@ HANDLERS = {
     "MediaKeyFunction": "media.public_key.lambda_handler",
     "RevocationsFunction": "revocations.handler.lambda_handler",
     "SourcesFunction": "collector_sources.handler.lambda_handler",
+    "BookingsFunction": "bookings.handler.lambda_handler",
     "ReservedConcurrencyFunction": "reserved_concurrency.handler.lambda_handler",
     "EventsFunction": "stream_processor.handlers.events.lambda_handler",
     "ChangesFunction": "stream_processor.handlers.changes.lambda_handler",
@@ -44,6 +45,7 @@ MAX_ZIPPED_BYTES = {
     "MediaKeyFunction": 128 * KB,
     "RevocationsFunction": 64 * KB,
     "SourcesFunction": 96 * KB,
+    "BookingsFunction": 768 * KB,
     "ReservedConcurrencyFunction": 32 * KB,
     "EventsFunction": 50 * MB,
     "ChangesFunction": 50 * MB,
@@ -62,6 +64,7 @@ TOP_LEVEL = {
     "MediaFunction": {"media", "signed_snapshot", "custom_resource", "edge_auth"},
     "MediaKeyFunction": {"media", "signed_snapshot", "custom_resource", "edge_auth"},
     "RevocationsFunction": {"revocations", "signed_snapshot", "custom_resource", "edge_auth"},
+    "BookingsFunction": {"bookings", "tzdata"},
     "ReservedConcurrencyFunction": {"reserved_concurrency", "custom_resource"},
     "SourcesFunction": {
         *("collector_sources", "signed_snapshot", "custom_resource", "edge_auth", "edge_ingest"),

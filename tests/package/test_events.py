@@ -125,11 +125,29 @@ def test_workflow_function_fails_transiently_if_aws_is_unreachable(case: str) ->
         assert result == {"error": "TransientError"}
 
 
+NO_TABLE = {
+    **NO_KINESIS,
+    "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
+    "AWS_MAX_ATTEMPTS": "1",
+    "APPOINTMENTS_TABLE": "named",
+}
+
+
+@pytest.mark.parametrize("case", sorted(events("bookings")))
+def test_bookings_answer_503_if_dynamodb_is_unreachable(case: str) -> None:
+    """The package's own time zone database parses the availability of the sample."""
+    built_package = package("BookingsFunction", "bookings.handler.lambda_handler")
+    environment = NO_TABLE | {"PYTHONTZPATH": f"{built_package.path}/tzdata/zoneinfo"}
+    (result,) = built_package.invoke([events("bookings")[case]], environment=environment)
+    assert result["response"]["status"] == 503
+    assert result["response"]["body"]["code"] == "unavailable"
+
+
 @pytest.mark.parametrize(
     "component",
     [
         *("edge_auth", "edge_ingest", "edge_logs", "edge_settings", "reserved_concurrency"),
-        *("collector_sources", "revocations", "stepfunctions", "stream_processor"),
+        *("bookings", "collector_sources", "revocations", "stepfunctions", "stream_processor"),
     ],
 )
 def test_component_has_sample_events(component: str) -> None:

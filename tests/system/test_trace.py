@@ -142,7 +142,7 @@ def test_appointment_is_traced_to_its_lake_row(meridian: System) -> None:
         "CloudFront POST /api/appointments 201",
         "EdgeAuthFunction (viewer-request)",
         "API Gateway POST /appointments 201",
-        "DynamoDB 200",
+        "Lambda BookingsFunction 200",
         "event source mapping invoked",
         "ChangesFunction",
         "lake object changes/",

@@ -14,6 +14,7 @@ from aws_emulator.errors import CommandError
 from aws_emulator.launcher import Emulator
 from aws_emulator.processes import ProcessSupervisor, free_port, require_free_port, supervise
 from tools import portal
+from tools.demo_advisors import create_demo_advisors
 from tools.demo_students import DemoStudent, create_demo_students
 from tools.deployment import collector, region_values
 from tools.deployment.environments import Environment, Layout
@@ -171,11 +172,12 @@ def start(
         for resource_type, gap in sorted(emulator.accepted_resources().items()):
             print(f"  accepted, not emulated: {resource_type} ({gap})")
         deployed = _describe(target)
-        with step("portal pages and demo students"):
+        with step("portal pages, demo students and advisors"):
             portal.upload_pages(
                 client("s3", target), deployed.outputs["PortalBucket"], deployed.write_key
             )
             students = create_demo_students(target, deployed.outputs)
+            create_demo_advisors(target)
         _start_event_sources(emulator)
         with step("REST API"):
             api_url = emulator.start_rest_api()

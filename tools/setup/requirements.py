@@ -12,6 +12,7 @@ GROUPS: Final = {
     "stream-processor": "stream_processor/requirements.txt",
     "stepfunctions": "stepfunctions/requirements.txt",
     "stepfunctions-notify": "stepfunctions/notify-requirements.txt",
+    "bookings": "bookings/requirements.txt",
 }
 #: Lambda's Python image already contains these (AWS, "Building Lambda functions with Python").
 RUNTIME_PACKAGES: Final = (

@@ -77,6 +77,8 @@ def _integration(evidence: Evidence, request_id: str, entry: LogLine) -> Sequenc
             express.add(*workflow.account_spans(evidence, request_id, start_ms))
         return [express]
     service = "SQS SendMessage" if operation == "/feedback" else "DynamoDB"
+    if operation.startswith("/appointments") and fields.get("method") in ("POST", "PUT"):
+        service = "Lambda BookingsFunction"
     span = Span(f"{service} {status}", start_ms, latency_ms)
     if operation.startswith("/appointments"):
         span.add(*streams.change_spans(evidence, request_id))

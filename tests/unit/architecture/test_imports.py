@@ -16,6 +16,7 @@ SRC = ROOT / "src"
 SHARED = {"clickstream", "custom_resource", "telemetry"}
 #: The dependencies of each package, besides itself, the shared packages and the standard library.
 DEPENDENCIES: dict[str, set[str]] = {
+    "bookings": {"boto3", "botocore"},
     "clickstream": {"msgspec"},
     "custom_resource": set(),
     "reserved_concurrency": {"boto3", "botocore"},

@@ -22,6 +22,7 @@ NUMBERS: Final = {
     13: "thirteen",
     15: "fifteen",
     16: "sixteen",
+    17: "seventeen",
     18: "eighteen",
     19: "nineteen",
     20: "twenty",

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from bookings.errors import BookingError
 from edge_auth import error_pages
 from edge_auth.errors import NotEntitledError
 from media import errors as media_errors
@@ -166,10 +167,19 @@ def test_forms_match_schemas() -> None:
         "timeZone": str(preferences["timeZone"]["maxLength"]),
         "message": str(feedback["message"]["maxLength"]),
     }
-    for advisor in values(account_page, "advisorId"):
-        assert re.fullmatch(
-            school_api.document()["components"]["schemas"]["AdvisorId"]["pattern"], advisor
-        )
+    availability = schema("Availability")
+    for field in Page(WEB / "members" / "app" / "advisors.html").all("input", "textarea"):
+        name = field["name"]
+        if name == "advisorId":
+            assert field["maxlength"] == str(
+                school_api.document()["components"]["schemas"]["AdvisorId"]["maxLength"]
+            )
+        elif field.get("type") == "number":
+            limits = availability[name]
+            assert (field["min"], field["max"]) == (str(limits["minimum"]), str(limits["maximum"]))
+        else:
+            of_day = availability["hours"]["properties"]
+            assert field["maxlength"] == str((availability | of_day)[name]["maxLength"])
     sign_up = Page(WEB / "public" / "sign-up.html")
     for field in sign_up.all("input"):
         if "maxlength" in field:
@@ -184,6 +194,7 @@ def test_scripts_have_message_for_every_error_code() -> None:
     document = json.dumps(school_api.document()).replace("\\", "")
     codes = set(re.findall(r'"code": "([a-z_]+)"', document))
     codes |= {error.code for error in media_errors.MediaError.__subclasses__()}
+    codes |= {error.code for error in BookingError.__subclasses__()}
     # No page sends such a request.
     never = {
         "operation_unknown",

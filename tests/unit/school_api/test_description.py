@@ -63,9 +63,11 @@ def test_request_schemas_are_closed_and_bounded() -> None:
                 # API Gateway ignores maxItems: the enum and uniqueItems limit the length.
                 assert schema["uniqueItems"] is True
                 assert len(schema["items"]["enum"]) == schema["maxItems"]
+            case "integer":
+                assert {"minimum", "maximum"} <= schema.keys(), schema
             case other:
                 assert other == "boolean"
-    assert kinds == {"object", "string", "array", "boolean"}
+    assert kinds == {"object", "string", "array", "boolean", "integer"}
 
 
 def test_every_pattern_is_anchored() -> None:
@@ -201,7 +203,13 @@ def test_role_grants_exactly_the_actions_of_the_operations() -> None:
             index = re.search(r'"IndexName": "([^"]+)"', template)
             assert table
             arn = f"{where}:table/{table[1]}" + (f"/index/{index[1]}" if index else "")
-            needed.add((f"dynamodb:{service.action}", arn))
+            action = service.action
+            if action == "TransactWriteItems":
+                # A transaction needs the permissions of the actions in it.
+                actions = re.findall(r'\{"(Put|Update|Delete|ConditionCheck)": \{', template)
+                assert set(actions) == {"Update"}
+                action = "UpdateItem"
+            needed.add((f"dynamodb:{action}", arn))
     assert granted == needed
 
 
@@ -211,7 +219,9 @@ def test_role_limits_reads_to_keys_and_attributes() -> None:
         for it in statements(resources(STACK)["ApiRole"])
         if "Condition" in it
     }
-    assert conditions.keys() == {"ReadAccountRequest", "ReadLiveCounts", "ReadVerdicts"}
+    assert conditions.keys() == {
+        *("ListAdvisors", "ReadAccountRequest", "ReadLiveCounts", "ReadVerdicts"),
+    }
     for condition in conditions.values():
         keys = {name for operator in condition.values() for name in operator}
         assert keys == {"dynamodb:LeadingKeys", "dynamodb:Attributes", "dynamodb:Select"}

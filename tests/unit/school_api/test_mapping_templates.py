@@ -14,6 +14,7 @@ from aws_emulator.rest_api.integration_request import build_integration_request
 from aws_emulator.rest_api.integration_response import build_method_response
 from aws_emulator.rest_api.model import Method, Request, Response, ServiceResponse
 from aws_emulator.rest_api.pipeline import new_context
+from bookings.errors import BookingError
 from tests import strategies
 from tests.support import school_api
 from tests.unit.school_api.sending import stage
@@ -92,26 +93,32 @@ def test_proof_passes_body_only_to_workflow(token: str) -> None:
 
 CLOUDFRONT_ID = "k6WGMNkEzR5BEM_SaF47gjtX9zBDO2m349OY2an0QPEaUum1ZOLrow=="
 SLOT = {"advisorId": "ms-gray", "start": "2026-12-01T09:00:00Z"}
+APPOINTMENT = "/appointments/{advisorId}/{start}"
+
+
+def cancellation(sub: str = SUB, headers: dict[str, str] | None = None, **params: str) -> Any:
+    """Return the updates of the transaction that cancels: of the slot, of the student's slots."""
+    sent = integration_body("DELETE", APPOINTMENT, None, sub, headers, **params)
+    actions = json.loads(sent)["TransactItems"]
+    assert [list(action) for action in actions] == [["Update"], ["Update"]]
+    return tuple(action["Update"] for action in actions)
 
 
 def correlation_ids(headers: dict[str, str]) -> list[str]:
     """Return the id that each traced operation passes on."""
     account = json.loads(integration_body("POST", "/accounts", {}, headers=headers))
-    changes = [
+    bookings = [
         json.loads(integration_body(method, resource, SLOT, headers=headers, **SLOT))
-        for method, resource in (
-            ("POST", "/appointments"),
-            ("DELETE", "/appointments/{advisorId}/{start}"),
-        )
+        for method, resource in (("POST", "/appointments"), ("PUT", APPOINTMENT))
     ]
-    for change in changes:
-        assert "correlation_id = :correlation" in change["UpdateExpression"]
-    values = [change["ExpressionAttributeValues"][":correlation"]["S"] for change in changes]
-    return [account["name"], *values]
+    slot, _ = cancellation(headers=headers, **SLOT)
+    assert "correlation_id = :correlation" in slot["UpdateExpression"]
+    cancelled = slot["ExpressionAttributeValues"][":correlation"]["S"]
+    return [account["name"], *(it["correlationId"] for it in bookings), cancelled]
 
 
 def test_request_id_of_cloudfront_is_passed_on() -> None:
-    assert correlation_ids({"x-amz-cf-id": CLOUDFRONT_ID}) == [CLOUDFRONT_ID] * 3
+    assert correlation_ids({"x-amz-cf-id": CLOUDFRONT_ID}) == [CLOUDFRONT_ID] * 4
 
 
 @given(texts)
@@ -131,42 +138,76 @@ def test_profile_update_stores_body(body: dict[str, Any], sub: str) -> None:
     assert values[":region"] == {"S": school_api.REGION}
 
 
-@given(texts, texts, texts, texts)
-def test_booking_stores_body_fields(advisor: str, start: str, note: str, sub: str) -> None:
-    body = {"advisorId": advisor, "start": start, "note": note}
-    request = json.loads(integration_body("POST", "/appointments", body, sub))
-    assert request["Key"] == {"pk": {"S": f"ADVISOR#{advisor}"}, "sk": {"S": f"SLOT#{start}"}}
-    values = request["ExpressionAttributeValues"]
-    assert values[":student"] == {"S": sub}
-    assert values.get(":note", {"S": ""}) == {"S": note}
-    assert request["ConditionExpression"] == ("attribute_not_exists(student) OR student = :student")
-    assert (":note" in request["UpdateExpression"]) == (note != "")
+@given(strategies.json_values() | texts, texts)
+def test_booking_passes_student_and_body_apart(body: Any, sub: str) -> None:
+    request = json.loads(integration_body("POST", "/appointments", {"body": body}, sub))
+    assert set(request) == {"action", "student", "requestId", "correlationId", "request"}
+    assert (request["action"], request["student"]) == ("book", sub)
+    assert json.loads(request["request"]) == {"body": body}
+
+
+@given(strategies.json_values() | texts, texts, texts.filter(lambda it: not set("%+") & set(it)))
+def test_move_passes_student_path_and_body_apart(body: Any, advisor: str, start: str) -> None:
+    sent = integration_body("PUT", APPOINTMENT, {"body": body}, advisorId=advisor, start=start)
+    request = json.loads(sent)
+    assert (request["action"], request["student"]) == ("move", SUB)
+    assert (request["advisorId"], request["start"]) == (advisor, start)
+    assert json.loads(request["request"]) == {"body": body}
+
+
+@given(strategies.json_values() | texts, texts, texts)
+def test_availability_passes_groups_and_body_apart(body: Any, advisor: str, groups: str) -> None:
+    sent = json.dumps({"body": body}).encode()
+    received = Request("PUT", "/advisors/{advisorId}", body=sent)
+    params: dict[str, dict[str, str]] = {
+        "path": {"advisorId": advisor}, "querystring": {}, "header": {},
+    }  # fmt: skip
+    where = context(received, SUB, **{"cognito:groups": groups})
+    integration = method_of("PUT", "/advisors/{advisorId}").integration
+    request = json.loads(build_integration_request(integration, received, params, where).body)
+    assert (request["action"], request["groups"]) == ("set", groups)
+    assert request["advisorId"] == advisor
+    assert json.loads(request["request"]) == {"body": body}
+
+
+@given(texts, texts)
+def test_free_slots_pass_parameters_as_texts(advisor: str, start: str) -> None:
+    params = {"advisorId": advisor, "from": start}
+    sent = integration_body("GET", "/advisors/{advisorId}/slots", None, SUB, None, **params)
+    request = json.loads(sent)
+    assert (request["action"], request["advisorId"], request["from"]) == ("free", advisor, start)
+
+
+@given(texts | st.from_regex(r"\A[a-z0-9][a-z0-9-]{0,39}\Z"))
+def test_advisors_are_listed_after_a_valid_id_only(after: str) -> None:
+    request = json.loads(integration_body("GET", "/advisors", after=after))
+    valid = re.fullmatch(r"[a-z0-9][a-z0-9-]{0,39}", after) is not None
+    assert request["Limit"] == (100 if valid else 0)
+    key = {"pk": {"S": "ADVISORS"}, "sk": {"S": f"ADVISOR#{after}"}}
+    assert request.get("ExclusiveStartKey") == (key if valid else None)
+    assert request["ExpressionAttributeValues"] == {":advisors": {"S": "ADVISORS"}}
+    # The API's role may read these attributes only.
+    assert request["ProjectionExpression"] == "pk, sk, document"
 
 
 @given(texts | st.from_regex(r"[a-z0-9][a-z0-9-]{0,39}", fullmatch=True), texts, texts)
-def test_cancellation_deletes_valid_key_only(advisor: str, start: str, sub: str) -> None:
-    request = json.loads(
-        integration_body(
-            "DELETE", "/appointments/{advisorId}/{start}", None, sub, advisorId=advisor, start=start
-        )
+def test_cancellation_frees_valid_key_only(advisor: str, start: str, sub: str) -> None:
+    slot, student = cancellation(sub, advisorId=advisor, start=start)
+    assert slot["Key"]["pk"]["S"] in {f"ADVISOR#{advisor}", "ADVISOR#-"}
+    assert slot["Key"]["sk"]["S"] in {f"SLOT#{start}", "SLOT#-"}
+    assert slot["ExpressionAttributeValues"][":student"] == {"S": sub}
+    assert slot["ConditionExpression"] == (
+        "student = :student AND (attribute_not_exists(cancel_until) OR cancel_until >= :now)"
     )
-    assert request["Key"]["pk"]["S"] in {f"ADVISOR#{advisor}", "ADVISOR#-"}
-    assert request["Key"]["sk"]["S"] in {f"SLOT#{start}", "SLOT#-"}
-    assert request["ExpressionAttributeValues"][":student"] == {"S": sub}
-    assert request["ConditionExpression"] == "student = :student"
+    assert student["Key"] == {"pk": {"S": f"STUDENT#{sub}"}, "sk": {"S": "BOOKED"}}
+    (text,) = student["ExpressionAttributeValues"][":slots"]["SS"]
+    assert text == f"{slot['Key']['sk']['S'][5:]}/{slot['Key']['pk']['S'][8:]}"
 
 
 @pytest.mark.parametrize("start", ["2026-12-01T09:30:00Z", "2026-12-01T09%3A30%3A00Z"])
 def test_cancellation_decodes_start_time(start: str) -> None:
-    request = json.loads(
-        integration_body(
-            "DELETE", "/appointments/{advisorId}/{start}", advisorId="dr-who", start=start
-        )
-    )
-    assert request["Key"] == {
-        "pk": {"S": "ADVISOR#dr-who"},
-        "sk": {"S": "SLOT#2026-12-01T09:30:00Z"},
-    }
+    slot, _ = cancellation(advisorId="dr-who", start=start)
+    assert slot["Key"] == {"pk": {"S": "ADVISOR#dr-who"}, "sk": {"S": "SLOT#2026-12-01T09:30:00Z"}}
 
 
 @given(texts, texts)
@@ -250,7 +291,7 @@ def test_templates_render_256_kb(unit: str) -> None:
     account = json.loads(integration_body("POST", "/accounts", {"name": text}))
     assert json.loads(account["input"]) == {"form": {"name": text}}
     booking = json.loads(integration_body("POST", "/appointments", {"note": text}))
-    assert booking["ExpressionAttributeValues"][":note"] == {"S": text}
+    assert json.loads(booking["request"]) == {"note": text}
     form = parse_qs(integration_body("POST", "/feedback", {"message": text}))
     assert json.loads(form["MessageBody"][0]) == {"message": text}
 
@@ -330,15 +371,6 @@ def test_list_returns_stored_appointments(
     listed = [(it["advisorId"], it["start"], it["note"]) for it in response["appointments"]]
     assert listed == [(advisor, start, note or "") for advisor, start, note in rows]
     assert response.get("next") == (None if after is None else f"{after}/dr-who")
-
-
-@given(texts, texts, texts)
-def test_booking_returns_stored_fields(advisor: str, start: str, note: str) -> None:
-    item = {"pk": {"S": f"ADVISOR#{advisor}"}, "sk": {"S": f"SLOT#{start}"}, "note": {"S": note}}
-    response = method_response("POST", "/appointments", {"Attributes": item})
-    returned = body_of(response)
-    assert response.status == 201
-    assert (returned["advisorId"], returned["start"], returned["note"]) == (advisor, start, note)
 
 
 @given(st.dictionaries(texts, texts, min_size=1, max_size=4))
@@ -421,17 +453,85 @@ def test_service_error_returns_503_problem(
 
 
 @pytest.mark.parametrize(
-    ("method", "resource", "status", "code"),
+    ("reasons", "status", "code"),
     [
-        ("POST", "/appointments", 409, "slot_taken"),
-        ("DELETE", "/appointments/{advisorId}/{start}", 404, "appointment_unknown"),
+        ([{"Code": "ConditionalCheckFailed"}], 404, "appointment_unknown"),
+        ([{"Code": "ConditionalCheckFailed", "Item": {"student": {"S": "another"}}}], 404,
+         "appointment_unknown"),
+        ([{"Code": "ConditionalCheckFailed", "Item": {"student": {"S": SUB}}}], 409,
+         "too_late_to_change"),
+        ([{"Code": "TransactionConflict"}], 503, "unavailable"),
+        ([{"Code": "None"}, {"Code": "ThrottlingError"}], 503, "unavailable"),
     ],
-)
-def test_failed_condition_returns_specific_problem(
-    method: str, resource: str, status: int, code: str
+)  # fmt: skip
+def test_refused_cancellation_returns_its_reason(
+    reasons: list[dict[str, Any]], status: int, code: str
 ) -> None:
-    lost = {"__type": "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException"}
-    assert_problem(method_response(method, resource, lost, 400), status, code)
+    name = "com.amazonaws.dynamodb.v20120810#TransactionCanceledException"
+    refused = {"__type": name, "CancellationReasons": reasons}
+    assert_problem(method_response("DELETE", APPOINTMENT, refused, 400), status, code)
+
+
+def test_list_returns_the_length_of_an_appointment() -> None:
+    item = {"pk": {"S": "ADVISOR#a"}, "sk": {"S": "SLOT#2026-12-01T09:00:00Z"}}
+    items = [item, item | {"minutes": {"N": "45"}}]
+    listed = body_of(method_response("GET", "/appointments", {"Items": items}))["appointments"]
+    # Appointments of earlier versions have no length.
+    assert [it["minutes"] for it in listed] == [30, 45]
+
+
+BOOKED = {"advisorId": "a-b", "start": "2026-12-01T09:00:00Z", "minutes": 30}
+LINK = "/api/appointments/a-b/2026-12-01T09:00:00Z"
+OF_BOOKINGS = [
+    ("POST", "/appointments", 201),
+    ("PUT", APPOINTMENT, 200),
+    ("PUT", "/advisors/{advisorId}", 200),
+    ("GET", "/advisors/{advisorId}/slots", 200),
+]
+
+
+@pytest.mark.parametrize(("method", "resource", "status"), OF_BOOKINGS)
+@given(note=texts)
+def test_result_of_bookings_is_returned(method: str, resource: str, status: int, note: str) -> None:
+    body = {**BOOKED, "note": note, "link": LINK}
+    result = {"status": status, "body": body, "text": json.dumps(body)}
+    response = method_response(method, resource, result)
+    assert (response.status, body_of(response)) == (status, body)
+    if method == "POST":
+        assert dict(response.headers)["location"] == LINK
+
+
+@pytest.mark.parametrize(("method", "resource", "_status"), OF_BOOKINGS)
+@pytest.mark.parametrize("error", BookingError.__subclasses__())
+@given(detail=texts)
+def test_refusal_of_bookings_becomes_problem_with_its_code(
+    method: str, resource: str, _status: int, error: type[BookingError], detail: str
+) -> None:
+    body = {"code": error.code, "detail": detail}
+    result = {"status": error.status, "body": body, "text": json.dumps(body)}
+    response = method_response(method, resource, result)
+    assert_problem(response, error.status, error.code)
+    if error.status != 503:
+        assert body_of(response)["detail"] == detail
+
+
+@pytest.mark.parametrize(("method", "resource", "_status"), OF_BOOKINGS)
+@pytest.mark.parametrize("result", [{}, {"errorMessage": "x"}, {"status": 500}])
+def test_failed_function_of_bookings_returns_503(
+    method: str, resource: str, _status: int, result: dict[str, Any]
+) -> None:
+    assert_problem(method_response(method, resource, result), 503, "unavailable")
+
+
+@given(st.lists(st.dictionaries(texts, texts, min_size=1, max_size=3), max_size=3), st.booleans())
+def test_list_of_advisors_returns_stored_documents(
+    documents: list[dict[str, str]], more: bool
+) -> None:
+    items = [{"document": {"S": json.dumps(document)}} for document in documents]
+    page = {"LastEvaluatedKey": {"sk": {"S": "ADVISOR#dr-who"}}} if more else {}
+    response = body_of(method_response("GET", "/advisors", {"Items": items, **page}))
+    assert response["advisors"] == documents
+    assert response.get("next") == ("dr-who" if more else None)
 
 
 def test_live_minutes_return_stored_counts() -> None:

@@ -43,6 +43,8 @@ ACTIONS: Final = {
     "s3:ListObjectsV2": {"s3:ListBucket"},
     "s3:ListObjectVersions": {"s3:ListBucketVersions"},
     "sesv2:SendEmail": {"ses:SendEmail"},
+    # A transaction needs the permissions of the actions in it.
+    "dynamodb:TransactWriteItems": {"dynamodb:ConditionCheckItem", "dynamodb:UpdateItem"},
     "lambda:GetFunction": {"lambda:GetFunction", "lambda:GetFunctionConfiguration"},
 }
 #: Function -> actions that neither the SDK's calls nor Lambda show, with the reason.

@@ -90,17 +90,24 @@ export async function waitForOutcome(link) {
 // --- messages ----------------------------------------------------------------------------------
 
 const MESSAGES = {
+  advisor_unknown: "This advisor isn’t available anymore. Reload the page.",
   appointment_unknown: "You don’t have this appointment anymore.",
+  availability_changed: "Someone else has changed this availability. Reload the page and try again.",
+  availability_invalid: "A part of the availability isn’t valid. Check your input and try again.",
   body_invalid: "Something in this form isn’t valid. Check your input and try again.",
+  notice_too_short: "This time is too soon for the advisor. Choose a later one.",
   not_entitled: "This video needs a paid account.",
   not_staff: "Only staff can use this page. Ask an operator for membership of the group staff.",
   proof_invalid: "This link doesn’t work. Fill in the form again.",
   signed_out: "You’re signed out. Sign in and try again.",
+  slot_not_offered: "The advisor doesn’t offer this time. Choose another one.",
   slot_taken: "This time is already booked. Choose another one.",
   throttled: "We’re very busy right now. Try again in a few seconds.",
   timed_out: "The request took too long. Try again in a moment.",
   token_expired: "You’re signed out. Sign in and try again.",
   token_revoked: "You’re signed out. Sign in and try again.",
+  too_late_to_change: "It’s too late to move or cancel this appointment. Contact the school.",
+  too_many_bookings: "You have as many appointments with this advisor as the school allows. Cancel one first.",
   too_large: "Your message is too long. Shorten it and try again.",
   unavailable: "This site is temporarily unavailable. Try again in a few seconds.",
 };

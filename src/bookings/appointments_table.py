@@ -1,0 +1,293 @@
+"""The adapter of the appointments table.
+
+| pk | sk | item |
+|---|---|---|
+| `ADVISOR#<id>` | `SLOT#<start>` | an appointment; without `student` it is free again |
+| `ADVISORS` | `ADVISOR#<id>` | an advisor's availability |
+| `STUDENT#<sub>` | `BOOKED` | a student's coming slots with listed advisors |
+
+The lake has the first kind only: `origin_region` of the others names no Region, so the stream
+processor of no Region exports them.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from bookings.errors import ConflictError, UnavailableError
+from bookings.model import (
+    UNLISTED_MINUTES,
+    Appointment,
+    Changes,
+    Origin,
+    Slot,
+    StoredAvailability,
+    StudentSlots,
+    time_text,
+)
+
+NOT_EXPORTED: Final = "none"
+#: The condition of an item, or another transaction on it at the same time.
+_CONFLICTS: Final = frozenset({"ConditionalCheckFailed", "TransactionConflict"})
+_COUNTED: Final = {
+    "version": "if_not_exists(version, :none) + :one",
+    "origin_region": ":region",
+    "updated_at": ":now",
+    "request_id": ":request",
+    "correlation_id": ":correlation",
+}
+
+
+class AppointmentsTable:
+    """The table, with a low-level DynamoDB client."""
+
+    def __init__(self, dynamodb: Any, name: str, region: str) -> None:
+        self._dynamodb = dynamodb
+        self._name = name
+        self._region = region
+
+    def availability(self, advisor: str) -> StoredAvailability | None:
+        """Return the availability of an advisor, or None.
+
+        Raises:
+            UnavailableError: DynamoDB failed.
+        """
+        item = self._get(_advisor_key(advisor))
+        if item is None:
+            return None
+        return StoredAvailability(json.loads(item["document"]["S"]), int(item["revision"]["N"]))
+
+    def booked(self, advisor: str, start: int, end: int) -> list[Appointment]:
+        """Return the booked appointments with `start` ≤ start time ≤ `end`, in epoch seconds.
+
+        Raises:
+            UnavailableError: DynamoDB failed.
+        """
+        request: dict[str, Any] = {
+            "TableName": self._name,
+            "KeyConditionExpression": "pk = :pk AND sk BETWEEN :first AND :last",
+            "ExpressionAttributeValues": {
+                ":pk": {"S": f"ADVISOR#{advisor}"},
+                ":first": {"S": f"SLOT#{time_text(start)}"},
+                ":last": {"S": f"SLOT#{time_text(end)}"},
+            },
+            "ConsistentRead": True,
+        }
+        appointments: list[Appointment] = []
+        while True:
+            page = self._call(lambda: self._dynamodb.query(**request))
+            appointments += [_appointment(item) for item in page["Items"] if "student" in item]
+            if "LastEvaluatedKey" not in page:
+                return appointments
+            request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+
+    def student_slots(self, student: str) -> StudentSlots:
+        """Return the slots that a student has with listed advisors.
+
+        Raises:
+            UnavailableError: DynamoDB failed.
+        """
+        item = self._get(_student_key(student)) or {}
+        slots = frozenset(item.get("slots", {}).get("SS", ()))
+        return StudentSlots(slots, int(item.get("version", {"N": "0"})["N"]))
+
+    def write(self, changes: Changes, now_ms: int, origin: Origin) -> None:
+        """Write a transaction.
+
+        Raises:
+            ConflictError: A condition failed.
+            UnavailableError: DynamoDB failed.
+        """
+        advisor = changes.take.slot.advisor
+        guard = {"TableName": self._name, "Key": _advisor_key(advisor)}
+        if changes.revision is None:
+            guard["ConditionExpression"] = "attribute_not_exists(pk)"
+        else:
+            guard["ConditionExpression"] = "revision = :revision"
+            guard["ExpressionAttributeValues"] = {":revision": {"N": str(changes.revision)}}
+        take = self._update(
+            changes.take.slot, now_ms, origin, "attribute_not_exists(student)", changes.take
+        )
+        actions = [{"ConditionCheck": guard}, {"Update": take}]
+        if changes.free is not None:
+            freed = self._update(changes.free.slot, now_ms, origin, "student = :student", None)
+            freed["ExpressionAttributeValues"][":student"] = {"S": changes.free.student}
+            actions.append({"Update": freed})
+        if changes.slots is not None:
+            actions.append({"Update": self._student_update(changes, now_ms)})
+        self._call(lambda: self._dynamodb.transact_write_items(TransactItems=actions))
+
+    def rename(self, appointment: Appointment, now_ms: int, origin: Origin) -> None:
+        """Write the note of an appointment.
+
+        Raises:
+            ConflictError: The student doesn't have the slot any more.
+            UnavailableError: DynamoDB failed.
+        """
+        update = self._update(appointment.slot, now_ms, origin, "student = :student", appointment)
+        self._call(lambda: self._dynamodb.transact_write_items(TransactItems=[{"Update": update}]))
+
+    def put_availability(
+        self,
+        advisor: str,
+        stored: StoredAvailability,
+        seen: int | None,
+        now_ms: int,
+        origin: Origin,
+    ) -> None:
+        """Write an availability.
+
+        Raises:
+            ConflictError: The stored revision isn't `seen`.
+            UnavailableError: DynamoDB failed.
+        """
+        request: dict[str, Any] = {
+            "TableName": self._name,
+            "Item": {
+                **_advisor_key(advisor),
+                "document": {"S": json.dumps(stored.document, ensure_ascii=False)},
+                "revision": {"N": str(stored.revision)},
+                "origin_region": {"S": NOT_EXPORTED},
+                "updated_at": {"N": str(now_ms)},
+                "request_id": {"S": origin.request_id},
+            },
+            "ConditionExpression": "attribute_not_exists(pk)",
+        }
+        if seen is not None:
+            request["ConditionExpression"] = "revision = :seen"
+            request["ExpressionAttributeValues"] = {":seen": {"N": str(seen)}}
+        self._call(lambda: self._dynamodb.put_item(**request))
+
+    def _update(
+        self, slot: Slot, now_ms: int, origin: Origin, condition: str, held: Appointment | None
+    ) -> dict[str, Any]:
+        """Return the update of a slot's item: it is held as the appointment, or free."""
+        values = {
+            ":none": {"N": "0"},
+            ":one": {"N": "1"},
+            ":region": {"S": self._region},
+            ":now": {"N": str(now_ms)},
+            ":request": {"S": origin.request_id},
+            ":correlation": {"S": origin.correlation_id},
+        }
+        attributes: dict[str, dict[str, str]] = {}
+        if held is not None:
+            values[":student"] = {"S": held.student}
+            attributes = _attributes(held)
+        names = [name for name in _OPTIONAL if name not in attributes]
+        values |= {f":{name}": value for name, value in attributes.items()}
+        assigned = _COUNTED | {name: f":{name}" for name in attributes}
+        removed = names if held is not None else [*names, "student"]
+        if held is not None:
+            assigned |= {"student": ":student"}
+        expression = _set(assigned)
+        if removed:
+            expression += f" REMOVE {', '.join(removed)}"
+        return {
+            "TableName": self._name,
+            "Key": {"pk": {"S": f"ADVISOR#{slot.advisor}"}, "sk": {"S": f"SLOT#{slot.start}"}},
+            "ConditionExpression": condition,
+            "UpdateExpression": expression,
+            "ExpressionAttributeValues": values,
+        }
+
+    def _student_update(self, changes: Changes, now_ms: int) -> dict[str, Any]:
+        after = changes.slots
+        assert after is not None
+        values: dict[str, Any] = {
+            ":seen": {"N": str(after.version)},
+            ":next": {"N": str(after.version + 1)},
+            ":region": {"S": NOT_EXPORTED},
+            ":now": {"N": str(now_ms)},
+        }
+        assigned = {"version": ":next", "origin_region": ":region", "updated_at": ":now"}
+        # "An attribute value can't be an empty set" (DynamoDB, naming rules and data types).
+        if after.slots:
+            values[":slots"] = {"SS": sorted(after.slots)}
+            assigned["slots"] = ":slots"
+        condition = "version = :seen"
+        if not after.version:
+            condition = "attribute_not_exists(version)"
+            del values[":seen"]
+        return {
+            "TableName": self._name,
+            "Key": _student_key(changes.take.student),
+            "ConditionExpression": condition,
+            "UpdateExpression": _set(assigned) + ("" if after.slots else " REMOVE slots"),
+            "ExpressionAttributeValues": values,
+        }
+
+    def _get(self, key: dict[str, Any]) -> dict[str, Any] | None:
+        answer = self._call(
+            lambda: self._dynamodb.get_item(TableName=self._name, Key=key, ConsistentRead=True)
+        )
+        item: dict[str, Any] | None = answer.get("Item")
+        return item
+
+    def _call(self, call: Callable[[], Any]) -> Any:
+        """Return the response of a call.
+
+        Raises:
+            ConflictError: A condition failed.
+            UnavailableError: DynamoDB failed.
+        """
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            return call()
+        except ClientError as error:
+            code = str(error.response.get("Error", {}).get("Code", "unknown"))
+            reasons = error.response.get("CancellationReasons", [])
+            codes = {str(reason.get("Code")) for reason in reasons} - {"None"}
+            is_conflict = code == "ConditionalCheckFailedException" or (
+                codes and codes <= _CONFLICTS
+            )
+            if is_conflict:
+                raise ConflictError(code) from None
+            raise UnavailableError("The appointment was not changed. Try again.") from error
+        except BotoCoreError as error:
+            raise UnavailableError("The appointment was not changed. Try again.") from error
+
+
+_OPTIONAL: Final = ("note", "minutes", "cancel_until", "moved_from")
+
+
+def _set(assigned: Mapping[str, str]) -> str:
+    """Return the SET clause of an update expression."""
+    return f"SET {', '.join(f'{name} = {value}' for name, value in assigned.items())}"
+
+
+def _attributes(held: Appointment) -> dict[str, dict[str, str]]:
+    """Return the attributes of an appointment that have a value."""
+    attributes = {"minutes": {"N": str(held.minutes)}}
+    if held.cancel_until is None:
+        # As earlier versions stored it.
+        del attributes["minutes"]
+    else:
+        attributes["cancel_until"] = {"N": str(held.cancel_until)}
+    if held.note:
+        attributes["note"] = {"S": held.note}
+    if held.moved_from:
+        attributes["moved_from"] = {"S": held.moved_from}
+    return attributes
+
+
+def _appointment(item: dict[str, Any]) -> Appointment:
+    slot = Slot(item["sk"]["S"].removeprefix("SLOT#"), item["pk"]["S"].removeprefix("ADVISOR#"))
+    limit = item.get("cancel_until")
+    return Appointment(
+        slot,
+        item["student"]["S"],
+        item.get("note", {}).get("S", ""),
+        int(item.get("minutes", {"N": UNLISTED_MINUTES})["N"]),
+        None if limit is None else int(limit["N"]),
+        item.get("moved_from", {}).get("S", ""),
+    )
+
+
+def _advisor_key(advisor: str) -> dict[str, Any]:
+    return {"pk": {"S": "ADVISORS"}, "sk": {"S": f"ADVISOR#{advisor}"}}
+
+
+def _student_key(student: str) -> dict[str, Any]:
+    return {"pk": {"S": f"STUDENT#{student}"}, "sk": {"S": "BOOKED"}}

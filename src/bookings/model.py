@@ -1,0 +1,93 @@
+"""The values that the service and the table exchange. Pure."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+#: Length of an appointment that was booked before its advisor had an availability.
+UNLISTED_MINUTES: Final = 30
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Slot:
+    """An advisor and a start time, `2026-12-01T09:30:00Z`."""
+
+    start: str
+    advisor: str
+
+    @property
+    def time(self) -> int:
+        """The start in epoch seconds."""
+        return int(datetime.fromisoformat(self.start).timestamp())
+
+    @property
+    def text(self) -> str:
+        """The slot as one text: the start, a slash, the advisor."""
+        return f"{self.start}/{self.advisor}"
+
+
+def slot_of_text(text: str) -> Slot:
+    """Return the slot of `Slot.text`."""
+    start, _, advisor = text.partition("/")
+    return Slot(start, advisor)
+
+
+def time_text(time: int) -> str:
+    """Return epoch seconds in the format of the API."""
+    return f"{datetime.fromtimestamp(time, UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredAvailability:
+    """An advisor's document, and the number of its changes."""
+
+    document: dict[str, Any]
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class Appointment:
+    """A booked slot. `cancel_until` is in epoch milliseconds; None without a limit."""
+
+    slot: Slot
+    student: str
+    note: str = ""
+    minutes: int = UNLISTED_MINUTES
+    cancel_until: int | None = None
+    #: The text of the slot from which the appointment was moved here.
+    moved_from: str = ""
+
+    @property
+    def end(self) -> int:
+        """The end in epoch seconds."""
+        return self.slot.time + self.minutes * 60
+
+
+@dataclass(frozen=True, slots=True)
+class StudentSlots:
+    """The texts of a student's slots with listed advisors, and the number of changes."""
+
+    slots: frozenset[str] = frozenset()
+    version: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """A transaction: all of it is written if every condition holds."""
+
+    #: Condition: the revision of the advisor of the taken slot; None without an availability.
+    revision: int | None
+    #: Condition: no student has the slot.
+    take: Appointment
+    #: Condition: the student of the appointment still has the slot.
+    free: Appointment | None = None
+    #: The student's slots afterwards, and the version before as a condition; None: unchanged.
+    slots: StudentSlots | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What a change keeps about its request."""
+
+    request_id: str = ""
+    correlation_id: str = ""

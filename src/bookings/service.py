@@ -1,0 +1,228 @@
+"""Book and move appointments, list free slots, and set an advisor's availability.
+
+A change reads the advisor's availability and the appointments near the slot, decides by the rules,
+and writes one transaction, with the condition that these items have not changed. If a
+condition fails, it reads and decides again. The order of the reads matters: an appointment of an
+earlier revision is visible once the new revision is, and two slots of one revision overlap only if
+they are the same item.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, Final, Protocol
+
+from bookings import availability as availabilities
+from bookings import rules
+from bookings.availability import MAX_SLOT_MINUTES, Availability
+from bookings.errors import (
+    AvailabilityChangedError,
+    ConflictError,
+    UnavailableError,
+    UnknownAdvisorError,
+    UnknownAppointmentError,
+)
+from bookings.model import (
+    Appointment,
+    Changes,
+    Origin,
+    Slot,
+    StoredAvailability,
+    StudentSlots,
+    slot_of_text,
+)
+
+#: Each attempt reads again, so a lost race ends with its refusal.
+MAX_ATTEMPTS: Final = 6
+#: Days of free slots in one response.
+LISTED_DAYS: Final = 7
+_BEFORE_S: Final = MAX_SLOT_MINUTES * 60
+
+
+class Table(Protocol):
+    """What the service needs of the appointments table. Reads are strongly consistent."""
+
+    def availability(self, advisor: str) -> StoredAvailability | None:
+        """Return the availability of an advisor, or None."""
+
+    def booked(self, advisor: str, start: int, end: int) -> list[Appointment]:
+        """Return the booked appointments with `start` ≤ start time ≤ `end`, in epoch seconds."""
+
+    def student_slots(self, student: str) -> StudentSlots:
+        """Return the slots that a student has with listed advisors."""
+
+    def write(self, changes: Changes, now_ms: int, origin: Origin) -> None:
+        """Write a transaction; raise ConflictError if a condition fails."""
+
+    def rename(self, appointment: Appointment, now_ms: int, origin: Origin) -> None:
+        """Write the note of an appointment; raise ConflictError if the student lost the slot."""
+
+    def put_availability(
+        self,
+        advisor: str,
+        stored: StoredAvailability,
+        seen: int | None,
+        now_ms: int,
+        origin: Origin,
+    ) -> None:
+        """Write an availability; raise ConflictError unless `seen` is the stored revision."""
+
+
+class Bookings:
+    """The operations, for a table and a clock in epoch milliseconds."""
+
+    def __init__(
+        self, table: Table, clock_ms: Callable[[], int], pause: Callable[[int], None]
+    ) -> None:
+        """Create the operations. `pause` waits before an attempt with this number, from 1."""
+        self._table = table
+        self._clock_ms = clock_ms
+        self._pause = pause
+
+    def book(self, student: str, slot: Slot, note: str, origin: Origin) -> Appointment:
+        """Book a slot. A repeated booking changes its note only.
+
+        Raises:
+            BookingError: A rule refuses the booking.
+            UnavailableError: DynamoDB failed, or other changes were faster.
+        """
+
+        def attempt() -> Appointment:
+            now_ms = self._clock_ms()
+            stored, booked = self._read(slot)
+            own = [it for it in booked if it.slot == slot and it.student == student]
+            if own:
+                renamed = replace(own[0], note=note)
+                self._table.rename(renamed, now_ms, origin)
+                return renamed
+            wanted = Appointment(slot, student, note)
+            return self._take(wanted, stored, booked, None, now_ms, origin)
+
+        return self._repeated(attempt)
+
+    def move(self, student: str, old: Slot, new: Slot, origin: Origin) -> Appointment:
+        """Move an appointment to another slot. A repeated move has the same result.
+
+        Raises:
+            BookingError: A rule refuses the move, or the student doesn't have the appointment.
+            UnavailableError: DynamoDB failed, or other changes were faster.
+        """
+
+        def attempt() -> Appointment:
+            now_ms = self._clock_ms()
+            stored, booked = self._read(new)
+            present = self._appointment(old)
+            if present is None or present.student != student:
+                for taken in booked:
+                    if (taken.slot, taken.student, taken.moved_from) == (new, student, old.text):
+                        return taken
+                raise UnknownAppointmentError("You do not have this appointment.")
+            if old == new:
+                return present
+            rules.check_changeable(present, now_ms)
+            wanted = Appointment(new, student, present.note, moved_from=old.text)
+            return self._take(wanted, stored, booked, present, now_ms, origin)
+
+        return self._repeated(attempt)
+
+    def free(self, advisor: str, start: int) -> tuple[StoredAvailability, list[int], int]:
+        """Return the availability, the free slots of the next days, and the end of these days.
+
+        Raises:
+            UnknownAdvisorError: No availability is stored for the advisor.
+            UnavailableError: DynamoDB failed.
+        """
+        now_ms = self._clock_ms()
+        stored = self._table.availability(advisor)
+        if stored is None:
+            raise UnknownAdvisorError("No advisor has this id.")
+        first = max(start, now_ms // 1000)
+        end = first + LISTED_DAYS * rules.DAY_S
+        booked = self._table.booked(advisor, first - _BEFORE_S, end + _BEFORE_S)
+        parsed = availabilities.parse(stored.document)
+        return stored, rules.free_starts(parsed, booked, first, end, now_ms), end
+
+    def set_availability(
+        self, advisor: str, document: Mapping[str, Any], expected: int | None, origin: Origin
+    ) -> StoredAvailability:
+        """Store an advisor's availability. Booked appointments stay.
+
+        Raises:
+            InvalidAvailabilityError: A part is invalid.
+            AvailabilityChangedError: The stored revision isn't `expected`.
+            UnavailableError: DynamoDB failed, or other changes were faster.
+        """
+        availabilities.parse(document)
+
+        def attempt() -> StoredAvailability:
+            present = self._table.availability(advisor)
+            seen = None if present is None else present.revision
+            if expected is not None and expected != (seen or 0):
+                raise AvailabilityChangedError(
+                    "Someone else has changed this availability. Load it again."
+                )
+            revision = (seen or 0) + 1
+            content = {**document, "advisorId": advisor, "revision": revision}
+            stored = StoredAvailability(content, revision)
+            self._table.put_availability(advisor, stored, seen, self._clock_ms(), origin)
+            return stored
+
+        return self._repeated(attempt)
+
+    def _repeated[T](self, attempt: Callable[[], T]) -> T:
+        for number in range(1, MAX_ATTEMPTS + 1):
+            try:
+                return attempt()
+            except ConflictError:
+                self._pause(number)
+        raise UnavailableError("Other changes were faster. Try again in a moment.")
+
+    def _read(self, slot: Slot) -> tuple[StoredAvailability | None, list[Appointment]]:
+        """Return the availability, then the appointments that can overlap the slot."""
+        stored = self._table.availability(slot.advisor)
+        booked = self._table.booked(slot.advisor, slot.time - _BEFORE_S, slot.time + _BEFORE_S)
+        return stored, booked
+
+    def _appointment(self, slot: Slot) -> Appointment | None:
+        booked = self._table.booked(slot.advisor, slot.time, slot.time)
+        return booked[0] if booked else None
+
+    def _take(
+        self,
+        wanted: Appointment,
+        stored: StoredAvailability | None,
+        booked: list[Appointment],
+        moved: Appointment | None,
+        now_ms: int,
+        origin: Origin,
+    ) -> Appointment:
+        """Check a slot by the rules, and write the appointment, without the moved one."""
+        slot, others = wanted.slot, [it for it in booked if moved is None or it.slot != moved.slot]
+        read = self._table.student_slots(wanted.student)
+        held = set(read.slots) - ({moved.slot.text} if moved else set())
+        revision = None
+        if stored is None:
+            rules.check_unlisted(slot, others)
+        else:
+            parsed = availabilities.parse(stored.document)
+            rules.check_listed(parsed, slot, others, now_ms)
+            rules.check_number(parsed, slot.advisor, held, now_ms)
+            wanted, revision = _listed(wanted, parsed), stored.revision
+            held.add(slot.text)
+        # The slots of advisors without an availability aren't counted.
+        slots = None
+        if held != read.slots:
+            slots = StudentSlots(frozenset(_coming(held, now_ms)), read.version)
+        self._table.write(Changes(revision, wanted, moved, slots), now_ms, origin)
+        return wanted
+
+
+def _listed(wanted: Appointment, availability: Availability) -> Appointment:
+    return replace(
+        wanted,
+        minutes=availability.slot_minutes,
+        cancel_until=rules.cancel_until(availability, wanted.slot),
+    )
+
+
+def _coming(held: set[str], now_ms: int) -> list[str]:
+    return [text for text in held if slot_of_text(text).time * 1000 > now_ms]

@@ -1,0 +1,238 @@
+// The appointments of the account page: free slots, booking, moving, cancelling.
+import { $, call, onSubmit, setFieldError, showError, showMessage } from "./portal.js";
+
+const HALF_HOUR_MS = 1_800_000;
+const DAY_MS = 86_400_000;
+// The clock of a place differs from UTC by at most 14 hours.
+const MAX_OFFSET_MS = 14 * 3_600_000;
+const SEARCHED_WEEKS = 5;
+
+const status = $("appointments-status");
+const advisors = new Map();
+let timeZone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+let when = null;
+let clock = null;
+let next = null;
+let moving = null;
+let offers = 0;
+
+// Formats a time as the API expects it: UTC without fractions, at a multiple of five minutes.
+const toApiTime = (time) =>
+  `${new Date(Math.floor(time / 300_000) * 300_000).toISOString().slice(0, 19)}Z`;
+
+// Returns the date that the clock of the student's time zone shows, as 2026-12-01.
+function localDate(time) {
+  const parts = new Intl.DateTimeFormat("en", {
+    timeZone, calendar: "iso8601", numberingSystem: "latn",
+    year: "numeric", month: "2-digit", day: "2-digit",
+  }).formatToParts(time);
+  const part = (type) => parts.find((it) => it.type === type).value;
+  return `${part("year")}-${part("month")}-${part("day")}`;
+}
+
+// A time zone of the preferences that this browser doesn't know leaves the browser's own.
+function useTimeZone(name) {
+  try {
+    when = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "short", timeZone: name });
+    clock = new Intl.DateTimeFormat(undefined, { timeStyle: "short", timeZone: name });
+    timeZone = name;
+  } catch {
+    return;
+  }
+  $("zone").textContent = `Your time zone: ${timeZone}`;
+}
+
+// --- the list ------------------------------------------------------------------------------------
+
+function advisorName(id) {
+  const advisor = advisors.get(id);
+  return advisor ? `${advisor.name}, ${advisor.subject}` : id;
+}
+
+function button(text, label, click) {
+  const element = document.createElement("button");
+  element.type = "button";
+  element.className = "second";
+  element.textContent = text;
+  element.setAttribute("aria-label", `${text} ${label}`);
+  element.addEventListener("click", click);
+  return element;
+}
+
+function listItem(appointment) {
+  const item = document.createElement("li");
+  item.dataset.link = appointment.link;
+  const about = document.createElement("div");
+  const title = document.createElement("p");
+  title.textContent = when.format(new Date(appointment.start));
+  const more = document.createElement("p");
+  more.className = "quiet";
+  more.textContent = [
+    advisorName(appointment.advisorId), `${appointment.minutes} minutes`, appointment.note,
+  ].filter(Boolean).join(" · ");
+  about.append(title, more);
+  const label = `${title.textContent}, ${more.textContent}`;
+  const buttons = document.createElement("div");
+  buttons.className = "buttons";
+  const cancel = button("Cancel", label, () => cancelAppointment(appointment, item, cancel));
+  buttons.append(button("Move", label, () => startMove(appointment)), cancel);
+  item.append(about, buttons);
+  return item;
+}
+
+async function cancelAppointment(appointment, item, cancel) {
+  if (!confirm("Cancel this appointment? Other students can then book this time.")) return;
+  cancel.disabled = true;
+  const answer = await call("DELETE", appointment.link.replace(/^\/api/, ""));
+  cancel.disabled = false;
+  if (!answer.ok && answer.status !== 404) return showError(status, answer);
+  if (moving?.link === appointment.link) endMove();
+  item.remove();
+  $("none").hidden = $("booked").children.length > 0;
+  await offerTimes();
+  return showMessage(status, "Your appointment was cancelled.", "good");
+}
+
+async function list(query) {
+  const answer = await call("GET", `/appointments?${new URLSearchParams(query)}`);
+  if (!answer.ok) return showError(status, answer);
+  if (!query.after) $("booked").replaceChildren();
+  $("booked").append(...answer.data.appointments.map(listItem));
+  next = answer.data.next ?? null;
+  $("more").hidden = next === null;
+  $("none").hidden = $("booked").children.length > 0;
+  return answer;
+}
+
+// Includes an appointment that has started.
+const reloadAppointments = () => list({ from: toApiTime(Date.now() - HALF_HOUR_MS) });
+
+// --- free slots ----------------------------------------------------------------------------------
+
+// Reads the free slots of the week after a time.
+async function freeSlots(time) {
+  const query = new URLSearchParams({ from: toApiTime(time) });
+  return call("GET", `/advisors/${$("advisor").value}/slots?${query}`);
+}
+
+// Offers the free slots on the chosen date in the student's time zone.
+async function offerTimes() {
+  const day = $("day").value;
+  offers += 1;
+  const own = offers;
+  $("start").replaceChildren();
+  $("start-hint").textContent = "";
+  if (!day || !$("advisor").value) return;
+  const answer = await freeSlots(Date.parse(`${day}T00:00:00Z`) - MAX_OFFSET_MS);
+  // The student has chosen another date or advisor meanwhile.
+  if (own !== offers) return;
+  if (!answer.ok) {
+    showError(status, answer);
+    return;
+  }
+  const times = answer.data.slots.map((text) => new Date(text));
+  const ofDay = times.filter((time) => localDate(time) === day);
+  $("start").replaceChildren(...ofDay.map((time) => new Option(clock.format(time), toApiTime(time))));
+  const later = times.find((time) => localDate(time) > day);
+  if (ofDay.length === 0) {
+    $("start-hint").textContent = later
+      ? `No free times on this date. The next one: ${when.format(later)}.`
+      : "No free times on this date or in the following days.";
+  }
+}
+
+// Chooses the first date with a free slot.
+async function offerFirstDay() {
+  let from = Date.now();
+  offers += 1;
+  const own = offers;
+  for (let week = 0; week < SEARCHED_WEEKS; week += 1, from += 7 * DAY_MS) {
+    const answer = await freeSlots(from);
+    // The student has chosen a date or another advisor meanwhile.
+    if (own !== offers) return;
+    if (!answer.ok) {
+      showError(status, answer);
+      return;
+    }
+    if (answer.data.slots.length > 0) {
+      $("day").value = localDate(new Date(answer.data.slots[0]));
+      break;
+    }
+  }
+  $("day").value ||= localDate(Date.now());
+  await offerTimes();
+}
+
+async function loadAdvisors() {
+  const answer = await call("GET", "/advisors");
+  if (!answer.ok) {
+    showError(status, answer);
+    return;
+  }
+  for (const advisor of answer.data.advisors) advisors.set(advisor.advisorId, advisor);
+  const options = [...advisors.keys()].map((id) => new Option(advisorName(id), id));
+  $("advisor").replaceChildren(...options);
+  $("book").hidden = options.length === 0;
+  $("no-advisors").hidden = options.length > 0;
+}
+
+// --- booking and moving --------------------------------------------------------------------------
+
+function startMove(appointment) {
+  moving = appointment;
+  if (advisors.has(appointment.advisorId)) $("advisor").value = appointment.advisorId;
+  $("moved").textContent = `Choose a new time for ${when.format(new Date(appointment.start))}.`;
+  for (const id of ["moved", "keep"]) $(id).hidden = false;
+  $("note-field").hidden = true;
+  $("book-button").textContent = "Move appointment";
+  $("advisor").focus();
+  offerFirstDay();
+}
+
+function endMove() {
+  moving = null;
+  for (const id of ["moved", "keep"]) $(id).hidden = true;
+  $("note-field").hidden = false;
+  $("book-button").textContent = "Book appointment";
+}
+
+function sendBooking(booking) {
+  if (moving) return call("PUT", moving.link.replace(/^\/api/, ""), booking);
+  const note = $("note").value.trim();
+  return call("POST", "/appointments", note ? { ...booking, note } : booking);
+}
+
+onSubmit($("book"), async () => {
+  showMessage(status, "");
+  setFieldError($("day"), $("start").value ? "" : "Choose a date with a free time.");
+  if (!$("start").value) return $("day").focus();
+  const booking = { advisorId: $("advisor").value, start: $("start").value };
+  const answer = await sendBooking(booking);
+  if (!answer.ok) {
+    // Another student may have been faster.
+    if (answer.status === 409) await offerTimes();
+    return showError(status, answer);
+  }
+  const words = moving ? "Moved to" : "Booked:";
+  endMove();
+  $("note").value = "";
+  if (!(await reloadAppointments())?.ok) return undefined;
+  await offerTimes();
+  return showMessage(status, `${words} ${when.format(new Date(booking.start))}.`, "good");
+});
+
+$("keep").addEventListener("click", endMove);
+$("more").addEventListener("click", () => list({ after: next }));
+$("advisor").addEventListener("change", offerFirstDay);
+$("day").addEventListener("input", () => { setFieldError($("day"), ""); offerTimes(); });
+document.addEventListener("time-zone", (event) => {
+  useTimeZone(event.detail);
+  reloadAppointments();
+  offerTimes();
+});
+
+useTimeZone(timeZone);
+await loadAdvisors();
+// The student may have chosen an advisor or a date already.
+if (advisors.size > 0 && offers === 0) offerFirstDay();
+await reloadAppointments();
