@@ -98,24 +98,31 @@ class AppointmentsTable:
             ConflictError: A condition failed.
             UnavailableError: DynamoDB failed.
         """
-        advisor = changes.take.slot.advisor
-        guard = {"TableName": self._name, "Key": _advisor_key(advisor)}
-        if changes.revision is None:
-            guard["ConditionExpression"] = "attribute_not_exists(pk)"
-        else:
-            guard["ConditionExpression"] = "revision = :revision"
-            guard["ExpressionAttributeValues"] = {":revision": {"N": str(changes.revision)}}
-        take = self._update(
-            changes.take.slot, now_ms, origin, "attribute_not_exists(student)", changes.take
-        )
-        actions = [{"ConditionCheck": guard}, {"Update": take}]
+        actions: list[dict[str, Any]] = []
+        if changes.take is not None:
+            actions += self._take(changes.take, changes.revision, now_ms, origin)
         if changes.free is not None:
-            freed = self._update(changes.free.slot, now_ms, origin, "student = :student", None)
+            freed = self._update(
+                changes.free.slot, now_ms, origin, "student = :student", None, changes.reason
+            )
             freed["ExpressionAttributeValues"][":student"] = {"S": changes.free.student}
             actions.append({"Update": freed})
         if changes.slots is not None:
             actions.append({"Update": self._student_update(changes, now_ms)})
         self._call(lambda: self._dynamodb.transact_write_items(TransactItems=actions))
+
+    def _take(
+        self, taken: Appointment, revision: int | None, now_ms: int, origin: Origin
+    ) -> list[dict[str, Any]]:
+        """Return the actions that take a slot, and check its advisor's availability."""
+        guard = {"TableName": self._name, "Key": _advisor_key(taken.slot.advisor)}
+        if revision is None:
+            guard["ConditionExpression"] = "attribute_not_exists(pk)"
+        else:
+            guard["ConditionExpression"] = "revision = :revision"
+            guard["ExpressionAttributeValues"] = {":revision": {"N": str(revision)}}
+        update = self._update(taken.slot, now_ms, origin, "attribute_not_exists(student)", taken)
+        return [{"ConditionCheck": guard}, {"Update": update}]
 
     def rename(self, appointment: Appointment, now_ms: int, origin: Origin) -> None:
         """Write the note of an appointment.
@@ -159,7 +166,13 @@ class AppointmentsTable:
         self._call(lambda: self._dynamodb.put_item(**request))
 
     def _update(
-        self, slot: Slot, now_ms: int, origin: Origin, condition: str, held: Appointment | None
+        self,
+        slot: Slot,
+        now_ms: int,
+        origin: Origin,
+        condition: str,
+        held: Appointment | None,
+        reason: str = "",
     ) -> dict[str, Any]:
         """Return the update of a slot's item: it is held as the appointment, or free."""
         values = {
@@ -170,7 +183,7 @@ class AppointmentsTable:
             ":request": {"S": origin.request_id},
             ":correlation": {"S": origin.correlation_id},
         }
-        attributes: dict[str, dict[str, str]] = {}
+        attributes: dict[str, dict[str, str]] = {"reason": {"S": reason}} if reason else {}
         if held is not None:
             values[":student"] = {"S": held.student}
             attributes = _attributes(held)
@@ -211,7 +224,7 @@ class AppointmentsTable:
             del values[":seen"]
         return {
             "TableName": self._name,
-            "Key": _student_key(changes.take.student),
+            "Key": _student_key(changes.student),
             "ConditionExpression": condition,
             "UpdateExpression": _set(assigned) + ("" if after.slots else " REMOVE slots"),
             "ExpressionAttributeValues": values,
@@ -249,7 +262,7 @@ class AppointmentsTable:
             raise UnavailableError("The appointment was not changed. Try again.") from error
 
 
-_OPTIONAL: Final = ("note", "minutes", "cancel_until", "moved_from")
+_OPTIONAL: Final = ("note", "minutes", "cancel_until", "moved_from", "reason")
 
 
 def _set(assigned: Mapping[str, str]) -> str:
@@ -269,6 +282,8 @@ def _attributes(held: Appointment) -> dict[str, dict[str, str]]:
         attributes["note"] = {"S": held.note}
     if held.moved_from:
         attributes["moved_from"] = {"S": held.moved_from}
+    if held.reason:
+        attributes["reason"] = {"S": held.reason}
     return attributes
 
 
@@ -282,6 +297,7 @@ def _appointment(item: dict[str, Any]) -> Appointment:
         int(item.get("minutes", {"N": UNLISTED_MINUTES})["N"]),
         None if limit is None else int(limit["N"]),
         item.get("moved_from", {}).get("S", ""),
+        item.get("reason", {}).get("S", ""),
     )
 
 

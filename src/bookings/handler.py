@@ -10,10 +10,11 @@ import random
 import re
 import time
 from collections.abc import Callable, Mapping
+from datetime import date
 from functools import cache
 from typing import Any, Final
 
-from bookings import model
+from bookings import model, students
 from bookings.appointments_table import AppointmentsTable
 from bookings.errors import (
     BookingError,
@@ -77,6 +78,13 @@ def bookings() -> Bookings:
     return Bookings(table, lambda: time.time_ns() // 1_000_000, _pause)
 
 
+@cache
+def _cognito() -> Any:
+    import boto3
+
+    return boto3.client("cognito-idp", region_name=settings().region)
+
+
 def _pause(attempt: int) -> None:
     # Full jitter, so that two students who collided don't collide again.
     time.sleep(random.uniform(0, _PAUSE_S * 2**attempt))  # noqa: S311 - no secret
@@ -120,9 +128,59 @@ def _free(event: Event) -> Result:
     }
 
 
-def _set(event: Event) -> Result:
+def _day(event: Event) -> Result:
+    _check_staff(event)
+    advisor, text = str(event["advisorId"]), str(event.get("day", ""))
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        day = None
+    if day is None or day.isoformat() != text or not _ADVISOR.fullmatch(advisor):
+        return 400, {"code": "parameters_invalid", "detail": "day is a date such as 2026-12-01."}
+    zone, appointments = bookings().day(advisor, day)
+    pool = settings().user_pool_id
+    return 200, {
+        "advisorId": advisor,
+        "timeZone": zone,
+        "appointments": [
+            {
+                "start": it.slot.start,
+                "minutes": it.minutes,
+                "student": students.email_address(_cognito(), pool, it.student),
+                "note": it.note,
+            }
+            for it in appointments
+        ],
+    }
+
+
+def _change(event: Event) -> Result:
+    _check_staff(event)
+    advisor, start = str(event["advisorId"]), str(event["start"])
+    if not (_ADVISOR.fullmatch(advisor) and _is_time(start)):
+        raise UnknownAppointmentError("This appointment doesn't exist.")
+    old, request = Slot(start, advisor), json.loads(event["request"])
+    reason = " ".join(request["reason"].split())
+    if "newStart" in request:
+        new = Slot(request["newStart"], request.get("newAdvisorId", advisor))
+        changed = bookings().move_by_office(old, new, reason, _origin(event))
+    else:
+        changed = bookings().cancel_by_office(old, reason, _origin(event))
+    return 200, _document(changed) | {"reason": reason}
+
+
+def _check_staff(event: Event) -> None:
+    """Check the caller's groups, as API Gateway joins them. Operators have none.
+
+    Raises:
+        NotStaffError: The caller isn't in the group staff.
+    """
     if "groups" in event and STAFF_GROUP not in str(event["groups"]).split(","):
-        raise NotStaffError("Only members of the group staff can change the availability.")
+        raise NotStaffError("Only members of the group staff can do this.")
+
+
+def _set(event: Event) -> Result:
+    _check_staff(event)
     advisor = str(event["advisorId"])
     if not _ADVISOR.fullmatch(advisor):
         raise InvalidAvailabilityError(
@@ -139,6 +197,8 @@ _ACTIONS: Final[dict[str, Callable[[Event], Result]]] = {
     "move": _move,
     "free": _free,
     "set": _set,
+    "day": _day,
+    "change": _change,
 }
 
 

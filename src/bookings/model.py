@@ -56,6 +56,8 @@ class Appointment:
     cancel_until: int | None = None
     #: The text of the slot from which the appointment was moved here.
     moved_from: str = ""
+    #: Why the office moved the appointment here.
+    reason: str = ""
 
     @property
     def end(self) -> int:
@@ -75,19 +77,22 @@ class StudentSlots:
 class Changes:
     """A transaction: all of it is written if every condition holds."""
 
-    #: Condition: the revision of the advisor of the taken slot; None without an availability.
-    revision: int | None
+    student: str
     #: Condition: no student has the slot.
-    take: Appointment
+    take: Appointment | None = None
+    #: Condition: the revision of the advisor of the taken slot; None without an availability.
+    revision: int | None = None
     #: Condition: the student of the appointment still has the slot.
     free: Appointment | None = None
     #: The student's slots afterwards, and the version before as a condition; None: unchanged.
     slots: StudentSlots | None = None
+    #: Why the office freed the slot.
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What a change keeps about its request."""
+    """The ids of a request, which its changes keep."""
 
     request_id: str = ""
     correlation_id: str = ""

@@ -21,21 +21,31 @@ DAY_S: Final = 86_400
 def check_listed(
     availability: Availability, slot: Slot, booked: Iterable[Appointment], now_ms: int
 ) -> None:
-    """Check a slot against the availability and the appointments near it.
+    """Check a slot that a student wants.
 
     Raises:
         SlotNotOfferedError: The availability has no such slot, or not yet.
         NoticeTooShortError: The slot starts too soon.
         SlotTakenError: An appointment overlaps the slot.
     """
-    if not slots.is_offered(availability, slot.time):
-        raise SlotNotOfferedError("The advisor doesn't offer this time.")
+    check_offered(availability, slot, booked)
     if slot.time * 1000 > now_ms + availability.book_ahead_days * DAY_S * 1000:
         raise SlotNotOfferedError(
             f"The advisor offers times of the next {availability.book_ahead_days} days."
         )
     if slot.time * 1000 < now_ms + availability.notice_hours * HOUR_S * 1000:
         raise NoticeTooShortError(f"The advisor needs {availability.notice_hours} hours of notice.")
+
+
+def check_offered(availability: Availability, slot: Slot, booked: Iterable[Appointment]) -> None:
+    """Check a slot against the availability and the appointments near it.
+
+    Raises:
+        SlotNotOfferedError: The availability has no such slot.
+        SlotTakenError: An appointment overlaps the slot.
+    """
+    if not slots.is_offered(availability, slot.time):
+        raise SlotNotOfferedError("The advisor doesn't offer this time.")
     end = slot.time + availability.slot_minutes * 60
     if any(overlaps(appointment, slot.time, end) for appointment in booked):
         raise SlotTakenError("This time is already booked.")

@@ -9,7 +9,9 @@ they are the same item.
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import UTC, date, datetime, time
 from typing import Any, Final, Protocol
+from zoneinfo import ZoneInfo
 
 from bookings import availability as availabilities
 from bookings import rules
@@ -35,6 +37,7 @@ from bookings.model import (
 MAX_ATTEMPTS: Final = 6
 #: Days of free slots in one response.
 LISTED_DAYS: Final = 7
+NOON: Final = time(12)
 _BEFORE_S: Final = MAX_SLOT_MINUTES * 60
 
 
@@ -95,7 +98,7 @@ class Bookings:
                 self._table.rename(renamed, now_ms, origin)
                 return renamed
             wanted = Appointment(slot, student, note)
-            return self._take(wanted, stored, booked, None, now_ms, origin)
+            return self._take(wanted, stored, booked, now_ms, origin)
 
         return self._repeated(attempt)
 
@@ -120,9 +123,76 @@ class Bookings:
                 return present
             rules.check_changeable(present, now_ms)
             wanted = Appointment(new, student, present.note, moved_from=old.text)
-            return self._take(wanted, stored, booked, present, now_ms, origin)
+            return self._take(wanted, stored, booked, now_ms, origin, moved=present)
 
         return self._repeated(attempt)
+
+    def move_by_office(self, old: Slot, new: Slot, reason: str, origin: Origin) -> Appointment:
+        """Move a student's appointment to any free slot, without notice, limits or maximum.
+
+        Raises:
+            BookingError: The slot isn't offered or is taken, or the appointment doesn't exist.
+            UnavailableError: DynamoDB failed, or other changes were faster.
+        """
+
+        def attempt() -> Appointment:
+            stored, booked = self._read(new)
+            present = self._appointment(old)
+            if present is None:
+                for taken in booked:
+                    if (taken.slot, taken.moved_from) == (new, old.text):
+                        return taken
+                raise UnknownAppointmentError("This appointment doesn't exist.")
+            if old == new:
+                return present
+            wanted = Appointment(
+                new, present.student, present.note, moved_from=old.text, reason=reason
+            )
+            now_ms = self._clock_ms()
+            return self._take(wanted, stored, booked, now_ms, origin, moved=present, by_office=True)
+
+        return self._repeated(attempt)
+
+    def cancel_by_office(self, slot: Slot, reason: str, origin: Origin) -> Appointment:
+        """Cancel a student's appointment at any time. Return it.
+
+        Raises:
+            UnknownAppointmentError: No student has the appointment.
+            UnavailableError: DynamoDB failed, or other changes were faster.
+        """
+
+        def attempt() -> Appointment:
+            now_ms = self._clock_ms()
+            present = self._appointment(slot)
+            if present is None:
+                raise UnknownAppointmentError("This appointment doesn't exist.")
+            read = self._table.student_slots(present.student)
+            slots = None
+            if slot.text in read.slots:
+                held = _coming(set(read.slots) - {slot.text}, now_ms)
+                slots = StudentSlots(frozenset(held), read.version)
+            changes = Changes(present.student, free=present, slots=slots, reason=reason)
+            self._table.write(changes, now_ms, origin)
+            return present
+
+        return self._repeated(attempt)
+
+    def day(self, advisor: str, day: date) -> tuple[str, list[Appointment]]:
+        """Return the advisor's time zone, and the appointments of a date there, in order.
+
+        Without an availability, the time zone is UTC.
+
+        Raises:
+            UnavailableError: DynamoDB failed.
+        """
+        stored = self._table.availability(advisor)
+        name = "UTC" if stored is None else str(stored.document["timeZone"])
+        noon = int(datetime.combine(day, NOON, UTC).timestamp())
+        booked = self._table.booked(advisor, noon - 2 * rules.DAY_S, noon + 2 * rules.DAY_S)
+        zone = ZoneInfo(name)
+        return name, [
+            it for it in booked if datetime.fromtimestamp(it.slot.time, zone).date() == day
+        ]
 
     def free(self, advisor: str, start: int) -> tuple[StoredAvailability, list[int], int]:
         """Return the availability, the free slots of the next days, and the end of these days.
@@ -191,9 +261,11 @@ class Bookings:
         wanted: Appointment,
         stored: StoredAvailability | None,
         booked: list[Appointment],
-        moved: Appointment | None,
         now_ms: int,
         origin: Origin,
+        *,
+        moved: Appointment | None = None,
+        by_office: bool = False,
     ) -> Appointment:
         """Check a slot by the rules, and write the appointment, without the moved one."""
         slot, others = wanted.slot, [it for it in booked if moved is None or it.slot != moved.slot]
@@ -204,15 +276,21 @@ class Bookings:
             rules.check_unlisted(slot, others)
         else:
             parsed = availabilities.parse(stored.document)
-            rules.check_listed(parsed, slot, others, now_ms)
-            rules.check_number(parsed, slot.advisor, held, now_ms)
+            if by_office:
+                rules.check_offered(parsed, slot, others)
+            else:
+                rules.check_listed(parsed, slot, others, now_ms)
+                rules.check_number(parsed, slot.advisor, held, now_ms)
             wanted, revision = _listed(wanted, parsed), stored.revision
             held.add(slot.text)
         # The slots of advisors without an availability aren't counted.
         slots = None
         if held != read.slots:
             slots = StudentSlots(frozenset(_coming(held, now_ms)), read.version)
-        self._table.write(Changes(revision, wanted, moved, slots), now_ms, origin)
+        changes = Changes(
+            wanted.student, wanted, revision, moved, slots, wanted.reason if moved else ""
+        )
+        self._table.write(changes, now_ms, origin)
         return wanted
 
 

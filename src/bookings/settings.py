@@ -14,6 +14,7 @@ class Settings:
 
     table: str
     region: str
+    user_pool_id: str
 
 
 def parse(environment: Mapping[str, str]) -> Settings:
@@ -22,10 +23,12 @@ def parse(environment: Mapping[str, str]) -> Settings:
     Raises:
         SettingsError: A variable is missing.
     """
-    for name in ("APPOINTMENTS_TABLE", "AWS_REGION"):
+    for name in ("APPOINTMENTS_TABLE", "AWS_REGION", "USER_POOL_ID"):
         if not environment.get(name):
             raise SettingsError(f"The environment variable {name} is missing.")
-    return Settings(environment["APPOINTMENTS_TABLE"], environment["AWS_REGION"])
+    return Settings(
+        environment["APPOINTMENTS_TABLE"], environment["AWS_REGION"], environment["USER_POOL_ID"]
+    )
 
 
 @cache

@@ -130,6 +130,7 @@ NO_TABLE = {
     "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
     "AWS_MAX_ATTEMPTS": "1",
     "APPOINTMENTS_TABLE": "named",
+    "USER_POOL_ID": "us-east-1_Example",
 }
 
 

@@ -112,3 +112,50 @@ def test_student_cannot_change_an_availability(
     expect(page.get_by_label("Id", exact=True)).to_have_value("linh-tran")
     page.get_by_role("button", name="Save").click()
     expect(page.locator("#change-status")).to_contain_text("Only staff can use this page.")
+
+
+def test_staff_moves_and_cancels_an_appointment_of_the_day(
+    visit: Callable[..., Page],
+    student: Callable[[], Student],
+    staff: Student,
+    page_errors: list[str],
+) -> None:
+    member, day = student(), datetime.now(UTC).date() + timedelta(days=50)
+    page = visit()
+    sign_in(page, member)
+    page.get_by_label("Advisor", exact=True).select_option("grace-okoro")
+    page.get_by_label("Date").fill(day.isoformat())
+    expect(page.locator("#start option").first).to_have_attribute("value", f"{day}T08:00:00Z")
+    page.get_by_role("button", name="Book appointment").click()
+    expect(page.locator("#appointments-status")).to_contain_text("Booked:")
+
+    office = visit()
+    sign_in(office, staff, "/app/office.html")
+    office.get_by_label("Advisor").select_option("grace-okoro")
+    office.get_by_label("Date", exact=True).fill(day.isoformat())
+    listed = office.locator("#appointments li").filter(has_text=member.email)
+    # In London, the time zone of the advisor.
+    expect(listed).to_contain_text("08:00")
+    listed.get_by_role("button", name="Change").click()
+    expect(office.locator("#change-title")).to_be_focused()
+    expect(office.locator("#newStart option").first).to_have_attribute("value", f"{day}T08:30:00Z")
+    office.get_by_role("button", name="Apply").click()
+    expect(office.locator("#reason-error")).to_have_text("Enter a reason.")
+    office.get_by_label("Reason").fill("The lift is broken.")
+    assert axe.violations(office) == []
+    assert_fits(office)
+    office.get_by_role("button", name="Apply").click()
+    expect(office.locator("#day-status")).to_have_text("The appointment was moved.")
+    expect(listed).to_contain_text("08:30")
+    page.reload()
+    expect(page.locator("#booked li")).to_contain_text("Moved by the school: The lift is broken.")
+
+    listed.get_by_role("button", name="Change").click()
+    office.get_by_label("Change", exact=True).select_option("cancel")
+    office.get_by_label("Reason").fill("The advisor is ill.")
+    office.get_by_role("button", name="Apply").click()
+    expect(office.locator("#day-status")).to_have_text("The appointment was cancelled.")
+    expect(listed).to_have_count(0)
+    page.reload()
+    expect(page.locator("#none")).to_be_visible()
+    assert page_errors == []

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -271,3 +272,67 @@ def test_change_of_availability_keeps_appointments_and_overlaps_none(
     assert book(two, advisor, second) == (409, "slot_not_offered")
     assert cancel(one, advisor, first) == (204, "")
     assert book(one, advisor, first) == (409, "slot_not_offered")
+
+
+def office_change(office: ApiClient, advisor: str, start: str, **body: str) -> tuple[int, str]:
+    path = f"/advisors/{advisor}/appointments/{start}"
+    status, answer = office.send("POST", path, json=body)
+    return status, answer.get("code", "")
+
+
+def test_office_lists_a_day_in_the_time_zone_of_the_advisor(
+    office: ApiClient, one: ApiClient, two: ApiClient
+) -> None:
+    advisor = put_advisor(office, timeZone="Pacific/Auckland", slotMinutes=60)
+    day = days_ahead(12)
+    # 09:00 in Auckland is the evening before in UTC.
+    slots = free(one, advisor, day - timedelta(days=1)) + free(one, advisor, day)
+    zone = ZoneInfo("Pacific/Auckland")
+    of_day = [it for it in slots if datetime.fromisoformat(it).astimezone(zone).date() == day]
+    assert book(one, advisor, of_day[0], "Fractions") == (201, "")
+    assert book(two, advisor, of_day[-1]) == (201, "")
+    path = f"/advisors/{advisor}/appointments"
+    status, listed = office.send("GET", path, params={"day": str(day)})
+    assert (status, listed["timeZone"]) == (200, "Pacific/Auckland")
+    first, last = listed["appointments"]
+    assert (first["start"], first["minutes"], first["note"]) == (of_day[0], 60, "Fractions")
+    assert last["start"] == of_day[-1]
+    assert first["student"].startswith("one-")
+    assert last["student"].startswith("two-")
+    later = office.send("GET", path, params={"day": str(day + timedelta(days=2))})[1]
+    assert later["appointments"] == []
+    status, refused = office.send("GET", path, params={"day": "2027-02-29"})
+    assert (status, refused["code"]) == (400, "parameters_invalid")
+    status, refused = one.send("GET", path, params={"day": str(day)})
+    assert (status, refused["code"]) == (403, "not_staff")
+
+
+def test_office_moves_and_cancels_with_a_reason(
+    meridian: System, office: ApiClient, one: ApiClient, two: ApiClient
+) -> None:
+    # Students can't change this appointment any more, and the maximum is reached.
+    advisor = put_advisor(office, cancelHours=720, noticeHours=48, maxBookings=1)
+    first, second, third = free(one, advisor, days_ahead(6))[:3]
+    assert book(one, advisor, first) == (201, "")
+    assert book(two, advisor, third) == (201, "")
+    reason = 'The advisor is ill: "O\'Brien\\"'
+    assert office_change(one, advisor, first, reason=reason) == (403, "not_staff")
+    assert office_change(office, advisor, first, reason=reason, newStart=third) == (
+        409,
+        "slot_taken",
+    )
+    for _ in range(2):
+        # A repeated move has the same result.
+        assert office_change(office, advisor, first, reason=reason, newStart=second) == (200, "")
+    listed = one.send("GET", "/appointments", params={"from": first})[1]["appointments"]
+    (moved,) = [it for it in listed if it["advisorId"] == advisor]
+    assert (moved["start"], moved["reason"]) == (second, reason)
+    assert book(one, advisor, first) == (409, "too_many_bookings")
+    assert office_change(office, advisor, second, reason=reason) == (200, "")
+    assert office_change(office, advisor, second, reason=reason) == (404, "appointment_unknown")
+    item = row(meridian, "appointments", f"ADVISOR#{advisor}", f"SLOT#{second}")
+    assert item["reason"] == {"S": reason}
+    assert "student" not in item
+    # The cancelled appointment no longer counts.
+    assert book(one, advisor, second) == (201, "")
+    assert "reason" not in row(meridian, "appointments", f"ADVISOR#{advisor}", f"SLOT#{second}")

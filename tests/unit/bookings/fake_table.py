@@ -32,20 +32,25 @@ class FakeTable:
     def write(self, changes: Changes, now_ms: int, origin: Origin) -> None:
         self._interrupt()
         take, free, after = changes.take, changes.free, changes.slots
-        stored = self.availabilities.get(take.slot.advisor)
         holds = (
-            changes.revision == (None if stored is None else stored.revision)
-            and take.slot not in self.appointments
+            (take is None or self._can_take(take.slot, changes.revision))
             and (free is None or self._holder(free.slot) == free.student)
-            and (after is None or self.student_slots(take.student).version == after.version)
+            and (after is None or self.student_slots(changes.student).version == after.version)
         )
         if not holds:
             raise ConflictError
         if free is not None:
             del self.appointments[free.slot]
-        self.appointments[take.slot] = take
+        if take is not None:
+            self.appointments[take.slot] = take
         if after is not None:
-            self.students[take.student] = StudentSlots(after.slots, after.version + 1)
+            self.students[changes.student] = StudentSlots(after.slots, after.version + 1)
+
+    def _can_take(self, slot: Slot, revision: int | None) -> bool:
+        stored = self.availabilities.get(slot.advisor)
+        return slot not in self.appointments and revision == (
+            None if stored is None else stored.revision
+        )
 
     def rename(self, appointment: Appointment, now_ms: int, origin: Origin) -> None:
         self._interrupt()

@@ -1,7 +1,9 @@
 """The operations, compared with a model that knows the rules and no transactions."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import settings
@@ -42,7 +44,9 @@ class BookingMachine(RuleBasedStateMachine):
         #: Slot → student, minutes, last millisecond for a change.
         self.model: dict[Slot, tuple[str, int, float]] = {}
 
-    def refusal(self, student: str, slot: Slot, without: Slot | None = None) -> str:
+    def refusal(
+        self, student: str, slot: Slot, without: Slot | None = None, by_office: bool = False
+    ) -> str:
         """Return the code of the model's refusal, or "" if the slot can be booked."""
         others = {it: value for it, value in self.model.items() if it != without}
         if slot.advisor == "unlisted":
@@ -54,19 +58,15 @@ class BookingMachine(RuleBasedStateMachine):
             return "" if slot.time % 1800 == 0 and slot not in others else "any"
         if not self.offers(document, slot.time):
             return "slot_not_offered"
+        if by_office:
+            return self.overlap(others, slot)
         ahead_s = slot.time - self.now_ms / 1000
         if ahead_s > document["bookAheadDays"] * DAY:
             return "slot_not_offered"
         if ahead_s < document["noticeHours"] * 3600:
             return "notice_too_short"
-        end = slot.time + document["slotMinutes"] * 60
-        for other, (_, minutes, _) in others.items():
-            if (
-                other.advisor == slot.advisor
-                and other.time < end
-                and slot.time < other.time + minutes * 60
-            ):
-                return "slot_taken"
+        if self.overlap(others, slot):
+            return "slot_taken"
         held = [
             other
             for other, (holder, _, limit) in others.items()
@@ -76,6 +76,18 @@ class BookingMachine(RuleBasedStateMachine):
             and other.time * 1000 > self.now_ms
         ]
         return "too_many_bookings" if len(held) >= document["maxBookings"] else ""
+
+    def overlap(self, others: dict[Slot, tuple[str, int, float]], slot: Slot) -> str:
+        assert self.document is not None
+        end = slot.time + self.document["slotMinutes"] * 60
+        for other, (_, minutes, _) in others.items():
+            if (
+                other.advisor == slot.advisor
+                and other.time < end
+                and slot.time < other.time + minutes * 60
+            ):
+                return "slot_taken"
+        return ""
 
     @staticmethod
     def offers(document: dict[str, Any], time: int) -> bool:
@@ -166,6 +178,46 @@ class BookingMachine(RuleBasedStateMachine):
         assert self.table.cancel(student, slot, self.now_ms) == expected
         if expected:
             del self.model[slot]
+
+    @rule(advisor=advisors, data=st.data())
+    def move_by_office(self, advisor: str, data: st.DataObject) -> None:
+        held = sorted(self.model)
+        if not held:
+            return
+        old = data.draw(st.sampled_from(held))
+        new = self.slot_near(data, advisor)
+        student = self.model[old][0]
+        actual = code_of(lambda: self.bookings.move_by_office(old, new, "ill", ORIGIN))
+        if old == new:
+            assert actual == ""
+            return
+        expected = self.refusal(student, new, without=old, by_office=True)
+        assert actual == expected or (expected == "any" and actual)
+        if not actual:
+            del self.model[old]
+            self.take(student, new)
+            assert self.table.appointments[new].reason == "ill"
+
+    @rule(data=st.data())
+    def cancel_by_office(self, data: st.DataObject) -> None:
+        held = sorted(self.model) or [Slot(time_text(BEGIN), "asha")]
+        slot = data.draw(st.sampled_from(held))
+        actual = code_of(lambda: self.bookings.cancel_by_office(slot, "ill", ORIGIN))
+        assert actual == ("" if slot in self.model else "appointment_unknown")
+        self.model.pop(slot, None)
+        assert all(slot.text not in it.slots for it in self.table.students.values())
+
+    @rule(advisor=advisors, days=st.integers(0, 3))
+    def list_a_day(self, advisor: str, days: int) -> None:
+        day = datetime.fromtimestamp(BEGIN + days * DAY, UTC).date()
+        zone, listed = self.bookings.day(advisor, day)
+        expected = [
+            slot
+            for slot in sorted(self.model)
+            if slot.advisor == advisor
+            and datetime.fromtimestamp(slot.time, ZoneInfo(zone)).date() == day
+        ]
+        assert [it.slot for it in listed] == expected
 
     @rule()
     def every_free_slot_can_be_booked(self) -> None:

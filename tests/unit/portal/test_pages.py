@@ -180,6 +180,9 @@ def test_forms_match_schemas() -> None:
         else:
             of_day = availability["hours"]["properties"]
             assert field["maxlength"] == str((availability | of_day)[name]["maxLength"])
+    office = Page(WEB / "members" / "app" / "office.html")
+    (reason,) = [it for it in office.all("input") if it["id"] == "reason"]
+    assert reason["maxlength"] == str(schema("OfficeChange")["reason"]["maxLength"])
     sign_up = Page(WEB / "public" / "sign-up.html")
     for field in sign_up.all("input"):
         if "maxlength" in field:

@@ -170,6 +170,31 @@ def test_availability_passes_groups_and_body_apart(body: Any, advisor: str, grou
     assert json.loads(request["request"]) == {"body": body}
 
 
+@pytest.mark.parametrize(
+    ("method", "resource", "action"),
+    [
+        ("GET", "/advisors/{advisorId}/appointments", "day"),
+        ("POST", "/advisors/{advisorId}/appointments/{start}", "change"),
+    ],
+)
+@given(texts, texts, texts.filter(lambda it: not set("%+") & set(it)), texts)
+def test_request_of_the_office_passes_groups_apart(
+    method: str, resource: str, action: str, advisor: str, groups: str, when: str, reason: str
+) -> None:
+    received = Request(method, resource, body=json.dumps({"reason": reason}).encode())
+    params = {
+        "path": {"advisorId": advisor, "start": when}, "querystring": {"day": when}, "header": {},
+    }  # fmt: skip
+    where = context(received, SUB, **{"cognito:groups": groups})
+    integration = method_of(method, resource).integration
+    request = json.loads(build_integration_request(integration, received, params, where).body)
+    assert (request["action"], request["groups"]) == (action, groups)
+    assert request["advisorId"] == advisor
+    assert request["day" if action == "day" else "start"] == when
+    if action == "change":
+        assert json.loads(request["request"]) == {"reason": reason}
+
+
 @given(texts, texts)
 def test_free_slots_pass_parameters_as_texts(advisor: str, start: str) -> None:
     params = {"advisorId": advisor, "from": start}
@@ -480,6 +505,14 @@ def test_list_returns_the_length_of_an_appointment() -> None:
     assert [it["minutes"] for it in listed] == [30, 45]
 
 
+@given(texts.filter(bool))
+def test_list_returns_the_reason_of_the_office(reason: str) -> None:
+    item = {"pk": {"S": "ADVISOR#a"}, "sk": {"S": "SLOT#2026-12-01T09:00:00Z"}}
+    items = [item, item | {"reason": {"S": reason}}]
+    listed = body_of(method_response("GET", "/appointments", {"Items": items}))["appointments"]
+    assert [it.get("reason") for it in listed] == [None, reason]
+
+
 BOOKED = {"advisorId": "a-b", "start": "2026-12-01T09:00:00Z", "minutes": 30}
 LINK = "/api/appointments/a-b/2026-12-01T09:00:00Z"
 OF_BOOKINGS = [
@@ -487,6 +520,8 @@ OF_BOOKINGS = [
     ("PUT", APPOINTMENT, 200),
     ("PUT", "/advisors/{advisorId}", 200),
     ("GET", "/advisors/{advisorId}/slots", 200),
+    ("GET", "/advisors/{advisorId}/appointments", 200),
+    ("POST", "/advisors/{advisorId}/appointments/{start}", 200),
 ]
 
 
@@ -497,7 +532,7 @@ def test_result_of_bookings_is_returned(method: str, resource: str, status: int,
     result = {"status": status, "body": body, "text": json.dumps(body)}
     response = method_response(method, resource, result)
     assert (response.status, body_of(response)) == (status, body)
-    if method == "POST":
+    if status == 201:
         assert dict(response.headers)["location"] == LINK
 
 

@@ -30,6 +30,7 @@ AVAILABILITY = {
     "hours": {"monday": "09:00-12:00"}, "slotMinutes": 30, "noticeHours": 2, "cancelHours": 24,
     "bookAheadDays": 60, "maxBookings": 3,
 }  # fmt: skip
+OFFICE_CHANGE = {"reason": "The advisor is ill."}
 #: Properties whose valid values aren't texts.
 OTHER_THAN_TEXT = {"hours", *availability.LIMITS}
 BODIES: list[tuple[str, str, dict[str, Any]]] = [
@@ -38,6 +39,7 @@ BODIES: list[tuple[str, str, dict[str, Any]]] = [
     ("POST", "/appointments", BOOKING),
     ("PUT", "/appointments/dr-who/2026-12-01T09:30:00Z", MOVE),
     ("PUT", "/advisors/dr-who", AVAILABILITY),
+    ("POST", "/advisors/dr-who/appointments/2026-12-01T09:30:00Z", OFFICE_CHANGE),
     ("PUT", "/profile", PREFERENCES),
     ("POST", "/feedback", FEEDBACK),
 ]
@@ -118,6 +120,7 @@ def at(body_template: dict[str, Any], **changed: Any) -> int:
         (ACCOUNT, "locale", 35),
         (BOOKING, "advisorId", 40),
         (BOOKING, "note", 500),
+        (OFFICE_CHANGE, "reason", 300),
         (PREFERENCES, "displayName", 100),
         (PREFERENCES, "timeZone", 64),
         (FEEDBACK, "message", 1500),
@@ -176,6 +179,17 @@ def test_number_of_availability_is_within_its_limits(name: str, least: int, larg
         assert at(AVAILABILITY, **{name: value}) != 400
     for value in (least - 1, largest + 1):
         assert at(AVAILABILITY, **{name: value}) == 400
+
+
+@pytest.mark.parametrize("reason", ["", " ", "a\n"])
+def test_reason_of_the_office_has_visible_text(reason: str) -> None:
+    assert at(OFFICE_CHANGE, reason=reason) == 400
+
+
+@pytest.mark.parametrize("query", ["", "?day=", "?from=2026-12-01"])
+def test_day_list_requires_a_day(query: str) -> None:
+    response = send("GET", f"/advisors/dr-who/appointments{query}")
+    assert (response.status, code(response)) == (400, "parameters_invalid")
 
 
 def test_unknown_or_repeated_interest_is_rejected() -> None:

@@ -69,6 +69,7 @@ function listItem(appointment) {
   more.className = "quiet";
   more.textContent = [
     advisorName(appointment.advisorId), `${appointment.minutes} minutes`, appointment.note,
+    appointment.reason && `Moved by the school: ${appointment.reason}`,
   ].filter(Boolean).join(" · ");
   about.append(title, more);
   const label = `${title.textContent}, ${more.textContent}`;
