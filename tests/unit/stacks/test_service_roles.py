@@ -123,6 +123,10 @@ def used_by_api() -> set[str]:
         ):
             if service == "lambda":
                 actions.add("lambda:InvokeFunction")
+            elif rest == "TransactWriteItems":
+                words = re.findall(r'\{"(ConditionCheck|Delete|Put|Update)":', path.read_text())
+                assert words
+                actions |= {TRANSACTIONS[it] for it in words}
             elif kind == "action":
                 actions.add(f"{service}:{rest}")
             else:
