@@ -39,9 +39,11 @@ from benchmarks.ingest_stub import Stub  # noqa: E402 - needs the path above
 
 SIZES: Final = (1, 10, 100, 500)
 # Limits by events per request: CPU time relative to the peer, and billed KB per event.
-MAX_CPU_RATIOS: Final = {10: 0.25, 100: 0.20, 500: 0.20}
-MAX_COLD_START_RATIO: Final = 0.15
-MAX_BILLED_KB: Final = {10: 0.30, 100: 0.12}
+# They are 5% above the first measurements (docs/decisions/0047). Other load on the machine changes
+# the ratios by a tenth or more.
+MAX_CPU_RATIOS: Final = {10: 0.181, 100: 0.188, 500: 0.163}
+MAX_COLD_START_RATIO: Final = 0.113
+MAX_BILLED_KB: Final = {10: 0.205, 100: 0.091}
 # CPU time of one measurement.
 ROUND_S: Final = 0.25
 

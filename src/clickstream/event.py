@@ -54,6 +54,7 @@ class View(msgspec.Struct, rename="camel", gc=False):
     group_id: _Id = None
     previous_id: _Id = None
     context: Context | None = None
+    channel: Any = None
     properties: _Object | None = None
     traits: _Object | None = None
 
@@ -181,9 +182,9 @@ def event_times(view: View, received_at: datetime, skew: times.Skew) -> EventTim
         return times.text(received_at), None, "invalid_timestamp"
     if view.sent_at and (sender_clock := times.parse(view.sent_at)):
         skew = times.skew(received_at, sender_clock)
-    behind, earliest, latest = skew
+    behind, plausible = skew
     canonical = times.canonical(time, text)
-    if not earliest <= time <= latest:
+    if plausible is not None and not plausible[0] <= time <= plausible[1]:
         return times.text(time), canonical, "invalid_sent_at"
     corrected = times.corrected(time, behind)
     if corrected is None:

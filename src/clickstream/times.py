@@ -52,15 +52,15 @@ def canonical(time: datetime, timestamp: str) -> str:
 
 
 class Skew(NamedTuple):
-    """How far a client's clock is behind the server's, and the event times that it can apply to.
+    """How far a client's clock is behind the server's, and the first and last plausible event time.
 
-    A client whose clock is years off states both times by that clock. If only `sentAt` is years
-    off, it is wrong itself, and a correction by it would move the event by years.
+    None: each time is plausible. A client whose clock is years off states both times by that
+    clock. If only `sentAt` is years off, it is wrong itself, and a correction by it would move the
+    event by years.
     """
 
     behind: timedelta
-    earliest: datetime = _EARLIEST
-    latest: datetime = _LATEST
+    plausible: tuple[datetime, datetime] | None = None
 
 
 _NO_SKEW: Final = Skew(timedelta(0))
@@ -77,9 +77,9 @@ def skew(received_at: datetime, sent_at: datetime | None) -> Skew:
     if -_MAX_SKEW <= behind <= _MAX_SKEW:
         return Skew(behind)
     try:
-        return Skew(behind, sent_at - _MAX_QUEUED, sent_at + _MAX_SKEW)
+        return Skew(behind, (sent_at - _MAX_QUEUED, sent_at + _MAX_SKEW))
     except OverflowError:
-        return Skew(behind, _LATEST, _EARLIEST)
+        return Skew(behind, (_LATEST, _EARLIEST))
 
 
 def corrected(original: datetime, behind: timedelta) -> datetime | None:

@@ -28,8 +28,6 @@ _MOBILE: Final = (
 )
 # RudderStack, "Common fields": `channel` is mobile, web, server or sources.
 _SERVER_CHANNELS: Final = ("server", "sources")
-_QUOTED_CHANNEL: Final = b'"channel"'
-_QUOTED_SERVER_CHANNELS: Final = (b'"server"', b'"sources"')
 # `context.device.type` of Segment's and RudderStack's mobile SDKs.
 _DEVICE_TYPES: Final[dict[str, Device]] = {
     "desktop": "desktop",
@@ -70,7 +68,6 @@ class _Context(msgspec.Struct, gc=False):
 
 
 class _Event(msgspec.Struct, gc=False):
-    channel: Any = None
     context: msgspec.Raw = msgspec.Raw(b"null")
 
 
@@ -113,7 +110,7 @@ def add_facts(
     The header of a device's request has `of_request`, the header of a server's request has none.
     `context` is the batch's, for events without one.
     """
-    if from_device and not _may_be_from_server(payload.body):
+    if from_device and not any(view.channel in _SERVER_CHANNELS for view in views):
         return accepted
     batch_agent = payload.context_view.user_agent if payload.context_view else None
     result: list[Accepted] = []
@@ -121,21 +118,15 @@ def add_facts(
         stated = _event_decoder.decode(event.event)
         agent = view.agent if view.context else _text(batch_agent, _MAX_USER_AGENT_CHARS)
         # A crawler or an app whose agent isn't known states its own.
-        is_own = stated.channel == "mobile" or (agent is not None and agent == of_request.agent)
+        is_own = view.channel == "mobile" or (agent is not None and agent == of_request.agent)
         visitor: clickstream.Visitor | None = None
-        if stated.channel in _SERVER_CHANNELS or not (from_device or is_own):
+        if view.channel in _SERVER_CHANNELS or not (from_device or is_own):
             facts = _context(bytes(stated.context)) or _context(context) or _Context()
             visitor = _stated(facts, agent)
         elif not from_device:
             visitor = _of_request(of_request)
         result.append(msgspec.structs.replace(event, visitor=visitor) if visitor else event)
     return result
-
-
-def _may_be_from_server(body: bytes) -> bool:
-    """Return whether an event can have a server's channel, by a search in the body."""
-    # Most bodies have no channel, and need one search.
-    return _QUOTED_CHANNEL in body and any(name in body for name in _QUOTED_SERVER_CHANNELS)
 
 
 def _is_mobile(agent: str) -> bool:
