@@ -8,13 +8,22 @@ import pytest
 
 from tests.system.sdks import senders
 from tests.system.sdks.recorder import recording
-from tests.system.sdks.variants import VARIANTS, Variant
+from tests.system.sdks.variants import BROWSER_SDKS, DROPS_LARGE_EVENTS, VARIANTS, Variant
 from tests.system.test_journey import stored
 from tools.dev import system
 
 pytestmark = pytest.mark.integration
 
 EVENTS: Final = 30
+LARGEST_BYTES: Final = 30_000
+#: Over the default `event_bytes`, 65,536.
+OVER_LIMIT_BYTES: Final = 100_000
+
+
+def check_browser(sdk: str, sdks: dict[str, senders.Sender]) -> None:
+    """Skip the test of a browser SDK without Chromium."""
+    if sdk in BROWSER_SDKS and not sdks.keys() & senders.BROWSERS.keys():
+        pytest.skip(f"{sdk} needs Chromium, which isn't installed.")
 
 
 @pytest.mark.parametrize("variant", VARIANTS, ids=[variant.name for variant in VARIANTS])
@@ -22,8 +31,7 @@ def test_sdk_events_are_stored_exactly_once(
     variant: Variant, sdks: dict[str, senders.Sender], meridian: system.System, tmp_path: Path
 ) -> None:
     """The compatibility table in docs/sdks.md states the requests of each variant."""
-    if variant.in_browser and not sdks.keys() & senders.BROWSERS.keys():
-        pytest.skip(f"{variant.name} needs Chromium, which isn't installed.")
+    check_browser(variant.sdk, sdks)
     visitor = str(uuid.uuid4())
     with recording(meridian.url) as recorder:
         variant.send(senders.Task(recorder.url, meridian.deployed.write_key, visitor, EVENTS))
@@ -36,6 +44,40 @@ def test_sdk_events_are_stored_exactly_once(
     assert [row["verdict"] for row in rows] == ["good"] * EVENTS
     assert {row["event"] for row in rows} == {f"Step {number}" for number in range(EVENTS)}
     assert {row["message_id"] for row in rows} == recorder.accepted().keys()
+
+
+@pytest.mark.parametrize("name", senders.ALL)
+def test_sdk_sends_its_largest_events_and_batches(
+    name: str, sdks: dict[str, senders.Sender], meridian: system.System, tmp_path: Path
+) -> None:
+    """Segment documents 32 KB for an event and 500 KB for a batch; 30 events are 900 KB."""
+    check_browser(name, sdks)
+    visitor, key = str(uuid.uuid4()), meridian.deployed.write_key
+    with recording(meridian.url) as recorder:
+        senders.ALL[name](
+            senders.Task(recorder.url, key, visitor, EVENTS, text_bytes=LARGEST_BYTES)
+        )
+    assert {it.status for it in recorder.exchanges} == {200}
+    assert recorder.resent_after_final_response() == []
+    assert len(recorder.accepted()) == EVENTS
+    rows = stored(meridian, f"anonymous_id = '{visitor}'", EVENTS, tmp_path)
+    assert [row["verdict"] for row in rows] == ["good"] * EVENTS
+
+
+@pytest.mark.parametrize("name", senders.ALL)
+def test_event_over_the_limit_is_rejected_once_or_not_sent(
+    name: str, sdks: dict[str, senders.Sender], meridian: system.System
+) -> None:
+    check_browser(name, sdks)
+    visitor, key = str(uuid.uuid4()), meridian.deployed.write_key
+    with recording(meridian.url) as recorder:
+        senders.ALL[name](senders.Task(recorder.url, key, visitor, 5, text_bytes=OVER_LIMIT_BYTES))
+    rejected = [index for it in recorder.exchanges for index in it.rejected]
+    is_sent = name.partition(",")[0] not in DROPS_LARGE_EVENTS
+    assert {it.status for it in recorder.exchanges} == ({200} if is_sent else set())
+    assert len(rejected) == (5 if is_sent else 0)
+    assert recorder.accepted() == {}
+    assert recorder.resent_after_final_response() == []
 
 
 @pytest.mark.parametrize("name", senders.SENDERS)

@@ -2,7 +2,7 @@
 const RudderAnalytics = require("@rudderstack/rudder-sdk-node");
 const { setTimeout: pause } = require("node:timers/promises");
 
-const { host, writeKey, visitor, events, pauseMs, options: more } = JSON.parse(process.argv[2]);
+const { host, writeKey, visitor, events, pauseMs, textBytes, options: more } = JSON.parse(process.argv[2]);
 
 (async () => {
   // The recorder counts failed requests. Without a handler an error would end the process.
@@ -10,9 +10,10 @@ const { host, writeKey, visitor, events, pauseMs, options: more } = JSON.parse(p
   const options = { dataPlaneUrl: host, flushInterval: 500, retryCount: 6, errorHandler, ...more };
   const sdk = new RudderAnalytics(writeKey, options);
   const callbacks = [];
+  const text = "x".repeat(textBytes);
   for (let n = 0; n < events; n += 1) {
     callbacks.push(new Promise((done) => {
-      sdk.track({ anonymousId: visitor, event: `Step ${n}`, properties: { n } }, done);
+      sdk.track({ anonymousId: visitor, event: `Step ${n}`, properties: { n, text } }, done);
     }));
     await pause(pauseMs);
   }

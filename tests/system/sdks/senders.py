@@ -5,6 +5,7 @@ import os
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -29,6 +30,7 @@ PACKAGES = (
     "analytics-node@6.2.0",
     "@customerio/cdp-analytics-node@0.5.9",
     "rudder-sdk-js@2.52.21",
+    "@ht-sdks/events-sdk-js-browser@1.5.1",
 )
 TIMEOUT_S: Final = 240
 #: A browser SDK has sent all its events after this time without a request.
@@ -40,13 +42,17 @@ FLAGS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-features=LocalNet
 
 
 class Task(NamedTuple):
-    """The collector's URL, the number of events, and the pause between them."""
+    """The collector's URL, the number of events, and the pause between them.
+
+    Each event has a property with `text_bytes` characters.
+    """
 
     host: str
     write_key: str
     visitor: str
     events: int
     pause_s: float = 0.0
+    text_bytes: int = 0
 
 
 type Sender = Callable[[Task], None]
@@ -75,7 +81,10 @@ def python(client: Any, **options: Any) -> Sender:
     def send(task: Task) -> None:
         sdk = client(task.write_key, host=task.host, on_error=lambda *_: None, **options)
         for number in range(task.events):
-            sdk.track(anonymous_id=task.visitor, event=f"Step {number}", properties={"n": number})
+            properties = {"n": number, "text": "x" * task.text_bytes}
+            # The SDK raises an error for an event over its own limit.
+            with suppress(RuntimeError):
+                sdk.track(anonymous_id=task.visitor, event=f"Step {number}", properties=properties)
             time.sleep(task.pause_s)
         # In this mode, the SDK has no queue.
         if not options.get("sync_mode"):
@@ -95,6 +104,7 @@ def node(program: str, name: str = "@segment/analytics-node", **options: Any) ->
             "visitor": task.visitor,
             "events": task.events,
             "pauseMs": task.pause_s * 1_000,
+            "textBytes": task.text_bytes,
             "name": name,
             "options": options,
         }
@@ -146,7 +156,10 @@ def page(script: str, html: str, **options: Any) -> Sender:
             tab.goto(f"{site}/lesson")
             tab.wait_for_function("window.sdk !== undefined")
             for number in range(task.events):
-                tab.evaluate("([visitor, n]) => window.step(visitor, n)", [task.visitor, number])
+                tab.evaluate(
+                    "([visitor, n, bytes]) => window.step(visitor, n, 'x'.repeat(bytes))",
+                    [task.visitor, number, task.text_bytes],
+                )
                 tab.wait_for_timeout(task.pause_s * 1_000)
             # The SDK doesn't report an empty queue, so wait until it sends no more requests.
             # Chromium reports no end of some requests, for example of beacons.
@@ -158,6 +171,8 @@ def page(script: str, html: str, **options: Any) -> Sender:
 
 
 SEGMENT_SCRIPT: Final = "@segment/analytics-next/dist/umd/index.js"
+HIGHTOUCH_SCRIPT: Final = "@ht-sdks/events-sdk-js-browser/dist/umd/index.js"
+EARLIER_RUDDER_SCRIPT: Final = "rudder-sdk-js/dist/npm/index.js"
 RUDDER_SCRIPT: Final = "@rudderstack/analytics-js/dist/npm/modern/bundled/umd/index.js"
 
 SEGMENT_PAGE = """<!doctype html><title>A lesson</title><script src="/sdk.js"></script><script>
@@ -165,14 +180,28 @@ const endpoint = {apiHost: "$HOST/v1", protocol: "http", ...$OPTIONS};
 const sdk = AnalyticsNext.AnalyticsBrowser.load(
   {writeKey: "$KEY", cdnURL: "$URL"}, {integrations: {"Segment.io": endpoint}});
 window.sdk = sdk;
-window.step = (visitor, n) => { sdk.track(`Step ${n}`, {n}, {anonymousId: visitor}); };
+window.step = (visitor, n, text) => {
+  sdk.track(`Step ${n}`, {n, text}, {anonymousId: visitor});
+};
+</script>"""
+
+HIGHTOUCH_PAGE = """<!doctype html><title>A lesson</title><script src="/sdk.js"></script><script>
+const sdk = HtEvents.HtEventsBrowser.load(
+  {writeKey: "$KEY"}, {apiHost: "$HOST", protocol: "http", ...$OPTIONS});
+window.sdk = sdk;
+window.step = (visitor, n, text) => {
+  sdk.track(`Step ${n}`, {n, text}, {anonymousId: visitor});
+};
 </script>"""
 
 RUDDER_PAGE = """<!doctype html><title>A lesson</title><script src="/sdk.js"></script><script>
 const sdk = new rudderanalytics.RudderAnalytics();
 sdk.load("$KEY", "$URL", {configUrl: "$URL", ...$OPTIONS});
 window.sdk = sdk;
-window.step = (visitor, n) => { sdk.setAnonymousId(visitor); sdk.track(`Step ${n}`, {n}); };
+window.step = (visitor, n, text) => {
+  sdk.setAnonymousId(visitor);
+  sdk.track(`Step ${n}`, {n, text});
+};
 </script>"""
 
 EARLIER_RUDDER_PAGE = """<!doctype html><title>A lesson</title>
@@ -180,7 +209,10 @@ EARLIER_RUDDER_PAGE = """<!doctype html><title>A lesson</title>
 const sdk = rudderanalytics;
 sdk.load("$KEY", "$URL", {configUrl: "$URL", ...$OPTIONS});
 window.sdk = sdk;
-window.step = (visitor, n) => { sdk.setAnonymousId(visitor); sdk.track(`Step ${n}`, {n}); };
+window.step = (visitor, n, text) => {
+  sdk.setAnonymousId(visitor);
+  sdk.track(`Step ${n}`, {n, text});
+};
 </script>"""
 
 SENDERS: dict[str, Sender] = {
@@ -195,3 +227,13 @@ BROWSERS: dict[str, Sender] = {
     "@segment/analytics-next": page(SEGMENT_SCRIPT, SEGMENT_PAGE),
     "@rudderstack/analytics-js": page(RUDDER_SCRIPT, RUDDER_PAGE),
 }
+#: Earlier SDKs and forks: tested with all options and limits, on a healthy network.
+FURTHER: dict[str, Sender] = {
+    "analytics-node": node("legacy-segment.cjs"),
+    "@customerio/cdp-analytics-node": node("segment.cjs", "@customerio/cdp-analytics-node"),
+}
+FURTHER_BROWSERS: dict[str, Sender] = {
+    "rudder-sdk-js": page(EARLIER_RUDDER_SCRIPT, EARLIER_RUDDER_PAGE),
+    "@ht-sdks/events-sdk-js-browser": page(HIGHTOUCH_SCRIPT, HIGHTOUCH_PAGE),
+}
+ALL: Final = SENDERS | BROWSERS | FURTHER | FURTHER_BROWSERS

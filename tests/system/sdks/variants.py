@@ -14,10 +14,15 @@ from segment.analytics import Client as SegmentClient
 
 from tests.support.paths import ROOT
 from tests.system.sdks import senders
+from tests.system.sdks.replayed import recorded
 from tests.system.sdks.senders import Sender, node, page, python
 
 DOCUMENT: Final = ROOT / "docs" / "sdks.md"
 START: Final = "<!-- compatibility table: python -m tests.system.sdks.variants -->\n"
+COLUMNS: Final = (
+    *("platform", "SDK", "version", "option", "requests"),
+    *("event of 100 KB", "also tested with faults"),
+)
 END: Final = "<!-- end of the table -->\n"
 
 
@@ -34,18 +39,20 @@ class Variant(NamedTuple):
         """The name in test IDs."""
         return f"{self.sdk}, {self.option}"
 
-    @property
-    def in_browser(self) -> bool:
-        """Whether the SDK runs in Chromium."""
-        return self.sdk in BROWSER_SDKS
-
 
 #: Also sent under injected faults (tests/system/test_degraded_network.py).
 WITH_FAULTS: Final = frozenset(
     name.partition(",")[0] for name in (*senders.SENDERS, *senders.BROWSERS)
 )
-BROWSER_SDKS: Final = frozenset({*senders.BROWSERS, "rudder-sdk-js"})
+BROWSER_SDKS: Final = frozenset({*senders.BROWSERS, *senders.FURTHER_BROWSERS})
+#: SDKs that drop an event over 32 KiB themselves. The collector rejects an event of the others that
+#: exceeds its limit of 64 KiB, and the SDK sends it once.
+DROPS_LARGE_EVENTS: Final = frozenset({"segment-analytics-python", "analytics-node"})
+#: SDKs whose recorded requests are sent again, and the version that was recorded.
+RECORDED: Final = {"analytics-ruby": "2.5.0", "analytics-php": "3.8.2"}
 PLATFORMS: Final = {
+    "analytics-ruby": "Ruby",
+    "analytics-php": "PHP",
     "segment-analytics-python": "Python",
     "rudder-sdk-python": "Python",
     **dict.fromkeys(BROWSER_SDKS, "browser"),
@@ -54,6 +61,7 @@ SEGMENT_NODE: Final = "@segment/analytics-node"
 RUDDER_NODE: Final = "@rudderstack/rudder-sdk-node"
 CUSTOMER_IO: Final = "@customerio/cdp-analytics-node"
 SEGMENT_WEB: Final = "@segment/analytics-next"
+HIGHTOUCH: Final = "@ht-sdks/events-sdk-js-browser"
 RUDDER_WEB: Final = "@rudderstack/analytics-js"
 BATCHING: Final = {"strategy": "batching", "config": {"size": 10, "timeout": 500}}
 QUEUE: Final = {"batch": {"enabled": True, "maxItems": 10, "flushInterval": 500}}
@@ -115,13 +123,29 @@ VARIANTS: Final = (
         "rudder-sdk-js",
         "defaults",
         "/v1/track",
-        page("rudder-sdk-js/dist/npm/index.js", senders.EARLIER_RUDDER_PAGE),
+        page(senders.EARLIER_RUDDER_SCRIPT, senders.EARLIER_RUDDER_PAGE),
+    ),
+    Variant(
+        HIGHTOUCH,
+        "defaults",
+        "/v1/track",
+        page(senders.HIGHTOUCH_SCRIPT, senders.HIGHTOUCH_PAGE),
+    ),
+    Variant("analytics-ruby", "defaults", "/v1/import", recorded("analytics-ruby.ok")),
+    Variant("analytics-php", "consumer: lib_curl", "/v1/batch", recorded("analytics-php.ok.plain")),
+    Variant(
+        "analytics-php",
+        "compress_request: true",
+        "/v1/batch, gzip",
+        recorded("analytics-php.ok.gzip"),
     ),
 )
 
 
 def version_of(sdk: str) -> str:
     """Return the tested version of an SDK."""
+    if sdk in RECORDED:
+        return RECORDED[sdk]
     pinned = dict(package.rsplit("@", 1) for package in senders.PACKAGES)
     return pinned[sdk] if sdk in pinned else version(sdk)
 
@@ -129,16 +153,19 @@ def version_of(sdk: str) -> str:
 def table() -> str:
     """Return the table as Markdown."""
     lines = [
-        "| platform | SDK | version | option | requests | also tested with faults |\n",
-        "|---|---|---|---|---|---|\n",
+        f"| {' | '.join(COLUMNS)} |\n",
+        f"|{'---|' * len(COLUMNS)}\n",
     ]
     for variant in VARIANTS:
         platform = PLATFORMS.get(variant.sdk, "Node.js")
         faults = "yes" if variant.sdk in WITH_FAULTS else "no"
+        large = "not sent" if variant.sdk in DROPS_LARGE_EVENTS else "rejected"
+        if variant.sdk in RECORDED:
+            faults = large = "no: recorded requests"
         option = variant.option if variant.option == "defaults" else f"`{variant.option}`"
         lines.append(
             f"| {platform} | `{variant.sdk}` | {version_of(variant.sdk)} | {option} "
-            f"| {variant.requests} | {faults} |\n"
+            f"| {variant.requests} | {large} | {faults} |\n"
         )
     return "".join(lines)
 
