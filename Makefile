@@ -28,7 +28,7 @@ endif
 # BUILT=1 deploys the existing output of `sam build`, as the pipeline does with its artifact.
 BUILD := $(if $(BUILT),setup,build)
 
-.PHONY: help setup run up dev down student region sql invoke debug logs trace redrive reconcile verify compact revoke source suppress chaos prove check lint lint-templates types unit build validate package integration test spark bench prose preflight deploy leftovers smoke destroy requirements
+.PHONY: help setup run up dev down student region sql invoke debug logs trace redrive reconcile verify compact revoke evacuate source suppress chaos prove check lint lint-templates types unit build validate package integration test spark bench prose preflight deploy leftovers smoke destroy requirements
 
 help: ## List the targets and their options
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,7 @@ help: ## List the targets and their options
 	@echo "  run        LOG=<path, URL or 'model'>  CLIENTS=<1-64, default 8>  KEEP=1 (keep the lake for 'make sql')"
 	@echo "             PORT=, EMULATOR_PORT= (default: free ports)"
 	@echo "  up, dev    REGIONS=eu-west-2,ap-south-1 (in addition to the home; one address each)  PORT=8080  EMULATOR_PORT=4566"
+	@echo "             DOMAIN=school.example (a domain name with health checks, answered by a DNS server on 127.0.0.1)"
 	@echo "  run, up, dev"
 	@echo "             HOME_REGION=eu-west-2 (Region of the data and users, default us-east-1; the edge is in us-east-1)"
 	@echo "  student    EMAIL=<address>  PAYING=1 (may read paid pages)  STAFF=1 (may see events)  PASSWORD=<12 characters or more>"
@@ -51,6 +52,7 @@ help: ## List the targets and their options
 	@echo "             STAGE=<stage>  REGION=<Region> (a stack on AWS; default: the system of 'make up')"
 	@echo "  revoke     USER=<email address or sub>  SESSION=<origin_jti>  EVERYONE=1 (one of them)"
 	@echo "             STAGE=<stage> (a stage on AWS; default: the system of 'make up')"
+	@echo "  evacuate   REGION=<Region>  UNDO=1 (return it)  PLACE=<stage> (on AWS; default: the system of 'make up')"
 	@echo "  source     ID=<source>  ACTION=create|configure|rotate|retire|disable|enable|remove  SETTINGS='<JSON>' (without: list the sources)"
 	@echo "  suppress   PERSON=<userId or anonymousId>  RELEASE=1 (store the person's events again)"
 	@echo "  source, suppress"
@@ -118,6 +120,9 @@ verify: setup ## Check that the data lake has no gaps
 revoke: export USER_NAME = $(if $(filter command,$(firstword $(origin USER))),$(USER))
 revoke: setup ## Refuse the tokens of a user, a session or everyone within a minute
 	@$(PY) -m tools.operations.revoke
+
+evacuate: setup ## Take a Region out of the answers for the API's name, or return it
+	@$(PY) -m tools.operations.evacuate
 
 source: setup ## List, create and change the collector's sources and write keys, without a deployment
 	@$(PY) -m tools.operations.source

@@ -152,6 +152,25 @@ def layout_of(environment: Environment, config: Path = _CONFIG) -> Layout:
     )
 
 
+def layout_of_regions(
+    stage: str, regions: Sequence[str], names: Mapping[str, str] | None = None
+) -> Layout:
+    """Return the environments of a local system; the first of `regions` is the home.
+
+    `names` are the parameters Domain and HostedZoneId, if the system has a domain.
+    """
+
+    def environment(region: str) -> Environment:
+        overrides = {"Stage": stage, "HomeRegion": regions[0], **(names or {})}
+        if region == regions[0] and regions[1:]:
+            overrides["ReplicaRegions"] = ",".join(regions[1:])
+        return Environment("local", region, stage, stack_name(stage, region), overrides)
+
+    return Layout(
+        environment(regions[0]), environment(EDGE_REGION), tuple(map(environment, regions[1:]))
+    )
+
+
 def _further_environments(stage: str, config: Path) -> list[Environment]:
     """Return environments for the Regions in ReplicaRegions of a home that have no own one."""
     siblings = environments_of_stage(stage, config)

@@ -18,6 +18,8 @@ HOME_VALUES: Final = (
     *("UserPoolId", "UserPoolClientId", "ApiDomainName", "OriginKeyName"),
     *("RevocationKeySet", "MediaKeyGroupId"),
 )
+#: With a domain, CloudFront calls the further Regions with the home's key.
+SHARED_KEY: Final = ("OriginKeyName",)
 #: Outputs of the edge's stack that are parameters of a home without the edge.
 EDGE_VALUES: Final = ("DistributionId", "DistributionDomainName")
 
@@ -43,18 +45,24 @@ def needed_values(
             values["Regions"] = ",".join(regions)
         return values
     stream = _replica_stream(environment, clients)
-    return {"AppointmentsStreamArn": stream} | _outputs(layout.home, ("UserPoolArn",), clients)
+    names = ("UserPoolArn", *(SHARED_KEY if environment.parameter("Domain") else ()))
+    return {"AppointmentsStreamArn": stream} | _outputs(layout.home, names, clients)
 
 
 def pass_on(environment: Environment, layout: Layout, clients: collector.Clients) -> None:
     """Pass the values of a deployed environment on to the stacks that exist already.
 
     The edge gets those of the home and the Regions of the streams, the home those of the edge.
+    Further Regions get the home's key.
 
     Raises:
         ClientError: A call failed.
         CommandError: An update failed, or the Region's stream has no consumer.
     """
+    if environment.is_home and environment.parameter("Domain"):
+        for further in layout.others:
+            if _exists(further, clients):
+                _update(further, _outputs(environment, SHARED_KEY, clients), clients)
     if environment.is_home and environment.is_edge:
         return
     if environment.is_edge:

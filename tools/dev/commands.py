@@ -78,7 +78,7 @@ def up(options: Options) -> int:
         CommandError: The system can't be started.
     """
     ports = options.ports(UP_EDGE_PORT, UP_EMULATOR_PORT)
-    with system.start(STATE / "up", ports, options.regions) as running:
+    with system.start(STATE / "up", ports, options.regions, domain=options.domain) as running:
         print_addresses(running)
         try:
             while True:
@@ -100,7 +100,11 @@ def dev(options: Options) -> int:
     tree = sources.tree()
     ports = options.ports(UP_EDGE_PORT, UP_EMULATOR_PORT)
     with system.start(
-        STATE / "up", ports, options.regions, on_start_failures=_show_failures
+        STATE / "up",
+        ports,
+        options.regions,
+        on_start_failures=_show_failures,
+        domain=options.domain,
     ) as running:
         print_addresses(running)
         reloader = reload.reloader(running)
@@ -128,6 +132,8 @@ def print_addresses(running: system.System) -> None:
     if len(running.urls) > 1:
         for region, address in running.urls.items():
             print(f"  visitor    {address}/   (of an edge location in {region})")
+    if running.dns_port:
+        print(f"  DNS        127.0.0.1 port {running.dns_port}   (answers for {running.domain})")
     print(f"  lesson     {url}/premium/   (requires the group {PAYING_GROUP})")
     for student in running.students:
         group = "paying" if student.paying else "not paying"

@@ -1,5 +1,6 @@
 """Options of the local commands, from the variables that `make` exports."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -14,11 +15,13 @@ from tools.stack import DEFAULT_HOME_REGION, EDGE_REGION
 MAX_FURTHER_REGIONS: Final = 4
 DEFAULT_CLIENTS: Final = 8
 MAX_CLIENTS: Final = 64
+#: The pattern of the parameter Domain (template.yaml).
+_DOMAIN: Final = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+")
 
 
 @dataclass(frozen=True)
 class Options:
-    """LOG, PORT, EMULATOR_PORT, CLIENTS, HOME_REGION, REGIONS, SEED and KEEP.
+    """LOG, PORT, EMULATOR_PORT, CLIENTS, HOME_REGION, REGIONS, DOMAIN, SEED and KEEP.
 
     None is the command's default. The first of `regions` is the home Region.
     """
@@ -30,6 +33,7 @@ class Options:
     regions: tuple[str, ...]
     seed: int | None = None
     keep: bool = False
+    domain: str = ""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Options":
@@ -46,6 +50,7 @@ class Options:
             regions=_regions(environment),
             seed=_number(environment, "SEED", 0, 2**31 - 1),
             keep=environment.get("KEEP", "") not in ("", "0"),
+            domain=_domain(environment),
         )
 
     def ports(self, edge: int = 0, emulator: int = 0) -> Ports:
@@ -63,6 +68,13 @@ def _number(environment: Mapping[str, str], name: str, minimum: int, maximum: in
     if not text.isdecimal() or not minimum <= int(text) <= maximum:
         raise CommandError(f"{name} must be a number from {minimum} to {maximum}, not {text!r}.")
     return int(text)
+
+
+def _domain(environment: Mapping[str, str]) -> str:
+    name = environment.get("DOMAIN", "").strip().lower()
+    if name and not _DOMAIN.fullmatch(name):
+        raise CommandError(f"DOMAIN must be a name such as school.example, not {name!r}.")
+    return name
 
 
 def _regions(environment: Mapping[str, str]) -> tuple[str, ...]:

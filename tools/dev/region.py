@@ -13,11 +13,12 @@ from typing import Any, Final
 from aws_emulator.errors import CommandError
 from tools.deployment import collector, region_values, replicas
 from tools.deployment.destroy import delete_environment
+from tools.deployment.environments import layout_of_regions
 from tools.deployment.stacks import Stacks
 from tools.deployment.templates import kept_stacks
 from tools.dev import sam_deployment
 from tools.dev.options import further_regions
-from tools.dev.system import LOCAL_PARAMETERS, layout_of_regions
+from tools.dev.system import LOCAL_PARAMETERS
 from tools.operations.commands import local_stack
 from tools.paths import STATE
 from tools.stack import EDGE_REGION, RUNNING_SYSTEM_FILE, StackTarget, client, find_running_stack
@@ -42,16 +43,25 @@ def change_regions(environment: Mapping[str, str], directory: Path = STATE / "up
     record = json.loads((directory / RUNNING_SYSTEM_FILE).read_text())
     regions = [it for it in record["regions"] if it == target.region or it != EDGE_REGION]
     if added:
-        regions = add(target, regions, added, directory / "logs" / f"sam-{added}.log")
+        log = directory / "logs" / f"sam-{added}.log"
+        regions = add(target, regions, added, log, record.get("names", {}))
     else:
-        regions = remove(target, regions, removed)
+        regions = remove(target, regions, removed, record.get("names", {}))
     all_regions = list(dict.fromkeys((*regions, EDGE_REGION)))
     (directory / RUNNING_SYSTEM_FILE).write_text(json.dumps({**record, "regions": all_regions}))
     return 0
 
 
-def add(target: StackTarget, regions: list[str], name: str, log: Path) -> list[str]:
+def add(
+    target: StackTarget,
+    regions: list[str],
+    name: str,
+    log: Path,
+    names: Mapping[str, str] | None = None,
+) -> list[str]:
     """Add a Region, and return the Regions; the first of `regions` is the home.
+
+    `names` are the parameters Domain and HostedZoneId, if the system has a domain.
 
     Raises:
         CommandError: The Region can't be added, or a step failed.
@@ -59,7 +69,7 @@ def add(target: StackTarget, regions: list[str], name: str, log: Path) -> list[s
     if name in regions:
         raise CommandError(f"The running system has {name} already. Add another Region.")
     regions = [target.region, *further_regions(target.region, [*regions[1:], name])]
-    layout = layout_of_regions(target.stage, regions)
+    layout = layout_of_regions(target.stage, regions, names)
     clients = _clients_of(target)
     replicas.add_missing(layout.home, clients)
     environment = layout.others[-1]
@@ -74,8 +84,12 @@ def add(target: StackTarget, regions: list[str], name: str, log: Path) -> list[s
     return regions
 
 
-def remove(target: StackTarget, regions: list[str], name: str) -> list[str]:
+def remove(
+    target: StackTarget, regions: list[str], name: str, names: Mapping[str, str] | None = None
+) -> list[str]:
     """Remove a Region, and return the remaining Regions; the first of `regions` is the home.
+
+    `names` are the parameters Domain and HostedZoneId, if the system has a domain.
 
     Raises:
         CommandError: The Region can't be removed, or a step failed.
@@ -86,14 +100,14 @@ def remove(target: StackTarget, regions: list[str], name: str) -> list[str]:
             f"{', '.join(regions[1:]) or 'none'}."
         )
     clients = _clients_of(target)
-    layout = layout_of_regions(target.stage, regions)
+    layout = layout_of_regions(target.stage, regions, names)
     (environment,) = (it for it in layout.others if it.region == name)
     remaining = [it for it in regions if it != name]
     if collector.remove_region(layout.edge, environment, clients):
         time.sleep(IN_FLIGHT_S)
     collector.wait_until_drained(local_stack(StackTarget(target.endpoint, name, target.stage)))
     delete_environment(environment, Stacks(clients("cloudformation", name)), kept_stacks())
-    replicas.remove(environment, layout_of_regions(target.stage, remaining), clients)
+    replicas.remove(environment, layout_of_regions(target.stage, remaining, names), clients)
     print(f"Removed {name}. Its data lake stays; events go to {', '.join(remaining)}.")
     return remaining
 

@@ -13,11 +13,12 @@ from typing import Any, Final
 from aws_emulator.errors import CommandError
 from aws_emulator.launcher import Emulator
 from aws_emulator.processes import ProcessSupervisor, free_port, require_free_port, supervise
+from aws_emulator.route53.locations import REGIONS
 from tools import portal
 from tools.demo_advisors import create_demo_advisors
 from tools.demo_students import DemoStudent, create_demo_students
 from tools.deployment import collector, region_values
-from tools.deployment.environments import Environment, Layout
+from tools.deployment.environments import Layout, layout_of_regions
 from tools.dev import sam_deployment
 from tools.progress import step
 from tools.stack import (
@@ -28,7 +29,6 @@ from tools.stack import (
     StackTarget,
     client,
     describe_stack,
-    stack_name,
 )
 
 #: With the default of 60 seconds, rows would reach the data lake a minute later.
@@ -95,6 +95,15 @@ class System:
     api_url: str
     regions: tuple[str, ...] = (DEFAULT_HOME_REGION,)
     parameters: Mapping[str, str] = field(default_factory=dict)
+    #: The parameters Domain and HostedZoneId; none without a domain.
+    names: Mapping[str, str] = field(default_factory=dict)
+    #: The port of the DNS server on 127.0.0.1; 0 without a domain.
+    dns_port: int = 0
+
+    @property
+    def domain(self) -> str:
+        """The domain name of the portal; '' without one."""
+        return self.names.get("Domain", "")
 
     @property
     def url(self) -> str:
@@ -104,7 +113,7 @@ class System:
     @property
     def layout(self) -> Layout:
         """The environments of the system by their task."""
-        return layout_of_regions(self.target.stage, self.regions)
+        return layout_of_regions(self.target.stage, self.regions, self.names)
 
     def clients(self, service: str, region: str) -> Any:
         """Return a client of a service in a Region."""
@@ -127,7 +136,7 @@ class System:
             CommandError: The build or a deployment failed.
         """
         sam_deployment.build(self.target, self.directory / "logs" / "sam-build.log")
-        _deploy(self.target, self.urls, self.regions, self.directory, self.parameters)
+        _deploy(self.target, self.urls, self.layout, self.directory, self.parameters)
 
     def start_event_sources(self) -> None:
         """Start the event source mappings again after a test stopped them."""
@@ -143,13 +152,16 @@ def start(
     build: bool = True,
     on_start_failures: Callable[[str], None] = _refuse,
     parameters: Mapping[str, str] | None = None,
+    domain: str = "",
+    dns_speed: float = 1,
 ) -> Iterator[System]:
     """Build, deploy and start the system; stop all processes at the end of the context.
 
     The first of `regions` is the home Region; the others get a regional stack. us-east-1 gets the
     edge. Without `build`, the existing build is deployed. `on_start_failures` receives a message
     about functions that can't start; by default it ends the start. `parameters` are further ones of
-    the home Region's stack and of the edge's.
+    the home Region's stack and of the edge's. With a `domain`, a DNS server answers for it, in
+    which health checks and TTLs pass `dns_speed` times faster.
 
     Raises:
         CommandError: A port is in use, the build or a deployment failed, or a process or a function
@@ -167,7 +179,9 @@ def start(
         with step("MiniStack"):
             emulator.start_ministack()
             _enable_email(target)
-        _deploy(target, urls, regions, directory, parameters or {})
+            names = _create_zone(target, domain) if domain else {}
+        layout = layout_of_regions(target.stage, regions, names)
+        _deploy(target, urls, layout, directory, parameters or {})
         _start_functions(emulator, on_start_failures)
         for resource_type, gap in sorted(emulator.accepted_resources().items()):
             print(f"  accepted, not emulated: {resource_type} ({gap})")
@@ -180,14 +194,20 @@ def start(
             create_demo_advisors(target)
         _start_event_sources(emulator)
         with step("REST API"):
-            api_url = emulator.start_rest_api()
+            # Regions that are added later have an address, too.
+            api_url = emulator.start_rest_api(domain_regions=list(REGIONS) if domain else ())
+        dns_port = 0
+        if domain:
+            with step(f"DNS of {domain}"):
+                dns_port = emulator.start_route53(api_url, speed=dns_speed)
         with step("CloudFront"):
             for region, port in edge_ports.items():
-                emulator.start_cloudfront(port, api_url, region=region)
+                emulator.start_cloudfront(port, api_url, region=region, dns_port=dns_port)
         for line in emulator.cloudfront_notices():
             print(f"  {line}")
         record = directory / RUNNING_SYSTEM_FILE
-        record.write_text(json.dumps({"endpoint": target.endpoint, "regions": list(stack_regions)}))
+        running = {"endpoint": target.endpoint, "regions": list(stack_regions), "names": names}
+        record.write_text(json.dumps(running))
         try:
             yield System(
                 target=target,
@@ -199,34 +219,22 @@ def start(
                 api_url=api_url,
                 regions=tuple(regions),
                 parameters=parameters or {},
+                names=names,
+                dns_port=dns_port,
             )
         finally:
             record.unlink(missing_ok=True)
 
 
-def layout_of_regions(stage: str, regions: Sequence[str]) -> Layout:
-    """Return the environments of a local system; the first of `regions` is the home."""
-
-    def environment(region: str) -> Environment:
-        overrides = {"Stage": stage, "HomeRegion": regions[0]}
-        if region == regions[0] and regions[1:]:
-            overrides["ReplicaRegions"] = ",".join(regions[1:])
-        return Environment("local", region, stage, stack_name(stage, region), overrides)
-
-    return Layout(
-        environment(regions[0]), environment(EDGE_REGION), tuple(map(environment, regions[1:]))
-    )
-
-
 def _deploy(
     target: StackTarget,
     urls: Mapping[str, str],
-    regions: Sequence[str],
+    layout: Layout,
     directory: Path,
     further: Mapping[str, str],
 ) -> None:
     """Deploy the home, the further Regions and the edge, as `make deploy` does."""
-    layout = layout_of_regions(target.stage, regions)
+    regions = [it.region for it in (layout.home, *layout.others)]
 
     def clients(service: str, region: str) -> Any:
         return client(service, StackTarget(target.endpoint, region))
@@ -278,6 +286,16 @@ def _start_functions(emulator: Emulator, on_failures: Callable[[str], None]) -> 
             failures += [it.text("src/") for it in emulator.start_functions(name, region)]
     if failures:
         on_failures("\n".join(failures))
+
+
+def _create_zone(target: StackTarget, domain: str) -> dict[str, str]:
+    """Create the hosted zone of a domain, as its owner does before a deployment to AWS.
+
+    Return the parameters Domain and HostedZoneId.
+    """
+    created = client("route53", target).create_hosted_zone(Name=domain, CallerReference=domain)
+    zone_id = str(created["HostedZone"]["Id"]).removeprefix("/hostedzone/")
+    return {"Domain": domain, "HostedZoneId": zone_id}
 
 
 def _enable_email(target: StackTarget) -> None:

@@ -81,6 +81,7 @@ def parse_distribution(distribution: Json, lookup: ConfigLookup) -> Distribution
         CommandError: CloudFront would reject it, or the emulator doesn't support it.
     """
     config = distribution["DistributionConfig"]
+    _check_certificate(config)
     account = distribution["ARN"].split(":")[4]
     origins = {item["Id"]: _origin(item, lookup, account) for item in _items(config.get("Origins"))}
     groups = {item["Id"]: _group(item) for item in _items(config.get("OriginGroups"))}
@@ -123,6 +124,24 @@ def _web_acl(arn: str | None, lookup: ConfigLookup) -> WebAcl | None:
             f"The web ACL {arn} is one of AWS WAF Classic. Use the ARN of an AWS::WAFv2::WebACL."
         )
     return lookup.web_acl(arn)
+
+
+def _check_certificate(config: Json) -> None:
+    """Check that the alternate domain names have a certificate.
+
+    CloudFront uses certificates of ACM in us-east-1 only ("Requirements for using SSL/TLS
+    certificates with CloudFront").
+
+    Raises:
+        CommandError: There is none, or it is in another Region.
+    """
+    names = _items(config.get("Aliases"))
+    certificate = str((config.get("ViewerCertificate") or {}).get("ACMCertificateArn") or "")
+    if names and not certificate.startswith("arn:aws:acm:us-east-1:"):
+        raise CommandError(
+            f"The domain names {', '.join(names)} need a certificate of ACM in us-east-1, not "
+            f"{certificate or 'none'}. Set ACMCertificateArn in ViewerCertificate."
+        )
 
 
 def _behavior(item: Json, pattern: str, origin: Origin, lookup: ConfigLookup) -> CacheBehavior:

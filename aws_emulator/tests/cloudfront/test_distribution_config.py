@@ -243,3 +243,20 @@ def test_distribution_without_lists_has_default_behavior_only() -> None:
 )
 def test_bucket_of_parses_domain_name(domain: str, expected: tuple[str, str] | None) -> None:
     assert bucket_of(domain) == expected
+
+
+@pytest.mark.parametrize(
+    ("region", "refused"), [("us-east-1", False), ("eu-west-2", True), (None, True)]
+)
+def test_domain_name_needs_certificate_in_us_east_1(region: str | None, refused: bool) -> None:
+    arn = f"arn:aws:acm:{region}:123456789012:certificate/1"
+    certificate = {"ACMCertificateArn": arn} if region else {"CloudFrontDefaultCertificate": True}
+    changes = {
+        "Aliases": {"Quantity": 1, "Items": ["www.example.com"]},
+        "ViewerCertificate": certificate,
+    }
+    if refused:
+        with pytest.raises(CommandError, match="certificate of ACM in us-east-1"):
+            build(**changes)
+    else:
+        assert build(**changes).id == "E1"

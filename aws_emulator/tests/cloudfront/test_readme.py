@@ -83,6 +83,13 @@ def test_marked_property_is_reported(changes: dict[str, Any]) -> None:
 LEGACY: Final = {"QueryString": False, "Cookies": {"Forward": "none"}}
 REFUSED: Final[dict[str, dict[str, Any]]] = {
     "DistributionConfig.WebACLId": {"WebACLId": "473e64fd-f30b-4765-81a0-62ad96dd167a"},
+    "DistributionConfig.Aliases": {"Aliases": items(["www.example.com"])},
+    "DistributionConfig.ViewerCertificate": {
+        "Aliases": items(["www.example.com"]),
+        "ViewerCertificate": {
+            "ACMCertificateArn": "arn:aws:acm:eu-west-2:123456789012:certificate/1"
+        },
+    },
     "CacheBehavior.TargetOriginId": default(TargetOriginId="missing"),
     "CacheBehavior.LambdaFunctionAssociations": default(
         LambdaFunctionAssociations=items([{"EventType": "x", "LambdaFunctionARN": "a"}])

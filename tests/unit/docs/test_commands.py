@@ -47,6 +47,7 @@ BEHIND: Final = {
     "build": ("tests/support/running.py", "sam_deployment.build("),
     "chaos": ("tests/system/test_chaos.py", "tools.chaos"),
     "destroy": ("tools/tests/deployment/test_destroy.py", "tools.deployment.destroy"),
+    "evacuate": ("tests/system/test_names.py", "tools.operations"),
     "integration": (CHECK, "make test"),
     "leftovers": ("tests/system/test_failed_deployments.py", "recovery.recover"),
     "lint-templates": (CHECK, "make test"),

@@ -16,7 +16,7 @@ from tools.deployment.templates import load
 
 TEMPLATE: Final = load(ROOT / "template.yaml")
 EVERYWHERE: Final = {"AlarmKey", "Audit"}
-REGIONAL: Final = EVERYWHERE | {"CapacityAlarms", "Dashboards", "School", "Stream"}
+REGIONAL: Final = EVERYWHERE | {"CapacityAlarms", "Dashboards", "Names", "School", "Stream"}
 HOME: Final = REGIONAL | {
     *("Accounts", "Budget", "Foundation", "HomeAlarms", "HomeDashboards", "Portal", "PortalAccess"),
 }

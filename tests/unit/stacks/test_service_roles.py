@@ -114,10 +114,10 @@ def definitions() -> dict[str, Any]:
     }
 
 
-def used_by_api() -> set[str]:
-    """Return the actions of the API's direct integrations and of its functions."""
+def used_by_api(folder: Path) -> set[str]:
+    """Return the actions of an API's direct integrations and of its functions."""
     actions: set[str] = set()
-    for path in API.glob("*.yaml"):
+    for path in folder.glob("*.yaml"):
         for service, kind, rest in re.findall(
             r"apigateway:\$\{[\w:]+\}:(\w+):(action|path)/([^\s']+)", path.read_text()
         ):
@@ -160,7 +160,8 @@ def used() -> dict[str, set[str]]:
             needed.setdefault(role_of(path, target["RoleArn"], parents), set()).update(actions)
     return needed | {
         "accounts.yaml: CodeDeployRole": CODE_DEPLOY,
-        "school.yaml: ApiRole": used_by_api(),
+        "names.yaml: HealthRole": used_by_api(API.parent / "health"),
+        "school.yaml: ApiRole": used_by_api(API),
         # An AWS managed policy, which API Gateway demands for its account setting.
         "school.yaml: ApiLoggingRole": set(),
     }

@@ -62,7 +62,12 @@ def of_type(path: Path, kind: str) -> dict[str, dict[str, Any]]:
 
 
 #: Stacks that a parameter may remove, with their conditions. Their data stays.
-OPTIONAL_STACKS = {"Audit": "HasAuditTrail", "Budget": "HasBudget"}
+OPTIONAL_STACKS = {"Audit": "HasAuditTrail", "Budget": "HasBudget", "Names": "HasNames"}
+#: Certificates, records and health checks of the domain names, which a parameter may remove.
+NAMES = {
+    "edge.yaml": dict.fromkeys(("Certificate", "DomainIPv4", "DomainIPv6"), "HasDomain"),
+    "names.yaml": {"NotEvacuated": "HasMarkRegion"},
+}
 
 
 #: Signing keys come and go with their rotation. Each allowed value of MediaKeys has one.
@@ -87,6 +92,8 @@ def test_only_regions_control_resource_conditions(path: Path) -> None:
         assert {name: used.pop(name) for name in OPTIONAL_STACKS} == OPTIONAL_STACKS
     if path.name == "home-alarms.yaml":
         assert {name: used.pop(name) for name in REPLICA_ALARMS} == REPLICA_ALARMS
+    expected = NAMES.get(path.name, {})
+    assert {name: used.pop(name) for name in expected} == expected
     if path.name == "edge-media.yaml":
         assert {name: used.pop(name) for name in ROTATED_KEYS} == ROTATED_KEYS
     for name, condition in used.items():

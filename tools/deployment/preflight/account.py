@@ -183,6 +183,24 @@ class Account:
         sender: Sender = self._call("sesv2", read)
         return sender
 
+    def zone_name(self, zone_id: str) -> str | None:
+        """Return the name of a public hosted zone without the last dot; None if there is none.
+
+        Raises:
+            CommandError: AWS refused the call.
+        """
+
+        def read(client: Any) -> str | None:
+            try:
+                zone = client.get_hosted_zone(Id=zone_id)["HostedZone"]
+            except client.exceptions.NoSuchHostedZone:
+                return None
+            is_private = zone.get("Config", {}).get("PrivateZone", False)
+            return None if is_private else str(zone["Name"]).removesuffix(".")
+
+        name: str | None = self._call("route53", read)
+        return name
+
     def replica_stream_arn(self, table: str) -> str | None:
         """Return the stream of a table's replica in the Region; None if either doesn't exist.
 

@@ -208,6 +208,33 @@ def check_domain(domain: str, owner: str | None, own_pool: str | None) -> Findin
     )
 
 
+def check_zone(domain: str, zone_id: str, zone: str | None) -> Finding:
+    """Check that the records of the domain can be created.
+
+    Args:
+        domain: The parameter Domain; '' for none.
+        zone_id: The parameter HostedZoneId.
+        zone: The name of the public hosted zone with this ID; None if there is none.
+    """
+    check = "domain name"
+    if not domain:
+        return ok(check, "none: the portal has CloudFront's domain name")
+    if zone is None:
+        return error(
+            check,
+            f"the account has no public hosted zone {zone_id or '(HostedZoneId is empty)'}",
+            "List the zones, and set HostedZoneId in all environments of the stage: aws route53 "
+            f"list-hosted-zones-by-name --dns-name {domain}",
+        )
+    if domain != zone and not domain.endswith(f".{zone}"):
+        return error(
+            check,
+            f"{domain} isn't in the hosted zone {zone_id}, which is {zone}'s",
+            "Set Domain or HostedZoneId in all environments of the stage.",
+        )
+    return ok(check, f"{domain} is in the hosted zone of {zone}; certificates need its delegation")
+
+
 def check_sender(address: str, sender: Sender, region: str) -> list[Finding]:
     """Check that Amazon SES sends emails from the address, and to everyone."""
     if not address:

@@ -107,6 +107,7 @@ def _findings(
         ("fixed names", lambda: [_fixed_names(environment, account, caller)]),
         ("reserved concurrency", lambda: [_reserved(environment, account, build)]),
         ("permissions", lambda: [_permissions(account, caller)]),
+        ("domain name", lambda: [_zone(environment, account)]),
     ]
     if environment.is_edge:
         parts.append(("edge quotas", lambda: [_edge_quotas(account)]))
@@ -170,6 +171,12 @@ def _domain(environment: Environment, account: Account, caller: Caller) -> Findi
     stack = account.stack(environment.stack_name)
     own_pool = stack.outputs.get("UserPoolId") if stack else None
     return checks.check_domain(domain, account.domain_owner(domain), own_pool)
+
+
+def _zone(environment: Environment, account: Account) -> Finding:
+    domain, zone_id = environment.parameter("Domain"), environment.parameter("HostedZoneId")
+    zone = account.zone_name(zone_id) if domain and zone_id else None
+    return checks.check_zone(domain, zone_id, zone)
 
 
 def _sender(environment: Environment, account: Account) -> list[Finding]:

@@ -27,7 +27,7 @@ def resource(name: str) -> dict[str, Any]:
 
 def service_role_statements() -> list[dict[str, Any]]:
     """Return the statements of the managed policies that CloudFormation's role has."""
-    names = ("FunctionsPolicy", "DeploymentPolicy", "DataPolicy", "EdgePolicy")
+    names = ("FunctionsPolicy", "DeploymentPolicy", "DataPolicy", "EdgePolicy", "NamesPolicy")
     return [statement for name in names for statement in statements_of(resource(name))]
 
 

@@ -21,6 +21,23 @@ def severities(findings: list[Finding]) -> list[Severity]:
 
 
 @pytest.mark.parametrize(
+    ("domain", "zone", "severity"),
+    [
+        ("", None, Severity.OK),
+        ("school.example", "school.example", Severity.OK),
+        ("learn.school.example", "school.example", Severity.OK),
+        ("school.example", None, Severity.ERROR),
+        ("school.example", "example.org", Severity.ERROR),
+        ("myschool.example", "school.example", Severity.ERROR),
+    ],
+)
+def test_domain_must_be_in_its_hosted_zone(
+    domain: str, zone: str | None, severity: Severity
+) -> None:
+    assert checks.check_zone(domain, "Z1", zone).severity is severity
+
+
+@pytest.mark.parametrize(
     ("arn", "source"),
     [
         ("arn:aws:iam::111122223333:user/asha", "arn:aws:iam::111122223333:user/asha"),

@@ -70,7 +70,8 @@ def test_deployment_deletes_no_object() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["FunctionsPolicy", "DeploymentPolicy", "DataPolicy", "EdgePolicy", "Boundary"]
+    "name",
+    ["FunctionsPolicy", "DeploymentPolicy", "DataPolicy", "EdgePolicy", "NamesPolicy", "Boundary"],
 )
 def test_policy_fits_into_a_managed_policy(name: str) -> None:
     document = resolved(resources(name)["Properties"]["PolicyDocument"])

@@ -1,5 +1,6 @@
 """Values between the stacks of a stage, with CloudFormation, Lambda and DynamoDB in memory."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -166,3 +167,30 @@ def test_value_waits_for_an_edge_that_does_not_exist(
 def test_home_in_us_east_1_passes_nothing_on(updates: dict[str, dict[str, str]]) -> None:
     region_values.pass_on(SINGLE.home, SINGLE, FakeStage({}, set()).client)
     assert updates == {}
+
+
+def with_domain(layout: Layout) -> Layout:
+    def named(environment: Environment) -> Environment:
+        overrides = {**environment.overrides, "Domain": "school.example"}
+        return replace(environment, overrides=overrides)
+
+    return Layout(named(layout.home), named(layout.edge), tuple(map(named, layout.others)))
+
+
+def test_further_region_gets_the_key_of_the_home_only_with_a_domain() -> None:
+    stage = FakeStage({LONDON: HOME_OUTPUTS | {"UserPoolArn": "arn:pool"}}, {MUMBAI})
+    layout = with_domain(LAYOUT)
+    values = region_values.needed_values(layout.others[0], layout, stage.client)
+    assert values["OriginKeyName"] == "OriginKeyName of the home"
+    without = region_values.needed_values(LAYOUT.others[0], LAYOUT, stage.client)
+    assert values == without | {"OriginKeyName": values["OriginKeyName"]}
+
+
+def test_home_passes_its_key_to_further_regions_with_a_domain(
+    updates: dict[str, dict[str, str]],
+) -> None:
+    stage = FakeStage({LONDON: HOME_OUTPUTS, MUMBAI: {"ApiId": "a1"}}, {MUMBAI})
+    layout = with_domain(LAYOUT)
+    region_values.pass_on(layout.home, layout, stage.client)
+    expected = {"OriginKeyName": "OriginKeyName of the home"}
+    assert updates == {layout.others[0].stack_name: expected}

@@ -52,6 +52,7 @@ TAGGED_ONLY: Final = (
 WITHOUT_A_MARK: Final = {
     ("AWS::CloudFront::CachePolicy", "cloudfront"),
     ("AWS::Cognito::UserPool", "wafv2"),
+    ("AWS::Route53::HealthCheck", "route53"),
     ("AWS::WAFv2::WebACL", "cognito-idp"),
 }
 

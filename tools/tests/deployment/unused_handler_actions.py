@@ -8,6 +8,8 @@ from typing import Final
 
 #: Actions by the reason why a deployment of this project doesn't call them.
 UNUSED: Final = {
+    "the certificates are public ones": ["acm-pca:*"],
+    "no health check follows a routing control": ["route53-recovery-control-config:*"],
     "the API has no resource policy": ["apigateway:UpdateRestApiPolicy"],
     "the budget has no billing view": ["billing:GetBillingViewData"],
     "no multi-tenant distribution, VPC origin or staging distribution; and the API "

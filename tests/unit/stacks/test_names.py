@@ -1,0 +1,114 @@
+"""Rules for the domain names: records, certificates and health checks."""
+
+from typing import Any, Final
+
+import pytest
+
+from tests.support.paths import ROOT
+from tests.unit.stacks.test_templates import TEMPLATES, load, of_type, resources
+from tools.operations import evacuate
+
+NAMES: Final = ROOT / "stacks" / "names.yaml"
+EDGE: Final = ROOT / "stacks" / "edge.yaml"
+SHARED, OWN = "global-api.${Domain}", "${AWS::Region}.api.${Domain}"
+RECORDS: Final = [
+    pytest.param(it["Properties"], id=name)
+    for path in TEMPLATES
+    for name, it in of_type(path, "AWS::Route53::RecordSet").items()
+]
+#: The hosted zone of all CloudFront distributions (API reference, AliasTarget).
+CLOUDFRONT_ZONE: Final = "Z2FDTNDATAQYW2"
+
+
+def checks() -> dict[str, dict[str, Any]]:
+    return {
+        name: it["Properties"]["HealthCheckConfig"]
+        for name, it in of_type(NAMES, "AWS::Route53::HealthCheck").items()
+    }
+
+
+@pytest.mark.parametrize("record", RECORDS)
+def test_record_is_an_alias_without_ttl(record: dict[str, Any]) -> None:
+    assert "AliasTarget" in record
+    assert not {"TTL", "ResourceRecords"} & record.keys()
+    # Route 53 can't evaluate a distribution, and the health of an API has a check.
+    assert record["AliasTarget"]["EvaluateTargetHealth"] is False
+
+
+def test_no_health_check_asks_the_name_of_all_regions() -> None:
+    asked = {name: str(it.get("FullyQualifiedDomainName")) for name, it in checks().items()}
+    assert asked["OwnHealth"] == str({"Fn::Sub": OWN})
+    assert not [name for name, it in asked.items() if "global" in it]
+
+
+def test_latency_record_has_the_region_and_its_own_check() -> None:
+    (record,) = (
+        it["Properties"]
+        for it in of_type(NAMES, "AWS::Route53::RecordSet").values()
+        if "Region" in it["Properties"]
+    )
+    assert record["Name"] == {"Fn::Sub": SHARED}
+    assert record["Region"] == record["SetIdentifier"] == {"Ref": "AWS::Region"}
+    assert record["HealthCheckId"] == {"Ref": "Serving"}
+
+
+def test_region_serves_only_if_it_is_healthy_and_not_evacuated() -> None:
+    serving = checks()["Serving"]
+    assert serving["Type"] == "CALCULATED"
+    own, marked = serving["ChildHealthChecks"]
+    assert own == {"Ref": "OwnHealth"}
+    assert marked["Fn::If"][:2] == ["HasMarkRegion", {"Ref": "NotEvacuated"}]
+    # All children must be healthy.
+    assert serving["HealthThreshold"] == {"Fn::If": ["HasMarkRegion", 2, 1]}
+    assert "Inverted" not in checks()["OwnHealth"]
+    assert checks()["NotEvacuated"]["Inverted"] is True
+
+
+def test_times_of_the_checks_are_those_of_the_evacuation() -> None:
+    for name in ("OwnHealth", "NotEvacuated"):
+        check = checks()[name]
+        assert check["RequestInterval"] == evacuate.INTERVAL_S
+        assert check["FailureThreshold"] == evacuate.THRESHOLD
+        # The least number of checkers' Regions, none of which is the edge's.
+        assert len(set(check["Regions"])) == 3
+        assert "us-east-1" not in check["Regions"]
+
+
+def test_certificate_has_both_names_of_the_region() -> None:
+    (certificate,) = of_type(NAMES, "AWS::CertificateManager::Certificate").values()
+    properties = certificate["Properties"]
+    names = [properties["DomainName"], *properties["SubjectAlternativeNames"]]
+    assert names == [{"Fn::Sub": SHARED}, {"Fn::Sub": OWN}]
+    validated = [it["DomainName"] for it in properties["DomainValidationOptions"]]
+    assert validated == names
+
+
+def test_distribution_has_ipv4_and_ipv6_records() -> None:
+    records = [it["Properties"] for it in of_type(EDGE, "AWS::Route53::RecordSet").values()]
+    assert {it["Type"] for it in records} == {"A", "AAAA"}
+    assert {it["AliasTarget"]["HostedZoneId"] for it in records} == {CLOUDFRONT_ZONE}
+
+
+def test_throttled_health_request_is_no_failure() -> None:
+    """A stranger who throttles the health checkers must not evacuate the Region."""
+    api = resources(NAMES)["HealthApi"]["Properties"]["DefinitionBody"]
+    response = api["x-amazon-apigateway-gateway-responses"]["THROTTLED"]
+    assert response["statusCode"] == 200
+    # Nor does it look like the mark of an evacuation.
+    (body,) = response["responseTemplates"].values()
+    assert checks()["NotEvacuated"]["SearchString"] not in body
+
+
+def test_health_reads_only_marks_of_the_own_region() -> None:
+    (policy,) = resources(NAMES)["HealthRole"]["Properties"]["Policies"]
+    (statement,) = policy["PolicyDocument"]["Statement"]
+    assert statement["Action"] == "dynamodb:GetItem"
+    assert "${AWS::Region}" in statement["Resource"]["Fn::Sub"]
+    assert statement["Condition"] == {
+        "ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["HEALTH", "EVACUATED#*"]}
+    }
+    for name in ("region", "evacuation"):
+        document = load(ROOT / "src" / "stepfunctions" / "health" / f"{name}.yaml")
+        uri = document["get"]["x-amazon-apigateway-integration"]["uri"]["Fn::Sub"]
+        assert ":${AWS::Region}:dynamodb:action/GetItem" in uri
+        assert "HomeRegion" not in str(document)
