@@ -337,6 +337,27 @@ def test_appointment_moves_until_the_cancellation_limit(cancel_hours: int, code:
     assert code_of(lambda: bookings.move("s1", LISTED, new, ORIGIN)) == code
 
 
+@pytest.mark.parametrize(("late_ms", "code"), [(0, ""), (1, "too_late_to_change")])
+def test_limit_for_changes_is_exact(late_ms: int, code: str) -> None:
+    table = FakeTable()
+    now = [NOW_MS]
+    bookings = Bookings(table, lambda: now[0], lambda _: None)
+    bookings.set_availability("asha", DOCUMENT | {"cancelHours": 24}, None, ORIGIN)
+    bookings.book("s1", LISTED, "", ORIGIN)
+    now[0] = (LISTED.time - 24 * 3600) * 1000 + late_ms
+    new = Slot("2026-12-03T10:00:00Z", "asha")
+    assert code_of(lambda: bookings.move("s1", LISTED, new, ORIGIN)) == code
+
+
+def test_appointment_moves_to_a_slot_that_it_overlaps_itself() -> None:
+    table, bookings = prepared(slotMinutes=60)
+    bookings.book("s1", LISTED, "", ORIGIN)
+    bookings.set_availability("asha", DOCUMENT, None, ORIGIN)
+    new = Slot("2026-12-02T10:30:00Z", "asha")
+    assert bookings.move("s1", LISTED, new, ORIGIN).slot == new
+    assert list(table.appointments) == [new]
+
+
 @pytest.mark.parametrize(("notice", "code"), [(46, ""), (47, "notice_too_short")])
 def test_booking_needs_the_notice(notice: int, code: str) -> None:
     _, bookings = prepared(noticeHours=notice)

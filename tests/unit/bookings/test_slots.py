@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bookings import availability, slots
+from bookings.availability import DAYS
 from bookings.model import time_text
 from tests.unit.bookings import oracle
 from tests.unit.bookings.examples import DOCUMENT, FIRST_DAY, ZONES, documents
@@ -61,6 +62,21 @@ def test_slots_around_a_change_of_the_clock_equal_the_oracle(
     start, end = local_midnight(zone, day), local_midnight(zone, day + 3)
     offered = list(slots.starts(availability.parse(document), start, end))
     assert offered == oracle.starts(document, start, end)
+
+
+@pytest.mark.parametrize("zone", [zone for zone, days in CHANGES.items() if days])
+def test_slots_of_whole_days_with_a_change_of_the_clock_equal_the_oracle(zone: str) -> None:
+    """A run goes on over the change, and its slots don't divide the hour."""
+    document = {
+        **DOCUMENT,
+        "timeZone": zone,
+        "hours": dict.fromkeys(DAYS, "00:00-24:00"),
+        "slotMinutes": 35,
+    }
+    parsed = availability.parse(document)
+    for day in CHANGES[zone]:
+        start, end = local_midnight(zone, day), local_midnight(zone, day + 2)
+        assert list(slots.starts(parsed, start, end)) == oracle.starts(document, start, end)
 
 
 @given(documents(), st.integers(0, YEARS * 365), st.integers(0, 287))

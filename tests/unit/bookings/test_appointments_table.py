@@ -1,0 +1,119 @@
+"""The table's adapter: the requests of a transaction, and the translation of DynamoDB's errors."""
+
+import re
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, ReadTimeoutError
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bookings.appointments_table import AppointmentsTable
+from bookings.errors import ConflictError, UnavailableError
+from bookings.model import Appointment, Changes, Origin, Slot, StudentSlots
+from tests import strategies
+
+SLOT = Slot("2026-12-02T10:00:00Z", "asha")
+OTHER = Slot("2026-12-03T10:00:00Z", "asha")
+ORIGIN = Origin("r-1", "c-1")
+NOW_MS = 1_796_040_000_000
+
+
+class FakeDynamoDB:
+    """Keeps the transactions; raises an error if it has one."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.transactions: list[list[dict[str, Any]]] = []
+        self._error = error
+
+    def transact_write_items(self, **request: Any) -> dict[str, Any]:
+        if self._error:
+            raise self._error
+        self.transactions.append(request["TransactItems"])
+        return {}
+
+
+def cancelled(*codes: str) -> ClientError:
+    reasons = [{"Code": code} for code in codes]
+    response: Any = {
+        "Error": {"Code": "TransactionCanceledException"},
+        "CancellationReasons": reasons,
+    }
+    return ClientError(response, "TransactWriteItems")
+
+
+def write(changes: Changes, error: Exception | None = None) -> list[dict[str, Any]]:
+    dynamodb = FakeDynamoDB(error)
+    AppointmentsTable(dynamodb, "table", "eu-west-2").write(changes, NOW_MS, ORIGIN)
+    (transaction,) = dynamodb.transactions
+    return transaction
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (cancelled("None", "ConditionalCheckFailed"), ConflictError),
+        (cancelled("TransactionConflict", "None"), ConflictError),
+        (cancelled("ConditionalCheckFailed", "ThrottlingError"), UnavailableError),
+        (cancelled("ValidationError"), UnavailableError),
+        (cancelled(), UnavailableError),
+        (ClientError({"Error": {"Code": "ThrottlingException"}}, "x"), UnavailableError),
+        (ReadTimeoutError(endpoint_url="x"), UnavailableError),
+    ],
+)
+def test_error_of_dynamodb_is_translated(error: Exception, expected: type[Exception]) -> None:
+    with pytest.raises(expected):
+        write(Changes("s1", Appointment(SLOT, "s1")), error)
+
+
+appointments = st.builds(
+    Appointment,
+    st.just(SLOT),
+    st.just("s1"),
+    strategies.api_texts,
+    st.just(30),
+    st.none() | st.integers(0, NOW_MS),
+    st.sampled_from(["", OTHER.text]),
+    strategies.api_texts,
+)
+student_slots = st.builds(
+    StudentSlots, st.frozensets(st.sampled_from([SLOT.text, OTHER.text])), st.integers(0, 3)
+)
+
+
+@given(
+    st.builds(
+        Changes,
+        st.just("s1"),
+        st.none() | appointments,
+        st.none() | st.integers(1, 9),
+        st.just(Appointment(OTHER, "s1")),
+        st.none() | student_slots,
+        strategies.api_texts,
+    )
+)
+def test_expressions_use_each_value_and_no_other(changes: Changes) -> None:
+    """DynamoDB refuses an unused value and an undefined one (ValidationException)."""
+    keys = []
+    for action in write(changes):
+        ((_, request),) = action.items()
+        keys.append(str(request["Key"]))
+        texts = request["ConditionExpression"] + " " + request.get("UpdateExpression", "")
+        values = request.get("ExpressionAttributeValues", {})
+        assert set(re.findall(r":\w+", texts)) == values.keys()
+        # An empty set isn't a value, and an attribute can't be set and removed at once.
+        assert {"SS": []} not in values.values()
+        set_part, _, removed = request.get("UpdateExpression", "").partition(" REMOVE ")
+        assigned = re.findall(r"(\w+) = ", set_part)
+        assert not {*assigned} & {*removed.split(", ")}
+    # A transaction has at most one action on an item.
+    assert len(keys) == len(set(keys))
+
+
+def test_freed_slot_has_no_value_of_the_student() -> None:
+    (action,) = write(Changes("s1", free=Appointment(OTHER, "s1"), reason="ill"))
+    expression = action["Update"]["UpdateExpression"]
+    removed = expression.partition(" REMOVE ")[2].split(", ")
+    assert set(removed) == {"student", "note", "minutes", "cancel_until", "moved_from"}
+    assert action["Update"]["ConditionExpression"] == "student = :student"
+    assert "reason = :reason" in expression
