@@ -28,7 +28,7 @@ endif
 # BUILT=1 deploys the existing output of `sam build`, as the pipeline does with its artifact.
 BUILD := $(if $(BUILT),setup,build)
 
-.PHONY: help setup run up dev down student region sql invoke debug logs trace redrive reconcile verify compact revoke evacuate source suppress chaos prove check lint lint-templates types unit build validate package integration test spark bench prose preflight deploy leftovers smoke destroy requirements
+.PHONY: help setup run up dev down student region sql invoke debug logs trace redrive reconcile verify compact migrate revoke evacuate source suppress chaos prove check lint lint-templates types unit build validate package integration test spark bench prose preflight deploy leftovers smoke destroy requirements
 
 help: ## List the targets and their options
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,7 +48,7 @@ help: ## List the targets and their options
 	@echo "  trace      ID=<x-amz-cf-id of a response, or another ID of a request>"
 	@echo "  logs       FUNCTION=<logical ID or function name>  TRACE=<request ID>  FOLLOW=0 (end after the existing lines)"
 	@echo "  chaos      SEED=<number> (repeat a run)  PORT=  EMULATOR_PORT="
-	@echo "  redrive, reconcile, verify, compact"
+	@echo "  redrive, reconcile, verify, compact, migrate"
 	@echo "             STAGE=<stage>  REGION=<Region> (a stack on AWS; default: the system of 'make up')"
 	@echo "  revoke     USER=<email address or sub>  SESSION=<origin_jti>  EVERYONE=1 (one of them)"
 	@echo "             STAGE=<stage> (a stage on AWS; default: the system of 'make up')"
@@ -133,10 +133,13 @@ suppress: setup ## Store no more events of a person
 compact: setup ## Merge the lake's objects of each past hour
 	@$(PY) -m tools.operations compact $(if $(NOW),--now)
 
+migrate: setup ## After an upgrade from names with sequence numbers: let the writer start its numbered logs
+	@$(PY) -m tools.operations migrate
+
 chaos: setup ## Run the whole system under injected faults, repair it, check the data lake
 	@$(PY) -m tools.chaos
 
-prove: setup ## Run the stream processor against 20,000 random fault histories, and check that they detect 6 other designs, 22 mutations and 16 breaks of a numbered log
+prove: setup ## Run the stream processor against 25,000 random fault histories, and check that they detect 28 mutations
 	@PYTHONPATH=src:. $(PY) -m tests.unit.stream_processor.proof $(if $(SEED),--seed $(SEED))
 
 check: setup ## Lint, checkov, type checks and unit tests, side by side

@@ -40,8 +40,12 @@ from stream_processor.storage import parquet  # noqa: E402 - the path is set abo
 from stream_processor.storage.app_context import AppContext  # noqa: E402 - the path is set above
 from stream_processor.storage.checkpoints import Checkpoint  # noqa: E402 - the path is set above
 from stream_processor.storage.dynamodb import Table  # noqa: E402 - the path is set above
-from stream_processor.storage.lake_keys import events_stream  # noqa: E402 - the path is set above
-from stream_processor.storage.lake_types import HighWaterMark  # noqa: E402 - the path is set above
+from stream_processor.storage.lake_types import (  # noqa: E402 - the path is set above
+    HighWaterMark,
+    LogPosition,
+)
+from stream_processor.storage.log_names import entry_of  # noqa: E402 - the path is set above
+from stream_processor.storage.log_rows import LogRow  # noqa: E402 - the path is set above
 from stream_processor.storage.s3 import Bucket  # noqa: E402 - the path is set above
 from tests.unit.stream_processor.fakes import (  # noqa: E402 - the path is set above
     LAKE,
@@ -134,9 +138,11 @@ def lake_of(days: int, interval: timedelta, last: date) -> tuple[SyntheticS3, Ap
         Table("appointments", dynamodb),
         Bucket("failures", client),
     )
-    for stream in (events_stream(SETTINGS.stage), "appointments/label"):
-        mark = HighWaterMark(s3.count, round(end.timestamp() * 1000))
-        Checkpoint(app.checkpoints, f"{stream}#{SHARD}").advance(mark)
+    for prefix in ("events", "changes"):
+        newest = entry_of(s3.key(prefix, s3.count - 1))
+        assert newest is not None
+        row = LogRow(app.checkpoints, newest[0], SETTINGS.retention_hours)
+        row.advance(LogPosition(newest[1] + 1, s3.count, None))
     return s3, app
 
 

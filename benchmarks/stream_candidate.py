@@ -37,7 +37,7 @@ def ours() -> stream_peers.Candidate:
         while rest:
             pending = event_objects.build(limits, batch.shard, rest, None, frozenset())
             size += len(pending.body)
-            rest = rest[pending.summary.records :]
+            rest = rest[pending.taken :]
         return size
 
     return run

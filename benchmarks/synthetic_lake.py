@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from stream_processor.storage.lake_keys import ShardPrefix
 from stream_processor.storage.lake_types import ObjectSummary
+from stream_processor.storage.log_names import LogName, entry_of
 
 SHARD: Final = "shardId-000000000000"
 #: "By default, the action returns up to 1,000 key names" (API_ListObjectsV2).
@@ -44,7 +44,12 @@ class SyntheticS3:
 
     def key(self, prefix: str, number: int) -> str:
         """Return the key of an object."""
-        return ShardPrefix(prefix, SHARD).key(number + 1, self._arrived_ms(number))
+        log = LogName.of(prefix, SHARD, self._arrived_ms(number))
+        return log.key(number - self._first(log))
+
+    def _first(self, log: LogName) -> int:
+        """Return the number of the first object of a log."""
+        return self._number(datetime.fromtimestamp(log.hour_ms / 1000, UTC))
 
     def keys_since(self, prefix: str, at: datetime) -> list[str]:
         """Return the keys of the objects from a time on."""
@@ -77,12 +82,15 @@ class SyntheticS3:
     def head_object(self, **query: Any) -> dict[str, Any]:
         """Return the metadata of an object."""
         self.requests["HEAD"] += 1
-        number = ShardPrefix.first(query["Key"]) - 1
+        entry = entry_of(query["Key"])
+        assert entry is not None
+        log, position = entry
+        number = self._first(log) + position
         summary = ObjectSummary(
             first=number + 1,
             last=number + 1,
             arrived_ms=self._arrived_ms(number),
-            previous=number or None,
+            previous=number if position else None,
             records=1,
             good=1,
             bad=0,

@@ -30,6 +30,18 @@ class StorageError(StreamProcessorError):
     code: ClassVar[str] = "storage"
 
 
+class MissingObjectError(StorageError):
+    """Raised when an object that a command or an entry of a log needs doesn't exist."""
+
+    code: ClassVar[str] = "missing_object"
+
+
+class MigrationError(StreamProcessorError):
+    """Raised when a shard has objects of a version before the numbered logs, and no end of them."""
+
+    code: ClassVar[str] = "migration"
+
+
 class ObjectMetadataError(StorageError):
     """Raised when an object in the lake has no valid summary in its metadata."""
 

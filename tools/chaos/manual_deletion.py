@@ -43,7 +43,8 @@ class ManualDeletion:
         """Delete each shard's newest object with all of its versions, and all checkpoints."""
         self.delete_checkpoints()
         for keys in self._keys_by_shard().values():
-            self._delete(max(keys, key=_sequence_number), all_versions=True)
+            # Keys sort by date, hour and number.
+            self._delete(max(keys), all_versions=True)
 
     def _keys_by_shard(self) -> dict[str, list[str]]:
         shards: dict[str, list[str]] = defaultdict(list)
@@ -66,7 +67,3 @@ class ManualDeletion:
         for version in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]:
             self._s3.delete_object(Bucket=self._bucket, Key=key, VersionId=version["VersionId"])
         self.counts["object deleted with all versions"] += 1
-
-
-def _sequence_number(key: str) -> str:
-    return key.rpartition("-")[2]

@@ -29,12 +29,19 @@ from tools.stack import (
 )
 
 #: The default arguments of each command.
-COMMANDS: Final = {"redrive": ["--failures", "--bad"], "reconcile": [], "verify": [], "compact": []}
+COMMANDS: Final = {
+    "redrive": ["--failures", "--bad"],
+    "reconcile": [],
+    "verify": [],
+    "compact": [],
+    "migrate": [],
+}
 _MODULES: Final = {
     "redrive": "stream_processor.repair.redrive",
     "reconcile": "stream_processor.repair.reconcile",
     "verify": "stream_processor.repair.verify",
     "compact": "stream_processor.compaction.compact",
+    "migrate": "stream_processor.repair.migrate",
 }
 #: Reconcile compares again after this time. On one machine, records are in flight for less.
 LOCAL_GRACE_S: Final = 2

@@ -10,13 +10,9 @@ from stream_processor.storage.object_writer import RecordRange
 
 
 def build(
-    batch: Batch[ChangeRecord],
-    changes: Sequence[ChangeRecord],
-    previous: int | None,
-    *,
-    late: bool = False,
+    batch: Batch[ChangeRecord], changes: Sequence[ChangeRecord], previous: int | None
 ) -> PendingObject[None]:
-    """Build an object of some changes of one shard. `late`: they are behind the shard's mark.
+    """Build an object of some changes of one shard.
 
     Raises:
         ConservationError: The rows and the records disagree.
@@ -27,6 +23,6 @@ def build(
         change_rows.table(rows),
         rows_in=len(changes),
         counts=change_rows.counts(rows),
-        covers=RecordRange.of(changes, previous, late=late),
+        covers=RecordRange.of(changes, previous, len(changes)),
         stats=None,
     )

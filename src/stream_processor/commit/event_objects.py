@@ -13,7 +13,7 @@ from stream_processor.rows import object_stats, verdicts
 from stream_processor.rows.event_rows import EventRows
 from stream_processor.rows.object_stats import MessageKey, ObjectStats
 from stream_processor.settings import Settings
-from stream_processor.storage import lake_keys, object_writer
+from stream_processor.storage import object_writer, parquet
 from stream_processor.storage.lake_types import PendingObject
 from stream_processor.storage.object_writer import RecordRange
 
@@ -34,18 +34,15 @@ def build(
     records: Sequence[StreamRecord],
     previous: int | None,
     window: Container[MessageKey],
-    *,
-    late: bool = False,
 ) -> PendingObject[ObjectStats]:
     """Build an object of the first records, up to the limits of one object.
 
-    Events whose key is in `window` become duplicates. `late`: the records are behind the mark.
+    Events whose key is in `window` become duplicates.
 
     Raises:
         ConservationError: The rows and the records disagree.
     """
     rows = EventRows(shard, window)
-    records = lake_keys.of_one_object(records)
     with _gc_paused():
         record_count = rows.take(records, limits.object_events, limits.object_bytes)
         table = rows.finish()
@@ -56,7 +53,9 @@ def build(
         table,
         rows_in=rows.expected_rows,
         counts=rows.counts,
-        covers=RecordRange.of(records[:record_count], previous, late=late),
+        covers=RecordRange.of(
+            records[:record_count], previous, parquet.count_distinct(table, "sequence_number")
+        ),
         stats=rows.stats,
     )
 

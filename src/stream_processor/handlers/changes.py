@@ -7,16 +7,13 @@ from typing import Any, Final
 
 import telemetry
 from stream_processor import settings
-from stream_processor.commit import change_objects, late_objects, protocol, shard_writer
-from stream_processor.commit.shard_writer import ShardWriter
+from stream_processor.commit import change_writer
 from stream_processor.handlers import partial_batch
 from stream_processor.handlers.partial_batch import HasTime
 from stream_processor.ingest import invocation
 from stream_processor.ingest.records import Batch, ChangeRecord
 from stream_processor.rows import change_rows
-from stream_processor.storage import lake_keys
 from stream_processor.storage.app_context import AppContext
-from stream_processor.storage.lake_keys import ShardPrefix
 
 #: Reserved of the function's 15 minutes for the comparison, its wait and the repair.
 _COMPARISON_MS: Final = 300_000
@@ -92,28 +89,9 @@ class ChangesHandler:
         regions = self._app.settings.exported_regions
         own_changes = [c for c in batch.records if change_rows.own(c, regions)]
         telemetry.count("ChangesOfOtherRegions", len(batch.records) - len(own_changes))
-        name = f"{batch.stream}#{batch.shard}"
-        keys = ShardPrefix(lake_keys.CHANGES, batch.shard)
-        shard: ShardWriter[None] = ShardWriter(self._app, name, keys, lambda _: None)
-        limit = self._app.settings.object_events
-        outcome = protocol.commit(
-            own_changes,
-            checkpoints=shard,
-            objects=shard,
-            build=lambda rest, previous: change_objects.build(batch, rest[:limit], previous),
-            name=lambda first: keys.key(first.sequence, first.arrived_ms),
-            committed=lambda _: None,
-            write_missing=lambda records, _: late_objects.write_missing(
-                shard,
-                records,
-                lambda missing: change_objects.build(batch, missing[:limit], None, late=True),
-                lambda *_: None,
-            ),
-            has_time=has_time,
-        )
-        shard_writer.report(name, outcome, own_changes)
+        outcome = change_writer.write(self._app, batch, own_changes, has_time)
         end = outcome.unwritten
         for change in own_changes[:_MAX_LOGGED]:
             if end is None or change.sequence < end:
-                _log_change(change, name)
+                _log_change(change, f"{batch.stream}#{batch.shard}")
         return outcome.unwritten

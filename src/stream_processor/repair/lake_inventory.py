@@ -6,14 +6,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
 
-from stream_processor.errors import ObjectMetadataError
+from stream_processor.errors import MissingObjectError, ObjectMetadataError
 from stream_processor.ingest.records import Batch
 from stream_processor.ingest.sequence_numbers import SEQUENCE_DIGITS
 from stream_processor.repair.shard_coverage import ShardCoverage, ShardId
 from stream_processor.repair.stream_reader import StreamReader
-from stream_processor.storage import held_records, lake_keys
+from stream_processor.storage import held_records, lake_keys, log_names, log_rows
 from stream_processor.storage.app_context import AppContext
 from stream_processor.storage.lake_types import HighWaterMark, ObjectSummary
+from stream_processor.storage.log_names import LogName
 from stream_processor.storage.s3 import Deleted
 
 #: Names of objects that aren't named after a stream's shard.
@@ -34,13 +35,6 @@ class Shards:
     )
     without_summary: list[str] = field(default_factory=list)
 
-    def is_missing(self, deleted: Deleted) -> bool:
-        """Return whether no object has the records of a deleted object."""
-        shard = shard_of(deleted.key)
-        if shard is not None:
-            return not self.coverage[shard].holds(lake_keys.ShardPrefix.first(deleted.key))
-        return deleted.version is not None and deleted.key.endswith(lake_keys.SUFFIX)
-
 
 class LakeInventory:
     """List the lake, its checkpoints, its delete markers, and the streams."""
@@ -48,8 +42,6 @@ class LakeInventory:
     def __init__(self, app: AppContext, streams: StreamReader) -> None:
         self._app = app
         self._streams = streams
-        #: Objects that hold fewer records than the stream has in their range.
-        self._sparse: set[tuple[ShardId, str]] = set()
         #: The summaries that were read: objects are never overwritten.
         self._summaries: dict[str, ObjectSummary] = {}
         #: Objects of earlier dates aren't read.
@@ -62,57 +54,56 @@ class LakeInventory:
             StorageError: DynamoDB or S3 failed.
         """
         shards = Shards()
-        # Checkpoints first: an object that is written meanwhile is then beyond its checkpoint, and
-        # not the other way round.
+        # Rows first: an entry that is written meanwhile is then beyond its row, and not the other
+        # way round.
         for item in self._app.checkpoints.scan():
-            if item["chain"]["S"] == VERIFIED:
-                continue
-            stream, _, shard = item["chain"]["S"].rpartition("#")
-            # A table's stream is "<table>/<label>". The name of a Kinesis stream has no slash, that
-            # of a Kafka cluster two ("cluster/<name>/<UUID>").
-            prefix = lake_keys.CHANGES if stream.count("/") == 1 else lake_keys.EVENTS
-            if prefix == lake_keys.EVENTS:
-                shard = lake_keys.events_shard(self._app.settings.stage, stream, shard)
-            mark = HighWaterMark(int(item["high"]["S"]), int(item["arrived"]["N"]))
-            shards.coverage[prefix, shard].checkpoint = mark
+            self._add_row(shards, item)
         for folder in self._folders():
             for key in self._app.lake.keys(folder):
                 self._add_object(shards, key)
-        for shard, coverage in shards.coverage.items():
+        for coverage in shards.coverage.values():
             coverage.since_ms = self._since_ms()
-            keys = {key for pair in coverage.sharing_ranges() for key in pair}
-            keys |= {key for of, key in self._sparse if of == shard}
-            for key in keys & coverage.objects.keys():
-                self._read_rows(coverage, key)
         return shards
 
-    def read_sparse(
-        self,
-        coverage: Mapping[ShardId, ShardCoverage],
-        streamed: Mapping[tuple[ShardId, str], int],
-    ) -> bool:
-        """Read the objects that hold fewer records than the stream has in their range.
+    def _add_row(self, shards: Shards, item: Mapping[str, Any]) -> None:
+        name = item["chain"]["S"]
+        if name == VERIFIED or name.startswith(log_rows.OLD_END):
+            return
+        log = log_names.parse(name)
+        if log is not None:
+            if self.since is None or log.hour_ms >= (self._since_ms() or 0):
+                shards.coverage[log.prefix, log.shard].log(name).row = log_rows.parse(item)
+            return
+        shard = old_shard(name, self._app.settings.stage)
+        mark = HighWaterMark(int(item["high"]["S"]), int(item["arrived"]["N"]))
+        shards.coverage[shard].checkpoint = mark
 
-        `streamed` counts the stream's records by object. Returns whether there are such objects.
+    def sequences(self, key: str, version: str | None = None) -> set[int]:
+        """Return the sequence numbers of an object's rows; none if it was deleted.
 
         Raises:
             StorageError: S3 failed.
         """
-        sparse = {
-            (shard, key)
-            for (shard, key), count in streamed.items()
-            if count > coverage[shard].objects[key].records
-        }
-        for shard, key in sparse - self._sparse:
-            self._read_rows(coverage[shard], key)
-        self._sparse |= sparse
-        return bool(sparse)
+        try:
+            return held_records.sequences(self._app.lake.read(key, version))
+        except MissingObjectError:
+            return set()
 
-    def _read_rows(self, coverage: ShardCoverage, key: str) -> None:
-        # Records without rows can't be told: such an object is taken to hold its whole range.
-        rows = held_records.sequences(self._app.lake.read(key))
-        if len(rows) == coverage.objects[key].records:
-            coverage.rows[key] = rows
+    def is_needed(self, shards: Shards, deleted: Deleted) -> bool:
+        """Return whether a deleted object has a version whose records no other object has.
+
+        Raises:
+            StorageError: S3 failed.
+        """
+        if deleted.version is None or not deleted.key.endswith(lake_keys.SUFFIX):
+            return False
+        shard = shard_of(deleted.key)
+        if shard is None:
+            return True
+        rows = self.sequences(deleted.key, deleted.version)
+        entry = log_names.entry_of(deleted.key)
+        log = "" if entry is None else str(entry[0])
+        return len(shards.coverage[shard].absent(log, rows, self.sequences)) == len(rows)
 
     def deleted(self) -> Iterator[Deleted]:
         """Yield the deleted objects of the lake.
@@ -170,15 +161,33 @@ class LakeInventory:
             shards.without_summary.append(key)
             return
         coverage = shards.coverage[shard]
-        if key.rpartition("/")[2].startswith(held_records.REDRIVE_PREFIX):
+        entry = log_names.entry_of(key)
+        if entry is not None:
+            log, number = entry
+            coverage.log(str(log)).entries[number] = (key, summary)
+        elif key.rpartition("/")[2].startswith(held_records.REDRIVE_PREFIX):
             coverage.redriven.append(summary)
             coverage.held |= held_records.sequences(self._app.lake.read(key))
         else:
             coverage.objects[key] = summary
 
 
+def old_shard(name: str, stage: str) -> ShardId:
+    """Return the shard of a checkpoint of versions before the logs, by its key."""
+    stream, _, shard = name.rpartition("#")
+    # A table's stream is "<table>/<label>". The name of a Kinesis stream has no slash, that of a
+    # Kafka cluster two ("cluster/<name>/<UUID>").
+    prefix = lake_keys.CHANGES if stream.count("/") == 1 else lake_keys.EVENTS
+    if prefix == lake_keys.EVENTS:
+        shard = lake_keys.events_shard(stage, stream, shard)
+    return prefix, shard
+
+
 def shard_of(key: str) -> ShardId | None:
     """Return the shard of an object's records; None if the key isn't of a stream's shard."""
+    entry = log_names.entry_of(key)
+    if entry is not None:
+        return entry[0].prefix, entry[0].shard
     prefix, _, rest = key.partition("/")
     name = rest.rpartition("/")[2]
     shard = name[: -len(lake_keys.SUFFIX) - SEQUENCE_DIGITS - 1]
@@ -187,3 +196,8 @@ def shard_of(key: str) -> ShardId | None:
     if name.startswith(_OTHER_PREFIXES) or not shard or not number.isdecimal():
         return None
     return prefix, shard
+
+
+def log_of(shard: ShardId, arrived_ms: int) -> str:
+    """Return the name of the log of a record."""
+    return str(LogName.of(*shard, arrived_ms))

@@ -74,11 +74,10 @@ class FailedBatches:
         payload = document["payload"]
         event = json.loads(payload) if isinstance(payload, str) else payload
         if "DDBStreamBatchInfo" in document:
+            # Without a tumbling window only the document, not the event, names the shard.
             shard = document["DDBStreamBatchInfo"]["shardId"]
-            for changed in invocation.change_batches(event):
-                # Without a tumbling window only the document, not the event, names the shard.
-                written = self._late.changes(changed, [changed.shard, shard])
-                result.count(len(changed.records), written)
+            for changed in invocation.change_batches({"shardId": shard, **event}):
+                result.count(len(changed.records), self._late.changes(changed))
         else:
             for batch in invocation.stream_batches(event):
                 result.count(len(batch.records), self._late.events(batch))

@@ -1,8 +1,8 @@
 """Operator command: finds objects and records that are missing in the lake.
 
-`python -m stream_processor.repair.verify` compares four sources: the objects of each shard, which
-name the end of the object before; the shard's checkpoint; the bucket's delete markers; and the
-streams, as far back as they retain records. `--restore` restores missing ones from the bucket's
+`python -m stream_processor.repair.verify` compares four sources: the entries of each log, whose
+numbers have no gap; the log's row; the bucket's delete markers; and the streams, as far back as
+they retain records. `--restore` restores missing ones from the bucket's
 versions, else from the streams. The environment is that of the functions.
 
 A run that finds nothing missing saves its time. The next one checks only dates from `LOOKBACK`
@@ -13,26 +13,27 @@ import argparse
 import os
 import sys
 import time
-from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from stream_processor import settings
+from stream_processor.commit import event_objects
 from stream_processor.errors import StreamProcessorError
+from stream_processor.ingest.records import Batch
 from stream_processor.repair import restore as restoring
+from stream_processor.repair.absent_records import AbsentFinder, AbsentRecords
 from stream_processor.repair.lake_inventory import VERIFIED, LakeInventory, shard_of
-from stream_processor.repair.shard_coverage import ShardCoverage, ShardId
+from stream_processor.repair.shard_coverage import ShardId
 from stream_processor.repair.stream_reader import StreamReader
 from stream_processor.repair.verify_report import VerifyReport
+from stream_processor.storage import lake_keys
 from stream_processor.storage.app_context import AppContext
 from stream_processor.storage.checkpoints import Checkpoint
 from stream_processor.storage.lake_types import HighWaterMark
 
 #: The streams keep a record for 7 days, and its object can be named after one of the day before.
 LOOKBACK: Final = timedelta(days=9)
-
-type Absent = Mapping[ShardId, Sequence[int]]
 
 
 class Verifier:
@@ -68,7 +69,8 @@ class Verifier:
         report = self._verify(reach)
         if restore and not report.complete:
             restored = restoring.restore_versions(self._app, self._inventory)
-            reread = restoring.reread_streams(self._app, self._inventory, reach)
+            reread = restoring.write_absent(self._app, self._compare(reach)[0])
+            restoring.fill_numbers(self._app, self._inventory.shards())
             report = self._verify(reach)
             report.restored, report.reread = restored, reread
         report.streams_read = reach > 0
@@ -80,39 +82,41 @@ class Verifier:
 
     def _verify(self, hours: int) -> VerifyReport:
         """Verify, and verify again after a grace period: records can still be on their way."""
-        coverage = self._inventory.shards().coverage
-        absent, streamed = self._absent(coverage, hours)
-        if self._inventory.read_sparse(coverage, streamed):
-            absent, _ = self._absent(coverage, hours)
+        absent, doubled = self._compare(hours)
         report = self._report(absent)
         if not report.complete:
             self._sleep(self._app.settings.reconcile_grace_seconds)
             report = self._report(absent)
+        report.overlaps += doubled
         return report
 
-    def _absent(
-        self, coverage: Mapping[ShardId, ShardCoverage], hours: int
-    ) -> tuple[Absent, Counter[tuple[ShardId, str]]]:
-        """Return the stream's records that no object holds, and the others' count by object."""
-        absent: dict[ShardId, list[int]] = defaultdict(list)
-        streamed: Counter[tuple[ShardId, str]] = Counter()
-        for shard, batch in self._inventory.stream_batches(hours):
-            for record in batch.records:
-                streamed.update((shard, key) for key in coverage[shard].around(record.sequence))
-                if not coverage[shard].holds(record.sequence):
-                    absent[shard].append(record.sequence)
-        return absent, streamed
+    def _compare(self, hours: int) -> tuple[list[AbsentRecords], list[str]]:
+        """Return the streams' records that no object holds, and entries with records of others."""
+        coverage = self._inventory.shards().coverage
+        finder = AbsentFinder(coverage, self._inventory.sequences, self._has_rows)
+        absent = list(finder.find(self._inventory.stream_batches(hours)))
+        return absent, finder.doubled
 
-    def _report(self, absent: Absent) -> VerifyReport:
+    def _has_rows(self, shard: ShardId, batch: Batch[Any]) -> bool:
+        """Return whether records have rows: a record of no event has none."""
+        if shard[0] != lake_keys.EVENTS:
+            return True
+        settings = self._app.settings
+        pending = event_objects.build(settings, batch.shard, batch.records, None, frozenset())
+        return pending.summary.rows > 0
+
+    def _report(self, absent: Sequence[AbsentRecords]) -> VerifyReport:
         shards = self._inventory.shards()
         report = VerifyReport(without_summary=shards.without_summary)
-        for shard in sorted(shards.coverage.keys() | absent.keys()):
-            coverage = shards.coverage[shard]
-            report.add(shard, coverage)
-            for sequence in absent.get(shard, ()):
-                report.add_record(shard, sequence, coverage.state(sequence))
+        for shard in sorted(shards.coverage):
+            report.add(shard, shards.coverage[shard])
+        for one in absent:
+            coverage = shards.coverage[one.shard]
+            sequences = [record.sequence for record in one.batch.records]
+            still = coverage.absent(one.log, sequences, self._inventory.sequences)
+            report.add_absent(one.shard, still, coverage.written)
         for deleted in self._inventory.deleted():
-            if shards.is_missing(deleted):
+            if self._inventory.is_needed(shards, deleted):
                 report.deleted.append(deleted.key)
             elif deleted.version is None and shard_of(deleted.key) is None:
                 report.unrestorable.append(deleted.key)

@@ -2,12 +2,12 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Final
 
-from stream_processor.repair.shard_coverage import Gap, RecordState, ShardCoverage, ShardId
+from stream_processor.repair.shard_coverage import Gap, ShardCoverage, ShardId
 
 _COUNTS: Final = ("objects", "shards", "good", "bad", "duplicate", "restored", "reread")
 _NEXT_STEP: Final = (
@@ -25,8 +25,8 @@ _LIMITS: Final = (
 class VerifyReport:
     """Counts of all shards, and every fault found.
 
-    Shards in `without_checkpoint` lack no record. `unrestorable` are objects of reprocessing or
-    reconciliation whose every version is deleted.
+    `missing` are numbers of entries that don't exist, by log. `unrestorable` are objects of
+    reprocessing or reconciliation whose every version is deleted.
     """
 
     objects: int = 0
@@ -42,7 +42,7 @@ class VerifyReport:
     overlaps: list[str] = field(default_factory=list)
     deleted: list[str] = field(default_factory=list)
     without_summary: list[str] = field(default_factory=list)
-    without_checkpoint: list[ShardId] = field(default_factory=list)
+    missing: dict[str, list[int]] = field(default_factory=dict)
     unrestorable: list[str] = field(default_factory=list)
     lost: dict[ShardId, list[int]] = field(default_factory=lambda: defaultdict(list))
     waiting: dict[ShardId, list[int]] = field(default_factory=lambda: defaultdict(list))
@@ -51,7 +51,7 @@ class VerifyReport:
     def complete(self) -> bool:
         """Whether no record is known to be missing."""
         faults = (
-            *(self.gaps, self.overlaps, self.deleted),
+            *(self.gaps, self.missing, self.overlaps, self.deleted),
             *(self.without_summary, self.lost, self.waiting),
         )
         return not any(faults)
@@ -59,33 +59,36 @@ class VerifyReport:
     def add(self, shard: ShardId, coverage: ShardCoverage) -> None:
         """Add the objects and faults of one shard."""
         self.shards += 1
-        for summary in [*coverage.ordered, *coverage.redriven]:
+        for summary in coverage.summaries:
             self.objects += 1
             self.good += summary.good
             self.bad += summary.bad
             self.duplicate += summary.duplicate
         self.gaps += [(shard, gap) for gap in coverage.gaps()]
         self.overlaps += coverage.overlaps()
-        if coverage.checkpoint is None and coverage.ordered:
-            self.without_checkpoint.append(shard)
+        for name, log in coverage.logs.items():
+            if numbers := log.missing():
+                self.missing[name] = numbers
 
-    def add_record(self, shard: ShardId, sequence: int, state: RecordState) -> None:
-        """Add a record that the stream retains."""
-        if state != "held":
-            (self.lost if state == "lost" else self.waiting)[shard].append(sequence)
+    def add_absent(self, shard: ShardId, sequences: Sequence[int], written: int) -> None:
+        """Add records of the stream that no object has. Those up to `written` are lost."""
+        for sequence in sequences:
+            (self.lost if sequence <= written else self.waiting)[shard].append(sequence)
 
     def __str__(self) -> str:
         counts = {name: getattr(self, name) for name in _COUNTS}
         counts |= {name: len(getattr(self, name)) for name in ("gaps", "overlaps", "deleted")}
-        for name in ("lost", "waiting"):
+        for name in ("missing", "lost", "waiting"):
             counts[name] = sum(map(len, getattr(self, name).values()))
         return "\n".join([f"verified {json.dumps(counts)}", *self._sentences()])
 
     def _sentences(self) -> Iterator[str]:
         for (prefix, shard), gap in self.gaps:
             yield f"  {prefix} {shard}: no object covers {gap.after} to {gap.until}"
+        for log, entries in self.missing.items():
+            yield f"  {log}: no entry has the number {', '.join(map(str, entries))}"
         for key in self.overlaps:
-            yield f"  {key} starts before the object before it ends"
+            yield f"  {key} can have records of an object before it"
         for key in self.deleted:
             yield f"  {key} was deleted"
         for key in self.without_summary:
@@ -105,11 +108,6 @@ class VerifyReport:
             yield (
                 f"  {key} was deleted with all its versions; `redrive` or `reconcile` writes its "
                 "rows again"
-            )
-        for prefix, shard in self.without_checkpoint:
-            yield (
-                f"  {prefix} {shard}: the checkpoint is missing; the next batch rebuilds it from "
-                "the objects before it writes"
             )
         yield "No record is missing." if self.complete else _NEXT_STEP
         if self.since is not None:

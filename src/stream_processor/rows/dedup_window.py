@@ -1,12 +1,11 @@
-"""The deduplication window of one shard: the message ids of its recent objects, in memory.
+"""The deduplication window of one shard: the message ids of its recent entries, in memory.
 
-The window is read from committed objects only, and isn't stored. So an event can be a
-duplicate only of a good row in the lake: a crash, a retry or a second execution environment can't
-make it a duplicate of itself, or of an event that was never written. An object can be deleted after
-the window read it: a mark behind the window's shows that, and `clear` forgets what it read.
+The window is read from committed entries only, and isn't stored. So an event can be a duplicate
+only of a good row in the lake: a crash, a retry or a second execution environment can't make it a
+duplicate of itself, or of an event that was never written.
 """
 
-from collections import deque
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -23,14 +22,17 @@ class DedupLimits:
 
 
 class DedupWindow:
-    """The keys of the newest objects up to sequence number `high`; supports `in`."""
+    """The ids of good rows in the newest entries that were added; supports `in`.
+
+    `read` has, by log, the number of entries from the first one on that needn't be read again.
+    """
 
     def __init__(self, limits: DedupLimits) -> None:
-        self.high: int | None = None
-        self._limits = limits
-        self._objects: deque[Sequence[MessageKey]] = deque()
+        self.limits = limits
+        self.read: dict[str, int] = {}
+        self._objects: OrderedDict[int, Sequence[MessageKey]] = OrderedDict()
         self._newest_of: dict[MessageKey, int] = {}
-        self._first = 0
+        self._added = 0
 
     def __contains__(self, key: object) -> bool:
         return key in self._newest_of
@@ -38,65 +40,57 @@ class DedupWindow:
     def __len__(self) -> int:
         return len(self._newest_of)
 
-    def add(self, last: int, ids: Sequence[MessageKey]) -> None:
-        """Add the ids of the object that ends at `last`, and evict the oldest objects."""
-        number = self._first + len(self._objects)
-        self._objects.append(ids)
-        self._newest_of.update(dict.fromkeys(ids, number))
-        self.high = last
-        while self._objects and (
-            len(self._objects) > self._limits.objects or len(self._newest_of) > self._limits.ids
-        ):
-            for key in self._objects.popleft():
-                if self._newest_of.get(key) == self._first:
-                    del self._newest_of[key]
-            self._first += 1
+    def add(self, log: str, number: int, ids: Sequence[MessageKey]) -> None:
+        """Add the ids of an entry, unless entries before it weren't read: then both are later."""
+        if self.read.get(log) == number:
+            self._add(ids)
+            self.read[log] = number + 1
 
     def clear(self) -> None:
-        """Forget all objects: some of them may no longer exist."""
-        self.high = None
+        """Forget all entries: some of them may no longer exist."""
+        self.read.clear()
         self._objects.clear()
         self._newest_of.clear()
 
     def catch_up(
         self,
-        high: int | None,
-        newest_first: Callable[[], Iterable[str]],
-        first_of: Callable[[str], int],
-        ids_of: Callable[[str], tuple[int, Sequence[MessageKey]]],
+        known: Iterable[tuple[str, int]],
+        ids_of: Callable[[str, int], Sequence[MessageKey]],
     ) -> None:
-        """Add the objects up to `high` that other execution environments wrote.
+        """Add the entries that other execution environments wrote.
 
-        Before the shard's first object, `high` is None.
-
-        `newest_first` lists the keys of the shard's recent objects, `first_of` returns a key's
-        first sequence number, `ids_of` an object's last sequence number and good ids.
+        `known` are the logs, newest first, each with its number of entries; `ids_of` returns the
+        good ids of an entry.
 
         Raises:
-            StorageError: An object can't be listed or read.
+            StorageError: An entry can't be read.
         """
-        if self.high is not None and (high is None or high < self.high):
-            self.clear()
-        if high is None or high == self.high or not self._limits.objects:
-            return
-        missed: list[tuple[int, Sequence[MessageKey]]] = []
-        budget = self._limits.ids
-        for key in self._between(newest_first(), first_of, high):
-            last, ids = ids_of(key)
-            missed.append((last, ids))
-            budget -= len(ids)
-            if len(missed) == self._limits.objects or budget <= 0:
+        missed: list[Sequence[MessageKey]] = []
+        budget = self.limits.ids
+        entries = list(known)
+        for log, number in self._unread(entries):
+            if len(missed) == self.limits.objects or budget <= 0:
                 break
-        for last, ids in reversed(missed):
-            self.add(last, ids)
-        self.high = high
+            missed.append(ids_of(log, number))
+            budget -= len(missed[-1])
+        for ids in reversed(missed):
+            self._add(ids)
+        for log, count in entries:
+            self.read[log] = max(count, self.read.get(log, 0))
 
-    def _between(
-        self, newest_first: Iterable[str], first_of: Callable[[str], int], high: int
-    ) -> Iterator[str]:
-        for key in newest_first:
-            first = first_of(key)
-            if self.high is not None and first <= self.high:
-                return
-            if first <= high:
-                yield key
+    def _unread(self, known: Iterable[tuple[str, int]]) -> Iterator[tuple[str, int]]:
+        for log, count in known:
+            for number in range(count - 1, self.read.get(log, 0) - 1, -1):
+                yield log, number
+
+    def _add(self, ids: Sequence[MessageKey]) -> None:
+        self._objects[self._added] = ids
+        self._newest_of.update(dict.fromkeys(ids, self._added))
+        self._added += 1
+        while self._objects and (
+            len(self._objects) > self.limits.objects or len(self._newest_of) > self.limits.ids
+        ):
+            first, oldest = self._objects.popitem(last=False)
+            for key in oldest:
+                if self._newest_of.get(key) == first:
+                    del self._newest_of[key]

@@ -269,3 +269,8 @@ class EventRows:
             self._deduplicator.classify(chunk)
             self._digest.update(chunk.identity())
             self._chunks.append(chunk.columns())
+
+
+def empty() -> pa.Table:
+    """Return a table without rows."""
+    return EventRows("", frozenset()).finish()

@@ -56,10 +56,10 @@ def newest(table: pa.Table) -> dict[str, list[Verdict]]:
 
 
 def merged(*parts: Iterable[Verdict]) -> list[Verdict]:
-    """Return the newest verdicts of several lists, in the order of their time."""
+    """Return the newest verdicts of several lists, each once, in the order of their time."""
     rest = dict(KEPT)
     chosen: list[Verdict] = []
-    for verdict in sorted((one for part in parts for one in part), reverse=True):
+    for verdict in sorted({one for part in parts for one in part}, reverse=True):
         if rest.get(verdict.verdict, 0) > 0:
             rest[verdict.verdict] -= 1
             chosen.append(verdict)

@@ -1,7 +1,7 @@
-"""Find the records of a shard that an object holds, by the sequence numbers of its rows.
+"""Find records in objects of versions before the numbered logs, by the sequence numbers of rows.
 
-An object's first and last record don't tell: records between them can be in another object or in
-none, if two batches of the shard ran at once or if the mapping's filter was changed.
+Such an object is named after its first record. Its first and last record don't tell what it holds:
+records between them can be in another object or in none.
 """
 
 from bisect import bisect_right
@@ -22,18 +22,10 @@ REDRIVE_PREFIX: Final = "redrive-"
 _MAX_OVERLAPS: Final = 16
 
 
-@dataclass(frozen=True, slots=True)
-class Lookup[R: SequencedRecord]:
-    """The records that no object holds, and the keys of late objects that hold others."""
-
-    missing: list[R]
-    late_keys: list[str]
-
-
-def look_up[R: SequencedRecord](
+def missing[R: SequencedRecord](
     bucket: Bucket, keys: ShardPrefix, records: Sequence[R]
-) -> Lookup[R]:
-    """Look records up in the objects of their shard.
+) -> Sequence[R]:
+    """Return the records that no object with an old name holds.
 
     A record without a row counts as missing, unless its object is named after it.
 
@@ -41,15 +33,13 @@ def look_up[R: SequencedRecord](
         StorageError: S3 failed.
         ObjectMetadataError: An object has no valid summary.
     """
-    missing, late = list(records), set[str]()
-    if not missing:
-        return Lookup([], [])
+    rest = records
     # Nearly always the record's own hour has its object: the others are listed only without it.
     for before_ms in (0, lake_keys.MAX_OBJECT_SPAN_MS):
         for shard in (keys, ShardPrefix(keys.prefix, REDRIVE_PREFIX + keys.shard)):
-            if missing:
-                missing = _look_up(bucket, shard, missing, before_ms, late)
-    return Lookup(missing, sorted(late))
+            if rest:
+                rest = _missing(bucket, shard, rest, before_ms)
+    return rest
 
 
 def sequences(body: bytes) -> set[int]:
@@ -58,24 +48,13 @@ def sequences(body: bytes) -> set[int]:
     return set(map(int, column.unique().to_pylist()))
 
 
-def _look_up[R: SequencedRecord](
-    bucket: Bucket,
-    keys: ShardPrefix,
-    records: Sequence[R],
-    before_ms: int,
-    late: set[str],
-) -> list[R]:
+def _missing[R: SequencedRecord](
+    bucket: Bucket, keys: ShardPrefix, records: Sequence[R], before_ms: int
+) -> Sequence[R]:
     hours = lake_keys.around(keys.prefix, records, before_ms)
     object_keys = [key for hour in hours for key in keys.within(bucket, hour)]
     objects = _Objects(bucket, keys, sorted(object_keys, key=keys.first))
-    missing: list[R] = []
-    for record in records:
-        key = objects.holding(record.sequence)
-        if key is None:
-            missing.append(record)
-        elif objects.summary(key).late:
-            late.add(key)
-    return missing
+    return [record for record in records if objects.holding(record.sequence) is None]
 
 
 @dataclass(slots=True)

@@ -5,9 +5,12 @@ The commit protocol works on these types; `object_writer` stores them in S3.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from stream_processor.ingest.sequence_numbers import padded
+
+#: A log holds the records of one hour.
+HOUR_MS: Final = 3_600_000
 
 
 class SequencedRecord(Protocol):
@@ -28,10 +31,10 @@ class SequencedRecord(Protocol):
 class ObjectSummary:
     """Contents of one object, as stored in its S3 user metadata.
 
-    `first` and `last` are sequence numbers, and `previous` is the last sequence number of the
-    object before it in the shard: with it `verify` finds an object that is missing. A `late`
-    object holds records that were behind the mark when they were written; it is named like any
-    other, and isn't part of the sequence of objects that the mark follows.
+    `first` and `last` are sequence numbers; an entry of a log can lack records between them. Its
+    `previous` is the highest sequence number in the entries before it, and `records` counts the
+    records that have rows. A `late` object of a version before the logs isn't part of its shard's
+    sequence of objects.
     """
 
     first: int
@@ -44,6 +47,11 @@ class ObjectSummary:
     duplicate: int
     late: bool = False
 
+    @property
+    def rows(self) -> int:
+        """The number of rows."""
+        return self.good + self.bad + self.duplicate
+
     def metadata(self) -> dict[str, str]:
         """Return the summary as S3 user metadata, which is text."""
         return {
@@ -55,7 +63,6 @@ class ObjectSummary:
             "good": str(self.good),
             "bad": str(self.bad),
             "duplicate": str(self.duplicate),
-            **({"late": "yes"} if self.late else {}),
         }
 
     @classmethod
@@ -82,12 +89,16 @@ class ObjectSummary:
 
 @dataclass(frozen=True, slots=True)
 class PendingObject[T]:
-    """An object that is ready to be written. `stats` is counted once the object is committed."""
+    """An object that is ready to be written. `stats` is counted once the object is committed.
+
+    It was made of `taken` records; some of them can have no rows.
+    """
 
     summary: ObjectSummary
     body: bytes
     digest: str
     stats: T
+    taken: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +110,25 @@ class ExistingObject:
 
 
 @dataclass(frozen=True, slots=True)
+class LogPosition:
+    """How far a writer knows a log: `entries`, and `high`, the highest sequence number in them.
+
+    `old` is the last sequence number that the writer before the logs wrote to the shard.
+    """
+
+    entries: int
+    high: int | None
+    old: int | None
+
+    def after(self, summary: ObjectSummary) -> "LogPosition":
+        """Return the position after the next entry."""
+        known = [it for it in (self.high, summary.last) if it is not None]
+        return LogPosition(self.entries + 1, max(known), self.old)
+
+
+@dataclass(frozen=True, slots=True)
 class HighWaterMark:
-    """The last sequence number of a shard's newest object, and when that object's first arrived."""
+    """A sequence number up to which something is done, and its time in Unix ms."""
 
     high: int
     arrived_ms: int

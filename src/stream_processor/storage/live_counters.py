@@ -1,12 +1,12 @@
-"""Live counters in DynamoDB: one item per minute and shard, idempotent by a watermark.
+"""Live counters in DynamoDB: one item per minute and log, idempotent by a watermark.
 
     board    "live", the only partition key: a few writes per second at a hundred shards
-    slot     "YYYY-MM-DDTHH:MM#<stream>#<shard>": one query returns the last hour of all shards
-    through  last sequence number of the newest object that the item counts
+    slot     "YYYY-MM-DDTHH:MM#<log>": one query returns the last hour of all shards
+    through  number of the newest entry that the item counts
     events, bots, pages, countries, sources, expires_at
 
-The objects of a shard are counted in order, each before the checkpoint advances: an object is
-counted at least once, and the watermark rejects the second time.
+The entries of a log are counted in order, each before the next one is written: an entry is counted
+at least once, and the watermark rejects the second time.
 """
 
 from collections import Counter
@@ -15,10 +15,10 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from stream_processor.errors import StorageError
-from stream_processor.ingest.sequence_numbers import padded
 from stream_processor.rows.object_stats import MinuteCounts, ObjectStats
 from stream_processor.storage import recent_verdicts
 from stream_processor.storage.dynamodb import Table
+from stream_processor.storage.log_names import NUMBER_DIGITS, LogName
 
 PARTITION: Final = "live"
 #: Name of the pages beyond the `pages` busiest of a minute.
@@ -26,23 +26,23 @@ OTHER: Final = "(other)"
 #: Name of an empty value.
 NONE: Final = "(none)"
 _MAX_NAME_CHARS: Final = 200
-#: At most two invocations of a shard overlap, so one of these attempts succeeds.
-_MAX_ATTEMPTS: Final = 10
+#: Only writers of one log meet, at most eleven with a ParallelizationFactor of 10.
+_MAX_ATTEMPTS: Final = 20
 
 type Item = Mapping[str, Any]
 
 
 class LiveCounters:
-    """The items of one shard. Only the `pages` busiest pages of a minute keep their names."""
+    """The items of one log. Only the `pages` busiest pages of a minute keep their names."""
 
-    def __init__(self, table: Table, name: str, hours: int, pages: int) -> None:
+    def __init__(self, table: Table, log: LogName, hours: int, pages: int) -> None:
         self._table = table
-        self._name = name
+        self._log = log
         self._seconds = hours * 3_600
         self._pages = pages
 
-    def count(self, last: int, stats: ObjectStats, now: float) -> None:
-        """Add the counts of the object that ends at `last`, unless they are counted already.
+    def count(self, number: int, stats: ObjectStats, now: float) -> None:
+        """Add the counts of an entry, unless they are counted already.
 
         The newest verdicts of its rows are written beside them.
 
@@ -53,23 +53,24 @@ class LiveCounters:
             expires = expiry(minute, self._seconds)
             # An expired minute isn't live any more: DynamoDB would delete its item at once.
             if expires is not None and expires > now:
-                self._add(minute, last, figures, expires)
-        recent_verdicts.add(self._table, self._name, last, stats.verdicts, int(now) + self._seconds)
+                self._add(minute, number, figures, expires)
+        expires_at = int(now) + self._seconds
+        recent_verdicts.add(self._table, self._log.shard, stats.verdicts, expires_at)
 
-    def _add(self, minute: str, last: int, figures: MinuteCounts, expires: int) -> None:
-        key = {"board": {"S": PARTITION}, "slot": {"S": f"{minute}#{self._name}"}}
+    def _add(self, minute: str, number: int, figures: MinuteCounts, expires: int) -> None:
+        key = {"board": {"S": PARTITION}, "slot": {"S": f"{minute}#{self._log}"}}
         for _ in range(_MAX_ATTEMPTS):
             old = self._table.get(key)
             if old is None:
                 condition, values = "attribute_not_exists(slot)", None
                 total = figures
-            elif old["through"]["S"] >= padded(last):
+            elif old["through"]["S"] >= _text(number):
                 return
             else:
                 # "through" only increases: if it is unchanged, so is the item.
                 condition, values = "through = :seen", {":seen": old["through"]}
                 total = merged(read(old), figures)
-            item = {**key, **written(total, last, expires, self._pages)}
+            item = {**key, **written(total, number, expires, self._pages)}
             if self._table.put_if(item, condition, values):
                 return
         raise StorageError(
@@ -98,10 +99,10 @@ def merged(one: MinuteCounts, other: MinuteCounts) -> MinuteCounts:
     )
 
 
-def written(figures: MinuteCounts, last: int, expires: int, pages: int) -> dict[str, Any]:
+def written(figures: MinuteCounts, number: int, expires: int, pages: int) -> dict[str, Any]:
     """Return an item's attributes. Names are limited because an item holds 400 KB."""
     return {
-        "through": {"S": padded(last)},
+        "through": {"S": _text(number)},
         "expires_at": {"N": str(expires)},
         "events": {"N": str(figures.events)},
         "bots": {"N": str(figures.bots)},
@@ -123,7 +124,7 @@ def read(item: Item) -> MinuteCounts:
 
 
 def since(table: Table, minute: str) -> Iterator[tuple[str, MinuteCounts]]:
-    """Yield minute and counts from `minute` on; a minute occurs once per shard.
+    """Yield minute and counts from `minute` on; a minute occurs once per log.
 
     Raises:
         StorageError: DynamoDB failed.
@@ -139,6 +140,10 @@ def _busiest(counts: Counter[str], limit: int) -> Counter[str]:
     busiest = Counter(dict(counts.most_common(limit)))
     busiest[OTHER] += counts.total() - busiest.total()
     return busiest
+
+
+def _text(number: int) -> str:
+    return f"{number:0{NUMBER_DIGITS}d}"
 
 
 def _map(counts: Counter[str]) -> Item:

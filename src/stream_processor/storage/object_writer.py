@@ -33,8 +33,8 @@ from stream_processor.storage.s3 import Bucket
 class RecordRange:
     """The records that an object holds: first and last sequence number, arrival, and count.
 
-    `previous` is the last sequence number of the object before it, if it is known. `late`: the
-    records are behind the shard's mark.
+    It was made of `taken` records, of which `records` have rows. `previous` is the highest sequence
+    number in the entries before it.
     """
 
     first: int
@@ -42,15 +42,15 @@ class RecordRange:
     arrived_ms: int
     records: int
     previous: int | None = None
-    late: bool = False
+    taken: int = 0
 
     @classmethod
     def of(
-        cls, records: Sequence[SequencedRecord], previous: int | None, *, late: bool = False
+        cls, records: Sequence[SequencedRecord], previous: int | None, with_rows: int
     ) -> "RecordRange":
         """Return the range of records in sequence order (at least one)."""
-        first, last = records[0], records[-1]
-        return cls(first.sequence, last.sequence, first.arrived_ms, len(records), previous, late)
+        first, last, taken = records[0], records[-1], len(records)
+        return cls(first.sequence, last.sequence, first.arrived_ms, with_rows, previous, taken)
 
 
 def build[T](
@@ -82,9 +82,8 @@ def build[T](
         good=verdicts[GOOD],
         bad=verdicts[BAD],
         duplicate=verdicts[DUPLICATE],
-        late=covers.late,
     )
-    return PendingObject(summary, body, hashlib.sha256(body).hexdigest(), stats)
+    return PendingObject(summary, body, hashlib.sha256(body).hexdigest(), stats, covers.taken)
 
 
 def create[T](bucket: Bucket, key: str, pending: PendingObject[T]) -> ExistingObject | None:

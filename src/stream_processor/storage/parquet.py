@@ -82,6 +82,11 @@ def value_counts(table: pa.Table, column: str) -> Counter[str]:
     return counts
 
 
+def count_distinct(table: pa.Table, column: str) -> int:
+    """Return the number of distinct values of a text column."""
+    return len(table.column(column).unique())
+
+
 def verdicts(body: bytes) -> Counter[str]:
     """Return how many rows of a file have each verdict; empty if it isn't a Parquet file."""
     try:

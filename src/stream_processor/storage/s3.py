@@ -10,7 +10,7 @@ from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from stream_processor.errors import StorageError
+from stream_processor.errors import MissingObjectError, StorageError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -106,24 +106,27 @@ class Bucket:
         """Return the user metadata of an object, or of one of its versions.
 
         Raises:
-            StorageError: The object or its version doesn't exist, or S3 failed.
+            MissingObjectError: The object or its version doesn't exist.
+            StorageError: S3 failed.
         """
         older: dict[str, Any] = {} if version is None else {"VersionId": version}
         try:
             return self._s3.head_object(Bucket=self.name, Key=key, **older)["Metadata"]
         except _failures() as error:
-            raise StorageError(self._failure("read the metadata of", key, error)) from error
+            raise self._read_error("read the metadata of", key, error) from error
 
-    def read(self, key: str) -> bytes:
-        """Return the body of an object.
+    def read(self, key: str, version: str | None = None) -> bytes:
+        """Return the body of an object, or of one of its versions.
 
         Raises:
-            StorageError: The object doesn't exist, or S3 failed.
+            MissingObjectError: The object or its version doesn't exist.
+            StorageError: S3 failed.
         """
+        older: dict[str, Any] = {} if version is None else {"VersionId": version}
         try:
-            return self._s3.get_object(Bucket=self.name, Key=key)["Body"].read()
+            return self._s3.get_object(Bucket=self.name, Key=key, **older)["Body"].read()
         except _failures() as error:
-            raise StorageError(self._failure("read", key, error)) from error
+            raise self._read_error("read", key, error) from error
 
     def delete(self, key: str) -> None:
         """Delete an object. The bucket keeps its versions for a while.
@@ -215,6 +218,10 @@ class Bucket:
             if not page.get("IsTruncated"):
                 return
             token = {"ContinuationToken": page["NextContinuationToken"]}
+
+    def _read_error(self, operation: str, key: str, error: Exception) -> StorageError:
+        kind = MissingObjectError if _status(error) == 404 else StorageError
+        return kind(self._failure(operation, key, error))
 
     def _failure(self, operation: str, key: str, error: Exception) -> str:
         return (

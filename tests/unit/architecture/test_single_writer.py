@@ -27,8 +27,7 @@ WRITES: Final = {
 #: References to these names outside `object_writer`, by module; "*" is every module.
 ALLOWED_WRITES: Final = {
     ("*", "object_writer.create"),
-    ("stream_processor.commit.protocol", "objects.create"),  # a pending object, not a bucket
-    ("stream_processor.commit.late_objects", "shard.create"),  # likewise
+    ("stream_processor.commit.protocol", "log.create"),  # a pending object, not a bucket
     ("stream_processor.storage.s3", "self._s3.put_object"),
 }
 #: Each of these copies a summary with other counts.

@@ -116,6 +116,8 @@ class FakeS3:
         return {"Metadata": dict(self._find(query)[1])}
 
     def get_object(self, **query: Any) -> dict[str, Any]:
+        if "VersionId" in query:
+            return {"Body": io.BytesIO(self.deleted[query["Bucket"], query["Key"]][0])}
         return {"Body": io.BytesIO(self._find(query)[0])}
 
     def delete_object(self, **query: Any) -> dict[str, Any]:
@@ -195,6 +197,9 @@ KEYS: Final = {
 CONDITIONS: Final[dict[str, Callable[[Mapping[str, Any] | None, Mapping[str, Any]], bool]]] = {
     "attribute_not_exists(high) OR high < :high": lambda old, values: (
         old is None or old["high"]["S"] < values[":high"]["S"]
+    ),
+    "attribute_not_exists(entries) OR entries < :entries": lambda old, values: (
+        old is None or int(old["entries"]["N"]) < int(values[":entries"]["N"])
     ),
     "attribute_not_exists(slot)": lambda old, _: old is None,
     "through = :seen": lambda old, values: old is not None and old["through"] == values[":seen"],

@@ -89,7 +89,8 @@ def emit_all_metrics(
         record["dynamodb"]["ApproximateCreationDateTime"] = recent
 
     def metrics_of(service: str, first: Any, last: Any) -> dict[tuple[str, str], float]:
-        aws = FakeAws()
+        # Each record makes an entry.
+        aws = FakeAws(settings=replace(SETTINGS, object_events=1))
         metrics = emitted_metrics(service, aws, first)
         aws.dynamodb.items.pop("checkpoints")
         return metrics | {
@@ -99,7 +100,7 @@ def emit_all_metrics(
     def good(sequence: int) -> Any:
         return kinesis_event([packed(header(), [accepted("m")])], sequence, arrived=recent)
 
-    all_metrics = metrics_of("events", kinesis_event([b"\xff"], 1, arrived=recent), good(2))
+    all_metrics = metrics_of("events", kinesis_event([b"\xff"] * 2, 1, arrived=recent), good(3))
     all_metrics |= metrics_of("changes", unknown, changed)
     missed = FakeAws(settings=replace(SETTINGS, reconcile_grace_seconds=0))
     missed.dynamodb.items["appointments"] = {("A", "x"): {"pk": {"S": "A"}, "sk": {"S": "x"}}}

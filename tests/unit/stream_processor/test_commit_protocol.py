@@ -1,4 +1,4 @@
-"""Unit tests of the commit protocol over one shard.
+"""Unit tests of the commit protocol over one log.
 
 `test_proof.py` and `make prove` check that it neither loses nor duplicates records.
 """
@@ -9,125 +9,157 @@ from dataclasses import dataclass, field
 import pytest
 
 from stream_processor.commit import protocol
+from stream_processor.errors import MissingObjectError
 from stream_processor.ingest.records import StreamRecord
 from stream_processor.ingest.sequence_numbers import SEQUENCE_DIGITS, padded
 from stream_processor.storage.lake_types import (
     ExistingObject,
-    HighWaterMark,
+    LogPosition,
     ObjectSummary,
     PendingObject,
     SequencedRecord,
 )
 
 
-@dataclass
-class FakeShard:
-    """The objects and the high-water mark of one shard, as the protocol needs them."""
+@dataclass(eq=False)
+class FakeLog:
+    """The entries and the row of one log, as the protocol needs them."""
 
-    objects: dict[str, tuple[ObjectSummary, list[int]]] = field(default_factory=dict)
-    row: HighWaterMark | None = None
+    entries: dict[int, PendingObject[list[int]]] = field(default_factory=dict)
+    row: LogPosition | None = None
+    counted: list[int] = field(default_factory=list)
 
-    def high_water_mark(self) -> HighWaterMark | None:
-        return self.row
+    def position(self) -> LogPosition:
+        return self.row or LogPosition(0, None, None)
 
-    def advance(self, mark: HighWaterMark) -> None:
-        if self.row is None or self.row.high < mark.high:
-            self.row = mark
+    def advance(self, position: LogPosition) -> None:
+        if self.row is None or self.row.entries < position.entries:
+            self.row = position
 
-    def create(self, key: str, pending: PendingObject[list[int]]) -> ExistingObject | None:
-        if key in self.objects:
-            return self.existing(key)
-        self.objects[key] = (pending.summary, pending.stats)
+    def in_old_objects[R: SequencedRecord](self, records: Sequence[R]) -> set[int]:
+        raise AssertionError(f"there are no old objects: {records}")
+
+    def key(self, number: int) -> str:
+        return str(number)
+
+    def create(self, number: int, pending: PendingObject[list[int]]) -> ExistingObject | None:
+        if number in self.entries:
+            return self.existing(number)
+        self.entries[number] = pending
         return None
 
-    def uncounted(self, mark: HighWaterMark, first: SequencedRecord) -> Sequence[str]:
-        ordered = sorted(self.objects.items(), key=lambda item: item[1][0].first)
-        return [key for key, (s, _) in ordered if mark.high < s.first < first.sequence]
+    def existing(self, number: int) -> ExistingObject:
+        if number not in self.entries:
+            raise MissingObjectError("deleted")
+        return ExistingObject(self.entries[number].summary, self.entries[number].digest)
 
-    def existing(self, key: str) -> ExistingObject:
-        summary, rows = self.objects[key]
-        return ExistingObject(summary, str(rows))
+    def sequences(self, number: int) -> set[int]:
+        return set(self.entries[number].stats)
 
-    def stats(self, key: str) -> list[int]:
-        return self.objects[key][1]
+    def stats(self, number: int) -> list[int]:
+        return self.entries[number].stats
+
+    def count(self, number: int, stats: list[int]) -> None:
+        del stats
+        self.counted.append(number)
+
+    @property
+    def records(self) -> list[int]:
+        """The records of all entries."""
+        return sorted(it for entry in self.entries.values() for it in entry.stats)
 
 
-def pending_object(
-    records: Sequence[StreamRecord], previous: int | None
+def draft(
+    _: FakeLog, position: LogPosition, rest: Sequence[StreamRecord]
 ) -> PendingObject[list[int]]:
-    rows = [record.sequence for record in records]
+    """Make an entry of at most two records. A record without a payload has no row."""
+    taken = rest[:2]
+    rows = [record.sequence for record in taken if record.payload]
     summary = ObjectSummary(
-        first=rows[0],
-        last=rows[-1],
-        arrived_ms=records[0].arrived_ms,
-        previous=previous,
+        first=taken[0].sequence,
+        last=taken[-1].sequence,
+        arrived_ms=0,
+        previous=position.high,
         records=len(rows),
         good=len(rows),
         bad=0,
         duplicate=0,
     )
-    return PendingObject(summary, b"", str(rows), rows)
+    return PendingObject(summary, b"", str(rows), rows, len(taken))
 
 
-def name_of(record: StreamRecord) -> str:
-    return padded(record.sequence)
+def records(*numbers: int, payload: str = "x") -> list[StreamRecord]:
+    return [StreamRecord(number, 0, payload) for number in numbers]
 
 
-def commit(shard: FakeShard, records: Sequence[StreamRecord]) -> int | None:
+def commit(log: FakeLog, batch: Sequence[StreamRecord], has_time: bool = True) -> int | None:
     return protocol.commit(
-        records,
-        checkpoints=shard,
-        objects=shard,
-        build=pending_object,
-        name=name_of,
-        committed=lambda _: None,
-        write_missing=lambda *_: None,
-        has_time=lambda: True,
+        batch, open_log=lambda _: log, draft=draft, has_time=lambda: has_time
     ).unwritten
 
 
 def test_committed_batch_writes_nothing() -> None:
-    shard = FakeShard()
-    records = [StreamRecord(n, 0, "") for n in (1, 2, 3)]
-    assert commit(shard, records) is None
-    before = dict(shard.objects)
-    assert commit(shard, records[1:]) is None
-    assert shard.objects == before
+    log = FakeLog()
+    assert commit(log, records(1, 2, 3)) is None
+    before = dict(log.entries)
+    assert commit(log, records(2, 3)) is None
+    assert log.entries == before
 
 
-def test_commit_without_time_reports_first_unwritten_record() -> None:
-    shard = FakeShard()
-    outcome = protocol.commit(
-        [StreamRecord(n, 0, "") for n in (1, 2, 3)],
-        checkpoints=shard,
-        objects=shard,
-        build=lambda rest, previous: pending_object(rest[:1], previous),
-        name=name_of,
-        committed=lambda _: None,
-        write_missing=lambda *_: None,
-        has_time=lambda: len(shard.objects) < 2,
-    )
-    assert (len(outcome.commits), outcome.unwritten) == (2, 3)
+def test_record_between_those_of_an_entry_is_written() -> None:
+    log = FakeLog()
+    commit(log, records(1, 5))
+    commit(log, records(1, 3, 5, 7))
+    assert log.records == [1, 3, 5, 7]
 
 
-def test_commit_raises_error_before_first_object_and_reports_it_after() -> None:
-    class Full(FakeShard):
-        def create(self, key: str, pending: PendingObject[list[int]]) -> ExistingObject | None:
-            if len(self.objects) == limit:
+def test_writer_continues_after_entries_that_its_row_does_not_know() -> None:
+    log = FakeLog()
+    commit(log, records(1, 2, 3, 4))
+    log.row = None
+    commit(log, records(3, 4, 5, 6))
+    assert log.records == [1, 2, 3, 4, 5, 6]
+    assert log.counted == [0, 1, 0, 1, 2]
+
+
+def test_commit_without_time_reports_lowest_unwritten_record() -> None:
+    log = FakeLog()
+    assert commit(log, records(1, 2, 3), has_time=False) == 3
+    assert commit(log, records(1, 2), has_time=False) is None
+
+
+def test_records_without_rows_make_no_entry() -> None:
+    log = FakeLog()
+    assert commit(log, records(1, 2, 3, payload="")) is None
+    assert (log.entries, log.row) == ({}, None)
+
+
+def test_records_of_deleted_entry_are_written_again() -> None:
+    log = FakeLog()
+    commit(log, records(1, 2, 3, 4, 5, 6))
+    del log.entries[1]
+    commit(log, records(1, 2, 3, 4, 5, 6))
+    assert log.records == [1, 2, 3, 4, 5, 6]
+    assert sorted(log.entries) == [0, 2, 3]
+
+
+def test_batch_with_a_record_twice_writes_it_once() -> None:
+    log = FakeLog()
+    assert commit(log, records(1, 1, 2)) is None
+    assert log.records == [1, 2]
+
+
+def test_commit_raises_error_before_first_entry_and_reports_it_after() -> None:
+    class Full(FakeLog):
+        def create(self, number: int, pending: PendingObject[list[int]]) -> ExistingObject | None:
+            if number == limit:
                 raise OSError("full")
-            return super().create(key, pending)
+            return super().create(number, pending)
 
     def run() -> protocol.Outcome[list[int]]:
-        shard = Full()
+        log = Full()
         return protocol.commit(
-            [StreamRecord(n, 0, "") for n in (1, 2, 3)],
-            checkpoints=shard,
-            objects=shard,
-            build=lambda rest, previous: pending_object(rest[:1], previous),
-            name=name_of,
-            committed=lambda _: None,
-            write_missing=lambda *_: None,
-            has_time=lambda: True,
+            records(1, 2, 3), open_log=lambda _: log, draft=draft, has_time=lambda: True
         )
 
     limit = 0
@@ -135,7 +167,7 @@ def test_commit_raises_error_before_first_object_and_reports_it_after() -> None:
         run()
     limit = 1
     outcome = run()
-    assert outcome.unwritten == 2
+    assert outcome.unwritten == 3
     assert isinstance(outcome.error, OSError)
 
 

@@ -13,12 +13,9 @@ import pytest
 from aws_emulator.simulator import Crash, Faults, Simulator, dynamodb_records, fault_point
 from stream_processor.handlers.changes import ChangesHandler
 from stream_processor.handlers.events import EventsHandler
-from stream_processor.ingest.records import StreamRecord
 from stream_processor.rows.lake_schema import DUPLICATE, GOOD
-from stream_processor.storage import lake_keys, live_counters, parquet
-from stream_processor.storage.lake_keys import ShardPrefix
-from stream_processor.storage.lake_types import HighWaterMark, ObjectSummary
-from stream_processor.storage.s3 import Bucket
+from stream_processor.storage import live_counters, parquet
+from stream_processor.storage.lake_types import ObjectSummary
 from tests.support.seeds import seeds
 from tests.unit.stream_processor.fakes import FakeAws
 from tests.unit.stream_processor.sample_records import accepted, header, kinesis_event, packed
@@ -108,33 +105,6 @@ def test_window_catches_up_when_arrival_returns_to_previous_hour() -> None:
     first.handle(page_view(8, HOUR_START + 0.4, "same"), always)
     verdicts = {row["sequence_number"][-1]: row["verdict"] for row in rows(aws)}
     assert verdicts == {"5": GOOD, "6": GOOD, "7": GOOD, "8": DUPLICATE}
-
-
-def test_recent_objects_are_listed_newest_first_over_overlapping_hours() -> None:
-    aws = FakeAws()
-    arrivals = [(1, -3_700), (2, -3_599), (3, -3_601), (4, -2), (5, 1), (6, -1), (7, 2), (8, 3_601)]
-    for sequence, seconds in arrivals:
-        EventsHandler(aws.app()).handle(page_view(sequence, HOUR_START + seconds), always)
-    until = int((HOUR_START + 3_599.9) * 1000)
-    keys = lake_keys.recent(aws.app().lake, ShardPrefix(lake_keys.EVENTS, SHARD), until, 3 * 3_600)
-    assert [ShardPrefix.first(key) for key in keys] == [8, 7, 6, 5, 4, 3, 2, 1]
-
-
-@pytest.mark.parametrize(
-    "arrived", [HOUR_START - 59, HOUR_START - 0.5, HOUR_START, HOUR_START + 0.5]
-)
-@pytest.mark.parametrize("object_arrived", [HOUR_START - 1, HOUR_START + 1])
-def test_object_after_mark_is_found_when_arrival_returns_to_previous_hour(
-    arrived: float, object_arrived: float
-) -> None:
-    aws = FakeAws()
-    EventsHandler(aws.app()).handle(page_view(6, object_arrived), always)
-    mark = HighWaterMark(5, int(arrived * 1000))
-    bucket: Bucket = aws.app().lake
-    for first in (arrived, object_arrived):
-        record = StreamRecord(7, int(first * 1000), "")
-        keys = lake_keys.between(bucket, ShardPrefix(lake_keys.EVENTS, SHARD), mark, record, 0)
-        assert [ShardPrefix.first(key) for key in keys] == [6]
 
 
 def test_put_that_sdk_sends_twice_adopts_its_own_object() -> None:

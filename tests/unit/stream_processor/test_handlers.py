@@ -28,6 +28,7 @@ from stream_processor.rows.lake_schema import DUPLICATE, GOOD
 from stream_processor.rows.object_stats import MinuteCounts, ObjectStats
 from stream_processor.storage import live_counters, parquet
 from stream_processor.storage.app_context import AppContext
+from stream_processor.storage.log_names import LogName
 from stream_processor.storage.s3 import Bucket
 from tests.support.paths import ROOT
 from tests.unit.stream_processor.fakes import LAKE, SETTINGS, Context, FakeAws, FakeS3, client_error
@@ -237,22 +238,25 @@ def test_window_covers_its_seconds(seconds: int, verdict: str) -> None:
 )
 def test_window_evicts_oldest_ids(limits: DedupLimits, remaining: set[str]) -> None:
     window = DedupWindow(limits)
-    for last, key in enumerate("abc"):
-        window.add(last, [key])
+    window.catch_up([("log", 0)], lambda *_: ())
+    for number, key in enumerate("abc"):
+        window.add("log", number, [key])
     assert {key for key in "abc" if key in window} == remaining
 
 
 # --- live counters ---
+
+LOG: Final = LogName.of("events", "shard", 1_795_258_800_000)
 
 
 def test_live_counters_ignore_retry() -> None:
     aws = FakeAws()
     created = ObjectStats()
     created.minutes["2026-11-21T11:00"] = MinuteCounts(events=2, bots=1)
-    counters = live_counters.LiveCounters(aws.app().live, "shard", 48, 2)
+    counters = live_counters.LiveCounters(aws.app().live, LOG, 48, 2)
     now = datetime(2026, 11, 21, 12, tzinfo=UTC).timestamp()
-    for last in (5, 5, 4):
-        counters.count(last, created, now)
+    for number in (5, 5, 4):
+        counters.count(number, created, now)
     counters.count(6, created, now)
     ((minute, figures),) = live_counters.since(aws.app().live, "2026-11-21T11:00")
     assert (minute, figures.events, figures.bots) == ("2026-11-21T11:00", 4, 2)
@@ -276,7 +280,7 @@ def test_live_counters_skip_minutes_that_would_expire_immediately() -> None:
     created.minutes["not a minute"] = MinuteCounts(events=1)
     expires = live_counters.expiry("2026-11-21T11:00", 3_600)
     assert expires is not None
-    counters = live_counters.LiveCounters(aws.app().live, "shard", 1, 9)
+    counters = live_counters.LiveCounters(aws.app().live, LOG, 1, 9)
     counters.count(1, created, expires)
     assert list(live_counters.since(aws.app().live, "")) == []
     counters.count(1, created, expires - 1)

@@ -7,15 +7,16 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import pytest
 from hypothesis import assume, event, given, settings
 from hypothesis import strategies as st
 
-from aws_emulator.simulator import dynamodb_records
-from stream_processor.commit import shard_writer
+from aws_emulator.simulator import Crash, dynamodb_records
+from stream_processor.commit import newest_entries
+from stream_processor.commit.shard_log import ShardLog
 from stream_processor.handlers.changes import ChangesHandler
 from stream_processor.handlers.events import EventsHandler
 from stream_processor.ingest import invocation
@@ -23,6 +24,7 @@ from stream_processor.repair.late_records import LateRecords
 from stream_processor.repair.redrive import FailedBatches
 from stream_processor.repair.verify import Verifier
 from stream_processor.storage import live_counters
+from stream_processor.storage.live_counters import LiveCounters
 from stream_processor.storage.s3 import Bucket
 from tests.unit.stream_processor.fake_streams import FakeStreams
 from tests.unit.stream_processor.fakes import FAILURES, FakeAws
@@ -96,25 +98,21 @@ def test_redrive_keeps_record_that_function_passes_between_its_reads(
     """Lambda gave record 0 up; the function writes records 1 and 2 while the redrive begins."""
     aws = FakeAws()
     put_discarded_batch(aws, batch(0), "a")
-    writer = shard_writer.ShardWriter
-    with once_before(monkeypatch, writer, "high_water_mark", lambda: deliver(aws, batch(1, 2))):
+    with once_before(monkeypatch, ShardLog, "position", lambda: deliver(aws, batch(1, 2))):
         result = FailedBatches(aws.app()).run()
     assert (result.written, aws.s3.list_keys(FAILURES)) == (1, [])
     assert written_records(aws) == [0, 1, 2]
 
 
-@pytest.mark.parametrize("method", ["high_water_mark", "look_up", "create", "advance"])
+@pytest.mark.parametrize("method", ["position", "create", "count", "advance"])
 def test_redrive_and_function_write_same_records_once(
     method: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     aws = FakeAws()
     deliver(aws, batch(0, 1, 2))
-    owner = shard_writer.ShardWriter
-    if method == "look_up":
-        deliver(aws, batch(6))
-    with once_before(monkeypatch, owner, method, lambda: deliver(aws, batch(3, 4, 5))):
+    with once_before(monkeypatch, ShardLog, method, lambda: deliver(aws, batch(3, 4, 5))):
         redrive(aws, 3, 4, 5)
-    assert written_records(aws)[:6] == [0, 1, 2, 3, 4, 5]
+    assert written_records(aws) == [0, 1, 2, 3, 4, 5]
     counts = [figures.events for _, figures in live_counters.since(aws.app().live, "")]
     assert sum(counts) == len(written_records(aws))
 
@@ -160,9 +158,8 @@ def test_restore_of_changes_beside_function_writes_them_once(
 
     function({"Records": records[:3], "shardId": "shardId-1"})
     (changes,) = invocation.change_batches(event)
-    writer = shard_writer.ShardWriter
-    with once_before(monkeypatch, writer, "high_water_mark", lambda: function(event)):
-        assert LateRecords(aws.app()).changes(changes, ["shardId-1"]) == 0
+    with once_before(monkeypatch, ShardLog, "position", lambda: function(event)):
+        assert LateRecords(aws.app()).changes(changes) == 0
     assert len(rows(aws, "changes/")) == 6
 
 
@@ -177,7 +174,7 @@ def test_concurrent_batches_of_one_shard_lose_nothing() -> None:
 
 
 CALLS: Final = [
-    *((shard_writer.ShardWriter, it) for it in ("high_water_mark", "uncounted", "advance")),
+    *((ShardLog, it) for it in ("position", "existing", "count", "advance")),
     *((Bucket, it) for it in ("create", "keys")),
 ]
 
@@ -226,24 +223,17 @@ def test_widened_filter_delivers_record_below_mark() -> None:
     assert written_records(aws) == [0, 1, 2, 3]
 
 
-def test_function_with_slow_clock_finds_objects_of_lost_checkpoint(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """The checkpoint is lost, and the objects are in tomorrow's folder by this clock."""
-    midnight = datetime(2026, 11, 27, tzinfo=UTC)
-
-    class SlowClock(datetime):
-        @classmethod
-        def now(cls, tz: tzinfo | None = None) -> Any:
-            return midnight - timedelta(hours=3)
-
-    aws = FakeAws()
-    event = batch(0, 1, 2, 3, 4, arrived=midnight.timestamp())
-    deliver(aws, event)
-    aws.dynamodb.items.pop("checkpoints")
-    monkeypatch.setattr(shard_writer, "datetime", SlowClock)
-    deliver(aws, {"Records": event["Records"][3:]})
-    assert written_records(aws) == list(range(5))
+def test_lost_row_is_rebuilt_without_a_clock() -> None:
+    """The records arrived around midnight, days before or after the time of this process."""
+    for days in (-3, 3):
+        aws = FakeAws()
+        midnight = datetime(2026, 11, 27, tzinfo=UTC) + timedelta(days=days)
+        event = batch(0, 1, 2, 3, 4, arrived=midnight.timestamp() - 0.002)
+        deliver(aws, event)
+        aws.dynamodb.items.pop("checkpoints")
+        deliver(aws, {"Records": event["Records"][1:]})
+        assert written_records(aws) == list(range(5))
+        assert len({key.rpartition("/")[0] for key in aws.s3.list_keys()}) == 2
 
 
 def test_two_streams_with_same_shard_id_keep_their_records() -> None:
@@ -255,11 +245,21 @@ def test_two_streams_with_same_shard_id_keep_their_records() -> None:
     assert Verifier(aws.app(), FakeStreams().streams(), lambda _: None).run(hours=0).complete
 
 
-def test_record_in_late_object_is_counted_if_its_writer_crashed() -> None:
+def test_entry_without_another_writer_is_counted_by_hourly_job(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The writer crashed between the PUT and the count, and Lambda gave the batch up."""
     aws = FakeAws()
     deliver(aws, batch(0, 2))
-    deliver(aws, batch(1))
-    aws.dynamodb.items["live"].clear()
-    deliver(aws, batch(1))
-    (counts,) = [figures.events for _, figures in live_counters.since(aws.app().live, "")]
-    assert counts == 1
+
+    def crash(*_: object) -> None:
+        raise Crash
+
+    with monkeypatch.context() as patched:
+        patched.setattr(LiveCounters, "count", crash)
+        with pytest.raises(Crash):
+            deliver(aws, batch(3))
+    for _ in range(2):
+        newest_entries.count(aws.app(), datetime.now(UTC))
+    counts = [figures.events for _, figures in live_counters.since(aws.app().live, "")]
+    assert sum(counts) == 3

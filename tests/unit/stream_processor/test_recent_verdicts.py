@@ -22,7 +22,7 @@ def verdict(number: int, kind: str = GOOD) -> Verdict:
     return Verdict(f"2026-11-21T11:00:{number:06.3f}Z", kind, "page", "", "", f"r-{number}", 0)
 
 
-def stored(aws: FakeAws, source: str, name: str = "events#shard") -> list[Verdict]:
+def stored(aws: FakeAws, source: str, name: str = "shard") -> list[Verdict]:
     item = aws.app().live.get({"board": {"S": f"{BOARD_PREFIX}{source}"}, "slot": {"S": name}})
     return [] if item is None else recent_verdicts.read(item)
 
@@ -73,7 +73,7 @@ def test_verdicts_hold_no_personal_data() -> None:
     )
     _, table = table_of(payload)
     aws = FakeAws()
-    recent_verdicts.add(aws.app().live, "events#shard", 1, verdicts.newest(table), EXPIRES)
+    recent_verdicts.add(aws.app().live, "shard", verdicts.newest(table), EXPIRES)
     assert len(stored(aws, "portal")) == 2
     assert "canary" not in str(aws.dynamodb.items)
 
@@ -90,7 +90,7 @@ def test_newest_verdicts_of_each_kind_remain(kinds: list[str], size: int) -> Non
     aws = FakeAws()
     for start in range(0, len(every), size):
         part = {"portal": every[start : start + size]}
-        recent_verdicts.add(aws.app().live, "events#shard", start, part, EXPIRES)
+        recent_verdicts.add(aws.app().live, "shard", part, EXPIRES)
     expected = [
         one
         for position, one in enumerate(every)
@@ -101,9 +101,9 @@ def test_newest_verdicts_of_each_kind_remain(kinds: list[str], size: int) -> Non
 
 def test_object_that_comes_twice_adds_its_verdicts_once() -> None:
     aws = FakeAws()
-    for last, number in ((7, 1), (7, 1), (9, 2), (7, 1)):
+    for number in (1, 1, 2, 1):
         by_source = {"portal": [verdict(number)]}
-        recent_verdicts.add(aws.app().live, "events#shard", last, by_source, EXPIRES)
+        recent_verdicts.add(aws.app().live, "shard", by_source, EXPIRES)
     assert stored(aws, "portal") == [verdict(1), verdict(2)]
 
 
@@ -116,7 +116,7 @@ def test_item_expires_and_stays_small() -> None:
         for kind in KEPT
         for number in range(30)
     ]
-    recent_verdicts.add(aws.app().live, "events#shard", 1, {"portal": full}, EXPIRES)
+    recent_verdicts.add(aws.app().live, "shard", {"portal": full}, EXPIRES)
     (item,) = aws.dynamodb.items["live"].values()
     assert item["expires_at"] == {"N": str(EXPIRES)}
     # DynamoDB: an item has at most 400 KB.

@@ -1,7 +1,7 @@
-"""`make prove`: check both handlers under 20,000 histories of faults, and check the check itself.
+"""`make prove`: check both handlers under 20,000 runs of faults, and check the check itself.
 
-Every mutation of the writer and every alternative design must be detected. The design of the next
-protocol, a numbered log (decision 0031), is run under disruptions of its own, with its breaks.
+A quarter as many histories run the events handler with operators beside it, two mappings, changed
+filters and parallel batches. Every mutation of the writer must be detected.
 """
 
 import argparse
@@ -16,36 +16,31 @@ from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
 from typing import Final
 
 from tests.unit.stream_processor.proof import fault_plan, worker
-from tests.unit.stream_processor.proof.alternatives import ALTERNATIVES
-from tests.unit.stream_processor.proof.mutations import CHANGES_MUTATIONS, EVENTS_MUTATIONS
-from tests.unit.stream_processor.proof.numbered_log.breaks import BREAKS
-from tests.unit.stream_processor.proof.numbered_log.disruptions import DISRUPTIONS
+from tests.unit.stream_processor.proof.disruptions import DISRUPTIONS
+from tests.unit.stream_processor.proof.mutations import EVENTS_MUTATIONS, MACHINE_MUTATIONS
 from tests.unit.stream_processor.proof.worker import RUNS_PER_JOB, Result
 from tools import progress
 
 RUNS: Final = 20_000
 #: Jobs of ten that run the events handler, which has more states than the changes handler.
 EVENTS_JOBS_OF_TEN: Final = 7
-
-#: One history of the numbered log for so many of the handlers.
-HISTORIES_PER_LOG_HISTORY: Final = 4
+#: One history with operators for so many runs of the state machine.
+RUNS_PER_HISTORY: Final = 4
 
 FAULTS: Final = [
     *fault_plan.NAMES.values(),
     "overlapping timeouts",
-    "batches delivered twice at once",
     "invocations throttled",
-    "mappings restarted from an older checkpoint",
-    "mappings recreated at TRIM_HORIZON",
     "checkpoint tables emptied",
     "batches discarded",
     "shards split",
     "shards merged",
+    *DISRUPTIONS,
 ]
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the proof; return 1 after a violation or an undetected mutation or alternative."""
+    """Run the proof; return 1 after a violation or an undetected mutation."""
     parser = argparse.ArgumentParser(prog="prove", description=__doc__)
     parser.add_argument("--runs", type=int, default=RUNS)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
@@ -53,44 +48,52 @@ def main(arguments: list[str] | None = None) -> int:
     print(f"Set SEED={options.seed} to repeat these histories.", flush=True)
     started = time.monotonic()
     context = multiprocessing.get_context("spawn")
+    jobs = max(1, options.runs // RUNS_PER_JOB)
+    machines = [
+        ("events" if number % 10 < EVENTS_JOBS_OF_TEN else "changes", options.seed * 1_000 + number)
+        for number in range(jobs)
+    ]
+    first = options.seed * 1_000_000
+    seeds = [(first + n * RUNS_PER_JOB,) for n in range(max(1, jobs // RUNS_PER_HISTORY))]
+    counts: Counter[str] = Counter()
     with ProcessPoolExecutor(os.cpu_count(), context, initializer=worker.silence) as pool:
-        counts, breaches = _run_handlers(pool, max(1, options.runs // RUNS_PER_JOB), options.seed)
+        breaches = _run(pool, "runs of both handlers", worker.run_machine, machines, counts)
+        breaches += _run(pool, "histories with operators", worker.run_histories, seeds, counts)
         undetected = _run_mutations(pool, options.seed)
-        unbroken = _run_alternatives(pool, options.seed)
-        jobs = max(1, options.runs // HISTORIES_PER_LOG_HISTORY // RUNS_PER_JOB)
-        log_breaches = _run_numbered_log(pool, jobs, options.seed)
     print("\nfaults")
     for name in FAULTS:
         print(f"  {counts[name]:>9,}  {name}")
     print(
-        f"\n{counts['runs']:,} runs of the writer, {sum(counts[f] for f in FAULTS):,} "
-        f"faults, {counts['batches']:,} batches, {counts['records']:,} records, "
-        f"{counts['rows']:,} rows, violations {len(breaches)}, "
-        f"{time.monotonic() - started:.0f} s"
+        f"\n{counts['runs']:,} runs and {counts['histories']:,} histories of the writer, "
+        f"{sum(counts[it] for it in FAULTS):,} faults, {counts['records']:,} records, "
+        f"{counts['rows']:,} rows, violations {len(breaches)}, {time.monotonic() - started:.0f} s"
     )
-    return 1 if breaches or undetected or unbroken or log_breaches else 0
+    return 1 if breaches or undetected else 0
 
 
-def _run_handlers(pool: Executor, job_count: int, seed: int) -> tuple[Counter[str], list[str]]:
-    counts: Counter[str] = Counter()
+def _run[*P](
+    pool: Executor,
+    title: str,
+    job: Callable[[*P], Result],
+    jobs: list[tuple[*P]],
+    counts: Counter[str],
+) -> list[str]:
+    """Run jobs of `RUNS_PER_JOB` runs each; add to `counts`, and return the violations."""
     breaches: list[str] = []
-    jobs = [
-        ("events" if number % 10 < EVENTS_JOBS_OF_TEN else "changes", seed * 1_000 + number)
-        for number in range(job_count)
-    ]
-    with progress.step(f"{job_count * RUNS_PER_JOB:,} histories", job_count * RUNS_PER_JOB) as step:
-        for job_arguments, (seeds, breach) in _run_jobs(pool, worker.run_histories, jobs):
-            counts += seeds
+    total = len(jobs) * RUNS_PER_JOB
+    with progress.step(f"{total:,} {title}", total) as step:
+        for job_arguments, (job_counts, breach) in _run_jobs(pool, job, jobs):
+            counts.update(job_counts)
             if breach:
                 breaches.append(breach)
                 print(f"\n{job_arguments}\n{breach}", file=sys.stderr, flush=True)
             step.advance(RUNS_PER_JOB)
             step.note(f"violations {len(breaches)}")
-    return counts, breaches
+    return breaches
 
 
 def _run_mutations(pool: Executor, seed: int) -> list[str]:
-    names = [*EVENTS_MUTATIONS, *CHANGES_MUTATIONS]
+    names = [*EVENTS_MUTATIONS, *MACHINE_MUTATIONS]
     with progress.step("mutations of the writer", len(names)) as step:
         breaches = {}
         for (name, _), (_, breach) in _run_jobs(
@@ -103,53 +106,6 @@ def _run_mutations(pool: Executor, seed: int) -> list[str]:
         print(f"  {name.replace('_', ' '):<36} {breaches[name][:90] or 'NOT DETECTED'}")
     print(flush=True)
     return [name for name in names if not breaches[name]]
-
-
-def _run_alternatives(pool: Executor, seed: int) -> list[str]:
-    with progress.step("alternative designs", len(ALTERNATIVES)) as step:
-        results = {}
-        for (name, _), result in _run_jobs(
-            pool, worker.run_alternative, [(name, seed) for name in ALTERNATIVES]
-        ):
-            results[name] = result
-            step.advance()
-    print(f"\n{'design':<27} {'runs':>5} {'with loss':>10} {'with duplicates':>16}  for example")
-    for name in ALTERNATIVES:
-        counts, example = results[name]
-        lost, duplicated = counts["runs with loss"], counts["runs with duplicates"]
-        print(f"{name:<27} {counts['runs']:>5} {lost:>10} {duplicated:>16}  {example[:70]}")
-    return [name for name, (_, example) in results.items() if not example]
-
-
-def _run_numbered_log(pool: Executor, job_count: int, seed: int) -> list[str]:
-    """Run the design of decision 0031; return its breaches, and the breaks that none detected."""
-    counts: Counter[str] = Counter()
-    breaches: list[str] = []
-    first = seed * 1_000_000
-    starts = [(first + number * RUNS_PER_JOB,) for number in range(job_count)]
-    total = job_count * RUNS_PER_JOB
-    with progress.step(f"{total:,} histories of the numbered log", total) as step:
-        for _, (job_counts, breach) in _run_jobs(pool, worker.run_log_histories, starts):
-            counts += job_counts
-            breaches += [breach] if breach else []
-            step.advance(RUNS_PER_JOB)
-            step.note(f"violations {len(breaches)}")
-    names = [it.__name__ for it in BREAKS]
-    violations: dict[str, str] = {}
-    with progress.step("breaks of the numbered log", len(names)) as step:
-        jobs = [(name, first) for name in names]
-        for (name, _), (_, breach) in _run_jobs(pool, worker.run_log_break, jobs):
-            violations[name] = breach
-            step.advance()
-    print("\nnumbered log: disruptions, and breaks with the violation that detects each")
-    for name in DISRUPTIONS:
-        print(f"  {counts[name]:>9,}  {name}")
-    for name in names:
-        print(f"  {name:<36} {violations[name][:90] or 'NOT DETECTED'}")
-    for breach in breaches:
-        print(f"  VIOLATION {breach}")
-    print(f"{counts['histories']:,} histories, violations {len(breaches)}", flush=True)
-    return breaches + [name for name in names if not violations[name]]
 
 
 def _run_jobs[*P](

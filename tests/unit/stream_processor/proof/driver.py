@@ -5,7 +5,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime
 from typing import Any, ClassVar, Final
 
 import pytest
@@ -19,16 +19,19 @@ from aws_emulator.simulator import (
     Task,
     mapping,
 )
-from stream_processor.commit import shard_writer
 from tests.unit.stream_processor.fakes import FakeAws
 from tests.unit.stream_processor.proof import fault_plan
 from tests.unit.stream_processor.proof.fault_plan import FaultPlan
-from tests.unit.stream_processor.proof.handlers import SimulatedChangesHandler, SimulatedHandler
+from tests.unit.stream_processor.proof.handlers import (
+    STREAM,
+    SimulatedChangesHandler,
+    SimulatedHandler,
+)
 from tests.unit.stream_processor.proof.lake_checker import (
     ExpectedRecord,
     InvariantError,
     LakeChecker,
-    RaisingBreaches,
+    RecordId,
 )
 
 #: Shortly before the end of an hour and of a day.
@@ -45,10 +48,9 @@ NO_FAULT: Final[Fault] = ((None, "", ""), 0)
 
 
 class Driver:
-    """One run of `handler_type`. `raising` selects the breaches that end the run."""
+    """One run of `handler_type`."""
 
     handler_type: ClassVar[type[SimulatedHandler]]
-    raising: ClassVar[RaisingBreaches] = "all"
     #: Totals of all runs by name, for the report.
     counts: ClassVar[Counter[str]] = Counter()
 
@@ -61,13 +63,11 @@ class Driver:
         self.monkeypatch = pytest.MonkeyPatch()
         self.aws = FakeAws()
         self.handler = self.handler_type(self.aws, self.monkeypatch)
-        self.checker = LakeChecker(self.aws, self.handler.prefix, self.raising)
+        self.checker = LakeChecker(self.aws, self.handler.prefix)
         self.mutate(self.monkeypatch)
         self.fault_plans: dict[int, FaultPlan] = {}
         self.started: dict[int, float] = {}
         self.record_count = 0
-        #: The shards that get a last record, whose invocation follows the last fault.
-        self.shards_with_last_record: list[str] = []
         self.shards = [SimulatedShard("shardId-000000000000", [], closed=False)]
 
     def create_mapping(self, settings: Mapping[str, Any]) -> None:
@@ -75,7 +75,6 @@ class Driver:
         config = mapping({**settings, **self.handler.mapping})
         self.simulation = SimulatedMapping(self.shards, config, self.handler, self._decide)
         self.simulation.now = START
-        self.monkeypatch.setattr(shard_writer, "datetime", _clock(self.simulation))
 
     def close(self) -> None:
         """End all running invocations and undo the patches."""
@@ -94,7 +93,7 @@ class Driver:
             self.simulation.now += 0.4
             record, identities = self.handler.record(shard.shard_id, sequence, arrived, kind)
             entry = ExpectedRecord(round(record.arrived * 1000), tuple(identities))
-            self.checker.expect(shard.shard_id, sequence, entry)
+            self.checker.expect(STREAM, shard.shard_id, sequence, entry)
             added.append(record)
             self.record_count += 1
         shard.records = [*shard.records, *added]
@@ -172,9 +171,8 @@ class Driver:
             self.run_to_fault(task, NO_FAULT)
 
     def _put_last_records(self) -> None:
-        for index, shard in enumerate([shard for shard in self.shards if not shard.closed]):
+        for index in range(len([shard for shard in self.shards if not shard.closed])):
             self.put_records(index, [1], 0)
-            self.shards_with_last_record.append(shard.shard_id)
         for shard in self.shards:
             shard.closed = True
 
@@ -202,7 +200,7 @@ class Driver:
 
     def recreate(self, trimmed_count: int) -> None:
         """Recreate the mapping at TRIM_HORIZON, after some finished records were trimmed."""
-        settled = self.acknowledged() | self.discarded()
+        settled = {number for _, number in self.acknowledged() | self.discarded()}
         for shard in self.shards:
             while trimmed_count and shard.trimmed < len(shard.records):
                 if shard.records[shard.trimmed].number not in settled:
@@ -242,13 +240,21 @@ class Driver:
 
     # --- private ----------------------------------------------------------------------------------
 
-    def acknowledged(self) -> set[int]:
-        """Return the sequence numbers that the mapping counts as delivered."""
-        return {int(s) for done in self.simulation.report.delivered.values() for s in done}
+    def acknowledged(self) -> set[RecordId]:
+        """Return the records that the mapping counts as delivered."""
+        return {
+            (self.checker.shard(STREAM, shard), int(sequence))
+            for shard, done in self.simulation.report.delivered.items()
+            for sequence in done
+        }
 
-    def discarded(self) -> set[int]:
-        """Return the sequence numbers of the discarded records."""
-        return set(map(int, self.simulation.report.discarded))
+    def discarded(self) -> set[RecordId]:
+        """Return the discarded records."""
+        return {
+            (self.checker.shard(STREAM, it.shard_id), int(sequence))
+            for it in self.simulation.report.discards
+            for sequence in it.sequence_numbers
+        }
 
     def _decide(self, task: Task, label: str, _: bool) -> PointFault | None:
         plan = self.fault_plans.get(task.number)
@@ -268,14 +274,3 @@ class Driver:
         wake = reader.processor.wake_at()
         self.simulation.now = max(self.simulation.now, wake or 0.0)
         return self.simulation.now
-
-
-def _clock(simulation: SimulatedMapping) -> type[datetime]:
-    """Return a `datetime` class whose `now` is the simulated time."""
-
-    class SimulatedTime(datetime):
-        @classmethod
-        def now(cls, tz: tzinfo | None = None) -> Any:
-            return datetime.fromtimestamp(simulation.now, tz)
-
-    return SimulatedTime

@@ -1,13 +1,14 @@
-"""Compares the objects in the lake with the records that were put on the stream."""
+"""Compares the entries in the lake with the records that were put on the streams."""
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from stream_processor.rows.lake_schema import BAD, DUPLICATE, GOOD
-from stream_processor.storage import parquet
-from stream_processor.storage.lake_keys import EVENTS, ShardPrefix, events_shard
-from stream_processor.storage.lake_types import HighWaterMark, ObjectSummary
+from stream_processor.storage import log_names, log_rows, parquet
+from stream_processor.storage.lake_keys import EVENTS, events_shard
+from stream_processor.storage.lake_types import ObjectSummary
+from stream_processor.storage.log_names import LogName
 from tests.unit.stream_processor.fakes import SETTINGS, FakeAws
 
 #: The columns of both kinds of rows; a file has one kind.
@@ -17,20 +18,23 @@ COLUMNS: Final = [
     *("op", "pk", "version"),
 ]
 
-
-#: The kinds of breaches: lost rows, duplicated rows, and wrong contents.
-type Breach = Literal["lost", "duplicated", "form"]
-#: The breaches that raise: all, "rows" (lost or duplicated), one kind, or none.
-type RaisingBreaches = Literal["all", "rows", "none"] | Breach
+#: (shard in keys, sequence number)
+type RecordId = tuple[str, int]
 
 
 class InvariantError(AssertionError):
     """Raised when an invariant of the lake doesn't hold."""
 
 
+def require(holds: object, breach: str) -> None:
+    """Raise InvariantError if an invariant doesn't hold."""
+    if not holds:
+        raise InvariantError(breach)
+
+
 @dataclass(slots=True)
 class ExpectedRecord:
-    """One record on the stream, and the rows that it must have.
+    """One record on a stream, and the rows that it must have.
 
     `identities` holds the `identity` of each row; None for a row that must be bad.
     """
@@ -40,238 +44,190 @@ class ExpectedRecord:
 
 
 @dataclass(slots=True)
-class ShardState:
-    """One shard: its records, and the objects that contain them, in order."""
+class CheckedEntry:
+    """An entry that was read: its summary, and the records with rows."""
 
-    expected: dict[int, ExpectedRecord] = field(default_factory=dict)
-    objects: list[tuple[str, ObjectSummary]] = field(default_factory=list)
-    object_keys: dict[int, str] = field(default_factory=dict)
-    #: Arrival time of the object in which an identity is good, in milliseconds.
-    good: dict[str, int] = field(default_factory=dict)
-    #: Identities in late objects, whose verdicts follow what is known when they are written.
-    late: set[str] = field(default_factory=set)
+    summary: ObjectSummary
+    records: set[int]
 
 
 @dataclass
 class LakeChecker:
-    """Checks the lake. `raising` selects the breaches that raise; `duplicated` collects records."""
+    """Checks the lake."""
 
     aws: FakeAws
     prefix: str
-    raising: RaisingBreaches = "all"
-    shards: dict[str, ShardState] = field(default_factory=dict)
+    expected: dict[RecordId, ExpectedRecord] = field(default_factory=dict)
     rows: list[dict[str, Any]] = field(default_factory=list)
-    duplicated: set[int] = field(default_factory=set)
+    #: The entry that holds a record.
+    key_of: dict[RecordId, str] = field(default_factory=dict)
+    logs: dict[LogName, list[CheckedEntry]] = field(default_factory=dict)
+    #: The logs in which an identity is good.
+    good: dict[str, set[LogName]] = field(default_factory=dict)
+    #: The good events of an entry that were good in an hour beside before, with its log.
+    good_beside: dict[str, list[tuple[str, LogName]]] = field(default_factory=dict)
     _bodies: dict[str, bytes] = field(default_factory=dict)
-    _marks: dict[str, HighWaterMark] = field(default_factory=dict)
 
-    def expect(self, shard: str, sequence: int, record: ExpectedRecord) -> None:
-        """Add a record that was put on the stream."""
-        self.shards.setdefault(shard, ShardState()).expected[sequence] = record
+    def shard(self, stream: str, shard: str) -> str:
+        """Return the name of a shard in keys."""
+        return events_shard(SETTINGS.stage, stream, shard) if self.prefix == EVENTS else shard
 
-    def read_new_objects(self) -> None:
-        """Read the objects that were created since the last call."""
-        objects = sorted(self.aws.objects(f"{self.prefix}/"), key=lambda it: it[2]["first"])
-        for key, body, metadata in objects:
-            existing = self._bodies.get(key)
-            if existing is body:
-                continue
-            rows = parquet.read(body, COLUMNS).to_pylist()
-            if existing is not None:
-                self.require(existing == body, f"{_short_key(key)} was overwritten")
-                self._remove_rows(key)
-            self._bodies[key] = body
-            self._add_rows(key, rows)
-            if self.raising == "all":
-                self._check_form(key, rows, metadata)
-        self.require(
-            not self.duplicated,
-            f"in the lake twice: {self._describe(self.duplicated)}",
-            "duplicated",
-        )
+    def expect(self, stream: str, shard: str, sequence: int, record: ExpectedRecord) -> None:
+        """Add a record that was put on a stream."""
+        self.expected[self.shard(stream, shard), sequence] = record
 
-    def _add_rows(self, key: str, rows: list[dict[str, Any]]) -> None:
-        for sequence, count in Counter(int(row["sequence_number"]) for row in rows).items():
-            state = self._state_of(sequence)
-            if sequence in state.object_keys:
-                self.duplicated.add(sequence)
-            identities = len(state.expected[sequence].identities)
-            if count != identities:
-                here = self._describe({sequence})
-                self.require(
-                    not here, f"{count} of {identities} rows of {here} are in {_short_key(key)}"
-                )
-            state.object_keys[sequence] = key
+    def read_new_objects(self) -> list[str]:
+        """Check the entries that were created since the last call; return their keys."""
+        created = self.aws.s3.created
+        objects = list(self.aws.objects(f"{self.prefix}/"))
+        new: list[str] = []
+        for key, body, metadata in sorted(objects, key=lambda it: created["lake", it[0]]):
+            before = self._bodies.setdefault(key, body)
+            require(before == body, f"{key} was overwritten")
+            if before is body and key not in new and not self._is_known(key):
+                new.append(key)
+                self._add_entry(key, body, metadata)
+        return new
+
+    def _is_known(self, key: str) -> bool:
+        entry = log_names.entry_of(key)
+        require(entry is not None, f"{key} isn't named after a log and a number")
+        assert entry is not None
+        return entry[1] < len(self.logs.get(entry[0], []))
+
+    def _add_entry(self, key: str, body: bytes, metadata: dict[str, str]) -> None:
+        entry = log_names.entry_of(key)
+        assert entry is not None
+        log, number = entry
+        entries = self.logs.setdefault(log, [])
+        require(number == len(entries), f"{key}: an entry before it is missing")
+        rows = parquet.read(body, COLUMNS).to_pylist()
+        summary = ObjectSummary.parse(metadata)
+        records = self._check_records(key, log, rows)
+        self._check_summary(key, summary, rows, records, entries)
+        self._check_verdicts(key, log, rows)
+        entries.append(CheckedEntry(summary, records))
         self.rows += [{**row, "key": key} for row in rows]
 
-    def _remove_rows(self, key: str) -> None:
-        self.rows = [row for row in self.rows if row["key"] != key]
-        for state in self.shards.values():
-            state.object_keys = {
-                s: object_key for s, object_key in state.object_keys.items() if object_key != key
-            }
+    def _check_records(self, key: str, log: LogName, rows: list[dict[str, Any]]) -> set[int]:
+        """Check that the rows are those of records of this log that no other entry holds."""
+        counts = Counter(int(row["sequence_number"]) for row in rows)
+        for sequence, count in counts.items():
+            record = self.expected.get((log.shard, sequence))
+            here = self.describe(log.shard, sequence)
+            require(record is not None, f"{here} isn't of the shard of {key}")
+            assert record is not None
+            require(
+                LogName.of(self.prefix, log.shard, record.arrived_ms) == log,
+                f"{here} arrived in another hour than that of {key}",
+            )
+            require(
+                count == len(record.identities),
+                f"{count} of {len(record.identities)} rows of {here} are in {key}",
+            )
+            other = self.key_of.setdefault((log.shard, sequence), key)
+            require(other == key, f"in the lake twice: {here}")
+        return set(counts)
 
-    def _state_of(self, sequence: int) -> ShardState:
-        for state in self.shards.values():
-            if sequence in state.expected:
-                return state
-        raise InvariantError(f"{sequence} wasn't put on the stream")
-
-    def _check_form(self, key: str, rows: list[dict[str, Any]], metadata: dict[str, str]) -> None:
-        """Check an object's key, its range of records, its metadata, and each row's verdict."""
-        summary = ObjectSummary.parse(metadata)
-        state = self._state_of(summary.first)
-        shard = next(name for name, one in self.shards.items() if one is state)
-        within = [s for s in state.expected if summary.first <= s <= summary.last]
-        if self.prefix == EVENTS:
-            shard = events_shard(SETTINGS.stage, "simulated", shard)
-        named = ShardPrefix(self.prefix, shard).key(
-            summary.first, state.expected[summary.first].arrived_ms
-        )
-        here = _short_key(key)
-        self.require(key == named, f"{here} should be {_short_key(named)}")
-        if summary.late:
-            self._check_late(state, summary, rows, here)
-        else:
-            self._check_order(state, key, summary)
+    def _check_summary(
+        self,
+        key: str,
+        summary: ObjectSummary,
+        rows: list[dict[str, Any]],
+        records: set[int],
+        entries: list[CheckedEntry],
+    ) -> None:
+        require(records, f"{key} is empty")
         verdicts = Counter(row["verdict"] for row in rows)
         counted = (verdicts[GOOD], verdicts[BAD], verdicts[DUPLICATE])
-        self.require(
+        require(
             counted == (summary.good, summary.bad, summary.duplicate),
-            f"{here} has wrong counts in its metadata",
+            f"{key} has wrong counts in its metadata",
         )
-        self.require(
-            summary.records <= len(within), f"{here} says it holds {summary.records} records"
+        require(
+            summary.records == len(records), f"{key} has a wrong number of records in its metadata"
         )
+        require(
+            summary.first <= min(records) and max(records) <= summary.last,
+            f"{key} has a wrong range in its metadata",
+        )
+        highest = max((it.summary.last for it in entries), default=None)
+        require(summary.previous == highest, f"{key} doesn't name the highest record before it")
+
+    def _check_verdicts(self, key: str, log: LogName, rows: list[dict[str, Any]]) -> None:
+        """Check each row's verdict."""
+        reach_ms = self.aws.settings.window_seconds * 1000
         for row in rows:
-            self._check_row(state, row, summary.arrived_ms)
+            sequence, index = int(row["sequence_number"]), row["record_index"]
+            expected = self.expected[log.shard, sequence].identities[index]
+            logs = set(self.good.get(expected or "", set()))
+            if expected is None:
+                verdicts = {BAD}
+            elif log in logs:
+                verdicts = {DUPLICATE}
+            else:
+                verdicts = {GOOD, DUPLICATE} if logs else {GOOD}
+            here = f"row {index} of {self.describe(log.shard, sequence)} in {key}"
+            require(row["verdict"] in verdicts, f"{here} is {row['verdict']} and not {verdicts}")
+            require(expected in (None, identity(row)), f"{here} is {identity(row)}")
+            if expected is not None and row["verdict"] == GOOD:
+                at = self.expected[log.shard, sequence].arrived_ms
+                beside = set(log.around(at - reach_ms, at + reach_ms)) & logs
+                self.good_beside.setdefault(key, []).extend((expected, it) for it in beside)
+                self.good.setdefault(expected, set()).add(log)
 
-    def _check_order(self, state: ShardState, key: str, summary: ObjectSummary) -> None:
-        """Check that an object follows the object before it."""
-        end = state.objects[-1][1].last if state.objects else None
-        here = _short_key(key)
-        self.require(end is None or end < summary.first, f"{here} overlaps the object before it")
-        self.require(
-            summary.previous == end, f"{here} doesn't name the last record of the object before it"
-        )
-        state.objects.append((key, summary))
+    def check_beside(self, keys: list[str]) -> None:
+        """Check that no event in these entries was good in an hour beside its record before.
 
-    def _check_late(
-        self, state: ShardState, summary: ObjectSummary, rows: list[dict[str, Any]], here: str
-    ) -> None:
-        """Check that a late object is behind another. Its events can be good a second time."""
-        ends = [one.last for _, one in state.objects]
-        self.require(
-            summary.last < max(ends, default=0), f"{here} is late and no object is after it"
-        )
-        for row in rows:
-            index, sequence = row["record_index"], int(row["sequence_number"])
-            row_identity = state.expected[sequence].identities[index]
-            if row_identity is not None:
-                state.late.add(row_identity)
+        That holds for entries of a writer that no other one overlapped, as far as the rows of those
+        hours know all their entries.
+        """
+        for key in keys:
+            for one, log in self.good_beside.get(key, ()):
+                holds = not self._is_known_to_row(log)
+                require(holds, f"{one} is good in {key}, and was good in {log}")
 
-    def _check_row(self, state: ShardState, row: dict[str, Any], arrived_ms: int) -> None:
-        sequence, index = int(row["sequence_number"]), row["record_index"]
-        row_identity = state.expected[sequence].identities[index]
-        if row_identity is None:
-            verdicts = {BAD}
-        elif row_identity in state.late:
-            verdicts = {GOOD, DUPLICATE}
-        elif row_identity not in state.good:
-            verdicts = {GOOD}
-        elif arrived_ms - state.good[row_identity] <= self.aws.settings.window_seconds * 1000:
-            verdicts = {DUPLICATE}
-        else:
-            verdicts = {GOOD, DUPLICATE}
-        if row["verdict"] not in verdicts or row_identity not in (None, identity(row)):
-            here = f"row {index} of {self._describe({sequence})}"
-            self.require(
-                not here, f"{here} is {row['verdict']} and not {verdicts}: {identity(row)}"
-            )
-        if row_identity is not None and row["verdict"] == GOOD:
-            state.good[row_identity] = arrived_ms
+    def _is_known_to_row(self, log: LogName) -> bool:
+        item = self.aws.dynamodb.items.get("checkpoints", {}).get((str(log),))
+        return item is not None and log_rows.parse(item).entries == len(self.logs[log])
 
     # --- completeness -----------------------------------------------------------------------------
 
-    def missing(self, sequences: set[int]) -> set[int]:
-        """Return the records that must have rows and have none in the lake."""
+    def missing(self, records: set[RecordId]) -> set[RecordId]:
+        """Return those of the records that must have rows and are in no entry."""
         return {
-            sequence
-            for state in self.shards.values()
-            for sequence, record in state.expected.items()
-            if sequence in sequences and record.identities and sequence not in state.object_keys
+            record
+            for record in records
+            if record in self.expected
+            and self.expected[record].identities
+            and record not in self.key_of
         }
 
-    def check_no_gap(self, acknowledged: set[int], discarded: set[int]) -> None:
-        """Check that all delivered records, and all records up to the marks, are in the lake."""
-        if self.raising == "none":
-            return
-        lost = self.missing(acknowledged - discarded)
-        self.require(not lost, f"delivered and not in the lake: {self._describe(lost)}", "lost")
-        if self.raising != "all":
-            return
-        checkpoints = self.checkpoints()
-        for shard, mark in checkpoints.items():
-            state = self.shards[shard]
-            lost = self.missing({s for s in state.expected if s <= mark.high} - discarded)
-            self.require(
-                not lost, f"below the high-water mark and not in the lake: {self._describe(lost)}"
+    def check_written(self, acknowledged: set[RecordId]) -> None:
+        """Check that all records that a mapping or an operator counts as written are there."""
+        lost = sorted(self.missing(acknowledged))
+        here = ", ".join(self.describe(*it) for it in lost)
+        require(not lost, f"lost: acknowledged and not in the lake: {here}")
+
+    def check_rows(self) -> None:
+        """Check that no row of a log knows an entry that doesn't exist."""
+        for (name,), item in self.aws.dynamodb.items.get("checkpoints", {}).items():
+            log = log_names.parse(name)
+            if log is None or log.prefix != self.prefix:
+                continue
+            position, entries = log_rows.parse(item), self.logs.get(log, [])
+            require(position.entries <= len(entries), f"the row of {log} knows an entry too many")
+            known = entries[: position.entries]
+            require(
+                position.high == max((it.summary.last for it in known), default=None),
+                f"the row of {log} has a wrong highest record",
             )
-            ends = {summary.last for _, summary in state.objects}
-            # A rebuilt mark is before the newest object.
-            ends |= {summary.first - 1 for _, summary in state.objects}
-            self.require(
-                mark.high in ends, f"the high-water mark of {shard} isn't the end of an object"
-            )
-            before = self._marks.get(shard)
-            self.require(
-                before is None or before.high <= mark.high,
-                f"the high-water mark of {shard} decreased",
-            )
-        self._marks = checkpoints
 
-    def _describe(self, sequences: set[int]) -> str:
-        """Describe records by shard and index, instead of their 56 digits."""
-        descriptions = {
-            sequence: f"record {index} of {shard}"
-            for shard, state in self.shards.items()
-            for index, sequence in enumerate(sorted(state.expected))
-        }
-        return ", ".join(descriptions[sequence] for sequence in sorted(sequences))
-
-    def check_shard_end(self, shard: str) -> None:
-        """Check that the high-water mark of a fully processed shard is its last record."""
-        ends = [summary.last for _, summary in self.shards[shard].objects]
-        mark = self.checkpoints().get(shard)
-        high = mark.high if mark else None
-        self.require(
-            high == max(ends, default=None), f"the high-water mark of {shard} isn't its last record"
-        )
-
-    def reset_marks(self) -> None:
-        """Accept lower high-water marks, after the checkpoints were deleted."""
-        self._marks = {}
-
-    def checkpoints(self) -> dict[str, HighWaterMark]:
-        """Return the high-water marks by shard."""
-        rows = self.aws.dynamodb.items.get("checkpoints", {})
-        return {
-            state.rpartition("#")[2]: HighWaterMark(int(row["high"]["S"]), int(row["arrived"]["N"]))
-            for (state,), row in rows.items()
-        }
-
-    def require(self, holds: object, breach: str, kind: Breach = "form") -> None:
-        """Raise InvariantError if the invariant doesn't hold and `raising` selects the breach."""
-        raising = {"all": True, "rows": kind != "form", "none": False}
-        if not holds and raising.get(self.raising, self.raising == kind):
-            raise InvariantError(breach)
-
-
-def _short_key(key: str) -> str:
-    """Return a key without the leading zeros of its sequence number."""
-    folder, _, name = key.rpartition("/")
-    shard, _, number = name.rpartition("-")
-    return f"{folder}/{shard}-{number.lstrip('0')}"
+    def describe(self, shard: str, sequence: int) -> str:
+        """Describe a record by shard and index, instead of its 56 digits."""
+        of_shard = sorted(number for name, number in self.expected if name == shard)
+        index = of_shard.index(sequence) if sequence in of_shard else sequence
+        return f"record {index} of {shard}"
 
 
 def identity(row: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""Runs of the state machine: with the real writer, an alternative design, or a mutation."""
+"""Runs of the state machine and of the histories, with the real writer or a mutation of it."""
 
 import os
 from collections import Counter
@@ -7,10 +7,9 @@ from typing import Any, Final
 from hypothesis import HealthCheck, Phase, Verbosity, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from stream_processor.commit import protocol
-from tests.unit.stream_processor.proof.alternatives import ALTERNATIVES
-from tests.unit.stream_processor.proof.lake_checker import RaisingBreaches
-from tests.unit.stream_processor.proof.mutations import CHANGES_MUTATIONS, EVENTS_MUTATIONS
+from tests.unit.stream_processor.proof.history import History, Mutate
+from tests.unit.stream_processor.proof.lake_checker import InvariantError
+from tests.unit.stream_processor.proof.mutations import EVENTS_MUTATIONS, MACHINE_MUTATIONS
 from tests.unit.stream_processor.proof.state_machine import ChangesProof, EventsProof, Proof
 
 #: Runs of each handler in the unit tests.
@@ -19,7 +18,7 @@ RUNS: Final = {"quick": 16, "full": 40, "ci": 400, "deep": 2_000}[
 ]
 #: Steps of a run, before the remaining records are delivered without faults.
 STEPS: Final = 14
-#: Runs within which a mutation or an alternative must be detected.
+#: Runs within which a mutation must be detected.
 MAX_RUNS_TO_BREACH: Final = 2_000
 
 MACHINES: Final[dict[str, type[Proof]]] = {"events": EventsProof, "changes": ChangesProof}
@@ -50,22 +49,28 @@ def handler_proof(handler: str) -> type[Proof]:
     return _machine(MACHINES[handler])
 
 
-def alternative_proof(name: str, raising: RaisingBreaches) -> type[Proof]:
-    """Return the proof of the events handler with an alternative to the commit protocol."""
-    return _machine(
-        EventsProof,
-        raising=raising,
-        mutate=staticmethod(
-            lambda monkeypatch: monkeypatch.setattr(protocol, "commit", ALTERNATIVES[name])
-        ),
-    )
-
-
-def mutation_proof(name: str) -> type[Proof]:
-    """Return the proof of a handler with a mutation of its writer."""
+def mutation_breach(name: str, start: int) -> str:
+    """Run a mutation of the writer until it is detected; return the breach, or an empty text."""
     if name in EVENTS_MUTATIONS:
-        return _machine(EventsProof, mutate=staticmethod(EVENTS_MUTATIONS[name]))
-    return _machine(ChangesProof, mutate=staticmethod(CHANGES_MUTATIONS[name]))
+        seeds = range(start, start + MAX_RUNS_TO_BREACH)
+        return next(filter(None, (breach(it, EVENTS_MUTATIONS[name]) for it in seeds)), "")
+    handler, mutation = MACHINE_MUTATIONS[name]
+    machine = _machine(MACHINES[handler], mutate=staticmethod(mutation))
+    try:
+        prove(machine, MAX_RUNS_TO_BREACH, start=start, shrink=False)
+    except InvariantError as error:
+        return str(error)
+    return ""
+
+
+def breach(seed: int, mutate: Mutate | None = None, counts: Counter[str] | None = None) -> str:
+    """Run one history; return its breach, or an empty text."""
+    history = History(seed, mutate or (lambda _: None), Counter() if counts is None else counts)
+    try:
+        history.run()
+    except InvariantError as error:
+        return f"history {seed}: {error}"
+    return ""
 
 
 def _machine(base: type[Proof], **members: Any) -> type[Proof]:

@@ -9,45 +9,46 @@ import json
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+import pytest
+
 from aws_emulator.event_sources.shard_processor import Discard
-from aws_emulator.simulator import (
-    PointFault,
-    ShardReader,
-    SimulatedMapping,
-    SimulatedShard,
-    Task,
-    kinesis_records,
-)
-from tests.unit.stream_processor.fakes import FakeAws
+from aws_emulator.simulator import PointFault, ShardReader, SimulatedMapping, SimulatedShard, Task
+from stream_processor.repair.redrive import FAILURES as DOCUMENTS
+from stream_processor.repair.redrive import FailedBatches
+from stream_processor.repair.verify import Verifier
+from stream_processor.storage.lake_keys import events_stream
+from tests.unit.stream_processor.fake_streams import FakeStreams
+from tests.unit.stream_processor.fakes import FAILURES, SETTINGS, FakeAws
 from tests.unit.stream_processor.proof import fault_plan
-from tests.unit.stream_processor.proof.fault_plan import FaultPlan
-from tests.unit.stream_processor.proof.lake_checker import InvariantError
-from tests.unit.stream_processor.proof.numbered_log import checker
-from tests.unit.stream_processor.proof.numbered_log.disruptions import (
+from tests.unit.stream_processor.proof.disruptions import (
     DISRUPTIONS,
     MAX_AGE_S,
     ONCE_PER_HISTORY,
     draw_config,
 )
-from tests.unit.stream_processor.proof.numbered_log.writer import (
-    LogRecord,
-    LogTable,
-    NumberedLog,
-    count_newest_entries,
+from tests.unit.stream_processor.proof.fault_plan import FaultPlan
+from tests.unit.stream_processor.proof.handlers import SimulatedEventsHandler
+from tests.unit.stream_processor.proof.lake_checker import (
+    ExpectedRecord,
+    InvariantError,
+    LakeChecker,
+    RecordId,
 )
 
 #: 3 seconds before a full hour.
 START: Final = 1_795_305_597.0
 SHARD: Final = "shardId-000000000000"
-STREAMS: Final = ("clicks", "other")
+STREAMS: Final = (events_stream(SETTINGS.stage), "other")
 #: Steps of a history, before everything that is left runs without faults.
 STEPS: Final = 26
 MAX_DRAIN_STEPS: Final = 200
 #: More than the attempts of one PUT, so that some series outlast it.
 MAX_CONFLICTS: Final = 12
+
+type Mutate = Callable[[pytest.MonkeyPatch], None]
 
 
 @dataclass(slots=True)
@@ -60,36 +61,31 @@ class Reading:
 
 
 @dataclass
-class Failure:
-    """A failure document: the records of a discarded batch."""
-
-    stream: str
-    numbers: list[str]
-
-
-@dataclass
 class History:
-    """A history of `writer_type` with the seed `seed`; `run` executes it.
+    """A history with the seed `seed`; `run` executes it. `mutate` patches the writer.
 
     `counts` gets the number of faults by name.
     """
 
     seed: int
-    writer_type: type[NumberedLog] = NumberedLog
+    mutate: Mutate = lambda _: None
     counts: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
         self.rng = random.Random(self.seed)
         self.drawn = {name for name in DISRUPTIONS if self.rng.random() < 0.6}
-        self.aws = FakeAws()
-        self.table = LogTable()
+        self.monkeypatch = pytest.MonkeyPatch()
+        # Small entries, so that a batch makes several.
+        self.aws = FakeAws(settings=replace(SETTINGS, object_events=self.rng.choice([1, 3, 99])))
+        self.handler = SimulatedEventsHandler(self.aws, self.monkeypatch)
+        self.checker = LakeChecker(self.aws, self.handler.prefix)
         self.now = START
         self.shards = {name: SimulatedShard(SHARD, [], closed=False) for name in STREAMS}
         self.plans: dict[int, FaultPlan] = {}
-        self.operators: list[tuple[Task, str, list[str]]] = []
-        self.documents: list[Failure] = []
-        self.acknowledged: set[tuple[str, int]] = set()
-        self.idle: dict[str, list[NumberedLog]] = {}
+        self.operators: list[Task] = []
+        #: The records of each failure document, by its key.
+        self.documents: dict[str, set[RecordId]] = {}
+        self.acknowledged: set[RecordId] = set()
         two_streams = "two streams with equal shards and sequence numbers" in self.drawn
         streams = [STREAMS[0], *STREAMS[1:] * two_streams]
         streams += [STREAMS[0]] * ("two mappings of a stream" in self.drawn)
@@ -102,22 +98,30 @@ class History:
         Raises:
             InvariantError: An invariant of the log doesn't hold.
         """
+        self.mutate(self.monkeypatch)
         try:
             self._put_records()
             for _ in range(STEPS):
                 self._step()
-                checker.check_entries(self.aws)
+                self._check()
             self._drain()
-            checker.check_end(self.aws, self.table, self.acknowledged)
+            self._check()
+            self.checker.check_rows()
+            self.handler.check_end(self.checker)
         finally:
             for task in self._open_tasks():
                 task.abandon()
+            self.monkeypatch.undo()
         self.counts["histories"] += 1
+
+    def _check(self) -> None:
+        self.checker.read_new_objects()
+        self.checker.check_written(self.acknowledged)
 
     # --- steps ------------------------------------------------------------------------------------
 
     def _step(self) -> None:
-        steps: list[tuple[str, int, Callable[[], None]]] = [
+        steps: list[tuple[str, int, Callable[[], object]]] = [
             ("", 4, self._put_records),
             ("", 10, self._deliver),
             ("", 6, self._continue),
@@ -126,7 +130,7 @@ class History:
             ("filters changed", 1, self._change_filter),
             ("waits around the maximum record age", 2, self._wait),
             ("series of 409 responses", 1, self._conflict),
-            ("rows lost", 1, self.table.rows.clear),
+            ("rows lost", 1, lambda: self.aws.dynamodb.items.pop("checkpoints", None)),
             ("mappings restarted from an older checkpoint", 1, self._restart),
             ("mappings recreated at TRIM_HORIZON", 1, self._recreate),
             ("batches delivered twice at once", 2, lambda: self._deliver(twice=True)),
@@ -140,16 +144,15 @@ class History:
     def _put_records(self) -> None:
         for name, shard in self.shards.items():
             for _ in range(self.rng.randint(1, 4)):
-                number = len(shard.records)
-                # The first record of a retry of a client has the same event as an earlier one.
-                identity = f"{name}-{self.rng.randint(max(number - 3, 0), number)}"
-                (record,) = kinesis_records(
-                    [json.dumps(identity).encode()],
-                    keys=[f"key-{self.rng.randrange(4)}"],
-                    first=10**55 - 4 + number,
-                    arrived=self.now + self._drift(),
-                    stream_arn=f"arn:aws:kinesis:us-east-1:000000000000:stream/{name}",
+                sequence = self.handler.first + len(shard.records) * self.handler.step
+                arrived = round(self.now + self._drift(), 3)
+                # Often a copy of an earlier event.
+                kind, key = self.rng.choice([*range(10), 3, 6, 6]), f"key-{self.rng.randrange(4)}"
+                record, identities = self.handler.stream_record(
+                    name, SHARD, sequence, arrived, kind, key
                 )
+                expected = ExpectedRecord(round(record.arrived * 1000), tuple(identities))
+                self.checker.expect(name, SHARD, sequence, expected)
                 shard.records = [*shard.records, record]
                 self.now += 0.4
 
@@ -158,7 +161,7 @@ class History:
         if name in self.drawn and self.rng.random() < 0.3:
             self.counts[name] += 1
             return self.rng.choice([-3.0, -3_600.0, -7_200.0, -86_400.0, -40 * 86_400.0, 7_200.0])
-        return self.rng.choice([0.0, 0.0, -1.0])
+        return self.rng.choice([0.0, 0.0, -1.0, -60.0])
 
     def _deliver(self, *, twice: bool = False) -> None:
         reading = self.rng.choice(self.readings)
@@ -221,58 +224,63 @@ class History:
 
     # --- operators --------------------------------------------------------------------------------
 
-    def _redrive(self) -> None:
+    def _redrive(self, *, faulty: bool = True) -> None:
         self._store_documents()
-        if self.documents:
-            document = self.rng.choice(self.documents)
-            self._operate(document.stream, document.numbers, faulty=True)
+        self._operate(lambda: FailedBatches(self.aws.app()).run(), faulty=faulty)
 
     def _restore(self) -> None:
-        stream = self.rng.choice(self.readings).stream
-        records = self.shards[stream].records
-        first, last = sorted(self.rng.sample(range(len(records) + 1), 2))
-        self._operate(stream, [it.sequence for it in records[first:last]], faulty=True)
+        """Run `verify --restore`, which reads the stage's own stream."""
+        streams = FakeStreams()
+        streams.put({"Records": [it.event for it in self.shards[STREAMS[0]].records]})
+        reader = streams.streams()
+        self._operate(
+            lambda: Verifier(self.aws.app(), reader, lambda _: None).run(restore=True), faulty=True
+        )
 
-    def _operate(self, stream: str, numbers: list[str], *, faulty: bool) -> None:
-        records = [it for it in self.shards[stream].records if it.sequence in set(numbers)]
-        event = json.dumps({"Records": [it.event for it in records]})
-        task = Task(-1, self._handle, event, self._decide)
-        self.operators.append((task, stream, numbers))
+    def _operate(self, command: Callable[[], object], *, faulty: bool) -> None:
+        def run(_: object) -> dict[str, Any]:
+            command()
+            return {}
+
+        task = Task(-1, run, "{}", self._decide)
+        self.operators.append(task)
         self._run(task, faulty=faulty)
         self._settle_all()
 
     def _store_documents(self) -> None:
+        """Store the discarded batches as an S3 destination does."""
         for reading in self.readings:
             discards = reading.simulation.report.discards
             for discard in discards[reading.stored :]:
-                self.documents.append(Failure(reading.stream, discard.sequence_numbers))
+                key = f"{DOCUMENTS}uuid/{len(self.documents):06d}"
+                document = {**json.loads(discard.document), "payload": discard.event}
+                self.aws.s3.objects[FAILURES, key] = (json.dumps(document).encode(), {})
+                self.documents[key] = {
+                    (self.checker.shard(reading.stream, SHARD), int(sequence))
+                    for sequence in discard.sequence_numbers
+                }
                 self.counts["batches discarded"] += 1
             reading.stored = len(discards)
 
     # --- the function -----------------------------------------------------------------------------
 
-    def _handle(self, event: dict[str, Any]) -> dict[str, Any]:
-        """Write the records of an event, as the function and an operator's command do."""
-        source = event["Records"][0]["eventSourceARN"].rpartition("/")[2]
-        shard = f"{source}.{event['Records'][0]['eventID'].partition(':')[0]}"
-        idle = self.idle.setdefault(shard, [])
-        warm = bool(idle) and self.rng.random() < 0.5
-        writer = idle.pop() if warm else self._new_writer(shard)
-        objects = iter([True] * self.rng.choice([0, 1, 99]))
-        unwritten = writer.write(
-            [_log_record(it) for it in event["Records"]], lambda: next(objects, False)
-        )
-        idle.append(writer)
-        failures = [] if unwritten is None else [{"itemIdentifier": str(unwritten)}]
-        return {"batchItemFailures": failures}
-
-    def _new_writer(self, shard: str) -> NumberedLog:
-        return self.writer_type(self.aws.app().lake, self.table, shard)
+    def _handle(self, event: dict[str, Any]) -> Any:
+        self.handler.cold = self.rng.random() < 0.5
+        self.handler.objects = self.rng.choice([0, 1, 99])
+        return self.handler(event)
 
     def _run(self, task: Task, *, faulty: bool) -> None:
         """Run a task until it ends, or until it pauses at a `stop` fault."""
         kind, where, moment = self.rng.choice(fault_plan.KINDS) if faulty else (None, "", "")
         plan = self.plans[id(task)] = FaultPlan(kind, where, moment, self.rng.choice([0, 0, 1]))
+        is_alone = not task.threaded and set(self._open_tasks()) <= {task}
+        self._run_to_pause(task, plan)
+        new = self.checker.read_new_objects()
+        if is_alone and task.done:
+            self.checker.check_beside(new)
+
+    def _run_to_pause(self, task: Task, plan: FaultPlan) -> None:
+        kind, moment = plan.kind, plan.moment
         if kind != "stop" and not task.threaded:
             task.run()
             return
@@ -291,16 +299,11 @@ class History:
     def _settle_all(self) -> None:
         for reading in self.readings:
             self._settle(reading)
-        for operation in list(self.operators):
-            task, stream, numbers = operation
-            if not task.done:
-                continue
-            self.operators.remove(operation)
-            if task.ended == "returned" and not json.loads(task.outcome.body)["batchItemFailures"]:
-                self.acknowledged |= {(stream, int(number)) for number in numbers}
-                self.documents = [
-                    it for it in self.documents if (it.stream, it.numbers) != (stream, numbers)
-                ]
+        self.operators = [task for task in self.operators if not task.done]
+        # An operator's command deletes a document whose records are in the lake.
+        remaining = set(self.aws.s3.list_keys(FAILURES))
+        for key in self.documents.keys() - remaining:
+            self.acknowledged |= self.documents[key]
 
     def _settle(self, reading: Reading) -> None:
         simulation = reading.simulation
@@ -310,10 +313,11 @@ class History:
         for reader in list(simulation.readers.values()):
             simulation.retire(reader)
         delivered = simulation.report.delivered.get(SHARD, [])
-        self.acknowledged |= {(reading.stream, int(number)) for number in delivered}
+        shard = self.checker.shard(reading.stream, SHARD)
+        self.acknowledged |= {(shard, int(number)) for number in delivered}
 
     def _open_tasks(self) -> list[Task]:
-        tasks = [task for task, _, _ in self.operators if not task.done]
+        tasks = [task for task in self.operators if not task.done]
         for reading in self.readings:
             tasks += reading.simulation.zombies
             tasks += [call.task for call in reading.simulation.running]
@@ -337,8 +341,8 @@ class History:
         for _ in range(MAX_DRAIN_STEPS):
             self._settle_all()
             self._store_documents()
-            if self.documents:
-                self._operate(self.documents[0].stream, self.documents[0].numbers, faulty=False)
+            if self.aws.s3.list_keys(FAILURES):
+                self._redrive(faulty=False)
             elif all(reading.simulation.done for reading in self.readings):
                 break
             for reading in self.readings:
@@ -349,7 +353,6 @@ class History:
             raise InvariantError("stuck: the streams weren't processed to their ends")
         self._finish(late)
         self._settle_all()
-        count_newest_entries(self.aws.app().lake, self.table)
 
     def _finish(self, tasks: list[Task]) -> list[Task]:
         for task in tasks:
@@ -365,11 +368,3 @@ class History:
         )
         simulation.now = START
         return simulation
-
-
-def _log_record(document: dict[str, Any]) -> LogRecord:
-    kinesis = document["kinesis"]
-    # The event has seconds with a fraction; the stream's API has milliseconds. Rounded to
-    # milliseconds both are one number, so each delivery of a record gives the same hour.
-    arrived_ms = round(kinesis["approximateArrivalTimestamp"] * 1000)
-    return LogRecord(int(kinesis["sequenceNumber"]), arrived_ms, kinesis["data"])

@@ -1,4 +1,4 @@
-"""The disruptions of a history of the numbered log, and the settings of its mappings."""
+"""The disruptions of a history, and the settings of its mappings."""
 
 import json
 import random
