@@ -62,6 +62,7 @@ from aws_emulator.ministack.patches import (
     sam_parameters,
     secure_transport,
     service_integration_errors,
+    service_limits,
     service_roles,
     ses_events,
     ses_identities,
@@ -169,6 +170,7 @@ _ORDER: Final[tuple[ModuleType, ...]] = (
     rest_api_export,
     stage_access_logs,
     s3_request_ids,
+    service_limits,
     # After all patches that extend a creation: the name is checked first.
     name_collisions,
     service_roles,

@@ -25,7 +25,13 @@ from aws_emulator.tests.ministack import (
     contracts_user_pools,
 )
 from aws_emulator.tests.ministack.running import ROOT, Emulator, Preloaded
-from aws_emulator.tests.refusals import test_functions, test_kinesis, test_messaging, test_s3
+from aws_emulator.tests.refusals import (
+    test_functions,
+    test_kinesis,
+    test_messaging,
+    test_s3,
+    test_settings,
+)
 
 #: One contract per patch. Further contracts of a patch have separate tests below.
 CONTRACTS: dict[str, Callable[[Emulator], None]] = {
@@ -68,6 +74,7 @@ CONTRACTS: dict[str, Callable[[Emulator], None]] = {
     "invocation_request_ids": contracts_functions.invocation_request_ids,
     "generated_secrets": contracts_api.generated_secrets,
     "global_tables": contracts_properties.global_tables,
+    "service_limits": test_settings.test_scheduler_refuses_expression,
     "service_integration_errors": contracts_state_machines.service_integration_errors,
     "kinesis_retention": contracts_services.kinesis_retention,
     "ses_events": contracts_state_machines.ses_events,

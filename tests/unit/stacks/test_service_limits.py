@@ -1,0 +1,46 @@
+"""The resources of the templates are within the limits that their services document."""
+
+import re
+from collections.abc import Callable
+from typing import Any, Final
+
+import pytest
+
+from aws_emulator.ministack import service_rules
+from tests.unit.stacks.transformed import all_stacks, text_of, transformed
+
+CHECKS: Final[dict[str, Callable[[dict[str, Any]], service_rules.Refused]]] = {
+    "AWS::CloudWatch::Alarm": service_rules.alarm,
+    "AWS::Scheduler::Schedule": lambda props: service_rules.schedule(name_of(props), props),
+    "AWS::WAFv2::WebACL": lambda props: service_rules.web_acl(
+        {**props, "Name": name_of(props)}, "us-east-1"
+    ),
+    "AWS::SQS::Queue": lambda props: service_rules.queue_name(name_of(props, "QueueName")),
+    "AWS::SNS::Topic": lambda props: service_rules.topic_name(name_of(props, "TopicName")),
+    "AWS::Logs::LogGroup": lambda props: service_rules.log_group(
+        {"logGroupName": name_of(props, "LogGroupName")}
+    ),
+}
+
+
+def name_of(props: dict[str, Any], key: str = "Name") -> str:
+    """Return a name with a word for each reference; a generated one is a word."""
+    return re.sub(r"\$\{[^}]+\}", "reference", text_of(props.get(key, "generated"))) or "generated"
+
+
+RESOURCES = {
+    f"{path.name}: {name}": resource
+    for path, _ in all_stacks()
+    for name, resource in transformed(path)["Resources"].items()
+    if resource["Type"] in CHECKS
+}
+
+
+def test_templates_have_resources_of_each_type() -> None:
+    assert {it["Type"] for it in RESOURCES.values()} == set(CHECKS)
+
+
+@pytest.mark.parametrize("name", RESOURCES)
+def test_resource_of_template_is_within_the_limits_of_its_service(name: str) -> None:
+    resource = RESOURCES[name]
+    assert CHECKS[resource["Type"]](resource["Properties"]) is None
