@@ -106,6 +106,7 @@ def test_outputs_name_existing_roles_and_the_boundary(
         f"meridian-cloudformation-{stage}-deployment",
         f"meridian-cloudformation-{stage}-edge",
         f"meridian-cloudformation-{stage}-functions",
+        f"meridian-cloudformation-{stage}-names",
     }
 
 
