@@ -35,15 +35,18 @@ def test_lost_endpoint_is_unhealthy_within_threshold_intervals(
 ) -> None:
     """The requests are `interval_s` apart, with any phase against the loss."""
     state, now = Observed(), phase % interval_s
-    lost_s, returned_s = 0.0, 0.0
-    while not returned_s:
+    lost_s: float | None = None
+    returned_s: float | None = None
+    while returned_s is None:
         was_healthy = state.is_healthy
-        state = observe(state, threshold, succeeded=now < lost_at_s or bool(lost_s))
+        has_returned = lost_s is not None
+        state = observe(state, threshold, succeeded=now < lost_at_s or has_returned)
         if was_healthy and not state.is_healthy:
             lost_s = now
         if not was_healthy and state.is_healthy:
             returned_s = now
         now += interval_s
+    assert lost_s is not None
     assert lost_at_s <= lost_s <= lost_at_s + interval_s * threshold
     # The endpoint returned right after the request that changed the status.
     assert returned_s == pytest.approx(lost_s + interval_s * threshold)
