@@ -15,6 +15,8 @@ from aws_emulator.errors import CommandError
 
 #: CloudFront waits 30 s for an origin by default; this is longer.
 TIMEOUT_S: Final = 45.0
+#: Of requests without one: AWS WAF's core rule set refuses those (NoUserAgent_HEADER).
+USER_AGENT: Final = "meridian"
 
 
 class Response(NamedTuple):
@@ -94,7 +96,8 @@ class HttpClient:
     def _once(
         self, method: str, path: str, headers: Mapping[str, str], body: bytes | None
     ) -> Response:
-        self._connection.request(method, path, body=body, headers=dict(headers))
+        sent = {"User-Agent": USER_AGENT, **headers}
+        self._connection.request(method, path, body=body, headers=sent)
         response = self._connection.getresponse()
         content = response.read()
         self._used = not response.will_close

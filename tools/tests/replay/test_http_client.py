@@ -70,6 +70,23 @@ def test_client_reuses_its_connection(serve: Callable[..., Server]) -> None:
 
 
 @pytest.mark.integration
+@pytest.mark.parametrize(
+    ("headers", "line"),
+    [({}, b"\r\nUser-Agent: meridian\r\n"), ({"User-Agent": "own"}, b"\r\nUser-Agent: own\r\n")],
+)
+def test_request_has_one_user_agent(
+    serve: Callable[..., Server], headers: dict[str, str], line: bytes
+) -> None:
+    """AWS WAF refuses requests without one (core rule set, NoUserAgent_HEADER)."""
+    server = serve([OK])
+    with closing(HttpClient(server.url)) as client:
+        client.request("GET", "/", headers)
+    (head,) = server.heads
+    assert head.lower().count(b"user-agent") == 1
+    assert line in head
+
+
+@pytest.mark.integration
 def test_client_reconnects_after_an_idle_connection_closes(serve: Callable[..., Server]) -> None:
     server = serve([OK], [OK])
     with closing(HttpClient(server.url)) as client:
