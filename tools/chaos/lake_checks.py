@@ -37,7 +37,8 @@ SELECT count(*) FROM meta LEFT JOIN (
            count(*) FILTER (verdict = 'duplicate') AS duplicate, count(*) AS all_rows
     FROM lake GROUP BY filename) AS rows USING (filename)
 WHERE (meta.good, meta.bad, meta.duplicate, meta.good + meta.bad + meta.duplicate)
-      IS DISTINCT FROM (rows.good, rows.bad, rows.duplicate, rows.all_rows)
+      IS DISTINCT FROM (coalesce(rows.good, 0), coalesce(rows.bad, 0),
+                        coalesce(rows.duplicate, 0), coalesce(rows.all_rows, 0))
 """
 #: Redrive writes a corrected row at the position of a bad one; those rows are excluded.
 _STREAM_ROWS: Final = """
