@@ -1,12 +1,13 @@
 """The pages of an advisor's availability and of appointments, on the running portal."""
 
+import re
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from playwright.sync_api import Dialog, Page, expect
+from playwright.sync_api import Dialog, Page, Route, expect
 
 from tests.support import axe
 from tests.system.portal.conftest import Student
@@ -158,4 +159,23 @@ def test_staff_moves_and_cancels_an_appointment_of_the_day(
     expect(listed).to_have_count(0)
     page.reload()
     expect(page.locator("#none")).to_be_visible()
+    assert page_errors == []
+
+
+def test_student_can_choose_advisors_of_each_page_of_the_list(
+    visit: Callable[..., Page], student: Callable[[], Student], page_errors: list[str]
+) -> None:
+    page = visit()
+
+    def answer(route: Route) -> None:
+        is_second = "after=" in route.request.url
+        name = "Second" if is_second else "First"
+        advisor = {"advisorId": name.lower(), "name": name, "subject": "algebra"}
+        route.fulfill(json={"advisors": [advisor]} | ({} if is_second else {"next": "more"}))
+
+    page.route(re.compile(r"/api/advisors(\?.*)?$"), answer)
+    page.route(re.compile(r"/api/advisors/.*/slots"), lambda it: it.fulfill(json={"slots": []}))
+    sign_in(page, student())
+    options = page.get_by_label("Advisor", exact=True).locator("option")
+    expect(options).to_have_text(["First, algebra", "Second, algebra"])
     assert page_errors == []

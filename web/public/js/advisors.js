@@ -1,5 +1,7 @@
 // Lists the advisors, and changes their availability.
-import { $, call, onSubmit, setFieldError, showError, showMessage } from "./portal.js";
+import {
+  $, call, itemButton, listItem, onSubmit, readAdvisors, setFieldError, showError, showMessage,
+} from "./portal.js";
 
 const ID = /^[a-z0-9][a-z0-9-]{0,39}$/;
 const DAYS = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
@@ -18,39 +20,23 @@ function show(advisor) {
   $("name").focus();
 }
 
-function listItem(advisor) {
-  const item = document.createElement("li");
-  const about = document.createElement("div");
-  const title = document.createElement("p");
-  title.textContent = `${advisor.name}, ${advisor.subject}`;
-  const more = document.createElement("p");
-  more.className = "quiet";
-  more.textContent = `${advisor.timeZone} · ${advisor.slotMinutes} minutes`;
-  about.append(title, more);
-  const change = document.createElement("button");
-  change.type = "button";
-  change.className = "second";
-  change.textContent = "Change";
-  change.setAttribute("aria-label", `Change ${advisor.name}`);
-  change.addEventListener("click", () => show(advisor));
-  item.append(about, change);
-  return item;
+function advisorItem(advisor) {
+  return listItem(
+    `${advisor.name}, ${advisor.subject}`,
+    `${advisor.timeZone} · ${advisor.slotMinutes} minutes`,
+    itemButton("Change", advisor.name, () => show(advisor)),
+  );
 }
 
 async function load() {
-  const advisors = [];
-  let after = "";
-  do {
-    const answer = await call("GET", after ? `/advisors?after=${after}` : "/advisors");
-    if (!answer.ok) {
-      showError($("advisors-status"), answer);
-      return;
-    }
-    advisors.push(...answer.data.advisors);
-    after = answer.data.next ?? "";
-  } while (after);
+  const answer = await readAdvisors();
+  if (!answer.ok) {
+    showError($("advisors-status"), answer);
+    return;
+  }
+  const { advisors } = answer;
   for (const { advisorId, revision } of advisors) revisions.set(advisorId, revision);
-  $("advisors").replaceChildren(...advisors.map(listItem));
+  $("advisors").replaceChildren(...advisors.map(advisorItem));
   showMessage($("advisors-status"), advisors.length === 1 ? "1 advisor." : `${advisors.length} advisors.`);
 }
 

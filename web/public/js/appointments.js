@@ -1,10 +1,11 @@
 // The appointments of the account page: free slots, booking, moving, cancelling.
-import { $, call, onSubmit, setFieldError, showError, showMessage } from "./portal.js";
+import {
+  $, beforeDate, call, itemButton, listItem, localDate, onSubmit, readAdvisors, setFieldError,
+  showError, showMessage,
+} from "./portal.js";
 
 const HALF_HOUR_MS = 1_800_000;
 const DAY_MS = 86_400_000;
-// The clock of a place differs from UTC by at most 14 hours.
-const MAX_OFFSET_MS = 14 * 3_600_000;
 const SEARCHED_WEEKS = 5;
 
 const status = $("appointments-status");
@@ -20,15 +21,8 @@ let offers = 0;
 const toApiTime = (time) =>
   `${new Date(Math.floor(time / 300_000) * 300_000).toISOString().slice(0, 19)}Z`;
 
-// Returns the date that the clock of the student's time zone shows, as 2026-12-01.
-function localDate(time) {
-  const parts = new Intl.DateTimeFormat("en", {
-    timeZone, calendar: "iso8601", numberingSystem: "latn",
-    year: "numeric", month: "2-digit", day: "2-digit",
-  }).formatToParts(time);
-  const part = (type) => parts.find((it) => it.type === type).value;
-  return `${part("year")}-${part("month")}-${part("day")}`;
-}
+// Returns the date in the student's time zone.
+const dateOf = (time) => localDate(time, timeZone);
 
 // A time zone of the preferences that this browser doesn't know leaves the browser's own.
 function useTimeZone(name) {
@@ -49,35 +43,19 @@ function advisorName(id) {
   return advisor ? `${advisor.name}, ${advisor.subject}` : id;
 }
 
-function button(text, label, click) {
-  const element = document.createElement("button");
-  element.type = "button";
-  element.className = "second";
-  element.textContent = text;
-  element.setAttribute("aria-label", `${text} ${label}`);
-  element.addEventListener("click", click);
-  return element;
-}
-
-function listItem(appointment) {
-  const item = document.createElement("li");
-  item.dataset.link = appointment.link;
-  const about = document.createElement("div");
-  const title = document.createElement("p");
-  title.textContent = when.format(new Date(appointment.start));
-  const more = document.createElement("p");
-  more.className = "quiet";
-  more.textContent = [
+function appointmentItem(appointment) {
+  const title = when.format(new Date(appointment.start));
+  const more = [
     advisorName(appointment.advisorId), `${appointment.minutes} minutes`, appointment.note,
     appointment.reason && `Moved by the school: ${appointment.reason}`,
   ].filter(Boolean).join(" · ");
-  about.append(title, more);
-  const label = `${title.textContent}, ${more.textContent}`;
+  const label = `${title}, ${more}`;
   const buttons = document.createElement("div");
   buttons.className = "buttons";
-  const cancel = button("Cancel", label, () => cancelAppointment(appointment, item, cancel));
-  buttons.append(button("Move", label, () => startMove(appointment)), cancel);
-  item.append(about, buttons);
+  const item = listItem(title, more, buttons);
+  item.dataset.link = appointment.link;
+  const cancel = itemButton("Cancel", label, () => cancelAppointment(appointment, item, cancel));
+  buttons.append(itemButton("Move", label, () => startMove(appointment)), cancel);
   return item;
 }
 
@@ -98,7 +76,7 @@ async function list(query) {
   const answer = await call("GET", `/appointments?${new URLSearchParams(query)}`);
   if (!answer.ok) return showError(status, answer);
   if (!query.after) $("booked").replaceChildren();
-  $("booked").append(...answer.data.appointments.map(listItem));
+  $("booked").append(...answer.data.appointments.map(appointmentItem));
   next = answer.data.next ?? null;
   $("more").hidden = next === null;
   $("none").hidden = $("booked").children.length > 0;
@@ -124,7 +102,7 @@ async function offerTimes() {
   $("start").replaceChildren();
   $("start-hint").textContent = "";
   if (!day || !$("advisor").value) return;
-  const answer = await freeSlots(Date.parse(`${day}T00:00:00Z`) - MAX_OFFSET_MS);
+  const answer = await freeSlots(beforeDate(day));
   // The student has chosen another date or advisor meanwhile.
   if (own !== offers) return;
   if (!answer.ok) {
@@ -132,9 +110,9 @@ async function offerTimes() {
     return;
   }
   const times = answer.data.slots.map((text) => new Date(text));
-  const ofDay = times.filter((time) => localDate(time) === day);
+  const ofDay = times.filter((time) => dateOf(time) === day);
   $("start").replaceChildren(...ofDay.map((time) => new Option(clock.format(time), toApiTime(time))));
-  const later = times.find((time) => localDate(time) > day);
+  const later = times.find((time) => dateOf(time) > day);
   if (ofDay.length === 0) {
     $("start-hint").textContent = later
       ? `No free times on this date. The next one: ${when.format(later)}.`
@@ -156,21 +134,21 @@ async function offerFirstDay() {
       return;
     }
     if (answer.data.slots.length > 0) {
-      $("day").value = localDate(new Date(answer.data.slots[0]));
+      $("day").value = dateOf(new Date(answer.data.slots[0]));
       break;
     }
   }
-  $("day").value ||= localDate(Date.now());
+  $("day").value ||= dateOf(Date.now());
   await offerTimes();
 }
 
 async function loadAdvisors() {
-  const answer = await call("GET", "/advisors");
+  const answer = await readAdvisors();
   if (!answer.ok) {
     showError(status, answer);
     return;
   }
-  for (const advisor of answer.data.advisors) advisors.set(advisor.advisorId, advisor);
+  for (const advisor of answer.advisors) advisors.set(advisor.advisorId, advisor);
   const options = [...advisors.keys()].map((id) => new Option(advisorName(id), id));
   $("advisor").replaceChildren(...options);
   $("book").hidden = options.length === 0;

@@ -1,45 +1,25 @@
 // Lists an advisor's appointments of a day, and cancels or moves them.
-import { $, call, onSubmit, setFieldError, showError, showMessage } from "./portal.js";
-
-// The clock of a place differs from UTC by at most 14 hours.
-const MAX_OFFSET_MS = 14 * 3_600_000;
+import {
+  $, beforeDate, call, itemButton, listItem, localDate, onSubmit, readAdvisors, setFieldError,
+  showError, showMessage,
+} from "./portal.js";
 
 const advisors = new Map();
 let changed = null;
 let listed = 0;
 let offered = 0;
 
-// Returns the date that the clock of a time zone shows, as 2026-12-01.
-function localDate(time, timeZone) {
-  const parts = new Intl.DateTimeFormat("en", {
-    timeZone, calendar: "iso8601", numberingSystem: "latn",
-    year: "numeric", month: "2-digit", day: "2-digit",
-  }).formatToParts(time);
-  const part = (type) => parts.find((it) => it.type === type).value;
-  return `${part("year")}-${part("month")}-${part("day")}`;
-}
-
 const clockOf = (timeZone) => new Intl.DateTimeFormat(undefined, { timeStyle: "short", timeZone });
 
 const zone = () => advisors.get($("advisor").value).timeZone;
 
-function listItem(appointment, clock) {
-  const item = document.createElement("li");
-  const about = document.createElement("div");
-  const title = document.createElement("p");
-  title.textContent = `${clock.format(new Date(appointment.start))} · ${appointment.student}`;
-  const more = document.createElement("p");
-  more.className = "quiet";
-  more.textContent = [`${appointment.minutes} minutes`, appointment.note].filter(Boolean).join(" · ");
-  about.append(title, more);
-  const change = document.createElement("button");
-  change.type = "button";
-  change.className = "second";
-  change.textContent = "Change";
-  change.setAttribute("aria-label", `Change ${title.textContent}`);
-  change.addEventListener("click", () => open(appointment, title.textContent));
-  item.append(about, change);
-  return item;
+function appointmentItem(appointment, clock) {
+  const title = `${clock.format(new Date(appointment.start))} · ${appointment.student}`;
+  return listItem(
+    title,
+    [`${appointment.minutes} minutes`, appointment.note].filter(Boolean).join(" · "),
+    itemButton("Change", title, () => open(appointment, title)),
+  );
 }
 
 async function list() {
@@ -59,7 +39,7 @@ async function list() {
   }
   const { appointments, timeZone } = answer.data;
   const clock = clockOf(timeZone);
-  $("appointments").append(...appointments.map((it) => listItem(it, clock)));
+  $("appointments").append(...appointments.map((it) => appointmentItem(it, clock)));
   const count = appointments.length;
   showMessage($("day-status"), count === 1 ? "1 appointment." : `${count} appointments.`);
 }
@@ -95,7 +75,7 @@ async function offerTimes() {
   const day = $("newDay").value;
   $("newStart").replaceChildren();
   if (!day) return;
-  const from = new Date(Date.parse(`${day}T00:00:00Z`) - MAX_OFFSET_MS);
+  const from = new Date(beforeDate(day));
   const query = new URLSearchParams({ from: `${from.toISOString().slice(0, 19)}Z` });
   const answer = await call("GET", `/advisors/${$("advisor").value}/slots?${query}`);
   if (own !== offered) return;
@@ -134,17 +114,13 @@ $("advisor").addEventListener("change", list);
 $("day").addEventListener("input", list);
 
 async function loadAdvisors() {
-  let after = "";
-  do {
-    const answer = await call("GET", after ? `/advisors?after=${after}` : "/advisors");
-    if (!answer.ok) {
-      showError($("day-status"), answer);
-      return;
-    }
-    for (const advisor of answer.data.advisors) advisors.set(advisor.advisorId, advisor);
-    after = answer.data.next ?? "";
-  } while (after);
-  const options = [...advisors.values()].map((it) => new Option(`${it.name}, ${it.subject}`, it.advisorId));
+  const answer = await readAdvisors();
+  if (!answer.ok) {
+    showError($("day-status"), answer);
+    return;
+  }
+  for (const advisor of answer.advisors) advisors.set(advisor.advisorId, advisor);
+  const options = answer.advisors.map((it) => new Option(`${it.name}, ${it.subject}`, it.advisorId));
   $("advisor").replaceChildren(...options);
 }
 

@@ -163,6 +163,62 @@ export function onSubmit(form, submit) {
   });
 }
 
+// --- advisors and their appointments ------------------------------------------------------------
+
+/** Reads all advisors; returns {ok: true, advisors}, or the answer of a failed call. */
+export async function readAdvisors() {
+  const advisors = [];
+  let after = "";
+  do {
+    const answer = await call("GET", after ? `/advisors?after=${after}` : "/advisors");
+    if (!answer.ok) return answer;
+    advisors.push(...answer.data.advisors);
+    after = answer.data.next ?? "";
+  } while (after);
+  return { ok: true, advisors };
+}
+
+/** Returns an item of a list: a title, further text, and a control. */
+export function listItem(title, more, control) {
+  const item = document.createElement("li");
+  const about = document.createElement("div");
+  const heading = document.createElement("p");
+  heading.textContent = title;
+  const text = document.createElement("p");
+  text.className = "quiet";
+  text.textContent = more;
+  about.append(heading, text);
+  item.append(about, control);
+  return item;
+}
+
+/** Returns a button of a list's item; screen readers also read the `label`. */
+export function itemButton(text, label, click) {
+  const element = document.createElement("button");
+  element.type = "button";
+  element.className = "second";
+  element.textContent = text;
+  element.setAttribute("aria-label", `${text} ${label}`);
+  element.addEventListener("click", click);
+  return element;
+}
+
+// The clock of a place differs from UTC by at most 14 hours.
+const MAX_OFFSET_MS = 14 * 3_600_000;
+
+/** Returns a time at or before the start of a date, such as 2026-12-01, in each time zone. */
+export const beforeDate = (day) => Date.parse(`${day}T00:00:00Z`) - MAX_OFFSET_MS;
+
+/** Returns the date that the clock of a time zone shows, such as 2026-12-01. */
+export function localDate(time, timeZone) {
+  const parts = new Intl.DateTimeFormat("en", {
+    timeZone, calendar: "iso8601", numberingSystem: "latn",
+    year: "numeric", month: "2-digit", day: "2-digit",
+  }).formatToParts(time);
+  const part = (type) => parts.find((it) => it.type === type).value;
+  return `${part("year")}-${part("month")}-${part("day")}`;
+}
+
 // --- sign-in state -----------------------------------------------------------------------------
 
 async function showAccount() {
