@@ -4,10 +4,10 @@ import argparse
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from aws_emulator.cloudfront.transport.sigv4 import Credentials
 from aws_emulator.errors import CommandError
+from aws_emulator.loopback import parse_loopback
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,17 +55,10 @@ def parse_endpoint(url: str, region: str, option: str = "--endpoint") -> Endpoin
     Raises:
         CommandError: The address isn't HTTP on the loopback.
     """
-    parts = urlsplit(url)
-    try:
-        port = parts.port
-    except ValueError:
-        port = None
-    # The emulator sends test credentials to this address, so it must not be a remote host.
-    if parts.scheme != "http" or parts.hostname not in {"127.0.0.1", "localhost"} or not port:
-        raise CommandError(f"{option} must be an address such as http://127.0.0.1:4566, not {url}.")
+    host, port = parse_loopback(url, option)
     return Endpoint(
-        url=f"http://{parts.hostname}:{port}",
-        host=parts.hostname,
+        url=f"http://{host}:{port}",
+        host=host,
         port=port,
         region=region,
         credentials=Credentials(

@@ -2,9 +2,9 @@
 
 import argparse
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from aws_emulator.errors import CommandError
+from aws_emulator.loopback import parse_loopback
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +42,7 @@ def parse(arguments: list[str] | None = None) -> Settings:
         help="Regions whose custom domain names are served, comma-separated",
     )
     options = parser.parse_args(arguments)
-    parts = urlsplit(options.endpoint)
-    # The emulator sends test credentials and tokens to this address.
-    if parts.scheme != "http" or parts.hostname not in {"127.0.0.1", "localhost"}:
-        raise CommandError(
-            f"--endpoint must be an address such as http://127.0.0.1:4566, not {options.endpoint}."
-        )
+    parse_loopback(options.endpoint)
     if not 0 <= options.port <= 65_535:
         raise CommandError(f"--port must be from 0 to 65535, not {options.port}.")
     regions = tuple(it for it in options.regions.split(",") if it)

@@ -4,9 +4,9 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from aws_emulator.errors import CommandError
+from aws_emulator.loopback import parse_loopback
 from aws_emulator.route53.locations import REGIONS
 
 
@@ -46,11 +46,7 @@ def parse(arguments: Sequence[str] | None = None) -> Settings:
         "--speed", type=float, default=1.0, help="divides the intervals of checks and the TTLs"
     )
     options = parser.parse_args(arguments)
-    parts = urlsplit(options.endpoint)
-    if parts.scheme != "http" or parts.hostname not in {"127.0.0.1", "localhost"}:
-        raise CommandError(
-            f"--endpoint must be an address such as http://127.0.0.1:4566, not {options.endpoint}."
-        )
+    parse_loopback(options.endpoint)
     for name, number in (("--port", options.port), ("--https-port", options.https_port)):
         if number is not None and not 1 <= number <= 65_535:
             raise CommandError(f"{name} must be from 1 to 65535, not {number}.")
