@@ -131,14 +131,7 @@ class Driver:
         (kind, where, moment), nth = fault
         plan = self.fault_plans[task.number] = FaultPlan(kind, where, moment, nth)
         self.started.setdefault(task.number, self.simulation.now)
-        if kind != "stop" and not task.threaded:
-            task.run()
-            return
-        while not task.done:
-            task.step()
-            if kind == "stop" and task.paused_at and plan.matches(task.paused_at):
-                self.counts[fault_plan.NAMES["stop", moment]] += 1
-                return
+        plan.run(task, self.counts)
 
     def settle(self) -> None:
         """Process the outcomes of the ended invocations."""

@@ -5,7 +5,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from aws_emulator.simulator import PointFault
+from aws_emulator.simulator import PointFault, Task
 
 #: crash: the process dies. error: the request is lost ("before"), or its response ("after").
 #: resent: the response is lost, and the SDK sends the request again. stop: the invocation pauses;
@@ -51,6 +51,17 @@ class FaultPlan:
         self.kind = None
         counts[NAMES[kind, self.moment]] += 1
         return kind
+
+    def run(self, task: Task, counts: Counter[str]) -> None:
+        """Run an invocation until it ends, or until it pauses at a `stop` fault."""
+        if self.kind != "stop" and not task.threaded:
+            task.run()
+            return
+        while not task.done:
+            task.step()
+            if self.kind == "stop" and task.paused_at and self.matches(task.paused_at):
+                counts[NAMES["stop", self.moment]] += 1
+                return
 
 
 #: The name of each fault in the report.

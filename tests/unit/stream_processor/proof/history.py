@@ -274,21 +274,10 @@ class History:
         kind, where, moment = self.rng.choice(fault_plan.KINDS) if faulty else (None, "", "")
         plan = self.plans[id(task)] = FaultPlan(kind, where, moment, self.rng.choice([0, 0, 1]))
         is_alone = not task.threaded and set(self._open_tasks()) <= {task}
-        self._run_to_pause(task, plan)
+        plan.run(task, self.counts)
         new = self.checker.read_new_objects()
         if is_alone and task.done:
             self.checker.check_beside(new)
-
-    def _run_to_pause(self, task: Task, plan: FaultPlan) -> None:
-        kind, moment = plan.kind, plan.moment
-        if kind != "stop" and not task.threaded:
-            task.run()
-            return
-        while not task.done:
-            task.step()
-            if kind == "stop" and task.paused_at and plan.matches(task.paused_at):
-                self.counts[fault_plan.NAMES["stop", moment]] += 1
-                return
 
     def _decide(self, task: Task, label: str, _: bool) -> PointFault | None:
         plan = self.plans.get(id(task))
