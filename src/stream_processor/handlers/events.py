@@ -37,8 +37,9 @@ def _hourly(event: Mapping[str, Any], app: AppContext, has_time: HasTime) -> dic
     from stream_processor.repair.overdue import is_overdue
 
     result = compact.scheduled(event, app, has_time)
-    newest_entries.count(app, datetime.fromisoformat(event["scheduled_time"]))
-    overdue = is_overdue(app.lake, datetime.fromisoformat(event["scheduled_time"]))
+    scheduled_at = datetime.fromisoformat(event["scheduled_time"])
+    newest_entries.count(app, scheduled_at)
+    overdue = is_overdue(app.lake, scheduled_at)
     telemetry.count("ReconciliationsOverdue", int(overdue))
     return result
 
