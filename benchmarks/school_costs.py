@@ -27,8 +27,8 @@ OUR_CALLS: Final = {
     "api_request": 1,
     "express_request": 1,
     "express_gb_second": 0.1 * 64 / 1024,
-    # Prove: 1. Transactional writes: Create 4, Activate 3. Idempotency records: 2. For one Region;
-    # each replica of the global table adds the same.
+    # Prove: 1. Transactional writes: Create 4, Activate 3. Idempotency records: 2. The
+    # table has no replicas.
     "write_unit": 1 + 2 * (4 + 3) + 2,
     # Validate 2, identity 1, notify 1.
     "read_unit": 4,

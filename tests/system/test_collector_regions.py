@@ -126,6 +126,33 @@ def test_region_is_added_and_removed_with_the_replicas_of_the_tables(
     assert not replicas.has_replicas(home, regions.layout, clients)
 
 
+def test_replicas_of_the_accounts_of_an_earlier_version_are_removed_one_by_one(
+    regions: system.System,
+) -> None:
+    """`make deploy` of a stage whose accounts table was replicated."""
+    home, clients = regions.layout.home, clients_of(regions)
+    table = f"meridian-{regions.target.stage}-{replicas.ACCOUNTS}"
+
+    def present() -> set[str]:
+        described = clients("dynamodb", LONDON).describe_table(TableName=table)["Table"]
+        return {str(it["RegionName"]) for it in described.get("Replicas", [])} - {LONDON}
+
+    assert present() == set()
+    for listed in (FRANKFURT, f"{FRANKFURT},{PARIS}"):
+        collector.update_parameters(home, {"AccountsReplicaRegions": listed}, clients)
+    assert present() == {FRANKFURT, PARIS}
+    with pytest.raises(CommandError):
+        collector.update_parameters(home, {"AccountsReplicaRegions": ""}, clients)
+    assert replicas.kept(home, clients) == {
+        "ReplicaRegions": MUMBAI,
+        "AccountsReplicaRegions": f"{FRANKFURT},{PARIS}",
+    }
+    replicas.remove_accounts(home, clients)
+    assert present() == set()
+    assert replicas.kept(home, clients) == {"ReplicaRegions": MUMBAI}
+    assert replicas.deployed(home, clients) == [MUMBAI]
+
+
 @contextmanager
 def sending(regions: system.System) -> Iterator[list[str]]:
     """Send an event after the other within the block; yield the IDs of the accepted ones."""

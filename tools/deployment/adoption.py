@@ -88,8 +88,7 @@ def adopt(
         if it.resource.type == _POOL
     }
     nested = nested_imports(environment, account, adopted, groups)
-    replicas = max((it.replicas for it in adopted), key=len)
-    values = root_values(environment, account, replicas)
+    values = root_values(environment, account, adopted)
     importer.run(nested, {name: values[name] for name in ROOT_PARAMETERS})
     return adopted
 

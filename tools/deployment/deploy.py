@@ -49,7 +49,8 @@ def deploy(
 ) -> None:
     """Deploy the built application; in the home Region, upload the portal's pages too.
 
-    The tables of a deployed home get the replicas that they lack, one after the other. Afterwards
+    The tables of a deployed home get the replicas that they lack, and the accounts table loses
+    those of an earlier version, one after the other. Afterwards
     the collector writes to the Region, and the stage's other stacks have its values.
 
     A stack whose creation failed is deleted first, with empty resources that it left behind. Those
@@ -92,6 +93,7 @@ def deploy(
     stack = describe(environment.region, environment.stack_name)
     print(alarm_notice(stack.outputs["AlarmRecipient"], environment.name))
     if environment.is_home:
+        replicas.remove_accounts(environment, account.client)
         replicas.add_missing(environment, account.client)
         s3 = boto3.client("s3", region_name=environment.region)
         count = portal.upload_pages(s3, stack.outputs["PortalBucket"], stack.write_key)

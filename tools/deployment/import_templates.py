@@ -13,7 +13,7 @@ from functools import cache
 from typing import Any, Final
 
 from tools.deployment.environments import Environment
-from tools.deployment.leftovers import ExistingResource
+from tools.deployment.leftovers import ACCOUNTS_TABLE, ExistingResource, is_replicated
 from tools.deployment.templates import load
 from tools.paths import ROOT
 
@@ -27,7 +27,7 @@ IDENTIFIERS: Final = {
     "AWS::SQS::Queue": "QueueUrl",
 }
 #: Parameters of the root that the tools read from a deployed stack.
-ROOT_PARAMETERS: Final = ("Stage", "HomeRegion", "ReplicaRegions")
+ROOT_PARAMETERS: Final = ("Stage", "HomeRegion", "ReplicaRegions", "AccountsReplicaRegions")
 #: A resource without cost, so that the root exists before it imports the nested stacks.
 HANDLE: Final = "Adoption"
 _POOL: Final = "AWS::Cognito::UserPool"
@@ -75,30 +75,39 @@ def nested_imports(
     by_template: dict[str, list[ExistingResource]] = {}
     for leftover in leftovers:
         by_template.setdefault(leftover.resource.template, []).append(leftover)
-    values = root_values(environment, account, replica_regions(by_template))
+    adopted = [it for of_stack in by_template.values() for it in of_stack]
+    values = root_values(environment, account, adopted)
     return [
         _nested_import(path, of_stack, values, groups)
         for path, of_stack in sorted(by_template.items())
     ]
 
 
-def replica_regions(by_template: Mapping[str, Sequence[ExistingResource]]) -> tuple[str, ...]:
-    """Return the further Regions of the leftovers' tables; `leftovers` refuses different ones."""
-    regions = {it.replicas for leftovers in by_template.values() for it in leftovers}
-    return max(regions, key=len, default=())
+def root_values(
+    environment: Environment, account: str, adopted: Sequence[ExistingResource]
+) -> dict[str, str]:
+    """Return the values of the root's parameters and of the pseudo parameters.
 
-
-def root_values(environment: Environment, account: str, replicas: Sequence[str]) -> dict[str, str]:
-    """Return the values of the root's parameters and of the pseudo parameters."""
+    Those of the replicas come from the adopted tables; `leftovers` refuses different Regions.
+    """
+    replicas = [it.replicas for it in adopted if is_replicated(it)]
+    accounts = [it.replicas for it in adopted if it.resource.logical_id == ACCOUNTS_TABLE]
     return {
         **environment.defaults,
         **environment.overrides,
         "Stage": environment.stage,
         "HomeRegion": environment.home_region,
-        "ReplicaRegions": ",".join(replicas),
+        "ReplicaRegions": _longest(replicas),
+        "AccountsReplicaRegions": _longest(accounts),
         "AWS::Region": environment.region,
         "AWS::AccountId": account,
     }
+
+
+def _longest(lists: list[tuple[str, ...]]) -> str:
+    """Return the longest list of Regions as a parameter, "" without a list."""
+    longest = max(lists, key=len, default=())
+    return ",".join(longest)
 
 
 def root_template(urls: Mapping[str, str], nested: Sequence[NestedImport]) -> dict[str, Any]:

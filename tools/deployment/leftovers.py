@@ -17,6 +17,8 @@ _DELETE_TABLE: Final = (
     "aws dynamodb update-table --table-name {name} --no-deletion-protection-enabled --region "
     "{region} && aws dynamodb delete-table --table-name {name} --region {region}"
 )
+#: The global table without replicas; its replicas are those of an earlier version.
+ACCOUNTS_TABLE: Final = "AccountsTable"
 #: Type -> how an operator deletes a resource with its data.
 _DELETIONS: Final = {
     "AWS::Cognito::UserPool": (
@@ -46,7 +48,7 @@ class ExistingResource:
     content: str
     #: Another stack that has it, as in "the stack other"; empty for none.
     owner: str = ""
-    #: The further Regions of a global table.
+    #: The further Regions of a global table, for the accounts table those of an earlier version.
     replicas: tuple[str, ...] = ()
     #: Why it can be neither adopted nor removed; empty if it can.
     obstacle: str = ""
@@ -71,7 +73,7 @@ def with_obstacles(
     """
     full = [it for it in leftovers if it.content]
     names = [(it.resource.type, it.resource.name) for it in full]
-    replicas = {it.replicas for it in full if it.resource.type == "AWS::DynamoDB::GlobalTable"}
+    replicas = {it.replicas for it in full if is_replicated(it)}
 
     def obstacle(leftover: ExistingResource) -> str:
         resource = leftover.resource
@@ -85,11 +87,17 @@ def with_obstacles(
             return "its stack is nested twice, and CloudFormation imports into one level only"
         if names.count((resource.type, resource.name)) > 1:
             return "several of this name hold data"
-        if leftover.replicas and len(replicas) > 1:
+        if is_replicated(leftover) and leftover.replicas and len(replicas) > 1:
             return "the tables have replicas in different Regions"
         return ""
 
     return [replace(it, obstacle=obstacle(it)) for it in leftovers]
+
+
+def is_replicated(leftover: ExistingResource) -> bool:
+    """Return whether a resource is a table with replicas in the further Regions of its stage."""
+    resource = leftover.resource
+    return resource.type == "AWS::DynamoDB::GlobalTable" and resource.logical_id != ACCOUNTS_TABLE
 
 
 def removable(leftovers: Iterable[ExistingResource]) -> list[ExistingResource]:

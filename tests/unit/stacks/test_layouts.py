@@ -34,6 +34,7 @@ TABLES: Final = {
     for name, it in FOUNDATION["Resources"].items()
     if it["Type"] == "AWS::DynamoDB::GlobalTable"
 }
+REPLICATED: Final = TABLES.keys() - {"AccountsTable"}
 FURTHER: Final = ["eu-west-2", "ap-south-1", "eu-central-1", "ap-southeast-2", "sa-east-1"]
 CASES: Final = [pytest.param(*it, id=f"{it[0]}-home-{it[1]}") for it in LAYOUTS]
 
@@ -100,40 +101,59 @@ def test_values_between_stacks_are_outputs_and_parameters() -> None:
     assert {*HOME_VALUES, *EDGE_VALUES} <= TEMPLATE["Parameters"].keys()
 
 
-def replica_parameters(listed: str) -> dict[str, str]:
-    """Return the parameters of the foundation for a value of ReplicaRegions."""
+def replica_parameters(name_of_list: str, listed: str) -> dict[str, str]:
+    """Return the parameters of the foundation for a value of one list of Regions."""
     parts = {}
     for name, value in TEMPLATE["Resources"]["Foundation"]["Properties"]["Parameters"].items():
-        if name.startswith("Replica"):
+        if re.fullmatch(r"(Accounts)?Replica[1-4]", name):
             index, split = value["Fn::Select"]
             separator, text = split["Fn::Split"]
-            expanded = text["Fn::Sub"].replace("${ReplicaRegions}", listed)
-            parts[name] = expanded.split(separator)[index]
+            expanded = text["Fn::Sub"].replace(f"${{{name_of_list}}}", listed)
+            parts[name] = re.sub(r"\$\{[A-Za-z]+\}", "", expanded).split(separator)[index]
     return parts
+
+
+def chosen_replicas(table: dict[str, Any], values: dict[str, str]) -> list[str]:
+    """Return the Regions of a table for values of the parameters; all are protected."""
+    chosen = []
+    for replica in table["Properties"]["Replicas"]:
+        branch = replica
+        if "Fn::If" in replica:
+            condition, if_true, if_false = replica["Fn::If"]
+            parameter = condition.removeprefix("Has")
+            expected = {"Fn::Not": [{"Fn::Equals": [{"Ref": parameter}, ""]}]}
+            assert FOUNDATION["Conditions"][condition] == expected
+            branch = if_true if values[parameter] else if_false
+        if "Region" in branch:
+            chosen.append(values.get(branch["Region"]["Ref"], "home"))
+            recovery = branch["PointInTimeRecoverySpecification"]
+            assert recovery == {"PointInTimeRecoveryEnabled": True}
+            assert branch["DeletionProtectionEnabled"] is True
+    return chosen
 
 
 @given(st.lists(st.sampled_from(FURTHER), max_size=4, unique=True))
 def test_tables_have_a_replica_in_the_home_and_each_further_region(further: list[str]) -> None:
     listed = ",".join(further)
     assert re.fullmatch(TEMPLATE["Parameters"]["ReplicaRegions"]["AllowedPattern"], listed)
-    values = replica_parameters(listed)
-    assert values == replica_parameters(listed)
-    for table in TABLES.values():
-        chosen = []
-        for replica in table["Properties"]["Replicas"]:
-            branch = replica
-            if "Fn::If" in replica:
-                condition, if_true, if_false = replica["Fn::If"]
-                parameter = condition.removeprefix("Has")
-                expected = {"Fn::Not": [{"Fn::Equals": [{"Ref": parameter}, ""]}]}
-                assert FOUNDATION["Conditions"][condition] == expected
-                branch = if_true if values[parameter] else if_false
-            if "Region" in branch:
-                chosen.append(values.get(branch["Region"]["Ref"], "home"))
-                recovery = branch["PointInTimeRecoverySpecification"]
-                assert recovery == {"PointInTimeRecoveryEnabled": True}
-                assert branch["DeletionProtectionEnabled"] is True
-        assert chosen == ["home", *further]
+    values = replica_parameters("ReplicaRegions", listed)
+    for name in REPLICATED:
+        assert chosen_replicas(TABLES[name], values) == ["home", *further]
+    # Personal data of children: no further Region reads them.
+    assert chosen_replicas(TABLES["AccountsTable"], values) == ["home"]
+
+
+@given(st.lists(st.sampled_from(FURTHER), max_size=4, unique=True))
+def test_accounts_keep_replicas_of_an_earlier_version_until_they_are_removed(
+    earlier: list[str],
+) -> None:
+    listed = ",".join(earlier)
+    parameter = TEMPLATE["Parameters"]["AccountsReplicaRegions"]
+    assert re.fullmatch(parameter["AllowedPattern"], listed)
+    assert parameter["Default"] == ""
+    values = replica_parameters("AccountsReplicaRegions", listed)
+    assert chosen_replicas(TABLES["AccountsTable"], values) == ["home", *earlier]
+    assert all(chosen_replicas(TABLES[name], values) == ["home"] for name in REPLICATED)
 
 
 def test_each_further_region_has_alarms_on_its_replicas() -> None:
@@ -161,5 +181,10 @@ def test_invalid_list_of_further_regions_is_refused(value: str) -> None:
 
 
 def test_tool_knows_the_global_tables() -> None:
-    names = {it["Properties"]["TableName"]["Fn::Sub"] for it in TABLES.values()}
-    assert names == {f"meridian-${{Stage}}-{it}" for it in replicas.TABLES}
+    def name_of(table: str) -> str:
+        return str(TABLES[table]["Properties"]["TableName"]["Fn::Sub"])
+
+    assert {name_of(it) for it in REPLICATED} == {
+        f"meridian-${{Stage}}-{it}" for it in replicas.TABLES
+    }
+    assert name_of("AccountsTable") == f"meridian-${{Stage}}-{replicas.ACCOUNTS}"
