@@ -18,6 +18,7 @@ import tokenize
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -75,8 +76,13 @@ class Finding:
     excerpt: str
 
 
-def passages(path: Path) -> Iterator[Passage]:
-    """Yield the prose of a file by its type."""
+@cache
+def passages(path: Path) -> tuple[Passage, ...]:
+    """Return the prose of a file by its type."""
+    return tuple(_passages(path))
+
+
+def _passages(path: Path) -> Iterator[Passage]:
     text = path.read_text()
     match path.suffix:
         case ".py":

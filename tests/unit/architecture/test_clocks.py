@@ -14,6 +14,7 @@ from typing import Final
 import pytest
 
 from tests.support.paths import ROOT
+from tests.support.syntax import parsed
 
 TEST_FOLDERS: Final = ("tests", "aws_emulator/tests", "tools/tests")
 CLOCKS: Final = {
@@ -54,7 +55,7 @@ def readings(tree: ast.Module) -> set[str]:
 
 def timed_assertions(text: str) -> Iterator[int]:
     """Yield the lines that compute a duration, or that assert on a clock reading."""
-    tree = ast.parse(text)
+    tree = parsed(text)
     names = readings(tree)
 
     def is_time(node: ast.expr) -> bool:
@@ -117,7 +118,7 @@ def test_deadline_or_timestamp_is_allowed(allowed: str) -> None:
 
 def timed_gzip(text: str) -> Iterator[int]:
     """Yield the lines that use `gzip.compress` without `mtime`."""
-    tree = ast.parse(text)
+    tree = parsed(text)
     timeless = {
         node.func
         for node in ast.walk(tree)

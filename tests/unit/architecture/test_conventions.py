@@ -3,12 +3,12 @@
 import ast
 import re
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 
 import pytest
 
 from tests.support.paths import ROOT
+from tests.support.syntax import parsed
 
 CONSTANT_NAME = re.compile(r"_?[A-Z][A-Z0-9_]*")
 UNITS = {
@@ -88,12 +88,6 @@ def constants(tree: ast.Module) -> Iterator[tuple[str, ast.Assign | ast.AnnAssig
                     yield name.id, node
 
 
-@cache
-def parsed(text: str) -> ast.Module:
-    """Return the syntax tree of a file, which several tests read."""
-    return ast.parse(text)
-
-
 def unfinal_constants(text: str) -> list[str]:
     """Return the module-level constants that aren't annotated with Final."""
     return [
@@ -142,9 +136,7 @@ def documentation(tree: ast.Module) -> Iterator[tuple[int, str]]:
 def raises_sentences(text: str) -> list[int]:
     """Return the lines of the docstrings that name an exception outside a `Raises:` section."""
     return [
-        line
-        for line, document in documentation(ast.parse(text))
-        if RAISES_SENTENCE.search(document)
+        line for line, document in documentation(parsed(text)) if RAISES_SENTENCE.search(document)
     ]
 
 

@@ -11,6 +11,7 @@ from typing import Final
 
 import pytest
 
+from tests.support.syntax import parsed
 from tests.unit.architecture.test_imports import SRC, module_name
 
 OBJECT_WRITER: Final = "stream_processor.storage.object_writer"
@@ -44,7 +45,7 @@ def bypasses(text: str, module: str) -> list[str]:
     """Return the code that could build or write a lake object without `object_writer`."""
     if module == OBJECT_WRITER:
         return []
-    tree = ast.parse(text)
+    tree = parsed(text)
     typed = {id(node) for annotation in annotations(tree) for node in ast.walk(annotation)}
     typed |= {
         id(node.value)

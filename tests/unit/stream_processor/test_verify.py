@@ -1,5 +1,6 @@
 """Tests of verify: it detects and restores deleted objects, deleted checkpoints, lost records."""
 
+import copy
 import itertools
 import json
 import random
@@ -7,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
+from functools import cache
 from typing import Any, Final
 
 import pytest
@@ -38,6 +40,10 @@ class FilledLake:
     """A lake with its streams: five objects of events and four of changes."""
 
     def __init__(self) -> None:
+        # Copied, because writing the same objects takes longer than most tests.
+        vars(self).update(copy.deepcopy(vars(_filled_lake())))
+
+    def fill(self) -> None:
         self.aws = FakeAws()
         self.streams = FakeStreams()
         self.arrived = time.time() - 3_600
@@ -91,8 +97,15 @@ class FilledLake:
         return Counter(
             (int(row["sequence_number"]), row["record_index"])
             for _, body, _ in self.aws.objects()
-            for row in parquet.read(body).to_pylist()
+            for row in parquet.read(body, ["sequence_number", "record_index"]).to_pylist()
         )
+
+
+@cache
+def _filled_lake() -> FilledLake:
+    lake = FilledLake.__new__(FilledLake)
+    lake.fill()
+    return lake
 
 
 def expected_rows(lake: FilledLake) -> Counter[tuple[int, int]]:

@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+from functools import partial
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -142,12 +143,14 @@ def test_model_replaces_an_unavailable_public_log(
     reachable: bool,
 ) -> None:
     publish(monkeypatch, log, b"expected content")
+    small = partial(log_source.modelled_log, requests=300)
+    monkeypatch.setattr(log_source, "modelled_log", small)
     if not reachable:
         log.unlink()
     source = log_source.find_log()
 
     assert source.kind == "model"
-    assert source.lines == 10_000
+    assert source.lines == 300
     output = capsys.readouterr().out
     assert ("another SHA-256" if reachable else "Can't download") in output
     # A download with another digest is deleted.
