@@ -1,5 +1,6 @@
 """The documented commands create the pipeline's roles, which can do what they need and no more."""
 
+import base64
 import json
 import re
 import shlex
@@ -20,11 +21,15 @@ from aws_emulator.processes import free_port, supervise
 from aws_emulator.sam_cli import SAM
 from tests.support.paths import ROOT
 from tests.support.running import state_folder
+from tools.deployment import adoption, leftovers, recovery
+from tools.deployment.environments import read_environment
+from tools.deployment.stacks import UNKNOWN_OWNER, Stacks
 from tools.stack import DEFAULT_HOME_REGION, StackTarget, outputs_of
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
 STACK: Final = "meridian-deployer"
+ACCOUNT: Final = "000000000000"
 #: The prefix of the stack's outputs for each stage.
 STAGES: Final = {"Staging": "staging", "Production": "prod"}
 TRUST: Final = {
@@ -54,6 +59,30 @@ class Deployer:
         request = urllib.request.Request(url, method="POST")
         with urllib.request.urlopen(request, timeout=60) as response:
             issued = json.load(response)["Credentials"]
+        return self._client(service, region, issued)
+
+    def as_job(
+        self, service: str, region: str = DEFAULT_HOME_REGION, *, environment: str = "staging"
+    ) -> Any:
+        """Return a client with staging's role, which a job's token of an environment assumes.
+
+        Raises:
+            ClientError: The role doesn't trust the token.
+        """
+        claims = {
+            "iss": "https://token.actions.githubusercontent.com",
+            "aud": "sts.amazonaws.com",
+            "sub": f"repo:owner@1234/name@5678:environment:{environment}",
+        }
+        parts = [base64.urlsafe_b64encode(json.dumps(it).encode()) for it in ({}, claims, {})]
+        issued = self.emulator.client("sts").assume_role_with_web_identity(
+            RoleArn=self.outputs["StagingDeployRoleArn"],
+            RoleSessionName="job",
+            WebIdentityToken=b".".join(parts).decode(),
+        )["Credentials"]
+        return self._client(service, region, issued)
+
+    def _client(self, service: str, region: str, issued: dict[str, Any]) -> Any:
         return boto3.client(  # type: ignore[call-overload]  # any service, by name
             service,
             region_name=region,
@@ -124,6 +153,11 @@ def test_github_assumes_a_role_with_a_token_of_its_environment(
     assert condition["token.actions.githubusercontent.com:sub"] == subject
 
 
+def test_job_of_another_environment_does_not_get_the_role(deployer: Deployer) -> None:
+    assert deployer.as_job("sts").get_caller_identity()["Arn"].endswith("staging/job")
+    assert refused(deployer.as_job, service="sts", environment="production")
+
+
 def test_only_production_has_the_policy_of_sams_buckets(deployer: Deployer) -> None:
     iam = deployer.emulator.client("iam")
     for stage, policies in (("staging", ["deploy"]), ("prod", ["deploy", "sam-buckets"])):
@@ -170,3 +204,57 @@ def test_cloudformation_creates_resources_of_its_stage_only(deployer: Deployer) 
     assert refused(secrets.create_secret, Name="other", SecretString="text")
     assert refused(secrets.create_secret, Name="meridian-prod-test", SecretString="text")
     assert refused(deployer.as_cloudformation("ec2").create_vpc, CidrBlock="10.0.0.0/16")
+
+
+@pytest.fixture
+def left(deployer: Deployer) -> Iterator[dict[str, str]]:
+    """What a deleted stack of staging left: a pool with a user and a group, a queue, a table."""
+    cognito, name = deployer.emulator.client("cognito-idp"), "meridian-staging"
+    pool = cognito.create_user_pool(
+        PoolName=name, UserPoolTags={"stage": "staging"}, UsernameAttributes=["email"]
+    )["UserPool"]["Id"]
+    cognito.create_group(UserPoolId=pool, GroupName="paying")
+    cognito.admin_create_user(UserPoolId=pool, Username="kept@example.org")
+    sqs = deployer.emulator.client("sqs")
+    queue = sqs.create_queue(QueueName=f"{name}-feedback")["QueueUrl"]
+    sqs.send_message(QueueUrl=queue, MessageBody="kept")
+    yield {"pool": pool, "queue": queue}
+    cloudformation = deployer.emulator.client("cloudformation")
+    stacks, root = Stacks(cloudformation, 0.1), read_environment("staging").stack_name
+    for stack in reversed(stacks.existing(root, ["Foundation", "School"])):
+        stacks.delete(stack)
+    cognito.delete_user_pool(UserPoolId=pool)
+    sqs.delete_queue(QueueUrl=queue)
+
+
+def test_job_of_the_pipeline_adopts_leftovers_of_deleted_stack(
+    deployer: Deployer, left: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As `make deploy` does: it looks for stacks and leftovers, then imports those with data."""
+    environment = read_environment("staging")
+    monkeypatch.setenv("SERVICE_ROLE_ARN", deployer.outputs["StagingServiceRoleArn"])
+    recovered = recovery.recover(environment, deployer.as_job, ACCOUNT)
+    assert leftovers.refused(recovered.leftovers) == []
+    adopted = adoption.adopt(environment, deployer.as_job, ACCOUNT, recovered.leftovers, poll_s=0.1)
+    assert {it.physical_id for it in adopted} == {left["pool"], left["queue"]}
+    owned = Stacks(deployer.as_job("cloudformation")).owned(environment.stack_name)
+    assert owned >= {
+        ("AWS::Cognito::UserPool", "UserPool"),
+        ("AWS::Cognito::UserPoolGroup", "PayingGroup"),
+        ("AWS::SQS::Queue", "FeedbackQueue"),
+    }
+
+
+def test_job_does_not_read_the_stack_of_another_application(
+    deployer: Deployer, left: dict[str, str]
+) -> None:
+    cloudformation = deployer.emulator.client("cloudformation")
+    resource = {"Type": "AWS::SNS::Topic", "Properties": {"TopicName": "other"}}
+    body = json.dumps({"Resources": {"Topic": resource}})
+    cloudformation.create_stack(StackName="other", TemplateBody=body)
+    cloudformation.get_waiter("stack_create_complete").wait(StackName="other")
+    topic = f"arn:aws:sns:{DEFAULT_HOME_REGION}:{ACCOUNT}:other"
+    stacks = Stacks(deployer.as_job("cloudformation"))
+    assert stacks.owner(topic) == UNKNOWN_OWNER
+    assert stacks.owner(left["queue"]) == ""
+    cloudformation.delete_stack(StackName="other")

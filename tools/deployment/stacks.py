@@ -101,8 +101,10 @@ class Stacks:
         nested = re.compile(
             rf"{re.escape(name)}-(?:{'|'.join(map(re.escape, kept_stacks))})-[\w-]+"
         )
-        pages = self._client.get_paginator("describe_stacks").paginate()
-        names = [str(it["StackName"]) for page in pages for it in page["Stacks"]]
+        # DescribeStacks without a name needs a grant on all stacks ("This requires ListStacks and
+        # DescribeStacks permissions"), and shows their parameters. A list has summaries only.
+        pages = self._client.get_paginator("list_stacks").paginate()
+        names = {str(it["StackName"]) for page in pages for it in page["StackSummaries"]}
         return sorted(it for it in names if nested.fullmatch(it) and self.status(it))
 
     def kept_resources(self, name: str) -> list[KeptResource]:
@@ -152,19 +154,19 @@ class Stacks:
         """
         try:
             described = self._client.describe_stack_resources(PhysicalResourceId=physical_id)
+            # A deleted stack is found, too, for 90 days.
+            owners = {
+                str(it["StackName"]): str(it["StackId"])
+                for it in described["StackResources"]
+                if it["ResourceStatus"] not in ("DELETE_COMPLETE", "DELETE_SKIPPED")
+            }
+            return next((name for name, it in owners.items() if self.status(it)), "")
         except ClientError as error:
             if is_missing(error):
                 return ""
             if error.response["Error"]["Code"] in ACCESS_DENIED:
                 return UNKNOWN_OWNER
             raise
-        # A deleted stack is found, too, for 90 days.
-        owners = {
-            str(it["StackName"]): str(it["StackId"])
-            for it in described["StackResources"]
-            if it["ResourceStatus"] not in ("DELETE_COMPLETE", "DELETE_SKIPPED")
-        }
-        return next((name for name, it in owners.items() if self.status(it)), "")
 
     def delete(self, name: str) -> None:
         """Delete a stack and wait until it is gone.

@@ -79,7 +79,7 @@ def _run() -> int:
     result = parse(json.loads(_checkov(directory)))
     print(*result.problems, result.line(), sep="\n")
     workflows = subprocess.run(
-        [str(BIN / "zizmor"), "--offline", "--no-progress", "--quiet", ".github/workflows"],
+        [str(BIN / "zizmor"), "--offline", "--no-progress", "--quiet", ".github"],
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -1,6 +1,6 @@
 """Statements of the pipeline's policies, and what they allow, for the tests of both."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
 from typing import Any, Final
 
@@ -82,6 +82,7 @@ def decision(
     tag: str | None,
     *,
     requested: str | None = None,
+    context: Mapping[str, str] | None = None,
 ) -> bool:
     """Evaluate the policies of a stage's role as IAM does: an explicit denial wins.
 
@@ -95,17 +96,20 @@ def decision(
         stage: The parameter Stage of the role's template.
         tag: The value of the resource's tag `stage`; None without one.
         requested: The value of the tag `stage` in the request; None without one.
+        context: Other context keys of the request.
 
     Returns:
         Whether IAM allows the request.
     """
-    context = {} if tag is None else {"aws:ResourceTag/stage": tag}
+    keys = dict(context or {})
+    if tag is not None:
+        keys["aws:ResourceTag/stage"] = tag
     if requested is not None:
-        context["aws:RequestTag/stage"] = requested
+        keys["aws:RequestTag/stage"] = requested
 
     def applies(effect: str) -> bool:
         return any(
-            fnmatchcase(arn, pattern) and conditions_met(it.get("Condition", {}), context, stage)
+            fnmatchcase(arn, pattern) and conditions_met(it.get("Condition", {}), keys, stage)
             for it in _with_effect(effect, statements, action)
             for pattern in patterns(it, stage)
         )
@@ -127,7 +131,7 @@ def conditions_met(condition: dict[str, Any], context: dict[str, str], stage: st
             value = context.get(key)
             if operator == "Null":
                 met = (value is None) == (values == ["true"])
-            elif operator == "StringEquals":
+            elif operator in ("StringEquals", "Bool"):
                 met = value in values
             elif operator == "StringNotEquals":
                 met = value not in values

@@ -14,6 +14,8 @@ from tools.tests.deployment.policy_statements import allows, listed, substituted
 #: A stage with the most characters that template.yaml accepts.
 LONG = 12 * "a"
 BOUNDARY = {"Ref": "BoundaryArn"}
+#: About as long as the ARN of a role or a log group with a generated name.
+LONG_ARN = "arn:aws:iam::123456789012:role/" + 64 * "a"
 
 
 def templates() -> list[dict[str, Any]]:
@@ -27,6 +29,16 @@ def resources(name: str) -> dict[str, Any]:
         resources_by_id |= yaml_parse(path.read_text())["Resources"]
     resource: dict[str, Any] = resources_by_id[name]
     return resource
+
+
+def roles() -> dict[str, dict[str, Any]]:
+    """Return the properties of every role of the application."""
+    return {
+        name: resource["Properties"]
+        for template in templates()
+        for name, resource in template["Resources"].items()
+        if resource["Type"] == "AWS::IAM::Role"
+    }
 
 
 def test_needed_actions_have_no_wildcard() -> None:
@@ -79,16 +91,33 @@ def test_policy_fits_into_a_managed_policy(name: str) -> None:
     assert len(json.dumps(document, separators=(",", ":"))) <= 6_144
 
 
+def size(document: Any) -> int:
+    """Return the characters of a policy that count, those without white space."""
+    return len(json.dumps(resolved(document), separators=(",", ":")))
+
+
+@pytest.mark.parametrize("name", ["DeployRole", "ServiceRole", *roles()])
+def test_policies_of_a_role_are_within_the_quotas_of_iam(name: str) -> None:
+    """IAM and AWS STS quotas: inline policies 10,240 characters in all, trust policy 2,048."""
+    properties = roles().get(name) or resources(name)["Properties"]
+    inline = [it["Fn::If"][1] if "Fn::If" in it else it for it in properties.get("Policies", [])]
+    assert sum(size(it["PolicyDocument"]) for it in inline) <= 10_240
+    assert size(properties["AssumeRolePolicyDocument"]) <= 2_048
+
+
 def resolved(value: Any) -> Any:
     """Return a document with the longest value that the parameter Stage accepts."""
     if isinstance(value, list):
         return [resolved(it) for it in value]
     if not isinstance(value, dict):
         return value
-    if value.keys() & {"Ref", "Fn::Sub", "Fn::GetAtt"}:
-        return (
-            "arn:aws:iam::1:policy/" + 30 * "a" if value == BOUNDARY else substituted(value, LONG)
-        )
+    if value == BOUNDARY or "Fn::GetAtt" in value:
+        return LONG_ARN
+    if "Fn::Sub" in value and isinstance(value["Fn::Sub"], list):
+        return substituted({"Fn::Sub": value["Fn::Sub"][0]}, LONG)
+    if value.keys() & {"Ref", "Fn::Sub"}:
+        text = substituted(value, LONG)
+        return LONG_ARN if text.startswith("<") else text
     return {key: resolved(it) for key, it in value.items()}
 
 
@@ -112,16 +141,6 @@ def test_repository_is_named_with_both_ids_or_without_ids(repository: str, accep
     parameters = yaml_parse(TEMPLATES[0].read_text())["Parameters"]
     pattern = parameters["GitHubRepository"]["AllowedPattern"]
     assert bool(re.fullmatch(pattern, repository)) == accepted
-
-
-def roles() -> dict[str, dict[str, Any]]:
-    """Return the properties of every role of the application."""
-    return {
-        name: resource["Properties"]
-        for template in templates()
-        for name, resource in template["Resources"].items()
-        if resource["Type"] == "AWS::IAM::Role"
-    }
 
 
 def test_every_role_has_the_boundary_of_the_parameter() -> None:

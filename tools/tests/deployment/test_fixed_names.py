@@ -105,11 +105,11 @@ class NoStacks:
         raise ClientError(missing, "DescribeStacks")  # type: ignore[arg-type]
 
     def get_paginator(self, name: str) -> "NoStacks":
-        assert name == "describe_stacks"
+        assert name == "list_stacks"
         return self
 
     def paginate(self) -> list[dict[str, Any]]:
-        return [{"Stacks": []}]
+        return [{"StackSummaries": []}]
 
 
 def test_leftovers_that_preflight_could_not_read_are_unknown() -> None:

@@ -34,6 +34,9 @@ TAGGED_ONLY: Final = (
     ("kms:PutKeyPolicy", f"arn:aws:kms:eu-west-2:{_ACCOUNT}:key/0a"),
     ("kms:ScheduleKeyDeletion", f"arn:aws:kms:eu-west-2:{_ACCOUNT}:key/0a"),
     ("kms:UntagResource", f"arn:aws:kms:eu-west-2:{_ACCOUNT}:key/0a"),
+    ("kms:TagResource", f"arn:aws:kms:eu-west-2:{_ACCOUNT}:key/0a"),
+    ("acm:DeleteCertificate", f"arn:aws:acm:eu-west-2:{_ACCOUNT}:certificate/0a"),
+    ("acm:RemoveTagsFromCertificate", f"arn:aws:acm:eu-west-2:{_ACCOUNT}:certificate/0a"),
     ("cognito-idp:DeleteUserPool", f"arn:aws:cognito-idp:eu-west-2:{_ACCOUNT}:userpool/a_B"),
     ("cognito-idp:DeleteUserPoolClient", f"arn:aws:cognito-idp:eu-west-2:{_ACCOUNT}:userpool/a_B"),
     ("cognito-idp:UpdateUserPool", f"arn:aws:cognito-idp:eu-west-2:{_ACCOUNT}:userpool/a_B"),
@@ -115,8 +118,24 @@ def test_service_role_changes_only_resources_with_the_tag_of_its_stage(
 @pytest.mark.parametrize("action", ["kms:TagResource", "kms:Decrypt", "kms:CreateGrant"])
 def test_service_role_neither_marks_nor_uses_a_key_of_another_stage(action: str) -> None:
     arn = f"arn:aws:kms:eu-west-2:{_ACCOUNT}:key/0a"
-    assert decision(service_role_statements(), action, arn, "staging", "staging")
-    assert not decision(service_role_statements(), action, arn, "staging", "prod")
+    for_service = {"kms:GrantIsForAWSResource": "true"}
+    for tag, expected in (("staging", True), ("prod", False)):
+        allowed = decision(
+            service_role_statements(), action, arn, "staging", tag, context=for_service
+        )
+        assert allowed == expected
+
+
+def test_service_role_grants_the_use_of_a_key_to_services_only() -> None:
+    arn = f"arn:aws:kms:eu-west-2:{_ACCOUNT}:key/0a"
+    for is_for_service in ("true", "false"):
+        allowed = decision(
+            service_role_statements(),
+            *("kms:CreateGrant", arn, "prod", "prod"),
+            context={"kms:GrantIsForAWSResource": is_for_service},
+        )
+        assert allowed == (is_for_service == "true")
+    assert not decision(service_role_statements(), "kms:CreateGrant", arn, "prod", "prod")
 
 
 @pytest.mark.parametrize(
@@ -131,7 +150,7 @@ def test_service_role_creates_only_keys_with_the_tag_of_its_stage(
     # The key has no tag yet when AWS KMS authorizes its tags.
     new_key = f"arn:aws:kms:eu-west-2:{_ACCOUNT}:key/0a"
     tags = decision(statements, "kms:TagResource", new_key, "prod", None, requested=requested)
-    assert tags or not expected
+    assert tags == expected
 
 
 def test_service_role_associates_no_web_acl_across_stages() -> None:
@@ -243,6 +262,7 @@ def test_environments_give_their_stacks_the_tag_and_prefix_of_the_policies() -> 
     [
         *("AWS::KMS::Key", "AWS::Cognito::UserPool", "AWS::CloudFront::Distribution"),
         *("AWS::ApiGateway::RestApi", "AWS::ApiGateway::ApiKey", "AWS::ApiGateway::UsagePlan"),
+        "AWS::CertificateManager::Certificate",
     ],
 )
 def test_cloudformation_tags_the_type_when_it_creates_a_resource(resource_type: str) -> None:

@@ -14,7 +14,7 @@ NEEDED: Final = {
     "actions/checkout@": {"contents": "read"},
     "gh attestation verify": {"attestations": "read"},
     "aws-actions/configure-aws-credentials@": {"id-token": "write"},
-    "actions/attest-build-provenance@": {"attestations": "write", "id-token": "write"},
+    "actions/attest@": {"attestations": "write", "id-token": "write"},
 }
 _LEVELS: Final = ("none", "read", "write")
 
