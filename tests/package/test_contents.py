@@ -26,6 +26,7 @@ HANDLERS = {
     "RevocationsFunction": "revocations.handler.lambda_handler",
     "SourcesFunction": "collector_sources.handler.lambda_handler",
     "BookingsFunction": "bookings.handler.lambda_handler",
+    "OfficeFunction": "office.handler.lambda_handler",
     "ReservedConcurrencyFunction": "reserved_concurrency.handler.lambda_handler",
     "EventsFunction": "stream_processor.handlers.events.lambda_handler",
     "ChangesFunction": "stream_processor.handlers.changes.lambda_handler",
@@ -46,6 +47,7 @@ MAX_ZIPPED_BYTES = {
     "RevocationsFunction": 64 * KB,
     "SourcesFunction": 96 * KB,
     "BookingsFunction": 768 * KB,
+    "OfficeFunction": 64 * KB,
     "ReservedConcurrencyFunction": 32 * KB,
     "EventsFunction": 50 * MB,
     "ChangesFunction": 50 * MB,
@@ -65,6 +67,7 @@ TOP_LEVEL = {
     "MediaKeyFunction": {"media", "signed_snapshot", "custom_resource", "edge_auth"},
     "RevocationsFunction": {"revocations", "signed_snapshot", "custom_resource", "edge_auth"},
     "BookingsFunction": {"bookings", "tzdata"},
+    "OfficeFunction": {"office"},
     "ReservedConcurrencyFunction": {"reserved_concurrency", "custom_resource"},
     "SourcesFunction": {
         *("collector_sources", "signed_snapshot", "custom_resource", "edge_auth", "edge_ingest"),

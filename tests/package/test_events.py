@@ -144,11 +144,28 @@ def test_bookings_answer_503_if_dynamodb_is_unreachable(case: str) -> None:
     assert result["response"]["body"]["code"] == "unavailable"
 
 
+NO_OFFICE = {
+    **NO_TABLE,
+    "OFFICE_TABLE": "named",
+    "ACCOUNTS_TABLE": "named",
+    "REVOCATIONS_FUNCTION": "named",
+}
+
+
+@pytest.mark.parametrize("case", sorted(events("office")))
+def test_office_answers_503_if_aws_is_unreachable(case: str) -> None:
+    built_package = package("OfficeFunction", "office.handler.lambda_handler")
+    (result,) = built_package.invoke([events("office")[case]], environment=NO_OFFICE)
+    assert result["response"]["status"] == 503
+    assert result["response"]["body"]["code"] == "unavailable"
+
+
 @pytest.mark.parametrize(
     "component",
     [
         *("edge_auth", "edge_ingest", "edge_logs", "edge_settings", "reserved_concurrency"),
-        *("bookings", "collector_sources", "revocations", "stepfunctions", "stream_processor"),
+        *("bookings", "collector_sources", "office", "revocations", "stepfunctions"),
+        "stream_processor",
     ],
 )
 def test_component_has_sample_events(component: str) -> None:

@@ -287,3 +287,22 @@ def managed_login_branding(emulator: Emulator) -> None:
         assert (page.status_code, 'action="/login"' in page.text) == (200, True)
         page = browser.get("/oauth2/authorize", params=authorization(plain.client))
         assert (page.status_code, "Login pages unavailable" in page.text) == (403, True)
+
+
+def user_pool_filters(emulator: Emulator) -> None:
+    """A filter's escaped quotation marks belong to its value; an invalid filter lists nobody."""
+    pool = Pool(emulator)
+    user = f"{unique('user')}@app.example"
+    pool.create(user)
+    name = [{"Name": "name", "Value": 'Asha "A" \\ Menon'}]
+    pool.api.admin_update_user_attributes(UserPoolId=pool.id, Username=user, UserAttributes=name)
+
+    def count(text: str) -> int:
+        return len(pool.api.list_users(UserPoolId=pool.id, Filter=text)["Users"])
+
+    assert count('name ^= "asha \\"A\\" \\\\"') == 1
+    assert count('name ^= "asha \\"B"') == 0
+    assert count(f'email = "{user}"') == 1
+    for invalid in ("name", 'name ^= "a" or name ^= "b"', 'locale = "en"', 'name != "a"'):
+        with refused("InvalidParameterException", "filter"):
+            count(invalid)

@@ -109,6 +109,7 @@ CONTRACTS: dict[str, Callable[[Emulator], None]] = {
     "topic_keys": contracts_alarms.topic_keys,
     "function_update_delay": contracts_functions.function_update_delay,
     "function_updates": contracts_functions.function_updates,
+    "user_pool_filters": contracts_user_pools.user_pool_filters,
     "user_pool_lookups": contracts_cognito.user_pool_lookups,
     "user_pool_attributes": contracts_properties.user_pool_attributes,
     "managed_login_branding": contracts_user_pools.managed_login_branding,

@@ -168,3 +168,15 @@ def test_ses_refuses_unverified_recipient_in_sandbox(emulator: Emulator) -> None
         MailType="TRANSACTIONAL", WebsiteURL="https://app.example", ProductionAccessEnabled=True
     )
     send()
+
+
+def test_cognito_refuses_invalid_filter_of_users(pool: Pool) -> None:
+    name = 'name ^= "{}"'.format
+    pool.api.list_users(UserPoolId=pool.id, Filter=name("x" * 246))
+    pool.api.list_users(UserPoolId=pool.id, Limit=60)
+    with refused("InvalidParameterException", "256"):
+        pool.api.list_users(UserPoolId=pool.id, Filter=name("x" * 247))
+    with refused("InvalidParameterException", "60"):
+        pool.api.list_users(UserPoolId=pool.id, Limit=61)
+    with refused("InvalidParameterException", "filter"):
+        pool.api.list_users(UserPoolId=pool.id, Filter='birthdate = "2001-02-03"')

@@ -13,6 +13,7 @@ from bookings.errors import BookingError
 from edge_auth import error_pages
 from edge_auth.errors import NotEntitledError
 from media import errors as media_errors
+from office.errors import OfficeError
 from tests.support import school_api
 from tests.support.paths import ROOT
 from tests.unit.stacks.test_templates import resources
@@ -183,6 +184,12 @@ def test_forms_match_schemas() -> None:
     office = Page(WEB / "members" / "app" / "office.html")
     (reason,) = [it for it in office.all("input") if it["id"] == "reason"]
     assert reason["maxlength"] == str(schema("OfficeChange")["reason"]["maxLength"])
+    students = Page(WEB / "members" / "app" / "students.html")
+    lengths = {it["name"]: it["maxlength"] for it in students.all("input") if "maxlength" in it}
+    assert lengths == {
+        "text": str(schema("StudentSearch")["text"]["maxLength"]),
+        "why": str(schema("AccessChange")["reason"]["maxLength"]),
+    }
     sign_up = Page(WEB / "public" / "sign-up.html")
     for field in sign_up.all("input"):
         if "maxlength" in field:
@@ -198,6 +205,7 @@ def test_scripts_have_message_for_every_error_code() -> None:
     codes = set(re.findall(r'"code": "([a-z_]+)"', document))
     codes |= {error.code for error in media_errors.MediaError.__subclasses__()}
     codes |= {error.code for error in BookingError.__subclasses__()}
+    codes |= {error.code for error in OfficeError.__subclasses__()}
     # No page sends such a request.
     never = {
         "operation_unknown",

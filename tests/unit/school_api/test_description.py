@@ -174,12 +174,15 @@ def test_every_gateway_response_type_is_a_problem(response_type: str) -> None:
 
 def test_role_grants_exactly_the_actions_of_the_operations() -> None:
     (statement_list,) = [statements(resources(STACK)["ApiRole"])]
+
+    def listed(value: Any) -> list[Any]:
+        return value if isinstance(value, list) else [value]
+
     granted = {
-        (action, school_api.resolve(statement["Resource"]))
+        (action, school_api.resolve(resource))
         for statement in statement_list
-        for action in (
-            [statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"]
-        )
+        for action in listed(statement["Action"])
+        for resource in listed(statement["Resource"])
     }
     needed = set()
     for method in school_api.api().methods.values():

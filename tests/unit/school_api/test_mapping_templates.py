@@ -195,6 +195,30 @@ def test_request_of_the_office_passes_groups_apart(
         assert json.loads(request["request"]) == {"reason": reason}
 
 
+@pytest.mark.parametrize(
+    ("method", "resource", "action"),
+    [
+        ("POST", "/students/searches", "search"),
+        ("GET", "/students/{studentId}", "student"),
+        ("POST", "/students/{studentId}/access", "access"),
+    ],
+)
+@given(texts, texts, texts)
+def test_request_about_a_student_passes_caller_apart(
+    method: str, resource: str, action: str, student: str, groups: str, reason: str
+) -> None:
+    sent = {"reason": reason, "groups": "staff", "staff": "me", "studentId": "other"}
+    received = Request(method, resource, body=json.dumps(sent).encode())
+    params = {"path": {"studentId": student}, "querystring": {}, "header": {}}
+    where = context(received, SUB, **{"cognito:groups": groups})
+    integration = method_of(method, resource).integration
+    request = json.loads(build_integration_request(integration, received, params, where).body)
+    assert (request["action"], request["groups"], request["staff"]) == (action, groups, SUB)
+    assert request.get("studentId", student) == student
+    if method == "POST":
+        assert json.loads(request["request"]) == sent
+
+
 @given(texts, texts)
 def test_free_slots_pass_parameters_as_texts(advisor: str, start: str) -> None:
     params = {"advisorId": advisor, "from": start}

@@ -31,8 +31,9 @@ AVAILABILITY = {
     "bookAheadDays": 60, "maxBookings": 3,
 }  # fmt: skip
 OFFICE_CHANGE = {"reason": "The advisor is ill."}
+ACCESS_CHANGE = {"requestId": ID, "paid": True, "reason": "Invoice 118 is paid."}
 #: Properties whose valid values aren't texts.
-OTHER_THAN_TEXT = {"hours", *availability.LIMITS}
+OTHER_THAN_TEXT = {"hours", "paid", *availability.LIMITS}
 BODIES: list[tuple[str, str, dict[str, Any]]] = [
     ("POST", "/accounts", ACCOUNT),
     ("POST", "/accounts/proofs", PROOF),
@@ -40,6 +41,8 @@ BODIES: list[tuple[str, str, dict[str, Any]]] = [
     ("PUT", "/appointments/dr-who/2026-12-01T09:30:00Z", MOVE),
     ("PUT", "/advisors/dr-who", AVAILABILITY),
     ("POST", "/advisors/dr-who/appointments/2026-12-01T09:30:00Z", OFFICE_CHANGE),
+    ("POST", "/students/searches", {"text": "asha"}),
+    ("POST", f"/students/{ID}/access", ACCESS_CHANGE),
     ("PUT", "/profile", PREFERENCES),
     ("POST", "/feedback", FEEDBACK),
 ]

@@ -45,6 +45,7 @@ ACTIONS: Final = {
     "sesv2:SendEmail": {"ses:SendEmail"},
     # A transaction needs the permissions of the actions in it.
     "dynamodb:TransactWriteItems": {"dynamodb:ConditionCheckItem", "dynamodb:UpdateItem"},
+    "lambda:Invoke": {"lambda:InvokeFunction"},
     "lambda:GetFunction": {"lambda:GetFunction", "lambda:GetFunctionConfiguration"},
 }
 #: Function -> actions that neither the SDK's calls nor Lambda show, with the reason.
@@ -98,6 +99,7 @@ UNREACHED: Final[dict[str, dict[str, str]]] = {
         "dynamodb:PutItem": "only ValidateFunction creates the secret of email keys",
     },
     "NotifyFunction": {"dynamodb:BatchGetItem": ROSTER},
+    "OfficeFunction": {"dynamodb:ConditionCheckItem": "its transactions put and update only"},
     "ImportFunction": {
         "dynamodb:GetItem": "only ValidateFunction reads the owner of an address",
         "dynamodb:PutItem": "only ValidateFunction creates the secret of email keys",

@@ -90,6 +90,7 @@ export async function waitForOutcome(link) {
 // --- messages ----------------------------------------------------------------------------------
 
 const MESSAGES = {
+  access_changing: "Someone else is changing this access. Try again in a minute.",
   advisor_unknown: "This advisor isn’t available anymore. Reload the page.",
   appointment_unknown: "You don’t have this appointment anymore.",
   availability_changed: "Someone else has changed this availability. Reload the page and try again.",
@@ -102,6 +103,7 @@ const MESSAGES = {
   signed_out: "You’re signed out. Sign in and try again.",
   slot_not_offered: "The advisor doesn’t offer this time. Choose another one.",
   slot_taken: "This time is already booked. Choose another one.",
+  student_unknown: "This student doesn’t exist anymore. Search again.",
   throttled: "We’re very busy right now. Try again in a few seconds.",
   timed_out: "The request took too long. Try again in a moment.",
   token_expired: "You’re signed out. Sign in and try again.",

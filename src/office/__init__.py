@@ -1,0 +1,1 @@
+"""The school's office: search of students, and paid access."""

@@ -1,0 +1,47 @@
+"""The refusals of a request: each has a stable code and the HTTP status of the API's response."""
+
+
+class OfficeError(Exception):
+    """Base class of the refusals. Messages contain no personal data."""
+
+    code = "office"
+    status = 500
+
+
+class NotStaffError(OfficeError):
+    """Raised when the caller isn't in the group staff."""
+
+    code = "not_staff"
+    status = 403
+
+
+class UnknownStudentError(OfficeError):
+    """Raised when the user pool has no user with this `sub`."""
+
+    code = "student_unknown"
+    status = 404
+
+
+class AccessChangingError(OfficeError):
+    """Raised while another change of the student's paid access is being applied."""
+
+    code = "access_changing"
+    status = 409
+
+
+class RequestReusedError(OfficeError):
+    """Raised when a request has the id of an earlier one that asked for something else."""
+
+    code = "request_id_used"
+    status = 409
+
+
+class UnavailableError(OfficeError):
+    """Raised when a service failed. The same request can be sent again."""
+
+    code = "unavailable"
+    status = 503
+
+
+class SettingsError(Exception):
+    """Raised when an environment variable is missing."""

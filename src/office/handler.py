@@ -1,0 +1,138 @@
+"""Handle the requests of the office's pages.
+
+The API sends `groups`, `staff` (the caller's `sub`) and the ids of the request beside the
+operation's own values; the body is a text, `request`, so that it can't replace them.
+"""
+
+import json
+import re
+import time
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any, Final
+
+from office.errors import NotStaffError, OfficeError, UnknownStudentError
+from office.model import AccessChange
+from office.office_table import OfficeTable
+from office.records import Records
+from office.service import Office
+from office.settings import settings
+from office.user_pool import UserPool
+
+STAFF_GROUP: Final = "staff"
+_SUBJECT: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
+
+type Event = Mapping[str, Any]
+
+
+def lambda_handler(event: Event, _context: object) -> dict[str, object]:
+    """Return `{"status": <HTTP status>, "body": {...}, "text": <the body as JSON>}`."""
+    action = str(event.get("action"))
+    status, body = 200, {}
+    try:
+        _check_staff(event)
+        body = _ACTIONS[action](event)
+    except OfficeError as error:
+        status, body = error.status, {"code": error.code, "detail": str(error)}
+    line = {
+        "level": "INFO",
+        "message": action,
+        "status": status,
+        "code": body.get("code", ""),
+        "correlation_id": str(event.get("correlationId", "")),
+    }
+    # Ids of requests and fixed words, never personal data.
+    print(json.dumps(line))
+    return {"status": status, "body": body, "text": json.dumps(body)}
+
+
+@cache
+def pool() -> UserPool:
+    """Return the process's user pool.
+
+    Raises:
+        SettingsError: An environment variable is missing.
+    """
+    import boto3
+
+    cognito = boto3.client("cognito-idp", region_name=settings().aws_region, config=_config())
+    return UserPool(cognito, settings().user_pool_id)
+
+
+@cache
+def office() -> Office:
+    """Return the process's operations.
+
+    Raises:
+        SettingsError: An environment variable is missing.
+    """
+    import boto3
+
+    named = settings()
+    dynamodb = boto3.client("dynamodb", region_name=named.aws_region, config=_config())
+    records = Records(
+        dynamodb,
+        boto3.client("lambda", region_name=named.aws_region, config=_config()),
+        named.accounts_table,
+        named.appointments_table,
+        named.revocations_function,
+    )
+    table = OfficeTable(dynamodb, named.office_table)
+    return Office(pool(), table, records, lambda: time.time_ns() // 1_000_000)
+
+
+def _config() -> Any:
+    from botocore.config import Config
+
+    # The attempts of a change fit into the function's timeout, and into OfficeTable's BUSY_MS.
+    return Config(
+        connect_timeout=2, read_timeout=8, retries={"mode": "standard", "max_attempts": 2}
+    )
+
+
+def _check_staff(event: Event) -> None:
+    """Check the caller's groups, as API Gateway joins them.
+
+    Raises:
+        NotStaffError: The caller isn't in the group staff.
+    """
+    if STAFF_GROUP not in str(event.get("groups", "")).split(","):
+        raise NotStaffError("Only members of the group staff can do this.")
+
+
+def _search(event: Event) -> dict[str, Any]:
+    text = json.loads(event["request"])["text"]
+    return office().search(text, str(event["staff"]), str(event["requestId"]))
+
+
+def _student(event: Event) -> dict[str, Any]:
+    student = _subject(event)
+    return office().student(student, str(event["staff"]), str(event["requestId"]))
+
+
+def _access(event: Event) -> dict[str, Any]:
+    student, staff, request = _subject(event), str(event["staff"]), json.loads(event["request"])
+    change = AccessChange(
+        id=request["requestId"],
+        student=student,
+        paid=request["paid"],
+        reason=" ".join(request["reason"].split()),
+        by=staff,
+        by_email=pool().student(staff).email,
+    )
+    return office().change_access(change)
+
+
+def _subject(event: Event) -> str:
+    # API Gateway doesn't check a path parameter's pattern, and Cognito accepts an address here.
+    student = str(event.get("studentId", ""))
+    if not _SUBJECT.fullmatch(student):
+        raise UnknownStudentError("No student has this id.")
+    return student
+
+
+_ACTIONS: Final[dict[str, Callable[[Event], dict[str, Any]]]] = {
+    "search": _search,
+    "student": _student,
+    "access": _access,
+}

@@ -1,0 +1,83 @@
+"""The office's page of students: from a search to a lesson that opens, and closes again."""
+
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.support import axe
+from tests.support.waiting import wait_until
+from tests.system.portal.conftest import Student
+from tests.system.portal.test_advisors import staff
+from tests.system.portal.test_journey import assert_fits, sign_in
+
+pytestmark = pytest.mark.browser
+
+__all__ = ["staff"]
+WIDTHS = (360, 1280)
+
+
+def open_student(office: Page, student: Student) -> None:
+    office.get_by_label("Email address, name or id").fill(student.email)
+    office.get_by_role("button", name="Search").click()
+    expect(office.locator("#search-status")).to_have_text("1 student.")
+    office.get_by_role("button", name="Open").click()
+    expect(office.locator("#student-name")).to_be_focused()
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_staff_grants_and_ends_the_paid_access_of_a_student(
+    visit: Callable[..., Page],
+    student: Callable[[], Student],
+    staff: Student,
+    page_errors: list[str],
+    width: int,
+) -> None:
+    pupil = student()
+    page = visit()
+    sign_in(page, pupil)
+    page.goto("/premium/")
+    expect(page.locator("h1")).to_contain_text("requires a paid account")
+
+    office = visit(width)
+    sign_in(office, staff, "/app/students.html")
+    office.get_by_role("button", name="Search").click()
+    expect(office.locator("#text-error")).to_have_text("Enter at least 3 characters.")
+    open_student(office, pupil)
+    expect(office.locator("#access-state")).to_have_text("This student has no paid access.")
+    office.get_by_role("button", name="Grant paid access").click()
+    expect(office.locator("#why-error")).to_have_text("Enter a reason.")
+    assert axe.violations(office) == []
+    assert_fits(office)
+    office.get_by_label("Reason").fill("Invoice 118 is paid.")
+    office.get_by_role("button", name="Grant paid access").click()
+    expect(office.locator("#access-status")).to_contain_text("Paid access granted.")
+    expect(office.locator("#changes li")).to_contain_text(f"Invoice 118 is paid. · {staff.email}")
+
+    # The student forces the refresh of the session.
+    page.get_by_role("link", name="Refresh access").click()
+    expect(page.locator("h1")).to_have_text("Lesson one")
+
+    office.get_by_label("Reason").fill("Refunded.")
+    office.get_by_role("button", name="End paid access").click()
+    expect(office.locator("#access-status")).to_contain_text("Paid access ended.")
+    expect(office.locator("#changes li")).to_have_count(2)
+    assert axe.violations(office) == []
+    assert_fits(office)
+
+    def is_closed() -> bool:
+        page.goto("/premium/")
+        return page.get_by_role("heading", name="Lesson one").count() == 0
+
+    # The local maximum age of the deny-list is 5 seconds.
+    wait_until(is_closed, "the lessons are closed", 60, interval_s=0.5)
+    assert page_errors == []
+
+
+def test_student_cannot_search(visit: Callable[..., Page], student: Callable[[], Student]) -> None:
+    page = visit()
+    sign_in(page, student(), "/app/students.html")
+    page.get_by_label("Email address, name or id").fill("asha")
+    page.get_by_role("button", name="Search").click()
+    expect(page.locator("#search-status")).to_contain_text("Only staff can use this page.")
+    expect(page.locator("#students li")).to_have_count(0)

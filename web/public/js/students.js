@@ -1,0 +1,109 @@
+// Finds students, shows one, and grants or ends the paid access.
+import {
+  $, call, callRepeatedly, itemButton, listItem, onSubmit, setFieldError, showError, showMessage,
+} from "./portal.js";
+
+const MIN_CHARS = 3;
+const moment = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+const STATES = new Map([
+  ["active", "active"],
+  ["pending", "being created"],
+  ["withdrawn", "withdrawn"],
+  ["none", "none: the user was created by hand"],
+]);
+
+let shown = null;
+// The same id for a repeated click: the office's change happens once.
+let attempt = null;
+
+const fact = (title, text) => listItem(title, text, "");
+
+// An interrupted change is repeated, not reversed.
+const nextPaid = (student) => (student.unfinished ? student.changes[0].paid : !student.paid);
+
+function foundItem(student) {
+  const title = student.name || student.email;
+  const more = student.enabled ? student.email : `${student.email} · disabled`;
+  return listItem(title, more, itemButton("Open", `${title}, ${student.email}`, () => open(student.studentId)));
+}
+
+onSubmit($("search"), async () => {
+  const text = $("text").value.trim();
+  const isLong = text.length >= MIN_CHARS;
+  setFieldError($("text"), isLong ? "" : `Enter at least ${MIN_CHARS} characters.`);
+  if (!isLong) return $("text").focus();
+  $("students").replaceChildren();
+  $("student-card").hidden = true;
+  const answer = await call("POST", "/students/searches", { text });
+  if (!answer.ok) return showError($("search-status"), answer);
+  const { students, more } = answer.data;
+  $("students").append(...students.map(foundItem));
+  const count = students.length === 1 ? "1 student." : `${students.length} students.`;
+  return showMessage($("search-status"), more ? `The first ${count} Enter more of the address or name.` : count);
+});
+
+// --- one student -------------------------------------------------------------------------------
+
+async function open(studentId) {
+  const answer = await call("GET", `/students/${studentId}`);
+  if (!answer.ok) {
+    showError($("search-status"), answer);
+    return;
+  }
+  draw(answer.data);
+  showMessage($("access-status"), "");
+  $("why").value = "";
+  setFieldError($("why"), "");
+  $("student-card").hidden = false;
+  $("student-name").focus();
+}
+
+function draw(student) {
+  shown = student;
+  attempt = null;
+  $("student-name").textContent = student.name || student.email;
+  const created = student.createdAt ? `, since ${moment.format(new Date(student.createdAt))}` : "";
+  $("facts").replaceChildren(
+    fact("Email address", student.email),
+    fact("Account", `${STATES.get(student.account) ?? student.account}${created}`),
+    fact("Sign-in", student.enabled ? "allowed" : "disabled"),
+    fact("Groups", student.groups.join(", ") || "none"),
+    fact("Id", student.studentId),
+  );
+  const state = student.paid ? "This student has paid access." : "This student has no paid access.";
+  const unfinished = student.unfinished ? " The last change was interrupted. Repeat it." : "";
+  $("access-state").textContent = state + unfinished;
+  $("apply").textContent = nextPaid(student) ? "Grant paid access" : "End paid access";
+  $("no-appointments").hidden = student.appointments.length > 0;
+  $("coming").replaceChildren(
+    ...student.appointments.map((it) => fact(moment.format(new Date(it.start)), it.advisorId)),
+  );
+  $("no-changes").hidden = student.changes.length > 0;
+  $("changes").replaceChildren(...student.changes.map((it) => fact(
+    `${moment.format(new Date(it.at))} · ${it.paid ? "granted" : "ended"}`,
+    `${it.reason} · ${it.by}`,
+  )));
+}
+
+onSubmit($("access"), async () => {
+  const reason = $("why").value.trim();
+  setFieldError($("why"), reason ? "" : "Enter a reason.");
+  if (!reason) return $("why").focus();
+  const paid = nextPaid(shown);
+  attempt ??= { requestId: crypto.randomUUID(), paid };
+  const path = `/students/${shown.studentId}`;
+  const isBusy = (answer) => answer.data.code === "access_changing";
+  const answer = await callRepeatedly(
+    "POST", `${path}/access`, { ...attempt, reason }, $("access-status"), isBusy,
+  );
+  if (!answer.ok) return showError($("access-status"), answer);
+  const seconds = answer.data.effectiveWithinSeconds;
+  const done = paid
+    ? "Paid access granted. The student sees the lessons after “Refresh access”."
+    : `Paid access ended. The student is signed out within ${seconds} seconds.`;
+  const text = answer.data.changed ? done : "Nothing to change: someone else did it before.";
+  const student = await call("GET", path);
+  if (student.ok) draw(student.data);
+  $("why").value = "";
+  return showMessage($("access-status"), text, "good");
+});
