@@ -28,7 +28,7 @@ endif
 # BUILT=1 deploys the existing output of `sam build`, as the pipeline does with its artifact.
 BUILD := $(if $(BUILT),setup,build)
 
-.PHONY: help setup run up dev down student region sql invoke debug logs trace redrive reconcile verify compact migrate revoke evacuate source suppress chaos prove check lint lint-templates types unit build validate package integration test spark bench prose preflight deploy leftovers smoke destroy requirements
+.PHONY: help setup run up dev down student region sql invoke debug logs trace redrive reconcile verify compact migrate revoke evacuate source suppress chaos prove check lint lint-templates types unit build validate package integration test spark bench prose reference preflight deploy leftovers smoke destroy requirements
 
 help: ## List the targets and their options
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -187,6 +187,9 @@ spark: setup ## Run the lake's SQL in Spark and compare with DuckDB (needs Java 
 bench: build ## Run the benchmarks and check their targets
 	@failed=; for name in $(BENCHMARKS); do echo "# benchmarks/$$name.py"; $(PY) benchmarks/$$name.py || failed="$$failed $$name"; done; \
 	if [ -n "$$failed" ]; then echo "Benchmarks that missed a target:$$failed"; exit 1; fi
+
+reference: setup ## Generate the API's OpenAPI document and its page
+	@$(PY) -m tools.api_reference
 
 prose: setup ## Count stilted phrases per 1,000 words, by folder
 	@$(PY) -m tools.prose $(if $(LIST),--list)
