@@ -139,7 +139,7 @@ migrate: setup ## After an upgrade from names with sequence numbers: let the wri
 chaos: setup ## Run the whole system under injected faults, repair it, check the data lake
 	@$(PY) -m tools.chaos
 
-prove: setup ## Run the stream processor against 25,000 random fault histories, and check that they detect 28 mutations
+prove: setup ## Run the stream processor against 26,250 random fault histories, and check that they detect 34 mutations
 	@PYTHONPATH=src:. $(PY) -m tests.unit.stream_processor.proof $(if $(SEED),--seed $(SEED))
 
 check: setup ## Lint, checkov, type checks and unit tests, side by side

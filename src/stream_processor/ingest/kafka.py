@@ -4,6 +4,7 @@ Shapes: "Using Lambda with Amazon MSK", "Using Lambda with self-managed Apache K
 Developer Guide).
 """
 
+import hashlib
 from collections.abc import Callable, Mapping
 from functools import partial
 from operator import attrgetter
@@ -14,7 +15,8 @@ from stream_processor.ingest import arrival_times
 from stream_processor.ingest.records import Batch, Json, StreamRecord
 
 #: A sequence number is the offset and the last 14 digits of the timestamp. A topic that is deleted
-#: and created again starts at offset 0, so the offset alone doesn't identify a record.
+#: and created again starts at offset 0, so the offset alone doesn't identify a record. Without a
+#: usable timestamp the digits are those of a digest of the value: all such records can have -1.
 _TIMESTAMPS: Final = 10**14
 
 
@@ -52,13 +54,13 @@ def _cluster(event: Json) -> str:
 
 def _record(record: Json) -> StreamRecord:
     try:
-        offset, timestamp = int(record["offset"]), record["timestamp"]
+        offset, timestamp = int(record["offset"]), int(record["timestamp"])
         # A tombstone has no value: it becomes a bad row.
-        return StreamRecord(
-            offset * _TIMESTAMPS + int(timestamp) % _TIMESTAMPS,
-            arrival_times.of_producer(timestamp),
-            record.get("value") or "",
-        )
+        value = record.get("value") or ""
+        arrived_ms = arrival_times.of_producer(record["timestamp"])
+        if arrived_ms == arrival_times.FIRST_MS:
+            timestamp = int.from_bytes(hashlib.sha256(value.encode()).digest()[:8])
+        return StreamRecord(offset * _TIMESTAMPS + timestamp % _TIMESTAMPS, arrived_ms, value)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise SourceError(f"Can't parse a Kafka record: {error!r}") from error
 

@@ -10,9 +10,10 @@ from reserved_concurrency.plan import Quota, Reservation, make_plan
 from tests.support.paths import ROOT
 from tests.unit.docs.test_links import DOCUMENTS
 from tests.unit.stacks.test_templates import DATA_TYPES, TEMPLATES, load, of_type, resources
+from tests.unit.stream_processor.proof.kafka_mutations import KAFKA_MUTATIONS
 from tests.unit.stream_processor.proof.mutations import EVENTS_MUTATIONS, MACHINE_MUTATIONS
 
-MUTATIONS: Final = len(EVENTS_MUTATIONS) + len(MACHINE_MUTATIONS)
+MUTATIONS: Final = len(EVENTS_MUTATIONS) + len(KAFKA_MUTATIONS) + len(MACHINE_MUTATIONS)
 NUMBERS: Final = {
     3: "three",
     4: "four",

@@ -113,6 +113,19 @@ def test_topic_made_anew_keeps_its_records(later_ms: int) -> None:
     assert Verifier(aws.app(), FakeStreams().streams(), lambda _: None).run(hours=0).complete
 
 
+@pytest.mark.parametrize("timestamp", [-1, 0, 32_503_680_000_000])
+def test_topic_made_anew_keeps_its_records_without_usable_timestamps(timestamp: int) -> None:
+    """Neither offset nor timestamp tells the records of the two topics apart."""
+    aws = FakeAws()
+    for name in ("old", "new"):
+        event = kafka_event([(0, timestamp)])
+        payload = plain(type="page", messageId=name)
+        event["records"]["clicks-0"][0]["value"] = base64.b64encode(payload).decode()
+        for _ in range(2):
+            deliver(aws, event)
+    assert written(aws) == ["new", "old"]
+
+
 @pytest.mark.parametrize(
     "clusters",
     [

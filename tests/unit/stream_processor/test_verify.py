@@ -88,7 +88,7 @@ class FilledLake:
             del self.aws.s3.deleted[LAKE, name]
 
     def delete_checkpoints(self) -> None:
-        self.aws.dynamodb.items.pop("checkpoints")
+        self.aws.dynamodb.items.pop("checkpoints", None)
 
     def verify(self, **options: Any) -> VerifyReport:
         return Verifier(self.aws.app(), self.streams.streams(), lambda _: None).run(**options)

@@ -1,7 +1,8 @@
 """`make prove`: check both handlers under 20,000 runs of faults, and check the check itself.
 
 A quarter as many histories run the events handler with operators beside it, two mappings, changed
-filters and parallel batches. Every mutation of the writer must be detected.
+filters, parallel batches and clocks hours apart, and a sixteenth as many run it with two clusters
+of Kafka. Every mutation of the writer must be detected.
 """
 
 import argparse
@@ -16,7 +17,8 @@ from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
 from typing import Final
 
 from tests.unit.stream_processor.proof import fault_plan, worker
-from tests.unit.stream_processor.proof.disruptions import DISRUPTIONS
+from tests.unit.stream_processor.proof.disruptions import DISRUPTIONS, KAFKA_DISRUPTIONS
+from tests.unit.stream_processor.proof.kafka_mutations import KAFKA_MUTATIONS
 from tests.unit.stream_processor.proof.mutations import EVENTS_MUTATIONS, MACHINE_MUTATIONS
 from tests.unit.stream_processor.proof.worker import RUNS_PER_JOB, Result
 from tools import progress
@@ -26,6 +28,8 @@ RUNS: Final = 20_000
 EVENTS_JOBS_OF_TEN: Final = 7
 #: One history with operators for so many runs of the state machine.
 RUNS_PER_HISTORY: Final = 4
+#: One history of Kafka for so many runs of the state machine.
+RUNS_PER_KAFKA_HISTORY: Final = 16
 
 FAULTS: Final = [
     *fault_plan.NAMES.values(),
@@ -35,7 +39,7 @@ FAULTS: Final = [
     "batches discarded",
     "shards split",
     "shards merged",
-    *DISRUPTIONS,
+    *dict.fromkeys([*DISRUPTIONS, *KAFKA_DISRUPTIONS]),
 ]
 
 
@@ -55,16 +59,21 @@ def main(arguments: list[str] | None = None) -> int:
     ]
     first = options.seed * 1_000_000
     seeds = [(first + n * RUNS_PER_JOB,) for n in range(max(1, jobs // RUNS_PER_HISTORY))]
+    kafka_seeds = seeds[: max(1, jobs // RUNS_PER_KAFKA_HISTORY)]
     counts: Counter[str] = Counter()
     with ProcessPoolExecutor(os.cpu_count(), context, initializer=worker.silence) as pool:
         breaches = _run(pool, "runs of both handlers", worker.run_machine, machines, counts)
         breaches += _run(pool, "histories with operators", worker.run_histories, seeds, counts)
+        breaches += _run(
+            pool, "histories of Kafka", worker.run_kafka_histories, kafka_seeds, counts
+        )
         undetected = _run_mutations(pool, options.seed)
     print("\nfaults")
     for name in FAULTS:
         print(f"  {counts[name]:>9,}  {name}")
     print(
-        f"\n{counts['runs']:,} runs and {counts['histories']:,} histories of the writer, "
+        f"\n{counts['runs']:,} runs, {counts['histories']:,} histories with operators and "
+        f"{counts['Kafka histories']:,} of Kafka, "
         f"{sum(counts[it] for it in FAULTS):,} faults, {counts['records']:,} records, "
         f"{counts['rows']:,} rows, violations {len(breaches)}, {time.monotonic() - started:.0f} s"
     )
@@ -93,7 +102,7 @@ def _run[*P](
 
 
 def _run_mutations(pool: Executor, seed: int) -> list[str]:
-    names = [*EVENTS_MUTATIONS, *MACHINE_MUTATIONS]
+    names = [*EVENTS_MUTATIONS, *KAFKA_MUTATIONS, *MACHINE_MUTATIONS]
     with progress.step("mutations of the writer", len(names)) as step:
         breaches = {}
         for (name, _), (_, breach) in _run_jobs(

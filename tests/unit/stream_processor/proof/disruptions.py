@@ -13,6 +13,7 @@ MAX_AGE_S: Final = 86_400
 #: The disruptions besides faults of calls. Each history draws some of them.
 DISRUPTIONS: Final = (
     "arrival times of other hours and days",
+    "clocks hours apart",
     "redrives beside the function",
     "restores beside the function",
     "two mappings of a stream",
@@ -25,6 +26,16 @@ DISRUPTIONS: Final = (
     "mappings restarted from an older checkpoint",
     "mappings recreated at TRIM_HORIZON",
     "batches delivered twice at once",
+    "invocations timed out",
+)
+#: Those of the histories of Kafka.
+KAFKA_DISRUPTIONS: Final = (
+    "timestamps of any time",
+    "topics created again",
+    "partial batch responses of Kafka",
+    "clocks hours apart",
+    "rows lost",
+    "series of 409 responses",
     "invocations timed out",
 )
 #: Of these, the settings of a history, which are counted once.

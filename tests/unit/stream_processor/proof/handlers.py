@@ -135,7 +135,7 @@ class SimulatedEventsHandler(SimulatedHandler):
         # A client resends an event without a response, in another record.
         resent = [f"{unique}{max(number - 2, 0)}-0"] if kind in (3, 6) else []
         identities: list[str | None] = [*own, *resent]
-        head = header(f"request-{number}", received_at=_iso(arrived), bot=kind == 4)
+        head = header(f"request-{number}", received_at=iso(arrived), bot=kind == 4)
         bad = [rejected(index=9)] if kind == 5 else []
         payload = packed(
             head,
@@ -228,6 +228,7 @@ class SimulatedChangesHandler(SimulatedHandler):
         return record, [f"{op} A#{number % 4} {number}"] if own else []
 
 
-def _iso(seconds: float) -> str:
+def iso(seconds: float) -> str:
+    """Return a Unix time as the collector writes it."""
     at = datetime.fromtimestamp(seconds, UTC)
     return f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03d}Z"

@@ -23,6 +23,7 @@ from stream_processor.storage.lake_keys import events_stream
 from tests.unit.stream_processor.fake_streams import FakeStreams
 from tests.unit.stream_processor.fakes import FAILURES, SETTINGS, FakeAws
 from tests.unit.stream_processor.proof import fault_plan
+from tests.unit.stream_processor.proof.clocks import Clocks, draw_error
 from tests.unit.stream_processor.proof.disruptions import (
     DISRUPTIONS,
     MAX_AGE_S,
@@ -80,6 +81,7 @@ class History:
         self.handler = SimulatedEventsHandler(self.aws, self.monkeypatch)
         self.checker = LakeChecker(self.aws, self.handler.prefix)
         self.now = START
+        self.clocks = Clocks(self.monkeypatch, lambda: self.now)
         self.shards = {name: SimulatedShard(SHARD, [], closed=False) for name in STREAMS}
         self.plans: dict[int, FaultPlan] = {}
         self.operators: list[Task] = []
@@ -238,7 +240,10 @@ class History:
         )
 
     def _operate(self, command: Callable[[], object], *, faulty: bool) -> None:
+        error = self._clock_error()
+
         def run(_: object) -> dict[str, Any]:
+            self.clocks.start(error)
             command()
             return {}
 
@@ -267,7 +272,14 @@ class History:
     def _handle(self, event: dict[str, Any]) -> Any:
         self.handler.cold = self.rng.random() < 0.5
         self.handler.objects = self.rng.choice([0, 1, 99])
+        self.clocks.start(self._clock_error())
         return self.handler(event)
+
+    def _clock_error(self) -> float:
+        name = "clocks hours apart"
+        error = draw_error(self.rng, skewed=name in self.drawn)
+        self.counts[name] += error != 0.0
+        return error
 
     def _run(self, task: Task, *, faulty: bool) -> None:
         """Run a task until it ends, or until it pauses at a `stop` fault."""

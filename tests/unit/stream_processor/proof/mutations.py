@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import pytest
 
-from stream_processor.commit import event_objects, protocol
+from stream_processor.commit import event_objects, event_writer, protocol
 from stream_processor.commit.event_writer import EventWriter
 from stream_processor.commit.protocol import Commit, Outcome
 from stream_processor.commit.shard_log import ShardLog
@@ -190,6 +190,18 @@ def hour_of_first_record(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(protocol, "commit", commit)
 
 
+def hour_of_own_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Write records to the log of the hour that the writer's clock shows."""
+
+    class OwnClock:
+        @staticmethod
+        def of(prefix: str, shard: str, _: int) -> LogName:
+            clock: Any = vars(event_writer)["time"]
+            return LogName.of(prefix, shard, round(clock.time() * 1000))
+
+    monkeypatch.setattr(event_writer, "LogName", OwnClock)
+
+
 def stream_not_in_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("stream_processor.commit.event_writer.lake_keys", _WithoutStream())
 
@@ -320,6 +332,7 @@ EVENTS_MUTATIONS: Final[dict[str, Mutation]] = {
         refused_entry_not_counted,
         counted_on_every_delivery,
         hour_of_first_record,
+        hour_of_own_clock,
         stream_not_in_name,
         errors_swallowed,
         unwritten_records_not_reported,

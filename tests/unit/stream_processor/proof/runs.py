@@ -8,6 +8,8 @@ from hypothesis import HealthCheck, Phase, Verbosity, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from tests.unit.stream_processor.proof.history import History, Mutate
+from tests.unit.stream_processor.proof.kafka_history import KafkaHistory
+from tests.unit.stream_processor.proof.kafka_mutations import KAFKA_MUTATIONS
 from tests.unit.stream_processor.proof.lake_checker import InvariantError
 from tests.unit.stream_processor.proof.mutations import EVENTS_MUTATIONS, MACHINE_MUTATIONS
 from tests.unit.stream_processor.proof.state_machine import ChangesProof, EventsProof, Proof
@@ -51,11 +53,14 @@ def handler_proof(handler: str) -> type[Proof]:
 
 def mutation_breach(name: str, start: int) -> str:
     """Run a mutation of the writer until it is detected; return the breach, or an empty text."""
+    seeds = range(start, start + MAX_RUNS_TO_BREACH)
     if name in EVENTS_MUTATIONS:
-        seeds = range(start, start + MAX_RUNS_TO_BREACH)
         return next(filter(None, (breach(it, EVENTS_MUTATIONS[name]) for it in seeds)), "")
-    handler, mutation = MACHINE_MUTATIONS[name]
-    machine = _machine(MACHINES[handler], mutate=staticmethod(mutation))
+    if name in KAFKA_MUTATIONS:
+        mutation = KAFKA_MUTATIONS[name]
+        return next(filter(None, (breach(it, mutation, kind=KafkaHistory) for it in seeds)), "")
+    handler, of_machine = MACHINE_MUTATIONS[name]
+    machine = _machine(MACHINES[handler], mutate=staticmethod(of_machine))
     try:
         prove(machine, MAX_RUNS_TO_BREACH, start=start, shrink=False)
     except InvariantError as error:
@@ -63,9 +68,14 @@ def mutation_breach(name: str, start: int) -> str:
     return ""
 
 
-def breach(seed: int, mutate: Mutate | None = None, counts: Counter[str] | None = None) -> str:
+def breach(
+    seed: int,
+    mutate: Mutate | None = None,
+    counts: Counter[str] | None = None,
+    kind: type[History] | type[KafkaHistory] = History,
+) -> str:
     """Run one history; return its breach, or an empty text."""
-    history = History(seed, mutate or (lambda _: None), Counter() if counts is None else counts)
+    history = kind(seed, mutate or (lambda _: None), Counter() if counts is None else counts)
     try:
         history.run()
     except InvariantError as error:

@@ -10,6 +10,8 @@ from typing import Final
 import pyarrow as pa
 
 from tests.unit.stream_processor.proof import runs
+from tests.unit.stream_processor.proof.history import History
+from tests.unit.stream_processor.proof.kafka_history import KafkaHistory
 
 #: Runs of one job.
 RUNS_PER_JOB: Final = 250
@@ -30,9 +32,18 @@ def run_machine(handler: str, seed: int) -> Result:
 
 def run_histories(first: int) -> Result:
     """Run histories from the seed `first` on; stop at a breach."""
+    return _run_histories(first, History)
+
+
+def run_kafka_histories(first: int) -> Result:
+    """Run histories of Kafka from the seed `first` on; stop at a breach."""
+    return _run_histories(first, KafkaHistory)
+
+
+def _run_histories(first: int, kind: type[History] | type[KafkaHistory]) -> Result:
     counts: Counter[str] = Counter()
     for seed in range(first, first + RUNS_PER_JOB):
-        if breach := runs.breach(seed, None, counts):
+        if breach := runs.breach(seed, None, counts, kind):
             return counts, breach
     return counts, ""
 
