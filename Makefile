@@ -28,7 +28,7 @@ endif
 # BUILT=1 deploys the existing output of `sam build`, as the pipeline does with its artifact.
 BUILD := $(if $(BUILT),setup,build)
 
-.PHONY: help setup run up dev down student region sql invoke debug logs trace redrive reconcile verify compact migrate revoke evacuate source suppress chaos prove check lint lint-templates types unit build validate package integration test spark bench prose reference preflight deploy leftovers smoke destroy requirements
+.PHONY: help setup run up dev down student region sql invoke debug logs trace redrive reconcile verify compact migrate revoke evacuate why source suppress chaos prove check lint lint-templates types unit build validate package integration test spark bench prose reference preflight deploy leftovers smoke destroy requirements
 
 help: ## List the targets and their options
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +53,8 @@ help: ## List the targets and their options
 	@echo "  revoke     USER=<email address or sub>  SESSION=<origin_jti>  EVERYONE=1 (one of them)"
 	@echo "             STAGE=<stage> (a stage on AWS; default: the system of 'make up')"
 	@echo "  evacuate   REGION=<Region>  UNDO=1 (return it)  PLACE=<stage> (on AWS; default: the system of 'make up')"
+	@echo "  why        ID=<messageId, request ID, userId or anonymousId>  HOURS=<number, default 24>  FROM=<first day>"
+	@echo "             STAGE=<stage>  REGION=<Region> (on AWS; default: every Region of 'make up')"
 	@echo "  source     ID=<source>  ACTION=create|configure|rotate|retire|disable|enable|remove  SETTINGS='<JSON>' (without: list the sources)"
 	@echo "  suppress   PERSON=<userId or anonymousId>  RELEASE=1 (store the person's events again)"
 	@echo "  source, suppress"
@@ -123,6 +125,9 @@ revoke: setup ## Refuse the tokens of a user, a session or everyone within a min
 
 evacuate: setup ## Take a Region out of the answers for the API's name, or return it
 	@$(PY) -m tools.operations.evacuate
+
+why: setup ## Print where an event is, and why (ID=)
+	@$(PY) -m tools.operations.why
 
 source: setup ## List, create and change the collector's sources and write keys, without a deployment
 	@$(PY) -m tools.operations.source

@@ -16,6 +16,7 @@ from tools.chaos import command
 from tools.chaos.plan import Plan
 from tools.dev import system
 from tools.operations import commands as operations
+from tools.operations import why
 from tools.stack import client
 
 pytestmark = pytest.mark.integration
@@ -78,6 +79,8 @@ def test_discarded_batch_is_redriven_once(meridian: system.System, tmp_path: Pat
     assert rows(meridian, f"message_id IN ({ids})", tmp_path) == []
 
     stack = operations.local_stack(meridian.target)
+    (discarded,) = why.find([stack], str(sent[0]["messageId"]), [])
+    assert discarded.location == "failures"
     first = operations.run(stack, "redrive", ["--failures"], capture=True)
     assert first.returncode == 0, first.stderr
     assert json.loads(first.stdout.removeprefix("failures "))["written"] == 1

@@ -42,6 +42,7 @@ _MODULES: Final = {
     "verify": "stream_processor.repair.verify",
     "compact": "stream_processor.compaction.compact",
     "migrate": "stream_processor.repair.migrate",
+    "why": "stream_processor.repair.trace_events",
 }
 #: Reconcile compares again after this time. On one machine, records are in flight for less.
 LOCAL_GRACE_S: Final = 2

@@ -62,7 +62,7 @@ class FailedBatches:
         for key in list(self._app.failures.keys(FAILURES)):
             result.objects += 1
             try:
-                self._redrive(json.loads(self._app.failures.read(key)), result)
+                self._redrive(self._app.failures.read(key), result)
             except (ValueError, KeyError, TypeError, SourceError):
                 # Lambda didn't write this object: leave it for the operator.
                 result.unreadable += 1
@@ -70,9 +70,8 @@ class FailedBatches:
             self._app.failures.delete(key)
         return result
 
-    def _redrive(self, document: Mapping[str, Any], result: Result) -> None:
-        payload = document["payload"]
-        event = json.loads(payload) if isinstance(payload, str) else payload
+    def _redrive(self, body: bytes, result: Result) -> None:
+        document, event = parse_failure(body)
         if "DDBStreamBatchInfo" in document:
             # Without a tumbling window only the document, not the event, names the shard.
             shard = document["DDBStreamBatchInfo"]["shardId"]
@@ -81,6 +80,22 @@ class FailedBatches:
         else:
             for batch in invocation.stream_batches(event):
                 result.count(len(batch.records), self._late.events(batch))
+
+
+def parse_failure(body: bytes) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    """Return an invocation record of Lambda, and the invocation event in it.
+
+    Raises:
+        ValueError: The body isn't JSON.
+        KeyError: It has no payload.
+        TypeError: The record or the event isn't an object.
+    """
+    document = json.loads(body)
+    payload = document["payload"]
+    event = json.loads(payload) if isinstance(payload, str) else payload
+    if not isinstance(event, dict):
+        raise TypeError("The payload isn't an invocation event.")
+    return document, event
 
 
 def _day(text: str) -> date:

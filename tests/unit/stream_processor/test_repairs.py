@@ -90,10 +90,12 @@ def test_redrive_writes_overlapping_discarded_batches_once(overlap: int) -> None
 def test_redrive_keeps_unreadable_objects_in_failures_bucket() -> None:
     aws = FakeAws()
     aws.s3.objects[FAILURES, "aws/lambda/notes.txt"] = (b"hello", {})
-    aws.s3.objects[FAILURES, "aws/lambda/x.json"] = (b'{"payload": "{}"}', {})
+    bodies = [b'{"payload": "{}"}', b'{"payload": 1}', b'{"payload": "1"}', b"[]", b"null"]
+    for number, body in enumerate(bodies):
+        aws.s3.objects[FAILURES, f"aws/lambda/{number}.json"] = (body, {})
     result = FailedBatches(aws.app()).run()
-    assert (result.objects, result.unreadable) == (2, 2)
-    assert len(aws.s3.list_keys(FAILURES)) == 2
+    assert (result.objects, result.unreadable) == (6, 6)
+    assert len(aws.s3.list_keys(FAILURES)) == 6
 
 
 # --- reconcile ---
