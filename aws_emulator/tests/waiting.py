@@ -1,11 +1,24 @@
 """Wait for something that another thread or process does."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Final
 
 INTERVAL_S: Final = 0.02
 TIMEOUT_S: Final = 60.0
+_longest_s: ContextVar[float] = ContextVar("longest_s", default=float("inf"))
+
+
+@contextmanager
+def expected_to_fail(longest_s: float) -> Iterator[None]:
+    """Let each `wait_until` give up after `longest_s`: the test expects that the wait fails."""
+    token = _longest_s.set(longest_s)
+    try:
+        yield
+    finally:
+        _longest_s.reset(token)
 
 
 def wait_until[T](
@@ -25,6 +38,7 @@ def wait_until[T](
     Raises:
         AssertionError: The last probe of `timeout_s` seconds was still falsy.
     """
+    timeout_s = min(timeout_s, _longest_s.get())
     for _ in range(max(1, round(timeout_s / interval_s))):
         if check is not None:
             check()
