@@ -5,7 +5,6 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -62,7 +61,7 @@ def failure_documents(running: system.System) -> list[dict[str, Any]]:
     return [json.loads(body) for body in bodies]
 
 
-def test_discarded_batch_is_redriven_once(meridian: system.System, tmp_path: Path) -> None:
+def test_discarded_batch_is_redriven_once(meridian: system.System) -> None:
     sent = [event("track", "given-up", event=f"Step {number}") for number in range(3)]
     ids = ", ".join(f"'{it['messageId']}'" for it in sent)
     with failing_puts(meridian):
@@ -76,7 +75,7 @@ def test_discarded_batch_is_redriven_once(meridian: system.System, tmp_path: Pat
             interval_s=0.5,
         )
     assert {it["requestContext"]["condition"] for it in documents} == {"RecordAgeExceeded"}
-    assert rows(meridian, f"message_id IN ({ids})", tmp_path) == []
+    assert rows(meridian, f"message_id IN ({ids})") == []
 
     stack = operations.local_stack(meridian.target)
     (discarded,) = why.find([stack], str(sent[0]["messageId"]), [])
@@ -85,7 +84,7 @@ def test_discarded_batch_is_redriven_once(meridian: system.System, tmp_path: Pat
     assert first.returncode == 0, first.stderr
     assert json.loads(first.stdout.removeprefix("failures "))["written"] == 1
     assert failure_documents(meridian) == []
-    stored_rows = stored(meridian, f"message_id IN ({ids})", 3, tmp_path)
+    stored_rows = stored(meridian, f"message_id IN ({ids})", 3)
     assert sorted(row["event"] for row in stored_rows) == ["Step 0", "Step 1", "Step 2"]
     assert {row["verdict"] for row in stored_rows} == {"good"}
 

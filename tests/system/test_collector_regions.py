@@ -6,7 +6,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -63,7 +62,7 @@ def wait_until_collector_writes_to(regions: system.System, region: str) -> None:
 
 
 def test_removed_region_keeps_no_event_in_its_stream(
-    regions: system.System, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    regions: system.System, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """`make destroy` of a Region: the collector stops, the lake gets the rest, then it may go."""
     target = regions.target
@@ -82,7 +81,6 @@ def test_removed_region_keeps_no_event_in_its_stream(
     assert rows(
         regions,
         f"stream_region = '{MUMBAI}'",
-        tmp_path,
         f"meridian-{target.stage}-lake-000000000000-{MUMBAI}",
     )
     assert collector.collector_regions(edge, clients) == [LONDON]
@@ -174,9 +172,7 @@ def sending(regions: system.System) -> Iterator[list[str]]:
         thread.join()
 
 
-def test_region_is_added_and_removed_while_events_arrive(
-    regions: system.System, tmp_path: Path
-) -> None:
+def test_region_is_added_and_removed_while_events_arrive(regions: system.System) -> None:
     """`make region`: each accepted event is in one lake, once, and none is left in the stream."""
     edge, clients = environment(regions, EDGE), clients_of(regions)
     with sending(regions) as sent:
@@ -200,7 +196,7 @@ def test_region_is_added_and_removed_while_events_arrive(
             <= {
                 row["message_id"]
                 for name in (LONDON, FRANKFURT)
-                for row in all_rows(regions, condition, tmp_path / name, name)
+                for row in all_rows(regions, condition, name)
             }
         ),
         "all events in the lakes",
@@ -210,19 +206,16 @@ def test_region_is_added_and_removed_while_events_arrive(
     stored_ids = [
         row["message_id"]
         for name in (LONDON, FRANKFURT)
-        for row in all_rows(regions, condition, tmp_path / name, name)
+        for row in all_rows(regions, condition, name)
     ]
     assert sorted(stored_ids) == sorted(sent)
-    assert all_rows(regions, condition, tmp_path / FRANKFURT, FRANKFURT)
+    assert all_rows(regions, condition, FRANKFURT)
 
 
-def all_rows(
-    regions: system.System, condition: str, folder: Path, name: str
-) -> list[dict[str, Any]]:
+def all_rows(regions: system.System, condition: str, name: str) -> list[dict[str, Any]]:
     """Return the rows of a Region's lake."""
-    folder.mkdir(exist_ok=True)
     lake = f"meridian-{regions.target.stage}-lake-000000000000-{name}"
-    return rows(regions, condition, folder, lake)
+    return rows(regions, condition, lake)
 
 
 @pytest.mark.parametrize(

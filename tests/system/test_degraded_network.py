@@ -13,7 +13,6 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -85,23 +84,18 @@ def send_all(sdks: dict[str, senders.Sender], url: str, write_key: str) -> dict[
     ],
     ids=["late", "lost", "cut"],
 )
-def test_slow_region_and_lost_answers_lead_to_one_row(
-    fault: Fault, regions: system.System, tmp_path: Path
-) -> None:
+def test_slow_region_and_lost_answers_lead_to_one_row(fault: Fault, regions: system.System) -> None:
     """The nearest Region has stored the records, so another Region must not get them, too."""
-    home, remote = tmp_path / "home", tmp_path / "remote"
-    home.mkdir()
-    remote.mkdir()
     sent = [event("track", "slow", event=f"Step {n}") for n in range(3)]
     nearest = {"region": LONDON, "operation": "PutRecords"}
     with injected_fault(regions, fault | nearest, None):
         assert post(regions, "/v1/batch", {"batch": sent}).status_code == 200
     condition = f"message_id IN ({', '.join(repr(it['messageId']) for it in sent)})"
-    stored_rows = stored(regions, condition, len(sent), home)
+    stored_rows = stored(regions, condition, len(sent))
     good = Counter(row["message_id"] for row in stored_rows if row["verdict"] == "good")
     assert good == {str(it["messageId"]): 1 for it in sent}
     lake = f"meridian-{regions.target.stage}-lake-000000000000-{MUMBAI}"
-    assert rows(regions, condition, remote, lake) == []
+    assert rows(regions, condition, lake) == []
 
 
 @pytest.mark.parametrize(
@@ -114,7 +108,6 @@ def test_accepted_events_are_stored_exactly_once(
     seconds: float | None,
     sdks: dict[str, senders.Sender],
     regions: system.System,
-    tmp_path: Path,
 ) -> None:
     with recording(regions.url) as recorder, injected_fault(regions, fault, seconds):
         visitors = send_all(sdks, recorder.url, regions.deployed.write_key)
@@ -130,16 +123,13 @@ def test_accepted_events_are_stored_exactly_once(
     if fault is not ALL_UNREACHABLE:
         assert set(accepted_by_sdk.values()) == {EVENTS}
 
-    home, remote = tmp_path / "home", tmp_path / "remote"
-    home.mkdir()
-    remote.mkdir()
     condition = f"anonymous_id IN ({', '.join(repr(it) for it in visitors)})"
     lake = f"meridian-{regions.target.stage}-lake-000000000000-{MUMBAI}"
     failed_over = stored(
-        regions, condition, len(accepted) if fault is NEAREST_UNREACHABLE else 0, remote, lake
+        regions, condition, len(accepted) if fault is NEAREST_UNREACHABLE else 0, lake
     )
-    stored_rows = stored(regions, condition, len(accepted) - len(failed_over), home)
-    failed_over = rows(regions, condition, remote, lake)
+    stored_rows = stored(regions, condition, len(accepted) - len(failed_over))
+    failed_over = rows(regions, condition, lake)
     good = Counter(
         row["message_id"] for row in [*stored_rows, *failed_over] if row["verdict"] == "good"
     )

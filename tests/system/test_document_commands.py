@@ -53,9 +53,7 @@ def environment(
 
 
 @pytest.fixture(scope="module")
-def placeholders(
-    meridian: system.System, tmp_path_factory: pytest.TempPathFactory
-) -> dict[str, str]:
+def placeholders(meridian: system.System) -> dict[str, str]:
     """Placeholders and examples of the documents, and their values for a stored event."""
     message_id = str(uuid.uuid4())
     body = {"event": "Lesson opened", "userId": "reader", "messageId": message_id}
@@ -63,7 +61,7 @@ def placeholders(
     assert response.status_code == 200
     # `make logs FUNCTION=EdgeAuthFunction` needs a line.
     assert httpx.get(f"{meridian.url}/premium/", timeout=60).status_code == 401
-    stored(meridian, f"message_id = '{message_id}'", 1, tmp_path_factory.mktemp("lake"))
+    stored(meridian, f"message_id = '{message_id}'", 1)
     request_id = response.headers["x-amz-cf-id"]
     return {
         "<request ID>": request_id,

@@ -3,17 +3,15 @@
 import base64
 import socket
 import uuid
-from pathlib import Path
 from typing import Any
 
-import duckdb
 import httpx
 import pytest
 
 from tests.support.waiting import wait_until
 from tests.system.draining import wait_until_drained
+from tests.system.lake_rows import lake_rows
 from tools.dev import system
-from tools.stack import client
 
 pytestmark = pytest.mark.integration
 
@@ -27,25 +25,10 @@ def post(running: system.System, path: str, body: object, key: str | None = None
     return httpx.post(f"{running.url}{path}", json=body, headers=headers, timeout=30)
 
 
-def rows(
-    running: system.System, where: str, directory: Path, lake: str | None = None
-) -> list[dict[str, Any]]:
+def rows(running: system.System, where: str, lake: str | None = None) -> list[dict[str, Any]]:
     """Return the lake's rows that satisfy the SQL condition."""
-    s3 = client("s3", running.target)
     bucket = lake or running.deployed.outputs["LakeBucket"]
-    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix="events/")
-    for item in (item for page in pages for item in page.get("Contents", [])):
-        target = directory / item["Key"].replace("/", "_")
-        if not target.exists():
-            s3.download_file(bucket, item["Key"], str(target))
-    if not list(directory.glob("*.parquet")):
-        return []
-    with duckdb.connect() as connection:
-        cursor = connection.execute(
-            f"SELECT * FROM read_parquet('{directory}/*.parquet', union_by_name=true) WHERE {where}"
-        )
-        names = [column[0] for column in cursor.description or []]
-        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    return lake_rows(running.target, bucket).select(where)
 
 
 def lake_region(lake: str | None) -> str | None:
@@ -54,18 +37,18 @@ def lake_region(lake: str | None) -> str | None:
 
 
 def stored(
-    running: system.System, where: str, count: int, directory: Path, lake: str | None = None
+    running: system.System, where: str, count: int, lake: str | None = None
 ) -> list[dict[str, Any]]:
     """Wait until the lake has `count` rows and all sent records; return all matching rows."""
     wait_until(
-        lambda: len(rows(running, where, directory, lake)) >= count,
+        lambda: len(rows(running, where, lake)) >= count,
         f"{count} rows where {where}",
         STORED_WITHIN_S,
         interval_s=0.5,
     )
     # Unexpected further rows would come from records that are in the stream now.
     wait_until_drained(running, lake_region(lake))
-    return rows(running, where, directory, lake)
+    return rows(running, where, lake)
 
 
 def event(kind: str, visitor: str, /, **fields: object) -> dict[str, object]:
@@ -74,9 +57,7 @@ def event(kind: str, visitor: str, /, **fields: object) -> dict[str, object]:
 
 
 @pytest.mark.parametrize("kind", ["page", "track", "identify"])
-def test_single_event_becomes_one_good_row(
-    meridian: system.System, kind: str, tmp_path: Path
-) -> None:
+def test_single_event_becomes_one_good_row(meridian: system.System, kind: str) -> None:
     fields = {
         "page": {"name": "Lesson", "properties": {"path": "/lessons/1", "title": "O'Brien"}},
         "track": {"event": "Booked", "properties": {"advisor": "अनु", "price": 12.5}},
@@ -85,7 +66,7 @@ def test_single_event_becomes_one_good_row(
     sent = event(kind, kind, **fields)
     answer = post(meridian, f"/v1/{kind}", sent)
     assert answer.status_code == 200, answer.text
-    (row,) = stored(meridian, f"message_id = '{sent['messageId']}'", 1, tmp_path)
+    (row,) = stored(meridian, f"message_id = '{sent['messageId']}'", 1)
     assert row["verdict"] == "good"
     assert row["type"] == kind
     assert row["anonymous_id"] == sent["anonymousId"]
@@ -94,38 +75,36 @@ def test_single_event_becomes_one_good_row(
         assert row["page_title"] == "O'Brien"
 
 
-def test_batch_stores_accepted_and_rejected_events(meridian: system.System, tmp_path: Path) -> None:
+def test_batch_stores_accepted_and_rejected_events(meridian: system.System) -> None:
     good = [event("track", "batch", event=f"Step {n}") for n in range(3)]
     anonymous = {"type": "track", "event": "Anonymous", "messageId": str(uuid.uuid4())}
     answer = post(meridian, "/v1/batch", {"batch": [good[0], anonymous, good[1], good[2]]})
     assert answer.status_code == 200
     assert [it["index"] for it in answer.json()["rejected"]] == [1]
     ids = ", ".join(f"'{it['messageId']}'" for it in good)
-    stored_rows = stored(meridian, f"message_id IN ({ids})", 3, tmp_path)
+    stored_rows = stored(meridian, f"message_id IN ({ids})", 3)
     assert [row["verdict"] for row in stored_rows] == ["good"] * 3
     (request,) = {row["request_id"] for row in stored_rows}
-    bad = rows(meridian, f"request_id = '{request}' AND verdict = 'bad'", tmp_path)
+    bad = rows(meridian, f"request_id = '{request}' AND verdict = 'bad'")
     assert [row["reason_code"] for row in bad] == [answer.json()["rejected"][0]["code"]]
 
 
-def test_repeated_batch_becomes_duplicate_rows(meridian: system.System, tmp_path: Path) -> None:
+def test_repeated_batch_becomes_duplicate_rows(meridian: system.System) -> None:
     batch = {"batch": [event("page", "twice", properties={"path": f"/p{n}"}) for n in range(5)]}
     assert post(meridian, "/v1/batch", batch).status_code == 200
     ids = ", ".join(f"'{it['messageId']}'" for it in batch["batch"])
-    stored(meridian, f"message_id IN ({ids})", 5, tmp_path)
+    stored(meridian, f"message_id IN ({ids})", 5)
     assert post(meridian, "/v1/batch", batch).status_code == 200
-    stored_rows = stored(meridian, f"message_id IN ({ids})", 10, tmp_path)
+    stored_rows = stored(meridian, f"message_id IN ({ids})", 10)
     assert sorted(row["verdict"] for row in stored_rows) == ["duplicate"] * 5 + ["good"] * 5
 
 
-def test_unknown_write_key_is_rejected_and_stores_nothing(
-    meridian: system.System, tmp_path: Path
-) -> None:
+def test_unknown_write_key_is_rejected_and_stores_nothing(meridian: system.System) -> None:
     sent = event("track", "unknown-key", event="Tried")
     answer = post(meridian, "/v1/track", sent, key="not-a-key")
     assert answer.status_code == 401
     assert {"code", "message"} <= answer.json().keys()
-    assert stored(meridian, f"message_id = '{sent['messageId']}'", 0, tmp_path) == []
+    assert stored(meridian, f"message_id = '{sent['messageId']}'", 0) == []
 
 
 def get(running: system.System, path: str, token: str | None = None) -> httpx.Response:

@@ -9,7 +9,6 @@ import json
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any, Final
 
 import httpx
@@ -106,11 +105,11 @@ def objects(running: system.System, since: datetime) -> Iterator[str]:
                     yield entry["Key"] + _text(body.read())
 
 
-def stored_text(running: system.System, since: datetime, folder: Path) -> dict[str, str]:
+def stored_text(running: system.System, since: datetime) -> dict[str, str]:
     """Return all text of the stream, the lake, the logs, the tables and the other objects."""
     return {
         "stream": "\n".join(records(running)),
-        "lake": repr(rows(running, "true", folder)),
+        "lake": repr(rows(running, "true")),
         "logs": "\n".join(logs(running, since)),
         "tables": "\n".join(items(running)),
         "objects": "\n".join(objects(running, since)),
@@ -122,9 +121,7 @@ def _text(data: bytes) -> str:
     return unpacked.decode("utf-8", "replace")
 
 
-def test_text_that_a_privacy_setting_removes_is_stored_nowhere(
-    meridian: system.System, tmp_path: Path
-) -> None:
+def test_text_that_a_privacy_setting_removes_is_stored_nowhere(meridian: system.System) -> None:
     since = datetime.now(UTC) - timedelta(seconds=5)
     suffix = uuid.uuid4().hex[:8]
     unrestricted = f"unrestricted-{suffix}"  # without privacy settings: the search can find it
@@ -151,8 +148,8 @@ def test_text_that_a_privacy_setting_removes_is_stored_nowhere(
         denied = 1 if setting == "consent" else 0
         assert answer.json()["accepted"] == 1 - denied
     for name in names.values():
-        stored(meridian, f"source = '{name}' AND received_at IS NOT NULL", 2, tmp_path)
-    texts = stored_text(meridian, since, tmp_path)
+        stored(meridian, f"source = '{name}' AND received_at IS NOT NULL", 2)
+    texts = stored_text(meridian, since)
     assert {storage for storage, text in texts.items() if unrestricted in text} >= {
         "stream",
         "lake",

@@ -115,9 +115,7 @@ def end_functions(running: system.System, *handlers: str) -> None:
     psutil.wait_procs(ended, timeout=30)
 
 
-def test_edge_functions_run_in_the_region_of_the_edge_location(
-    regions: system.System, tmp_path: Path
-) -> None:
+def test_edge_functions_run_in_the_region_of_the_edge_location(regions: system.System) -> None:
     """Each address is an edge location of one Region, from which the nearest stream is seen."""
     paying = next(it for it in regions.students if it.paying)
     assert set(regions.urls) == {LONDON, MUMBAI}
@@ -126,7 +124,7 @@ def test_edge_functions_run_in_the_region_of_the_edge_location(
     sent = event("track", "regions", event="Near Mumbai")
     assert post(near_mumbai, "/v1/track", sent).status_code == 200
     lake = f"meridian-{regions.target.stage}-lake-000000000000-{MUMBAI}"
-    (row,) = stored(regions, f"message_id = '{sent['messageId']}'", 1, tmp_path, lake)
+    (row,) = stored(regions, f"message_id = '{sent['messageId']}'", 1, lake)
     assert (row["edge_region"], row["stream_region"], row["failover"]) == (MUMBAI, MUMBAI, False)
     assert get(near_mumbai, "/premium/").status_code == 401
     assert get(near_mumbai, "/premium/", paying.token).status_code == 200
@@ -177,17 +175,12 @@ def test_trace_finds_a_request_of_any_edge_location(regions: system.System) -> N
     assert any("EdgeAuthFunction" in name for name in tree.names())
 
 
-def test_events_fail_over_when_nearest_stream_is_deleted(
-    regions: system.System, tmp_path: Path
-) -> None:
+def test_events_fail_over_when_nearest_stream_is_deleted(regions: system.System) -> None:
     """Must run last among the tests with several Regions, because it deletes the stream."""
-    home, remote = tmp_path / "home", tmp_path / "remote"
-    home.mkdir()
-    remote.mkdir()
     end_functions(regions, EDGE_INGEST)
     before, after = event("track", "regions", event="Before"), event("track", "regions", event="On")
     assert post(regions, "/v1/track", before).status_code == 200
-    (row,) = stored(regions, f"message_id = '{before['messageId']}'", 1, home)
+    (row,) = stored(regions, f"message_id = '{before['messageId']}'", 1)
     assert (row["stream_region"], row["failover"]) == (LONDON, False)
 
     client("kinesis", regions.target).delete_stream(
@@ -195,5 +188,5 @@ def test_events_fail_over_when_nearest_stream_is_deleted(
     )
     assert post(regions, "/v1/track", after).status_code == 200
     lake = f"meridian-{regions.target.stage}-lake-000000000000-{MUMBAI}"
-    (row,) = stored(regions, f"message_id = '{after['messageId']}'", 1, remote, lake)
+    (row,) = stored(regions, f"message_id = '{after['messageId']}'", 1, lake)
     assert (row["stream_region"], row["failover"]) == (MUMBAI, True)

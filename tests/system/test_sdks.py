@@ -1,7 +1,6 @@
 """System tests with unmodified analytics SDKs, on a healthy network."""
 
 import uuid
-from pathlib import Path
 from typing import Final
 
 import pytest
@@ -28,7 +27,7 @@ def check_browser(sdk: str, sdks: dict[str, senders.Sender]) -> None:
 
 @pytest.mark.parametrize("variant", VARIANTS, ids=[variant.name for variant in VARIANTS])
 def test_sdk_events_are_stored_exactly_once(
-    variant: Variant, sdks: dict[str, senders.Sender], meridian: system.System, tmp_path: Path
+    variant: Variant, sdks: dict[str, senders.Sender], meridian: system.System
 ) -> None:
     """The compatibility table in docs/sdks.md states the requests of each variant."""
     check_browser(variant.sdk, sdks)
@@ -40,7 +39,7 @@ def test_sdk_events_are_stored_exactly_once(
     assert recorder.resent_after_final_response() == []
     requests = {", ".join(filter(None, (it.path, it.encoding))) for it in recorder.exchanges}
     assert requests == {variant.requests}
-    rows = stored(meridian, f"anonymous_id = '{visitor}'", EVENTS, tmp_path)
+    rows = stored(meridian, f"anonymous_id = '{visitor}'", EVENTS)
     assert [row["verdict"] for row in rows] == ["good"] * EVENTS
     assert {row["event"] for row in rows} == {f"Step {number}" for number in range(EVENTS)}
     assert {row["message_id"] for row in rows} == recorder.accepted().keys()
@@ -48,7 +47,7 @@ def test_sdk_events_are_stored_exactly_once(
 
 @pytest.mark.parametrize("name", senders.ALL)
 def test_sdk_sends_its_largest_events_and_batches(
-    name: str, sdks: dict[str, senders.Sender], meridian: system.System, tmp_path: Path
+    name: str, sdks: dict[str, senders.Sender], meridian: system.System
 ) -> None:
     """Segment documents 32 KB for an event and 500 KB for a batch; 30 events are 900 KB."""
     check_browser(name, sdks)
@@ -60,7 +59,7 @@ def test_sdk_sends_its_largest_events_and_batches(
     assert {it.status for it in recorder.exchanges} == {200}
     assert recorder.resent_after_final_response() == []
     assert len(recorder.accepted()) == EVENTS
-    rows = stored(meridian, f"anonymous_id = '{visitor}'", EVENTS, tmp_path)
+    rows = stored(meridian, f"anonymous_id = '{visitor}'", EVENTS)
     assert [row["verdict"] for row in rows] == ["good"] * EVENTS
 
 

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from itertools import batched
-from pathlib import Path
 
 import pytest
 
@@ -14,9 +13,7 @@ from tools.tests.replay.shop_sessions import SHA256, SHARED, track_events
 pytestmark = [pytest.mark.integration, pytest.mark.shared]
 
 
-def test_each_action_of_the_shop_sessions_becomes_one_good_row(
-    meridian: system.System, tmp_path: Path
-) -> None:
+def test_each_action_of_the_shop_sessions_becomes_one_good_row(meridian: system.System) -> None:
     if sha256(SHARED) != SHA256:
         pytest.skip("the shop sessions aren't in the shared folder beside the repository")
     with SHARED.open("rb") as file:
@@ -26,7 +23,7 @@ def test_each_action_of_the_shop_sessions_becomes_one_good_row(
         assert answer.status_code == 200
         assert not answer.json().get("rejected")
 
-    rows = stored(meridian, "message_id LIKE 'shop-%'", len(events), tmp_path)
+    rows = stored(meridian, "message_id LIKE 'shop-%'", len(events))
 
     assert Counter(row["verdict"] for row in rows) == {"good": len(events)}
     assert Counter((row["anonymous_id"], row["event"]) for row in rows) == Counter(

@@ -3,7 +3,6 @@
 import base64
 import json
 import uuid
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -92,7 +91,7 @@ def test_events_of_a_suppressed_person_are_refused_by_the_running_collector(
 
 
 def test_events_that_violate_the_plan_are_marked_or_refused_and_stored(
-    meridian: system.System, tmp_path: Path
+    meridian: system.System,
 ) -> None:
     name = f"plan-{uuid.uuid4().hex[:8]}"
     schema = {"required": ["total"], "properties": {"total": {"type": "number"}}}
@@ -117,7 +116,7 @@ def test_events_that_violate_the_plan_are_marked_or_refused_and_stored(
         WITHIN_S,
         interval_s=0.5,
     )
-    rows = stored(meridian, f"message_id = '{name}-marked'", 1, tmp_path)
+    rows = stored(meridian, f"message_id = '{name}-marked'", 1)
     # A process of the collector without the new source refuses the request, and stores nothing.
     assert [row["reason_code"] for row in rows if row["verdict"] == "good"] == ["plan_violation"]
     request(meridian, "remove", id=name)
