@@ -10,6 +10,7 @@ of the lake, and queries. The program prints each figure with its limit, and exi
 figure exceeds its limit.
 """
 
+import gzip
 import json
 import math
 import sys
@@ -19,100 +20,21 @@ from typing import Any, Final, NamedTuple
 ROOT: Final = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "src")]
 
-GB: Final = 1024**3
-MILLION: Final = 1_000_000
-MONTH_HOURS: Final = 730
-
-
-class Price(NamedTuple):
-    """The price of one unit in USD, in us-east-1."""
-
-    dollars: float
-    unit: str
-    page: str
-    month: str
-
-
-PRICES: Final = {
-    "waf_request": Price(
-        0.60 / MILLION, "request that the web ACL inspects", "aws.amazon.com/waf/pricing", "2026-11"
-    ),
-    "edge_request": Price(
-        0.60 / MILLION, "Lambda@Edge request", "aws.amazon.com/lambda/pricing", "2026-11"
-    ),
-    "edge_gb_second": Price(
-        0.00005001, "Lambda@Edge GB-second", "aws.amazon.com/lambda/pricing", "2026-11"
-    ),
-    "log_byte": Price(
-        0.50 / GB, "byte of CloudWatch Logs", "aws.amazon.com/cloudwatch/pricing", "2026-11"
-    ),
-    "kinesis_in": Price(
-        0.08 / GB,
-        "byte in, each record rounded up to 1 KB",
-        "kinesis/data-streams/pricing",
-        "2026-11",
-    ),
-    "kinesis_retention": Price(
-        0.10 / GB / MONTH_HOURS,
-        "byte and hour after the first day",
-        "kinesis/data-streams/pricing",
-        "2026-11",
-    ),
-    "kinesis_stream_hour": Price(
-        0.04, "hour of an on-demand stream", "kinesis/data-streams/pricing", "2026-11"
-    ),
-    "kinesis_out": Price(0.04 / GB, "byte out", "kinesis/data-streams/pricing", "2026-11"),
-    "lambda_request": Price(
-        0.20 / MILLION, "Lambda request", "aws.amazon.com/lambda/pricing", "2026-11"
-    ),
-    "lambda_gb_second": Price(
-        0.0000166667, "Lambda GB-second, x86", "aws.amazon.com/lambda/pricing", "2026-11"
-    ),
-    "api_request": Price(
-        3.50 / MILLION, "REST API request", "aws.amazon.com/api-gateway/pricing", "2026-11"
-    ),
-    "kms_sign": Price(
-        0.03 / 10_000, "request with an RSA 2048 key", "aws.amazon.com/kms/pricing", "2026-11"
-    ),
-    "s3_get": Price(0.0004 / 1000, "GET", "aws.amazon.com/s3/pricing", "2026-11"),
-    "s3_put": Price(0.005 / 1000, "PUT", "aws.amazon.com/s3/pricing", "2026-11"),
-    "dynamodb_write": Price(
-        0.625 / MILLION, "write unit, on demand", "dynamodb/pricing/on-demand", "2026-11"
-    ),
-}
-
-
-class Delivery(NamedTuple):
-    """CloudFront's prices in USD where a viewer is: an HTTPS request, and bytes out.
-
-    `to_function` is the price of "data transfer out to origin": CloudFront charges it for request
-    bodies that go to an edge function, too.
-    """
-
-    request: float
-    to_viewer: float
-    to_function: float
-
-
-# aws.amazon.com/cloudfront/pricing, 2026-11, first tier.
-CLOUDFRONT: Final = {
-    "United States, Canada, Mexico": Delivery(1.00 / MILLION, 0.085 / GB, 0.020 / GB),
-    "Europe, Israel": Delivery(1.20 / MILLION, 0.085 / GB, 0.020 / GB),
-    "India": Delivery(1.20 / MILLION, 0.109 / GB, 0.160 / GB),
-    "Japan": Delivery(1.20 / MILLION, 0.114 / GB, 0.060 / GB),
-    "Australia, New Zealand": Delivery(1.25 / MILLION, 0.114 / GB, 0.080 / GB),
-    "South Africa, Kenya, Middle East": Delivery(1.20 / MILLION, 0.110 / GB, 0.060 / GB),
-    "South America": Delivery(2.20 / MILLION, 0.110 / GB, 0.125 / GB),
-}
-# The limits apply to these viewers.
-REFERENCE: Final = "United States, Canada, Mexico"
+from benchmarks.cost_prices import (  # noqa: E402 - needs the path above
+    CLOUDFRONT,
+    MILLION,
+    MONTH_HOURS,
+    PRICES,
+    REFERENCE,
+    Delivery,
+)
 
 # Assumptions, not measured.
 EDGE_S: Final = 0.025  # mostly the round trip to Kinesis in the same Region
 PREFLIGHT_S: Final = 0.002
 # Pages of the distribution's own domain send none; others one in two hours (its maximum age).
 PREFLIGHTS_PER_REQUEST: Final = 0.01
-PLATFORM_LOG_BYTES: Final = 330  # START, END and REPORT lines of one invocation
+PLATFORM_LOG_BYTES: Final = 330  # START, END and REPORT lines of one invocation, if they are on
 RESPONSE_BYTES: Final = 450  # CloudFront's response with its headers
 REQUEST_HEADER_BYTES: Final = 600
 EVENTS_PER_INVOCATION: Final = 5_000  # a batching window of one minute on a busy shard
@@ -130,17 +52,25 @@ WRITES_PER_INVOCATION: Final = 38
 # A page that isn't in CloudFront's cache invokes the collector, which passes the request on.
 PAGE_S: Final = 0.002
 
-# With every charge above, and bodies that the SDK doesn't compress, as in browsers.
-MAX_DOLLARS: Final = {1: 2.75, 10: 0.31, 100: 0.06}
+# With every charge above, in on-demand mode. Browsers' SDKs don't compress bodies.
+MAX_DOLLARS: Final = {1: 2.7, 10: 0.29}
+# Batches of a hundred come from servers, whose SDKs can compress them (`gzip=True`).
+MAX_COMPRESSED_DOLLARS: Final = {100: 0.045}
+# The same without compression: CloudFront charges 75 KB more for each request.
+MAX_LARGE_DOLLARS: Final = {100: 0.058}
 
 
 class Components(NamedTuple):
-    """What the templates say about charges. `regions` have a stream each."""
+    """What the templates say about charges. `regions` have a stream each.
+
+    `platform_log_bytes` are those of Lambda's own lines about an invocation.
+    """
 
     edge_memory_gb: float
     has_web_acl: bool
     web_acl_rules: int
     log_sample: float
+    platform_log_bytes: int
     retention_hours: int
     regions: int
     snapshot_age_s: int
@@ -152,7 +82,7 @@ def components() -> Components:
     """Read the components from the templates.
 
     Raises:
-        ValueError: The stream isn't in on-demand mode, whose prices this program has.
+        ValueError: The stream's retention isn't the seven days whose prices this program has.
     """
     from tools.deployment.environments import environments_of_stage
     from tools.deployment.templates import load
@@ -163,8 +93,9 @@ def components() -> Components:
 
     functions, edge = resources("stacks/edge-functions.yaml"), resources("stacks/edge.yaml")
     stream = resources("stacks/stream.yaml")["EventsStream"]
-    if stream["StreamModeDetails"]["StreamMode"] != "ON_DEMAND":
-        raise ValueError("EventsStream isn't in on-demand mode. Add the prices of its mode.")
+    if stream["RetentionPeriodHours"] != 168:
+        raise ValueError("EventsStream doesn't keep records for 7 days. Add the price.")
+    logging = functions["EdgeIngestFunction"].get("LoggingConfig", {})
     _, values = functions["EdgeIngestVersion"]["Settings"]["Fn::Sub"]
     _, auth = functions["EdgeAuthVersion"]["Settings"]["Fn::Sub"]
     distribution = edge["Distribution"]["DistributionConfig"]
@@ -174,6 +105,8 @@ def components() -> Components:
         has_web_acl="WebACLId" in distribution,
         web_acl_rules=len(acl["Rules"]),
         log_sample=values["LogSample"]["Fn::If"][2],
+        # Lambda, "Log-level filtering": START and REPORT have the level INFO.
+        platform_log_bytes=0 if logging.get("SystemLogLevel") == "WARN" else PLATFORM_LOG_BYTES,
         retention_hours=stream["RetentionPeriodHours"],
         regions=sum(it.is_serving for it in environments_of_stage("prod")),
         snapshot_age_s=auth["SnapshotAge"]["Fn::If"][2],
@@ -186,15 +119,17 @@ def components() -> Components:
 
 
 class Measured(NamedTuple):
-    """Bytes per request: its body, its records, the billed size of the records, and the log."""
+    """Per request: bytes of its body, its records, their billed size and the log; 25 KB units."""
 
     body_bytes: float
+    compressed_body_bytes: float
     record_bytes: float
     billed_bytes: float
+    put_units: float
     log_bytes: float
 
 
-def measure(size: int, log_sample: float) -> Measured:
+def measure(size: int, deployed: Components) -> Measured:
     """Measure the bodies, records and log lines for requests of `size` events."""
     from benchmarks import ingest
 
@@ -203,16 +138,29 @@ def measure(size: int, log_sample: float) -> Measured:
     sent = ingest.bodies(size, 10_000)
     return Measured(
         body_bytes=sum(map(len, sent)) / len(sent),
+        compressed_body_bytes=sum(len(gzip.compress(body, mtime=0)) for body in sent) / len(sent),
         record_bytes=sum(map(len, records)) / len(records),
         billed_bytes=sum(math.ceil(len(data) / 1024) * 1024 for data in records) / len(records),
-        log_bytes=PLATFORM_LOG_BYTES + log_sample * sum(map(len, lines)) / len(lines),
+        put_units=sum(math.ceil(len(data) / 25_600) for data in records) / len(records),
+        log_bytes=deployed.platform_log_bytes
+        + deployed.log_sample * sum(map(len, lines)) / len(lines),
     )
 
 
 def dollars(
-    size: int, measured: Measured, deployed: Components, delivery: Delivery
+    size: int,
+    measured: Measured,
+    deployed: Components,
+    delivery: Delivery,
+    *,
+    is_compressed: bool = False,
+    is_provisioned: bool = False,
 ) -> dict[str, float]:
-    """Return the cost of a million events in USD by service, with `size` events per request."""
+    """Return the cost of a million events in USD by service, with `size` events per request.
+
+    `is_compressed`: the bodies have gzip. `is_provisioned`: the stream has shards, whose hours
+    `fixed_dollars` counts.
+    """
     price = {name: known.dollars for name, known in PRICES.items()}
     requests = MILLION / size
     invocations = MILLION / EVENTS_PER_INVOCATION
@@ -228,25 +176,28 @@ def dollars(
         + web_acl
         + price["edge_request"]
         + PREFLIGHT_S * edge_second
-        + PLATFORM_LOG_BYTES * price["log_byte"]
+        + deployed.platform_log_bytes * price["log_byte"]
+    )
+    body = measured.compressed_body_bytes if is_compressed else measured.body_bytes
+    stream = (
+        measured.put_units * price["kinesis_put_unit"]
+        if is_provisioned
+        else measured.billed_bytes * price["kinesis_in"]
+        + measured.record_bytes * price["kinesis_out"]
+        + measured.billed_bytes * retained_hours * price["kinesis_retention"]
     )
     return {
         "CloudFront": requests
         * (
             delivery.request
             + RESPONSE_BYTES * delivery.to_viewer
-            + (measured.body_bytes + REQUEST_HEADER_BYTES) * delivery.to_function
+            + (body + REQUEST_HEADER_BYTES) * delivery.to_function
         ),
         "AWS WAF": requests * web_acl,
         "Lambda@Edge": requests * (price["edge_request"] + EDGE_S * edge_second),
         "preflights": requests * PREFLIGHTS_PER_REQUEST * preflight,
         "logs": requests * measured.log_bytes * price["log_byte"],
-        "Kinesis": requests
-        * (
-            measured.billed_bytes * price["kinesis_in"]
-            + measured.record_bytes * price["kinesis_out"]
-            + measured.billed_bytes * retained_hours * price["kinesis_retention"]
-        ),
+        "Kinesis": requests * stream,
         "processor and S3": invocations
         * (
             price["lambda_request"]
@@ -306,7 +257,7 @@ def page_dollars(miss_ratio: float, deployed: Components) -> float:
         * (
             price["edge_request"]
             + PAGE_S * deployed.edge_memory_gb * price["edge_gb_second"]
-            + PLATFORM_LOG_BYTES * price["log_byte"]
+            + deployed.platform_log_bytes * price["log_byte"]
         )
     )
 
@@ -314,32 +265,55 @@ def page_dollars(miss_ratio: float, deployed: Components) -> float:
 def fixed_dollars(deployed: Components) -> dict[str, float]:
     """Return the charges of a month in USD that don't depend on the number of events."""
     stream = MONTH_HOURS * PRICES["kinesis_stream_hour"].dollars
+    shard_hour = PRICES["kinesis_shard_hour"], PRICES["kinesis_shard_retention_hour"]
+    shard = MONTH_HOURS * sum(price.dollars for price in shard_hour)
     # AWS WAF pricing: 5 USD for a web ACL, 1 USD for a rule or rule group.
     web_acl = 5.0 + deployed.web_acl_rules if deployed.has_web_acl else 0.0
     # AWS KMS pricing: 1 USD for a key.
     return {
-        f"{deployed.regions} streams": deployed.regions * stream,
+        f"{deployed.regions} streams on demand": deployed.regions * stream,
+        f"or {deployed.regions} provisioned shards": deployed.regions * shard,
         "web ACL": web_acl,
         "key of the deny-list": 1.0,
         "key of the media's cookies": 1.0,
     }
 
 
-def main() -> int:
+def report(limits: dict[int, float], deployed: Components, *, is_compressed: bool) -> bool:
+    """Print the cost of a million events by events per request. Return whether limits are met."""
     met = True
+    for size, limit in limits.items():
+        measured = measure(size, deployed)
+
+        def total(delivery: Delivery, measured: Measured = measured, size: int = size) -> float:
+            return sum(
+                dollars(size, measured, deployed, delivery, is_compressed=is_compressed).values()
+            )
+
+        reference = CLOUDFRONT[REFERENCE]
+        amount = total(reference)
+        result = "ok" if amount <= limit else "EXCEEDED"
+        met = met and amount <= limit
+        label = f"{size:>3} events per request{' with gzip' if is_compressed else ''}"
+        print(f"  {label:<34}{amount:>9.3f}    limit {limit:g}  {result}")
+        parts = dollars(size, measured, deployed, reference, is_compressed=is_compressed)
+        print("      " + ", ".join(f"{name} {part:.4f}" for name, part in parts.items()))
+        shards = dollars(
+            size, measured, deployed, reference,
+            is_compressed=is_compressed, is_provisioned=True,
+        )  # fmt: skip
+        print(f"      with StreamMode=PROVISIONED             {sum(shards.values()):>9.3f}")
+        for location, delivery in CLOUDFRONT.items():
+            print(f"      viewers in {location:<34}{total(delivery):>9.3f}")
+    return met
+
+
+def main() -> int:
     deployed = components()
     print("dollars for a million events, from the viewer to the data lake")
-    for size, limit in MAX_DOLLARS.items():
-        measured = measure(size, deployed.log_sample)
-        parts = dollars(size, measured, deployed, CLOUDFRONT[REFERENCE])
-        total = sum(parts.values())
-        result = "ok" if total <= limit else "EXCEEDED"
-        met = met and total <= limit
-        print(f"  {size:>3} events per request {total:>9.3f}    limit {limit:g}  {result}")
-        print("      " + ", ".join(f"{name} {part:.4f}" for name, part in parts.items()))
-        for location, delivery in CLOUDFRONT.items():
-            total = sum(dollars(size, measured, deployed, delivery).values())
-            print(f"      viewers in {location:<34}{total:>9.3f}")
+    met = report(MAX_DOLLARS, deployed, is_compressed=False)
+    met = report(MAX_COMPRESSED_DOLLARS, deployed, is_compressed=True) and met
+    met = report(MAX_LARGE_DOLLARS, deployed, is_compressed=False) and met
     print(
         "dollars for the snapshot of a million requests of pages or SDKs,"
         " by requests per process and minute"
@@ -359,7 +333,7 @@ def main() -> int:
     assumed = {
         name: value
         for name, value in globals().items()
-        if name.isupper() and isinstance(value, int | float) and name not in ("GB", "MILLION")
+        if name.isupper() and isinstance(value, int | float) and name != "MILLION"
     }
     print(f"from the templates: {deployed._asdict()}")
     print(f"assumptions: {json.dumps(assumed)}")

@@ -218,6 +218,20 @@ def publish_sources(directory: Path, port: int) -> None:
     (directory / DEPLOYED_SETTINGS).write_text(json.dumps(document))
 
 
+def environment_of(directory: Path, port: int) -> dict[str, str]:
+    """Return the environment of the candidates, whose AWS endpoint is the stub."""
+    return {
+        **os.environ,
+        "AWS_ENDPOINT_URL": f"https://localhost:{port}",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_SESSION_TOKEN": "a-token",
+        "AWS_CA_BUNDLE": str(directory / "peer.pem"),
+        "SSL_CERT_FILE": str(directory / "collector.pem"),
+        "AWS_REGION": REGION,
+    }
+
+
 # --- measurement ------------------------------------------------------------------------------
 class Worker:
     """A candidate in a separate process."""
@@ -244,11 +258,11 @@ class Worker:
 
 def cold_seconds(name: str, directory: Path, environment: dict[str, str]) -> float:
     """Return the CPU seconds of a process that starts and handles one request of ten events."""
-    # The Lambda runtime contains boto3. The collector must work with its package alone.
+    # Lambda's runtime contains boto3. The collector and earlier versions need their package alone.
     paths = [str(directory / name), *(PACKAGES if name == "peer" else [])]
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run(
-        [sys.executable, "-S", "-c", COLD[name]],
+        [sys.executable, "-S", "-c", COLD.get(name, COLD["collector"])],
         check=True,
         cwd=directory / name,
         env={**environment, "PYTHONPATH": os.pathsep.join(paths)},
@@ -362,16 +376,7 @@ def main(rounds: int) -> int:
         try:
             publish_sources(directory, stub.port)
             packages(directory)
-            environment = {
-                **os.environ,
-                "AWS_ENDPOINT_URL": f"https://localhost:{stub.port}",
-                "AWS_ACCESS_KEY_ID": "test",
-                "AWS_SECRET_ACCESS_KEY": "test",
-                "AWS_SESSION_TOKEN": "a-token",
-                "AWS_CA_BUNDLE": str(directory / "peer.pem"),
-                "SSL_CERT_FILE": str(directory / "collector.pem"),
-                "AWS_REGION": REGION,
-            }
+            environment = environment_of(directory, stub.port)
             workers = {name: Worker(name, directory, environment) for name in CANDIDATES}
             try:
                 steady(report, workers, rounds)

@@ -20,7 +20,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from clickstream.digest import hmac_digest
+from clickstream.digest import hmac_sha256
 
 VERSION: Final = 1
 
@@ -173,7 +173,7 @@ def partition_key(salt: str, day: str, visitor: str) -> str:
     event, which doesn't change. Kinesis' metadata contains no identifier, and no pseudonym that
     lasts longer than a day; only who knows `salt` can compute the key of a known visitor.
     """
-    return hmac_digest(salt.encode(), f"{day}\0{visitor}".encode(), "sha256").hex()[:32]
+    return hmac_sha256(salt.encode(), f"{day}\0{visitor}".encode()).hexdigest()[:32]
 
 
 def is_packed(data: bytes) -> bool:

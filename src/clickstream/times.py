@@ -1,7 +1,7 @@
 """Timestamps of the wire format, and the correction of clock skew."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Final, NamedTuple
+from typing import Final
 
 import msgspec
 
@@ -51,7 +51,7 @@ def canonical(time: datetime, timestamp: str) -> str:
     return text(time)
 
 
-class Skew(NamedTuple):
+class Skew(msgspec.Struct, frozen=True):
     """How far a client's clock is behind the server's, and the first and last plausible event time.
 
     None: each time is plausible. A client whose clock is years off states both times by that

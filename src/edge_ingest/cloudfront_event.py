@@ -3,7 +3,9 @@
 `collector` parses each event here once; the other modules read `Request` and `Viewer`.
 """
 
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, Literal
+
+import msgspec
 
 type Device = Literal["desktop", "mobile", "tablet", "tv"]
 
@@ -18,7 +20,7 @@ _DEVICES: Final[tuple[tuple[str, Device], ...]] = (
 _MAX_USER_AGENT_CHARS: Final = 1024
 
 
-class Request(NamedTuple):
+class Request(msgspec.Struct, frozen=True):
     """The fields of an origin-request event that the collector reads."""
 
     method: str
@@ -40,18 +42,18 @@ class Request(NamedTuple):
         return None
 
 
-class Viewer(NamedTuple):
+class Viewer(msgspec.Struct, frozen=True):
     """Facts about the viewer from headers that CloudFront sets, so a client can't forge them.
 
     A field is None if the origin request policy doesn't forward its header.
     """
 
-    user_agent: str | None
-    country: str | None
-    region: str | None
-    city: str | None
-    time_zone: str | None
-    device: Device | None
+    user_agent: str | None = None
+    country: str | None = None
+    region: str | None = None
+    city: str | None = None
+    time_zone: str | None = None
+    device: Device | None = None
 
 
 def parse_request(event: dict[str, Any]) -> Request:

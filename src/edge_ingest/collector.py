@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
+
 from edge_ingest import cloudfront_event, request_log, responses, routes, sdk_settings
 from edge_ingest.authentication import authenticate, write_keys
 from edge_ingest.cloudfront_event import Request
@@ -32,8 +34,14 @@ class Collector:
         monotonic: Callable[[], float] = time.monotonic,
         print_line: Callable[[str], object] = print,
         fetch: Fetch | None = None,
+        *,
+        logs_first: bool = False,
     ) -> None:
-        """`fetch` reads the snapshot of the sources, if the settings have one."""
+        """`fetch` reads the snapshot of the sources, if the settings have one.
+
+        `logs_first`: the first request is logged as a cold start.
+        """
+        self._is_cold = logs_first
         self._settings = settings
         self._sources = SourceDirectory(settings, fetch, clock)
         self._pipeline = Pipeline(settings, self._sources, delivery, edge_region, clock, monotonic)
@@ -55,10 +63,15 @@ class Collector:
         except IngestError as error:
             response = responses.error_response(error, request, kind)
             entry = LogEntry(responses.status_of(error), error.code, kind)
-        if request_log.is_wanted(entry, self._settings.log_sample):
+        is_cold, self._is_cold = self._is_cold, False
+        if is_cold or request_log.is_wanted(entry, self._settings.log_sample):
             milliseconds = int((self._monotonic() - started) * 1000)
-            entry = entry._replace(milliseconds=milliseconds, request_id=request.request_id)
-            request_log.write(entry, self._print_line)
+            request_log.write(
+                msgspec.structs.replace(
+                    entry, cold=is_cold, milliseconds=milliseconds, request_id=request.request_id
+                ),
+                self._print_line,
+            )
         return response
 
     def _dispatch(

@@ -6,12 +6,14 @@
 import os
 import re
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Final
+
+import msgspec
 
 _LIST_FILE: Final = os.path.join(os.path.dirname(__file__), "crawlers.txt")  # noqa: PTH118, PTH120 - pathlib is slow to import
 
 
-class _Crawlers(NamedTuple):
+class _Crawlers(msgspec.Struct, frozen=True):
     substrings: tuple[str, ...]
     patterns: re.Pattern[str]
 

@@ -7,7 +7,9 @@ acknowledged every record. `pipeline` calls it last, before the response.
 import os
 import time
 from collections.abc import Callable, Sequence
-from typing import Final, NamedTuple, Protocol
+from typing import Final, Protocol
+
+import msgspec
 
 from edge_ingest.errors import ServiceUnavailableError
 from edge_ingest.kinesis import KinesisError, PutResult, RecordEntry
@@ -46,7 +48,7 @@ class Stream(Protocol):
         """Return whether the Region answers a request that stores nothing."""
 
 
-class Delivered(NamedTuple):
+class Delivered(msgspec.Struct, frozen=True):
     """The Region whose stream acknowledged the records. `failover`: it isn't the nearest one.
 
     `shard` and `sequence` are the position of one of the records, for the log.
@@ -60,12 +62,16 @@ class Delivered(NamedTuple):
     sequence: str = ""
 
 
+class _Avoidance(msgspec.Struct, frozen=True):
+    """When the avoidance of a Region ends, by the monotonic clock, and how long it is."""
+
+    end_s: float
+    duration_s: float
+
+
 #: Of a request without events.
 NOTHING_DELIVERED: Final = Delivered("", failover=False, records=0, bytes=0)
 
-# When the avoidance of a Region ends, by the monotonic clock, and how long it is, in seconds. The
-# class of a named tuple would slow down the cold start.
-type _Avoidance = tuple[float, float]
 # The positions of the records that a Region didn't acknowledge, and its last result.
 type _Outcome = tuple[list[int], PutResult | None]
 
@@ -152,7 +158,7 @@ class Delivery:
         avoidance = self._avoidances.get(region)
         if avoidance is None:
             return True
-        if avoidance[0] > self._clock():
+        if avoidance.end_s > self._clock():
             return False
         if not probe or self._stream.is_reachable(region, self._stream_name, PROBE_TIMEOUT_S):
             return True
@@ -161,8 +167,12 @@ class Delivery:
 
     def _avoid(self, region: str) -> None:
         avoidance = self._avoidances.get(region)
-        seconds = FIRST_AVOIDANCE_S if avoidance is None else min(2 * avoidance[1], MAX_AVOIDANCE_S)
-        self._avoidances[region] = (self._clock() + seconds, seconds)
+        seconds = (
+            FIRST_AVOIDANCE_S
+            if avoidance is None
+            else min(2 * avoidance.duration_s, MAX_AVOIDANCE_S)
+        )
+        self._avoidances[region] = _Avoidance(self._clock() + seconds, seconds)
 
     def _put(
         self, region: str, records: Sequence[bytes], pending: list[int], key: str, deadline: float

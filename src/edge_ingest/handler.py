@@ -10,7 +10,7 @@ from contextlib import suppress
 from functools import lru_cache
 from typing import Any, Final, Protocol
 
-from edge_ingest import crawlers, responses, routes, tls
+from edge_ingest import cold_start, crawlers, responses, routes, tls
 from edge_ingest import settings as settings_module
 from edge_ingest.collector import Collector
 from edge_ingest.delivery import Delivery
@@ -46,7 +46,7 @@ def collector() -> Collector:
     connect = tls.Connector()
     delivery = Delivery(KinesisClient(connect), settings.stream, settings.regions, edge_region)
     fetch = SnapshotFetch(connect, time.time)
-    return Collector(settings, delivery, edge_region, fetch=fetch)
+    return Collector(settings, delivery, edge_region, fetch=fetch, logs_first=True)
 
 
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
@@ -81,3 +81,4 @@ def _warm_up() -> None:
 # Only in the Lambda runtime: tests and tools import this module without the setup.
 if "AWS_LAMBDA_RUNTIME_API" in os.environ:
     _warm_up()
+cold_start.end()

@@ -9,7 +9,9 @@ client streams with asyncio.
 import select
 import socket
 import time
-from typing import Final, NamedTuple, Protocol
+from typing import Final, Protocol
+
+import msgspec
 
 CONNECT_TIMEOUT_S: Final = 1.0
 # A PutRecords response has about 100 bytes per record, so valid responses are far smaller.
@@ -17,7 +19,7 @@ MAX_RESPONSE_BYTES: Final = 4 * 1024 * 1024
 _READ_BYTES: Final = 64 * 1024
 
 
-class Endpoint(NamedTuple):
+class Endpoint(msgspec.Struct, frozen=True):
     """The scheme, host and port of a service."""
 
     tls: bool
@@ -42,7 +44,7 @@ def endpoint_of_url(url: str) -> Endpoint:
     return Endpoint(tls=tls, host=host.strip("[]"), port=int(port or (443 if tls else 80)))
 
 
-class Response(NamedTuple):
+class Response(msgspec.Struct, frozen=True):
     """A complete response. Header names are in lower case."""
 
     status: int

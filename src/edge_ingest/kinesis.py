@@ -6,7 +6,7 @@
 import os
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import msgspec
 
@@ -43,7 +43,7 @@ _CLOCK_SKEW_ERRORS: Final = {
 _MIN_SKEW_S: Final = 60.0
 
 
-class RecordEntry(NamedTuple):
+class RecordEntry(msgspec.Struct, frozen=True):
     """A PutRecordsRequestEntry: the data and its partition key."""
 
     data: bytes

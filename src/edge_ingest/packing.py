@@ -5,7 +5,6 @@ record format is in `clickstream.record`.
 """
 
 from datetime import datetime
-from typing import NamedTuple
 
 import msgspec
 
@@ -14,7 +13,7 @@ from clickstream import times
 from edge_ingest.redaction import Redacted
 
 
-class Provenance(NamedTuple):
+class Provenance(msgspec.Struct, frozen=True):
     """When, from which source and in which edge Region the collector received the request."""
 
     request_id: str

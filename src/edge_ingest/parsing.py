@@ -6,7 +6,7 @@ record contain the client's bytes unchanged.
 
 import re
 from collections.abc import Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import msgspec
 
@@ -31,7 +31,7 @@ class _Single(msgspec.Struct, rename="camel"):
     write_key: Any = None
 
 
-class Payload(NamedTuple):
+class Payload(msgspec.Struct, frozen=True):
     """A parsed body. `events` and `context` (of the batch) are JSON texts without a line feed.
 
     `sent_at` and `write_key` can be any JSON value. `body` is the whole decoded body.

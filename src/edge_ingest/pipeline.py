@@ -14,7 +14,9 @@ Only `delivery` does I/O. `collector` calls `Pipeline.ingest` once per request.
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Final, NamedTuple
+from typing import Final
+
+import msgspec
 
 import clickstream
 from clickstream import times
@@ -38,7 +40,7 @@ DELIVERY_TIMEOUT_S: Final = 8.0
 _RESPONSE_S: Final = 0.5
 
 
-class Ingested(NamedTuple):
+class Ingested(msgspec.Struct, frozen=True):
     """The outcome of one request: `accepted` plus `rejected` is the number of its events.
 
     `delivered` is None for an empty batch. `set_cookie` is the value of a `Set-Cookie` header.

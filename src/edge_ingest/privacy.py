@@ -8,7 +8,7 @@ import re
 import socket
 from collections.abc import Callable, Iterable
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import msgspec
 
@@ -61,7 +61,7 @@ _ADDRESSES: Final = (
 _WITHHELD: Final = "withheld: the source's privacy rules can't be applied to this text"
 
 
-class Policy(NamedTuple):
+class Policy(msgspec.Struct, frozen=True):
     """A source's rules for one request. `anonymous`: the visitor opts out of tracking.
 
     `day` is the date of the request; it is part of the salt of daily hashes.
@@ -81,7 +81,7 @@ class Policy(NamedTuple):
     def redact_viewer(self, viewer: Viewer) -> Viewer:
         """Return the storable facts about the viewer."""
         if self.anonymous:
-            return viewer._replace(user_agent=None, region=None, city=None, time_zone=None)
+            return Viewer(country=viewer.country, device=viewer.device)
         return viewer
 
     def applies_to(self, body: bytes) -> bool:
@@ -162,9 +162,9 @@ class Policy(NamedTuple):
         return self._permitted(batch)
 
     def _permitted(self, *contexts: Context | None) -> bool:
-        categories, deny_missing = self.rules.consent
-        answers = [_consent(contexts, category) for category in categories]
-        return not (False in answers or (deny_missing and None in answers))
+        consent = self.rules.consent
+        answers = [_consent(contexts, category) for category in consent.categories]
+        return not (False in answers or (consent.deny_missing and None in answers))
 
     def daily_visitor_id(self, request: Request, write_key: str) -> str:
         """Return an id for a visitor without one. It changes daily and can't be reversed."""

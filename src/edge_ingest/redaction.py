@@ -4,7 +4,6 @@ Input: `Validated` and the request. Output: `Redacted`; `packing` reads nothing 
 """
 
 from operator import attrgetter
-from typing import NamedTuple
 
 import msgspec
 
@@ -20,7 +19,7 @@ from edge_ingest.validation import Rejection, Validated
 from edge_ingest.visitor_facts import RequestFacts
 
 
-class Redacted(NamedTuple):
+class Redacted(msgspec.Struct, frozen=True):
     """The storable parts of a request. Accepted, rejected and denied events are all its events.
 
     `denied` events have no consent, or are of suppressed persons: none of the request's facts may
@@ -57,11 +56,11 @@ def redact(
 
     An accepted event that the policy can't be applied to becomes a rejected one.
     """
-    accepted, views, rejections = validated
     context = payload.context
     if policy.applies_to(payload.body):
-        accepted, views, rejections = _redact_events(validated, payload.events, policy)
+        validated = _redact_events(validated, payload.events, policy)
         context = _redact_context(context, policy)
+    views, rejections = validated.views, validated.rejected
     # The context and the request's facts can describe the suppressed person.
     of_suppressed = any(rejection.code == SUPPRESSED for rejection in rejections)
     if of_suppressed or not policy.permits_context(payload.context_view):
@@ -70,7 +69,7 @@ def redact(
     facts = RequestFacts() if of_suppressed else _facts_of(request, policy)
     from_device = visitor_facts.is_from_device(request)
     accepted = visitor_facts.add_facts(
-        accepted, views, payload, context, facts, from_device=from_device
+        validated.accepted, views, payload, context, facts, from_device=from_device
     )
     return Redacted(
         accepted=accepted,
@@ -113,7 +112,7 @@ def _redact_events(validated: Validated, texts: list[bytes], policy: Policy) -> 
             continue
         accepted.append(msgspec.structs.replace(event, event=msgspec.Raw(text)))
         views.append(view)
-    return Validated(accepted, views, sorted(validated.rejected + failed))
+    return Validated(accepted, views, sorted(validated.rejected + failed, key=attrgetter("i")))
 
 
 def _redact_context(context: bytes, policy: Policy) -> bytes:
@@ -128,6 +127,5 @@ def _redact_context(context: bytes, policy: Policy) -> bytes:
 
 
 def _redact_rejection(rejection: Rejection, policy: Policy) -> Rejected:
-    i, code, message, text = rejection
-    raw = policy.redact_rejected(text or b"")
-    return Rejected(i=i, code=code, message=message, raw=raw)
+    raw = policy.redact_rejected(rejection.text or b"")
+    return Rejected(i=rejection.i, code=rejection.code, message=rejection.message, raw=raw)

@@ -5,15 +5,15 @@ A line contains no body, address, write key, or visitor id. `collector` writes i
 
 import os
 from collections.abc import Callable
-from typing import NamedTuple
 
 import msgspec
 
 
-class LogEntry(NamedTuple):
+class LogEntry(msgspec.Struct, frozen=True):
     """The fields of a line: numbers, strings from fixed sets, and ids that AWS assigned.
 
-    `request_id` is CloudFront's. `shard` and `sequence` are the position of a record in the stream.
+    `request_id` is CloudFront's. `cold`: the request is the first of its process. `shard` and
+    `sequence` are the position of a record in the stream.
     """
 
     status: int
@@ -30,6 +30,7 @@ class LogEntry(NamedTuple):
     shard: str = ""
     sequence: str = ""
     request_id: str = ""
+    cold: bool = False
 
 
 def is_wanted(entry: LogEntry, sample: float) -> bool:
@@ -44,7 +45,7 @@ def is_wanted(entry: LogEntry, sample: float) -> bool:
 
 def write(entry: LogEntry, print_line: Callable[[str], object] = print) -> None:
     """Write the entry as a line, without empty and zero fields."""
-    fields = {name: value for name, value in entry._asdict().items() if value}
+    fields = {name: value for name, value in msgspec.structs.asdict(entry).items() if value}
     print_line(msgspec.json.encode(fields).decode())
 
 

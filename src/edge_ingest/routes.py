@@ -4,7 +4,9 @@ The paths are those of the Segment HTTP API, the short paths of Segment's browse
 RudderStack's variants.
 """
 
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal
+
+import msgspec
 
 from clickstream.event import TYPES, EventType
 from edge_ingest.errors import NotFoundError
@@ -12,7 +14,7 @@ from edge_ingest.errors import NotFoundError
 type Kind = Literal["batch", "event", "pixel", "project_settings", "source_config"]
 
 
-class Route(NamedTuple):
+class Route(msgspec.Struct, frozen=True):
     """An endpoint. `event_type` and `write_key` are set if the path contains them."""
 
     kind: Kind

@@ -6,15 +6,17 @@ IAM User Guide, "Create a signed AWS API request". A property test compares it w
 import os
 import time
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Final
 
-from clickstream.digest import hmac_digest, sha256
+import msgspec
+
+from clickstream.digest import hmac_digest, hmac_sha256, sha256
 
 SERVICE: Final = "kinesis"
 CONTENT_TYPE: Final = "application/x-amz-json-1.1"
 
 
-class Credentials(NamedTuple):
+class Credentials(msgspec.Struct, frozen=True):
     """Credentials of the function's execution role."""
 
     access_key: str
@@ -61,7 +63,7 @@ def signed_headers(
     scope = f"{amz_date[:8]}/{region}/{SERVICE}/aws4_request"
     to_sign = f"AWS4-HMAC-SHA256\n{amz_date}\n{scope}\n{_sha256(canonical.encode())}"
     key = _signing_key(credentials.secret_key, amz_date[:8], region)
-    signature = hmac_digest(key, to_sign.encode(), "sha256").hex()
+    signature = hmac_sha256(key, to_sign.encode()).hexdigest()
     authorization = (
         f"AWS4-HMAC-SHA256 Credential={credentials.access_key}/{scope}, "
         f"SignedHeaders={names}, Signature={signature}"

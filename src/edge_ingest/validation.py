@@ -7,7 +7,7 @@ for one event are in `clickstream.event`, which the stream processor shares.
 import json
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _OBJECTS: Final = {name: f"invalid_{name}" for name in ("context", "properties", "traits")}
 
 
-class RequestContext(NamedTuple):
+class RequestContext(msgspec.Struct, frozen=True):
     """Values of the request that apply to each of its events.
 
     `event_type` is the type in the path, if any. `request_id` makes derived message ids unique if
@@ -45,19 +45,14 @@ class RequestContext(NamedTuple):
     plan: "Plan | None" = None
 
 
-class StorageRules:
+class StorageRules(msgspec.Struct, frozen=True):
     """Rules that decide whether anything of an event may be stored. None: no such rule.
 
     `consent` raises InvalidEventError if the visitor's consent is missing.
     """
 
-    __slots__ = ("consent", "suppressed")
-
-    def __init__(
-        self, consent: Callable[[View], None] | None, suppressed: "Suppressed | None"
-    ) -> None:
-        self.consent = consent
-        self.suppressed = suppressed
+    consent: Callable[[View], None] | None
+    suppressed: "Suppressed | None"
 
     @classmethod
     def of(
@@ -84,7 +79,7 @@ class StorageRules:
         return self.suppressed is None or not self.suppressed.occurs_in(text)
 
 
-class Rejection(NamedTuple):
+class Rejection(msgspec.Struct, frozen=True):
     """A rejected event: its index, a stable code and a message.
 
     `text` is None if the event must not be stored, not even as a bad row.
@@ -96,7 +91,7 @@ class Rejection(NamedTuple):
     text: bytes | None
 
 
-class Validated(NamedTuple):
+class Validated(msgspec.Struct, frozen=True):
     """Accepted plus rejected events are all events. `views[n]` is the view of `accepted[n]`."""
 
     accepted: list[Accepted]
@@ -136,7 +131,8 @@ def validate(
     derived = _DerivedMessageIds(context)
     clock_skew = times.skew(context.received_at, context.sent_at)
     # A batch can have 5,000 events, so attribute lookups stay outside the loop.
-    _, received_at, _, _, event_type, _, visitor_id, plan = context
+    received_at, event_type = context.received_at, context.event_type
+    visitor_id, plan = context.visitor_id, context.plan
     max_bytes = limits.event_bytes
     if plan is not None:
         # Few sources have a plan, and the other cold starts don't pay for it.

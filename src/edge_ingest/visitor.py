@@ -2,14 +2,16 @@
 
 import os
 import re
-from typing import Final, NamedTuple
+from typing import Final
+
+import msgspec
 
 from edge_ingest.cloudfront_event import Request
 from edge_ingest.privacy import Policy
 from edge_ingest.settings import Cookie, Source
 
 
-class Visitor(NamedTuple):
+class Visitor(msgspec.Struct, frozen=True):
     """An `anonymousId` for events without one, and the `Set-Cookie` value that stores it."""
 
     id: str | None = None

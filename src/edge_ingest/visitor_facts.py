@@ -8,7 +8,7 @@ with redacted events, so that a dropped or hashed field isn't read here.
 
 import re
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import msgspec
 
@@ -48,11 +48,11 @@ _MAX_USER_AGENT_CHARS: Final = 1024
 _MAX_TEXT_CHARS: Final = 128
 
 
-class RequestFacts(NamedTuple):
+class RequestFacts(msgspec.Struct, frozen=True):
     """The storable facts of a request about its sender. `agent` isn't redacted."""
 
     ip: str | None = None
-    viewer: Viewer = Viewer(None, None, None, None, None, None)
+    viewer: Viewer = Viewer()
     bot: bool = False
     agent: str | None = None
 

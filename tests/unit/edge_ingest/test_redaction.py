@@ -31,7 +31,7 @@ def redact(
     texts = [event if isinstance(event, bytes) else b"7" for event in events]
     for i, event in enumerate(events):
         if isinstance(event, Rejection):
-            rejected.append(event._replace(i=i))
+            rejected.append(msgspec.structs.replace(event, i=i))
             continue
         views.append(View(user_id=f"u-{i}"))
         raw = msgspec.Raw(event)
@@ -75,7 +75,7 @@ def test_rejections_of_validation_and_redaction_are_sorted_by_index() -> None:
 
 
 def test_rejection_without_storable_text_is_denied_and_has_empty_raw() -> None:
-    redacted = redact(REJECTION._replace(text=None), REJECTION)
+    redacted = redact(msgspec.structs.replace(REJECTION, text=None), REJECTION)
     assert [(event.i, event.raw) for event in redacted.denied] == [(0, "")]
     assert [event.i for event in redacted.rejected] == [1]
     assert [event.i for event in redacted.refused] == [0, 1]

@@ -2,6 +2,9 @@
 
 import json
 
+from edge_ingest import settings
+from edge_ingest.collector import Collector
+from edge_ingest.delivery import Delivery
 from tests.unit.edge_ingest import harness
 
 ONE = {"batch": [harness.track()]}
@@ -45,3 +48,14 @@ def test_only_successful_requests_are_sampled() -> None:
     collector.streams.fault = harness.unreachable("us-east-1")
     collector.send_ok(body=ONE)
     assert [json.loads(line)["status"] for line in collector.log] == [200, 400, 200]
+
+
+def test_first_request_of_a_process_is_logged_as_a_cold_start() -> None:
+    parsed = settings.parse(harness.settings_document() | {"log_sample": 0})
+    delivery = Delivery(harness.Streams(), parsed.stream, parsed.regions, "us-east-1")
+    lines: list[str] = []
+    collector = Collector(parsed, delivery, "us-east-1", print_line=lines.append, logs_first=True)
+    for _ in range(3):
+        collector.handle(harness.request(body=ONE), 5.0)
+    (line,) = map(json.loads, lines)
+    assert (line["cold"], line["accepted"]) == (True, 1)

@@ -1,0 +1,100 @@
+"""AWS's list prices for `cost.py`, in USD and without free tiers, each with its page and month."""
+
+from typing import Final, NamedTuple
+
+GB: Final = 1024**3
+MILLION: Final = 1_000_000
+MONTH_HOURS: Final = 730
+
+
+class Price(NamedTuple):
+    """The price of one unit in USD, in us-east-1."""
+
+    dollars: float
+    unit: str
+    page: str
+    month: str
+
+
+PRICES: Final = {
+    "waf_request": Price(
+        0.60 / MILLION, "request that the web ACL inspects", "aws.amazon.com/waf/pricing", "2026-11"
+    ),
+    "edge_request": Price(
+        0.60 / MILLION, "Lambda@Edge request", "aws.amazon.com/lambda/pricing", "2026-11"
+    ),
+    "edge_gb_second": Price(
+        0.00005001, "Lambda@Edge GB-second", "aws.amazon.com/lambda/pricing", "2026-11"
+    ),
+    "log_byte": Price(
+        0.50 / GB, "byte of CloudWatch Logs", "aws.amazon.com/cloudwatch/pricing", "2026-11"
+    ),
+    "kinesis_in": Price(
+        0.08 / GB,
+        "byte in, each record rounded up to 1 KB",
+        "kinesis/data-streams/pricing",
+        "2026-11",
+    ),
+    "kinesis_retention": Price(
+        0.10 / GB / MONTH_HOURS,
+        "byte and hour after the first day",
+        "kinesis/data-streams/pricing",
+        "2026-11",
+    ),
+    "kinesis_stream_hour": Price(
+        0.04, "hour of an on-demand stream", "kinesis/data-streams/pricing", "2026-11"
+    ),
+    "kinesis_shard_hour": Price(
+        0.015, "hour of a provisioned shard", "kinesis/data-streams/pricing", "2026-11"
+    ),
+    "kinesis_shard_retention_hour": Price(
+        0.020, "hour of a shard's retention of 7 days", "kinesis/data-streams/pricing", "2026-11"
+    ),
+    "kinesis_put_unit": Price(
+        0.014 / MILLION, "25 KB of a record to a shard", "kinesis/data-streams/pricing", "2026-11"
+    ),
+    "kinesis_out": Price(0.04 / GB, "byte out", "kinesis/data-streams/pricing", "2026-11"),
+    "lambda_request": Price(
+        0.20 / MILLION, "Lambda request", "aws.amazon.com/lambda/pricing", "2026-11"
+    ),
+    "lambda_gb_second": Price(
+        0.0000166667, "Lambda GB-second, x86", "aws.amazon.com/lambda/pricing", "2026-11"
+    ),
+    "api_request": Price(
+        3.50 / MILLION, "REST API request", "aws.amazon.com/api-gateway/pricing", "2026-11"
+    ),
+    "kms_sign": Price(
+        0.03 / 10_000, "request with an RSA 2048 key", "aws.amazon.com/kms/pricing", "2026-11"
+    ),
+    "s3_get": Price(0.0004 / 1000, "GET", "aws.amazon.com/s3/pricing", "2026-11"),
+    "s3_put": Price(0.005 / 1000, "PUT", "aws.amazon.com/s3/pricing", "2026-11"),
+    "dynamodb_write": Price(
+        0.625 / MILLION, "write unit, on demand", "dynamodb/pricing/on-demand", "2026-11"
+    ),
+}
+
+
+class Delivery(NamedTuple):
+    """CloudFront's prices in USD where a viewer is: an HTTPS request, and bytes out.
+
+    `to_function` is the price of "data transfer out to origin": CloudFront charges it for request
+    bodies that go to an edge function, too.
+    """
+
+    request: float
+    to_viewer: float
+    to_function: float
+
+
+# aws.amazon.com/cloudfront/pricing, 2026-11, first tier.
+CLOUDFRONT: Final = {
+    "United States, Canada, Mexico": Delivery(1.00 / MILLION, 0.085 / GB, 0.020 / GB),
+    "Europe, Israel": Delivery(1.20 / MILLION, 0.085 / GB, 0.020 / GB),
+    "India": Delivery(1.20 / MILLION, 0.109 / GB, 0.160 / GB),
+    "Japan": Delivery(1.20 / MILLION, 0.114 / GB, 0.060 / GB),
+    "Australia, New Zealand": Delivery(1.25 / MILLION, 0.114 / GB, 0.080 / GB),
+    "South Africa, Kenya, Middle East": Delivery(1.20 / MILLION, 0.110 / GB, 0.060 / GB),
+    "South America": Delivery(2.20 / MILLION, 0.110 / GB, 0.125 / GB),
+}
+# The limits apply to these viewers.
+REFERENCE: Final = "United States, Canada, Mexico"
