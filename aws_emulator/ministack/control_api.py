@@ -21,6 +21,7 @@ class ControlApi:
     def __init__(self) -> None:
         self._handlers: dict[tuple[str, str], Handler] = {}
         self._threaded: dict[tuple[str, str], DocumentHandler] = {}
+        self._pages: dict[str, Callable[[Query], str]] = {}
 
     def add(self, method: str, path: str, handler: Handler) -> None:
         """Answer `method path` with the JSON of `handler(query)`; a ValueError becomes a 400."""
@@ -33,6 +34,10 @@ class ControlApi:
         """
         self._threaded[method, path] = handler
 
+    def add_page(self, path: str, handler: Callable[[Query], str]) -> None:
+        """Answer GET `path` with the HTML of `handler(query)`."""
+        self._pages[path] = handler
+
     def wrap(self, application: Application) -> Application:
         """Return an ASGI application that answers /_local/ and passes on other requests."""
 
@@ -43,6 +48,9 @@ class ControlApi:
                 return
             key = (scope["method"], path)
             query = dict(urllib.parse.parse_qsl(scope["query_string"].decode()))
+            if scope["method"] == "GET" and path in self._pages:
+                await answer_page(send, self._pages[path](query))
+                return
             try:
                 if key in self._threaded:
                     content = await read_body(receive)
@@ -77,3 +85,13 @@ async def answer(send: Send, status: int, body: Any, headers: dict[str, str] | N
     encoded = [(name.encode(), value.encode()) for name, value in lines.items()]
     await send({"type": "http.response.start", "status": status, "headers": encoded})
     await send({"type": "http.response.body", "body": json.dumps(body).encode()})
+
+
+async def answer_page(send: Send, page: str) -> None:
+    """Send an HTML page, which may not run scripts."""
+    headers = [
+        (b"content-type", b"text/html; charset=utf-8"),
+        (b"content-security-policy", b"default-src 'none'; style-src 'unsafe-inline'"),
+    ]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": page.encode()})

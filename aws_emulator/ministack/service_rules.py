@@ -15,6 +15,7 @@ type Refused = tuple[str, str] | None
 _VALIDATION: Final = "ValidationException"
 # EventBridge Scheduler, CreateSchedule: "Pattern: ^[0-9a-zA-Z-_.]+$", up to 64 characters.
 _SCHEDULE_NAME: Final = re.compile(r"[0-9a-zA-Z_.-]{1,64}")
+_CLIENT_TOKEN: Final = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 # EventBridge Scheduler User Guide, "Schedule types".
 _SCHEDULE: Final = re.compile(
     r"rate\([1-9]\d* (?:minutes?|hours?|days?)\)|cron\(\S+(?: \S+){5}\)"
@@ -72,6 +73,13 @@ def schedule(name: str, settings: Mapping[str, Any]) -> Refused:
     # A machine without a time zone database knows none of them.
     if zone and (zones := available_timezones()) and zone not in zones:
         return _VALIDATION, f"Invalid Schedule Expression Timezone {zone}."
+    if settings.get("ActionAfterCompletion", "NONE") not in {"NONE", "DELETE"}:
+        return _VALIDATION, "ActionAfterCompletion must be NONE or DELETE."
+    if not _CLIENT_TOKEN.fullmatch(str(settings.get("ClientToken", "-"))):
+        return (
+            _VALIDATION,
+            "ClientToken must have 1 to 64 letters, digits, hyphens and underscores.",
+        )
     minutes = window.get("MaximumWindowInMinutes")
     if window.get("Mode") == "FLEXIBLE" and not 1 <= int(minutes or 0) <= _MAX_WINDOW_MINUTES:
         return _VALIDATION, f"MaximumWindowInMinutes must be from 1 to {_MAX_WINDOW_MINUTES}."

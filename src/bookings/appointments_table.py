@@ -25,6 +25,7 @@ from bookings.model import (
     StudentSlots,
     time_text,
 )
+from bookings.outbox import Outbox
 
 NOT_EXPORTED: Final = "none"
 #: The condition of an item, or another transaction on it at the same time.
@@ -41,10 +42,11 @@ _COUNTED: Final = {
 class AppointmentsTable:
     """The table, with a low-level DynamoDB client."""
 
-    def __init__(self, dynamodb: Any, name: str, region: str) -> None:
+    def __init__(self, dynamodb: Any, name: str, region: str, outbox: Outbox) -> None:
         self._dynamodb = dynamodb
         self._name = name
         self._region = region
+        self._outbox = outbox
 
     def availability(self, advisor: str) -> StoredAvailability | None:
         """Return the availability of an advisor, or None.
@@ -55,7 +57,11 @@ class AppointmentsTable:
         item = self._get(_advisor_key(advisor))
         if item is None:
             return None
-        return StoredAvailability(json.loads(item["document"]["S"]), int(item["revision"]["N"]))
+        return StoredAvailability(
+            json.loads(item["document"]["S"]),
+            int(item["revision"]["N"]),
+            item.get("email", {}).get("S", ""),
+        )
 
     def booked(self, advisor: str, start: int, end: int) -> list[Appointment]:
         """Return the booked appointments with `start` ≤ start time ≤ `end`, in epoch seconds.
@@ -109,6 +115,10 @@ class AppointmentsTable:
             actions.append({"Update": freed})
         if changes.slots is not None:
             actions.append({"Update": self._student_update(changes, now_ms)})
+        if changes.take is not None:
+            actions += self._outbox.changed(changes.take, changes.free, now_ms, origin)
+        elif changes.free is not None:
+            actions += self._outbox.cancelled(changes.free, now_ms, origin, changes.reason)
         self._call(lambda: self._dynamodb.transact_write_items(TransactItems=actions))
 
     def _take(
@@ -160,6 +170,8 @@ class AppointmentsTable:
             },
             "ConditionExpression": "attribute_not_exists(pk)",
         }
+        if stored.email:
+            request["Item"]["email"] = {"S": stored.email}
         if seen is not None:
             request["ConditionExpression"] = "revision = :seen"
             request["ExpressionAttributeValues"] = {":seen": {"N": str(seen)}}
@@ -262,7 +274,10 @@ class AppointmentsTable:
             raise UnavailableError("The appointment was not changed. Try again.") from error
 
 
-_OPTIONAL: Final = ("note", "minutes", "cancel_until", "moved_from", "reason")
+_OPTIONAL: Final = (
+    *("note", "minutes", "cancel_until", "moved_from", "reason"),
+    *("calendar_id", "calendar_revision"),
+)
 
 
 def _set(assigned: Mapping[str, str]) -> str:
@@ -284,6 +299,9 @@ def _attributes(held: Appointment) -> dict[str, dict[str, str]]:
         attributes["moved_from"] = {"S": held.moved_from}
     if held.reason:
         attributes["reason"] = {"S": held.reason}
+    if held.calendar_id:
+        attributes["calendar_id"] = {"S": held.calendar_id}
+        attributes["calendar_revision"] = {"N": str(held.calendar_revision)}
     return attributes
 
 
@@ -298,6 +316,8 @@ def _appointment(item: dict[str, Any]) -> Appointment:
         None if limit is None else int(limit["N"]),
         item.get("moved_from", {}).get("S", ""),
         item.get("reason", {}).get("S", ""),
+        item.get("calendar_id", {}).get("S", ""),
+        int(item.get("calendar_revision", {"N": "0"})["N"]),
     )
 
 

@@ -24,6 +24,7 @@ from bookings.errors import (
     UnknownAppointmentError,
 )
 from bookings.model import Appointment, Origin, Slot
+from bookings.outbox import Outbox
 from bookings.service import Bookings
 from bookings.settings import settings
 
@@ -74,6 +75,7 @@ def bookings() -> Bookings:
         boto3.client("dynamodb", region_name=settings().region, config=config),
         settings().table,
         settings().region,
+        Outbox(settings().accounts_table, settings().region),
     )
     return Bookings(table, lambda: time.time_ns() // 1_000_000, _pause)
 
@@ -187,8 +189,8 @@ def _set(event: Event) -> Result:
             "advisorId must have 1 to 40 small letters, digits and hyphens, such as asha-menon."
         )
     request = json.loads(event["request"])
-    expected = request.pop("revision", None)
-    stored = bookings().set_availability(advisor, request, expected, _origin(event))
+    expected, email = request.pop("revision", None), request.pop("email", None)
+    stored = bookings().set_availability(advisor, request, expected, _origin(event), email=email)
     return 200, stored.document
 
 

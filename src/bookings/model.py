@@ -43,6 +43,8 @@ class StoredAvailability:
 
     document: dict[str, Any]
     revision: int
+    #: The advisor's address for notices, which students don't see; "" for none.
+    email: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,11 @@ class Appointment:
     moved_from: str = ""
     #: Why the office moved the appointment here.
     reason: str = ""
+    #: The same for all times of the appointment, in the calendars of student and advisor. "" if an
+    #: earlier version booked it.
+    calendar_id: str = ""
+    #: How often the appointment has moved.
+    calendar_revision: int = 0
 
     @property
     def end(self) -> int:
@@ -86,7 +93,7 @@ class Changes:
     free: Appointment | None = None
     #: The student's slots afterwards, and the version before as a condition; None: unchanged.
     slots: StudentSlots | None = None
-    #: Why the office freed the slot.
+    #: Why the office freed the slot, or moved the appointment.
     reason: str = ""
 
 

@@ -7,6 +7,7 @@ earlier revision is visible once the new revision is, and two slots of one revis
 they are the same item.
 """
 
+import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime, time
@@ -97,7 +98,7 @@ class Bookings:
                 renamed = replace(own[0], note=note)
                 self._table.rename(renamed, now_ms, origin)
                 return renamed
-            wanted = Appointment(slot, student, note)
+            wanted = Appointment(slot, student, note, calendar_id=_new_calendar_id())
             return self._take(wanted, stored, booked, now_ms, origin)
 
         return self._repeated(attempt)
@@ -122,7 +123,7 @@ class Bookings:
             if old == new:
                 return present
             rules.check_changeable(present, now_ms)
-            wanted = Appointment(new, student, present.note, moved_from=old.text)
+            wanted = _moved(present, new)
             return self._take(wanted, stored, booked, now_ms, origin, moved=present)
 
         return self._repeated(attempt)
@@ -145,9 +146,7 @@ class Bookings:
                 raise UnknownAppointmentError("This appointment doesn't exist.")
             if old == new:
                 return present
-            wanted = Appointment(
-                new, present.student, present.note, moved_from=old.text, reason=reason
-            )
+            wanted = replace(_moved(present, new), reason=reason)
             now_ms = self._clock_ms()
             return self._take(wanted, stored, booked, now_ms, origin, moved=present, by_office=True)
 
@@ -212,9 +211,17 @@ class Bookings:
         return stored, rules.free_starts(parsed, booked, first, end, now_ms), end
 
     def set_availability(
-        self, advisor: str, document: Mapping[str, Any], expected: int | None, origin: Origin
+        self,
+        advisor: str,
+        document: Mapping[str, Any],
+        expected: int | None,
+        origin: Origin,
+        *,
+        email: str | None = None,
     ) -> StoredAvailability:
         """Store an advisor's availability. Booked appointments stay.
+
+        `email` is the advisor's address for notices: None keeps the present one, "" removes it.
 
         Raises:
             InvalidAvailabilityError: A part is invalid.
@@ -232,7 +239,10 @@ class Bookings:
                 )
             revision = (seen or 0) + 1
             content = {**document, "advisorId": advisor, "revision": revision}
-            stored = StoredAvailability(content, revision)
+            address = email
+            if address is None:
+                address = "" if present is None else present.email
+            stored = StoredAvailability(content, revision, address)
             self._table.put_availability(advisor, stored, seen, self._clock_ms(), origin)
             return stored
 
@@ -292,6 +302,22 @@ class Bookings:
         )
         self._table.write(changes, now_ms, origin)
         return wanted
+
+
+def _new_calendar_id() -> str:
+    return uuid.uuid4().hex
+
+
+def _moved(present: Appointment, new: Slot) -> Appointment:
+    """Return an appointment at another time, which is the same one in calendars."""
+    return Appointment(
+        new,
+        present.student,
+        present.note,
+        moved_from=present.slot.text,
+        calendar_id=present.calendar_id or _new_calendar_id(),
+        calendar_revision=present.calendar_revision + 1 if present.calendar_id else 0,
+    )
 
 
 def _listed(wanted: Appointment, availability: Availability) -> Appointment:

@@ -15,6 +15,7 @@ class Settings:
     table: str
     region: str
     user_pool_id: str
+    accounts_table: str
 
 
 def parse(environment: Mapping[str, str]) -> Settings:
@@ -23,11 +24,14 @@ def parse(environment: Mapping[str, str]) -> Settings:
     Raises:
         SettingsError: A variable is missing.
     """
-    for name in ("APPOINTMENTS_TABLE", "AWS_REGION", "USER_POOL_ID"):
+    for name in ("APPOINTMENTS_TABLE", "AWS_REGION", "USER_POOL_ID", "ACCOUNTS_TABLE"):
         if not environment.get(name):
             raise SettingsError(f"The environment variable {name} is missing.")
     return Settings(
-        environment["APPOINTMENTS_TABLE"], environment["AWS_REGION"], environment["USER_POOL_ID"]
+        environment["APPOINTMENTS_TABLE"],
+        environment["AWS_REGION"],
+        environment["USER_POOL_ID"],
+        environment["ACCOUNTS_TABLE"],
     )
 
 

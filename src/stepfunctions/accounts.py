@@ -12,6 +12,7 @@
 | EMAIL#<key> | EMAIL | the account that owns the address; prevents a second account |
 | SUPPRESSED#<key> | EMAIL | bounce or complaint: the address gets no emails until it expires |
 | SECRET | EMAIL | the HMAC secret of the email keys |
+| STUDENT#<sub> | OUTBOX#APPOINTMENT#<start>/<advisor> | see appointment_notice.py |
 """
 
 import secrets
@@ -20,7 +21,8 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
-from stepfunctions import aws
+from stepfunctions import appointment_notice, aws
+from stepfunctions.appointment_notice import NewestChange, Notice
 from stepfunctions.validation_rules import Person
 
 if TYPE_CHECKING:
@@ -114,6 +116,17 @@ class Accounts:
         """
         item = self._item(f"EMAIL#{email_key}", "EMAIL")
         return None if item is None else str(item["account_id"]["S"])
+
+    def appointment(self, notice: Notice) -> NewestChange | None:
+        """Return the newest change of the appointment at a notice's start; None if it has moved.
+
+        Raises:
+            TransientError: DynamoDB failed temporarily.
+            PermanentError: DynamoDB rejected the request.
+        """
+        pk = f"{appointment_notice.OWNER_PREFIX}{notice.student}"
+        item = self._item(pk, notice.sort_key)
+        return None if item is None else appointment_notice.newest_change(item)
 
     def is_suppressed(self, email_key: str) -> bool:
         """Return whether the address gets no emails because of a bounce or a complaint.

@@ -9,10 +9,15 @@ FALLBACK_LANGUAGE: Final = "en"
 
 @dataclass(frozen=True, slots=True)
 class Email:
-    """Subject and plain text; a template's text has the placeholder $url, and may have $name."""
+    """Subject and plain text; a template's text has the placeholder $url, and may have $name.
+
+    `calendar` is an iCalendar object with `method`, b"" for none.
+    """
 
     subject: str
     text: str
+    calendar: bytes = b""
+    method: str = ""
 
 
 ACCOUNT_CREATED: Final = {

@@ -20,10 +20,19 @@ from typing import Any, Final
 from urllib.parse import urljoin
 
 import telemetry
-from stepfunctions import dead_letter_queue, email_address, email_templates, outbox, ses
+from stepfunctions import (
+    appointment_emails,
+    dead_letter_queue,
+    email_address,
+    email_templates,
+    outbox,
+    recipients,
+    ses,
+)
 from stepfunctions.accounts import Accounts
 from stepfunctions.errors import OutboxError, PermanentError, SchoolError
 from stepfunctions.outbox import Message
+from stepfunctions.recipients import Recipient
 from stepfunctions.settings import settings
 from stepfunctions.validation_rules import Person
 
@@ -44,6 +53,7 @@ METRICS: Final = {
     "sent": "EmailsSent",
     "no sender": "EmailsSkipped",
     "withdrawn": "EmailsSkipped",
+    "declined": "EmailsSkipped",
     "suppressed": "EmailsSuppressed",
     "returned": "EmailsReturned",
     "unknown": "EmailsSkipped",
@@ -71,8 +81,8 @@ def accounts() -> Accounts:
 def send_email(message: Message) -> str:
     """Send the message's email; return "sent", or why it was skipped.
 
-    The reasons are "no sender", "withdrawn", "unknown" and "suppressed". An event about a bounce or
-    a complaint suppresses the address instead, and returns "returned".
+    The reasons are "no sender", "withdrawn", "declined", "unknown" and "suppressed". An event about
+    a bounce or a complaint suppresses the address instead, and returns "returned".
 
     Raises:
         TransientError: DynamoDB or SES failed temporarily.
@@ -83,6 +93,8 @@ def send_email(message: Message) -> str:
         return _suppress(message)
     if not settings().sender:
         return "no sender"
+    if message.notice is not None:
+        return appointment_emails.send(message, message.notice, accounts())
     person, url = _person_and_link(message)
     if person is None:
         return "withdrawn"
@@ -99,7 +111,9 @@ def send_email(message: Message) -> str:
 
 def _suppress(message: Message) -> str:
     """Stop emails to the address of a returned email, which the rule names by its tag."""
-    _, person = accounts().account_and_person(message.account_id)
+    person: Person | Recipient | None = recipients.find(message.account_id)
+    if person is None:
+        _, person = accounts().account_and_person(message.account_id)
     address = None if person is None else email_address.normalize(person.email)
     if address is None:
         return "unknown"

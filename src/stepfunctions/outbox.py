@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from stepfunctions import appointment_notice
+from stepfunctions.appointment_notice import Notice
 from stepfunctions.errors import OutboxError
 
 SORT_KEY_PREFIX: Final = "OUTBOX#"
@@ -13,24 +15,37 @@ SORT_KEY_PREFIX: Final = "OUTBOX#"
 class Message:
     """One notification for one account. `outbox_id` is the same for every delivery.
 
-    `correlation_id` is the id of the request that created the account, "" if it is unknown.
+    `correlation_id` is the id of the request that created the account, "" if it is unknown. Of a
+    message about an appointment, `account_id` is the key of the notice's recipient.
     """
 
     outbox_id: str
     account_id: str
     kind: str
     correlation_id: str = ""
+    notice: Notice | None = None
 
-    def document(self) -> dict[str, str]:
+    def document(self) -> dict[str, Any]:
         """Return the EventBridge detail, which is also the SQS message body."""
-        document = {"outboxId": self.outbox_id, "accountId": self.account_id, "kind": self.kind}
+        document: dict[str, Any] = {
+            "outboxId": self.outbox_id,
+            "accountId": self.account_id,
+            "kind": self.kind,
+        }
         if self.correlation_id:
             document["correlationId"] = self.correlation_id
+        if self.notice is not None:
+            document["appointment"] = self.notice.document()
         return document
 
 
-def from_stream(record: Mapping[str, Any]) -> Message:
-    """Parse a DynamoDB stream record.
+def about(notice: Notice, correlation_id: str = "") -> Message:
+    """Return the message of a notice."""
+    return Message(notice.outbox_id, notice.recipient, notice.kind, correlation_id, notice)
+
+
+def from_stream(record: Mapping[str, Any]) -> list[Message]:
+    """Parse a DynamoDB stream record: one message, or one for each recipient of a notice.
 
     Raises:
         OutboxError: The record isn't an outbox item.
@@ -40,12 +55,17 @@ def from_stream(record: Mapping[str, Any]) -> Message:
         pk, sk = keys["pk"]["S"], keys["sk"]["S"]
     except (KeyError, TypeError) as error:
         raise OutboxError(f"Can't parse a stream record: {error} is missing.") from None
+    image = record["dynamodb"].get("NewImage") or {}
+    correlation_id = str((image.get("correlation_id") or {}).get("S", ""))
+    owner = appointment_notice.OWNER_PREFIX
+    if str(pk).startswith(owner) and str(sk).startswith(appointment_notice.SORT_KEY_PREFIX):
+        slot = sk.removeprefix(appointment_notice.SORT_KEY_PREFIX)
+        notices = appointment_notice.from_image(pk.removeprefix(owner), slot, image)
+        return [about(it, correlation_id) for it in notices]
     if not (isinstance(pk, str) and pk.startswith("ACCOUNT#") and sk.startswith(SORT_KEY_PREFIX)):
         raise OutboxError("Can't parse a stream record: its key isn't that of an outbox item.")
     account_id, kind = pk.removeprefix("ACCOUNT#"), sk.removeprefix(SORT_KEY_PREFIX)
-    image = record["dynamodb"].get("NewImage") or {}
-    correlation_id = (image.get("correlation_id") or {}).get("S", "")
-    return Message(f"{account_id}/{kind}", account_id, kind, str(correlation_id))
+    return [Message(f"{account_id}/{kind}", account_id, kind, correlation_id)]
 
 
 def tag_value(outbox_id: str) -> str:
@@ -81,4 +101,8 @@ def from_queue(body: object) -> Message:
         raise OutboxError("Can't parse a queue message: outboxId, accountId or kind is missing.")
     # An item that an older version wrote has no correlation id.
     outbox_id, account_id, kind = (str(value) for value in values)
-    return Message(outbox_id, account_id, kind, str(body.get("correlationId") or ""))
+    correlation_id = str(body.get("correlationId") or "")
+    notice = None
+    if "appointment" in body:
+        notice = appointment_notice.from_document(account_id, kind, body["appointment"])
+    return Message(outbox_id, account_id, kind, correlation_id, notice)

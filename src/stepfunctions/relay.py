@@ -15,6 +15,8 @@ from stepfunctions.settings import settings
 SOURCE: Final = "meridian.accounts"
 #: EventBridge, "PutEvents": at most 10 entries in a request.
 MAX_ENTRIES: Final = 10
+#: Records of one request: a record has up to three messages.
+BATCH_RECORDS: Final = 3
 
 
 @cache
@@ -38,7 +40,7 @@ def lambda_handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]
     records = event["Records"]
     published = 0
     while published < len(records):
-        batch = records[published : published + MAX_ENTRIES]
+        batch = records[published : published + BATCH_RECORDS]
         accepted = publish(batch)
         published += accepted
         if accepted < len(batch):
@@ -48,7 +50,9 @@ def lambda_handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]
 
 
 def publish(records: Sequence[Mapping[str, Any]]) -> int:
-    """Publish up to ten records; return how many EventBridge accepted before the first failure.
+    """Publish the messages of some records; return how many EventBridge accepted in full.
+
+    Counting ends at the first record with a failed message.
 
     Raises:
         OutboxError: A record isn't an outbox item.
@@ -56,7 +60,8 @@ def publish(records: Sequence[Mapping[str, Any]]) -> int:
         PermanentError: EventBridge rejected the whole call.
         SettingsError: EVENT_BUS_NAME is missing.
     """
-    messages = [outbox.from_stream(record) for record in records]
+    by_record = [outbox.from_stream(record) for record in records]
+    messages = [message for of_record in by_record for message in of_record]
     bus = settings().require("event_bus_name")
     with aws.translate_errors("EventBridge"):
         answer = client().put_events(
@@ -72,9 +77,15 @@ def publish(records: Sequence[Mapping[str, Any]]) -> int:
             ]
         )
     # PutEvents returns 200 even if some entries failed: each entry has its result.
-    failed = [index for index, entry in enumerate(answer["Entries"]) if "EventId" not in entry]
-    accepted = failed[0] if failed else len(messages)
-    for message, entry in zip(messages[:accepted], answer["Entries"], strict=False):
-        ids = {"outbox_id": message.outbox_id, "event_id": entry["EventId"]}
-        function_log.info("published", message.correlation_id, **ids)
+    entries = answer["Entries"]
+    for message, entry in zip(messages, entries, strict=True):
+        if "EventId" in entry:
+            ids = {"outbox_id": message.outbox_id, "event_id": entry["EventId"]}
+            function_log.info("published", message.correlation_id, **ids)
+    accepted = first = 0
+    for of_record in by_record:
+        results = entries[first : first + len(of_record)]
+        if not all("EventId" in entry for entry in results):
+            break
+        accepted, first = accepted + 1, first + len(of_record)
     return accepted

@@ -21,6 +21,12 @@ class Settings:
     configuration_set: str = ""
     portal_url: str = ""
     dead_letter_queue_url: str = ""
+    appointments_table: str = ""
+    profiles_table: str = ""
+    notifications_arn: str = ""
+    schedule_prefix: str = ""
+    schedule_role_arn: str = ""
+    schedule_dead_letters_arn: str = ""
 
     def require(self, name: str) -> str:
         """Return a setting.
@@ -53,6 +59,12 @@ def parse(environment: Mapping[str, str]) -> Settings:
         configuration_set=environment.get("CONFIGURATION_SET", ""),
         portal_url=environment.get("PORTAL_URL", ""),
         dead_letter_queue_url=environment.get("DEAD_LETTER_QUEUE_URL", ""),
+        appointments_table=environment.get("APPOINTMENTS_TABLE", ""),
+        profiles_table=environment.get("PROFILES_TABLE", ""),
+        notifications_arn=environment.get("NOTIFICATIONS_ARN", ""),
+        schedule_prefix=environment.get("SCHEDULE_PREFIX", ""),
+        schedule_role_arn=environment.get("SCHEDULE_ROLE_ARN", ""),
+        schedule_dead_letters_arn=environment.get("SCHEDULE_DEAD_LETTERS_ARN", ""),
     )
 
 

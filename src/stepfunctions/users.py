@@ -129,6 +129,23 @@ class Users:
         return None if user is None else _User(user["UserAttributes"], user["UserStatus"])
 
 
+def attributes_by_sub(pool_id: str, sub: str) -> dict[str, str] | None:
+    """Return the attributes of a user, or None if the pool has no user with this `sub`.
+
+    Raises:
+        TransientError: Cognito failed temporarily.
+        PermanentError: Cognito rejected the request.
+    """
+    user = aws.ignore_error(
+        "UserNotFoundException",
+        "Cognito",
+        lambda: client().admin_get_user(UserPoolId=pool_id, Username=sub),
+    )
+    if user is None:
+        return None
+    return {it["Name"]: it.get("Value", "") for it in user["UserAttributes"]}
+
+
 @dataclass(frozen=True, slots=True)
 class _User:
     """A user of the pool. `status` is Cognito's UserStatus."""

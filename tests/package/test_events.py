@@ -108,7 +108,12 @@ NO_AWS = {
     "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
     "AWS_MAX_ATTEMPTS": "1",
     **dict.fromkeys(
-        ("ACCOUNTS_TABLE", "SENT_TABLE", "USER_POOL_ID", "EVENT_BUS_NAME", "SENDER"), "named"
+        (
+            *("ACCOUNTS_TABLE", "SENT_TABLE", "USER_POOL_ID", "EVENT_BUS_NAME", "SENDER"),
+            *("APPOINTMENTS_TABLE", "PROFILES_TABLE", "NOTIFICATIONS_ARN", "SCHEDULE_PREFIX"),
+            *("SCHEDULE_ROLE_ARN", "SCHEDULE_DEAD_LETTERS_ARN", "CONFIGURATION_SET"),
+        ),
+        "named",
     ),
     **dict.fromkeys(("PORTAL_URL", "DEAD_LETTER_QUEUE_URL"), "https://school.example/"),
 }
@@ -130,6 +135,7 @@ NO_TABLE = {
     "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
     "AWS_MAX_ATTEMPTS": "1",
     "APPOINTMENTS_TABLE": "named",
+    "ACCOUNTS_TABLE": "named",
     "USER_POOL_ID": "us-east-1_Example",
 }
 

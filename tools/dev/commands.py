@@ -140,7 +140,7 @@ def print_addresses(running: system.System) -> None:
         print(f"  student    {student.email}  password {student.password}  ({group})")
     print("             (the emulator's sign-in page can't reset passwords: use these students)")
     print(f"  school API {url}/api/   (defined in src/stepfunctions/api/)")
-    print(f"  emails     {running.target.endpoint}/_ministack/ses/messages")
+    print(f"  emails     {running.target.endpoint}/_local/mailbox")
     print(f"  collector  {url}/v1/batch   write key {running.deployed.write_key}")
     print(f"  data lake  s3://{outputs['LakeBucket']}/events/")
     print(f"  logs       {running.directory / 'logs'}/")

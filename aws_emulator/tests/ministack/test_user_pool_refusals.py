@@ -6,6 +6,7 @@ import httpx
 import pytest
 from botocore.exceptions import ClientError
 
+from aws_emulator.tests.ministack import contracts_emails
 from aws_emulator.tests.ministack.contracts_cognito import PASSWORD, redeem, user_pool_client
 from aws_emulator.tests.ministack.running import Emulator, unique
 from aws_emulator.tests.ministack.user_pools import FACTORS, Pool, refused
@@ -180,3 +181,7 @@ def test_cognito_refuses_invalid_filter_of_users(pool: Pool) -> None:
         pool.api.list_users(UserPoolId=pool.id, Limit=61)
     with refused("InvalidParameterException", "filter"):
         pool.api.list_users(UserPoolId=pool.id, Filter='birthdate = "2001-02-03"')
+
+
+def test_ses_refuses_raw_email(emulator: Emulator) -> None:
+    contracts_emails.ses_raw_emails(emulator)

@@ -155,3 +155,22 @@ def test_eventbridge_rejects_reserved_source(emulator: Emulator) -> None:
     answer = emulator.client("events").put_events(Entries=[{**event(100), "Source": "aws.own"}])
     assert answer["FailedEntryCount"] == 1
     assert answer["Entries"][0]["ErrorCode"] == "NotAuthorizedForSourceException"
+
+
+def test_scheduler_refuses_token_and_action(emulator: Emulator) -> None:
+    def create(**settings: str) -> None:
+        emulator.client("scheduler").create_schedule(
+            Name=unique("schedule"),
+            ScheduleExpression="at(2030-01-01T00:00:00)",
+            FlexibleTimeWindow={"Mode": "OFF"},
+            Target={
+                "Arn": "arn:aws:sqs:us-east-1:000000000000:queue",
+                "RoleArn": "arn:aws:iam::000000000000:role/r",
+            },
+            **settings,
+        )
+
+    create(ClientToken="a" * 64, ActionAfterCompletion="DELETE")
+    for name, value in (("ClientToken", "a" * 65), ("ClientToken", "a/b")):
+        refused("ValidationException", create, **{name: value})
+    refused("ValidationException", create, ActionAfterCompletion="STOP")

@@ -35,7 +35,7 @@ DEPENDENCIES: dict[str, set[str]] = {
     "stream_processor": {
         *("msgspec", "zlib_ng", "pyarrow", "aws_lambda_powertools", "boto3", "botocore"),
     },
-    "stepfunctions": {"aws_lambda_powertools", "boto3", "botocore", "idna"},
+    "stepfunctions": {"aws_lambda_powertools", "boto3", "botocore", "icalendar", "idna"},
 }
 #: The dependencies of the packages outside src, besides themselves and the standard library.
 TOOL_DEPENDENCIES: dict[str, set[str]] = {

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from bookings.appointments_table import AppointmentsTable
 from bookings.errors import ConflictError, UnavailableError
 from bookings.model import Appointment, Changes, Origin, Slot, StudentSlots
+from bookings.outbox import Outbox
 from tests import strategies
 
 SLOT = Slot("2026-12-02T10:00:00Z", "asha")
@@ -44,7 +45,9 @@ def cancelled(*codes: str) -> ClientError:
 
 def write(changes: Changes, error: Exception | None = None) -> list[dict[str, Any]]:
     dynamodb = FakeDynamoDB(error)
-    AppointmentsTable(dynamodb, "table", "eu-west-2").write(changes, NOW_MS, ORIGIN)
+    AppointmentsTable(dynamodb, "table", "eu-west-2", Outbox("accounts", "eu-west-2")).write(
+        changes, NOW_MS, ORIGIN
+    )
     (transaction,) = dynamodb.transactions
     return transaction
 
@@ -96,7 +99,11 @@ def test_expressions_use_each_value_and_no_other(changes: Changes) -> None:
     """DynamoDB refuses an unused value and an undefined one (ValidationException)."""
     keys = []
     for action in write(changes):
-        ((_, request),) = action.items()
+        ((kind, request),) = action.items()
+        if kind in {"Put", "Delete"}:
+            item = request.get("Key") or request["Item"]
+            keys.append(str((request["TableName"], item["pk"], item["sk"])))
+            continue
         keys.append(str(request["Key"]))
         texts = request["ConditionExpression"] + " " + request.get("UpdateExpression", "")
         values = request.get("ExpressionAttributeValues", {})
@@ -111,9 +118,52 @@ def test_expressions_use_each_value_and_no_other(changes: Changes) -> None:
 
 
 def test_freed_slot_has_no_value_of_the_student() -> None:
-    (action,) = write(Changes("s1", free=Appointment(OTHER, "s1"), reason="ill"))
+    action, _ = write(Changes("s1", free=Appointment(OTHER, "s1"), reason="ill"))
     expression = action["Update"]["UpdateExpression"]
     removed = expression.partition(" REMOVE ")[2].split(", ")
-    assert set(removed) == {"student", "note", "minutes", "cancel_until", "moved_from"}
+    assert set(removed) == {
+        *("student", "note", "minutes", "cancel_until", "moved_from"),
+        *("calendar_id", "calendar_revision"),
+    }
     assert action["Update"]["ConditionExpression"] == "student = :student"
     assert "reason = :reason" in expression
+
+
+def outbox_of(changes: Changes) -> list[dict[str, Any]]:
+    """Return the actions on the outbox."""
+    return [it for it in write(changes) if "accounts" in {of["TableName"] for of in it.values()}]
+
+
+def test_booking_writes_its_notice() -> None:
+    taken = Appointment(SLOT, "s1", minutes=45, calendar_id="c1")
+    (action,) = outbox_of(Changes("s1", take=taken))
+    item = action["Put"]["Item"]
+    assert (item["pk"], item["sk"]) == (
+        {"S": "STUDENT#s1"},
+        {"S": f"OUTBOX#APPOINTMENT#{SLOT.text}"},
+    )
+    assert item["notice"] == {"S": "booked"}
+    assert (item["calendar_id"], item["calendar_revision"]) == ({"S": "c1"}, {"N": "0"})
+    assert (item["status"], item["origin_region"]) == ({"S": "ready"}, {"S": "eu-west-2"})
+    assert (item["minutes"], item["correlation_id"]) == ({"N": "45"}, {"S": "c-1"})
+    assert int(item["expires_at"]["N"]) > SLOT.time
+
+
+def test_move_writes_one_notice_and_deletes_the_earlier_one() -> None:
+    taken = Appointment(
+        SLOT, "s1", moved_from=OTHER.text, reason="ill", calendar_id="c1", calendar_revision=2
+    )
+    put, delete = outbox_of(Changes("s1", take=taken, free=Appointment(OTHER, "s1")))
+    item = put["Put"]["Item"]
+    assert (item["notice"], item["moved_from"]) == ({"S": "moved"}, {"S": OTHER.text})
+    assert (item["calendar_revision"], item["reason"]) == ({"N": "2"}, {"S": "ill"})
+    assert delete["Delete"]["Key"]["sk"] == {"S": f"OUTBOX#APPOINTMENT#{OTHER.text}"}
+
+
+def test_cancellation_by_the_office_has_the_next_number_and_the_reason() -> None:
+    freed = Appointment(OTHER, "s1", calendar_id="c1", calendar_revision=1)
+    (put,) = outbox_of(Changes("s1", free=freed, reason="ill"))
+    item = put["Put"]["Item"]
+    assert (item["notice"], item["reason"]) == ({"S": "cancelled"}, {"S": "ill"})
+    assert (item["calendar_id"], item["calendar_revision"]) == ({"S": "c1"}, {"N": "2"})
+    assert item["moved_from"] == {"S": ""}

@@ -20,6 +20,7 @@ ENVIRONMENT = {
     "APPOINTMENTS_TABLE": "appointments",
     "AWS_REGION": "eu-west-2",
     "USER_POOL_ID": "eu-west-2_x",
+    "ACCOUNTS_TABLE": "accounts",
 }
 
 

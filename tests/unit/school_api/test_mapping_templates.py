@@ -97,10 +97,10 @@ APPOINTMENT = "/appointments/{advisorId}/{start}"
 
 
 def cancellation(sub: str = SUB, headers: dict[str, str] | None = None, **params: str) -> Any:
-    """Return the updates of the transaction that cancels: of the slot, of the student's slots."""
+    """Return the updates of a cancellation: of the slot, of the student's slots, of the outbox."""
     sent = integration_body("DELETE", APPOINTMENT, None, sub, headers, **params)
     actions = json.loads(sent)["TransactItems"]
-    assert [list(action) for action in actions] == [["Update"], ["Update"]]
+    assert [list(action) for action in actions] == [["Update"]] * 3
     return tuple(action["Update"] for action in actions)
 
 
@@ -111,9 +111,10 @@ def correlation_ids(headers: dict[str, str]) -> list[str]:
         json.loads(integration_body(method, resource, SLOT, headers=headers, **SLOT))
         for method, resource in (("POST", "/appointments"), ("PUT", APPOINTMENT))
     ]
-    slot, _ = cancellation(headers=headers, **SLOT)
+    slot, _, outbox = cancellation(headers=headers, **SLOT)
     assert "correlation_id = :correlation" in slot["UpdateExpression"]
     cancelled = slot["ExpressionAttributeValues"][":correlation"]["S"]
+    assert outbox["ExpressionAttributeValues"][":correlation"]["S"] == cancelled
     return [account["name"], *(it["correlationId"] for it in bookings), cancelled]
 
 
@@ -241,7 +242,7 @@ def test_advisors_are_listed_after_a_valid_id_only(after: str) -> None:
 
 @given(texts | st.from_regex(r"[a-z0-9][a-z0-9-]{0,39}", fullmatch=True), texts, texts)
 def test_cancellation_frees_valid_key_only(advisor: str, start: str, sub: str) -> None:
-    slot, student = cancellation(sub, advisorId=advisor, start=start)
+    slot, student, outbox = cancellation(sub, advisorId=advisor, start=start)
     assert slot["Key"]["pk"]["S"] in {f"ADVISOR#{advisor}", "ADVISOR#-"}
     assert slot["Key"]["sk"]["S"] in {f"SLOT#{start}", "SLOT#-"}
     assert slot["ExpressionAttributeValues"][":student"] == {"S": sub}
@@ -251,11 +252,21 @@ def test_cancellation_frees_valid_key_only(advisor: str, start: str, sub: str) -
     assert student["Key"] == {"pk": {"S": f"STUDENT#{sub}"}, "sk": {"S": "BOOKED"}}
     (text,) = student["ExpressionAttributeValues"][":slots"]["SS"]
     assert text == f"{slot['Key']['sk']['S'][5:]}/{slot['Key']['pk']['S'][8:]}"
+    assert outbox["TableName"] == "meridian-test-accounts"
+    key = {"pk": {"S": f"STUDENT#{sub}"}, "sk": {"S": f"OUTBOX#APPOINTMENT#{text}"}}
+    assert outbox["Key"] == key
+    values = outbox["ExpressionAttributeValues"]
+    assert (values[":cancelled"], values[":ready"]) == ({"S": "cancelled"}, {"S": "ready"})
+    assert values[":region"] == slot["ExpressionAttributeValues"][":region"]
+    # In seconds, which DynamoDB's Time to Live needs.
+    assert int(values[":expired"]["N"]) == int(values[":now"]["N"]) // 1000
+    used = set(re.findall(r":\w+", outbox["UpdateExpression"]))
+    assert used == values.keys()
 
 
 @pytest.mark.parametrize("start", ["2026-12-01T09:30:00Z", "2026-12-01T09%3A30%3A00Z"])
 def test_cancellation_decodes_start_time(start: str) -> None:
-    slot, _ = cancellation(advisorId="dr-who", start=start)
+    slot, _, _ = cancellation(advisorId="dr-who", start=start)
     assert slot["Key"] == {"pk": {"S": "ADVISOR#dr-who"}, "sk": {"S": "SLOT#2026-12-01T09:30:00Z"}}
 
 

@@ -42,7 +42,7 @@ ACTIONS: Final = {
     "s3:HeadObject": {"s3:GetObject"},
     "s3:ListObjectsV2": {"s3:ListBucket"},
     "s3:ListObjectVersions": {"s3:ListBucketVersions"},
-    "sesv2:SendEmail": {"ses:SendEmail"},
+    "sesv2:SendEmail": {"ses:SendEmail", "ses:SendRawEmail"},
     # A transaction needs the permissions of the actions in it.
     "dynamodb:TransactWriteItems": {"dynamodb:ConditionCheckItem", "dynamodb:UpdateItem"},
     "lambda:Invoke": {"lambda:InvokeFunction"},
@@ -50,7 +50,9 @@ ACTIONS: Final = {
 }
 #: Function -> actions that neither the SDK's calls nor Lambda show, with the reason.
 OTHERS: Final[dict[str, dict[str, str]]] = {
+    "BookingsFunction": {"dynamodb:DeleteItem": "an action of the transaction that moves"},
     "NotifyFunction": {
+        "iam:PassRole": "EventBridge Scheduler sends reminders with another role",
         "dynamodb:DeleteItem": "Powertools deletes the record of a failed invocation",
         "dynamodb:UpdateItem": "Powertools completes the record of an invocation",
     },
@@ -69,6 +71,7 @@ OTHERS: Final[dict[str, dict[str, str]]] = {
         "kms:GenerateDataKey": "Kinesis, to encrypt the records",
     },
 }
+USERS: Final = "only IdentityFunction changes users"
 ROSTER: Final = "only ImportFunction reads the status of a roster's requests"
 #: Function -> actions of operations in its package that it never reaches, with the reason.
 UNREACHED: Final[dict[str, dict[str, str]]] = {
@@ -98,7 +101,13 @@ UNREACHED: Final[dict[str, dict[str, str]]] = {
         "dynamodb:BatchGetItem": ROSTER,
         "dynamodb:PutItem": "only ValidateFunction creates the secret of email keys",
     },
-    "NotifyFunction": {"dynamodb:BatchGetItem": ROSTER},
+    "NotifyFunction": {
+        "dynamodb:BatchGetItem": ROSTER,
+        "cognito-idp:AdminCreateUser": USERS,
+        "cognito-idp:AdminDeleteUser": USERS,
+        "cognito-idp:AdminSetUserPassword": USERS,
+        "cognito-idp:AdminUpdateUserAttributes": USERS,
+    },
     "OfficeFunction": {"dynamodb:ConditionCheckItem": "its transactions put and update only"},
     "ImportFunction": {
         "dynamodb:GetItem": "only ValidateFunction reads the owner of an address",

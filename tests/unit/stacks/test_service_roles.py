@@ -160,6 +160,8 @@ def used() -> dict[str, set[str]]:
             needed.setdefault(role_of(path, target["RoleArn"], parents), set()).update(actions)
     return needed | {
         "accounts.yaml: CodeDeployRole": CODE_DEPLOY,
+        # NotifyFunction creates its schedules: to the queue and the dead-letter queue.
+        "accounts-notifications.yaml: ReminderRole": {"sqs:SendMessage"},
         "names.yaml: HealthRole": used_by_api(API.parent / "health"),
         "school.yaml: ApiRole": used_by_api(API),
         # An AWS managed policy, which API Gateway demands for its account setting.

@@ -24,6 +24,12 @@ SETTINGS = Settings(
     configuration_set="meridian-test",
     portal_url="https://school.example",
     dead_letter_queue_url="https://queue",
+    appointments_table="appointments",
+    profiles_table="profiles",
+    notifications_arn="arn:aws:sqs:us-east-1:000000000000:meridian-test-notifications.fifo",
+    schedule_prefix="meridian-test-reminder-",
+    schedule_role_arn="arn:aws:iam::000000000000:role/reminders",
+    schedule_dead_letters_arn="arn:aws:sqs:us-east-1:000000000000:meridian-test-rule-dead-letters",
 )
 
 

@@ -15,6 +15,7 @@ function show(advisor) {
   $("advisorId").value = advisor.advisorId;
   for (const name of [...TEXTS, ...NUMBERS]) $(name).value = advisor[name] ?? "";
   for (const day of DAYS) $(day).value = advisor.hours[day] ?? "";
+  $("email").value = "";
   for (const name of ["advisorId", ...REQUIRED, ...NUMBERS]) setFieldError($(name), "");
   showMessage($("change-status"), "");
   $("name").focus();
@@ -62,11 +63,13 @@ onSubmit($("change"), async () => {
   const invalid = check();
   if (invalid) return invalid.focus();
   const id = $("advisorId").value.trim();
+  const email = $("email").value.trim();
   const hours = DAYS.map((day) => [day, $(day).value.trim()]).filter(([, text]) => text);
   const answer = await call("PUT", `/advisors/${id}`, {
     ...Object.fromEntries(TEXTS.map((name) => [name, $(name).value.trim()])),
     ...Object.fromEntries(NUMBERS.map((name) => [name, Number($(name).value)])),
     hours: Object.fromEntries(hours),
+    ...(email ? { email } : {}),
     revision: revisions.get(id) ?? 0,
   });
   if (!answer.ok) {
