@@ -28,7 +28,7 @@ endif
 # BUILT=1 deploys the existing output of `sam build`, as the pipeline does with its artifact.
 BUILD := $(if $(BUILT),setup,build)
 
-.PHONY: help setup run up dev down student region sql invoke debug logs trace redrive reconcile verify compact migrate revoke evacuate why source suppress chaos prove check lint lint-templates types unit build validate package integration test spark bench prose reference preflight deploy leftovers smoke destroy requirements
+.PHONY: help setup run up dev down student region sql invoke debug logs trace redrive reconcile verify compact migrate revoke person evacuate why source suppress chaos prove check lint lint-templates types unit build validate package integration test spark bench prose reference preflight deploy leftovers smoke destroy requirements
 
 help: ## List the targets and their options
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,8 @@ help: ## List the targets and their options
 	@echo "  redrive, reconcile, verify, compact, migrate"
 	@echo "             STAGE=<stage>  REGION=<Region> (a stack on AWS; default: the system of 'make up')"
 	@echo "  revoke     USER=<email address or sub>  SESSION=<origin_jti>  EVERYONE=1 (one of them)"
+	@echo "             STAGE=<stage> (a stage on AWS; default: the system of 'make up')"
+	@echo "  person     USER=<email address>  EXPORT=<file>  or  ERASE=1 CONFIRM=<email address>"
 	@echo "             STAGE=<stage> (a stage on AWS; default: the system of 'make up')"
 	@echo "  evacuate   REGION=<Region>  UNDO=1 (return it)  PLACE=<stage> (on AWS; default: the system of 'make up')"
 	@echo "  why        ID=<messageId, request ID, userId or anonymousId>  HOURS=<number, default 24>  FROM=<first day>"
@@ -122,6 +124,10 @@ verify: setup ## Check that the data lake has no gaps
 revoke: export USER_NAME = $(if $(filter command,$(firstword $(origin USER))),$(USER))
 revoke: setup ## Refuse the tokens of a user, a session or everyone within a minute
 	@$(PY) -m tools.operations.revoke
+
+person: export USER_NAME = $(if $(filter command,$(firstword $(origin USER))),$(USER))
+person: setup ## Export everything about a student as a file, or erase the student
+	@$(PY) -m tools.operations.person
 
 evacuate: setup ## Take a Region out of the answers for the API's name, or return it
 	@$(PY) -m tools.operations.evacuate

@@ -53,6 +53,7 @@ BEHIND: Final = {
     "lint-templates": (CHECK, "make test"),
     "source": ("tests/system/test_sources.py", "tools.operations.source"),
     "suppress": ("tests/system/test_sources.py", "tools.operations.source"),
+    "person": ("tests/system/school/test_person.py", "tools.operations"),
     "revoke": ("tests/system/test_revocation.py", "tools.operations.revoke"),
     "package": (CHECK, "make test"),
     "preflight": ("tests/system/test_deployment.py", "tools.deployment.preflight.command"),

@@ -1,0 +1,300 @@
+"""`make person`: export everything about a student as a file, or erase the student.
+
+The steps of an erasure can be repeated: the user is deleted last, because the other steps find the
+student's items by the user's `sub` and account. docs/deploying.md lists the data that stay.
+"""
+
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from aws_emulator.errors import CommandError
+from tools.cli import exit_code, reason_of
+from tools.deployment.environments import home_region_of
+from tools.operations.staff_functions import invoke
+from tools.paths import STATE
+from tools.stack import client, find_running_stack
+
+#: The attribute with the id of a user's account (src/stepfunctions/users.py).
+_ACCOUNT: Final = "preferred_username"
+#: The reason in the emails of cancelled appointments.
+REASON: Final = "The account is closed."
+#: Attributes of a slot's item that the student's appointment had.
+_OF_APPOINTMENT: Final = (
+    *("student", "note", "reason", "moved_from", "cancel_until"),
+    *("calendar_id", "calendar_revision"),
+)
+#: The attributes that each change of an item sets.
+_CHANGED: Final = {
+    "version": "if_not_exists(version, :none) + :one",
+    "origin_region": ":region",
+    "updated_at": ":now",
+}
+#: Secrets of an item that an export leaves out.
+_SECRET: Final = frozenset({"proof", "proof_digest", "digest"})
+
+type Item = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stage's name, its home Region, and clients of services there."""
+
+    name: str
+    region: str
+    clients: Callable[[str], Any]
+
+    def table(self, name: str) -> str:
+        """Return the full name of a table."""
+        return f"meridian-{self.name}-{name}"
+
+
+@dataclass(frozen=True)
+class Student:
+    """A user of the pool."""
+
+    pool: str
+    sub: str
+    account: str
+    email: str
+    attributes: Mapping[str, str]
+
+
+def find(stage: Stage, email: str) -> Student:
+    """Return the user with an address.
+
+    Raises:
+        CommandError: The pool has no such user.
+        ClientError: A call failed.
+    """
+    cognito = stage.clients("cognito-idp")
+    pages = cognito.get_paginator("list_user_pools").paginate(MaxResults=60)
+    named = [it["Id"] for page in pages for it in page["UserPools"]]
+    names = {it: cognito.describe_user_pool(UserPoolId=it)["UserPool"]["Name"] for it in named}
+    pools = [it for it, name in names.items() if name == f"meridian-{stage.name}"]
+    quoted = email.replace("\\", "\\\\").replace('"', '\\"')
+    for pool in pools:
+        users = cognito.list_users(UserPoolId=pool, Filter=f'email = "{quoted}"')["Users"]
+        for user in users:
+            attributes = {it["Name"]: it.get("Value", "") for it in user["Attributes"]}
+            account = attributes.get(_ACCOUNT, "")
+            return Student(pool, attributes["sub"], account, attributes["email"], attributes)
+    raise CommandError(
+        f"The user pool of the stage {stage.name} has no user with this address. Check the "
+        "address, or the student is erased already."
+    )
+
+
+def export(stage: Stage, student: Student, now: datetime) -> dict[str, Any]:
+    """Return all data of the tables and the user pool about a student.
+
+    Raises:
+        ClientError: A call failed.
+    """
+    groups = stage.clients("cognito-idp").admin_list_groups_for_user(
+        UserPoolId=student.pool, Username=student.sub
+    )["Groups"]
+    account = _items(stage, "accounts", f"ACCOUNT#{student.account}") if student.account else []
+    notices = _items(stage, "accounts", f"STUDENT#{student.sub}")
+    return {
+        "exportedAt": f"{now:%Y-%m-%dT%H:%M:%SZ}",
+        "user": dict(student.attributes),
+        "groups": sorted(str(it["GroupName"]) for it in groups),
+        "account": [plain(it) for it in account],
+        "appointments": [plain(it) for it in _appointments(stage, student)],
+        "bookedSlots": [plain(it) for it in _items(stage, "appointments", _owner(student))],
+        "emailsAboutAppointments": [plain(it) for it in notices],
+        "preferences": [plain(it) for it in _profile(stage, student)],
+    }
+
+
+def erase(stage: Stage, student: Student, now: datetime) -> list[str]:
+    """Erase a student; return a line for each step.
+
+    Raises:
+        CommandError: A coming appointment can't be cancelled.
+        ClientError: A call failed. Repeat the command to continue.
+    """
+    dynamodb = stage.clients("dynamodb")
+    lines = []
+    coming, past = by_time(_appointments(stage, student), now)
+    for item in coming:
+        advisor, start = _slot(item)
+        request = json.dumps({"reason": REASON})
+        event = {"action": "change", "advisorId": advisor, "start": start, "request": request}
+        invoke(stage.clients("lambda"), f"meridian-{stage.name}-bookings", event)
+    lines.append(f"Cancelled {len(coming)} coming appointments; their advisors get an email.")
+    for item in past:
+        dynamodb.update_item(**_without_student(stage, student, item, now))
+    lines.append(f"Removed the student from {len(past)} past appointments.")
+    keys: list[tuple[str, Item]] = [("profiles", {"pk": {"S": _owner(student)}})]
+    for table in ("appointments", "accounts"):
+        keys += [(table, _key(it)) for it in _items(stage, table, _owner(student))]
+    if student.account:
+        account = _items(stage, "accounts", f"ACCOUNT#{student.account}")
+        # The key of the address first: only the account's item has it.
+        owned = [it["email_key"]["S"] for it in account if "email_key" in it]
+        keys += [("accounts", {"pk": {"S": f"EMAIL#{it}"}, "sk": {"S": "EMAIL"}}) for it in owned]
+        keys += [("accounts", _key(it)) for it in account]
+    for table, key in keys:
+        dynamodb.delete_item(TableName=stage.table(table), Key=key)
+    lines.append(f"Deleted {len(keys)} items of the tables.")
+    cognito = stage.clients("cognito-idp")
+    cognito.admin_user_global_sign_out(UserPoolId=student.pool, Username=student.sub)
+    cognito.admin_delete_user(UserPoolId=student.pool, Username=student.sub)
+    lines.append("Deleted the user. Access tokens are valid for up to 5 minutes: `make revoke`.")
+    return lines
+
+
+def _appointments(stage: Stage, student: Student) -> list[Item]:
+    return list(
+        _pages(
+            stage,
+            TableName=stage.table("appointments"),
+            IndexName="by_student",
+            KeyConditionExpression="student = :student",
+            ExpressionAttributeValues={":student": {"S": student.sub}},
+        )
+    )
+
+
+def _items(stage: Stage, table: str, pk: str) -> list[Item]:
+    """Return the items of a partition, read consistently."""
+    return list(
+        _pages(
+            stage,
+            TableName=stage.table(table),
+            KeyConditionExpression="pk = :pk",
+            ExpressionAttributeValues={":pk": {"S": pk}},
+            ConsistentRead=True,
+        )
+    )
+
+
+def _profile(stage: Stage, student: Student) -> list[Item]:
+    return _items(stage, "profiles", _owner(student))
+
+
+def _pages(stage: Stage, **query: Any) -> Iterator[Item]:
+    pages = stage.clients("dynamodb").get_paginator("query").paginate(**query)
+    return (item for page in pages for item in page["Items"])
+
+
+def _owner(student: Student) -> str:
+    return f"STUDENT#{student.sub}"
+
+
+def _key(item: Item) -> Item:
+    return {"pk": item["pk"], "sk": item["sk"]}
+
+
+def _slot(item: Item) -> tuple[str, str]:
+    """Return the advisor and the start of an appointment's item."""
+    return item["pk"]["S"].removeprefix("ADVISOR#"), item["sk"]["S"].removeprefix("SLOT#")
+
+
+def by_time(items: list[Item], now: datetime) -> tuple[list[Item], list[Item]]:
+    """Return the coming appointments and the past ones."""
+    moment = f"SLOT#{now:%Y-%m-%dT%H:%M:%SZ}"
+    coming = [it for it in items if it["sk"]["S"] > moment]
+    return coming, [it for it in items if it["sk"]["S"] <= moment]
+
+
+def _without_student(stage: Stage, student: Student, item: Item, now: datetime) -> dict[str, Any]:
+    """Return the update of a past appointment; the lake gets it as a change of the home Region."""
+    assigned = ", ".join(f"{name} = {value}" for name, value in _CHANGED.items())
+    return {
+        "TableName": stage.table("appointments"),
+        "Key": _key(item),
+        "ConditionExpression": "student = :student",
+        "UpdateExpression": f"SET {assigned} REMOVE {', '.join(_OF_APPOINTMENT)}",
+        "ExpressionAttributeValues": {
+            ":student": {"S": student.sub},
+            ":none": {"N": "0"},
+            ":one": {"N": "1"},
+            ":region": {"S": stage.region},
+            ":now": {"N": str(int(now.timestamp() * 1000))},
+        },
+    }
+
+
+def plain(item: Item) -> dict[str, Any]:
+    """Return an item as JSON, without secrets."""
+    return {name: _value(it) for name, it in sorted(item.items()) if name not in _SECRET}
+
+
+def _value(value: Mapping[str, Any]) -> Any:
+    ((kind, content),) = value.items()
+    if kind == "M":
+        return {name: _value(it) for name, it in content.items()}
+    if kind == "L":
+        return [_value(it) for it in content]
+    if kind == "NULL":
+        return None
+    if kind == "N":
+        return float(content) if "." in content else int(content)
+    return content
+
+
+def find_stage(environment: Mapping[str, str]) -> Stage:
+    """Return the stage STAGE on AWS, or else the system of `make up`.
+
+    Raises:
+        CommandError: STAGE isn't set and no system is running.
+    """
+    if stage := environment.get("STAGE"):
+        region = home_region_of(stage)
+        return Stage(stage, region, lambda service: boto3.client(service, region_name=region))  # type: ignore[call-overload] # any service
+    target = find_running_stack(STATE / "up")
+    if target is None:
+        raise CommandError(
+            "No system is running. Start `make up` in another terminal, or set STAGE=<stage> for a "
+            "stage on AWS."
+        )
+    return Stage(target.stage, target.region, lambda service: client(service, target))
+
+
+def main(environment: Mapping[str, str] = os.environ) -> int:
+    """Export the student USER_NAME to the file EXPORT, or erase the student if ERASE is 1.
+
+    Raises:
+        CommandError: A variable is missing, no system is running, or a step failed.
+    """
+    email, file = environment.get("USER_NAME", ""), environment.get("EXPORT", "")
+    erases = environment.get("ERASE") == "1"
+    if not email or erases == bool(file):
+        raise CommandError(
+            "Run `make person USER=<email address>` with EXPORT=<file>, or with ERASE=1 "
+            "CONFIRM=<email address>."
+        )
+    if erases and environment.get("CONFIRM") != email:
+        raise CommandError(
+            f"An erasure can't be undone. To confirm it, add CONFIRM={email} to the command."
+        )
+    stage, now = find_stage(environment), datetime.now(UTC)
+    try:
+        student = find(stage, email)
+        if erases:
+            print("\n".join(erase(stage, student, now)))
+        else:
+            document = export(stage, student, now)
+            # Only the operator may read the file.
+            with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
+                json.dump(document, out, ensure_ascii=False, indent=2)
+            print(f"Wrote everything about the student to {Path(file)}.")
+    except (ClientError, BotoCoreError) as error:
+        raise CommandError(
+            f"A step failed: {reason_of(error)}. Run the command again to continue."
+        ) from error
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(exit_code(main))
