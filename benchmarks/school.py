@@ -9,7 +9,7 @@ go straight to its first function, which favours the peer. An account counts as 
 execution ends; the peer's execution includes the email, ours does not. The milliseconds of a laptop
 don't predict those of AWS; the numbers of transitions, invocations and dollars are independent of
 the machine. The script prints each figure with its requirement, and exits with 1 if a requirement
-is not met.
+is not met. It also prints the duration of bookings and cancellations, one at a time.
 
 `--roster 10000` imports a roster with that number of rows instead, one in twenty invalid, and then
 the same content under another name.
@@ -37,7 +37,12 @@ sys.path[:0] = [str(ROOT), str(ROOT / "src")]
 import httpx  # noqa: E402 - the path comes first
 
 from aws_emulator.errors import CommandError  # noqa: E402 - the path comes first
-from benchmarks import school_costs, school_naive, school_roster  # noqa: E402 - the path comes first
+from benchmarks import (  # noqa: E402 - the path comes first
+    school_bookings,
+    school_costs,
+    school_naive,
+    school_roster,
+)
 from tools.dev import system  # noqa: E402 - the path comes first
 from tools.stack import client  # noqa: E402 - the path comes first
 
@@ -253,6 +258,12 @@ def compare(running: system.System, count: int, clients: int) -> bool:
     proof = school_costs.dollars(school_costs.PROOF_CALLS, 0, len(school_costs.PROOF_FUNCTIONS))
     print(f"the proof of the address, which the peer lacks: {proof:.0f} $/million, with its email")
     print(f"cost compared with the peer: {cost / other:.2f}; {GUARANTEES}")
+    emails = school_costs.MILLION * school_costs.PRICES["email"]
+    waits = school_costs.MILLION * mine.transitions * school_costs.PRICES["transition"]
+    print(
+        f"of it, emails {emails:.0f}, transitions {waits:.0f}, others {cost - emails - waits:.0f}"
+    )
+    school_bookings.run(running, count)
     met = (
         mine.transitions <= REQUIREMENTS["transitions"]
         and len(school_costs.OUR_FUNCTIONS) <= REQUIREMENTS["invocations"]
