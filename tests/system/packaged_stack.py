@@ -81,15 +81,14 @@ class PackagedStack:
     def nested_stacks(self) -> list[tuple[str, ...]]:
         """Return the logical IDs that lead from the root to each nested stack.
 
-        The stacks of replicas and of domain names don't exist: the application is deployed in one
-        Region, without a domain.
+        The stacks of replicas don't exist: the application is deployed in one Region.
         """
         return self._nested(self.root, ())
 
     def _nested(self, template: dict[str, Any], path: tuple[str, ...]) -> list[tuple[str, ...]]:
         paths = []
         for name, resource in template["Resources"].items():
-            is_absent = resource.get("Condition", "").startswith(("HasReplica", "HasNames"))
+            is_absent = resource.get("Condition", "").startswith("HasReplica")
             if resource["Type"] in _NESTED and not is_absent:
                 paths.append((*path, name))
                 paths += self._nested(self._child(resource), (*path, name))

@@ -62,13 +62,12 @@ def without_owner(
 
 
 def with_obstacles(
-    leftovers: Sequence[ExistingResource], *, adopting: Collection[str], is_new: bool
+    leftovers: Sequence[ExistingResource], *, is_new: bool
 ) -> list[ExistingResource]:
     """Return the leftovers with the reason why CloudFormation can't import one.
 
     Args:
         leftovers: The leftovers of one environment.
-        adopting: The templates of the root's own nested stacks.
         is_new: Whether the environment has no stack yet.
     """
     full = [it for it in leftovers if it.content]
@@ -83,8 +82,6 @@ def with_obstacles(
             return ""
         if not is_new:
             return "the environment has a stack already, and CloudFormation imports into new ones"
-        if resource.template not in adopting:
-            return "its stack is nested twice, and CloudFormation imports into one level only"
         if names.count((resource.type, resource.name)) > 1:
             return "several of this name hold data"
         if is_replicated(leftover) and leftover.replicas and len(replicas) > 1:

@@ -14,7 +14,6 @@ from tools.cli import reason_of
 from tools.deployment import adoption, leftovers
 from tools.deployment.environments import Environment
 from tools.deployment.fixed_names import TakenName, describe_taken_name, taken_names
-from tools.deployment.import_templates import nested_stacks as own_nested_stacks
 from tools.deployment.leftovers import ExistingResource
 from tools.deployment.preflight.account import Account
 from tools.deployment.preflight.checks import NEVER_COMPLETE
@@ -103,7 +102,6 @@ def find_leftovers(
     is_new = status is None or status in NEVER_COMPLETE | {"REVIEW_IN_PROGRESS"}
     return leftovers.with_obstacles(
         present,
-        adopting=own_nested_stacks(),
         is_new=is_new or adoption.begins_adoption(cloudformation, name),
     )
 

@@ -29,7 +29,7 @@ def install(_settings: Settings, _control: ControlApi, _application: Any) -> Non
     def after(physical_id: str, _props: dict[str, Any], _attributes: dict[str, Any]) -> None:
         machine = service["_state_machines"].get(physical_id)
         error = (
-            _error({"name": machine["name"], "definition": machine["definition"]})
+            _error({it: machine.get(it) for it in ("name", "definition", "type")})
             if machine
             else None
         )
@@ -54,7 +54,8 @@ def _error(data: dict[str, Any]) -> tuple[str, str] | None:
         definition = json.loads(text)
     except ValueError as error:
         return "InvalidDefinition", f"Invalid State Machine Definition: '{error}'"
-    problem = next(state_machine_rules.problems(definition), None)
+    kind = str(data.get("type") or "STANDARD")
+    problem = next(state_machine_rules.problems(definition, kind), None)
     return (
         ("InvalidDefinition", f"Invalid State Machine Definition: '{problem}'") if problem else None
     )

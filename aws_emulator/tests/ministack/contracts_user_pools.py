@@ -306,3 +306,17 @@ def user_pool_filters(emulator: Emulator) -> None:
     for invalid in ("name", 'name ^= "a" or name ^= "b"', 'locale = "en"', 'name != "a"'):
         with refused("InvalidParameterException", "filter"):
             count(invalid)
+
+
+def user_pool_limits(emulator: Emulator) -> None:
+    """A domain, an app client and a password policy are within the limits of Cognito."""
+    pool = Pool(emulator, FACTORS)
+    with refused("InvalidParameterException", "reserved word: cognito"):
+        pool.api.create_user_pool_domain(UserPoolId=pool.id, Domain=unique("my-cognito"))
+    with refused("InvalidParameterException", "valid redirect URL"):
+        pool.api.create_user_pool_client(
+            UserPoolId=pool.id, ClientName="other", CallbackURLs=["http://portal.example/"]
+        )
+    policy = {"PasswordPolicy": {"MinimumLength": 5}}
+    with refused("InvalidParameterException", "from 6 to 99"):
+        pool.api.create_user_pool(PoolName=unique("pool"), Policies=policy)

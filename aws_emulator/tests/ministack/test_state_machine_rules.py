@@ -7,10 +7,15 @@ import pytest
 from aws_emulator.ministack.state_machine_rules import is_valid_name, problems
 
 DONE = {"Type": "Succeed"}
+TASK = "arn:aws:states:::lambda:invoke"
 
 
 def machine(**states: Any) -> dict[str, Any]:
     return {"StartAt": next(iter(states)), "States": states}
+
+
+def task(**fields: Any) -> dict[str, Any]:
+    return machine(A={"Type": "Task", "Resource": TASK, "End": True, **fields})
 
 
 VALID: dict[str, dict[str, Any]] = {
@@ -24,6 +29,7 @@ VALID: dict[str, dict[str, Any]] = {
     "retry": machine(
         A={
             "Type": "Task",
+            "Resource": TASK,
             "Retry": [{"ErrorEquals": ["E.One", "E.Two"]}, {"ErrorEquals": ["States.ALL"]}],
             "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "B"}],
             "End": True,
@@ -45,20 +51,47 @@ INVALID: dict[str, dict[str, Any]] = {
     "next": machine(A={"Type": "Pass", "Next": "B"}),
     "choice": machine(A={"Type": "Choice", "Choices": [{"Next": "B"}]}),
     "catch": machine(
-        A={"Type": "Task", "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "B"}], "End": True}
+        A={
+            "Type": "Task",
+            "Resource": TASK,
+            "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "B"}],
+            "End": True,
+        }
     ),
     "branch": machine(A={"Type": "Parallel", "Branches": [machine(X={"Type": "?"})], "End": True}),
     "item": machine(A={"Type": "Map", "Iterator": machine(X={"Type": "Pass"}), "End": True}),
     "all first": machine(
         A={
             "Type": "Task",
+            "Resource": TASK,
             "Retry": [{"ErrorEquals": ["States.ALL"]}, {"ErrorEquals": ["E.One"]}],
             "End": True,
         }
     ),
     "all with others": machine(
-        A={"Type": "Task", "Retry": [{"ErrorEquals": ["States.ALL", "E.One"]}], "End": True}
+        A={
+            "Type": "Task",
+            "Resource": TASK,
+            "Retry": [{"ErrorEquals": ["States.ALL", "E.One"]}],
+            "End": True,
+        }
     ),
+    "state name": {"StartAt": 81 * "A", "States": {81 * "A": DONE}},
+    "no resource": machine(A={"Type": "Task", "End": True}),
+    "no choices": machine(A={"Type": "Choice", "Default": "B"}, B=DONE),
+    "no branches": machine(A={"Type": "Parallel", "End": True}),
+    "no time": machine(A={"Type": "Wait", "End": True}),
+    "two times": machine(A={"Type": "Wait", "Seconds": 1, "Timestamp": "x", "End": True}),
+    "timeout": task(TimeoutSeconds=0),
+    "heartbeat": task(TimeoutSeconds=10, HeartbeatSeconds=10),
+    "interval": task(Retry=[{"ErrorEquals": ["E"], "IntervalSeconds": 0}]),
+    "attempts": task(Retry=[{"ErrorEquals": ["E"], "MaxAttempts": 100_000_000}]),
+    "rate": task(Retry=[{"ErrorEquals": ["E"], "BackoffRate": 0.5}]),
+    "delay": task(Retry=[{"ErrorEquals": ["E"], "MaxDelaySeconds": 31_622_400}]),
+    "delay of interval": task(
+        Retry=[{"ErrorEquals": ["E"], "IntervalSeconds": 5, "MaxDelaySeconds": 5}]
+    ),
+    "jitter": task(Retry=[{"ErrorEquals": ["E"], "JitterStrategy": "HALF"}]),
     "JSONPath field": {
         "QueryLanguage": "JSONata",
         **machine(A={"Type": "Pass", "OutputPath": "$.a", "End": True}),
@@ -74,6 +107,26 @@ def test_valid_definition_has_no_problem(name: str) -> None:
 @pytest.mark.parametrize("name", INVALID)
 def test_invalid_definition_has_a_problem(name: str) -> None:
     assert list(problems(INVALID[name]))
+
+
+@pytest.mark.parametrize(
+    "definition",
+    [
+        task(Resource="arn:aws:states:::states:startExecution.sync:2"),
+        task(Resource="arn:aws:states:::sqs:sendMessage.waitForTaskToken"),
+        machine(
+            A={
+                "Type": "Map",
+                "ItemProcessor": {"ProcessorConfig": {"Mode": "DISTRIBUTED"}, **machine(X=DONE)},
+                "End": True,
+            }
+        ),
+    ],
+    ids=["sync", "task token", "Distributed Map"],
+)
+def test_express_workflow_lacks_features_of_standard_ones(definition: dict[str, Any]) -> None:
+    assert list(problems(definition)) == []
+    assert list(problems(definition, "EXPRESS"))
 
 
 @pytest.mark.parametrize(

@@ -76,3 +76,35 @@ def test_s3_refuses_acl_of_new_bucket(emulator: Emulator) -> None:
 
 def test_s3_refuses_bucket_name_with_uppercase(emulator: Emulator) -> None:
     refused("InvalidBucketName", emulator.client("s3").create_bucket, Bucket=unique("Upper-Case"))
+
+
+def test_s3_refuses_deletion_of_over_1000_objects(emulator: Emulator) -> None:
+    bucket, delete = create_bucket(emulator), emulator.client("s3").delete_objects
+    keys = [{"Key": f"k{number}"} for number in range(1_001)]
+    delete(Bucket=bucket, Delete={"Objects": keys[:1_000]})
+    refused("MalformedXML", delete, Bucket=bucket, Delete={"Objects": keys})
+
+
+def test_s3_refuses_policy_of_another_bucket(emulator: Emulator) -> None:
+    bucket, put = create_bucket(emulator), emulator.client("s3").put_bucket_policy
+
+    def policy(resource: str) -> str:
+        statement = {
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": "s3:*",
+            "Resource": [f"arn:aws:s3:::{resource}", f"arn:aws:s3:::{resource}/*"],
+        }
+        return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+    put(Bucket=bucket, Policy=policy(bucket))
+    refused("MalformedPolicy", put, Bucket=bucket, Policy=policy("another-bucket"))
+
+
+def test_s3_refuses_copy_of_object_onto_itself(emulator: Emulator) -> None:
+    bucket, client = create_bucket(emulator), emulator.client("s3")
+    client.put_object(Bucket=bucket, Key="a b", Body=b"1")
+    source = {"Bucket": bucket, "Key": "a b"}
+    client.copy_object(Bucket=bucket, Key="c", CopySource=source)
+    client.copy_object(Bucket=bucket, Key="a b", CopySource=source, MetadataDirective="REPLACE")
+    refused("InvalidRequest", client.copy_object, Bucket=bucket, Key="a b", CopySource=source)

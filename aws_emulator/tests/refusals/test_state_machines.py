@@ -179,3 +179,57 @@ def test_states_refuses_invalid_definition(
         definition=json.dumps(definition),
         roleArn=role,
     )
+
+
+def refuse_definition(
+    emulator: Emulator, role: str, definition: dict[str, Any], kind: str = "STANDARD"
+) -> str:
+    """Expect that CreateStateMachine refuses a definition; return the message."""
+    return refused(
+        "InvalidDefinition",
+        emulator.client("stepfunctions").create_state_machine,
+        name=unique("refused"),
+        definition=json.dumps(definition),
+        roleArn=role,
+        type=kind,
+    )
+
+
+def test_states_refuses_express_workflow_with_distributed_map(
+    emulator: Emulator, role: str
+) -> None:
+    processor = {"ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "EXPRESS"}, **PASS}
+    state = {"Type": "Map", "ItemProcessor": processor, "End": True}
+    definition = {"StartAt": "Rows", "States": {"Rows": state}}
+    create(emulator, role, definition)
+    assert "Distributed Map" in refuse_definition(emulator, role, definition, "EXPRESS")
+
+
+def test_states_refuses_number_of_retrier(emulator: Emulator, role: str) -> None:
+    retrier = {"ErrorEquals": ["States.ALL"], "IntervalSeconds": 5, "MaxDelaySeconds": 6}
+    state = {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "End": True}
+    for change, valid in (
+        ({}, True),
+        ({"MaxDelaySeconds": 5}, False),
+        ({"IntervalSeconds": 0}, False),
+        ({"BackoffRate": 0.9}, False),
+        ({"MaxAttempts": -1}, False),
+    ):
+        definition = {
+            "StartAt": "A",
+            "States": {"A": {**state, "Retry": [{**retrier, **change}]}},
+        }
+        if valid:
+            create(emulator, role, definition)
+        else:
+            refuse_definition(emulator, role, definition)
+
+
+def test_states_refuses_name_of_state_over_80_characters(emulator: Emulator, role: str) -> None:
+    for length, valid in ((80, True), (81, False)):
+        name = length * "A"
+        definition = {"StartAt": name, "States": {name: {"Type": "Succeed"}}}
+        if valid:
+            create(emulator, role, definition)
+        else:
+            refuse_definition(emulator, role, definition)

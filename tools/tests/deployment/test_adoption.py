@@ -39,7 +39,7 @@ def left(*, stage: str = "prod", region: str = "eu-west-2") -> list[ExistingReso
 
 
 def obstacles(present: list[ExistingResource], *, is_new: bool = True) -> dict[str, str]:
-    checked = leftovers.with_obstacles(present, adopting=nested_stacks(), is_new=is_new)
+    checked = leftovers.with_obstacles(present, is_new=is_new)
     return {it.resource.name: it.obstacle for it in checked}
 
 
@@ -47,9 +47,16 @@ def test_every_retained_type_has_an_identifier() -> None:
     assert set(IDENTIFIERS) == RETAINED_TYPES
 
 
-def test_only_a_queue_in_the_second_level_cannot_be_adopted() -> None:
-    refused = {name for name, it in obstacles(left()).items() if it}
-    assert refused == {"meridian-prod-schedule-dead-letters"}
+def test_each_retained_resource_can_be_adopted() -> None:
+    assert set(obstacles(left()).values()) == {""}
+
+
+@pytest.mark.parametrize("region", ["us-east-1", "eu-west-2", "ap-south-1"])
+def test_resources_with_data_are_one_level_below_the_root(region: str) -> None:
+    """CloudFormation imports into one level of nested stacks."""
+    retained = [it for it in named_resources("prod", region, ACCOUNT, "eu-west-2") if it.retained]
+    assert retained
+    assert {it.template for it in retained if it.type in RETAINED_TYPES} <= nested_stacks().keys()
 
 
 def test_nothing_is_adopted_by_a_stack_that_exists() -> None:
@@ -68,13 +75,11 @@ def test_resource_of_another_stack_has_an_obstacle_even_without_data() -> None:
 def test_two_user_pools_with_users_are_not_adopted() -> None:
     pool = next(it for it in left() if it.resource.type == "AWS::Cognito::UserPool")
     assert obstacles([pool]) == {pool.resource.name: ""}
-    both = leftovers.with_obstacles(
-        [pool, replace(pool, physical_id="other")], adopting=nested_stacks(), is_new=True
-    )
+    both = leftovers.with_obstacles([pool, replace(pool, physical_id="other")], is_new=True)
     assert all("several of this name" in it.obstacle for it in both)
     # An empty one is removed.
     empty = replace(pool, physical_id="other", content="")
-    checked = leftovers.with_obstacles([pool, empty], adopting=nested_stacks(), is_new=True)
+    checked = leftovers.with_obstacles([pool, empty], is_new=True)
     assert (leftovers.adoptable(checked), leftovers.removable(checked)) == ([pool], [empty])
 
 
@@ -94,7 +99,7 @@ def test_tables_with_different_replicas_are_not_adopted() -> None:
 
 
 def imports(present: list[ExistingResource]) -> dict[str, import_templates.NestedImport]:
-    checked = leftovers.with_obstacles(present, adopting=nested_stacks(), is_new=True)
+    checked = leftovers.with_obstacles(present, is_new=True)
     pools = {it.physical_id: {"paying"} for it in checked}
     result = nested_imports(HOME, ACCOUNT, leftovers.adoptable(checked), pools)
     return {it.logical_id: it for it in result}

@@ -1,0 +1,92 @@
+"""The limits of user pools' domains, app clients and password policies. Pure.
+
+Each function returns the error code and the message of a refused request, or None.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from aws_emulator.ministack.service_rules import Refused
+
+_INVALID: Final = "InvalidParameterException"
+# CreateUserPoolDomain, Domain.
+_DOMAIN: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+#: Developer guide, "Using the Amazon Cognito prefix domain for managed login".
+_RESERVED_WORDS: Final = ("aws", "amazon", "cognito")
+#: CreateUserPoolClient: member -> (the least, the most, in seconds; the default unit).
+_VALIDITY: Final = {
+    "AccessTokenValidity": (300, 86_400, "hours"),
+    "IdTokenValidity": (300, 86_400, "hours"),
+    "RefreshTokenValidity": (3_600, 315_360_000, "days"),
+}
+_UNITS_S: Final = {"seconds": 1, "minutes": 60, "hours": 3_600, "days": 86_400}
+#: RefreshTokenRotationType, RetryGracePeriodSeconds.
+_MAX_GRACE_S: Final = 60
+#: Developer guide, "Refresh token rotation": such a client has no refresh in InitiateAuth.
+_REFRESH_FLOW: Final = "ALLOW_REFRESH_TOKEN_AUTH"
+#: PasswordPolicyType, MinimumLength.
+_PASSWORD_LENGTHS: Final = (6, 99)
+
+
+def domain(request: Mapping[str, Any]) -> Refused:
+    """Check a prefix domain; a custom domain has other rules."""
+    name = str(request.get("Domain") or "")
+    if request.get("CustomDomainConfig") or not name:
+        return None
+    if not _DOMAIN.fullmatch(name):
+        return _INVALID, f"1 validation error detected: Value '{name}' at 'domain' is invalid"
+    for word in _RESERVED_WORDS:
+        if word in name:
+            return _INVALID, f"Domain cannot contain reserved word: {word}"
+    return None
+
+
+def client(request: Mapping[str, Any]) -> Refused:
+    """Check the settings of an app client."""
+    problem = next(_client_problems(request), None)
+    return (_INVALID, problem) if problem else None
+
+
+def _client_problems(request: Mapping[str, Any]) -> Iterator[str]:
+    units = request.get("TokenValidityUnits") or {}
+    for member, (least, most, unit) in _VALIDITY.items():
+        value = request.get(member)
+        factor = _UNITS_S[units.get(member.removesuffix("Validity"), unit)]
+        # RefreshTokenValidity: 0 is the default of 30 days.
+        if value and not least <= int(value) * factor <= most:
+            yield f"Invalid range for token validity: {member}."
+    for member in ("CallbackURLs", "LogoutURLs"):
+        for url in request.get(member) or []:
+            if not _is_redirect(str(url)):
+                yield f"{url} is not a valid redirect URL in {member}."
+    rotation = request.get("RefreshTokenRotation") or {}
+    grace = int(rotation.get("RetryGracePeriodSeconds") or 0)
+    if not 0 <= grace <= _MAX_GRACE_S:
+        yield "RetryGracePeriodSeconds must be from 0 to 60."
+    rotates = rotation.get("Feature") == "ENABLED"
+    if rotates and _REFRESH_FLOW in (request.get("ExplicitAuthFlows") or []):
+        yield f"{_REFRESH_FLOW} isn't allowed with refresh token rotation."
+
+
+def _is_redirect(url: str) -> bool:
+    """Return whether a client may redirect to a URL.
+
+    "Be an absolute URI ... Not include a fragment component ... requires HTTPS over HTTP except for
+    http://localhost for testing purposes only" (CreateUserPoolClient, CallbackURLs).
+    """
+    parts = urlsplit(url)
+    if not parts.scheme or "#" in url:
+        return False
+    return parts.scheme != "http" or parts.hostname in ("localhost", "127.0.0.1", "::1")
+
+
+def password_policy(request: Mapping[str, Any]) -> Refused:
+    """Check the password policy of a user pool."""
+    policy = (request.get("Policies") or {}).get("PasswordPolicy") or {}
+    length = policy.get("MinimumLength")
+    least, most = _PASSWORD_LENGTHS
+    if length is not None and not least <= int(length) <= most:
+        return _INVALID, f"MinimumLength must be from {least} to {most}."
+    return None

@@ -1,0 +1,118 @@
+"""Settings of user pools that Amazon Cognito refuses."""
+
+from typing import Any
+
+import pytest
+
+from aws_emulator.tests.ministack.running import Emulator, unique
+from aws_emulator.tests.refusals.refusing import refused
+
+INVALID = "InvalidParameterException"
+HTTPS = "https://portal.example/auth/callback"
+
+
+@pytest.fixture(scope="module")
+def pool(emulator: Emulator) -> str:
+    """Create a user pool; return its ID."""
+    created = emulator.client("cognito-idp").create_user_pool(PoolName=unique("pool"))
+    return str(created["UserPool"]["Id"])
+
+
+def create_client(emulator: Emulator, pool: str, **settings: Any) -> None:
+    emulator.client("cognito-idp").create_user_pool_client(
+        UserPoolId=pool, ClientName=unique("client"), **settings
+    )
+
+
+@pytest.mark.parametrize("word", ["aws", "amazon", "cognito"])
+def test_cognito_refuses_reserved_word_in_domain(emulator: Emulator, pool: str, word: str) -> None:
+    create = emulator.client("cognito-idp").create_user_pool_domain
+    message = refused(INVALID, create, UserPoolId=pool, Domain=unique(f"my-{word}-school"))
+    assert word in message
+
+
+def test_cognito_refuses_domain_of_another_pool(emulator: Emulator, pool: str) -> None:
+    client, domain = emulator.client("cognito-idp"), unique("school")
+    client.create_user_pool_domain(UserPoolId=pool, Domain=domain)
+    other = client.create_user_pool(PoolName=unique("pool"))["UserPool"]["Id"]
+    refused(INVALID, client.create_user_pool_domain, UserPoolId=other, Domain=domain)
+
+
+@pytest.mark.parametrize("domain", ["-school", "school-", "a.school"])
+def test_cognito_refuses_characters_of_domain(emulator: Emulator, domain: str) -> None:
+    client = emulator.client("cognito-idp")
+    pool = client.create_user_pool(PoolName=unique("pool"))["UserPool"]["Id"]
+    refused(INVALID, client.create_user_pool_domain, UserPoolId=pool, Domain=domain)
+
+
+@pytest.mark.parametrize(
+    ("member", "least", "most"),
+    [("AccessToken", 5, 1_440), ("IdToken", 5, 1_440), ("RefreshToken", 60, 5_256_000)],
+)
+def test_cognito_refuses_validity_of_tokens(
+    emulator: Emulator, pool: str, member: str, least: int, most: int
+) -> None:
+    for minutes, valid in ((least, True), (least - 1, False), (most, True), (most + 1, False)):
+        settings = {f"{member}Validity": minutes, "TokenValidityUnits": {member: "minutes"}}
+        if valid:
+            create_client(emulator, pool, **settings)
+        else:
+            refused(INVALID, create_client, emulator=emulator, pool=pool, **settings)
+
+
+@pytest.mark.parametrize("url", ["http://portal.example/", f"{HTTPS}#part", "/auth/callback"])
+@pytest.mark.parametrize("member", ["CallbackURLs", "LogoutURLs"])
+def test_cognito_refuses_redirect_url(emulator: Emulator, pool: str, member: str, url: str) -> None:
+    create_client(emulator, pool, **{member: [HTTPS, "http://localhost:8080/", "app://done"]})
+    refused(INVALID, create_client, emulator=emulator, pool=pool, **{member: [HTTPS, url]})
+
+
+def test_cognito_refuses_refresh_flow_with_rotation(emulator: Emulator, pool: str) -> None:
+    rotation = {"Feature": "ENABLED", "RetryGracePeriodSeconds": 60}
+    create_client(
+        emulator, pool, RefreshTokenRotation=rotation, ExplicitAuthFlows=["ALLOW_USER_AUTH"]
+    )
+    refused(
+        INVALID,
+        create_client,
+        emulator=emulator,
+        pool=pool,
+        RefreshTokenRotation=rotation,
+        ExplicitAuthFlows=["ALLOW_USER_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"],
+    )
+
+
+def test_cognito_refuses_grace_period_over_60_s(emulator: Emulator, pool: str) -> None:
+    rotation = {"Feature": "ENABLED", "RetryGracePeriodSeconds": 61}
+    refused(
+        INVALID,
+        create_client,
+        emulator=emulator,
+        pool=pool,
+        RefreshTokenRotation=rotation,
+        ExplicitAuthFlows=["ALLOW_USER_AUTH"],
+    )
+
+
+@pytest.mark.parametrize(("length", "valid"), [(5, False), (6, True), (99, True), (100, False)])
+def test_cognito_refuses_minimum_length_of_password(
+    emulator: Emulator, length: int, valid: bool
+) -> None:
+    create = emulator.client("cognito-idp").create_user_pool
+    policies = {"PasswordPolicy": {"MinimumLength": length}}
+    if valid:
+        create(PoolName=unique("pool"), Policies=policies)
+    else:
+        refused(INVALID, create, PoolName=unique("pool"), Policies=policies)
+
+
+def test_cognito_refuses_group_that_exists(emulator: Emulator, pool: str) -> None:
+    create = emulator.client("cognito-idp").create_group
+    create(UserPoolId=pool, GroupName="paying")
+    refused("GroupExistsException", create, UserPoolId=pool, GroupName="paying")
+
+
+def test_cognito_refuses_user_that_exists(emulator: Emulator, pool: str) -> None:
+    create = emulator.client("cognito-idp").admin_create_user
+    create(UserPoolId=pool, Username="student")
+    refused("UsernameExistsException", create, UserPoolId=pool, Username="student")
