@@ -29,7 +29,7 @@ _OF_SOURCES: Final = (
 )
 
 
-def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, object]:
+def lambda_handler(event: dict[str, Any], context: object) -> dict[str, object]:
     """Return `{"status": <HTTP status>, "body": {...}}`, or a custom resource's response.
 
     A response to the API also has the body as JSON, `text`.
@@ -38,7 +38,7 @@ def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, object]
         OSError: CloudFormation's URL doesn't accept the response. Lambda then retries the event.
     """
     if "RequestType" in event:
-        return respond(event, _publish_deployed, send_response)
+        return respond(event, _publish_deployed, send_response, context)
     is_api = "groups" in event
     body: dict[str, Any]
     action = None

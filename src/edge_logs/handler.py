@@ -9,7 +9,7 @@ from edge_logs.errors import IncompleteError, LogsApiError
 from edge_logs.log_groups import FUNCTION_REGION, Run, parse
 
 
-def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, object]:
+def lambda_handler(event: dict[str, Any], context: object) -> dict[str, object]:
     """Handle a request of CloudFormation, or an invocation by EventBridge Scheduler.
 
     A deployment succeeds without the Regions that fail, so that the outage of one Region doesn't
@@ -23,7 +23,7 @@ def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, object]
         OSError: CloudFormation's URL doesn't accept the response. Lambda then retries the event.
     """
     if "RequestType" in event:
-        return respond(event, _apply, send_response)
+        return respond(event, _apply, send_response, context)
     run = _set_retention(event)
     print(run.summary)
     if run.failures:

@@ -25,7 +25,7 @@ from edge_settings.resource_properties import (
 )
 
 
-def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, object]:
+def lambda_handler(event: dict[str, Any], context: object) -> dict[str, object]:
     """Handle Create, Update and Delete of Custom::EdgeVersion and Custom::AppClientSettings.
 
     An invocation by EventBridge Scheduler checks the streams of the event's `StreamArns`; its error
@@ -39,7 +39,7 @@ def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, object]
     if "RequestType" not in event:
         streams = find_consumed(parse_stream_arns(event), aws_clients.has_consumer)
         return {"Regions": require_all(streams).regions}
-    return respond(event, _handle, send_response)
+    return respond(event, _handle, send_response, context)
 
 
 def _handle(event: Mapping[str, Any]) -> dict[str, object]:

@@ -17,13 +17,13 @@ class PublicKeyError(CustomResourceError):
     code = "public_key"
 
 
-def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, object]:
+def lambda_handler(event: dict[str, Any], context: object) -> dict[str, object]:
     """Return the key in PEM format as the attribute EncodedKey.
 
     Raises:
         OSError: CloudFormation's URL doesn't accept the response. Lambda then retries the event.
     """
-    return respond(event, _read, send_response)
+    return respond(event, _read, send_response, context)
 
 
 def _read(event: Mapping[str, Any]) -> dict[str, object]:

@@ -8,7 +8,7 @@ from reserved_concurrency import aws_clients
 from reserved_concurrency.plan import make_plan, ordered_changes, parse_properties
 
 
-def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, object]:
+def lambda_handler(event: dict[str, Any], context: object) -> dict[str, object]:
     """Handle Create, Update and Delete of Custom::ReservedConcurrency.
 
     Its attribute Summary lists the reserved values.
@@ -16,7 +16,7 @@ def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, object]
     Raises:
         OSError: CloudFormation's URL doesn't accept the response. Lambda then retries the event.
     """
-    return respond(event, _apply, send_response)
+    return respond(event, _apply, send_response, context)
 
 
 def _apply(event: Mapping[str, Any]) -> dict[str, object]:

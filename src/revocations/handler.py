@@ -21,14 +21,14 @@ _SESSION: Final = re.compile(r"[0-9a-f-]{36}")
 _KINDS: Final = ("user", "session", "everyone")
 
 
-def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, object]:
+def lambda_handler(event: dict[str, Any], context: object) -> dict[str, object]:
     """Return `{"status": <HTTP status>, "body": {...}}`, or a custom resource's response.
 
     Raises:
         OSError: CloudFormation's URL doesn't accept the response. Lambda then retries the event.
     """
     if "RequestType" in event:
-        return respond(event, _publish_first, send_response)
+        return respond(event, _publish_first, send_response, context)
     is_api = "groups" in event
     # API Gateway has validated the JSON text of the API's request.
     request = json.loads(event["request"]) if is_api else event

@@ -1,13 +1,21 @@
 """Each request of CloudFormation gets exactly one response."""
 
+import contextlib
 import json
+import time
 from typing import Any, Final
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from custom_resource.response import MAX_REASON_CHARS, CustomResourceError, respond
+from custom_resource.response import (
+    ANSWER_S,
+    MAX_REASON_CHARS,
+    MAX_RESPONSE_BYTES,
+    CustomResourceError,
+    respond,
+)
 
 EVENT: Final[dict[str, Any]] = {
     "RequestType": "Update",
@@ -25,14 +33,17 @@ class InvalidExampleError(CustomResourceError):
     code = "invalid_example"
 
 
-def sent(apply: Any, event: dict[str, Any] = EVENT) -> dict[str, Any]:
+def sent(apply: Any, event: dict[str, Any] = EVENT, context: object = None) -> dict[str, Any]:
     """Return the one response that was sent, as CloudFormation receives it."""
     responses: list[tuple[str, str]] = []
-    returned = respond(event, apply, lambda url, body: responses.append((url, json.dumps(body))))
+    returned = respond(
+        event, apply, lambda url, body: responses.append((url, json.dumps(body))), context
+    )
     ((url, body),) = responses
     assert url == EVENT["ResponseURL"]
     document: dict[str, Any] = json.loads(body)
     assert document == returned
+    assert len(body.encode()) <= MAX_RESPONSE_BYTES
     return document
 
 
@@ -70,3 +81,35 @@ def test_unexpected_error_fails_resource_without_its_message(
     response = sent(apply)
     assert (response["Status"], response["Reason"]) == ("FAILED", "[unexpected] RuntimeError")
     assert "do not log" not in capsys.readouterr().out
+
+
+def test_attributes_over_4_kb_fail_the_resource() -> None:
+    response = sent(lambda _: {"Data": {"Text": MAX_RESPONSE_BYTES * "x"}})
+    assert response["Status"] == "FAILED"
+    assert response["Reason"].startswith("[response_size] ")
+    assert "Data" not in response
+
+
+class Context:
+    """Lambda's context object, with little time left."""
+
+    @staticmethod
+    def get_remaining_time_in_millis() -> int:
+        return round(1_000 * ANSWER_S) + 50
+
+
+@pytest.mark.parametrize("request_type", ["Create", "Update", "Delete"])
+def test_operation_that_takes_too_long_fails_before_lambda_stops_it(request_type: str) -> None:
+    def apply(_: object) -> dict[str, object]:
+        # As code that repeats a failed call does.
+        with contextlib.suppress(Exception):
+            time.sleep(60)
+        return {}
+
+    response = sent(apply, {**EVENT, "RequestType": request_type}, Context())
+    assert (response["Status"], response["Reason"][:9]) == ("FAILED", "[timeout]")
+
+
+def test_operation_in_time_is_not_interrupted_afterwards() -> None:
+    assert sent(lambda _: {}, context=Context())["Status"] == "SUCCESS"
+    time.sleep(0.1)
