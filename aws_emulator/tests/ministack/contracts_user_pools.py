@@ -317,6 +317,6 @@ def user_pool_limits(emulator: Emulator) -> None:
         pool.api.create_user_pool_client(
             UserPoolId=pool.id, ClientName="other", CallbackURLs=["http://portal.example/"]
         )
-    policy = {"PasswordPolicy": {"MinimumLength": 5}}
+    policy = {"PasswordPolicy": {"MinimumLength": 100}}
     with refused("InvalidParameterException", "from 6 to 99"):
         pool.api.create_user_pool(PoolName=unique("pool"), Policies=policy)

@@ -94,7 +94,7 @@ def test_cognito_refuses_grace_period_over_60_s(emulator: Emulator, pool: str) -
     )
 
 
-@pytest.mark.parametrize(("length", "valid"), [(5, False), (6, True), (99, True), (100, False)])
+@pytest.mark.parametrize(("length", "valid"), [(6, True), (99, True), (100, False)])
 def test_cognito_refuses_minimum_length_of_password(
     emulator: Emulator, length: int, valid: bool
 ) -> None:

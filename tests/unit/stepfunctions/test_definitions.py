@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import pytest
 
+from aws_emulator.ministack import state_machine_rules
 from tests.support.paths import ROOT
 from tests.support.state_machines import (
     MACHINES,
@@ -71,6 +72,14 @@ def test_machine_uses_jsonata_and_has_timeout(name: str) -> None:
     # JSONata states silently ignore the fields of JSONPath.
     for key, state in states(name):
         assert not {"Parameters", "ResultPath", "ResultSelector", "InputPath"} & state.keys(), key
+
+
+@every_machine
+def test_step_functions_accepts_the_definition(name: str) -> None:
+    """With half of the size for the values of substitutions."""
+    problems = state_machine_rules.problems(definition(name), properties(name)["Type"])
+    assert list(problems) == []
+    assert len(text(name).encode()) < state_machine_rules.MAX_DEFINITION_BYTES / 2
 
 
 @every_machine
