@@ -44,7 +44,7 @@ UNNEEDED: Final = {
     "cognito-idp:UpdateUserPool": DELETES,
     "dynamodb:DeleteTable": DELETES,
     "dynamodb:Scan": CONTENT,
-    "dynamodb:UpdateTable": DELETES,
+    "dynamodb:UpdateTable": "only an operator turns deletion protection off",
     "glue:DeleteTable": OTHER_SERVICE,
     "glue:UpdateTable": OTHER_SERVICE,
     "iam:ListGroups": OTHER_SERVICE,

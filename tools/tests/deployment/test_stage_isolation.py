@@ -223,6 +223,15 @@ def test_stages_share_no_prefix_of_their_names() -> None:
     assert decision(service_role_statements(), "sqs:DeleteQueue", queue, "prod2", None)
 
 
+def test_roles_give_the_stacks_of_their_stage_its_tags() -> None:
+    """samconfig.toml has tags, and nested stacks get them."""
+    for statements in (deploy_role_statements(), service_role_statements()):
+        for stage, expected in (("prod", True), ("staging", False)):
+            stack = f"arn:aws:cloudformation:eu-west-2:{_ACCOUNT}:stack/meridian-{stage}-a/0a"
+            allowed = decision(statements, "cloudformation:TagResource", stack, "prod", None)
+            assert allowed == expected
+
+
 def test_each_role_trusts_only_jobs_of_its_environment() -> None:
     (statement,) = resource("DeployRole")["Properties"]["AssumeRolePolicyDocument"]["Statement"]
     condition = statement["Condition"]
