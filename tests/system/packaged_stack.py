@@ -150,7 +150,7 @@ class PackagedStack:
             return None if status.endswith("_IN_PROGRESS") else status
 
         subject = f"the end of a deployment of {self.target.stack_name}"
-        return wait_until(ended, subject, 120, interval_s=0.2)
+        return wait_until(ended, subject, 120, interval_s=0.05)
 
     def describe(self) -> dict[str, Any]:
         """Return the stack's description."""

@@ -201,6 +201,29 @@ class Account:
         name: str | None = self._call("route53", read)
         return name
 
+    def records(self, zone_id: str, names: Sequence[str]) -> list[str]:
+        """Return the address records and aliases of a hosted zone with one of the names.
+
+        Each is a text such as "A a.example", or "A a.example (x)" with the identifier x.
+
+        Raises:
+            CommandError: AWS refused the call.
+        """
+
+        def read(client: Any) -> list[str]:
+            records = []
+            pages = client.get_paginator("list_resource_record_sets").paginate(HostedZoneId=zone_id)
+            for record in (it for page in pages for it in page["ResourceRecordSets"]):
+                name = str(record["Name"]).removesuffix(".")
+                if record["Type"] in ("A", "AAAA", "CNAME") and name in names:
+                    identifier = record.get("SetIdentifier")
+                    suffix = f" ({identifier})" if identifier else ""
+                    records.append(f"{record['Type']} {name}{suffix}")
+            return records
+
+        listed: list[str] = self._call("route53", read)
+        return listed
+
     def replica_stream_arn(self, table: str) -> str | None:
         """Return the stream of a table's replica in the Region; None if either doesn't exist.
 

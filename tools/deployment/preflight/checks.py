@@ -208,13 +208,16 @@ def check_domain(domain: str, owner: str | None, own_pool: str | None) -> Findin
     )
 
 
-def check_zone(domain: str, zone_id: str, zone: str | None) -> Finding:
+def check_zone(
+    domain: str, zone_id: str, zone: str | None, existing: Sequence[str] = ()
+) -> Finding:
     """Check that the records of the domain can be created.
 
     Args:
         domain: The parameter Domain; '' for none.
         zone_id: The parameter HostedZoneId.
         zone: The name of the public hosted zone with this ID; None if there is none.
+        existing: The records of the zone that the deployment would create.
     """
     check = "domain name"
     if not domain:
@@ -231,6 +234,14 @@ def check_zone(domain: str, zone_id: str, zone: str | None) -> Finding:
             check,
             f"{domain} isn't in the hosted zone {zone_id}, which is {zone}'s",
             "Set Domain or HostedZoneId in all environments of the stage.",
+        )
+    if existing:
+        return error(
+            check,
+            f"{', '.join(existing)} exists in the hosted zone {zone_id}; the deployment creates "
+            "records with these names",
+            "Delete them, or deploy with another Domain: aws route53 change-resource-record-sets "
+            f"--hosted-zone-id {zone_id} (with the action DELETE)",
         )
     return ok(check, f"{domain} is in the hosted zone of {zone}; certificates need its delegation")
 

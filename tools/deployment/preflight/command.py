@@ -14,6 +14,7 @@ from tools.deployment.leftovers import ExistingResource
 from tools.deployment.preflight import checks
 from tools.deployment.preflight.account import Account, Caller
 from tools.deployment.preflight.findings import Finding, Severity, summary
+from tools.deployment.stacks import Stacks
 
 
 def preflight(
@@ -176,7 +177,37 @@ def _domain(environment: Environment, account: Account, caller: Caller) -> Findi
 def _zone(environment: Environment, account: Account) -> Finding:
     domain, zone_id = environment.parameter("Domain"), environment.parameter("HostedZoneId")
     zone = account.zone_name(zone_id) if domain and zone_id else None
-    return checks.check_zone(domain, zone_id, zone)
+    existing = _existing_records(environment, account, domain, zone_id) if zone else []
+    return checks.check_zone(domain, zone_id, zone, existing)
+
+
+def _existing_records(
+    environment: Environment, account: Account, domain: str, zone_id: str
+) -> list[str]:
+    """Return the records of the environment's stack that exist without it.
+
+    Raises:
+        CommandError: AWS refused a call.
+    """
+    region = environment.region
+    wanted = {f"A {domain}": "DomainIPv4", f"AAAA {domain}": "DomainIPv6"}
+    wanted = wanted if environment.is_edge else {}
+    if environment.is_serving:
+        wanted |= {
+            f"A {region}.api.{domain}": "OwnRecord",
+            f"A global-api.{domain} ({region})": "SharedRecord",
+        }
+    names = {it.split()[1] for it in wanted}
+    try:
+        stacks = Stacks(account.client("cloudformation", region))
+        owned = {name for _, name in stacks.owned(environment.stack_name)}
+    except (ClientError, BotoCoreError) as problem:
+        raise CommandError(str(problem)) from problem
+    # A name with a CNAME has no other record, and one with a latency record no simple one.
+    wanted |= dict.fromkeys([f"CNAME {it}" for it in names], "")
+    wanted.setdefault(f"A global-api.{domain}", "")
+    existing = account.records(zone_id, sorted(names))
+    return [it for it in existing if it in wanted and wanted[it] not in owned]
 
 
 def _sender(environment: Environment, account: Account) -> list[Finding]:

@@ -37,6 +37,13 @@ def test_domain_must_be_in_its_hosted_zone(
     assert checks.check_zone(domain, "Z1", zone).severity is severity
 
 
+def test_existing_record_of_the_domain_stops_a_deployment() -> None:
+    """Otherwise CloudFormation refuses it after the certificate and the distribution."""
+    finding = checks.check_zone("a.example", "Z1", "a.example", ["A a.example"])
+    assert finding.severity is Severity.ERROR
+    assert "A a.example" in finding.observation
+
+
 @pytest.mark.parametrize(
     ("arn", "source"),
     [
