@@ -29,6 +29,9 @@ from benchmarks.cost_prices import (  # noqa: E402 - needs the path above
     Delivery,
 )
 
+# "Apache Kafka event poller scaling modes in Lambda": event pollers of one unit, by default.
+POLLERS_PER_UNIT: Final = 10
+
 # Assumptions, not measured.
 EDGE_S: Final = 0.025  # mostly the round trip to Kinesis in the same Region
 PREFLIGHT_S: Final = 0.002
@@ -262,6 +265,21 @@ def page_dollars(miss_ratio: float, deployed: Components) -> float:
     )
 
 
+def kafka_dollars() -> float:
+    """Return the charge of a month in USD of the mappings that read a cluster of Amazon MSK.
+
+    They share the units of one group. Lambda adds units beyond 20 MB/s.
+    """
+    from tools.deployment.templates import load
+
+    pollers = sum(
+        it["Properties"]["ProvisionedPollerConfig"]["MinimumPollers"]
+        for it in load(ROOT / "stacks" / "stream-kafka.yaml")["Resources"].values()
+    )
+    units = math.ceil(int(pollers) / POLLERS_PER_UNIT)
+    return MONTH_HOURS * units * PRICES["event_poller_unit_hour"].dollars
+
+
 def fixed_dollars(deployed: Components) -> dict[str, float]:
     """Return the charges of a month in USD that don't depend on the number of events."""
     stream = MONTH_HOURS * PRICES["kinesis_stream_hour"].dollars
@@ -327,6 +345,7 @@ def main() -> int:
     print("dollars per month, independent of the number of events")
     for name, amount in fixed_dollars(deployed).items():
         print(f"  {name:<30}{amount:>9.2f}")
+    print(f"  {'with KafkaClusterArn':<30}{kafka_dollars():>9.2f}")
     print("prices in USD")
     for known in PRICES.values():
         print(f"  {known.dollars:.3e} per {known.unit} ({known.page}, {known.month})")

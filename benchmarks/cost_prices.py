@@ -60,6 +60,9 @@ PRICES: Final = {
     "lambda_gb_second": Price(
         0.0000166667, "Lambda GB-second, x86", "aws.amazon.com/lambda/pricing", "2026-11"
     ),
+    "event_poller_unit_hour": Price(
+        0.185, "hour of an event poller unit of Kafka", "aws.amazon.com/lambda/pricing", "2026-11"
+    ),
     "api_request": Price(
         3.50 / MILLION, "REST API request", "aws.amazon.com/api-gateway/pricing", "2026-11"
     ),

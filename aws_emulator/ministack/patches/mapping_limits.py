@@ -31,6 +31,11 @@ _STREAM_ONLY: Final = frozenset(
         *("ParallelizationFactor", "StartingPosition", "TumblingWindowInSeconds"),
     }
 )
+#: "Configuring error handling controls for Kafka event sources": only in provisioned mode.
+_PROVISIONED_ONLY: Final = (
+    *("BisectBatchOnFunctionError", "FunctionResponseTypes", "MaximumRecordAgeInSeconds"),
+    "MaximumRetryAttempts",
+)
 #: Between "infinite" (-1) and the shortest age.
 _INVALID_AGES_S: Final = range(60)
 _MAX_PLAIN_BATCH: Final = 10
@@ -95,11 +100,27 @@ def _invalid(wanted: Mapping[str, Any]) -> Iterator[str]:
     arn = str(wanted.get("EventSourceArn"))
     if ":sqs:" in arn:
         yield from _invalid_for_queue(wanted, numbers, fifo=arn.endswith(".fifo"))
+    elif ":kafka:" in arn:
+        yield from _invalid_for_kafka(wanted)
     elif ":kinesis:" in arn or ":dynamodb:" in arn:
         if not wanted.get("StartingPosition"):
             yield "StartingPosition is required for a stream."
         if wanted.get("ScalingConfig"):
             yield "Unsupported parameter for given event source mapping type: ScalingConfig."
+
+
+def _invalid_for_kafka(wanted: Mapping[str, Any]) -> Iterator[str]:
+    if len(wanted.get("Topics") or ()) != 1:
+        yield "Topics must have exactly one topic."
+    if not wanted.get("StartingPosition"):
+        yield "StartingPosition is required for a stream."
+    for name in ("ParallelizationFactor", "TumblingWindowInSeconds"):
+        if wanted.get(name) is not None:
+            yield f"Unsupported parameter for given event source mapping type: {name}."
+    if not wanted.get("ProvisionedPollerConfig"):
+        for name in _PROVISIONED_ONLY:
+            if wanted.get(name) is not None:
+                yield f"{name} needs ProvisionedPollerConfig for this event source."
 
 
 def _invalid_for_queue(

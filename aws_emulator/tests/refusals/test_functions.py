@@ -136,6 +136,37 @@ def test_stream_mapping_refuses_invalid_setting(
 @pytest.mark.parametrize(
     "wrong",
     [
+        {"Topics": None},
+        {"Topics": ["clicks", "views"]},
+        {"StartingPosition": None},
+        {"ProvisionedPollerConfig": None},
+        {"ParallelizationFactor": 2},
+    ],
+    ids=lambda wrong: "-".join(wrong),
+)
+def test_kafka_mapping_refuses_invalid_setting(
+    emulator: Emulator, name: str, wrong: dict[str, Any]
+) -> None:
+    right = {
+        "FunctionName": name,
+        "EventSourceArn": "arn:aws:kafka:us-east-1:000000000000:cluster/one/0a1b-2",
+        "Topics": ["clicks"],
+        "StartingPosition": "TRIM_HORIZON",
+        "FunctionResponseTypes": ["ReportBatchItemFailures"],
+        "ProvisionedPollerConfig": {"MinimumPollers": 1, "MaximumPollers": 4},
+    }
+    create = emulator.client("lambda").create_event_source_mapping
+    mapping = create(**right)
+    assert mapping["Topics"] == right["Topics"]
+    assert mapping["ProvisionedPollerConfig"] == right["ProvisionedPollerConfig"]
+    emulator.client("lambda").delete_event_source_mapping(UUID=mapping["UUID"])
+    arguments = {key: value for key, value in {**right, **wrong}.items() if value is not None}
+    refused(INVALID, create, **arguments)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
         {"BatchSize": 11},
         {"BatchSize": 10_001, "MaximumBatchingWindowInSeconds": 1},
         {"StartingPosition": "LATEST"},

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.stacks.transformed import all_stacks, resolve, transformed
+from tests.unit.stacks.transformed import all_stacks, policy_statements, resolve, transformed
 
 
 def of_type(*kinds: str) -> dict[str, tuple[Any, Any, dict[str, Any]]]:
@@ -114,8 +114,7 @@ def starts() -> dict[str, tuple[Any, Any, dict[str, Any]]]:
     return {
         f"{name}: {statement['Resource']}": (path, parents, statement)
         for name, (path, parents, properties) in of_type("AWS::IAM::Role").items()
-        for policy in properties.get("Policies", [])
-        for statement in policy["PolicyDocument"]["Statement"]
+        for statement in policy_statements(properties)
         if "states:Start" in str(statement["Action"])
     }
 

@@ -11,7 +11,7 @@ import pytest
 from botocore import xform_name
 
 from tests.support.paths import ROOT
-from tests.unit.stacks.transformed import all_stacks, resolve, transformed
+from tests.unit.stacks.transformed import all_stacks, policy_statements, resolve, transformed
 
 SRC: Final = ROOT / "src"
 LOGS: Final = {"logs:CreateLogStream", "logs:PutLogEvents"}
@@ -31,6 +31,16 @@ READS: Final = {
         *("sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes"),
         "sqs:ReceiveMessage",
     },
+}
+#: "Configuring Lambda permissions for Amazon MSK event source mappings", and "Configuring cluster
+#: authentication methods": a cluster with IAM access control.
+KAFKA_READS: Final = {
+    *("kafka:DescribeClusterV2", "kafka:GetBootstrapBrokers"),
+    *("ec2:CreateNetworkInterface", "ec2:DescribeNetworkInterfaces", "ec2:DescribeVpcs"),
+    *("ec2:DeleteNetworkInterface", "ec2:DescribeSubnets", "ec2:DescribeSecurityGroups"),
+    *("kafka-cluster:Connect", "kafka-cluster:DescribeGroup", "kafka-cluster:AlterGroup"),
+    *("kafka-cluster:DescribeTopic", "kafka-cluster:ReadData"),
+    "kafka-cluster:DescribeClusterDynamicConfiguration",
 }
 #: Type of a failure destination -> what Lambda does with the function's role to write to it.
 WRITES: Final = {
@@ -143,10 +153,9 @@ def granted(name: str) -> set[str]:
     role = resource_of(path, properties["Role"], parents)["Properties"]
     assert "ManagedPolicyArns" not in role
     actions: set[str] = set()
-    for policy in role["Policies"]:
-        for statement in policy["PolicyDocument"]["Statement"]:
-            action = statement["Action"]
-            actions |= {action} if isinstance(action, str) else set(action)
+    for statement in policy_statements(role):
+        action = statement["Action"]
+        actions |= {action} if isinstance(action, str) else set(action)
     return actions
 
 
@@ -162,8 +171,11 @@ def used_by_lambda(name: str) -> set[str]:
                 mapping["FunctionName"]
             ):
                 continue
-            source = resource_of(path, mapping["EventSourceArn"], parents)
-            actions |= READS[source["Type"]]
+            if "Topics" in mapping:
+                actions |= KAFKA_READS  # The cluster belongs to no stack.
+            else:
+                source = resource_of(path, mapping["EventSourceArn"], parents)
+                actions |= READS[source["Type"]]
             if "DestinationConfig" in mapping:
                 destination = mapping["DestinationConfig"]["OnFailure"]["Destination"]
                 actions |= WRITES[resource_of(path, destination, parents)["Type"]]

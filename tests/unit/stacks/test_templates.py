@@ -76,6 +76,8 @@ ROTATED_KEYS = {
 }
 #: Alarms on replication, one stack for each Region in the parameter ReplicaRegions.
 REPLICA_ALARMS = {f"Replication{n}": f"HasReplica{n}" for n in range(1, 5)}
+#: Event source mappings of the topics after the first one. A cluster's offsets stay.
+FURTHER_TOPICS = {f"Topic{n}Mapping": f"HasTopic{n}" for n in range(2, 5)}
 #: Some Regions that can be the home.
 HOME_REGIONS = ("us-east-1", "eu-west-2", "ap-south-1")
 
@@ -90,6 +92,10 @@ def test_only_regions_control_resource_conditions(path: Path) -> None:
     used = {name: it["Condition"] for name, it in resources(path).items() if "Condition" in it}
     if path == ROOT / "template.yaml":
         assert {name: used.pop(name) for name in OPTIONAL_STACKS} == OPTIONAL_STACKS
+    if path.name == "stream.yaml":
+        assert used.pop("Kafka") == "HasKafka"
+    if path.name == "stream-kafka.yaml":
+        assert {name: used.pop(name) for name in FURTHER_TOPICS} == FURTHER_TOPICS
     if path.name == "home-alarms.yaml":
         assert {name: used.pop(name) for name in REPLICA_ALARMS} == REPLICA_ALARMS
     expected = NAMES.get(path.name, {})

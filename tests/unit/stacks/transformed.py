@@ -6,16 +6,30 @@ from pathlib import Path
 from typing import Any, Final
 
 from tests.support.paths import ROOT
+from tools.deployment.deployer_actions import statements_of
 from tools.deployment.sam_transform import transformed, translate
 from tools.deployment.templates import load
 
-__all__ = ["ROOT_TEMPLATE", "all_stacks", "nested", "resolve", "transformed", "translate"]
+__all__ = [
+    "ROOT_TEMPLATE",
+    "all_stacks",
+    "nested",
+    "policy_statements",
+    "resolve",
+    "transformed",
+    "translate",
+]
 
 ROOT_TEMPLATE: Final = ROOT / "template.yaml"
 _NESTED: Final = "AWS::CloudFormation::Stack"
 
 
 _load = cache(load)
+
+
+def policy_statements(role: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the statements of a role's policies, also of those with a condition."""
+    return list(statements_of({"Properties": role}))
 
 
 def nested(path: Path, logical_id: str) -> Path:

@@ -1,5 +1,6 @@
 """Tests that stacks/stream.yaml has the settings that the code relies on."""
 
+import re
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,6 +14,7 @@ from tests.unit.stream_processor.test_handlers import ENVIRONMENT
 STACK: Final = ROOT / "stacks" / "stream.yaml"
 CATALOG: Final = ROOT / "stacks" / "lake-catalog.yaml"
 ALARMS: Final = ROOT / "stacks" / "stream-alarms.yaml"
+KAFKA: Final = ROOT / "stacks" / "stream-kafka.yaml"
 MAPPINGS: Final = ["EventsMapping", "ChangesMapping"]
 
 
@@ -30,6 +32,32 @@ def test_mapping_has_one_writer_per_shard_and_keeps_discarded_batches(name: str)
     destination = mapping["DestinationConfig"]["OnFailure"]["Destination"]
     assert destination == {"Fn::GetAtt": "FailuresBucket.Arn"}
     assert mapping["FilterCriteria"]["Filters"]
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 4])
+def test_mapping_of_topic_has_partial_batch_responses_in_provisioned_mode(number: int) -> None:
+    """Without provisioned mode Lambda ignores the responses, and records would be lost."""
+    mapping = properties(f"Topic{number}Mapping", KAFKA)
+    assert mapping["Topics"] == [{"Ref": f"Topic{number}"}]
+    assert mapping["EventSourceArn"] == {"Ref": "ClusterArn"}
+    assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert mapping["ProvisionedPollerConfig"]["MinimumPollers"] == 1
+    assert mapping["StartingPosition"] == "TRIM_HORIZON"
+    destination = mapping["DestinationConfig"]["OnFailure"]["Destination"]
+    assert destination == {"Ref": "FailuresBucketArn"}
+    # The function reports offsets if, and only if, a mapping of this template reads the cluster.
+    variables = properties("EventsFunction")["Environment"]["Variables"]
+    assert variables["KAFKA_PARTIAL_RESPONSE"] == {"Fn::If": ["HasKafka", "true", "false"]}
+
+
+@pytest.mark.parametrize("topics", ["clicks", "a,b.c,d_e,f-g"])
+def test_list_of_topics_is_valid(topics: str) -> None:
+    parameters = load(ROOT / "template.yaml")["Parameters"]
+    assert re.fullmatch(parameters["KafkaTopics"]["AllowedPattern"], topics)
+    for invalid in (f"{topics},", f"{topics},a,b,c,d", f"{topics} "):
+        assert not re.fullmatch(parameters["KafkaTopics"]["AllowedPattern"], invalid)
+    cluster = "arn:aws:kafka:us-east-1:123456789012:cluster/one/0a1b-2c3d-4"
+    assert re.fullmatch(parameters["KafkaClusterArn"]["AllowedPattern"], cluster)
 
 
 def test_records_are_discarded_before_retention_ends() -> None:

@@ -7,7 +7,12 @@ from typing import Any
 import pytest
 from samtranslator.yaml_helper import yaml_parse
 
-from tools.deployment.deployer_actions import TEMPLATES, granted_actions, needed_actions
+from tools.deployment.deployer_actions import (
+    TEMPLATES,
+    granted_actions,
+    needed_actions,
+    statements_of,
+)
 from tools.paths import ROOT
 from tools.tests.deployment.policy_statements import allows, listed, substituted
 
@@ -184,10 +189,7 @@ MANAGED_POLICIES = {
 def role_statements() -> list[dict[str, Any]]:
     """Return the statements of every role of the application."""
     return [
-        statement
-        for role in roles().values()
-        for policy in role.get("Policies", [])
-        for statement in policy["PolicyDocument"]["Statement"]
+        statement for role in roles().values() for statement in statements_of({"Properties": role})
     ]
 
 
