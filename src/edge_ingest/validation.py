@@ -61,14 +61,14 @@ class StorageRules(msgspec.Struct, frozen=True):
         """Return the rules, or None without any."""
         return cls(consent, suppressed) if consent or suppressed else None
 
-    def check(self, view: View) -> None:
-        """Check an event.
+    def check(self, view: View, text: bytes) -> None:
+        """Check an event and its text.
 
         Raises:
             InvalidEventError: Nothing of the event may be stored.
         """
         if self.suppressed is not None:
-            self.suppressed.check(view)
+            self.suppressed.check(view, text)
         if self.consent is not None:
             self.consent(view)
 
@@ -150,7 +150,7 @@ def validate(
                 event = _set_anonymous_id(text, view, visitor_id)
             if rules is not None:
                 is_read = True
-                rules.check(view)
+                rules.check(view, text)
                 storable = True
             validate_event(view, event_type)
             timestamp, original, repair = event_times(view, received_at, clock_skew)

@@ -97,6 +97,8 @@ def test_other_events_of_the_batch_are_stored_without_its_context(site: Site) ->
         b'{"type":"track","userId" : "%s", NaN}',
         b'{"type":"track","context":{"x":"' + b"y" * 70_000 + b'"},"userId":"%s"}',
         b'{"anonymousId":"\\u0061sha@example.com","type":[]}',
+        b'{"user\\u0049d":"%s","type":[]}',
+        b'{"user\\u0049d":"\\u0061sha@example.com", NaN}',
     ],
 )
 def test_invalid_event_of_a_suppressed_person_is_not_stored(site: Site, text: bytes) -> None:
@@ -104,6 +106,25 @@ def test_invalid_event_of_a_suppressed_person_is_not_stored(site: Site, text: by
     response = site.send(harness.WRITE_KEY, body=b'{"batch":[' + event + b"]}")
     assert json.loads(response["body"])["rejected"]
     assert "sha@example.com" not in stored_text(site)
+
+
+@pytest.mark.parametrize("first", ['"userId"', '"user\\u0049d"', '"\\u0061nonymousId"'])
+def test_repeated_key_does_not_hide_a_suppressed_person(site: Site, first: str) -> None:
+    """Readers of JSON take the first or the last value of a repeated key."""
+    properties = f'{{"n":1e400,"digits":{"9" * 5000}}}'
+    event = (
+        f'{{"type":"track","event":"e",{first}:"{PERSON}","properties":{properties},'
+        '"userId":"other","anonymousId":"other"}'
+    )
+    response = site.send(harness.WRITE_KEY, body=f'{{"batch":[{event}]}}')
+    assert [it["code"] for it in json.loads(response["body"])["rejected"]] == ["suppressed"]
+    assert PERSON not in stored_text(site)
+
+
+def test_id_in_a_nested_object_does_not_count(site: Site) -> None:
+    event = harness.track(userId="other", properties={"userId": PERSON, "note": "\u00e9"})
+    response = site.send(harness.WRITE_KEY, body={"batch": [event]})
+    assert json.loads(response["body"])["accepted"] == 1
 
 
 def test_invalid_event_of_another_person_is_stored_whole(site: Site) -> None:
