@@ -315,7 +315,7 @@ def user_pool_limits(emulator: Emulator) -> None:
         pool.api.create_user_pool_domain(UserPoolId=pool.id, Domain=unique("my-cognito"))
     with refused("InvalidParameterException", "valid redirect URL"):
         pool.api.create_user_pool_client(
-            UserPoolId=pool.id, ClientName="other", CallbackURLs=["http://portal.example/"]
+            UserPoolId=pool.id, ClientName="other", CallbackURLs=["http://app.example/"]
         )
     policy = {"PasswordPolicy": {"MinimumLength": 100}}
     with refused("InvalidParameterException", "from 6 to 99"):

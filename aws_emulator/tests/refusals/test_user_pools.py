@@ -8,7 +8,7 @@ from aws_emulator.tests.ministack.running import Emulator, unique
 from aws_emulator.tests.refusals.refusing import refused
 
 INVALID = "InvalidParameterException"
-HTTPS = "https://portal.example/auth/callback"
+HTTPS = "https://app.example/auth/callback"
 
 
 @pytest.fixture(scope="module")
@@ -27,18 +27,18 @@ def create_client(emulator: Emulator, pool: str, **settings: Any) -> None:
 @pytest.mark.parametrize("word", ["aws", "amazon", "cognito"])
 def test_cognito_refuses_reserved_word_in_domain(emulator: Emulator, pool: str, word: str) -> None:
     create = emulator.client("cognito-idp").create_user_pool_domain
-    message = refused(INVALID, create, UserPoolId=pool, Domain=unique(f"my-{word}-school"))
+    message = refused(INVALID, create, UserPoolId=pool, Domain=unique(f"my-{word}-app"))
     assert word in message
 
 
 def test_cognito_refuses_domain_of_another_pool(emulator: Emulator, pool: str) -> None:
-    client, domain = emulator.client("cognito-idp"), unique("school")
+    client, domain = emulator.client("cognito-idp"), unique("shop")
     client.create_user_pool_domain(UserPoolId=pool, Domain=domain)
     other = client.create_user_pool(PoolName=unique("pool"))["UserPool"]["Id"]
     refused(INVALID, client.create_user_pool_domain, UserPoolId=other, Domain=domain)
 
 
-@pytest.mark.parametrize("domain", ["-school", "school-", "a.school"])
+@pytest.mark.parametrize("domain", ["-shop", "shop-", "a.shop"])
 def test_cognito_refuses_characters_of_domain(emulator: Emulator, domain: str) -> None:
     client = emulator.client("cognito-idp")
     pool = client.create_user_pool(PoolName=unique("pool"))["UserPool"]["Id"]
@@ -60,7 +60,7 @@ def test_cognito_refuses_validity_of_tokens(
             refused(INVALID, create_client, emulator=emulator, pool=pool, **settings)
 
 
-@pytest.mark.parametrize("url", ["http://portal.example/", f"{HTTPS}#part", "/auth/callback"])
+@pytest.mark.parametrize("url", ["http://app.example/", f"{HTTPS}#part", "/auth/callback"])
 @pytest.mark.parametrize("member", ["CallbackURLs", "LogoutURLs"])
 def test_cognito_refuses_redirect_url(emulator: Emulator, pool: str, member: str, url: str) -> None:
     create_client(emulator, pool, **{member: [HTTPS, "http://localhost:8080/", "app://done"]})
