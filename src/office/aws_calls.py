@@ -1,5 +1,6 @@
 """Shared by the adapters: an error of a service becomes a refusal without the service's text."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -17,7 +18,16 @@ def call[Result](send: Callable[[], Result]) -> Result:
     try:
         return send()
     except (ClientError, BotoCoreError) as error:
+        _log(error)
         raise UnavailableError("A service failed. Send the same request again.") from error
+
+
+def _log(error: Any) -> None:
+    # The operation and AWS's code, for the runbook's first command; never the service's text.
+    cause = error_code(error) if hasattr(error, "response") else type(error).__name__
+    operation = getattr(error, "operation_name", "")
+    line = {"level": "ERROR", "message": "call failed", "operation": operation, "code": cause}
+    print(json.dumps(line))
 
 
 def error_code(error: Any) -> str:

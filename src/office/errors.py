@@ -36,6 +36,20 @@ class RequestReusedError(OfficeError):
     status = 409
 
 
+class UnknownParkedError(OfficeError):
+    """Raised when no parked request has the id."""
+
+    code = "parked_unknown"
+    status = 404
+
+
+class ParkedSettledError(OfficeError):
+    """Raised when a parked request has ended, so there is nothing to finish or undo."""
+
+    code = "parked_settled"
+    status = 409
+
+
 class UnavailableError(OfficeError):
     """Raised when a service failed. The same request can be sent again."""
 

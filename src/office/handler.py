@@ -11,15 +11,23 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any, Final
 
-from office.errors import NotStaffError, OfficeError, UnknownStudentError
+from office.errors import (
+    NotStaffError,
+    OfficeError,
+    UnknownParkedError,
+    UnknownStudentError,
+)
 from office.model import AccessChange
 from office.office_table import OfficeTable
+from office.parked import ParkedRequests
+from office.parked_queue import ParkedQueue
 from office.records import Records
 from office.service import Office
 from office.settings import settings
 from office.user_pool import UserPool
 
 STAFF_GROUP: Final = "staff"
+_PARKED: Final = re.compile(r"[0-9]{13}-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 _SUBJECT: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 
 type Event = Mapping[str, Any]
@@ -81,6 +89,29 @@ def office() -> Office:
     return Office(pool(), table, records, lambda: time.time_ns() // 1_000_000)
 
 
+@cache
+def parked_requests() -> ParkedRequests:
+    """Return the process's operations on parked requests.
+
+    Raises:
+        SettingsError: An environment variable is missing.
+    """
+    import boto3
+
+    named = settings()
+    queue = ParkedQueue(
+        boto3.client("sqs", region_name=named.aws_region, config=_config()),
+        boto3.client("dynamodb", region_name=named.aws_region, config=_config()),
+        boto3.client("stepfunctions", region_name=named.aws_region, config=_config()),
+        queue_url=named.parked_queue_url,
+        office=named.office_table,
+        accounts=named.accounts_table,
+        machine=named.account_machine,
+        region=named.aws_region,
+    )
+    return ParkedRequests(queue, lambda: time.time_ns() // 1_000_000)
+
+
 def _config() -> Any:
     from botocore.config import Config
 
@@ -123,6 +154,19 @@ def _access(event: Event) -> dict[str, Any]:
     return office().change_access(change)
 
 
+def _parked(_event: Event) -> dict[str, Any]:
+    return parked_requests().list()
+
+
+def _unpark(event: Event) -> dict[str, Any]:
+    parked, request = str(event.get("parkedId", "")), json.loads(event["request"])
+    if not _PARKED.fullmatch(parked):
+        raise UnknownParkedError("No parked request has this id.")
+    by = pool().student(str(event["staff"])).email
+    reason = " ".join(request["reason"].split())
+    return parked_requests().act(parked, request["action"], request["requestId"], reason, by)
+
+
 def _subject(event: Event) -> str:
     # API Gateway doesn't check a path parameter's pattern, and Cognito accepts an address here.
     student = str(event.get("studentId", ""))
@@ -135,4 +179,6 @@ _ACTIONS: Final[dict[str, Callable[[Event], dict[str, Any]]]] = {
     "search": _search,
     "student": _student,
     "access": _access,
+    "parked": _parked,
+    "unpark": _unpark,
 }

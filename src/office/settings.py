@@ -16,6 +16,8 @@ class Settings:
     accounts_table: str
     appointments_table: str
     revocations_function: str
+    parked_queue_url: str
+    account_machine: str
     user_pool_id: str
     aws_region: str
 

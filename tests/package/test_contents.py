@@ -47,7 +47,7 @@ MAX_ZIPPED_BYTES = {
     "RevocationsFunction": 64 * KB,
     "SourcesFunction": 96 * KB,
     "BookingsFunction": 768 * KB,
-    "OfficeFunction": 64 * KB,
+    "OfficeFunction": 96 * KB,
     "ReservedConcurrencyFunction": 32 * KB,
     "EventsFunction": 50 * MB,
     "ChangesFunction": 50 * MB,

@@ -155,6 +155,8 @@ NO_OFFICE = {
     "OFFICE_TABLE": "named",
     "ACCOUNTS_TABLE": "named",
     "REVOCATIONS_FUNCTION": "named",
+    "PARKED_QUEUE_URL": "http://127.0.0.1:9/123456789012/parked",
+    "ACCOUNT_MACHINE": "arn:aws:states:us-east-1:123456789012:stateMachine:named:live",
 }
 
 

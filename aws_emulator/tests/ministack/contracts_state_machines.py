@@ -71,6 +71,51 @@ def state_machine_versions(emulator: Emulator) -> None:
     assert ended(emulator, started)["status"] == "SUCCEEDED"
 
 
+def state_machine_qualifiers(emulator: Emulator) -> None:
+    """A policy allows the start of one alias by the state machine's ARN and a condition."""
+    name = unique("qualified")
+    machines, iam = emulator.client("stepfunctions"), emulator.client("iam")
+    service_role = iam.create_role(
+        RoleName=f"{name}-machine", AssumeRolePolicyDocument=json.dumps(TRUST)
+    )["Role"]["Arn"]
+    arn = machines.create_state_machine(name=name, definition=DEFINITION, roleArn=service_role)[
+        "stateMachineArn"
+    ]
+    version = machines.publish_state_machine_version(stateMachineArn=arn)["stateMachineVersionArn"]
+    routes = [{"stateMachineVersionArn": version, "weight": 100}]
+    for alias in ("live", "other"):
+        machines.create_state_machine_alias(name=alias, routingConfiguration=routes)
+    trust = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}
+    role = iam.create_role(
+        RoleName=name,
+        AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]}),
+    )["Role"]["Arn"]
+    allowed = {
+        "Effect": "Allow",
+        "Action": "states:StartExecution",
+        "Resource": arn,
+        "Condition": {"StringEquals": {"states:StateMachineQualifier": "live"}},
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
+    iam.put_role_policy(RoleName=name, PolicyName="start", PolicyDocument=policy)
+    credentials = emulator.client("sts").assume_role(RoleArn=role, RoleSessionName="function")[
+        "Credentials"
+    ]
+    starter = boto3.client(
+        "stepfunctions",
+        region_name="us-east-1",
+        endpoint_url=emulator.endpoint,
+        aws_access_key_id=credentials["AccessKeyId"],
+        aws_secret_access_key=credentials["SecretAccessKey"],
+        aws_session_token=credentials["SessionToken"],
+    )
+    started = starter.start_execution(stateMachineArn=f"{arn}:live")["executionArn"]
+    assert ended(emulator, started)["status"] == "SUCCEEDED"
+    for refused_arn in (arn, f"{arn}:other"):
+        with pytest.raises(ClientError, match="AccessDenied"):
+            starter.start_execution(stateMachineArn=refused_arn)
+
+
 def state_machine_definitions(emulator: Emulator) -> None:
     """A YAML definition runs."""
     name = unique("yaml")

@@ -86,6 +86,7 @@ CONTRACTS: dict[str, Callable[[Emulator], None]] = {
     "log_streams": contracts_functions.log_streams,
     "secure_transport": contracts_services.secure_transport,
     "state_machine_definitions": contracts_state_machines.state_machine_definitions,
+    "state_machine_qualifiers": contracts_state_machines.state_machine_qualifiers,
     "state_machine_versions": contracts_state_machines.state_machine_versions,
     "event_source_mapping_properties": contracts_properties.event_source_mapping_properties,
     "name_collisions": contracts_deployment.name_collisions,

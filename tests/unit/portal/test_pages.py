@@ -190,6 +190,9 @@ def test_forms_match_schemas() -> None:
         "text": str(schema("StudentSearch")["text"]["maxLength"]),
         "why": str(schema("AccessChange")["reason"]["maxLength"]),
     }
+    parked = Page(WEB / "members" / "app" / "parked.html")
+    (reason,) = [it for it in parked.all("input") if it["id"] == "reason"]
+    assert reason["maxlength"] == str(schema("ParkedAction")["reason"]["maxLength"])
     sign_up = Page(WEB / "public" / "sign-up.html")
     for field in sign_up.all("input"):
         if "maxlength" in field:

@@ -202,6 +202,8 @@ def test_request_of_the_office_passes_groups_apart(
         ("POST", "/students/searches", "search"),
         ("GET", "/students/{studentId}", "student"),
         ("POST", "/students/{studentId}/access", "access"),
+        ("GET", "/parked", "parked"),
+        ("POST", "/parked/{parkedId}", "unpark"),
     ],
 )
 @given(texts, texts, texts)
@@ -210,12 +212,13 @@ def test_request_about_a_student_passes_caller_apart(
 ) -> None:
     sent = {"reason": reason, "groups": "staff", "staff": "me", "studentId": "other"}
     received = Request(method, resource, body=json.dumps(sent).encode())
-    params = {"path": {"studentId": student}, "querystring": {}, "header": {}}
+    path = {"studentId": student, "parkedId": student}
+    params = {"path": path, "querystring": {}, "header": {}}
     where = context(received, SUB, **{"cognito:groups": groups})
     integration = method_of(method, resource).integration
     request = json.loads(build_integration_request(integration, received, params, where).body)
     assert (request["action"], request["groups"], request["staff"]) == (action, groups, SUB)
-    assert request.get("studentId", student) == student
+    assert {request.get("studentId", student), request.get("parkedId", student)} == {student}
     if method == "POST":
         assert json.loads(request["request"]) == sent
 

@@ -32,6 +32,7 @@ AVAILABILITY = {
 }  # fmt: skip
 OFFICE_CHANGE = {"reason": "The advisor is ill."}
 ACCESS_CHANGE = {"requestId": ID, "paid": True, "reason": "Invoice 118 is paid."}
+PARKED_ACTION = {"requestId": ID, "action": "finish", "reason": "The quota is raised."}
 #: Properties whose valid values aren't texts.
 OTHER_THAN_TEXT = {"hours", "paid", *availability.LIMITS}
 BODIES: list[tuple[str, str, dict[str, Any]]] = [
@@ -43,6 +44,7 @@ BODIES: list[tuple[str, str, dict[str, Any]]] = [
     ("POST", "/advisors/dr-who/appointments/2026-12-01T09:30:00Z", OFFICE_CHANGE),
     ("POST", "/students/searches", {"text": "asha"}),
     ("POST", f"/students/{ID}/access", ACCESS_CHANGE),
+    ("POST", f"/parked/1790000000000-{ID}", PARKED_ACTION),
     ("PUT", "/profile", PREFERENCES),
     ("POST", "/feedback", FEEDBACK),
 ]

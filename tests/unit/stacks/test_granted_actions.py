@@ -56,6 +56,7 @@ ACTIONS: Final = {
     # A transaction needs the permissions of the actions in it.
     "dynamodb:TransactWriteItems": {"dynamodb:ConditionCheckItem", "dynamodb:UpdateItem"},
     "lambda:Invoke": {"lambda:InvokeFunction"},
+    "stepfunctions:StartExecution": {"states:StartExecution"},
     "lambda:GetFunction": {"lambda:GetFunction", "lambda:GetFunctionConfiguration"},
 }
 #: Function -> actions that neither the SDK's calls nor Lambda show, with the reason.

@@ -99,6 +99,8 @@ const MESSAGES = {
   notice_too_short: "This time is too soon for the advisor. Choose a later one.",
   not_entitled: "This video needs a paid account.",
   not_staff: "Only staff can use this page. Ask an operator for membership of the group staff.",
+  parked_settled: "This account has been finished or undone meanwhile.",
+  parked_unknown: "This entry doesn’t exist anymore. Reload the page.",
   proof_invalid: "This link doesn’t work. Fill in the form again.",
   signed_out: "You’re signed out. Sign in and try again.",
   slot_not_offered: "The advisor doesn’t offer this time. Choose another one.",
