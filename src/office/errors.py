@@ -36,6 +36,13 @@ class RequestReusedError(OfficeError):
     status = 409
 
 
+class UnknownFeedbackError(OfficeError):
+    """Raised when no feedback has the id."""
+
+    code = "feedback_unknown"
+    status = 404
+
+
 class UnknownParkedError(OfficeError):
     """Raised when no parked request has the id."""
 

@@ -14,9 +14,12 @@ from typing import Any, Final
 from office.errors import (
     NotStaffError,
     OfficeError,
+    UnknownFeedbackError,
     UnknownParkedError,
     UnknownStudentError,
 )
+from office.feedback import Inbox
+from office.intake import Intake
 from office.model import AccessChange
 from office.office_table import OfficeTable
 from office.parked import ParkedRequests
@@ -27,7 +30,8 @@ from office.settings import settings
 from office.user_pool import UserPool
 
 STAFF_GROUP: Final = "staff"
-_PARKED: Final = re.compile(r"[0-9]{13}-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
+#: The id of a message that was taken in (intake.py).
+_MESSAGE: Final = re.compile(r"[0-9]{13}-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 _SUBJECT: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 
 type Event = Mapping[str, Any]
@@ -39,7 +43,7 @@ def lambda_handler(event: Event, _context: object) -> dict[str, object]:
     status, body = 200, {}
     try:
         _check_staff(event)
-        body = _ACTIONS[action](event)
+        body = ACTIONS[action](event)
     except OfficeError as error:
         status, body = error.status, {"code": error.code, "detail": str(error)}
     line = {
@@ -112,6 +116,25 @@ def parked_requests() -> ParkedRequests:
     return ParkedRequests(queue, lambda: time.time_ns() // 1_000_000)
 
 
+@cache
+def inbox() -> Inbox:
+    """Return the process's inbox of the feedback of all Regions.
+
+    Raises:
+        SettingsError: An environment variable is missing.
+    """
+    import boto3
+
+    named = settings()
+    dynamodb = boto3.client("dynamodb", region_name=named.aws_region, config=_config())
+    intakes = {}
+    for region_name in filter(None, named.feedback_regions.split(",")):
+        sqs = boto3.client("sqs", region_name=region_name, config=_config())
+        url = named.feedback_queue_url.replace("{Region}", region_name)
+        intakes[region_name] = (Intake(sqs, dynamodb, named.office_table), url)
+    return Inbox(dynamodb, named.office_table, intakes, lambda: time.time_ns() // 1_000_000)
+
+
 def _config() -> Any:
     from botocore.config import Config
 
@@ -160,11 +183,25 @@ def _parked(_event: Event) -> dict[str, Any]:
 
 def _unpark(event: Event) -> dict[str, Any]:
     parked, request = str(event.get("parkedId", "")), json.loads(event["request"])
-    if not _PARKED.fullmatch(parked):
+    if not _MESSAGE.fullmatch(parked):
         raise UnknownParkedError("No parked request has this id.")
     by = pool().student(str(event["staff"])).email
     reason = " ".join(request["reason"].split())
     return parked_requests().act(parked, request["action"], request["requestId"], reason, by)
+
+
+def _inbox(event: Event) -> dict[str, Any]:
+    after = str(event.get("after", ""))
+    if after and not _MESSAGE.fullmatch(after):
+        raise UnknownFeedbackError("after is the next of another page.")
+    return inbox().page(after)
+
+
+def _mark(event: Event) -> dict[str, Any]:
+    feedback, mark = str(event.get("feedbackId", "")), json.loads(event["request"])["mark"]
+    if not _MESSAGE.fullmatch(feedback):
+        raise UnknownFeedbackError("No feedback has this id.")
+    return inbox().mark(feedback, mark, pool().student(str(event["staff"])).email)
 
 
 def _subject(event: Event) -> str:
@@ -175,10 +212,12 @@ def _subject(event: Event) -> str:
     return student
 
 
-_ACTIONS: Final[dict[str, Callable[[Event], dict[str, Any]]]] = {
+ACTIONS: Final[dict[str, Callable[[Event], dict[str, Any]]]] = {
     "search": _search,
     "student": _student,
     "access": _access,
     "parked": _parked,
     "unpark": _unpark,
+    "inbox": _inbox,
+    "mark": _mark,
 }

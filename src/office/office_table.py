@@ -6,6 +6,7 @@
 | `STUDENT#<sub>` | `REQUEST#<id>` | that a change was recorded, for repeated requests; expires |
 | `STUDENT#<sub>` | `CHANGE#<time>#<id>` | the change: who, when, why |
 | `STUDENT#<sub>` | `VIEW#<time>#<id>` | that a member of staff opened the student; expires |
+| `FEEDBACK` | `<feedbackId>` | feedback of a student with its mark (feedback.py); expires |
 | `PARKED` | `<parkedId>` | a parked request (parked_queue.py); expires once it is handled |
 | `STAFF#<sub>` | `SEARCH#<time>#<id>` | which students a search of staff showed; expires |
 """

@@ -1,7 +1,6 @@
 """The adapter of the queue `parked`, its items in the office's table, and the account workflow.
 
-SQS has no operation that lists messages. So a message becomes an item, `PARKED` / `<parkedId>`,
-before it is deleted. Its id is the same at each delivery, so it becomes no second item.
+The intake moves the messages to items `PARKED` / `<parkedId>`.
 """
 
 import json
@@ -9,14 +8,10 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from office.aws_calls import call, error_code
+from office.intake import Intake, item_id
 from office.parked import Parked, Progress
 
-#: SQS, ReceiveMessage: at most 10. More messages wait for the next list.
-BATCH: Final = 10
-MAX_BATCHES: Final = 5
 MAX_LISTED: Final = 25
-#: While the item is written, no other list gets the message, in seconds.
-VISIBILITY_S: Final = 30
 #: Handled requests are kept for 400 days, as the records of reads.
 KEPT_S: Final = 400 * 86_400
 #: As in account.asl.yaml: Step Functions lets the execution's name be used again after 90 days.
@@ -38,7 +33,7 @@ class ParkedQueue:
         machine: str,
         region: str,
     ) -> None:
-        self._sqs = sqs
+        self._intake = Intake(sqs, dynamodb, office)
         self._dynamodb = dynamodb
         self._states = states
         self._url = queue_url
@@ -48,44 +43,12 @@ class ParkedQueue:
         self._region = region
 
     def take_in(self) -> None:
-        """Move the queue's messages to the table, at most MAX_BATCHES * BATCH.
+        """Move the queue's messages to the table.
 
         Raises:
             UnavailableError: A service failed. The messages that weren't moved stay in the queue.
         """
-        for _ in range(MAX_BATCHES):
-            page = call(
-                lambda: self._sqs.receive_message(
-                    QueueUrl=self._url,
-                    MaxNumberOfMessages=BATCH,
-                    VisibilityTimeout=VISIBILITY_S,
-                    MessageSystemAttributeNames=["SentTimestamp"],
-                )
-            )
-            messages = page.get("Messages", [])
-            for message in messages:
-                self._store(_item(message))
-                handle = message["ReceiptHandle"]
-                call(lambda: self._sqs.delete_message(QueueUrl=self._url, ReceiptHandle=handle))  # noqa: B023 - called here
-            if not messages:
-                return
-
-    def _store(self, item: dict[str, Any]) -> None:
-        from botocore.exceptions import ClientError
-
-        def send() -> None:
-            try:
-                self._dynamodb.put_item(
-                    TableName=self._office,
-                    Item=item,
-                    # A message that was delivered again: its item may have been handled.
-                    ConditionExpression="attribute_not_exists(pk)",
-                )
-            except ClientError as error:
-                if error_code(error) != "ConditionalCheckFailedException":
-                    raise
-
-        call(send)
+        self._intake.take_in(self._url, _item)
 
     def listed(self) -> tuple[list[Parked], bool]:
         """Return the newest parked requests, at most MAX_LISTED, and whether there are more.
@@ -233,7 +196,7 @@ def _item(message: Mapping[str, Any]) -> dict[str, Any]:
     sent_ms = int(message["Attributes"]["SentTimestamp"])
     body = json.loads(message["Body"])
     return {
-        **_key("PARKED", f"{sent_ms}-{message['MessageId']}"),
+        **_key("PARKED", item_id(message)),
         "at_ms": {"N": str(sent_ms)},
         "request_id": {"S": str(body["requestId"])},
         "account_id": {"S": str(body["accountId"])},

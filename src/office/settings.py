@@ -17,6 +17,8 @@ class Settings:
     appointments_table: str
     revocations_function: str
     parked_queue_url: str
+    feedback_queue_url: str
+    feedback_regions: str
     account_machine: str
     user_pool_id: str
     aws_region: str

@@ -156,6 +156,8 @@ NO_OFFICE = {
     "ACCOUNTS_TABLE": "named",
     "REVOCATIONS_FUNCTION": "named",
     "PARKED_QUEUE_URL": "http://127.0.0.1:9/123456789012/parked",
+    "FEEDBACK_QUEUE_URL": "http://127.0.0.1:9/123456789012/feedback",
+    "FEEDBACK_REGIONS": "us-east-1",
     "ACCOUNT_MACHINE": "arn:aws:states:us-east-1:123456789012:stateMachine:named:live",
 }
 

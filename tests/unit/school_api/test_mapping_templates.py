@@ -204,6 +204,8 @@ def test_request_of_the_office_passes_groups_apart(
         ("POST", "/students/{studentId}/access", "access"),
         ("GET", "/parked", "parked"),
         ("POST", "/parked/{parkedId}", "unpark"),
+        ("GET", "/feedback", "inbox"),
+        ("PUT", "/feedback/{feedbackId}", "mark"),
     ],
 )
 @given(texts, texts, texts)
@@ -212,14 +214,14 @@ def test_request_about_a_student_passes_caller_apart(
 ) -> None:
     sent = {"reason": reason, "groups": "staff", "staff": "me", "studentId": "other"}
     received = Request(method, resource, body=json.dumps(sent).encode())
-    path = {"studentId": student, "parkedId": student}
-    params = {"path": path, "querystring": {}, "header": {}}
+    path = dict.fromkeys(("studentId", "parkedId", "feedbackId"), student)
+    params = {"path": path, "querystring": {"after": student}, "header": {}}
     where = context(received, SUB, **{"cognito:groups": groups})
     integration = method_of(method, resource).integration
     request = json.loads(build_integration_request(integration, received, params, where).body)
     assert (request["action"], request["groups"], request["staff"]) == (action, groups, SUB)
-    assert {request.get("studentId", student), request.get("parkedId", student)} == {student}
-    if method == "POST":
+    assert {request.get(name, student) for name in (*path, "after")} == {student}
+    if method in {"POST", "PUT"}:
         assert json.loads(request["request"]) == sent
 
 

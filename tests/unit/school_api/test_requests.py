@@ -45,6 +45,7 @@ BODIES: list[tuple[str, str, dict[str, Any]]] = [
     ("POST", "/students/searches", {"text": "asha"}),
     ("POST", f"/students/{ID}/access", ACCESS_CHANGE),
     ("POST", f"/parked/1790000000000-{ID}", PARKED_ACTION),
+    ("PUT", f"/feedback/1790000000000-{ID}", {"mark": "read"}),
     ("PUT", "/profile", PREFERENCES),
     ("POST", "/feedback", FEEDBACK),
 ]

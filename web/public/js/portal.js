@@ -97,6 +97,7 @@ const MESSAGES = {
   availability_invalid: "A part of the availability isn’t valid. Check your input and try again.",
   body_invalid: "Something in this form isn’t valid. Check your input and try again.",
   notice_too_short: "This time is too soon for the advisor. Choose a later one.",
+  feedback_unknown: "This feedback doesn’t exist anymore. Reload the page.",
   not_entitled: "This video needs a paid account.",
   not_staff: "Only staff can use this page. Ask an operator for membership of the group staff.",
   parked_settled: "This account has been finished or undone meanwhile.",

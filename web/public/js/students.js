@@ -96,7 +96,11 @@ onSubmit($("access"), async () => {
   const answer = await callRepeatedly(
     "POST", `${path}/access`, { ...attempt, reason }, $("access-status"), isBusy,
   );
-  if (!answer.ok) return showError($("access-status"), answer);
+  // A refused change was not recorded; another one may be applied and keep its id.
+  if (!answer.ok) {
+    if (answer.status >= 400 && answer.status < 500 && !isBusy(answer)) attempt = null;
+    return showError($("access-status"), answer);
+  }
   const seconds = answer.data.effectiveWithinSeconds;
   const done = paid
     ? "Paid access granted. The student sees the lessons after “Refresh access”."
@@ -107,3 +111,7 @@ onSubmit($("access"), async () => {
   $("why").value = "";
   return showMessage($("access-status"), text, "good");
 });
+
+// A link of the inbox names a student.
+const linked = location.hash.slice(1);
+if (/^[0-9a-f-]{36}$/.test(linked)) await open(linked);
