@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from stream_processor.errors import ObjectMetadataError
-from stream_processor.ingest.sequence_numbers import SEQUENCE_DIGITS, padded
+from stream_processor.ingest.sequence_numbers import SEQUENCE_DIGITS
 from stream_processor.storage.lake_types import (
     ExistingObject,
     ObjectSummary,
@@ -58,11 +58,6 @@ class ShardPrefix:
 
     prefix: str
     shard: str
-
-    def key(self, first: int, arrived_ms: int) -> str:
-        """Return the key of the object that starts with this record."""
-        at = datetime.fromtimestamp(arrived_ms / 1000, UTC)
-        return f"{self.hour(at)}{self.shard}-{padded(first)}{SUFFIX}"
 
     def hour(self, at: datetime) -> str:
         """Return the key prefix of an hour: "<prefix>/date=…/hour=…/"."""

@@ -21,7 +21,6 @@ from stream_processor.repair.late_records import LateRecords
 from stream_processor.repair.verify import Verifier
 from stream_processor.storage import lake_keys, log_names, object_writer, parquet
 from stream_processor.storage.checkpoints import Checkpoint
-from stream_processor.storage.lake_keys import ShardPrefix
 from stream_processor.storage.lake_types import HighWaterMark
 from stream_processor.storage.log_names import LogName
 from tests.unit.stream_processor.fake_streams import FakeStreams
@@ -31,6 +30,11 @@ from tests.unit.stream_processor.sample_records import accepted, header, kinesis
 SHARD: Final = "shardId-000000000000"
 STREAM: Final = lake_keys.events_stream(SETTINGS.stage)
 ARRIVED: Final = time.time() - 7_200
+
+
+def old_key(prefix: str, shard: str, first: int, arrived_ms: int) -> str:
+    """Return the key of an object of the versions before the logs."""
+    return f"{LogName.of(prefix, shard, arrived_ms).folder}{shard}-{padded(first)}.parquet"
 
 
 def batch(*numbers: int) -> dict[str, Any]:
@@ -49,7 +53,7 @@ def write_old_object(
     """Write an object and its checkpoint as versions before the logs did."""
     (old,) = invocation.stream_batches(batch(*numbers))
     pending = event_objects.build(SETTINGS, SHARD, old.records, previous, frozenset())
-    key = ShardPrefix(lake_keys.EVENTS, SHARD).key(numbers[0], old.records[0].arrived_ms)
+    key = old_key(lake_keys.EVENTS, SHARD, numbers[0], old.records[0].arrived_ms)
     assert object_writer.create(aws.app().lake, key, pending) is None
     if checkpoint:
         mark = HighWaterMark(numbers[-1], old.records[0].arrived_ms)
@@ -166,7 +170,7 @@ def test_key_of_entry_names_its_log_and_number(
     assert log_names.entry_of(key) == (log, number)
     assert log_names.parse(str(log)) == log
     assert shard_of(key) == (prefix, shard)
-    old = ShardPrefix(prefix, shard).key(number, arrived_ms)
+    old = old_key(prefix, shard, number, arrived_ms)
     assert log_names.entry_of(old) is None
     assert (shard_of(old) or (prefix, shard)) == (prefix, shard.removeprefix("redrive-"))
 
