@@ -18,8 +18,8 @@ from signed_snapshot.keyed import keyed_fingerprint
 _ID: Final = rb'"(?:userId|anonymousId|previousId)"\s*:\s*("(?:[^"\\]|\\.)*"|-?[0-9.eE+-]+)'
 _NAMES: Final = ("userId", "anonymousId", "previousId")
 _QUOTED_NAMES: Final = tuple(f'"{name}"'.encode() for name in _NAMES)
-# An escaped letter, in a key as well (RFC 8259 §7).
-_ESCAPED_LETTER: Final = rb"\\u00(4[1-9a-fA-F]|5[0-9aA]|6[1-9a-fA-F]|7[0-9aA])"
+# An escaped character from A to z, in a key as well (RFC 8259 §7).
+_ESCAPED_CHARACTER: Final = rb"\\u00(4[1-9a-fA-F]|5[0-9aA]|6[1-9a-fA-F]|7[0-9aA])"
 # Fingerprints of ids that are kept, so that an active visitor's are computed once.
 _MAX_KNOWN: Final = 2_000
 
@@ -60,7 +60,7 @@ class Suppressed:
         """Return whether a text that isn't a valid event contains the id of a suppressed person."""
         texts = [text]
         if b"\\u" in text:
-            texts.append(re.sub(_ESCAPED_LETTER, lambda code: bytes([int(code[1], 16)]), text))
+            texts.append(re.sub(_ESCAPED_CHARACTER, lambda code: bytes([int(code[1], 16)]), text))
         for match in (match for one in texts for match in re.finditer(_ID, one)):
             try:
                 identifier = json.loads(match[1])
