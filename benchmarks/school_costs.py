@@ -18,7 +18,7 @@ PRICES: Final = {
     "fifo_request": 0.50 / MILLION,  # aws.amazon.com/sqs/pricing
     "email": 0.10 / 1000,  # aws.amazon.com/ses/pricing
 }
-#: aws.amazon.com/cognito/pricing: a monthly active user of the Essentials tier beyond the free ones.
+#: aws.amazon.com/cognito/pricing: a monthly active user of the Essentials tier.
 MONTHLY_USER: Final = 0.015
 #: Assumptions: duration and memory of a warm function that makes one AWS call.
 LAMBDA_S: Final = 0.03

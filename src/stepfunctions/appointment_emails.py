@@ -1,5 +1,6 @@
 """Send the email of a notice about an appointment, and keep its reminder up to date."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import urljoin
@@ -27,12 +28,18 @@ UNNAMED_ADVISOR: Final = {"en": "your advisor", "hi": "सलाहकार", "
 UNNAMED_STUDENT: Final = "A student"
 
 
-def send(message: Message, notice: Notice, accounts: Accounts) -> str:
+def send(
+    message: Message,
+    notice: Notice,
+    accounts: Accounts,
+    check_time: Callable[[], None] = lambda: None,
+) -> str:
     """Send the email; return "sent", or why it was skipped.
 
     The reasons are "withdrawn" for a reminder of another time or a cancelled appointment,
     "declined" for one that the student doesn't want, "unknown" without an address, and
-    "suppressed". A repeated call sends another email, and changes no schedule.
+    "suppressed". A repeated call sends another email, and changes no schedule. `check_time` runs
+    right before the email is sent, and may raise an error.
 
     Raises:
         TransientError: A service failed temporarily.
@@ -61,6 +68,7 @@ def send(message: Message, notice: Notice, accounts: Accounts) -> str:
     if email is None:
         return "unknown"
     sender, configuration_set = settings().sender, settings().require("configuration_set")
+    check_time()
     ses.send(sender, configuration_set, address, email, message.outbox_id)
     return "sent"
 

@@ -6,7 +6,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from stepfunctions.appointment_notice import Notice
-from stepfunctions.email_templates import FALLBACK_LANGUAGE, Email
+from stepfunctions.email_templates import FALLBACK_LANGUAGE, Email, one_line
 
 #: Monday first.
 WEEKDAYS: Final = {
@@ -146,10 +146,10 @@ def render(
     if template is None:
         return None
     text = template.text + (_SIGN_IN[language] if to_student else "")
-    why = Template(_REASONS[language]).substitute(reason=" ".join(reason.split()))
+    why = Template(_REASONS[language]).substitute(reason=one_line(reason))
     values = {
-        "name": f" {' '.join(name.split())}" if name.strip() else "",
-        "other": " ".join(other.split()),
+        "name": f" {one_line(name)}" if one_line(name) else "",
+        "other": one_line(other),
         "when": when(notice.start, notice.minutes, zone, language),
         "before": "",
         "reason": f"{why}\n\n" if reason else "",

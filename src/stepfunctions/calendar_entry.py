@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from stepfunctions.appointment_notice import CANCELLED, Notice
+from stepfunctions.email_templates import one_line
 
 PRODUCT: Final = "-//Meridian School//Appointments//EN"
 
@@ -40,7 +41,7 @@ def render(notice: Notice, summary: str, organizer: str, attendee: str, now: dat
     event.add("dtstamp", now.astimezone(UTC).replace(microsecond=0))
     event.add("dtstart", start)
     event.add("dtend", start + timedelta(minutes=notice.minutes))
-    event.add("summary", " ".join(summary.split()))
+    event.add("summary", one_line(summary))
     event.add("status", "CANCELLED" if notice.kind == CANCELLED else "CONFIRMED")
     event.add("organizer", vCalAddress(f"mailto:{organizer}"))
     participant = vCalAddress(f"mailto:{attendee}")

@@ -1,5 +1,6 @@
 """Email texts for students in English, Hindi and Vietnamese."""
 
+import unicodedata
 from dataclasses import dataclass
 from string import Template
 from typing import Final
@@ -94,6 +95,16 @@ def language(locale: str | None) -> str:
     """Return the locale's language if it has a template, otherwise English (BCP 47, 2.2.1)."""
     primary = (locale or "").partition("-")[0].lower()
     return primary if primary in ACCOUNT_CREATED else FALLBACK_LANGUAGE
+
+
+def one_line(text: str) -> str:
+    """Return a text without line breaks, control characters and halves of surrogate pairs.
+
+    JSON can have such a half (RFC 8259, 8.2), which no email can: a student's own name would fail
+    each delivery of the message, and hold up those behind it.
+    """
+    readable = "".join(" " if unicodedata.category(it) in {"Cc", "Cs"} else it for it in text)
+    return " ".join(readable.split())
 
 
 def render(kind: str, locale: str | None, name: str, url: str) -> Email | None:

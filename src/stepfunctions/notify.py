@@ -30,7 +30,7 @@ from stepfunctions import (
     ses,
 )
 from stepfunctions.accounts import Accounts
-from stepfunctions.errors import OutboxError, PermanentError, SchoolError
+from stepfunctions.errors import OutboxError, PermanentError, SchoolError, TransientError
 from stepfunctions.outbox import Message
 from stepfunctions.recipients import Recipient
 from stepfunctions.settings import settings
@@ -48,6 +48,8 @@ SUPPRESSION_S: Final = 90 * 86_400
 #: Milliseconds that one email can take: connect, SES's read timeout, and the idempotency record.
 #: With less time left, Lambda could stop the function between sending and recording.
 MIN_REMAINING_MS: Final = 12_000
+#: Milliseconds that SES and the record can take.
+MIN_SENDING_MS: Final = ses.READ_TIMEOUT_S * 1000 + 2_000
 #: Outcome of a message → CloudWatch metric. The idempotency table stores these outcomes.
 METRICS: Final = {
     "sent": "EmailsSent",
@@ -78,8 +80,22 @@ def accounts() -> Accounts:
     return Accounts(settings().require("accounts_table"))
 
 
-def send_email(message: Message) -> str:
+def require_time(context: Any) -> None:
+    """Refuse to send an email that Lambda could stop before it is recorded.
+
+    The calls before it can take long if a service is slow. SQS delivers the message again.
+
+    Raises:
+        TransientError: The function has too little time left.
+    """
+    if context.get_remaining_time_in_millis() < MIN_SENDING_MS:
+        raise TransientError("Too little time is left to send the email.")
+
+
+def send_email(message: Message, check_time: Callable[[], None] = lambda: None) -> str:
     """Send the message's email; return "sent", or why it was skipped.
+
+    `check_time` runs right before the email is sent, and may raise an error.
 
     The reasons are "no sender", "withdrawn", "declined", "unknown" and "suppressed". An event about
     a bounce or a complaint suppresses the address instead, and returns "returned".
@@ -94,7 +110,7 @@ def send_email(message: Message) -> str:
     if not settings().sender:
         return "no sender"
     if message.notice is not None:
-        return appointment_emails.send(message, message.notice, accounts())
+        return appointment_emails.send(message, message.notice, accounts(), check_time)
     person, url = _person_and_link(message)
     if person is None:
         return "withdrawn"
@@ -105,6 +121,7 @@ def send_email(message: Message) -> str:
     if accounts().is_suppressed(email_address.email_key(recipient, accounts().email_secret())):
         return "suppressed"
     sender, configuration_set = settings().sender, settings().require("configuration_set")
+    check_time()
     ses.send(sender, configuration_set, recipient, email, message.outbox_id)
     return "sent"
 
@@ -157,7 +174,7 @@ def _send_once() -> Callable[..., str]:
     def by_document(*, message: Mapping[str, str], context: Any) -> str:
         config.register_lambda_context(context)
         with telemetry.subsegment("email", outbox=message["outboxId"]):
-            return send_email(outbox.from_queue(dict(message)))
+            return send_email(outbox.from_queue(dict(message)), lambda: require_time(context))
 
     by_document.__qualname__ = IDEMPOTENT_FUNCTION_NAME
     wrapped = idempotent_function(

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from stepfunctions import appointment_templates, calendar_entry
 from stepfunctions.appointment_notice import KINDS, Notice
+from stepfunctions.email_templates import one_line
 from tests import strategies
 from tests.unit.bookings.examples import ZONES
 
@@ -47,7 +48,7 @@ def test_second_parser_reads_written_entry(notice: Notice, summary: str) -> None
     assert event.dtend.value == start + timedelta(minutes=notice.minutes)
     assert event.uid.value == f"{notice.calendar_id}@meridian.example"
     assert int(event.sequence.value) == notice.revision
-    assert event.summary.value == " ".join(summary.split())
+    assert event.summary.value == one_line(summary)
     cancelled = notice.kind == "AppointmentCancelled"
     expected = ("CANCEL", "CANCELLED") if cancelled else ("REQUEST", "CONFIRMED")
     assert (calendar.method.value, event.status.value) == expected
@@ -124,7 +125,8 @@ def test_each_email_has_its_values_and_no_placeholder(
         url="https://school.example/app/",
     )
     assert email is not None
-    assert " ".join(other.replace("$", "").split()) in email.text
+    assert one_line(other.replace("$", "")) in email.text
+    email.text.encode()
     assert ("https://school.example/app/" in email.text) == to_student
     has_reason = bool(reason) and notice.kind != "AppointmentBooked"
     # The office's text isn't a template.
@@ -132,3 +134,22 @@ def test_each_email_has_its_values_and_no_placeholder(
     assert "$" not in email.text.replace("$url", "" if has_reason else "$url")
     zone = "(Asia/Kolkata, UTC+05:30)"
     assert email.text.count(zone) == (2 if notice.kind == "AppointmentMoved" else 1)
+
+
+@pytest.mark.parametrize("name", ["\ud800", "Zoe\udfff", "a\x00b", "\r\nBcc: x@y.example"])
+def test_name_that_no_email_can_have_fails_no_delivery(name: str) -> None:
+    notice = Notice("advisor-asha", "AppointmentBooked", "s1", "2027-03-01T09:30:00Z", "asha", "c1")
+    text = appointment_templates.summary("en", name)
+    assert "\n" not in parsed(notice, text).vevent.summary.value
+    email = appointment_templates.render(
+        notice,
+        to_student=False,
+        language="en",
+        name=name,
+        other=name,
+        zone=ZoneInfo("UTC"),
+        reason="",
+        url="https://school.example/app/",
+    )
+    assert email is not None
+    email.text.encode()

@@ -3,16 +3,27 @@
 import json
 from dataclasses import replace
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import telemetry
-from stepfunctions import dead_letter_queue, notify, outbox, ses
+from stepfunctions import (
+    appointment_emails,
+    dead_letter_queue,
+    notify,
+    outbox,
+    recipients,
+    reminders,
+    ses,
+)
 from stepfunctions.accounts import Accounts
+from stepfunctions.appointment_notice import Notice
 from stepfunctions.errors import TransientError
 from stepfunctions.outbox import Message
+from stepfunctions.recipients import Recipient
 from tests import strategies
 from tests.support.paths import ROOT
 from tests.unit.stacks.test_templates import resources, statements
@@ -26,6 +37,9 @@ def sqs_record(body: object, number: int = 1) -> dict[str, Any]:
     return {"messageId": f"m{number}", "body": json.dumps(body)}
 
 
+#: Of an appointment that an earlier version booked, so that no schedule is created.
+NOTICE = Notice("student-s1", "AppointmentCancelled", "s1", "2027-03-01T09:30:00Z", "asha")
+SECRET = {"pk": "SECRET", "sk": "EMAIL", "secret": "ab" * 32}
 GOOD = Message("a1/AccountCreated", "a1", "AccountCreated").document()
 
 
@@ -120,6 +134,28 @@ def test_notifier_defers_messages_without_enough_time_left(
     answer = notified(monkeypatch, *records, items=(PERSON, ACTIVE), left=left)
     assert [it["itemIdentifier"] for it in answer["batchItemFailures"]] == ["m2", "m3"]
     assert len(sent) == 2
+
+
+@pytest.mark.parametrize("body", [GOOD, outbox.about(NOTICE).document()])
+def test_email_is_not_sent_without_time_to_record_it(
+    monkeypatch: pytest.MonkeyPatch, body: dict[str, Any]
+) -> None:
+    """Slow calls before it took the time; Lambda could stop the function after the email."""
+    emails: list[str] = []
+    accounts = Accounts("accounts", Table(PERSON, ACTIVE, SECRET))  # type: ignore[arg-type] # a fake
+    student = Recipient("anna@example.com", "Anna", "en", ZoneInfo("UTC"))
+    monkeypatch.setattr(notify, "accounts", lambda: accounts)
+    for module in (appointment_emails, reminders):
+        monkeypatch.setattr(module, "settings", lambda: SETTINGS)
+    monkeypatch.setattr(recipients, "find", lambda *_given: student)
+    monkeypatch.setattr(ses, "send", lambda *_given: emails.append("sent"))
+    message = outbox.from_queue(body)
+    short, enough = Context(notify.MIN_SENDING_MS - 1), Context(notify.MIN_SENDING_MS)
+    with pytest.raises(TransientError):
+        notify.send_email(message, lambda: notify.require_time(short))
+    assert emails == []
+    assert notify.send_email(message, lambda: notify.require_time(enough)) == "sent"
+    assert emails == ["sent"]
 
 
 def test_one_email_fits_into_function_timeout() -> None:
