@@ -286,10 +286,11 @@ class History:
         kind, where, moment = self.rng.choice(fault_plan.KINDS) if faulty else (None, "", "")
         plan = self.plans[id(task)] = FaultPlan(kind, where, moment, self.rng.choice([0, 0, 1]))
         is_alone = not task.threaded and set(self._open_tasks()) <= {task}
+        unknown = self.checker.logs_unknown_to_rows()
         plan.run(task, self.counts)
         new = self.checker.read_new_objects()
         if is_alone and task.done:
-            self.checker.check_beside(new)
+            self.checker.check_beside(new, unknown)
 
     def _decide(self, task: Task, label: str, _: bool) -> PointFault | None:
         plan = self.plans.get(id(task))

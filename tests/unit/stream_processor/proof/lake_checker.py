@@ -176,20 +176,26 @@ class LakeChecker:
                 self.good_beside.setdefault(key, []).extend((expected, it) for it in beside)
                 self.good.setdefault(expected, set()).add(log)
 
-    def check_beside(self, keys: list[str]) -> None:
+    def logs_unknown_to_rows(self) -> set[LogName]:
+        """Return the logs with entries that their rows don't know."""
+        items = self.aws.dynamodb.items.get("checkpoints", {})
+        return {
+            log
+            for log, entries in self.logs.items()
+            if (item := items.get((str(log),))) is None
+            or log_rows.parse(item).entries != len(entries)
+        }
+
+    def check_beside(self, keys: list[str], unknown: set[LogName]) -> None:
         """Check that no event in these entries was good in an hour beside its record before.
 
-        That holds for entries of a writer that no other one overlapped, as far as the rows of those
-        hours know all their entries.
+        That holds for entries of a writer that no other one overlapped, except for the hours that
+        had entries unknown to their rows before (`unknown`). Of an entry that a crashed writer
+        left, this one can learn after it has drafted an entry of another hour.
         """
         for key in keys:
             for one, log in self.good_beside.get(key, ()):
-                holds = not self._is_known_to_row(log)
-                require(holds, f"{one} is good in {key}, and was good in {log}")
-
-    def _is_known_to_row(self, log: LogName) -> bool:
-        item = self.aws.dynamodb.items.get("checkpoints", {}).get((str(log),))
-        return item is not None and log_rows.parse(item).entries == len(self.logs[log])
+                require(log in unknown, f"{one} is good in {key}, and was good in {log}")
 
     # --- completeness -----------------------------------------------------------------------------
 
