@@ -59,12 +59,15 @@ class SimulatedHandler:
 
     def __call__(self, event: dict[str, Any]) -> Any:
         """Run one invocation. A process is reused unless its invocation crashed."""
-        context = ContextWithTimeForObjects(self.objects)
-        self._allowed.objects = 1 + self.objects
+        objects = self.objects
+        context = ContextWithTimeForObjects(objects)
         fault_point("start")
         # The process that was idle for longest: others wrote since.
         warm = self._idle and not self.cold
         process = self._idle.pop(0) if warm else self.process(self.aws.app())
+        # Only now: an invocation that crashed at its start must leave no limit to the thread, which
+        # an operator's command can use next.
+        self._allowed.objects = 1 + objects
         try:
             response = self.handle(process, event, context)
         except Exception:
