@@ -35,7 +35,7 @@ def sdks() -> dict[str, senders.Sender]:
     """The analytics SDKs; those for browsers only if Chromium is installed."""
     senders.install()
     if browser.find_chromium() is not None:
-        return senders.SENDERS | senders.BROWSERS
+        return senders.ALL
     if os.environ.get("CI"):
         pytest.fail("Chromium is not installed: the browser SDKs cannot run")
-    return senders.SENDERS
+    return senders.SENDERS | senders.FURTHER

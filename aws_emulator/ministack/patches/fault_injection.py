@@ -15,6 +15,7 @@ lost       503; the call is executed, its response is lost.
 cut        the connection closes in the middle of the response; the call is executed.
 late       the response is delayed by `seconds`; then the call is executed, even if the client has
            given up.
+hanging    503 after `seconds`; the call is not executed.
 throttled  400 ProvisionedThroughputExceededException; the call is not executed. PutRecords answers
            200 with that code for every record ("PutRecords", "the response includes both
            successfully and unsuccessfully processed records").
@@ -132,12 +133,13 @@ def install(_settings: Settings, control: ControlApi, application: Application) 
         # Read the body first: the server would parse a remaining body as the next request, and a
         # client that has disconnected can't send it later.
         body = await read_body(receive)
-        if rule.kind == "late":
+        if rule.kind in ("late", "hanging"):
             await asyncio.sleep(rule.seconds)
         if rule.kind == "throttled":
             messages = _throttled(call, body)
         else:
-            messages = [] if rule.kind == "refused" else await _execute(application, scope, body)
+            is_executed = rule.kind not in ("refused", "hanging")
+            messages = await _execute(application, scope, body) if is_executed else []
         await _ANSWERS[rule.kind](send, messages)
 
     control.add("GET", "/_local/faults", state)
@@ -205,6 +207,7 @@ async def _whole(send: Send, answer: list[Message]) -> None:
 
 _ANSWERS: Final[dict[str, Callable[[Send, list[Message]], Awaitable[None]]]] = {
     "refused": _unavailable,
+    "hanging": _unavailable,
     "lost": _unavailable,
     "cut": _cut,
     "late": _whole,

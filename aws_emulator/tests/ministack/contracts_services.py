@@ -163,9 +163,12 @@ def fault_injection(emulator: Emulator) -> None:
     error, exists = put("cut")
     assert error is not None
     assert exists
+    assert put("hanging", seconds=1) == (ReadTimeoutError, False)
     assert put("late", seconds=1) == (ReadTimeoutError, False)
     time.sleep(1)
     emulator.client("s3").head_object(Bucket=bucket, Key="late")
+    keys = {it["Key"] for it in emulator.client("s3").list_objects_v2(Bucket=bucket)["Contents"]}
+    assert "hanging" not in keys
     _throttled(emulator)
 
 

@@ -227,7 +227,7 @@ BROWSERS: dict[str, Sender] = {
     "@segment/analytics-next": page(SEGMENT_SCRIPT, SEGMENT_PAGE),
     "@rudderstack/analytics-js": page(RUDDER_SCRIPT, RUDDER_PAGE),
 }
-#: Earlier SDKs and forks: tested with all options and limits, on a healthy network.
+#: Earlier SDKs and forks.
 FURTHER: dict[str, Sender] = {
     "analytics-node": node("legacy-segment.cjs"),
     "@customerio/cdp-analytics-node": node("segment.cjs", "@customerio/cdp-analytics-node"),

@@ -40,7 +40,7 @@ class Variant(NamedTuple):
         return f"{self.sdk}, {self.option}"
 
 
-#: Also sent under injected faults (tests/system/test_degraded_network.py).
+#: Sent under all faults (tests/system/test_degraded_network.py), the others under two.
 WITH_FAULTS: Final = frozenset(
     name.partition(",")[0] for name in (*senders.SENDERS, *senders.BROWSERS)
 )
@@ -158,7 +158,7 @@ def table() -> str:
     ]
     for variant in VARIANTS:
         platform = PLATFORMS.get(variant.sdk, "Node.js")
-        faults = "yes" if variant.sdk in WITH_FAULTS else "no"
+        faults = "yes" if variant.sdk in WITH_FAULTS else "slow or hanging Region"
         large = "not sent" if variant.sdk in DROPS_LARGE_EVENTS else "rejected"
         if variant.sdk in RECORDED:
             faults = large = "no: recorded requests"
