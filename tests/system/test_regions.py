@@ -90,6 +90,22 @@ def test_feedback_is_queued_in_the_region_that_received_it(regions: system.Syste
     assert message["Body"] == '{"message": "It\'s fine"}'
 
 
+def test_inbox_of_the_home_has_the_feedback_of_each_region(regions: system.System) -> None:
+    sent = {region: f"feedback {uuid.uuid4()}" for region in (LONDON, MUMBAI)}
+    for region, text in sent.items():
+        assert call_api(regions, region, "POST", "/feedback", {"message": text})[0] == 202
+    response = client("lambda", regions.target).invoke(
+        FunctionName=f"meridian-{regions.target.stage}-office",
+        Payload=json.dumps({"action": "inbox", "groups": "staff", "after": ""}).encode(),
+    )
+    page = json.loads(response["Payload"].read())["body"]
+    assert page["missing"] == []
+    received = {it["message"]: it["receivedIn"] for it in page["feedback"]}
+    assert {text: received.get(text) for text in sent.values()} == {
+        text: region for region, text in sent.items()
+    }
+
+
 def command_line(process: psutil.Process) -> set[str]:
     """Return the words of a process's command line; none if it has ended."""
     try:
