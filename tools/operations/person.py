@@ -112,6 +112,8 @@ def export(stage: Stage, student: Student, now: datetime) -> dict[str, Any]:
         "bookedSlots": [plain(it) for it in _items(stage, "appointments", _owner(student))],
         "emailsAboutAppointments": [plain(it) for it in notices],
         "preferences": [plain(it) for it in _profile(stage, student)],
+        "paidAccess": [plain(it) for it in _items(stage, "office", _owner(student))],
+        "feedback": [plain(it) for it in _feedback(stage, student)],
     }
 
 
@@ -135,7 +137,8 @@ def erase(stage: Stage, student: Student, now: datetime) -> list[str]:
         dynamodb.update_item(**_without_student(stage, student, item, now))
     lines.append(f"Removed the student from {len(past)} past appointments.")
     keys: list[tuple[str, Item]] = [("profiles", {"pk": {"S": _owner(student)}})]
-    for table in ("appointments", "accounts"):
+    keys += [("office", _key(it)) for it in _feedback(stage, student)]
+    for table in ("appointments", "accounts", "office"):
         keys += [(table, _key(it)) for it in _items(stage, table, _owner(student))]
     if student.account:
         account = _items(stage, "accounts", f"ACCOUNT#{student.account}")
@@ -180,6 +183,19 @@ def _items(stage: Stage, table: str, pk: str) -> list[Item]:
 
 def _profile(stage: Stage, student: Student) -> list[Item]:
     return _items(stage, "profiles", _owner(student))
+
+
+def _feedback(stage: Stage, student: Student) -> list[Item]:
+    """Return the student's feedback in the office's inbox (src/office/feedback.py)."""
+    return list(
+        _pages(
+            stage,
+            TableName=stage.table("office"),
+            KeyConditionExpression="pk = :pk",
+            FilterExpression="student = :student",
+            ExpressionAttributeValues={":pk": {"S": "FEEDBACK"}, ":student": {"S": student.sub}},
+        )
+    )
 
 
 def _pages(stage: Stage, **query: Any) -> Iterator[Item]:

@@ -23,6 +23,7 @@ pytestmark = pytest.mark.integration
 
 NAME = "Quillon Featherstone"
 NOTE = "Please bring the blue notebook."
+FEEDBACK = "The third lesson about rivers has no subtitles."
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +43,7 @@ def signed_in(meridian: System, email: str, *, staff: bool = False) -> ApiClient
 
 def everything(school: SchoolClient) -> str:
     """Return all items of the tables as a text."""
-    names = ("accounts", "appointments", "profiles")
+    names = ("accounts", "appointments", "profiles", "office")
     pages = [
         page
         for name in names
@@ -72,9 +73,13 @@ def test_student_is_exported_then_erased_and_can_sign_up_again(
     past = {"pk": {"S": f"ADVISOR#{advisor}"}, "sk": {"S": "SLOT#2026-01-05T09:00:00Z"}}
     item = {**past, "student": {"S": user.sub}, "note": {"S": NOTE}, "version": {"N": "1"}}
     school.dynamodb.put_item(TableName="meridian-local-appointments", Item=item)
+    # Opening the inbox takes the feedback out of its queue.
+    assert student.send("POST", "/feedback", json={"message": FEEDBACK})[0] == 202
+    wait_until(lambda: FEEDBACK in str(office.send("GET", "/feedback")[1]), "the feedback")
+    assert office.send("GET", f"/students/{user.sub}")[0] == 200
     document = person.export(stage, user, datetime.now(UTC))
     text = json.dumps(document, ensure_ascii=False)
-    for part in (email, NAME, NOTE, start, "Asia/Ho_Chi_Minh", user.sub, "paying"):
+    for part in (email, NAME, NOTE, FEEDBACK, start, "Asia/Ho_Chi_Minh", user.sub, "paying"):
         assert part in text
     assert len(document["appointments"]) == 2
     assert not {"proof", "digest", "proof_digest"} & {
@@ -85,7 +90,7 @@ def test_student_is_exported_then_erased_and_can_sign_up_again(
     assert lines[0].startswith("Cancelled 1 coming")
     assert lines[1].startswith("Removed the student from 1 past")
     stored = everything(school)
-    for part in (email, NAME, NOTE, user.sub, user.account):
+    for part in (email, NAME, NOTE, FEEDBACK, user.sub, user.account):
         assert part not in stored
     assert school.users_with(email) == []
     with pytest.raises(CommandError, match="no user with this address"):
