@@ -61,6 +61,8 @@ class Deployment:
             "OperatorEmail": "operator@example.org",
             "Domain": DOMAIN,
             "HostedZoneId": self.zone,
+            "KafkaClusterArn": f"arn:aws:kafka:{DEFAULT_HOME_REGION}:{ACCOUNT}:cluster/events/id-1",
+            "KafkaTopics": "events",
         }
         return unchanged | changed
 
