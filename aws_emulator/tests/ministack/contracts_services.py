@@ -190,6 +190,30 @@ def _throttled(emulator: Emulator) -> None:
     emulator.local("faults", "DELETE")
 
 
+def schedule_pages(emulator: Emulator) -> None:
+    """EventBridge Scheduler lists 100 schedules in a page, and the others after NextToken."""
+    scheduler, prefix = emulator.client("scheduler"), unique("paged")
+    account = "000000000000"
+    target = {
+        "Arn": f"arn:aws:sqs:us-east-1:{account}:{prefix}",
+        "RoleArn": f"arn:aws:iam::{account}:role/{prefix}",
+    }
+    names = [f"{prefix}-{number:03}" for number in range(103)]
+    for name in names:
+        scheduler.create_schedule(
+            Name=name,
+            ScheduleExpression="rate(1 day)",
+            FlexibleTimeWindow={"Mode": "OFF"},
+            Target=target,
+        )
+    pages = scheduler.get_paginator("list_schedules").paginate(NamePrefix=prefix)
+    sizes = [[it["Name"] for it in page["Schedules"]] for page in pages]
+    assert [len(page) for page in sizes] == [100, 3]
+    assert [name for page in sizes for name in page] == names
+    two = scheduler.list_schedules(NamePrefix=prefix, MaxResults=2)
+    assert [it["Name"] for it in two["Schedules"]] == names[:2]
+
+
 def secure_transport(emulator: Emulator) -> None:
     """A bucket that requires TLS accepts loopback calls, and applies the rest of its policy."""
     bucket = unique("tls")

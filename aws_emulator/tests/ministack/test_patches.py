@@ -84,6 +84,7 @@ CONTRACTS: dict[str, Callable[[Emulator], None]] = {
     "ses_identities": contracts_state_machines.ses_identities,
     "ses_raw_emails": contracts_emails.ses_raw_emails,
     "log_streams": contracts_functions.log_streams,
+    "schedule_pages": contracts_services.schedule_pages,
     "secure_transport": contracts_services.secure_transport,
     "state_machine_definitions": contracts_state_machines.state_machine_definitions,
     "state_machine_qualifiers": contracts_state_machines.state_machine_qualifiers,
