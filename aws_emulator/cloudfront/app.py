@@ -51,7 +51,7 @@ class App:
             await self._ready(send)
             return
         if path == INVALIDATION_PATH and scope["method"] == "POST":
-            self._edge.store.clear()
+            self._edge.store.clear(time.monotonic())
             await _send_text(send, 200, b"invalidated\n")
             return
         started = time.perf_counter()

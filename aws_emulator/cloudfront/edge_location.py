@@ -69,7 +69,7 @@ class EdgeLocation:
     def deploy(self, distribution: Distribution) -> None:
         """Start to serve this distribution, with an empty cache."""
         self.distribution = distribution
-        self.store.clear()
+        self.store.clear(time.monotonic())
 
     async def serve(self, request: Request, viewer: Viewer, request_id: str) -> ServedResponse:
         """Serve a request.

@@ -29,6 +29,7 @@ class CacheStore:
         self._entries: OrderedDict[CacheKey, CacheEntry] = OrderedDict()
         self._max_total = max_total
         self._total = 0
+        self._cleared = float("-inf")
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -43,10 +44,11 @@ class CacheStore:
     def put(self, key: CacheKey, response: Response, now: float, ttl: float) -> None:
         """Store a copy of a response, including its body, for `ttl` seconds.
 
-        Skips a body over MAX_OBJECT_BYTES.
+        `now` is the time before the request to the origin. Skips a body over MAX_OBJECT_BYTES, and
+        a response to a request from before the last `clear`: the origin can have changed since.
         """
         body = response.body or b""
-        if ttl <= 0 or len(body) > MAX_OBJECT_BYTES:
+        if ttl <= 0 or len(body) > MAX_OBJECT_BYTES or now < self._cleared:
             return
         self.drop(key)
         copied = Response(response.status, h.copy(response.headers), body, response.reason)
@@ -62,7 +64,8 @@ class CacheStore:
         if entry is not None:
             self._total -= len(entry.response.body or b"")
 
-    def clear(self) -> None:
+    def clear(self, now: float) -> None:
         """Remove every entry, after a deployment or an invalidation."""
+        self._cleared = now
         self._entries.clear()
         self._total = 0

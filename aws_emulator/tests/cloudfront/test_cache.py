@@ -198,9 +198,18 @@ def test_store_evicts_least_recently_used_entry_at_limit() -> None:
     assert [store.get((name,)) is not None for name in "abcd"] == [True, False, True, True]
     store.put(("a",), Response(200, {}, b"y" * 30), 0, 60)
     assert len(store) == 1
-    store.clear()
-    store.put(("e",), Response(200, {}, b"x" * 30), 0, 60)
+    store.clear(1)
+    store.put(("e",), Response(200, {}, b"x" * 30), 1, 60)
     assert len(store) == 1
+
+
+def test_response_to_request_before_invalidation_is_not_stored() -> None:
+    store = CacheStore()
+    store.clear(5)
+    store.put(("a",), Response(200, {}, b"before the change"), 4, 60)
+    assert store.get(("a",)) is None
+    store.put(("a",), Response(200, {}, b"after the change"), 6, 60)
+    assert store.get(("a",)) is not None
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from itertools import batched
 from typing import Any, Final
 
 import pyarrow as pa
@@ -43,6 +44,8 @@ _COLUMNS: Final = (
     *_IDS,
 )
 _READERS: Final = 8
+#: Objects in memory at once.
+_GROUP: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,16 +103,18 @@ class EventFinder:
             if key.endswith(lake_keys.SUFFIX)
         ]
 
-        def read(key: str) -> list[EventCopy]:
+        def read(key: str) -> bytes | None:
             try:
-                body = self._app.lake.read(key)
+                return self._app.lake.read(key)
             except MissingObjectError:  # deleted since the listing
-                return []
-            return [EventCopy(LAKE, key, row) for row in rows_with(body, wanted)]
+                return None
 
+        # The threads only wait for S3: Arrow has threads of its own.
         with ThreadPoolExecutor(_READERS) as readers:
-            for copies in readers.map(read, keys):
-                yield from copies
+            for group in batched(keys, _GROUP, strict=False):
+                for key, body in zip(group, readers.map(read, group), strict=True):
+                    if body is not None:
+                        yield from (EventCopy(LAKE, key, row) for row in rows_with(body, wanted))
 
     def _failures(self, wanted: str) -> Iterator[EventCopy]:
         for key in self._app.failures.keys(FAILURES):
