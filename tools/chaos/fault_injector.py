@@ -41,6 +41,10 @@ class FaultInjector:
         self.counts: Counter[str] = Counter()
         self._plan = plan
         self._running = running
+        #: How late the PUTs of the current phase are, in seconds, and when the last one of an
+        #: earlier phase has taken effect (time.monotonic()).
+        self._late_s = 0.0
+        self._late_puts_end = 0.0
         # Its draws depend on the number of objects, so it has a generator of its own.
         self.deletion = ManualDeletion(running, random.Random(plan.seed))  # noqa: S311 - not a secret
 
@@ -65,6 +69,9 @@ class FaultInjector:
             case "delete checkpoints":
                 self.deletion.delete_checkpoints()
             case "delete some objects":
+                # A late PUT could take the number of a deleted entry whose records another one has
+                # by then (docs/proof.md, "Deleted entries").
+                time.sleep(max(0.0, self._late_puts_end - time.monotonic()))
                 self.deletion.delete_some_objects()
 
     def clear(self) -> None:
@@ -130,6 +137,8 @@ class FaultInjector:
 
     def _start_phase(self, rules: Sequence[FaultRule], seeds: Sequence[int]) -> None:
         self.clear()
+        self._late_puts_end = max(self._late_puts_end, time.monotonic() + self._late_s)
+        self._late_s = 0.0
         for (service, operation, kind, share, seconds, times), seed in zip(
             rules, seeds, strict=True
         ):
@@ -137,6 +146,8 @@ class FaultInjector:
             rule |= {"operation": operation} if operation else {}
             rule |= {"times": times} if times else {}
             self._call_faults_api("POST", rule | {"seed": seed})
+            if (service, kind) == ("s3", "late"):
+                self._late_s = seconds
 
     def _call_faults_api(self, method: str, rule: dict[str, Any]) -> Any:
         url = f"{self._running.target.endpoint}/_local/faults?{urllib.parse.urlencode(rule)}"

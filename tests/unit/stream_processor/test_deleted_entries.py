@@ -104,3 +104,23 @@ def test_entry_with_number_of_deleted_one_is_missing_in_live_counters() -> None:
     assert history.lake.verify(restore=True).complete
     # The deleted records have an entry again, which is counted.
     assert history.excess == -1
+
+
+def test_late_put_of_deleted_entry_is_reported_as_overlap() -> None:
+    """The one case that stores records twice: docs/proof.md, "Deleted entries"."""
+    history = DeletedEntries(0, lose_rows=False)
+    lake = history.lake = FilledLake()
+    key = lake.keys("events/")[-1]
+    body, metadata = lake.aws.s3.objects[LAKE, key]
+    lake.delete(key, versions=True, marker=False)
+    assert lake.verify(restore=True).reread == 2
+    other = lake.keys("events/")[-1]
+    assert other != key
+    # `verify` has put an empty entry in place of the deleted one, which refuses the PUT.
+    assert not lake.aws.app().lake.create(key, body, metadata)
+    # Without `verify`, another delivery writes the records to the next number.
+    lake.delete(key, versions=True, marker=False)
+    assert lake.aws.app().lake.create(key, body, metadata)
+    report = lake.verify()
+    assert report.overlaps
+    assert not report.complete
