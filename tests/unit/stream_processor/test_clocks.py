@@ -19,6 +19,7 @@ NOT_SIMULATED: Final = {
     "stream_processor.compaction.compact",
     "stream_processor.repair.reconcile",
     "stream_processor.repair.redrive",
+    "stream_processor.repair.trace_events",
 }
 
 

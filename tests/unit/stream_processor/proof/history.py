@@ -61,6 +61,11 @@ class Reading:
     stored: int = 0
 
 
+def draw_disruptions(rng: random.Random) -> set[str]:
+    """Draw the names of a history's disruptions: the first draw of its seed."""
+    return {name for name in DISRUPTIONS if rng.random() < 0.6}
+
+
 @dataclass
 class History:
     """A history with the seed `seed`; `run` executes it. `mutate` patches the writer.
@@ -74,7 +79,7 @@ class History:
 
     def __post_init__(self) -> None:
         self.rng = random.Random(self.seed)
-        self.drawn = {name for name in DISRUPTIONS if self.rng.random() < 0.6}
+        self.drawn = draw_disruptions(self.rng)
         self.monkeypatch = pytest.MonkeyPatch()
         # Small entries, so that a batch makes several.
         self.aws = FakeAws(settings=replace(SETTINGS, object_events=self.rng.choice([1, 3, 99])))
