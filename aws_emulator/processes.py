@@ -6,6 +6,7 @@ MiniStack, the event source mappings, the REST APIs and CloudFront with it.
 
 import contextlib
 import ctypes
+import fcntl
 import json
 import os
 import random
@@ -13,13 +14,15 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from types import FrameType
-from typing import Any, Final
+from typing import IO, Any, Final
 
 import psutil
 
@@ -292,8 +295,8 @@ def _die_with_parent() -> None:
 def free_port() -> int:
     """Return a TCP port that is free on the loopback address now, another one at each call.
 
-    It isn't an ephemeral port: an outgoing connection could take such a port before a server that
-    starts later listens on it.
+    Other processes of the user don't get it until this one ends. It isn't an ephemeral port: an
+    outgoing connection could take such a port before a server that starts later listens on it.
 
     Raises:
         CommandError: No port is free.
@@ -305,9 +308,35 @@ def free_port() -> int:
             continue
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.bind(("127.0.0.1", port))
+            _reserve(port)
             _returned_ports.add(port)
             return port
     raise CommandError(f"No port from {FREE_PORTS[0]} to {FREE_PORTS[-1]} is free on 127.0.0.1.")
+
+
+def _reserve(port: int) -> None:
+    """Reserve a port among the user's processes until this one ends, by a lock on one byte.
+
+    Without it, two systems that start at the same time could choose the same port.
+
+    Raises:
+        OSError: Another process has reserved it.
+    """
+    file = _reservations()
+    if file is not None:
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
+
+
+@cache
+def _reservations() -> IO[bytes] | None:
+    """Return the file of the locks, or None if it can't be written.
+
+    It stays open: closing it would release the locks (fcntl(2), "Record locking").
+    """
+    try:
+        return Path(tempfile.gettempdir(), f"aws-emulator-ports-{os.getuid()}").open("ab")
+    except OSError:
+        return None
 
 
 def require_free_port(port: int, server: str, option: str) -> None:

@@ -17,6 +17,8 @@ from aws_emulator.errors import CommandError
 from aws_emulator.processes import ProcessSupervisor, SupervisedProcess, supervise
 from aws_emulator.tests.waiting import wait_until
 
+ROOT = Path(__file__).resolve().parents[2]
+
 _SLEEP = [sys.executable, "-c", "import time; time.sleep(600)"]
 
 
@@ -154,6 +156,23 @@ def test_free_ports_are_not_ephemeral_and_differ() -> None:
     ports = [processes.free_port() for _ in range(200)]
     assert len(set(ports)) == len(ports)
     assert max(ports) < first
+
+
+@pytest.mark.integration  # it opens sockets
+def test_port_that_another_process_got_is_not_returned(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither process listens on it yet."""
+    port = processes.free_port()
+    monkeypatch.setattr(processes, "_returned_ports", set())
+    other = (
+        "from aws_emulator import processes\n"
+        f"processes.FREE_PORTS = range({port}, {port + 50})\n"
+        "processes.random.SystemRandom.randrange = lambda *_: 0\n"
+        "print(processes.free_port())"
+    )
+    taken = subprocess.run(
+        [sys.executable, "-c", other], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert int(taken.stdout) > port
 
 
 @pytest.mark.integration  # it opens sockets
