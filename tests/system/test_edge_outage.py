@@ -21,7 +21,12 @@ from tests.support.waiting import wait_until
 from tests.system.conftest import EDGE, LONDON
 from tests.system.school.school_client import SchoolClient
 from tests.system.test_journey import event, get, post, stored
-from tests.system.test_regions import EDGE_AUTH, EDGE_INGEST, end_functions
+from tests.system.test_regions import (
+    EDGE_AUTH,
+    EDGE_INGEST,
+    end_functions,
+    return_to_nearest_region,
+)
 from tools.dev import system
 from tools.stack import client
 
@@ -84,6 +89,7 @@ def require_loss_of_us_east_1(running: system.System) -> None:
 def test_loss_of_us_east_1_loses_nothing_but_deployments(regions: system.System) -> None:
     paying = next(it for it in regions.students if it.paying)
     end_functions(regions, EDGE_AUTH, EDGE_INGEST)
+    return_to_nearest_region(regions)
     before = event("track", "outage", event="Before")
     assert post(regions, "/v1/track", before).status_code == 200
     sent = [str(before["messageId"])]
