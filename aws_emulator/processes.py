@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from types import FrameType
-from typing import IO, Any, Final
+from typing import Any, Final
 
 import psutil
 
@@ -322,19 +322,20 @@ def _reserve(port: int) -> None:
     Raises:
         OSError: Another process has reserved it.
     """
-    file = _reservations()
-    if file is not None:
-        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
+    descriptor = _reservations()
+    if descriptor is not None:
+        fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
 
 
 @cache
-def _reservations() -> IO[bytes] | None:
-    """Return the file of the locks, or None if it can't be written.
+def _reservations() -> int | None:
+    """Return the descriptor of the file of the locks, or None if it can't be written.
 
     It stays open: closing it would release the locks (fcntl(2), "Record locking").
     """
+    path = Path(tempfile.gettempdir(), f"aws-emulator-ports-{os.getuid()}")
     try:
-        return Path(tempfile.gettempdir(), f"aws-emulator-ports-{os.getuid()}").open("ab")
+        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     except OSError:
         return None
 

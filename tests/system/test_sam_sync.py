@@ -5,7 +5,7 @@ import re
 import shlex
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -48,8 +48,8 @@ def copy(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def watch(meridian: system.System, copy: Path, tmp_path: Path) -> Iterator[None]:
-    """`sam sync --code --watch`; afterwards, the running system has the original code again."""
+def watch(meridian: system.System, copy: Path, tmp_path: Path) -> Iterator[Callable[[], str]]:
+    """What `sam sync --code --watch` prints; afterwards, the system has the original code again."""
     output = tmp_path / "output.txt"
     environment = meridian.target.environment()
     with output.open("w") as file:
@@ -67,10 +67,11 @@ def watch(meridian: system.System, copy: Path, tmp_path: Path) -> Iterator[None]
 
     try:
         wait_until(is_watching, "the watch", TIMEOUT_S)
-        yield
+        yield output.read_text
     finally:
         process.kill()
         process.wait()
+        print(output.read_text())  # pytest shows it if the test fails.
         shutil.copy(ROOT / MODULE, copy / MODULE)
         command = [it for it in WATCH if it != "--watch"] + RESOURCE
         done = subprocess.run(
@@ -99,9 +100,18 @@ def logged(meridian: system.System) -> str:
     return next(str(it["message"]) for it in reversed(lines) if it.get("correlation_id") == "sync")
 
 
-@pytest.mark.usefixtures("watch")
-def test_saved_module_runs_in_the_system_of_make_up(meridian: system.System, copy: Path) -> None:
+def test_saved_module_runs_in_the_system_of_make_up(
+    meridian: system.System, copy: Path, watch: Callable[[], str]
+) -> None:
     text = (copy / MODULE).read_text()
     assert SAVED in text
-    (copy / MODULE).write_text(text.replace(SAVED, '"validated and saved"'))
-    wait_until(lambda: logged(meridian) == "validated and saved", "the saved code", TIMEOUT_S)
+
+    def is_noticed() -> bool:
+        (copy / MODULE).write_text(text.replace(SAVED, '"validated and saved"'))
+        return "Syncing" in watch()
+
+    # SAM prints that the watch has started before it watches the files, and misses a save between.
+    wait_until(is_noticed, "SAM to notice the save", TIMEOUT_S, interval_s=1)
+    wait_until(
+        lambda: logged(meridian) == "validated and saved", "the saved code", TIMEOUT_S, interval_s=1
+    )
