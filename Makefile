@@ -28,7 +28,7 @@ endif
 # BUILT=1 deploys the existing output of `sam build`, as the pipeline does with its artifact.
 BUILD := $(if $(BUILT),setup,build)
 
-.PHONY: help setup run up dev down student region sql invoke debug logs trace redrive reconcile verify compact migrate revoke person evacuate why source suppress chaos prove check lint lint-templates types unit build validate package integration test spark bench prose reference preflight deploy leftovers smoke destroy requirements
+.PHONY: help setup run up dev down student region sql invoke debug logs trace redrive reconcile verify compact migrate revoke person evacuate why source suppress chaos prove check lint lint-templates types unit build validate package integration test spark bench capacity prose reference preflight deploy leftovers smoke destroy requirements
 
 help: ## List the targets and their options
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -65,6 +65,7 @@ help: ## List the targets and their options
 	@echo "  reconcile  FROM=<date> (read every object from this date on; default: only new objects)"
 	@echo "  compact    NOW=1 (include the current hour)"
 	@echo "  prove      SEED=<number>"
+	@echo "  capacity   EVENTS=<number a month, default 100M>  PER_REQUEST=<number, default 10>  REGIONS=<home,Region,...>"
 	@echo "  prose      LIST=1 (print each match)"
 	@echo "  preflight, deploy, leftovers, smoke, destroy"
 	@echo "             PLACE=<environment of samconfig.toml, or a stage: prod>"
@@ -198,6 +199,9 @@ spark: setup ## Run the lake's SQL in Spark and compare with DuckDB (needs Java 
 bench: build ## Run the benchmarks and check their targets
 	@failed=; for name in $(BENCHMARKS); do echo "# benchmarks/$$name.py"; $(PY) benchmarks/$$name.py || failed="$$failed $$name"; done; \
 	if [ -n "$$failed" ]; then echo "Benchmarks that missed a target:$$failed"; exit 1; fi
+
+capacity: setup ## Calculate latency by city, the quotas that end first, and a month's charges
+	@$(PY) benchmarks/capacity.py
 
 reference: setup ## Generate the API's OpenAPI document and its page
 	@$(PY) -m tools.api_reference

@@ -285,15 +285,14 @@ def fixed_dollars(deployed: Components) -> dict[str, float]:
     stream = MONTH_HOURS * PRICES["kinesis_stream_hour"].dollars
     shard_hour = PRICES["kinesis_shard_hour"], PRICES["kinesis_shard_retention_hour"]
     shard = MONTH_HOURS * sum(price.dollars for price in shard_hour)
-    # AWS WAF pricing: 5 USD for a web ACL, 1 USD for a rule or rule group.
-    web_acl = 5.0 + deployed.web_acl_rules if deployed.has_web_acl else 0.0
-    # AWS KMS pricing: 1 USD for a key.
+    web_acl = PRICES["web_acl"].dollars + deployed.web_acl_rules * PRICES["waf_rule"].dollars
+    key = PRICES["kms_key"].dollars
     return {
         f"{deployed.regions} streams on demand": deployed.regions * stream,
         f"or {deployed.regions} provisioned shards": deployed.regions * shard,
-        "web ACL": web_acl,
-        "key of the deny-list": 1.0,
-        "key of the media's cookies": 1.0,
+        "web ACL": web_acl if deployed.has_web_acl else 0.0,
+        "key of the deny-list": key,
+        "key of the media's cookies": key,
     }
 
 

@@ -69,6 +69,24 @@ PRICES: Final = {
     "kms_sign": Price(
         0.03 / 10_000, "request with an RSA 2048 key", "aws.amazon.com/kms/pricing", "2026-11"
     ),
+    "alarm_metric": Price(
+        0.10, "metric of an alarm and month", "aws.amazon.com/cloudwatch/pricing", "2026-11"
+    ),
+    "metric": Price(
+        0.30, "custom metric and month", "aws.amazon.com/cloudwatch/pricing", "2026-11"
+    ),
+    "dashboard": Price(3.0, "dashboard and month", "aws.amazon.com/cloudwatch/pricing", "2026-11"),
+    "web_acl": Price(5.0, "web ACL and month", "aws.amazon.com/waf/pricing", "2026-11"),
+    "waf_rule": Price(1.0, "rule and month", "aws.amazon.com/waf/pricing", "2026-11"),
+    "kms_key": Price(1.0, "key and month", "aws.amazon.com/kms/pricing", "2026-11"),
+    "secret": Price(0.40, "secret and month", "aws.amazon.com/secrets-manager/pricing", "2026-11"),
+    "health_check": Price(
+        0.50, "health check and month", "aws.amazon.com/route53/pricing", "2026-11"
+    ),
+    "health_check_feature": Price(
+        1.0, "feature of a health check and month", "aws.amazon.com/route53/pricing", "2026-11"
+    ),
+    "s3_gb_month": Price(0.023, "GB and month", "aws.amazon.com/s3/pricing", "2026-11"),
     "s3_get": Price(0.0004 / 1000, "GET", "aws.amazon.com/s3/pricing", "2026-11"),
     "s3_put": Price(0.005 / 1000, "PUT", "aws.amazon.com/s3/pricing", "2026-11"),
     "dynamodb_write": Price(

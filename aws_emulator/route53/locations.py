@@ -74,8 +74,13 @@ _CLIENTS: Final = ipaddress.ip_network("10.0.0.0/8")
 
 def latency_ms(location: str, region: str) -> float:
     """Return the round trip in milliseconds from a Region or city to a Region."""
+    return round_trip_ms(_POINTS[location], _POINTS[region])
+
+
+def round_trip_ms(one: Point, other: Point) -> float:
+    """Return the round trip in milliseconds between two points, in degrees."""
     (latitude, longitude), (other_latitude, other_longitude) = (
-        tuple(map(math.radians, _POINTS[it])) for it in (location, region)
+        tuple(map(math.radians, it)) for it in (one, other)
     )
     cosine = math.sin(latitude) * math.sin(other_latitude) + math.cos(latitude) * math.cos(
         other_latitude
