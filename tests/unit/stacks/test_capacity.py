@@ -48,7 +48,7 @@ def test_best_addition_has_the_lowest_mean(regions: list[str]) -> None:
 
 
 @given(SETS, st.sampled_from(sorted(REGIONS)))
-def test_region_that_the_stage_has_brings_nobody_nearer(regions: list[str], added: str) -> None:
+def test_region_that_the_stage_has_makes_no_read_faster(regions: list[str], added: str) -> None:
     assert capacity_latency.nearer_millions(regions, regions[0], 1.0) == 0
     everybody = sum(it.millions for it in capacity_latency.CITIES.values())
     assert capacity_latency.nearer_millions(regions, added, 0.0) == everybody
