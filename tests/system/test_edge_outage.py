@@ -17,16 +17,12 @@ import httpx
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.support.environments import end_environments
 from tests.support.waiting import wait_until
 from tests.system.conftest import EDGE, LONDON
 from tests.system.school.school_client import SchoolClient
 from tests.system.test_journey import event, get, post, stored
-from tests.system.test_regions import (
-    EDGE_AUTH,
-    EDGE_INGEST,
-    end_functions,
-    return_to_nearest_region,
-)
+from tests.system.test_regions import EDGE_AUTH, EDGE_INGEST
 from tools.dev import system
 from tools.stack import client
 
@@ -88,15 +84,14 @@ def require_loss_of_us_east_1(running: system.System) -> None:
 
 def test_loss_of_us_east_1_loses_nothing_but_deployments(regions: system.System) -> None:
     paying = next(it for it in regions.students if it.paying)
-    end_functions(regions, EDGE_AUTH, EDGE_INGEST)
-    return_to_nearest_region(regions)
+    end_environments(regions, EDGE_AUTH, EDGE_INGEST)
     before = event("track", "outage", event="Before")
     assert post(regions, "/v1/track", before).status_code == 200
     sent = [str(before["messageId"])]
     with outage(regions, EDGE):
         require_loss_of_us_east_1(regions)
         # New execution environments start during the outage, too.
-        end_functions(regions, EDGE_AUTH, EDGE_INGEST)
+        end_environments(regions, EDGE_AUTH, EDGE_INGEST)
         link = request_account(regions)
         slot = {"advisorId": f"advisor-{uuid.uuid4().hex[:8]}", "start": "2026-12-01T09:30:00Z"}
         booked = api(regions, "POST", "/appointments", slot)

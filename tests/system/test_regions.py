@@ -2,21 +2,19 @@
 
 import base64
 import json
-import time
 import uuid
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import httpx
-import psutil
 import pytest
 
 from aws_emulator.reload.reloader import Reloader
+from tests.support.environments import end_environments, find_environments
 from tests.support.paths import ROOT
-from tests.support.waiting import wait_until
 from tests.system.conftest import LONDON, MUMBAI
-from tests.system.test_journey import event, get, post, rows, stored
+from tests.system.test_journey import event, get, post, stored
 from tools import invoke
 from tools.dev import reload, system
 from tools.stack import StackTarget, client
@@ -108,48 +106,23 @@ def test_inbox_of_the_home_has_the_feedback_of_each_region(regions: system.Syste
     }
 
 
-def command_line(process: psutil.Process) -> set[str]:
-    """Return the words of a process's command line; none if it has ended."""
-    try:
-        return set(process.cmdline())
-    except psutil.NoSuchProcess:
-        return set()
-
-
-def return_to_nearest_region(running: system.System) -> None:
-    """Send events until one is in the home's lake: after outages, a collector avoids a Region."""
-
-    def is_stored() -> bool:
-        sent = event("track", "nearest", event="Probe")
-        assert post(running, "/v1/track", sent).status_code == 200
-        time.sleep(3)
-        return bool(rows(running, f"message_id = '{sent['messageId']}'"))
-
-    wait_until(is_stored, "the return to the nearest Region", 400, interval_s=4)
-
-
-def end_functions(running: system.System, *handlers: str) -> None:
-    """End the execution environments of edge functions; the next requests start new ones.
-
-    Lambda ends environments at any time, too. After outages, a collector avoids a Region for
-    minutes.
-    """
-    ended = [
-        process
-        for parent in running.processes.started
-        for process in psutil.Process(parent.process.pid).children(recursive=True)
-        if set(handlers) & command_line(process)
-    ]
-    for process in ended:
-        process.kill()
-    psutil.wait_procs(ended, timeout=30)
+def test_ended_environments_are_replaced(regions: system.System) -> None:
+    """Other tests rely on it after outages: a new environment avoids no Region."""
+    assert post(regions, "/v1/track", event("track", "regions")).status_code == 200
+    before = {it.pid for it in find_environments(regions, EDGE_INGEST)}
+    assert end_environments(regions, EDGE_INGEST) == len(before) > 0
+    assert find_environments(regions, EDGE_INGEST) == []
+    assert post(regions, "/v1/track", event("track", "regions")).status_code == 200
+    after = {it.pid for it in find_environments(regions, EDGE_INGEST)}
+    assert after
+    assert not after & before
 
 
 def test_edge_functions_run_in_the_region_of_the_edge_location(regions: system.System) -> None:
     """Each address is an edge location of one Region, from which the nearest stream is seen."""
     paying = next(it for it in regions.students if it.paying)
     assert set(regions.urls) == {LONDON, MUMBAI}
-    end_functions(regions, EDGE_INGEST)
+    end_environments(regions, EDGE_INGEST)
     near_mumbai = replace(regions, urls={LONDON: regions.urls[MUMBAI]})
     sent = event("track", "regions", event="Near Mumbai")
     assert post(near_mumbai, "/v1/track", sent).status_code == 200
@@ -207,8 +180,7 @@ def test_trace_finds_a_request_of_any_edge_location(regions: system.System) -> N
 
 def test_events_fail_over_when_nearest_stream_is_deleted(regions: system.System) -> None:
     """Must run last among the tests with several Regions, because it deletes the stream."""
-    end_functions(regions, EDGE_INGEST)
-    return_to_nearest_region(regions)
+    end_environments(regions, EDGE_INGEST)
     before, after = event("track", "regions", event="Before"), event("track", "regions", event="On")
     assert post(regions, "/v1/track", before).status_code == 200
     (row,) = stored(regions, f"message_id = '{before['messageId']}'", 1)

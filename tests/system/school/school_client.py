@@ -6,14 +6,13 @@ import urllib.parse
 import urllib.request
 import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any, Final
 
 import boto3
-import psutil
 from botocore.config import Config
 
-from aws_emulator.ministack.fork_server import process_name
+from tests.support.environments import end_environments
 from tests.support.waiting import wait_until
 from tools.dev.system import System
 from tools.stack import client
@@ -191,15 +190,7 @@ class SchoolClient:
 
     def kill_function(self, handler: str) -> int:
         """Kill every running process of a function; return their number."""
-        (emulator,) = (it for it in self.running.processes.started if it.name == "ministack")
-        killed = 0
-        for process in psutil.Process(emulator.process.pid).children(recursive=True):
-            with suppress(psutil.Error):
-                # A fork has the command line of the server that it comes from.
-                if process.cmdline()[-1:] == [handler] or process.name() == process_name(handler):
-                    process.kill()
-                    killed += 1
-        return killed
+        return end_environments(self.running, handler)
 
     def queue_url(self, name: str) -> str:
         """Return the URL of a queue by the last part of its name."""
