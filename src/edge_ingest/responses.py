@@ -68,7 +68,7 @@ def error_response(error: IngestError, request: Request, kind: str) -> Response:
 
     The document has a `code`, because one SDK retries a 400 without it indefinitely.
     """
-    headers = {**_cors_headers(request), **_retry_headers(error)}
+    headers = {**_error_cors_headers(error, request, kind), **_retry_headers(error)}
     if isinstance(error, NotFoundError):
         # Any page may read it. The default cache behavior doesn't forward the viewer's `Origin`.
         headers.setdefault("access-control-allow-origin", "*")
@@ -87,7 +87,8 @@ def status_of(error: IngestError) -> int:
 def misconfigured(error: IngestError) -> Response:
     """Log a settings error and return a 503 response without its details.
 
-    The message contains the path of the setting, so it goes into the log only.
+    The message contains the path of the setting, so it goes into the log only. No page may read the
+    response, so that every SDK sends the events again (see `_error_cors_headers`).
     """
     print(json.dumps({"status": status_of(error), "code": error.code, "message": str(error)}))
     document = {
@@ -95,8 +96,7 @@ def misconfigured(error: IngestError) -> Response:
         "code": "unavailable",
         "message": "the collector's settings are invalid",
     }
-    headers = {"access-control-allow-origin": "*", **_retry_headers(error)}
-    return _json_response(status_of(error), document, headers)
+    return _json_response(status_of(error), document, _retry_headers(error))
 
 
 def preflight(request: Request) -> Response:
@@ -145,6 +145,18 @@ def _cors_headers(request: Request) -> Headers:
         # Otherwise browsers hide Retry-After from the SDK, which then uses its default delay.
         headers["access-control-expose-headers"] = "Retry-After"
     return headers
+
+
+def _error_cors_headers(error: IngestError, request: Request, kind: str) -> Headers:
+    """Return the headers that let the page read an error, unless its SDK would drop the event.
+
+    Hightouch's browser SDK, and Segment's before it sent `Authorization`, ignore the status of a
+    response and repeat an event only if the request failed. A page of another origin can't read a
+    response without these headers, and `fetch` then fails (Fetch Standard, "CORS check").
+    """
+    if error.retry_after and kind == "event" and request.header("authorization") is None:
+        return {"vary": "Origin"}
+    return _cors_headers(request)
 
 
 def _retry_headers(error: IngestError) -> Headers:

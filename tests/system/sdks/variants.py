@@ -40,10 +40,8 @@ class Variant(NamedTuple):
         return f"{self.sdk}, {self.option}"
 
 
-#: Sent under all faults (tests/system/test_degraded_network.py), the others under two.
-WITH_FAULTS: Final = frozenset(
-    name.partition(",")[0] for name in (*senders.SENDERS, *senders.BROWSERS)
-)
+#: Sent under all faults (tests/system/test_degraded_network.py).
+WITH_FAULTS: Final = frozenset(name.partition(",")[0] for name in senders.ALL)
 BROWSER_SDKS: Final = frozenset({*senders.BROWSERS, *senders.FURTHER_BROWSERS})
 #: SDKs that drop an event over 32 KiB themselves. The collector rejects an event of the others that
 #: exceeds its limit of 64 KiB, and the SDK sends it once.
@@ -158,7 +156,7 @@ def table() -> str:
     ]
     for variant in VARIANTS:
         platform = PLATFORMS.get(variant.sdk, "Node.js")
-        faults = "yes" if variant.sdk in WITH_FAULTS else "slow or hanging Region"
+        faults = "yes" if variant.sdk in WITH_FAULTS else "no"
         large = "not sent" if variant.sdk in DROPS_LARGE_EVENTS else "rejected"
         if variant.sdk in RECORDED:
             faults = large = "no: recorded requests"

@@ -44,6 +44,37 @@ def test_every_response_allows_its_origin(origin: str) -> None:
         assert harness.header(result, "access-control-expose-headers") == "Retry-After"
 
 
+@pytest.mark.parametrize(
+    ("status", "limits"),
+    [("429", {"rate_limit": {"events_per_second": 1, "burst": 1}}), ("503", {})],
+)
+def test_page_without_authorization_cannot_read_an_event_to_repeat(
+    status: str, limits: dict[str, object]
+) -> None:
+    """SDKs that ignore statuses repeat an event if `fetch` fails, for lack of these headers."""
+    collector = harness.Harness(harness.settings_document(**limits))
+    if status == "503":
+        collector.streams.fault = harness.unreachable("us-east-1", "eu-west-2", "ap-south-1")
+    else:
+        collector.send_ok(body=ONE)
+    headers = {"Origin": "https://school.example"}
+    in_body = harness.track(writeKey=harness.WRITE_KEY)
+    refused = collector.send(uri="/v1/track", body=in_body, key=None, headers=headers)
+    assert refused["status"] == status
+    assert harness.header(refused, "access-control-allow-origin") is None
+    assert harness.header(refused, "vary") == "Origin"
+    assert harness.header(refused, "retry-after")
+    for readable in (
+        collector.send(uri="/v1/track", body=harness.track(), headers=headers),
+        collector.send(body=ONE | {"writeKey": harness.WRITE_KEY}, key=None, headers=headers),
+    ):
+        assert readable["status"] == status
+        assert harness.header(readable, "access-control-allow-origin") == headers["Origin"]
+    final = collector.send(uri="/v1/track", body=harness.track(), key=None, headers=headers)
+    assert final["status"] == "401"
+    assert harness.header(final, "access-control-allow-origin") == headers["Origin"]
+
+
 @pytest.mark.parametrize("origin", ["https://a b", "x\r\ny: z", "https://é.example", "*", ""])
 def test_invalid_origin_is_not_allowed(origin: str) -> None:
     result = harness.Harness().send(body=ONE, headers={"Origin": origin})
