@@ -125,7 +125,7 @@ def read(text: bytes, limit: int) -> View:
         raise InvalidEventError("too_deep", TOO_DEEP) from error
     except msgspec.DecodeError as error:
         raise InvalidEventError("invalid_json", NOT_JSON) from error
-    if too_deep(text):
+    if len(text) > 2 * MAX_DEPTH and too_deep(text):
         raise InvalidEventError("too_deep", TOO_DEEP)
     return view
 
@@ -175,6 +175,10 @@ def event_times(view: View, received_at: datetime, skew: times.Skew) -> EventTim
     text = of_sdk or of_caller
     if not text:
         return times.text(received_at), None, None
+    if skew.plausible is None and not view.sent_at and not (of_sdk and of_caller):
+        usual = times.moved(text, skew.behind)
+        if usual is not None:
+            return usual, text, None
     time = times.parse(text)
     if of_sdk and of_caller and (time_given := times.parse(of_caller)):
         return times.text(time_given), None if time is None else times.text(time), None

@@ -1,7 +1,7 @@
 """Timestamps of the wire format, and the correction of clock skew."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -49,6 +49,27 @@ def canonical(time: datetime, timestamp: str) -> str:
     ):
         return timestamp
     return text(time)
+
+
+def moved(timestamp: Any, behind: timedelta) -> str | None:
+    """Return `text(time + behind)` of a time in the wire's format; None for any other value.
+
+    It is `parse`, `canonical`, `corrected` and `text` of most SDKs' times in half of their time.
+    """
+    try:
+        if (
+            len(timestamp) != 24
+            or timestamp[7] != "-"
+            or timestamp[10] != "T"
+            or timestamp[19::4] != ".Z"
+        ):
+            return None
+        encoded = _encoder.encode(datetime.fromisoformat(timestamp) + behind)
+    except (TypeError, ValueError, KeyError, OverflowError):
+        return None
+    if len(encoded) == _WITH_FRACTION:
+        return encoded[1:24].decode() + "Z"
+    return encoded[1:20].decode() + ".000Z"
 
 
 class Skew(msgspec.Struct, frozen=True):

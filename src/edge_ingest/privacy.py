@@ -15,22 +15,13 @@ import msgspec
 from clickstream import times
 from clickstream.digest import hmac_digest
 from clickstream.event import Context, InvalidEventError, View
+from edge_ingest.addresses import has_ip_name, packed, redact_addresses
 from edge_ingest.cloudfront_event import Request, Viewer
 from edge_ingest.json_rewrite import rewrite
 from edge_ingest.settings import IpRule, Privacy
 
 type _Path = tuple[str, ...]
 
-# Keys in which SDKs send an IP address: `context.ip` (Segment), `request_ip` (RudderStack).
-_ADDRESS_KEYS: Final = ("ip", "request_ip")
-_QUOTED_ADDRESS_KEYS: Final = (b'"ip"', b'"request_ip"')
-_ADDRESS_PARENTS: Final[tuple[_Path, ...]] = (
-    (),
-    ("context",),
-    ("properties",),
-    ("traits",),
-    ("context", "traits"),
-)
 # Fields that remain if the visitor opts out of tracking, as plain values. Every other field is
 # removed, because any key of an SDK, a plugin or a page can identify a person. A source's `keep`
 # adds paths.
@@ -91,26 +82,21 @@ class Policy(msgspec.Struct, frozen=True):
         escape sequences, so any `\u` counts as a match, and any `\/` if a rule's key contains `/`
         (RFC 8259 §7: every other character has one escape sequence besides `\u`).
         """
-        if self.anonymous:
+        if self.anonymous or self._searches_everywhere:
             return True
         # The search for a single byte is several times as fast as the others.
         if b"\\" in body and (
             b"\\u" in body or (any("/" in key for key in _keys(self.rules)) and b"\\/" in body)
         ):
             return True
-        # Both address keys end alike: most bodies need only this search.
-        if b'ip"' in body and any(key in body for key in _QUOTED_ADDRESS_KEYS):
-            return True
-        return any(name in body for name in _quoted_keys(self.rules))
+        return has_ip_name(body) or any(name in body for name in _quoted_keys(self.rules))
 
     def redact_object(self, event: dict[str, Any]) -> dict[str, Any]:
         """Return an event, or `{"context": ...}` of a batch, as the rules permit storing it.
 
         The function changes `event`, and returns a new object if the visitor opts out.
         """
-        for path in _ADDRESS_PARENTS:
-            for parent in _find(event, path):
-                self._redact_addresses(parent)
+        redact_addresses(event, self.redact_ip, everywhere=self._searches_everywhere)
         for path in self.rules.drop:
             for parent, key in _targets(event, path):
                 del parent[key]
@@ -181,15 +167,9 @@ class Policy(msgspec.Struct, frozen=True):
     def _daily_salt(self) -> str:
         return f"{self.salt or ''}\0{self.day}"
 
-    def _redact_addresses(self, parent: dict[str, Any]) -> None:
-        for key in _ADDRESS_KEYS:
-            if key in parent:
-                value = parent[key]
-                redacted = self.redact_ip(value) if isinstance(value, str) else None
-                if redacted is None:
-                    del parent[key]
-                else:
-                    parent[key] = redacted
+    @property
+    def _searches_everywhere(self) -> bool:
+        return self.rules.ip != "truncate"
 
     def _anonymised(self, event: dict[str, Any]) -> dict[str, Any]:
         """Return the fields that remain if the visitor opts out of tracking."""
@@ -222,19 +202,15 @@ def policy_for(rules: Privacy, request: Request, salt: str | None, now: datetime
 def _redact_ip(ip: str, rule: IpRule, daily_salt: str) -> str | None:
     if rule == "drop":
         return None
-    family = socket.AF_INET6 if ":" in ip else socket.AF_INET
-    try:
-        packed = socket.inet_pton(family, ip)
-    except (OSError, ValueError):
+    address = packed(ip)
+    if address is None:
         return None
-    # RFC 4291 §2.5.5.2: IPv4-mapped IPv6 address.
-    if packed[:12] == bytes(10) + b"\xff\xff":
-        family, packed = socket.AF_INET, packed[12:]
+    family, number = address
     if rule == "hash":
-        return _digest(daily_salt, packed.hex())
+        return _digest(daily_salt, number.hex())
     # Zero the last octet of IPv4, and the bits after the /48 of a site in IPv6 (RFC 6177).
     prefix_bytes = 3 if family == socket.AF_INET else 6
-    return socket.inet_ntop(family, packed[:prefix_bytes] + bytes(len(packed) - prefix_bytes))
+    return socket.inet_ntop(family, number[:prefix_bytes] + bytes(len(number) - prefix_bytes))
 
 
 def _digest(key: str, value: str) -> str:

@@ -62,6 +62,50 @@ def identify(word: str) -> dict[str, Any]:
     }
 
 
+def addresses(number: int) -> tuple[str, str]:
+    """Return the IPv4 and the IPv6 address of a setting."""
+    return f"203.0.{number}.77", f"2001:db8:{number}00:bbbb::77"
+
+
+def prefixes(number: int) -> tuple[str, str]:
+    """Return the beginnings of the addresses of a setting, which `truncate` keeps."""
+    return f"203.0.{number}.", f"2001:db8:{number}00:"
+
+
+def with_addresses(number: int) -> dict[str, Any]:
+    """Return an event with addresses under the names that SDKs, servers and pages use."""
+    four, six = addresses(number)
+    named = {"ip": four, "$ip": six, "clientIp": four, "X-Real-IP": six, "request_ip": four}
+    return {
+        "type": "track",
+        "event": "Opened a lesson",
+        "messageId": str(uuid.uuid4()),
+        "anonymousId": str(uuid.uuid4()),
+        "request_ip": four,
+        "properties": {**named, "visitor": [named]},
+        "context": {**named, "device": named, "network": {"wifi": named}},
+        "traits": named,
+    }
+
+
+def with_hidden_addresses(number: int) -> dict[str, Any]:
+    """Return an event with addresses under further names, and in values and texts."""
+    four, six = addresses(number)
+    named = {
+        "ip_address": four,
+        "ipAddress": six,
+        "remote_addr": four,
+        "x-forwarded-for": f"{four}, 10.0.0.1, {six}",
+        "gateway": six,
+        "seen": [f"{four}:443", f"[{six}]:443"],
+        "note": f"came from {four}.",
+        "url": f"https://school.example/?from={four}&to={six}",
+    }
+    event = with_addresses(number)
+    context = {**event["context"], **named, "device": named, "network": [named]}
+    return {**event, "properties": named, "context": context, "traits": named}
+
+
 def records(running: system.System) -> Iterator[str]:
     kinesis = client("kinesis", running.target)
     name = running.deployed.outputs["StreamName"]
@@ -119,6 +163,44 @@ def stored_text(running: system.System, since: datetime) -> dict[str, str]:
 def _text(data: bytes) -> str:
     unpacked = gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
     return unpacked.decode("utf-8", "replace")
+
+
+def test_address_is_stored_as_the_source_permits(meridian: system.System) -> None:
+    """With `truncate`, no address under a usual name is stored whole; else none, nor a part."""
+    since = datetime.now(UTC) - timedelta(seconds=5)
+    suffix = uuid.uuid4().hex[:8]
+    rules = ("truncate", "drop", "hash")
+    for number, rule in enumerate(rules, 1):
+        source = f"addresses-{suffix}-{rule}"
+        settings = {"privacy": {"ip": rule}}
+        key = key_in(request(meridian, "create", id=source, settings=settings))
+        wait_for_status(meridian, key, 200)
+        make = with_addresses if rule == "truncate" else with_hidden_addresses
+        four, six = addresses(number)
+        for path, body in {
+            "/v1/batch": {
+                "batch": [make(number), {**make(number), "type": "unknown"}],
+                "context": {"ip": six, "network": {"clientIp": four}},
+            },
+            "/v1/track": make(number),
+        }.items():
+            sent = {"X-Local-Viewer-Address": six if path == "/v1/batch" else four}
+            answer = httpx.post(
+                f"{meridian.url}{path}", auth=(key, ""), json=body, headers=sent, timeout=30
+            )
+            assert answer.status_code == 200
+            assert answer.json()["accepted"] == 1
+        stored(meridian, f"source = '{source}' AND received_at IS NOT NULL", 3)
+    texts = stored_text(meridian, since)
+    whole, parts = addresses(1), prefixes(1)
+    assert [storage for storage, text in texts.items() if any(it in text for it in whole)] == []
+    assert {storage for storage, text in texts.items() if all(it in text for it in parts)} >= {
+        "stream",
+        "lake",
+    }
+    for number in (2, 3):
+        parts = prefixes(number)
+        assert [it for it, text in texts.items() if any(part in text for part in parts)] == []
 
 
 def test_text_that_a_privacy_setting_removes_is_stored_nowhere(meridian: system.System) -> None:

@@ -48,6 +48,38 @@ def test_parse_inverts_text(moment: datetime) -> None:
     assert times.canonical(moment, text) == text
 
 
+@given(MOMENTS, OFFSETS)
+def test_moved_time_is_the_corrected_one(moment: datetime, behind: timedelta) -> None:
+    corrected = times.corrected(moment, behind)
+    assert corrected is not None
+    assert times.moved(times.text(moment), behind) == times.text(corrected)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *(
+            "2026-11-21T12:00:00Z",
+            "2026-W47-6T12:00:00.000Z",
+            "2026-11-21 12:00:00.000Z",
+            "",
+            "Z" * 24,
+        ),
+        *(
+            "2026-13-21T12:00:00.000Z",
+            "9999-12-31T23:59:59.000Z",
+            None,
+            24,
+            1.5,
+            ["x"] * 24,
+            {"x": 1},
+        ),
+    ],
+)
+def test_other_value_is_not_moved(value: object) -> None:
+    assert times.moved(value, timedelta(seconds=2)) is None
+
+
 FORMS: Final = ["%Y-%m-%dT%H:%M:%S+00:00", "%Y%m%dT%H%M%SZ", "%G-W%V-%uT%H:%M:%S.000Z"]
 
 
