@@ -325,12 +325,46 @@ def report(limits: dict[int, float], deployed: Components, *, is_compressed: boo
     return met
 
 
+def least(size: int, deployed: Components) -> dict[str, float]:
+    """Return the least cost of a million events by service, for uncompressed bodies.
+
+    It is what remains with no CPU time at the edge, no preflights and logs, records with gzip's
+    highest level and without retention, and one PUT and one write per invocation of the processor.
+    """
+    from benchmarks import ingest
+
+    price = {name: known.dollars for name, known in PRICES.items()}
+    records = [gzip.decompress(data) for data in ingest.records(size, str)]
+    smallest = sum(len(gzip.compress(data, 9, mtime=0)) for data in records) / len(records)
+    parts = dollars(size, measure(size, deployed), deployed, CLOUDFRONT[REFERENCE])
+    writes = MILLION / EVENTS_PER_INVOCATION * (WRITES_PER_INVOCATION - 1) * price["dynamodb_write"]
+    return {
+        **parts,
+        "Lambda@Edge": MILLION / size * price["edge_request"],
+        "preflights": 0.0,
+        "logs": 0.0,
+        "Kinesis": MILLION / size * smallest * (price["kinesis_in"] + price["kinesis_out"]),
+        "processor and S3": parts["processor and S3"] - writes,
+    }
+
+
+def report_least(size: int, deployed: Components) -> None:
+    """Print the parts of the cost of uncompressed bodies, and their least."""
+    parts = dollars(size, measure(size, deployed), deployed, CLOUDFRONT[REFERENCE])
+    lower = least(size, deployed)
+    print(f"dollars for a million events, {size} per request without gzip: now, and at least")
+    for name in (*parts, "sum"):
+        now, bound = (sum(it.values()) if name == "sum" else it[name] for it in (parts, lower))
+        print(f"  {name:<20}{now:>9.4f}{bound:>9.4f}")
+
+
 def main() -> int:
     deployed = components()
     print("dollars for a million events, from the viewer to the data lake")
     met = report(MAX_DOLLARS, deployed, is_compressed=False)
     met = report(MAX_COMPRESSED_DOLLARS, deployed, is_compressed=True) and met
     met = report(MAX_LARGE_DOLLARS, deployed, is_compressed=False) and met
+    report_least(100, deployed)
     print(
         "dollars for the snapshot of a million requests of pages or SDKs,"
         " by requests per process and minute"
