@@ -20,27 +20,38 @@ HISTORY_PERIODS: Final = 24
 USUAL: Final = 100.0
 
 
+#: Alarms of stages with several Regions and a domain, which the running system doesn't have:
+#: template -> its parameters besides the topic.
+FURTHER_ALARMS: Final = {
+    "replication-alarms": {"Stage": "local", "ReplicaRegion": "ap-south-1"},
+    "health-alarms": {"Region": "ap-south-1", "HealthCheckId": "a-health-check"},
+}
+
+
 @pytest.fixture(scope="module")
-def replication(meridian: System) -> Iterator[None]:
-    """The alarms on a replica: the running system has one Region, and none of its own."""
+def further_alarms(meridian: System) -> Iterator[None]:
+    """The alarms on a replica and on a health check."""
     cloudformation, sns = client("cloudformation", meridian.target), client("sns", meridian.target)
-    topic = sns.create_topic(Name="replication-alarms")["TopicArn"]
-    values = {"Stage": "local", "AlarmTopic": topic, "ReplicaRegion": "ap-south-1"}
-    name = "meridian-local-replication"
-    cloudformation.create_stack(
-        StackName=name,
-        TemplateBody=(ROOT / "stacks" / "replication-alarms.yaml").read_text(),
-        Parameters=[{"ParameterKey": it, "ParameterValue": values[it]} for it in values],
-    )
-    cloudformation.get_waiter("stack_create_complete").wait(StackName=name)
+    topic = sns.create_topic(Name="further-alarms")["TopicArn"]
+    for template, parameters in FURTHER_ALARMS.items():
+        values = parameters | {"AlarmTopic": topic}
+        cloudformation.create_stack(
+            StackName=f"meridian-local-{template}",
+            TemplateBody=(ROOT / "stacks" / f"{template}.yaml").read_text(),
+            Parameters=[{"ParameterKey": it, "ParameterValue": values[it]} for it in values],
+        )
+    for template in FURTHER_ALARMS:
+        waiter = cloudformation.get_waiter("stack_create_complete")
+        waiter.wait(StackName=f"meridian-local-{template}")
     yield
-    cloudformation.delete_stack(StackName=name)
+    for template in FURTHER_ALARMS:
+        cloudformation.delete_stack(StackName=f"meridian-local-{template}")
     sns.delete_topic(TopicArn=topic)
 
 
 @pytest.fixture(scope="module")
-def alarms(meridian: System, replication: None) -> list[dict[str, Any]]:
-    """The alarms of the running system and of a replica."""
+def alarms(meridian: System, further_alarms: None) -> list[dict[str, Any]]:
+    """The alarms of the running system, and those of a stage with several Regions."""
     pages = client("cloudwatch", meridian.target).get_paginator("describe_alarms").paginate()
     metrics = [alarm for page in pages for alarm in page["MetricAlarms"]]
     return [it for it in metrics if it["AlarmName"].startswith("meridian-local")]

@@ -14,7 +14,7 @@ from aws_emulator.errors import CommandError
 from tests.support.waiting import wait_until
 from tests.system.conftest import EDGE, LONDON, MUMBAI
 from tests.system.test_journey import event, post, rows
-from tools.deployment import collector, replicas
+from tools.deployment import collector, region_values, replicas
 from tools.deployment.destroy import release
 from tools.deployment.environments import Environment
 from tools.dev import system
@@ -61,6 +61,15 @@ def wait_until_collector_writes_to(regions: system.System, region: str) -> None:
     wait_until(is_written, f"an event in {region}")
 
 
+def monitored(regions: system.System) -> list[str]:
+    """Return the Regions whose health check has an alarm."""
+    cloudwatch = client("cloudwatch", StackTarget(regions.target.endpoint, EDGE))
+    pages = cloudwatch.get_paginator("describe_alarms").paginate()
+    texts = [it["AlarmDescription"] for page in pages for it in page["MetricAlarms"]]
+    rules = [it for it in texts if "region-not-serving" in it]
+    return [it for it in (LONDON, MUMBAI) if any(it in text for text in rules)]
+
+
 def test_removed_region_keeps_no_event_in_its_stream(
     regions: system.System, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -74,10 +83,11 @@ def test_removed_region_keeps_no_event_in_its_stream(
     collector.set_regions(edge, [MUMBAI], clients)
     wait_until_collector_writes_to(regions, MUMBAI)
     with pytest.raises(CommandError, match="only Region of the collector"):
-        release(edge, mumbai, clients, in_flight_s=0)
+        release(regions.layout, mumbai, clients, in_flight_s=0)
 
     collector.set_regions(edge, [MUMBAI, LONDON], clients)
-    release(edge, mumbai, clients, in_flight_s=5)
+    release(regions.layout, mumbai, clients, in_flight_s=5)
+    assert monitored(regions) == [LONDON]
     assert rows(
         regions,
         f"stream_region = '{MUMBAI}'",
@@ -87,8 +97,9 @@ def test_removed_region_keeps_no_event_in_its_stream(
     written = records(regions, MUMBAI)
     wait_until_collector_writes_to(regions, LONDON)
     assert records(regions, MUMBAI) == written
-    collector.add_region(edge, mumbai, clients)
+    region_values.pass_on(mumbai, regions.layout, clients)
     assert collector.collector_regions(edge, clients) == [LONDON, MUMBAI]
+    assert monitored(regions) == [LONDON, MUMBAI]
 
 
 def test_region_is_added_and_removed_with_the_replicas_of_the_tables(

@@ -124,7 +124,8 @@ def test_api_request_goes_to_the_region_nearest_to_the_edge_location(
 
 def test_health_check_asks_only_the_name_of_its_own_region(regions: system.System) -> None:
     asked = {it["asks"] for it in checks(regions) if it["asks"] and not it["inverted"]}
-    assert asked == {f"{it}.api.{regions.domain}/health" for it in (LONDON, MUMBAI)}
+    names = [f"{it}.api.{regions.domain}/health" for it in (LONDON, MUMBAI)]
+    assert asked == {*names, *(f"{it}/queue" for it in names)}
 
 
 @pytest.mark.parametrize(("lost", "remaining"), [(MUMBAI, LONDON), (LONDON, MUMBAI)])
@@ -144,6 +145,38 @@ def test_lost_region_leaves_the_answers_and_returns(
         # The lost Region's visitors read their profile in the other Region.
         assert call_resolved(regions, lost, "GET", key).json()["locale"] == "hi"
     wait_until(answers(regions, lost, lost), f"the return of {lost}", CHANGE_S)
+
+
+def test_region_with_an_ill_queue_leaves_the_answers(regions: system.System) -> None:
+    """Its table answers, and feedback would be answered 503."""
+    faults = f"{regions.target.endpoint}/_local/faults"
+    rule = {"service": "sqs", "kind": "refused", "share": "1", "region": MUMBAI}
+    try:
+        httpx.post(faults, params=rule, timeout=30).raise_for_status()
+        wait_until(answers(regions, MUMBAI, LONDON), "the loss of the queue", CHANGE_S)
+        assert answers(regions, LONDON, LONDON)()
+    finally:
+        httpx.delete(faults, timeout=30).raise_for_status()
+    wait_until(answers(regions, MUMBAI, MUMBAI), "the return of the queue", CHANGE_S)
+
+
+def test_alarm_of_a_region_rings_at_the_edge(regions: system.System) -> None:
+    """Its metric is in us-east-1, whichever Region the health check asks."""
+    cloudwatch = client("cloudwatch", StackTarget(regions.target.endpoint, "us-east-1"))
+    pages = cloudwatch.get_paginator("describe_alarms").paginate()
+    alarms = {
+        it["AlarmDescription"]: it
+        for page in pages
+        for it in page["MetricAlarms"]
+        if it["MetricName"] == "HealthCheckStatus"
+    }
+    deployed = {it["id"] for it in checks(regions) if it["type"] == "CALCULATED"}
+    assert {it["Dimensions"][0]["Value"] for it in alarms.values()} == deployed
+    for region in (LONDON, MUMBAI):
+        (alarm,) = (it for text, it in alarms.items() if region in text)
+        datum = {"MetricName": "HealthCheckStatus", "Dimensions": alarm["Dimensions"], "Value": 0}
+        cloudwatch.put_metric_data(Namespace="AWS/Route53", MetricData=[datum])
+        assert alarm["AlarmActions"]
 
 
 def test_all_regions_answer_if_all_are_lost(regions: system.System) -> None:

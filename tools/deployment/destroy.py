@@ -15,9 +15,9 @@ from typing import Any
 import boto3
 
 from aws_emulator.errors import CommandError
-from tools.deployment import collector, replicas
+from tools.deployment import collector, region_values, replicas
 from tools.deployment.edge_functions import delete_functions, left_behind
-from tools.deployment.environments import Environment, layout_of
+from tools.deployment.environments import Environment, Layout, layout_of
 from tools.deployment.preflight.account import Account
 from tools.deployment.stacks import KeptResource, Stacks
 from tools.deployment.templates import kept_stacks
@@ -58,7 +58,7 @@ def destroy(environment: Environment, confirmation: str | None = None) -> None:
         )
     for each in existing:
         if not each.is_edge:
-            release(layout.edge, each, Account(each.region).client)
+            release(layout, each, Account(each.region).client)
         delete_environment(each, regions[each.region], nested_stacks)
     print(
         f"Deleted {len(existing)} stacks. {sum(map(len, kept_resources))} resources are kept; see "
@@ -113,7 +113,7 @@ def delete_environment(
 
 
 def release(
-    edge: Environment,
+    layout: Layout,
     environment: Environment,
     clients: collector.Clients,
     in_flight_s: float = collector.IN_FLIGHT_S,
@@ -123,7 +123,7 @@ def release(
     A stack that an earlier run began to delete was released before.
 
     Args:
-        edge: The environment with the distribution.
+        layout: The environments of the stage.
         environment: The environment of the Region.
         clients: Makes a client for a service and a Region.
         in_flight_s: How long requests can last that the collector received before, in seconds.
@@ -134,9 +134,12 @@ def release(
     status = Stacks(clients("cloudformation", environment.region)).status(environment.stack_name)
     if status is None or status.startswith("DELETE_"):
         return
+    edge = layout.edge
     is_deployed = Stacks(clients("cloudformation", edge.region)).status(edge.stack_name)
-    if is_deployed and collector.remove_region(edge, environment, clients):
-        time.sleep(in_flight_s)
+    if is_deployed:
+        if collector.remove_region(edge, environment, clients):
+            time.sleep(in_flight_s)
+        region_values.pass_health_checks(layout, clients, without=environment.region)
     collector.wait_until_drained(aws_stack(environment.stack_name, environment.region))
 
 

@@ -20,6 +20,9 @@ HOME_VALUES: Final = (
 )
 #: With a domain, CloudFront calls the further Regions with the home's key.
 SHARED_KEY: Final = ("OriginKeyName",)
+#: The output with a Region's health check, and the edge's parameter with those of all Regions.
+HEALTH_CHECK: Final = "HealthCheckId"
+HEALTH_CHECKS: Final = "HealthChecks"
 #: Outputs of the edge's stack that are parameters of a home without the edge.
 EDGE_VALUES: Final = ("DistributionId", "DistributionDomainName")
 
@@ -40,6 +43,7 @@ def needed_values(
         return values | (_outputs(layout.edge, EDGE_VALUES, clients) if is_deployed else {})
     if environment.is_edge:
         values = _outputs(layout.home, HOME_VALUES, clients)
+        values |= _health_checks(layout, clients)
         if not _exists(environment, clients):
             regions = collector.consumed_regions((layout.home, *layout.others), clients)
             values["Regions"] = ",".join(regions)
@@ -52,7 +56,8 @@ def needed_values(
 def pass_on(environment: Environment, layout: Layout, clients: collector.Clients) -> None:
     """Pass the values of a deployed environment on to the stacks that exist already.
 
-    The edge gets those of the home and the Regions of the streams, the home those of the edge.
+    The edge gets those of the home, the Regions of the streams and their health checks, the home
+    those of the edge.
     Further Regions get the home's key.
 
     Raises:
@@ -73,9 +78,47 @@ def pass_on(environment: Environment, layout: Layout, clients: collector.Clients
             f"deploy PLACE={layout.edge.name}"
         )
     elif environment.is_home:
-        _update(layout.edge, _outputs(environment, HOME_VALUES, clients), clients)
+        values = _outputs(environment, HOME_VALUES, clients)
+        _update(layout.edge, values | _health_checks(layout, clients), clients)
     else:
         collector.add_region(layout.edge, environment, clients)
+        pass_health_checks(layout, clients)
+
+
+def pass_health_checks(
+    layout: Layout, clients: collector.Clients, *, without: str | None = None
+) -> None:
+    """Pass the Regions' health checks to the edge's stack, which has their alarms.
+
+    Args:
+        layout: The environments of the stage; the edge's stack exists.
+        clients: Makes a client for a service and a Region.
+        without: A Region whose stack will be deleted.
+
+    Raises:
+        ClientError: A call failed.
+        CommandError: The update failed.
+    """
+    values = _health_checks(layout, clients, without) or {HEALTH_CHECKS: ""}
+    if HEALTH_CHECKS in parameters_of(_describe(layout.edge, clients)):
+        _update(layout.edge, values, clients)
+
+
+def _health_checks(
+    layout: Layout, clients: collector.Clients, without: str | None = None
+) -> dict[str, str]:
+    """Return the edge's parameter with the health checks of the Regions; empty without any.
+
+    The stack of a home with the edge knows its own check.
+    """
+    checks = []
+    for environment in (layout.home, *layout.others):
+        if environment == layout.edge or environment.region == without:
+            continue
+        if _exists(environment, clients):
+            check = outputs_of(_describe(environment, clients)).get(HEALTH_CHECK)
+            checks += [f"{environment.region}:{check}"] if check else []
+    return {HEALTH_CHECKS: ",".join(checks)} if checks else {}
 
 
 def _update(

@@ -258,6 +258,7 @@ def _deploy(
     elif layout.others:
         with step(f"collector ({', '.join(regions)})"):
             collector.set_regions(layout.edge, regions, clients)
+            region_values.pass_health_checks(layout, clients)
 
 
 def _parameters(target: StackTarget, urls: Sequence[str]) -> dict[str, str]:

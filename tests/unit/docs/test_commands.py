@@ -75,6 +75,7 @@ NOT_RUN: Final = {
 #: Commands of other programs by their beginning: the test that runs them, or why none does.
 OTHERS: Final = {
     "curl -u portal-write-key: ": "tests/system/test_document_commands.py",
+    "curl -i https://<region>.api.<domain>/health ": "tests/system/test_names.py",
     "git clone ": "tools/setup/bare_root.sh runs it, and then the two commands",
     "cd meridian": "tools/setup/bare_root.sh runs it",
     "pre-commit install": "changes the checkout's hooks; test_editor_files.py checks them",

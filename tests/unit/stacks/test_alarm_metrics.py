@@ -46,6 +46,8 @@ PUBLISHED: Final[dict[tuple[str, str], tuple[list[set[str]], set[str]]]] = {
         [{"TableName", "ReceivingRegion"}],
         {"Average", "Minimum", "Maximum"},
     ),
+    # Route 53 Developer Guide, "Monitoring health checks using CloudWatch".
+    ("AWS/Route53", "HealthCheckStatus"): ([{"HealthCheckId"}], {"Minimum", "Maximum", "Average"}),
     ("AWS/SES", "Reputation.BounceRate"): ([set()], {"Average", "Maximum"}),
     ("AWS/SES", "Reputation.ComplaintRate"): ([set()], {"Average", "Maximum"}),
 }

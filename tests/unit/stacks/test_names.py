@@ -37,7 +37,7 @@ def test_record_is_an_alias_without_ttl(record: dict[str, Any]) -> None:
 
 def test_no_health_check_asks_the_name_of_all_regions() -> None:
     asked = {name: str(it.get("FullyQualifiedDomainName")) for name, it in checks().items()}
-    assert asked["OwnHealth"] == str({"Fn::Sub": OWN})
+    assert asked["OwnHealth"] == asked["QueueHealth"] == str({"Fn::Sub": OWN})
     assert not [name for name, it in asked.items() if "global" in it]
 
 
@@ -55,17 +55,17 @@ def test_latency_record_has_the_region_and_its_own_check() -> None:
 def test_region_serves_only_if_it_is_healthy_and_not_evacuated() -> None:
     serving = checks()["Serving"]
     assert serving["Type"] == "CALCULATED"
-    own, marked = serving["ChildHealthChecks"]
-    assert own == {"Ref": "OwnHealth"}
+    own, queue, marked = serving["ChildHealthChecks"]
+    assert (own, queue) == ({"Ref": "OwnHealth"}, {"Ref": "QueueHealth"})
     assert marked["Fn::If"][:2] == ["HasMarkRegion", {"Ref": "NotEvacuated"}]
     # All children must be healthy.
-    assert serving["HealthThreshold"] == {"Fn::If": ["HasMarkRegion", 2, 1]}
+    assert serving["HealthThreshold"] == {"Fn::If": ["HasMarkRegion", 3, 2]}
     assert "Inverted" not in checks()["OwnHealth"]
     assert checks()["NotEvacuated"]["Inverted"] is True
 
 
 def test_times_of_the_checks_are_those_of_the_evacuation() -> None:
-    for name in ("OwnHealth", "NotEvacuated"):
+    for name in ("OwnHealth", "QueueHealth", "NotEvacuated"):
         check = checks()[name]
         assert check["RequestInterval"] == evacuate.INTERVAL_S
         assert check["FailureThreshold"] == evacuate.THRESHOLD
@@ -101,14 +101,33 @@ def test_throttled_health_request_is_no_failure() -> None:
 
 def test_health_reads_only_marks_of_the_own_region() -> None:
     (policy,) = resources(NAMES)["HealthRole"]["Properties"]["Policies"]
-    (statement,) = policy["PolicyDocument"]["Statement"]
+    statement, queue = policy["PolicyDocument"]["Statement"]
     assert statement["Action"] == "dynamodb:GetItem"
     assert "${AWS::Region}" in statement["Resource"]["Fn::Sub"]
     assert statement["Condition"] == {
         "ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["HEALTH", "EVACUATED#*"]}
     }
-    for name in ("region", "evacuation"):
+    assert queue["Action"] == "sqs:GetQueueAttributes"
+    assert "${AWS::Region}" in queue["Resource"]["Fn::Sub"]
+    targets = dict.fromkeys(("region", "evacuation"), "dynamodb:action/GetItem")
+    targets["queue"] = "sqs:path/${AWS::AccountId}/meridian-${Stage}-feedback"
+    for name, target in targets.items():
         document = load(ROOT / "src" / "stepfunctions" / "health" / f"{name}.yaml")
         uri = document["get"]["x-amazon-apigateway-integration"]["uri"]["Fn::Sub"]
-        assert ":${AWS::Region}:dynamodb:action/GetItem" in uri
+        assert uri.endswith(f":${{AWS::Region}}:{target}")
         assert "HomeRegion" not in str(document)
+
+
+def test_alarm_of_each_region_is_in_the_edge_stack() -> None:
+    """Route 53 publishes the metrics of health checks in us-east-1 only."""
+    (alarm,) = of_type(ROOT / "stacks" / "health-alarms.yaml", "AWS::CloudWatch::Alarm").values()
+    assert alarm["Properties"]["Dimensions"][0]["Name"] == "HealthCheckId"
+    parents = [
+        path.name
+        for path in TEMPLATES
+        for it in of_type(path, "AWS::Serverless::Application").values()
+        if it["Properties"]["Location"] == "health-alarms.yaml"
+    ]
+    # A stage has at most five Regions with an API.
+    assert parents == ["edge-alarms.yaml"] * 5
+    assert load(NAMES)["Outputs"]["HealthCheckId"]["Value"] == {"Ref": "Serving"}

@@ -32,6 +32,7 @@ LONGEST: Final = {
     "OriginKeyVersion": 6 * "9",
     "KeyA": 36 * "k",
     "KeyB": 36 * "k",
+    "Region": "ap-northeast-1",
     "ReplicaRegion": "ap-northeast-1",
     "EdgeAuthFunction": 64 * "f",
     "EdgeIngestFunction": 64 * "f",

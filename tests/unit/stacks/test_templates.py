@@ -76,6 +76,8 @@ ROTATED_KEYS = {
 }
 #: Alarms on replication, one stack for each Region in the parameter ReplicaRegions.
 REPLICA_ALARMS = {f"Replication{n}": f"HasReplica{n}" for n in range(1, 5)}
+#: Alarms on the health checks of the Regions, one stack for each.
+HEALTH_ALARMS = {f"Region{n}": f"HasRegion{n}" for n in range(1, 6)}
 #: Event source mappings of the topics after the first one. A cluster's offsets stay.
 FURTHER_TOPICS = {f"Topic{n}Mapping": f"HasTopic{n}" for n in range(2, 5)}
 #: Some Regions that can be the home.
@@ -98,6 +100,8 @@ def test_only_regions_control_resource_conditions(path: Path) -> None:
         assert {name: used.pop(name) for name in FURTHER_TOPICS} == FURTHER_TOPICS
     if path.name == "home-alarms.yaml":
         assert {name: used.pop(name) for name in REPLICA_ALARMS} == REPLICA_ALARMS
+    if path.name == "edge-alarms.yaml":
+        assert {name: used.pop(name) for name in HEALTH_ALARMS} == HEALTH_ALARMS
     expected = NAMES.get(path.name, {})
     assert {name: used.pop(name) for name in expected} == expected
     if path.name == "edge-media.yaml":

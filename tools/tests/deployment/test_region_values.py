@@ -194,3 +194,39 @@ def test_home_passes_its_key_to_further_regions_with_a_domain(
     region_values.pass_on(layout.home, layout, stage.client)
     expected = {"OriginKeyName": "OriginKeyName of the home"}
     assert updates == {layout.others[0].stack_name: expected}
+
+
+def test_edge_gets_the_health_checks_of_the_regions(updates: dict[str, dict[str, str]]) -> None:
+    """Their alarms are in us-east-1."""
+    stacks = {
+        LONDON: HOME_OUTPUTS | {"HealthCheckId": "l1"},
+        MUMBAI: {"HealthCheckId": "m1"},
+        EDGE: EDGE_OUTPUTS,
+    }
+    stage = FakeStage(stacks, {LONDON, MUMBAI})
+    layout = with_domain(LAYOUT)
+    values = region_values.needed_values(layout.edge, layout, stage.client)
+    both = f"{LONDON}:l1,{MUMBAI}:m1"
+    assert values["HealthChecks"] == both
+    edge = stage.regions[EDGE].stack
+    assert edge is not None
+    edge["Parameters"] = [{"ParameterKey": "HealthChecks", "ParameterValue": both}]
+    region_values.pass_health_checks(layout, stage.client)
+    assert updates == {}
+    region_values.pass_health_checks(layout, stage.client, without=MUMBAI)
+    assert updates == {layout.edge.stack_name: {"HealthChecks": f"{LONDON}:l1"}}
+
+
+def test_home_in_us_east_1_gets_only_the_health_checks_of_further_regions(
+    updates: dict[str, dict[str, str]],
+) -> None:
+    """Its stack knows its own check."""
+    layout = Layout(SINGLE.home, SINGLE.home, (environment_in(MUMBAI, EDGE),))
+    stage = FakeStage({EDGE: {"HealthCheckId": "e1"}, MUMBAI: {"HealthCheckId": "m1"}}, {MUMBAI})
+    edge = stage.regions[EDGE].stack
+    assert edge is not None
+    edge["Parameters"] = [{"ParameterKey": "HealthChecks", "ParameterValue": ""}]
+    region_values.pass_health_checks(layout, stage.client)
+    assert updates == {layout.edge.stack_name: {"HealthChecks": f"{MUMBAI}:m1"}}
+    region_values.pass_health_checks(layout, stage.client, without=MUMBAI)
+    assert updates == {layout.edge.stack_name: {"HealthChecks": f"{MUMBAI}:m1"}}
