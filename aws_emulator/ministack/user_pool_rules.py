@@ -4,7 +4,7 @@ Each function returns the error code and the message of a refused request, or No
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -15,6 +15,9 @@ _INVALID: Final = "InvalidParameterException"
 _DOMAIN: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 #: Developer guide, "Using the Amazon Cognito prefix domain for managed login".
 _RESERVED_WORDS: Final = ("aws", "amazon", "cognito")
+_MAX_DOMAIN_CHARS: Final = 63
+#: Developer guide, "Using your own domain for managed login", Prerequisites.
+_CERTIFICATE_REGION: Final = "us-east-1"
 #: CreateUserPoolClient: member -> (the least, the most, in seconds; the default unit).
 _VALIDITY: Final = {
     "AccessTokenValidity": (300, 86_400, "hours"),
@@ -31,7 +34,7 @@ _PASSWORD_LENGTHS: Final = (6, 99)
 
 
 def domain(request: Mapping[str, Any]) -> Refused:
-    """Check a prefix domain; a custom domain has other rules."""
+    """Check a prefix domain; `custom_domain` checks the others."""
     name = str(request.get("Domain") or "")
     if request.get("CustomDomainConfig") or not name:
         return None
@@ -40,6 +43,35 @@ def domain(request: Mapping[str, Any]) -> Refused:
     for word in _RESERVED_WORDS:
         if word in name:
             return _INVALID, f"Domain cannot contain reserved word: {word}"
+    return None
+
+
+def custom_domain(
+    request: Mapping[str, Any], present: str | None, is_address: Callable[[str], bool]
+) -> Refused:
+    """Check a domain with a certificate.
+
+    Args:
+        request: A request of CreateUserPoolDomain.
+        present: The custom domain that the pool has already.
+        is_address: Whether a domain name has an A record.
+    """
+    config = request.get("CustomDomainConfig")
+    if not config:
+        return None
+    name = str(request.get("Domain") or "")
+    parent = name.partition(".")[2]
+    if len(name) > _MAX_DOMAIN_CHARS or not all(map(_DOMAIN.fullmatch, name.split("."))):
+        return _INVALID, f"1 validation error detected: Value '{name}' at 'domain' is invalid"
+    if f":acm:{_CERTIFICATE_REGION}:" not in str(config.get("CertificateArn")):
+        return _INVALID, f"The certificate of a custom domain must be in {_CERTIFICATE_REGION}."
+    if present:
+        return _INVALID, "User pool already has a custom domain configured."
+    if "." not in parent or not is_address(parent):
+        return _INVALID, (
+            "Custom domain is not a valid subdomain: Was not able to resolve a DNS A record for "
+            "the parent domain or domain parent is a top-level domain."
+        )
     return None
 
 

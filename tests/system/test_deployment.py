@@ -16,6 +16,7 @@ from tools.deployment.preflight.findings import Finding, Severity
 from tools.deployment.smoke.command import check_target
 from tools.deployment.smoke.direct_request import check_direct_request
 from tools.deployment.smoke.paid_page import check_paid_page
+from tools.deployment.smoke.sign_in import check_sign_in
 from tools.deployment.smoke.target import Target
 from tools.deployment.templates import named_resources
 from tools.dev.sam_deployment import build_lock
@@ -75,7 +76,7 @@ def test_smoke_test_passes_on_the_running_system(
     pool = target.stack.outputs["UserPoolId"]
     before = len(users(UserPoolId=pool)["Users"])
     check_target(target)
-    assert capsys.readouterr().out.count("✓") == 4
+    assert capsys.readouterr().out.count("✓") == 5
     assert len(users(UserPoolId=pool)["Users"]) == before
 
 
@@ -83,6 +84,16 @@ def test_smoke_test_reports_a_page_that_everyone_reads(target: Target, meridian:
     """At the API's address edge_auth doesn't run, so the paying student's page is missing there."""
     problems = check_paid_page(dataclasses.replace(target, url=meridian.api_url))
     assert any(it.startswith("paying student: ") for it in problems)
+
+
+def test_smoke_test_reports_a_visitor_without_a_sign_in_page(
+    target: Target, meridian: System
+) -> None:
+    assert check_sign_in(dataclasses.replace(target, url=meridian.api_url))
+    outputs = target.stack.outputs | {"SignInHost": "auth.school.example"}
+    elsewhere = dataclasses.replace(target.stack, outputs=outputs)
+    (problem,) = check_sign_in(dataclasses.replace(target, stack=elsewhere))
+    assert "not at auth.school.example" in problem
 
 
 def test_smoke_test_reports_an_api_that_answers_everyone(target: Target, meridian: System) -> None:

@@ -57,7 +57,9 @@ def destroy(environment: Environment, confirmation: str | None = None) -> None:
             f"PLACE={environment.name} CONFIRM={environment.stack_name}`."
         )
     for each in existing:
-        if not each.is_edge:
+        if each.is_edge:
+            region_values.withdraw_certificate(layout, clients)
+        else:
             release(layout, each, Account(each.region).client)
         delete_environment(each, regions[each.region], nested_stacks)
     print(

@@ -16,7 +16,7 @@ from tools.stack import outputs_of, parameters_of
 #: Outputs of the home's stack that are parameters of an edge without the home.
 HOME_VALUES: Final = (
     *("UserPoolId", "UserPoolClientId", "ApiDomainName", "OriginKeyName"),
-    *("RevocationKeySet", "MediaKeyGroupId"),
+    *("RevocationKeySet", "MediaKeyGroupId", "SignInHost"),
 )
 #: With a domain, CloudFront calls the further Regions with the home's key.
 SHARED_KEY: Final = ("OriginKeyName",)
@@ -24,7 +24,13 @@ SHARED_KEY: Final = ("OriginKeyName",)
 HEALTH_CHECK: Final = "HealthCheckId"
 HEALTH_CHECKS: Final = "HealthChecks"
 #: Outputs of the edge's stack that are parameters of a home without the edge.
-EDGE_VALUES: Final = ("DistributionId", "DistributionDomainName")
+EDGE_VALUES: Final = ("DistributionId", "DistributionDomainName", "SignInCertificateArn")
+#: The name of the sign-in pages needs both stacks: first the edge's certificate and the record of
+#: the domain, then the home's name, then the edge's settings. Until then, the values are "none".
+SIGN_IN_HOST: Final = "SignInHost"
+CERTIFICATE: Final = "SignInCertificateArn"
+#: Stacks of earlier versions lack these outputs.
+_OPTIONAL: Final = frozenset({SIGN_IN_HOST, CERTIFICATE})
 
 
 def needed_values(
@@ -38,7 +44,7 @@ def needed_values(
             a Region that samconfig.toml lacks.
     """
     if environment.is_home:
-        values = replicas.kept(environment, clients)
+        values = replicas.kept(environment, clients) | _kept_sign_in_host(environment, clients)
         is_deployed = not environment.is_edge and _exists(layout.edge, clients)
         return values | (_outputs(layout.edge, EDGE_VALUES, clients) if is_deployed else {})
     if environment.is_edge:
@@ -69,9 +75,12 @@ def pass_on(environment: Environment, layout: Layout, clients: collector.Clients
             if _exists(further, clients):
                 _update(further, _outputs(environment, SHARED_KEY, clients), clients)
     if environment.is_home and environment.is_edge:
+        if environment.parameter("Domain"):
+            _update(environment, _outputs(environment, (SIGN_IN_HOST,), clients), clients)
         return
     if environment.is_edge:
         _update(layout.home, _outputs(environment, EDGE_VALUES, clients), clients)
+        _update(environment, _outputs(layout.home, (SIGN_IN_HOST,), clients), clients)
     elif not _exists(layout.edge, clients):
         print(
             f"The collector doesn't write to {environment.region} yet. Deploy the edge last: make "
@@ -121,6 +130,34 @@ def _health_checks(
     return {HEALTH_CHECKS: ",".join(checks)} if checks else {}
 
 
+def withdraw_certificate(layout: Layout, clients: collector.Clients) -> None:
+    """Let a home without the edge give up the name of the sign-in pages.
+
+    ACM can't delete the edge's certificate while Cognito uses it.
+
+    Raises:
+        ClientError: A call failed.
+        CommandError: The update failed.
+    """
+    if layout.home != layout.edge and _exists(layout.home, clients):
+        present = parameters_of(_describe(layout.home, clients))
+        if CERTIFICATE in present:
+            _update(layout.home, {CERTIFICATE: "none"}, clients)
+
+
+def _kept_sign_in_host(environment: Environment, clients: collector.Clients) -> dict[str, str]:
+    """Return the parameter of a home with the edge whose sign-in pages lose their name.
+
+    SAM deploys a parameter without a value with the previous one.
+    """
+    if not (environment.is_edge and _exists(environment, clients)):
+        return {}
+    present = parameters_of(_describe(environment, clients)).get(SIGN_IN_HOST, "none")
+    if present in ("none", f"auth.{environment.parameter('Domain')}"):
+        return {}
+    return {SIGN_IN_HOST: "none"}
+
+
 def _update(
     environment: Environment, values: Mapping[str, str], clients: collector.Clients
 ) -> None:
@@ -142,13 +179,13 @@ def _outputs(
         CommandError: The stack lacks an output.
     """
     outputs = outputs_of(_describe(environment, clients))
-    missing = [name for name in names if name not in outputs]
+    missing = [name for name in names if name not in outputs and name not in _OPTIONAL]
     if missing:
         raise CommandError(
             f"{environment.stack_name} has no output {', '.join(missing)}. Deploy it again first: "
             f"make deploy PLACE={environment.name}"
         )
-    return {name: outputs[name] for name in names}
+    return {name: outputs[name] for name in names if name in outputs}
 
 
 def _describe(environment: Environment, clients: collector.Clients) -> dict[str, Any]:

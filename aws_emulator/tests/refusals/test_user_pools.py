@@ -45,6 +45,32 @@ def test_cognito_refuses_characters_of_domain(emulator: Emulator, domain: str) -
     refused(INVALID, client.create_user_pool_domain, UserPoolId=pool, Domain=domain)
 
 
+def custom_domain(name: str, region: str = "us-east-1") -> dict[str, Any]:
+    certificate = f"arn:aws:acm:{region}:000000000000:certificate/{unique('c')}"
+    return {"Domain": name, "CustomDomainConfig": {"CertificateArn": certificate}}
+
+
+def test_cognito_refuses_custom_domain(emulator: Emulator) -> None:
+    """Its parent has no A record, its certificate is elsewhere, or it is a pool's second one."""
+    client, route53 = emulator.client("cognito-idp"), emulator.client("route53")
+    create, parent = client.create_user_pool_domain, f"{unique('shop')}.example"
+    pool = client.create_user_pool(PoolName=unique("pool"))["UserPool"]["Id"]
+    name = f"auth.{parent}"
+    message = refused(INVALID, create, UserPoolId=pool, **custom_domain(name))
+    assert "DNS A record for the parent domain" in message
+    refused(INVALID, create, UserPoolId=pool, **custom_domain("auth.example"))
+    zone = route53.create_hosted_zone(Name=parent, CallerReference=parent)["HostedZone"]["Id"]
+    record = {"Name": parent, "Type": "A", "TTL": 60, "ResourceRecords": [{"Value": "192.0.2.1"}]}
+    change = {"Action": "CREATE", "ResourceRecordSet": record}
+    route53.change_resource_record_sets(HostedZoneId=zone, ChangeBatch={"Changes": [change]})
+    refused(INVALID, create, UserPoolId=pool, **custom_domain(name, "eu-west-2"))
+    refused(INVALID, create, UserPoolId=pool, **custom_domain(f"auth-.{parent}"))
+    refused(INVALID, create, UserPoolId=pool, **custom_domain(f"{'a' * 60}.{parent}"))
+    create(UserPoolId=pool, **custom_domain(name))
+    create(UserPoolId=pool, Domain=unique("shop"))  # a prefix domain beside it
+    refused(INVALID, create, UserPoolId=pool, **custom_domain(f"login.{parent}"))
+
+
 @pytest.mark.parametrize(
     ("member", "least", "most"),
     [("AccessToken", 5, 1_440), ("IdToken", 5, 1_440), ("RefreshToken", 60, 5_256_000)],

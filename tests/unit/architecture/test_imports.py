@@ -56,7 +56,7 @@ TOOL_DEPENDENCIES: dict[str, set[str]] = {
     },
     "tools": {
         *("aws_emulator", "clickstream", "boto3", "botocore", "duckdb", "psutil", "rich"),
-        *("plotly", "samtranslator"),
+        *("dnslib", "plotly", "samtranslator"),
     },
 }
 #: edge_settings validates settings with the code of the functions that will read them.

@@ -19,6 +19,7 @@ EVERYWHERE: Final = {"AlarmKey", "Audit"}
 REGIONAL: Final = EVERYWHERE | {"CapacityAlarms", "Dashboards", "Names", "School", "Stream"}
 HOME: Final = REGIONAL | {
     *("Accounts", "Budget", "Foundation", "HomeAlarms", "HomeDashboards", "Portal", "PortalAccess"),
+    "SignInName",
 }
 #: (Region of the stack, home Region) -> the nested stacks.
 LAYOUTS: Final = {

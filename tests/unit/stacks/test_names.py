@@ -10,6 +10,7 @@ from tools.operations import evacuate
 
 NAMES: Final = ROOT / "stacks" / "names.yaml"
 EDGE: Final = ROOT / "stacks" / "edge.yaml"
+SIGN_IN: Final = ROOT / "stacks" / "sign-in-name.yaml"
 SHARED, OWN = "global-api.${Domain}", "${AWS::Region}.api.${Domain}"
 RECORDS: Final = [
     pytest.param(it["Properties"], id=name)
@@ -87,6 +88,27 @@ def test_distribution_has_ipv4_and_ipv6_records() -> None:
     records = [it["Properties"] for it in of_type(EDGE, "AWS::Route53::RecordSet").values()]
     assert {it["Type"] for it in records} == {"A", "AAAA"}
     assert {it["AliasTarget"]["HostedZoneId"] for it in records} == {CLOUDFRONT_ZONE}
+
+
+def test_sign_in_pages_have_a_name_after_the_distribution_has_its_own() -> None:
+    """Cognito wants a certificate in us-east-1, and a record of the parent domain."""
+    (domain,) = of_type(SIGN_IN, "AWS::Cognito::UserPoolDomain").values()
+    assert domain["Properties"]["Domain"] == {"Fn::Sub": "auth.${Domain}"}
+    assert domain["Properties"]["ManagedLoginVersion"] == 2
+    certificate = resources(EDGE)["Certificate"]["Properties"]
+    assert certificate["SubjectAlternativeNames"] == [domain["Properties"]["Domain"]]
+    validated = [it["DomainName"] for it in certificate["DomainValidationOptions"]]
+    assert validated == [certificate["DomainName"], *certificate["SubjectAlternativeNames"]]
+    (record,) = of_type(SIGN_IN, "AWS::Route53::RecordSet").values()
+    target = record["Properties"]["AliasTarget"]
+    assert target["DNSName"] == {"Fn::GetAtt": "SignInDomain.CloudFrontDistribution"}
+    assert target["HostedZoneId"] == CLOUDFRONT_ZONE
+    # In a home with the edge, the reference makes CloudFormation create the edge first.
+    passed = resources(ROOT / "template.yaml")["SignInName"]["Properties"]["Parameters"]
+    assert passed["CertificateArn"]["Fn::If"][:2] == [
+        "IsEdge",
+        {"Fn::GetAtt": "Edge.Outputs.SignInCertificateArn"},
+    ]
 
 
 def test_throttled_health_request_is_no_failure() -> None:

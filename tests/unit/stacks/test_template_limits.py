@@ -32,6 +32,8 @@ LONGEST: Final = {
     "OriginKeyVersion": 6 * "9",
     "KeyA": 36 * "k",
     "KeyB": 36 * "k",
+    # The parameter's MaxLength.
+    "Domain": 53 * "d",
     "Region": "ap-northeast-1",
     "ReplicaRegion": "ap-northeast-1",
     "EdgeAuthFunction": 64 * "f",
@@ -54,6 +56,8 @@ LENGTHS: Final[dict[str, dict[str, int]]] = {
     "AWS::CloudWatch::Dashboard": {"DashboardName": 255},
     "AWS::Cognito::UserPool": {"UserPoolName": 128},
     "AWS::Cognito::UserPoolClient": {"ClientName": 128},
+    # "The first domain name you enter can't exceed 64 octets" (RequestCertificate, DomainName).
+    "AWS::CertificateManager::Certificate": {"DomainName": 64},
     "AWS::Cognito::UserPoolDomain": {"Domain": 63},
     "AWS::Cognito::UserPoolGroup": {"GroupName": 128, "Description": 2_048},
     "AWS::DynamoDB::GlobalTable": {"TableName": 255},

@@ -15,7 +15,7 @@ from botocore.session import get_session
 from tests.support.paths import ROOT
 from tests.unit.stacks.transformed import all_stacks, resolve
 from tools.deployment.conditions import evaluate
-from tools.deployment.region_values import HOME_VALUES
+from tools.deployment.region_values import HOME_VALUES, SIGN_IN_HOST
 from tools.deployment.templates import fixed_name
 from tools.deployment.templates import load as long_form
 
@@ -63,6 +63,7 @@ def of_type(path: Path, kind: str) -> dict[str, dict[str, Any]]:
 
 #: Stacks that a parameter may remove, with their conditions. Their data stays.
 OPTIONAL_STACKS = {"Audit": "HasAuditTrail", "Budget": "HasBudget", "Names": "HasNames"}
+OPTIONAL_STACKS["SignInName"] = "HasSignInName"
 #: Certificates, records and health checks of the domain names, which a parameter may remove.
 NAMES = {
     "edge.yaml": dict.fromkeys(("Certificate", "DomainIPv4", "DomainIPv6"), "HasDomain"),
@@ -323,7 +324,7 @@ def test_app_client_has_one_owner_of_its_settings() -> None:
     ("name", "region_and_home", "parameters"),
     [
         ("RegionalStack", ("ap-south-1", "eu-west-2"), {"AppointmentsStreamArn", "UserPoolArn"}),
-        ("EdgeStack", ("us-east-1", "eu-west-2"), set(HOME_VALUES)),
+        ("EdgeStack", ("us-east-1", "eu-west-2"), {*HOME_VALUES} - {SIGN_IN_HOST}),
     ],
 )
 def test_root_rule_refuses_stack_without_values_of_other_stacks(

@@ -66,6 +66,14 @@ class Sender:
     verified_identity: str | None
 
 
+@dataclass(frozen=True)
+class HostedZone:
+    """A hosted zone: its name and its name servers, without dots at the end."""
+
+    name: str
+    name_servers: frozenset[str]
+
+
 def _aws_client(service: str, region: str) -> Any:
     return boto3.client(service, region_name=region, config=_CONFIG)  # type: ignore[call-overload]
 
@@ -183,23 +191,27 @@ class Account:
         sender: Sender = self._call("sesv2", read)
         return sender
 
-    def zone_name(self, zone_id: str) -> str | None:
-        """Return the name of a public hosted zone without the last dot; None if there is none.
+    def zone(self, zone_id: str) -> HostedZone | None:
+        """Return a public hosted zone; None if there is none.
 
         Raises:
             CommandError: AWS refused the call.
         """
 
-        def read(client: Any) -> str | None:
+        def read(client: Any) -> HostedZone | None:
             try:
-                zone = client.get_hosted_zone(Id=zone_id)["HostedZone"]
+                response = client.get_hosted_zone(Id=zone_id)
             except client.exceptions.NoSuchHostedZone:
                 return None
-            is_private = zone.get("Config", {}).get("PrivateZone", False)
-            return None if is_private else str(zone["Name"]).removesuffix(".")
+            zone = response["HostedZone"]
+            if zone.get("Config", {}).get("PrivateZone", False):
+                return None
+            servers = response.get("DelegationSet", {}).get("NameServers", [])
+            name = str(zone["Name"]).removesuffix(".")
+            return HostedZone(name, frozenset(str(it).rstrip(".").lower() for it in servers))
 
-        name: str | None = self._call("route53", read)
-        return name
+        zone: HostedZone | None = self._call("route53", read)
+        return zone
 
     def records(self, zone_id: str, names: Sequence[str]) -> list[str]:
         """Return the address records and aliases of a hosted zone with one of the names.

@@ -1,13 +1,13 @@
 """The checks of `make preflight`: pure functions from facts about an account to findings."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 from tools.deployment import leftovers
 from tools.deployment.environments import Environment
 from tools.deployment.fixed_names import TakenName, describe_taken_name
 from tools.deployment.leftovers import ExistingResource
-from tools.deployment.preflight.account import Caller, Concurrency, Sender, Stack
+from tools.deployment.preflight.account import Caller, Concurrency, HostedZone, Sender, Stack
 from tools.deployment.preflight.findings import Finding, error, ok, warning
 from tools.stack import DEFAULT_HOME_REGION
 
@@ -243,7 +243,44 @@ def check_zone(
             "Delete them, or deploy with another Domain: aws route53 change-resource-record-sets "
             f"--hosted-zone-id {zone_id} (with the action DELETE)",
         )
-    return ok(check, f"{domain} is in the hosted zone of {zone}; certificates need its delegation")
+    return ok(check, f"{domain} is in the hosted zone of {zone}")
+
+
+def check_domain_change(domain: str, deployed: str) -> Finding:
+    """Check that a stack with a domain doesn't get another one in the same deployment.
+
+    A user pool has one custom domain (Amazon Cognito, UserPoolType, CustomDomain), and
+    CloudFormation creates the new one before it deletes the old one.
+    """
+    check = "change of the domain"
+    if not domain or deployed in ("", domain):
+        return ok(check, "none")
+    return error(
+        check,
+        f"the stack has the domain {deployed}, and a user pool can't have two",
+        f"Deploy the stage without Domain and HostedZoneId first, then with Domain={domain}.",
+    )
+
+
+def check_delegation(zone: HostedZone, answering: Collection[str]) -> Finding:
+    """Check that the parent of a hosted zone delegates to its name servers.
+
+    Args:
+        zone: The hosted zone of the domain.
+        answering: The name servers that a resolver found for the zone.
+    """
+    check = "delegation"
+    expected = ", ".join(sorted(zone.name_servers))
+    if zone.name_servers & set(answering):
+        return ok(check, f"{zone.name} is delegated to the name servers of the hosted zone")
+    present = ", ".join(sorted(answering)) or "none"
+    return error(
+        check,
+        f"the name servers of {zone.name} are {present}, not those of the hosted zone: the "
+        "certificates would stay unvalidated and the deployment would wait for hours",
+        f"Enter these name servers where {zone.name} is registered, or as its NS record in the "
+        f"parent zone: {expected}. Resolvers can keep the old ones for two days.",
+    )
 
 
 def check_sender(address: str, sender: Sender, region: str) -> list[Finding]:

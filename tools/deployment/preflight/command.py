@@ -11,7 +11,7 @@ from tools.deployment import deployer_actions, recovery
 from tools.deployment.built_templates import BUILD, read_built_templates, reserved_executions
 from tools.deployment.environments import Environment, layout_of
 from tools.deployment.leftovers import ExistingResource
-from tools.deployment.preflight import checks
+from tools.deployment.preflight import checks, delegation
 from tools.deployment.preflight.account import Account, Caller
 from tools.deployment.preflight.findings import Finding, Severity, summary
 from tools.deployment.stacks import Stacks
@@ -110,6 +110,8 @@ def _findings(
         ("permissions", lambda: [_permissions(account, caller)]),
         ("domain name", lambda: [_zone(environment, account)]),
     ]
+    if environment.parameter("Domain"):
+        parts.append(("delegation", lambda: _delegation(environment, account)))
     if environment.is_edge:
         parts.append(("edge quotas", lambda: [_edge_quotas(account)]))
     if environment.is_home:
@@ -176,9 +178,20 @@ def _domain(environment: Environment, account: Account, caller: Caller) -> Findi
 
 def _zone(environment: Environment, account: Account) -> Finding:
     domain, zone_id = environment.parameter("Domain"), environment.parameter("HostedZoneId")
-    zone = account.zone_name(zone_id) if domain and zone_id else None
+    zone = account.zone(zone_id) if domain and zone_id else None
     existing = _existing_records(environment, account, domain, zone_id) if zone else []
-    return checks.check_zone(domain, zone_id, zone, existing)
+    return checks.check_zone(domain, zone_id, zone.name if zone else None, existing)
+
+
+def _delegation(environment: Environment, account: Account) -> list[Finding]:
+    stack = account.stack(environment.stack_name)
+    deployed = stack.parameters.get("Domain", "") if stack else ""
+    findings = [checks.check_domain_change(environment.parameter("Domain"), deployed)]
+    zone = account.zone(environment.parameter("HostedZoneId"))
+    if zone:
+        answering = delegation.name_servers(zone.name, delegation.resolvers())
+        findings.append(checks.check_delegation(zone, answering))
+    return findings
 
 
 def _existing_records(
@@ -197,6 +210,8 @@ def _existing_records(
             f"A {region}.api.{domain}": "OwnRecord",
             f"A global-api.{domain} ({region})": "SharedRecord",
         }
+    if environment.is_home:
+        wanted[f"A auth.{domain}"] = "SignInRecord"
     names = {it.split()[1] for it in wanted}
     try:
         stacks = Stacks(account.client("cloudformation", region))

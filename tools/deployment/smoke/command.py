@@ -10,10 +10,12 @@ from tools.deployment.smoke.account import check_account
 from tools.deployment.smoke.direct_request import check_direct_request
 from tools.deployment.smoke.event import check_event
 from tools.deployment.smoke.paid_page import check_paid_page
+from tools.deployment.smoke.sign_in import check_sign_in
 from tools.deployment.smoke.target import Target, target_of
 
 CHECKS: Final[dict[str, Callable[[Target], list[str]]]] = {
     "only a paying student reads /premium/": check_paid_page,
+    "a visitor gets the sign-in page": check_sign_in,
     "an event reaches the data lake": check_event,
     "a form creates an account": check_account,
     "the API refuses requests past CloudFront": check_direct_request,

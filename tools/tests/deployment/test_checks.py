@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from tools.deployment.environments import Environment, read_environment
 from tools.deployment.preflight import checks
-from tools.deployment.preflight.account import Caller, Concurrency, Sender, Stack
+from tools.deployment.preflight.account import Caller, Concurrency, HostedZone, Sender, Stack
 from tools.deployment.preflight.findings import Finding, Severity, error, ok, summary, warning
 
 EXECUTIONS = st.integers(min_value=0, max_value=5000)
@@ -35,6 +35,39 @@ def test_domain_must_be_in_its_hosted_zone(
     domain: str, zone: str | None, severity: Severity
 ) -> None:
     assert checks.check_zone(domain, "Z1", zone).severity is severity
+
+
+def test_domain_changes_only_in_two_deployments() -> None:
+    assert checks.check_domain_change("a.example", "").severity is Severity.OK
+    assert checks.check_domain_change("a.example", "a.example").severity is Severity.OK
+    assert checks.check_domain_change("", "a.example").severity is Severity.OK
+    finding = checks.check_domain_change("b.example", "a.example")
+    assert finding.severity is Severity.ERROR
+    assert "without Domain and HostedZoneId first" in finding.remedy
+
+
+SERVERS = frozenset({"ns-1.awsdns-01.com", "ns-2.awsdns-02.net"})
+
+
+@pytest.mark.parametrize(
+    ("answering", "severity"),
+    [
+        (set(SERVERS), Severity.OK),
+        # A resolver may give a part of them.
+        ({"ns-1.awsdns-01.com"}, Severity.OK),
+        ({"ns1.registrar.example"}, Severity.ERROR),
+        (set(), Severity.ERROR),
+    ],
+)
+def test_zone_that_is_not_delegated_stops_a_deployment(
+    answering: set[str], severity: Severity
+) -> None:
+    """CloudFormation would wait for the validation of the certificates for hours."""
+    finding = checks.check_delegation(HostedZone("school.example", SERVERS), answering)
+    assert finding.severity is severity
+    if severity is Severity.ERROR:
+        assert all(it in finding.remedy for it in SERVERS)
+        assert (", ".join(sorted(answering)) or "are none") in finding.observation
 
 
 def test_existing_record_of_the_domain_stops_a_deployment() -> None:

@@ -62,6 +62,7 @@ def existing(
     [
         (("A", DOMAIN, ""), "DomainIPv4"),
         (("AAAA", DOMAIN, ""), "DomainIPv6"),
+        (("A", f"auth.{DOMAIN}", ""), "SignInRecord"),
         (("A", f"us-east-1.api.{DOMAIN}", ""), "OwnRecord"),
         (("A", f"global-api.{DOMAIN}", "us-east-1"), "SharedRecord"),
     ],

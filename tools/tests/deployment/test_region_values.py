@@ -134,6 +134,10 @@ def test_deployed_edge_passes_the_distribution_to_the_home(
     updates: dict[str, dict[str, str]],
 ) -> None:
     stage = FakeStage({LONDON: HOME_OUTPUTS, EDGE: EDGE_OUTPUTS}, {LONDON})
+    edge = stage.regions[EDGE].stack
+    assert edge is not None
+    name = {"ParameterKey": "SignInHost", "ParameterValue": HOME_OUTPUTS["SignInHost"]}
+    edge["Parameters"] = [name]
     region_values.pass_on(LAYOUT.edge, LAYOUT, stage.client)
     assert updates == {"meridian-prod-eu-west-2": EDGE_OUTPUTS}
 
@@ -194,6 +198,77 @@ def test_home_passes_its_key_to_further_regions_with_a_domain(
     region_values.pass_on(layout.home, layout, stage.client)
     expected = {"OriginKeyName": "OriginKeyName of the home"}
     assert updates == {layout.others[0].stack_name: expected}
+
+
+class GrowingStage(FakeStage):
+    """A stage whose home gets the name of the sign-in pages with the edge's certificate."""
+
+    def grow(self, environment: Environment, changed: dict[str, str], _clients: object) -> None:
+        stack = self.regions[environment.region].stack
+        assert stack is not None
+        stack["Parameters"] += [
+            {"ParameterKey": key, "ParameterValue": value} for key, value in changed.items()
+        ]
+        if changed.get("SignInCertificateArn", "none") != "none":
+            output = {"OutputKey": "SignInHost", "OutputValue": "auth.school.example"}
+            others = [it for it in stack["Outputs"] if it["OutputKey"] != "SignInHost"]
+            stack["Outputs"] = [*others, output]
+
+
+def test_edge_gets_the_name_of_the_sign_in_pages_when_it_exists(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Cognito needs the edge's certificate and record first, so sign-in works at all times."""
+    home = HOME_OUTPUTS | {"SignInHost": "none"}
+    layout = with_domain(LAYOUT)
+    stage = GrowingStage({LONDON: home, EDGE: EDGE_OUTPUTS}, {LONDON})
+    monkeypatch.setattr(collector, "update_parameters", stage.grow)
+    assert region_values.needed_values(layout.edge, layout, stage.client)["SignInHost"] == "none"
+    region_values.pass_on(layout.edge, layout, stage.client)
+    edge = stage.regions[EDGE].stack
+    assert edge is not None
+    assert {"ParameterKey": "SignInHost", "ParameterValue": "auth.school.example"} in edge[
+        "Parameters"
+    ]
+
+
+def test_home_with_the_edge_passes_the_name_to_itself(updates: dict[str, dict[str, str]]) -> None:
+    layout = with_domain(SINGLE)
+    stage = FakeStage({EDGE: {"SignInHost": "auth.school.example"}}, set())
+    region_values.pass_on(layout.home, layout, stage.client)
+    assert updates == {layout.home.stack_name: {"SignInHost": "auth.school.example"}}
+
+
+@pytest.mark.parametrize(
+    ("layout", "expected"),
+    [(with_domain(SINGLE), {}), (SINGLE, {"SignInHost": "none"})],
+    ids=["kept", "removed"],
+)
+def test_removed_domain_takes_the_name_of_the_sign_in_pages_along(
+    layout: Layout, expected: dict[str, str]
+) -> None:
+    """SAM would deploy the previous value, of a name that the same update deletes."""
+    stage = FakeStage({EDGE: {"UserPoolId": "p"}}, set())
+    stack = stage.regions[EDGE].stack
+    assert stack is not None
+    name = {"ParameterKey": "SignInHost", "ParameterValue": "auth.school.example"}
+    stack["Parameters"] = [name]
+    assert region_values.needed_values(layout.home, layout, stage.client) == expected
+
+
+def test_home_gives_up_the_certificate_before_the_edge_goes(
+    updates: dict[str, dict[str, str]],
+) -> None:
+    """ACM can't delete a certificate that Cognito uses."""
+    stage = FakeStage({LONDON: HOME_OUTPUTS}, set())
+    region_values.withdraw_certificate(LAYOUT, stage.client)
+    assert updates == {}
+    stack = stage.regions[LONDON].stack
+    assert stack is not None
+    stack["Parameters"] = [{"ParameterKey": "SignInCertificateArn", "ParameterValue": "arn"}]
+    region_values.withdraw_certificate(LAYOUT, stage.client)
+    assert updates == {LAYOUT.home.stack_name: {"SignInCertificateArn": "none"}}
+    region_values.withdraw_certificate(SINGLE, stage.client)
 
 
 def test_edge_gets_the_health_checks_of_the_regions(updates: dict[str, dict[str, str]]) -> None:
