@@ -13,6 +13,14 @@ from typing import Final
 
 from tools.deployment.templates import NamedResource
 
+#: The obstacle of a table that lacks a replica which another one has, and the remedy.
+_LACKS_REPLICA: Final = "it has no replica in "
+_ADD_REPLICA: Final = (
+    "aws dynamodb update-table --table-name {name} --region {region} --replica-updates "
+    "Create={{RegionName={replica}}}"
+)
+#: The obstacle of one of several resources of a name, such as user pools, and what to do first.
+_SEVERAL: Final = "several of this name hold data"
 _DELETE_TABLE: Final = (
     "aws dynamodb update-table --table-name {name} --no-deletion-protection-enabled --region "
     "{region} && aws dynamodb delete-table --table-name {name} --region {region}"
@@ -72,7 +80,7 @@ def with_obstacles(
     """
     full = [it for it in leftovers if it.content]
     names = [(it.resource.type, it.resource.name) for it in full]
-    replicas = {it.replicas for it in full if is_replicated(it)}
+    replicas = {region for it in full if is_replicated(it) for region in it.replicas}
 
     def obstacle(leftover: ExistingResource) -> str:
         resource = leftover.resource
@@ -83,10 +91,9 @@ def with_obstacles(
         if not is_new:
             return "the environment has a stack already, and CloudFormation imports into new ones"
         if names.count((resource.type, resource.name)) > 1:
-            return "several of this name hold data"
-        if is_replicated(leftover) and leftover.replicas and len(replicas) > 1:
-            return "the tables have replicas in different Regions"
-        return ""
+            return _SEVERAL
+        missing = sorted(replicas.difference(leftover.replicas)) if is_replicated(leftover) else []
+        return f"{_LACKS_REPLICA}{', '.join(missing)}" if missing else ""
 
     return [replace(it, obstacle=obstacle(it)) for it in leftovers]
 
@@ -129,16 +136,28 @@ def deletion(leftover: ExistingResource) -> str:
     )
 
 
+def remedy(leftover: ExistingResource) -> str:
+    """Return what an operator does with a resource that can't be adopted, as a sentence."""
+    if leftover.obstacle.startswith(_LACKS_REPLICA):
+        first = leftover.obstacle.removeprefix(_LACKS_REPLICA).partition(",")[0]
+        resource = leftover.resource
+        command = _ADD_REPLICA.format(name=resource.name, region=resource.region, replica=first)
+        return f"Add the replica, which keeps all items, and wait until it is active: {command}"
+    if leftover.obstacle == _SEVERAL:
+        return f"Keep the one in use, and delete the other one: {deletion(leftover)}"
+    return f"Delete: {deletion(leftover)}"
+
+
 def refusal(leftovers: Iterable[ExistingResource]) -> str:
     """Return the message for leftovers that stop a deployment, or '' if there are none."""
-    lines = [f"  {describe(it)}. Delete: {deletion(it)}" for it in refused(leftovers)]
+    lines = [f"  {describe(it)}. {remedy(it)}" for it in refused(leftovers)]
     if not lines:
         return ""
     return "\n".join(
         [
             "These resources have names that the deployment needs, and it can't adopt them:",
             *lines,
-            "Deploy with another Stage, or back up the data and delete the resources:",
+            "Deploy with another Stage, or follow the remedies; back up what you delete:",
             "docs/deploying.md#repeat-a-failed-deployment",
         ]
     )

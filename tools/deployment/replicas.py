@@ -89,7 +89,8 @@ def kept(home: Environment, clients: collector.Clients) -> dict[str, str]:
 def remove_accounts(home: Environment, clients: collector.Clients) -> None:
     """Remove the replicas of the accounts table that an earlier version created, one by one.
 
-    The items stay in the home Region. A repeated call continues.
+    The items stay in the home Region. A repeated call continues. The deployment before has turned
+    off their deletion protection (stacks/foundation.yaml), so the pipeline's role can call it.
 
     Raises:
         ClientError: A call failed.
@@ -98,7 +99,6 @@ def remove_accounts(home: Environment, clients: collector.Clients) -> None:
     remaining = accounts_regions(home, clients)
     while remaining:
         region = remaining.pop()
-        _allow_deletion(clients("dynamodb", region), f"meridian-{home.stage}-{ACCOUNTS}")
         print(
             f"Removing the replica of the accounts table in {region}. It takes minutes.", flush=True
         )

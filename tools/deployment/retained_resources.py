@@ -98,6 +98,13 @@ def _has_users(cognito: Any, pool_id: str) -> bool:
     return bool(cognito.list_users(UserPoolId=pool_id, Limit=1)["Users"])
 
 
+def _describe_users(cognito: Any, pool_id: str) -> str:
+    """Return how many users a pool has, so that an operator can tell two pools of a name apart."""
+    pool = cognito.describe_user_pool(UserPoolId=pool_id)["UserPool"]
+    count, created = pool.get("EstimatedNumberOfUsers", 0), pool["CreationDate"]
+    return f"users (about {count}, created on {created:%Y-%m-%d})"
+
+
 @dataclass(frozen=True)
 class _RetainedType:
     """Describe a type: find its resources by name, and whether one holds data."""
@@ -109,6 +116,8 @@ class _RetainedType:
     find: Callable[[Any, str], Iterator[str]]
     #: (client, physical ID) -> whether it contains anything.
     has_content: Callable[[Any, str], bool]
+    #: (client, physical ID) -> its content, if that is more than `content`.
+    describe: Callable[[Any, str], str] | None = None
 
 
 _TABLE: Final = _RetainedType("dynamodb", "items", _find_table, _has_items)
@@ -118,7 +127,9 @@ _TYPES: Final[Mapping[str, _RetainedType]] = {
     "AWS::S3::Bucket": _RetainedType("s3", "objects", _find_bucket, _has_objects),
     "AWS::Kinesis::Stream": _RetainedType("kinesis", "records", _find_stream, _has_records),
     "AWS::SQS::Queue": _RetainedType("sqs", "messages", _find_queue, _has_messages),
-    "AWS::Cognito::UserPool": _RetainedType("cognito-idp", "users", _find_user_pools, _has_users),
+    "AWS::Cognito::UserPool": _RetainedType(
+        "cognito-idp", "users", _find_user_pools, _has_users, _describe_users
+    ),
 }
 #: The types that can be looked up. A test compares them with the templates.
 RETAINED_TYPES: Final = frozenset(_TYPES)
@@ -156,8 +167,11 @@ class RetainedResources:
             ClientError: A call failed.
         """
         kind = _TYPES[resource.type]
+        client = self._client(resource)
         try:
-            return kind.content if kind.has_content(self._client(resource), physical_id) else ""
+            if not kind.has_content(client, physical_id):
+                return ""
+            return kind.describe(client, physical_id) if kind.describe else kind.content
         except ClientError as error:
             if _code(error) not in ACCESS_DENIED:
                 raise

@@ -115,7 +115,7 @@ def replica_parameters(name_of_list: str, listed: str) -> dict[str, str]:
 
 
 def chosen_replicas(table: dict[str, Any], values: dict[str, str]) -> list[str]:
-    """Return the Regions of a table for values of the parameters; all are protected."""
+    """Return the Regions of a table for values of the parameters; all have backups."""
     chosen = []
     for replica in table["Properties"]["Replicas"]:
         branch = replica
@@ -129,7 +129,9 @@ def chosen_replicas(table: dict[str, Any], values: dict[str, str]) -> list[str]:
             chosen.append(values.get(branch["Region"]["Ref"], "home"))
             recovery = branch["PointInTimeRecoverySpecification"]
             assert recovery == {"PointInTimeRecoveryEnabled": True}
-            assert branch["DeletionProtectionEnabled"] is True
+            # CloudFormation removes the replicas of an earlier version of the accounts table.
+            is_removed = branch["Region"]["Ref"].startswith("Accounts")
+            assert branch["DeletionProtectionEnabled"] is not is_removed
     return chosen
 
 

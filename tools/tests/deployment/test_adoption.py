@@ -77,25 +77,39 @@ def test_two_user_pools_with_users_are_not_adopted() -> None:
     assert obstacles([pool]) == {pool.resource.name: ""}
     both = leftovers.with_obstacles([pool, replace(pool, physical_id="other")], is_new=True)
     assert all("several of this name" in it.obstacle for it in both)
+    # The message says which one is which, and what to do.
+    message = leftovers.refusal([replace(it, content="about 3 users") for it in both])
+    for each in both:
+        assert f"delete-user-pool --user-pool-id {each.physical_id}" in message
+    assert message.count("Keep the one in use") == 2
+    assert "about 3 users" in message
     # An empty one is removed.
     empty = replace(pool, physical_id="other", content="")
     checked = leftovers.with_obstacles([pool, empty], is_new=True)
     assert (leftovers.adoptable(checked), leftovers.removable(checked)) == ([pool], [empty])
 
 
-def test_tables_with_different_replicas_are_not_adopted() -> None:
+def test_table_without_the_replica_of_another_one_is_not_adopted() -> None:
+    """All tables get the same parameter. The remedy keeps all items."""
     tables = [it for it in left() if it.resource.type == "AWS::DynamoDB::GlobalTable"]
     same = [replace(it, replicas=("ap-south-1",)) for it in tables]
     assert set(obstacles(same).values()) == {""}
     (accounts,) = (it for it in same if it.resource.logical_id == leftovers.ACCOUNTS_TABLE)
-    others = [it for it in same if it != accounts]
-    different = [replace(others[0], replicas=("eu-central-1",)), *others[1:], accounts]
-    reasons = obstacles(different)
+    first, second = (it for it in same if it != accounts)
+    more = ("ap-south-1", "eu-central-1", "eu-west-2")
+    different = leftovers.with_obstacles(
+        [replace(first, replicas=more), second, accounts], is_new=True
+    )
+    (refused,) = leftovers.refused(different)
     # The accounts table has replicas only if an earlier version created it.
-    assert reasons.pop(accounts.resource.name) == ""
-    assert len(reasons) == 2
-    assert all("different Regions" in it for it in reasons.values())
-    assert set(obstacles([replace(accounts, replicas=()), *others]).values()) == {""}
+    assert refused.resource == second.resource
+    assert refused.obstacle == "it has no replica in eu-central-1, eu-west-2"
+    # DynamoDB adds one replica at a time.
+    message = leftovers.refusal(different)
+    assert f"--table-name {second.resource.name} --region {second.resource.region}" in message
+    assert "--replica-updates Create={RegionName=eu-central-1}" in message
+    assert "delete-table" not in message
+    assert set(obstacles([replace(accounts, replicas=()), first, second]).values()) == {""}
 
 
 def imports(present: list[ExistingResource]) -> dict[str, import_templates.NestedImport]:
