@@ -1,6 +1,6 @@
 """Measure `make deploy` on the emulator: the first deployment, an unchanged one, a changed one.
 
-    .venv/bin/python benchmarks/deploy.py [--rounds 3]
+    .venv/bin/python benchmarks/deploy.py [--rounds 2]
 
 Run the commands of `make deploy` in a copy of this checkout, with the emulator as the AWS account.
 Each round deploys without a change, and after a change of one function's code. The peer is the
@@ -96,7 +96,7 @@ def report(taken: dict[str, list[float]]) -> None:
 def main() -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=2)
     rounds = parser.parse_args().rounds
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name).resolve() / "meridian"

@@ -27,8 +27,9 @@ IN_FLIGHT_S: Final = 30.0
 #: The batching window of up to 5 minutes (EventsBatchingWindow), and time to write.
 DRAINED_WITHIN_S: Final = 900.0
 _POLL_S: Final = 15.0
-#: An update of the distribution takes minutes.
-_UPDATE_WAIT: Final = {"Delay": 5, "MaxAttempts": 360}
+#: An update of the distribution takes minutes, that of Cognito's custom domain up to an hour
+#: (Amazon Cognito Developer Guide, "Using your own domain for managed login"): 100 minutes.
+_UPDATE_WAIT: Final = {"Delay": 5, "MaxAttempts": 1200}
 
 type Clients = Callable[[str, str], Any]
 
