@@ -28,7 +28,7 @@ endif
 # BUILT=1 deploys the existing output of `sam build`, as the pipeline does with its artifact.
 BUILD := $(if $(BUILT),setup,build)
 
-.PHONY: help setup run up dev down student region sql invoke debug logs trace redrive reconcile verify compact migrate revoke person evacuate why source suppress chaos prove check lint lint-templates types unit build validate package integration test spark bench capacity prose reference preflight deploy leftovers smoke destroy requirements
+.PHONY: help setup run up dev down student region sql invoke debug logs trace redrive reconcile verify compact migrate revoke person erase evacuate why source suppress chaos prove check lint lint-templates types unit build validate package integration test spark bench capacity prose reference preflight deploy leftovers smoke destroy requirements
 
 help: ## List the targets and their options
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +53,8 @@ help: ## List the targets and their options
 	@echo "  revoke     USER=<email address or sub>  SESSION=<origin_jti>  EVERYONE=1 (one of them)"
 	@echo "             STAGE=<stage> (a stage on AWS; default: the system of 'make up')"
 	@echo "  person     USER=<email address>  EXPORT=<file>  or  ERASE=1 CONFIRM=<email address>"
+	@echo "             STAGE=<stage> (a stage on AWS; default: the system of 'make up')"
+	@echo "  erase      USER=<userId or anonymousId>  CONFIRM=<the same>  EMAIL=<address, also in events>  REPORT=<file>"
 	@echo "             STAGE=<stage> (a stage on AWS; default: the system of 'make up')"
 	@echo "  evacuate   REGION=<Region>  UNDO=1 (return it)  PLACE=<stage> (on AWS; default: the system of 'make up')"
 	@echo "  why        ID=<messageId, request ID, userId or anonymousId>  HOURS=<number, default 24>  FROM=<first day>"
@@ -129,6 +131,10 @@ revoke: setup ## Refuse the tokens of a user, a session or everyone within a min
 person: export USER_NAME = $(if $(filter command,$(firstword $(origin USER))),$(USER))
 person: setup ## Export everything about a student as a file, or erase the student
 	@$(PY) -m tools.operations.person
+
+erase: export USER_NAME = $(if $(filter command,$(firstword $(origin USER))),$(USER))
+erase: setup ## Erase a person from the data lake and the failures bucket of every Region
+	@$(PY) -m tools.operations.erase
 
 evacuate: setup ## Take a Region out of the answers for the API's name, or return it
 	@$(PY) -m tools.operations.evacuate

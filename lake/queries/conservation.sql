@@ -1,4 +1,4 @@
--- Rows in = good + bad + duplicate, by hour. `copies_elsewhere` counts the good rows that
+-- Rows in = good + bad + duplicate + erased, by hour. `copies_elsewhere` counts the good rows that
 -- `events_once` leaves out: copies from other shards or older hours.
 SELECT
   day.date,
@@ -7,6 +7,7 @@ SELECT
   day.good,
   day.bad,
   day.duplicate,
+  day.erased,
   day.good - coalesce(once.events, 0) AS copies_elsewhere
 FROM (
   SELECT
@@ -15,7 +16,8 @@ FROM (
     count(*) AS rows_in,
     sum(CASE WHEN verdict = 'good' THEN 1 ELSE 0 END) AS good,
     sum(CASE WHEN verdict = 'bad' THEN 1 ELSE 0 END) AS bad,
-    sum(CASE WHEN verdict = 'duplicate' THEN 1 ELSE 0 END) AS duplicate
+    sum(CASE WHEN verdict = 'duplicate' THEN 1 ELSE 0 END) AS duplicate,
+    sum(CASE WHEN verdict = 'erased' THEN 1 ELSE 0 END) AS erased
   FROM events
   GROUP BY date, hour
 ) AS day

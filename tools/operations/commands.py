@@ -43,6 +43,7 @@ _MODULES: Final = {
     "compact": "stream_processor.compaction.compact",
     "migrate": "stream_processor.repair.migrate",
     "why": "stream_processor.repair.trace_events",
+    "erase": "stream_processor.erasure.erase",
 }
 #: Reconcile compares again after this time. On one machine, records are in flight for less.
 LOCAL_GRACE_S: Final = 2

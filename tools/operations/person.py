@@ -153,6 +153,7 @@ def erase(stage: Stage, student: Student, now: datetime) -> list[str]:
     cognito.admin_user_global_sign_out(UserPoolId=student.pool, Username=student.sub)
     cognito.admin_delete_user(UserPoolId=student.pool, Username=student.sub)
     lines.append("Deleted the user. Access tokens are valid for up to 5 minutes: `make revoke`.")
+    lines.append(f"The data lake has the user ID {student.sub}: `make erase USER={student.sub}`.")
     return lines
 
 

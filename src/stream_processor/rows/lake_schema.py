@@ -12,6 +12,8 @@ SCHEMA_VERSION: Final = 1
 GOOD: Final = "good"
 BAD: Final = "bad"
 DUPLICATE: Final = "duplicate"
+#: A row of an erased person: only its record and its position are left.
+ERASED: Final = "erased"
 
 _TIME: Final = pa.timestamp("ms", "UTC")
 

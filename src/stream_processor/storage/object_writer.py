@@ -12,7 +12,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 import pyarrow as pa
 
@@ -26,7 +26,10 @@ from stream_processor.storage.lake_types import (
     PendingObject,
     SequencedRecord,
 )
-from stream_processor.storage.s3 import Bucket
+from stream_processor.storage.s3 import Bucket, Version
+
+#: The columns that say which row of which record a row is.
+_IDENTITY: Final = ("shard_id", "sequence_number", "record_index", "object_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +125,25 @@ def create_compacted(
         file_rows,
     )
     return bucket.create(key, body, {"objects": str(objects), "rows": str(rows_in)})
+
+
+def overwrite(
+    bucket: Bucket, version: Version, table: pa.Table, metadata: Mapping[str, str]
+) -> None:
+    """Write an object again without a person's data: the same records, positions and metadata.
+
+    The digest in the metadata stays that of the rows that the writer made, by which it recognises
+    its own entry. A deleted object gets a new version; the caller deletes it again.
+
+    Raises:
+        ConservationError: The rows aren't those of the version.
+        StorageError: S3 failed, or somebody wrote the object since.
+    """
+    columns = [it for it in _IDENTITY if it in table.schema.names]
+    before = parquet.read(bucket.read(version.key, version.version), columns)
+    _check(before.equals(table.select(columns)), len(before), {}, len(table))
+    etag = version.etag if version.is_latest else None
+    bucket.overwrite(version.key, parquet.write(table), metadata, etag)
 
 
 def create_states(bucket: Bucket, key: str, body: bytes, *, rows: int) -> bool:

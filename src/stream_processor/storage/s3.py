@@ -42,6 +42,16 @@ class Deleted(NamedTuple):
     version: str | None
 
 
+class Version(NamedTuple):
+    """One version of an object, or a delete marker, as a listing shows it. `etag` of the body."""
+
+    key: str
+    version: str
+    is_latest: bool
+    is_marker: bool
+    etag: str
+
+
 class ListedObject(NamedTuple):
     """An object as a listing shows it: when it was created, and the digest and size of its body."""
 
@@ -101,6 +111,27 @@ class Bucket:
             f"Can't write s3://{self.name}/{key}: conflicts with other writers in "
             f"{_CONFLICT_ATTEMPTS} attempts. Try again."
         )
+
+    def overwrite(
+        self, key: str, body: bytes, metadata: Mapping[str, str], etag: str | None
+    ) -> None:
+        """Write an object whose newest version has this ETag; None: whose key is deleted.
+
+        Raises:
+            StorageError: S3 failed, or somebody wrote the object since.
+        """
+        condition: dict[str, Any] = {"IfNoneMatch": "*"} if etag is None else {"IfMatch": etag}
+        try:
+            self._s3.put_object(
+                Bucket=self.name,
+                Key=key,
+                Body=body,
+                Metadata=metadata,
+                ContentType="application/vnd.apache.parquet",
+                **condition,
+            )
+        except _failures() as error:
+            raise StorageError(self._failure("replace", key, error)) from error
 
     def metadata(self, key: str, version: str | None = None) -> Mapping[str, str]:
         """Return the user metadata of an object, or of one of its versions.
@@ -165,6 +196,45 @@ class Bucket:
                 return
             query["KeyMarker"] = page["NextKeyMarker"]
             query["VersionIdMarker"] = page["NextVersionIdMarker"]
+
+    def versions(self, prefix: str) -> Iterator[Version]:
+        """Yield the versions and delete markers under a prefix: by key, and newest first.
+
+        Raises:
+            StorageError: S3 failed.
+        """
+        query: dict[str, Any] = {"Bucket": self.name, "Prefix": prefix}
+        while True:
+            try:
+                page = self._s3.list_object_versions(**query)
+            except _failures() as error:
+                raise StorageError(self._failure("list versions of", prefix, error)) from error
+            entries: list[tuple[Any, bool]] = [(it, True) for it in page.get("DeleteMarkers", [])]
+            entries += [(it, False) for it in page.get("Versions", [])]
+            entries.sort(key=lambda it: (it[0]["Key"], not it[0]["IsLatest"]))
+            for item, is_marker in entries:
+                yield Version(
+                    item["Key"],
+                    item["VersionId"],
+                    item["IsLatest"],
+                    is_marker,
+                    item.get("ETag", ""),
+                )
+            if not page.get("IsTruncated"):
+                return
+            query["KeyMarker"] = page["NextKeyMarker"]
+            query["VersionIdMarker"] = page["NextVersionIdMarker"]
+
+    def delete_version(self, version: Version) -> None:
+        """Delete one version, or a delete marker, for ever.
+
+        Raises:
+            StorageError: S3 failed.
+        """
+        try:
+            self._s3.delete_object(Bucket=self.name, Key=version.key, VersionId=version.version)
+        except _failures() as error:
+            raise StorageError(self._failure("delete a version of", version.key, error)) from error
 
     def undelete(self, deleted: Deleted) -> None:
         """Remove a delete marker, which restores the version before it.

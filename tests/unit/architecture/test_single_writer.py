@@ -22,12 +22,21 @@ LAKE_OBJECT_TYPES: Final = {"ObjectSummary", "PendingObject"}
 PARSERS: Final = {("stream_processor.storage.lake_keys", "ObjectSummary.parse")}
 #: Methods of `Bucket` and of boto3's S3 client that write an object.
 WRITES: Final = {
-    *("create", "put_object", "copy_object", "upload_file", "upload_fileobj", "upload_part"),
+    *(
+        "create",
+        "overwrite",
+        "put_object",
+        "copy_object",
+        "upload_file",
+        "upload_fileobj",
+        "upload_part",
+    ),
     *("create_multipart_upload", "complete_multipart_upload"),
 }
 #: References to these names outside `object_writer`, by module; "*" is every module.
 ALLOWED_WRITES: Final = {
     ("*", "object_writer.create"),
+    ("stream_processor.erasure.erase", "object_writer.overwrite"),
     ("stream_processor.commit.protocol", "log.create"),  # a pending object, not a bucket
     ("stream_processor.storage.s3", "self._s3.put_object"),
 }

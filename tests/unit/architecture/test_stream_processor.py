@@ -16,6 +16,7 @@ ALLOWED: Final[dict[str, set[str]]] = {
     "commit": {"storage", "rows", "ingest"},
     "compaction": {"storage", "rows", "ingest"},
     "repair": {"commit", "storage", "rows", "ingest"},
+    "erasure": {"compaction", "repair", "storage", "rows", "ingest"},
     # The schedules of the compaction and of the reconciliation invoke the handlers.
     "handlers": {"compaction", "repair", "commit", "storage", "rows", "ingest"},
 }

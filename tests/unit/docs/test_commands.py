@@ -48,6 +48,7 @@ BEHIND: Final = {
     "capacity": ("tests/unit/stacks/test_capacity.py", "benchmarks.capacity"),
     "chaos": ("tests/system/test_chaos.py", "tools.chaos"),
     "destroy": ("tools/tests/deployment/test_destroy.py", "tools.deployment.destroy"),
+    "erase": ("tests/system/test_erase.py", "tools.operations"),
     "evacuate": ("tests/system/test_names.py", "tools.operations"),
     "integration": (CHECK, "make test"),
     "leftovers": ("tests/system/test_failed_deployments.py", "recovery.recover"),

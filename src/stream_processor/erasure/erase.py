@@ -1,0 +1,312 @@
+"""Operator command: erases a person from the lake and the failures bucket of one Region.
+
+`python -m stream_processor.erasure.erase ID [ID …] [--visitor ID …]` prints a report as JSON, and
+returns 1 if something of the person is left. `--find` prints the anonymous ids of the person's
+browsers instead. The environment is that of the functions.
+
+Each version of each object is read. An object with the person's rows is written again under its
+key, with the same rows in the same order (`person.erased`) and the same metadata; S3 refuses the
+write if somebody else wrote it since. Then the older versions are deleted. Compacted files of such
+an hour are deleted and made again, and so are the saved states of the nightly comparison. Passes
+are repeated until one finds nothing; between them the command waits for what was on its way.
+"""
+
+import argparse
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Final, NamedTuple
+
+import pyarrow as pa
+
+from stream_processor import settings
+from stream_processor.compaction import compact
+from stream_processor.erasure import person as persons
+from stream_processor.erasure.person import Person
+from stream_processor.errors import MissingObjectError, StreamProcessorError
+from stream_processor.ingest import invocation
+from stream_processor.ingest.records import StreamRecord
+from stream_processor.repair import item_states
+from stream_processor.repair.redrive import FAILURES, FailedBatches, parse_failure
+from stream_processor.repair.stream_reader import StreamReader
+from stream_processor.rows.event_rows import EventRows
+from stream_processor.storage import lake_keys, object_writer, parquet
+from stream_processor.storage.app_context import AppContext
+from stream_processor.storage.s3 import Bucket, Version
+
+#: Prefixes of the lake with rows of persons. Files of the last two are made from the others.
+_ROWS: Final = (f"{lake_keys.EVENTS}/", f"{lake_keys.CHANGES}/")
+_DERIVED: Final = (f"{compact.PREFIX}/", f"{item_states.PREFIX}/")
+_MAX_PASSES: Final = 5
+
+
+@dataclass(slots=True)
+class Report:
+    """What a run did in one Region, and what is left.
+
+    `rows` and `versions` are counts by table: rows erased, and older versions deleted. `left` names
+    objects that still have something of the person. `waiting` are records on the stream that aren't
+    in the lake yet. Records that are stay on the stream until `stream_expires`.
+    """
+
+    region: str
+    rows: dict[str, int] = field(default_factory=dict)
+    objects: int = 0
+    versions: int = 0
+    files_made_again: int = 0
+    objects_read: int = 0
+    bytes_read: int = 0
+    passes: int = 0
+    left: list[str] = field(default_factory=list)
+    waiting: int = 0
+    stream_expires: str = ""
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing of the person is left but records on the stream."""
+        return not self.left and not self.waiting
+
+    def text(self) -> str:
+        """Return the report as JSON."""
+        return json.dumps(asdict(self) | {"complete": self.complete})
+
+
+class Visitors(NamedTuple):
+    """The anonymous ids of a person's browsers, and those of them with which others signed in."""
+
+    visitors: list[str]
+    shared: list[str]
+
+
+class Eraser:
+    """Erase persons from one Region."""
+
+    def __init__(
+        self,
+        app: AppContext,
+        streams: StreamReader | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._app = app
+        self._streams = streams if streams is not None else StreamReader(app.settings)
+        self._sleep = sleep
+        #: Shard and sequence number of the records with an erased row.
+        self._records: set[tuple[str, str]] = set()
+
+    def visitors(self, ids: Sequence[str]) -> Visitors:
+        """Return the anonymous ids with which the person's events came.
+
+        Raises:
+            StorageError: S3 failed.
+        """
+        known = frozenset(ids)
+        own: set[str] = set()
+        for table in self._events():
+            own |= persons.visitors_of(table, known)
+        shared: set[str] = set()
+        if own:
+            for table in self._events():
+                shared |= persons.shared_visitors(table, known, own)
+        return Visitors(sorted(own), sorted(shared))
+
+    def _events(self) -> Iterator[pa.Table]:
+        for key in self._app.lake.keys(_ROWS[0]):
+            if key.endswith(lake_keys.SUFFIX):
+                yield parquet.read(self._app.lake.read(key), ("user_id", "anonymous_id"))
+
+    def run(self, person: Person, now: datetime) -> Report:
+        """Erase the person; repeat it at any time.
+
+        Raises:
+            StorageError: S3, DynamoDB or a stream failed. Run it again.
+            StreamProcessorError: A discarded batch can't be written, or a file not made again.
+        """
+        report = Report(self._app.settings.region)
+        FailedBatches(self._app).run()
+        while report.passes < _MAX_PASSES:
+            report.passes += 1
+            before = (report.objects, report.versions)
+            self._pass(person, report)
+            if (report.objects, report.versions) == before:
+                break
+            self._sleep(self._app.settings.reconcile_grace_seconds)
+        else:
+            report.left.append("the lake: objects with the person's rows are still being written")
+        report.left += self._failures(person, report)
+        hours = self._app.settings.retention_hours
+        on_stream = set(self._on_stream(person, hours))
+        report.waiting = len(on_stream - self._records)
+        report.stream_expires = f"{now + timedelta(hours=hours):%Y-%m-%dT%H:%MZ}"
+        return report
+
+    def _pass(self, person: Person, report: Report) -> None:
+        lake = self._app.lake
+        hours: set[str] = set()
+        for prefix in _ROWS:
+            for versions in _by_key(lake.versions(prefix)):
+                if self._erase(lake, versions, person, report) and prefix == _ROWS[0]:
+                    hours.add(_folder(versions[0].key))
+        for prefix in _DERIVED:
+            for versions in _by_key(lake.versions(prefix)):
+                if _folder(versions[0].key) in hours or any(
+                    self._rows(lake, it, person, report) for it in versions if not it.is_marker
+                ):
+                    report.objects += 1
+                    report.versions += len(versions)
+                    for version in versions:
+                        lake.delete_version(version)
+        for hour in sorted(hours):
+            at = datetime.strptime(f"{hour} +0000", "date=%Y-%m-%d/hour=%H %z")
+            result = compact.Compaction(self._app).run(at, at + timedelta(hours=1), lambda: True)
+            report.files_made_again += result.compacted
+
+    def _erase(
+        self, bucket: Bucket, versions: Sequence[Version], person: Person, report: Report
+    ) -> bool:
+        """Erase the person's rows in all versions of a key, and return whether it had some."""
+        newest, older = versions[0], [it for it in versions[1:] if not it.is_marker]
+        theirs = [it for it in older if self._rows(bucket, it, person, report)]
+        if not newest.is_marker:
+            is_theirs = self._write_again(bucket, newest, person, report)
+        else:
+            # `verify RESTORE=1` can restore the version before the delete marker.
+            is_theirs = bool(older) and older[0] in theirs
+            if is_theirs:
+                self._write_again(bucket, older[0], person, report)
+                bucket.delete(newest.key)
+        for version in [*theirs, *([newest] if is_theirs and not newest.is_marker else [])]:
+            bucket.delete_version(version)
+            report.versions += 1
+        return is_theirs or bool(theirs)
+
+    def _write_again(
+        self, bucket: Bucket, version: Version, person: Person, report: Report
+    ) -> bool:
+        """Write a version as the newest one without the person's rows; False if it has none."""
+        body = self._read(bucket, version, report)
+        if body is None:
+            return False
+        table = parquet.read(body)
+        numbers = persons.rows_of(table, person)
+        self._records |= persons.records(table, numbers)
+        if not numbers:
+            return False
+        metadata = bucket.metadata(version.key, version.version)
+        object_writer.overwrite(bucket, version, persons.erased(table, numbers, person), metadata)
+        report.objects += 1
+        table_name = version.key.partition("/")[0]
+        report.rows[table_name] = report.rows.get(table_name, 0) + len(numbers)
+        return True
+
+    def _rows(self, bucket: Bucket, version: Version, person: Person, report: Report) -> int:
+        """Return how many rows of a version are the person's."""
+        body = self._read(bucket, version, report)
+        return 0 if body is None else len(persons.rows_of(parquet.read(body), person))
+
+    def _read(self, bucket: Bucket, version: Version, report: Report) -> bytes | None:
+        if not version.key.endswith(lake_keys.SUFFIX):
+            return None
+        try:
+            body = bucket.read(version.key, version.version)
+        except MissingObjectError:  # deleted since the listing
+            return None
+        report.objects_read += 1
+        report.bytes_read += len(body)
+        if parquet.shape(body) is None:
+            report.left.append(f"{version.key}: not a Parquet file. Read it and delete it.")
+            return None
+        return body
+
+    def _on_stream(self, person: Person, hours: int) -> Iterator[tuple[str, str]]:
+        """Yield the shard and sequence number of the stream's records with the person."""
+        stage = self._app.settings.stage
+        for batch in self._streams.events(hours):
+            table = _table(batch.records, lake_keys.events_shard(stage, batch.stream, batch.shard))
+            yield from persons.records(table, persons.rows_of(table, person))
+
+    def _failures(self, person: Person, report: Report) -> Iterator[str]:
+        """Delete versions of redriven batches with the person; yield what could not be redriven."""
+        bucket = self._app.failures
+        for versions in _by_key(bucket.versions(FAILURES)):
+            for version in versions:
+                if version.is_marker:
+                    continue
+                body = bucket.read(version.key, version.version)
+                report.bytes_read += len(body)
+                if not _is_in_batch(person, body):
+                    continue
+                if version.is_latest:
+                    yield f"{version.key} in the failures bucket: redrive it, or delete it."
+                    continue
+                bucket.delete_version(version)
+                report.versions += 1
+
+
+def _folder(key: str) -> str:
+    """Return the date and the hour of a key: "date=…/hour=…"; a saved state has a date alone."""
+    return key.rpartition("/")[0].partition("/")[2]
+
+
+def _by_key(versions: Iterator[Version]) -> Iterator[list[Version]]:
+    """Yield the versions of each key, newest first."""
+    group: list[Version] = []
+    for version in versions:
+        if group and group[0].key != version.key:
+            yield group
+            group = []
+        group.append(version)
+    if group:
+        yield group
+
+
+def _is_in_batch(person: Person, body: bytes) -> bool:
+    """Return whether a discarded batch has something of the person."""
+    text = body.decode("utf-8", "replace")
+    if person.is_named_in(text):
+        return True
+    try:
+        document, event = parse_failure(body)
+        if "DDBStreamBatchInfo" in document:
+            return person.is_named_in(json.dumps(event))
+        batches = list(invocation.stream_batches(event))
+    except Exception:  # noqa: BLE001 - not a batch of Lambda: its text was searched
+        return False
+    return any(persons.rows_of(_table(it.records, it.shard), person) for it in batches)
+
+
+def _table(records: Sequence[StreamRecord], shard: str) -> pa.Table:
+    """Return the rows that the function would write for records."""
+    rows = EventRows(shard, frozenset())
+    rows.take(records, sys.maxsize, sys.maxsize)
+    return rows.finish()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Erase a person and print the report. Returns 1 if something is left, or after an error."""
+    parser = argparse.ArgumentParser(prog="stream_processor.erasure.erase", description=__doc__)
+    parser.add_argument("ids", nargs="+", help="user ids, email addresses, or hashes of them")
+    parser.add_argument("--visitor", action="append", default=[], help="an anonymous id")
+    parser.add_argument("--find", action="store_true", help="print the person's anonymous ids")
+    options = parser.parse_args(arguments)
+    os.environ.setdefault("POWERTOOLS_METRICS_DISABLED", "true")
+    os.environ["POWERTOOLS_LOG_LEVEL"] = "ERROR"
+    try:
+        eraser = Eraser(AppContext.from_settings(settings.parse(os.environ)))
+        if options.find:
+            print(json.dumps(eraser.visitors(options.ids)._asdict()))
+            return 0
+        person = Person(frozenset(options.ids), frozenset(options.visitor))
+        report = eraser.run(person, datetime.now(UTC))
+    except StreamProcessorError as error:
+        print(f"erase: {error} ({error.code})", file=sys.stderr)
+        return 1
+    print(report.text())
+    return 0 if report.complete else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
