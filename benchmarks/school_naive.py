@@ -43,11 +43,11 @@ def client(service: str) -> Any:
 
 
 def front(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Start the execution."""
+    """Start the execution; `event` is that of API Gateway."""
     started = client("stepfunctions").start_execution(
         stateMachineArn=os.environ["MACHINE"],
-        name=event["requestId"],
-        input=json.dumps(event),
+        name=json.loads(event["body"])["requestId"],
+        input=event["body"],
     )
     return {"statusCode": 202, "body": json.dumps({"executionArn": started["executionArn"]})}
 

@@ -8,6 +8,7 @@
 | ACCOUNT#<accountId> | OUTBOX#AccountCreated | the pending notification, held until activation |
 | ACCOUNT#<accountId> | OUTBOX#ProofRequested | the proof for the form's address; expires |
 | ACCOUNT#<accountId> | OUTBOX#AccountExists | the same for an address with an account; expires |
+| OPEN | <requestId> | mark of a request whose account isn't created or passed on yet |
 | PROOF#<key> | DAY#<date> | number of emails that asked an address for a proof; expires |
 | EMAIL#<key> | EMAIL | the account that owns the address; prevents a second account |
 | SUPPRESSED#<key> | EMAIL | bounce or complaint: the address gets no emails until it expires |

@@ -18,9 +18,11 @@ WORKFLOW: Final = STACKS / "accounts-workflow.yaml"
 MACHINES: Final[dict[str, tuple[Path, str]]] = {
     "account": (WORKFLOW, "AccountMachine"),
     "admit": (WORKFLOW, "AdmitMachine"),
+    "create": (STACKS / "accounts-creation.yaml", "CreateMachine"),
     "import": (STACKS / "accounts-import.yaml", "ImportMachine"),
     "prove": (STACKS / "accounts-starts.yaml", "ProveMachine"),
     "recover": (STACKS / "accounts-starts.yaml", "RecoverMachine"),
+    "sweep": (STACKS / "accounts-creation.yaml", "SweepMachine"),
 }
 SUBSTITUTION: Final = re.compile(r"\$\{([A-Za-z]+)\}")
 

@@ -4,6 +4,7 @@ The ID is CloudFront's or S3's request ID, or any other that the system assigned
 `_LOOKUPS`, or docs/local.md.
 """
 
+import hashlib
 from collections.abc import Callable, Iterable
 from typing import Final
 
@@ -78,8 +79,17 @@ def _api_request(evidence: Evidence, wanted: str) -> list[str]:
 
 
 def _execution(evidence: Evidence, wanted: str) -> list[str]:
-    """Find the request by an execution's name or ARN. An account's execution has its requestId."""
+    """Find the request by an execution's name or ARN."""
     return [it.correlation_id for it in evidence.executions if wanted in (it.name, it.arn)]
+
+
+def _account_request(evidence: Evidence, wanted: str) -> list[str]:
+    """Find the requests of a form and of its proof by the `requestId` of the form.
+
+    The functions log the account's ID, which the workflows derive from it.
+    """
+    account_id = hashlib.sha256(f"account/{wanted}".encode()).hexdigest()[:32]
+    return _field(evidence, account_id)
 
 
 def _invocation(evidence: Evidence, wanted: str) -> list[str]:
@@ -131,7 +141,8 @@ def _lake(evidence: Evidence, wanted: str) -> list[str]:
 #: The lake pads sequence numbers to this length.
 SEQUENCE_DIGITS: Final = 56
 _LOOKUPS: Final[tuple[Lookup, ...]] = (
-    *(_own, _row_of_upload, _api_request, _execution, _invocation, _field, _lake),
+    *(_own, _row_of_upload, _api_request, _account_request, _execution, _invocation),
+    *(_field, _lake),
 )
 
 

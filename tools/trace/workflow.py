@@ -1,5 +1,6 @@
-"""The part of a path in the account workflow: executions, states, functions and the email."""
+"""The part of a path in the workflows of an account: executions, functions and the email."""
 
+import math
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -16,6 +17,8 @@ _FUNCTIONS: Final = {
     "Inspect": "ImportFunction",
     "Report": "ImportFunction",
 }
+#: The functions that the Express workflow `create` invokes.
+_CREATION: Final = ("ValidateFunction", "IdentityFunction")
 #: Rows of a roster that a tree shows in full.
 MAX_ROWS: Final = 10
 #: The clocks of a function's log and of the state machine's history differ by some milliseconds.
@@ -32,13 +35,40 @@ def proof_spans(evidence: Evidence, correlation_id: str) -> Sequence[Span]:
 
 
 def account_spans(evidence: Evidence, correlation_id: str, around_ms: float) -> Sequence[Span]:
-    """Return the spans of the account workflows that a request started at about this time."""
-    near = evidence.accounts_started(around_ms - _START_MS, around_ms + _START_MS)
+    """Return the spans of an account's creation, and of the account workflow that took it over."""
+    near = evidence.accounts_started(around_ms - _START_MS)
     started = [it for it in near if it.correlation_id == correlation_id]
-    spans = [execution_span(evidence, it) for it in started]
-    for span in spans:
-        span.add(*email_spans(evidence, correlation_id))
+    spans = _creation_spans(evidence, correlation_id, started)
+    spans += [execution_span(evidence, it) for it in started]
+    if spans:
+        spans[-1].add(*email_spans(evidence, correlation_id))
     return spans
+
+
+def _creation_spans(
+    evidence: Evidence, correlation_id: str, taken_over: Sequence[Execution]
+) -> list[Span]:
+    """Return the span of the Express executions; none if a row was never admitted.
+
+    They have no history: their functions' logs name the request.
+    """
+    end_ms = min((it.start_ms for it in taken_over), default=math.inf)
+    invocations = sorted(
+        (
+            it
+            for function in _CREATION
+            for it in evidence.invocations_with(function, "correlation_id", correlation_id)
+            if it.start_ms < end_ms
+        ),
+        key=lambda it: it.start_ms,
+    )
+    if not invocations:
+        return []
+    first_ms = invocations[0].start_ms
+    duration_ms = max(it.end_ms for it in invocations) - first_ms
+    span = Span(f"Step Functions create  {correlation_id}", first_ms, duration_ms)
+    span.add(*(invocation_span(it) for it in invocations))
+    return [span]
 
 
 def upload_tree(evidence: Evidence, execution: Execution) -> Span:
@@ -46,21 +76,32 @@ def upload_tree(evidence: Evidence, execution: Execution) -> Span:
     upload = execution.correlation_id
     root = Span(f"S3 Object Created (EventBridge)  {upload}", execution.start_ms)
     imported = root.add(execution_span(evidence, execution))
-    rows = [
-        it
-        for it in evidence.accounts_started(execution.start_ms)
-        if it.correlation_id.rpartition(".")[0] == upload
-    ]
-    spans = [_row_span(evidence, it) for it in rows]
+    rows = _rows(evidence, upload, execution.start_ms)
+    spans = [_row_span(evidence, row, start_ms) for row, start_ms in rows]
     row_states = [it for it in imported.children if it.name.startswith("state Rows")]
     (row_states[0] if row_states else imported).add(*summarize(spans, MAX_ROWS))
     return root
 
 
-def _row_span(evidence: Evidence, execution: Execution) -> Span:
-    span = Span(f"Step Functions admit  {execution.correlation_id}", execution.start_ms)
-    inner = span.add(execution_span(evidence, execution))
-    inner.add(*email_spans(evidence, execution.correlation_id))
+def _rows(evidence: Evidence, upload: str, since_ms: float) -> list[tuple[str, float]]:
+    """Return the IDs of an upload's rows, and when each was validated or taken over first."""
+    starts = [
+        (row, invocation.start_ms)
+        for invocation in evidence.invocations
+        if invocation.source.partition("@")[0] == "ValidateFunction"
+        for row in invocation.values("correlation_id")
+    ]
+    starts += [(it.correlation_id, it.start_ms) for it in evidence.accounts_started(since_ms)]
+    rows: dict[str, float] = {}
+    for row, start_ms in sorted(starts, key=lambda it: it[1]):
+        if row.rpartition(".")[0] == upload:
+            rows.setdefault(row, start_ms)
+    return list(rows.items())
+
+
+def _row_span(evidence: Evidence, row: str, start_ms: float) -> Span:
+    span = Span(f"Step Functions admit  {row}", start_ms)
+    span.add(*account_spans(evidence, row, start_ms))
     return span
 
 

@@ -1,15 +1,21 @@
-"""Discard an Express execution's data when it ends.
+"""Run Express executions as AWS does: names repeat, no events, and no data after the end.
 
 Gap: input and history of Express executions stay readable forever, while on AWS they "don't keep
-a history".
-Seen in: ministack 1.5.33, stepfunctions.py, _start_sync_execution and _run_distributed_map.
-Delete when: DescribeExecution does not return Express executions.
+a history". StartExecution of an Express state machine refuses a name that was used before
+("Idempotency is not automatically managed"), and sends status events, which only Standard
+workflows do (Step Functions, "Execution guarantees", "Automating event delivery").
+Seen in: ministack 1.5.33, stepfunctions.py, _start_execution, _start_sync_execution and
+_run_distributed_map.
+Delete when: two Express executions can have one name, and DescribeExecution returns neither.
 
-Not covered: Express state machines that are started with StartExecution.
+Not covered: the end of an Express execution after five minutes, and its second run.
 """
 
+import contextvars
 import functools
 import json
+import threading
+import uuid
 from collections.abc import Callable
 from typing import Any
 
@@ -22,8 +28,8 @@ def install(_settings: Settings, _control: ControlApi, _application: Any) -> Non
     """Discard an execution after its response, and a child of a Map Run after its last state."""
     service = Symbols(
         "ministack.services.stepfunctions",
-        "_executions",
-        "_run_distributed_map",
+        *("_executions", "_resolve_state_machine_arn", "_run_distributed_map", "_run_execution"),
+        *("_start_execution", "get_account_id", "get_region", "json_response", "now_iso"),
         "_run_sub_machine",
         "_start_sync_execution",
         "_state_machines",
@@ -54,8 +60,55 @@ def install(_settings: Settings, _control: ControlApi, _application: Any) -> Non
 
         return run
 
+    def around_start(original: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        def start(data: dict[str, Any]) -> Any:
+            arn = service["_resolve_state_machine_arn"](data.get("stateMachineArn", ""))
+            machine = service["_state_machines"].get(arn) or {}
+            if machine.get("type") != "EXPRESS":
+                return original(data)
+            return _start(service, arn, machine, data)
+
+        return start
+
+    service.wrap("_start_execution", around_start)
     service.wrap("_start_sync_execution", around_sync)
     service.wrap("_run_sub_machine", around_child)
+
+
+def _start(
+    service: Symbols, machine_arn: str, machine: dict[str, Any], data: dict[str, Any]
+) -> Any:
+    """Start an asynchronous Express execution, whose ARN ends with an ID of its own."""
+    name, started = data.get("name") or str(uuid.uuid4()), service["now_iso"]()
+    scope = f"{service['get_region']()}:{service['get_account_id']()}"
+    arn = f"arn:aws:states:{scope}:express:{machine['name']}:{name}:{uuid.uuid4()}"
+    execution_input = data.get("input") or "{}"
+    details = {"input": execution_input, "roleArn": machine["roleArn"]}
+    first = {"id": 1, "type": "ExecutionStarted", "timestamp": started}
+    service["_executions"][arn] = {
+        "executionArn": arn,
+        "stateMachineArn": machine_arn,
+        "name": name,
+        "status": "RUNNING",
+        "startDate": started,
+        "stopDate": None,
+        "input": execution_input,
+        "output": None,
+        "testCase": "",
+        "mockAttempts": {},
+        "events": [{**first, "executionStartedEventDetails": details}],
+        # Without it, MiniStack sends status events.
+        "sync": True,
+    }
+
+    def run() -> None:
+        try:
+            service["_run_execution"](arn)
+        finally:
+            service["_executions"].pop(arn, None)
+
+    threading.Thread(target=contextvars.copy_context().run, args=(run,), daemon=True).start()
+    return service["json_response"]({"executionArn": arn, "startDate": started})
 
 
 def _is_express(service: Symbols, execution: dict[str, Any]) -> bool:

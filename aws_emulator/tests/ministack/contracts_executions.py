@@ -112,7 +112,7 @@ def jsonata_parsing(emulator: Emulator) -> None:
 
 
 def express_executions(emulator: Emulator) -> None:
-    """An ended Express execution, or Express child of a Map Run, can't be read."""
+    """An ended Express execution, or Express child of a Map Run, can't be read; names repeat."""
     name, bucket = unique("express"), unique("express")
     storage, machines = emulator.client("s3"), emulator.client("stepfunctions")
     storage.create_bucket(Bucket=bucket)
@@ -145,6 +145,12 @@ def express_executions(emulator: Emulator) -> None:
     with pytest.raises(ClientError) as caught:
         machines.describe_execution(executionArn=answer["executionArn"])
     assert caught.value.response["Error"]["Code"] == "ExecutionDoesNotExist"
+    again = [
+        machines.start_execution(stateMachineArn=f"{ARN}:{name}-x", name="same", input='{"n": 1}')
+        for _ in range(2)
+    ]
+    assert len({it["executionArn"] for it in again}) == 2
+    assert all(":express:" in it["executionArn"] for it in again)
     started = machines.start_execution(stateMachineArn=f"{ARN}:{name}")["executionArn"]
     assert ended(emulator, started)["output"] == "[1]"
     (run,) = machines.list_map_runs(executionArn=started)["mapRuns"]

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.system.school.school_client import EXECUTIONS, MACHINES, SchoolClient, unique_email
+from tests.system.school.school_client import MACHINES, SchoolClient, unique_email
 from tests.system.school.workflows import (
     assert_created_once,
     modified_machine,
@@ -122,8 +122,3 @@ def test_active_account_is_not_compensated(school: SchoolClient) -> None:
     with modified_machine(school, lose_response) as arn:
         assert run_to_end(school, arn, request)["status"] == "SUCCEEDED"
     assert_created_once(school, request, email)
-
-
-def test_execution_name_is_request_id(school: SchoolClient) -> None:
-    request = school.request_account(unique_email())
-    assert school.wait_for_end(f"{EXECUTIONS}-account:{request}")["status"] == "SUCCEEDED"

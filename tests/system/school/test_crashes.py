@@ -103,12 +103,20 @@ def test_redrive_after_stop_during_state_creates_one_account(
 ) -> None:
     """The delayed AWS call of the function succeeds after the stop."""
     email = unique_email()
+    request = stored_request(school, email)
     with school.fault(service=service, operation=operation, kind="late", seconds="2", times="1"):
-        request = school.request_account(email)
-        stop_and_redrive(school, school.execution_arn(request), state)
-    assert_created_once(
-        school, {"requestId": request, "accountId": school.account_of(request)}, email
+        stop_and_redrive(school, started(school, request), state)
+    assert_created_once(school, request, email)
+
+
+def started(school: SchoolClient, request: dict[str, str]) -> str:
+    """Start the account workflow for a stored request; return the execution's ARN."""
+    answer = school.stepfunctions.start_execution(
+        stateMachineArn=f"{MACHINES}-account:live",
+        name=request["requestId"],
+        input=json.dumps(request),
     )
+    return str(answer["executionArn"])
 
 
 def stop_and_redrive(school: SchoolClient, execution: str, state: str) -> None:
@@ -132,9 +140,9 @@ def test_workflow_retries_killed_function(
 ) -> None:
     """The delayed AWS call succeeds although the function's process was killed."""
     email = unique_email()
+    request = stored_request(school, email)
     with school.fault(service=service, operation=operation, kind="late", seconds="1", times="1"):
-        request = school.request_account(email)
-        execution = school.execution_arn(request)
+        execution = started(school, request)
         wait_until(lambda: school.faulted_calls(), "the call")
         assert school.kill_function(f"stepfunctions.{function}.lambda_handler") >= 1
         assert school.wait_for_end(execution)["status"] == "SUCCEEDED"
@@ -142,6 +150,4 @@ def test_workflow_retries_killed_function(
     errors = [it["taskFailedEventDetails"]["error"] for it in events
               if "taskFailedEventDetails" in it]  # fmt: skip
     assert errors == ["Runtime.ExitError"]
-    assert_created_once(
-        school, {"requestId": request, "accountId": school.account_of(request)}, email
-    )
+    assert_created_once(school, request, email)

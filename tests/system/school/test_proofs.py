@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from tests.system.school.school_client import MACHINES, TABLE, SchoolClient, unique_email
+from tests.system.school.workflows import modified_machine
 
 pytestmark = pytest.mark.integration
 
@@ -111,17 +112,19 @@ def test_expired_proof_is_refused(school: SchoolClient) -> None:
     assert read(school, body) == UNPROVED
 
 
+def stop_after_prove(definition: Any) -> None:
+    """End the workflow before it starts the creation."""
+    del definition["States"]["Prove"]["Next"]
+    definition["States"]["Prove"]["End"] = True
+
+
 def test_proof_interrupted_before_the_start_is_continued(school: SchoolClient) -> None:
     email = unique_email()
     body = submit(school, email)
     proof = school.proof_in_email(email)
-    school.dynamodb.update_item(
-        TableName=TABLE,
-        Key={"pk": {"S": f"REQUEST#{body['requestId']}"}, "sk": {"S": "REQUEST"}},
-        UpdateExpression="SET #status = :pending",
-        ExpressionAttributeNames={"#status": "status"},
-        ExpressionAttributeValues={":pending": {"S": "pending"}},
-    )
+    with modified_machine(school, stop_after_prove, "prove") as arn:
+        school.stepfunctions.start_sync_execution(stateMachineArn=arn, input=json.dumps(proof))
+    assert school.mark(body["requestId"]) is not None
     assert prove(school, proof) == (202, "")
     assert school.wait_for_outcome(body["requestId"])["status"] == "created"
 

@@ -7,6 +7,7 @@ import pytest
 
 from tests.support.waiting import wait_until
 from tests.system.school.school_client import EXECUTIONS, MACHINES, SchoolClient, unique_email
+from tests.system.school.test_crashes import started
 from tests.system.school.workflows import (
     assert_created_once,
     last_inputs,
@@ -30,23 +31,19 @@ def restarted(request: dict[str, str]) -> str:
 
 def test_stopped_execution_is_started_again_and_creates_one_account(school: SchoolClient) -> None:
     email = unique_email()
+    request = stored_request(school, email)
     with school.fault(
         service="cognito-idp", operation="AdminCreateUser", kind="late", seconds="2", times="1"
     ):
-        request_id = school.request_account(email)
-        execution = school.execution_arn(request_id)
+        execution = started(school, request)
         wait_until(lambda: "CreateIdentity" in last_inputs(school, execution), "CreateIdentity")
         school.stepfunctions.stop_execution(executionArn=execution)
-        request = {"requestId": request_id, "accountId": school.account_of(request_id)}
         assert_created_once(school, request, email)
     assert school.stepfunctions.describe_execution(executionArn=execution)["status"] == "ABORTED"
     again = school.wait_for_end(restarted(request))
     assert again["status"] == "SUCCEEDED"
-    correlation_id = json.loads(
-        school.stepfunctions.describe_execution(executionArn=execution)["input"]
-    )["correlationId"]
-    # The test's request comes from a roster.
-    expected = {**request, "correlationId": correlation_id, "trusted": True}
+    # The operator's execution names no request of CloudFront.
+    expected = {**request, "correlationId": request["accountId"], "trusted": False}
     assert json.loads(again["input"]) == expected
 
 

@@ -10,15 +10,16 @@ from tests.system.school.school_client import MACHINES, SchoolClient
 
 
 @contextmanager
-def modified_machine(school: SchoolClient, change: Any) -> Iterator[str]:
-    """Create a modified copy of the account workflow; yield its ARN."""
-    described = school.stepfunctions.describe_state_machine(stateMachineArn=f"{MACHINES}-account")
+def modified_machine(school: SchoolClient, change: Any, name: str = "account") -> Iterator[str]:
+    """Create a modified copy of a workflow, by default of the account workflow; yield its ARN."""
+    described = school.stepfunctions.describe_state_machine(stateMachineArn=f"{MACHINES}-{name}")
     definition = json.loads(described["definition"])
     change(definition)
     created = school.stepfunctions.create_state_machine(
-        name=f"meridian-local-account-{uuid.uuid4().hex[:12]}",
+        name=f"meridian-local-{name}-{uuid.uuid4().hex[:12]}",
         definition=json.dumps(definition),
         roleArn=described["roleArn"],
+        type=described["type"],
     )["stateMachineArn"]
     try:
         yield created
@@ -43,15 +44,18 @@ def last_inputs(school: SchoolClient, execution: str) -> dict[str, str]:
     return {it["name"]: it["input"] for it in entered}
 
 
-def stored_request(school: SchoolClient, email: str, **fields: str) -> dict[str, str]:
-    """Store a request without starting its workflow; return the workflow's input."""
+def stored_request(
+    school: SchoolClient, email: str, *, marked: bool = False, **fields: str
+) -> dict[str, str]:
+    """Store a request without starting its creation; return the workflow's input.
+
+    Without its mark, as after the account workflow took it over: the sweep leaves it alone.
+    """
     described = school.stepfunctions.describe_state_machine(stateMachineArn=f"{MACHINES}-admit")
     definition = json.loads(described["definition"])
-    definition["States"]["Store"].update(
-        Next="Accepted", Output=definition["States"]["Store"]["Output"]
-    )
+    definition["States"]["StoreRow"].update(Next="Accepted")
     # The output of the whole execution is the workflow's input.
-    del definition["States"]["Store"]["Output"]["trusted"]
+    del definition["States"]["StoreRow"]["Output"]["trusted"]
     definition["States"]["Accepted"] = {"Type": "Pass", "End": True}
     created = school.stepfunctions.create_state_machine(
         name=f"meridian-local-admit-{uuid.uuid4().hex[:12]}",
@@ -66,6 +70,8 @@ def stored_request(school: SchoolClient, email: str, **fields: str) -> dict[str,
     school.stepfunctions.delete_state_machine(stateMachineArn=created)
     document: dict[str, str] = json.loads(answer["output"])
     assert document["requestId"] == body["requestId"]
+    if not marked:
+        school.unmark(body["requestId"])
     return document
 
 

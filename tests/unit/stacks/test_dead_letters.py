@@ -56,6 +56,7 @@ def test_target_of_schedule_has_dead_letter_queue_that_its_role_may_use(schedule
 #: Type of a target -> the action with which EventBridge or Scheduler invokes it.
 INVOCATIONS = {
     "AWS::Lambda::Function": "lambda:InvokeFunction",
+    "AWS::StepFunctions::StateMachine": "states:StartExecution",
     "AWS::StepFunctions::StateMachineAlias": "states:StartExecution",
 }
 

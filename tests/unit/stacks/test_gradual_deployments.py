@@ -12,6 +12,7 @@ _ALIAS: Final = "AWS::Lambda::Alias"
 def invoked() -> dict[str, tuple[Any, Any, dict[str, Any]]]:
     """Return template, the stacks around it and resource of what state machines invoke."""
     targets = {}
+    around = dict(all_stacks())
     for path, parents in all_stacks():
         for resource in transformed(path)["Resources"].values():
             if resource["Type"] != "AWS::StepFunctions::StateMachine":
@@ -20,7 +21,7 @@ def invoked() -> dict[str, tuple[Any, Any, dict[str, Any]]]:
                 if name.endswith("Function"):
                     template, logical_id = resolve(path, value, parents)
                     target = transformed(template)["Resources"][logical_id]
-                    targets[name] = (template, parents, target)
+                    targets[name] = (template, around[template], target)
     return targets
 
 

@@ -36,6 +36,7 @@ MAX_HISTORY_EVENTS: Final = 25_000
 #: Integration of a task → permissions that its role needs.
 ACTIONS: Final = {
     "aws-sdk:dynamodb:query": {"dynamodb:Query"},
+    "dynamodb:deleteItem": {"dynamodb:DeleteItem"},
     "dynamodb:getItem": {"dynamodb:GetItem"},
     "dynamodb:putItem": {"dynamodb:PutItem"},
     "dynamodb:updateItem": {"dynamodb:UpdateItem"},
@@ -110,7 +111,9 @@ def test_every_catcher_replaces_error_output(name: str) -> None:
 @every_machine
 def test_retries_are_bounded_and_jittered(name: str) -> None:
     for key, state in tasks(name):
-        for retrier in state["Retry"]:
+        # The tasks in an Inline Map are retried, not the Map.
+        inline = state.get("ItemProcessor", {}).get("ProcessorConfig") == {"Mode": "INLINE"}
+        for retrier in state.get("Retry", []) if inline else state["Retry"]:
             assert retrier["JitterStrategy"] == "FULL", key
             errors = retrier["ErrorEquals"]
             waits = name == "account" and not CRASHES & set(errors)
@@ -172,7 +175,7 @@ def required_actions(name: str) -> set[str]:
     """Return the IAM actions that a definition needs."""
     actions: set[str] = set()
     for _, state in states(name):
-        if state["Type"] == "Map":
+        if "ItemReader" in state:
             reader = state["ItemReader"]["Resource"].split(":::")[1]
             actions |= MAP_RUN_ACTIONS | ACTIONS[reader]
         if state["Type"] != "Task":
@@ -280,13 +283,20 @@ def test_taken_message_matches_validation_rules() -> None:
     assert f"'message': '{TAKEN.message}'" in text("account")
 
 
-def test_only_trusted_or_proved_request_starts_the_account_workflow() -> None:
-    """The states before Start in the admit workflow, and what decides about the way to it."""
+def test_only_trusted_or_proved_request_starts_the_creation() -> None:
+    """The states before Start and Mend in the admit workflow, and what decides about the way."""
     machine = definition("admit")["States"]
     before = {key for key, it in machine.items() if "Start" in next_states(it)}
-    assert before == {"IsTrusted", "CompareDigest", "IsRestoredPending"}
-    trusted, compared = machine["IsTrusted"], machine["CompareDigest"]
-    assert [it["Condition"] for it in trusted["Choices"]] == ["{% $states.input.trusted %}"]
+    assert before == {"StoreRow", "IsTrusted", "CompareDigest"}
+    assert {key for key, it in machine.items() if "StoreRow" in next_states(it)} == {"IsRow"}
+    for key in ("IsRow", "IsTrusted"):
+        conditions = [it["Condition"] for it in machine[key]["Choices"]]
+        assert conditions == ["{% $states.input.trusted %}"], key
+    # An account that exists was proved or trusted before.
+    assert {key for key, it in machine.items() if "Mend" in next_states(it)} == {
+        "IsRestoredPending"
+    }
+    compared = machine["CompareDigest"]
     (choice,) = [it for it in compared["Choices"] if it["Next"] == "Start"]
     assert "$states.input.proved" in choice["Condition"]
 
@@ -300,6 +310,90 @@ def test_roster_is_the_only_source_of_trusted_requests() -> None:
 
 def test_workflow_input_excludes_digest() -> None:
     assert "digest" not in str(definition("admit")["States"]["Start"]["Arguments"])
+
+
+# --- the creation by one Express execution, and the sweep -----------------------------------------
+#: Step Functions, "Choosing workflow type": seconds of an Express execution.
+MAX_EXPRESS_S: Final = 300
+
+
+@pytest.mark.parametrize("key", ["Validate", "Create", "CreateIdentity", "Activate"])
+def test_creation_is_the_happy_path_of_the_account_workflow(key: str) -> None:
+    """Both can run for one request, one after the other or at the same time."""
+    happy, whole = definition("create")["States"][key], definition("account")["States"][key]
+    for field in ("Type", "Resource", "TimeoutSeconds", "Arguments"):
+        assert happy[field] == whole[field], field
+
+
+def test_failure_of_creation_reaches_the_account_workflow() -> None:
+    machine = definition("create")["States"]
+    for key in ("Validate", "Create", "CreateIdentity", "Activate"):
+        assert [it["Next"] for it in machine[key]["Catch"]] == ["PassOn"], key
+        assert machine[key]["Catch"][0]["Output"] == "{% $states.input %}", key
+    assert machine["IsOrdinary"]["Default"] == "PassOn"
+    # The mark is deleted after an end of the request, or after the account workflow has started.
+    before = {key for key, it in machine.items() if "Unmark" in next_states(it)}
+    assert before == {"IsOrdinary", "Activate", "PassOn"}
+    assert machine["IsOrdinary"]["Choices"][0]["Condition"] == "{% $states.input.active %}"
+
+
+def marks(name: str) -> list[dict[str, Any]]:
+    """Return the puts and keys of the mark in a definition."""
+    transactions = [
+        entry
+        for _, it in states(name)
+        for entry in it.get("Arguments", {}).get("TransactItems", [])
+    ]
+    entries = [part for entry in transactions for part in entry.values()]
+    entries += [it["Arguments"] for _, it in states(name) if "Key" in it.get("Arguments", {})]
+    rows = [it.get("Item") or it.get("Key") for it in entries]
+    return [it for it in rows if isinstance(it, dict) and it["pk"] == {"S": "OPEN"}]
+
+
+def test_request_that_becomes_pending_is_marked_in_the_same_transaction() -> None:
+    for name, key in (("prove", "Prove"), ("admit", "StoreRow")):
+        (mark,) = marks(name)
+        items = definition(name)["States"][key]["Arguments"]["TransactItems"]
+        assert mark in [it["Put"]["Item"] for it in items if "Put" in it]
+        assert definition(name)["States"][key]["Next"] == "Start"
+    # Claimed and deleted.
+    for name in ("create", "sweep"):
+        assert len(marks(name)) == 2
+
+
+def test_second_run_of_a_request_ends_before_its_first_call() -> None:
+    """Cognito could create two users for one address: no state runs twice at the same time."""
+    machine = definition("create")
+    assert [machine["StartAt"], machine["States"]["Begin"]["Next"]] == ["Begin", "Claim"]
+    claim = machine["States"]["Claim"]
+    assert [it["Next"] for it in claim["Catch"]] == ["Done", "NotPassedOn"]
+    assert {key for key, it in machine["States"].items() if "Validate" in next_states(it)} == {
+        "Claim"
+    }
+    ((_, swept),) = [it for it in states("sweep") if it[0] == "Claim"]
+    assert "run" in swept["Arguments"]["UpdateExpression"]
+    assert swept["Arguments"]["ConditionExpression"] == "marked_at = :seen"
+
+
+def test_sweep_leaves_running_creations_alone() -> None:
+    lost_after = int(properties("sweep")["DefinitionSubstitutions"]["LostAfterSeconds"])
+    assert definition("create")["TimeoutSeconds"] < MAX_EXPRESS_S < lost_after
+
+
+@every_machine
+def test_express_workflow_ends_in_time(name: str) -> None:
+    """ "The … workflow can run up to five minutes", the requests of API Gateway for 29 s."""
+    if properties(name)["Type"] == "EXPRESS":
+        assert definition(name)["TimeoutSeconds"] < MAX_EXPRESS_S
+
+
+def test_passed_on_request_starts_the_account_workflow_once() -> None:
+    """Only the name of the execution bounds the number of starts."""
+    for name, key in (("create", "PassOn"), ("sweep", "Start"), ("admit", "Mend")):
+        ((_, state),) = [it for it in states(name) if it[0] == key]
+        assert state["Arguments"]["StateMachineArn"] == "${AccountMachine}"
+        assert state["Arguments"]["Name"] == "{% $states.input.requestId %}"
+        assert state["Catch"][0]["ErrorEquals"] == ["StepFunctions.ExecutionAlreadyExistsException"]
 
 
 # --- the recovery workflow ------------------------------------------------------------------------

@@ -66,7 +66,8 @@ def _request(
             return "", status
         if time.monotonic() > deadline:
             problem = (
-                f"the request {request_id} is still pending after {timeout_s:.0f} s. Read its "
+                f"the request {request_id} is still pending after {timeout_s:.0f} s. Read the log "
+                f"group /aws/vendedlogs/states/meridian-{target.stage}-create, and the request's "
                 f"execution of the state machine meridian-{target.stage}-account"
             )
             return problem, status
