@@ -10,7 +10,7 @@ from tests.support.waiting import wait_until
 from tests.system.test_journey import event, post, stored
 from tools.dev import system
 from tools.operations import commands, erase
-from tools.operations.person import Stage
+from tools.operations.stage import Stage
 from tools.stack import client
 
 pytestmark = pytest.mark.integration

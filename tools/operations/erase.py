@@ -18,8 +18,8 @@ from aws_emulator.errors import CommandError
 from tools.cli import exit_code, reason_of
 from tools.operations import commands
 from tools.operations.commands import OperatedStack
-from tools.operations.person import Stage, find_stage
 from tools.operations.staff_functions import invoke
+from tools.operations.stage import Stage, find_stage
 from tools.operations.why import stacks_of
 from tools.paths import STATE
 

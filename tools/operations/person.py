@@ -6,21 +6,18 @@ student's items by the user's `sub` and account. docs/deploying.md lists the dat
 
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from aws_emulator.errors import CommandError
 from tools.cli import exit_code, reason_of
-from tools.deployment.environments import home_region_of
 from tools.operations.staff_functions import invoke
-from tools.paths import STATE
-from tools.stack import client, find_running_stack
+from tools.operations.stage import Stage, find_stage
 
 #: The attribute with the id of a user's account (src/stepfunctions/users.py).
 _ACCOUNT: Final = "preferred_username"
@@ -41,19 +38,6 @@ _CHANGED: Final = {
 _SECRET: Final = frozenset({"proof", "proof_digest", "digest"})
 
 type Item = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Stage:
-    """A stage's name, its home Region, and clients of services there."""
-
-    name: str
-    region: str
-    clients: Callable[[str], Any]
-
-    def table(self, name: str) -> str:
-        """Return the full name of a table."""
-        return f"meridian-{self.name}-{name}"
 
 
 @dataclass(frozen=True)
@@ -258,24 +242,6 @@ def _value(value: Mapping[str, Any]) -> Any:
     if kind == "N":
         return float(content) if "." in content else int(content)
     return content
-
-
-def find_stage(environment: Mapping[str, str]) -> Stage:
-    """Return the stage STAGE on AWS, or else the system of `make up`.
-
-    Raises:
-        CommandError: STAGE isn't set and no system is running.
-    """
-    if stage := environment.get("STAGE"):
-        region = home_region_of(stage)
-        return Stage(stage, region, lambda service: boto3.client(service, region_name=region))  # type: ignore[call-overload] # any service
-    target = find_running_stack(STATE / "up")
-    if target is None:
-        raise CommandError(
-            "No system is running. Start `make up` in another terminal, or set STAGE=<stage> for a "
-            "stage on AWS."
-        )
-    return Stage(target.stage, target.region, lambda service: client(service, target))
 
 
 def main(environment: Mapping[str, str] = os.environ) -> int:

@@ -6,7 +6,8 @@ from typing import Any, Final
 
 from aws_emulator.errors import CommandError
 from tools.cli import exit_code
-from tools.operations.staff_functions import find_stage, invoke
+from tools.operations.staff_functions import invoke
+from tools.operations.stage import find_stage
 
 #: The lifetime of the media's cookies (stacks/edge-media.yaml).
 MEDIA_MINUTES: Final = 10
@@ -52,8 +53,8 @@ def main(environment: Mapping[str, str] = os.environ) -> int:
         CommandError: No system is running, or the revocation failed.
     """
     request = request_of(environment)
-    functions, stage = find_stage(environment)
-    print(revoke(functions, stage, request))
+    stage = find_stage(environment)
+    print(revoke(stage.clients("lambda"), stage.name, request))
     return 0
 
 

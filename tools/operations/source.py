@@ -8,7 +8,8 @@ from typing import Any, Final
 
 from aws_emulator.errors import CommandError
 from tools.cli import exit_code
-from tools.operations.staff_functions import find_stage, invoke
+from tools.operations.staff_functions import invoke
+from tools.operations.stage import find_stage
 
 ACTIONS: Final = ("create", "configure", "rotate", "retire", "disable", "enable", "remove")
 
@@ -87,8 +88,8 @@ def main(arguments: Sequence[str], environment: Mapping[str, str] = os.environ) 
         CommandError: No system is running, or the change failed.
     """
     request = (suppression_of if "suppress" in arguments else request_of)(environment)
-    functions, stage = find_stage(environment)
-    print(change(functions, stage, request))
+    stage = find_stage(environment)
+    print(change(stage.clients("lambda"), stage.name, request))
     return 0
 
 

@@ -4,31 +4,10 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from aws_emulator.errors import CommandError
 from tools.cli import reason_of
-from tools.deployment.environments import home_region_of
-from tools.paths import STATE
-from tools.stack import client, find_running_stack
-
-
-def find_stage(environment: Mapping[str, str]) -> tuple[Any, str]:
-    """Return a Lambda client and the stage: STAGE on AWS, or else the system of `make up`.
-
-    Raises:
-        CommandError: STAGE isn't set and no system is running.
-    """
-    if stage := environment.get("STAGE"):
-        return boto3.client("lambda", region_name=home_region_of(stage)), stage
-    target = find_running_stack(STATE / "up")
-    if target is None:
-        raise CommandError(
-            "No system is running. Start `make up` in another terminal, or set STAGE=<stage> for a "
-            "stage on AWS."
-        )
-    return client("lambda", target), target.stage
 
 
 def invoke(functions: Any, name: str, request: Mapping[str, object]) -> Any:

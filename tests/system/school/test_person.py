@@ -17,6 +17,7 @@ from tests.system.school.test_bookings import AVAILABILITY, days_ahead, free
 from tools.demo_students import access_token, put_user
 from tools.dev.system import System
 from tools.operations import person
+from tools.operations.stage import Stage
 from tools.stack import client
 
 pytestmark = pytest.mark.integration
@@ -57,7 +58,7 @@ def everything(school: SchoolClient) -> str:
 def test_student_is_exported_then_erased_and_can_sign_up_again(
     meridian: System, school: SchoolClient, office: ApiClient, tmp_path: Path
 ) -> None:
-    stage = person.Stage("local", "us-east-1", lambda service: client(service, meridian.target))
+    stage = Stage("local", "us-east-1", lambda service: client(service, meridian.target))
     email = unique_email()
     school.wait_for_outcome(school.request_account(email, NAME))
     student = signed_in(meridian, email)
@@ -123,11 +124,11 @@ def test_interrupted_erasure_is_completed_by_the_next(
         created = client(service, meridian.target)
         return Interrupted(created) if service == "cognito-idp" else created
 
-    broken = person.Stage("local", "us-east-1", clients)
+    broken = Stage("local", "us-east-1", clients)
     user = person.find(broken, email)
     with pytest.raises(KeyboardInterrupt):
         person.erase(broken, user, datetime.now(UTC))
-    whole = person.Stage("local", "us-east-1", lambda service: client(service, meridian.target))
+    whole = Stage("local", "us-east-1", lambda service: client(service, meridian.target))
     person.erase(whole, person.find(whole, email), datetime.now(UTC))
     wait_until(lambda: school.users_with(email) == [], "the deletion of the user")
     assert email not in everything(school)

@@ -10,7 +10,7 @@ import pytest
 from aws_emulator.errors import CommandError
 from tools.operations import commands, erase
 from tools.operations.commands import OperatedStack
-from tools.operations.person import Stage
+from tools.operations.stage import Stage
 
 USER = "7d1f-the-student"
 REPORT: dict[str, Any] = {

@@ -1,0 +1,43 @@
+"""The stage that an operator's command works on: STAGE on AWS, or the system of `make up`."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+
+from aws_emulator.errors import CommandError
+from tools.deployment.environments import home_region_of
+from tools.paths import STATE
+from tools.stack import client, find_running_stack
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stage's name, its home Region, and clients of services there."""
+
+    name: str
+    region: str
+    clients: Callable[[str], Any]
+
+    def table(self, name: str) -> str:
+        """Return the full name of a table."""
+        return f"meridian-{self.name}-{name}"
+
+
+def find_stage(environment: Mapping[str, str]) -> Stage:
+    """Return the stage STAGE on AWS, or else the system of `make up`.
+
+    Raises:
+        CommandError: STAGE isn't set and no system is running.
+    """
+    if stage := environment.get("STAGE"):
+        region = home_region_of(stage)
+        return Stage(stage, region, lambda service: boto3.client(service, region_name=region))  # type: ignore[call-overload] # any service
+    target = find_running_stack(STATE / "up")
+    if target is None:
+        raise CommandError(
+            "No system is running. Start `make up` in another terminal, or set STAGE=<stage> for a "
+            "stage on AWS."
+        )
+    return Stage(target.stage, target.region, lambda service: client(service, target))
