@@ -27,8 +27,8 @@ from bookings.model import Appointment, Origin, Slot
 from bookings.outbox import Outbox
 from bookings.service import Bookings
 from bookings.settings import settings
+from staff.groups import is_staff
 
-STAFF_GROUP: Final = "staff"
 _ADVISOR: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,39}", re.ASCII)
 _START: Final = re.compile(r"20[0-9]{2}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:00Z", re.ASCII)
 #: Before the second attempt, in seconds; twice the time before each further one.
@@ -177,7 +177,7 @@ def _check_staff(event: Event) -> None:
     Raises:
         NotStaffError: The caller isn't in the group staff.
     """
-    if "groups" in event and STAFF_GROUP not in str(event["groups"]).split(","):
+    if "groups" in event and not is_staff(str(event["groups"])):
         raise NotStaffError("Only members of the group staff can do this.")
 
 

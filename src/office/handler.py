@@ -28,8 +28,8 @@ from office.records import Records
 from office.service import Office
 from office.settings import settings
 from office.user_pool import UserPool
+from staff.groups import is_staff
 
-STAFF_GROUP: Final = "staff"
 #: The id of a message that was taken in (intake.py).
 _MESSAGE: Final = re.compile(r"[0-9]{13}-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 _SUBJECT: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
@@ -150,7 +150,7 @@ def _check_staff(event: Event) -> None:
     Raises:
         NotStaffError: The caller isn't in the group staff.
     """
-    if STAFF_GROUP not in str(event.get("groups", "")).split(","):
+    if not is_staff(str(event.get("groups", ""))):
         raise NotStaffError("Only members of the group staff can do this.")
 
 

@@ -8,8 +8,8 @@ import boto3
 
 from signed_snapshot.errors import NotStaffError
 from signed_snapshot.publisher import Publisher
+from staff.groups import STAFF_GROUP, is_staff
 
-STAFF_GROUP: Final = "staff"
 #: A published change reaches every execution environment after this time (signed_snapshot.reader).
 EFFECTIVE_WITHIN_S: Final = 60
 
@@ -36,5 +36,5 @@ def check_staff(groups: str, action: str) -> None:
     Raises:
         NotStaffError: The caller isn't in the group staff. The message names the `action`.
     """
-    if STAFF_GROUP not in groups.split(","):
+    if not is_staff(groups):
         raise NotStaffError(f"Only members of the group {STAFF_GROUP} can {action}.")

@@ -12,9 +12,9 @@ from tests.support.paths import ROOT
 from tests.support.syntax import parsed
 
 SRC = ROOT / "src"
-#: Packages that several components share: the wire format, the Powertools adapter, and the
-#: responses to CloudFormation.
-SHARED = {"clickstream", "custom_resource", "telemetry"}
+#: Packages that several components share: the wire format, the responses to CloudFormation, the
+#: group of the staff, and the Powertools adapter.
+SHARED = {"clickstream", "custom_resource", "staff", "telemetry"}
 #: The dependencies of each package, besides itself, the shared packages and the standard library.
 DEPENDENCIES: dict[str, set[str]] = {
     "bookings": {"boto3", "botocore"},
@@ -32,6 +32,7 @@ DEPENDENCIES: dict[str, set[str]] = {
     "revocations": {"signed_snapshot", "boto3", "botocore"},
     # The edge reads a snapshot with edge_auth's verification of signatures.
     "signed_snapshot": {"edge_auth", "boto3", "botocore"},
+    "staff": set(),
     "stream_processor": {
         *("msgspec", "zlib_ng", "pyarrow", "aws_lambda_powertools", "boto3", "botocore"),
     },

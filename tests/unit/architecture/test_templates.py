@@ -71,5 +71,5 @@ def test_every_component_has_a_function() -> None:
     components = {handler.partition(".")[0] for handler in functions().values()}
     packages = {path.name for path in SRC.iterdir() if any(path.glob("*.py"))}
     assert packages - components == {
-        *("clickstream", "custom_resource", "signed_snapshot", "telemetry"),
+        *("clickstream", "custom_resource", "signed_snapshot", "staff", "telemetry"),
     }

@@ -1,0 +1,1 @@
+"""The check of the callers of operations for staff, which several functions share."""
