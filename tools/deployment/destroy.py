@@ -3,8 +3,8 @@
 The command can be repeated: it continues with what still exists. The order is the reverse of a
 deployment: edge, further Regions, home. Before a stream's stack goes, the collector stops to write
 to the stream, and the stream's events reach the data lake. A further Region that is removed alone
-has no replicas of the tables afterwards. The edge functions are deleted when CloudFront has removed
-their replicas.
+has no replicas of the tables afterwards. With the home go the schedules of reminders, which no
+stack has. The edge functions are deleted when CloudFront has removed their replicas.
 """
 
 import os
@@ -15,7 +15,7 @@ from typing import Any
 import boto3
 
 from aws_emulator.errors import CommandError
-from tools.deployment import collector, region_values, replicas
+from tools.deployment import collector, region_values, reminders, replicas
 from tools.deployment.edge_functions import delete_functions, left_behind
 from tools.deployment.environments import Environment, Layout, layout_of
 from tools.deployment.preflight.account import Account
@@ -45,7 +45,12 @@ def destroy(environment: Environment, confirmation: str | None = None) -> None:
     functions = boto3.client("lambda", EDGE_REGION) if deletes_edge else None
     clients = Account(environment.region).client
     has_replicas = replicas.has_replicas(environment, layout, clients)
-    remains = has_replicas or (functions and left_behind(environment.stage, functions))
+    scheduler = boto3.client("scheduler", environment.region) if environment.is_home else None
+    remains = (
+        has_replicas
+        or (functions and left_behind(environment.stage, functions))
+        or (scheduler and reminders.schedules_of(environment.stage, scheduler))
+    )
     if not existing and not remains:
         print(f"Stage {environment.stage} has no stack in {', '.join(it.region for it in order)}.")
         return
@@ -68,6 +73,11 @@ def destroy(environment: Environment, confirmation: str | None = None) -> None:
     )
     if has_replicas:
         replicas.remove(environment, layout, clients)
+    if scheduler:
+        # Last: the notifier, which creates them, is deleted.
+        names = reminders.schedules_of(environment.stage, scheduler)
+        reminders.delete_schedules(names, scheduler)
+        print(f"Deleted {len(names)} schedules of reminders.")
     if functions:
         print(delete_edge_functions(environment, functions))
 

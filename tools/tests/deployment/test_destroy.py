@@ -17,6 +17,7 @@ from tools.deployment.destroy import delete_edge_functions, delete_environment
 from tools.deployment.edge_functions import left_behind
 from tools.deployment.environments import Environment
 from tools.deployment.recovery import recover
+from tools.deployment.reminders import delete_schedules, schedules_of
 from tools.deployment.retained_resources import Clients
 from tools.deployment.stacks import REASONS, KeptResource, Stacks
 
@@ -287,3 +288,27 @@ def config(version: str, *, enabled: bool = True) -> Any:
             "LambdaFunctionAssociations": {"Quantity": 1, "Items": [association]},
         },
     }
+
+
+def test_destroy_deletes_the_reminders_of_its_stage_only(endpoint: Endpoint) -> None:
+    """More schedules than a page of ListSchedules has, and those of other stages."""
+    scheduler = endpoint.client("scheduler")
+    others = {"meridian-other-reminder-1", "meridian-gone-sweep", "meridian-gone2-reminder-1"}
+    reminders = {f"meridian-gone-reminder-{number}" for number in range(101)}
+    for name in others | reminders:
+        scheduler.create_schedule(
+            Name=name,
+            ScheduleExpression="at(2999-01-01T00:00:00)",
+            FlexibleTimeWindow={"Mode": "OFF"},
+            Target={
+                "Arn": "arn:aws:sqs:us-east-1:000000000000:q",
+                "RoleArn": "arn:aws:iam::000000000000:role/r",
+            },
+        )
+    names = schedules_of("gone", scheduler)
+    assert set(names) == reminders
+    # A reminder that was due meanwhile.
+    delete_schedules([*names, "meridian-gone-reminder-due"], scheduler)
+    assert schedules_of("gone", scheduler) == []
+    left = scheduler.list_schedules(NamePrefix="meridian-")["Schedules"]
+    assert {it["Name"] for it in left} == others
