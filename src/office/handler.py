@@ -22,7 +22,7 @@ from office.feedback import Inbox
 from office.intake import Intake
 from office.model import AccessChange
 from office.office_table import OfficeTable
-from office.parked import ParkedRequests
+from office.parked import OPEN, ParkedRequests
 from office.parked_queue import ParkedQueue
 from office.records import Records
 from office.service import Office
@@ -46,13 +46,16 @@ def lambda_handler(event: Event, _context: object) -> dict[str, object]:
         body = ACTIONS[action](event)
     except OfficeError as error:
         status, body = error.status, {"code": error.code, "detail": str(error)}
-    line = {
+    line: dict[str, object] = {
         "level": "INFO",
         "message": action,
         "status": status,
         "code": body.get("code", ""),
         "correlation_id": str(event.get("correlationId", "")),
     }
+    if action == "parked" and status == 200:
+        # The metric of the alarm ParkedAccountsWaiting: the list empties the queue of the other.
+        line["waiting"] = sum(it["state"] in OPEN for it in body["parked"])
     # Ids of requests and fixed words, never personal data.
     print(json.dumps(line))
     return {"status": status, "body": body, "text": json.dumps(body)}

@@ -13,7 +13,10 @@ OPEN: Final = frozenset({"waiting", "undoing"})
 
 @dataclass(frozen=True, slots=True)
 class Parked:
-    """A message of the queue `parked`. `at_ms` is when it was sent; `id` is unique per message."""
+    """A message of the queue `parked`. `at_ms` is when it was sent; `id` is unique per message.
+
+    `trusted`: the request is a row of a roster, which can change a student who has an account.
+    """
 
     id: str
     request: str
@@ -24,6 +27,7 @@ class Parked:
     action: str = ""
     reason: str = ""
     by: str = ""
+    trusted: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,10 @@ from typing import Any, Final
 
 from office.aws_calls import call, error_code
 from office.intake import Intake, item_id
+from office.office_table import VIEW_S
 from office.parked import Parked, Progress
 
 MAX_LISTED: Final = 25
-#: Handled requests are kept for 400 days, as the records of reads.
-KEPT_S: Final = 400 * 86_400
 #: As in account.asl.yaml: Step Functions lets the execution's name be used again after 90 days.
 WITHDRAWN_S: Final = 90 * 86_400
 
@@ -106,7 +105,7 @@ class ParkedQueue:
         return item
 
     def note(self, parked: Parked, action: str, reason: str, by: str, now_ms: int) -> None:
-        """Record who acted, when and why.
+        """Record who acted, when and why; the record is kept as long as those of reads.
 
         Raises:
             UnavailableError: DynamoDB failed.
@@ -125,7 +124,7 @@ class ParkedQueue:
                     ":reason": {"S": reason},
                     ":by": {"S": by},
                     ":now": {"N": str(now_ms)},
-                    ":expires": {"N": str(now_ms // 1000 + KEPT_S)},
+                    ":expires": {"N": str(now_ms // 1000 + VIEW_S)},
                 },
             )
         )
@@ -177,6 +176,7 @@ class ParkedQueue:
             "requestId": parked.request,
             "accountId": parked.account,
             "correlationId": parked.correlation,
+            "trusted": parked.trusted,
         }
 
         def send() -> None:
@@ -202,6 +202,8 @@ def _item(message: Mapping[str, Any]) -> dict[str, Any]:
         "account_id": {"S": str(body["accountId"])},
         "correlation_id": {"S": str(body.get("correlationId", body["accountId"]))},
         "error": {"S": str(body.get("error", ""))},
+        # An earlier version's message says nothing: as without it before.
+        "trusted": {"BOOL": body.get("trusted") is True},
     }
 
 
@@ -219,6 +221,7 @@ def _parked(item: Mapping[str, Any]) -> Parked:
         text("action"),
         text("reason"),
         text("by_email"),
+        trusted=bool(item.get("trusted", {}).get("BOOL")),
     )
 
 

@@ -101,6 +101,7 @@ def test_failed_compensation_is_parked_and_finished_by_restart(
         "correlationId": request["accountId"],
         "error": parked["error"],
         "undone": undone,
+        "trusted": False,
     }
     assert email not in json.dumps(parked)
     # The operator fixes the cause and starts the workflow again under another name.

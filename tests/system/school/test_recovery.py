@@ -73,6 +73,7 @@ def test_request_stopped_twice_is_parked(school: SchoolClient) -> None:
             "correlationId": request["accountId"],
             "error": "Execution TIMED_OUT",
             "undone": "nothing",
+            "trusted": False,
         }
     ]
     # The form stays: the operator can start the workflow again.

@@ -9,9 +9,11 @@ from hypothesis import strategies as st
 
 from office import handler, settings
 from office.errors import SettingsError
+from office.parked import ParkedRequests, Progress
 from office.user_pool import UserPool
 from tests import strategies
 from tests.unit.office.fakes import STAFF, SUBJECT, FakePool, World
+from tests.unit.office.test_parked import FakeQueue
 from tests.unit.office.test_service import office_of
 
 ID = "0b0e7a94-3c9c-4f6e-9a3e-0d4a2c7b9f10"
@@ -78,3 +80,15 @@ def test_log_has_no_personal_data(world: World, capsys: pytest.CaptureFixture[st
 def test_missing_variable_is_an_error() -> None:
     with pytest.raises(SettingsError, match="OFFICE_TABLE"):
         settings.parse({})
+
+
+@pytest.mark.parametrize(("status", "waiting"), [("pending", 1), ("withdrawn", 1), ("active", 0)])
+def test_list_of_parked_accounts_logs_how_many_wait(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], status: str, waiting: int
+) -> None:
+    """The metric of an alarm: the list empties the queue that the other alarm watches."""
+    queue = FakeQueue(Progress(status, has_form=True))
+    requests = ParkedRequests(queue, lambda: 1_790_000_000_001)
+    monkeypatch.setattr(handler, "parked_requests", lambda: requests)
+    assert invoke("parked")[0] == 200
+    assert json.loads(capsys.readouterr().out)["waiting"] == waiting
