@@ -195,11 +195,12 @@ integration: setup ## Test the running system, also in a browser
 
 test: check validate ## Run every check and test, then make run
 	@$(PY) -m tools.setup.browser
-	@$(PY) -m pytest -q $(PARALLEL) -m "package or integration or browser or proof" $(SYSTEM_TESTS) $(PROOF_TESTS)
+	@$(PY) -m tools.setup.spark
+	@$(PY) -m pytest -q $(PARALLEL) -m "package or integration or browser or proof or spark" $(SYSTEM_TESTS) $(PROOF_TESTS)
 	@$(MAKE) run
 
-spark: setup ## Run the lake's SQL in Spark and compare with DuckDB (needs Java 17)
-	@test -x .venv-spark/bin/python || { "$(MERIDIAN_UV)" venv -q --python .venv/bin/python .venv-spark && "$(MERIDIAN_UV)" pip install -q --python .venv-spark/bin/python pyspark==4.3.0; }
+spark: setup ## Run the lake's SQL in Spark, with Java from PyPI, and compare with DuckDB
+	@$(PY) -m tools.setup.spark
 	@$(PY) -m pytest -q -m spark tests/unit/lake
 
 bench: build ## Run the benchmarks and check their targets

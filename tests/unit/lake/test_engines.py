@@ -1,6 +1,7 @@
 """Tests that DuckDB, Spark and Athena run the same views and queries."""
 
 import json
+import os
 import random
 import subprocess
 from collections.abc import Iterator
@@ -30,9 +31,10 @@ from tests.unit.stream_processor.sample_records import (
     rejected,
 )
 from tests.unit.stream_processor.test_repairs import AppointmentsTable, reconcile
+from tools.setup import spark
 
 QUERIES: Final = sorted((ROOT / "lake" / "queries").glob("*.sql"))
-SPARK: Final = ROOT / ".venv-spark" / "bin" / "python"
+SPARK: Final = spark.FOLDER / "bin" / "python"
 DAY: Final = date(2026, 11, 21)
 
 
@@ -98,13 +100,14 @@ def unordered(rows: list[list[Any]]) -> list[list[Any]]:
 
 @pytest.mark.spark
 def test_spark_returns_same_rows_as_duckdb(lake: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
-    if not SPARK.exists():
-        pytest.skip("Spark isn't installed: run `make spark` (needs Java 17)")
+    if not spark.is_installed():
+        pytest.skip("Spark isn't installed: run `make spark`")
     done = subprocess.run(
         [str(SPARK), "-I", str(ROOT / "tests" / "unit" / "lake" / "spark_sql.py"), str(tmp_path)],
+        env={**os.environ, "JAVA_HOME": str(spark.JAVA_HOME)},
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=600,
         check=False,
     )
     assert done.returncode == 0, done.stderr[-3000:]
