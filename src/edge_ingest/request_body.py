@@ -12,6 +12,8 @@ from edge_ingest.errors import BadRequestError, ContentTooLargeError
 
 _GZIP_MAGIC: Final = b"\x1f\x8b"  # RFC 1952 §2.3.1
 _GZIP_WBITS: Final = 31  # zlib manual, inflateInit2: 15 bits of window, +16 for the gzip header
+# Each member copies the rest of the data: 1 MB of empty ones would take a second of CPU time.
+_MAX_MEMBERS: Final = 100
 _BOM: Final = b"\xef\xbb\xbf"
 
 
@@ -54,11 +56,13 @@ def _decompress(data: bytes, max_bytes: int) -> bytes:
     RFC 1952 §2.2: "A gzip file consists of a series of "members"".
 
     Raises:
-        BadRequestError: A member is invalid or truncated.
+        BadRequestError: A member is invalid or truncated, or there are too many.
     """
     parts: list[bytes] = []
     left = max_bytes + 1
     while data and left > 0:
+        if len(parts) == _MAX_MEMBERS:
+            raise BadRequestError("invalid_gzip", f"the body exceeds {_MAX_MEMBERS} gzip members")
         decompressor = zlib.decompressobj(_GZIP_WBITS)
         try:
             part = decompressor.decompress(data, left)

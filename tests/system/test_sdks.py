@@ -6,6 +6,7 @@ from typing import Final
 import pytest
 
 from tests.system.sdks import senders
+from tests.system.sdks.mobile import ANDROID, IOS, NotStartedError, Platform, mobile
 from tests.system.sdks.recorder import recording
 from tests.system.sdks.variants import BROWSER_SDKS, DROPS_LARGE_EVENTS, VARIANTS, Variant
 from tests.system.test_journey import stored
@@ -77,6 +78,23 @@ def test_event_over_the_limit_is_rejected_once_or_not_sent(
     assert len(rejected) == (5 if is_sent else 0)
     assert recorder.accepted() == {}
     assert recorder.resent_after_final_response() == []
+
+
+@pytest.mark.parametrize("platform", [ANDROID, IOS])
+def test_mobile_sdk_gets_its_settings_or_stops(platform: Platform, meridian: system.System) -> None:
+    """It asks for the settings without a slash, and for ever unless the answer is final."""
+    with recording(meridian.url) as recorder:
+        with pytest.raises(NotStartedError) as refused:
+            mobile(platform)(senders.Task(recorder.url, "wk_unknown", str(uuid.uuid4()), 1))
+        assert refused.value.is_final
+        assert recorder.exchanges == []
+        visitor = str(uuid.uuid4())
+        mobile(platform)(senders.Task(recorder.url, meridian.deployed.write_key, visitor, 45))
+    assert [len(it.message_ids) for it in recorder.exchanges] == [30, 15]
+    rows = stored(meridian, f"anonymous_id = '{visitor}'", 45)
+    assert {(row["verdict"], row["device"], row["bot"]) for row in rows} == {
+        ("good", "mobile", False)
+    }
 
 
 @pytest.mark.parametrize("name", senders.SENDERS)

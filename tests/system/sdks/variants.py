@@ -14,6 +14,7 @@ from segment.analytics import Client as SegmentClient
 
 from tests.support.paths import ROOT
 from tests.system.sdks import senders
+from tests.system.sdks.mobile import ANDROID, IOS, mobile
 from tests.system.sdks.replayed import recorded
 from tests.system.sdks.senders import Sender, node, page, python
 
@@ -48,7 +49,11 @@ BROWSER_SDKS: Final = frozenset({*senders.BROWSERS, *senders.FURTHER_BROWSERS})
 DROPS_LARGE_EVENTS: Final = frozenset({"segment-analytics-python", "analytics-node"})
 #: SDKs whose recorded requests are sent again, and the version that was recorded.
 RECORDED: Final = {"analytics-ruby": "2.5.0", "analytics-php": "3.8.2"}
+#: SDKs whose requests are written after their source code, and its version.
+WRITTEN: Final = {"rudder-sdk-android": "1.23.3", "rudder-sdk-ios": "1.31.0"}
 PLATFORMS: Final = {
+    "rudder-sdk-android": "Android",
+    "rudder-sdk-ios": "iOS",
     "analytics-ruby": "Ruby",
     "analytics-php": "PHP",
     "segment-analytics-python": "Python",
@@ -137,13 +142,15 @@ VARIANTS: Final = (
         "/v1/batch, gzip",
         recorded("analytics-php.ok.gzip"),
     ),
+    Variant("rudder-sdk-android", "defaults", "/v1/batch, gzip", mobile(ANDROID)),
+    Variant("rudder-sdk-ios", "defaults", "/v1/batch, gzip", mobile(IOS)),
 )
 
 
 def version_of(sdk: str) -> str:
     """Return the tested version of an SDK."""
-    if sdk in RECORDED:
-        return RECORDED[sdk]
+    if known := (RECORDED | WRITTEN).get(sdk):
+        return known
     pinned = dict(package.rsplit("@", 1) for package in senders.PACKAGES)
     return pinned[sdk] if sdk in pinned else version(sdk)
 
@@ -160,6 +167,8 @@ def table() -> str:
         large = "not sent" if variant.sdk in DROPS_LARGE_EVENTS else "rejected"
         if variant.sdk in RECORDED:
             faults = large = "no: recorded requests"
+        if variant.sdk in WRITTEN:
+            faults = large = "no: written requests"
         option = variant.option if variant.option == "defaults" else f"`{variant.option}`"
         lines.append(
             f"| {platform} | `{variant.sdk}` | {version_of(variant.sdk)} | {option} "
