@@ -91,7 +91,7 @@ def parse_query(text: str) -> dict[str, str]:
 
 def viewer_of(request: Request) -> Viewer:
     """Return the viewer facts from the request's `CloudFront-*` and `User-Agent` headers."""
-    header = request.header
+    header, headers = request.header, request.headers
     agent = header("user-agent")
     # CloudFront sends this value if the cache behavior doesn't forward the viewer's User-Agent.
     if agent == "Amazon CloudFront":
@@ -102,5 +102,7 @@ def viewer_of(request: Request) -> Viewer:
         region=header("cloudfront-viewer-country-region"),
         city=header("cloudfront-viewer-city"),
         time_zone=header("cloudfront-viewer-time-zone"),
-        device=next((kind for name, kind in _DEVICES if header(name) == "true"), None),
+        device=next(
+            (kind for name, kind in _DEVICES if name in headers and header(name) == "true"), None
+        ),
     )

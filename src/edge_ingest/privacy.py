@@ -89,7 +89,10 @@ class Policy(msgspec.Struct, frozen=True):
             b"\\u" in body or (any("/" in key for key in _keys(self.rules)) and b"\\/" in body)
         ):
             return True
-        return has_ip_name(body) or any(name in body for name in _quoted_keys(self.rules))
+        if has_ip_name(body):
+            return True
+        has_paths = self.rules.drop or self.rules.hash
+        return bool(has_paths) and any(name in body for name in _quoted_keys(self.rules))
 
     def redact_object(self, event: dict[str, Any]) -> dict[str, Any]:
         """Return an event, or `{"context": ...}` of a batch, as the rules permit storing it.

@@ -68,6 +68,8 @@ def redact(
     first = views[0] if views else None
     facts = RequestFacts() if of_suppressed else _facts_of(request, policy)
     from_device = visitor_facts.is_from_device(request)
+    if from_device and validated.accepted and visitor_facts.is_from_app(request):
+        facts = visitor_facts.of_app(facts, validated.accepted[0], context)
     accepted = visitor_facts.add_facts(
         validated.accepted, views, payload, context, facts, from_device=from_device
     )

@@ -165,17 +165,18 @@ def validate(
             rejected.append(Rejection(i, error.code, str(error), text if storable else None))
             continue
         views.append(view)
-        accepted.append(
-            Accepted(
-                i=i,
-                message_id=message_id,
-                message_id_source="client" if view.message_id else "derived",
-                timestamp=timestamp,
-                original_timestamp=original,
-                repair=repair,
-                event=msgspec.Raw(event),
-            )
+        stored = Accepted(
+            i=i,
+            message_id=message_id,
+            timestamp=timestamp,
+            original_timestamp=original,
+            event=msgspec.Raw(event),
         )
+        # Few events have other values than the defaults, which take less time.
+        if repair or not view.message_id:
+            source = "client" if view.message_id else "derived"
+            stored = msgspec.structs.replace(stored, message_id_source=source, repair=repair)
+        accepted.append(stored)
     return Validated(accepted, views, rejected)
 
 

@@ -88,6 +88,26 @@ def is_from_device(request: Request) -> bool:
     return agent.startswith(_BROWSERS) or _is_mobile(agent)
 
 
+def is_from_app(request: Request) -> bool:
+    """Return whether an app's HTTP client sent a request, and no browser or web view."""
+    agent = request.header("user-agent") or ""
+    return not agent.startswith(_BROWSERS) and _is_mobile(agent)
+
+
+def of_app(facts: RequestFacts, event: Accepted, context: bytes) -> RequestFacts:
+    """Return an app's facts with the type of device that its event or batch states.
+
+    CloudFront recognizes devices by the user agents of browsers: those of apps have no `Mobile`.
+    """
+    stated = _context(bytes(_event_decoder.decode(event.event).context)) or _context(context)
+    device = stated.device.get("type") if stated and isinstance(stated.device, dict) else None
+    known = _DEVICE_TYPES.get(device.lower()) if isinstance(device, str) else None
+    if known is None:
+        return facts
+    viewer = msgspec.structs.replace(facts.viewer, device=known)
+    return msgspec.structs.replace(facts, viewer=viewer)
+
+
 def is_bot(agent: str | None) -> bool:
     """Return whether a request's user agent is a crawler's.
 
@@ -110,8 +130,13 @@ def add_facts(
     The header of a device's request has `of_request`, the header of a server's request has none.
     `context` is the batch's, for events without one.
     """
-    if from_device and not any(view.channel in _SERVER_CHANNELS for view in views):
-        return accepted
+    if from_device:
+        channels = [view.channel for view in views]
+        # Counting is the fastest way to see that no event has one, the usual case.
+        if channels.count(None) == len(channels) or not any(
+            channel in _SERVER_CHANNELS for channel in channels
+        ):
+            return accepted
     batch_agent = payload.context_view.user_agent if payload.context_view else None
     result: list[Accepted] = []
     for event, view in zip(accepted, views, strict=True):

@@ -107,6 +107,21 @@ def test_page_is_served_without_the_collector(http: httpx.Client) -> None:
     assert http.get("/e/").status_code == 404
 
 
+def test_cached_settings_are_those_of_the_request(
+    http: httpx.Client, meridian: system.System
+) -> None:
+    """CloudFront caches them: its key has the write key and the host wherever an SDK sends them."""
+    path = "/v1/projects/portal-write-key/settings"
+    port = meridian.url.rpartition(":")[2]
+    for host in (f"localhost:{port}", f"127.0.0.1:{port}", f"localhost:{port}"):
+        document = http.get(path, headers={"Host": host}).json()
+        assert document["integrations"]["Segment.io"]["apiHost"] == f"{host}/v1"
+    for key, status in (("portal-write-key", 200), ("unknown", 401), (SITE_KEY, 200)):
+        answer = http.get("/sourceConfig/?p=header", headers={"X-Write-Key": key})
+        assert answer.status_code == status
+        assert status == 401 or answer.json()["source"]["writeKey"] == key
+
+
 @pytest.mark.parametrize(
     ("origin", "key", "status"),
     [

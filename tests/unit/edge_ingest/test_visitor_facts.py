@@ -277,6 +277,32 @@ def test_device_is_stated_or_derived_from_stated_agent(
 
 
 @pytest.mark.parametrize(
+    ("agent", "device", "expected"),
+    [
+        ("Dalvik/2.1.0 (Linux; U; Android 14; Pixel 8)", {"type": "Android"}, "mobile"),
+        ("School/7 CFNetwork/1494.0.7 Darwin/23.4.0", {"type": "iOS"}, "mobile"),
+        ("okhttp/4.12.0", {"type": "tablet"}, "tablet"),
+        ("okhttp/4.12.0", {"type": "unknown"}, "desktop"),
+        ("okhttp/4.12.0", {"type": ["ios"]}, "desktop"),
+        ("okhttp/4.12.0", "ios", "desktop"),
+        ("okhttp/4.12.0", None, "desktop"),
+        # A web view's user agent is a browser's, which CloudFront recognizes.
+        (IPHONE, {"type": "tablet"}, "desktop"),
+    ],
+)
+def test_app_states_its_type_of_device(agent: str, device: object, expected: str) -> None:
+    """SENDER has the type of device that CloudFront derives from the user agent."""
+    record = send([event(1, agent, device=device)], agent)
+    assert record.header.device == expected
+    batch = {"device": device} if isinstance(device, dict) else {}
+    collector = harness.Harness()
+    body = {"batch": [harness.track()], "context": batch}
+    collector.send_ok(body=body, headers=SENDER | {"User-Agent": agent})
+    (record,) = collector.streams.records
+    assert record.header.device == expected
+
+
+@pytest.mark.parametrize(
     "context",
     [
         {"location": {"country": "United Kingdom"}},
