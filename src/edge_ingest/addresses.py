@@ -27,8 +27,9 @@ _FURTHER: Final = (
 )
 # Version numbers can have four parts.
 _VERSIONS: Final = ("version", "build")
-# A run of the characters of addresses. The possessive quantifier keeps the search linear.
-_RUN: Final = r"[0-9a-fA-F.:]{3,}+"
+# A run of the characters of addresses with two separators, which few words have. Bounded and
+# possessive quantifiers keep the search linear.
+_RUN: Final = r"[0-9a-fA-F]{0,4}[.:][0-9a-fA-F]{0,4}[.:][0-9a-fA-F.:]*+"
 _MAX_RUN_CHARS: Final = 64
 # What every address in a text has; most texts have neither.
 _MAYBE: Final = r"\d\.\d|:[0-9a-fA-F]{0,4}:"
