@@ -75,6 +75,15 @@ def custom_domain(
     return None
 
 
+def deletion(domain: str | None) -> Refused:
+    """Check the deletion of a user pool with this domain, or without one."""
+    if not domain:
+        return None
+    return _INVALID, (
+        "User pool cannot be deleted. It has a domain configured that should be deleted first."
+    )
+
+
 def client(request: Mapping[str, Any]) -> Refused:
     """Check the settings of an app client."""
     problem = next(_client_problems(request), None)

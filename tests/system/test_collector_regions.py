@@ -19,7 +19,7 @@ from tools.deployment.destroy import release
 from tools.deployment.environments import Environment
 from tools.dev import system
 from tools.dev.region import change_regions
-from tools.stack import StackTarget, client, outputs_of
+from tools.stack import StackTarget, client, outputs_of, parameters_of
 
 pytestmark = pytest.mark.integration
 
@@ -162,6 +162,16 @@ def test_replicas_of_the_accounts_of_an_earlier_version_are_removed_one_by_one(
     assert replicas.deployed(home, clients) == [MUMBAI]
 
 
+def mark_regions(regions: system.System, *further: str) -> list[str]:
+    """Return the Region that has the mark of each further Region, none for the home."""
+    found = []
+    for region in further:
+        name = environment(regions, region).stack_name
+        described = clients_of(regions)("cloudformation", region).describe_stacks(StackName=name)
+        found.append(parameters_of(described["Stacks"][0])["MarkRegion"])
+    return found
+
+
 @contextmanager
 def sending(regions: system.System) -> Iterator[list[str]]:
     """Send an event after the other within the block; yield the IDs of the accepted ones."""
@@ -188,12 +198,14 @@ def test_region_is_added_and_removed_while_events_arrive(regions: system.System)
     edge, clients = environment(regions, EDGE), clients_of(regions)
     with sending(regions) as sent:
         assert change_regions({"ADD": FRANKFURT}, regions.directory) == 0
+        assert mark_regions(regions, MUMBAI, FRANKFURT) == [FRANKFURT, MUMBAI]
         assert collector.collector_regions(edge, clients) == [LONDON, MUMBAI, FRANKFURT]
         # Another Region is nearer.
         collector.set_regions(edge, [FRANKFURT], clients)
         wait_until_collector_writes_to(regions, FRANKFURT)
         collector.set_regions(edge, [LONDON, MUMBAI, FRANKFURT], clients)
         assert change_regions({"REMOVE": FRANKFURT}, regions.directory) == 0
+        assert mark_regions(regions, MUMBAI) == ["none"]
         wait_until_collector_writes_to(regions, LONDON)
     assert collector.collector_regions(edge, clients) == [LONDON, MUMBAI]
     assert clients("dynamodb", FRANKFURT).list_tables()["TableNames"] == [

@@ -151,7 +151,7 @@ def release(
     if is_deployed:
         if collector.remove_region(edge, environment, clients):
             time.sleep(in_flight_s)
-        region_values.pass_health_checks(layout, clients, without=environment.region)
+        region_values.forget_region(layout, environment.region, clients)
     collector.wait_until_drained(aws_stack(environment.stack_name, environment.region))
 
 

@@ -73,6 +73,25 @@ class Layout:
     #: Further Regions with an event stream and an API.
     others: tuple[Environment, ...] = ()
 
+    def mark_region_of(self, region: str) -> str:
+        """Return the Region whose table says whether a Region is evacuated.
+
+        Of several further Regions, each has the mark of the one before it, so that the loss of the
+        home or of one Region leaves the others free to be evacuated. The only further Region has
+        the mark of the home, and the home its own.
+        """
+        further = [it.region for it in self.others]
+        if region == self.home.region:
+            # As template.yaml: the first one of the parameter.
+            return next(iter((*self.home.replica_regions, *further)), region)
+        if region not in further or len(further) == 1:
+            return self.home.region
+        return further[(further.index(region) + 1) % len(further)]
+
+    def without(self, region: str) -> "Layout":
+        """Return the layout without a further Region."""
+        return replace(self, others=tuple(it for it in self.others if it.region != region))
+
     def in_order(self) -> list[Environment]:
         """Return the environments in the order of a deployment: home, further Regions, edge.
 

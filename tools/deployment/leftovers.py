@@ -30,9 +30,9 @@ ACCOUNTS_TABLE: Final = "AccountsTable"
 #: Type -> how an operator deletes a resource with its data.
 _DELETIONS: Final = {
     "AWS::Cognito::UserPool": (
-        "aws cognito-idp update-user-pool --user-pool-id {id} --deletion-protection INACTIVE "
-        "--region {region} && aws cognito-idp delete-user-pool --user-pool-id {id} "
-        "--region {region}"
+        "delete its domains, if it has any, then aws cognito-idp update-user-pool --user-pool-id "
+        "{id} --deletion-protection INACTIVE --region {region} && aws cognito-idp "
+        "delete-user-pool --user-pool-id {id} --region {region}"
     ),
     "AWS::DynamoDB::GlobalTable": f"delete its replicas, then {_DELETE_TABLE}",
     "AWS::DynamoDB::Table": _DELETE_TABLE,

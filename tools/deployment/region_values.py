@@ -23,6 +23,8 @@ SHARED_KEY: Final = ("OriginKeyName",)
 #: The output with a Region's health check, and the edge's parameter with those of all Regions.
 HEALTH_CHECK: Final = "HealthCheckId"
 HEALTH_CHECKS: Final = "HealthChecks"
+#: The parameter of a further Region with the Region that has its mark; none for the home.
+MARK_REGION: Final = "MarkRegion"
 #: Outputs of the edge's stack that are parameters of a home without the edge.
 EDGE_VALUES: Final = ("DistributionId", "DistributionDomainName", "SignInCertificateArn")
 #: The name of the sign-in pages needs both stacks: first the edge's certificate and the record of
@@ -54,9 +56,12 @@ def needed_values(
             regions = collector.consumed_regions((layout.home, *layout.others), clients)
             values["Regions"] = ",".join(regions)
         return values
-    stream = _replica_stream(environment, clients)
-    names = ("UserPoolArn", *(SHARED_KEY if environment.parameter("Domain") else ()))
-    return {"AppointmentsStreamArn": stream} | _outputs(layout.home, names, clients)
+    values = {"AppointmentsStreamArn": _replica_stream(environment, clients)}
+    names: tuple[str, ...] = ("UserPoolArn",)
+    if environment.parameter("Domain"):
+        names += SHARED_KEY
+        values |= _mark(layout, environment)
+    return values | _outputs(layout.home, names, clients)
 
 
 def pass_on(environment: Environment, layout: Layout, clients: collector.Clients) -> None:
@@ -64,16 +69,14 @@ def pass_on(environment: Environment, layout: Layout, clients: collector.Clients
 
     The edge gets those of the home, the Regions of the streams and their health checks, the home
     those of the edge.
-    Further Regions get the home's key.
+    Further Regions get the home's key, and the Region with the mark of their evacuation.
 
     Raises:
         ClientError: A call failed.
         CommandError: An update failed, or the Region's stream has no consumer.
     """
-    if environment.is_home and environment.parameter("Domain"):
-        for further in layout.others:
-            if _exists(further, clients):
-                _update(further, _outputs(environment, SHARED_KEY, clients), clients)
+    if environment in (layout.home, *layout.others) and environment.parameter("Domain"):
+        _pass_to_further(layout, clients)
     if environment.is_home and environment.is_edge:
         if environment.parameter("Domain"):
             _update(environment, _outputs(environment, (SIGN_IN_HOST,), clients), clients)
@@ -94,35 +97,55 @@ def pass_on(environment: Environment, layout: Layout, clients: collector.Clients
         pass_health_checks(layout, clients)
 
 
-def pass_health_checks(
-    layout: Layout, clients: collector.Clients, *, without: str | None = None
-) -> None:
-    """Pass the Regions' health checks to the edge's stack, which has their alarms.
+def forget_region(layout: Layout, region: str, clients: collector.Clients) -> None:
+    """Let the other stacks forget a further Region whose stack will be deleted.
 
-    Args:
-        layout: The environments of the stage; the edge's stack exists.
-        clients: Makes a client for a service and a Region.
-        without: A Region whose stack will be deleted.
+    The edge's stack exists, with the alarm on the Region's health check.
+
+    Raises:
+        ClientError: A call failed.
+        CommandError: An update failed.
+    """
+    remaining = layout.without(region)
+    pass_health_checks(remaining, clients)
+    if layout.home.parameter("Domain"):
+        _pass_to_further(remaining, clients)
+
+
+def pass_health_checks(layout: Layout, clients: collector.Clients) -> None:
+    """Pass the Regions' health checks to the deployed edge, whose stack has their alarms.
 
     Raises:
         ClientError: A call failed.
         CommandError: The update failed.
     """
-    values = _health_checks(layout, clients, without) or {HEALTH_CHECKS: ""}
+    values = _health_checks(layout, clients) or {HEALTH_CHECKS: ""}
     if HEALTH_CHECKS in parameters_of(_describe(layout.edge, clients)):
         _update(layout.edge, values, clients)
 
 
-def _health_checks(
-    layout: Layout, clients: collector.Clients, without: str | None = None
-) -> dict[str, str]:
+def _pass_to_further(layout: Layout, clients: collector.Clients) -> None:
+    """Pass the home's key and the Regions with the marks of `make evacuate` to further Regions."""
+    for further in layout.others:
+        if _exists(further, clients):
+            values = _outputs(layout.home, SHARED_KEY, clients) | _mark(layout, further)
+            _update(further, values, clients)
+
+
+def _mark(layout: Layout, further: Environment) -> dict[str, str]:
+    """Return the parameter of a further Region with the Region that has its mark."""
+    region = layout.mark_region_of(further.region)
+    return {MARK_REGION: "none" if region == layout.home.region else region}
+
+
+def _health_checks(layout: Layout, clients: collector.Clients) -> dict[str, str]:
     """Return the edge's parameter with the health checks of the Regions; empty without any.
 
     The stack of a home with the edge knows its own check.
     """
     checks = []
     for environment in (layout.home, *layout.others):
-        if environment == layout.edge or environment.region == without:
+        if environment == layout.edge:
             continue
         if _exists(environment, clients):
             check = outputs_of(_describe(environment, clients)).get(HEALTH_CHECK)

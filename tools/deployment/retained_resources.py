@@ -244,7 +244,7 @@ class RetainedResources:
             # "If you don't provide a value for an attribute, Amazon Cognito sets it to its default
             # value" (UpdateUserPool). The pool is deleted next, so that has no effect.
             cognito.update_user_pool(UserPoolId=pool_id, DeletionProtection="INACTIVE")
-        if domain := pool.get("Domain"):
+        for domain in filter(None, (pool.get("Domain"), pool.get("CustomDomain"))):
             cognito.delete_user_pool_domain(UserPoolId=pool_id, Domain=domain)
         cognito.delete_user_pool(UserPoolId=pool_id)
 

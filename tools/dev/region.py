@@ -105,7 +105,7 @@ def remove(
     remaining = [it for it in regions if it != name]
     if collector.remove_region(layout.edge, environment, clients):
         time.sleep(IN_FLIGHT_S)
-    region_values.pass_health_checks(layout, clients, without=name)
+    region_values.forget_region(layout, name, clients)
     collector.wait_until_drained(local_stack(StackTarget(target.endpoint, name, target.stage)))
     delete_environment(environment, Stacks(clients("cloudformation", name)), kept_stacks())
     replicas.remove(environment, layout_of_regions(target.stage, remaining, names), clients)

@@ -51,16 +51,6 @@ class Stage:
         """The domain name of the portal; '' without one."""
         return self.layout.home.parameter("Domain")
 
-    def mark_region_of(self, region: str) -> str:
-        """Return the Region whose table says whether a Region is evacuated.
-
-        That of the further Regions is the home, and that of the home the first of them.
-        """
-        home = self.layout.home
-        if region == home.region and home.replica_regions:
-            return home.replica_regions[0]
-        return home.region
-
     def regions(self) -> list[str]:
         """Return the Regions with an API, the home first."""
         return [it.region for it in (self.layout.home, *self.layout.others)]
@@ -93,7 +83,7 @@ class Stage:
         self._table(region).delete_item(**self._mark(region))
 
     def _table(self, region: str) -> Any:
-        return self.clients("dynamodb", self.mark_region_of(region))
+        return self.clients("dynamodb", self.layout.mark_region_of(region))
 
     def _mark(self, region: str) -> dict[str, Any]:
         return {
@@ -180,8 +170,9 @@ def main(environment: Mapping[str, str] = os.environ, directory: Path = STATE / 
     try:
         print(change(stage, region, undo=environment.get("UNDO", "") not in ("", "0")))
     except (ClientError, BotoCoreError) as error:
+        holder = stage.layout.mark_region_of(region)
         raise CommandError(
-            f"Nothing was changed: {stage.mark_region_of(region)}, which has the mark of {region}, "
+            f"Nothing was changed: {holder}, which has the mark of {region}, "
             f"doesn't answer: {reason_of(error)}. If the Region is lost, wait; otherwise, check "
             "your credentials."
         ) from error

@@ -1,9 +1,9 @@
 """Refuse domains, app clients and password policies that Amazon Cognito refuses.
 
 Gap: a domain can contain a reserved word; a pool can have several custom domains, with a
-certificate of any Region and a parent domain without an A record; an app client can have any token
-validity, any redirect URL, and a refresh flow beside the rotation of refresh tokens; a password can
-have any length.
+certificate of any Region and a parent domain without an A record; a pool with a domain can be
+deleted; an app client can have any token validity, any redirect URL, and a refresh flow beside the
+rotation of refresh tokens; a password can have any length.
 Seen in: ministack 1.5.33, cognito.py, _create_user_pool_domain, _create_user_pool_client,
 _update_user_pool_client, _create_user_pool and _update_user_pool.
 Delete when: each operation refuses the requests of tests/refusals/test_user_pools.py.
@@ -29,7 +29,13 @@ _CHECKS: Final[dict[str, Check]] = {
 
 def install(_settings: Settings, _control: ControlApi, _application: Any) -> None:
     """Check the requests of the APIs and of templates, which use the same operations."""
-    service = Symbols("ministack.services.cognito", *_CHECKS, "_user_pools", "error_response_json")
+    service = Symbols(
+        "ministack.services.cognito",
+        *_CHECKS,
+        "_delete_user_pool",
+        "_user_pools",
+        "error_response_json",
+    )
     for operation, check in _CHECKS.items():
         refuse(service, operation, check)
     zones = Symbols("ministack.services.route53", "_records")
@@ -43,3 +49,9 @@ def install(_settings: Settings, _control: ControlApi, _application: Any) -> Non
         return rules.custom_domain(request, pool.get("CustomDomain"), is_address)
 
     refuse(service, "_create_user_pool_domain", custom_domain)
+
+    def deletion(request: dict[str, Any]) -> Refused:
+        pool = service["_user_pools"].get(request.get("UserPoolId")) or {}
+        return rules.deletion(pool.get("Domain") or pool.get("CustomDomain"))
+
+    refuse(service, "_delete_user_pool", deletion)

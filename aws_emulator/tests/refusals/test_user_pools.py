@@ -45,6 +45,16 @@ def test_cognito_refuses_characters_of_domain(emulator: Emulator, domain: str) -
     refused(INVALID, client.create_user_pool_domain, UserPoolId=pool, Domain=domain)
 
 
+def test_cognito_refuses_deletion_of_pool_with_domain(emulator: Emulator) -> None:
+    client, domain = emulator.client("cognito-idp"), unique("shop")
+    pool = client.create_user_pool(PoolName=unique("pool"))["UserPool"]["Id"]
+    client.create_user_pool_domain(UserPoolId=pool, Domain=domain)
+    message = refused(INVALID, client.delete_user_pool, UserPoolId=pool)
+    assert "deleted first" in message
+    client.delete_user_pool_domain(UserPoolId=pool, Domain=domain)
+    client.delete_user_pool(UserPoolId=pool)
+
+
 def custom_domain(name: str, region: str = "us-east-1") -> dict[str, Any]:
     certificate = f"arn:aws:acm:{region}:000000000000:certificate/{unique('c')}"
     return {"Domain": name, "CustomDomainConfig": {"CertificateArn": certificate}}

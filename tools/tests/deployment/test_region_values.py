@@ -11,7 +11,7 @@ from tools.deployment import collector, region_values
 from tools.deployment.environments import Environment, Layout
 from tools.stack import stack_name
 
-LONDON, MUMBAI, EDGE = "eu-west-2", "ap-south-1", "us-east-1"
+LONDON, MUMBAI, PARIS, EDGE = "eu-west-2", "ap-south-1", "eu-west-3", "us-east-1"
 HOME_OUTPUTS = {name: f"{name} of the home" for name in region_values.HOME_VALUES}
 EDGE_OUTPUTS = {name: f"{name} of the edge" for name in region_values.EDGE_VALUES}
 
@@ -60,7 +60,7 @@ class FakeStage:
     def __init__(self, stacks: dict[str, dict[str, str]], consumers: set[str]) -> None:
         self.regions = {
             region: FakeRegion(self._stack(stacks.get(region)), has_consumer=region in consumers)
-            for region in (LONDON, MUMBAI, EDGE)
+            for region in (LONDON, MUMBAI, PARIS, EDGE)
         }
 
     def _stack(self, outputs: dict[str, str] | None) -> dict[str, Any] | None:
@@ -187,7 +187,10 @@ def test_further_region_gets_the_key_of_the_home_only_with_a_domain() -> None:
     values = region_values.needed_values(layout.others[0], layout, stage.client)
     assert values["OriginKeyName"] == "OriginKeyName of the home"
     without = region_values.needed_values(LAYOUT.others[0], LAYOUT, stage.client)
-    assert values == without | {"OriginKeyName": values["OriginKeyName"]}
+    assert values == without | {
+        "OriginKeyName": values["OriginKeyName"],
+        "MarkRegion": "none",
+    }
 
 
 def test_home_passes_its_key_to_further_regions_with_a_domain(
@@ -196,8 +199,24 @@ def test_home_passes_its_key_to_further_regions_with_a_domain(
     stage = FakeStage({LONDON: HOME_OUTPUTS, MUMBAI: {"ApiId": "a1"}}, {MUMBAI})
     layout = with_domain(LAYOUT)
     region_values.pass_on(layout.home, layout, stage.client)
-    expected = {"OriginKeyName": "OriginKeyName of the home"}
+    expected = {"OriginKeyName": "OriginKeyName of the home", "MarkRegion": "none"}
     assert updates == {layout.others[0].stack_name: expected}
+
+
+def test_each_of_several_further_regions_has_the_mark_of_another_one(
+    updates: dict[str, dict[str, str]],
+) -> None:
+    """A stack asks the Region in which `make evacuate` writes its mark."""
+    others = (environment_in(MUMBAI), environment_in(PARIS))
+    layout = with_domain(Layout(LAYOUT.home, LAYOUT.edge, others))
+    outputs = {"ApiId": "a1"}
+    stage = FakeStage({LONDON: HOME_OUTPUTS, MUMBAI: outputs, PARIS: outputs, EDGE: {}}, {MUMBAI})
+    region_values.pass_on(layout.home, layout, stage.client)
+    passed = {name: it["MarkRegion"] for name, it in updates.items() if "MarkRegion" in it}
+    assert passed == {it.stack_name: layout.mark_region_of(it.region) for it in others}
+    assert {layout.mark_region_of(it.region) for it in others} == {MUMBAI, PARIS}
+    region_values.forget_region(layout, MUMBAI, stage.client)
+    assert updates[others[1].stack_name]["MarkRegion"] == "none"
 
 
 class GrowingStage(FakeStage):
@@ -288,7 +307,7 @@ def test_edge_gets_the_health_checks_of_the_regions(updates: dict[str, dict[str,
     edge["Parameters"] = [{"ParameterKey": "HealthChecks", "ParameterValue": both}]
     region_values.pass_health_checks(layout, stage.client)
     assert updates == {}
-    region_values.pass_health_checks(layout, stage.client, without=MUMBAI)
+    region_values.forget_region(layout, MUMBAI, stage.client)
     assert updates == {layout.edge.stack_name: {"HealthChecks": f"{LONDON}:l1"}}
 
 
@@ -302,6 +321,4 @@ def test_home_in_us_east_1_gets_only_the_health_checks_of_further_regions(
     assert edge is not None
     edge["Parameters"] = [{"ParameterKey": "HealthChecks", "ParameterValue": ""}]
     region_values.pass_health_checks(layout, stage.client)
-    assert updates == {layout.edge.stack_name: {"HealthChecks": f"{MUMBAI}:m1"}}
-    region_values.pass_health_checks(layout, stage.client, without=MUMBAI)
     assert updates == {layout.edge.stack_name: {"HealthChecks": f"{MUMBAI}:m1"}}
