@@ -82,6 +82,7 @@ def deploy(
     layout = layout_of(environment)
     overrides = dict(environment.overrides)
     overrides |= region_values.needed_values(environment, layout, account.client)
+    overrides |= sender_identity(environment, account)
     if os.environ.get("BOUNDARY_ARN"):
         overrides["PermissionsBoundary"] = os.environ["BOUNDARY_ARN"]
     command += ["--parameter-overrides", *parameter_overrides(overrides)]
@@ -102,6 +103,22 @@ def deploy(
     if environment.is_edge:
         print(f"The portal is at https://{stack.outputs['DistributionDomainName']}/")
     print(f"Deployed {environment.name} in {time.monotonic() - started:.0f} s.")
+
+
+def sender_identity(environment: Environment, account: Account) -> dict[str, str]:
+    """Return the parameter with the identity of the sender that Amazon SES has verified.
+
+    Cognito refuses an address of which only the domain is verified: its SourceArn must be the
+    verified identity.
+
+    Raises:
+        CommandError: AWS refused a call.
+    """
+    address = environment.parameter("Sender")
+    if not (environment.is_home and address):
+        return {}
+    identity = account.sender(address).verified_identity
+    return {"SenderIdentity": identity} if identity else {}
 
 
 def parameter_overrides(overrides: Mapping[str, str]) -> list[str]:

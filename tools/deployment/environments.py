@@ -115,7 +115,8 @@ def read_environment(name: str, config: Path = _CONFIG) -> Environment:
             if further.name == name:
                 return further
         raise CommandError(
-            f"samconfig.toml has no environment {name!r}. Use one of: {', '.join(environments)}."
+            f"samconfig.toml has no environment {name!r}. Use one of: {', '.join(environments)}. "
+            f"Or a stage: {', '.join(_stages(environments))}."
         )
     parameters = environments[name]
     pairs = (it.partition("=") for it in parameters.get("parameter_overrides", []))
@@ -244,6 +245,16 @@ def template_defaults(template: Path = _TEMPLATE) -> dict[str, str]:
     return {
         name: str(it["Default"]) for name, it in document["Parameters"].items() if "Default" in it
     }
+
+
+def _stages(environments: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return the stages of environments, without repetitions."""
+    pairs = (
+        it.partition("=")
+        for parameters in environments.values()
+        for it in parameters.get("parameter_overrides", [])
+    )
+    return sorted({value for name, _, value in pairs if name == "Stage"})
 
 
 def _environments(config: Path) -> dict[str, dict[str, Any]]:

@@ -53,9 +53,19 @@ def install(_settings: Settings, _control: ControlApi, _application: Any) -> Non
         "_update_user_pool",
         "error_response_json",
     )
-    ses = Symbols("ministack.services.ses", "_identity_verified", "_message_rejection")
+    ses = Symbols(
+        "ministack.services.ses", "_identities", "_identity_verified", "_message_rejection"
+    )
+    ses_v2 = Symbols("ministack.services.ses_v2", "_identities")
+
+    def is_verified(identity: str) -> bool:
+        known = identity in ses["_identities"] or identity in ses_v2["_identities"]
+        # "Cognito checks for the exact identity ARN" (aws-amplify/amplify-backend#3134): an address
+        # isn't an identity if only its domain is verified.
+        return known and bool(ses["_identity_verified"](_address(identity)))
+
     for name in ("_create_user_pool", "_update_user_pool"):
-        service.wrap(name, lambda original: _configuring(service, ses, original))
+        service.wrap(name, lambda original: _configuring(service, is_verified, original))
     service.wrap("_resolve_email_sender", _sending_from_identity)
     service.wrap("_deliver_cognito_email", lambda original: _delivering(ses, original))
     service.wrap("_run_idp_handler", lambda original: _reporting(service, original))
@@ -71,14 +81,16 @@ def _source(pool: dict[str, Any]) -> str | None:
     return match["identity"] if match else ""
 
 
-def _configuring(service: Symbols, ses: Symbols, original: Callable[..., Response]) -> Any:
+def _configuring(
+    service: Symbols, is_verified: Callable[[str], bool], original: Callable[..., Response]
+) -> Any:
     """Refuse an email configuration whose identity SES hasn't verified."""
 
     def configure(data: dict[str, Any]) -> Response:
         source, refused = _source(data), None
         if source == "":
             refused = ("InvalidParameterException", "SourceArn must be the ARN of an SES identity.")
-        elif source is not None and not ses["_identity_verified"](_address(source)):
+        elif source is not None and not is_verified(source):
             refused = (
                 "InvalidEmailRoleAccessPolicyException",
                 "Cognito is not allowed to use your email identity",

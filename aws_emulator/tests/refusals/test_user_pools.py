@@ -55,6 +55,20 @@ def test_cognito_refuses_deletion_of_pool_with_domain(emulator: Emulator) -> Non
     client.delete_user_pool(UserPoolId=pool)
 
 
+def test_cognito_refuses_address_of_which_only_the_domain_is_verified(emulator: Emulator) -> None:
+    client, ses = emulator.client("cognito-idp"), emulator.client("sesv2")
+    domain = f"{unique('shop')}.example"
+    ses.create_email_identity(EmailIdentity=domain)
+
+    def create(identity: str) -> None:
+        arn = f"arn:aws:ses:us-east-1:000000000000:identity/{identity}"
+        email = {"EmailSendingAccount": "DEVELOPER", "SourceArn": arn, "From": f"app@{domain}"}
+        client.create_user_pool(PoolName=unique("pool"), EmailConfiguration=email)
+
+    refused("InvalidEmailRoleAccessPolicyException", create, identity=f"app@{domain}")
+    create(domain)
+
+
 def custom_domain(name: str, region: str = "us-east-1") -> dict[str, Any]:
     certificate = f"arn:aws:acm:{region}:000000000000:certificate/{unique('c')}"
     return {"Domain": name, "CustomDomainConfig": {"CertificateArn": certificate}}

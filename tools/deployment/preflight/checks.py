@@ -56,7 +56,7 @@ def check_region(region: str, *, enabled: bool) -> Finding:
     )
 
 
-def check_stack(name: str, stack: Stack | None) -> Finding:
+def check_stack(name: str, region: str, stack: Stack | None) -> Finding:
     """Check that CloudFormation accepts a deployment in the stack's state."""
     if stack is None:
         return ok("stack", f"{name} doesn't exist yet")
@@ -65,20 +65,21 @@ def check_stack(name: str, stack: Stack | None) -> Finding:
             "stack",
             f"{name} is in {stack.status}: its creation failed",
             "`make deploy` deletes the failed stack first. Or delete it now: "
-            f"aws cloudformation delete-stack --stack-name {name}",
+            f"aws cloudformation delete-stack --stack-name {name} --region {region}",
         )
     if stack.status == "DELETE_FAILED":
         return error(
             "stack",
             f"{name} is in {stack.status}, which accepts no update",
-            f"Delete the failed stack: aws cloudformation delete-stack --stack-name {name}",
+            f"Delete the failed stack: aws cloudformation delete-stack --stack-name {name} "
+            f"--region {region}",
         )
     if stack.status == "UPDATE_ROLLBACK_FAILED":
         return error(
             "stack",
             f"{name} is in UPDATE_ROLLBACK_FAILED",
             "Read the stack's events, solve the cause, then: "
-            f"aws cloudformation continue-update-rollback --stack-name {name}",
+            f"aws cloudformation continue-update-rollback --stack-name {name} --region {region}",
         )
     if stack.status == "REVIEW_IN_PROGRESS":
         return ok("stack", f"{name} has a change set and no resources yet")

@@ -100,7 +100,11 @@ def _findings(
         (
             "stack",
             lambda: [
-                checks.check_stack(environment.stack_name, account.stack(environment.stack_name))
+                checks.check_stack(
+                    environment.stack_name,
+                    environment.region,
+                    account.stack(environment.stack_name),
+                )
             ],
         ),
         ("home", lambda: [_home(environment, account)]),
