@@ -164,12 +164,12 @@ def test_replicas_of_the_accounts_of_an_earlier_version_are_removed_one_by_one(
 
 def mark_regions(regions: system.System, *further: str) -> list[str]:
     """Return the Region that has the mark of each further Region, none for the home."""
-    found = []
+    marked = []
     for region in further:
         name = environment(regions, region).stack_name
         described = clients_of(regions)("cloudformation", region).describe_stacks(StackName=name)
-        found.append(parameters_of(described["Stacks"][0])["MarkRegion"])
-    return found
+        marked.append(parameters_of(described["Stacks"][0])["MarkRegion"])
+    return marked
 
 
 @contextmanager
