@@ -39,10 +39,11 @@ from benchmarks.ingest_stub import Stub  # noqa: E402 - needs the path above
 
 SIZES: Final = (1, 10, 100, 500)
 # Limits by events per request: CPU time relative to the peer, and billed KB per event. Those of CPU
-# time are 5% above the first version's on the same idle machine, which docs/decisions/0047 derives.
-# A comparison with that version in one run, `ingest_versions.py`, decides about smaller changes.
-MAX_CPU_RATIOS: Final = {10: 0.257, 100: 0.198, 500: 0.180}
-MAX_COLD_START_RATIO: Final = 0.142
+# time are 5% above the first version's on one machine, and a tenth more, because the peer's time
+# varies between runs (docs/decisions/0047 derives them). A comparison with the first version in one
+# run, `ingest_versions.py`, decides about changes of 5%.
+MAX_CPU_RATIOS: Final = {10: 0.283, 100: 0.218, 500: 0.198}
+MAX_COLD_START_RATIO: Final = 0.156
 MAX_BILLED_KB: Final = {10: 0.205, 100: 0.091}
 # CPU time of one measurement.
 ROUND_S: Final = 0.25
