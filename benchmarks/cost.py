@@ -27,6 +27,7 @@ from benchmarks.cost_prices import (  # noqa: E402 - needs the path above
     PRICES,
     REFERENCE,
     Delivery,
+    token_dollars,
 )
 
 # "Apache Kafka event poller scaling modes in Lambda": event pollers of one unit, by default.
@@ -78,6 +79,7 @@ class Components(NamedTuple):
     regions: int
     snapshot_age_s: int
     media_memory_gb: float
+    token_memory_mb: int
     pages_invoke_collector: bool
 
 
@@ -114,6 +116,7 @@ def components() -> Components:
         regions=sum(it.is_serving for it in environments_of_stage("prod")),
         snapshot_age_s=auth["SnapshotAge"]["Fn::If"][2],
         media_memory_gb=resources("stacks/edge-media.yaml")["MediaFunction"]["MemorySize"] / 1024,
+        token_memory_mb=resources("stacks/entitlements.yaml")["EntitlementsFunction"]["MemorySize"],
         pages_invoke_collector=any(
             it["EventType"] == "origin-request"
             for it in distribution["DefaultCacheBehavior"].get("LambdaFunctionAssociations", [])
@@ -365,13 +368,13 @@ def main() -> int:
     met = report(MAX_COMPRESSED_DOLLARS, deployed, is_compressed=True) and met
     met = report(MAX_LARGE_DOLLARS, deployed, is_compressed=False) and met
     report_least(100, deployed)
-    print(
-        "dollars for the snapshot of a million requests of pages or SDKs,"
-        " by requests per process and minute"
-    )
+    print("dollars for the snapshot of a million requests, by requests per process and minute")
     for requests in (1, 10, 100):
         print(f"  {requests:>3} requests {revocation_dollars(requests, deployed):>19.3f}")
     print(f"dollars for a million renewals of media cookies{renewal_dollars(deployed):>9.3f}")
+    print(
+        f"dollars for a million tokens with courses{token_dollars(deployed.token_memory_mb):>15.3f}"
+    )
     print("dollars for the collector at a million requests of pages, by the share of cache misses")
     for share in (0.01, 0.1, 1.0):
         print(f"  {share:>6.0%} misses {page_dollars(share, deployed):>17.3f}")

@@ -89,6 +89,9 @@ PRICES: Final = {
     "s3_gb_month": Price(0.023, "GB and month", "aws.amazon.com/s3/pricing", "2026-11"),
     "s3_get": Price(0.0004 / 1000, "GET", "aws.amazon.com/s3/pricing", "2026-11"),
     "s3_put": Price(0.005 / 1000, "PUT", "aws.amazon.com/s3/pricing", "2026-11"),
+    "dynamodb_read": Price(
+        0.125 / MILLION, "read request unit", "dynamodb/pricing/on-demand", "2026-11"
+    ),
     "dynamodb_write": Price(
         0.625 / MILLION, "write unit, on demand", "dynamodb/pricing/on-demand", "2026-11"
     ),
@@ -119,3 +122,13 @@ CLOUDFRONT: Final = {
 }
 # The limits apply to these viewers.
 REFERENCE: Final = "United States, Canada, Mexico"
+
+
+def token_dollars(memory_mb: int, seconds: float = 0.01) -> float:
+    """Return the cost in USD of a million tokens with courses (src/entitlements).
+
+    `seconds` is an assumption for an invocation, which reads an item of DynamoDB.
+    """
+    price = {name: known.dollars for name, known in PRICES.items()}
+    function = seconds * memory_mb / 1024 * price["lambda_gb_second"]
+    return MILLION * (price["lambda_request"] + function + price["dynamodb_read"])

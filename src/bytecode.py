@@ -1,6 +1,6 @@
 """Replace a package's Python sources with minimal bytecode.
 
-    python3.13 bytecode.py DIRECTORY
+    python3.13 bytecode.py DIRECTORY [ARCHIVE MODULE...]
 
 `src/Makefile` runs this for edge_auth, whose package is limited to 64 KB and is loaded at every
 cold start before a page request. Docstrings, assertions, type annotations, line numbers and the
@@ -8,12 +8,16 @@ names of local variables are removed; a traceback names the file, the function a
 first line. Python imports a `.pyc` file in place of its source (Python reference, "Source-less
 imports"). The files are "unchecked hash-based" (PEP 552), so Python doesn't look for a source or
 compare timestamps. Equal sources give equal bytes.
+
+ARCHIVE is a zip file in the directory that gets the modules after it, uncompressed: the zip file of
+the package then compresses them as one file. `edge_auth/__init__.py` adds it to the package's path.
 """
 
 import ast
 import importlib.util
 import marshal
 import sys
+import zipfile
 from pathlib import Path
 from types import CodeType
 from typing import Final
@@ -141,13 +145,25 @@ def compile_source(source: bytes, name: str, line_numbers: bool = False) -> byte
     return head + marshal.dumps(code if line_numbers else shorten_locals(strip_line_numbers(code)))
 
 
-def main(directory: str) -> None:
+def archive(directory: Path, name: str, modules: list[str]) -> None:
+    """Move compiled modules into a zip file, which Python imports from ("zipimport")."""
+    with zipfile.ZipFile(directory / name, "w", zipfile.ZIP_STORED) as target:
+        for module in sorted(modules):
+            compiled = (directory / name).with_name(f"{module}.pyc")
+            # The earliest time of the format: equal modules give equal bytes.
+            target.writestr(zipfile.ZipInfo(compiled.name), compiled.read_bytes())
+            compiled.unlink()
+
+
+def main(directory: str, archive_name: str = "", *modules: str) -> None:
     """Compile every module below `directory` and delete its source."""
     for source in sorted(Path(directory).rglob("*.py")):
         name = source.relative_to(directory).as_posix()
         source.with_suffix(".pyc").write_bytes(compile_source(source.read_bytes(), name))
         source.unlink()
+    if archive_name:
+        archive(Path(directory), archive_name, list(modules))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

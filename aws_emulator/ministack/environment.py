@@ -58,6 +58,8 @@ def variables(settings: Settings) -> dict[str, str]:
         "MINISTACK_HOST": HOST,
         "GATEWAY_PORT": str(settings.port),
         "MINISTACK_ACCOUNT_ID": settings.account,
+        # Cognito issues no tokens if the pre token generation trigger fails.
+        "MINISTACK_COGNITO_PRETOKEN_STRICT": "1",
         "IOT_MTLS_ENABLED": "0",
         "SFTP_ENABLED": "0",
         "STATE_DIR": str(tmp / "state"),

@@ -6,6 +6,7 @@ same place below the package's root. Pure, except `read_packages`.
 
 import importlib.util
 import marshal
+import zipfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -172,11 +173,13 @@ def _shared_handler(template: SourceTemplate) -> str:
 
 
 def _names(folder: Path) -> frozenset[str]:
-    return frozenset(
-        Path(directory, name).relative_to(folder).as_posix()
-        for directory, _folders, files in folder.walk()
-        for name in files
-    )
+    """Return the files of a folder, and the modules in its zip files, as if beside them."""
+    files = [
+        Path(directory, name) for directory, _folders, names in folder.walk() for name in names
+    ]
+    archives = [it for it in files if it.suffix == ".zip" and zipfile.is_zipfile(it)]
+    archived = [it.with_name(name) for it in archives for name in zipfile.ZipFile(it).namelist()]
+    return frozenset(it.relative_to(folder).as_posix() for it in [*files, *archived])
 
 
 def is_build_input(

@@ -2,3 +2,6 @@
 
 The package uses the standard library only. `handler.lambda_handler` is the entry point.
 """
+
+# The deployed package has some modules in an archive (docs/decisions/0005).
+__path__.append(f"{__path__[0]}/modules.zip")

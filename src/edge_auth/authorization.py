@@ -59,7 +59,7 @@ def _route(context: AuthContext, request: ViewerRequest) -> Outcome:
         # An origin that supports path parameters would serve a path of another rule.
         raise PathError
     request.rule = rule.path
-    if f"{path}/*" == rule.path and request.method in ("GET", "HEAD"):
+    if rule.is_directory(path) and request.method in ("GET", "HEAD"):
         return _redirect_to_directory(context, request, path)
     if rule.forwards_token:
         uri = encode_path(request.uri, path)
@@ -82,7 +82,7 @@ def _redirect_to_directory(context: AuthContext, request: ViewerRequest, path: s
 def _authorize(context: AuthContext, request: ViewerRequest, rule: PathRule, path: str) -> Outcome:
     try:
         claims = context.authenticate(request)
-        check_requirements(rule, claims)
+        check_requirements(rule, claims, path)
     except NotEntitledError as error:
         return _redirect_to_upgrade(context, request, error, path)
     except (AnonymousError, TokenError) as error:
@@ -130,7 +130,9 @@ def _allow(
 ) -> Outcome:
     # The origin receives the path that the rule matched, not the viewer's original encoding.
     uri = encode_path(request.uri, path)
-    if path.endswith("/"):
+    if rule.app_page and "." not in path.rpartition("/")[2]:
+        uri = encode_path(rule.app_page, rule.app_page)
+    elif path.endswith("/"):
         uri += context.settings.index
     identity = _identity_headers(claims) if claims is not None else {}
     result = request.to_origin_request(uri, identity, strip_bearer_token=not rule.public)

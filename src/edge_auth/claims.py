@@ -17,22 +17,23 @@ _NOT_BEFORE_CLAIMS: Final = ("nbf", "iat")
 class ExpectedClaims:
     """The claim values that one kind of token must have."""
 
-    __slots__ = ("audience", "client_id", "issuer", "leeway_seconds", "token_use")
+    __slots__ = ("audience", "clients", "issuer", "leeway_seconds", "token_use")
 
     def __init__(
         self,
         issuer: str,
-        client_id: str,
+        clients: tuple[str, ...],
         token_use: str,
         leeway_seconds: int,
         audience: str | None = None,
     ) -> None:
         """`token_use` is "access" or "id". The leeway applies to `nbf` and `iat` only.
 
-        `audience` is the resource that access tokens must be bound to, if there is one.
+        `clients` are the IDs of app clients. `audience` is the resource that access tokens must be
+        bound to, if there is one.
         """
         self.issuer = issuer
-        self.client_id = client_id
+        self.clients = clients
         self.token_use = token_use
         self.audience = audience
         self.leeway_seconds = leeway_seconds
@@ -56,25 +57,29 @@ def numeric_date(value: object, name: str) -> float:
 
 
 def _is_audience(claims: Claims, expected: ExpectedClaims) -> bool:
-    """Return True if the token was issued to the app client, for this site.
+    """Return True if the token was issued to one of the app clients, for this site.
 
     Cognito adds `aud` to an access token that is bound to a resource (RFC 8707); a token for
     another resource isn't valid here. A pre-token-generation trigger can add it too, but only with
     the app client's ID (AWS, "Understanding the access token" and "Pre token generation Lambda
     trigger").
     """
-    client = expected.client_id
     audience = claims.get("aud")
     if expected.token_use == "access":  # noqa: S105 # a token type
-        if claims.get("client_id") not in (client, [client]):
+        client = _one(claims.get("client_id"))
+        if client not in expected.clients:
             return False
         if expected.audience is not None:
             return audience == expected.audience or (
                 isinstance(audience, list) and expected.audience in audience
             )
-        if audience is None:
-            return True
-    return audience in (client, [client])
+        return audience is None or _one(audience) == client
+    return _one(audience) in expected.clients
+
+
+def _one(value: object) -> object:
+    """Return the only element of a list with one element, and any other value unchanged."""
+    return value[0] if isinstance(value, list) and len(value) == 1 else value
 
 
 def verify_claims(claims: Claims, expected: ExpectedClaims, now: float) -> float:

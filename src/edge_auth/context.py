@@ -50,7 +50,7 @@ class AuthContext:
             clock=monotonic,
             seed_age_s=max(0, clock() - settings.jwks_time) if settings.jwks_time else 0,
         )
-        self.verifier = self.verifier_for(settings.token_use)
+        self.verifier = self.verifier_for(settings.token_use, settings.clients)
         self.revocations: Revocations | None = None
         if settings.revocations is not None:
             self.revocations = Revocations(settings.revocations, backend, fetch, clock)
@@ -62,12 +62,16 @@ class AuthContext:
 
         return CognitoClient(self.settings, self._post)
 
-    def verifier_for(self, token_use: str) -> TokenVerifier:
-        """Return a verifier for the user pool's "access" or "id" tokens."""
+    def verifier_for(self, token_use: str, clients: tuple[str, ...] = ()) -> TokenVerifier:
+        """Return a verifier for "access" or "id" tokens of app clients, by default the site's."""
         settings = self.settings
         audience = settings.audience if token_use == "access" else None  # noqa: S105 # token type
         expected = ExpectedClaims(
-            settings.issuer, settings.client_id, token_use, settings.leeway, audience
+            settings.issuer,
+            clients or (settings.client_id,),
+            token_use,
+            settings.leeway,
+            audience,
         )
         return TokenVerifier(self.keys, expected, self.clock)
 

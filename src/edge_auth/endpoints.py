@@ -9,7 +9,6 @@ Lambda@Edge generates every response here; CloudFront never sends these paths to
 
 from collections.abc import Callable
 from typing import Final
-from urllib.parse import parse_qs
 
 from edge_auth import session, sign_in, token_refresh
 from edge_auth.context import AuthContext
@@ -58,15 +57,16 @@ def dispatch(context: AuthContext, request: ViewerRequest, path: str) -> Outcome
 
 def _return_to(request: ViewerRequest) -> str:
     """Return the query parameter `return_to` if it is a URL of this site, otherwise "/"."""
-    try:
-        values = parse_qs(request.query, max_num_fields=20).get("return_to", [])
-    except ValueError:
-        return "/"
+    values = sign_in.query_values(request, "return_to")
     return values[0] if len(values) == 1 and is_local_url(values[0]) else "/"
 
 
 def _sign_in(context: AuthContext, request: ViewerRequest) -> Outcome:
-    return sign_in.start(context, request, _return_to(request), ANONYMOUS)
+    """Start a sign-in; the query parameter `identity_provider` skips the choice of a provider."""
+    provider = "".join(sign_in.query_values(request, "identity_provider"))
+    is_known = provider in context.settings.identity_providers
+    hint = {"identity_provider": provider} if is_known else {}
+    return sign_in.start(context, request, _return_to(request), ANONYMOUS, hint=hint)
 
 
 def _refresh(context: AuthContext, request: ViewerRequest) -> Outcome:

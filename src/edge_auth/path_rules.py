@@ -33,11 +33,18 @@ def _is_met(requirement: ClaimRequirement, claims: Claims) -> bool:
     return requirement.any_of is None or not requirement.any_of.isdisjoint(values)
 
 
-def check_requirements(rule: PathRule, claims: Claims) -> None:
-    """Check that the claims meet every requirement of the rule.
+def check_requirements(rule: PathRule, claims: Claims, path: str) -> None:
+    """Check that the claims meet every requirement of the rule for a path that it matches.
+
+    A token of the client credentials grant belongs to no user: only a rule with scopes admits it.
+    Its `sub` is the app client (AWS, "Understanding the access token").
 
     Raises:
         NotEntitledError: The claims don't meet a requirement.
     """
-    if not all(_is_met(requirement, claims) for requirement in rule.requirements):
+    requirements = rule.requirements_for(path)
+    is_machine = "client_id" in claims and claims.get("sub") == claims["client_id"]
+    if is_machine and not any(it.claim == "scope" for it in requirements):
+        raise NotEntitledError(code="machine_token")
+    if not all(_is_met(requirement, claims) for requirement in requirements):
         raise NotEntitledError

@@ -6,10 +6,12 @@ from typing import Final
 from edge_auth.errors import SettingsError
 
 PATH_PATTERN: Final = re.compile(r"/[A-Za-z0-9._~!$&'()+,=:@/*-]*")  # decoded; "*" is a wildcard
+# A segment that the requirements name, such as {course}.
+_PARAMETER: Final = re.compile(r"(?<=/)\{([a-z][a-z0-9_]{0,31})\}(?=/|$)")
 # A character that no pattern contains, so that only a wildcard matches it.
 ANY_CHARACTER: Final = "\uffff"
 _RULE_KEYS: Final = frozenset(
-    ["path", "public", "forwards_token", "signed_in", "groups", "scopes", "claims"]
+    ["path", "public", "forwards_token", "signed_in", "groups", "scopes", "claims", "app_page"]
 )
 
 type Document = dict[str, object]
@@ -31,11 +33,35 @@ class ClaimRequirement:
         self.any_of = any_of
         self.all_of = all_of
 
+    def with_parameters(self, parameters: dict[str, str]) -> "ClaimRequirement":
+        """Return the requirement for a path, whose segments replace {name} in the values."""
+        if not parameters:
+            return self
+        sets = (self.any_of, self.all_of)
+        any_of, all_of = (values and frozenset(_filled(it, parameters) for it in values)
+                          for values in sets)  # fmt: skip
+        return ClaimRequirement(self.claim, any_of, all_of)
+
+
+def _filled(value: ClaimValue, parameters: dict[str, str]) -> ClaimValue:
+    """Return a value with its parameters; one pass, so that a segment can't name another one."""
+    if not isinstance(value, str):
+        return value
+    return re.sub(r"\{(\w+)\}", lambda match: parameters.get(match[1], match[0]), value)
+
 
 class PathRule:
     """A path pattern and its access requirements."""
 
-    __slots__ = ("_expression", "forwards_token", "path", "public", "requirements")
+    __slots__ = (
+        "_expression",
+        "app_page",
+        "forwards_token",
+        "parameters",
+        "path",
+        "public",
+        "requirements",
+    )
 
     def __init__(
         self,
@@ -44,13 +70,20 @@ class PathRule:
         public: bool,
         requirements: tuple[ClaimRequirement, ...],
         forwards_token: bool = False,
+        app_page: str = "",
     ) -> None:
         self.path = path
+        #: The page of a single-page application, for paths that name no file; else empty.
+        self.app_page = app_page
+        #: The names of segments such as {course}.
+        self.parameters = tuple(_PARAMETER.findall(path))
         self.public = public
         #: The origin authorizes requests itself and receives the session's token.
         self.forwards_token = forwards_token
         self.requirements = requirements
-        expression = ".*".join(map(re.escape, path.split("*")))
+        expression = ".*".join(map(re.escape, _PARAMETER.sub("\0", path).split("*")))
+        for name in self.parameters:
+            expression = expression.replace("\0", f"(?P<{name}>[^/]+)", 1)
         # /premium/* also matches /premium, so that both require the same.
         if path.endswith("/*"):
             expression = f"{expression[:-3]}(?:/.*)?"
@@ -64,17 +97,35 @@ class PathRule:
         """
         return self._expression.fullmatch(path) is not None
 
+    def is_directory(self, path: str) -> bool:
+        """Return True if the rule's pattern is a matched path followed by /*."""
+        directory = self.path.removesuffix("/*")
+        return directory != self.path and "*" not in directory and (
+            path.count("/") == directory.count("/")
+        )  # fmt: skip
+
+    def requirements_for(self, path: str) -> tuple[ClaimRequirement, ...]:
+        """Return the requirements of a path that the rule matches."""
+        match = self._expression.fullmatch(path) if self.parameters else None
+        if match is None:
+            return self.requirements
+        return tuple(it.with_parameters(match.groupdict()) for it in self.requirements)
+
 
 def sample_paths(pattern: str) -> list[str]:
     """Return paths that stand for all paths of a pattern.
 
     Another pattern matches every path of `pattern` if and only if it matches all of them: each
-    wildcard is replaced by a character that only a wildcard matches.
+    wildcard is replaced by a character that only a wildcard or a parameter matches, and by two
+    segments, which a parameter doesn't match. A parameter is replaced by the character.
     """
-    samples = [pattern.replace("*", ANY_CHARACTER)]
+    pattern = _PARAMETER.sub(ANY_CHARACTER, pattern)
+    patterns = [pattern]
     if pattern.endswith("/*") and len(pattern) > 2:
-        samples.append(pattern[:-2].replace("*", ANY_CHARACTER))
-    return samples
+        patterns.append(pattern[:-2])
+    replacements = (ANY_CHARACTER, f"{ANY_CHARACTER}/{ANY_CHARACTER}")
+    samples = [it.replace("*", replacement) for replacement in replacements for it in patterns]
+    return list(dict.fromkeys(samples))
 
 
 def parse_rule(key: str, value: object, token_use: str) -> PathRule:
@@ -88,7 +139,7 @@ def parse_rule(key: str, value: object, token_use: str) -> PathRule:
     path = value.get("path")
     if (
         not isinstance(path, str)
-        or not PATH_PATTERN.fullmatch(path)
+        or not PATH_PATTERN.fullmatch(_PARAMETER.sub("", path))
         or any(part in path for part in ("//", "/./", "/../"))
         or path.endswith(("/.", "/.."))
     ):
@@ -104,7 +155,37 @@ def parse_rule(key: str, value: object, token_use: str) -> PathRule:
             key,
             "must be public, forwards_token, or require signed_in, groups, scopes or claims",
         )
-    return PathRule(path, public=public, requirements=requirements, forwards_token=forwards)
+    _check_parameters(key, path, requirements)
+    app_page = value.get("app_page", "")
+    if app_page != "" and (not isinstance(app_page, str) or not PATH_PATTERN.fullmatch(app_page)):
+        raise SettingsError(f"{key}.app_page", "must be a path of the rule, such as /app/a.html")
+    return PathRule(
+        path,
+        public=public,
+        requirements=requirements,
+        forwards_token=forwards,
+        app_page=app_page,
+    )
+
+
+def _check_parameters(key: str, path: str, requirements: tuple[ClaimRequirement, ...]) -> None:
+    """Require that each parameter of the path decides, and that values name no other one.
+
+    Raises:
+        SettingsError: A parameter is unused, unknown or repeated.
+    """
+    names = _PARAMETER.findall(path)
+    used = {
+        name
+        for requirement in requirements
+        for value in (requirement.any_of or frozenset()) | (requirement.all_of or frozenset())
+        if isinstance(value, str)
+        for name in re.findall(r"\{(.*?)\}", value)
+    }
+    if used != set(names) or len(used) < len(names):
+        raise SettingsError(
+            f"{key}.path", "must have each parameter, such as {course}, that the requirements name"
+        )
 
 
 def _flag(key: str, rule: Document, name: str) -> bool:

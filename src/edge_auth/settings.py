@@ -21,6 +21,7 @@ _ISSUER: Final = re.compile(
     r"https://(?:issuer-)?cognito-idp\.[a-z0-9-]+\.amazonaws\.com(?:\.cn)?/[\w-]+_[0-9a-zA-Z]+"
 )
 _CLIENT_ID: Final = re.compile(r"[\w+]{1,128}")  # API_UserPoolClientType, ClientId
+_PROVIDER: Final = re.compile(r"[\w.-]{1,32}")  # API_CreateIdentityProvider, ProviderName
 _HOST: Final = r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[::1\])"
 _ORIGIN: Final = re.compile(rf"(https?)://({_HOST})(?::[0-9]{{1,5}})?")
 _LOOPBACK_HOSTS: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
@@ -61,6 +62,10 @@ class Settings:
             document, "issuer", _ISSUER, "the issuer URL of a Cognito user pool"
         )
         self.client_id = _matching(document, "client_id", _CLIENT_ID, "an app client ID")
+        #: The app clients whose tokens open pages: the site's own one, and others of the pool.
+        self.clients = (self.client_id, *_names(document, "other_clients", _CLIENT_ID))
+        #: The identity providers that a sign-in link may name.
+        self.identity_providers = _names(document, "identity_providers", _PROVIDER)
         self.token_use = _text(document, "token_use", "access")
         if self.token_use not in ("access", "id"):
             raise SettingsError("token_use", 'must be "access" or "id"')
@@ -114,6 +119,10 @@ class Settings:
                 raise SettingsError(
                     key, f"is never reached: earlier rules match every path of {rule.path}"
                 )
+            if rule.app_page and (rule.parameters or self.find_rule(rule.app_page) is not rule):
+                raise SettingsError(
+                    f"rules[{index}].app_page", f"must be a path that the rule {rule.path} decides"
+                )
             if rule.public and rule.matches(f"/{ANY_CHARACTER}"):
                 raise SettingsError(
                     key, "makes every other path public, also mistyped ones: name the public paths"
@@ -150,7 +159,7 @@ def parse(document: object) -> Settings:
 _KEYS: Final = frozenset(
     [
         *("schema", "issuer", "client_id", "token_use", "jwks_uri", "jwks", "jwks_time"),
-        *("audience", "hosted_ui", "revocations"),
+        *("audience", "hosted_ui", "revocations", "other_clients", "identity_providers"),
         *("origins", "rules", "upgrade_path", "signed_out_path", "index", "site_name"),
         *("scopes", "leeway", "session_seconds"),
     ]
@@ -189,6 +198,13 @@ def _list(document: Document, key: str, default: list[str] | None) -> list[objec
     if not isinstance(value, list):
         raise SettingsError(key, "must be a list" if key in document else "is missing")
     return value
+
+
+def _names(document: Document, key: str, pattern: re.Pattern[str]) -> tuple[str, ...]:
+    names = _list(document, key, [])
+    if not all(isinstance(name, str) and pattern.fullmatch(name) for name in names):
+        raise SettingsError(key, "must be a list of names")
+    return tuple(map(str, names))
 
 
 def _origin(key: str, value: object) -> str:

@@ -11,6 +11,7 @@ from edge_auth.digest import compare_digest, sha256
 from edge_auth.encoding import base64url_encode
 from edge_auth.errors import (
     AccessError,
+    AnonymousError,
     EdgeAuthError,
     FetchError,
     GrantError,
@@ -42,8 +43,12 @@ def start(
     return_to: str,
     reason: str,
     code: str = "",
+    *,
+    hint: dict[str, str] | None = None,
 ) -> Outcome:
     """Return a redirect to Cognito; the callback redirects to `return_to`.
+
+    `hint` are further parameters, such as the identity provider.
 
     Raises:
         HostError: The Host header isn't an origin of this site.
@@ -57,6 +62,7 @@ def start(
         nonce=pending.nonce,
         code_challenge=pending.code_challenge,
         code_challenge_method="S256",
+        **(hint or {}),
     )
     name = f"{cookies.SIGN_IN_COOKIE_PREFIX}{pending.id}"
     new_cookies = cookies.set_cookie(
@@ -104,6 +110,10 @@ def handle_callback(context: AuthContext, request: ViewerRequest) -> Outcome:
         HostError: The Host header isn't an origin of this site.
     """
     parameters = _query_parameters(request.query)
+    if "code" in parameters and "state" not in parameters:
+        # An identity provider started this sign-in (SAML): this browser didn't ask for the code, so
+        # it isn't exchanged. Cognito's session answers the new request without another page.
+        return start_automatically(context, request, "/", AnonymousError(code="idp_initiated"))
     state = parameters.get("state", "")
     name = f"{cookies.SIGN_IN_COOKIE_PREFIX}{sign_in_state.read_id(state)}"
     cookie_value = request.cookies.get(name)
@@ -157,6 +167,14 @@ def _has_session(context: AuthContext, request: ViewerRequest) -> bool:
     except AccessError:
         return False
     return True
+
+
+def query_values(request: ViewerRequest, name: str) -> list[str]:
+    """Return the values of a query parameter; none if the query string is invalid."""
+    try:
+        return parse_qs(request.query, max_num_fields=20).get(name, [])
+    except ValueError:
+        return []
 
 
 def _query_parameters(query: str) -> dict[str, str]:

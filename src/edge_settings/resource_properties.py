@@ -57,11 +57,11 @@ def parse_edge_version(properties: Mapping[str, object]) -> EdgeVersionPropertie
     """Parse the properties of a Custom::EdgeVersion.
 
     `Settings` is a JSON string, because CloudFormation converts numbers and booleans in a custom
-    resource's properties to strings.
+    resource's properties to strings. `MoreSettings` is another one, from a parameter.
 
     Raises:
         MissingPropertyError: A property is missing or malformed.
-        InvalidSettingsError: `Settings` isn't a JSON object.
+        InvalidSettingsError: `Settings` isn't a JSON object, or `MoreSettings` repeats a setting.
     """
     component = _string(properties, "Component")
     if component not in PARSERS:
@@ -69,6 +69,14 @@ def parse_edge_version(properties: Mapping[str, object]) -> EdgeVersionPropertie
             f"Component must be one of {sorted(PARSERS)}, not {component!r}."
         )
     settings = _settings(properties, component)
+    if properties.get("MoreSettings"):
+        more = _settings(properties, component, "MoreSettings")
+        if repeated := settings.keys() & more.keys():
+            raise InvalidSettingsError(
+                f"MoreSettings of {component} can't contain {', '.join(sorted(repeated))}: the "
+                "template sets them."
+            )
+        settings |= more
     built_version = _string(properties, "BuiltVersion")
     if not built_version.rpartition(":")[2].isdigit():
         raise MissingPropertyError("BuiltVersion must be the ARN of a numbered version.")
@@ -138,18 +146,20 @@ def parse_app_client(properties: Mapping[str, object]) -> AppClientProperties:
     )
 
 
-def _settings(properties: Mapping[str, object], owner: str) -> dict[str, object]:
-    """Return the JSON object of the property Settings.
+def _settings(
+    properties: Mapping[str, object], owner: str, name: str = "Settings"
+) -> dict[str, object]:
+    """Return the JSON object of the property Settings, or of another one.
 
     Raises:
         InvalidSettingsError: The property isn't a JSON object.
     """
     try:
-        settings = json.loads(_string(properties, "Settings"))
+        settings = json.loads(_string(properties, name))
     except ValueError as error:
-        raise InvalidSettingsError(f"Settings of {owner} aren't valid JSON: {error}.") from error
+        raise InvalidSettingsError(f"{name} of {owner} aren't valid JSON: {error}.") from error
     if not isinstance(settings, dict):
-        raise InvalidSettingsError(f"Settings of {owner} must be a JSON object.")
+        raise InvalidSettingsError(f"{name} of {owner} must be a JSON object.")
     return settings
 
 

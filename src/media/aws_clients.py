@@ -14,19 +14,19 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 #: API Gateway waits for 29 seconds.
-_CONFIG: Final = Config(connect_timeout=2, read_timeout=5, retries={"max_attempts": 2})
+CONFIG: Final = Config(connect_timeout=2, read_timeout=5, retries={"max_attempts": 2})
 _SNAPSHOT_KEY: Final = "public/snapshots/revocations"
 
 
 @functools.cache
 def _s3() -> "S3Client":
-    return boto3.client("s3", config=_CONFIG)
+    return boto3.client("s3", config=CONFIG)
 
 
 @functools.cache
 def kms() -> Any:
     """Return the client of AWS KMS."""
-    return boto3.client("kms", config=_CONFIG)
+    return boto3.client("kms", config=CONFIG)
 
 
 def read_snapshot(bucket: str) -> bytes:

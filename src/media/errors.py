@@ -22,6 +22,13 @@ class TokenRevokedError(MediaError):
     status = 401
 
 
+class SessionReplacedError(MediaError):
+    """Raised when as many newer sessions of the member play media as the school allows."""
+
+    code = "session_replaced"
+    status = 403
+
+
 class UnavailableError(MediaError):
     """Raised when the deny-list can't be read, or AWS KMS doesn't sign."""
 

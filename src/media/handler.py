@@ -15,7 +15,7 @@ from typing import Any
 from edge_auth.jwks import parse_moduli, public_keys
 from edge_auth.rsa import PublicKey
 from edge_auth.rsa_backend import select_backend
-from media import aws_clients, member, signed_cookies
+from media import aws_clients, member, session_table, signed_cookies
 from media.errors import MediaError
 
 
@@ -49,6 +49,10 @@ def _open(event: Mapping[str, Any]) -> dict[str, object]:
         aws_clients.read_snapshot(os.environ["BUCKET"]), _snapshot_keys()
     )
     member.check(claims, os.environ["GROUP"], deny_list)
+    if (most := int(os.environ["MOST_SESSIONS"])) > 0:
+        # `origin_jti` is the same in all tokens of a session.
+        session, subject = str(claims.get("origin_jti")), str(claims.get("sub"))
+        session_table.admit_session(os.environ["OFFICE_TABLE"], subject, session, most)
     path, lifetime_s = os.environ["MEDIA_PATH"], int(os.environ["LIFETIME_SECONDS"])
     policy = signed_cookies.policy(path, int(time.time()) + lifetime_s)
     signature = aws_clients.sign(os.environ["KEY_ID"], policy)
@@ -67,15 +71,16 @@ def _open(event: Mapping[str, Any]) -> dict[str, object]:
 
 def _problem(error: MediaError, request_id: str) -> dict[str, object]:
     details = {
-        403: "Media needs a paid account.",
-        401: "The token is revoked. Sign in again.",
+        "not_entitled": "Media needs a paid account.",
+        "session_replaced": "Media plays in newer sessions of this account. Sign in again.",
+        "token_revoked": "The token is revoked. Sign in again.",
     }
     document = {
         "type": "about:blank",
         "title": HTTPStatus(error.status).phrase,
         "status": error.status,
         "code": error.code,
-        "detail": details.get(error.status, "Send the same request again in a moment."),
+        "detail": details.get(error.code, "Send the same request again in a moment."),
         "requestId": request_id,
     }
     retry = {"Retry-After": ["2"]} if error.status == HTTPStatus.SERVICE_UNAVAILABLE else {}

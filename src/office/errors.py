@@ -29,6 +29,13 @@ class AccessChangingError(OfficeError):
     status = 409
 
 
+class CourseLimitError(OfficeError):
+    """Raised when a student has as many courses as a session's cookies can hold."""
+
+    code = "course_limit"
+    status = 409
+
+
 class RequestReusedError(OfficeError):
     """Raised when a request has the id of an earlier one that asked for something else."""
 

@@ -176,6 +176,7 @@ def _access(event: Event) -> dict[str, Any]:
         reason=" ".join(request["reason"].split()),
         by=staff,
         by_email=pool().student(staff).email,
+        course=request.get("course", ""),
     )
     return office().change_access(change)
 

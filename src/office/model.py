@@ -33,7 +33,10 @@ class SearchResult:
 
 @dataclass(frozen=True, slots=True)
 class AccessChange:
-    """A change of the paid access. `id` names the request: a repeated one has the same id."""
+    """A change of the paid access. `id` names the request: a repeated one has the same id.
+
+    `course` is the id of a course; it is empty for the paid pages.
+    """
 
     id: str
     student: str
@@ -41,13 +44,15 @@ class AccessChange:
     reason: str
     by: str
     by_email: str
+    course: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """The last change of a student's paid access.
+    """The last change of a student's access to the paid pages, or to a course.
 
-    `applied` is false until the user pool, and for an end of the access the deny-list, have it.
+    `applied` is false until the user pool or the list of courses, and for an end of the access the
+    deny-list, have it.
     Other changes wait until `busy_until`.
     """
 
@@ -65,10 +70,17 @@ class AuditEntry:
     paid: bool
     reason: str
     by: str
+    course: str = ""
 
     def document(self) -> dict[str, object]:
         """Return the entry in the format of the API."""
-        return {"at": self.at, "paid": self.paid, "reason": self.reason, "by": self.by}
+        return {
+            "at": self.at,
+            "paid": self.paid,
+            "course": self.course,
+            "reason": self.reason,
+            "by": self.by,
+        }
 
 
 @dataclass(frozen=True, slots=True)

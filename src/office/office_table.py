@@ -3,6 +3,8 @@
 | pk | sk | item |
 |---|---|---|
 | `STUDENT#<sub>` | `ACCESS` | the last change of the paid access, and whether it is applied |
+| `STUDENT#<sub>` | `ACCESS#<course>` | the same for a course |
+| `STUDENT#<sub>` | `COURSES` | the courses that the student may open (src/entitlements) |
 | `STUDENT#<sub>` | `REQUEST#<id>` | that a change was recorded, for repeated requests; expires |
 | `STUDENT#<sub>` | `CHANGE#<time>#<id>` | the change: who, when, why |
 | `STUDENT#<sub>` | `VIEW#<time>#<id>` | that a member of staff opened the student; expires |
@@ -15,7 +17,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from office.aws_calls import call
-from office.errors import AccessChangingError, RequestReusedError
+from office.errors import AccessChangingError, CourseLimitError, RequestReusedError
 from office.model import Access, AccessChange, AuditEntry
 
 #: How long other changes wait: twice the function's timeout and more, in milliseconds.
@@ -25,6 +27,9 @@ REQUEST_S: Final = 30 * 86_400
 #: Records of reads are kept for 400 days, so that a year's questions can be answered.
 VIEW_S: Final = 400 * 86_400
 MAX_ENTRIES: Final = 50
+#: As many ids of 32 characters fit into the session's cookies (edge_auth.session), which a test
+#: checks.
+MAX_COURSES: Final = 100
 #: The condition of an item, or another transaction on it at the same time.
 _CONFLICTS: Final = frozenset({"ConditionalCheckFailed", "TransactionConflict"})
 _NOT_BUSY: Final = "(attribute_not_exists(busy_until) OR busy_until < :now)"
@@ -38,13 +43,13 @@ class OfficeTable:
         self._dynamodb = dynamodb
         self._name = name
 
-    def access(self, student: str) -> Access | None:
-        """Return the last change of a student's paid access, or None.
+    def access(self, student: str, course: str = "") -> Access | None:
+        """Return the last change of a student's access to the paid pages or a course, or None.
 
         Raises:
             UnavailableError: DynamoDB failed.
         """
-        item = self._get(student, "ACCESS")
+        item = self._get(student, _access_key(course))
         if item is None:
             return None
         return Access(
@@ -84,6 +89,7 @@ class OfficeTable:
                 f"REQUEST#{change.id}",
                 {
                     "paid": {"BOOL": change.paid},
+                    "course": {"S": change.course},
                     "expires_at": {"N": str(now_ms // 1000 + REQUEST_S)},
                 },
             ),
@@ -93,6 +99,7 @@ class OfficeTable:
                 {
                     "at": {"S": at},
                     "paid": {"BOOL": change.paid},
+                    "course": {"S": change.course},
                     "reason": {"S": change.reason},
                     "by_staff": {"S": change.by},
                     "by_email": {"S": change.by_email},
@@ -114,9 +121,12 @@ class OfficeTable:
 
     def _resume(self, change: AccessChange, now_ms: int) -> bool:
         recorded = self._get(change.student, f"REQUEST#{change.id}")
-        if recorded is not None and recorded["paid"]["BOOL"] != change.paid:
+        if recorded is not None and (recorded["paid"]["BOOL"], _course(recorded)) != (
+            change.paid,
+            change.course,
+        ):
             raise RequestReusedError("This requestId belongs to another change.")
-        access = self.access(change.student)
+        access = self.access(change.student, change.course)
         if access is None or access.change != change.id or access.applied:
             return False
         taking = self._taking(change, now_ms, f"change_id = :id AND applied = :no AND {_NOT_BUSY}")
@@ -133,7 +143,7 @@ class OfficeTable:
         self._conditional(
             {
                 "TableName": self._name,
-                "Key": _key(f"STUDENT#{change.student}", "ACCESS"),
+                "Key": _key(f"STUDENT#{change.student}", _access_key(change.course)),
                 "ConditionExpression": "change_id = :id",
                 "UpdateExpression": "SET applied = :applied REMOVE busy_until",
                 "ExpressionAttributeValues": {
@@ -142,6 +152,39 @@ class OfficeTable:
                 },
             }
         )
+
+    def courses(self, student: str) -> list[str]:
+        """Return the ids of the courses that a student may open, sorted.
+
+        Raises:
+            UnavailableError: DynamoDB failed.
+        """
+        item = self._get(student, "COURSES") or {}
+        return sorted(item.get("courses", {}).get("SS", []))
+
+    def set_course(self, student: str, course: str, *, paid: bool) -> None:
+        """Open a course for a student, or close it; both can be repeated.
+
+        Raises:
+            CourseLimitError: The student has MAX_COURSES others.
+            UnavailableError: DynamoDB failed.
+        """
+        update: dict[str, Any] = {
+            "TableName": self._name,
+            "Key": _key(f"STUDENT#{student}", "COURSES"),
+            "UpdateExpression": f"{'ADD' if paid else 'DELETE'} courses :course",
+            "ExpressionAttributeValues": {":course": {"SS": [course]}},
+        }
+        if paid:
+            update["ConditionExpression"] = (
+                "attribute_not_exists(courses) OR contains(courses, :name) OR size(courses) < :most"
+            )
+            update["ExpressionAttributeValues"] |= {
+                ":name": {"S": course},
+                ":most": {"N": str(MAX_COURSES)},
+            }
+        if not self._conditional(update):
+            raise CourseLimitError(f"A student can have at most {MAX_COURSES} courses.")
 
     def history(self, student: str) -> list[AuditEntry]:
         """Return the newest changes of a student's paid access, at most MAX_ENTRIES.
@@ -163,7 +206,13 @@ class OfficeTable:
             )
         )
         return [
-            AuditEntry(it["at"]["S"], it["paid"]["BOOL"], it["reason"]["S"], it["by_email"]["S"])
+            AuditEntry(
+                it["at"]["S"],
+                it["paid"]["BOOL"],
+                it["reason"]["S"],
+                it["by_email"]["S"],
+                _course(it),
+            )
             for it in page["Items"]
         ]
 
@@ -208,7 +257,7 @@ class OfficeTable:
         }
         return {
             "TableName": self._name,
-            "Key": _key(f"STUDENT#{change.student}", "ACCESS"),
+            "Key": _key(f"STUDENT#{change.student}", _access_key(change.course)),
             "ConditionExpression": condition,
             "UpdateExpression": (
                 "SET change_id = :id, paid = :paid, applied = :no, busy_until = :until"
@@ -254,6 +303,15 @@ def time_text(time_ms: int) -> str:
     """Return a time such as 2026-12-01T09:30:00.123Z."""
     text = datetime.fromtimestamp(time_ms / 1000, UTC).isoformat(timespec="milliseconds")
     return text.replace("+00:00", "Z")
+
+
+def _access_key(course: str) -> str:
+    return f"ACCESS#{course}" if course else "ACCESS"
+
+
+def _course(item: dict[str, Any]) -> str:
+    """Return the course of an item; items of earlier versions have none."""
+    return str(item.get("course", {"S": ""})["S"])
 
 
 def _key(pk: str, sk: str) -> dict[str, Any]:

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from office import search
-from office.errors import OfficeError
+from office.errors import CourseLimitError, OfficeError
 from office.model import AccessChange, Student
-from office.office_table import OfficeTable
+from office.office_table import MAX_COURSES, OfficeTable
 from office.records import Records
 from office.user_pool import PAYING_GROUP, UserPool
 
@@ -53,6 +53,7 @@ class Office:
             "account": account.status,
             "createdAt": account.created_at,
             **self._access(student, now),
+            "courses": self._table.courses(student.id),
             "appointments": [
                 {"advisorId": it.advisor, "start": it.start}
                 for it in self._records.appointments(student.id, now)
@@ -68,27 +69,27 @@ class Office:
         return {"groups": groups, "paid": PAYING_GROUP in groups, "unfinished": unfinished}
 
     def change_access(self, change: AccessChange) -> dict[str, Any]:
-        """Grant or end the paid access of a student.
+        """Grant or end a student's access to the paid pages, or to a course.
 
         The change is recorded before it is applied. Changes of one student are applied one after
         the other. A change without an effect is neither recorded nor applied.
 
         Raises:
             AccessChangingError: Another change is being applied.
+            CourseLimitError: The student has as many courses as a session can hold.
             RequestReusedError: The id belongs to another change.
             UnknownStudentError: The pool has no such user.
             UnavailableError: A service failed.
             OfficeError: The base class of these.
         """
-        groups = self._pool.groups(change.student)
-        access = self._table.access(change.student)
+        has_access = self._has_access(change)
+        access = self._table.access(change.student, change.course)
         is_settled = access is None or access.applied
-        if is_settled and (PAYING_GROUP in groups) == change.paid:
+        if is_settled and has_access == change.paid:
             return _outcome(change.paid, changed=False)
         if not self._table.begin(change, self._now_ms()):
             # An earlier request with this id did it; a later change may have replaced it.
-            paid = PAYING_GROUP in self._pool.groups(change.student)
-            return _outcome(paid, changed=False)
+            return _outcome(self._has_access(change), changed=False)
         try:
             within_s = self._apply(change)
         except OfficeError:
@@ -97,9 +98,27 @@ class Office:
         self._table.finish(change, applied=True)
         return _outcome(change.paid, changed=True, within_s=within_s)
 
+    def _has_access(self, change: AccessChange) -> bool:
+        """Return whether the student of a change has the access now.
+
+        Raises:
+            CourseLimitError: The student has as many courses as a session can hold.
+        """
+        groups = self._pool.groups(change.student)
+        if not change.course:
+            return PAYING_GROUP in groups
+        courses = self._table.courses(change.student)
+        has_access = change.course in courses
+        if change.paid and not has_access and len(courses) >= MAX_COURSES:
+            raise CourseLimitError(f"A student can have at most {MAX_COURSES} courses.")
+        return has_access
+
     def _apply(self, change: AccessChange) -> int:
-        self._pool.set_paying(change.student, paid=change.paid)
-        # After the group: tokens of a refresh before this have the group, and are refused then.
+        if change.course:
+            self._table.set_course(change.student, change.course, paid=change.paid)
+        else:
+            self._pool.set_paying(change.student, paid=change.paid)
+        # After the change: tokens of a refresh before this have the access, and are refused then.
         return GRANT_WITHIN_S if change.paid else self._records.revoke_tokens(change.student)
 
 

@@ -27,6 +27,7 @@ HANDLERS = {
     "SourcesFunction": "collector_sources.handler.lambda_handler",
     "BookingsFunction": "bookings.handler.lambda_handler",
     "OfficeFunction": "office.handler.lambda_handler",
+    "EntitlementsFunction": "entitlements.handler.lambda_handler",
     "ReservedConcurrencyFunction": "reserved_concurrency.handler.lambda_handler",
     "EventsFunction": "stream_processor.handlers.events.lambda_handler",
     "ChangesFunction": "stream_processor.handlers.changes.lambda_handler",
@@ -48,6 +49,7 @@ MAX_ZIPPED_BYTES = {
     "SourcesFunction": 96 * KB,
     "BookingsFunction": 768 * KB,
     "OfficeFunction": 96 * KB,
+    "EntitlementsFunction": 8 * KB,
     "ReservedConcurrencyFunction": 32 * KB,
     "EventsFunction": 50 * MB,
     "ChangesFunction": 50 * MB,
@@ -70,6 +72,7 @@ TOP_LEVEL = {
     },
     "BookingsFunction": {"bookings", "staff", "tzdata"},
     "OfficeFunction": {"office", "staff"},
+    "EntitlementsFunction": {"entitlements"},
     "ReservedConcurrencyFunction": {"reserved_concurrency", "custom_resource"},
     "SourcesFunction": {
         *("collector_sources", "signed_snapshot", "staff", "custom_resource", "edge_auth"),

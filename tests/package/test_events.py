@@ -170,11 +170,20 @@ def test_office_answers_503_if_aws_is_unreachable(case: str) -> None:
     assert result["response"]["body"]["code"] == "unavailable"
 
 
+@pytest.mark.parametrize("case", sorted(events("entitlements")))
+def test_tokens_are_issued_without_courses_if_dynamodb_is_unreachable(case: str) -> None:
+    built_package = package("EntitlementsFunction", "entitlements.handler.lambda_handler")
+    event = events("entitlements")[case]
+    (result,) = built_package.invoke([event], environment=NO_OFFICE)
+    assert result["response"] == event
+
+
 @pytest.mark.parametrize(
     "component",
     [
         *("edge_auth", "edge_ingest", "edge_logs", "edge_settings", "reserved_concurrency"),
         *("bookings", "collector_sources", "office", "revocations", "stepfunctions"),
+        "entitlements",
         "stream_processor",
     ],
 )

@@ -32,7 +32,7 @@ from tools.stack import (
 )
 
 #: With the default of 60 seconds, rows would reach the data lake a minute later.
-LOCAL_PARAMETERS: Final = {"EventsBatchingWindow": "1"}
+LOCAL_PARAMETERS: Final = {"EventsBatchingWindow": "1", "MediaSessions": "3"}
 #: From address of all local emails.
 SENDER: Final = "school@meridian.example"
 

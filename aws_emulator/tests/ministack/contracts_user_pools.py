@@ -7,6 +7,7 @@ import pytest
 
 from aws_emulator.tests.ministack.contracts_cognito import CALLBACK, PASSWORD, authorization, claims
 from aws_emulator.tests.ministack.running import Emulator, unique
+from aws_emulator.tests.ministack.templates import stack
 from aws_emulator.tests.ministack.user_pools import FACTORS, VERIFIED, Pool, refused
 
 API = "AWSCognitoIdentityProviderService."
@@ -287,6 +288,50 @@ def managed_login_branding(emulator: Emulator) -> None:
         assert (page.status_code, 'action="/login"' in page.text) == (200, True)
         page = browser.get("/oauth2/authorize", params=authorization(plain.client))
         assert (page.status_code, "Login pages unavailable" in page.text) == (403, True)
+
+
+def providers(pool: str, **changes: Any) -> dict[str, Any]:
+    """Return a template with an OpenID provider."""
+    properties = {
+        "UserPoolId": pool,
+        "ProviderName": "corporate-login",
+        "ProviderType": "OIDC",
+        "ProviderDetails": {
+            "client_id": "app",
+            "oidc_issuer": "https://login.example",
+            "authorize_scopes": "openid",
+            "attributes_request_method": "GET",
+        },
+    } | changes
+    provider = {"Type": "AWS::Cognito::UserPoolIdentityProvider", "Properties": properties}
+    return stack(Provider=provider)
+
+
+def user_pool_identity_providers(emulator: Emulator) -> None:
+    """A stack creates, changes and deletes a provider."""
+    pool, name = Pool(emulator), unique("providers")
+    emulator.deploy(providers(pool.id), name)
+    mapping = {"email": "email"}
+    emulator.deploy(providers(pool.id, AttributeMapping=mapping), name)
+    described = pool.api.describe_identity_provider(
+        UserPoolId=pool.id, ProviderName="corporate-login"
+    )
+    assert described["IdentityProvider"]["AttributeMapping"] == mapping
+    emulator.delete(name)
+    assert pool.api.list_identity_providers(UserPoolId=pool.id)["Providers"] == []
+
+
+def refused_providers(emulator: Emulator) -> None:
+    """Cognito refuses a provider with another name, or without a detail."""
+    pool = Pool(emulator)
+    for changes, message in (
+        ({"ProviderName": "ab"}, "isn't a name of a provider"),
+        ({"ProviderType": "Google"}, "isn't the name of the type"),
+        ({"ProviderDetails": {"client_id": "app"}}, "authorize_scopes"),
+        ({"ProviderType": "SAML"}, "MetadataURL or MetadataFile"),
+    ):
+        with pytest.raises(AssertionError, match=message):
+            emulator.deploy(providers(pool.id, **changes), unique("refused"))
 
 
 def user_pool_filters(emulator: Emulator) -> None:

@@ -120,6 +120,7 @@ CONTRACTS: dict[str, Callable[[Emulator], None]] = {
     "user_pool_lookups": contracts_cognito.user_pool_lookups,
     "user_pool_attributes": contracts_properties.user_pool_attributes,
     "managed_login_branding": contracts_user_pools.managed_login_branding,
+    "user_pool_identity_providers": contracts_user_pools.user_pool_identity_providers,
     "user_pool_account_states": contracts_user_pools.user_pool_account_states,
     "user_pool_attribute_permissions": contracts_user_pools.user_pool_attribute_permissions,
     "user_pool_challenges": contracts_user_pools.user_pool_challenges,

@@ -6,7 +6,7 @@ import httpx
 import pytest
 from botocore.exceptions import ClientError
 
-from aws_emulator.tests.ministack import contracts_emails
+from aws_emulator.tests.ministack import contracts_emails, contracts_user_pools
 from aws_emulator.tests.ministack.contracts_cognito import PASSWORD, redeem, user_pool_client
 from aws_emulator.tests.ministack.running import Emulator, unique
 from aws_emulator.tests.ministack.user_pools import FACTORS, Pool, refused
@@ -185,3 +185,17 @@ def test_cognito_refuses_invalid_filter_of_users(pool: Pool) -> None:
 
 def test_ses_refuses_raw_email(emulator: Emulator) -> None:
     contracts_emails.ses_raw_emails(emulator)
+
+
+def test_cognito_refuses_provider_with_another_name_or_without_a_detail(emulator: Emulator) -> None:
+    contracts_user_pools.refused_providers(emulator)
+
+
+def test_cognito_issues_no_token_if_the_trigger_fails(emulator: Emulator) -> None:
+    missing = "arn:aws:lambda:us-east-1:123456789012:function:missing"
+    trigger = {"PreTokenGenerationConfig": {"LambdaArn": missing, "LambdaVersion": "V2_0"}}
+    triggered, user = Pool(emulator, LambdaConfig=trigger), address()
+    triggered.create(user)
+    triggered.set_password(user)
+    with pytest.raises(ClientError):
+        triggered.sign_in(user)

@@ -2,6 +2,7 @@
 
 import importlib.util
 import marshal
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -168,12 +169,14 @@ def test_packages_are_read_from_build_output_of_nested_stacks(tmp_path: Path) ->
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
+    with zipfile.ZipFile(tmp_path / "build/Child/Inner/auth/modules.zip", "w") as archive:
+        archive.writestr("rules.pyc", b"")
     packages = read_packages(load(tmp_path / "template.yaml"), tmp_path / "build" / "template.yaml")
     assert packages == [
         FunctionPackage(
             "Inner",
             tmp_path / "src",
-            frozenset({"auth/claims.py"}),
+            frozenset({"auth/claims.py", "auth/modules.zip", "auth/rules.pyc"}),
             frozenset({"auth/claims.py", "Makefile"}),
             "a.b",
         )

@@ -154,3 +154,16 @@ def test_revocation_closes_media_at_the_end_of_the_cookies(meridian: System) -> 
     denied = post(meridian, token)
     assert (denied.status_code, denied.json()["code"]) == (401, "token_revoked")
     wait_until(lambda: get_media(meridian, opened) == 403, "the cookies end", WAIT_S)
+
+
+def test_newest_three_sessions_of_a_member_play_media(meridian: System) -> None:
+    """The local limit is three (tools/dev/system.py)."""
+    student = create_account(meridian, "paying")
+    tokens = [student.sign_in() for _ in range(4)]
+    assert [post(meridian, it).status_code for it in tokens] == [200] * 4
+    replaced = post(meridian, tokens[0])
+    assert (replaced.status_code, replaced.json()["code"]) == (403, "session_replaced")
+    assert get_media(meridian, replaced) == 403
+    assert [post(meridian, it).status_code for it in tokens[1:]] == [200] * 3
+    assert post(meridian, student.sign_in()).status_code == 200
+    assert post(meridian, tokens[1]).status_code == 403

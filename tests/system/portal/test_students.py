@@ -81,3 +81,56 @@ def test_student_cannot_search(visit: Callable[..., Page], student: Callable[[],
     page.get_by_role("button", name="Search").click()
     expect(page.locator("#search-status")).to_contain_text("Only staff can use this page.")
     expect(page.locator("#students li")).to_have_count(0)
+
+
+def test_student_opens_a_course_that_the_office_granted_until_it_ends(
+    visit: Callable[..., Page],
+    student: Callable[[], Student],
+    staff: Student,
+    page_errors: list[str],
+) -> None:
+    pupil = student()
+    page = visit()
+    sign_in(page, pupil, "/courses/")
+    page.get_by_role("link", name="Navigation").click()
+    expect(page.locator("h1")).to_contain_text("requires a paid account")
+
+    office = visit(360)
+    sign_in(office, staff, "/app/students.html")
+    open_student(office, pupil)
+    expect(office.locator("#no-courses")).to_be_visible()
+    office.get_by_label("Course", exact=True).fill("Navigation!")
+    office.get_by_role("button", name="Grant course").click()
+    expect(office.locator("#course-error")).to_contain_text("lower-case letters")
+    office.get_by_label("Course", exact=True).fill("navigation")
+    office.get_by_role("button", name="Grant course").click()
+    expect(office.locator("#course-why-error")).to_have_text("Enter a reason.")
+    assert axe.violations(office) == []
+    assert_fits(office)
+    office.get_by_label("Why", exact=True).fill("Invoice 119 is paid.")
+    office.get_by_role("button", name="Grant course").click()
+    expect(office.locator("#course-status")).to_contain_text("Course granted.")
+    expect(office.locator("#courses li")).to_contain_text("navigation")
+    expect(office.locator("#changes li")).to_contain_text("course navigation granted")
+
+    # One forced refresh of the session; the paid pages and other courses stay closed.
+    page.get_by_role("link", name="Refresh access").click()
+    expect(page.locator("h1")).to_have_text("Navigation")
+    assert page.url.endswith("/courses/navigation/")
+    for closed in ("/premium/", "/courses/geometry/"):
+        page.goto(closed)
+        expect(page.locator("h1")).to_contain_text("requires a paid account")
+
+    office.get_by_label("Why", exact=True).fill("Refunded.")
+    office.get_by_role("button", name="End course").click()
+    expect(office.locator("#course-status")).to_contain_text("Course ended.")
+    expect(office.locator("#no-courses")).to_be_visible()
+    assert axe.violations(office) == []
+
+    def is_closed() -> bool:
+        page.goto("/courses/navigation/")
+        return page.get_by_role("heading", name="Navigation", exact=True).count() == 0
+
+    # The local maximum age of the deny-list is 5 seconds.
+    wait_until(is_closed, "the course is closed", 60, interval_s=0.5)
+    assert page_errors == []

@@ -27,6 +27,7 @@ DEPENDENCIES: dict[str, set[str]] = {
     "edge_ingest": {"edge_auth", "msgspec", "signed_snapshot"},
     "edge_settings": {"boto3", "botocore"},
     "edge_logs": {"boto3", "botocore"},
+    "entitlements": {"boto3", "botocore"},
     "office": {"boto3", "botocore"},
     "media": {"edge_auth", "signed_snapshot", "boto3", "botocore"},
     "revocations": {"signed_snapshot", "boto3", "botocore"},

@@ -90,6 +90,24 @@ def test_location_table_covers_any_number_of_code_units(units: int) -> None:
     assert sum((byte & 0b111) + 1 for byte in table[::2]) == units
 
 
+def test_archived_modules_are_imported_like_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "archived_package"
+    package.mkdir()
+    (package / "__init__.py").write_text('__path__.append(f"{__path__[0]}/modules.zip")\n')
+    (package / "sample.py").write_text(SOURCE)
+    (package / "other.py").write_text(
+        "from archived_package.sample import outer\nRESULT = outer(2)\n"
+    )
+    bytecode.main(str(tmp_path), "archived_package/modules.zip", "sample")
+    assert {it.name for it in package.iterdir()} == {"__init__.pyc", "modules.zip", "other.pyc"}
+    monkeypatch.syspath_prepend(str(tmp_path))
+    for name in ("archived_package", "archived_package.sample", "archived_package.other"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    assert importlib.import_module("archived_package.other").RESULT == 2
+
+
 def test_equal_sources_give_equal_bytes() -> None:
     first, second = (bytecode.compile_source(SOURCE.encode(), "a.py") for _ in range(2))
     assert first == second

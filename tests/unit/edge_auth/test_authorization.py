@@ -118,3 +118,68 @@ def test_denied_navigation_returns_html(context: AuthContext) -> None:
     assert result["status"] == "400"
     assert result["headers"]["content-type"][0]["value"].startswith("text/html")
     assert "default-src 'none'" in result["headers"]["content-security-policy"][0]["value"]
+
+
+@pytest.mark.parametrize(
+    ("uri", "page"),
+    [
+        ("/app/", "/app/index.html"),
+        ("/app/lessons/7", "/app/index.html"),
+        ("/app/lessons/", "/app/index.html"),
+        ("/app/deep/script.js", "/app/deep/script.js"),
+        ("/app/index.html", "/app/index.html"),
+    ],
+)
+def test_paths_without_a_file_name_get_the_page_of_the_application(
+    make_context: Callable[..., AuthContext], uri: str, page: str
+) -> None:
+    rule = {"path": "/app/*", "signed_in": True, "app_page": "/app/index.html"}
+    context = make_context(rules=[rule], upgrade_path=None)
+    assert handle(context, viewer_request(uri, headers=bearer()))["uri"] == page
+    assert handle(context, viewer_request(uri))["status"] == "401"
+
+
+@pytest.mark.parametrize(
+    ("uri", "status"),
+    [("/courses/go/a.html", None), ("/courses/c/", "403"), ("/courses/go", "303")],
+)
+def test_course_opens_for_tokens_with_the_course(
+    make_context: Callable[..., AuthContext], uri: str, status: str | None
+) -> None:
+    rule = {"path": "/courses/{course}/*", "claims": {"courses": {"any": ["{course}"]}}}
+    context = make_context(rules=[rule], upgrade_path=None)
+    event = viewer_request(uri, headers=bearer(courses=["go", "rust"]))
+    assert handle(context, event).get("status") == status
+
+
+def machine(client: str, scope: str) -> dict[str, str]:
+    """Return the header of a client credentials token: `sub` is the client, and no user exists."""
+    claims = issuer.access_claims(sub=client, client_id=client, scope=scope)
+    for name in ("username", "cognito:groups", "origin_jti"):
+        del claims[name]
+    return {"Authorization": f"Bearer {issuer.token(claims)}"}
+
+
+@pytest.mark.parametrize(
+    ("uri", "headers", "status"),
+    [
+        ("/app/", bearer(client_id="7mobile"), None),
+        ("/app/", bearer(client_id=issuer.CLIENT), None),
+        ("/app/", bearer(client_id="9stranger"), "401"),
+        ("/app/", bearer(client_id=["7mobile", "9stranger"]), "401"),
+        ("/reports/a.csv", machine("8machine", "reports/read"), None),
+        ("/reports/a.csv", machine("8machine", "reports/write"), "403"),
+        ("/reports/a.csv", machine("9stranger", "reports/read"), "401"),
+        # A machine isn't a signed-in user.
+        ("/app/", machine("8machine", "reports/read"), "403"),
+    ],
+)
+def test_tokens_of_other_app_clients_open_pages_if_the_settings_name_the_client(
+    make_context: Callable[..., AuthContext], uri: str, headers: dict[str, str], status: str | None
+) -> None:
+    rules = [
+        {"path": "/app/*", "signed_in": True},
+        {"path": "/reports/*", "scopes": {"any": ["reports/read"]}},
+    ]
+    context = make_context(rules=rules, upgrade_path=None, other_clients=["7mobile", "8machine"])
+    assert handle(context, viewer_request(uri, headers=headers)).get("status") == status

@@ -1,5 +1,6 @@
 """Path rules: patterns, precedence and claim requirements."""
 
+import re
 from typing import Any
 
 import pytest
@@ -24,7 +25,7 @@ def rules(*documents: dict[str, Any]) -> tuple[PathRule, ...]:
 def entitled(rule: dict[str, Any], **claims: Any) -> bool:
     (rule_of_path,) = rules({"path": "/*", **rule})
     try:
-        check_requirements(rule_of_path, claims)
+        check_requirements(rule_of_path, claims, "/page")
     except NotEntitledError:
         return False
     return True
@@ -63,8 +64,14 @@ def test_first_matching_rule_wins_and_no_match_is_denied() -> None:
         match_rule(all_rules, "/other")
 
 
-_patterns = st.lists(st.sampled_from(["a", "b", "/", "*", "a*", "/*"]), max_size=5).map(
-    lambda parts: "/" + "".join(parts).replace("//", "/").lstrip("/")
+def _without_repeated_parameter(pattern: str) -> bool:
+    return pattern.count("{x}") < 2
+
+
+_patterns = (
+    st.lists(st.sampled_from(["a", "b", "/", "*", "a*", "/*", "/{x}/", "/{x}"]), max_size=5)
+    .map(lambda parts: "/" + "".join(parts).replace("//", "/").lstrip("/"))
+    .filter(_without_repeated_parameter)
 )
 
 
@@ -74,7 +81,9 @@ def test_pattern_that_matches_all_samples_matches_every_path(
 ) -> None:
     (inside,), (around,) = ([it] for it in map(_rule_of, (inner, outer)))
     if all(around.matches(sample) for sample in sample_paths(inner)):
-        for path in (f"/{''.join(characters)}", inner.replace("*", "".join(characters))):
+        text = re.sub("/+", "/", "".join(characters))
+        paths = (f"/{text}", inner.replace("*", text), inner.replace("{x}", "b").replace("*", text))
+        for path in (re.sub("/+", "/", it) for it in paths):
             assert not inside.matches(path) or around.matches(path)
     else:
         assert any(inside.matches(sample) for sample in sample_paths(inner))
@@ -121,3 +130,66 @@ def test_requirements_match_claims(
     rule: dict[str, Any], claims: dict[str, Any], passes: bool
 ) -> None:
     assert entitled(rule, **claims) is passes
+
+
+COURSE = {"path": "/courses/{course}/*", "claims": {"courses": {"any": ["{course}"]}}}
+
+
+def opens(rule: dict[str, Any], path: str, **claims: Any) -> bool:
+    all_rules = settings(rule)
+    try:
+        check_requirements(match_rule(all_rules, path), claims, path)
+    except NotEntitledError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize(
+    ("path", "courses", "passes"),
+    [
+        ("/courses/go/a.html", ["go"], True),
+        ("/courses/go/", ["rust", "go"], True),
+        ("/courses/go", ["go"], True),
+        ("/courses/go/deep/a.html", ["go"], True),
+        ("/courses/go/a.html", ["rust"], False),
+        ("/courses/go/a.html", ["g", "go2", "Go", "{course}"], False),
+        ("/courses/go/a.html", [], False),
+        ("/courses/go/a.html", "go", True),
+        ("/courses/go/a.html", [["go"], {"go": 1}], False),
+        ("/courses/go;x/a.html", ["go"], False),
+        ("/courses/{course}/a.html", ["go"], False),
+        # Without a course, no rule matches.
+        ("/courses/", ["go", ""], False),
+        ("/courses", ["go", ""], False),
+    ],
+)
+def test_course_of_path_must_be_in_claim(path: str, courses: Any, passes: bool) -> None:
+    assert opens(COURSE, path, courses=courses) is passes
+
+
+@given(st.text(min_size=1), st.lists(st.text(min_size=1), max_size=4))
+def test_path_opens_only_with_its_own_course(course: str, courses: list[str]) -> None:
+    passes = opens(COURSE, f"/courses/{course}/lesson.html", courses=courses)
+    assert passes == (course.partition("/")[0] in courses)
+
+
+def test_segment_that_looks_like_a_parameter_names_no_other_segment() -> None:
+    rule = {"path": "/{school}/{course}/*", "claims": {"bought": {"any": ["{school}:{course}"]}}}
+    assert opens(rule, "/north/go/a.html", bought=["north:go"])
+    assert not opens(rule, "/{course}/go/a.html", bought=["go:go"])
+
+
+MACHINE = {"sub": issuer.CLIENT, "client_id": issuer.CLIENT, "scope": "reports/read"}
+
+
+@pytest.mark.parametrize(
+    ("rule", "passes"),
+    [
+        ({"scopes": {"any": ["reports/read"]}}, True),
+        ({"scopes": {"any": ["reports/write"]}}, False),
+        ({"signed_in": True}, False),
+        ({"claims": {"client_id": issuer.CLIENT}}, False),
+    ],
+)
+def test_machine_token_needs_a_rule_with_its_scope(rule: dict[str, Any], passes: bool) -> None:
+    assert entitled(rule, **MACHINE) is passes

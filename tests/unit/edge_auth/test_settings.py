@@ -10,6 +10,8 @@ from edge_auth.settings import parse
 from tests.unit.edge_auth import issuer
 
 RULE = {"path": "/free/*", "public": True}
+APP = {"path": "/app/*", "signed_in": True}
+COURSE = {"path": "/c/{course}/*", "claims": {"courses": {"any": ["{course}"]}}}
 PAID = {"path": "/premium/*", "groups": {"any": ["paying"]}}
 
 
@@ -130,6 +132,26 @@ def test_missing_setting_is_named_in_error(key: str) -> None:
             {"rules": [{"path": "/*", "scopes": {"any": ["a"]}}], "token_use": "id"},
             "rules[0].scopes",
         ),
+        ({"other_clients": ["a b"]}, "other_clients"),
+        ({"other_clients": "client"}, "other_clients"),
+        ({"identity_providers": ["Google", 7]}, "identity_providers"),
+        # A parameter of the path that no requirement names, or the other way round.
+        ({"rules": [{"path": "/c/{course}/*", "signed_in": True}]}, "rules[0].path"),
+        ({"rules": [{"path": "/c/{course}/*", "public": True}]}, "rules[0].path"),
+        ({"rules": [{"path": "/c/*", "groups": {"any": ["{course}"]}}]}, "rules[0].path"),
+        ({"rules": [{"path": "/c/{course}/*", "claims": {"c": "{coarse}"}}]}, "rules[0].path"),
+        ({"rules": [{"path": "/{c}/{c}/*", "claims": {"c": "{c}"}}]}, "rules[0].path"),
+        ({"rules": [{"path": "/a{c}/*", "claims": {"c": "{c}"}}]}, "rules[0].path"),
+        ({"rules": [{"path": "/{C}/*", "claims": {"c": "{C}"}}]}, "rules[0].path"),
+        (
+            {"rules": [{"path": "/c/*", "signed_in": True}, COURSE]},
+            "rules[1].path",
+        ),
+        # The page of an application must be decided by its own rule.
+        ({"rules": [APP | {"app_page": "/other.html"}]}, "rules[0].app_page"),
+        ({"rules": [PAID, APP | {"app_page": "/premium/a.html"}]}, "rules[1].app_page"),
+        ({"rules": [APP | {"app_page": 7}]}, "rules[0].app_page"),
+        ({"rules": [COURSE | {"app_page": "/c/a/b.html"}]}, "rules[0].app_page"),
     ],
 )
 def test_invalid_setting_is_named_in_error(changes: dict[str, Any], key: str) -> None:
@@ -150,6 +172,9 @@ def test_invalid_setting_is_named_in_error(changes: dict[str, Any], key: str) ->
         {"rules": [PAID, {"path": "/premium*", "signed_in": True}]},
         {"rules": [PAID, {"path": "/*", "signed_in": True}], "upgrade_path": None},
         {"rules": [{"path": "/*.html", "signed_in": True}, {"path": "/a*", "public": True}]},
+        {"rules": [PAID, APP | {"app_page": "/app/index.html"}]},
+        {"rules": [COURSE, {"path": "/c/*", "signed_in": True}]},
+        {"other_clients": ["7mobileclient", "8machine"], "identity_providers": ["Google", "ad-fs"]},
         {"leeway": 0},
         {"jwks_time": 0},
         {"audience": "https://school.example/pages"},

@@ -1,6 +1,7 @@
 """The complete flow in a browser: sign in, read, refresh, sign out, and its failures."""
 
 from collections.abc import Callable
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -319,3 +320,34 @@ def test_unsupported_method_returns_405_with_allow(
     result = browser.send(f"{SITE}/auth/{path}", method=method)
     assert result["status"] == "405"
     assert method not in result["headers"]["allow"][0]["value"]
+
+
+@pytest.mark.parametrize(
+    ("query", "provider"),
+    [
+        ("identity_provider=Google", ["Google"]),
+        ("identity_provider=Evil", None),
+        ("identity_provider=Google&identity_provider=Google", None),
+        ("identity_provider=", None),
+        ("", None),
+    ],
+)
+def test_sign_in_link_names_a_configured_identity_provider(
+    make_browser: Callable[..., FakeBrowser], query: str, provider: list[str] | None
+) -> None:
+    browser = make_browser(identity_providers=["Google", "school-saml"])
+    url = urlsplit(location(browser.send(f"{SITE}/auth/sign-in?return_to=/premium/&{query}")))
+    assert parse_qs(url.query).get("identity_provider") == provider
+
+
+def test_sign_in_that_an_identity_provider_started_is_repeated_by_this_browser(
+    browser: FakeBrowser, cognito: FakeCognito
+) -> None:
+    """A code that this browser didn't ask for isn't exchanged: it could be another person's."""
+    result = browser.send(f"{SITE}/auth/callback?code=unrequested")
+    assert cognito.posted == []
+    assert session_cookies(browser) == set()
+    assert result["status"] == "303"
+    back = browser.send(cognito.visit(location(result)))
+    assert location(back) == f"{SITE}/"
+    assert TOKEN in browser.cookies

@@ -295,7 +295,7 @@ def test_cache_hit_requires_same_signature() -> None:
 
 def test_keys_of_another_issuer_are_rejected() -> None:
     keys = create_context(issuer.Clock()).keys
-    other = ExpectedClaims("https://other.example", issuer.CLIENT, "access", 0)
+    other = ExpectedClaims("https://other.example", (issuer.CLIENT,), "access", 0)
     with pytest.raises(SettingsError, match="issuer"):
         TokenVerifier(keys, other, issuer.Clock())
 

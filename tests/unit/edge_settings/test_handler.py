@@ -117,6 +117,16 @@ def test_paths_that_differ_from_rules_fail_deployment(
     assert fake.published == []
 
 
+def test_more_settings_add_to_the_template_and_replace_none_of_its_settings(fake: FakeAws) -> None:
+    lambda_handler(event_with(MoreSettings='{"other_clients": ["7mobile"]}'), None)
+    assert settings_in(fake.published[-1])["other_clients"] == ["7mobile"]
+    for more in ('{"rules": []}', '{"other_client": ["7mobile"]}', "[]", "{"):
+        lambda_handler(event_with(MoreSettings=more), None)
+        assert fake.responses[-1]["Status"] == "FAILED", more
+        assert "invalid_settings" in str(fake.responses[-1]["Reason"])
+    assert len(fake.published) == 1
+
+
 def test_unavailable_signing_keys_fail_deployment(fake: FakeAws) -> None:
     fake.jwks_available = False
     lambda_handler(EVENT, None)

@@ -83,6 +83,7 @@ def deployed() -> tuple[dict[str, Any], list[str], list[str]]:
     version = resources(ROOT / "stacks" / "edge-functions.yaml")["EdgeAuthVersion"]["Properties"]
     # Some references stand for JSON.
     text = re.sub(r": \$\{\w+\}", ": null", version["Settings"]["Fn::Sub"][0])
+    text = text.replace("[${Providers}]", "[]")
     document = json.loads(text)
     values = resources(ROOT / "stacks" / "edge.yaml")["Functions"]["Properties"]["Parameters"]
     for name in ("PagePaths", "ApiPaths"):

@@ -15,8 +15,9 @@ from aws_emulator.cloudfront.errors import SignedRequestError
 from aws_emulator.cloudfront.model import Request, Viewer
 from aws_emulator.cloudfront.stages.signed_request import check_signature
 from edge_auth.encoding import base64url_encode
-from media import aws_clients, handler, public_key
+from media import aws_clients, handler, public_key, session_table
 from media.errors import UnavailableError
+from media.sessions import Sessions, admit
 from revocations import deny_list
 from signed_snapshot.publisher import Publisher
 from tests.unit.edge_auth import issuer
@@ -78,6 +79,8 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeAws]:
         "KEY_PAIR_ID": KEY_PAIR_ID,
         "LIFETIME_SECONDS": "600",
         "MEDIA_PATH": "/media/",
+        "MOST_SESSIONS": "0",
+        "OFFICE_TABLE": "office",
         "SNAPSHOT_KEYS": json.dumps(fake.publisher().public_keys()),
     }.items():
         monkeypatch.setenv(name, value)
@@ -152,6 +155,25 @@ def test_revoked_token_gets_no_cookies_at_once(aws: FakeAws, change: Any) -> Non
     aws.publisher().update(lambda content: change(content, now), now)
     status, headers, body = invoke(revoked)
     assert (status, body["code"], "Set-Cookie" in headers) == (401, "token_revoked", False)
+
+
+def test_session_that_newer_ones_replaced_gets_no_cookies(
+    aws: FakeAws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MOST_SESSIONS", "2")
+    known = Sessions()
+
+    def admit_in_memory(table: str, student: str, session: str, most: int) -> None:
+        nonlocal known
+        assert (table, student) == ("office", SUB)
+        known = admit(known, session, most)
+
+    monkeypatch.setattr(session_table, "admit_session", admit_in_memory)
+    for session in ("a", "b", "c"):
+        assert invoke(token(origin_jti=session))[0] == 200
+    status, headers, body = invoke(token(origin_jti="a"))
+    assert (status, body["code"], "Set-Cookie" in headers) == (403, "session_replaced", False)
+    assert invoke(token(origin_jti="b"))[0] == 200
 
 
 @pytest.mark.parametrize("data", [b"", b"no snapshot", b"e30.e30.c2ln"])

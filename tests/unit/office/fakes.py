@@ -3,7 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from office.errors import AccessChangingError, RequestReusedError, UnknownStudentError
+from office.errors import (
+    AccessChangingError,
+    CourseLimitError,
+    RequestReusedError,
+    UnknownStudentError,
+)
 from office.model import (
     Access,
     AccessChange,
@@ -13,13 +18,18 @@ from office.model import (
     SearchResult,
     Student,
 )
-from office.office_table import BUSY_MS, time_text
+from office.office_table import BUSY_MS, MAX_COURSES, time_text
 from office.user_pool import PAYING_GROUP
 
 SUBJECT = "7f0eb7a3-605c-4bf1-9ac3-2cf9aee3a481"
 STAFF = "0b6ab3a8-4f5c-4f0e-8f60-5b1f5e0f2a11"
 ASHA = Student(SUBJECT, "asha@example.com", "Asha Menon", "account-1", enabled=True)
 OFFICE = Student(STAFF, "office@example.com", "Office", "", enabled=True)
+
+
+def access_key(student: str, course: str) -> str:
+    """Return the key of a student's access to the paid pages, or to a course."""
+    return f"{student}#{course}" if course else student
 
 
 class Killed(BaseException):
@@ -34,6 +44,7 @@ class World:
     step: Callable[[str], None] = lambda _name: None
     users: dict[str, Student] = field(default_factory=lambda: {SUBJECT: ASHA, STAFF: OFFICE})
     paying: set[str] = field(default_factory=set)
+    courses: dict[str, set[str]] = field(default_factory=dict)
     revoked: list[str] = field(default_factory=list)
     accesses: dict[str, Access] = field(default_factory=dict)
     requests: dict[str, AccessChange] = field(default_factory=dict)
@@ -71,15 +82,28 @@ class FakeTable:
     def __init__(self, world: World) -> None:
         self.world = world
 
-    def access(self, student: str) -> Access | None:
+    def access(self, student: str, course: str = "") -> Access | None:
         self.world.step("access")
-        return self.world.accesses.get(student)
+        return self.world.accesses.get(access_key(student, course))
+
+    def courses(self, student: str) -> list[str]:
+        self.world.step("courses")
+        return sorted(self.world.courses.get(student, set()))
+
+    def set_course(self, student: str, course: str, *, paid: bool) -> None:
+        self.world.step("set_course")
+        courses = self.world.courses.setdefault(student, set())
+        if paid and course not in courses and len(courses) >= MAX_COURSES:
+            raise CourseLimitError("full")
+        change = courses.add if paid else courses.discard
+        change(course)
 
     def begin(self, change: AccessChange, now_ms: int) -> bool:
         self.world.step("begin")
-        last = self.world.accesses.get(change.student)
+        key = access_key(change.student, change.course)
+        last = self.world.accesses.get(key)
         known = self.world.requests.get(change.id)
-        if known is not None and known.paid != change.paid:
+        if known is not None and (known.paid, known.course) != (change.paid, change.course):
             raise RequestReusedError("used")
         if known is not None and (last is None or last.change != change.id or last.applied):
             return False
@@ -88,17 +112,20 @@ class FakeTable:
         if known is None:
             self.world.requests[change.id] = change
             self.world.entries.insert(
-                0, AuditEntry(time_text(now_ms), change.paid, change.reason, change.by_email)
+                0,
+                AuditEntry(
+                    time_text(now_ms), change.paid, change.reason, change.by_email, change.course
+                ),
             )
         taken = Access(change.id, change.paid, applied=False, busy_until=now_ms + BUSY_MS)
-        self.world.accesses[change.student] = taken
+        self.world.accesses[key] = taken
         return True
 
     def finish(self, change: AccessChange, *, applied: bool) -> None:
         self.world.step("finish")
-        last = self.world.accesses[change.student]
-        if last.change == change.id:
-            self.world.accesses[change.student] = Access(change.id, change.paid, applied)
+        key = access_key(change.student, change.course)
+        if self.world.accesses[key].change == change.id:
+            self.world.accesses[key] = Access(change.id, change.paid, applied)
 
     def history(self, student: str) -> list[AuditEntry]:
         self.world.step("history")

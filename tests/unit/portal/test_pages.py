@@ -44,7 +44,7 @@ class Page(HTMLParser):
 def served(address: str) -> Path:
     """Return the file that CloudFront serves for a path."""
     path = address.partition("?")[0].partition("#")[0]
-    folder = "members" if path.startswith(("/app/", "/premium/")) else "public"
+    folder = "members" if path.startswith(("/app/", "/courses/", "/premium/")) else "public"
     return WEB / folder / (path.lstrip("/") + ("index.html" if path.endswith("/") else ""))
 
 
@@ -189,6 +189,8 @@ def test_forms_match_schemas() -> None:
     assert lengths == {
         "text": str(schema("StudentSearch")["text"]["maxLength"]),
         "why": str(schema("AccessChange")["reason"]["maxLength"]),
+        "course-why": str(schema("AccessChange")["reason"]["maxLength"]),
+        "course": str(school_api.document()["components"]["schemas"]["CourseId"]["maxLength"]),
     }
     parked = Page(WEB / "members" / "app" / "parked.html")
     (reason,) = [it for it in parked.all("input") if it["id"] == "reason"]

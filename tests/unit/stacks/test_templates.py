@@ -79,6 +79,15 @@ ROTATED_KEYS = {
 REPLICA_ALARMS = {f"Replication{n}": f"HasReplica{n}" for n in range(1, 5)}
 #: Alarms on the health checks of the Regions, one stack for each.
 HEALTH_ALARMS = {f"Region{n}": f"HasRegion{n}" for n in range(1, 6)}
+#: Identity providers that a parameter names. A removed one keeps its users.
+PROVIDERS = {
+    "foundation.yaml": {"IdentityProviderStack": "HasProviders"},
+    "identity-providers.yaml": {
+        "Google": "HasGoogle",
+        "SchoolOidc": "HasOidc",
+        "SchoolSaml": "HasSaml",
+    },
+}
 #: Event source mappings of the topics after the first one. A cluster's offsets stay.
 FURTHER_TOPICS = {f"Topic{n}Mapping": f"HasTopic{n}" for n in range(2, 5)}
 #: Some Regions that can be the home.
@@ -99,6 +108,8 @@ def test_only_regions_control_resource_conditions(path: Path) -> None:
         assert used.pop("Kafka") == "HasKafka"
     if path.name == "stream-kafka.yaml":
         assert {name: used.pop(name) for name in FURTHER_TOPICS} == FURTHER_TOPICS
+    providers = PROVIDERS.get(path.name, {})
+    assert {name: used.pop(name) for name in providers} == providers
     if path.name == "home-alarms.yaml":
         assert {name: used.pop(name) for name in REPLICA_ALARMS} == REPLICA_ALARMS
     if path.name == "edge-alarms.yaml":
@@ -289,7 +300,7 @@ def test_origins_receive_session_cookies_only_through_edge_auth() -> None:
         elif "OriginRequestPolicyId" in behavior:
             assert functions == {EDGE_INGEST}
             collected.add(pattern)
-    pages = {"/premium/*", "/premium", "/app/*", "/app"}
+    pages = {"/premium/*", "/premium", "/courses/*", "/courses", "/app/*", "/app"}
     assert authorized == pages | {"/auth/*", "/api/*"}
     assert collected == {"/v1/*", "/beacon/*", "/pixel/*", "/sourceConfig*"}
 
@@ -313,8 +324,13 @@ def test_app_client_has_one_owner_of_its_settings() -> None:
     # Each of these properties is immutable or never changes.
     assert client.keys() == {"UserPoolId", "ClientName", "GenerateSecret"}
     owner = resources(ROOT / "stacks" / "edge-client.yaml")["PortalClientSettings"]
-    settings = json.loads(owner["Properties"]["Settings"])
+    text, values = owner["Properties"]["Settings"]["Fn::Sub"]
+    settings = json.loads(text.replace("${Providers}", "").replace("${Mapped}", ""))
     assert settings["AllowedOAuthFlows"] == ["code"]
+    # "Your app client must have write permissions to the mapped attributes" of a provider.
+    mapped = set(json.loads(f"[{values['Mapped']['Fn::If'][1].removeprefix(',')}]"))
+    providers = resources(ROOT / "stacks" / "identity-providers.yaml").values()
+    assert mapped == {name for it in providers for name in it["Properties"]["AttributeMapping"]}
     # Rotation needs a client without ALLOW_REFRESH_TOKEN_AUTH ("Refresh tokens").
     assert settings["RefreshTokenRotation"]["Feature"] == "ENABLED"
     assert "ALLOW_REFRESH_TOKEN_AUTH" not in settings["ExplicitAuthFlows"]

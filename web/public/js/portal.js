@@ -90,6 +90,7 @@ export async function waitForOutcome(link) {
 // --- messages ----------------------------------------------------------------------------------
 
 const MESSAGES = {
+  course_limit: "This student has 100 courses, the most that are possible.",
   access_changing: "Someone else is changing this access. Try again in a minute.",
   advisor_unknown: "This advisor isn’t available anymore. Reload the page.",
   appointment_unknown: "You don’t have this appointment anymore.",
@@ -103,6 +104,7 @@ const MESSAGES = {
   parked_settled: "This account has been finished or undone meanwhile.",
   parked_unknown: "This entry doesn’t exist anymore. Reload the page.",
   proof_invalid: "This link doesn’t work. Fill in the form again.",
+  session_replaced: "Your account plays videos on other devices. Sign out and in again to play them here.",
   signed_out: "You’re signed out. Sign in and try again.",
   slot_not_offered: "The advisor doesn’t offer this time. Choose another one.",
   slot_taken: "This time is already booked. Choose another one.",
@@ -161,7 +163,7 @@ export function onSubmit(form, submit) {
     if (button.disabled) return;
     button.disabled = true;
     try {
-      await submit();
+      await submit(event);
     } finally {
       button.disabled = false;
     }

@@ -1,4 +1,4 @@
-// Finds students, shows one, and grants or ends the paid access.
+// Finds students, shows one, and grants or ends the paid access and courses.
 import {
   $, call, callRepeatedly, itemButton, listItem, onSubmit, setFieldError, showError, showMessage,
 } from "./portal.js";
@@ -15,11 +15,14 @@ const STATES = new Map([
 let shown = null;
 // The same id for a repeated click: the office's change happens once.
 let attempt = null;
+let courseAttempt = null;
 
 const fact = (title, text) => listItem(title, text, "");
 
 // An interrupted change is repeated, not reversed.
-const nextPaid = (student) => (student.unfinished ? student.changes[0].paid : !student.paid);
+const lastOfPages = (student) => student.changes.find((it) => it.course === "");
+const nextPaid = (student) => (student.unfinished ? lastOfPages(student).paid : !student.paid);
+const what = (change) => (change.course ? `course ${change.course}` : "paid access");
 
 function foundItem(student) {
   const title = student.name || student.email;
@@ -52,8 +55,11 @@ async function open(studentId) {
   }
   draw(answer.data);
   showMessage($("access-status"), "");
-  $("why").value = "";
-  setFieldError($("why"), "");
+  showMessage($("course-status"), "");
+  for (const name of ["why", "course", "course-why"]) {
+    $(name).value = "";
+    setFieldError($(name), "");
+  }
   $("student-card").hidden = false;
   $("student-name").focus();
 }
@@ -61,6 +67,7 @@ async function open(studentId) {
 function draw(student) {
   shown = student;
   attempt = null;
+  courseAttempt = null;
   $("student-name").textContent = student.name || student.email;
   const created = student.createdAt ? `, since ${moment.format(new Date(student.createdAt))}` : "";
   $("facts").replaceChildren(
@@ -74,32 +81,43 @@ function draw(student) {
   const unfinished = student.unfinished ? " The last change was interrupted. Repeat it." : "";
   $("access-state").textContent = state + unfinished;
   $("apply").textContent = nextPaid(student) ? "Grant paid access" : "End paid access";
+  $("no-courses").hidden = student.courses.length > 0;
+  $("courses").replaceChildren(...student.courses.map((it) => fact(it, `/courses/${it}/`)));
   $("no-appointments").hidden = student.appointments.length > 0;
   $("coming").replaceChildren(
     ...student.appointments.map((it) => fact(moment.format(new Date(it.start)), it.advisorId)),
   );
   $("no-changes").hidden = student.changes.length > 0;
   $("changes").replaceChildren(...student.changes.map((it) => fact(
-    `${moment.format(new Date(it.at))} · ${it.paid ? "granted" : "ended"}`,
+    `${moment.format(new Date(it.at))} · ${what(it)} ${it.paid ? "granted" : "ended"}`,
     `${it.reason} · ${it.by}`,
   )));
 }
 
+const isBusy = (answer) => answer.data.code === "access_changing";
+// A refused change was not recorded; another one may be applied and keep its id.
+const isRefused = (answer) => answer.status >= 400 && answer.status < 500 && !isBusy(answer);
+
+function reasonIn(field) {
+  const reason = field.value.trim();
+  setFieldError(field, reason ? "" : "Enter a reason.");
+  if (!reason) field.focus();
+  return reason;
+}
+
 onSubmit($("access"), async () => {
-  const reason = $("why").value.trim();
-  setFieldError($("why"), reason ? "" : "Enter a reason.");
-  if (!reason) return $("why").focus();
+  const reason = reasonIn($("why"));
+  if (!reason) return;
   const paid = nextPaid(shown);
   attempt ??= { requestId: crypto.randomUUID(), paid };
   const path = `/students/${shown.studentId}`;
-  const isBusy = (answer) => answer.data.code === "access_changing";
   const answer = await callRepeatedly(
     "POST", `${path}/access`, { ...attempt, reason }, $("access-status"), isBusy,
   );
-  // A refused change was not recorded; another one may be applied and keep its id.
   if (!answer.ok) {
-    if (answer.status >= 400 && answer.status < 500 && !isBusy(answer)) attempt = null;
-    return showError($("access-status"), answer);
+    if (isRefused(answer)) attempt = null;
+    showError($("access-status"), answer);
+    return;
   }
   const seconds = answer.data.effectiveWithinSeconds;
   const done = paid
@@ -109,7 +127,41 @@ onSubmit($("access"), async () => {
   const student = await call("GET", path);
   if (student.ok) draw(student.data);
   $("why").value = "";
-  return showMessage($("access-status"), text, "good");
+  showMessage($("access-status"), text, "good");
+});
+
+onSubmit($("course-access"), async (event) => {
+  const course = $("course").value.trim();
+  const isName = /^[a-z0-9][a-z0-9-]*$/.test(course);
+  setFieldError($("course"), isName ? "" : "Enter a course: lower-case letters, digits and hyphens.");
+  if (!isName) {
+    $("course").focus();
+    return;
+  }
+  const reason = reasonIn($("course-why"));
+  if (!reason) return;
+  const paid = event.submitter !== $("end-course");
+  if (courseAttempt?.paid !== paid || courseAttempt?.course !== course) {
+    courseAttempt = { requestId: crypto.randomUUID(), paid, course };
+  }
+  const path = `/students/${shown.studentId}`;
+  const answer = await callRepeatedly(
+    "POST", `${path}/access`, { ...courseAttempt, reason }, $("course-status"), isBusy,
+  );
+  if (!answer.ok) {
+    if (isRefused(answer)) courseAttempt = null;
+    showError($("course-status"), answer);
+    return;
+  }
+  const seconds = answer.data.effectiveWithinSeconds;
+  const done = paid
+    ? "Course granted. The student sees it after “Refresh access”."
+    : `Course ended. The student is signed out within ${seconds} seconds.`;
+  const text = answer.data.changed ? done : "Nothing to change: someone else did it before.";
+  const student = await call("GET", path);
+  if (student.ok) draw(student.data);
+  $("course-why").value = "";
+  showMessage($("course-status"), text, "good");
 });
 
 // A link of the inbox names a student.
