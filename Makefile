@@ -11,7 +11,7 @@ export PYTHON3
 unexport PYTHONHOME PYTHONPATH PYTHONDONTWRITEBYTECODE
 export __SAM_CLI_APP_DIR := $(CURDIR)/.meridian/sam
 export Q FUNCTION EVENT TRACE FOLLOW ID DEBUG_PORT CONFIRM
-BENCHMARKS := auth ingest ingest_versions cost history stream school reload deploy tracing
+BENCHMARKS := auth ingest ingest_versions cost history one_day stream school reload deploy tracing
 # Three processes on two cores: tests of a running system often wait. Tests that share a system run in
 # one process (tests/support/groups.py), in the order of the groups.
 PARALLEL := -n 3 --dist loadgroup --no-loadscope-reorder
@@ -65,7 +65,7 @@ help: ## List the targets and their options
 	@echo "             STAGE=<stage> (a stage on AWS; default: the system of 'make up')"
 	@echo "  verify     RESTORE=1 (restore deleted objects)  HOURS=<number> (how far back to read the streams; default 168, 0: not at all)  FROM=<date> (first date of the objects; default: 9 days before the last complete run)"
 	@echo "  reconcile  FROM=<date> (read every object from this date on; default: only new objects)"
-	@echo "  compact    NOW=1 (include the current hour)"
+	@echo "  compact    NOW=1 (include the current hour)  FROM=<date> (first date; default: 8 days ago)"
 	@echo "  prove      SEED=<number>"
 	@echo "  capacity   EVENTS=<number a month, default 100M>  PER_REQUEST=<number, default 10>  REGIONS=<home,Region,...>"
 	@echo "  prose      LIST=1 (print each match)"
@@ -149,7 +149,7 @@ suppress: setup ## Store no more events of a person
 	@$(PY) -m tools.operations.source suppress
 
 compact: setup ## Merge the lake's objects of each past hour
-	@$(PY) -m tools.operations compact $(if $(NOW),--now)
+	@$(PY) -m tools.operations compact $(if $(NOW),--now) $(if $(FROM),--from $(FROM))
 
 migrate: setup ## After an upgrade from names with sequence numbers: let the writer start its numbered logs
 	@$(PY) -m tools.operations migrate

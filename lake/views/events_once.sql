@@ -1,4 +1,6 @@
--- Every good event of this lake once, over all shards and redrives: the copy that arrived first.
+-- Every good event of this lake once, over all shards and redrives: the copy that arrived first, by
+-- the hour of its arrival, then by `received_at`, shard, sequence number and index. This view reads
+-- the ids of all days; lake/index/events_once.sql has the same rows without them.
 -- Each Region has a separate lake and table. The table `events` has every received row with its
 -- verdict.
 --
@@ -64,7 +66,7 @@ FROM (
     row_number() OVER (
       PARTITION BY source, message_id
       ORDER BY
-        received_at NULLS LAST, shard_id NULLS LAST, sequence_number NULLS LAST,
+        date NULLS LAST, hour NULLS LAST, received_at NULLS LAST, shard_id NULLS LAST, sequence_number NULLS LAST,
         record_index NULLS LAST
     ) AS copy_number
   FROM good

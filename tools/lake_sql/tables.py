@@ -4,19 +4,22 @@ Athena's tables are in stacks/lake-catalog.yaml, and the views in lake/views. Th
 both for the same SQL.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import duckdb
 from samtranslator.yaml_helper import yaml_parse
 
+from tools.lake_sql.copies import Listing, use_index
 from tools.paths import ROOT
 
 CATALOG: Final = ROOT / "stacks" / "lake-catalog.yaml"
 VIEWS: Final = ROOT / "lake" / "views"
 #: The folder of each table's objects.
 FOLDERS: Final = {"events": "events", "events_compacted": "compacted", "changes": "changes"}
+#: The folders of the index of copies.
+INDEX_FOLDERS: Final = ("copies", "seen")
 #: Athena's types in DuckDB.
 _TYPES: Final = {
     "string": "VARCHAR",
@@ -70,7 +73,33 @@ def open_lake(folder: Path, *, filenames: bool = False) -> duckdb.DuckDBPyConnec
         connection.execute(f"CREATE VIEW {name} AS {source}")
     for view in sorted(VIEWS.glob("*.sql")):
         connection.execute(view.read_text())
+    use_index(DuckDB(connection, folder), Listing.of_folder(folder))
     return connection
+
+
+class DuckDB:
+    """A connection, and the folder with the lake's objects."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
+        self._connection = connection
+        self._folder = folder
+
+    def table(self, name: str, prefix: str, paths: Sequence[str]) -> None:
+        """Create a table of the index, which is small, or a view over objects with rows."""
+        files = ", ".join(f"'{_quoted(self._folder / it)}'" for it in paths)
+        partitions = f"hive_partitioning = {prefix != 'seen'}, hive_types_autocast = false"
+        kind, options, more = "TABLE", partitions, ""
+        if prefix in ("events", "compacted"):
+            kind, options = "VIEW", f"{partitions}, union_by_name = true"
+            more = "UNION ALL BY NAME SELECT NULL::BIGINT AS object_id WHERE false"
+        self._connection.execute(
+            f"CREATE OR REPLACE TEMPORARY {kind} {name} AS "  # noqa: S608 - quoted
+            f"SELECT * FROM read_parquet([{files}], {options}) {more}"
+        )
+
+    def query(self, statement: str) -> Sequence[Any]:
+        """Run a statement and return its rows."""
+        return self._connection.execute(statement).fetchall()
 
 
 def _quoted(path: Path) -> str:

@@ -11,6 +11,8 @@ The sizes in the listing divide an hour into parts that fit into memory, so the 
 doesn't matter, and one run reads at most `MAX_RUN_BYTES`. Objects are taken in the order of their
 creation: a late one extends no file, and no object is read again.
 
+Then the copies in the files are listed (copies.py), so a query for one day needs no other day.
+
 So compaction can't lose or repeat a row. An interrupted run leaves no file or a complete one, two
 concurrent runs write the same key once, and nothing is deleted.
 """
@@ -32,13 +34,13 @@ import pyarrow as pa
 
 import telemetry
 from stream_processor import settings
+from stream_processor.compaction.copies import COMPACTED_PREFIX, CopyIndex, Source
 from stream_processor.errors import StreamProcessorError
 from stream_processor.rows.lake_schema import COMPACTED, EVENTS, GOOD
 from stream_processor.storage import lake_keys, object_writer, parquet
 from stream_processor.storage.app_context import AppContext
 from stream_processor.storage.s3 import ListedObject
 
-PREFIX: Final = "compacted"
 #: Wait after the end of an hour until its objects have arrived.
 SETTLED: Final = timedelta(hours=1)
 #: The stream keeps a record for 7 days, so an object can arrive that late.
@@ -62,12 +64,14 @@ type Part = Sequence[ListedObject]
 class Result:
     """Counts of one run: files written, hours without anything new, and parts left.
 
-    `left`: of a newer schema, unreadable, or no time or bytes left. `bytes_read` of the objects.
+    `left`: of a newer schema, unreadable, or no time or bytes left. `not_compared`: files whose
+    copies aren't listed yet. `bytes_read` of the objects, compacted files and ids.
     """
 
     compacted: int = 0
     known: int = 0
     left: int = 0
+    not_compared: int = 0
     bytes_read: int = field(default=0, compare=False)
 
 
@@ -85,21 +89,32 @@ class Compaction:
             ConservationError: The rows of a file don't match their sources.
         """
         result = Result()
+        compared: list[Source] = []
         last = before - timedelta(hours=1)
         for hour in lake_keys.hours(lake_keys.EVENTS, _milliseconds(since), _milliseconds(last)):
             objects = [it for it in self._bucket.objects(hour) if it.key.endswith(lake_keys.SUFFIX)]
-            if len(objects) < 2:
-                continue  # one object is as good as one compacted file
-            folder = f"{PREFIX}/{hour.partition('/')[2]}"
+            if not objects:
+                continue
+            folder = f"{COMPACTED_PREFIX}/{hour.partition('/')[2]}"
             files = {key.removeprefix(folder) for key in self._bucket.keys(folder)}
-            parts = list(new_parts(sorted(objects), files))
-            result.known += not parts
+            parts = list(parts_of(sorted(objects), files))
+            result.known += all(file_name(it) in files for it in parts)
             for part in parts:
-                fits = result.bytes_read + _size(part) <= MAX_RUN_BYTES
-                if fits and has_time() and self._compact(part, folder + file_name(part), result):
+                name = file_name(part)
+                if name not in files:
+                    fits = result.bytes_read + _size(part) <= MAX_RUN_BYTES
+                    if not (fits and has_time() and self._compact(part, folder + name, result)):
+                        result.left += 1
+                        continue
                     result.compacted += 1
-                else:
-                    result.left += 1
+                objects_of = tuple(it.key.rpartition("/")[2] for it in part)
+                compared.append(Source(folder.partition("/")[2], name, objects_of))
+        index = CopyIndex(self._bucket)
+        read = result.bytes_read
+        result.not_compared = index.add(
+            compared, lambda: read + index.bytes_read < MAX_RUN_BYTES and has_time()
+        )
+        result.bytes_read += index.bytes_read
         return result
 
     def _compact(self, part: Part, target: str, result: Result) -> bool:
@@ -129,10 +144,10 @@ def file_name(part: Part) -> str:
     return f"{len(part)}-{digest}{lake_keys.SUFFIX}"
 
 
-def new_parts(objects: Part, files: AbstractSet[str]) -> Iterator[Part]:
-    """Yield the parts of an hour's objects, in the order of creation, that have no file yet.
+def parts_of(objects: Part, files: AbstractSet[str]) -> Iterator[Part]:
+    """Yield the parts of an hour's objects: those of `files`, and new ones, oldest first.
 
-    A part has at least two objects and at most `MAX_PART_BYTES`.
+    A new part has at most `MAX_PART_BYTES`, or one object.
     """
     sizes = sorted({int(it.partition("-")[0]) for it in files if _COUNTED.match(it)})
     waiting: list[ListedObject] = []
@@ -142,6 +157,7 @@ def new_parts(objects: Part, files: AbstractSet[str]) -> Iterator[Part]:
         if covered:
             yield from _parts(waiting)
             waiting = []
+            yield objects[at : at + covered]
         else:
             waiting.append(objects[at])
         at += covered or 1
@@ -152,11 +168,10 @@ def _parts(objects: Part) -> Iterator[Part]:
     part: list[ListedObject] = []
     for listed in objects:
         if part and _size(part) + listed.size > MAX_PART_BYTES:
-            if len(part) > 1:
-                yield part
+            yield part
             part = []
         part.append(listed)
-    if len(part) > 1:
+    if part:
         yield part
 
 

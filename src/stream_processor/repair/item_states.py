@@ -143,7 +143,7 @@ class ItemStates:
         rows += [{"object_key": key} for key in seen]
         table = pa.Table.from_pylist(rows, schema=SCHEMA)
         name = f"{_folder(at.date())}{run_id}{lake_keys.SUFFIX}"
-        object_writer.create_states(self.bucket, name, parquet.write(table), rows=len(rows))
+        object_writer.create_file(self.bucket, name, parquet.write(table), rows=len(rows))
         telemetry.count("ReconciliationObjectsRead", self.objects_read)
         telemetry.count("ReconciliationBytesRead", self.bytes_read)
 

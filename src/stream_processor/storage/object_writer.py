@@ -1,10 +1,10 @@
 """The only writer of lake objects and of their metadata.
 
-Every object of `events/`, `changes/`, `compacted/` and `reconciled/` is built and written here,
-whether a handler, a repair command or the compaction makes it. `build` checks the conservation law
-before it encodes the rows (rows in = good + bad + duplicate = rows written), and `create` checks
-the bytes that it writes against the summary again, because other code could have changed the
-pending object between the two. An architecture test fails on other code that builds an
+Every object of `events/`, `changes/`, `compacted/`, `reconciled/`, `copies/` and `seen/` is built
+and written here, whether a handler, a repair command or the compaction makes it. `build` checks the
+conservation law before it encodes the rows (rows in = good + bad + duplicate = rows written), and
+`create` checks the bytes that it writes against the summary again, because other code could have
+changed the pending object between the two. An architecture test fails on other code that builds an
 `ObjectSummary` or writes to S3.
 """
 
@@ -146,8 +146,8 @@ def overwrite(
     bucket.overwrite(version.key, parquet.write(table), metadata, etag)
 
 
-def create_states(bucket: Bucket, key: str, body: bytes, *, rows: int) -> bool:
-    """Write the saved states of a reconciliation; False if it exists already, by the same run.
+def create_file(bucket: Bucket, key: str, body: bytes, *, rows: int) -> bool:
+    """Write saved states or the index of copies; False if the key exists, by another run.
 
     Raises:
         ConservationError: The file hasn't that many rows.

@@ -2,16 +2,22 @@
 
     python spark_sql.py <folder>
 
-Runs in a separate environment with pyspark (`make spark`), without this project's packages.
+Runs in a separate environment with pyspark (`make spark`), without this project's packages, except
+the module of the index of copies, which needs none.
 """
 
 import json
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-LAKE: Final = Path(__file__).resolve().parents[3] / "lake"
+ROOT: Final = Path(__file__).resolve().parents[3]
+LAKE: Final = ROOT / "lake"
+if __name__ == "__main__":
+    sys.path.insert(0, str(ROOT))
+INDEXED: Final = "events_once by the index"
 FOLDERS: Final = {"events": "events", "events_compacted": "compacted", "changes": "changes"}
 
 
@@ -22,8 +28,29 @@ def plain(value: Any) -> Any:
     return bytes(value).hex() if isinstance(value, bytes | bytearray) else value
 
 
-def main(folder: str) -> None:
-    """Run every view and query over the objects in a folder, and print the results by name."""
+class Spark:
+    """A session, and the folder with the lake's objects: an engine of tools/lake_sql/copies.py."""
+
+    def __init__(self, session: Any, folder: str) -> None:
+        self._session = session
+        self._folder = folder
+
+    def table(self, name: str, prefix: str, paths: Sequence[str]) -> None:
+        """Create a view over some objects."""
+        reader = self._session.read.option("mergeSchema", "true")
+        reader = reader.option("basePath", f"{self._folder}/{prefix}")
+        table = reader.parquet(*(f"{self._folder}/{it}" for it in paths))
+        if prefix in ("events", "compacted") and "object_id" not in table.columns:
+            table = table.selectExpr("*", "CAST(NULL AS BIGINT) AS object_id")
+        table.createOrReplaceTempView(name)
+
+    def query(self, statement: str) -> Sequence[Any]:
+        """Run a statement and return its rows."""
+        return list(self._session.sql(statement).collect())
+
+
+def open_lake(folder: str) -> Any:
+    """Return a session with the lake's tables over the objects in a folder."""
     from pyspark.sql import SparkSession  # type: ignore[import-not-found] # not in the lock
 
     spark = (
@@ -36,9 +63,22 @@ def main(folder: str) -> None:
     )
     spark.sparkContext.setLogLevel("ERROR")
     for name, prefix in FOLDERS.items():
+        if not (Path(folder) / prefix).exists():
+            continue
         # Columns that older files lack are null.
         table = spark.read.option("mergeSchema", "true").parquet(f"{folder}/{prefix}")
         table.createOrReplaceTempView(name)
+    return spark
+
+
+def main(folder: str) -> None:
+    """Run every view and query over the objects in a folder, and print the results by name.
+
+    The view `events_once` by the index of copies has the name `INDEXED`.
+    """
+    from tools.lake_sql.copies import Listing, use_index
+
+    spark = open_lake(folder)
     statements = {}
     for path in sorted((LAKE / "views").glob("*.sql")):
         # Temporary, because the catalog's view is Athena's.
@@ -46,14 +86,11 @@ def main(folder: str) -> None:
         statements[path.stem] = f"SELECT * FROM {path.stem}"
     for path in sorted((LAKE / "queries").glob("*.sql")):
         statements[path.stem] = path.read_text()
-    print(
-        json.dumps(
-            {
-                name: [[plain(it) for it in row] for row in spark.sql(statement).collect()]
-                for name, statement in statements.items()
-            }
-        )
-    )
+    rows = {name: spark.sql(statement).collect() for name, statement in statements.items()}
+    if use_index(Spark(spark, folder), Listing.of_folder(Path(folder))):
+        rows[INDEXED] = spark.sql("SELECT * FROM events_once").collect()
+    results = {name: [[plain(it) for it in row] for row in its] for name, its in rows.items()}
+    print(json.dumps(results))
 
 
 if __name__ == "__main__":

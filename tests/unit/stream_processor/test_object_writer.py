@@ -67,7 +67,9 @@ def write_two_objects(aws: FakeAws) -> None:
 
 def keys_with_verdicts(aws: FakeAws) -> list[str]:
     """Return the keys of the objects with rows. A reconciliation also saves its states."""
-    return [key for key in aws.s3.list_keys() if not key.startswith("reconciled/")]
+    return [
+        key for key in aws.s3.list_keys() if not key.startswith(("reconciled/", "copies/", "seen/"))
+    ]
 
 
 def _always() -> bool:
