@@ -27,10 +27,13 @@ ERRORS_S: Final = (0.0, 0.0, -1.0, 61.0, -3_700.0, 4 * 3_600.0, -26 * 3_600.0, 9
 class Clocks:
     """The clocks of one history, whose true time `now` returns."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, now: Callable[[], float]) -> None:
+    def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
         #: The error of the clock that this thread's process reads.
         self._process = threading.local()
+
+    def patch(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Let the writer read these clocks."""
         for module in TIME_READERS:
             clock = SimpleNamespace(time=self.time)
             monkeypatch.setattr(f"{module.__name__}.time", clock)

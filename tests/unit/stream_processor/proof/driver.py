@@ -64,6 +64,7 @@ class Driver:
         self.aws = FakeAws()
         self.handler = self.handler_type(self.aws, self.monkeypatch)
         self.checker = LakeChecker(self.aws, self.handler.prefix)
+        self.handler.patch()
         self.mutate(self.monkeypatch)
         self.fault_plans: dict[int, FaultPlan] = {}
         self.started: dict[int, float] = {}

@@ -7,49 +7,36 @@ up waiting: that covers a request that takes effect after its sender is gone.
 
 import json
 import random
-from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
-import pytest
-
 from aws_emulator.event_sources.shard_processor import Discard
-from aws_emulator.simulator import PointFault, ShardReader, SimulatedMapping, SimulatedShard, Task
+from aws_emulator.simulator import ShardReader, SimulatedMapping, SimulatedShard, Task
 from stream_processor.repair.redrive import FAILURES as DOCUMENTS
 from stream_processor.repair.redrive import FailedBatches
 from stream_processor.repair.verify import Verifier
 from stream_processor.storage.lake_keys import events_stream
 from tests.unit.stream_processor.fake_streams import FakeStreams
-from tests.unit.stream_processor.fakes import FAILURES, SETTINGS, FakeAws
-from tests.unit.stream_processor.proof import fault_plan
-from tests.unit.stream_processor.proof.clocks import Clocks, draw_error
+from tests.unit.stream_processor.fakes import FAILURES, SETTINGS
 from tests.unit.stream_processor.proof.disruptions import (
     DISRUPTIONS,
     MAX_AGE_S,
     ONCE_PER_HISTORY,
     draw_config,
 )
-from tests.unit.stream_processor.proof.fault_plan import FaultPlan
-from tests.unit.stream_processor.proof.handlers import SimulatedEventsHandler
 from tests.unit.stream_processor.proof.lake_checker import (
     ExpectedRecord,
     InvariantError,
-    LakeChecker,
     RecordId,
 )
+from tests.unit.stream_processor.proof.seeded_history import START, SeededHistory, Step
 
-#: 3 seconds before a full hour.
-START: Final = 1_795_305_597.0
 SHARD: Final = "shardId-000000000000"
 STREAMS: Final = (events_stream(SETTINGS.stage), "other")
-#: Steps of a history, before everything that is left runs without faults.
-STEPS: Final = 26
 MAX_DRAIN_STEPS: Final = 200
 #: More than the attempts of one PUT, so that some series outlast it.
 MAX_CONFLICTS: Final = 12
-
-type Mutate = Callable[[pytest.MonkeyPatch], None]
 
 
 @dataclass(slots=True)
@@ -66,70 +53,29 @@ def draw_disruptions(rng: random.Random) -> set[str]:
     return {name for name in DISRUPTIONS if rng.random() < 0.6}
 
 
-@dataclass
-class History:
-    """A history with the seed `seed`; `run` executes it. `mutate` patches the writer.
+class History(SeededHistory):
+    """A history of Kinesis streams, their mappings and operators."""
 
-    `counts` gets the number of faults by name.
-    """
+    title = "histories"
+    steps = 26
+    draw = staticmethod(draw_disruptions)
 
-    seed: int
-    mutate: Mutate = lambda _: None
-    counts: Counter[str] = field(default_factory=Counter)
-
-    def __post_init__(self) -> None:
-        self.rng = random.Random(self.seed)
-        self.drawn = draw_disruptions(self.rng)
-        self.monkeypatch = pytest.MonkeyPatch()
-        # Small entries, so that a batch makes several.
-        self.aws = FakeAws(settings=replace(SETTINGS, object_events=self.rng.choice([1, 3, 99])))
-        self.handler = SimulatedEventsHandler(self.aws, self.monkeypatch)
-        self.checker = LakeChecker(self.aws, self.handler.prefix)
-        self.now = START
-        self.clocks = Clocks(self.monkeypatch, lambda: self.now)
+    def set_up(self) -> None:
         self.shards = {name: SimulatedShard(SHARD, [], closed=False) for name in STREAMS}
-        self.plans: dict[int, FaultPlan] = {}
         self.operators: list[Task] = []
         #: The records of each failure document, by its key.
         self.documents: dict[str, set[RecordId]] = {}
-        self.acknowledged: set[RecordId] = set()
         two_streams = "two streams with equal shards and sequence numbers" in self.drawn
         streams = [STREAMS[0], *STREAMS[1:] * two_streams]
         streams += [STREAMS[0]] * ("two mappings of a stream" in self.drawn)
         self.readings = [Reading(name, self._mapping(name)) for name in streams]
         self.counts.update(self.drawn & ONCE_PER_HISTORY)
 
-    def run(self) -> None:
-        """Run the history to its end and check the lake.
-
-        Raises:
-            InvariantError: An invariant of the log doesn't hold.
-        """
-        self.mutate(self.monkeypatch)
-        try:
-            self._put_records()
-            for _ in range(STEPS):
-                self._step()
-                self._check()
-            self._drain()
-            self._check()
-            self.checker.check_rows()
-            self.handler.check_end(self.checker)
-        finally:
-            for task in self._open_tasks():
-                task.abandon()
-            self.monkeypatch.undo()
-        self.counts["histories"] += 1
-
-    def _check(self) -> None:
-        self.checker.read_new_objects()
-        self.checker.check_written(self.acknowledged)
-
     # --- steps ------------------------------------------------------------------------------------
 
-    def _step(self) -> None:
-        steps: list[tuple[str, int, Callable[[], object]]] = [
-            ("", 4, self._put_records),
+    def possible_steps(self) -> list[Step]:
+        return [
+            ("", 4, self.produce),
             ("", 10, self._deliver),
             ("", 6, self._continue),
             ("redrives beside the function", 2, self._redrive),
@@ -143,12 +89,8 @@ class History:
             ("batches delivered twice at once", 2, lambda: self._deliver(twice=True)),
             ("invocations timed out", 2, self._time_out),
         ]
-        possible = [step for step in steps if not step[0] or step[0] in self.drawn]
-        ((name, _, act),) = self.rng.choices(possible, [weight for _, weight, _ in possible])
-        act()
-        self.counts[name or "other steps"] += 1
 
-    def _put_records(self) -> None:
+    def produce(self) -> None:
         for name, shard in self.shards.items():
             for _ in range(self.rng.randint(1, 4)):
                 sequence = self.handler.first + len(shard.records) * self.handler.step
@@ -200,7 +142,7 @@ class History:
         self._settle(reading)
 
     def _continue(self) -> None:
-        if tasks := self._open_tasks():
+        if tasks := self.open_tasks():
             self._run(self.rng.choice(tasks), faulty=True)
             self._settle_all()
 
@@ -245,14 +187,14 @@ class History:
         )
 
     def _operate(self, command: Callable[[], object], *, faulty: bool) -> None:
-        error = self._clock_error()
+        error = self.clock_error()
 
         def run(_: object) -> dict[str, Any]:
             self.clocks.start(error)
             command()
             return {}
 
-        task = Task(-1, run, "{}", self._decide)
+        task = Task(-1, run, "{}", self.decide)
         self.operators.append(task)
         self._run(task, faulty=faulty)
         self._settle_all()
@@ -274,32 +216,14 @@ class History:
 
     # --- the function -----------------------------------------------------------------------------
 
-    def _handle(self, event: dict[str, Any]) -> Any:
-        self.handler.cold = self.rng.random() < 0.5
-        self.handler.objects = self.rng.choice([0, 1, 99])
-        self.clocks.start(self._clock_error())
-        return self.handler(event)
-
-    def _clock_error(self) -> float:
-        name = "clocks hours apart"
-        error = draw_error(self.rng, skewed=name in self.drawn)
-        self.counts[name] += error != 0.0
-        return error
-
     def _run(self, task: Task, *, faulty: bool) -> None:
-        """Run a task until it ends, or until it pauses at a `stop` fault."""
-        kind, where, moment = self.rng.choice(fault_plan.KINDS) if faulty else (None, "", "")
-        plan = self.plans[id(task)] = FaultPlan(kind, where, moment, self.rng.choice([0, 0, 1]))
-        is_alone = not task.threaded and set(self._open_tasks()) <= {task}
+        """Run a task, and check the entries that it wrote alone."""
+        is_alone = not task.threaded and set(self.open_tasks()) <= {task}
         unknown = self.checker.logs_unknown_to_rows()
-        plan.run(task, self.counts)
+        self.run_task(task, faulty=faulty)
         new = self.checker.read_new_objects()
         if is_alone and task.done:
             self.checker.check_beside(new, unknown)
-
-    def _decide(self, task: Task, label: str, _: bool) -> PointFault | None:
-        plan = self.plans.get(id(task))
-        return plan.fault(label, self.counts) if plan else None
 
     # --- outcomes ---------------------------------------------------------------------------------
 
@@ -323,7 +247,7 @@ class History:
         shard = self.checker.shard(reading.stream, SHARD)
         self.acknowledged |= {(shard, int(number)) for number in delivered}
 
-    def _open_tasks(self) -> list[Task]:
+    def open_tasks(self) -> list[Task]:
         tasks = [task for task in self.operators if not task.done]
         for reading in self.readings:
             tasks += reading.simulation.zombies
@@ -336,13 +260,13 @@ class History:
 
     # --- the end ----------------------------------------------------------------------------------
 
-    def _drain(self) -> None:
+    def drain(self) -> None:
         """Run everything that is left without faults: paused tasks first, last or between."""
         for shard in self.shards.values():
             shard.closed = True
         self.aws.s3.conflicts = 0
         running = [call.task for it in self.readings for call in it.simulation.running]
-        late = [task for task in self._open_tasks() if task not in running]
+        late = [task for task in self.open_tasks() if task not in running]
         late = late if self.rng.random() < 0.5 else self._finish(late)
         self._finish(running)
         for _ in range(MAX_DRAIN_STEPS):
@@ -371,7 +295,7 @@ class History:
     def _mapping(self, stream: str) -> SimulatedMapping:
         shards = [self.shards[stream]]
         simulation = SimulatedMapping(
-            shards, draw_config(self.rng, self.drawn), self._handle, self._decide
+            shards, draw_config(self.rng, self.drawn), self.handle, self.decide
         )
         simulation.now = START
         return simulation

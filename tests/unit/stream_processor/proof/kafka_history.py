@@ -9,38 +9,28 @@ reports ("Configuring error handling controls for Kafka event sources", AWS Lamb
 import base64
 import json
 import random
-from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
 
-import pytest
-
-from aws_emulator.simulator import PointFault, Task
+from aws_emulator.simulator import Task
 from stream_processor.ingest import arrival_times, invocation
-from tests.unit.stream_processor.fakes import SETTINGS, FakeAws
-from tests.unit.stream_processor.proof import fault_plan
-from tests.unit.stream_processor.proof.clocks import Clocks, draw_error
 from tests.unit.stream_processor.proof.disruptions import KAFKA_DISRUPTIONS
-from tests.unit.stream_processor.proof.fault_plan import FaultPlan
-from tests.unit.stream_processor.proof.handlers import SimulatedEventsHandler, iso
+from tests.unit.stream_processor.proof.handlers import iso
 from tests.unit.stream_processor.proof.lake_checker import (
     ExpectedRecord,
     InvariantError,
-    LakeChecker,
     RecordId,
     require,
 )
+from tests.unit.stream_processor.proof.seeded_history import SeededHistory, Step
 from tests.unit.stream_processor.sample_records import accepted, header, packed, rejected
 
-#: 3 seconds before a full hour.
-START: Final = 1_795_305_597.0
 ARN: Final = "arn:aws:kafka:us-east-1:000000000000:cluster"
 CLUSTERS: Final = (f"{ARN}/one/uuid-1", f"{ARN}/two/uuid-2")
 PARTITIONS: Final = ("clicks-0", "clicks-1")
 #: Timestamps that name no hour of the lake: none, 1970, the year 3000, and beyond any unit.
 UNUSABLE: Final = (-1, 0, 32_503_680_000_000, 10**21, -(10**17))
-STEPS: Final = 24
 MAX_DRAIN_STEPS: Final = 400
 _HOUR_MS: Final = 3_600_000
 
@@ -66,70 +56,34 @@ class Delivery:
     ends: list[tuple[Partition, int, int]]
 
 
-@dataclass
-class KafkaHistory:
-    """A history with the seed `seed`; `run` executes it. `mutate` patches the writer."""
+class KafkaHistory(SeededHistory):
+    """A history of two Kafka clusters."""
 
-    seed: int
-    mutate: Callable[[pytest.MonkeyPatch], None] = lambda _: None
-    counts: Counter[str] = field(default_factory=Counter)
+    title = "Kafka histories"
+    steps = 24
 
-    def __post_init__(self) -> None:
-        self.rng = random.Random(self.seed)
-        self.drawn = {name for name in KAFKA_DISRUPTIONS if self.rng.random() < 0.6}
+    @staticmethod
+    def draw(rng: random.Random) -> set[str]:
+        return {name for name in KAFKA_DISRUPTIONS if rng.random() < 0.6}
+
+    def more_settings(self) -> dict[str, Any]:
         self.partial = "partial batch responses of Kafka" in self.drawn
-        self.monkeypatch = pytest.MonkeyPatch()
-        settings = replace(
-            SETTINGS,
-            object_events=self.rng.choice([1, 3, 99]),
-            kafka_partial_response=self.partial,
-        )
-        self.aws = FakeAws(settings=settings)
-        self.handler = SimulatedEventsHandler(self.aws, self.monkeypatch)
-        self.checker = LakeChecker(self.aws, self.handler.prefix)
-        self.now = START
-        self.clocks = Clocks(self.monkeypatch, lambda: self.now)
+        return {"kafka_partial_response": self.partial}
+
+    def set_up(self) -> None:
         self.partitions = [Partition(it, arn) for arn in CLUSTERS for it in PARTITIONS]
         self.running: dict[str, Delivery] = {}
         #: Invocations that timed out and whose code still runs.
         self.late: list[Task] = []
-        self.plans: dict[int, FaultPlan] = {}
-        self.acknowledged: set[RecordId] = set()
         self.ids: dict[tuple[str, str, int, int], RecordId] = {}
         self.invocations = 0
         self.counts["partial batch responses of Kafka"] += self.partial
 
-    def run(self) -> None:
-        """Run the history to its end and check the lake.
-
-        Raises:
-            InvariantError: An invariant of the log doesn't hold.
-        """
-        self.mutate(self.monkeypatch)
-        try:
-            self._produce()
-            for _ in range(STEPS):
-                self._step()
-                self._check()
-            self._drain()
-            self._check()
-            self.checker.check_rows()
-            self.handler.check_end(self.checker)
-        finally:
-            for task in self._open_tasks():
-                task.abandon()
-            self.monkeypatch.undo()
-        self.counts["Kafka histories"] += 1
-
-    def _check(self) -> None:
-        self.checker.read_new_objects()
-        self.checker.check_written(self.acknowledged)
-
     # --- steps ------------------------------------------------------------------------------------
 
-    def _step(self) -> None:
-        steps: list[tuple[str, int, Callable[[], object]]] = [
-            ("", 5, self._produce),
+    def possible_steps(self) -> list[Step]:
+        return [
+            ("", 5, self.produce),
             ("", 10, lambda: self._deliver(self.rng.choice(CLUSTERS))),
             ("", 6, self._continue),
             ("topics created again", 1, self._recreate),
@@ -137,12 +91,8 @@ class KafkaHistory:
             ("series of 409 responses", 1, self._conflict),
             ("invocations timed out", 2, self._time_out),
         ]
-        possible = [step for step in steps if not step[0] or step[0] in self.drawn]
-        ((name, _, act),) = self.rng.choices(possible, [weight for _, weight, _ in possible])
-        act()
-        self.counts[name or "other steps"] += 1
 
-    def _produce(self) -> None:
+    def produce(self) -> None:
         # Both clusters can have a record with the same offset and time.
         timestamps = [self._timestamp() for _ in range(3)]
         for partition in self.partitions:
@@ -240,18 +190,10 @@ class KafkaHistory:
             return
         self.invocations += 1
         event = json.dumps(_event(cluster, batch))
-        task = Task(self.invocations, self._handle, event, self._decide)
+        task = Task(self.invocations, self.handle, event, self.decide)
         self.running[cluster] = Delivery(task, ends)
         self._run(task, faulty=faulty)
         self._settle(cluster)
-
-    def _handle(self, event: Json) -> Any:
-        self.handler.cold = self.rng.random() < 0.5
-        self.handler.objects = self.rng.choice([0, 1, 99])
-        error = draw_error(self.rng, skewed="clocks hours apart" in self.drawn)
-        self.counts["clocks hours apart"] += error != 0.0
-        self.clocks.start(error)
-        return self.handler(event)
 
     def _settle(self, cluster: str) -> None:
         delivery = self.running.get(cluster)
@@ -283,30 +225,24 @@ class KafkaHistory:
             self.late.append(self.running.pop(cluster).task)
 
     def _continue(self) -> None:
-        if tasks := self._open_tasks():
+        if tasks := self.open_tasks():
             self._run(self.rng.choice(tasks), faulty=True)
         for cluster in CLUSTERS:
             self._settle(cluster)
 
     def _run(self, task: Task, *, faulty: bool) -> None:
-        kind, where, moment = self.rng.choice(fault_plan.KINDS) if faulty else (None, "", "")
-        plan = self.plans[id(task)] = FaultPlan(kind, where, moment, self.rng.choice([0, 0, 1]))
-        plan.run(task, self.counts)
+        self.run_task(task, faulty=faulty)
         self.checker.read_new_objects()
 
-    def _decide(self, task: Task, label: str, _: bool) -> PointFault | None:
-        plan = self.plans.get(id(task))
-        return plan.fault(label, self.counts) if plan else None
-
-    def _open_tasks(self) -> list[Task]:
+    def open_tasks(self) -> list[Task]:
         tasks = [*self.late, *(it.task for it in self.running.values())]
         return [task for task in tasks if not task.done]
 
-    def _drain(self) -> None:
+    def drain(self) -> None:
         """Deliver everything that is left without faults; late invocations end first or last."""
         self.aws.s3.conflicts = 0
         late_first = self.rng.random() < 0.5
-        for task in self._open_tasks():
+        for task in self.open_tasks():
             if late_first or task not in self.late:
                 self._run(task, faulty=False)
         for _ in range(MAX_DRAIN_STEPS):
@@ -316,7 +252,7 @@ class KafkaHistory:
                 self._deliver(cluster, faulty=False)
         else:
             raise InvariantError("stuck: the topics weren't processed to their ends")
-        for task in self._open_tasks():
+        for task in self.open_tasks():
             self._run(task, faulty=False)
 
 

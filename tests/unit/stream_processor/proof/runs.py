@@ -7,11 +7,12 @@ from typing import Any, Final
 from hypothesis import HealthCheck, Phase, Verbosity, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from tests.unit.stream_processor.proof.history import History, Mutate
+from tests.unit.stream_processor.proof.history import History
 from tests.unit.stream_processor.proof.kafka_history import KafkaHistory
 from tests.unit.stream_processor.proof.kafka_mutations import KAFKA_MUTATIONS
 from tests.unit.stream_processor.proof.lake_checker import InvariantError
 from tests.unit.stream_processor.proof.mutations import EVENTS_MUTATIONS, MACHINE_MUTATIONS
+from tests.unit.stream_processor.proof.seeded_history import Mutate, SeededHistory
 from tests.unit.stream_processor.proof.state_machine import ChangesProof, EventsProof, Proof
 
 #: Runs of each handler in the unit tests.
@@ -72,7 +73,7 @@ def breach(
     seed: int,
     mutate: Mutate | None = None,
     counts: Counter[str] | None = None,
-    kind: type[History] | type[KafkaHistory] = History,
+    kind: type[SeededHistory] = History,
 ) -> str:
     """Run one history; return its breach, or an empty text."""
     history = kind(seed, mutate or (lambda _: None), Counter() if counts is None else counts)
