@@ -56,8 +56,8 @@ _COLUMNS: Final = (
     "object_id",
 )
 
-#: A compared object has its name; a copy the position of its row. `object_id` alone: two objects
-#: have the same rows.
+#: A compared object has its name; a copy the position of its row. Neither: there are rows without
+#: `object_id`, or, with one, two objects with the same rows.
 COPIES: Final = pa.schema(
     [
         ("object_name", pa.string()),
@@ -159,23 +159,24 @@ class CopyIndex:
     def _append(self, batch: Sequence[Source], ids: Mapping[Source, Ids]) -> int:
         while True:
             keys = list(self._bucket.keys(f"{SEEN_PREFIX}/"))
-            last = max((int(it[2]) for it in map(_ENTRY.fullmatch, keys) if it), default=0)
+            last = _end(keys)
+            listed = next(self._bucket.keys(f"{COPIES_PREFIX}/"), None)
+            if _end(covering(keys)) != last or (listed is not None and not last):
+                telemetry.warning("entries are missing from the log of ids", prefix=SEEN_PREFIX)
+                return len(batch)
             if last:
                 self._publish(last)
-            elif next(self._bucket.keys(f"{COPIES_PREFIX}/"), None) is not None:
-                telemetry.warning("no log for the listed copies", prefix=SEEN_PREFIX)
-                return len(batch)
             # Every entry up to `last` is published, so a file that isn't listed isn't in any.
             todo = self.missing(batch)
             known = self._known(keys, [ids[it] for it in todo], todo) if todo else None
             if known is None:
                 return len(todo)
-            usable = [it for it in todo if _usable(it, ids[it], known)]
-            left = len(todo) - len(usable)
-            if not usable:
+            new = [it for it in todo if _is_new(it, known)]
+            left = len(todo) - sum(_identified(ids[it]) for it in new)
+            if not new:
                 return left
             number = last + 1
-            entry = self._entry(number, usable, ids, known)
+            entry = self._entry(number, new, ids, known)
             if self._create(_entry_key(number, number), entry):
                 self._publish(number, entry)
                 self._merge(number)
@@ -210,7 +211,8 @@ class CopyIndex:
         known: Mapping[bytes, int],
     ) -> pa.Table:
         rows: dict[bytes, list[Row]] = defaultdict(list)
-        for source in sources:
+        identified = [it for it in sources if _identified(ids[it])]
+        for source in identified:
             for digest, its_rows in ids[source].items():
                 rows[digest] += its_rows
         # Only ids whose first copy isn't later than a new one need the rows of that hour.
@@ -221,9 +223,10 @@ class CopyIndex:
         targets = late | {_hour(it.folder): it.target for it in sources}
         lines: list[dict[str, Any]] = [
             {"target": source.target, "object_name": name}
-            for source in sources
+            for source in identified
             for name in source.objects
         ]
+        lines += [{"target": it.target} for it in sources if it not in identified]
         lines += [{"digest": _file_digest(it), "hour": 0} for it in sources]
         for digest, new in rows.items():
             hour = known.get(digest)
@@ -246,7 +249,8 @@ class CopyIndex:
         rows: dict[bytes, list[Row]] = defaultdict(list)
         for key in self._bucket.keys(f"{COMPACTED_PREFIX}/{folder}"):
             if key.rpartition("/")[2] in listed:
-                for digest, its_rows in self._ids(folder, key.rpartition("/")[2]).items():
+                ids = self._ids(folder, key.rpartition("/")[2])
+                for digest, its_rows in ids.items() if _identified(ids) else ():
                     rows[digest] += its_rows
         return rows
 
@@ -304,11 +308,21 @@ def covering(keys: Iterable[str], first: int = 1, last: int | None = None) -> It
         first = end + 1
 
 
-def _usable(source: Source, ids: Ids, known: Mapping[bytes, int]) -> bool:
-    """Return whether a file can be compared: its rows are identified, and no entry has it."""
+def _end(keys: Iterable[str]) -> int:
+    """Return the number of the last entry of consecutive keys; 0 without a key."""
+    return max((int(it[2]) for it in map(_ENTRY.fullmatch, keys) if it), default=0)
+
+
+def _is_new(source: Source, known: Mapping[bytes, int]) -> bool:
+    """Return whether no entry has a file."""
     if _file_digest(source) in known:
         telemetry.warning("copies were deleted without their log", key=source.target)
         return False
+    return True
+
+
+def _identified(ids: Ids) -> bool:
+    """Return whether every row has an `object_id`."""
     return all(row.position.object_id is not None for rows in ids.values() for row in rows)
 
 

@@ -187,12 +187,13 @@ def test_objects_without_object_id_are_not_compared(tmp_path: Path) -> None:
     old = parquet.read(aws.s3.objects[LAKE, key][0]).drop_columns(["object_id"])
     aws.s3.objects[LAKE, key] = (parquet.write(old), {})
     assert compact(aws) == Result(compacted=2, not_compared=1)
+    assert compact(aws) == Result(known=2)
     with indexed(aws, tmp_path) as (connection, usable):
         assert not usable
         assert query_events_once(connection) == first_copies(aws)
 
 
-@pytest.mark.parametrize("prefix", ["copies/", "seen/"])
+@pytest.mark.parametrize("prefix", ["copies/", "seen/", "seen/00000001"])
 def test_half_of_a_deleted_index_is_not_extended(prefix: str, tmp_path: Path) -> None:
     aws = FakeAws()
     for hour in range(2):
