@@ -94,7 +94,9 @@ def use_index(engine: Engine, lake: Listing) -> bool:
     """
     compared = {it for it in lake.copies if not _LATE.fullmatch(it)}
     settled = {it.replace("copies/", "compacted/", 1) for it in compared}
-    if not compared or not lake.seen or not settled <= lake.compacted:
+    # An erasure deletes the log from its first entry on.
+    has_log = any(it.startswith("seen/00000001-") for it in lake.seen)
+    if not compared or not has_log or not settled <= lake.compacted:
         return False
     # An entry of the log counts from its creation on, also if its run stopped before the rest.
     last = max(lake.seen, key=lambda key: key.rpartition("-")[2])

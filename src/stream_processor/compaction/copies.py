@@ -294,6 +294,19 @@ class CopyIndex:
         return object_writer.create_file(self._bucket, key, body, rows=len(table))
 
 
+def delete_index(bucket: Bucket) -> None:
+    """Delete all versions of the index, because rows that it names as first copies change.
+
+    The log goes first, from its first entry on: readers and `CopyIndex` refuse it from then on.
+
+    Raises:
+        StorageError: S3 failed. Call it again.
+    """
+    for prefix in (SEEN_PREFIX, COPIES_PREFIX):
+        for version in bucket.versions(f"{prefix}/"):
+            bucket.delete_version(version)
+
+
 _NEVER: Final = datetime.max.replace(tzinfo=UTC)
 
 

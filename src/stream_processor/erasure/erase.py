@@ -7,8 +7,9 @@ browsers instead. The environment is that of the functions.
 Each version of each object is read. An object with the person's rows is written again under its
 key, with the same rows in the same order (`person.erased`) and the same metadata; S3 refuses the
 write if somebody else wrote it since. Then the older versions are deleted. Compacted files of such
-an hour are deleted and made again, and so are the saved states of the nightly comparison. Passes
-are repeated until one finds nothing; between them the command waits for what was on its way.
+an hour are deleted and made again, and so are the saved states of the nightly comparison. The index
+of copies is deleted; compaction writes it again for the hours that it reads. Passes are repeated
+until one finds nothing; between them the command waits for what was on its way.
 """
 
 import argparse
@@ -24,7 +25,7 @@ from typing import Final, NamedTuple
 import pyarrow as pa
 
 from stream_processor import settings
-from stream_processor.compaction import compact
+from stream_processor.compaction import compact, copies
 from stream_processor.erasure import person as persons
 from stream_processor.erasure.person import Person
 from stream_processor.errors import MissingObjectError, StreamProcessorError
@@ -40,7 +41,7 @@ from stream_processor.storage.s3 import Bucket, Version
 
 #: Prefixes of the lake with rows of persons. Files of the last two are made from the others.
 _ROWS: Final = (f"{lake_keys.EVENTS}/", f"{lake_keys.CHANGES}/")
-_DERIVED: Final = (f"{compact.PREFIX}/", f"{item_states.PREFIX}/")
+_DERIVED: Final = (f"{copies.COMPACTED_PREFIX}/", f"{item_states.PREFIX}/")
 _MAX_PASSES: Final = 5
 
 
@@ -96,6 +97,7 @@ class Eraser:
         self._sleep = sleep
         #: Shard and sequence number of the records with an erased row.
         self._records: set[tuple[str, str]] = set()
+        self._erases_events = False
 
     def visitors(self, ids: Sequence[str]) -> Visitors:
         """Return the anonymous ids with which the person's events came.
@@ -159,6 +161,9 @@ class Eraser:
                     report.versions += len(versions)
                     for version in versions:
                         lake.delete_version(version)
+        if hours:
+            # Again: a compaction beside this pass can have read rows before they were erased.
+            copies.delete_index(lake)
         for hour in sorted(hours):
             at = datetime.strptime(f"{hour} +0000", "date=%Y-%m-%d/hour=%H %z")
             result = compact.Compaction(self._app).run(at, at + timedelta(hours=1), lambda: True)
@@ -196,6 +201,10 @@ class Eraser:
         if not numbers:
             return False
         metadata = bucket.metadata(version.key, version.version)
+        if version.key.startswith(_ROWS[0]) and not self._erases_events:
+            # An erased row can be the first copy of an id, which hides the others.
+            copies.delete_index(bucket)
+            self._erases_events = True
         object_writer.overwrite(bucket, version, persons.erased(table, numbers, person), metadata)
         report.objects += 1
         table_name = version.key.partition("/")[0]

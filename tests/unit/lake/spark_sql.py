@@ -36,12 +36,14 @@ class Spark:
         self._folder = folder
 
     def table(self, name: str, prefix: str, paths: Sequence[str]) -> None:
-        """Create a view over some objects."""
+        """Create a view over some objects; the index, which is small, is held in memory."""
         reader = self._session.read.option("mergeSchema", "true")
         reader = reader.option("basePath", f"{self._folder}/{prefix}")
         table = reader.parquet(*(f"{self._folder}/{it}" for it in paths))
         if prefix in ("events", "compacted") and "object_id" not in table.columns:
             table = table.selectExpr("*", "CAST(NULL AS BIGINT) AS object_id")
+        if prefix == "copies":
+            table = table.coalesce(1).cache()
         table.createOrReplaceTempView(name)
 
     def query(self, statement: str) -> Sequence[Any]:

@@ -143,9 +143,9 @@ def test_no_version_of_an_object_names_the_person(lake: Lake) -> None:
 
 def test_metadata_of_an_object_stays(lake: Lake) -> None:
     lake.write(visit("m1", userId=USER))
-    ((_, _, before),) = lake.aws.objects()
+    ((_, _, before),) = lake.aws.objects("events/")
     lake.erase(USER)
-    ((_, _, after),) = lake.aws.objects()
+    ((_, _, after),) = lake.aws.objects("events/")
     assert after == before
 
 
@@ -219,6 +219,24 @@ def test_compacted_file_is_made_again_without_the_person(lake: Lake) -> None:
     assert [row["message_id"] for row in lake.rows("compacted/")] == ["m0", "m2"]
     assert lake.names(USER) == []
     assert lake.compact() == 0
+
+
+def test_index_of_copies_is_deleted_with_all_versions_and_made_again(lake: Lake) -> None:
+    """An erased row was the first copy of an id: the copy with another person is the first now."""
+    lake.write(visit("m1", userId=USER))
+    lake.write(visit("m2", userId=OTHER), hour=1)
+    lake.write(visit("m1", userId=OTHER), hour=30)
+    assert lake.compact() == 2
+    Compaction(lake.aws.app()).run(ARRIVED, NOW.replace(day=23), lambda: True)
+    before = {key for key, _ in lake.s3.bodies() if key.startswith("seen/")}
+    assert len(before) == 2
+    lake.erase(USER)
+    log = [body for key, body in lake.s3.bodies() if key.startswith("seen/")]
+    assert len(log) == 1
+    Compaction(lake.aws.app()).run(ARRIVED, NOW.replace(day=23), lambda: True)
+    names = [row for row in lake.rows("copies/") if row["object_name"]]
+    assert len(names) == 3
+    assert not [row for row in lake.rows("copies/") if row["shard_id"]]
 
 
 def test_redelivered_record_of_an_erased_row_is_not_written_again(lake: Lake) -> None:
