@@ -41,11 +41,13 @@ from stream_processor.rows.lake_schema import EVENTS
 from stream_processor.storage import parquet
 from stream_processor.storage.s3 import Bucket, ListedObject
 from tests.unit.stream_processor.fakes import FakeAws
+from tools.setup import spark
 
 RATIO_DEMAND: Final = 1.5
 COPIES_EACH: Final = 50
 START: Final = datetime(2026, 10, 1, tzinfo=UTC)
-SPARK: Final = ROOT / ".venv-spark" / "bin" / "python"
+# The first rounds also compile the JVM's bytecode.
+SPARK_ROUNDS: Final = 20
 
 
 class Folder(Bucket):
@@ -163,15 +165,17 @@ def in_duckdb(folder: Path, day: str, rounds: int) -> tuple[list[float], float, 
     return seconds, opening, int(events)
 
 
-def in_spark(folder: Path, day: str, rounds: int) -> tuple[list[float], int]:
+def in_spark(folder: Path, day: str) -> tuple[list[float], int]:
     """Return the seconds of both queries, and the events of the day.
 
     Raises:
-        CalledProcessError: Spark failed; its output says why.
+        CalledProcessError: Spark failed; `stderr` says why.
     """
     script = str(ROOT / "benchmarks" / "one_day_spark.py")
-    command = [str(SPARK), "-I", script, str(folder), day, str(rounds)]
-    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    python = str(spark.FOLDER / "bin" / "python")
+    command = [python, "-I", script, str(folder), day, str(SPARK_ROUNDS)]
+    variables = {**os.environ, "JAVA_HOME": str(spark.JAVA_HOME)}
+    done = subprocess.run(command, check=True, capture_output=True, text=True, env=variables)
     seconds, events = json.loads(done.stdout.splitlines()[-1])
     return seconds, events
 
@@ -213,8 +217,8 @@ def main() -> int:
         seconds, opening, events = in_duckdb(folder, day, options.rounds)
         met = show("DuckDB, CPU", seconds, events, lake.once[day])
         print(f"  {'opening the lake':<24}{opening:.2f} s of CPU")
-        if SPARK.exists():
-            met &= show("Spark, wall clock", *in_spark(folder, day, options.rounds), lake.once[day])
+        if spark.is_installed():
+            met &= show("Spark, wall clock", *in_spark(folder, day), lake.once[day])
         else:
             print("  Spark isn't installed: run `make spark`")
         print(f"  an hourly run reads {min(runs[1:]) / 1e6:.1f} to {max(runs[1:]) / 1e6:.1f} MB")
