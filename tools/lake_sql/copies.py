@@ -56,6 +56,9 @@ class Engine(Protocol):
     def table(self, name: str, prefix: str, paths: Sequence[str]) -> None:
         """Create a temporary table or view over some of the lake's objects (keys)."""
 
+    def view(self, name: str, statement: str) -> None:
+        """Create a temporary view of a statement's rows; an engine can hold them in memory."""
+
     def query(self, statement: str) -> Sequence[Any]:
         """Run a statement and return its rows."""
 
@@ -118,6 +121,6 @@ def use_index(engine: Engine, lake: Listing) -> bool:
         if engine.query(_UNIDENTIFIED)[0][0]:
             return False
         copies = f"{_KNOWN_COPIES} UNION ALL {_FRESH_COPIES}"
-    engine.query(f"CREATE OR REPLACE TEMPORARY VIEW event_copies AS {copies}")
+    engine.view("event_copies", copies)
     engine.query(INDEXED_VIEW.read_text())
     return True

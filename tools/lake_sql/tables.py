@@ -97,6 +97,10 @@ class DuckDB:
             f"SELECT * FROM read_parquet([{files}], {options}) {more}"
         )
 
+    def view(self, name: str, statement: str) -> None:
+        """Create a view."""
+        self._connection.execute(f"CREATE OR REPLACE TEMPORARY VIEW {name} AS {statement}")
+
     def query(self, statement: str) -> Sequence[Any]:
         """Run a statement and return its rows."""
         return self._connection.execute(statement).fetchall()

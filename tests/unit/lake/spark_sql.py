@@ -46,6 +46,10 @@ class Spark:
             table = table.coalesce(1).cache()
         table.createOrReplaceTempView(name)
 
+    def view(self, name: str, statement: str) -> None:
+        """Create a view; its first query keeps the rows in memory."""
+        self._session.sql(statement).coalesce(1).cache().createOrReplaceTempView(name)
+
     def query(self, statement: str) -> Sequence[Any]:
         """Run a statement and return its rows."""
         return list(self._session.sql(statement).collect())
