@@ -56,6 +56,7 @@ email (outbox, stream, event bus, queue), failures are compensated, each account
 histories contain no names, and a repeated request has the same response (an Express workflow). Both
 send one email."""
 MACHINES: Final = "arn:aws:states:us-east-1:000000000000:stateMachine"
+PRINCIPALS: Final = ("apigateway", "lambda", "states")
 LAMBDA_URI: Final = "arn:aws:apigateway:us-east-1:lambda:path/2015-03-31"
 EXECUTIONS: Final = "arn:aws:states:us-east-1:000000000000:execution"
 
@@ -247,7 +248,7 @@ def _deploy_peer(running: system.System, functions: Any) -> str:
         "Statement": [
             {
                 "Effect": "Allow",
-                "Principal": {"Service": ["lambda.amazonaws.com", "states.amazonaws.com"]},
+                "Principal": {"Service": [f"{it}.amazonaws.com" for it in PRINCIPALS]},
                 "Action": "sts:AssumeRole",
             }
         ],
@@ -286,16 +287,17 @@ def _deploy_peer(running: system.System, functions: Any) -> str:
     client("stepfunctions", running.target).create_state_machine(
         name="naive", definition=text, roleArn=role
     )
-    return _deploy_api(running, arns["front"])
+    return _deploy_api(running, arns["front"], role)
 
 
-def _deploy_api(running: system.System, front: str) -> str:
-    gateway = client("apigateway", running.target)
+def _deploy_api(running: system.System, front: str, role: str) -> str:
+    """Create the peer's API with CloudFormation, which imports the document; return its ID."""
     described = {
         "responses": {"200": {"description": "Started."}},
         "x-amazon-apigateway-integration": {
             "type": "aws_proxy",
             "httpMethod": "POST",
+            "credentials": role,
             "uri": f"{LAMBDA_URI}/functions/{front}/invocations",
         },
     }
@@ -304,9 +306,19 @@ def _deploy_api(running: system.System, front: str) -> str:
         "info": {"title": "naive", "version": "1"},
         "paths": {"/accounts": {"post": described}},
     }
-    api: str = gateway.import_rest_api(body=json.dumps(document).encode())["id"]
-    gateway.create_deployment(restApiId=api, stageName="peer")
-    return api
+    resources = {
+        "Api": {"Type": "AWS::ApiGateway::RestApi", "Properties": {"Body": document}},
+        "Deployment": {
+            "Type": "AWS::ApiGateway::Deployment",
+            "Properties": {"RestApiId": {"Ref": "Api"}, "StageName": "peer"},
+        },
+    }
+    cloudformation = client("cloudformation", running.target)
+    body, stack = json.dumps({"Resources": resources}), {"StackName": "naive"}
+    cloudformation.create_stack(TemplateBody=body, **stack)
+    cloudformation.get_waiter("stack_create_complete").wait(**stack)
+    named = cloudformation.describe_stack_resource(LogicalResourceId="Api", **stack)
+    return str(named["StackResourceDetail"]["PhysicalResourceId"])
 
 
 def report(name: str, run: Run, invocations: int, calls: Mapping[str, float]) -> float:
