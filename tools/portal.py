@@ -8,6 +8,8 @@ from aws_emulator.reload.pages import put_page
 from tools.paths import ROOT
 
 PAGES: Final = ROOT / "web"
+#: The choices of the sign-up form, which the account workflow validates.
+VOCABULARIES: Final = ROOT / "src" / "stepfunctions" / "vocabularies.json"
 
 
 def upload_pages(s3: Any, bucket: str, write_key: str, folder: Path = PAGES) -> int:
@@ -21,6 +23,7 @@ def upload_pages(s3: Any, bucket: str, write_key: str, folder: Path = PAGES) -> 
         Body=json.dumps({"writeKey": write_key}).encode(),
         ContentType="application/json",
     )
+    put_page(s3, bucket, "public/vocabularies.json", VOCABULARIES.read_bytes())
     files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
     for path in files:
         put_page(s3, bucket, path.relative_to(folder).as_posix(), path.read_bytes())

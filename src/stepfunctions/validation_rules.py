@@ -7,13 +7,11 @@ from datetime import date
 from typing import Final
 
 from stepfunctions import email_address
+from stepfunctions.vocabularies import vocabularies
 
 MAX_NAME_CHARS: Final = 200
-PROGRAMME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 #: BCP 47, 2.1, simple forms: a language with an optional script and an optional region.
 LOCALE: Final = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z]{4})?(-([A-Za-z]{2}|[0-9]{3}))?")
-MAX_AGE_YEARS: Final = 120
-MIN_AGE_YEARS: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +97,9 @@ def _date_of_birth(text: str | None, today: date) -> Reason | None:
         return Reason("invalid", "dateOfBirth", "Enter the date of birth as YYYY-MM-DD.")
     if born > today:
         return Reason("future", "dateOfBirth", "Date of birth can't be in the future.")
-    if not MIN_AGE_YEARS <= age(born, today) <= MAX_AGE_YEARS:
-        message = f"Students must be between {MIN_AGE_YEARS} and {MAX_AGE_YEARS} years old."
+    youngest, oldest = vocabularies().min_age_years, vocabularies().max_age_years
+    if not youngest <= age(born, today) <= oldest:
+        message = f"Students must be between {youngest} and {oldest} years old."
         return Reason("out_of_range", "dateOfBirth", message)
     return None
 
@@ -122,9 +121,10 @@ def age(born: date, today: date) -> int:
 
 
 def _programme(text: str | None) -> Reason | None:
-    if text is None or PROGRAMME.fullmatch(text):
+    programmes = vocabularies().programmes
+    if text is None or text in programmes:
         return None
-    message = "Programme can contain only lowercase letters, digits and hyphens."
+    message = f"Programme must be one of {', '.join(sorted(programmes))}."
     return Reason("invalid", "programme", message)
 
 

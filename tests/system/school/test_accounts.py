@@ -22,7 +22,7 @@ def test_submitted_form_creates_account_and_sends_one_email(school: SchoolClient
         "email": email.upper(),
         "name": 'O\'Brien "Ngọc" 🎒',
         "dateOfBirth": "2010-02-28",
-        "programme": "maths-2",
+        "programme": "mathematics",
         "locale": "vi",
     }
     url = f"{school.running.url}/api/accounts"

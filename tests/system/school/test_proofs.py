@@ -44,7 +44,7 @@ INVALID = (404, "proof_invalid")
 
 def test_first_email_is_neutral_and_creates_nothing(school: SchoolClient) -> None:
     email = unique_email()
-    body = submit(school, email, name="Visit https://example.org now", programme="maths")
+    body = submit(school, email, name="Visit https://example.org now", programme="mathematics")
     (message,) = school.wait_for_emails(email)
     assert "example.org" not in json.dumps(message)
     assert read(school, body) == UNPROVED

@@ -14,6 +14,7 @@ from edge_auth import error_pages
 from edge_auth.errors import NotEntitledError
 from media import errors as media_errors
 from office.errors import OfficeError
+from stepfunctions import vocabularies
 from tests.support import school_api
 from tests.support.paths import ROOT
 from tests.unit.stacks.test_templates import resources
@@ -253,7 +254,10 @@ def test_upload_sets_content_types_and_write_key() -> None:
     count = portal.upload_pages(Bucket(), "portal", "a-key")
     files = [path for path in WEB.rglob("*") if path.is_file()]
     assert count == len(files)
-    assert put.keys() == {named(path) for path in files} | {"public/portal.json"}
+    data = {"public/portal.json", "public/vocabularies.json"}
+    assert put.keys() == {named(path) for path in files} | data
+    assert put["public/vocabularies.json"]["Body"] == vocabularies.FILE.read_bytes()
+    assert put["public/vocabularies.json"]["ContentType"] == "application/json"
     assert json.loads(put["public/portal.json"]["Body"]) == {"writeKey": "a-key"}
     kinds = {Path(key).suffix: it["ContentType"] for key, it in put.items()}
     assert kinds == {

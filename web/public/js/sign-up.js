@@ -18,6 +18,24 @@ function formValues() {
   return found;
 }
 
+// The choices of the school: the file that the account workflow validates with. Without it the form
+// works, too: both fields are optional.
+async function offerChoices() {
+  const answer = await fetch("/vocabularies.json").catch(() => null);
+  if (!answer?.ok) return;
+  const { programmes, emailLanguages, ageYears } = await answer.json();
+  for (const [id, name] of Object.entries(programmes)) $("programme").append(new Option(name, id));
+  const languages = Object.entries(emailLanguages).map(([id, name]) => {
+    const option = new Option(name, id);
+    option.lang = id;
+    return option;
+  });
+  $("locale").replaceChildren(...languages);
+  const year = new Date().getUTCFullYear();
+  $("dateOfBirth").min = `${year - ageYears.max - 1}-01-01`;
+  $("dateOfBirth").max = `${year - ageYears.min}-12-31`;
+}
+
 // The same values keep their requestId in this tab, also after a reload, so that a repetition is the
 // same request. Changed values are a new request.
 function requestFor(body) {
@@ -119,3 +137,5 @@ $("change").addEventListener("click", () => {
   form.hidden = false;
   $("email").focus();
 });
+
+await offerChoices();
