@@ -6,7 +6,6 @@ parameter creates (audit trail, budget, Kafka) aren't counted, except the health
 
 import ast
 import math
-import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
@@ -160,8 +159,6 @@ def _names(argument: ast.expr, loops: Iterable[ast.For]) -> set[str]:
 @cache
 def stored_bytes(per_request: int) -> float:
     """Return the bytes of an event in the lake, in an object of 5,000 events."""
-    os.environ.setdefault("POWERTOOLS_METRICS_DISABLED", "true")
-    os.environ.setdefault("POWERTOOLS_TRACE_DISABLED", "true")
     from benchmarks import ingest
     from stream_processor.rows.event_rows import EventRows
     from stream_processor.storage import parquet

@@ -101,9 +101,12 @@ def one_line(text: str) -> str:
     """Return a text without line breaks, control characters and halves of surrogate pairs.
 
     JSON can have such a half (RFC 8259, 8.2), which no email can: a student's own name would fail
-    each delivery of the message, and hold up those behind it.
+    each delivery of the message, and hold up those behind it. U+FEFF is a byte order mark at the
+    beginning of a text, which readers drop (RFC 3629, 6).
     """
-    readable = "".join(" " if unicodedata.category(it) in {"Cc", "Cs"} else it for it in text)
+    readable = "".join(
+        " " if unicodedata.category(it) in {"Cc", "Cs"} else it for it in text.replace("\ufeff", "")
+    )
     return " ".join(readable.split())
 
 

@@ -39,6 +39,11 @@ def parsed(notice: Notice, summary: str = "Appointment") -> Any:
     return vobject.readOne(entry.decode())
 
 
+@pytest.mark.parametrize("text", ["\ufeffAppointment", "Appoint\ufeffment", "\ufeff"])
+def test_byte_order_mark_in_a_text_is_left_out(text: str) -> None:
+    assert "\ufeff" not in one_line(text)
+
+
 @given(notices, strategies.api_texts)
 def test_second_parser_reads_written_entry(notice: Notice, summary: str) -> None:
     calendar = parsed(notice, summary)

@@ -16,6 +16,7 @@ CALLS: Final = {
 }
 #: The commands that the histories don't run, and the defaults of a command line.
 NOT_SIMULATED: Final = {
+    "stream_processor.erasure.erase",
     "stream_processor.compaction.compact",
     "stream_processor.repair.reconcile",
     "stream_processor.repair.redrive",
