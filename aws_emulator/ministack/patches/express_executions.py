@@ -1,14 +1,15 @@
-"""Run Express executions as AWS does: names repeat, no events, and no data after the end.
+"""Run Express executions as AWS does: names repeat, time-outs, no events, no data after the end.
 
 Gap: input and history of Express executions stay readable forever, while on AWS they "don't keep
 a history". StartExecution of an Express state machine refuses a name that was used before
 ("Idempotency is not automatically managed"), and sends status events, which only Standard
-workflows do (Step Functions, "Execution guarantees", "Automating event delivery").
+workflows do (Step Functions, "Execution guarantees", "Automating event delivery"). No Express
+execution times out, neither after TimeoutSeconds nor after five minutes.
 Seen in: ministack 1.5.33, stepfunctions.py, _start_execution, _start_sync_execution and
 _run_distributed_map.
 Delete when: two Express executions can have one name, and DescribeExecution returns neither.
 
-Not covered: the end of an Express execution after five minutes, and its second run.
+Not covered: the state that runs at the time-out still ends; an Express execution never runs twice.
 """
 
 import contextvars
@@ -17,11 +18,14 @@ import json
 import threading
 import uuid
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from aws_emulator.ministack.control_api import ControlApi
 from aws_emulator.ministack.settings import Settings
 from aws_emulator.ministack.symbols import Symbols
+
+#: Step Functions service quotas: "Maximum execution time" of an Express workflow, in seconds.
+MAX_EXPRESS_S: Final = 300
 
 
 def install(_settings: Settings, _control: ControlApi, _application: Any) -> None:
@@ -70,9 +74,30 @@ def install(_settings: Settings, _control: ControlApi, _application: Any) -> Non
 
         return start
 
+    service.wrap("_run_execution", functools.partial(_with_time_out, service))
     service.wrap("_start_execution", around_start)
     service.wrap("_start_sync_execution", around_sync)
     service.wrap("_run_sub_machine", around_child)
+
+
+def _with_time_out(service: Symbols, original: Callable[[str], None]) -> Callable[[str], None]:
+    """Return a runner of executions that ends Express ones after their time-out."""
+
+    def run(arn: str) -> None:
+        execution = service["_executions"].get(arn) or {}
+        machine = service["_state_machines"].get(execution.get("stateMachineArn")) or {}
+        if machine.get("type") != "EXPRESS":
+            original(arn)
+            return
+        limit_s = json.loads(machine["definition"]).get("TimeoutSeconds", MAX_EXPRESS_S)
+        ended = {"status": "TIMED_OUT", "output": None}
+        timer = threading.Timer(min(limit_s, MAX_EXPRESS_S), execution.update, [ended])
+        timer.daemon = True
+        timer.start()
+        original(arn)
+        timer.cancel()
+
+    return run
 
 
 def _start(

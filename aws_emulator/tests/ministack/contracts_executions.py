@@ -112,7 +112,10 @@ def jsonata_parsing(emulator: Emulator) -> None:
 
 
 def express_executions(emulator: Emulator) -> None:
-    """An ended Express execution, or Express child of a Map Run, can't be read; names repeat."""
+    """An ended Express execution, or Express child of a Map Run, can't be read.
+
+    Names repeat, and an execution ends after its TimeoutSeconds.
+    """
     name, bucket = unique("express"), unique("express")
     storage, machines = emulator.client("s3"), emulator.client("stepfunctions")
     storage.create_bucket(Bucket=bucket)
@@ -145,6 +148,16 @@ def express_executions(emulator: Emulator) -> None:
     with pytest.raises(ClientError) as caught:
         machines.describe_execution(executionArn=answer["executionArn"])
     assert caught.value.response["Error"]["Code"] == "ExecutionDoesNotExist"
+    wait = {"Type": "Wait", "Seconds": 2, "Next": "Done"}
+    states = {"Wait": wait, "Done": {"Type": "Succeed"}}
+    slow = {"StartAt": "Wait", "TimeoutSeconds": 1, "States": states}
+    arn = machines.create_state_machine(
+        name=f"{name}-slow",
+        definition=json.dumps(slow),
+        roleArn="arn:aws:iam::000000000000:role/any",
+        type="EXPRESS",
+    )["stateMachineArn"]
+    assert machines.start_sync_execution(stateMachineArn=arn)["status"] == "TIMED_OUT"
     again = [
         machines.start_execution(stateMachineArn=f"{ARN}:{name}-x", name="same", input='{"n": 1}')
         for _ in range(2)
