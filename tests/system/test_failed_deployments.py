@@ -63,6 +63,7 @@ class Deployment:
             "HostedZoneId": self.zone,
             "KafkaClusterArn": f"arn:aws:kafka:{DEFAULT_HOME_REGION}:{ACCOUNT}:cluster/events/id-1",
             "KafkaTopics": "events",
+            "IdentityProviders": "Google",
         }
         return unchanged | changed
 
@@ -129,6 +130,10 @@ def deployment(sam_build: None) -> Iterator[Deployment]:
         root = package(target, folder)
         zone = emulator.client("route53").create_hosted_zone(Name=DOMAIN, CallerReference="1")
         identifier = zone["HostedZone"]["Id"].rpartition("/")[2]
+        details = json.dumps({"google_client_id": "id", "google_client_secret": "secret"})
+        emulator.client("secretsmanager").create_secret(
+            Name=f"meridian-{STAGE}-identity-providers", SecretString=details
+        )
         yield Deployment(PackagedStack(target, clients_of(emulator), root), identifier)
 
 

@@ -40,7 +40,9 @@ def newest(table: pa.Table) -> dict[str, list[Verdict]]:
     """Return the newest verdicts of each source in a table with the columns of `EVENTS`."""
     sources = table.column("source").cast(pa.string())
     verdicts = table.column("verdict").cast(pa.string())
-    of_kind = {name: pc.equal(verdicts, name) for name in pc.unique(verdicts).to_pylist()}
+    # Rows of an erased person have no verdict to show.
+    kinds = [name for name in pc.unique(verdicts).to_pylist() if name in KEPT]
+    of_kind = {name: pc.equal(verdicts, name) for name in kinds}
     result: dict[str, list[Verdict]] = {}
     for source in pc.unique(sources).to_pylist():
         if not source:

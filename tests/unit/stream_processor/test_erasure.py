@@ -362,9 +362,13 @@ def test_erasure_beside_a_running_function_loses_and_doubles_nothing(
     theirs = 0
     for step, value, hour in steps:
         if step == "write":
-            user = str(value)
-            events.append(lake.write(visit(f"m{len(events)}", userId=user), hour=hour))
-            theirs += user == USER
+            number = len(events)
+            both = [
+                accepted(f"m{number}", userId=str(value)),
+                accepted(f"n{number}", userId=OTHER),
+            ]
+            events.append(lake.write(packed(header(f"request-{number}"), both), hour=hour))
+            theirs += value == USER
         elif step == "deliver again" and events:
             lake.deliver(events[value % len(events)])
         elif step == "erase":
@@ -380,5 +384,14 @@ def test_erasure_beside_a_running_function_loses_and_doubles_nothing(
     rows = lake.rows()
     assert sum(row["verdict"] == "erased" for row in rows) == theirs
     good = [row["message_id"] for row in rows if row["verdict"] == "good"]
-    assert len(good) == len(set(good)) == len(events) - theirs
-    assert len(rows) == len(events)
+    assert len(good) == len(set(good)) == 2 * len(events) - theirs
+    assert len(rows) == 2 * len(events)
+
+
+def test_writer_reads_an_object_with_erased_and_other_rows(lake: Lake) -> None:
+    both = [accepted("m1", userId=USER), accepted("n1", userId=OTHER)]
+    lake.write(packed(header("request-1"), both))
+    lake.erase(USER)
+    lake.aws.dynamodb.items.clear()
+    lake.write(visit("n2", userId=OTHER), packed(header("request-3"), [accepted("n1")]))
+    assert [row["verdict"] for row in lake.rows()] == ["erased", "good", "good", "duplicate"]
