@@ -138,7 +138,11 @@ def express_executions(emulator: Emulator) -> None:
     express = machine(DEFINITION, StateMachineName=f"{name}-x", StateMachineType="EXPRESS")
     rows = json.dumps({"StartAt": "Rows", "States": {"Rows": spread}})
     standard = machine(rows, StateMachineName=name)
-    emulator.deploy(stack(Role=ROLE, Express=express, Standard=standard), name)
+    wait = {"Type": "Wait", "Seconds": 2, "Next": "Done"}
+    states = {"Wait": wait, "Done": {"Type": "Succeed"}}
+    late = json.dumps({"StartAt": "Wait", "TimeoutSeconds": 1, "States": states})
+    slow = machine(late, StateMachineName=f"{name}-slow", StateMachineType="EXPRESS")
+    emulator.deploy(stack(Role=ROLE, Express=express, Standard=standard, Slow=slow), name)
     answer = machines.start_sync_execution(
         stateMachineArn=f"{ARN}:{name}-x", input='{"n": "canary"}'
     )
@@ -148,16 +152,9 @@ def express_executions(emulator: Emulator) -> None:
     with pytest.raises(ClientError) as caught:
         machines.describe_execution(executionArn=answer["executionArn"])
     assert caught.value.response["Error"]["Code"] == "ExecutionDoesNotExist"
-    wait = {"Type": "Wait", "Seconds": 2, "Next": "Done"}
-    states = {"Wait": wait, "Done": {"Type": "Succeed"}}
-    slow = {"StartAt": "Wait", "TimeoutSeconds": 1, "States": states}
-    arn = machines.create_state_machine(
-        name=f"{name}-slow",
-        definition=json.dumps(slow),
-        roleArn="arn:aws:iam::000000000000:role/any",
-        type="EXPRESS",
-    )["stateMachineArn"]
-    assert machines.start_sync_execution(stateMachineArn=arn)["status"] == "TIMED_OUT"
+    assert (
+        machines.start_sync_execution(stateMachineArn=f"{ARN}:{name}-slow")["status"] == "TIMED_OUT"
+    )
     again = [
         machines.start_execution(stateMachineArn=f"{ARN}:{name}-x", name="same", input='{"n": 1}')
         for _ in range(2)

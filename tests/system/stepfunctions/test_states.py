@@ -100,6 +100,20 @@ RECOVERED = {
     "again": False,
 }
 
+#: The result of ValidateFunction for a new account.
+FREE = {"valid": True, "free": True, "status": "", "reasons": [], "emailKey": "k1"}
+UNPROVED = {"status": {"S": "unproved"}, "proof": {"S": DIGEST}}
+COMPARED = {"valid": True, "pending": False, "conflict": False}
+#: A mark of a lost request, and the sweep's input for it.
+MARK = {
+    "sk": {"S": "r1"},
+    "account_id": {"S": "a1"},
+    "correlation_id": {"S": "cf-1"},
+    "trusted": {"S": "true"},
+    "marked_at": {"N": "7"},
+}
+MARKED = {**IDS, "correlationId": "cf-1", "trusted": True, "markedAt": "7"}
+
 #: machine, state, input, mocked result, next state (None: the end), part of the output.
 CASES: list[tuple[str, str, Any, Any, str | None, Any]] = [
     ("account", "Validate", IDS, VALIDATED, "CheckExisting",
@@ -141,11 +155,15 @@ CASES: list[tuple[str, str, Any, Any, str | None, Any]] = [
     ("account", "Outcome", {**CARRIED, "outcome": "failed"}, None, "Failed", {}),
     ("account", "Rejected", CARRIED, None, None, {"status": "rejected", "codes": ["c"]}),
     ("account", "Failed", CARRIED, None, None, None),
-    ("admit", "DeriveIds", {"form": BODY}, None, "Store", {"request": BODY, "trusted": False}),
-    ("admit", "DeriveIds", {"form": BODY, "trusted": True}, None, "Store",
+    ("admit", "DeriveIds", {"form": BODY}, None, "IsRow", {"request": BODY, "trusted": False}),
+    ("admit", "DeriveIds", {"form": BODY, "trusted": True}, None, "IsRow",
      {"request": BODY, "trusted": True}),
+    ("admit", "IsRow", {"trusted": False}, None, "Store", {}),
+    ("admit", "IsRow", {"trusted": True}, None, "StoreRow", {}),
+    ("admit", "StoreRow", {"request": BODY, "accountId": "a1", "digest": "d1", "trusted": True}, {},
+     "Start", {**IDS, "trusted": True}),
     ("admit", "Store", {"request": BODY, "accountId": "a1", "digest": "d1", "trusted": False}, {},
-     "IsTrusted", {**IDS, "trusted": False}),
+     "Validate", {**IDS, "trusted": False}),
     ("admit", "IsTrusted", {**IDS, "trusted": True}, None, "Start", IDS),
     ("admit", "IsTrusted", {**IDS, "trusted": False}, None, "Validate", IDS),
     ("admit", "Validate", {**IDS, "trusted": False}, TOKEN, "IsValid", {**TO_PROVE, "reasons": []}),
@@ -177,16 +195,39 @@ CASES: list[tuple[str, str, Any, Any, str | None, Any]] = [
     ("admit", "RestoreRequest", RESTORED, {}, "IsRestoredPending", {**IDS, "pending": False}),
     ("admit", "RestoreRequest", {**RESTORED, "status": "pending"}, {}, "IsRestoredPending",
      {"pending": True}),
-    ("admit", "IsRestoredPending", {**IDS, "pending": True}, None, "Start", IDS),
+    ("admit", "IsRestoredPending", {**IDS, "pending": True}, None, "Mend", IDS),
     ("admit", "IsRestoredPending", {**IDS, "pending": False}, None, "Accepted", {}),
     ("admit", "CompareDigest", {**ADMITTED, "same": False}, None, "Conflict", {}),
     ("admit", "CompareDigest", ADMITTED, None, "IsTrusted", {}),
     ("admit", "CompareDigest", {**ADMITTED, "proved": True}, None, "Start", {}),
     ("admit", "CompareDigest", {**ADMITTED, "pending": False}, None, "Accepted", {}),
     ("admit", "Start", ADMITTED, {"ExecutionArn": "arn"}, "Accepted", {}),
+    ("admit", "Mend", ADMITTED, {"ExecutionArn": "arn"}, "Accepted", {}),
     ("admit", "Accepted", {}, None, None, {"outcome": "accepted"}),
     ("admit", "Conflict", {}, None, None, {"outcome": "conflict"}),
     ("admit", "Busy", {}, None, None, None),
+    ("create", "Begin", IDS, None, "Claim", IDS),
+    ("create", "Claim", {**IDS, "run": "one"}, {}, "Validate", {**IDS, "run": "one"}),
+    ("create", "Validate", IDS, VALIDATED, "IsOrdinary",
+     {**IDS, "ordinary": False, "active": False, "emailKey": "k1"}),
+    ("create", "Validate", IDS, {"Payload": {**FREE, "status": "pending"}}, "IsOrdinary",
+     {"ordinary": True, "active": False}),
+    ("create", "Validate", IDS, {"Payload": {**FREE, "status": "active"}}, "IsOrdinary",
+     {"ordinary": False, "active": True}),
+    ("create", "Validate", IDS, {"Payload": {**FREE, "valid": False}}, "IsOrdinary",
+     {"ordinary": False}),
+    ("create", "Validate", IDS, {"Payload": {**FREE, "status": "withdrawn"}}, "IsOrdinary",
+     {"ordinary": False, "active": False}),
+    ("create", "IsOrdinary", {"active": True, "ordinary": False}, None, "Unmark", {}),
+    ("create", "IsOrdinary", {"active": False, "ordinary": True}, None, "Create", {}),
+    ("create", "IsOrdinary", {"active": False, "ordinary": False}, None, "PassOn", {}),
+    ("create", "Create", CARRIED, {}, "CreateIdentity", CARRIED),
+    ("create", "CreateIdentity", CARRIED, CREATED_USER, "Activate", {"sub": "s2"}),
+    ("create", "Activate", CARRIED, {}, "Unmark", CARRIED),
+    ("create", "PassOn", CARRIED, {"ExecutionArn": "arn"}, "Unmark", CARRIED),
+    ("create", "Unmark", CARRIED, {}, "Done", {}),
+    ("create", "Done", {}, None, None, {}),
+    ("create", "NotPassedOn", {}, None, None, None),
     ("import", "Inspect", PUT, INSPECTED, "IsValid",
      {"polls": 0, "rounds": 0, "known": False, "copy": "read/f1.csv", "key": "rosters/k.csv",
       "rows": 2}),
@@ -228,9 +269,14 @@ CASES: list[tuple[str, str, Any, Any, str | None, Any]] = [
      "CompareProof", {"requestId": "r1", "valid": True, "pending": True}),
     ("prove", "ReadProof", PROOF, {"Item": {"status": {"S": "created"}, "proof": {"S": DIGEST}}},
      "CompareProof", {"valid": True, "pending": False}),
-    ("prove", "CompareProof", {"valid": False, "pending": False}, None, "Invalid", {}),
-    ("prove", "CompareProof", {"valid": True, "pending": True}, None, "Start", {}),
-    ("prove", "CompareProof", {"valid": True, "pending": False}, None, "Accepted", {}),
+    ("prove", "ReadProof", PROOF, {"Item": {**UNPROVED, "proof_expires_at": {"N": "9999999999"}}},
+     "CompareProof", {"valid": False, "conflict": True}),
+    ("prove", "ReadProof", PROOF, {"Item": {**UNPROVED, "proof_expires_at": {"N": "1"}}},
+     "CompareProof", {"valid": False, "conflict": False}),
+    ("prove", "CompareProof", {**COMPARED, "conflict": True}, None, "Busy", {}),
+    ("prove", "CompareProof", {**COMPARED, "valid": False}, None, "Invalid", {}),
+    ("prove", "CompareProof", {**COMPARED, "pending": True}, None, "Start", {}),
+    ("prove", "CompareProof", COMPARED, None, "Accepted", {}),
     ("prove", "Start", {"requestId": "r1"}, {"ExecutionArn": "arn"}, "Accepted", {}),
     ("prove", "Accepted", {}, None, None, {"outcome": "accepted"}),
     ("prove", "Invalid", {}, None, None, {"outcome": "invalid"}),
@@ -249,6 +295,18 @@ CASES: list[tuple[str, str, Any, Any, str | None, Any]] = [
     ("recover", "Park", RECOVERED, {"MessageId": "m"}, "Decided", {}),
     ("recover", "Decided", {}, None, None, {}),
     ("recover", "Failed", {}, None, None, None),
+    ("sweep", "FindMarks", {}, {"Items": [MARK]}, "Marks", {"marks": [MARKED]}),
+    ("sweep", "FindMarks", {}, {"Items": []}, "Marks", {"marks": []}),
+    ("sweep", "Marks", {"marks": [MARKED]}, [0, 1], "IsComplete", 1),
+    ("sweep", "IsComplete", 1, None, "Failed", 1),
+    ("sweep", "IsComplete", 0, None, "Done", 0),
+    ("sweep", "Claim", MARKED, {}, "Start", MARKED),
+    ("sweep", "Claimed", {}, None, None, 0),
+    ("sweep", "Start", MARKED, {"ExecutionArn": "arn"}, "Unmark", MARKED),
+    ("sweep", "Unmark", MARKED, {}, None, 0),
+    ("sweep", "Left", {}, None, None, 1),
+    ("sweep", "Done", 0, None, None, 0),
+    ("sweep", "Failed", {}, None, None, None),
 ]  # fmt: skip
 
 
@@ -321,7 +379,7 @@ def test_task_retries_and_catches_every_error(
             stateConfiguration={"retrierRetryCount": tries},
         )
 
-    for retrier in state["Retry"]:
+    for retrier in state.get("Retry", ()):
         for error in retrier["ErrorEquals"]:
             caught_by = next(
                 it for it in state["Catch"] if {error, "States.ALL"} & set(it["ErrorEquals"])
@@ -332,7 +390,7 @@ def test_task_retries_and_catches_every_error(
             assert "canary" not in after["output"]
     for catcher in state["Catch"]:
         error = catcher["ErrorEquals"][0].replace("States.ALL", "Some.Error")
-        tries = [it["MaxAttempts"] for it in state["Retry"] if error in it["ErrorEquals"]]
+        tries = [it["MaxAttempts"] for it in state.get("Retry", ()) if error in it["ErrorEquals"]]
         caught = fail(error, *tries or [0])
         assert (caught["status"], caught["nextState"]) == ("CAUGHT_ERROR", catcher["Next"])
         assert "canary" not in caught["output"]
@@ -361,6 +419,11 @@ def test_task_retries_and_catches_every_error(
         ("import", "Inspect", PUT, "test"),
         ("import", "Admit", {"attempts": 0, "name": "s3-1.0", "body": ROW}, "s3-1.0"),
         ("import", "Report", IMPORT, "s3-1"),
+        *(
+            ("create", state, {**CARRIED, "correlationId": "cf-1"}, "cf-1")
+            for state in ("Validate", "Create", "CreateIdentity", "PassOn")
+        ),
+        ("sweep", "Start", MARKED, "cf-1"),
         ("recover", "Start", RECOVERED, "cf-1"),
         ("recover", "Park", RECOVERED, "cf-1"),
     ],
