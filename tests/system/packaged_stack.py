@@ -4,6 +4,7 @@ import copy
 import fcntl
 import functools
 import json
+import re
 import shutil
 import subprocess
 from dataclasses import dataclass, field
@@ -25,6 +26,7 @@ BUCKET: Final = "packaged-application"
 FAILING: Final = "Failing"
 MAX_PACKAGE_BYTES: Final = 1_000_000
 _NESTED: Final = {"AWS::CloudFormation::Stack", "AWS::Serverless::Application"}
+_FURTHER_REGIONS: Final = re.compile(r"HasReplica|HasRegion[2-9]")
 _MISSING_FUNCTION: Final = "arn:aws:lambda:us-east-1:000000000000:function:missing"
 
 
@@ -81,14 +83,15 @@ class PackagedStack:
     def nested_stacks(self) -> list[tuple[str, ...]]:
         """Return the logical IDs that lead from the root to each nested stack.
 
-        The stacks of replicas don't exist: the application is deployed in one Region.
+        The stacks of replicas and of further Regions don't exist: the application is deployed in
+        one Region.
         """
         return self._nested(self.root, ())
 
     def _nested(self, template: dict[str, Any], path: tuple[str, ...]) -> list[tuple[str, ...]]:
         paths = []
         for name, resource in template["Resources"].items():
-            is_absent = resource.get("Condition", "").startswith("HasReplica")
+            is_absent = bool(_FURTHER_REGIONS.match(resource.get("Condition", "")))
             if resource["Type"] in _NESTED and not is_absent:
                 paths.append((*path, name))
                 paths += self._nested(self._child(resource), (*path, name))
