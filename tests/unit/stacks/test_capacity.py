@@ -1,6 +1,7 @@
 """Tests of the model of `make capacity`."""
 
 import math
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import given
@@ -13,6 +14,23 @@ from benchmarks.capacity_charges import Layout, event_dollars, monthly_dollars, 
 from benchmarks.capacity_quotas import Traffic, quotas, required_shards
 from tests.support.paths import ROOT
 from tests.unit.stacks.test_templates import load
+from tools.replay import log_source
+
+CACHES = (capacity_charges.measured_request, capacity_charges.stored_bytes)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def modelled_log(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Measure requests of a modelled log, instead of the public one, which is downloaded."""
+    log = log_source.modelled_log(requests=3_000, cache=tmp_path_factory.mktemp("log"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(log_source, "find_log", lambda: log)
+        for cached in CACHES:
+            cached.cache_clear()
+        yield
+    for cached in CACHES:
+        cached.cache_clear()
+
 
 SETS = st.lists(st.sampled_from(sorted(REGIONS)), min_size=1, max_size=6, unique=True)
 TRAFFIC = st.builds(
