@@ -130,18 +130,18 @@ def region_lines(layout: Layout) -> list[str]:
         f"  {'Region':<20}{'p50':>12}{'p95':>14}{'faster by 20 ms':>17}{'dollars a month':>17}",
     ]
     regions = list(layout.serving)
+    before, cost_before = latency.reads(regions), total(monthly_dollars(layout))
     while len(regions) < MAX_REGIONS:
         added = latency.best_addition(regions)
-        before, after = latency.reads(regions), latency.reads([*regions, added])
         people = latency.nearer_millions(regions, added, NOTICED_MS)
-        dollars = total(monthly_dollars(Layout([*regions, added]))) - total(
-            monthly_dollars(Layout(regions))
-        )
         regions.append(added)
+        after, cost_after = latency.reads(regions), total(monthly_dollars(Layout(regions)))
+        dollars = cost_after - cost_before
         lines.append(
             f"  {len(regions)}. {added:<17}{before.p50:>4.0f} → {after.p50:>3.0f} ms"
             f"{before.p95:>5.0f} → {after.p95:>3.0f} ms{people:>14} M{dollars:>15.2f}"
         )
+        before, cost_before = after, cost_after
     return lines
 
 

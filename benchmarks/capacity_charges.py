@@ -91,7 +91,7 @@ def event_dollars(
         per_request: The events of one request.
         is_provisioned: Whether the streams have shards instead of being on demand.
     """
-    deployed = cost.components()
+    deployed = _components()
     measured = measured_request(per_request)
     millions = events / MILLION
     parts = cost.dollars(
@@ -108,7 +108,17 @@ def event_dollars(
 @cache
 def measured_request(per_request: int) -> cost.Measured:
     """Return the sizes of a request of `per_request` events."""
-    return cost.measure(per_request, cost.components())
+    return cost.measure(per_request, _components())
+
+
+@cache
+def _components() -> cost.Components:
+    return cost.components()
+
+
+@cache
+def _template(path: Path) -> Mapping[str, Any]:
+    return load(path)
 
 
 def health_check_dollars(config: Mapping[str, Any]) -> float:
@@ -183,7 +193,7 @@ def _resources(
     region: str, home: str, *, has_domain: bool, path: Path = ROOT / "template.yaml"
 ) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Yield the type and properties of the resources that a Region gets."""
-    template = load(path)
+    template = _template(path)
     for logical_id, resource in template["Resources"].items():
         exists: bool | None = True
         if "Condition" in resource:

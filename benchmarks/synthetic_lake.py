@@ -74,7 +74,8 @@ class SyntheticS3:
         """Return a page of versions: one of each object, and no delete markers."""
         self.requests["LIST"] += 1
         keys, more = self._page(query["Prefix"], query.get("KeyMarker", ""))
-        page: dict[str, Any] = {"Versions": [{"Key": key, "VersionId": "1"} for key in keys]}
+        versions = [{"Key": key, "VersionId": "1", "IsLatest": True} for key in keys]
+        page: dict[str, Any] = {"Versions": versions}
         if more:
             page |= {"IsTruncated": True, "NextKeyMarker": keys[-1], "NextVersionIdMarker": "1"}
         return page

@@ -176,26 +176,17 @@ class Bucket:
         Raises:
             StorageError: S3 failed.
         """
-        query: dict[str, Any] = {"Bucket": self.name, "Prefix": prefix}
-        marked: dict[str, Deleted] = {}
-        while True:
-            try:
-                page = self._s3.list_object_versions(**query)
-            except _failures() as error:
-                raise StorageError(self._failure("list versions of", prefix, error)) from error
-            for marker in page.get("DeleteMarkers", []):
-                if marker["IsLatest"]:
-                    marked[marker["Key"]] = Deleted(marker["Key"], marker["VersionId"], None)
-            # S3 lists the versions of a key newest first, after its delete marker.
-            for version in page.get("Versions", []):
-                deleted_key = marked.get(version["Key"])
-                if deleted_key is not None and deleted_key.version is None:
-                    marked[deleted_key.key] = deleted_key._replace(version=version["VersionId"])
-            if not page.get("IsTruncated"):
-                yield from marked.values()
-                return
-            query["KeyMarker"] = page["NextKeyMarker"]
-            query["VersionIdMarker"] = page["NextVersionIdMarker"]
+        marked: Deleted | None = None
+        for version in self.versions(prefix):
+            if marked is not None and version.key != marked.key:
+                yield marked
+                marked = None
+            if version.is_marker and version.is_latest:
+                marked = Deleted(version.key, version.version, None)
+            elif marked is not None and marked.version is None and not version.is_marker:
+                marked = marked._replace(version=version.version)
+        if marked is not None:
+            yield marked
 
     def versions(self, prefix: str) -> Iterator[Version]:
         """Yield the versions and delete markers under a prefix: by key, and newest first.
@@ -211,6 +202,7 @@ class Bucket:
                 raise StorageError(self._failure("list versions of", prefix, error)) from error
             entries: list[tuple[Any, bool]] = [(it, True) for it in page.get("DeleteMarkers", [])]
             entries += [(it, False) for it in page.get("Versions", [])]
+            # S3 lists the versions of a key newest first, and its markers apart from them.
             entries.sort(key=lambda it: (it[0]["Key"], not it[0]["IsLatest"]))
             for item, is_marker in entries:
                 yield Version(
