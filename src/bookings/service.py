@@ -19,6 +19,7 @@ from bookings import rules
 from bookings.availability import MAX_SLOT_MINUTES, Availability
 from bookings.errors import (
     AvailabilityChangedError,
+    BookingError,
     ConflictError,
     UnavailableError,
     UnknownAdvisorError,
@@ -101,7 +102,11 @@ class Bookings:
             wanted = Appointment(slot, student, note, calendar_id=_new_calendar_id())
             return self._take(wanted, stored, booked, now_ms, origin)
 
-        return self._repeated(attempt)
+        def is_booked() -> bool:
+            present = self._appointment(slot)
+            return present is not None and present.student == student
+
+        return self._repeated(attempt, is_booked)
 
     def move(self, student: str, old: Slot, new: Slot, origin: Origin) -> Appointment:
         """Move an appointment to another slot. A repeated move has the same result.
@@ -126,7 +131,7 @@ class Bookings:
             wanted = _moved(present, new)
             return self._take(wanted, stored, booked, now_ms, origin, moved=present)
 
-        return self._repeated(attempt)
+        return self._repeated(attempt, lambda: self._is_moved(old, new, student))
 
     def move_by_office(self, old: Slot, new: Slot, reason: str, origin: Origin) -> Appointment:
         """Move a student's appointment to any free slot, without notice, limits or maximum.
@@ -150,7 +155,7 @@ class Bookings:
             now_ms = self._clock_ms()
             return self._take(wanted, stored, booked, now_ms, origin, moved=present, by_office=True)
 
-        return self._repeated(attempt)
+        return self._repeated(attempt, lambda: self._is_moved(old, new))
 
     def cancel_by_office(self, slot: Slot, reason: str, origin: Origin) -> Appointment:
         """Cancel a student's appointment at any time. Return it.
@@ -248,12 +253,22 @@ class Bookings:
 
         return self._repeated(attempt)
 
-    def _repeated[T](self, attempt: Callable[[], T]) -> T:
+    def _repeated[T](
+        self, attempt: Callable[[], T], is_done: Callable[[], bool] = lambda: False
+    ) -> T:
+        """Return the result of the first attempt that no other change interrupts.
+
+        `is_done` tells whether an equal request has succeeded. Its write can come between the reads
+        of an attempt, which would then refuse what is done.
+        """
         for number in range(1, MAX_ATTEMPTS + 1):
             try:
                 return attempt()
             except ConflictError:
                 self._pause(number)
+            except BookingError:
+                if not is_done():
+                    raise
         raise UnavailableError("Other changes were faster. Try again in a moment.")
 
     def _read(self, slot: Slot) -> tuple[StoredAvailability | None, list[Appointment]]:
@@ -265,6 +280,13 @@ class Bookings:
     def _appointment(self, slot: Slot) -> Appointment | None:
         booked = self._table.booked(slot.advisor, slot.time, slot.time)
         return booked[0] if booked else None
+
+    def _is_moved(self, old: Slot, new: Slot, student: str | None = None) -> bool:
+        """Tell whether a student's appointment has been moved; None is any student."""
+        present, taken = self._appointment(old), self._appointment(new)
+        if taken is None or taken.moved_from != old.text or student not in {None, taken.student}:
+            return False
+        return present is None or present.student != taken.student
 
     def _take(
         self,
