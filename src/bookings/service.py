@@ -260,6 +260,10 @@ class Bookings:
 
         `is_done` tells whether an equal request has succeeded. Its write can come between the reads
         of an attempt, which would then refuse what is done.
+
+        Raises:
+            BookingError: A rule refuses the request, and no equal request has succeeded.
+            UnavailableError: DynamoDB failed, or other changes were faster in each attempt.
         """
         for number in range(1, MAX_ATTEMPTS + 1):
             try:
