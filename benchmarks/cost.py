@@ -20,18 +20,17 @@ from typing import Any, Final, NamedTuple
 ROOT: Final = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "src")]
 
-from benchmarks.cost_prices import (  # noqa: E402 - needs the path above
+from benchmarks import cost_live  # noqa: E402 - needs the path above
+from benchmarks.cost_prices import (  # noqa: E402
     CLOUDFRONT,
     MILLION,
     MONTH_HOURS,
     PRICES,
     REFERENCE,
     Delivery,
+    kafka_dollars,
     token_dollars,
 )
-
-# "Apache Kafka event poller scaling modes in Lambda": event pollers of one unit, by default.
-POLLERS_PER_UNIT: Final = 10
 
 # Assumptions, not measured.
 EDGE_S: Final = 0.025  # mostly the round trip to Kinesis in the same Region
@@ -51,8 +50,6 @@ SNAPSHOT_READ_S: Final = 0.1
 RENEWAL_EDGE_S: Final = 0.005
 RENEWAL_S: Final = 0.1
 SNAPSHOT_BYTES: Final = 2_000  # some users or sources, with the response's headers
-# The shard's checkpoint, the live counters of a minute, and the verdicts of one source (8 KB).
-WRITES_PER_INVOCATION: Final = 38
 # A page that isn't in CloudFront's cache invokes the collector, which passes the request on.
 PAGE_S: Final = 0.002
 
@@ -61,7 +58,9 @@ MAX_DOLLARS: Final = {1: 2.7, 10: 0.29}
 # Batches of a hundred come from servers, whose SDKs can compress them (`gzip=True`).
 MAX_COMPRESSED_DOLLARS: Final = {100: 0.045}
 # The same without compression: CloudFront charges 75 KB more for each request.
-MAX_LARGE_DOLLARS: Final = {100: 0.058}
+MAX_LARGE_DOLLARS: Final = {100: 0.056}
+# The same with StreamMode=PROVISIONED, without and with compression.
+MAX_SHARD_DOLLARS: Final = {1: 2.7, 10: 0.29, 100: 0.045}
 
 
 class Components(NamedTuple):
@@ -170,6 +169,7 @@ def dollars(
     price = {name: known.dollars for name, known in PRICES.items()}
     requests = MILLION / size
     invocations = MILLION / EVENTS_PER_INVOCATION
+    live = cost_live.units(EVENTS_PER_INVOCATION)
     busy = PROCESSOR_S + EVENTS_PER_INVOCATION * PROCESSOR_EVENT_S
     web_acl = price["waf_request"] if deployed.has_web_acl else 0.0
     edge_second = deployed.edge_memory_gb * price["edge_gb_second"]
@@ -209,7 +209,8 @@ def dollars(
             price["lambda_request"]
             + busy * PROCESSOR_GB * price["lambda_gb_second"]
             + price["s3_put"]
-            + WRITES_PER_INVOCATION * price["dynamodb_write"]
+            + live.writes * price["dynamodb_write"]
+            + live.reads * price["dynamodb_read"]
         ),
     }
 
@@ -268,21 +269,6 @@ def page_dollars(miss_ratio: float, deployed: Components) -> float:
     )
 
 
-def kafka_dollars() -> float:
-    """Return the charge of a month in USD of the mappings that read a cluster of Amazon MSK.
-
-    They share the units of one group. Lambda adds units beyond 20 MB/s.
-    """
-    from tools.deployment.templates import load
-
-    pollers = sum(
-        it["Properties"]["ProvisionedPollerConfig"]["MinimumPollers"]
-        for it in load(ROOT / "stacks" / "stream-kafka.yaml")["Resources"].values()
-    )
-    units = math.ceil(int(pollers) / POLLERS_PER_UNIT)
-    return MONTH_HOURS * units * PRICES["event_poller_unit_hour"].dollars
-
-
 def fixed_dollars(deployed: Components) -> dict[str, float]:
     """Return the charges of a month in USD that don't depend on the number of events."""
     stream = MONTH_HOURS * PRICES["kinesis_stream_hour"].dollars
@@ -322,7 +308,10 @@ def report(limits: dict[int, float], deployed: Components, *, is_compressed: boo
             size, measured, deployed, reference,
             is_compressed=is_compressed, is_provisioned=True,
         )  # fmt: skip
-        print(f"      with StreamMode=PROVISIONED             {sum(shards.values()):>9.3f}")
+        amount, bound = sum(shards.values()), MAX_SHARD_DOLLARS[size]
+        result = "ok" if amount <= bound else "EXCEEDED"
+        met = met and amount <= bound
+        print(f"    {'with StreamMode=PROVISIONED':<36}{amount:>9.3f}    limit {bound:g}  {result}")
         for location, delivery in CLOUDFRONT.items():
             print(f"      viewers in {location:<34}{total(delivery):>9.3f}")
     return met
@@ -340,14 +329,15 @@ def least(size: int, deployed: Components) -> dict[str, float]:
     records = [gzip.decompress(data) for data in ingest.records(size, str)]
     smallest = sum(len(gzip.compress(data, 9, mtime=0)) for data in records) / len(records)
     parts = dollars(size, measure(size, deployed), deployed, CLOUDFRONT[REFERENCE])
-    writes = MILLION / EVENTS_PER_INVOCATION * (WRITES_PER_INVOCATION - 1) * price["dynamodb_write"]
+    live = cost_live.units(EVENTS_PER_INVOCATION)
+    writes = (live.writes - 1) * price["dynamodb_write"] + live.reads * price["dynamodb_read"]
     return {
         **parts,
         "Lambda@Edge": MILLION / size * price["edge_request"],
         "preflights": 0.0,
         "logs": 0.0,
         "Kinesis": MILLION / size * smallest * (price["kinesis_in"] + price["kinesis_out"]),
-        "processor and S3": parts["processor and S3"] - writes,
+        "processor and S3": parts["processor and S3"] - MILLION / EVENTS_PER_INVOCATION * writes,
     }
 
 
@@ -382,6 +372,8 @@ def main() -> int:
     for name, amount in fixed_dollars(deployed).items():
         print(f"  {name:<30}{amount:>9.2f}")
     print(f"  {'with KafkaClusterArn':<30}{kafka_dollars():>9.2f}")
+    live = cost_live.units(EVENTS_PER_INVOCATION)
+    print(f"DynamoDB, per invocation of the processor: {live.writes} writes, {live.reads} reads")
     print("prices in USD")
     for known in PRICES.values():
         print(f"  {known.dollars:.3e} per {known.unit} ({known.page}, {known.month})")

@@ -1,10 +1,15 @@
 """AWS's list prices for `cost.py`, in USD and without free tiers, each with its page and month."""
 
+import math
+from pathlib import Path
 from typing import Final, NamedTuple
 
 GB: Final = 1024**3
 MILLION: Final = 1_000_000
 MONTH_HOURS: Final = 730
+# "Apache Kafka event poller scaling modes in Lambda": event pollers of one unit, by default.
+POLLERS_PER_UNIT: Final = 10
+_KAFKA_STACK: Final = Path(__file__).resolve().parent.parent / "stacks" / "stream-kafka.yaml"
 
 
 class Price(NamedTuple):
@@ -132,3 +137,18 @@ def token_dollars(memory_mb: int, seconds: float = 0.01) -> float:
     price = {name: known.dollars for name, known in PRICES.items()}
     function = seconds * memory_mb / 1024 * price["lambda_gb_second"]
     return MILLION * (price["lambda_request"] + function + price["dynamodb_read"])
+
+
+def kafka_dollars() -> float:
+    """Return the charge of a month in USD of the mappings that read a cluster of Amazon MSK.
+
+    They share the units of one group. Lambda adds units beyond 20 MB/s.
+    """
+    from tools.deployment.templates import load
+
+    pollers = sum(
+        it["Properties"]["ProvisionedPollerConfig"]["MinimumPollers"]
+        for it in load(_KAFKA_STACK)["Resources"].values()
+    )
+    units = math.ceil(int(pollers) / POLLERS_PER_UNIT)
+    return MONTH_HOURS * units * PRICES["event_poller_unit_hour"].dollars
