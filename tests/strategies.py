@@ -331,5 +331,6 @@ def form_fields() -> st.SearchStrategy[dict[str, str | None]]:
             "date_of_birth": st.none() | text | st.dates().map(str),
             "programme": st.none() | text,
             "locale": st.none() | text,
+            "guardian_email": st.none() | text,
         }
     )

@@ -3,11 +3,12 @@
 | pk | sk | attributes |
 |---|---|---|
 | REQUEST#<requestId> | REQUEST | status, reasons, digest and proof of a request; no personal data |
-| ACCOUNT#<accountId> | PERSON | the submitted form; expires unless the account is created |
+| ACCOUNT#<accountId> | PERSON | the form, and a guardian's consent; expires without an account |
 | ACCOUNT#<accountId> | ACCOUNT | status of the account |
 | ACCOUNT#<accountId> | OUTBOX#AccountCreated | the pending notification, held until activation |
 | ACCOUNT#<accountId> | OUTBOX#ProofRequested | the proof for the form's address; expires |
 | ACCOUNT#<accountId> | OUTBOX#AccountExists | the same for an address with an account; expires |
+| ACCOUNT#<accountId> | OUTBOX#ConsentRequested | the proof for the guardian's address; expires |
 | OPEN | <requestId> | mark of a request whose account isn't created or passed on yet |
 | PROOF#<key> | DAY#<date> | number of emails that asked an address for a proof; expires |
 | EMAIL#<key> | EMAIL | the account that owns the address; prevents a second account |
@@ -76,15 +77,15 @@ class Accounts:
             None if person is None else _person(person),
         )
 
-    def person_and_proof(self, account_id: str) -> tuple[Person | None, str]:
-        """Return the submitted form, and the proof to send to its address, "" without a proof.
+    def person_and_proof(self, account_id: str, kind: str) -> tuple[Person | None, str]:
+        """Return the submitted form, and the proof of a message's kind, "" without a proof.
 
         Raises:
             TransientError: DynamoDB failed temporarily.
             PermanentError: DynamoDB rejected the request.
         """
         rows = self._account_rows(account_id)
-        person, item = rows.get("PERSON"), rows.get("OUTBOX#ProofRequested", {})
+        person, item = rows.get("PERSON"), rows.get(f"OUTBOX#{kind}", {})
         return (
             None if person is None else _person(person),
             str(item.get("proof", {}).get("S", "")),
@@ -259,6 +260,7 @@ def _person(item: Mapping[str, Any]) -> Person:
         date_of_birth=text("date_of_birth"),
         programme=text("programme"),
         locale=text("locale"),
+        guardian_email=text("guardian_email"),
     )
 
 

@@ -42,7 +42,7 @@ ACCOUNT_CREATED: Final = {
         "Nếu bạn không tạo tài khoản, vui lòng bỏ qua email này.\n",
     ),
 }
-# The next two go to addresses that the student hasn't proved: they contain none of the form's text.
+# The next three go to addresses that nobody has proved: they contain none of the form's text.
 PROOF_REQUESTED: Final = {
     "en": Email(
         "Confirm your email address",
@@ -84,10 +84,36 @@ ACCOUNT_EXISTS: Final = {
         "Nếu bạn không gửi biểu mẫu, vui lòng bỏ qua email này.\n",
     ),
 }
+CONSENT_REQUESTED: Final = {
+    "en": Email(
+        "A student asks for your consent",
+        "Hello,\n\nThe sign-up form of Meridian School names this email address as the address of "
+        "a student's parent or guardian. Students under 18 need the consent of one. To see the "
+        "student's address and to decide, open this link within 24 hours:\n$url\n\nWithout your "
+        "consent no account will be created. If you don't know about this, ignore this email.\n",
+    ),
+    "hi": Email(
+        "एक छात्र आपकी सहमति चाहता है",
+        "नमस्ते,\n\nMeridian School के साइन-अप फ़ॉर्म में यह ई-मेल पता किसी छात्र के माता-पिता या "
+        "अभिभावक के पते के रूप में दिया गया है। 18 वर्ष से कम उम्र के छात्रों को अभिभावक की सहमति चाहिए। "
+        "छात्र का पता देखने और निर्णय लेने के लिए यह लिंक 24 घंटे के भीतर खोलें:\n$url\n\nआपकी सहमति के "
+        "बिना कोई खाता नहीं बनाया जाएगा। यदि आपको इसकी जानकारी नहीं है, तो इस ई-मेल को अनदेखा करें।\n",
+    ),
+    "vi": Email(
+        "Một học sinh cần sự đồng ý của bạn",
+        "Xin chào,\n\nBiểu mẫu đăng ký của Meridian School ghi địa chỉ email này là địa chỉ của "
+        "cha mẹ hoặc người giám hộ của một học sinh. Học sinh dưới 18 tuổi cần sự đồng ý của "
+        "người giám hộ. Để xem địa chỉ của học sinh và quyết định, hãy mở liên kết này trong "
+        "vòng 24 giờ:\n"
+        "$url\n\nNếu bạn không đồng ý, sẽ không có tài khoản nào được tạo. Nếu bạn không biết về "
+        "việc này, vui lòng bỏ qua email này.\n",
+    ),
+}
 TEMPLATES: Final = {
     "AccountCreated": ACCOUNT_CREATED,
     "ProofRequested": PROOF_REQUESTED,
     "AccountExists": ACCOUNT_EXISTS,
+    "ConsentRequested": CONSENT_REQUESTED,
 }
 
 

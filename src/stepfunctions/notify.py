@@ -15,6 +15,7 @@ import re
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from typing import Any, Final
 from urllib.parse import urljoin
@@ -39,8 +40,10 @@ from stepfunctions.validation_rules import Person
 #: Kinds of messages about a request without an account; any other kind is about an account.
 PROOF_REQUESTED: Final = "ProofRequested"
 ACCOUNT_EXISTS: Final = "AccountExists"
-#: The portal's page that sends a proof to the API.
-PROOF_PAGE: Final = "/confirm.html"
+#: The message to a minor's guardian.
+CONSENT_REQUESTED: Final = "ConsentRequested"
+#: Kinds of messages with a proof, and the portal's pages that send it to the API.
+PROOF_PAGES: Final = {PROOF_REQUESTED: "/confirm.html", CONSENT_REQUESTED: "/consent.html"}
 #: The kinds of SES events that a rule sends to the queue ("Event publishing", eventType).
 FEEDBACK: Final = frozenset({"Bounce", "Complaint"})
 #: How long an address gets no emails after a bounce or a complaint.
@@ -114,7 +117,7 @@ def send_email(message: Message, check_time: Callable[[], None] = lambda: None) 
     person, url = _person_and_link(message)
     if person is None:
         return "withdrawn"
-    recipient = email_address.normalize(person.email)
+    recipient = email_address.normalize(_address(person, message.kind))
     email = email_templates.render(message.kind, person.locale, person.name, url)
     if recipient is None or email is None:
         return "unknown"
@@ -130,7 +133,11 @@ def _suppress(message: Message) -> str:
     """Stop emails to the address of a returned email, which the rule names by its tag."""
     person: Person | Recipient | None = recipients.find(message.account_id)
     if person is None:
-        _, person = accounts().account_and_person(message.account_id)
+        _, form = accounts().account_and_person(message.account_id)
+        # The outbox ID of a returned email begins with the tag of the email.
+        to_guardian = message.outbox_id.startswith(f"{message.account_id}_{CONSENT_REQUESTED}/")
+        kind = CONSENT_REQUESTED if to_guardian else message.kind
+        person = form and replace(form, email=_address(form, kind))
     address = None if person is None else email_address.normalize(person.email)
     if address is None:
         return "unknown"
@@ -140,13 +147,18 @@ def _suppress(message: Message) -> str:
     return "returned"
 
 
+def _address(person: Person, kind: str) -> str:
+    """Return the address of the form that gets messages of a kind."""
+    return (person.guardian_email or "") if kind == CONSENT_REQUESTED else person.email
+
+
 def _person_and_link(message: Message) -> tuple[Person | None, str]:
     """Return the student, None if the message no longer applies, and the email's link."""
     url = settings().require("portal_url")
-    if message.kind == PROOF_REQUESTED:
-        person, proof = accounts().person_and_proof(message.account_id)
+    if page := PROOF_PAGES.get(message.kind):
+        person, proof = accounts().person_and_proof(message.account_id, message.kind)
         # In the fragment, which browsers don't send: no access log has the proof.
-        return (person if proof else None), f"{urljoin(url, PROOF_PAGE)}#{proof}"
+        return (person if proof else None), f"{urljoin(url, page)}#{proof}"
     account, person = accounts().account_and_person(message.account_id)
     if message.kind == ACCOUNT_EXISTS:
         return (person if account is None else None), url

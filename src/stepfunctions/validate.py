@@ -9,7 +9,7 @@ from typing import Any, Final
 from stepfunctions import email_address, function_log, validation_rules
 from stepfunctions.accounts import Accounts
 from stepfunctions.settings import settings
-from stepfunctions.validation_rules import Person, merged
+from stepfunctions.validation_rules import Person, is_minor, merged
 
 #: 256 bits, so that a proof can't be guessed.
 TOKEN_BYTES: Final = 32
@@ -29,7 +29,8 @@ def lambda_handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]
     """Take {"accountId", "correlationId"}; return valid, free, reasons, emailKey and status.
 
     With `proof`, the result also has a new random `token` for the email that asks for the proof.
-    Only Express workflows ask for it, because Standard workflows keep results for 90 days.
+    Only Express workflows ask for it, because Standard workflows keep results for 90 days. For a
+    minor it also has `guardianKey`, the key of the guardian's address, and a `guardianToken`.
 
     `valid`: the form breaks no rule. `free`: no other account owns the address; only the condition
     of the Create state guarantees this. `status`: the account's status, "" before Create, or
@@ -50,10 +51,11 @@ def lambda_handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]
     result = {"valid": True, "free": True, "emailKey": "", "status": status}
     if event.get("proof"):
         result["token"] = secrets.token_urlsafe(TOKEN_BYTES)
+    today, trusted = datetime.now(UTC).date(), bool(event.get("trusted"))
     if person is None:
         reasons = [validation_rules.EXPIRED]
     else:
-        reasons = validation_rules.validate_person(person, datetime.now(UTC).date())
+        reasons = validation_rules.validate_person(person, today, trusted=trusted)
     normalized = None if person is None else email_address.normalize(person.email)
     if reasons or normalized is None:
         result["valid"] = False
@@ -63,8 +65,12 @@ def lambda_handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]
         owner = accounts().email_owner(email_key)
         result["free"] = owner in {None, account_id}
         reasons = [] if result["free"] else [validation_rules.TAKEN]
-        if owner and reasons and event.get("trusted") and _changes(owner, person):
+        if owner and reasons and trusted and _changes(owner, person):
             result["changedAccount"] = owner
+    if event.get("proof") and result["valid"] and person is not None and is_minor(person, today):
+        guardian = email_address.normalize(person.guardian_email or "") or ""
+        result["guardianKey"] = email_address.email_key(guardian, accounts().email_secret())
+        result["guardianToken"] = secrets.token_urlsafe(TOKEN_BYTES)
     codes = [reason.code for reason in reasons]
     correlation_id = event.get("correlationId")
     function_log.info("validated", correlation_id, account_id=account_id, reasons=codes)

@@ -23,6 +23,7 @@ class Person:
     date_of_birth: str | None = None
     programme: str | None = None
     locale: str | None = None
+    guardian_email: str | None = None
 
 
 def merged(stored: Person, listed: Person) -> Person:
@@ -54,14 +55,19 @@ EXPIRED: Final = Reason(
 )
 
 
-def validate_person(person: Person, today: date) -> list[Reason]:
-    """Return every reason to reject the form; an empty list if it is valid."""
+def validate_person(person: Person, today: date, *, trusted: bool = False) -> list[Reason]:
+    """Return every reason to reject the form; an empty list if it is valid.
+
+    A minor needs a guardian, except in the row of a roster, which is `trusted`: the office has the
+    consent of the guardians of its list.
+    """
     reasons = (
         _email(person.email),
         _name(person.name),
         _date_of_birth(person.date_of_birth, today),
         _programme(person.programme),
         _locale(person.locale),
+        None if trusted else _guardian_email(person, today),
     )
     return [reason for reason in reasons if reason is not None]
 
@@ -118,6 +124,31 @@ def age(born: date, today: date) -> int:
     """Return the age in whole years."""
     birthday_is_ahead = (today.month, today.day) < (born.month, born.day)
     return today.year - born.year - birthday_is_ahead
+
+
+def is_minor(person: Person, today: date) -> bool:
+    """Return whether the form has a date of birth of a student who needs a guardian's consent."""
+    born = _date(person.date_of_birth or "")
+    return born is not None and age(born, today) < vocabularies().adult_age_years
+
+
+def _guardian_email(person: Person, today: date) -> Reason | None:
+    """Return the reason about the guardian's address, which an adult's form may have, too."""
+    text = person.guardian_email
+    if text is None or not text.strip():
+        if not is_minor(person, today):
+            return None
+        adult = vocabularies().adult_age_years
+        message = f"Students under {adult} need the email address of a parent or guardian."
+        return Reason("missing", "guardianEmail", message)
+    address = email_address.normalize(text)
+    if address is None:
+        message = "Enter a valid email address of a parent or guardian."
+        return Reason("invalid", "guardianEmail", message)
+    if address == email_address.normalize(person.email):
+        message = "The address of the parent or guardian must differ from the student's."
+        return Reason("same", "guardianEmail", message)
+    return None
 
 
 def _programme(text: str | None) -> Reason | None:

@@ -1,6 +1,6 @@
-"""The school's vocabularies: the programmes, the languages of emails, and the ages of students.
+"""The school's vocabularies: programmes, languages of emails, ages, and texts of the consent.
 
-The sign-up form reads the same file, as /vocabularies.json.
+The pages of the sign-up read the same file, as /vocabularies.json.
 """
 
 import json
@@ -17,13 +17,17 @@ FILE: Final = Path(__file__).with_suffix(".json")
 class Vocabularies:
     """`programmes` and `email_languages` map what is stored to what people read.
 
-    Ages are in whole years, both inclusive.
+    Ages are in whole years, both inclusive. From `adult_age_years` a student needs no guardian.
+    `consent_texts` maps versions, "1" and so on, to what guardians agree to: a changed text is a
+    new version, and the old ones stay, because the table has the version of each consent.
     """
 
     programmes: Mapping[str, str]
     email_languages: Mapping[str, str]
     min_age_years: int
     max_age_years: int
+    adult_age_years: int
+    consent_texts: Mapping[str, str]
 
 
 @cache
@@ -32,5 +36,10 @@ def vocabularies() -> Vocabularies:
     document = json.loads(FILE.read_text())
     ages = document["ageYears"]
     return Vocabularies(
-        document["programmes"], document["emailLanguages"], int(ages["min"]), int(ages["max"])
+        document["programmes"],
+        document["emailLanguages"],
+        int(ages["min"]),
+        int(ages["max"]),
+        int(ages["adult"]),
+        document["consentTexts"],
     )

@@ -61,6 +61,7 @@ def test_student_signs_up_and_signs_in_with_emailed_codes(
     page.goto("/sign-up.html")
     page.get_by_label("Email address").fill(email)
     page.get_by_label("Full name").fill("Asha Menon")
+    page.get_by_label("Date of birth").fill("2001-02-03")
     page.get_by_role("button", name="Create account").click()
     expect(page.get_by_role("heading", name="Check your email")).to_be_focused(timeout=SLOW_MS)
     neutral = inbox.next()["BodyText"]

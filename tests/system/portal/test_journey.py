@@ -62,6 +62,7 @@ def test_student_creates_account_and_gets_email(
     # Before any request: a message next to each field, and focus on the first one.
     expect(page.locator("#email-error")).to_have_text("Email address is required.")
     expect(page.locator("#name-error")).to_have_text("Name is required.")
+    expect(page.locator("#dateOfBirth-error")).to_have_text("Date of birth is required.")
     expect(page.get_by_label("Email address")).to_be_focused()
     # The workflow's reasons, all at once.
     fill_in(page, "asha at example.com", "123")
@@ -99,6 +100,7 @@ def test_student_creates_account_and_gets_email(
     # The page of a second form doesn't tell that the address has an account; the email does.
     page.goto("/sign-up.html")
     fill_in(page, email.upper())
+    page.get_by_label("Date of birth").fill("2001-02-03")
     send.click()
     expect(page.get_by_role("heading", name="Check your email")).to_be_focused(timeout=SLOW_MS)
     assert school.wait_for_emails(email, 4)[-1]["Subject"] == "You already have an account"
@@ -133,6 +135,7 @@ def test_retried_form_is_same_request(visit: Visit, school: SchoolClient) -> Non
     page.goto("/sign-up.html")
     email = unique_email()
     fill_in(page, email)
+    page.get_by_label("Date of birth").fill("2001-02-03")
     page.get_by_role("button", name="Create account").click()
     expect(page.locator("#status")).to_contain_text("Trying again")
     expect(page.get_by_role("heading", name="Check your email")).to_be_visible(timeout=SLOW_MS)

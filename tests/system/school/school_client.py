@@ -24,8 +24,9 @@ EXECUTIONS: Final = f"arn:aws:states:us-east-1:{ACCOUNT}:execution:meridian-loca
 TABLE: Final = "meridian-local-accounts"
 SENT: Final = "meridian-local-sent"
 ROSTERS: Final = f"meridian-local-rosters-{ACCOUNT}"
-#: The text before the proof in an email.
+#: The text before the proof in an email to a student, and to a guardian.
 PROOF_LINK: Final = "/confirm.html#"
+CONSENT_LINK: Final = "/consent.html#"
 #: Limit for asynchronous results.
 TIMEOUT_S: Final = 60
 
@@ -72,18 +73,18 @@ class SchoolClient:
         assert self.admit(body) == "accepted"
         return request_id
 
-    def proof_in_email(self, recipient: str) -> dict[str, str]:
+    def proof_in_email(self, recipient: str, link: str = PROOF_LINK) -> dict[str, str]:
         """Wait for the email that asks for a proof; return the proof in its link's fragment."""
 
         proofs = wait_until(
-            lambda: self.proofs_in_emails(recipient), f"a proof for {recipient}", TIMEOUT_S
+            lambda: self.proofs_in_emails(recipient, link), f"a proof for {recipient}", TIMEOUT_S
         )
         return proofs[0]
 
-    def proofs_in_emails(self, recipient: str) -> list[dict[str, str]]:
-        """Return the proofs in the emails to a student."""
+    def proofs_in_emails(self, recipient: str, link: str = PROOF_LINK) -> list[dict[str, str]]:
+        """Return the proofs in the emails to a student, or to a guardian."""
         texts = [str(it["BodyText"]) for it in self.emails(recipient)]
-        fragments = [it.partition(PROOF_LINK)[2].split()[0] for it in texts if PROOF_LINK in it]
+        fragments = [it.partition(link)[2].split()[0] for it in texts if link in it]
         return [
             dict(zip(("requestId", "token"), fragment.split("."), strict=True))
             for fragment in fragments
@@ -94,7 +95,7 @@ class SchoolClient:
 
         def look() -> dict[str, Any] | None:
             item = self.item(f"REQUEST#{request_id}", "REQUEST")
-            if item is None or item["status"]["S"] in {"pending", "unproved"}:
+            if item is None or item["status"]["S"] in {"pending", "unproved", "consent"}:
                 return None
             reasons = item.get("reasons", {}).get("L", [])
             codes = [reason["M"]["code"]["S"] for reason in reasons]

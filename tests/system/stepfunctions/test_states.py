@@ -103,7 +103,19 @@ RECOVERED = {
 #: The result of ValidateFunction for a new account.
 FREE = {"valid": True, "free": True, "status": "", "reasons": [], "emailKey": "k1"}
 UNPROVED = {"status": {"S": "unproved"}, "proof": {"S": DIGEST}}
-COMPARED = {"valid": True, "pending": False, "conflict": False}
+COMPARED = {"valid": True, "pending": False, "conflict": False, "minor": False, "asked": False}
+#: A minor's request, and that of the guardian whose proof is PROOF; the input of the decision.
+GUARDIAN = {"guardianKey": "k2", "guardianToken": "u" * 43}
+MINOR = {"guardian_proof": {"S": "other"}, "proof_expires_at": {"N": "9999999999"}}
+OF_GUARDIAN = {
+    "status": {"S": "consent"},
+    "proof": {"S": "other"},
+    "guardian_proof": {"S": DIGEST},
+    "consent_expires_at": {"N": "9999999999"},
+}
+DECIDED = {**PROOF, "decision": "consent", "consentText": "1"}
+TO_DECIDE = {"valid": False, "asked": True, "decision": "none", "consentText": ""}
+CONSENTED = {"requestId": "r1", "accountId": "a1", "proof": DIGEST, "consentText": "1"}
 #: A mark of a lost request, and the sweep's input for it.
 MARK = {
     "sk": {"S": "r1"},
@@ -169,7 +181,13 @@ CASES: list[tuple[str, str, Any, Any, str | None, Any]] = [
     ("admit", "Validate", {**IDS, "trusted": False}, TOKEN, "IsValid", {**TO_PROVE, "reasons": []}),
     ("admit", "IsValid", TO_PROVE, None, "CountEmail", TO_PROVE),
     ("admit", "IsValid", {**TO_PROVE, "valid": False}, None, "Reject", {}),
-    ("admit", "CountEmail", TO_PROVE, {}, "SendProof", TO_PROVE),
+    ("admit", "CountEmail", TO_PROVE, {}, "IsMinor", TO_PROVE),
+    ("admit", "Validate", {**IDS, "trusted": False}, {"Payload": {**TOKEN["Payload"], **GUARDIAN}},
+     "IsValid", GUARDIAN),
+    ("admit", "IsMinor", TO_PROVE, None, "SendProof", TO_PROVE),
+    ("admit", "IsMinor", {**TO_PROVE, **GUARDIAN}, None, "CountGuardianEmail", TO_PROVE),
+    ("admit", "CountGuardianEmail", {**TO_PROVE, **GUARDIAN}, {}, "HoldConsent", GUARDIAN),
+    ("admit", "HoldConsent", {**TO_PROVE, **GUARDIAN}, {}, "SendProof", TO_PROVE),
     ("admit", "SendProof", TO_PROVE, {}, "Accepted", {}),
     ("admit", "Withhold", TO_PROVE, {}, "Accepted", {}),
     ("admit", "Reject", TO_PROVE, {}, "Accepted", {}),
@@ -273,6 +291,35 @@ CASES: list[tuple[str, str, Any, Any, str | None, Any]] = [
      "CompareProof", {"valid": False, "conflict": True}),
     ("prove", "ReadProof", PROOF, {"Item": {**UNPROVED, "proof_expires_at": {"N": "1"}}},
      "CompareProof", {"valid": False, "conflict": False}),
+    ("prove", "ReadProof", PROOF, {"Item": {**MINOR, **UNPROVED}}, "CompareProof",
+     {"valid": False, "conflict": False, "minor": True, "asked": False}),
+    ("prove", "ReadProof", PROOF, {"Item": {**MINOR, **UNPROVED, "proof_expires_at": {"N": "1"}}},
+     "CompareProof", {"valid": False, "conflict": False, "minor": False, "asked": False}),
+    ("prove", "ReadProof", PROOF, {"Item": {**MINOR, **UNPROVED, "status": {"S": "consent"}}},
+     "CompareProof", {"valid": True, "minor": False, "asked": False, "pending": False}),
+    ("prove", "ReadProof", PROOF, {"Item": OF_GUARDIAN}, "CompareProof",
+     {"valid": False, "minor": False, "asked": True, "decision": "none", "consentText": ""}),
+    ("prove", "ReadProof", DECIDED, {"Item": OF_GUARDIAN}, "CompareProof",
+     {"asked": True, "decision": "consent", "consentText": "1"}),
+    ("prove", "ReadProof", DECIDED, {"Item": {**OF_GUARDIAN, "consent_expires_at": {"N": "1"}}},
+     "CompareProof", {"valid": False, "asked": False}),
+    ("prove", "ReadProof", DECIDED, {"Item": {**OF_GUARDIAN, "status": {"S": "unproved"}}},
+     "CompareProof", {"valid": False, "minor": False, "asked": False}),
+    ("prove", "ReadProof", DECIDED, {"Item": {**OF_GUARDIAN, "status": {"S": "pending"}}},
+     "CompareProof", {"valid": True, "asked": False, "pending": True}),
+    ("prove", "CompareProof", {**COMPARED, "valid": False, "minor": True}, None, "AskGuardian", {}),
+    ("prove", "CompareProof", {**COMPARED, **TO_DECIDE}, None, "ReadStudent", {}),
+    ("prove", "CompareProof", {**COMPARED, **TO_DECIDE, "decision": "consent"}, None,
+     "ReadStudent", {}),
+    ("prove", "CompareProof", {**COMPARED, **TO_DECIDE, "decision": "consent", "consentText": "1"},
+     None, "Consent", {}),
+    ("prove", "CompareProof", {**COMPARED, **TO_DECIDE, "decision": "refuse"}, None, "Refuse", {}),
+    ("prove", "AskGuardian", CONSENTED, {}, "Accepted", {}),
+    ("prove", "ReadStudent", CONSENTED, {"Item": {"email": {"S": "a@example.com"}}}, None,
+     {"outcome": "asked", "studentEmail": "a@example.com"}),
+    ("prove", "ReadStudent", CONSENTED, {}, None, {"outcome": "invalid"}),
+    ("prove", "Consent", CONSENTED, {}, "Start", {"requestId": "r1"}),
+    ("prove", "Refuse", CONSENTED, {}, "Accepted", {}),
     ("prove", "CompareProof", {**COMPARED, "conflict": True}, None, "Busy", {}),
     ("prove", "CompareProof", {**COMPARED, "valid": False}, None, "Invalid", {}),
     ("prove", "CompareProof", {**COMPARED, "pending": True}, None, "Start", {}),

@@ -273,7 +273,7 @@ def test_compensation_covers_every_created_item() -> None:
 
 def test_states_carry_no_form_field() -> None:
     """Only the table holds the submitted form; the states carry ids."""
-    for field in ("email", "name", "dateOfBirth", "programme", "locale"):
+    for field in ("email", "name", "dateOfBirth", "programme", "locale", "guardianEmail"):
         assert not re.search(rf"\.{field}\b|\b{field}'\s*:", text("account"))
 
 
@@ -299,6 +299,36 @@ def test_only_trusted_or_proved_request_starts_the_creation() -> None:
     compared = machine["CompareDigest"]
     (choice,) = [it for it in compared["Choices"] if it["Next"] == "Start"]
     assert "$states.input.proved" in choice["Condition"]
+
+
+def condition(name: str, key: str) -> str:
+    """Return the condition under which a state changes the item of the request."""
+    items = definition(name)["States"][key]["Arguments"]["TransactItems"]
+    (request,) = [it["Update"] for it in items if "REQUEST#" in str(it.get("Update"))]
+    return str(request["ConditionExpression"])
+
+
+def test_minor_is_not_created_without_the_consent() -> None:
+    """A request with a guardian's proof becomes pending only by that proof, which is sent after the
+    student's one.
+    """
+    machine = definition("prove")["States"]
+    before = {key for key, it in machine.items() if "Start" in next_states(it)}
+    # CompareProof starts a request again that is pending.
+    assert before == {"Prove", "Consent", "CompareProof"}
+    assert "attribute_not_exists(guardian_proof)" in condition("prove", "Prove")
+    for key in ("Consent", "Refuse"):
+        assert "#status = :consent AND guardian_proof = :proof" in condition("prove", key)
+    assert "#status = :unproved AND proof = :proof" in condition("prove", "AskGuardian")
+    # The guardian's digest is there before the student has a proof, also if the next states fail.
+    admit = definition("admit")["States"]
+    assert admit["IsMinor"]["Choices"][0]["Next"] == "CountGuardianEmail"
+    assert "HoldConsent" in next_states(admit["CountGuardianEmail"])
+    assert admit["HoldConsent"]["Next"] == "SendProof"
+    assert {key for key, it in admit.items() if "SendProof" in next_states(it)} == {
+        "IsMinor",
+        "HoldConsent",
+    }
 
 
 def test_roster_is_the_only_source_of_trusted_requests() -> None:
@@ -351,11 +381,13 @@ def marks(name: str) -> list[dict[str, Any]]:
 
 
 def test_request_that_becomes_pending_is_marked_in_the_same_transaction() -> None:
-    for name, key in (("prove", "Prove"), ("admit", "StoreRow")):
-        (mark,) = marks(name)
+    before_start = (("prove", "Prove"), ("prove", "Consent"), ("admit", "StoreRow"))
+    for name, key in before_start:
         items = definition(name)["States"][key]["Arguments"]["TransactItems"]
-        assert mark in [it["Put"]["Item"] for it in items if "Put" in it]
+        puts = [it["Put"]["Item"] for it in items if "Put" in it]
+        assert [it for it in puts if it in marks(name)] != [], key
         assert definition(name)["States"][key]["Next"] == "Start"
+    assert len(marks("prove")) + len(marks("admit")) == len(before_start)
     # Claimed and deleted.
     for name in ("create", "sweep"):
         assert len(marks(name)) == 2

@@ -2,6 +2,7 @@
 
 import json
 import re
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from stepfunctions import (
 )
 from stepfunctions import settings as environment
 from stepfunctions.accounts import Accounts
+from stepfunctions.email_address import email_key
 from stepfunctions.errors import (
     IdentityTakenError,
     OutboxError,
@@ -58,6 +60,38 @@ def test_valid_request_gets_email_key(monkeypatch: pytest.MonkeyPatch) -> None:
     other.items["SECRET", "EMAIL"] = table.items["SECRET", "EMAIL"]
     assert validation(monkeypatch, other)["emailKey"] == first["emailKey"]
     assert validation(monkeypatch, Table(PERSON))["emailKey"] != first["emailKey"]
+
+
+@pytest.mark.parametrize("proof", [True, False])
+@pytest.mark.parametrize(("age", "minor"), [(10, True), (17, True), (18, False), (40, False)])
+def test_only_the_form_of_a_minor_has_a_proof_for_the_guardian(
+    monkeypatch: pytest.MonkeyPatch, age: int, minor: bool, proof: bool
+) -> None:
+    today = datetime.now(UTC).date()
+    born = f"{today.year - age}-01-01"
+    person = {**PERSON, "date_of_birth": born, "guardian_email": "Parent@Example.com"}
+    table = Table(person)
+    accounts = Accounts("accounts", table)  # type: ignore[arg-type] # a fake
+    monkeypatch.setattr(validate, "accounts", lambda: accounts)
+    answer = validate.lambda_handler({"accountId": "a1", "proof": proof}, None)
+    assert answer["valid"]
+    assert {"guardianKey", "guardianToken"} & answer.keys() == (
+        {"guardianKey", "guardianToken"} if minor and proof else set()
+    )
+    if minor and proof:
+        assert answer["guardianKey"] == email_key("parent@example.com", accounts.email_secret())
+        assert len({answer["token"], answer["guardianToken"]}) == 2
+
+
+def test_row_of_a_minor_needs_no_guardian(monkeypatch: pytest.MonkeyPatch) -> None:
+    born = f"{datetime.now(UTC).year - 10}-01-01"
+    accounts = Accounts("accounts", Table({**PERSON, "date_of_birth": born}))  # type: ignore[arg-type] # a fake
+    monkeypatch.setattr(validate, "accounts", lambda: accounts)
+    answers = [
+        validate.lambda_handler({"accountId": "a1", "trusted": it}, None) for it in (True, False)
+    ]
+    assert [it["valid"] for it in answers] == [True, False]
+    assert answers[1]["reasons"][0]["field"] == "guardianEmail"
 
 
 @pytest.mark.parametrize(("owner", "free"), [("a1", True), ("a2", False)])

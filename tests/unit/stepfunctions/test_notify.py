@@ -21,6 +21,7 @@ from stepfunctions import (
 )
 from stepfunctions.accounts import Accounts
 from stepfunctions.appointment_notice import Notice
+from stepfunctions.email_address import email_key
 from stepfunctions.errors import TransientError
 from stepfunctions.outbox import Message
 from stepfunctions.recipients import Recipient
@@ -218,6 +219,40 @@ def test_form_gets_email_with_proof_in_fragment(
     assert "t1" not in capsys.readouterr().out
 
 
+def test_guardian_gets_email_with_proof_that_names_no_student(
+    monkeypatch: pytest.MonkeyPatch, sent: list[Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(
+        ses, "send", lambda _from, _set, to, email, _id: sent.append((to, email.text))
+    )
+    minor = {**PERSON, "guardian_email": "parent@example.com"}
+    held = {**PROOF, "sk": "OUTBOX#ConsentRequested", "proof": "r1.t2"}
+    notified(monkeypatch, unproved("ConsentRequested"), items=(minor, PROOF, held))
+    ((to, text),) = sent
+    assert to == "parent@example.com"
+    assert "https://school.example/consent.html#r1.t2\n" in text
+    assert not {it for it in ("Anna", "anna", "t1") if it in text}
+    assert "parent" not in capsys.readouterr().out
+
+
+def test_returned_email_to_guardian_suppresses_only_the_guardian(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    minor = {**PERSON, "guardian_email": "parent@example.com"}
+    suppressed = []
+    for tag in ("a1_ConsentRequested", "a1_ProofRequested"):
+        accounts = Accounts("accounts", Table(minor, SECRET))  # type: ignore[arg-type] # a fake
+        monkeypatch.setattr(notify, "accounts", lambda accounts=accounts: accounts)
+        assert notify.send_email(outbox.from_queue({"kind": "Bounce", "tags": [tag]})) == "returned"
+        suppressed.append(
+            [
+                accounts.is_suppressed(email_key(it, accounts.email_secret()))
+                for it in ("parent@example.com", "anna@example.com")
+            ]
+        )
+    assert suppressed == [[True, False], [False, True]]
+
+
 def test_form_of_address_with_account_gets_email_without_proof(
     monkeypatch: pytest.MonkeyPatch, sent: list[Any]
 ) -> None:
@@ -231,6 +266,8 @@ def test_form_of_address_with_account_gets_email_without_proof(
         ("ProofRequested", ()),
         ("ProofRequested", (PERSON,)),
         ("ProofRequested", (PROOF,)),
+        ("ConsentRequested", (PERSON,)),
+        ("ConsentRequested", (PERSON, PROOF)),
         ("AccountExists", ()),
         ("AccountExists", (PERSON, ACTIVE)),
     ],

@@ -14,7 +14,8 @@ from stepfunctions.vocabularies import vocabularies
 from tests import strategies
 
 TODAY = date(2026, 11, 21)
-GOOD = Person("anna@example.com", "Anna O'Brien", "2010-02-28", "mathematics", "hi-IN")
+GUARDIAN = "parent@example.com"
+GOOD = Person("anna@example.com", "Anna O'Brien", "2010-02-28", "mathematics", "hi-IN", GUARDIAN)
 
 
 def reasons_of(**changes: str | None) -> list[tuple[str, str]]:
@@ -96,13 +97,46 @@ def test_age_at_the_limits_counts_birthdays(today: date, limit: int, days: int) 
     born = date(today.year - limit, today.month, min(today.day, 28)) + timedelta(days)
     if born > today:
         return
-    birthdays = sum(
+    person = replace(GOOD, date_of_birth=born.isoformat())
+    accepted = validation_rules.validate_person(person, today) == []
+    assert accepted == (3 <= birthdays(born, today) <= 120)
+
+
+def birthdays(born: date, today: date) -> int:
+    """Count birthdays one by one; those of 29 February are on 1 March in other years."""
+    return sum(
         (year, born.month, born.day) <= (today.year, today.month, today.day)
         for year in range(born.year + 1, today.year + 1)
     )
-    person = replace(GOOD, date_of_birth=born.isoformat())
-    accepted = validation_rules.validate_person(person, today) == []
-    assert accepted == (3 <= birthdays <= 120)
+
+
+@given(st.dates(date(2025, 1, 1), date(2032, 12, 31)), st.integers(-800, 800))
+def test_student_needs_a_guardian_until_the_birthday_of_adults(today: date, days: int) -> None:
+    adult = vocabularies().adult_age_years
+    born = date(today.year - adult, today.month, min(today.day, 28)) + timedelta(days)
+    minor = birthdays(born, today) < adult
+    alone = replace(GOOD, date_of_birth=born.isoformat(), guardian_email=None)
+    reasons = validation_rules.validate_person(alone, today)
+    assert [(it.code, it.field) for it in reasons] == [("missing", "guardianEmail")] * minor
+    assert validation_rules.is_minor(alone, today) == minor
+    # The office has the consent for its list.
+    assert validation_rules.validate_person(alone, today, trusted=True) == []
+    asked = replace(alone, guardian_email=GUARDIAN)
+    assert validation_rules.validate_person(asked, today) == []
+
+
+@pytest.mark.parametrize(
+    ("guardian", "code"),
+    [
+        ("", "missing"),
+        ("  ", "missing"),
+        ("no-domain", "invalid"),
+        ("ANNA@Example.com ", "same"),
+        ("anna+1@example.com", ""),
+    ],
+)
+def test_guardian_has_another_valid_address(guardian: str, code: str) -> None:
+    assert reasons_of(guardian_email=guardian) == [(code, "guardianEmail")] * bool(code)
 
 
 @given(st.text())
@@ -122,4 +156,4 @@ def test_reasons_never_quote_the_form(fields: dict[str, Any]) -> None:
     canaries = {name: f"canary {it} canary" if it else it for name, it in asdict(person).items()}
     for reason in validation_rules.validate_person(Person(**canaries), TODAY):
         assert "canary" not in str(reason.document())
-    assert set(codes) <= {"missing", "invalid", "too_long", "future", "out_of_range"}
+    assert set(codes) <= {"missing", "invalid", "too_long", "future", "out_of_range", "same"}

@@ -41,4 +41,27 @@ def test_names_of_the_vocabulary_fit_the_api() -> None:
         assert re.fullmatch(r"[a-z0-9][a-z0-9-]*", programme)
         assert len(programme) <= MAX_PROGRAMME_CHARS
         assert name.strip() == name != ""
-    assert 0 < vocabularies().min_age_years < vocabularies().max_age_years
+    ages = vocabularies()
+    assert 0 < ages.min_age_years < ages.adult_age_years < ages.max_age_years
+
+
+def test_texts_of_the_consent_are_numbered_and_fit_the_api() -> None:
+    path = ROOT / "src" / "stepfunctions" / "api" / "components.yaml"
+    rule = yaml.safe_load(path.read_text())["schemas"]["AccountProof"]["properties"]["consentText"]
+    versions = list(vocabularies().consent_texts)
+    assert versions == [str(number) for number in range(1, len(versions) + 1)]
+    for version, text in vocabularies().consent_texts.items():
+        assert re.fullmatch(rule["pattern"], version)
+        assert len(version) <= rule["maxLength"]
+        assert text.strip() == text != ""
+
+
+def test_pages_and_emails_name_the_age_of_adults() -> None:
+    adult = vocabularies().adult_age_years
+    page = (ROOT / "web" / "public" / "sign-up.html").read_text()
+    script = (ROOT / "web" / "public" / "js" / "sign-up.js").read_text()
+    assert f'<span id="adult">{adult}</span>' in page
+    assert f"let adultAge = {adult};" in script
+    assert all(f"{adult}" in it.text for it in email_templates.CONSENT_REQUESTED.values())
+    api = (ROOT / "src" / "stepfunctions" / "api" / "components.yaml").read_text()
+    assert f"A student under {adult} needs the consent" in api

@@ -1,15 +1,10 @@
 // The page of the link in the email: sends the proof, and waits for the account.
-import { $, callRepeatedly, errorMessage, onSubmit, showMessage, waitForOutcome } from "./portal.js";
+import {
+  $, callRepeatedly, errorMessage, onSubmit, proofOfLink, showMessage, waitForOutcome,
+} from "./portal.js";
 
 const form = $("confirm");
 const status = $("status");
-
-// The link ends in "#<requestId>.<token>". A button sends it, because programs that check the links
-// of an email open them too.
-function proof() {
-  const [requestId, token] = location.hash.slice(1).split(".");
-  return /^[0-9a-f-]{36}$/.test(requestId) && /^[\w-]{43}$/.test(token ?? "") ? { requestId, token } : null;
-}
 
 function showSection(section, heading) {
   form.hidden = true;
@@ -20,6 +15,8 @@ function showSection(section, heading) {
 function show(answer) {
   if (answer.data.status === "created") {
     showSection("done", "ready");
+  } else if (answer.data.status === "consent") {
+    showSection("guardian", "asked");
   } else if (answer.data.status === "rejected" || answer.data.status === "failed") {
     showMessage(status, answer.data.reasons.map((reason) => reason.message).join(" "), "bad");
     status.focus();
@@ -30,8 +27,9 @@ function show(answer) {
   }
 }
 
+// A button sends the proof, because programs that check the links of an email open them too.
 onSubmit(form, async () => {
-  const body = proof();
+  const body = proofOfLink();
   if (!body) return showSection("again", "invalid");
   showMessage(status, "Creating your account…");
   const answer = await callRepeatedly("POST", "/accounts/proofs", body, status);

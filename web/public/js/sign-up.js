@@ -3,15 +3,34 @@ import {
   $, callRepeatedly, errorMessage, onSubmit, setFieldError, showMessage, waitForOutcome,
 } from "./portal.js";
 
-const FIELDS = ["email", "name", "dateOfBirth", "programme", "locale"];
+const FIELDS = ["email", "name", "dateOfBirth", "programme", "guardianEmail", "locale"];
 const STORAGE_KEY = "account-request";
 
 const form = $("sign-up");
 const status = $("status");
+// From this age in years a student needs no guardian, unless the school's vocabularies say another one.
+let adultAge = 18;
+
+function isMinor() {
+  const [year, month, day] = $("dateOfBirth").value.split("-").map(Number);
+  if (!day) return false;
+  const today = new Date();
+  const birthdayIsAhead = today.getUTCMonth() + 1 < month
+    || (today.getUTCMonth() + 1 === month && today.getUTCDate() < day);
+  const age = today.getUTCFullYear() - year - birthdayIsAhead;
+  return age >= 0 && age < adultAge;
+}
+
+// The field of a hidden question isn't sent.
+function askForGuardian() {
+  $("guardian").hidden = !isMinor();
+  $("guardianEmail").required = isMinor();
+}
 
 function formValues() {
   const found = {};
   for (const field of FIELDS) {
+    if (field === "guardianEmail" && !isMinor()) continue;
     const value = $(field).value.trim();
     if (value) found[field] = value;
   }
@@ -19,7 +38,7 @@ function formValues() {
 }
 
 // The choices of the school: the file that the account workflow validates with. Without it the form
-// works, too: both fields are optional.
+// works, too: both fields are optional, and the workflow knows the ages.
 async function offerChoices() {
   const answer = await fetch("/vocabularies.json").catch(() => null);
   if (!answer?.ok) return;
@@ -32,6 +51,8 @@ async function offerChoices() {
   });
   $("locale").replaceChildren(...languages);
   const year = new Date().getUTCFullYear();
+  adultAge = ageYears.adult;
+  $("adult").textContent = adultAge;
   $("dateOfBirth").min = `${year - ageYears.max - 1}-01-01`;
   $("dateOfBirth").max = `${year - ageYears.min}-12-31`;
 }
@@ -63,11 +84,18 @@ function localReasons(body) {
   // An incomplete date input has no value.
   if ($("dateOfBirth").validity.badInput) {
     reasons.push({ field: "dateOfBirth", message: "Enter a complete date." });
+  } else if (!body.dateOfBirth) {
+    reasons.push({ field: "dateOfBirth", message: "Date of birth is required." });
+  }
+  if (isMinor() && !body.guardianEmail) {
+    reasons.push({ field: "guardianEmail", message: "The email of a parent or guardian is required." });
   }
   return reasons;
 }
 
 function showReasons(reasons) {
+  // The workflow's today is another day for a while than the browser's clock may say.
+  if (reasons.some(({ field }) => field === "guardianEmail")) $("guardian").hidden = false;
   const others = [];
   for (const { field, message } of reasons) {
     if (FIELDS.includes(field)) setFieldError($(field), message);
@@ -138,4 +166,7 @@ $("change").addEventListener("click", () => {
   $("email").focus();
 });
 
+$("dateOfBirth").addEventListener("input", askForGuardian);
+
 await offerChoices();
+askForGuardian();
