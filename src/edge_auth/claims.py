@@ -47,11 +47,8 @@ def numeric_date(value: object, name: str) -> float:
     Raises:
         ClaimError: The value isn't a number from 0 to MAX_NUMERIC_DATE.
     """
-    if (
-        isinstance(value, (int, float))
-        and not isinstance(value, bool)
-        and 0 <= value <= MAX_NUMERIC_DATE
-    ):
+    # The type itself: JSON has no subclasses, and it is cheaper than isinstance() on every token.
+    if (type(value) is int or type(value) is float) and 0 <= value <= MAX_NUMERIC_DATE:
         return value
     raise ClaimError(code=f"{name}_refused")
 
@@ -66,7 +63,9 @@ def _is_audience(claims: Claims, expected: ExpectedClaims) -> bool:
     """
     audience = claims.get("aud")
     if expected.token_use == "access":  # noqa: S105 # a token type
-        client = _one(claims.get("client_id"))
+        client = claims.get("client_id")
+        if isinstance(client, list):
+            client = _one(client)
         if client not in expected.clients:
             return False
         if expected.audience is not None:
@@ -100,9 +99,8 @@ def verify_claims(claims: Claims, expected: ExpectedClaims, now: float) -> float
     if "exp" not in claims:
         raise ClaimError(code="exp_missing")
     expires = numeric_date(claims["exp"], "exp")
-    latest = now + expected.leeway_seconds
     for name in _NOT_BEFORE_CLAIMS:
-        if name in claims and numeric_date(claims[name], name) > latest:
+        if name in claims and numeric_date(claims[name], name) > now + expected.leeway_seconds:
             raise ClaimError(code=f"{name}_in_future")
     # RFC 7519, section 4.1.4: "on or after which the JWT MUST NOT be accepted". No leeway here.
     if now >= expires:
