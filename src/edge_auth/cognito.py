@@ -67,13 +67,13 @@ class CognitoClient:
         self._resource = {"resource": settings.audience} if settings.audience else {}
         self._post = post
 
-    def authorize_url(self, **parameters: str) -> str:
-        """Return the URL of GET /oauth2/authorize for the authorization code flow.
+    def authorize_url(self, path: str, **parameters: str) -> str:
+        """Return the URL of a page of managed login that ends with an authorization code.
 
         `parameters` belong to one sign-in: redirect_uri, state, nonce and the PKCE challenge.
         """
         query = {"response_type": "code", "client_id": self._client_id, "scope": self._scopes}
-        return f"{self._base_url}/oauth2/authorize?{urlencode(query | self._resource | parameters)}"
+        return f"{self._base_url}{path}?{urlencode(query | self._resource | parameters)}"
 
     def logout_url(self, logout_uri: str) -> str:
         """Return the logout URL, which ends Cognito's session and redirects to `logout_uri`."""

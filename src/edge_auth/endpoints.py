@@ -69,6 +69,11 @@ def _sign_in(context: AuthContext, request: ViewerRequest) -> Outcome:
     return sign_in.start(context, request, _return_to(request), ANONYMOUS, hint=hint)
 
 
+def _add_passkey(context: AuthContext, request: ViewerRequest) -> Outcome:
+    """Lead to Cognito's page that registers a passkey. Its sign-in replaces the session."""
+    return sign_in.start(context, request, _return_to(request), ANONYMOUS, page=sign_in.ADD_PASSKEY)
+
+
 def _refresh(context: AuthContext, request: ViewerRequest) -> Outcome:
     return_to = _return_to(request)
     if request.method == "GET":
@@ -142,6 +147,7 @@ def _session(context: AuthContext, request: ViewerRequest) -> Outcome:
 _ENDPOINTS: Final[dict[str, tuple[Endpoint, tuple[str, ...]]]] = {
     "/auth/sign-in": (_sign_in, ("GET",)),
     sign_in.CALLBACK_PATH: (sign_in.handle_callback, ("GET",)),
+    "/auth/passkey": (_add_passkey, ("GET",)),
     _REFRESH_PATH: (_refresh, ("GET", "POST")),
     _SESSION_PATH: (_session, ("GET", "HEAD")),
     _SIGN_OUT_PATH: (_sign_out, ("GET", "POST")),

@@ -28,6 +28,10 @@ from edge_auth.sign_in_state import SignInState
 from edge_auth.viewer_request import ViewerRequest
 
 CALLBACK_PATH: Final = "/auth/callback"
+# AWS, "User-interactive managed login and classic hosted UI endpoints": both pages have the same
+# parameters. The second one registers a passkey after a sign-in.
+AUTHORIZE: Final = "/oauth2/authorize"
+ADD_PASSKEY: Final = "/passkeys/add"
 SIGNED_IN: Final = "signed_in"
 # Sign-ins that one browser can have pending, for example in several tabs. Each takes 90 bytes of
 # the Cookie header, and CloudFront allows 20,480 bytes of headers ("Quotas").
@@ -45,10 +49,12 @@ def start(
     code: str = "",
     *,
     hint: dict[str, str] | None = None,
+    page: str = AUTHORIZE,
 ) -> Outcome:
     """Return a redirect to Cognito; the callback redirects to `return_to`.
 
-    `hint` are further parameters, such as the identity provider.
+    `hint` are further parameters, such as the identity provider. `page` is the path of one of
+    Cognito's pages.
 
     Raises:
         HostError: The Host header isn't an origin of this site.
@@ -57,6 +63,7 @@ def start(
     now = context.clock()
     pending = SignInState(context.random(sign_in_state.SECRET_BYTES))
     location = context.cognito.authorize_url(
+        page,
         redirect_uri=f"{origin}{CALLBACK_PATH}",
         state=pending.seal(return_to, now),
         nonce=pending.nonce,
@@ -135,7 +142,10 @@ def handle_callback(context: AuthContext, request: ViewerRequest) -> Outcome:
         # The pending sign-in is kept: Cognito may not have used the code.
         raise
     except EdgeAuthError as error:
-        is_past = isinstance(error, (StateError, SignInExpiredError))
+        # AWS doesn't say whether the page of passkeys returns with a code.
+        is_past = isinstance(error, (StateError, SignInExpiredError)) or not (
+            {"code", "error"} & parameters.keys()
+        )
         if is_past and _has_session(context, request):
             return redirect(request, location, SIGNED_IN, code=error.code)
         return error_response(

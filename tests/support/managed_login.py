@@ -20,6 +20,18 @@ def sign_in_with_code(page: Page, email: str, read_code: Callable[[], str]) -> N
     page.click("[type=submit]")
 
 
+def add_passkey(page: Page, email: str, password: str) -> None:
+    """Sign in with the password on the page that registers a passkey, and create one there."""
+    sign_in_with_password(page, email, password)
+    page.get_by_role("button", name="Create a passkey").click()
+
+
+def sign_in_with_passkey(page: Page, email: str) -> None:
+    """Enter the address, and let the browser's authenticator answer."""
+    _choose(page, email, "WEB_AUTHN")
+    page.get_by_role("button", name="Sign in with a passkey").click()
+
+
 def _choose(page: Page, email: str, factor: str) -> None:
     page.fill("input[name=username]", email)
     page.click("[type=submit]")

@@ -18,7 +18,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Response, expect
 
 from tests.support.chromium import launched
-from tests.support.managed_login import sign_in_with_password
+from tests.support.managed_login import add_passkey, sign_in_with_passkey, sign_in_with_password
 
 pytestmark = pytest.mark.browser
 
@@ -141,6 +141,50 @@ def test_paying_student_signs_in_reads_refreshes_and_signs_out(
     assert status == 401
     page.goto("/premium/")
     expect(page).to_have_url(LOGIN_PAGE)
+
+
+def test_student_adds_passkey_and_signs_in_with_it(
+    context: BrowserContext, page: Page, site: Site
+) -> None:
+    """Chromium makes and uses the keys, in an authenticator that has a fingerprint to check."""
+    devices = context.new_cdp_session(page)
+    devices.send("WebAuthn.enable")
+    options = {
+        "protocol": "ctap2",
+        "transport": "internal",
+        "hasResidentKey": True,
+        "hasUserVerification": True,
+        "isUserVerified": True,
+    }
+    device = devices.send("WebAuthn.addVirtualAuthenticator", {"options": options})
+    student, other = site.student(paying=True), site.student(paying=False)
+    page.goto("/app/")
+    sign_in(page, student)
+    page.get_by_role("link", name="Add a passkey").click()
+    add_passkey(page, student.email, student.password)
+    expect(page).to_have_url(f"{site.url}/app/")
+    (key,) = devices.send("WebAuthn.getCredentials", device)["credentials"]
+    assert (key["rpId"], key["signCount"]) == ("localhost", 1)
+
+    page.goto("/auth/sign-out")
+    page.get_by_role("button", name="Sign out").click()
+    expect(page).to_have_url(f"{site.url}/")
+    page.goto("/premium/?week=3")
+    # The device has no passkey of the other student.
+    sign_in_with_passkey(page, other.email)
+    expect(page.get_by_role("alert")).to_have_text("Incorrect username or passkey.")
+    assert TOKEN not in cookie_names(context)
+    page.goto("/premium/?week=3")
+    sign_in_with_passkey(page, student.email)
+    expect(page).to_have_url(f"{site.url}/premium/?week=3")
+
+    # Without the fingerprint, the device doesn't answer.
+    devices.send("WebAuthn.setUserVerified", {**device, "isUserVerified": False})
+    context.clear_cookies()
+    page.goto("/premium/?week=4")
+    sign_in_with_passkey(page, student.email)
+    expect(page.get_by_role("alert")).not_to_be_empty()
+    assert TOKEN not in cookie_names(context)
 
 
 def test_directory_without_slash_leads_to_page(page: Page, site: Site) -> None:

@@ -6,7 +6,11 @@ import httpx
 import pytest
 from botocore.exceptions import ClientError
 
-from aws_emulator.tests.ministack import contracts_emails, contracts_user_pools
+from aws_emulator.tests.ministack import (
+    contracts_emails,
+    contracts_passkeys,
+    contracts_user_pools,
+)
 from aws_emulator.tests.ministack.contracts_cognito import PASSWORD, redeem, user_pool_client
 from aws_emulator.tests.ministack.running import Emulator, unique
 from aws_emulator.tests.ministack.user_pools import FACTORS, Pool, refused
@@ -189,6 +193,22 @@ def test_ses_refuses_raw_email(emulator: Emulator) -> None:
 
 def test_cognito_refuses_provider_with_another_name_or_without_a_detail(emulator: Emulator) -> None:
     contracts_user_pools.refused_providers(emulator)
+
+
+def test_cognito_refuses_passkey_that_the_pool_does_not_allow(emulator: Emulator) -> None:
+    contracts_passkeys.refused_passkeys(emulator)
+
+
+def test_cognito_refuses_passkey_for_another_host(emulator: Emulator) -> None:
+    contracts_passkeys.refused_relying_party(emulator)
+
+
+@pytest.mark.parametrize(
+    "settings", [{"WebAuthnUserVerification": "always"}, {"WebAuthnRelyingPartyID": "x" * 128}]
+)
+def test_cognito_refuses_settings_of_passkeys(emulator: Emulator, settings: dict[str, Any]) -> None:
+    with pytest.raises(AssertionError, match="WebAuthn"):
+        contracts_passkeys.passkey_pool(emulator, **settings)
 
 
 def test_cognito_issues_no_token_if_the_trigger_fails(emulator: Emulator) -> None:

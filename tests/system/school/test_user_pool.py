@@ -60,18 +60,14 @@ def test_botocore_lists_public_operations() -> None:
 #: Public operations that MiniStack doesn't have. tests/unit/stacks checks that the patterns of the
 #: web ACL match every public operation.
 NOT_EMULATED = {
-    "CompleteWebAuthnRegistration",
     "ConfirmDevice",
     "DeleteUserAttributes",
-    "DeleteWebAuthnCredential",
     "ForgetDevice",
     "GetDevice",
     "GetUserAttributeVerificationCode",
     "GetUserAuthFactors",
     "ListDevices",
-    "ListWebAuthnCredentials",
     "SetUserSettings",
-    "StartWebAuthnRegistration",
     "UpdateDeviceStatus",
     "VerifyUserAttribute",
 }

@@ -44,6 +44,7 @@ TOOL_DEPENDENCIES: dict[str, set[str]] = {
     "aws_emulator": {
         *("airspeed", "boto3", "botocore", "cryptography", "dnslib", "httptools", "httpx"),
         *(
+            "fido2",
             "jsonschema",
             "jwt",
             "ministack",
@@ -203,7 +204,14 @@ def test_package_list_contains_each_imported_component(component: str) -> None:
 
 def test_ministack_patches_import_only_their_environment() -> None:
     """MiniStack runs in a separate environment, because it pins botocore."""
-    allowed = {"aws_emulator", "ministack", "uvicorn", "samtranslator", *sys.stdlib_module_names}
+    allowed = {
+        "aws_emulator",
+        "ministack",
+        "uvicorn",
+        "samtranslator",
+        "fido2",
+        *sys.stdlib_module_names,
+    }
     for path in sorted((ROOT / "aws_emulator" / "ministack").rglob("*.py")):
         for name in imports(path):
             assert name.partition(".")[0] in allowed, f"{path.name} imports {name}"

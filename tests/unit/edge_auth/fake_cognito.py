@@ -44,7 +44,7 @@ class FakeCognito:
         """Return the URL to which managed login redirects a browser that signs in immediately."""
         parts = urlsplit(url)
         query = dict(parse_qsl(parts.query, strict_parsing=True))
-        if parts.path == "/oauth2/authorize":
+        if parts.path in ("/oauth2/authorize", "/passkeys/add"):
             return self._authorize(query)
         assert parts.path == "/logout"
         assert query["client_id"] == issuer.CLIENT

@@ -196,3 +196,32 @@ def test_exchanges_of_one_invocation_have_one_end(monkeypatch: pytest.MonkeyPatc
     assert ends[0] == ends[1] == first < ends[2]
     # Two exchanges fit, and time is left for the function itself.
     assert 2 * http_client.TIMEOUT_S <= EXCHANGES_S <= 4
+
+
+def test_link_of_passkeys_signs_in_on_its_page(browser: FakeBrowser, cognito: FakeCognito) -> None:
+    page = location(browser.send(f"{SITE}/auth/passkey?return_to=/premium/"))
+    ordinary = location(browser.send(f"{SITE}/auth/sign-in?return_to=/premium/"))
+    assert urlsplit(page).path == "/passkeys/add"
+    assert parse_qs(urlsplit(page).query).keys() == parse_qs(urlsplit(ordinary).query).keys()
+    assert location(browser.send(cognito.visit(page))) == f"{SITE}/premium/"
+    assert {TOKEN, REFRESH} <= browser.cookies.keys()
+
+
+def test_passkey_page_that_returns_without_a_code_keeps_the_session(
+    browser: FakeBrowser, cognito: FakeCognito
+) -> None:
+    """AWS doesn't say whether the page ends with a code for a student who is signed in."""
+    browser.send(cognito.visit(location(browser.send(LESSON))))
+    token = browser.cookies[TOKEN]
+    page = location(browser.send(f"{SITE}/auth/passkey?return_to=/premium/"))
+    (state,) = parse_qs(urlsplit(page).query)["state"]
+    result = browser.send(f"{SITE}/auth/callback?state={state}")
+    assert location(result) == f"{SITE}/premium/"
+    assert browser.cookies[TOKEN] == token
+
+
+def test_return_without_a_code_opens_nothing_without_a_session(browser: FakeBrowser) -> None:
+    page = location(browser.send(f"{SITE}/auth/passkey?return_to=/premium/"))
+    (state,) = parse_qs(urlsplit(page).query)["state"]
+    assert browser.send(f"{SITE}/auth/callback?state={state}")["status"] == "403"
+    assert TOKEN not in browser.cookies

@@ -24,7 +24,13 @@ WEB = ROOT / "web"
 PAGES = sorted(WEB.rglob("*.html"))
 SCRIPTS = sorted(WEB.rglob("*.js"))
 #: Paths that edge_auth serves itself.
-EDGE_AUTH_PATHS = {"/auth/sign-in", "/auth/sign-out", "/auth/refresh", "/auth/session"}
+EDGE_AUTH_PATHS = {
+    "/auth/sign-in",
+    "/auth/sign-out",
+    "/auth/passkey",
+    "/auth/refresh",
+    "/auth/session",
+}
 
 
 class Page(HTMLParser):

@@ -1,0 +1,87 @@
+"""Contract of the patch that adds passkeys to user pools. Chromium runs it in tests/system."""
+
+from typing import Any
+
+import httpx
+
+from aws_emulator.tests.ministack.contracts_cognito import authorization
+from aws_emulator.tests.ministack.running import Emulator, unique
+from aws_emulator.tests.ministack.user_pools import FACTORS, Pool, refused
+
+#: Settings of a pool whose pages have passkeys.
+PASSKEYS: dict[str, Any] = {"WebAuthnUserVerification": "required"}
+
+
+def passkey_pool(
+    emulator: Emulator, relying_party: str = "", *, version: int = 2, **properties: Any
+) -> Pool:
+    """Return a pool with a domain and passkeys; the default relying party is that domain."""
+    prefix = unique("passkeys")
+    party = relying_party or f"{prefix}.auth.us-east-1.amazoncognito.com"
+    domain = {"UserPoolId": {"Ref": "Pool"}, "Domain": prefix, "ManagedLoginVersion": version}
+    branding = {
+        "UserPoolId": {"Ref": "Pool"},
+        "ClientId": {"Ref": "Client"},
+        "UseCognitoProvidedValues": True,
+    }
+    resources = {
+        "Domain": {"Type": "AWS::Cognito::UserPoolDomain", "Properties": domain},
+        "Branding": {"Type": "AWS::Cognito::ManagedLoginBranding", "Properties": branding},
+    }
+    settings = PASSKEYS | {"WebAuthnRelyingPartyID": party} | properties
+    return Pool(emulator, [*FACTORS, "WEB_AUTHN"], resources=resources, **settings)
+
+
+def signed_in(pool: Pool, email: str) -> str:
+    """Create a user, and return an access token."""
+    pool.create(email)
+    pool.set_password(email)
+    return str(pool.sign_in(email)["AuthenticationResult"]["AccessToken"])
+
+
+def user_pool_passkeys(emulator: Emulator) -> None:
+    """The API and the pages offer a ceremony, and take only the answer to it."""
+    pool = passkey_pool(emulator)
+    token = {"AccessToken": signed_in(pool, "keys@app.example")}
+    options = pool.api.start_web_authn_registration(**token)["CredentialCreationOptions"]
+    assert options["rp"]["id"] == "localhost"
+    assert options["user"]["name"] == "keys@app.example"
+    assert options["authenticatorSelection"]["userVerification"] == "required"
+    with refused("InvalidParameterException"):
+        pool.api.complete_web_authn_registration(**token, Credential={"id": "x"})
+    assert pool.api.list_web_authn_credentials(**token)["Credentials"] == []
+
+    with httpx.Client(base_url=pool.endpoint) as browser:
+        page = browser.get("/passkeys/add", params=authorization(pool.client))
+        assert page.status_code == 200
+        form = {**authorization(pool.client), "username": "keys@app.example"}
+        answer = browser.post("/login", data={**form, "auth_flow": "USER_AUTH"})
+        assert 'value="WEB_AUTHN"' in answer.text
+
+
+def refused_passkeys(emulator: Emulator) -> None:
+    """Cognito refuses passkeys that a pool doesn't allow, and answers without a challenge."""
+    pool, email = Pool(emulator, FACTORS), "keys@app.example"
+    token = {"AccessToken": signed_in(pool, email)}
+    with refused("WebAuthnNotEnabledException"):
+        pool.api.start_web_authn_registration(**token)
+    pool = Pool(emulator, [*FACTORS, "WEB_AUTHN"])
+    token = {"AccessToken": signed_in(pool, email)}
+    with refused("WebAuthnConfigurationMissingException"):
+        pool.api.start_web_authn_registration(**token)
+    with refused("WebAuthnChallengeNotFoundException"):
+        pool.api.complete_web_authn_registration(**token, Credential={"id": "x"})
+    with refused("ResourceNotFoundException"):
+        pool.api.delete_web_authn_credential(**token, CredentialId="x")
+
+
+def refused_relying_party(emulator: Emulator) -> None:
+    """No page makes a passkey for another host than its own, and no page of the classic ones."""
+    for pool, problem in (
+        (passkey_pool(emulator, "app.example"), "app.example"),
+        (passkey_pool(emulator, version=1), "classic"),
+    ):
+        with httpx.Client(base_url=pool.endpoint) as browser:
+            page = browser.get("/passkeys/add", params=authorization(pool.client))
+        assert page.status_code == 400
+        assert problem in page.text
