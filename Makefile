@@ -28,7 +28,7 @@ endif
 # BUILT=1 deploys the existing output of `sam build`, as the pipeline does with its artifact.
 BUILD := $(if $(BUILT),setup,build)
 
-.PHONY: help setup run up dev down student region sql invoke debug logs trace redrive reconcile verify compact migrate revoke person erase evacuate why source suppress chaos prove check lint lint-templates types unit build validate package integration test spark bench capacity prose reference preflight deploy leftovers smoke destroy requirements
+.PHONY: help setup run up dev down student region sql invoke debug logs trace redrive reconcile verify compact migrate revoke person erase evacuate why source suppress chaos prove check lint lint-templates types unit build validate package integration test spark marts bench capacity prose reference preflight deploy leftovers smoke destroy requirements
 
 help: ## List the targets and their options
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -202,6 +202,10 @@ test: check validate ## Run every check and test, then make run
 spark: setup ## Run the lake's SQL in Spark, with Java from PyPI, and compare with DuckDB
 	@$(PY) -m tools.setup.spark
 	@$(PY) -m pytest -q -m spark tests/unit/lake
+
+marts: setup ## Write the daily marts of the local lake with Spark
+	@$(PY) -m tools.setup.spark
+	@$(PY) -m tools.lake_sql.marts
 
 bench: build ## Run the benchmarks and check their targets
 	@failed=; for name in $(BENCHMARKS); do echo "# benchmarks/$$name.py"; $(PY) benchmarks/$$name.py || failed="$$failed $$name"; done; \

@@ -39,11 +39,12 @@ def fastest(rounds: int, clock: Callable[[], float], *runs: Callable[[], Any]) -
 def main(folder: str, day: str, rounds: int) -> None:
     """Measure both queries in one session."""
     sys.path.insert(0, str(ROOT))
-    from tests.unit.lake.spark_sql import Spark, open_lake
+    from tests.unit.lake.spark_sql import open_lake
     from tools.lake_sql.copies import Listing, use_index
+    from tools.lake_sql.spark_engine import SparkEngine
 
     session = open_lake(folder)
-    assert use_index(Spark(session, folder), Listing.of_folder(Path(folder)))
+    assert use_index(SparkEngine(session, folder), Listing.of_folder(Path(folder)))
     seconds = fastest(
         rounds,
         time.perf_counter,

@@ -15,7 +15,7 @@ import duckdb
 from aws_emulator.errors import CommandError
 from tools.cli import exit_code
 from tools.lake_sql.lake_copy import KEPT, copy_lake
-from tools.lake_sql.tables import open_lake
+from tools.lake_sql.tables import MARTS, open_lake, open_marts
 from tools.paths import STATE
 from tools.stack import client, describe_stack, find_running_stack
 
@@ -23,7 +23,8 @@ _COPY: Final = STATE / "sql" / "lake"
 _MAX_ROWS: Final = 200
 _HELP: Final = (
     "Tables: events, events_compacted, changes. Views: events_once, bad_rows_open,\n"
-    "appointments_now, appointments_history. End a statement with ; and leave with Ctrl-D.\n"
+    "appointments_now, appointments_history; after `make marts` also mart_….\n"
+    "End a statement with ; and leave with Ctrl-D.\n"
     "Examples are in lake/queries/."
 )
 
@@ -94,6 +95,7 @@ def main() -> int:
 
 def _query(query: str | None) -> int:
     connection = open_lake(find_lake())
+    open_marts(connection, MARTS)
     if query:
         return 0 if run(connection, query) else 1
     if not sys.stdin.isatty():

@@ -20,7 +20,7 @@ KEPT: Final = STATE / "run" / "lake"
 def copy_lake(client: "S3Client", bucket: str, folder: Path) -> int:
     """Make `folder` equal to the lake's Parquet objects; return their number.
 
-    Objects of the lake are never replaced, so a file that exists is kept.
+    A file is kept while its object has the same size and is older: only erasure replaces objects.
 
     Raises:
         CommandError: S3 refused or didn't answer.
@@ -36,7 +36,7 @@ def copy_lake(client: "S3Client", bucket: str, folder: Path) -> int:
                     continue
                 target = folder / entry["Key"]
                 current.add(target)
-                if target.exists() and target.stat().st_size == entry["Size"]:
+                if _is_current(target, entry["Size"], entry["LastModified"].timestamp()):
                     continue
                 target.parent.mkdir(parents=True, exist_ok=True)
                 body = client.get_object(Bucket=bucket, Key=entry["Key"])["Body"].read()
@@ -51,3 +51,11 @@ def copy_lake(client: "S3Client", bucket: str, folder: Path) -> int:
         if path not in current:
             path.unlink()
     return len(current)
+
+
+def _is_current(target: Path, size: int, changed: float) -> bool:
+    if not target.exists():
+        return False
+    copied = target.stat()
+    # S3 rounds down to a second, so a change in the second of the copy counts as later.
+    return copied.st_size == size and changed + 1 <= copied.st_mtime

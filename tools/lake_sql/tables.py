@@ -12,10 +12,12 @@ import duckdb
 from samtranslator.yaml_helper import yaml_parse
 
 from tools.lake_sql.copies import Listing, use_index
-from tools.paths import ROOT
+from tools.paths import ROOT, STATE
 
 CATALOG: Final = ROOT / "stacks" / "lake-catalog.yaml"
 VIEWS: Final = ROOT / "lake" / "views"
+#: The folder of the marts that `make marts` writes.
+MARTS: Final = STATE / "sql" / "marts"
 #: The folder of each table's objects.
 FOLDERS: Final = {"events": "events", "events_compacted": "compacted", "changes": "changes"}
 #: The folders of the index of copies.
@@ -75,6 +77,19 @@ def open_lake(folder: Path, *, filenames: bool = False) -> duckdb.DuckDBPyConnec
         connection.execute(view.read_text())
     use_index(DuckDB(connection, folder), Listing.of_folder(folder))
     return connection
+
+
+def open_marts(connection: duckdb.DuckDBPyConnection, folder: Path) -> list[str]:
+    """Create a view `mart_<name>` of each mart in a folder; return the names."""
+    names = []
+    for mart in sorted({it.parent.parent for it in folder.glob("*/date=*/*.parquet")}):
+        names.append(f"mart_{mart.name}")
+        connection.execute(
+            f"CREATE VIEW {names[-1]} AS SELECT * FROM "  # noqa: S608 - quoted
+            f"read_parquet('{_quoted(mart)}/date=*/rows.parquet', hive_partitioning = true, "
+            "hive_types_autocast = false)"
+        )
+    return names
 
 
 class DuckDB:

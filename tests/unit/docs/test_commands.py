@@ -57,6 +57,7 @@ BEHIND: Final = {
     "suppress": ("tests/system/test_sources.py", "tools.operations.source"),
     "person": ("tests/system/school/test_person.py", "tools.operations"),
     "revoke": ("tests/system/test_revocation.py", "tools.operations.revoke"),
+    "marts": ("tests/unit/lake/test_marts.py", "tools.lake_sql.marts"),
     "package": (CHECK, "make test"),
     "preflight": ("tests/system/test_deployment.py", "tools.deployment.preflight.command"),
     "prose": ("tests/unit/docs/test_prose.py", "tools.prose"),

@@ -3,12 +3,11 @@
     python spark_sql.py <folder>
 
 Runs in a separate environment with pyspark (`make spark`), without this project's packages, except
-the module of the index of copies, which needs none.
+the modules of the index of copies, which need none.
 """
 
 import json
 import sys
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -26,33 +25,6 @@ def plain(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.replace(tzinfo=value.tzinfo or UTC).astimezone(UTC).isoformat()
     return bytes(value).hex() if isinstance(value, bytes | bytearray) else value
-
-
-class Spark:
-    """A session, and the folder with the lake's objects: an engine of tools/lake_sql/copies.py."""
-
-    def __init__(self, session: Any, folder: str) -> None:
-        self._session = session
-        self._folder = folder
-
-    def table(self, name: str, prefix: str, paths: Sequence[str]) -> None:
-        """Create a view over some objects; the index, which is small, is held in memory."""
-        reader = self._session.read.option("mergeSchema", "true")
-        reader = reader.option("basePath", f"{self._folder}/{prefix}")
-        table = reader.parquet(*(f"{self._folder}/{it}" for it in paths))
-        if prefix in ("events", "compacted") and "object_id" not in table.columns:
-            table = table.selectExpr("*", "CAST(NULL AS BIGINT) AS object_id")
-        if prefix == "copies":
-            table = table.coalesce(1).cache()
-        table.createOrReplaceTempView(name)
-
-    def view(self, name: str, statement: str) -> None:
-        """Create a view; its first query keeps the rows in memory."""
-        self._session.sql(statement).coalesce(1).cache().createOrReplaceTempView(name)
-
-    def query(self, statement: str) -> Sequence[Any]:
-        """Run a statement and return its rows."""
-        return list(self._session.sql(statement).collect())
 
 
 def open_lake(folder: str) -> Any:
@@ -83,6 +55,7 @@ def main(folder: str) -> None:
     The view `events_once` by the index of copies has the name `INDEXED`.
     """
     from tools.lake_sql.copies import Listing, use_index
+    from tools.lake_sql.spark_engine import SparkEngine
 
     spark = open_lake(folder)
     statements = {}
@@ -93,7 +66,7 @@ def main(folder: str) -> None:
     for path in sorted((LAKE / "queries").glob("*.sql")):
         statements[path.stem] = path.read_text()
     rows = {name: spark.sql(statement).collect() for name, statement in statements.items()}
-    if use_index(Spark(spark, folder), Listing.of_folder(Path(folder))):
+    if use_index(SparkEngine(spark, folder), Listing.of_folder(Path(folder))):
         rows[INDEXED] = spark.sql("SELECT * FROM events_once").collect()
     results = {name: [[plain(it) for it in row] for row in its] for name, its in rows.items()}
     print(json.dumps(results))

@@ -1,5 +1,6 @@
 """The lake's tables and views over objects in a folder."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
@@ -88,13 +89,18 @@ class FakeS3:
     def __init__(self, objects: dict[str, bytes]) -> None:
         self.objects = objects
         self.downloads: list[str] = []
+        self.changed = datetime(2026, 11, 25, tzinfo=UTC)
 
     def get_paginator(self, _operation: str) -> "FakeS3":
         return self
 
     def paginate(self, Bucket: str, Prefix: str) -> list[dict[str, object]]:  # noqa: N803 - as boto3
         matching = {key: it for key, it in self.objects.items() if key.startswith(Prefix)}
-        return [{"Contents": [{"Key": key, "Size": len(it)} for key, it in matching.items()]}]
+        entries = [
+            {"Key": key, "Size": len(it), "LastModified": self.changed}
+            for key, it in matching.items()
+        ]
+        return [{"Contents": entries}]
 
     def get_object(self, Bucket: str, Key: str) -> dict[str, object]:  # noqa: N803 - as boto3
         self.downloads.append(Key)
@@ -110,3 +116,11 @@ def test_copy_downloads_new_objects_once_and_removes_deleted_ones(tmp_path: Path
     assert copy_lake(s3, "lake", tmp_path) == 2  # type: ignore[arg-type]  # a fake client
     assert s3.downloads == ["events/a.parquet", "changes/b.parquet", "events/c.parquet"]
     assert sorted(it.name for it in tmp_path.rglob("*.parquet")) == ["a.parquet", "c.parquet"]
+
+
+def test_object_that_an_erasure_replaced_is_copied_again(tmp_path: Path) -> None:
+    s3 = FakeS3({"events/a.parquet": b"person"})
+    copy_lake(s3, "lake", tmp_path)  # type: ignore[arg-type]  # a fake client
+    s3.objects, s3.changed = {"events/a.parquet": b"erased"}, datetime.now(UTC)
+    copy_lake(s3, "lake", tmp_path)  # type: ignore[arg-type]  # a fake client
+    assert (tmp_path / "events" / "a.parquet").read_bytes() == b"erased"
