@@ -44,6 +44,7 @@ form.addEventListener("submit", async event => {
     document.getElementById("problem").textContent = error.message
   }
 })
+form.querySelector("button").disabled = false
 """
 
 
@@ -157,6 +158,12 @@ def relying_party_problem(pool: Mapping[str, Any], region: str) -> str:
     return ""
 
 
+def verification(pool: Mapping[str, Any]) -> str:
+    """Return whether a pool requires that the device verifies the user, or only prefers it."""
+    configuration = pool.get("WebAuthnConfiguration") or {}
+    return str(configuration.get("UserVerification", "preferred"))
+
+
 def new_token() -> str:
     """Return a name for the state of a ceremony."""
     return secrets.token_urlsafe(24)
@@ -184,5 +191,5 @@ def page_body(token: dict[str, str], options: dict[str, Any], *, is_new: bool, e
     return (
         f'<p id="problem" class="error" role="alert">{escape(error)}</p>'
         f'<form name="passkey" method="POST" action="/login">{hidden}'
-        f'<button type="submit">{label}</button></form><script>{script}</script>'
+        f'<button type="submit" disabled>{label}</button></form><script>{script}</script>'
     )

@@ -5,8 +5,8 @@ hosted pages accept one constant code from every user, without a limit of attemp
 unverified addresses. NEW_PASSWORD_REQUIRED accepts any session and any password.
 Seen in: ministack 1.5.33, cognito.py, _initiate_auth, _begin_user_auth_challenge and
 _respond_to_auth_challenge.
-Delete when: all of these work as in Cognito. (WEB_AUTHN, SMS_OTP and PASSWORD_SRP within USER_AUTH
-are refused.)
+Delete when: all of these work as in Cognito. (SMS_OTP and PASSWORD_SRP within USER_AUTH are
+refused.)
 
 Sources: Amazon Cognito API reference, InitiateAuth and RespondToAuthChallenge; developer guide,
 "Authentication flows".
@@ -16,7 +16,7 @@ import json
 import secrets
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from aws_emulator.ministack.control_api import ControlApi
@@ -30,15 +30,18 @@ CODE_DIGITS: Final = 8
 MAX_ATTEMPTS: Final = 3
 #: Default of AuthSessionValidity.
 SESSION_MINUTES: Final = 3
-_ANSWERED: Final = frozenset({"SELECT_CHALLENGE", "PASSWORD", "EMAIL_OTP"})
+_ANSWERED: Final = frozenset({"SELECT_CHALLENGE", "PASSWORD", "EMAIL_OTP", "WEB_AUTHN"})
 _UNSUPPORTED: Final = (
-    "The emulator supports the USER_AUTH challenges PASSWORD and EMAIL_OTP, not {name}."
+    "The emulator supports the USER_AUTH challenges PASSWORD, EMAIL_OTP and WEB_AUTHN, not {name}."
 )
 
 
 @dataclass(slots=True)
 class _Session:
-    """A started authentication. `code` is the one-time password that was sent."""
+    """A started authentication. `code` is the one-time password that was sent.
+
+    `passkey` is the state of a passkey's ceremony.
+    """
 
     pool_id: str
     client_id: str
@@ -47,6 +50,7 @@ class _Session:
     ends: float
     code: str = ""
     attempts: int = 0
+    passkey: dict[str, Any] = field(default_factory=dict)
 
 
 def install(_settings: Settings, _control: ControlApi, _application: Any) -> None:
@@ -95,6 +99,11 @@ class _Authentication:
     """USER_AUTH and NEW_PASSWORD_REQUIRED of the API, with their sessions."""
 
     def __init__(self, service: Symbols) -> None:
+        # Only MiniStack's environment has the library.
+        from aws_emulator.ministack import passkeys
+
+        self._passkeys = passkeys
+        self._ceremonies = passkeys.Ceremonies()
         self._service = service
         self._sessions: dict[str, _Session] = {}
 
@@ -154,19 +163,30 @@ class _Authentication:
         user = self._service["_resolve_user"](pool, username)[0]
         if user is None:
             return factors
-        can = {"PASSWORD": bool(user.get("_password")), "EMAIL_OTP": _can_receive(user)}
+        can = {
+            "PASSWORD": bool(user.get("_password")),
+            "EMAIL_OTP": _can_receive(user),
+            "WEB_AUTHN": bool(user.get("_passkeys")),
+        }
         return [name for name in factors if can.get(name, False)]
 
     def _choose(
         self, pool: dict[str, Any], session: _Session, name: str, responses: dict[str, str]
     ) -> Response:
-        if name not in ("PASSWORD", "EMAIL_OTP"):
+        if name not in ("PASSWORD", "EMAIL_OTP", "WEB_AUTHN"):
             return self._error("InvalidParameterException", _UNSUPPORTED.format(name=name))
         if name not in self._service["_available_first_auth_factors"](pool):
             return self._error(
                 "InvalidParameterException", f"{name} is not enabled for the user pool."
             )
         session.challenge = name
+        if name == "WEB_AUTHN":
+            user = self._service["_resolve_user"](pool, session.username)[0]
+            options, session.passkey = self._ceremonies.authentication(
+                user, self._passkeys.verification(pool)
+            )
+            wanted = {"CREDENTIAL_REQUEST_OPTIONS": json.dumps(options)}
+            return self._answer(session, ChallengeParameters=wanted)
         if name == "PASSWORD":
             if "PASSWORD" in responses:
                 return self._check_password(pool, session, responses["PASSWORD"])
@@ -203,6 +223,8 @@ class _Authentication:
                 return self._choose(pool, session, responses.get("ANSWER", ""), responses)
             if name == "PASSWORD":
                 return self._check_password(pool, session, responses.get("PASSWORD", ""))
+            if name == "WEB_AUTHN":
+                return self._check_passkey(pool, session, responses.get("CREDENTIAL", ""))
             return self._check_code(pool, session, token, responses.get("EMAIL_OTP_CODE", ""))
 
         return respond
@@ -258,6 +280,18 @@ class _Authentication:
             pool, session.pool_id, session.client_id, user, session.username
         )
         return result
+
+    def _check_passkey(self, pool: dict[str, Any], session: _Session, credential: str) -> Response:
+        user = self._service["_resolve_user"](pool, session.username)[0]
+        wrong = self._error("NotAuthorizedException", "Incorrect username or passkey.")
+        if user is None or not user.get("Enabled", True):
+            return wrong
+        try:
+            self._ceremonies.verify(user, session.passkey, credential)
+        except self._passkeys.PasskeyError:
+            return wrong
+        tokens = self._service["_build_auth_result"](session.pool_id, session.client_id, user)
+        return self._json({"AuthenticationResult": tokens})
 
     def _check_code(
         self, pool: dict[str, Any], session: _Session, token: str, code: str

@@ -208,7 +208,7 @@ class _Passkeys:
             return self._page(400, "The session has expired.")
         pool = self._service["_get_pool_unscoped"](registration["pool"])
         options, registration["state"] = self._ceremonies.registration(
-            self._user(registration), _verification(pool)
+            self._user(registration), self._rules.verification(pool)
         )
         hidden = {"passkey_token": token}
         return self._page(200, self._rules.page_body(hidden, options, is_new=True, error=error))
@@ -239,7 +239,7 @@ class _Passkeys:
             return self._page(400, f'<p class="error">{problem}</p>')
         user = self._service["_resolve_user"](pool, session["username"])[0]
         options, session["passkey_state"] = self._ceremonies.authentication(
-            user, _verification(pool)
+            user, self._rules.verification(pool)
         )
         hidden = {"ua_token": token}
         return self._page(200, self._rules.page_body(hidden, options, is_new=False, error=error))
@@ -314,7 +314,7 @@ class _Passkeys:
         if not (pool.get("WebAuthnConfiguration") or {}).get("RelyingPartyId"):
             message = "The user pool has no relying party ID."
             return self._error("WebAuthnConfigurationMissingException", message)
-        options, state = self._ceremonies.registration(user, _verification(pool))
+        options, state = self._ceremonies.registration(user, self._rules.verification(pool))
         self._started[user["Username"]] = state
         return self._json({"CredentialCreationOptions": options})
 
@@ -362,8 +362,3 @@ def _key(value: Callable[[str], str]) -> tuple[str, ...]:
 def _first(query: dict[str, Any], name: str) -> str:
     values = query.get(name) or [""]
     return str(values[0] if isinstance(values, list) else values)
-
-
-def _verification(pool: dict[str, Any]) -> str:
-    configuration = pool.get("WebAuthnConfiguration") or {}
-    return str(configuration.get("UserVerification", "preferred"))

@@ -1,11 +1,13 @@
 """Contract of the patch that adds passkeys to user pools. Chromium runs it in tests/system."""
 
+import json
 from typing import Any
 
 import httpx
 
-from aws_emulator.tests.ministack.contracts_cognito import authorization
+from aws_emulator.tests.ministack.contracts_cognito import authorization, claims
 from aws_emulator.tests.ministack.running import Emulator, unique
+from aws_emulator.tests.ministack.software_authenticator import SoftwareAuthenticator
 from aws_emulator.tests.ministack.user_pools import FACTORS, Pool, refused
 
 #: Settings of a pool whose pages have passkeys.
@@ -57,6 +59,65 @@ def user_pool_passkeys(emulator: Emulator) -> None:
         form = {**authorization(pool.client), "username": "keys@app.example"}
         answer = browser.post("/login", data={**form, "auth_flow": "USER_AUTH"})
         assert 'value="WEB_AUTHN"' in answer.text
+
+
+def sign_in_with_passkey(emulator: Emulator) -> None:
+    """A registered passkey signs its user in; nothing else answers a challenge."""
+    pool, email, other = passkey_pool(emulator), "keys@app.example", "other@app.example"
+    token = {"AccessToken": signed_in(pool, email)}
+    device, strange = SoftwareAuthenticator(), SoftwareAuthenticator()
+
+    def options() -> dict[str, Any]:
+        answer = pool.api.start_web_authn_registration(**token)["CredentialCreationOptions"]
+        return dict(answer)
+
+    for problem, credential in (
+        ("WebAuthnOriginNotAllowed", device.create(options(), "https://evil.example")),
+        ("WebAuthnChallengeNotFound", device.create({"challenge": "b2xk"})),
+    ):
+        if problem == "WebAuthnChallengeNotFound":
+            options()
+        with refused(f"{problem}Exception"):
+            pool.api.complete_web_authn_registration(**token, Credential=credential)
+    made = device.create(options())
+    pool.api.complete_web_authn_registration(**token, Credential=made)
+    with refused("WebAuthnChallengeNotFoundException"):
+        pool.api.complete_web_authn_registration(**token, Credential=made)
+    (listed,) = pool.api.list_web_authn_credentials(**token)["Credentials"]
+    assert listed["CredentialId"] == made["id"]
+
+    def challenge(user: str) -> tuple[str, dict[str, Any]]:
+        started = pool.start(user, PREFERRED_CHALLENGE="WEB_AUTHN")
+        assert started["ChallengeName"] == "WEB_AUTHN"
+        wanted = started["ChallengeParameters"]["CREDENTIAL_REQUEST_OPTIONS"]
+        return started["Session"], json.loads(wanted)
+
+    def answer(user: str, session: str, credential: dict[str, Any]) -> dict[str, Any]:
+        return pool.respond("WEB_AUTHN", session, USERNAME=user, CREDENTIAL=json.dumps(credential))
+
+    assert "WEB_AUTHN" in pool.start(email)["AvailableChallenges"]
+    session, wanted = challenge(email)
+    assert [it["id"] for it in wanted["allowCredentials"]] == [made["id"]]
+    tokens = answer(email, session, device.get(wanted))["AuthenticationResult"]
+    assert claims(tokens["AccessToken"])["token_use"] == "access"
+    with refused("NotAuthorizedException", "Invalid session"):
+        answer(email, session, device.get(wanted))
+
+    pool.create(other)
+    for user, credential_of in (
+        (email, strange.get),
+        (other, device.get),
+        (email, lambda it: device.get(it, "https://evil.example")),
+        (email, lambda it: device.get(it, verified=False)),
+        (email, lambda it: device.get({**it, "challenge": "b2xk"})),
+    ):
+        session, wanted = challenge(user)
+        with refused("NotAuthorizedException", "Incorrect username or passkey"):
+            answer(user, session, credential_of(wanted))
+    pool.api.delete_web_authn_credential(**token, CredentialId=made["id"])
+    session, wanted = challenge(email)
+    with refused("NotAuthorizedException"):
+        answer(email, session, device.get(wanted))
 
 
 def refused_passkeys(emulator: Emulator) -> None:

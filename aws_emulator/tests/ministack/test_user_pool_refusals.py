@@ -199,6 +199,10 @@ def test_cognito_refuses_passkey_that_the_pool_does_not_allow(emulator: Emulator
     contracts_passkeys.refused_passkeys(emulator)
 
 
+def test_cognito_refuses_answers_that_the_passkey_did_not_give(emulator: Emulator) -> None:
+    contracts_passkeys.sign_in_with_passkey(emulator)
+
+
 def test_cognito_refuses_passkey_for_another_host(emulator: Emulator) -> None:
     contracts_passkeys.refused_relying_party(emulator)
 
