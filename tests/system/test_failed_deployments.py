@@ -6,6 +6,7 @@ import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from pytest_socket import enable_socket
@@ -17,6 +18,9 @@ from tests.support.running import state_folder
 from tests.system.packaged_stack import BUCKET, FAILING, PackagedStack, clients_of, package
 from tools.deployment import adoption, recovery
 from tools.deployment.environments import Environment, template_defaults
+from tools.deployment.preflight import user_pool
+from tools.deployment.preflight.account import Account
+from tools.deployment.preflight.findings import Severity
 from tools.deployment.retained_resources import Clients
 from tools.deployment.stacks import Stacks
 from tools.stack import DEFAULT_HOME_REGION, StackTarget
@@ -100,22 +104,40 @@ class Deployment:
         )
         return list(described["UserPoolClient"].get("CallbackURLs", []))
 
+    def sign_in_location(self) -> str:
+        """Return the URL to which edge_auth sends a visitor who signs in."""
+        functions = self.clients("lambda", DEFAULT_HOME_REGION)
+        request = {
+            "uri": "/auth/sign-in",
+            "method": "GET",
+            "querystring": "",
+            "headers": {"host": [{"key": "Host", "value": urlsplit(PORTAL).netloc}]},
+        }
+        event = {"Records": [{"cf": {"request": request}}]}
+        (arn,) = {it for it in self.edge_versions() if "auth" in it}
+        answer = functions.invoke(FunctionName=arn, Payload=json.dumps(event))
+        return str(json.load(answer["Payload"])["headers"]["location"][0]["value"])
+
     def edge_versions_exist(self) -> bool:
         """Return whether Lambda has each version that the distribution uses."""
-        outputs = self.stack.outputs()
-        cloudfront = self.clients("cloudfront", DEFAULT_HOME_REGION)
-        config = cloudfront.get_distribution_config(Id=outputs["DistributionId"])
-        behaviors = config["DistributionConfig"]["CacheBehaviors"]["Items"]
-        arns = {
-            it["LambdaFunctionARN"]
-            for behavior in behaviors
-            for it in behavior.get("LambdaFunctionAssociations", {}).get("Items", [])
-        }
         functions = self.clients("lambda", DEFAULT_HOME_REGION)
+        arns = self.edge_versions()
         return bool(arns) and all(
             functions.get_function(FunctionName=arn)["Configuration"]["State"] == "Active"
             for arn in arns
         )
+
+    def edge_versions(self) -> set[str]:
+        """Return the ARNs of the versions that the distribution uses."""
+        outputs = self.stack.outputs()
+        cloudfront = self.clients("cloudfront", DEFAULT_HOME_REGION)
+        config = cloudfront.get_distribution_config(Id=outputs["DistributionId"])
+        behaviors = config["DistributionConfig"]["CacheBehaviors"]["Items"]
+        return {
+            it["LambdaFunctionARN"]
+            for behavior in behaviors
+            for it in behavior.get("LambdaFunctionAssociations", {}).get("Items", [])
+        }
 
 
 @pytest.fixture(scope="module")
@@ -243,6 +265,48 @@ def test_leftovers_with_data_are_adopted_by_the_next_deployment(deployment: Depl
     assert deployment.sign_in_status() == 200
     # A complete stack owns what it adopted.
     assert recovery.find_leftovers(deployment.environment, deployment.clients, ACCOUNT) == []
+
+
+def test_portal_uses_a_user_pool_made_outside(deployment: Deployment) -> None:
+    """The stack adds its app client to the pool; its own pool, with its users, stays."""
+    stack = deployment.stack
+    if not _is_complete(deployment):
+        assert stack.deploy(stack.root, deployment.parameters()).endswith("_COMPLETE")
+    own = stack.outputs()["UserPoolId"]
+    cognito = deployment.clients("cognito-idp", DEFAULT_HOME_REGION)
+    pool = cognito.create_user_pool(
+        PoolName="town-library",
+        UsernameAttributes=["email"],
+        UserPoolTier="ESSENTIALS",
+        Policies={"SignInPolicy": {"AllowedFirstAuthFactors": ["PASSWORD", "EMAIL_OTP"]}},
+    )["UserPool"]["Id"]
+    host = f"town-library.auth.{DEFAULT_HOME_REGION}.amazoncognito.com"
+    cognito.create_user_pool_domain(UserPoolId=pool, Domain="town-library", ManagedLoginVersion=2)
+    for group in ("paying", "staff"):
+        cognito.create_group(UserPoolId=pool, GroupName=group)
+    existing = {"ExistingUserPoolId": pool, "ExistingSignInHost": host}
+    findings = user_pool.check_user_pool(
+        pool,
+        Account(DEFAULT_HOME_REGION, deployment.clients).user_pool(pool),
+        host,
+        STAGE,
+        DEFAULT_HOME_REGION,
+    )
+    assert Severity.ERROR not in {it.severity for it in findings}
+
+    assert stack.deploy(stack.root, deployment.parameters(**existing)) == "UPDATE_COMPLETE"
+    outputs = stack.outputs()
+    assert (outputs["UserPoolId"], outputs["SignInHost"]) == (pool, host)
+    assert outputs["UserPoolArn"].endswith(f":userpool/{pool}")
+    assert f"{PORTAL}/auth/callback" in deployment.callback_urls()
+    assert deployment.sign_in_status() == 200
+    functions = deployment.clients("lambda", DEFAULT_HOME_REGION)
+    for function in ("identity", "office", "revocations", "notify"):
+        settings = functions.get_function_configuration(FunctionName=f"meridian-{STAGE}-{function}")
+        assert settings["Environment"]["Variables"]["USER_POOL_ID"] == pool
+    location = deployment.sign_in_location()
+    assert parse_qs(urlsplit(location).query)["client_id"] == [outputs["UserPoolClientId"]]
+    assert cognito.describe_user_pool(UserPoolId=own)["UserPool"]["Name"] == f"meridian-{STAGE}"
 
 
 class _Data:

@@ -59,17 +59,15 @@ def find(stage: Stage, email: str) -> Student:
         ClientError: A call failed.
     """
     cognito = stage.clients("cognito-idp")
-    pages = cognito.get_paginator("list_user_pools").paginate(MaxResults=60)
-    named = [it["Id"] for page in pages for it in page["UserPools"]]
-    names = {it: cognito.describe_user_pool(UserPoolId=it)["UserPool"]["Name"] for it in named}
-    pools = [it for it, name in names.items() if name == f"meridian-{stage.name}"]
+    # The pool of the stage, or an existing one: the function that creates the users knows it.
+    function = f"meridian-{stage.name}-identity"
+    settings = stage.clients("lambda").get_function_configuration(FunctionName=function)
+    pool = str(settings["Environment"]["Variables"]["USER_POOL_ID"])
     quoted = email.replace("\\", "\\\\").replace('"', '\\"')
-    for pool in pools:
-        users = cognito.list_users(UserPoolId=pool, Filter=f'email = "{quoted}"')["Users"]
-        for user in users:
-            attributes = {it["Name"]: it.get("Value", "") for it in user["Attributes"]}
-            account = attributes.get(_ACCOUNT, "")
-            return Student(pool, attributes["sub"], account, attributes["email"], attributes)
+    for user in cognito.list_users(UserPoolId=pool, Filter=f'email = "{quoted}"')["Users"]:
+        attributes = {it["Name"]: it.get("Value", "") for it in user["Attributes"]}
+        account = attributes.get(_ACCOUNT, "")
+        return Student(pool, attributes["sub"], account, attributes["email"], attributes)
     raise CommandError(
         f"The user pool of the stage {stage.name} has no user with this address. Check the "
         "address, or the student is erased already."

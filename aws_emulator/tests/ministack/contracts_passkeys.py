@@ -79,12 +79,12 @@ def sign_in_with_passkey(emulator: Emulator) -> None:
             options()
         with refused(f"{problem}Exception"):
             pool.api.complete_web_authn_registration(**token, Credential=credential)
-    made = device.create(options())
-    pool.api.complete_web_authn_registration(**token, Credential=made)
+    passkey = device.create(options())
+    pool.api.complete_web_authn_registration(**token, Credential=passkey)
     with refused("WebAuthnChallengeNotFoundException"):
-        pool.api.complete_web_authn_registration(**token, Credential=made)
+        pool.api.complete_web_authn_registration(**token, Credential=passkey)
     (listed,) = pool.api.list_web_authn_credentials(**token)["Credentials"]
-    assert listed["CredentialId"] == made["id"]
+    assert listed["CredentialId"] == passkey["id"]
 
     def challenge(user: str) -> tuple[str, dict[str, Any]]:
         started = pool.start(user, PREFERRED_CHALLENGE="WEB_AUTHN")
@@ -97,7 +97,7 @@ def sign_in_with_passkey(emulator: Emulator) -> None:
 
     assert "WEB_AUTHN" in pool.start(email)["AvailableChallenges"]
     session, wanted = challenge(email)
-    assert [it["id"] for it in wanted["allowCredentials"]] == [made["id"]]
+    assert [it["id"] for it in wanted["allowCredentials"]] == [passkey["id"]]
     tokens = answer(email, session, device.get(wanted))["AuthenticationResult"]
     assert claims(tokens["AccessToken"])["token_use"] == "access"
     with refused("NotAuthorizedException", "Invalid session"):
@@ -114,7 +114,7 @@ def sign_in_with_passkey(emulator: Emulator) -> None:
         session, wanted = challenge(user)
         with refused("NotAuthorizedException", "Incorrect username or passkey"):
             answer(user, session, credential_of(wanted))
-    pool.api.delete_web_authn_credential(**token, CredentialId=made["id"])
+    pool.api.delete_web_authn_credential(**token, CredentialId=passkey["id"])
     session, wanted = challenge(email)
     with refused("NotAuthorizedException"):
         answer(email, session, device.get(wanted))

@@ -81,7 +81,11 @@ REPLICA_ALARMS = {f"Replication{n}": f"HasReplica{n}" for n in range(1, 5)}
 HEALTH_ALARMS = {f"Region{n}": f"HasRegion{n}" for n in range(1, 6)}
 #: Identity providers that a parameter names. A removed one keeps its users.
 PROVIDERS = {
-    "foundation.yaml": {"IdentityProviderStack": "HasProviders"},
+    # Nor does the app client in an existing user pool have data.
+    "foundation.yaml": {
+        "IdentityProviderStack": "HasProviders",
+        "ExistingUserPool": "HasExistingPool",
+    },
     "identity-providers.yaml": {
         "Google": "HasGoogle",
         "SchoolOidc": "HasOidc",

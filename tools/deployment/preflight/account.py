@@ -10,6 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from aws_emulator.errors import CommandError
 from tools.cli import reason_of
+from tools.deployment.preflight.user_pool import UserPool
 from tools.deployment.stacks import is_missing
 from tools.stack import outputs_of, parameters_of
 
@@ -169,6 +170,31 @@ class Account:
         response = self._call("cognito-idp", lambda it: it.describe_user_pool_domain(Domain=domain))
         owner = response["DomainDescription"].get("UserPoolId")
         return str(owner) if owner else None
+
+    def user_pool(self, pool_id: str) -> UserPool | None:
+        """Return a user pool with its groups and domains, or None if the Region has none.
+
+        Raises:
+            CommandError: AWS refused a call.
+        """
+
+        def read(client: Any) -> UserPool | None:
+            try:
+                described = client.describe_user_pool(UserPoolId=pool_id)["UserPool"]
+            except client.exceptions.ResourceNotFoundException:
+                return None
+            pages = client.get_paginator("list_groups").paginate(UserPoolId=pool_id)
+            groups = frozenset(it["GroupName"] for page in pages for it in page["Groups"])
+            versions = {}
+            for domain in filter(None, (described.get("Domain"), described.get("CustomDomain"))):
+                details = client.describe_user_pool_domain(Domain=domain)["DomainDescription"]
+                is_name = "." in domain
+                host = domain if is_name else f"{domain}.auth.{self.region}.amazoncognito.com"
+                versions[host] = int(details.get("ManagedLoginVersion") or 1)
+            return UserPool(described, groups, versions)
+
+        pool: UserPool | None = self._call("cognito-idp", read)
+        return pool
 
     def sender(self, address: str) -> Sender:
         """Return SES's state for a sender address, whose domain may be verified instead.

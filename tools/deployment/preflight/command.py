@@ -11,7 +11,7 @@ from tools.deployment import deployer_actions, recovery
 from tools.deployment.built_templates import BUILD, read_built_templates, reserved_executions
 from tools.deployment.environments import Environment, layout_of
 from tools.deployment.leftovers import ExistingResource
-from tools.deployment.preflight import checks, delegation
+from tools.deployment.preflight import checks, delegation, user_pool
 from tools.deployment.preflight.account import Account, Caller
 from tools.deployment.preflight.findings import Finding, Severity, summary
 from tools.deployment.stacks import Stacks
@@ -122,6 +122,7 @@ def _findings(
         parts += [
             ("sign-in domain", lambda: [_domain(environment, account, caller)]),
             ("email", lambda: _sender(environment, account)),
+            ("user pool", lambda: _user_pool(environment, account)),
         ]
     elif not deploys_home:
         parts.append(("home Region", lambda: _regional(environment, account)))
@@ -178,6 +179,19 @@ def _domain(environment: Environment, account: Account, caller: Caller) -> Findi
     stack = account.stack(environment.stack_name)
     own_pool = stack.outputs.get("UserPoolId") if stack else None
     return checks.check_domain(domain, account.domain_owner(domain), own_pool)
+
+
+def _user_pool(environment: Environment, account: Account) -> list[Finding]:
+    wanted = environment.parameter("ExistingUserPoolId")
+    stack = account.stack(environment.stack_name)
+    deployed = stack.parameters.get("ExistingUserPoolId", "") if stack else ""
+    findings = [user_pool.check_change(wanted, deployed, is_deployed=stack is not None)]
+    if wanted:
+        host = environment.parameter("ExistingSignInHost")
+        findings += user_pool.check_user_pool(
+            wanted, account.user_pool(wanted), host, environment.stage, environment.region
+        )
+    return findings
 
 
 def _zone(environment: Environment, account: Account) -> Finding:

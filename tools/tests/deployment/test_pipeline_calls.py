@@ -40,7 +40,6 @@ UNNEEDED: Final = {
     "cognito-idp:AdminRemoveUserFromGroup": "only the students of a local run leave a group",
     "cognito-idp:DeleteUserPool": DELETES,
     "cognito-idp:DeleteUserPoolDomain": DELETES,
-    "cognito-idp:DescribeUserPool": DELETES,
     "cognito-idp:UpdateUserPool": DELETES,
     "dynamodb:DeleteTable": DELETES,
     "dynamodb:Scan": CONTENT,
