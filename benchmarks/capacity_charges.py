@@ -42,6 +42,12 @@ class Layout(NamedTuple):
         return [*dict.fromkeys([*self.serving, EDGE_REGION])]
 
 
+#: Amazon S3 User Guide, "Using S3 Replication metrics": pending bytes and operations, latency and
+#: failed operations of each rule, "billed at the same rate as CloudWatch custom metrics". Each
+#: further Region has a rule in both directions.
+_REPLICATION_METRICS: Final = 2 * 4
+
+
 def monthly_dollars(
     layout: Layout, *, shards: int = 0, has_domain: bool = False
 ) -> dict[str, float]:
@@ -73,6 +79,9 @@ def monthly_dollars(
         "event streams": len(layout.serving) * MONTH_HOURS * stream,
         "alarms": metrics * price["alarm_metric"],
         "metrics of the functions": len(layout.serving) * len(custom_metrics()) * price["metric"],
+        "metrics of the pages' replication": (
+            (len(layout.serving) - 1) * _REPLICATION_METRICS * price["metric"]
+        ),
         "dashboards": numbers["AWS::CloudWatch::Dashboard"] * price["dashboard"],
         "web ACLs": numbers["AWS::WAFv2::WebACL"] * price["web_acl"] + rules * price["waf_rule"],
         "KMS keys": numbers["AWS::KMS::Key"] * price["kms_key"],

@@ -64,6 +64,11 @@ class Origin:
     connect_timeout: int = 10
 
 
+#: Optimize high availability with origin failover: "CloudFront fails over to the secondary origin
+#: only when the HTTP method of the viewer request is GET, HEAD, or OPTIONS."
+FAILOVER_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
 @dataclass(frozen=True, slots=True)
 class OriginGroup:
     """Two origins, and the status codes of the first that cause failover to the second."""

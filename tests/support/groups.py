@@ -26,6 +26,7 @@ GROUPS: Final[dict[str, tuple[str, ...]]] = {
         "tests/system/test_degraded_network.py",
         "tests/system/test_edge_outage.py",
         "tests/system/test_names.py",
+        "tests/system/test_portal_copies.py",
         "tests/system/test_regions.py",
     ),
     # The commands of test_faults.py build, and wait for the tests of the packages, which read it.

@@ -21,5 +21,4 @@ PATHS_OF_OTHER_SDKS: Final = (
     "/v1/",
     "/v1/traces",  # OpenTelemetry
     "/v2/batch",
-    "/",
 )

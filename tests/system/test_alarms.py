@@ -24,6 +24,11 @@ USUAL: Final = 100.0
 #: template -> its parameters besides the topic.
 FURTHER_ALARMS: Final = {
     "replication-alarms": {"Stage": "local", "ReplicaRegion": "ap-south-1"},
+    "portal-replication-alarms": {
+        "SourceBucket": "meridian-local-portal-000000000000",
+        "DestinationBucket": "meridian-local-portal-000000000000-ap-south-1",
+        "DestinationRegion": "ap-south-1",
+    },
     "health-alarms": {"Region": "ap-south-1", "HealthCheckId": "a-health-check"},
 }
 

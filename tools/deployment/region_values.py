@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from aws_emulator.errors import CommandError
-from tools.deployment import collector, replicas
+from tools.deployment import collector, portal_copies, replicas
 from tools.deployment.environments import Environment, Layout
 from tools.deployment.stacks import Stacks
 from tools.stack import outputs_of, parameters_of
@@ -20,6 +20,8 @@ HOME_VALUES: Final = (
 )
 #: With a domain, CloudFront calls the further Regions with the home's key.
 SHARED_KEY: Final = ("OriginKeyName",)
+#: The output with the home's bucket of pages.
+PORTAL_BUCKET: Final = "PortalBucket"
 #: The output with a Region's health check, and the edge's parameter with those of all Regions.
 HEALTH_CHECK: Final = "HealthCheckId"
 HEALTH_CHECKS: Final = "HealthChecks"
@@ -27,6 +29,8 @@ HEALTH_CHECKS: Final = "HealthChecks"
 MARK_REGION: Final = "MarkRegion"
 #: Outputs of the edge's stack that are parameters of a home without the edge.
 EDGE_VALUES: Final = ("DistributionId", "DistributionDomainName", "SignInCertificateArn")
+#: What a further Region needs of the edge: its copy of the pages names the distribution.
+DISTRIBUTION: Final = ("DistributionId",)
 #: The name of the sign-in pages needs both stacks: first the edge's certificate and the record of
 #: the domain, then the home's name, then the edge's settings. Until then, the values are "none".
 SIGN_IN_HOST: Final = "SignInHost"
@@ -51,7 +55,7 @@ def needed_values(
         return values | (_outputs(layout.edge, EDGE_VALUES, clients) if is_deployed else {})
     if environment.is_edge:
         values = _outputs(layout.home, HOME_VALUES, clients)
-        values |= _health_checks(layout, clients)
+        values |= _health_checks(layout, clients) | _copies(layout, clients)
         if not _exists(environment, clients):
             regions = collector.consumed_regions((layout.home, *layout.others), clients)
             values["Regions"] = ",".join(regions)
@@ -61,6 +65,8 @@ def needed_values(
     if environment.parameter("Domain"):
         names += SHARED_KEY
         values |= _mark(layout, environment)
+    if _exists(layout.edge, clients):
+        values |= _outputs(layout.edge, DISTRIBUTION, clients)
     return values | _outputs(layout.home, names, clients)
 
 
@@ -69,12 +75,59 @@ def pass_on(environment: Environment, layout: Layout, clients: collector.Clients
 
     The edge gets those of the home, the Regions of the streams and their health checks, the home
     those of the edge.
-    Further Regions get the home's key, and the Region with the mark of their evacuation.
+    Further Regions get the home's key, the Region with the mark of their evacuation, and the
+    distribution that reads their copy of the pages. The home and the edge get the Regions with a
+    copy.
 
     Raises:
         ClientError: A call failed.
-        CommandError: An update failed, or the Region's stream has no consumer.
+        CommandError: An update failed, the Region's stream has no consumer, or the copies lack
+            pages.
     """
+    _pass_on(environment, layout, clients)
+    pass_copies(layout, clients)
+
+
+def pass_copies(layout: Layout, clients: collector.Clients) -> None:
+    """Let the buckets of the pages replicate to each other, and CloudFront read the copies.
+
+    Returns when the copies have the pages of the home.
+
+    Raises:
+        ClientError: A call failed.
+        CommandError: An update failed, or a copy lacks pages.
+    """
+    if not _exists(layout.home, clients):
+        return
+    values = _copies(layout, clients)
+    if _exists(layout.edge, clients):
+        for further in layout.others:
+            if _exists(further, clients):
+                _update(further, _outputs(layout.edge, DISTRIBUTION, clients), clients)
+    bucket = outputs_of(_describe(layout.home, clients)).get(PORTAL_BUCKET)
+    regions = [it for it in values.get(portal_copies.COPIES, "").split(",") if it]
+    if bucket and regions:
+        _update(layout.home, values, clients)
+        count = portal_copies.replicate(layout.home, bucket, regions, clients)
+        print(f"{', '.join(regions)} has the {count} objects of s3://{bucket}/.", flush=True)
+    # CloudFront reads a copy only after it has the pages.
+    if layout.edge != layout.home and _exists(layout.edge, clients):
+        _update(layout.edge, values, clients)
+
+
+def _copies(layout: Layout, clients: collector.Clients) -> dict[str, str]:
+    """Return the parameter with the Regions that have a copy of the pages; empty without any."""
+    regions = [
+        it.region
+        for it in layout.others
+        if _exists(it, clients) and portal_copies.COPY in outputs_of(_describe(it, clients))
+    ]
+    # At most as many as the home has rules for.
+    return {portal_copies.COPIES: ",".join(regions[:4])} if regions else {}
+
+
+def _pass_on(environment: Environment, layout: Layout, clients: collector.Clients) -> None:
+    """Pass all values on but those of the copies of the pages."""
     if environment in (layout.home, *layout.others) and environment.parameter("Domain"):
         _pass_to_further(layout, clients)
     if environment.is_home and environment.is_edge:
@@ -82,7 +135,8 @@ def pass_on(environment: Environment, layout: Layout, clients: collector.Clients
             _update(environment, _outputs(environment, (SIGN_IN_HOST,), clients), clients)
         return
     if environment.is_edge:
-        _update(layout.home, _outputs(environment, EDGE_VALUES, clients), clients)
+        values = _outputs(environment, EDGE_VALUES, clients) | _copies(layout, clients)
+        _update(layout.home, values, clients)
         _update(environment, _outputs(layout.home, (SIGN_IN_HOST,), clients), clients)
     elif not _exists(layout.edge, clients):
         print(
@@ -108,6 +162,14 @@ def forget_region(layout: Layout, region: str, clients: collector.Clients) -> No
     """
     remaining = layout.without(region)
     pass_health_checks(remaining, clients)
+    # First the edge: no rule refers to a bucket that CloudFront reads.
+    copies = {portal_copies.COPIES: "", **_copies(remaining, clients)}
+    stacks = (layout.home,) if layout.edge == layout.home else (layout.edge, layout.home)
+    for environment in stacks:
+        if _exists(environment, clients):
+            present = parameters_of(_describe(environment, clients))
+            if portal_copies.COPIES in present:
+                _update(environment, copies, clients)
     if layout.home.parameter("Domain"):
         _pass_to_further(remaining, clients)
 

@@ -259,6 +259,7 @@ def _deploy(
         with step(f"collector ({', '.join(regions)})"):
             collector.set_regions(layout.edge, regions, clients)
             region_values.pass_health_checks(layout, clients)
+            region_values.pass_copies(layout, clients)
 
 
 def _parameters(target: StackTarget, urls: Sequence[str]) -> dict[str, str]:

@@ -11,6 +11,7 @@ from typing import Any, Literal, Protocol, cast
 from aws_emulator.cloudfront.distribution.legacy_cache_settings import parse_legacy_cache_settings
 from aws_emulator.cloudfront.model import (
     EVENT_TYPES,
+    FAILOVER_METHODS,
     CacheBehavior,
     CustomErrorResponse,
     Distribution,
@@ -97,7 +98,15 @@ def parse_distribution(distribution: Json, lookup: ConfigLookup) -> Distribution
                 f"The cache behavior {pattern} targets the origin {item['TargetOriginId']}, which "
                 "is not defined. Add it to Origins or OriginGroups."
             )
-        behaviors.append(_behavior(item, pattern, origin, lookup))
+        behavior = _behavior(item, pattern, origin, lookup)
+        if target and not behavior.allowed_methods <= FAILOVER_METHODS:
+            # CloudFront's API: "The parameter AllowedMethods cannot include POST, PUT, PATCH, or
+            # DELETE for a cached behavior associated with an origin group."
+            raise CommandError(
+                f"The cache behavior {pattern} targets the origin group {target.id}, so its "
+                "AllowedMethods can't include POST, PUT, PATCH or DELETE."
+            )
+        behaviors.append(behavior)
     return Distribution(
         id=distribution["Id"],
         arn=distribution["ARN"],
@@ -267,6 +276,8 @@ def _origin(item: Json, lookup: ConfigLookup, account: str) -> Origin:
         ),
         access_identity=_access_identity(item, account),
         region=location[1] if location else "us-east-1",
+        # API reference, S3OriginConfig, OriginReadTimeout: 30 seconds by default.
+        read_timeout=int((item.get("S3OriginConfig") or {}).get("OriginReadTimeout") or 30),
         **common,
     )
 

@@ -28,6 +28,7 @@ from aws_emulator.cloudfront.transport.sigv4 import sign
 _POLICY_TTL_S: Final = 2.0
 # Request and response behavior for Amazon S3 origins, "Origin response timeout": 30 seconds.
 _S3_TIMEOUT_S: Final = 30.0
+_SERVER_ERROR: Final = 500
 _BUCKET: Final = re.compile(
     r"(?P<bucket>.+?)\.s3(?:[.-](?P<region>[a-z]{2}-[a-z]+-\d))?\.amazonaws\.com"
 )
@@ -147,7 +148,9 @@ class OriginClient:
             )
         signed = origin.signing_behavior in {"always", "no-override"}
         principal = Principal(distribution_arn if signed else None, origin.access_identity)
-        policy = await self._bucket_policy(bucket, region)
+        policy = await self._bucket_policy(bucket, region, float(origin.read_timeout))
+        if isinstance(policy, int):
+            return OriginResponse(policy, "", {}, b"")
         action = _ACTIONS.get(request.method, "s3:PutObject")
         resource = f"arn:aws:s3:::{bucket}"
         preflight = request.method == "OPTIONS"
@@ -171,7 +174,13 @@ class OriginClient:
         if anonymous and response.status == 403:
             refusal = _not_public(origin, bucket, action)
         return OriginResponse(
-            response.status, response.reason, response.headers, None, response, refusal=refusal
+            response.status,
+            response.reason,
+            response.headers,
+            None,
+            response,
+            float(origin.read_timeout),
+            refusal,
         )
 
     async def _call_s3(
@@ -199,8 +208,9 @@ class OriginClient:
         headers = {"host": endpoint.netloc, **forwarded, **custom, **added}
         if request.body or request.method in {"PUT", "POST", "PATCH"}:
             headers["content-length"] = str(len(request.body))
+        timeout = float(origin.read_timeout)
         return await self._try(
-            origin, endpoint.address, request, path, list(headers.items()), _S3_TIMEOUT_S
+            origin, endpoint.address, request, path, list(headers.items()), timeout
         )
 
     async def _try(
@@ -271,7 +281,14 @@ class OriginClient:
             response.status, response.reason, response.headers, None, response, timeout
         )
 
-    async def _bucket_policy(self, bucket: str, region: str) -> BucketPolicy:
+    async def _bucket_policy(
+        self, bucket: str, region: str, timeout_s: float
+    ) -> BucketPolicy | int:
+        """Return the policy of a bucket; the status of S3 if it fails, as it does for an object.
+
+        Raises:
+            TimeoutError: S3 didn't answer within `timeout_s` seconds.
+        """
         now = time.monotonic()
         cached = self._policies.get(bucket)
         if cached is not None and now < cached[0]:
@@ -284,10 +301,11 @@ class OriginClient:
             region=region, service="s3", now=datetime.now(UTC),
         )  # fmt: skip
         response = await self._pool.send(
-            endpoint.address, "GET", f"{path}?{query}", list(headers.items()),
-            timeout_s=_S3_TIMEOUT_S,
+            endpoint.address, "GET", f"{path}?{query}", list(headers.items()), timeout_s=timeout_s
         )  # fmt: skip
-        body = await response.read(_S3_TIMEOUT_S)
+        body = await response.read(timeout_s)
+        if response.status >= _SERVER_ERROR:
+            return int(response.status)
         policy = parse_bucket_policy(body.decode() if response.status == 200 else None)
         self._policies[bucket] = (now + _POLICY_TTL_S, policy)
         return policy

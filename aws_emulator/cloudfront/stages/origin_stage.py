@@ -17,6 +17,7 @@ from aws_emulator.cloudfront.edge_functions.result import (
 )
 from aws_emulator.cloudfront.errors import EdgeError, OriginError
 from aws_emulator.cloudfront.model import (
+    FAILOVER_METHODS,
     CacheBehavior,
     Distribution,
     FunctionAssociation,
@@ -123,9 +124,7 @@ class OriginStage:
             origin = distribution.origins[behavior.target_origin_id]
             return await self._fetch_one(context, origin, conditions)
         primary, *others = (distribution.origins[member] for member in group.members)
-        # Optimize high availability with origin failover: "CloudFront fails over to the secondary
-        # origin only when the HTTP method of the viewer request is GET, HEAD, or OPTIONS."
-        if context.request.method not in {"GET", "HEAD", "OPTIONS"} or not others:
+        if context.request.method not in FAILOVER_METHODS or not others:
             return await self._fetch_one(context, primary, conditions)
         try:
             result = await self._fetch_one(context, primary, conditions)

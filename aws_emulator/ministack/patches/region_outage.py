@@ -1,13 +1,28 @@
-"""Simulate the outage of a Region: POST /_local/outage?region=eu-west-2&on=1, and on=0 to end it.
+"""Simulate the outage of a Region or of one of its services.
+
+POST /_local/outage?region=eu-west-2&on=1 begins it, and on=0 ends all outages of the Region.
 
 Gap: MiniStack can't fail a Region, so failover can't be tested.
 Seen in: ministack 1.5.33.
 Delete when: MiniStack can answer 503 for one Region. (A test control, not a repair.)
+
+With `service`, such as s3, only that service fails. Kinds (`kind`):
+
+unavailable  503; the default.
+hanging      no answer for `seconds` (60 by default), then 503.
+refused      the connection closes without an answer.
+slow         the request is executed and answered after `seconds` (3 by default).
+
+The control planes of global services, such as CloudFront, belong to us-east-1. GET returns the
+present outages.
 """
 
+import asyncio
 import re
 import urllib.parse
-from typing import Final
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from typing import Any, Final
 
 from aws_emulator.ministack.control_api import (
     Application,
@@ -17,6 +32,7 @@ from aws_emulator.ministack.control_api import (
     Receive,
     Send,
     answer,
+    read_body,
 )
 from aws_emulator.ministack.settings import Settings
 from aws_emulator.ministack.symbols import Symbols
@@ -37,33 +53,107 @@ _POOL_PATH: Final = re.compile(r"/([a-z]{2}(?:-[a-z]+)+-\d)_[A-Za-z0-9]+/")
 _API_PATH: Final = re.compile(r"/(?:_aws/execute-api|restapis)/([^/]+)/")
 
 
-def install(_settings: Settings, control: ControlApi, application: Application) -> Application:
-    """Answer requests to a failed Region in front of the application."""
-    gateway = Symbols("ministack.services.apigateway_v1", "find_api_scope")
-    down: set[str] = set()
+#: Kind -> seconds without `seconds` in the request.
+_KINDS: Final = {"unavailable": 0.0, "hanging": 60.0, "refused": 0.0, "slow": 3.0}
 
-    def switch(query: Query) -> dict[str, list[str]]:
-        region, on = query.get("region"), query.get("on", "1")
-        if not region or on not in {"0", "1"}:
-            raise ValueError("expected region=<region> and on=1 or on=0")
-        if on == "1":
-            down.add(region)
+
+@dataclass(frozen=True)
+class Outage:
+    """What fails, and how. Without `service`, all services of the Region fail."""
+
+    region: str
+    service: str | None = None
+    kind: str = "unavailable"
+    seconds: float = 0.0
+
+    @classmethod
+    def of(cls, query: Query) -> "Outage":
+        """Parse the query of a request that begins or ends an outage.
+
+        Raises:
+            ValueError: The query is invalid.
+        """
+        kind, region = query.get("kind", "unavailable"), query.get("region", "")
+        if not region or query.get("on", "1") not in {"0", "1"} or kind not in _KINDS:
+            raise ValueError(
+                f"expected region=<region>, on=1 or on=0, service=, kind={'|'.join(_KINDS)}, and "
+                "seconds="
+            )
+        seconds = float(query.get("seconds", _KINDS[kind]))
+        if seconds < 0:
+            raise ValueError("expected seconds=0 or more")
+        return cls(region, query.get("service"), kind, seconds)
+
+
+def install(_settings: Settings, control: ControlApi, application: Application) -> Application:
+    """Fail requests to a failed Region in front of the application."""
+    gateway = Symbols("ministack.services.apigateway_v1", "find_api_scope")
+    #: By Region and service; None is all services.
+    outages: dict[tuple[str, str | None], Outage] = {}
+
+    def switch(query: Query) -> dict[str, list[Any]]:
+        outage = Outage.of(query)
+        if query.get("on", "1") == "1":
+            outages[outage.region, outage.service] = outage
         else:
-            down.discard(region)
+            for key in [it for it in outages if it[0] == outage.region]:
+                if outage.service in (None, key[1]):
+                    del outages[key]
         return state({})
 
-    def state(_query: Query) -> dict[str, list[str]]:
-        return {"down": sorted(down)}
+    def state(_query: Query) -> dict[str, list[Any]]:
+        listed = sorted(outages.values(), key=lambda it: (it.region, it.service or ""))
+        return {
+            "down": sorted({it.region for it in listed}),
+            "outages": [asdict(it) for it in listed],
+        }
 
     async def with_outage(scope: Message, receive: Receive, send: Send) -> None:
-        if down and scope["type"] == "http" and _region(scope, gateway) in down:
-            await _refuse(scope, send)
+        outage = None
+        if outages and scope["type"] == "http":
+            region, service = _region(scope, gateway), _service(scope)
+            outage = outages.get((str(region), None)) or outages.get((str(region), service))
+        if outage is None:
+            await application(scope, receive, send)
             return
-        await application(scope, receive, send)
+        # The server would parse a remaining body as the next request.
+        body = await read_body(receive)
+        if outage.kind == "hanging":
+            with suppress(TimeoutError):
+                await asyncio.wait_for(_disconnected(receive), outage.seconds)
+        if outage.kind == "slow":
+            await asyncio.sleep(outage.seconds)
+            await application(scope, _replay(body), send)
+        elif outage.kind == "refused":
+            await _close(receive, send)
+        else:
+            await _refuse(scope, send)
 
     control.add("POST", "/_local/outage", switch)
     control.add("GET", "/_local/outage", state)
     return with_outage
+
+
+async def _disconnected(receive: Receive) -> None:
+    """Wait until the client gives up."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+def _replay(body: bytes) -> Receive:
+    """Return a `receive` for a body that was read already."""
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return receive
+
+
+async def _close(receive: Receive, send: Send) -> None:
+    """Close the connection without an answer. ASGI has no message for it; uvicorn's cycle can."""
+    cycle: Any = getattr(send, "__self__", None)
+    cycle.transport.abort()
+    await _disconnected(receive)
 
 
 async def _refuse(scope: Message, send: Send) -> None:
@@ -88,6 +178,15 @@ def _credentials(scope: Message) -> str:
     }
     query = urllib.parse.parse_qs(scope["query_string"].decode("latin-1"))
     return " ".join([headers.get(b"authorization", ""), *query.get("X-Amz-Credential", [])])
+
+
+def _service(scope: Message) -> str | None:
+    """Return the service of a request as its signature names it; without one, that of its path."""
+    if match := _SCOPE.search(_credentials(scope)):
+        return match.group(2)
+    if _POOL_PATH.match(scope["path"]):
+        return "cognito-idp"
+    return "execute-api" if _API_PATH.match(scope["path"]) else None
 
 
 def _region(scope: Message, gateway: Symbols) -> str | None:

@@ -199,6 +199,40 @@ def test_parser_rejects_invalid_or_unsupported_settings(changes: dict[str, Any],
         build(**changes)
 
 
+@pytest.mark.parametrize("methods", [["GET", "HEAD"], ["GET", "HEAD", "OPTIONS"]])
+def test_origin_group_allows_methods_with_failover(methods: list[str]) -> None:
+    parsed = build(**default(TargetOriginId="group", AllowedMethods=items(methods)))
+    assert parsed.behaviors[-1].allowed_methods == set(methods)
+
+
+@pytest.mark.parametrize("target", ["group", "site"])
+def test_origin_group_excludes_methods_without_failover(target: str) -> None:
+    """CloudFront's API refuses what its failover excludes: "only … GET, HEAD, or OPTIONS"."""
+    methods = items(["GET", "HEAD", "OPTIONS", "PUT", "POST", "PATCH", "DELETE"])
+    changes = default(TargetOriginId=target, AllowedMethods=methods)
+    if target == "site":
+        assert len(build(**changes).behaviors[-1].allowed_methods) == 7
+        return
+    with pytest.raises(CommandError, match="origin group group, so its AllowedMethods can't"):
+        build(**changes)
+
+
+def test_bucket_of_an_origin_has_its_own_read_timeout() -> None:
+    """API reference, S3OriginConfig: OriginReadTimeout, 30 seconds by default."""
+    short = s3_origin("", "control")
+    short["S3OriginConfig"]["OriginReadTimeout"] = 5
+    others = [
+        it
+        for it in configuration(VIEWER, ORIGIN, "control", 8000)["Origins"]["Items"]
+        if it["Id"] != "site"
+    ]
+    parsed = {
+        read_timeout: build(Origins=items([origin, *others])).origins["site"].read_timeout
+        for read_timeout, origin in ((5, short), (30, s3_origin("", "control")))
+    }
+    assert parsed == {5: 5, 30: 30}
+
+
 def test_parser_reads_legacy_cache_settings() -> None:
     parsed = build(
         **default(CachePolicyId="", ForwardedValues={**NO_FORWARDING, "Headers": items(["Origin"])})

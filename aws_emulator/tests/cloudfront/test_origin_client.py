@@ -134,6 +134,16 @@ def test_missing_object_returns_404_only_with_list_bucket() -> None:
     assert send(FakePool(may_list, FakeResponse(404)), BUCKET, request()).status == 404
 
 
+def test_failing_bucket_is_a_failing_origin_and_not_a_denied_request() -> None:
+    """During an outage S3 can't read its policy either: an origin group must fail over."""
+
+    class FailingPool(FakePool):
+        async def send(self, *_: Any, **__: Any) -> Any:
+            return FakeResponse(503, b"")
+
+    assert send(FailingPool(None), BUCKET, request()).status == 503
+
+
 def test_bucket_accepts_put_if_policy_allows() -> None:
     pool = FakePool(policy("s3:PutObject"), FakeResponse(200))
     viewer_request = replace(request(method="PUT"), body=b"new")

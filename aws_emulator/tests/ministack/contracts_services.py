@@ -122,7 +122,7 @@ def region_outage(emulator: Emulator) -> None:
     home, london = emulator.client("kinesis"), emulator.client("kinesis", "eu-west-2")
     for streams in (home, london):
         streams.create_stream(StreamName=name, ShardCount=1)
-    assert emulator.local("outage?region=eu-west-2&on=1", "POST") == {"down": ["eu-west-2"]}
+    assert emulator.local("outage?region=eu-west-2&on=1", "POST")["down"] == ["eu-west-2"]
     try:
         with pytest.raises(ClientError) as caught:
             london.put_record(StreamName=name, Data=b"x", PartitionKey="x")
@@ -133,8 +133,80 @@ def region_outage(emulator: Emulator) -> None:
             assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 503
         home.put_record(StreamName=name, Data=b"x", PartitionKey="x")
     finally:
-        assert emulator.local("outage?region=eu-west-2&on=0", "POST") == {"down": []}
+        ended = emulator.local("outage?region=eu-west-2&on=0", "POST")
+    assert ended == {"down": [], "outages": []}
     london.put_record(StreamName=name, Data=b"x", PartitionKey="x")
+    _outage_of_one_service(emulator, name)
+
+
+def _outage_of_one_service(emulator: Emulator, stream: str) -> None:
+    """S3 alone fails in each documented way, while Kinesis of the Region works."""
+    settings = Config(retries={"total_max_attempts": 1}, read_timeout=2)
+    storage = boto3.client(
+        "s3",
+        region_name="eu-west-2",
+        endpoint_url=emulator.endpoint,
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+        config=settings,
+    )
+    london = emulator.client("kinesis", "eu-west-2")
+    expected: dict[str, type[Exception] | None] = {
+        "kind=unavailable": ClientError,
+        "kind=hanging": ReadTimeoutError,
+        "kind=hanging&seconds=0": ClientError,
+        "kind=refused": BotoCoreError,
+        "kind=slow&seconds=0": None,
+    }
+    for query, error in expected.items():
+        begun = emulator.local(f"outage?region=eu-west-2&on=1&service=s3&{query}", "POST")
+        try:
+            assert [(it["service"], f"kind={it['kind']}") for it in begun["outages"]] == [
+                ("s3", query.partition("&")[0])
+            ]
+            if error is None:
+                storage.list_buckets()
+            else:
+                with pytest.raises(error):
+                    storage.list_buckets()
+            london.put_record(StreamName=stream, Data=b"x", PartitionKey="x")
+        finally:
+            ended = emulator.local("outage?region=eu-west-2&on=0", "POST")
+        assert ended["outages"] == []
+    storage.list_buckets()
+
+
+def bucket_replication(emulator: Emulator) -> None:
+    """Each rule applies, also to deletions, and an update of the template can remove them."""
+    name, storage = unique("origin"), emulator.client("s3")
+    copies = [f"{name}-{number}" for number in range(2)]
+    versioned = {"Status": "Enabled"}
+    for copy in copies:
+        storage.create_bucket(Bucket=copy)
+        storage.put_bucket_versioning(Bucket=copy, VersioningConfiguration=versioned)
+    rules = [
+        {
+            "Id": copy,
+            "Status": "Enabled",
+            "Priority": number,
+            "Filter": {"Prefix": ""},
+            "DeleteMarkerReplication": {"Status": "Enabled"},
+            "Destination": {"Bucket": f"arn:aws:s3:::{copy}"},
+        }
+        for number, copy in enumerate(copies)
+    ]
+    properties: dict[str, Any] = {"BucketName": name, "VersioningConfiguration": versioned}
+    replicated = {
+        "ReplicationConfiguration": {"Role": "arn:aws:iam::000000000000:role/r", "Rules": rules}
+    }
+    for further in (replicated, {}):
+        bucket = {"Type": "AWS::S3::Bucket", "Properties": {**properties, **further}}
+        emulator.deploy(stack(Bucket=bucket), name)
+        storage.put_object(Bucket=name, Key="a", Body=b"a")
+        listed = [storage.list_objects_v2(Bucket=copy).get("KeyCount") for copy in copies]
+        assert listed == [len(further)] * 2
+        storage.delete_object(Bucket=name, Key="a")
+        assert [storage.list_objects_v2(Bucket=copy).get("KeyCount") for copy in copies] == [0, 0]
 
 
 def fault_injection(emulator: Emulator) -> None:

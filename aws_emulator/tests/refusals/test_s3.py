@@ -30,6 +30,34 @@ def test_s3_refuses_if_match_on_missing_object(emulator: Emulator) -> None:
     refused("NoSuchKey", put, Bucket=create_bucket(emulator), Key="a", Body=b"", IfMatch='"1"')
 
 
+def test_s3_refuses_replication_to_missing_or_unversioned_bucket(emulator: Emulator) -> None:
+    client, versioned = emulator.client("s3"), {"Status": "Enabled"}
+    source, copy = create_bucket(emulator), create_bucket(emulator)
+    client.put_bucket_versioning(Bucket=source, VersioningConfiguration=versioned)
+
+    def configuration(destination: str) -> dict[str, object]:
+        rule = {
+            "ID": "r",
+            "Status": "Enabled",
+            "Priority": 1,
+            "Filter": {"Prefix": ""},
+            "DeleteMarkerReplication": {"Status": "Enabled"},
+            "Destination": {"Bucket": f"arn:aws:s3:::{destination}"},
+        }
+        return {"Role": "arn:aws:iam::000000000000:role/r", "Rules": [rule]}
+
+    put = client.put_bucket_replication
+    for destination in (unique("missing"), copy):
+        refused(
+            "InvalidRequest",
+            put,
+            Bucket=source,
+            ReplicationConfiguration=configuration(destination),
+        )
+    client.put_bucket_versioning(Bucket=copy, VersioningConfiguration=versioned)
+    put(Bucket=source, ReplicationConfiguration=configuration(copy))
+
+
 def test_s3_refuses_key_over_1024_bytes(emulator: Emulator) -> None:
     bucket, put = create_bucket(emulator), emulator.client("s3").put_object
     put(Bucket=bucket, Key="k" * 1024, Body=b"")

@@ -240,7 +240,9 @@ def test_parser_of_the_sam_cli_refuses_an_unknown_option() -> None:
 
 @cache
 def service_model(name: str) -> Any:
-    return botocore.session.get_session().get_service_model(name)
+    # The AWS CLI's name of the operations of S3's API.
+    service = {"s3api": "s3"}.get(name, name)
+    return botocore.session.get_session().get_service_model(service)
 
 
 def check_aws(command: str) -> None:

@@ -20,6 +20,7 @@ _STREAM: Final = {"StreamName"}
 _DISTRIBUTION: Final = {"DistributionId", "Region"}
 _MACHINE: Final = {"StateMachineArn"}
 _QUEUE: Final = {"QueueName"}
+_REPLICATION: Final = {"SourceBucket", "DestinationBucket", "RuleId"}
 _ANY: Final = {"Sum", "Average", "Maximum", "Minimum", "SampleCount"}
 PUBLISHED: Final[dict[tuple[str, str], tuple[list[set[str]], set[str]]]] = {
     ("AWS/Lambda", "Errors"): ([_FUNCTION, _FUNCTION | {"Resource"}, set()], {"Sum"}),
@@ -46,6 +47,9 @@ PUBLISHED: Final[dict[tuple[str, str], tuple[list[set[str]], set[str]]]] = {
         [{"TableName", "ReceivingRegion"}],
         {"Average", "Minimum", "Maximum"},
     ),
+    # Amazon S3 User Guide, "Metrics and dimensions": S3 Replication metrics.
+    ("AWS/S3", "ReplicationLatency"): ([_REPLICATION], {"Maximum"}),
+    ("AWS/S3", "OperationsFailedReplication"): ([_REPLICATION], {"Sum", "Average", "SampleCount"}),
     # Route 53 Developer Guide, "Monitoring health checks using CloudWatch".
     ("AWS/Route53", "HealthCheckStatus"): ([{"HealthCheckId"}], {"Minimum", "Maximum", "Average"}),
     ("AWS/SES", "Reputation.BounceRate"): ([set()], {"Average", "Maximum"}),

@@ -17,6 +17,7 @@ from tools.deployment.templates import load
 TEMPLATE: Final = load(ROOT / "template.yaml")
 EVERYWHERE: Final = {"AlarmKey", "Audit"}
 REGIONAL: Final = EVERYWHERE | {"CapacityAlarms", "Dashboards", "Names", "School", "Stream"}
+FURTHER_REGION: Final = REGIONAL | {"PortalCopy"}
 HOME: Final = REGIONAL | {
     *("Accounts", "Budget", "Foundation", "HomeAlarms", "HomeDashboards", "Portal", "PortalAccess"),
     "SignInName",
@@ -24,9 +25,9 @@ HOME: Final = REGIONAL | {
 #: (Region of the stack, home Region) -> the nested stacks.
 LAYOUTS: Final = {
     ("us-east-1", "us-east-1"): HOME | {"Edge"},
-    ("eu-west-2", "us-east-1"): REGIONAL,
+    ("eu-west-2", "us-east-1"): FURTHER_REGION,
     ("eu-west-2", "eu-west-2"): HOME,
-    ("ap-south-1", "eu-west-2"): REGIONAL,
+    ("ap-south-1", "eu-west-2"): FURTHER_REGION,
     ("us-east-1", "eu-west-2"): EVERYWHERE | {"Edge"},
 }
 FOUNDATION: Final = load(ROOT / "stacks" / "foundation.yaml")
@@ -166,10 +167,15 @@ def test_each_further_region_has_alarms_on_its_replicas() -> None:
         for name, it in alarms["Resources"].items()
         if it["Type"] == "AWS::Serverless::Application"
     }
-    regions = {
-        it["Condition"]: it["Properties"]["Parameters"]["ReplicaRegion"] for it in stacks.values()
-    }
-    assert regions == {f"HasReplica{n}": {"Ref": f"Replica{n}"} for n in range(1, 5)}
+    each = {f"HasReplica{n}": {"Ref": f"Replica{n}"} for n in range(1, 5)}
+    for kind, parameter in (("", "ReplicaRegion"), ("portal-", "DestinationRegion")):
+        regions = {
+            it["Condition"]: it["Properties"]["Parameters"][parameter]
+            for it in stacks.values()
+            if it["Properties"]["Location"] == f"{kind}replication-alarms.yaml"
+        }
+        assert regions == each
+    assert len(stacks) == 2 * len(each)
     parameters = TEMPLATE["Resources"]["HomeAlarms"]["Properties"]["Parameters"]
     foundation = TEMPLATE["Resources"]["Foundation"]["Properties"]["Parameters"]
     for name in (f"Replica{n}" for n in range(1, 5)):

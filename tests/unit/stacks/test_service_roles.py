@@ -32,6 +32,12 @@ CODE_DEPLOY: Final = {
     *("cloudwatch:DescribeAlarms", "lambda:GetAlias"),
     *("lambda:GetProvisionedConcurrencyConfig", "lambda:UpdateAlias"),
 }
+#: Amazon S3, "Setting up permissions for live replication".
+REPLICATION: Final = {
+    *("s3:GetObjectVersionAcl", "s3:GetObjectVersionForReplication", "s3:GetObjectVersionTagging"),
+    *("s3:GetReplicationConfiguration", "s3:ListBucket"),
+    *("s3:ReplicateDelete", "s3:ReplicateObject", "s3:ReplicateTags"),
+}
 #: The action with which a rule or a schedule invokes its target.
 INVOCATIONS: Final = {
     "AWS::Lambda::Alias": "lambda:InvokeFunction",
@@ -162,6 +168,7 @@ def used() -> dict[str, set[str]]:
         "accounts.yaml: CodeDeployRole": CODE_DEPLOY,
         # NotifyFunction creates its schedules: to the queue and the dead-letter queue.
         "accounts-notifications.yaml: ReminderRole": {"sqs:SendMessage"},
+        "portal-replication.yaml: ReplicationRole": REPLICATION,
         "names.yaml: HealthRole": used_by_api(API.parent / "health"),
         "school.yaml: ApiRole": used_by_api(API),
         # An AWS managed policy, which API Gateway demands for its account setting.

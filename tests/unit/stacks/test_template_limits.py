@@ -36,6 +36,7 @@ LONGEST: Final = {
     "Domain": 53 * "d",
     "Region": "ap-northeast-1",
     "ReplicaRegion": "ap-northeast-1",
+    "DestinationRegion": "ap-northeast-1",
     "EdgeAuthFunction": 64 * "f",
     "EdgeIngestFunction": 64 * "f",
 }

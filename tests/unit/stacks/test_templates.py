@@ -76,7 +76,13 @@ ROTATED_KEYS = {
     f"{kind}{key}": f"Has{key}" for kind in ("Key", "EncodedKey", "PublicKey") for key in "AB"
 }
 #: Alarms on replication, one stack for each Region in the parameter ReplicaRegions.
-REPLICA_ALARMS = {f"Replication{n}": f"HasReplica{n}" for n in range(1, 5)}
+REPLICA_ALARMS = {
+    f"{name}{n}": f"HasReplica{n}"
+    for name in ("Replication", "PortalReplication")
+    for n in range(1, 5)
+}
+#: The role of the replication of the portal's bucket, which has copies in further Regions only.
+REPLICATION_ROLE = {"Replication": "HasCopy1"}
 #: Alarms on the health checks of the Regions, one stack for each.
 HEALTH_ALARMS = {f"Region{n}": f"HasRegion{n}" for n in range(1, 6)}
 #: Identity providers that a parameter names. A removed one keeps its users.
@@ -120,6 +126,8 @@ def test_only_regions_control_resource_conditions(path: Path) -> None:
         assert {name: used.pop(name) for name in HEALTH_ALARMS} == HEALTH_ALARMS
     expected = NAMES.get(path.name, {})
     assert {name: used.pop(name) for name in expected} == expected
+    if path.name == "portal.yaml":
+        assert {name: used.pop(name) for name in REPLICATION_ROLE} == REPLICATION_ROLE
     if path.name == "edge-media.yaml":
         assert {name: used.pop(name) for name in ROTATED_KEYS} == ROTATED_KEYS
     for name, condition in used.items():

@@ -349,4 +349,5 @@ BUCKET_SETTINGS_OF_THE_APPLICATION: Final = {
     "s3:PutBucketNotification",
     "s3:PutBucketOwnershipControls",
     "s3:PutLifecycleConfiguration",
+    "s3:PutReplicationConfiguration",
 }

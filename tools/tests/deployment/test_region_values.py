@@ -7,7 +7,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from aws_emulator.errors import CommandError
-from tools.deployment import collector, region_values
+from tools.deployment import collector, portal_copies, region_values
 from tools.deployment.environments import Environment, Layout
 from tools.stack import stack_name
 
@@ -322,3 +322,55 @@ def test_home_in_us_east_1_gets_only_the_health_checks_of_further_regions(
     edge["Parameters"] = [{"ParameterKey": "HealthChecks", "ParameterValue": ""}]
     region_values.pass_health_checks(layout, stage.client)
     assert updates == {layout.edge.stack_name: {"HealthChecks": f"{MUMBAI}:m1"}}
+
+
+def test_copies_reach_the_home_then_the_edge(
+    updates: dict[str, dict[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """CloudFront reads a copy only when it has the pages."""
+    order: list[str] = []
+
+    def replicate(_home: object, bucket: str, regions: list[str], _clients: object) -> int:
+        order.extend([*updates, bucket, *regions])
+        return 3
+
+    monkeypatch.setattr(portal_copies, "replicate", replicate)
+    stage = FakeStage(
+        {
+            LONDON: HOME_OUTPUTS | {"PortalBucket": "pages"},
+            MUMBAI: {"PortalCopyBucket": "pages-ap-south-1"},
+            EDGE: EDGE_OUTPUTS,
+        },
+        {LONDON, MUMBAI},
+    )
+    region_values.pass_copies(LAYOUT, stage.client)
+    distribution = {"DistributionId": EDGE_OUTPUTS["DistributionId"]}
+    assert updates == {
+        "meridian-prod-ap-south-1": distribution,
+        "meridian-prod-eu-west-2": {"PortalCopies": MUMBAI},
+        "meridian-prod-us-east-1": {"PortalCopies": MUMBAI},
+    }
+    assert order == [*list(updates)[:2], "pages", MUMBAI]
+
+
+def test_stage_without_copies_changes_nothing(updates: dict[str, dict[str, str]]) -> None:
+    """A stage in one Region, and further Regions of an earlier version."""
+    single = FakeStage({EDGE: HOME_OUTPUTS | EDGE_OUTPUTS | {"PortalBucket": "pages"}}, {EDGE})
+    region_values.pass_copies(SINGLE, single.client)
+    assert updates == {}
+
+
+def test_removed_region_has_no_rule_and_no_origin_left(
+    updates: dict[str, dict[str, str]],
+) -> None:
+    stage = FakeStage({LONDON: HOME_OUTPUTS, EDGE: EDGE_OUTPUTS}, {LONDON})
+    for region in (LONDON, EDGE):
+        stack = stage.regions[region].stack
+        assert stack is not None
+        stack["Parameters"] = [{"ParameterKey": "PortalCopies", "ParameterValue": MUMBAI}]
+    region_values.forget_region(LAYOUT, MUMBAI, stage.client)
+    assert updates == {
+        "meridian-prod-us-east-1": {"PortalCopies": ""},
+        "meridian-prod-eu-west-2": {"PortalCopies": ""},
+    }
+    assert next(iter(updates)) == "meridian-prod-us-east-1"

@@ -105,7 +105,7 @@ UNUSED: Final = {
         "logs:PutLogGroupDeletionProtection",
         "s3:REST.PUT.OBJECT",
     ],
-    "buckets have no ACL, CORS, website, replication, object lock, inventory, metrics or tables": [
+    "buckets have no ACL, CORS, website, object lock, inventory, metrics or tables": [
         "s3:*MetadataAnnotationTableConfiguration",
         "s3:*MetadataInventoryTableConfiguration",
         "s3:*MetadataJournalTableConfiguration",
@@ -128,7 +128,6 @@ UNUSED: Final = {
         "s3:PutMetricsConfiguration",
         "s3:PutObjectAcl",
         "s3:PutObjectLockConfiguration",
-        "s3:PutReplicationConfiguration",
         "s3tables:*",
     ],
     "names of operations, which IAM authorises by the Put action of the same setting": [
