@@ -57,6 +57,7 @@ from aws_emulator.ministack.patches import (
     record_limits,
     record_sets,
     region_outage,
+    replication_delay,
     reserved_concurrency,
     resource_imports,
     rest_api_export,
@@ -194,6 +195,7 @@ _ORDER: Final[tuple[ModuleType, ...]] = (
     service_roles,
     ttl_deletions,
     region_outage,
+    replication_delay,
     fault_injection,
 )
 

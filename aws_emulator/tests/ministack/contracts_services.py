@@ -176,6 +176,60 @@ def _outage_of_one_service(emulator: Emulator, stream: str) -> None:
     storage.list_buckets()
 
 
+def replication_delay(emulator: Emulator) -> None:
+    """While replication is held, two Regions write one item, and then the last writer wins."""
+    name = unique("global")
+    home, london = emulator.client("dynamodb"), emulator.client("dynamodb", "eu-west-2")
+    properties = {
+        "TableName": name,
+        "BillingMode": "PAY_PER_REQUEST",
+        "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
+        "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
+        "StreamSpecification": {"StreamViewType": "NEW_AND_OLD_IMAGES"},
+        "Replicas": [{"Region": "us-east-1"}, {"Region": "eu-west-2"}],
+    }
+    emulator.deploy(
+        stack(Table={"Type": "AWS::DynamoDB::GlobalTable", "Properties": properties}), name
+    )
+
+    def book(region: Any, item: str, student: str) -> None:
+        region.put_item(
+            TableName=name,
+            Item={"id": {"S": item}, "student": {"S": student}},
+            ConditionExpression="attribute_not_exists(id)",
+        )
+
+    def students(region: Any) -> dict[str, str]:
+        items = region.scan(TableName=name)["Items"]
+        return {it["id"]["S"]: it["student"]["S"] for it in items}
+
+    home.put_item(TableName=name, Item={"id": {"S": "old"}, "student": {"S": "Zoe"}})
+    assert emulator.local("replication?held=1", "POST")["held"] is True
+    try:
+        book(home, "slot", "Asha")
+        book(london, "slot", "Ben")  # its Region doesn't know the first one
+        book(london, "other", "Cem")
+        london.delete_item(TableName=name, Key={"id": {"S": "old"}})
+        assert students(home) == {"slot": "Asha", "old": "Zoe"}
+        assert students(london) == {"slot": "Ben", "other": "Cem"}
+        assert emulator.local("replication")["waiting"] == 4
+    finally:
+        ended = emulator.local("replication?held=0", "POST")
+    assert ended == {"seconds": 0.0, "held": False, "waiting": 0}
+    assert students(home) == students(london) == {"slot": "Ben", "other": "Cem"}
+    for region in (home, london):
+        with pytest.raises(ClientError, match="conditional request failed"):
+            book(region, "slot", "Dora")
+    # An hour's delay, ended at once.
+    emulator.local("replication?seconds=3600", "POST")
+    try:
+        book(home, "later", "Eve")
+        assert "later" not in students(london)
+    finally:
+        emulator.local("replication?seconds=0", "POST")
+    assert students(london)["later"] == "Eve"
+
+
 def bucket_replication(emulator: Emulator) -> None:
     """Each rule applies, also to deletions, and an update of the template can remove them."""
     name, storage = unique("origin"), emulator.client("s3")

@@ -100,6 +100,7 @@ CONTRACTS: dict[str, Callable[[Emulator], None]] = {
     "nested_stack_transforms": contracts_deployment.nested_stack_transforms,
     "edge_function_replicas": contracts_functions.edge_function_replicas,
     "region_outage": contracts_services.region_outage,
+    "replication_delay": contracts_services.replication_delay,
     "bucket_replication": contracts_services.bucket_replication,
     "pseudo_parameters": contracts_deployment.pseudo_parameters,
     "reserved_concurrency": test_functions.test_lambda_keeps_100_executions_unreserved,
