@@ -21,7 +21,7 @@ PATH: Final = "/snapshots/revocations"
 class DenyList:
     """The revoked users, sessions and times."""
 
-    __slots__ = ("everyone", "sessions", "users")
+    __slots__ = ("everyone", "sessions", "sign_ins", "users")
 
     def __init__(self, content: dict[str, object]) -> None:
         """Parse a snapshot's content. Times are in seconds since the epoch.
@@ -30,17 +30,20 @@ class DenyList:
             TokenError: The content is malformed.
         """
         everyone, users = content.get("everyone", 0), content.get("users", {})
-        sessions = content.get("sessions", {})
+        sessions, sign_ins = content.get("sessions", {}), content.get("sign_ins", {})
         if (
             not isinstance(everyone, int)
             or not isinstance(users, dict)
             or not all(isinstance(before, int) for before in users.values())
             or not isinstance(sessions, dict)
+            or not isinstance(sign_ins, dict)
+            or not all(_is_entry(it) for it in sign_ins.values())
         ):
             raise TokenError
         self.everyone = everyone
         self.users: dict[str, int] = users
         self.sessions = sessions
+        self.sign_ins: dict[str, list[int]] = sign_ins
 
     def revokes(self, claims: Claims) -> bool:
         """Return True if a token with these claims is revoked.
@@ -48,14 +51,24 @@ class DenyList:
         A revocation of a user, or of everyone, applies to tokens that were issued before it, and to
         tokens of a sign-in before it: Cognito's own session can outlive a global sign-out (API
         reference, AdminUserGlobalSignOut). `origin_jti` is the same in all tokens of a session.
+        Newer sign-ins replaced those until `replaced_until`, which the list has until all tokens
+        name it.
         """
-        before = self.everyone
-        if self.users:
-            before = max(before, self.users.get(fingerprint("user", str(claims.get("sub"))), 0))
+        before, until = self.everyone, claims.get("replaced_until", 0)
+        if self.users or self.sign_ins:
+            user = fingerprint("user", str(claims.get("sub")))
+            before = max(before, self.users.get(user, 0))
+            until = max(_time(claims, "replaced_until"), self.sign_ins.get(user, (0,))[0])
+        if until and isinstance(until, (int, float)) and _time(claims, "auth_time") <= until:
+            return True
         if before and min(_time(claims, "iat"), _time(claims, "auth_time")) < before:
             return True
         session = claims.get("origin_jti")
         return bool(self.sessions) and fingerprint("session", str(session)) in self.sessions
+
+
+def _is_entry(entry: object) -> bool:
+    return isinstance(entry, list) and len(entry) == 2 and isinstance(entry[0], int)
 
 
 def _time(claims: Claims, name: str) -> float:

@@ -1,1 +1,1 @@
-"""Add the courses that a student bought to the access token (pre token generation trigger)."""
+"""Add a student's courses and replaced sign-ins to the access token (pre token generation)."""

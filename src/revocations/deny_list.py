@@ -1,8 +1,9 @@
 """The content of the deny-list. Pure: content and a revocation in, new content out.
 
 `users` maps a user's fingerprint to a time: tokens that were issued before it are refused.
-`sessions` maps a session's fingerprint to the time of its revocation. `everyone` is a time for all
-users. Times are in seconds since the epoch.
+`sessions` maps a session's fingerprint to the time of its revocation. `sign_ins` maps a user's
+fingerprint to a time, and to that of the change: newer sign-ins replaced those until the first.
+`everyone` is a time for all users. Times are in seconds since the epoch.
 """
 
 from typing import Any, Final
@@ -23,16 +24,19 @@ type Content = dict[str, Any]
 def prune(content: Content, now: int) -> Content:
     """Return the content without entries that no valid token needs."""
     users, sessions = content.get("users", {}), content.get("sessions", {})
+    sign_ins = content.get("sign_ins", {})
     return {
         "everyone": content.get("everyone", 0),
         "users": {key: time for key, time in users.items() if time + USER_ENTRY_S > now},
         "sessions": {key: time for key, time in sessions.items() if time + SESSION_ENTRY_S > now},
+        # Tokens that are issued later name the replaced sign-ins themselves (src/entitlements).
+        "sign_ins": {key: it for key, it in sign_ins.items() if it[1] + USER_ENTRY_S > now},
     }
 
 
 def count(content: Content) -> int:
     """Return the number of entries."""
-    return len(content.get("users", {})) + len(content.get("sessions", {}))
+    return sum(len(content.get(kind, {})) for kind in ("users", "sessions", "sign_ins"))
 
 
 def revoke_user(content: Content, subject: str, now: int) -> Content:
@@ -54,15 +58,26 @@ def revoke_session(content: Content, origin_jti: str, now: int) -> Content:
     return _add(content, "sessions", fingerprint("session", origin_jti), now, now)
 
 
+def replace_sign_ins(content: Content, subject: str, until: int, now: int) -> Content:
+    """Return the content that refuses the tokens of a user's sign-ins until a time.
+
+    Raises:
+        ListFullError: As in revoke_user.
+    """
+    key = fingerprint("user", subject)
+    latest = max(until, content.get("sign_ins", {}).get(key, (0,))[0])
+    return _add(content, "sign_ins", key, now, [latest, now])
+
+
 def revoke_everyone(content: Content, now: int) -> Content:
     """Return the content that refuses all tokens of this second and before.
 
     It needs no entry of a user.
     """
-    return prune(content, now) | {"everyone": now + 1, "users": {}}
+    return prune(content, now) | {"everyone": now + 1, "users": {}, "sign_ins": {}}
 
 
-def _add(content: Content, kind: str, key: str, now: int, time: int) -> Content:
+def _add(content: Content, kind: str, key: str, now: int, time: int | list[int]) -> Content:
     content = prune(content, now)
     if key not in content[kind] and count(content) >= MAX_ENTRIES:
         raise ListFullError(

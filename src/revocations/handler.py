@@ -2,7 +2,8 @@
 
 A revocation is `{"user": <email address or sub>}`, `{"session": <origin_jti>}` or
 `{"everyone": true}`. The API sends its JSON text as `request`, beside `groups`; an operator
-invokes the function with the revocation alone (tools/operations).
+invokes the function with the revocation alone (tools/operations). The trigger of src/entitlements
+sends `{"sign_ins": {"user": <sub>, "until": <time>}}` after a sign-in that replaced others.
 """
 
 import json
@@ -29,6 +30,8 @@ def lambda_handler(event: dict[str, Any], context: object) -> dict[str, object]:
     """
     if "RequestType" in event:
         return respond(event, _publish_first, send_response, context)
+    if "sign_ins" in event:
+        return _replace_sign_ins(event["sign_ins"])
     is_api = "groups" in event
     # API Gateway has validated the JSON text of the API's request.
     request = json.loads(event["request"]) if is_api else event
@@ -44,6 +47,23 @@ def lambda_handler(event: dict[str, Any], context: object) -> dict[str, object]:
     kinds = [kind for kind in _KINDS if kind in request]
     print(json.dumps({"revocation": kinds, "status": status, "code": body.get("code")}))
     return {"status": status, "body": body}
+
+
+def _replace_sign_ins(replaced: Mapping[str, Any]) -> dict[str, object]:
+    """Publish the deny-list with the replaced sign-ins of a user.
+
+    Raises:
+        ListFullError: The list is full. The tokens end within an hour.
+        SnapshotStoreError: S3 or KMS refused a call. Lambda repeats the invocation.
+        SnapshotConflictError: Other changes were faster. Lambda repeats the invocation.
+    """
+    now, user, until = int(time.time()), str(replaced["user"]), int(replaced["until"])
+
+    def change(content: deny_list.Content) -> deny_list.Content:
+        return deny_list.replace_sign_ins(content, user, until, now)
+
+    content = publisher_of("revocations").update(change, now)
+    return {"status": 200, "body": {"entries": deny_list.count(content)}}
 
 
 def _publish_first(event: Mapping[str, Any]) -> dict[str, object]:

@@ -1,10 +1,14 @@
 """Revoked tokens: from the command and the API to the edge of the running system."""
 
 import secrets
+import time
 import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import httpx
+import jwt
 import pytest
 
 from tests.support.waiting import wait_until
@@ -110,3 +114,64 @@ def test_deny_list_is_public_and_contains_no_identifier(meridian: system.System)
     assert response.status_code == 200
     assert response.headers["cache-control"] == "no-store"
     assert student.email not in response.text
+
+
+def _is_past(moment: float) -> bool:
+    return time.time() > moment
+
+
+@pytest.fixture
+def two_sign_ins(meridian: system.System) -> Iterator[None]:
+    """Let the two newest sign-ins of a student stay, as SignInSessions=2 does."""
+    functions = client("lambda", meridian.target)
+    name = {"FunctionName": f"meridian-{meridian.target.stage}-entitlements"}
+    present = functions.get_function_configuration(**name)["Environment"]["Variables"]
+    changed = present | {"SIGN_IN_SESSIONS": "2"}
+    functions.update_function_configuration(**name, Environment={"Variables": changed})
+    yield
+    functions.update_function_configuration(**name, Environment={"Variables": present})
+
+
+@pytest.mark.usefixtures("two_sign_ins")
+def test_third_sign_in_ends_the_first_and_its_refreshes(meridian: system.System) -> None:
+    student = create_account(meridian, "paying")
+    outputs, cognito = meridian.deployed.outputs, client("cognito-idp", meridian.target)
+    app_client = outputs["UserPoolClientId"]
+    sessions: list[dict[str, str]] = []
+    for _ in range(3):
+        if sessions:
+            # A sign-in within 5 seconds of the last one counts as its repetition.
+            wait_until(partial(_is_past, time.time() + 7), "a later sign-in", WITHIN_S)
+        answer = cognito.admin_initiate_auth(
+            UserPoolId=outputs["UserPoolId"],
+            ClientId=app_client,
+            AuthFlow="ADMIN_USER_PASSWORD_AUTH",
+            AuthParameters={"USERNAME": student.email, "PASSWORD": student.password},
+        )
+        sessions.append(answer["AuthenticationResult"])
+
+    def status(token: str) -> int:
+        return get(meridian, "/premium/", token, SCRIPT).status_code
+
+    wait_until(
+        lambda: status(sessions[0]["AccessToken"]) == 401,
+        "the paid page refuses the token of the first sign-in",
+        WITHIN_S,
+        interval_s=0.5,
+    )
+    assert [status(it["AccessToken"]) for it in sessions[1:]] == [200, 200]
+    # A refresh of the first sign-in opens nothing, also when the deny-list has forgotten it.
+    refreshed = []
+    for session in sessions:
+        form = {"grant_type": "refresh_token", "client_id": app_client}
+        answered = httpx.post(
+            f"{meridian.target.endpoint}/oauth2/token",
+            data=form | {"refresh_token": session["RefreshToken"]},
+            timeout=30,
+        ).raise_for_status()
+        refreshed.append(answered.json()["access_token"])
+    tokens = [jwt.decode(it, options={"verify_signature": False}) for it in refreshed]
+    replaced_until = {it["replaced_until"] for it in tokens}
+    assert len(replaced_until) == 1
+    assert [it["auth_time"] <= max(replaced_until) for it in tokens] == [True, False, False]
+    assert [status(it) for it in refreshed] == [401, 200, 200]

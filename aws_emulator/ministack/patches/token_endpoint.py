@@ -1,9 +1,10 @@
 """Refresh tokens as Cognito does, and serve the revocation endpoint.
 
 Gap: tokens that /oauth2/token issues for a refresh token lack `cognito:groups`. With rotation
-enabled, no new refresh token is issued and the old one stays valid. /oauth2/revoke does not exist.
+enabled, no new refresh token is issued and the old one stays valid. Refreshed tokens have a new
+auth_time. /oauth2/revoke does not exist.
 Seen in: ministack 1.5.33, cognito.py, _oauth2_token, and app.py, _handle_cognito_body_request.
-Delete when: all three work. (Rotation happens at the token endpoint only. A rotated token's
+Delete when: all four work. (Rotation happens at the token endpoint only. A rotated token's
 lifetime restarts, while Cognito's ends with that of the first token.)
 """
 
@@ -33,13 +34,28 @@ def install(_settings: Settings, _control: ControlApi, _application: Any) -> Non
         "_refresh_tokens",
         "_revoke_token",
         "_revoked_tokens",
+        "_signed_jwt",
         "_token_claims",
         "_user_from_token",
     )
     gateway = Symbols("ministack.app", "_handle_cognito_body_request")
     rotation = _Rotation(service)
+    service.wrap("_signed_jwt", _keeping_sign_in_time)
     service.wrap("_oauth2_token", lambda original: _refreshing(service, rotation, original))
     gateway.wrap("_handle_cognito_body_request", lambda original: _revoking(service, original))
+
+
+def _keeping_sign_in_time(original: Callable[..., str]) -> Callable[..., str]:
+    """Give all tokens of a session the auth_time of its first ones."""
+    times: dict[str, Any] = {}
+
+    def sign(claims: dict[str, Any], *rest: Any, **more: Any) -> str:
+        session = claims.get("origin_jti")
+        if session and "auth_time" in claims:
+            claims = {**claims, "auth_time": times.setdefault(session, claims["auth_time"])}
+        return original(claims, *rest, **more)
+
+    return sign
 
 
 class _Rotation:

@@ -210,3 +210,15 @@ def test_invalid_setting_of_revocations_is_named(value: object, key: str) -> Non
     with pytest.raises(SettingsError) as raised:
         parse(issuer.settings(revocations=value))
     assert raised.value.key == key
+
+
+def test_token_of_a_replaced_sign_in_opens_nothing(site: Site) -> None:
+    """Its own claim says so: a refresh after newer sign-ins returned it."""
+    signed_in = int(site.clock())
+    stays = issuer.token(issuer.access_claims(site.clock(), replaced_until=signed_in - 1))
+    replaced = issuer.token(issuer.access_claims(site.clock(), replaced_until=signed_in))
+    for token, status in ((stays, None), (replaced, "401")):
+        cookies = {"__Host-meridian-token": token}
+        for url in (LESSON, f"{SITE}/api/profile"):
+            answer = site.browser.send(url, headers=FETCH, cookies=cookies)
+            assert answer.get("status") == status

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from entitlements import handler
+from entitlements import handler, sign_in_table
 from tests.support.paths import ROOT
 
 EVENT = json.loads((ROOT / "events/entitlements/refresh.json").read_text())
@@ -83,3 +83,38 @@ def test_machine_has_no_courses(monkeypatch: pytest.MonkeyPatch) -> None:
     table = FakeTable({"courses": {"SS": ["go"]}})
     assert invoke(monkeypatch, table, event)["response"] == EVENT["response"]
     assert table.reads == []
+
+
+@pytest.mark.parametrize(
+    ("source", "signs_in"),
+    [
+        ("TokenGeneration_RefreshTokens", False),
+        ("TokenGeneration_HostedAuth", True),
+        ("TokenGeneration_Authentication", True),
+    ],
+)
+def test_token_names_the_replaced_sign_ins(
+    monkeypatch: pytest.MonkeyPatch, source: str, signs_in: bool
+) -> None:
+    asked: list[Any] = []
+
+    def replaced_until(_table: Any, subject: str, limit: int, sign_in_at: int | None) -> int:
+        asked.append((subject, limit, sign_in_at is not None))
+        return 1_790_000_000
+
+    monkeypatch.setenv("SIGN_IN_SESSIONS", "2")
+    monkeypatch.setattr(sign_in_table, "replaced_until", replaced_until)
+    answer = invoke(monkeypatch, FakeTable(None), EVENT | {"triggerSource": source})
+    access = answer["response"]["claimsAndScopeOverrideDetails"]["accessTokenGeneration"]
+    assert access == {"claimsToAddOrOverride": {"replaced_until": 1_790_000_000}}
+    assert asked == [(SUBJECT, 2, signs_in)]
+
+
+def test_unreadable_sign_ins_never_prevent_one(
+    monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    monkeypatch.setenv("SIGN_IN_SESSIONS", "2")
+    error = EndpointConnectionError(endpoint_url="https://dynamodb")
+    assert invoke(monkeypatch, FakeTable(None, error)) == EVENT
+    messages = [json.loads(line)["message"] for line in capsys.readouterr().out.splitlines()]
+    assert messages == ["courses left out", "sign-ins left out"]

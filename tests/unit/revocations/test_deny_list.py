@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edge_auth.errors import TokenError
 from edge_auth.revocations import DenyList
 from revocations import deny_list
 from revocations.errors import ListFullError
@@ -113,3 +114,23 @@ def test_later_revocations_keep_earlier_ones(steps: list[tuple[str, str]]) -> No
     for kind, name in steps:
         mine = {"sub": name} if kind == "user" else {"origin_jti": name}
         assert revoked.revokes({"iat": NOW - 1, "auth_time": NOW - 1, **mine})
+
+
+def test_replaced_sign_ins_have_no_token_and_newer_ones_keep_theirs() -> None:
+    content = deny_list.replace_sign_ins({}, SUB, NOW - 100, NOW)
+    # An earlier change that arrives late.
+    content = deny_list.replace_sign_ins(content, SUB, NOW - 200, NOW)
+    assert deny_list.count(content) == 1
+    revoked = DenyList(content)
+    # A refreshed token is new, and its sign-in is old.
+    assert revoked.revokes(claims(NOW + 50, auth_time=NOW - 100))
+    assert not revoked.revokes(claims(NOW - 50, auth_time=NOW - 99))
+    assert not revoked.revokes(claims(NOW - 500, sub="other"))
+    later = deny_list.prune(content, NOW + deny_list.USER_ENTRY_S)
+    assert deny_list.count(later) == 0
+
+
+@pytest.mark.parametrize("entry", [{}, [], ["x", 1], [1], 7])
+def test_malformed_sign_ins_are_refused(entry: Any) -> None:
+    with pytest.raises(TokenError):
+        DenyList({"sign_ins": {"f": entry}})

@@ -198,3 +198,18 @@ def test_failed_first_deployment_deletes_the_list(aws: FakeAws) -> None:
     handler.lambda_handler(CREATE | {"RequestType": "Delete", "PhysicalResourceId": "x"}, None)
     assert aws.calls == ["delete"]
     assert aws.sent[0]["Status"] == "SUCCESS"
+
+
+def test_replaced_sign_ins_are_published_without_a_global_sign_out(aws: FakeAws) -> None:
+    status, body = invoke({"sign_ins": {"user": SUB, "until": 1_790_000_000}})
+    assert (status, body) == (200, {"entries": 1})
+    assert aws.calls == ["publish"]
+    old = {"sub": SUB, "iat": 1_790_000_500, "auth_time": 1_790_000_000}
+    assert DenyList(aws.content).revokes(old)
+    assert not DenyList(aws.content).revokes({**old, "auth_time": 1_790_000_001})
+
+
+def test_member_of_staff_cannot_name_sign_ins_by_the_api(aws: FakeAws) -> None:
+    request = json.dumps({"sign_ins": {"user": SUB, "until": 1_790_000_000}})
+    assert invoke({"groups": "staff", "request": request})[0] == 400
+    assert aws.calls == []
