@@ -3,6 +3,7 @@
 Each function returns the error code and the message of a refused request, or None.
 """
 
+import json
 import math
 import re
 import time
@@ -38,6 +39,10 @@ _TOPIC_NAME: Final = re.compile(r"[\w-]{1,256}|[\w-]{1,251}\.fifo", re.ASCII)
 _QUEUE_NAME: Final = re.compile(r"[\w-]{1,80}|[\w-]{1,75}\.fifo", re.ASCII)
 #: Amazon SQS, ReceiveMessage and SendMessage: parameter -> the greatest value, in seconds.
 _MAX_TIMES_S: Final = {"DelaySeconds": 900, "VisibilityTimeout": 43_200, "WaitTimeSeconds": 20}
+#: "Amazon SQS policy quotas": bytes and statements of a policy, actions of a statement.
+_MAX_POLICY_BYTES: Final = 8_192
+_MAX_STATEMENTS: Final = 20
+_MAX_ACTIONS: Final = 7
 #: Systems Manager, PutParameter: "Standard parameters have a value limit of 4 KB".
 _MAX_PARAMETER: Final = 4_096
 #: Secrets Manager quotas: "Secret value ... 65,536 bytes".
@@ -158,6 +163,36 @@ def seconds(request: Mapping[str, Any]) -> Refused:
                 f"Value {value} for parameter {name} is invalid. {reason}",
             )
     return None
+
+
+def queue_policy(policy: str | Mapping[str, Any]) -> Refused:
+    """Check the policy of a queue, JSON or an object; an empty one removes the policy."""
+    if not policy:
+        return None
+    text = policy if isinstance(policy, str) else json.dumps(policy)
+    statements = _listed(json.loads(text).get("Statement"))
+    if len(text.encode()) > _MAX_POLICY_BYTES or len(statements) > _MAX_STATEMENTS:
+        return "OverLimit", "The submitted policy is over the quotas of policies."
+    for statement in statements:
+        actions = _listed(statement.get("Action"))
+        if len(actions) > _MAX_ACTIONS:
+            return (
+                "OverLimit",
+                f"{len(actions)} actions were found in a statement from the submitted policy, "
+                f"max allowed is {_MAX_ACTIONS}",
+            )
+        # "Each policy must cover only a single queue" (Special Information for SQS Policies).
+        if len(_listed(statement.get("Resource"))) != 1:
+            return (
+                "InvalidAttributeValue",
+                "Invalid value for the parameter Policy. "
+                "Policy statement must apply to a single resource!",
+            )
+    return None
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
 
 
 def parameter(request: Mapping[str, Any]) -> Refused:

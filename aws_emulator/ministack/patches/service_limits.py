@@ -56,6 +56,8 @@ def install(_settings: Settings, _control: ControlApi, _application: Any) -> Non
     }
     for resource_type, check_properties in templates.items():
         extend(resource_type, before_create=_raising(check_properties))
+    policy = _raising(lambda props: rules.queue_policy(props.get("PolicyDocument") or ""))
+    extend("AWS::SQS::QueuePolicy", lambda _id, props, _attributes: policy(props), None, policy)
 
 
 def _raising(
@@ -125,6 +127,7 @@ def _limit_sqs() -> None:
 
     receive: Callable[..., Awaitable[Any]] = actions["ReceiveMessage"]
     create, send = actions["CreateQueue"], actions["SendMessage"]
+    change = actions["SetQueueAttributes"]
 
     async def receive_message(data: dict[str, Any], url: str) -> Any:
         check(data, rules.seconds)
@@ -136,12 +139,21 @@ def _limit_sqs() -> None:
 
     def create_queue(data: dict[str, Any], url: str) -> Any:
         check(data, lambda it: rules.queue_name(str(it.get("QueueName", ""))))
+        check(data, policy)
         return create(data, url)
+
+    def set_queue_attributes(data: dict[str, Any], url: str) -> Any:
+        check(data, policy)
+        return change(data, url)
+
+    def policy(data: dict[str, Any]) -> rules.Refused:
+        return rules.queue_policy((data.get("Attributes") or {}).get("Policy") or "")
 
     actions |= {
         "ReceiveMessage": receive_message,
         "SendMessage": send_message,
         "CreateQueue": create_queue,
+        "SetQueueAttributes": set_queue_attributes,
     }
 
 

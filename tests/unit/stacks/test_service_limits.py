@@ -17,6 +17,7 @@ CHECKS: Final[dict[str, Callable[[dict[str, Any]], service_rules.Refused]]] = {
     ),
     "AWS::SQS::Queue": lambda props: service_rules.queue_name(name_of(props, "QueueName")),
     "AWS::SNS::Topic": lambda props: service_rules.topic_name(name_of(props, "TopicName")),
+    "AWS::SQS::QueuePolicy": lambda props: service_rules.queue_policy(props["PolicyDocument"]),
     "AWS::Logs::LogGroup": lambda props: service_rules.log_group(
         {"logGroupName": name_of(props, "LogGroupName")}
     ),
@@ -44,3 +45,14 @@ def test_templates_have_resources_of_each_type() -> None:
 def test_resource_of_template_is_within_the_limits_of_its_service(name: str) -> None:
     resource = RESOURCES[name]
     assert CHECKS[resource["Type"]](resource["Properties"]) is None
+
+
+POLICIES = {name: it for name, it in RESOURCES.items() if it["Type"] == "AWS::SQS::QueuePolicy"}
+
+
+@pytest.mark.parametrize("name", POLICIES)
+def test_policy_of_queue_covers_this_queue_only(name: str) -> None:
+    properties = POLICIES[name]["Properties"]
+    (queue,) = properties["Queues"]
+    for statement in properties["PolicyDocument"]["Statement"]:
+        assert statement["Resource"] == {"Fn::GetAtt": [queue["Ref"], "Arn"]}
