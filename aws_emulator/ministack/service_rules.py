@@ -176,18 +176,12 @@ def queue_policy(policy: str | Mapping[str, Any]) -> Refused:
     for statement in statements:
         actions = _listed(statement.get("Action"))
         if len(actions) > _MAX_ACTIONS:
-            return (
-                "OverLimit",
-                f"{len(actions)} actions were found in a statement from the submitted policy, "
-                f"max allowed is {_MAX_ACTIONS}",
-            )
+            reason = f"{len(actions)} actions were found in a statement from the submitted policy"
+            return "OverLimit", f"{reason}, max allowed is {_MAX_ACTIONS}"
         # "Each policy must cover only a single queue" (Special Information for SQS Policies).
         if len(_listed(statement.get("Resource"))) != 1:
-            return (
-                "InvalidAttributeValue",
-                "Invalid value for the parameter Policy. "
-                "Policy statement must apply to a single resource!",
-            )
+            reason = "Policy statement must apply to a single resource!"
+            return "InvalidAttributeValue", f"Invalid value for the parameter Policy. {reason}"
     return None
 
 

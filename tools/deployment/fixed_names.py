@@ -26,7 +26,6 @@ _NOT_FOUND: Final = {
 #: Templates that a parameter selects -> the parameter, and the value that selects none of it.
 _OPTIONAL: Final = {
     "stacks/audit.yaml": ("AuditTrail", "false"),
-    "stacks/budget.yaml": ("MonthlyBudgetUsd", "0"),
 }
 
 
@@ -68,10 +67,6 @@ def _web_acl(wafv2: Any, name: str, arn: str) -> bool:
     return any(acl["Name"] == name for acl in acls)
 
 
-def _budget(budgets: Any, name: str, arn: str) -> object:
-    return budgets.describe_budget(AccountId=arn.rpartition(":")[2], BudgetName=name)
-
-
 def _cloudfront(kind: str, plural: str, *path: str) -> _NamedType:
     """Describe a type of CloudFront, which has IDs and lists instead of a lookup by name.
 
@@ -99,9 +94,6 @@ def _at(item: Any, path: tuple[str, ...]) -> Any:
 
 #: The types of `named_resources` that the templates don't retain.
 NAMED_TYPES: Final[Mapping[str, _NamedType]] = {
-    "AWS::Budgets::Budget": _NamedType(
-        "budgets", _budget, "aws budgets delete-budget --account-id {account} --budget-name {name}"
-    ),
     "AWS::CloudFront::CachePolicy": _cloudfront(
         *("cache-policy", "cache-policies", "CachePolicy", "CachePolicyConfig", "Name")
     ),

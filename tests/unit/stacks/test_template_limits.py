@@ -32,8 +32,9 @@ LONGEST: Final = {
     "OriginKeyVersion": 6 * "9",
     "KeyA": 36 * "k",
     "KeyB": 36 * "k",
-    # The parameter's MaxLength.
+    # The parameters' MaxLength.
     "Domain": 53 * "d",
+    "OperatorEmail": 78 * "o",
     "Region": "ap-northeast-1",
     "ReplicaRegion": "ap-northeast-1",
     "DestinationRegion": "ap-northeast-1",

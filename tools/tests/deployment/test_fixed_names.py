@@ -64,18 +64,18 @@ def test_name_that_the_stack_owns_is_not_looked_up() -> None:
     assert topics.calls == 0
 
 
-@pytest.mark.parametrize(("overrides", "looks"), [({}, False), ({"MonthlyBudgetUsd": "10"}, True)])
+@pytest.mark.parametrize(("overrides", "looks"), [({}, False), ({"AuditTrail": "true"}, True)])
 def test_name_in_an_optional_stack_is_looked_up_only_if_a_parameter_selects_it(
     overrides: dict[str, str], looks: bool
 ) -> None:
-    class Budgets:
-        def describe_budget(self, **query: str) -> dict[str, Any]:
-            assert query == {"AccountId": ACCOUNT, "BudgetName": "meridian-dev"}
-            return {"Budget": {}}
+    class Trails:
+        def get_trail(self, **query: str) -> dict[str, Any]:
+            assert query == {"Name": "meridian-dev-audit"}
+            return {"Trail": {}}
 
     environment = dataclasses.replace(ENVIRONMENT, overrides={**ENVIRONMENT.overrides, **overrides})
-    expected = [it for it in named_resources("dev", "us-east-1", ACCOUNT) if "budget" in it.source]
-    taken = taken_names(environment, expected, set(), lambda *_: Budgets(), ACCOUNT)
+    expected = [it for it in named_resources("dev", "us-east-1", ACCOUNT) if "audit" in it.source]
+    taken = taken_names(environment, expected, set(), lambda *_: Trails(), ACCOUNT)
     assert bool(taken) == looks
 
 

@@ -45,7 +45,10 @@ SAMPLES: Final = {
     "AWS::ApiGateway::RestApi": ("RestApi", _api("restapis/a1")),
     "AWS::ApiGateway::Stage": ("Stage", _api("restapis/a1/stages/api")),
     "AWS::ApiGateway::UsagePlan": ("UsagePlan", _api("usageplans/a1")),
-    "AWS::Budgets::Budget": ("budget", _arn("budgets", "budget/meridian-dev", region="")),
+    "AWS::Budgets::Budget": (
+        "budget",
+        _arn("budgets", "budget/meridian-dev-operator@school.example", region=""),
+    ),
     "AWS::ApiGateway::DomainName": ("DomainName", _api("domainnames/global-api.school.example")),
     "AWS::CertificateManager::Certificate": ("certificate", _arn("acm", "certificate/0a1b")),
     "AWS::Route53::HealthCheck": ("healthcheck", "arn:aws:route53:::healthcheck/0a1b"),
