@@ -9,6 +9,7 @@ import os
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 import boto3
 
@@ -21,6 +22,13 @@ from tools.deployment.preflight.account import Account
 from tools.deployment.preflight.command import known_leftovers, preflight, require_no_errors
 from tools.paths import BIN, ROOT
 from tools.stack import DeployedStack, describe_stack_by_name
+
+#: Parameters that get their default again when samconfig.toml no longer has them. `make deploy`
+#: keeps or passes the values of other parameters itself, or another value would lose something.
+CONFIGURED: Final = (
+    *("AdoptedRegion", "Domain", "HostedZoneId", "IdentityProviders", "KafkaClusterArn"),
+    *("KafkaTopics", "MonthlyBudgetUsd", "OperatorEmail", "PortalUrl", "Sender", "SenderIdentity"),
+)
 
 
 def deploy_all(environments: Sequence[Environment]) -> None:
@@ -86,6 +94,7 @@ def deploy(
     if os.environ.get("BOUNDARY_ARN"):
         overrides["PermissionsBoundary"] = os.environ["BOUNDARY_ARN"]
     command += ["--parameter-overrides", *parameter_overrides(overrides)]
+    command += removed_parameters(environment, account, overrides)
     if subprocess.run(command, cwd=ROOT, check=False).returncode != 0:
         raise CommandError(
             f"`sam deploy --config-env {environment.settings}` failed; its output is above. Solve "
@@ -121,11 +130,27 @@ def sender_identity(environment: Environment, account: Account) -> dict[str, str
     return {"SenderIdentity": identity} if identity else {}
 
 
+def removed_parameters(
+    environment: Environment, account: Account, overrides: Mapping[str, str]
+) -> list[str]:
+    """Return the arguments that reset parameters whose values samconfig.toml no longer has.
+
+    SAM would deploy them with their previous values.
+
+    Raises:
+        CommandError: AWS refused a call.
+    """
+    stack = account.stack(environment.stack_name)
+    deployed = stack.parameters if stack else {}
+    defaults = {it: environment.defaults.get(it, "") for it in CONFIGURED if not overrides.get(it)}
+    changed = (it for it in defaults.items() if deployed.get(it[0], it[1]) != it[1])
+    return [f'{name}="{default}"' for name, default in changed]
+
+
 def parameter_overrides(overrides: Mapping[str, str]) -> list[str]:
     """Return the arguments of `sam deploy` for parameters.
 
-    SAM can't read an empty value. It deploys a parameter without an argument with its previous
-    value, or its default.
+    SAM deploys a parameter without an argument with its previous value, or its default.
     """
     return [_override(name, value) for name, value in overrides.items() if value]
 
