@@ -95,7 +95,7 @@ def events(joined: bytes, count: int) -> list[Event] | None:
 def plain(joined: bytes, count: int) -> list[PlainEvent] | None:
     """Decode many plain events; None if any needs `plain_event`, the slow path, or is a batch."""
     decoded = _together(_plain, joined, count)
-    if decoded is None or any(event.batch is not None for event in decoded):
+    if decoded is None or [event.batch for event in decoded].count(None) != count:
         return None
     return decoded
 

@@ -84,11 +84,13 @@ def _all_kinesis(records: list[Json]) -> list[Batch[StreamRecord]]:
             for kinesis in [record["kinesis"] for record in records]
         ]
         (stream,) = {record["eventSourceARN"] for record in records}
-        (shard,) = {record["eventID"].partition(":")[0] for record in records}
-        return [Batch(stream.rpartition("/")[2], shard, sorted(stream_records, key=_SEQUENCE))]
+        shard = records[0]["eventID"].partition(":")[0]
+        if {record["eventID"].startswith(f"{shard}:") for record in records} == {True}:
+            return [Batch(stream.rpartition("/")[2], shard, sorted(stream_records, key=_SEQUENCE))]
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
-        # Several shards, or not Kinesis records: parse them one by one.
-        return _grouped(map(_kinesis, records))
+        pass
+    # Several shards, or not Kinesis records: parse them one by one.
+    return _grouped(map(_kinesis, records))
 
 
 def _kinesis(record: Json) -> tuple[str, str, StreamRecord]:

@@ -1,7 +1,7 @@
 """Classify rows as good, bad or duplicate, and count them."""
 
 from bisect import bisect_left
-from collections.abc import Container, Sequence
+from collections.abc import Container
 
 from stream_processor.rows.event_chunk import EventChunk
 from stream_processor.rows.lake_schema import BAD, DUPLICATE, GOOD
@@ -67,8 +67,7 @@ class Deduplicator:
                 self.stats.add_request(minute, header, count)
         paths, keys = chunk.paths, chunk.keys
         for minute, start, end in chunk.minutes():
-            rows: Sequence[int] = range(start, end)
-            if left_out:
-                rows = sorted(set(rows).difference(left_out))
-            if rows:
+            if not left_out:
+                self.stats.add_rows(minute, paths[start:end], keys[start:end])
+            elif rows := sorted(set(range(start, end)).difference(left_out)):
                 self.stats.add_rows(minute, [paths[r] for r in rows], [keys[r] for r in rows])

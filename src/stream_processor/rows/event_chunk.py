@@ -32,6 +32,9 @@ _REPAIRED: Final = "the collector replaced or ignored an invalid value of the ev
 _MARKED: Final = {"plan_violation": "the event violates the tracking plan of its source"}
 
 
+type Values = list[str | None]
+
+
 class Span(NamedTuple):
     """Consecutive rows with one header that were received in the same minute."""
 
@@ -77,6 +80,8 @@ class EventChunk:
         self.rows = DecodedRows.none()
         self.contexts: list[Context] = []
         self.paths: list[str | None] = []
+        self._pages: list[Page] = []
+        self._context_pages: list[Page] = []
         self.keys: list[MessageKey] = []
         self.record = array("i")
         self.index = array("i")
@@ -134,8 +139,11 @@ class EventChunk:
                 for row in range(start, end):
                     if self.contexts[row] is NO_CONTEXT:
                         self.contexts[row] = shared
-        event_paths = [(event.properties or NO_PAGE).path for event in self.rows.events]
-        self.paths = self._either(event_paths, attrgetter("path"))
+        self._pages = [event.properties or NO_PAGE for event in self.rows.events]
+        self._context_pages = [context.page or NO_PAGE for context in self.contexts]
+        self.paths = _either(
+            [it.path for it in self._pages], lambda: [it.path for it in self._context_pages]
+        )
 
     def identity(self) -> bytes:
         """Return what distinguishes these rows from those of another object of the same records."""
@@ -177,26 +185,15 @@ class EventChunk:
         return pa.RecordBatch.from_arrays(arrays, schema=SCHEMA)
 
     def _page_columns(self) -> dict[str, list[str | None]]:
-        pages = [event.properties or NO_PAGE for event in self.rows.events]
+        own, others = self._pages, self._context_pages
         return {
-            "page_url": self._either([page.url for page in pages], attrgetter("url")),
-            "page_title": self._either([page.title for page in pages], attrgetter("title")),
-            "page_referrer": self._either(
-                [page.referrer for page in pages], attrgetter("referrer")
+            "page_url": _either([it.url for it in own], lambda: [it.url for it in others]),
+            "page_title": _either([it.title for it in own], lambda: [it.title for it in others]),
+            "page_referrer": _either(
+                [it.referrer for it in own], lambda: [it.referrer for it in others]
             ),
-            "page_search": self._either([page.search for page in pages], attrgetter("search")),
+            "page_search": _either([it.search for it in own], lambda: [it.search for it in others]),
         }
-
-    def _either(
-        self, values: list[str | None], of: Callable[[Page], str | None]
-    ) -> list[str | None]:
-        """Return each event's own page field, or its context's if it has none."""
-        if None not in values:
-            return values
-        return [
-            of(context.page or NO_PAGE) if value is None else value
-            for value, context in zip(values, self.contexts, strict=True)
-        ]
 
     def _campaign_columns(self) -> dict[str, Sequence[object]]:
         context_campaigns = [context.campaign for context in self.contexts]
@@ -230,6 +227,18 @@ class EventChunk:
         for row, value in values.items():
             column[row] = value
         return column
+
+
+def _either(own: Values, others: Callable[[], Values]) -> Values:
+    """Return each event's own page field, or its context's if it has none.
+
+    Comprehensions read fields faster than `attrgetter`.
+    """
+    if None not in own:
+        return own
+    if own.count(None) == len(own):
+        return others()
+    return [other if value is None else value for value, other in zip(own, others(), strict=True)]
 
 
 def _array(values: Sequence[object] | pa.Array | None, kind: pa.DataType, length: int) -> pa.Array:

@@ -77,7 +77,7 @@ class EventRows:
             if (
                 self.size + len(part) < max_rows
                 and self.text_bytes + size < max_bytes
-                and not any(map(clickstream.is_packed, payloads))
+                and not any(map(clickstream.is_packed, {data[:2] for data in payloads}))
             ):
                 self._add_plain(payloads, part)
                 count += len(part)
@@ -170,7 +170,8 @@ class EventRows:
         self._deduplicator.clear()
         index = rows.column("record").combine_chunks()
         columns = {name: rows.column(name) for name in CHUNK_SCHEMA.names}
-        columns |= self._records.columns(index)
+        sequences = self._records.sequence_texts()
+        columns |= self._records.columns(index, sequences)
         # An event without a valid timestamp gets the time at which it was received.
         happened = columns["timestamp"].combine_chunks()
         columns["timestamp"] = happened.fill_null(columns["received_at"])
@@ -178,13 +179,13 @@ class EventRows:
         columns["shard_id"] = pa.DictionaryArray.from_arrays(
             pa.repeat(pa.scalar(0, pa.int32()), length), pa.array([self._shard])
         )
-        columns["object_id"] = pa.repeat(pa.scalar(self._object_id(), pa.int64()), length)
+        columns["object_id"] = pa.repeat(pa.scalar(self._object_id(sequences), pa.int64()), length)
         columns["schema_version"] = pa.repeat(pa.scalar(SCHEMA_VERSION, pa.int32()), length)
         return pa.table({name: columns[name] for name in EVENTS.names})
 
-    def _object_id(self) -> int:
+    def _object_id(self, sequences: Sequence[str]) -> int:
         """Return the digest of the rows: their records, positions, ids and verdicts."""
-        self._digest.update(self._records.sequences_text())
+        self._digest.update(",".join(sequences).encode())
         return int.from_bytes(self._digest.digest()[:8], "big", signed=True)
 
     def flush(self) -> None:

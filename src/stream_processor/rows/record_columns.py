@@ -14,7 +14,7 @@ import pyarrow as pa
 
 import clickstream
 from stream_processor.ingest.records import StreamRecord
-from stream_processor.ingest.sequence_numbers import padded
+from stream_processor.ingest.sequence_numbers import SEQUENCE_DIGITS
 from stream_processor.rows.timestamps import MILLI, instants
 
 #: Header of a record from another producer: the collector's fields are unknown.
@@ -114,19 +114,22 @@ class RecordColumns:
         """Return the sequence number of a record."""
         return self._sequences[self._sequence[record]]
 
-    def sequences_text(self) -> bytes:
-        """Return the sequence numbers of all records as one text."""
-        return ",".join(map(str, self._sequences)).encode()
+    def sequence_texts(self) -> list[str]:
+        """Return the sequence numbers as texts, each once."""
+        return [str(sequence) for sequence in self._sequences]
 
     def minute(self, record: int) -> str:
         """Return the minute in which a record was received, as "YYYY-MM-DDTHH:MM"."""
         return self.header(record).received_at[:16] or minute_of(self.arrived[record] // 60_000)
 
-    def columns(self, record: pa.Array) -> dict[str, pa.Array]:
-        """Return the shared columns; `record` holds the record number of each row."""
+    def columns(self, record: pa.Array, sequences: Sequence[str]) -> dict[str, pa.Array]:
+        """Return the shared columns; `record` holds the record number of each row.
+
+        `sequences` are those of `sequence_texts`, so that each number is converted once.
+        """
         header = as_array(self._header, pa.int32()).take(record)
         sequence = as_array(self._sequence, pa.int32()).take(record)
-        numbers = pa.array(list(map(padded, self._sequences)), pa.string())
+        numbers = pa.array([text.zfill(SEQUENCE_DIGITS) for text in sequences], pa.string())
         received = instants([header.received_at or None for header in self.headers]).take(header)
         if received.null_count:
             # No header, or an invalid time in it: use the stream's arrival time.
