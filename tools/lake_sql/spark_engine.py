@@ -7,6 +7,8 @@ from typing import Any
 class SparkEngine:
     """A session, and the lake: a folder or a URL such as s3://<bucket>."""
 
+    sha256 = "sha2({}, 256)"
+
     def __init__(self, session: Any, lake: str) -> None:
         self._session = session
         self._lake = lake.rstrip("/")

@@ -95,17 +95,20 @@ def open_marts(connection: duckdb.DuckDBPyConnection, folder: Path) -> list[str]
 class DuckDB:
     """A connection, and the folder with the lake's objects."""
 
+    sha256 = "sha256({})"
+
     def __init__(self, connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
         self._connection = connection
         self._folder = folder
 
     def table(self, name: str, prefix: str, paths: Sequence[str]) -> None:
-        """Create a table of the index, which is small, or a view over objects with rows."""
+        """Create a table of the index, which is small, or a view over rows or the log of ids."""
         files = ", ".join(f"'{_quoted(self._folder / it)}'" for it in paths)
         partitions = f"hive_partitioning = {prefix != 'seen'}, hive_types_autocast = false"
         kind, options, more = "TABLE", partitions, ""
-        if prefix in ("events", "compacted"):
+        if prefix != "copies":
             kind, options = "VIEW", f"{partitions}, union_by_name = true"
+        if prefix in ("events", "compacted"):
             more = "UNION ALL BY NAME SELECT NULL::BIGINT AS object_id WHERE false"
         self._connection.execute(
             f"CREATE OR REPLACE TEMPORARY {kind} {name} AS "  # noqa: S608 - quoted
@@ -113,8 +116,8 @@ class DuckDB:
         )
 
     def view(self, name: str, statement: str) -> None:
-        """Create a view."""
-        self._connection.execute(f"CREATE OR REPLACE TEMPORARY VIEW {name} AS {statement}")
+        """Create a table."""
+        self._connection.execute(f"CREATE OR REPLACE TEMPORARY TABLE {name} AS {statement}")
 
     def query(self, statement: str) -> Sequence[Any]:
         """Run a statement and return its rows."""

@@ -110,10 +110,7 @@ class Compaction:
                 objects_of = tuple(it.key.rpartition("/")[2] for it in part)
                 compared.append(Source(folder.partition("/")[2], name, objects_of))
         index = CopyIndex(self._bucket)
-        read = result.bytes_read
-        result.not_compared = index.add(
-            compared, lambda: read + index.bytes_read < MAX_RUN_BYTES and has_time()
-        )
+        result.not_compared = index.add(compared, has_time, int(last.timestamp()) // 3600)
         result.bytes_read += index.bytes_read
         return result
 

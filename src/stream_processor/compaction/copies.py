@@ -12,14 +12,16 @@ compared, and the rows that are copies. An entry is created only if no other run
 reads the log again.
 
 A row that arrives late can precede a copy that was the first until then: the entry then lists that
-one too. Every 16 entries are merged, every 16 of those, and so on, so a run reads few files; it
-reads 20 bytes for each id ever seen, at most `MAX_SEEN_BYTES`.
+one too. Every 16 entries are merged, every 16 of those, and so on, up to `MAX_MERGED_BYTES`.
+
+A comparison reads the log: 20 bytes for each id ever seen. So files of a long history wait until
+the log has at most `READ_RATIO` times their bytes, or for `MAX_WAIT_HOURS`: each event costs the
+same, however long the history is. Readers compare the rows of waiting files themselves.
 """
 
-import hashlib
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
@@ -27,24 +29,37 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 import telemetry
+from stream_processor.compaction.id_log import (
+    SEEN,
+    SEEN_PREFIX,
+    Lookup,
+    covering,
+    entry_key,
+    id_digest,
+    last_entry,
+)
 from stream_processor.storage import object_writer, parquet
 from stream_processor.storage.lake_keys import SUFFIX
 from stream_processor.storage.s3 import Bucket
 
 COMPACTED_PREFIX: Final = "compacted"
 COPIES_PREFIX: Final = "copies"
-SEEN_PREFIX: Final = "seen"
-#: Maximum size of the digests that a run reads: 25 million ids.
-MAX_SEEN_BYTES: Final = 512 * 1024 * 1024
+#: A log of this size is read for any new file: 3 million ids.
+MIN_LOG_BYTES: Final = 64 * 1024 * 1024
+#: Bytes of the log that are read per byte of a compared file, 60 to 100 of which are an event.
+READ_RATIO: Final = 250
+#: Compaction takes no hours that are older than 8 days.
+MAX_WAIT_HOURS: Final = 5 * 24
 #: Rows that are compared at once, in memory, unless one file has more.
 MAX_BATCH_ROWS: Final = 200_000
+#: Digests that are looked up in one reading of the log.
+MAX_LOOKUP_IDS: Final = 1_000_000
 #: Entries per merged entry.
 _MERGED: Final = 16
-#: Two ids with the same digest among 10^12 ids: a probability of 10^-15.
-_DIGEST_BYTES: Final = 16
+#: Maximum size of a merged entry, which is in memory.
+MAX_MERGED_BYTES: Final = 64 * 1024 * 1024
 _HOUR_S: Final = 3600
 
-_ENTRY: Final = re.compile(rf"{SEEN_PREFIX}/(\d{{8}})-(\d{{8}})\.parquet")
 _FOLDER: Final = re.compile(r"date=(\d{4}-\d\d-\d\d)/hour=(\d\d)/")
 _COLUMNS: Final = (
     "source",
@@ -67,8 +82,6 @@ COPIES: Final = pa.schema(
         ("record_index", pa.int32()),
     ]
 )
-SEEN: Final = pa.schema([("digest", pa.binary(_DIGEST_BYTES)), ("hour", pa.int32())])
-#: Rows with `target` are those of the file `target` in `copies/`, the others those of `SEEN`.
 ENTRY: Final = pa.schema([pa.field("target", pa.string()), *COPIES, *SEEN])
 
 
@@ -127,21 +140,55 @@ class CopyIndex:
             not_compared += [it for it in its_sources if it.target not in listed]
         return not_compared
 
-    def add(self, sources: Iterable[Source], may_go_on: Callable[[], bool]) -> int:
+    def add(self, sources: Iterable[Source], may_go_on: Callable[[], bool], last_hour: int) -> int:
         """Compare files, and list their copies; return the number of files left.
 
-        Files are left whose objects are of versions without `object_id`, or when the log is too
-        large or incomplete.
+        Files are left that wait for more, or whose objects are of versions without `object_id`, or
+        if the log is incomplete. `last_hour` is the last compacted one, since 1970.
 
         Raises:
             StorageError: S3 failed.
         """
         waiting, left = self.missing(sources), 0
+        if not waiting or not self._pays(waiting, last_hour):
+            return len(waiting)
+        lookup = Lookup(())
         while waiting and may_go_on():
             batch, ids = self._batch(waiting)
             waiting = waiting[len(batch) :]
-            left += self._append(batch, ids)
+            if not lookup.wanted.issuperset(map(_file_digest, batch)):
+                lookup = self._lookup(batch, ids, waiting)
+            left += self._append(batch, ids, lookup, may_go_on)
         return left + len(waiting)
+
+    def _pays(self, waiting: Iterable[Source], last_hour: int) -> bool:
+        """Return whether the files are large or old enough to read the log for them."""
+        if last_hour - min(_hour(it.folder) for it in waiting) >= MAX_WAIT_HOURS:
+            return True
+        sizes = {it.key: it.size for it in self._bucket.objects(f"{SEEN_PREFIX}/")}
+        log = sum(sizes[key] for key in covering(sizes))
+        if log <= MIN_LOG_BYTES:
+            return True
+        targets = {it.target for it in waiting}
+        days = {it.folder.partition("/")[0] for it in waiting}
+        files = sum(
+            it.size
+            for day in days
+            for it in self._bucket.objects(f"{COMPACTED_PREFIX}/{day}/")
+            if it.key.replace(COMPACTED_PREFIX, COPIES_PREFIX, 1) in targets
+        )
+        return log <= READ_RATIO * files
+
+    def _lookup(
+        self, batch: Iterable[Source], ids: Mapping[Source, Ids], following: Iterable[Source]
+    ) -> Lookup:
+        """Collect the digests of a batch and of the files after it."""
+        wanted = {*map(_file_digest, batch), *(it for of in ids.values() for it in of)}
+        for source in following:
+            if len(wanted) >= MAX_LOOKUP_IDS:
+                break
+            wanted.update(self._ids(source.folder, source.name), [_file_digest(source)])
+        return Lookup(wanted)
 
     def _batch(self, sources: Sequence[Source]) -> tuple[list[Source], dict[Source, Ids]]:
         """Read the first files, about as many as fit into memory."""
@@ -156,52 +203,38 @@ class CopyIndex:
             batch.append(source)
         return batch, ids
 
-    def _append(self, batch: Sequence[Source], ids: Mapping[Source, Ids]) -> int:
+    def _append(
+        self,
+        batch: Sequence[Source],
+        ids: Mapping[Source, Ids],
+        lookup: Lookup,
+        may_go_on: Callable[[], bool],
+    ) -> int:
         while True:
             keys = list(self._bucket.keys(f"{SEEN_PREFIX}/"))
-            last = _end(keys)
+            last = last_entry(keys)
             listed = next(self._bucket.keys(f"{COPIES_PREFIX}/"), None)
-            if _end(covering(keys)) != last or (listed is not None and not last):
+            if last_entry(covering(keys)) != last or (listed is not None and not last):
                 telemetry.warning("entries are missing from the log of ids", prefix=SEEN_PREFIX)
                 return len(batch)
             if last:
                 self._publish(last)
             # Every entry up to `last` is published, so a file that isn't listed isn't in any.
             todo = self.missing(batch)
-            known = self._known(keys, [ids[it] for it in todo], todo) if todo else None
-            if known is None:
-                return len(todo)
-            new = [it for it in todo if _is_new(it, known)]
+            for key in covering(keys, lookup.through + 1) if todo else ():
+                if not may_go_on():
+                    return len(todo)
+                lookup.read(key, self._read(key))
+            new = [it for it in todo if _is_new(it, lookup.hours)]
             left = len(todo) - sum(_identified(ids[it]) for it in new)
             if not new:
                 return left
             number = last + 1
-            entry = self._entry(number, new, ids, known)
-            if self._create(_entry_key(number, number), entry):
+            entry = self._entry(number, new, ids, lookup.hours)
+            if self._create(entry_key(number, number), entry):
                 self._publish(number, entry)
                 self._merge(number)
                 return left
-
-    def _known(
-        self, keys: Sequence[str], ids: Sequence[Ids], sources: Sequence[Source]
-    ) -> dict[bytes, int] | None:
-        """Return the first hour of those digests that the log has; None if it is too large."""
-        wanted = {digest for it in ids for digest in it} | {_file_digest(it) for it in sources}
-        values = pa.array(wanted, pa.binary(_DIGEST_BYTES))
-        known: dict[bytes, int] = {}
-        read = 0
-        for key in covering(keys):
-            body = self._read(key)
-            read += len(body)
-            if read > MAX_SEEN_BYTES:
-                telemetry.warning("too many ids to compare", bytes=read)
-                return None
-            seen = parquet.read(body, SEEN.names)
-            hits = seen.filter(pc.is_in(seen.column("digest"), value_set=values))
-            columns = (hits.column(name).to_pylist() for name in SEEN.names)
-            for digest, hour in zip(*columns, strict=True):
-                known[digest] = min(hour, known.get(digest, hour))
-        return known
 
     def _entry(
         self,
@@ -261,13 +294,13 @@ class CopyIndex:
         columns = (table.column(it).to_pylist() for it in _COLUMNS)
         for source, message_id, received_at, *rest in zip(*columns, strict=True):
             position = Position._make([received_at or _NEVER, *rest])
-            rows[_digest(source, message_id)].append(Row(hour, position))
+            rows[id_digest(source, message_id)].append(Row(hour, position))
         return rows
 
     def _publish(self, number: int, entry: pa.Table | None = None) -> None:
         """Create the files of `copies/` that follow from an entry, those that don't exist."""
         if entry is None:
-            entry = parquet.read(self._read(_entry_key(number, number)))
+            entry = parquet.read(self._read(entry_key(number, number)))
         for target in entry.column("target").drop_null().unique().to_pylist():
             rows = entry.filter(pc.equal(entry.column("target"), target)).select(COPIES.names)
             self._create(target, rows)
@@ -276,11 +309,14 @@ class CopyIndex:
         size = _MERGED
         while number % size == 0:
             first = number - size + 1
-            keys = covering(self._bucket.keys(f"{SEEN_PREFIX}/"), first, number)
+            sizes = {it.key: it.size for it in self._bucket.objects(f"{SEEN_PREFIX}/")}
+            keys = list(covering(sizes, first, number))
+            if sum(sizes[key] for key in keys) > MAX_MERGED_BYTES:
+                return
             tables = [parquet.read(self._read(key), SEEN.names) for key in keys]
             merged = pa.concat_tables(tables)
             self._create(
-                _entry_key(first, number), merged.filter(pc.is_valid(merged.column("digest")))
+                entry_key(first, number), merged.filter(pc.is_valid(merged.column("digest")))
             )
             size *= _MERGED
 
@@ -308,22 +344,6 @@ def delete_index(bucket: Bucket) -> None:
 
 
 _NEVER: Final = datetime.max.replace(tzinfo=UTC)
-
-
-def covering(keys: Iterable[str], first: int = 1, last: int | None = None) -> Iterator[str]:
-    """Yield the fewest keys of `seen/` that have the entries from `first` to `last` once each."""
-    ends: dict[int, list[int]] = defaultdict(list)
-    for match in filter(None, map(_ENTRY.fullmatch, keys)):
-        ends[int(match[1])].append(int(match[2]))
-    while usable := [it for it in ends.get(first, ()) if last is None or it <= last]:
-        end = max(usable)
-        yield _entry_key(first, end)
-        first = end + 1
-
-
-def _end(keys: Iterable[str]) -> int:
-    """Return the number of the last entry of consecutive keys; 0 without a key."""
-    return max((int(it[2]) for it in map(_ENTRY.fullmatch, keys) if it), default=0)
 
 
 def _is_new(source: Source, known: Mapping[bytes, int]) -> bool:
@@ -354,18 +374,9 @@ def _same_rows(row: Row, targets: Mapping[int, str]) -> dict[str, Any]:
     return {"target": targets[row.hour], "object_id": row.position.object_id}
 
 
-def _digest(source: str | None, message_id: str | None) -> bytes:
-    text = repr((source, message_id)).encode()
-    return hashlib.blake2b(text, digest_size=_DIGEST_BYTES).digest()
-
-
 def _file_digest(source: Source) -> bytes:
     """Return the digest that says that the log has a file."""
-    return hashlib.blake2b(source.target.encode(), digest_size=_DIGEST_BYTES).digest()
-
-
-def _entry_key(first: int, last: int) -> str:
-    return f"{SEEN_PREFIX}/{first:08d}-{last:08d}{SUFFIX}"
+    return id_digest(source.target, None)
 
 
 def _hour(folder: str) -> int:

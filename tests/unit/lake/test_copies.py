@@ -1,8 +1,9 @@
 """Tests of the index of copies: `events_once` by the index has the rows of the exact view."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,7 +13,8 @@ import pytest
 
 from stream_processor.compaction import copies
 from stream_processor.compaction.compact import Compaction, Result
-from stream_processor.compaction.copies import CopyIndex, covering
+from stream_processor.compaction.copies import CopyIndex
+from stream_processor.compaction.id_log import Lookup, covering, last_entry
 from stream_processor.storage import parquet
 from tests.support.seeds import seeds
 from tests.unit.lake.tables import open_lake
@@ -51,12 +53,19 @@ def delete(aws: FakeAws, prefix: str) -> None:
 def test_index_changes_no_row_in_any_history(
     seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Copies over hours and days, late rows, crashes; deleted objects and a deleted index."""
+    """Copies over hours and days, late rows, crashes; deleted objects and a deleted index.
+
+    Runs look the ids up in one or several readings of the log, or leave the files for a later run.
+    """
     monkeypatch.setattr(copies, "_MERGED", 3)
     monkeypatch.setattr(copies, "MAX_BATCH_ROWS", 4)
+    monkeypatch.setattr(copies, "MIN_LOG_BYTES", 0)
     rng, aws, used = random.Random(seed), FakeAws(), 0
     for step in range(16):
         act = rng.choice(ACTS)
+        monkeypatch.setattr(copies, "READ_RATIO", rng.choice([0, 1000, 1000]))
+        monkeypatch.setattr(copies, "MAX_LOOKUP_IDS", rng.choice([1, 1000]))
+        monkeypatch.setattr(copies, "MAX_MERGED_BYTES", rng.choice([0, 1_000_000]))
         if act == "arrive":
             at = f"2026-11-21T1{rng.randrange(1, 4)}:00:00.000Z"
             ids = rng.sample(range(12), 3)
@@ -193,7 +202,7 @@ def test_objects_without_object_id_are_not_compared(tmp_path: Path) -> None:
         assert query_events_once(connection) == first_copies(aws)
 
 
-@pytest.mark.parametrize("prefix", ["copies/", "seen/", "seen/00000001"])
+@pytest.mark.parametrize("prefix", ["copies/", "seen/", "seen/sha256-00000001"])
 def test_half_of_a_deleted_index_is_not_extended(prefix: str, tmp_path: Path) -> None:
     aws = FakeAws()
     for hour in range(2):
@@ -206,13 +215,77 @@ def test_half_of_a_deleted_index_is_not_extended(prefix: str, tmp_path: Path) ->
         assert query_events_once(connection) == first_copies(aws)
 
 
-def test_log_above_its_limit_is_not_extended(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_wait_until_they_are_worth_reading_the_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The index shows the rows of waiting files, and files of five days don't wait."""
+    monkeypatch.setattr(copies, "MIN_LOG_BYTES", 0)
     aws = FakeAws()
+    arrive(aws, page("a"), page("c"), first=1, hour=1)
+    compact(aws)
+    monkeypatch.setattr(copies, "READ_RATIO", 0)
+    for number, ids in enumerate(("ab", "bc")):
+        arrive(aws, *map(page, ids), first=10 * number + 10, hour=2 * number, shard=number)
+        assert compact(aws).not_compared == number + 1
+    with indexed(aws, tmp_path) as (connection, usable):
+        assert usable
+        assert query_events_once(connection) == first_copies(aws)
+    assert not compact(aws, before=START + timedelta(days=6)).not_compared
+
+
+def test_one_reading_of_the_log_serves_many_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(copies, "MAX_BATCH_ROWS", 1)
+    aws, reads = FakeAws(), list[str]()
     arrive(aws, page("a"), first=1)
     compact(aws)
-    monkeypatch.setattr(copies, "MAX_SEEN_BYTES", 100)
-    arrive(aws, page("b"), first=10, hour=1)
-    assert compact(aws).not_compared == 1
+    for number in range(4):
+        arrive(aws, page(f"m{number}"), first=10 * number + 10, hour=number, shard=number)
+    original = Lookup.read
+
+    def read(lookup: Lookup, key: str, body: bytes) -> None:
+        reads.append(key)
+        original(lookup, key, body)
+
+    monkeypatch.setattr(Lookup, "read", read)
+    assert compact(aws).compacted == 4
+    assert reads == [f"seen/sha256-{n:08d}-{n:08d}.parquet" for n in range(1, 5)]
+
+
+def test_merged_entry_has_a_maximum_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(copies, "_MERGED", 2)
+    monkeypatch.setattr(copies, "MAX_MERGED_BYTES", 1_000)
+    aws = FakeAws()
+    for number in range(8):
+        arrive(aws, page(f"m{number}"), first=10 * number + 1, hour=number // 3)
+        assert compact(aws).compacted == 1
+    keys = [key for key in aws.s3.list_keys() if key.startswith("seen/")]
+    whole = list(covering(keys))
+    assert len(whole) > 1
+    assert last_entry(whole) == 8
+
+
+@pytest.mark.parametrize(("hour", "is_read"), [(3, False), (0, True)])
+def test_fresh_rows_are_compared_without_the_rows_of_earlier_hours(
+    hour: int, is_read: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only a row that arrives late can precede a compared one."""
+    aws, read = FakeAws(), list[str]()
+    for earlier in (1, 2):
+        arrive(aws, page("a"), page(f"m{earlier}"), first=10 * earlier, hour=earlier)
+    compact(aws)
+    arrive(aws, page("a"), page("n"), first=50, hour=hour, shard=1)
+    original = DuckDB.table
+
+    def table(engine: DuckDB, name: str, prefix: str, paths: Sequence[str]) -> None:
+        if prefix == "compacted":
+            read.extend(paths)
+        original(engine, name, prefix, paths)
+
+    monkeypatch.setattr(DuckDB, "table", table)
+    with indexed(aws, tmp_path) as (connection, usable):
+        assert usable
+        assert query_events_once(connection) == first_copies(aws)
+    assert {path.split("/")[2] for path in read} == ({"hour=12"} if is_read else set())
 
 
 def test_merged_entries_bound_the_files_that_a_run_reads(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -223,8 +296,8 @@ def test_merged_entries_bound_the_files_that_a_run_reads(monkeypatch: pytest.Mon
         assert compact(aws).compacted == 1
     keys = [key for key in aws.s3.list_keys() if key.startswith("seen/")]
     assert [it.removeprefix("seen/") for it in covering(keys)] == [
-        "00000001-00000008.parquet",
-        "00000009-00000009.parquet",
+        "sha256-00000001-00000008.parquet",
+        "sha256-00000009-00000009.parquet",
     ]
 
 
