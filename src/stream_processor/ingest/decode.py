@@ -101,9 +101,16 @@ def together(records: Iterable[tuple[memoryview | bytes, int]]) -> DecodedRows |
     ids = [line.message_id for line in lines]
     timestamps = [line.timestamp for line in lines]
     originals = [line.original_timestamp for line in lines]
-    repairs = {row: line.repair for row, line in enumerate(lines) if line.repair is not None}
-    visitors = {row: line.visitor for row, line in enumerate(lines) if line.visitor is not None}
+    repairs = _present([line.repair for line in lines])
+    visitors = _present([line.visitor for line in lines])
     return DecodedRows(ids, timestamps, originals, events, [*raws], {}, joined, repairs, visitors)
+
+
+def _present[V](values: list[V | None]) -> dict[int, V]:
+    """Return the values that aren't None, by position; nearly always there are none."""
+    if values.count(None) == len(values):
+        return {}
+    return {row: value for row, value in enumerate(values) if value is not None}
 
 
 def line(text: bytes) -> tuple[AcceptedLine, Event, bytes] | BadRow:
