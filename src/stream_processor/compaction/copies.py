@@ -187,7 +187,7 @@ class CopyIndex:
         for source in following:
             if len(wanted) >= MAX_LOOKUP_IDS:
                 break
-            wanted.update(self._ids(source.folder, source.name), [_file_digest(source)])
+            wanted.update(self._digests(source), [_file_digest(source)])
         return Lookup(wanted)
 
     def _batch(self, sources: Sequence[Source]) -> tuple[list[Source], dict[Source, Ids]]:
@@ -296,6 +296,12 @@ class CopyIndex:
             position = Position._make([received_at or _NEVER, *rest])
             rows[id_digest(source, message_id)].append(Row(hour, position))
         return rows
+
+    def _digests(self, source: Source) -> set[bytes]:
+        key = f"{COMPACTED_PREFIX}/{source.folder}{source.name}"
+        table = parquet.read(self._read(key), _COLUMNS[:2])
+        columns = (table.column(it).to_pylist() for it in _COLUMNS[:2])
+        return set(map(id_digest, *columns))
 
     def _publish(self, number: int, entry: pa.Table | None = None) -> None:
         """Create the files of `copies/` that follow from an entry, those that don't exist."""
