@@ -150,8 +150,11 @@ class CopyIndex:
             StorageError: S3 failed.
         """
         waiting, left = self.missing(sources), 0
-        if not waiting or not self._pays(waiting, last_hour):
-            return len(waiting)
+        if waiting and not self._pays(waiting, last_hour):
+            # Readers need everything that follows from the newest entry, also if its run stopped.
+            if last := last_entry(self._bucket.keys(f"{SEEN_PREFIX}/")):
+                self._publish(last)
+            return len(self.missing(waiting))
         lookup = Lookup(())
         while waiting and may_go_on():
             batch, ids = self._batch(waiting)

@@ -73,8 +73,8 @@ def _read(table: pa.Table, positions: pa.Array) -> Iterator[Verdict]:
         return
     # `take` copies a column of several chunks; the newest rows are at its end.
     first = positions[0].as_py()
-    places = pc.subtract(positions, first)
-    columns = [table.column(name).slice(first).take(places).to_pylist() for name in _COLUMNS]
+    offsets = pc.subtract(positions, first)
+    columns = [table.column(name).slice(first).take(offsets).to_pylist() for name in _COLUMNS]
     for received, verdict, kind, code, reason, request_id, position in zip(*columns, strict=True):
         yield Verdict(
             f"{received:%Y-%m-%dT%H:%M:%S}.{received.microsecond // 1000:03d}Z",

@@ -133,9 +133,11 @@ def test_query_for_a_day_reads_only_the_day(tmp_path: Path) -> None:
     assert "Total Files Read: 2" in plan
 
 
+@pytest.mark.parametrize("ratio", [0, 1_000_000], ids=["waiting", "compared"])
 def test_crashed_publication_is_completed_and_unused_until_then(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ratio: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """The next run completes it, also if its own files wait."""
     aws = FakeAws()
     arrive(aws, page("a"), first=1)
     arrive(aws, page("a"), first=10, hour=1, shard=1)
@@ -144,8 +146,10 @@ def test_crashed_publication_is_completed_and_unused_until_then(
         compact(aws)
     assert not list(aws.objects("copies/"))
     arrive(aws, page("b"), page("a"), first=20, hour=2, shard=2)
-    compact(aws)
-    assert len(list(aws.objects("copies/"))) == 3
+    monkeypatch.setattr(copies, "MIN_LOG_BYTES", 0)
+    monkeypatch.setattr(copies, "READ_RATIO", ratio)
+    left = compact(aws).not_compared
+    assert len(list(aws.objects("copies/"))) == 3 - left
     with indexed(aws, tmp_path) as (connection, usable):
         assert usable
         assert query_events_once(connection) == first_copies(aws)
