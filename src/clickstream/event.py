@@ -174,7 +174,9 @@ def event_times(view: View, received_at: datetime, skew: times.Skew) -> EventTim
     of_sdk, of_caller = view.original_timestamp, view.timestamp
     text = of_sdk or of_caller
     if not text:
-        return times.text(received_at), None, None
+        # JSON.stringify makes `{}` of some libraries' dates, and 0 of an unset number.
+        is_given = of_sdk not in (None, "") or of_caller not in (None, "")
+        return times.text(received_at), None, "invalid_timestamp" if is_given else None
     if skew.plausible is None and not view.sent_at and not (of_sdk and of_caller):
         usual = times.moved(text, skew.behind)
         if usual is not None:

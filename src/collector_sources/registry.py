@@ -248,7 +248,7 @@ def _checked(content: Content) -> Content:
     try:
         parse_published(content["sources"])
     except SettingsError as error:
-        raise InvalidRequestError(f"{error}. Nothing was changed.") from error
+        raise InvalidRequestError(f"{error}.") from error
     if len(json.dumps(content, separators=(",", ":"))) > MAX_CONTENT_BYTES:
         raise ConflictError(f"The settings of all sources exceed {MAX_CONTENT_BYTES} bytes.")
     return content

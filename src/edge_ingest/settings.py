@@ -53,7 +53,7 @@ type SignalRule = Literal["anonymise", "ignore"]
 
 # Sets of characters: compiling a regular expression slows down the cold start.
 _LOWER: Final = "abcdefghijklmnopqrstuvwxyz0123456789-"
-_NAME: Final = _LOWER + _LOWER.upper() + "_."  # Kinesis, CreateStream: StreamName
+_NAME: Final = _LOWER + _LOWER[:26].upper() + "_."  # Kinesis, CreateStream: StreamName
 _COOKIE: Final = _NAME.replace(".", "")
 # A colon ends the user name in Basic credentials (RFC 7617 §2), so a key can't contain one.
 _KEY: Final = "".join(map(chr, range(0x21, 0x7F))).replace(":", "")

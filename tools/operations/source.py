@@ -69,7 +69,8 @@ def _lines(body: Mapping[str, Any]) -> list[str]:
         settings = json.dumps(source["settings"]) if source["settings"] else "default settings"
         keys = "1 write key" if source["keys"] == 1 else f"{source['keys']} write keys"
         lines.append(f"{source['id']:<20} {state:<9} {keys:<13} {settings}")
-    lines.append(f"{body['suppressed']} suppressed ids of persons.")
+    suppressed = body["suppressed"]
+    lines.append(f"{suppressed} suppressed {'id' if suppressed == 1 else 'ids'} of persons.")
     if "writeKey" in body:
         lines.append(f"Write key: {body['writeKey']} (store it now: only its hash is kept)")
     if "effectiveWithinSeconds" in body:

@@ -199,12 +199,20 @@ def test_timestamp_beside_original_timestamp_is_kept() -> None:
 @pytest.mark.parametrize(
     "value",
     ["yesterday", "2016-12-31T23:59:60Z", "2026-11-26T24:00:01Z", "2026-02-30T00:00:00Z",
-     "Thu, 26 Nov 2026 12:00:00 GMT", 1_795_262_400_000, 1.5, {"$date": 7}, ["now"], True],
+     "Thu, 26 Nov 2026 12:00:00 GMT", 1_795_262_400_000, 1.5, {"$date": 7}, ["now"], True,
+     {}, [], 0, False],
 )  # fmt: skip
 def test_unreadable_time_becomes_received_at_with_a_mark(name: str, value: object) -> None:
     (accepted,) = validate(harness.track(**{name: value})).accepted
     assert accepted.timestamp == "2026-11-21T12:00:00.000Z"
     assert (accepted.original_timestamp, accepted.repair) == (None, "invalid_timestamp")
+
+
+@pytest.mark.parametrize("value", [None, ""])
+def test_event_without_a_time_has_no_mark(value: str | None) -> None:
+    event = harness.track(timestamp=value, originalTimestamp=value)
+    (accepted,) = validate(event).accepted
+    assert (accepted.timestamp, accepted.repair) == ("2026-11-21T12:00:00.000Z", None)
 
 
 def test_corrected_time_out_of_range_becomes_received_at_with_a_mark() -> None:

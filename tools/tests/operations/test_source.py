@@ -67,6 +67,11 @@ def test_change_prints_sources_and_the_new_key() -> None:
     assert "within 60 seconds" in text
 
 
+def test_number_of_suppressed_ids_is_a_sentence() -> None:
+    functions = Functions({"status": 200, "body": {"sources": [], "suppressed": 1}})
+    assert change(functions, "prod", {"action": "list"}) == "1 suppressed id of persons."
+
+
 def test_refusal_and_failure_say_that_no_source_was_changed() -> None:
     refused = Functions({"status": 404, "body": {"code": "unknown_source", "detail": "No source."}})
     with pytest.raises(CommandError, match=r"Nothing was changed: No source\."):
