@@ -91,6 +91,12 @@ def redact_addresses(event: dict[str, Any], redact: _Redact, *, everywhere: bool
             container[:] = [value for value in values if value is not _REMOVED]
 
 
+def redact_text(text: str, redact: _Redact) -> str | None:
+    """Return a text without addresses, or None if it is an address that `redact` removes."""
+    redacted = _redacted_text(text, redact)
+    return redacted if isinstance(redacted, str) else None
+
+
 def packed(ip: str) -> tuple[socket.AddressFamily, bytes] | None:
     """Return the family and the bytes of an IP address, or None if the text isn't one.
 

@@ -15,7 +15,7 @@ import msgspec
 from clickstream import times
 from clickstream.digest import hmac_digest
 from clickstream.event import Context, InvalidEventError, View
-from edge_ingest.addresses import has_ip_name, packed, redact_addresses
+from edge_ingest.addresses import has_ip_name, packed, redact_addresses, redact_text
 from edge_ingest.cloudfront_event import Request, Viewer
 from edge_ingest.json_rewrite import rewrite
 from edge_ingest.settings import IpRule, Privacy
@@ -32,8 +32,6 @@ _ANONYMOUS: Final[tuple[_Path, ...]] = (
     *(("context", "campaign", name) for name in ("source", "medium", "name")),
     ("context", "os", "name"),
     ("context", "device", "type"),
-    ("context", "page", "path"),
-    ("properties", "path"),
 )
 # Times remain if they are times, and addresses of pages without user, query and fragment.
 _ANONYMOUS_TIMES: Final[tuple[_Path, ...]] = tuple(
@@ -42,8 +40,12 @@ _ANONYMOUS_TIMES: Final[tuple[_Path, ...]] = tuple(
 _ANONYMOUS_URLS: Final[tuple[_Path, ...]] = tuple(
     (*parent, name)
     for parent in (("context", "page"), ("properties",))
-    for name in ("url", "referrer")
+    for name in ("path", "url", "referrer")
 )
+# RFC 3986 §3: an address without an authority, such as `data:` and `blob:`, isn't a page's.
+_OPAQUE: Final = r"\s*[A-Za-z][A-Za-z0-9+.-]*:(?!//)"
+_USER: Final = r"(^|//)[^/]*@"
+
 # Bounded quantifiers: longer runs aren't addresses, and matching stays linear in the text's size.
 _ADDRESSES: Final = (
     r"(?P<four>\d{1,3}(?:\.\d{1,3}){3})"
@@ -73,6 +75,9 @@ class Policy(msgspec.Struct, frozen=True):
         """Return the storable facts about the viewer."""
         if self.anonymous:
             return Viewer(country=viewer.country, device=viewer.device)
+        if self._searches_everywhere and viewer.user_agent:
+            agent = redact_text(viewer.user_agent, self.redact_ip)
+            return msgspec.structs.replace(viewer, user_agent=agent)
         return viewer
 
     def applies_to(self, body: bytes) -> bool:
@@ -261,12 +266,10 @@ def _time(value: object) -> object:
 
 
 def _page_address(value: object) -> str | None:
-    """Return a URL without its user, query and fragment (RFC 3986 §3)."""
-    if not isinstance(value, str):
+    """Return a URL or path without its user, query and fragment (RFC 3986 §3)."""
+    if not isinstance(value, str) or re.match(_OPAQUE, value):
         return None
-    scheme, mark, rest = value.partition("#")[0].partition("?")[0].rpartition("://")
-    authority, slash, path = rest.partition("/")
-    return f"{scheme}{mark}{authority.rpartition('@')[2]}{slash}{path}"
+    return re.sub(_USER, r"\1", value.partition("#")[0].partition("?")[0])
 
 
 def _find(event: object, path: _Path) -> list[dict[str, Any]]:
@@ -304,13 +307,20 @@ def _consent(contexts: Iterable[Context | None], category: str) -> bool | None:
 
 
 def _answer(consent: object, management: object, category: str) -> bool | None:
+    """Return the answer for a category, or None without one. Only `true` is consent."""
     if isinstance(consent, dict):
         preferences = consent.get("categoryPreferences")
-        if isinstance(preferences, dict) and isinstance(preferences.get(category), bool):
-            return bool(preferences[category])
+        if isinstance(preferences, dict) and preferences.get(category) is not None:
+            return preferences[category] is True
     if isinstance(management, dict):
         for key, answer in (("deniedConsentIds", False), ("allowedConsentIds", True)):
-            categories = management.get(key)
-            if isinstance(categories, list) and category in categories:
+            if _names(management.get(key), category):
                 return answer
     return None
+
+
+def _names(categories: object, category: str) -> bool:
+    """Return whether a list contains a category. Earlier SDKs of RudderStack send an object."""
+    return categories == category or (
+        isinstance(categories, list | dict) and category in categories
+    )

@@ -8,16 +8,23 @@ import pytest
 from tests.unit.edge_ingest import harness
 from tests.unit.edge_ingest.canaries import IP, stored
 
+NO_CONSENT: list[object] = ["false", "yes", "", 0, 1, [], {}]
 STATEMENTS: list[tuple[dict[str, Any], bool | None]] = [
     ({}, None),
     ({"consent": {"categoryPreferences": {"analytics": True}}}, True),
     ({"consent": {"categoryPreferences": {"analytics": False}}}, False),
-    ({"consent": {"categoryPreferences": {"analytics": "yes"}}}, None),
+    ({"consent": {"categoryPreferences": {"analytics": None}}}, None),
+    # A statement that isn't `true` is no consent.
+    *(({"consent": {"categoryPreferences": {"analytics": value}}}, False) for value in NO_CONSENT),
     ({"consent": {"categoryPreferences": {"other": False}}}, None),
     ({"consent": []}, None),
     ({"consentManagement": {"deniedConsentIds": ["analytics"]}}, False),
     ({"consentManagement": {"allowedConsentIds": ["analytics"]}}, True),
-    ({"consentManagement": {"allowedConsentIds": "analytics"}}, None),
+    ({"consentManagement": {"deniedConsentIds": {"analytics": "Statistics"}}}, False),
+    ({"consentManagement": {"deniedConsentIds": "analytics"}}, False),
+    ({"consentManagement": {"allowedConsentIds": {"analytics": "Statistics"}}}, True),
+    ({"consentManagement": {"allowedConsentIds": "analytics"}}, True),
+    ({"consentManagement": {"allowedConsentIds": 7}}, None),
 ]
 
 

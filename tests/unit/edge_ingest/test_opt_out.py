@@ -121,6 +121,38 @@ def test_opt_out_keeps_plain_values_only(name: str) -> None:
     assert "canary" not in str(event)
 
 
+@pytest.mark.parametrize("name", ["path", "url", "referrer"])
+@pytest.mark.parametrize(
+    ("address", "remaining_address"),
+    [
+        ("/kept?email=canary", "/kept"),
+        ("/kept#canary", "/kept"),
+        ("//canary:canary@school.example/kept", "//school.example/kept"),
+        (
+            "https://canary@school.example/https://x.example",
+            "https://school.example/https://x.example",
+        ),
+        (
+            "https://school.example/to/https://canary@x.example",
+            "https://school.example/to/https://x.example",
+        ),
+        ("/users/@all", "/users/@all"),
+        ("data:text/html,canary", None),
+        ("blob:https://school.example/canary", None),
+        ("mailto:canary@person.example", None),
+        ("https:\\\\canary@school.example", None),
+    ],
+)
+def test_address_of_a_page_keeps_no_personal_part_on_opt_out(
+    name: str, address: str, remaining_address: str | None
+) -> None:
+    text = json.dumps({"event": "x", "properties": {name: address}}).encode()
+    event = json.loads(policy_for(headers={"Sec-GPC": "1"}).redact_event(text))
+    assert event == {"event": "x"} | (
+        {"properties": {name: remaining_address}} if remaining_address else {}
+    )
+
+
 def test_time_that_is_not_a_time_is_removed_on_opt_out() -> None:
     text = b'{"event":"x","timestamp":"canary","sentAt":["canary"]}'
     assert policy_for(headers={"DNT": "1"}).redact_event(text) == b'{"event":"x"}'

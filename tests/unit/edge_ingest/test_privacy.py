@@ -146,6 +146,24 @@ def test_full_address_is_not_stored_in_any_location(
         assert canary not in output
 
 
+@pytest.mark.parametrize("rule", ["hash", "drop"])
+@pytest.mark.parametrize("agent", [f"App/1.0 ({IP})", f"Mozilla/5.0 [{IP6}]:443", IP, IP6])
+def test_address_in_the_user_agent_of_a_request_is_not_stored(agent: str, rule: str) -> None:
+    collector = harness.Harness(harness.settings_document(privacy={"ip": rule}))
+    headers = {"User-Agent": agent, "Origin": "https://school.example"}
+    assert collector.send_ok(body={"batch": [harness.track()]}, headers=headers)["accepted"] == 1
+    output = stored(collector)
+    assert not any(canary in output for canary in (IP, IP6, "113.77", "cccc"))
+
+
+def test_user_agent_of_a_browser_is_stored_as_sent() -> None:
+    agent = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/156.0.0.0 Safari/537.36"
+    collector = harness.Harness(harness.settings_document(privacy={"ip": "drop"}))
+    collector.send_ok(body={"batch": [harness.track()]}, headers={"User-Agent": agent})
+    (record,) = collector.streams.records
+    assert record.header.user_agent == agent
+
+
 def test_rejected_text_is_stored_whole_without_its_address() -> None:
     stored_text = policy_for().redact_rejected(b"x" * 70_000 + b" 203.0.113.77 y")
     assert stored_text == "x" * 70_000 + " 0.0.0.0 y"
