@@ -34,8 +34,10 @@ def api_key(endpoint: str, region: str) -> str:
     return str(key["value"])
 
 
-def call_api(regions: system.System, region: str, method: str, path: str, body: Any = None) -> Any:
-    """Send a request to one Region's API as the first student; return its status and body."""
+def call_api(
+    regions: system.System, region: str, method: str, path: str, body: Any = None, student: int = 0
+) -> Any:
+    """Send a request to one Region's API as a student; return its status and body."""
     (stack,) = client(
         "cloudformation", StackTarget(regions.target.endpoint, region)
     ).describe_stacks(StackName=f"meridian-{regions.target.stage}-{region}")["Stacks"]
@@ -45,7 +47,7 @@ def call_api(regions: system.System, region: str, method: str, path: str, body: 
         f"{regions.api_url}/api{path}",
         json=body,
         headers={
-            "Authorization": f"Bearer {regions.students[0].token}",
+            "Authorization": f"Bearer {regions.students[student].token}",
             "Host": f"{outputs['ApiId']}.execute-api.{region}.amazonaws.com",
             # Only the home Region's API has a distribution that adds the key.
             "x-api-key": api_key(regions.target.endpoint, region),
@@ -65,6 +67,20 @@ def test_appointment_from_any_region_is_stored_in_home_region(regions: system.Sy
     item = client("dynamodb", regions.target).get_item(TableName=table, Key=key)["Item"]
     assert item["origin_region"] == {"S": LONDON}
     assert booked in call_api(regions, LONDON, "GET", "/appointments")[1]["appointments"]
+
+
+def test_slot_is_booked_once_while_replication_is_held(regions: system.System) -> None:
+    """Conditional writes of two Regions would both succeed; both APIs write in the home Region."""
+    slot = {"advisorId": f"advisor-{uuid.uuid4().hex[:8]}", "start": "2026-12-01T09:30:00Z"}
+    url = f"{regions.target.endpoint}/_local/replication"
+    try:
+        httpx.post(f"{url}?held=1", timeout=30).raise_for_status()
+        first = call_api(regions, MUMBAI, "POST", "/appointments", slot, student=1)
+        second = call_api(regions, LONDON, "POST", "/appointments", slot)
+    finally:
+        httpx.post(f"{url}?held=0", timeout=30).raise_for_status()
+    assert first[0] == 201
+    assert second[0] == 409
 
 
 def test_account_request_is_idempotent_across_regions(
