@@ -26,7 +26,10 @@ BUCKET: Final = "packaged-application"
 FAILING: Final = "Failing"
 MAX_PACKAGE_BYTES: Final = 1_000_000
 _NESTED: Final = {"AWS::CloudFormation::Stack", "AWS::Serverless::Application"}
-_FURTHER_REGIONS: Final = re.compile(r"HasReplica|HasRegion[2-9]")
+#: Conditions of nested stacks that a stage in one Region with a user pool of its own lacks.
+_FURTHER_STACKS: Final = re.compile(
+    r"HasReplica|HasRegion[2-9]|HasCopy|IsFurther$|HasExistingPool$"
+)
 _MISSING_FUNCTION: Final = "arn:aws:lambda:us-east-1:000000000000:function:missing"
 
 
@@ -91,7 +94,7 @@ class PackagedStack:
     def _nested(self, template: dict[str, Any], path: tuple[str, ...]) -> list[tuple[str, ...]]:
         paths = []
         for name, resource in template["Resources"].items():
-            is_absent = bool(_FURTHER_REGIONS.match(resource.get("Condition", "")))
+            is_absent = bool(_FURTHER_STACKS.match(resource.get("Condition", "")))
             if resource["Type"] in _NESTED and not is_absent:
                 paths.append((*path, name))
                 paths += self._nested(self._child(resource), (*path, name))
