@@ -52,7 +52,7 @@ help: ## List the targets and their options
 	@echo "             STAGE=<stage>  REGION=<Region> (a stack on AWS; default: the system of 'make up')"
 	@echo "  revoke     USER=<email address or sub>  SESSION=<origin_jti>  EVERYONE=1 (one of them)"
 	@echo "             STAGE=<stage> (a stage on AWS; default: the system of 'make up')"
-	@echo "  person     USER=<email address>  EXPORT=<file>  or  ERASE=1 CONFIRM=<email address>"
+	@echo "  person     USER=<email address>  EXPORT=<file>  or  ERASE=1 CONFIRM=<email address> REPORT=<file>"
 	@echo "             STAGE=<stage> (a stage on AWS; default: the system of 'make up')"
 	@echo "  erase      USER=<userId or anonymousId>  CONFIRM=<the same>  EMAIL=<address, also in events>  REPORT=<file>"
 	@echo "             STAGE=<stage> (a stage on AWS; default: the system of 'make up')"

@@ -137,6 +137,15 @@ def main(environment: Mapping[str, str] = os.environ, directory: Path = STATE / 
         raise CommandError(
             f"An erasure can't be undone. To confirm it, add CONFIRM={user} to the command."
         )
+    return run(environment, directory, user, email)
+
+
+def run(environment: Mapping[str, str], directory: Path, user: str, email: str) -> int:
+    """Erase a person from the lake of each Region and print the report; 1 if something is left.
+
+    Raises:
+        CommandError: No system is running, or a Region failed.
+    """
     ids = [user, *ids_of_address(email)]
     reports = erase(find_stage(environment), stacks_of(environment, directory), ids)
     if file := environment.get("REPORT"):

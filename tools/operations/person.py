@@ -1,4 +1,4 @@
-"""`make person`: export everything about a student as a file, or erase the student.
+"""`make person`: export everything about a student as a file, or erase the student everywhere.
 
 The steps of an erasure can be repeated: the user is deleted last, because the other steps find the
 student's items by the user's `sub` and account. docs/deploying.md lists the data that stay.
@@ -16,8 +16,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from aws_emulator.errors import CommandError
 from tools.cli import exit_code, reason_of
+from tools.operations import erase as lake_erasure
 from tools.operations.staff_functions import invoke
 from tools.operations.stage import Stage, find_stage
+from tools.paths import STATE
 
 #: The attribute with the id of a user's account (src/stepfunctions/users.py).
 _ACCOUNT: Final = "preferred_username"
@@ -135,7 +137,6 @@ def erase(stage: Stage, student: Student, now: datetime) -> list[str]:
     cognito.admin_user_global_sign_out(UserPoolId=student.pool, Username=student.sub)
     cognito.admin_delete_user(UserPoolId=student.pool, Username=student.sub)
     lines.append("Deleted the user. Access tokens are valid for up to 5 minutes: `make revoke`.")
-    lines.append(f"The data lake has the user ID {student.sub}: `make erase USER={student.sub}`.")
     return lines
 
 
@@ -242,8 +243,11 @@ def _value(value: Mapping[str, Any]) -> Any:
     return content
 
 
-def main(environment: Mapping[str, str] = os.environ) -> int:
+def main(environment: Mapping[str, str] = os.environ, directory: Path = STATE / "up") -> int:
     """Export the student USER_NAME to the file EXPORT, or erase the student if ERASE is 1.
+
+    An erasure ends with the report on the data lake, as JSON in the file REPORT. Returns 1 if
+    something of the student is left there.
 
     Raises:
         CommandError: A variable is missing, no system is running, or a step failed.
@@ -263,7 +267,7 @@ def main(environment: Mapping[str, str] = os.environ) -> int:
     try:
         student = find(stage, email)
         if erases:
-            print("\n".join(erase(stage, student, now)))
+            print("\n".join(erase(stage, student, now)), flush=True)
         else:
             document = export(stage, student, now)
             # Only the operator may read the file.
@@ -274,7 +278,23 @@ def main(environment: Mapping[str, str] = os.environ) -> int:
         raise CommandError(
             f"A step failed: {reason_of(error)}. Run the command again to continue."
         ) from error
-    return 0
+    return _erase_from_lake(environment, directory, student) if erases else 0
+
+
+def _erase_from_lake(environment: Mapping[str, str], directory: Path, student: Student) -> int:
+    """Erase a student whose user is deleted; the error tells how to continue without the user.
+
+    Raises:
+        CommandError: A Region failed.
+    """
+    try:
+        return lake_erasure.run(environment, directory, student.sub, student.email)
+    except CommandError as error:
+        user = student.sub
+        raise CommandError(
+            f"The tables and the user are erased, but the data lake isn't: {error} Run "
+            f"`make erase USER={user} CONFIRM={user} EMAIL={student.email}` to continue."
+        ) from error
 
 
 if __name__ == "__main__":

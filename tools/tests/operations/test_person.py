@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aws_emulator.errors import CommandError
+from tools.operations import erase as lake_erasure
 from tools.operations import person
 
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
@@ -32,6 +33,49 @@ def test_command_needs_a_user_and_one_action(variables: dict[str, str]) -> None:
 def test_erasure_needs_the_address_twice() -> None:
     with pytest.raises(CommandError, match="CONFIRM=a@b"):
         person.main({"USER_NAME": "a@b.example", "ERASE": "1", "CONFIRM": "b@b.example"})
+
+
+@pytest.fixture
+def erased(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Replace the erasures of the tables and of the lake; return what they erased."""
+    student = person.Student("pool", "sub-1", "account-1", "a@b.example", {})
+    steps: list[Any] = []
+    monkeypatch.setattr(person, "find_stage", lambda _: None)
+    monkeypatch.setattr(person, "find", lambda _stage, _email: student)
+
+    def erase(*_: Any) -> list[str]:
+        steps.append("tables")
+        return ["Done."]
+
+    monkeypatch.setattr(person, "erase", erase)
+
+    def run(_environment: Any, _directory: Any, user: str, email: str) -> int:
+        steps.append((user, email))
+        return 1
+
+    monkeypatch.setattr(lake_erasure, "run", run)
+    return steps
+
+
+ERASURE = {"USER_NAME": "a@b.example", "ERASE": "1", "CONFIRM": "a@b.example"}
+
+
+def test_erasure_of_the_tables_is_followed_by_the_lake(erased: list[Any]) -> None:
+    # Something is left in the lake: the command says so.
+    assert person.main(ERASURE) == 1
+    assert erased == ["tables", ("sub-1", "a@b.example")]
+
+
+def test_failed_lake_names_the_command_that_needs_no_user(
+    monkeypatch: pytest.MonkeyPatch, erased: list[Any]
+) -> None:
+    def run(*_: Any) -> int:
+        raise CommandError("Can't erase the person in eu-west-2: S3 failed.")
+
+    monkeypatch.setattr(lake_erasure, "run", run)
+    with pytest.raises(CommandError, match=r"S3 failed\. Run `make erase USER=sub-1 "):
+        person.main(ERASURE)
+    assert erased == ["tables"]
 
 
 scalars = st.one_of(
