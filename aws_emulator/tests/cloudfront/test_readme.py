@@ -127,6 +127,10 @@ REFUSED: Final[dict[str, dict[str, Any]]] = {
     "Origin.VpcOriginConfig": {
         "Origins": items([{**s3_origin(""), "VpcOriginConfig": {"VpcOriginId": "v"}}])
     },
+    "OriginGroup.Members": default(
+        TargetOriginId="group",
+        AllowedMethods=items(["GET", "HEAD", "OPTIONS", "PUT", "PATCH", "POST", "DELETE"]),
+    ),
 }
 
 
