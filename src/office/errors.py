@@ -64,6 +64,20 @@ class ParkedSettledError(OfficeError):
     status = 409
 
 
+class UnknownRosterError(OfficeError):
+    """Raised when no roster has the name."""
+
+    code = "roster_unknown"
+    status = 404
+
+
+class RosterInvalidError(OfficeError):
+    """Raised when the content of an upload isn't Base64."""
+
+    code = "roster_invalid"
+    status = 400
+
+
 class UnavailableError(OfficeError):
     """Raised when a service failed. The same request can be sent again."""
 

@@ -25,6 +25,8 @@ from office.office_table import OfficeTable
 from office.parked import OPEN, ParkedRequests
 from office.parked_queue import ParkedQueue
 from office.records import Records
+from office.roster_storage import RosterStorage
+from office.rosters import Rosters
 from office.service import Office
 from office.settings import settings
 from office.user_pool import UserPool
@@ -120,6 +122,21 @@ def parked_requests() -> ParkedRequests:
 
 
 @cache
+def rosters() -> Rosters:
+    """Return the process's operations on rosters.
+
+    Raises:
+        SettingsError: An environment variable is missing.
+    """
+    import boto3
+
+    named = settings()
+    s3 = boto3.client("s3", region_name=named.aws_region, config=_config())
+    dynamodb = boto3.client("dynamodb", region_name=named.aws_region, config=_config())
+    return Rosters(RosterStorage(s3, dynamodb, named.rosters_bucket, named.accounts_table))
+
+
+@cache
 def inbox() -> Inbox:
     """Return the process's inbox of the feedback of all Regions.
 
@@ -208,6 +225,11 @@ def _mark(event: Event) -> dict[str, Any]:
     return inbox().mark(feedback, mark, pool().student(str(event["staff"])).email)
 
 
+def _upload(event: Event) -> dict[str, Any]:
+    request = json.loads(event["request"])
+    return rosters().upload(request["name"], request["content"], str(event["staff"]))
+
+
 def _subject(event: Event) -> str:
     # API Gateway doesn't check a path parameter's pattern, and Cognito accepts an address here.
     student = str(event.get("studentId", ""))
@@ -224,4 +246,7 @@ ACTIONS: Final[dict[str, Callable[[Event], dict[str, Any]]]] = {
     "unpark": _unpark,
     "inbox": _inbox,
     "mark": _mark,
+    "rosters": lambda _event: rosters().list(),
+    "roster": lambda event: rosters().read(str(event.get("rosterName", ""))),
+    "upload": _upload,
 }

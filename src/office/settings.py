@@ -20,6 +20,7 @@ class Settings:
     feedback_queue_url: str
     feedback_regions: str
     account_machine: str
+    rosters_bucket: str
     user_pool_id: str
     aws_region: str
 

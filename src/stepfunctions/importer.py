@@ -16,7 +16,8 @@ from stepfunctions.settings import settings
 
 #: DynamoDB, "BatchGetItem": at most 100 items.
 BATCH_SIZE: Final = 100
-REPORT_SUFFIX: Final = ".report.csv"
+#: Metadata of a normalized copy: its number of rows, for the office's page.
+ROWS: Final = "rows"
 
 
 @cache
@@ -79,10 +80,10 @@ def inspect(bucket: str, key: str) -> dict[str, Any]:
         if not key.endswith("/"):
             _write_report(bucket, key, roster.rejection_report(error))
         return {"ok": False, "known": False, "fileId": "", "rows": 0, "copy": ""}
-    copy = copy_key(valid.file_id)
+    copy = roster.copy_key(valid.file_id)
     decided = _is_decided(valid.file_id, valid.rows)
     # Also of a known file: the report compares it with the next list of the same name.
-    _put(bucket, copy, valid.text, "application/jsonl")
+    _put(bucket, copy, valid.text, "application/jsonl", {ROWS: str(valid.rows)})
     _remember_list(bucket, key, valid.file_id)
     return {"ok": True, "known": decided, "fileId": valid.file_id, "rows": valid.rows, "copy": copy}
 
@@ -141,11 +142,6 @@ def _outcomes(
     return outcomes
 
 
-def copy_key(file_id: str) -> str:
-    """Return the key of a file's normalized copy."""
-    return f"read/{file_id}.jsonl"
-
-
 def list_key(key: str) -> str:
     """Return the key of the object that names the last two files uploaded as `key`."""
     return f"lists/{key.removeprefix('rosters/')}.json"
@@ -164,7 +160,7 @@ def _left_rows(bucket: str, key: str, file_id: str) -> list[int]:
     files = json.loads(_content(bucket, list_key(key)) or "{}")
     if files.get("fileId") != file_id or not files["previous"]:
         return []
-    previous, text = (_content(bucket, copy_key(it)) for it in (files["previous"], file_id))
+    previous, text = (_content(bucket, roster.copy_key(it)) for it in (files["previous"], file_id))
     return [] if previous is None or text is None else roster.left(previous, text)
 
 
@@ -178,20 +174,13 @@ def _content(bucket: str, key: str) -> str | None:
     return content.decode()
 
 
-def report_key(key: str) -> str:
-    """Return the report's key: "rosters/a.csv" has the report "reports/a.csv".
-
-    Other names get ".report.csv" appended, so that no two uploads have the same report.
-    """
-    name = key.removeprefix("rosters/")
-    keeps = name.endswith(".csv") and not name.endswith(REPORT_SUFFIX)
-    return f"reports/{name if keeps else name + REPORT_SUFFIX}"
-
-
 def _write_report(bucket: str, key: str, text: str) -> None:
-    _put(bucket, report_key(key), text, "text/csv; charset=utf-8")
+    _put(bucket, roster.report_key(key), text, "text/csv; charset=utf-8")
 
 
-def _put(bucket: str, key: str, text: str, content_type: str) -> None:
+def _put(
+    bucket: str, key: str, text: str, content_type: str, metadata: Mapping[str, str] | None = None
+) -> None:
+    item = {"Bucket": bucket, "Key": key, "Body": text.encode(), "ContentType": content_type}
     with aws.translate_errors("S3"):
-        s3().put_object(Bucket=bucket, Key=key, Body=text.encode(), ContentType=content_type)
+        s3().put_object(**item, Metadata=metadata or {})

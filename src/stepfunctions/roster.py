@@ -39,6 +39,7 @@ INVISIBLE: Final = "\u200b\u200c\u200d\u2060\ufeff"
 REPORT_COLUMNS: Final = ("row", "status", "code", "field", "message")
 #: The first student's row number in a spreadsheet: the header is row 1.
 FIRST_ROW: Final = 2
+REPORT_SUFFIX: Final = ".report.csv"
 #: (code, field, message) of a row whose request has no reasons, by status.
 DEFAULT_REASONS: Final = {
     "failed": ("not_taken", "", "This row couldn't be processed. Upload the file again."),
@@ -181,6 +182,21 @@ def request_id(file_id: str, index: int) -> str:
     """
     digest = hashlib.sha256(f"roster/{file_id}/{index}".encode()).hexdigest()
     return f"{digest[:8]}-{digest[8:12]}-8{digest[13:16]}-8{digest[17:20]}-{digest[20:32]}"
+
+
+def copy_key(file_id: str) -> str:
+    """Return the key of a file's normalized copy."""
+    return f"read/{file_id}.jsonl"
+
+
+def report_key(key: str) -> str:
+    """Return the report's key: "rosters/a.csv" has the report "reports/a.csv".
+
+    Other names get ".report.csv" appended, so that no two uploads have the same report.
+    """
+    name = key.removeprefix("rosters/")
+    keeps = name.endswith(".csv") and not name.endswith(REPORT_SUFFIX)
+    return f"reports/{name if keeps else name + REPORT_SUFFIX}"
 
 
 def left(previous: str, text: str) -> list[int]:

@@ -158,6 +158,7 @@ NO_OFFICE = {
     "PARKED_QUEUE_URL": "http://127.0.0.1:9/123456789012/parked",
     "FEEDBACK_QUEUE_URL": "http://127.0.0.1:9/123456789012/feedback",
     "FEEDBACK_REGIONS": "us-east-1",
+    "ROSTERS_BUCKET": "named",
     "ACCOUNT_MACHINE": "arn:aws:states:us-east-1:123456789012:stateMachine:named:live",
 }
 

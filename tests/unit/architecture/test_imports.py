@@ -28,7 +28,8 @@ DEPENDENCIES: dict[str, set[str]] = {
     "edge_settings": {"boto3", "botocore"},
     "edge_logs": {"boto3", "botocore"},
     "entitlements": {"boto3", "botocore"},
-    "office": {"boto3", "botocore"},
+    # The ids of a roster's requests, and the keys of its objects.
+    "office": {"stepfunctions", "boto3", "botocore"},
     "media": {"edge_auth", "signed_snapshot", "boto3", "botocore"},
     "revocations": {"signed_snapshot", "boto3", "botocore"},
     # The edge reads a snapshot with edge_auth's verification of signatures.

@@ -206,6 +206,9 @@ def test_request_of_the_office_passes_groups_apart(
         ("POST", "/parked/{parkedId}", "unpark"),
         ("GET", "/feedback", "inbox"),
         ("PUT", "/feedback/{feedbackId}", "mark"),
+        ("GET", "/rosters", "rosters"),
+        ("POST", "/rosters", "upload"),
+        ("GET", "/rosters/{rosterName}", "roster"),
     ],
 )
 @given(texts, texts, texts)
@@ -214,7 +217,7 @@ def test_request_about_a_student_passes_caller_apart(
 ) -> None:
     sent = {"reason": reason, "groups": "staff", "staff": "me", "studentId": "other"}
     received = Request(method, resource, body=json.dumps(sent).encode())
-    path = dict.fromkeys(("studentId", "parkedId", "feedbackId"), student)
+    path = dict.fromkeys(("studentId", "parkedId", "feedbackId", "rosterName"), student)
     params = {"path": path, "querystring": {"after": student}, "header": {}}
     where = context(received, SUB, **{"cognito:groups": groups})
     integration = method_of(method, resource).integration

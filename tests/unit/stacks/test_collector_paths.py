@@ -24,6 +24,7 @@ PATHS = sorted(
 DISTRIBUTION = resources(ROOT / "stacks" / "edge.yaml")["Distribution"]["Properties"]
 CONFIG = DISTRIBUTION["DistributionConfig"]
 RULES = resources(ROOT / "stacks" / "edge-firewall.yaml")["WebAcl"]["Properties"]["Rules"]
+MANAGED = {"known-bad-inputs", "common"}
 METHODS = ("GET", "HEAD", "POST", "OPTIONS", "PUT", "PATCH", "DELETE")
 
 
@@ -48,6 +49,8 @@ def matches(statement: dict[str, Any], method: str, path: str) -> bool:
     ((kind, body),) = statement.items()
     if kind == "NotStatement":
         return not matches(body["Statement"], method, path)
+    if kind == "AndStatement":
+        return all(matches(one, method, path) for one in body["Statements"])
     if kind == "OrStatement":
         return any(matches(one, method, path) for one in body["Statements"])
     assert kind == "RegexMatchStatement", kind
@@ -56,16 +59,22 @@ def matches(statement: dict[str, Any], method: str, path: str) -> bool:
     return re.search(body["RegexString"], value) is not None
 
 
-def inspected(method: str, path: str) -> bool:
-    """Return whether the managed rule groups inspect a request; they must agree."""
-    groups = [
-        rule["Statement"]["ManagedRuleGroupStatement"]
+def inspecting(method: str, path: str) -> set[str]:
+    """Return the names of the rules of managed groups that inspect a request."""
+    groups = {
+        rule["Name"]: rule["Statement"]["ManagedRuleGroupStatement"]
         for rule in RULES
         if "ManagedRuleGroupStatement" in rule["Statement"]
-    ]
-    assert len(groups) == 2
-    (answer,) = {matches(group["ScopeDownStatement"], method, path) for group in groups}
-    return answer
+    }
+    assert groups.keys() == MANAGED
+    return {name for name, it in groups.items() if matches(it["ScopeDownStatement"], method, path)}
+
+
+def inspected(method: str, path: str) -> bool:
+    """Return whether the managed rule groups inspect a request; they must agree."""
+    names = inspecting(method, path)
+    assert names in (set(), MANAGED)
+    return bool(names)
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -106,6 +115,14 @@ def test_default_behavior_passes_no_body_to_the_collector() -> None:
 )  # fmt: skip
 def test_other_request_is_inside_the_managed_rules(method: str, path: str) -> None:
     assert inspected(method, path)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_only_the_upload_of_a_roster_is_outside_the_bound_of_bodies(method: str) -> None:
+    assert inspecting(method, "/api/rosters") == {"known-bad-inputs"}
+    for path in ("/api/rosters/autumn", "/api/rosters/", "/api/rosterss", "/x/api/rosters"):
+        assert "common" in inspecting(method, path) or method not in {"GET", "HEAD"}
+    assert inspecting(method, "/api/rosters/autumn") == MANAGED
 
 
 def test_managed_rules_inspect_each_behavior_without_the_collector() -> None:

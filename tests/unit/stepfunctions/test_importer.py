@@ -11,7 +11,7 @@ from stepfunctions import (
     importer,
 )
 from stepfunctions.accounts import Accounts
-from stepfunctions.roster import parse, request_id
+from stepfunctions.roster import parse, report_key, request_id
 from tests.unit.stepfunctions.fakes import Table
 
 
@@ -64,7 +64,7 @@ def test_inspect_writes_report_for_invalid_file(
 @given(st.lists(st.sampled_from(["a", ".csv", ".report", "/", ".xlsx"]), max_size=5).map("".join))
 def test_each_upload_has_a_report_of_its_own(name: str) -> None:
     others = (name + ".csv", name + ".report.csv", name.removesuffix(".csv"))
-    keys = {importer.report_key(f"rosters/{it}") for it in (name, *others)}
+    keys = {report_key(f"rosters/{it}") for it in (name, *others)}
     assert len(keys) == len({name, *others})
 
 
@@ -169,7 +169,7 @@ def test_report_names_students_missing_from_next_list_of_same_name(
         file = importer.inspect("b", key)
         event = {**file, "key": key, "bucket": "b", "polls": 9, "last": True, "lastRound": True}
         totals = importer.report(event)
-        text = s3.put[importer.report_key(key)]
+        text = s3.put[report_key(key)]
         return totals["left"], [line for line in text.splitlines() if ",left," in line]
 
     assert report_of(first, "rosters/one.csv") == (0, [])

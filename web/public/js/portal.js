@@ -110,6 +110,8 @@ const MESSAGES = {
   parked_settled: "This account has been finished or undone meanwhile.",
   parked_unknown: "This entry doesn’t exist anymore. Reload the page.",
   proof_invalid: "This link doesn’t work. Fill in the form again.",
+  roster_invalid: "This file can’t be uploaded. Save it as “CSV UTF-8”.",
+  roster_unknown: "This list doesn’t exist anymore. Reload the page.",
   session_replaced: "Your account plays videos on other devices. Sign out and in again to play them here.",
   signed_out: "You’re signed out. Sign in and try again.",
   slot_not_offered: "The advisor doesn’t offer this time. Choose another one.",
