@@ -49,7 +49,7 @@ MAX_ZIPPED_BYTES = {
     "SourcesFunction": 96 * KB,
     "BookingsFunction": 768 * KB,
     "OfficeFunction": 128 * KB,
-    "EntitlementsFunction": 8 * KB,
+    "EntitlementsFunction": 16 * KB,
     "ReservedConcurrencyFunction": 32 * KB,
     "EventsFunction": 50 * MB,
     "ChangesFunction": 50 * MB,

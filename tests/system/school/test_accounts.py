@@ -21,7 +21,7 @@ def test_submitted_form_creates_account_and_sends_one_email(school: SchoolClient
         "requestId": str(uuid.uuid4()),
         "email": email.upper(),
         "name": 'O\'Brien "Ngọc" 🎒',
-        "dateOfBirth": "2010-02-28",
+        "dateOfBirth": "2004-02-29",
         "programme": "mathematics",
         "locale": "vi",
     }
