@@ -88,7 +88,7 @@ CONSENT_REQUESTED: Final = {
     "en": Email(
         "A student asks for your consent",
         "Hello,\n\nThe sign-up form of Meridian School names this email address as the address of "
-        "a student's parent or guardian. Students under 18 need the consent of one. To see the "
+        "a student's parent or guardian. Students under 18 need a guardian's consent. To see the "
         "student's address and to decide, open this link within 24 hours:\n$url\n\nWithout your "
         "consent no account will be created. If you don't know about this, ignore this email.\n",
     ),
