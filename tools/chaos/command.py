@@ -161,6 +161,10 @@ class _Operator:
             raise CommandError(f"`make {command}` failed: {'; '.join(lines[-3:]).rstrip('.')}.")
         text = ", ".join(f"{key} {value}" for key, value in counts.items() if value) or "no changes"
         passed = completed.returncode == code and expected(counts)
+        if not passed:
+            # The counts don't have every fault, and a command can end after it printed them.
+            said = [*completed.stdout.splitlines(), *completed.stderr.splitlines()]
+            text += f"; exit code {completed.returncode}: {'; '.join(map(str.strip, said))}"
         self.results.append(CommandResult(command, purpose, text, passed))
 
 
