@@ -121,17 +121,16 @@ class Bookings:
             stored, booked = self._read(new)
             present = self._appointment(old)
             if present is None or present.student != student:
-                for taken in booked:
-                    if (taken.slot, taken.student, taken.moved_from) == (new, student, old.text):
-                        return taken
+                if moved := self._moved(old, new, student):
+                    return moved
                 raise UnknownAppointmentError("You do not have this appointment.")
             if old == new:
                 return present
             rules.check_changeable(present, now_ms)
-            wanted = _moved(present, new)
+            wanted = _at(present, new)
             return self._take(wanted, stored, booked, now_ms, origin, moved=present)
 
-        return self._repeated(attempt, lambda: self._is_moved(old, new, student))
+        return self._repeated(attempt, lambda: self._moved(old, new, student) is not None)
 
     def move_by_office(self, old: Slot, new: Slot, reason: str, origin: Origin) -> Appointment:
         """Move a student's appointment to any free slot, without notice, limits or maximum.
@@ -145,17 +144,16 @@ class Bookings:
             stored, booked = self._read(new)
             present = self._appointment(old)
             if present is None:
-                for taken in booked:
-                    if (taken.slot, taken.moved_from) == (new, old.text):
-                        return taken
+                if moved := self._moved(old, new):
+                    return moved
                 raise UnknownAppointmentError("This appointment doesn't exist.")
             if old == new:
                 return present
-            wanted = replace(_moved(present, new), reason=reason)
+            wanted = replace(_at(present, new), reason=reason)
             now_ms = self._clock_ms()
             return self._take(wanted, stored, booked, now_ms, origin, moved=present, by_office=True)
 
-        return self._repeated(attempt, lambda: self._is_moved(old, new))
+        return self._repeated(attempt, lambda: self._moved(old, new) is not None)
 
     def cancel_by_office(self, slot: Slot, reason: str, origin: Origin) -> Appointment:
         """Cancel a student's appointment at any time. Return it.
@@ -285,12 +283,12 @@ class Bookings:
         booked = self._table.booked(slot.advisor, slot.time, slot.time)
         return booked[0] if booked else None
 
-    def _is_moved(self, old: Slot, new: Slot, student: str | None = None) -> bool:
-        """Tell whether a student's appointment has been moved; None is any student."""
+    def _moved(self, old: Slot, new: Slot, student: str | None = None) -> Appointment | None:
+        """Return the appointment that a student moved, or None. Without a student, anybody's."""
         present, taken = self._appointment(old), self._appointment(new)
         if taken is None or taken.moved_from != old.text or student not in {None, taken.student}:
-            return False
-        return present is None or present.student != taken.student
+            return None
+        return None if present is not None and present.student == taken.student else taken
 
     def _take(
         self,
@@ -334,7 +332,7 @@ def _new_calendar_id() -> str:
     return uuid.uuid4().hex
 
 
-def _moved(present: Appointment, new: Slot) -> Appointment:
+def _at(present: Appointment, new: Slot) -> Appointment:
     """Return an appointment at another time, which is the same one in calendars."""
     return Appointment(
         new,
