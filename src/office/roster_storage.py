@@ -1,6 +1,6 @@
 """Adapter of the bucket of the rosters, and of the requests of their rows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -13,8 +13,6 @@ _SUFFIX: Final = ".csv"
 #: Metadata of an upload: the SHA-256 of the content, and the `sub` of the member of staff.
 FILE_ID: Final = "file-id"
 BY: Final = "by"
-#: Metadata of the import's normalized copy (importer.py).
-ROWS: Final = "rows"
 
 
 class RosterStorage:
@@ -64,7 +62,7 @@ class RosterStorage:
         Raises:
             UnavailableError: S3 failed.
         """
-        head = self._head(_key(name))
+        head = self._read(self._s3.head_object, _key(name))
         if head is None:
             return None
         return Upload(name, _ms(head["LastModified"]), head["Metadata"].get(FILE_ID, ""))
@@ -75,8 +73,8 @@ class RosterStorage:
         Raises:
             UnavailableError: S3 failed.
         """
-        head = self._head(roster.copy_key(file_id))
-        return int(head["Metadata"].get(ROWS, "0")) if head else 0
+        head = self._read(self._s3.head_object, roster.copy_key(file_id))
+        return int(head["Metadata"].get(roster.ROWS, "0")) if head else 0
 
     def report(self, name: str) -> Report | None:
         """Return the newest report, or None without one.
@@ -84,10 +82,9 @@ class RosterStorage:
         Raises:
             UnavailableError: S3 failed.
         """
-        key = roster.report_key(_key(name))
-        if self._head(key) is None:
+        answer = self._read(self._s3.get_object, roster.report_key(_key(name)))
+        if answer is None:
             return None
-        answer = call(lambda: self._s3.get_object(Bucket=self._bucket, Key=key))
         text = call(answer["Body"].read).decode()
         return Report(_ms(answer["LastModified"]), text)
 
@@ -107,12 +104,13 @@ class RosterStorage:
         items = answer["Responses"].get(self._accounts, [])
         return {it["pk"]["S"].removeprefix("REQUEST#"): it["status"]["S"] for it in items}
 
-    def _head(self, key: str) -> Any:
+    def _read(self, operation: Callable[..., Any], key: str) -> Any:
+        """Return the answer of GetObject or HeadObject, or None without the object."""
         from botocore.exceptions import ClientError
 
         def send() -> Any:
             try:
-                return self._s3.head_object(Bucket=self._bucket, Key=key)
+                return operation(Bucket=self._bucket, Key=key)
             except ClientError as error:
                 # HEAD has no body, so the code is the status.
                 if error_code(error) in {"404", "NoSuchKey"}:

@@ -16,8 +16,6 @@ from stepfunctions.settings import settings
 
 #: DynamoDB, "BatchGetItem": at most 100 items.
 BATCH_SIZE: Final = 100
-#: Metadata of a normalized copy: its number of rows, for the office's page.
-ROWS: Final = "rows"
 
 
 @cache
@@ -83,7 +81,7 @@ def inspect(bucket: str, key: str) -> dict[str, Any]:
     copy = roster.copy_key(valid.file_id)
     decided = _is_decided(valid.file_id, valid.rows)
     # Also of a known file: the report compares it with the next list of the same name.
-    _put(bucket, copy, valid.text, "application/jsonl", {ROWS: str(valid.rows)})
+    _put(bucket, copy, valid.text, "application/jsonl", {roster.ROWS: str(valid.rows)})
     _remember_list(bucket, key, valid.file_id)
     return {"ok": True, "known": decided, "fileId": valid.file_id, "rows": valid.rows, "copy": copy}
 

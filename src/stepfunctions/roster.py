@@ -36,6 +36,8 @@ MAX_BYTES: Final = 20 * 1024 * 1024
 MAX_CELL_CHARS: Final = 1_000
 #: Invisible characters that copied cells have around their text, besides white space.
 INVISIBLE: Final = "\u200b\u200c\u200d\u2060\ufeff"
+#: Metadata of a normalized copy: its number of rows, for the office's page.
+ROWS: Final = "rows"
 REPORT_COLUMNS: Final = ("row", "status", "code", "field", "message")
 #: The first student's row number in a spreadsheet: the header is row 1.
 FIRST_ROW: Final = 2

@@ -184,7 +184,7 @@ def test_list_has_the_newest_uploads() -> None:
 
 
 class S3:
-    """Answers each HEAD with an error's code, or with the metadata of a copy."""
+    """Answers each HEAD and GET with an error's code, or with the metadata of a copy."""
 
     def __init__(self, code: str) -> None:
         self.code = code
@@ -197,12 +197,15 @@ class S3:
             "Metadata": {"rows": "7"},
         }
 
+    get_object = head_object
+
 
 def test_only_a_missing_object_is_none() -> None:
     assert RosterStorage(S3(""), None, "b", "t").rows("f1") == 7
     assert RosterStorage(S3("404"), None, "b", "t").rows("f1") == 0
     assert RosterStorage(S3("404"), None, "b", "t").upload(NAME) is None
     assert RosterStorage(S3(""), None, "b", "t").upload(NAME) == Upload(NAME, AT_MS, "")
+    assert RosterStorage(S3("NoSuchKey"), None, "b", "t").report(NAME) is None
     for code in ("403", "503"):
         with pytest.raises(UnavailableError):
             RosterStorage(S3(code), None, "b", "t").report(NAME)
