@@ -54,12 +54,12 @@ class DenyList:
         Newer sign-ins replaced those until `replaced_until`, which the list has until all tokens
         name it.
         """
-        before, until = self.everyone, claims.get("replaced_until", 0)
+        before, until = self.everyone, _time(claims, "replaced_until")
         if self.users or self.sign_ins:
             user = fingerprint("user", str(claims.get("sub")))
             before = max(before, self.users.get(user, 0))
-            until = max(_time(claims, "replaced_until"), self.sign_ins.get(user, (0,))[0])
-        if until and isinstance(until, (int, float)) and _time(claims, "auth_time") <= until:
+            until = max(until, self.sign_ins.get(user, (0,))[0])
+        if until and _time(claims, "auth_time") <= until:
             return True
         if before and min(_time(claims, "iat"), _time(claims, "auth_time")) < before:
             return True
