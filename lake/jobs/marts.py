@@ -12,7 +12,8 @@ import argparse
 import hashlib
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -28,7 +29,7 @@ RETENTION_DAYS: Final = (1, 7, 28)
 _SECOND: Final = "coalesce(unix_timestamp(timestamp), unix_timestamp(received_at))"
 #: The columns of `near_events` and `day_events`; `place` is the order of a visitor's events.
 _COLUMNS: Final = f"""
-  type, event, anonymous_id, page_path, campaign_source, country, device, date,
+  type, anonymous_id, page_path, campaign_source, country, device, date,
   {_SECOND} AS second,
   row_number() OVER (
     PARTITION BY anonymous_id
@@ -71,21 +72,22 @@ def queries() -> dict[str, str]:
     return {path.stem: path.read_text() for path in sorted(SQL.glob("*.sql"))}
 
 
-def days_of(objects: Sequence[StoredObject]) -> list[date]:
-    """Return the days on which a record arrived, in order."""
-    dates = {it.key.split("/")[1].removeprefix("date=") for it in objects}
-    return [date.fromisoformat(it) for it in sorted(dates)]
-
-
-def digest_of(day: date, objects: Sequence[StoredObject]) -> str:
-    """Return a digest of what a day's rows are made of: objects of `events/`, and the SQL.
+def by_day(objects: Iterable[StoredObject]) -> dict[date, list[StoredObject]]:
+    """Return the objects of `events/` by the day on which their records arrived, in order.
 
     The other objects of the lake change no row of `events_once`, see lake/README.md.
     """
+    days: dict[date, list[StoredObject]] = defaultdict(list)
+    for it in sorted(objects):
+        if it.key.startswith("events/"):
+            days[date.fromisoformat(it.key.split("/")[1].removeprefix("date="))].append(it)
+    return dict(days)
+
+
+def digest_of(day: date, days: Mapping[date, Sequence[StoredObject]], sql: object) -> str:
+    """Return a digest of what a day's rows are made of: the objects that it reads, and the SQL."""
     read = {day + timedelta(it) for it in (-1, 0, 1, *(-days for days in RETENTION_DAYS))}
-    folders = {f"events/date={it}/" for it in read}
-    inputs = sorted(it for it in objects if f"{it.key.rpartition('/hour=')[0]}/" in folders)
-    made_of = [inputs, list(statements(day)), queries(), VIEW.read_text()]
+    made_of = [[days.get(it, []) for it in sorted(read)], list(statements(day)), sql]
     return hashlib.sha256(json.dumps(made_of).encode()).hexdigest()
 
 
@@ -152,30 +154,36 @@ class SparkLake:
         return self._jvm.org.apache.hadoop.fs.Path(text)
 
 
-def run(session: Any, lake: SparkLake, first: date, last: date) -> dict[str, list[str]]:
+def run(
+    session: Any, lake: SparkLake, objects: Iterable[StoredObject], first: date, last: date
+) -> dict[str, list[str]]:
     """Write the marts of each day with events; return the days `written` and `unchanged`.
 
-    The view `events_once` exists.
+    The view `events_once` exists, over these objects.
     """
-    objects = lake.objects("events")
+    marts, days = queries(), by_day(objects)
+    sql = [marts, VIEW.read_text()]
     written: list[str] = []
     unchanged: list[str] = []
-    for day in (it for it in days_of(objects) if first <= it <= last):
-        digest = digest_of(day, objects)
+    for day in (it for it in days if first <= it <= last):
+        digest = digest_of(day, days, sql)
         if lake.state(day) == digest:
             unchanged.append(str(day))
             continue
         for name, statement in statements(day):
             session.sql(statement).createOrReplaceTempView(name)
-        for mart, query in queries().items():
+        for mart, query in marts.items():
             lake.write(mart, day, query)
         lake.write_state(day, digest)
         written.append(str(day))
     return {"written": written, "unchanged": unchanged}
 
 
-def open_events(session: Any, lake: SparkLake, folder: str) -> None:
-    """Create the tables and the view `events_once`, by the index of copies if it is complete."""
+def open_events(session: Any, lake: SparkLake, folder: str) -> list[StoredObject]:
+    """Create the tables and the view `events_once`, by the index of copies if it is complete.
+
+    Return the objects of these tables and of the index.
+    """
     from tools.lake_sql.copies import Listing, use_index
     from tools.lake_sql.spark_engine import SparkEngine
 
@@ -191,6 +199,7 @@ def open_events(session: Any, lake: SparkLake, folder: str) -> None:
             ).createOrReplaceTempView(table)
     session.sql(VIEW.read_text().replace("REPLACE VIEW", "REPLACE TEMPORARY VIEW", 1))
     use_index(SparkEngine(session, folder), Listing.of(it.key for it in objects))
+    return objects
 
 
 def session_of(master: str | None) -> Any:
@@ -219,8 +228,8 @@ def main(arguments: Sequence[str]) -> int:
     options = parser.parse_args(arguments)
     session = session_of(options.master)
     lake = SparkLake(session, options.lake, options.marts or f"{options.lake}/marts")
-    open_events(session, lake, options.lake)
-    print(json.dumps(run(session, lake, options.first, options.last)))
+    objects = open_events(session, lake, options.lake)
+    print(json.dumps(run(session, lake, objects, options.first, options.last)))
     return 0
 
 

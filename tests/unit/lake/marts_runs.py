@@ -44,11 +44,11 @@ def main(folder: str) -> None:
         options: dict[str, Any] = json.loads(line)
         lake = StoppingLake(session, folder, f"{folder}/marts")
         lake.left = options.get("stop_after", -1)
-        marts.open_events(session, lake, folder)
+        objects = marts.open_events(session, lake, folder)
         first = date.fromisoformat(options.get("first", "2026-01-01"))
         last = date.fromisoformat(options.get("last", "2099-01-01"))
         try:
-            result: dict[str, Any] = dict(marts.run(session, lake, first, last))
+            result: dict[str, Any] = dict(marts.run(session, lake, objects, first, last))
         except StoppedError:
             result = {"stopped": True}
         print(f"RESULT {json.dumps(result)}", flush=True)

@@ -29,16 +29,9 @@ def plain(value: Any) -> Any:
 
 def open_lake(folder: str) -> Any:
     """Return a session with the lake's tables over the objects in a folder."""
-    from pyspark.sql import SparkSession  # type: ignore[import-not-found] # not in the lock
+    from lake.jobs.marts import session_of
 
-    spark = (
-        SparkSession.builder.master("local[2]")
-        .config("spark.ui.enabled", "false")
-        .config("spark.sql.shuffle.partitions", "1")
-        .config("spark.sql.session.timeZone", "UTC")
-        .config("spark.sql.sources.partitionColumnTypeInference.enabled", "false")
-        .getOrCreate()
-    )
+    spark = session_of("local[2]")
     spark.sparkContext.setLogLevel("ERROR")
     for name, prefix in FOLDERS.items():
         if not (Path(folder) / prefix).exists():
