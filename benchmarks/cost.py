@@ -297,24 +297,26 @@ def report(limits: dict[int, float], deployed: Components, *, is_compressed: boo
             )
 
         reference = CLOUDFRONT[REFERENCE]
-        amount = total(reference)
-        result = "ok" if amount <= limit else "EXCEEDED"
-        met = met and amount <= limit
-        label = f"{size:>3} events per request{' with gzip' if is_compressed else ''}"
-        print(f"  {label:<34}{amount:>9.3f}    limit {limit:g}  {result}")
+        label = f"  {size:>3} events per request{' with gzip' if is_compressed else ''}"
+        met = _is_within(label, total(reference), limit) and met
         parts = dollars(size, measured, deployed, reference, is_compressed=is_compressed)
         print("      " + ", ".join(f"{name} {part:.4f}" for name, part in parts.items()))
         shards = dollars(
             size, measured, deployed, reference,
             is_compressed=is_compressed, is_provisioned=True,
         )  # fmt: skip
-        amount, bound = sum(shards.values()), MAX_SHARD_DOLLARS[size]
-        result = "ok" if amount <= bound else "EXCEEDED"
-        met = met and amount <= bound
-        print(f"    {'with StreamMode=PROVISIONED':<36}{amount:>9.3f}    limit {bound:g}  {result}")
+        label, amount = "    with StreamMode=PROVISIONED", sum(shards.values())
+        met = _is_within(label, amount, MAX_SHARD_DOLLARS[size]) and met
         for location, delivery in CLOUDFRONT.items():
             print(f"      viewers in {location:<34}{total(delivery):>9.3f}")
     return met
+
+
+def _is_within(label: str, amount: float, limit: float) -> bool:
+    """Print an amount beside its limit, and return whether it is within the limit."""
+    is_met = amount <= limit
+    print(f"{label:<36}{amount:>9.3f}    limit {limit:g}  {'ok' if is_met else 'EXCEEDED'}")
+    return is_met
 
 
 def least(size: int, deployed: Components) -> dict[str, float]:

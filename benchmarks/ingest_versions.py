@@ -16,18 +16,18 @@ import compileall
 import json
 import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "src")]
 
-FIRST_VERSION: Final = "5c8ad0c"
-MAX_RATIO: Final = 1.05
+from benchmarks import versions  # noqa: E402 - needs the path above
+from benchmarks.versions import Worker  # noqa: E402
+
 TURN_S: Final = 0.05
 _PACKAGES: Final = ("edge_ingest", "clickstream")
 
@@ -52,46 +52,18 @@ for line in sys.stdin:
 """
 
 
-class Worker:
-    """One version's package in a process of its own."""
-
-    def __init__(self, package: Path, environment: dict[str, str]) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-S", "-c", WORKER],
-            cwd=package, env={**environment, "PYTHONPATH": str(package)},
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        )  # fmt: skip
-
-    def run(self, size: int, count: int) -> float:
-        """Return the CPU seconds of `count` requests."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(f"{size} {count}\n")
-        self._process.stdin.flush()
-        return float(self._process.stdout.readline())
-
-    def stop(self) -> None:
-        """End the process."""
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        self._process.wait()
-
-
 def package_of(revision: str, directory: Path) -> Path:
     """Write the deployment package of an earlier version, with the same library."""
     from benchmarks import ingest
 
-    sources = directory / "base-sources"
-    sources.mkdir()
-    archive = subprocess.run(
-        ["git", "archive", revision, "src"], cwd=ROOT, capture_output=True, check=True
-    )
-    subprocess.run(["tar", "-x", "-C", str(sources)], input=archive.stdout, check=True)
+    written = directory / "base-sources"
+    written.mkdir()
+    sources = versions.sources_of(revision, written)
     package = directory / "base"
     shutil.copytree(directory / "collector" / "msgspec", package / "msgspec")
     for name in (*_PACKAGES, "edge_auth", "signed_snapshot"):
-        if (sources / "src" / name).is_dir():
-            shutil.copytree(sources / "src" / name, package / name)
+        if (sources / name).is_dir():
+            shutil.copytree(sources / name, package / name)
     (package / "settings.json").write_text(json.dumps(ingest.SETTINGS))
     shutil.copy(directory / "collector" / "event.json", package / "event.json")
     compileall.compile_dir(package, quiet=1)
@@ -122,35 +94,37 @@ def main(base: str, rounds: int) -> int:
             environment = ingest.environment_of(directory, stub.port)
             print(f"CPU time per request, relative to the version {base}")
             for size, ratio in steady(packages, environment, rounds).items():
-                met = report(f"{size} events", ratio) and met
-            met = report("cold start, 10 events", cold(directory, environment, rounds)) and met
+                met = versions.report(f"{size} events", ratio) and met
+            met = (
+                versions.report("cold start, 10 events", cold(directory, environment, rounds))
+                and met
+            )
         finally:
             stub.stop()
     return 0 if met else 1
-
-
-def report(label: str, ratio: float) -> bool:
-    """Print a ratio. Return whether it is within the limit."""
-    is_met = ratio <= MAX_RATIO
-    print(f"  {label:<28}{ratio:>7.3f}    limit {MAX_RATIO}  {'ok' if is_met else 'EXCEEDED'}")
-    return is_met
 
 
 def steady(packages: dict[str, Path], environment: dict[str, str], rounds: int) -> dict[int, float]:
     """Return the ratio of the CPU time per request, by events per request."""
     from benchmarks import ingest
 
-    workers = {name: Worker(package, environment) for name, package in packages.items()}
+    workers = {
+        name: Worker(package, WORKER, environment, "-S") for name, package in packages.items()
+    }
+
+    def run(name: str, size: int, count: int) -> float:
+        return float(workers[name].ask(f"{size} {count}"))
+
     ratios: dict[int, float] = {}
     try:
         for size in ingest.SIZES:
-            for worker in workers.values():
-                worker.run(size, 10)
-            count = max(2, int(TURN_S / (workers["base"].run(size, 10) / 10)))
+            for name in workers:
+                run(name, size, 10)
+            count = max(2, int(TURN_S / (run("base", size, 10) / 10)))
             turns: list[dict[str, float]] = []
             for n in range(rounds):
-                order: list[Any] = sorted(workers.items(), reverse=n % 2 == 0)
-                turns.append({name: worker.run(size, count) for name, worker in order})
+                order = sorted(workers, reverse=n % 2 == 0)
+                turns.append({name: run(name, size, count) for name in order})
             ratios[size] = statistics.median(turn["present"] / turn["base"] for turn in turns)
     finally:
         for worker in workers.values():
@@ -179,7 +153,7 @@ def cold(directory: Path, environment: dict[str, str], rounds: int) -> float:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--base", default=FIRST_VERSION)
+    parser.add_argument("--base", default=versions.FIRST_VERSION)
     parser.add_argument("--rounds", type=int, default=40)
     options = parser.parse_args()
     started = time.monotonic()

@@ -15,7 +15,6 @@ verdicts of each source nor `object_id`, and it didn't check the encoded object 
 import argparse
 import json
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -25,8 +24,9 @@ from typing import Final
 ROOT: Final = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "src")]
 
-FIRST_VERSION: Final = "5c8ad0c"
-MAX_RATIO: Final = 1.05
+from benchmarks import versions  # noqa: E402 - needs the path above
+from benchmarks.versions import Worker  # noqa: E402
+
 EVENTS: Final = 10_000
 KINDS: Final = ("packs of 100", "packs of 10", "single")
 
@@ -74,41 +74,6 @@ for line in sys.stdin:
 """
 
 
-class Worker:
-    """One version in a process of its own."""
-
-    def __init__(self, sources: Path, environment: dict[str, str]) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-c", WORKER],
-            cwd=sources, env={**environment, "PYTHONPATH": str(sources)},
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        )  # fmt: skip
-
-    def run(self, event: Path) -> tuple[float, int]:
-        """Return the CPU seconds of one invocation, and the number of good rows that it wrote."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(f"{event}\n")
-        self._process.stdin.flush()
-        seconds, good = json.loads(self._process.stdout.readline())
-        return seconds, good
-
-    def stop(self) -> None:
-        """End the process."""
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        self._process.wait()
-
-
-def sources_of(revision: str, directory: Path) -> Path:
-    """Write the sources of an earlier version, and return their folder."""
-    archive = subprocess.run(
-        ["git", "archive", revision, "src"], cwd=ROOT, capture_output=True, check=True
-    )
-    subprocess.run(["tar", "-x", "-C", str(directory)], input=archive.stdout, check=True)
-    return directory / "src"
-
-
 def compare(present: Worker, base: Worker, event: Path, rounds: int) -> tuple[float, bool]:
     """Return the median ratio of the CPU times, and whether both wrote `EVENTS` good rows."""
     ratios: list[float] = []
@@ -116,7 +81,7 @@ def compare(present: Worker, base: Worker, event: Path, rounds: int) -> tuple[fl
     for n in range(rounds + 2):
         taken: dict[Worker, float] = {}
         for worker in (present, base) if n % 2 else (base, present):
-            taken[worker], good = worker.run(event)
+            taken[worker], good = json.loads(worker.ask(str(event)))
             rows.add(good)
         ratios.append(taken[present] / taken[base])
     # The first two rounds load libraries and fill caches.
@@ -136,15 +101,14 @@ def main(base: str, rounds: int) -> int:
         environment = {**stream.environment(), "POWERTOOLS_METRICS_DISABLED": "true"}
         environment["POWERTOOLS_SERVICE_NAME"] = "events"
         workers = [
-            Worker(sources, environment) for sources in (ROOT / "src", sources_of(base, directory))
+            Worker(sources, WORKER, environment)
+            for sources in (ROOT / "src", versions.sources_of(base, directory))
         ]
         for kind in KINDS:
             event = directory / f"{kind}.json"
             event.write_text(json.dumps(invocation(bodies, EVENTS, kind)))
             ratio, same = compare(workers[0], workers[1], event, rounds)
-            met = met and same and ratio <= MAX_RATIO
-            verdict = "ok" if ratio <= MAX_RATIO else "EXCEEDED"
-            print(f"  {kind:<28}{ratio:>7.3f}    limit {MAX_RATIO}  {verdict}", flush=True)
+            met = versions.report(kind, ratio) and same and met
             if not same:
                 print("  the versions wrote another number of good rows than events")
         for worker in workers:
@@ -154,7 +118,7 @@ def main(base: str, rounds: int) -> int:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--base", default=FIRST_VERSION)
+    parser.add_argument("--base", default=versions.FIRST_VERSION)
     parser.add_argument("--rounds", type=int, default=40)
     options = parser.parse_args()
     started = time.monotonic()
