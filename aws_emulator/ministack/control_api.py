@@ -79,6 +79,15 @@ async def read_body(receive: Receive) -> bytes:
     return b"".join(parts)
 
 
+def replay_body(body: bytes) -> Receive:
+    """Return a `receive` for a body that `read_body` has read."""
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return receive
+
+
 async def answer(send: Send, status: int, body: Any, headers: dict[str, str] | None = None) -> None:
     """Send a JSON response."""
     lines = {"content-type": "application/json", **(headers or {})}

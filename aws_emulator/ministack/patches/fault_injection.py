@@ -40,6 +40,7 @@ from aws_emulator.ministack.control_api import (
     Receive,
     Send,
     read_body,
+    replay_body,
 )
 from aws_emulator.ministack.settings import Settings
 
@@ -163,13 +164,10 @@ async def _execute(application: Application, scope: Message, body: bytes) -> lis
     """Execute the call and return the messages of its response."""
     messages: list[Message] = []
 
-    async def receive() -> Message:
-        return {"type": "http.request", "body": body, "more_body": False}
-
     async def send(message: Message) -> None:
         messages.append(message)
 
-    await application(scope, receive, send)
+    await application(scope, replay_body(body), send)
     return messages
 
 

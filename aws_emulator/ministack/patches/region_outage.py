@@ -33,6 +33,7 @@ from aws_emulator.ministack.control_api import (
     Send,
     answer,
     read_body,
+    replay_body,
 )
 from aws_emulator.ministack.settings import Settings
 from aws_emulator.ministack.symbols import Symbols
@@ -123,7 +124,7 @@ def install(_settings: Settings, control: ControlApi, application: Application) 
                 await asyncio.wait_for(_disconnected(receive), outage.seconds)
         if outage.kind == "slow":
             await asyncio.sleep(outage.seconds)
-            await application(scope, _replay(body), send)
+            await application(scope, replay_body(body), send)
         elif outage.kind == "refused":
             await _close(receive, send)
         else:
@@ -138,15 +139,6 @@ async def _disconnected(receive: Receive) -> None:
     """Wait until the client gives up."""
     while (await receive())["type"] != "http.disconnect":
         pass
-
-
-def _replay(body: bytes) -> Receive:
-    """Return a `receive` for a body that was read already."""
-
-    async def receive() -> Message:
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    return receive
 
 
 async def _close(receive: Receive, send: Send) -> None:

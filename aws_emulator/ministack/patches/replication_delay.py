@@ -80,8 +80,9 @@ class Replication:
         """Remove and return the writes that may reach their replica, in their order."""
         if self.is_held:
             return []
-        due = [it for it in self.waiting if not self.seconds or it.due <= now]
-        self.waiting = [it for it in self.waiting if it not in due]
+        until = now if self.seconds else float("inf")
+        due = [it for it in self.waiting if it.due <= until]
+        self.waiting = [it for it in self.waiting if it.due > until]
         return due
 
     def state(self) -> dict[str, object]:
