@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Final
 
 from aws_emulator import debugging
-from aws_emulator.built_functions import find_function
 from aws_emulator.debugging import DEFAULT_PORT, Debugger, DebugSession, debug_package
 from aws_emulator.errors import CommandError
 from aws_emulator.invoke import Deployment
@@ -27,10 +26,10 @@ from tools.invoke import (
     BUILD,
     PYTHON,
     SETTINGS_FILE,
-    edge_functions,
     published_settings,
     read_deployment,
     read_event,
+    read_function,
     running_stacks,
 )
 from tools.paths import ROOT, STATE
@@ -55,8 +54,7 @@ def run(options: Mapping[str, str], directory: Path = STATE / "up", build: Path 
         raise CommandError(f"FUNCTION is missing. For example: {_EXAMPLE}")
     path, port = options.get("EVENT", ""), _port(options.get("DEBUG_PORT", ""))
     event = read_event(path) if path else None
-    function = find_function(build, name)
-    at_edge = name in edge_functions(build)
+    function, at_edge = read_function(build, name)
     home, target = running_stacks(directory, at_edge=at_edge)
     subject = name if at_edge else f"{name} without EVENT"
     if target is None and (at_edge or not path):

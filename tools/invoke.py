@@ -6,6 +6,7 @@ to standard output, log lines and errors to standard error.
 """
 
 import contextlib
+import fcntl
 import io
 import json
 import os
@@ -28,6 +29,7 @@ from aws_emulator.deployed_functions import function_names
 from aws_emulator.errors import CommandError
 from aws_emulator.invoke import Deployment, invoke
 from tools.cli import exit_code, reason_of
+from tools.dev.sam_deployment import build_lock
 from tools.paths import ROOT, STATE
 from tools.stack import EDGE_REGION, StackTarget, client, find_running_stack
 
@@ -49,8 +51,7 @@ def run(options: Mapping[str, str], build: Path = BUILD, python: Path = PYTHON) 
     if not name:
         raise CommandError(f"FUNCTION is missing. For example: {_EXAMPLE}")
     event = read_event(options.get("EVENT", ""))
-    function = find_function(build, name)
-    at_edge = name in edge_functions(build)
+    function, at_edge = read_function(build, name)
     home, target = running_stacks(STATE / "up", at_edge=at_edge)
     if at_edge and target is None:
         raise CommandError(
@@ -64,6 +65,7 @@ def run(options: Mapping[str, str], build: Path = BUILD, python: Path = PYTHON) 
         # An edge function runs near the visitor, as a replica.
         deployment = replace(read_deployment(target, function), region=home.region)
     with contextlib.ExitStack() as stack:
+        stack.enter_context(build_lock(fcntl.LOCK_SH))
         if at_edge and target is not None:
             settings = published_settings(target, deployment.function_name)
             function = stack.enter_context(with_settings(function, settings))
@@ -97,6 +99,18 @@ def read_event(path: str) -> Any:
         raise CommandError(
             f"EVENT={path} is not valid JSON: {error}. Correct the file. Examples: events/"
         ) from error
+
+
+def read_function(build: Path, name: str) -> tuple[BuiltFunction, bool]:
+    """Return a function of the build output, and whether it runs at the edge.
+
+    Another command can be building: `sam build` deletes the output first.
+
+    Raises:
+        CommandError: There is no such function, or a template is missing or invalid.
+    """
+    with build_lock(fcntl.LOCK_SH):
+        return find_function(build, name), name in edge_functions(build)
 
 
 def edge_functions(build: Path) -> set[str]:

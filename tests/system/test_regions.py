@@ -10,7 +10,6 @@ from typing import Any
 import httpx
 import pytest
 
-from aws_emulator.reload.reloader import Reloader
 from tests.support.environments import end_environments, find_environments
 from tests.support.paths import ROOT
 from tests.system.conftest import LONDON, MUMBAI
@@ -155,7 +154,7 @@ def test_reload_changes_the_replicas_of_an_edge_function(regions: system.System)
     source = path.read_bytes()
     assert mark in source
     messages: list[str] = []
-    reloader = Reloader(reload.project(regions), messages.append)
+    reloader = reload.reloader(regions, messages.append)
     try:
         reloader.apply({path: source.replace(mark, b'"X-Reloaded": "yes", ' + mark)})
         assert "EdgeAuthFunction" in "".join(messages), messages

@@ -3,6 +3,7 @@
 aws_emulator/tests/reload/test_watch.py tests `up --watch` with a small project.
 """
 
+import fcntl
 import io
 import shutil
 import subprocess
@@ -19,6 +20,7 @@ from aws_emulator.reload.pages import PagesFolder
 from aws_emulator.reload.reloader import Reloader
 from tests.support.waiting import wait_until
 from tools.dev import reload, system
+from tools.dev.sam_deployment import build_lock
 from tools.paths import ROOT
 from tools.stack import client
 
@@ -74,7 +76,9 @@ def developer(meridian: system.System, tmp_path: Path) -> Iterator[Developer]:
     messages: list[str] = []
     tree = FileTree([folder])
     tree.scan()
-    developer = Developer(folder, meridian, Reloader(project, messages.append), tree, messages)
+    with build_lock(fcntl.LOCK_SH):
+        reloader = Reloader(project, messages.append)
+    developer = Developer(folder, meridian, reloader, tree, messages)
     yield developer
     # Other tests share the system.
     for name in ("src", "stacks", "web"):

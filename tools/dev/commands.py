@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+from functools import partial
 from typing import Final
 from uuid import uuid4
 
@@ -107,7 +108,7 @@ def dev(options: Options) -> int:
         domain=options.domain,
     ) as running:
         print_addresses(running)
-        reloader = reload.reloader(running)
+        reloader = reload.reloader(running, partial(print, flush=True))
         print("Following src/, web/, stacks/ and template.yaml.", flush=True)
         try:
             follow(reloader, tree, reload.sources)

@@ -1,5 +1,6 @@
 """This project's part of `make dev`: sources, bytecode, pages and the deployment to update."""
 
+import fcntl
 import importlib.util
 import re
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from aws_emulator.reload.code_update import Deployed
 from aws_emulator.reload.follow import Sources
 from aws_emulator.reload.pages import PagesFolder
 from aws_emulator.reload.reloader import BUILD_INPUTS, Project, Reloader
+from tools.dev.sam_deployment import build_lock
 from tools.dev.system import System
 from tools.paths import ROOT
 from tools.portal import PAGES
@@ -33,13 +35,16 @@ def sources() -> Sources:
     return Sources.of(TEMPLATE, [PAGES])
 
 
-def reloader(running: System) -> Reloader:
-    """Return the reloader of a running system, which prints each reload.
+def reloader(running: System, show: Callable[[str], None]) -> Reloader:
+    """Return the reloader of a running system, which shows each reload.
+
+    Another command can be building: `sam build` deletes the output first.
 
     Raises:
         TemplateError: A template can't be read.
     """
-    return Reloader(project(running), partial(print, flush=True))
+    with build_lock(fcntl.LOCK_SH):
+        return Reloader(project(running), show)
 
 
 def project(running: System) -> Project:

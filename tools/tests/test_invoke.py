@@ -1,6 +1,9 @@
 """The options, messages and template lookup of `make invoke`."""
 
+import fcntl
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -69,6 +72,23 @@ def test_function_error_is_printed_and_ends_the_command(
         invoke.run({"FUNCTION": "Worker", "EVENT": event}, build)
     assert str(raised.value).startswith("Worker failed: KeyError: 'id'. ")
     assert json.loads(capsys.readouterr().out) == error
+
+
+def test_function_is_read_after_the_build_of_another_command(
+    build: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`sam build` deletes the templates first: whoever waits for its lock reads the new ones."""
+    (build / "template.yaml").unlink()
+
+    @contextmanager
+    def build_lock(kind: int) -> Iterator[None]:
+        assert kind == fcntl.LOCK_SH
+        (build / "template.yaml").write_text(TEMPLATE)
+        yield
+
+    monkeypatch.setattr(invoke, "build_lock", build_lock)
+    function, at_edge = invoke.read_function(build, "Worker")
+    assert (function.logical_id, at_edge) == ("Worker", False)
 
 
 def test_edge_function_requires_the_running_system(build: Path, event: str) -> None:
