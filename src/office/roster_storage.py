@@ -62,7 +62,7 @@ class RosterStorage:
         Raises:
             UnavailableError: S3 failed.
         """
-        head = self._read(self._s3.head_object, _key(name))
+        head = self._read(lambda: self._s3.head_object(Bucket=self._bucket, Key=_key(name)))
         if head is None:
             return None
         return Upload(name, _ms(head["LastModified"]), head["Metadata"].get(FILE_ID, ""))
@@ -73,7 +73,8 @@ class RosterStorage:
         Raises:
             UnavailableError: S3 failed.
         """
-        head = self._read(self._s3.head_object, roster.copy_key(file_id))
+        key = roster.copy_key(file_id)
+        head = self._read(lambda: self._s3.head_object(Bucket=self._bucket, Key=key))
         return int(head["Metadata"].get(roster.ROWS, "0")) if head else 0
 
     def report(self, name: str) -> Report | None:
@@ -82,7 +83,8 @@ class RosterStorage:
         Raises:
             UnavailableError: S3 failed.
         """
-        answer = self._read(self._s3.get_object, roster.report_key(_key(name)))
+        key = roster.report_key(_key(name))
+        answer = self._read(lambda: self._s3.get_object(Bucket=self._bucket, Key=key))
         if answer is None:
             return None
         text = call(answer["Body"].read).decode()
@@ -104,13 +106,13 @@ class RosterStorage:
         items = answer["Responses"].get(self._accounts, [])
         return {it["pk"]["S"].removeprefix("REQUEST#"): it["status"]["S"] for it in items}
 
-    def _read(self, operation: Callable[..., Any], key: str) -> Any:
+    def _read(self, request: Callable[[], Any]) -> Any:
         """Return the answer of GetObject or HeadObject, or None without the object."""
         from botocore.exceptions import ClientError
 
         def send() -> Any:
             try:
-                return operation(Bucket=self._bucket, Key=key)
+                return request()
             except ClientError as error:
                 # HEAD has no body, so the code is the status.
                 if error_code(error) in {"404", "NoSuchKey"}:
