@@ -36,6 +36,7 @@ GROUPS: Final[dict[str, tuple[str, ...]]] = {
     "edge": ("aws_emulator/tests/cloudfront/",),
     "reload": ("aws_emulator/tests/reload/test_watch.py",),
     "states": ("tests/system/stepfunctions/",),
+    "catalogue": ("tests/system/catalogue/",),
     "legacy": ("aws_emulator/tests/cloudfront/test_legacy_app.py",),
 }
 #: The beginnings of the IDs of tests that share nothing: they run in any process, after the groups.

@@ -13,6 +13,7 @@ GROUPS: Final = {
     "stepfunctions": "stepfunctions/requirements.txt",
     "stepfunctions-notify": "stepfunctions/notify-requirements.txt",
     "bookings": "bookings/requirements.txt",
+    "catalogue": "catalogue/requirements.txt",
 }
 #: Lambda's Python image already contains these (AWS, "Building Lambda functions with Python").
 RUNTIME_PACKAGES: Final = (

@@ -1,0 +1,1 @@
+"""The course catalogue: search and pages for everybody, changes by the staff."""
