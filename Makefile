@@ -28,7 +28,7 @@ endif
 # BUILT=1 deploys the existing output of `sam build`, as the pipeline does with its artifact.
 BUILD := $(if $(BUILT),setup,build)
 
-.PHONY: help setup run up dev down student region sql invoke debug logs trace redrive reconcile verify compact migrate revoke person erase evacuate why source suppress chaos prove check lint lint-templates types unit build validate package integration test spark marts bench capacity prose reference preflight deploy leftovers smoke destroy requirements
+.PHONY: help setup run up dev down student region sql invoke debug logs trace redrive reconcile verify compact table migrate revoke person erase evacuate why source suppress chaos prove check lint lint-templates types unit build validate package integration test spark marts bench capacity prose reference preflight deploy leftovers smoke destroy requirements
 
 help: ## List the targets and their options
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,7 +48,7 @@ help: ## List the targets and their options
 	@echo "  trace      ID=<x-amz-cf-id of a response, or another ID of a request>"
 	@echo "  logs       FUNCTION=<logical ID or function name>  TRACE=<request ID>  FOLLOW=0 (end after the existing lines)"
 	@echo "  chaos      SEED=<number> (repeat a run)  PORT=  EMULATOR_PORT="
-	@echo "  redrive, reconcile, verify, compact, migrate"
+	@echo "  redrive, reconcile, verify, compact, table, migrate"
 	@echo "             STAGE=<stage>  REGION=<Region> (a stack on AWS; default: the system of 'make up')"
 	@echo "  revoke     USER=<email address or sub>  SESSION=<origin_jti>  EVERYONE=1 (one of them)"
 	@echo "             STAGE=<stage> (a stage on AWS; default: the system of 'make up')"
@@ -66,6 +66,7 @@ help: ## List the targets and their options
 	@echo "  verify     RESTORE=1 (restore deleted objects)  HOURS=<number> (how far back to read the streams; default 168, 0: not at all)  FROM=<date> (first date of the objects; default: 9 days before the last complete run)"
 	@echo "  reconcile  FROM=<date> (read every object from this date on; default: only new objects)"
 	@echo "  compact    NOW=1 (include the current hour)  FROM=<date> (first date; default: 8 days ago)"
+	@echo "  table      FROM=<date> (first date; default: 8 days ago)"
 	@echo "  prove      SEED=<number>"
 	@echo "  capacity   EVENTS=<number a month, default 100M>  PER_REQUEST=<number, default 10>  REGIONS=<home,Region,...>"
 	@echo "  prose      LIST=1 (print each match)"
@@ -150,6 +151,9 @@ suppress: setup ## Store no more events of a person
 
 compact: setup ## Merge the lake's objects of each past hour
 	@$(PY) -m tools.operations compact $(if $(NOW),--now) $(if $(FROM),--from $(FROM))
+
+table: setup ## Publish the lake's event objects in the Iceberg table
+	@$(PY) -m tools.operations table $(if $(FROM),--from $(FROM))
 
 migrate: setup ## After an upgrade from names with sequence numbers: let the writer start its numbered logs
 	@$(PY) -m tools.operations migrate

@@ -75,7 +75,9 @@ class Folder(Bucket):
         assert version is None
         return (self.folder / key).read_bytes()
 
-    def create(self, key: str, body: bytes, metadata: Mapping[str, str]) -> bool:
+    def create(
+        self, key: str, body: bytes, metadata: Mapping[str, str], content_type: str = ""
+    ) -> bool:
         """Write an object if its key is free."""
         path = self.folder / key
         if path.exists():

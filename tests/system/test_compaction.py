@@ -5,7 +5,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from pyiceberg.catalog.glue import GlueCatalog
 
 from tests.system.test_journey import event, post, stored
 from tests.unit.lake.tables import create_tables
@@ -14,6 +17,9 @@ from tools.operations import commands as operations
 from tools.stack import client
 
 pytestmark = pytest.mark.integration
+
+#: Columns that identify a row.
+ROW = ("shard_id", "sequence_number", "record_index", "object_id")
 
 
 def copy_lake(running: system.System, folder: Path) -> None:
@@ -43,6 +49,45 @@ def send(running: system.System) -> None:
     sent = event("page", "compacted", properties={"path": "/compacted"})
     assert post(running, "/v1/page", sent).status_code == 200
     assert stored(running, f"message_id = '{sent['messageId']}'", 1)
+
+
+def iceberg_rows(running: system.System) -> list[tuple[object, ...]]:
+    """Return the rows that PyIceberg finds in the table, by Glue and S3 of the running system."""
+    keys = running.target.environment()
+    table = GlueCatalog(
+        "reader",
+        client=client("glue", running.target),
+        **{
+            "s3.endpoint": running.target.endpoint,
+            "s3.region": running.target.region,
+            "s3.access-key-id": keys["AWS_ACCESS_KEY_ID"],
+            "s3.secret-access-key": keys["AWS_SECRET_ACCESS_KEY"],
+        },
+    ).load_table(f"meridian_{running.target.stage}.events_iceberg")
+    return [tuple(row.values()) for row in table.scan(selected_fields=ROW).to_arrow().to_pylist()]
+
+
+def assert_table_has_each_row_once(running: system.System) -> None:
+    """Assert that the table has all rows that were in the lake before, and none twice."""
+    s3, bucket = client("s3", running.target), running.deployed.outputs["LakeBucket"]
+    before = list_keys(running, "events/")
+    stack = operations.local_stack(running.target)
+    published = operations.run(stack, "table", capture=True)
+    assert published.returncode == 0, published.stderr
+    rows = iceberg_rows(running)
+    assert len(rows) == len(set(rows))
+    stored_rows = set()
+    for key in before:
+        body = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+        table = pq.read_table(pa.BufferReader(body), columns=list(ROW))
+        stored_rows |= {tuple(row[name] for name in ROW) for row in table.to_pylist()}
+    assert stored_rows <= set(rows)
+
+
+def list_keys(running: system.System, prefix: str) -> list[str]:
+    s3, bucket = client("s3", running.target), running.deployed.outputs["LakeBucket"]
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+    return [item["Key"] for page in pages for item in page.get("Contents", [])]
 
 
 def test_events_view_has_each_row_once_before_and_after_compaction(
@@ -75,5 +120,7 @@ def test_events_view_has_each_row_once_before_and_after_compaction(
         result = json.load(answer["Payload"])
         assert "FunctionError" not in answer, result
         assert result["compacted"] >= 1
+        assert result["table"]["added"] >= 1
+        assert_table_has_each_row_once(meridian)
         copy_lake(meridian, lake)
         assert count_distinct_events(connection) >= before + 2

@@ -34,6 +34,7 @@ COMMANDS: Final = {
     "reconcile": [],
     "verify": [],
     "compact": [],
+    "table": [],
     "migrate": [],
 }
 _MODULES: Final = {
@@ -41,6 +42,7 @@ _MODULES: Final = {
     "reconcile": "stream_processor.repair.reconcile",
     "verify": "stream_processor.repair.verify",
     "compact": "stream_processor.compaction.compact",
+    "table": "stream_processor.table.publish",
     "migrate": "stream_processor.repair.migrate",
     "why": "stream_processor.repair.trace_events",
     "erase": "stream_processor.erasure.erase",

@@ -29,6 +29,7 @@ from aws_emulator.tests.ministack import (
 from aws_emulator.tests.ministack.running import ROOT, Emulator, Preloaded
 from aws_emulator.tests.refusals import (
     test_functions,
+    test_glue,
     test_kinesis,
     test_messaging,
     test_s3,
@@ -45,6 +46,7 @@ CONTRACTS: dict[str, Callable[[Emulator], None]] = {
     "user_pool_clients": contracts_cognito.user_pool_clients,
     "bucket_properties": contracts_properties.bucket_properties,
     "bucket_requests": test_s3.test_s3_refuses_policy_of_another_bucket,
+    "catalog_resources": test_glue.test_glue_refuses_table_without_permission,
     "event_limits": test_messaging.test_eventbridge_rejects_detail_that_is_not_json_object,
     "execution_limits": contracts_executions.execution_limits,
     "state_machine_validation": contracts_executions.state_machine_validation,

@@ -2,10 +2,11 @@
 
 `python -m stream_processor.compaction.compact [--from DAY] [--to DAY] [--now]`; on AWS a schedule
 invokes EventsFunction every hour. The good rows of an hour go to `compacted/date=…/hour=…/`, in
-files named by the digest of the keys and ETags of the objects that they were made from. Each row
-keeps the `object_id` of its object. The view `events_once` reads an object from such a file while
-the object is in the lake, and any other object itself: rows that arrive late, by a retry or a
-redrive, are visible at once, and a deleted object is gone at once.
+files named by the digest of the keys and ETags of the objects that they were made from, and the
+other rows to `compacted_rest/`, under the same names, for the Iceberg table. Each row keeps the
+`object_id` of its object. The view `events_once` reads an object from such a file while the object
+is in the lake, and any other object itself: rows that arrive late, by a retry or a redrive, are
+visible at once, and a deleted object is gone at once.
 
 The sizes in the listing divide an hour into parts that fit into memory, so the rate of events
 doesn't matter, and one run reads at most `MAX_RUN_BYTES`. Objects are taken in the order of their
@@ -57,6 +58,9 @@ _DIGEST_CHARS: Final = 32
 #: Files of earlier versions have no number.
 _COUNTED: Final = re.compile(r"\d+-[0-9a-f]+\.parquet")
 
+#: The rows of a compacted file's objects that aren't good, under the same name.
+REST_PREFIX: Final = "compacted_rest"
+
 type Part = Sequence[ListedObject]
 
 
@@ -97,13 +101,16 @@ class Compaction:
                 continue
             folder = f"{COMPACTED_PREFIX}/{hour.partition('/')[2]}"
             files = {key.removeprefix(folder) for key in self._bucket.keys(folder)}
+            rest = folder.replace(COMPACTED_PREFIX, REST_PREFIX, 1)
+            complete = files & {key.removeprefix(rest) for key in self._bucket.keys(rest)}
             parts = list(parts_of(sorted(objects), files))
-            result.known += all(file_name(it) in files for it in parts)
+            result.known += all(file_name(it) in complete for it in parts)
             for part in parts:
                 name = file_name(part)
-                if name not in files:
+                if name not in complete:
                     fits = result.bytes_read + _size(part) <= MAX_RUN_BYTES
-                    if not (fits and has_time() and self._compact(part, folder + name, result)):
+                    targets = (folder + name, rest + name)
+                    if not (fits and has_time() and self._compact(part, *targets, result)):
                         result.left += 1
                         continue
                     result.compacted += 1
@@ -114,7 +121,7 @@ class Compaction:
         result.bytes_read += index.bytes_read
         return result
 
-    def _compact(self, part: Part, target: str, result: Result) -> bool:
+    def _compact(self, part: Part, target: str, rest: str, result: Result) -> bool:
         bodies, rows_in = [], 0
         for listed in part:
             body = self._bucket.read(listed.key)
@@ -128,8 +135,10 @@ class Compaction:
             rows_in += shape.rows
         counts: Counter[str] = Counter()
         whole = parquet.write_all(_groups(bodies, counts), COMPACTED, ROW_GROUP_ROWS)
+        others = parquet.write_all(_others(bodies), EVENTS, ROW_GROUP_ROWS)
+        files = {rest: others, target: whole}
         object_writer.create_compacted(
-            self._bucket, target, whole, objects=len(part), rows_in=rows_in, counts=counts
+            self._bucket, files, objects=len(part), rows_in=rows_in, counts=counts
         )
         return True
 
@@ -190,14 +199,24 @@ def _groups(bodies: Sequence[bytes], counts: Counter[str]) -> Iterator[pa.Table]
         yield pa.concat_tables(waiting)
 
 
+def _others(bodies: Sequence[bytes]) -> Iterator[pa.Table]:
+    """Yield the rows that aren't good, object by object."""
+    for body in bodies:
+        if parquet.verdicts(body).keys() != {GOOD}:
+            yield _filtered(parquet.read(body), EVENTS, good=False)
+
+
 def _good(table: pa.Table) -> pa.Table:
+    return _filtered(table, COMPACTED, good=True)
+
+
+def _filtered(table: pa.Table, schema: pa.Schema, *, good: bool) -> pa.Table:
     verdicts = table.column("verdict").to_pylist()
-    good = table.filter(pa.array([verdict == GOOD for verdict in verdicts], pa.bool_()))
-    columns = {name: good.column(name) for name in good.schema.names}
+    rows = table.filter(pa.array([(verdict == GOOD) is good for verdict in verdicts], pa.bool_()))
+    columns = {name: rows.column(name) for name in rows.schema.names}
     # A file of an older schema lacks the columns that were added later: they are null.
     return pa.table(
-        [columns.get(it.name, pa.nulls(len(good), it.type)) for it in COMPACTED],
-        schema=COMPACTED,
+        [columns.get(it.name, pa.nulls(len(rows), it.type)) for it in schema], schema=schema
     )
 
 

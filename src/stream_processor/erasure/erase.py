@@ -18,6 +18,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
@@ -38,11 +39,17 @@ from stream_processor.rows.event_rows import EventRows
 from stream_processor.storage import lake_keys, object_writer, parquet
 from stream_processor.storage.app_context import AppContext
 from stream_processor.storage.s3 import Bucket, Version
+from stream_processor.table.publish import EventsTable
 
-#: Prefixes of the lake with rows of persons. Files of the last two are made from the others.
+#: Prefixes of the lake with rows of persons. Files of the second are made from those of the first.
 _ROWS: Final = (f"{lake_keys.EVENTS}/", f"{lake_keys.CHANGES}/")
-_DERIVED: Final = (f"{copies.COMPACTED_PREFIX}/", f"{item_states.PREFIX}/")
+_DERIVED: Final = (
+    f"{copies.COMPACTED_PREFIX}/",
+    f"{compact.REST_PREFIX}/",
+    f"{item_states.PREFIX}/",
+)
 _MAX_PASSES: Final = 5
+_END_OF_TIME: Final = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(slots=True)
@@ -95,6 +102,7 @@ class Eraser:
         self._app = app
         self._streams = streams if streams is not None else StreamReader(app.settings)
         self._sleep = sleep
+        self._table = EventsTable.of(app)
         #: Shard and sequence number of the records with an erased row.
         self._records: set[tuple[str, str]] = set()
         self._erases_events = False
@@ -152,15 +160,21 @@ class Eraser:
             for versions in _by_key(lake.versions(prefix)):
                 if self._erase(lake, versions, person, report) and prefix == _ROWS[0]:
                     hours.add(_folder(versions[0].key))
-        for prefix in _DERIVED:
-            for versions in _by_key(lake.versions(prefix)):
-                if _folder(versions[0].key) in hours or any(
-                    self._rows(lake, it, person, report) for it in versions if not it.is_marker
-                ):
-                    report.objects += 1
-                    report.versions += len(versions)
-                    for version in versions:
-                        lake.delete_version(version)
+        derived = [
+            versions
+            for prefix in _DERIVED
+            for versions in _by_key(lake.versions(prefix))
+            if _folder(versions[0].key) in hours
+            or any(self._rows(lake, it, person, report) for it in versions if not it.is_marker)
+        ]
+        # First the Iceberg table: it has none of the compacted files when they are deleted.
+        published = hours | {_folder(it[0].key) for it in derived if _is_of_hour(it[0].key)}
+        self._publish(published)
+        for versions in derived:
+            report.objects += 1
+            report.versions += len(versions)
+            for version in versions:
+                lake.delete_version(version)
         if hours:
             # Again: a compaction beside this pass can have read rows before they were erased.
             copies.delete_index(lake)
@@ -168,6 +182,15 @@ class Eraser:
             at = datetime.strptime(f"{hour} +0000", "date=%Y-%m-%d/hour=%H %z")
             result = compact.Compaction(self._app).run(at, at + timedelta(hours=1), lambda: True)
             report.files_made_again += result.compacted
+        self._publish(hours)
+        if published and self._table.exists():
+            # Older snapshots name files that are deleted now.
+            self._table.expire(_END_OF_TIME, datetime.fromtimestamp(0, UTC))
+
+    def _publish(self, hours: AbstractSet[str]) -> None:
+        """Let the Iceberg table, if there is one, have the hours' files as they are now."""
+        if hours and self._table.exists():
+            self._table.publish([f"{it}/" for it in sorted(hours)], lambda: True)
 
     def _erase(
         self, bucket: Bucket, versions: Sequence[Version], person: Person, report: Report
@@ -258,6 +281,10 @@ class Eraser:
 def _folder(key: str) -> str:
     """Return the date and the hour of a key: "date=…/hour=…"; a saved state has a date alone."""
     return key.rpartition("/")[0].partition("/")[2]
+
+
+def _is_of_hour(key: str) -> bool:
+    return "/hour=" in key
 
 
 def _by_key(versions: Iterator[Version]) -> Iterator[list[Version]]:

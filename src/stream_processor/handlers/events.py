@@ -31,17 +31,18 @@ def lambda_handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
 
 
 def _hourly(event: Mapping[str, Any], app: AppContext, has_time: HasTime) -> dict[str, Any]:
-    """Compact, and check the other schedule: a run that didn't start can't report itself."""
+    """Compact, check the other schedule, which can't report itself, and publish the table."""
     from stream_processor.commit import newest_entries
     from stream_processor.compaction import compact
     from stream_processor.repair.overdue import is_overdue
+    from stream_processor.table import publish
 
     result = compact.scheduled(event, app, has_time)
     scheduled_at = datetime.fromisoformat(event["scheduled_time"])
     newest_entries.count(app, scheduled_at)
     overdue = is_overdue(app.lake, scheduled_at)
     telemetry.count("ReconciliationsOverdue", int(overdue))
-    return result
+    return {**result, "table": publish.scheduled(event, app, has_time)}
 
 
 @cache

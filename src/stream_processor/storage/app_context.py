@@ -1,6 +1,7 @@
 """The settings, buckets and tables that handlers and repair commands share."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from stream_processor.settings import Settings
 from stream_processor.storage.dynamodb import Table
@@ -17,6 +18,8 @@ class AppContext:
     live: Table
     appointments: Table
     failures: Bucket
+    #: A client of AWS Glue; None for that of the process.
+    glue: Any = None
 
     @classmethod
     def from_settings(cls, settings: Settings) -> "AppContext":

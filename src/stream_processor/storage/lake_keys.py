@@ -33,6 +33,11 @@ MAX_CLOCK_ERROR_MS: Final = 60_000
 MAX_OBJECT_SPAN_MS: Final = 25 * 3_600_000
 
 
+def database(stage: str) -> str:
+    """Return the name of the stage's database in the Glue Data Catalog."""
+    return f"meridian_{stage}"
+
+
 def events_stream(stage: str) -> str:
     """Return the name of the stage's own Kinesis stream."""
     return f"meridian-{stage}-events"

@@ -1,11 +1,11 @@
 """The only writer of lake objects and of their metadata.
 
-Every object of `events/`, `changes/`, `compacted/`, `reconciled/`, `copies/` and `seen/` is built
-and written here, whether a handler, a repair command or the compaction makes it. `build` checks the
-conservation law before it encodes the rows (rows in = good + bad + duplicate = rows written), and
-`create` checks the bytes that it writes against the summary again, because other code could have
-changed the pending object between the two. An architecture test fails on other code that builds an
-`ObjectSummary` or writes to S3.
+Every object of `events/`, `changes/`, `compacted/`, `compacted_rest/`, `reconciled/`, `copies/`,
+`seen/` and `iceberg/` is written here, whether a handler, a repair command or the compaction makes
+it. `build` checks the conservation law before it encodes the rows (rows in = good + bad + duplicate
+= rows written), and `create` checks the bytes that it writes against the summary again, because
+other code could have changed the pending object between the two. An architecture test fails on
+other code that builds an `ObjectSummary` or writes to S3.
 """
 
 import hashlib
@@ -105,26 +105,44 @@ def create[T](bucket: Bucket, key: str, pending: PendingObject[T]) -> ExistingOb
 
 
 def create_compacted(
-    bucket: Bucket, key: str, body: bytes, *, objects: int, rows_in: int, counts: Mapping[str, int]
-) -> bool:
-    """Write one compacted file; False if it exists already, by another run with the same objects.
+    bucket: Bucket,
+    files: Mapping[str, bytes],
+    *,
+    objects: int,
+    rows_in: int,
+    counts: Mapping[str, int],
+) -> None:
+    """Write the two compacted files of some objects, unless another run did: key -> body.
 
-    `rows_in` is the number of rows in the `objects` that it was made from, and `counts` the number
-    of rows that were read from them, by verdict. The file holds the good ones.
+    The first has the rows that aren't good, the second the good ones, and exists only beside the
+    first. `rows_in` is the number of rows in the `objects`, and `counts` the number of rows that
+    were read from them, by verdict.
 
     Raises:
-        ConservationError: The rows of the file, rows_in and counts disagree.
+        ConservationError: The rows of the files, rows_in and counts disagree.
         StorageError: S3 failed.
     """
-    shape = parquet.shape(body)
-    file_rows = -1 if shape is None else shape.rows
+    shapes = map(parquet.shape, files.values())
+    rest_rows, good_rows = (-1 if shape is None else shape.rows for shape in shapes)
+    good = counts.get(GOOD, 0)
     _check(
-        rows_in == sum(counts.values()) and counts.get(GOOD, 0) == file_rows,
+        rows_in == sum(counts.values()) and (good, rows_in - good) == (good_rows, rest_rows),
         rows_in,
         counts,
-        file_rows,
+        good_rows + rest_rows,
     )
-    return bucket.create(key, body, {"objects": str(objects), "rows": str(rows_in)})
+    for key, body in files.items():
+        bucket.create(key, body, {"objects": str(objects), "rows": str(rows_in)})
+
+
+def create_metadata(bucket: Bucket, key: str, body: bytes) -> None:
+    """Write a file of the Iceberg table's metadata. Its name is unique: it is never there before.
+
+    Raises:
+        StorageError: S3 failed.
+    """
+    # False: the SDK sent the request twice.
+    bucket.create(key, body, {}, "application/octet-stream")
 
 
 def overwrite(
@@ -140,10 +158,12 @@ def overwrite(
         StorageError: S3 failed, or somebody wrote the object since.
     """
     columns = [it for it in _IDENTITY if it in table.schema.names]
-    before = parquet.read(bucket.read(version.key, version.version), columns)
+    body = bucket.read(version.key, version.version)
+    before = parquet.read(body, columns)
     _check(before.equals(table.select(columns)), len(before), {}, len(table))
     etag = version.etag if version.is_latest else None
-    bucket.overwrite(version.key, parquet.write(table), metadata, etag)
+    # With its size, the object stays what every snapshot of the Iceberg table says of it.
+    bucket.overwrite(version.key, parquet.padded(parquet.write(table), len(body)), metadata, etag)
 
 
 def create_file(bucket: Bucket, key: str, body: bytes, *, rows: int) -> bool:

@@ -4,7 +4,8 @@ Levels 3 and 6 made no smaller files of this data and cost two to three times th
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
 import pyarrow as pa
@@ -72,6 +73,60 @@ def shape(body: bytes) -> Shape | None:
     except pa.ArrowInvalid:
         return None
     return Shape(metadata.num_rows, frozenset(metadata.schema.names))
+
+
+class Footer(NamedTuple):
+    """Row count, and the first and last time (Unix microseconds) of some columns."""
+
+    rows: int
+    bounds: Mapping[str, tuple[int, int]]
+
+
+def footer(end: bytes, times: Sequence[str]) -> Footer | None:
+    """Read the footer in the end of a file; None if it isn't there, or isn't Parquet's.
+
+    A column has no bounds if it has no value, or if a row group has no statistics of it.
+    """
+    try:
+        metadata = pq.read_metadata(pa.BufferReader(end))
+    except (pa.ArrowInvalid, OSError):
+        return None
+    names = metadata.schema.names
+    bounds: dict[str, tuple[int, int]] = {}
+    for name in set(times) & set(names):
+        groups = [
+            (group.num_rows, group.column(names.index(name)).statistics)
+            for group in map(metadata.row_group, range(metadata.num_row_groups))
+        ]
+        used = [it for rows, it in groups if it is None or it.null_count != rows]
+        if used and all(it is not None and it.has_min_max for it in used):
+            both = (min(it.min for it in used), max(it.max for it in used))
+            first, last = (_microseconds(it) for it in both)
+            bounds[name] = (first, last)
+    return Footer(metadata.num_rows, bounds)
+
+
+def _microseconds(at: datetime) -> int:
+    return (at - _EPOCH) // timedelta(microseconds=1)
+
+
+_EPOCH: Final = datetime.fromtimestamp(0, UTC)
+_MAGIC: Final = b"PAR1"
+#: At the end of a file: the length of the footer, and the magic bytes.
+_TRAILER_BYTES: Final = 8
+
+
+def padded(body: bytes, size: int) -> bytes:
+    """Return a Parquet file with zeros before its footer, so that it has `size` bytes.
+
+    A reader finds the footer from the end, and everything else by offsets in it. A larger file
+    stays as it is.
+    """
+    end = len(body) - _TRAILER_BYTES
+    start = end - int.from_bytes(body[end : end + 4], "little")
+    assert body.endswith(_MAGIC)
+    assert start > 0
+    return body[:start] + bytes(max(0, size - len(body))) + body[start:]
 
 
 def value_counts(table: pa.Table, column: str) -> Counter[str]:

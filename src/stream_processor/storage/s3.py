@@ -78,7 +78,13 @@ class Bucket:
     def _s3(self) -> "S3Client":
         return self._injected if self._injected is not None else client()
 
-    def create(self, key: str, body: bytes, metadata: Mapping[str, str]) -> bool:
+    def create(
+        self,
+        key: str,
+        body: bytes,
+        metadata: Mapping[str, str],
+        content_type: str = "application/vnd.apache.parquet",
+    ) -> bool:
         """Write the object and return True; False if the key exists; its object is unchanged.
 
         Raises:
@@ -96,7 +102,7 @@ class Bucket:
                     Key=key,
                     Body=body,
                     Metadata=metadata,
-                    ContentType="application/vnd.apache.parquet",
+                    ContentType=content_type,
                     IfNoneMatch="*",
                 )
             except _failures() as error:
@@ -158,6 +164,19 @@ class Bucket:
             return self._s3.get_object(Bucket=self.name, Key=key, **older)["Body"].read()
         except _failures() as error:
             raise self._read_error("read", key, error) from error
+
+    def read_end(self, key: str, length: int) -> bytes:
+        """Return the last bytes of an object, at most `length`.
+
+        Raises:
+            MissingObjectError: The object doesn't exist.
+            StorageError: S3 failed.
+        """
+        try:
+            response = self._s3.get_object(Bucket=self.name, Key=key, Range=f"bytes=-{length}")
+            return response["Body"].read()
+        except _failures() as error:
+            raise self._read_error("read the end of", key, error) from error
 
     def delete(self, key: str) -> None:
         """Delete an object. The bucket keeps its versions for a while.

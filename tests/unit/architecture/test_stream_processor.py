@@ -15,10 +15,11 @@ ALLOWED: Final[dict[str, set[str]]] = {
     "storage": {"rows", "ingest"},
     "commit": {"storage", "rows", "ingest"},
     "compaction": {"storage", "rows", "ingest"},
+    "table": {"compaction", "storage", "rows", "ingest"},
     "repair": {"commit", "storage", "rows", "ingest"},
-    "erasure": {"compaction", "repair", "storage", "rows", "ingest"},
+    "erasure": {"compaction", "table", "repair", "storage", "rows", "ingest"},
     # The schedules of the compaction and of the reconciliation invoke the handlers.
-    "handlers": {"compaction", "repair", "commit", "storage", "rows", "ingest"},
+    "handlers": {"compaction", "table", "repair", "commit", "storage", "rows", "ingest"},
 }
 TOP_MODULES: Final = {"settings", "errors"}
 #: Packages and modules that do no I/O.

@@ -67,6 +67,7 @@ BEHIND: Final = {
     "reference": ("tests/unit/school_api/test_reference.py", "tools.api_reference"),
     "smoke": ("tests/system/test_deployment.py", "tools.deployment.smoke.command"),
     "spark": ("tests/unit/lake/test_engines.py", "pytest.mark.spark"),
+    "table": ("tests/system/test_compaction.py", "tools.operations"),
     "why": ("tests/system/test_why.py", "tools.operations"),
 }
 #: Targets that no test runs, with the reason.

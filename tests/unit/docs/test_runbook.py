@@ -22,7 +22,9 @@ LOCAL_COMMAND = re.compile(
 )
 #: Commands that act on the local system unless they have these variables, and the variables.
 VARIABLES = {
-    **dict.fromkeys(("redrive", "reconcile", "verify", "compact"), ("STAGE=<", "REGION=<")),
+    **dict.fromkeys(
+        ("redrive", "reconcile", "verify", "compact", "table"), ("STAGE=<", "REGION=<")
+    ),
     **dict.fromkeys(("preflight", "deploy", "smoke", "leftovers"), ("PLACE=<",)),
 }
 OPERATOR_COMMAND = re.compile(rf"\bmake ({'|'.join(VARIABLES)})\b([^`\n]*)")

@@ -75,6 +75,10 @@ OTHERS: Final[dict[str, dict[str, str]]] = {
         "s3:DeleteObjectVersion": "DeleteObject with a version ID",
         "s3:ListBucket": "without it, S3 answers 403 for an object that doesn't exist",
     },
+    "EventsFunction": dict.fromkeys(
+        ("glue:CreateTable", "glue:GetDatabase", "glue:GetTable", "glue:UpdateTable"),
+        "pyiceberg commits to the Iceberg table",
+    ),
     "EdgeAuthFunction": {"logs:CreateLogGroup": "Lambda@Edge, in each Region of the visitors"},
     "EdgeIngestFunction": {
         "logs:CreateLogGroup": "Lambda@Edge, in each Region of the visitors",
@@ -87,8 +91,9 @@ ROSTER: Final = "only ImportFunction reads the status of a roster's requests"
 #: Function -> actions of operations in its package that it never reaches, with the reason.
 UNREACHED: Final[dict[str, dict[str, str]]] = {
     "EventsFunction": {
+        "dynamodb:CreateTable": "a method of pyiceberg's catalog, not of DynamoDB's client",
+        "glue:UpdateSchema": "a method of pyiceberg's table, not of Glue's client",
         "dynamodb:Query": "only local tools read the live counters",
-        "s3:DeleteObject": "only operators delete: make redrive",
         "s3:ListBucketVersions": "only operators restore: make verify RESTORE=1",
     },
     "ChangesFunction": {

@@ -17,6 +17,7 @@ from stream_processor.settings import Settings
 from stream_processor.storage.app_context import AppContext
 from stream_processor.storage.dynamodb import Table
 from stream_processor.storage.s3 import Bucket
+from tests.unit.stream_processor.fake_glue import FakeGlue
 
 REGION: Final = "us-east-1"
 LAKE, FAILURES = "lake", "failures"
@@ -262,6 +263,7 @@ class FakeAws:
 
     s3: FakeS3 = field(default_factory=FakeS3)
     dynamodb: FakeDynamoDB = field(default_factory=FakeDynamoDB)
+    glue: FakeGlue = field(default_factory=FakeGlue)
     settings: Settings = SETTINGS
 
     def app(self) -> AppContext:
@@ -275,6 +277,7 @@ class FakeAws:
             Table("live", dynamodb),
             Table("appointments", dynamodb),
             Bucket(FAILURES, s3, lambda _: None),
+            self.glue,
         )
 
     def objects(self, prefix: str = "") -> Iterator[tuple[str, bytes, dict[str, str]]]:

@@ -21,6 +21,7 @@ NOT_SIMULATED: Final = {
     "stream_processor.repair.reconcile",
     "stream_processor.repair.redrive",
     "stream_processor.repair.trace_events",
+    "stream_processor.table.publish",
 }
 
 

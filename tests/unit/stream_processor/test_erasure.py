@@ -95,6 +95,8 @@ class Lake:
 def readable(key: str, body: bytes) -> str:
     if key.endswith(".parquet"):
         return repr(parquet.read(body).to_pylist())
+    if key.startswith("iceberg/"):
+        return body.decode("latin-1")
     payload = json.loads(json.loads(body)["payload"])
     return repr([base64.b64decode(it["kinesis"]["data"]) for it in payload["Records"]])
 

@@ -1,0 +1,1 @@
+"""The Apache Iceberg table over the lake's event objects."""
