@@ -28,7 +28,7 @@ endif
 # BUILT=1 deploys the existing output of `sam build`, as the pipeline does with its artifact.
 BUILD := $(if $(BUILT),setup,build)
 
-.PHONY: help setup run up dev down student region sql invoke debug logs trace redrive reconcile verify compact table migrate revoke person erase evacuate why source suppress chaos prove check lint lint-templates types unit build validate package integration test spark marts bench capacity prose reference preflight deploy leftovers smoke destroy requirements
+.PHONY: help setup run up dev down student region sql invoke debug logs trace redrive reconcile verify compact table reprocess migrate revoke person erase evacuate why source suppress chaos prove check lint lint-templates types unit build validate package integration test spark marts bench capacity prose reference preflight deploy leftovers smoke destroy requirements
 
 help: ## List the targets and their options
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,7 +48,7 @@ help: ## List the targets and their options
 	@echo "  trace      ID=<x-amz-cf-id of a response, or another ID of a request>"
 	@echo "  logs       FUNCTION=<logical ID or function name>  TRACE=<request ID>  FOLLOW=0 (end after the existing lines)"
 	@echo "  chaos      SEED=<number> (repeat a run)  PORT=  EMULATOR_PORT="
-	@echo "  redrive, reconcile, verify, compact, table, migrate"
+	@echo "  redrive, reconcile, verify, compact, table, reprocess, migrate"
 	@echo "             STAGE=<stage>  REGION=<Region> (a stack on AWS; default: the system of 'make up')"
 	@echo "  revoke     USER=<email address or sub>  SESSION=<origin_jti>  EVERYONE=1 (one of them)"
 	@echo "             STAGE=<stage> (a stage on AWS; default: the system of 'make up')"
@@ -67,6 +67,7 @@ help: ## List the targets and their options
 	@echo "  reconcile  FROM=<date> (read every object from this date on; default: only new objects)"
 	@echo "  compact    NOW=1 (include the current hour)  FROM=<date> (first date; default: 8 days ago)"
 	@echo "  table      FROM=<date> (first date; default: 8 days ago)"
+	@echo "  reprocess  DAY=<date>  CONFIRM=1 (delete the rows of before)  UNDO=1 (let them be valid again)"
 	@echo "  prove      SEED=<number>"
 	@echo "  capacity   EVENTS=<number a month, default 100M>  PER_REQUEST=<number, default 10>  REGIONS=<home,Region,...>"
 	@echo "  prose      LIST=1 (print each match)"
@@ -154,6 +155,9 @@ compact: setup ## Merge the lake's objects of each past hour
 
 table: setup ## Publish the lake's event objects in the Iceberg table
 	@$(PY) -m tools.operations table $(if $(FROM),--from $(FROM))
+
+reprocess: setup ## Make the rows of a day again from the stored events, by the current code (DAY=)
+	@$(PY) -m tools.operations reprocess $(DAY) $(if $(CONFIRM),--confirm) $(if $(UNDO),--undo)
 
 migrate: setup ## After an upgrade from names with sequence numbers: let the writer start its numbered logs
 	@$(PY) -m tools.operations migrate

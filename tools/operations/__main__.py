@@ -1,4 +1,4 @@
-"""`python -m tools.operations redrive | reconcile | verify | compact | table`: run a command.
+"""`python -m tools.operations redrive | reconcile | verify | compact | …`: run a command.
 
 Without STAGE or --stack the command works on the system that `make up` started; with one of them,
 on AWS with the credentials that the SDK finds.

@@ -35,6 +35,7 @@ COMMANDS: Final = {
     "verify": [],
     "compact": [],
     "table": [],
+    "reprocess": [],
     "migrate": [],
 }
 _MODULES: Final = {
@@ -43,6 +44,7 @@ _MODULES: Final = {
     "verify": "stream_processor.repair.verify",
     "compact": "stream_processor.compaction.compact",
     "table": "stream_processor.table.publish",
+    "reprocess": "stream_processor.reprocessing.reprocess_day",
     "migrate": "stream_processor.repair.migrate",
     "why": "stream_processor.repair.trace_events",
     "erase": "stream_processor.erasure.erase",

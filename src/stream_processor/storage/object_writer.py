@@ -148,9 +148,10 @@ def create_metadata(bucket: Bucket, key: str, body: bytes) -> None:
 def overwrite(
     bucket: Bucket, version: Version, table: pa.Table, metadata: Mapping[str, str]
 ) -> None:
-    """Write an object again without a person's data: the same records, positions and metadata.
+    """Write an object again: the same records and positions, and other values.
 
-    The digest in the metadata stays that of the rows that the writer made, by which it recognises
+    An erasure removes a person's data, and a reprocessing reads the events by newer code. The
+    digest in the metadata stays that of the rows that the writer made, by which it recognises
     its own entry. A deleted object gets a new version; the caller deletes it again.
 
     Raises:

@@ -37,6 +37,7 @@ WRITES: Final = {
 ALLOWED_WRITES: Final = {
     ("*", "object_writer.create"),
     ("stream_processor.erasure.erase", "object_writer.overwrite"),
+    ("stream_processor.reprocessing.reprocess_day", "object_writer.overwrite"),
     ("stream_processor.commit.protocol", "log.create"),  # a pending object, not a bucket
     ("stream_processor.storage.s3", "self._s3.put_object"),
 }

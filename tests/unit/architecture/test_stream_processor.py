@@ -17,6 +17,7 @@ ALLOWED: Final[dict[str, set[str]]] = {
     "compaction": {"storage", "rows", "ingest"},
     "table": {"compaction", "storage", "rows", "ingest"},
     "repair": {"commit", "storage", "rows", "ingest"},
+    "reprocessing": {"compaction", "table", "storage", "rows", "ingest"},
     "erasure": {"compaction", "table", "repair", "storage", "rows", "ingest"},
     # The schedules of the compaction and of the reconciliation invoke the handlers.
     "handlers": {"compaction", "table", "repair", "commit", "storage", "rows", "ingest"},

@@ -23,7 +23,8 @@ LOCAL_COMMAND = re.compile(
 #: Commands that act on the local system unless they have these variables, and the variables.
 VARIABLES = {
     **dict.fromkeys(
-        ("redrive", "reconcile", "verify", "compact", "table"), ("STAGE=<", "REGION=<")
+        ("redrive", "reconcile", "verify", "compact", "table", "reprocess"),
+        ("STAGE=<", "REGION=<"),
     ),
     **dict.fromkeys(("preflight", "deploy", "smoke", "leftovers"), ("PLACE=<",)),
 }

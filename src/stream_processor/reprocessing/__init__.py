@@ -1,0 +1,1 @@
+"""Make stored rows again by the current code."""
