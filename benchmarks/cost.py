@@ -57,7 +57,8 @@ PAGE_S: Final = 0.002
 MAX_DOLLARS: Final = {1: 2.7, 10: 0.29}
 # Batches of a hundred come from servers, whose SDKs can compress them (`gzip=True`).
 MAX_COMPRESSED_DOLLARS: Final = {100: 0.045}
-# The same without compression: CloudFront charges 75 KB more for each request.
+# The same without compression: CloudFront charges 75 KB more for each request. The target of the
+# other modes is below `least`, which docs/decisions/0051-cost-of-an-event.md explains.
 MAX_LARGE_DOLLARS: Final = {100: 0.056}
 # The same with StreamMode=PROVISIONED, without and with compression.
 MAX_SHARD_DOLLARS: Final = {1: 2.7, 10: 0.29, 100: 0.045}

@@ -17,7 +17,10 @@ def error_response(error: EdgeError, request_id: str) -> Response:
     except ValueError:
         phrase = ""
     if isinstance(error, WebAclBlockError) and error.custom:
-        return _page(error.status, phrase, "text/plain", b"")
+        response = _page(error.status, phrase, error.custom.media_type, error.custom.body)
+        for name, value in error.custom.headers:
+            h.put(response.headers, name, value)
+        return response
     body = (
         "<!DOCTYPE html>\n<html><head><title>ERROR: The request could not be satisfied</title>"
         f"</head><body>\n<h1>{error.status} ERROR</h1>\n"

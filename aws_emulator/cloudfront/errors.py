@@ -11,6 +11,8 @@ EdgeError                       any error response that CloudFront generates
 └── OriginError                 the origin is unreachable (502) or too slow (504)
 """
 
+from typing import NamedTuple
+
 
 class EdgeError(Exception):
     """Raised when CloudFront itself generates the error response.
@@ -49,17 +51,23 @@ class SignedRequestError(RequestRejectedError):
     status = 403
 
 
-class WebAclBlockError(RequestRejectedError):
-    """Raised when a web ACL blocks a request: 403 with CloudFront's page, or a custom response.
+class CustomResponse(NamedTuple):
+    """The custom response of a rule. Without a body, `media_type` has no meaning."""
 
-    `custom` is the status of the rule's custom response, which has no body here.
-    """
+    status: int
+    headers: tuple[tuple[str, str], ...] = ()
+    media_type: str = "text/plain"
+    body: bytes = b""
+
+
+class WebAclBlockError(RequestRejectedError):
+    """Raised when a web ACL blocks a request: 403 with CloudFront's page, or a custom response."""
 
     code = "WebAclBlock"
     status = 403
 
-    def __init__(self, rule: str, custom: int | None) -> None:
-        super().__init__(f"Request blocked by {rule}.", status=custom)
+    def __init__(self, rule: str, custom: CustomResponse | None) -> None:
+        super().__init__(f"Request blocked by {rule}.", status=custom.status if custom else None)
         self.custom = custom
 
 

@@ -28,6 +28,8 @@ _MAX_WINDOW_MINUTES: Final = 1_440
 _ACL_NAME: Final = re.compile(r"[\w-]{1,128}", re.ASCII)
 #: AWS WAF, RateBasedStatement, Limit.
 _RATE_LIMITS: Final = (10, 2_000_000_000)
+#: AWS WAF, CustomResponseBody, Content: "Maximum length of 10240".
+_CUSTOM_BODY: Final = 10_240
 #: AWS KMS, Sign and Encrypt, Message and Plaintext.
 _MAX_MESSAGE_BYTES: Final = 4_096
 #: Amazon SNS, Publish: "Subjects must be ASCII text ... Can't include line breaks or control
@@ -108,6 +110,23 @@ def web_acl(settings: Mapping[str, Any], region: str) -> Refused:
     for limit in _rate_limits(rules):
         if not least <= limit <= most:
             return "WAFInvalidParameterException", f"Error reason: {limit}, field: RATE_LIMIT"
+    return _custom_responses(rules, settings)
+
+
+def _custom_responses(rules: Iterable[Mapping[str, Any]], acl: Mapping[str, Any]) -> Refused:
+    """Check the custom responses of rules and of the default action."""
+    bodies = acl.get("CustomResponseBodies") or {}
+    if any(not 1 <= len(it.get("Content", "")) <= _CUSTOM_BODY for it in bodies.values()):
+        return "WAFInvalidParameterException", "Error reason: The content isn't valid."
+    actions = (*(it.get("Action") or {} for it in rules), acl.get("DefaultAction") or {})
+    for action in actions:
+        response = (action.get("Block") or {}).get("CustomResponse") or {}
+        key = response.get("CustomResponseBodyKey")
+        names = [str(it["Name"]).lower() for it in response.get("ResponseHeaders") or []]
+        if key and key not in bodies:
+            return "WAFInvalidParameterException", f"Error reason: no body has the key {key}."
+        if "content-type" in names or len(set(names)) != len(names):
+            return "WAFInvalidParameterException", "Error reason: The headers aren't valid."
     return None
 
 

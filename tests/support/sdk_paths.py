@@ -21,4 +21,29 @@ PATHS_OF_OTHER_SDKS: Final = (
     "/v1/",
     "/v1/traces",  # OpenTelemetry
     "/v2/batch",
+    "/s/",  # PostHog
+    "/i",  # Countly, Snowplow
+    "/1/indexes/events",  # Algolia
+    "/collect",  # Google Analytics, Adobe
+    "/ee/v1/interact",
+    "/piwik.php",
+    "/ppms.php",  # Piwik PRO
+    "/_vercel/insights/event",
+    "/cdn-cgi/rum",
+    "/intake/v2/rum/events",  # Elastic
+)
+#: The same at paths whose behaviors allow no POST or belong to the API: AWS WAF answers them.
+PATHS_OF_PAGES: Final = (
+    "/",  # Amplitude, Bugsnag
+    "/api/event",  # Plausible
+    "/api/send",  # Umami
+    "/api/event/",
+    "/api/openapi.json",
+    "/index.html",
+    "/a/b.html",
+    "/style.css",
+    "/collect.js",
+    "/icon.svg",
+    "/events.json",
+    "/snapshots/sources",
 )

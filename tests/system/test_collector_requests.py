@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from edge_ingest import routes
-from tests.support.sdk_paths import PATHS_OF_OTHER_SDKS
+from tests.support.sdk_paths import PATHS_OF_OTHER_SDKS, PATHS_OF_PAGES
 from tests.support.sources import ORIGINS_KEY, SITE_KEY
 from tests.system.test_journey import event
 from tools.dev import system
@@ -84,18 +84,20 @@ def test_settings_of_segments_sdk_name_the_host_of_the_request(http: httpx.Clien
         assert endpoint == f"localhost:{http.base_url.port}/v1"
 
 
-@pytest.mark.parametrize("path", PATHS_OF_OTHER_SDKS)
+@pytest.mark.parametrize("path", [*PATHS_OF_OTHER_SDKS, *PATHS_OF_PAGES])
 def test_event_of_another_sdk_gets_the_json_refusal(path: str, http: httpx.Client) -> None:
     """The body has more than 8 KB, which the managed rules of AWS WAF would block."""
+    document = http.post("/e/").json()
     for method in ("POST", "OPTIONS", "PUT"):
         answer = http.request(
             method, path, content=None if method == "OPTIONS" else b"e=" + b"x" * 9_000
         )
         assert answer.status_code == 404
         assert answer.headers["content-type"] == "application/json"
-        assert answer.json()["code"] == "not_found"
-        assert answer.json()["success"] is False
+        assert answer.json() == document
+        assert (document["success"], document["code"]) == (False, "not_found")
         assert answer.headers["access-control-allow-origin"] == "*"
+        assert answer.headers["cache-control"] == "no-store"
 
 
 def test_page_is_served_without_the_collector(http: httpx.Client) -> None:

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any, Final, NamedTuple
 
-from aws_emulator.cloudfront.errors import WebAclBlockError
+from aws_emulator.cloudfront.errors import CustomResponse, WebAclBlockError
 from aws_emulator.cloudfront.model import Request, Viewer
 from aws_emulator.cloudfront.web_acl.managed_rules import GROUPS
 from aws_emulator.cloudfront.web_acl.statements import Json, Matcher, parse_statement
@@ -19,6 +19,12 @@ from aws_emulator.errors import CommandError
 _WINDOW_S: Final = 300
 #: Actions that have no effect on a request here. A puzzle or a challenge needs AWS's own pages.
 _PASSING: Final = ("Count", "Captcha", "Challenge")
+#: CustomResponseBody, ContentType.
+_MEDIA_TYPES: Final = {
+    "APPLICATION_JSON": "application/json",
+    "TEXT_HTML": "text/html",
+    "TEXT_PLAIN": "text/plain",
+}
 
 type _Condition = Callable[[Request, Viewer], bool]
 
@@ -72,6 +78,7 @@ class WebAcl:
             for rule in _rules(item, clock)
         ]
         self._default = acl["DefaultAction"]
+        self._bodies: Json = acl.get("CustomResponseBodies") or {}
 
     def inspect(self, request: Request, viewer: Viewer) -> None:
         """Evaluate the rules.
@@ -81,15 +88,23 @@ class WebAcl:
         """
         for rule in self._rules:
             if not rule.action.keys() <= set(_PASSING) and rule.matches(request, viewer):
-                return _end(rule.action, rule.name)
-        return _end(self._default, "the default action")
+                return self._end(rule.action, rule.name)
+        return self._end(self._default, "the default action")
 
+    def _end(self, action: Json, name: str) -> None:
+        if "Block" in action:
+            response = (action["Block"] or {}).get("CustomResponse")
+            raise WebAclBlockError(name, self._custom(response) if response else None)
 
-def _end(action: Json, name: str) -> None:
-    if "Block" not in action:
-        return
-    response = (action["Block"] or {}).get("CustomResponse")
-    raise WebAclBlockError(name, int(response["ResponseCode"]) if response else None)
+    def _custom(self, response: Json) -> CustomResponse:
+        status, key = int(response["ResponseCode"]), response.get("CustomResponseBodyKey")
+        inserted = response.get("ResponseHeaders") or []
+        headers = tuple((str(it["Name"]), str(it["Value"])) for it in inserted)
+        if not key:
+            return CustomResponse(status, headers)
+        body = self._bodies[key]
+        media_type = _MEDIA_TYPES[body["ContentType"]]
+        return CustomResponse(status, headers, media_type, body["Content"].encode())
 
 
 def _rules(item: Json, clock: Callable[[], float]) -> Iterator[_Rule]:

@@ -97,6 +97,7 @@ from aws_emulator.ministack.patches import (
     user_pool_lookups,
     user_pool_passkeys,
     user_pool_web_acls,
+    web_acl_responses,
     weighted_aliases,
     worker_regions,
 )
@@ -145,6 +146,7 @@ _ORDER: Final[tuple[ModuleType, ...]] = (
     user_pool_passkeys,
     user_pool_email,
     user_pool_web_acls,
+    web_acl_responses,
     user_pool_clients,
     user_pool_limits,
     token_endpoint,

@@ -187,6 +187,29 @@ def test_edge_location_answers_a_blocked_request_before_its_functions() -> None:
         assert (b"blocked by rule-0" in body) == (status == 403)
 
 
+def test_custom_response_has_its_headers_and_body() -> None:
+    kinds = {
+        "APPLICATION_JSON": "application/json",
+        "TEXT_HTML": "text/html",
+        "TEXT_PLAIN": "text/plain",
+    }
+    bodies = {key: {"ContentType": key, "Content": f"{key} é"} for key in kinds}
+    for key, media_type in kinds.items():
+        custom = {
+            "ResponseCode": "404",
+            "CustomResponseBodyKey": key,
+            "ResponseHeaders": [{"Name": "x-a", "Value": "v"}],
+        }
+        rules = [rule(path_is("/a"), Action={"Block": {"CustomResponse": custom}})]
+        settings = {"Rules": rules, "DefaultAction": {"Allow": {}}, "CustomResponseBodies": bodies}
+        deployed = replace(distribution(behavior("/a")), web_acl=WebAcl("arn", settings))
+        served, body = serve(edge_location(deployed), edge_request())
+        assert served.response.status == 404
+        assert h.first(served.response.headers, "content-type") == media_type
+        assert h.first(served.response.headers, "x-a") == "v"
+        assert body == f"{key} é".encode()
+
+
 def test_web_acl_of_a_distribution_is_read() -> None:
     arn = "arn:aws:wafv2:us-east-1:000000000000:global/webacl/a/b"
     assert build().web_acl is None

@@ -1,4 +1,6 @@
-"""Contracts of patches for functions that CloudFront runs."""
+"""Contracts of patches for functions that CloudFront runs, and for its web ACL."""
+
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
@@ -48,4 +50,46 @@ def edge_replicas(emulator: Emulator) -> None:
         assert refused.value.response["Error"]["Code"] == "InvalidParameterValueException"
     emulator.delete(front)
     functions.delete_function(FunctionName=used)
+    emulator.delete(name)
+
+
+def web_acl_responses(emulator: Emulator) -> None:
+    """A web ACL keeps the bodies of its custom responses, also after an update."""
+    name, firewall = unique("acl"), emulator.client("wafv2")
+    visibility = {
+        "CloudWatchMetricsEnabled": False,
+        "SampledRequestsEnabled": False,
+        "MetricName": "acl",
+    }
+
+    def template(text: str) -> dict[str, Any]:
+        response = {"ResponseCode": 404, "CustomResponseBodyKey": "refusal"}
+        properties = {
+            "Name": name,
+            "Scope": "CLOUDFRONT",
+            "DefaultAction": {"Block": {"CustomResponse": response}},
+            "VisibilityConfig": visibility,
+            "CustomResponseBodies": {"refusal": {"ContentType": "TEXT_PLAIN", "Content": text}},
+        }
+        return stack(Acl={"Type": "AWS::WAFv2::WebACL", "Properties": properties})
+
+    def stored() -> dict[str, Any]:
+        acls = firewall.list_web_acls(Scope="CLOUDFRONT")["WebACLs"]
+        (identifier,) = (it["Id"] for it in acls if it["Name"] == name)
+        return dict(firewall.get_web_acl(Name=name, Scope="CLOUDFRONT", Id=identifier))
+
+    for text in ("first", "second"):
+        emulator.deploy(template(text), name)
+        bodies = stored()["WebACL"].get("CustomResponseBodies")
+        assert bodies == {"refusal": {"ContentType": "TEXT_PLAIN", "Content": text}}
+    answer = stored()
+    firewall.update_web_acl(
+        Name=name,
+        Scope="CLOUDFRONT",
+        Id=answer["WebACL"]["Id"],
+        DefaultAction={"Allow": {}},
+        VisibilityConfig=visibility,
+        LockToken=answer["LockToken"],
+    )
+    assert "CustomResponseBodies" not in stored()["WebACL"]
     emulator.delete(name)

@@ -132,6 +132,7 @@ CONTRACTS: dict[str, Callable[[Emulator], None]] = {
     "user_pool_email": contracts_user_pools.user_pool_email,
     "user_pool_passkeys": contracts_passkeys.user_pool_passkeys,
     "user_pool_web_acls": contracts_user_pools.user_pool_web_acls,
+    "web_acl_responses": contracts_edge.web_acl_responses,
     "weighted_aliases": contracts_functions.weighted_aliases,
     "worker_regions": contracts_functions.worker_regions,
 }

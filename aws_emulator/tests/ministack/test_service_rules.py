@@ -58,3 +58,10 @@ def test_rules_of_a_web_acl_have_different_priorities(priorities: list[int]) -> 
     acl = {"Name": "a", "Rules": [{"Priority": it} for it in priorities]}
     error = rules.web_acl(acl, "us-east-1")
     assert (error is None) == (len(set(priorities)) == len(priorities))
+
+
+@given(st.integers(0, 20_000))
+def test_body_of_a_custom_response_is_bounded(length: int) -> None:
+    bodies = {"a": {"ContentType": "TEXT_PLAIN", "Content": "x" * length}}
+    error = rules.web_acl({"Name": "a", "CustomResponseBodies": bodies}, "us-east-1")
+    assert (error is None) == (1 <= length <= 10_240)

@@ -4,16 +4,21 @@ AWS WAF evaluates the scope-down statement; CloudFront selects the first cache b
 pattern matches.
 """
 
+import json
 import re
 from typing import Any
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from aws_emulator.cloudfront.wildcards import matches_wildcards
-from edge_ingest import routes
+from edge_ingest import responses, routes
+from edge_ingest.cloudfront_event import parse_request
 from edge_ingest.errors import NotFoundError
 from tests.support.paths import ROOT
-from tests.support.sdk_paths import PATHS_OF_OTHER_SDKS
+from tests.support.sdk_paths import PATHS_OF_OTHER_SDKS, PATHS_OF_PAGES
+from tests.unit.edge_ingest import harness
 from tests.unit.stacks.test_templates import resources
 
 PATHS = sorted(
@@ -23,8 +28,14 @@ PATHS = sorted(
 )
 DISTRIBUTION = resources(ROOT / "stacks" / "edge.yaml")["Distribution"]["Properties"]
 CONFIG = DISTRIBUTION["DistributionConfig"]
-RULES = resources(ROOT / "stacks" / "edge-firewall.yaml")["WebAcl"]["Properties"]["Rules"]
+WEB_ACL = resources(ROOT / "stacks" / "edge-firewall.yaml")["WebAcl"]["Properties"]
+RULES = WEB_ACL["Rules"]
 MANAGED = {"known-bad-inputs", "common"}
+#: The API's operations, with a value for each parameter.
+API_PATHS = sorted(
+    "/api" + re.sub(r"\{[^}]+\}", "x", path)
+    for path in json.loads((ROOT / "web" / "public" / "api" / "openapi.json").read_text())["paths"]
+)
 METHODS = ("GET", "HEAD", "POST", "OPTIONS", "PUT", "PATCH", "DELETE")
 
 
@@ -101,6 +112,56 @@ def test_event_of_another_sdk_reaches_the_collector_uninspected(path: str) -> No
     assert not routes.is_page("POST", path)
     with pytest.raises(NotFoundError):
         routes.match(path)
+
+
+def is_refused(method: str, path: str) -> bool:
+    """Return whether AWS WAF answers a request like the collector an unknown path."""
+    (rule,) = (it for it in RULES if it["Name"] == "events-for-a-page")
+    return matches(rule["Statement"], method, path)
+
+
+@pytest.mark.parametrize("path", PATHS_OF_PAGES)
+def test_web_acl_refuses_events_at_the_path_of_a_page(path: str) -> None:
+    assert {method for method in METHODS if is_refused(method, path)} == {*METHODS[2:]}
+
+
+def test_web_acl_refuses_events_before_its_managed_rules() -> None:
+    """These answer a body over 8 KB with CloudFront's HTML."""
+    priorities = {it["Name"]: it["Priority"] for it in RULES}
+    assert priorities["events-for-a-page"] < min(priorities[it] for it in MANAGED)
+
+
+@given(st.sampled_from(PATHS_OF_PAGES), st.text("/ab.%", max_size=8))
+@example("/", "x/index.html")
+def test_each_path_without_a_function_refuses_events_with_json(path: str, inserted: str) -> None:
+    """A behavior without a function allows no POST, and AWS WAF answers in its place."""
+    changed = f"/{inserted}{path}"
+    behavior = behavior_of(changed)
+    has_function = "LambdaFunctionAssociations" in behavior
+    assert is_refused("POST", changed) == (not has_function)
+    assert not has_function or "POST" in behavior["AllowedMethods"]
+
+
+@pytest.mark.parametrize("path", [*PATHS, *PATHS_OF_OTHER_SDKS, *API_PATHS])
+def test_web_acl_passes_requests_for_a_function(path: str) -> None:
+    assert not any(is_refused(method, path) for method in METHODS)
+
+
+def test_web_acl_and_collector_refuse_events_with_the_same_answer() -> None:
+    (rule,) = (it for it in RULES if it["Name"] == "events-for-a-page")
+    custom = rule["Action"]["Block"]["CustomResponse"]
+    body = WEB_ACL["CustomResponseBodies"][custom["CustomResponseBodyKey"]]
+    with pytest.raises(NotFoundError) as refused:
+        routes.match("/e/")
+    request = parse_request(harness.request(uri="/e/"))
+    answer = responses.error_response(refused.value, request, "other")
+    headers = {name: it[0]["value"] for name, it in answer["headers"].items()}
+    assert (str(custom["ResponseCode"]), body["Content"]) == (answer["status"], answer["body"])
+    assert headers.pop("content-type") == "application/json"
+    assert body["ContentType"] == "APPLICATION_JSON"
+    assert {it["Name"]: it["Value"] for it in custom["ResponseHeaders"]} == {
+        name: value for name, value in headers.items() if name != "vary"
+    }
 
 
 def test_default_behavior_passes_no_body_to_the_collector() -> None:
