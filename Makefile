@@ -28,7 +28,7 @@ endif
 # BUILT=1 deploys the existing output of `sam build`, as the pipeline does with its artifact.
 BUILD := $(if $(BUILT),setup,build)
 
-.PHONY: help setup run up dev down student region sql invoke debug logs trace redrive reconcile verify compact table reprocess migrate revoke person erase evacuate why source suppress chaos prove check lint lint-templates types unit build validate package integration test spark marts bench capacity prose reference preflight deploy leftovers smoke destroy requirements
+.PHONY: help setup run up dev down student region sql invoke debug logs trace redrive reconcile verify compact table reprocess migrate revoke person erase evacuate why source suppress chaos gameday prove check lint lint-templates types unit build validate package integration test spark marts bench capacity prose reference preflight deploy leftovers smoke destroy requirements
 
 help: ## List the targets and their options
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,7 @@ help: ## List the targets and their options
 	@echo "  trace      ID=<x-amz-cf-id of a response, or another ID of a request>"
 	@echo "  logs       FUNCTION=<logical ID or function name>  TRACE=<request ID>  FOLLOW=0 (end after the existing lines)"
 	@echo "  chaos      SEED=<number> (repeat a run)  PORT=  EMULATOR_PORT="
+	@echo "  gameday    SEED=<number> (repeat a day)  PORT=  EMULATOR_PORT="
 	@echo "  redrive, reconcile, verify, compact, table, reprocess, migrate"
 	@echo "             STAGE=<stage>  REGION=<Region> (a stack on AWS; default: the system of 'make up')"
 	@echo "  revoke     USER=<email address or sub>  SESSION=<origin_jti>  EVERYONE=1 (one of them)"
@@ -164,6 +165,9 @@ migrate: setup ## After an upgrade from names with sequence numbers: let the wri
 
 chaos: setup ## Run the whole system under injected faults, repair it, check the data lake
 	@$(PY) -m tools.chaos
+
+gameday: setup ## Lose Regions, services, replication and an edge location under visitors, and check every answer
+	@$(PY) -m tools.gameday
 
 prove: setup ## Run the stream processor against 26,250 random fault histories, and check that they detect 34 mutations
 	@PYTHONPATH=src:. $(PY) -m tests.unit.stream_processor.proof $(if $(SEED),--seed $(SEED))

@@ -25,6 +25,7 @@ GROUPS: Final[dict[str, tuple[str, ...]]] = {
         "tests/system/test_collector_regions.py",
         "tests/system/test_degraded_network.py",
         "tests/system/test_edge_outage.py",
+        "tests/system/test_gameday.py",
         "tests/system/test_names.py",
         "tests/system/test_portal_copies.py",
         "tests/system/test_regions.py",

@@ -50,6 +50,7 @@ BEHIND: Final = {
     "destroy": ("tools/tests/deployment/test_destroy.py", "tools.deployment.destroy"),
     "erase": ("tests/system/test_erase.py", "tools.operations"),
     "evacuate": ("tests/system/test_names.py", "tools.operations"),
+    "gameday": ("tests/system/test_gameday.py", "tools.gameday"),
     "integration": (CHECK, "make test"),
     "leftovers": ("tests/system/test_failed_deployments.py", "recovery.recover"),
     "lint-templates": (CHECK, "make test"),

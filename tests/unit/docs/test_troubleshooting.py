@@ -15,6 +15,7 @@ ERRORS: Final = {"CommandError", "SetupError", "DownloadError"}
 #: Errors of tools/ without an entry, with the reason.
 EXEMPT: Final = {
     "{} Repeat the run with make chaos SEED={}.": "appends the seed to another message",
+    "{} Repeat the day with make gameday SEED={}.": "appends the seed to another message",
     "Another client failed.": "only stops a client; the first failure is the message",
     "{} {} events had been answered before.": "repeats another message and adds a count",
     "{} isn't a valid URL.": "`python -m tools.replay` only; `make` passes its own address",
@@ -51,6 +52,7 @@ NO_STEP: Final = {
         ),
         "make chaos appends the seed and the folder of the logs",
     ),
+    "The streams still have records": "make gameday appends the seed and the folder of the logs",
     "Another client failed.": "only stops a client; the first failure is the message",
     "{} {} events had been answered before.": "repeats another message and adds a count",
     "Can't write {}: {}.": "draws the recordings of the documents",

@@ -1,0 +1,192 @@
+"""Print a game day: the time line, recovery times, waits, and the checks."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from tools.gameday import page
+from tools.gameday.acts import CONTINENTS, OPERATIONS
+from tools.gameday.alarms import Rang
+from tools.gameday.answers import Ledger
+from tools.gameday.checks import Check
+from tools.gameday.figures import (
+    BUDGET_S,
+    PHASES,
+    Scene,
+    marks,
+    of_scene,
+    out_s,
+    percentile_ms,
+    recovery_s,
+    worst_out_s,
+)
+from tools.paths import ROOT
+
+PAGE_FILE: Final = "gameday.html"
+#: Seconds of a row of the time line.
+ROW_S: Final = 2.0
+_WIDTH: Final = 70
+
+
+def show(
+    seed: int,
+    scenes: Sequence[Scene],
+    ledger: Ledger,
+    checks: Sequence[Check],
+    rang: Sequence[Rang],
+    path: Path,
+) -> int:
+    """Print the report and write its page. Returns 0 if every check passed, else 1.
+
+    Raises:
+        CommandError: The page can't be written.
+    """
+    title = f"Game day, seed {seed}: {len(ledger.answers):,} requests"
+    failed = [it.name for it in checks if not it.passed]
+    tables = {
+        head: lines
+        for head, *lines in (
+            recoveries(scenes, ledger),
+            waits(scenes, ledger),
+            budget(scenes, ledger),
+            data_loss(ledger, checks),
+            alarms(rang),
+            results(checks),
+        )
+    }
+    print(f"\n{title}\n")
+    print("\n".join(time_line(scenes, ledger)))
+    for head, lines in tables.items():
+        print("\n" + "\n".join([head, *lines]))
+    page.write_page(path, page.page(title, failed, scenes, ledger, tables))
+    print(f"\nPage: {path.relative_to(ROOT) if path.is_relative_to(ROOT) else path}")
+    if failed:
+        print(f"{len(failed)} checks failed. Repeat this day with `make gameday SEED={seed}`.")
+        return 1
+    print("Nothing acknowledged was lost, and each refusal said so.")
+    return 0
+
+
+def alarms(rang: Sequence[Rang]) -> list[str]:
+    """Return the alarms of each act."""
+    head = "Alarms that rang, by the deployed definitions on the day's metrics"
+    lines = [f"  {it.act}: {', '.join(sorted(it.rang)) or 'none'}" for it in rang]
+    return [head, *(lines or ["  not evaluated: the losses are too short"])]
+
+
+def results(checks: Sequence[Check]) -> list[str]:
+    """Return the checks, and examples of what failed."""
+    lines = [f"{'Checks':<{_WIDTH - 10}}{'expected':>9}{'found':>9}"]
+    for check in checks:
+        mark = "✓" if check.passed else "✗"
+        lines.append(f"  {check.name:<{_WIDTH - 12}}{check.expected:>9,}{check.actual:>9,}  {mark}")
+        if not check.passed:
+            lines += [f"      {it}" for it in check.examples]
+    return lines
+
+
+def time_line(scenes: Sequence[Scene], ledger: Ledger) -> list[str]:
+    """Return the time line: a row for two seconds, a column for each operation and continent."""
+    heads = [it[: len(OPERATIONS[0]) + 6] for it in OPERATIONS]
+    widths = [max(len(it), 3) + 2 for it in heads]
+    lines = [
+        "Time line (E Europe, A Asia; . served, x refused, / both, ~ waits)",
+        f"{'':>7}" + "".join(f"{head:<{n}}" for head, n in zip(heads, widths, strict=True)),
+        f"{'':>7}" + "".join(f"{'E A':<{n}}" for n in widths),
+    ]
+    for scene in scenes:
+        lines.append(f"  {scene.act.name}")
+        moment = scene.began
+        while moment < scene.ended:
+            end = moment + ROW_S
+            cells = [
+                " ".join(marks(ledger.answers, operation, it, moment, end) for it in CONTINENTS)
+                for operation in OPERATIONS
+            ]
+            row = "".join(f"{cell:<{n}}" for cell, n in zip(cells, widths, strict=True))
+            note = ""
+            if moment <= scene.lost < end:
+                note = "← lost"
+            elif moment <= scene.returned < end:
+                note = "← returned"
+            lines.append(f"{moment:5.0f} s {row}{note}".rstrip())
+            moment = end
+    return lines
+
+
+def recoveries(scenes: Sequence[Scene], ledger: Ledger) -> list[str]:
+    """Return the recovery time of each act, operation and continent."""
+    lines = ["RTO: seconds from the loss until the operation served again (- it never refused)"]
+    for scene in scenes:
+        outage = scene.returned - scene.lost
+        by_continent = {
+            continent: {
+                operation: recovery_s(scene, ledger.answers, operation, continent)
+                for operation in OPERATIONS
+            }
+            for continent in CONTINENTS
+        }
+        lines.append(f"  {scene.act.name} (lost for {outage:.0f} s)")
+        for continent, times in by_continent.items():
+            words = [f"{operation} {_recovery(it)}" for operation, it in times.items()]
+            lines.append(f"    {continent:<7}{', '.join(words)}")
+    return lines
+
+
+def _recovery(seconds: float | None) -> str:
+    if seconds is None:
+        return "not yet"
+    return f"{seconds:.1f}" if seconds else "-"
+
+
+def waits(scenes: Sequence[Scene], ledger: Ledger) -> list[str]:
+    """Return p50 and p99 of all answers before, during and after each loss."""
+    lines = ["Waits in ms, p50 / p99", f"  {'':<44}" + "".join(f"{it:>15}" for it in PHASES)]
+    for scene in scenes:
+        own = of_scene(scene, ledger.answers)
+        for continent in CONTINENTS:
+            cells = []
+            for phase in PHASES:
+                part = [
+                    it for it in own if it.continent == continent and scene.phase(it.began) == phase
+                ]
+                shown = [percentile_ms(part, share) for share in (0.5, 0.99)]
+                cells.append(" / ".join("-" if it is None else f"{it:,.0f}" for it in shown))
+            name = f"{scene.act.name[:35]}, {continent}"
+            lines.append(f"  {name:<44}" + "".join(f"{it:>15}" for it in cells))
+    return lines
+
+
+def budget(scenes: Sequence[Scene], ledger: Ledger) -> list[str]:
+    """Return how much of a month's error budget of 99.9 % each operation has spent."""
+    refused = sum(not it.is_served for it in ledger.answers)
+    operation, continent, seconds = worst_out_s(scenes, ledger.answers)
+    text = (
+        f"Error budget: {refused:,} of {len(ledger.answers):,} requests refused; a month at 99.9 % "
+        f"allows {BUDGET_S / 60:.1f} minutes"
+    )
+    lines = [text]
+    for name in OPERATIONS:
+        words = []
+        for continent in CONTINENTS:
+            spent = out_s(scenes, ledger.answers, name, continent)
+            words.append(f"{continent} {spent:.0f} s ({spent / BUDGET_S:.1%})")
+        lines.append(f"  {name:<14}closed for {', '.join(words)}")
+    lines.append(f"  longest: {operation} in {continent}, {seconds:.0f} s")
+    return lines
+
+
+def data_loss(ledger: Ledger, checks: Sequence[Check]) -> list[str]:
+    """Return the acknowledged writes of each store, and how many of them are missing."""
+    written = {
+        "events": len(ledger.events),
+        "bookings": len(ledger.bookings),
+        "sign-ups": len(ledger.sign_ups),
+        "advisors": len(ledger.advisors),
+        "preferences": len(ledger.profiles),
+    }
+    lines = ["RPO: acknowledged writes, and those that are missing after the return"]
+    for store, number in written.items():
+        missing = sum(it.actual for it in checks if it.missing_in == store)
+        lines.append(f"  {store:<14}{number:>8,}{missing:>8,}")
+    return lines

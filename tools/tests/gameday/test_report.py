@@ -1,0 +1,50 @@
+"""Tests of the printed report and its page."""
+
+from pathlib import Path
+
+import pytest
+
+from tools.gameday import report
+from tools.gameday.acts import FURTHER, region_act
+from tools.gameday.answers import Answer, Ledger
+from tools.gameday.checks import Check
+from tools.gameday.figures import Scene
+
+
+def day() -> tuple[list[Scene], Ledger]:
+    ledger = Ledger(events={"e1": 1.0})
+    ledger.answers = [
+        Answer("events", "Asia", 1, 1.2, 200),
+        Answer("profile", "Asia", 5, 5.2, 503, "unavailable", has_retry_after=True),
+        Answer("profile", "Asia", 7, 7.5, 200),
+    ]
+    return [Scene(region_act(FURTHER, "hanging"), 0, 4, 8, 10)], ledger
+
+
+def test_report_shows_the_time_line_and_the_recovery(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scenes, ledger = day()
+    path = tmp_path / "day.html"
+    assert report.show(7, scenes, ledger, [Check("a check", 1, 1)], [], path) == 0
+    output = capsys.readouterr().out
+    assert "Mumbai, hangs (lost for 4 s)" in output
+    assert "profile 3.5" in output
+    assert "1 of 3 requests refused" in output
+    page = path.read_text()
+    assert "All checks passed." in page
+    assert 'class="refused"' in page
+    assert "profile 3.5" in page
+
+
+def test_failed_check_fails_the_day_with_examples(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    check = Check("events, missing", 0, 1, ("<e1>",), missing_in="events")
+    path = tmp_path / "day.html"
+    assert report.show(7, *day(), [check], [], path) == 1
+    output = capsys.readouterr().out
+    assert "      <e1>" in output
+    assert "make gameday SEED=7" in output
+    assert "Failed: events, missing" in path.read_text()
+    assert "<e1>" not in path.read_text()
