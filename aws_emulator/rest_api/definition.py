@@ -30,6 +30,10 @@ _INTEGRATION: Final = "x-amazon-apigateway-integration"
 _VALIDATOR: Final = "x-amazon-apigateway-request-validator"
 _KEY_SOURCE: Final = "x-amazon-apigateway-api-key-source"
 _API_KEY_HEADER: Final = "x-api-key"
+#: "You can set a timeout value starting at 50 milliseconds up to 29 seconds"; a higher quota isn't
+#: emulated.
+_MIN_TIMEOUT_MS: Final = 50
+_MAX_TIMEOUT_MS: Final = 29_000
 _PASSTHROUGH_BEHAVIORS: Final = frozenset({"when_no_match", "when_no_templates", "never"})
 #: arn:aws:apigateway:{region}:{service}:{path|action}/{service_api}
 _URI: Final = re.compile(
@@ -206,6 +210,12 @@ def _service(where: str, extension: Json) -> Service:
             "with credentials, or type mock."
         )
     action = uri["rest"] if uri["kind"] == "action" else None
+    timeout_ms = int(extension.get("timeoutInMillis", _MAX_TIMEOUT_MS))
+    if not _MIN_TIMEOUT_MS <= timeout_ms <= _MAX_TIMEOUT_MS:
+        # PutIntegration: "Timeout should be between 50 ms and 29000 ms".
+        raise DefinitionError(
+            f"{where}: timeoutInMillis is {timeout_ms}. Use {_MIN_TIMEOUT_MS} to {_MAX_TIMEOUT_MS}."
+        )
     return Service(
         region=uri["region"],
         name=uri["service"],
@@ -213,6 +223,7 @@ def _service(where: str, extension: Json) -> Service:
         path="/" if action else f"/{uri['rest']}",
         http_method=extension["httpMethod"],
         role=extension["credentials"],
+        timeout_s=timeout_ms / 1000,
     )
 
 

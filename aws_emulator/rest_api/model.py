@@ -77,7 +77,10 @@ class IntegrationResponse:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """The AWS service of an integration: either an API action, or a path."""
+    """The AWS service of an integration: either an API action, or a path.
+
+    `timeout_s` is how long API Gateway waits for its response.
+    """
 
     region: str
     name: str
@@ -85,6 +88,7 @@ class Service:
     path: str
     http_method: str
     role: str
+    timeout_s: float = 29.0
 
 
 @dataclass(frozen=True, slots=True)

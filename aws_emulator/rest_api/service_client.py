@@ -14,8 +14,6 @@ from botocore.credentials import Credentials
 from aws_emulator.rest_api.errors import GatewayResponseError
 from aws_emulator.rest_api.model import IntegrationRequest, Service, ServiceResponse
 
-#: Quotas: "Integration timeout: 50 milliseconds - 29 seconds for all integration types".
-TIMEOUT_S: Final = 29.0
 #: The client renews a role's credentials this long before they expire.
 _RENEWAL_MARGIN_S: Final = 60.0
 _PRINCIPAL: Final = "apigateway.amazonaws.com"
@@ -55,7 +53,7 @@ class ServiceClient:
                 url,
                 content=request.body,
                 headers=dict(signed_request.headers.items()),
-                timeout=TIMEOUT_S,
+                timeout=service.timeout_s,
             )
         except httpx.TimeoutException as error:
             raise GatewayResponseError("INTEGRATION_TIMEOUT") from error

@@ -53,6 +53,26 @@ def test_parser_reads_passthrough_behavior(written: str, parsed: str) -> None:
     assert api.methods["GET", "/notes"].integration.passthrough_behavior == parsed
 
 
+@pytest.mark.parametrize("written_ms", [50, 14_000, 29_000])
+def test_parser_reads_timeout_of_an_integration(written_ms: int) -> None:
+    api = definition.parse(changed(timeoutInMillis=written_ms))
+    service = api.methods["GET", "/notes"].integration.service
+    assert service is not None
+    assert service.timeout_s == written_ms / 1000
+
+
+@pytest.mark.parametrize("written_ms", [49, 29_001])
+def test_timeout_of_an_integration_beyond_the_limits_is_rejected(written_ms: int) -> None:
+    with pytest.raises(DefinitionError, match="timeoutInMillis"):
+        definition.parse(changed(timeoutInMillis=written_ms))
+
+
+def test_timeout_of_an_integration_defaults_to_29_s() -> None:
+    service = notes_api.api().methods["GET", "/notes"].integration.service
+    assert service is not None
+    assert service.timeout_s == 29
+
+
 def test_passthrough_behavior_defaults_to_when_no_match() -> None:
     messages = notes_api.api().methods["POST", "/messages"]
     assert messages.integration.passthrough_behavior == "when_no_match"

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import httpx
 import pytest
@@ -102,6 +103,13 @@ def test_transport_error_becomes_gateway_response(error: Exception, kind: str) -
     with pytest.raises(GatewayResponseError) as caught:
         called(FakeAws(raising(error)), TABLE)
     assert caught.value.response_type == kind
+
+
+def test_call_waits_as_long_as_the_integration_says() -> None:
+    aws = FakeAws(lambda: httpx.Response(200))
+    called(aws, replace(TABLE, timeout_s=10.0), QUEUE)
+    waited = [it.extensions["timeout"]["read"] for it in aws.requests]
+    assert waited == [10.0, 29.0]
 
 
 def test_untrusted_role_is_configuration_error() -> None:

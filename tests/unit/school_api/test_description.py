@@ -77,6 +77,24 @@ def test_every_pattern_is_anchored() -> None:
 
 
 @pytest.mark.parametrize(("method", "resource", "operation"), OPERATIONS)
+def test_integration_gives_up_before_a_student_has_waited_for_15_s(
+    method: str, resource: str, operation: dict[str, Any]
+) -> None:
+    """By default, API Gateway waits for 29 s for a service that hangs."""
+    integration = operation[INTEGRATION]
+    if integration["type"] != "mock":
+        assert 10_000 <= integration["timeoutInMillis"] <= 14_000, (method, resource)
+
+
+@pytest.mark.parametrize("response_type", ["INTEGRATION_TIMEOUT", "INTEGRATION_FAILURE"])
+def test_refusal_of_a_failed_integration_is_503_with_retry_after(response_type: str) -> None:
+    response = school_api.document()["x-amazon-apigateway-gateway-responses"][response_type]
+    assert response["statusCode"] == "503"
+    assert "gatewayresponse.header.Retry-After" in response["responseParameters"]
+    assert '"status": 503' in response["responseTemplates"]["application/json"]
+
+
+@pytest.mark.parametrize(("method", "resource", "operation"), OPERATIONS)
 def test_operation_requires_key_of_cloudfront_and_a_token_unless_public(
     method: str, resource: str, operation: dict[str, Any]
 ) -> None:

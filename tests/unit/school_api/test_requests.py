@@ -329,8 +329,8 @@ def test_account_requests_have_their_own_limit() -> None:
 @pytest.mark.parametrize(
     ("response_type", "status"),
     [
-        ("INTEGRATION_TIMEOUT", 504),
-        ("INTEGRATION_FAILURE", 502),
+        ("INTEGRATION_TIMEOUT", 503),
+        ("INTEGRATION_FAILURE", 503),
         ("API_CONFIGURATION_ERROR", 500),
         ("AUTHORIZER_FAILURE", 500),
     ],
