@@ -353,6 +353,34 @@ def user_pool_filters(emulator: Emulator) -> None:
             count(invalid)
 
 
+def user_pool_aliases(emulator: Emulator) -> None:
+    """A user gets an address that no other user has, and the former one is free."""
+    pool = Pool(emulator)
+    users = [f"{unique('user')}@app.example" for _ in range(2)]
+    sub, _ = (
+        next(it["Value"] for it in pool.create(user)["Attributes"] if it["Name"] == "sub")
+        for user in users
+    )
+
+    def change(email: str) -> None:
+        attributes = [
+            {"Name": "email", "Value": email},
+            {"Name": "email_verified", "Value": "true"},
+        ]
+        pool.api.admin_update_user_attributes(
+            UserPoolId=pool.id, Username=sub, UserAttributes=attributes
+        )
+
+    with refused("AliasExistsException", "already exists"):
+        change(users[1])
+    new = f"{unique('user')}@app.example"
+    for _ in range(2):
+        change(new)
+    assert pool.api.admin_get_user(UserPoolId=pool.id, Username=new)["Username"] == sub
+    with refused("UserNotFoundException"):
+        pool.api.admin_get_user(UserPoolId=pool.id, Username=users[0])
+
+
 def user_pool_limits(emulator: Emulator) -> None:
     """A domain, an app client and a password policy are within the limits of Cognito."""
     pool = Pool(emulator, FACTORS)

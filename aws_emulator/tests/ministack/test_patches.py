@@ -120,6 +120,7 @@ CONTRACTS: dict[str, Callable[[Emulator], None]] = {
     "topic_keys": contracts_alarms.topic_keys,
     "function_update_delay": contracts_functions.function_update_delay,
     "function_updates": contracts_functions.function_updates,
+    "user_pool_aliases": contracts_user_pools.user_pool_aliases,
     "user_pool_filters": contracts_user_pools.user_pool_filters,
     "user_pool_limits": contracts_user_pools.user_pool_limits,
     "user_pool_lookups": contracts_cognito.user_pool_lookups,

@@ -46,6 +46,17 @@ def test_cognito_refuses_reset_of_temporary_password(pool: Pool) -> None:
     pool.api.forgot_password(ClientId=pool.client, Username=user)
 
 
+def test_cognito_refuses_address_of_another_user(pool: Pool) -> None:
+    user, other = address(), address()
+    for email in (user, other):
+        pool.create(email, TemporaryPassword=PASSWORD)
+    attributes = [{"Name": "email", "Value": other}, {"Name": "email_verified", "Value": "true"}]
+    with refused("AliasExistsException", "already exists"):
+        pool.api.admin_update_user_attributes(
+            UserPoolId=pool.id, Username=user, UserAttributes=attributes
+        )
+
+
 def test_cognito_refuses_reset_without_verified_address(pool: Pool) -> None:
     user = address()
     pool.create(user, verified=False, TemporaryPassword=PASSWORD)
