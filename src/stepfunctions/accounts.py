@@ -14,6 +14,7 @@
 | EMAIL#<key> | EMAIL | the account that owns the address; prevents a second account |
 | SUPPRESSED#<key> | EMAIL | bounce or complaint: the address gets no emails until it expires |
 | SECRET | EMAIL | the HMAC secret of the email keys |
+| ACCOUNT#<accountId> | ADDRESS, and OUTBOX# of its emails | see address_table.py |
 | STUDENT#<sub> | OUTBOX#APPOINTMENT#<start>/<advisor> | see appointment_notice.py |
 """
 
@@ -89,6 +90,24 @@ class Accounts:
         return (
             None if person is None else _person(person),
             str(item.get("proof", {}).get("S", "")),
+        )
+
+    def person_and_change(self, account_id: str, kind: str) -> tuple[Person | None, str, str]:
+        """Return a student, the address that a change would have, and the proof of a message.
+
+        `kind` is that of the message. The address is "" if the last change is another one.
+
+        Raises:
+            TransientError: DynamoDB failed temporarily.
+            PermanentError: DynamoDB rejected the request.
+        """
+        rows = self._account_rows(account_id)
+        person, change = rows.get("PERSON"), rows.get("ADDRESS", {})
+        is_of_change = change.get("change_id", {}).get("S") == kind.partition("-")[2]
+        return (
+            None if person is None else _person(person),
+            str(change["email"]["S"]) if is_of_change else "",
+            str(rows.get(f"OUTBOX#{kind}", {}).get("proof", {}).get("S", "")),
         )
 
     def update_person(self, account_id: str, person: Person) -> None:

@@ -109,11 +109,100 @@ CONSENT_REQUESTED: Final = {
         "việc này, vui lòng bỏ qua email này.\n",
     ),
 }
+# To the new address, which nobody has proved: these two contain nothing of the account.
+NEW_ADDRESS: Final = {
+    "en": Email(
+        "Confirm your new email address",
+        "Hello,\n\nA student of Meridian School would like to sign in with this email "
+        "address. If it's you, open this link within 24 hours:\n$url\n\nWe've sent another "
+        "link to the present address: open both. If it isn't you, ignore this "
+        "email: nothing will change.\n",
+    ),
+    "hi": Email(
+        "अपने नए ई-मेल पते की पुष्टि करें",
+        "नमस्ते,\n\nMeridian School का एक छात्र इस ई-मेल पते से साइन इन करना चाहता है। यदि "
+        "वह आप हैं, तो यह लिंक 24 घंटे के भीतर खोलें:\n$url\n\nहमने वर्तमान पते पर दूसरा "
+        "लिंक भेजा है: दोनों खोलें। यदि वह आप नहीं हैं, तो इस ई-मेल को अनदेखा करें: कुछ नहीं बदलेगा।\n",
+    ),
+    "vi": Email(
+        "Xác nhận địa chỉ email mới của bạn",
+        "Xin chào,\n\nMột học sinh của Meridian School muốn đăng nhập bằng địa chỉ email "
+        "này. Nếu đó là bạn, hãy mở liên kết này trong vòng 24 giờ:\n$url\n\nChúng tôi đã "
+        "gửi một liên kết khác đến địa chỉ hiện tại: hãy mở cả hai. Nếu đó không phải là "
+        "bạn, vui lòng bỏ qua email này: sẽ không có gì thay đổi.\n",
+    ),
+}
+ADDRESS_TAKEN: Final = {
+    "en": Email(
+        "This email address has an account already",
+        "Hello,\n\nA student of Meridian School would like to sign in with this email "
+        "address, which already has an account. Sign in with it:\n$url\n\nIf it wasn't you, "
+        "ignore this email: nothing will change.\n",
+    ),
+    "hi": Email(
+        "इस ई-मेल पते का खाता पहले से मौजूद है",
+        "नमस्ते,\n\nMeridian School का एक छात्र इस ई-मेल पते से साइन इन करना चाहता है, "
+        "जिसका खाता पहले से मौजूद है। इसी पते से साइन इन करें:\n$url\n\nयदि वह आप नहीं थे, "
+        "तो इस ई-मेल को अनदेखा करें: कुछ नहीं बदलेगा।\n",
+    ),
+    "vi": Email(
+        "Địa chỉ email này đã có tài khoản",
+        "Xin chào,\n\nMột học sinh của Meridian School muốn đăng nhập bằng địa chỉ email "
+        "này, và địa chỉ này đã có tài khoản. Hãy đăng nhập:\n$url\n\nNếu đó không phải là "
+        "bạn, vui lòng bỏ qua email này: sẽ không có gì thay đổi.\n",
+    ),
+}
+OLD_ADDRESS: Final = {
+    "en": Email(
+        "Do you want to change your email address?",
+        "Hello $name,\n\nYour account at Meridian School would like to use another email "
+        "address. To agree, open this link within 24 hours:\n$url\n\nWe've sent another "
+        "link to the new address: open both. If you didn't ask for it, don't open the link: "
+        "your address stays. Then someone else is signed in with your account: "
+        "please tell the school.\n",
+    ),
+    "hi": Email(
+        "क्या आप अपना ई-मेल पता बदलना चाहते हैं?",
+        "नमस्ते $name,\n\nMeridian School में आपका खाता दूसरे ई-मेल पते का उपयोग करना चाहता "
+        "है। सहमति के लिए यह लिंक 24 घंटे के भीतर खोलें:\n$url\n\nहमने नए पते पर दूसरा लिंक "
+        "भेजा है: दोनों खोलें। यदि आपने यह नहीं माँगा, तो लिंक न खोलें: आपका पता वही रहेगा। "
+        "तब कोई और आपके खाते में साइन इन है: कृपया विद्यालय को बताएँ।\n",
+    ),
+    "vi": Email(
+        "Bạn có muốn đổi địa chỉ email không?",
+        "Xin chào $name,\n\nTài khoản của bạn tại Meridian School muốn dùng một địa chỉ "
+        "email khác. Để đồng ý, hãy mở liên kết này trong vòng 24 giờ:\n$url\n\nChúng tôi "
+        "đã gửi một liên kết khác đến địa chỉ mới: hãy mở cả hai. Nếu bạn không yêu cầu, "
+        "đừng mở liên kết: địa chỉ của bạn được giữ nguyên. Khi đó có người khác đang đăng "
+        "nhập vào tài khoản của bạn: vui lòng báo cho trường.\n",
+    ),
+}
+ADDRESS_CHANGED: Final = {
+    "en": Email(
+        "Your email address has changed",
+        "Hello $name,\n\nFrom now on you sign in with this email address:\n$url\n\nYou are "
+        "signed out on all devices. The former address doesn't work any more.\n",
+    ),
+    "hi": Email(
+        "आपका ई-मेल पता बदल गया है",
+        "नमस्ते $name,\n\nअब से आप इस ई-मेल पते से साइन इन करेंगे:\n$url\n\nआप सभी उपकरणों "
+        "पर साइन आउट हो गए हैं। पुराना पता अब काम नहीं करता।\n",
+    ),
+    "vi": Email(
+        "Địa chỉ email của bạn đã thay đổi",
+        "Xin chào $name,\n\nTừ bây giờ bạn đăng nhập bằng địa chỉ email này:\n$url\n\nBạn "
+        "đã được đăng xuất trên mọi thiết bị. Địa chỉ trước đây không còn dùng được nữa.\n",
+    ),
+}
 TEMPLATES: Final = {
     "AccountCreated": ACCOUNT_CREATED,
     "ProofRequested": PROOF_REQUESTED,
     "AccountExists": ACCOUNT_EXISTS,
     "ConsentRequested": CONSENT_REQUESTED,
+    "NewAddress": NEW_ADDRESS,
+    "AddressTaken": ADDRESS_TAKEN,
+    "OldAddress": OLD_ADDRESS,
+    "AddressChanged": ADDRESS_CHANGED,
 }
 
 

@@ -1,15 +1,25 @@
-"""IdentityFunction: create the account's Cognito user, or delete it as compensation."""
+"""IdentityFunction: create the account's Cognito user, or delete it as compensation.
+
+It also changes the user's address; address_change.py has these actions.
+"""
 
 from collections.abc import Mapping
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
-from stepfunctions import email_address, function_log
+from stepfunctions import address_change, email_address, function_log
 from stepfunctions.accounts import Accounts
 from stepfunctions.errors import IdentityTakenError, PersonNotFoundError
 from stepfunctions.settings import settings
 from stepfunctions.users import Users
 from stepfunctions.validation_rules import merged
+
+#: The actions of a change of address. The API names its own in the mapping template.
+ADDRESS_ACTIONS: Final = {
+    "request-address": address_change.request,
+    "prove-address": address_change.prove,
+    "change-address": address_change.change_address,
+}
 
 
 @cache
@@ -37,6 +47,7 @@ def lambda_handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]
 
     The event is {"accountId", "action": "create" | "delete" | "update", "correlationId"}. An update
     copies the form of `accountId`, a row of a roster, to the student of `changedAccount`.
+    ADDRESS_ACTIONS have their own events and results.
 
     Raises:
         IdentityTakenError: Another user has the address.
@@ -45,6 +56,8 @@ def lambda_handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]
         PermanentError: DynamoDB or Cognito rejected the request.
         SettingsError: An environment variable is missing.
     """
+    if event["action"] in ADDRESS_ACTIONS:
+        return ADDRESS_ACTIONS[event["action"]](event)
     account_id = str(event["accountId"])
     if event["action"] == "update":
         _update(account_id, str(event["changedAccount"]))

@@ -42,6 +42,10 @@ PROOF_REQUESTED: Final = "ProofRequested"
 ACCOUNT_EXISTS: Final = "AccountExists"
 #: The message to a minor's guardian.
 CONSENT_REQUESTED: Final = "ConsentRequested"
+#: Kinds of messages about a change of address, followed by its id: to the new one, and to the old.
+NEW_ADDRESS: Final = frozenset({"NewAddress", "AddressTaken", "AddressChanged"})
+OLD_ADDRESS: Final = "OldAddress"
+ADDRESS_PAGE: Final = "/address.html"
 #: Kinds of messages with a proof, and the portal's pages that send it to the API.
 PROOF_PAGES: Final = {PROOF_REQUESTED: "/confirm.html", CONSENT_REQUESTED: "/consent.html"}
 #: The kinds of SES events that a rule sends to the queue ("Event publishing", eventType).
@@ -118,7 +122,8 @@ def send_email(message: Message, check_time: Callable[[], None] = lambda: None) 
     if person is None:
         return "withdrawn"
     recipient = email_address.normalize(_address(person, message.kind))
-    email = email_templates.render(message.kind, person.locale, person.name, url)
+    kind = message.kind.partition("-")[0]
+    email = email_templates.render(kind, person.locale, person.name, url)
     if recipient is None or email is None:
         return "unknown"
     if accounts().is_suppressed(email_address.email_key(recipient, accounts().email_secret())):
@@ -138,6 +143,10 @@ def _suppress(message: Message) -> str:
         to_guardian = message.outbox_id.startswith(f"{message.account_id}_{CONSENT_REQUESTED}/")
         kind = CONSENT_REQUESTED if to_guardian else message.kind
         person = form and replace(form, email=_address(form, kind))
+        # The outbox ID is "<accountId>_<kind>-<changeId>/Bounce" for an email about an address.
+        sent = message.outbox_id.partition("_")[2].partition("/")[0]
+        if sent.partition("-")[0] in NEW_ADDRESS:
+            person = _new_address(message.account_id, sent)
     address = None if person is None else email_address.normalize(person.email)
     if address is None:
         return "unknown"
@@ -155,6 +164,15 @@ def _address(person: Person, kind: str) -> str:
 def _person_and_link(message: Message) -> tuple[Person | None, str]:
     """Return the student, None if the message no longer applies, and the email's link."""
     url = settings().require("portal_url")
+    kind = message.kind.partition("-")[0]
+    if kind in NEW_ADDRESS or kind == OLD_ADDRESS:
+        person, _, proof = accounts().person_and_change(message.account_id, message.kind)
+        if kind in NEW_ADDRESS:
+            person = _new_address(message.account_id, message.kind)
+        if kind in {"NewAddress", OLD_ADDRESS}:
+            url = f"{urljoin(url, ADDRESS_PAGE)}#{proof}"
+            return (person if proof else None), url
+        return person, url
     if page := PROOF_PAGES.get(message.kind):
         person, proof = accounts().person_and_proof(message.account_id, message.kind)
         # In the fragment, which browsers don't send: no access log has the proof.
@@ -164,6 +182,12 @@ def _person_and_link(message: Message) -> tuple[Person | None, str]:
         return (person if account is None else None), url
     active = account is not None and account.status == "active"
     return (person if active else None), url
+
+
+def _new_address(account_id: str, kind: str) -> Person | None:
+    """Return the student with the new address of a message, None if there is another change."""
+    person, email, _ = accounts().person_and_change(account_id, kind)
+    return replace(person, email=email) if person and email else None
 
 
 @cache

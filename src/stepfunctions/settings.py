@@ -27,6 +27,7 @@ class Settings:
     schedule_prefix: str = ""
     schedule_role_arn: str = ""
     schedule_dead_letters_arn: str = ""
+    address_machine: str = ""
 
     def require(self, name: str) -> str:
         """Return a setting.
@@ -65,6 +66,7 @@ def parse(environment: Mapping[str, str]) -> Settings:
         schedule_prefix=environment.get("SCHEDULE_PREFIX", ""),
         schedule_role_arn=environment.get("SCHEDULE_ROLE_ARN", ""),
         schedule_dead_letters_arn=environment.get("SCHEDULE_DEAD_LETTERS_ARN", ""),
+        address_machine=environment.get("ADDRESS_MACHINE", ""),
     )
 
 

@@ -104,6 +104,30 @@ class Users:
                 UserAttributes=_attribute_list(_student_attributes(person)),
             )
 
+    def change_email(self, sub: str, account_id: str, email: str) -> bool:
+        """Change the address of the account's user; False if that isn't possible.
+
+        The account has no such user any more, or another user has the address. Can be repeated.
+
+        Raises:
+            TransientError: Cognito failed temporarily.
+            PermanentError: Cognito rejected the request.
+        """
+        user = self._find(sub)
+        if user is None or not _is_owned_by(account_id, user.attributes):
+            return False
+        # "AliasExistsException: … an account with this email or phone already exists in the user
+        # pool" (AdminUpdateUserAttributes). Unless it is set, email_verified becomes false.
+        changed = {"email": email, "email_verified": "true"}
+        answer = aws.ignore_error(
+            "AliasExistsException",
+            "Cognito",
+            lambda: self._cognito.admin_update_user_attributes(
+                UserPoolId=self._pool, Username=sub, UserAttributes=_attribute_list(changed)
+            ),
+        )
+        return answer is not None
+
     def delete(self, account_id: str, email: str) -> None:
         """Delete the account's user if it exists; never a user of another account.
 

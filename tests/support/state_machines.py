@@ -17,6 +17,7 @@ WORKFLOW: Final = STACKS / "accounts-workflow.yaml"
 #: Name of a definition → its template and the logical id of its state machine.
 MACHINES: Final[dict[str, tuple[Path, str]]] = {
     "account": (WORKFLOW, "AccountMachine"),
+    "address": (STACKS / "accounts-address.yaml", "AddressMachine"),
     "admit": (WORKFLOW, "AdmitMachine"),
     "create": (STACKS / "accounts-creation.yaml", "CreateMachine"),
     "import": (STACKS / "accounts-import.yaml", "ImportMachine"),

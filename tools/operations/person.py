@@ -37,7 +37,7 @@ _CHANGED: Final = {
     "updated_at": ":now",
 }
 #: Secrets of an item that an export leaves out.
-_SECRET: Final = frozenset({"proof", "proof_digest", "digest"})
+_SECRET: Final = frozenset({"proof", "proof_digest", "digest", "new_proof", "old_proof"})
 
 type Item = dict[str, Any]
 
@@ -128,6 +128,12 @@ def erase(stage: Stage, student: Student, now: datetime) -> list[str]:
         account = _items(stage, "accounts", f"ACCOUNT#{student.account}")
         # The key of the address first: only the account's item has it.
         owned = [it["email_key"]["S"] for it in account if "email_key" in it]
+        # A change that has begun owns the new address, too (src/stepfunctions/address_table.py).
+        owned += [
+            it["new_key"]["S"]
+            for it in account
+            if it["sk"]["S"] == "ADDRESS" and it["status"]["S"] == "changing"
+        ]
         keys += [("accounts", {"pk": {"S": f"EMAIL#{it}"}, "sk": {"S": "EMAIL"}}) for it in owned]
         keys += [("accounts", _key(it)) for it in account]
     for table, key in keys:

@@ -41,6 +41,7 @@ class SchoolClient:
         self.cognito = client("cognito-idp", running.target)
         self.s3 = client("s3", running.target)
         self.logs = client("logs", running.target)
+        self.functions = client("lambda", running.target)
         self.events = client("events", running.target)
         self.user_pool_id = running.deployed.outputs["UserPoolId"]
         self.stepfunctions = boto3.client(

@@ -127,6 +127,9 @@ MARK = {
 MARKED = {**IDS, "correlationId": "cf-1", "trusted": True, "markedAt": "7"}
 
 #: machine, state, input, mocked result, next state (None: the end), part of the output.
+#: A change of an address: the execution's input, then the results of its functions.
+CHANGE = {"accountId": "a1", "changeId": "c1", "correlationId": "cf-1"}
+MOVED = {**CHANGE, "outcome": "changed", "sub": "s1"}
 CASES: list[tuple[str, str, Any, Any, str | None, Any]] = [
     ("account", "Validate", IDS, VALIDATED, "CheckExisting",
      {"attempts": 1, "valid": True, "free": False, "emailKey": "k1", "reasons": [], **IDS}),
@@ -342,6 +345,21 @@ CASES: list[tuple[str, str, Any, Any, str | None, Any]] = [
     ("recover", "Park", RECOVERED, {"MessageId": "m"}, "Decided", {}),
     ("recover", "Decided", {}, None, None, {}),
     ("recover", "Failed", {}, None, None, None),
+    ("address", "ChangeAddress", CHANGE, {"Payload": {"outcome": "changed", "sub": "s1"}},
+     "IsChanged", MOVED),
+    ("address", "IsChanged", MOVED, None, "SignOut", MOVED),
+    ("address", "IsChanged", {**CHANGE, "outcome": "refused", "sub": ""}, None, "Done", {}),
+    ("address", "SignOut", MOVED, {"Payload": {"status": 200}}, "IsSignedOut",
+     {**MOVED, "signedOut": True}),
+    ("address", "SignOut", MOVED, {"Payload": {"status": 404}}, "IsSignedOut",
+     {**MOVED, "signedOut": True}),
+    ("address", "SignOut", MOVED, {"Payload": {"status": 409}}, "IsSignedOut",
+     {**MOVED, "signedOut": False}),
+    ("address", "IsSignedOut", {**MOVED, "signedOut": True}, None, "Done", {}),
+    ("address", "IsSignedOut", {**MOVED, "signedOut": False}, None, "WaitAgain", {}),
+    ("address", "WaitAgain", MOVED, None, "ChangeAddress", {**MOVED, "rounds": 1}),
+    ("address", "WaitAgain", {**MOVED, "rounds": 0}, None, "ChangeAddress", {"rounds": 1}),
+    ("address", "Done", {}, None, None, {}),
     ("sweep", "FindMarks", {}, {"Items": [MARK]}, "Marks", {"marks": [MARKED]}),
     ("sweep", "FindMarks", {}, {"Items": []}, "Marks", {"marks": []}),
     ("sweep", "Marks", {"marks": [MARKED]}, [0, 1], "IsComplete", 1),
@@ -470,6 +488,7 @@ def test_task_retries_and_catches_every_error(
             ("create", state, {**CARRIED, "correlationId": "cf-1"}, "cf-1")
             for state in ("Validate", "Create", "CreateIdentity", "PassOn")
         ),
+        ("address", "ChangeAddress", CHANGE, "cf-1"),
         ("sweep", "Start", MARKED, "cf-1"),
         ("recover", "Start", RECOVERED, "cf-1"),
         ("recover", "Park", RECOVERED, "cf-1"),

@@ -14,7 +14,7 @@ from edge_auth import error_pages
 from edge_auth.errors import NotEntitledError
 from media import errors as media_errors
 from office.errors import OfficeError
-from stepfunctions import vocabularies
+from stepfunctions import address_change, vocabularies
 from tests.support import school_api
 from tests.support.paths import ROOT
 from tests.unit.stacks.test_templates import resources
@@ -170,6 +170,7 @@ def test_forms_match_schemas() -> None:
         if "maxlength" in it
     }
     assert longest == {
+        "email": str(schema("AddressRequest")["email"]["maxLength"]),
         "note": str(schema("Booking")["note"]["maxLength"]),
         "displayName": str(preferences["displayName"]["maxLength"]),
         "timeZone": str(preferences["timeZone"]["maxLength"]),
@@ -218,6 +219,7 @@ def test_scripts_have_message_for_every_error_code() -> None:
     codes |= {error.code for error in media_errors.MediaError.__subclasses__()}
     codes |= {error.code for error in BookingError.__subclasses__()}
     codes |= {error.code for error in OfficeError.__subclasses__()}
+    codes |= address_change.REFUSALS.keys()
     # No page sends such a request.
     never = {
         "operation_unknown",
@@ -232,7 +234,6 @@ def test_scripts_have_message_for_every_error_code() -> None:
         "internal",
         "profile_unknown",
         "request_unknown",
-        "request_id_used",
     }
     assert with_message <= codes
 

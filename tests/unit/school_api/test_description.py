@@ -25,6 +25,7 @@ OPERATIONS = [
 PUBLIC = {
     ("post", "/accounts"),
     ("post", "/accounts/proofs"),
+    ("post", "/address-changes/proofs"),
     ("get", "/accounts/requests/{requestId}"),
 }
 

@@ -21,6 +21,8 @@ METHODS: Final = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 ID = "0b0e7a94-3c9c-4f6e-9a3e-0d4a2c7b9f10"
 ACCOUNT = {"requestId": ID, "email": "o'brien@example.com", "name": "O'Brien"}
 PROOF = {"requestId": ID, "token": "t" * 43}
+ADDRESS = {"requestId": ID, "email": "o'brien@example.org"}
+ADDRESS_PROOF = {"accountId": "0a" * 16, "token": "t" * 43}
 BOOKING = {"advisorId": "dr-who", "start": "2026-12-01T09:30:00Z"}
 PREFERENCES = {"locale": "hi", "timeZone": "Asia/Kolkata"}
 FEEDBACK = {"message": "It's fine"}
@@ -38,6 +40,8 @@ OTHER_THAN_TEXT = {"hours", "paid", *availability.LIMITS}
 BODIES: list[tuple[str, str, dict[str, Any]]] = [
     ("POST", "/accounts", ACCOUNT),
     ("POST", "/accounts/proofs", PROOF),
+    ("POST", "/address-changes", ADDRESS),
+    ("POST", "/address-changes/proofs", ADDRESS_PROOF),
     ("POST", "/appointments", BOOKING),
     ("PUT", "/appointments/dr-who/2026-12-01T09:30:00Z", MOVE),
     ("PUT", "/advisors/dr-who", AVAILABILITY),

@@ -62,6 +62,7 @@ ACTIONS: Final = {
 #: Function -> actions that neither the SDK's calls nor Lambda show, with the reason.
 OTHERS: Final[dict[str, dict[str, str]]] = {
     "BookingsFunction": {"dynamodb:DeleteItem": "an action of the transaction that moves"},
+    "IdentityFunction": {"dynamodb:DeleteItem": "an action of the transactions of addresses"},
     "NotifyFunction": {
         "iam:PassRole": "EventBridge Scheduler sends reminders with another role",
         "dynamodb:DeleteItem": "Powertools deletes the record of a failed invocation",
@@ -113,10 +114,7 @@ UNREACHED: Final[dict[str, dict[str, str]]] = {
         "dynamodb:BatchGetItem": ROSTER,
         "dynamodb:UpdateItem": "only IdentityFunction changes a student",
     },
-    "IdentityFunction": {
-        "dynamodb:BatchGetItem": ROSTER,
-        "dynamodb:PutItem": "only ValidateFunction creates the secret of email keys",
-    },
+    "IdentityFunction": {"dynamodb:BatchGetItem": ROSTER},
     "NotifyFunction": {
         "dynamodb:BatchGetItem": ROSTER,
         "cognito-idp:AdminCreateUser": USERS,

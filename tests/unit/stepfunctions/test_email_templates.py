@@ -26,7 +26,7 @@ def test_language_returns_supported_language_of_locale(locale: str | None, langu
 
 
 #: Kinds of emails to addresses that the student hasn't proved.
-UNPROVED = ("ProofRequested", "AccountExists", "ConsentRequested")
+UNPROVED = ("ProofRequested", "AccountExists", "ConsentRequested", "NewAddress", "AddressTaken")
 
 
 def test_every_template_has_placeholders_of_its_kind() -> None:

@@ -253,6 +253,63 @@ def test_returned_email_to_guardian_suppresses_only_the_guardian(
     assert suppressed == [[True, False], [False, True]]
 
 
+CHANGE = {
+    "pk": "ACCOUNT#a1",
+    "sk": "ADDRESS",
+    "change_id": "c-1",
+    "email": "new@example.org",
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "recipient", "link"),
+    [
+        ("NewAddress", "new@example.org", "/address.html#a1.t1\n"),
+        ("OldAddress", "anna@example.com", "/address.html#a1.t1\n"),
+        ("AddressTaken", "new@example.org", ""),
+        ("AddressChanged", "new@example.org", ""),
+    ],
+)
+def test_emails_about_an_address_go_to_that_address(
+    monkeypatch: pytest.MonkeyPatch, sent: list[Any], kind: str, recipient: str, link: str
+) -> None:
+    monkeypatch.setattr(
+        ses, "send", lambda _from, _set, to, email, _id: sent.append((to, email.text))
+    )
+    message = unproved(f"{kind}-c-1")
+    proof = {"pk": "ACCOUNT#a1", "sk": f"OUTBOX#{kind}-c-1", "proof": "a1.t1"}
+    notified(monkeypatch, message, items=(ACTIVE, PERSON, CHANGE, proof))
+    ((to, text),) = sent
+    assert to == recipient
+    assert f"https://school.example{link}" in text
+    assert ("t1" in text) == bool(link)
+    # The new address isn't proved before the change.
+    assert ("Anna" in text) == (kind not in {"NewAddress", "AddressTaken"})
+
+
+@pytest.mark.parametrize("kind", ["NewAddress", "AddressTaken", "AddressChanged"])
+def test_replaced_change_of_address_sends_no_email_to_the_new_address(
+    monkeypatch: pytest.MonkeyPatch, sent: list[Any], kind: str
+) -> None:
+    proof = {"pk": "ACCOUNT#a1", "sk": f"OUTBOX#{kind}-c-0", "proof": "a1.t0"}
+    notified(monkeypatch, unproved(f"{kind}-c-0"), items=(ACTIVE, PERSON, CHANGE, proof))
+    assert sent == []
+
+
+def test_returned_email_to_new_address_suppresses_only_that_address(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    suppressed = []
+    for tag in ("a1_NewAddress-c-1", "a1_OldAddress-c-1"):
+        accounts = Accounts("accounts", Table(PERSON, CHANGE, SECRET))  # type: ignore[arg-type] # a fake
+        monkeypatch.setattr(notify, "accounts", lambda accounts=accounts: accounts)
+        assert notify.send_email(outbox.from_queue({"kind": "Bounce", "tags": [tag]})) == "returned"
+        addresses = ("new@example.org", "anna@example.com")
+        keys = [email_key(it, accounts.email_secret()) for it in addresses]
+        suppressed.append([accounts.is_suppressed(it) for it in keys])
+    assert suppressed == [[True, False], [False, True]]
+
+
 def test_form_of_address_with_account_gets_email_without_proof(
     monkeypatch: pytest.MonkeyPatch, sent: list[Any]
 ) -> None:

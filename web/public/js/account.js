@@ -1,5 +1,5 @@
-// The account page: preferences, feedback. appointments.js has the appointments.
-import { $, call, onSubmit, setFieldError, showError, showMessage } from "./portal.js";
+// The account page: preferences, change of address, feedback. appointments.js has the appointments.
+import { $, call, callRepeatedly, onSubmit, setFieldError, showError, showMessage } from "./portal.js";
 
 // --- preferences ---------------------------------------------------------------------------------
 
@@ -56,6 +56,25 @@ onSubmit(profile, async () => {
   if (!answer.ok) return showError(profileStatus, answer);
   tellTimeZone(preferences.timeZone);
   return showMessage(profileStatus, "Saved.", "good");
+});
+
+// --- change of address ---------------------------------------------------------------------------
+
+// The same id for a repeated request, so that a lost response sends no second emails.
+const asked = { email: "", requestId: "" };
+
+onSubmit($("address-form"), async () => {
+  const note = $("address-status");
+  const field = $("new-address");
+  const email = field.value.trim();
+  setFieldError(field, email.includes("@") ? "" : "Enter an email address.");
+  if (!email.includes("@")) return field.focus();
+  if (asked.email !== email) Object.assign(asked, { email, requestId: crypto.randomUUID() });
+  const answer = await callRepeatedly("POST", "/address-changes", { ...asked }, note);
+  if (!answer.ok) return showError(note, answer);
+  Object.assign(asked, { email: "", requestId: "" });
+  field.value = "";
+  return showMessage(note, "We’ve sent a link to each address. Open both within 24 hours; your address stays until then.", "good");
 });
 
 // --- feedback ------------------------------------------------------------------------------------

@@ -98,6 +98,10 @@ export function proofOfLink() {
 const MESSAGES = {
   course_limit: "This student has 100 courses, the most that are possible.",
   access_changing: "Someone else is changing this access. Try again in a minute.",
+  account_unknown: "This sign-in has no student’s account, so its address can’t be changed here.",
+  address_changing: "Your address is being changed. Try again in a few minutes.",
+  address_invalid: "This isn’t a valid email address. Check it and try again.",
+  address_unchanged: "Your account has this address already.",
   advisor_unknown: "This advisor isn’t available anymore. Reload the page.",
   appointment_unknown: "You don’t have this appointment anymore.",
   availability_changed: "Someone else has changed this availability. Reload the page and try again.",
@@ -110,6 +114,7 @@ const MESSAGES = {
   parked_settled: "This account has been finished or undone meanwhile.",
   parked_unknown: "This entry doesn’t exist anymore. Reload the page.",
   proof_invalid: "This link doesn’t work. Fill in the form again.",
+  request_id_used: "This request was sent before for another address. Reload the page.",
   roster_invalid: "This file can’t be uploaded. Save it as “CSV UTF-8”.",
   roster_unknown: "This list doesn’t exist anymore. Reload the page.",
   session_replaced: "Your account plays videos on other devices. Sign out and in again to play them here.",
