@@ -28,7 +28,7 @@ endif
 # BUILT=1 deploys the existing output of `sam build`, as the pipeline does with its artifact.
 BUILD := $(if $(BUILT),setup,build)
 
-.PHONY: help setup run up dev down student region sql invoke debug logs trace redrive reconcile verify compact table reprocess migrate revoke person erase evacuate why source suppress chaos gameday prove check lint lint-templates types unit build validate package integration test spark marts bench capacity prose reference preflight deploy leftovers smoke destroy requirements
+.PHONY: help setup run up dev down catalogue student region sql invoke debug logs trace redrive reconcile verify compact table reprocess migrate revoke person erase evacuate why source suppress chaos gameday prove check lint lint-templates types unit build validate package integration test spark marts bench capacity prose reference preflight deploy leftovers smoke destroy requirements
 
 help: ## List the targets and their options
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +40,7 @@ help: ## List the targets and their options
 	@echo "             DOMAIN=school.example (a domain name with health checks, answered by a DNS server on 127.0.0.1)"
 	@echo "  run, up, dev"
 	@echo "             HOME_REGION=eu-west-2 (Region of the data and users, default us-east-1; the edge is in us-east-1)"
+	@echo "  catalogue  REGIONS=<further Regions, default eu-west-2>  HOME_REGION=<Region of the primary>"
 	@echo "  student    EMAIL=<address>  PAYING=1 (may read paid pages)  STAFF=1 (may see events)  PASSWORD=<12 characters or more>"
 	@echo "  region     ADD=<Region> or REMOVE=<Region>"
 	@echo "  sql        Q='<statement>' (default: read statements from the terminal)"
@@ -93,6 +94,9 @@ dev: setup ## Serve like 'make up', and reload changed code, pages and templates
 
 down: setup ## Stop processes of an earlier run, up or chaos
 	@$(PY) -m tools.dev down
+
+catalogue: setup ## Run the course catalogue in several Regions; lose and promote them
+	@$(PY) -m tools.regional
 
 student: setup ## Create a student in the system of 'make up'
 	@$(PY) -m tools.dev student

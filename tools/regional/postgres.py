@@ -85,6 +85,10 @@ class Postgres:
             # The same characters belong to words everywhere, also where the system has no locales.
             *("--locale-provider=builtin", "--locale=C.UTF-8", "--no-sync", "--no-instructions"),
         )
+        # In the file, so that pg_rewind's recovery keeps the log, too.
+        lines = [f"{name} = '{value}'\n" for name, value in _OPTIONS.items()]
+        with (self.folder / "postgresql.conf").open("a", encoding="utf-8") as file:
+            file.writelines(lines)
 
     def follow(self, primary: "Postgres", slot: str) -> None:
         """Create the data folder of a replica.
@@ -110,7 +114,18 @@ class Postgres:
         primary.create_slot(slot)
         primary.sql("CHECKPOINT", database="postgres")
         source = f"host={HOST} port={primary.port} user={OWNER} dbname=postgres"
-        self._run(*("pg_rewind", "-D", self.folder, f"--source-server={source}", "-R", "--no-sync"))
+        command = ("pg_rewind", "-D", self.folder, f"--source-server={source}", "-R", "--no-sync")
+        until = time.monotonic() + START_S
+        while True:
+            try:
+                self._run(*command)
+                break
+            except CommandError as error:
+                # pg_rewind first recovers a crashed server, which waits for the killed one's
+                # processes.
+                if "--single" not in str(error) or time.monotonic() > until:
+                    raise
+                time.sleep(_STEP_S)
         with (self.folder / "postgresql.auto.conf").open("a", encoding="utf-8") as file:
             file.write(f"primary_conninfo = '{source}'\nprimary_slot_name = '{slot}'\n")
 
@@ -123,26 +138,30 @@ class Postgres:
         Raises:
             CommandError: The server ended, or needs too long.
         """
-        (self.folder / "postmaster.pid").unlink(missing_ok=True)
-        arguments = [f"-c{name}={value}" for name, value in _OPTIONS.items()]
-        arguments += [f"-c{option}" for option in options]
+        until = time.monotonic() + START_S
+        self.process = self._spawn(options)
+        while not self.is_ready():
+            ended = self.process.poll() is not None
+            lines = (self.folder / "server.log").read_text("utf-8", "replace").splitlines()
+            if time.monotonic() > until or (ended and not _is_in_use(lines)):
+                reason = (lines or ["no log"])[-1].rstrip(".")
+                raise CommandError(
+                    f"PostgreSQL doesn't start: {reason}. Correct that and try again."
+                )
+            if ended:
+                self.process = self._spawn(options)
+            time.sleep(_STEP_S)
+
+    def _spawn(self, options: Sequence[str]) -> "subprocess.Popen[bytes]":
+        arguments = [f"-c{option}" for option in options]
         with (self.folder / "server.log").open("ab") as log:
-            self.process = subprocess.Popen(
+            return subprocess.Popen(
                 [self._program("postgres"), "-D", self.folder, "-p", str(self.port), *arguments],
                 stdout=log,
                 stderr=log,
                 stdin=subprocess.DEVNULL,
                 preexec_fn=unprivileged(),  # noqa: PLW1509 # no other thread holds a lock here
             )
-        until = time.monotonic() + START_S
-        while not self.is_ready():
-            if self.process.poll() is not None or time.monotonic() > until:
-                lines = (self.folder / "server.log").read_text("utf-8", "replace").splitlines()
-                reason = (lines or ["no log"])[-1].rstrip(".")
-                raise CommandError(
-                    f"PostgreSQL doesn't start: {reason}. Run `make down` and try again."
-                )
-            time.sleep(_STEP_S)
 
     def is_ready(self) -> bool:
         """Return whether the server accepts connections."""
@@ -209,6 +228,12 @@ class Postgres:
             lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
             reason = lines[-1].rstrip(".")
             raise CommandError(
-                f"PostgreSQL's {program} failed: {reason}. Run `make down` and try again."
+                f"PostgreSQL's {program} failed: {reason}. Correct that and try again."
             )
         return done.stdout.strip()
+
+
+def _is_in_use(lines: Sequence[str]) -> bool:
+    """Return whether processes of a killed server still use its folder: they end by themselves."""
+    end = " ".join(lines[-6:])
+    return "shared memory block" in end or "postmaster.pid" in end

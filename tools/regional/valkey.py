@@ -50,7 +50,7 @@ class Valkey:
         while not self.is_ready():
             if self.process.poll() is not None or time.monotonic() > until:
                 raise CommandError(
-                    f"Valkey doesn't start on port {self.port}. Run `make down` and try again."
+                    f"Valkey doesn't start on port {self.port}. Correct that and try again."
                 )
             time.sleep(_STEP_S)
 

@@ -110,7 +110,7 @@ def tier(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tier]:
         primary.remove()
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def closed_connections(tier: Tier) -> Iterator[None]:
     yield
     while tier.routers:

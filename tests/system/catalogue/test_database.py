@@ -19,7 +19,7 @@ from tests.support.waiting import wait_until
 from tests.system.catalogue.conftest import Tier, connect
 from tests.unit.catalogue.test_model import COURSE
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("closed_connections")]
 
 
 @pytest.fixture

@@ -45,6 +45,7 @@ RUN_BY: Final = {
 #: or text of its command.
 BEHIND: Final = {
     "build": ("tests/support/running.py", "sam_deployment.build("),
+    "catalogue": ("tests/system/catalogue/test_regions.py", "tools.regional"),
     "capacity": ("tests/unit/stacks/test_capacity.py", "benchmarks.capacity"),
     "chaos": ("tests/system/test_chaos.py", "tools.chaos"),
     "destroy": ("tools/tests/deployment/test_destroy.py", "tools.deployment.destroy"),

@@ -1,0 +1,209 @@
+"""The catalogue of all Regions: start it, lose a Region, promote a replica, take a Region back."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from aws_emulator.errors import CommandError
+from aws_emulator.processes import free_port
+from tools.paths import ROOT
+from tools.regional import postgres
+from tools.regional.functions import PYTHON, install_requirements
+from tools.regional.postgres import DATABASE, OWNER, Postgres
+from tools.regional.region import RegionSettings
+
+SEED: Final = Path(__file__).with_name("courses.sql")
+START_S: Final = 90.0
+_STEP_S: Final = 0.05
+
+
+class Tier:
+    """The Regions' processes. The first Region has the primary."""
+
+    def __init__(
+        self, folder: Path, regions: Sequence[str], variables: Mapping[str, str], delay_ms: int = 0
+    ) -> None:
+        """Choose ports and remove an earlier run's data.
+
+        Args:
+            folder: A folder for data and logs.
+            regions: The Regions, the home first.
+            variables: The variables STAFF_ISSUER, STAFF_CLIENTS and STAFF_KEYS of the function.
+            delay_ms: Milliseconds by which a replica is behind, as over an ocean.
+        """
+        self.folder = folder
+        self.home = regions[0]
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        path = install_requirements(folder.parent / "catalogue-packages")
+        self.settings = {
+            region: RegionSettings(
+                region=region,
+                home_region=regions[0],
+                folder=str(folder / region),
+                database_port=free_port(),
+                writer_port=free_port(),
+                cache_port=free_port(),
+                balancer_port=free_port(),
+                path=path,
+                variables=dict(variables),
+                delay_ms=delay_ms,
+            )
+            for region in regions
+        }
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+
+    @property
+    def urls(self) -> dict[str, str]:
+        """The address of each Region's load balancer."""
+        return {
+            region: f"http://127.0.0.1:{settings.balancer_port}"
+            for region, settings in self.settings.items()
+        }
+
+    @property
+    def running(self) -> set[str]:
+        """The Regions that aren't lost."""
+        return set(self._processes)
+
+    def start(self) -> None:
+        """Create the primary and its replicas, and start all Regions.
+
+        Raises:
+            CommandError: A server doesn't start, or a migration failed.
+        """
+        home = self.settings[self.home]
+        primary = home.server()
+        primary.folder.parent.mkdir(parents=True, exist_ok=True)
+        primary.create()
+        primary.start()
+        primary.sql(f"CREATE DATABASE {DATABASE}", database="postgres")
+        self._migrate(primary)
+        primary.sql(SEED.read_text("utf-8"))
+        primary.stop()
+        self._name_writer(self.home)
+        self._start(self.home)
+        for region in list(self.settings)[1:]:
+            self._follow(region)
+            self._start(region)
+
+    def server(self, region: str) -> Postgres:
+        """Return a Region's database server."""
+        return self.settings[region].server()
+
+    def lose(self, region: str) -> None:
+        """Kill a Region's processes at once."""
+        process = self._processes.pop(region)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+    def promote(self, region: str) -> None:
+        """Make a Region's replica the primary, and send changes there.
+
+        Raises:
+            CommandError: The replica can't be promoted.
+        """
+        server = self.server(region)
+        server.promote()
+        for other in self.settings:
+            if other != region:
+                server.create_slot(self.settings[other].slot)
+        self.home = region
+        self._name_writer(region)
+
+    def take_back(self, region: str) -> None:
+        """Start a lost Region again, as a replica of the primary.
+
+        Raises:
+            CommandError: The old data can't be rewound, or a server doesn't start.
+        """
+        settings = self.settings[region]
+        server = settings.server()
+        if not (server.folder / "standby.signal").exists():
+            server.rewind(self.server(self.home), settings.slot)
+        self._start(region)
+
+    def stop(self) -> None:
+        """Kill all processes."""
+        for region in list(self._processes):
+            self.lose(region)
+
+    def _name_writer(self, region: str) -> None:
+        # Replaced as a whole: a connection never reads half of an address.
+        temporary = self.folder / "writer.new"
+        temporary.write_text(self.server(region).address, "ascii")
+        temporary.replace(self.folder / "writer")
+
+    def _follow(self, region: str) -> None:
+        settings = self.settings[region]
+        Path(settings.folder).mkdir(parents=True, exist_ok=True)
+        settings.server().follow(self.server(self.home), settings.slot)
+
+    def _start(self, region: str) -> None:
+        settings = self.settings[region]
+        file, ready = settings.write(), Path(settings.folder) / "ready"
+        ready.unlink(missing_ok=True)
+        with (Path(settings.folder) / "region.log").open("ab") as log:
+            self._processes[region] = subprocess.Popen(
+                [sys.executable, "-m", "tools.regional.region", str(file)],
+                cwd=ROOT,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        until = time.monotonic() + START_S
+        while not ready.exists():
+            if self._processes[region].poll() is not None or time.monotonic() > until:
+                raise CommandError(
+                    f"The catalogue of {region} doesn't start. Read {settings.folder}/region.log."
+                )
+            time.sleep(_STEP_S)
+
+    def _migrate(self, primary: Postgres) -> None:
+        environment = {
+            "PATH": "/usr/bin:/bin",
+            "PYTHONPATH": ":".join(self.settings[self.home].path),
+            "CATALOGUE_WRITER": primary.address,
+            "CATALOGUE_OWNER": OWNER,
+            "CATALOGUE_DATABASE": DATABASE,
+            "CATALOGUE_AUTH": "trust",
+        }
+        done = subprocess.run(
+            [str(PYTHON), "-m", "catalogue.migration"],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            reason = (done.stderr.strip().splitlines() or ["no reason"])[-1].rstrip(".")
+            raise CommandError(f"The catalogue's schema can't be created: {reason}. Correct it.")
+
+
+@contextmanager
+def running(
+    folder: Path, regions: Sequence[str], variables: Mapping[str, str], delay_ms: int = 0
+) -> Iterator[Tier]:
+    """Start the catalogue of the Regions, and stop it at the end of the context.
+
+    Raises:
+        CommandError: PostgreSQL isn't usable on this computer, or a server doesn't start.
+    """
+    if not postgres.is_usable():
+        raise CommandError(
+            "The course catalogue needs PostgreSQL and Valkey. Read the warning above."
+        )
+    tier = Tier(folder, regions, variables, delay_ms)
+    try:
+        tier.start()
+        yield tier
+    finally:
+        tier.stop()
