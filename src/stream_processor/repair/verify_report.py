@@ -10,6 +10,10 @@ from typing import Final
 from stream_processor.repair.shard_coverage import Gap, ShardCoverage, ShardId
 
 _COUNTS: Final = ("objects", "shards", "good", "bad", "duplicate", "restored", "reread")
+#: The counts of a complete lake are 0 for these. The second ones are by log or shard.
+_FAULTS: Final = ("gaps", "overlaps", "deleted", "without_summary")
+_FAULTS_OF_SHARDS: Final = ("missing", "lost", "waiting")
+FAULTS: Final = (*_FAULTS, *_FAULTS_OF_SHARDS)
 _NEXT_STEP: Final = (
     "Records are missing. --restore restores them from the bucket's versions and the streams."
 )
@@ -50,11 +54,7 @@ class VerifyReport:
     @property
     def complete(self) -> bool:
         """Whether no record is known to be missing."""
-        faults = (
-            *(self.gaps, self.missing, self.overlaps, self.deleted),
-            *(self.without_summary, self.lost, self.waiting),
-        )
-        return not any(faults)
+        return not any(getattr(self, name) for name in FAULTS)
 
     def add(self, shard: ShardId, coverage: ShardCoverage) -> None:
         """Add the objects and faults of one shard."""
@@ -77,8 +77,8 @@ class VerifyReport:
 
     def __str__(self) -> str:
         counts = {name: getattr(self, name) for name in _COUNTS}
-        counts |= {name: len(getattr(self, name)) for name in ("gaps", "overlaps", "deleted")}
-        for name in ("missing", "lost", "waiting"):
+        counts |= {name: len(getattr(self, name)) for name in _FAULTS}
+        for name in _FAULTS_OF_SHARDS:
             counts[name] = sum(map(len, getattr(self, name).values()))
         return "\n".join([f"verified {json.dumps(counts)}", *self._sentences()])
 
