@@ -46,7 +46,7 @@ COMPACTED_PREFIX: Final = "compacted"
 COPIES_PREFIX: Final = "copies"
 #: A log of this size is read for any new file: 3 million ids.
 MIN_LOG_BYTES: Final = 64 * 1024 * 1024
-#: Bytes of the log that are read per byte of a compared file, 60 to 100 of which are an event.
+#: Bytes of the log that are read per byte of a compared file, about 54 of which are an event.
 READ_RATIO: Final = 250
 #: Compaction takes no hours that are older than 8 days.
 MAX_WAIT_HOURS: Final = 5 * 24
@@ -118,6 +118,11 @@ class Row(NamedTuple):
 type Ids = Mapping[bytes, list[Row]]
 
 
+def reads_log(log: int, files: int, waited_hours: int) -> bool:
+    """Return whether a log is read to compare files. `log` and `files` are sizes in bytes."""
+    return waited_hours >= MAX_WAIT_HOURS or log <= max(MIN_LOG_BYTES, READ_RATIO * files)
+
+
 class CopyIndex:
     """Compare compacted files with all files before them, and list the copies."""
 
@@ -166,21 +171,15 @@ class CopyIndex:
 
     def _pays(self, waiting: Iterable[Source], last_hour: int) -> bool:
         """Return whether the files are large or old enough to read the log for them."""
-        if last_hour - min(_hour(it.folder) for it in waiting) >= MAX_WAIT_HOURS:
-            return True
+        waited = last_hour - min(_hour(it.folder) for it in waiting)
         sizes = {it.key: it.size for it in self._bucket.objects(f"{SEEN_PREFIX}/")}
         log = sum(sizes[key] for key in covering(sizes))
-        if log <= MIN_LOG_BYTES:
+        if reads_log(log, 0, waited):
             return True
-        targets = {it.target for it in waiting}
-        days = {it.folder.partition("/")[0] for it in waiting}
-        files = sum(
-            it.size
-            for day in days
-            for it in self._bucket.objects(f"{COMPACTED_PREFIX}/{day}/")
-            if it.key.replace(COMPACTED_PREFIX, COPIES_PREFIX, 1) in targets
-        )
-        return log <= READ_RATIO * files
+        keys = {it.target.replace(COPIES_PREFIX, COMPACTED_PREFIX, 1) for it in waiting}
+        days = {key[: key.index("/hour=") + 1] for key in keys}
+        objects = (it for day in days for it in self._bucket.objects(day))
+        return reads_log(log, sum(it.size for it in objects if it.key in keys), waited)
 
     def _lookup(
         self, batch: Iterable[Source], ids: Mapping[Source, Ids], following: Iterable[Source]
