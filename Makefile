@@ -183,7 +183,7 @@ check: setup ## Lint, checkov, type checks and unit tests, side by side
 lint: setup ## Run ruff, and cfn-lint on all templates
 	@.venv/bin/ruff check --no-cache .
 	@.venv/bin/ruff format --check --quiet .
-	@.venv/bin/cfn-lint template.yaml stacks/*.yaml stacks/*/template.yaml pipeline/*.yaml
+	@.venv/bin/cfn-lint template.yaml stacks/*.yaml stacks/*/*.yaml pipeline/*.yaml
 
 lint-templates: setup ## Run checkov on the transformed templates, and zizmor on the workflows
 	@if cmp -s tools/setup/checks.txt .venv-checks/checks.txt || { "$(MERIDIAN_UV)" venv -q --clear --python .venv/bin/python .venv-checks && "$(MERIDIAN_UV)" pip install -q --require-hashes --python .venv-checks/bin/python -r tools/setup/checks.txt && cp tools/setup/checks.txt .venv-checks/; }; then \

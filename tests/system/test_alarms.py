@@ -30,7 +30,19 @@ FURTHER_ALARMS: Final = {
         "DestinationRegion": "ap-south-1",
     },
     "health-alarms": {"Region": "ap-south-1", "HealthCheckId": "a-health-check"},
+    "catalogue/alarms": {
+        "Stage": "local",
+        "Balancer": "app/meridian-local-catalogue/0a1b",
+        "Targets": "targetgroup/meridian-local-courses-fn/0a1b",
+        "Cluster": "meridian-local-catalogue-us-east-1",
+        "Cache": "meridian-local-catalogue",
+    },
 }
+
+
+def stack_of(template: str) -> str:
+    """Return the name of the stack for one of FURTHER_ALARMS."""
+    return f"meridian-local-{template.replace('/', '-')}"
 
 
 @pytest.fixture(scope="module")
@@ -41,16 +53,16 @@ def further_alarms(meridian: System) -> Iterator[None]:
     for template, parameters in FURTHER_ALARMS.items():
         values = parameters | {"AlarmTopic": topic}
         cloudformation.create_stack(
-            StackName=f"meridian-local-{template}",
+            StackName=stack_of(template),
             TemplateBody=(ROOT / "stacks" / f"{template}.yaml").read_text(),
             Parameters=[{"ParameterKey": it, "ParameterValue": values[it]} for it in values],
         )
     for template in FURTHER_ALARMS:
         waiter = cloudformation.get_waiter("stack_create_complete")
-        waiter.wait(StackName=f"meridian-local-{template}")
+        waiter.wait(StackName=stack_of(template))
     yield
     for template in FURTHER_ALARMS:
-        cloudformation.delete_stack(StackName=f"meridian-local-{template}")
+        cloudformation.delete_stack(StackName=stack_of(template))
     sns.delete_topic(TopicArn=topic)
 
 

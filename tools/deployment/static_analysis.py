@@ -94,6 +94,7 @@ def _run() -> int:
 def _templates() -> Iterator[Path]:
     yield ROOT / "template.yaml"
     yield from sorted((ROOT / "stacks").glob("*.yaml"))
+    yield from sorted((ROOT / "stacks" / "catalogue").glob("*.yaml"))
 
 
 def _write_templates(directory: Path) -> Path:
@@ -103,7 +104,8 @@ def _write_templates(directory: Path) -> Path:
         stale.unlink()
     for path in _templates():
         document = with_stage_metadata(transformed(path))
-        (directory / f"{path.stem}.json").write_text(json.dumps(document, indent=1))
+        name = "-".join(path.relative_to(ROOT).with_suffix(".json").parts)
+        (directory / name).write_text(json.dumps(document, indent=1))
     return directory
 
 

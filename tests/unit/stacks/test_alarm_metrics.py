@@ -6,7 +6,7 @@ from typing import Any, Final
 import pytest
 
 from tests.support.paths import ROOT
-from tests.unit.stacks.test_templates import TEMPLATES, of_type
+from tests.unit.stacks.test_templates import CATALOGUE, TEMPLATES, of_type
 
 #: Namespace and metric -> dimension names and allowed statistics, as AWS's pages list them: Lambda
 #: "Types of metrics for Lambda functions", Kinesis "Monitor the Amazon Kinesis Data Streams
@@ -21,6 +21,9 @@ _DISTRIBUTION: Final = {"DistributionId", "Region"}
 _MACHINE: Final = {"StateMachineArn"}
 _QUEUE: Final = {"QueueName"}
 _REPLICATION: Final = {"SourceBucket", "DestinationBucket", "RuleId"}
+_BALANCER: Final = {"LoadBalancer"}
+_TARGETS: Final = {"LoadBalancer", "TargetGroup"}
+_CLUSTER: Final = {"DBClusterIdentifier"}
 _ANY: Final = {"Sum", "Average", "Maximum", "Minimum", "SampleCount"}
 PUBLISHED: Final[dict[tuple[str, str], tuple[list[set[str]], set[str]]]] = {
     ("AWS/Lambda", "Errors"): ([_FUNCTION, _FUNCTION | {"Resource"}, set()], {"Sum"}),
@@ -52,13 +55,25 @@ PUBLISHED: Final[dict[tuple[str, str], tuple[list[set[str]], set[str]]]] = {
     ("AWS/S3", "OperationsFailedReplication"): ([_REPLICATION], {"Sum", "Average", "SampleCount"}),
     # Route 53 Developer Guide, "Monitoring health checks using CloudWatch".
     ("AWS/Route53", "HealthCheckStatus"): ([{"HealthCheckId"}], {"Minimum", "Maximum", "Average"}),
+    # Elastic Load Balancing, "CloudWatch metrics for your Application Load Balancer".
+    ("AWS/ApplicationELB", "HTTPCode_Target_5XX_Count"): ([_BALANCER, _TARGETS], {"Sum"}),
+    ("AWS/ApplicationELB", "HTTPCode_ELB_5XX_Count"): ([_BALANCER], {"Sum"}),
+    ("AWS/ApplicationELB", "TargetResponseTime"): ([_BALANCER, _TARGETS], {"Average", "p99"}),
+    ("AWS/ApplicationELB", "HealthyHostCount"): ([_TARGETS], {"Average", "Maximum", "Minimum"}),
+    # Amazon Aurora, "Cluster-level metrics for Amazon Aurora"; the third one in further Regions.
+    ("AWS/RDS", "ACUUtilization"): ([_CLUSTER], _ANY),
+    ("AWS/RDS", "AuroraReplicaLagMaximum"): ([_CLUSTER], _ANY),
+    ("AWS/RDS", "AuroraGlobalDBReplicationLag"): ([_CLUSTER], _ANY),
+    ("AWS/RDS", "DatabaseConnections"): ([_CLUSTER], _ANY),
+    # ElastiCache, "Metrics and events for Valkey and Redis OSS serverless caches".
+    ("AWS/ElastiCache", "ThrottledCmds"): ([{"clusterId"}], {"Sum"}),
     ("AWS/SES", "Reputation.BounceRate"): ([set()], {"Average", "Maximum"}),
     ("AWS/SES", "Reputation.ComplaintRate"): ([set()], {"Average", "Maximum"}),
 }
 
 ALARMS: Final = {
     name: it["Properties"]
-    for path in TEMPLATES
+    for path in (*TEMPLATES, *CATALOGUE)
     for name, it in of_type(path, "AWS::CloudWatch::Alarm").items()
 }
 

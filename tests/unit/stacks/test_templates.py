@@ -20,6 +20,8 @@ from tools.deployment.templates import fixed_name
 from tools.deployment.templates import load as long_form
 
 TEMPLATES = [ROOT / "template.yaml", *sorted((ROOT / "stacks").glob("*.yaml"))]
+#: The course catalogue, which the root template doesn't contain.
+CATALOGUE = sorted((ROOT / "stacks" / "catalogue").glob("*.yaml"))
 
 
 class _Loader(yaml.CSafeLoader):
