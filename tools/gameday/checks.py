@@ -189,6 +189,7 @@ def check_answers(
                 for scene in scenes
                 for it in of_scene(scene, answers)
                 if it.seconds > limits.answer_s
+                and not (it.by_cloudfront and _has_lost_functions(scene.act, it))
             ),
         ),
     ]

@@ -167,6 +167,8 @@ def test_lost_edge_location_may_break_connections() -> None:
 
 def test_long_wait_is_found() -> None:
     assert failed_of(MUMBAI_LOST, ended=28.0) == ["answers after more than 15 s"]
+    own: dict[str, Any] = {"status": 504, "code": "", "by_cloudfront": True}
+    assert failed_of(MUMBAI_LOST, "events", ended=42.0, **own) == []
 
 
 def test_closed_operation_after_the_return_is_found() -> None:
