@@ -20,7 +20,7 @@ async def _run(settings: Settings) -> None:
     listener = serving.bind(settings.port)
     port = listener.getsockname()[1]
     listeners = [listener, *(serving.bind(port, service_address(it)) for it in settings.regions)]
-    limits = httpx.Limits(max_connections=64, max_keepalive_connections=64, keepalive_expiry=2)
+    limits = httpx.Limits(max_connections=1024, max_keepalive_connections=64, keepalive_expiry=2)
     async with httpx.AsyncClient(limits=limits, trust_env=False) as client:
         access_log = AccessLog(functools.partial(logs_client, settings.endpoint))
         reader = StageReader(settings.endpoint, settings.account)

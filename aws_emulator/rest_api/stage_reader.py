@@ -17,6 +17,8 @@ from aws_emulator.rest_api.throttling import Limit, Throttle
 
 #: How long the reader caches a stage before it checks for another deployment.
 _TTL_S: Final = 2.0
+#: How long the reader waits for the control plane if it has an older description.
+_REFRESH_TIMEOUT_S: Final = 3.0
 
 
 class StageReader:
@@ -52,7 +54,10 @@ class StageReader:
         until, deployed, cached = self._cached.get(key, (0.0, "", None))
         if cached is not None and time.monotonic() < until:
             return cached
-        client = self._client(region)
+        if cached is not None:
+            # Other requests don't wait for this one's look: the control plane of a Region can hang.
+            self._cached[key] = (time.monotonic() + _TTL_S, deployed, cached)
+        client = self._client(region, is_refresh=cached is not None)
         try:
             description = client.get_stage(restApiId=api, stageName=name)
         except client.exceptions.NotFoundException:
@@ -79,7 +84,9 @@ class StageReader:
         """
         until, mappings = self._mappings.get((region, domain), (0.0, {}))
         if time.monotonic() >= until:
-            client = self._client(region)
+            if mappings:
+                self._mappings[region, domain] = (time.monotonic() + _TTL_S, mappings)
+            client = self._client(region, is_refresh=bool(mappings))
             try:
                 pages = client.get_paginator("get_base_path_mappings").paginate(domainName=domain)
                 items = [it for page in pages for it in page["items"]]
@@ -117,12 +124,12 @@ class StageReader:
         return Stage(api, name, self._account, parsed, throttle, access_log)
 
     @cache  # noqa: B019 - the program creates one reader
-    def _client(self, region: str) -> Any:
+    def _client(self, region: str, *, is_refresh: bool = False) -> Any:
+        config = Config(retries={"total_max_attempts": 2})
+        if is_refresh:
+            config = Config(retries={"total_max_attempts": 1}, read_timeout=_REFRESH_TIMEOUT_S)
         return boto3.client(
-            "apigateway",
-            region_name=region,
-            endpoint_url=self._endpoint,
-            config=Config(retries={"total_max_attempts": 2}),
+            "apigateway", region_name=region, endpoint_url=self._endpoint, config=config
         )
 
 

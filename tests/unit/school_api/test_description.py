@@ -10,7 +10,8 @@ import pytest
 
 from aws_emulator.rest_api.gateway_response import DEFAULT_STATUS, build_gateway_response
 from tests.support import school_api
-from tests.unit.stacks.test_templates import resources, statements
+from tests.support.paths import ROOT
+from tests.unit.stacks.test_templates import of_type, resources, statements
 
 STACK = school_api.STACK
 INTEGRATION = "x-amazon-apigateway-integration"
@@ -84,7 +85,16 @@ def test_integration_gives_up_before_a_student_has_waited_for_15_s(
     """By default, API Gateway waits for 29 s for a service that hangs."""
     integration = operation[INTEGRATION]
     if integration["type"] != "mock":
-        assert 10_000 <= integration["timeoutInMillis"] <= 14_000, (method, resource)
+        assert 10_000 <= integration["timeoutInMillis"] <= 13_000, (method, resource)
+
+
+def test_cloudfront_waits_for_the_api_longer_than_an_integration_but_once() -> None:
+    """CloudFront repeats a GET that its origin doesn't answer, as often as ConnectionAttempts."""
+    (distribution,) = of_type(ROOT / "stacks/edge.yaml", "AWS::CloudFront::Distribution").values()
+    origins = distribution["Properties"]["DistributionConfig"]["Origins"]
+    (api,) = [it for it in origins if it.get("Id") == "api"]
+    assert api["ConnectionAttempts"] == 1
+    assert api["CustomOriginConfig"]["OriginReadTimeout"] == 14
 
 
 @pytest.mark.parametrize("response_type", ["INTEGRATION_TIMEOUT", "INTEGRATION_FAILURE"])

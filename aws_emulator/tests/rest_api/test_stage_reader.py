@@ -1,0 +1,59 @@
+"""Tests of reading deployed stages while the control plane of a Region hangs."""
+
+import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
+from typing import Any
+
+import pytest
+
+from aws_emulator.rest_api import stage_reader
+from aws_emulator.rest_api.stage_reader import StageReader
+from aws_emulator.tests.rest_api import notes_api
+
+
+class ControlPlane:
+    """A client of API Gateway whose GetStage waits for `answers`."""
+
+    class exceptions:  # noqa: N801 - the name in boto3's clients
+        NotFoundException = KeyError
+
+    def __init__(self) -> None:
+        self.answers = threading.Event()
+        self.answers.set()
+        self.asked = threading.Semaphore(0)
+
+    def get_stage(self, **_: str) -> dict[str, Any]:
+        self.asked.release()
+        assert self.answers.wait(60)
+        return {"stageName": "api", "deploymentId": "d1"}
+
+    def get_export(self, **_: Any) -> dict[str, Any]:
+        return {"body": BytesIO(json.dumps(notes_api.document()).encode())}
+
+    def get_paginator(self, _operation: str) -> "ControlPlane":
+        return self
+
+    def paginate(self, **_: Any) -> list[dict[str, Any]]:
+        return [{"items": []}]
+
+
+def test_one_request_waits_for_a_control_plane_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise the hanging control plane of one Region would take every thread of the server."""
+    reader, plane = StageReader("http://127.0.0.1:1", "123456789012"), ControlPlane()
+    monkeypatch.setattr(reader, "_client", lambda *_, **__: plane)
+    monkeypatch.setattr(stage_reader, "_TTL_S", 0.0)
+    first = reader.stage("eu-west-2", "a1", "api")
+    assert first is not None
+    assert plane.asked.acquire(timeout=60)
+    # The next look is due, and hangs; until it ends, the known stage is valid.
+    monkeypatch.setattr(stage_reader, "_TTL_S", 3600.0)
+    plane.answers.clear()
+    with ThreadPoolExecutor(1) as threads:
+        looking = threads.submit(reader.stage, "eu-west-2", "a1", "api")
+        assert plane.asked.acquire(timeout=60)
+        assert [reader.stage("eu-west-2", "a1", "api") for _ in range(10)] == [first] * 10
+        plane.answers.set()
+        assert looking.result(timeout=60) is first
+    assert not plane.asked.acquire(blocking=False)
