@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date, timedelta
 from typing import Final
 
 from stream_processor.errors import SettingsError
@@ -14,6 +15,7 @@ class Settings:
     `window_seconds`, `window_objects` and `window_ids` limit the deduplication window of a shard;
     `object_events` and `object_bytes` (of inflated JSON) limit one object in memory.
     `adopted_region`: the lost Region whose changes of appointments this Region exports, too; or ''.
+    `events_retention_days`: 0 if events are stored for ever.
     `kafka_partial_response`: Kafka's event source mapping has `ReportBatchItemFailures`.
     """
 
@@ -35,6 +37,16 @@ class Settings:
     reconcile_grace_seconds: int = 120
     kafka_partial_response: bool = False
     adopted_region: str = ""
+    events_retention_days: int = 0
+
+    def first_stored(self, today: date) -> date | None:
+        """Return the first date whose events S3 still stores; None if it deletes none.
+
+        S3 deletes an object at the midnight after so many days ("Expiring objects").
+        """
+        if not self.events_retention_days:
+            return None
+        return today - timedelta(days=self.events_retention_days)
 
     @property
     def exported_regions(self) -> frozenset[str]:
@@ -54,6 +66,7 @@ _TEXTS: Final = {
 #: Field: environment variable, minimum, maximum.
 _NUMBERS: Final = {
     "retention_hours": ("RETENTION_HOURS", 1, 8_760),
+    "events_retention_days": ("EVENTS_RETENTION_DAYS", 0, 3_650),
     "live_hours": ("LIVE_HOURS", 1, 8_760),
     "live_pages": ("LIVE_PAGES", 1, 1_000),
     "window_seconds": ("WINDOW_SECONDS", 0, 86_400),

@@ -68,6 +68,7 @@ class OperatedStack:
     region: str
     base: Mapping[str, str]
     adopted_region: str = ""
+    events_retention_days: str = "0"
 
     def environment(self) -> dict[str, str]:
         """Return a command's environment variables.
@@ -85,6 +86,7 @@ class OperatedStack:
             **{variable: self.outputs[name] for name, variable in _OUTPUT_VARIABLES.items()},
             "APPOINTMENTS_TABLE": f"meridian-{self.stage}-appointments",
             "ADOPTED_REGION": self.adopted_region,
+            "EVENTS_RETENTION_DAYS": self.events_retention_days,
             "STAGE": self.stage,
             "AWS_REGION": self.region,
             "AWS_DEFAULT_REGION": self.region,
@@ -107,7 +109,9 @@ def local_stack(target: StackTarget) -> OperatedStack:
     outputs, parameters = _describe(client("cloudformation", target), target.stack_name)
     grace = {"RECONCILE_GRACE_SECONDS": str(LOCAL_GRACE_S)}
     base = {**target.environment(), **grace}
-    return OperatedStack(outputs, parameters["Stage"], target.region, base, _adopted(parameters))
+    return OperatedStack(
+        outputs, parameters["Stage"], target.region, base, **_of_parameters(parameters)
+    )
 
 
 def aws_stack(name: str, region: str) -> OperatedStack:
@@ -125,11 +129,17 @@ def aws_stack(name: str, region: str) -> OperatedStack:
             "credentials with `aws sts get-caller-identity`."
         ) from error
     outputs, parameters = _describe(cloudformation, name)
-    return OperatedStack(outputs, parameters["Stage"], region, os.environ, _adopted(parameters))
+    return OperatedStack(
+        outputs, parameters["Stage"], region, os.environ, **_of_parameters(parameters)
+    )
 
 
-def _adopted(parameters: Mapping[str, str]) -> str:
-    return parameters.get("AdoptedRegion", "")
+def _of_parameters(parameters: Mapping[str, str]) -> dict[str, str]:
+    """Return the settings of the commands that the stack's parameters have."""
+    return {
+        "adopted_region": parameters.get("AdoptedRegion", ""),
+        "events_retention_days": parameters.get("EventsRetentionDays", "0"),
+    }
 
 
 def _describe(cloudformation: Any, name: str) -> tuple[dict[str, str], dict[str, str]]:

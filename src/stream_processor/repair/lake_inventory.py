@@ -46,6 +46,9 @@ class LakeInventory:
         self._summaries: dict[str, ObjectSummary] = {}
         #: Objects of earlier dates aren't read.
         self.since: date | None = None
+        first = app.settings.first_stored(datetime.now(UTC).date())
+        #: Keys of events before this one aren't missing: their retention ended.
+        self._first_key = f"{lake_keys.EVENTS}/date={first}/" if first is not None else ""
 
     def shards(self) -> Shards:
         """Read checkpoints and objects of all shards.
@@ -60,7 +63,8 @@ class LakeInventory:
             self._add_row(shards, item)
         for folder in self._folders():
             for key in self._app.lake.keys(folder):
-                self._add_object(shards, key)
+                if not self._is_expired(key):
+                    self._add_object(shards, key)
         for coverage in shards.coverage.values():
             coverage.since_ms = self._since_ms()
         return shards
@@ -71,6 +75,8 @@ class LakeInventory:
             return
         log = log_names.parse(name)
         if log is not None:
+            if self._is_expired(log.folder):
+                return
             if self.since is None or log.hour_ms >= (self._since_ms() or 0):
                 shards.coverage[log.prefix, log.shard].log(name).row = log_rows.parse(item)
             return
@@ -112,7 +118,12 @@ class LakeInventory:
             StorageError: S3 failed.
         """
         for folder in self._folders(deleted=True):
-            yield from self._app.lake.deleted(folder)
+            for deleted in self._app.lake.deleted(folder):
+                if not self._is_expired(deleted.key):
+                    yield deleted
+
+    def _is_expired(self, key: str) -> bool:
+        return key.startswith(f"{lake_keys.EVENTS}/") and key < self._first_key
 
     def stream_batches(self, hours: int) -> Iterator[tuple[ShardId, Batch[Any]]]:
         """Yield the records that the streams retain; none for 0 hours.

@@ -110,13 +110,19 @@ class EventsTable:
         with _errors():
             return self._catalog.find() is not None
 
-    def publish(self, folders: Sequence[str], has_time: Callable[[], bool]) -> Published:
+    def publish(
+        self, folders: Sequence[str], has_time: Callable[[], bool], first: date | None = None
+    ) -> Published:
         """Let the table have the files of some hours: "date=…/hour=…/", in order.
+
+        It loses the files of dates before `first`.
 
         Raises:
             StorageError: S3 or Glue failed, or other commits came first each time. Run it again.
         """
         result = Published()
+        oldest = "" if first is None else f"date={first}/"
+        folders = [it for it in folders if it >= oldest]
         while result.attempts < _ATTEMPTS:
             if result.attempts:
                 self._sleep(random.uniform(0, _WAIT_S * 2**result.attempts))  # noqa: S311
@@ -124,7 +130,7 @@ class EventsTable:
             with _errors():
                 table = self._catalog.find_or_create()
                 try:
-                    self._publish_once(table, folders, has_time, result)
+                    self._publish_once(table, folders, has_time, result, oldest)
                 except CommitFailedException:
                     continue
             return result
@@ -139,11 +145,12 @@ class EventsTable:
         folders: Sequence[str],
         has_time: Callable[[], bool],
         result: Published,
+        oldest: str,
     ) -> None:
         # Before the listing: the commit then is about files that are newer than this snapshot.
         now = entries.current(table, self._bucket)
         add: list[DataFile] = []
-        remove: list[DataFile] = []
+        remove = [entry for key, entry in now.items() if entries.folder_of(key) < oldest]
         wanted: list[str] = []
         done = 0
         by_hour: dict[str, dict[str, DataFile]] = {}
@@ -277,12 +284,22 @@ def scheduled(
     """
     at = datetime.fromisoformat(event["scheduled_time"])
     table = EventsTable.of(app)
-    result = table.publish(folders_between(at - timedelta(days=DAYS), at), has_time)
+    folders = folders_between(at - timedelta(days=DAYS), at)
+    result = table.publish(folders, has_time, first_date(app, at))
     if at.hour == 0:
         result.expired = table.expire(at - SNAPSHOTS, at - _UNUSED)
     telemetry.count("TableFilesAdded", result.added)
     telemetry.count("TableHoursLeft", result.left)
     return asdict(result)
+
+
+def first_date(app: AppContext, at: datetime) -> date | None:
+    """Return the first date that the table has; None for all.
+
+    No snapshot names a file that S3 deleted: the table loses it while older snapshots stay.
+    """
+    first = app.settings.first_stored(at.date())
+    return None if first is None else first + SNAPSHOTS + timedelta(days=1)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -297,9 +314,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.environ.setdefault("POWERTOOLS_METRICS_DISABLED", "true")
     first, last = (datetime.fromisoformat(f"{it}T00Z") for it in (options.first, options.last))
     try:
-        table = EventsTable.of(AppContext.from_settings(settings.parse(os.environ)))
+        app = AppContext.from_settings(settings.parse(os.environ))
+        table = EventsTable.of(app)
         folders = folders_between(first, last + timedelta(hours=23))
-        result = table.publish(folders, lambda: True)
+        result = table.publish(folders, lambda: True, first_date(app, now))
         result.expired = table.expire(now - SNAPSHOTS, now - _UNUSED)
     except StreamProcessorError as error:
         print(f"table: {error} ({error.code})", file=sys.stderr)

@@ -1,12 +1,14 @@
 """Tests that stacks/stream.yaml has the settings that the code relies on."""
 
 import re
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
 from stream_processor import settings
+from stream_processor.table import publish
 from tests.support.paths import ROOT
 from tests.unit.stacks.test_templates import load, of_type, resources
 from tests.unit.stream_processor.test_handlers import ENVIRONMENT
@@ -50,6 +52,52 @@ def test_mapping_of_topic_has_partial_batch_responses_in_provisioned_mode(number
     assert variables["KAFKA_PARTIAL_RESPONSE"] == {"Fn::If": ["HasKafka", "true", "false"]}
 
 
+def lifecycle(bucket: str) -> dict[str, dict[str, Any]]:
+    return {it["Id"]: it for it in properties(bucket)["LifecycleConfiguration"]["Rules"]}
+
+
+def test_only_a_retention_deletes_events() -> None:
+    rules = lifecycle("LakeBucket")
+    expiring = {name: rule for name, rule in rules.items() if "ExpirationInDays" in rule}
+    prefixes = {
+        "events": "events/",
+        "compacted": "compacted/",
+        "compacted-rest": "compacted_rest/",
+    }
+    assert expiring.keys() == {*prefixes, "saved-states"}
+    for name, prefix in prefixes.items():
+        assert rules[name] == {
+            "Id": name,
+            "Prefix": prefix,
+            "Status": {"Fn::If": ["HasEventsRetention", "Enabled", "Disabled"]},
+            "ExpirationInDays": {
+                "Fn::If": ["HasEventsRetention", {"Ref": "EventsRetentionDays"}, 3650]
+            },
+        }
+    condition = load(STACK)["Conditions"]["HasEventsRetention"]
+    assert condition == {"Fn::Not": [{"Fn::Equals": [{"Ref": "EventsRetentionDays"}, 0]}]}
+
+
+def test_events_are_stored_while_a_redrive_or_the_writer_can_read_them() -> None:
+    """A discarded batch has records of the stream's last days, and a redrive looks for them."""
+    parameters = load(ROOT / "template.yaml")["Parameters"]
+    never, *days = parameters["EventsRetentionDays"]["AllowedValues"]
+    assert never == parameters["EventsRetentionDays"]["Default"] == 0
+    failures = parameters["FailuresRetentionDays"]["AllowedValues"]
+    assert lifecycle("FailuresBucket")["expired"]["ExpirationInDays"] == {
+        "Ref": "FailuresRetentionDays"
+    }
+    variables = load(STACK)["Globals"]["Function"]["Environment"]["Variables"]
+    assert variables["EVENTS_RETENTION_DAYS"] == {"Ref": "EventsRetentionDays"}
+    stream_days = int(variables["RETENTION_HOURS"]) / 24
+    # A batch is discarded within the stream's retention; S3 can delete a day early or late.
+    assert min(days) > max(failures) + stream_days + publish.SNAPSHOTS.days + 2
+    for number in days:
+        read = settings.parse(ENVIRONMENT | {"EVENTS_RETENTION_DAYS": str(number)})
+        first = read.first_stored(date(2026, 11, 28))
+        assert first == date(2026, 11, 28) - timedelta(days=number)
+
+
 @pytest.mark.parametrize("topics", ["clicks", "a,b.c,d_e,f-g"])
 def test_list_of_topics_is_valid(topics: str) -> None:
     parameters = load(ROOT / "template.yaml")["Parameters"]
@@ -90,8 +138,9 @@ def test_changes_mapping_has_tumbling_window() -> None:
 
 def test_template_environment_is_valid_for_settings() -> None:
     variables = load(STACK)["Globals"]["Function"]["Environment"]["Variables"]
+    texts = {"EVENTS_RETENTION_DAYS": "0"}
     ours = {
-        name: value if isinstance(value, str) else "a-name"
+        name: value if isinstance(value, str) else texts.get(name, "a-name")
         for name, value in variables.items()
         if not name.startswith(("POWERTOOLS_", "ARROW_", "MALLOC_"))
     }

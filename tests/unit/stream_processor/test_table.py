@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -509,6 +510,30 @@ def test_each_row_is_in_the_table_once_after_any_history(
     assert run.lake.erase(USER).complete
     assert same(run.lake.table_rows(), run.lake.lake_rows())
     assert run.lake.names(USER) == []
+
+
+def test_table_loses_dates_before_their_retention_ends(lake: TableLake) -> None:
+    lake.write(batch(1))
+    lake.compact()
+    lake.publish()
+    lake.write(batch(2), hour=24)
+    lake.aws.settings = replace(lake.aws.settings, events_retention_days=180)
+    scheduled = ARRIVED.replace(hour=0, minute=20)
+
+    def run(days: int) -> dict[str, Any]:
+        event = {"scheduled_time": (scheduled + timedelta(days=days)).isoformat()}
+        return publish.scheduled(event, lake.aws.app(), lambda: True)
+
+    # S3 deletes the first date's objects from day 181 on. Snapshots that name them stay for a week.
+    result = run(172)
+    assert (result["removed"], result["files"]) == (0, 2)
+    lake.publish([*FOLDERS, *folders_between(ARRIVED, ARRIVED + timedelta(days=1))])
+    assert run(173)["removed"] == 2
+    assert {it.partition("/")[2].partition("/")[0] for it in lake.files()} == {
+        f"date={(ARRIVED + timedelta(days=1)).date()}"
+    }
+    assert run(173)["removed"] == 0
+    assert run(174)["files"] == 0
 
 
 def test_hours_of_a_scheduled_run_reach_to_the_current_one(lake: TableLake) -> None:

@@ -7,6 +7,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from functools import cache
 from typing import Any, Final
@@ -339,6 +340,23 @@ def test_verify_reads_only_objects_since_its_last_complete_run(
     assert len(listings) < 30
     full = Verifier(aws.app(), streams.streams(), lambda _: None).run(since=date(2020, 1, 1))
     assert (full.complete, full.objects) == (True, days + 1)
+
+
+@pytest.mark.parametrize(("retention", "missing"), [(0, 1), (30, 0), (50, 1)])
+def test_verify_ignores_events_after_their_retention(retention: int, missing: int) -> None:
+    aws, streams = FakeAws(), FakeStreams()
+    aws.settings = replace(aws.settings, events_retention_days=retention)
+    now = time.time()
+    for number, days in enumerate((40, 40, 1), 1):
+        payload = packed(header(), [accepted(f"m{number}")])
+        event = kinesis_event([payload], number, SHARD, now - days * DAY)
+        EventsHandler(aws.app()).handle(event, lambda: True)
+    first, *_ = [key for key, _, _ in aws.objects("events/")]
+    aws.s3.delete_object(Bucket=LAKE, Key=first)
+    report = Verifier(aws.app(), streams.streams(), lambda _: None).run(restore=False)
+    assert report.complete is (missing == 0)
+    Verifier(aws.app(), streams.streams(), lambda _: None).run(restore=True)
+    assert len(list(aws.objects("events/"))) == 2 + missing
 
 
 def test_verify_finds_new_gap_after_its_last_complete_run() -> None:

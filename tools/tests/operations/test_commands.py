@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 
 from aws_emulator.errors import CommandError
 from tools import stack
-from tools.operations.commands import OperatedStack, _adopted, _describe, select_stack
+from tools.operations.commands import OperatedStack, _describe, _of_parameters, select_stack
 from tools.stack import RUNNING_SYSTEM_FILE, find_running_stack
 
 OUTPUTS = dict.fromkeys(("LakeBucket", "FailuresBucket", "CheckpointsTable", "LiveTable"), "x")
@@ -40,11 +40,12 @@ def test_environment_contains_the_stack_outputs() -> None:
     assert environment["ADOPTED_REGION"] == ""
 
 
-def test_environment_contains_the_adopted_region_of_the_stack() -> None:
-    parameters = {"Stage": "dev", "AdoptedRegion": "eu-west-2"}
+def test_environment_contains_the_settings_of_the_stack() -> None:
+    parameters = {"Stage": "dev", "AdoptedRegion": "eu-west-2", "EventsRetentionDays": "365"}
     _, described = _describe(FakeCloudFormation(parameters), "meridian-dev-ap-south-1")
-    stack = OperatedStack(OUTPUTS, "dev", "ap-south-1", {}, _adopted(described))
+    stack = OperatedStack(OUTPUTS, "dev", "ap-south-1", {}, **_of_parameters(described))
     assert stack.environment()["ADOPTED_REGION"] == "eu-west-2"
+    assert stack.environment()["EVENTS_RETENTION_DAYS"] == "365"
 
 
 def test_environment_fails_when_an_output_is_missing() -> None:
