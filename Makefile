@@ -41,7 +41,7 @@ help: ## List the targets and their options
 	@echo "  run, up, dev"
 	@echo "             HOME_REGION=eu-west-2 (Region of the data and users, default us-east-1; the edge is in us-east-1)"
 	@echo "  catalogue  REGIONS=<further Regions, default eu-west-2>  HOME_REGION=<Region of the primary>"
-	@echo "  student    EMAIL=<address>  PAYING=1 (may read paid pages)  STAFF=1 (may see events)  PASSWORD=<12 characters or more>"
+	@echo "  student    EMAIL=<address>  PAYING=1 (may read paid pages)  STAFF=1 (may see events)  OPERATOR=1 (may see the cockpit)  PASSWORD=<12 characters or more>"
 	@echo "  region     ADD=<Region> or REMOVE=<Region>"
 	@echo "  sql        Q='<statement>' (default: read statements from the terminal)"
 	@echo "  invoke     FUNCTION=<logical ID>  EVENT=<JSON file>"

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 PAYING_GROUP: Final = "paying"
 #: The group that may revoke tokens and see the verdicts of events.
 STAFF_GROUP: Final = "staff"
+#: The group that may open the operators' page, /app/operator.html.
+OPERATORS_GROUP: Final = "operators"
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,7 @@ def put_user(
     *,
     paying: bool,
     staff: bool = False,
+    operator: bool = False,
 ) -> None:
     """Create a user with a verified address, or change an existing one.
 
@@ -73,7 +76,8 @@ def put_user(
         CommandError: Cognito refused the user.
     """
     create_user(cognito, pool, email, password)
-    for group, member in ((PAYING_GROUP, paying), (STAFF_GROUP, staff)):
+    memberships = {PAYING_GROUP: paying, STAFF_GROUP: staff, OPERATORS_GROUP: operator}
+    for group, member in memberships.items():
         change = cognito.admin_add_user_to_group
         if not member:
             change = cognito.admin_remove_user_from_group
@@ -95,6 +99,18 @@ def access_token(
         AuthParameters={"USERNAME": email, "PASSWORD": password},
     )
     return response["AuthenticationResult"]["AccessToken"]
+
+
+def create_demo_operator(target: StackTarget, outputs: dict[str, str]) -> tuple[str, str]:
+    """Create a member of the operators' group; return the email address and the password.
+
+    Raises:
+        CommandError: Cognito refused the user.
+    """
+    email, password = "operator@example.com", secrets.token_urlsafe(12)
+    pool = outputs["UserPoolId"]
+    put_user(client("cognito-idp", target), pool, email, password, paying=False, operator=True)
+    return email, password
 
 
 def create_demo_students(target: StackTarget, outputs: dict[str, str]) -> list[DemoStudent]:

@@ -1,6 +1,7 @@
 """Upload the portal's pages to its S3 bucket."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,15 +13,18 @@ PAGES: Final = ROOT / "web"
 VOCABULARIES: Final = ROOT / "src" / "stepfunctions" / "vocabularies.json"
 
 
-def upload_pages(s3: Any, bucket: str, write_key: str, folder: Path = PAGES) -> int:
+def upload_pages(
+    s3: Any, bucket: str, write_key: str, regions: Sequence[str], folder: Path = PAGES
+) -> int:
     """Upload all files of the portal, and return their number.
 
-    The pages report page views to the collector with `write_key`, which is not a secret.
+    The pages report page views to the collector with `write_key`, which is not a secret. `regions`
+    are the stage's Regions, the home first.
     """
     s3.put_object(
         Bucket=bucket,
         Key="public/portal.json",
-        Body=json.dumps({"writeKey": write_key}).encode(),
+        Body=json.dumps({"writeKey": write_key, "regions": [*regions]}).encode(),
         ContentType="application/json",
     )
     put_page(s3, bucket, "public/vocabularies.json", VOCABULARIES.read_bytes())

@@ -17,12 +17,14 @@ from aws_emulator.cloudfront.origins.resolver import Resolver
 from aws_emulator.cloudfront.settings import Settings, parse
 from aws_emulator.cloudfront.transport.http_client import ConnectionPool
 from aws_emulator.cloudfront.transport.viewer_protocol import ViewerProtocol
+from aws_emulator.metrics import Metrics
 from aws_emulator.route53.locations import network_of
 
 
 async def _run(settings: Settings) -> None:
     listener = serving.bind(settings.port)
     log = AccessLog(settings.log)
+    metrics = Metrics(settings.endpoint.url)
     pool = ConnectionPool()
     resolver = None
     if settings.dns is not None:
@@ -36,7 +38,7 @@ async def _run(settings: Settings) -> None:
         await watch.deploy()
         server = serving.Server(
             uvicorn.Config(
-                App(edge, log),
+                App(edge, log, metrics),
                 http=ViewerProtocol,
                 ws="none",
                 lifespan="off",
@@ -68,6 +70,7 @@ async def _run(settings: Settings) -> None:
     finally:
         pool.close()
         log.close()
+        metrics.close()
         listener.close()
 
 

@@ -18,6 +18,7 @@ from aws_emulator.cloudfront.model import Request
 from aws_emulator.cloudfront.stages import viewer_response
 from aws_emulator.cloudfront.transport.viewer_protocol import MAX_HEAD_BYTES
 from aws_emulator.cloudfront.viewer import read_viewer
+from aws_emulator.metrics import Metrics, of_distribution
 
 type Message = MutableMapping[str, Any]
 type Receive = Callable[[], Awaitable[Message]]
@@ -38,9 +39,10 @@ class _DisconnectedError(Exception):
 class App:
     """The ASGI application of one edge location. Writes a log line for each request."""
 
-    def __init__(self, edge: EdgeLocation, log: AccessLog) -> None:
+    def __init__(self, edge: EdgeLocation, log: AccessLog, metrics: Metrics | None = None) -> None:
         self._edge = edge
         self._log = log
+        self._metrics = metrics
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """Serve one request, as ASGI defines."""
@@ -61,6 +63,9 @@ class App:
         except _DisconnectedError:
             return
         sent, complete = await _send(send, served, scope["state"])
+        if self._metrics is not None and self._edge.distribution is not None:
+            status = served.response.status
+            of_distribution(self._metrics, self._edge.distribution.id, status, sent)
         self._log.write(
             {
                 "time": datetime.now(UTC).isoformat(timespec="milliseconds"),

@@ -26,6 +26,7 @@ from aws_emulator.event_sources.mapping_poller import MappingPoller, mapping_key
 from aws_emulator.event_sources.status import STATUS_FILE
 from aws_emulator.event_sources.streams import Stream, open_stream
 from aws_emulator.event_sources.target import LambdaTarget, Target
+from aws_emulator.metrics import Metrics
 
 CHECKPOINT_FILE: Final = "poller-checkpoints.json"
 #: Seconds between two ListEventSourceMappings calls.
@@ -68,7 +69,7 @@ class AwsBackend:
 
     def __init__(self, endpoint: str) -> None:
         self._clients = Clients(endpoint)
-        self._target = LambdaTarget(self._clients)
+        self._target = LambdaTarget(self._clients, Metrics(endpoint))
 
     @property
     def target(self) -> Target:

@@ -1,6 +1,8 @@
 """The target of a mapping: invokes its function, and sends discarded batches to its destination."""
 
 import json
+import re
+import time
 import uuid
 from typing import Final, Protocol
 
@@ -13,9 +15,12 @@ from aws_emulator.event_sources.destinations import invocation_record, s3_key
 from aws_emulator.event_sources.errors import InvalidMappingError
 from aws_emulator.event_sources.mapping import EventSourceMapping
 from aws_emulator.event_sources.responses import Outcome
+from aws_emulator.metrics import Metrics
 
 #: Invoke errors that every retry of the same batch would meet again.
 _PERMANENT_ERRORS: Final = {"RequestTooLargeException", "InvalidRequestContentException"}
+#: The time at which a stream received a record, in Unix seconds.
+_ARRIVAL: Final = re.compile(r'"[aA]pproximate(?:ArrivalTimestamp|CreationDateTime)": ?([\d.]+)')
 
 
 class Target(Protocol):
@@ -46,11 +51,18 @@ class Target(Protocol):
 class LambdaTarget:
     """Invoke functions and send to destinations over AWS's public APIs."""
 
-    def __init__(self, clients: Clients) -> None:
+    def __init__(self, clients: Clients, metrics: Metrics | None = None) -> None:
         self._clients = clients
+        self._metrics = metrics
 
     def invoke(self, config: EventSourceMapping, event: str) -> Outcome:
         """Invoke the mapping's function."""
+        age_ms = iterator_age_ms(event, time.time())
+        if self._metrics is not None and age_ms is not None:
+            # Lambda, "Performance metrics": the age of the last record in the event.
+            dimensions = {"FunctionName": config.function_arn.split(":")[6]}
+            values = {"IteratorAge": age_ms}
+            self._metrics.add(config.region, "AWS/Lambda", values, dimensions, "Milliseconds")
         try:
             answer = self._clients.lambda_invoke(config.region).invoke(
                 FunctionName=config.function_arn,
@@ -92,6 +104,7 @@ class LambdaTarget:
         """
         arn = config.on_failure_destination
         if arn is None:
+            self._count(config, "DroppedEventCount", discard)
             return
         _, _, service, region, account, name = arn.split(":", 5)
         # "Because Lambda sends only the metadata for these destination types [SQS, SNS] …"; "For
@@ -115,6 +128,25 @@ class LambdaTarget:
                 raise InvalidMappingError(
                     f"Mapping {config.uuid}: unsupported destination {arn}. Use SQS, SNS or S3."
                 )
+        self._count(config, "OnFailureDestinationDeliveredEventCount", discard)
+
+    def _count(self, config: EventSourceMapping, name: str, discard: DiscardedBatch) -> None:
+        # Lambda, "Event source mapping metrics".
+        if self._metrics is not None:
+            values = {name: len(discard.batch.records)}
+            dimensions = {"EventSourceMappingUUID": config.uuid}
+            self._metrics.add(config.region, "AWS/Lambda", values, dimensions)
+
+
+def iterator_age_ms(event: str, now: float) -> float | None:
+    """Return the age of the last record of an event in ms; None without a record.
+
+    `now` is in Unix seconds.
+    """
+    names = ('"approximateArrivalTimestamp"', '"ApproximateCreationDateTime"')
+    start = max(event.rfind(name) for name in names)
+    match = _ARRIVAL.match(event, start) if start >= 0 else None
+    return max(0.0, (now - float(match[1])) * 1000) if match else None
 
 
 def error_type(outcome: Outcome) -> str:

@@ -241,6 +241,14 @@ def rule(request: Mapping[str, Any]) -> Refused:
     return _VALIDATION, reason
 
 
+def metric_queries(request: Mapping[str, Any]) -> Refused:
+    """Check the periods of GetMetricData (API reference, MetricStat): "Minimum value of 1"."""
+    for query in request.get("MetricDataQueries") or ():
+        if int((query.get("MetricStat") or {}).get("Period", 60)) < 1:
+            return "ValidationError", "Period must be greater than or equal to 1."
+    return None
+
+
 def alarm(settings: Mapping[str, Any]) -> Refused:
     """Check an alarm of CloudWatch; of one on Metrics, only the common settings."""
     periods = int(settings.get("EvaluationPeriods") or 0)

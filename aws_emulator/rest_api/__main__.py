@@ -7,6 +7,7 @@ import httpx
 import uvicorn
 
 from aws_emulator import serving
+from aws_emulator.metrics import Metrics
 from aws_emulator.rest_api.access_log import AccessLog, logs_client
 from aws_emulator.rest_api.app import App
 from aws_emulator.rest_api.service_client import ServiceClient
@@ -23,6 +24,7 @@ async def _run(settings: Settings) -> None:
     limits = httpx.Limits(max_connections=1024, max_keepalive_connections=64, keepalive_expiry=2)
     async with httpx.AsyncClient(limits=limits, trust_env=False) as client:
         access_log = AccessLog(functools.partial(logs_client, settings.endpoint))
+        metrics = Metrics(settings.endpoint, settings.account)
         reader = StageReader(settings.endpoint, settings.account)
         app = App(
             reader,
@@ -30,6 +32,7 @@ async def _run(settings: Settings) -> None:
             TokenVerifier(settings.endpoint, client),
             ServiceClient(settings.endpoint, client),
             access_log,
+            metrics,
         )
         server = serving.Server(
             uvicorn.Config(
@@ -53,6 +56,7 @@ async def _run(settings: Settings) -> None:
             for each in listeners:
                 each.close()
             access_log.close()
+            metrics.close()
 
 
 def main() -> int:

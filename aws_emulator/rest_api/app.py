@@ -4,9 +4,11 @@ import asyncio
 import json
 import re
 import sys
+import time
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
+from aws_emulator.metrics import Metrics, of_api
 from aws_emulator.rest_api.errors import DefinitionError
 from aws_emulator.rest_api.gateway_response import build_gateway_response
 from aws_emulator.rest_api.model import Request, Response
@@ -48,6 +50,7 @@ class App:
         verify: Verifier,
         call_service: ServiceCaller,
         write_log: LogWriter = write_nothing,
+        metrics: Metrics | None = None,
     ) -> None:
         """`region` is the Region of the APIs that the server's own address serves."""
         self._reader = reader
@@ -55,6 +58,7 @@ class App:
         self._verify = verify
         self._call_service = call_service
         self._write_log = write_log
+        self._metrics = metrics
 
     async def __call__(self, scope: Message, receive: Any, send: Any) -> None:
         """Serve one request, as ASGI defines."""
@@ -83,6 +87,7 @@ class App:
         if stage is None:
             # API Gateway responds 403 Forbidden for an unknown API or stage.
             return Response(403, [("content-type", "application/json")], _message("Forbidden"))
+        started = time.monotonic()
         body = await _body(receive)
         request = Request(
             method=scope["method"],
@@ -94,8 +99,15 @@ class App:
         )
         if body is None:
             context = new_context(stage, request)
-            return build_gateway_response(stage.definition, "REQUEST_TOO_LARGE", context)
-        return await serve(stage, request, self._verify, self._call_service, self._write_log)
+            response = build_gateway_response(stage.definition, "REQUEST_TOO_LARGE", context)
+        else:
+            response = await serve(
+                stage, request, self._verify, self._call_service, self._write_log
+            )
+        if self._metrics is not None:
+            latency_ms = (time.monotonic() - started) * 1000
+            of_api(self._metrics, stage.region, stage.api_name, response.status, latency_ms)
+        return response
 
     def _stage(self, authority: str, first: str, server: tuple[str, int]) -> Stage | None:
         """Return the stage of a request.

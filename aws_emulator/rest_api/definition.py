@@ -220,7 +220,8 @@ def _service(where: str, extension: Json) -> Service:
         region=uri["region"],
         name=uri["service"],
         action=action,
-        path="/" if action else f"/{uri['rest']}",
+        # "path//" is the path "/" of a service whose operation is a header.
+        path="/" if action else f"/{uri['rest'].removeprefix('/')}",
         http_method=extension["httpMethod"],
         role=extension["credentials"],
         timeout_s=timeout_ms / 1000,

@@ -40,6 +40,9 @@ class Stage:
     definition: Definition
     throttle: Throttle
     access_log: AccessLogSetting | None = None
+    #: The API's Region and its name, which its metrics have.
+    region: str = ""
+    api_name: str = ""
     #: The enabled API keys of the usage plans that contain the stage.
     api_keys: frozenset[str] = frozenset()
 

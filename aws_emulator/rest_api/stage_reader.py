@@ -121,7 +121,8 @@ class StageReader:
         throttle = Throttle(limits)
         access_log = AccessLogSetting.parse(description.get("accessLogSettings") or {})
         parsed = definition.parse(document)
-        return Stage(api, name, self._account, parsed, throttle, access_log)
+        region, title = str(client.meta.region_name), str(document["info"]["title"])
+        return Stage(api, name, self._account, parsed, throttle, access_log, region, title)
 
     @cache  # noqa: B019 - the program creates one reader
     def _client(self, region: str, *, is_refresh: bool = False) -> Any:

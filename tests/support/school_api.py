@@ -21,6 +21,7 @@ HOME: Final = "us-east-1"
 REGION: Final = "eu-west-2"
 POOL_ARN: Final = f"arn:aws:cognito-idp:{HOME}:{ACCOUNT}:userpool/{HOME}_School"
 ROLE_ARN: Final = f"arn:aws:iam::{ACCOUNT}:role/api"
+OPERATORS_ROLE_ARN: Final = f"arn:aws:iam::{ACCOUNT}:role/operators"
 #: The values of pseudo parameters and references, in a Region other than the home Region.
 VALUES: Final = {
     "AWS::Partition": "aws",
@@ -30,6 +31,7 @@ VALUES: Final = {
     "Stage": STAGE,
     "UserPoolArn": POOL_ARN,
     "ApiRole.Arn": ROLE_ARN,
+    "Operators.Outputs.RoleArn": OPERATORS_ROLE_ARN,
 }
 
 

@@ -106,7 +106,16 @@ def breaching_data(alarm: dict[str, Any]) -> tuple[str, list[dict[str, Any]]]:
     if "Metrics" in alarm:
         return outside_of_band(alarm)
     value = {"Dimensions": alarm.get("Dimensions", []), "Value": breaching(alarm)}
-    return alarm["Namespace"], [{"MetricName": alarm["MetricName"], **value}]
+    now = datetime.now(UTC)
+    # One value for each period, in its middle: an alarm may need all of them.
+    return alarm["Namespace"], [
+        {
+            "MetricName": alarm["MetricName"],
+            **value,
+            "Timestamp": now - timedelta(seconds=alarm["Period"] * (age + 0.5)),
+        }
+        for age in range(alarm["EvaluationPeriods"])
+    ]
 
 
 def outside_of_band(alarm: dict[str, Any]) -> tuple[str, list[dict[str, Any]]]:

@@ -106,7 +106,9 @@ def deploy(
         replicas.remove_accounts(environment, account.client)
         replicas.add_missing(environment, account.client)
         s3 = boto3.client("s3", region_name=environment.region)
-        count = portal.upload_pages(s3, stack.outputs["PortalBucket"], stack.write_key)
+        regions = [it.region for it in (layout.home, *layout.others)]
+        bucket = stack.outputs["PortalBucket"]
+        count = portal.upload_pages(s3, bucket, stack.write_key, regions)
         print(f"Uploaded {count} files to s3://{stack.outputs['PortalBucket']}/")
     region_values.pass_on(environment, layout, account.client)
     if environment.is_edge:

@@ -10,7 +10,7 @@ from uuid import uuid4
 from aws_emulator import processes
 from aws_emulator.deployed_functions import function_names
 from aws_emulator.reload.follow import follow
-from tools.demo_students import PAYING_GROUP
+from tools.demo_students import PAYING_GROUP, create_demo_operator
 from tools.dev import reload, system
 from tools.dev.options import Options
 from tools.lake_sql.lake_copy import KEPT, copy_lake
@@ -124,8 +124,13 @@ def _show_failures(failures: str) -> None:
 
 
 def print_addresses(running: system.System) -> None:
-    """Print the addresses of a running system, its students and examples of requests."""
+    """Create an operator, and print the addresses, the users and examples of requests.
+
+    Raises:
+        CommandError: Cognito refused the user.
+    """
     url, outputs = running.url, running.deployed.outputs
+    email, password = create_demo_operator(running.target, outputs)
     print(f"\nMeridian is running: stack {running.target.stack_name} on the emulator.\n")
     if running.target.region != EDGE_REGION:
         print(f"  Regions    home {running.target.region}, edge {EDGE_REGION}")
@@ -135,10 +140,12 @@ def print_addresses(running: system.System) -> None:
             print(f"  visitor    {address}/   (of an edge location in {region})")
     if running.dns_port:
         print(f"  DNS        127.0.0.1 port {running.dns_port}   (answers for {running.domain})")
+    print(f"  cockpit    {url}/app/operator.html   (what flows, lag, errors, alarms: as operator)")
     print(f"  lesson     {url}/premium/   (requires the group {PAYING_GROUP})")
     for student in running.students:
         group = "paying" if student.paying else "not paying"
         print(f"  student    {student.email}  password {student.password}  ({group})")
+    print(f"  operator   {email}  password {password}")
     print("             (the emulator's sign-in page can't reset passwords: use these students)")
     print(f"  school API {url}/api/   (defined in src/stepfunctions/api/)")
     print(f"  emails     {running.target.endpoint}/_local/mailbox")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from aws_emulator.errors import CommandError
-from tools.demo_students import PAYING_GROUP, STAFF_GROUP, put_user
+from tools.demo_students import OPERATORS_GROUP, PAYING_GROUP, STAFF_GROUP, put_user
 from tools.paths import STATE
 from tools.stack import StackTarget, client, describe_stack, find_running_stack
 
@@ -18,12 +18,13 @@ _EMAIL: Final = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
 @dataclass(frozen=True)
 class StudentOptions:
-    """EMAIL, PASSWORD, PAYING and STAFF. `password` is generated if it isn't given."""
+    """EMAIL, PASSWORD, PAYING, STAFF and OPERATOR. `password` is generated if it isn't given."""
 
     email: str
     password: str = field(repr=False)
     paying: bool
     staff: bool = False
+    operator: bool = False
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "StudentOptions":
@@ -41,8 +42,9 @@ class StudentOptions:
         password = environment.get("PASSWORD") or secrets.token_urlsafe(12)
         if len(password) < MIN_PASSWORD_CHARS:
             raise CommandError(f"PASSWORD must have at least {MIN_PASSWORD_CHARS} characters.")
-        paying, staff = (environment.get(name, "") not in ("", "0") for name in ("PAYING", "STAFF"))
-        return cls(email, password, paying=paying, staff=staff)
+        names = ("PAYING", "STAFF", "OPERATOR")
+        paying, staff, operator = (environment.get(name, "") not in ("", "0") for name in names)
+        return cls(email, password, paying=paying, staff=staff, operator=operator)
 
 
 def student(environment: Mapping[str, str]) -> int:
@@ -61,6 +63,8 @@ def student(environment: Mapping[str, str]) -> int:
     group = f"in the group {PAYING_GROUP}" if options.paying else f"not in the group {PAYING_GROUP}"
     if options.staff:
         group += f", in the group {STAFF_GROUP}"
+    if options.operator:
+        group += f", in the group {OPERATORS_GROUP}"
     print(f"{options.email}  password {options.password}  ({group})")
     return 0
 
@@ -80,4 +84,5 @@ def put_student(target: StackTarget, options: StudentOptions) -> None:
         options.password,
         paying=options.paying,
         staff=options.staff,
+        operator=options.operator,
     )

@@ -188,7 +188,10 @@ def start(
         deployed = _describe(target)
         with step("portal pages, demo students and advisors"):
             portal.upload_pages(
-                client("s3", target), deployed.outputs["PortalBucket"], deployed.write_key
+                client("s3", target),
+                deployed.outputs["PortalBucket"],
+                deployed.write_key,
+                regions,
             )
             students = create_demo_students(target, deployed.outputs)
             create_demo_advisors(target)

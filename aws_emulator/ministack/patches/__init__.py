@@ -6,7 +6,7 @@ from typing import Final
 from aws_emulator.ministack.patches import (
     accepted_properties,
     accepted_types,
-    alarm_dimensions,
+    alarm_evaluation,
     alarm_metric_math,
     bucket_properties,
     bucket_replication,
@@ -68,6 +68,7 @@ from aws_emulator.ministack.patches import (
     secure_transport,
     service_integration_errors,
     service_limits,
+    service_metrics,
     service_roles,
     ses_events,
     ses_identities,
@@ -114,7 +115,7 @@ _ORDER: Final[tuple[ModuleType, ...]] = (
     resource_imports,
     stack_resource_lookup,
     accepted_types,
-    alarm_dimensions,
+    alarm_evaluation,
     alarm_metric_math,
     accepted_properties,
     table_properties,
@@ -203,6 +204,8 @@ _ORDER: Final[tuple[ModuleType, ...]] = (
     region_outage,
     replication_delay,
     fault_injection,
+    # After the patches that start executions and append log lines: it counts what they do.
+    service_metrics,
 )
 
 PATCHES: Final[dict[str, ModuleType]] = {

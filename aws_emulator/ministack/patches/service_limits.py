@@ -159,7 +159,8 @@ def _limit_sqs() -> None:
 
 def _limit_cloudwatch() -> None:
     service = Symbols(
-        f"{_SERVICES}.cloudwatch", "_put_metric_alarm", "_put_metric_data", "_parse_ts", "_error"
+        f"{_SERVICES}.cloudwatch",
+        *("_error", "_get_metric_data", "_parse_ts", "_put_metric_alarm", "_put_metric_data"),
     )
 
     def wrapper(
@@ -185,5 +186,6 @@ def _limit_cloudwatch() -> None:
             ]
         )
 
+    service.wrap("_get_metric_data", lambda it: wrapper(it, rules.metric_queries))
     service.wrap("_put_metric_alarm", lambda it: wrapper(it, rules.alarm))
     service.wrap("_put_metric_data", lambda it: wrapper(it, metrics))

@@ -12,8 +12,8 @@ from aws_emulator.tests.ministack.templates import stack
 from aws_emulator.tests.waiting import wait_until
 
 
-def alarm_dimensions(emulator: Emulator) -> None:
-    """An alarm fires on the metric with its dimensions, and on no other metric of the name."""
+def alarm_evaluation(emulator: Emulator) -> None:
+    """An alarm fires on the metric with its dimensions, after as many periods as it needs."""
     cloudwatch = emulator.client("cloudwatch")
     namespace, name = unique("namespace"), unique("alarm")
     cloudwatch.put_metric_alarm(
@@ -42,6 +42,59 @@ def alarm_dimensions(emulator: Emulator) -> None:
     ):
         assert state_after(others) != "ALARM"
     assert state_after([ours]) == "ALARM"
+    _needs_two_of_three_periods(emulator)
+    _returns_to_ok_without_data(emulator)
+
+
+def _needs_two_of_three_periods(emulator: Emulator) -> None:
+    cloudwatch, name = emulator.client("cloudwatch"), unique("alarm")
+    cloudwatch.put_metric_alarm(
+        AlarmName=name,
+        Namespace=name,
+        MetricName="Errors",
+        Statistic="Sum",
+        Period=300,
+        EvaluationPeriods=3,
+        DatapointsToAlarm=2,
+        Threshold=0,
+        ComparisonOperator="GreaterThanThreshold",
+        TreatMissingData="notBreaching",
+    )
+    states = []
+    for age in (0, 2):
+        time = datetime.now(UTC) - timedelta(seconds=300 * (age + 0.5))
+        metric = {"MetricName": "Errors", "Value": 1, "Timestamp": time}
+        cloudwatch.put_metric_data(Namespace=name, MetricData=[metric])
+        (alarm,) = cloudwatch.describe_alarms(AlarmNames=[name])["MetricAlarms"]
+        states.append(alarm["StateValue"])
+    assert states == ["OK", "ALARM"]
+
+
+def _returns_to_ok_without_data(emulator: Emulator) -> None:
+    """No call of PutMetricData is needed: CloudWatch evaluates all alarms again and again."""
+    cloudwatch, name = emulator.client("cloudwatch"), unique("alarm")
+    cloudwatch.put_metric_alarm(
+        AlarmName=name,
+        Namespace=name,
+        MetricName="Errors",
+        Statistic="Sum",
+        Period=10,
+        EvaluationPeriods=1,
+        Threshold=0,
+        ComparisonOperator="GreaterThanThreshold",
+        TreatMissingData="notBreaching",
+    )
+    cloudwatch.put_metric_data(Namespace=name, MetricData=[{"MetricName": "Errors", "Value": 1}])
+
+    def states() -> list[str]:
+        items = cloudwatch.describe_alarm_history(AlarmName=name, HistoryItemType="StateUpdate")
+        return [it["HistorySummary"].rpartition(" ")[2] for it in items["AlarmHistoryItems"]]
+
+    def rang_and_returned() -> bool:
+        (alarm,) = cloudwatch.describe_alarms(AlarmNames=[name])["MetricAlarms"]
+        return "ALARM" in states() and alarm["StateValue"] == "OK"
+
+    wait_until(rang_and_returned, "the alarm's return to OK")
 
 
 def alarm_metric_math(emulator: Emulator) -> None:

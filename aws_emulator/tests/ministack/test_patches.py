@@ -18,6 +18,7 @@ from aws_emulator.tests.ministack import (
     contracts_executions,
     contracts_functions,
     contracts_imports,
+    contracts_metrics,
     contracts_names,
     contracts_passkeys,
     contracts_properties,
@@ -39,7 +40,7 @@ from aws_emulator.tests.waiting import expected_to_fail
 
 #: One contract per patch. Further contracts of a patch have separate tests below.
 CONTRACTS: dict[str, Callable[[Emulator], None]] = {
-    "alarm_dimensions": contracts_alarms.alarm_dimensions,
+    "alarm_evaluation": contracts_alarms.alarm_evaluation,
     "alarm_metric_math": contracts_alarms.alarm_metric_math,
     "accepted_properties": contracts_deployment.accepted_properties,
     "accepted_types": contracts_deployment.accepted_types,
@@ -80,6 +81,7 @@ CONTRACTS: dict[str, Callable[[Emulator], None]] = {
     "invocation_request_ids": contracts_functions.invocation_request_ids,
     "generated_secrets": contracts_api.generated_secrets,
     "global_tables": contracts_properties.global_tables,
+    "service_metrics": contracts_metrics.service_metrics,
     "service_limits": test_settings.test_scheduler_refuses_expression,
     "service_integration_errors": contracts_state_machines.service_integration_errors,
     "kinesis_retention": contracts_services.kinesis_retention,

@@ -4,7 +4,9 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, Final
 
+import boto3
 import pytest
+from botocore.config import Config
 
 from aws_emulator.tests.ministack.running import Emulator, unique
 from aws_emulator.tests.ministack.templates import stack
@@ -100,6 +102,29 @@ def test_cloudwatch_refuses_odd_period(emulator: Emulator) -> None:
     alarm(emulator, Period=120)
     for period in (45, 90):
         refused("ValidationError", alarm, emulator=emulator, Period=period)
+
+
+def test_cloudwatch_refuses_query_with_period_of_zero(emulator: Emulator) -> None:
+    cloudwatch = boto3.client(
+        "cloudwatch",
+        region_name="us-east-1",
+        endpoint_url=emulator.endpoint,
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+        config=Config(parameter_validation=False),
+    )
+
+    def query(period: int) -> None:
+        metric = {"Namespace": "shop", "MetricName": "Orders"}
+        stat = {"Metric": metric, "Period": period, "Stat": "Sum"}
+        cloudwatch.get_metric_data(
+            MetricDataQueries=[{"Id": "m", "MetricStat": stat}],
+            StartTime=datetime(2026, 1, 1, tzinfo=UTC),
+            EndTime=datetime(2026, 1, 2, tzinfo=UTC),
+        )
+
+    query(1)
+    refused("ValidationError", query, period=0)
 
 
 def test_cloudwatch_refuses_alarm_over_a_day(emulator: Emulator) -> None:

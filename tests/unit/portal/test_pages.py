@@ -258,14 +258,17 @@ def test_upload_sets_content_types_and_write_key() -> None:
         def put_object(self, **arguments: Any) -> None:
             put[arguments["Key"]] = arguments
 
-    count = portal.upload_pages(Bucket(), "portal", "a-key")
+    count = portal.upload_pages(Bucket(), "portal", "a-key", ["eu-west-2", "ap-south-1"])
     files = [path for path in WEB.rglob("*") if path.is_file()]
     assert count == len(files)
     data = {"public/portal.json", "public/vocabularies.json"}
     assert put.keys() == {named(path) for path in files} | data
     assert put["public/vocabularies.json"]["Body"] == vocabularies.FILE.read_bytes()
     assert put["public/vocabularies.json"]["ContentType"] == "application/json"
-    assert json.loads(put["public/portal.json"]["Body"]) == {"writeKey": "a-key"}
+    assert json.loads(put["public/portal.json"]["Body"]) == {
+        "writeKey": "a-key",
+        "regions": ["eu-west-2", "ap-south-1"],
+    }
     kinds = {Path(key).suffix: it["ContentType"] for key, it in put.items()}
     assert kinds == {
         ".html": "text/html; charset=utf-8",

@@ -45,6 +45,8 @@ INVOCATIONS: Final = {
     "AWS::StepFunctions::StateMachine": "states:StartExecution",
     "AWS::StepFunctions::StateMachineAlias": "states:StartExecution",
 }
+#: Actions of the operators' operations, which have a role of their own.
+OPERATORS: Final = {"cloudwatch:DescribeAlarms", "cloudwatch:GetMetricData"}
 #: Step Functions' name of an SDK's service -> its prefix in IAM.
 PREFIXES: Final = {"sfn": "states"}
 #: Operations of a transaction -> actions (DynamoDB, "Using IAM with DynamoDB transactions").
@@ -135,6 +137,10 @@ def used_by_api(folder: Path) -> set[str]:
                 actions |= {TRANSACTIONS[it] for it in words}
             elif kind == "action":
                 actions.add(f"{service}:{rest}")
+            elif service == "monitoring":
+                # The operation is a header.
+                (operation,) = re.findall(r"GraniteServiceVersion\d+\.(\w+)", path.read_text())
+                actions.add(f"cloudwatch:{operation}")
             else:
                 assert (
                     service == "sqs"
@@ -170,7 +176,8 @@ def used() -> dict[str, set[str]]:
         "accounts-notifications.yaml: ReminderRole": {"sqs:SendMessage"},
         "portal-replication.yaml: ReplicationRole": REPLICATION,
         "names.yaml: HealthRole": used_by_api(API.parent / "health"),
-        "school.yaml: ApiRole": used_by_api(API),
+        "school.yaml: ApiRole": used_by_api(API) - OPERATORS,
+        "school-operators.yaml: OperatorsRole": used_by_api(API) & OPERATORS,
         # An AWS managed policy, which API Gateway demands for its account setting.
         "school.yaml: ApiLoggingRole": set(),
     }

@@ -244,7 +244,7 @@ def test_web_acl_is_within_the_included_capacity(acl: str) -> None:
 #: and the home are in names, the user pool is retained, and a role with a generated name is not
 #: replaced.
 CONSTANT: Final = {
-    *("ApiRole", "HealthRole", "HomeRegion", "Stage", "UserPoolArn"),
+    *("ApiRole", "HealthRole", "HomeRegion", "Operators", "Stage", "UserPoolArn"),
     *("AWS::AccountId", "AWS::Partition", "AWS::Region"),
 }
 

@@ -197,7 +197,7 @@ def test_no_policy_grants_every_action_or_every_resource(path: Path) -> None:
                 assert all(action.startswith(known) for action in listed), f"{name}: {actions}"
 
 
-METRICS = ("cloudwatch:DescribeAlarms", "cloudwatch:PutMetricData")
+METRICS = ("cloudwatch:DescribeAlarms", "cloudwatch:GetMetricData", "cloudwatch:PutMetricData")
 LAMBDA_QUOTA = ("lambda:GetAccountSettings",)
 #: Service Authorization Reference, "AWS Lambda": the action has no resource types.
 LAMBDA_MAPPINGS = ("lambda:ListEventSourceMappings",)

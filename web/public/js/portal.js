@@ -110,6 +110,7 @@ const MESSAGES = {
   notice_too_short: "This time is too soon for the advisor. Choose a later one.",
   feedback_unknown: "This feedback doesn’t exist anymore. Reload the page.",
   not_entitled: "This video needs a paid account.",
+  not_operator: "Only operators can use this page. Ask for membership of the group operators.",
   not_staff: "Only staff can use this page. Ask an operator for membership of the group staff.",
   parked_settled: "This account has been finished or undone meanwhile.",
   parked_unknown: "This entry doesn’t exist anymore. Reload the page.",

@@ -1,0 +1,160 @@
+"""The operators' page on the running portal: figures by their source, alarms, a lost Region."""
+
+import re
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.support import axe
+from tests.support.waiting import wait_until
+from tests.system.portal.conftest import Student
+from tests.system.portal.test_journey import assert_fits, sign_in
+from tests.system.test_journey import event
+from tools.demo_students import access_token
+from tools.dev.system import System
+from tools.stack import client
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def operator(meridian: System, student: Callable[[], Student]) -> Student:
+    created = student()
+    client("cognito-idp", meridian.target).admin_add_user_to_group(
+        UserPoolId=meridian.deployed.outputs["UserPoolId"],
+        Username=created.email,
+        GroupName="operators",
+    )
+    return created
+
+
+@contextmanager
+def outage(meridian: System, service: str) -> Iterator[None]:
+    """Take a service of the home Region away."""
+    where = f"{meridian.target.endpoint}/_local/outage"
+    which = {"region": meridian.target.region, "service": service}
+    httpx.post(where, params={**which, "on": "1"}, timeout=30).raise_for_status()
+    try:
+        yield
+    finally:
+        httpx.post(where, params={**which, "on": "0"}, timeout=30).raise_for_status()
+
+
+def read(meridian: System, user: Student, path: str) -> httpx.Response:
+    """Call an operation of the API with the user's token."""
+    outputs = meridian.deployed.outputs
+    token = access_token(
+        client("cognito-idp", meridian.target),
+        outputs["UserPoolId"],
+        outputs["UserPoolClientId"],
+        user.email,
+        user.password,
+    )
+    headers = {"Authorization": f"Bearer {token}"}
+    return httpx.get(f"{meridian.url}/api{path}", headers=headers, timeout=60)
+
+
+def flow(meridian: System, user: Student, start: int) -> dict[str, float]:
+    """Return the sum of each metric since a time."""
+    answer = read(meridian, user, f"/operator/flow/home?start={start}&period=3600")
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["regionName"] == meridian.target.region
+    return {name: sum(it["values"]) for name, it in answer.json()["metrics"].items()}
+
+
+def test_flow_counts_records_and_rows_of_sent_events(meridian: System, operator: Student) -> None:
+    start = int(time.time()) // 3600 * 3600
+    before = flow(meridian, operator, start)
+    good = event("track", "cockpit", event="cockpit", userId="cockpit")
+    bad = event("teleport", "cockpit", event="cockpit")
+    answer = httpx.post(
+        f"{meridian.url}/v1/batch",
+        auth=("portal-write-key", ""),
+        json={"batch": [good, good, bad]},
+        timeout=60,
+    )
+    assert (answer.json()["accepted"], len(answer.json()["rejected"])) == (2, 1)
+
+    def grown() -> bool:
+        after = flow(meridian, operator, start)
+        return all(after[it] >= before[it] + 1 for it in ("good", "bad", "duplicate", "batches"))
+
+    wait_until(grown, "rows of each verdict in the metrics of the stream function", 60)
+    after = flow(meridian, operator, start)
+    # Other pages send events, too, so that there may be more.
+    assert after["records"] > before["records"]
+    assert after["requests"] > before["requests"]
+    assert after["written"] > before["written"]
+    assert after["conservation"] == 0
+    assert after["good"] + after["bad"] + after["duplicate"] >= 3
+
+
+def test_operations_are_for_operators_only(
+    meridian: System, student: Callable[[], Student], operator: Student
+) -> None:
+    other, start = student(), int(time.time()) - 900
+    paths = (f"/operator/flow/home?start={start}&period=60", "/operator/alarms/edge")
+    for path in paths:
+        assert read(meridian, operator, path).status_code == 200
+        refused = read(meridian, other, path)
+        assert (refused.status_code, refused.json()["code"]) == (403, "not_operator")
+    invalid = read(meridian, operator, f"/operator/flow/home?start={start}&period=61")
+    assert (invalid.status_code, invalid.json()["code"]) == (400, "parameters_invalid")
+
+
+def test_alarms_of_the_api_are_those_that_are_deployed(meridian: System, operator: Student) -> None:
+    listed: dict[str, Any] = {}
+    after = ""
+    while True:
+        answer = read(meridian, operator, f"/operator/alarms/home{after}").json()
+        listed |= {it["name"]: it for it in answer["alarms"]}
+        if "next" not in answer:
+            break
+        after = f"?after={answer['next']}"
+    pages = client("cloudwatch", meridian.target).get_paginator("describe_alarms").paginate()
+    deployed = {it["AlarmName"]: it for page in pages for it in page["MetricAlarms"]}
+    assert listed.keys() == {it for it in deployed if it.startswith("meridian-local-")}
+    for name, alarm in listed.items():
+        assert alarm["description"] == deployed[name]["AlarmDescription"]
+        assert "docs/runbook.md#" in alarm["description"]
+
+
+def test_operator_sees_flow_alarms_and_a_lost_region(
+    visit: Callable[..., Page], meridian: System, operator: Student, page_errors: list[str]
+) -> None:
+    page = visit()
+    sign_in(page, operator, "/app/operator.html")
+    expect(page.locator("#cockpit-status")).to_contain_text("Updated at", timeout=60_000)
+    card = page.locator("#regions .region")
+    expect(card).to_have_count(1)
+    expect(card.get_by_role("heading")).to_have_text(meridian.target.region)
+    expect(card.locator("dd[data-metric=requests]")).to_have_text(re.compile(r"^[\d,]+$"))
+    expect(page.locator("#alarms-status")).to_contain_text("alarms")
+    page.get_by_text("All alarms").click()
+    expect(page.locator("#alarms tr").first).to_contain_text("docs/runbook.md#")
+    assert_fits(page)
+    assert axe.violations(page) == []
+    with outage(meridian, "monitoring"):
+        page.get_by_label("Time range").select_option("3600")
+        expect(card).to_have_class("card region lost", timeout=60_000)
+        expect(card.locator("[data-state]")).to_contain_text("answer. This site")
+        assert axe.violations(page) == []
+    page.get_by_label("Time range").select_option("86400")
+    expect(card.locator("[data-state]")).to_contain_text("This Region answers.", timeout=60_000)
+    expect(card).to_have_class("card region")
+    assert page_errors == []
+
+
+def test_student_sees_no_figures(
+    visit: Callable[..., Page], student: Callable[[], Student]
+) -> None:
+    page = visit()
+    sign_in(page, student(), "/app/operator.html")
+    expect(page.locator("#cockpit-status")).to_contain_text("Only operators can use this page.")
+    expect(page.locator("#regions .region")).to_have_count(0)
+    assert axe.violations(page) == []

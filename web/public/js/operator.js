@@ -1,0 +1,185 @@
+// Shows what moves through each Region and which alarms ring, and updates both every 15 seconds.
+import { $, call, errorMessage, pause, showError, showMessage } from "./portal.js";
+
+// CloudWatch has new values once a minute; each request costs a fraction of a cent.
+const INTERVAL_MS = 15_000;
+// The API has operations for the home and for these Regions; portal.json names the stage's Regions.
+const FURTHER = ["ap-south-1"];
+let places = ["home"];
+// Values that aren't counts: the greatest of the periods is shown.
+const GREATEST = new Set(["lag", "latency"]);
+// Where a count above zero is a failure, and the part of the drawing that fails.
+const FAILURES = {
+  failed: "api", batchErrors: "writer", conservation: "lake", bad: "lake",
+  accountErrors: "workflow", workflowErrors: "workflow", emailErrors: "email",
+};
+const number = new Intl.NumberFormat();
+const clock = new Intl.DateTimeFormat(undefined, { dateStyle: "short", timeStyle: "short" });
+
+const period = (range) => (range <= 21_600 ? 60 : range <= 86_400 ? 300 : 3600);
+
+// A period without data has no value, which is not the same as zero for a latency.
+function figure(name, values) {
+  if (GREATEST.has(name)) return values.length ? Math.round(Math.max(...values)) : null;
+  return values.reduce((sum, value) => sum + value, 0);
+}
+
+function figuresOf(metrics) {
+  const figures = {};
+  for (const [name, { values }] of Object.entries(metrics)) figures[name] = figure(name, values);
+  figures.rows = figures.good + figures.bad + figures.duplicate;
+  return figures;
+}
+
+function cardOf(place) {
+  const found = document.querySelector(`[data-place="${place}"]`);
+  if (found) return found;
+  const card = $("region").content.firstElementChild.cloneNode(true);
+  card.dataset.place = place;
+  $("regions").append(card);
+  return card;
+}
+
+function drawFlow(card, region, metrics, recent) {
+  const figures = figuresOf(metrics);
+  card.classList.remove("lost");
+  card.querySelector("h2").textContent = region;
+  card.querySelector(".scroll").setAttribute("aria-label", `Flow in ${region}`);
+  for (const element of card.querySelectorAll("[data-metric]")) {
+    const value = figures[element.dataset.metric];
+    element.textContent = value === null ? "–" : number.format(value);
+    const failing = element.dataset.metric in FAILURES && value > 0;
+    element.closest("div, g").classList.toggle("failing", failing);
+  }
+  for (const edge of card.querySelectorAll("[data-moves]")) {
+    const name = edge.dataset.moves;
+    const parts = name === "rows" ? ["good", "bad", "duplicate"] : [name];
+    const moves = parts.some((part) => metrics[part].times.some((time) => time >= recent));
+    edge.classList.toggle("moving", moves && figures[name] > 0);
+  }
+  for (const [name, node] of Object.entries(FAILURES)) {
+    if (figures[name] > 0) card.querySelector(`[data-node="${node}"]`).classList.add("failing");
+  }
+  const failing = Object.keys(FAILURES).some((name) => figures[name] > 0);
+  const text = failing ? "This Region answers. Some of its work failed in this time." : "This Region answers.";
+  showMessage(card.querySelector("[data-state]"), text, failing ? "" : "good");
+}
+
+// The figures of a lost Region are old: they stay, and the card turns red.
+function drawLost(card, place, answer) {
+  card.classList.add("lost");
+  const heading = card.querySelector("h2");
+  if (!heading.textContent) heading.textContent = place === "home" ? "The home Region" : place;
+  for (const edge of card.querySelectorAll(".moving")) edge.classList.remove("moving");
+  showMessage(card.querySelector("[data-state]"), `This Region doesn’t answer. ${errorMessage(answer)}`, "bad");
+}
+
+async function refreshFlow() {
+  const range = Number($("range").value);
+  const now = Math.floor(Date.now() / 1000);
+  const length = period(range);
+  // Whole periods, so that none is cut.
+  const start = Math.floor((now - range) / length) * length;
+  const answers = await Promise.all(
+    places.map((place) => call("GET", `/operator/flow/${place}?start=${start}&period=${length}`)),
+  );
+  const refused = answers.find((answer) => answer.status === 401 || answer.status === 403);
+  if (refused) return refused;
+  answers.forEach((answer, index) => {
+    const place = places[index];
+    if (!answer.ok) return drawLost(cardOf(place), place, answer);
+    return drawFlow(cardOf(place), answer.data.regionName, answer.data.metrics, now - 3 * length);
+  });
+  return answers.find((answer) => !answer.ok) ?? answers[0];
+}
+
+async function readAlarms(place) {
+  const alarms = [];
+  let after = "";
+  do {
+    const next = after ? `?after=${encodeURIComponent(after)}` : "";
+    const answer = await call("GET", `/operator/alarms/${place}${next}`);
+    if (!answer.ok) return { place, answer, alarms: [] };
+    alarms.push(...answer.data.alarms.map((alarm) => ({ ...alarm, region: answer.data.regionName })));
+    after = answer.data.next ?? "";
+  } while (after);
+  return { place, alarms };
+}
+
+function cell(name, text) {
+  const element = document.createElement(name);
+  element.textContent = text;
+  return element;
+}
+
+const STATES = { ALARM: "rings", OK: "quiet", INSUFFICIENT_DATA: "no data" };
+
+function alarmRow({ name, state, region, description, changedAt }) {
+  const row = document.createElement("tr");
+  const words = cell("td", STATES[state]);
+  words.className = `alarm-state ${state === "ALARM" ? "ringing" : ""}`.trim();
+  row.append(words, cell("td", name), cell("td", region), cell("td", clock.format(changedAt * 1000)), cell("td", description));
+  return row;
+}
+
+function ringing({ name, region, description, reason, changedAt }) {
+  const item = document.createElement("li");
+  const about = document.createElement("div");
+  const title = cell("p", `${name} in ${region}, since ${clock.format(changedAt * 1000)}`);
+  title.className = "alarm-state ringing";
+  const quiet = cell("p", reason);
+  quiet.className = "quiet";
+  about.append(title, cell("p", description), quiet);
+  item.append(about);
+  return item;
+}
+
+async function refreshAlarms() {
+  const read = await Promise.all([...places, "edge"].map(readAlarms));
+  const byName = new Map();
+  for (const { alarms } of read) for (const alarm of alarms) byName.set(`${alarm.region} ${alarm.name}`, alarm);
+  const alarms = [...byName.values()].sort((a, b) => a.name.localeCompare(b.name));
+  const rings = alarms.filter(({ state }) => state === "ALARM");
+  $("ringing").replaceChildren(...rings.map(ringing));
+  $("alarms").replaceChildren(...alarms.map(alarmRow));
+  const missing = read.filter(({ answer }) => answer).map(({ place }) => place);
+  const unread = missing.length ? ` The alarms of these places can’t be read: ${missing.join(", ")}.` : "";
+  const text = rings.length ? `${rings.length} of ${alarms.length} alarms ring.` : `None of ${alarms.length} alarms rings.`;
+  showMessage($("alarms-status"), text + unread, rings.length || unread ? "bad" : "good");
+}
+
+async function refresh() {
+  const answer = await refreshFlow();
+  if (answer.status === 401 || answer.status === 403) {
+    showError($("cockpit-status"), answer);
+    return answer;
+  }
+  await refreshAlarms();
+  showMessage($("cockpit-status"), `Updated at ${new Date().toLocaleTimeString()}.`);
+  return answer;
+}
+
+// Regions without operations are named, so that nobody takes the page for all of them.
+async function readRegions() {
+  const answer = await fetch("/portal.json");
+  const further = ((await answer.json()).regions ?? []).slice(1);
+  places = ["home", ...further.filter((region) => FURTHER.includes(region))];
+  const others = further.filter((region) => !FURTHER.includes(region));
+  if (others.length) $("others").textContent = `Not on this page: ${others.join(", ")}. CloudWatch has their dashboards.`;
+}
+
+$("range").addEventListener("change", refreshFlow);
+$("choose").addEventListener("submit", (event) => event.preventDefault());
+showMessage($("cockpit-status"), "Loading…");
+// Without the list, the page shows the home.
+await readRegions().catch(() => {});
+
+for (;;) {
+  // Skip the update while the page is in the background.
+  if (!document.hidden) {
+    const answer = await refresh();
+    if (answer.status === 403) break;
+    await pause(1000 * answer.retryAfter);
+  }
+  await pause(INTERVAL_MS);
+}
