@@ -39,6 +39,11 @@ _LIMITS: Final = {
     "maximum": "at most {}",
     "maxItems": "at most {} items",
 }
+#: Lines of the page's head, and the lines of the template that they replace.
+_HEAD: Final = {
+    "": '<meta name="robots" content="noindex">\n',
+    "Reference of the API of Meridian School.": "How to open the paid lessons of the school.",
+}
 
 _INTRODUCTION: Final = (
     "<p>The paths are below <code>/api</code>. The same as a file: "
@@ -104,6 +109,8 @@ def page_of(described: Node) -> str:
     foot = rest.partition("</main>")[2]
     script = '<script type="module" src="/js/upgrade.js"></script>\n'
     head = head.replace(script, "").replace("Paid lesson", "API")
+    for mine, of_template in _HEAD.items():
+        head = head.replace(of_template, mine)
     operations = [
         (method, path, operation)
         for path, item in described["paths"].items()

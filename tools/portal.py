@@ -9,6 +9,8 @@ from aws_emulator.reload.pages import put_page
 from tools.paths import ROOT
 
 PAGES: Final = ROOT / "web"
+#: For everyone, and for signed-in visitors; web/README.md isn't uploaded.
+FOLDERS: Final = ("public", "members")
 #: The choices of the sign-up form, which the account workflow validates.
 VOCABULARIES: Final = ROOT / "src" / "stepfunctions" / "vocabularies.json"
 
@@ -28,7 +30,7 @@ def upload_pages(
         ContentType="application/json",
     )
     put_page(s3, bucket, "public/vocabularies.json", VOCABULARIES.read_bytes())
-    files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    files = sorted(path for top in FOLDERS for path in (folder / top).rglob("*") if path.is_file())
     for path in files:
         put_page(s3, bucket, path.relative_to(folder).as_posix(), path.read_bytes())
     return len(files)

@@ -63,7 +63,9 @@ def named(path: Path) -> str:
 def test_page_has_title_language_and_skip_link(path: Path) -> None:
     page = Page(path)
     assert page.all("html")[0]["lang"] == "en"
-    assert any(it.get("name") == "viewport" for it in page.all("meta"))
+    described = {it["name"]: it["content"] for it in page.all("meta") if "name" in it}
+    assert "viewport" in described
+    assert 20 <= len(described["description"]) <= 160
     assert len(page.all("h1")) == len(page.all("main")) == len(page.all("title")) == 1
     assert page.all("a")[0] == {"class": "skip", "href": "#main"}
     ids = [it["id"] for _, it in page.elements if "id" in it]
@@ -259,7 +261,7 @@ def test_upload_sets_content_types_and_write_key() -> None:
             put[arguments["Key"]] = arguments
 
     count = portal.upload_pages(Bucket(), "portal", "a-key", ["eu-west-2", "ap-south-1"])
-    files = [path for path in WEB.rglob("*") if path.is_file()]
+    files = [path for top in portal.FOLDERS for path in (WEB / top).rglob("*") if path.is_file()]
     assert count == len(files)
     data = {"public/portal.json", "public/vocabularies.json"}
     assert put.keys() == {named(path) for path in files} | data
@@ -275,6 +277,8 @@ def test_upload_sets_content_types_and_write_key() -> None:
         ".css": "text/css; charset=utf-8",
         ".js": "text/javascript; charset=utf-8",
         ".svg": "image/svg+xml",
+        ".txt": "text/plain; charset=utf-8",
+        ".woff2": "font/woff2",
         ".json": "application/json",
         ".m3u8": "application/vnd.apple.mpegurl",
         ".m4s": "video/iso.segment",

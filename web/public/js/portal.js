@@ -250,6 +250,10 @@ async function showAccount() {
   } catch {
     return;
   }
+  // Offers to visitors aren't for members.
+  $("join").hidden = true;
+  for (const offer of document.querySelectorAll(".guest")) offer.hidden = true;
+  for (const part of document.querySelectorAll(".member")) part.hidden = false;
   const account = $("account");
   account.textContent = "Sign out";
   account.href = "/auth/sign-out";
