@@ -11,7 +11,7 @@ export PYTHON3
 unexport PYTHONHOME PYTHONPATH PYTHONDONTWRITEBYTECODE
 export __SAM_CLI_APP_DIR := $(CURDIR)/.meridian/sam
 export Q FUNCTION EVENT TRACE FOLLOW ID DEBUG_PORT CONFIRM
-BENCHMARKS := auth ingest ingest_versions cost history one_day stream stream_versions school reload deploy tracing
+BENCHMARKS := auth catalogue ingest ingest_versions cost history one_day stream stream_versions school reload deploy tracing
 # Three processes on two cores: tests of a running system often wait. Tests that share a system run in
 # one process (tests/support/groups.py), in the order of the groups.
 PARALLEL := -n 3 --dist loadgroup --no-loadscope-reorder

@@ -122,12 +122,17 @@ class Tier:
         """Start a lost Region again, as a replica of the primary.
 
         Raises:
-            CommandError: The old data can't be rewound, or a server doesn't start.
+            CommandError: The primary doesn't answer, or a server doesn't start.
         """
         settings = self.settings[region]
         server = settings.server()
         if not (server.folder / "standby.signal").exists():
-            server.rewind(self.server(self.home), settings.slot)
+            try:
+                server.rewind(self.server(self.home), settings.slot)
+            except CommandError:
+                # The lost server removed the log since the last common checkpoint.
+                shutil.rmtree(server.folder)
+                server.follow(self.server(self.home), settings.slot)
         self._start(region)
 
     def stop(self) -> None:
