@@ -102,11 +102,14 @@ def _send_under_faults(
         sender.finish()
         writer.finish()
         writer.expire_items()
+    with step("draining the streams"):
+        # Otherwise Lambda can discard a batch of earlier changes, whose items changed since.
+        _wait_until_drained(running)
     with step("discarding batches after failed writes"), injector.failing_writes():
         _put_unreadable_records(running, plan)
         sender.send_reserved()
         writer.write_reserved()
-    with step("draining the streams"):
+        # Every reserved change is then in no object, so `reconcile` has differences to repair.
         _wait_until_drained(running)
 
 
