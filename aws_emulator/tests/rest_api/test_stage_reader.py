@@ -4,6 +4,7 @@ import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ class ControlPlane:
         NotFoundException = KeyError
 
     def __init__(self) -> None:
+        self.meta = SimpleNamespace(region_name="eu-west-2")
         self.answers = threading.Event()
         self.answers.set()
         self.asked = threading.Semaphore(0)
