@@ -24,6 +24,8 @@ MAX_EXAMPLES: Final = 25
 #: SizeRestrictions_URIPATH and SizeRestrictions_QUERYSTRING of the web ACL's managed rules.
 MAX_PATH_BYTES: Final = 1_024
 MAX_QUERY_BYTES: Final = 2_048
+#: CloudFront, "Quotas": the maximum length of a URL.
+MAX_URL_BYTES: Final = 8_192
 load_all_checks()
 
 
@@ -81,6 +83,11 @@ def send(
             # The web ACL's response, which isn't the API's: AWS WAF, "Core rule set".
             path, _, query = str(response.request.path_url).partition("?")
             assert len(path) > MAX_PATH_BYTES or len(query) > MAX_QUERY_BYTES
+            return
+        if response.status_code == 414:
+            # CloudFront's response, before the web ACL and the API see the request.
+            url = str(response.request.url).replace("http://", "https://", 1)
+            assert len(url) > MAX_URL_BYTES
             return
         case.validate_response(response, excluded_checks=list(excluded))
 
