@@ -115,11 +115,19 @@ def test_page_that_no_bucket_has_is_asked_for_in_one(regions: system.System) -> 
     assert get(regions, f"/{uuid.uuid4()}.html").status_code == 404
 
 
-def test_pages_refuse_other_methods_at_cloudfront(regions: system.System) -> None:
+def test_members_pages_refuse_other_methods_at_cloudfront(regions: system.System) -> None:
     paying = next(it for it in regions.students if it.paying)
-    for path in ("/", "/index.html", "/premium/", "/app/", "/courses/navigation/"):
+    for path in ("/premium/", "/app/", "/courses/navigation/"):
         for method in ("POST", "PUT", "DELETE"):
             headers = {"Authorization": f"Bearer {paying.token}"}
             answer = httpx.request(method, f"{regions.url}{path}", headers=headers, timeout=30)
             assert answer.status_code == 403
             assert "request method" in answer.text or "not allowed" in answer.text.lower()
+
+
+def test_public_pages_refuse_other_methods_as_the_collector_does(regions: system.System) -> None:
+    for path in ("/", "/index.html"):
+        for method in ("POST", "PUT", "DELETE"):
+            answer = httpx.request(method, f"{regions.url}{path}", timeout=30)
+            assert answer.status_code == 404
+            assert answer.json()["code"] == "not_found"
