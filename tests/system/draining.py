@@ -2,8 +2,8 @@
 
 import time
 
-from aws_emulator.event_sources.status import drained, read_status
 from tests.support.waiting import wait_until
+from tools.dev.draining import is_drained
 from tools.dev.system import System
 
 
@@ -14,11 +14,6 @@ def wait_until_drained(running: System, region: str | None = None) -> None:
     """
     region = region or running.target.region
     since = time.time()
-
-    def look() -> bool:
-        status = read_status(running.event_sources_status.parent)
-        mappings = [it for it in status["mappings"] if it["region"] == region] if status else []
-        sources = {it["source_arn"] for it in mappings}
-        return bool(sources) and drained({"mappings": mappings}, since=since, sources=sources)
-
-    wait_until(look, f"the event source mappings of {region}")
+    wait_until(
+        lambda: is_drained(running, since, [region]), f"the event source mappings of {region}"
+    )

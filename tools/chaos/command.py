@@ -3,7 +3,6 @@
 import json
 import re
 import shutil
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,8 +10,6 @@ from tempfile import mkdtemp
 from typing import Any, Final
 
 from aws_emulator.errors import CommandError
-from aws_emulator.event_sources.errors import StateError
-from aws_emulator.event_sources.status import drained, read_status
 from tools.chaos import report
 from tools.chaos.appointment_writer import AppointmentWriter
 from tools.chaos.event_sender import EventSender
@@ -21,6 +18,7 @@ from tools.chaos.lake_checks import Check, LakeChecks
 from tools.chaos.plan import Plan
 from tools.chaos.report import CommandResult
 from tools.chaos.stream_rows import read_stream_rows
+from tools.dev.draining import wait_until_drained
 from tools.dev.system import System
 from tools.operations import commands as operations
 from tools.progress import step
@@ -193,16 +191,8 @@ def _put_unreadable_records(running: System, plan: Plan) -> None:
 
 
 def _wait_until_drained(running: System) -> None:
-    since = time.time()
-    while time.time() < since + DRAIN_TIMEOUT_S:
-        try:
-            status = read_status(running.event_sources_status.parent)
-        except StateError:
-            status = None
-        sources = {it["source_arn"] for it in status["mappings"]} if status else set()
-        if len(sources) > 1 and drained(status, since=since, sources=sources):
-            return
-        time.sleep(0.3)
+    if wait_until_drained(running, DRAIN_TIMEOUT_S):
+        return
     raise CommandError(
         f"The event source mappings still have records {DRAIN_TIMEOUT_S:.0f} s after the last "
         "fault."

@@ -9,8 +9,7 @@ from typing import Any, Final
 import duckdb
 
 from aws_emulator.errors import CommandError
-from aws_emulator.event_sources.errors import StateError
-from aws_emulator.event_sources.status import drained, read_status
+from tools.dev.draining import wait_until_drained
 from tools.dev.system import System
 from tools.gameday.answers import Ledger
 from tools.gameday.checks import Stored
@@ -37,21 +36,8 @@ class Stores:
         Raises:
             CommandError: They didn't in time.
         """
-        since, deadline = time.time(), time.monotonic() + DRAIN_TIMEOUT_S
-        while time.monotonic() < deadline:
-            try:
-                status = read_status(self._running.event_sources_status.parent)
-            except StateError:
-                status = None
-            # A Region that was removed leaves a mapping of its deleted table, which never runs.
-            regions = self._running.regions
-            mappings = (
-                [it for it in status["mappings"] if it["region"] in regions] if status else []
-            )
-            sources = {it["source_arn"] for it in mappings}
-            if len(sources) > 1 and drained({"mappings": mappings}, since=since, sources=sources):
-                return
-            time.sleep(0.3)
+        if wait_until_drained(self._running, DRAIN_TIMEOUT_S):
+            return
         raise CommandError(
             f"The streams still have records {DRAIN_TIMEOUT_S:.0f} s after the last act."
         )
