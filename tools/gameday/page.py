@@ -9,6 +9,7 @@ from aws_emulator.errors import CommandError
 from tools.gameday.acts import CONTINENTS, OPERATIONS
 from tools.gameday.answers import Ledger
 from tools.gameday.figures import Scene, marks
+from tools.page_template import fill
 
 #: Seconds of a cell of the chart.
 CELL_S: Final = 1.0
@@ -49,12 +50,7 @@ def page(
         "chart": chart(scenes, ledger),
         "sections": "\n".join(_section(head, lines) for head, lines in sections.items()),
     }
-    before, *parts = _TEMPLATE.read_text(encoding="utf-8").split("{{")
-    text = [before]
-    for part in parts:
-        name, _, rest = part.partition("}}")
-        text += [values[name], rest]
-    return "".join(text)
+    return fill(_TEMPLATE, values)
 
 
 def chart(scenes: Sequence[Scene], ledger: Ledger) -> str:

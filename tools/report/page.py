@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from aws_emulator.errors import CommandError
+from tools.page_template import fill
 from tools.report.results import Report
 from tools.report.sections import lake_facts, replay_facts, safe_text, visitor_facts
 
@@ -49,12 +50,7 @@ def page(report: Report) -> str:
         "figures": figures.replace("<", "\\u003c"),
         "plotly": get_plotlyjs(),
     }
-    before, *parts = _TEMPLATE.read_text(encoding="utf-8").split("{{")
-    text = [before]
-    for part in parts:
-        name, _, rest = part.partition("}}")
-        text += [values[name], rest]
-    return "".join(text)
+    return fill(_TEMPLATE, values)
 
 
 def _figure(name: str, title: str, description: str) -> str:
