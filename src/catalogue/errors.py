@@ -17,14 +17,18 @@ class SettingsError(CatalogueError):
     code = "settings_invalid"
 
 
-class RequestError(CatalogueError):
-    """Raised when a request is malformed; `code` says how."""
-
-    status = 400
+class _CodedError(CatalogueError):
+    """A refusal whose code depends on the request."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
         self.code = code
+
+
+class RequestError(_CodedError):
+    """Raised when a request is malformed; `code` says how."""
+
+    status = 400
 
 
 class UnknownPathError(CatalogueError):
@@ -66,14 +70,10 @@ class NotStaffError(CatalogueError):
     status = 403
 
 
-class ConflictError(CatalogueError):
+class ConflictError(_CodedError):
     """Raised when the course changed since the caller read it, or a request id is used again."""
 
     status = 409
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
 
 
 class TooLargeError(CatalogueError):
