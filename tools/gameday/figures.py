@@ -1,7 +1,8 @@
 """Figures of a game day from its answers: recovery times, latencies, the error budget. Pure."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -88,6 +89,14 @@ def worst_out_s(scenes: Sequence[Scene], answers: Sequence[Answer]) -> tuple[str
         ),
         key=lambda longest: longest[2],
     )
+
+
+def by_operation(answers: Iterable[Answer]) -> Mapping[tuple[str, str], list[Answer]]:
+    """Return the answers by operation and continent; a missing key is an empty list."""
+    groups: defaultdict[tuple[str, str], list[Answer]] = defaultdict(list)
+    for answer in answers:
+        groups[answer.operation, answer.continent].append(answer)
+    return groups
 
 
 def marks(

@@ -8,7 +8,7 @@ from typing import Final
 from aws_emulator.errors import CommandError
 from tools.gameday.acts import CONTINENTS, OPERATIONS
 from tools.gameday.answers import Ledger
-from tools.gameday.figures import Scene, marks
+from tools.gameday.figures import Scene, by_operation, marks
 from tools.page_template import fill
 
 #: Seconds of a cell of the chart.
@@ -57,6 +57,7 @@ def chart(scenes: Sequence[Scene], ledger: Ledger) -> str:
     """Return the time line as SVG: a row per operation and continent, a cell per second."""
     rows = [(operation, it) for operation in OPERATIONS for it in CONTINENTS]
     end = max((it.ended for it in scenes), default=0.0)
+    answers = by_operation(ledger.answers)
     width = _LABEL_PX + round(end / CELL_S) * _CELL_PX + _CELL_PX
     height = _HEAD_PX + len(rows) * _ROW_PX + _ROW_PX
     label = "Answers of each operation by second and continent"
@@ -74,7 +75,9 @@ def chart(scenes: Sequence[Scene], ledger: Ledger) -> str:
         parts.append(f'<text x="0" y="{top + 12}">{escape(operation)}, {escape(continent)}</text>')
         moment = 0.0
         while moment < end:
-            mark = marks(ledger.answers, operation, continent, moment, moment + CELL_S)
+            mark = marks(
+                answers[operation, continent], operation, continent, moment, moment + CELL_S
+            )
             if mark in _CLASSES:
                 parts.append(
                     f'<rect class="{_CLASSES[mark]}" x="{_x(moment)}" y="{top + 2}" '

@@ -13,6 +13,7 @@ from tools.gameday.figures import (
     BUDGET_S,
     PHASES,
     Scene,
+    by_operation,
     marks,
     of_scene,
     out_s,
@@ -89,6 +90,7 @@ def time_line(scenes: Sequence[Scene], ledger: Ledger) -> list[str]:
     """Return the time line: a row for two seconds, a column for each operation and continent."""
     heads = [it[: len(OPERATIONS[0]) + 6] for it in OPERATIONS]
     widths = [max(len(it), 3) + 2 for it in heads]
+    answers = by_operation(ledger.answers)
     lines = [
         "Time line (E Europe, A Asia; . served, x refused, / both, ~ waits)",
         f"{'':>7}" + "".join(f"{head:<{n}}" for head, n in zip(heads, widths, strict=True)),
@@ -100,7 +102,9 @@ def time_line(scenes: Sequence[Scene], ledger: Ledger) -> list[str]:
         while moment < scene.ended:
             end = moment + ROW_S
             cells = [
-                " ".join(marks(ledger.answers, operation, it, moment, end) for it in CONTINENTS)
+                " ".join(
+                    marks(answers[operation, it], operation, it, moment, end) for it in CONTINENTS
+                )
                 for operation in OPERATIONS
             ]
             row = "".join(f"{cell:<{n}}" for cell, n in zip(cells, widths, strict=True))
