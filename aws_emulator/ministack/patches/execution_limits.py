@@ -21,6 +21,8 @@ type Operation = Callable[[dict[str, Any]], Any]
 # Step Functions service quotas: "Maximum input or output size for a task, state, or execution:
 # 256 KiB of data as a UTF-8 encoded string."
 MAX_DATA_BYTES: Final = 262_144
+#: ListExecutions, maxResults.
+MAX_RESULTS: Final = 1_000
 
 
 def install(_settings: Settings, _control: ControlApi, _application: Any) -> None:
@@ -28,6 +30,7 @@ def install(_settings: Settings, _control: ControlApi, _application: Any) -> Non
     service = Symbols(
         "ministack.services.stepfunctions",
         *("_start_execution", "_start_sync_execution", "_add_event", "_executions"),
+        "_list_executions",
         *("_state_machines", "_ExecutionError", "error_response_json", "json_response"),
         "_resolve_state_machine_arn",
     )
@@ -61,6 +64,7 @@ def install(_settings: Settings, _control: ControlApi, _application: Any) -> Non
     for operation in ("_start_execution", "_start_sync_execution"):
         service.wrap(operation, repeated)
         refuse(service, operation, _error)
+    refuse(service, "_list_executions", _list_error)
     service.wrap("_add_event", limited)
 
 
@@ -78,6 +82,13 @@ def _error(data: dict[str, Any]) -> tuple[str, str] | None:
     except ValueError as error:
         return "InvalidExecutionInput", f"Invalid State Machine Execution Input: '{error}'"
     return None
+
+
+def _list_error(data: dict[str, Any]) -> tuple[str, str] | None:
+    """Return the error of ListExecutions, whose maxResults is from 0 to 1,000."""
+    if 0 <= int(data.get("maxResults") or 0) <= MAX_RESULTS:
+        return None
+    return "ValidationException", f"maxResults must be less than or equal to {MAX_RESULTS}"
 
 
 def _same_execution(service: Symbols, data: dict[str, Any]) -> Any:

@@ -3,7 +3,9 @@
 import json
 from typing import Any
 
+import boto3
 import pytest
+from botocore.config import Config
 
 from aws_emulator.tests.ministack.running import Emulator, unique
 from aws_emulator.tests.refusals.refusing import refused
@@ -233,3 +235,19 @@ def test_states_refuses_name_of_state_over_80_characters(emulator: Emulator, rol
             create(emulator, role, definition)
         else:
             refuse_definition(emulator, role, definition)
+
+
+def test_states_refuses_list_of_over_1000_executions(emulator: Emulator, role: str) -> None:
+    states = boto3.client(
+        "stepfunctions",
+        region_name="us-east-1",
+        endpoint_url=emulator.endpoint,
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+        config=Config(parameter_validation=False),
+    )
+    machine = create(emulator, role, PASS)
+    states.list_executions(stateMachineArn=machine, maxResults=1_000)
+    refused(
+        "ValidationException", states.list_executions, stateMachineArn=machine, maxResults=1_001
+    )

@@ -2,6 +2,7 @@
 
 import re
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -14,6 +15,7 @@ from tests.support import axe
 from tests.support.waiting import wait_until
 from tests.system.portal.conftest import Student
 from tests.system.portal.test_journey import assert_fits, sign_in
+from tests.system.school.school_client import SchoolClient, upload_roster
 from tests.system.test_journey import event
 from tools.demo_students import access_token
 from tools.dev.system import System
@@ -45,7 +47,9 @@ def outage(meridian: System, service: str) -> Iterator[None]:
         httpx.post(where, params={**which, "on": "0"}, timeout=30).raise_for_status()
 
 
-def read(meridian: System, user: Student, path: str) -> httpx.Response:
+def read(
+    meridian: System, user: Student, path: str, body: dict[str, str] | None = None
+) -> httpx.Response:
     """Call an operation of the API with the user's token."""
     outputs = meridian.deployed.outputs
     token = access_token(
@@ -56,7 +60,9 @@ def read(meridian: System, user: Student, path: str) -> httpx.Response:
         user.password,
     )
     headers = {"Authorization": f"Bearer {token}"}
-    return httpx.get(f"{meridian.url}/api{path}", headers=headers, timeout=60)
+    method = "GET" if body is None else "POST"
+    address = f"{meridian.url}/api{path}"
+    return httpx.request(method, address, headers=headers, json=body, timeout=60)
 
 
 def flow(meridian: System, user: Student, start: int) -> dict[str, float]:
@@ -158,3 +164,54 @@ def test_student_sees_no_figures(
     expect(page.locator("#cockpit-status")).to_contain_text("Only operators can use this page.")
     expect(page.locator("#regions .region")).to_have_count(0)
     assert axe.violations(page) == []
+
+
+def test_operator_sees_steps_of_execution_and_retries_only_failed_ones(
+    visit: Callable[..., Page],
+    meridian: System,
+    school: SchoolClient,
+    operator: Student,
+    page_errors: list[str],
+) -> None:
+    before = read(meridian, operator, "/operator/executions/import").json()["executions"]
+    known = {it["name"] for it in before}
+    upload_roster(school, f"cockpit-{uuid.uuid4().hex[:8]}", b"name,email\nNobody,no address\n")
+
+    def succeeded() -> list[dict[str, Any]]:
+        path = "/operator/executions/import?status=SUCCEEDED"
+        answer = read(meridian, operator, path).json()
+        return [it for it in answer["executions"] if it["name"] not in known]
+
+    wait_until(succeeded, "the execution of the roster's import", 60)
+    (execution,) = succeeded()
+    address = f"/operator/executions/import/{execution['name']}"
+    steps = read(meridian, operator, address).json()["steps"]
+    assert steps[0]["type"] == "ExecutionSucceeded"
+    assert "no address" not in str(steps)
+    body = {"requestId": str(uuid.uuid4())}
+    refused = read(meridian, operator, f"{address}/redrive", body)
+    assert (refused.status_code, refused.json()["code"]) == (409, "execution_not_redrivable")
+    unknown = read(meridian, operator, "/operator/executions/account/no-such-execution")
+    assert (unknown.status_code, unknown.json()["code"]) == (404, "execution_unknown")
+    page = visit()
+    sign_in(page, operator, "/app/operator.html")
+    page.get_by_label("Workflow").select_option("import")
+    row = page.locator("#executions li").filter(has_text=execution["name"][:36])
+    row.get_by_role("button", name="Show steps").click()
+    expect(row).to_contain_text(steps[1]["state"])
+    assert_fits(page)
+    assert axe.violations(page) == []
+    assert page_errors == []
+
+
+def test_executions_are_for_operators_only(
+    meridian: System, student: Callable[[], Student]
+) -> None:
+    other, body = student(), {"requestId": str(uuid.uuid4())}
+    for path, sent in (
+        ("/operator/executions/account", None),
+        ("/operator/executions/account/no-such-execution", None),
+        ("/operator/executions/account/no-such-execution/redrive", body),
+    ):
+        refused = read(meridian, other, path, sent)
+        assert (refused.status_code, refused.json()["code"]) == (403, "not_operator")

@@ -52,11 +52,13 @@ def sent(path: str, groups: str | None, **query: str) -> tuple[dict[str, str], A
     return dict(built.headers), json.loads(built.body)
 
 
-def received(path: str, status: int, body: Any, groups: str = "operators") -> tuple[int, Any]:
-    request = Request("GET", path)
+def received(
+    path: str, status: int, body: Any, groups: str = "operators", method: str = "GET"
+) -> tuple[int, Any]:
+    request = Request(method, path)
     nothing: dict[str, dict[str, str]] = {"path": {}, "querystring": {}, "header": {}}
     answer = build_method_response(
-        method_of("GET", path).integration,
+        method_of(method, path).integration,
         ServiceResponse(status, {}, json.dumps(body).encode()),
         nothing,
         context(request, SUB, **{"cognito:groups": groups}),
@@ -225,10 +227,149 @@ def test_page_of_alarms_has_all_of_them(
         )
 
 
-def test_role_reads_metrics_and_alarms_and_nothing_else() -> None:
+def test_role_reads_metrics_and_alarms_and_retries_executions_only() -> None:
     role = resources(ROOT / "stacks" / "school-operators.yaml")["OperatorsRole"]
-    granted = {it["Action"]: it["Condition"] for it in statements(role)}
-    assert granted.keys() == {"cloudwatch:GetMetricData", "cloudwatch:DescribeAlarms"}
-    for condition in granted.values():
-        assert list(condition) == ["StringEquals"]
-        assert list(condition["StringEquals"]) == ["aws:RequestedRegion"]
+    by_resource: dict[bool, set[str]] = {True: set(), False: set()}
+    for statement in statements(role):
+        actions = statement["Action"]
+        named = {actions} if isinstance(actions, str) else set(actions)
+        by_resource[statement["Resource"] == "*"] |= named
+        if statement["Resource"] == "*":
+            assert list(statement["Condition"]) == ["StringEquals"]
+            assert list(statement["Condition"]["StringEquals"]) == ["aws:RequestedRegion"]
+    assert by_resource == {
+        True: {"cloudwatch:GetMetricData", "cloudwatch:DescribeAlarms"},
+        False: {"states:GetExecutionHistory", "states:ListExecutions", "states:RedriveExecution"},
+    }
+
+
+# --- executions ---
+
+LIST = "/operator/executions/{machine}"
+STEPS = "/operator/executions/{machine}/{execution}"
+REDRIVE = "/operator/executions/{machine}/{execution}/redrive"
+EXECUTIONS = f"arn:aws:states:{school_api.HOME}:{school_api.ACCOUNT}:execution:meridian-test"
+REQUEST_ID = "0b0e7a94-3c9c-4f6e-9a3e-0d4a2c7b9f10"
+
+
+def asked(method: str, path: str, groups: str, body: Any = None, **params: str) -> Any:
+    """Return the body of the request to Step Functions."""
+    request = Request(method, path, body=b"" if body is None else json.dumps(body).encode())
+    where = {"path": params, "querystring": params, "header": {}}
+    claims = {"cognito:groups": groups}
+    integration = method_of(method, path).integration
+    assert integration.service is not None
+    assert integration.service.role == school_api.OPERATORS_ROLE_ARN
+    built = build_integration_request(integration, request, where, context(request, SUB, **claims))
+    return json.loads(built.body)
+
+
+GROUPS = st.sampled_from(["", "staff", "operators", "paying,operators"])
+MACHINES = st.sampled_from(["account", "import", "create", "none"]) | strategies.api_texts
+
+
+@given(
+    groups=GROUPS,
+    machine=MACHINES,
+    status=st.sampled_from(["", "FAILED", "RUNNING", "LOST"]) | strategies.api_texts,
+    after=strategies.api_texts,
+)
+def test_list_of_invalid_request_or_other_caller_is_one_that_step_functions_refuses(
+    groups: str, machine: str, status: str, after: str
+) -> None:
+    body = asked("GET", LIST, groups, machine=machine, status=status, after=after)
+    statuses = {"", "RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"}
+    allowed = "operators" in groups.split(",") and machine in {"account", "import"}
+    # ListExecutions, maxResults: "Maximum value of 1000".
+    if not allowed or status not in statuses:
+        assert body["maxResults"] == 1001
+        return
+    machines = EXECUTIONS.replace(":execution:", ":stateMachine:")
+    expected = {"stateMachineArn": f"{machines}-{machine}", "maxResults": 50}
+    expected |= {"statusFilter": status} if status else {}
+    assert body == expected | ({"nextToken": after} if after else {})
+
+
+@given(groups=GROUPS, machine=MACHINES, execution=st.just("a-B_1=") | strategies.api_texts)
+def test_steps_and_retry_name_an_execution_of_a_known_machine_only(
+    groups: str, machine: str, execution: str
+) -> None:
+    params = {"machine": machine, "execution": execution}
+    allowed = (
+        "operators" in groups.split(",")
+        and machine in {"account", "import"}
+        and re.fullmatch(r"[A-Za-z0-9_=-]{1,80}", execution, re.ASCII)
+    )
+    steps = asked("GET", STEPS, groups, **params)
+    # The data of an execution is personal.
+    assert steps["includeExecutionData"] is False
+    assert steps["maxResults"] == (100 if allowed else 1001)
+    redrive = asked("POST", REDRIVE, groups, {"requestId": REQUEST_ID}, **params)
+    assert redrive["clientToken"] == REQUEST_ID
+    if allowed:
+        assert steps["executionArn"] == f"{EXECUTIONS}-{machine}:{execution}"
+        assert redrive["executionArn"] == f"{EXECUTIONS}-{machine}:{execution}"
+    else:
+        assert redrive["executionArn"] == f"{EXECUTIONS}-account:-"
+
+
+@pytest.mark.parametrize(("method", "path"), [("GET", LIST), ("GET", STEPS), ("POST", REDRIVE)])
+@pytest.mark.parametrize(
+    ("groups", "kind", "expected"),
+    [
+        ("staff", "ValidationException", (403, "not_operator")),
+        ("staff", "ExecutionDoesNotExist", (403, "not_operator")),
+        ("operators", "ValidationException", (400, "parameters_invalid")),
+        ("operators", "ExecutionDoesNotExist", (404, "execution_unknown")),
+        ("operators", "ExecutionNotRedrivable", (409, "execution_not_redrivable")),
+        ("operators", "ThrottlingException", (503, "unavailable")),
+    ],
+)
+def test_refusal_of_step_functions_returns_its_reason(
+    method: str, path: str, groups: str, kind: str, expected: tuple[int, str]
+) -> None:
+    body = {"__type": f"com.amazonaws.swf.service.v2.model#{kind}"}
+    status, problem = received(path, 400, body, groups, method)
+    assert (status, problem["code"], problem["status"]) == (*expected, expected[0])
+
+
+@given(strategies.api_texts, strategies.api_texts, strategies.api_texts)
+def test_executions_and_steps_are_returned_without_their_data(
+    name: str, state: str, error: str
+) -> None:
+    listed = [
+        {"name": name, "status": "FAILED", "startDate": 1.5, "stopDate": 2.5, "input": "personal"},
+        {"name": name, "status": "RUNNING", "startDate": 1.5},
+    ]
+    assert received(LIST, 200, {"executions": listed, "nextToken": "more"}) == (
+        200,
+        {
+            "executions": [
+                {"name": name, "status": "FAILED", "startedAt": 1.5, "endedAt": 2.5},
+                {"name": name, "status": "RUNNING", "startedAt": 1.5},
+            ],
+            "next": "more",
+        },
+    )
+    events = [
+        {
+            "type": "ExecutionFailed",
+            "timestamp": 3,
+            "executionFailedEventDetails": {"error": error},
+        },
+        {
+            "type": "TaskStateEntered",
+            "timestamp": 2,
+            "stateEnteredEventDetails": {"name": state, "input": "personal"},
+        },
+    ]
+    assert received(STEPS, 200, {"events": events}) == (
+        200,
+        {
+            "steps": [
+                {"type": "ExecutionFailed", "state": "", "error": error, "at": 3},
+                {"type": "TaskStateEntered", "state": state, "error": "", "at": 2},
+            ]
+        },
+    )
+    assert received(REDRIVE, 200, {"redriveDate": 4.5}, method="POST") == (200, {"redrivenAt": 4.5})

@@ -46,7 +46,10 @@ INVOCATIONS: Final = {
     "AWS::StepFunctions::StateMachineAlias": "states:StartExecution",
 }
 #: Actions of the operators' operations, which have a role of their own.
-OPERATORS: Final = {"cloudwatch:DescribeAlarms", "cloudwatch:GetMetricData"}
+OPERATORS: Final = {
+    *("cloudwatch:DescribeAlarms", "cloudwatch:GetMetricData"),
+    *("states:GetExecutionHistory", "states:ListExecutions", "states:RedriveExecution"),
+}
 #: Step Functions' name of an SDK's service -> its prefix in IAM.
 PREFIXES: Final = {"sfn": "states"}
 #: Operations of a transaction -> actions (DynamoDB, "Using IAM with DynamoDB transactions").

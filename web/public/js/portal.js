@@ -108,6 +108,8 @@ const MESSAGES = {
   availability_invalid: "A part of the availability isn’t valid. Check your input and try again.",
   body_invalid: "Something in this form isn’t valid. Check your input and try again.",
   notice_too_short: "This time is too soon for the advisor. Choose a later one.",
+  execution_not_redrivable: "This execution can’t be retried: it runs, has succeeded, or ended too long ago.",
+  execution_unknown: "This execution doesn’t exist anymore. Reload the page.",
   feedback_unknown: "This feedback doesn’t exist anymore. Reload the page.",
   not_entitled: "This video needs a paid account.",
   not_operator: "Only operators can use this page. Ask for membership of the group operators.",

@@ -1,0 +1,60 @@
+// Lists executions of a state machine with their steps, and retries those that failed.
+import { $, call, itemButton, showError, showMessage } from "./portal.js";
+
+const clock = new Intl.DateTimeFormat(undefined, { dateStyle: "short", timeStyle: "medium" });
+const STATUSES = { RUNNING: "runs", SUCCEEDED: "succeeded", FAILED: "failed", TIMED_OUT: "timed out", ABORTED: "stopped" };
+const RETRYABLE = new Set(["FAILED", "TIMED_OUT", "ABORTED"]);
+const when = (seconds) => clock.format(seconds * 1000);
+const pathOf = (name) => `/operator/executions/${$("machine").value}/${encodeURIComponent(name)}`;
+
+function line(text, kind = "quiet") {
+  const element = document.createElement("p");
+  element.className = kind;
+  element.textContent = text;
+  return element;
+}
+
+// The states in the order of their entry, and what failed.
+async function showSteps(name, place) {
+  const answer = await call("GET", pathOf(name));
+  if (!answer.ok) return showError($("executions-status"), answer);
+  const steps = answer.data.steps.toReversed().filter(({ state, error, type }) =>
+    (state && type.endsWith("StateEntered")) || error);
+  const texts = steps.map(({ state, error, at }) => `${when(at)} ${error ? `failed: ${error}` : state}`);
+  return place.replaceChildren(...(texts.length ? texts : ["No steps yet."]).map((text) => line(text)));
+}
+
+async function retry(name) {
+  const answer = await call("POST", `${pathOf(name)}/redrive`, { requestId: crypto.randomUUID() });
+  if (!answer.ok) return showError($("executions-status"), answer);
+  await refresh();
+  return showMessage($("executions-status"), "The execution runs again.", "good");
+}
+
+function item({ name, status, startedAt, endedAt }) {
+  const element = document.createElement("li");
+  const about = document.createElement("div");
+  const steps = document.createElement("div");
+  const end = endedAt ? `, ended ${when(endedAt)}` : "";
+  about.append(
+    line(`${name.slice(0, 36)}: ${STATUSES[status]}`, `alarm-state ${RETRYABLE.has(status) ? "ringing" : ""}`.trim()),
+    line(`Started ${when(startedAt)}${end}`),
+    steps,
+  );
+  element.append(about, itemButton("Show steps", `of ${name}`, () => showSteps(name, steps)));
+  if (RETRYABLE.has(status)) element.append(itemButton("Retry", name, () => retry(name)));
+  return element;
+}
+
+async function refresh() {
+  const status = $("execution-status").value;
+  const answer = await call("GET", `/operator/executions/${$("machine").value}${status ? `?status=${status}` : ""}`);
+  if (!answer.ok) return showError($("executions-status"), answer);
+  const { executions } = answer.data;
+  $("executions").replaceChildren(...executions.map(item));
+  return showMessage($("executions-status"), executions.length ? `The newest ${executions.length}.` : "No executions.");
+}
+
+$("choose-executions").addEventListener("change", refresh);
+$("choose-executions").addEventListener("submit", (event) => event.preventDefault());
+refresh();
