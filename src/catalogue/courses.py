@@ -45,6 +45,7 @@ _SUBJECTS: Final = """
 SELECT s.id, s.name, count(c.id) FROM subjects AS s
 LEFT JOIN courses AS c ON c.subject = s.id AND NOT c.archived GROUP BY s.id ORDER BY s.name, s.id
 """
+_TEACHERS: Final = "SELECT id, name FROM teachers ORDER BY name, id"
 _CORRECTED: Final = "SELECT catalogue_corrected(:words)"
 _GENERATION: Final = "SELECT number FROM generation"
 
@@ -128,6 +129,14 @@ class Courses:
             UnavailableError: Neither the cache nor a database has the answer.
         """
         return self._read("subjects", "", _subjects, newest=False)
+
+    def teachers(self) -> Answer:
+        """Return the teachers.
+
+        Raises:
+            UnavailableError: Neither the cache nor a database has the answer.
+        """
+        return self._read("teachers", "", _teachers, newest=False)
 
     def close(self) -> None:
         """Close the connections; the next read opens others."""
@@ -237,3 +246,8 @@ def _subjects(source: Database) -> tuple[int, Any]:
     number = int(source.query(_GENERATION)[0][0])
     rows = source.query(_SUBJECTS)
     return number, {"subjects": [{"id": it[0], "name": it[1], "courses": it[2]} for it in rows]}
+
+
+def _teachers(source: Database) -> tuple[int, Any]:
+    number = int(source.query(_GENERATION)[0][0])
+    return number, {"teachers": [{"id": it[0], "name": it[1]} for it in source.query(_TEACHERS)]}

@@ -42,7 +42,7 @@ def key(generation: int, kind: str, detail: object) -> str:
 
     Args:
         generation: The number of the last change that this Region knows.
-        kind: "courses", "course" or "subjects".
+        kind: "courses", "course", "subjects" or "teachers".
         detail: Everything else that decides the answer. It is hashed, so that a visitor can't
             choose a key.
     """

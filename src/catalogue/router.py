@@ -106,6 +106,10 @@ class Router:
                 _allow(request, "GET", "HEAD")
                 parse_query(request.query, NONE)
                 return _cached(request, self._courses.subjects())
+            case ["", "catalogue", "teachers"]:
+                _allow(request, "GET", "HEAD")
+                parse_query(request.query, NONE)
+                return _cached(request, self._courses.teachers())
             case ["", "catalogue", "courses"]:
                 _allow(request, "GET", "HEAD")
                 search = parse_search(parse_query(request.query, SEARCH_PARAMETERS))

@@ -16,6 +16,7 @@ from typing import Any, Final
 from uuid import uuid4
 
 from tools.paths import ROOT, UV
+from tools.setup.locks import exclusive
 
 PYTHON: Final = ROOT / ".venv-lambda" / "bin" / "python"
 HANDLER: Final = "catalogue.handler.handler"
@@ -32,11 +33,12 @@ def install_requirements(folder: Path) -> list[str]:
     """
     requirements = ROOT / "src" / "catalogue" / "requirements.txt"
     installed = folder / "requirements.txt"
-    if not installed.exists() or installed.read_bytes() != requirements.read_bytes():
-        command = [str(UV), "pip", "install", "-q", "--no-deps", "--require-hashes"]
-        command += ["--python", str(PYTHON), "--target", str(folder), "-r", str(requirements)]
-        subprocess.run(command, check=True)
-        installed.write_bytes(requirements.read_bytes())
+    with exclusive(folder.with_suffix(".lock")):
+        if not installed.exists() or installed.read_bytes() != requirements.read_bytes():
+            command = [str(UV), "pip", "install", "-q", "--no-deps", "--require-hashes"]
+            command += ["--python", str(PYTHON), "--target", str(folder), "-r", str(requirements)]
+            subprocess.run(command, check=True)
+            installed.write_bytes(requirements.read_bytes())
     return [str(ROOT / "src"), str(folder)]
 
 

@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
+from tools.regional.acknowledgement import watch
 from tools.regional.balancer import listener
 from tools.regional.functions import Function
 from tools.regional.postgres import HOST, Postgres
@@ -27,7 +28,11 @@ CONCURRENCY: Final = 4
 
 @dataclass(frozen=True)
 class RegionSettings:
-    """The settings of a Region's process. `primary_port` is the port of the server to follow."""
+    """The settings of a Region's process.
+
+    `primary_port` is the port of the server to follow. The load balancer admits requests with
+    `origin_key` only, or all without one.
+    """
 
     region: str
     home_region: str
@@ -40,6 +45,8 @@ class RegionSettings:
     variables: dict[str, str]
     primary_port: int = 0
     delay_ms: int = 0
+    balancer_host: str = HOST
+    origin_key: str = ""
 
     @property
     def slot(self) -> str:
@@ -85,12 +92,15 @@ def serve(settings: RegionSettings) -> None:
     is_replica = (server.folder / "standby.signal").exists()
     delay = [f"recovery_min_apply_delay={settings.delay_ms}ms"] if is_replica else []
     server.start(delay)
+    threading.Thread(target=watch, args=(settings.database_port,), daemon=True).start()
     Valkey(settings.cache_port).start()
     endpoint = WriterEndpoint(settings.writer_port, folder.parent / "writer")
     threading.Thread(target=endpoint.serve, daemon=True).start()
     log = folder / "function.log"
     with Function(settings.environment(), settings.path, log, CONCURRENCY).running() as function:
-        balancer = listener(settings.balancer_port, function.invoke)
+        balancer = listener(
+            settings.balancer_port, function.invoke, settings.origin_key, settings.balancer_host
+        )
         (folder / "ready").write_text(str(os.getpid()), "ascii")
         balancer.serve_forever()
 

@@ -7,20 +7,25 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
+
+import psutil
 
 from aws_emulator.errors import CommandError
 from aws_emulator.processes import free_port
 from tools.paths import ROOT
 from tools.regional import postgres
 from tools.regional.functions import PYTHON, install_requirements
-from tools.regional.postgres import DATABASE, OWNER, Postgres
+from tools.regional.postgres import DATABASE, HOST, OWNER, Postgres
 from tools.regional.region import RegionSettings
 
 SEED: Final = Path(__file__).with_name("courses.sql")
 START_S: Final = 90.0
+#: What can be lost of a Region, and the beginning of its program's name.
+PARTS: Final = {"database": "postgres", "cache": "valkey", "balancer": ""}
 _STEP_S: Final = 0.05
 
 
@@ -28,21 +33,26 @@ class Tier:
     """The Regions' processes. The first Region has the primary."""
 
     def __init__(
-        self, folder: Path, regions: Sequence[str], variables: Mapping[str, str], delay_ms: int = 0
+        self,
+        folder: Path,
+        regions: Sequence[str],
+        delay_ms: int = 0,
+        hosts: Mapping[str, str] | None = None,
     ) -> None:
         """Choose ports and remove an earlier run's data.
 
         Args:
             folder: A folder for data and logs.
             regions: The Regions, the home first.
-            variables: The variables STAFF_ISSUER, STAFF_CLIENTS and STAFF_KEYS of the function.
             delay_ms: Milliseconds by which a replica is behind, as over an ocean.
+            hosts: A loopback address of each Region, whose load balancers then have one port.
         """
         self.folder = folder
         self.home = regions[0]
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         path = install_requirements(folder.parent / "catalogue-packages")
+        shared_port = free_port() if hosts else 0
         self.settings = {
             region: RegionSettings(
                 region=region,
@@ -51,10 +61,11 @@ class Tier:
                 database_port=free_port(),
                 writer_port=free_port(),
                 cache_port=free_port(),
-                balancer_port=free_port(),
+                balancer_port=shared_port or free_port(),
                 path=path,
-                variables=dict(variables),
+                variables={},
                 delay_ms=delay_ms,
+                balancer_host=hosts[region] if hosts else HOST,
             )
             for region in regions
         }
@@ -64,7 +75,7 @@ class Tier:
     def urls(self) -> dict[str, str]:
         """The address of each Region's load balancer."""
         return {
-            region: f"http://127.0.0.1:{settings.balancer_port}"
+            region: f"http://{settings.balancer_host}:{settings.balancer_port}"
             for region, settings in self.settings.items()
         }
 
@@ -73,12 +84,20 @@ class Tier:
         """The Regions that aren't lost."""
         return set(self._processes)
 
-    def start(self) -> None:
+    def start(self, variables: Mapping[str, str], origin_key: str = "") -> None:
         """Create the primary and its replicas, and start all Regions.
+
+        Args:
+            variables: The variables STAFF_ISSUER, STAFF_CLIENTS and STAFF_KEYS of the function.
+            origin_key: The header X-Origin-Verify of CloudFront; '' admits all requests.
 
         Raises:
             CommandError: A server doesn't start, or a migration failed.
         """
+        self.settings = {
+            region: replace(it, variables=dict(variables), origin_key=origin_key)
+            for region, it in self.settings.items()
+        }
         home = self.settings[self.home]
         primary = home.server()
         primary.folder.parent.mkdir(parents=True, exist_ok=True)
@@ -101,8 +120,29 @@ class Tier:
     def lose(self, region: str) -> None:
         """Kill a Region's processes at once."""
         process = self._processes.pop(region)
-        os.killpg(process.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+
+    def kill(self, region: str, part: str) -> None:
+        """Kill one of `PARTS` of a Region at once. The others go on."""
+        group = self._processes[region]
+        if part == "balancer":
+            # Its process starts the others, which end with `lose`.
+            group.kill()
+            group.wait()
+            return
+        children = psutil.Process(group.pid).children()
+        next(it for it in children if it.name().startswith(PARTS[part])).kill()
+
+    def restart(self, region: str) -> None:
+        """Start all parts of a Region again, with their data, in the same role.
+
+        Raises:
+            CommandError: A server doesn't start.
+        """
+        self.lose(region)
+        self._start(region)
 
     def promote(self, region: str) -> None:
         """Make a Region's replica the primary, and send changes there.
@@ -206,9 +246,9 @@ def running(
         raise CommandError(
             "The course catalogue needs PostgreSQL and Valkey. Read the warning above."
         )
-    tier = Tier(folder, regions, variables, delay_ms)
+    tier = Tier(folder, regions, delay_ms)
     try:
-        tier.start()
+        tier.start(variables)
         yield tier
     finally:
         tier.stop()

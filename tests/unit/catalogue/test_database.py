@@ -101,13 +101,13 @@ def insert(connection: Any) -> Any:
 @pytest.mark.parametrize(
     ("first", "expected"),
     [
-        (["row", []], ["BEGIN", "INSERT", "COMMIT"]),
+        (["row", [], []], ["BEGIN", "INSERT", "SET", "COMMIT"]),
         ([refusal("25006")], ["BEGIN", "INSERT", "ROLLBACK"]),
-        (["row", refusal("57P01")], ["BEGIN", "INSERT", "COMMIT", "ROLLBACK"]),
+        (["row", [], refusal("57P01")], ["BEGIN", "INSERT", "SET", "COMMIT", "ROLLBACK"]),
     ],
 )
 def test_transaction_is_committed_once_or_run_again(first: list[Any], expected: list[str]) -> None:
-    one, two = Connection(first), Connection(["row", []])
+    one, two = Connection(first), Connection(["row", [], []])
     assert database(one, two, is_writer=True).transaction(insert) == "row"
     assert [sql.split(" ", 1)[0] for sql in one.statements] == expected
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from aws_emulator.errors import CommandError
 from catalogue import alb
 from catalogue.http import Response
+from tools.regional import acknowledgement
 from tools.regional.__main__ import act
 from tools.regional.balancer import answer_of, event_of
 from tools.regional.tier import Tier
@@ -51,6 +52,39 @@ def test_region_is_lost_replaced_and_taken_back() -> None:
 def test_impossible_command_names_the_running_regions(words: list[str]) -> None:
     with pytest.raises(CommandError, match="Running: eu-west-2, us-east-1; primary: us-east-1"):
         act(cast("Tier", Regions()), words)
+
+
+class Primary:
+    """A server whose setting follows ALTER SYSTEM."""
+
+    def __init__(self, *, is_replica: bool) -> None:
+        self.is_replica = is_replica
+        self.setting = ""
+        self.replicas = 0
+        self.changes = 0
+
+    def run(self, sql: str) -> list[list[Any]]:
+        if sql.startswith("ALTER SYSTEM"):
+            self.changes += 1
+            self.setting = sql.partition("'")[2].rstrip("'")
+        return [[self.is_replica, self.setting, self.replicas]]
+
+
+@given(st.lists(st.integers(min_value=0, max_value=4)), st.booleans())
+def test_commits_wait_for_every_connected_replica(connected: list[int], is_replica: bool) -> None:
+    server = Primary(is_replica=is_replica)
+    for count in connected:
+        server.replicas = count
+        changes = server.changes
+        for _ in range(2):
+            acknowledgement.adjust(cast("Any", server))
+        if is_replica:
+            assert server.setting == ""
+        else:
+            assert server.setting == acknowledgement.wanted(count)
+        # One change of the setting for one change of the replicas, at most.
+        assert server.changes <= changes + 1
+    assert acknowledgement.wanted(2) == "FIRST 2 (walreceiver)"
 
 
 TARGETS = st.text(st.characters(min_codepoint=33, max_codepoint=126), max_size=40)

@@ -120,6 +120,7 @@ def test_head_has_the_headers_of_get() -> None:
         ("/catalogue/courses", "q=%27", 400, "search_without_words"),
         ("/catalogue/courses", "order=price", 400, "parameter_unknown"),
         ("/catalogue/subjects", "q=a", 400, "parameter_unknown"),
+        ("/catalogue/teachers", "q=a", 400, "parameter_unknown"),
     ],
 )
 def test_wrong_address_has_a_stable_code(path: str, query: str, status: int, expected: str) -> None:
