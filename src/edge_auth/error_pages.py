@@ -20,17 +20,39 @@ from edge_auth.errors import (
 )
 from edge_auth.paths import quote
 
+# The portal's tokens (web/public/style.css); a test compares them.
 _STYLE: Final = (
-    ":root{color-scheme:light dark}"
-    "body{font:1.0625rem/1.6 system-ui,sans-serif;margin:0;display:grid;min-height:100vh;"
-    "place-items:center;background:Canvas;color:CanvasText}"
-    "main{max-width:34rem;padding:1.5rem}"
-    "h1{font-size:1.5rem;line-height:1.25;margin:0 0 .75rem}"
-    "a,button{font:inherit;display:inline-block;margin:.5rem .75rem .5rem 0;padding:.5rem 1rem;"
-    "border:2px solid;border-radius:.5rem;color:LinkText;background:Canvas;"
-    "text-decoration:none;cursor:pointer}"
-    ":focus-visible{outline:3px solid Highlight;outline-offset:2px}"
-    "small{display:block;margin-top:1.5rem;overflow-wrap:anywhere}"
+    ":root{color-scheme:light dark;--ground:#fff;--text:#141a33;--quiet:#565f7d;--line:#e2e5f0;"
+    "--edge:#7f88a6;--accent:#3a49c9;--accent-strong:#2c39a8;--on-accent:#fff}"
+    "@media(prefers-color-scheme:dark){:root{--ground:#0c1122;--text:#e9ecf8;--quiet:#a3adc9;"
+    "--line:#28314f;--edge:#6d789c;--accent:#a3b0ff;--accent-strong:#bcc6ff;--on-accent:#0c1122}}"
+    "body{font:1.0625rem/1.6 Manrope,system-ui,sans-serif;margin:0;display:grid;min-height:100vh;"
+    "grid-template-rows:auto 1fr;background:var(--ground);color:var(--text)}"
+    "header{padding:.75rem 1.5rem;border-bottom:1px solid var(--line)}"
+    "main{width:100%;max-width:37rem;box-sizing:border-box;padding:3rem 1.5rem;margin:0 auto;"
+    "align-self:center}"
+    "h1{font-size:clamp(1.75rem,5vw,2.25rem);line-height:1.2;letter-spacing:-.02em;"
+    "margin:0 0 .75rem}"
+    "p{margin:0 0 1.25rem;color:var(--quiet)}"
+    "a,button{font:inherit;font-weight:700;display:inline-block;box-sizing:border-box;"
+    "min-height:2.75rem;margin:0 .75rem .75rem 0;padding:.5rem 1.25rem;"
+    "border:1px solid var(--accent);border-radius:10px;color:var(--on-accent);"
+    "background:var(--accent);text-decoration:none;cursor:pointer}"
+    "a:hover,button:hover{background:var(--accent-strong)}"
+    "a+a,button+a{color:var(--text);background:none;border-color:var(--edge)}"
+    "a+a:hover,button+a:hover{color:var(--accent);background:none}"
+    "header a{display:inline-flex;align-items:center;gap:.6rem;margin:0;padding:0;border:0;"
+    "font-weight:800;color:var(--text);background:none}"
+    "header a:hover{background:none}"
+    ":focus-visible{outline:3px solid var(--accent);outline-offset:2px}"
+    "small{display:block;margin-top:1.5rem;color:var(--quiet);overflow-wrap:anywhere}"
+)
+# The portal's mark (web/public/icon.svg).
+_MARK: Final = (
+    '<svg width="30" height="30" viewBox="0 0 32 32" aria-hidden="true"><rect width="32" '
+    'height="32" rx="9" fill="#3a49c9"/><g fill="none" stroke="#fff" stroke-width="2"><circle '
+    'cx="16" cy="17.5" r="9"/><path d="M16 8.5a13 13 0 0 1 0 18M7 17.5h18"/></g><circle cx="16" '
+    'cy="7.5" r="3.5" fill="#ffb938" stroke="#3a49c9" stroke-width="1.5"/></svg>'
 )
 _STYLE_HASH: Final = b2a_base64(sha256(_STYLE.encode()).digest(), newline=False).decode()
 _CSP_WITHOUT_FORMS: Final = (
@@ -90,6 +112,16 @@ _CROSS_SITE: Final = (
     "Another site sent this request. You're still signed in if you were before.",
     _SIGN_OUT_LINK + _HOME_LINK,
 )
+_MISSING: Final = (
+    "We can't find this page",
+    "It may have moved, or its address isn't complete. Start again from the home page.",
+    _HOME_LINK,
+)
+_BROKEN: Final = (
+    "This page isn't available right now",
+    "Please reload it in a moment. Your account and your data aren't affected.",
+    _HOME_LINK,
+)
 # endpoint -> heading, sentence, button
 _CONFIRMATIONS: Final = {
     "/auth/sign-out": (
@@ -132,6 +164,13 @@ def render(error: EdgeAuthError, *, site_name: str, request_id: str, return_to: 
     return _document(heading, f"<p>{escape(sentence)}</p><p>{links}</p>{footer}", site_name)
 
 
+def render_origin_error(status: int, *, site_name: str, request_id: str) -> str:
+    """Return the HTML page in place of an origin's error: heading, explanation, a link, a code."""
+    heading, sentence, links = _MISSING if status in (404, 410) else _BROKEN
+    footer = f"<small>Code: {status}<br>Request: {escape(request_id[:200])}</small>"
+    return _document(heading, f"<p>{escape(sentence)}</p><p>{links}</p>{footer}", site_name)
+
+
 def render_confirmation(endpoint: str, query: str, *, site_name: str) -> str:
     """Return the HTML page whose button sends a POST request to the endpoint."""
     heading, sentence, button = _CONFIRMATIONS[endpoint]
@@ -157,11 +196,14 @@ def confirmation_headers(sign_in_origin: str) -> dict[str, str]:
 
 
 def _document(heading: str, content: str, site_name: str) -> str:
+    name = escape(site_name or "Home page")
+    mark = _MARK if site_name.startswith("Meridian") else ""
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         '<meta name="robots" content="noindex">'
         f"<title>{escape(heading)} - {escape(site_name or 'Sign-in')}</title>"
-        f"<style>{_STYLE}</style></head><body><main>"
+        f"<style>{_STYLE}</style></head><body>"
+        f'<header><a href="/">{mark}{name}</a></header><main>'
         f"<h1>{escape(heading)}</h1>{content}</main></body></html>"
     )

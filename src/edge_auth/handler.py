@@ -1,10 +1,13 @@
-"""Lambda@Edge viewer-request handler: CloudFront event in, request or response out."""
+"""Lambda@Edge handler: CloudFront event in, request or response out.
+
+A viewer-request event is authorized. An origin-response event with an error gets a page.
+"""
 
 import json
 import os
 import time
 from functools import cache
-from typing import Final
+from typing import Any, Final
 
 from edge_auth import authorization, request_log
 from edge_auth.context import AuthContext
@@ -73,7 +76,10 @@ def auth_context() -> AuthContext:
 
 
 def lambda_handler(event: object, context: object) -> object:  # noqa: ARG001 # Lambda's signature
-    """Return a CloudFront viewer-request result. Any failure denies the request."""
+    """Return the result for CloudFront. Any failure denies a viewer's request."""
+    cf = _origin_response(event)
+    if cf is not None:
+        return _with_page(cf)
     EXCHANGES.begin()
     try:
         request, outcome = authorization.handle_viewer_request(auth_context(), event)
@@ -84,6 +90,29 @@ def lambda_handler(event: object, context: object) -> object:  # noqa: ARG001 # 
         outcome = error_response(request, reported)
         print(request_log.format_line(request, outcome, type(error)))
     return outcome.result
+
+
+def _origin_response(event: object) -> Any:
+    """Return `Records[0].cf` of an origin-response event, or None for another one."""
+    try:
+        cf = event["Records"][0]["cf"]  # type: ignore[index]  # any value may arrive
+        return cf if cf["config"]["eventType"] == "origin-response" else None
+    except (IndexError, KeyError, TypeError):
+        return None
+
+
+def _with_page(cf: Any) -> object:
+    """Return the origin's response, or with an error status a page with that status."""
+    response = cf["response"]
+    if response["status"] < "400":  # three digits
+        return response
+    from edge_auth import origin_errors  # most requests are for existing pages
+
+    try:
+        site_name = auth_context().settings.site_name
+    except SettingsError:
+        site_name = ""
+    return origin_errors.replace_error(cf, response, site_name)
 
 
 def _parse_or_none(event: object) -> ViewerRequest | None:

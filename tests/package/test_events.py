@@ -61,6 +61,9 @@ def test_edge_auth_denies_samples_without_valid_token(tmp_path: Path) -> None:
     assert statuses.pop("api-from-our-page") == "passed"
     # The path has several meanings.
     assert statuses.pop("premium-hidden-path") == "403"
+    # Its event comes after the origin's response.
+    assert statuses.pop("page-missing") == "404"
+    assert "find this page" in responses["page-missing"]["body"]
     # A navigation is redirected to the sign-in; a fetch gets 401.
     assert set(statuses.values()) <= {"303", "401"}, statuses
     assert statuses["premium-anonymous-fetch"] == "401"

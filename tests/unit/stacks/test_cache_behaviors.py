@@ -4,8 +4,10 @@ from typing import Any
 
 import pytest
 
+from tests.support import school_api
 from tests.support.paths import ROOT
-from tests.unit.stacks.test_templates import resources
+from tests.unit.stacks.test_templates import ERROR_PAGES, edge_functions, resources
+from tests.unit.stacks.test_templates import cache_behaviors as behaviors_by_path
 
 
 def cache_behaviors() -> list[Any]:
@@ -27,3 +29,24 @@ def test_cache_behavior_uses_cache_policy_instead_of_legacy_settings(
 ) -> None:
     assert "CachePolicyId" in behavior
     assert not {"ForwardedValues", "MinTTL", "DefaultTTL", "MaxTTL"} & behavior.keys()
+
+
+def test_error_pages_replace_xml_of_pages_and_no_json() -> None:
+    """The collector and the API answer errors with JSON, and players read media."""
+    with_pages = {
+        it for it, one in behaviors_by_path().items() if ERROR_PAGES in edge_functions(one)
+    }
+    assert with_pages == {"*", "/*.html", "/premium/*", "/courses/*", "/app/*"}
+    config = resources(ROOT / "stacks" / "edge.yaml")["Distribution"]["Properties"]
+    errors = config["DistributionConfig"]["CustomErrorResponses"]
+    replaced = [it for it in errors if "ResponsePagePath" in it]
+    assert [(it["ErrorCode"], it["ResponseCode"]) for it in replaced] == [(504, 504)]
+    assert (ROOT / "web" / "public" / replaced[0]["ResponsePagePath"].lstrip("/")).is_file()
+    responses = [
+        status
+        for path in school_api.document()["paths"].values()
+        for operation in path.values()
+        for status in operation.get("responses", {})
+    ]
+    assert "404" in responses
+    assert "504" not in responses

@@ -48,9 +48,15 @@ def behavior_of(path: str) -> dict[str, Any]:
     )
 
 
+def request_functions(behavior: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return a behavior's associations with functions that can refuse a request."""
+    associations = behavior.get("LambdaFunctionAssociations", [])
+    return [it for it in associations if it["EventType"].endswith("-request")]
+
+
 def function_of(behavior: dict[str, Any]) -> tuple[str, bool]:
     """Return the event type of a behavior's association with the collector, and `IncludeBody`."""
-    (association,) = behavior["LambdaFunctionAssociations"]
+    (association,) = request_functions(behavior)
     assert "EdgeIngestVersionArn" in str(association["LambdaFunctionARN"])
     return association["EventType"], association.get("IncludeBody", False)
 
@@ -137,7 +143,7 @@ def test_each_path_without_a_function_refuses_events_with_json(path: str, insert
     """A behavior without a function allows no POST, and AWS WAF answers in its place."""
     changed = f"/{inserted}{path}"
     behavior = behavior_of(changed)
-    has_function = "LambdaFunctionAssociations" in behavior
+    has_function = bool(request_functions(behavior))
     assert is_refused("POST", changed) == (not has_function)
     assert not has_function or "POST" in behavior["AllowedMethods"]
 

@@ -290,6 +290,7 @@ def edge_functions(behavior: dict[str, Any]) -> set[tuple[str, str]]:
 
 EDGE_AUTH = ("viewer-request", "Functions.Outputs.EdgeAuthVersionArn")
 EDGE_INGEST = ("origin-request", "Functions.Outputs.EdgeIngestVersionArn")
+ERROR_PAGES = ("origin-response", "Functions.Outputs.EdgeAuthVersionArn")
 
 
 def test_distribution_uses_versions_with_settings() -> None:
@@ -297,7 +298,7 @@ def test_distribution_uses_versions_with_settings() -> None:
     associations = {
         it for behavior in cache_behaviors().values() for it in edge_functions(behavior)
     }
-    assert associations == {EDGE_AUTH, EDGE_INGEST}
+    assert associations == {EDGE_AUTH, EDGE_INGEST, ERROR_PAGES}
     outputs = load(ROOT / "stacks" / "edge-functions.yaml")["Outputs"]
     for name in ("EdgeAuth", "EdgeIngest"):
         value = outputs[f"{name}VersionArn"]["Value"]
@@ -308,7 +309,7 @@ def test_origins_receive_session_cookies_only_through_edge_auth() -> None:
     """edge_auth removes session cookies; the collector generates its responses itself."""
     authorized, collected = set(), set()
     for pattern, behavior in cache_behaviors().items():
-        functions = edge_functions(behavior)
+        functions = edge_functions(behavior) - {ERROR_PAGES}
         if functions == {EDGE_AUTH}:
             authorized.add(pattern)
         elif "OriginRequestPolicyId" in behavior:
@@ -324,7 +325,7 @@ def test_browsers_do_not_reuse_pages_behind_edge_auth() -> None:
     policies = of_type(ROOT / "stacks" / "edge.yaml", "AWS::CloudFront::ResponseHeadersPolicy")
     for pattern, behavior in cache_behaviors().items():
         # The responses of edge_auth below /auth/ and of the API have Cache-Control: no-store.
-        if edge_functions(behavior) != {EDGE_AUTH} or pattern in {"/auth/*", "/api/*"}:
+        if EDGE_AUTH not in edge_functions(behavior) or pattern in {"/auth/*", "/api/*"}:
             continue
         policy = policies[behavior["ResponseHeadersPolicyId"]["Ref"]]["Properties"]
         headers = policy["ResponseHeadersPolicyConfig"]["CustomHeadersConfig"]["Items"]
