@@ -63,6 +63,8 @@ TOOL_DEPENDENCIES: dict[str, set[str]] = {
     },
     "tools": {
         *("aws_emulator", "clickstream", "boto3", "botocore", "duckdb", "psutil", "rich"),
+        # The watcher of a local primary keeps a connection.
+        "pg8000",
         *("dnslib", "plotly", "samtranslator"),
     },
 }
