@@ -28,6 +28,8 @@ HANDLERS = {
     "BookingsFunction": "bookings.handler.lambda_handler",
     "OfficeFunction": "office.handler.lambda_handler",
     "EntitlementsFunction": "entitlements.handler.lambda_handler",
+    "CatalogueFunction": "catalogue.handler.handler",
+    "CatalogueMigrationFunction": "catalogue.migration.handler",
     "ReservedConcurrencyFunction": "reserved_concurrency.handler.lambda_handler",
     "EventsFunction": "stream_processor.handlers.events.lambda_handler",
     "ChangesFunction": "stream_processor.handlers.changes.lambda_handler",
@@ -50,6 +52,8 @@ MAX_ZIPPED_BYTES = {
     "BookingsFunction": 768 * KB,
     "OfficeFunction": 128 * KB,
     "EntitlementsFunction": 16 * KB,
+    "CatalogueFunction": 2 * MB,
+    "CatalogueMigrationFunction": 2 * MB,
     "ReservedConcurrencyFunction": 32 * KB,
     "EventsFunction": 50 * MB,
     "ChangesFunction": 50 * MB,
@@ -60,6 +64,11 @@ MAX_ZIPPED_BYTES = {
     "NotifyFunction": 4 * MB,
 }
 MAX_UNZIPPED_BYTES = 250 * MB
+#: Of both functions of the catalogue: one package, two handlers.
+CATALOGUE = {
+    *("catalogue", "custom_resource", "staff", "edge_auth", "asn1crypto", "pg8000", "scramp"),
+    "valkey",
+}
 TOP_LEVEL = {
     "EdgeAuthFunction": {"edge_auth", "signed_snapshot"},
     "EdgeIngestFunction": {"edge_ingest", "clickstream", "edge_auth", "msgspec", "signed_snapshot"},
@@ -73,6 +82,8 @@ TOP_LEVEL = {
     "BookingsFunction": {"bookings", "staff", "tzdata"},
     "OfficeFunction": {"office", "staff", "stepfunctions"},
     "EntitlementsFunction": {"entitlements"},
+    "CatalogueFunction": CATALOGUE,
+    "CatalogueMigrationFunction": CATALOGUE,
     "ReservedConcurrencyFunction": {"reserved_concurrency", "custom_resource"},
     "SourcesFunction": {
         *("collector_sources", "signed_snapshot", "staff", "custom_resource", "edge_auth"),

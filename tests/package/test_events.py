@@ -183,10 +183,44 @@ def test_tokens_are_issued_without_courses_if_dynamodb_is_unreachable(case: str)
     assert result["response"] == event
 
 
+NO_DATABASE = {
+    **NO_KINESIS,
+    "AWS_REGION": "us-east-1",
+    "HOME_REGION": "us-east-1",
+    "CATALOGUE_READER": "127.0.0.1:9",
+    "CATALOGUE_WRITER": "127.0.0.1:9",
+    "CATALOGUE_CACHE": "127.0.0.1:9",
+    "CATALOGUE_CACHE_MODE": "plain",
+    "CATALOGUE_AUTH": "iam",
+    "CATALOGUE_DATABASE": "catalogue",
+    "CATALOGUE_USER": "catalogue_app",
+    "STAFF_ISSUER": "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_Example",
+    "STAFF_CLIENTS": "client",
+    "STAFF_KEYS": '{"keys":[]}',
+}
+
+
+def test_catalogue_answers_503_if_its_database_and_cache_are_unreachable() -> None:
+    built_package = package("CatalogueFunction", "catalogue.handler.handler")
+    search, change = (events("catalogue")[it] for it in ("search", "change"))
+    searched, changed = built_package.invoke([search, change], environment=NO_DATABASE)
+    assert searched["response"]["statusCode"] == 503
+    assert json.loads(searched["response"]["body"])["code"] == "catalogue_unavailable"
+    # The sample's token isn't signed by a key of the pool.
+    assert changed["response"]["statusCode"] == 401
+
+
 @pytest.mark.parametrize(
     "component",
     [
-        *("edge_auth", "edge_ingest", "edge_logs", "edge_settings", "reserved_concurrency"),
+        *(
+            "catalogue",
+            "edge_auth",
+            "edge_ingest",
+            "edge_logs",
+            "edge_settings",
+            "reserved_concurrency",
+        ),
         *("bookings", "collector_sources", "office", "revocations", "stepfunctions"),
         "entitlements",
         "stream_processor",

@@ -7,6 +7,7 @@ import json
 import re
 import shutil
 import subprocess
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -28,8 +29,10 @@ MAX_PACKAGE_BYTES: Final = 1_000_000
 _NESTED: Final = {"AWS::CloudFormation::Stack", "AWS::Serverless::Application"}
 #: Conditions of nested stacks that a stage in one Region with a user pool of its own lacks.
 _FURTHER_STACKS: Final = re.compile(
-    r"HasReplica|HasRegion[2-9]|HasCopy|IsFurther$|HasExistingPool$"
+    r"HasReplica|HasRegion[2-9]|HasCopy|HasCatalogue$|IsFurther$|HasExistingPool$"
 )
+#: Changes the resources of a template in place.
+type Change = Callable[[dict[str, Any]], None]
 _MISSING_FUNCTION: Final = "arn:aws:lambda:us-east-1:000000000000:function:missing"
 
 
@@ -102,22 +105,22 @@ class PackagedStack:
 
     def failing_in(self, path: tuple[str, ...]) -> dict[str, Any]:
         """Return the root template with a failing resource, the last one of a nested stack."""
-        return self._with_failure(copy.deepcopy(self.root), path)
+        return self.changed_in(path, _add_failure)
 
-    def _with_failure(self, template: dict[str, Any], path: tuple[str, ...]) -> dict[str, Any]:
+    def changed_in(self, path: tuple[str, ...], change: Change) -> dict[str, Any]:
+        """Return the root template with a change of the resources of a nested stack."""
+        return self._changed(copy.deepcopy(self.root), path, change)
+
+    def _changed(
+        self, template: dict[str, Any], path: tuple[str, ...], change: Change
+    ) -> dict[str, Any]:
         resources = template["Resources"]
         if not path:
-            others = [name for name, it in resources.items() if "Condition" not in it]
-            properties = {"ServiceToken": _MISSING_FUNCTION, "ServiceTimeout": 1}
-            resources[FAILING] = {
-                "Type": "Custom::Failing",
-                "DependsOn": others,
-                "Properties": properties,
-            }
+            change(resources)
             return template
         nested = resources[path[0]]
-        child = self._with_failure(self._child(nested), path[1:])
-        key = f"failing/{'-'.join(path)}-{len(json.dumps(child))}.json"
+        child = self._changed(self._child(nested), path[1:], change)
+        key = f"changed/{'-'.join(path)}-{len(json.dumps(child))}.json"
         body = json.dumps(child).encode()
         self.clients("s3", DEFAULT_HOME_REGION).put_object(Bucket=BUCKET, Key=key, Body=body)
         property_name = "TemplateURL" if "TemplateURL" in nested["Properties"] else "Location"
@@ -185,6 +188,16 @@ class PackagedStack:
             if event["ResourceStatus"] in {"CREATE_FAILED", "UPDATE_FAILED"}
             and event["ResourceType"] not in _NESTED
         }
+
+
+def _add_failure(resources: dict[str, Any]) -> None:
+    others = [name for name, it in resources.items() if "Condition" not in it]
+    properties = {"ServiceToken": _MISSING_FUNCTION, "ServiceTimeout": 1}
+    resources[FAILING] = {
+        "Type": "Custom::Failing",
+        "DependsOn": others,
+        "Properties": properties,
+    }
 
 
 def clients_of(emulator: Emulator) -> Any:

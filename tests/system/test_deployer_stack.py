@@ -131,11 +131,13 @@ def test_outputs_name_existing_roles_and_the_boundary(
     assert boundary["PolicyName"] == f"meridian-boundary-{stage}"
     attached = iam.list_attached_role_policies(RoleName=f"meridian-cloudformation-{stage}")
     assert {it["PolicyName"] for it in attached["AttachedPolicies"]} == {
+        f"meridian-cloudformation-{stage}-catalogue",
         f"meridian-cloudformation-{stage}-data",
         f"meridian-cloudformation-{stage}-deployment",
         f"meridian-cloudformation-{stage}-edge",
         f"meridian-cloudformation-{stage}-functions",
         f"meridian-cloudformation-{stage}-names",
+        f"meridian-cloudformation-{stage}-network",
     }
 
 
@@ -203,6 +205,7 @@ def test_cloudformation_creates_resources_of_its_stage_only(deployer: Deployer) 
     secrets.create_secret(Name="meridian-staging-test", SecretString="text")
     assert refused(secrets.create_secret, Name="other", SecretString="text")
     assert refused(secrets.create_secret, Name="meridian-prod-test", SecretString="text")
+    # Without the tag of the stage.
     assert refused(deployer.as_cloudformation("ec2").create_vpc, CidrBlock="10.0.0.0/16")
 
 

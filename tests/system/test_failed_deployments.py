@@ -31,6 +31,19 @@ ACCOUNT: Final = "000000000000"
 STAGE: Final = "failing"
 PORTAL: Final = "https://portal.example"
 DOMAIN: Final = "school.example"
+NEWEST: Final = "0004_roles"
+#: The answer of the catalogue's migrations to CloudFormation.
+ANSWER: Final = f"""
+import json, urllib.request
+
+def handler(event, context):
+    body = {{key: event[key] for key in ("StackId", "RequestId", "LogicalResourceId")}}
+    body |= {{"Status": "SUCCESS", "PhysicalResourceId": "it", "Data": {{"Newest": "{NEWEST}"}}}}
+    request = urllib.request.Request(
+        event["ResponseURL"], json.dumps(body).encode(), {{"Content-Type": ""}}, method="PUT"
+    )
+    urllib.request.urlopen(request, timeout=30).close()
+"""
 
 
 @dataclass
@@ -307,6 +320,42 @@ def test_portal_uses_a_user_pool_made_outside(deployment: Deployment) -> None:
     location = deployment.sign_in_location()
     assert parse_qs(urlsplit(location).query)["client_id"] == [outputs["UserPoolClientId"]]
     assert cognito.describe_user_pool(UserPoolId=own)["UserPool"]["Name"] == f"meridian-{STAGE}"
+
+
+def test_catalogue_comes_and_goes_with_its_parameter(deployment: Deployment) -> None:
+    """The emulator has no PostgreSQL, so the migrations' function is one that only answers."""
+    stack = deployment.stack
+    with_catalogue = {
+        "Catalogue": "true",
+        "CloudFrontPrefixList": "pl-3b927c52",
+        "StaffKeys": json.dumps({"keys": []}),
+    }
+    root = stack.changed_in(("CourseCatalogue", "Migration"), _answer_migrations)
+    assert stack.deploy(root, deployment.parameters(**with_catalogue)).endswith("_COMPLETE")
+    assert stack.failures() == set()
+    functions = deployment.clients("lambda", DEFAULT_HOME_REGION)
+    configuration = functions.get_function_configuration(FunctionName=f"meridian-{STAGE}-catalogue")
+    variables = configuration["Environment"]["Variables"]
+    assert variables["MIGRATIONS"] == NEWEST
+    assert json.loads(variables["STAFF_KEYS"]) == {"keys": []}
+    assert variables["CATALOGUE_READER"].endswith(":5432")
+    assert variables["CATALOGUE_CACHE"].endswith(":6379")
+    zone = deployment.clients("route53", DEFAULT_HOME_REGION).list_resource_record_sets(
+        HostedZoneId=deployment.zone
+    )
+    names = {it["Name"] for it in zone["ResourceRecordSets"]}
+    assert names >= {f"global-alb.{DOMAIN}.", f"{DEFAULT_HOME_REGION}.alb.{DOMAIN}."}
+
+    assert stack.deploy(stack.root, deployment.parameters(Catalogue="false")) == "UPDATE_COMPLETE"
+    with pytest.raises(functions.exceptions.ResourceNotFoundException):
+        functions.get_function(FunctionName=f"meridian-{STAGE}-catalogue")
+    assert deployment.sign_in_status() == 200
+
+
+def _answer_migrations(resources: dict[str, Any]) -> None:
+    function = resources["CatalogueMigrationFunction"]["Properties"]
+    function.pop("CodeUri")
+    function |= {"InlineCode": ANSWER, "Handler": "index.handler"}
 
 
 class _Data:

@@ -26,7 +26,9 @@ from tools.stack import DeployedStack, describe_stack_by_name
 #: Parameters that get their default again when samconfig.toml no longer has them. `make deploy`
 #: keeps or passes the values of other parameters itself, or another value would lose something.
 CONFIGURED: Final = (
-    *("AdoptedRegion", "Domain", "HostedZoneId", "IdentityProviders", "KafkaClusterArn"),
+    *("AdoptedRegion", "Catalogue", "CatalogueImage", "CatalogueWriter", "Compute", "Domain"),
+    *("HostedZoneId", "MaxReaders", "Readers"),
+    *("IdentityProviders", "KafkaClusterArn"),
     *("KafkaTopics", "MonthlyBudgetUsd", "OperatorEmail", "PortalUrl", "Sender", "SenderIdentity"),
 )
 

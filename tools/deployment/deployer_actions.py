@@ -10,7 +10,13 @@ from tools.paths import ROOT
 #: The stack, the roles of one GitHub environment, and the policies of CloudFormation's role.
 TEMPLATES: Final = tuple(
     ROOT / "pipeline" / f"{name}.yaml"
-    for name in ("deployer", "environment", "function-policies", "data-policies")
+    for name in (
+        "deployer",
+        "environment",
+        "function-policies",
+        "data-policies",
+        "catalogue-policies",
+    )
 )
 
 

@@ -26,6 +26,13 @@ _NOT_FOUND: Final = {
 #: Templates that a parameter selects -> the parameter, and the value that selects none of it.
 _OPTIONAL: Final = {
     "stacks/audit.yaml": ("AuditTrail", "false"),
+    **dict.fromkeys(
+        (
+            f"stacks/catalogue/{name}.yaml"
+            for name in ("template", "function", "migration", "tasks")
+        ),
+        ("Catalogue", "false"),
+    ),
 }
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from aws_emulator.errors import CommandError
-from tools.deployment import collector, portal_copies, replicas
+from tools.deployment import catalogue, collector, portal_copies, replicas
 from tools.deployment.environments import Environment, Layout
 from tools.deployment.stacks import Stacks
 from tools.stack import outputs_of, parameters_of
@@ -51,6 +51,7 @@ def needed_values(
     """
     if environment.is_home:
         values = replicas.kept(environment, clients) | _kept_sign_in_host(environment, clients)
+        values |= _catalogue(environment, layout, clients)
         is_deployed = not environment.is_edge and _exists(layout.edge, clients)
         return values | (_outputs(layout.edge, EDGE_VALUES, clients) if is_deployed else {})
     if environment.is_edge:
@@ -61,7 +62,10 @@ def needed_values(
             values["Regions"] = ",".join(regions)
         return values
     values = {"AppointmentsStreamArn": _replica_stream(environment, clients)}
+    values |= _catalogue(environment, layout, clients)
     names: tuple[str, ...] = ("UserPoolArn",)
+    if catalogue.is_wanted(environment):
+        names += ("UserPoolClientId",)
     if environment.parameter("Domain"):
         names += SHARED_KEY
         values |= _mark(layout, environment)
@@ -86,6 +90,9 @@ def pass_on(environment: Environment, layout: Layout, clients: collector.Clients
     """
     _pass_on(environment, layout, clients)
     pass_copies(layout, clients)
+    # The home's first deployment creates the user pool with the keys of the staff's tokens.
+    if values := _catalogue(environment, layout, clients):
+        _update(environment, values, clients)
 
 
 def pass_copies(layout: Layout, clients: collector.Clients) -> None:
@@ -113,6 +120,16 @@ def pass_copies(layout: Layout, clients: collector.Clients) -> None:
     # CloudFront reads a copy only after it has the pages.
     if layout.edge != layout.home and _exists(layout.edge, clients):
         _update(layout.edge, values, clients)
+
+
+def _catalogue(
+    environment: Environment, layout: Layout, clients: collector.Clients
+) -> dict[str, str]:
+    """Return the parameters of the catalogue; none without it."""
+    if not catalogue.is_wanted(environment):
+        return {}
+    home = _describe(layout.home, clients) if _exists(layout.home, clients) else {}
+    return catalogue.needed_values(environment, outputs_of(home).get("UserPoolId", ""), clients)
 
 
 def _copies(layout: Layout, clients: collector.Clients) -> dict[str, str]:

@@ -17,7 +17,16 @@ from aws_emulator.ministack.settings import Settings
 #: Type -> property -> what the emulator does not do.
 ACCEPTED_PROPERTIES: Final[dict[str, dict[str, str]]] = {
     "AWS::ApiGateway::RestApi": {"Parameters": "the endpoint type has no effect"},
+    "AWS::ECS::Service": {"HealthCheckGracePeriodSeconds": "no task starts"},
+    "AWS::ECS::TaskDefinition": {"RuntimePlatform": "no task starts"},
+    "AWS::ElastiCache::User": {"AuthenticationMode": "there is no cache to sign in to"},
+    "AWS::ElasticLoadBalancingV2::TargetGroup": {"Targets": "no request reaches a target"},
     "AWS::Kinesis::Stream": {"DesiredShardLevelMetrics": "no shard-level metrics are published"},
+    "AWS::Lambda::Function": {"VpcConfig": "the function runs in the network of the emulator"},
+    "AWS::RDS::DBCluster": {
+        "EnableCloudwatchLogsExports": "there is no log",
+        "MasterUserAuthenticationType": "there is no database to sign in to",
+    },
     "AWS::StepFunctions::StateMachine": {"TracingConfiguration": "no trace is sent to X-Ray"},
 }
 PROPERTIES: Final = {kind: set(names) for kind, names in ACCEPTED_PROPERTIES.items()}

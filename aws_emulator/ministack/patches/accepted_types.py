@@ -16,12 +16,25 @@ from aws_emulator.ministack.symbols import Symbols
 
 #: Type -> what the emulator does not do.
 ACCEPTED_TYPES: Final[dict[str, str]] = {
+    "AWS::ApplicationAutoScaling::ScalableTarget": "no capacity changes",
+    "AWS::ApplicationAutoScaling::ScalingPolicy": "no capacity changes",
     "AWS::Budgets::Budget": "costs aren't counted, and no message is sent",
     "AWS::CloudTrail::Trail": "no event is recorded",
     "AWS::CodeDeploy::Application": "an alias points to a new version at once",
     "AWS::CodeDeploy::DeploymentGroup": "an alias points to a new version at once, without alarms",
     "AWS::Cognito::LogDeliveryConfiguration": "no log is written",
+    "AWS::EC2::FlowLog": "no traffic is logged",
+    "AWS::ElastiCache::ServerlessCache": "its address doesn't resolve",
     "AWS::Logs::QueryDefinition": "CloudWatch Logs Insights has no saved queries",
+    "AWS::RDS::GlobalCluster": "its clusters don't replicate",
+}
+#: Type -> attributes besides the ARN and the ID, with the physical ID and the Region in braces.
+ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
+    "AWS::ElastiCache::ServerlessCache": {
+        "ARN": "arn:aws:elasticache:{region}:000000000000:serverlesscache:{id}",
+        "Endpoint.Address": "{id}.serverless.{region}.cache.invalid",
+        "Endpoint.Port": "6379",
+    },
 }
 
 
@@ -68,7 +81,9 @@ def provisioner(
     def attributes(physical_id: str) -> dict[str, str]:
         region, account = responses["get_region"](), responses["get_account_id"]()
         arn = f"arn:aws:{service.lower()}:{region}:{account}:{kind.lower()}/{physical_id}"
-        return {"Arn": arn, "Id": physical_id}
+        more = ATTRIBUTES.get(resource_type, {})
+        values = {name: it.format(id=physical_id, region=region) for name, it in more.items()}
+        return {"Arn": arn, "Id": physical_id, **values}
 
     def create(logical_id: str, _props: Any, stack_name: str) -> tuple[str, dict[str, str]]:
         region = responses["get_region"]()

@@ -203,8 +203,7 @@ def test_package_list_contains_each_imported_component(component: str) -> None:
         if name.partition(".")[0] in components()
     } | {component}
     lists = [entries for entries in packages if component in entries]
-    # The stack of the catalogue's functions follows.
-    assert lists or component in SHARED | {"catalogue"}, f"no function package contains {component}"
+    assert lists or component in SHARED, f"no function package contains {component}"
     for entries in lists:
         assert needed <= {entry.partition("/")[0] for entry in entries}
 

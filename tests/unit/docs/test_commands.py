@@ -261,6 +261,9 @@ def check_aws(command: str) -> None:
     operations = {xform_name(it, "-"): it for it in model.operation_names}
     shape = model.operation_model(operations[operation]).input_shape
     members = {xform_name(it, "-") for it in shape.members} if shape else set()
+    # AWS CLI: a Boolean has a second option that means false.
+    switches = shape.members.items() if shape else ()
+    members |= {f"no-{xform_name(k, '-')}" for k, it in switches if it.type_name == "boolean"}
     required = {xform_name(it, "-") for it in shape.required_members} if shape else set()
     assert options <= members, options - members
     assert required <= options, required - options

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from tests.support.paths import ROOT
-from tests.unit.stacks.test_templates import CATALOGUE, TEMPLATES, of_type
+from tests.unit.stacks.test_templates import TEMPLATES, of_type
 
 RUNBOOK = (ROOT / "docs" / "runbook.md").read_text()
 INTRODUCTION, _, _ENTRIES = RUNBOOK.partition("\n## ")
@@ -35,7 +35,7 @@ NAME = re.compile(r"meridian[-_](?:<stage>|\$\{Stage\})[-\w.]*")
 ENTRIES = dict(re.findall(r"^### ([^\n]+)\n(.*?)(?=^##|\Z)", RUNBOOK, re.MULTILINE | re.DOTALL))
 ALARMS = {
     name: it["Properties"]
-    for path in (*TEMPLATES, *CATALOGUE)
+    for path in TEMPLATES
     for name, it in of_type(path, "AWS::CloudWatch::Alarm").items()
 }
 
@@ -108,6 +108,6 @@ def test_command_without_the_deployment_is_detected() -> None:
 
 
 def test_entries_name_existing_resources_only() -> None:
-    templates = "".join(path.read_text() for path in (*TEMPLATES, *CATALOGUE))
+    templates = "".join(path.read_text() for path in TEMPLATES)
     existing = {it.replace("${Stage}", "<stage>") for it in NAME.findall(templates)}
     assert set(NAME.findall(_ENTRIES)) - existing == set()

@@ -26,6 +26,7 @@ NUMBERS: Final = {
     18: "eighteen",
     19: "nineteen",
     20: "twenty",
+    21: "twenty-one",
     22: "twenty-two",
 }
 #: A resource that a sentence locates in a stack: "The state machine is in `stacks/x.yaml`".

@@ -6,7 +6,7 @@ from typing import Any, Final
 import pytest
 
 from tests.support.paths import ROOT
-from tests.unit.stacks.test_templates import CATALOGUE, TEMPLATES, of_type
+from tests.unit.stacks.test_templates import TEMPLATES, of_type
 
 #: Namespace and metric -> dimension names and allowed statistics, as AWS's pages list them: Lambda
 #: "Types of metrics for Lambda functions", Kinesis "Monitor the Amazon Kinesis Data Streams
@@ -73,7 +73,7 @@ PUBLISHED: Final[dict[tuple[str, str], tuple[list[set[str]], set[str]]]] = {
 
 ALARMS: Final = {
     name: it["Properties"]
-    for path in (*TEMPLATES, *CATALOGUE)
+    for path in TEMPLATES
     for name, it in of_type(path, "AWS::CloudWatch::Alarm").items()
 }
 

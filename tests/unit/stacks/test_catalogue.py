@@ -1,4 +1,4 @@
-"""Rules for the course catalogue's templates, which the root template doesn't contain."""
+"""Rules for the course catalogue's templates."""
 
 import json
 import re
@@ -11,12 +11,12 @@ from typing import Any, Final
 import pytest
 import yaml
 
-from benchmarks.catalogue_cost import region_dollars
 from tests.support.paths import ROOT
 from tests.unit.stacks.test_alarm_metrics import metrics
 from tests.unit.stacks.test_granted_actions import LOGS, TRACES
 from tests.unit.stacks.test_templates import CATALOGUE, load, of_type, resources, statements
 from tests.unit.stacks.transformed import text_of
+from tools.deployment.catalogue_price import region_dollars
 from tools.deployment.sam_transform import transformed
 
 FOLDER: Final = ROOT / "stacks" / "catalogue"

@@ -25,6 +25,11 @@ def of_type(kind: str) -> Resources:
 
 DASHBOARDS: Final = of_type("AWS::CloudWatch::Dashboard")
 QUERIES: Final = of_type("AWS::Logs::QueryDefinition")
+#: Logical ID -> name, of the log groups in the templates of their queries.
+LOG_GROUPS: Final = {
+    name.partition(": ")[2]: it["LogGroupName"]
+    for name, it in of_type("AWS::Logs::LogGroup").items()
+}
 
 
 def widgets(name: str) -> list[dict[str, Any]]:
@@ -99,7 +104,9 @@ def test_overview_shows_traffic_lag_errors_and_cost() -> None:
 @pytest.mark.parametrize("query", ["errors", "cold-starts", "slowest"])
 def test_saved_queries_cover_each_function(query: str) -> None:
     groups = {
-        text_of(group).removeprefix("/aws/lambda/").removeprefix("us-east-1.")
+        text_of(LOG_GROUPS.get(group.get("Ref"), group))
+        .removeprefix("/aws/lambda/")
+        .removeprefix("us-east-1.")
         for it in QUERIES.values()
         if text_of(it["Name"]).rpartition("/")[2].startswith(query)
         for group in it["LogGroupNames"]
@@ -114,7 +121,7 @@ def test_saved_queries_cover_each_function(query: str) -> None:
 
 def test_names_of_saved_queries_are_unique_in_a_region() -> None:
     names = [text_of(it["Name"]) for it in QUERIES.values()]
-    assert len(names) == len(set(names)) == 9
+    assert len(names) == len(set(names)) == 15
 
 
 def test_saved_queries_find_the_errors_that_lambda_writes_for_a_function() -> None:

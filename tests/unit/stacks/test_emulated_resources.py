@@ -10,9 +10,9 @@ from aws_emulator.launcher import Interpreters
 from aws_emulator.ministack.patches import applied_properties, provisioned_types
 from aws_emulator.ministack.patches.accepted_types import ACCEPTED_TYPES
 from tests.support.paths import ROOT
+from tests.unit.stacks.test_templates import TEMPLATES
 from tests.unit.stacks.transformed import all_stacks, transformed
 
-TEMPLATES = [ROOT / "template.yaml", *sorted((ROOT / "stacks").glob("*.yaml"))]
 _PROVISIONED_TYPES = (
     "import json; from ministack.services.cloudformation.provisioners import _RESOURCE_HANDLERS;"
     "print(json.dumps(sorted(_RESOURCE_HANDLERS)))"
@@ -25,7 +25,7 @@ def run_with_ministack(*arguments: str) -> str:
     if not python.exists():
         pytest.skip(f"{python} is missing: run `make setup`")
     result = subprocess.run(
-        [python, *arguments], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
+        [python, *arguments], cwd=ROOT, capture_output=True, text=True, check=True, timeout=180
     )
     return result.stdout
 

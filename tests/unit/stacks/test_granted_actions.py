@@ -42,6 +42,11 @@ KAFKA_READS: Final = {
     *("kafka-cluster:DescribeTopic", "kafka-cluster:ReadData"),
     "kafka-cluster:DescribeClusterDynamicConfiguration",
 }
+#: "Giving Lambda functions access to resources in an Amazon VPC", for a function with VpcConfig.
+NETWORK: Final = {
+    *("ec2:AssignPrivateIpAddresses", "ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface"),
+    *("ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets", "ec2:UnassignPrivateIpAddresses"),
+}
 #: Type of a failure destination -> what Lambda does with the function's role to write to it.
 WRITES: Final = {
     "AWS::S3::Bucket": {"s3:ListBucket", "s3:PutObject"},
@@ -61,6 +66,13 @@ ACTIONS: Final = {
 }
 #: Function -> actions that neither the SDK's calls nor Lambda show, with the reason.
 OTHERS: Final[dict[str, dict[str, str]]] = {
+    "CatalogueFunction": {
+        "elasticache:Connect": "the signed token with which Valkey admits a user",
+        "rds-db:connect": "the signed token with which PostgreSQL admits a user",
+    },
+    "CatalogueMigrationFunction": {
+        "rds-db:connect": "the signed token with which PostgreSQL admits a user",
+    },
     "BookingsFunction": {"dynamodb:DeleteItem": "an action of the transaction that moves"},
     "IdentityFunction": {"dynamodb:DeleteItem": "an action of the transactions of addresses"},
     "NotifyFunction": {
@@ -158,6 +170,11 @@ def granted(name: str) -> set[str]:
     assert "ManagedPolicyArns" not in role
     actions: set[str] = set()
     for statement in policy_statements(role):
+        if statement["Effect"] == "Deny":
+            # Lambda uses these actions before it runs the function's code, which can't.
+            assert set(statement["Action"]) == NETWORK
+            assert "lambda:SourceFunctionArn" in statement["Condition"]["ArnEquals"]
+            continue
         action = statement["Action"]
         actions |= {action} if isinstance(action, str) else set(action)
     return actions
@@ -168,6 +185,8 @@ def used_by_lambda(name: str) -> set[str]:
     actions = set(LOGS)
     if FUNCTIONS[name][2].get("TracingConfig") == {"Mode": "Active"}:
         actions |= TRACES
+    if "VpcConfig" in FUNCTIONS[name][2]:
+        actions |= NETWORK
     for path, parents in all_stacks():
         for resource in transformed(path)["Resources"].values():
             mapping = resource.get("Properties", {})

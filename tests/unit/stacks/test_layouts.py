@@ -16,7 +16,9 @@ from tools.deployment.templates import load
 
 TEMPLATE: Final = load(ROOT / "template.yaml")
 EVERYWHERE: Final = {"AlarmKey", "Audit"}
-REGIONAL: Final = EVERYWHERE | {"CapacityAlarms", "Dashboards", "Names", "School", "Stream"}
+REGIONAL: Final = EVERYWHERE | {
+    *("CapacityAlarms", "CourseCatalogue", "Dashboards", "Names", "School", "Stream"),
+}
 FURTHER_REGION: Final = REGIONAL | {"PortalCopy"}
 HOME: Final = REGIONAL | {
     *("Accounts", "Budget", "Foundation", "HomeAlarms", "HomeDashboards", "Portal", "PortalAccess"),

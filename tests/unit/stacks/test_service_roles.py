@@ -38,6 +38,11 @@ REPLICATION: Final = {
     *("s3:GetReplicationConfiguration", "s3:ListBucket"),
     *("s3:ReplicateDelete", "s3:ReplicateObject", "s3:ReplicateTags"),
 }
+#: AmazonECSTaskExecutionRolePolicy.
+TASK_START: Final = {
+    *("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetAuthorizationToken"),
+    *("ecr:GetDownloadUrlForLayer", "logs:CreateLogStream", "logs:PutLogEvents"),
+}
 #: The action with which a rule or a schedule invokes its target.
 INVOCATIONS: Final = {
     "AWS::Lambda::Alias": "lambda:InvokeFunction",
@@ -178,6 +183,8 @@ def used() -> dict[str, set[str]]:
         # NotifyFunction creates its schedules: to the queue and the dead-letter queue.
         "accounts-notifications.yaml: ReminderRole": {"sqs:SendMessage"},
         "portal-replication.yaml: ReplicationRole": REPLICATION,
+        "tasks.yaml: StartRole": TASK_START,
+        "tasks.yaml: ServerRole": {"elasticache:Connect", "rds-db:connect"},
         "names.yaml: HealthRole": used_by_api(API.parent / "health"),
         "school.yaml: ApiRole": used_by_api(API) - OPERATORS,
         "school-operators.yaml: OperatorsRole": used_by_api(API) & OPERATORS,

@@ -46,6 +46,17 @@ LONGEST: Final = {
 LENGTHS: Final[dict[str, dict[str, int]]] = {
     "AWS::ApiGateway::RestApi": {"Name": 1_024},
     "AWS::Budgets::Budget": {"Budget.BudgetName": 100},
+    # Application Auto Scaling, PutScalingPolicy.
+    "AWS::ApplicationAutoScaling::ScalingPolicy": {"PolicyName": 256},
+    # CreateCluster, CreateService: up to 255 characters.
+    "AWS::ECS::Cluster": {"ClusterName": 255},
+    "AWS::ECS::Service": {"ServiceName": 255},
+    # CreateServerlessCache; CreateUser.
+    "AWS::ElastiCache::ServerlessCache": {"ServerlessCacheName": 40},
+    "AWS::ElastiCache::User": {"UserId": 40, "UserName": 40},
+    # CreateLoadBalancer, CreateTargetGroup: "a maximum of 32 characters".
+    "AWS::ElasticLoadBalancingV2::LoadBalancer": {"Name": 32},
+    "AWS::ElasticLoadBalancingV2::TargetGroup": {"Name": 32},
     "AWS::CloudFront::CachePolicy": {"CachePolicyConfig.Name": 128},
     "AWS::CloudFront::Distribution": {"DistributionConfig.Comment": 128},
     "AWS::CloudFront::KeyGroup": {"KeyGroupConfig.Name": 128},

@@ -19,9 +19,8 @@ from tools.deployment.region_values import HOME_VALUES, SIGN_IN_HOST
 from tools.deployment.templates import fixed_name
 from tools.deployment.templates import load as long_form
 
-TEMPLATES = [ROOT / "template.yaml", *sorted((ROOT / "stacks").glob("*.yaml"))]
-#: The course catalogue, which the root template doesn't contain.
 CATALOGUE = sorted((ROOT / "stacks" / "catalogue").glob("*.yaml"))
+TEMPLATES = [ROOT / "template.yaml", *sorted((ROOT / "stacks").glob("*.yaml")), *CATALOGUE]
 
 
 class _Loader(yaml.CSafeLoader):
@@ -66,6 +65,8 @@ def of_type(path: Path, kind: str) -> dict[str, dict[str, Any]]:
 #: Stacks that a parameter may remove, with their conditions. Their data stays.
 OPTIONAL_STACKS = {"Audit": "HasAuditTrail", "Budget": "HasBudget", "Names": "HasNames"}
 OPTIONAL_STACKS["SignInName"] = "HasSignInName"
+#: The catalogue's stack: the database stays, because it is protected against deletion.
+OPTIONAL_STACKS["CourseCatalogue"] = "HasCatalogue"
 #: Certificates, records and health checks of the domain names, which a parameter may remove.
 NAMES = {
     "edge.yaml": dict.fromkeys(("Certificate", "DomainIPv4", "DomainIPv6"), "HasDomain"),
@@ -120,6 +121,8 @@ def test_only_regions_control_resource_conditions(path: Path) -> None:
         assert used.pop("Kafka") == "HasKafka"
     if path.name == "stream-kafka.yaml":
         assert {name: used.pop(name) for name in FURTHER_TOPICS} == FURTHER_TOPICS
+    if path in CATALOGUE:
+        return  # tests/unit/stacks/test_catalogue.py lists all conditions.
     providers = PROVIDERS.get(path.name, {})
     assert {name: used.pop(name) for name in providers} == providers
     if path.name == "home-alarms.yaml":
@@ -193,12 +196,20 @@ def test_no_policy_grants_every_action_or_every_resource(path: Path) -> None:
                 # Service Authorization Reference: these actions don't support resource ARNs. X-Ray,
                 # CloudWatch metrics, Lambda's quota, and log delivery for Step Functions.
                 listed = [actions] if isinstance(actions, str) else actions
-                known = ("xray:", *METRICS, *LAMBDA_QUOTA, *LAMBDA_MAPPINGS, *LOG_DELIVERY)
+                known = (
+                    *("xray:", "ecr:GetAuthorizationToken", *METRICS, *LAMBDA_QUOTA),
+                    *(*LAMBDA_MAPPINGS, *LOG_DELIVERY, *NETWORK),
+                )
                 assert all(action.startswith(known) for action in listed), f"{name}: {actions}"
 
 
 METRICS = ("cloudwatch:DescribeAlarms", "cloudwatch:GetMetricData", "cloudwatch:PutMetricData")
 LAMBDA_QUOTA = ("lambda:GetAccountSettings",)
+#: AWSLambdaVPCAccessExecutionRole, for functions in a network.
+NETWORK = (
+    *("ec2:AssignPrivateIpAddresses", "ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface"),
+    *("ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets", "ec2:UnassignPrivateIpAddresses"),
+)
 #: Service Authorization Reference, "AWS Lambda": the action has no resource types.
 LAMBDA_MAPPINGS = ("lambda:ListEventSourceMappings",)
 #: Step Functions, "Logging using CloudWatch Logs", IAM policies: "Resource": "*".
@@ -232,7 +243,7 @@ def test_each_function_is_built_by_the_makefile(path: Path) -> None:
         assert resource["Metadata"]["BuildMethod"] == "makefile", name
         assert f"build-{name}:" in makefile, name
         properties = {**common, **resource["Properties"]}
-        assert properties["CodeUri"] == "../src/", name
+        assert (path.parent / properties["CodeUri"]).resolve() == ROOT / "src", name
         assert properties["Runtime"] == "python3.13", name
 
 
@@ -316,16 +327,20 @@ def test_origins_receive_session_cookies_only_through_edge_auth() -> None:
             assert functions == {EDGE_INGEST}
             collected.add(pattern)
     pages = {"/premium/*", "/premium", "/courses/*", "/courses", "/app/*", "/app"}
-    assert authorized == pages | {"/auth/*", "/api/*"}
+    assert authorized == pages | {"/auth/*", "/api/*", "/catalogue/staff/*"}
     assert collected == {"/v1/*", "/beacon/*", "/pixel/*", "/sourceConfig*"}
+
+
+NOT_STORED = {"/auth/*", "/api/*", "/catalogue/staff/*"}
 
 
 def test_browsers_do_not_reuse_pages_behind_edge_auth() -> None:
     """A stored page is shown only after edge_auth has allowed the request again."""
     policies = of_type(ROOT / "stacks" / "edge.yaml", "AWS::CloudFront::ResponseHeadersPolicy")
     for pattern, behavior in cache_behaviors().items():
-        # The responses of edge_auth below /auth/ and of the API have Cache-Control: no-store.
-        if EDGE_AUTH not in edge_functions(behavior) or pattern in {"/auth/*", "/api/*"}:
+        # The responses of edge_auth below /auth/, of the API and to the catalogue's staff have
+        # Cache-Control: no-store.
+        if EDGE_AUTH not in edge_functions(behavior) or pattern in NOT_STORED:
             continue
         policy = policies[behavior["ResponseHeadersPolicyId"]["Ref"]]["Properties"]
         headers = policy["ResponseHeadersPolicyConfig"]["CustomHeadersConfig"]["Items"]

@@ -10,6 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from aws_emulator.errors import CommandError
 from tools.cli import reason_of
+from tools.deployment.preflight.catalogue import Networks
 from tools.deployment.preflight.user_pool import UserPool
 from tools.deployment.stacks import is_missing
 from tools.stack import outputs_of, parameters_of
@@ -19,6 +20,8 @@ _CONFIG: Final = Config(
 )
 #: IAM accepts at most this many ActionNames per SimulatePrincipalPolicy request in practice.
 _SIMULATED_ACTIONS: Final = 50
+#: Service Quotas, Amazon VPC, "VPCs per Region".
+_VPCS_PER_REGION: Final = "L-F678F1CE"
 
 
 @dataclass(frozen=True)
@@ -158,6 +161,24 @@ class Account:
 
         deployed_stack: Stack | None = self._call("cloudformation", read, region)
         return deployed_stack
+
+    def networks(self) -> Networks:
+        """Return the Region's VPCs and their quota.
+
+        Raises:
+            CommandError: AWS refused a call.
+        """
+
+        def count(client: Any) -> int:
+            return sum(
+                len(page["Vpcs"]) for page in client.get_paginator("describe_vpcs").paginate()
+            )
+
+        quota = self._call(
+            "service-quotas",
+            lambda it: it.get_service_quota(ServiceCode="vpc", QuotaCode=_VPCS_PER_REGION),
+        )
+        return Networks(int(self._call("ec2", count)), int(quota["Quota"]["Value"]))
 
     def domain_owner(self, domain: str) -> str | None:
         """Return the ID of the user pool that has a Cognito domain prefix; None if it is free.

@@ -7,11 +7,12 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from aws_emulator.errors import CommandError
+from tools.deployment import catalogue as catalogue_values
 from tools.deployment import deployer_actions, recovery
 from tools.deployment.built_templates import BUILD, read_built_templates, reserved_executions
 from tools.deployment.environments import Environment, layout_of
 from tools.deployment.leftovers import ExistingResource
-from tools.deployment.preflight import checks, delegation, user_pool
+from tools.deployment.preflight import catalogue, checks, delegation, user_pool
 from tools.deployment.preflight.account import Account, Caller
 from tools.deployment.preflight.findings import Finding, Severity, summary
 from tools.deployment.stacks import Stacks
@@ -116,6 +117,8 @@ def _findings(
     ]
     if environment.parameter("Domain"):
         parts.append(("delegation", lambda: _delegation(environment, account)))
+    if catalogue_values.is_wanted(environment):
+        parts.append(("course catalogue", lambda: _catalogue(environment, account)))
     if environment.is_edge:
         parts.append(("edge quotas", lambda: [_edge_quotas(account)]))
     if environment.is_home:
@@ -171,6 +174,14 @@ def _edge_quotas(account: Account) -> Finding:
     return checks.check_edge_quotas(
         {region: account.concurrency(region) for region in checks.EDGE_REGIONS}
     )
+
+
+def _catalogue(environment: Environment, account: Account) -> list[Finding]:
+    stack = account.stack(environment.stack_name)
+    deployed = stack.parameters if stack else None
+    exists = (deployed or {}).get("Catalogue") == "true"
+    networks = None if exists else account.networks()
+    return catalogue.check_catalogue(environment, deployed, networks)
 
 
 def _domain(environment: Environment, account: Account, caller: Caller) -> Finding:

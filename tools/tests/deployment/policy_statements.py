@@ -27,7 +27,10 @@ def resource(name: str) -> dict[str, Any]:
 
 def service_role_statements() -> list[dict[str, Any]]:
     """Return the statements of the managed policies that CloudFormation's role has."""
-    names = ("FunctionsPolicy", "DeploymentPolicy", "DataPolicy", "EdgePolicy", "NamesPolicy")
+    names = (
+        *("FunctionsPolicy", "DeploymentPolicy", "DataPolicy", "EdgePolicy", "NamesPolicy"),
+        *("NetworkPolicy", "CataloguePolicy"),
+    )
     return [statement for name in names for statement in statements_of(resource(name))]
 
 
@@ -135,7 +138,7 @@ def conditions_met(condition: dict[str, Any], context: dict[str, str], stage: st
                 met = value in values
             elif operator == "StringNotEquals":
                 met = value not in values
-            elif operator == "ArnLike":
+            elif operator in ("ArnLike", "StringLike"):
                 met = value is not None and any(fnmatchcase(value, it) for it in values)
             else:
                 raise LookupError(f"the evaluation doesn't know the operator {operator}")

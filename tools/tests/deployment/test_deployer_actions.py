@@ -25,6 +25,7 @@ LONG_ARN = "arn:aws:iam::123456789012:role/" + 64 * "a"
 
 def templates() -> list[dict[str, Any]]:
     paths = [ROOT / "template.yaml", *sorted((ROOT / "stacks").glob("*.yaml"))]
+    paths += sorted((ROOT / "stacks" / "catalogue").glob("*.yaml"))
     return [yaml_parse(it.read_text()) for it in paths]
 
 
@@ -94,7 +95,10 @@ def test_deployment_deletes_no_object() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["FunctionsPolicy", "DeploymentPolicy", "DataPolicy", "EdgePolicy", "NamesPolicy", "Boundary"],
+    [
+        *("FunctionsPolicy", "DeploymentPolicy", "DataPolicy", "EdgePolicy", "NamesPolicy"),
+        *("NetworkPolicy", "CataloguePolicy", "Boundary"),
+    ],
 )
 def test_policy_fits_into_a_managed_policy(name: str) -> None:
     document = resolved(resources(name)["Properties"]["PolicyDocument"])

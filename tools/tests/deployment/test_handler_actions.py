@@ -26,7 +26,11 @@ from tools.tests.deployment.policy_statements import (
 )
 from tools.tests.deployment.unused_handler_actions import UNUSED
 
-TEMPLATES: Final = (ROOT / "template.yaml", *sorted((ROOT / "stacks").glob("*.yaml")))
+TEMPLATES: Final = (
+    ROOT / "template.yaml",
+    *sorted((ROOT / "stacks").glob("*.yaml")),
+    *sorted((ROOT / "stacks" / "catalogue").glob("*.yaml")),
+)
 BUCKET: Final = "arn:aws:s3:::aws-sam-cli-managed-default-samclisourcebucket-abc"
 
 

@@ -28,7 +28,11 @@ ACTIONS: Final = {
     "s3:ListObjectsV2": "s3:ListBucket",
 }
 #: boto3's service -> its prefix in IAM.
-PREFIXES: Final = {"sesv2": "ses", "stepfunctions": "states"}
+PREFIXES: Final = {
+    "service-quotas": "servicequotas",
+    "sesv2": "ses",
+    "stepfunctions": "states",
+}
 DELETES: Final = "only an operator deletes: make leftovers REMOVE=1"
 CONTENT: Final = "a leftover that the caller may not read counts as one with data, and is adopted"
 OTHER_SERVICE: Final = "a method with this name of another service's client"

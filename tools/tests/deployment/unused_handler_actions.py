@@ -27,10 +27,6 @@ UNUSED: Final = {
     "no instance outside AWS": ["codedeploy:RegisterOnPremisesInstance"],
     "logs go to no Firehose stream": ["firehose:TagDeliveryStream"],
     "the tables' capacity is on demand, so nothing scales it": [
-        "application-autoscaling:Delete*",
-        "application-autoscaling:DeregisterScalableTarget",
-        "application-autoscaling:Put*",
-        "application-autoscaling:RegisterScalableTarget",
         "cloudwatch:PutMetricData",
         "dynamodb:UpdateTableReplicaAutoScaling",
     ],
@@ -81,9 +77,8 @@ UNUSED: Final = {
         "kinesis:UpdateStreamRecordDistributionStrategy",
         "kinesis:UpdateStreamWarmThroughput",
     ],
-    "functions have no VPC, file system, code signing, layer, capacity provider or own settings of "
+    "functions have no file system, code signing, layer, capacity provider or own settings of "
     "runtime updates and recursion": [
-        "ec2:Describe*",
         "elasticfilesystem:DescribeMountTargets",
         "lambda:AssociateRuntimeAlias",
         "lambda:DeleteFunctionCodeSigningConfig",
@@ -145,6 +140,46 @@ UNUSED: Final = {
         "wafv2:GetPermissionPolicy",
         "wafv2:PutPermissionPolicy",
     ],
+    "the catalogue scales by its load and not by the clock": [
+        "application-autoscaling:DeleteScheduledAction",
+        "application-autoscaling:PutScheduledAction",
+        "cloudwatch:GetMetricData",
+    ],
+    "the network has no IPv6, VPN gateway, IPAM, encryption control, dedicated tenancy or VPC "
+    "Lattice": [
+        "autoscaling:DescribeTags",
+        "ec2:*SubnetCidrBlock",
+        "ec2:*VpcEncryptionControl*",
+        "ec2:*VpnGateway",
+        "ec2:DescribeInstances",
+        "ec2:DescribeIpamPools",
+        "ec2:ModifyVpcTenancy",
+        "vpc-lattice:*",
+        "vpce:AllowMultiRegion",
+    ],
+    "the tasks have no capacity provider, and the account's own settings stay": [
+        "ecs:PutAccountSetting*",
+        "ecs:PutClusterCapacityProviders",
+        "ecs:StopServiceDeployment",
+    ],
+    "the users' group belongs to a serverless cache": ["elasticache:ModifyReplicationGroup"],
+    "the load balancer reserves no capacity and has no pool of addresses": [
+        "elasticloadbalancing:ModifyCapacityReservation",
+        "elasticloadbalancing:ModifyIpPools",
+    ],
+    "the database is Aurora's own: no roles, no Data API, no read replica or snapshot of an "
+    "instance, and an operator restores it": [
+        "iam:ListRoles",
+        "rds:*AutomatedBackupsReplication",
+        "rds:*HttpEndpoint",
+        "rds:AddRoleTo*",
+        "rds:CreateDBInstanceReadReplica",
+        "rds:CreateDBSnapshot",
+        "rds:DescribeDBParameterGroups",
+        "rds:PromoteReadReplica",
+        "rds:RemoveRoleFrom*",
+        "rds:RestoreDB*",
+    ],
     "the only association is that of the user pool": [
         "amplify:*",
         "apigateway:SetWebACL",
@@ -152,6 +187,6 @@ UNUSED: Final = {
         "appsync:*",
         "bedrock-agentcore:*",
         "ec2:*VerifiedAccessInstanceWebAcl*",
-        "elasticloadbalancing:*",
+        "elasticloadbalancing:*WebACL*",
     ],
 }
