@@ -230,8 +230,9 @@ bench: build ## Run the benchmarks and check their targets
 capacity: setup ## Calculate latency by city, the quotas that end first, and a month's charges
 	@$(PY) benchmarks/capacity.py
 
-reference: setup ## Generate the API's OpenAPI document and its page
+reference: setup ## Generate the API's OpenAPI document and its page, and the prices of the cockpit
 	@$(PY) -m tools.api_reference
+	@$(PY) -m benchmarks.cost_page
 
 prose: setup ## Count stilted phrases per 1,000 words, by folder
 	@$(PY) -m tools.prose $(if $(LIST),--list)

@@ -16,17 +16,26 @@ VOCABULARIES: Final = ROOT / "src" / "stepfunctions" / "vocabularies.json"
 
 
 def upload_pages(
-    s3: Any, bucket: str, write_key: str, regions: Sequence[str], folder: Path = PAGES
+    s3: Any,
+    bucket: str,
+    write_key: str,
+    regions: Sequence[str],
+    folder: Path = PAGES,
+    mailbox: str = "",
 ) -> int:
     """Upload all files of the portal, and return their number.
 
     The pages report page views to the collector with `write_key`, which is not a secret. `regions`
-    are the stage's Regions, the home first.
+    are the stage's Regions, the home first. `mailbox` is the URL of the emails, which only the
+    local system has.
     """
+    settings = {"writeKey": write_key, "regions": [*regions]} | (
+        {"mailbox": mailbox} if mailbox else {}
+    )
     s3.put_object(
         Bucket=bucket,
         Key="public/portal.json",
-        Body=json.dumps({"writeKey": write_key, "regions": [*regions]}).encode(),
+        Body=json.dumps(settings).encode(),
         ContentType="application/json",
     )
     put_page(s3, bucket, "public/vocabularies.json", VOCABULARIES.read_bytes())

@@ -192,6 +192,7 @@ def start(
                 deployed.outputs["PortalBucket"],
                 deployed.write_key,
                 regions,
+                mailbox=f"{target.endpoint}/_local/mailbox",
             )
             students = create_demo_students(target, deployed.outputs)
             create_demo_advisors(target)

@@ -1,7 +1,7 @@
-"""Publish the metrics of logs, Kinesis, Step Functions, SQS and of the servers beside MiniStack.
+"""Publish the metrics of logs, Kinesis, Step Functions, SES and of the servers beside MiniStack.
 
 Gap: CloudWatch has metrics of Lambda functions only. Log lines in Embedded Metric Format, metric
-filters, Kinesis, Step Functions and SQS have none, so no dashboard and no alarm can see them.
+filters, Kinesis, Step Functions and SES have none, so no dashboard and no alarm can see them.
 Seen in: ministack 1.5.33, cloudwatch.py, record_metric and its callers.
 Delete when: GetMetricData returns IncomingRecords of a stream after PutRecords.
 
@@ -14,11 +14,12 @@ Not covered: metrics that aren't in this file or in `aws_emulator.metrics` have 
 import json
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 from aws_emulator.ministack.control_api import ControlApi, Query
 from aws_emulator.ministack.embedded_metrics import Datum, embedded, filtered
+from aws_emulator.ministack.patches.ses_events import EMAILS_PATH, outcomes
 from aws_emulator.ministack.settings import Settings
 from aws_emulator.ministack.symbols import Symbols
 
@@ -83,6 +84,7 @@ def install(_settings: Settings, control: ControlApi, _application: Any) -> None
     _publish_logs(publisher)
     _publish_kinesis(publisher)
     _publish_executions(publisher)
+    _publish_emails(publisher)
     _receive(control, publisher)
 
 
@@ -194,6 +196,27 @@ def _publish_executions(publisher: _Publisher) -> None:
         return run
 
     states.wrap("_run_execution", wrapper)
+
+
+def _publish_emails(publisher: _Publisher) -> None:
+    """Publish what became of emails (SES, "Monitor your Amazon SES sending activity").
+
+    Recipients are delivered, except those of the mailbox simulator that bounce or complain.
+    """
+    emails = Symbols("ministack.services.ses_v2", "handle_request")
+
+    def wrapper(original: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+        async def handle(method: str, path: str, headers: Any, body: bytes, query: Any) -> Any:
+            answer = await original(method, path, headers, body, query)
+            if (method, path.rstrip("/"), answer[0]) == ("POST", EMAILS_PATH, 200):
+                publisher.count("AWS/SES", "Send", 1, {})
+                for name in outcomes(json.loads(body)):
+                    publisher.count("AWS/SES", name, 1, {})
+            return answer
+
+        return handle
+
+    emails.wrap("handle_request", wrapper)
 
 
 def _receive(control: ControlApi, publisher: _Publisher) -> None:

@@ -25,7 +25,8 @@ from aws_emulator.ministack.control_api import ControlApi
 from aws_emulator.ministack.settings import Settings
 from aws_emulator.ministack.symbols import Symbols
 
-_PATH: Final = "/v2/email/outbound-emails"
+#: The path of SendEmail.
+EMAILS_PATH: Final = "/v2/email/outbound-emails"
 _SIMULATOR: Final = re.compile(
     r"(bounce|complaint)(?:\+[^@]*)?@simulator\.amazonses\.com", re.IGNORECASE
 )
@@ -39,7 +40,7 @@ def install(_settings: Settings, _control: ControlApi, _application: object) -> 
 
     def publishing(original: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
         async def handle(method: str, path: str, headers: Any, body: bytes, query: Any) -> Any:
-            if (method, path.rstrip("/")) != ("POST", _PATH):
+            if (method, path.rstrip("/")) != ("POST", EMAILS_PATH):
                 return await original(method, path, headers, body, query)
             name = _document(body).get("ConfigurationSetName")
             if name and name not in api["_config_sets"]:
@@ -84,6 +85,13 @@ def _entries(email: dict[str, Any], destinations: dict[str, Any]) -> list[dict[s
         for recipient, kind in returned
         if kind.upper() in wanted
     ]
+
+
+def outcomes(email: dict[str, Any]) -> list[str]:
+    """Return what becomes of each recipient: "Delivery", "Bounce" or "Complaint"."""
+    recipients = (email.get("Destination") or {}).get("ToAddresses") or []
+    matches = [_SIMULATOR.fullmatch(it) for it in recipients]
+    return [match[1].title() if match else "Delivery" for match in matches]
 
 
 def _detail(email: dict[str, Any], recipient: str, kind: str) -> dict[str, Any]:

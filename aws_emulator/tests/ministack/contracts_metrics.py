@@ -26,6 +26,7 @@ def service_metrics(emulator: Emulator) -> None:
     _stored_records(emulator)
     _executions(emulator)
     _log_lines(emulator)
+    _emails(emulator)
     _other_servers(emulator)
 
 
@@ -107,6 +108,25 @@ def _log_lines(emulator: Emulator) -> None:
     )
     assert total(emulator, name, "Rows", service="events") == 5
     assert total(emulator, name, "Waiting") == 7
+
+
+def _emails(emulator: Emulator) -> None:
+    ses, sender = emulator.client("sesv2"), f"{unique('sender')}@app.example"
+    names = ("Send", "Delivery", "Bounce", "Complaint")
+    before = {name: total(emulator, "AWS/SES", name) for name in names}
+    recipient = f"{unique('recipient')}@app.example"
+    for address in (sender, recipient):
+        ses.create_email_identity(EmailIdentity=address)
+    for one in (recipient, "bounce+a@simulator.amazonses.com"):
+        ses.send_email(
+            FromEmailAddress=sender,
+            Destination={"ToAddresses": [one]},
+            Content={"Simple": {"Subject": {"Data": "x"}, "Body": {"Text": {"Data": "x"}}}},
+        )
+    grown = {name: total(emulator, "AWS/SES", name) - before[name] for name in names}
+    assert grown["Send"] >= 2
+    assert grown["Delivery"] >= 1
+    assert grown["Bounce"] >= 1
 
 
 def _other_servers(emulator: Emulator) -> None:

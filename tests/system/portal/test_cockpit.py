@@ -1,10 +1,12 @@
 """The operators' page on the running portal: figures by their source, alarms, a lost Region."""
 
+import json
 import re
 import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -12,6 +14,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.support import axe
+from tests.support.paths import ROOT
 from tests.support.waiting import wait_until
 from tests.system.portal.conftest import Student
 from tests.system.portal.test_journey import assert_fits, sign_in
@@ -73,9 +76,8 @@ def flow(meridian: System, user: Student, start: int) -> dict[str, float]:
     return {name: sum(it["values"]) for name, it in answer.json()["metrics"].items()}
 
 
-def test_flow_counts_records_and_rows_of_sent_events(meridian: System, operator: Student) -> None:
-    start = int(time.time()) // 3600 * 3600
-    before = flow(meridian, operator, start)
+def send_events(meridian: System) -> str:
+    """Send an event, its duplicate and a bad one; return the request's ID."""
     good = event("track", "cockpit", event="cockpit", userId="cockpit")
     bad = event("teleport", "cockpit", event="cockpit")
     answer = httpx.post(
@@ -85,6 +87,13 @@ def test_flow_counts_records_and_rows_of_sent_events(meridian: System, operator:
         timeout=60,
     )
     assert (answer.json()["accepted"], len(answer.json()["rejected"])) == (2, 1)
+    return answer.headers["x-amz-cf-id"]
+
+
+def test_flow_counts_records_and_rows_of_sent_events(meridian: System, operator: Student) -> None:
+    start = int(time.time()) // 3600 * 3600
+    before = flow(meridian, operator, start)
+    send_events(meridian)
 
     def grown() -> bool:
         after = flow(meridian, operator, start)
@@ -153,6 +162,69 @@ def test_operator_sees_flow_alarms_and_a_lost_region(
     page.get_by_label("Time range").select_option("86400")
     expect(card.locator("[data-state]")).to_contain_text("This Region answers.", timeout=60_000)
     expect(card).to_have_class("card region")
+    assert page_errors == []
+
+
+def number_of(page: Page, selector: str) -> float:
+    """Return the number that an element shows; -1 without one."""
+    words = page.locator(selector).inner_text().replace(",", "")
+    match = re.search(r"[\d.]+", words)
+    return float(match[0]) if match else -1
+
+
+def priced(prices: dict[str, dict[str, float]], counts: dict[str, float]) -> float:
+    counts = counts | {"billedBytes": max(counts["bytes"], 1024 * counts["records"])}
+    return sum(
+        rate * counts.get(name, 0) for rates in prices.values() for name, rate in rates.items()
+    )
+
+
+def test_operator_sees_events_charts_and_prices_that_match_the_counts(
+    visit: Callable[..., Page], meridian: System, operator: Student, page_errors: list[str]
+) -> None:
+    page = visit()
+    sign_in(page, operator, "/app/operator.html")
+    request_id = send_events(meridian)
+    rows = page.locator("#event-rows tr").filter(has_text=request_id)
+    expect(rows).to_have_count(3, timeout=60_000)
+    page.get_by_label("Verdict").select_option("bad")
+    expect(rows).to_have_count(1)
+    expect(rows).to_contain_text("invalid_type")
+    page.get_by_label("Time range").select_option("86400")
+    card = page.locator("#regions .region")
+    prices = json.loads((ROOT / "web/members/app/prices.json").read_text())
+
+    def shows_counts() -> bool:
+        counts = flow(meridian, operator, int(time.time()) - 86_400)
+        page.locator("#range").dispatch_event("change")
+        names = ("good", "bad", "duplicate", "written")
+        charted = {it: number_of(page, f"#regions [data-total={it}]") for it in names}
+        return bool(counts["bad"]) and charted == {it: counts[it] for it in names}
+
+    wait_until(shows_counts, "charts with the counts of CloudWatch", 90)
+    chart = card.locator("[data-chart=rows]")
+    expect(chart.locator("canvas")).to_be_visible()
+    area = chart.get_by_role("group")
+    area.focus()
+    area.press("End")
+    expect(chart.get_by_role("status")).to_contain_text(re.compile(r"good: [\d,]+, bad: [\d,]+"))
+    expect(chart.locator(".tooltip")).to_be_visible()
+    mailbox = page.get_by_role("link", name="open the emails")
+    expect(mailbox).to_have_attribute("href", re.compile(r"/_local/mailbox$"))
+    month = int(datetime.now(UTC).replace(day=1, hour=0, minute=0, second=0).timestamp())
+    counts = flow(meridian, operator, month)
+    for name in ("sent", "delivered", "bounced", "complained"):
+        assert number_of(page, f"[data-email={name}]") == counts[name]
+    page.reload()
+    expect(page.locator("#money-million")).to_have_text(re.compile(r"\d"), timeout=60_000)
+    counts = flow(meridian, operator, month)
+    events = counts["good"] + counts["bad"] + counts["duplicate"]
+    expected = 1_000_000 * priced(prices["events"], counts) / events
+    assert number_of(page, "#money-million") == pytest.approx(expected, rel=0.02)
+    page.get_by_text("By component").click()
+    expect(page.locator("#money-rows tr").filter(has_text="Kinesis")).to_be_visible()
+    assert_fits(page)
+    assert axe.violations(page) == []
     assert page_errors == []
 
 

@@ -83,7 +83,13 @@ EXCLUDED: Final = (
     "tools/tests/setup/test_other_pythons.py",  # the shims of pyenv and asdf
 )
 #: Texts of others, and recorded requests.
-OTHERS_FILES: Final = ("tests/fixtures/", "uv.lock", "LICENSE", "web/public/fonts/OFL.txt")
+OTHERS_FILES: Final = (
+    "tests/fixtures/",
+    "uv.lock",
+    "LICENSE",
+    "web/public/fonts/OFL.txt",
+    "web/public/vendor/",
+)
 #: "region" in prose, not in an option, a name or a value: --region, region=, region/UUID.
 _REGION: Final = re.compile(
     r"(?:(?<![\w<{/='.$%-])|(?<=(?:cross|multi)-))regions?(?![\w>}=/(\[]|:(?!\s|$)|[.-]\w)"

@@ -1,6 +1,7 @@
 """Static checks of the portal's pages and scripts, without a browser."""
 
 import gzip
+import hashlib
 import json
 import re
 from html.parser import HTMLParser
@@ -22,7 +23,14 @@ from tools import portal
 
 WEB = ROOT / "web"
 PAGES = sorted(WEB.rglob("*.html"))
-SCRIPTS = sorted(WEB.rglob("*.js"))
+#: Files of other projects, as they publish them.
+VENDOR = WEB / "public" / "vendor"
+SCRIPTS = [it for it in sorted(WEB.rglob("*.js")) if VENDOR not in it.parents]
+#: The files of uPlot 1.6.32 in npm's package `uplot`.
+UPLOT = {
+    "uPlot.iife.min.js": "19c8d4c6ad88929a79f4ae49d6f7161566dfd0ba3d15cc495e974f787eb78f1f",
+    "uPlot.min.css": "df630c6a8d6f8eeaff264b50f73ce5b114f646ffd9a0bb74f049b0a00135fa04",
+}
 #: Paths that edge_auth serves itself.
 EDGE_AUTH_PATHS = {
     "/auth/sign-in",
@@ -131,6 +139,15 @@ def test_script_uses_no_markup_sinks(path: Path) -> None:
         assert sink not in text, sink
     for imported in re.findall(r'from "([^"]+)"', text):
         assert (path.parent / imported).is_file()
+
+
+def test_vendored_files_are_those_that_their_project_published() -> None:
+    files = {it.relative_to(VENDOR).as_posix(): it for it in VENDOR.rglob("*") if it.is_file()}
+    assert files.keys() == {f"uplot/{it}" for it in (*UPLOT, "LICENSE.txt")}
+    for name, digest in UPLOT.items():
+        content = files[f"uplot/{name}"].read_bytes()
+        assert hashlib.sha256(content).hexdigest() == digest
+    assert "The MIT License" in files["uplot/LICENSE.txt"].read_text()
 
 
 def test_script_tag_is_on_every_page_and_at_most_5_kb_as_sent() -> None:
@@ -284,6 +301,20 @@ def test_upload_sets_content_types_and_write_key() -> None:
         ".m4s": "video/iso.segment",
         ".mp4": "video/mp4",
     }
+
+
+def test_upload_names_the_mailbox_of_the_local_system_only() -> None:
+    for mailbox in ("", "http://127.0.0.1:4566/_local/mailbox"):
+        settings: dict[str, Any] = {}
+
+        class Bucket:
+            def put_object(self, *, stored: dict[str, Any] = settings, **arguments: Any) -> None:
+                if arguments["Key"] == "public/portal.json":
+                    stored |= json.loads(arguments["Body"])
+
+        portal.upload_pages(Bucket(), "portal", "a-key", ["eu-west-2"], mailbox=mailbox)
+        assert settings.get("mailbox", "") == mailbox
+        assert ("mailbox" in settings) == bool(mailbox)
 
 
 def test_portal_and_edge_auth_name_the_paid_account_in_the_same_words() -> None:

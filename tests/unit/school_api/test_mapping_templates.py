@@ -378,9 +378,12 @@ def test_live_minutes_query_valid_minute_only(since: str) -> None:
     assert request["ProjectionExpression"] == "board, slot, events, bots"
 
 
-@given(texts | st.just("portal") | st.from_regex(r"\A[a-z._-]{1,70}\Z"), st.booleans())
-def test_verdicts_query_valid_source_for_staff_only(source: str, staff: bool) -> None:
-    groups = "paying,staff" if staff else "paying,staffless"
+@given(
+    texts | st.just("portal") | st.from_regex(r"\A[a-z._-]{1,70}\Z"),
+    st.sampled_from(["paying,staff", "operators", "operators,paying", "paying,staffless", ""]),
+)
+def test_verdicts_query_valid_source_for_staff_and_operators_only(source: str, groups: str) -> None:
+    member = bool({"staff", "operators"} & set(groups.split(",")))
     received = Request("GET", "/verdicts")
     params: dict[str, dict[str, str]] = {
         "path": {},
@@ -391,7 +394,7 @@ def test_verdicts_query_valid_source_for_staff_only(source: str, staff: bool) ->
     integration = method_of("GET", "/verdicts").integration
     request = json.loads(build_integration_request(integration, received, params, where).body)
     assert request["TableName"] == "meridian-test-live"
-    allowed = staff and re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", source, re.ASCII) is not None
+    allowed = member and re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", source, re.ASCII) is not None
     board = f"source:{source}" if allowed else "source:"
     assert request["ExpressionAttributeValues"] == {":board": {"S": board}}
     # Query: "Limit … Valid Range: Minimum value of 1": DynamoDB rejects the request.

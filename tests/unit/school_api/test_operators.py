@@ -33,11 +33,14 @@ PUBLISHED = {
     ("AWS/Kinesis", "IncomingBytes"): "StreamName",
     ("AWS/Lambda", "IteratorAge"): "FunctionName",
     ("AWS/Lambda", "Invocations"): "FunctionName",
+    ("AWS/Lambda", "Duration"): "FunctionName",
     ("AWS/Lambda", "Errors"): "FunctionName",
     ("AWS/States", "ExecutionsStarted"): "StateMachineArn",
     ("AWS/States", "ExecutionsSucceeded"): "StateMachineArn",
     ("AWS/States", "ExecutionsFailed"): "StateMachineArn",
 }
+#: Metrics of the whole account (Amazon SES, "Monitor your Amazon SES sending activity").
+OF_THE_ACCOUNT = {("AWS/SES", name) for name in ("Send", "Delivery", "Bounce", "Complaint")}
 START = "1790000000"
 
 
@@ -106,6 +109,9 @@ def test_each_metric_is_one_that_a_service_or_a_function_publishes(path: str, re
     _, body = sent(path, "operators", start=START, period="60")
     for query in body["MetricDataQueries"]:
         metric = query["MetricStat"]["Metric"]
+        if "Dimensions" not in metric:
+            assert (metric["Namespace"], metric["MetricName"]) in OF_THE_ACCOUNT
+            continue
         (dimension,) = metric["Dimensions"]
         assert "test" in dimension["Value"] or dimension["Name"] == "service"
         if dimension["Name"] == "StateMachineArn":
@@ -125,8 +131,17 @@ def test_page_shows_each_metric_and_no_other() -> None:
         _, body = sent(path, "operators", start=START, period="60")
         named = {it["Id"] for it in body["MetricDataQueries"]}
         assert shown <= named
-        # Sizes are for the page's section about the lake.
-        assert named - shown == {"bytes", "objects", "written"}
+        emails = set(re.findall(r'data-email="(\w+)"', page)) if path.endswith("home") else set()
+        charts = (ROOT / "web/public/js/charts.js").read_text()
+        charted = {
+            name
+            for it in re.findall(r"series: \[(\"[^\]]+)\]", charts)
+            for name in re.findall(r"\w+", it)
+        }
+        assert charted <= named
+        # Prices are for these counts.
+        priced = {"bytes", "objects", "duration"}
+        assert named == shown | emails | charted | priced
 
 
 @pytest.mark.parametrize("path", ALARMS)

@@ -1,7 +1,9 @@
 """Tests of the model of `make capacity`."""
 
+import json
 import math
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 
 from aws_emulator.errors import CommandError
 from aws_emulator.route53.locations import REGIONS, latency_ms
-from benchmarks import capacity, capacity_charges, capacity_latency
+from benchmarks import capacity, capacity_charges, capacity_latency, cost_page
 from benchmarks.capacity_charges import Layout, event_dollars, monthly_dollars, total
 from benchmarks.capacity_quotas import Traffic, quotas, required_shards
 from tests.support.paths import ROOT
@@ -205,3 +207,23 @@ def test_small_school_exceeds_no_quota_of_an_old_account() -> None:
     lines = capacity.quota_lines(Layout(["us-east-1"]), 1e6, 10)
     assert not any("EXCEEDED" in it for it in lines)
     assert math.isclose(capacity.peak_of(1e6), 10 * 1e6 / (730 * 3600))
+
+
+def flat(prices: Any, *names: str) -> Iterator[tuple[tuple[str, ...], float]]:
+    if isinstance(prices, dict):
+        for name, value in prices.items():
+            yield from flat(value, *names, name)
+    elif isinstance(prices, int | float):
+        yield names, prices
+
+
+def test_prices_of_the_operators_page_are_those_of_the_model() -> None:
+    """An alarm more costs $0.10 a month: the file is made again when a price differs by a tenth."""
+    stored, modelled = json.loads(cost_page.PAGE.read_text()), cost_page.prices()
+    assert stored["months"] == modelled["months"]
+    rates = dict(flat(stored))
+    for names, rate in flat(modelled):
+        # The writes depend on the pages of the log: the file's is the public one.
+        tolerance = 0.6 if "Live counters" in names else 0.1
+        assert rates.pop(names) == pytest.approx(rate, rel=tolerance), "Run `make reference`."
+    assert not rates, "Run `make reference`."

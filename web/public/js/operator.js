@@ -1,11 +1,11 @@
 // Shows what moves through each Region and which alarms ring, and updates both every 15 seconds.
+import { drawCharts } from "./charts.js";
+import { places, stage, unread } from "./places.js";
 import { $, call, errorMessage, pause, showError, showMessage } from "./portal.js";
 
 // CloudWatch has new values once a minute; each request costs a fraction of a cent.
 const INTERVAL_MS = 15_000;
-// The API has operations for the home and for these Regions; portal.json names the stage's Regions.
-const FURTHER = ["ap-south-1"];
-let places = ["home"];
+let regions = ["home"];
 // Values that aren't counts: the greatest of the periods is shown.
 const GREATEST = new Set(["lag", "latency"]);
 // Where a count above zero is a failure, and the part of the drawing that fails.
@@ -65,6 +65,15 @@ function drawFlow(card, region, metrics, recent) {
   showMessage(card.querySelector("[data-state]"), text, failing ? "" : "good");
 }
 
+function drawEmails(metrics) {
+  for (const element of document.querySelectorAll("[data-email]")) {
+    const name = element.dataset.email;
+    const value = figure(name, metrics[name].values);
+    element.textContent = number.format(value);
+    element.closest("div").classList.toggle("failing", value > 0 && (name === "bounced" || name === "complained"));
+  }
+}
+
 // The figures of a lost Region are old: they stay, and the card turns red.
 function drawLost(card, place, answer) {
   card.classList.add("lost");
@@ -81,14 +90,18 @@ async function refreshFlow() {
   // Whole periods, so that none is cut.
   const start = Math.floor((now - range) / length) * length;
   const answers = await Promise.all(
-    places.map((place) => call("GET", `/operator/flow/${place}?start=${start}&period=${length}`)),
+    regions.map((place) => call("GET", `/operator/flow/${place}?start=${start}&period=${length}`)),
   );
   const refused = answers.find((answer) => answer.status === 401 || answer.status === 403);
   if (refused) return refused;
   answers.forEach((answer, index) => {
-    const place = places[index];
+    const place = regions[index];
     if (!answer.ok) return drawLost(cardOf(place), place, answer);
-    return drawFlow(cardOf(place), answer.data.regionName, answer.data.metrics, now - 3 * length);
+    const card = cardOf(place);
+    drawFlow(card, answer.data.regionName, answer.data.metrics, now - 3 * length);
+    drawCharts(card.querySelector("[data-charts]"), answer.data.metrics, { start, end: now, length });
+    if (place === "home") drawEmails(answer.data.metrics);
+    return card;
   });
   return answers.find((answer) => !answer.ok) ?? answers[0];
 }
@@ -135,7 +148,7 @@ function ringing({ name, region, description, reason, changedAt }) {
 }
 
 async function refreshAlarms() {
-  const read = await Promise.all([...places, "edge"].map(readAlarms));
+  const read = await Promise.all([...regions, "edge"].map(readAlarms));
   const byName = new Map();
   for (const { alarms } of read) for (const alarm of alarms) byName.set(`${alarm.region} ${alarm.name}`, alarm);
   const alarms = [...byName.values()].sort((a, b) => a.name.localeCompare(b.name));
@@ -160,19 +173,21 @@ async function refresh() {
 }
 
 // Regions without operations are named, so that nobody takes the page for all of them.
-async function readRegions() {
-  const answer = await fetch("/portal.json");
-  const further = ((await answer.json()).regions ?? []).slice(1);
-  places = ["home", ...further.filter((region) => FURTHER.includes(region))];
-  const others = further.filter((region) => !FURTHER.includes(region));
+async function readStage() {
+  regions = await places();
+  const { mailbox } = await stage();
+  if (mailbox) {
+    $("mailbox-link").href = mailbox;
+    $("mailbox").hidden = false;
+  }
+  const others = await unread();
   if (others.length) $("others").textContent = `Not on this page: ${others.join(", ")}. CloudWatch has their dashboards.`;
 }
 
 $("range").addEventListener("change", refreshFlow);
 $("choose").addEventListener("submit", (event) => event.preventDefault());
 showMessage($("cockpit-status"), "Loading…");
-// Without the list, the page shows the home.
-await readRegions().catch(() => {});
+await readStage();
 
 for (;;) {
   // Skip the update while the page is in the background.
