@@ -28,7 +28,7 @@ endif
 # BUILT=1 deploys the existing output of `sam build`, as the pipeline does with its artifact.
 BUILD := $(if $(BUILT),setup,build)
 
-.PHONY: help setup run up dev down catalogue student region sql invoke debug logs trace redrive reconcile verify compact table reprocess migrate revoke person erase evacuate why source suppress chaos gameday prove check lint lint-templates types unit build validate package integration test spark marts bench capacity prose reference preflight deploy leftovers smoke destroy requirements
+.PHONY: help setup run up dev down catalogue student region sql invoke debug logs trace redrive reconcile verify compact table reprocess migrate revoke person erase evacuate failover conflicts why source suppress chaos gameday prove check lint lint-templates types unit build validate package integration test spark marts bench capacity prose reference preflight deploy leftovers smoke destroy requirements
 
 help: ## List the targets and their options
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,6 +59,10 @@ help: ## List the targets and their options
 	@echo "  erase      USER=<userId or anonymousId>  CONFIRM=<the same>  EMAIL=<address, also in events>  REPORT=<file>"
 	@echo "             STAGE=<stage> (a stage on AWS; default: the system of 'make up')"
 	@echo "  evacuate   REGION=<Region>  UNDO=1 (return it)  PLACE=<stage> (on AWS; default: the system of 'make up')"
+	@echo "  failover   TO=<Region>  LOST=1 (the old home doesn't answer)"
+	@echo "  conflicts  RESOLVE=1 (email the student who lost the slot, and the advisor)"
+	@echo "  failover, conflicts"
+	@echo "             PLACE=<stage> (on AWS; default: the system of 'make up')"
 	@echo "  why        ID=<messageId, request ID, userId or anonymousId>  HOURS=<number, default 24>  FROM=<first day>"
 	@echo "             STAGE=<stage>  REGION=<Region> (on AWS; default: every Region of 'make up')"
 	@echo "  source     ID=<source>  ACTION=create|configure|rotate|retire|disable|enable|remove  SETTINGS='<JSON>' (without: list the sources)"
@@ -142,6 +146,12 @@ person: setup ## Export everything about a student as a file, or erase the stude
 erase: export USER_NAME = $(if $(filter command,$(firstword $(origin USER))),$(USER))
 erase: setup ## Erase a person from the data lake and the failures bucket of every Region
 	@$(PY) -m tools.operations.erase
+
+failover: setup ## Make another Region the home of the bookings (TO=)
+	@$(PY) -m tools.operations.failover
+
+conflicts: setup ## List the slots that two students got while the home moved
+	@$(PY) -m tools.operations.conflicts
 
 evacuate: setup ## Take a Region out of the answers for the API's name, or return it
 	@$(PY) -m tools.operations.evacuate

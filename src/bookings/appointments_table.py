@@ -5,16 +5,18 @@
 | `ADVISOR#<id>` | `SLOT#<start>` | an appointment; without `student` it is free again |
 | `ADVISORS` | `ADVISOR#<id>` | an advisor's availability |
 | `STUDENT#<sub>` | `BOOKED` | a student's coming slots with listed advisors |
+| `HOME#<part>` | `HOME` | the home, which each transaction checks (home_table.py) |
 
 The lake has the first kind only: `origin_region` of the others names no Region, so the stream
 processor of no Region exports them.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from bookings.errors import ConflictError, UnavailableError
+from bookings import dynamodb_calls
+from bookings.home_table import HomeTable
 from bookings.model import (
     UNLISTED_MINUTES,
     Appointment,
@@ -28,24 +30,23 @@ from bookings.model import (
 from bookings.outbox import Outbox
 
 NOT_EXPORTED: Final = "none"
-#: The condition of an item, or another transaction on it at the same time.
-_CONFLICTS: Final = frozenset({"ConditionalCheckFailed", "TransactionConflict"})
 _COUNTED: Final = {
     "version": "if_not_exists(version, :none) + :one",
     "origin_region": ":region",
     "updated_at": ":now",
     "request_id": ":request",
     "correlation_id": ":correlation",
+    "home_epoch": ":epoch",
 }
 
 
 class AppointmentsTable:
-    """The table, with a low-level DynamoDB client."""
+    """The table, with a low-level DynamoDB client. Writes are refused unless this is the home."""
 
-    def __init__(self, dynamodb: Any, name: str, region: str, outbox: Outbox) -> None:
+    def __init__(self, dynamodb: Any, name: str, home: HomeTable, outbox: Outbox) -> None:
         self._dynamodb = dynamodb
         self._name = name
-        self._region = region
+        self._home = home
         self._outbox = outbox
 
     def availability(self, advisor: str) -> StoredAvailability | None:
@@ -81,7 +82,7 @@ class AppointmentsTable:
         }
         appointments: list[Appointment] = []
         while True:
-            page = self._call(lambda: self._dynamodb.query(**request))
+            page = dynamodb_calls.call(lambda: self._dynamodb.query(**request))
             appointments += [_appointment(item) for item in page["Items"] if "student" in item]
             if "LastEvaluatedKey" not in page:
                 return appointments
@@ -102,6 +103,7 @@ class AppointmentsTable:
 
         Raises:
             ConflictError: A condition failed.
+            NotHomeError: This Region isn't the home.
             UnavailableError: DynamoDB failed.
         """
         actions: list[dict[str, Any]] = []
@@ -119,7 +121,8 @@ class AppointmentsTable:
             actions += self._outbox.changed(changes.take, changes.free, now_ms, origin)
         elif changes.free is not None:
             actions += self._outbox.cancelled(changes.free, now_ms, origin, changes.reason)
-        self._call(lambda: self._dynamodb.transact_write_items(TransactItems=actions))
+        touched = [it.slot.advisor for it in (changes.take, changes.free) if it is not None]
+        self._transact(touched, actions)
 
     def _take(
         self, taken: Appointment, revision: int | None, now_ms: int, origin: Origin
@@ -139,10 +142,11 @@ class AppointmentsTable:
 
         Raises:
             ConflictError: The student doesn't have the slot any more.
+            NotHomeError: This Region isn't the home.
             UnavailableError: DynamoDB failed.
         """
         update = self._update(appointment.slot, now_ms, origin, "student = :student", appointment)
-        self._call(lambda: self._dynamodb.transact_write_items(TransactItems=[{"Update": update}]))
+        self._transact([appointment.slot.advisor], [{"Update": update}])
 
     def put_availability(
         self,
@@ -156,6 +160,7 @@ class AppointmentsTable:
 
         Raises:
             ConflictError: The stored revision isn't `seen`.
+            NotHomeError: This Region isn't the home.
             UnavailableError: DynamoDB failed.
         """
         request: dict[str, Any] = {
@@ -175,7 +180,15 @@ class AppointmentsTable:
         if seen is not None:
             request["ConditionExpression"] = "revision = :seen"
             request["ExpressionAttributeValues"] = {":seen": {"N": str(seen)}}
-        self._call(lambda: self._dynamodb.put_item(**request))
+        self._transact([advisor], [{"Put": request}])
+
+    def _transact(self, advisors: Iterable[str], actions: list[dict[str, Any]]) -> None:
+        """Write a transaction after the conditions on the record of the home."""
+        guards = self._home.guards(advisors)
+        dynamodb_calls.call(
+            lambda: self._dynamodb.transact_write_items(TransactItems=[*guards, *actions]),
+            guards=len(guards),
+        )
 
     def _update(
         self,
@@ -190,7 +203,8 @@ class AppointmentsTable:
         values = {
             ":none": {"N": "0"},
             ":one": {"N": "1"},
-            ":region": {"S": self._region},
+            ":region": {"S": self._home.region},
+            ":epoch": {"N": str(self._home.current().epoch)},
             ":now": {"N": str(now_ms)},
             ":request": {"S": origin.request_id},
             ":correlation": {"S": origin.correlation_id},
@@ -243,35 +257,11 @@ class AppointmentsTable:
         }
 
     def _get(self, key: dict[str, Any]) -> dict[str, Any] | None:
-        answer = self._call(
+        answer = dynamodb_calls.call(
             lambda: self._dynamodb.get_item(TableName=self._name, Key=key, ConsistentRead=True)
         )
         item: dict[str, Any] | None = answer.get("Item")
         return item
-
-    def _call(self, call: Callable[[], Any]) -> Any:
-        """Return the response of a call.
-
-        Raises:
-            ConflictError: A condition failed.
-            UnavailableError: DynamoDB failed.
-        """
-        from botocore.exceptions import BotoCoreError, ClientError
-
-        try:
-            return call()
-        except ClientError as error:
-            code = str(error.response.get("Error", {}).get("Code", "unknown"))
-            reasons = error.response.get("CancellationReasons", [])
-            codes = {str(reason.get("Code")) for reason in reasons} - {"None"}
-            is_conflict = code == "ConditionalCheckFailedException" or (
-                codes and codes <= _CONFLICTS
-            )
-            if is_conflict:
-                raise ConflictError(code) from None
-            raise UnavailableError("The appointment was not changed. Try again.") from error
-        except BotoCoreError as error:
-            raise UnavailableError("The appointment was not changed. Try again.") from error
 
 
 _OPTIONAL: Final = (

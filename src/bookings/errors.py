@@ -85,6 +85,20 @@ class UnavailableError(BookingError):
     status = 503
 
 
+class NotHomeError(BookingError):
+    """Raised when the record of the home doesn't name this Region, or the home is moving."""
+
+    code = "not_home"
+    status = 503
+
+
+class HomeChangeError(Exception):
+    """Raised when the home can't move as an operator asked; the message says why."""
+
+    code = "home_change"
+    status = 409
+
+
 class ConflictError(Exception):
     """Raised when a condition of a transaction failed: read the items again, and decide again."""
 

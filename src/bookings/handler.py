@@ -1,38 +1,39 @@
-"""Handle the requests of the API that need an advisor's time zone, and operators' requests.
+"""Handle the requests of the API that book and change appointments, and operators' requests.
 
 The API sends `groups`, `student` and the ids of the request beside the operation's own values; the
 body is a text, `request`, so that it can't replace them. An operator invokes the function with
 `{"action": "set", "advisorId": ..., "request": <JSON text>}` and without `groups`.
+
+Each Region has the function. It asks the one of the home unless its own Region is the home.
 """
 
 import json
-import random
 import re
-import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import date
-from functools import cache
 from typing import Any, Final
 
 from bookings import model, students
-from bookings.appointments_table import AppointmentsTable
+from bookings.assembly import bookings, cognito, forwarder, home, waiting_notices
 from bookings.errors import (
     BookingError,
+    HomeChangeError,
     InvalidAvailabilityError,
+    NotHomeError,
     NotStaffError,
     UnknownAdvisorError,
     UnknownAppointmentError,
 )
+from bookings.home import Home
 from bookings.model import Appointment, Origin, Slot
-from bookings.outbox import Outbox
-from bookings.service import Bookings
 from bookings.settings import settings
 from staff.groups import is_staff
 
 _ADVISOR: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,39}", re.ASCII)
 _START: Final = re.compile(r"20[0-9]{2}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:00Z", re.ASCII)
-#: Before the second attempt, in seconds; twice the time before each further one.
-_PAUSE_S: Final = 0.02
+#: The record may have changed since this process read it; then it reads it once more.
+_ROUTES: Final = 2
 
 type Event = Mapping[str, Any]
 type Result = tuple[int, dict[str, Any]]
@@ -43,8 +44,8 @@ def lambda_handler(event: Event, _context: object) -> dict[str, object]:
     action = str(event.get("action"))
     body: dict[str, Any]
     try:
-        status, body = _ACTIONS[action](event)
-    except BookingError as error:
+        status, body = _OPERATORS[action](event) if action in _OPERATORS else _routed(action, event)
+    except (BookingError, HomeChangeError) as error:
         status, body = error.status, {"code": error.code, "detail": str(error)}
     line = {
         "level": "INFO",
@@ -58,38 +59,24 @@ def lambda_handler(event: Event, _context: object) -> dict[str, object]:
     return {"status": status, "body": body, "text": json.dumps(body)}
 
 
-@cache
-def bookings() -> Bookings:
-    """Return the process's operations.
+def _routed(action: str, event: Event) -> Result:
+    """Answer a request if this Region is the home, or else let the home answer.
 
     Raises:
-        SettingsError: An environment variable is missing.
+        BookingError: A rule refuses the request, or the home doesn't answer.
+        NotHomeError: The home is moving.
     """
-    import boto3
-    from botocore.config import Config
-
-    config = Config(
-        connect_timeout=2, read_timeout=5, retries={"mode": "standard", "max_attempts": 3}
-    )
-    table = AppointmentsTable(
-        boto3.client("dynamodb", region_name=settings().region, config=config),
-        settings().table,
-        settings().region,
-        Outbox(settings().accounts_table, settings().region),
-    )
-    return Bookings(table, lambda: time.time_ns() // 1_000_000, _pause)
-
-
-@cache
-def _cognito() -> Any:
-    import boto3
-
-    return boto3.client("cognito-idp", region_name=settings().region)
-
-
-def _pause(attempt: int) -> None:
-    # Full jitter, so that two students who collided don't collide again.
-    time.sleep(random.uniform(0, _PAUSE_S * 2**attempt))  # noqa: S311 - no secret
+    for _ in range(_ROUTES):
+        known = home().current()
+        with suppress(NotHomeError):
+            if known.accepts(settings().region):
+                return _ACTIONS[action](event)
+            if not (known.is_moving or event.get("forwarded")):
+                status, body = forwarder().ask(known.region, event)
+                if body.get("code") != NotHomeError.code:
+                    return status, body
+        home().forget()
+    raise NotHomeError("The bookings are moving to another Region. Try again in a moment.")
 
 
 def _book(event: Event) -> Result:
@@ -108,6 +95,14 @@ def _move(event: Event) -> Result:
     new = Slot(request["start"], request.get("advisorId", advisor))
     moved = bookings().move(str(event["student"]), Slot(start, advisor), new, _origin(event))
     return 200, _document(moved)
+
+
+def _cancel(event: Event) -> Result:
+    advisor, start = str(event["advisorId"]), str(event["start"])
+    if not (_ADVISOR.fullmatch(advisor) and _is_time(start)):
+        raise UnknownAppointmentError("You do not have this appointment.")
+    bookings().cancel(str(event["student"]), Slot(start, advisor), _origin(event))
+    return 204, {}
 
 
 def _free(event: Event) -> Result:
@@ -148,7 +143,7 @@ def _day(event: Event) -> Result:
             {
                 "start": it.slot.start,
                 "minutes": it.minutes,
-                "student": students.email_address(_cognito(), pool, it.student),
+                "student": students.email_address(cognito(), pool, it.student),
                 "note": it.note,
             }
             for it in appointments
@@ -197,10 +192,29 @@ def _set(event: Event) -> Result:
 _ACTIONS: Final[dict[str, Callable[[Event], Result]]] = {
     "book": _book,
     "move": _move,
+    "cancel": _cancel,
     "free": _free,
     "set": _set,
     "day": _day,
     "change": _change,
+}
+
+
+def _record(known: Home) -> Result:
+    return 200, {"home": known.region, "epoch": known.epoch, "moving": known.is_moving}
+
+
+def _deliver(_event: Event) -> Result:
+    return 200, {"delivered": waiting_notices().deliver()}
+
+
+#: The API sends none of these. `make failover` does, to one Region or another.
+_OPERATORS: Final[dict[str, Callable[[Event], Result]]] = {
+    "home": lambda _event: _record(home().newest()),
+    "release": lambda event: _record(home().release(str(event["to"]))),
+    "begin": lambda _event: _record(home().begin()),
+    "take-over": lambda _event: _record(home().take_over()),
+    "deliver": _deliver,
 }
 
 

@@ -21,6 +21,7 @@ from bookings.errors import (
     AvailabilityChangedError,
     BookingError,
     ConflictError,
+    NotHomeError,
     UnavailableError,
     UnknownAdvisorError,
     UnknownAppointmentError,
@@ -155,6 +156,24 @@ class Bookings:
 
         return self._repeated(attempt, lambda: self._moved(old, new) is not None)
 
+    def cancel(self, student: str, slot: Slot, origin: Origin) -> None:
+        """Cancel an appointment of a student.
+
+        Raises:
+            BookingError: The student doesn't have the appointment, or it is too late.
+            UnavailableError: DynamoDB failed, or other changes were faster.
+        """
+
+        def attempt() -> None:
+            now_ms = self._clock_ms()
+            present = self._appointment(slot)
+            if present is None or present.student != student:
+                raise UnknownAppointmentError("You do not have this appointment.")
+            rules.check_changeable(present, now_ms)
+            self._free(present, now_ms, origin)
+
+        self._repeated(attempt)
+
     def cancel_by_office(self, slot: Slot, reason: str, origin: Origin) -> Appointment:
         """Cancel a student's appointment at any time. Return it.
 
@@ -168,13 +187,7 @@ class Bookings:
             present = self._appointment(slot)
             if present is None:
                 raise UnknownAppointmentError("This appointment doesn't exist.")
-            read = self._table.student_slots(present.student)
-            slots = None
-            if slot.text in read.slots:
-                held = _coming(set(read.slots) - {slot.text}, now_ms)
-                slots = StudentSlots(frozenset(held), read.version)
-            changes = Changes(present.student, free=present, slots=slots, reason=reason)
-            self._table.write(changes, now_ms, origin)
+            self._free(present, now_ms, origin, reason)
             return present
 
         return self._repeated(attempt)
@@ -261,6 +274,7 @@ class Bookings:
 
         Raises:
             BookingError: A rule refuses the request, and no equal request has succeeded.
+            NotHomeError: Another Region is the home; the next attempt wouldn't change that.
             UnavailableError: DynamoDB failed, or other changes were faster in each attempt.
         """
         for number in range(1, MAX_ATTEMPTS + 1):
@@ -268,10 +282,22 @@ class Bookings:
                 return attempt()
             except ConflictError:
                 self._pause(number)
+            except NotHomeError:
+                raise
             except BookingError:
                 if not is_done():
                     raise
         raise UnavailableError("Other changes were faster. Try again in a moment.")
+
+    def _free(self, present: Appointment, now_ms: int, origin: Origin, reason: str = "") -> None:
+        """Write that a student has an appointment no more."""
+        text, read = present.slot.text, self._table.student_slots(present.student)
+        slots = None
+        if text in read.slots:
+            held = _coming(set(read.slots) - {text}, now_ms)
+            slots = StudentSlots(frozenset(held), read.version)
+        changes = Changes(present.student, free=present, slots=slots, reason=reason)
+        self._table.write(changes, now_ms, origin)
 
     def _read(self, slot: Slot) -> tuple[StoredAvailability | None, list[Appointment]]:
         """Return the availability, then the appointments that can overlap the slot."""

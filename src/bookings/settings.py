@@ -4,8 +4,14 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from typing import Final
 
 from bookings.errors import SettingsError
+
+_NAMES: Final = (
+    *("APPOINTMENTS_TABLE", "AWS_REGION", "USER_POOL_ID", "ACCOUNTS_TABLE"),
+    *("HOME_REGION", "BOOKINGS_FUNCTION"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +22,10 @@ class Settings:
     region: str
     user_pool_id: str
     accounts_table: str
+    #: The home until it moves; it keeps the accounts and the user pool.
+    first_home: str
+    #: The function's name, which is the same in every Region.
+    function: str
 
 
 def parse(environment: Mapping[str, str]) -> Settings:
@@ -24,15 +34,10 @@ def parse(environment: Mapping[str, str]) -> Settings:
     Raises:
         SettingsError: A variable is missing.
     """
-    for name in ("APPOINTMENTS_TABLE", "AWS_REGION", "USER_POOL_ID", "ACCOUNTS_TABLE"):
+    for name in _NAMES:
         if not environment.get(name):
             raise SettingsError(f"The environment variable {name} is missing.")
-    return Settings(
-        environment["APPOINTMENTS_TABLE"],
-        environment["AWS_REGION"],
-        environment["USER_POOL_ID"],
-        environment["ACCOUNTS_TABLE"],
-    )
+    return Settings(*(environment[name] for name in _NAMES))
 
 
 @cache

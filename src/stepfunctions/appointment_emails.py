@@ -14,7 +14,15 @@ from stepfunctions import (
     ses,
 )
 from stepfunctions.accounts import Accounts
-from stepfunctions.appointment_notice import ADVISOR, REMINDER, STUDENT, NewestChange, Notice
+from stepfunctions.appointment_notice import (
+    ADVISOR,
+    CANCELLED,
+    KINDS,
+    REMINDER,
+    STUDENT,
+    NewestChange,
+    Notice,
+)
 from stepfunctions.email_templates import Email
 from stepfunctions.outbox import Message
 from stepfunctions.recipients import Recipient
@@ -75,7 +83,7 @@ def send(
 
 def _is_ahead(notice: Notice, newest: NewestChange | None, now: datetime) -> bool:
     """Return whether an appointment still has the time of a reminder."""
-    is_same = newest is not None and newest.is_of(notice) and newest.notice != "cancelled"
+    is_same = newest is not None and newest.is_of(notice) and KINDS[newest.notice] != CANCELLED
     return is_same and datetime.fromisoformat(notice.start) > now
 
 

@@ -23,6 +23,8 @@ KINDS: Final = {
     "booked": "AppointmentBooked",
     "moved": "AppointmentMoved",
     "cancelled": "AppointmentCancelled",
+    # Another student has the slot: both got it while the home moved (`make conflicts`).
+    "conflict": "AppointmentCancelled",
 }
 CANCELLED: Final = KINDS["cancelled"]
 REMINDER: Final = "AppointmentReminder"

@@ -141,6 +141,8 @@ NO_TABLE = {
     "APPOINTMENTS_TABLE": "named",
     "ACCOUNTS_TABLE": "named",
     "USER_POOL_ID": "us-east-1_Example",
+    "HOME_REGION": "us-east-1",
+    "BOOKINGS_FUNCTION": "named",
 }
 
 

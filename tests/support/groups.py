@@ -23,6 +23,7 @@ GROUPS: Final[dict[str, tuple[str, ...]]] = {
     ),
     "regions": (
         "tests/system/test_collector_regions.py",
+        "tests/system/test_failover.py",
         "tests/system/test_degraded_network.py",
         "tests/system/test_edge_outage.py",
         "tests/system/test_gameday.py",

@@ -33,8 +33,8 @@ API_OPERATIONS: Final = ("profile", "appointments", "booking", "sign-up", "staff
 OPERATIONS: Final = ("events", "page", "members", *API_OPERATIONS)
 #: Operations with an edge function; public pages have none.
 FUNCTION_OPERATIONS: Final = tuple(it for it in OPERATIONS if it != "page")
-#: Read or written in the home Region only, whichever Region was asked (decision 0023).
-HOME_OPERATIONS: Final = ("appointments", "booking", "sign-up", "staff")
+#: Written in the home Region only, whichever Region was asked (decision 0023).
+HOME_OPERATIONS: Final = ("booking", "sign-up", "staff")
 
 
 @dataclass(frozen=True, slots=True)

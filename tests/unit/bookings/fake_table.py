@@ -72,18 +72,6 @@ class FakeTable:
             raise ConflictError
         self.availabilities[advisor] = stored
 
-    def cancel(self, student: str, slot: Slot, now_ms: int) -> bool:
-        """Cancel as the API's transaction does (src/stepfunctions/api/appointment.yaml)."""
-        held = self.appointments.get(slot)
-        if held is None or held.student != student:
-            return False
-        if held.cancel_until is not None and held.cancel_until < now_ms:
-            return False
-        del self.appointments[slot]
-        present = self.student_slots(student)
-        self.students[student] = StudentSlots(present.slots - {slot.text}, present.version + 1)
-        return True
-
     def _holder(self, slot: Slot) -> str | None:
         held = self.appointments.get(slot)
         return None if held is None else held.student

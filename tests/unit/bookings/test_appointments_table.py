@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bookings.appointments_table import AppointmentsTable
-from bookings.errors import ConflictError, UnavailableError
+from bookings.errors import ConflictError, NotHomeError, UnavailableError
+from bookings.home_table import HomeTable
 from bookings.model import Appointment, Changes, Origin, Slot, StudentSlots
 from bookings.outbox import Outbox
 from tests import strategies
@@ -26,6 +27,9 @@ class FakeDynamoDB:
     def __init__(self, error: Exception | None = None) -> None:
         self.transactions: list[list[dict[str, Any]]] = []
         self._error = error
+
+    def get_item(self, **_request: Any) -> dict[str, Any]:
+        return {}
 
     def transact_write_items(self, **request: Any) -> dict[str, Any]:
         if self._error:
@@ -45,10 +49,14 @@ def cancelled(*codes: str) -> ClientError:
 
 def write(changes: Changes, error: Exception | None = None) -> list[dict[str, Any]]:
     dynamodb = FakeDynamoDB(error)
-    AppointmentsTable(dynamodb, "table", "eu-west-2", Outbox("accounts", "eu-west-2")).write(
+    home = HomeTable(dynamodb, "table", "eu-west-2", "eu-west-2", lambda: NOW_MS)
+    AppointmentsTable(dynamodb, "table", home, Outbox("accounts", "eu-west-2")).write(
         changes, NOW_MS, ORIGIN
     )
     (transaction,) = dynamodb.transactions
+    guard = transaction[0]["ConditionCheck"]
+    assert guard["ConditionExpression"] == "attribute_not_exists(pk)"
+    assert guard["Key"]["pk"]["S"].startswith("HOME#")
     return transaction
 
 
@@ -57,7 +65,8 @@ def write(changes: Changes, error: Exception | None = None) -> list[dict[str, An
     [
         (cancelled("None", "ConditionalCheckFailed"), ConflictError),
         (cancelled("TransactionConflict", "None"), ConflictError),
-        (cancelled("ConditionalCheckFailed", "ThrottlingError"), UnavailableError),
+        (cancelled("ConditionalCheckFailed", "None"), NotHomeError),
+        (cancelled("None", "ConditionalCheckFailed", "ThrottlingError"), UnavailableError),
         (cancelled("ValidationError"), UnavailableError),
         (cancelled(), UnavailableError),
         (ClientError({"Error": {"Code": "ThrottlingException"}}, "x"), UnavailableError),
@@ -118,7 +127,7 @@ def test_expressions_use_each_value_and_no_other(changes: Changes) -> None:
 
 
 def test_freed_slot_has_no_value_of_the_student() -> None:
-    action, _ = write(Changes("s1", free=Appointment(OTHER, "s1"), reason="ill"))
+    _, action, _ = write(Changes("s1", free=Appointment(OTHER, "s1"), reason="ill"))
     expression = action["Update"]["UpdateExpression"]
     removed = expression.partition(" REMOVE ")[2].split(", ")
     assert set(removed) == {

@@ -50,6 +50,8 @@ BEHIND: Final = {
     "chaos": ("tests/system/test_chaos.py", "tools.chaos"),
     "destroy": ("tools/tests/deployment/test_destroy.py", "tools.deployment.destroy"),
     "erase": ("tests/system/test_erase.py", "tools.operations"),
+    "conflicts": ("tests/system/test_failover.py", "tools.operations"),
+    "failover": ("tests/system/test_failover.py", "tools.operations"),
     "evacuate": ("tests/system/test_names.py", "tools.operations"),
     "gameday": ("tests/system/test_gameday.py", "tools.gameday"),
     "integration": (CHECK, "make test"),

@@ -284,8 +284,8 @@ def test_any_path_is_answered(one: str, two: str) -> None:
     from urllib.parse import quote
 
     path = f"/appointments/{quote(one, errors='replace')}/{quote(two, errors='replace')}"
-    reasons = b'[{"Code":"ConditionalCheckFailed"},{"Code":"None"}]'
-    lost = ServiceResponse(400, {}, b'{"CancellationReasons":' + reasons + b"}")
+    refusal = {"code": "appointment_unknown", "detail": "You do not have this appointment."}
+    lost = ServiceResponse(200, {}, json.dumps({"status": 404, "body": refusal}).encode())
     response = send("DELETE", path, services=fakes.FakeServices(lost))
     # API Gateway rejects a blank value of a required path parameter.
     blank = one and two and not (one.strip() and two.strip())

@@ -112,6 +112,7 @@ const MESSAGES = {
   execution_unknown: "This execution doesn’t exist anymore. Reload the page.",
   feedback_unknown: "This feedback doesn’t exist anymore. Reload the page.",
   not_entitled: "This video needs a paid account.",
+  not_home: "Bookings are moving to another Region. Try again in a minute.",
   not_operator: "Only operators can use this page. Ask for membership of the group operators.",
   not_staff: "Only staff can use this page. Ask an operator for membership of the group staff.",
   parked_settled: "This account has been finished or undone meanwhile.",

@@ -1,0 +1,128 @@
+"""The home of the bookings moves to Mumbai after the loss of London, and back."""
+
+import base64
+import json
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+import pytest
+
+from aws_emulator.errors import CommandError
+from tests.support.waiting import wait_until
+from tests.system.conftest import LONDON, MUMBAI
+from tests.system.test_regions import call_api
+from tools.dev import system
+from tools.operations import conflicts, failover
+from tools.stack import StackTarget, client
+
+pytestmark = pytest.mark.integration
+
+
+def control(running: system.System, path: str) -> None:
+    httpx.post(f"{running.target.endpoint}/_local/{path}", timeout=30).raise_for_status()
+
+
+@contextmanager
+def lost(running: system.System, region: str) -> Iterator[None]:
+    """Lose a Region; nothing that it wrote in its last seconds has reached another one."""
+    control(running, f"outage?region={region}&on=1")
+    try:
+        yield
+    finally:
+        control(running, f"outage?region={region}&on=0")
+        control(running, "replication?held=0")
+
+
+def new_slot() -> dict[str, str]:
+    return {"advisorId": f"advisor-{uuid.uuid4().hex[:8]}", "start": "2027-02-01T09:30:00Z"}
+
+
+def stored(running: system.System, region: str, slot: dict[str, str]) -> dict[str, Any]:
+    """Return a slot's item in a Region's replica."""
+    table = f"meridian-{running.target.stage}-appointments"
+    key = {"pk": {"S": f"ADVISOR#{slot['advisorId']}"}, "sk": {"S": f"SLOT#{slot['start']}"}}
+    dynamodb = client("dynamodb", StackTarget(running.target.endpoint, region))
+    answer = dynamodb.get_item(TableName=table, Key=key, ConsistentRead=True)
+    return {name: next(iter(it.values())) for name, it in answer.get("Item", {}).items()}
+
+
+def move(running: system.System, to: str, *, is_lost: bool = False) -> list[str]:
+    """Move the home as `make failover` does; return what it prints."""
+    lines: list[str] = []
+    homes = failover.local_homes(running.directory)
+    failover.Move(homes, to, is_lost, lines.append).run()
+    return lines
+
+
+def sub_of(running: system.System, student: int) -> str:
+    """Return a student's id in the user pool, from the claims of the token."""
+    payload = running.students[student].token.split(".")[1]
+    return str(json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))["sub"])
+
+
+def emails_about(running: system.System, text: str) -> list[str]:
+    """Return the recipients of the sent emails that contain a text."""
+    url = f"{running.target.endpoint}/_local/emails"
+    emails = httpx.get(url, timeout=30).raise_for_status().json()
+    return sorted(it["To"][0] for it in emails if text in str(it))
+
+
+def notice(running: system.System, student: int, slot: dict[str, str]) -> str:
+    """Return the newest change of an appointment in the outbox of the emails."""
+    key = {
+        "pk": {"S": f"STUDENT#{sub_of(running, student)}"},
+        "sk": {"S": f"OUTBOX#APPOINTMENT#{slot['start']}/{slot['advisorId']}"},
+    }
+    table = f"meridian-{running.target.stage}-accounts"
+    answer = client("dynamodb", running.target).get_item(TableName=table, Key=key)
+    return str(answer.get("Item", {}).get("notice", {}).get("S", ""))
+
+
+def test_home_moves_after_a_loss_and_back(regions: system.System) -> None:
+    contested, free, later = new_slot(), new_slot(), new_slot()
+    control(regions, "replication?held=1")
+    assert call_api(regions, LONDON, "POST", "/appointments", contested, student=1)[0] == 201
+    with lost(regions, LONDON):
+        status, refusal = call_api(regions, MUMBAI, "POST", "/appointments", free)
+        assert (status, refusal["code"]) == (503, "unavailable")
+        with pytest.raises(CommandError, match="LOST=1"):
+            move(regions, MUMBAI)
+        assert f"{MUMBAI} is the home" in " ".join(move(regions, MUMBAI, is_lost=True))
+        # London's booking hasn't reached Mumbai, so a second student gets the slot.
+        for slot in (free, contested):
+            assert call_api(regions, MUMBAI, "POST", "/appointments", slot)[0] == 201
+        link = f"/appointments/{free['advisorId']}/{free['start']}"
+        assert call_api(regions, MUMBAI, "DELETE", link) == (204, None)
+    # London is back, knows the new home and lets it answer.
+    assert call_api(regions, LONDON, "POST", "/appointments", later)[0] == 201
+    for region in (LONDON, MUMBAI):
+        assert stored(regions, region, later)["origin_region"] == MUMBAI
+        assert stored(regions, region, later)["home_epoch"] == "1"
+        assert stored(regions, region, contested)["student"] == sub_of(regions, 0)
+        assert "student" not in stored(regions, region, free)
+    assert notice(regions, 0, later) == ""
+
+    lines = move(regions, LONDON)
+    assert any(line.startswith(f"{LONDON} is the home") for line in lines), lines
+    assert (notice(regions, 0, later), notice(regions, 0, free)) == ("booked", "cancelled")
+    again = new_slot()
+    assert call_api(regions, MUMBAI, "POST", "/appointments", again)[0] == 201
+    assert stored(regions, MUMBAI, again)["origin_region"] == LONDON
+    assert "already the home" in " ".join(move(regions, LONDON))
+
+    # The first student was promised the slot, too: both hear of it once.
+    tables = conflicts.tables_of(failover.local_homes(regions.directory))
+    (conflict,) = tables.conflicts()
+    assert (conflict.student, conflict.holder) == (sub_of(regions, 1), sub_of(regions, 0))
+    printed: list[str] = []
+    assert conflicts.run(tables, resolves=True, say=printed.append) == 0
+    assert notice(regions, 1, contested) == "conflict"
+    loser = regions.students[1].email
+    reason = "another student got the same time"
+    wait_until(lambda: loser in emails_about(regions, reason), "the email about the conflict")
+    assert conflicts.run(tables, resolves=True, say=printed.append) == 0
+    assert printed[-1] == "No slot was promised to two students."
+    assert emails_about(regions, reason) == [loser]
