@@ -6,6 +6,7 @@ once.
 """
 
 import ssl
+import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
@@ -24,6 +25,8 @@ READ_ONLY: Final = "25006"
 QUERY_CANCELED: Final = "57014"
 #: Connection exceptions, resources exhausted, shutdown, and a standby that cancelled a query.
 _LOST_CLASSES: Final = ("08", "53", "57P", "40001")
+#: Errors of pg8000 about a connection that the server closed, perhaps within a message.
+_BROKEN: Final = (InterfaceError, OSError, ValueError, IndexError, KeyError, struct.error)
 #: Beside the function's package: Amazon RDS's certificate authorities, where they exist.
 _AUTHORITIES: Final = Path(__file__).with_name("rds_authorities.pem")
 
@@ -82,13 +85,13 @@ class Database:
         if connection is not None:
             try:
                 connection.close()
-            except (InterfaceError, DatabaseError, OSError):
+            except (DatabaseError, *_BROKEN):
                 return
 
     def _rollback(self) -> None:
         try:
             self._connection.run("ROLLBACK")
-        except (InterfaceError, DatabaseError, OSError, AttributeError):
+        except (DatabaseError, AttributeError, *_BROKEN):
             self.close()
 
     def _twice(self, work: Callable[[Any], Any]) -> Any:
@@ -104,8 +107,9 @@ class Database:
                 if state != READ_ONLY and not state.startswith(_LOST_CLASSES):
                     raise
                 self._lost(error, is_last=is_last)
-            # struct.error and IndexError: the server closed the connection within a message.
-            except (InterfaceError, OSError, ValueError, IndexError) as error:
+            except _BROKEN as error:
+                if isinstance(error, KeyError) and not _is_broken_message(error):
+                    raise
                 self._lost(error, is_last=is_last)
         raise AssertionError  # pragma: no cover
 
@@ -117,6 +121,14 @@ class Database:
             ) from error
         if is_last:
             raise UnavailableError("The catalogue's database doesn't answer.") from error
+
+
+def _is_broken_message(error: KeyError) -> bool:
+    """Return whether the server closed the connection within a message.
+
+    pg8000 then reads zeros in place of the next message's type, and looks it up in a table.
+    """
+    return isinstance(error.args[0], bytes)
 
 
 def sql_state(error: DatabaseError) -> str:

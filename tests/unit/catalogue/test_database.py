@@ -1,5 +1,6 @@
 """Reconnecting after a lost connection or a failover."""
 
+import struct
 from collections.abc import Callable
 from typing import Any
 
@@ -52,6 +53,10 @@ LOSSES: list[Exception] = [
     InterfaceError("network error"),
     ConnectionResetError(),
     TimeoutError(),
+    # The server closed the connection within a message.
+    struct.error("unpack requires a buffer of 4 bytes"),
+    IndexError("index out of range"),
+    KeyError(b"\x00"),
     refusal("25006"),
     refusal("57P01"),
     refusal("08006"),
@@ -116,11 +121,11 @@ def test_failed_transaction_is_rolled_back() -> None:
     connection = Connection([])
 
     def fail(_connection: Any) -> Any:
-        raise KeyError
+        raise KeyError("a name")
 
     with pytest.raises(KeyError):
         database(connection, is_writer=True).transaction(fail)
-    assert connection.statements[-1] == "ROLLBACK"
+    assert connection.statements == ["BEGIN ISOLATION LEVEL READ COMMITTED", "ROLLBACK"]
 
 
 def test_iam_token_is_signed_without_a_request(monkeypatch: pytest.MonkeyPatch) -> None:
