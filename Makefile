@@ -38,6 +38,7 @@ help: ## List the targets and their options
 	@echo "             PORT=, EMULATOR_PORT= (default: free ports)"
 	@echo "  up, dev    REGIONS=eu-west-2,ap-south-1 (in addition to the home; one address each)  PORT=8080  EMULATOR_PORT=4566"
 	@echo "             DOMAIN=school.example (a domain name with health checks, answered by a DNS server on 127.0.0.1)"
+	@echo "             CATALOGUE=0 (without the course catalogue)"
 	@echo "  run, up, dev"
 	@echo "             HOME_REGION=eu-west-2 (Region of the data and users, default us-east-1; the edge is in us-east-1)"
 	@echo "  catalogue  REGIONS=<further Regions, default eu-west-2>  HOME_REGION=<Region of the primary>"

@@ -34,5 +34,7 @@ def meridian(sam_build: None) -> "Iterator[System]":
     enable_socket()
     parameters = {"CollectorSources": json.dumps(SOURCES)}
     folder, ports = state_folder("test"), system.Ports()
-    with system.start(folder, ports, build=False, parameters=parameters) as running:
+    with system.start(
+        folder, ports, build=False, parameters=parameters, with_catalogue=True
+    ) as running:
         yield running

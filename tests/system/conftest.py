@@ -25,7 +25,13 @@ def regions(sam_build: None) -> Iterator[system.System]:
     folder = state_folder("test-regions")
     ports, names = system.Ports(), (LONDON, MUMBAI)
     with system.start(
-        folder, ports, names, build=False, domain="school.example", dns_speed=20
+        folder,
+        ports,
+        names,
+        build=False,
+        domain="school.example",
+        dns_speed=20,
+        with_catalogue=True,
     ) as running:
         yield running
 

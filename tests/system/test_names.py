@@ -139,6 +139,8 @@ def test_api_request_goes_to_the_region_nearest_to_the_edge_location(
 
 def test_health_check_asks_only_the_name_of_its_own_region(regions: system.System) -> None:
     asked = {it["asks"] for it in checks(regions) if it["asks"] and not it["inverted"]}
+    # The names of the course catalogue's load balancers have checks of their own.
+    asked = {it for it in asked if ".alb." not in it}
     names = [f"{it}.api.{regions.domain}/health" for it in (LONDON, MUMBAI)]
     assert asked == {*names, *(f"{it}/queue" for it in names)}
 

@@ -79,7 +79,13 @@ def up(options: Options) -> int:
         CommandError: The system can't be started.
     """
     ports = options.ports(UP_EDGE_PORT, UP_EMULATOR_PORT)
-    with system.start(STATE / "up", ports, options.regions, domain=options.domain) as running:
+    with system.start(
+        STATE / "up",
+        ports,
+        options.regions,
+        domain=options.domain,
+        with_catalogue=options.catalogue,
+    ) as running:
         print_addresses(running)
         try:
             while True:
@@ -106,6 +112,7 @@ def dev(options: Options) -> int:
         options.regions,
         on_start_failures=_show_failures,
         domain=options.domain,
+        with_catalogue=options.catalogue,
     ) as running:
         print_addresses(running)
         reloader = reload.reloader(running, partial(print, flush=True))
@@ -147,6 +154,10 @@ def print_addresses(running: system.System) -> None:
         print(f"  student    {student.email}  password {student.password}  ({group})")
     print(f"  operator   {email}  password {password}")
     print("             (the emulator's sign-in page can't reset passwords: use these students)")
+    if running.catalogue is not None:
+        print(
+            f"  catalogue  {url}/catalogue/courses?q=algebra   (PostgreSQL, cache, load balancer)"
+        )
     print(f"  school API {url}/api/   (defined in src/stepfunctions/api/)")
     print(f"  emails     {running.target.endpoint}/_local/mailbox")
     print(f"  collector  {url}/v1/batch   write key {running.deployed.write_key}")

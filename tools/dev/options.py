@@ -21,7 +21,7 @@ _DOMAIN: Final = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+")
 
 @dataclass(frozen=True)
 class Options:
-    """LOG, PORT, EMULATOR_PORT, CLIENTS, HOME_REGION, REGIONS, DOMAIN, SEED and KEEP.
+    """LOG, PORT, EMULATOR_PORT, CLIENTS, HOME_REGION, REGIONS, DOMAIN, SEED, KEEP and CATALOGUE.
 
     None is the command's default. The first of `regions` is the home Region.
     """
@@ -34,6 +34,7 @@ class Options:
     seed: int | None = None
     keep: bool = False
     domain: str = ""
+    catalogue: bool = True
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Options":
@@ -51,6 +52,7 @@ class Options:
             seed=_number(environment, "SEED", 0, 2**31 - 1),
             keep=environment.get("KEEP", "") not in ("", "0"),
             domain=_domain(environment),
+            catalogue=environment.get("CATALOGUE", "") != "0",
         )
 
     def ports(self, edge: int = 0, emulator: int = 0) -> Ports:

@@ -5,7 +5,7 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -19,8 +19,9 @@ from tools.demo_advisors import create_demo_advisors
 from tools.demo_students import DemoStudent, create_demo_students
 from tools.deployment import collector, region_values
 from tools.deployment.environments import Layout, layout_of_regions
-from tools.dev import sam_deployment
+from tools.dev import catalogue, sam_deployment
 from tools.progress import step
+from tools.regional.tier import Tier
 from tools.stack import (
     DEFAULT_HOME_REGION,
     EDGE_REGION,
@@ -99,6 +100,8 @@ class System:
     names: Mapping[str, str] = field(default_factory=dict)
     #: The port of the DNS server on 127.0.0.1; 0 without a domain.
     dns_port: int = 0
+    #: The course catalogue; None without it.
+    catalogue: Tier | None = None
 
     @property
     def domain(self) -> str:
@@ -154,6 +157,7 @@ def start(
     parameters: Mapping[str, str] | None = None,
     domain: str = "",
     dns_speed: float = 1,
+    with_catalogue: bool = False,
 ) -> Iterator[System]:
     """Build, deploy and start the system; stop all processes at the end of the context.
 
@@ -161,19 +165,25 @@ def start(
     edge. Without `build`, the existing build is deployed. `on_start_failures` receives a message
     about functions that can't start; by default it ends the start. `parameters` are further ones of
     the home Region's stack and of the edge's. With a `domain`, a DNS server answers for it, in
-    which health checks and TTLs pass `dns_speed` times faster.
+    which health checks and TTLs pass `dns_speed` times faster. `with_catalogue` starts the course
+    catalogue, too, where PostgreSQL and Valkey can run.
 
     Raises:
         CommandError: A port is in use, the build or a deployment failed, or a process or a function
             can't start.
     """
-    with supervise(directory) as processes:
+    with ExitStack() as stack:
+        processes = stack.enter_context(supervise(directory))
         ports = ports.resolve()
         stack_regions = tuple(dict.fromkeys((*regions, EDGE_REGION)))
         emulator = Emulator(processes, ports.emulator, stack_regions)
         target = StackTarget(emulator.endpoint, regions[0])
         edge_ports = ports.of_places(regions)
         urls = {region: f"http://localhost:{port}" for region, port in edge_ports.items()}
+        tier = None
+        if with_catalogue:
+            tier = stack.enter_context(catalogue.prepared(directory, regions, domain))
+        further = {**(parameters or {}), **catalogue.parameters(tier, domain)}
         if build:
             sam_deployment.build(target, directory / "logs" / "sam-build.log")
         with step("MiniStack"):
@@ -181,7 +191,7 @@ def start(
             _enable_email(target)
             names = _create_zone(target, domain) if domain else {}
         layout = layout_of_regions(target.stage, regions, names)
-        _deploy(target, urls, layout, directory, parameters or {})
+        _deploy(target, urls, layout, directory, further)
         _start_functions(emulator, on_start_failures)
         for resource_type, gap in sorted(emulator.accepted_resources().items()):
             print(f"  accepted, not emulated: {resource_type} ({gap})")
@@ -197,6 +207,11 @@ def start(
             students = create_demo_students(target, deployed.outputs)
             create_demo_advisors(target)
         _start_event_sources(emulator)
+        if tier is not None:
+            with step(f"course catalogue ({', '.join(regions)})"):
+                catalogue.start(tier, target, deployed.outputs)
+                if domain:
+                    catalogue.create_names(tier, client("route53", target), names)
         with step("REST API"):
             # Regions that are added later have an address, too.
             api_url = emulator.start_rest_api(domain_regions=list(REGIONS) if domain else ())
@@ -222,9 +237,10 @@ def start(
                 students=students,
                 api_url=api_url,
                 regions=tuple(regions),
-                parameters=parameters or {},
+                parameters=further,
                 names=names,
                 dns_port=dns_port,
+                catalogue=tier,
             )
         finally:
             record.unlink(missing_ok=True)

@@ -30,8 +30,8 @@ CONCURRENCY: Final = 4
 class RegionSettings:
     """The settings of a Region's process.
 
-    `primary_port` is the port of the server to follow. The load balancer admits requests with
-    `origin_key` only, or all without one.
+    `primary_port` is the port of the server to follow. Without `cache_port` there is no cache. The
+    load balancer admits requests with `origin_key` only, or all without one.
     """
 
     region: str
@@ -72,7 +72,7 @@ class RegionSettings:
             "CATALOGUE_DATABASE": "catalogue",
             "CATALOGUE_USER": "catalogue_app",
             "CATALOGUE_AUTH": "trust",
-            "CATALOGUE_CACHE": f"{HOST}:{self.cache_port}",
+            "CATALOGUE_CACHE": f"{HOST}:{self.cache_port}" if self.cache_port else "",
             "CATALOGUE_CACHE_MODE": "plain",
             "AWS_REGION": self.region,
             "HOME_REGION": self.home_region,
@@ -93,7 +93,8 @@ def serve(settings: RegionSettings) -> None:
     delay = [f"recovery_min_apply_delay={settings.delay_ms}ms"] if is_replica else []
     server.start(delay)
     threading.Thread(target=watch, args=(settings.database_port,), daemon=True).start()
-    Valkey(settings.cache_port).start()
+    if settings.cache_port:
+        Valkey(settings.cache_port).start()
     endpoint = WriterEndpoint(settings.writer_port, folder.parent / "writer")
     threading.Thread(target=endpoint.serve, daemon=True).start()
     log = folder / "function.log"

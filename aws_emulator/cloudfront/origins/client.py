@@ -34,6 +34,7 @@ _BUCKET: Final = re.compile(
 )
 _API: Final = re.compile(r"(?P<api>[a-z0-9]+)\.execute-api\.(?P<region>[a-z0-9-]+)\.amazonaws\.com")
 _ASCII: Final = "".join(map(chr, range(33, 127)))
+_HTTPS_PORT: Final = 443
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1"})
 _ACTIONS: Final = {
     "GET": "s3:GetObject",
@@ -260,7 +261,9 @@ class OriginClient:
         elif origin.domain in _LOOPBACK:
             address = (origin.domain, origin.port)
         elif self._resolver is not None and self._api is not None:
-            address = (await self._resolver.lookup(origin.domain), self._api[1])
+            # The API's server stands for port 443 of each Region.
+            port = self._api[1] if origin.port == _HTTPS_PORT else origin.port
+            address = (await self._resolver.lookup(origin.domain), port)
         else:
             # The emulator sends no traffic to remote hosts.
             raise OriginError(

@@ -286,6 +286,16 @@ def test_name_of_a_hosted_zone_is_resolved_near_the_edge_location() -> None:
     assert asked.ar[0].rdata[0].data[4:] == network_of("eu-west-2").network_address.packed[:2]
 
 
+def test_origin_with_a_name_and_a_port_of_its_own_is_asked_at_that_port() -> None:
+    resolver = FakeResolver("alb.example.com. 60 A 127.0.10.1")
+    pool: Any = FakePool(None, FakeResponse(200))
+    client = OriginClient(ENDPOINT, pool, ("127.0.0.1", 9000), resolver)
+    origin = replace(API, domain="alb.example.com", port=20_001)
+    request = Request("GET", "/notes", "", {"host": [("Host", "alb.example.com")]})
+    assert asyncio.run(client.send(origin, request, ARN)).status == 200
+    assert [it[0] for it in pool.sent] == [("127.0.10.1", 20_001)]
+
+
 def test_expired_answer_is_asked_for_again() -> None:
     resolver = FakeResolver("api.example.com. 0 A 127.0.10.1")
     assert asyncio.run(resolver.lookup("api.example.com")) == "127.0.10.1"

@@ -40,6 +40,11 @@ def test_invalid_number_is_rejected_with_its_range(name: str, value: str) -> Non
         Options.from_environment({name: value})
 
 
+@pytest.mark.parametrize(("value", "has_catalogue"), [("", True), ("1", True), ("0", False)])
+def test_catalogue_is_on_by_default(value: str, has_catalogue: bool) -> None:
+    assert Options.from_environment({"CATALOGUE": value}).catalogue is has_catalogue
+
+
 def test_any_region_of_aws_is_accepted_once() -> None:
     options = Options.from_environment({"REGIONS": "eu-central-1,sa-east-1,eu-central-1"})
     assert options.regions == ("us-east-1", "eu-central-1", "sa-east-1")
