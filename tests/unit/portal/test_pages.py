@@ -257,6 +257,33 @@ def test_scripts_have_message_for_every_error_code() -> None:
     assert with_message <= codes
 
 
+def test_catalogue_pages_have_message_for_every_error_code() -> None:
+    script = (WEB / "public/js/catalogue-api.js").read_text()
+    with_message = set(re.findall(r"^  ([a-z_]+): \"", script, re.MULTILINE))
+    sources = "".join(path.read_text() for path in (ROOT / "src/catalogue").glob("*.py"))
+    codes = set(re.findall(r'(?:Request|Conflict)Error\(\s*f?"([a-z0-9_{}]+)"', sources))
+    codes |= set(re.findall(r'^    code = "([a-z_]+)"', sources, re.MULTILINE))
+    # The pages send no other form, and an unknown path means that there is no catalogue.
+    never = {
+        *("after_malformed", "body_malformed", "control_character", "escape_malformed"),
+        *("event_malformed", "field_unknown", "internal", "language_malformed"),
+        *("limit_malformed", "migration_failed"),
+        *("method_not_allowed", "not_found", "not_utf8", "parameter_repeated"),
+        *("parameter_unknown", "query_too_long", "request_id_malformed", "settings_invalid"),
+        *("subject_malformed", "version_malformed", "{name}_malformed"),
+    }
+    assert codes - with_message == never
+    # The forms of {name}_malformed that the editor's fields can have.
+    assert with_message - codes == {"summary_malformed", "title_malformed"}
+
+
+def test_picture_of_every_prepared_subject_exists() -> None:
+    script = (WEB / "public/js/catalogue-api.js").read_text()
+    listed = script.partition("SUBJECTS_WITH_ART = new Set([")[2].partition("]")[0]
+    pictures = {path.stem for path in (WEB / "public/art").glob("*.svg")}
+    assert set(re.findall(r'"([a-z]+)"', listed)) == pictures - {"other"}
+
+
 def test_content_security_policy_is_strict() -> None:
     policy = resources(ROOT / "stacks" / "edge.yaml")["SecurityHeaders"]["Properties"]
     headers = policy["ResponseHeadersPolicyConfig"]["SecurityHeadersConfig"]

@@ -39,8 +39,8 @@ function parseJson(text) {
 
 let refreshing = null;
 
-// Concurrent calls with an expired token share one refresh.
-function refreshSession() {
+/** Refreshes the session, and returns whether that succeeded. Concurrent calls share one refresh. */
+export function refreshSession() {
   refreshing ??= fetch("/auth/refresh", { method: "POST", cache: "no-store" })
     .then((answer) => answer.ok, () => false)
     .finally(() => { refreshing = null; });
