@@ -8,7 +8,7 @@ from tests.support.environments import end_environments
 from tests.system.conftest import MUMBAI
 from tests.system.test_regions import EDGE_AUTH, EDGE_INGEST
 from tools.dev import system
-from tools.gameday import command
+from tools.gameday import catalogue, command
 from tools.gameday.acts import region_act
 from tools.gameday.checks import Limits
 
@@ -23,6 +23,13 @@ def test_loss_of_the_further_region_loses_nothing_acknowledged(regions: system.S
     end_environments(regions, EDGE_AUTH, EDGE_INGEST)
     act = region_act(MUMBAI, "unavailable")
     plan = command.Plan(
-        5, [act], before_s=1, lost_s=6, after_s=1, limits=UNLIMITED, checks_alarms=False
+        5,
+        [act],
+        before_s=1,
+        lost_s=6,
+        after_s=1,
+        limits=UNLIMITED,
+        checks_alarms=False,
+        catalogue_acts=(catalogue.REGION,),
     )
     assert command.run(regions, plan) == 0

@@ -25,7 +25,12 @@ def gameday() -> int:
     seed = randbelow(2**31) if options.seed is None else options.seed
     folder = STATE / "gameday"
     with system.start(
-        folder, options.ports(), REGIONS, domain=_DOMAIN, dns_speed=CLOCK_SPEED
+        folder,
+        options.ports(),
+        REGIONS,
+        domain=_DOMAIN,
+        dns_speed=CLOCK_SPEED,
+        with_catalogue=options.catalogue,
     ) as running:
         try:
             return command.run(running, command.Plan(seed, draw_acts(seed)))

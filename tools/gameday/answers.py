@@ -57,6 +57,8 @@ class Ledger:
     bookings: dict[tuple[str, str], set[str]] = field(default_factory=lambda: defaultdict(set))
     #: Email address -> request id of a 202.
     sign_ups: dict[str, str] = field(default_factory=dict)
+    #: Courses that the office added to the catalogue.
+    courses: set[str] = field(default_factory=set)
     #: Advisors that the staff created.
     advisors: set[str] = field(default_factory=set)
     #: (Student, number) of the newest preferences that a continent's API acknowledged.

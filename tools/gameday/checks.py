@@ -57,7 +57,8 @@ class Limits:
     names_s: float = 15.0
 
 
-def _check(name: str, wrong: Iterable[str], missing_in: str = "") -> Check:
+def check(name: str, wrong: Iterable[str], missing_in: str = "") -> Check:
+    """Return the check that nothing is wrong, with examples of what is."""
     examples = sorted(wrong)
     return Check(name, 0, len(examples), tuple(examples[:_EXAMPLES]), missing_in)
 
@@ -80,14 +81,14 @@ def _events(ledger: Ledger, stored: Stored) -> list[Check]:
     once = sum(rows[it] == lakes[it] == 1 or it in again for it in ledger.events)
     return [
         Check("acknowledged events, once in one lake", len(ledger.events), once),
-        _check(
+        check(
             "acknowledged events, missing", (it for it in ledger.events if not rows[it]), "events"
         ),
-        _check(
+        check(
             "acknowledged events, more than once in a lake",
             (it for it in ledger.events if rows[it] > lakes[it]),
         ),
-        _check(
+        check(
             "acknowledged events, in two lakes although sent once",
             (it for it in ledger.events if lakes[it] > 1 and it not in again),
         ),
@@ -96,7 +97,7 @@ def _events(ledger: Ledger, stored: Stored) -> list[Check]:
 
 def _bookings(ledger: Ledger, stored: Stored) -> list[Check]:
     checks = [
-        _check(
+        check(
             "slots that two students have",
             (f"{slot}: {students}" for slot, students in ledger.bookings.items()
              if len(students) > 1),
@@ -104,7 +105,7 @@ def _bookings(ledger: Ledger, stored: Stored) -> list[Check]:
     ]  # fmt: skip
     for region, table in stored.bookings.items():
         checks.append(
-            _check(
+            check(
                 f"bookings with 201, missing in {region}",
                 (
                     f"{slot}: {table.get(slot)}"
@@ -119,12 +120,12 @@ def _bookings(ledger: Ledger, stored: Stored) -> list[Check]:
 
 def _accounts(ledger: Ledger, stored: Stored) -> list[Check]:
     return [
-        _check(
+        check(
             "accepted sign-ups without exactly one account",
             (it for it in ledger.sign_ups if stored.users.get(it, 0) != 1),
             "sign-ups",
         ),
-        _check(
+        check(
             "emails of a kind sent twice to an address",
             (
                 f"{address}: {subject}"
@@ -138,13 +139,13 @@ def _accounts(ledger: Ledger, stored: Stored) -> list[Check]:
 
 def _others(ledger: Ledger, stored: Stored) -> list[Check]:
     checks = [
-        _check(
+        check(
             "advisors that the staff saved, missing", ledger.advisors - stored.advisors, "advisors"
         ),
     ]
     for region, profiles in stored.profiles.items():
         checks.append(
-            _check(
+            check(
                 f"newest preferences, missing in {region}",
                 (
                     f"{name}: {profiles.get(student)}"
@@ -179,10 +180,10 @@ def check_answers(
             elif not answer.is_honest and not scene.act.lost_place:
                 dishonest.append(_text(scene.act, answer))
     return [
-        _check("refusals that no loss explains", surprising),
-        _check("refusals without 503, Retry-After and a code", dishonest),
-        _check("refusals by CloudFront after the names have left", late),
-        _check(
+        check("refusals that no loss explains", surprising),
+        check("refusals without 503, Retry-After and a code", dishonest),
+        check("refusals by CloudFront after the names have left", late),
+        check(
             f"answers after more than {limits.answer_s:.0f} s",
             (
                 f"{it.operation} {it.continent} at {it.began:.0f} s: {it.seconds:.1f} s"
@@ -197,7 +198,7 @@ def check_answers(
 
 def check_recovery(closed: Mapping[str, Sequence[str]]) -> Check:
     """Check that every operation worked again at the end of each act."""
-    return _check(
+    return check(
         "operations that didn't work after the return",
         (f"{act}: {operation}" for act, operations in closed.items() for operation in operations),
     )
@@ -206,11 +207,11 @@ def check_recovery(closed: Mapping[str, Sequence[str]]) -> Check:
 def check_alarms(rang: Sequence[Rang]) -> list[Check]:
     """Check that the alarms of the lost Region rang, and no others."""
     return [
-        _check(
+        check(
             "alarms of the lost Region that didn't ring",
             (f"{it.act}: {name}" for it in rang for name in it.silent),
         ),
-        _check(
+        check(
             "alarms that nothing of the act explains",
             (f"{it.act}: {name}" for it in rang for name in it.false),
         ),

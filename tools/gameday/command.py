@@ -1,5 +1,6 @@
 """Run a game day on a running system: visitors all day, one act after the other, the checks."""
 
+import random
 import shutil
 import time
 from collections.abc import Sequence
@@ -9,7 +10,7 @@ from tempfile import mkdtemp
 from typing import Final
 
 from tools.dev.system import System
-from tools.gameday import report
+from tools.gameday import catalogue, report
 from tools.gameday.acts import CLOCK_SPEED, CONTINENTS, OPERATIONS, Act
 from tools.gameday.alarms import Datum, Rang, evaluate
 from tools.gameday.answers import Ledger
@@ -37,7 +38,7 @@ class Plan:
     """The acts of a day, and at least their seconds before and after the loss.
 
     `lost_s` replaces the acts' own seconds. Without `checks_alarms`, a loss may be too short to
-    raise an alarm.
+    raise an alarm. `catalogue_acts` follow the acts.
     """
 
     seed: int
@@ -46,6 +47,7 @@ class Plan:
     after_s: float = 2.0
     lost_s: float | None = None
     checks_alarms: bool = True
+    catalogue_acts: Sequence[str] = catalogue.ACTS
     limits: Limits = field(default_factory=Limits)
 
 
@@ -86,6 +88,13 @@ def run(running: System, plan: Plan) -> int:
         *check_stores(ledger, stored),
         *check_answers(scenes, ledger.answers, plan.limits),
         check_recovery(closed),
+        *catalogue.play(
+            running,
+            random.Random(plan.seed),  # noqa: S311 - not a secret
+            visitors.staff.token,
+            ledger,
+            plan.catalogue_acts,
+        ),
     ]
     rang: list[Rang] = []
     if plan.checks_alarms:

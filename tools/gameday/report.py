@@ -188,6 +188,7 @@ def data_loss(ledger: Ledger, checks: Sequence[Check]) -> list[str]:
         "sign-ups": len(ledger.sign_ups),
         "advisors": len(ledger.advisors),
         "preferences": len(ledger.profiles),
+        "courses": len(ledger.courses),
     }
     lines = ["RPO: acknowledged writes, and those that are missing after the return"]
     for store, number in written.items():

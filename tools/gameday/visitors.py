@@ -64,7 +64,7 @@ class Visitors:
         self._senders: list[tuple[Crowd, str, NearestPlace]] = []
         students = [self._person(f"student-{it.lower()}") for it in CONTINENTS]
         paying = self._person("paying", paying=True)
-        staff = self._person("staff", staff=True)
+        self.staff = self._person("staff", staff=True)
         slots = [(f"{self.run}-both", slot_start(number)) for number in range(_CONTESTED_SLOTS)]
         for (continent, location), student in zip(CONTINENTS.items(), students, strict=True):
             urls = [
@@ -78,7 +78,7 @@ class Visitors:
                     running.deployed.write_key,
                     student,
                     paying,
-                    staff,
+                    self.staff,
                     random.Random(f"{seed} {continent} {operation}"),  # noqa: S311 - not a secret
                     ledger,
                     list(slots),
