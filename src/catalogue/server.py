@@ -6,6 +6,8 @@ A thread has its own connections, so that a slow statement delays one request on
 import os
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from queue import Empty, SimpleQueue
 from typing import Any, Final
@@ -19,7 +21,8 @@ from catalogue.settings import Settings, settings
 PORT: Final = 8080
 #: Longer than the load balancer's idle timeout, so that it never uses a connection that is closing.
 IDLE_TIMEOUT_S: Final = 75
-#: Of a stopping task; ECS kills it after 30 s.
+#: For the last answers of a stopping task; ECS kills it after 30 s.
+DRAIN_S: Final = 25.0
 MAX_ROUTERS: Final = 8
 
 
@@ -35,6 +38,31 @@ class Server(ThreadingHTTPServer):
         self._settings = named
         self._idle: SimpleQueue[Router] = SimpleQueue()
         self._permits = threading.BoundedSemaphore(MAX_ROUTERS)
+        self._answered = threading.Condition()
+        self._open = 0
+        self.is_stopping = False
+
+    def stop(self) -> None:
+        """Accept no connections any more, and close those that wait for a next request."""
+        self.is_stopping = True
+        threading.Thread(target=self.shutdown).start()
+
+    def drain(self, timeout_s: float) -> bool:
+        """Wait until all accepted requests are answered; return whether they are."""
+        with self._answered:
+            return self._answered.wait_for(lambda: self._open == 0, timeout_s)
+
+    @contextmanager
+    def counted(self) -> Iterator[None]:
+        """Count a request until its answer is sent."""
+        with self._answered:
+            self._open += 1
+        try:
+            yield
+        finally:
+            with self._answered:
+                self._open -= 1
+                self._answered.notify_all()
 
     def respond(self, request: Request) -> Response:
         """Return the answer of a router that no other thread uses."""
@@ -55,6 +83,10 @@ class _Handler(BaseHTTPRequestHandler):
     server: Server
 
     def _serve(self) -> None:
+        with self.server.counted():
+            self._answer()
+
+    def _answer(self) -> None:
         path, _, query = self.path.partition("?")
         headers = {name.lower(): value for name, value in self.headers.items()}
         try:
@@ -69,6 +101,9 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         if response.status != 304:
             self.send_header("Content-Length", str(len(body)))
+        if self.server.is_stopping:
+            # The base class closes the connection because of this header.
+            self.send_header("Connection", "close")
         self.end_headers()
         self.wfile.write(body)
 
@@ -85,15 +120,16 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def main() -> None:
-    """Serve until a signal ends the task.
+    """Serve until a signal ends the task, and answer the requests that have arrived.
 
     Raises:
         SettingsError: An environment variable is missing or invalid.
     """
     host = os.environ.get("CATALOGUE_LISTEN", "0.0.0.0")  # noqa: S104 # a container's own network
     server = Server((host, int(os.environ.get("PORT", str(PORT)))), settings())
-    signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=server.shutdown).start())
+    signal.signal(signal.SIGTERM, lambda *_: server.stop())
     server.serve_forever()
+    server.drain(DRAIN_S)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,14 @@ import boto3
 
 from aws_emulator.errors import CommandError
 from tools import portal
-from tools.deployment import recovery, region_values, replicas
+from tools.deployment import (
+    catalogue,
+    database_authorities,
+    recovery,
+    region_values,
+    replicas,
+)
+from tools.deployment.built_templates import BUILD
 from tools.deployment.environments import Environment, layout_of
 from tools.deployment.leftovers import ExistingResource
 from tools.deployment.preflight.account import Account
@@ -83,6 +90,8 @@ def deploy(
         leftovers = known_leftovers(findings, present) if looks_up_names else leftovers
     account = Account(environment.region)
     recovery.prepare(environment, account.client, account.caller().account, leftovers)
+    if catalogue.is_wanted(environment):
+        database_authorities.install(BUILD, environment.region)
     started = time.monotonic()
     command = [str(BIN / "sam"), "deploy", "--config-env", environment.settings]
     command += ["--region", environment.region, "--stack-name", environment.stack_name]

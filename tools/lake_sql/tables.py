@@ -38,11 +38,16 @@ def columns() -> dict[str, dict[str, str]]:
     """Return the columns of each table of the catalog, partition keys last, with DuckDB's types."""
     return {
         str(table["Name"]): {
-            str(column["Name"]): _TYPES[column["Type"]]
+            str(column["Name"]): duckdb_type(column["Type"])
             for column in [*table["StorageDescriptor"]["Columns"], *table["PartitionKeys"]]
         }
         for table in _catalog_tables()
     }
+
+
+def duckdb_type(kind: str) -> str:
+    """Return the type of DuckDB for one of Athena."""
+    return _TYPES[kind]
 
 
 def _catalog_tables() -> Iterator[dict[str, Any]]:

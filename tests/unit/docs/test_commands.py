@@ -94,6 +94,7 @@ OTHERS: Final = {
     "python -m tools.report": "tools/tests/report/test_command.py",
     ".venv/bin/python -m tools.recording ": "tools/tests/recording/test_recording.py",
     "sam local invoke": "needs Docker, as the document says",
+    "docker build ": "needs Docker; tests/unit/stacks/test_catalogue.py reads the Dockerfile",
 }
 #: Options of `aws logs tail`, which isn't an operation (AWS CLI Command Reference, "logs tail").
 _LOGS_TAIL: Final = {"since", "follow", "format", "filter-pattern", "log-stream-names"}

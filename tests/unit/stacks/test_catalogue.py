@@ -17,7 +17,9 @@ from tests.unit.stacks.test_granted_actions import LOGS, TRACES
 from tests.unit.stacks.test_templates import CATALOGUE, load, of_type, resources, statements
 from tests.unit.stacks.transformed import text_of
 from tools.deployment.catalogue_price import region_dollars
+from tools.deployment.conditions import evaluate
 from tools.deployment.sam_transform import transformed
+from tools.deployment.templates import load as long_form
 
 FOLDER: Final = ROOT / "stacks" / "catalogue"
 MAIN: Final = FOLDER / "template.yaml"
@@ -96,6 +98,54 @@ def test_fragment_for_instances_is_valid_in_each_region(tmp_path: Path) -> None:
     fragment = tmp_path / "instances.yaml"
     fragment.write_text(text)
     lint(fragment)
+
+
+def members(path: Path, region: str, **parameters: str) -> set[str]:
+    """Return the logical IDs of a template's resources in a Region, for values of parameters."""
+    text = json.dumps(long_form(path))
+    for name, value in parameters.items():
+        text = text.replace(json.dumps({"Ref": name}), json.dumps(value))
+    template = json.loads(text)
+    resources_by_id: dict[str, Any] = template["Resources"]
+    return {
+        name
+        for name, it in resources_by_id.items()
+        if "Condition" not in it
+        or evaluate(template, {"Condition": it["Condition"]}, region, "eu-west-2")
+    }
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+@pytest.mark.parametrize("compute", ["lambda", "fargate"])
+def test_global_database_has_a_member_and_an_application_in_each_region(
+    count: int, compute: str
+) -> None:
+    """The home is in London, and the edge in us-east-1 has neither."""
+    values = {"Catalogue": "true", "GlobalDatabase": "true", "Compute": compute, "Readers": "0"}
+    regions = ["eu-west-2", "ap-south-1", "eu-central-1"][:count]
+    root = {it: members(ROOT / "template.yaml", it, **values) for it in (*regions, "us-east-1")}
+    assert {it for it in root if "CourseCatalogue" in root[it]} == set(regions)
+    main = {it: members(MAIN, it, **values) for it in regions}
+    database = {it: members(FOLDER / "database.yaml", it, **values) for it in regions}
+    for region in regions:
+        is_home = region == "eu-west-2"
+        assert main[region] >= {"Network", "Database", "Cache", "Balancer", "Alarms"}
+        assert ("Migration" in main[region]) is is_home
+        assert ("Tasks" in main[region]) is (compute == "fargate")
+        assert ("Function" in main[region]) is (compute == "lambda")
+        assert database[region] >= {"Database", "FirstInstance"}
+        assert ("GlobalCluster" in database[region]) is is_home
+
+
+@pytest.mark.parametrize(("catalogue", "expected"), [("true", {"eu-west-2"}), ("false", set())])
+def test_single_database_is_in_the_home_only(catalogue: str, expected: set[str]) -> None:
+    values = {"Catalogue": catalogue, "GlobalDatabase": "false"}
+    with_stack = {
+        region
+        for region in REGIONS
+        if "CourseCatalogue" in members(ROOT / "template.yaml", region, **values)
+    }
+    assert with_stack == expected
 
 
 @pytest.mark.parametrize("path", CATALOGUE, ids=lambda path: path.stem)
@@ -243,6 +293,19 @@ def test_function_and_task_have_the_same_environment() -> None:
     (container,) = one("AWS::ECS::TaskDefinition")["ContainerDefinitions"]
     task = {it["Name"]: it["Value"] for it in container["Environment"]}
     assert task == function["Environment"]["Variables"]
+
+
+def test_image_has_the_components_of_the_functions_package() -> None:
+    makefile = (ROOT / "src" / "Makefile").read_text()
+    (packages,) = re.findall(r"^build-CatalogueFunction: +PACKAGES = (.+)$", makefile, re.MULTILINE)
+    dockerfile = (FOLDER / "Dockerfile").read_text()
+    copied = {name for name, _ in re.findall(r"^COPY (\w+) (\w+)$", dockerfile, re.MULTILINE)}
+    assert copied == {it.partition("/")[0] for it in packages.split()}
+    (command,) = re.findall(r"^CMD (\[.+\])$", dockerfile, re.MULTILINE)
+    (container,) = one("AWS::ECS::TaskDefinition")["ContainerDefinitions"]
+    assert json.loads(command) == container["Command"]
+    # src/catalogue/database.py reads the authorities of the database.
+    assert "catalogue/rds_authorities.pem" in dockerfile
 
 
 def test_service_rolls_back_and_scales_by_load() -> None:

@@ -48,7 +48,7 @@ def _parameters(environment: Environment) -> Finding | None:
         return error(
             _CHECK,
             "Compute=fargate without CatalogueImage, the image of its tasks",
-            "Build src/catalogue/Dockerfile, push it to Amazon ECR and set CatalogueImage.",
+            "Build stacks/catalogue/Dockerfile, push it to Amazon ECR and set CatalogueImage.",
         )
     return None
 
