@@ -30,7 +30,7 @@ def install(_settings: Settings, _control: ControlApi, _application: Any) -> Non
     service = Symbols(
         "ministack.services.stepfunctions",
         *("_start_execution", "_start_sync_execution", "_add_event", "_executions"),
-        "_list_executions",
+        *("_list_executions", "_describe_state_machine"),
         *("_state_machines", "_ExecutionError", "error_response_json", "json_response"),
         "_resolve_state_machine_arn",
     )
@@ -65,7 +65,14 @@ def install(_settings: Settings, _control: ControlApi, _application: Any) -> Non
         service.wrap(operation, repeated)
         refuse(service, operation, _error)
     refuse(service, "_list_executions", _list_error)
+    refuse(service, "_describe_state_machine", _describe_error)
     service.wrap("_add_event", limited)
+
+
+def _describe_error(data: dict[str, Any]) -> tuple[str, str] | None:
+    if data.get("includedData", "ALL_DATA") not in ("ALL_DATA", "METADATA_ONLY"):
+        return "ValidationException", "includedData must be ALL_DATA or METADATA_ONLY."
+    return None
 
 
 def _error(data: dict[str, Any]) -> tuple[str, str] | None:

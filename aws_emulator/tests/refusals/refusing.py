@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
+import boto3
+from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from aws_emulator.tests.ministack.running import Emulator, unique
@@ -25,6 +27,18 @@ def refused(code: str | None, call: Callable[..., Any], **arguments: Any) -> str
         raise AssertionError(f"{getattr(call, '__name__', call)} was not refused")
     assert code in {error["Code"], None}, error
     return str(error["Message"])
+
+
+def unchecked_client(emulator: Emulator, service: str) -> Any:
+    """Return a client that also sends values that its model doesn't allow."""
+    return boto3.client(  # type: ignore[call-overload]  # any service, by name
+        service,
+        region_name="us-east-1",
+        endpoint_url=emulator.endpoint,
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+        config=Config(parameter_validation=False),
+    )
 
 
 def create_table(emulator: Emulator, *, sort_key: bool = False) -> str:

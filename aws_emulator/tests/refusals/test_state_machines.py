@@ -3,12 +3,10 @@
 import json
 from typing import Any
 
-import boto3
 import pytest
-from botocore.config import Config
 
 from aws_emulator.tests.ministack.running import Emulator, unique
-from aws_emulator.tests.refusals.refusing import refused
+from aws_emulator.tests.refusals.refusing import refused, unchecked_client
 from aws_emulator.tests.waiting import wait_until
 
 KIB = 1024
@@ -238,16 +236,22 @@ def test_states_refuses_name_of_state_over_80_characters(emulator: Emulator, rol
 
 
 def test_states_refuses_list_of_over_1000_executions(emulator: Emulator, role: str) -> None:
-    states = boto3.client(
-        "stepfunctions",
-        region_name="us-east-1",
-        endpoint_url=emulator.endpoint,
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
-        config=Config(parameter_validation=False),
-    )
+    states = unchecked_client(emulator, "stepfunctions")
     machine = create(emulator, role, PASS)
     states.list_executions(stateMachineArn=machine, maxResults=1_000)
     refused(
         "ValidationException", states.list_executions, stateMachineArn=machine, maxResults=1_001
+    )
+
+
+def test_states_refuses_unknown_kind_of_included_data(emulator: Emulator, role: str) -> None:
+    states = unchecked_client(emulator, "stepfunctions")
+    machine = create(emulator, role, PASS)
+    described = states.describe_state_machine(stateMachineArn=machine, includedData="ALL_DATA")
+    assert json.loads(described["definition"]) == PASS
+    refused(
+        "ValidationException",
+        states.describe_state_machine,
+        stateMachineArn=machine,
+        includedData="NONE",
     )

@@ -199,7 +199,15 @@ def test_operator_sees_events_charts_and_prices_that_match_the_counts(
         page.locator("#range").dispatch_event("change")
         names = ("good", "bad", "duplicate", "written")
         charted = {it: number_of(page, f"#regions [data-total={it}]") for it in names}
-        return bool(counts["bad"]) and charted == {it: counts[it] for it in names}
+        objects = number_of(page, "#regions dd[data-metric=objects]")
+        share = number_of(page, "#regions dd[data-metric=duplicateShare]")
+        rows = counts["good"] + counts["bad"] + counts["duplicate"]
+        return (
+            bool(counts["bad"])
+            and charted == {it: counts[it] for it in names}
+            and objects == counts["objects"]
+            and share == pytest.approx(100 * counts["duplicate"] / rows, abs=0.051)
+        )
 
     wait_until(shows_counts, "charts with the counts of CloudWatch", 90)
     chart = card.locator("[data-chart=rows]")
@@ -271,6 +279,9 @@ def test_operator_sees_steps_of_execution_and_retries_only_failed_ones(
     row = page.locator("#executions li").filter(has_text=execution["name"][:36])
     row.get_by_role("button", name="Show steps").click()
     expect(row).to_contain_text(steps[1]["state"])
+    drawing = row.get_by_role("img")
+    expect(drawing).to_have_attribute("aria-label", re.compile("States entered: Inspect, IsValid"))
+    expect(drawing.locator(".state.last.good")).to_have_count(1)
     assert_fits(page)
     assert axe.violations(page) == []
     assert page_errors == []
@@ -284,6 +295,7 @@ def test_executions_are_for_operators_only(
         ("/operator/executions/account", None),
         ("/operator/executions/account/no-such-execution", None),
         ("/operator/executions/account/no-such-execution/redrive", body),
+        ("/operator/machines/account", None),
     ):
         refused = read(meridian, other, path, sent)
         assert (refused.status_code, refused.json()["code"]) == (403, "not_operator")

@@ -126,7 +126,7 @@ def test_each_metric_is_one_that_a_service_or_a_function_publishes(path: str, re
 
 def test_page_shows_each_metric_and_no_other() -> None:
     page = (ROOT / "web/members/app/operator.html").read_text()
-    shown = set(re.findall(r'data-metric="(\w+)"', page)) - {"rows"}
+    shown = set(re.findall(r'data-metric="(\w+)"', page)) - {"rows", "duplicateShare"}
     for path in FLOWS:
         _, body = sent(path, "operators", start=START, period="60")
         named = {it["Id"] for it in body["MetricDataQueries"]}
@@ -140,7 +140,7 @@ def test_page_shows_each_metric_and_no_other() -> None:
         }
         assert charted <= named
         # Prices are for these counts.
-        priced = {"bytes", "objects", "duration"}
+        priced = {"bytes", "duration"}
         assert named == shown | emails | charted | priced
 
 
@@ -254,7 +254,10 @@ def test_role_reads_metrics_and_alarms_and_retries_executions_only() -> None:
             assert list(statement["Condition"]["StringEquals"]) == ["aws:RequestedRegion"]
     assert by_resource == {
         True: {"cloudwatch:GetMetricData", "cloudwatch:DescribeAlarms"},
-        False: {"states:GetExecutionHistory", "states:ListExecutions", "states:RedriveExecution"},
+        False: {
+            *("states:GetExecutionHistory", "states:ListExecutions", "states:RedriveExecution"),
+            "states:DescribeStateMachine",
+        },
     }
 
 
@@ -263,6 +266,7 @@ def test_role_reads_metrics_and_alarms_and_retries_executions_only() -> None:
 LIST = "/operator/executions/{machine}"
 STEPS = "/operator/executions/{machine}/{execution}"
 REDRIVE = "/operator/executions/{machine}/{execution}/redrive"
+MACHINE = "/operator/machines/{machine}"
 EXECUTIONS = f"arn:aws:states:{school_api.HOME}:{school_api.ACCOUNT}:execution:meridian-test"
 REQUEST_ID = "0b0e7a94-3c9c-4f6e-9a3e-0d4a2c7b9f10"
 
@@ -326,6 +330,22 @@ def test_steps_and_retry_name_an_execution_of_a_known_machine_only(
         assert redrive["executionArn"] == f"{EXECUTIONS}-{machine}:{execution}"
     else:
         assert redrive["executionArn"] == f"{EXECUTIONS}-account:-"
+
+
+@given(groups=GROUPS, machine=MACHINES, definition=strategies.api_texts)
+def test_definition_is_of_a_known_machine_and_for_operators_only(
+    groups: str, machine: str, definition: str
+) -> None:
+    body = asked("GET", MACHINE, groups, machine=machine)
+    machines = EXECUTIONS.replace(":execution:", ":stateMachine:")
+    is_valid = "operators" in groups.split(",") and machine in {"account", "import"}
+    # DescribeStateMachine, includedData: "Valid Values: ALL_DATA | METADATA_ONLY".
+    assert body == {
+        "stateMachineArn": f"{machines}-{machine if is_valid else 'account'}",
+        "includedData": "ALL_DATA" if is_valid else "NONE",
+    }
+    answer = {"definition": definition, "name": "account"}
+    assert received(MACHINE, 200, answer) == (200, {"definition": definition})
 
 
 @pytest.mark.parametrize(("method", "path"), [("GET", LIST), ("GET", STEPS), ("POST", REDRIVE)])

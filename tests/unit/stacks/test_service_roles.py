@@ -54,6 +54,7 @@ INVOCATIONS: Final = {
 OPERATORS: Final = {
     *("cloudwatch:DescribeAlarms", "cloudwatch:GetMetricData"),
     *("states:GetExecutionHistory", "states:ListExecutions", "states:RedriveExecution"),
+    "states:DescribeStateMachine",
 }
 #: Step Functions' name of an SDK's service -> its prefix in IAM.
 PREFIXES: Final = {"sfn": "states"}

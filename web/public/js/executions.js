@@ -1,4 +1,5 @@
 // Lists executions of a state machine with their steps, and retries those that failed.
+import { drawMachine } from "./machine.js";
 import { $, call, itemButton, showError, showMessage } from "./portal.js";
 
 const clock = new Intl.DateTimeFormat(undefined, { dateStyle: "short", timeStyle: "medium" });
@@ -14,14 +15,40 @@ function line(text, kind = "quiet") {
   return element;
 }
 
+const definitions = new Map();
+
+// The definition of a state machine changes only with a deployment.
+async function definitionOf(machine) {
+  if (!definitions.has(machine)) {
+    const answer = await call("GET", `/operator/machines/${machine}`);
+    if (!answer.ok) return null;
+    definitions.set(machine, JSON.parse(answer.data.definition));
+  }
+  return definitions.get(machine);
+}
+
+function drawing(definition, steps, status) {
+  const states = steps.filter(({ state, type }) => type.endsWith("StateEntered") && state in definition.States);
+  const box = document.createElement("div");
+  box.className = "scroll";
+  box.tabIndex = 0;
+  box.setAttribute("role", "region");
+  box.setAttribute("aria-label", "State machine");
+  const outcome = RETRYABLE.has(status) ? "bad" : status === "SUCCEEDED" ? "good" : "";
+  box.append(drawMachine(definition, states.map(({ state }) => state), outcome));
+  return box;
+}
+
 // The states in the order of their entry, and what failed.
-async function showSteps(name, place) {
+async function showSteps(name, status, place) {
   const answer = await call("GET", pathOf(name));
   if (!answer.ok) return showError($("executions-status"), answer);
+  const definition = await definitionOf($("machine").value);
   const steps = answer.data.steps.toReversed().filter(({ state, error, type }) =>
     (state && type.endsWith("StateEntered")) || error);
   const texts = steps.map(({ state, error, at }) => `${when(at)} ${error ? `failed: ${error}` : state}`);
-  return place.replaceChildren(...(texts.length ? texts : ["No steps yet."]).map((text) => line(text)));
+  place.replaceChildren(...(texts.length ? texts : ["No steps yet."]).map((text) => line(text)));
+  return definition && place.prepend(drawing(definition, answer.data.steps.toReversed(), status));
 }
 
 async function retry(name) {
@@ -41,7 +68,7 @@ function item({ name, status, startedAt, endedAt }) {
     line(`Started ${when(startedAt)}${end}`),
     steps,
   );
-  element.append(about, itemButton("Show steps", `of ${name}`, () => showSteps(name, steps)));
+  element.append(about, itemButton("Show steps", `of ${name}`, () => showSteps(name, status, steps)));
   if (RETRYABLE.has(status)) element.append(itemButton("Retry", name, () => retry(name)));
   return element;
 }

@@ -28,6 +28,7 @@ function figuresOf(metrics) {
   const figures = {};
   for (const [name, { values }] of Object.entries(metrics)) figures[name] = figure(name, values);
   figures.rows = figures.good + figures.bad + figures.duplicate;
+  figures.duplicateShare = figures.rows ? Math.round((1000 * figures.duplicate) / figures.rows) / 10 : null;
   return figures;
 }
 
