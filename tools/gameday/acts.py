@@ -31,8 +31,8 @@ KINDS: Final = {
 #: Operations, in the order of the report. Those of the API follow its name; the others don't.
 API_OPERATIONS: Final = ("profile", "appointments", "booking", "sign-up", "staff")
 OPERATIONS: Final = ("events", "page", "members", *API_OPERATIONS)
-#: Operations with an edge function; public pages have none.
-FUNCTION_OPERATIONS: Final = tuple(it for it in OPERATIONS if it != "page")
+#: Operations with an edge function: a public page has one if CloudFront hasn't cached it.
+FUNCTION_OPERATIONS: Final = OPERATIONS
 #: Written in the home Region only, whichever Region was asked (decision 0023).
 HOME_OPERATIONS: Final = ("booking", "sign-up", "staff")
 
