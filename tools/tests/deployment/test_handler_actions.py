@@ -81,6 +81,34 @@ SAMPLES: Final = {
     "AWS::Cognito::UserPool": ("userpool", _arn("cognito-idp", "userpool/eu-west-2_Ab1")),
     "AWS::DynamoDB::GlobalTable": ("table", _arn("dynamodb", "table/meridian-dev-accounts")),
     "AWS::DynamoDB::Table": ("table", _arn("dynamodb", "table/meridian-dev-sent")),
+    "AWS::ECS::Cluster": ("cluster", _arn("ecs", "cluster/meridian-dev-catalogue")),
+    "AWS::ECS::Service": (
+        "service",
+        _arn("ecs", "service/meridian-dev-catalogue/meridian-dev-catalogue"),
+    ),
+    "AWS::ElastiCache::ServerlessCache": (
+        "serverlesscache",
+        _arn("elasticache", "serverlesscache:meridian-dev-catalogue"),
+    ),
+    "AWS::ElastiCache::User": ("user", _arn("elasticache", "user:meridian-dev-catalogue")),
+    "AWS::ElastiCache::UserGroup": (
+        "usergroup",
+        _arn("elasticache", "usergroup:meridian-dev-catalogue"),
+    ),
+    "AWS::ElasticLoadBalancingV2::LoadBalancer": (
+        "loadbalancer/app/",
+        _arn("elasticloadbalancing", "loadbalancer/app/meridian-dev-catalogue/0a"),
+    ),
+    "AWS::ElasticLoadBalancingV2::TargetGroup": (
+        "targetgroup",
+        _arn("elasticloadbalancing", "targetgroup/meridian-dev-courses-fn/0a"),
+    ),
+    "AWS::RDS::DBCluster": ("cluster", _arn("rds", "cluster:meridian-dev-catalogue-eu-west-2")),
+    "AWS::RDS::DBInstance": ("db", _arn("rds", "db:meridian-dev-eu-west-2-a-firstinstance-1")),
+    "AWS::RDS::GlobalCluster": (
+        "global-cluster",
+        _arn("rds", "global-cluster:meridian-dev-catalogue", region=""),
+    ),
     "AWS::Events::EventBus": ("event-bus", _arn("events", "event-bus/meridian-dev")),
     "AWS::Events::Rule": (
         "rule-on-custom-event-bus",
@@ -219,9 +247,14 @@ def test_service_role_allows_the_handlers_actions_on_the_resources_arn() -> None
         ("wafv2:UpdateWebACL", _arn("wafv2", "global/webacl/meridian-dev/0a", region="us-east-1")),
         ("logs:PutRetentionPolicy", _arn("logs", "log-group:/aws/apigateway/meridian-dev:*")),
         ("logs:CreateLogGroup", _arn("logs", "log-group:/aws/apigateway/meridian-dev")),
+        # "Identity-based policy examples for Amazon Aurora": an instance has default groups.
+        ("rds:CreateDBInstance", _arn("rds", "pg:default.aurora-postgresql17")),
+        ("rds:CreateDBInstance", _arn("rds", "og:default:aurora-postgresql-17")),
     ],
 )
-def test_service_role_reaches_names_that_end_with_the_stage(action: str, arn: str) -> None:
+def test_service_role_reaches_names_that_end_with_the_stage_and_default_groups(
+    action: str, arn: str
+) -> None:
     assert allows(service_role_statements(), action, arn)
 
 
