@@ -11,9 +11,10 @@ import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.support.axe import violations
 from tests.support.waiting import wait_until
 from tests.system.portal.conftest import Student
-from tests.system.portal.test_journey import sign_in
+from tests.system.portal.test_journey import assert_fits, sign_in
 from tests.system.portal.test_sign_out import sign_out_with_link
 from tests.system.test_revocation import create_account
 from tools.dev.system import System
@@ -99,6 +100,43 @@ def test_video_plays_across_two_expiries_without_a_function(
         assert entry["status"] in {200, 304}, entry
         # CloudFront itself verifies the cookies.
         assert entry["functions"] == {}, entry
+    assert page_errors == []
+
+
+def test_video_has_captions_in_three_languages(
+    visit: Visit, paying: Student, page_errors: list[str]
+) -> None:
+    page = visit()
+    sign_in(page, paying, "/premium/")
+    # A browser loads the captions of a language when they are shown.
+    loaded = """language => {
+      const tracks = [...document.querySelector("#lesson-video").textTracks];
+      const track = tracks.find(it => it.language === language);
+      track.mode = "showing";
+      return track.cues?.length ?? 0;
+    }"""
+    for language in ("en", "hi", "vi"):
+        page.wait_for_function(f"language => ({loaded})(language) === 9", arg=language)
+    assert page_errors == []
+
+
+def test_member_reads_the_three_lessons_of_a_course(
+    visit: Visit, paying: Student, page_errors: list[str]
+) -> None:
+    page = visit()
+    sign_in(page, paying, "/premium/")
+    for number, title in enumerate(("Where is noon?", "Why clocks agree", "Find your own noon"), 1):
+        expect(page.get_by_role("heading", level=1)).to_have_text(title)
+        expect(page.get_by_text(f"Lesson {number} of 3")).to_be_visible()
+        answers = page.locator("details p")
+        expect(answers.first).to_be_hidden()
+        page.locator("summary").first.click()
+        expect(answers.first).to_be_visible()
+        assert_fits(page)
+        assert violations(page) == []
+        if number < 3:
+            page.get_by_role("link", name="Next lesson").click()
+    expect(page.get_by_role("heading", name=re.compile("ve finished the course"))).to_be_visible()
     assert page_errors == []
 
 

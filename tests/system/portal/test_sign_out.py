@@ -16,7 +16,7 @@ pytestmark = pytest.mark.browser
 
 type Visit = Callable[..., Page]
 WAIT_S: Final = 60.0
-LESSON: Final = "Lesson one"
+LESSON: Final = "Where is noon?"
 
 
 @pytest.fixture

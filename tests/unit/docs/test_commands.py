@@ -87,7 +87,7 @@ OTHERS: Final = {
     "git clone ": "tools/setup/bare_root.sh runs it, and then the two commands",
     "cd meridian": "tools/setup/bare_root.sh runs it",
     "pre-commit install": "changes the checkout's hooks; test_editor_files.py checks them",
-    "ffmpeg ": "needs ffmpeg, as the document says; the repository contains the files",
+    ".venv/bin/python -m tests.support.lesson_video ": "tests/unit/portal/test_lesson_video.py",
     "git checkout ": "discards the developer's changes",
     ".venv/bin/python -m tools.setup.disk_usage": "tools/tests/setup/test_disk_usage.py",
     "python -m tools.replay": "tools/tests/replay/test_command.py",

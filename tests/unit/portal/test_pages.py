@@ -327,6 +327,7 @@ def test_upload_sets_content_types_and_write_key() -> None:
         ".m3u8": "application/vnd.apple.mpegurl",
         ".m4s": "video/iso.segment",
         ".mp4": "video/mp4",
+        ".vtt": "text/vtt; charset=utf-8",
     }
 
 

@@ -110,6 +110,8 @@ function playNatively(address) {
 async function start() {
   const address = new URL(video.dataset.hls, location.href);
   if (!(await openMedia())) return;
+  // Captions are media, too: without the cookies, a browser would give them up.
+  for (const track of video.querySelectorAll("track")) track.src = track.dataset.src;
   if ("MediaSource" in window) {
     await play(address).catch(() => showMessage(note, "The video can’t be played. Reload the page.", "bad"));
   } else {
