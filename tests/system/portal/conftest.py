@@ -61,11 +61,11 @@ def visit(
     """Return a factory of pages, each in a new browser context with a phone's viewport."""
     contexts: list[BrowserContext] = []
 
-    def open_one(width: int = 360, **options: str) -> Page:
+    def open_one(width: int = 360, locale: str = "en-GB", **options: str) -> Page:
         context = chromium.new_context(
             base_url=meridian.url,
             viewport={"width": width, "height": 740},
-            locale="en-GB",
+            locale=locale,
             timezone_id="Asia/Kathmandu",  # UTC+05:45
             **options,  # type: ignore[arg-type]  # texts only
         )

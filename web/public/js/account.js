@@ -1,4 +1,5 @@
 // The account page: preferences, change of address, feedback. appointments.js has the appointments.
+import { saveLanguage, t } from "./i18n.js";
 import { $, call, callRepeatedly, onSubmit, setFieldError, showError, showMessage } from "./portal.js";
 
 // --- preferences ---------------------------------------------------------------------------------
@@ -44,18 +45,20 @@ async function loadProfile() {
   }
   if (answer.status !== 404) return showError(profileStatus, answer);
   $("timeZone").value = Intl.DateTimeFormat().resolvedOptions().timeZone;
-  return showMessage(profileStatus, "You haven’t saved any preferences yet.");
+  return showMessage(profileStatus, t("You haven’t saved any preferences yet."));
 }
 
 onSubmit(profile, async () => {
   const preferences = formPreferences();
   const valid = ZONE.test(preferences.timeZone);
-  setFieldError($("timeZone"), valid ? "" : "Enter a valid time zone, such as Asia/Kolkata.");
+  setFieldError($("timeZone"), valid ? "" : t("Enter a valid time zone, such as Asia/Kolkata."));
   if (!valid) return $("timeZone").focus();
   const answer = await call("PUT", "/profile", preferences);
   if (!answer.ok) return showError(profileStatus, answer);
   tellTimeZone(preferences.timeZone);
-  return showMessage(profileStatus, "Saved.", "good");
+  // The next page has this language.
+  saveLanguage(preferences.locale);
+  return showMessage(profileStatus, t("Saved."), "good");
 });
 
 // --- change of address ---------------------------------------------------------------------------
@@ -67,14 +70,14 @@ onSubmit($("address-form"), async () => {
   const note = $("address-status");
   const field = $("new-address");
   const email = field.value.trim();
-  setFieldError(field, email.includes("@") ? "" : "Enter an email address.");
+  setFieldError(field, email.includes("@") ? "" : t("Enter an email address."));
   if (!email.includes("@")) return field.focus();
   if (asked.email !== email) Object.assign(asked, { email, requestId: crypto.randomUUID() });
   const answer = await callRepeatedly("POST", "/address-changes", { ...asked }, note);
   if (!answer.ok) return showError(note, answer);
   Object.assign(asked, { email: "", requestId: "" });
   field.value = "";
-  return showMessage(note, "We’ve sent a link to each address. Open both within 24 hours; your address stays until then.", "good");
+  return showMessage(note, t("We’ve sent a link to each address. Open both within 24 hours; your address stays until then."), "good");
 });
 
 // --- feedback ------------------------------------------------------------------------------------
@@ -82,12 +85,12 @@ onSubmit($("address-form"), async () => {
 onSubmit($("feedback-form"), async () => {
   const note = $("feedback-status");
   const message = $("message").value.trim();
-  setFieldError($("message"), message ? "" : "Enter a message.");
+  setFieldError($("message"), message ? "" : t("Enter a message."));
   if (!message) return $("message").focus();
   const answer = await call("POST", "/feedback", { message, topic: $("topic").value });
   if (!answer.ok) return showError(note, answer);
   $("message").value = "";
-  return showMessage(note, "Thank you for your feedback.", "good");
+  return showMessage(note, t("Thank you for your feedback."), "good");
 });
 
 loadProfile();

@@ -1,4 +1,5 @@
 // The page of the links in the emails about a change of address: sends the proof, and waits for the change.
+import { t } from "./i18n.js";
 import { $, callRepeatedly, errorMessage, onSubmit, pause, showMessage } from "./portal.js";
 
 const form = $("confirm");
@@ -31,7 +32,7 @@ async function sendProof(body) {
   for (let polls = 0; polls < MAX_POLLS; polls += 1) {
     answer = await callRepeatedly("POST", "/address-changes/proofs", body, status);
     if (!answer.ok || answer.data.status !== "changing") return answer;
-    showMessage(status, "Changing your address…");
+    showMessage(status, t("Changing your address…"));
     await pause(POLL_MS);
   }
   return answer;
@@ -45,5 +46,5 @@ onSubmit(form, async () => {
   if (answer.status === 404) return showSection("invalid");
   if (!answer.ok) return showMessage(status, errorMessage(answer), "bad");
   if (answer.data.status in SECTIONS) return showSection(answer.data.status);
-  return showMessage(status, "This is taking longer than usual. Press the button to check again.", "bad");
+  return showMessage(status, t("This is taking longer than usual. Press the button to check again."), "bad");
 });

@@ -1,4 +1,5 @@
 // The appointments of the account page: free slots, booking, moving, cancelling.
+import { locale, t } from "./i18n.js";
 import {
   $, beforeDate, call, itemButton, listItem, localDate, onSubmit, readAdvisors, setFieldError,
   showError, showMessage,
@@ -27,13 +28,13 @@ const dateOf = (time) => localDate(time, timeZone);
 // A time zone of the preferences that this browser doesn't know leaves the browser's own.
 function useTimeZone(name) {
   try {
-    when = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "short", timeZone: name });
-    clock = new Intl.DateTimeFormat(undefined, { timeStyle: "short", timeZone: name });
+    when = new Intl.DateTimeFormat(locale, { dateStyle: "full", timeStyle: "short", timeZone: name });
+    clock = new Intl.DateTimeFormat(locale, { timeStyle: "short", timeZone: name });
     timeZone = name;
   } catch {
     return;
   }
-  $("zone").textContent = `Your time zone: ${timeZone}`;
+  $("zone").textContent = t("Your time zone: {0}", timeZone);
 }
 
 // --- the list ------------------------------------------------------------------------------------
@@ -46,21 +47,21 @@ function advisorName(id) {
 function appointmentItem(appointment) {
   const title = when.format(new Date(appointment.start));
   const more = [
-    advisorName(appointment.advisorId), `${appointment.minutes} minutes`, appointment.note,
-    appointment.reason && `Moved by the school: ${appointment.reason}`,
+    advisorName(appointment.advisorId), t("{0} minutes", appointment.minutes), appointment.note,
+    appointment.reason && t("Moved by the school: {0}", appointment.reason),
   ].filter(Boolean).join(" · ");
   const label = `${title}, ${more}`;
   const buttons = document.createElement("div");
   buttons.className = "buttons";
   const item = listItem(title, more, buttons);
   item.dataset.link = appointment.link;
-  const cancel = itemButton("Cancel", label, () => cancelAppointment(appointment, item, cancel));
-  buttons.append(itemButton("Move", label, () => startMove(appointment)), cancel);
+  const cancel = itemButton(t("Cancel"), label, () => cancelAppointment(appointment, item, cancel));
+  buttons.append(itemButton(t("Move"), label, () => startMove(appointment)), cancel);
   return item;
 }
 
 async function cancelAppointment(appointment, item, cancel) {
-  if (!confirm("Cancel this appointment? Other students can then book this time.")) return;
+  if (!confirm(t("Cancel this appointment? Other students can then book this time."))) return;
   cancel.disabled = true;
   const answer = await call("DELETE", appointment.link.replace(/^\/api/, ""));
   cancel.disabled = false;
@@ -69,7 +70,7 @@ async function cancelAppointment(appointment, item, cancel) {
   item.remove();
   $("none").hidden = $("booked").children.length > 0;
   await offerTimes();
-  return showMessage(status, "Your appointment was cancelled.", "good");
+  return showMessage(status, t("Your appointment was cancelled."), "good");
 }
 
 async function list(query) {
@@ -115,8 +116,8 @@ async function offerTimes() {
   const later = times.find((time) => dateOf(time) > day);
   if (ofDay.length === 0) {
     $("start-hint").textContent = later
-      ? `No free times on this date. The next one: ${when.format(later)}.`
-      : "No free times on this date or in the following days.";
+      ? t("No free times on this date. The next one: {0}.", when.format(later))
+      : t("No free times on this date or in the following days.");
   }
 }
 
@@ -160,10 +161,10 @@ async function loadAdvisors() {
 function startMove(appointment) {
   moving = appointment;
   if (advisors.has(appointment.advisorId)) $("advisor").value = appointment.advisorId;
-  $("moved").textContent = `Choose a new time for ${when.format(new Date(appointment.start))}.`;
+  $("moved").textContent = t("Choose a new time for {0}.", when.format(new Date(appointment.start)));
   for (const id of ["moved", "keep"]) $(id).hidden = false;
   $("note-field").hidden = true;
-  $("book-button").textContent = "Move appointment";
+  $("book-button").textContent = t("Move appointment");
   $("advisor").focus();
   offerFirstDay();
 }
@@ -172,7 +173,7 @@ function endMove() {
   moving = null;
   for (const id of ["moved", "keep"]) $(id).hidden = true;
   $("note-field").hidden = false;
-  $("book-button").textContent = "Book appointment";
+  $("book-button").textContent = t("Book appointment");
 }
 
 function sendBooking(booking) {
@@ -183,7 +184,7 @@ function sendBooking(booking) {
 
 onSubmit($("book"), async () => {
   showMessage(status, "");
-  setFieldError($("day"), $("start").value ? "" : "Choose a date with a free time.");
+  setFieldError($("day"), $("start").value ? "" : t("Choose a date with a free time."));
   if (!$("start").value) return $("day").focus();
   const booking = { advisorId: $("advisor").value, start: $("start").value };
   const answer = await sendBooking(booking);
@@ -192,12 +193,13 @@ onSubmit($("book"), async () => {
     if (answer.status === 409) await offerTimes();
     return showError(status, answer);
   }
-  const words = moving ? "Moved to" : "Booked:";
+  const booked = when.format(new Date(booking.start));
+  const words = moving ? t("Moved to {0}.", booked) : t("Booked: {0}.", booked);
   endMove();
   $("note").value = "";
   if (!(await reloadAppointments())?.ok) return undefined;
   await offerTimes();
-  return showMessage(status, `${words} ${when.format(new Date(booking.start))}.`, "good");
+  return showMessage(status, words, "good");
 });
 
 $("keep").addEventListener("click", endMove);

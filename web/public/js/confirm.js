@@ -1,6 +1,7 @@
 // The page of the link in the email: sends the proof, and waits for the account.
+import { t } from "./i18n.js";
 import {
-  $, callRepeatedly, errorMessage, onSubmit, proofOfLink, showMessage, waitForOutcome,
+  $, callRepeatedly, errorMessage, onSubmit, proofOfLink, reasonMessage, showMessage, waitForOutcome,
 } from "./portal.js";
 
 const form = $("confirm");
@@ -18,10 +19,10 @@ function show(answer) {
   } else if (answer.data.status === "consent") {
     showSection("guardian", "asked");
   } else if (answer.data.status === "rejected" || answer.data.status === "failed") {
-    showMessage(status, answer.data.reasons.map((reason) => reason.message).join(" "), "bad");
+    showMessage(status, answer.data.reasons.map(reasonMessage).join(" "), "bad");
     status.focus();
   } else if (answer.ok) {
-    showMessage(status, "This is taking longer than usual. Press the button to check again.", "bad");
+    showMessage(status, t("This is taking longer than usual. Press the button to check again."), "bad");
   } else {
     showMessage(status, errorMessage(answer), "bad");
   }
@@ -31,7 +32,7 @@ function show(answer) {
 onSubmit(form, async () => {
   const body = proofOfLink();
   if (!body) return showSection("again", "invalid");
-  showMessage(status, "Creating your account…");
+  showMessage(status, t("Creating your account…"));
   const answer = await callRepeatedly("POST", "/accounts/proofs", body, status);
   if (answer.status === 404) return showSection("again", "invalid");
   if (!answer.ok) return showMessage(status, errorMessage(answer), "bad");

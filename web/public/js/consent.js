@@ -1,6 +1,7 @@
 // The page of the link in a guardian's email: shows which student asks, and sends the decision.
+import { t } from "./i18n.js";
 import {
-  $, callRepeatedly, errorMessage, onSubmit, proofOfLink, showMessage, waitForOutcome,
+  $, callRepeatedly, errorMessage, onSubmit, proofOfLink, reasonMessage, showMessage, waitForOutcome,
 } from "./portal.js";
 
 const SECTIONS = ["start", "decide", "agreed", "refused", "again"];
@@ -21,9 +22,9 @@ function showOutcome(answer, status) {
   } else if (reasons.some((reason) => reason.code === "refused")) {
     showSection("refused", "none");
   } else if (data.status === "rejected" || data.status === "failed") {
-    showMessage(status, reasons.map((reason) => reason.message).join(" "), "bad");
+    showMessage(status, reasons.map(reasonMessage).join(" "), "bad");
   } else if (ok) {
-    showMessage(status, "This is taking longer than usual. Press the button to check again.", "bad");
+    showMessage(status, t("This is taking longer than usual. Press the button to check again."), "bad");
   } else {
     showMessage(status, errorMessage(answer), "bad");
   }
@@ -33,7 +34,7 @@ function showOutcome(answer, status) {
 async function send(decision, status) {
   const proof = proofOfLink();
   if (!proof) return showSection("again", "invalid");
-  showMessage(status, "One moment…");
+  showMessage(status, t("One moment…"));
   const answer = await callRepeatedly("POST", "/accounts/proofs", { ...proof, ...decision }, status);
   if (answer.status === 404) return showSection("again", "invalid");
   if (!answer.ok) return showMessage(status, errorMessage(answer), "bad");
@@ -48,7 +49,7 @@ async function loadText() {
   if (!answer?.ok) return false;
   const { consentTexts } = await answer.json();
   consentText = String(Math.max(...Object.keys(consentTexts).map(Number)));
-  $("text").textContent = consentTexts[consentText];
+  $("text").textContent = t(consentTexts[consentText]);
   return true;
 }
 
@@ -56,7 +57,7 @@ async function loadText() {
 $("show").addEventListener("click", async () => {
   $("show").disabled = true;
   if (await loadText()) await send({}, $("status"));
-  else showMessage($("status"), "The text couldn’t be loaded. Try again in a moment.", "bad");
+  else showMessage($("status"), t("The text couldn’t be loaded. Try again in a moment."), "bad");
   $("show").disabled = false;
 });
 

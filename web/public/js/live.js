@@ -1,4 +1,5 @@
 // Draws the collector's event counts of the last hour and updates them every ten seconds.
+import { locale, t } from "./i18n.js";
 import { $, call, pause, showError, showMessage } from "./portal.js";
 
 const MINUTES = 60;
@@ -7,7 +8,7 @@ const INTERVAL_MS = 10_000;
 const SVG = "http://www.w3.org/2000/svg";
 
 const toMinute = (time) => new Date(time).toISOString().slice(0, 16);
-const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
+const clock = new Intl.DateTimeFormat(locale, { timeStyle: "short" });
 const number = new Intl.NumberFormat();
 
 // The API returns one entry for each minute and shard.
@@ -50,8 +51,8 @@ function draw(minutes, first) {
       bar(index, busiest ? events / busiest : 0, `${clock.format(time)}: ${number.format(events)}`)),
   );
   $("bars").setAttribute("aria-label",
-    `Events per minute since ${clock.format(first)}: ${total("events")} in total, ${busiest} at peak`);
-  $("as-of").textContent = `Updated at ${new Date().toLocaleTimeString()}. New events appear after one to two minutes.`;
+    t("Events per minute since {0}: {1} in total, {2} at peak", clock.format(first), total("events"), busiest));
+  $("as-of").textContent = t("Updated at {0}. New events appear after one to two minutes.", new Date().toLocaleTimeString(locale));
 }
 
 async function refresh() {

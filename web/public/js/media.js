@@ -1,5 +1,6 @@
 // Plays a lesson's video. CloudFront opens /media/ to cookies that the API signs for some minutes;
 // this script renews them while the page is open.
+import { language, t } from "./i18n.js";
 import { $, call, pause, showError, showMessage } from "./portal.js";
 
 const BUFFER_S = 12;
@@ -111,9 +112,12 @@ async function start() {
   const address = new URL(video.dataset.hls, location.href);
   if (!(await openMedia())) return;
   // Captions are media, too: without the cookies, a browser would give them up.
-  for (const track of video.querySelectorAll("track")) track.src = track.dataset.src;
+  for (const track of video.querySelectorAll("track")) {
+    track.src = track.dataset.src;
+    if (language !== "en" && track.srclang === language) track.track.mode = "showing";
+  }
   if ("MediaSource" in window) {
-    await play(address).catch(() => showMessage(note, "The video can’t be played. Reload the page.", "bad"));
+    await play(address).catch(() => showMessage(note, t("The video can’t be played. Reload the page."), "bad"));
   } else {
     playNatively(address);
   }

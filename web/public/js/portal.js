@@ -1,4 +1,5 @@
 // Shared by all pages: API calls, messages, the sign-in state, visit statistics.
+import { t } from "./i18n.js";
 
 /** Returns the element with an id. */
 export const $ = (id) => document.getElementById(id);
@@ -67,7 +68,7 @@ export async function callRepeatedly(method, path, body, note, repeat = () => fa
     const answer = await call(method, path, typeof body === "function" ? body() : body);
     const retryable = answer.status === 0 || answer.status === 429 || answer.status >= 500;
     if (!(retryable || repeat(answer)) || attempt === MAX_ATTEMPTS) return answer;
-    showMessage(note, "We’re busy right now. Trying again…");
+    showMessage(note, t("We’re busy right now. Trying again…"));
     await pause(Math.max(1000 * answer.retryAfter, 500 * 2 ** attempt));
   }
 }
@@ -95,37 +96,41 @@ export function proofOfLink() {
 
 // --- messages ----------------------------------------------------------------------------------
 
-const MESSAGES = {
+// Pages for staff are in English.
+const STAFF_MESSAGES = {
   course_limit: "This student has 100 courses, the most that are possible.",
   access_changing: "Someone else is changing this access. Try again in a minute.",
+  availability_changed: "Someone else has changed this availability. Reload the page and try again.",
+  availability_invalid: "A part of the availability isn’t valid. Check your input and try again.",
+  execution_not_redrivable: "This execution can’t be retried: it runs, has succeeded, or ended too long ago.",
+  execution_unknown: "This execution doesn’t exist anymore. Reload the page.",
+  feedback_unknown: "This feedback doesn’t exist anymore. Reload the page.",
+  not_operator: "Only operators can use this page. Ask for membership of the group operators.",
+  not_staff: "Only staff can use this page. Ask an operator for membership of the group staff.",
+  parked_settled: "This account has been finished or undone meanwhile.",
+  parked_unknown: "This entry doesn’t exist anymore. Reload the page.",
+  roster_invalid: "This file can’t be uploaded. Save it as “CSV UTF-8”.",
+  roster_unknown: "This list doesn’t exist anymore. Reload the page.",
+  student_unknown: "This student doesn’t exist anymore. Search again.",
+};
+
+const MESSAGES = {
   account_unknown: "This sign-in has no student’s account, so its address can’t be changed here.",
   address_changing: "Your address is being changed. Try again in a few minutes.",
   address_invalid: "This isn’t a valid email address. Check it and try again.",
   address_unchanged: "Your account has this address already.",
   advisor_unknown: "This advisor isn’t available anymore. Reload the page.",
   appointment_unknown: "You don’t have this appointment anymore.",
-  availability_changed: "Someone else has changed this availability. Reload the page and try again.",
-  availability_invalid: "A part of the availability isn’t valid. Check your input and try again.",
   body_invalid: "Something in this form isn’t valid. Check your input and try again.",
   notice_too_short: "This time is too soon for the advisor. Choose a later one.",
-  execution_not_redrivable: "This execution can’t be retried: it runs, has succeeded, or ended too long ago.",
-  execution_unknown: "This execution doesn’t exist anymore. Reload the page.",
-  feedback_unknown: "This feedback doesn’t exist anymore. Reload the page.",
   not_entitled: "This video needs a paid account.",
   not_home: "Bookings are moving to another Region. Try again in a minute.",
-  not_operator: "Only operators can use this page. Ask for membership of the group operators.",
-  not_staff: "Only staff can use this page. Ask an operator for membership of the group staff.",
-  parked_settled: "This account has been finished or undone meanwhile.",
-  parked_unknown: "This entry doesn’t exist anymore. Reload the page.",
   proof_invalid: "This link doesn’t work. Fill in the form again.",
   request_id_used: "This request was sent before for another address. Reload the page.",
-  roster_invalid: "This file can’t be uploaded. Save it as “CSV UTF-8”.",
-  roster_unknown: "This list doesn’t exist anymore. Reload the page.",
   session_replaced: "Your account plays videos on other devices. Sign out and in again to play them here.",
   signed_out: "You’re signed out. Sign in and try again.",
   slot_not_offered: "The advisor doesn’t offer this time. Choose another one.",
   slot_taken: "This time is already booked. Choose another one.",
-  student_unknown: "This student doesn’t exist anymore. Search again.",
   throttled: "We’re very busy right now. Try again in a few seconds.",
   timed_out: "The request took too long. Try again in a moment.",
   token_expired: "You’re signed out. Sign in and try again.",
@@ -138,15 +143,16 @@ const MESSAGES = {
 
 /** Returns the message for a failed API call. */
 export function errorMessage(answer) {
-  const known = MESSAGES[answer.data.code];
-  if (known) return known;
-  if (answer.status === 0) return "No connection. Check your network and try again.";
-  if (answer.status === 401) return MESSAGES.signed_out;
-  if (answer.status === 403) return "Your request was blocked. Rephrase your text and try again.";
-  if (answer.status === 413) return MESSAGES.too_large;
-  if (answer.status === 429) return MESSAGES.throttled;
-  if (answer.status >= 500) return MESSAGES.unavailable;
-  return "Something went wrong. Try again or contact the school.";
+  const { code } = answer.data;
+  if (code in STAFF_MESSAGES) return STAFF_MESSAGES[code];
+  if (code in MESSAGES) return t(MESSAGES[code]);
+  if (answer.status === 0) return t("No connection. Check your network and try again.");
+  if (answer.status === 401) return t(MESSAGES.signed_out);
+  if (answer.status === 403) return t("Your request was blocked. Rephrase your text and try again.");
+  if (answer.status === 413) return t(MESSAGES.too_large);
+  if (answer.status === 429) return t(MESSAGES.throttled);
+  if (answer.status >= 500) return t(MESSAGES.unavailable);
+  return t("Something went wrong. Try again or contact the school.");
 }
 
 /** Shows a message; `kind` is "good", "bad" or empty. */
@@ -161,8 +167,15 @@ export function showError(note, answer) {
   if (answer.status !== 401) return;
   const link = document.createElement("a");
   link.href = `/auth/sign-in?return_to=${encodeURIComponent(location.pathname)}`;
-  link.textContent = "Sign in";
+  link.textContent = t("Sign in");
   note.append(" ", link);
+}
+
+/** Returns the message of a reason why a form was rejected. */
+export function reasonMessage({ field, code, message }) {
+  const key = `${field} ${code}`;
+  const translated = t(key);
+  return translated === key ? message : translated;
 }
 
 /** Shows an error message next to a field; an empty text removes it. */
@@ -258,7 +271,7 @@ async function showAccount() {
   for (const offer of document.querySelectorAll(".guest")) offer.hidden = true;
   for (const part of document.querySelectorAll(".member")) part.hidden = false;
   const account = $("account");
-  account.textContent = "Sign out";
+  account.textContent = t("Sign out");
   account.href = "/auth/sign-out";
   account.addEventListener("click", signOut);
 }
@@ -314,7 +327,7 @@ function choiceButton([value, label], choose) {
   const button = document.createElement("button");
   button.type = "button";
   button.className = "second";
-  button.textContent = label;
+  button.textContent = t(label);
   button.value = value;
   button.addEventListener("click", () => choose(value));
   return button;
@@ -323,13 +336,13 @@ function choiceButton([value, label], choose) {
 // No visit is counted before the visitor has agreed.
 function askForStatistics() {
   const section = document.createElement("section");
-  section.setAttribute("aria-label", "Visit statistics");
+  section.setAttribute("aria-label", t("Visit statistics"));
   const text = document.createElement("p");
   text.setAttribute("role", "status");
   section.append(text);
   document.querySelector("footer").append(section);
   if (navigator.globalPrivacyControl || navigator.doNotTrack === "1") {
-    text.textContent = STATISTICS.get("signal");
+    text.textContent = t(STATISTICS.get("signal"));
     return;
   }
   const buttons = CHOICES.map((choice) => choiceButton(choice, choose));
@@ -340,7 +353,7 @@ function askForStatistics() {
   show(readChoice());
 
   function show(choice) {
-    text.textContent = STATISTICS.get(choice);
+    text.textContent = t(STATISTICS.get(choice));
     for (const button of buttons) button.setAttribute("aria-pressed", String(button.value === choice));
     if (choice) tell("consent", { analytics: choice === "allowed" });
   }

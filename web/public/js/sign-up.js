@@ -1,6 +1,7 @@
 // The sign-up form: sends an account request idempotently, and tells the visitor to read the email.
+import { language, t } from "./i18n.js";
 import {
-  $, callRepeatedly, errorMessage, onSubmit, setFieldError, showMessage, waitForOutcome,
+  $, callRepeatedly, errorMessage, onSubmit, reasonMessage, setFieldError, showMessage, waitForOutcome,
 } from "./portal.js";
 
 const FIELDS = ["email", "name", "dateOfBirth", "programme", "guardianEmail", "locale"];
@@ -43,13 +44,14 @@ async function offerChoices() {
   const answer = await fetch("/vocabularies.json").catch(() => null);
   if (!answer?.ok) return;
   const { programmes, emailLanguages, ageYears } = await answer.json();
-  for (const [id, name] of Object.entries(programmes)) $("programme").append(new Option(name, id));
+  for (const [id, name] of Object.entries(programmes)) $("programme").append(new Option(t(name), id));
   const languages = Object.entries(emailLanguages).map(([id, name]) => {
     const option = new Option(name, id);
     option.lang = id;
     return option;
   });
   $("locale").replaceChildren(...languages);
+  if (language in emailLanguages) $("locale").value = language;
   const year = new Date().getUTCFullYear();
   adultAge = ageYears.adult;
   $("adult").textContent = adultAge;
@@ -79,16 +81,16 @@ function clearErrors() {
 // Checks required fields before the first request; the API validates everything else.
 function localReasons(body) {
   const reasons = [];
-  if (!body.email) reasons.push({ field: "email", message: "Email address is required." });
-  if (!body.name) reasons.push({ field: "name", message: "Name is required." });
+  if (!body.email) reasons.push({ field: "email", message: t("Email address is required.") });
+  if (!body.name) reasons.push({ field: "name", message: t("Name is required.") });
   // An incomplete date input has no value.
   if ($("dateOfBirth").validity.badInput) {
-    reasons.push({ field: "dateOfBirth", message: "Enter a complete date." });
+    reasons.push({ field: "dateOfBirth", message: t("Enter a complete date.") });
   } else if (!body.dateOfBirth) {
-    reasons.push({ field: "dateOfBirth", message: "Date of birth is required." });
+    reasons.push({ field: "dateOfBirth", message: t("Date of birth is required.") });
   }
   if (isMinor() && !body.guardianEmail) {
-    reasons.push({ field: "guardianEmail", message: "The email of a parent or guardian is required." });
+    reasons.push({ field: "guardianEmail", message: t("The email of a parent or guardian is required.") });
   }
   return reasons;
 }
@@ -102,7 +104,7 @@ function showReasons(reasons) {
     else others.push(message);
   }
   const first = FIELDS.find((field) => $(field).getAttribute("aria-invalid"));
-  showMessage(status, others.join(" ") || "Check the highlighted fields.", "bad");
+  showMessage(status, others.join(" ") || t("Check the highlighted fields."), "bad");
   (first ? $(first) : status).focus();
 }
 
@@ -119,14 +121,14 @@ function show(answer, body) {
   if (answer.data.status === "rejected" || answer.data.status === "failed") {
     // The request is decided: the next submission needs a new requestId.
     forgetRequest();
-    showReasons(answer.data.reasons);
+    showReasons(answer.data.reasons.map((it) => ({ ...it, message: reasonMessage(it) })));
   } else if (answer.ok && answer.data.status !== "pending") {
     $("to").textContent = body.email;
     form.hidden = true;
     $("done").hidden = false;
     $("sent").focus();
   } else if (answer.ok) {
-    showMessage(status, "This is taking longer than usual. Your request is saved. Press the button to check again.", "bad");
+    showMessage(status, t("This is taking longer than usual. Your request is saved. Press the button to check again."), "bad");
   } else {
     showMessage(status, errorMessage(answer), "bad");
   }
@@ -137,11 +139,11 @@ onSubmit(form, async () => {
   const body = formValues();
   const reasons = localReasons(body);
   if (reasons.length) return showReasons(reasons);
-  showMessage(status, "Sending…");
+  showMessage(status, t("Sending…"));
   const answer = await sendRequest(body, status);
   // AWS WAF answers 405 without a valid token of its puzzle, which this page shows when it loads.
   if (answer.status === 405) {
-    return showMessage(status, "Please reload this page, solve the puzzle, and send the form again.", "bad");
+    return showMessage(status, t("Please reload this page, solve the puzzle, and send the form again."), "bad");
   }
   if (!answer.ok) return showMessage(status, errorMessage(answer), "bad");
   return show(await waitForOutcome(answer.data.link), body);
@@ -152,10 +154,10 @@ $("resend").addEventListener("click", async () => {
   const note = $("resend-status");
   $("resend").disabled = true;
   forgetRequest();
-  showMessage(note, "Sending…");
+  showMessage(note, t("Sending…"));
   const answer = await sendRequest(formValues(), note);
   $("resend").disabled = false;
-  showMessage(note, answer.ok ? "Sent. It can take a few minutes." : errorMessage(answer), answer.ok ? "good" : "bad");
+  showMessage(note, answer.ok ? t("Sent. It can take a few minutes.") : errorMessage(answer), answer.ok ? "good" : "bad");
 });
 
 $("change").addEventListener("click", () => {

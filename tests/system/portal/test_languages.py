@@ -1,0 +1,106 @@
+"""A student chooses a language once; each page has it, without an English text left."""
+
+import json
+from collections.abc import Callable
+from typing import Any, Final
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.support.axe import violations
+from tests.support.page_texts import WEB, translated_pages
+from tests.system.portal.conftest import Student
+from tests.system.portal.test_journey import assert_fits, sign_in
+from tools.dev.system import System
+
+pytestmark = pytest.mark.browser
+
+type Visit = Callable[..., Page]
+NAMES: Final = {"hi": "हिन्दी", "vi": "Tiếng Việt"}
+#: Returns the texts of a page's elements without elements, and its labels.
+SHOWN: Final = """() => [...document.querySelectorAll("body *")]
+  .filter(it => !it.closest("script, style, noscript, code, [lang]:not(html)"))
+  .flatMap(it => [
+    ...(it.children.length ? [] : [it.textContent.replace(/\\s+/g, " ").trim()]),
+    ...["alt", "aria-label", "placeholder"].map(name => it.getAttribute(name)),
+  ])"""
+
+
+def addresses() -> tuple[list[str], list[str]]:
+    """Return the addresses of the translated pages: for everyone, and for members."""
+    paths = [it.relative_to(WEB).as_posix() for it in translated_pages()]
+    urls = [(it.partition("/")[0], "/" + it.partition("/")[2]) for it in paths]
+    named = [(top, url.removesuffix("index.html")) for top, url in urls]
+    return (
+        [url for top, url in named if top == "public"],
+        # The course is another member's.
+        [url for top, url in named if top == "members" and "navigation" not in url],
+    )
+
+
+def english_texts(page: Page, language: str) -> list[str]:
+    """Return the texts of a page that have a translation."""
+    document: dict[str, str] = json.loads((WEB / f"public/lang/{language}.json").read_text())
+    changed = {text for text, translation in document.items() if text != translation}
+    shown: list[Any] = page.evaluate(SHOWN)
+    return [it for it in shown if it in changed]
+
+
+@pytest.mark.parametrize("language", [*NAMES])
+def test_chosen_language_is_on_every_page(
+    visit: Visit, meridian: System, page_errors: list[str], language: str
+) -> None:
+    page = visit()
+    page.goto("/")
+    expect(page.locator("html")).to_have_attribute("lang", "en")
+    page.get_by_role("button", name=NAMES[language]).click()
+    expect(page.locator("html")).to_have_attribute("lang", language)
+    public, members = addresses()
+    for address in public:
+        page.goto(address)
+        expect(page.locator("html")).to_have_attribute("lang", language)
+        expect(page.locator("#languages")).to_be_visible()
+        assert english_texts(page, language) == [], address
+        assert_fits(page)
+    assert violations(page) == []
+    paying = next(it for it in meridian.students if it.paying)
+    sign_in(page, Student(paying.email, paying.password))
+    for address in members:
+        page.goto(address)
+        expect(page.locator("html")).to_have_attribute("lang", language)
+        expect(page.locator("#languages")).to_be_visible()
+        assert english_texts(page, language) == [], address
+        assert_fits(page)
+    # The messages of scripts, too.
+    page.goto("/app/")
+    page.locator("#feedback-form button").click()
+    expect(page.locator("#message-error")).not_to_be_empty()
+    assert english_texts(page, language) == []
+    assert violations(page) == []
+    # Pages for staff stay in English.
+    page.goto("/app/students.html")
+    expect(page.locator("html")).to_have_attribute("lang", "en")
+    assert page_errors == []
+
+
+def test_browser_in_vietnamese_gets_vietnamese_pages(visit: Visit) -> None:
+    page = visit(locale="vi-VN")
+    page.goto("/sign-up.html")
+    expect(page.locator("html")).to_have_attribute("lang", "vi")
+    expect(page.locator("#locale")).to_have_value("vi")
+    # English is a choice, too.
+    page.get_by_role("button", name="English").click()
+    expect(page.locator("html")).to_have_attribute("lang", "en")
+    expect(page.get_by_role("heading", name="Create your account")).to_be_visible()
+
+
+def test_page_stays_in_english_if_the_texts_cannot_be_loaded(
+    visit: Visit, page_errors: list[str]
+) -> None:
+    page = visit(locale="hi-IN")
+    page.route("**/lang/hi.json", lambda route: route.abort())
+    page.goto("/")
+    expect(page.get_by_role("button", name="English")).to_be_visible()
+    expect(page.locator("html")).to_have_attribute("lang", "en")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Noon is somewhere, right now")
+    assert page_errors == []
