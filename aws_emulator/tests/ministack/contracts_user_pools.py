@@ -289,6 +289,22 @@ def managed_login_branding(emulator: Emulator) -> None:
         page = browser.get("/oauth2/authorize", params=authorization(plain.client))
         assert (page.status_code, "Login pages unavailable" in page.text) == (403, True)
 
+    def branded(colour: str) -> Pool:
+        settings = {"components": {"pageBackground": {"lightMode": {"color": colour}}}}
+        properties = {
+            "UserPoolId": {"Ref": "Pool"},
+            "ClientId": {"Ref": "Client"},
+            "Settings": settings,
+        }
+        own = {"Type": "AWS::Cognito::ManagedLoginBranding", "Properties": properties}
+        return Pool(emulator, resources={"Domain": domain(), "Style": own})
+
+    client = branded("0a1b2cff").client
+    page = httpx.get(f"{emulator.endpoint}/oauth2/authorize", params=authorization(client))
+    assert (page.status_code, "--page:#0a1b2cff" in page.text) == (200, True)
+    with pytest.raises(AssertionError, match="eight hexadecimal digits"):
+        branded("#abc")
+
 
 def providers(pool: str, **changes: Any) -> dict[str, Any]:
     """Return a template with an OpenID provider."""
