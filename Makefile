@@ -28,7 +28,7 @@ endif
 # BUILT=1 deploys the existing output of `sam build`, as the pipeline does with its artifact.
 BUILD := $(if $(BUILT),setup,build)
 
-.PHONY: help setup run up dev down catalogue student region sql invoke debug logs trace redrive reconcile verify compact table reprocess migrate revoke person erase evacuate failover conflicts why source suppress chaos gameday prove check lint lint-templates types unit build validate package integration test spark marts bench capacity prose reference preflight deploy leftovers smoke destroy requirements
+.PHONY: help setup run up dev down catalogue student region sql invoke debug logs trace redrive reconcile verify compact table reprocess migrate revoke person erase evacuate failover conflicts why source suppress chaos gameday prove check lint lint-templates types unit build validate package integration test spark marts bench capacity prose screenshots reference preflight deploy leftovers smoke destroy requirements
 
 help: ## List the targets and their options
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -244,6 +244,9 @@ capacity: setup ## Calculate latency by city, the quotas that end first, and a m
 reference: setup ## Generate the API's OpenAPI document and its page, and the prices of the cockpit
 	@$(PY) -m tools.api_reference
 	@$(PY) -m benchmarks.cost_page
+
+screenshots: setup ## Photograph each page of the portal, on a desktop and a phone, in light and in dark
+	@SCREENSHOTS=docs/screenshots $(PY) -m pytest -q tests/system/portal/test_page_audit.py
 
 prose: setup ## Count stilted phrases per 1,000 words, by folder
 	@$(PY) -m tools.prose $(if $(LIST),--list)

@@ -38,12 +38,16 @@ class PagesFolder:
             put_page(client, self.bucket, path.relative_to(self.folder).as_posix(), content)
 
 
-def put_page(s3: Any, bucket: str, key: str, content: bytes | None) -> None:
+def put_page(
+    s3: Any, bucket: str, key: str, content: bytes | None, *, cache_control: str = ""
+) -> None:
     """Upload one page with its Content-Type, or delete its object if there is no `content`."""
     if content is None:
         s3.delete_object(Bucket=bucket, Key=key)
     else:
-        s3.put_object(Bucket=bucket, Key=key, Body=content, ContentType=content_type(key))
+        options = {"CacheControl": cache_control} if cache_control else {}
+        media_type = content_type(key)
+        s3.put_object(Bucket=bucket, Key=key, Body=content, ContentType=media_type, **options)
 
 
 def empty_caches(distributions: Sequence[str]) -> None:

@@ -119,7 +119,9 @@ def deploy(
         s3 = boto3.client("s3", region_name=environment.region)
         regions = [it.region for it in (layout.home, *layout.others)]
         bucket = stack.outputs["PortalBucket"]
-        count = portal.upload_pages(s3, bucket, stack.write_key, regions)
+        domain = environment.parameter("Domain")
+        origin = f"https://{domain}" if domain else ""
+        count = portal.upload_pages(s3, bucket, stack.write_key, regions, origin=origin)
         print(f"Uploaded {count} files to s3://{stack.outputs['PortalBucket']}/")
     region_values.pass_on(environment, layout, account.client)
     if environment.is_edge:

@@ -203,6 +203,9 @@ def start(
                 deployed.write_key,
                 regions,
                 mailbox=f"{target.endpoint}/_local/mailbox",
+                origin=urls[regions[0]],
+                # A changed file is loaded with the next page.
+                assets_s=0,
             )
             students = create_demo_students(target, deployed.outputs)
             create_demo_advisors(target)

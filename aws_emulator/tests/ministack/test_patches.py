@@ -24,6 +24,7 @@ from aws_emulator.tests.ministack import (
     contracts_properties,
     contracts_reload,
     contracts_services,
+    contracts_sign_in_pages,
     contracts_state_machines,
     contracts_user_pools,
 )
@@ -127,7 +128,7 @@ CONTRACTS: dict[str, Callable[[Emulator], None]] = {
     "user_pool_limits": contracts_user_pools.user_pool_limits,
     "user_pool_lookups": contracts_cognito.user_pool_lookups,
     "user_pool_attributes": contracts_properties.user_pool_attributes,
-    "managed_login_branding": contracts_user_pools.managed_login_branding,
+    "managed_login_branding": contracts_sign_in_pages.managed_login_branding,
     "user_pool_identity_providers": contracts_user_pools.user_pool_identity_providers,
     "user_pool_account_states": contracts_user_pools.user_pool_account_states,
     "user_pool_attribute_permissions": contracts_user_pools.user_pool_attribute_permissions,

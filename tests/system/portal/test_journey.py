@@ -182,7 +182,9 @@ def test_student_books_cancels_and_sends_feedback(
     page.get_by_role("link", name="Sign out").click()
     page.wait_for_url(lambda url: url.endswith("/"))
     expect(page.locator("#account")).to_have_text("Sign in")
+    expect(page.locator(".who")).to_have_count(0)
     assert status(page, "/api/profile") == 401
+    assert page.evaluate("sessionStorage.getItem('display-name')") is None
     assert page_errors == []
 
 
@@ -199,6 +201,11 @@ def save_profile(page: Page) -> None:
     page.get_by_role("button", name="Save").click()
     expect(page.locator("#profile-status")).to_have_text("Saved.")
     page.reload()
+    # The pages have the preferred language, too.
+    expect(page.locator("html")).to_have_attribute("lang", "hi")
+    page.get_by_role("button", name="English").click()
+    expect(page.locator("html")).to_have_attribute("lang", "en")
+    expect(page.locator(".who")).to_have_text(f"Signed in as {NAME}")
     expect(page.get_by_label("Display name")).to_have_value(NAME)
     expect(page.get_by_label("Language", exact=True)).to_have_value("hi")
     expect(page.get_by_label("Computing")).to_be_checked()

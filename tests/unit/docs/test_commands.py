@@ -70,6 +70,10 @@ BEHIND: Final = {
     "requirements": ("tests/unit/build/test_requirements.py", "tools.setup.requirements"),
     "reprocess": ("tests/system/test_compaction.py", "tools.operations"),
     "reference": ("tests/unit/school_api/test_reference.py", "tools.api_reference"),
+    "screenshots": (
+        "tests/system/portal/test_page_audit.py",
+        "SCREENSHOTS",
+    ),
     "smoke": ("tests/system/test_deployment.py", "tools.deployment.smoke.command"),
     "spark": ("tests/unit/lake/test_engines.py", "pytest.mark.spark"),
     "table": ("tests/system/test_compaction.py", "tools.operations"),
@@ -88,6 +92,7 @@ OTHERS: Final = {
     "cd meridian": "tools/setup/bare_root.sh runs it",
     "pre-commit install": "changes the checkout's hooks; test_editor_files.py checks them",
     ".venv/bin/python -m tests.support.lesson_video ": "tests/unit/portal/test_lesson_video.py",
+    ".venv/bin/python -m tests.support.preview_picture ": "tests/unit/portal/test_pages.py",
     "git checkout ": "discards the developer's changes",
     ".venv/bin/python -m tools.setup.disk_usage": "tools/tests/setup/test_disk_usage.py",
     "python -m tools.replay": "tools/tests/replay/test_command.py",

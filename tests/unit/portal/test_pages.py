@@ -7,6 +7,7 @@ import re
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 
@@ -304,11 +305,14 @@ def test_upload_sets_content_types_and_write_key() -> None:
         def put_object(self, **arguments: Any) -> None:
             put[arguments["Key"]] = arguments
 
-    count = portal.upload_pages(Bucket(), "portal", "a-key", ["eu-west-2", "ap-south-1"])
+    address = "https://school.example"
+    count = portal.upload_pages(
+        Bucket(), "portal", "a-key", ["eu-west-2", "ap-south-1"], origin=address
+    )
     files = [path for top in portal.FOLDERS for path in (WEB / top).rglob("*") if path.is_file()]
     assert count == len(files)
-    data = {"public/portal.json", "public/vocabularies.json"}
-    assert put.keys() == {named(path) for path in files} | data
+    generated = {f"public/{it}" for it in ("portal.json", "vocabularies.json", "robots.txt")}
+    assert put.keys() == {named(path) for path in files} | generated | {"public/sitemap.xml"}
     assert put["public/vocabularies.json"]["Body"] == vocabularies.FILE.read_bytes()
     assert put["public/vocabularies.json"]["ContentType"] == "application/json"
     assert json.loads(put["public/portal.json"]["Body"]) == {
@@ -321,7 +325,9 @@ def test_upload_sets_content_types_and_write_key() -> None:
         ".css": "text/css; charset=utf-8",
         ".js": "text/javascript; charset=utf-8",
         ".svg": "image/svg+xml",
+        ".png": "image/png",
         ".txt": "text/plain; charset=utf-8",
+        ".xml": kinds[".xml"],
         ".woff2": "font/woff2",
         ".json": "application/json",
         ".m3u8": "application/vnd.apple.mpegurl",
@@ -329,6 +335,76 @@ def test_upload_sets_content_types_and_write_key() -> None:
         ".mp4": "video/mp4",
         ".vtt": "text/vtt; charset=utf-8",
     }
+    assert kinds[".xml"].partition(";")[0] in {"application/xml", "text/xml"}
+    ages = {Path(key).suffix: it["CacheControl"] for key, it in put.items()}
+    assert ages[".html"] == "public, max-age=0, s-maxage=300"
+    assert ages[".css"] == ages[".js"] == "public, max-age=300, s-maxage=300"
+    assert ages[".woff2"] == "public, max-age=31536000, immutable"
+    assert f'content="{address}/preview.png"'.encode() in put["public/index.html"]["Body"]
+
+
+def test_site_map_and_robots_name_the_public_pages_only() -> None:
+    names = portal.indexed_pages()
+    assert {"index.html", "sign-up.html"} <= set(names)
+    assert not {"confirm.html", "consent.html", "unavailable.html"} & set(names)
+    document = portal.site_map("https://school.example", names)
+    locations = [it.text for it in ElementTree.fromstring(document).iter() if it.text]
+    assert "https://school.example/" in locations
+    assert "https://school.example/sign-up.html" in locations
+    robots = portal.robots("https://school.example")
+    assert "Sitemap: https://school.example/sitemap.xml" in robots
+    assert "Sitemap" not in portal.robots("")
+    for folder in (WEB / "members").iterdir():
+        # The courses are listed on a public page.
+        assert f"Disallow: /{folder.name}/\n" in robots or folder.name == "courses"
+
+
+def loaded_by(path: Path) -> set[Path]:
+    """Return the files that a browser loads with a page, without a video or API calls."""
+    page = Page(path)
+    files = {path, *(served(it["src"]) for it in page.all("script", "img") if "src" in it)}
+    files |= {served(it["href"]) for it in page.all("link")}
+    waiting = [it for it in files if it.suffix == ".js"]
+    while waiting:
+        script = waiting.pop()
+        imports = {
+            script.parent / name for name in re.findall(r'from "([^"]+)"', script.read_text())
+        }
+        waiting += imports - files
+        files |= imports
+    return files
+
+
+@pytest.mark.parametrize("path", [it for it in PAGES if it.name != "api.html"], ids=named)
+def test_first_view_has_at_most_60_kb_as_sent(path: Path) -> None:
+    """CloudFront compresses text; fonts and pictures are compressed already."""
+    sizes = {
+        file: len(gzip.compress(file.read_bytes(), 6, mtime=0))
+        if file.suffix in {".html", ".css", ".js", ".svg", ".json"}
+        else file.stat().st_size
+        for file in loaded_by(path)
+    }
+    assert sum(sizes.values()) <= 60 * 1024, sizes
+    # With the texts of the longest language.
+    texts = (WEB / "public" / "lang" / "hi.json").read_bytes()
+    assert sum(sizes.values()) + len(gzip.compress(texts, 6, mtime=0)) <= 72 * 1024, sizes
+
+
+@pytest.mark.parametrize("name", ["index.html", "sign-up.html"])
+def test_public_page_has_a_preview(name: str) -> None:
+    described = {
+        it.get("property", it.get("name", "")): it["content"]
+        for it in Page(WEB / "public" / name).all("meta")
+        if "content" in it
+    }
+    for tag in ("og:title", "og:description", "og:image", "og:type", "twitter:card"):
+        assert described.get(tag), tag
+    picture = WEB / "public" / described["og:image"].lstrip("/")
+    assert picture.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
+    assert (int.from_bytes(picture.read_bytes()[16:20]), picture.stat().st_size < 100_000) == (
+        1200,
+        True,
+    )
 
 
 def test_upload_names_the_mailbox_of_the_local_system_only() -> None:

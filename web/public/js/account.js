@@ -1,5 +1,6 @@
 // The account page: preferences, change of address, feedback. appointments.js has the appointments.
 import { saveLanguage, t } from "./i18n.js";
+import { saveName } from "./member.js";
 import { $, call, callRepeatedly, onSubmit, setFieldError, showError, showMessage } from "./portal.js";
 
 // --- preferences ---------------------------------------------------------------------------------
@@ -56,8 +57,9 @@ onSubmit(profile, async () => {
   const answer = await call("PUT", "/profile", preferences);
   if (!answer.ok) return showError(profileStatus, answer);
   tellTimeZone(preferences.timeZone);
-  // The next page has this language.
+  // The next page has this language and this name.
   saveLanguage(preferences.locale);
+  saveName(preferences.displayName ?? "");
   return showMessage(profileStatus, t("Saved."), "good");
 });
 

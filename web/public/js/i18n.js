@@ -99,7 +99,7 @@ function languageButton([tag, name], current) {
 function offerLanguages(current) {
   const section = document.createElement("section");
   section.id = "languages";
-  section.setAttribute("aria-label", t("Language"));
+  section.setAttribute("aria-label", t("Language of this site"));
   const row = document.createElement("div");
   row.className = "buttons";
   row.append(...[...LANGUAGES].map((entry) => languageButton(entry, current)));

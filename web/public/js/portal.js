@@ -1,5 +1,6 @@
 // Shared by all pages: API calls, messages, the sign-in state, visit statistics.
 import { t } from "./i18n.js";
+import { showAccount } from "./member.js";
 
 /** Returns the element with an id. */
 export const $ = (id) => document.getElementById(id);
@@ -256,38 +257,6 @@ export function localDate(time, timeZone) {
   return `${part("year")}-${part("month")}-${part("day")}`;
 }
 
-// --- sign-in state -----------------------------------------------------------------------------
-
-async function showAccount() {
-  try {
-    const answer = await fetch("/auth/session", { cache: "no-store" });
-    const session = await answer.json();
-    if (!session.signed_in && !session.renewable) return;
-  } catch {
-    return;
-  }
-  // Offers to visitors aren't for members.
-  $("join").hidden = true;
-  for (const offer of document.querySelectorAll(".guest")) offer.hidden = true;
-  for (const part of document.querySelectorAll(".member")) part.hidden = false;
-  const account = $("account");
-  account.textContent = t("Sign out");
-  account.href = "/auth/sign-out";
-  account.addEventListener("click", signOut);
-}
-
-// The link's own page asks for confirmation: GET requests don't sign out. `replace` removes this
-// page from the history, so that the back button can't show it.
-async function signOut(event) {
-  event.preventDefault();
-  try {
-    const answer = await fetch("/auth/sign-out", { method: "POST", cache: "no-store" });
-    location.replace((await answer.json()).sign_out_at);
-  } catch {
-    location.replace("/auth/sign-out");
-  }
-}
-
 // --- visit statistics --------------------------------------------------------------------------
 
 const CHOICE_KEY = "visit-statistics";
@@ -369,7 +338,7 @@ async function countVisits() {
   tell("init", { writeKey, consent: "required" });
 }
 
-showAccount();
+showAccount(call);
 askForStatistics();
 // A lost page view must not disturb the visitor.
 countVisits().catch(() => {});

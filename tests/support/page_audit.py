@@ -1,0 +1,101 @@
+"""Checks of a page in Chromium that need its layout, and pictures of it.
+
+Sources: WCAG 2.2, success criterion 2.5.8 "Target Size (Minimum)"; web.dev, "Cumulative Layout
+Shift" and "Largest Contentful Paint".
+"""
+
+import base64
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from playwright.sync_api import Browser, Page
+
+#: CSS pixels of a target's width and height.
+MIN_TARGET_PX: Final = 24
+#: A good value ("Cumulative Layout Shift"), without a unit.
+MAX_LAYOUT_SHIFT: Final = 0.1
+DESKTOP: Final = {"width": 1280, "height": 800}
+PHONE: Final = {"width": 390, "height": 844}
+
+#: Targets that are too small. The criterion excepts links in a sentence.
+_SMALL_TARGETS: Final = """limit => [...document.querySelectorAll(
+  "a[href], button, input:not([type=hidden]), select, textarea, summary, label.choice")]
+  .filter(it => it.checkVisibility() && !it.closest(".skip, label.choice > *"))
+  .filter(it => !(it.tagName === "A" && getComputedStyle(it).display === "inline"))
+  .filter(it => {
+    const target = it.closest("label") ?? it;
+    const {width, height} = target.getBoundingClientRect();
+    return width > 0 && (width < limit || height < limit);
+  })
+  .map(it => it.outerHTML.slice(0, 90))"""
+#: Runs before the page's scripts, so that it also sees the first shifts.
+_OBSERVER: Final = """
+  window.audit = {shift: 0, shifted: [], largest: null};
+  new PerformanceObserver(list => {
+    for (const it of list.getEntries()) {
+      if (it.hadRecentInput) continue;
+      audit.shift += it.value;
+      audit.shifted.push(...it.sources.map(source => source.node?.nodeName));
+    }
+  }).observe({type: "layout-shift", buffered: true});
+  new PerformanceObserver(list => {
+    audit.largest = list.getEntries().at(-1).element?.tagName ?? null;
+  }).observe({type: "largest-contentful-paint", buffered: true});
+"""
+
+
+def observe(page: Page) -> list[str]:
+    """Observe the pages that are loaded from now on, and return a list of their errors."""
+    page.add_init_script(_OBSERVER)
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("console", lambda it: errors.append(it.text) if it.type == "error" else None)
+    page.on("requestfailed", lambda it: errors.append(f"{it.url}: {it.failure}"))
+    return errors
+
+
+def faults(page: Page) -> list[str]:
+    """Return the faults of the loaded page in its viewport."""
+    found: list[str] = [f"small: {it}" for it in page.evaluate(_SMALL_TARGETS, MIN_TARGET_PX)]
+    audit: dict[str, Any] = page.evaluate("audit")
+    if audit["shift"] > MAX_LAYOUT_SHIFT:
+        found.append(f"layout shift {audit['shift']:.2f}: {audit['shifted']}")
+    if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+        found.append("wider than the viewport")
+    sizes = "[...document.images].filter(it => !it.hasAttribute('width')).map(it => it.outerHTML)"
+    found += [f"picture without a size: {it}" for it in page.evaluate(sizes)]
+    return found
+
+
+_SHEET: Final = """<style>body{{margin:0;padding:12px;display:flex;gap:12px;background:#8a91a8}}
+img{{height:400px;border-radius:8px}}</style>{pictures}"""
+
+
+def photograph(page: Page, path: Path) -> None:
+    """Write a sheet with the page on a desktop and a phone, in light and in dark."""
+    pictures = []
+    for viewport, schemes in ((DESKTOP, ("light", "dark")), (PHONE, ("light", "dark"))):
+        page.set_viewport_size(viewport)  # type: ignore[arg-type]  # a typed dictionary
+        for scheme in schemes:
+            page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]  # a literal
+            page.wait_for_timeout(200)  # transitions of colours
+            shown = base64.b64encode(page.screenshot(type="png")).decode()
+            pictures.append(f'<img alt="" src="data:image/png;base64,{shown}">')
+    page.emulate_media(color_scheme="light")
+    with _blank(page) as sheet:
+        sheet.set_content(_SHEET.format(pictures="".join(pictures)))
+        sheet.wait_for_function("[...document.images].every(it => it.complete)")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        sheet.locator("body").screenshot(path=path, type="jpeg", quality=72)
+
+
+@contextmanager
+def _blank(page: Page) -> Iterator[Page]:
+    """Open a page outside the portal, whose policy forbids styles of its own."""
+    browser: Browser | None = page.context.browser
+    assert browser is not None
+    context = browser.new_context(viewport={"width": 1720, "height": 424})
+    yield context.new_page()
+    context.close()

@@ -1,0 +1,80 @@
+"""Each page on a desktop and a phone: no errors, no shifts, targets for fingers, accessible names.
+
+With SCREENSHOTS=<folder> (`make screenshots`), each page is photographed, too.
+"""
+
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.support import page_audit
+from tests.support.axe import violations
+from tests.support.page_texts import WEB
+from tests.system.portal.conftest import Student
+from tests.system.portal.test_journey import sign_in
+from tools.demo_students import put_user
+from tools.dev.system import System
+from tools.stack import client
+
+pytestmark = pytest.mark.browser
+
+FOLDER: Final = os.environ.get("SCREENSHOTS", "")
+#: The course is another member's. tests/system/school/test_reference.py opens the API's page.
+LEFT_OUT: Final = frozenset({"/courses/navigation/", "/api.html"})
+
+
+def addresses(top: str) -> list[str]:
+    """Return the addresses of the pages for everyone, or of those for members."""
+    paths = [it.relative_to(WEB / top).as_posix() for it in sorted((WEB / top).rglob("*.html"))]
+    return [it for path in paths if (it := f"/{path.removesuffix('index.html')}") not in LEFT_OUT]
+
+
+@pytest.fixture
+def opened(chromium: Browser, meridian: System) -> Iterator[Page]:
+    context = chromium.new_context(
+        base_url=meridian.url, locale="en-GB", timezone_id="Asia/Kolkata"
+    )
+    yield context.new_page()
+    context.close()
+
+
+def audit(page: Page, address: str) -> list[str]:
+    """Load a page, and return its faults on a desktop and a phone."""
+    page.set_viewport_size(page_audit.DESKTOP)  # type: ignore[arg-type]  # a typed dictionary
+    page.goto(address, wait_until="networkidle")
+    expect(page.locator("main h1").first).to_be_attached()
+    found = page_audit.faults(page)
+    page.set_viewport_size(page_audit.PHONE)  # type: ignore[arg-type]  # as above
+    found += page_audit.faults(page) + violations(page)
+    if FOLDER:
+        name = address.strip("/").replace("/", "-").removesuffix(".html") or "home"
+        page_audit.photograph(page, Path(FOLDER) / f"{name}.jpg")
+    return [f"{address}: {it}" for it in dict.fromkeys(found)]
+
+
+def test_public_pages_have_no_faults(opened: Page) -> None:
+    errors = page_audit.observe(opened)
+    found = [fault for it in addresses("public") for fault in audit(opened, it)]
+    assert found == []
+    assert errors == []
+
+
+def test_pages_of_members_and_staff_have_no_faults(opened: Page, meridian: System) -> None:
+    email, password = f"clerk-{uuid.uuid4().hex[:8]}@example.com", uuid.uuid4().hex
+    pool = meridian.deployed.outputs["UserPoolId"]
+    users = client("cognito-idp", meridian.target)
+    put_user(users, pool, email, password, paying=True, staff=True, operator=True)
+    opened.goto("/app/")
+    if FOLDER:
+        page_audit.photograph(opened, Path(FOLDER) / "sign-in.jpg")
+    sign_in(opened, Student(email, password))
+    errors = page_audit.observe(opened)
+    found = [fault for it in addresses("members") for fault in audit(opened, it)]
+    assert found == []
+    # A new member has no preferences yet, so the API answers 404.
+    assert [it for it in errors if "404" not in it and "net::ERR_ABORTED" not in it] == []
