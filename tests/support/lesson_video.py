@@ -16,12 +16,16 @@ from pathlib import Path
 from typing import Final
 
 from tests.support.chromium import launched
+from tests.support.paths import ROOT
 
 WIDTH: Final = 640
 HEIGHT: Final = 360
 FRAMES_PER_S: Final = 10
 DURATION_S: Final = 48
 SEGMENT_S: Final = 4
+#: The picture before the video starts: a moment of it, in seconds.
+POSTER: Final = ROOT / "web" / "public" / "lesson-one.svg"
+POSTER_S: Final = 14.25
 _HOURS: Final = 24
 _DEGREES_PER_HOUR: Final = 15
 _CENTRE: Final = (220, 180)
@@ -142,6 +146,7 @@ def main(arguments: Sequence[str]) -> int:
     """Write the stream into a folder, and return the exit code."""
     folder = Path(arguments[0])
     folder.mkdir(parents=True, exist_ok=True)
+    POSTER.write_text(frame(POSTER_S) + "\n")
     command = ffmpeg_command()
     with subprocess.Popen(command, cwd=folder, stdin=subprocess.PIPE) as process:
         assert process.stdin is not None

@@ -49,6 +49,11 @@ def test_frame_is_svg_with_each_city(seconds: float) -> None:
         assert texts.count(city.name) == 2
 
 
+def test_poster_is_a_moment_of_the_video() -> None:
+    assert lesson_video.POSTER.read_text() == lesson_video.frame(lesson_video.POSTER_S) + "\n"
+    assert 'poster="/lesson-one.svg"' in (ROOT / "web/members/premium/index.html").read_text()
+
+
 def test_stream_is_complete_and_small() -> None:
     playlist = (FOLDER / "stream.m3u8").read_text()
     segments = re.findall(r"^segment-\d\d\.m4s$", playlist, re.MULTILINE)
