@@ -29,7 +29,7 @@ _STYLE: Final = (
     "body{font:1.0625rem/1.6 Manrope,system-ui,sans-serif;margin:0;display:grid;min-height:100vh;"
     "grid-template-rows:auto 1fr;background:var(--ground);color:var(--text)}"
     "header{padding:.75rem 1.5rem;border-bottom:1px solid var(--line)}"
-    "main{width:100%;max-width:37rem;box-sizing:border-box;padding:3rem 1.5rem;margin:0 auto;"
+    "main{width:100%;max-width:34rem;box-sizing:border-box;padding:3rem 1.5rem;margin:0 auto;"
     "align-self:center}"
     "h1{font-size:clamp(1.75rem,5vw,2.25rem);line-height:1.2;letter-spacing:-.02em;"
     "margin:0 0 .75rem}"

@@ -58,15 +58,15 @@ def observe(page: Page) -> list[str]:
 
 def faults(page: Page) -> list[str]:
     """Return the faults of the loaded page in its viewport."""
-    found: list[str] = [f"small: {it}" for it in page.evaluate(_SMALL_TARGETS, MIN_TARGET_PX)]
+    problems: list[str] = [f"small: {it}" for it in page.evaluate(_SMALL_TARGETS, MIN_TARGET_PX)]
     audit: dict[str, Any] = page.evaluate("audit")
     if audit["shift"] > MAX_LAYOUT_SHIFT:
-        found.append(f"layout shift {audit['shift']:.2f}: {audit['shifted']}")
+        problems.append(f"layout shift {audit['shift']:.2f}: {audit['shifted']}")
     if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
-        found.append("wider than the viewport")
+        problems.append("wider than the viewport")
     sizes = "[...document.images].filter(it => !it.hasAttribute('width')).map(it => it.outerHTML)"
-    found += [f"picture without a size: {it}" for it in page.evaluate(sizes)]
-    return found
+    problems += [f"picture without a size: {it}" for it in page.evaluate(sizes)]
+    return problems
 
 
 _SHEET: Final = """<style>body{{margin:0;padding:12px;display:flex;gap:12px;background:#8a91a8}}

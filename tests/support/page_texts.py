@@ -84,7 +84,7 @@ def message(element: Element) -> str:
 
 def texts_of_page(html: str) -> set[str]:
     """Return the messages and labels of a page, with its title."""
-    found: set[str] = set()
+    collected: set[str] = set()
 
     def visit(element: Element, *, in_body: bool) -> None:
         attributes = element.attributes
@@ -93,14 +93,14 @@ def texts_of_page(html: str) -> set[str]:
             return
         within = in_body or element.tag == "body"
         if within or element.tag == "title":
-            found.add(message(element))
-            found.update(attributes.get(name, "") for name in _ATTRIBUTES)
+            collected.add(message(element))
+            collected.update(attributes.get(name, "") for name in _ATTRIBUTES)
         for child in element.children:
             if isinstance(child, Element):
                 visit(child, in_body=within)
 
     visit(_Tree(html).root, in_body=False)
-    return {it for it in found if _WORDS.search(it)}
+    return {it for it in collected if _WORDS.search(it)}
 
 
 def texts_of_script(name: str) -> set[str]:
@@ -134,9 +134,9 @@ def scripts_of(pages: list[Path]) -> set[str]:
 def texts() -> set[str]:
     """Return each text that a visitor of the translated pages can see."""
     pages = translated_pages()
-    found = {text for page in pages for text in texts_of_page(page.read_text())}
-    found |= {text for name in scripts_of(pages) for text in texts_of_script(name)}
+    collected = {text for page in pages for text in texts_of_page(page.read_text())}
+    collected |= {text for name in scripts_of(pages) for text in texts_of_script(name)}
     rules = (ROOT / "src" / "stepfunctions" / "validation_rules.py").read_text()
-    found |= {f"{name} {code}" for code, name in _REASON.findall(rules)}
+    collected |= {f"{name} {code}" for code, name in _REASON.findall(rules)}
     shown = json.loads(vocabularies.FILE.read_text())
-    return found | {*shown["programmes"].values(), *shown["consentTexts"].values()}
+    return collected | {*shown["programmes"].values(), *shown["consentTexts"].values()}

@@ -48,19 +48,19 @@ def audit(page: Page, address: str) -> list[str]:
     page.set_viewport_size(page_audit.DESKTOP)  # type: ignore[arg-type]  # a typed dictionary
     page.goto(address, wait_until="networkidle")
     expect(page.locator("main h1").first).to_be_attached()
-    found = page_audit.faults(page)
+    problems = page_audit.faults(page)
     page.set_viewport_size(page_audit.PHONE)  # type: ignore[arg-type]  # as above
-    found += page_audit.faults(page) + violations(page)
+    problems += page_audit.faults(page) + violations(page)
     if FOLDER:
         name = address.strip("/").replace("/", "-").removesuffix(".html") or "home"
         page_audit.photograph(page, Path(FOLDER) / f"{name}.jpg")
-    return [f"{address}: {it}" for it in dict.fromkeys(found)]
+    return [f"{address}: {it}" for it in dict.fromkeys(problems)]
 
 
 def test_public_pages_have_no_faults(opened: Page) -> None:
     errors = page_audit.observe(opened)
-    found = [fault for it in addresses("public") for fault in audit(opened, it)]
-    assert found == []
+    problems = [fault for it in addresses("public") for fault in audit(opened, it)]
+    assert problems == []
     assert errors == []
 
 
@@ -74,7 +74,7 @@ def test_pages_of_members_and_staff_have_no_faults(opened: Page, meridian: Syste
         page_audit.photograph(opened, Path(FOLDER) / "sign-in.jpg")
     sign_in(opened, Student(email, password))
     errors = page_audit.observe(opened)
-    found = [fault for it in addresses("members") for fault in audit(opened, it)]
-    assert found == []
+    problems = [fault for it in addresses("members") for fault in audit(opened, it)]
+    assert problems == []
     # A new member has no preferences yet, so the API answers 404.
     assert [it for it in errors if "404" not in it and "net::ERR_ABORTED" not in it] == []

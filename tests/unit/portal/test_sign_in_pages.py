@@ -13,7 +13,7 @@ PUBLIC: Final = ROOT / "web" / "public"
 STYLE: Final[dict[str, Any]] = resources(ROOT / "stacks" / "foundation.yaml")["LoginBranding"][
     "Properties"
 ]
-#: Token of the portal, by the place of a colour in the settings.
+#: Token of the portal, by the path of a colour in the settings.
 TOKENS: Final = {
     "components pageBackground color": "sunk",
     "components pageText headingColor": "text",
@@ -41,7 +41,7 @@ def portal_colours() -> dict[str, dict[str, str]]:
 
 
 def colours(value: dict[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[str, str, str]]:
-    """Yield each colour of the settings: its place, its mode and its value."""
+    """Yield each colour of the settings: its path, its mode and its value."""
     for name, member in value.items():
         if isinstance(member, dict):
             yield from colours(member, (*path, name))
@@ -53,11 +53,11 @@ def colours(value: dict[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple
 def test_settings_have_the_colours_of_the_portal() -> None:
     portal = portal_colours()
     shown = list(colours(STYLE["Settings"]))
-    for place, mode, value in shown:
-        assert value in portal[mode].values(), (place, mode)
-        if place in TOKENS:
-            assert value == portal[mode][TOKENS[place]], (place, mode)
-    assert {place for place, _, _ in shown} >= TOKENS.keys()
+    for path, mode, value in shown:
+        assert value in portal[mode].values(), (path, mode)
+        if path in TOKENS:
+            assert value == portal[mode][TOKENS[path]], (path, mode)
+    assert {path for path, _, _ in shown} >= TOKENS.keys()
     # The browser decides between light and dark, as on the portal.
     assert STYLE["Settings"]["categories"]["global"]["colorSchemeMode"] == "DYNAMIC"
 
