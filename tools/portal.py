@@ -86,8 +86,8 @@ def upload_pages(
 
     The pages report page views to the collector with `write_key`, which is not a secret. `regions`
     are the stage's Regions, the home first. `origin` is the portal's address without a path, empty
-    if the portal has no domain name: then there is no site map, which needs it. `mailbox` is the URL
-    of the emails, which only the local system has.
+    if the portal has no domain name: then there is no site map, which needs it. `mailbox` is the
+    URL of the emails, which only the local system has.
     """
 
     def put(key: str, content: bytes) -> None:

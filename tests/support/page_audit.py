@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, ConsoleMessage, Page
 
 #: CSS pixels of a target's width and height.
 MIN_TARGET_PX: Final = 24
@@ -47,13 +47,19 @@ _OBSERVER: Final = """
 
 
 def observe(page: Page) -> list[str]:
-    """Observe the pages that are loaded from now on, and return a list of their errors."""
+    """Observe the pages that are loaded from now on, and return a list of their errors.
+
+    A response with an error status is none: an optional service may be absent.
+    """
     page.add_init_script(_OBSERVER)
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
-    page.on("console", lambda it: errors.append(it.text) if it.type == "error" else None)
-    page.on("requestfailed", lambda it: errors.append(f"{it.url}: {it.failure}"))
+    page.on("console", lambda it: errors.append(it.text) if _is_error(it) else None)
     return errors
+
+
+def _is_error(message: ConsoleMessage) -> bool:
+    return message.type == "error" and not message.text.startswith("Failed to load resource")
 
 
 def faults(page: Page) -> list[str]:
