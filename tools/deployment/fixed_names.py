@@ -54,6 +54,13 @@ class _NamedType:
     deletion: str
 
 
+def _workgroup(athena: Any, name: str, _arn: str) -> bool:
+    page = athena.list_work_groups(MaxResults=50)
+    while page.get("NextToken") and name not in {it["Name"] for it in page["WorkGroups"]}:
+        page = athena.list_work_groups(MaxResults=50, NextToken=page["NextToken"])
+    return name in {it["Name"] for it in page["WorkGroups"]}
+
+
 def _log_group(logs: Any, name: str, _arn: str) -> bool:
     groups = logs.describe_log_groups(logGroupNamePrefix=name)["logGroups"]
     return any(it["logGroupName"] == name for it in groups)
@@ -101,6 +108,12 @@ def _at(item: Any, path: tuple[str, ...]) -> Any:
 
 #: The types of `named_resources` that the templates don't retain.
 NAMED_TYPES: Final[Mapping[str, _NamedType]] = {
+    "AWS::Athena::WorkGroup": _NamedType(
+        "athena",
+        _workgroup,
+        "aws athena delete-work-group --work-group {name} --recursive-delete-option "
+        "--region {region}",
+    ),
     "AWS::CloudFront::CachePolicy": _cloudfront(
         *("cache-policy", "cache-policies", "CachePolicy", "CachePolicyConfig", "Name")
     ),

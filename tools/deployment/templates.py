@@ -18,6 +18,7 @@ from tools.stack import DEFAULT_HOME_REGION
 
 #: Resource type -> the property with its name. A second resource with the name can't be created.
 NAME_PROPERTIES: Final[Mapping[str, str]] = {
+    "AWS::Athena::WorkGroup": "Name",
     "AWS::Budgets::Budget": "Budget.BudgetName",
     "AWS::CloudFront::CachePolicy": "CachePolicyConfig.Name",
     "AWS::CloudFront::KeyGroup": "KeyGroupConfig.Name",

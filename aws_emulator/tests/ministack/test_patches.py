@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 from aws_emulator.tests.ministack import (
     contracts_alarms,
     contracts_api,
+    contracts_athena,
     contracts_cognito,
     contracts_debugging,
     contracts_deployment,
@@ -30,6 +31,7 @@ from aws_emulator.tests.ministack import (
 )
 from aws_emulator.tests.ministack.running import ROOT, Emulator, Preloaded
 from aws_emulator.tests.refusals import (
+    test_athena,
     test_functions,
     test_glue,
     test_kinesis,
@@ -43,6 +45,9 @@ from aws_emulator.tests.waiting import expected_to_fail
 CONTRACTS: dict[str, Callable[[Emulator], None]] = {
     "alarm_evaluation": contracts_alarms.alarm_evaluation,
     "alarm_metric_math": contracts_alarms.alarm_metric_math,
+    "athena_views": contracts_athena.athena_views,
+    "athena_workgroups": test_athena.test_athena_cancels_query_over_the_limit,
+    "named_queries": contracts_athena.named_queries,
     "accepted_properties": contracts_deployment.accepted_properties,
     "accepted_types": contracts_deployment.accepted_types,
     "user_pool_clients": contracts_cognito.user_pool_clients,

@@ -8,6 +8,7 @@ from tests.unit.stacks.test_templates import TEMPLATES, resources
 DIAGRAM = ROOT / "docs" / "architecture.drawio.svg"
 #: Resource types that the diagram shows, each as a node.
 SHOWN = {
+    "AWS::Athena::WorkGroup",
     "AWS::CloudFront::Distribution",
     "AWS::Cognito::UserPool",
     "AWS::DynamoDB::GlobalTable",

@@ -45,6 +45,8 @@ LONGEST: Final = {
 #: references of the operations that create the resource.
 LENGTHS: Final[dict[str, dict[str, int]]] = {
     "AWS::ApiGateway::RestApi": {"Name": 1_024},
+    "AWS::Athena::NamedQuery": {"Name": 128, "Description": 1_024, "QueryString": 262_144},
+    "AWS::Athena::WorkGroup": {"Name": 128, "Description": 1_024},
     "AWS::Budgets::Budget": {"Budget.BudgetName": 100},
     # Application Auto Scaling, PutScalingPolicy.
     "AWS::ApplicationAutoScaling::ScalingPolicy": {"PolicyName": 256},

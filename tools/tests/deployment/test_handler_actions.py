@@ -49,6 +49,8 @@ SAMPLES: Final = {
     "AWS::ApiGateway::RestApi": ("RestApi", _api("restapis/a1")),
     "AWS::ApiGateway::Stage": ("Stage", _api("restapis/a1/stages/api")),
     "AWS::ApiGateway::UsagePlan": ("UsagePlan", _api("usageplans/a1")),
+    "AWS::Athena::NamedQuery": ("workgroup", _arn("athena", "workgroup/meridian-dev")),
+    "AWS::Athena::WorkGroup": ("workgroup", _arn("athena", "workgroup/meridian-dev")),
     "AWS::Budgets::Budget": (
         "budget",
         _arn("budgets", "budget/meridian-dev-operator@school.example", region=""),

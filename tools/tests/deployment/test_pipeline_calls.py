@@ -47,6 +47,7 @@ UNNEEDED: Final = {
     "dynamodb:DeleteTable": DELETES,
     "dynamodb:Scan": CONTENT,
     "dynamodb:UpdateTable": "only an operator turns deletion protection off",
+    "athena:GetDatabase": OTHER_SERVICE,
     "glue:DeleteTable": OTHER_SERVICE,
     "glue:UpdateTable": OTHER_SERVICE,
     "iam:ListGroups": OTHER_SERVICE,

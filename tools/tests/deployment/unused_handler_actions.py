@@ -8,6 +8,11 @@ from typing import Final
 
 #: Actions by the reason why a deployment of this project doesn't call them.
 UNUSED: Final = {
+    "Athena keeps the workgroup's results, not a bucket": [
+        "s3:AbortMultipartUpload",
+        "s3:ListBucketMultipartUploads",
+        "s3:ListMultipartUploadParts",
+    ],
     "the certificates are public ones": ["acm-pca:*"],
     "no health check follows a routing control": ["route53-recovery-control-config:*"],
     "the API has no resource policy": ["apigateway:UpdateRestApiPolicy"],
