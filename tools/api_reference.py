@@ -41,6 +41,8 @@ _LIMITS: Final = {
 }
 #: Lines of the page's head, and the lines of the template that they replace.
 _HEAD: Final = {
+    # The reference is in English only.
+    '<html lang="en">': '<html lang="en" data-translated>',
     "": '<meta name="robots" content="noindex">\n',
     "Reference of the API of Meridian School.": "How to open the paid lessons of the school.",
 }

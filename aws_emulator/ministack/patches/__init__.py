@@ -8,6 +8,8 @@ from aws_emulator.ministack.patches import (
     accepted_types,
     alarm_evaluation,
     alarm_metric_math,
+    athena_columns,
+    athena_requests,
     athena_views,
     athena_workgroups,
     bucket_properties,
@@ -132,6 +134,9 @@ _ORDER: Final[tuple[ModuleType, ...]] = (
     catalog_resources,
     athena_workgroups,
     athena_views,
+    # After the views: it changes the relation that they make of a table.
+    athena_columns,
+    athena_requests,
     named_queries,
     object_limits,
     function_properties,

@@ -83,3 +83,19 @@ def named_queries(emulator: Emulator) -> None:
     assert texts() == ["SELECT 2"]
     emulator.delete(name)
     assert texts() == []
+
+
+def athena_columns(emulator: Emulator) -> None:
+    """A query can read the path and the time of a row's object."""
+    table = new_table(emulator, pa.table({"word": ["a", "b"]}), ("word", "string"))
+    query = 'SELECT word, "$path", "$file_modified_time" FROM rows ORDER BY word'
+    rows = result(emulator, new_workgroup(emulator), table.database, query)
+    head = emulator.client("s3").head_object(Bucket=table.bucket, Key="rows/one.parquet")
+    assert [row[:2] for row in rows] == [
+        [word, f"s3://{table.bucket}/rows/one.parquet"] for word in ("a", "b")
+    ]
+    for _, _, changed in rows:
+        assert changed is not None
+        assert changed.endswith(" UTC")
+        moment = datetime.fromisoformat(changed.removesuffix(" UTC")).replace(tzinfo=UTC)
+        assert moment.replace(microsecond=0) == head["LastModified"]

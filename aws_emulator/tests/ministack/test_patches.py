@@ -32,6 +32,7 @@ from aws_emulator.tests.ministack import (
 from aws_emulator.tests.ministack.running import ROOT, Emulator, Preloaded
 from aws_emulator.tests.refusals import (
     test_athena,
+    test_athena_requests,
     test_functions,
     test_glue,
     test_kinesis,
@@ -45,6 +46,8 @@ from aws_emulator.tests.waiting import expected_to_fail
 CONTRACTS: dict[str, Callable[[Emulator], None]] = {
     "alarm_evaluation": contracts_alarms.alarm_evaluation,
     "alarm_metric_math": contracts_alarms.alarm_metric_math,
+    "athena_columns": contracts_athena.athena_columns,
+    "athena_requests": test_athena_requests.test_athena_refuses_query_of_another_workgroup,
     "athena_views": contracts_athena.athena_views,
     "athena_workgroups": test_athena.test_athena_cancels_query_over_the_limit,
     "named_queries": contracts_athena.named_queries,

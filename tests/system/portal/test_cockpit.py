@@ -26,6 +26,8 @@ from tools.stack import client
 
 pytestmark = pytest.mark.browser
 
+QUERIES = ROOT / "lake" / "queries"
+
 
 @pytest.fixture
 def operator(meridian: System, student: Callable[[], Student]) -> Student:
@@ -296,6 +298,59 @@ def test_executions_are_for_operators_only(
         ("/operator/executions/account/no-such-execution", None),
         ("/operator/executions/account/no-such-execution/redrive", body),
         ("/operator/machines/account", None),
+        ("/operator/queries", body | {"sql": "SELECT 1"}),
+        (f"/operator/queries/{body['requestId']}", None),
+        (f"/operator/queries/{body['requestId']}/rows", None),
+        ("/operator/saved-queries", None),
+        (f"/operator/saved-queries/{body['requestId']}", None),
     ):
         refused = read(meridian, other, path, sent)
         assert (refused.status_code, refused.json()["code"]) == (403, "not_operator")
+
+
+def test_operator_queries_the_lake_and_sees_the_path_of_an_event(
+    visit: Callable[..., Page], meridian: System, operator: Student, page_errors: list[str]
+) -> None:
+    page = visit()
+    sign_in(page, operator, "/app/operator.html")
+    request_id = send_events(meridian)
+    rows = page.locator("#event-rows tr").filter(has_text=request_id)
+    expect(rows).to_have_count(3, timeout=60_000)
+    # The list and the rows are written by one batch, the list first or last.
+    bad = rows.filter(has_text="rejected")
+    status = page.locator("#path-status")
+    for _ in range(10):
+        bad.get_by_role("button", name="Show path").click()
+        expect(status).to_contain_text(re.compile(r"Event \d|home Region"), timeout=60_000)
+        if "Event" in status.inner_text().split()[:1]:
+            break
+    steps = page.locator("#path-steps li")
+    expect(steps).to_have_count(3)
+    expect(steps.nth(0)).to_contain_text(request_id)
+    expect(steps.nth(1)).to_contain_text("shardId-")
+    expect(steps.nth(2)).to_contain_text(re.compile(r"ms after the edge"))
+    expect(steps.nth(2)).to_contain_text("bad invalid_type")
+    bucket = meridian.deployed.outputs["LakeBucket"]
+    (path,) = re.findall(rf"s3://{bucket}/(events/\S+)", steps.nth(2).inner_text())
+    client("s3", meridian.target).head_object(Bucket=bucket, Key=path)
+    page.get_by_label("SQL").fill(
+        f"SELECT verdict, count(*) AS events FROM events WHERE request_id = '{request_id}'"
+        " GROUP BY verdict ORDER BY verdict"
+    )
+    page.get_by_role("button", name="Run query").click()
+    expect(page.locator("#query-status")).to_contain_text("3 rows", timeout=60_000)
+    results = page.locator("#result-rows tr")
+    assert [it.split() for it in results.all_inner_texts()] == [
+        [verdict, "1"] for verdict in ("bad", "duplicate", "good")
+    ]
+    saved = page.get_by_label("Saved query")
+    expect(saved.locator("option")).to_have_count(1 + len(list(QUERIES.glob("*.sql"))))
+    saved.select_option("bad_reasons")
+    page.get_by_role("button", name="Run query").click()
+    expect(results.filter(has_text="invalid_type").first).to_be_visible(timeout=60_000)
+    page.get_by_label("SQL").fill("SELECT nothing FROM nowhere")
+    page.get_by_role("button", name="Run query").click()
+    expect(page.locator("#query-status")).to_have_class("note bad", timeout=60_000)
+    assert_fits(page)
+    assert axe.violations(page) == []
+    assert page_errors == []

@@ -242,7 +242,7 @@ def test_page_of_alarms_has_all_of_them(
         )
 
 
-def test_role_reads_metrics_and_alarms_and_retries_executions_only() -> None:
+def test_role_reads_metrics_alarms_and_the_lake_and_retries_executions_only() -> None:
     role = resources(ROOT / "stacks" / "school-operators.yaml")["OperatorsRole"]
     by_resource: dict[bool, set[str]] = {True: set(), False: set()}
     for statement in statements(role):
@@ -256,7 +256,11 @@ def test_role_reads_metrics_and_alarms_and_retries_executions_only() -> None:
         True: {"cloudwatch:GetMetricData", "cloudwatch:DescribeAlarms"},
         False: {
             *("states:GetExecutionHistory", "states:ListExecutions", "states:RedriveExecution"),
+            *("athena:GetNamedQuery", "athena:GetQueryExecution", "athena:GetQueryResults"),
+            *("athena:ListNamedQueries", "athena:StartQueryExecution"),
             "states:DescribeStateMachine",
+            *("glue:GetDatabase", "glue:GetPartitions", "glue:GetTable", "glue:GetTables"),
+            *("s3:GetBucketLocation", "s3:GetObject", "s3:ListBucket"),
         },
     }
 

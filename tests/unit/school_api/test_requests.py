@@ -51,6 +51,7 @@ BODIES: list[tuple[str, str, dict[str, Any]]] = [
     ("POST", f"/parked/1790000000000-{ID}", PARKED_ACTION),
     ("PUT", f"/feedback/1790000000000-{ID}", {"mark": "read"}),
     ("POST", "/operator/executions/account/an-execution/redrive", {"requestId": ID}),
+    ("POST", "/operator/queries", {"requestId": ID, "sql": "SELECT 1"}),
     ("POST", "/rosters", {"name": "autumn", "content": "ZW1haWw="}),
     ("PUT", "/profile", PREFERENCES),
     ("POST", "/feedback", FEEDBACK),

@@ -50,11 +50,18 @@ INVOCATIONS: Final = {
     "AWS::StepFunctions::StateMachine": "states:StartExecution",
     "AWS::StepFunctions::StateMachineAlias": "states:StartExecution",
 }
+#: Athena reads the catalog and the lake with the caller's permissions.
+QUERIES: Final = {
+    *("glue:GetDatabase", "glue:GetPartitions", "glue:GetTable", "glue:GetTables"),
+    *("s3:GetBucketLocation", "s3:GetObject", "s3:ListBucket"),
+}
 #: Actions of the operators' operations, which have a role of their own.
 OPERATORS: Final = {
     *("cloudwatch:DescribeAlarms", "cloudwatch:GetMetricData"),
     *("states:GetExecutionHistory", "states:ListExecutions", "states:RedriveExecution"),
-    "states:DescribeStateMachine",
+    *("athena:GetNamedQuery", "athena:GetQueryExecution", "athena:GetQueryResults"),
+    *("athena:ListNamedQueries", "athena:StartQueryExecution", "states:DescribeStateMachine"),
+    *QUERIES,
 }
 #: Step Functions' name of an SDK's service -> its prefix in IAM.
 PREFIXES: Final = {"sfn": "states"}
@@ -150,6 +157,9 @@ def used_by_api(folder: Path) -> set[str]:
                 # The operation is a header.
                 (operation,) = re.findall(r"GraniteServiceVersion\d+\.(\w+)", path.read_text())
                 actions.add(f"cloudwatch:{operation}")
+            elif service == "athena":
+                (operation,) = re.findall(r"AmazonAthena\.(\w+)", path.read_text())
+                actions |= {f"athena:{operation}"} | QUERIES
             else:
                 assert (
                     service == "sqs"

@@ -110,6 +110,7 @@ const STAFF_MESSAGES = {
   not_staff: "Only staff can use this page. Ask an operator for membership of the group staff.",
   parked_settled: "This account has been finished or undone meanwhile.",
   parked_unknown: "This entry doesn’t exist anymore. Reload the page.",
+  query_invalid: "This query isn’t valid. Check it and try again.",
   roster_invalid: "This file can’t be uploaded. Save it as “CSV UTF-8”.",
   roster_unknown: "This list doesn’t exist anymore. Reload the page.",
   student_unknown: "This student doesn’t exist anymore. Search again.",

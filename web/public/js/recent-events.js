@@ -1,5 +1,6 @@
 // Lists the newest events of a source with their verdicts, every five seconds, for operators.
-import { $, call, pause, showError, showMessage } from "./portal.js";
+import { showPath } from "./event-path.js";
+import { $, call, itemButton, pause, showError, showMessage } from "./portal.js";
 
 const INTERVAL_MS = 5_000;
 const MOST = 50;
@@ -14,7 +15,8 @@ function cell(text, className = "") {
   return element;
 }
 
-function row({ receivedAt, verdict, type, code, reason, requestId, index }) {
+function row(event) {
+  const { receivedAt, verdict, type, code, reason, requestId, index } = event;
   const element = document.createElement("tr");
   const tag = document.createElement("span");
   tag.className = { good: "tag good", bad: "tag bad", duplicate: "tag sun" }[verdict] ?? "tag";
@@ -24,6 +26,9 @@ function row({ receivedAt, verdict, type, code, reason, requestId, index }) {
   const why = code && reason ? `${code}: ${reason}` : code;
   const id = requestId ? `${requestId} #${index}` : "";
   element.append(cell(clock.format(new Date(receivedAt))), words, cell(type), cell(why), cell(id));
+  const path = cell("");
+  if (requestId) path.append(itemButton("Show path", `of event ${id}`, () => showPath(event)));
+  element.append(path);
   return element;
 }
 
