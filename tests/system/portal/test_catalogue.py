@@ -26,7 +26,7 @@ pytestmark = pytest.mark.browser
 __all__ = ["staff"]
 #: What a visitor downloads to see the first results, at most.
 FIRST_VIEW_BYTES: Final = 60 * 1024
-PAGE_ROWS: Final = 12
+PAGE_ROWS: Final = 9
 
 
 @pytest.fixture(autouse=True)

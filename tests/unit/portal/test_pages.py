@@ -259,8 +259,10 @@ def test_scripts_have_message_for_every_error_code() -> None:
 
 
 def test_catalogue_pages_have_message_for_every_error_code() -> None:
-    script = (WEB / "public/js/catalogue-api.js").read_text()
-    with_message = set(re.findall(r"^  ([a-z_]+): \"", script, re.MULTILINE))
+    scripts = "".join(
+        (WEB / "public/js" / name).read_text() for name in ("catalogue-api.js", "catalogue.js")
+    )
+    with_message = set(re.findall(r"^  ([a-z_]+): \"", scripts, re.MULTILINE))
     sources = "".join(path.read_text() for path in (ROOT / "src/catalogue").glob("*.py"))
     codes = set(re.findall(r'(?:Request|Conflict)Error\(\s*f?"([a-z0-9_{}]+)"', sources))
     codes |= set(re.findall(r'^    code = "([a-z_]+)"', sources, re.MULTILINE))

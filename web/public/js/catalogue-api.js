@@ -9,33 +9,20 @@ const SUBJECTS_WITH_ART = new Set([
 
 const MESSAGES = {
   catalogue_unavailable: "The course search doesn’t answer right now. Try again in a few seconds.",
-  changes_unavailable: "Courses can’t be changed right now. Your text is still here. Try again in half a minute.",
-  course_exists: "Another course has this id. Choose a different one.",
   course_unknown: "This course isn’t offered anymore.",
-  id_malformed: "An id has lower-case letters, digits and hyphens.",
-  not_signed_in: "You’re signed out. Sign in and try again.",
-  not_staff: "Only staff can use this page. Ask an operator for membership of the group staff.",
-  prices_malformed: "Check the prices: a code such as GBP and an amount, each currency once.",
   query_too_slow: "This search took too long. Try more exact words.",
-  reference_unknown: "The subject or the teacher doesn’t exist anymore. Reload the page.",
-  request_reused: "This was saved before with another text. Save again.",
   search_too_long: "A search has at most 100 characters. Use fewer words.",
   search_too_many_words: "A search has at most 8 words. Use fewer.",
   search_without_words: "Enter a word to search for.",
-  summary_malformed: "A summary has at most 4,000 characters.",
-  terms_malformed: "Check the terms: a name of its own, a start, and an end that isn’t earlier.",
-  title_malformed: "Enter a title of at most 200 characters.",
-  too_large: "This course is too long. Shorten its summary.",
-  version_outdated: "Someone else changed this course meanwhile.",
   word_too_long: "A word has at most 40 characters. Use a shorter one.",
 };
 
-/** Returns the message for an answer that isn't a success. */
-export function catalogueMessage(answer) {
-  if (MESSAGES[answer.data.code]) return MESSAGES[answer.data.code];
+/** Returns the message for an answer that isn't a success; `further` are a page's own, by code. */
+export function catalogueMessage(answer, further = {}) {
+  const { code } = answer.data;
+  if (further[code] ?? MESSAGES[code]) return further[code] ?? MESSAGES[code];
   if (answer.status === 0) return "No connection. Check your network and try again.";
   if (answer.isAbsent) return "The course catalogue isn’t available here.";
-  if (answer.status === 401) return MESSAGES.not_signed_in;
   if (answer.status >= 500) return MESSAGES.catalogue_unavailable;
   return "Something went wrong. Reload the page and try again.";
 }

@@ -12,6 +12,23 @@ const NAMES = new Map([
   ["teacher", "Teacher"], ["terms", "Terms"], ["prices", "Prices"],
 ]);
 
+// Codes that only the staff's requests can get.
+const STAFF_MESSAGES = {
+  changes_unavailable: "Courses can’t be changed right now. Your text is still here. Try again in half a minute.",
+  course_exists: "Another course has this id. Choose a different one.",
+  id_malformed: "An id has lower-case letters, digits and hyphens.",
+  not_signed_in: "You’re signed out. Sign in and try again.",
+  not_staff: "Only staff can use this page. Ask an operator for membership of the group staff.",
+  prices_malformed: "Check the prices: a code such as GBP and an amount, each currency once.",
+  reference_unknown: "The subject or the teacher doesn’t exist anymore. Reload the page.",
+  request_reused: "This was saved before with another text. Save again.",
+  summary_malformed: "A summary has at most 4,000 characters.",
+  terms_malformed: "Check the terms: a name of its own, a start, and an end that isn’t earlier.",
+  title_malformed: "Enter a title of at most 200 characters.",
+  too_large: "This course is too long. Shorten its summary.",
+  version_outdated: "Someone else changed this course meanwhile.",
+};
+
 let next = null;
 // The course as it was read, or null for a new one.
 let shown = null;
@@ -21,8 +38,10 @@ let attempt = { content: "", key: "" };
 const readStaff = (path) => callCatalogue("GET", `/staff/courses${path}`, { fresh: true });
 
 function showFailure(note, answer) {
-  showMessage(note, catalogueMessage(answer), "bad");
-  if (answer.status !== 401) return;
+  const isSignedOut = answer.status === 401;
+  const text = isSignedOut ? STAFF_MESSAGES.not_signed_in : catalogueMessage(answer, STAFF_MESSAGES);
+  showMessage(note, text, "bad");
+  if (!isSignedOut) return;
   const link = textElement("a", "", "Sign in");
   link.href = `/auth/sign-in?return_to=${encodeURIComponent(location.pathname)}`;
   note.append(" ", link);

@@ -6,7 +6,7 @@ import { LANGUAGES, artOf, callCatalogue, catalogueMessage, pageOf, textElement 
 const DEBOUNCE_MS = 250;
 // Every Region may be asked meanwhile; a shorter wait would only flicker.
 const BUSY_AFTER_MS = 200;
-const PAGE_ROWS = 12;
+const PAGE_ROWS = 9;
 
 let timer = 0;
 let running = null;
