@@ -61,7 +61,7 @@ help: ## List the targets and their options
 	@echo "             STAGE=<stage> (a stage on AWS; default: the system of 'make up')"
 	@echo "  evacuate   REGION=<Region>  UNDO=1 (return it)  PLACE=<stage> (on AWS; default: the system of 'make up')"
 	@echo "  failover   TO=<Region>  LOST=1 (the old home doesn't answer)"
-	@echo "  conflicts  RESOLVE=1 (email the student who lost the slot, and the advisor)"
+	@echo "  conflicts  RESOLVE=1 (email both students and the advisor)"
 	@echo "  failover, conflicts"
 	@echo "             PLACE=<stage> (on AWS; default: the system of 'make up')"
 	@echo "  why        ID=<messageId, request ID, userId or anonymousId>  HOURS=<number, default 24>  FROM=<first day>"

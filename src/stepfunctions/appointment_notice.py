@@ -25,6 +25,8 @@ KINDS: Final = {
     "cancelled": "AppointmentCancelled",
     # Another student has the slot: both got it while the home moved (`make conflicts`).
     "conflict": "AppointmentCancelled",
+    # The other student's item, then.
+    "kept": "AppointmentKept",
 }
 CANCELLED: Final = KINDS["cancelled"]
 REMINDER: Final = "AppointmentReminder"

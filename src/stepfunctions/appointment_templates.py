@@ -74,6 +74,23 @@ STUDENT: Final = {
             "Xin chào$name,\n\nCuộc hẹn của bạn với $other đã bị hủy:\n$when\n\n${reason}",
         ),
     },
+    "AppointmentKept": {
+        "en": Email(
+            "Your appointment stands",
+            "Hello$name,\n\nWhile one of our data centers failed, another student was promised "
+            "the same time. Your appointment with $other stands:\n$when\n\n",
+        ),
+        "hi": Email(
+            "आपकी मुलाक़ात बनी हुई है",
+            "नमस्ते$name,\n\nहमारे एक डेटा केंद्र की ख़राबी के दौरान यही समय एक और विद्यार्थी को भी दिया गया "
+            "था। $other के साथ आपकी मुलाक़ात बनी हुई है:\n$when\n\n",
+        ),
+        "vi": Email(
+            "Cuộc hẹn của bạn vẫn được giữ",
+            "Xin chào$name,\n\nKhi một trung tâm dữ liệu của chúng tôi gặp sự cố, một học viên "
+            "khác cũng được hứa cùng giờ đó. Cuộc hẹn của bạn với $other vẫn được giữ:\n$when\n\n",
+        ),
+    },
     "AppointmentReminder": {
         "en": Email(
             "Reminder of your appointment",

@@ -20,6 +20,9 @@ from tools.stack import StackTarget, client
 
 pytestmark = pytest.mark.integration
 
+#: The subject of the email to the student who has the slot.
+KEPT = "Your appointment stands"
+
 
 def control(running: system.System, path: str) -> None:
     httpx.post(f"{running.target.endpoint}/_local/{path}", timeout=30).raise_for_status()
@@ -119,10 +122,13 @@ def test_home_moves_after_a_loss_and_back(regions: system.System) -> None:
     assert (conflict.student, conflict.holder) == (sub_of(regions, 1), sub_of(regions, 0))
     printed: list[str] = []
     assert conflicts.run(tables, resolves=True, say=printed.append) == 0
-    assert notice(regions, 1, contested) == "conflict"
+    assert (notice(regions, 1, contested), notice(regions, 0, contested)) == ("conflict", "kept")
+    winner = regions.students[0].email
+    wait_until(lambda: winner in emails_about(regions, KEPT), "the email to the other student")
     loser = regions.students[1].email
     reason = "another student got the same time"
     wait_until(lambda: loser in emails_about(regions, reason), "the email about the conflict")
     assert conflicts.run(tables, resolves=True, say=printed.append) == 0
     assert printed[-1] == "No slot was promised to two students."
     assert emails_about(regions, reason) == [loser]
+    assert emails_about(regions, KEPT) == [winner]

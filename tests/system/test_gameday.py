@@ -9,13 +9,13 @@ from tests.system.conftest import MUMBAI
 from tests.system.test_regions import EDGE_AUTH, EDGE_INGEST
 from tools.dev import system
 from tools.gameday import catalogue, command
-from tools.gameday.acts import region_act
+from tools.gameday.acts import move_act, region_act
 from tools.gameday.checks import Limits
 
 pytestmark = pytest.mark.integration
 
 #: No duration is limited here: other tests keep the machine busy.
-UNLIMITED: Final = Limits(answer_s=60, names_s=60)
+UNLIMITED: Final = Limits(answer_s=60, names_s=60, home_s=60)
 
 
 def test_loss_of_the_further_region_loses_nothing_acknowledged(regions: system.System) -> None:
@@ -31,5 +31,21 @@ def test_loss_of_the_further_region_loses_nothing_acknowledged(regions: system.S
         limits=UNLIMITED,
         checks_alarms=False,
         catalogue_acts=(catalogue.REGION,),
+    )
+    assert command.run(regions, plan) == 0
+
+
+def test_bookings_move_with_the_home_and_back(regions: system.System) -> None:
+    end_environments(regions, EDGE_AUTH, EDGE_INGEST)
+    act = move_act("unavailable")
+    plan = command.Plan(
+        6,
+        [act],
+        before_s=1,
+        lost_s=8,
+        after_s=1,
+        limits=UNLIMITED,
+        checks_alarms=False,
+        catalogue_acts=(),
     )
     assert command.run(regions, plan) == 0

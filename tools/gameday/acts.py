@@ -1,11 +1,11 @@
 """The acts of a game day: the losses, and the operations they may fail. Drawn by a seed. Pure.
 
-A new kind of act, such as moving the home, is one more function in `_FAMILIES`.
+A new kind of act is one more function in `_FAMILIES`.
 """
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 #: The layout of production (samconfig.toml): home, further Region, and the edge's control plane.
@@ -60,6 +60,8 @@ class Act:
     outages: tuple[Outage, ...] = ()
     is_replication_held: bool = False
     lost_place: str | None = None
+    #: While the home of the bookings is lost, it moves here, and back after the return.
+    new_home: str | None = None
     seconds: float = 14.0
     lost_api: frozenset[str] = frozenset()
     lost_functions: str | None = None
@@ -81,6 +83,12 @@ def region_act(region: str, kind: str) -> Act:
         lost_functions=region,
         excused=_excused(region) | near,
     )
+
+
+def move_act(kind: str) -> Act:
+    """Return the loss of the home during which the bookings move to the further Region."""
+    act = region_act(HOME, kind)
+    return replace(act, name=f"{act.name}; the bookings move", new_home=FURTHER)
 
 
 def service_act(region: str, service: str, kind: str) -> Act:
@@ -124,6 +132,11 @@ def _home_lost(draw: Generator) -> Act:
     return region_act(HOME, draw.choice(list(KINDS)))
 
 
+def _home_moves(draw: Generator) -> Act:
+    # A home that hangs or is slow still answers the command, after its timeouts.
+    return move_act(draw.choice(["unavailable", "refused"]))
+
+
 def _further_lost(draw: Generator) -> Act:
     return region_act(FURTHER, draw.choice(list(KINDS)))
 
@@ -151,6 +164,7 @@ _FAMILIES: Final[tuple[Callable[[Generator], Act], ...]] = (
     _edge_lost,
     _place_lost,
     _home_lost,
+    _home_moves,
 )
 
 

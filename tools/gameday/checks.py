@@ -45,16 +45,23 @@ class Stored:
     #: Address -> subject -> emails.
     emails: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     advisors: frozenset[str] = frozenset()
+    #: (advisor, start), student: promises that `make conflicts` found and told the student about.
+    settled: frozenset[tuple[tuple[str, str], str]] = frozenset()
     #: Region -> student -> preferences, as JSON.
     profiles: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Limits:
-    """The longest wait for an answer, and until CloudFront has left a lost Region, in seconds."""
+    """The longest times in seconds.
+
+    For an answer, until CloudFront has left a lost Region, and until each function knows the new
+    home of the bookings.
+    """
 
     answer_s: float = 15.0
     names_s: float = 15.0
+    home_s: float = 5.0
 
 
 def check(name: str, wrong: Iterable[str], missing_in: str = "") -> Check:
@@ -98,9 +105,9 @@ def _events(ledger: Ledger, stored: Stored) -> list[Check]:
 def _bookings(ledger: Ledger, stored: Stored) -> list[Check]:
     checks = [
         check(
-            "slots that two students have",
+            "slots that two students have, without a report",
             (f"{slot}: {students}" for slot, students in ledger.bookings.items()
-             if len(students) > 1),
+             if len({it for it in students if (slot, it) not in stored.settled}) > 1),
         )
     ]  # fmt: skip
     for region, table in stored.bookings.items():
@@ -182,6 +189,15 @@ def check_answers(
     return [
         check("refusals that no loss explains", surprising),
         check("refusals without 503, Retry-After and a code", dishonest),
+        check(
+            "bookings refused after the home had moved",
+            (
+                _text(scene.act, answer)
+                for scene in scenes
+                for answer in of_scene(scene, answers)
+                if _needs_new_home(scene, answer, limits)
+            ),
+        ),
         check("refusals by CloudFront after the names have left", late),
         check(
             f"answers after more than {limits.answer_s:.0f} s",
@@ -220,6 +236,18 @@ def check_alarms(rang: Sequence[Rang]) -> list[Check]:
 
 def _has_lost_functions(act: Act, answer: Answer) -> bool:
     return act.lost_functions == CONTINENTS[answer.continent]
+
+
+def _needs_new_home(scene: Scene, answer: Answer, limits: Limits) -> bool:
+    """Return whether the new home should have accepted a refused booking."""
+    return (
+        scene.moved is not None
+        and not answer.is_served
+        and answer.operation == "booking"
+        and CONTINENTS[answer.continent] == scene.act.new_home
+        and scene.moved + limits.home_s < answer.began
+        and answer.ended < scene.returned
+    )
 
 
 def _is_excused(act: Act, answer: Answer) -> bool:

@@ -4,7 +4,7 @@ import random
 import shutil
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Final
@@ -23,6 +23,7 @@ from tools.gameday.checks import (
 )
 from tools.gameday.faults import losses, waiting_writes
 from tools.gameday.figures import Scene
+from tools.gameday.homes import move, settle
 from tools.gameday.links import LinkOpener
 from tools.gameday.metrics import Sampler, deployed_alarms, edge_data
 from tools.gameday.stores import Stores
@@ -82,6 +83,8 @@ def run(running: System, plan: Plan) -> int:
         folder = Path(mkdtemp(prefix="gameday-", dir=running.directory))
         try:
             stored = stores.read(ledger, folder)
+            if any(it.new_home for it in plan.acts):
+                stored = replace(stored, settled=settle(running))
         finally:
             shutil.rmtree(folder, ignore_errors=True)
     checks = [
@@ -126,14 +129,24 @@ def _play(running: System, plan: Plan, act: Act, ledger: Ledger) -> Scene:
     began = ledger.now()
     time.sleep(plan.before_s)
     lost = ledger.now()
-    with losses(running, act):
-        time.sleep(act.seconds if plan.lost_s is None else plan.lost_s)
-        returned = ledger.now()
+    seconds = act.seconds if plan.lost_s is None else plan.lost_s
+    moved: float | None = None
+    try:
+        with losses(running, act):
+            time.sleep(seconds / 4)
+            if act.new_home:
+                move(running, act.new_home, is_lost=True)
+                moved = ledger.now()
+            time.sleep(seconds * 3 / 4)
+            returned = ledger.now()
+    finally:
+        if act.new_home:
+            move(running, running.regions[0])
     ledger.forget_steadiness()
     time.sleep(plan.after_s)
     wait_until_open(ledger)
     _wait_for_replication(running)
-    return Scene(act, began, lost, returned, ledger.now())
+    return Scene(act, began, lost, returned, ledger.now(), moved)
 
 
 def wait_until_open(ledger: Ledger) -> list[str]:

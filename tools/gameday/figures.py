@@ -16,13 +16,17 @@ PHASES: Final = ("before", "during", "after")
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """An act on the day's clock, in seconds: its beginning, the loss, the return, the end."""
+    """An act on the day's clock, in seconds: its beginning, the loss, the return, the end.
+
+    `moved` is when the bookings had another home, None if they stayed.
+    """
 
     act: Act
     began: float
     lost: float
     returned: float
     ended: float
+    moved: float | None = None
 
     def phase(self, moment: float) -> str | None:
         """Return the phase of a moment, None outside of the scene."""

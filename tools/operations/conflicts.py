@@ -69,6 +69,7 @@ class Tables:
             ClientError: DynamoDB refused a call.
         """
         self._forget(conflict)
+        self._confirm(conflict)
         item = conflict.notice
         try:
             self.clients(self.accounts_region).update_item(
@@ -107,10 +108,13 @@ class Tables:
             .paginate(
                 TableName=self._accounts,
                 ConsistentRead=True,
-                FilterExpression="begins_with(sk, :prefix) AND notice IN (:booked, :moved)",
+                FilterExpression=(
+                    "begins_with(sk, :prefix) AND notice IN (:booked, :kept, :moved)"
+                ),
                 ExpressionAttributeValues={
                     ":prefix": {"S": _PREFIX},
                     ":booked": {"S": "booked"},
+                    ":kept": {"S": "kept"},
                     ":moved": {"S": "moved"},
                 },
             )
@@ -136,6 +140,31 @@ class Tables:
     def _get(self, region: str, table: str, key: Mapping[str, Any]) -> dict[str, Any]:
         answer = self.clients(region).get_item(TableName=table, Key=key, ConsistentRead=True)
         return dict(answer.get("Item", {}))
+
+    def _confirm(self, conflict: Conflict) -> None:
+        """Tell the student who has the slot, once.
+
+        Raises:
+            ClientError: DynamoDB refused the call.
+        """
+        if not conflict.holder:
+            return
+        key = {"pk": {"S": f"STUDENT#{conflict.holder}"}, "sk": conflict.notice["sk"]}
+        try:
+            self.clients(self.accounts_region).update_item(
+                TableName=self._accounts,
+                Key=key,
+                UpdateExpression="SET notice = :kept",
+                ConditionExpression="notice = :booked OR notice = :moved",
+                ExpressionAttributeValues={
+                    ":kept": {"S": "kept"},
+                    ":booked": {"S": "booked"},
+                    ":moved": {"S": "moved"},
+                },
+            )
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+                raise
 
     def _forget(self, conflict: Conflict) -> None:
         """Let the slot count no more for the student's maximum.
@@ -172,7 +201,7 @@ def run(tables: Tables, *, resolves: bool, say: Callable[[str], None] = print) -
         student = conflict.student
         text = f"{conflict.slot}: {conflict.holder or 'nobody'} has it, {student} was promised it"
         if resolves and tables.settle(conflict):
-            say(f"{text}: {student} and the advisor get an email")
+            say(f"{text}: both students and the advisor get an email")
         else:
             left += 1
             say(text)

@@ -150,10 +150,10 @@ class Scan:
 
     def paginate(self, **request: Any) -> list[Item]:
         assert request["FilterExpression"] == (
-            "begins_with(sk, :prefix) AND notice IN (:booked, :moved)"
+            "begins_with(sk, :prefix) AND notice IN (:booked, :kept, :moved)"
         )
         values = request["ExpressionAttributeValues"]
-        notices = (values[":booked"], values[":moved"])
+        notices = (values[":booked"], values[":kept"], values[":moved"])
         table = self._world.table(self._region, request["TableName"])
         return [
             {"Items": [copy.deepcopy(item)]}

@@ -50,6 +50,11 @@ class _Named(Tables):
         return "appointments"
 
 
+def _key_of(slot: str) -> tuple[str, str]:
+    start, _, advisor = slot.partition("/")
+    return f"ADVISOR#{advisor}", f"SLOT#{start}"
+
+
 def two_homes(done: list[Step]) -> School:
     """Return a school in which London was cut off, after its return and all replication."""
     school = School()
@@ -106,6 +111,13 @@ def test_each_promise_that_is_not_kept_is_listed_and_settled_once(done: list[Ste
             f"STUDENT#{student}", f"OUTBOX#APPOINTMENT#{slot}"
         ]
         assert item["notice"] == {"S": "conflict"}
+        holder = slots[_key_of(slot)].get("student", {}).get("S")
+        if holder:
+            of_holder = school.world.table(LONDON, "accounts")[
+                f"STUDENT#{holder}", f"OUTBOX#APPOINTMENT#{slot}"
+            ]
+            (first, *_) = appointment_notice.from_image(holder, slot, of_holder)
+            assert (first.recipient, first.kind) == (f"student-{holder}", "AppointmentKept")
         # The relay sends the cancellation, with the reason, to the student and the advisor.
         sent = appointment_notice.from_image(student, slot, item)
         assert {it.recipient for it in sent} == {f"student-{student}", "advisor-asha"}

@@ -231,6 +231,14 @@ def test_reason_of_the_office_is_in_the_email_of_its_change_only(world: World) -
     assert "The advisor is ill." not in texts[1]
 
 
+def test_only_the_student_hears_of_a_kept_slot(world: World) -> None:
+    world.store(notice="kept")
+    assert world.send(notice("AppointmentKept")) == "sent"
+    assert world.send(notice("AppointmentKept", recipient="advisor-asha")) == "unknown"
+    ((address, email),) = world.sent
+    assert (address, email.subject) == ("anna@example.com", "Cuộc hẹn của bạn vẫn được giữ")
+
+
 def test_appointment_of_an_earlier_version_has_no_entry_and_no_reminder(world: World) -> None:
     assert world.send(notice("AppointmentCancelled", calendar_id="", revision=1)) == "sent"
     assert world.sent[0][1].calendar == b""
@@ -321,6 +329,8 @@ def test_failed_schedule_is_tried_again_before_the_email(world: World) -> None:
         ({}, "sent"),
         ({"notice": "moved"}, "sent"),
         ({"notice": "cancelled"}, "withdrawn"),
+        ({"notice": "conflict"}, "withdrawn"),
+        ({"notice": "kept"}, "sent"),
         ({"revision": "1"}, "withdrawn"),
         ({"calendar_id": "d" * 32}, "withdrawn"),
         (None, "withdrawn"),

@@ -27,7 +27,8 @@ def test_seed_repeats_the_acts(seed: int) -> None:
 def test_day_has_one_act_of_each_family(seed: int) -> None:
     acts = draw_acts(seed)
     outages = [it.outages[0] for it in acts if it.outages]
-    assert sorted(it.region for it in outages if it.service is None) == [FURTHER, HOME, EDGE]
+    assert sorted(it.region for it in outages if it.service is None) == [FURTHER, HOME, HOME, EDGE]
+    assert [it.new_home for it in acts if it.new_home] == [FURTHER]
     assert sum(it.service in SERVICES for it in outages) == 1
     assert all(it.kind in KINDS for it in outages)
     assert sum(it.is_replication_held for it in acts) == 1

@@ -8,6 +8,7 @@ from tools.gameday.acts import (
     FURTHER,
     HOME,
     Act,
+    move_act,
     place_act,
     region_act,
     replication_act,
@@ -81,7 +82,10 @@ def test_missing_booking_is_found() -> None:
 def test_slot_of_two_students_is_found() -> None:
     ledger, stored = day()
     ledger.bookings[SLOT].add("s2")
-    assert failed(check_stores(ledger, stored)) == ["slots that two students have"]
+    name = "slots that two students have, without a report"
+    assert failed(check_stores(ledger, stored)) == [name]
+    stored.settled = frozenset({(SLOT, "s2")})
+    assert failed(check_stores(ledger, stored)) == []
 
 
 @pytest.mark.parametrize("users", [{}, {"asha@example.com": 2}])
@@ -117,6 +121,25 @@ def failed_of(
     shown: dict[str, Any] = {"began": 12.0, "ended": 12.5, **HONEST, **fields}
     answer = Answer(operation=operation, continent=continent, **shown)
     return failed(check_answers([Scene(act, 0, 10, 40, 50)], [answer], Limits(15, 15)))
+
+
+@pytest.mark.parametrize(
+    ("continent", "began", "moved", "is_found"),
+    [
+        ("Asia", 26.0, 20.0, True),
+        ("Asia", 24.0, 20.0, False),
+        ("Asia", 26.0, None, False),
+        ("Asia", 41.0, 20.0, False),
+        ("Europe", 26.0, 20.0, False),
+    ],
+)
+def test_booking_that_the_new_home_refuses_is_found(
+    continent: str, began: float, moved: float | None, is_found: bool
+) -> None:
+    answer = Answer("booking", continent, began, began + 0.5, 503, "not_home", has_retry_after=True)
+    scene = Scene(move_act("refused"), 0, 10, 40, 50, moved)
+    names = failed(check_answers([scene], [answer], Limits(15, 15, 5)))
+    assert names == (["bookings refused after the home had moved"] if is_found else [])
 
 
 MUMBAI_LOST: Final = region_act(FURTHER, "unavailable")
