@@ -201,8 +201,8 @@ def test_operator_sees_events_charts_and_prices_that_match_the_counts(
         page.locator("#range").dispatch_event("change")
         names = ("good", "bad", "duplicate", "written")
         charted = {it: number_of(page, f"#regions [data-total={it}]") for it in names}
-        objects = number_of(page, "#regions dd[data-metric=objects]")
-        share = number_of(page, "#regions dd[data-metric=duplicateShare]")
+        metrics = ("objects", "duplicateShare")
+        objects, share = (number_of(page, f"#regions dd[data-metric={it}]") for it in metrics)
         rows = counts["good"] + counts["bad"] + counts["duplicate"]
         return (
             bool(counts["bad"])
