@@ -16,6 +16,8 @@ from tests.system.conftest import LONDON, MUMBAI
 from tests.system.test_journey import event, get, post, stored
 from tools import invoke
 from tools.dev import reload, system
+from tools.lake_sql.lake_copy import copy_lake
+from tools.lake_sql.tables import open_lake, open_regions
 from tools.stack import StackTarget, client
 from tools.trace import __main__ as trace
 from tools.trace import find
@@ -191,6 +193,28 @@ def test_trace_finds_a_request_of_any_edge_location(regions: system.System) -> N
         trace.collect(regions.target, regions.directory), answer.headers["x-amz-cf-id"]
     )
     assert any("EdgeAuthFunction" in name for name in tree.names())
+
+
+def test_event_in_two_regions_is_counted_once(regions: system.System, tmp_path: Path) -> None:
+    """A client sends an event again, and the answer comes from another Region."""
+    end_environments(regions, EDGE_INGEST)
+    near_mumbai = replace(regions, urls={LONDON: regions.urls[MUMBAI]})
+    sent = event("track", "regions", event="Twice")
+    where = f"message_id = '{sent['messageId']}'"
+    lakes = {it: f"meridian-{regions.target.stage}-lake-000000000000-{it}" for it in regions.urls}
+    for near, region in ((regions, LONDON), (near_mumbai, MUMBAI)):
+        assert post(near, "/v1/track", sent).status_code == 200
+        assert [row["verdict"] for row in stored(regions, where, 1, lakes[region])] == ["good"]
+    folders = {region: tmp_path / region for region in lakes}
+    for region, bucket in lakes.items():
+        assert copy_lake(client("s3", regions.target), bucket, folders[region])
+    with open_lake(folders[LONDON]) as connection:
+        open_regions(connection, folders)
+        counted = f"SELECT lake_region FROM {{}} WHERE {where} ORDER BY lake_region"
+        copies = connection.execute(counted.format("events_all_regions")).fetchall()
+        assert copies == [(MUMBAI,), (LONDON,)]
+        once = connection.execute(counted.format("events_once_all_regions")).fetchall()
+        assert once == [(LONDON,)]
 
 
 def test_events_fail_over_when_nearest_stream_is_deleted(regions: system.System) -> None:

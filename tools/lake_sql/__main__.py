@@ -5,6 +5,7 @@ Without a query it reads statements from the terminal; each ends with a semicolo
 """
 
 import argparse
+import json
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -15,36 +16,53 @@ import duckdb
 from aws_emulator.errors import CommandError
 from tools.cli import exit_code
 from tools.lake_sql.lake_copy import KEPT, copy_lake
-from tools.lake_sql.tables import MARTS, open_lake, open_marts
+from tools.lake_sql.tables import MARTS, open_lake, open_marts, open_regions
 from tools.paths import STATE
-from tools.stack import client, describe_stack, find_running_stack
+from tools.stack import RUNNING_SYSTEM_FILE, client, describe_stack, find_running_stack
 
 _COPY: Final = STATE / "sql" / "lake"
 _MAX_ROWS: Final = 200
 _HELP: Final = (
     "Tables: events, events_compacted, changes. Views: events_once, bad_rows_open,\n"
     "appointments_now, appointments_history; after `make marts` also mart_….\n"
+    "Over all Regions: events_once_all_regions, events_all_regions.\n"
     "End a statement with ; and leave with Ctrl-D.\n"
     "Examples are in lake/queries/."
 )
 
 
 def find_lake() -> Path:
-    """Return a folder with the lake's objects.
+    """Return a folder with the objects of the first Region's lake.
 
     Raises:
         CommandError: No system is running and no lake was kept.
     """
-    target = find_running_stack(STATE / "up")
-    if target is not None:
-        bucket = describe_stack(target).outputs["LakeBucket"]
-        number = copy_lake(client("s3", target), bucket, _COPY)
-        print(f"Data lake of the running system: {number:,} objects.", file=sys.stderr)
-        return _COPY
-    if any(KEPT.rglob("*.parquet")):
-        print(f"Data lake of the last `make run KEEP=1` ({KEPT}).", file=sys.stderr)
-        return KEPT
-    raise CommandError("No data lake found. Start `make up`, or run `make run KEEP=1`, first.")
+    return next(iter(find_lakes().values()))
+
+
+def find_lakes(directory: Path = STATE / "up") -> dict[str, Path]:
+    """Return each Region's name with a folder of its lake's objects, the home first.
+
+    A kept lake has the name "kept".
+
+    Raises:
+        CommandError: No system is running and no lake was kept.
+    """
+    if find_running_stack(directory) is None:
+        if any(KEPT.rglob("*.parquet")):
+            print(f"Data lake of the last `make run KEEP=1` ({KEPT}).", file=sys.stderr)
+            return {"kept": KEPT}
+        raise CommandError("No data lake found. Start `make up`, or run `make run KEEP=1`, first.")
+    folders: dict[str, Path] = {}
+    for region in json.loads((directory / RUNNING_SYSTEM_FILE).read_text())["regions"]:
+        target = find_running_stack(directory, region)
+        bucket = describe_stack(target).outputs.get("LakeBucket") if target else None
+        if target is None or bucket is None:  # an edge without a stream has no lake
+            continue
+        folders[region] = _COPY if not folders else _COPY.with_name(f"lake-{region}")
+        number = copy_lake(client("s3", target), bucket, folders[region])
+        print(f"Data lake of the running system in {region}: {number:,} objects.", file=sys.stderr)
+    return folders
 
 
 def statements(lines: Iterable[str]) -> Iterator[str]:
@@ -94,7 +112,9 @@ def main() -> int:
 
 
 def _query(query: str | None) -> int:
-    connection = open_lake(find_lake())
+    folders = find_lakes()
+    connection = open_lake(next(iter(folders.values())))
+    open_regions(connection, folders)
     open_marts(connection, MARTS)
     if query:
         return 0 if run(connection, query) else 1

@@ -4,7 +4,7 @@ Athena's tables are in stacks/lake-catalog.yaml, and the views in lake/views. Th
 both for the same SQL.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,6 +16,9 @@ from tools.paths import ROOT, STATE
 
 CATALOG: Final = ROOT / "stacks" / "lake-catalog.yaml"
 VIEWS: Final = ROOT / "lake" / "views"
+#: The view over the lakes of several Regions, and its tables.
+REGIONS_VIEW: Final = ROOT / "lake" / "regions" / "events_once_all_regions.sql"
+REGIONS_TABLES: Final = ("events", "events_compacted")
 #: The folder of the marts that `make marts` writes.
 MARTS: Final = STATE / "sql" / "marts"
 #: The folder of each table's objects.
@@ -65,23 +68,44 @@ def open_lake(folder: Path, *, filenames: bool = False) -> duckdb.DuckDBPyConnec
     connection = duckdb.connect(":memory:", config={"autoinstall_known_extensions": "false"})
     # UTC makes the hours independent of the machine's time zone.
     connection.execute("SET TimeZone = 'UTC'")
-    for name, typed in columns().items():
-        objects = folder / FOLDERS[name]
-        types = {**typed, **({"filename": "VARCHAR"} if filenames else {})}
-        columns_of = ", ".join(f'NULL::{kind} AS "{column}"' for column, kind in types.items())
-        # Objects of an earlier version can lack columns.
-        source = f"SELECT {columns_of} WHERE false"
-        if any(objects.rglob("*.parquet")):
-            source = (
-                f"SELECT * FROM read_parquet('{_quoted(objects)}/**/*.parquet', "  # noqa: S608 - quoted
-                "hive_partitioning = true, hive_types_autocast = false, union_by_name = true, "
-                f"filename = {'true' if filenames else 'false'}) UNION ALL BY NAME {source}"
-            )
-        connection.execute(f"CREATE VIEW {name} AS {source}")
+    for name in FOLDERS:
+        rows = _select_rows(folder, name, filenames=filenames)
+        connection.execute(f"CREATE VIEW {name} AS {rows}")
     for view in sorted(VIEWS.glob("*.sql")):
         connection.execute(view.read_text())
     use_index(DuckDB(connection, folder), Listing.of_folder(folder))
     return connection
+
+
+def open_regions(connection: duckdb.DuckDBPyConnection, folders: Mapping[str, Path]) -> None:
+    """Create `events_once_all_regions` and its tables over the folder of each Region's lake."""
+    for name in REGIONS_TABLES:
+        regions = (
+            f"SELECT *, '{region}' AS lake_region FROM ({_select_rows(folder, name)})"  # noqa: S608 - constants
+            for region, folder in folders.items()
+        )
+        connection.execute(
+            f"CREATE OR REPLACE VIEW {name}_all_regions AS {' UNION ALL '.join(regions)}"
+        )
+    connection.execute(REGIONS_VIEW.read_text())
+
+
+def _select_rows(folder: Path, name: str, *, filenames: bool = False) -> str:
+    """Return a statement that selects a table's rows from the objects in a folder."""
+    objects = folder / FOLDERS[name]
+    types = {**columns()[name], **({"filename": "VARCHAR"} if filenames else {})}
+    selected = ", ".join(f'"{column}"' for column in types)
+    nulls = ", ".join(f'NULL::{kind} AS "{column}"' for column, kind in types.items())
+    # Objects of an earlier version can lack columns.
+    source = f"SELECT {nulls} WHERE false"
+    if any(objects.rglob("*.parquet")):
+        source = (
+            f"SELECT {selected} FROM (SELECT * FROM "  # noqa: S608 - quoted
+            f"read_parquet('{_quoted(objects)}/**/*.parquet', "
+            "hive_partitioning = true, hive_types_autocast = false, union_by_name = true, "
+            f"filename = {'true' if filenames else 'false'}) UNION ALL BY NAME {source})"
+        )
+    return source
 
 
 def open_marts(connection: duckdb.DuckDBPyConnection, folder: Path) -> list[str]:

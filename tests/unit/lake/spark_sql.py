@@ -39,6 +39,13 @@ def open_lake(folder: str) -> Any:
         # Columns that older files lack are null.
         table = spark.read.option("mergeSchema", "true").parquet(f"{folder}/{prefix}")
         table.createOrReplaceTempView(name)
+        if name != "changes":
+            # Each object as if it were in two Regions.
+            spark.sql(
+                f"CREATE OR REPLACE TEMPORARY VIEW {name}_all_regions AS "
+                f"SELECT *, 'a' AS lake_region FROM {name} "
+                f"UNION ALL SELECT *, 'b' AS lake_region FROM {name}"
+            )
     return spark
 
 
@@ -52,7 +59,7 @@ def main(folder: str) -> None:
 
     spark = open_lake(folder)
     statements = {}
-    for path in sorted((LAKE / "views").glob("*.sql")):
+    for path in sorted([*(LAKE / "views").glob("*.sql"), *(LAKE / "regions").glob("*.sql")]):
         # Temporary, because the catalog's view is Athena's.
         spark.sql(path.read_text().replace("REPLACE VIEW", "REPLACE TEMPORARY VIEW", 1))
         statements[path.stem] = f"SELECT * FROM {path.stem}"

@@ -32,6 +32,7 @@ from tests.unit.stream_processor.sample_records import (
 )
 from tests.unit.stream_processor.test_repairs import AppointmentsTable, reconcile
 from tools.lake_sql.copies import INDEXED_VIEW
+from tools.lake_sql.tables import REGIONS_VIEW, open_regions
 from tools.setup import spark
 
 QUERIES: Final = sorted((ROOT / "lake" / "queries").glob("*.sql"))
@@ -83,11 +84,14 @@ def compact(aws: FakeAws) -> None:
 @pytest.fixture
 def lake(aws: FakeAws, tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     with open_lake(aws, tmp_path) as connection:
+        # Each object as if it were in two Regions.
+        open_regions(connection, {"a": tmp_path, "b": tmp_path})
         yield connection
 
 
 def run_all(lake: duckdb.DuckDBPyConnection) -> dict[str, list[list[Any]]]:
-    statements = {path.stem: f"SELECT * FROM {path.stem}" for path in VIEWS}
+    views = [*VIEWS, REGIONS_VIEW]
+    statements = {path.stem: f"SELECT * FROM {path.stem}" for path in views}
     statements |= {path.stem: path.read_text() for path in QUERIES}
     return {
         name: [[plain(it) for it in row] for row in lake.execute(statement).fetchall()]
@@ -122,7 +126,9 @@ def test_spark_returns_same_rows_as_duckdb(lake: duckdb.DuckDBPyConnection, tmp_
 
 
 @pytest.mark.parametrize(
-    "path", [*VIEWS, *QUERIES, INDEXED_VIEW], ids=lambda path: f"{path.parent.name}/{path.stem}"
+    "path",
+    [*VIEWS, *QUERIES, INDEXED_VIEW, REGIONS_VIEW],
+    ids=lambda path: f"{path.parent.name}/{path.stem}",
 )
 def test_sql_file_is_same_statement_in_athena_duckdb_and_spark(path: Path) -> None:
     """sqlglot parses the file in each dialect, and every result is the same Athena SQL."""
