@@ -59,12 +59,13 @@ def integration_body(
 
 
 def method_response(method: str, resource: str, body: Any, status: int = 200) -> Response:
-    """Return the API's response to a response of the service."""
+    """Return the API's response to a response of the service, for an operator."""
     request = Request(method, resource)
     received = ServiceResponse(status, {}, json.dumps(body).encode())
     nothing: dict[str, dict[str, str]] = {"path": {}, "querystring": {}, "header": {}}
     integration = method_of(method, resource).integration
-    return build_method_response(integration, received, nothing, context(request))
+    operator = context(request, SUB, **{"cognito:groups": "operators"})
+    return build_method_response(integration, received, nothing, operator)
 
 
 def body_of(response: Response) -> Any:
