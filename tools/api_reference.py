@@ -107,7 +107,9 @@ def text_of(described: Node) -> str:
 
 def page_of(described: Node) -> str:
     """Return the reference page, in the frame that each page of the portal has."""
-    head, _, rest = TEMPLATE.read_text().partition('<main id="main">')
+    # The reference is in English only; web/public/js/i18n.js translates pages with this mark.
+    frame = TEMPLATE.read_text().replace(" data-translated", "", 1)
+    head, _, rest = frame.partition('<main id="main">')
     foot = rest.partition("</main>")[2]
     script = '<script type="module" src="/js/upgrade.js"></script>\n'
     head = head.replace(script, "").replace("Paid lesson", "API")

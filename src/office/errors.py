@@ -22,6 +22,13 @@ class UnknownStudentError(OfficeError):
     status = 404
 
 
+class AddressDiffersError(OfficeError):
+    """Raised when the address that confirms an erasure isn't that of the student."""
+
+    code = "address_differs"
+    status = 409
+
+
 class AccessChangingError(OfficeError):
     """Raised while another change of the student's paid access is being applied."""
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any, Final
 
+from office.erasures import Erasures
 from office.errors import (
     NotStaffError,
     OfficeError,
@@ -99,6 +100,24 @@ def office() -> Office:
 
 
 @cache
+def erasures() -> Erasures:
+    """Return the process's operations on erasures.
+
+    Raises:
+        SettingsError: An environment variable is missing.
+    """
+    import boto3
+
+    named = settings()
+    return Erasures(
+        boto3.client("dynamodb", region_name=named.aws_region, config=_config()),
+        boto3.client("lambda", region_name=named.aws_region, config=_config()),
+        named.accounts_table,
+        named.identity_function,
+    )
+
+
+@cache
 def parked_requests() -> ParkedRequests:
     """Return the process's operations on parked requests.
 
@@ -176,7 +195,15 @@ def _check_staff(event: Event) -> None:
 
 def _search(event: Event) -> dict[str, Any]:
     text = json.loads(event["request"])["text"]
-    return office().search(text, str(event["staff"]), str(event["requestId"]))
+    result = office().search(text, str(event["staff"]), str(event["requestId"]))
+    erasure = erasures().of_address(text)
+    return result if erasure is None else {**result, "erasure": erasure}
+
+
+def _erase(event: Event) -> dict[str, Any]:
+    student, request = _subject(event), json.loads(event["request"])
+    correlation_id = str(event.get("correlationId", ""))
+    return erasures().start(student, str(event["staff"]), request, correlation_id)
 
 
 def _student(event: Event) -> dict[str, Any]:
@@ -242,6 +269,7 @@ ACTIONS: Final[dict[str, Callable[[Event], dict[str, Any]]]] = {
     "search": _search,
     "student": _student,
     "access": _access,
+    "erase": _erase,
     "parked": _parked,
     "unpark": _unpark,
     "inbox": _inbox,

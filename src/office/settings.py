@@ -16,6 +16,7 @@ class Settings:
     accounts_table: str
     appointments_table: str
     revocations_function: str
+    identity_function: str
     parked_queue_url: str
     feedback_queue_url: str
     feedback_regions: str

@@ -15,6 +15,7 @@
 | SUPPRESSED#<key> | EMAIL | bounce or complaint: the address gets no emails until it expires |
 | SECRET | EMAIL | the HMAC secret of the email keys |
 | ACCOUNT#<accountId> | ADDRESS, and OUTBOX# of its emails | see address_table.py |
+| ERASURE#<key> | ERASURE | see erasure_table.py |
 | STUDENT#<sub> | OUTBOX#APPOINTMENT#<start>/<advisor> | see appointment_notice.py |
 """
 
@@ -108,6 +109,40 @@ class Accounts:
             None if person is None else _person(person),
             str(change["email"]["S"]) if is_of_change else "",
             str(rows.get(f"OUTBOX#{kind}", {}).get("proof", {}).get("S", "")),
+        )
+
+    def erasure(self, key: str, kind: str) -> tuple[Person | None, str]:
+        """Return who gets an email about an erasure, None at its end, and the message's proof.
+
+        Raises:
+            TransientError: DynamoDB failed temporarily.
+            PermanentError: DynamoDB rejected the request.
+        """
+        item = self._item(f"ERASURE#{key}", "ERASURE")
+        is_of_message = item is not None and item["request_id"]["S"] == kind.partition("-")[2]
+        if item is None or not is_of_message or "email" not in item:
+            return None, ""
+        message = self._item(f"ACCOUNT#{key}", f"OUTBOX#{kind}") or {}
+        return _person(item), str(message.get("proof", {}).get("S", ""))
+
+    def mark_emailed(self, key: str) -> None:
+        """Record that the notification of an erasure was sent, so that its address is deleted.
+
+        Raises:
+            TransientError: DynamoDB failed temporarily.
+            PermanentError: DynamoDB rejected the request.
+        """
+        aws.ignore_error(
+            "ConditionalCheckFailedException",
+            "DynamoDB",
+            lambda: self._dynamodb.update_item(
+                TableName=self._table,
+                Key=_key(f"ERASURE#{key}", "ERASURE"),
+                ConditionExpression="attribute_exists(pk)",
+                UpdateExpression="SET #emailed = :yes",
+                ExpressionAttributeNames={"#emailed": "emailed"},
+                ExpressionAttributeValues={":yes": {"BOOL": True}},
+            ),
         )
 
     def update_person(self, account_id: str, person: Person) -> None:

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from stepfunctions import accounts, aws
-from stepfunctions.errors import TransientError
+from stepfunctions.transactions import transact
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -263,31 +263,8 @@ class AddressTable:
             self._transact(actions)
 
     def _transact(self, actions: Actions) -> set[int]:
-        """Write all actions or none; return the places of those whose condition failed.
-
-        Raises:
-            TransientError: DynamoDB failed temporarily, or another transaction has an item.
-        """
-        from botocore.exceptions import ClientError
-
-        def send() -> list[str]:
-            try:
-                self._dynamodb.transact_write_items(TransactItems=actions)  # type: ignore[arg-type] # the stubs want one type per action
-            except ClientError as error:
-                if error.response["Error"]["Code"] != "TransactionCanceledException":
-                    raise
-                reasons: Any = error.response.get("CancellationReasons", [])
-                return [str(it.get("Code", "None")) for it in reasons]
-            return []
-
-        with aws.translate_errors("DynamoDB"):
-            codes = send()
-        others = set(codes) - {"None", "ConditionalCheckFailed"}
-        if others:
-            raise TransientError(
-                f"DynamoDB cancelled the transaction: {', '.join(sorted(others))}."
-            )
-        return {index for index, code in enumerate(codes) if code != "None"}
+        """Write all actions or none; return the places of those whose condition failed."""
+        return transact(self._dynamodb, actions)
 
     def _count(self, email_key: str, day: str, now: int) -> dict[str, Any]:
         return self._update(

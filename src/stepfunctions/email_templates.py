@@ -194,6 +194,51 @@ ADDRESS_CHANGED: Final = {
         "đã được đăng xuất trên mọi thiết bị. Địa chỉ trước đây không còn dùng được nữa.\n",
     ),
 }
+ERASE_ACCOUNT: Final = {
+    "en": Email(
+        "Do you want to erase the account?",
+        "Hello,\n\nsomeone who is signed in with the account of $name at Meridian School asks "
+        "to erase it, with everything that the school knows about the student. To agree, open "
+        "this link within 24 hours:\n$url\n\nThis can't be undone. If you don't want it, "
+        "don't open the link: the account stays as it is. If nobody of you asked for it, "
+        "please tell the school.\n",
+    ),
+    "hi": Email(
+        "क्या आप खाता मिटाना चाहते हैं?",
+        "नमस्ते,\n\nMeridian School में $name के खाते में साइन इन किए किसी व्यक्ति ने खाता और "
+        "विद्यार्थी के बारे में विद्यालय की सारी जानकारी मिटाने को कहा है। सहमति के लिए यह लिंक 24 घंटे के "
+        "भीतर खोलें:\n$url\n\nइसे वापस नहीं किया जा सकता। यदि आप यह नहीं चाहते, तो लिंक न खोलें: "
+        "खाता वैसा ही रहेगा। यदि आप में से किसी ने यह नहीं माँगा, तो कृपया विद्यालय को बताएँ।\n",
+    ),
+    "vi": Email(
+        "Bạn có muốn xóa tài khoản không?",
+        "Xin chào,\n\nMột người đang đăng nhập vào tài khoản của $name tại Meridian School "
+        "yêu cầu xóa tài khoản cùng mọi thông tin mà trường có về học viên. Để đồng ý, hãy mở "
+        "liên kết này trong vòng 24 giờ:\n$url\n\nViệc này không thể hoàn tác. Nếu bạn không "
+        "muốn, đừng mở liên kết: tài khoản được giữ nguyên. Nếu không ai trong các bạn yêu cầu, "
+        "vui lòng báo cho trường.\n",
+    ),
+}
+ACCOUNT_ERASED: Final = {
+    "en": Email(
+        "The account is erased",
+        "Hello,\n\nthe account of $name at Meridian School is erased: the form, the "
+        "preferences, the appointments, the feedback and the visits of our pages. This is our "
+        "last email; we have deleted your address, too. Backups expire within 35 days.\n",
+    ),
+    "hi": Email(
+        "खाता मिटा दिया गया है",
+        "नमस्ते,\n\nMeridian School में $name का खाता मिटा दिया गया है: फ़ॉर्म, पसंद, अपॉइंटमेंट, "
+        "प्रतिक्रिया और हमारे पृष्ठों पर आने का विवरण। यह हमारा अंतिम ई-मेल है; हमने आपका पता भी मिटा दिया "
+        "है। बैकअप 35 दिनों के भीतर समाप्त हो जाते हैं।\n",
+    ),
+    "vi": Email(
+        "Tài khoản đã được xóa",
+        "Xin chào,\n\nTài khoản của $name tại Meridian School đã được xóa: biểu mẫu, tùy chọn, "
+        "lịch hẹn, phản hồi và các lượt truy cập trang của chúng tôi. Đây là email cuối cùng; "
+        "chúng tôi cũng đã xóa địa chỉ của bạn. Bản sao lưu hết hạn trong vòng 35 ngày.\n",
+    ),
+}
 TEMPLATES: Final = {
     "AccountCreated": ACCOUNT_CREATED,
     "ProofRequested": PROOF_REQUESTED,
@@ -203,6 +248,8 @@ TEMPLATES: Final = {
     "AddressTaken": ADDRESS_TAKEN,
     "OldAddress": OLD_ADDRESS,
     "AddressChanged": ADDRESS_CHANGED,
+    "EraseAccount": ERASE_ACCOUNT,
+    "AccountErased": ACCOUNT_ERASED,
 }
 
 

@@ -1,24 +1,28 @@
 """IdentityFunction: create the account's Cognito user, or delete it as compensation.
 
-It also changes the user's address; address_change.py has these actions.
+It also changes the user's address, and starts erasures; address_change.py and erasure_request.py
+have these actions.
 """
 
 from collections.abc import Mapping
 from functools import cache
 from typing import Any, Final
 
-from stepfunctions import address_change, email_address, function_log
+from stepfunctions import address_change, email_address, erasure_request, function_log
 from stepfunctions.accounts import Accounts
 from stepfunctions.errors import IdentityTakenError, PersonNotFoundError
 from stepfunctions.settings import settings
 from stepfunctions.users import Users
 from stepfunctions.validation_rules import merged
 
-#: The actions of a change of address. The API names its own in the mapping template.
-ADDRESS_ACTIONS: Final = {
+#: Actions of other modules. The API names its own in the mapping template.
+FURTHER_ACTIONS: Final = {
     "request-address": address_change.request,
     "prove-address": address_change.prove,
     "change-address": address_change.change_address,
+    "request-erasure": erasure_request.request,
+    "prove-erasure": erasure_request.prove,
+    "order-erasure": erasure_request.order,
 }
 
 
@@ -47,7 +51,7 @@ def lambda_handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]
 
     The event is {"accountId", "action": "create" | "delete" | "update", "correlationId"}. An update
     copies the form of `accountId`, a row of a roster, to the student of `changedAccount`.
-    ADDRESS_ACTIONS have their own events and results.
+    FURTHER_ACTIONS have their own events and results.
 
     Raises:
         IdentityTakenError: Another user has the address.
@@ -56,8 +60,8 @@ def lambda_handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]
         PermanentError: DynamoDB or Cognito rejected the request.
         SettingsError: An environment variable is missing.
     """
-    if event["action"] in ADDRESS_ACTIONS:
-        return ADDRESS_ACTIONS[event["action"]](event)
+    if event["action"] in FURTHER_ACTIONS:
+        return FURTHER_ACTIONS[event["action"]](event)
     account_id = str(event["accountId"])
     if event["action"] == "update":
         _update(account_id, str(event["changedAccount"]))

@@ -46,6 +46,10 @@ CONSENT_REQUESTED: Final = "ConsentRequested"
 NEW_ADDRESS: Final = frozenset({"NewAddress", "AddressTaken", "AddressChanged"})
 OLD_ADDRESS: Final = "OldAddress"
 ADDRESS_PAGE: Final = "/address.html"
+#: Kinds of messages about an erasure, followed by the request's id: the link, and the end.
+ERASE_ACCOUNT: Final = "EraseAccount"
+ACCOUNT_ERASED: Final = "AccountErased"
+ERASE_PAGE: Final = "/erase.html"
 #: Kinds of messages with a proof, and the portal's pages that send it to the API.
 PROOF_PAGES: Final = {PROOF_REQUESTED: "/confirm.html", CONSENT_REQUESTED: "/consent.html"}
 #: The kinds of SES events that a rule sends to the queue ("Event publishing", eventType).
@@ -131,7 +135,18 @@ def send_email(message: Message, check_time: Callable[[], None] = lambda: None) 
     sender, configuration_set = settings().sender, settings().require("configuration_set")
     check_time()
     ses.send(sender, configuration_set, recipient, email, message.outbox_id)
+    if kind == ACCOUNT_ERASED:
+        _mark_emailed(message.account_id)
     return "sent"
+
+
+def _mark_emailed(key: str) -> None:
+    """Let the workflow of an erasure delete the address now, instead of after hours."""
+    try:
+        accounts().mark_emailed(key)
+    except (TransientError, PermanentError) as error:
+        # The email is sent: a repetition would send another one.
+        print(json.dumps({"outcome": "not marked", "error": type(error).__name__}))
 
 
 def _suppress(message: Message) -> str:
@@ -173,6 +188,11 @@ def _person_and_link(message: Message) -> tuple[Person | None, str]:
             url = f"{urljoin(url, ADDRESS_PAGE)}#{proof}"
             return (person if proof else None), url
         return person, url
+    if kind in {ERASE_ACCOUNT, ACCOUNT_ERASED}:
+        person, proof = accounts().erasure(message.account_id, message.kind)
+        if kind == ACCOUNT_ERASED:
+            return person, url
+        return (person if proof else None), f"{urljoin(url, ERASE_PAGE)}#{proof}"
     if page := PROOF_PAGES.get(message.kind):
         person, proof = accounts().person_and_proof(message.account_id, message.kind)
         # In the fragment, which browsers don't send: no access log has the proof.

@@ -206,12 +206,13 @@ def left(previous: str, text: str) -> list[int]:
 
     Both arguments are normalized copies. Rows without a valid address don't count.
     """
-    listed = set(_addresses(text))
-    rows = enumerate(_addresses(previous), FIRST_ROW)
+    listed = set(addresses(text))
+    rows = enumerate(addresses(previous), FIRST_ROW)
     return [row for row, address in rows if address is not None and address not in listed]
 
 
-def _addresses(text: str) -> list[str | None]:
+def addresses(text: str) -> list[str | None]:
+    """Return the address of each row of a normalized copy, None without a valid one."""
     rows = [json.loads(line) for line in text.splitlines()]
     return [email_address.normalize(row.get("email", "")) for row in rows]
 

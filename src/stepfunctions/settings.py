@@ -28,6 +28,12 @@ class Settings:
     schedule_role_arn: str = ""
     schedule_dead_letters_arn: str = ""
     address_machine: str = ""
+    erase_machine: str = ""
+    office_table: str = ""
+    rosters_bucket: str = ""
+    function_prefix: str = ""
+    erasure_regions: str = ""
+    erasure_wait_seconds: str = ""
 
     def require(self, name: str) -> str:
         """Return a setting.
@@ -67,6 +73,12 @@ def parse(environment: Mapping[str, str]) -> Settings:
         schedule_role_arn=environment.get("SCHEDULE_ROLE_ARN", ""),
         schedule_dead_letters_arn=environment.get("SCHEDULE_DEAD_LETTERS_ARN", ""),
         address_machine=environment.get("ADDRESS_MACHINE", ""),
+        erase_machine=environment.get("ERASE_MACHINE", ""),
+        office_table=environment.get("OFFICE_TABLE", ""),
+        rosters_bucket=environment.get("ROSTERS_BUCKET", ""),
+        function_prefix=environment.get("FUNCTION_PREFIX", ""),
+        erasure_regions=environment.get("ERASURE_REGIONS", ""),
+        erasure_wait_seconds=environment.get("ERASURE_WAIT_SECONDS", ""),
     )
 
 

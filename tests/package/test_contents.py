@@ -33,6 +33,8 @@ HANDLERS = {
     "ReservedConcurrencyFunction": "reserved_concurrency.handler.lambda_handler",
     "EventsFunction": "stream_processor.handlers.events.lambda_handler",
     "ChangesFunction": "stream_processor.handlers.changes.lambda_handler",
+    "LakeErasureFunction": "stream_processor.handlers.erasure.lambda_handler",
+    "ErasureFunction": "stepfunctions.erasure.lambda_handler",
     "ValidateFunction": "stepfunctions.validate.lambda_handler",
     "IdentityFunction": "stepfunctions.identity.lambda_handler",
     "ImportFunction": "stepfunctions.importer.lambda_handler",
@@ -57,6 +59,8 @@ MAX_ZIPPED_BYTES = {
     "ReservedConcurrencyFunction": 32 * KB,
     "EventsFunction": 50 * MB,
     "ChangesFunction": 50 * MB,
+    "LakeErasureFunction": 50 * MB,
+    "ErasureFunction": 256 * KB,
     "ValidateFunction": 256 * KB,
     "IdentityFunction": 256 * KB,
     "ImportFunction": 256 * KB,
@@ -92,6 +96,7 @@ TOP_LEVEL = {
     "ValidateFunction": {"stepfunctions", "telemetry", "idna"},
     "IdentityFunction": {"stepfunctions", "telemetry", "idna"},
     "ImportFunction": {"stepfunctions", "telemetry", "idna"},
+    "ErasureFunction": {"stepfunctions", "telemetry", "idna"},
     "RelayFunction": {"stepfunctions", "telemetry"},
 }
 #: docs/decisions/0005

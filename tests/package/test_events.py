@@ -103,6 +103,7 @@ STEPFUNCTIONS = {
     "validate": ("ValidateFunction", "stepfunctions.validate.lambda_handler"),
     "identity": ("IdentityFunction", "stepfunctions.identity.lambda_handler"),
     "import": ("ImportFunction", "stepfunctions.importer.lambda_handler"),
+    "erasure": ("ErasureFunction", "stepfunctions.erasure.lambda_handler"),
     "relay": ("RelayFunction", "stepfunctions.relay.lambda_handler"),
     "notify": ("NotifyFunction", "stepfunctions.notify.lambda_handler"),
 }
@@ -115,10 +116,12 @@ NO_AWS = {
             *("ACCOUNTS_TABLE", "SENT_TABLE", "USER_POOL_ID", "EVENT_BUS_NAME", "SENDER"),
             *("APPOINTMENTS_TABLE", "PROFILES_TABLE", "NOTIFICATIONS_ARN", "SCHEDULE_PREFIX"),
             *("SCHEDULE_ROLE_ARN", "SCHEDULE_DEAD_LETTERS_ARN", "CONFIGURATION_SET"),
-            "ADDRESS_MACHINE",
+            *("ADDRESS_MACHINE", "ERASE_MACHINE", "OFFICE_TABLE", "ROSTERS_BUCKET"),
+            *("FUNCTION_PREFIX", "ERASURE_REGIONS"),
         ),
         "named",
     ),
+    "ERASURE_WAIT_SECONDS": "330",
     **dict.fromkeys(("PORTAL_URL", "DEAD_LETTER_QUEUE_URL"), "https://school.example/"),
 }
 
@@ -161,6 +164,7 @@ NO_OFFICE = {
     "OFFICE_TABLE": "named",
     "ACCOUNTS_TABLE": "named",
     "REVOCATIONS_FUNCTION": "named",
+    "IDENTITY_FUNCTION": "named",
     "PARKED_QUEUE_URL": "http://127.0.0.1:9/123456789012/parked",
     "FEEDBACK_QUEUE_URL": "http://127.0.0.1:9/123456789012/feedback",
     "FEEDBACK_REGIONS": "us-east-1",

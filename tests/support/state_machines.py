@@ -18,6 +18,7 @@ WORKFLOW: Final = STACKS / "accounts-workflow.yaml"
 MACHINES: Final[dict[str, tuple[Path, str]]] = {
     "account": (WORKFLOW, "AccountMachine"),
     "address": (STACKS / "accounts-address.yaml", "AddressMachine"),
+    "erase": (STACKS / "accounts-erasure.yaml", "EraseMachine"),
     "admit": (WORKFLOW, "AdmitMachine"),
     "create": (STACKS / "accounts-creation.yaml", "CreateMachine"),
     "import": (STACKS / "accounts-import.yaml", "ImportMachine"),

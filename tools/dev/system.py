@@ -32,8 +32,13 @@ from tools.stack import (
     describe_stack,
 )
 
-#: With the default of 60 seconds, rows would reach the data lake a minute later.
-LOCAL_PARAMETERS: Final = {"EventsBatchingWindow": "1", "MediaSessions": "3"}
+#: With the default of 60 seconds, rows would reach the data lake a minute later. An erasure waits
+#: for 330 seconds on AWS, until access tokens have expired.
+LOCAL_PARAMETERS: Final = {
+    "EventsBatchingWindow": "1",
+    "MediaSessions": "3",
+    "ErasureWaitSeconds": "5",
+}
 #: From address of all local emails.
 SENDER: Final = "school@meridian.example"
 

@@ -1,12 +1,14 @@
 """`make person`: export everything about a student as a file, or erase the student everywhere.
 
-The steps of an erasure can be repeated: the user is deleted last, because the other steps find the
-student's items by the user's `sub` and account. docs/deploying.md lists the data that stay.
+The workflow `erase` does the erasure (src/stepfunctions/erasure.py). docs/deploying.md lists the
+data that stay.
 """
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,26 +18,15 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from aws_emulator.errors import CommandError
 from tools.cli import exit_code, reason_of
-from tools.operations import erase as lake_erasure
 from tools.operations.staff_functions import invoke
 from tools.operations.stage import Stage, find_stage
-from tools.paths import STATE
 
 #: The attribute with the id of a user's account (src/stepfunctions/users.py).
 _ACCOUNT: Final = "preferred_username"
-#: The reason in the emails of cancelled appointments.
-REASON: Final = "The account is closed."
-#: Attributes of a slot's item that the student's appointment had.
-_OF_APPOINTMENT: Final = (
-    *("student", "note", "reason", "moved_from", "cancel_until"),
-    *("calendar_id", "calendar_revision"),
-)
-#: The attributes that each change of an item sets.
-_CHANGED: Final = {
-    "version": "if_not_exists(version, :none) + :one",
-    "origin_region": ":region",
-    "updated_at": ":now",
-}
+#: The status of an erasure at its end (src/stepfunctions/erasure_table.py).
+ERASED: Final = "erased"
+#: Between two looks at an erasure, in seconds.
+POLL_S: Final = 2
 #: Secrets of an item that an export leaves out.
 _SECRET: Final = frozenset({"proof", "proof_digest", "digest", "new_proof", "old_proof"})
 
@@ -101,48 +92,38 @@ def export(stage: Stage, student: Student, now: datetime) -> dict[str, Any]:
     }
 
 
-def erase(stage: Stage, student: Student, now: datetime) -> list[str]:
-    """Erase a student; return a line for each step.
+def erase(
+    stage: Stage, student: Student, sleep: Callable[[float], None] = time.sleep
+) -> dict[str, Any]:
+    """Erase a student by the workflow `erase`, and return its report.
+
+    The workflow goes on if this command is interrupted.
 
     Raises:
-        CommandError: A coming appointment can't be cancelled.
-        ClientError: A call failed. Repeat the command to continue.
+        CommandError: The function can't be invoked, failed, or refused the request.
     """
-    dynamodb = stage.clients("dynamodb")
-    lines = []
-    coming, past = by_time(_appointments(stage, student), now)
-    for item in coming:
-        advisor, start = _slot(item)
-        request = json.dumps({"reason": REASON})
-        event = {"action": "change", "advisorId": advisor, "start": start, "request": request}
-        invoke(stage.clients("lambda"), f"meridian-{stage.name}-bookings", event)
-    lines.append(f"Cancelled {len(coming)} coming appointments; their advisors get an email.")
-    for item in past:
-        dynamodb.update_item(**_without_student(stage, student, item, now))
-    lines.append(f"Removed the student from {len(past)} past appointments.")
-    keys: list[tuple[str, Item]] = [("profiles", {"pk": {"S": _owner(student)}})]
-    keys += [("office", _key(it)) for it in _feedback(stage, student)]
-    for table in ("appointments", "accounts", "office"):
-        keys += [(table, _key(it)) for it in _items(stage, table, _owner(student))]
-    if student.account:
-        account = _items(stage, "accounts", f"ACCOUNT#{student.account}")
-        # The key of the address first: only the account's item has it.
-        owned = [it["email_key"]["S"] for it in account if "email_key" in it]
-        # A change that has begun owns the new address, too (src/stepfunctions/address_table.py).
-        owned += [
-            it["new_key"]["S"]
-            for it in account
-            if it["sk"]["S"] == "ADDRESS" and it["status"]["S"] == "changing"
-        ]
-        keys += [("accounts", {"pk": {"S": f"EMAIL#{it}"}, "sk": {"S": "EMAIL"}}) for it in owned]
-        keys += [("accounts", _key(it)) for it in account]
-    for table, key in keys:
-        dynamodb.delete_item(TableName=stage.table(table), Key=key)
-    lines.append(f"Deleted {len(keys)} items of the tables.")
-    cognito = stage.clients("cognito-idp")
-    cognito.admin_user_global_sign_out(UserPoolId=student.pool, Username=student.sub)
-    cognito.admin_delete_user(UserPoolId=student.pool, Username=student.sub)
-    lines.append("Deleted the user. Access tokens are valid for up to 5 minutes: `make revoke`.")
+    asked = json.dumps({"requestId": str(uuid.uuid4()), "email": student.email})
+    event = {"action": "order-erasure", "student": student.sub, "request": asked}
+    while True:
+        body = invoke(stage.clients("lambda"), f"meridian-{stage.name}-identity", event, {202})
+        if body["status"] == ERASED:
+            return dict(body["report"]) | {"erasedAt": body["erasedAt"]}
+        sleep(POLL_S)
+
+
+def lines_of(report: Mapping[str, Any]) -> list[str]:
+    """Return what the report of an erasure says."""
+    coming, past = report["cancelledAppointments"], report["pastAppointments"]
+    lines = [
+        f"Cancelled {coming} coming appointments, and removed the student from {past} past ones.",
+        f"Deleted the user, {report['items']} items of tables, and {report['rosters']} rosters.",
+    ]
+    lines += [
+        f"{it['lake']}: erased {it['rows']:,} rows of {it['objects']:,} objects, and deleted "
+        f"{it['versions']:,} older versions; the last pass found nothing. The stream's own records "
+        f"expire until {it['streamExpires']}."
+        for it in report["lakes"]
+    ]
     return lines
 
 
@@ -197,40 +178,6 @@ def _owner(student: Student) -> str:
     return f"STUDENT#{student.sub}"
 
 
-def _key(item: Item) -> Item:
-    return {"pk": item["pk"], "sk": item["sk"]}
-
-
-def _slot(item: Item) -> tuple[str, str]:
-    """Return the advisor and the start of an appointment's item."""
-    return item["pk"]["S"].removeprefix("ADVISOR#"), item["sk"]["S"].removeprefix("SLOT#")
-
-
-def by_time(items: list[Item], now: datetime) -> tuple[list[Item], list[Item]]:
-    """Return the coming appointments and the past ones."""
-    moment = f"SLOT#{now:%Y-%m-%dT%H:%M:%SZ}"
-    coming = [it for it in items if it["sk"]["S"] > moment]
-    return coming, [it for it in items if it["sk"]["S"] <= moment]
-
-
-def _without_student(stage: Stage, student: Student, item: Item, now: datetime) -> dict[str, Any]:
-    """Return the update of a past appointment; the lake gets it as a change of the home Region."""
-    assigned = ", ".join(f"{name} = {value}" for name, value in _CHANGED.items())
-    return {
-        "TableName": stage.table("appointments"),
-        "Key": _key(item),
-        "ConditionExpression": "student = :student",
-        "UpdateExpression": f"SET {assigned} REMOVE {', '.join(_OF_APPOINTMENT)}",
-        "ExpressionAttributeValues": {
-            ":student": {"S": student.sub},
-            ":none": {"N": "0"},
-            ":one": {"N": "1"},
-            ":region": {"S": stage.region},
-            ":now": {"N": str(int(now.timestamp() * 1000))},
-        },
-    }
-
-
 def plain(item: Item) -> dict[str, Any]:
     """Return an item as JSON, without secrets."""
     return {name: _value(it) for name, it in sorted(item.items()) if name not in _SECRET}
@@ -249,11 +196,10 @@ def _value(value: Mapping[str, Any]) -> Any:
     return content
 
 
-def main(environment: Mapping[str, str] = os.environ, directory: Path = STATE / "up") -> int:
+def main(environment: Mapping[str, str] = os.environ) -> int:
     """Export the student USER_NAME to the file EXPORT, or erase the student if ERASE is 1.
 
-    An erasure ends with the report on the data lake, as JSON in the file REPORT. Returns 1 if
-    something of the student is left there.
+    An erasure ends with its report, also as JSON in the file REPORT.
 
     Raises:
         CommandError: A variable is missing, no system is running, or a step failed.
@@ -273,7 +219,11 @@ def main(environment: Mapping[str, str] = os.environ, directory: Path = STATE / 
     try:
         student = find(stage, email)
         if erases:
-            print("\n".join(erase(stage, student, now)), flush=True)
+            print("The workflow erases the student; it goes on without this command.", flush=True)
+            report = erase(stage, student)
+            if target := environment.get("REPORT"):
+                Path(target).write_text(json.dumps(report, indent=2))
+            print("\n".join(lines_of(report)))
         else:
             document = export(stage, student, now)
             # Only the operator may read the file.
@@ -284,23 +234,7 @@ def main(environment: Mapping[str, str] = os.environ, directory: Path = STATE / 
         raise CommandError(
             f"A step failed: {reason_of(error)}. Run the command again to continue."
         ) from error
-    return _erase_from_lake(environment, directory, student) if erases else 0
-
-
-def _erase_from_lake(environment: Mapping[str, str], directory: Path, student: Student) -> int:
-    """Erase a student whose user is deleted; the error tells how to continue without the user.
-
-    Raises:
-        CommandError: A Region failed.
-    """
-    try:
-        return lake_erasure.run(environment, directory, student.sub, student.email)
-    except CommandError as error:
-        user = student.sub
-        raise CommandError(
-            f"The tables and the user are erased, but the data lake isn't: {error} Run "
-            f"`make erase USER={user} CONFIRM={user} EMAIL={student.email}` to continue."
-        ) from error
+    return 0
 
 
 if __name__ == "__main__":

@@ -2,7 +2,8 @@
 
 `python -m stream_processor.erasure.erase ID [ID …] [--visitor ID …]` prints a report as JSON, and
 returns 1 if something of the person is left. `--find` prints the anonymous ids of the person's
-browsers instead. The environment is that of the functions.
+browsers instead. The environment is that of the functions. The function LakeErasureFunction does
+the same in slices (handlers/erasure.py).
 
 Each version of each object is read. An object with the person's rows is written again under its
 key, with the same rows in the same order (`person.erased`) and the same metadata; S3 refuses the
@@ -23,19 +24,16 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
-import pyarrow as pa
-
 from stream_processor import settings
 from stream_processor.compaction import compact, copies
+from stream_processor.erasure import on_stream, visitors
 from stream_processor.erasure import person as persons
 from stream_processor.erasure.person import Person
+from stream_processor.erasure.position import BEGIN, Position
 from stream_processor.errors import MissingObjectError, StreamProcessorError
-from stream_processor.ingest import invocation
-from stream_processor.ingest.records import StreamRecord
 from stream_processor.repair import item_states
-from stream_processor.repair.redrive import FAILURES, FailedBatches, parse_failure
+from stream_processor.repair.redrive import FAILURES, FailedBatches
 from stream_processor.repair.stream_reader import StreamReader
-from stream_processor.rows.event_rows import EventRows
 from stream_processor.storage import lake_keys, object_writer, parquet
 from stream_processor.storage.app_context import AppContext
 from stream_processor.storage.s3 import Bucket, Version
@@ -43,18 +41,17 @@ from stream_processor.table.publish import EventsTable
 
 #: Prefixes of the lake with rows of persons. Files of the second are made from those of the first.
 _ROWS: Final = (f"{lake_keys.EVENTS}/", f"{lake_keys.CHANGES}/")
-_DERIVED: Final = (
-    f"{copies.COMPACTED_PREFIX}/",
-    f"{compact.REST_PREFIX}/",
-    f"{item_states.PREFIX}/",
-)
+_OF_HOURS: Final = (f"{copies.COMPACTED_PREFIX}/", f"{compact.REST_PREFIX}/")
+_DERIVED: Final = (*_OF_HOURS, f"{item_states.PREFIX}/")
+#: The stages of a pass: prefixes of the lake, and that of the failures bucket.
+_STAGES: Final = (*_ROWS, *_DERIVED, FAILURES)
 _MAX_PASSES: Final = 5
 _END_OF_TIME: Final = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(slots=True)
 class Report:
-    """What a run did in one Region, and what is left.
+    """The counts of a run in one Region, and what is left.
 
     `rows` and `versions` are counts by table: rows erased, and older versions deleted. `left` names
     objects that still have something of the person. `waiting` are records on the stream that aren't
@@ -78,16 +75,21 @@ class Report:
         """Whether nothing of the person is left but records on the stream."""
         return not self.left and not self.waiting
 
+    @property
+    def changes(self) -> tuple[int, int]:
+        """The counts that stay the same in a pass without the person's rows."""
+        return self.objects, self.versions
+
     def text(self) -> str:
         """Return the report as JSON."""
         return json.dumps(asdict(self) | {"complete": self.complete})
 
 
-class Visitors(NamedTuple):
-    """The anonymous ids of a person's browsers, and those of them with which others signed in."""
+class _Affected(NamedTuple):
+    """What a slice found: hours with changed objects, and derived files with the person's rows."""
 
-    visitors: list[str]
-    shared: list[str]
+    hours: set[str]
+    derived: list[list[Version]]
 
 
 class Eraser:
@@ -103,30 +105,7 @@ class Eraser:
         self._streams = streams if streams is not None else StreamReader(app.settings)
         self._sleep = sleep
         self._table = EventsTable.of(app)
-        #: Shard and sequence number of the records with an erased row.
-        self._records: set[tuple[str, str]] = set()
         self._erases_events = False
-
-    def visitors(self, ids: Sequence[str]) -> Visitors:
-        """Return the anonymous ids with which the person's events came.
-
-        Raises:
-            StorageError: S3 failed.
-        """
-        known = frozenset(ids)
-        own: set[str] = set()
-        for table in self._events():
-            own |= persons.visitors_of(table, known)
-        shared: set[str] = set()
-        if own:
-            for table in self._events():
-                shared |= persons.shared_visitors(table, known, own)
-        return Visitors(sorted(own), sorted(shared))
-
-    def _events(self) -> Iterator[pa.Table]:
-        for key in self._app.lake.keys(_ROWS[0]):
-            if key.endswith(lake_keys.SUFFIX):
-                yield parquet.read(self._app.lake.read(key), ("user_id", "anonymous_id"))
 
     def run(self, person: Person, now: datetime) -> Report:
         """Erase the person; repeat it at any time.
@@ -136,54 +115,104 @@ class Eraser:
             StreamProcessorError: A discarded batch can't be written, or a file not made again.
         """
         report = Report(self._app.settings.region)
-        FailedBatches(self._app).run()
         while report.passes < _MAX_PASSES:
             report.passes += 1
-            before = (report.objects, report.versions)
-            self._pass(person, report)
-            if (report.objects, report.versions) == before:
+            report.left.clear()
+            before = report.changes
+            self.run_slice(person, BEGIN, lambda: True, report)
+            if report.changes == before:
                 break
             self._sleep(self._app.settings.reconcile_grace_seconds)
         else:
             report.left.append("the lake: objects with the person's rows are still being written")
-        report.left += self._failures(person, report)
-        hours = self._app.settings.retention_hours
-        on_stream = set(self._on_stream(person, hours))
-        report.waiting = len(on_stream - self._records)
-        report.stream_expires = f"{now + timedelta(hours=hours):%Y-%m-%dT%H:%MZ}"
+        self.read_stream(person, BEGIN, lambda: True, report, now)
         return report
 
-    def _pass(self, person: Person, report: Report) -> None:
+    def run_slice(
+        self, person: Person, start: Position, has_time: Callable[[], bool], report: Report
+    ) -> Position | None:
+        """Erase from a position until the time is over; return the next one, None at the end.
+
+        A slice that is repeated, or that ended anywhere, changes nothing else.
+
+        Raises:
+            StorageError: S3 or DynamoDB failed. Run it again.
+            StreamProcessorError: A discarded batch can't be written, or a file not made again.
+        """
+        if start == BEGIN:
+            FailedBatches(self._app).run()
+        affected = _Affected(set(), [])
+        walk = self._walk(person, start, affected, report)
+        following = next((it for it in walk if not has_time()), None)
+        self._make_again(affected, report)
+        return following
+
+    def read_stream(
+        self,
+        person: Person,
+        start: Position,
+        has_time: Callable[[], bool],
+        report: Report,
+        now: datetime,
+    ) -> Position | None:
+        """Count the person's records on the stream that aren't in the lake, like a slice.
+
+        Raises:
+            StorageError: S3 or the stream failed.
+        """
+        hours = self._app.settings.retention_hours
+        report.stream_expires = f"{now + timedelta(hours=hours):%Y-%m-%dT%H:%MZ}"
+        for position, waiting in on_stream.waiting(self._app, self._streams, person, start):
+            report.waiting += waiting
+            if not has_time():
+                return position
+        return None
+
+    def _walk(
+        self, person: Person, start: Position, affected: _Affected, report: Report
+    ) -> Iterator[Position]:
+        """Erase key by key, and yield the position after each."""
+        lake, first = self._app.lake, _STAGES.index(start.stage or _STAGES[0])
+        for stage in _STAGES[first:]:
+            after = start.after if stage == start.stage else ""
+            bucket = self._app.failures if stage == FAILURES else lake
+            for versions in _by_key(bucket.versions(stage, after)):
+                key = versions[0].key
+                if stage == FAILURES:
+                    self._erase_batch(person, versions, report)
+                elif stage in _DERIVED:
+                    bodies = [it for it in versions if not it.is_marker]
+                    if any(self._rows(lake, it, person, report) for it in bodies):
+                        affected.derived.append(versions)
+                elif self._erase(lake, versions, person, report) and stage == _ROWS[0]:
+                    affected.hours.add(_folder(key))
+                yield Position(stage, key)
+
+    def _make_again(self, affected: _Affected, report: Report) -> None:
+        """Delete the derived files of changed objects, and make them again."""
         lake = self._app.lake
-        hours: set[str] = set()
-        for prefix in _ROWS:
-            for versions in _by_key(lake.versions(prefix)):
-                if self._erase(lake, versions, person, report) and prefix == _ROWS[0]:
-                    hours.add(_folder(versions[0].key))
-        derived = [
-            versions
-            for prefix in _DERIVED
-            for versions in _by_key(lake.versions(prefix))
-            if _folder(versions[0].key) in hours
-            or any(self._rows(lake, it, person, report) for it in versions if not it.is_marker)
-        ]
+        stale = {it[0].key: it for it in affected.derived}
+        for hour in affected.hours:
+            for prefix in _OF_HOURS:
+                stale |= {it[0].key: it for it in _by_key(lake.versions(f"{prefix}{hour}/"))}
         # First the Iceberg table: it has none of the compacted files when they are deleted.
-        published = hours | {_folder(it[0].key) for it in derived if _is_of_hour(it[0].key)}
-        self._publish(published)
-        for versions in derived:
+        hours = affected.hours | {_folder(it) for it in stale if _is_of_hour(it)}
+        self._publish(hours)
+        for versions in stale.values():
             report.objects += 1
             report.versions += len(versions)
             for version in versions:
                 lake.delete_version(version)
-        if hours:
-            # Again: a compaction beside this pass can have read rows before they were erased.
-            copies.delete_index(lake)
+        if not hours:
+            return
+        # Again: a compaction beside this pass can have read rows before they were erased.
+        copies.delete_index(lake)
         for hour in sorted(hours):
             at = datetime.strptime(f"{hour} +0000", "date=%Y-%m-%d/hour=%H %z")
             result = compact.Compaction(self._app).run(at, at + timedelta(hours=1), lambda: True)
             report.files_made_again += result.compacted
         self._publish(hours)
-        if published and self._table.exists():
+        if self._table.exists():
             # Older snapshots name files that are deleted now.
             self._table.expire(_END_OF_TIME, datetime.fromtimestamp(0, UTC))
 
@@ -220,7 +249,6 @@ class Eraser:
             return False
         table = parquet.read(body)
         numbers = persons.rows_of(table, person)
-        self._records |= persons.records(table, numbers)
         if not numbers:
             return False
         metadata = bucket.metadata(version.key, version.version)
@@ -253,29 +281,23 @@ class Eraser:
             return None
         return body
 
-    def _on_stream(self, person: Person, hours: int) -> Iterator[tuple[str, str]]:
-        """Yield the shard and sequence number of the stream's records with the person."""
-        stage = self._app.settings.stage
-        for batch in self._streams.events(hours):
-            table = _table(batch.records, lake_keys.events_shard(stage, batch.stream, batch.shard))
-            yield from persons.records(table, persons.rows_of(table, person))
-
-    def _failures(self, person: Person, report: Report) -> Iterator[str]:
-        """Delete versions of redriven batches with the person; yield what could not be redriven."""
+    def _erase_batch(self, person: Person, versions: Sequence[Version], report: Report) -> None:
+        """Delete versions of a redriven batch with the person; note one that isn't redriven."""
         bucket = self._app.failures
-        for versions in _by_key(bucket.versions(FAILURES)):
-            for version in versions:
-                if version.is_marker:
-                    continue
-                body = bucket.read(version.key, version.version)
-                report.bytes_read += len(body)
-                if not _is_in_batch(person, body):
-                    continue
-                if version.is_latest:
-                    yield f"{version.key} in the failures bucket: redrive it, or delete it."
-                    continue
-                bucket.delete_version(version)
-                report.versions += 1
+        for version in versions:
+            if version.is_marker:
+                continue
+            body = bucket.read(version.key, version.version)
+            report.bytes_read += len(body)
+            if not on_stream.is_in_batch(person, body):
+                continue
+            if version.is_latest:
+                report.left.append(
+                    f"{version.key} in the failures bucket: redrive it, or delete it."
+                )
+                continue
+            bucket.delete_version(version)
+            report.versions += 1
 
 
 def _folder(key: str) -> str:
@@ -299,28 +321,6 @@ def _by_key(versions: Iterator[Version]) -> Iterator[list[Version]]:
         yield group
 
 
-def _is_in_batch(person: Person, body: bytes) -> bool:
-    """Return whether a discarded batch has something of the person."""
-    text = body.decode("utf-8", "replace")
-    if person.is_named_in(text):
-        return True
-    try:
-        document, event = parse_failure(body)
-        if "DDBStreamBatchInfo" in document:
-            return person.is_named_in(json.dumps(event))
-        batches = list(invocation.stream_batches(event))
-    except Exception:  # noqa: BLE001 - not a batch of Lambda: its text was searched
-        return False
-    return any(persons.rows_of(_table(it.records, it.shard), person) for it in batches)
-
-
-def _table(records: Sequence[StreamRecord], shard: str) -> pa.Table:
-    """Return the rows that the function would write for records."""
-    rows = EventRows(shard, frozenset())
-    rows.take(records, sys.maxsize, sys.maxsize)
-    return rows.finish()
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Erase a person and print the report. Returns 1 if something is left, or after an error."""
     parser = argparse.ArgumentParser(prog="stream_processor.erasure.erase", description=__doc__)
@@ -331,12 +331,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.environ.setdefault("POWERTOOLS_METRICS_DISABLED", "true")
     os.environ["POWERTOOLS_LOG_LEVEL"] = "ERROR"
     try:
-        eraser = Eraser(AppContext.from_settings(settings.parse(os.environ)))
+        app = AppContext.from_settings(settings.parse(os.environ))
         if options.find:
-            print(json.dumps(eraser.visitors(options.ids)._asdict()))
+            print(json.dumps(visitors.find(app.lake, options.ids)._asdict()))
             return 0
         person = Person(frozenset(options.ids), frozenset(options.visitor))
-        report = eraser.run(person, datetime.now(UTC))
+        report = Eraser(app).run(person, datetime.now(UTC))
     except StreamProcessorError as error:
         print(f"erase: {error} ({error.code})", file=sys.stderr)
         return 1

@@ -8,7 +8,7 @@ import base64
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Final
 
 from stream_processor.errors import StorageError
@@ -65,8 +65,11 @@ class StreamReader:
     def _clients(self) -> Clients:
         return self._injected if self._injected is not None else clients()
 
-    def events(self, hours: int) -> Iterator[Batch[StreamRecord]]:
+    def events(self, hours: int, since: tuple[str, int] = ("", 0)) -> Iterator[Batch[StreamRecord]]:
         """Yield the records of the last hours that pass the filter of the events mapping.
+
+        `since` is a shard, and a time in Unix ms: shards before it, and its earlier records, are
+        left out.
 
         Raises:
             StorageError: The stream can't be read.
@@ -74,18 +77,25 @@ class StreamReader:
         kinesis = self._clients.kinesis
         stream = lake_keys.events_stream(self._settings.stage)
         start = time.time() - hours * 3_600
+        summary = _call(kinesis.describe_stream_summary, StreamName=stream)
+        arn = summary["StreamDescriptionSummary"]["StreamARN"]
+        # An iterator alone doesn't tell which stream a role's policy must allow.
+        read = partial(kinesis.get_records, StreamARN=arn)
         query: dict[str, Any] = {"StreamName": stream}
         while True:
             page = _call(kinesis.list_shards, **query)
             for shard in page["Shards"]:
+                if shard["ShardId"] < since[0]:
+                    continue
+                is_first = shard["ShardId"] == since[0]
                 iterator = _call(
                     kinesis.get_shard_iterator,
                     StreamName=stream,
                     ShardId=shard["ShardId"],
                     ShardIteratorType="AT_TIMESTAMP",
-                    Timestamp=start,
+                    Timestamp=max(start, since[1] / 1000) if is_first else start,
                 )["ShardIterator"]
-                for records in _pages(kinesis.get_records, iterator):
+                for records in _pages(read, iterator):
                     yield Batch(stream, shard["ShardId"], [_stream_record(it) for it in records])
             if not page.get("NextToken"):
                 return

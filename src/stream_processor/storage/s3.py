@@ -207,13 +207,18 @@ class Bucket:
         if marked is not None:
             yield marked
 
-    def versions(self, prefix: str) -> Iterator[Version]:
+    def versions(self, prefix: str, after: str = "") -> Iterator[Version]:
         """Yield the versions and delete markers under a prefix: by key, and newest first.
+
+        They start after the key `after`.
 
         Raises:
             StorageError: S3 failed.
         """
         query: dict[str, Any] = {"Bucket": self.name, "Prefix": prefix}
+        if after:
+            # "Specifies the key to start with" (ListObjectVersions): its versions may be listed.
+            query["KeyMarker"] = after
         while True:
             try:
                 page = self._s3.list_object_versions(**query)
@@ -224,6 +229,8 @@ class Bucket:
             # S3 lists the versions of a key newest first, and its markers apart from them.
             entries.sort(key=lambda it: (it[0]["Key"], not it[0]["IsLatest"]))
             for item, is_marker in entries:
+                if item["Key"] <= after:
+                    continue
                 yield Version(
                     item["Key"],
                     item["VersionId"],

@@ -130,6 +130,9 @@ MARKED = {**IDS, "correlationId": "cf-1", "trusted": True, "markedAt": "7"}
 #: A change of an address: the execution's input, then the results of its functions.
 CHANGE = {"accountId": "a1", "changeId": "c1", "correlationId": "cf-1"}
 MOVED = {**CHANGE, "outcome": "changed", "sub": "s1"}
+#: An erasure: the execution's input, then the results of its function.
+ERASURE = {"erasureId": "e1", "correlationId": "cf-1"}
+STEP = {"phase": "tables", "waitSeconds": 0, "done": False}
 CASES: list[tuple[str, str, Any, Any, str | None, Any]] = [
     ("account", "Validate", IDS, VALIDATED, "CheckExisting",
      {"attempts": 1, "valid": True, "free": False, "emailKey": "k1", "reasons": [], **IDS}),
@@ -360,6 +363,14 @@ CASES: list[tuple[str, str, Any, Any, str | None, Any]] = [
     ("address", "WaitAgain", MOVED, None, "ChangeAddress", {**MOVED, "rounds": 1}),
     ("address", "WaitAgain", {**MOVED, "rounds": 0}, None, "ChangeAddress", {"rounds": 1}),
     ("address", "Done", {}, None, None, {}),
+    ("erase", "Step", ERASURE, {"Payload": STEP}, "IsDone", {**ERASURE, **STEP, "rounds": 0}),
+    ("erase", "IsDone", {**ERASURE, **STEP}, None, "Step", {**ERASURE, **STEP}),
+    ("erase", "IsDone", {**ERASURE, **STEP, "waitSeconds": 3}, None, "WaitForChanges", {}),
+    ("erase", "IsDone", {**ERASURE, **STEP, "done": True}, None, "Done", {}),
+    ("erase", "WaitForChanges", {**ERASURE, **STEP}, None, "Step", ERASURE),
+    ("erase", "WaitAgain", ERASURE, None, "Step", {**ERASURE, "rounds": 1}),
+    ("erase", "WaitAgain", {**ERASURE, "rounds": 0}, None, "Step", {"rounds": 1}),
+    ("erase", "Done", {}, None, None, {}),
     ("sweep", "FindMarks", {}, {"Items": [MARK]}, "Marks", {"marks": [MARKED]}),
     ("sweep", "FindMarks", {}, {"Items": []}, "Marks", {"marks": []}),
     ("sweep", "Marks", {"marks": [MARKED]}, [0, 1], "IsComplete", 1),
@@ -489,6 +500,7 @@ def test_task_retries_and_catches_every_error(
             for state in ("Validate", "Create", "CreateIdentity", "PassOn")
         ),
         ("address", "ChangeAddress", CHANGE, "cf-1"),
+        ("erase", "Step", ERASURE, "cf-1"),
         ("sweep", "Start", MARKED, "cf-1"),
         ("recover", "Start", RECOVERED, "cf-1"),
         ("recover", "Park", RECOVERED, "cf-1"),

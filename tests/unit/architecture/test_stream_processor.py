@@ -20,7 +20,9 @@ ALLOWED: Final[dict[str, set[str]]] = {
     "reprocessing": {"compaction", "table", "storage", "rows", "ingest"},
     "erasure": {"compaction", "table", "repair", "storage", "rows", "ingest"},
     # The schedules of the compaction and of the reconciliation invoke the handlers.
-    "handlers": {"compaction", "table", "repair", "commit", "storage", "rows", "ingest"},
+    "handlers": {
+        *("compaction", "erasure", "table", "repair", "commit", "storage", "rows", "ingest"),
+    },
 }
 TOP_MODULES: Final = {"settings", "errors"}
 #: Packages and modules that do no I/O.

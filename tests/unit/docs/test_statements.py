@@ -27,6 +27,7 @@ NUMBERS: Final = {
     19: "nineteen",
     20: "twenty",
     21: "twenty-one",
+    23: "twenty-three",
     22: "twenty-two",
 }
 #: A resource that a sentence locates in a stack: "The state machine is in `stacks/x.yaml`".

@@ -19,11 +19,19 @@ from tests.unit.office.test_service import office_of
 ID = "0b0e7a94-3c9c-4f6e-9a3e-0d4a2c7b9f10"
 
 
+class NoErasures:
+    """No student is being erased."""
+
+    def of_address(self, _text: str) -> None:
+        return None
+
+
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> World:
     users = World()
     monkeypatch.setattr(handler, "office", lambda: office_of(users))
     monkeypatch.setattr(handler, "pool", lambda: cast("UserPool", FakePool(users)))
+    monkeypatch.setattr(handler, "erasures", NoErasures)
     return users
 
 

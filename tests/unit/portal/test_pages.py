@@ -16,7 +16,7 @@ from edge_auth import error_pages
 from edge_auth.errors import NotEntitledError
 from media import errors as media_errors
 from office.errors import OfficeError
-from stepfunctions import address_change, vocabularies
+from stepfunctions import address_change, erasure_request, vocabularies
 from tests.support import school_api
 from tests.support.paths import ROOT
 from tests.unit.stacks.test_templates import resources
@@ -218,6 +218,8 @@ def test_forms_match_schemas() -> None:
         "text": str(schema("StudentSearch")["text"]["maxLength"]),
         "why": str(schema("AccessChange")["reason"]["maxLength"]),
         "course-why": str(schema("AccessChange")["reason"]["maxLength"]),
+        "erase-email": str(schema("StudentErasure")["email"]["maxLength"]),
+        "erase-why": str(schema("StudentErasure")["reason"]["maxLength"]),
         "course": str(school_api.document()["components"]["schemas"]["CourseId"]["maxLength"]),
     }
     parked = Page(WEB / "members" / "app" / "parked.html")
@@ -239,7 +241,7 @@ def test_scripts_have_message_for_every_error_code() -> None:
     codes |= {error.code for error in media_errors.MediaError.__subclasses__()}
     codes |= {error.code for error in BookingError.__subclasses__()}
     codes |= {error.code for error in OfficeError.__subclasses__()}
-    codes |= address_change.REFUSALS.keys()
+    codes |= address_change.REFUSALS.keys() | erasure_request.REFUSALS.keys()
     # No page sends such a request.
     never = {
         "operation_unknown",

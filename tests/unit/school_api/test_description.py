@@ -27,6 +27,7 @@ PUBLIC = {
     ("post", "/accounts"),
     ("post", "/accounts/proofs"),
     ("post", "/address-changes/proofs"),
+    ("post", "/erasures/proofs"),
     ("get", "/accounts/requests/{requestId}"),
 }
 

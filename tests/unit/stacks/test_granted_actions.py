@@ -92,6 +92,21 @@ OTHERS: Final[dict[str, dict[str, str]]] = {
         ("glue:CreateTable", "glue:GetDatabase", "glue:GetTable", "glue:UpdateTable"),
         "pyiceberg commits to the Iceberg table",
     ),
+    "LakeErasureFunction": {
+        **dict.fromkeys(
+            ("glue:CreateTable", "glue:GetDatabase", "glue:GetTable", "glue:UpdateTable"),
+            "pyiceberg commits to the Iceberg table",
+        ),
+        **dict.fromkeys(
+            (
+                *("kinesis:DescribeStreamSummary", "kinesis:GetRecords"),
+                *("kinesis:GetShardIterator", "kinesis:ListShards"),
+            ),
+            "the reader of the stream passes the client's methods to a function",
+        ),
+        "s3:DeleteObjectVersion": "DeleteObject with a version ID",
+        "s3:GetObjectVersion": "GetObject with a version ID",
+    },
     "EdgeAuthFunction": {"logs:CreateLogGroup": "Lambda@Edge, in each Region of the visitors"},
     "EdgeIngestFunction": {
         "logs:CreateLogGroup": "Lambda@Edge, in each Region of the visitors",
@@ -108,6 +123,15 @@ UNREACHED: Final[dict[str, dict[str, str]]] = {
         "glue:UpdateSchema": "a method of pyiceberg's table, not of Glue's client",
         "dynamodb:Query": "only local tools read the live counters",
         "s3:ListBucketVersions": "only operators restore: make verify RESTORE=1",
+    },
+    "LakeErasureFunction": {
+        "dynamodb:CreateTable": "a method of pyiceberg's catalog, not of DynamoDB's client",
+        "dynamodb:Query": "only local tools read the live counters",
+        "glue:UpdateSchema": "a method of pyiceberg's table, not of Glue's client",
+    },
+    "ErasureFunction": {
+        "dynamodb:BatchGetItem": ROSTER,
+        "dynamodb:ConditionCheckItem": "its transactions put and update only",
     },
     "ChangesFunction": {
         "s3:DeleteObject": "only operators delete: make redrive",

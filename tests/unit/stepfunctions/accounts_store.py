@@ -115,7 +115,7 @@ class AccountsStore:
         for verb, text in zip(parts[::2], parts[1::2], strict=True):
             for part in text.split(", "):
                 if verb == "REMOVE":
-                    item.pop(part, None)
+                    item.pop(names.get(part, part), None)
                 elif verb == "ADD":
                     name, value = part.split(" ")
                     total = int(item.get(name, {"N": "0"})["N"]) + int(values[value]["N"])

@@ -87,7 +87,8 @@ def test_step_functions_accepts_the_definition(name: str) -> None:
 def test_every_task_has_timeout(name: str) -> None:
     for key, state in tasks(name):
         if state["Type"] == "Task":
-            assert 0 < state["TimeoutSeconds"] <= 120, key
+            # A slice of a data lake makes the files of its hours again.
+            assert 0 < state["TimeoutSeconds"] <= (905 if name == "erase" else 120), key
 
 
 @every_machine

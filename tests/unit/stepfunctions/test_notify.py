@@ -287,6 +287,44 @@ def test_emails_about_an_address_go_to_that_address(
     assert ("Anna" in text) == (kind not in {"NewAddress", "AddressTaken"})
 
 
+ERASURE = {
+    "pk": "ERASURE#a1",
+    "sk": "ERASURE",
+    "request_id": "r-1",
+    "email": "parent@example.com",
+    "name": "Anna",
+}
+
+
+@pytest.mark.parametrize("kind", ["EraseAccount", "AccountErased"])
+def test_emails_about_an_erasure_go_to_its_recipient(
+    monkeypatch: pytest.MonkeyPatch, sent: list[Any], kind: str
+) -> None:
+    monkeypatch.setattr(
+        ses, "send", lambda _from, _set, to, email, _id: sent.append((to, email.text))
+    )
+    proof = {"pk": "ACCOUNT#a1", "sk": f"OUTBOX#{kind}-r-1", "proof": "a1.t1"}
+    notified(monkeypatch, unproved(f"{kind}-r-1"), items=(ERASURE, proof))
+    ((to, text),) = sent
+    assert to == "parent@example.com"
+    assert "Anna" in text
+    assert ("https://school.example/erase.html#a1.t1\n" in text) == (kind == "EraseAccount")
+    # The workflow deletes the address after the last email.
+    marked = notify.accounts()._dynamodb.items["ERASURE#a1", "ERASURE"].get("emailed")  # type: ignore[attr-defined] # a fake
+    assert marked == ({"BOOL": True} if kind == "AccountErased" else None)
+
+
+@pytest.mark.parametrize("kind", ["EraseAccount", "AccountErased"])
+@pytest.mark.parametrize("changed", [{"request_id": "r-2"}, {"email": None}, {"pk": "ERASURE#b"}])
+def test_replaced_or_ended_erasure_sends_no_email(
+    monkeypatch: pytest.MonkeyPatch, sent: list[Any], kind: str, changed: dict[str, Any]
+) -> None:
+    item = {name: it for name, it in (ERASURE | changed).items() if it is not None}
+    proof = {"pk": "ACCOUNT#a1", "sk": f"OUTBOX#{kind}-r-1", "proof": "a1.t1"}
+    notified(monkeypatch, unproved(f"{kind}-r-1"), items=(item, proof))
+    assert sent == []
+
+
 @pytest.mark.parametrize("kind", ["NewAddress", "AddressTaken", "AddressChanged"])
 def test_replaced_change_of_address_sends_no_email_to_the_new_address(
     monkeypatch: pytest.MonkeyPatch, sent: list[Any], kind: str

@@ -73,6 +73,10 @@ class _Shards:
             **more,
         }
 
+    def describe_stream_summary(self, **query: Any) -> dict[str, Any]:
+        arn = f"arn:aws:kinesis:us-east-1:000000000000:stream/{query['StreamName']}"
+        return {"StreamDescriptionSummary": {"StreamARN": arn}}
+
     def describe_stream(self, **query: Any) -> dict[str, Any]:
         names = sorted(self.shards)
         start = query.get("ExclusiveStartShardId")

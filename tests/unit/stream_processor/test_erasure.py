@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from stream_processor.compaction.compact import Compaction
 from stream_processor.erasure.erase import Eraser, Report
 from stream_processor.erasure.person import Person
+from stream_processor.erasure.visitors import find
 from stream_processor.errors import StorageError
 from stream_processor.handlers.changes import ChangesHandler
 from stream_processor.handlers.events import EventsHandler
@@ -189,7 +190,7 @@ def test_person_without_an_id_is_refused(ids: tuple[str, ...]) -> None:
 def test_visits_before_the_sign_in_are_the_persons(lake: Lake) -> None:
     lake.write(visit("m1", anonymousId="v1"), visit("m2", userId=USER, anonymousId="v1"))
     lake.write(visit("m3", anonymousId="v2"))
-    visitors = lake.eraser().visitors([USER])
+    visitors = find(lake.aws.app().lake, [USER])
     assert visitors == (["v1"], [])
     lake.erase(USER, visitors=("v1",))
     assert [row["anonymous_id"] for row in lake.rows()] == [None, None, "v2"]
@@ -198,7 +199,7 @@ def test_visits_before_the_sign_in_are_the_persons(lake: Lake) -> None:
 def test_events_of_another_user_of_the_browser_stay(lake: Lake) -> None:
     lake.write(visit("m1", userId=OTHER, anonymousId="v1"), visit("m2", anonymousId="v1"))
     lake.write(visit("m3", userId=USER, anonymousId="v1"))
-    assert lake.eraser().visitors([USER]) == (["v1"], ["v1"])
+    assert find(lake.aws.app().lake, [USER]) == (["v1"], ["v1"])
     lake.erase(USER, visitors=("v1",))
     assert [row["verdict"] for row in lake.rows()] == ["good", "erased", "erased"]
 

@@ -1,18 +1,16 @@
 """`make person`: its variables, and items as JSON."""
 
+import io
 import json
-from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from aws_emulator.errors import CommandError
-from tools.operations import erase as lake_erasure
 from tools.operations import person
-
-NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
+from tools.operations.stage import Stage
 
 
 @pytest.mark.parametrize(
@@ -35,47 +33,51 @@ def test_erasure_needs_the_address_twice() -> None:
         person.main({"USER_NAME": "a@b.example", "ERASE": "1", "CONFIRM": "b@b.example"})
 
 
-@pytest.fixture
-def erased(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """Replace the erasures of the tables and of the lake; return what they erased."""
+REPORT: Final = {
+    "cancelledAppointments": 1,
+    "pastAppointments": 2,
+    "items": 7,
+    "rosters": 0,
+    "emailed": True,
+    "lakes": [
+        {"lake": "eu-west-2", "rows": 1_200, "objects": 30, "versions": 31}
+        | {"objectsRead": 90, "streamExpires": "2026-12-05T12:00Z"}
+    ],
+}
+
+
+class Functions:
+    """A Lambda client whose function answers with one status after the other."""
+
+    def __init__(self, *bodies: dict[str, Any]) -> None:
+        self._bodies = list(bodies)
+        self.events: list[dict[str, Any]] = []
+
+    def invoke(self, **request: Any) -> Any:
+        self.events.append({**json.loads(request["Payload"]), "function": request["FunctionName"]})
+        result = {"status": 202, "body": self._bodies.pop(0)}
+        return {"Payload": io.BytesIO(json.dumps(result).encode())}
+
+
+def test_erasure_waits_for_the_report_of_the_workflow() -> None:
+    functions = Functions(
+        {"status": "running"},
+        {"status": "running"},
+        {"status": "erased", "report": REPORT, "erasedAt": "2026-11-28T12:00:00Z"},
+    )
+    stage = Stage("dev", "us-east-1", lambda _: functions)
+    waits: list[float] = []
     student = person.Student("pool", "sub-1", "account-1", "a@b.example", {})
-    steps: list[Any] = []
-    monkeypatch.setattr(person, "find_stage", lambda _: None)
-    monkeypatch.setattr(person, "find", lambda _stage, _email: student)
-
-    def erase(*_: Any) -> list[str]:
-        steps.append("tables")
-        return ["Done."]
-
-    monkeypatch.setattr(person, "erase", erase)
-
-    def run(_environment: Any, _directory: Any, user: str, email: str) -> int:
-        steps.append((user, email))
-        return 1
-
-    monkeypatch.setattr(lake_erasure, "run", run)
-    return steps
-
-
-ERASURE = {"USER_NAME": "a@b.example", "ERASE": "1", "CONFIRM": "a@b.example"}
-
-
-def test_erasure_of_the_tables_is_followed_by_the_lake(erased: list[Any]) -> None:
-    # Something is left in the lake: the command says so.
-    assert person.main(ERASURE) == 1
-    assert erased == ["tables", ("sub-1", "a@b.example")]
-
-
-def test_failed_lake_names_the_command_that_needs_no_user(
-    monkeypatch: pytest.MonkeyPatch, erased: list[Any]
-) -> None:
-    def run(*_: Any) -> int:
-        raise CommandError("Can't erase the person in eu-west-2: S3 failed.")
-
-    monkeypatch.setattr(lake_erasure, "run", run)
-    with pytest.raises(CommandError, match=r"S3 failed\. Run `make erase USER=sub-1 "):
-        person.main(ERASURE)
-    assert erased == ["tables"]
+    report = person.erase(stage, student, waits.append)
+    assert report == {**REPORT, "erasedAt": "2026-11-28T12:00:00Z"}
+    assert len(waits) == 2
+    # The same request is repeated, so nothing is started twice.
+    (event,) = {json.dumps(it, sort_keys=True) for it in functions.events}
+    assert json.loads(event)["function"] == "meridian-dev-identity"
+    assert json.loads(event)["student"] == "sub-1"
+    lines = person.lines_of(report)
+    assert "1 coming appointments" in lines[0]
+    assert "1,200 rows" in lines[-1]
 
 
 scalars = st.one_of(
@@ -107,13 +109,3 @@ def test_item_is_exported_with_its_values(items: dict[str, tuple[Any, Any]]) -> 
     exported = person.plain(stored)
     assert exported == {name: it[1] for name, it in items.items() if name != "proof"}
     json.dumps(exported)
-
-
-@given(st.lists(st.datetimes(datetime(2026, 1, 1), datetime(2027, 1, 1)), max_size=9))  # noqa: DTZ001 - UTC
-def test_appointment_is_coming_until_its_start(starts: list[datetime]) -> None:
-    items = [{"sk": {"S": f"SLOT#{it:%Y-%m-%dT%H:%M:%SZ}"}} for it in starts]
-    coming, past = person.by_time(items, NOW)
-    assert len(coming) + len(past) == len(items)
-    moment = f"{NOW:%Y-%m-%dT%H:%M:%SZ}"
-    assert all(it["sk"]["S"][5:] > moment for it in coming)
-    assert all(it["sk"]["S"][5:] <= moment for it in past)

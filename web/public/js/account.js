@@ -1,4 +1,4 @@
-// The account page: preferences, change of address, feedback. appointments.js has the appointments.
+// The account page: preferences, change of address, erasure, feedback. appointments.js has the appointments.
 import { saveLanguage, t } from "./i18n.js";
 import { saveName } from "./member.js";
 import { $, call, callRepeatedly, onSubmit, setFieldError, showError, showMessage } from "./portal.js";
@@ -80,6 +80,24 @@ onSubmit($("address-form"), async () => {
   Object.assign(asked, { email: "", requestId: "" });
   field.value = "";
   return showMessage(note, t("We’ve sent a link to each address. Open both within 24 hours; your address stays until then."), "good");
+});
+
+// --- erasure -------------------------------------------------------------------------------------
+
+// The same id for a repeated request, so that a lost response sends no second email.
+const erasureId = crypto.randomUUID();
+const ASKED = {
+  student: () => t("We’ve sent you a link. Open it within 24 hours to erase your account; until then, everything stays."),
+  guardian: () => t("We’ve sent a link to your parent or guardian, who can erase your account within 24 hours. Until then, everything stays."),
+};
+
+onSubmit($("erase-form"), async () => {
+  const note = $("erase-status");
+  const answer = await callRepeatedly("POST", "/erasures", { requestId: erasureId }, note);
+  if (!answer.ok) return showError(note, answer);
+  const { status, confirmedBy } = answer.data;
+  const asked = status === "waiting" && ASKED[confirmedBy];
+  return showMessage(note, asked ? asked() : t("Your account is being erased."), "good");
 });
 
 // --- feedback ------------------------------------------------------------------------------------

@@ -101,6 +101,7 @@ export function proofOfLink() {
 const STAFF_MESSAGES = {
   course_limit: "This student has 100 courses, the most that are possible.",
   access_changing: "Someone else is changing this access. Try again in a minute.",
+  address_differs: "The student has another address. Enter the one that is shown above.",
   availability_changed: "Someone else has changed this availability. Reload the page and try again.",
   availability_invalid: "A part of the availability isn’t valid. Check your input and try again.",
   execution_not_redrivable: "This execution can’t be retried: it runs, has succeeded, or ended too long ago.",
@@ -125,6 +126,7 @@ const MESSAGES = {
   appointment_unknown: "You don’t have this appointment anymore.",
   body_invalid: "Something in this form isn’t valid. Check your input and try again.",
   notice_too_short: "This time is too soon for the advisor. Choose a later one.",
+  erasure_proof_invalid: "This link doesn’t work. Ask for the erasure again.",
   not_entitled: "This video needs a paid account.",
   not_home: "Bookings are moving to another Region. Try again in a minute.",
   proof_invalid: "This link doesn’t work. Fill in the form again.",
@@ -229,6 +231,24 @@ export function listItem(title, more, control) {
   about.append(heading, text);
   item.append(about, control);
   return item;
+}
+
+/** Returns the lines of the report of an erasure. */
+export function erasureLines({ erasedAt, report }) {
+  const time = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+  const line = (title, text) => listItem(title, text, "");
+  const lakes = report.lakes.map((it) => line(
+    t("Visits and changes ({0})", it.lake),
+    t("{0} rows erased. A last reading of all {1} files found nothing. Copies on the stream expire until {2}.", it.rows, it.objectsRead, time.format(new Date(it.streamExpires))),
+  ));
+  return [
+    line(t("Erased"), time.format(new Date(erasedAt))),
+    line(t("Appointments"), t("{0} cancelled. {1} past ones keep their time only.", report.cancelledAppointments, report.pastAppointments)),
+    line(t("Tables"), t("{0} entries deleted, and the sign-in.", report.items)),
+    line(t("Lists of students"), t("{0} deleted.", report.rosters)),
+    ...lakes,
+    line(t("Email"), report.emailed ? t("Sent once. The address is deleted.") : t("Not delivered. The address is deleted.")),
+  ];
 }
 
 /** Returns a button of a list's item; screen readers also read the `label`. */

@@ -1,6 +1,7 @@
 // Finds students, shows one, and grants or ends the paid access and courses.
 import {
-  $, call, callRepeatedly, itemButton, listItem, onSubmit, setFieldError, showError, showMessage,
+  $, call, callRepeatedly, erasureLines, itemButton, listItem, onSubmit, pause, setFieldError,
+  showError, showMessage,
 } from "./portal.js";
 
 const MIN_CHARS = 3;
@@ -30,6 +31,13 @@ function foundItem(student) {
   return listItem(title, more, itemButton("Open", `${title}, ${student.email}`, () => open(student.studentId)));
 }
 
+function erasureText({ status, at }) {
+  const time = moment.format(new Date(at));
+  return status === "erased"
+    ? `The student with this address was erased on ${time}.`
+    : `The student with this address is being erased since ${time}.`;
+}
+
 onSubmit($("search"), async () => {
   const text = $("text").value.trim();
   const isLong = text.length >= MIN_CHARS;
@@ -39,10 +47,11 @@ onSubmit($("search"), async () => {
   $("student-card").hidden = true;
   const answer = await call("POST", "/students/searches", { text });
   if (!answer.ok) return showError($("search-status"), answer);
-  const { students, more } = answer.data;
+  const { students, more, erasure } = answer.data;
   $("students").append(...students.map(foundItem));
   const count = students.length === 1 ? "1 student." : `${students.length} students.`;
-  return showMessage($("search-status"), more ? `The first ${count} Enter more of the address or name.` : count);
+  const found = more ? `The first ${count} Enter more of the address or name.` : count;
+  return showMessage($("search-status"), erasure ? `${found} ${erasureText(erasure)}` : found);
 });
 
 // --- one student -------------------------------------------------------------------------------
@@ -56,7 +65,9 @@ async function open(studentId) {
   draw(answer.data);
   showMessage($("access-status"), "");
   showMessage($("course-status"), "");
-  for (const name of ["why", "course", "course-why"]) {
+  showMessage($("erase-status"), "");
+  $("erase-report").replaceChildren();
+  for (const name of ["why", "course", "course-why", "erase-email", "erase-why"]) {
     $(name).value = "";
     setFieldError($(name), "");
   }
@@ -162,6 +173,32 @@ onSubmit($("course-access"), async (event) => {
   if (student.ok) draw(student.data);
   $("course-why").value = "";
   showMessage($("course-status"), text, "good");
+});
+
+// --- erasure -----------------------------------------------------------------------------------
+
+const POLL_MS = 3_000;
+
+onSubmit($("erase"), async () => {
+  const email = $("erase-email").value.trim();
+  const isSame = email.toLowerCase() === shown.email.toLowerCase();
+  setFieldError($("erase-email"), isSame ? "" : "Enter the address that is shown above.");
+  if (!isSame) return $("erase-email").focus();
+  const reason = reasonIn($("erase-why"));
+  if (!reason) return undefined;
+  const note = $("erase-status");
+  const { studentId } = shown;
+  const body = { requestId: crypto.randomUUID(), email, reason };
+  for (;;) {
+    const answer = await callRepeatedly("POST", `/students/${studentId}/erasure`, body, note);
+    if (!answer.ok) return showError(note, answer);
+    if (answer.data.status === "erased") {
+      $("erase-report").replaceChildren(...erasureLines(answer.data));
+      return showMessage(note, "The student is erased.", "good");
+    }
+    showMessage(note, "The student is signed out and is being erased. This takes some minutes; you can leave the page.");
+    await pause(POLL_MS);
+  }
 });
 
 // A link of the inbox names a student.

@@ -1,0 +1,13 @@
+"""The position in a pass at which the next slice begins."""
+
+from typing import Final, NamedTuple
+
+
+class Position(NamedTuple):
+    """A stage, and the last key of it that is done. A key of the stream is a shard and a time."""
+
+    stage: str
+    after: str
+
+
+BEGIN: Final = Position("", "")
