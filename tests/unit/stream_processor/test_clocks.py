@@ -14,9 +14,10 @@ CALLS: Final = {
     "datetime": ("now", "utcnow", "today"),
     "date": ("today",),
 }
-#: The commands that the histories don't run, and the defaults of a command line.
+#: The commands and functions that the histories don't run, and the defaults of a command line.
 NOT_SIMULATED: Final = {
     "stream_processor.erasure.erase",
+    "stream_processor.handlers.erasure",
     "stream_processor.compaction.compact",
     "stream_processor.repair.reconcile",
     "stream_processor.repair.redrive",
