@@ -47,6 +47,8 @@ RATE: Final = 100
 LOAD_S: Final = 10
 CALLERS: Final = 24
 COLD_STARTS: Final = 5
+#: A refused address, which asks neither cache nor database.
+BARE_PATH: Final = "/catalogue/unknown"
 MAX_CACHED_RATIO: Final = 1.5
 MAX_SEARCH_MS: Final = 50.0
 SEARCHES: Final = (
@@ -76,9 +78,14 @@ FROM generate_series(1, {COURSES}) AS i, w
 
 def read_ms(connection: http.client.HTTPConnection, path: str, headers: Mapping[str, str]) -> float:
     started = time.perf_counter()
-    connection.request("GET", path, headers=dict(headers))
-    connection.getresponse().read()
-    return (time.perf_counter() - started) * 1_000
+    # AWS WAF refuses requests without a user agent.
+    connection.request("GET", path, headers={"User-Agent": "meridian", **headers})
+    response = connection.getresponse()
+    response.read()
+    elapsed_ms = (time.perf_counter() - started) * 1_000
+    if response.status != (404 if path == BARE_PATH else 200):
+        raise CommandError(f"{path} has the status {response.status}. Read the logs and try again.")
+    return elapsed_ms
 
 
 def quantile(times_ms: list[float], percent: int) -> float:
@@ -92,7 +99,7 @@ def measure_reads(tier: Tier) -> dict[str, list[float]]:
     times: dict[str, list[float]] = {"bare": [], "cached": [], "uncached": []}
     for number in range(REPETITIONS + 20):
         paths = {
-            "bare": "/catalogue/unknown",
+            "bare": BARE_PATH,
             "cached": "/catalogue/courses?q=algebra",
             "uncached": f"/catalogue/courses?q=algebra+word{number}",
         }
