@@ -1,5 +1,6 @@
 """The architecture diagram shows the resources of the templates, and stays editable in draw.io."""
 
+import itertools
 import xml.etree.ElementTree as ET
 
 from tests.support.paths import ROOT
@@ -67,3 +68,17 @@ def test_edges_join_nodes() -> None:
 def test_picture_shows_every_node_of_the_model() -> None:
     drawn = {it.attrib.get("id") for it in ET.parse(DIAGRAM).getroot().iter()}
     assert {it.attrib["id"] for it in model().iter("object")} <= drawn
+
+
+def test_no_node_covers_another() -> None:
+    areas = {}
+    for it in model().iter("object"):
+        (geometry,) = it.iter("mxGeometry")
+        x, y, width, height = (float(geometry.attrib[key]) for key in ("x", "y", "width", "height"))
+        areas[it.attrib["id"]] = (x, y, x + width, y + height)
+    overlapping = [
+        (first, second)
+        for (first, a), (second, b) in itertools.combinations(areas.items(), 2)
+        if a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
+    ]
+    assert overlapping == []
