@@ -277,7 +277,7 @@ def test_operator_sees_steps_of_execution_and_retries_only_failed_ones(
     assert (unknown.status_code, unknown.json()["code"]) == (404, "execution_unknown")
     page = visit()
     sign_in(page, operator, "/app/operator.html")
-    page.get_by_label("Workflow").select_option("import")
+    page.get_by_label("Workflow", exact=True).select_option("import")
     row = page.locator("#executions li").filter(has_text=execution["name"][:36])
     row.get_by_role("button", name="Show steps").click()
     expect(row).to_contain_text(steps[1]["state"])
