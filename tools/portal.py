@@ -71,6 +71,24 @@ def with_whole_addresses(page: bytes, origin: str) -> bytes:
     return _PREVIEW.sub(rf"\g<1>{origin}\g<2>", page.decode()).encode() if origin else page
 
 
+def put_file(
+    s3: Any,
+    bucket: str,
+    key: str,
+    content: bytes | None,
+    *,
+    origin: str = "",
+    assets_s: int = ASSETS_S,
+) -> None:
+    """Upload one file of the portal, or delete its object if there is no `content`.
+
+    `origin` and `assets_s` are those of `upload_pages`.
+    """
+    if content is not None and key.endswith(".html"):
+        content = with_whole_addresses(content, origin)
+    put_page(s3, bucket, key, content, cache_control=cache_control(key, assets_s))
+
+
 def upload_pages(
     s3: Any,
     bucket: str,
@@ -91,7 +109,7 @@ def upload_pages(
     """
 
     def put(key: str, content: bytes) -> None:
-        put_page(s3, bucket, key, content, cache_control=cache_control(key, assets_s))
+        put_file(s3, bucket, key, content, origin=origin, assets_s=assets_s)
 
     settings = {"writeKey": write_key, "regions": [*regions]} | (
         {"mailbox": mailbox} if mailbox else {}
@@ -103,8 +121,5 @@ def upload_pages(
         put("public/sitemap.xml", site_map(origin, indexed_pages(folder)).encode())
     files = sorted(path for top in FOLDERS for path in (folder / top).rglob("*") if path.is_file())
     for path in files:
-        content = path.read_bytes()
-        if path.suffix == ".html":
-            content = with_whole_addresses(content, origin)
-        put(path.relative_to(folder).as_posix(), content)
+        put(path.relative_to(folder).as_posix(), path.read_bytes())
     return len(files)

@@ -20,24 +20,6 @@ def content_type(name: str) -> str:
     return f"{media_type}; charset=utf-8" if media_type.startswith("text/") else media_type
 
 
-@dataclass(frozen=True)
-class PagesFolder:
-    """A folder whose files are objects in `bucket`; their keys are relative to `folder`.
-
-    `s3` returns a client.
-    """
-
-    folder: Path
-    bucket: str
-    s3: Callable[[], Any]
-
-    def update(self, changes: Mapping[Path, bytes | None]) -> None:
-        """Upload changed files and delete the objects of deleted ones."""
-        client = self.s3()
-        for path, content in changes.items():
-            put_page(client, self.bucket, path.relative_to(self.folder).as_posix(), content)
-
-
 def put_page(
     s3: Any, bucket: str, key: str, content: bytes | None, *, cache_control: str = ""
 ) -> None:
@@ -48,6 +30,26 @@ def put_page(
         options = {"CacheControl": cache_control} if cache_control else {}
         media_type = content_type(key)
         s3.put_object(Bucket=bucket, Key=key, Body=content, ContentType=media_type, **options)
+
+
+@dataclass(frozen=True)
+class PagesFolder:
+    """A folder whose files are objects in `bucket`; their keys are relative to `folder`.
+
+    `s3` returns a client. `put` uploads the content of a key with a client and a bucket, or deletes
+    the object if there is none.
+    """
+
+    folder: Path
+    bucket: str
+    s3: Callable[[], Any]
+    put: Callable[[Any, str, str, bytes | None], None] = put_page
+
+    def update(self, changes: Mapping[Path, bytes | None]) -> None:
+        """Upload changed files and delete the objects of deleted ones."""
+        client = self.s3()
+        for path, content in changes.items():
+            self.put(client, self.bucket, path.relative_to(self.folder).as_posix(), content)
 
 
 def empty_caches(distributions: Sequence[str]) -> None:

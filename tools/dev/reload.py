@@ -15,7 +15,7 @@ from aws_emulator.reload.reloader import BUILD_INPUTS, Project, Reloader
 from tools.dev.sam_deployment import build_lock
 from tools.dev.system import System
 from tools.paths import ROOT
-from tools.portal import PAGES
+from tools.portal import PAGES, put_file
 from tools.stack import EDGE_REGION, StackTarget, client
 
 TEMPLATE: Final = ROOT / "template.yaml"
@@ -52,6 +52,7 @@ def project(running: System) -> Project:
     regions = dict.fromkeys((*running.regions, EDGE_REGION))
     targets = [StackTarget(running.target.endpoint, region) for region in regions]
     bucket = running.deployed.outputs["PortalBucket"]
+    put = partial(put_file, origin=running.url, assets_s=0)
     return Project(
         root=ROOT,
         template=TEMPLATE,
@@ -59,7 +60,7 @@ def project(running: System) -> Project:
         deployed=[Deployed(it.regional_endpoint, it.stack_name) for it in targets],
         rebuild=running.deploy_again,
         distributions=list(running.urls.values()),
-        pages=[PagesFolder(PAGES, bucket, lambda: client("s3", running.target))],
+        pages=[PagesFolder(PAGES, bucket, lambda: client("s3", running.target), put)],
         compilers=bytecode_compilers(),
         build_inputs=(*BUILD_INPUTS, *PROJECT_BUILD_INPUTS),
     )

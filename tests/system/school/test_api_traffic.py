@@ -21,9 +21,10 @@ pytestmark = pytest.mark.integration
 
 #: Number of requests per operation and generation mode, limited for the duration of `make test`.
 MAX_EXAMPLES: Final = 25
-#: SizeRestrictions_URIPATH and SizeRestrictions_QUERYSTRING of the web ACL's managed rules.
+#: SizeRestrictions_URIPATH, _QUERYSTRING and _BODY of the web ACL's managed rules.
 MAX_PATH_BYTES: Final = 1_024
 MAX_QUERY_BYTES: Final = 2_048
+MAX_BODY_BYTES: Final = 8_192
 #: CloudFront, "Quotas": the maximum length of a URL.
 MAX_URL_BYTES: Final = 8_192
 load_all_checks()
@@ -82,7 +83,9 @@ def send(
         if is_blocked(response):
             # The web ACL's response, which isn't the API's: AWS WAF, "Core rule set".
             path, _, query = str(response.request.path_url).partition("?")
-            assert len(path) > MAX_PATH_BYTES or len(query) > MAX_QUERY_BYTES
+            size = int(response.request.headers.get("Content-Length", 0))
+            is_long = len(path) > MAX_PATH_BYTES or len(query) > MAX_QUERY_BYTES
+            assert is_long or size > MAX_BODY_BYTES
             return
         if response.status_code == 414:
             # CloudFront's response, before the web ACL and the API see the request.
