@@ -41,7 +41,9 @@ NO_KINESIS = {
     "AWS_ENDPOINT_URL_KINESIS": "http://127.0.0.1:9",
     "AWS_ACCESS_KEY_ID": "test",
     "AWS_SECRET_ACCESS_KEY": "test",
+    # Lambda sets both ("Defined runtime environment variables"); boto3 reads the second one.
     "AWS_REGION": "us-east-1",
+    "AWS_DEFAULT_REGION": "us-east-1",
 }
 
 
