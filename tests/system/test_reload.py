@@ -16,7 +16,6 @@ import httpx
 import pytest
 
 from aws_emulator.reload.file_tree import FileTree
-from aws_emulator.reload.pages import PagesFolder
 from aws_emulator.reload.reloader import Reloader
 from tests.support.waiting import wait_until
 from tools.dev import reload, system
@@ -66,12 +65,12 @@ def developer(meridian: system.System, tmp_path: Path) -> Iterator[Developer]:
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(ROOT / name, folder / name, ignore=ignored)
     shutil.copy(ROOT / "template.yaml", folder)
-    bucket = meridian.deployed.outputs["PortalBucket"]
+    running = reload.project(meridian)
     project = replace(
-        reload.project(meridian),
+        running,
         root=folder,
         template=folder / "template.yaml",
-        pages=[PagesFolder(folder / "web", bucket, lambda: client("s3", meridian.target))],
+        pages=[replace(it, folder=folder / "web") for it in running.pages],
     )
     messages: list[str] = []
     tree = FileTree([folder])

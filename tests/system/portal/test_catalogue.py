@@ -325,6 +325,27 @@ def test_staff_adds_changes_and_archives_a_course(
     assert page_errors == []
 
 
+def test_late_answer_to_an_earlier_search_changes_nothing(
+    visit: Callable[..., Page], staff: Student, course: Callable[..., dict[str, Any]]
+) -> None:
+    document = course()
+    page = visit()
+    address = "**/catalogue/staff/courses?*"
+    held: list[Route] = []
+    page.route(address, lambda it: it.continue_() if held else held.append(it))
+    with page.expect_request(address):
+        sign_in(page, staff, "/app/catalogue.html")
+    open_course(page, document)
+    with page.expect_response(address):
+        held[0].continue_()
+    page.wait_for_load_state("networkidle")
+    expect(page.locator("#search-status")).to_have_text("1 course.")
+    expect(page.locator("#courses li")).to_have_count(1)
+    # A form that is sent before the script has loaded.
+    page.goto(f"/app/catalogue.html?q={document['id']}")
+    expect(page.locator("#search-status")).to_have_text("1 course.")
+
+
 @pytest.mark.parametrize(("button", "title"), [("Keep mine", "Mine"), ("Take theirs", "Theirs")])
 def test_staff_decides_when_someone_else_changed_the_course_meanwhile(
     visit: Callable[..., Page],

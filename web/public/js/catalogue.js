@@ -56,10 +56,15 @@ function foundItem(course) {
   return item;
 }
 
+let searches = 0;
+
 async function search({ isNext = false } = {}) {
+  const mine = ++searches;
   const query = new URLSearchParams({ q: $("q").value.trim(), limit: PAGE_ROWS });
   if (isNext) query.set("after", next);
   const answer = await readStaff(`?${query}`);
+  // A later search has other words.
+  if (mine !== searches) return;
   $("more").hidden = true;
   if (!answer.ok) {
     $("courses").replaceChildren();
@@ -322,4 +327,6 @@ async function fillChoices(list) {
   }));
 }
 
+// A form that is sent before this script has loaded has its words in the address.
+$("q").value = new URLSearchParams(location.search).get("q") ?? "";
 await Promise.all([fillChoices("subject"), fillChoices("teacher"), search()]);
