@@ -72,10 +72,10 @@ def test_picture_shows_every_node_of_the_model() -> None:
 
 def test_no_node_covers_another() -> None:
     areas = {}
-    for it in model().iter("object"):
-        (geometry,) = it.iter("mxGeometry")
+    for node in model().iter("object"):
+        (geometry,) = node.iter("mxGeometry")
         x, y, width, height = (float(geometry.attrib[key]) for key in ("x", "y", "width", "height"))
-        areas[it.attrib["id"]] = (x, y, x + width, y + height)
+        areas[node.attrib["id"]] = (x, y, x + width, y + height)
     overlapping = [
         (first, second)
         for (first, a), (second, b) in itertools.combinations(areas.items(), 2)
