@@ -196,7 +196,7 @@ def run(monkeypatch: pytest.MonkeyPatch, world: World) -> tuple[AccountsStore, E
 def test_erasure_after_any_failures_leaves_nothing(
     failures: list[bool], late_items: int, importing: int, emailed: bool
 ) -> None:
-    world = World(failures, late_items, importing, emailed)
+    world = World([*failures], late_items, importing, emailed)
     with pytest.MonkeyPatch.context() as monkeypatch:
         store, last, waits = run(monkeypatch, world)
     left = (world.coming, world.past, world.items, world.rosters, world.queued_feedback)
