@@ -212,9 +212,15 @@ def left(previous: str, text: str) -> list[int]:
 
 
 def addresses(text: str) -> list[str | None]:
-    """Return the address of each row of a normalized copy, None without a valid one."""
+    """Return the address of each row of a normalized copy, None without a valid one.
+
+    Raises:
+        ValueError: The text isn't a normalized copy.
+    """
     rows = [json.loads(line) for line in text.splitlines()]
-    return [email_address.normalize(row.get("email", "")) for row in rows]
+    if not all(isinstance(row, dict) for row in rows):
+        raise ValueError("A normalized copy has an object in each line.")
+    return [email_address.normalize(str(row.get("email", ""))) for row in rows]
 
 
 def report(

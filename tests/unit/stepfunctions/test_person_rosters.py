@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from stepfunctions import roster
@@ -96,6 +96,9 @@ def test_broken_list_with_the_address_is_deleted() -> None:
     assert PersonRosters("b", bucket).erase(EMAIL, NOW) == (1, 0)
 
 
+@example(b"0")
+@example(b'"a"\n[]')
+@example(b'{"email": 5}\n{}')
 @given(st.binary(max_size=60) | st.text(max_size=60).map(str.encode))
 def test_any_other_content_stays(content: bytes) -> None:
     bucket = Bucket()
