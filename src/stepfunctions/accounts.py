@@ -137,7 +137,7 @@ class Accounts:
             "DynamoDB",
             lambda: self._dynamodb.update_item(
                 TableName=self._table,
-                Key=_key(f"ERASURE#{key}", "ERASURE"),
+                Key=item_key(f"ERASURE#{key}", "ERASURE"),
                 ConditionExpression="attribute_exists(pk)",
                 UpdateExpression="SET #emailed = :yes",
                 ExpressionAttributeNames={"#emailed": "emailed"},
@@ -156,7 +156,7 @@ class Accounts:
         with aws.translate_errors("DynamoDB"):
             self._dynamodb.update_item(
                 TableName=self._table,
-                Key=_key(f"ACCOUNT#{account_id}", "PERSON"),
+                Key=item_key(f"ACCOUNT#{account_id}", "PERSON"),
                 ConditionExpression="attribute_exists(pk)",
                 UpdateExpression="SET " + ", ".join(f"#{name} = :{name}" for name in fields),
                 ExpressionAttributeNames={f"#{name}": name for name in fields},
@@ -204,7 +204,7 @@ class Accounts:
             PermanentError: DynamoDB rejected the request.
         """
         item = {
-            **_key(f"SUPPRESSED#{email_key}", "EMAIL"),
+            **item_key(f"SUPPRESSED#{email_key}", "EMAIL"),
             "reason": {"S": reason},
             "account_id": {"S": account_id},
             "expires_at": {"N": str(expires_at)},
@@ -229,7 +229,9 @@ class Accounts:
         """
         pending = {
             self._table: {
-                "Keys": [_key(f"REQUEST#{request_id}", "REQUEST") for request_id in request_ids],
+                "Keys": [
+                    item_key(f"REQUEST#{request_id}", "REQUEST") for request_id in request_ids
+                ],
                 "ConsistentRead": True,
                 "ProjectionExpression": "pk, #status, reasons",
                 "ExpressionAttributeNames": {"#status": "status"},
@@ -265,7 +267,7 @@ class Accounts:
             return self._email_secret
         item = self._item("SECRET", "EMAIL")
         if item is None:
-            new = {**_key("SECRET", "EMAIL"), "secret": {"S": secrets.token_hex(SECRET_BYTES)}}
+            new = {**item_key("SECRET", "EMAIL"), "secret": {"S": secrets.token_hex(SECRET_BYTES)}}
             aws.ignore_error(
                 "ConditionalCheckFailedException",
                 "DynamoDB",
@@ -295,12 +297,13 @@ class Accounts:
     def _item(self, pk: str, sk: str) -> Mapping[str, Any] | None:
         with aws.translate_errors("DynamoDB"):
             answer = self._dynamodb.get_item(
-                TableName=self._table, Key=_key(pk, sk), ConsistentRead=True
+                TableName=self._table, Key=item_key(pk, sk), ConsistentRead=True
             )
         return answer.get("Item")
 
 
-def _key(pk: str, sk: str) -> dict[str, Any]:
+def item_key(pk: str, sk: str) -> dict[str, Any]:
+    """Return the key of an item."""
     return {"pk": {"S": pk}, "sk": {"S": sk}}
 
 

@@ -4,10 +4,8 @@ The API calls `request` and `prove`; the workflow `address` calls `change_addres
 repeated after any failure.
 """
 
-import hashlib
 import hmac
 import json
-import secrets
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,7 +13,7 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any, Final
 
-from stepfunctions import aws, email_address, function_log, users
+from stepfunctions import email_address, email_proofs, function_log, users
 from stepfunctions.accounts import Accounts
 from stepfunctions.address_table import (
     CHANGED,
@@ -29,11 +27,8 @@ from stepfunctions.address_table import (
 from stepfunctions.errors import PermanentError
 from stepfunctions.settings import settings
 from stepfunctions.users import OWNER_ATTRIBUTE, Users
+from stepfunctions.workflow_start import starter
 
-#: 256 bits, so that a proof can't be guessed.
-TOKEN_BYTES: Final = 32
-#: How long both links work, as those of a form.
-PROOF_S: Final = 86_400
 #: A change that is replaced at the same time is read again.
 MAX_READS: Final = 3
 #: Code of a refusal → HTTP status and detail.
@@ -76,27 +71,8 @@ def services() -> Services:
         AddressTable(table, named.region),
         Users(pool),
         lambda sub: users.attributes_by_sub(pool, sub),
-        _starter(named.require("address_machine")),
+        starter(named.require("address_machine")),
     )
-
-
-@cache
-def machines() -> Any:
-    """Return the process's Step Functions client, created on the first call."""
-    return aws.client("stepfunctions")
-
-
-def _starter(machine: str) -> Callable[[str, str], None]:
-    """Return a function that starts the workflow once for a name."""
-
-    def start(name: str, text: str) -> None:
-        aws.ignore_error(
-            "ExecutionAlreadyExists",
-            "Step Functions",
-            lambda: machines().start_execution(stateMachineArn=machine, name=name, input=text),
-        )
-
-    return start
 
 
 def request(event: Event) -> Answer:
@@ -127,7 +103,7 @@ def request(event: Event) -> Answer:
     if new_key == old_key:
         return _refusal("address_unchanged")
     now = int(use.now())
-    tokens = {side: secrets.token_urlsafe(TOKEN_BYTES) for side in SIDES}
+    tokens = {side: email_proofs.new_token() for side in SIDES}
     change = AddressChange(
         change_id=asked["requestId"],
         account_id=account_id,
@@ -135,8 +111,8 @@ def request(event: Event) -> Answer:
         email=email,
         new_key=new_key,
         old_key=old_key,
-        proofs={side: _digest(token) for side, token in tokens.items()},
-        proof_expires_at=now + PROOF_S,
+        proofs={side: email_proofs.digest(token) for side, token in tokens.items()},
+        proof_expires_at=now + email_proofs.PROOF_S,
     )
     outcome = use.table.ask(
         change,
@@ -164,7 +140,7 @@ def prove(event: Event) -> Answer:
         SettingsError: An environment variable is missing.
     """
     use, sent = services(), json.loads(event["request"])
-    account_id, digest = str(sent["accountId"]), _digest(sent["token"])
+    account_id, digest = str(sent["accountId"]), email_proofs.digest(sent["token"])
     for _ in range(MAX_READS):
         change = use.table.read(account_id)
         side = None if change is None else _side(change, digest)
@@ -228,12 +204,9 @@ def change_address(event: Event) -> dict[str, str]:
 def _side(change: AddressChange, digest: str) -> str | None:
     """Return the address that a proof belongs to, None for another proof."""
     return next(
-        (side for side, it in change.proofs.items() if hmac.compare_digest(it, digest)), None
+        (side for side, it in change.proofs.items() if hmac.compare_digest(it, digest)),
+        None,
     )
-
-
-def _digest(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()
 
 
 def _answer(status: int, change: str) -> Answer:
@@ -242,8 +215,7 @@ def _answer(status: int, change: str) -> Answer:
 
 
 def _refusal(code: str) -> Answer:
-    status, detail = REFUSALS[code]
-    return {"status": status, "body": {"code": code, "detail": detail}}
+    return email_proofs.refusal(REFUSALS, code)
 
 
 def _outcome(event: Event, account_id: str, outcome: str, sub: str = "") -> dict[str, str]:

@@ -20,7 +20,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from stepfunctions import accounts, aws
+from stepfunctions import accounts, aws, email_proofs
+from stepfunctions.accounts import item_key
 from stepfunctions.transactions import transact
 
 if TYPE_CHECKING:
@@ -32,10 +33,6 @@ CHANGED: Final = "changed"
 REFUSED: Final = "refused"
 #: The two addresses, each with a proof of its own.
 SIDES: Final = ("new", "old")
-#: How long DynamoDB keeps a change that is decided, and the emails' items.
-KEEP_S: Final = 2 * 86_400
-#: Emails with a proof that go to one address per day (UTC), counted with those of the form.
-MAX_EMAILS_PER_DAY: Final = 5
 #: The places of the conditions in the transaction of `ask`.
 _COUNTERS: Final = 2
 
@@ -89,7 +86,7 @@ class AddressTable:
         with aws.translate_errors("DynamoDB"):
             answer = self._dynamodb.get_item(
                 TableName=self._table,
-                Key=_key(f"ACCOUNT#{account_id}", "ADDRESS"),
+                Key=item_key(f"ACCOUNT#{account_id}", "ADDRESS"),
                 ConsistentRead=True,
             )
         item = answer.get("Item")
@@ -117,7 +114,7 @@ class AddressTable:
         """
         kinds = {"new": "AddressTaken" if taken else "NewAddress", "old": "OldAddress"}
         item = {
-            **_key(f"ACCOUNT#{change.account_id}", "ADDRESS"),
+            **item_key(f"ACCOUNT#{change.account_id}", "ADDRESS"),
             "change_id": {"S": change.change_id},
             "student": {"S": change.student},
             "email": {"S": change.email},
@@ -126,7 +123,7 @@ class AddressTable:
             "status": {"S": WAITING},
             "proof_expires_at": {"N": str(change.proof_expires_at)},
             "origin_region": {"S": self._region},
-            "expires_at": {"N": str(now + KEEP_S)},
+            "expires_at": {"N": str(now + email_proofs.KEEP_S)},
             **{f"{side}_proof": {"S": digest} for side, digest in change.proofs.items()},
         }
         actions = [
@@ -161,7 +158,7 @@ class AddressTable:
             "DynamoDB",
             lambda: self._dynamodb.update_item(
                 TableName=self._table,
-                Key=_key(f"ACCOUNT#{change.account_id}", "ADDRESS"),
+                Key=item_key(f"ACCOUNT#{change.account_id}", "ADDRESS"),
                 ConditionExpression="change_id = :change AND #status = :waiting",
                 UpdateExpression=f"SET {side}_proved = :yes",
                 ExpressionAttributeNames={"#status": "status"},
@@ -187,7 +184,7 @@ class AddressTable:
             [
                 self._put(
                     {
-                        **_key(f"EMAIL#{change.new_key}", "EMAIL"),
+                        **item_key(f"EMAIL#{change.new_key}", "EMAIL"),
                         "account_id": {"S": change.account_id},
                         "origin_region": {"S": self._region},
                     },
@@ -219,13 +216,13 @@ class AddressTable:
         return not self._transact(
             [
                 self._update(
-                    _key(account, "ACCOUNT"),
+                    item_key(account, "ACCOUNT"),
                     "#status = :active",
                     "SET email_key = :new",
                     {":active": {"S": "active"}, ":new": {"S": change.new_key}},
                 ),
                 self._update(
-                    _key(account, "PERSON"),
+                    item_key(account, "PERSON"),
                     "attribute_exists(pk)",
                     "SET email = :email",
                     {":email": {"S": change.email}},
@@ -236,7 +233,7 @@ class AddressTable:
                     (CHANGING,),
                     "",
                     "SET #status = :status, expires_at = :expires",
-                    {":status": {"S": CHANGED}, ":expires": {"N": str(now + KEEP_S)}},
+                    {":status": {"S": CHANGED}, ":expires": {"N": str(now + email_proofs.KEEP_S)}},
                 ),
                 self._message(change, "AddressChanged", now, correlation_id),
             ]
@@ -256,7 +253,7 @@ class AddressTable:
             (WAITING, CHANGING),
             "",
             "SET #status = :status, expires_at = :expires",
-            {":status": {"S": REFUSED}, ":expires": {"N": str(now + KEEP_S)}},
+            {":status": {"S": REFUSED}, ":expires": {"N": str(now + email_proofs.KEEP_S)}},
         )
         # An erasure deletes the item of the change. Never release what is the account's address.
         for actions in ([ended], [self._is_other(change), self._release(change)]):
@@ -267,32 +264,15 @@ class AddressTable:
         return transact(self._dynamodb, actions)
 
     def _count(self, email_key: str, day: str, now: int) -> dict[str, Any]:
-        return self._update(
-            _key(f"PROOF#{email_key}", f"DAY#{day}"),
-            "attribute_not_exists(emails) OR emails < :max",
-            "SET expires_at = :expires, origin_region = :home ADD emails :one",
-            {
-                ":max": {"N": str(MAX_EMAILS_PER_DAY)},
-                ":one": {"N": "1"},
-                ":home": {"S": self._region},
-                ":expires": {"N": str(now + KEEP_S)},
-            },
-        )
+        return email_proofs.count_email(self._table, self._region, email_key, day, now)
 
     def _message(
         self, change: AddressChange, kind: str, now: int, correlation_id: str, proof: str = ""
     ) -> dict[str, Any]:
-        """Return the outbox item of an email, whose kind has the change's id: it's sent once."""
-        item = {
-            **_key(f"ACCOUNT#{change.account_id}", f"OUTBOX#{kind}-{change.change_id}"),
-            "status": {"S": "ready"},
-            "correlation_id": {"S": correlation_id},
-            "origin_region": {"S": self._region},
-            "expires_at": {"N": str(now + KEEP_S)},
-        }
-        if proof:
-            item["proof"] = {"S": proof}
-        return {"Put": {"TableName": self._table, "Item": item}}
+        name = f"{kind}-{change.change_id}"
+        return email_proofs.put_message(
+            self._table, self._region, change.account_id, name, now, correlation_id, proof
+        )
 
     def _decide(
         self,
@@ -305,7 +285,7 @@ class AddressTable:
         """Return the update of the change's item, if it is this change and has a status."""
         names = [f":from{index}" for index in range(len(statuses))]
         return self._update(
-            _key(f"ACCOUNT#{change.account_id}", "ADDRESS"),
+            item_key(f"ACCOUNT#{change.account_id}", "ADDRESS"),
             f"change_id = :change AND #status IN ({', '.join(names)}){condition}",
             update,
             {
@@ -332,7 +312,7 @@ class AddressTable:
         return self._check(account_id, "#status = :active", {":active": {"S": "active"}})
 
     def _check(self, account_id: str, condition: str, values: Any) -> dict[str, Any]:
-        key = _key(f"ACCOUNT#{account_id}", "ACCOUNT")
+        key = item_key(f"ACCOUNT#{account_id}", "ACCOUNT")
         entry = {"TableName": self._table, "Key": key, "ConditionExpression": condition}
         return {"ConditionCheck": entry | _expression(condition, values)}
 
@@ -345,7 +325,7 @@ class AddressTable:
         return {
             "Delete": {
                 "TableName": self._table,
-                "Key": _key(f"EMAIL#{email_key or change.new_key}", "EMAIL"),
+                "Key": item_key(f"EMAIL#{email_key or change.new_key}", "EMAIL"),
                 "ConditionExpression": "attribute_not_exists(pk) OR account_id = :account",
                 "ExpressionAttributeValues": {":account": {"S": change.account_id}},
             }
@@ -371,7 +351,3 @@ def _expression(text: str, values: dict[str, Any]) -> dict[str, Any]:
     # DynamoDB refuses names that an expression doesn't use; "status" is a reserved word.
     names = {"ExpressionAttributeNames": {"#status": "status"}} if "#status" in text else {}
     return {**names, "ExpressionAttributeValues": values}
-
-
-def _key(pk: str, sk: str) -> dict[str, Any]:
-    return {"pk": {"S": pk}, "sk": {"S": sk}}

@@ -5,10 +5,8 @@ guardian of a minor. The office and operators start it at once. The API calls th
 IdentityFunction, which can't erase anything; the workflow's own function does (erasure.py).
 """
 
-import hashlib
 import hmac
 import json
-import secrets
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,17 +14,14 @@ from datetime import UTC, date, datetime
 from functools import cache
 from typing import Any, Final
 
-from stepfunctions import aws, email_address, function_log, users
+from stepfunctions import email_address, email_proofs, function_log, users
 from stepfunctions.accounts import Accounts
 from stepfunctions.erasure_table import ERASED, WAITING, Erasure, ErasureTable, Recipient
 from stepfunctions.settings import settings
 from stepfunctions.users import OWNER_ATTRIBUTE
 from stepfunctions.validation_rules import is_minor
+from stepfunctions.workflow_start import starter
 
-#: 256 bits, so that a proof can't be guessed.
-TOKEN_BYTES: Final = 32
-#: How long the link works, as that of a form.
-PROOF_S: Final = 86_400
 #: Code of a refusal → HTTP status and detail.
 REFUSALS: Final = {
     "student_unknown": (404, "No student has this id."),
@@ -62,27 +57,8 @@ def services() -> Services:
         Accounts(table),
         ErasureTable(table, named.region),
         lambda sub: users.attributes_by_sub(pool, sub),
-        _starter(named.require("erase_machine")),
+        starter(named.require("erase_machine")),
     )
-
-
-@cache
-def machines() -> Any:
-    """Return the process's Step Functions client, created on the first call."""
-    return aws.client("stepfunctions")
-
-
-def _starter(machine: str) -> Callable[[str, str], None]:
-    """Return a function that starts the workflow once for a name."""
-
-    def start(name: str, text: str) -> None:
-        aws.ignore_error(
-            "ExecutionAlreadyExists",
-            "Step Functions",
-            lambda: machines().start_execution(stateMachineArn=machine, name=name, input=text),
-        )
-
-    return start
 
 
 def request(event: Event) -> Answer:
@@ -104,13 +80,13 @@ def request(event: Event) -> Answer:
         return _refusal("student_unknown")
     today = datetime.fromtimestamp(now, UTC).date()
     by, recipient = _recipient(use, attributes, today)
-    token = secrets.token_urlsafe(TOKEN_BYTES)
+    token = email_proofs.new_token()
     erasure = Erasure(
         key=key,
         request_id=request_id,
         by=by,
-        proof=_digest(token),
-        proof_expires_at=now + PROOF_S,
+        proof=email_proofs.digest(token),
+        proof_expires_at=now + email_proofs.PROOF_S,
         work=_work(student, attributes),
     )
     asked = use.table.ask(
@@ -142,7 +118,9 @@ def prove(event: Event) -> Answer:
     use, sent = services(), json.loads(event["request"])
     key = str(sent["erasureId"])
     erasure = use.table.read(key)
-    if erasure is None or not hmac.compare_digest(erasure.proof, _digest(sent["token"])):
+    if erasure is None or not hmac.compare_digest(
+        erasure.proof, email_proofs.digest(sent["token"])
+    ):
         return _refusal("erasure_proof_invalid")
     if erasure.status == WAITING:
         now = int(use.now())
@@ -223,10 +201,6 @@ def _email_key(use: Services, email: str) -> str:
     )
 
 
-def _digest(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()
-
-
 def _answer(status: int, erasure: Erasure) -> Answer:
     body: dict[str, Any] = {"status": erasure.status, "confirmedBy": erasure.by}
     if erasure.status == ERASED:
@@ -235,8 +209,7 @@ def _answer(status: int, erasure: Erasure) -> Answer:
 
 
 def _refusal(code: str) -> Answer:
-    status, detail = REFUSALS[code]
-    return {"status": status, "body": {"code": code, "detail": detail}}
+    return email_proofs.refusal(REFUSALS, code)
 
 
 def _log(message: str, event: Event, key: str) -> None:

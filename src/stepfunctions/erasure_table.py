@@ -22,7 +22,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from stepfunctions import accounts, aws
+from stepfunctions import accounts, aws, email_proofs
+from stepfunctions.accounts import item_key
 from stepfunctions.errors import TransientError
 from stepfunctions.transactions import transact
 
@@ -32,12 +33,8 @@ if TYPE_CHECKING:
 WAITING: Final = "waiting"
 RUNNING: Final = "running"
 ERASED: Final = "erased"
-#: How long DynamoDB keeps an erasure without its proof, and the emails' items.
-KEEP_S: Final = 2 * 86_400
 #: How long the report stays: as long as the tables' recovery points, which still have the student.
 KEEP_REPORT_S: Final = 35 * 86_400
-#: Emails with a proof that go to one address per day (UTC), counted with those of the form.
-MAX_EMAILS_PER_DAY: Final = 5
 
 type Item = dict[str, Any]
 
@@ -93,7 +90,9 @@ class ErasureTable:
         """
         with aws.translate_errors("DynamoDB"):
             answer = self._dynamodb.get_item(
-                TableName=self._table, Key=_key(f"ERASURE#{key}", "ERASURE"), ConsistentRead=True
+                TableName=self._table,
+                Key=item_key(f"ERASURE#{key}", "ERASURE"),
+                ConsistentRead=True,
             )
         item = answer.get("Item")
         return None if item is None else _erasure(key, item)
@@ -119,27 +118,17 @@ class ErasureTable:
             TransientError: DynamoDB failed temporarily.
             PermanentError: DynamoDB rejected the request.
         """
-        item = self._item(erasure, recipient) | {"expires_at": {"N": str(now + KEEP_S)}}
-        count = {
-            "TableName": self._table,
-            "Key": _key(f"PROOF#{email_key}", f"DAY#{day}"),
-            "ConditionExpression": "attribute_not_exists(emails) OR emails < :max",
-            "UpdateExpression": "SET expires_at = :expires, origin_region = :home ADD emails :one",
-            "ExpressionAttributeValues": {
-                ":max": {"N": str(MAX_EMAILS_PER_DAY)},
-                ":one": {"N": "1"},
-                ":home": {"S": self._region},
-                ":expires": {"N": str(now + KEEP_S)},
-            },
+        item = self._item(erasure, recipient) | {
+            "expires_at": {"N": str(now + email_proofs.KEEP_S)}
         }
-        message = self._message(erasure, "EraseAccount", now, correlation_id)
-        message["proof"] = {"S": f"{erasure.key}.{token}"}
         failed = transact(
             self._dynamodb,
             [
-                {"Update": count},
+                email_proofs.count_email(self._table, self._region, email_key, day, now),
                 self._put_first(item),
-                {"Put": {"TableName": self._table, "Item": message}},
+                self._message(
+                    erasure, "EraseAccount", now, correlation_id, f"{erasure.key}.{token}"
+                ),
             ],
         )
         return 1 not in failed
@@ -155,7 +144,7 @@ class ErasureTable:
         """
         update = {
             "TableName": self._table,
-            "Key": _key(f"ERASURE#{erasure.key}", "ERASURE"),
+            "Key": item_key(f"ERASURE#{erasure.key}", "ERASURE"),
             "ConditionExpression": "request_id = :request AND #status = :waiting",
             "UpdateExpression": "SET #status = :running REMOVE expires_at",
             "ExpressionAttributeNames": {"#status": "status"},
@@ -199,7 +188,7 @@ class ErasureTable:
         """
         message = self._message(erasure, "AccountErased", now, correlation)
         update = self._update(erasure, work=json.dumps(work))
-        self._write(erasure, [update, {"Put": {"TableName": self._table, "Item": message}}])
+        self._write(erasure, [update, message])
 
     def finish(
         self, erasure: Erasure, report: Mapping[str, Any], email_key: str, erased_at: str, now: int
@@ -232,7 +221,7 @@ class ErasureTable:
         return {
             "Update": {
                 "TableName": self._table,
-                "Key": _key(f"ERASURE#{erasure.key}", "ERASURE"),
+                "Key": item_key(f"ERASURE#{erasure.key}", "ERASURE"),
                 "ConditionExpression": "#version = :version",
                 "UpdateExpression": f"SET {sets}, #version = :next{removal}",
                 "ExpressionAttributeNames": names,
@@ -246,7 +235,7 @@ class ErasureTable:
 
     def _item(self, erasure: Erasure, recipient: Recipient) -> Item:
         return {
-            **_key(f"ERASURE#{erasure.key}", "ERASURE"),
+            **item_key(f"ERASURE#{erasure.key}", "ERASURE"),
             "request_id": {"S": erasure.request_id},
             "status": {"S": WAITING},
             "ordered_by": {"S": erasure.by},
@@ -275,7 +264,7 @@ class ErasureTable:
     def _mark(self, email_key: str, status: str, now: int) -> dict[str, Any]:
         """Return the action that tells the office's search about an address."""
         item = {
-            **_key(f"ERASED#{email_key}", "EMAIL"),
+            **item_key(f"ERASED#{email_key}", "EMAIL"),
             "status": {"S": status},
             "at": {"N": str(now)},
             "origin_region": {"S": self._region},
@@ -283,15 +272,13 @@ class ErasureTable:
         }
         return {"Put": {"TableName": self._table, "Item": item}}
 
-    def _message(self, erasure: Erasure, kind: str, now: int, correlation_id: str) -> Item:
-        """Return the outbox item of an email, whose kind has the request's id: it's sent once."""
-        return {
-            **_key(f"ACCOUNT#{erasure.key}", f"OUTBOX#{kind}-{erasure.request_id}"),
-            "status": {"S": "ready"},
-            "correlation_id": {"S": correlation_id},
-            "origin_region": {"S": self._region},
-            "expires_at": {"N": str(now + KEEP_S)},
-        }
+    def _message(
+        self, erasure: Erasure, kind: str, now: int, correlation_id: str, proof: str = ""
+    ) -> dict[str, Any]:
+        name = f"{kind}-{erasure.request_id}"
+        return email_proofs.put_message(
+            self._table, self._region, erasure.key, name, now, correlation_id, proof
+        )
 
 
 def _erasure(key: str, item: Mapping[str, Any]) -> Erasure:
@@ -308,7 +295,3 @@ def _erasure(key: str, item: Mapping[str, Any]) -> Erasure:
         work=json.loads(item.get("work", {}).get("S", "{}")),
         report=json.loads(item.get("report", {}).get("S", "{}")),
     )
-
-
-def _key(pk: str, sk: str) -> dict[str, Any]:
-    return {"pk": {"S": pk}, "sk": {"S": sk}}

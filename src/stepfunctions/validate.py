@@ -1,18 +1,14 @@
 """ValidateFunction: check the submitted form and whether its email address is available."""
 
-import secrets
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any, Final
+from typing import Any
 
-from stepfunctions import email_address, function_log, validation_rules
+from stepfunctions import email_address, email_proofs, function_log, validation_rules
 from stepfunctions.accounts import Accounts
 from stepfunctions.settings import settings
 from stepfunctions.validation_rules import Person, is_minor, merged
-
-#: 256 bits, so that a proof can't be guessed.
-TOKEN_BYTES: Final = 32
 
 
 @cache
@@ -50,7 +46,7 @@ def lambda_handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]
         status = "undone"
     result = {"valid": True, "free": True, "emailKey": "", "status": status}
     if event.get("proof"):
-        result["token"] = secrets.token_urlsafe(TOKEN_BYTES)
+        result["token"] = email_proofs.new_token()
     today, trusted = datetime.now(UTC).date(), bool(event.get("trusted"))
     if person is None:
         reasons = [validation_rules.EXPIRED]
@@ -70,7 +66,7 @@ def lambda_handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]
     if event.get("proof") and result["valid"] and person is not None and is_minor(person, today):
         guardian = email_address.normalize(person.guardian_email or "") or ""
         result["guardianKey"] = email_address.email_key(guardian, accounts().email_secret())
-        result["guardianToken"] = secrets.token_urlsafe(TOKEN_BYTES)
+        result["guardianToken"] = email_proofs.new_token()
     codes = [reason.code for reason in reasons]
     correlation_id = event.get("correlationId")
     function_log.info("validated", correlation_id, account_id=account_id, reasons=codes)

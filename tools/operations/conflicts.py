@@ -21,7 +21,7 @@ from tools.paths import STATE
 _PREFIX: Final = "OUTBOX#APPOINTMENT#"
 #: In the email to the student and to the advisor, and in the item.
 REASON: Final = (
-    "While one of our data centres failed, another student got the same time. "
+    "While one of our data centers failed, another student got the same time. "
     "Please choose another time."
 )
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stepfunctions import erasure_request, identity
+from stepfunctions import email_proofs, erasure_request, identity
 from stepfunctions.accounts import Accounts
 from stepfunctions.email_address import email_key
 from stepfunctions.erasure_request import Services
@@ -143,7 +143,7 @@ def test_sixth_email_of_a_day_keeps_the_former_link(school: School) -> None:
 def test_expired_link_starts_nothing(school: School) -> None:
     school.ask()
     (proof,) = school.links()
-    school.now += erasure_request.PROOF_S
+    school.now += email_proofs.PROOF_S
     assert school.prove(proof)[0] == 404
     assert school.started == {}
 
