@@ -11,8 +11,9 @@ import httpx
 import jwt
 import pytest
 
+from tests.support.access_tokens import access_token_of
 from tests.support.waiting import wait_until
-from tools.demo_students import access_token, create_user
+from tools.demo_students import create_user
 from tools.dev import system
 from tools.operations.revoke import revoke
 from tools.stack import client
@@ -35,10 +36,7 @@ class Account:
 
     def sign_in(self) -> str:
         """Return a new access token."""
-        outputs = self.running.deployed.outputs
-        cognito = client("cognito-idp", self.running.target)
-        pool, app_client = outputs["UserPoolId"], outputs["UserPoolClientId"]
-        return access_token(cognito, pool, app_client, self.email, self.password)
+        return access_token_of(self.running, self.email, self.password)
 
 
 def create_account(running: system.System, group: str) -> Account:

@@ -5,6 +5,7 @@ both for the same SQL.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -37,7 +38,8 @@ _TYPES: Final = {
 }
 
 
-def columns() -> dict[str, dict[str, str]]:
+@cache
+def columns() -> Mapping[str, Mapping[str, str]]:
     """Return the columns of each table of the catalog, partition keys last, with DuckDB's types."""
     return {
         str(table["Name"]): {

@@ -13,13 +13,12 @@ import pytest
 from playwright.sync_api import Locator, Page, Request, Response, Route, expect
 
 from tests.support import axe
+from tests.support.access_tokens import access_token_of
 from tests.support.waiting import wait_until
 from tests.system.portal.conftest import Student
 from tests.system.portal.test_advisors import staff
 from tests.system.portal.test_journey import assert_fits, sign_in
-from tools.demo_students import access_token
 from tools.dev.system import System
-from tools.stack import client
 
 pytestmark = pytest.mark.browser
 
@@ -67,14 +66,7 @@ def change(
     meridian: System, user: Student, method: str, path: str, document: object
 ) -> httpx.Response:
     """Send a change of the staff through CloudFront."""
-    outputs = meridian.deployed.outputs
-    token = access_token(
-        client("cognito-idp", meridian.target),
-        outputs["UserPoolId"],
-        outputs["UserPoolClientId"],
-        user.email,
-        user.password,
-    )
+    token = access_token_of(meridian, user.email, user.password)
     headers = {"Authorization": f"Bearer {token}", "Idempotency-Key": str(uuid.uuid4())}
     url = f"{meridian.url}/catalogue/staff/courses{path}"
     return httpx.request(method, url, json=document, headers=headers, timeout=60)

@@ -14,13 +14,13 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.support import axe
+from tests.support.access_tokens import access_token_of
 from tests.support.paths import ROOT
 from tests.support.waiting import wait_until
 from tests.system.portal.conftest import Student
 from tests.system.portal.test_journey import assert_fits, sign_in
 from tests.system.school.school_client import SchoolClient, upload_roster
 from tests.system.test_journey import event
-from tools.demo_students import access_token
 from tools.dev.system import System
 from tools.stack import client
 
@@ -56,14 +56,7 @@ def read(
     meridian: System, user: Student, path: str, body: dict[str, str] | None = None
 ) -> httpx.Response:
     """Call an operation of the API with the user's token."""
-    outputs = meridian.deployed.outputs
-    token = access_token(
-        client("cognito-idp", meridian.target),
-        outputs["UserPoolId"],
-        outputs["UserPoolClientId"],
-        user.email,
-        user.password,
-    )
+    token = access_token_of(meridian, user.email, user.password)
     headers = {"Authorization": f"Bearer {token}"}
     method = "GET" if body is None else "POST"
     address = f"{meridian.url}/api{path}"

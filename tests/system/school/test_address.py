@@ -12,12 +12,13 @@ import httpx
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.support.access_tokens import access_token_of
 from tests.support.waiting import wait_until
 from tests.system.school.school_client import EXECUTIONS, TIMEOUT_S, SchoolClient, unique_email
 from tests.system.school.test_api import ApiClient
 from tests.system.school.test_proofs import prove as prove_sign_up
 from tests.system.school.test_proofs import submit
-from tools.demo_students import access_token, put_user
+from tools.demo_students import put_user
 
 pytestmark = pytest.mark.integration
 
@@ -42,9 +43,7 @@ class Student:
         Raises:
             ClientError: Cognito refused the sign-in.
         """
-        outputs = self.school.running.deployed.outputs
-        pool, app = outputs["UserPoolId"], outputs["UserPoolClientId"]
-        return access_token(self.school.cognito, pool, app, email, self.password)
+        return access_token_of(self.school.running, email, self.password)
 
     def ask(self, email: str, request_id: str = "") -> tuple[int, Any]:
         """Ask for another address through CloudFront."""
