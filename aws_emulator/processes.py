@@ -304,14 +304,24 @@ def free_port() -> int:
     start = random.SystemRandom().randrange(len(FREE_PORTS))
     ports: tuple[int, ...] = (*FREE_PORTS[start:], *FREE_PORTS[:start])
     for port in ports:
-        if port in _returned_ports:
-            continue
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            _reserve(port)
-            _returned_ports.add(port)
+        if reserve_port(port):
             return port
     raise CommandError(f"No port from {FREE_PORTS[0]} to {FREE_PORTS[-1]} is free on 127.0.0.1.")
+
+
+def reserve_port(port: int) -> bool:
+    """Reserve a TCP port of the loopback address: `free_port` doesn't return it until this ends.
+
+    Return False if a program listens on it, or if this or another process has reserved it.
+    """
+    if port in _returned_ports:
+        return False
+    with socket.socket() as probe, contextlib.suppress(OSError):
+        probe.bind(("127.0.0.1", port))
+        _reserve(port)
+        _returned_ports.add(port)
+        return True
+    return False
 
 
 def _reserve(port: int) -> None:

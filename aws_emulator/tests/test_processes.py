@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -173,6 +174,17 @@ def test_port_that_another_process_got_is_not_returned(monkeypatch: pytest.Monke
         [sys.executable, "-c", other], capture_output=True, text=True, check=True, cwd=ROOT
     )
     assert int(taken.stdout) > port
+
+
+@pytest.mark.integration  # it opens sockets
+def test_reserved_port_is_not_returned(monkeypatch: pytest.MonkeyPatch) -> None:
+    port = processes.free_port()
+    monkeypatch.setattr(processes, "_returned_ports", set())
+    monkeypatch.setattr(processes, "FREE_PORTS", range(port, port + 50))
+    monkeypatch.setattr(random.SystemRandom, "randrange", lambda *_: 0)
+    assert processes.reserve_port(port)
+    assert not processes.reserve_port(port)
+    assert processes.free_port() > port
 
 
 @pytest.mark.integration  # it opens sockets

@@ -12,7 +12,13 @@ from typing import Any, Final
 
 from aws_emulator.errors import CommandError
 from aws_emulator.launcher import Emulator
-from aws_emulator.processes import ProcessSupervisor, free_port, require_free_port, supervise
+from aws_emulator.processes import (
+    ProcessSupervisor,
+    free_port,
+    require_free_port,
+    reserve_port,
+    supervise,
+)
 from aws_emulator.route53.locations import REGIONS
 from tools import portal
 from tools.demo_advisors import create_demo_advisors
@@ -73,11 +79,8 @@ class Ports:
         """
         ports = {regions[0]: self.edge}
         for number, region in enumerate(regions[1:], start=1):
-            try:
-                require_free_port(self.edge + number, "CloudFront", "PORT=<port>")
-                ports[region] = self.edge + number
-            except CommandError:
-                ports[region] = free_port()
+            following = self.edge + number
+            ports[region] = following if reserve_port(following) else free_port()
         return ports
 
 

@@ -133,6 +133,6 @@ class Pool:
 
     def code(self, recipient: str) -> str:
         """Return the code in the last message to an address."""
-        match = re.search(r"\b\d{6,8}\b", json.dumps(self.emails(recipient)[-1]))
+        match = re.search(r"\b\d{6,8}\b", self.emails(recipient)[-1]["BodyText"])
         assert match
         return match[0]
