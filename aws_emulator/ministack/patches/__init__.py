@@ -10,6 +10,7 @@ from aws_emulator.ministack.patches import (
     alarm_metric_math,
     athena_columns,
     athena_requests,
+    athena_snapshots,
     athena_views,
     athena_workgroups,
     bucket_properties,
@@ -133,6 +134,7 @@ _ORDER: Final[tuple[ModuleType, ...]] = (
     bucket_requests,
     catalog_resources,
     athena_workgroups,
+    athena_snapshots,
     athena_views,
     # After the views: it changes the relation that they make of a table.
     athena_columns,

@@ -99,3 +99,38 @@ def athena_columns(emulator: Emulator) -> None:
         assert changed.endswith(" UTC")
         moment = datetime.fromisoformat(changed.removesuffix(" UTC")).replace(tzinfo=UTC)
         assert moment.replace(microsecond=0) == head["LastModified"]
+
+
+def athena_snapshots(emulator: Emulator) -> None:
+    """A query reads the snapshots of an Iceberg table from its metadata."""
+    table = new_table(emulator, pa.table({"word": ["a"]}), ("word", "string"))
+    summary = {"operation": "append", "added-data-files": "2", "total-records": "3"}
+    first = {"snapshot-id": 7, "timestamp-ms": 1_790_000_000_123, "summary": summary}
+    where = f"s3://{table.bucket}/iceberg/"
+    later = {"operation": "overwrite", "total-records": "1"}
+    second = {
+        "snapshot-id": 8,
+        "parent-snapshot-id": 7,
+        "timestamp-ms": 1_790_000_060_000,
+        "summary": later,
+        "manifest-list": f"{where}list.avro",
+    }
+    metadata = {"snapshots": [first, second]}
+    emulator.client("s3").put_object(
+        Bucket=table.bucket, Key="iceberg/1.metadata.json", Body=json.dumps(metadata)
+    )
+    iceberg = table.request("iceberg")
+    iceberg["TableInput"]["Parameters"] = {
+        "table_type": "ICEBERG",
+        "metadata_location": f"{where}1.metadata.json",
+    }
+    emulator.client("glue").create_table(**iceberg)
+    query = (
+        "SELECT committed_at, snapshot_id, parent_id, operation, manifest_list, "
+        "element_at(summary, 'added-data-files') AS added, element_at(summary, 'total-records') "
+        """FROM "iceberg$snapshots" WHERE snapshot_id > 0 ORDER BY committed_at"""
+    )
+    assert result(emulator, new_workgroup(emulator), table.database, query) == [
+        ["2026-09-21 14:13:20.123", "7", None, "append", "", "2", "3"],
+        ["2026-09-21 14:14:20.000", "8", "7", "overwrite", f"{where}list.avro", None, "1"],
+    ]

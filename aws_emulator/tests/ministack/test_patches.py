@@ -48,6 +48,7 @@ CONTRACTS: dict[str, Callable[[Emulator], None]] = {
     "alarm_metric_math": contracts_alarms.alarm_metric_math,
     "athena_columns": contracts_athena.athena_columns,
     "athena_requests": test_athena_requests.test_athena_refuses_query_of_another_workgroup,
+    "athena_snapshots": contracts_athena.athena_snapshots,
     "athena_views": contracts_athena.athena_views,
     "athena_workgroups": test_athena.test_athena_cancels_query_over_the_limit,
     "named_queries": contracts_athena.named_queries,
