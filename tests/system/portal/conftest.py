@@ -49,6 +49,18 @@ def student(meridian: System) -> Callable[[], Student]:
 
 
 @pytest.fixture
+def operator(meridian: System, student: Callable[[], Student]) -> Student:
+    """Create a user of the group that may open the cockpit."""
+    created = student()
+    client("cognito-idp", meridian.target).admin_add_user_to_group(
+        UserPoolId=meridian.deployed.outputs["UserPoolId"],
+        Username=created.email,
+        GroupName="operators",
+    )
+    return created
+
+
+@pytest.fixture
 def page_errors() -> list[str]:
     """Collect script errors and Content Security Policy violations of the pages."""
     return []

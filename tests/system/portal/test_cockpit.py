@@ -29,17 +29,6 @@ pytestmark = pytest.mark.browser
 QUERIES = ROOT / "lake" / "queries"
 
 
-@pytest.fixture
-def operator(meridian: System, student: Callable[[], Student]) -> Student:
-    created = student()
-    client("cognito-idp", meridian.target).admin_add_user_to_group(
-        UserPoolId=meridian.deployed.outputs["UserPoolId"],
-        Username=created.email,
-        GroupName="operators",
-    )
-    return created
-
-
 @contextmanager
 def outage(meridian: System, service: str) -> Iterator[None]:
     """Take a service of the home Region away."""

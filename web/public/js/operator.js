@@ -1,17 +1,23 @@
 // Shows what moves through each Region and which alarms ring, and updates both every 15 seconds.
-import { drawCharts } from "./charts.js";
+import { drawCharts, makeCharts } from "./charts.js";
 import { places, stage, unread } from "./places.js";
 import { $, call, errorMessage, pause, showError, showMessage } from "./portal.js";
 
 // CloudWatch has new values once a minute; each request costs a fraction of a cent.
 const INTERVAL_MS = 15_000;
 let regions = ["home"];
+// The home's card is there before its figures, so that nothing moves when they come.
+const blank = document.querySelector(".region").cloneNode(true);
 // Values that aren't counts: the greatest of the periods is shown.
 const GREATEST = new Set(["lag", "latency"]);
 // Where a count above zero is a failure, and the part of the drawing that fails.
 const FAILURES = {
   failed: "api", batchErrors: "writer", conservation: "lake", bad: "lake",
   accountErrors: "workflow", workflowErrors: "workflow", emailErrors: "email",
+};
+const NAMES = {
+  failed: "failed requests", batchErrors: "failed batches", conservation: "failed conservation checks", bad: "bad rows",
+  accountErrors: "failed creations of accounts", workflowErrors: "failed workflows", emailErrors: "failed emails",
 };
 const number = new Intl.NumberFormat();
 const clock = new Intl.DateTimeFormat(undefined, { dateStyle: "short", timeStyle: "short" });
@@ -35,9 +41,11 @@ function figuresOf(metrics) {
 function cardOf(place) {
   const found = document.querySelector(`[data-place="${place}"]`);
   if (found) return found;
-  const card = $("region").content.firstElementChild.cloneNode(true);
+  const card = blank.cloneNode(true);
   card.dataset.place = place;
+  card.querySelector("h2").textContent = place;
   $("regions").append(card);
+  makeCharts(card.querySelector("[data-charts]"));
   return card;
 }
 
@@ -61,9 +69,12 @@ function drawFlow(card, region, metrics, recent) {
   for (const [name, node] of Object.entries(FAILURES)) {
     if (figures[name] > 0) card.querySelector(`[data-node="${node}"]`).classList.add("failing");
   }
-  const failing = Object.keys(FAILURES).some((name) => figures[name] > 0);
-  const text = failing ? "This Region answers. Some of its work failed in this time." : "This Region answers.";
-  showMessage(card.querySelector("[data-state]"), text, failing ? "" : "good");
+  const failing = Object.keys(FAILURES).filter((name) => figures[name] > 0);
+  const what = failing.map((name) => `${number.format(figures[name])} ${NAMES[name]}`).join(", ");
+  const text = what ? `This Region answers. In this time: ${what}.` : "This Region answers.";
+  // Senders make bad rows; the others are failures of ours.
+  const isOurs = failing.some((name) => name !== "bad");
+  showMessage(card.querySelector("[data-state]"), text, isOurs ? "bad" : what ? "" : "good");
 }
 
 function drawEmails(metrics) {
@@ -76,10 +87,8 @@ function drawEmails(metrics) {
 }
 
 // The figures of a lost Region are old: they stay, and the card turns red.
-function drawLost(card, place, answer) {
+function drawLost(card, answer) {
   card.classList.add("lost");
-  const heading = card.querySelector("h2");
-  if (!heading.textContent) heading.textContent = place === "home" ? "The home Region" : place;
   for (const edge of card.querySelectorAll(".moving")) edge.classList.remove("moving");
   showMessage(card.querySelector("[data-state]"), `This Region doesn’t answer. ${errorMessage(answer)}`, "bad");
 }
@@ -97,7 +106,7 @@ async function refreshFlow() {
   if (refused) return refused;
   answers.forEach((answer, index) => {
     const place = regions[index];
-    if (!answer.ok) return drawLost(cardOf(place), place, answer);
+    if (!answer.ok) return drawLost(cardOf(place), answer);
     const card = cardOf(place);
     drawFlow(card, answer.data.regionName, answer.data.metrics, now - 3 * length);
     drawCharts(card.querySelector("[data-charts]"), answer.data.metrics, { start, end: now, length });
@@ -165,6 +174,7 @@ async function refreshAlarms() {
 async function refresh() {
   const answer = await refreshFlow();
   if (answer.status === 401 || answer.status === 403) {
+    $("regions").replaceChildren();
     showError($("cockpit-status"), answer);
     return answer;
   }
@@ -187,8 +197,9 @@ async function readStage() {
 
 $("range").addEventListener("change", refreshFlow);
 $("choose").addEventListener("submit", (event) => event.preventDefault());
-showMessage($("cockpit-status"), "Loading…");
+makeCharts(cardOf("home").querySelector("[data-charts]"));
 await readStage();
+regions.forEach(cardOf);
 
 for (;;) {
   // Skip the update while the page is in the background.

@@ -1,5 +1,6 @@
 // Runs SQL over the home Region's data lake: saved queries, own ones, and the path of one event.
 import { $, call, errorMessage, onSubmit, pause, showError, showMessage } from "./portal.js";
+import { clearResult, drawResult } from "./result-chart.js";
 
 const POLL_MS = 700;
 const MAX_POLLS = 150;
@@ -55,11 +56,14 @@ function price(bytes) {
 async function runWritten() {
   showMessage($("query-status"), "Running…");
   $("result").hidden = true;
+  $("result-charts").hidden = true;
+  clearResult();
   const result = await run($("sql").value);
   if (!result.ok) return showMessage($("query-status"), result.text, "bad");
   $("result-head").replaceChildren(cells("th", result.columns.map(({ name }) => name)));
   $("result-rows").replaceChildren(...result.rows.map((row) => cells("td", row)));
   $("result").hidden = !result.rows.length;
+  if (result.rows.length) drawResult($("result-charts"), result);
   const { scannedBytes = 0, milliseconds = 0 } = result.state;
   const count = `${number.format(result.rows.length)}${result.more ? " of more" : ""} rows`;
   return showMessage($("query-status"),
