@@ -28,6 +28,8 @@ _UNITS_S: Final = {"seconds": 1, "minutes": 60, "hours": 3_600, "days": 86_400}
 #: RefreshTokenRotationType, RetryGracePeriodSeconds.
 _MAX_GRACE_S: Final = 60
 #: Developer guide, "Refresh token rotation": such a client has no refresh in InitiateAuth.
+#: The user pool itself among the identity providers of an app client.
+_OWN: Final = "COGNITO"
 _REFRESH_FLOW: Final = "ALLOW_REFRESH_TOKEN_AUTH"
 #: PasswordPolicyType, MinimumLength.
 _PASSWORD_LENGTHS: Final = (6, 99)
@@ -109,6 +111,32 @@ def _client_problems(request: Mapping[str, Any]) -> Iterator[str]:
     rotates = rotation.get("Feature") == "ENABLED"
     if rotates and _REFRESH_FLOW in (request.get("ExplicitAuthFlows") or []):
         yield f"{_REFRESH_FLOW} isn't allowed with refresh token rotation."
+
+
+def client_providers(
+    request: Mapping[str, Any], providers: Mapping[str, Mapping[str, Any]]
+) -> Refused:
+    """Check the identity providers of an app client against those of its user pool, by name.
+
+    Cognito can't tell whether somebody asked for an unsolicited assertion. So an app client with a
+    SAML provider that may start sign-ins (IDPInit) can have no other provider, "including the user
+    pool itself" (developer guide, "Using IdP-initiated SAML sign-in").
+    """
+    names = [str(name) for name in request.get("SupportedIdentityProviders") or []]
+    for name in names:
+        if name != _OWN and name not in providers:
+            pool = request.get("UserPoolId")
+            return _INVALID, f"The provider {name} does not exist for User Pool {pool}."
+    types = {it: providers[it].get("ProviderType") if it != _OWN else _OWN for it in names}
+    unsolicited = [it for it in names if it != _OWN and _starts_sign_ins(providers[it])]
+    if unsolicited and set(types.values()) != {"SAML"}:
+        return _INVALID, f"{unsolicited[0]} has IDPInit, so {names} must be SAML providers."
+    return None
+
+
+def _starts_sign_ins(provider: Mapping[str, Any]) -> bool:
+    details = provider.get("ProviderDetails") or {}
+    return str(details.get("IDPInit", "false")).lower() == "true"
 
 
 def _is_redirect(url: str) -> bool:

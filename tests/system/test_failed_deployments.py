@@ -80,7 +80,7 @@ class Deployment:
             "HostedZoneId": self.zone,
             "KafkaClusterArn": f"arn:aws:kafka:{DEFAULT_HOME_REGION}:{ACCOUNT}:cluster/events/id-1",
             "KafkaTopics": "events",
-            "IdentityProviders": "Google",
+            "IdentityProviders": "Google,school-oidc,school-saml",
         }
         return unchanged | changed
 
@@ -165,7 +165,17 @@ def deployment(sam_build: None) -> Iterator[Deployment]:
         root = package(target, folder)
         zone = emulator.client("route53").create_hosted_zone(Name=DOMAIN, CallerReference="1")
         identifier = zone["HostedZone"]["Id"].rpartition("/")[2]
-        details = json.dumps({"google_client_id": "id", "google_client_secret": "secret"})
+        login = "https://login.example"
+        details = json.dumps(
+            {
+                "google_client_id": "id",
+                "google_client_secret": "secret",
+                "oidc_client_id": "id",
+                "oidc_client_secret": "secret",
+                "oidc_issuer": login,
+                "saml_metadata_url": f"{login}/metadata",
+            }
+        )
         emulator.client("secretsmanager").create_secret(
             Name=f"meridian-{STAGE}-identity-providers", SecretString=details
         )

@@ -2,8 +2,8 @@
 
 Gap: a domain can contain a reserved word; a pool can have several custom domains, with a
 certificate of any Region and a parent domain without an A record; a pool with a domain can be
-deleted; an app client can have any token validity, any redirect URL, and a refresh flow beside the
-rotation of refresh tokens; a password can have any length.
+deleted; an app client can have any token validity, any redirect URL, any identity provider, and a
+refresh flow beside the rotation of refresh tokens; a password can have any length.
 Seen in: ministack 1.5.33, cognito.py, _create_user_pool_domain, _create_user_pool_client,
 _update_user_pool_client, _create_user_pool and _update_user_pool.
 Delete when: each operation refuses the requests of tests/refusals/test_user_pools.py.
@@ -49,6 +49,13 @@ def install(_settings: Settings, _control: ControlApi, _application: Any) -> Non
         return rules.custom_domain(request, pool.get("CustomDomain"), is_address)
 
     refuse(service, "_create_user_pool_domain", custom_domain)
+
+    def client_providers(request: dict[str, Any]) -> Refused:
+        pool = service["_user_pools"].get(request.get("UserPoolId")) or {}
+        return rules.client_providers(request, pool.get("_identity_providers") or {})
+
+    for operation in ("_create_user_pool_client", "_update_user_pool_client"):
+        refuse(service, operation, client_providers)
 
     def deletion(request: dict[str, Any]) -> Refused:
         pool = service["_user_pools"].get(request.get("UserPoolId")) or {}

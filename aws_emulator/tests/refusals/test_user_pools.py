@@ -166,3 +166,42 @@ def test_cognito_refuses_user_that_exists(emulator: Emulator, pool: str) -> None
     create = emulator.client("cognito-idp").admin_create_user
     create(UserPoolId=pool, Username="student")
     refused("UsernameExistsException", create, UserPoolId=pool, Username="student")
+
+
+def create_provider(emulator: Emulator, pool: str, name: str, kind: str, **details: str) -> None:
+    emulator.client("cognito-idp").create_identity_provider(
+        UserPoolId=pool, ProviderName=name, ProviderType=kind, ProviderDetails=details
+    )
+
+
+def test_cognito_refuses_client_with_unknown_provider(emulator: Emulator, pool: str) -> None:
+    create = emulator.client("cognito-idp").create_user_pool_client
+    providers = {"SupportedIdentityProviders": ["COGNITO", "nowhere"]}
+    message = refused(INVALID, create, UserPoolId=pool, ClientName=unique("client"), **providers)
+    assert "nowhere does not exist" in message
+
+
+def test_cognito_refuses_other_providers_beside_unsolicited_assertions(
+    emulator: Emulator, pool: str
+) -> None:
+    client, names = emulator.client("cognito-idp"), [unique("saml") for _ in range(3)]
+    for name, started in zip(names[:2], ("true", "false"), strict=True):
+        create_provider(
+            emulator, pool, name, "SAML", MetadataURL="https://a.example", IDPInit=started
+        )
+    details = {"client_id": "app", "oidc_issuer": "https://a.example"}
+    create_provider(
+        emulator,
+        pool,
+        names[2],
+        "OIDC",
+        authorize_scopes="openid",
+        attributes_request_method="GET",
+        **details,
+    )
+    create_client(emulator, pool, SupportedIdentityProviders=names[:2])
+    create_client(emulator, pool, SupportedIdentityProviders=["COGNITO", *names[1:]])
+    for other in ("COGNITO", names[2]):
+        request = {"UserPoolId": pool, "SupportedIdentityProviders": [names[0], other]}
+        created = client.create_user_pool_client
+        assert "IDPInit" in refused(INVALID, created, ClientName=unique("client"), **request)

@@ -21,7 +21,7 @@ from tests.support.chromium import launched
 from tests.support.http_server import serving
 from tests.support.managed_login import sign_in_with_password
 from tests.support.paths import ROOT
-from tests.system.edge_auth_alone.school_login import EMAIL, SchoolLogin
+from tests.system.edge_auth_alone.school_login import EMAIL, SAML_EMAIL, SchoolLogin
 from tools.demo_students import create_user
 
 pytestmark = [pytest.mark.browser]
@@ -40,7 +40,8 @@ KEYS: Final = (
     "protected/kitchen/orders/a.html",
     "protected/kitchen/app/index.html",
 )
-PROVIDER: Final = "school-oidc"
+OIDC: Final = "school-oidc"
+SAML: Final = "school-saml"
 PAGE: Final = "<!doctype html><title>{0}</title><h1>{0}</h1>"
 #: With a character of each kind that a new user pool requires.
 PASSWORD: Final = f"{secrets.token_urlsafe(16)}aA1!"
@@ -119,13 +120,14 @@ def create_pool(cognito: Any, site: str) -> tuple[str, Clients]:
     return pool, Clients(client, apps[0], machine["ClientId"], machine["ClientSecret"], apps[1])
 
 
-def add_identity_provider(emulator: Any, pool: str, client: str, issuer: str) -> None:
-    """Add a provider with the template of the whole project, and allow it in the app client."""
+def add_identity_providers(emulator: Any, pool: str, client: str, issuer: str) -> None:
+    """Add providers with the template of the whole project, and allow them in the app client."""
     details = {"oidc_client_id": "recipes", "oidc_client_secret": "s3cret", "oidc_issuer": issuer}
+    details["saml_metadata_url"] = f"{issuer}/saml"
     secret = {"Name": "meridian-recipes-identity-providers", "SecretString": json.dumps(details)}
     emulator.client("secretsmanager").create_secret(**secret)
     cloudformation = emulator.client("cloudformation")
-    values = {"Stage": "recipes", "UserPoolId": pool, "Provider1": PROVIDER}
+    values = {"Stage": "recipes", "UserPoolId": pool, "Provider1": OIDC, "Provider2": SAML}
     cloudformation.create_stack(
         StackName="recipes-providers",
         Capabilities=["CAPABILITY_AUTO_EXPAND"],
@@ -142,7 +144,7 @@ def add_identity_provider(emulator: Any, pool: str, client: str, issuer: str) ->
         UserPoolId=pool,
         ClientId=client,
         **{it: known[it] for it in (*members, "CallbackURLs", "LogoutURLs")},
-        SupportedIdentityProviders=["COGNITO", PROVIDER],
+        SupportedIdentityProviders=["COGNITO", OIDC, SAML],
     )
 
 
@@ -174,10 +176,10 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         pool, clients = create_pool(cognito, url)
         issuer = servers.enter_context(serving(SchoolLogin))
         SchoolLogin.cognito = emulator.endpoint
-        add_identity_provider(emulator, pool, clients.site, issuer)
+        add_identity_providers(emulator, pool, clients.site, issuer)
         more = {
             "other_clients": [clients.mobile, clients.machine],
-            "identity_providers": [PROVIDER],
+            "identity_providers": [OIDC, SAML],
         }
         parameters = {
             "UserPoolId": pool,
@@ -292,12 +294,13 @@ def test_machine_opens_only_the_paths_of_its_scope(site: Site, page: Page) -> No
     }
 
 
+@pytest.mark.parametrize(("provider", "email"), [(OIDC, EMAIL), (SAML, SAML_EMAIL)])
 def test_first_sign_in_with_an_identity_provider_creates_the_user_of_a_closed_pool(
-    site: Site, page: Page
+    site: Site, page: Page, provider: str, email: str
 ) -> None:
-    page.goto(f"/auth/sign-in?identity_provider={PROVIDER}&return_to=/kitchen/a.html")
+    page.goto(f"/auth/sign-in?identity_provider={provider}&return_to=/kitchen/a.html")
     expect(page.locator("h1")).to_have_text("protected kitchen")
-    users = site.cognito.list_users(UserPoolId=site.pool, Filter=f'email = "{EMAIL}"')["Users"]
+    users = site.cognito.list_users(UserPoolId=site.pool, Filter=f'email = "{email}"')["Users"]
     assert [it["UserStatus"] for it in users] == ["EXTERNAL_PROVIDER"]
     sign_out(page)
 
