@@ -12,7 +12,7 @@ from aws_emulator.cloudfront.edge_location import EdgeLocation
 from aws_emulator.cloudfront.headers import first
 from aws_emulator.cloudfront.model import Distribution
 from aws_emulator.cloudfront.settings import Settings
-from aws_emulator.cloudfront.transport.http_client import ConnectionPool
+from aws_emulator.cloudfront.transport.http_client import ConnectError, ConnectionPool
 from aws_emulator.cloudfront.transport.sigv4 import sign
 from aws_emulator.errors import CommandError, UnavailableError
 
@@ -70,15 +70,16 @@ class DistributionWatcher:
                 if self._edge.distribution is None or await self._has_changed():
                     await self._redeploy()
                 failed = 0
-            except ConnectionError as error:
+            except ConnectError as error:
                 failed += 1
                 if failed >= _MAX_FAILED_POLLS:
                     raise CommandError(
                         f"The emulated AWS at {self._settings.endpoint.url} stopped responding."
                     ) from error
-            except (TimeoutError, UnavailableError):
-                # A busy machine responds late, and a control plane can fail: edge locations serve
-                # on, and see no change meanwhile. Only a refused connection means that it stopped.
+            except (TimeoutError, ConnectionError, UnavailableError):
+                # A busy machine responds late, and a control plane can fail or close connections
+                # (patches/region_outage.py): edge locations serve on, and see no change meanwhile.
+                # Only a connection that can't be opened means that the emulated AWS stopped.
                 failed = 0
 
     async def _has_changed(self) -> bool:

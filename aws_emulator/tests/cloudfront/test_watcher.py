@@ -11,6 +11,7 @@ from aws_emulator.cloudfront.distribution.watcher import DistributionWatcher
 from aws_emulator.cloudfront.edge_location import EdgeLocation
 from aws_emulator.cloudfront.model import Distribution
 from aws_emulator.cloudfront.settings import parse
+from aws_emulator.cloudfront.transport.http_client import ConnectError
 from aws_emulator.errors import CommandError, UnavailableError
 from aws_emulator.tests.cloudfront.fakes import FakeFunctions, FakeOrigins, distribution
 from aws_emulator.tests.cloudfront.fakes import edge_location as serve_distribution
@@ -73,12 +74,14 @@ def watch(
 
 #: A deployment polls the configuration, the invalidations and one cache policy.
 DEPLOYMENT = ["1"] * 3
+#: Refused connections, which end the watcher.
+GONE = ConnectError("refused")
 
 
 def test_watcher_gives_up_after_three_refused_connections(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    pool = FakePool(*DEPLOYMENT, ConnectionError("refused"))
+    pool = FakePool(*DEPLOYMENT, GONE)
     watch(pool, monkeypatch)
     assert pool.polls == len(DEPLOYMENT) + 3
 
@@ -86,14 +89,9 @@ def test_watcher_gives_up_after_three_refused_connections(
 def test_slow_response_restarts_count_of_refused_connections(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    refused = ConnectionError("refused")
-    pool = FakePool(*DEPLOYMENT, refused, refused, TimeoutError(), refused)
+    pool = FakePool(*DEPLOYMENT, GONE, GONE, TimeoutError(), GONE)
     watch(pool, monkeypatch)
     assert pool.polls == len(DEPLOYMENT) + 6
-
-
-#: Refused connections, which end the watcher.
-GONE = ConnectionError("refused")
 
 
 def test_failing_control_plane_does_not_stop_distribution(
@@ -102,6 +100,16 @@ def test_failing_control_plane_does_not_stop_distribution(
     """An answer with 503 isn't a new ETag: edge locations need no control plane."""
     pool = FakePool(*DEPLOYMENT, 503, 503, "1", "1", GONE)
     assert watch(pool, monkeypatch).distribution == distribution()
+
+
+def test_control_plane_that_closes_connections_does_not_stop_distribution(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The loss of us-east-1 by refused connections: the emulator accepts one and closes it."""
+    closed = ConnectionError("the server closed the connection without a response")
+    pool = FakePool(*DEPLOYMENT, *[closed] * 5, "1", "1", GONE)
+    assert watch(pool, monkeypatch).distribution == distribution()
+    assert pool.polls == len(DEPLOYMENT) + 10
 
 
 class ReaderWithErrors(FakeReader):
