@@ -64,7 +64,7 @@ class NotSignedInError(CatalogueError):
 
 
 class NotStaffError(CatalogueError):
-    """Raised when the caller isn't in the group staff."""
+    """Raised when the caller isn't in the group staff, or didn't sign in as a user."""
 
     code = "not_staff"
     status = 403

@@ -14,13 +14,16 @@ from staff.groups import STAFF_GROUP
 
 #: Clocks of two computers differ.
 LEEWAY_S: Final = 60
+#: A token has one of these scopes if a person signed in, by managed login or by the user pools API.
+#: The API's methods accept the same (src/stepfunctions/api/components.yaml). A machine's token has
+#: the custom scopes of its app client only.
+USER_SCOPES: Final = frozenset({"openid", "aws.cognito.signin.user.admin"})
 
 
 class StaffTokens:
     """Verify tokens of one user pool with the keys that the deployment stored.
 
-    The function's subnets have no way to the internet, so a new signing key needs a deployment or
-    the deployment's daily change of the settings.
+    The function's subnets have no way to the internet, so a new signing key needs a deployment.
     """
 
     def __init__(
@@ -49,7 +52,7 @@ class StaffTokens:
 
         Raises:
             NotSignedInError: The request has no valid access token.
-            NotStaffError: The caller isn't in the group staff.
+            NotStaffError: The caller isn't in the group staff, or the token has no scope of a user.
             UnavailableError: The settings don't have the token's signing key.
         """
         scheme, _, token = headers.get("authorization", "").partition(" ")
@@ -61,6 +64,8 @@ class StaffTokens:
             raise UnavailableError("The token's signing key isn't known here yet.") from error
         except EdgeAuthError as error:
             raise NotSignedInError("The access token isn't valid.") from error
+        if USER_SCOPES.isdisjoint(str(claims.get("scope", "")).split()):
+            raise NotStaffError("The access token has no scope of a signed-in user.")
         groups = claims.get("cognito:groups")
         if not isinstance(groups, list) or STAFF_GROUP not in groups:
             raise NotStaffError("Only members of the group staff can change the catalogue.")
