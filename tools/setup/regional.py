@@ -29,14 +29,21 @@ def install(folder: Path = FOLDER) -> bool:
             if done.returncode:
                 break
     if done.returncode:
-        reason = (done.stderr.strip().splitlines() or ["no reason"])[-1]
         print(
-            f"WARNING: Can't install PostgreSQL and Valkey, so no course catalogue runs: {reason}"
+            "WARNING: Can't install PostgreSQL and Valkey, so no course catalogue runs: "
+            f"{reason_of(done.stderr)}."
         )
         return False
     # Last: an environment that is only partly installed is installed again.
     (folder / LOCK.name).write_bytes(LOCK.read_bytes())
     return True
+
+
+def reason_of(output: str) -> str:
+    """Return uv's error and its last cause as one line, without its hints. It wraps long lines."""
+    text = " ".join(output.partition("\n\nhint:")[0].split())
+    problem, *causes = text.removeprefix("error: ").split(" cause: ")
+    return ": ".join([problem, *causes[-1:]]).rstrip(".") or "no reason"
 
 
 def is_available() -> bool:

@@ -2,13 +2,14 @@
 
 import http.client
 import json
-import os
+import re
+import shutil
 import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -19,10 +20,13 @@ from catalogue import server
 from catalogue.http import MAX_BODY_BYTES, Request, Response
 from tests.support.paths import ROOT
 from tests.support.waiting import wait_until
+from tools.paths import UV
+from tools.regional.functions import PYTHON
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
 HOST = "127.0.0.1"
+DOCKERFILE = ROOT / "stacks" / "catalogue" / "Dockerfile"
 ENVIRONMENT = {
     "AWS_REGION": "us-east-1",
     "HOME_REGION": "us-east-1",
@@ -131,12 +135,34 @@ def test_stopping_server_answers_the_requests_that_have_arrived(running: Running
     assert running.server.drain(60) is True
 
 
-def test_task_ends_with_status_0_after_the_signal_of_ecs() -> None:
+@pytest.fixture(scope="module")
+def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with what the Dockerfile copies and installs, and nothing else."""
+    folder = tmp_path_factory.mktemp("image")
+    for source, target in re.findall(r"^COPY (\S+) (\S+)$", DOCKERFILE.read_text(), re.MULTILINE):
+        original = ROOT / "src" / source
+        if original.is_dir():
+            shutil.copytree(original, folder / target, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(original, folder / target)
+    command = [str(UV), "pip", "install", "-q", "--no-deps", "--require-hashes"]
+    command += ["--only-binary", ":all:", "--python", str(PYTHON), "--target", str(folder)]
+    subprocess.run([*command, "-r", str(folder / "requirements.txt")], check=True)
+    (folder / "requirements.txt").unlink()
+    return folder
+
+
+def test_task_of_the_image_serves_and_ends_with_status_0_after_the_signal_of_ecs(
+    image: Path,
+) -> None:
+    """The interpreter has the packages of Lambda's image, which is the base of this one."""
     enable_socket()
     port = free_port()
-    environment = {**os.environ, **ENVIRONMENT, "PORT": str(port), "PYTHONPATH": str(ROOT / "src")}
-    command = [sys.executable, "-m", "catalogue.server"]
-    with subprocess.Popen(command, env=environment, cwd="/") as task:
+    environment = {**ENVIRONMENT, "PATH": "/usr/bin:/bin", "PORT": str(port)}
+    environment |= {"PYTHONPATH": str(image), "PYTHONDONTWRITEBYTECODE": "1"}
+    (program,) = re.findall(r"^CMD (\[.+\])$", DOCKERFILE.read_text(), re.MULTILINE)
+    command = [str(PYTHON), *json.loads(program)[1:]]
+    with subprocess.Popen(command, env=environment, cwd=image) as task:
         try:
             wait_until(lambda: _status(port), "the health check", 60)
             assert _status(port) == 200

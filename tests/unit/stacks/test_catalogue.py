@@ -16,6 +16,7 @@ from tests.unit.stacks.test_alarm_metrics import metrics
 from tests.unit.stacks.test_granted_actions import LOGS, TRACES
 from tests.unit.stacks.test_templates import CATALOGUE, load, of_type, resources, statements
 from tests.unit.stacks.transformed import text_of
+from tools.deployment import database_authorities
 from tools.deployment.catalogue_price import region_dollars
 from tools.deployment.conditions import evaluate
 from tools.deployment.sam_transform import transformed
@@ -301,11 +302,19 @@ def test_image_has_the_components_of_the_functions_package() -> None:
     dockerfile = (FOLDER / "Dockerfile").read_text()
     copied = {name for name, _ in re.findall(r"^COPY (\w+) (\w+)$", dockerfile, re.MULTILINE)}
     assert copied == {it.partition("/")[0] for it in packages.split()}
+    sources = re.findall(r"^COPY (\S+) ", dockerfile, re.MULTILINE)
+    assert [it for it in sources if not (ROOT / "src" / it).exists()] == []
     (command,) = re.findall(r"^CMD (\[.+\])$", dockerfile, re.MULTILINE)
     (container,) = one("AWS::ECS::TaskDefinition")["ContainerDefinitions"]
     assert json.loads(command) == container["Command"]
     # src/catalogue/database.py reads the authorities of the database.
-    assert "catalogue/rds_authorities.pem" in dockerfile
+    ((checksum, url),) = re.findall(
+        r"^ADD --checksum=(\S+) --chmod=644 (https://\S+) catalogue/rds_authorities\.pem$",
+        dockerfile,
+        re.MULTILINE,
+    )
+    assert checksum == "sha256:${AUTHORITIES}"
+    assert url == database_authorities.URL.replace("{region}", "${REGION}")
 
 
 def test_service_rolls_back_and_scales_by_load() -> None:

@@ -1,6 +1,7 @@
 """The catalogue's packages get the authorities of Amazon RDS, and nothing else in their place."""
 
 import datetime
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from aws_emulator.errors import CommandError
-from tools.deployment.database_authorities import FILE, install
+from tools.deployment.database_authorities import FILE, install, main
 
 REGION = "eu-west-2"
 URL = "https://truststore.pki.rds.amazonaws.com/eu-west-2/eu-west-2-bundle.pem"
@@ -78,3 +79,27 @@ def test_lost_connection_is_reported_with_the_url(build: Path) -> None:
 
     with pytest.raises(CommandError, match=r"eu-west-2-bundle\.pem: no route"):
         install(build, REGION, fetch)
+
+
+def test_command_prints_the_digest_of_checked_authorities(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The image's build compares it with what it downloads itself."""
+    assert main([REGION], lambda _: ROOT_OF_RDS) == 0
+    assert capsys.readouterr().out == f"{sha256(ROOT_OF_RDS).hexdigest()}\n"
+    with pytest.raises(CommandError, match="no root of Amazon RDS"):
+        main([REGION], lambda _: authority("Another Root CA"))
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("arguments", [[], ["eu-west-2", "ap-south-1"]])
+def test_command_needs_one_region(arguments: list[str]) -> None:
+    with pytest.raises(CommandError, match="Name one Region"):
+        main(arguments, lambda _: ROOT_OF_RDS)
+
+
+def test_deployment_prints_the_digest_of_the_packages_authorities(
+    build: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    install(build, REGION, lambda _: ROOT_OF_RDS)
+    assert f"SHA-256 {sha256(ROOT_OF_RDS).hexdigest()}\n" in capsys.readouterr().out
