@@ -30,16 +30,16 @@ OUR_CALLS: Final = {
     # Prove, create. The sweep's 8,640 runs a month cost a cent.
     "express_request": 2,
     "express_gb_second": (0.1 + 0.3) * 64 / 1024,
-    # Transactional writes: Prove 2, Create 4, Activate 3. Claim 1, Unmark 1. Idempotency: 2.
+    # Transactional writes: Prove 2, Create 5, Activate 3. Unmark 1. Idempotency: 2.
     # The table has no replicas.
-    "write_unit": 2 * (2 + 4 + 3) + 1 + 1 + 2,
-    # Validate 2, identity 1, notify 1.
-    "read_unit": 4,
+    "write_unit": 2 * (2 + 5 + 3) + 1 + 2,
+    # ReadAccount 1, identity 1, notify 1.
+    "read_unit": 3,
     "event": 1,
     "fifo_request": 3,
     "email": 1,
 }
-OUR_FUNCTIONS: Final = ("validate", "identity", "relay", "notify")
+OUR_FUNCTIONS: Final = ("identity", "relay", "notify")
 #: Calls from the form to the email that asks for the proof, which the peer doesn't have.
 PROOF_CALLS: Final = {
     "api_request": 1,

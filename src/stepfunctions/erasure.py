@@ -11,7 +11,7 @@ that fails, or whose process is stopped, is repeated. The phases, in this order:
 | `find` | the anonymous ids of the student's browsers are read from the lakes |
 | `browsers` | the collector refuses these, too |
 | `settle` | access tokens expire, and what was on its way arrives |
-| `rosters` | lists with the student are deleted |
+| `rosters` | lists with the student are deleted, a page in each step |
 | `tables`, `user` | the items are deleted, then the user; the changes reach the lakes |
 | `lake` | passes over each Region's lake, until one finds nothing |
 | `check` | the tables are read again; with anything left, from `appointments` on |
@@ -32,7 +32,7 @@ from stepfunctions.erased_user import ErasedUser
 from stepfunctions.erasure_calls import Calls
 from stepfunctions.erasure_table import ERASED, Erasure, ErasureTable
 from stepfunctions.person_items import PersonItems, Tables
-from stepfunctions.person_rosters import PersonRosters
+from stepfunctions.person_rosters import PersonRosters, Position
 from stepfunctions.settings import settings
 
 #: The reason in the emails about cancelled appointments.
@@ -202,9 +202,13 @@ def _settle(step: Step) -> Next:
 def _rosters(step: Step) -> Next:
     now = datetime.fromtimestamp(step.use.now(), UTC)
     email = email_address.normalize(str(step.work["email"])) or str(step.work["email"])
-    deleted, importing = step.use.rosters.erase(email, now)
-    step.count("rosters", deleted)
-    return ("rosters", PAUSE_S * 12) if importing else ("tables", 0)
+    start = Position(*step.work.pop("rosters", ()))
+    page = step.use.rosters.erase(email, now, start)
+    step.count("rosters", page.deleted)
+    if page.following is not None:
+        step.work["rosters"] = page.following
+        return "rosters", 0
+    return ("rosters", PAUSE_S * 12) if page.importing else ("tables", 0)
 
 
 def _tables(step: Step) -> Next:

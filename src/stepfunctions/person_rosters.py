@@ -1,4 +1,4 @@
-"""The rosters with a student: uploads and their normalized copies, for an erasure.
+"""The rosters with a student: uploads and their normalized copies, for an erasure, page by page.
 
 A list is deleted as a whole: a changed upload would start another import. Its report stays, because
 it repeats no cell. A list whose import isn't over is left for a later call.
@@ -6,15 +6,40 @@ it repeats no cell. A list whose import isn't over is left for a later call.
 
 import re
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from stepfunctions import aws, roster
 from stepfunctions.errors import RosterError
 
 _UPLOADS: Final = "rosters/"
+_COPIES: Final = roster.copy_key("").partition("/")[0] + "/"
+#: Lists that one call reads.
+PAGE: Final = 25
 #: The import of the largest list takes less, and a list without a report then has failed.
 MAX_IMPORT: Final = timedelta(hours=6)
 _ENCODINGS: Final = ("utf-8", "utf-16", "latin-1")
+
+
+class Position(NamedTuple):
+    """Where a page begins: the folder, and the last key that was read; "" is its beginning.
+
+    `importing` is the number of lists of the earlier pages that are left for a later pass.
+    """
+
+    folder: str = _UPLOADS
+    after: str = ""
+    importing: int = 0
+
+
+class Page(NamedTuple):
+    """The lists that a page deleted, and the next page's position; None at the end of the pass.
+
+    With `importing` at the end, lists are left: another pass follows later.
+    """
+
+    deleted: int
+    importing: int
+    following: Position | None
 
 
 class PersonRosters:
@@ -24,47 +49,45 @@ class PersonRosters:
         self._bucket = bucket
         self._s3 = s3
 
-    def erase(self, email: str, now: datetime) -> tuple[int, int]:
-        """Delete the lists with an address; return how many, and how many are being imported.
+    def erase(self, email: str, now: datetime, start: Position) -> Page:
+        """Delete the lists with an address on a page; the uploads come before the copies.
 
         Raises:
             TransientError: S3 failed temporarily.
             PermanentError: S3 rejected the request.
         """
-        deleted = importing = 0
-        for key, at in self._objects(_UPLOADS):
+        deleted, importing, after = 0, start.importing, ""
+        objects, more = self._page(start.folder, start.after)
+        for key, at in objects:
+            after = key
             content = self._content(key)
             if content is None or not _names(content, email):
                 continue
-            if not self._is_imported(key, at, now):
+            if start.folder == _UPLOADS and not self._is_imported(key, at, now):
                 importing += 1
                 continue
             self._delete(key)
             deleted += 1
-        if importing:
-            return deleted, importing
+        if more:
+            return Page(deleted, importing, Position(start.folder, after, importing))
         # Copies have the name of their content: the import of a list that stays doesn't read these.
-        for key, _ in self._objects(roster.copy_key("").partition("/")[0] + "/"):
-            content = self._content(key)
-            if content is not None and _names(content, email):
-                self._delete(key)
-                deleted += 1
-        return deleted, 0
+        if start.folder == _UPLOADS and not importing:
+            return Page(deleted, 0, Position(_COPIES))
+        return Page(deleted, importing, None)
 
     def _is_imported(self, key: str, at: datetime, now: datetime) -> bool:
-        reports = self._objects(roster.report_key(key))
+        reports, _ = self._page(roster.report_key(key))
         return now - at > MAX_IMPORT or any(written >= at for _, written in reports)
 
-    def _objects(self, prefix: str) -> list[tuple[str, datetime]]:
-        query: dict[str, Any] = {"Bucket": self._bucket, "Prefix": prefix}
-        listed: list[tuple[str, datetime]] = []
+    def _page(self, prefix: str, after: str = "") -> tuple[list[tuple[str, datetime]], bool]:
+        """Return keys with their times, and whether there are more."""
+        query: dict[str, Any] = {"Bucket": self._bucket, "Prefix": prefix, "MaxKeys": PAGE}
+        if after:
+            query["StartAfter"] = after
         with aws.translate_errors("S3"):
-            while True:
-                page = self._s3.list_objects_v2(**query)
-                listed += [(it["Key"], it["LastModified"]) for it in page.get("Contents", [])]
-                if not page.get("IsTruncated"):
-                    return listed
-                query["ContinuationToken"] = page["NextContinuationToken"]
+            page = self._s3.list_objects_v2(**query)
+        listed = [(it["Key"], it["LastModified"]) for it in page.get("Contents", [])]
+        return listed, bool(page.get("IsTruncated"))
 
     def _content(self, key: str) -> bytes | None:
         def read() -> bytes:

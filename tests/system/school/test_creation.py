@@ -20,7 +20,11 @@ from tests.system.school.workflows import assert_created_once, modified_machine,
 
 pytestmark = pytest.mark.integration
 
-PATH = ("Claim", "Validate", "IsOrdinary", "Create", "CreateIdentity", "Activate")
+#: The states of a roster's row. A proved form needs no Validate.
+PATH = (
+    *("ReadAccount", "IsChecked", "Validate", "IsOrdinary", "Create", "CreateIdentity"),
+    "Activate",
+)
 
 
 def create(school: SchoolClient, request: dict[str, str], machine: str = "") -> None:
@@ -54,6 +58,26 @@ def cut(definition: Any, last: str) -> None:
     if state["Type"] == "Choice":
         state.update(Type="Pass")
     state.update(End=True)
+
+
+def proved_request(school: SchoolClient, email: str) -> dict[str, str]:
+    """Prove a form without starting its creation; return the workflow's input."""
+    body = {"requestId": str(uuid.uuid4()), "email": email, "name": "Anna"}
+    url = f"{school.running.url}/api/accounts"
+    assert httpx.post(url, json=body, timeout=30).status_code == 202
+    proof = school.proof_in_email(email)
+
+    def stop(definition: Any) -> None:
+        definition["States"]["Prove"].update(Next="Accepted")
+
+    with modified_machine(school, stop, "prove") as arn:
+        answer = school.stepfunctions.start_sync_execution(
+            stateMachineArn=arn, input=json.dumps(proof)
+        )
+    assert answer["status"] == "SUCCEEDED", answer
+    request_id = body["requestId"]
+    assert school.mark(request_id) is not None
+    return {"requestId": request_id, "accountId": school.account_of(request_id)}
 
 
 def passed_on(school: SchoolClient, request: dict[str, str]) -> bool:
@@ -130,7 +154,13 @@ def test_execution_leaves_claimed_request_to_the_sweep(school: SchoolClient, las
     """The claim's owner may still run: it could call Cognito at the same time."""
     email = unique_email()
     request = stored_request(school, email, marked=True)
-    with modified_machine(school, lambda it: cut(it, last), "create") as arn:
+
+    def change(definition: Any) -> None:
+        if last == "Claim":
+            fail(definition, "Validate")
+        cut(definition, last)
+
+    with modified_machine(school, change, "create") as arn:
         create(school, request, arn)
     before = len(school.users_with(email))
     create(school, request)
@@ -141,23 +171,28 @@ def test_execution_leaves_claimed_request_to_the_sweep(school: SchoolClient, las
     assert_unmarked(school, request)
 
 
+def fail(definition: Any, state: str) -> None:
+    """Let a state fail permanently."""
+    arguments = definition["States"][state]["Arguments"]
+    if "FunctionName" in arguments:
+        arguments["FunctionName"] += "-missing"
+        return
+    if "TransactItems" in arguments:
+        (arguments,) = arguments["TransactItems"][0].values()
+    arguments["TableName"] += "-missing"
+
+
 @contextmanager
 def broken(school: SchoolClient, state: str) -> Iterator[str]:
     """Yield a copy whose state fails permanently: its function or table doesn't exist."""
 
-    def change(definition: Any) -> None:
-        arguments = definition["States"][state]["Arguments"]
-        if "FunctionName" in arguments:
-            arguments["FunctionName"] += "-missing"
-        else:
-            (part,) = arguments["TransactItems"][0].values()
-            part["TableName"] += "-missing"
-
-    with modified_machine(school, change, "create") as arn:
+    with modified_machine(school, lambda it: fail(it, state), "create") as arn:
         yield arn
 
 
-@pytest.mark.parametrize("state", ["Validate", "Create", "CreateIdentity", "Activate"])
+@pytest.mark.parametrize(
+    "state", ["ReadAccount", "Validate", "Create", "CreateIdentity", "Activate"]
+)
 def test_failed_creation_is_finished_by_the_account_workflow(
     school: SchoolClient, state: str
 ) -> None:
@@ -168,6 +203,31 @@ def test_failed_creation_is_finished_by_the_account_workflow(
     assert_created_once(school, request, email)
     assert_unmarked(school, request)
     assert passed_on(school, request)
+
+
+def test_proved_form_is_created_without_further_validation(school: SchoolClient) -> None:
+    """`admit` has validated it: a failure of Validate doesn't matter any more."""
+    email = unique_email()
+    request = proved_request(school, email)
+    with broken(school, "Validate") as arn:
+        create(school, request, arn)
+    assert school.wait_for_outcome(request["requestId"])["status"] == "created"
+    assert_unmarked(school, request)
+    assert not passed_on(school, request)
+    assert len(school.users_with(email)) == 1
+
+
+def test_address_that_was_taken_after_the_form_has_no_second_account(school: SchoolClient) -> None:
+    """The form's address was free; a roster's row was faster than the proof."""
+    email = unique_email()
+    request = proved_request(school, email)
+    create(school, stored_request(school, email, marked=True))
+    create(school, request)
+    assert passed_on(school, request)
+    outcome = school.wait_for_outcome(request["requestId"])
+    assert outcome == {"status": "rejected", "codes": ["taken"]}
+    assert_unmarked(school, request)
+    assert len(school.users_with(email)) == 1
 
 
 @pytest.mark.parametrize(
@@ -213,10 +273,7 @@ def test_withdrawn_account_is_not_created_by_a_late_execution(school: SchoolClie
     email = unique_email()
     request = stored_request(school, email, marked=True)
 
-    def fail(definition: Any) -> None:
-        definition["States"]["CreateIdentity"]["Arguments"]["FunctionName"] += "-missing"
-
-    with modified_machine(school, fail) as arn:
+    with modified_machine(school, lambda it: fail(it, "CreateIdentity")) as arn:
         school.stepfunctions.start_execution(stateMachineArn=arn, input=json.dumps(request))
         assert school.wait_for_outcome(request["requestId"])["status"] == "failed"
     create(school, request)

@@ -58,7 +58,9 @@ FORGOTTEN = {
 }
 RESTORED = {**FORGOTTEN, "known": True, "same": True, "status": "created"}
 ACCOUNT = {"sk": {"S": "ACCOUNT"}, "status": {"S": "active"}}
+PENDING = {"sk": {"S": "ACCOUNT"}, "status": {"S": "pending"}}
 PARKED = {"sk": {"S": "ACCOUNT"}, "status": {"S": "withdrawn"}}
+PROOF_EMAIL = {"sk": {"S": "OUTBOX#ProofRequested"}, "email_key": {"S": "k1"}}
 PERSON = {"sk": {"S": "PERSON"}, "email": {"S": "a@example.com"}, "name": {"S": "Anna"}}
 IMPORT = {
     "bucket": "b",
@@ -230,8 +232,22 @@ CASES: list[tuple[str, str, Any, Any, str | None, Any]] = [
     ("admit", "Accepted", {}, None, None, {"outcome": "accepted"}),
     ("admit", "Conflict", {}, None, None, {"outcome": "conflict"}),
     ("admit", "Busy", {}, None, None, None),
-    ("create", "Begin", IDS, None, "Claim", IDS),
-    ("create", "Claim", {**IDS, "run": "one"}, {}, "Validate", {**IDS, "run": "one"}),
+    ("create", "ReadAccount", IDS, {"Items": [PERSON, PROOF_EMAIL]}, "IsChecked",
+     {**IDS, "ordinary": True, "active": False, "emailKey": "k1"}),
+    ("create", "ReadAccount", IDS, {"Items": [PERSON, PROOF_EMAIL, PENDING]}, "IsChecked",
+     {"ordinary": True, "active": False}),
+    ("create", "ReadAccount", IDS, {"Items": [PERSON, PROOF_EMAIL, ACCOUNT]}, "IsChecked",
+     {"ordinary": False, "active": True}),
+    ("create", "ReadAccount", IDS, {"Items": [PERSON, PROOF_EMAIL, PARKED]}, "IsChecked",
+     {"ordinary": False, "active": False}),
+    ("create", "ReadAccount", IDS, {"Items": [PERSON]}, "IsChecked",
+     {"ordinary": False, "active": False, "emailKey": ""}),
+    ("create", "ReadAccount", IDS, {"Items": []}, "IsChecked",
+     {"ordinary": False, "active": False}),
+    ("create", "IsChecked", {"active": True, "ordinary": False}, None, "Unmark", {}),
+    ("create", "IsChecked", {"active": False, "ordinary": True}, None, "Create", {}),
+    ("create", "IsChecked", {"active": False, "ordinary": False}, None, "Validate", {}),
+    ("create", "Claim", {**IDS, "run": "one"}, {}, "PassOn", {**IDS, "run": "one"}),
     ("create", "Validate", IDS, VALIDATED, "IsOrdinary",
      {**IDS, "ordinary": False, "active": False, "emailKey": "k1"}),
     ("create", "Validate", IDS, {"Payload": {**FREE, "status": "pending"}}, "IsOrdinary",
@@ -244,8 +260,8 @@ CASES: list[tuple[str, str, Any, Any, str | None, Any]] = [
      {"ordinary": False, "active": False}),
     ("create", "IsOrdinary", {"active": True, "ordinary": False}, None, "Unmark", {}),
     ("create", "IsOrdinary", {"active": False, "ordinary": True}, None, "Create", {}),
-    ("create", "IsOrdinary", {"active": False, "ordinary": False}, None, "PassOn", {}),
-    ("create", "Create", CARRIED, {}, "CreateIdentity", CARRIED),
+    ("create", "IsOrdinary", {"active": False, "ordinary": False}, None, "Claim", {}),
+    ("create", "Create", {**CARRIED, "run": "one"}, {}, "CreateIdentity", CARRIED),
     ("create", "CreateIdentity", CARRIED, CREATED_USER, "Activate", {"sub": "s2"}),
     ("create", "Activate", CARRIED, {}, "Unmark", CARRIED),
     ("create", "PassOn", CARRIED, {"ExecutionArn": "arn"}, "Unmark", CARRIED),
@@ -496,7 +512,7 @@ def test_task_retries_and_catches_every_error(
         ("import", "Admit", {"attempts": 0, "name": "s3-1.0", "body": ROW}, "s3-1.0"),
         ("import", "Report", IMPORT, "s3-1"),
         *(
-            ("create", state, {**CARRIED, "correlationId": "cf-1"}, "cf-1")
+            ("create", state, {**CARRIED, "run": "one", "correlationId": "cf-1"}, "cf-1")
             for state in ("Validate", "Create", "CreateIdentity", "PassOn")
         ),
         ("address", "ChangeAddress", CHANGE, "cf-1"),

@@ -352,20 +352,32 @@ MAX_EXPRESS_S: Final = 300
 def test_creation_is_the_happy_path_of_the_account_workflow(key: str) -> None:
     """Both can run for one request, one after the other or at the same time."""
     happy, whole = definition("create")["States"][key], definition("account")["States"][key]
+    if key == "Create":
+        # The claim is that of the Express workflow.
+        *items, claim = happy["Arguments"]["TransactItems"]
+        assert claim["Update"]["Key"]["pk"] == {"S": "OPEN"}
+        happy = {**happy, "Arguments": {"TransactItems": items}}
     for field in ("Type", "Resource", "TimeoutSeconds", "Arguments"):
         assert happy[field] == whole[field], field
 
 
 def test_failure_of_creation_reaches_the_account_workflow() -> None:
     machine = definition("create")["States"]
-    for key in ("Validate", "Create", "CreateIdentity", "Activate"):
-        assert [it["Next"] for it in machine[key]["Catch"]] == ["PassOn"], key
+    for key, following in (
+        ("Validate", "Claim"),
+        ("Create", "Claim"),
+        ("CreateIdentity", "PassOn"),
+        ("Activate", "PassOn"),
+    ):
+        assert [it["Next"] for it in machine[key]["Catch"]] == [following], key
         assert machine[key]["Catch"][0]["Output"] == "{% $states.input %}", key
-    assert machine["IsOrdinary"]["Default"] == "PassOn"
+    assert [it["Next"] for it in machine["ReadAccount"]["Catch"]] == ["Claim"]
+    assert machine["IsOrdinary"]["Default"] == "Claim"
     # The mark is deleted after an end of the request, or after the account workflow has started.
     before = {key for key, it in machine.items() if "Unmark" in next_states(it)}
-    assert before == {"IsOrdinary", "Activate", "PassOn"}
-    assert machine["IsOrdinary"]["Choices"][0]["Condition"] == "{% $states.input.active %}"
+    assert before == {"IsChecked", "IsOrdinary", "Activate", "PassOn"}
+    for key in ("IsChecked", "IsOrdinary"):
+        assert machine[key]["Choices"][0]["Condition"] == "{% $states.input.active %}"
 
 
 def marks(name: str) -> list[dict[str, Any]]:
@@ -389,19 +401,26 @@ def test_request_that_becomes_pending_is_marked_in_the_same_transaction() -> Non
         assert [it for it in puts if it in marks(name)] != [], key
         assert definition(name)["States"][key]["Next"] == "Start"
     assert len(marks("prove")) + len(marks("admit")) == len(before_start)
-    # Claimed and deleted.
-    for name in ("create", "sweep"):
-        assert len(marks(name)) == 2
+    # Claimed and deleted; `create` claims with the items, or before it passes a request on.
+    assert (len(marks("create")), len(marks("sweep"))) == (3, 2)
 
 
-def test_second_run_of_a_request_ends_before_its_first_call() -> None:
+def test_run_without_the_claim_calls_neither_cognito_nor_the_account_workflow() -> None:
     """Cognito could create two users for one address: no state runs twice at the same time."""
-    machine = definition("create")
-    assert [machine["StartAt"], machine["States"]["Begin"]["Next"]] == ["Begin", "Claim"]
-    claim = machine["States"]["Claim"]
-    assert [it["Next"] for it in claim["Catch"]] == ["Done", "NotPassedOn"]
-    assert {key for key, it in machine["States"].items() if "Validate" in next_states(it)} == {
-        "Claim"
+    machine = definition("create")["States"]
+    claim = machine["Claim"]["Arguments"]
+    with_items = machine["Create"]["Arguments"]["TransactItems"][-1]["Update"]
+    assert with_items == claim
+    assert [it["Next"] for it in machine["Claim"]["Catch"]] == ["Done", "NotPassedOn"]
+    before = {
+        following: {key for key, it in machine.items() if following in next_states(it)}
+        for following in ("CreateIdentity", "PassOn")
+    }
+    assert before["CreateIdentity"] == {"Create"}
+    assert before["PassOn"] == {"Claim", "CreateIdentity", "Activate"}
+    # Before these, other states only read.
+    assert reachable(definition("create"), without=frozenset({"Create", "Claim", "Unmark"})) == {
+        *("ReadAccount", "IsChecked", "Validate", "IsOrdinary", "Create", "Claim", "Unmark"),
     }
     ((_, swept),) = [it for it in states("sweep") if it[0] == "Claim"]
     assert "run" in swept["Arguments"]["UpdateExpression"]

@@ -13,6 +13,7 @@ from stepfunctions.accounts import Accounts
 from stepfunctions.email_address import email_key
 from stepfunctions.erasure_table import RUNNING, Erasure, ErasureTable, Recipient
 from stepfunctions.errors import PermanentError, TransientError
+from stepfunctions.person_rosters import Page, Position
 from tests.unit.stepfunctions.accounts_store import AccountsStore
 
 SUB: Final = "0b0e7a94-3c9c-4f6e-9a3e-0d4a2c7b9f10"
@@ -77,14 +78,17 @@ class Rosters:
     def __init__(self, world: World) -> None:
         self.world = world
 
-    def erase(self, email: str, _now: Any) -> tuple[int, int]:
+    def erase(self, email: str, _now: Any, start: Position) -> Page:
         assert email == EMAIL
         self.world.fail()
+        if start == Position():
+            return Page(0, 0, Position("rosters/", "a", 0))
+        assert start == Position("rosters/", "a", 0)
         if self.world.importing:
             self.world.importing -= 1
-            return 0, 1
+            return Page(0, 1, None)
         deleted, self.world.rosters = self.world.rosters, 0
-        return deleted, 0
+        return Page(deleted, 0, None)
 
 
 class User:
