@@ -15,7 +15,7 @@ from typing import Any
 import boto3
 
 from aws_emulator.errors import CommandError
-from tools.deployment import collector, region_values, reminders, replicas
+from tools.deployment import bookings_home, collector, region_values, reminders, replicas
 from tools.deployment.edge_functions import delete_functions, left_behind
 from tools.deployment.environments import Environment, Layout, layout_of
 from tools.deployment.preflight.account import Account
@@ -33,17 +33,18 @@ def destroy(environment: Environment, confirmation: str | None = None) -> None:
         confirmation: The stack's name; by default the environment variable CONFIRM.
 
     Raises:
-        CommandError: The confirmation is missing, events of a Region didn't reach its lake, or
-            CloudFormation couldn't delete a resource.
+        CommandError: The confirmation is missing, the Region is the home of the bookings, events of
+            a Region didn't reach its lake, or CloudFormation couldn't delete a resource.
     """
     layout = layout_of(environment)
+    clients = Account(environment.region).client
+    bookings_home.check_not_home(environment, layout, clients)
     order = layout.in_order()[::-1] if environment.is_home else [environment]
     regions = {it.region: Stacks(boto3.client("cloudformation", it.region)) for it in order}
     nested_stacks = kept_stacks()
     existing = [it for it in order if regions[it.region].existing(it.stack_name, nested_stacks)]
     deletes_edge = environment.is_home or environment.is_edge
     functions = boto3.client("lambda", EDGE_REGION) if deletes_edge else None
-    clients = Account(environment.region).client
     has_replicas = replicas.has_replicas(environment, layout, clients)
     scheduler = boto3.client("scheduler", environment.region) if environment.is_home else None
     remains = (

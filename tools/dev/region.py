@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from aws_emulator.errors import CommandError
-from tools.deployment import collector, region_values, replicas
+from tools.deployment import bookings_home, collector, region_values, replicas
 from tools.deployment.destroy import delete_environment
 from tools.deployment.environments import layout_of_regions
 from tools.deployment.stacks import Stacks
@@ -103,6 +103,7 @@ def remove(
     layout = layout_of_regions(target.stage, regions, names)
     (environment,) = (it for it in layout.others if it.region == name)
     remaining = [it for it in regions if it != name]
+    bookings_home.check_not_home(environment, layout, clients, is_local=True)
     if collector.remove_region(layout.edge, environment, clients):
         time.sleep(IN_FLIGHT_S)
     region_values.forget_region(layout, name, clients)
