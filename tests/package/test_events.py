@@ -161,6 +161,26 @@ def test_bookings_answer_503_if_dynamodb_is_unreachable(case: str) -> None:
     assert result["response"]["body"]["code"] == "unavailable"
 
 
+NO_HOME = {
+    **NO_KINESIS,
+    "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
+    "AWS_REGION": "eu-west-2",
+    "HOME_REGION": "us-east-1",
+    "ADMIT_MACHINE": "arn:aws:states:us-east-1:123456789012:stateMachine:named",
+    "QUEUE_URL": "http://127.0.0.1:9/123456789012/named",
+}
+
+
+def test_sign_ups_are_refused_if_the_home_and_the_queue_are_unreachable() -> None:
+    built_package = package("SignUpsFunction", "sign_ups.handler.lambda_handler")
+    request, waiting = (events("sign_ups")[it] for it in ("request", "waiting"))
+    asked, delivered = built_package.invoke([request, waiting], environment=NO_HOME)
+    assert asked["response"] == {"status": "FAILED"}
+    (record,) = waiting["Records"]
+    failed = [{"itemIdentifier": record["messageId"]}]
+    assert delivered["response"] == {"batchItemFailures": failed}
+
+
 NO_OFFICE = {
     **NO_TABLE,
     "OFFICE_TABLE": "named",
@@ -231,6 +251,7 @@ def test_catalogue_answers_503_if_its_database_and_cache_are_unreachable() -> No
         ),
         *("bookings", "collector_sources", "office", "revocations", "stepfunctions"),
         "entitlements",
+        "sign_ups",
         "stream_processor",
     ],
 )

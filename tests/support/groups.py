@@ -30,6 +30,7 @@ GROUPS: Final[dict[str, tuple[str, ...]]] = {
         "tests/system/test_names.py",
         "tests/system/test_portal_copies.py",
         "tests/system/test_regions.py",
+        "tests/system/test_waiting_sign_ups.py",
     ),
     # The commands of test_faults.py build, and wait for the tests of the packages, which read it.
     "build": ("tests/package/", "tests/system/test_build.py", "tests/system/test_faults.py"),

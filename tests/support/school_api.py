@@ -43,6 +43,10 @@ def resolve(node: Any) -> Any:
             return resolve(yaml.safe_load(location.read_text()))
         if set(node) == {"Fn::Sub"}:
             return re.sub(r"\$\{([A-Za-z:.]+)\}", lambda status: VALUES[status[1]], node["Fn::Sub"])
+        if set(node) == {"Fn::If"}:
+            condition, _, otherwise = node["Fn::If"]
+            assert condition == "IsHome"
+            return resolve(otherwise)
         if set(node) == {"Fn::GetAtt"}:
             return VALUES[".".join(node["Fn::GetAtt"])]
         if set(node) == {"Ref"}:

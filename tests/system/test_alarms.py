@@ -30,6 +30,11 @@ FURTHER_ALARMS: Final = {
         "DestinationRegion": "ap-south-1",
     },
     "health-alarms": {"Region": "ap-south-1", "HealthCheckId": "a-health-check"},
+    "sign-ups-alarms": {
+        "Queue": "meridian-local-sign-ups",
+        "DeadLetters": "meridian-local-sign-ups-dead-letters",
+        "Function": "meridian-local-sign-ups",
+    },
     "catalogue/alarms": {
         "Stage": "local",
         "Balancer": "app/meridian-local-catalogue/0a1b",

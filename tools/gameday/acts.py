@@ -33,8 +33,9 @@ API_OPERATIONS: Final = ("profile", "appointments", "booking", "sign-up", "staff
 OPERATIONS: Final = ("events", "page", "members", *API_OPERATIONS)
 #: Operations with an edge function: a public page has one if CloudFront hasn't cached it.
 FUNCTION_OPERATIONS: Final = OPERATIONS
-#: Written in the home Region only, whichever Region was asked (decision 0023).
-HOME_OPERATIONS: Final = ("booking", "sign-up", "staff")
+#: Written in the home Region only, whichever Region was asked (decision 0023). Sign-ups are, too,
+#: but wait for it in the Region that was asked (decision 0098).
+HOME_OPERATIONS: Final = ("booking", "staff")
 
 
 @dataclass(frozen=True, slots=True)

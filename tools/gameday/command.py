@@ -23,7 +23,7 @@ from tools.gameday.checks import (
 )
 from tools.gameday.faults import losses, waiting_writes
 from tools.gameday.figures import Scene
-from tools.gameday.homes import move, settle
+from tools.gameday.homes import hasten_sign_ups, move, settle
 from tools.gameday.links import LinkOpener
 from tools.gameday.metrics import Sampler, deployed_alarms, edge_data
 from tools.gameday.stores import Stores
@@ -64,6 +64,7 @@ def run(running: System, plan: Plan) -> int:
     scenes: list[Scene] = []
     closed: dict[str, list[str]] = {}
     stores = Stores(running, visitors.run)
+    hasten_sign_ups(running, CLOCK_SPEED)
     with LinkOpener(running, ledger):
         with Sampler(running, ledger, CLOCK_SPEED) as sampler:
             visitors.start()

@@ -33,6 +33,7 @@ DEPENDENCIES: dict[str, set[str]] = {
     # The ids of a roster's requests, and the keys of its objects.
     "office": {"stepfunctions", "boto3", "botocore"},
     "media": {"edge_auth", "signed_snapshot", "boto3", "botocore"},
+    "sign_ups": {"boto3", "botocore"},
     "revocations": {"signed_snapshot", "boto3", "botocore"},
     # The edge reads a snapshot with edge_auth's verification of signatures.
     "signed_snapshot": {"edge_auth", "boto3", "botocore"},

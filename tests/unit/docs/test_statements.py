@@ -28,6 +28,7 @@ NUMBERS: Final = {
     20: "twenty",
     21: "twenty-one",
     23: "twenty-three",
+    24: "twenty-four",
     22: "twenty-two",
 }
 #: A resource that a sentence locates in a stack: "The state machine is in `stacks/x.yaml`".

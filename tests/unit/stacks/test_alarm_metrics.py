@@ -41,6 +41,7 @@ PUBLISHED: Final[dict[tuple[str, str], tuple[list[set[str]], set[str]]]] = {
     ("AWS/States", "ExecutionsTimedOut"): ([_MACHINE], {"Sum"}),
     ("AWS/States", "ExecutionsAborted"): ([_MACHINE], {"Sum"}),
     ("AWS/SQS", "ApproximateNumberOfMessagesVisible"): ([_QUEUE], _ANY),
+    ("AWS/SQS", "ApproximateNumberOfMessagesNotVisible"): ([_QUEUE], _ANY),
     ("AWS/SQS", "ApproximateAgeOfOldestMessage"): ([_QUEUE], _ANY),
     ("AWS/ApiGateway", "5XXError"): ([{"ApiName"}, {"ApiName", "Stage"}], {"Sum", "Average"}),
     ("AWS/ApiGateway", "4XXError"): ([{"ApiName"}, {"ApiName", "Stage"}], {"Sum", "Average"}),

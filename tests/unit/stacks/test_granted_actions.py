@@ -62,6 +62,7 @@ ACTIONS: Final = {
     "dynamodb:TransactWriteItems": {"dynamodb:ConditionCheckItem", "dynamodb:UpdateItem"},
     "lambda:Invoke": {"lambda:InvokeFunction"},
     "stepfunctions:StartExecution": {"states:StartExecution"},
+    "stepfunctions:StartSyncExecution": {"states:StartSyncExecution"},
     "lambda:GetFunction": {"lambda:GetFunction", "lambda:GetFunctionConfiguration"},
 }
 #: Function -> actions that neither the SDK's calls nor Lambda show, with the reason.

@@ -19,7 +19,7 @@ EVERYWHERE: Final = {"AlarmKey", "Audit"}
 REGIONAL: Final = EVERYWHERE | {
     *("CapacityAlarms", "CourseCatalogue", "Dashboards", "Names", "School", "Stream"),
 }
-FURTHER_REGION: Final = REGIONAL | {"PortalCopy"}
+FURTHER_REGION: Final = REGIONAL | {"PortalCopy", "SignUps"}
 HOME: Final = REGIONAL | {
     *("Accounts", "Budget", "Foundation", "HomeAlarms", "HomeDashboards", "Portal", "PortalAccess"),
     "SignInName",

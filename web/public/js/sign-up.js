@@ -127,7 +127,8 @@ function show(answer, body) {
     form.hidden = true;
     $("done").hidden = false;
     $("sent").focus();
-  } else if (answer.ok) {
+  } else if (answer.ok || answer.status >= 500) {
+    // The request is accepted: while the home Region is lost, it waits, and its outcome can't be read.
     showMessage(status, t("This is taking longer than usual. Your request is saved. Press the button to check again."), "bad");
   } else {
     showMessage(status, errorMessage(answer), "bad");

@@ -1,0 +1,1 @@
+"""Sign-ups in a Region without the accounts: passed on to the home, or kept until it answers."""
