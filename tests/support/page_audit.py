@@ -5,12 +5,13 @@ Shift" and "Largest Contentful Paint".
 """
 
 import base64
+import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
-from playwright.sync_api import Browser, ConsoleMessage, Page
+from playwright.sync_api import Browser, ConsoleMessage, Error, Page, Route
 
 #: CSS pixels of a target's width and height.
 MIN_TARGET_PX: Final = 24
@@ -30,9 +31,14 @@ _SMALL_TARGETS: Final = """limit => [...document.querySelectorAll(
     return width > 0 && (width < limit || height < limit);
   })
   .map(it => it.outerHTML.slice(0, 90))"""
-#: Runs before the page's scripts, so that it also sees the first shifts.
+#: Runs before the page's scripts, so that it also sees the first shifts. The document as sent is
+#: complete when it becomes interactive; modules run later.
 _OBSERVER: Final = """
-  window.audit = {shift: 0, shifted: [], largest: null};
+  window.audit = {shift: 0, shifted: [], largest: null, late: false};
+  let sent = null;
+  document.addEventListener("readystatechange", () => {
+    sent ??= new WeakSet(document.querySelectorAll("*"));
+  });
   new PerformanceObserver(list => {
     for (const it of list.getEntries()) {
       if (it.hadRecentInput) continue;
@@ -41,7 +47,9 @@ _OBSERVER: Final = """
     }
   }).observe({type: "layout-shift", buffered: true});
   new PerformanceObserver(list => {
-    audit.largest = list.getEntries().at(-1).element?.tagName ?? null;
+    const {element} = list.getEntries().at(-1);
+    audit.largest = element?.tagName ?? null;
+    audit.late = element !== null && sent !== null && !sent.has(element);
   }).observe({type: "largest-contentful-paint", buffered: true});
 """
 
@@ -58,16 +66,43 @@ def observe(page: Page) -> list[str]:
     return errors
 
 
+#: Services whose answers a page waits for, and texts that a script loads.
+_ANSWERS: Final = re.compile(
+    r"^https?://[^/]+/(api/(?!openapi)|auth/session|catalogue/|lang/|(portal|vocabularies)\.json)"
+)
+_PAINTED: Final = (
+    "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+)
+
+
+def answer_after_paint(page: Page) -> None:
+    """Let each answer of a service arrive after a painted frame, so that nothing hides a shift."""
+
+    def answer(route: Route) -> None:
+        # The page may be left meanwhile.
+        with suppress(Error):
+            page.evaluate(_PAINTED)
+        with suppress(Error):
+            route.continue_()
+
+    page.route(_ANSWERS, answer)
+
+
 def _is_error(message: ConsoleMessage) -> bool:
     return message.type == "error" and not message.text.startswith("Failed to load resource")
 
 
-def faults(page: Page) -> list[str]:
-    """Return the faults of the loaded page in its viewport."""
+def faults(page: Page, *, largest_may_wait: bool = False) -> list[str]:
+    """Return the faults of the loaded page in its viewport.
+
+    `largest_may_wait` allows a largest element that a script adds, such as a search result.
+    """
     problems: list[str] = [f"small: {it}" for it in page.evaluate(_SMALL_TARGETS, MIN_TARGET_PX)]
     audit: dict[str, Any] = page.evaluate("audit")
     if audit["shift"] > MAX_LAYOUT_SHIFT:
         problems.append(f"layout shift {audit['shift']:.2f}: {audit['shifted']}")
+    if audit["late"] and not largest_may_wait:
+        problems.append(f"the largest element waits for a script: {audit['largest']}")
     if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
         problems.append("wider than the viewport")
     sizes = "[...document.images].filter(it => !it.hasAttribute('width')).map(it => it.outerHTML)"

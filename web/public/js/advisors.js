@@ -1,6 +1,6 @@
 // Lists the advisors, and changes their availability.
 import {
-  $, call, itemButton, listItem, onSubmit, readAdvisors, setFieldError, showError, showMessage,
+  $, call, itemButton, listItem, onSubmit, readAdvisors, setFieldError, showError, showLoaded, showMessage,
 } from "./portal.js";
 
 const ID = /^[a-z0-9][a-z0-9-]{0,39}$/;
@@ -83,3 +83,4 @@ onSubmit($("change"), async () => {
 
 $("zones").append(...(Intl.supportedValuesOf?.("timeZone") ?? []).map((zone) => new Option(zone, zone)));
 await load();
+showLoaded("advisors");

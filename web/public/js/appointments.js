@@ -2,7 +2,7 @@
 import { locale, t } from "./i18n.js";
 import {
   $, beforeDate, call, itemButton, listItem, localDate, onSubmit, readAdvisors, setFieldError,
-  showError, showMessage,
+  showError, showLoaded, showMessage,
 } from "./portal.js";
 
 const HALF_HOUR_MS = 1_800_000;
@@ -217,3 +217,4 @@ await loadAdvisors();
 // The student may have chosen an advisor or a date already.
 if (advisors.size > 0 && offers === 0) offerFirstDay();
 await reloadAppointments();
+showLoaded("booked");

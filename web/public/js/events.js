@@ -1,5 +1,5 @@
 // Lists the verdicts of a source's newest events and updates them every five seconds.
-import { $, call, onSubmit, pause, setFieldError, showError, showMessage } from "./portal.js";
+import { $, call, onSubmit, pause, setFieldError, showError, showLoaded, showMessage } from "./portal.js";
 
 const INTERVAL_MS = 5_000;
 const SOURCE = /^[A-Za-z0-9_.-]{1,64}$/;
@@ -48,6 +48,7 @@ async function refresh() {
     $("rows").replaceChildren();
     showError($("events-status"), answer);
   }
+  showLoaded("rows");
   return answer;
 }
 

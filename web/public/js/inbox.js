@@ -1,5 +1,5 @@
 // Lists the students' feedback, and marks it.
-import { $, call, itemButton, listItem, showError, showMessage } from "./portal.js";
+import { $, call, itemButton, listItem, showError, showLoaded, showMessage } from "./portal.js";
 
 const moment = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
 const NEXT = new Map([["new", "read"], ["read", "answered"], ["answered", "new"]]);
@@ -65,3 +65,4 @@ $("mark").addEventListener("change", () => {
 });
 
 await load();
+showLoaded("inbox");

@@ -38,6 +38,9 @@ async function showName(call) {
   who.className = "who";
   who.textContent = name ? t("Signed in as {0}", name) : t("Signed in");
   account.before(who);
+  // On a phone, the account page shows it.
+  const line = document.getElementById("signed-in");
+  if (line) line.textContent = who.textContent;
 }
 
 /** Shows the parts of the page for members, if the visitor is one. `call` calls the API. */

@@ -1,9 +1,10 @@
 // Lists an advisor's appointments of a day, and cancels or moves them.
 import {
   $, beforeDate, call, itemButton, listItem, localDate, onSubmit, readAdvisors, setFieldError,
-  showError, showMessage,
+  showError, showLoaded, showMessage,
 } from "./portal.js";
 
+const LOADING = $("day-status").textContent;
 const advisors = new Map();
 let changed = null;
 let listed = 0;
@@ -128,4 +129,7 @@ await loadAdvisors();
 if (advisors.size > 0) {
   $("day").value ||= localDate(new Date(), zone());
   await list();
+} else if ($("day-status").textContent === LOADING) {
+  showMessage($("day-status"), "No advisor offers appointments at present.");
 }
+showLoaded("appointments");

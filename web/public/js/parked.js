@@ -1,6 +1,6 @@
 // Lists parked accounts, and finishes or undoes one.
 import {
-  $, call, callRepeatedly, itemButton, listItem, onSubmit, pause, setFieldError, showError, showMessage,
+  $, call, callRepeatedly, itemButton, listItem, onSubmit, pause, setFieldError, showError, showLoaded, showMessage,
 } from "./portal.js";
 
 const moment = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
@@ -92,3 +92,4 @@ $("close").addEventListener("click", close);
 $("reload").addEventListener("click", list);
 
 await list();
+showLoaded("parked");

@@ -165,6 +165,11 @@ export function showMessage(note, text, kind = "") {
   note.textContent = text;
 }
 
+/** Ends the loading state of the elements with these ids: lists, tables, parts of the page. */
+export function showLoaded(...ids) {
+  for (const id of ids) $(id).removeAttribute("aria-busy");
+}
+
 /** Shows the message for a failed API call, with a sign-in link after 401. */
 export function showError(note, answer) {
   showMessage(note, errorMessage(answer), "bad");

@@ -1,6 +1,6 @@
 // Uploads a roster, shows the progress of its import, and its report.
 import {
-  $, call, callRepeatedly, itemButton, listItem, onSubmit, pause, setFieldError, showError, showMessage,
+  $, call, callRepeatedly, itemButton, listItem, onSubmit, pause, setFieldError, showError, showLoaded, showMessage,
 } from "./portal.js";
 
 // The API takes 2,800,000 characters of Base64.
@@ -141,3 +141,4 @@ onSubmit($("upload"), async () => {
 $("reload").addEventListener("click", list);
 
 await list();
+showLoaded("rosters");

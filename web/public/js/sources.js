@@ -1,5 +1,5 @@
 // Lists the collector's sources, and changes them and the suppressed persons.
-import { $, call, onSubmit, setFieldError, showError, showMessage } from "./portal.js";
+import { $, call, onSubmit, setFieldError, showError, showLoaded, showMessage } from "./portal.js";
 
 const SOURCE = /^[A-Za-z0-9_.-]{1,64}$/;
 const WITH_SETTINGS = ["create", "configure"];
@@ -74,3 +74,4 @@ onSubmit($("suppress"), async () => {
 const answer = await call("GET", "/sources");
 if (answer.ok) draw(answer.data);
 else explain($("sources-status"), answer);
+showLoaded("rows");
