@@ -45,7 +45,7 @@ def handle_viewer_request(
         request = ViewerRequest(event)
         return request, _route(context, request)
     except EdgeAuthError as error:
-        return request, error_response(request, error, site_name=context.settings.site_name)
+        return request, error_response(request, error, site=context.settings.site)
 
 
 def _route(context: AuthContext, request: ViewerRequest) -> Outcome:

@@ -104,8 +104,8 @@ def _confirm(context: AuthContext, request: ViewerRequest, path: str, query: str
         request,
         200,
         CONFIRM,
-        headers=error_pages.confirmation_headers(settings.hosted_ui),
-        body=error_pages.render_confirmation(path, query, site_name=settings.site_name),
+        headers=error_pages.confirmation_headers(settings.site, settings.hosted_ui),
+        body=error_pages.render_confirmation(path, query, site=settings.site),
     )
 
 

@@ -1,12 +1,13 @@
-"""Pages for browsers: errors and confirmations, as self-contained HTML documents.
+"""Pages for browsers: errors and confirmations, as HTML documents.
 
-A page loads no other resource.
+A page loads no other resource than the site's logo and script, if the settings name them.
 """
 
 from binascii import b2a_base64
 from html import escape
 from typing import Final
 
+from edge_auth.branding import Site
 from edge_auth.digest import sha256
 from edge_auth.errors import (
     ANONYMOUS,
@@ -46,19 +47,15 @@ _STYLE: Final = (
     "header a:hover{background:none}"
     ":focus-visible{outline:3px solid var(--accent);outline-offset:2px}"
     "small{display:block;margin-top:1.5rem;color:var(--quiet);overflow-wrap:anywhere}"
-)
-# The portal's mark (web/public/icon.svg).
-_MARK: Final = (
-    '<svg width="30" height="30" viewBox="0 0 32 32" aria-hidden="true"><rect width="32" '
-    'height="32" rx="9" fill="#3a49c9"/><g fill="none" stroke="#fff" stroke-width="2"><circle '
-    'cx="16" cy="17.5" r="9"/><path d="M16 8.5a13 13 0 0 1 0 18M7 17.5h18"/></g><circle cx="16" '
-    'cy="7.5" r="3.5" fill="#ffb938" stroke="#3a49c9" stroke-width="1.5"/></svg>'
+    "small code{font:inherit}footer{padding:.75rem 1.5rem;border-top:1px solid var(--line)}"
+    "footer button{margin:.25rem .5rem .25rem 0;color:var(--text);background:none;"
+    "border-color:var(--edge)}footer button:hover{color:var(--accent);background:none}"
+    "footer [aria-pressed=true]{border:2px solid var(--accent)}"
 )
 _STYLE_HASH: Final = b2a_base64(sha256(_STYLE.encode()).digest(), newline=False).decode()
-_CSP_WITHOUT_FORMS: Final = (
+_CSP: Final = (
     f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; base-uri 'none'; frame-ancestors 'none'"
 )
-CSP: Final = f"{_CSP_WITHOUT_FORMS}; form-action 'none'"
 
 _SIGN_IN_LINK: Final = '<a href="/auth/sign-in">Sign in</a>'
 _SIGN_OUT_LINK: Final = '<a href="/auth/sign-out">Sign out</a>'
@@ -151,27 +148,39 @@ def _text(error: EdgeAuthError) -> tuple[str, str, str]:
     return _TEXTS.get(error.reason, _UNAVAILABLE)
 
 
-def render(error: EdgeAuthError, *, site_name: str, request_id: str, return_to: str = "") -> str:
+def content_security_policy(site: Site, form_action: str = "'none'") -> str:
+    """Return the policy of a page: its style, and the site's logo and script if it has them."""
+    logo = "; img-src 'self'" if site.logo else ""
+    # The script may load texts of another language.
+    script = "; script-src 'self'; connect-src 'self'" if site.script else ""
+    return f"{_CSP}{logo}{script}; form-action {form_action}"
+
+
+def render(error: EdgeAuthError, *, site: Site, request_id: str, return_to: str = "") -> str:
     """Return the HTML page of an error: heading, explanation, links, and a code for support."""
     heading, sentence, links = _text(error)
     if return_to:
         target = f"/auth/sign-in?return_to={quote(return_to)}"
         links = links.replace(_SIGN_IN_LINK, _SIGN_IN_LINK.replace("/auth/sign-in", target))
-    footer = (
-        f"<small>Code: {escape(error.reason)} ({escape(error.code)})<br>"
-        f"Request: {escape(request_id[:200])}</small>"
-    )
-    return _document(heading, f"<p>{escape(sentence)}</p><p>{links}</p>{footer}", site_name)
+    support = _support(f"{error.reason} ({error.code})", request_id)
+    return _document(heading, f"<p>{escape(sentence)}</p><p>{links}</p>{support}", site)
 
 
-def render_origin_error(status: int, *, site_name: str, request_id: str) -> str:
+def render_origin_error(status: int, *, site: Site, request_id: str) -> str:
     """Return the HTML page in place of an origin's error: heading, explanation, a link, a code."""
     heading, sentence, links = _MISSING if status in (404, 410) else _BROKEN
-    footer = f"<small>Code: {status}<br>Request: {escape(request_id[:200])}</small>"
-    return _document(heading, f"<p>{escape(sentence)}</p><p>{links}</p>{footer}", site_name)
+    support = _support(str(status), request_id)
+    return _document(heading, f"<p>{escape(sentence)}</p><p>{links}</p>{support}", site)
 
 
-def render_confirmation(endpoint: str, query: str, *, site_name: str) -> str:
+def _support(code: str, request_id: str) -> str:
+    return (
+        f"<small><span>Code</span>: <code>{escape(code)}</code><br>"
+        f"<span>Request</span>: <code>{escape(request_id[:200])}</code></small>"
+    )
+
+
+def render_confirmation(endpoint: str, query: str, *, site: Site) -> str:
     """Return the HTML page whose button sends a POST request to the endpoint."""
     heading, sentence, button = _CONFIRMATIONS[endpoint]
     action = escape(f"{endpoint}?{query}" if query else endpoint)
@@ -179,10 +188,10 @@ def render_confirmation(endpoint: str, query: str, *, site_name: str) -> str:
         f'<p>{escape(sentence)}</p><form method="post" action="{action}">'
         f"<button>{escape(button)}</button>{_HOME_LINK}</form>"
     )
-    return _document(heading, content, site_name)
+    return _document(heading, content, site)
 
 
-def confirmation_headers(sign_in_origin: str) -> dict[str, str]:
+def confirmation_headers(site: Site, sign_in_origin: str) -> dict[str, str]:
     """Return the headers of a confirmation page.
 
     Chromium applies form-action to redirects of the response too, and these go to Cognito
@@ -190,20 +199,23 @@ def confirmation_headers(sign_in_origin: str) -> dict[str, str]:
     """
     return {
         "Content-Type": "text/html; charset=utf-8",
-        "Content-Security-Policy": f"{_CSP_WITHOUT_FORMS}; form-action 'self' {sign_in_origin}",
+        "Content-Security-Policy": content_security_policy(site, f"'self' {sign_in_origin}"),
         "Referrer-Policy": "same-origin",
     }
 
 
-def _document(heading: str, content: str, site_name: str) -> str:
-    name = escape(site_name or "Home page")
-    mark = _MARK if site_name.startswith("Meridian") else ""
+def _document(heading: str, content: str, site: Site) -> str:
+    logo = f'<img src="{escape(site.logo)}" alt="" width="30" height="30">' if site.logo else ""
+    # The attribute and the footer are for a script that offers languages.
+    translated = " data-translated" if site.script else ""
+    script = f'<script type="module" src="{escape(site.script)}"></script>' if site.script else ""
     return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        f'<!doctype html><html lang="en"{translated}><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         '<meta name="robots" content="noindex">'
-        f"<title>{escape(heading)} - {escape(site_name or 'Sign-in')}</title>"
-        f"<style>{_STYLE}</style></head><body>"
-        f'<header><a href="/">{mark}{name}</a></header><main>'
-        f"<h1>{escape(heading)}</h1>{content}</main></body></html>"
+        f"<title>{escape(heading)}</title>"
+        f"<style>{_STYLE}</style>{script}</head><body>"
+        f'<header><a href="/">{logo}<span>{escape(site.name or "Home page")}</span></a></header>'
+        f"<main><h1>{escape(heading)}</h1>{content}</main>"
+        f"{'<footer></footer>' if site.script else ''}</body></html>"
     )

@@ -10,6 +10,7 @@ from functools import cache
 from typing import Any, Final
 
 from edge_auth import authorization, request_log
+from edge_auth.branding import UNNAMED
 from edge_auth.context import AuthContext
 from edge_auth.errors import EdgeAuthError, SettingsError
 from edge_auth.responses import error_response
@@ -109,10 +110,10 @@ def _with_page(cf: Any) -> object:
     from edge_auth import origin_errors  # most requests are for existing pages
 
     try:
-        site_name = auth_context().settings.site_name
+        site = auth_context().settings.site
     except SettingsError:
-        site_name = ""
-    return origin_errors.replace_error(cf, response, site_name)
+        site = UNNAMED
+    return origin_errors.replace_error(cf, response, site)
 
 
 def _parse_or_none(event: object) -> ViewerRequest | None:

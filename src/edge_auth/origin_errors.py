@@ -1,4 +1,4 @@
-"""Replace an origin's error document by a page of the site, at origin response.
+"""Replace an origin's error document by a page of the site or a sentence, at origin response.
 
 S3 answers a missing key with an XML document. The status stays, so that an origin group still
 fails over and the metrics of the distribution count it.
@@ -6,7 +6,8 @@ fails over and the metrics of the distribution count it.
 
 from typing import Final
 
-from edge_auth.error_pages import CSP, render_origin_error
+from edge_auth.branding import Site
+from edge_auth.error_pages import content_security_policy, render_origin_error
 
 # They describe the replaced body. CloudFront allows their removal: "Restrictions on all edge
 # functions" names Transfer-Encoding and Via as read-only at origin response.
@@ -20,30 +21,43 @@ _OF_THE_BODY: Final = (
 )
 
 
+# What a browser loads for a page, such as a script: nobody reads the answer.
+_PAGE_SUFFIXES: Final = ("", "html")
+_MISSING: Final = "This site has no such file.\n"
+_BROKEN: Final = "This file isn't available right now. Try again in a moment.\n"
+
+
 def replace_error(
-    cf: dict[str, dict[str, object]], response: dict[str, object], site_name: str
+    cf: dict[str, dict[str, object]], response: dict[str, object], site: Site
 ) -> dict[str, object]:
-    """Return the response of an origin with an error, with a page as its body.
+    """Return the response of an origin with an error, with another body.
+
+    It is a page for a path without a suffix or with `.html`, and a sentence for another file.
 
     Args:
         cf: `Records[0].cf` of an origin-response event.
         response: Its member `response`, with a status from 400.
-        site_name: Name of the site in the page.
+        site: Name, logo and script of the site in the page.
     """
     headers = dict(response["headers"])  # type: ignore[call-overload]  # CloudFront's event
     for name in _OF_THE_BODY:
         headers.pop(name, None)
+    request, status = cf["request"], int(str(response["status"]))
+    _, _, suffix = str(request["uri"]).rpartition("/")[2].partition(".")
+    is_page = suffix in _PAGE_SUFFIXES
+    policy = content_security_policy(site) if is_page else "default-src 'none'"
     for key, value in (
-        ("Content-Type", "text/html; charset=utf-8"),
-        ("Content-Security-Policy", CSP),
+        ("Content-Type", f"text/{'html' if is_page else 'plain'}; charset=utf-8"),
+        ("Content-Security-Policy", policy),
         ("Cache-Control", "no-store"),
     ):
         headers[key.lower()] = [{"key": key, "value": value}]
-    page: dict[str, object] = {**response, "headers": headers}
-    if cf["request"]["method"] != "HEAD":
-        page["body"] = render_origin_error(
-            int(str(response["status"])),
-            site_name=site_name,
-            request_id=str(cf["config"].get("requestId", "")),
-        )
-    return page
+    replaced: dict[str, object] = {**response, "headers": headers}
+    if request["method"] == "HEAD":
+        return replaced
+    if is_page:
+        request_id = str(cf["config"].get("requestId", ""))
+        replaced["body"] = render_origin_error(status, site=site, request_id=request_id)
+    else:
+        replaced["body"] = _MISSING if status in (404, 410) else _BROKEN
+    return replaced

@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+from edge_auth.branding import UNNAMED, Site
 from edge_auth.errors import EdgeAuthError, MethodError, ResponseTooLargeError, TokenError
 from edge_auth.viewer_request import ViewerRequest
 
@@ -131,7 +132,7 @@ def error_response(
     request: ViewerRequest | None,
     error: EdgeAuthError,
     *,
-    site_name: str = "",
+    site: Site = UNNAMED,
     set_cookies: Iterable[str] = (),
     return_to: str = "",
 ) -> Outcome:
@@ -143,12 +144,10 @@ def error_response(
     if request is not None and request.wants_html:
         from edge_auth import error_pages  # only navigations need it
 
-        body = error_pages.render(
-            error, site_name=site_name, request_id=request.id, return_to=return_to
-        )
+        body = error_pages.render(error, site=site, request_id=request.id, return_to=return_to)
         headers |= {
             "Content-Type": "text/html; charset=utf-8",
-            "Content-Security-Policy": error_pages.CSP,
+            "Content-Security-Policy": error_pages.content_security_policy(site),
         }
     else:
         body = _problem_details(request, error)

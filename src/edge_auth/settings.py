@@ -12,6 +12,7 @@ except `schema`, and because shared code would count towards this package's limi
 import re
 from typing import Final
 
+from edge_auth.branding import Site
 from edge_auth.errors import SettingsError
 from edge_auth.jwks import parse_moduli
 from edge_auth.rule_settings import ANY_CHARACTER, PATH_PATTERN, PathRule, parse_rule, sample_paths
@@ -83,7 +84,11 @@ class Settings:
         self.upgrade_path = _path(document, "upgrade_path")
         self.signed_out_path = _path(document, "signed_out_path") or "/"
         self.index = _text(document, "index", "index.html")
-        self.site_name = _text(document, "site_name", "Meridian")
+        self.site = Site(
+            _text(document, "site_name", "Meridian"),
+            _path(document, "logo_path") or "",
+            _path(document, "script_path") or "",
+        )
         self.scopes = tuple(_scope(value) for value in _list(document, "scopes", ["openid"]))
         if "openid" not in self.scopes:
             raise SettingsError(
@@ -161,6 +166,7 @@ _KEYS: Final = frozenset(
         *("schema", "issuer", "client_id", "token_use", "jwks_uri", "jwks", "jwks_time"),
         *("audience", "hosted_ui", "revocations", "other_clients", "identity_providers"),
         *("origins", "rules", "upgrade_path", "signed_out_path", "index", "site_name"),
+        *("logo_path", "script_path"),
         *("scopes", "leeway", "session_seconds"),
     ]
 )

@@ -151,7 +151,7 @@ def handle_callback(context: AuthContext, request: ViewerRequest) -> Outcome:
         return error_response(
             request,
             error,
-            site_name=context.settings.site_name,
+            site=context.settings.site,
             set_cookies=completed,
             return_to=return_to,
         )

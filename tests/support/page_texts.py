@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from stepfunctions import vocabularies
+from tests.support import edge_errors
 from tests.support.paths import ROOT
 
 WEB: Final = ROOT / "web"
@@ -24,9 +25,8 @@ _VOID: Final = frozenset({"br", "img", "input", "link", "meta", "source", "track
 _WORDS: Final = re.compile(r"[a-zà-ỹ]{2}")
 #: Texts of scripts: the first argument of t(), and values of tables that are passed to it later.
 _CALL: Final = re.compile(r'\bt\(\s*"((?:[^"\\]|\\.)*)"')
-_TABLES: Final = {
-    "portal.js": re.compile(r'^  (?:[a-z_]+: |\[(?:"\w+"|null), )"([^"]+)"', re.MULTILINE),
-}
+_TABLE: Final = re.compile(r'^  (?:[a-z_]+: |\[(?:"\w+"|null), )"([^"]+)"', re.MULTILINE)
+_TABLES: Final = frozenset({"catalogue-api.js", "portal.js"})
 _STAFF: Final = re.compile(r"^const STAFF_MESSAGES = \{.*?^\};", re.MULTILINE | re.DOTALL)
 _CHOICES: Final = ("Allow", "Don\N{RIGHT SINGLE QUOTATION MARK}t allow")
 #: The reasons of the account workflow, by field and code.
@@ -106,8 +106,8 @@ def texts_of_page(html: str) -> set[str]:
 def texts_of_script(name: str) -> set[str]:
     """Return the texts of a script that it shows in the visitor's language."""
     code = _STAFF.sub("", (SCRIPTS / name).read_text())
-    tables = set(_TABLES[name].findall(code)) if name in _TABLES else set()
-    return set(_CALL.findall(code)) | tables | (set(_CHOICES) if name in _TABLES else set())
+    tables = {*_TABLE.findall(code), *_CHOICES} if name in _TABLES else set()
+    return set(_CALL.findall(code)) | tables
 
 
 def translated_pages() -> list[Path]:
@@ -135,6 +135,8 @@ def texts() -> set[str]:
     """Return each text that a visitor of the translated pages can see."""
     pages = translated_pages()
     collected = {text for page in pages for text in texts_of_page(page.read_text())}
+    error_pages = edge_errors.pages(edge_errors.PORTAL)
+    collected |= {text for page in error_pages for text in texts_of_page(page)}
     collected |= {text for name in scripts_of(pages) for text in texts_of_script(name)}
     rules = (ROOT / "src" / "stepfunctions" / "validation_rules.py").read_text()
     collected |= {f"{name} {code}" for code, name in _REASON.findall(rules)}

@@ -49,6 +49,15 @@ def test_missing_page_of_members_gets_page_with_404(
     )
 
 
+def test_missing_script_style_or_picture_gets_one_sentence(meridian: System) -> None:
+    with httpx.Client(base_url=meridian.url, timeout=30) as http:
+        for path in ("/js/none.js", "/none.css", "/art/none.svg", "/none.png", "/none.json"):
+            answer = http.get(path)
+            assert answer.status_code == 404, path
+            assert answer.headers["content-type"] == "text/plain; charset=utf-8", path
+            assert answer.text == "This site has no such file.\n"
+
+
 def test_programs_get_json_and_their_status(meridian: System) -> None:
     with httpx.Client(base_url=meridian.url, timeout=30) as http:
         unknown = http.get("/api/nothing")

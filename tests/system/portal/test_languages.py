@@ -94,6 +94,24 @@ def test_browser_in_vietnamese_gets_vietnamese_pages(visit: Visit) -> None:
     expect(page.get_by_role("heading", name="Create your account")).to_be_visible()
 
 
+def test_error_pages_have_the_chosen_language(visit: Visit, page_errors: list[str]) -> None:
+    page = visit(locale="vi-VN")
+    page.goto("/no-such-page")
+    expect(page.locator("html")).to_have_attribute("lang", "vi")
+    assert english_texts(page, "vi") == []
+    page.get_by_role("button", name=NAMES["hi"]).click()
+    expect(page.locator("html")).to_have_attribute("lang", "hi")
+    assert violations(page) == []
+    assert_fits(page)
+    # Another page of edge_auth, and one of the portal.
+    for address in ("/auth/sign-out", "/courses.html"):
+        page.goto(address)
+        expect(page.locator("html")).to_have_attribute("lang", "hi")
+        expect(page.locator("#languages")).to_be_visible()
+        assert english_texts(page, "hi") == [], address
+    assert page_errors == []
+
+
 def test_page_stays_in_english_if_the_texts_cannot_be_loaded(
     visit: Visit, page_errors: list[str]
 ) -> None:

@@ -8,26 +8,17 @@ from html.parser import HTMLParser
 import pytest
 
 from edge_auth import error_pages, errors
+from edge_auth.branding import Site
+from tests.support.edge_errors import KINDS, PORTAL, create, pages
 
-KINDS = [
-    kind
-    for kind in vars(errors).values()
-    if isinstance(kind, type) and issubclass(kind, errors.EdgeAuthError)
-]
-
-
-def create(kind: type[errors.EdgeAuthError]) -> errors.EdgeAuthError:
-    if kind is errors.SettingsError:
-        return errors.SettingsError("key", "problem")
-    return errors.MethodError(("GET",)) if kind is errors.MethodError else kind()
+X = Site("x")
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 def test_every_error_renders_self_contained_page(kind: type[errors.EdgeAuthError]) -> None:
     error = create(kind)
-    page = error_pages.render(
-        error, site_name='<School & "Sons">', request_id="<script>alert(1)</script>"
-    )
+    site = Site('<School & "Sons">')
+    page = error_pages.render(error, site=site, request_id="<script>alert(1)</script>")
     assert len(page.encode()) < 8_192
     assert "<script" not in page
     assert "<School" not in page
@@ -57,9 +48,25 @@ class ParsedPage(HTMLParser):
 
 
 def test_csp_allows_only_the_page_style() -> None:
-    page = error_pages.render(errors.AnonymousError(), site_name="x", request_id="x")
+    page = error_pages.render(errors.AnonymousError(), site=X, request_id="x")
     (style,) = re.findall(r"<style>(.*?)</style>", page, re.DOTALL)
     digest = b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    assert f"style-src 'sha256-{digest}'" in error_pages.CSP
-    assert "default-src 'none'" in error_pages.CSP
-    assert "frame-ancestors 'none'" in error_pages.CSP
+    policy = error_pages.content_security_policy(X)
+    assert f"style-src 'sha256-{digest}'" in policy
+    assert "default-src 'none'" in policy
+    assert "frame-ancestors 'none'" in policy
+    assert not {"img-src", "script-src", "connect-src"} & {
+        it.split()[0] for it in policy.split(";")
+    }
+
+
+def test_page_of_a_site_loads_only_its_logo_and_its_script() -> None:
+    policy = error_pages.content_security_policy(PORTAL)
+    assert {"img-src 'self'", "script-src 'self'"} <= {it.strip() for it in policy.split(";")}
+    for page in pages(PORTAL):
+        parsed = ParsedPage()
+        parsed.feed(page)
+        assert {"/icon.svg", "/js/i18n.js"} <= {*parsed.urls}
+        assert parsed.count["script"] == parsed.count["img"] == parsed.count["footer"] == 1
+        assert "data-translated" in parsed.seen["html"]
+        assert all(url.startswith("/") for url in parsed.urls)

@@ -11,16 +11,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_auth import error_pages, handler
+from edge_auth.branding import Site
 from tests.support.paths import ROOT
 from tests.unit.edge_auth import issuer
 
+POLICY: Final = error_pages.content_security_policy(Site("Meridian School", "/icon.svg"))
 EVENT: Final = ROOT / "events" / "edge_auth" / "page-missing.json"
 
 
 @pytest.fixture(scope="module", autouse=True)
 def settings_file(tmp_path_factory: pytest.TempPathFactory) -> Any:
     path = tmp_path_factory.mktemp("edge") / "settings.json"
-    path.write_text(json.dumps(issuer.settings(site_name="Meridian School")))
+    path.write_text(json.dumps(issuer.settings(site_name="Meridian School", logo_path="/icon.svg")))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(handler, "SETTINGS_PATH", str(path))
         handler.auth_context.cache_clear()
@@ -51,7 +53,7 @@ def test_status_stays_and_only_errors_get_a_page(status: str, method: str) -> No
         assert result == response
         return
     assert result["headers"]["content-type"][0]["value"] == "text/html; charset=utf-8"
-    assert result["headers"]["content-security-policy"][0]["value"] == error_pages.CSP
+    assert result["headers"]["content-security-policy"][0]["value"] == POLICY
     assert result["headers"]["cache-control"][0]["value"] == "no-store"
     assert ("body" in result) is (method != "HEAD")
     assert "Meridian School" in result.get("body", "Meridian School")
@@ -61,6 +63,34 @@ def test_missing_page_has_other_words_than_a_failed_one() -> None:
     assert "We can't find this page" in unescape(call(origin_response("404"))["body"])
     for status in ("403", "500", "503"):
         assert "isn't available right now" in unescape(call(origin_response(status))["body"])
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("/", "html"),
+        ("/no/such/page", "html"),
+        ("/no-such.page/", "html"),
+        ("/premium/none.html", "html"),
+        ("/js/none.js", "plain"),
+        ("/none.min.css", "plain"),
+        ("/art/none.svg", "plain"),
+        ("/none.json", "plain"),
+        ("/.well-known/none.txt", "plain"),
+    ],
+)
+@pytest.mark.parametrize("status", ["403", "404", "503"])
+def test_file_that_is_no_page_gets_one_sentence(path: str, kind: str, status: str) -> None:
+    event = origin_response(status)
+    event["Records"][0]["cf"]["request"]["uri"] = path
+    result = call(event)
+    assert result["status"] == status
+    assert result["headers"]["content-type"][0]["value"] == f"text/{kind}; charset=utf-8"
+    assert ("<html" in result["body"]) is (kind == "html")
+    if kind == "plain":
+        missing = "no such file" in result["body"]
+        assert missing is (status == "404")
+        assert result["headers"]["content-security-policy"][0]["value"] == "default-src 'none'"
 
 
 def test_headers_of_the_replaced_body_are_gone() -> None:
@@ -87,7 +117,7 @@ def test_invalid_settings_leave_the_page_without_a_name(settings_file: Path) -> 
 
 
 def test_error_pages_have_colours_of_the_portal() -> None:
-    page = error_pages.render_origin_error(404, site_name="x", request_id="x")
+    page = error_pages.render_origin_error(404, site=Site("x"), request_id="x")
     (style,) = re.findall(r"<style>(.*?)</style>", page, re.DOTALL)
     sheet = (ROOT / "web" / "public" / "style.css").read_text()
 

@@ -13,6 +13,7 @@ import pytest
 
 from bookings.errors import BookingError
 from edge_auth import error_pages
+from edge_auth.branding import Site
 from edge_auth.errors import NotEntitledError
 from media import errors as media_errors
 from office.errors import OfficeError
@@ -284,9 +285,13 @@ def test_catalogue_pages_have_message_for_every_error_code() -> None:
 
 def test_picture_of_every_prepared_subject_exists() -> None:
     script = (WEB / "public/js/catalogue-api.js").read_text()
-    listed = script.partition("SUBJECTS_WITH_ART = new Set([")[2].partition("]")[0]
+    listed = script.partition("SUBJECTS = new Map([")[2].partition("]);")[0]
+    subjects = dict(re.findall(r'\["([a-z]+)", "([^"]+)"\]', listed))
     pictures = {path.stem for path in (WEB / "public/art").glob("*.svg")}
-    assert set(re.findall(r'"([a-z]+)"', listed)) == pictures - {"other"}
+    assert subjects.keys() == pictures - {"other"}
+    # A subject whose name differs stays untranslated.
+    demo = (ROOT / "tools" / "regional" / "courses.sql").read_text().partition(";")[0]
+    assert subjects.items() <= dict(re.findall(r"\('([a-z]+)', '([^']+)'\)", demo)).items()
 
 
 def test_content_security_policy_is_strict() -> None:
@@ -397,6 +402,19 @@ def test_first_view_has_at_most_60_kb_as_sent(path: Path) -> None:
     assert sum(sizes.values()) + len(gzip.compress(texts, 6, mtime=0)) <= 72 * 1024, sizes
 
 
+@pytest.mark.parametrize("path", PAGES, ids=named)
+def test_first_paint_waits_only_for_page_and_styles(path: Path) -> None:
+    """No script and no picture that loads later delays the largest element of the first view."""
+    page = Page(path)
+    for script in page.all("script"):
+        assert script.keys() & {"async", "defer"} or script["type"] == "module", script
+    styles = [it for it in page.all("link") if it["rel"] == "stylesheet"]
+    assert len(styles) <= 3
+    font = next(it for it in page.all("link") if it["rel"] == "preload")
+    assert (font["as"], font["crossorigin"], served(font["href"]).is_file()) == ("font", "", True)
+    assert not [it for it in page.all("img") if it.get("loading") == "lazy"]
+
+
 @pytest.mark.parametrize("name", ["index.html", "sign-up.html"])
 def test_public_page_has_a_preview(name: str) -> None:
     described = {
@@ -430,7 +448,7 @@ def test_upload_names_the_mailbox_of_the_local_system_only() -> None:
 
 def test_portal_and_edge_auth_name_the_paid_account_in_the_same_words() -> None:
     """A student can see either page: the portal's for lessons, the other for further rules."""
-    error_page = error_pages.render(NotEntitledError(), site_name="x", request_id="x")
+    error_page = error_pages.render(NotEntitledError(), site=Site("x"), request_id="x")
     for page in ((WEB / "public/upgrade.html").read_text(), error_page):
         assert "requires a paid account</h1>" in page
         assert ">Refresh access</a>" in page

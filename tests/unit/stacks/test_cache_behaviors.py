@@ -31,12 +31,13 @@ def test_cache_behavior_uses_cache_policy_instead_of_legacy_settings(
     assert not {"ForwardedValues", "MinTTL", "DefaultTTL", "MaxTTL"} & behavior.keys()
 
 
-def test_error_pages_replace_xml_of_pages_and_no_json() -> None:
+def test_error_pages_replace_xml_of_files_and_no_answer_of_a_service() -> None:
     """The collector and the API answer errors with JSON, and players read media."""
     with_pages = {
         it for it, one in behaviors_by_path().items() if ERROR_PAGES in edge_functions(one)
     }
-    assert with_pages == {"*", "/*.html", "/premium/*", "/courses/*", "/app/*"}
+    files = {f"/*.{it}" for it in ("css", "js", "json", "svg")}
+    assert with_pages == {"*", "/*.html", "/premium/*", "/courses/*", "/app/*"} | files
     config = resources(ROOT / "stacks" / "edge.yaml")["Distribution"]["Properties"]
     errors = config["DistributionConfig"]["CustomErrorResponses"]
     replaced = [it for it in errors if "ResponsePagePath" in it]

@@ -1,10 +1,20 @@
 // Shared by the pages of the course catalogue: its answers, its messages, its formats.
+import { LANGUAGES as SITE_LANGUAGES, language, locale, t } from "./i18n.js";
 import { refreshSession } from "./portal.js";
 
 const TIMEOUT_MS = 25_000;
 export const LANGUAGES = new Map([["en", "English"], ["hi", "हिन्दी"], ["vi", "Tiếng Việt"], ["es", "Español"]]);
-const SUBJECTS_WITH_ART = new Set([
-  "computing", "history", "languages", "maps", "mathematics", "music", "sciences", "sky", "time",
+// Subjects with a picture, and their names in English.
+const SUBJECTS = new Map([
+  ["computing", "Computing"],
+  ["history", "History"],
+  ["languages", "Languages"],
+  ["maps", "Maps"],
+  ["mathematics", "Mathematics"],
+  ["music", "Music"],
+  ["sciences", "Sciences"],
+  ["sky", "The sky"],
+  ["time", "Time"],
 ]);
 
 const MESSAGES = {
@@ -20,11 +30,12 @@ const MESSAGES = {
 /** Returns the message for an answer that isn't a success; `further` are a page's own, by code. */
 export function catalogueMessage(answer, further = {}) {
   const { code } = answer.data;
-  if (further[code] ?? MESSAGES[code]) return further[code] ?? MESSAGES[code];
-  if (answer.status === 0) return "No connection. Check your network and try again.";
-  if (answer.isAbsent) return "The course catalogue isn’t available here.";
-  if (answer.status >= 500) return MESSAGES.catalogue_unavailable;
-  return "Something went wrong. Reload the page and try again.";
+  if (code in further) return further[code];
+  if (code in MESSAGES) return t(MESSAGES[code]);
+  if (answer.status === 0) return t("No connection. Check your network and try again.");
+  if (answer.isAbsent) return t("The course catalogue isn’t available here.");
+  if (answer.status >= 500) return t(MESSAGES.catalogue_unavailable);
+  return t("Something went wrong. Reload the page and try again.");
 }
 
 async function send(method, path, { signal, body, key, fresh }) {
@@ -66,7 +77,16 @@ export async function callCatalogue(method, path, options = {}) {
 }
 
 /** Returns the address of the picture of a subject. */
-export const artOf = (subject) => `/art/${SUBJECTS_WITH_ART.has(subject) ? subject : "other"}.svg`;
+export const artOf = (subject) => `/art/${SUBJECTS.has(subject) ? subject : "other"}.svg`;
+
+/** Returns the name of a subject. The visitor's language has those of the school's own subjects. */
+export const subjectName = ({ id, name }) => (SUBJECTS.get(id) === name ? t(name) : name);
+
+// The catalogue has more languages than the site: for these, the browser's language counts.
+const spoken = navigator.language.slice(0, 2).toLowerCase();
+
+/** The tag of the language in which a visitor sees courses first. */
+export const courseLanguage = LANGUAGES.has(spoken) && !SITE_LANGUAGES.has(spoken) ? spoken : language;
 
 /** Returns the address of a course's page. */
 export const pageOf = (course) => `/course.html?id=${encodeURIComponent(course.id)}`;
@@ -87,6 +107,6 @@ export function decimalPlaces(currency) {
 
 /** Returns an amount in the smallest unit of its currency as a price. */
 export function priceText({ currency, amount }) {
-  const format = new Intl.NumberFormat(undefined, { style: "currency", currency });
+  const format = new Intl.NumberFormat(locale, { style: "currency", currency });
   return format.format(amount / 10 ** decimalPlaces(currency));
 }

@@ -1,6 +1,9 @@
 // Searches the course catalogue while the visitor types.
 import { $ } from "./portal.js";
-import { LANGUAGES, artOf, callCatalogue, catalogueMessage, pageOf, textElement } from "./catalogue-api.js";
+import {
+  LANGUAGES, artOf, callCatalogue, catalogueMessage, pageOf, subjectName, textElement,
+} from "./catalogue-api.js";
+import { t } from "./i18n.js";
 
 // Long enough for most typists' next key, short enough to feel immediate.
 const DEBOUNCE_MS = 250;
@@ -30,7 +33,7 @@ function panel(course) {
   const foot = document.createElement("p");
   foot.className = "foot";
   foot.append(
-    textElement("span", "tag", course.subject.name),
+    textElement("span", "tag", subjectName(course.subject)),
     textElement("span", "", LANGUAGES.get(course.language) ?? course.language, course.language),
     textElement("span", "", course.teacher.name),
   );
@@ -39,10 +42,13 @@ function panel(course) {
 }
 
 function countText(shown, data, values) {
-  const many = shown === 1 ? "1 course" : `${shown} courses`;
-  if (!shown) return "No course matches. Try another word, or fewer filters.";
-  if (data.corrected) return `No course has “${values.q}”. ${many} for “${data.corrected}”.`;
-  return data.next ? `The first ${many}.` : `${many}.`;
+  if (!shown) return t("No course matches. Try another word, or fewer filters.");
+  if (data.corrected) {
+    const many = shown === 1 ? t("1 course") : t("{0} courses", shown);
+    return t("No course has “{0}”. {1} for “{2}”.", values.q, many, data.corrected);
+  }
+  if (data.next) return t("The first {0} courses.", shown);
+  return shown === 1 ? t("1 course.") : t("{0} courses.", shown);
 }
 
 function showFailure(answer) {
@@ -93,9 +99,9 @@ async function load({ isNext = false } = {}) {
 async function loadSubjects(selected) {
   const answer = await callCatalogue("GET", "/subjects");
   if (!answer?.ok) return;
-  for (const { id, name, courses } of answer.data.subjects) {
-    const option = textElement("option", "", `${name} (${courses})`);
-    option.value = id;
+  for (const subject of answer.data.subjects) {
+    const option = textElement("option", "", `${subjectName(subject)} (${subject.courses})`);
+    option.value = subject.id;
     $("subject").append(option);
   }
   $("subject").value = selected;

@@ -1,6 +1,6 @@
 // Replaces the courses of the home page by those of the catalogue, where it answers.
 import { $ } from "./portal.js";
-import { LANGUAGES, artOf, callCatalogue, pageOf, textElement } from "./catalogue-api.js";
+import { artOf, callCatalogue, courseLanguage, pageOf, subjectName, textElement } from "./catalogue-api.js";
 
 const COUNT = 3;
 // Subjects of which the school is fond, in the order of the page.
@@ -16,15 +16,13 @@ function panel(course) {
   link.href = pageOf(course);
   title.append(link);
   const foot = textElement("p", "foot", "");
-  foot.append(textElement("span", "tag", course.subject.name));
+  foot.append(textElement("span", "tag", subjectName(course.subject)));
   item.append(picture, title, textElement("p", "", course.summary, course.language), foot);
   return item;
 }
 
-const spoken = navigator.language.slice(0, 2).toLowerCase();
-const language = LANGUAGES.has(spoken) ? spoken : "en";
 const pages = await Promise.all(SUBJECTS.map(
-  (subject) => callCatalogue("GET", `/courses?language=${language}&limit=1&subject=${subject}`),
+  (subject) => callCatalogue("GET", `/courses?language=${courseLanguage}&limit=1&subject=${subject}`),
 ));
 const courses = pages.flatMap((it) => (it?.ok ? it.data.courses : []));
 if (courses.length === COUNT) $("course-list").replaceChildren(...courses.map(panel));
