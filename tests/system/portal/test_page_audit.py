@@ -4,6 +4,7 @@ With SCREENSHOTS=<folder> (`make screenshots`), each page is photographed, too.
 """
 
 import os
+import re
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -71,16 +72,42 @@ def test_public_pages_have_no_faults(opened: Page) -> None:
     assert errors == []
 
 
-def test_pages_of_members_and_staff_have_no_faults(opened: Page, meridian: System) -> None:
-    """Each page's own test looks at the names of its elements (axe)."""
-    email, password = f"clerk-{uuid.uuid4().hex[:8]}@example.com", uuid.uuid4().hex
+@pytest.fixture
+def clerk(meridian: System) -> Student:
+    """Return a member of all groups."""
+    clerk = Student(f"clerk-{uuid.uuid4().hex[:8]}@example.com", uuid.uuid4().hex)
     pool = meridian.deployed.outputs["UserPoolId"]
     users = client("cognito-idp", meridian.target)
-    put_user(users, pool, email, password, paying=True, staff=True, operator=True)
+    put_user(users, pool, clerk.email, clerk.password, paying=True, staff=True, operator=True)
+    return clerk
+
+
+#: Pages that show what a service answers.
+READING: Final = (
+    *("/courses.html", "/course.html?id=noon", "/app/", "/app/live.html", "/app/advisors.html"),
+    *("/app/catalogue.html", "/app/events.html", "/app/inbox.html", "/app/office.html"),
+    *("/app/parked.html", "/app/rosters.html", "/app/sources.html"),
+)
+
+
+def test_pages_say_that_a_service_does_not_answer(opened: Page, clerk: Student) -> None:
+    sign_in(opened, clerk)
+    errors = page_audit.observe(opened)
+    services = re.compile(r"^https?://[^/]+/(api/|catalogue/)")
+    opened.route(services, lambda it: it.fulfill(status=503, json={"code": "unavailable"}))
+    for address in READING:
+        opened.goto(address)
+        expect(opened.locator(".note.bad").first, address).to_be_visible()
+        expect(opened.locator("[aria-busy=true]"), address).to_have_count(0)
+    assert errors == []
+
+
+def test_pages_of_members_and_staff_have_no_faults(opened: Page, clerk: Student) -> None:
+    """Each page's own test looks at the names of its elements (axe)."""
     opened.goto("/app/")
     if FOLDER:
         page_audit.photograph(opened, Path(FOLDER) / "sign-in.jpg")
-    sign_in(opened, Student(email, password))
+    sign_in(opened, clerk)
     errors = page_audit.observe(opened)
     page_audit.answer_after_paint(opened)
     problems = []

@@ -55,6 +55,7 @@ function showFailure(answer) {
   $("again").hidden = answer.isAbsent || answer.status === 400;
   $("absent").hidden = !answer.isAbsent;
   $("search").hidden = answer.isAbsent;
+  $("status").className = "note bad";
   $("status").textContent = answer.isAbsent ? "" : catalogueMessage(answer);
   $("more").hidden = true;
   $("clear").hidden = true;
@@ -89,6 +90,7 @@ async function load({ isNext = false } = {}) {
   const isFiltered = Object.values(values).some(Boolean);
   const shown = $("results").childElementCount;
   $("clear").hidden = shown > 0 || !isFiltered;
+  $("status").className = "count";
   $("status").textContent = countText(shown, answer.data, values);
   // The button may be gone: the keyboard's place is the first new course.
   if (isNext) panels[0]?.querySelector("a").focus();
