@@ -47,9 +47,11 @@ _STYLE: Final = (
     "header a:hover{background:none}"
     ":focus-visible{outline:3px solid var(--accent);outline-offset:2px}"
     "small{display:block;margin-top:1.5rem;color:var(--quiet);overflow-wrap:anywhere}"
-    "small code{font:inherit}footer{padding:.75rem 1.5rem;border-top:1px solid var(--line)}"
-    "footer button{margin:.25rem .5rem .25rem 0;color:var(--text);background:none;"
-    "border-color:var(--edge)}footer button:hover{color:var(--accent);background:none}"
+    "small code{font:inherit}"
+    "footer{min-height:3.25rem;padding:.75rem 1.5rem;border-top:1px solid var(--line)}"
+    "footer button{margin:0 .5rem .25rem 0;padding:.5rem .75rem;font-size:.9375rem;"
+    "color:var(--text);background:none;border-color:var(--edge)}"
+    "footer button:hover{color:var(--accent);background:none}"
     "footer [aria-pressed=true]{border:2px solid var(--accent)}"
 )
 _STYLE_HASH: Final = b2a_base64(sha256(_STYLE.encode()).digest(), newline=False).decode()

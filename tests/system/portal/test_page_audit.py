@@ -29,6 +29,8 @@ FOLDER: Final = os.environ.get("SCREENSHOTS", "")
 LEFT_OUT: Final = frozenset({"/courses/navigation/", "/api.html", "/course.html"})
 #: The largest element can be a result of the search.
 SEARCHED: Final = frozenset({"/courses.html"})
+#: Files of pictures whose names aren't those of the addresses.
+NAMES: Final = {"/": "home", "/courses.html": "course-search", "/course.html?id=noon": "course"}
 #: Its drawings grow with the system: a test of its own opens it.
 GROWING: Final = frozenset({"/app/operator.html"})
 
@@ -57,9 +59,14 @@ def audit(page: Page, address: str) -> list[str]:
         expect(page.locator("main h1").first).to_be_attached()
         problems += page_audit.faults(page, largest_may_wait=address in SEARCHED)
     if FOLDER:
-        name = address.strip("/").replace("/", "-").removesuffix(".html") or "home"
-        page_audit.photograph(page, Path(FOLDER) / f"{name}.jpg")
+        photograph(page, address)
     return [f"{address}: {it}" for it in dict.fromkeys(problems)]
+
+
+def photograph(page: Page, address: str) -> None:
+    """Write the pictures of the loaded page to its file."""
+    name = NAMES.get(address) or address.strip("/").replace("/", "-").removesuffix(".html")
+    page_audit.photograph(page, Path(FOLDER) / f"{name}.jpg")
 
 
 def test_public_pages_have_no_faults(opened: Page) -> None:
@@ -68,6 +75,10 @@ def test_public_pages_have_no_faults(opened: Page) -> None:
     problems = []
     for address in addresses("public"):
         problems += audit(opened, address) + violations(opened)
+    if FOLDER:
+        for address in ("/course.html?id=noon", "/missing"):
+            opened.goto(address, wait_until="networkidle")
+            photograph(opened, address)
     assert problems == []
     assert errors == []
 
@@ -80,6 +91,23 @@ def clerk(meridian: System) -> Student:
     users = client("cognito-idp", meridian.target)
     put_user(users, pool, clerk.email, clerk.password, paying=True, staff=True, operator=True)
     return clerk
+
+
+def test_courses_and_lessons_need_no_javascript(chromium: Browser, meridian: System) -> None:
+    """Forms need it, and say so."""
+    context = chromium.new_context(base_url=meridian.url, java_script_enabled=False)
+    page = context.new_page()
+    for address in ("/", "/courses.html"):
+        page.goto(address)
+        for name in ("Where is noon?", "Navigation"):
+            expect(page.get_by_role("main").get_by_role("link", name=name)).to_be_visible()
+    expect(page.get_by_text("The search requires JavaScript.")).to_be_visible()
+    page.goto("/sign-up.html")
+    expect(page.get_by_text("This form requires JavaScript.")).to_be_visible()
+    paying = next(it for it in meridian.students if it.paying)
+    sign_in(page, Student(paying.email, paying.password), "/premium/")
+    expect(page.get_by_role("heading", name="Where is noon?")).to_be_visible()
+    context.close()
 
 
 #: Pages that show what a service answers.
