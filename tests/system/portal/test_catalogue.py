@@ -130,7 +130,7 @@ def test_search_corrects_typing_errors_and_filters_and_pages(
     expect(page.locator("#results h2").first).to_have_text("Toán cao cấp")
     search(page, "")
     page.get_by_label("Subject").select_option("maps")
-    page.get_by_label("Language").select_option("hi")
+    page.get_by_role("combobox", name="Language").select_option("hi")
     expect(page.locator("#results h2")).to_have_text(["नक्शा पढ़ना सीखें"])
     expect(page.locator("#results h2 a")).to_have_attribute("lang", "hi")
     search(page, "zzzzqqqq")

@@ -5,6 +5,11 @@ const moment = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeSty
 const NEXT = new Map([["new", "read"], ["read", "answered"], ["answered", "new"]]);
 const LABELS = new Map([["read", "Mark as read"], ["answered", "Mark as answered"], ["new", "Mark as new"]]);
 
+const countText = (count) => {
+  if (count === 0) return "No messages.";
+  return count === 1 ? "1 message." : `${count} messages.`;
+};
+
 let entries = [];
 let after = "";
 
@@ -53,15 +58,14 @@ async function load() {
   entries.push(...feedback);
   after = next ?? "";
   const count = draw();
-  const text = count === 1 ? "1 message." : `${count} messages.`;
   const lost = missing.length ? ` The newest of ${missing.join(", ")} can’t be read now.` : "";
-  showMessage($("inbox-status"), text + lost, missing.length ? "bad" : "");
+  showMessage($("inbox-status"), countText(count) + lost, missing.length ? "bad" : "");
 }
 
 $("more").addEventListener("click", load);
 $("mark").addEventListener("change", () => {
   const count = draw();
-  showMessage($("inbox-status"), count === 1 ? "1 message." : `${count} messages.`);
+  showMessage($("inbox-status"), countText(count));
 });
 
 await load();

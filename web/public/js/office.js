@@ -42,7 +42,8 @@ async function list() {
   const clock = clockOf(timeZone);
   $("appointments").append(...appointments.map((it) => appointmentItem(it, clock)));
   const count = appointments.length;
-  showMessage($("day-status"), count === 1 ? "1 appointment." : `${count} appointments.`);
+  const text = count === 1 ? "1 appointment." : `${count} appointments.`;
+  showMessage($("day-status"), count ? text : "No appointments on this day.");
 }
 
 // --- a change --------------------------------------------------------------------------------
