@@ -92,20 +92,21 @@ def run(running: System, plan: Plan) -> int:
         *check_stores(ledger, stored),
         *check_answers(scenes, ledger.answers, plan.limits),
         check_recovery(closed),
-        *catalogue.play(
-            running,
-            random.Random(plan.seed),  # noqa: S311 - not a secret
-            visitors.staff.token,
-            ledger,
-            plan.catalogue_acts,
-        ),
     ]
+    catalogue_checks, courses = catalogue.play(
+        running,
+        random.Random(plan.seed),  # noqa: S311 - not a secret
+        visitors.staff.token,
+        ledger,
+        plan.catalogue_acts,
+    )
+    checks += catalogue_checks
     rang: list[Rang] = []
     if plan.checks_alarms:
         rang = _evaluate_alarms(running, scenes, sampler.data, ledger)
         checks += check_alarms(rang)
     path = running.directory / report.PAGE_FILE
-    return report.show(plan.seed, scenes, ledger, checks, rang, path)
+    return report.show(plan.seed, scenes, ledger, checks, rang, path, courses)
 
 
 def _evaluate_alarms(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from tools.gameday.acts import CONTINENTS, OPERATIONS, Act
-from tools.gameday.answers import Answer
+from tools.gameday.answers import Answer, Ledger
 
 #: A month of 30 days at 99.9 %: 43.2 minutes.
 BUDGET_S: Final = 30 * 86_400 * 0.001
@@ -35,6 +35,17 @@ class Scene:
         if moment < self.lost:
             return "before"
         return "during" if moment < self.returned else "after"
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of a day: its acts, the answers of their visitors, and the visitors' operations."""
+
+    scenes: Sequence[Scene]
+    ledger: Ledger
+    operations: Sequence[str] = OPERATIONS
+    #: What the tables of the part are about, as in "the catalogue"; '' for the whole school.
+    subject: str = ""
 
 
 def of_scene(scene: Scene, answers: Iterable[Answer]) -> list[Answer]:
@@ -83,12 +94,12 @@ def out_s(
     return total
 
 
-def worst_out_s(scenes: Sequence[Scene], answers: Sequence[Answer]) -> tuple[str, str, float]:
+def worst_out_s(part: Part) -> tuple[str, str, float]:
     """Return the operation and continent that were closed longest, and the seconds."""
     return max(
         (
-            (operation, it, out_s(scenes, answers, operation, it))
-            for operation in OPERATIONS
+            (operation, it, out_s(part.scenes, part.ledger.answers, operation, it))
+            for operation in part.operations
             for it in CONTINENTS
         ),
         key=lambda longest: longest[2],

@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Final
 
 from aws_emulator.errors import CommandError
-from tools.gameday.acts import CONTINENTS, OPERATIONS
-from tools.gameday.answers import Ledger
-from tools.gameday.figures import Scene, by_operation, marks
+from tools.gameday.acts import CONTINENTS
+from tools.gameday.figures import Part, by_operation, marks
 from tools.page_template import fill
 
 #: Seconds of a cell of the chart.
@@ -38,29 +37,33 @@ def write_page(path: Path, text: str) -> None:
 def page(
     title: str,
     failed: Sequence[str],
-    scenes: Sequence[Scene],
-    ledger: Ledger,
+    parts: Sequence[Part],
     sections: Mapping[str, Sequence[str]],
 ) -> str:
-    """Return the page. `failed` are the checks that failed, `sections` the terminal's tables."""
+    """Return the page: a chart of each part, and the terminal's tables.
+
+    `failed` are the checks that failed, `sections` the tables by their head.
+    """
     values = {
         "title": escape(title),
         "status": escape(f"Failed: {', '.join(failed)}" if failed else "All checks passed."),
         "status_class": "failed" if failed else "passed",
-        "chart": chart(scenes, ledger),
+        "chart": "\n".join(chart(it) for it in parts),
         "sections": "\n".join(_section(head, lines) for head, lines in sections.items()),
     }
     return fill(_TEMPLATE, values)
 
 
-def chart(scenes: Sequence[Scene], ledger: Ledger) -> str:
+def chart(part: Part) -> str:
     """Return the time line as SVG: a row per operation and continent, a cell per second."""
-    rows = [(operation, it) for operation in OPERATIONS for it in CONTINENTS]
+    scenes = part.scenes
+    rows = [(operation, it) for operation in part.operations for it in CONTINENTS]
     end = max((it.ended for it in scenes), default=0.0)
-    answers = by_operation(ledger.answers)
+    answers = by_operation(part.ledger.answers)
     width = _LABEL_PX + round(end / CELL_S) * _CELL_PX + _CELL_PX
     height = _HEAD_PX + len(rows) * _ROW_PX + _ROW_PX
-    label = "Answers of each operation by second and continent"
+    subject = f"{part.subject}: " if part.subject else ""
+    label = f"{subject}Answers of each operation by second and continent"
     parts = [f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{label}">']
     for number, scene in enumerate(scenes, start=1):
         left, right = _x(scene.lost), _x(scene.returned)

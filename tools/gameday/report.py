@@ -12,6 +12,7 @@ from tools.gameday.checks import Check
 from tools.gameday.figures import (
     BUDGET_S,
     PHASES,
+    Part,
     Scene,
     by_operation,
     marks,
@@ -36,30 +37,41 @@ def show(
     checks: Sequence[Check],
     rang: Sequence[Rang],
     path: Path,
+    catalogue: Part | None = None,
 ) -> int:
     """Print the report and write its page. Returns 0 if every check passed, else 1.
+
+    Args:
+        seed: The seed of the acts.
+        scenes: The acts on the school.
+        ledger: The answers to the school's visitors, and all acknowledged writes.
+        checks: The checks of the whole day.
+        rang: The alarms of the acts on the school.
+        path: The file of the page.
+        catalogue: The acts on the course catalogue; None without it.
 
     Raises:
         CommandError: The page can't be written.
     """
     title = f"Game day, seed {seed}: {len(ledger.answers):,} requests"
     failed = [it.name for it in checks if not it.passed]
+    parts = [Part(scenes, ledger), *([catalogue] if catalogue else [])]
     tables = {
         head: lines
         for head, *lines in (
-            recoveries(scenes, ledger),
-            waits(scenes, ledger),
-            budget(scenes, ledger),
+            *(recoveries(it) for it in parts),
+            *(waits(it) for it in parts),
+            *(budget(it) for it in parts),
             data_loss(ledger, checks),
             alarms(rang),
             results(checks),
         )
     }
     print(f"\n{title}\n")
-    print("\n".join(time_line(scenes, ledger)))
+    print("\n\n".join("\n".join(time_line(it)) for it in parts))
     for head, lines in tables.items():
         print("\n" + "\n".join([head, *lines]))
-    page.write_page(path, page.page(title, failed, scenes, ledger, tables))
+    page.write_page(path, page.page(title, failed, parts, tables))
     print(f"\nPage: {path.relative_to(ROOT) if path.is_relative_to(ROOT) else path}")
     if failed:
         print(f"{len(failed)} checks failed. Repeat this day with `make gameday SEED={seed}`.")
@@ -86,17 +98,17 @@ def results(checks: Sequence[Check]) -> list[str]:
     return lines
 
 
-def time_line(scenes: Sequence[Scene], ledger: Ledger) -> list[str]:
+def time_line(part: Part) -> list[str]:
     """Return the time line: a row for two seconds, a column for each operation and continent."""
-    heads = [it[: len(OPERATIONS[0]) + 6] for it in OPERATIONS]
+    heads = [it[: len(OPERATIONS[0]) + 6] for it in part.operations]
     widths = [max(len(it), 3) + 2 for it in heads]
-    answers = by_operation(ledger.answers)
+    answers = by_operation(part.ledger.answers)
     lines = [
-        "Time line (E Europe, A Asia; . served, x refused, / both, ~ waits)",
+        f"Time line{_about(part)} (E Europe, A Asia; . served, x refused, / both, ~ waits)",
         f"{'':>7}" + "".join(f"{head:<{n}}" for head, n in zip(heads, widths, strict=True)),
         f"{'':>7}" + "".join(f"{'E A':<{n}}" for n in widths),
     ]
-    for scene in scenes:
+    for scene in part.scenes:
         lines.append(f"  {scene.act.name}")
         moment = scene.began
         while moment < scene.ended:
@@ -105,7 +117,7 @@ def time_line(scenes: Sequence[Scene], ledger: Ledger) -> list[str]:
                 " ".join(
                     marks(answers[operation, it], operation, it, moment, end) for it in CONTINENTS
                 )
-                for operation in OPERATIONS
+                for operation in part.operations
             ]
             row = "".join(f"{cell:<{n}}" for cell, n in zip(cells, widths, strict=True))
             note = ""
@@ -118,15 +130,16 @@ def time_line(scenes: Sequence[Scene], ledger: Ledger) -> list[str]:
     return lines
 
 
-def recoveries(scenes: Sequence[Scene], ledger: Ledger) -> list[str]:
+def recoveries(part: Part) -> list[str]:
     """Return the recovery time of each act, operation and continent."""
-    lines = ["RTO: seconds from the loss until the operation served again (- it never refused)"]
-    for scene in scenes:
+    text = "seconds from the loss until the operation served again (- it never refused)"
+    lines = [f"RTO{_about(part)}: {text}"]
+    for scene in part.scenes:
         outage = scene.returned - scene.lost
         by_continent = {
             continent: {
-                operation: recovery_s(scene, ledger.answers, operation, continent)
-                for operation in OPERATIONS
+                operation: recovery_s(scene, part.ledger.answers, operation, continent)
+                for operation in part.operations
             }
             for continent in CONTINENTS
         }
@@ -143,41 +156,47 @@ def _recovery(seconds: float | None) -> str:
     return f"{seconds:.1f}" if seconds else "-"
 
 
-def waits(scenes: Sequence[Scene], ledger: Ledger) -> list[str]:
+def waits(part: Part) -> list[str]:
     """Return p50 and p99 of all answers before, during and after each loss."""
-    lines = ["Waits in ms, p50 / p99", f"  {'':<44}" + "".join(f"{it:>15}" for it in PHASES)]
-    for scene in scenes:
-        own = of_scene(scene, ledger.answers)
+    lines = [f"Waits in ms{_about(part)}, p50 / p99"]
+    lines.append(f"  {'':<44}" + "".join(f"{it:>15}" for it in PHASES))
+    for scene in part.scenes:
+        own = of_scene(scene, part.ledger.answers)
         for continent in CONTINENTS:
             cells = []
             for phase in PHASES:
-                part = [
+                answers = [
                     it for it in own if it.continent == continent and scene.phase(it.began) == phase
                 ]
-                shown = [percentile_ms(part, share) for share in (0.5, 0.99)]
+                shown = [percentile_ms(answers, share) for share in (0.5, 0.99)]
                 cells.append(" / ".join("-" if it is None else f"{it:,.0f}" for it in shown))
             name = f"{scene.act.name[:35]}, {continent}"
             lines.append(f"  {name:<44}" + "".join(f"{it:>15}" for it in cells))
     return lines
 
 
-def budget(scenes: Sequence[Scene], ledger: Ledger) -> list[str]:
+def budget(part: Part) -> list[str]:
     """Return how much of a month's error budget of 99.9 % each operation has spent."""
-    refused = sum(not it.is_served for it in ledger.answers)
-    operation, continent, seconds = worst_out_s(scenes, ledger.answers)
+    answers = part.ledger.answers
+    refused = sum(not it.is_served for it in answers)
+    operation, continent, seconds = worst_out_s(part)
     text = (
-        f"Error budget: {refused:,} of {len(ledger.answers):,} requests refused; a month at 99.9 % "
-        f"allows {BUDGET_S / 60:.1f} minutes"
+        f"Error budget{_about(part)}: {refused:,} of {len(answers):,} requests refused; a month at "
+        f"99.9 % allows {BUDGET_S / 60:.1f} minutes"
     )
     lines = [text]
-    for name in OPERATIONS:
+    for name in part.operations:
         words = []
         for continent in CONTINENTS:
-            spent = out_s(scenes, ledger.answers, name, continent)
+            spent = out_s(part.scenes, answers, name, continent)
             words.append(f"{continent} {spent:.0f} s ({spent / BUDGET_S:.1%})")
         lines.append(f"  {name:<14}closed for {', '.join(words)}")
     lines.append(f"  longest: {operation} in {continent}, {seconds:.0f} s")
     return lines
+
+
+def _about(part: Part) -> str:
+    return f" of {part.subject}" if part.subject else ""
 
 
 def data_loss(ledger: Ledger, checks: Sequence[Check]) -> list[str]:

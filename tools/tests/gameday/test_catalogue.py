@@ -29,6 +29,9 @@ def test_refusal_is_honest_if_it_says_when_to_repeat(
     crowd = Crowd("Europe", "http://localhost:9", "token")
     crowd.note("change", response)
     assert (crowd.dishonest == []) is is_honest
+    (answer,) = crowd.ledger.answers
+    assert (answer.operation, answer.continent) == ("change", "Europe")
+    assert answer.status == (response.status if response else 0)
 
 
 def test_continent_is_open_after_served_answers_in_a_row() -> None:

@@ -4,8 +4,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tools.gameday.acts import CONTINENTS, OPERATIONS, replication_act
-from tools.gameday.answers import Answer
-from tools.gameday.figures import Scene, marks, out_s, percentile_ms, recovery_s, worst_out_s
+from tools.gameday.answers import Answer, Ledger
+from tools.gameday.figures import (
+    Part,
+    Scene,
+    marks,
+    out_s,
+    percentile_ms,
+    recovery_s,
+    worst_out_s,
+)
 
 SCENE = Scene(replication_act(), began=0, lost=10, returned=20, ended=30)
 moments = st.floats(0, 29)
@@ -32,7 +40,7 @@ def test_recovery_ends_with_the_first_answer_after_the_last_refusal(
     assert recovery_s(SCENE, answers, "events", "Asia") == expected
     out = out_s([SCENE], answers, "events", "Asia")
     assert out == (SCENE.ended - SCENE.lost if expected is None else expected)
-    assert worst_out_s([SCENE], answers) == ("events", "Asia", out)
+    assert worst_out_s(Part([SCENE], Ledger(answers=answers))) == ("events", "Asia", out)
 
 
 def test_other_operations_and_continents_are_counted_apart() -> None:

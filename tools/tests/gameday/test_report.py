@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from tools.gameday import report
-from tools.gameday.acts import FURTHER, region_act
+from tools.gameday import catalogue, report
+from tools.gameday.acts import FURTHER, Act, region_act
 from tools.gameday.answers import Answer, Ledger
 from tools.gameday.checks import Check
-from tools.gameday.figures import Scene
+from tools.gameday.figures import Part, Scene
 
 
 def day() -> tuple[list[Scene], Ledger]:
@@ -48,3 +48,29 @@ def test_failed_check_fails_the_day_with_examples(
     assert "make gameday SEED=7" in output
     assert "Failed: events, missing" in path.read_text()
     assert "<e1>" not in path.read_text()
+
+
+def test_report_has_the_acts_on_the_catalogue_beside_those_on_the_school(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ledger = Ledger()
+    ledger.answers = [
+        Answer("search", "Europe", 1, 1.1, 200),
+        Answer("search", "Europe", 5, 5.1, 503),
+        Answer("search", "Europe", 6, 6.5, 200),
+        Answer("change", "Asia", 5, 5.5, 0),
+        Answer("change", "Asia", 8, 9.0, 201),
+    ]
+    scene = Scene(Act("database in London"), 0, 4, 8, 10)
+    courses = Part([scene], ledger, catalogue.OPERATIONS, "the catalogue")
+    path = tmp_path / "day.html"
+    assert report.show(7, *day(), [Check("a check", 1, 1)], [], path, courses) == 0
+    output = capsys.readouterr().out
+    lines = output.partition("RTO of the catalogue")[2].splitlines()
+    assert "Europe search 2.5, change -" in lines[2]
+    assert "Asia   search -, change 5.0" in lines[3]
+    assert "Error budget of the catalogue: 2 of 5 requests refused" in output
+    assert "Time line of the catalogue" in output
+    assert "Waits in ms of the catalogue" in output
+    assert path.read_text().count("<svg") == 2
+    assert "RTO of the catalogue" in path.read_text()
