@@ -16,7 +16,7 @@ import duckdb
 from aws_emulator.errors import CommandError
 from tools.cli import exit_code
 from tools.lake_sql.lake_copy import KEPT, copy_lake
-from tools.lake_sql.tables import MARTS, open_lake, open_marts, open_regions
+from tools.lake_sql.tables import MARTS, open_flow_logs, open_lake, open_marts, open_regions
 from tools.paths import STATE
 from tools.stack import RUNNING_SYSTEM_FILE, client, describe_stack, find_running_stack
 
@@ -116,6 +116,7 @@ def _query(query: str | None) -> int:
     connection = open_lake(next(iter(folders.values())))
     open_regions(connection, folders)
     open_marts(connection, MARTS)
+    open_flow_logs(connection, next(iter(folders.values())))
     if query:
         return 0 if run(connection, query) else 1
     if not sys.stdin.isatty():

@@ -7,7 +7,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from aws_emulator.errors import CommandError
 from tools.cli import reason_of
-from tools.lake_sql.tables import FOLDERS, INDEX_FOLDERS
+from tools.lake_sql.tables import FLOW_LOGS, FOLDERS, INDEX_FOLDERS
 from tools.paths import STATE
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def copy_lake(client: "S3Client", bucket: str, folder: Path) -> int:
     """
     current: set[Path] = set()
     try:
-        for prefix in (*FOLDERS.values(), *INDEX_FOLDERS):
+        for prefix in (*FOLDERS.values(), *INDEX_FOLDERS, FLOW_LOGS):
             pages = client.get_paginator("list_objects_v2").paginate(
                 Bucket=bucket, Prefix=f"{prefix}/"
             )

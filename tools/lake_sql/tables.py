@@ -26,6 +26,9 @@ MARTS: Final = STATE / "sql" / "marts"
 FOLDERS: Final = {"events": "events", "events_compacted": "compacted", "changes": "changes"}
 #: The folders of the index of copies.
 INDEX_FOLDERS: Final = ("copies", "seen")
+#: The table of the catalogue's flow log, and the folder of its objects.
+NETWORK: Final = ROOT / "stacks" / "catalogue" / "network.yaml"
+FLOW_LOGS: Final = "flow-logs"
 #: Athena's types in DuckDB.
 _TYPES: Final = {
     "string": "VARCHAR",
@@ -46,7 +49,7 @@ def columns() -> Mapping[str, Mapping[str, str]]:
             str(column["Name"]): duckdb_type(column["Type"])
             for column in [*table["StorageDescriptor"]["Columns"], *table["PartitionKeys"]]
         }
-        for table in _catalog_tables()
+        for table in _catalog_tables(CATALOG)
     }
 
 
@@ -55,8 +58,8 @@ def duckdb_type(kind: str) -> str:
     return _TYPES[kind]
 
 
-def _catalog_tables() -> Iterator[dict[str, Any]]:
-    for resource in yaml_parse(CATALOG.read_text())["Resources"].values():
+def _catalog_tables(template: Path) -> Iterator[dict[str, Any]]:
+    for resource in yaml_parse(template.read_text())["Resources"].values():
         if resource["Type"] == "AWS::Glue::Table":
             yield resource["Properties"]["TableInput"]
 
@@ -90,6 +93,24 @@ def open_regions(connection: duckdb.DuckDBPyConnection, folders: Mapping[str, Pa
             f"CREATE OR REPLACE VIEW {name}_all_regions AS {' UNION ALL '.join(regions)}"
         )
     connection.execute(REGIONS_VIEW.read_text())
+
+
+def open_flow_logs(connection: duckdb.DuckDBPyConnection, folder: Path) -> bool:
+    """Create the table `flow_logs` over a lake's folder; return False without objects of it."""
+    objects = folder / FLOW_LOGS
+    if not any(objects.rglob("*.parquet")):
+        return False
+    (table,) = _catalog_tables(NETWORK)
+    listed = [*table["StorageDescriptor"]["Columns"], *table["PartitionKeys"]]
+    selected = ", ".join(
+        f'"{it["Name"]}"::{duckdb_type(it["Type"])} AS "{it["Name"]}"' for it in listed
+    )
+    connection.execute(
+        f"CREATE VIEW {table['Name']} AS SELECT {selected} FROM "  # noqa: S608 - quoted
+        f"read_parquet('{_quoted(objects)}/**/*.parquet', hive_partitioning = true, "
+        "hive_types_autocast = false, union_by_name = true)"
+    )
+    return True
 
 
 def _select_rows(folder: Path, name: str, *, filenames: bool = False) -> str:
