@@ -34,7 +34,7 @@ from tools.stack import DeployedStack, describe_stack_by_name
 #: keeps or passes the values of other parameters itself, or another value would lose something.
 CONFIGURED: Final = (
     *("AdoptedRegion", "Catalogue", "CatalogueImage", "CatalogueWriter", "Compute", "Domain"),
-    *("HostedZoneId", "MaxReaders", "Readers"),
+    *("HostedZoneId", "Readers"),
     *("IdentityProviders", "KafkaClusterArn"),
     *("KafkaTopics", "MonthlyBudgetUsd", "OperatorEmail", "PortalUrl", "Sender", "SenderIdentity"),
 )

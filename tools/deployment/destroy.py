@@ -10,7 +10,7 @@ stack has. The edge functions are deleted when CloudFront has removed their repl
 import os
 import time
 from collections.abc import Collection
-from typing import Any
+from typing import Any, Final
 
 import boto3
 
@@ -23,6 +23,22 @@ from tools.deployment.stacks import KeptResource, Stacks
 from tools.deployment.templates import kept_stacks
 from tools.operations.commands import aws_stack
 from tools.stack import EDGE_REGION
+
+#: Type of `PROTECTED_TYPES` -> the command that turns its deletion protection off.
+_UNPROTECT: Final = {
+    "AWS::ElasticLoadBalancingV2::LoadBalancer": (
+        "aws elbv2 modify-load-balancer-attributes --load-balancer-arn {id} --attributes "
+        "Key=deletion_protection.enabled,Value=false --region {region}"
+    ),
+    "AWS::RDS::DBCluster": (
+        "aws rds modify-db-cluster --db-cluster-identifier {id} --no-deletion-protection --region "
+        "{region} (the deletion leaves a snapshot)"
+    ),
+    "AWS::RDS::GlobalCluster": (
+        "aws rds modify-global-cluster --global-cluster-identifier {id} --no-deletion-protection "
+        "--region {region}"
+    ),
+}
 
 
 def destroy(environment: Environment, confirmation: str | None = None) -> None:
@@ -161,10 +177,22 @@ def _print_plan(
 ) -> list[KeptResource]:
     tree = stacks.existing(environment.stack_name, nested_stacks)
     kept_resources = [it for name in tree for it in stacks.kept_resources(name)]
+    protected = [
+        it for name in tree for it in stacks.protected_resources(name) if it not in kept_resources
+    ]
     print(
         f"{environment.stack_name} in {environment.region}: {len(tree)} stacks will be deleted. "
         "Kept:"
     )
     for resource in kept_resources:
         print(resource.line())
+    if protected:
+        print("CloudFormation can't delete these before their protection is off:")
+    for resource in protected:
+        print(f"  {resource.type}: {unprotect(resource, environment.region)}")
     return kept_resources
+
+
+def unprotect(resource: KeptResource, region: str) -> str:
+    """Return the command that turns a resource's deletion protection off."""
+    return _UNPROTECT[resource.type].format(id=resource.physical_id, region=region)

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from botocore.exceptions import ClientError
 
+from tools.deployment import catalogue
 from tools.deployment.environments import Environment
 from tools.deployment.retained_resources import Clients
 from tools.deployment.templates import NamedResource
@@ -20,19 +21,9 @@ from tools.stack import EDGE_REGION
 type Lookup = Callable[[Any, str, str], object]
 
 _NOT_FOUND: Final = {
+    *("DBClusterNotFoundFault", "GlobalClusterNotFoundFault", "LoadBalancerNotFound"),
     *("EntityNotFoundException", "NotFound", "NotFoundException", "ResourceNotFoundException"),
     *("StateMachineDoesNotExist", "TrailNotFoundException"),
-}
-#: Templates that a parameter selects -> the parameter, and the value that selects none of it.
-_OPTIONAL: Final = {
-    "stacks/audit.yaml": ("AuditTrail", "false"),
-    **dict.fromkeys(
-        (
-            f"stacks/catalogue/{name}.yaml"
-            for name in ("template", "function", "migration", "tasks")
-        ),
-        ("Catalogue", "false"),
-    ),
 }
 
 
@@ -106,6 +97,11 @@ def _at(item: Any, path: tuple[str, ...]) -> Any:
     return item
 
 
+#: A part of a command that reads the ARN of a load balancer.
+_BALANCER_ARN: Final = (
+    "$(aws elbv2 describe-load-balancers --names {name} --region {region} --query "
+    "LoadBalancers[0].LoadBalancerArn --output text)"
+)
 #: The types of `named_resources` that the templates don't retain.
 NAMED_TYPES: Final[Mapping[str, _NamedType]] = {
     "AWS::Athena::WorkGroup": _NamedType(
@@ -136,6 +132,14 @@ NAMED_TYPES: Final[Mapping[str, _NamedType]] = {
         lambda client, name, _arn: client.get_trail(Name=name),
         "aws cloudtrail delete-trail --name {name} --region {region}",
     ),
+    # Elastic Load Balancing, "Delete an Application Load Balancer": first its protection.
+    "AWS::ElasticLoadBalancingV2::LoadBalancer": _NamedType(
+        "elbv2",
+        lambda client, name, _arn: client.describe_load_balancers(Names=[name])["LoadBalancers"],
+        f"aws elbv2 modify-load-balancer-attributes --load-balancer-arn {_BALANCER_ARN} "
+        "--attributes Key=deletion_protection.enabled,Value=false --region {region}, then aws "
+        f"elbv2 delete-load-balancer --load-balancer-arn {_BALANCER_ARN} --region {{region}}",
+    ),
     "AWS::Events::EventBus": _NamedType(
         "events",
         lambda client, name, _arn: client.describe_event_bus(Name=name),
@@ -154,6 +158,25 @@ NAMED_TYPES: Final[Mapping[str, _NamedType]] = {
     ),
     "AWS::Logs::LogGroup": _NamedType(
         "logs", _log_group, "aws logs delete-log-group --log-group-name {name} --region {region}"
+    ),
+    # Amazon Aurora, "Deleting Aurora DB clusters and DB instances": a cluster without instances.
+    "AWS::RDS::DBCluster": _NamedType(
+        "rds",
+        lambda client, name, _arn: client.describe_db_clusters(DBClusterIdentifier=name),
+        "aws rds modify-db-cluster --db-cluster-identifier {name} --no-deletion-protection "
+        "--region {region}, then aws rds delete-db-instance --db-instance-identifier <ID> "
+        "--region {region} for each instance, then aws rds delete-db-cluster "
+        "--db-cluster-identifier {name} --final-db-snapshot-identifier {name}-last --region "
+        "{region}, which keeps the data as a snapshot",
+    ),
+    "AWS::RDS::GlobalCluster": _NamedType(
+        "rds",
+        lambda client, name, _arn: client.describe_global_clusters(GlobalClusterIdentifier=name),
+        "aws rds remove-from-global-cluster --global-cluster-identifier {name} "
+        "--db-cluster-identifier <ARN of a cluster> --region {region} for each cluster, then aws "
+        "rds modify-global-cluster --global-cluster-identifier {name} --no-deletion-protection "
+        "--region {region}, then aws rds delete-global-cluster --global-cluster-identifier {name} "
+        "--region {region}",
     ),
     "AWS::SNS::Topic": _NamedType(
         "sns",
@@ -217,7 +240,7 @@ def taken_names(
     for resource in expected:
         kind = NAMED_TYPES.get(resource.type)
         is_owned = (TRANSFORMED.get(resource.type, resource.type), resource.logical_id) in owned
-        if kind is None or resource.retained or is_owned or _is_deselected(environment, resource):
+        if kind is None or resource.retained or is_owned or not is_selected(environment, resource):
             continue
         arn = ":".join(
             ("arn:aws", _ARN_SERVICES.get(kind.service, kind.service), resource.region, account)
@@ -235,9 +258,17 @@ def describe_taken_name(taken: TakenName) -> str:
     return f"{kind} {resource.name} in {resource.region} ({resource.source})"
 
 
-def _is_deselected(environment: Environment, resource: NamedResource) -> bool:
-    parameter, none = _OPTIONAL.get(resource.source.partition(":")[0], ("", ""))
-    return bool(parameter) and environment.parameter(parameter) in ("", none)
+def is_selected(environment: Environment, resource: NamedResource) -> bool:
+    """Return whether the environment's parameters select the stack with a resource."""
+    if resource.template == "stacks/audit.yaml":
+        return environment.parameter("AuditTrail") == "true"
+    if not resource.template.startswith("stacks/catalogue/"):
+        return True
+    if resource.type == "AWS::RDS::GlobalCluster" and not (
+        environment.is_home and environment.parameter("GlobalDatabase") == "true"
+    ):
+        return False
+    return catalogue.is_wanted(environment)
 
 
 def _exists(kind: _NamedType, client: Any, name: str, arn: str) -> bool:

@@ -13,7 +13,7 @@ from aws_emulator.errors import CommandError
 from tools.cli import reason_of
 from tools.deployment import adoption, leftovers
 from tools.deployment.environments import Environment
-from tools.deployment.fixed_names import TakenName, describe_taken_name, taken_names
+from tools.deployment.fixed_names import TakenName, describe_taken_name, is_selected, taken_names
 from tools.deployment.leftovers import ExistingResource
 from tools.deployment.preflight.account import Account
 from tools.deployment.preflight.checks import NEVER_COMPLETE
@@ -83,7 +83,8 @@ def find_leftovers(
         ClientError: A call failed.
     """
     resources = RetainedResources(clients)
-    expected = _expected(environment, account)
+    # The data of a stack that a parameter has turned off stay, and nothing needs their names.
+    expected = [it for it in _expected(environment, account) if is_selected(environment, it)]
     cloudformation = clients("cloudformation", environment.region)
     stacks, name = Stacks(cloudformation), environment.stack_name
     of_root = set(stacks.existing(name, kept_stacks()))

@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 from samtranslator.yaml_helper import yaml_parse
 
 from aws_emulator.errors import CommandError
+from tools.deployment.templates import PROTECTED_TYPES
 
 POLL_S: Final = 5.0
 #: Deleting a distribution takes up to 15 minutes, a global table's replica longer.
@@ -121,6 +122,14 @@ class Stacks:
             if str(it.get("DeletionPolicy", "")).startswith("Retain")
             and it["Type"] != "AWS::CloudFormation::Stack"
             and logical_id in physical
+        ]
+
+    def protected_resources(self, name: str) -> list[KeptResource]:
+        """Return the resources of a stack that their deletion protection keeps."""
+        return [
+            KeptResource(str(it["ResourceType"]), str(it["PhysicalResourceId"]))
+            for it in self._resources(name)
+            if it["ResourceType"] in PROTECTED_TYPES
         ]
 
     def owned(self, name: str) -> set[tuple[str, str]]:

@@ -31,12 +31,15 @@ NAME_PROPERTIES: Final[Mapping[str, str]] = {
     "AWS::Cognito::UserPoolDomain": "Domain",
     "AWS::DynamoDB::GlobalTable": "TableName",
     "AWS::DynamoDB::Table": "TableName",
+    "AWS::ElasticLoadBalancingV2::LoadBalancer": "Name",
     "AWS::Events::EventBus": "Name",
     "AWS::Events::Rule": "Name",
     "AWS::Glue::Database": "DatabaseInput.Name",
     "AWS::Kinesis::Stream": "Name",
     "AWS::Lambda::Function": "FunctionName",
     "AWS::Logs::LogGroup": "LogGroupName",
+    "AWS::RDS::DBCluster": "DBClusterIdentifier",
+    "AWS::RDS::GlobalCluster": "GlobalClusterIdentifier",
     "AWS::S3::Bucket": "BucketName",
     "AWS::SNS::Topic": "TopicName",
     "AWS::SQS::Queue": "QueueName",
@@ -45,6 +48,14 @@ NAME_PROPERTIES: Final[Mapping[str, str]] = {
     "AWS::Serverless::StateMachine": "Name",
     "AWS::WAFv2::WebACL": "Name",
 }
+#: Types that their deletion protection keeps. A deployment neither adopts nor deletes them.
+PROTECTED_TYPES: Final = frozenset(
+    {
+        "AWS::ElasticLoadBalancingV2::LoadBalancer",
+        "AWS::RDS::DBCluster",
+        "AWS::RDS::GlobalCluster",
+    }
+)
 _APPLICATION: Final = "AWS::Serverless::Application"
 
 
@@ -57,6 +68,7 @@ class NamedResource:
     region: str
     #: The template and the logical ID, as in "stacks/stream.yaml: LakeBucket".
     source: str
+    #: Its template keeps it after its stack's deletion, and a deployment can adopt it.
     retained: bool
 
     @property
@@ -123,8 +135,10 @@ def named_resources(
             name = fixed_name(resource, values)
             if name is not None:
                 source = f"{path.relative_to(ROOT)}: {logical_id}"
-                retained = resource.get("DeletionPolicy", "Delete") != "Delete"
-                resources.append(NamedResource(resource["Type"], name, region, source, retained))
+                kind = resource["Type"]
+                is_kept = resource.get("DeletionPolicy", "Delete") != "Delete"
+                retained = is_kept and kind not in PROTECTED_TYPES
+                resources.append(NamedResource(kind, name, region, source, retained))
     return tuple(resources)
 
 

@@ -26,6 +26,8 @@ FOLDER: Final = ROOT / "stacks" / "catalogue"
 MAIN: Final = FOLDER / "template.yaml"
 #: Three Regions of the documentation: the edge, and the two of the production stage.
 REGIONS: Final = ("us-east-1", "eu-west-2", "ap-south-1")
+#: The Regions with the catalogue in a layout of up to five, the home first.
+SERVING: Final = ("eu-west-2", "ap-south-1", "eu-central-1", "ap-southeast-2", "sa-east-1")
 RECORD: Final = ROOT / "docs" / "decisions" / "0087-instances-as-targets.md"
 #: Conditions that decide whether a resource exists, and their resources. None of these holds data:
 #: the container of a global database has no clusters of its own, an instance none of its cluster's
@@ -34,7 +36,9 @@ CONDITIONAL: Final = {
     "template.yaml": {"Migration": "IsHome", "Function": "UsesLambda", "Tasks": "UsesFargate"},
     "database.yaml": {
         "GlobalCluster": "HasGlobalCluster",
-        **dict.fromkeys(("Reader", "ReaderScaling", "ReaderTarget"), "HasReaders"),
+        "Reader": "HasReaders",
+        "SecondReader": "HasSecondReader",
+        "ThirdReader": "HasThirdReader",
     },
 }
 #: AWSLambdaVPCAccessExecutionRole without the logs.
@@ -84,7 +88,7 @@ def one(kind: str) -> dict[str, Any]:
 
 def lint(*paths: Path) -> None:
     program = Path(sys.executable).with_name("cfn-lint")
-    command = [str(program), "--regions", *REGIONS, "--", *map(str, paths)]
+    command = [str(program), "--regions", *sorted({*REGIONS, *SERVING}), "--", *map(str, paths)]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stdout + result.stderr
 
@@ -116,14 +120,14 @@ def members(path: Path, region: str, **parameters: str) -> set[str]:
     }
 
 
-@pytest.mark.parametrize("count", [1, 2, 3])
+@pytest.mark.parametrize("count", [1, 2, 3, 5])
 @pytest.mark.parametrize("compute", ["lambda", "fargate"])
 def test_global_database_has_a_member_and_an_application_in_each_region(
     count: int, compute: str
 ) -> None:
     """The home is in London, and the edge in us-east-1 has neither."""
     values = {"Catalogue": "true", "GlobalDatabase": "true", "Compute": compute, "Readers": "0"}
-    regions = ["eu-west-2", "ap-south-1", "eu-central-1"][:count]
+    regions = SERVING[:count]
     root = {it: members(ROOT / "template.yaml", it, **values) for it in (*regions, "us-east-1")}
     assert {it for it in root if "CourseCatalogue" in root[it]} == set(regions)
     main = {it: members(MAIN, it, **values) for it in regions}
@@ -136,6 +140,23 @@ def test_global_database_has_a_member_and_an_application_in_each_region(
         assert ("Function" in main[region]) is (compute == "lambda")
         assert database[region] >= {"Database", "FirstInstance"}
         assert ("GlobalCluster" in database[region]) is is_home
+
+
+@pytest.mark.parametrize("readers", range(4))
+@pytest.mark.parametrize("is_global", ["true", "false"])
+def test_each_region_has_the_readers_of_the_parameter(readers: int, is_global: str) -> None:
+    """ "Aurora Auto Scaling isn't supported" for serverless instances (Aurora Serverless v2)."""
+    values = {"GlobalDatabase": is_global, "Readers": str(readers)}
+    for region in SERVING:
+        found_ids = members(FOLDER / "database.yaml", region, **values)
+        expected = {"FirstInstance", *("Reader", "SecondReader", "ThirdReader")[:readers]}
+        assert found_ids & named("AWS::RDS::DBInstance").keys() == expected
+    parameter = load(ROOT / "template.yaml")["Parameters"]["Readers"]
+    assert (parameter["MinValue"], parameter["MaxValue"]) == (0, 3)
+    instances = named("AWS::RDS::DBInstance").values()
+    assert {it["Properties"]["DBInstanceClass"] for it in instances} == {"db.serverless"}
+    scaled = named("AWS::ApplicationAutoScaling::ScalableTarget").values()
+    assert {it["Properties"]["ServiceNamespace"] for it in scaled} == {"ecs"}
 
 
 @pytest.mark.parametrize(("catalogue", "expected"), [("true", {"eu-west-2"}), ("false", set())])

@@ -29,6 +29,7 @@ ACTIONS: Final = {
 }
 #: boto3's service -> its prefix in IAM.
 PREFIXES: Final = {
+    "elbv2": "elasticloadbalancing",
     "service-quotas": "servicequotas",
     "sesv2": "ses",
     "stepfunctions": "states",
