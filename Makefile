@@ -241,8 +241,9 @@ bench: build ## Run the benchmarks and check their targets
 capacity: setup ## Calculate latency by city, the quotas that end first, and a month's charges
 	@$(PY) benchmarks/capacity.py
 
-reference: setup ## Generate the API's OpenAPI document and its page, and the prices of the cockpit
+reference: setup ## Generate the API's OpenAPI document and its page, and the cockpit's prices and runbook
 	@$(PY) -m tools.api_reference
+	@$(PY) -m tools.runbook_pages
 	@$(PY) -m benchmarks.cost_page
 
 screenshots: setup ## Photograph each page of the portal, on a desktop and a phone, in light and in dark

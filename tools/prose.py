@@ -164,7 +164,7 @@ def _markdown(text: str) -> Iterator[Passage]:
 
 def _html(text: str) -> Iterator[Passage]:
     bare = re.sub(
-        r"<(script|style)\b.*?</\1>", lambda m: "\n" * m[0].count("\n"), text, flags=re.DOTALL
+        r"<(script|style|code)\b.*?</\1>", lambda m: "\n" * m[0].count("\n"), text, flags=re.DOTALL
     )
     for number, line in enumerate(re.sub(r"<[^>]*>", " ", bare).splitlines(), 1):
         if line.strip():

@@ -15,6 +15,7 @@ ENGLISH: Final = frozenset(
     {
         *(f"members/app/{it}.html" for it in ("advisors", "catalogue", "events", "inbox")),
         *(f"members/app/{it}.html" for it in ("office", "operator", "parked", "rosters")),
+        *(str(it.relative_to(WEB)) for it in (WEB / "members/app/runbook").glob("*.html")),
         *(f"members/app/{it}.html" for it in ("sources", "students")),
         "public/api.html",
     }
