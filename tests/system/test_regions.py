@@ -10,11 +10,14 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.support.access_tokens import access_token_of
 from tests.support.environments import end_environments, find_environments
 from tests.support.paths import ROOT
+from tests.support.waiting import wait_until
 from tests.system.conftest import LONDON, MUMBAI
 from tests.system.test_journey import event, get, post, stored
 from tools import invoke
+from tools.demo_students import put_user
 from tools.dev import reload, system
 from tools.lake_sql.lake_copy import copy_lake
 from tools.lake_sql.tables import open_lake, open_regions
@@ -36,9 +39,15 @@ def api_key(endpoint: str, region: str) -> str:
 
 
 def call_api(
-    regions: system.System, region: str, method: str, path: str, body: Any = None, student: int = 0
+    regions: system.System,
+    region: str,
+    method: str,
+    path: str,
+    body: Any = None,
+    student: int = 0,
+    token: str = "",
 ) -> Any:
-    """Send a request to one Region's API as a student; return its status and body."""
+    """Send a request to one Region's API as a student, or with a token; return status and body."""
     (stack,) = client(
         "cloudformation", StackTarget(regions.target.endpoint, region)
     ).describe_stacks(StackName=f"meridian-{regions.target.stage}-{region}")["Stacks"]
@@ -48,7 +57,7 @@ def call_api(
         f"{regions.api_url}/api{path}",
         json=body,
         headers={
-            "Authorization": f"Bearer {regions.students[student].token}",
+            "Authorization": f"Bearer {token or regions.students[student].token}",
             "Host": f"{outputs['ApiId']}.execute-api.{region}.amazonaws.com",
             # Only the home Region's API has a distribution that adds the key.
             "x-api-key": api_key(regions.target.endpoint, region),
@@ -148,6 +157,40 @@ def test_edge_functions_run_in_the_region_of_the_edge_location(regions: system.S
     assert (row["edge_region"], row["stream_region"], row["failover"]) == (MUMBAI, MUMBAI, False)
     assert get(near_mumbai, "/premium/").status_code == 401
     assert get(near_mumbai, "/premium/", paying.token).status_code == 200
+
+
+def test_operator_queries_the_lake_of_each_region(regions: system.System) -> None:
+    """Each Region has a lake; the operations of Mumbai read that of Mumbai only."""
+    end_environments(regions, EDGE_INGEST)
+    near_mumbai = replace(regions, urls={LONDON: regions.urls[MUMBAI]})
+    sent = event("track", "regions", event="In one lake")
+    assert post(near_mumbai, "/v1/track", sent).status_code == 200
+    where = f"message_id = '{sent['messageId']}'"
+    assert stored(regions, where, 1, f"meridian-{regions.target.stage}-lake-000000000000-{MUMBAI}")
+    email, password = f"operator-{uuid.uuid4().hex[:8]}@example.com", uuid.uuid4().hex
+    pool = regions.deployed.outputs["UserPoolId"]
+    put_user(
+        client("cognito-idp", regions.target), pool, email, password, paying=False, operator=True
+    )
+    token = access_token_of(regions, email, password)
+
+    def call(method: str, path: str, body: Any = None) -> Any:
+        status, answer = call_api(regions, LONDON, method, path, body, token=token)
+        assert status == 200, answer
+        return answer
+
+    def wait_for_end(path: str) -> None:
+        ended = {"SUCCEEDED", "FAILED", "CANCELLED"}
+        wait_until(lambda: call("GET", path)["state"] in ended, f"the end of {path}")
+
+    for queries, count in (("/operator/lakes/ap-south-1/queries", 1), ("/operator/queries", 0)):
+        body = {"requestId": str(uuid.uuid4()), "sql": f"SELECT count(*) FROM events WHERE {where}"}
+        path = f"{queries}/{call('POST', queries, body)['queryId']}"
+        wait_for_end(path)
+        assert call("GET", path)["state"] == "SUCCEEDED"
+        assert call("GET", f"{path}/rows")["rows"][1:] == [[str(count)]]
+    status, refused = call_api(regions, LONDON, "POST", "/operator/lakes/ap-south-1/queries", body)
+    assert (status, refused["code"]) == (403, "not_operator")
 
 
 def test_reload_changes_the_replicas_of_an_edge_function(regions: system.System) -> None:

@@ -13,7 +13,7 @@ import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.support import axe
+from tests.support import axe, page_audit
 from tests.support.access_tokens import access_token_of
 from tests.support.paths import ROOT
 from tests.support.waiting import wait_until
@@ -127,25 +127,38 @@ def test_operator_sees_flow_alarms_and_a_lost_region(
     visit: Callable[..., Page], meridian: System, operator: Student, page_errors: list[str]
 ) -> None:
     page = visit()
+    page_audit.observe(page)
     sign_in(page, operator, "/app/operator.html")
     expect(page.locator("#cockpit-status")).to_contain_text("Updated at", timeout=60_000)
+    # Figures and texts come without moving what is below them.
+    assert page_audit.faults(page) == []
     card = page.locator("#regions .region")
     expect(card).to_have_count(1)
     expect(card.get_by_role("heading")).to_have_text(meridian.target.region)
     expect(card.locator("dd[data-metric=requests]")).to_have_text(re.compile(r"^[\d,]+$"))
     expect(page.locator("#alarms-status")).to_contain_text("alarms")
     page.get_by_text("All alarms").click()
-    expect(page.locator("#alarms tr").first).to_contain_text("docs/runbook.md#")
+    rows, links = page.locator("#alarms tr"), page.locator("#alarms a")
+    expect(links).to_have_count(rows.count())
+    entry = links.first.get_attribute("href")
+    assert entry is not None
     assert_fits(page)
     assert axe.violations(page) == []
     with outage(meridian, "monitoring"):
         page.get_by_label("Time range").select_option("3600")
         expect(card).to_have_class("card region lost", timeout=60_000)
-        expect(card.locator("[data-state]")).to_contain_text("answer. This site")
+        expect(card.locator("[data-state]")).to_contain_text("answer. Its figures")
+        expect(page.locator("#cockpit-status")).to_contain_text(
+            f"No answer from {meridian.target.region}.", timeout=60_000
+        )
         assert axe.violations(page) == []
     page.get_by_label("Time range").select_option("86400")
     expect(card.locator("[data-state]")).to_contain_text("This Region answers.", timeout=60_000)
     expect(card).to_have_class("card region")
+    page.goto(entry)
+    expect(page.locator(":target + p")).to_contain_text("Alarm")
+    assert page_audit.faults(page) == []
+    assert axe.violations(page) == []
     assert page_errors == []
 
 

@@ -20,12 +20,17 @@ STATE = "/operator/queries/{query}"
 ROWS = "/operator/queries/{query}/rows"
 SAVED = "/operator/saved-queries"
 ONE = "/operator/saved-queries/{query}"
+#: Queries of the home's lake, and of another Region's.
+STARTS = (START, "/operator/lakes/ap-south-1/queries")
 ACTIONS = {
     ("POST", START): "StartQueryExecution",
     ("GET", STATE): "GetQueryExecution",
     ("GET", ROWS): "GetQueryResults",
     ("GET", SAVED): "ListNamedQueries",
     ("GET", ONE): "GetNamedQuery",
+    ("POST", STARTS[1]): "StartQueryExecution",
+    ("GET", f"{STARTS[1]}/{{query}}"): "GetQueryExecution",
+    ("GET", f"{STARTS[1]}/{{query}}/rows"): "GetQueryResults",
 }
 ID = "0b0e7a94-3c9c-4f6e-9a3e-0d4a2c7b9f10"
 GROUPS = st.sampled_from(["", "staff", "operators", "paying,operators", "operatorsless"])
@@ -38,7 +43,8 @@ def sent(method: str, path: str, groups: str, body: Any = None, **params: str) -
     integration = method_of(method, path).integration
     service = integration.service
     assert service is not None
-    assert (service.name, service.region, service.path) == ("athena", school_api.HOME, "/")
+    region = "ap-south-1" if "ap-south-1" in path else school_api.HOME
+    assert (service.name, service.region, service.path) == ("athena", region, "/")
     assert service.role == school_api.OPERATORS_ROLE_ARN
     claims = {"cognito:groups": groups}
     built = build_integration_request(integration, request, where, context(request, SUB, **claims))
@@ -53,9 +59,10 @@ def is_operator(groups: str) -> bool:
     return "operators" in groups.split(",")
 
 
-@given(GROUPS, strategies.api_texts.filter(bool))
-def test_query_of_other_caller_is_one_that_athena_refuses(groups: str, sql: str) -> None:
-    body = sent("POST", START, groups, {"requestId": ID, "sql": sql})
+@pytest.mark.parametrize("path", STARTS)
+@given(groups=GROUPS, sql=strategies.api_texts.filter(bool))
+def test_query_of_other_caller_is_one_that_athena_refuses(path: str, groups: str, sql: str) -> None:
+    body = sent("POST", path, groups, {"requestId": ID, "sql": sql})
     assert body == {
         # StartQueryExecution, QueryString: "Minimum length of 1".
         "QueryString": sql if is_operator(groups) else "",
@@ -67,7 +74,10 @@ def test_query_of_other_caller_is_one_that_athena_refuses(groups: str, sql: str)
 
 @pytest.mark.parametrize(
     ("path", "name"),
-    [(STATE, "QueryExecutionId"), (ROWS, "QueryExecutionId"), (ONE, "NamedQueryId")],
+    [
+        *((f"{it}/{{query}}{end}", "QueryExecutionId") for it in STARTS for end in ("", "/rows")),
+        (ONE, "NamedQueryId"),
+    ],
 )
 @given(groups=GROUPS, query=st.just(ID) | strategies.api_texts)
 def test_id_of_other_caller_or_form_is_empty(path: str, name: str, groups: str, query: str) -> None:
@@ -106,7 +116,8 @@ def test_state_has_reason_and_bytes(reason: str, scanned: int | None) -> None:
     answer = {"QueryExecution": {"Status": status, "Statistics": statistics}}
     expected: dict[str, Any] = {"state": "FAILED", "reason": reason}
     expected |= {} if scanned is None else {"scannedBytes": scanned}
-    assert received(STATE, 200, answer) == (200, expected)
+    for path in STARTS:
+        assert received(f"{path}/{{query}}", 200, answer) == (200, expected)
 
 
 @given(
@@ -119,14 +130,13 @@ def test_rows_have_all_values(rows: list[list[str | None]], more: bool) -> None:
     data = [{"Data": [{} if it is None else {"VarCharValue": it} for it in row]} for row in rows]
     result = {"ResultSetMetadata": {"ColumnInfo": columns}, "Rows": data}
     answer = {"ResultSet": result} | ({"NextToken": "next"} if more else {})
-    assert received(ROWS, 200, answer) == (
-        200,
-        {
-            "columns": [{"name": "a", "type": "varchar"}, {"name": "b", "type": "bigint"}],
-            "rows": [[it or "" for it in row] for row in rows],
-            "more": more,
-        },
-    )
+    expected = {
+        "columns": [{"name": "a", "type": "varchar"}, {"name": "b", "type": "bigint"}],
+        "rows": [[it or "" for it in row] for row in rows],
+        "more": more,
+    }
+    for path in STARTS:
+        assert received(f"{path}/{{query}}/rows", 200, answer) == (200, expected)
 
 
 @given(strategies.api_texts)

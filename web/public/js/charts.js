@@ -1,5 +1,5 @@
 // Charts of a Region's metrics over time.
-import { drawPlot, makePlot } from "./plot.js";
+import { drawPlot, makePlot, showText } from "./plot.js";
 
 const CHARTS = [
   { name: "rows", title: "Rows in the data lake", unit: "rows", series: ["good", "bad", "duplicate"] },
@@ -41,6 +41,11 @@ export function makeCharts(place) {
   if (drawn.has(place)) return;
   drawn.set(place, CHARTS.map((chart) =>
     makePlot(place, { ...chart, series: chart.series.map((name) => ({ name, label: NAMES[name] ?? name })) })));
+}
+
+/** Says in the charts of a Region that it doesn't answer; those with values keep them. */
+export function showNoAnswer(place) {
+  for (const state of drawn.get(place)) if (!state.content) showText(state, "No answer.");
 }
 
 /** Draws the charts of a Region in `place`; `range` has its start, end and period in seconds. */

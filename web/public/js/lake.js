@@ -1,5 +1,6 @@
 // What a Region's data lake has: rows by hour, how fresh they are, what was refused, and the table's snapshots.
 import { drawPlot, makePlot, showText } from "./plot.js";
+import { places } from "./places.js";
 import { $, showMessage } from "./portal.js";
 import { run } from "./queries.js";
 
@@ -179,9 +180,10 @@ async function read() {
   reading += 1;
   const turn = reading;
   const first = new Date(Date.now() - Number($("lake-days").value) * DAY_MS).toISOString().slice(0, 10);
+  const place = $("lake-place").value;
   showMessage($("lake-status"), "Loading…");
   showMessage($("snapshots-status"), "Loading…");
-  const [hours, reasons, snapshots] = await Promise.all([hoursSql(first), reasonsSql(first), SNAPSHOTS_SQL].map((sql) => run(sql)));
+  const [hours, reasons, snapshots] = await Promise.all([hoursSql(first), reasonsSql(first), SNAPSHOTS_SQL].map((sql) => run(sql, place)));
   // A newer choice has its own answers.
   if (turn !== reading) return;
   if (hours.ok) showHours(hours);
@@ -192,6 +194,13 @@ async function read() {
   if (reasons.ok) showReasons(reasons);
   else showText(plots.get("lake-reasons"), reasons.text);
   showSnapshots(snapshots);
+}
+
+// Each Region has a lake of its own.
+async function namePlaces() {
+  for (const place of (await places()).slice(1)) {
+    for (const select of [$("lake-place"), $("query-place")]) select.append(new Option(place, place));
+  }
 }
 
 $("choose-lake").addEventListener("change", read);
@@ -205,3 +214,4 @@ new IntersectionObserver((entries, observer) => {
   observer.disconnect();
   read();
 }).observe($("lake"));
+namePlaces();

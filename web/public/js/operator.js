@@ -1,11 +1,13 @@
 // Shows what moves through each Region and which alarms ring, and updates both every 15 seconds.
-import { drawCharts, makeCharts } from "./charts.js";
+import { drawCharts, makeCharts, showNoAnswer } from "./charts.js";
 import { places, stage, unread } from "./places.js";
 import { $, call, errorMessage, pause, showError, showMessage } from "./portal.js";
 
 // CloudWatch has new values once a minute; each request costs a fraction of a cent.
 const INTERVAL_MS = 15_000;
 let regions = ["home"];
+// When each card got its figures.
+const answered = new Map();
 // The home's card is there before its figures, so that nothing moves when they come.
 const blank = document.querySelector(".region").cloneNode(true);
 // Values that aren't counts: the greatest of the periods is shown.
@@ -52,6 +54,7 @@ function cardOf(place) {
 function drawFlow(card, region, metrics, recent) {
   const figures = figuresOf(metrics);
   card.classList.remove("lost");
+  answered.set(card, new Date());
   card.querySelector("h2").textContent = region;
   card.querySelector(".scroll").setAttribute("aria-label", `Flow in ${region}`);
   for (const element of card.querySelectorAll("[data-metric]")) {
@@ -89,8 +92,11 @@ function drawEmails(metrics) {
 // The figures of a lost Region are old: they stay, and the card turns red.
 function drawLost(card, answer) {
   card.classList.add("lost");
+  showNoAnswer(card.querySelector("[data-charts]"));
   for (const edge of card.querySelectorAll(".moving")) edge.classList.remove("moving");
-  showMessage(card.querySelector("[data-state]"), `This Region doesn’t answer. ${errorMessage(answer)}`, "bad");
+  const last = answered.get(card);
+  const age = last ? `Its figures are those of ${last.toLocaleTimeString()}.` : errorMessage(answer);
+  showMessage(card.querySelector("[data-state]"), `This Region doesn’t answer. ${age}`, "bad");
 }
 
 async function refreshFlow() {
@@ -135,13 +141,33 @@ function cell(name, text) {
   return element;
 }
 
+let entries = {};
+
+async function readEntries() {
+  entries = await fetch("/app/runbook/entries.json").then((answer) => answer.json()).catch(() => ({}));
+}
+
+// A description ends with the alarm's entry in the runbook.
+function described(name, description) {
+  const element = document.createElement(name);
+  const [text, entry] = description.split(/(?:Runbook: )?docs\/runbook\.md#/);
+  element.append(text);
+  if (entry) {
+    const link = document.createElement("a");
+    link.href = entries[entry.trim()] ?? "/app/runbook/";
+    link.textContent = `Runbook: ${entry.trim().replaceAll("-", " ")}`;
+    element.append(link);
+  }
+  return element;
+}
+
 const STATES = { ALARM: "rings", OK: "quiet", INSUFFICIENT_DATA: "no data" };
 
 function alarmRow({ name, state, region, description, changedAt }) {
   const row = document.createElement("tr");
   const words = cell("td", STATES[state]);
   words.className = `alarm-state ${state === "ALARM" ? "ringing" : ""}`.trim();
-  row.append(words, cell("td", name), cell("td", region), cell("td", clock.format(changedAt * 1000)), cell("td", description));
+  row.append(words, cell("td", name), cell("td", region), cell("td", clock.format(changedAt * 1000)), described("td", description));
   return row;
 }
 
@@ -152,7 +178,7 @@ function ringing({ name, region, description, reason, changedAt }) {
   title.className = "alarm-state ringing";
   const quiet = cell("p", reason);
   quiet.className = "quiet";
-  about.append(title, cell("p", description), quiet);
+  about.append(title, described("p", description), quiet);
   item.append(about);
   return item;
 }
@@ -169,6 +195,7 @@ async function refreshAlarms() {
   const unread = missing.length ? ` The alarms of these places can’t be read: ${missing.join(", ")}.` : "";
   const text = rings.length ? `${rings.length} of ${alarms.length} alarms ring.` : `None of ${alarms.length} alarms rings.`;
   showMessage($("alarms-status"), text + unread, rings.length || unread ? "bad" : "good");
+  return rings.length;
 }
 
 async function refresh() {
@@ -178,8 +205,15 @@ async function refresh() {
     showError($("cockpit-status"), answer);
     return answer;
   }
-  await refreshAlarms();
-  showMessage($("cockpit-status"), `Updated at ${new Date().toLocaleTimeString()}.`);
+  const rings = await refreshAlarms();
+  // What an operator must know first, without a look at each part.
+  const lost = [...document.querySelectorAll(".region.lost h2")].map((heading) => heading.textContent);
+  const parts = [
+    `Updated at ${new Date().toLocaleTimeString()}.`,
+    lost.length ? `No answer from ${lost.join(", ")}.` : "Each Region answers.",
+    rings ? `${number.format(rings)} alarms ring.` : "No alarm rings.",
+  ];
+  showMessage($("cockpit-status"), parts.join(" "), lost.length || rings ? "bad" : "good");
   return answer;
 }
 
@@ -198,7 +232,7 @@ async function readStage() {
 $("range").addEventListener("change", refreshFlow);
 $("choose").addEventListener("submit", (event) => event.preventDefault());
 makeCharts(cardOf("home").querySelector("[data-charts]"));
-await readStage();
+await Promise.all([readStage(), readEntries()]);
 regions.forEach(cardOf);
 
 for (;;) {

@@ -1,4 +1,4 @@
-// Runs SQL over the home Region's data lake: saved queries, own ones, and the path of one event.
+// Runs SQL over a Region's data lake: saved queries, own ones, and the path of one event.
 import { $, call, errorMessage, onSubmit, pause, showError, showMessage } from "./portal.js";
 import { clearResult, drawResult } from "./result-chart.js";
 
@@ -10,12 +10,13 @@ const number = new Intl.NumberFormat();
 const small = new Intl.NumberFormat(undefined, { maximumSignificantDigits: 2 });
 const saved = new Map();
 
-/** Runs a query; returns {ok, columns, rows, more, state}, or {ok: false, text}. */
-export async function run(sql) {
+/** Runs a query of a place's lake; returns {ok, columns, rows, more, state}, or {ok: false, text}. */
+export async function run(sql, place = "home") {
   const body = { requestId: crypto.randomUUID(), sql };
-  const started = await call("POST", "/operator/queries", body);
+  const queries = place === "home" ? "/operator/queries" : `/operator/lakes/${place}/queries`;
+  const started = await call("POST", queries, body);
   if (!started.ok) return { ok: false, text: failure(started) };
-  const path = `/operator/queries/${started.data.queryId}`;
+  const path = `${queries}/${started.data.queryId}`;
   for (let poll = 0; poll < MAX_POLLS; poll += 1) {
     const answer = await call("GET", path);
     if (!answer.ok && answer.status < 500 && answer.status !== 429) return { ok: false, text: failure(answer) };
@@ -58,7 +59,7 @@ async function runWritten() {
   $("result").hidden = true;
   $("result-charts").hidden = true;
   clearResult();
-  const result = await run($("sql").value);
+  const result = await run($("sql").value, $("query-place").value);
   if (!result.ok) return showMessage($("query-status"), result.text, "bad");
   $("result-head").replaceChildren(cells("th", result.columns.map(({ name }) => name)));
   $("result-rows").replaceChildren(...result.rows.map((row) => cells("td", row)));
