@@ -228,7 +228,7 @@ def _lose(tier: Tier, load: Load, act: str, region: str, ledger: Ledger) -> tupl
         closed += load.wait_until_open(OPERATIONS)
         tier.take_back(region)
     else:
-        tier.restart(region)
+        tier.restart(region, act)
     returned = ledger.now()
     closed += load.wait_until_open(OPERATIONS)
     name = Act(f"{act} in {CITIES[region]}{role}")

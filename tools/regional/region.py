@@ -2,7 +2,8 @@
 
     python -m tools.regional.region <settings file>
 
-Killing the group is the loss of the Region's catalogue.
+Killing the group is the loss of the Region's catalogue. After SIGUSR1, a database or a cache that
+has ended starts again, while the load balancer goes on.
 """
 
 import json
@@ -93,8 +94,14 @@ def serve(settings: RegionSettings) -> None:
     delay = [f"recovery_min_apply_delay={settings.delay_ms}ms"] if is_replica else []
     server.start(delay)
     threading.Thread(target=watch, args=(settings.database_port,), daemon=True).start()
-    if settings.cache_port:
-        Valkey(settings.cache_port).start()
+    cache = Valkey(settings.cache_port) if settings.cache_port else None
+    if cache is not None:
+        cache.start()
+
+    def revive(*_signal: object) -> None:
+        threading.Thread(target=_revive, args=(server, cache, delay), daemon=True).start()
+
+    signal.signal(signal.SIGUSR1, revive)
     endpoint = WriterEndpoint(settings.writer_port, folder.parent / "writer")
     threading.Thread(target=endpoint.serve, daemon=True).start()
     log = folder / "function.log"
@@ -104,6 +111,14 @@ def serve(settings: RegionSettings) -> None:
         )
         (folder / "ready").write_text(str(os.getpid()), "ascii")
         balancer.serve_forever()
+
+
+def _revive(server: Postgres, cache: Valkey | None, options: list[str]) -> None:
+    """Start the servers again that have ended, with their data."""
+    if cache is not None and cache.process is not None and cache.process.poll() is not None:
+        cache.start()
+    if server.process is not None and server.process.poll() is not None:
+        server.start(options)
 
 
 def _end_with(parent: int) -> None:

@@ -21,6 +21,7 @@ from tools.regional import postgres
 from tools.regional.functions import PYTHON, install_requirements
 from tools.regional.postgres import DATABASE, HOST, OWNER, Postgres
 from tools.regional.region import RegionSettings
+from tools.regional.valkey import Valkey
 
 SEED: Final = Path(__file__).with_name("courses.sql")
 START_S: Final = 90.0
@@ -135,14 +136,26 @@ class Tier:
         children = psutil.Process(group.pid).children()
         next(it for it in children if it.name().startswith(PARTS[part])).kill()
 
-    def restart(self, region: str) -> None:
-        """Start all parts of a Region again, with their data, in the same role.
+    def restart(self, region: str, part: str) -> None:
+        """Start one of `PARTS` of a Region again, with its data, in the same role.
 
         Raises:
             CommandError: A server doesn't start.
         """
-        self.lose(region)
-        self._start(region)
+        settings = self.settings[region]
+        if part == "balancer":
+            self.lose(region)
+            self._start(region)
+            return
+        os.kill(self._processes[region].pid, signal.SIGUSR1)
+        server, cache = settings.server(), Valkey(settings.cache_port)
+        until = time.monotonic() + START_S
+        while not (server.is_ready() and cache.is_ready()):
+            if time.monotonic() > until:
+                raise CommandError(
+                    f"The catalogue of {region} doesn't start. Read {settings.folder}/region.log."
+                )
+            time.sleep(_STEP_S)
 
     def promote(self, region: str) -> None:
         """Make a Region's replica the primary, and send changes there.

@@ -156,6 +156,7 @@ def test_region_is_lost_and_returns_and_another_loses_cache_and_database(
     # The other Region has the primary now.
     check_lost_cache(tier, token)
     check_lost_database(tier)
+    check_returned_parts(tier, token)
 
 
 def check_lost_region(tier: regional.Tier, token: str) -> None:
@@ -249,6 +250,22 @@ def check_lost_database(tier: regional.Tier) -> None:
     assert reply.headers["Retry-After"] == "5"
     assert send(tier, AWAY, "GET", "/catalogue/health").status == 503
     assert send(tier, HOME, "GET", "/catalogue/health").status == 200
+
+
+def check_returned_parts(tier: regional.Tier, token: str) -> None:
+    """The database and the cache start again beside the load balancer, which goes on."""
+    group = tier._processes[AWAY].pid
+    for part in ("database", "cache"):
+        tier.restart(AWAY, part)
+    assert tier._processes[AWAY].pid == group
+    assert psutil.pid_exists(group)
+    wait_until(
+        lambda: send(tier, AWAY, "GET", "/catalogue/health").status == 200, "the returned database"
+    )
+    document = COURSE | COMMON | {"id": f"course-{uuid.uuid4()}"}
+    change = partial(send, tier, AWAY, "POST", "/catalogue/staff/courses", token, document)
+    key = str(uuid.uuid4())
+    wait_until(lambda: change(key=key).status == 201, "a change")
 
 
 def test_command_loses_and_promotes_a_region() -> None:
