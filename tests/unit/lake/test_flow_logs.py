@@ -86,7 +86,7 @@ def write_objects(folder: Path) -> None:
     source = folder / "records.txt"
     source.write_text("\n".join([" ".join(NAMES), *RECORDS]))
     (table,) = of_type(NETWORK, "AWS::Glue::Table").values()
-    place = text_of(table["Properties"]["TableInput"]["Parameters"]["storage.location.template"])
+    location = text_of(table["Properties"]["TableInput"]["Parameters"]["storage.location.template"])
     database = duckdb.connect(":memory:")
     database.execute("SET TimeZone = 'UTC'")
     # Parquet has underscores for hyphens, and no value where the text has a hyphen.
@@ -95,7 +95,9 @@ def write_objects(folder: Path) -> None:
     )
     for hour in HOURS:
         parts = dict(zip(("year", "month", "day", "hour"), re.split("[-T]", hour), strict=True))
-        key = place.replace("s3://${LakeBucket}/", "").replace("${AWS::AccountId}", "123456789010")
+        key = location.replace("s3://${LakeBucket}/", "").replace(
+            "${AWS::AccountId}", "123456789010"
+        )
         key = key.replace("${AWS::Region}", "eu-west-2")
         for name, value in parts.items():
             key = key.replace(f"${{!{name}}}", value)

@@ -76,11 +76,13 @@ def test_leftover_of_a_deleted_stack_is_an_error_with_its_deletion(
     finding = checks.check_fixed_names(names)
     assert finding.severity is (Severity.ERROR if expected else Severity.OK)
     lines = " ".join(finding.lines())
-    for it in names:
-        assert it.resource.name in it.deletion
-        assert it.deletion in lines
-        assert "{" not in it.deletion
-        assert "protection" in it.deletion.partition(", then ")[0] or "remove-from" in it.deletion
+    for name in names:
+        assert name.resource.name in name.deletion
+        assert name.deletion in lines
+        assert "{" not in name.deletion
+        assert (
+            "protection" in name.deletion.partition(", then ")[0] or "remove-from" in name.deletion
+        )
 
 
 def test_free_names_are_no_leftovers() -> None:
