@@ -55,6 +55,8 @@ class Ledger:
     repeated: set[str] = field(default_factory=set)
     #: (advisor, start) -> the students with a 201.
     bookings: dict[tuple[str, str], set[str]] = field(default_factory=lambda: defaultdict(set))
+    #: (advisor, start) -> seconds of the first 201.
+    booked_at: dict[tuple[str, str], float] = field(default_factory=dict)
     #: Email address -> request id of a 202.
     sign_ups: dict[str, str] = field(default_factory=dict)
     #: Courses that the office added to the catalogue.

@@ -22,7 +22,7 @@ from tools.gameday.checks import (
     check_stores,
 )
 from tools.gameday.faults import losses, waiting_writes
-from tools.gameday.figures import Scene
+from tools.gameday.figures import Behind, Scene, behind
 from tools.gameday.homes import hasten_sign_ups, move, settle
 from tools.gameday.links import LinkOpener
 from tools.gameday.metrics import Sampler, deployed_alarms, edge_data
@@ -73,7 +73,7 @@ def run(running: System, plan: Plan) -> int:
                     wait_until_open(ledger)
                 for act in plan.acts:
                     with step(act.name):
-                        scenes.append(_play(running, plan, act, ledger))
+                        scenes.append(_play(running, plan, act, ledger, stores))
                         closed[act.name] = wait_until_open(ledger)
             finally:
                 visitors.stop()
@@ -127,18 +127,21 @@ def _evaluate_alarms(
     ]
 
 
-def _play(running: System, plan: Plan, act: Act, ledger: Ledger) -> Scene:
+def _play(running: System, plan: Plan, act: Act, ledger: Ledger, stores: Stores) -> Scene:
     began = ledger.now()
     time.sleep(plan.before_s)
     lost = ledger.now()
     seconds = act.seconds if plan.lost_s is None else plan.lost_s
     moved: float | None = None
+    lacked: Behind | None = None
     try:
         with losses(running, act):
             time.sleep(seconds / 4)
             if act.new_home:
                 move(running, act.new_home, is_lost=True)
                 moved = ledger.now()
+                acknowledged = dict(ledger.booked_at)
+                lacked = behind(lost, acknowledged, stores.bookings_in(act.new_home))
             time.sleep(seconds * 3 / 4)
             returned = ledger.now()
     finally:
@@ -148,7 +151,7 @@ def _play(running: System, plan: Plan, act: Act, ledger: Ledger) -> Scene:
     time.sleep(plan.after_s)
     wait_until_open(ledger)
     _wait_for_replication(running)
-    return Scene(act, began, lost, returned, ledger.now(), moved)
+    return Scene(act, began, lost, returned, ledger.now(), moved, lacked)
 
 
 def wait_until_open(ledger: Ledger) -> list[str]:

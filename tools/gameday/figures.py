@@ -2,7 +2,7 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,7 +18,8 @@ PHASES: Final = ("before", "during", "after")
 class Scene:
     """An act on the day's clock, in seconds: its beginning, the loss, the return, the end.
 
-    `moved` is when the bookings had another home, None if they stayed.
+    `moved` is when the bookings had another home, None if they stayed, and `behind` what the new
+    home lacked then.
     """
 
     act: Act
@@ -27,6 +28,7 @@ class Scene:
     returned: float
     ended: float
     moved: float | None = None
+    behind: "Behind | None" = None
 
     def phase(self, moment: float) -> str | None:
         """Return the phase of a moment, None outside of the scene."""
@@ -46,6 +48,28 @@ class Part:
     operations: Sequence[str] = OPERATIONS
     #: What the tables of the part are about, as in "the catalogue"; '' for the whole school.
     subject: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """The acknowledged writes that a new home lacks, and how long before the loss they began."""
+
+    writes: int
+    seconds: float
+
+
+def behind(
+    lost: float, acknowledged: Mapping[tuple[str, str], float], present: Container[tuple[str, str]]
+) -> Behind:
+    """Compare the writes that were acknowledged before a loss with those that are present.
+
+    Args:
+        lost: When the home was lost, in seconds.
+        acknowledged: The key of each write, and when it was acknowledged, in seconds.
+        present: The keys that the new home has.
+    """
+    missing = [at for key, at in acknowledged.items() if at < lost and key not in present]
+    return Behind(len(missing), lost - min(missing, default=lost))
 
 
 def of_scene(scene: Scene, answers: Iterable[Answer]) -> list[Answer]:

@@ -12,6 +12,7 @@ from tools.gameday.checks import Check
 from tools.gameday.figures import (
     BUDGET_S,
     PHASES,
+    Behind,
     Part,
     Scene,
     by_operation,
@@ -62,7 +63,7 @@ def show(
             *(recoveries(it) for it in parts),
             *(waits(it) for it in parts),
             *(budget(it) for it in parts),
-            data_loss(ledger, checks),
+            data_loss(scenes, ledger, checks),
             alarms(rang),
             results(checks),
         )
@@ -199,8 +200,8 @@ def _about(part: Part) -> str:
     return f" of {part.subject}" if part.subject else ""
 
 
-def data_loss(ledger: Ledger, checks: Sequence[Check]) -> list[str]:
-    """Return the acknowledged writes of each store, and how many of them are missing."""
+def data_loss(scenes: Sequence[Scene], ledger: Ledger, checks: Sequence[Check]) -> list[str]:
+    """Return the acknowledged writes of each store, and how many are missing; also at each move."""
     written = {
         "events": len(ledger.events),
         "bookings": len(ledger.bookings),
@@ -213,4 +214,12 @@ def data_loss(ledger: Ledger, checks: Sequence[Check]) -> list[str]:
     for store, number in written.items():
         missing = sum(it.actual for it in checks if it.missing_in == store)
         lines.append(f"  {store:<14}{number:>8,}{missing:>8,}")
+    lines += [_lag(scene.act.name, scene.behind) for scene in scenes if scene.behind is not None]
     return lines
+
+
+def _lag(act: str, lacked: Behind) -> str:
+    return (
+        f"  {act}: the new home lacked {lacked.writes:,} bookings of the last "
+        f"{lacked.seconds:.1f} s before the loss, until the return"
+    )

@@ -161,6 +161,7 @@ def _booking(crowd: Crowd) -> Request:
     def note(response: Response) -> None:
         if response.status == 201:
             crowd.ledger.bookings[slot].add(crowd.student.sub)
+            crowd.ledger.booked_at.setdefault(slot, crowd.ledger.now())
         if 200 <= response.status < 500:
             crowd.slot = None
 

@@ -51,6 +51,10 @@ class Stores:
                 return
             time.sleep(1)
 
+    def bookings_in(self, region: str) -> dict[tuple[str, str], str]:
+        """Return the bookings in a Region's table: (advisor, start) and the student."""
+        return _bookings(self._scan(region, f"meridian-{self._running.target.stage}-appointments"))
+
     def read(self, ledger: Ledger, directory: Path) -> Stored:
         """Read every store."""
         stage = self._running.target.stage

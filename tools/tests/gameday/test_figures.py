@@ -6,8 +6,10 @@ from hypothesis import strategies as st
 from tools.gameday.acts import CONTINENTS, OPERATIONS, replication_act
 from tools.gameday.answers import Answer, Ledger
 from tools.gameday.figures import (
+    Behind,
     Part,
     Scene,
+    behind,
     marks,
     out_s,
     percentile_ms,
@@ -70,3 +72,18 @@ def test_phases_cover_a_scene() -> None:
     moments_shown = [SCENE.phase(it) for it in (-1, 0, 9.9, 10, 19.9, 20, 30, 31)]
     assert moments_shown == [None, "before", "before", "during", "during", "after", "after", None]
     assert len(OPERATIONS) * len(CONTINENTS) == 16
+
+
+@given(st.dictionaries(st.integers(0, 30), st.floats(0, 29)), st.sets(st.integers(0, 30)))
+def test_new_home_lacks_the_acknowledged_writes_that_are_not_present(
+    acknowledged: dict[int, float], present: set[int]
+) -> None:
+    named = {("advisor", str(key)): moment for key, moment in acknowledged.items()}
+    result = behind(SCENE.lost, named, {("advisor", str(key)) for key in present})
+    moments_before = [
+        moment for key, moment in acknowledged.items() if key not in present and moment < SCENE.lost
+    ]
+    assert result.writes == len(moments_before)
+    assert all(SCENE.lost - moment <= result.seconds for moment in moments_before)
+    if not moments_before:
+        assert result == Behind(0, 0)

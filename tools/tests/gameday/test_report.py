@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from tools.gameday import catalogue, report
-from tools.gameday.acts import FURTHER, Act, region_act
+from tools.gameday.acts import FURTHER, Act, move_act, region_act
 from tools.gameday.answers import Answer, Ledger
 from tools.gameday.checks import Check
-from tools.gameday.figures import Part, Scene
+from tools.gameday.figures import Behind, Part, Scene
 
 
 def day() -> tuple[list[Scene], Ledger]:
@@ -74,3 +74,12 @@ def test_report_has_the_acts_on_the_catalogue_beside_those_on_the_school(
     assert "Waits in ms of the catalogue" in output
     assert path.read_text().count("<svg") == 2
     assert "RTO of the catalogue" in path.read_text()
+
+
+def test_report_shows_the_bookings_that_a_new_home_lacked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scenes, ledger = day()
+    scenes.append(Scene(move_act("refused"), 10, 14, 18, 20, 15, Behind(3, 0.84)))
+    report.show(7, scenes, ledger, [], [], tmp_path / "day.html")
+    assert "lacked 3 bookings of the last 0.8 s before the loss" in capsys.readouterr().out
