@@ -34,8 +34,29 @@ class Erasures:
             UnknownStudentError: The pool has no such user, and none was erased.
             UnavailableError: The function failed.
         """
+        return self._order("order-erasure", student, staff, request, correlation_id)
+
+    def export(
+        self, student: str, staff: str, request: Mapping[str, Any], correlation_id: str
+    ) -> dict[str, Any]:
+        """Start the export of everything about a student; again, return how far it is.
+
+        Raises:
+            UnknownStudentError: The pool has no such user.
+            UnavailableError: The function failed.
+        """
+        return self._order("request-export", student, staff, request, correlation_id)
+
+    def _order(
+        self,
+        action: str,
+        student: str,
+        staff: str,
+        request: Mapping[str, Any],
+        correlation_id: str,
+    ) -> dict[str, Any]:
         event = {
-            "action": "order-erasure",
+            "action": action,
             "student": student,
             "staff": staff,
             "correlationId": correlation_id,
@@ -48,7 +69,7 @@ class Erasures:
         )
         result = json.loads(response["Payload"].read() or b"{}")
         if "FunctionError" in response:
-            raise UnavailableError("The erasure was not started. Send the same request again.")
+            raise UnavailableError("The workflow was not started. Send the same request again.")
         if result["status"] == 202:
             body: dict[str, Any] = result["body"]
             return body

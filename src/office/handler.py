@@ -206,6 +206,12 @@ def _erase(event: Event) -> dict[str, Any]:
     return erasures().start(student, str(event["staff"]), request, correlation_id)
 
 
+def _export(event: Event) -> dict[str, Any]:
+    student, request = _subject(event), json.loads(event["request"])
+    correlation_id = str(event.get("correlationId", ""))
+    return erasures().export(student, str(event["staff"]), request, correlation_id)
+
+
 def _student(event: Event) -> dict[str, Any]:
     student = _subject(event)
     return office().student(student, str(event["staff"]), str(event["requestId"]))
@@ -270,6 +276,7 @@ ACTIONS: Final[dict[str, Callable[[Event], dict[str, Any]]]] = {
     "student": _student,
     "access": _access,
     "erase": _erase,
+    "export": _export,
     "parked": _parked,
     "unpark": _unpark,
     "inbox": _inbox,

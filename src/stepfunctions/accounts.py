@@ -16,6 +16,7 @@
 | SECRET | EMAIL | the HMAC secret of the email keys |
 | ACCOUNT#<accountId> | ADDRESS, and OUTBOX# of its emails | see address_table.py |
 | ERASURE#<key> | ERASURE | see erasure_table.py |
+| EXPORT#<key> | EXPORT | see export_table.py |
 | STUDENT#<sub> | OUTBOX#APPOINTMENT#<start>/<advisor> | see appointment_notice.py |
 """
 
@@ -118,7 +119,21 @@ class Accounts:
             TransientError: DynamoDB failed temporarily.
             PermanentError: DynamoDB rejected the request.
         """
-        item = self._item(f"ERASURE#{key}", "ERASURE")
+        return self._recipient_and_proof(f"ERASURE#{key}", "ERASURE", key, kind)
+
+    def export(self, key: str, kind: str) -> tuple[Person | None, str]:
+        """Return who gets the email with an export's link, and the message's proof.
+
+        Raises:
+            TransientError: DynamoDB failed temporarily.
+            PermanentError: DynamoDB rejected the request.
+        """
+        return self._recipient_and_proof(f"EXPORT#{key}", "EXPORT", key, kind)
+
+    def _recipient_and_proof(
+        self, pk: str, sk: str, key: str, kind: str
+    ) -> tuple[Person | None, str]:
+        item = self._item(pk, sk)
         is_of_message = item is not None and item["request_id"]["S"] == kind.partition("-")[2]
         if item is None or not is_of_message or "email" not in item:
             return None, ""

@@ -239,6 +239,26 @@ ACCOUNT_ERASED: Final = {
         "chúng tôi cũng đã xóa địa chỉ của bạn. Bản sao lưu hết hạn trong vòng 35 ngày.\n",
     ),
 }
+EXPORT_READY: Final = {
+    "en": Email(
+        "Your data is ready",
+        "Hello,\n\nthe file with everything that Meridian School knows about $name is ready. "
+        "To download it, open this link within 7 days:\n$url\n\nDon't pass the link on: whoever "
+        "has it can read the file. After 7 days we delete the file.\n",
+    ),
+    "hi": Email(
+        "आपका डेटा तैयार है",
+        "नमस्ते,\n\nMeridian School के पास $name के बारे में जो भी जानकारी है, उसकी फ़ाइल तैयार है। उसे "
+        "डाउनलोड करने के लिए यह लिंक 7 दिनों के भीतर खोलें:\n$url\n\nलिंक किसी और को न दें: जिसके पास "
+        "लिंक है, वह फ़ाइल पढ़ सकता है। 7 दिनों के बाद हम फ़ाइल मिटा देते हैं।\n",
+    ),
+    "vi": Email(
+        "Dữ liệu của bạn đã sẵn sàng",
+        "Xin chào,\n\nTệp chứa mọi thông tin mà Meridian School có về $name đã sẵn sàng. Để tải "
+        "xuống, hãy mở liên kết này trong vòng 7 ngày:\n$url\n\nĐừng chuyển liên kết cho người "
+        "khác: ai có liên kết đều đọc được tệp. Sau 7 ngày chúng tôi xóa tệp.\n",
+    ),
+}
 TEMPLATES: Final = {
     "AccountCreated": ACCOUNT_CREATED,
     "ProofRequested": PROOF_REQUESTED,
@@ -250,6 +270,7 @@ TEMPLATES: Final = {
     "AddressChanged": ADDRESS_CHANGED,
     "EraseAccount": ERASE_ACCOUNT,
     "AccountErased": ACCOUNT_ERASED,
+    "ExportReady": EXPORT_READY,
 }
 
 

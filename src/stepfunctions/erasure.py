@@ -1,6 +1,7 @@
 """ErasureFunction: erase a student, one bounded step in each invocation.
 
-The workflow `erase` invokes it until it is done. What it knows is in the erasure's item, so a step
+The workflow `erase` invokes it until it is done, and the workflow `export` for the steps of
+person_export.py. What it knows is in the erasure's item, so a step
 that fails, or whose process is stopped, is repeated. The phases, in this order:
 
 | phase | what is done |
@@ -12,13 +13,13 @@ that fails, or whose process is stopped, is repeated. The phases, in this order:
 | `browsers` | the collector refuses these, too |
 | `settle` | access tokens expire, and what was on its way arrives |
 | `rosters` | lists with the student are deleted, a page in each step |
+| `exports` | files about the student are deleted |
 | `tables`, `user` | the items are deleted, then the user; the changes reach the lakes |
 | `lake` | passes over each Region's lake, until one finds nothing |
 | `check` | the tables are read again; with anything left, from `appointments` on |
 | `confirm`, `emailed` | one email, whose address is deleted after it |
 """
 
-import hashlib
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -26,11 +27,20 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any, Final
 
-from stepfunctions import aws, email_address, function_log, lake_erasure
+from stepfunctions import (
+    aws,
+    email_address,
+    export_files,
+    function_log,
+    lake_erasure,
+    person_export,
+)
 from stepfunctions.accounts import Accounts
 from stepfunctions.erased_user import ErasedUser
 from stepfunctions.erasure_calls import Calls
 from stepfunctions.erasure_table import ERASED, Erasure, ErasureTable
+from stepfunctions.export_files import ExportFiles
+from stepfunctions.export_table import ExportTable, folder_of
 from stepfunctions.person_items import PersonItems, Tables
 from stepfunctions.person_rosters import PersonRosters, Position
 from stepfunctions.settings import settings
@@ -61,6 +71,8 @@ class Services:
     rosters: PersonRosters
     user: ErasedUser
     calls: Calls
+    exports: ExportTable
+    files: ExportFiles
     regions: tuple[str, ...]
     wait_s: int
     now: Callable[[], float] = time.time
@@ -89,6 +101,8 @@ def services() -> Services:
         PersonRosters(named.require("rosters_bucket"), aws.client("s3")),
         ErasedUser(named.require("user_pool_id"), aws.client("cognito-idp")),
         Calls(named.require("function_prefix"), named.region),
+        ExportTable(table, named.region),
+        ExportFiles(named.require("rosters_bucket"), export_files.client()),
         regions,
         int(named.require("erasure_wait_seconds")),
     )
@@ -97,11 +111,15 @@ def services() -> Services:
 def lambda_handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
     """Do one step of {"erasureId", "correlationId"}; return {"phase", "waitSeconds", "done"}.
 
+    With "exportId" it is a step of an export.
+
     Raises:
         TransientError: A service failed temporarily, or another invocation is doing the step.
         PermanentError: A service rejected a request.
         SettingsError: An environment variable is missing.
     """
+    if "exportId" in event:
+        return person_export.step(event)
     use, key = services(), str(event["erasureId"])
     erasure = use.table.read(key)
     if erasure is None or erasure.status == ERASED:
@@ -140,7 +158,7 @@ class Step:
     def ids(self) -> list[str]:
         """The ids by which events name the student; analytics SDKs send the hash of an address."""
         email = str(self.work["email"])
-        return [self.student, *lake_ids(email)]
+        return [self.student, *lake_erasure.ids_of(email)]
 
     def count(self, name: str, number: int) -> None:
         """Add to a number of the report."""
@@ -208,7 +226,20 @@ def _rosters(step: Step) -> Next:
     if page.following is not None:
         step.work["rosters"] = page.following
         return "rosters", 0
-    return ("rosters", PAUSE_S * 12) if page.importing else ("tables", 0)
+    return ("rosters", PAUSE_S * 12) if page.importing else ("exports", 0)
+
+
+def _exports(step: Step) -> Next:
+    return ("exports", 0) if _delete_exports(step) else ("tables", 0)
+
+
+def _delete_exports(step: Step) -> bool:
+    """Delete a page of the files about the student; return whether there were some.
+
+    First the item: an export that is running ends with its next step.
+    """
+    step.use.exports.delete(step.erasure.key)
+    return step.use.files.delete(folder_of(step.erasure.key)) > 0
 
 
 def _tables(step: Step) -> Next:
@@ -233,7 +264,8 @@ def _lake(step: Step) -> Next:
 
 
 def _check(step: Step) -> Next:
-    if step.keys() or step.use.items.appointments(step.student):
+    exported = _delete_exports(step)
+    if exported or step.keys() or step.use.items.appointments(step.student):
         # A request of an access token that hadn't expired.
         return "appointments", 0
     return "confirm", 0
@@ -277,6 +309,7 @@ _PHASES: Final[dict[str, Callable[[Step], Next]]] = {
     "browsers": _browsers,
     "settle": _settle,
     "rosters": _rosters,
+    "exports": _exports,
     "tables": _tables,
     "user": _delete_user,
     "lake": _lake,
@@ -284,13 +317,6 @@ _PHASES: Final[dict[str, Callable[[Step], Next]]] = {
     "confirm": _confirm,
     "emailed": _emailed,
 }
-
-
-def lake_ids(email: str) -> list[str]:
-    """Return an address, and its SHA-256 as analytics SDKs send it; nothing for no address."""
-    if not email:
-        return []
-    return [email, hashlib.sha256(email.lower().encode()).hexdigest()]
 
 
 def _public(sums: Mapping[str, Any]) -> dict[str, Any]:

@@ -79,7 +79,7 @@ def request(event: Event) -> Answer:
     if attributes is None:
         return _refusal("student_unknown")
     today = datetime.fromtimestamp(now, UTC).date()
-    by, recipient = _recipient(use, attributes, today)
+    by, recipient = recipient_of(use.accounts, attributes, today)
     token = email_proofs.new_token()
     erasure = Erasure(
         key=key,
@@ -87,7 +87,7 @@ def request(event: Event) -> Answer:
         by=by,
         proof=email_proofs.digest(token),
         proof_expires_at=now + email_proofs.PROOF_S,
-        work=_work(student, attributes),
+        work=work_of(student, attributes),
     )
     asked = use.table.ask(
         erasure,
@@ -155,12 +155,14 @@ def order(event: Event) -> Answer:
         email = attributes.get("email", "")
         if email_address.normalize(sent["email"]) != email_address.normalize(email):
             return _refusal("address_differs")
-        work = _work(student, attributes)
+        work = work_of(student, attributes)
         by = "operator"
         if "staff" in event:
             by = "staff"
             work |= {"staff": str(event["staff"]), "reason": " ".join(sent["reason"].split())}
-        _, recipient = _recipient(use, attributes, datetime.fromtimestamp(now, UTC).date())
+        _, recipient = recipient_of(
+            use.accounts, attributes, datetime.fromtimestamp(now, UTC).date()
+        )
         erasure = Erasure(key=key, request_id=sent["requestId"], by=by, work=work)
         use.table.order(erasure, recipient, _email_key(use, email), now)
         earlier = use.table.read(key) or erasure
@@ -177,17 +179,20 @@ def _start(use: Services, event: Event, erasure: Erasure) -> None:
     use.start(erasure.key, json.dumps({"erasureId": erasure.key, "correlationId": correlation}))
 
 
-def _recipient(use: Services, attributes: Mapping[str, str], today: date) -> tuple[str, Recipient]:
-    """Return who confirms: "student", or "guardian" of a minor whose form names one."""
+def recipient_of(
+    accounts: Accounts, attributes: Mapping[str, str], today: date
+) -> tuple[str, Recipient]:
+    """Return who gets the emails about the data: "student", or "guardian" of a minor."""
     account = attributes.get(OWNER_ATTRIBUTE, "")
-    person = use.accounts.person(account) if account else None
+    person = accounts.person(account) if account else None
     name, locale = attributes.get("name", ""), attributes.get("locale", "")
     if person is not None and person.guardian_email and is_minor(person, today):
         return "guardian", Recipient(person.guardian_email, name, locale)
     return "student", Recipient(attributes.get("email", ""), name, locale)
 
 
-def _work(student: str, attributes: Mapping[str, str]) -> dict[str, Any]:
+def work_of(student: str, attributes: Mapping[str, str]) -> dict[str, Any]:
+    """Return what a workflow knows about a student at its start."""
     return {
         "student": student,
         "account": attributes.get(OWNER_ATTRIBUTE, ""),

@@ -1,14 +1,20 @@
 """IdentityFunction: create the account's Cognito user, or delete it as compensation.
 
-It also changes the user's address, and starts erasures; address_change.py and erasure_request.py
-have these actions.
+It also changes the user's address, and starts erasures and exports; address_change.py,
+erasure_request.py and export_request.py have these actions.
 """
 
 from collections.abc import Mapping
 from functools import cache
 from typing import Any, Final
 
-from stepfunctions import address_change, email_address, erasure_request, function_log
+from stepfunctions import (
+    address_change,
+    email_address,
+    erasure_request,
+    export_request,
+    function_log,
+)
 from stepfunctions.accounts import Accounts
 from stepfunctions.errors import IdentityTakenError, PersonNotFoundError
 from stepfunctions.settings import settings
@@ -23,6 +29,8 @@ FURTHER_ACTIONS: Final = {
     "request-erasure": erasure_request.request,
     "prove-erasure": erasure_request.prove,
     "order-erasure": erasure_request.order,
+    "request-export": export_request.request,
+    "prove-export": export_request.prove,
 }
 
 

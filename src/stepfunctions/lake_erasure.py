@@ -1,5 +1,8 @@
-"""The erasure of a person from the data lakes of all Regions, by slices of LakeErasureFunction."""
+"""A person in the data lakes of all Regions, by slices of LakeErasureFunction."""
 
+import base64
+import gzip
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
@@ -42,8 +45,35 @@ def find(state: State, ids: Sequence[str], invoke: Invoke) -> bool:
     return bool(state["region"] == len(state["regions"]))
 
 
+def rows(state: State, ids: Sequence[str], invoke: Invoke) -> tuple[bytes, bool]:
+    """Return the person's rows of one slice as JSON lines, and whether every Region is read.
+
+    Visits with a browser that others use, too, are not the person's alone: those without a user id
+    are left out.
+
+    Raises:
+        TransientError: The function failed.
+    """
+    region = state["regions"][state["region"]]
+    own = sorted(set(state["visitors"]) - set(state["shared"]))
+    event = {"action": "export", "ids": [*ids], "visitors": own, "position": state["position"]}
+    result = invoke(region, event)
+    state["position"] = result["position"]
+    if state["position"] is None:
+        state["region"] += 1
+    lines = gzip.decompress(base64.b64decode(result["rows"]))
+    return lines, bool(state["region"] == len(state["regions"]))
+
+
+def ids_of(email: str) -> list[str]:
+    """Return an address, and its SHA-256 as analytics SDKs send it; nothing for no address."""
+    if not email:
+        return []
+    return [email, hashlib.sha256(email.lower().encode()).hexdigest()]
+
+
 def begin(state: State) -> None:
-    """Go back to the first Region, for the erasure."""
+    """Go back to the first Region, for the erasure or the rows."""
     state |= {"region": 0, "position": None, "changed": False, "of_stream": False}
 
 

@@ -50,6 +50,9 @@ ADDRESS_PAGE: Final = "/address.html"
 ERASE_ACCOUNT: Final = "EraseAccount"
 ACCOUNT_ERASED: Final = "AccountErased"
 ERASE_PAGE: Final = "/erase.html"
+#: The kind of the message with the link to an export's file, followed by the request's id.
+EXPORT_READY: Final = "ExportReady"
+EXPORT_PAGE: Final = "/export.html"
 #: Kinds of messages with a proof, and the portal's pages that send it to the API.
 PROOF_PAGES: Final = {PROOF_REQUESTED: "/confirm.html", CONSENT_REQUESTED: "/consent.html"}
 #: The kinds of SES events that a rule sends to the queue ("Event publishing", eventType).
@@ -193,6 +196,9 @@ def _person_and_link(message: Message) -> tuple[Person | None, str]:
         if kind == ACCOUNT_ERASED:
             return person, url
         return (person if proof else None), f"{urljoin(url, ERASE_PAGE)}#{proof}"
+    if kind == EXPORT_READY:
+        person, proof = accounts().export(message.account_id, message.kind)
+        return (person if proof else None), f"{urljoin(url, EXPORT_PAGE)}#{proof}"
     if page := PROOF_PAGES.get(message.kind):
         person, proof = accounts().person_and_proof(message.account_id, message.kind)
         # In the fragment, which browsers don't send: no access log has the proof.

@@ -4,11 +4,12 @@ A list is deleted as a whole: a changed upload would start another import. Its r
 it repeats no cell. A list whose import isn't over is left for a later call.
 """
 
+import json
 import re
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
-from stepfunctions import aws, roster
+from stepfunctions import aws, email_address, roster
 from stepfunctions.errors import RosterError
 
 _UPLOADS: Final = "rosters/"
@@ -74,6 +75,26 @@ class PersonRosters:
         if start.folder == _UPLOADS and not importing:
             return Page(deleted, 0, Position(_COPIES))
         return Page(deleted, importing, None)
+
+    def rows(self, email: str, after: str) -> tuple[list[dict[str, Any]], str]:
+        """Return the rows with an address on a page of the copies, and its last key, "" at the end.
+
+        A page begins after the key `after`.
+
+        Raises:
+            TransientError: S3 failed temporarily.
+            PermanentError: S3 rejected the request.
+        """
+        objects, more = self._page(_COPIES, after)
+        rows: list[dict[str, Any]] = []
+        for key, at in objects:
+            content = self._content(key)
+            rows += [
+                {"uploadedAt": f"{at:%Y-%m-%dT%H:%M:%SZ}", **row}
+                for row in (json.loads(line) for line in (content or b"").splitlines())
+                if email_address.normalize(str(row.get("email", ""))) == email
+            ]
+        return rows, objects[-1][0] if more else ""
 
     def _is_imported(self, key: str, at: datetime, now: datetime) -> bool:
         reports, _ = self._page(roster.report_key(key))

@@ -29,6 +29,7 @@ class Settings:
     schedule_dead_letters_arn: str = ""
     address_machine: str = ""
     erase_machine: str = ""
+    export_machine: str = ""
     office_table: str = ""
     rosters_bucket: str = ""
     function_prefix: str = ""
@@ -74,6 +75,7 @@ def parse(environment: Mapping[str, str]) -> Settings:
         schedule_dead_letters_arn=environment.get("SCHEDULE_DEAD_LETTERS_ARN", ""),
         address_machine=environment.get("ADDRESS_MACHINE", ""),
         erase_machine=environment.get("ERASE_MACHINE", ""),
+        export_machine=environment.get("EXPORT_MACHINE", ""),
         office_table=environment.get("OFFICE_TABLE", ""),
         rosters_bucket=environment.get("ROSTERS_BUCKET", ""),
         function_prefix=environment.get("FUNCTION_PREFIX", ""),

@@ -19,6 +19,7 @@ MACHINES: Final[dict[str, tuple[Path, str]]] = {
     "account": (WORKFLOW, "AccountMachine"),
     "address": (STACKS / "accounts-address.yaml", "AddressMachine"),
     "erase": (STACKS / "accounts-erasure.yaml", "EraseMachine"),
+    "export": (STACKS / "accounts-erasure.yaml", "ExportMachine"),
     "admit": (WORKFLOW, "AdmitMachine"),
     "create": (STACKS / "accounts-creation.yaml", "CreateMachine"),
     "import": (STACKS / "accounts-import.yaml", "ImportMachine"),

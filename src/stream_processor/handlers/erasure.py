@@ -1,11 +1,13 @@
 """LakeErasureFunction: erase a person from the lake of this Region, a slice in each invocation.
 
-The workflow of an erasure (src/stepfunctions/erasure.py) invokes it until nothing is left to read.
+The workflow of an erasure (src/stepfunctions/erasure.py) invokes it until nothing is left to read,
+and that of an export (person_export.py) until everything is read.
 
 | action | event | result |
 |---|---|---|
 | `find` | `ids`, `visitors`, `shared` | both lists with what this slice found |
 | `erase` | `ids`, `visitors` | `report` of the slice |
+| `export` | `ids`, `visitors` | `rows` of the slice: JSON lines in gzip in base64 |
 | `stream` | `ids`, `visitors` | `report`: records on the stream that aren't in the lake |
 
 Each event also has `position`, at which the slice begins, and each result that of the next slice;
@@ -22,7 +24,7 @@ from typing import Any, Final
 
 import telemetry
 from stream_processor import settings
-from stream_processor.erasure import visitors
+from stream_processor.erasure import export, visitors
 from stream_processor.erasure.erase import Eraser, Report
 from stream_processor.erasure.person import Person
 from stream_processor.erasure.position import BEGIN, Position
@@ -61,6 +63,9 @@ def run(app: AppContext, event: Mapping[str, Any], seconds: float) -> dict[str, 
         result, position = visitors.find_slice(app.lake, event["ids"], known, start, has_time)
         return {"position": position, **result._asdict()}
     person = Person(frozenset(event["ids"]), frozenset(event["visitors"]))
+    if event["action"] == "export":
+        rows, position = export.find_slice(app.lake, person, start, has_time)
+        return {"position": position, "rows": rows}
     report, eraser = Report(app.settings.region), Eraser(app)
     if event["action"] == "erase":
         position = eraser.run_slice(person, start, has_time, report)

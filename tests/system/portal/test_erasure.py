@@ -1,6 +1,7 @@
-"""The pages of an erasure: the account's form and its link, and the office's form and search."""
+"""The pages of an export and an erasure: the account's forms, their links, and the office's."""
 
 import re
+import zipfile
 from collections.abc import Callable
 
 import pytest
@@ -28,14 +29,55 @@ def check(page: Page) -> None:
     assert_fits(page)
 
 
-def link(school: SchoolClient, recipient: str) -> str:
+def link(school: SchoolClient, recipient: str, page: str = LINK) -> str:
     """Wait for the link in an email; return its path."""
 
     def look() -> list[str]:
         texts = [str(it["BodyText"]) for it in school.emails(recipient)]
-        return [it.partition(LINK)[2].split()[0] for it in texts if LINK in it]
+        return [it.partition(page)[2].split()[0] for it in texts if page in it]
 
-    return LINK + wait_until(look, f"a link for {recipient}", TIMEOUT_S)[-1]
+    return page + wait_until(look, f"a link for {recipient}", 2 * TIMEOUT_S)[-1]
+
+
+def test_student_downloads_the_file_by_the_link_in_an_email(
+    visit: Callable[..., Page], school: SchoolClient, staff: Student, page_errors: list[str]
+) -> None:
+    own = new_student(school)
+    student = Student(own.email, own.password)
+    page = visit(360)
+    sign_in(page, student)
+    page.get_by_role("button", name="Ask for your data").click()
+    expect(page.locator("#export-status")).to_contain_text("making the file", timeout=SLOW_MS)
+    check(page)
+    path = link(school, own.email, "/export.html#")
+    # The link is opened elsewhere: it needs no sign-in.
+    page = visit(360)
+    page.goto(path)
+    check(page)
+    with page.expect_download(timeout=SLOW_MS) as download:
+        page.get_by_role("button", name="Download the file").click()
+    assert download.value.suggested_filename == "meridian-export.zip"
+    with zipfile.ZipFile(download.value.path()) as archive:
+        assert own.email in archive.read("user.jsonl").decode()
+    check(page)
+
+    office = visit(1280)
+    sign_in(office, staff, "/app/students.html")
+    open_student(office, student)
+    office.get_by_role("button", name="Send the data").click()
+    # The student's own request is less than an hour old.
+    expect(office.locator("#export-status")).to_have_text(
+        "The email was sent within the last hour.", timeout=SLOW_MS
+    )
+    check(office)
+    page.goto(f"/export.html#{'0' * 64}.{'t' * 43}")
+    page.reload()
+    page.get_by_role("button", name="Download the file").click()
+    expect(page.get_by_role("heading", name=re.compile("^This link doesn.t work"))).to_be_focused(
+        timeout=SLOW_MS
+    )
+    check(page)
+    assert page_errors == []
 
 
 def test_student_and_office_erase_an_account_in_the_browser(

@@ -134,6 +134,7 @@ CHANGE = {"accountId": "a1", "changeId": "c1", "correlationId": "cf-1"}
 MOVED = {**CHANGE, "outcome": "changed", "sub": "s1"}
 #: An erasure: the execution's input, then the results of its function.
 ERASURE = {"erasureId": "e1", "correlationId": "cf-1"}
+EXPORT = {"exportId": "e1", "requestId": "r1", "correlationId": "cf-1"}
 STEP = {"phase": "tables", "waitSeconds": 0, "done": False}
 CASES: list[tuple[str, str, Any, Any, str | None, Any]] = [
     ("account", "Validate", IDS, VALIDATED, "CheckExisting",
@@ -268,6 +269,13 @@ CASES: list[tuple[str, str, Any, Any, str | None, Any]] = [
     ("create", "Unmark", CARRIED, {}, "Done", {}),
     ("create", "Done", {}, None, None, {}),
     ("create", "NotPassedOn", {}, None, None, None),
+    ("export", "Step", EXPORT, {"Payload": {"phase": "lake", "waitSeconds": 0, "done": False}},
+     "IsDone", {**EXPORT, "done": False, "rounds": 0}),
+    ("export", "IsDone", {**EXPORT, "done": False}, None, "Step", EXPORT),
+    ("export", "IsDone", {**EXPORT, "done": True}, None, "Done", EXPORT),
+    ("export", "WaitAgain", {**EXPORT, "rounds": 3}, None, "Step", {**EXPORT, "rounds": 4}),
+    ("export", "WaitAgain", EXPORT, None, "Step", {**EXPORT, "rounds": 1}),
+    ("export", "Done", EXPORT, None, None, EXPORT),
     ("import", "Inspect", PUT, INSPECTED, "IsValid",
      {"polls": 0, "rounds": 0, "known": False, "copy": "read/f1.csv", "key": "rosters/k.csv",
       "rows": 2}),
@@ -517,6 +525,7 @@ def test_task_retries_and_catches_every_error(
         ),
         ("address", "ChangeAddress", CHANGE, "cf-1"),
         ("erase", "Step", ERASURE, "cf-1"),
+        ("export", "Step", EXPORT, "cf-1"),
         ("sweep", "Start", MARKED, "cf-1"),
         ("recover", "Start", RECOVERED, "cf-1"),
         ("recover", "Park", RECOVERED, "cf-1"),

@@ -17,7 +17,7 @@ from edge_auth.branding import Site
 from edge_auth.errors import NotEntitledError
 from media import errors as media_errors
 from office.errors import OfficeError
-from stepfunctions import address_change, erasure_request, vocabularies
+from stepfunctions import address_change, erasure_request, export_request, vocabularies
 from tests.support import school_api
 from tests.support.paths import ROOT
 from tests.unit.stacks.test_templates import resources
@@ -243,6 +243,7 @@ def test_scripts_have_message_for_every_error_code() -> None:
     codes |= {error.code for error in BookingError.__subclasses__()}
     codes |= {error.code for error in OfficeError.__subclasses__()}
     codes |= address_change.REFUSALS.keys() | erasure_request.REFUSALS.keys()
+    codes |= export_request.REFUSALS.keys()
     # No page sends such a request.
     never = {
         "operation_unknown",

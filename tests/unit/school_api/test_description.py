@@ -28,6 +28,7 @@ PUBLIC = {
     ("post", "/accounts/proofs"),
     ("post", "/address-changes/proofs"),
     ("post", "/erasures/proofs"),
+    ("post", "/exports/proofs"),
     ("get", "/accounts/requests/{requestId}"),
 }
 

@@ -25,6 +25,7 @@ ADDRESS = {"requestId": ID, "email": "o'brien@example.org"}
 ADDRESS_PROOF = {"accountId": "0a" * 16, "token": "t" * 43}
 ERASURE = {"requestId": ID}
 ERASURE_PROOF = {"erasureId": "0a" * 32, "token": "t" * 43}
+EXPORT_PROOF = {"exportId": "0a" * 32, "token": "t" * 43}
 STUDENT_ERASURE = {"requestId": ID, "email": "o'brien@example.org", "reason": "Call of 3 May."}
 BOOKING = {"advisorId": "dr-who", "start": "2026-12-01T09:30:00Z"}
 PREFERENCES = {"locale": "hi", "timeZone": "Asia/Kolkata"}
@@ -48,6 +49,9 @@ BODIES: list[tuple[str, str, dict[str, Any]]] = [
     ("POST", "/erasures", ERASURE),
     ("POST", "/erasures/proofs", ERASURE_PROOF),
     ("POST", f"/students/{ID}/erasure", STUDENT_ERASURE),
+    ("POST", "/exports", ERASURE),
+    ("POST", "/exports/proofs", EXPORT_PROOF),
+    ("POST", f"/students/{ID}/export", ERASURE),
     ("POST", "/appointments", BOOKING),
     ("PUT", "/appointments/dr-who/2026-12-01T09:30:00Z", MOVE),
     ("PUT", "/advisors/dr-who", AVAILABILITY),

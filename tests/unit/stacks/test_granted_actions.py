@@ -151,7 +151,13 @@ UNREACHED: Final[dict[str, dict[str, str]]] = {
         "dynamodb:BatchGetItem": ROSTER,
         "dynamodb:UpdateItem": "only IdentityFunction changes a student",
     },
-    "IdentityFunction": {"dynamodb:BatchGetItem": ROSTER},
+    "IdentityFunction": {
+        "dynamodb:BatchGetItem": ROSTER,
+        **dict.fromkeys(
+            ("s3:DeleteObject", "s3:ListBucket", "s3:PutObject"),
+            "only ErasureFunction makes and deletes the files of exports",
+        ),
+    },
     "NotifyFunction": {
         "dynamodb:BatchGetItem": ROSTER,
         "cognito-idp:AdminCreateUser": USERS,

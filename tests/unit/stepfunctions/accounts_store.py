@@ -55,6 +55,11 @@ class AccountsStore:
         self._write("Update", request)
         return {"Attributes": dict(self.items[_key(request["Key"])])}
 
+    def delete_item(self, **request: Any) -> Any:
+        self.before()
+        self._write("Delete", request)
+        return {}
+
     def transact_write_items(self, TransactItems: list[Any]) -> Any:  # noqa: N803 - boto3's
         self.before()
         entries = [next(iter(it.items())) for it in TransactItems]

@@ -38,6 +38,8 @@ class World:
     past: int = 3
     items: int = 250
     rosters: int = 1
+    exports: int = 1
+    files: int = 3
     queued_feedback: int = 1
     suppressed: set[str] = field(default_factory=set)
     lake_rows: dict[str, int] = field(default_factory=lambda: {"us-east-1": 4, "eu-west-2": 0})
@@ -89,6 +91,26 @@ class Rosters:
             return Page(0, 1, None)
         deleted, self.world.rosters = self.world.rosters, 0
         return Page(deleted, 0, None)
+
+
+class Exports:
+    def __init__(self, world: World) -> None:
+        self.world = world
+
+    def delete(self, _key: str) -> None:
+        self.world.fail()
+        self.world.exports = 0
+
+
+class Files:
+    def __init__(self, world: World) -> None:
+        self.world = world
+
+    def delete(self, folder: str) -> int:
+        assert folder.startswith("exports/")
+        self.world.fail()
+        deleted, self.world.files = min(2, self.world.files), max(0, self.world.files - 2)
+        return deleted
 
 
 class User:
@@ -160,6 +182,8 @@ def run(monkeypatch: pytest.MonkeyPatch, world: World) -> tuple[AccountsStore, E
         "items": Items(world),
         "rosters": Rosters(world),
         "user": User(world),
+        "exports": Exports(world),
+        "files": Files(world),
         "calls": Calls(world),
     }
     use = erasure.Services(
@@ -205,6 +229,7 @@ def test_erasure_after_any_failures_leaves_nothing(
         store, last, waits = run(monkeypatch, world)
     left = (world.coming, world.past, world.items, world.rosters, world.queued_feedback)
     assert left == (0, 0, 0, 0, 0)
+    assert (world.exports, world.files) == (0, 0)
     assert (world.user, world.signed_out) == ("deleted", True)
     assert not any(world.lake_rows.values())
     # The browser that others use isn't suppressed.

@@ -325,6 +325,25 @@ def test_replaced_or_ended_erasure_sends_no_email(
     assert sent == []
 
 
+@pytest.mark.parametrize("request_id", ["r-1", "r-2"])
+def test_link_of_an_export_goes_to_its_recipient(
+    monkeypatch: pytest.MonkeyPatch, sent: list[Any], request_id: str
+) -> None:
+    """A later request has replaced the export: its own email follows."""
+    monkeypatch.setattr(
+        ses, "send", lambda _from, _set, to, email, _id: sent.append((to, email.text))
+    )
+    export = {**ERASURE, "pk": "EXPORT#a1", "sk": "EXPORT", "request_id": request_id}
+    proof = {"pk": "ACCOUNT#a1", "sk": "OUTBOX#ExportReady-r-1", "proof": "a1.t1"}
+    notified(monkeypatch, unproved("ExportReady-r-1"), items=(export, proof))
+    if request_id == "r-2":
+        assert sent == []
+        return
+    ((to, text),) = sent
+    assert to == "parent@example.com"
+    assert "https://school.example/export.html#a1.t1\n" in text
+
+
 @pytest.mark.parametrize("kind", ["NewAddress", "AddressTaken", "AddressChanged"])
 def test_replaced_change_of_address_sends_no_email_to_the_new_address(
     monkeypatch: pytest.MonkeyPatch, sent: list[Any], kind: str

@@ -143,3 +143,21 @@ def test_pages_of_any_size_delete_the_same_lists(kinds: list[str], page_size: in
     assert erase(bucket) == (own if importing else 2 * own, importing)
     left = {it for it in bucket.objects if it.startswith("rosters/")}
     assert len(left) == len(kinds) - own
+
+
+@given(st.integers(0, 2 * PAGE), st.integers(1, PAGE))
+def test_rows_of_the_address_are_read_page_by_page(lists: int, page_size: int) -> None:
+    bucket = Bucket()
+    bucket.page_size = page_size
+    for number in range(lists):
+        text = f'{{"email": "{EMAIL}", "name": "{number}"}}\n{{"email": "bo@example.com"}}\n'
+        bucket.put(f"read/{number:03}.jsonl", text.encode())
+    rosters, names, after = PersonRosters("b", bucket), [], ""
+    while True:
+        before = bucket.reads
+        rows, after = rosters.rows(EMAIL, after)
+        assert bucket.reads - before <= PAGE
+        names += [it["name"] for it in rows]
+        if not after:
+            break
+    assert names == [str(it) for it in range(lists)]

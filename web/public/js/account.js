@@ -1,4 +1,4 @@
-// The account page: preferences, change of address, erasure, feedback. appointments.js has the appointments.
+// The account page: preferences, change of address, export, erasure, feedback. appointments.js has the appointments.
 import { saveLanguage, t } from "./i18n.js";
 import { saveName } from "./member.js";
 import { $, call, callRepeatedly, onSubmit, setFieldError, showError, showMessage } from "./portal.js";
@@ -80,6 +80,18 @@ onSubmit($("address-form"), async () => {
   Object.assign(asked, { email: "", requestId: "" });
   field.value = "";
   return showMessage(note, t("We’ve sent a link to each address. Open both within 24 hours; your address stays until then."), "good");
+});
+
+// --- export --------------------------------------------------------------------------------------
+
+onSubmit($("export-form"), async () => {
+  const note = $("export-status");
+  const answer = await callRepeatedly("POST", "/exports", { requestId: crypto.randomUUID() }, note);
+  if (!answer.ok) return showError(note, answer);
+  const text = answer.data.status === "ready"
+    ? t("We’ve sent you the link within the last hour. Look into your mailbox.")
+    : t("We’re making the file. You get a link by email in some minutes.");
+  return showMessage(note, text, "good");
 });
 
 // --- erasure -------------------------------------------------------------------------------------

@@ -127,6 +127,7 @@ const MESSAGES = {
   body_invalid: "Something in this form isn’t valid. Check your input and try again.",
   notice_too_short: "This time is too soon for the advisor. Choose a later one.",
   erasure_proof_invalid: "This link doesn’t work. Ask for the erasure again.",
+  export_proof_invalid: "This link doesn’t work. Ask for your data again.",
   not_entitled: "This video needs a paid account.",
   not_home: "Bookings are moving to another Region. Try again in a minute.",
   proof_invalid: "This link doesn’t work. Fill in the form again.",

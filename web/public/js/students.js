@@ -66,6 +66,7 @@ async function open(studentId) {
   showMessage($("access-status"), "");
   showMessage($("course-status"), "");
   showMessage($("erase-status"), "");
+  showMessage($("export-status"), "");
   $("erase-report").replaceChildren();
   for (const name of ["why", "course", "course-why", "erase-email", "erase-why"]) {
     $(name).value = "";
@@ -173,6 +174,19 @@ onSubmit($("course-access"), async (event) => {
   if (student.ok) draw(student.data);
   $("course-why").value = "";
   showMessage($("course-status"), text, "good");
+});
+
+// --- export ------------------------------------------------------------------------------------
+
+onSubmit($("export"), async () => {
+  const note = $("export-status");
+  const { studentId } = shown;
+  const answer = await callRepeatedly("POST", `/students/${studentId}/export`, { requestId: crypto.randomUUID() }, note);
+  if (!answer.ok) return showError(note, answer);
+  const text = answer.data.status === "ready"
+    ? "The email was sent within the last hour."
+    : "The file is being made. Then the email goes out; you can leave the page.";
+  return showMessage(note, text, "good");
 });
 
 // --- erasure -----------------------------------------------------------------------------------
