@@ -181,6 +181,23 @@ def statements(resource: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.name)
+def test_permission_for_some_attributes_refuses_a_request_for_all(path: Path) -> None:
+    """A request that names no attribute has all of them, and passes `dynamodb:Attributes` alone.
+
+    DynamoDB, "Using IAM policy conditions for fine-grained access control": its examples have
+    `dynamodb:Select` with StringEqualsIfExists, because not every request has the key.
+    """
+    for name, resource in resources(path).items():
+        for statement in statements(resource):
+            conditions = statement.get("Condition", {})
+            operators = {it for it, keys in conditions.items() if "dynamodb:Select" in keys}
+            assert operators <= {"StringEqualsIfExists"}, name
+            keys = {key for it in conditions.values() for key in it}
+            if "dynamodb:Attributes" in keys and statement["Action"] != "dynamodb:UpdateItem":
+                assert "dynamodb:Select" in keys, name
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.name)
 def test_no_policy_grants_every_action_or_every_resource(path: Path) -> None:
     kinds = {"AWS::IAM::Role", "AWS::Serverless::Function", "AWS::Serverless::StateMachine"}
     for name, resource in resources(path).items():
