@@ -62,7 +62,9 @@ def test_operator_sees_rows_waits_reasons_and_snapshots_of_the_lake(
     visit: Callable[..., Page], meridian: System, operator: Student, page_errors: list[str]
 ) -> None:
     send_events(meridian)
-    wait_until(lambda: "bad" in {it["verdict"] for it in stored(meridian)[0]}, "a bad row")
+    wait_until(
+        lambda: "bad" in {it["verdict"] for it in stored(meridian)[0]}, "a bad row", interval_s=1
+    )
     stack = operations.local_stack(meridian.target)
     published = operations.run(stack, "table", capture=True)
     assert published.returncode == 0, published.stderr
@@ -84,7 +86,7 @@ def test_operator_sees_rows_waits_reasons_and_snapshots_of_the_lake(
         shown["rows of the lake"] = rows
         return {it: shown[it] for it in expected} == expected
 
-    wait_until(shows_lake, "the counts of the lake's objects", 90)
+    wait_until(shows_lake, "the counts of the lake's objects", interval_s=2)
     assert status.inner_text().endswith("rows = good + bad + duplicate + erased.")
     rows = shown["rows of the lake"]
     share = 100 * shown["duplicate"] / shown["rows"]
@@ -116,7 +118,7 @@ def test_result_of_a_query_is_a_chart_with_its_numbers(
     visit: Callable[..., Page], meridian: System, operator: Student, page_errors: list[str]
 ) -> None:
     send_events(meridian)
-    wait_until(lambda: stored(meridian)[0], "a row in the lake")
+    wait_until(lambda: stored(meridian)[0], "a row in the lake", interval_s=1)
     page = visit()
     sign_in(page, operator, "/app/operator.html")
     charts = page.locator("[data-chart=result]")
