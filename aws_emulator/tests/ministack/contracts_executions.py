@@ -2,6 +2,7 @@
 
 import json
 import time
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
@@ -109,6 +110,33 @@ def jsonata_parsing(emulator: Emulator) -> None:
     ]
     lasts = [ended(emulator, it) for it in started]
     assert {(it["status"], it.get("output")) for it in lasts} == {("SUCCEEDED", "100010000")}
+    _paths_read_directly(emulator)
+
+
+def _paths_read_directly(emulator: Emulator) -> None:
+    """A path has the value that the engine finds, which evaluates it in brackets."""
+    document = {
+        "text": "é'\"", "": 1, "and": 2, "number": 1.5, "yes": False, "none": None, "empty": {},
+        "list": [1, [2]], "one": [3], "objects": [{"text": "a"}, {"text": "b"}],
+        "nested": {"text": "t", "list": []},
+    }  # fmt: skip
+    names = [*("text", "number", "yes", "none", "empty", "list", "one", "objects", "nested")]
+    paths = ["", *(f".{it}" for it in names), ".nested.text", ".nested.list", ".objects.text"]
+    paths += [".missing", ".text.missing", ".number.missing"]
+    expressions = [f"$states.input{it}" for it in paths]
+    expressions += [f"'a' & $states.input{it} & '#'" for it in paths]
+    expressions += ["$states.context.Execution.Name & '/'", "'only a text'"]
+
+    def output(expression: str) -> tuple[str, Any]:
+        state = {"Type": "Pass", "Output": f"{{% {expression} %}}", "End": True}
+        answer = emulator.client("stepfunctions").test_state(
+            definition=json.dumps({"QueryLanguage": "JSONata", **state}), input=json.dumps(document)
+        )
+        text = answer.get("output")
+        return answer["status"], None if text is None else json.loads(text)
+
+    for expression in expressions:
+        assert output(expression) == output(f"({expression})"), expression
 
 
 def express_executions(emulator: Emulator) -> None:

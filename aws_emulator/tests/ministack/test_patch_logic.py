@@ -14,6 +14,7 @@ from aws_emulator.ministack.patches import (
     bucket_properties,
     generated_secrets,
     health_checks,
+    jsonata_parsing,
     record_sets,
     region_outage,
     weighted_aliases,
@@ -221,3 +222,42 @@ def test_route_53_refuses_invalid_record_set(
 ) -> None:
     refused = record_sets.refusal(record, "example.com.", others, {"known"})
     assert refused is None if reason is None else reason in (refused or "")
+
+
+_NAMES = st.from_regex(r"[A-Za-z][A-Za-z0-9_]{0,5}", fullmatch=True).filter(
+    lambda it: it not in {"and", "or", "in"}
+)
+
+
+@given(st.lists(_NAMES, max_size=3), st.text(string.ascii_letters, max_size=5), _NAMES)
+def test_path_is_read_and_what_is_no_text_left_to_the_engine(
+    names: list[str], value: str, other: str
+) -> None:
+    document: Any = value
+    for name in reversed(names):
+        document = {name: document}
+    path = ".".join(["$states.input", *names])
+    read = jsonata_parsing.reader(path)
+    joined = jsonata_parsing.reader(f"'A#' & {path} & '/'")
+    assert read is not None
+    assert joined is not None
+    assert read({"input": document}) == value
+    assert joined({"input": document}) == f"A#{value}/"
+    longer = jsonata_parsing.reader(f"{path}.{other}")
+    assert longer is not None
+    for missing in (document, None, [document]):
+        with pytest.raises(LookupError):
+            longer({"input": missing})
+    with pytest.raises(LookupError):
+        joined({"input": {}} if names else {"input": 5})
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        *("$states.input.a = 'b'", "$states.input.a[0]", "$states.input.in", "a.b", "$string(1)"),
+        *("'a' & 5", "'a\\n'", "$states.errorOutput.Cause", "$states.input.a.b & ", "1 & 'a'"),
+    ],
+)
+def test_any_other_expression_is_left_to_the_engine(expression: str) -> None:
+    assert jsonata_parsing.reader(expression) is None
