@@ -19,7 +19,7 @@ function draw(course) {
   $("tags").replaceChildren(
     textElement("span", "tag", subjectName(course.subject)),
     textElement("span", "tag", LANGUAGES.get(course.language) ?? course.language, course.language),
-    textElement("span", "quiet", t("with {0}", course.teacher.name)),
+    textElement("span", "quiet person", t("with {0}", course.teacher.name)),
   );
   $("terms").replaceChildren(...course.terms.map((term) => listItem(term.name, dates(term), "")));
   $("no-terms").hidden = course.terms.length > 0;

@@ -35,7 +35,7 @@ function panel(course) {
   foot.append(
     textElement("span", "tag", subjectName(course.subject)),
     textElement("span", "", LANGUAGES.get(course.language) ?? course.language, course.language),
-    textElement("span", "", course.teacher.name),
+    textElement("span", "person", course.teacher.name),
   );
   item.append(picture, title, textElement("p", "about", course.summary, course.language), foot);
   return item;
