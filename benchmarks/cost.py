@@ -29,6 +29,7 @@ from benchmarks.cost_prices import (  # noqa: E402
     REFERENCE,
     Delivery,
     kafka_dollars,
+    spark_dollars,
     token_dollars,
 )
 
@@ -375,6 +376,7 @@ def main() -> int:
     for name, amount in fixed_dollars(deployed).items():
         print(f"  {name:<30}{amount:>9.2f}")
     print(f"  {'with KafkaClusterArn':<30}{kafka_dollars():>9.2f}")
+    print(f"  {'with SparkJobs=daily':<30}{spark_dollars():>9.2f}")
     live = cost_live.units(EVENTS_PER_INVOCATION)
     print(f"DynamoDB, per invocation of the processor: {live.writes} writes, {live.reads} reads")
     print("prices in USD")

@@ -1,6 +1,7 @@
 """AWS's list prices for `cost.py`, in USD and without free tiers, each with its page and month."""
 
 import math
+import re
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -9,7 +10,9 @@ MILLION: Final = 1_000_000
 MONTH_HOURS: Final = 730
 # "Apache Kafka event poller scaling modes in Lambda": event pollers of one unit, by default.
 POLLERS_PER_UNIT: Final = 10
-_KAFKA_STACK: Final = Path(__file__).resolve().parent.parent / "stacks" / "stream-kafka.yaml"
+_ROOT: Final = Path(__file__).resolve().parent.parent
+_KAFKA_STACK: Final = _ROOT / "stacks" / "stream-kafka.yaml"
+_MARTS: Final = _ROOT / "src" / "stepfunctions" / "marts.asl.yaml"
 
 
 class Price(NamedTuple):
@@ -67,6 +70,12 @@ PRICES: Final = {
     ),
     "event_poller_unit_hour": Price(
         0.185, "hour of an event poller unit of Kafka", "aws.amazon.com/lambda/pricing", "2026-11"
+    ),
+    "emr_vcpu_hour": Price(
+        0.042094, "vCPU and hour of EMR Serverless, ARM", "aws.amazon.com/emr/pricing", "2026-11"
+    ),
+    "emr_gb_hour": Price(
+        0.004628, "GB and hour of EMR Serverless, ARM", "aws.amazon.com/emr/pricing", "2026-11"
     ),
     "api_request": Price(
         3.50 / MILLION, "REST API request", "aws.amazon.com/api-gateway/pricing", "2026-11"
@@ -152,3 +161,26 @@ def kafka_dollars() -> float:
     )
     units = math.ceil(int(pollers) / POLLERS_PER_UNIT)
     return MONTH_HOURS * units * PRICES["event_poller_unit_hour"].dollars
+
+
+def spark_dollars(minutes: float = 10, days: int = 30) -> float:
+    """Return the charge of a month in USD of a daily Spark job with all its workers.
+
+    `minutes` is an assumption for the time of a job. Each worker has 20 GB of disk without charge.
+    """
+    text = _MARTS.read_text()
+
+    def setting(name: str) -> int:
+        match = re.search(rf"spark\.{name}=(\d+)", text)
+        if match is None:
+            raise ValueError(f"{_MARTS.name} doesn't set spark.{name}")
+        return int(match[1])
+
+    dollars = 0.0
+    for kind, workers in (("driver", 1), ("executor", setting("dynamicAllocation.maxExecutors"))):
+        # A worker has the memory and 10% more, at least 384 MB, rounded up to whole GB.
+        memory_gb = setting(f"{kind}.memory")
+        size_gb = math.ceil(memory_gb + max(0.1 * memory_gb, 0.375))
+        dollars += workers * setting(f"{kind}.cores") * PRICES["emr_vcpu_hour"].dollars
+        dollars += workers * size_gb * PRICES["emr_gb_hour"].dollars
+    return dollars * minutes / 60 * days

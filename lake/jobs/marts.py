@@ -15,14 +15,15 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
+from importlib import resources
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-ROOT: Final = Path(__file__).resolve().parents[2]
 if __name__ == "__main__":
-    sys.path.insert(0, str(ROOT))
-SQL: Final = ROOT / "lake" / "marts"
-VIEW: Final = ROOT / "lake" / "views" / "events_once.sql"
+    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+#: Also in the package of the jobs, which is a zip archive (tools/lake_sql/job_package.py).
+SQL: Final = resources.files("lake") / "marts"
+VIEW: Final = resources.files("lake") / "views" / "events_once.sql"
 #: Days between the two visits that `retention` compares.
 RETENTION_DAYS: Final = (1, 7, 28)
 #: Events with an invalid time have that of their arrival. `second` is in Unix time.
@@ -69,7 +70,8 @@ def statements(day: date) -> Iterator[tuple[str, str]]:
 
 def queries() -> dict[str, str]:
     """Return the queries by the name of their mart."""
-    return {path.stem: path.read_text() for path in sorted(SQL.glob("*.sql"))}
+    texts = {it.name: it.read_text() for it in SQL.iterdir() if it.name.endswith(".sql")}
+    return {name.removesuffix(".sql"): texts[name] for name in sorted(texts)}
 
 
 def by_day(objects: Iterable[StoredObject]) -> dict[date, list[StoredObject]]:

@@ -27,6 +27,7 @@ from tools.deployment.environments import Environment, layout_of
 from tools.deployment.leftovers import ExistingResource
 from tools.deployment.preflight.account import Account
 from tools.deployment.preflight.command import known_leftovers, preflight, require_no_errors
+from tools.lake_sql import job_package
 from tools.paths import BIN, ROOT
 from tools.stack import DeployedStack, describe_stack_by_name
 
@@ -37,6 +38,7 @@ CONFIGURED: Final = (
     *("HostedZoneId", "Readers"),
     *("IdentityProviders", "KafkaClusterArn"),
     *("KafkaTopics", "MonthlyBudgetUsd", "OperatorEmail", "PortalUrl", "Sender", "SenderIdentity"),
+    "SparkJobs",
 )
 
 
@@ -123,6 +125,9 @@ def deploy(
         origin = f"https://{domain}" if domain else ""
         count = portal.upload_pages(s3, bucket, stack.write_key, regions, origin=origin)
         print(f"Uploaded {count} files to s3://{stack.outputs['PortalBucket']}/")
+    jobs = job_package.upload(boto3.client("s3", region_name=environment.region), stack.outputs)
+    if jobs:
+        print(f"Uploaded {jobs} files of the Spark jobs to s3://{stack.outputs['LakeBucket']}/")
     region_values.pass_on(environment, layout, account.client)
     if environment.is_edge:
         print(f"The portal is at https://{stack.outputs['DistributionDomainName']}/")

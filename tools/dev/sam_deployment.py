@@ -8,9 +8,10 @@ from pathlib import Path
 from aws_emulator import sam_cli
 from aws_emulator.sam_cli import SamProject
 from tools.dev import build_inputs
+from tools.lake_sql import job_package
 from tools.paths import ROOT
 from tools.progress import Step, step
-from tools.stack import StackTarget
+from tools.stack import StackTarget, client, describe_stack
 
 
 def build(target: StackTarget, log: Path) -> None:
@@ -31,7 +32,7 @@ def build(target: StackTarget, log: Path) -> None:
 
 
 def deploy(target: StackTarget, parameters: Mapping[str, str], log: Path) -> None:
-    """Run `sam deploy` with these template parameters.
+    """Run `sam deploy` with these template parameters, and upload the Spark jobs.
 
     Raises:
         CommandError: The deployment failed; the message contains CloudFormation's reason.
@@ -46,6 +47,7 @@ def deploy(target: StackTarget, parameters: Mapping[str, str], log: Path) -> Non
             log,
             _note(progress),
         )
+        job_package.upload(client("s3", target), describe_stack(target).outputs)
 
 
 def _note(progress: Step) -> Callable[[str], None]:

@@ -44,6 +44,7 @@ LOCAL_PARAMETERS: Final = {
     "EventsBatchingWindow": "1",
     "MediaSessions": "3",
     "ErasureWaitSeconds": "5",
+    "SparkJobs": "manual",
 }
 #: From address of all local emails.
 SENDER: Final = "school@meridian.example"

@@ -12,10 +12,12 @@ This module needs the standard library only, so it also runs beside Spark.
 import re
 from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime
+from importlib import resources
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Protocol
 
-INDEXED_VIEW: Final = Path(__file__).resolve().parents[2] / "lake" / "index" / "events_once.sql"
+#: Also in the package of the jobs, which is a zip archive (tools/lake_sql/job_package.py).
+INDEXED_VIEW: Final = resources.files("lake") / "index" / "events_once.sql"
 _PREFIXES: Final = ("events", "compacted", "copies", "seen")
 _LATE: Final = re.compile(r".*/late-\d{8}\.parquet")
 _KEY: Final = "date, hour, object_id, shard_id, sequence_number, record_index"

@@ -79,6 +79,7 @@ from aws_emulator.ministack.patches import (
     ses_events,
     ses_identities,
     ses_raw_emails,
+    spark_jobs,
     stack_resource_lookup,
     stage_access_logs,
     state_machine_definitions,
@@ -213,6 +214,7 @@ _ORDER: Final[tuple[ModuleType, ...]] = (
     # After all patches that extend a creation: the name is checked first.
     name_collisions,
     service_roles,
+    spark_jobs,
     ttl_deletions,
     region_outage,
     replication_delay,

@@ -39,6 +39,7 @@ from aws_emulator.tests.refusals import (
     test_messaging,
     test_s3,
     test_settings,
+    test_spark,
 )
 from aws_emulator.tests.waiting import expected_to_fail
 
@@ -52,6 +53,7 @@ CONTRACTS: dict[str, Callable[[Emulator], None]] = {
     "athena_views": contracts_athena.athena_views,
     "athena_workgroups": test_athena.test_athena_cancels_query_over_the_limit,
     "named_queries": contracts_athena.named_queries,
+    "spark_jobs": test_spark.test_job_without_its_script_fails,
     "accepted_properties": contracts_deployment.accepted_properties,
     "accepted_types": contracts_deployment.accepted_types,
     "user_pool_clients": contracts_cognito.user_pool_clients,

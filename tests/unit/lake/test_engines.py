@@ -31,11 +31,11 @@ from tests.unit.stream_processor.sample_records import (
     rejected,
 )
 from tests.unit.stream_processor.test_repairs import AppointmentsTable, reconcile
-from tools.lake_sql.copies import INDEXED_VIEW
 from tools.lake_sql.tables import REGIONS_VIEW, open_regions
 from tools.setup import spark
 
 QUERIES: Final = sorted((ROOT / "lake" / "queries").glob("*.sql"))
+INDEXED_VIEW: Final = ROOT / "lake" / "index" / "events_once.sql"
 SPARK: Final = spark.FOLDER / "bin" / "python"
 DAY: Final = date(2026, 11, 21)
 

@@ -17,7 +17,8 @@ from tools.deployment.templates import load
 TEMPLATE: Final = load(ROOT / "template.yaml")
 EVERYWHERE: Final = {"AlarmKey", "Audit"}
 REGIONAL: Final = EVERYWHERE | {
-    *("CapacityAlarms", "CourseCatalogue", "Dashboards", "Names", "School", "Stream"),
+    *("Analytics", "CapacityAlarms", "CourseCatalogue", "Dashboards", "Names", "School"),
+    "Stream",
 }
 FURTHER_REGION: Final = REGIONAL | {"PortalCopy", "SignUps"}
 HOME: Final = REGIONAL | {

@@ -43,6 +43,16 @@ TASK_START: Final = {
     *("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetAuthorizationToken"),
     *("ecr:GetDownloadUrlForLayer", "logs:CreateLogStream", "logs:PutLogEvents"),
 }
+#: Step Functions, "IAM policies for Amazon EMR Serverless": for StartJobRun with `.sync`.
+SPARK_JOB: Final = {
+    *("emr-serverless:CancelJobRun", "emr-serverless:GetJobRun", "emr-serverless:StartJobRun"),
+    *("events:DescribeRule", "events:PutRule", "events:PutTargets", "iam:PassRole"),
+}
+#: Amazon EMR Serverless, "Logging for EMR Serverless with Amazon CloudWatch", and the data.
+SPARK_RUNTIME: Final = {
+    *("logs:CreateLogStream", "logs:DescribeLogGroups", "logs:DescribeLogStreams"),
+    *("logs:PutLogEvents", "s3:DeleteObject", "s3:GetObject", "s3:ListBucket", "s3:PutObject"),
+}
 #: The action with which a rule or a schedule invokes its target.
 INVOCATIONS: Final = {
     "AWS::Lambda::Alias": "lambda:InvokeFunction",
@@ -115,10 +125,12 @@ def used_by_definition(node: Any) -> set[str]:
     actions = {action for part in node.values() for action in used_by_definition(part)}
     if node.get("ProcessorConfig", {}).get("Mode") == "DISTRIBUTED":
         actions |= DISTRIBUTED_MAP
-    match = re.search(r"states:::(?:aws-sdk:)?(\w+):(\w+)", str(node.get("Resource", "")))
+    match = re.search(r"states:::(?:aws-sdk:)?([\w-]+):(\w+)", str(node.get("Resource", "")))
     if match is None:
         return actions
     service, operation = match.groups()
+    if (service, operation) == ("emr-serverless", "startJobRun"):
+        return actions | SPARK_JOB
     if operation == "transactWriteItems":
         text = yaml.safe_dump(node["Arguments"])
         words = set(re.findall(r"\b(ConditionCheck|Delete|Put|Update)\b'?:", text))
@@ -194,6 +206,7 @@ def used() -> dict[str, set[str]]:
         # NotifyFunction creates its schedules: to the queue and the dead-letter queue.
         "accounts-notifications.yaml: ReminderRole": {"sqs:SendMessage"},
         "portal-replication.yaml: ReplicationRole": REPLICATION,
+        "analytics.yaml: JobRole": SPARK_RUNTIME,
         "tasks.yaml: StartRole": TASK_START,
         "tasks.yaml: ServerRole": {"elasticache:Connect", "rds-db:connect"},
         "names.yaml: HealthRole": used_by_api(API.parent / "health"),

@@ -46,6 +46,7 @@ LONGEST: Final = {
 LENGTHS: Final[dict[str, dict[str, int]]] = {
     "AWS::ApiGateway::RestApi": {"Name": 1_024},
     "AWS::Athena::NamedQuery": {"Name": 128, "Description": 1_024, "QueryString": 262_144},
+    "AWS::EMRServerless::Application": {"Name": 64},
     "AWS::Athena::WorkGroup": {"Name": 128, "Description": 1_024},
     "AWS::Budgets::Budget": {"Budget.BudgetName": 100},
     # Application Auto Scaling, PutScalingPolicy.

@@ -64,6 +64,8 @@ def of_type(path: Path, kind: str) -> dict[str, dict[str, Any]]:
 
 #: Stacks that a parameter may remove, with their conditions. Their data stays.
 OPTIONAL_STACKS = {"Audit": "HasAuditTrail", "Budget": "HasBudget", "Names": "HasNames"}
+# An application of Amazon EMR Serverless has no data.
+OPTIONAL_STACKS["Analytics"] = "HasSparkJobs"
 OPTIONAL_STACKS["SignInName"] = "HasSignInName"
 #: The catalogue's stack: the database stays, because it is protected against deletion.
 OPTIONAL_STACKS["CourseCatalogue"] = "HasCatalogue"

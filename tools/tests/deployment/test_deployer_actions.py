@@ -82,7 +82,11 @@ def test_boundary_allows_no_action_of_iam() -> None:
     passing = [row for row in statements if "iam:PassRole" in listed(row["Action"])]
     # NotifyFunction passes the role of its reminders, to one service that can't run code.
     assert [it["Condition"] for it in passing if it["Effect"] == "Allow"] == [
-        {"StringEquals": {"iam:PassedToService": "scheduler.amazonaws.com"}}
+        {
+            "StringEquals": {
+                "iam:PassedToService": ["emr-serverless.amazonaws.com", "scheduler.amazonaws.com"]
+            }
+        }
     ]
     actions.remove("iam:PassRole")
     assert [it for it in actions if it.startswith("iam:") or "*" in it] == []

@@ -51,6 +51,10 @@ SAMPLES: Final = {
     "AWS::ApiGateway::UsagePlan": ("UsagePlan", _api("usageplans/a1")),
     "AWS::Athena::NamedQuery": ("workgroup", _arn("athena", "workgroup/meridian-dev")),
     "AWS::Athena::WorkGroup": ("workgroup", _arn("athena", "workgroup/meridian-dev")),
+    "AWS::EMRServerless::Application": (
+        "applications",
+        _arn("emr-serverless", "/applications/00a1"),
+    ),
     "AWS::Budgets::Budget": (
         "budget",
         _arn("budgets", "budget/meridian-dev-operator@school.example", region=""),
