@@ -17,7 +17,15 @@ from tools.deployment.templates import load
 TEMPLATE: Final = load(ROOT / "template.yaml")
 EVERYWHERE: Final = {"AlarmKey", "Audit"}
 REGIONAL: Final = EVERYWHERE | {
-    *("Analytics", "CapacityAlarms", "CourseCatalogue", "Dashboards", "Names", "School"),
+    *(
+        "Analytics",
+        "AuditTables",
+        "CapacityAlarms",
+        "CourseCatalogue",
+        "Dashboards",
+        "Names",
+        "School",
+    ),
     "Stream",
 }
 FURTHER_REGION: Final = REGIONAL | {"PortalCopy", "SignUps"}

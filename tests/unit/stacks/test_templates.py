@@ -66,6 +66,8 @@ def of_type(path: Path, kind: str) -> dict[str, dict[str, Any]]:
 OPTIONAL_STACKS = {"Audit": "HasAuditTrail", "Budget": "HasBudget", "Names": "HasNames"}
 # An application of Amazon EMR Serverless has no data.
 OPTIONAL_STACKS["Analytics"] = "HasSparkJobs"
+# Tables and queries of the audit trail.
+OPTIONAL_STACKS["AuditTables"] = "HasAuditTables"
 OPTIONAL_STACKS["SignInName"] = "HasSignInName"
 #: The catalogue's stack: the database stays, because it is protected against deletion.
 OPTIONAL_STACKS["CourseCatalogue"] = "HasCatalogue"
