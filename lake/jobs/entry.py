@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from typing import Final
 
-JOBS: Final = ("marts",)
+JOBS: Final = ("leavers", "marts")
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -21,7 +21,8 @@ PACKAGE_KEY: Final = "jobs/lake.zip"
 ENTRY: Final = ROOT / "lake" / "jobs" / "entry.py"
 #: Folders and files of the package.
 _PARTS: Final = (
-    *("lake/index/*.sql", "lake/jobs/*.py", "lake/marts/*.sql", "lake/views/*.sql"),
+    *("lake/index/*.sql", "lake/jobs/*.py", "lake/marts/*.sql", "lake/models/*.sql"),
+    "lake/views/*.sql",
     *("tools/lake_sql/copies.py", "tools/lake_sql/spark_engine.py"),
 )
 _PACKAGES: Final = ("lake", "lake/jobs", "tools", "tools/lake_sql")
