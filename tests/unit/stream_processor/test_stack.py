@@ -64,7 +64,10 @@ def test_only_a_retention_deletes_events() -> None:
         "compacted": "compacted/",
         "compacted-rest": "compacted_rest/",
     }
-    assert expiring.keys() == {*prefixes, "saved-states"}
+    assert expiring.keys() == {*prefixes, "saved-states", "flow-logs"}
+    # The flow logs of the catalogue's network aren't events.
+    assert rules["flow-logs"]["Prefix"] == "flow-logs/"
+    assert rules["flow-logs"]["ExpirationInDays"] == {"Ref": "AccessLogsRetentionDays"}
     for name, prefix in prefixes.items():
         assert rules[name] == {
             "Id": name,
