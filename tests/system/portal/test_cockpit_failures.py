@@ -1,5 +1,6 @@
 """What an operator sees and does on the page while something fails."""
 
+import time
 import uuid
 from collections.abc import Callable
 
@@ -9,12 +10,13 @@ from playwright.sync_api import Page, expect
 from tests.support import axe
 from tests.support.waiting import wait_until
 from tests.system.portal.conftest import Student
-from tests.system.portal.test_cockpit import read
+from tests.system.portal.test_cockpit import flow, read, send_events
 from tests.system.portal.test_journey import assert_fits, sign_in
 from tests.system.school.school_client import SchoolClient, unique_email
 from tests.system.school.test_crashes import started
 from tests.system.school.workflows import assert_created_once, last_inputs, stored_request
 from tools.dev.system import System
+from tools.stack import client
 
 pytestmark = pytest.mark.browser
 
@@ -58,3 +60,54 @@ def test_operator_retries_a_stopped_workflow_and_its_account_is_created_once(
     refused = read(meridian, operator, address, {"requestId": str(uuid.uuid4())})
     assert (refused.status_code, refused.json()["code"]) == (409, "execution_not_redrivable")
     assert page_errors == []
+
+
+def test_failing_writer_is_red_and_its_alarm_leads_to_the_runbook(
+    visit: Callable[..., Page], meridian: System, school: SchoolClient, operator: Student
+) -> None:
+    start, name = int(time.time()) // 3600 * 3600 - 3600, f"meridian-local-{uuid.uuid4().hex[:8]}"
+    before = flow(meridian, operator, start)
+    cloudwatch = client("cloudwatch", meridian.target)
+    cloudwatch.put_metric_alarm(
+        AlarmName=name,
+        AlarmDescription="A batch failed. Runbook: docs/runbook.md#events-older-than-1h",
+        Namespace=name,
+        MetricName="Errors",
+        Statistic="Sum",
+        Period=300,
+        EvaluationPeriods=1,
+        Threshold=0,
+        ComparisonOperator="GreaterThanThreshold",
+    )
+    try:
+        cloudwatch.put_metric_data(
+            Namespace=name, MetricData=[{"MetricName": "Errors", "Value": 1}]
+        )
+        with school.fault(service="s3", operation="PUT", kind="refused"):
+            send_events(meridian)
+            wait_until(
+                lambda: flow(meridian, operator, start)["batchErrors"] > before["batchErrors"],
+                "a failed batch",
+                interval_s=0.5,
+            )
+            page = visit()
+            sign_in(page, operator, "/app/operator.html")
+            card = page.locator("#regions .region")
+            expect(card.locator("[data-state]")).to_contain_text("failed batches", timeout=60_000)
+            expect(card.locator("[data-node=writer]")).to_have_class("node failing")
+        alarm = page.locator("#ringing li").filter(has_text=name)
+        expect(alarm).to_contain_text("A batch failed.", timeout=60_000)
+        expect(page.locator("#cockpit-status")).to_have_class("note bad")
+        assert_fits(page)
+        assert axe.violations(page) == []
+        alarm.get_by_role("link").click()
+        expect(page.locator(":target")).to_have_text("Events older than 1h")
+        expect(page.locator("main")).to_contain_text("First command.")
+    finally:
+        cloudwatch.delete_alarms(AlarmNames=[name])
+    # The batch is tried again until its rows are in the lake.
+    wait_until(
+        lambda: flow(meridian, operator, start)["bad"] > before["bad"],
+        "rows of the batch",
+        interval_s=0.5,
+    )

@@ -1,21 +1,33 @@
-"""Figures of the stream function by their source, the objects of the lake."""
+"""Each figure of the operators' page by its source: objects, executions, emails, alarms, prices."""
 
+import json
 import time
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from playwright.sync_api import Page, expect
 
+from tests.support.paths import ROOT
 from tests.support.waiting import wait_until
 from tests.system.portal.conftest import Student
-from tests.system.portal.test_cockpit import flow, send_events
+from tests.system.portal.test_cockpit import flow, number_of, priced, read, send_events
+from tests.system.portal.test_journey import sign_in
+from tests.system.school.school_client import MACHINES, SchoolClient, unique_email
+from tests.system.school.test_crashes import started
+from tests.system.school.workflows import stored_request
 from tools.dev.system import System
-from tools.stack import client
+from tools.gameday.emails import sent_emails
+from tools.stack import EDGE_REGION, StackTarget, client
 
 pytestmark = pytest.mark.browser
 
+PERIOD_S: Final = 300
+#: Metrics of which the page shows the greatest value.
+GREATEST: Final = frozenset({"lag", "latency"})
 #: Counts of the stream function that the lake confirms.
 OF_THE_LAKE: Final = ("good", "bad", "duplicate", "objects", "written")
 
@@ -57,3 +69,130 @@ def test_rows_objects_and_bytes_are_those_of_the_lake(meridian: System, operator
         return least and grown(flow(meridian, operator, start), counts) == rows
 
     wait_until(is_confirmed, "counts that have grown as the lake has", interval_s=1)
+
+
+def test_workflows_and_emails_are_those_that_were_started_and_sent(
+    meridian: System, operator: Student, school: SchoolClient
+) -> None:
+    start = int(time.time()) // 3600 * 3600 - 3600
+    before = flow(meridian, operator, start)
+
+    def executions() -> int:
+        pages = school.stepfunctions.get_paginator("list_executions").paginate(
+            stateMachineArn=f"{MACHINES}-account"
+        )
+        return sum(len(page["executions"]) for page in pages)
+
+    def emails() -> int:
+        return len(sent_emails(meridian.target.endpoint))
+
+    listed, sent = executions(), emails()
+    request_id = school.request_account(unique_email())
+    assert school.wait_for_outcome(request_id)["status"] == "created"
+    execution = started(school, stored_request(school, unique_email()))
+    assert school.wait_for_end(execution)["status"] == "SUCCEEDED"
+
+    def is_confirmed() -> bool:
+        after = flow(meridian, operator, start)
+        more = {name: after[name] - before[name] for name in after}
+        return (
+            more["workflows"] == executions() - listed >= 1
+            and more["sent"] == emails() - sent >= 1
+            and more["delivered"] >= 1
+            and more["emails"] >= 1
+            and more["accounts"] >= 1
+        )
+
+    wait_until(is_confirmed, "counts of executions and of emails", interval_s=1)
+
+
+def figures(meridian: System, operator: Student) -> dict[str, float]:
+    """Return the figures of a day as the page calculates them from the API's answer."""
+    start = (int(time.time()) - 86_400) // PERIOD_S * PERIOD_S
+    answer = read(meridian, operator, f"/operator/flow/home?start={start}&period={PERIOD_S}")
+    counts = {}
+    for name, metric in answer.json()["metrics"].items():
+        values = metric["values"]
+        counts[name] = max(values, default=-1) if name in GREATEST else sum(values)
+    counts["rows"] = counts["good"] + counts["bad"] + counts["duplicate"]
+    counts["duplicateShare"] = 100 * counts["duplicate"] / counts["rows"]
+    return counts
+
+
+def shown(page: Page) -> list[tuple[str, float]]:
+    """Return each figure of the home's card, of the drawing, and of the emails."""
+    texts = page.evaluate(
+        "[...document.querySelectorAll('[data-place] [data-metric], [data-email]')]"
+        ".map(it => [it.dataset.metric ?? it.dataset.email, it.textContent])"
+    )
+    return [
+        (name, float(it.replace(",", "")) if any(map(str.isdigit, it)) else -1)
+        for name, it in texts
+    ]
+
+
+def test_page_shows_each_figure_of_its_source(
+    visit: Callable[..., Page], meridian: System, operator: Student
+) -> None:
+    send_events(meridian)
+    page = visit()
+    sign_in(page, operator, "/app/operator.html")
+    expect(page.locator("#cockpit-status")).to_contain_text("Updated at", timeout=60_000)
+    page.get_by_label("Time range").select_option("86400")
+
+    def differing() -> list[str]:
+        # The page asks between these two, and counts only grow.
+        before = figures(meridian, operator)
+        with page.expect_response(lambda it: "/operator/flow/home" in it.url):
+            page.locator("#range").dispatch_event("change")
+        after = figures(meridian, operator)
+        return [
+            name
+            for name, value in shown(page)
+            if not min(before[name], after[name]) - 0.51
+            <= value
+            <= max(before[name], after[name]) + 0.51
+        ]
+
+    wait_until(lambda: differing() == [], "figures between two answers of the API", interval_s=1)
+    names = {name for name, _ in shown(page)}
+    assert {"requests", "lag", "latency", "rows", "conservation", "emails", "bounced"} <= names
+
+    alarms = set()
+    for region in {meridian.target.region, EDGE_REGION}:
+        cloudwatch = client("cloudwatch", StackTarget(meridian.target.endpoint, region))
+        pages = cloudwatch.get_paginator("describe_alarms").paginate()
+        alarms |= {it["AlarmName"] for one in pages for it in one["MetricAlarms"]}
+    listed = page.locator("#alarms td:nth-child(2)").all_text_contents()
+    assert set(listed) == {it for it in alarms if it.startswith("meridian-local-")}
+    expect(page.locator("#alarms-status")).to_contain_text(f"of {len(listed)} alarms")
+
+
+def test_money_is_the_counts_of_the_month_at_the_list_prices(
+    visit: Callable[..., Page], meridian: System, operator: Student
+) -> None:
+    send_events(meridian)
+    wait_until(
+        lambda: flow(meridian, operator, int(time.time()) - 3600)["good"], "a row", interval_s=1
+    )
+    page = visit()
+    sign_in(page, operator, "/app/operator.html")
+    expect(page.locator("#money-month")).to_contain_text(".", timeout=60_000)
+    now = datetime.now(UTC)
+    first = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    following = (
+        first.replace(month=first.month + 1)
+        if first.month < 12
+        else first.replace(year=first.year + 1, month=1)
+    )
+    elapsed, whole = ((it - first).total_seconds() / 3600 for it in (now, following))
+    counts = flow(meridian, operator, int(first.timestamp()))
+    prices: dict[str, Any] = json.loads((ROOT / "web/members/app/prices.json").read_text())
+    counted = priced(prices["events"] | prices["school"], counts)
+    fixed = sum(prices["fixed"].values()) / prices["monthHours"]
+    expected = {
+        "#money-spent": counted + fixed * elapsed,
+        "#money-month": counted * whole / elapsed + fixed * whole,
+    }
+    for selector, dollars in expected.items():
+        assert number_of(page, selector) == pytest.approx(dollars, rel=0.02, abs=0.01)
