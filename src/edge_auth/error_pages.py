@@ -7,7 +7,6 @@ from binascii import b2a_base64
 from html import escape
 from typing import Final
 
-from edge_auth.branding import Site
 from edge_auth.digest import sha256
 from edge_auth.errors import (
     ANONYMOUS,
@@ -20,6 +19,7 @@ from edge_auth.errors import (
     SignInLoopError,
 )
 from edge_auth.paths import quote
+from edge_auth.settings import Site
 
 # The portal's tokens (web/public/style.css); a test compares them.
 _STYLE: Final = (

@@ -10,12 +10,11 @@ from functools import cache
 from typing import Any, Final
 
 from edge_auth import authorization, request_log
-from edge_auth.branding import UNNAMED
 from edge_auth.context import AuthContext
 from edge_auth.errors import EdgeAuthError, SettingsError
 from edge_auth.responses import error_response
 from edge_auth.rsa_backend import select_backend
-from edge_auth.settings import parse
+from edge_auth.settings import UNNAMED, parse
 from edge_auth.viewer_request import ViewerRequest
 
 # Beside this package. Importing pathlib takes about the time of this whole package.

@@ -6,8 +6,8 @@ fails over and the metrics of the distribution count it.
 
 from typing import Final
 
-from edge_auth.branding import Site
 from edge_auth.error_pages import content_security_policy, render_origin_error
+from edge_auth.settings import Site
 
 # They describe the replaced body. CloudFront allows their removal: "Restrictions on all edge
 # functions" names Transfer-Encoding and Via as read-only at origin response.

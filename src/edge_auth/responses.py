@@ -6,11 +6,13 @@ header names are lower case, a 204 response has no body, a response has at most 
 
 import json
 from collections.abc import Iterable, Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from edge_auth.branding import UNNAMED, Site
 from edge_auth.errors import EdgeAuthError, MethodError, ResponseTooLargeError, TokenError
 from edge_auth.viewer_request import ViewerRequest
+
+if TYPE_CHECKING:
+    from edge_auth.settings import Site
 
 _STATUS_DESCRIPTIONS: Final = {
     200: "OK",
@@ -132,7 +134,7 @@ def error_response(
     request: ViewerRequest | None,
     error: EdgeAuthError,
     *,
-    site: Site = UNNAMED,
+    site: "Site | None" = None,
     set_cookies: Iterable[str] = (),
     return_to: str = "",
 ) -> Outcome:
@@ -143,7 +145,9 @@ def error_response(
     headers = _error_headers(error)
     if request is not None and request.wants_html:
         from edge_auth import error_pages  # only navigations need it
+        from edge_auth.settings import UNNAMED
 
+        site = site or UNNAMED
         body = error_pages.render(error, site=site, request_id=request.id, return_to=return_to)
         headers |= {
             "Content-Type": "text/html; charset=utf-8",

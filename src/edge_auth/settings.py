@@ -12,7 +12,6 @@ except `schema`, and because shared code would count towards this package's limi
 import re
 from typing import Final
 
-from edge_auth.branding import Site
 from edge_auth.errors import SettingsError
 from edge_auth.jwks import parse_moduli
 from edge_auth.rule_settings import ANY_CHARACTER, PATH_PATTERN, PathRule, parse_rule, sample_paths
@@ -31,6 +30,22 @@ _AUTH_PREFIX: Final = "/auth/"  # paths.AUTH_PATH_PREFIX, in a package without t
 _SCOPE: Final = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")  # RFC 6749, section 3.3
 
 type Document = dict[str, object]
+
+
+class Site:
+    """A site's name, the path of its logo and that of a script. Empty paths load nothing."""
+
+    __slots__ = ("logo", "name", "script")
+
+    def __init__(self, name: str, logo: str = "", script: str = "") -> None:
+        """`script` is a module, such as one that translates the page."""
+        self.name = name
+        self.logo = logo
+        self.script = script
+
+
+#: While the settings can't be read.
+UNNAMED: Final = Site("")
 
 
 class SnapshotSettings:

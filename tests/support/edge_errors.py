@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from edge_auth import error_pages, errors
-from edge_auth.branding import Site
+from edge_auth.settings import Site
 
 KINDS: Final = [
     kind

@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 import pytest
 
 from edge_auth import error_pages, errors
-from edge_auth.branding import Site
+from edge_auth.settings import Site
 from tests.support.edge_errors import KINDS, PORTAL, create, pages
 
 X = Site("x")

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_auth import error_pages, handler
-from edge_auth.branding import Site
+from edge_auth.settings import Site
 from tests.support.paths import ROOT
 from tests.unit.edge_auth import issuer
 

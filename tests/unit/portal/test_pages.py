@@ -13,8 +13,8 @@ import pytest
 
 from bookings.errors import BookingError
 from edge_auth import error_pages
-from edge_auth.branding import Site
 from edge_auth.errors import NotEntitledError
+from edge_auth.settings import Site
 from media import errors as media_errors
 from office.errors import OfficeError
 from stepfunctions import address_change, erasure_request, export_request, vocabularies
