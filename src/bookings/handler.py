@@ -15,6 +15,7 @@ from datetime import date
 from typing import Any, Final
 
 from bookings import model, students
+from bookings.advance import Advance
 from bookings.assembly import bookings, cognito, forwarder, home, waiting_notices
 from bookings.errors import (
     BookingError,
@@ -208,13 +209,21 @@ def _deliver(_event: Event) -> Result:
     return 200, {"delivered": waiting_notices().deliver()}
 
 
-#: The API sends none of these. `make failover` does, to one Region or another.
+def _advance(event: Event) -> Result:
+    move = Advance(settings().region, home(), forwarder().ask, waiting_notices)
+    progress = move.step(is_lost=event.get("lost") is True, calls=int(event.get("calls", 0)))
+    return 200, progress.document()
+
+
+#: The API sends none of these. `make failover` does, to one Region or another, and the state
+#: machine `failover` sends the last one.
 _OPERATORS: Final[dict[str, Callable[[Event], Result]]] = {
     "home": lambda _event: _record(home().newest()),
     "release": lambda event: _record(home().release(str(event["to"]))),
     "begin": lambda _event: _record(home().begin()),
     "take-over": lambda _event: _record(home().take_over()),
     "deliver": _deliver,
+    "advance": _advance,
 }
 
 

@@ -22,6 +22,7 @@ MACHINES: Final[dict[str, tuple[Path, str]]] = {
     "export": (STACKS / "accounts-erasure.yaml", "ExportMachine"),
     "admit": (WORKFLOW, "AdmitMachine"),
     "create": (STACKS / "accounts-creation.yaml", "CreateMachine"),
+    "failover": (STACKS / "school-bookings.yaml", "FailoverMachine"),
     "import": (STACKS / "accounts-import.yaml", "ImportMachine"),
     "prove": (STACKS / "accounts-starts.yaml", "ProveMachine"),
     "recover": (STACKS / "accounts-starts.yaml", "RecoverMachine"),

@@ -20,6 +20,7 @@ from tools.stack import StackTarget, client
 
 pytestmark = pytest.mark.integration
 
+ACCOUNT = "000000000000"
 #: The subject of the email to the student who has the slot.
 KEPT = "Your appointment stands"
 
@@ -58,6 +59,25 @@ def move(running: system.System, to: str, *, is_lost: bool = False) -> list[str]
     homes = failover.local_homes(running.directory)
     failover.Move(homes, to, is_lost, lines.append).run()
     return lines
+
+
+def move_by_machine(running: system.System, to: str, *, is_lost: bool = False) -> tuple[str, str]:
+    """Move the home by the state machine in a Region; return the status and the last text."""
+    states = client("stepfunctions", StackTarget(running.target.endpoint, to))
+    arn = f"arn:aws:states:{to}:{ACCOUNT}:stateMachine:meridian-{running.target.stage}-failover"
+    text = json.dumps({"lost": True} if is_lost else {})
+    execution = states.start_execution(stateMachineArn=arn, input=text)["executionArn"]
+    executions: list[Any] = []
+
+    def has_ended() -> bool:
+        executions.append(states.describe_execution(executionArn=execution))
+        return bool(executions[-1]["status"] != "RUNNING")
+
+    wait_until(has_ended, "the end of the execution", 120)
+    ended = executions[-1]
+    has_moved = ended["status"] == "SUCCEEDED"
+    text = json.loads(ended["output"])["text"] if has_moved else ended["cause"]
+    return str(ended["status"]), str(text)
 
 
 def sub_of(running: system.System, student: int) -> str:
@@ -132,3 +152,22 @@ def test_home_moves_after_a_loss_and_back(regions: system.System) -> None:
     assert printed[-1] == "No slot was promised to two students."
     assert emails_about(regions, reason) == [loser]
     assert emails_about(regions, KEPT) == [winner]
+
+
+def test_home_moves_by_the_state_machine_of_a_region(regions: system.System) -> None:
+    """As an operator without a laptop starts it, in the Region that becomes the home."""
+    first, second = new_slot(), new_slot()
+    # The authorizer of each API reads the user pool's keys before the loss.
+    for region in (LONDON, MUMBAI):
+        assert call_api(regions, region, "GET", "/appointments")[0] == 200
+    with lost(regions, LONDON):
+        status, text = move_by_machine(regions, MUMBAI)
+        assert status == "FAILED"
+        assert '{"lost": true}' in text
+        status, text = move_by_machine(regions, MUMBAI, is_lost=True)
+        assert (status, text.partition(",")[0]) == ("SUCCEEDED", f"{MUMBAI} is the home")
+        assert call_api(regions, MUMBAI, "POST", "/appointments", first)[0] == 201
+    assert call_api(regions, LONDON, "POST", "/appointments", second)[0] == 201
+    assert stored(regions, LONDON, second)["origin_region"] == MUMBAI
+    move(regions, LONDON)
+    assert notice(regions, 0, first) == "booked"

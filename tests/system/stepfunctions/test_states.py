@@ -29,6 +29,8 @@ CARRIED = {
     "sub": "s1",
     "reasons": [{"code": "c", "field": "f", "message": "m"}],
 }
+#: The answer of the bookings' function after a step that isn't the last.
+BEGUN = {"text": "t", "waitSeconds": 5, "done": False, "refused": False}
 BODY = {"requestId": "r1", "email": "a@example.com", "name": "Anna"}
 ADMITTED = {
     **IDS,
@@ -395,6 +397,17 @@ CASES: list[tuple[str, str, Any, Any, str | None, Any]] = [
     ("erase", "WaitAgain", ERASURE, None, "Step", {**ERASURE, "rounds": 1}),
     ("erase", "WaitAgain", {**ERASURE, "rounds": 0}, None, "Step", {"rounds": 1}),
     ("erase", "Done", {}, None, None, {}),
+    ("failover", "Advance", {}, {"Payload": {"status": 200, "body": BEGUN}}, "IsMoved",
+     {"lost": False, "calls": 1, "text": "t", "done": False, "refused": False, "waitSeconds": 5}),
+    ("failover", "Advance", {"lost": True, "calls": 3},
+     {"Payload": {"status": 503, "body": {"code": "c", "detail": "d"}}}, "IsMoved",
+     {"lost": True, "calls": 4, "text": "d", "done": False, "refused": True, "waitSeconds": 1}),
+    ("failover", "IsMoved", {"done": True, "refused": False}, None, "Moved", {}),
+    ("failover", "IsMoved", {"done": False, "refused": True}, None, "Refused", {}),
+    ("failover", "IsMoved", {"done": False, "refused": False}, None, "Pause", {}),
+    ("failover", "Pause", {"waitSeconds": 1, "calls": 1}, None, "Advance", {"calls": 1}),
+    ("failover", "Moved", {"text": "t"}, None, None, {"text": "t"}),
+    ("failover", "Refused", {"text": "t"}, None, None, None),
     ("sweep", "FindMarks", {}, {"Items": [MARK]}, "Marks", {"marks": [MARKED]}),
     ("sweep", "FindMarks", {}, {"Items": []}, "Marks", {"marks": []}),
     ("sweep", "Marks", {"marks": [MARKED]}, [0, 1], "IsComplete", 1),

@@ -77,7 +77,7 @@ def test_alarm_links_to_its_runbook_entry(name: str, alarm: dict[str, Any]) -> N
 
 
 def test_every_alarm_notifies_topic() -> None:
-    assert len(ALARMS) == 41
+    assert len(ALARMS) == 42
     for parameter in ALARMS:
         actions = parameter.values[1]["AlarmActions"]  # type: ignore[index] # a dict
         assert json.dumps(actions) in {'[{"Ref": "AlarmTopicArn"}]', '[{"Ref": "AlarmTopic"}]'}
