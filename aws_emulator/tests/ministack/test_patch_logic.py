@@ -230,7 +230,7 @@ _NAMES = st.from_regex(r"[A-Za-z][A-Za-z0-9_]{0,5}", fullmatch=True).filter(
 
 
 @given(st.lists(_NAMES, max_size=3), st.text(string.ascii_letters, max_size=5), _NAMES)
-def test_path_is_read_and_what_is_no_text_left_to_the_engine(
+def test_texts_at_a_path_are_read_without_the_engine(
     names: list[str], value: str, other: str
 ) -> None:
     document: Any = value

@@ -39,9 +39,9 @@ GROWING: Final = frozenset({"/app/operator.html"})
 def addresses(top: str) -> list[str]:
     """Return the addresses of the pages for everyone, or of those for members."""
     paths = [it.relative_to(WEB / top).as_posix() for it in sorted((WEB / top).rglob("*.html"))]
-    found = [f"/{path.removesuffix('index.html')}" for path in paths]
+    page_paths = [f"/{path.removesuffix('index.html')}" for path in paths]
     # One template makes the runbook's pages: the contents stand for the others.
-    return [it for it in found if it not in LEFT_OUT and not RUNBOOK_ENTRY.match(it)]
+    return [it for it in page_paths if it not in LEFT_OUT and not RUNBOOK_ENTRY.match(it)]
 
 
 @pytest.fixture
