@@ -7,6 +7,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
+from aws_emulator.tests.ministack.roles import client_with
 from aws_emulator.tests.ministack.running import Emulator, unique
 from aws_emulator.tests.ministack.templates import ROLE as ROLE_OF_FUNCTIONS
 from aws_emulator.tests.ministack.templates import function, stack
@@ -85,30 +86,13 @@ def state_machine_qualifiers(emulator: Emulator) -> None:
     routes = [{"stateMachineVersionArn": version, "weight": 100}]
     for alias in ("live", "other"):
         machines.create_state_machine_alias(name=alias, routingConfiguration=routes)
-    trust = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}
-    role = iam.create_role(
-        RoleName=name,
-        AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]}),
-    )["Role"]["Arn"]
     allowed = {
         "Effect": "Allow",
         "Action": "states:StartExecution",
         "Resource": arn,
         "Condition": {"StringEquals": {"states:StateMachineQualifier": "live"}},
     }
-    policy = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
-    iam.put_role_policy(RoleName=name, PolicyName="start", PolicyDocument=policy)
-    credentials = emulator.client("sts").assume_role(RoleArn=role, RoleSessionName="function")[
-        "Credentials"
-    ]
-    starter = boto3.client(
-        "stepfunctions",
-        region_name="us-east-1",
-        endpoint_url=emulator.endpoint,
-        aws_access_key_id=credentials["AccessKeyId"],
-        aws_secret_access_key=credentials["SecretAccessKey"],
-        aws_session_token=credentials["SessionToken"],
-    )
+    starter = client_with(emulator, name, allowed, "stepfunctions")
     started = starter.start_execution(stateMachineArn=f"{arn}:live")["executionArn"]
     assert ended(emulator, started)["status"] == "SUCCEEDED"
     for refused_arn in (arn, f"{arn}:other"):
