@@ -18,14 +18,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from stepfunctions import accounts, aws, email_proofs
+from stepfunctions import aws, email_proofs
+from stepfunctions.account_items import AccountItems
 from stepfunctions.accounts import item_key
 from stepfunctions.transactions import transact
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
 
 WAITING: Final = "waiting"
 CHANGING: Final = "changing"
@@ -64,17 +62,8 @@ class AddressChange:
         return self.proved == frozenset(SIDES)
 
 
-class AddressTable:
+class AddressTable(AccountItems):
     """The accounts table, for changes of addresses in a Region."""
-
-    def __init__(self, table: str, region: str, dynamodb: "DynamoDBClient | None" = None) -> None:
-        self._table = table
-        self._region = region
-        self._injected = dynamodb
-
-    @property
-    def _dynamodb(self) -> "DynamoDBClient":
-        return self._injected or accounts.client()
 
     def read(self, account_id: str) -> AddressChange | None:
         """Return the last change of an account's address, or None.
@@ -83,13 +72,7 @@ class AddressTable:
             TransientError: DynamoDB failed temporarily.
             PermanentError: DynamoDB rejected the request.
         """
-        with aws.translate_errors("DynamoDB"):
-            answer = self._dynamodb.get_item(
-                TableName=self._table,
-                Key=item_key(f"ACCOUNT#{account_id}", "ADDRESS"),
-                ConsistentRead=True,
-            )
-        item = answer.get("Item")
+        item = self._item(item_key(f"ACCOUNT#{account_id}", "ADDRESS"))
         return None if item is None else _change(account_id, item)
 
     def ask(

@@ -87,12 +87,7 @@ def services() -> Services:
     """
     named = settings()
     table = named.require("accounts_table")
-    tables = Tables(
-        table,
-        named.require("appointments_table"),
-        named.require("profiles_table"),
-        named.require("office_table"),
-    )
+    tables = Tables.of(named)
     regions = tuple(filter(None, named.require("erasure_regions").split(",")))
     return Services(
         Accounts(table),

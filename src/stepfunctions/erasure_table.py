@@ -20,23 +20,19 @@ the status `erased`. No attribute that stays until `expires_at` names the studen
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from stepfunctions import accounts, aws, email_proofs
+from stepfunctions import email_proofs
+from stepfunctions.account_items import AccountItems, Item
 from stepfunctions.accounts import item_key
 from stepfunctions.errors import TransientError
 from stepfunctions.transactions import transact
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
 
 WAITING: Final = "waiting"
 RUNNING: Final = "running"
 ERASED: Final = "erased"
 #: How long the report stays: as long as the tables' recovery points, which still have the student.
 KEEP_REPORT_S: Final = 35 * 86_400
-
-type Item = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,17 +65,8 @@ class Erasure:
     report: Mapping[str, Any] = field(default_factory=dict)
 
 
-class ErasureTable:
+class ErasureTable(AccountItems):
     """The accounts table, for erasures in a Region."""
-
-    def __init__(self, table: str, region: str, dynamodb: "DynamoDBClient | None" = None) -> None:
-        self._table = table
-        self._region = region
-        self._injected = dynamodb
-
-    @property
-    def _dynamodb(self) -> "DynamoDBClient":
-        return self._injected or accounts.client()
 
     def read(self, key: str) -> Erasure | None:
         """Return an erasure, or None.
@@ -88,13 +75,7 @@ class ErasureTable:
             TransientError: DynamoDB failed temporarily.
             PermanentError: DynamoDB rejected the request.
         """
-        with aws.translate_errors("DynamoDB"):
-            answer = self._dynamodb.get_item(
-                TableName=self._table,
-                Key=item_key(f"ERASURE#{key}", "ERASURE"),
-                ConsistentRead=True,
-            )
-        item = answer.get("Item")
+        item = self._item(item_key(f"ERASURE#{key}", "ERASURE"))
         return None if item is None else _erasure(key, item)
 
     def ask(
@@ -118,9 +99,7 @@ class ErasureTable:
             TransientError: DynamoDB failed temporarily.
             PermanentError: DynamoDB rejected the request.
         """
-        item = self._item(erasure, recipient) | {
-            "expires_at": {"N": str(now + email_proofs.KEEP_S)}
-        }
+        item = self._new(erasure, recipient) | {"expires_at": {"N": str(now + email_proofs.KEEP_S)}}
         failed = transact(
             self._dynamodb,
             [
@@ -165,7 +144,7 @@ class ErasureTable:
             TransientError: DynamoDB failed temporarily.
             PermanentError: DynamoDB rejected the request.
         """
-        item = self._item(erasure, recipient) | {"status": {"S": RUNNING}}
+        item = self._new(erasure, recipient) | {"status": {"S": RUNNING}}
         return not transact(
             self._dynamodb, [self._put_first(item), self._mark(email_key, RUNNING, now)]
         )
@@ -233,7 +212,7 @@ class ErasureTable:
             }
         }
 
-    def _item(self, erasure: Erasure, recipient: Recipient) -> Item:
+    def _new(self, erasure: Erasure, recipient: Recipient) -> Item:
         return {
             **item_key(f"ERASURE#{erasure.key}", "ERASURE"),
             "request_id": {"S": erasure.request_id},

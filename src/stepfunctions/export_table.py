@@ -12,16 +12,14 @@ expires with the file; an erasure deletes both.
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from stepfunctions import accounts, aws, email_proofs
+from stepfunctions import aws, email_proofs
+from stepfunctions.account_items import AccountItems, Item
 from stepfunctions.accounts import item_key
 from stepfunctions.erasure_table import Recipient
 from stepfunctions.errors import TransientError
 from stepfunctions.transactions import transact
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
 
 RUNNING: Final = "running"
 READY: Final = "ready"
@@ -31,8 +29,6 @@ LINK_S: Final = 7 * 86_400
 KEEP_S: Final = 8 * 86_400
 #: A student's exports begin at least this many seconds apart: each reads the data lakes.
 PAUSE_S: Final = 3_600
-
-type Item = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,17 +60,8 @@ def folder_of(key: str) -> str:
     return f"exports/{key}/"
 
 
-class ExportTable:
+class ExportTable(AccountItems):
     """The accounts table, for exports in a Region."""
-
-    def __init__(self, table: str, region: str, dynamodb: "DynamoDBClient | None" = None) -> None:
-        self._table = table
-        self._region = region
-        self._injected = dynamodb
-
-    @property
-    def _dynamodb(self) -> "DynamoDBClient":
-        return self._injected or accounts.client()
 
     def read(self, key: str) -> Export | None:
         """Return an export, or None.
@@ -83,11 +70,7 @@ class ExportTable:
             TransientError: DynamoDB failed temporarily.
             PermanentError: DynamoDB rejected the request.
         """
-        with aws.translate_errors("DynamoDB"):
-            answer = self._dynamodb.get_item(
-                TableName=self._table, Key=_key(key), ConsistentRead=True
-            )
-        item = answer.get("Item")
+        item = self._item(_key(key))
         return None if item is None else _export(key, item)
 
     def begin(self, export: Export, recipient: Recipient) -> bool:

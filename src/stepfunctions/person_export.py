@@ -64,12 +64,7 @@ def services() -> Services:
     """
     named = settings()
     table, bucket = named.require("accounts_table"), named.require("rosters_bucket")
-    tables = Tables(
-        table,
-        named.require("appointments_table"),
-        named.require("profiles_table"),
-        named.require("office_table"),
-    )
+    tables = Tables.of(named)
     return Services(
         ExportTable(table, named.region),
         ExportedItems(tables, aws.client("dynamodb")),

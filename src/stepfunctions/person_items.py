@@ -1,9 +1,10 @@
 """DynamoDB adapter of everything that the tables know about a student, for an erasure."""
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from stepfunctions import aws
+from stepfunctions.settings import Settings
 
 #: Appointments that one invocation reads.
 PAGE: Final = 25
@@ -32,6 +33,16 @@ class Tables:
     appointments: str
     profiles: str
     office: str
+
+    @classmethod
+    def of(cls, named: Settings) -> Self:
+        """Return the names in a function's settings.
+
+        Raises:
+            SettingsError: An environment variable is missing.
+        """
+        names = ("accounts_table", "appointments_table", "profiles_table", "office_table")
+        return cls(*(named.require(name) for name in names))
 
 
 class PersonItems:

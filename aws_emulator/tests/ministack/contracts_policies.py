@@ -18,8 +18,8 @@ def batch_read_attributes(emulator: Emulator) -> None:
         AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
         KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
     )
-    item = {name: {"S": "1"} for name in ("pk", "status", "email")}
-    emulator.client("dynamodb").put_item(TableName=table, Item=item)
+    stored = {name: {"S": "1"} for name in ("pk", "status", "email")}
+    emulator.client("dynamodb").put_item(TableName=table, Item=stored)
     statement = {
         "Effect": "Allow",
         "Action": "dynamodb:BatchGetItem",
@@ -33,8 +33,8 @@ def batch_read_attributes(emulator: Emulator) -> None:
 
     def read(**projection: Any) -> dict[str, Any]:
         request = {"Keys": [{"pk": {"S": "1"}}], **projection}
-        (found,) = reader.batch_get_item(RequestItems={table: request})["Responses"][table]
-        return dict(found)
+        (item,) = reader.batch_get_item(RequestItems={table: request})["Responses"][table]
+        return dict(item)
 
     named = {"ExpressionAttributeNames": {"#s": "status"}}
     assert read(ProjectionExpression="pk, #s", **named) == {"pk": {"S": "1"}, "status": {"S": "1"}}
