@@ -14,6 +14,8 @@ from tests.unit.stacks.test_templates import resources
 STACK: Final = ROOT / "stacks" / "stream.yaml"
 #: `verify` restores an object that was deleted by mistake from its version.
 MIN_VERSION_DAYS: Final = 30
+#: Objects that no row or repair needs: states of items, and the catalogue's flow logs.
+EXPIRING: Final = (f"{item_states.PREFIX}/", "flow-logs/")
 #: A rule that the parameter of the retention turns on; test_stack.py checks its days.
 BY_RETENTION: Final = {"Fn::If": ["HasEventsRetention", "Enabled", "Disabled"]}
 
@@ -35,7 +37,7 @@ def faults_of(bucket: Mapping[str, Any]) -> list[str]:
     for rule in properties["LifecycleConfiguration"]["Rules"]:
         prefix = rule.get("Prefix", rule.get("Filter", ""))
         expires = {"ExpirationInDays", "ExpirationDate", "Expiration"} & rule.keys()
-        harmless = rule["Status"] == BY_RETENTION or prefix == f"{item_states.PREFIX}/"
+        harmless = rule["Status"] == BY_RETENTION or prefix in EXPIRING
         if expires and not harmless:
             faults.append(f"{rule['Id']} expires objects")
         old = rule.get("NoncurrentVersionExpiration", {"NoncurrentDays": MIN_VERSION_DAYS})
