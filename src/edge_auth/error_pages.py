@@ -208,14 +208,15 @@ def confirmation_headers(site: Site, sign_in_origin: str) -> dict[str, str]:
 
 def _document(heading: str, content: str, site: Site) -> str:
     logo = f'<img src="{escape(site.logo)}" alt="" width="30" height="30">' if site.logo else ""
-    # The attribute and the footer are for a script that offers languages.
+    # The attribute and the footer are for a script of languages, which translates whole texts.
+    title = heading if site.script or not site.name else f"{heading} - {site.name}"
     translated = " data-translated" if site.script else ""
     script = f'<script type="module" src="{escape(site.script)}"></script>' if site.script else ""
     return (
         f'<!doctype html><html lang="en"{translated}><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         '<meta name="robots" content="noindex">'
-        f"<title>{escape(heading)}</title>"
+        f"<title>{escape(title)}</title>"
         f"<style>{_STYLE}</style>{script}</head><body>"
         f'<header><a href="/">{logo}<span>{escape(site.name or "Home page")}</span></a></header>'
         f"<main><h1>{escape(heading)}</h1>{content}</main>"

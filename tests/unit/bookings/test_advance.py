@@ -16,6 +16,7 @@ from bookings.advance import Advance, Progress
 from bookings.errors import HomeChangeError, UnavailableError
 from bookings.home import Home
 from bookings.settings import parse
+from tests.support.examples import at_most
 from tests.unit.bookings.test_failover_command import LONDON, MUMBAI, FakeLambda, Stage, table
 from tests.unit.bookings.test_handler import ENVIRONMENT
 from tools.operations import failover
@@ -91,7 +92,7 @@ EVENTS = st.lists(
 )
 
 
-@settings(max_examples=40)
+@settings(max_examples=at_most(40))
 @given(EVENTS, st.booleans())
 def test_state_machine_moves_the_home_as_the_command_does(
     events: list[tuple[str, str]], replicates: bool

@@ -22,6 +22,7 @@ from bookings.model import Origin, Slot
 from bookings.outbox import Outbox
 from bookings.service import Bookings
 from bookings.waiting_notices import WaitingNotices
+from tests.support.examples import at_most
 from tests.unit.bookings.replicas import Replica, World
 
 LONDON, MUMBAI, SYDNEY = "eu-west-2", "ap-south-1", "ap-southeast-2"
@@ -173,7 +174,7 @@ class MovingHome(RuleBasedStateMachine):
 
 
 TestMovingHome = MovingHome.TestCase
-TestMovingHome.settings = settings(max_examples=25, stateful_step_count=20, deadline=None)
+TestMovingHome.settings = settings(max_examples=at_most(25), stateful_step_count=20, deadline=None)
 
 
 def test_writes_are_refused_between_the_release_and_the_begin() -> None:

@@ -18,6 +18,7 @@ from bookings.errors import (
 )
 from bookings.model import Appointment, Changes, Origin, Slot, slot_of_text, time_text
 from bookings.service import Bookings
+from tests.support.examples import at_most
 from tests.unit.bookings import oracle
 from tests.unit.bookings.examples import DOCUMENT, documents
 from tests.unit.bookings.fake_table import FakeTable
@@ -244,7 +245,9 @@ def code_of(operation: Callable[[], object]) -> str:
     return ""
 
 
-BookingMachine.TestCase.settings = settings(max_examples=40, stateful_step_count=25, deadline=None)
+BookingMachine.TestCase.settings = settings(
+    max_examples=at_most(40), stateful_step_count=25, deadline=None
+)
 TestBookings = BookingMachine.TestCase
 
 NOW_MS = 1_796_040_000_000  # 2026-11-30T12:00:00Z, a Monday

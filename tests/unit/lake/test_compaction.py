@@ -23,6 +23,7 @@ from stream_processor.repair.reprocess_bad_rows import BadRowReprocessor
 from stream_processor.rows.lake_schema import EVENTS, GOOD
 from stream_processor.storage import parquet
 from stream_processor.storage.s3 import Bucket, ListedObject
+from tests.support.examples import at_most
 from tests.support.paths import ROOT
 from tests.support.seeds import seeds
 from tests.unit.lake.tables import copy_objects, open_lake
@@ -208,7 +209,7 @@ def test_late_objects_get_a_file_and_no_object_is_read_again(
     assert len(read) == len(set(read)) == 2
 
 
-@settings(max_examples=60)
+@settings(max_examples=at_most(60))
 @given(st.lists(st.integers(1, 9), max_size=14), st.integers(1, 20), st.data())
 def test_parts_cover_each_object_once_in_bounded_files(
     sizes: list[int], limit: int, data: st.DataObject

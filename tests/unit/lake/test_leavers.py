@@ -19,6 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lake.jobs import leavers
+from tests.support.examples import at_most
 from tests.support.paths import ROOT
 from tools.setup import spark
 
@@ -77,7 +78,7 @@ def counted(stored: Iterable[Visit]) -> dict[str, Mapping[str, int]]:
     return answers
 
 
-@settings(max_examples=60)
+@settings(max_examples=at_most(60))
 @given(st.lists(visits, max_size=20))
 def test_features_equal_a_plain_count(stored: list[Visit]) -> None:
     assert features(stored) == counted(stored)

@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 from lake.jobs import marts
 from stream_processor.compaction.compact import Compaction
 from stream_processor.handlers.events import EventsHandler
+from tests.support.examples import at_most
 from tests.support.paths import ROOT
 from tests.unit.lake.tables import copy_objects
 from tests.unit.stream_processor.fakes import FakeAws
@@ -117,7 +118,7 @@ def sessions_of(stored: list[Visit]) -> list[list[Visit]]:
     return sessions
 
 
-@settings(max_examples=40)
+@settings(max_examples=at_most(40))
 @given(st.lists(visits, max_size=15))
 def test_marts_equal_a_plain_count(stored: list[Visit]) -> None:
     lake = table_of(stored)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from stream_processor.compaction.compact import Compaction
 from stream_processor.handlers.events import EventsHandler
+from tests.support.examples import at_most
 from tests.unit.lake.tables import copy_objects
 from tests.unit.stream_processor.fakes import FakeAws
 from tests.unit.stream_processor.sample_records import accepted, header, kinesis_event, packed
@@ -50,7 +51,7 @@ def once(folder: Path, lakes: dict[str, FakeAws]) -> list[tuple[Any, ...]]:
         ).fetchall()
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=at_most(15), deadline=None)
 @given(arrivals=ARRIVALS, compacted=st.sets(st.sampled_from(REGIONS)))
 def test_each_event_is_counted_once_where_it_arrived_first(
     arrivals: list[tuple[str, int, int]], compacted: set[str]

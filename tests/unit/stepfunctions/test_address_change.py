@@ -17,6 +17,7 @@ from stepfunctions.address_table import AddressTable
 from stepfunctions.email_address import email_key, normalize
 from stepfunctions.errors import PermanentError
 from stepfunctions.users import Users
+from tests.support.examples import at_most
 from tests.unit.stepfunctions.accounts_store import AccountsStore, UserPool
 
 STUDENTS = ("anna", "ben")
@@ -306,7 +307,9 @@ def crashing(school: School, calls: int, work: Callable[[], object]) -> None:
 
 
 @settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150, deadline=None
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    max_examples=at_most(150),
+    deadline=None,
 )
 @given(
     steps=st.lists(

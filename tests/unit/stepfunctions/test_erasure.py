@@ -14,6 +14,7 @@ from stepfunctions.email_address import email_key
 from stepfunctions.erasure_table import RUNNING, Erasure, ErasureTable, Recipient
 from stepfunctions.errors import PermanentError, TransientError
 from stepfunctions.person_rosters import Page, Position
+from tests.support.examples import at_most
 from tests.unit.stepfunctions.accounts_store import AccountsStore
 
 SUB: Final = "0b0e7a94-3c9c-4f6e-9a3e-0d4a2c7b9f10"
@@ -214,7 +215,7 @@ def run(monkeypatch: pytest.MonkeyPatch, world: World) -> tuple[AccountsStore, E
     raise AssertionError("The erasure doesn't end.")
 
 
-@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=at_most(40), suppress_health_check=[HealthCheck.too_slow])
 @given(
     failures=st.lists(st.booleans(), max_size=60),
     late_items=st.integers(0, 2),

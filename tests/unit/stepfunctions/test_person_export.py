@@ -22,6 +22,7 @@ from stepfunctions.export_table import READY, Export, ExportTable
 from stepfunctions.exported_items import SECTIONS, ExportedItems
 from stepfunctions.exported_user import ExportedUser
 from stepfunctions.person_items import Tables
+from tests.support.examples import at_most
 from tests.unit.stepfunctions.accounts_store import AccountsStore
 from tests.unit.stepfunctions.fakes import client_error
 
@@ -170,7 +171,7 @@ def members(world: World) -> dict[str, list[Any]]:
         }
 
 
-@settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=at_most(30), suppress_health_check=[HealthCheck.too_slow])
 @given(
     failures=st.lists(st.booleans(), max_size=60),
     pages=st.integers(1, 3),

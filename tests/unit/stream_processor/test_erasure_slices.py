@@ -12,6 +12,7 @@ from stream_processor.erasure.position import BEGIN
 from stream_processor.erasure.visitors import Visitors, find, find_slice
 from stream_processor.errors import StorageError
 from stream_processor.handlers import erasure
+from tests.support.examples import at_most
 from tests.unit.stream_processor.test_erasure import NOW, OTHER, USER, Lake, visit
 
 PERSON: Final = Person(frozenset({USER}), frozenset({"v1"}))
@@ -61,7 +62,7 @@ def erase(lake: Lake, keys: int) -> Report:
             return report
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=at_most(12), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(keys=st.integers(1, 9))
 def test_slices_of_any_size_erase_the_same_as_one_run(keys: int) -> None:
     whole, sliced = filled(), filled()
@@ -75,7 +76,7 @@ def test_slices_of_any_size_erase_the_same_as_one_run(keys: int) -> None:
     assert sliced.verify()
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=at_most(8), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(keys=st.integers(1, 4))
 def test_slices_find_the_browsers_that_one_run_finds(keys: int) -> None:
     lake, budget = filled(), Budget(keys)

@@ -13,6 +13,7 @@ from stream_processor.erasure import export
 from stream_processor.erasure.person import Person
 from stream_processor.erasure.position import BEGIN, Position
 from stream_processor.handlers import erasure
+from tests.support.examples import at_most
 from tests.unit.stream_processor.test_erasure import OTHER, USER
 from tests.unit.stream_processor.test_erasure_slices import Budget, filled
 
@@ -24,7 +25,7 @@ def lines(rows: str) -> list[Any]:
     return [json.loads(it) for it in gzip.decompress(base64.b64decode(rows)).splitlines()]
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=at_most(15), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(keys=st.integers(1, 5), max_bytes=st.sampled_from([1, 2_000, export.MAX_BYTES]))
 def test_slices_of_any_size_have_each_row_once(keys: int, max_bytes: int) -> None:
     app, budget, documents = filled().aws.app(), Budget(keys), []

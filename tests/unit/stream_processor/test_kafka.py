@@ -15,6 +15,7 @@ from stream_processor.errors import UnfinishedError
 from stream_processor.handlers.events import EventsHandler
 from stream_processor.ingest import arrival_times, invocation
 from stream_processor.repair.verify import Verifier
+from tests.support.examples import at_most
 from tests.unit.stream_processor.fake_streams import FakeStreams
 from tests.unit.stream_processor.fakes import SETTINGS, FakeAws, FakeS3
 from tests.unit.stream_processor.sample_records import plain
@@ -82,7 +83,7 @@ def test_record_with_any_timestamp_is_written_and_blocks_no_other(
     assert Verifier(aws.app(), FakeStreams().streams(), lambda _: None).run(hours=0).complete
 
 
-@settings(max_examples=30)
+@settings(max_examples=at_most(30))
 @given(
     st.lists(st.sampled_from([-1, 0, NOW, NOW + 7_200_000, NOW * 1000, 4 * 10**12]), min_size=1),
     st.data(),

@@ -26,6 +26,7 @@ from stream_processor.repair.verify import Verifier
 from stream_processor.storage import live_counters
 from stream_processor.storage.live_counters import LiveCounters
 from stream_processor.storage.s3 import Bucket
+from tests.support.examples import at_most
 from tests.unit.stream_processor.fake_streams import FakeStreams
 from tests.unit.stream_processor.fakes import FAILURES, FakeAws
 from tests.unit.stream_processor.sample_records import accepted, header, kinesis_event, packed
@@ -179,7 +180,7 @@ CALLS: Final = [
 ]
 
 
-@settings(max_examples=40)
+@settings(max_examples=at_most(40))
 @given(st.sampled_from(CALLS), st.integers(0, 3), st.lists(st.booleans(), min_size=2, max_size=6))
 def test_concurrent_batches_that_interleave_lose_nothing(
     call: tuple[type, str], skipped: int, in_first: list[bool]

@@ -22,6 +22,7 @@ from stream_processor.rows.remade_columns import remade
 from stream_processor.storage import parquet
 from stream_processor.storage.app_context import AppContext
 from tests.strategies import stream_payloads
+from tests.support.examples import one_in
 from tests.unit.stream_processor.fakes import LAKE
 from tests.unit.stream_processor.sample_records import accepted, header, packed, rejected
 from tests.unit.stream_processor.test_erasure import ARRIVED, OTHER, SHARD, USER
@@ -364,7 +365,7 @@ class Run:
 
 
 @given(STEPS)
-@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None, max_examples=40)
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None, max_examples=one_in(3))
 def test_each_row_is_there_once_with_the_new_columns_after_any_history(
     steps: list[tuple[str, int]],
 ) -> None:
