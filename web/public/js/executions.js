@@ -73,15 +73,24 @@ function item({ name, status, startedAt, endedAt }) {
   return element;
 }
 
+let newest = 0;
+
+// An answer that comes after that of a later question is ignored.
 async function refresh() {
+  const number = (newest += 1);
   const status = $("execution-status").value;
   const answer = await call("GET", `/operator/executions/${$("machine").value}${status ? `?status=${status}` : ""}`);
+  if (number !== newest) return null;
   if (!answer.ok) return showError($("executions-status"), answer);
   const { executions } = answer.data;
   $("executions").replaceChildren(...executions.map(item));
   return showMessage($("executions-status"), executions.length ? `The newest ${executions.length}.` : "No executions.");
 }
 
-$("choose-executions").addEventListener("change", refresh);
+$("choose-executions").addEventListener("change", () => {
+  $("executions").replaceChildren();
+  showMessage($("executions-status"), "Loading…");
+  return refresh();
+});
 $("choose-executions").addEventListener("submit", (event) => event.preventDefault());
 refresh();
