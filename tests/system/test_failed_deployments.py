@@ -81,6 +81,7 @@ class Deployment:
             "KafkaClusterArn": f"arn:aws:kafka:{DEFAULT_HOME_REGION}:{ACCOUNT}:cluster/events/id-1",
             "KafkaTopics": "events",
             "IdentityProviders": "Google,school-oidc,school-saml",
+            "SparkJobs": "manual",
         }
         return unchanged | changed
 
@@ -307,13 +308,19 @@ def test_portal_uses_a_user_pool_made_outside(deployment: Deployment) -> None:
     cognito.create_user_pool_domain(UserPoolId=pool, Domain="town-library", ManagedLoginVersion=2)
     for group in ("paying", "staff"):
         cognito.create_group(UserPoolId=pool, GroupName=group)
+    google = {"client_id": "id", "client_secret": "secret", "authorize_scopes": "openid"}
+    cognito.create_identity_provider(
+        UserPoolId=pool, ProviderName="Google", ProviderType="Google", ProviderDetails=google
+    )
     existing = {"ExistingUserPoolId": pool, "ExistingSignInHost": host}
+    existing["IdentityProviders"] = "Google"
     findings = user_pool.check_user_pool(
         pool,
         Account(DEFAULT_HOME_REGION, deployment.clients).user_pool(pool),
         host,
         STAGE,
         DEFAULT_HOME_REGION,
+        ["Google"],
     )
     assert Severity.ERROR not in {it.severity for it in findings}
 

@@ -199,8 +199,9 @@ def _user_pool(environment: Environment, account: Account) -> list[Finding]:
     findings = [user_pool.check_change(wanted, deployed, is_deployed=stack is not None)]
     if wanted:
         host = environment.parameter("ExistingSignInHost")
+        names = [it for it in environment.parameter("IdentityProviders").split(",") if it]
         findings += user_pool.check_user_pool(
-            wanted, account.user_pool(wanted), host, environment.stage, environment.region
+            wanted, account.user_pool(wanted), host, environment.stage, environment.region, names
         )
     return findings
 

@@ -4,7 +4,7 @@ The system creates users in the pool, puts them in two groups and signs them in 
 Its owner keeps all settings: the remedies are commands of the owner.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -12,6 +12,8 @@ from tools.deployment.preflight.findings import Finding, error, ok, warning
 
 #: stacks/foundation.yaml creates them in the pool of the system.
 GROUPS: Final = ("paying", "staff")
+#: The names of which the parameter IdentityProviders has some (template.yaml).
+PROVIDERS: Final = ("Google", "school-oidc", "school-saml")
 #: ManagedLoginVersion of a domain: 1 is the classic hosted UI, without emailed codes.
 _MANAGED_LOGIN: Final = 2
 _CHECK: Final = "user pool"
@@ -19,19 +21,26 @@ _CHECK: Final = "user pool"
 
 @dataclass(frozen=True)
 class UserPool:
-    """A user pool: its description by Cognito, its groups, and the version of its pages."""
+    """A user pool: its description by Cognito, its groups, its pages and its identity providers."""
 
     #: UserPoolType of Cognito's API.
     description: dict[str, Any]
     groups: frozenset[str]
     #: Domain name -> ManagedLoginVersion.
     versions: dict[str, int]
+    #: Those of PROVIDERS that it has.
+    providers: frozenset[str] = frozenset()
 
 
 def check_user_pool(
-    pool_id: str, pool: UserPool | None, host: str, stage: str, region: str
+    pool_id: str,
+    pool: UserPool | None,
+    host: str,
+    stage: str,
+    region: str,
+    providers: Sequence[str] = (),
 ) -> list[Finding]:
-    """Check the pool; `host` is the parameter ExistingSignInHost.
+    """Check the pool; `host` is the parameter ExistingSignInHost, `providers` IdentityProviders.
 
     Returns a finding for each problem, or one without a problem.
     """
@@ -43,7 +52,16 @@ def check_user_pool(
                 "Set ExistingUserPoolId to a pool of the home Region, or leave it out.",
             )
         ]
-    problems = [*_errors(pool_id, pool, host, region), *_warnings(pool_id, pool, stage)]
+    missing = [
+        error(
+            _CHECK,
+            f"{pool_id} has no identity provider {name}",
+            f"Its owner adds one with this name, or leave {name} out of IdentityProviders.",
+        )
+        for name in providers
+        if name not in pool.providers
+    ]
+    problems = [*_errors(pool_id, pool, host, region), *missing, *_warnings(pool_id, pool, stage)]
     return problems or [ok(_CHECK, f"{pool_id} can be used")]
 
 

@@ -65,6 +65,19 @@ def test_missing_pool_group_and_domain_stop_a_deployment() -> None:
     assert "ManagedLoginVersion" in found(classic)[0][1]
 
 
+def test_missing_identity_provider_stops_a_deployment() -> None:
+    checked = UserPool(
+        DESCRIPTION, frozenset(user_pool.GROUPS), {HOST: 2}, frozenset({"school-saml"})
+    )
+
+    def problems(*providers: str) -> list[str]:
+        findings = user_pool.check_user_pool(POOL, checked, HOST, "dev", REGION, providers)
+        return [it.observation for it in findings if it.severity is Severity.ERROR]
+
+    assert problems("school-saml") == []
+    assert problems("Google", "school-saml") == [f"{POOL} has no identity provider Google"]
+
+
 @pytest.mark.parametrize(
     ("wanted", "deployed", "is_deployed", "severity"),
     [
@@ -103,11 +116,16 @@ class FakeCognito:
         versions: dict[str, Any] = {HOST: {"ManagedLoginVersion": 2}, "school": {}}
         return {"DomainDescription": versions[request["Domain"]]}
 
+    def describe_identity_provider(self, **request: str) -> dict[str, Any]:
+        assert request["UserPoolId"] == POOL
+        return {"IdentityProvider": {"Google": {}}[request["ProviderName"]]}
 
-def test_facts_of_a_pool_have_its_groups_and_both_domains() -> None:
+
+def test_facts_of_a_pool_have_its_groups_domains_and_providers() -> None:
     account = Account(REGION, lambda _service, _region: FakeCognito())
     facts = account.user_pool(POOL)
     assert facts is not None
     assert facts.groups == {"paying", "staff"}
     assert facts.versions == {HOST: 2, "school.auth.eu-west-2.amazoncognito.com": 1}
+    assert facts.providers == {"Google"}
     assert account.user_pool("eu-west-2_Missing") is None
