@@ -114,7 +114,6 @@ def test_account_request_is_traced_to_its_email(meridian: System) -> None:
         "API Gateway POST /accounts/proofs 202",
         "Step Functions prove",
         "Step Functions create",
-        "ValidateFunction",
         "IdentityFunction",
         "event source mapping invoked",
         "RelayFunction",
