@@ -95,7 +95,7 @@ def _is_error(message: ConsoleMessage) -> bool:
 def faults(page: Page, *, largest_may_wait: bool = False) -> list[str]:
     """Return the faults of the loaded page in its viewport.
 
-    `largest_may_wait` allows a largest element that a script adds, such as a search result.
+    `largest_may_wait` allows a largest element that a script adds, such as a row of a list.
     """
     problems: list[str] = [f"small: {it}" for it in page.evaluate(_SMALL_TARGETS, MIN_TARGET_PX)]
     audit: dict[str, Any] = page.evaluate("audit")
