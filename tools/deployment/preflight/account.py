@@ -11,7 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from aws_emulator.errors import CommandError
 from tools.cli import reason_of
 from tools.deployment.preflight.catalogue import Networks
-from tools.deployment.preflight.user_pool import PROVIDERS, UserPool
+from tools.deployment.preflight.user_pool import UserPool
 from tools.deployment.stacks import is_missing
 from tools.stack import outputs_of, parameters_of
 
@@ -212,7 +212,8 @@ class Account:
                 is_name = "." in domain
                 host = domain if is_name else f"{domain}.auth.{self.region}.amazoncognito.com"
                 versions[host] = int(details.get("ManagedLoginVersion") or 1)
-            providers = frozenset(it for it in PROVIDERS if _has_provider(client, pool_id, it))
+            pages = client.get_paginator("list_identity_providers").paginate(UserPoolId=pool_id)
+            providers = frozenset(it["ProviderName"] for page in pages for it in page["Providers"])
             return UserPool(described, groups, versions, providers)
 
         pool: UserPool | None = self._call("cognito-idp", read)
@@ -337,11 +338,3 @@ class Account:
             raise CommandError(
                 f"{service}: {reason_of(problem)}. Check your credentials and their permissions."
             ) from problem
-
-
-def _has_provider(client: Any, pool_id: str, name: str) -> bool:
-    try:
-        client.describe_identity_provider(UserPoolId=pool_id, ProviderName=name)
-    except client.exceptions.ResourceNotFoundException:
-        return False
-    return True

@@ -12,8 +12,6 @@ from tools.deployment.preflight.findings import Finding, error, ok, warning
 
 #: stacks/foundation.yaml creates them in the pool of the system.
 GROUPS: Final = ("paying", "staff")
-#: The names of which the parameter IdentityProviders has some (template.yaml).
-PROVIDERS: Final = ("Google", "school-oidc", "school-saml")
 #: ManagedLoginVersion of a domain: 1 is the classic hosted UI, without emailed codes.
 _MANAGED_LOGIN: Final = 2
 _CHECK: Final = "user pool"
@@ -28,7 +26,7 @@ class UserPool:
     groups: frozenset[str]
     #: Domain name -> ManagedLoginVersion.
     versions: dict[str, int]
-    #: Those of PROVIDERS that it has.
+    #: The names of its identity providers.
     providers: frozenset[str] = frozenset()
 
 

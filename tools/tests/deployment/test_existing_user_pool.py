@@ -105,20 +105,24 @@ class FakeCognito:
         domains = {"Domain": "school", "CustomDomain": HOST}
         return {"UserPool": {POOL: DESCRIPTION | domains}[request["UserPoolId"]]}
 
-    def get_paginator(self, _operation: str) -> "FakeCognito":
-        return self
+    def get_paginator(self, operation: str) -> SimpleNamespace:
+        pages: dict[str, list[dict[str, Any]]] = {
+            "list_groups": [
+                {"Groups": [{"GroupName": "paying"}]},
+                {"Groups": [{"GroupName": "staff"}]},
+            ],
+            "list_identity_providers": [{"Providers": [{"ProviderName": "Google"}]}],
+        }
 
-    def paginate(self, **request: str) -> list[dict[str, Any]]:
-        assert request == {"UserPoolId": POOL}
-        return [{"Groups": [{"GroupName": "paying"}]}, {"Groups": [{"GroupName": "staff"}]}]
+        def paginate(**request: str) -> list[dict[str, Any]]:
+            assert request == {"UserPoolId": POOL}
+            return pages[operation]
+
+        return SimpleNamespace(paginate=paginate)
 
     def describe_user_pool_domain(self, **request: str) -> dict[str, Any]:
         versions: dict[str, Any] = {HOST: {"ManagedLoginVersion": 2}, "school": {}}
         return {"DomainDescription": versions[request["Domain"]]}
-
-    def describe_identity_provider(self, **request: str) -> dict[str, Any]:
-        assert request["UserPoolId"] == POOL
-        return {"IdentityProvider": {"Google": {}}[request["ProviderName"]]}
 
 
 def test_facts_of_a_pool_have_its_groups_domains_and_providers() -> None:
