@@ -73,7 +73,8 @@ def request(event: Event) -> Answer:
         PermanentError: A service rejected the request.
         SettingsError: An environment variable is missing.
     """
-    use, student, now = services(), str(event["student"]), int(services().now())
+    use, student = services(), str(event["student"])
+    now = int(use.now())
     # The name of an execution, of an email and of a folder: a client can repeat an id after hours.
     request_id = f"{now}-{json.loads(event['request'])['requestId']}"
     attributes = use.attributes(student)

@@ -50,16 +50,10 @@ def check_user_pool(
                 "Set ExistingUserPoolId to a pool of the home Region, or leave it out.",
             )
         ]
-    missing = [
-        error(
-            _CHECK,
-            f"{pool_id} has no identity provider {name}",
-            f"Its owner adds one with this name, or leave {name} out of IdentityProviders.",
-        )
-        for name in providers
-        if name not in pool.providers
+    problems = [
+        *_errors(pool_id, pool, host, region, providers),
+        *_warnings(pool_id, pool, stage),
     ]
-    problems = [*_errors(pool_id, pool, host, region), *missing, *_warnings(pool_id, pool, stage)]
     return problems or [ok(_CHECK, f"{pool_id} can be used")]
 
 
@@ -75,7 +69,9 @@ def check_change(wanted: str, deployed: str, *, is_deployed: bool) -> Finding:
     )
 
 
-def _errors(pool_id: str, pool: UserPool, host: str, region: str) -> Iterator[Finding]:
+def _errors(
+    pool_id: str, pool: UserPool, host: str, region: str, providers: Sequence[str]
+) -> Iterator[Finding]:
     described = pool.description
     if described.get("UsernameAttributes") != ["email"]:
         yield error(
@@ -104,6 +100,13 @@ def _errors(pool_id: str, pool: UserPool, host: str, region: str) -> Iterator[Fi
                 f"{pool_id} has no group {group}",
                 f"aws cognito-idp create-group --user-pool-id {pool_id} --group-name {group} "
                 f"--region {region}",
+            )
+    for name in providers:
+        if name not in pool.providers:
+            yield error(
+                _CHECK,
+                f"{pool_id} has no identity provider {name}",
+                f"Its owner adds one with this name, or leave {name} out of IdentityProviders.",
             )
     if host not in pool.versions:
         names = ", ".join(sorted(pool.versions)) or "none"
