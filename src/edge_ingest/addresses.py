@@ -130,7 +130,7 @@ def _redact_field(fields: dict[str, Any], name: str, redact: _Redact, *, everywh
     value = fields[name]
     if is_ip_name(name) or (everywhere and _is_address_name(name)):
         redacted = _redacted_address(value, redact)
-    elif everywhere and _is_address(name):
+    elif everywhere and ("." in name or ":" in name) and redact_text(name, redact) != name:
         redacted = _REMOVED
     elif everywhere and not _is_version(name):
         redacted = _redacted_text(value, redact)

@@ -35,6 +35,9 @@ PREFLIGHT_MAX_AGE_S: Final = 7200  # Chromium's upper limit
 SDK_SETTINGS_MAX_AGE_S: Final = 300
 
 _NO_STORE: Final = "no-store"
+# Lambda@Edge quotas: a generated response has at most 1 MB, as JSON, with its headers. Above this
+# size, messages are left out: the viewer would get 502 for stored events, and send them again.
+_MAX_LISTED_BYTES: Final = 900_000
 # Request values that a response may repeat: an origin (RFC 6454 §6.2; Android's web views send
 # `file://`), a list of header names.
 _ORIGIN: Final = r"[A-Za-z][A-Za-z0-9+.-]*://[A-Za-z0-9._~\[\]:-]{0,255}|null"
@@ -60,6 +63,10 @@ def ingest_response(ingested: Ingested, request: Request, kind: str) -> Response
         document["repaired"] = [{"index": i, "code": code} for i, code in ingested.repaired]
     # Faster than json, and the document has no text of the client, which could contain surrogates.
     text = msgspec.json.encode(document).decode()
+    # JSON escapes each character by at most six.
+    if 6 * len(text) > _MAX_LISTED_BYTES and len(json.dumps(text)) > _MAX_LISTED_BYTES:
+        codes = [{"index": rejected.i, "code": rejected.code} for rejected in ingested.rejected]
+        text = msgspec.json.encode(document | {"rejected": codes}).decode()
     return _response(200, headers, "application/json", _NO_STORE, text, "text")
 
 

@@ -15,6 +15,8 @@ from edge_ingest.plan_settings import Plan
 #: The code of a violation, in rows, responses and lists of verdicts.
 CODE: Final = "plan_violation"
 UNPLANNED: Final = "the plan has no event with this name"
+# A message contains the path of a property, whose names can be long. Its end says what is wrong.
+_MAX_MESSAGE_CHARS: Final = 200
 
 
 class _Event(msgspec.Struct, gc=False):
@@ -46,4 +48,7 @@ def _problem(plan: Plan, name: str, text: bytes) -> str | None:
         properties = _decoder.decode(text).properties or {}
     except msgspec.DecodeError:
         return "the properties can't be read"
-    return find_violation(schema, properties, "properties")
+    violation = find_violation(schema, properties, "properties")
+    if violation is None or len(violation) <= _MAX_MESSAGE_CHARS:
+        return violation
+    return f"…{violation[1 - _MAX_MESSAGE_CHARS :]}"

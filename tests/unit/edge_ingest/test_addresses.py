@@ -108,7 +108,7 @@ def test_no_address_remains_under_a_name_of_one(name: str, value: object, rule: 
 @pytest.mark.parametrize("value", VALUES)
 def test_address_is_removed_from_any_text(value: str, rule: Any) -> None:
     event = harness.track(
-        properties={"note": value, "list": [value, "kept"], IP: 1, "text": "kept", "none": None},
+        properties={"note": value, "list": [value, "kept"], value: 1, "text": "kept", "none": None},
         context={"device": {"seen": {"at": value}}},
     )
     collector = harness.Harness(harness.settings_document(privacy={"ip": rule}))
@@ -123,7 +123,7 @@ def test_address_is_removed_from_any_text(value: str, rule: Any) -> None:
 
 @pytest.mark.parametrize("value", OTHER_VALUES)
 def test_text_without_an_address_is_unchanged(value: str) -> None:
-    event = {"properties": {"text": value, "list": [value, 1, None]}, "value": value}
+    event = {"properties": {"text": value, "list": [value, 1, None], value: 1}, "value": value}
     text = json.dumps(event).encode()
     assert json.loads(policy_for(settings.Privacy(ip="drop")).redact_event(text)) == event
 

@@ -185,3 +185,22 @@ def test_verdict_is_that_of_a_complete_validator(schema: dict[str, Any], value: 
     check_schema(schema)
     expected = jsonschema.Draft202012Validator(schema).is_valid(value)
     assert (find_violation(schema, value, "value") is None) is expected
+
+
+@pytest.mark.parametrize("character", ["a", "😀"])
+def test_response_with_5000_violations_of_long_paths_fits_the_quota(character: str) -> None:
+    name = character * 50_000
+    plan = {"events": {"Order": {"required": [name]}}, "violations": "refuse"}
+    document = harness.settings_document(plan=plan, limits={"batch_events": 5000})
+    collector = harness.Harness(document)
+    body = {"batch": [order()] * 5000}
+    response = collector.send(body=body)
+    harness.assert_valid_response(response)
+    rejected = json.loads(response["body"])["rejected"]
+    assert [(one["index"], one["code"]) for one in rejected] == [
+        (n, "plan_violation") for n in range(5000)
+    ]
+    stored = [one for record in collector.streams.records for one in record.rejected]
+    assert len(stored) == 5000
+    assert {len(one.message) for one in stored} == {200}
+    assert all(one.message.endswith(" is missing") for one in stored)
