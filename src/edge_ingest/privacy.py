@@ -47,9 +47,11 @@ _OPAQUE: Final = r"\s*[A-Za-z][A-Za-z0-9+.-]*:(?!//)"
 _USER: Final = r"(^|//)[^/]*@"
 
 # Bounded quantifiers: longer runs aren't addresses, and matching stays linear in the text's size.
+# The look-ahead rejects most characters at once.
 _ADDRESSES: Final = (
-    r"(?P<four>\d{1,3}(?:\.\d{1,3}){3})"
-    r"|[0-9a-fA-F:]{0,39}::[0-9a-fA-F:.]{0,45}|(?:[0-9a-fA-F]{1,4}:){7}[0-9a-fA-F]{1,4}"
+    r"(?=[\da-fA-F]{0,4}+[.:])(?:(?P<four>\d{1,3}+(?:\.\d{1,3}+){3})"
+    r"|(?:[0-9a-fA-F]{1,4}+:){1,7}+:[0-9a-fA-F:.]{0,45}|::[0-9a-fA-F:.]{0,45}"
+    r"|(?:[0-9a-fA-F]{1,4}+:){7}[0-9a-fA-F]{1,4})"
 )
 _WITHHELD: Final = "withheld: the source's privacy rules can't be applied to this text"
 

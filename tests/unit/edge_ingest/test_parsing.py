@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_ingest import parsing
-from edge_ingest.errors import BadRequestError
+from edge_ingest.errors import BadRequestError, ContentTooLargeError
 from tests import strategies
 
 # Texts that json or msgspec (or both) can't parse.
@@ -121,6 +121,29 @@ def test_batch_without_valid_structure_is_rejected(body: bytes, code: str) -> No
     with pytest.raises(BadRequestError) as caught:
         parsing.parse_batch(body)
     assert caught.value.code == code
+
+
+@pytest.mark.parametrize("is_over", [False, True])
+def test_batch_is_split_up_to_a_number_of_structural_characters(*, is_over: bool) -> None:
+    # Besides the commas: four of the batch up to its end, and four of the second event.
+    commas = parsing._MAX_MARKS - 8 + is_over
+    texts = [b"NaN", b'{"a":[' + b"0," * commas + b"0]}"]
+    body = b'{"batch":[' + b",".join(texts) + b"]}"
+    if is_over:
+        with pytest.raises(BadRequestError, match="the body isn't valid JSON"):
+            parsing.parse_batch(body)
+    else:
+        assert parsing.parse_batch(body).events == texts
+
+
+@pytest.mark.parametrize("valid", [4_999, 5_000])
+def test_batch_with_an_invalid_event_is_split_into_5000_events(valid: int) -> None:
+    texts = [b"NaN", *[b"{}"] * valid]
+    if valid == 5_000:
+        with pytest.raises(ContentTooLargeError, match="5000"):
+            parsing.parse_batch(batch_of(*texts))
+    else:
+        assert parsing.parse_batch(batch_of(*texts)).events == texts
 
 
 @given(st.binary(max_size=60) | st.text(max_size=60).map(str.encode))
