@@ -120,7 +120,7 @@ class App:
         host, _, port = authority.partition(":")
         match = _HOST.fullmatch(host)
         if match:
-            return self._reader.stage(match["region"], match["api"], first)
+            return _enabled(self._reader.stage(match["region"], match["api"], first))
         if region := region_at(server[0]):
             mapped = self._reader.mapping(region, host, first)
             return self._reader.stage(region, *mapped) if mapped else None
@@ -130,8 +130,17 @@ class App:
         for api in self._reader.apis(self._region) if direct else ():
             stage = self._reader.stage(self._region, api, first)
             if stage is not None:
-                return stage
+                return _enabled(stage)
         return None
+
+
+def _enabled(stage: Stage | None) -> Stage | None:
+    """Return a stage unless its API refuses clients of the execute-api endpoint.
+
+    "Clients can still connect to your default endpoint, but they will receive a 403 Forbidden
+    status code" (Disable the default endpoint for REST APIs).
+    """
+    return None if stage is None or stage.is_endpoint_disabled else stage
 
 
 async def _body(receive: Any) -> bytes | None:

@@ -45,6 +45,8 @@ class Stage:
     api_name: str = ""
     #: The enabled API keys of the usage plans that contain the stage.
     api_keys: frozenset[str] = frozenset()
+    #: Whether the API's execute-api endpoint is disabled.
+    is_endpoint_disabled: bool = False
 
 
 def write_nothing(_setting: AccessLogSetting, _text: str) -> None:

@@ -22,13 +22,13 @@ _REFRESH_TIMEOUT_S: Final = 3.0
 
 
 class StageReader:
-    """Read stages, and cache each until its deployment changes."""
+    """Read stages, and cache each until one of its settings changes."""
 
     def __init__(self, endpoint: str, account: str) -> None:
         """`endpoint` is the URL of the emulated AWS, `account` its account ID."""
         self._endpoint = endpoint
         self._account = account
-        self._cached: dict[tuple[str, str, str], tuple[float, str, Stage]] = {}
+        self._cached: dict[tuple[str, str, str], tuple[float, dict[str, Any], Stage]] = {}
         self._mappings: dict[tuple[str, str], tuple[float, dict[str, tuple[str, str]]]] = {}
 
     def apis(self, region: str) -> list[str]:
@@ -51,12 +51,12 @@ class StageReader:
                 definition.
         """
         key = (region, api, name)
-        until, deployed, cached = self._cached.get(key, (0.0, "", None))
+        until, known, cached = self._cached.get(key, (0.0, {}, None))
         if cached is not None and time.monotonic() < until:
             return cached
         if cached is not None:
             # Other requests don't wait for this one's look: the control plane of a Region can hang.
-            self._cached[key] = (time.monotonic() + _TTL_S, deployed, cached)
+            self._cached[key] = (time.monotonic() + _TTL_S, known, cached)
         client = self._client(region, is_refresh=cached is not None)
         try:
             description = client.get_stage(restApiId=api, stageName=name)
@@ -67,13 +67,13 @@ class StageReader:
                 # The data plane keeps serving while the control plane of its Region is down.
                 return cached
             raise DefinitionError(f"Can't read the stage {name}: {error}.") from error
-        if cached is None or description["deploymentId"] != deployed:
+        description.pop("ResponseMetadata", None)
+        if cached is None or description != known:
             cached = self._read(client, api, description)
         # A key can change without a deployment.
         if any(method.api_key_required for method in cached.definition.methods.values()):
             cached.api_keys = _api_keys(client, api, name)
-        until = time.monotonic() + _TTL_S
-        self._cached[key] = (until, str(description["deploymentId"]), cached)
+        self._cached[key] = (time.monotonic() + _TTL_S, description, cached)
         return cached
 
     def mapping(self, region: str, domain: str, base_path: str) -> tuple[str, str] | None:
@@ -122,7 +122,9 @@ class StageReader:
         access_log = AccessLogSetting.parse(description.get("accessLogSettings") or {})
         parsed = definition.parse(document)
         region, title = str(client.meta.region_name), str(document["info"]["title"])
-        return Stage(api, name, self._account, parsed, throttle, access_log, region, title)
+        stage = Stage(api, name, self._account, parsed, throttle, access_log, region, title)
+        stage.is_endpoint_disabled = _is_endpoint_disabled(document)
+        return stage
 
     @cache  # noqa: B019 - the program creates one reader
     def _client(self, region: str, *, is_refresh: bool = False) -> Any:
@@ -132,6 +134,13 @@ class StageReader:
         return boto3.client(
             "apigateway", region_name=region, endpoint_url=self._endpoint, config=config
         )
+
+
+def _is_endpoint_disabled(document: dict[str, Any]) -> bool:
+    """Return whether an exported OpenAPI 3.0 document has no execute-api endpoint."""
+    extension = "x-amazon-apigateway-endpoint-configuration"
+    servers = [it.get(extension, {}) for it in document.get("servers", [])]
+    return any(it.get("disableExecuteApiEndpoint") is True for it in servers)
 
 
 def _api_keys(client: Any, api: str, stage: str) -> frozenset[str]:

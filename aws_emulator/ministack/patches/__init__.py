@@ -69,6 +69,7 @@ from aws_emulator.ministack.patches import (
     reserved_concurrency,
     resource_imports,
     rest_api_export,
+    rest_api_updates,
     s3_request_ids,
     sam_parameters,
     schedule_pages,
@@ -122,6 +123,8 @@ _ORDER: Final[tuple[ModuleType, ...]] = (
     nested_stack_rollback,
     resource_imports,
     stack_resource_lookup,
+    # Before a patch extends the update that this one replaces.
+    rest_api_updates,
     accepted_types,
     alarm_evaluation,
     alarm_metric_math,

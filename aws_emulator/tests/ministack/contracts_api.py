@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 from aws_emulator.tests.ministack.running import HOME, Emulator, unique
 from aws_emulator.tests.ministack.templates import stack
 
+_DISABLED = "disableExecuteApiEndpoint"
 _INTEGRATION = {
     "type": "aws",
     "httpMethod": "POST",
@@ -43,28 +44,9 @@ def _document(title: str) -> dict[str, Any]:
 def rest_api_export(emulator: Emulator) -> None:
     """GetExport returns the whole imported document, also after an update."""
     name = unique("api")
-
-    def template(title: str) -> dict[str, Any]:
-        template = stack(
-            Api={"Type": "AWS::ApiGateway::RestApi", "Properties": {"Body": _document(title)}},
-            Deployment={
-                "Type": "AWS::ApiGateway::Deployment",
-                "Properties": {"RestApiId": {"Ref": "Api"}},
-            },
-            Stage={
-                "Type": "AWS::ApiGateway::Stage",
-                "Properties": {
-                    "RestApiId": {"Ref": "Api"},
-                    "DeploymentId": {"Ref": "Deployment"},
-                    "StageName": "api",
-                },
-            },
-        )
-        return {**template, "Outputs": {"Api": {"Value": {"Ref": "Api"}}}}
-
     gateway = emulator.client("apigateway")
-    for title in ("before", "after"):
-        api = emulator.deploy(template(title), name)["Api"]
+    for title in ("Before", "After"):
+        api = emulator.deploy(_stage_template(title, {}, title), name)["Api"]
         exported = gateway.get_export(
             restApiId=api,
             stageName="api",
@@ -76,35 +58,75 @@ def rest_api_export(emulator: Emulator) -> None:
         assert set(listed) <= set(gateway.meta.service_model.shape_for("RestApi").members)
 
 
+def rest_api_updates(emulator: Emulator) -> None:
+    """A changed Body keeps the API, and waits for a deployment; its endpoint, for a stage."""
+    name = unique("endpoint")
+    gateway = emulator.client("apigateway")
+
+    def deployed(title: str, is_disabled: bool, deployment: str, **stage: Any) -> tuple[Any, ...]:
+        settings = {"x-amazon-apigateway-endpoint-configuration": {_DISABLED: is_disabled}}
+        template = _stage_template(title, stage, deployment)
+        template["Resources"]["Api"]["Properties"]["Body"]["servers"] = [settings]
+        api = emulator.deploy(template, name)["Api"]
+        exported = gateway.get_export(
+            restApiId=api,
+            stageName="api",
+            exportType="oas30",
+            parameters={"extensions": "apigateway"},
+        )
+        document = json.loads(exported["body"].read())
+        (server,) = document["servers"]
+        in_effect = server.get("x-amazon-apigateway-endpoint-configuration", {}).get(_DISABLED)
+        configured = gateway.get_rest_api(restApiId=api)[_DISABLED]
+        return api, document["info"]["title"], configured, in_effect
+
+    api, *first = deployed("first", False, "One")
+    assert first == ["first", False, False]
+    # Only a new deployment serves another document.
+    assert deployed("second", False, "One") == (api, "first", False, False)
+    assert deployed("second", False, "Two") == (api, "second", False, False)
+    # "This setting takes effect when you update any setting on any stage".
+    assert deployed("second", True, "Two") == (api, "second", True, False)
+    assert deployed("second", True, "Two", Variables={"a": "1"}) == (api, "second", True, True)
+    assert deployed("second", False, "Two", Variables={"a": "1"}) == (api, "second", False, True)
+    assert deployed("third", False, "Three", Variables={"a": "1"}) == (api, "third", False, False)
+    assert [it["id"] for it in gateway.get_rest_apis()["items"] if it["name"] == "third"] == [api]
+
+
 def stage_access_logs(emulator: Emulator) -> None:
     """GetStage returns the access log of a stage in a template, also after an update."""
     name = unique("logged")
     gateway = emulator.client("apigateway")
     arn = "arn:aws:logs:us-east-1:000000000000:log-group:logged"
     for text in ("$context.requestId", "$context.requestId $context.status"):
-        resources = _stage_template(name, {"DestinationArn": arn, "Format": text})
+        access_log = {"DestinationArn": arn, "Format": text}
+        resources = _stage_template(name, {"AccessLogSetting": access_log})
         api = emulator.deploy(resources, name)["Api"]
         access_log_settings = gateway.get_stage(restApiId=api, stageName="api")["accessLogSettings"]
         assert access_log_settings == {"destinationArn": arn, "format": text}
 
 
-def _stage_template(title: str, access_log: dict[str, str]) -> dict[str, Any]:
-    template = stack(
-        Api={"Type": "AWS::ApiGateway::RestApi", "Properties": {"Body": _document(title)}},
-        Deployment={
+def _stage_template(
+    title: str, settings: dict[str, Any], deployment: str = "Deployment"
+) -> dict[str, Any]:
+    """Return an API with a stage; `deployment` is the logical ID of its deployment."""
+    resources: dict[str, Any] = {
+        "Api": {"Type": "AWS::ApiGateway::RestApi", "Properties": {"Body": _document(title)}},
+        deployment: {
             "Type": "AWS::ApiGateway::Deployment",
             "Properties": {"RestApiId": {"Ref": "Api"}},
         },
-        Stage={
+        "Stage": {
             "Type": "AWS::ApiGateway::Stage",
             "Properties": {
                 "RestApiId": {"Ref": "Api"},
-                "DeploymentId": {"Ref": "Deployment"},
+                "DeploymentId": {"Ref": deployment},
                 "StageName": "api",
-                "AccessLogSetting": access_log,
+                **settings,
             },
         },
-    )
+    }
+    template = stack(**resources)
     return {**template, "Outputs": {"Api": {"Value": {"Ref": "Api"}}}}
 
 

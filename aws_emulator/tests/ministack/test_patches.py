@@ -123,6 +123,7 @@ CONTRACTS: dict[str, Callable[[Emulator], None]] = {
     "pseudo_parameters": contracts_deployment.pseudo_parameters,
     "reserved_concurrency": test_functions.test_lambda_keeps_100_executions_unreserved,
     "rest_api_export": contracts_api.rest_api_export,
+    "rest_api_updates": contracts_api.rest_api_updates,
     "stage_access_logs": contracts_api.stage_access_logs,
     "s3_request_ids": contracts_services.s3_request_ids,
     "sam_parameters": contracts_deployment.sam_parameters,

@@ -21,8 +21,9 @@ HOST = "abc123.execute-api.us-east-1.amazonaws.com"
 class FakeReader:
     """Serves one stage of one API in us-east-1."""
 
-    def __init__(self, failing: bool = False) -> None:
+    def __init__(self, failing: bool = False, disabled: bool = False) -> None:
         self.failing = failing
+        self.disabled = disabled
 
     def apis(self, region: str) -> list[str]:
         return ["abc123"] if region == "us-east-1" else []
@@ -35,7 +36,9 @@ class FakeReader:
         if self.failing:
             raise DefinitionError("GET /x has no integration.")
         known = (region, api, name) == ("us-east-1", "abc123", "v1")
-        return fakes.stage() if known else None
+        stage = fakes.stage()
+        stage.is_endpoint_disabled = self.disabled
+        return stage if known else None
 
 
 def send(
@@ -93,6 +96,25 @@ def test_custom_domain_name_selects_api_by_region_and_base_path(
     server = (service_address(region), 9000)
     response = asyncio.run(fakes.send_asgi(app, "OPTIONS", path, server=server, host=host))
     assert response.status == status
+
+
+@pytest.mark.parametrize(
+    ("region", "host", "path", "status"),
+    [
+        ("us-east-1", "api.example.com", "/notes-v1/notes", 204),
+        ("us-east-1", HOST, "/v1/notes", 403),
+        ("", "127.0.0.1:9000", "/v1/notes", 403),
+    ],
+)
+def test_disabled_endpoint_is_forbidden(region: str, host: str, path: str, status: int) -> None:
+    """Custom domain names still serve the API."""
+    reader: Any = FakeReader(disabled=True)
+    app = App(reader, "us-east-1", fakes.accept_any_token, fakes.FakeServices())
+    server = (service_address(region) if region else "127.0.0.1", 9000)
+    response = asyncio.run(fakes.send_asgi(app, "OPTIONS", path, server=server, host=host))
+    assert response.status == status
+    if status == 403:
+        assert json.loads(response.body) == {"message": "Forbidden"}
 
 
 @pytest.mark.parametrize(("size", "status"), [(MAX_BODY_BYTES, 400), (MAX_BODY_BYTES + 1, 413)])
