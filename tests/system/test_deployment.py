@@ -30,7 +30,7 @@ def target(meridian: System) -> Target:
     endpoint = meridian.target.regional_endpoint
     return Target(
         meridian.url,
-        meridian.api_url,
+        (meridian.api_url,),
         meridian.target.stage,
         meridian.deployed,
         endpoint.client,
@@ -98,7 +98,7 @@ def test_smoke_test_reports_a_visitor_without_a_sign_in_page(
 
 def test_smoke_test_reports_an_api_that_answers_everyone(target: Target, meridian: System) -> None:
     """CloudFront adds the key to each request, so its address answers without one."""
-    problems = check_direct_request(dataclasses.replace(target, api_url=meridian.url))
+    problems = check_direct_request(dataclasses.replace(target, api_urls=(meridian.url,)))
     assert len(problems) == 2
 
 

@@ -22,9 +22,10 @@ from tests.support.waiting import wait_until
 from tests.system.conftest import LONDON, MUMBAI
 from tests.system.test_edge_outage import outage
 from tests.system.test_regions import api_key
+from tools.deployment.region_values import ENDPOINT
 from tools.dev import system
 from tools.operations import evacuate
-from tools.stack import StackTarget, client, parameters_of
+from tools.stack import StackTarget, client, outputs_of, parameters_of
 
 pytestmark = pytest.mark.integration
 
@@ -257,3 +258,52 @@ def test_health_names_no_data(regions: system.System, tmp_path: Path) -> None:
         assert (status.status_code, status.json()) == (200, {"status": "serving"})
     # The Region's own name doesn't serve the school's API.
     assert httpx.get(f"{url}/api/profile", headers=headers, timeout=30).status_code == 403
+
+
+def test_execute_api_endpoint_is_disabled(regions: system.System) -> None:
+    """The key of CloudFront doesn't help: only the names of the domain lead to an API."""
+    for region in (LONDON, MUMBAI):
+        target = StackTarget(regions.target.endpoint, region)
+        key, gateway = api_key(target.endpoint, region), client("apigateway", target)
+        apis = gateway.get_rest_apis()["items"]
+        assert len(apis) == 2
+        for api in apis:
+            (stage,) = gateway.get_stages(restApiId=api["id"])["item"]
+            response = httpx.get(
+                f"{regions.api_url}/{stage['stageName']}/profile",
+                headers={
+                    "Host": f"{api['id']}.execute-api.{region}.amazonaws.com",
+                    "x-api-key": key,
+                },
+                timeout=30,
+            )
+            assert (response.status_code, response.json()) == (403, {"message": "Forbidden"})
+        assert call_resolved(regions, region, "GET", key).status_code == 200
+
+
+@pytest.mark.parametrize("value", ["enabled", "disabled"])
+def test_update_of_the_parameter_changes_the_endpoint(regions: system.System, value: str) -> None:
+    """The definition is unchanged, so the update makes no deployment."""
+    target = StackTarget(regions.target.endpoint, MUMBAI, regions.target.stage)
+    cloudformation, gateway = client("cloudformation", target), client("apigateway", target)
+    (stack,) = cloudformation.describe_stacks(StackName=target.stack_name)["Stacks"]
+    api = outputs_of(stack)["ApiId"]
+    before = gateway.get_stage(restApiId=api, stageName="api")["deploymentId"]
+    others = (it["ParameterKey"] for it in stack["Parameters"])
+    parameters = [{"ParameterKey": it, "UsePreviousValue": True} for it in others if it != ENDPOINT]
+    cloudformation.update_stack(
+        StackName=target.stack_name,
+        UsePreviousTemplate=True,
+        Capabilities=["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"],
+        Parameters=[*parameters, {"ParameterKey": ENDPOINT, "ParameterValue": value}],
+    )
+    cloudformation.get_waiter("stack_update_complete").wait(StackName=target.stack_name)
+    assert gateway.get_stage(restApiId=api, stageName="api")["deploymentId"] == before
+
+    def is_forbidden() -> bool:
+        host = f"{api}.execute-api.{MUMBAI}.amazonaws.com"
+        url = f"{regions.api_url}/api/profile"
+        response = httpx.get(url, headers={"Host": host}, timeout=30)
+        return bool(response.json() == {"message": "Forbidden"})
+
+    wait_until(lambda: is_forbidden() is (value == "disabled"), f"the endpoint {value}", CHANGE_S)

@@ -44,6 +44,21 @@ def reserved_executions(templates: dict[str, Template]) -> int:
     )
 
 
+def fixed_reservations(templates: dict[str, Template]) -> int:
+    """Return the executions that the templates' functions reserve themselves.
+
+    No custom resource adapts them to the quota. They are alternatives of Fn::If.
+    """
+    values = [
+        resource["Properties"].get("ReservedConcurrentExecutions", 0)
+        for template in templates.values()
+        for resource in template["Resources"].values()
+        if resource["Type"] in ("AWS::Lambda::Function", "AWS::Serverless::Function")
+    ]
+    alternatives = [it["Fn::If"][1:] if isinstance(it, dict) else [it] for it in values]
+    return sum(max(int(it) for it in row if not isinstance(it, dict)) for row in alternatives)
+
+
 def _read(file: Path, path: str, region: str, home_region: str) -> Iterator[tuple[str, Template]]:
     template: Template = yaml_parse(file.read_text())
     yield path, template

@@ -25,6 +25,8 @@ PORTAL_BUCKET: Final = "PortalBucket"
 #: The output with a Region's health check, and the edge's parameter with those of all Regions.
 HEALTH_CHECK: Final = "HealthCheckId"
 HEALTH_CHECKS: Final = "HealthChecks"
+#: The parameter of a Region with an API: whether clients can call its execute-api endpoint.
+ENDPOINT: Final = "ExecuteApiEndpoint"
 #: The parameter of a further Region with the Region that has its mark; none for the home.
 MARK_REGION: Final = "MarkRegion"
 #: Outputs of the edge's stack that are parameters of a home without the edge.
@@ -52,6 +54,7 @@ def needed_values(
     if environment.is_home:
         values = replicas.kept(environment, clients) | _kept_sign_in_host(environment, clients)
         values |= _catalogue(environment, layout, clients)
+        values |= _kept_endpoint(environment, clients)
         is_deployed = not environment.is_edge and _exists(layout.edge, clients)
         return values | (_outputs(layout.edge, EDGE_VALUES, clients) if is_deployed else {})
     if environment.is_edge:
@@ -62,7 +65,7 @@ def needed_values(
             values["Regions"] = ",".join(regions)
         return values
     values = {"AppointmentsStreamArn": _replica_stream(environment, clients)}
-    values |= _catalogue(environment, layout, clients)
+    values |= _catalogue(environment, layout, clients) | _kept_endpoint(environment, clients)
     names: tuple[str, ...] = ("UserPoolArn",)
     if catalogue.is_wanted(environment):
         names += ("UserPoolClientId",)
@@ -93,6 +96,34 @@ def pass_on(environment: Environment, layout: Layout, clients: collector.Clients
     # The home's first deployment creates the user pool with the keys of the staff's tokens.
     if values := _catalogue(environment, layout, clients):
         _update(environment, values, clients)
+    disable_endpoints(layout, clients)
+
+
+def disable_endpoints(layout: Layout, clients: collector.Clients) -> None:
+    """Disable the execute-api endpoints of the APIs if CloudFront calls their domain name.
+
+    The deployment that brings the name can't: the APIs are updated before the distribution, which
+    would get 403 until it has the new origin.
+
+    Raises:
+        ClientError: A call failed.
+        CommandError: An update failed.
+    """
+    domain = layout.home.parameter("Domain")
+    stages = [it for it in (layout.home, *layout.others) if _exists(it, clients)]
+    if not domain or layout.home not in stages or not _exists(layout.edge, clients):
+        return
+    name = outputs_of(_describe(layout.home, clients)).get("ApiDomainName")
+    if layout.edge != layout.home:
+        origin = parameters_of(_describe(layout.edge, clients)).get("ApiDomainName")
+        name = name if name == origin else None
+    if name != f"global-api.{domain}":
+        return
+    for environment in stages:
+        present = parameters_of(_describe(environment, clients))
+        if ENDPOINT in present and present.get("Domain") == domain:
+            value = environment.overrides.get(ENDPOINT, "disabled")
+            _update(environment, {ENDPOINT: value}, clients)
 
 
 def pass_copies(layout: Layout, clients: collector.Clients) -> None:
@@ -258,6 +289,19 @@ def _kept_sign_in_host(environment: Environment, clients: collector.Clients) -> 
     if present in ("none", f"auth.{environment.parameter('Domain')}"):
         return {}
     return {SIGN_IN_HOST: "none"}
+
+
+def _kept_endpoint(environment: Environment, clients: collector.Clients) -> dict[str, str]:
+    """Return the parameter of a deployed API with another domain: CloudFront may call its endpoint.
+
+    SAM deploys a parameter without a value with the previous one.
+    """
+    if not _exists(environment, clients):
+        return {}
+    present = parameters_of(_describe(environment, clients))
+    is_disabled = present.get(ENDPOINT, "enabled") == "disabled"
+    has_domain = present.get("Domain", "") == environment.parameter("Domain")
+    return {ENDPOINT: "enabled"} if is_disabled and not has_domain else {}
 
 
 def _update(

@@ -292,6 +292,7 @@ def _deploy(
             collector.set_regions(layout.edge, regions, clients)
             region_values.pass_health_checks(layout, clients)
             region_values.pass_copies(layout, clients)
+            region_values.disable_endpoints(layout, clients)
 
 
 def _parameters(target: StackTarget, urls: Sequence[str]) -> dict[str, str]:

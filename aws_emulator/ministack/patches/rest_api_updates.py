@@ -25,7 +25,6 @@ IMPORTED: Final = "_imported"
 DEPLOYED: Final = "_deployed"
 IN_EFFECT: Final = "_endpoint_disabled"
 
-_GATEWAY: Final = "ministack.services.apigateway_v1"
 #: What an import replaces; stages and deployments stay.
 _DEFINITION: Final = ("_resources", "_authorizers_v1", "_models", "_gateway_responses")
 
@@ -33,32 +32,14 @@ _DEFINITION: Final = ("_resources", "_authorizers_v1", "_models", "_gateway_resp
 def install(_settings: Settings, _control: ControlApi, _application: Any) -> None:
     """Import a changed Body into the existing API, and remember which setting is in effect."""
     gateway = Symbols(
-        _GATEWAY,
+        "ministack.services.apigateway_v1",
         *("_import_rest_api", "_create_deployment", "_deploy_to_stage", "_create_stage"),
         *("_update_stage", "_delete_rest_api", "_rest_apis", "_deployments_v1", *_DEFINITION),
     )
     provisioners = Symbols("ministack.services.cloudformation.provisioners", "_RESOURCE_HANDLERS")
     provisioner = provisioners["_RESOURCE_HANDLERS"]["AWS::ApiGateway::RestApi"]
+    provisioner["update"] = _in_place(gateway, provisioner["create"], provisioner["update"])
     apis = gateway["_rest_apis"]
-    create, update = provisioner["create"], provisioner["update"]
-
-    def import_body(api_id: str, props: dict[str, Any], stack: str, *logical_id: str) -> None:
-        """Import the Body into another API, move its definition, and delete that API."""
-        imported, _ = create(*(logical_id or (api_id,)), props, stack)
-        stored = ("id", "createdDate", DEPLOYED, IN_EFFECT)
-        kept = {name: apis[api_id][name] for name in stored if name in apis[api_id]}
-        apis[api_id] = {**apis[imported], **kept}
-        for name in _DEFINITION:
-            gateway[name][api_id] = gateway[name][imported]
-        gateway["_delete_rest_api"](imported)
-
-    def updated(api_id: str, old: dict[str, Any], new: dict[str, Any], *rest: str) -> Any:
-        if old.get("Body") != new.get("Body") and isinstance(new.get("Body"), dict):
-            import_body(api_id, new, *rest)
-            old = {**old, "Body": new["Body"]}
-        return update(api_id, old, new, *rest)
-
-    provisioner["update"] = updated
 
     def keep_document(imported: Any) -> Any:
         def import_rest_api(spec: dict[str, Any], base_data: Any = None) -> str:
@@ -85,8 +66,7 @@ def install(_settings: Settings, _control: ControlApi, _application: Any) -> Non
         def change_stage(api_id: str, *arguments: Any, **options: Any) -> Any:
             answer = change(api_id, *arguments, **options)
             if api := apis.get(api_id):
-                # The console sends the text "True".
-                api[IN_EFFECT] = str(api.get(DISABLED, False)).lower() == "true"
+                api[IN_EFFECT] = _is_true(api.get(DISABLED, False))
             return answer
 
         return change_stage
@@ -97,6 +77,29 @@ def install(_settings: Settings, _control: ControlApi, _application: Any) -> Non
         gateway.wrap(name, apply)
 
 
+def _in_place(gateway: Symbols, create: Any, update: Any) -> Any:
+    """Return the update of an API that imports a changed Body into the same API."""
+    apis = gateway["_rest_apis"]
+
+    def import_body(api_id: str, props: dict[str, Any], stack: str, *logical_id: str) -> None:
+        """Import the Body into another API, move its definition, and delete that API."""
+        imported, _ = create(*(logical_id or (api_id,)), props, stack)
+        stored = ("id", "createdDate", DEPLOYED, IN_EFFECT)
+        kept = {name: apis[api_id][name] for name in stored if name in apis[api_id]}
+        apis[api_id] = {**apis[imported], **kept}
+        for name in _DEFINITION:
+            gateway[name][api_id] = gateway[name][imported]
+        gateway["_delete_rest_api"](imported)
+
+    def updated(api_id: str, old: dict[str, Any], new: dict[str, Any], *rest: str) -> Any:
+        if old.get("Body") != new.get("Body") and isinstance(new.get("Body"), dict):
+            import_body(api_id, new, *rest)
+            old = {**old, "Body": new["Body"]}
+        return update(api_id, old, new, *rest)
+
+    return updated
+
+
 def configured(spec: dict[str, Any]) -> bool | None:
     """Return the setting of a document; None if it has none.
 
@@ -105,4 +108,9 @@ def configured(spec: dict[str, Any]) -> bool | None:
     """
     holders = [spec] if "swagger" in spec else spec.get("servers", [])
     values = [it[EXTENSION][DISABLED] for it in holders if DISABLED in it.get(EXTENSION, {})]
-    return str(values[0]).lower() == "true" if values else None
+    return _is_true(values[0]) if values else None
+
+
+def _is_true(value: object) -> bool:
+    """Return the value of a setting; the console and UpdateRestApi send text."""
+    return str(value).lower() == "true"

@@ -63,8 +63,8 @@ def rest_api_updates(emulator: Emulator) -> None:
     name = unique("endpoint")
     gateway = emulator.client("apigateway")
 
-    def deployed(title: str, is_disabled: bool, deployment: str, **stage: Any) -> tuple[Any, ...]:
-        settings = {"x-amazon-apigateway-endpoint-configuration": {_DISABLED: is_disabled}}
+    def deployed(title: str, setting: str, deployment: str, **stage: Any) -> tuple[Any, ...]:
+        settings = {"x-amazon-apigateway-endpoint-configuration": {_DISABLED: setting == "off"}}
         template = _stage_template(title, stage, deployment)
         template["Resources"]["Api"]["Properties"]["Body"]["servers"] = [settings]
         api = emulator.deploy(template, name)["Api"]
@@ -80,16 +80,16 @@ def rest_api_updates(emulator: Emulator) -> None:
         configured = gateway.get_rest_api(restApiId=api)[_DISABLED]
         return api, document["info"]["title"], configured, in_effect
 
-    api, *first = deployed("first", False, "One")
+    api, *first = deployed("first", "on", "One")
     assert first == ["first", False, False]
     # Only a new deployment serves another document.
-    assert deployed("second", False, "One") == (api, "first", False, False)
-    assert deployed("second", False, "Two") == (api, "second", False, False)
+    assert deployed("second", "on", "One") == (api, "first", False, False)
+    assert deployed("second", "on", "Two") == (api, "second", False, False)
     # "This setting takes effect when you update any setting on any stage".
-    assert deployed("second", True, "Two") == (api, "second", True, False)
-    assert deployed("second", True, "Two", Variables={"a": "1"}) == (api, "second", True, True)
-    assert deployed("second", False, "Two", Variables={"a": "1"}) == (api, "second", False, True)
-    assert deployed("third", False, "Three", Variables={"a": "1"}) == (api, "third", False, False)
+    assert deployed("second", "off", "Two") == (api, "second", True, False)
+    assert deployed("second", "off", "Two", Variables={"a": "1"}) == (api, "second", True, True)
+    assert deployed("second", "on", "Two", Variables={"a": "1"}) == (api, "second", False, True)
+    assert deployed("third", "on", "Three", Variables={"a": "1"}) == (api, "third", False, False)
     assert [it["id"] for it in gateway.get_rest_apis()["items"] if it["name"] == "third"] == [api]
 
 

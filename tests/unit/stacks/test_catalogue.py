@@ -17,6 +17,7 @@ from tests.unit.stacks.test_granted_actions import LOGS, TRACES
 from tests.unit.stacks.test_templates import CATALOGUE, load, of_type, resources, statements
 from tests.unit.stacks.transformed import text_of
 from tools.deployment import database_authorities
+from tools.deployment.built_templates import fixed_reservations
 from tools.deployment.catalogue_price import region_dollars
 from tools.deployment.conditions import evaluate
 from tools.deployment.sam_transform import transformed
@@ -301,6 +302,15 @@ def test_function_is_a_target_with_health_checks_and_a_permission_before_it() ->
     assert permission["Principal"] == "elasticloadbalancing.amazonaws.com"
     # By name: a reference to the group would be circular.
     assert f"/{text_of(properties['Name'])}/" in text_of(permission["SourceArn"])
+
+
+def test_young_account_can_deploy_the_function_without_a_reservation() -> None:
+    """Lambda refuses a reservation that leaves fewer than 100 executions unreserved."""
+    path = ROOT / "stacks" / "catalogue" / "function.yaml"
+    assert fixed_reservations({"function": load(path)}) == 20
+    properties = load(path)["Resources"]["CatalogueFunction"]["Properties"]
+    expected = {"Fn::If": ["ReservesNothing", {"Ref": "AWS::NoValue"}, 20]}
+    assert properties["ReservedConcurrentExecutions"] == expected
 
 
 def test_no_rule_of_two_targets_has_the_priority_of_another() -> None:

@@ -1,11 +1,13 @@
 """Rules for the domain names: records, certificates and health checks."""
 
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
 from tests.support.paths import ROOT
 from tests.unit.stacks.test_templates import TEMPLATES, load, of_type, resources
+from tests.unit.stacks.transformed import all_stacks, transformed
 from tools.operations import evacuate
 
 NAMES: Final = ROOT / "stacks" / "names.yaml"
@@ -18,6 +20,7 @@ RECORDS: Final = [
     for name, it in of_type(path, "AWS::Route53::RecordSet").items()
 ]
 #: The hosted zone of all CloudFront distributions (API reference, AliasTarget).
+ENDPOINT: Final = "x-amazon-apigateway-endpoint-configuration"
 CLOUDFRONT_ZONE: Final = "Z2FDTNDATAQYW2"
 
 
@@ -155,3 +158,45 @@ def test_alarm_of_each_region_is_in_the_edge_stack() -> None:
     # A stage has at most five Regions with an API.
     assert parents == ["edge-alarms.yaml"] * 5
     assert load(NAMES)["Outputs"]["HealthCheckId"]["Value"] == {"Ref": "Serving"}
+
+
+def endpoints() -> list[Any]:
+    """Each API whose definition configures its execute-api endpoint, with its stage's variables."""
+    configured = []
+    for path, _ in all_stacks():
+        deployed = transformed(path)["Resources"]
+        for name, it in deployed.items():
+            if it["Type"] != "AWS::ApiGateway::RestApi":
+                continue
+            servers = it["Properties"]["Body"].get("servers", [])
+            settings = [server[ENDPOINT]["disableExecuteApiEndpoint"] for server in servers]
+            stages = [
+                stage["Properties"].get("Variables", {})
+                for stage in deployed.values()
+                if stage["Type"] == "AWS::ApiGateway::Stage"
+                and stage["Properties"]["RestApiId"] == {"Ref": name}
+            ]
+            configured.append(pytest.param(path, settings, stages, id=f"{path.stem}.{name}"))
+    return configured
+
+
+@pytest.mark.parametrize(("path", "settings", "stages"), endpoints())
+def test_change_of_endpoint_updates_a_stage(
+    path: Path, settings: list[Any], stages: list[dict[str, Any]]
+) -> None:
+    """ "This setting takes effect when you update any setting on any stage"."""
+    (setting,), (variables,) = settings, stages
+    if setting is True:
+        return
+    condition = transformed(path)["Conditions"][setting["Fn::If"][0]]
+    (parameter,) = [it for it in condition["Fn::Equals"] if isinstance(it, dict)]
+    assert setting["Fn::If"][1:] == [True, False]
+    assert condition == {"Fn::Equals": [parameter, "disabled"]}
+    assert parameter in variables.values()
+
+
+def test_endpoint_is_enabled_without_a_domain() -> None:
+    """CloudFront has no other name of the API then."""
+    school = load(ROOT / "template.yaml")["Resources"]["School"]["Properties"]["Parameters"]
+    expected = {"Fn::If": ["HasDomain", {"Ref": "ExecuteApiEndpoint"}, "enabled"]}
+    assert school["ExecuteApiEndpoint"] == expected

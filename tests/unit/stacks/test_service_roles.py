@@ -15,13 +15,17 @@ from tests.unit.stacks.test_granted_actions import FUNCTIONS
 from tests.unit.stacks.transformed import all_stacks, resolve, transformed
 
 API: Final = ROOT / "src" / "stepfunctions" / "api"
-#: Step Functions, "Using CloudWatch Logs to log execution history"; the first one also for X-Ray.
+#: Step Functions, "Using CloudWatch Logs to log execution history".
 LOG_DELIVERY: Final = {
     *("logs:CreateLogDelivery", "logs:DeleteLogDelivery", "logs:DescribeLogGroups"),
     *("logs:DescribeResourcePolicies", "logs:GetLogDelivery", "logs:ListLogDeliveries"),
     *("logs:PutResourcePolicy", "logs:UpdateLogDelivery"),
 }
-TRACES: Final = {"xray:PutTelemetryRecords", "xray:PutTraceSegments"}
+#: Step Functions, "IAM policies for AWS X-Ray".
+TRACES: Final = {
+    *("xray:GetSamplingRules", "xray:GetSamplingTargets"),
+    *("xray:PutTelemetryRecords", "xray:PutTraceSegments"),
+}
 #: Step Functions, "IAM policies for using Distributed Map states".
 DISTRIBUTED_MAP: Final = {
     *("states:DescribeExecution", "states:RedriveExecution"),

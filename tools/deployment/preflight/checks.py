@@ -155,7 +155,7 @@ def check_fixed_names(taken: Sequence[TakenName]) -> Finding:
 
 
 def check_reserved_concurrency(
-    region: str, mode: str, quota: Concurrency, needed: int, already_reserved: int
+    region: str, mode: str, quota: Concurrency, needed: int, already_reserved: int, fixed: int = 0
 ) -> Finding:
     """Check that Lambda accepts the reserved concurrency of the templates, in executions.
 
@@ -163,14 +163,26 @@ def check_reserved_concurrency(
         region: The Region of the environment.
         mode: The parameter ReservedConcurrency: auto, all or none.
         quota: The Region's quota.
-        needed: The sum that the environment's templates reserve.
+        needed: The sum that the environment's custom resources reserve; less with auto.
         already_reserved: The part of it that the deployed functions have already.
+        fixed: What its functions reserve themselves, also with auto.
     """
     check = "reserved concurrency"
     free = quota.unreserved + already_reserved - MIN_UNRESERVED_EXECUTIONS
-    if mode == "none" or needed <= max(free, 0):
-        reserved = 0 if mode == "none" else needed
+    if mode == "none" or needed + fixed <= max(free, 0):
+        reserved = 0 if mode == "none" else needed + fixed
         return ok(check, f"{reserved} of {quota.limit} executions in {region}")
+    if mode == "auto" and fixed:
+        # The custom resource comes first, and leaves less than the function needs.
+        return error(
+            check,
+            f"the catalogue's function reserves {fixed} executions and the others {needed}, but "
+            f"Lambda's quota in {region} is {quota.limit} with {quota.unreserved} unreserved, and "
+            f"Lambda keeps {MIN_UNRESERVED_EXECUTIONS} unreserved",
+            _RAISE_QUOTA.format(region=region)
+            + ". Until then deploy with ReservedConcurrency=none.",
+        )
+    needed += fixed
     report = warning if mode == "auto" else error
     return report(
         check,

@@ -9,7 +9,12 @@ from botocore.exceptions import BotoCoreError, ClientError
 from aws_emulator.errors import CommandError
 from tools.deployment import catalogue as catalogue_values
 from tools.deployment import deployer_actions, recovery
-from tools.deployment.built_templates import BUILD, read_built_templates, reserved_executions
+from tools.deployment.built_templates import (
+    BUILD,
+    fixed_reservations,
+    read_built_templates,
+    reserved_executions,
+)
 from tools.deployment.environments import Environment, layout_of
 from tools.deployment.leftovers import ExistingResource
 from tools.deployment.preflight import catalogue, checks, delegation, user_pool
@@ -162,7 +167,13 @@ def _reserved(environment: Environment, account: Account, build: Path) -> Findin
     already = account.reserved_concurrency(f"meridian-{environment.stage}-")
     mode = environment.parameter("ReservedConcurrency")
     quota = account.concurrency()
-    return checks.check_reserved_concurrency(environment.region, mode, quota, needed, already)
+    # The catalogue's is the only function that reserves executions itself.
+    has_catalogue = catalogue_values.is_wanted(environment)
+    is_function = has_catalogue and environment.parameter("Compute") == "lambda"
+    fixed = fixed_reservations(built) if is_function else 0
+    return checks.check_reserved_concurrency(
+        environment.region, mode, quota, needed, already, fixed
+    )
 
 
 def _permissions(account: Account, caller: Caller) -> Finding:

@@ -21,11 +21,12 @@ from tools.stack import (
 class Target:
     """A deployed system. `client` returns a client for a service in the stack's Region.
 
-    `url` is CloudFront's address, `api_url` the API's own.
+    `url` is CloudFront's address. `api_urls` are the API's own: the `execute-api` endpoint and,
+    with a domain, the name that CloudFront calls.
     """
 
     url: str
-    api_url: str
+    api_urls: tuple[str, ...]
     stage: str
     stack: DeployedStack
     client: Callable[[str], Any] = field(repr=False)
@@ -47,9 +48,11 @@ def target_of(environment: Environment) -> Target:
         return boto3.client(service, region_name=environment.region)  # type: ignore[call-overload]
 
     stack = describe_stack_by_name(client("cloudformation"), environment.stack_name)
+    endpoint = f"{stack.outputs['ApiId']}.execute-api.{environment.region}.amazonaws.com"
+    domain_name = stack.outputs["ApiDomainName"]
     return Target(
         url=f"https://{_domain_name(client('cloudformation'), environment)}",
-        api_url=f"https://{stack.outputs['ApiId']}.execute-api.{environment.region}.amazonaws.com",
+        api_urls=tuple(f"https://{it}" for it in dict.fromkeys((endpoint, domain_name))),
         stage=environment.stage,
         stack=stack,
         client=client,

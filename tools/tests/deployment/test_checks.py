@@ -155,6 +155,27 @@ def test_account_that_reserves_nothing_needs_no_quota() -> None:
     assert finding.severity is Severity.OK
 
 
+@pytest.mark.parametrize(
+    ("mode", "unreserved", "severity"),
+    [
+        ("auto", 187, Severity.OK),
+        ("auto", 186, Severity.ERROR),
+        ("auto", 10, Severity.ERROR),
+        ("all", 186, Severity.ERROR),
+        ("none", 10, Severity.OK),
+    ],
+)
+def test_reservation_of_a_function_itself_is_refused_if_the_quota_is_too_small(
+    mode: str, unreserved: int, severity: Severity
+) -> None:
+    """No custom resource adapts it, so the nested stack would fail."""
+    quota = Concurrency(unreserved, unreserved)
+    finding = checks.check_reserved_concurrency("us-east-1", mode, quota, 67, 0, 20)
+    assert finding.severity is severity
+    if mode == "auto" and severity is Severity.ERROR:
+        assert "ReservedConcurrency=none" in finding.remedy
+
+
 def test_edge_quota_below_the_default_names_the_region() -> None:
     quotas = dict.fromkeys(checks.EDGE_REGIONS, Concurrency(1000, 1000))
     assert checks.check_edge_quotas(quotas).severity is Severity.OK
