@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
+from aws_emulator.route53.locations import service_address
 from tests.support.access_tokens import access_token_of
 from tests.support.environments import end_environments, find_environments
 from tests.support.paths import ROOT
@@ -47,19 +48,18 @@ def call_api(
     student: int = 0,
     token: str = "",
 ) -> Any:
-    """Send a request to one Region's API as a student, or with a token; return status and body."""
-    (stack,) = client(
-        "cloudformation", StackTarget(regions.target.endpoint, region)
-    ).describe_stacks(StackName=f"meridian-{regions.target.stage}-{region}")["Stacks"]
-    outputs = {it["OutputKey"]: it["OutputValue"] for it in stack["Outputs"]}
+    """Send a request to one Region's API as a student, or with a token; return status and body.
+
+    The system has a domain, so the API has no endpoint of its own.
+    """
+    port = regions.api_url.rpartition(":")[2]
     response = httpx.request(
         method,
-        f"{regions.api_url}/api{path}",
+        f"http://{service_address(region)}:{port}/api{path}",
         json=body,
         headers={
             "Authorization": f"Bearer {token or regions.students[student].token}",
-            "Host": f"{outputs['ApiId']}.execute-api.{region}.amazonaws.com",
-            # Only the home Region's API has a distribution that adds the key.
+            "Host": f"global-api.{regions.domain}",
             "x-api-key": api_key(regions.target.endpoint, region),
         },
         timeout=30,
