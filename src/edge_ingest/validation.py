@@ -5,6 +5,7 @@ for one event are in `clickstream.event`, which the stream processor shares.
 """
 
 import json
+import re
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
@@ -204,10 +205,18 @@ def _read_repaired(text: bytes, max_bytes: int, error: InvalidEventError) -> tup
     return repaired, read(repaired, max_bytes)
 
 
+def _is_set(time: object) -> bool:
+    """Return whether a time tells two events apart. An unset one is before 1971 or has no digit."""
+    if (parsed := times.parse(time)) is not None:
+        return parsed.year > 1970
+    return re.search("[1-9]", str(time)) is not None
+
+
 class _DerivedMessageIds:
     """Derive message ids from event content, so that a resent event has the same id.
 
-    Two equal events without a time can be two visits, so their ids differ between requests. Equal
+    Two equal events without a time can be two visits, so their ids differ between requests, and
+    also if the time is a constant, such as Go's zero time or JavaScript's `Invalid Date`. Equal
     events in one request get different ids: a counter is part of the hash. `sentAt` isn't part of
     it, because SDKs change it for each attempt.
     """
@@ -218,8 +227,8 @@ class _DerivedMessageIds:
         self._counts: dict[str, int] = {}
 
     def message_id(self, view: View, text: bytes) -> str:
-        timed = view.original_timestamp or view.timestamp
-        request_id = "" if timed else self._request_id
+        is_timed = _is_set(view.original_timestamp) or _is_set(view.timestamp)
+        request_id = "" if is_timed else self._request_id
         event = json.loads(text, parse_float=str, parse_int=str)
         event.pop("sentAt", None)
         event.pop("messageId", None)

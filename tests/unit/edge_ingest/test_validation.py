@@ -300,6 +300,34 @@ def test_event_without_time_has_another_derived_id_in_each_request() -> None:
     assert ids(event) == [first]
 
 
+@pytest.mark.parametrize("name", ["timestamp", "originalTimestamp"])
+@pytest.mark.parametrize(
+    ("time", "is_evidence"),
+    [
+        ("2026-11-21T11:00:00Z", True),
+        ("2016-12-31T23:59:60Z", True),
+        (1_700_000_000_000, True),
+        ("1700000000", True),
+        ("21 Nov 2026", True),
+        ({"$date": 1}, True),
+        ("0001-01-01T00:00:00Z", False),
+        ("1970-01-01T00:00:00.000Z", False),
+        (0, False),
+        ("0000-00-00 00:00:00", False),
+        ("now", False),
+        ("Invalid Date", False),
+        (True, False),
+        ({}, False),
+        ([], False),
+    ],
+)
+def test_time_that_is_not_set_is_no_evidence_of_a_resent_event(
+    name: str, time: object, *, is_evidence: bool
+) -> None:
+    event = {"type": "page", "userId": "u", name: time}
+    assert (ids(event) == ids(event, request_id="other")) is is_evidence
+
+
 def test_derived_id_depends_on_event_source_and_salt() -> None:
     others = {
         *ids(EVENT, EVENT | {"n": 1}, EVENT | {"n": "one"}),
