@@ -9,6 +9,7 @@ import csv
 import hashlib
 import io
 import json
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -18,13 +19,26 @@ from stepfunctions.errors import RosterError
 
 REQUIRED_COLUMNS: Final = ("email", "name")
 COLUMNS: Final = (*REQUIRED_COLUMNS, "dateOfBirth", "programme", "locale")
-#: Column titles that spreadsheets use, in lower case without spaces and punctuation.
+#: Column titles that spreadsheets use, in the portal's languages: in lower case, without spaces and
+#: punctuation.
 ALIASES: Final = {
-    "email": ("email", "emailaddress", "mail"),
-    "name": ("name", "fullname", "student", "studentname"),
-    "dateOfBirth": ("dateofbirth", "birthdate", "birthday", "dob"),
-    "programme": ("programme", "program", "course"),
-    "locale": ("locale", "language"),
+    "email": (
+        *("email", "emailaddress", "mail", "ईमेल", "ईमेलपता"),
+        *("địachỉemail", "thưđiệntử"),
+    ),
+    "name": (
+        *("name", "fullname", "student", "studentname", "नाम", "पूरानाम", "छात्र", "छात्रकानाम"),
+        *("tên", "họtên", "họvàtên", "họcviên", "họcsinh", "sinhviên"),
+    ),
+    "dateOfBirth": (
+        *("dateofbirth", "birthdate", "birthday", "dob", "जन्मतिथि", "जन्मदिन"),
+        *("ngàysinh", "ngàythángnămsinh"),
+    ),
+    "programme": (
+        *("programme", "program", "course", "कार्यक्रम", "पाठ्यक्रम", "कोर्स"),
+        *("chươngtrình", "khóahọc"),
+    ),
+    "locale": ("locale", "language", "भाषा", "ngônngữ"),
 }
 #: Spreadsheet programs choose the delimiter by the locale.
 DELIMITERS: Final = (",", ";", "\t")
@@ -38,6 +52,8 @@ MAX_CELL_CHARS: Final = 1_000
 INVISIBLE: Final = "\u200b\u200c\u200d\u2060\ufeff"
 #: Metadata of a normalized copy: its number of rows, for the office's page.
 ROWS: Final = "rows"
+#: Columns that a message names.
+MAX_NAMED_COLUMNS: Final = 30
 REPORT_COLUMNS: Final = ("row", "status", "code", "field", "message")
 #: The first student's row number in a spreadsheet: the header is row 1.
 FIRST_ROW: Final = 2
@@ -96,7 +112,7 @@ def parse(content: bytes) -> Roster:
     rows = table[1:]
     # Spreadsheets leave empty rows at the end. An empty row in the middle stays, because removing
     # it would shift the row numbers in the report.
-    while rows and not any(cell.strip() for cell in rows[-1]):
+    while rows and not rows[-1]:
         rows.pop()
     if not rows:
         raise RosterError("The file contains no students.")
@@ -130,7 +146,9 @@ def _text(content: bytes) -> str:
 
 
 def _table(text: str) -> list[list[str]]:
-    """Return the rows, with each cell stripped; the header is the first.
+    """Return the rows, with each cell stripped, and without empty ones at the end.
+
+    The header is the first row.
 
     Raises:
         RosterError: The text isn't valid CSV; the message names the row.
@@ -144,7 +162,7 @@ def _table(text: str) -> list[list[str]]:
     rows: list[list[str]] = []
     reader = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=delimiter)
     try:
-        rows.extend([_stripped(cell) for cell in row] for row in reader)
+        rows.extend(_without_empty_end([_stripped(cell) for cell in row]) for row in reader)
     except csv.Error:
         raise RosterError(
             f"The file isn't valid CSV: row {len(rows) + 1} has a misplaced or unclosed quote, or "
@@ -160,21 +178,61 @@ def _stripped(cell: str) -> str:
     return cell
 
 
+def _without_empty_end(row: list[str]) -> list[str]:
+    """Return a row without the empty cells at its end, which cleared columns leave."""
+    while row and not row[-1]:
+        row.pop()
+    return row
+
+
 def _columns(header: list[str]) -> list[str]:
+    """Return the name of each column.
+
+    Raises:
+        RosterError: A column is missing, unknown or there twice. The message has the names of a
+            spreadsheet and not the titles, which are a student's data if the first row is missing.
+    """
     known = {alias: name for name, aliases in ALIASES.items() for alias in aliases}
-    columns = [known.get("".join(filter(str.isalpha, it.casefold())), "") for it in header]
-    if (
-        len(set(columns)) != len(columns)
-        or "" in columns
-        or not set(REQUIRED_COLUMNS) <= set(columns)
-    ):
+    columns = [known.get(_title(it), "") for it in header]
+    problem = ""
+    for name in (*REQUIRED_COLUMNS, *COLUMNS):
+        same = [number for number, it in enumerate(columns) if it == name]
+        if not same and name in REQUIRED_COLUMNS:
+            problem = f"Column {name} is missing."
+        elif len(same) > 1:
+            problem = f"Columns {_column_names(same)} are both {name}."
+        if problem:
+            break
+    unknown = [number for number, it in enumerate(columns) if not it]
+    if unknown and not problem:
+        subject = "Columns {} have" if len(unknown) > 1 else "Column {} has"
+        problem = f"{subject.format(_column_names(unknown))} another title. Delete other columns."
+    if problem:
         required, optional = (
             ", ".join(names) for names in (REQUIRED_COLUMNS, COLUMNS[len(REQUIRED_COLUMNS) :])
         )
         raise RosterError(
-            f"The first row must contain the columns {required}. Optional columns: {optional}."
+            f"{problem} The first row must contain the columns {required}. "
+            f"Optional columns: {optional}."
         )
     return columns
+
+
+def _title(cell: str) -> str:
+    """Return a title in lower case, without spaces, digits and punctuation."""
+    text = unicodedata.normalize("NFC", cell.casefold())
+    return "".join(it for it in text if it.isalpha() or unicodedata.category(it)[0] == "M")
+
+
+def _column_names(numbers: list[int]) -> str:
+    """Return the names of columns in a spreadsheet: A to Z, AA to AZ and so on."""
+    names = []
+    for number in numbers[:MAX_NAMED_COLUMNS]:
+        name, rest = "", number
+        while rest >= 0:
+            name, rest = chr(ord("A") + rest % 26) + name, rest // 26 - 1
+        names.append(name)
+    return ", ".join(names) + (" and others" if len(numbers) > len(names) else "")
 
 
 def request_id(file_id: str, index: int) -> str:

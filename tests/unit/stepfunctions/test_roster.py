@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+import unicodedata
 import uuid
 from typing import Any
 
@@ -77,11 +78,54 @@ def read(parsed: roster.Roster) -> list[dict[str, str]]:
         "email,name\na@b.c,Anna\n".encode("utf-16"),
         b"\xfe\xff" + "email\tname\r\na@b.c\tAnna\r\n".encode("utf-16-be"),
         b"email,name\na@b.c,Anna\n,\n\n \n",
+        # A spreadsheet writes a rectangle: columns that were cleared leave their delimiters.
+        b"email,name,,\na@b.c,Anna,,\n,,,\n",
+        "email;name; \na@b.c;Anna;\u00a0;\n".encode(),
+        "ईमेल,नाम\na@b.c,Anna\n".encode(),
+        "ई-मेल पता,पूरा नाम\na@b.c,Anna\n".encode(),
+        "Địa chỉ email,Họ và tên\na@b.c,Anna\n".encode(),
+        unicodedata.normalize("NFD", "Thư điện tử;Họ tên\na@b.c;Anna\n").encode(),
     ],
 )
 def test_parse_normalizes_spreadsheet_variants(content: bytes) -> None:
     parsed = roster.parse(content)
     assert (parsed.text, parsed.rows) == (PLAIN, 1)
+
+
+@pytest.mark.parametrize(
+    ("header", "message"),
+    [
+        ("email,name,phone", "Column C has another title"),
+        (",email,name", "Column A has another title"),
+        ("no,email,name,a,b", "Columns A, D, E have another title"),
+        ("email,name,,class", "Columns C, D have another title"),
+        ("email,name,mail", "Columns A, C are both email"),
+        ("name,email,dob,Birthday", "Columns C, D are both dateOfBirth"),
+        ("name,class", "Column email is missing"),
+        ("email", "Column name is missing"),
+        (",".join(["email", "name", *("x" for _ in range(26))]), "Z, AA, AB have another title"),
+    ],
+)
+def test_refused_header_names_the_columns_as_a_spreadsheet_does(header: str, message: str) -> None:
+    """Without quoting the file: a title can be a student, if the first row is missing."""
+    with pytest.raises(RosterError, match=message) as refusal:
+        roster.parse(f"{header}\na@b.c,Anna\n".encode())
+    assert "The first row must contain the columns email, name." in str(refusal.value)
+    assert "phone" not in str(refusal.value)
+
+
+def test_titles_of_the_portal_languages_are_known() -> None:
+    for title, name in (
+        *(("जन्म तिथि", "dateOfBirth"), ("पाठ्यक्रम", "programme"), ("भाषा", "locale")),
+        *(("Ngày sinh", "dateOfBirth"), ("Chương trình", "programme"), ("Ngôn ngữ", "locale")),
+        *(
+            ("Date of Birth", "dateOfBirth"),
+            ("date_of_birth", "dateOfBirth"),
+            ("Course", "programme"),
+        ),
+    ):
+        parsed = roster.parse(f"email,name,{title}\na@b.c,Anna,x\n".encode())
+        assert read(parsed) == [{"email": "a@b.c", "name": "Anna", name: "x"}]
 
 
 def test_parse_keeps_row_positions() -> None:
