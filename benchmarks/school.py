@@ -120,17 +120,20 @@ def drive(
     clients: int,
     post: Callable[[dict[str, str]], None],
     created_at: Callable[[dict[str, str], float], float],
+    settle: Callable[[int], None],
 ) -> tuple[list[float], float]:
     """Send every request; return the latencies in seconds, and the accounts per second.
 
-    `created_at` waits for an account, looks every so many seconds, and returns its time.
+    `created_at` waits for an account, looks every so many seconds, and returns its time. `settle`
+    waits for the emails of so many accounts.
     """
     # Latency: one request at a time, without queueing.
     latencies = []
-    for request in requests[: len(requests) // 3]:
+    for number, request in enumerate(requests[: len(requests) // 3], 1):
         started = time.time()
         post(request)
         latencies.append(created_at(request, 0.01) - started)
+        settle(number)
     # Throughput: concurrent clients without pauses.
     rest = requests[len(requests) // 3 :]
     began = time.time()
@@ -138,6 +141,24 @@ def drive(
         list(executor.map(post, rest))
     wall = max(created_at(request, 0.2) for request in rest) - began
     return latencies, len(rest) / wall
+
+
+def settling(running: system.System) -> Callable[[int], None]:
+    """Return a function that waits until so many emails were sent from now on, and then rests."""
+    url = f"{running.target.endpoint}/_ministack/ses/messages"
+
+    def sent() -> int:
+        return sum(map(len, httpx.get(url, timeout=60).json()["messages"].values()))
+
+    before = sent()
+
+    def settle(number: int) -> None:
+        while sent() < before + number:
+            time.sleep(0.05)
+        # The notifier's queue deletes the message, and the relay's poller writes its position.
+        time.sleep(0.1)
+
+    return settle
 
 
 def transitions(machines: Any, arns: list[str]) -> int:
@@ -201,7 +222,7 @@ def ours(running: system.System, count: int, clients: int) -> Run:
         # The emails of the forms must not run beside the measurement.
         proofs = submitted(count, "ours")
         time.sleep(5)
-        latencies, rate = drive(proofs, clients, operation.post, created_at)
+        latencies, rate = drive(proofs, clients, operation.post, created_at, settling(running))
         outcomes = Counter(map(status, proofs))
     # Executions of the account workflow, which takes over what the Express workflow can't create.
     pages = machines.get_paginator("list_executions").paginate(
@@ -229,7 +250,7 @@ def peer(running: system.System, count: int, clients: int) -> Run:
         operation = Operation(http, "/peer/accounts", {"Host": host(api)})
         warm(operation.post, people(3 * clients, f"warm{uuid.uuid4().hex[:6]}"), clients)
         requests = people(count, f"peer{uuid.uuid4().hex[:6]}")
-        latencies, rate = drive(requests, clients, operation.post, created_at)
+        latencies, rate = drive(requests, clients, operation.post, created_at, settling(running))
     arns = [f"{EXECUTIONS}:naive:{it['requestId']}" for it in requests]
     outcomes = Counter(machines.describe_execution(executionArn=it)["status"] for it in arns)
     return Run(latencies, rate, transitions(machines, arns) / count, outcomes)

@@ -27,13 +27,12 @@ LAMBDA_GB: Final = 0.5
 #: The peer does the same work, from its request to its email.
 OUR_CALLS: Final = {
     "api_request": 1,
-    # Prove, create. The sweep's 8,640 runs a month cost a cent.
-    "express_request": 2,
-    "express_gb_second": (0.1 + 0.3) * 64 / 1024,
-    # Transactional writes: Prove 2, Create 5, Activate 3. Unmark 1. Idempotency: 2.
-    # The table has no replicas.
-    "write_unit": 2 * (2 + 5 + 3) + 1 + 2,
-    # ReadAccount 1, identity 1, notify 1.
+    # Prove. The sweep's 8,640 runs a month cost a cent.
+    "express_request": 1,
+    "express_gb_second": 0.4 * 64 / 1024,
+    # Transactional writes: Create 6, Activate 4. Idempotency: 2. The table has no replicas.
+    "write_unit": 2 * (6 + 4) + 2,
+    # ReadForm 1, identity 1, notify 1.
     "read_unit": 3,
     "event": 1,
     "fifo_request": 3,

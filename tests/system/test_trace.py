@@ -113,7 +113,6 @@ def test_account_request_is_traced_to_its_email(meridian: System) -> None:
         "EdgeAuthFunction (viewer-request)",
         "API Gateway POST /accounts/proofs 202",
         "Step Functions prove",
-        "Step Functions create",
         "IdentityFunction",
         "event source mapping invoked",
         "RelayFunction",

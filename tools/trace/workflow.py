@@ -17,7 +17,7 @@ _FUNCTIONS: Final = {
     "Inspect": "ImportFunction",
     "Report": "ImportFunction",
 }
-#: The functions that the Express workflow `create` invokes.
+#: The functions that the Express workflows `prove` and `create` invoke.
 _CREATION: Final = ("ValidateFunction", "IdentityFunction")
 #: Rows of a roster that a tree shows in full.
 MAX_ROWS: Final = 10
@@ -40,17 +40,20 @@ def account_spans(evidence: Evidence, correlation_id: str, around_ms: float) -> 
     started = [it for it in near if it.correlation_id == correlation_id]
     spans = _creation_spans(evidence, correlation_id, started)
     spans += [execution_span(evidence, it) for it in started]
-    if spans:
-        spans[-1].add(*email_spans(evidence, correlation_id))
-    return spans
+    emails = email_spans(evidence, correlation_id)
+    if spans and spans[-1].name.startswith("Step Functions"):
+        spans[-1].add(*emails)
+        return spans
+    return [*spans, *emails]
 
 
 def _creation_spans(
     evidence: Evidence, correlation_id: str, taken_over: Sequence[Execution]
 ) -> list[Span]:
-    """Return the span of the Express executions; none if a row was never admitted.
+    """Return the span of `create` of a row, or those of the functions that `prove` invoked.
 
-    They have no history: their functions' logs name the request.
+    None if a row was never admitted. Express executions have no history: their functions' logs
+    name the request.
     """
     end_ms = min((it.start_ms for it in taken_over), default=math.inf)
     invocations = sorted(
@@ -64,10 +67,14 @@ def _creation_spans(
     )
     if not invocations:
         return []
+    spans = [invocation_span(it) for it in invocations]
+    if not evidence.invocations_with("ValidateFunction", "correlation_id", correlation_id):
+        # `prove` has created the account of a form itself.
+        return spans
     first_ms = invocations[0].start_ms
     duration_ms = max(it.end_ms for it in invocations) - first_ms
     span = Span(f"Step Functions create  {correlation_id}", first_ms, duration_ms)
-    span.add(*(invocation_span(it) for it in invocations))
+    span.add(*spans)
     return [span]
 
 

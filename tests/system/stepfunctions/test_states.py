@@ -131,6 +131,9 @@ MARK = {
 MARKED = {**IDS, "correlationId": "cf-1", "trusted": True, "markedAt": "7"}
 
 #: machine, state, input, mocked result, next state (None: the end), part of the output.
+#: A proof after ReadForm, and the item of a minor's guardian.
+PROVED = {**PROOF, **IDS, "emailKey": "k1", "run": "one", "now": "1"}
+CONSENT_EMAIL = {"sk": {"S": "OUTBOX#ConsentRequested"}, "email_key": {"S": "k2"}}
 #: A change of an address: the execution's input, then the results of its functions.
 CHANGE = {"accountId": "a1", "changeId": "c1", "correlationId": "cf-1"}
 MOVED = {**CHANGE, "outcome": "changed", "sub": "s1"}
@@ -309,6 +312,22 @@ CASES: list[tuple[str, str, Any, Any, str | None, Any]] = [
     ("import", "Imported", IMPORT, None, None, {"done": True}),
     ("import", "Rejected", IMPORT, None, None, {"refused": True}),
     ("import", "Failed", {}, None, None, None),
+    ("prove", "ReadForm", PROOF, {"Items": [PERSON, PROOF_EMAIL]}, "IsOrdinary",
+     {**PROOF, "ordinary": True, "emailKey": "k1", "correlationId": "test"}),
+    ("prove", "ReadForm", PROOF, {"Items": [PERSON, PROOF_EMAIL, PENDING]}, "IsOrdinary",
+     {"ordinary": False}),
+    ("prove", "ReadForm", PROOF, {"Items": [PERSON, PROOF_EMAIL, CONSENT_EMAIL]}, "IsOrdinary",
+     {"ordinary": False}),
+    ("prove", "ReadForm", PROOF, {"Items": [PERSON]}, "IsOrdinary",
+     {"ordinary": False, "emailKey": ""}),
+    ("prove", "ReadForm", PROOF, {"Items": []}, "IsOrdinary", {"ordinary": False}),
+    ("prove", "IsOrdinary", {**PROOF, "ordinary": True}, None, "Create", PROOF),
+    ("prove", "IsOrdinary", {**PROOF, "ordinary": False}, None, "Prove", PROOF),
+    ("prove", "Create", PROVED, {}, "CreateIdentity", PROVED),
+    ("prove", "CreateIdentity", PROVED, CREATED_USER, "Activate", {"sub": "s2"}),
+    ("prove", "Activate", {**PROVED, "sub": "s2"}, {}, "Accepted", {}),
+    ("prove", "PassOn", PROVED, {"ExecutionArn": "arn"}, "Unmark", IDS),
+    ("prove", "Unmark", PROVED, {}, "Accepted", {}),
     ("prove", "Prove", PROOF, {}, "Start", {"requestId": "r1"}),
     ("prove", "ReadProof", PROOF, {}, "CompareProof", {"valid": False, "pending": False}),
     ("prove", "ReadProof", PROOF, {"Item": {"status": {"S": "unproved"}, "proof": {"S": DIGEST}}},
@@ -523,6 +542,10 @@ def test_task_retries_and_catches_every_error(
         ("admit", "SendProof", TO_PROVE, "test"),
         ("prove", "Start", {"requestId": "r1"}, "test"),
         *(
+            ("prove", state, {**PROVED, "correlationId": "cf-1"}, "cf-1")
+            for state in ("Create", "CreateIdentity", "PassOn")
+        ),
+        *(
             ("account", state, {**CARRIED, **state_input}, expected)
             for state in ("Validate", "Create", "CreateIdentity", "DeleteIdentity", "Park")
             # An operator starts an execution with the two ids only.
@@ -632,3 +655,5 @@ def test_proof_starts_the_account_that_admit_stored(emulator: Emulator) -> None:
     arguments = json.loads(answer["inspectionData"]["afterArguments"])
     assert arguments["Input"]["accountId"] == stored["accountId"]
     assert arguments["Name"] == "r1"
+    answer = run_state(emulator, "prove", "ReadForm", PROOF, mock={"result": '{"Items": []}'})
+    assert json.loads(answer["output"])["accountId"] == stored["accountId"]

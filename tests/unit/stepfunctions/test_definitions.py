@@ -317,7 +317,8 @@ def test_minor_is_not_created_without_the_consent() -> None:
     before = {key for key, it in machine.items() if "Start" in next_states(it)}
     # CompareProof starts a request again that is pending.
     assert before == {"Prove", "Consent", "CompareProof"}
-    assert "attribute_not_exists(guardian_proof)" in condition("prove", "Prove")
+    for key in ("Create", "Prove"):
+        assert "attribute_not_exists(guardian_proof)" in condition("prove", key)
     for key in ("Consent", "Refuse"):
         assert "#status = :consent AND guardian_proof = :proof" in condition("prove", key)
     assert "#status = :unproved AND proof = :proof" in condition("prove", "AskGuardian")
@@ -346,6 +347,53 @@ def test_workflow_input_excludes_digest() -> None:
 # --- the creation by one Express execution, and the sweep -----------------------------------------
 #: Step Functions, "Choosing workflow type": seconds of an Express execution.
 MAX_EXPRESS_S: Final = 300
+
+
+def own_items(machine: str, key: str) -> list[dict[str, Any]]:
+    """Return what a state's transaction has beside the items of the account workflow's state."""
+    items, whole = (
+        definition(it)["States"][key]["Arguments"]["TransactItems"] for it in (machine, "account")
+    )
+    assert items[: len(whole)] == whole
+    return list(items[len(whole) :])
+
+
+def test_proof_creates_the_account_as_the_account_workflow_does() -> None:
+    """With the proof, the mark and its claim in one transaction, and its end in the other one."""
+    machine, whole = definition("prove")["States"], definition("account")["States"]
+    create, identity = machine["Create"], machine["CreateIdentity"]
+    for field in ("Type", "Resource", "TimeoutSeconds", "Arguments"):
+        assert identity[field] == whole["CreateIdentity"][field], field
+    request, mark = own_items("prove", "Create")
+    assert keys(request) == keys(machine["Prove"]["Arguments"]["TransactItems"][0])
+    assert condition("prove", "Create") == condition("prove", "Prove")
+    assert keys(mark)[0] == "OPEN"
+    assert "run" in mark["Put"]["Item"]
+    (end,) = own_items("prove", "Activate")
+    assert keys(end)[0] == "OPEN"
+    # A repetition after a lost response is the same request: no argument is computed again.
+    assert create["Arguments"]["ClientRequestToken"] == mark["Put"]["Item"]["run"]["S"]
+    assert not re.search(r"millis|uuid|random|now\(", str(create["Arguments"]))
+
+
+def test_proof_that_fails_after_the_claim_reaches_the_account_workflow() -> None:
+    machine = definition("prove")["States"]
+    for key in ("CreateIdentity", "Activate"):
+        assert [it["Next"] for it in machine[key]["Catch"]] == ["PassOn"], key
+    assert [it["Next"] for it in machine["Create"]["Catch"]] == ["Prove"]
+    before = {
+        following: {key for key, it in machine.items() if following in next_states(it)}
+        for following in ("CreateIdentity", "PassOn", "Unmark")
+    }
+    assert before == {
+        "CreateIdentity": {"Create"},
+        "PassOn": {"CreateIdentity", "Activate"},
+        "Unmark": {"PassOn"},
+    }
+    # The mark stays when the account workflow didn't start: the sweep starts it.
+    assert machine["PassOn"]["Catch"][-1]["Next"] == "Accepted"
+    # Cognito is called by one run at a time: the function has ended when the state ends.
+    assert machine["CreateIdentity"]["TimeoutSeconds"] > 15
 
 
 @pytest.mark.parametrize("key", ["Validate", "Create", "CreateIdentity", "Activate"])
@@ -394,13 +442,19 @@ def marks(name: str) -> list[dict[str, Any]]:
 
 
 def test_request_that_becomes_pending_is_marked_in_the_same_transaction() -> None:
-    before_start = (("prove", "Prove"), ("prove", "Consent"), ("admit", "StoreRow"))
-    for name, key in before_start:
+    before_start = {
+        ("prove", "Create"): "CreateIdentity",
+        ("prove", "Prove"): "Start",
+        ("prove", "Consent"): "Start",
+        ("admit", "StoreRow"): "Start",
+    }
+    for (name, key), following in before_start.items():
         items = definition(name)["States"][key]["Arguments"]["TransactItems"]
         puts = [it["Put"]["Item"] for it in items if "Put" in it]
         assert [it for it in puts if it in marks(name)] != [], key
-        assert definition(name)["States"][key]["Next"] == "Start"
-    assert len(marks("prove")) + len(marks("admit")) == len(before_start)
+        assert definition(name)["States"][key]["Next"] == following
+    # `prove` deletes the mark of an account that it created or passed on.
+    assert len(marks("prove")) + len(marks("admit")) == len(before_start) + 2
     # Claimed and deleted; `create` claims with the items, or before it passes a request on.
     assert (len(marks("create")), len(marks("sweep"))) == (3, 2)
 
@@ -429,19 +483,21 @@ def test_run_without_the_claim_calls_neither_cognito_nor_the_account_workflow() 
 
 def test_sweep_leaves_running_creations_alone() -> None:
     lost_after = int(properties("sweep")["DefinitionSubstitutions"]["LostAfterSeconds"])
-    assert definition("create")["TimeoutSeconds"] < MAX_EXPRESS_S < lost_after
+    for name in ("create", "prove"):
+        assert definition(name)["TimeoutSeconds"] < MAX_EXPRESS_S < lost_after
 
 
 @every_machine
 def test_express_workflow_ends_in_time(name: str) -> None:
-    """ "The … workflow can run up to five minutes", the requests of API Gateway for 29 s."""
+    """ "The … workflow can run up to five minutes" (Choosing workflow type in Step Functions)."""
     if properties(name)["Type"] == "EXPRESS":
         assert definition(name)["TimeoutSeconds"] < MAX_EXPRESS_S
 
 
 def test_passed_on_request_starts_the_account_workflow_once() -> None:
     """Only the name of the execution bounds the number of starts."""
-    for name, key in (("create", "PassOn"), ("sweep", "Start"), ("admit", "Mend")):
+    starts = (("create", "PassOn"), ("prove", "PassOn"), ("sweep", "Start"), ("admit", "Mend"))
+    for name, key in starts:
         ((_, state),) = [it for it in states(name) if it[0] == key]
         assert state["Arguments"]["StateMachineArn"] == "${AccountMachine}"
         assert state["Arguments"]["Name"] == "{% $states.input.requestId %}"

@@ -67,7 +67,7 @@ def _request(
         if time.monotonic() > deadline:
             problem = (
                 f"the request {request_id} is still pending after {timeout_s:.0f} s. Read the log "
-                f"group /aws/vendedlogs/states/meridian-{target.stage}-create, and the request's "
+                f"group /aws/vendedlogs/states/meridian-{target.stage}-prove, and the request's "
                 f"execution of the state machine meridian-{target.stage}-account"
             )
             return problem, status
