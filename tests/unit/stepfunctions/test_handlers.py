@@ -325,6 +325,28 @@ def test_created_user_can_sign_in_although_pool_sets_temporary_password(
     assert pool.statuses == {"anna@example.com": "CONFIRMED"}
 
 
+@pytest.mark.parametrize("random", ["aaaa", "ZZZZ", "0000", "____"])
+def test_temporary_password_is_replaced_by_one_that_any_policy_accepts(
+    monkeypatch: pytest.MonkeyPatch, random: str
+) -> None:
+    """An existing pool can require 99 characters and each class (PasswordPolicyType)."""
+    pool, sent = Pool("FORCE_CHANGE_PASSWORD"), []
+    confirm = pool.admin_set_user_password
+
+    def keep(**arguments: Any) -> Any:
+        sent.append(arguments["Password"])
+        return confirm(**arguments)
+
+    monkeypatch.setattr(pool, "admin_set_user_password", keep)
+    # base64url: four characters for three bytes.
+    monkeypatch.setattr("secrets.token_urlsafe", lambda size: random * (size // 3))
+    identity_result(monkeypatch, pool, "create")
+    (password,) = sent
+    assert 99 <= len(password) <= 256
+    for characters in ("[A-Z]", "[a-z]", "[0-9]", "[!.]"):
+        assert re.search(characters, password), characters
+
+
 def test_retry_confirms_user_without_permanent_password(monkeypatch: pytest.MonkeyPatch) -> None:
     pool = Pool("FORCE_CHANGE_PASSWORD")
     create = pool.admin_create_user

@@ -49,7 +49,9 @@ def _user(target: Target, *, paying: bool) -> Iterator[str]:
     """Create a user and yield an access token; delete the user at the end of the context."""
     cognito = target.client("cognito-idp")
     pool, app_client = (target.stack.outputs[it] for it in ("UserPoolId", "UserPoolClientId"))
-    email, password = f"smoke-{secrets.token_hex(8)}@example.com", secrets.token_urlsafe(24)
+    email = f"smoke-{secrets.token_hex(8)}@example.com"
+    # An existing pool's policy can require 99 characters, and each class of them.
+    password = f"{secrets.token_urlsafe(96)}Aa1!"
     try:
         create_user(cognito, pool, email, password)
         if paying:
