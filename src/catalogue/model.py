@@ -17,7 +17,8 @@ MAX_WORDS: Final = 8
 MAX_WORD_CHARS: Final = 40
 MAX_PAGE_ROWS: Final = 50
 DEFAULT_PAGE_ROWS: Final = 20
-MAX_CURSOR_CHARS: Final = 1_200
+#: A title's key has at most five bytes for each of its 200 characters: "㎮" becomes "rad/s".
+MAX_CURSOR_CHARS: Final = 1_500
 #: Ids of courses, subjects and teachers.
 ID: Final = re.compile(r"[a-z0-9-]{1,64}", re.ASCII)
 _LANGUAGE: Final = re.compile(r"[a-z]{2}", re.ASCII)

@@ -193,6 +193,16 @@ def test_pages_contain_each_course_once_in_order(home: Router, away: Router, tie
     assert titles == [f"{word} part {number}" for number in (1, 3, 5)] + ["Other"] * 4
 
 
+def test_pages_after_a_long_title_are_read(home: Router, away: Router, tier: Tier) -> None:
+    # "㎮" is "rad/s" in the order of the titles.
+    word = f"w{uuid.uuid4().hex[:12]}"
+    courses = {create(home, title=word + "㎮" * 187) for _ in range(2)}
+    wait_until(tier.caught_up, "the replica's rows")
+    first = search(away, word, limit="1")
+    second = search(away, word, limit="1", after=first["next"])
+    assert {*ids(first), *ids(second)} == courses
+
+
 def test_many_matches_are_paged_by_title(tier: Tier, away: Router) -> None:
     word = f"m{uuid.uuid4().hex[:12]}"
     tier.primary.sql(

@@ -89,6 +89,13 @@ def test_cursor_survives_the_address(rank: int, key: str, identity: str) -> None
     assert decode_cursor(encode_cursor(cursor)) == cursor
 
 
+@pytest.mark.parametrize("character", ["rad/s", "\U0010ffff", '"', "\\", "गी"])
+def test_cursor_of_the_longest_title_is_accepted(character: str) -> None:
+    """The database's key of a title has at most five bytes for each of its 200 characters."""
+    cursor = Cursor(2, (character * 200).encode()[:1_000].decode(errors="ignore"), "i" * 64)
+    assert decode_cursor(encode_cursor(cursor)) == cursor
+
+
 @given(st.text(max_size=80) | st.binary(max_size=60).map(lambda data: data.hex()))
 def test_other_text_is_no_cursor(text: str) -> None:
     cursor = outcome(lambda: decode_cursor(text))
