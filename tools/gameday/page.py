@@ -8,6 +8,7 @@ from typing import Final
 from aws_emulator.errors import CommandError
 from tools.gameday.acts import CONTINENTS
 from tools.gameday.figures import Part, by_operation, marks
+from tools.page_style import logo, style
 from tools.page_template import fill
 
 #: Seconds of a cell of the chart.
@@ -47,7 +48,9 @@ def page(
     values = {
         "title": escape(title),
         "status": escape(f"Failed: {', '.join(failed)}" if failed else "All checks passed."),
-        "status_class": "failed" if failed else "passed",
+        "status_class": "bad" if failed else "good",
+        "style": style(),
+        "logo": logo(),
         "chart": "\n".join(chart(it) for it in parts),
         "sections": "\n".join(_section(head, lines) for head, lines in sections.items()),
     }
@@ -64,7 +67,9 @@ def chart(part: Part) -> str:
     height = _HEAD_PX + len(rows) * _ROW_PX + _ROW_PX
     subject = f"{part.subject}: " if part.subject else ""
     label = f"{subject}Answers of each operation by second and continent"
-    parts = [f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{label}">']
+    parts = [
+        f'<svg class="timeline" viewBox="0 0 {width} {height}" role="img" aria-label="{label}">'
+    ]
     for number, scene in enumerate(scenes, start=1):
         left, right = _x(scene.lost), _x(scene.returned)
         parts.append(
@@ -101,6 +106,6 @@ def _x(moment: float) -> int:
 def _section(head: str, lines: Sequence[str]) -> str:
     text = escape("\n".join(lines))
     return (
-        f'<section><h2>{escape(head)}</h2><div class="scroll" role="region" tabindex="0" '
-        f'aria-label="{escape(head)}"><pre>{text}</pre></div></section>'
+        f'<section class="card"><h2>{escape(head)}</h2><div class="scroll" role="region" '
+        f'tabindex="0" aria-label="{escape(head)}"><pre>{text}</pre></div></section>'
     )

@@ -7,14 +7,22 @@ from pathlib import Path
 from typing import Final
 
 from aws_emulator.errors import CommandError
+from tools.page_style import logo, style
 from tools.page_template import fill
 from tools.report.results import Report
-from tools.report.sections import lake_facts, replay_facts, safe_text, visitor_facts
+from tools.report.sections import (
+    lake_facts,
+    milliseconds_text,
+    replay_facts,
+    safe_text,
+    visitor_facts,
+)
 
 PAGE_FILE: Final = "report.html"
 #: The columns that hold numbers, which are aligned to the right.
 NUMBER_COLUMNS: Final = frozenset({"views", "expected", "found"})
 _NUMBER: Final = ' class="number"'
+_CARD: Final = '<section class="card">'
 _TEMPLATE: Final = Path(__file__).with_name("page.html")
 
 
@@ -43,7 +51,13 @@ def page(report: Report) -> str:
     figures = json.dumps({plot.name: plot.document() for plot in shown})
     values = {
         "status": "All checks passed." if report.passed else "A check failed: see Checks.",
-        "status_class": "passed" if report.passed else "failed",
+        "status_class": "good" if report.passed else "bad",
+        "style": style(),
+        "logo": logo(),
+        "headlines": "\n".join(
+            f"<div><dt>{_text(name)}</dt><dd>{_text(value)}</dd></div>"
+            for name, value in _headlines(report)
+        ),
         "plots": "\n".join(_figure(it.name, it.title, it.description) for it in shown),
         "tables": "\n".join(_tables(report)),
         # "</script" would end the element (HTML, "Restrictions for contents of script elements").
@@ -53,13 +67,22 @@ def page(report: Report) -> str:
     return fill(_TEMPLATE, values)
 
 
+def _headlines(report: Report) -> Iterable[tuple[str, str]]:
+    yield "events stored", f"{report.stored:,}"
+    yield "missing", f"{report.missing:,}"
+    yield "events per second", f"{report.events_per_s:,.0f}"
+    for name, measured in (("latency", report.latency), ("lag to the lake", report.lag)):
+        median = milliseconds_text(measured.percentile(50)) if measured.count else "not measured"
+        yield f"median {name}", median
+
+
 def _figure(name: str, title: str, description: str) -> str:
     return (
-        f'<figure aria-labelledby="{name}-title" aria-describedby="{name}-text">'
+        f'<section class="card" aria-labelledby="{name}-title">'
         f'<h2 id="{name}-title">{_text(title)}</h2>'
-        f'<figcaption id="{name}-text">{_text(description)}</figcaption>'
+        f'<p class="shows" id="{name}-text">{_text(description)}</p>'
         f'<div class="plot" id="{name}" role="img" aria-labelledby="{name}-title {name}-text">'
-        "</div></figure>"
+        "</div></section>"
     )
 
 
@@ -97,7 +120,7 @@ def _facts(title: str, facts: Sequence[tuple[str, str]]) -> str:
         f'<tr><th scope="row">{_text(name)}</th><td>{_text(value)}</td></tr>'
         for name, value in facts
     )
-    return f"<section><h2>{_text(title)}</h2><table class='facts'>{rows}</table></section>"
+    return f'{_CARD}<h2>{_text(title)}</h2><table class="facts">{rows}</table></section>'
 
 
 def _table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str | int]]) -> str:
@@ -107,7 +130,7 @@ def _table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str | int
     )
     body = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in rows)
     return (
-        f"<section><h2>{_text(title)}</h2><div class='scroll' role='region' tabindex='0' "
+        f'{_CARD}<h2>{_text(title)}</h2><div class="scroll" role="region" tabindex="0" '
         f'aria-label="{_text(title)}"><table><thead><tr>{head}</tr></thead>'
         f"<tbody>{body}</tbody></table></div></section>"
     )
