@@ -212,8 +212,10 @@ def _search(source: Database, search: Search) -> tuple[int, Any]:
     corrected = tuple(source.query(_CORRECTED, words=list(search.words))[0][0])
     if corrected == search.words:
         return number, page
-    number, page = _page(source, replace(search, words=corrected))
-    return number, page | {"corrected": " ".join(corrected)}
+    number, corrected_page = _page(source, replace(search, words=corrected))
+    if not corrected_page["courses"]:
+        return number, page
+    return number, corrected_page | {"corrected": " ".join(corrected)}
 
 
 def _page(source: Database, search: Search) -> tuple[int, dict[str, Any]]:
