@@ -2,13 +2,18 @@
 
 Source: Amazon Cognito developer guide, "Apply branding to managed login pages"; Amazon Cognito API
 reference, CreateManagedLoginBranding (Settings, Assets).
+
+The pages also have Hindi and Vietnamese, which managed login lacks ("Managed login localization").
 """
 
 import base64
 import binascii
+import json
 import re
 from collections.abc import Iterator, Mapping
+from functools import cache
 from html import escape
+from pathlib import Path
 from typing import Any, Final
 
 #: The members of a style's settings.
@@ -59,7 +64,13 @@ button:hover{background:var(--button-hover)}
 a{color:var(--focus)}
 .error{margin:0 0 1rem;padding:.75rem 1rem;border:1px solid;border-radius:var(--field-radius);
 font-weight:600}
-.error:empty{display:none}"""
+.error:empty{display:none}
+#languages{display:flex;flex-wrap:wrap;justify-content:center;gap:.25rem;margin:1rem 0 -.5rem}
+#languages button{width:auto;min-height:2.75rem;margin:0;padding:.25rem .75rem;font-size:.875rem;
+font-weight:600;color:var(--quiet);background:none}
+#languages button:hover,#languages [aria-pressed=true]{color:var(--focus);background:none}
+#languages [aria-pressed=true]{text-decoration:underline;text-underline-offset:.3em}"""
+_FOLDER: Final = Path(__file__).parent
 
 
 class StyleError(ValueError):
@@ -105,8 +116,18 @@ def render(style: Mapping[str, Any], heading: str, body: str) -> str:
         '<!DOCTYPE html><html lang="en"><head><meta charset="UTF-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1.0">'
         f"<title>{escape(heading)}</title><style>{_variables(settings)}{_RULES}</style></head>"
-        f'<body><main class="card">{logo}<h1>{escape(heading)}</h1>{body}</main></body></html>'
+        f'<body><main class="card">{logo}<h1>{escape(heading)}</h1>{body}</main>'
+        f"<script>{_script()}</script></body></html>"
     )
+
+
+@cache
+def _script() -> str:
+    texts = json.loads((_FOLDER / "login_texts.json").read_text(encoding="utf-8"))
+    script = (_FOLDER / "login_page.js").read_text(encoding="utf-8")
+    # "</script" would end the element (HTML, "Restrictions for contents of script elements").
+    values = json.dumps(texts, ensure_ascii=False).replace("<", "\\u003c")
+    return script.replace("__TEXTS__", values)
 
 
 def _image(asset: Mapping[str, Any]) -> str:

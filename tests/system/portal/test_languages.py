@@ -83,6 +83,29 @@ def test_chosen_language_is_on_every_page(
     assert page_errors == []
 
 
+def test_sign_in_pages_have_the_chosen_language(visit: Visit, meridian: System) -> None:
+    page = visit()
+    page.goto("/")
+    page.get_by_role("button", name=NAMES["hi"]).click()
+    expect(page.locator("html")).to_have_attribute("lang", "hi")
+    page.locator("#account").click()
+    expect(page.locator("input[name=username]")).to_be_visible()
+    expect(page.get_by_role("heading")).to_have_text("साइन इन करें")
+    expect(page.locator("label")).to_have_text("ईमेल पता")
+    page.fill("input[name=username]", meridian.students[0].email)
+    page.click("[type=submit]")
+    expect(page.get_by_role("heading")).to_have_text("साइन इन करने का तरीका चुनें")
+    page.get_by_role("button", name=NAMES["vi"]).click()
+    expect(page.get_by_role("heading")).to_have_text("Chọn cách đăng nhập")
+    page.click("button[value=PASSWORD]")
+    expect(page.locator("html")).to_have_attribute("lang", "vi")
+    page.fill("input[name=password]", "wrong")
+    page.click("[type=submit]")
+    expect(page.locator(".error")).to_have_text("Địa chỉ email hoặc mật khẩu không đúng.")
+    assert_fits(page)
+    assert violations(page) == []
+
+
 def test_browser_in_vietnamese_gets_vietnamese_pages(visit: Visit) -> None:
     page = visit(locale="vi-VN")
     page.goto("/sign-up.html")

@@ -116,4 +116,11 @@ if (language !== "en" && (await load(language))) {
   document.documentElement.lang = language;
   translatePage();
 }
-if (isTranslated) offerLanguages(document.documentElement.lang);
+if (isTranslated) {
+  offerLanguages(document.documentElement.lang);
+  // A redirect keeps the fragment, so the sign-in pages of a local system have the language, too.
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest?.('a[href^="/auth/sign-in"]');
+    if (link) link.hash = `lang=${language}`;
+  });
+}
