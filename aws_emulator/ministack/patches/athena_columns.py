@@ -20,6 +20,7 @@ from aws_emulator.ministack.settings import Settings
 from aws_emulator.ministack.symbols import Symbols
 
 _NAMED: Final = re.compile(r'"\$(?:path|file_modified_time)"')
+_NO_VALUES: Final = """'' AS "$path", '' AS "$file_modified_time" """
 _PARQUET: Final = "union_by_name = true, "
 #: The folder of a query's copies of a table's objects.
 _FOLDER: Final = re.compile(r"^.*?/ministack-athena-[^/]+/")
@@ -29,7 +30,9 @@ _WANTED: Final[ContextVar[bool]] = ContextVar("wanted", default=False)
 
 def install(_settings: Settings, _control: ControlApi, _application: Any) -> None:
     """Add the columns to tables in Parquet."""
-    athena = Symbols("ministack.services.athena", "_rewrite_data_paths", "_table_relation")
+    athena = Symbols(
+        "ministack.services.athena", "_empty_relation", "_rewrite_data_paths", "_table_relation"
+    )
     s3 = Symbols("ministack.services.s3", "_buckets")
 
     def rewriting(original: Callable[..., Any]) -> Callable[..., Any]:
@@ -41,7 +44,10 @@ def install(_settings: Settings, _control: ControlApi, _application: Any) -> Non
 
     def relating(original: Callable[..., str]) -> Callable[..., str]:
         def relation(table: Mapping[str, Any], files: list[str]) -> str:
+            # Another patch reads the columns of the empty table within.
+            token = _WANTED.set(False)
             rows = original(table, files)
+            _WANTED.reset(token)
             if not _WANTED.get() or _PARQUET not in rows:
                 return rows
             location = str(table["StorageDescriptor"]["Location"]).rstrip("/")
@@ -50,6 +56,16 @@ def install(_settings: Settings, _control: ControlApi, _application: Any) -> Non
 
         return relation
 
+    def without_rows(original: Callable[..., str]) -> Callable[..., str]:
+        def relation(table: Mapping[str, Any]) -> str:
+            rows = original(table)
+            if not _WANTED.get():
+                return rows
+            return f"(SELECT *, {_NO_VALUES} FROM {rows})"  # noqa: S608 - not a query of a user
+
+        return relation
+
+    athena.wrap("_empty_relation", without_rows)
     athena.wrap("_rewrite_data_paths", rewriting)
     athena.wrap("_table_relation", relating)
 

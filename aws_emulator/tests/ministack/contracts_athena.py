@@ -99,6 +99,12 @@ def athena_columns(emulator: Emulator) -> None:
         assert changed.endswith(" UTC")
         moment = datetime.fromisoformat(changed.removesuffix(" UTC")).replace(tzinfo=UTC)
         assert moment.replace(microsecond=0) == head["LastModified"]
+    # A table without objects has the columns, too.
+    empty = table.request("empty")
+    empty["TableInput"]["StorageDescriptor"]["Location"] = f"s3://{table.bucket}/empty/"
+    emulator.client("glue").create_table(**empty)
+    query = 'SELECT word, "$path", "$file_modified_time" FROM empty'
+    assert result(emulator, new_workgroup(emulator), table.database, query) == []
 
 
 def athena_snapshots(emulator: Emulator) -> None:
