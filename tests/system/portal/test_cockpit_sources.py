@@ -6,11 +6,13 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
+import httpx
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.support.access_tokens import access_token_of
 from tests.support.paths import ROOT
 from tests.support.waiting import wait_until
 from tests.system.portal.conftest import Student
@@ -26,6 +28,7 @@ from tools.stack import EDGE_REGION, StackTarget, client
 pytestmark = pytest.mark.browser
 
 PERIOD_S: Final = 300
+PREFIX: Final = "meridian-local"
 #: Metrics of which the page shows the greatest value.
 GREATEST: Final = frozenset({"lag", "latency"})
 #: Counts of the stream function that the lake confirms.
@@ -69,6 +72,81 @@ def test_rows_objects_and_bytes_are_those_of_the_lake(meridian: System, operator
         return least and grown(flow(meridian, operator, start), counts) == rows
 
     wait_until(is_confirmed, "counts that have grown as the lake has", interval_s=1)
+
+
+def test_requests_are_those_that_were_sent(meridian: System, operator: Student) -> None:
+    start = int(time.time()) // 3600 * 3600 - 3600
+    headers = {
+        "Authorization": f"Bearer {access_token_of(meridian, operator.email, operator.password)}"
+    }
+    path = f"{meridian.url}/api/operator/flow/home?start={start}&period=3600"
+
+    def counts() -> dict[str, int]:
+        metrics = httpx.get(path, headers=headers, timeout=60).json()["metrics"]
+        return {it: sum(metrics[it]["values"]) for it in ("requests", "refused", "failed")}
+
+    before = counts()
+    other = f"{meridian.url}/api/operator/alarms/edge"
+    for _ in range(3):
+        assert httpx.get(other, headers=headers, timeout=60).is_success
+    for token in ("", "none", "e30.e30.e30", "Bearer"):
+        refused = {"Authorization": token}
+        answer = httpx.get(other, headers=refused, timeout=60)
+        assert answer.status_code == 401
+    asked = 0
+
+    def is_confirmed() -> bool:
+        nonlocal asked
+        asked += 1
+        after = counts()
+        # Reading the counts is a request, too: each is counted when it is answered.
+        more = {name: after[name] - before[name] for name in after}
+        return more == {"requests": 7 + asked, "refused": 4, "failed": 0}
+
+    wait_until(is_confirmed, "counts of the requests that were sent", interval_s=1)
+
+
+def stored_records(meridian: System) -> list[bytes]:
+    """Return the data of all records of the event stream."""
+    kinesis = client("kinesis", meridian.target)
+    name, data = f"{PREFIX}-events", []
+    for shard in kinesis.list_shards(StreamName=name)["Shards"]:
+        iterator = kinesis.get_shard_iterator(
+            StreamName=name, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
+        )["ShardIterator"]
+        while True:
+            page = kinesis.get_records(ShardIterator=iterator, Limit=10_000)
+            data += [it["Data"] for it in page["Records"]]
+            if not page["Records"] and not page["MillisBehindLatest"]:
+                break
+            iterator = page["NextShardIterator"]
+    return data
+
+
+def test_records_are_those_of_the_stream(meridian: System, operator: Student) -> None:
+    start = int(time.time()) // 3600 * 3600 - 3600
+
+    def settled() -> tuple[dict[str, float], list[bytes]] | None:
+        counts, records = flow(meridian, operator, start), stored_records(meridian)
+        is_equal = flow(meridian, operator, start)["records"] == counts["records"]
+        return (counts, records) if is_equal else None
+
+    before, stored = wait_until(settled, "a stream to which nothing is written", interval_s=1)
+    send_events(meridian)
+
+    def is_confirmed() -> bool:
+        after, records = flow(meridian, operator, start), stored_records(meridian)
+        new = len(records) - len(stored)
+        # AWS counts the partition key, too.
+        least = sum(map(len, records)) - sum(map(len, stored))
+        more = {name: after[name] - before[name] for name in ("records", "bytes")}
+        return (
+            1 <= more["records"] == new
+            and least <= more["bytes"] <= least + 256 * new
+            and after["batches"] > before["batches"]
+        )
+
+    wait_until(is_confirmed, "counts that have grown as the stream has", interval_s=1)
 
 
 def test_workflows_and_emails_are_those_that_were_started_and_sent(
