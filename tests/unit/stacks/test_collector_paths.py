@@ -192,6 +192,15 @@ def test_only_the_upload_of_a_roster_is_outside_the_bound_of_bodies(method: str)
     assert inspecting(method, "/api/rosters/autumn") == MANAGED
 
 
+@pytest.mark.parametrize("method", ["POST", "PUT"])
+def test_long_course_passes_the_common_rules(method: str) -> None:
+    """A summary of 4,000 characters in Hindi has 12 KB, over the group's bound of 8 KB."""
+    for path in ("/catalogue/staff/courses", "/catalogue/staff/courses/ganit-1"):
+        assert inspecting(method, path) == {"known-bad-inputs"}
+    for path in ("/catalogue/staff/coursess", "/catalogue/courses"):
+        assert inspecting(method, path) == MANAGED
+
+
 def test_managed_rules_inspect_each_behavior_without_the_collector() -> None:
     """A new behavior with another function must join the scope-down statement.
 
