@@ -5,6 +5,7 @@
 -- The view reads the ids of all days and Regions, so a copy counts no matter how late it is. The
 -- tables events_all_regions and events_compacted_all_regions have the objects of each Region's lake;
 -- tools/lake_sql creates them. Otherwise as lake/views/events_once.sql.
+-- Its text is in tools/lake_sql/events_once.py.
 CREATE OR REPLACE VIEW events_once_all_regions AS
 WITH present AS (
   SELECT DISTINCT lake_region, date, hour, object_id

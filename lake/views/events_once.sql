@@ -7,6 +7,7 @@
 -- An object is read from its compacted file while the object is in the lake; `object_id` is a digest
 -- of its rows. Late rows are visible at once: the view reads an object itself until it is compacted.
 -- Rows of a deleted object are gone at once. The column `object_id` has one value per object.
+-- Its text is in tools/lake_sql/events_once.py.
 CREATE OR REPLACE VIEW events_once AS
 WITH present AS (
   SELECT DISTINCT date, hour, object_id
@@ -66,8 +67,8 @@ FROM (
     row_number() OVER (
       PARTITION BY source, message_id
       ORDER BY
-        date NULLS LAST, hour NULLS LAST, received_at NULLS LAST, shard_id NULLS LAST, sequence_number NULLS LAST,
-        record_index NULLS LAST
+        date NULLS LAST, hour NULLS LAST, received_at NULLS LAST, shard_id NULLS LAST,
+        sequence_number NULLS LAST, record_index NULLS LAST
     ) AS copy_number
   FROM good
 ) AS numbered
