@@ -75,6 +75,7 @@ class Deployment:
             # With these, the root has every optional stack.
             "AuditTrail": "true",
             "MonthlyBudgetUsd": "10",
+            "RequestLogs": "true",
             "OperatorEmail": "operator@example.org",
             "Domain": DOMAIN,
             "HostedZoneId": self.zone,

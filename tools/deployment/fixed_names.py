@@ -262,6 +262,8 @@ def is_selected(environment: Environment, resource: NamedResource) -> bool:
     """Return whether the environment's parameters select the stack with a resource."""
     if resource.template == "stacks/audit.yaml":
         return environment.parameter("AuditTrail") == "true"
+    if resource.template == "stacks/edge-request-logs.yaml":
+        return environment.parameter("RequestLogs") == "true"
     if not resource.template.startswith("stacks/catalogue/"):
         return True
     if resource.type == "AWS::RDS::GlobalCluster" and not (

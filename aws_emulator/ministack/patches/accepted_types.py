@@ -25,8 +25,12 @@ ACCEPTED_TYPES: Final[dict[str, str]] = {
     "AWS::Cognito::LogDeliveryConfiguration": "no log is written",
     "AWS::EC2::FlowLog": "no traffic is logged",
     "AWS::ElastiCache::ServerlessCache": "its address doesn't resolve",
+    "AWS::Logs::Delivery": "no log is delivered",
+    "AWS::Logs::DeliveryDestination": "no log is delivered",
+    "AWS::Logs::DeliverySource": "no log is delivered",
     "AWS::Logs::QueryDefinition": "CloudWatch Logs Insights has no saved queries",
     "AWS::RDS::GlobalCluster": "its clusters don't replicate",
+    "AWS::WAFv2::LoggingConfiguration": "no request is logged",
 }
 #: Type -> attributes besides the ARN and the ID, with the physical ID and the Region in braces.
 ATTRIBUTES: Final[dict[str, dict[str, str]]] = {

@@ -31,15 +31,16 @@ REGIONAL: Final = EVERYWHERE | {
 FURTHER_REGION: Final = REGIONAL | {"PortalCopy", "SignUps"}
 HOME: Final = REGIONAL | {
     *("Accounts", "Budget", "Foundation", "HomeAlarms", "HomeDashboards", "Portal", "PortalAccess"),
-    "SignInName",
+    *("RequestLogTables", "SignInName"),
 }
+EDGE: Final = {"Edge", "RequestLogFiles"}
 #: (Region of the stack, home Region) -> the nested stacks.
 LAYOUTS: Final = {
-    ("us-east-1", "us-east-1"): HOME | {"Edge"},
+    ("us-east-1", "us-east-1"): HOME | EDGE,
     ("eu-west-2", "us-east-1"): FURTHER_REGION,
     ("eu-west-2", "eu-west-2"): HOME,
     ("ap-south-1", "eu-west-2"): FURTHER_REGION,
-    ("us-east-1", "eu-west-2"): EVERYWHERE | {"Edge"},
+    ("us-east-1", "eu-west-2"): EVERYWHERE | EDGE,
 }
 FOUNDATION: Final = load(ROOT / "stacks" / "foundation.yaml")
 TABLES: Final = {

@@ -68,6 +68,9 @@ OPTIONAL_STACKS = {"Audit": "HasAuditTrail", "Budget": "HasBudget", "Names": "Ha
 OPTIONAL_STACKS["Analytics"] = "HasSparkJobs"
 # Tables and queries of the audit trail.
 OPTIONAL_STACKS["AuditTables"] = "HasAuditTables"
+# The bucket of the log files stays.
+OPTIONAL_STACKS["RequestLogFiles"] = "HasEdgeRequestLogs"
+OPTIONAL_STACKS["RequestLogTables"] = "HasRequestLogTables"
 OPTIONAL_STACKS["SignInName"] = "HasSignInName"
 #: The catalogue's stack: the database stays, because it is protected against deletion.
 OPTIONAL_STACKS["CourseCatalogue"] = "HasCatalogue"

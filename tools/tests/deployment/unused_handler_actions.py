@@ -30,7 +30,19 @@ UNUSED: Final = {
         "organizations:*",
     ],
     "no instance outside AWS": ["codedeploy:RegisterOnPremisesInstance"],
-    "logs go to no Firehose stream": ["firehose:TagDeliveryStream"],
+    "logs go to no Firehose stream": [
+        "firehose:ListDeliveryStreams",
+        "firehose:TagDeliveryStream",
+        "iam:DescribeOrganization",
+    ],
+    "the source of the log deliveries is a distribution, and its destination is in the account": [
+        "autoloop:*",
+        "codewhisperer:*",
+        "logs:AllowVendedLogDeliveryForResource",
+        "logs:DeleteDeliveryDestinationPolicy",
+        "logs:PutDeliveryDestinationPolicy",
+        "workmail:*",
+    ],
     "the tables' capacity is on demand, so nothing scales it": [
         "cloudwatch:PutMetricData",
         "dynamodb:UpdateTableReplicaAutoScaling",
