@@ -31,7 +31,7 @@ REGIONAL: Final = EVERYWHERE | {
 FURTHER_REGION: Final = REGIONAL | {"PortalCopy", "SignUps"}
 HOME: Final = REGIONAL | {
     *("Accounts", "Budget", "Foundation", "HomeAlarms", "HomeDashboards", "Portal", "PortalAccess"),
-    *("RequestLogTables", "SignInName"),
+    *("LakeRegions", "RequestLogTables", "SignInName"),
 }
 EDGE: Final = {"Edge", "RequestLogFiles"}
 #: (Region of the stack, home Region) -> the nested stacks.

@@ -91,6 +91,8 @@ REPLICA_ALARMS = {
     for name in ("Replication", "PortalReplication")
     for n in range(1, 5)
 }
+#: Athena's tables over the lakes of the further Regions, a stack for each; they have no data.
+FURTHER_LAKES = {f"Region{n}": f"HasReplica{n}" for n in range(1, 5)}
 #: The role of the replication of the portal's bucket, which has copies in further Regions only.
 REPLICATION_ROLE = {"Replication": "HasCopy1"}
 #: Alarms on the health checks of the Regions, one stack for each.
@@ -134,6 +136,8 @@ def test_only_regions_control_resource_conditions(path: Path) -> None:
     assert {name: used.pop(name) for name in providers} == providers
     if path.name == "home-alarms.yaml":
         assert {name: used.pop(name) for name in REPLICA_ALARMS} == REPLICA_ALARMS
+    if path.name == "lake-all-regions.yaml":
+        assert {name: used.pop(name) for name in FURTHER_LAKES} == FURTHER_LAKES
     if path.name == "edge-alarms.yaml":
         assert {name: used.pop(name) for name in HEALTH_ALARMS} == HEALTH_ALARMS
     expected = NAMES.get(path.name, {})
