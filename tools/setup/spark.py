@@ -26,10 +26,10 @@ exec "$(dirname "$0")/../../{_JAVA}" "$@"
 """
 
 
-def is_installed(folder: Path = FOLDER) -> bool:
+def is_installed(folder: Path = FOLDER, lock: Path = LOCK) -> bool:
     """Return whether the environment has the versions of the lock file."""
-    installed = folder / LOCK.name
-    return installed.exists() and installed.read_bytes() == LOCK.read_bytes()
+    installed = folder / lock.name
+    return installed.exists() and installed.read_bytes() == lock.read_bytes()
 
 
 def write_java_home(folder: Path = FOLDER) -> Path:
@@ -41,21 +41,23 @@ def write_java_home(folder: Path = FOLDER) -> Path:
     return java.parent.parent
 
 
-def install(folder: Path = FOLDER) -> bool:
-    """Install the locked versions; return False without a network."""
+def install(
+    folder: Path = FOLDER, lock: Path = LOCK, what: str = "Spark and its Java", size: str = "520 MB"
+) -> bool:
+    """Install the locked versions, with a Java; return False without a network."""
     python = [str(UV), "venv", "-q", "--clear", "--python", str(BIN / "python"), str(folder)]
-    packages = [str(UV), "pip", "install", "-q", "--require-hashes", "-r", str(LOCK)]
-    with step("installing Spark and its Java (once per lock file, 520 MB)"):
+    packages = [str(UV), "pip", "install", "-q", "--require-hashes", "-r", str(lock)]
+    with step(f"installing {what} (once per lock file, {size})"):
         for command in (python, [*packages, "--python", str(folder / "bin" / "python")]):
             done = subprocess.run(command, capture_output=True, text=True, check=False)
             if done.returncode:
                 break
     if done.returncode:
-        print(f"WARNING: Can't install Spark, so its tests are skipped: {done.stderr.strip()}")
+        print(f"WARNING: Can't install {what}; their tests are skipped: {done.stderr.strip()}")
         return False
     write_java_home(folder)
     # Last: an environment that is only partly installed is installed again.
-    (folder / LOCK.name).write_bytes(LOCK.read_bytes())
+    (folder / lock.name).write_bytes(lock.read_bytes())
     return True
 
 

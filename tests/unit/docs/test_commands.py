@@ -76,6 +76,7 @@ BEHIND: Final = {
     ),
     "smoke": ("tests/system/test_deployment.py", "tools.deployment.smoke.command"),
     "spark": ("tests/unit/lake/test_engines.py", "pytest.mark.spark"),
+    "readers": ("tests/system/readers/test_table_readers.py", "read(*READERS)"),
     "table": ("tests/system/test_compaction.py", "tools.operations"),
     "why": ("tests/system/test_why.py", "tools.operations"),
 }
