@@ -84,6 +84,10 @@ LENGTHS: Final[dict[str, dict[str, int]]] = {
     "AWS::Kinesis::Stream": {"Name": 128},
     "AWS::KMS::Key": {"Description": 8_192},
     "AWS::Lambda::Function": {"FunctionName": 64, "Description": 256},
+    # PutDeliverySource, PutDeliveryDestination.
+    "AWS::Logs::Delivery": {"DeliverySourceName": 60},
+    "AWS::Logs::DeliveryDestination": {"Name": 60},
+    "AWS::Logs::DeliverySource": {"Name": 60},
     "AWS::Logs::LogGroup": {"LogGroupName": 512},
     "AWS::Logs::QueryDefinition": {"Name": 255, "QueryString": 10_000},
     "AWS::S3::Bucket": {"BucketName": 63},
