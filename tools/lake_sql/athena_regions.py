@@ -1,6 +1,6 @@
 """Generate the template of Athena's view over the lakes of all Regions from lake/regions.
 
-`PYTHONPATH=src .venv/bin/python -m tools.lake_sql.athena_regions` writes
+`.venv/bin/python -m tools.lake_sql.athena_regions` writes
 stacks/lake-all-regions.yaml; a test compares it. The number of further Regions is a parameter of
 the deployment, so CloudFormation puts the statements together. Athena reads the buckets of other
 Regions ("Query across regions").

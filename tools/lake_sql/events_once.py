@@ -1,6 +1,6 @@
 """The SQL of the views `events_once` and `events_once_all_regions`, from the columns of `events`.
 
-`PYTHONPATH=src .venv/bin/python -m tools.lake_sql.events_once` writes both files below their
+`.venv/bin/python -m tools.lake_sql.events_once` writes both files below their
 comments. A list of columns is in them twice: compacted files have one more, and not every engine
 can leave one out.
 """
@@ -9,7 +9,7 @@ import textwrap
 from pathlib import Path
 from typing import Final
 
-from stream_processor.rows.lake_schema import EVENTS
+from tools.lake_sql.tables import columns
 from tools.paths import ROOT
 
 ONE_REGION: Final = ROOT / "lake" / "views" / "events_once.sql"
@@ -78,13 +78,13 @@ def sql(*, all_regions: bool) -> str:
     """Return the statement that creates a view."""
     region = ["lake_region"] if all_regions else []
     keys = [*region, "date", "hour", "object_id"]
-    columns = [*EVENTS.names, "date", "hour", *region]
+    names = [*columns()["events"], *region]
     first = ["date", "hour", "received_at", *region, "shard_id", "sequence_number", "record_index"]
     return _SQL.format(
         suffix="_all_regions" if all_regions else "",
         keys=", ".join(keys),
-        compacted=_list([f"compacted.{it}" for it in columns], 4),
-        uncompacted=_list([f"uncompacted.{it}" for it in columns], 4),
+        compacted=_list([f"compacted.{it}" for it in names], 4),
+        uncompacted=_list([f"uncompacted.{it}" for it in names], 4),
         joined_present=_join("compacted", "present", keys),
         joined_compacted=_join("uncompacted", "compacted_objects", keys),
         order=_list([f"{it} NULLS LAST" for it in first], 8),

@@ -8,7 +8,7 @@ from tools.setup import spark
 
 LOCK: Final = ROOT / "tools" / "setup" / "readers.txt"
 FOLDER: Final = ROOT / ".venv-readers"
-WHAT: Final = "the readers of the Iceberg table"
+CONTENT: Final = "the readers of the Iceberg table"
 SIZE: Final = "1.1 GB"
 
 
@@ -19,7 +19,7 @@ def is_installed(folder: Path = FOLDER) -> bool:
 
 def install(folder: Path = FOLDER) -> bool:
     """Install the locked versions; return False without a network."""
-    return spark.install(folder, LOCK, WHAT, SIZE)
+    return spark.install(folder, LOCK, CONTENT, SIZE)
 
 
 if __name__ == "__main__":

@@ -42,18 +42,21 @@ def write_java_home(folder: Path = FOLDER) -> Path:
 
 
 def install(
-    folder: Path = FOLDER, lock: Path = LOCK, what: str = "Spark and its Java", size: str = "520 MB"
+    folder: Path = FOLDER,
+    lock: Path = LOCK,
+    content: str = "Spark and its Java",
+    size: str = "520 MB",
 ) -> bool:
     """Install the locked versions, with a Java; return False without a network."""
     python = [str(UV), "venv", "-q", "--clear", "--python", str(BIN / "python"), str(folder)]
     packages = [str(UV), "pip", "install", "-q", "--require-hashes", "-r", str(lock)]
-    with step(f"installing {what} (once per lock file, {size})"):
+    with step(f"installing {content} (once per lock file, {size})"):
         for command in (python, [*packages, "--python", str(folder / "bin" / "python")]):
             done = subprocess.run(command, capture_output=True, text=True, check=False)
             if done.returncode:
                 break
     if done.returncode:
-        print(f"WARNING: Can't install {what}; their tests are skipped: {done.stderr.strip()}")
+        print(f"WARNING: Can't install {content}; their tests are skipped: {done.stderr.strip()}")
         return False
     write_java_home(folder)
     # Last: an environment that is only partly installed is installed again.

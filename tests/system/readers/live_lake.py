@@ -29,9 +29,9 @@ class _Aws(FakeAws):
     def __init__(self, endpoint: str) -> None:
         super().__init__(settings=SETTINGS)
         keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
-        place: Any = {"endpoint_url": endpoint, "region_name": REGION}
-        self.live_s3 = boto3.client("s3", **place, **keys)
-        self.live_glue = boto3.client("glue", **place, **keys)
+        options: Any = {"endpoint_url": endpoint, "region_name": REGION}
+        self.live_s3 = boto3.client("s3", **options, **keys)
+        self.live_glue = boto3.client("glue", **options, **keys)
 
     def app(self) -> AppContext:
         fakes = super().app()

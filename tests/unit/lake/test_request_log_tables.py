@@ -169,7 +169,7 @@ def test_tables_read_the_folders_of_the_log_files() -> None:
     """The bucket is in us-east-1 and the tables are in the home Region, so its name is fixed."""
     name = resources(LOGS)["RequestLogsBucket"]["Properties"]["BucketName"]["Fn::Sub"]
     assert name.startswith("aws-waf-logs-")
-    places = {
+    locations = {
         table: it["Parameters"]["storage.location.template"]["Fn::Sub"]
         for table, it in tables().items()
     }
@@ -177,7 +177,7 @@ def test_tables_read_the_folders_of_the_log_files() -> None:
     assert destination["DestinationResourceArn"] == {
         "Fn::Sub": "${RequestLogsBucket.Arn}/cloudfront"
     }
-    assert places == {
+    assert locations == {
         "cloudfront_requests": f"s3://{name}/cloudfront/${{DistributionId}}/${{!day}}",
         "waf_blocked": f"s3://{name}/AWSLogs/${{AWS::AccountId}}/WAFLogs/cloudfront/"
         "meridian-${Stage}/${!day}",
