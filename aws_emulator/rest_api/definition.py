@@ -19,7 +19,7 @@ from aws_emulator.rest_api.model import (
     PassthroughBehavior,
     Service,
 )
-from aws_emulator.rest_api.request_model import RequestModel
+from aws_emulator.rest_api.request_model import Models, RequestModel
 
 type Json = Mapping[str, Any]
 
@@ -56,12 +56,13 @@ def parse(document: Json) -> Definition:
     if document.get(_KEY_SOURCE, "HEADER").upper() != "HEADER":
         raise DefinitionError(f"{_KEY_SOURCE} {document[_KEY_SOURCE]} is not supported.")
     methods = {}
+    others = Models(document.get("components", {}).get("schemas", {}))
     for resource, item in document["paths"].items():
         for name, operation in item.items():
             if name not in _METHODS and name != _ANY_METHOD:
                 raise DefinitionError(f"{resource}: {name} is not supported.")
             method = ANY if name == _ANY_METHOD else name.upper()
-            methods[method, resource] = _method(f"{method} {resource}", operation, document)
+            methods[method, resource] = _method(f"{method} {resource}", operation, document, others)
     gateway = document.get("x-amazon-apigateway-gateway-responses", {})
     return Definition(
         title=document["info"]["title"],
@@ -70,7 +71,7 @@ def parse(document: Json) -> Definition:
     )
 
 
-def _method(where: str, operation: Json, document: Json) -> Method:
+def _method(where: str, operation: Json, document: Json, others: Models) -> Method:
     http_method, _, resource = where.partition(" ")
     validator = _validator(where, operation, document)
     key_required, pools, scopes = _security(where, operation, document)
@@ -82,7 +83,9 @@ def _method(where: str, operation: Json, document: Json) -> Method:
             for parameter in operation.get("parameters", [])
             if parameter.get("required") and validator.get("validateRequestParameters")
         ),
-        models=_models(where, operation, document) if validator.get("validateRequestBody") else {},
+        models=_models(where, operation, document, others)
+        if validator.get("validateRequestBody")
+        else {},
         user_pools=pools,
         scopes=scopes,
         integration=_integration(where, operation),
@@ -100,9 +103,8 @@ def _validator(where: str, operation: Json, document: Json) -> Json:
     return validators[name]
 
 
-def _models(where: str, operation: Json, document: Json) -> dict[str, RequestModel]:
-    others = document.get("components", {}).get("schemas", {})
-    for name in others:
+def _models(where: str, operation: Json, document: Json, others: Models) -> dict[str, RequestModel]:
+    for name in document.get("components", {}).get("schemas", {}):
         # Important notes: "Model names can only contain alphanumeric characters".
         if not name.isalnum():
             raise DefinitionError(f"{where}: the model name {name} is not alphanumeric.")

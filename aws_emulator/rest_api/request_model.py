@@ -22,21 +22,32 @@ _REFERENCE: Final = "#/components/schemas/"
 _MAX_DEPTH: Final = 200
 
 
-class RequestModel:
-    """A model, with the models that it references."""
+class Models:
+    """An API's models by name, which the schemas of its methods can reference."""
 
-    def __init__(self, schema: Mapping[str, Any], others: Mapping[str, Any]) -> None:
-        """Compile a schema; `others` maps names to the API's other models.
+    def __init__(self, schemas: Mapping[str, Any]) -> None:
+        """Compile the models once for all methods of an API.
+
+        Raises:
+            DefinitionError: One isn't a valid JSON schema.
+        """
+        self.definitions: Final = _imported(schemas)
+        _check({"definitions": self.definitions})
+
+
+class RequestModel:
+    """The model of a method's request, with the models that it references."""
+
+    def __init__(self, schema: Mapping[str, Any], others: Models) -> None:
+        """Compile a schema; `others` are the API's models.
 
         Raises:
             DefinitionError: It isn't a valid JSON schema.
         """
-        document = {**_imported(schema), "definitions": _imported(others)}
-        try:
-            jsonschema.Draft4Validator.check_schema(document)
-        except jsonschema.SchemaError as error:
-            raise DefinitionError(f"A model isn't a valid JSON schema: {error.message}") from error
-        self._validator = _Validator(document)
+        document = _imported(schema)
+        # `others` are checked already: their check takes most of the time.
+        _check(document)
+        self._validator = _Validator({**document, "definitions": others.definitions})
 
     def accepts(self, document: Any) -> bool:
         """Return whether a parsed body matches the model."""
@@ -59,6 +70,13 @@ def parse_json(body: bytes) -> Any:
     if _is_deeper(document, _MAX_DEPTH):
         raise InvalidJsonError("nested too deeply")
     return document
+
+
+def _check(schema: Any) -> None:
+    try:
+        jsonschema.Draft4Validator.check_schema(schema)
+    except jsonschema.SchemaError as error:
+        raise DefinitionError(f"A model isn't a valid JSON schema: {error.message}") from error
 
 
 def _reject_constant(constant: str) -> Any:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aws_emulator.rest_api.errors import DefinitionError, InvalidJsonError
-from aws_emulator.rest_api.request_model import RequestModel, parse_json
+from aws_emulator.rest_api.request_model import Models, RequestModel, parse_json
 from aws_emulator.tests import strategies
 
 
@@ -44,26 +44,36 @@ def test_parse_json_accepts_maximum_depth() -> None:
     ],
 )
 def test_patterns_follow_ecma_262(pattern: str, text: str, accepted: bool) -> None:
-    assert RequestModel({"type": "string", "pattern": pattern}, {}).accepts(text) is accepted
+    assert (
+        RequestModel({"type": "string", "pattern": pattern}, Models({})).accepts(text) is accepted
+    )
 
 
 @given(st.integers(0, 5))
 def test_array_length_is_ignored(length: int) -> None:
     """Important notes: "The maxItems and minItems tags are not included"."""
-    assert RequestModel({"type": "array", "minItems": 2, "maxItems": 3}, {}).accepts(
+    assert RequestModel({"type": "array", "minItems": 2, "maxItems": 3}, Models({})).accepts(
         list(range(length))
     )
 
 
 @pytest.mark.parametrize(("length", "accepted"), [(3, True), (4, False)])
 def test_text_length_counts_characters(length: int, accepted: bool) -> None:
-    assert RequestModel({"type": "string", "maxLength": 3}, {}).accepts("😀" * length) is accepted
+    assert (
+        RequestModel({"type": "string", "maxLength": 3}, Models({})).accepts("😀" * length)
+        is accepted
+    )
 
 
 def test_model_references_other_model() -> None:
     schema = RequestModel(
         {"$ref": "#/components/schemas/A"},
-        {"A": {"properties": {"b": {"$ref": "#/components/schemas/B"}}}, "B": {"type": "string"}},
+        Models(
+            {
+                "A": {"properties": {"b": {"$ref": "#/components/schemas/B"}}},
+                "B": {"type": "string"},
+            }
+        ),
     )
     assert schema.accepts({"b": "x"})
     assert not schema.accepts({"b": 1})
@@ -71,16 +81,21 @@ def test_model_references_other_model() -> None:
 
 def test_recursive_model_accepts_nothing() -> None:
     schema = RequestModel(
-        {"$ref": "#/components/schemas/A"}, {"A": {"$ref": "#/components/schemas/A"}}
+        {"$ref": "#/components/schemas/A"}, Models({"A": {"$ref": "#/components/schemas/A"}})
     )
     assert not schema.accepts(1)
 
 
 def test_property_can_have_name_of_ignored_keyword() -> None:
-    schema = RequestModel({"properties": {"example": {"type": "string"}}}, {})
+    schema = RequestModel({"properties": {"example": {"type": "string"}}}, Models({}))
     assert not schema.accepts({"example": 1})
 
 
 def test_invalid_schema_is_rejected() -> None:
     with pytest.raises(DefinitionError):
-        RequestModel({"type": "text"}, {})
+        RequestModel({"type": "text"}, Models({}))
+
+
+def test_invalid_referenced_schema_is_rejected() -> None:
+    with pytest.raises(DefinitionError):
+        Models({"A": {"type": "text"}})

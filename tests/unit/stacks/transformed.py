@@ -5,6 +5,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
+from aws_emulator.sam_launcher import validate_policy_templates_once
 from tests.support.paths import ROOT
 from tools.deployment.deployer_actions import statements_of
 from tools.deployment.sam_transform import transformed, translate
@@ -19,6 +20,9 @@ __all__ = [
     "transformed",
     "translate",
 ]
+
+# Otherwise the validation takes more time than the transform of a typical template.
+validate_policy_templates_once()
 
 ROOT_TEMPLATE: Final = ROOT / "template.yaml"
 _NESTED: Final = "AWS::CloudFormation::Stack"
