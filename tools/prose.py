@@ -103,15 +103,15 @@ def _passages(path: Path) -> Iterator[Passage]:
 
 def _python(text: str) -> Iterator[Passage]:
     documented: set[int] = set()
-    tree = ast.parse(text)
-    for node in ast.walk(tree):
+    nodes = list(ast.walk(ast.parse(text)))
+    for node in nodes:
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             first = node.body[0] if node.body else None
             if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
                 documented.add(first.value.lineno)
                 if isinstance(first.value.value, str):
                     yield from _paragraphs(first.value.value, first.value.lineno)
-    for node in ast.walk(tree):
+    for node in nodes:
         if (
             isinstance(node, ast.Constant)
             and isinstance(node.value, str)

@@ -14,7 +14,7 @@ from typing import Final
 import pytest
 
 from tests.support.paths import ROOT
-from tests.support.syntax import parsed
+from tests.support.syntax import nodes
 
 TEST_FOLDERS: Final = ("tests", "aws_emulator/tests", "tools/tests")
 CLOCKS: Final = {
@@ -43,10 +43,10 @@ def operands(node: ast.expr) -> Iterator[ast.expr]:
             yield from operands(argument)
 
 
-def readings(tree: ast.Module) -> set[str]:
+def readings(text: str) -> set[str]:
     """Return the names of variables and attributes that hold a clock reading."""
     names = set()
-    for node in ast.walk(tree):
+    for node in nodes(text):
         match node:
             case ast.Assign(targets=[target], value=value) if is_reading(value):
                 names.add(ast.unparse(target))
@@ -55,13 +55,12 @@ def readings(tree: ast.Module) -> set[str]:
 
 def timed_assertions(text: str) -> Iterator[int]:
     """Yield the lines that compute a duration, or that assert on a clock reading."""
-    tree = parsed(text)
-    names = readings(tree)
+    names = readings(text)
 
     def is_time(node: ast.expr) -> bool:
         return is_reading(node) or ast.unparse(node) in names
 
-    for node in ast.walk(tree):
+    for node in nodes(text):
         match node:
             case ast.BinOp(left=left, op=ast.Sub(), right=right) if is_time(right) and not (
                 isinstance(left, ast.Constant)
@@ -118,13 +117,12 @@ def test_deadline_or_timestamp_is_allowed(allowed: str) -> None:
 
 def timed_gzip(text: str) -> Iterator[int]:
     """Yield the lines that use `gzip.compress` without `mtime`."""
-    tree = parsed(text)
     timeless = {
         node.func
-        for node in ast.walk(tree)
+        for node in nodes(text)
         if isinstance(node, ast.Call) and any(word.arg == "mtime" for word in node.keywords)
     }
-    for node in ast.walk(tree):
+    for node in nodes(text):
         match node:
             case ast.Attribute(value=ast.Name(id="gzip"), attr="compress" | "GzipFile"):
                 if node not in timeless:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.paths import ROOT
-from tests.support.syntax import parsed
+from tests.support.syntax import nodes, parsed
 
 CONSTANT_NAME = re.compile(r"_?[A-Z][A-Z0-9_]*")
 UNITS = {
@@ -112,7 +112,7 @@ def misnamed_tests(text: str) -> list[str]:
     """Return the test functions whose name is too short or too long, or has a forbidden word."""
     names = [
         node.name
-        for node in ast.walk(parsed(text))
+        for node in nodes(text)
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         and node.name.startswith("test_")
     ]
@@ -125,36 +125,32 @@ def misnamed_tests(text: str) -> list[str]:
     ]
 
 
-def documentation(tree: ast.Module) -> Iterator[tuple[int, str]]:
+def documentation(text: str) -> Iterator[tuple[int, str]]:
     """Yield the line and the text of each string statement: docstrings and notes on attributes."""
-    for node in ast.walk(tree):
+    for node in nodes(text):
         match node:
-            case ast.Expr(value=ast.Constant(value=str(text))):
-                yield node.lineno, text
+            case ast.Expr(value=ast.Constant(value=str(document))):
+                yield node.lineno, document
 
 
 def raises_sentences(text: str) -> list[int]:
     """Return the lines of the docstrings that name an exception outside a `Raises:` section."""
-    return [
-        line for line, document in documentation(parsed(text)) if RAISES_SENTENCE.search(document)
-    ]
+    return [line for line, document in documentation(text) if RAISES_SENTENCE.search(document)]
 
 
 def lower_case_raises(text: str) -> list[str]:
     """Return the entries of `Raises:` sections that begin in lower case."""
     return [
         entry
-        for _, document in documentation(parsed(text))
+        for _, document in documentation(text)
         for entry in LOWER_CASE_ENTRY.findall(document.partition("Raises:")[2])
     ]
 
 
 def third_person_docstrings(text: str) -> list[str]:
     """Return the first lines in the third person; ruff's D401 covers functions only."""
-    tree = parsed(text)
-    classes = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
-    nodes: list[ast.Module | ast.ClassDef] = [tree, *classes]
-    lines = [(ast.get_docstring(node) or "-").splitlines()[0] for node in nodes]
+    documented = [node for node in nodes(text) if isinstance(node, ast.Module | ast.ClassDef)]
+    lines = [(ast.get_docstring(node) or "-").splitlines()[0] for node in documented]
     return [
         line
         for line in lines
@@ -168,12 +164,14 @@ def vague_names(text: str) -> list[str]:
 
     `it` is the element of a comprehension or the argument of a lambda expression.
     """
-    tree = parsed(text)
-    parents = {child: node for node in ast.walk(tree) for child in ast.iter_child_nodes(node)}
+    names = ((node, bound_name(node)) for node in nodes(text))
+    vague = [(node, name) for node, name in names if name in VAGUE_NAMES or name == "it"]
+    if not vague:
+        return []
+    parents = {child: node for node in nodes(text) for child in ast.iter_child_nodes(node)}
     return [
         f"{getattr(node, 'lineno', 0)}: {name}"
-        for node in ast.walk(tree)
-        if (name := bound_name(node)) in VAGUE_NAMES or name == "it"
+        for node, name in vague
         if not (name == "it" and is_in_expression(node, parents))
     ]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.paths import ROOT
-from tests.support.syntax import parsed
+from tests.support.syntax import nodes
 
 SRC = ROOT / "src"
 #: Packages that several components share: the wire format, the responses to CloudFormation, the
@@ -90,7 +90,7 @@ def components() -> list[str]:
 def imports(path: Path) -> frozenset[str]:
     """Return the full dotted names that a file imports, `from a import b` as a.b."""
     dotted_names: set[str] = set()
-    for node in ast.walk(parsed(path.read_text())):
+    for node in nodes(path.read_text()):
         if isinstance(node, ast.Import):
             dotted_names |= {name.name for name in node.names}
         elif isinstance(node, ast.ImportFrom):

@@ -11,7 +11,7 @@ from typing import Final
 import pytest
 
 from tests.support.paths import ROOT
-from tests.support.syntax import parsed
+from tests.support.syntax import nodes
 from tests.unit.architecture.test_clocks import TEST_FOLDERS
 
 MIN_WAIT_S: Final = 30
@@ -33,7 +33,7 @@ LIMITS: Final = {"timeout", "timeout_s", "seconds"}
 
 def short_waits(text: str) -> Iterator[int]:
     """Yield the lines that wait for less than `MIN_WAIT_S` and at least `MAX_LOOK_S`."""
-    for node in ast.walk(parsed(text)):
+    for node in nodes(text):
         match node:
             case ast.Call(func=ast.Attribute(attr=name) | ast.Name(id=name)) if name in WAITS:
                 named = [word.value for word in node.keywords if word.arg in LIMITS]

@@ -45,6 +45,14 @@ PACKAGES = [
 ]
 
 
+@pytest.fixture(scope="module")
+def templates() -> set[Path]:
+    """Return the files of the templates, with the files that they include."""
+    stacks = list((ROOT / "stacks").glob("*.yaml"))
+    included = (load(template).files() for template in stacks)
+    return {*reload.sources().files, *stacks}.union(*included)
+
+
 @pytest.mark.parametrize(
     ("name", "kind"),
     [
@@ -66,10 +74,7 @@ PACKAGES = [
         ("stacks/notes.md", Kind.UNUSED),
     ],
 )
-def test_changed_file_has_kind(name: str, kind: Kind) -> None:
-    templates = {*reload.sources().files, *(ROOT / "stacks").glob("*.yaml")}
-    for template in (ROOT / "stacks").glob("*.yaml"):
-        templates |= load(template).files()
+def test_changed_file_has_kind(name: str, kind: Kind, templates: set[Path]) -> None:
     inputs = (*BUILD_INPUTS, *reload.PROJECT_BUILD_INPUTS)
     assert classify(ROOT / name, PACKAGES, templates, [ROOT / "web"], inputs) == kind
 
