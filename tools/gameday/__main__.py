@@ -1,6 +1,7 @@
 """`python -m tools.gameday`: the production layout, visitors and losses; behind `make gameday`."""
 
 import os
+import time
 from secrets import randbelow
 from typing import Final
 
@@ -21,6 +22,7 @@ def gameday() -> int:
     Raises:
         CommandError: The system can't be started, or didn't process the data in time.
     """
+    began = time.monotonic()
     options = Options.from_environment(os.environ)
     seed = randbelow(2**31) if options.seed is None else options.seed
     folder = STATE / "gameday"
@@ -33,7 +35,7 @@ def gameday() -> int:
         with_catalogue=options.catalogue,
     ) as running:
         try:
-            return command.run(running, command.Plan(seed, draw_acts(seed)))
+            return command.run(running, command.Plan(seed, draw_acts(seed)), began)
         except CommandError as error:
             raise CommandError(
                 f"{error} Repeat the day with `make gameday SEED={seed}`. "

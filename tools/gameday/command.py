@@ -26,6 +26,7 @@ from tools.gameday.figures import Behind, Scene, behind
 from tools.gameday.homes import hasten_sign_ups, move, settle
 from tools.gameday.links import LinkOpener
 from tools.gameday.metrics import Sampler, deployed_alarms, edge_data
+from tools.gameday.phases import Phases
 from tools.gameday.stores import Stores
 from tools.gameday.visitors import Visitors
 from tools.progress import step
@@ -52,13 +53,20 @@ class Plan:
     limits: Limits = field(default_factory=Limits)
 
 
-def run(running: System, plan: Plan) -> int:
+def run(running: System, plan: Plan, began: float | None = None) -> int:
     """Run a plan and print the report. Returns 1 if a check fails.
+
+    Args:
+        running: The system.
+        plan: The acts.
+        began: When the command began to start the system, on time.monotonic(); None for now.
 
     Raises:
         CommandError: The system didn't process the data in time.
     """
     print(f"  seed {plan.seed} (SEED={plan.seed} repeats the acts)")
+    phases = Phases(time.monotonic() if began is None else began)
+    phases.end("starting the system")
     ledger = Ledger()
     visitors = Visitors(running, plan.seed, ledger)
     scenes: list[Scene] = []
@@ -71,15 +79,18 @@ def run(running: System, plan: Plan) -> int:
             try:
                 with step("waiting until every operation works"):
                     wait_until_open(ledger)
+                phases.end("first requests")
                 for act in plan.acts:
                     with step(act.name):
                         scenes.append(_play(running, plan, act, ledger, stores))
                         closed[act.name] = wait_until_open(ledger)
             finally:
                 visitors.stop()
+                phases.end("acts on the school")
         with step("draining the streams, creating the last accounts"):
             stores.wait_until_drained()
             stores.wait_for_accounts(ledger)
+    phases.end("draining the streams, creating the last accounts")
     with step("reading lakes, tables, users and emails"):
         folder = Path(mkdtemp(prefix="gameday-", dir=running.directory))
         try:
@@ -93,6 +104,7 @@ def run(running: System, plan: Plan) -> int:
         *check_answers(scenes, ledger.answers, plan.limits),
         check_recovery(closed),
     ]
+    phases.end("reading and comparing the stores")
     catalogue_checks, courses = catalogue.play(
         running,
         random.Random(plan.seed),  # noqa: S311 - not a secret
@@ -101,12 +113,14 @@ def run(running: System, plan: Plan) -> int:
         plan.catalogue_acts,
     )
     checks += catalogue_checks
+    phases.end("acts on the catalogue")
     rang: list[Rang] = []
     if plan.checks_alarms:
         rang = _evaluate_alarms(running, scenes, sampler.data, ledger)
         checks += check_alarms(rang)
+    phases.end("evaluating the alarms")
     path = running.directory / report.PAGE_FILE
-    return report.show(plan.seed, scenes, ledger, checks, rang, path, courses)
+    return report.show(plan.seed, scenes, ledger, checks, rang, path, courses, phases.table())
 
 
 def _evaluate_alarms(

@@ -39,6 +39,7 @@ def show(
     rang: Sequence[Rang],
     path: Path,
     catalogue: Part | None = None,
+    times: Sequence[str] = (),
 ) -> int:
     """Print the report and write its page. Returns 0 if every check passed, else 1.
 
@@ -50,6 +51,7 @@ def show(
         rang: The alarms of the acts on the school.
         path: The file of the page.
         catalogue: The acts on the course catalogue; None without it.
+        times: The table of the phases' times, with its head.
 
     Raises:
         CommandError: The page can't be written.
@@ -66,6 +68,7 @@ def show(
             data_loss(scenes, ledger, checks),
             alarms(rang),
             results(checks),
+            *([times] if times else []),
         )
     }
     print(f"\n{title}\n")

@@ -72,7 +72,7 @@ def test_report_has_the_acts_on_the_catalogue_beside_those_on_the_school(
     assert "Error budget of the catalogue: 2 of 5 requests refused" in output
     assert "Time line of the catalogue" in output
     assert "Waits in ms of the catalogue" in output
-    assert path.read_text().count("<svg") == 2
+    assert path.read_text().count('<svg class="timeline"') == 2
     assert "RTO of the catalogue" in path.read_text()
 
 
@@ -83,3 +83,12 @@ def test_report_shows_the_bookings_that_a_new_home_lacked(
     scenes.append(Scene(move_act("refused"), 10, 14, 18, 20, 15, Behind(3, 0.84)))
     report.show(7, scenes, ledger, [], [], tmp_path / "day.html")
     assert "lacked 3 bookings of the last 0.8 s before the loss" in capsys.readouterr().out
+
+
+def test_report_ends_with_the_time_of_each_phase(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    times = ["Time: 3:20 minutes", "  acts on the school    2:10"]
+    report.show(7, *day(), [], [], tmp_path / "day.html", times=times)
+    output = capsys.readouterr().out
+    assert "\n".join(times) in output.partition("Checks")[2]
