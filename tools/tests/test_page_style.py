@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import ConsoleMessage, Page, expect
 
 from tests.support import axe
 from tests.support.chromium import launched
@@ -42,12 +42,20 @@ def test_pages_are_accessible_and_fit_a_phone_in_light_and_dark(tmp_path: Path) 
                     color_scheme="dark" if scheme == "dark" else "light",
                 )
                 errors: list[str] = []
-                page.on("pageerror", lambda error, to=errors: to.append(str(error)))
-                page.on("console", lambda it, to=errors: it.type == "error" and to.append(it.text))
+                _record_errors(page, errors)
                 for path in (replay, loss):
                     check(page, path)
                 assert errors == []
                 page.close()
+
+
+def _record_errors(page: Page, errors: list[str]) -> None:
+    def record(message: ConsoleMessage) -> None:
+        if message.type == "error":
+            errors.append(message.text)
+
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("console", record)
 
 
 def check(page: Page, path: Path) -> None:

@@ -85,8 +85,8 @@ def _in_place(gateway: Symbols, create: Any, update: Any) -> Any:
         """Import the Body into another API, move its definition, and delete that API."""
         imported, _ = create(*(logical_id or (api_id,)), props, stack)
         stored = ("id", "createdDate", DEPLOYED, IN_EFFECT)
-        kept = {name: apis[api_id][name] for name in stored if name in apis[api_id]}
-        apis[api_id] = {**apis[imported], **kept}
+        unchanged = {name: apis[api_id][name] for name in stored if name in apis[api_id]}
+        apis[api_id] = {**apis[imported], **unchanged}
         for name in _DEFINITION:
             gateway[name][api_id] = gateway[name][imported]
         gateway["_delete_rest_api"](imported)

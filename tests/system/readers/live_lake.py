@@ -28,10 +28,14 @@ class _Aws(FakeAws):
 
     def __init__(self, endpoint: str) -> None:
         super().__init__(settings=SETTINGS)
-        keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
-        options: Any = {"endpoint_url": endpoint, "region_name": REGION}
-        self.live_s3 = boto3.client("s3", **options, **keys)
-        self.live_glue = boto3.client("glue", **options, **keys)
+        options: Any = {
+            "endpoint_url": endpoint,
+            "region_name": REGION,
+            "aws_access_key_id": "test",
+            "aws_secret_access_key": "test",
+        }
+        self.live_s3 = boto3.client("s3", **options)
+        self.live_glue = boto3.client("glue", **options)
 
     def app(self) -> AppContext:
         fakes = super().app()
@@ -51,10 +55,12 @@ class LiveLake(FakeLake):
         self.endpoint = endpoint
         aws = _Aws(endpoint)
         self.aws = aws
+        self._s3 = aws.live_s3
         for bucket in (LAKE, FAILURES):
             aws.live_s3.create_bucket(Bucket=bucket)
-            versioning = {"Status": "Enabled"}
-            aws.live_s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration=versioning)
+            aws.live_s3.put_bucket_versioning(
+                Bucket=bucket, VersioningConfiguration={"Status": "Enabled"}
+            )
         aws.live_glue.create_database(DatabaseInput={"Name": DATABASE})
         self._numbers = iter(range(1_000_000))
         self._writing = threading.Lock()
@@ -80,10 +86,11 @@ class LiveLake(FakeLake):
 
     def stored(self) -> list[dict[str, Any]]:
         """Return the rows of all objects of events."""
-        s3 = self.aws.live_s3
         rows: list[dict[str, Any]] = []
-        for page in s3.get_paginator("list_objects_v2").paginate(Bucket=LAKE, Prefix="events/"):
+        for page in self._s3.get_paginator("list_objects_v2").paginate(
+            Bucket=LAKE, Prefix="events/"
+        ):
             for item in page.get("Contents", []):
-                body = s3.get_object(Bucket=LAKE, Key=item["Key"])["Body"].read()
+                body = self._s3.get_object(Bucket=LAKE, Key=item["Key"])["Body"].read()
                 rows += pq.read_table(pa.BufferReader(body)).to_pylist()
         return rows

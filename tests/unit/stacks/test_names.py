@@ -165,10 +165,10 @@ def endpoints() -> list[Any]:
     configured = []
     for path, _ in all_stacks():
         deployed = transformed(path)["Resources"]
-        for name, it in deployed.items():
-            if it["Type"] != "AWS::ApiGateway::RestApi":
+        for name, api in deployed.items():
+            if api["Type"] != "AWS::ApiGateway::RestApi":
                 continue
-            servers = it["Properties"]["Body"].get("servers", [])
+            servers = api["Properties"]["Body"].get("servers", [])
             settings = [server[ENDPOINT]["disableExecuteApiEndpoint"] for server in servers]
             stages = [
                 stage["Properties"].get("Variables", {})
