@@ -17,14 +17,11 @@ the same content under another name.
 
 import argparse
 import hashlib
-import io
-import json
 import statistics
 import sys
 import tempfile
 import time
 import uuid
-import zipfile
 from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -40,6 +37,7 @@ from benchmarks import (  # noqa: E402 - the path comes first
     school_bookings,
     school_costs,
     school_naive,
+    school_peer,
     school_roster,
 )
 from tools.dev import system  # noqa: E402 - the path comes first
@@ -56,8 +54,6 @@ email (outbox, stream, event bus, queue), failures are compensated, each account
 histories contain no names, and a repeated request has the same response (an Express workflow). Both
 send one email."""
 MACHINES: Final = "arn:aws:states:us-east-1:000000000000:stateMachine"
-PRINCIPALS: Final = ("apigateway", "lambda", "states")
-LAMBDA_URI: Final = "arn:aws:apigateway:us-east-1:lambda:path/2015-03-31"
 EXECUTIONS: Final = "arn:aws:states:us-east-1:000000000000:execution"
 
 
@@ -238,7 +234,7 @@ def ours(running: system.System, count: int, clients: int) -> Run:
 def peer(running: system.System, count: int, clients: int) -> Run:
     """Create accounts with a first function and one function per step."""
     machines = client("stepfunctions", running.target)
-    api = _deploy_peer(running, client("lambda", running.target))
+    api = school_peer.deploy(running, client("lambda", running.target))
 
     def created_at(request: dict[str, str], look_s: float) -> float:
         arn = f"{EXECUTIONS}:naive:{request['requestId']}"
@@ -254,89 +250,6 @@ def peer(running: system.System, count: int, clients: int) -> Run:
     arns = [f"{EXECUTIONS}:naive:{it['requestId']}" for it in requests]
     outcomes = Counter(machines.describe_execution(executionArn=it)["status"] for it in arns)
     return Run(latencies, rate, transitions(machines, arns) / count, outcomes)
-
-
-def _deploy_peer(running: system.System, functions: Any) -> str:
-    """Create the peer's role, table, functions, workflow and API; return the API's ID."""
-    package = io.BytesIO()
-    with zipfile.ZipFile(package, "w") as archive:
-        archive.writestr("school_naive.py", Path(school_naive.__file__).read_text())
-    trust = {
-        "Version": "2012-10-17",
-        "Statement": [
-            {
-                "Effect": "Allow",
-                "Principal": {"Service": [f"{it}.amazonaws.com" for it in PRINCIPALS]},
-                "Action": "sts:AssumeRole",
-            }
-        ],
-    }
-    everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
-    identities = client("iam", running.target)
-    role = identities.create_role(RoleName="naive", AssumeRolePolicyDocument=json.dumps(trust))[
-        "Role"
-    ]["Arn"]
-    identities.put_role_policy(
-        RoleName="naive",
-        PolicyName="all",
-        PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [everything]}),
-    )
-    client("dynamodb", running.target).create_table(
-        TableName=school_naive.TABLE,
-        BillingMode="PAY_PER_REQUEST",
-        AttributeDefinitions=[{"AttributeName": "email", "AttributeType": "S"}],
-        KeySchema=[{"AttributeName": "email", "KeyType": "HASH"}],
-    )
-    arns = {}
-    for part in ("front", *school_naive.STEPS):
-        arns[part] = functions.create_function(
-            FunctionName=f"naive-{part}",
-            Runtime="python3.13",
-            Handler=f"school_naive.{part}",
-            Role=role,
-            MemorySize=512,
-            Timeout=20,
-            Code={"ZipFile": package.getvalue()},
-            Environment={"Variables": {"MACHINE": f"{MACHINES}:naive"}},
-        )["FunctionArn"]
-    text = json.dumps(school_naive.DEFINITION)
-    for part, arn in arns.items():
-        text = text.replace(f"{{{part}}}", arn)
-    client("stepfunctions", running.target).create_state_machine(
-        name="naive", definition=text, roleArn=role
-    )
-    return _deploy_api(running, arns["front"], role)
-
-
-def _deploy_api(running: system.System, front: str, role: str) -> str:
-    """Create the peer's API with CloudFormation, which imports the document; return its ID."""
-    described = {
-        "responses": {"200": {"description": "Started."}},
-        "x-amazon-apigateway-integration": {
-            "type": "aws_proxy",
-            "httpMethod": "POST",
-            "credentials": role,
-            "uri": f"{LAMBDA_URI}/functions/{front}/invocations",
-        },
-    }
-    document = {
-        "openapi": "3.0.1",
-        "info": {"title": "naive", "version": "1"},
-        "paths": {"/accounts": {"post": described}},
-    }
-    resources = {
-        "Api": {"Type": "AWS::ApiGateway::RestApi", "Properties": {"Body": document}},
-        "Deployment": {
-            "Type": "AWS::ApiGateway::Deployment",
-            "Properties": {"RestApiId": {"Ref": "Api"}, "StageName": "peer"},
-        },
-    }
-    cloudformation = client("cloudformation", running.target)
-    body, stack = json.dumps({"Resources": resources}), {"StackName": "naive"}
-    cloudformation.create_stack(TemplateBody=body, **stack)
-    cloudformation.get_waiter("stack_create_complete").wait(**stack)
-    named = cloudformation.describe_stack_resource(LogicalResourceId="Api", **stack)
-    return str(named["StackResourceDetail"]["PhysicalResourceId"])
 
 
 def report(name: str, run: Run, invocations: int, calls: Mapping[str, float]) -> float:
