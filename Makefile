@@ -28,7 +28,7 @@ endif
 # BUILT=1 deploys the existing output of `sam build`, as the pipeline does with its artifact.
 BUILD := $(if $(BUILT),setup,build)
 
-.PHONY: help setup run up dev down catalogue student region sql invoke debug logs trace redrive reconcile verify compact table reprocess migrate revoke person erase evacuate failover conflicts why source suppress chaos gameday prove check lint lint-templates types unit build validate package integration test spark readers marts bench capacity prose screenshots reference preflight deploy leftovers smoke destroy requirements
+.PHONY: help setup run up dev down catalogue student region sql invoke debug logs trace redrive reconcile verify compact table reprocess migrate revoke person erase evacuate rotate failover conflicts why source suppress chaos gameday prove check lint lint-templates types unit build validate package integration test spark readers marts bench capacity prose screenshots reference preflight deploy leftovers smoke destroy requirements
 
 help: ## List the targets and their options
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,6 +60,7 @@ help: ## List the targets and their options
 	@echo "  erase      USER=<userId or anonymousId>  CONFIRM=<the same>  EMAIL=<address, also in events>  REPORT=<file>"
 	@echo "             STAGE=<stage> (a stage on AWS; default: the system of 'make up')"
 	@echo "  evacuate   REGION=<Region>  UNDO=1 (return it)  PLACE=<stage> (on AWS; default: the system of 'make up')"
+	@echo "  rotate     PLACE=<stage> (on AWS; default: the system of 'make up')"
 	@echo "  failover   TO=<Region>  LOST=1 (the old home doesn't answer)"
 	@echo "  conflicts  RESOLVE=1 (email both students and the advisor)"
 	@echo "  failover, conflicts"
@@ -156,6 +157,9 @@ conflicts: setup ## List the slots that two students got while the home moved
 
 evacuate: setup ## Take a Region out of the answers for the API's name, or return it
 	@$(PY) -m tools.operations.evacuate
+
+rotate: setup ## Replace the key with which CloudFront calls the API
+	@$(PY) -m tools.operations.rotate
 
 why: setup ## Print where an event is, and why (ID=)
 	@$(PY) -m tools.operations.why

@@ -23,6 +23,8 @@ from tools.stack import EDGE_REGION
 REQUESTS_PER_PROCESS: Final = 10.0
 #: The nested stack of the domain name.
 _NAMES: Final = "Names"
+#: The secret that exists with the default of the parameter OriginKeys.
+_KEY: Final = "OriginKeyA"
 _APPLICATION: Final = "AWS::Serverless::Application"
 
 
@@ -209,6 +211,7 @@ def _resources(
             exists = evaluate(template, {"Condition": resource["Condition"]}, region, home)
         if exists is None:  # Another parameter decides.
             exists = has_domain and (logical_id == _NAMES or path.name == "names.yaml")
+            exists = exists or logical_id == _KEY
         if not exists:
             continue
         properties = resource.get("Properties", {})

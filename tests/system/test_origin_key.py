@@ -1,14 +1,21 @@
-"""Only CloudFront reaches the API: it sends a key that a parameter of the stack replaces."""
+"""Only CloudFront reaches the API: it sends a key, which `make rotate` replaces.
 
-import time
+No request is refused during the rotation, with the edge in the home's stack and in another Region.
+"""
+
+import threading
 import uuid
-from typing import Any
+from collections import Counter
+from dataclasses import replace
+from typing import Self
 
 import httpx
 import pytest
 
 from tests.support.waiting import wait_until
+from tests.system.conftest import EDGE, LONDON, MUMBAI
 from tools.dev.system import System
+from tools.operations import rotate
 from tools.stack import client
 
 pytestmark = pytest.mark.integration
@@ -49,37 +56,57 @@ def test_key_is_generated(meridian: System) -> None:
     assert get(meridian.api_url + PATH, key).status_code == 404
 
 
-def test_new_version_of_the_key_replaces_the_old_key(meridian: System) -> None:
+class Requests:
+    """Requests to the API through each edge location, one after the other, until the end."""
+
+    def __init__(self, running: System) -> None:
+        self.running = running
+        self.answers: Counter[int] = Counter()
+        self._is_ended = threading.Event()
+        self._thread = threading.Thread(target=self._send)
+
+    def _send(self) -> None:
+        while not self._is_ended.is_set():
+            for url in self.running.urls.values():
+                self.answers[get(url + PATH).status_code] += 1
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._is_ended.set()
+        self._thread.join()
+
+
+def rotate_key(running: System) -> list[str]:
+    """Rotate the key as `make rotate` does; return what it prints."""
+    lines: list[str] = []
+    rotation = replace(rotate.local_rotation(running.directory), say=lines.append)
+    with Requests(running) as requests:
+        rotation.run()
+    assert set(requests.answers) == {404}, requests.answers
+    return lines
+
+
+def test_rotation_replaces_the_key_and_refuses_no_request(meridian: System) -> None:
     ((old_id, old),) = api_keys(meridian).items()
-    update_parameter(meridian, "OriginKeyVersion", str(time.time_ns() % 100_000 + 2))
+    rotate_key(meridian)
     ((new_id, new),) = api_keys(meridian).items()
     assert old_id != new_id
     assert old != new
     # The servers read a changed configuration within seconds.
-    wait_until(lambda: get(meridian.url + PATH).status_code == 404, "CloudFront's new key")
     url = meridian.api_url + PATH
-    wait_until(lambda: get(url, new).status_code == 404, "the API's new key")
-    assert get(url, old).status_code == 403
-    # The API's server may have answered the first request to CloudFront with the old key.
-    wait_until(lambda: get(meridian.url + PATH).status_code == 404, "the new key at CloudFront")
+    wait_until(lambda: get(url, old).status_code == 403, "the withdrawal of the old key")
+    assert get(url, new).status_code == 404
 
 
-def update_parameter(system: System, name: str, value: str) -> None:
-    """Update one parameter of the deployed stack, and wait for the end of the update."""
-    cloudformation, stack = client("cloudformation", system.target), system.target.stack_name
-
-    def described() -> dict[str, Any]:
-        (description,) = cloudformation.describe_stacks(StackName=stack)["Stacks"]
-        return dict(description)
-
-    names = [it["ParameterKey"] for it in described()["Parameters"]]
-    parameters = [{"ParameterKey": it, "UsePreviousValue": True} for it in names if it != name]
-    cloudformation.update_stack(
-        StackName=stack,
-        UsePreviousTemplate=True,
-        Parameters=[*parameters, {"ParameterKey": name, "ParameterValue": value}],
-        Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
-    )
-    ended = "the update of the stack"
-    wait_until(lambda: not described()["StackStatus"].endswith("_IN_PROGRESS"), ended, 120)
-    assert described()["StackStatus"] == "UPDATE_COMPLETE"
+def test_rotation_with_a_separate_home_refuses_no_request(regions: System) -> None:
+    """The stacks of London, Mumbai and us-east-1 change one after the other."""
+    lines = rotate_key(regions)
+    sent = next(it for it in lines if EDGE in it)
+    before = " ".join(lines[: lines.index(sent)])
+    assert all(f"{it}: OriginKeys=" in before for it in (LONDON, MUMBAI)), lines
+    secrets = regions.clients("secretsmanager", EDGE).list_secrets()["SecretList"]
+    names = [it["Name"] for it in secrets if "-origin-key-" in it["Name"]]
+    assert [it[-1] for it in names] == [sent[-1]]

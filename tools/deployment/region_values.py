@@ -15,11 +15,12 @@ from tools.stack import outputs_of, parameters_of
 
 #: Outputs of the home's stack that are parameters of an edge without the home.
 HOME_VALUES: Final = (
-    *("UserPoolId", "UserPoolClientId", "ApiDomainName", "OriginKeyName"),
+    *("UserPoolId", "UserPoolClientId", "ApiDomainName"),
+    *("OriginKeyPrefix", "OriginKeys"),
     *("RevocationKeySet", "MediaKeyGroupId", "SignInHost"),
 )
-#: With a domain, CloudFront calls the further Regions with the home's key.
-SHARED_KEY: Final = ("OriginKeyName",)
+#: With a domain, CloudFront calls the further Regions with the home's keys.
+SHARED_KEYS: Final = ("OriginKeyPrefix", "OriginKeys")
 #: The output with the home's bucket of pages.
 PORTAL_BUCKET: Final = "PortalBucket"
 #: The output with a Region's health check, and the edge's parameter with those of all Regions.
@@ -70,7 +71,7 @@ def needed_values(
     if catalogue.is_wanted(environment):
         names += ("UserPoolClientId",)
     if environment.parameter("Domain"):
-        names += SHARED_KEY
+        names += SHARED_KEYS
         values |= _mark(layout, environment)
     if _exists(layout.edge, clients):
         values |= _outputs(layout.edge, DISTRIBUTION, clients)
@@ -82,7 +83,7 @@ def pass_on(environment: Environment, layout: Layout, clients: collector.Clients
 
     The edge gets those of the home, the Regions of the streams and their health checks, the home
     those of the edge.
-    Further Regions get the home's key, the Region with the mark of their evacuation, and the
+    Further Regions get the home's keys, the Region with the mark of their evacuation, and the
     distribution that reads their copy of the pages. The home and the edge get the Regions with a
     copy.
 
@@ -235,10 +236,10 @@ def pass_health_checks(layout: Layout, clients: collector.Clients) -> None:
 
 
 def _pass_to_further(layout: Layout, clients: collector.Clients) -> None:
-    """Pass the home's key and the Regions with the marks of `make evacuate` to further Regions."""
+    """Pass the home's keys and the Regions with the marks of `make evacuate` to further Regions."""
     for further in layout.others:
         if _exists(further, clients):
-            values = _outputs(layout.home, SHARED_KEY, clients) | _mark(layout, further)
+            values = _outputs(layout.home, SHARED_KEYS, clients) | _mark(layout, further)
             _update(further, values, clients)
 
 

@@ -63,8 +63,10 @@ def start(tier: Tier, target: StackTarget, outputs: Mapping[str, str]) -> None:
         "STAFF_CLIENTS": outputs["UserPoolClientId"],
         "STAFF_KEYS": _keys(target, pool),
     }
-    secret = client("secretsmanager", target).get_secret_value(SecretId=outputs["OriginKeyName"])
-    tier.start(variables, secret["SecretString"])
+    prefix = outputs["OriginKeyPrefix"]
+    name = f"{prefix}-{outputs['OriginKeys'][0]}"
+    secret = client("secretsmanager", target).get_secret_value(SecretId=name)
+    tier.start(variables, secret["SecretString"], prefix, target.endpoint)
 
 
 def _keys(target: StackTarget, pool: str) -> str:

@@ -20,6 +20,8 @@ _TEXT_TYPES: Final = ("text/", "application/json", "application/javascript", "ap
 _ARN: Final = "arn:aws:elasticloadbalancing:us-east-1:000000000000:targetgroup/catalogue/0"
 
 type Invoke = Callable[[dict[str, Any]], Any]
+#: Whether a request with this header X-Origin-Verify is forwarded.
+type Admit = Callable[[str | None], bool]
 
 
 def event_of(
@@ -62,13 +64,15 @@ def answer_of(result: Any) -> tuple[int, list[tuple[str, str]], bytes]:
     return result["statusCode"], [(name, it) for name in headers for it in headers[name]], body
 
 
-def listener(port: int, invoke: Invoke, secret: str = "", host: str = HOST) -> ThreadingHTTPServer:
+def listener(
+    port: int, invoke: Invoke, admit: Admit = lambda _: True, host: str = HOST
+) -> ThreadingHTTPServer:
     """Return a listener that isn't serving yet.
 
     Args:
         port: The port.
         invoke: Invokes the function, and returns its result or None.
-        secret: The header X-Origin-Verify that a request must have; '' admits all.
+        admit: Whether the header X-Origin-Verify is that of CloudFront; by default all are.
         host: The loopback address.
     """
 
@@ -86,7 +90,7 @@ def listener(port: int, invoke: Invoke, secret: str = "", host: str = HOST) -> T
                 return
             body = self.rfile.read(int(length))
             is_check = self.path == HEALTH_PATH
-            if secret and not is_check and self.headers.get("X-Origin-Verify") != secret:
+            if not is_check and not admit(self.headers.get("X-Origin-Verify")):
                 self.answer(403, [], b"<h1>403 Forbidden</h1>")
                 return
             headers = list(self.headers.items())

@@ -19,6 +19,7 @@ from typing import Final
 from tools.regional.acknowledgement import watch
 from tools.regional.balancer import listener
 from tools.regional.functions import Function
+from tools.regional.origin_keys import OriginKeys
 from tools.regional.postgres import HOST, Postgres
 from tools.regional.valkey import Valkey
 from tools.regional.writer_endpoint import WriterEndpoint
@@ -32,7 +33,8 @@ class RegionSettings:
     """The settings of a Region's process.
 
     `primary_port` is the port of the server to follow. Without `cache_port` there is no cache. The
-    load balancer admits requests with `origin_key` only, or all without one.
+    load balancer admits requests with `origin_key`, or with one of the secrets in `emulator` whose
+    names begin with `key_prefix`; all requests without a key.
     """
 
     region: str
@@ -48,6 +50,8 @@ class RegionSettings:
     delay_ms: int = 0
     balancer_host: str = HOST
     origin_key: str = ""
+    key_prefix: str = ""
+    emulator: str = ""
 
     @property
     def slot(self) -> str:
@@ -106,8 +110,11 @@ def serve(settings: RegionSettings) -> None:
     threading.Thread(target=endpoint.serve, daemon=True).start()
     log = folder / "function.log"
     with Function(settings.environment(), settings.path, log, CONCURRENCY).running() as function:
+        keys = OriginKeys(
+            settings.origin_key, settings.key_prefix, settings.emulator, settings.home_region
+        )
         balancer = listener(
-            settings.balancer_port, function.invoke, settings.origin_key, settings.balancer_host
+            settings.balancer_port, function.invoke, keys.admit, settings.balancer_host
         )
         (folder / "ready").write_text(str(os.getpid()), "ascii")
         balancer.serve_forever()

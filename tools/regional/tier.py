@@ -85,18 +85,32 @@ class Tier:
         """The Regions that aren't lost."""
         return set(self._processes)
 
-    def start(self, variables: Mapping[str, str], origin_key: str = "") -> None:
+    def start(
+        self,
+        variables: Mapping[str, str],
+        origin_key: str = "",
+        key_prefix: str = "",
+        emulator: str = "",
+    ) -> None:
         """Create the primary and its replicas, and start all Regions.
 
         Args:
             variables: The variables STAFF_ISSUER, STAFF_CLIENTS and STAFF_KEYS of the function.
             origin_key: The header X-Origin-Verify of CloudFront; '' admits all requests.
+            key_prefix: Prefix of the names of its secrets, if the key can change.
+            emulator: The endpoint of Secrets Manager.
 
         Raises:
             CommandError: A server doesn't start, or a migration failed.
         """
         self.settings = {
-            region: replace(it, variables=dict(variables), origin_key=origin_key)
+            region: replace(
+                it,
+                variables=dict(variables),
+                origin_key=origin_key,
+                key_prefix=key_prefix,
+                emulator=emulator,
+            )
             for region, it in self.settings.items()
         }
         home = self.settings[self.home]

@@ -52,6 +52,7 @@ BEHIND: Final = {
     "erase": ("tests/system/test_erase.py", "tools.operations"),
     "conflicts": ("tests/system/test_failover.py", "tools.operations"),
     "failover": ("tests/system/test_failover.py", "tools.operations"),
+    "rotate": ("tests/system/test_origin_key.py", "tools.operations"),
     "evacuate": ("tests/system/test_names.py", "tools.operations"),
     "gameday": ("tests/system/test_gameday.py", "tools.gameday"),
     "integration": (CHECK, "make test"),

@@ -29,7 +29,7 @@ LONGEST: Final = {
     "AWS::AccountId": 12 * "1",
     # The first part of a stack's ID.
     "Suffix": 8 * "f",
-    "OriginKeyVersion": 6 * "9",
+    "Prefix": f"meridian-{12 * 'a'}-origin-key-{8 * 'f'}",
     "KeyA": 36 * "k",
     "KeyB": 36 * "k",
     # The parameters' MaxLength.

@@ -398,7 +398,7 @@ def test_app_client_has_one_owner_of_its_settings() -> None:
     ("name", "region_and_home", "parameters"),
     [
         ("RegionalStack", ("ap-south-1", "eu-west-2"), {"AppointmentsStreamArn", "UserPoolArn"}),
-        ("EdgeStack", ("us-east-1", "eu-west-2"), {*HOME_VALUES} - {SIGN_IN_HOST}),
+        ("EdgeStack", ("us-east-1", "eu-west-2"), {*HOME_VALUES} - {SIGN_IN_HOST, "OriginKeys"}),
     ],
 )
 def test_root_rule_refuses_stack_without_values_of_other_stacks(

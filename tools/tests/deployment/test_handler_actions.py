@@ -147,7 +147,7 @@ SAMPLES: Final = {
     ),
     "AWS::SecretsManager::Secret": (
         "Secret",
-        _arn("secretsmanager", "secret:meridian-dev-origin-key-Ab1"),
+        _arn("secretsmanager", "secret:meridian-dev-origin-key-1b2c3d4e-A-Ab1"),
     ),
     "AWS::StepFunctions::StateMachine": (
         "statemachine",

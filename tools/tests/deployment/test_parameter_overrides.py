@@ -49,7 +49,7 @@ def test_parameter_that_was_taken_out_of_the_configuration_gets_its_default() ->
 
 
 @pytest.mark.parametrize(
-    "parameter", ["PermissionsBoundary", "Regions", "ReplicaRegions", "OriginKeyVersion"]
+    "parameter", ["PermissionsBoundary", "Regions", "ReplicaRegions", "OriginKeys"]
 )
 def test_value_that_the_configuration_does_not_own_stays(parameter: str) -> None:
     assert reset({parameter: "2", "Stage": "dev"}, {}) == {}

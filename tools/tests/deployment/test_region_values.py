@@ -145,16 +145,16 @@ def test_deployed_edge_passes_the_distribution_to_the_home(
 def test_deployed_home_passes_changed_values_to_the_edge(
     updates: dict[str, dict[str, str]],
 ) -> None:
-    """For example a new version of CloudFront's key."""
+    """For example the keys of CloudFront during a rotation."""
     stage = FakeStage({LONDON: HOME_OUTPUTS, EDGE: EDGE_OUTPUTS}, {LONDON})
     edge = stage.regions[EDGE].stack
     assert edge is not None
-    unchanged = {**HOME_OUTPUTS, "OriginKeyName": "key-1"}
+    unchanged = {**HOME_OUTPUTS, "OriginKeys": "A"}
     edge["Parameters"] = [
         {"ParameterKey": key, "ParameterValue": value} for key, value in unchanged.items()
     ]
     region_values.pass_on(LAYOUT.home, LAYOUT, stage.client)
-    expected = {"OriginKeyName": HOME_OUTPUTS["OriginKeyName"]}
+    expected = {"OriginKeys": HOME_OUTPUTS["OriginKeys"]}
     assert updates == {"meridian-prod-us-east-1": expected}
 
 
@@ -181,25 +181,24 @@ def with_domain(layout: Layout) -> Layout:
     return Layout(named(layout.home), named(layout.edge), tuple(map(named, layout.others)))
 
 
-def test_further_region_gets_the_key_of_the_home_only_with_a_domain() -> None:
+KEYS = {name: HOME_OUTPUTS[name] for name in region_values.SHARED_KEYS}
+
+
+def test_further_region_gets_the_keys_of_the_home_only_with_a_domain() -> None:
     stage = FakeStage({LONDON: HOME_OUTPUTS | {"UserPoolArn": "arn:pool"}}, {MUMBAI})
     layout = with_domain(LAYOUT)
     values = region_values.needed_values(layout.others[0], layout, stage.client)
-    assert values["OriginKeyName"] == "OriginKeyName of the home"
     without = region_values.needed_values(LAYOUT.others[0], LAYOUT, stage.client)
-    assert values == without | {
-        "OriginKeyName": values["OriginKeyName"],
-        "MarkRegion": "none",
-    }
+    assert values == without | KEYS | {"MarkRegion": "none"}
 
 
-def test_home_passes_its_key_to_further_regions_with_a_domain(
+def test_home_passes_its_keys_to_further_regions_with_a_domain(
     updates: dict[str, dict[str, str]],
 ) -> None:
     stage = FakeStage({LONDON: HOME_OUTPUTS, MUMBAI: {"ApiId": "a1"}}, {MUMBAI})
     layout = with_domain(LAYOUT)
     region_values.pass_on(layout.home, layout, stage.client)
-    expected = {"OriginKeyName": "OriginKeyName of the home", "MarkRegion": "none"}
+    expected = KEYS | {"MarkRegion": "none"}
     assert updates == {layout.others[0].stack_name: expected}
 
 
