@@ -2,10 +2,11 @@
 
 import base64
 import json
+import threading
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Self
 
 import httpx
 import pytest
@@ -171,3 +172,55 @@ def test_home_moves_by_the_state_machine_of_a_region(regions: system.System) -> 
     assert stored(regions, LONDON, second)["origin_region"] == MUMBAI
     move(regions, LONDON)
     assert notice(regions, 0, first) == "booked"
+
+
+class Bookings:
+    """Bookings of one student through the API of each Region, until the end of the context."""
+
+    def __init__(self, running: system.System) -> None:
+        self.running = running
+        self.accepted: list[dict[str, str]] = []
+        self.statuses: set[int] = set()
+        self._is_ended = threading.Event()
+        self._thread = threading.Thread(target=self._book)
+
+    def _book(self) -> None:
+        while not self._is_ended.is_set():
+            for region in (LONDON, MUMBAI):
+                slot = new_slot()
+                status, _ = call_api(self.running, region, "POST", "/appointments", slot)
+                self.statuses.add(status)
+                if status == 201:
+                    self.accepted.append(slot)
+
+    def wait_for_more(self) -> None:
+        """Wait until both Regions have accepted further bookings."""
+        enough = len(self.accepted) + 4
+        wait_until(lambda: len(self.accepted) >= enough, "further bookings")
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._is_ended.set()
+        self._thread.join()
+
+
+def test_orderly_move_by_the_state_machine_loses_no_booking(regions: system.System) -> None:
+    """With the input {} both homes answer: one stops before the other begins, and back."""
+    with Bookings(regions) as bookings:
+        bookings.wait_for_more()
+        for home, old in ((MUMBAI, LONDON), (LONDON, MUMBAI)):
+            status, text = move_by_machine(regions, home)
+            assert (status, text.partition(",")[0]) == ("SUCCEEDED", f"{home} is the home")
+            bookings.wait_for_more()
+            slot = new_slot()
+            assert call_api(regions, old, "POST", "/appointments", slot)[0] == 201
+            assert stored(regions, old, slot)["origin_region"] == home
+    # Between the end of one home and the beginning of the other, a booking is refused honestly.
+    assert bookings.statuses <= {201, 503}
+    for slot in bookings.accepted:
+        for region in (LONDON, MUMBAI):
+            assert stored(regions, region, slot)["student"] == sub_of(regions, 0)
+    assert not conflicts.tables_of(failover.local_homes(regions.directory)).conflicts()
