@@ -3,8 +3,9 @@
 import threading
 import time
 from collections import defaultdict
+from collections.abc import Hashable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 #: Answers in a row after which an operation counts as open again.
 STEADY_ANSWERS: Final = 2
@@ -55,8 +56,8 @@ class Ledger:
     repeated: set[str] = field(default_factory=set)
     #: (advisor, start) -> the students with a 201.
     bookings: dict[tuple[str, str], set[str]] = field(default_factory=lambda: defaultdict(set))
-    #: (advisor, start) -> seconds of the first 201.
-    booked_at: dict[tuple[str, str], float] = field(default_factory=dict)
+    #: Store -> key of a write -> seconds of its first acknowledgement.
+    acknowledged: dict[str, dict[Any, float]] = field(default_factory=lambda: defaultdict(dict))
     #: Email address -> request id of a 202.
     sign_ups: dict[str, str] = field(default_factory=dict)
     #: Courses that the office added to the catalogue.
@@ -71,6 +72,16 @@ class Ledger:
     def now(self) -> float:
         """Return the seconds since the day began."""
         return time.monotonic() - self.began
+
+    def acknowledge(self, store: str, key: Hashable) -> None:
+        """Note that a write was acknowledged now."""
+        with self._lock:
+            self.acknowledged[store].setdefault(key, self.now())
+
+    def writes(self) -> dict[str, dict[Any, float]]:
+        """Return a copy of the acknowledged writes."""
+        with self._lock:
+            return {store: dict(it) for store, it in self.acknowledged.items()}
 
     def add(self, answer: Answer) -> None:
         """Add an answer."""

@@ -21,7 +21,7 @@ from tools.dev.system import System
 from tools.gameday.acts import CITIES, CONTINENTS, Act
 from tools.gameday.answers import Answer, Ledger
 from tools.gameday.checks import Check, check
-from tools.gameday.figures import Part, Scene
+from tools.gameday.figures import Behind, Part, Scene, behind
 from tools.progress import step
 from tools.regional.tier import PARTS, Tier
 from tools.replay.http_client import ConnectionLostError, HttpClient, Response
@@ -44,14 +44,14 @@ _NO_ANSWER: Final = 504
 class Crowd:
     """A continent's visitors and office: what they were told, and how many served answers in a row.
 
-    `ledger` gets each answer. `added` are the courses whose addition was acknowledged.
+    `ledger` gets each answer. `added` are the courses whose addition was acknowledged, and when.
     """
 
     continent: str
     url: str
     token: str = field(repr=False)
     ledger: Ledger = field(default_factory=Ledger)
-    added: set[str] = field(default_factory=set)
+    added: dict[str, float] = field(default_factory=dict)
     dishonest: list[str] = field(default_factory=list)
     _steady: dict[str, int] = field(default_factory=lambda: {"search": 0, "change": 0})
 
@@ -87,7 +87,7 @@ class Crowd:
         began = self.ledger.now()
         response = self._send(client, "POST", "/catalogue/staff/courses", headers, body)
         if response is not None and response.status == 201:
-            self.added.add(identity)
+            self.added[identity] = self.ledger.now()
             pending.clear()
         self.note("change", response, began)
 
@@ -221,10 +221,13 @@ def _lose(tier: Tier, load: Load, act: str, region: str, ledger: Ledger) -> tupl
         tier.lose(region)
     else:
         tier.kill(region, act)
+    lacked: tuple[Behind, ...] = ()
     closed = load.wait_until_open(OPERATIONS[:1] if is_primary_lost else OPERATIONS)
     if act == REGION:
         (other,) = (it for it in sorted(tier.running) if it != region)
         tier.promote(other)
+        added = {course: at for it in load.crowds for course, at in dict(it.added).items()}
+        lacked = (behind(lost, added, _courses(tier, other), "courses"),)
         closed += load.wait_until_open(OPERATIONS)
         tier.take_back(region)
     else:
@@ -232,15 +235,20 @@ def _lose(tier: Tier, load: Load, act: str, region: str, ledger: Ledger) -> tupl
     returned = ledger.now()
     closed += load.wait_until_open(OPERATIONS)
     name = Act(f"{act} in {CITIES[region]}{role}")
-    return closed, Scene(name, began, lost, returned, ledger.now())
+    return closed, Scene(name, began, lost, returned, ledger.now(), None, lacked)
 
 
 def _missing(tier: Tier, region: str, added: set[str]) -> set[str]:
     """Return the acknowledged courses that a Region lacks when its replica has caught up."""
     deadline = time.monotonic() + OPEN_TIMEOUT_S
     while True:
-        rows = tier.server(region).sql("SELECT id FROM courses WHERE id LIKE 'day-%'")
-        missing = added - set(rows.split())
+        missing = added - _courses(tier, region)
         if not missing or time.monotonic() > deadline:
             return missing
         time.sleep(_PAUSE_S)
+
+
+def _courses(tier: Tier, region: str) -> set[str]:
+    """Return the courses of the day in a Region's database."""
+    rows = tier.server(region).sql("SELECT id FROM courses WHERE id LIKE 'day-%'")
+    return set(rows.split())

@@ -1,7 +1,7 @@
 """Check a game day: acknowledged against stored writes, and each refusal. Pure."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -49,6 +49,8 @@ class Stored:
     settled: frozenset[tuple[tuple[str, str], str]] = frozenset()
     #: Region -> student -> preferences, as JSON.
     profiles: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    #: Region -> keys of the pages in its bucket.
+    pages: Mapping[str, Container[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -162,6 +164,9 @@ def _others(ledger: Ledger, stored: Stored) -> list[Check]:
                 "preferences",
             )
         )
+    for region, keys in stored.pages.items():
+        missing = (it for it in ledger.acknowledged["pages"] if it not in keys)
+        checks.append(check(f"published pages, missing in {region}", missing, "pages"))
     return checks
 
 

@@ -16,6 +16,7 @@ from tools.gameday.alarms import Datum, Rang, evaluate
 from tools.gameday.answers import Ledger
 from tools.gameday.checks import (
     Limits,
+    Stored,
     check_alarms,
     check_answers,
     check_recovery,
@@ -25,8 +26,10 @@ from tools.gameday.faults import losses, waiting_writes
 from tools.gameday.figures import Behind, Scene, behind
 from tools.gameday.homes import hasten_sign_ups, move, settle
 from tools.gameday.links import LinkOpener
+from tools.gameday.loss import at_the_move, present_in
 from tools.gameday.metrics import Sampler, deployed_alarms, edge_data
 from tools.gameday.phases import Phases
+from tools.gameday.publisher import Publisher
 from tools.gameday.stores import Stores
 from tools.gameday.visitors import Visitors
 from tools.progress import step
@@ -73,7 +76,7 @@ def run(running: System, plan: Plan, began: float | None = None) -> int:
     closed: dict[str, list[str]] = {}
     stores = Stores(running, visitors.run)
     hasten_sign_ups(running, CLOCK_SPEED)
-    with LinkOpener(running, ledger):
+    with LinkOpener(running, ledger), Publisher(running, visitors.run, ledger):
         with Sampler(running, ledger, CLOCK_SPEED) as sampler:
             visitors.start()
             try:
@@ -82,7 +85,7 @@ def run(running: System, plan: Plan, began: float | None = None) -> int:
                 phases.end("first requests")
                 for act in plan.acts:
                     with step(act.name):
-                        scenes.append(_play(running, plan, act, ledger, stores))
+                        scenes.append(_play(running, plan, act, ledger))
                         closed[act.name] = wait_until_open(ledger)
             finally:
                 visitors.stop()
@@ -99,6 +102,7 @@ def run(running: System, plan: Plan, began: float | None = None) -> int:
                 stored = replace(stored, settled=settle(running))
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+    scenes = [_with_events(it, ledger, stored) for it in scenes]
     checks = [
         *check_stores(ledger, stored),
         *check_answers(scenes, ledger.answers, plan.limits),
@@ -141,21 +145,21 @@ def _evaluate_alarms(
     ]
 
 
-def _play(running: System, plan: Plan, act: Act, ledger: Ledger, stores: Stores) -> Scene:
+def _play(running: System, plan: Plan, act: Act, ledger: Ledger) -> Scene:
     began = ledger.now()
     time.sleep(plan.before_s)
     lost = ledger.now()
     seconds = act.seconds if plan.lost_s is None else plan.lost_s
     moved: float | None = None
-    lacked: Behind | None = None
+    lacked: tuple[Behind, ...] = ()
     try:
         with losses(running, act):
             time.sleep(seconds / 4)
             if act.new_home:
                 move(running, act.new_home, is_lost=True)
                 moved = ledger.now()
-                acknowledged = dict(ledger.booked_at)
-                lacked = behind(lost, acknowledged, stores.bookings_in(act.new_home))
+                writes = ledger.writes()
+                lacked = at_the_move(lost, writes, present_in(running, act.new_home, writes))
             time.sleep(seconds * 3 / 4)
             returned = ledger.now()
     finally:
@@ -166,6 +170,14 @@ def _play(running: System, plan: Plan, act: Act, ledger: Ledger, stores: Stores)
     wait_until_open(ledger)
     _wait_for_replication(running)
     return Scene(act, began, lost, returned, ledger.now(), moved, lacked)
+
+
+def _with_events(scene: Scene, ledger: Ledger, stored: Stored) -> Scene:
+    """Add the events that only the lost home had: each Region has its own stream and lake."""
+    if not scene.behind:
+        return scene
+    lake = stored.lakes.get(scene.act.new_home or "", {})
+    return replace(scene, behind=(behind(scene.lost, ledger.events, lake, "events"), *scene.behind))
 
 
 def wait_until_open(ledger: Ledger) -> list[str]:

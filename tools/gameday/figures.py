@@ -4,7 +4,7 @@ import math
 from collections import defaultdict
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from tools.gameday.acts import CONTINENTS, OPERATIONS, Act
 from tools.gameday.answers import Answer, Ledger
@@ -18,8 +18,8 @@ PHASES: Final = ("before", "during", "after")
 class Scene:
     """An act on the day's clock, in seconds: its beginning, the loss, the return, the end.
 
-    `moved` is when the bookings had another home, None if they stayed, and `behind` what the new
-    home lacked then.
+    `moved` is when the bookings had another home, None if they stayed, and `behind` what each store
+    of the new home lacked then.
     """
 
     act: Act
@@ -28,7 +28,7 @@ class Scene:
     returned: float
     ended: float
     moved: float | None = None
-    behind: "Behind | None" = None
+    behind: "tuple[Behind, ...]" = ()
 
     def phase(self, moment: float) -> str | None:
         """Return the phase of a moment, None outside of the scene."""
@@ -52,14 +52,19 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Behind:
-    """The acknowledged writes that a new home lacks, and how long before the loss they began."""
+    """The acknowledged writes of a store that a new home lacks: their number, of how many.
 
+    `seconds` is how long before the loss the first of them was acknowledged.
+    """
+
+    store: str
     writes: int
+    acknowledged: int
     seconds: float
 
 
 def behind(
-    lost: float, acknowledged: Mapping[tuple[str, str], float], present: Container[tuple[str, str]]
+    lost: float, acknowledged: Mapping[Any, float], present: Container[Any], store: str
 ) -> Behind:
     """Compare the writes that were acknowledged before a loss with those that are present.
 
@@ -67,9 +72,11 @@ def behind(
         lost: When the home was lost, in seconds.
         acknowledged: The key of each write, and when it was acknowledged, in seconds.
         present: The keys that the new home has.
+        store: The name of the store.
     """
-    missing = [at for key, at in acknowledged.items() if at < lost and key not in present]
-    return Behind(len(missing), lost - min(missing, default=lost))
+    before = {key: at for key, at in acknowledged.items() if at < lost}
+    missing = [at for key, at in before.items() if key not in present]
+    return Behind(store, len(missing), len(before), lost - min(missing, default=lost))
 
 
 def of_scene(scene: Scene, answers: Iterable[Answer]) -> list[Answer]:

@@ -23,6 +23,7 @@ from tools.gameday.figures import (
     recovery_s,
     worst_out_s,
 )
+from tools.gameday.loss import NOT_REPLICATED
 from tools.paths import ROOT
 
 PAGE_FILE: Final = "gameday.html"
@@ -65,7 +66,7 @@ def show(
             *(recoveries(it) for it in parts),
             *(waits(it) for it in parts),
             *(budget(it) for it in parts),
-            data_loss(scenes, ledger, checks),
+            data_loss([scene for it in parts for scene in it.scenes], ledger, checks),
             alarms(rang),
             results(checks),
             *([times] if times else []),
@@ -204,25 +205,40 @@ def _about(part: Part) -> str:
 
 
 def data_loss(scenes: Sequence[Scene], ledger: Ledger, checks: Sequence[Check]) -> list[str]:
-    """Return the acknowledged writes of each store, and how many are missing; also at each move."""
+    """Return the acknowledged writes of each store, and how many are missing; also at each move.
+
+    Args:
+        scenes: The acts on the school and on the catalogue.
+        ledger: All acknowledged writes.
+        checks: The checks of the whole day.
+    """
     written = {
         "events": len(ledger.events),
         "bookings": len(ledger.bookings),
         "sign-ups": len(ledger.sign_ups),
         "advisors": len(ledger.advisors),
         "preferences": len(ledger.profiles),
+        "pages": len(ledger.acknowledged["pages"]),
         "courses": len(ledger.courses),
     }
     lines = ["RPO: acknowledged writes, and those that are missing after the return"]
     for store, number in written.items():
         missing = sum(it.actual for it in checks if it.missing_in == store)
         lines.append(f"  {store:<14}{number:>8,}{missing:>8,}")
-    lines += [_lag(scene.act.name, scene.behind) for scene in scenes if scene.behind is not None]
+    for scene in scenes:
+        if scene.behind:
+            lines.append(f"  {scene.act.name}: the promoted Region lacked, until the return")
+            lines += [_lag(it) for it in scene.behind]
     return lines
 
 
-def _lag(act: str, lacked: Behind) -> str:
+def _lag(lacked: Behind) -> str:
+    time = f", the last {lacked.seconds:.1f} s before the loss" if lacked.writes else ""
+    kept = " (not replicated: they stay in the lost Region)" if _stay(lacked) else ""
     return (
-        f"  {act}: the new home lacked {lacked.writes:,} bookings of the last "
-        f"{lacked.seconds:.1f} s before the loss, until the return"
+        f"    {lacked.store:<12}{lacked.writes:>6,} of {lacked.acknowledged:,} writes{time}{kept}"
     )
+
+
+def _stay(lacked: Behind) -> bool:
+    return bool(lacked.writes) and lacked.store in NOT_REPLICATED

@@ -140,6 +140,7 @@ def _profile(crowd: Crowd) -> Request:
     def note(response: Response) -> None:
         if response.status == 200:
             crowd.ledger.profiles[crowd.student.sub] = name
+            crowd.ledger.acknowledge("preferences", (crowd.student.sub, name))
 
     return Request("PUT", "/api/profile", _bearer(crowd.student), body, note)
 
@@ -161,7 +162,7 @@ def _booking(crowd: Crowd) -> Request:
     def note(response: Response) -> None:
         if response.status == 201:
             crowd.ledger.bookings[slot].add(crowd.student.sub)
-            crowd.ledger.booked_at.setdefault(slot, crowd.ledger.now())
+            crowd.ledger.acknowledge("bookings", slot)
         if 200 <= response.status < 500:
             crowd.slot = None
 
@@ -187,6 +188,7 @@ def _sign_up(crowd: Crowd) -> Request:
     def note(response: Response) -> None:
         if response.status == 202:
             crowd.ledger.sign_ups[form["email"]] = form["requestId"]
+            crowd.ledger.acknowledge("sign-ups", form["email"])
             crowd.form = None
 
     return Request("POST", "/api/accounts", {}, form, note)
@@ -199,6 +201,7 @@ def _staff(crowd: Crowd) -> Request:
     def note(response: Response) -> None:
         if response.status == 200:
             crowd.ledger.advisors.add(advisor)
+            crowd.ledger.acknowledge("advisors", advisor)
 
     path = f"/api/advisors/{advisor}"
     return Request("PUT", path, _bearer(crowd.staff), _AVAILABILITY, note)

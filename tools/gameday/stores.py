@@ -14,6 +14,7 @@ from tools.dev.system import System
 from tools.gameday.answers import Ledger
 from tools.gameday.checks import Stored
 from tools.gameday.emails import sent_emails
+from tools.gameday.loss import keys_in
 from tools.paths import ROOT
 from tools.stack import StackTarget, describe_stack
 
@@ -51,10 +52,6 @@ class Stores:
                 return
             time.sleep(1)
 
-    def bookings_in(self, region: str) -> dict[tuple[str, str], str]:
-        """Return the bookings in a Region's table: (advisor, start) and the student."""
-        return _bookings(self._scan(region, f"meridian-{self._running.target.stage}-appointments"))
-
     def read(self, ledger: Ledger, directory: Path) -> Stored:
         """Read every store."""
         stage = self._running.target.stage
@@ -73,6 +70,7 @@ class Stores:
                 if str(it["pk"]["S"]) == "ADVISORS"
             ),
             profiles={it: _profiles(items) for it, items in profiles.items()},
+            pages={it: keys_in(self._running, it) for it in regions},
         )
 
     def _events(self, region: str, folder: Path) -> dict[str, int]:

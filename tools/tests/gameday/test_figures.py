@@ -79,11 +79,11 @@ def test_new_home_lacks_the_acknowledged_writes_that_are_not_present(
     acknowledged: dict[int, float], present: set[int]
 ) -> None:
     named = {("advisor", str(key)): moment for key, moment in acknowledged.items()}
-    result = behind(SCENE.lost, named, {("advisor", str(key)) for key in present})
+    result = behind(SCENE.lost, named, {("advisor", str(key)) for key in present}, "bookings")
     moments_before = [
         moment for key, moment in acknowledged.items() if key not in present and moment < SCENE.lost
     ]
     assert result.writes == len(moments_before)
     assert all(SCENE.lost - moment <= result.seconds for moment in moments_before)
     if not moments_before:
-        assert result == Behind(0, 0)
+        assert result == Behind("bookings", 0, result.acknowledged, 0)

@@ -76,13 +76,25 @@ def test_report_has_the_acts_on_the_catalogue_beside_those_on_the_school(
     assert "RTO of the catalogue" in path.read_text()
 
 
-def test_report_shows_the_bookings_that_a_new_home_lacked(
+def test_report_shows_what_each_store_of_a_new_home_lacked(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     scenes, ledger = day()
-    scenes.append(Scene(move_act("refused"), 10, 14, 18, 20, 15, Behind(3, 0.84)))
+    lacked = (
+        Behind("events", 80, 160, 9),
+        Behind("bookings", 3, 90, 0.84),
+        Behind("pages", 0, 14, 0),
+    )
+    scenes.append(Scene(move_act("refused"), 10, 14, 18, 20, 15, lacked))
     report.show(7, scenes, ledger, [], [], tmp_path / "day.html")
-    assert "lacked 3 bookings of the last 0.8 s before the loss" in capsys.readouterr().out
+    output, page = capsys.readouterr().out, (tmp_path / "day.html").read_text()
+    for text in (
+        "bookings         3 of 90 writes, the last 0.8 s before the loss\n",
+        "pages            0 of 14 writes\n",
+        "events          80 of 160 writes, the last 9.0 s before the loss (not replicated",
+    ):
+        assert text in output
+        assert text.strip() in page
 
 
 def test_report_ends_with_the_time_of_each_phase(
