@@ -21,7 +21,7 @@ _FRAME: Final = """
 
 
 def style() -> str:
-    """Return the text of a style element. The pages are in English: they need the Latin letters."""
+    """Return the text of a style element. The pages are in English: they need Latin characters."""
     sheet = (_PUBLIC / "style.css").read_text(encoding="utf-8")
     font = b64encode((_PUBLIC / _FONT.removeprefix("/")).read_bytes()).decode()
     faces = "".join(it for it in _FACE.findall(sheet) if _FONT in it)

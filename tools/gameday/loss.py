@@ -66,9 +66,9 @@ def present_in(running: System, region: str, acknowledged: Acknowledged) -> dict
 
     appointments = [(str(it["pk"]["S"]), str(it["sk"]["S"]), it) for it in items("appointments")]
     preferences: set[Any] = set()
-    for it in items("profiles"):
-        owner = str(it["pk"]["S"]).removeprefix("STUDENT#")
-        stored = it.get("preferences", {}).get("S", "")
+    for profile in items("profiles"):
+        owner = str(profile["pk"]["S"]).removeprefix("STUDENT#")
+        stored = profile.get("preferences", {}).get("S", "")
         preferences |= overwritten(acknowledged.get("preferences", {}), stored, owner)
     return {
         "bookings": {

@@ -16,7 +16,7 @@ _CONFIG: Final = Config(connect_timeout=2, read_timeout=5, retries={"total_max_a
 
 
 class Publisher:
-    """Writes one page after the other until the end of the context."""
+    """Write one page after the other until the end of the context."""
 
     def __init__(self, running: System, run: str, ledger: Ledger) -> None:
         self._bucket = portal_bucket(running, running.regions[0])

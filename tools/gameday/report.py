@@ -234,9 +234,9 @@ def data_loss(scenes: Sequence[Scene], ledger: Ledger, checks: Sequence[Check]) 
 
 def _lag(lacked: Behind) -> str:
     time = f", the last {lacked.seconds:.1f} s before the loss" if lacked.writes else ""
-    kept = " (not replicated: they stay in the lost Region)" if _stay(lacked) else ""
+    where = " (not replicated: they stay in the lost Region)" if _stay(lacked) else ""
     return (
-        f"    {lacked.store:<12}{lacked.writes:>6,} of {lacked.acknowledged:,} writes{time}{kept}"
+        f"    {lacked.store:<12}{lacked.writes:>6,} of {lacked.acknowledged:,} writes{time}{where}"
     )
 
 

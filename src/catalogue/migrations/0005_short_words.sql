@@ -1,21 +1,21 @@
--- A short word with one wrong letter has few trigrams in common with the right one: in Hindi and
+-- A short word with one wrong character has few trigrams in common with the right one: in Hindi and
 -- Vietnamese, most words are short. Words of about the same length are compared by their edits, too.
 CREATE EXTENSION IF NOT EXISTS fuzzystrmatch;
 CREATE INDEX vocabulary_lengths ON vocabulary (length(word));
 
--- The number of letters to insert, remove or replace; two letters in the wrong order count once.
+-- The number of characters to insert, remove or replace; two in the wrong order count once.
 CREATE FUNCTION catalogue_edits(entered text, word text) RETURNS integer
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 AS $$
 SELECT CASE
     WHEN edits = 2 AND length(entered) = length(word) AND (
-        SELECT string_agg(letter, '' ORDER BY letter) FROM string_to_table(entered, NULL) AS letter
+        SELECT string_agg(symbol, '' ORDER BY symbol) FROM string_to_table(entered, NULL) AS symbol
     ) = (
-        SELECT string_agg(letter, '' ORDER BY letter) FROM string_to_table(word, NULL) AS letter
+        SELECT string_agg(symbol, '' ORDER BY symbol) FROM string_to_table(word, NULL) AS symbol
     ) THEN 1
     ELSE edits
 END
-FROM levenshtein(entered, word) AS edits
+FROM levenshtein(left(entered, 255), word) AS edits  -- its limit
 $$;
 
 -- The nearest word of the vocabulary, or NULL.

@@ -103,7 +103,7 @@ def test_search_finds_the_courses_of_a_language(
         ("गणीत", "गणित", "ganit-1"),
         ("गणत", "गणित", "ganit-1"),
         ("मूलल", "मूल", "ganit-1"),
-        # Two letters in the wrong order, a wrong one, one too many.
+        # Two characters in the wrong order, a wrong one, one too many.
         ("taon", "toan", "toan-1"),
         ("toám", "toan", "toan-1"),
         ("tuyeen tinh", "tuyen tinh", "toan-1"),

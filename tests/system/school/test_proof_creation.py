@@ -88,7 +88,7 @@ def test_failed_state_of_a_proof_loses_nothing(school: SchoolClient, state: str)
     assert passed_on(school, body) == (state in {"CreateIdentity", "Activate", "PassOn"})
 
 
-def test_transaction_whose_response_was_lost_is_repeated(school: SchoolClient) -> None:
+def test_transaction_is_repeated_after_a_lost_response(school: SchoolClient) -> None:
     """Step Functions repeats the state with the same input; DynamoDB recognizes the request."""
     email = unique_email()
     body = submit(school, email)

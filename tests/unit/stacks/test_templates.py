@@ -81,9 +81,13 @@ NAMES = {
 }
 
 
-#: Signing keys come and go with their rotation. Each allowed value of MediaKeys has one.
+#: Keys come and go with their rotation. Each allowed value of MediaKeys and OriginKeys has one.
 ROTATED_KEYS = {
-    f"{kind}{key}": f"Has{key}" for kind in ("Key", "EncodedKey", "PublicKey") for key in "AB"
+    file: {f"{kind}{key}": f"Has{key}" for kind in kinds for key in "AB"}
+    for file, kinds in {
+        "edge-media.yaml": ("Key", "EncodedKey", "PublicKey"),
+        "school-keys.yaml": ("OriginKey", "ApiKey", "UsagePlanKey"),
+    }.items()
 }
 #: Alarms on replication, one stack for each Region in the parameter ReplicaRegions.
 REPLICA_ALARMS = {
@@ -144,8 +148,8 @@ def test_only_regions_control_resource_conditions(path: Path) -> None:
     assert {name: used.pop(name) for name in expected} == expected
     if path.name == "portal.yaml":
         assert {name: used.pop(name) for name in REPLICATION_ROLE} == REPLICATION_ROLE
-    if path.name == "edge-media.yaml":
-        assert {name: used.pop(name) for name in ROTATED_KEYS} == ROTATED_KEYS
+    rotated = ROTATED_KEYS.get(path.name, {})
+    assert {name: used.pop(name) for name in rotated} == rotated
     for name, condition in used.items():
         for region, home in itertools.product(HOME_REGIONS, repeat=2):
             assert evaluate(template, {"Condition": condition}, region, home) is not None, name

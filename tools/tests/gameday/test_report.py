@@ -76,7 +76,7 @@ def test_report_has_the_acts_on_the_catalogue_beside_those_on_the_school(
     assert "RTO of the catalogue" in path.read_text()
 
 
-def test_report_shows_what_each_store_of_a_new_home_lacked(
+def test_report_has_the_missing_writes_of_each_store_of_a_new_home(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     scenes, ledger = day()
