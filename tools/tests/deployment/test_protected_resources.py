@@ -142,7 +142,8 @@ def test_parameters_select_the_optional_stacks_only() -> None:
     named = named_resources(home.stage, REGION, ACCOUNT, home.home_region)
     left_out = {it.template for it in named if not is_selected(home, it)}
     assert {it for it in left_out if not it.startswith("stacks/catalogue/")} == {
-        "stacks/audit.yaml"
+        "stacks/audit.yaml",
+        "stacks/edge-request-logs.yaml",
     }
 
 
