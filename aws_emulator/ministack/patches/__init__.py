@@ -95,6 +95,7 @@ from aws_emulator.ministack.patches import (
     topic_encryption,
     topic_keys,
     ttl_deletions,
+    undefined_conditions,
     user_pool_account_states,
     user_pool_aliases,
     user_pool_attribute_permissions,
@@ -117,6 +118,7 @@ from aws_emulator.ministack.patches import (
 _ORDER: Final[tuple[ModuleType, ...]] = (
     sam_parameters,
     pseudo_parameters,
+    undefined_conditions,
     nested_stack_transforms,
     nested_stack_attributes,
     nested_stack_references,

@@ -106,6 +106,22 @@ def pseudo_parameters(emulator: Emulator) -> None:
         assert outputs == {"IsHome": home, "IsOwnAccount": "yes"}
 
 
+def undefined_conditions(emulator: Emulator) -> None:
+    """A template that uses a condition without defining it is refused."""
+    queue = {"Type": "AWS::SQS::Queue"}
+    chosen = {"Fn::If": ["IsHome", "1", "2"]}
+    output = {"Value": "1", "Condition": "IsHome"}
+    for template in (
+        stack(Queue=queue | {"Properties": {"DelaySeconds": chosen}}),
+        stack(Queue=queue, Other=queue | {"Condition": "IsHome"}),
+        stack(Queue=queue) | {"Outputs": {"Name": output}},
+    ):
+        message = _error(partial(emulator.deploy, template, unique("undefined")))
+        assert "nresolved condition dependency IsHome" in message
+        defined = {"Conditions": {"IsHome": {"Fn::Equals": ["1", "1"]}}}
+        emulator.deploy(template | defined, unique("defined"))
+
+
 def nested_stack_transforms(emulator: Emulator) -> None:
     """A nested template can be a SAM template."""
     outputs = emulator.deploy(_parent(_child(emulator)), unique("nested"), Note="1")

@@ -144,6 +144,7 @@ CONTRACTS: dict[str, Callable[[Emulator], None]] = {
     "user_pool_attributes": contracts_properties.user_pool_attributes,
     "managed_login_branding": contracts_sign_in_pages.managed_login_branding,
     "user_pool_identity_providers": contracts_user_pools.user_pool_identity_providers,
+    "undefined_conditions": contracts_deployment.undefined_conditions,
     "user_pool_account_states": contracts_user_pools.user_pool_account_states,
     "user_pool_attribute_permissions": contracts_user_pools.user_pool_attribute_permissions,
     "user_pool_challenges": contracts_user_pools.user_pool_challenges,

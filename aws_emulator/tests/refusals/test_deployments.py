@@ -19,6 +19,10 @@ def test_cloudformation_refuses_deletion_of_protected_table_and_user_pool(
     contracts_deployment.deletion_protection(emulator)
 
 
+def test_cloudformation_refuses_undefined_condition(emulator: Emulator) -> None:
+    contracts_deployment.undefined_conditions(emulator)
+
+
 def test_lambda_refuses_deletion_of_replicated_function(emulator: Emulator) -> None:
     contracts_edge.edge_replicas(emulator)
 
