@@ -63,7 +63,9 @@ class Deployment:
     def environment(self) -> Environment:
         """The environment that `make deploy` would deploy."""
         name = self.stack.target.stack_name
-        return Environment("test", DEFAULT_HOME_REGION, STAGE, name, {}, template_defaults())
+        # `make deploy` looks for leftovers of the stacks that the parameters select.
+        overrides = {"RequestLogs": "true"}
+        return Environment("test", DEFAULT_HOME_REGION, STAGE, name, overrides, template_defaults())
 
     def parameters(self, **changed: str) -> dict[str, str]:
         """Return the template's parameters, with changes."""

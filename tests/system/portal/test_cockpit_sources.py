@@ -85,7 +85,15 @@ def test_requests_are_those_that_were_sent(meridian: System, operator: Student) 
         metrics = httpx.get(path, headers=headers, timeout=60).json()["metrics"]
         return {it: sum(metrics[it]["values"]) for it in ("requests", "refused", "failed")}
 
-    before = counts()
+    def settled() -> dict[str, int] | None:
+        """Return the counts, if the only request since the read before is that read."""
+        earlier = counts()
+        later = counts()
+        more = {name: later[name] - earlier[name] for name in later}
+        return later if more == {"requests": 1, "refused": 0, "failed": 0} else None
+
+    # A request is counted after its answer, so one of an earlier test may be missing yet.
+    before = wait_until(settled, "counts without other requests", interval_s=1)
     other = f"{meridian.url}/api/operator/alarms/edge"
     for _ in range(3):
         assert httpx.get(other, headers=headers, timeout=60).is_success
