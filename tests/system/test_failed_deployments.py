@@ -25,7 +25,7 @@ from tools.deployment.retained_resources import Clients
 from tools.deployment.stacks import Stacks
 from tools.stack import DEFAULT_HOME_REGION, StackTarget
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(2400)]
 
 ACCOUNT: Final = "000000000000"
 STAGE: Final = "failing"
