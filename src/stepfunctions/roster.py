@@ -194,20 +194,7 @@ def _columns(header: list[str]) -> list[str]:
     """
     known = {alias: name for name, aliases in ALIASES.items() for alias in aliases}
     columns = [known.get(_title(it), "") for it in header]
-    problem = ""
-    for name in (*REQUIRED_COLUMNS, *COLUMNS):
-        same = [number for number, it in enumerate(columns) if it == name]
-        if not same and name in REQUIRED_COLUMNS:
-            problem = f"Column {name} is missing."
-        elif len(same) > 1:
-            problem = f"Columns {_column_names(same)} are both {name}."
-        if problem:
-            break
-    unknown = [number for number, it in enumerate(columns) if not it]
-    if unknown and not problem:
-        subject = "Columns {} have" if len(unknown) > 1 else "Column {} has"
-        problem = f"{subject.format(_column_names(unknown))} another title. Delete other columns."
-    if problem:
+    if problem := _problem(columns):
         required, optional = (
             ", ".join(names) for names in (REQUIRED_COLUMNS, COLUMNS[len(REQUIRED_COLUMNS) :])
         )
@@ -216,6 +203,21 @@ def _columns(header: list[str]) -> list[str]:
             f"Optional columns: {optional}."
         )
     return columns
+
+
+def _problem(columns: list[str]) -> str:
+    """Return what is wrong with the columns, or an empty string. An unknown one has no name."""
+    for name in COLUMNS:
+        same = [number for number, it in enumerate(columns) if it == name]
+        if not same and name in REQUIRED_COLUMNS:
+            return f"Column {name} is missing."
+        if len(same) > 1:
+            return f"Columns {_column_names(same)} are both {name}."
+    unknown = [number for number, it in enumerate(columns) if not it]
+    if not unknown:
+        return ""
+    subject = "Columns {} have" if len(unknown) > 1 else "Column {} has"
+    return f"{subject.format(_column_names(unknown))} another title. Delete other columns."
 
 
 def _title(cell: str) -> str:

@@ -4,7 +4,6 @@ No record and no health check is edited: their control plane is in us-east-1. A 
 of another Region makes the Region's check fail (stacks/names.yaml).
 """
 
-import json
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -21,11 +20,11 @@ from tools.deployment.environments import (
     Environment,
     Layout,
     layout_of,
-    layout_of_regions,
     read_environments,
 )
+from tools.operations.stage import running_layout
 from tools.paths import STATE
-from tools.stack import EDGE_REGION, RUNNING_SYSTEM_FILE, StackTarget, client, find_running_stack
+from tools.stack import StackTarget, client
 
 #: The checks of stacks/names.yaml: a request every INTERVAL_S seconds, and the results in a row
 #: that change the status.
@@ -131,16 +130,9 @@ def local_stage(directory: Path) -> Stage:
     Raises:
         CommandError: No system is running.
     """
-    target = find_running_stack(directory)
-    if target is None:
-        raise CommandError(
-            "No system is running. Start `make up` in another terminal, or set PLACE=<stage> for a "
-            "stage on AWS."
-        )
-    record = json.loads((directory / RUNNING_SYSTEM_FILE).read_text())
-    regions = [it for it in record["regions"] if it == target.region or it != EDGE_REGION]
+    target, layout = running_layout(directory)
     return Stage(
-        layout_of_regions(target.stage, regions, record.get("names")),
+        layout,
         lambda service, region: client(service, StackTarget(target.endpoint, region)),
     )
 

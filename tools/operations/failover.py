@@ -18,9 +18,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from aws_emulator.errors import CommandError
 from tools.cli import exit_code
-from tools.deployment.environments import layout_of, layout_of_regions, read_environments
+from tools.deployment.environments import layout_of, read_environments
+from tools.operations.stage import running_layout
 from tools.paths import STATE
-from tools.stack import EDGE_REGION, RUNNING_SYSTEM_FILE, find_running_stack
 
 #: Writes of the old home travel for so long before the new one begins. DynamoDB replicates within a
 #: second as a rule ("How DynamoDB global tables work"), and each item apart.
@@ -214,15 +214,7 @@ def local_homes(directory: Path) -> Homes:
     Raises:
         CommandError: No system is running.
     """
-    target = find_running_stack(directory)
-    if target is None:
-        raise CommandError(
-            "No system is running. Start `make up` in another terminal, or set PLACE=<stage> for a "
-            "stage on AWS."
-        )
-    record = json.loads((directory / RUNNING_SYSTEM_FILE).read_text())
-    regions = [it for it in record["regions"] if it == target.region or it != EDGE_REGION]
-    layout = layout_of_regions(target.stage, regions, record.get("names"))
+    target, layout = running_layout(directory)
     return Homes(
         target.stage,
         tuple(it.region for it in (layout.home, *layout.others)),

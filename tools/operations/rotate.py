@@ -6,7 +6,6 @@ CloudFront no longer sends it. The steps follow from the stacks and the age of t
 repeated command continues. Decision: docs/decisions/0100-two-keys-of-cloudfront.md.
 """
 
-import json
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -23,17 +22,14 @@ from tools.deployment.environments import (
     Environment,
     Layout,
     layout_of,
-    layout_of_regions,
     read_environments,
 )
 from tools.deployment.stacks import Stacks
+from tools.operations.stage import running_layout
 from tools.paths import STATE
 from tools.stack import (
-    EDGE_REGION,
-    RUNNING_SYSTEM_FILE,
     StackTarget,
     client,
-    find_running_stack,
     outputs_of,
     parameters_of,
 )
@@ -203,16 +199,9 @@ def local_rotation(directory: Path) -> Rotation:
     Raises:
         CommandError: No system is running.
     """
-    target = find_running_stack(directory)
-    if target is None:
-        raise CommandError(
-            "No system is running. Start `make up` in another terminal, or set PLACE=<stage> for a "
-            "stage on AWS."
-        )
-    record = json.loads((directory / RUNNING_SYSTEM_FILE).read_text())
-    regions = [it for it in record["regions"] if it == target.region or it != EDGE_REGION]
+    target, layout = running_layout(directory)
     return Rotation(
-        layout_of_regions(target.stage, regions, record.get("names")),
+        layout,
         lambda service, region: client(service, StackTarget(target.endpoint, region)),
         spread_s=LOCAL_SPREAD_S,
     )

@@ -1,15 +1,23 @@
 """The stage that an operator's command works on: STAGE on AWS, or the system of `make up`."""
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import boto3
 
 from aws_emulator.errors import CommandError
-from tools.deployment.environments import home_region_of
+from tools.deployment.environments import Layout, home_region_of, layout_of_regions
 from tools.paths import STATE
-from tools.stack import client, find_running_stack
+from tools.stack import (
+    EDGE_REGION,
+    RUNNING_SYSTEM_FILE,
+    StackTarget,
+    client,
+    find_running_stack,
+)
 
 
 @dataclass(frozen=True)
@@ -41,3 +49,20 @@ def find_stage(environment: Mapping[str, str]) -> Stage:
             "stage on AWS."
         )
     return Stage(target.stage, target.region, lambda service: client(service, target))
+
+
+def running_layout(directory: Path) -> tuple[StackTarget, Layout]:
+    """Return the home's stack and the Regions of the system that runs in a folder.
+
+    Raises:
+        CommandError: No system is running.
+    """
+    target = find_running_stack(directory)
+    if target is None:
+        raise CommandError(
+            "No system is running. Start `make up` in another terminal, or set PLACE=<stage> for a "
+            "stage on AWS."
+        )
+    record = json.loads((directory / RUNNING_SYSTEM_FILE).read_text())
+    regions = [it for it in record["regions"] if it == target.region or it != EDGE_REGION]
+    return target, layout_of_regions(target.stage, regions, record.get("names"))

@@ -25,8 +25,9 @@ def install(_settings: Settings, _control: ControlApi, _application: Any) -> Non
 
         return evaluate_conditions
 
-    # As in pseudo_parameters.py, most callers have imported the function itself.
-    for module in ("engine", "handlers", "changesets", "stacks"):
+    # As in pseudo_parameters.py, most callers have imported the function itself. The provisioning
+    # evaluates the conditions of a template again that one of these has accepted.
+    for module in ("engine", "handlers", "changesets"):
         Symbols(f"{_CLOUDFORMATION}.{module}", "_evaluate_conditions").wrap(
             "_evaluate_conditions", refusing
         )
