@@ -27,10 +27,16 @@ def used_conditions(value: Any) -> Iterator[str]:
         yield from used_conditions(item)
 
 
-@pytest.mark.parametrize("path", [path for path, _ in all_stacks()], ids=lambda path: path.stem)
-def test_each_used_condition_is_defined(path: Path) -> None:
-    """CloudFormation refuses an undefined one: "Unresolved condition dependency"."""
+def defined_and_used(path: Path) -> tuple[set[str], set[str]]:
+    """Return the conditions that a stack defines, and those that it and its included files use."""
     template = transformed(path)
+    conditions = template.get("Conditions", {})
     files = [yaml.safe_load(it.read_text()) for it in included(template)]
-    used = set(used_conditions([template, *files]))
-    assert used - set(template.get("Conditions", {})) == set()
+    return set(conditions), set(used_conditions([template, *files]))
+
+
+@pytest.mark.parametrize("path", [path for path, _ in all_stacks()], ids=lambda path: path.stem)
+def test_each_used_condition_is_defined_and_the_other_way_round(path: Path) -> None:
+    """CloudFormation refuses an undefined one: "Unresolved condition dependency"."""
+    defined, used = defined_and_used(path)
+    assert defined == used
