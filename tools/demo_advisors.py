@@ -1,12 +1,10 @@
 """Advisors for a demo, with their availability."""
 
-import json
 from typing import Any, Final
 
-from aws_emulator.errors import CommandError
-from tools.stack import StackTarget, client
+from tools.advisors import DAYS, register_advisor
+from tools.stack import StackTarget
 
-_DAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _RULES: Final[dict[str, Any]] = {
     "slotMinutes": 30,
     "noticeHours": 2,
@@ -28,17 +26,11 @@ def create_demo_advisors(target: StackTarget) -> None:
     Raises:
         CommandError: The function refused a request.
     """
-    functions = client("lambda", target)
-    name = f"meridian-{target.stage}-bookings"
     for advisor, (full_name, subject, zone, hours) in DEMO_ADVISORS.items():
         settings = _RULES | {
             "name": full_name,
             "subject": subject,
             "timeZone": zone,
-            "hours": dict.fromkeys(_DAYS, hours),
+            "hours": dict.fromkeys(DAYS, hours),
         }
-        request = {"action": "set", "advisorId": advisor, "request": json.dumps(settings)}
-        response = functions.invoke(FunctionName=name, Payload=json.dumps(request).encode())
-        result = json.loads(response["Payload"].read() or b"{}")
-        if result.get("status") != 200:
-            raise CommandError(f"Can't create the demo advisor {advisor}. Read the log of {name}.")
+        register_advisor(target, advisor, settings)

@@ -4,7 +4,7 @@ import base64
 import json
 import random
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -16,6 +16,8 @@ EVENTS_PER_REQUEST: Final = 4
 #: Slots that both continents compete for.
 _CONTESTED_SHARE: Final = 0.3
 _AHEAD_DAYS: Final = 5
+#: Half hours of a day; a student can have at most 50 coming appointments with an advisor.
+SLOTS: Final = 48
 _AVAILABILITY: Final[dict[str, Any]] = {
     "name": "Game Day", "subject": "mathematics", "timeZone": "Europe/London",
     "hours": {"monday": "09:00-12:00"}, "slotMinutes": 30, "noticeHours": 1, "cancelHours": 2,
@@ -45,7 +47,9 @@ class Crowd:
     staff: Person
     draw: random.Random
     ledger: Ledger
-    #: Prefix of the slots for which both continents compete -> next number.
+    #: The continent's registered advisors, with SLOTS slots each.
+    advisors: Sequence[str]
+    #: The next slots for which both continents compete.
     contested: list[tuple[str, str]]
     number: int = 0
     #: Requests without an accepted answer: a browser repeats them unchanged.
@@ -155,8 +159,9 @@ def _booking(crowd: Crowd) -> Request:
         if crowd.contested and crowd.draw.random() < _CONTESTED_SHARE:
             crowd.slot = crowd.contested.pop(0)
         else:
-            advisor = f"{crowd.run}-{crowd.continent.lower()}-{crowd.number}"
-            crowd.slot = (advisor, slot_start(crowd.number))
+            which, slot_number = divmod(crowd.number, SLOTS)
+            advisor = crowd.advisors[which % len(crowd.advisors)]
+            crowd.slot = (advisor, slot_start(slot_number))
     slot = crowd.slot
 
     def note(response: Response) -> None:
@@ -171,9 +176,9 @@ def _booking(crowd: Crowd) -> Request:
 
 
 def slot_start(number: int) -> str:
-    """Return the start of a slot some days ahead, at a half hour."""
-    day = datetime.now(UTC).date() + timedelta(days=_AHEAD_DAYS + number // 48)
-    minutes = 30 * (number % 48)
+    """Return the start of the slot with a number below SLOTS: a half hour of one day."""
+    day = datetime.now(UTC).date() + timedelta(days=_AHEAD_DAYS)
+    minutes = 30 * number
     return f"{day}T{minutes // 60:02}:{minutes % 60:02}:00Z"
 
 

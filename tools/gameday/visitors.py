@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Final
 
+from tools.advisors import register_advisor
 from tools.demo_students import access_token, put_user
 from tools.dev.system import System
 from tools.gameday.acts import CONTINENTS, OPERATIONS
@@ -19,6 +20,8 @@ from tools.stack import client
 PAUSE_S: Final = 0.7
 SIGN_UP_PAUSE_S: Final = 2.5
 _CONTESTED_SLOTS: Final = 40
+#: Advisors of a continent: enough slots for 15 minutes of bookings.
+_ADVISORS: Final = 27
 
 
 class NearestPlace:
@@ -65,12 +68,15 @@ class Visitors:
         students = [self._person(f"student-{it.lower()}") for it in CONTINENTS]
         paying = self._person("paying", paying=True)
         self.staff = self._person("staff", staff=True)
-        slots = [(f"{self.run}-both", slot_start(number)) for number in range(_CONTESTED_SLOTS)]
+        both = self._registered("both")
+        slots = [(both, slot_start(number)) for number in range(_CONTESTED_SLOTS)]
         for (continent, location), student in zip(CONTINENTS.items(), students, strict=True):
             urls = [
                 running.urls[location],
                 *(url for it, url in running.urls.items() if it != location),
             ]
+            numbers = range(_ADVISORS)
+            advisors = [self._registered(f"{continent.lower()}-{it}") for it in numbers]
             for operation in OPERATIONS:
                 crowd = Crowd(
                     continent,
@@ -81,6 +87,7 @@ class Visitors:
                     self.staff,
                     random.Random(f"{seed} {continent} {operation}"),  # noqa: S311 - not a secret
                     ledger,
+                    advisors,
                     list(slots),
                 )
                 self._senders.append((crowd, operation, NearestPlace(urls)))
@@ -106,6 +113,12 @@ class Visitors:
                 self._stopped.wait(pause)
         finally:
             sender.close()
+
+    def _registered(self, name: str) -> str:
+        """Register an advisor; return the id."""
+        advisor = f"{self.run}-{name}"
+        register_advisor(self._running.target, advisor)
+        return advisor
 
     def _person(self, name: str, *, paying: bool = False, staff: bool = False) -> Person:
         cognito = client("cognito-idp", self._running.target)
